@@ -1,0 +1,50 @@
+"""From the arguments of the process to its exit status.
+
+Owns: which part of the program is imported for them, and what each error means as a status. Must not
+know: how options are declared (`options`), or how a session is run (`start`).
+"""
+
+from __future__ import annotations
+
+import os
+
+from .. import exits
+from ..errors import AddressError, QmpShellError
+from ..settings import Settings
+from .start import Choice, UsageError, start, write_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what the arguments ask for; the exit status. Raises nothing but for errors of our own making."""
+    try:
+        choice = _plain(arguments)
+        if choice is None:
+            from .options import parse
+
+            parsed = parse(arguments)
+            if isinstance(parsed, int):
+                return parsed
+            choice = parsed
+        return start(choice, environment=os.environ)
+    except (UsageError, AddressError) as error:
+        write_error(f"qmpshell: {error}")
+        return exits.USAGE
+    except QmpShellError as error:
+        write_error(f"qmpshell: {error}")
+        return exits.CONNECTION
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+
+
+def _plain(arguments: Sequence[str]) -> Choice | None:
+    """The choice where there are no options to be read: importing their parser takes longer than a
+    short script."""
+    if len(arguments) > 1 or "_QMPSHELL_COMPLETE" in os.environ:
+        return None
+    if arguments and arguments[0].startswith("-"):
+        return None
+    return Choice(Settings(), address=arguments[0] if arguments else None)

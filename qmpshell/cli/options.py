@@ -1,0 +1,126 @@
+"""The options of the command line, declared once.
+
+Owns: names, types and help of the options; completion and `--help` are made from them. Must not know:
+what is done with a choice.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .. import __version__, exits
+from ..settings import COMPACT, EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, PRETTY, Settings
+from .start import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_EPILOG = """ADDRESS is a path, unix:PATH, unix:NAME,abstract=on, HOST:PORT, [::1]:PORT, tcp:HOST:PORT or
+fd:N; QEMU's own strings (unix:vm.sock,server=on,wait=off) are understood. Without one, QMP_SOCKET is
+read from the environment.
+
+A line is a command with arguments (block-stream device=drive0 job-id=j0) or a JSON object. Exit status:
+0 all well, 1 a command failed, 2 wrong usage, 3 no connection or it was lost, 130 interrupted."""
+
+
+def _events(context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+    if value is None or value in (EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR):
+        return value
+    globs = tuple(glob.strip() for glob in value.split(","))
+    if not all(globs):
+        raise click.BadParameter(
+            "inline, stderr, none, or names with wildcards such as JOB_*,STOP"
+        )
+    return globs
+
+
+_SECONDS = click.FloatRange(min=0, max=1e9)
+
+
+@click.command(
+    "qmpshell",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_EPILOG,
+)
+@click.argument("address", required=False)
+@click.option(
+    "-c", "--command", "commands", metavar="LINE", multiple=True, help="Run LINE; may be repeated."
+)
+@click.option(
+    "-f", "--file", metavar="FILE", type=click.Path(allow_dash=True), help="Run the lines of FILE."
+)
+@click.option("-e", "--stop-on-error", is_flag=True, help="End a script at its first failure.")
+@click.option(
+    "-r",
+    "--result",
+    "result_only",
+    is_flag=True,
+    help="Print only what commands return; errors go to stderr. Implies --events none.",
+)
+@click.option(
+    "-p", "--pretty", "layout", flag_value=PRETTY, help="Lay out JSON over several lines."
+)
+@click.option("--compact", "layout", flag_value=COMPACT, help="One line for each message.")
+@click.option("-v", "--verbose", is_flag=True, help="Show each command as it is sent.")
+@click.option("--raw", is_flag=True, help="Bytes through, nothing read or added.")
+@click.option("-H", "--hmp", is_flag=True, help="Speak to the human monitor, through QMP.")
+@click.option(
+    "-N",
+    "--skip-negotiation",
+    is_flag=True,
+    help="Await no greeting and send no qmp_capabilities.",
+)
+@click.option("--listen", is_flag=True, help="Wait at ADDRESS for QEMU to connect.")
+@click.option(
+    "--wait",
+    metavar="SECONDS",
+    type=_SECONDS,
+    help="Keep trying until the server is there and has greeted.",
+)
+@click.option(
+    "--timeout", metavar="SECONDS", type=_SECONDS, help="Give up on a reply after this long."
+)
+@click.option(
+    "--events",
+    metavar="MODE",
+    callback=_events,
+    help="inline (default), stderr, none, or names with wildcards: JOB_*,STOP.",
+)
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    help="Colour of the output; NO_COLOR is obeyed.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No banner.")
+@click.version_option(__version__, "-V", "--version", prog_name="qmpshell", message="%(prog)s %(version)s")
+def shell(address: str | None, **options: Any) -> Choice:
+    """A shell for QMP, the QEMU Machine Protocol; a script runner when stdin is no terminal."""
+    commands, file = options.pop("commands"), options.pop("file")
+    listen = options.pop("listen")
+    if commands and file is not None:
+        raise click.UsageError("-c and -f exclude each other.")
+    if options["raw"] and options["hmp"]:
+        raise click.UsageError("--raw and -H exclude each other.")
+    settings = Settings(negotiate=not options.pop("skip_negotiation"), **options)
+    return Choice(settings, address=address, commands=commands, file=file, listen=listen)
+
+
+def parse(arguments: Sequence[str]) -> Choice | int:
+    """What the arguments choose, or the exit status where they are wrong or ask only for help."""
+    try:
+        result = shell.main(list(arguments), prog_name="qmpshell", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.stderr.flush()
+        return exits.USAGE
+    except click.Abort:
+        return exits.INTERRUPTED
+    except OSError as error:
+        click.echo(f"qmpshell: {error.strerror}", err=True)
+        return exits.FAILED
+    sys.stdout.flush()
+    return result if isinstance(result, (Choice, int)) else exits.OK

@@ -1,0 +1,158 @@
+"""A session from what was chosen on the command line.
+
+Owns: whether it is a shell or a script, and putting the parts together. Must not know: how options
+are spelled.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from .. import exits
+from ..errors import QmpShellError
+from ..raw import RawSession
+from ..render.escape import escape_lines
+from ..script.lines import LineInput, ScriptLines
+from ..script.output import Output, OutputFailed, ReaderGone
+from ..script.run import ScriptRunner
+from ..script.view import ScriptView
+from ..session import Session
+from ..settings import COMPACT, PRETTY, Settings
+from ..transport.address import parse_address
+from ..transport.opening import accept_one, open_patiently
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..transport.address import Address
+    from ..transport.stream import Stream
+
+
+class UsageError(QmpShellError):
+    """The command line cannot be carried out as it stands."""
+
+
+class Choice:
+    """What the command line says: the settings, and what they apply to.
+
+    `commands` are the lines of `-c`, `file` the name of `-f`; `address` is as it was typed.
+    """
+
+    __slots__ = ("address", "commands", "file", "listen", "settings")
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        address: str | None = None,
+        commands: Sequence[str] = (),
+        file: str | None = None,
+        listen: bool = False,
+    ) -> None:
+        self.settings = settings
+        self.address = address
+        self.commands = commands
+        self.file = file
+        self.listen = listen
+
+
+def start(choice: Choice, *, environment: Mapping[str, str]) -> int:
+    """Connect and run; the exit status. Raises QmpShellError."""
+    address = _address(choice, environment)
+    scripted = bool(choice.commands) or choice.file is not None
+    if not scripted and _is_terminal(environment):
+        from ..terminal.start import run_terminal
+
+        return run_terminal(choice.settings, address, listen=choice.listen, environment=environment)
+    return _run_script(choice, address)
+
+
+def write_error(text: str) -> None:
+    """Write text of ours to standard error, whatever becomes of it."""
+    data = escape_lines(text).encode("utf-8") + b"\n"
+    try:
+        while data:
+            data = data[os.write(2, data) :]
+    except OSError:
+        pass
+
+
+def open_address(settings: Settings, address: Address, *, listen: bool) -> Stream:
+    """The stream that the settings ask for. Raises ConnectError."""
+    if listen:
+        return accept_one(address, wait=settings.wait)
+    return open_patiently(
+        address,
+        wait=settings.wait,
+        clock=time.monotonic,
+        sleep=time.sleep,
+        notice=lambda text: write_error(f"qmpshell: {text}"),
+    )
+
+
+def _address(choice: Choice, environment: Mapping[str, str]) -> Address:
+    text = choice.address or environment.get("QMP_SOCKET")
+    if not text:
+        raise UsageError(
+            "no ADDRESS: name the monitor's socket, or set QMP_SOCKET (see qmpshell --help)"
+        )
+    return parse_address(text, exists=os.path.exists)
+
+
+def _is_terminal(environment: Mapping[str, str]) -> bool:
+    return os.isatty(0) and os.isatty(1) and environment.get("TERM", "dumb") != "dumb"
+
+
+def _run_script(choice: Choice, address: Address) -> int:
+    settings = choice.settings
+    if settings.layout is None:
+        settings.layout = PRETTY if os.isatty(1) else COMPACT
+    inputs = _inputs(choice)
+    name = str(address)
+    session: Session | RawSession
+    if settings.raw:
+        session = RawSession(address=name, interactive=False)
+    else:
+        session = Session(settings, address=name, interactive=False)
+    begun = time.monotonic()
+    try:
+        stream = open_address(settings, address, listen=choice.listen)
+        output = Output(1)
+        view = ScriptView(settings, name=f"qmpshell: {name}", out=output.write, err=write_error)
+        runner = ScriptRunner(
+            session,
+            stream,
+            lines=ScriptLines(inputs, verbatim=settings.hmp or settings.raw, raw=settings.raw),
+            output=output,
+            view=view,
+            clock=time.monotonic,
+        )
+        give_up_at = None if settings.wait is None else begun + settings.wait
+        return runner.run(session.connected(time.monotonic(), give_up_at=give_up_at))
+    except ReaderGone:
+        return exits.PIPE
+    except OutputFailed as error:
+        write_error(f"qmpshell: standard output could not be written: {error}")
+        return exits.FAILED
+
+
+def _inputs(choice: Choice) -> list[LineInput]:
+    raw = choice.settings.raw
+    if choice.commands:
+        return [
+            LineInput(f"-c#{number}", data=_encode(line), raw=raw)
+            for number, line in enumerate(choice.commands, 1)
+        ]
+    if choice.file is None or choice.file == "-":
+        return [LineInput("stdin", descriptor=0, raw=raw)]
+    try:
+        descriptor = os.open(choice.file, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise UsageError(f"{choice.file}: {error.strerror}") from error
+    return [LineInput(choice.file, descriptor=descriptor, raw=raw)]
+
+
+def _encode(line: str) -> bytes:
+    return os.fsencode(line) + b"\n"

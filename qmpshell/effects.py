@@ -1,0 +1,97 @@
+"""What a session asks of its driver.
+
+Owns: the shapes of a session's answers. Must not know: how a driver carries them out.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .protocol.messages import Event, Garbage, Message, Reply
+    from .requests import Request
+
+
+class Send:
+    """Send `data`; `request` is what the user asked, or None for talk of our own."""
+
+    __slots__ = ("data", "request")
+
+    def __init__(self, data: bytes, request: Request | None = None) -> None:
+        self.data = data
+        self.request = request
+
+
+class ShowReply:
+    """Show a reply to a request; `late` after the user gave up on it, `elapsed` in seconds."""
+
+    __slots__ = ("elapsed", "late", "reply", "request")
+
+    def __init__(self, reply: Reply, request: Request, *, late: bool, elapsed: float) -> None:
+        self.reply = reply
+        self.request = request
+        self.late = late
+        self.elapsed = elapsed
+
+
+class ShowEvent:
+    __slots__ = ("event",)
+
+    def __init__(self, event: Event) -> None:
+        self.event = event
+
+
+class ShowStray:
+    """Show what nobody asked for: a reply of a stranger's, an unknown message, or garbage."""
+
+    __slots__ = ("item", "reason")
+
+    def __init__(self, item: Message | Garbage, reason: str) -> None:
+        self.item = item
+        self.reason = reason
+
+
+class ShowBytes:
+    """Show bytes of the server's as they came (`--raw`)."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+
+class Tell:
+    """Say something of our own: a diagnosis, a hint, a mistake in a line, already worded."""
+
+    __slots__ = ("is_error", "text")
+
+    def __init__(self, text: str, *, is_error: bool = False) -> None:
+        self.text = text
+        self.is_error = is_error
+
+
+class Ask:
+    """Ask whether to go on with `request`; tell the session with `answer`."""
+
+    __slots__ = ("question", "request")
+
+    def __init__(self, question: str, request: Request) -> None:
+        self.question = question
+        self.request = request
+
+
+class Greeted:
+    """The server has greeted and is ready for commands."""
+
+    __slots__ = ()
+
+
+class Leave:
+    """End, with this exit status."""
+
+    __slots__ = ("status",)
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+
+Effect = Send | ShowReply | ShowEvent | ShowStray | ShowBytes | Tell | Ask | Greeted | Leave

@@ -1,0 +1,177 @@
+"""A line cut into tokens, each with its place.
+
+Owns: where words, quotes and brackets begin and end (DESIGN: "The line"). Must not know: commands,
+schemas, what a value means. It never fails: what is half typed or wrong becomes a token that says so
+(`closed` false, or kind WORD where nothing else fits), and strictness comes with `parse`.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAME = "name"  # the command's name
+WORD = "word"  # a word without "=" where an argument is expected
+KEY = "key"  # file.driver
+OPERATOR = "operator"  # = or :=
+VALUE = "value"  # plain text after the operator; may be empty
+QUOTED = "quoted"  # a value in quotes, which are part of the token
+COMPOUND = "compound"  # a value in brackets
+OBJECT = "object"  # a JSON object in the place of a command, or of the arguments
+SEPARATOR = "separator"  # ;
+COMMENT = "comment"  # from # to the line's end
+
+
+class Token:
+    """`text` is the line from `start` to `end`; `closed` says that quotes and brackets match."""
+
+    __slots__ = ("closed", "end", "kind", "start", "text")
+
+    def __init__(self, kind: str, text: str, start: int, *, closed: bool = True) -> None:
+        self.kind = kind
+        self.text = text
+        self.start = start
+        self.end = start + len(text)
+        self.closed = closed
+
+    def __repr__(self) -> str:
+        return f"Token({self.kind}, {self.text!r}, {self.start})"
+
+
+_BLANKS = " \t\r\n"
+_BLANK = re.compile(r"[ \t\r\n]*")
+# A word ends at a blank, or before a semicolon that a blank or the end follows.
+_WORD = re.compile(r"(?:[^ \t\r\n;]|;(?![ \t\r\n]|$))*+")
+_DOUBLE = re.compile(r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+("?)')
+_SINGLE = re.compile(r"'[^'\n]*+('?)")
+# A name or index, or a part in quotes, then what must follow it.
+_KEY_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s"=.;:{}\[\]]*(?:;(?!\s|$)[^\s"=.;:{}\[\]]*)*')
+_OPERATOR = re.compile(r":?=")
+_BRACKET = re.compile(r"""["'\[\]{}]""")
+_JSON_STRINGS = {'"': _DOUBLE, "'": re.compile(r"'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+('?)")}
+
+
+def tokenize(line: str) -> list[Token]:
+    """The tokens of a line; what lies between them is blanks."""
+    return list(_tokens(line))
+
+
+def _tokens(line: str) -> Iterator[Token]:
+    position = 0
+    expects_command = True
+    while True:
+        position = _skip(line, position)
+        if position == len(line):
+            return
+        char = line[position]
+        if char == "#":
+            end = line.find("\n", position)
+            token = Token(COMMENT, line[position : end if end >= 0 else len(line)], position)
+            yield token
+        elif char == ";" and _stands_alone(line, position):
+            token = Token(SEPARATOR, ";", position)
+            expects_command = True
+            yield token
+        elif char == "{":
+            token = _compound(line, position, OBJECT)
+            expects_command = False
+            yield token
+        elif expects_command:
+            token = Token(NAME, _word(line, position), position)
+            expects_command = False
+            yield token
+        else:
+            token = Token(WORD, "", position)
+            for token in _argument(line, position):
+                yield token
+        position = token.end
+
+
+def _skip(line: str, position: int) -> int:
+    match = _BLANK.match(line, position)
+    assert match is not None
+    return match.end()
+
+
+def _stands_alone(line: str, position: int) -> bool:
+    return position + 1 == len(line) or line[position + 1] in _BLANKS
+
+
+def _word(line: str, position: int) -> str:
+    match = _WORD.match(line, position)
+    assert match is not None
+    return match[0]
+
+
+def _argument(line: str, start: int) -> Iterator[Token]:
+    end = _key_end(line, start)
+    operator = _OPERATOR.match(line, end)
+    if operator is None or end == start:
+        # Quotes here have no meaning, but what they hold is one mistake, not several.
+        quoted = _quoted(line, start)
+        yield Token(WORD, quoted.text if quoted else _word(line, start), start)
+        return
+    yield Token(KEY, line[start:end], start)
+    yield Token(OPERATOR, operator[0], end)
+    yield _value(line, operator.end())
+
+
+def _key_end(line: str, position: int) -> int:
+    while True:
+        part = _KEY_PART.match(line, position)
+        assert part is not None
+        position = part.end()
+        # A colon is part of the key, unless it is part of ":=".
+        while line[position : position + 1] == ":" and line[position : position + 2] != ":=":
+            rest = _KEY_PART.match(line, position + 1)
+            assert rest is not None
+            position = rest.end()
+        if line[position : position + 1] != ".":
+            return position
+        position += 1
+
+
+def _value(line: str, position: int) -> Token:
+    char = line[position : position + 1]
+    if char and char in "{[":
+        return _compound(line, position, COMPOUND)
+    quoted = _quoted(line, position)
+    if quoted is not None:
+        return quoted
+    if line.startswith("json:", position) and line[position + 5 : position + 6] in ("{", "[", '"', "'"):
+        inner = _value(line, position + 5)
+        return Token(VALUE, line[position : inner.end], position, closed=inner.closed)
+    return Token(VALUE, _word(line, position), position)
+
+
+def _quoted(line: str, position: int) -> Token | None:
+    char = line[position : position + 1]
+    if char not in ('"', "'"):
+        return None
+    match = (_DOUBLE if char == '"' else _SINGLE).match(line, position)
+    assert match is not None
+    return Token(QUOTED, match[0], position, closed=bool(match[1]))
+
+
+def _compound(line: str, start: int, kind: str) -> Token:
+    """From an opening bracket to where as many are closed; whether they match is JSON's affair."""
+    depth = 0
+    position = start
+    while True:
+        match = _BRACKET.search(line, position)
+        if match is None:
+            return Token(kind, line[start:], start, closed=False)
+        position = match.end()
+        if match[0] in "{[":
+            depth += 1
+        elif match[0] in "}]":
+            depth -= 1
+            if depth == 0:
+                return Token(kind, line[start:position], start)
+        else:
+            string = _JSON_STRINGS[match[0]].match(line, match.start())
+            assert string is not None
+            position = string.end()

@@ -1,0 +1,1 @@
+"""Bytes to QMP messages and back, without I/O."""

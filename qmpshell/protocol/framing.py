@@ -1,0 +1,250 @@
+"""Bytes to messages.
+
+Owns: finding where each JSON object in a stream ends, in time linear in the bytes, however they are
+cut. Must not know: what the messages mean, or where the bytes come from.
+
+QMP ends each message with CRLF (qmp-spec, "General Definitions"), and a server without `pretty=on`
+puts no other line end into it: a line that reads as an object is a message, and that is the fast way.
+All else (a message over many lines, several on one, none complete yet) is scanned for strings and
+brackets. Where a message is large the scan does not look at each bracket: it deletes whatever is not
+structure with the C primitives of `bytes` and cancels pairs.
+
+Bytes that cannot be part of an object come out as Garbage, and the next object is found again:
+- outside an object, all up to the line's end or the next `{`;
+- a string with a raw line end in it (JSON forbids it) ends the broken object with that line;
+- a greeting inside an object ends it: the server was restarted, as it can be behind a serial line.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .json_reader import JsonError
+from .json_text import decode, decode_strict
+from .messages import Garbage, Message, classify
+
+_OPEN = 0x7B
+_STRUCTURE = re.compile(rb'["{}\[\]\\]')
+_IN_STRING = re.compile(rb'["\\\n]')
+_ESCAPE = re.compile(rb"\\.", re.DOTALL)
+_NOT_STRUCTURE = bytes(set(range(256)) - set(b'"{}[]\n'))
+_ONE_BRACKET = bytes.maketrans(b"[]", b"{}")
+_BETWEEN = re.compile(rb"[ \t\r\n\xff]*")
+_GARBAGE_END = re.compile(rb"[\n{]")
+# Not possible inside a message: in a string the quotes would be escaped, and QMP has no such member.
+_GREETING = b'{"QMP": {"'
+
+# So many bytes of an object are scanned plainly; then windows are passed over that double in size,
+# so that the work is never more than in proportion to the object.
+_PLAIN_WINDOW = 4096
+_LARGEST_WINDOW = 1 << 20
+# Garbage without a line end is given out in pieces of about this size.
+_GARBAGE_LIMIT = 1 << 16
+# Nesting deeper than this is counted bracket by bracket.
+_CANCEL_ROUNDS = 16
+
+
+class Framer:
+    """Feed it bytes in any pieces; each call returns what they completed, in order."""
+
+    __slots__ = ("_depth", "_escaped", "_in_string", "_parts")
+
+    def __init__(self) -> None:
+        # The bytes of the object (or of the garbage, where the depth is 0) that is not complete.
+        self._parts: list[bytes] = []
+        self._restart()
+
+    def _restart(self) -> None:
+        self._parts = []
+        self._depth = 0
+        self._in_string = False
+        self._escaped = False
+
+    @property
+    def pending(self) -> bytes:
+        """The beginning of what is not complete yet, 4096 bytes at most."""
+        head = b""
+        for part in self._parts:
+            head += part[: 4096 - len(head)]
+            if len(head) >= 4096:
+                break
+        return head
+
+    def feed(self, data: bytes) -> list[Message | Garbage]:
+        found: list[Message | Garbage] = []
+        position = 0
+        plain_until = 0  # a line that was read whole in vain is not read whole again
+        while position < len(data):
+            if not self._parts:
+                between = _BETWEEN.match(data, position)
+                assert between is not None
+                position = between.end()
+                if position == len(data):
+                    break
+                if position >= plain_until and data[position] == _OPEN:
+                    plain_until = data.find(b"\n", position) + 1
+                    if plain_until and _strictly(data[position:plain_until], found):
+                        position = plain_until
+                        continue
+            if self._depth == 0 and data[position] != _OPEN:
+                position = self._garbage(data, position, found)
+            else:
+                data, position = self._object(data, position, found)
+        return found
+
+    def end(self) -> list[Message | Garbage]:
+        """The stream has ended: what was not complete, as garbage."""
+        found: list[Message | Garbage] = []
+        if self._parts:
+            self._give_garbage(found)
+        return found
+
+    def _give_garbage(self, found: list[Message | Garbage]) -> None:
+        found.append(Garbage(b"".join(self._parts).rstrip(b"\r\n")))
+        self._restart()
+
+    def _garbage(self, data: bytes, position: int, found: list[Message | Garbage]) -> int:
+        match = _GARBAGE_END.search(data, position)
+        end = match.start() if match else len(data)
+        self._parts.append(data[position:end])
+        if match or sum(map(len, self._parts)) > _GARBAGE_LIMIT:
+            self._give_garbage(found)
+        return end
+
+    def _object(
+        self, data: bytes, position: int, found: list[Message | Garbage]
+    ) -> tuple[bytes, int]:
+        if self._depth == 0 and self._parts:
+            self._give_garbage(found)
+        end = self._object_end(data, position)
+        again = self._greeting_inside(data, position, end or len(data))
+        if again is not None:
+            if again < position:  # it began in an earlier piece
+                data = b"".join(self._parts) + data[position:]
+                again = data.find(_GREETING, 1)
+                self._parts, position = [], 0
+            self._parts.append(data[position:again])
+            self._give_garbage(found)
+            return data, again
+        self._parts.append(data[position : end or len(data)])
+        if end and self._in_string:
+            self._give_garbage(found)
+        elif end:
+            raw = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+            self._restart()
+            if not _strictly(raw, found):
+                _leniently(raw, found)
+        return data, end or len(data)
+
+    def _greeting_inside(self, data: bytes, start: int, end: int) -> int | None:
+        """Where in `data` a greeting begins inside the open object; below `start`: earlier."""
+        overlap = len(_GREETING) - 1
+        if self._parts:
+            tail = b"".join(self._parts[-overlap:])[-overlap:]
+            seam = (tail + data[start : start + overlap]).find(_GREETING)
+            # The object may itself be the greeting.
+            if seam > 0 or (seam == 0 and sum(map(len, self._parts)) > len(tail)):
+                return start + seam - len(tail)
+            found = data.find(_GREETING, start, end)
+        else:
+            found = data.find(_GREETING, start + 1, end)
+        return found if found >= 0 else None
+
+    def _object_end(self, data: bytes, position: int) -> int:
+        """The offset after the object's last byte, 0 where it does not end in `data`.
+
+        Where the object breaks in a string, that is the end, and `_in_string` stays set.
+        """
+        window = _PLAIN_WINDOW
+        stop = min(position + window, len(data))
+        while position < len(data):
+            if window == _PLAIN_WINDOW or not self._pass_over(data[position:stop]):
+                end = self._end_in_window(data, position, stop)
+                if end:
+                    return end
+            window = min(2 * window, _LARGEST_WINDOW)
+            position, stop = stop, min(stop + window, len(data))
+        return 0
+
+    def _end_in_window(self, data: bytes, position: int, stop: int) -> int:
+        if self._escaped:
+            self._escaped = False
+            position += 1
+        while True:
+            match = (_IN_STRING if self._in_string else _STRUCTURE).search(data, position, stop)
+            if match is None:
+                return 0
+            position = match.end()
+            byte = match[0]
+            if byte == b"\\":
+                if position == stop:
+                    self._escaped = True
+                    return 0
+                position += 1
+            elif byte == b'"':
+                self._in_string = not self._in_string
+            elif byte == b"\n":
+                return position
+            elif byte in b"{[":
+                self._depth += 1
+            else:
+                self._depth -= 1
+                if self._depth == 0:
+                    return position
+
+    def _pass_over(self, piece: bytes) -> bool:
+        """Whether the object goes on beyond `piece`; then, and only then, the state moves there."""
+        if self._escaped:
+            piece = piece[1:]
+        escaped = False
+        if b"\\" in piece:
+            piece = _ESCAPE.sub(b"", piece)
+            escaped = piece.endswith(b"\\")
+        parts = piece.translate(None, _NOT_STRUCTURE).split(b'"')
+        outside, inside = parts[self._in_string :: 2], parts[not self._in_string :: 2]
+        if b"\n" in b"".join(inside):
+            return False
+        lowest, change = _depths(b"".join(outside).translate(_ONE_BRACKET, b"\n"))
+        if self._depth + lowest <= 0:
+            return False
+        self._depth += change
+        self._in_string ^= len(parts) % 2 == 0
+        self._escaped = escaped
+        return True
+
+
+def _strictly(raw: bytes, found: list[Message | Garbage]) -> bool:
+    """Add the message that `raw`, blanks around it aside, is, if the fast decoder can read it."""
+    raw = raw.rstrip()
+    try:
+        value = decode_strict(raw)
+    except (ValueError, RecursionError):
+        return False
+    found.append(classify(raw, value))
+    return True
+
+
+def _leniently(raw: bytes, found: list[Message | Garbage]) -> None:
+    try:
+        found.append(classify(raw, decode(raw), strict=False))
+    except JsonError:
+        found.append(Garbage(raw))
+
+
+def _depths(brackets: bytes) -> tuple[int, int]:
+    """The lowest depth that a run of `{` and `}` reaches, and the one it ends at, from 0.
+
+    >>> _depths(b"}{{")
+    (-1, 1)
+    """
+    for _ in range(_CANCEL_ROUNDS):
+        shorter = brackets.replace(b"{}", b"")
+        if len(shorter) == len(brackets):
+            closing = brackets.count(b"}")
+            return -closing, len(brackets) - 2 * closing
+        brackets = shorter
+    depth = lowest = 0
+    for bracket in brackets:
+        depth += 1 if bracket == 0x7B else -1
+        lowest = min(lowest, depth)
+    return lowest, depth

@@ -1,0 +1,262 @@
+"""A JSON reader that stops where the standard library's gives up.
+
+Owns: reading JSON text in the dialects that QMP meets, without recursion, piece by piece, with the
+place of every mistake. Must not know: QMP, lines, or who reads.
+
+`json.loads` is several times faster and is tried first wherever that is possible; this reader serves
+nesting beyond Python's recursion limit, the `inf` and `nan` that QEMU prints (its json-writer.c), the
+single quotes that QEMU accepts (json-lexer.c), Python's literals, input over several lines, and carets.
+"""
+
+from __future__ import annotations
+
+import re
+from json.decoder import scanstring
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class JsonError(ValueError):
+    """Text that is not JSON in the dialect: `reason`, and `position`, an offset into the text."""
+
+    def __init__(self, reason: str, position: int) -> None:
+        super().__init__(f"{reason} at offset {position}")
+        self.reason = reason
+        self.position = position
+
+
+class Dialect:
+    """What is accepted beyond RFC 8259."""
+
+    __slots__ = ("repeated_keys", "single_quotes", "trailing_commas", "words")
+
+    def __init__(
+        self,
+        *,
+        words: dict[str, object],
+        single_quotes: bool = False,
+        trailing_commas: bool = False,
+        repeated_keys: bool = False,
+    ) -> None:
+        self.words = words
+        self.single_quotes = single_quotes
+        self.trailing_commas = trailing_commas
+        self.repeated_keys = repeated_keys
+
+
+_JSON_WORDS: dict[str, object] = {"true": True, "false": False, "null": None}
+_NOT_FINITE = {
+    "inf": float("inf"),
+    "Infinity": float("inf"),
+    "nan": float("nan"),
+    "NaN": float("nan"),
+}
+
+# What servers write: json-writer.c prints doubles with "%.17g".
+SERVER = Dialect(words=_JSON_WORDS | _NOT_FINITE, repeated_keys=True)
+# What QEMU reads; repeated keys are for the server to refuse.
+QEMU = Dialect(words=_JSON_WORDS, single_quotes=True, repeated_keys=True)
+# What people type as a value: JSON and Python mixed.
+LITERAL = Dialect(
+    words=_JSON_WORDS | {"True": True, "False": False, "None": None},
+    single_quotes=True,
+    trailing_commas=True,
+)
+
+_BLANKS = re.compile(r"[ \t\r\n]*")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_WORD = re.compile(r"-?[A-Za-z_0-9.+-]+")
+_SINGLE = re.compile(r"'[^'\\\x00-\x1f]*+(?:\\.[^'\\\x00-\x1f]*+)*+'")
+_SINGLE_PIECES = re.compile(r"""\\'|"|\\.""", re.DOTALL)
+
+_VALUE, _VALUE_OR_CLOSE, _KEY, _KEY_OR_CLOSE, _COLON, _COMMA_OR_CLOSE, _DONE = range(7)
+_EXPECTED = {
+    _VALUE: "a value",
+    _VALUE_OR_CLOSE: "a value or ]",
+    _KEY: "a name in quotes",
+    _KEY_OR_CLOSE: "a name in quotes or }",
+    _COLON: "a colon",
+}
+
+
+def json_number(text: str) -> int | float | None:
+    """The number that `text` is in JSON's grammar, integers exact; None where it is not one.
+
+    >>> json_number("-5"), json_number("1e3"), json_number("007")
+    (-5, 1000.0, None)
+    """
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    return _number(match)
+
+
+def _number(match: re.Match[str]) -> int | float:
+    text = match[0]
+    if match[1] is None and match[2] is None:
+        try:
+            return int(text)
+        except ValueError:  # more digits than Python converts (sys.set_int_max_str_digits)
+            return float(text)
+    return float(text)
+
+
+class JsonReader:
+    """Reads one value, in as many pieces as it comes in. A string, word or number is never split.
+
+    After `complete`, `value` is the value. `depth` is the number of brackets still open.
+    """
+
+    __slots__ = ("_dialect", "_keys", "_stack", "_state", "value")
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._stack: list[dict[str, Any] | list[Any]] = []
+        self._keys: list[str] = []
+        self._state = _VALUE
+        self.value: Any = None
+
+    @property
+    def complete(self) -> bool:
+        return self._state == _DONE
+
+    @property
+    def depth(self) -> int:
+        return len(self._stack)
+
+    def feed(self, text: str, position: int = 0) -> int:
+        """Read on at `position`; return the offset after the value, or the end of the text.
+
+        Raises JsonError. A reader that raised is spent.
+        """
+        blanks = _BLANKS.match
+        while self._state != _DONE:
+            match = blanks(text, position)
+            assert match is not None
+            position = match.end()
+            if position == len(text):
+                break
+            position = self._token(text, position)
+        return position
+
+    def _token(self, text: str, position: int) -> int:
+        char = text[position]
+        state = self._state
+        if state in (_VALUE, _VALUE_OR_CLOSE):
+            if char == "]" and state == _VALUE_OR_CLOSE:
+                self._close()
+            elif char == "{":
+                self._stack.append({})
+                self._state = _KEY_OR_CLOSE
+            elif char == "[":
+                self._stack.append([])
+                self._state = _VALUE_OR_CLOSE
+            else:
+                value, position = self._scalar(text, position)
+                self._take(value)
+                return position
+        elif state in (_KEY, _KEY_OR_CLOSE):
+            if char != "}" or state == _KEY:
+                return self._key(text, position)
+            self._close()
+        elif state == _COLON:
+            if char != ":":
+                raise JsonError("expected a colon", position)
+            self._state = _VALUE
+        else:
+            self._separator(char, position)
+        return position + 1
+
+    def _separator(self, char: str, position: int) -> None:
+        in_object = isinstance(self._stack[-1], dict)
+        if char == ("}" if in_object else "]"):
+            self._close()
+        elif char == ",":
+            if self._dialect.trailing_commas:
+                self._state = _KEY_OR_CLOSE if in_object else _VALUE_OR_CLOSE
+            else:
+                self._state = _KEY if in_object else _VALUE
+        else:
+            raise JsonError(f"expected a comma or {'}' if in_object else ']'}", position)
+
+    def _key(self, text: str, position: int) -> int:
+        if text[position] not in "\"'":
+            raise JsonError(f"expected {_EXPECTED[self._state]}", position)
+        key, end = self._string(text, position)
+        if not self._dialect.repeated_keys and key in self._stack[-1]:
+            raise JsonError(f"the name {key!r} is given twice", position)
+        self._keys.append(key)
+        self._state = _COLON
+        return end
+
+    def _scalar(self, text: str, position: int) -> tuple[object, int]:
+        char = text[position]
+        if char in "\"'":
+            return self._string(text, position)
+        word = _WORD.match(text, position)
+        if word is None:
+            raise JsonError(f"expected {_EXPECTED[self._state]}", position)
+        number = _NUMBER.fullmatch(word[0])
+        if number is not None:
+            return _number(number), word.end()
+        name = word[0]
+        words = self._dialect.words
+        if name in words:
+            return words[name], word.end()
+        if name[0] == "-" and isinstance(words.get(name[1:]), float):
+            return -float(name[1:]), word.end()
+        raise JsonError(f"expected {_EXPECTED[self._state]}, not {name[:40]!r}", position)
+
+    def _string(self, text: str, position: int) -> tuple[str, int]:
+        if text[position] == '"':
+            try:
+                return scanstring(text, position + 1, True)
+            except ValueError as error:
+                raise JsonError(
+                    *_string_mistake(getattr(error, "msg", ""), position, error)
+                ) from None
+        if not self._dialect.single_quotes:
+            raise JsonError("strings stand in double quotes", position)
+        match = _SINGLE.match(text, position)
+        if match is None:
+            raise JsonError("the string is not closed on its line", position)
+        try:
+            return scanstring(_SINGLE_PIECES.sub(_requote, match[0][1:-1]) + '"', 0, True)[
+                0
+            ], match.end()
+        except ValueError:
+            raise JsonError("the string has an escape that JSON does not know", position) from None
+
+    def _take(self, value: object) -> None:
+        stack = self._stack
+        if not stack:
+            self.value = value
+            self._state = _DONE
+            return
+        container = stack[-1]
+        if isinstance(container, dict):
+            container[self._keys.pop()] = value
+        else:
+            container.append(value)
+        self._state = _COMMA_OR_CLOSE
+
+    def _close(self) -> None:
+        self._take(self._stack.pop())
+
+
+def _requote(match: re.Match[str]) -> str:
+    piece = match[0]
+    if piece == "\\'":
+        return "'"
+    return '\\"' if piece == '"' else piece
+
+
+def _string_mistake(message: str, start: int, error: ValueError) -> tuple[str, int]:
+    position = getattr(error, "pos", start)
+    if message.startswith("Invalid control character"):
+        return "a string may not hold a raw control character or line end", position
+    if "escape" in message:
+        return "the string has an escape that JSON does not know", position
+    return "the string is not closed", start

@@ -1,0 +1,106 @@
+"""From the greeting to command mode, and back when the server starts anew.
+
+Owns: qmp-spec's "Capabilities Negotiation", what is our own talk and what is the user's. Must not
+know: I/O, time, how anything is shown.
+"""
+
+from __future__ import annotations
+
+from .commands import command_object, encode_message
+from .framing import Framer
+from .messages import Event, Garbage, Greeting, Message, Reply
+
+# Where the connection stands.
+GREETING = "greeting"  # nothing heard that would tell us that the other end speaks QMP
+NEGOTIATING = "negotiating"  # greeted; our qmp_capabilities is not answered yet
+READY = "ready"  # commands may be sent
+REFUSED = "refused"  # the server will not negotiate; `refusal` is its reply
+
+_OUR_ID = "qmpshell-negotiation"
+
+
+class QmpProtocol:
+    """One QMP connection without its stream: bytes in, messages out, and the reverse.
+
+    With `negotiate` false it is ready at once and takes a greeting for a message like any other.
+    Every greeting while it negotiates or is ready starts the negotiation again: pty monitors greet
+    twice, and a restarted server behind a serial line greets in mid-session. What was in flight then
+    is lost.
+    """
+
+    def __init__(self, *, negotiate: bool = True) -> None:
+        self._framer = Framer()
+        self._negotiate = negotiate
+        self._asked = 0
+        self._enable: list[str] = []
+        self._outgoing: list[bytes] = []
+        self.state = GREETING if negotiate else READY
+        self.greeting: Greeting | None = None
+        self.refusal: Reply | None = None
+        self.capabilities: frozenset[str] = frozenset()
+
+    @property
+    def pending(self) -> bytes:
+        """The beginning of a message that has not come whole."""
+        return self._framer.pending
+
+    def receive(self, data: bytes) -> list[Message | Garbage]:
+        """What `data` completed, in order, without the replies to our own negotiation."""
+        found = self._framer.feed(data)
+        if self.state == READY and len(found) == 1 and type(found[0]) is Event:
+            return found
+        return [item for item in found if not self._is_ours(item)]
+
+    def receive_end(self) -> list[Message | Garbage]:
+        """The stream has ended; a message that was cut off comes out as garbage."""
+        return self._framer.end()
+
+    def data_to_send(self) -> bytes:
+        """What the negotiation wants to say; call after each `receive`."""
+        data = b"".join(self._outgoing)
+        self._outgoing.clear()
+        return data
+
+    def _is_ours(self, item: Message | Garbage) -> bool:
+        if isinstance(item, Reply):
+            return self._reply(item)
+        if isinstance(item, Greeting):
+            self.greeting = item
+            if self._negotiate:
+                self._enable = [name for name in item.capabilities if name == "oob"]
+                self._ask()
+        return False
+
+    def _ask(self) -> None:
+        self._asked += 1
+        self.state = NEGOTIATING
+        command = command_object(
+            "qmp_capabilities", {"enable": self._enable} if self._enable else None
+        )
+        self._outgoing.append(encode_message(command | {"id": f"{_OUR_ID}-{self._asked}"}))
+
+    def _reply(self, reply: Reply) -> bool:
+        marker = reply.value.get("id")
+        ours = isinstance(marker, str) and marker.startswith(_OUR_ID)
+        if self.state != NEGOTIATING:
+            # Of several greetings each was answered, and the last answer may be late.
+            return ours and self._asked > 0
+        if not ours and "id" in reply.value:
+            return False
+        if not reply.is_error:
+            self._done(self._enable)
+        elif reply.error_class == "CommandNotFound":
+            # Either negotiated already, by whoever held the stream before us, or a server that
+            # knows no qmp_capabilities: both take commands.
+            self._done([])
+        elif self._enable:
+            self._enable = []
+            self._ask()
+        else:
+            self.state = REFUSED
+            self.refusal = reply
+        return True
+
+    def _done(self, enabled: list[str]) -> None:
+        self.state = READY
+        self.capabilities = frozenset(enabled)

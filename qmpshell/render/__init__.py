@@ -1,0 +1,1 @@
+"""Messages and mistakes to text for people."""

@@ -1,0 +1,53 @@
+"""Text that may be shown at a terminal.
+
+Owns: which characters act on a terminal or turn text around, and how they are shown instead. Must not
+know: where the text came from.
+"""
+
+from __future__ import annotations
+
+import re
+
+# C0 and C1 controls and DEL; the bidirectional controls and marks; line and paragraph separators;
+# zero-width characters, the byte-order mark, tags; and surrogates, which no encoding has.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+
+
+def escape(text: str, *, keep: str = "") -> str:
+    r"""`text` with every unsafe character as `\xNN` or `\uNNNN`, but for those in `keep`.
+
+    >>> escape("a\x1b[2J")
+    'a\\x1b[2J'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSAFE.sub(lambda match: match[0] if match[0] in keep else _escaped(match[0]), text)
+
+
+def escape_lines(text: str) -> str:
+    """The same for text over several lines: line ends and tabs stay."""
+    return escape(text, keep="\n\t")
+
+
+def escape_json(text: str) -> str:
+    r"""The same for JSON text: what is escaped is a JSON escape, `\uNNNN`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSAFE.sub(_json_escaped, text)
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _json_escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"

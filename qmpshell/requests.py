@@ -1,0 +1,142 @@
+"""A line of the user's, on its way to the server.
+
+Owns: turning understood commands into bytes with or without an id, and matching replies to them.
+Must not know: when they are sent, or how replies are shown.
+"""
+
+from __future__ import annotations
+
+from .errors import LineError
+from .language.command import Command, RawCommand
+from .language.read import read_line
+from .protocol.commands import command_object, encode_message
+from .protocol.human_monitor import CPU_COMMAND, human_command
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .language.lines import LogicalLine
+    from .protocol.messages import Reply
+
+
+class Source:
+    """Where a line stands: the name of its file, and the line itself."""
+
+    __slots__ = ("line", "name")
+
+    def __init__(self, name: str, line: LogicalLine) -> None:
+        self.name = name
+        self.line = line
+
+
+class Request:
+    """One message to be sent. `name` is the command's name, `arguments` what it takes.
+
+    `own_id` is the id that we added, and hide again, or None; `text` is the human monitor's line.
+    """
+
+    __slots__ = (
+        "abandoned",
+        "arguments",
+        "data",
+        "name",
+        "own_id",
+        "sent_at",
+        "source",
+        "start",
+        "text",
+        "user_id",
+    )
+
+    def __init__(
+        self,
+        message: dict[str, Any],
+        *,
+        data: bytes,
+        source: Source,
+        start: int,
+        own_id: str | None = None,
+        text: str | None = None,
+    ) -> None:
+        name = message.get("execute", message.get("exec-oob", ""))
+        arguments = message.get("arguments")
+        self.name = name if isinstance(name, str) else ""
+        self.arguments: dict[str, Any] = arguments if isinstance(arguments, dict) else {}
+        self.user_id = message.get("id") if own_id is None else None
+        self.data = data
+        self.source = source
+        self.start = start
+        self.own_id = own_id
+        self.text = text
+        self.sent_at = 0.0
+        self.abandoned = False
+
+    def answers(self, reply: Reply) -> bool:
+        """Whether `reply` may be this request's. One without an id answers any (qmp-spec, "Error":
+        the server may fail before it has read the id)."""
+        if "id" not in reply.value:
+            return True
+        marker = reply.value["id"]
+        if self.own_id is not None:
+            return bool(marker == self.own_id)
+        try:
+            return bool(marker == self.user_id)
+        except RecursionError:  # nested beyond what can be compared: the server echoes what it got
+            return True
+
+
+class Prepared:
+    """What became of a line: its requests, or the error that stopped it."""
+
+    __slots__ = ("error", "requests", "source")
+
+    def __init__(
+        self, source: Source, requests: list[Request], error: LineError | None = None
+    ) -> None:
+        self.source = source
+        self.requests = requests
+        self.error = error
+
+
+def prepare(source: Source, *, next_id: Callable[[], str | None]) -> Prepared:
+    """Read a line of commands. `next_id` gives the id of each, or None for none."""
+    try:
+        commands = read_line(source.line.text)
+    except LineError as error:
+        return Prepared(source, [], error)
+    return Prepared(source, [_request(command, source, next_id) for command in commands])
+
+
+def _request(
+    command: Command | RawCommand, source: Source, next_id: Callable[[], str | None]
+) -> Request:
+    if isinstance(command, RawCommand):
+        data = command.text.encode("utf-8") + b"\n"
+        return Request(command.value, data=data, source=source, start=command.start)
+    message = command_object(command.name, command.arguments)
+    own_id = next_id()
+    if own_id is not None:
+        message["id"] = own_id
+    return Request(
+        message, data=encode_message(message), source=source, start=command.start, own_id=own_id
+    )
+
+
+def prepare_human(
+    source: Source, *, cpu: int | None, next_id: Callable[[], str | None]
+) -> Prepared:
+    """A line for the human monitor, through `human-monitor-command`."""
+    text = source.line.text.strip()
+    if not text:
+        return Prepared(source, [])
+    chosen = CPU_COMMAND.fullmatch(text)
+    message = human_command(text, int(chosen[1]) if chosen else cpu)
+    own_id = next_id()
+    if own_id is not None:
+        message["id"] = own_id
+    request = Request(
+        message, data=encode_message(message), source=source, start=0, own_id=own_id, text=text
+    )
+    return Prepared(source, [request])

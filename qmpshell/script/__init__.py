@@ -1,0 +1,1 @@
+"""The driver for scripts: standard input, files, `-c`."""

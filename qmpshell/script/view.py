@@ -1,0 +1,97 @@
+"""What a session says, to the two outputs of a script.
+
+Owns: what goes to standard output and what to standard error, and in which form (DESIGN: "What stdout
+holds in a script"). Must not know: descriptors, sessions, waiting.
+"""
+
+from __future__ import annotations
+
+from ..effects import Send, ShowBytes, ShowEvent, ShowReply, ShowStray, Tell
+from ..protocol.human_monitor import human_text
+from ..protocol.messages import Message
+from ..render.diagnostics import placed
+from ..render.escape import escape, escape_lines
+from ..render.json_lines import message_line, value_line, value_pretty
+from ..settings import EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, PRETTY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..effects import Effect
+    from ..protocol.messages import Reply
+    from ..requests import Request
+    from ..settings import Settings
+
+
+class ScriptView:
+    """`out` takes bytes for standard output, `err` text for standard error, a line or several.
+
+    `name` is how our own messages begin. `settings.layout` must be chosen.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        name: str,
+        out: Callable[[bytes], None],
+        err: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._name = name
+        self._out = out
+        self._err = err
+
+    def show(self, effect: Effect) -> None:
+        """Show one effect; those that show nothing are passed over."""
+        if isinstance(effect, ShowReply):
+            self._reply(effect.reply, effect.request)
+        elif isinstance(effect, ShowEvent):
+            self._event(effect.event)
+        elif isinstance(effect, Tell):
+            self._err(effect.text)
+        elif isinstance(effect, ShowBytes):
+            self._out(effect.data)
+        elif isinstance(effect, ShowStray):
+            text = escape(effect.item.raw[:2000].decode("utf-8", "backslashreplace"))
+            self._err(f"{self._name}: {effect.reason}: {text}")
+        elif isinstance(effect, Send) and self._settings.verbose and effect.request is not None:
+            sent = effect.data.decode("utf-8").strip()
+            self._err(f"-> {escape(sent, keep=chr(10))}")
+
+    def _reply(self, reply: Reply, request: Request) -> None:
+        if request.text is not None and not reply.is_error:
+            text = escape_lines(human_text(reply.value.get("return", "")))
+            if text:
+                self._out((text if text.endswith("\n") else text + "\n").encode("utf-8"))
+        elif not self._settings.result_only and (request.text is None or not reply.is_error):
+            self._message(reply)
+        elif reply.is_error:
+            text = f"{reply.error_class}: {reply.desc}"
+            self._err(placed(request.source, request.start, escape(text)))
+        elif self._settings.layout == PRETTY:
+            self._out(value_pretty(reply.value["return"]))
+        else:
+            self._out(value_line(reply.value["return"]))
+
+    def _event(self, event: Message) -> None:
+        mode = self._settings.events
+        if mode == EVENTS_INLINE:
+            self._message(event)
+        elif mode == EVENTS_STDERR:
+            self._err(message_line(event).decode("ascii").rstrip())
+        elif mode != EVENTS_NONE and _matches(str(event.value["event"]), mode):
+            self._message(event)
+
+    def _message(self, message: Message) -> None:
+        if self._settings.layout == PRETTY:
+            self._out(value_pretty(message.value))
+        else:
+            self._out(message_line(message))
+
+
+def _matches(name: str, globs: str | tuple[str, ...]) -> bool:
+    from fnmatch import fnmatchcase  # few scripts need it
+
+    return any(fnmatchcase(name, glob) for glob in globs)

@@ -1,0 +1,385 @@
+"""One session: what comes from the user and from the server, to what is to be done.
+
+Owns: the order of things. The queue, who waits for which reply, what a loss means, how a session ends.
+Must not know: sockets, descriptors, terminals, clocks (`now` is handed in, in seconds of any
+monotonic clock). The script runner and the terminal are its two drivers: they carry out the effects
+that every call returns, in order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from . import exits
+from .diagnosis import explain_garbage, explain_silence
+from .effects import (
+    Ask,
+    Effect,
+    Greeted,
+    Leave,
+    Send,
+    ShowEvent,
+    ShowReply,
+    ShowStray,
+    Tell,
+)
+from .guard import destroys
+from .language.lines import LogicalLine
+from .protocol.human_monitor import CPU_COMMAND, failed, human_text
+from .protocol.messages import Event, Garbage, Greeting, Reply
+from .protocol.negotiation import GREETING, READY, REFUSED, QmpProtocol
+from .render.diagnostics import line_message, placed
+from .requests import Prepared, Request, Source, prepare, prepare_human
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .protocol.messages import Message
+    from .settings import Settings
+
+_SILENCE = 2.0
+_GIVE_UP = 5.0
+
+# Seconds until a waiting person is told why nothing comes.
+UNCONNECTED = "unconnected"
+CONNECTED = "connected"
+LOST = "lost"
+
+
+class Session:
+    """`address` is how the server is named in messages. `interactive` means: a person waits, who is
+    asked before what destroys, who may type on while a reply is awaited, and whom nothing throws out.
+    """
+
+    def __init__(self, settings: Settings, *, address: str, interactive: bool) -> None:
+        self._settings = settings
+        self._address = address
+        self._interactive = interactive
+        self._protocol = QmpProtocol(negotiate=settings.negotiate)
+        self._link = UNCONNECTED
+        self._queue: deque[Request] = deque()
+        self._in_flight: deque[Request] = deque()
+        self._asking: Request | None = None
+        self._cpu: int | None = None
+        self._count = 0
+        self._requests = 0
+        self._quit_answered = False
+        self._shutdown_seen = False
+        self._silence_at: float | None = None
+        self._give_up_at: float | None = None
+        self.status = exits.OK
+
+    # -- what the driver asks ------------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """Whether all lines so far are dealt with, and the next can be."""
+        return not self._queue and not self._in_flight and self._ready
+
+    @property
+    def _ready(self) -> bool:
+        return self._link != CONNECTED or self._protocol.state == READY
+
+    @property
+    def lost(self) -> bool:
+        return self._link == LOST
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether a line may be read before the one before it is answered: not where an answer
+        changes how lines are read (`cpu N`)."""
+        return not self._settings.hmp
+
+    @property
+    def waiting(self) -> Request | None:
+        """The oldest request whose reply is awaited."""
+        return next((request for request in self._in_flight if not request.abandoned), None)
+
+    @property
+    def greeting(self) -> Greeting | None:
+        return self._protocol.greeting
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` is due at the latest; None where nothing depends on time."""
+        times = [time for time in (self._silence_at, self._give_up_at) if time is not None]
+        if self._settings.timeout is not None and self._in_flight:
+            times.append(self._in_flight[0].sent_at + self._settings.timeout)
+        return min(times, default=None)
+
+    # -- the connection ------------------------------------------------------------------------
+
+    def connected(self, now: float, *, give_up_at: float | None = None) -> list[Effect]:
+        """The stream is open. `give_up_at` is when `--wait` ends."""
+        self._link = CONNECTED
+        if self._protocol.state != READY:
+            self._silence_at = now + _SILENCE
+            if not self._interactive:
+                self._give_up_at = give_up_at if give_up_at is not None else now + _GIVE_UP
+            return []
+        return [Greeted(), *self._pump(now)]
+
+    def receive(self, data: bytes, now: float) -> list[Effect]:
+        """Bytes from the server; b"" is its end."""
+        if not data:
+            return self._ended(now)
+        protocol = self._protocol
+        was_ready = protocol.state == READY
+        effects: list[Effect] = []
+        for item in protocol.receive(data):
+            effects += self._item(item, now)
+            if self._link == LOST:
+                return effects
+        answer = protocol.data_to_send()
+        if answer:
+            effects.append(Send(answer))
+            was_ready = False
+        if protocol.state == REFUSED:
+            assert protocol.refusal is not None
+            effects += self._fail(f"{self._address}: the server refuses: {protocol.refusal.desc}")
+        elif protocol.state == READY and not was_ready:
+            self._silence_at = self._give_up_at = None
+            effects.append(Greeted())
+        effects += self._pump(now)
+        return effects
+
+    def connection_lost(self, reason: str) -> list[Effect]:
+        """The stream broke; `reason` is empty where the server just closed it."""
+        return self._lost(reason)
+
+    # -- the user ------------------------------------------------------------------------------
+
+    def prepare(self, source: Source) -> Prepared:
+        """Read a line, which may be done while an earlier one is under way."""
+        if self._settings.hmp:
+            return prepare_human(source, cpu=self._cpu, next_id=self._next_id)
+        return prepare(source, next_id=self._next_id)
+
+    def submit(self, prepared: Prepared, now: float) -> list[Effect]:
+        """Queue a line that was read, or say why it could not be read."""
+        if prepared.error is not None:
+            self._failed()
+            return [
+                Tell(line_message(prepared.source, prepared.error), is_error=True),
+                *self._stop_on_error(),
+            ]
+        if prepared.requests and self._link == LOST:
+            text = "not connected; nothing was sent"
+            return [Tell(text, is_error=True), *self._leave(exits.CONNECTION)]
+        self._queue += prepared.requests
+        self._requests += len(prepared.requests)
+        return self._pump(now)
+
+
+    def answer(self, *, go_on: bool, now: float) -> list[Effect]:
+        """The person's answer to Ask."""
+        request, self._asking = self._asking, None
+        if request is None or not self._queue or self._queue[0] is not request:
+            return []
+        if not go_on:
+            self._queue.popleft()
+            return [Tell("not sent"), *self._pump(now)]
+        return self._pump(now, confirmed=request)
+
+    def abandon(self, now: float) -> list[Effect]:
+        """Wait no longer for the oldest reply: it will be shown as late."""
+        request = self.waiting
+        if request is None:
+            return []
+        request.abandoned = True
+        text = f"no longer waiting for the reply to {_label(request)}; it may still be carried out"
+        return [Tell(text), *self._pump(now)]
+
+    def end_of_input(self, now: float) -> list[Effect]:
+        """No line will follow, and all are dealt with."""
+        if self._link == LOST and not self._ended_well:
+            return [Leave(exits.CONNECTION)]
+        return [Leave(self.status)]
+
+    def tick(self, now: float) -> list[Effect]:
+        """Do what is due by now."""
+        effects: list[Effect] = []
+        if self._give_up_at is not None and now >= self._give_up_at:
+            return self._fail(self._diagnose_silence())
+        if self._silence_at is not None and now >= self._silence_at:
+            self._silence_at = None
+            effects.append(Tell(self._diagnose_silence()))
+        timeout = self._settings.timeout
+        if timeout is not None and self._in_flight:
+            request = self._in_flight[0]
+            if now >= request.sent_at + timeout and not request.abandoned:
+                effects += self._timed_out(request, timeout, now)
+        return effects
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _next_id(self) -> str | None:
+        # A script has one command in flight, which needs no id; an id costs QEMU a fifth of its time.
+        if not self._interactive:
+            return None
+        self._count += 1
+        return f"qmpshell-{self._count}"
+
+    def _pump(self, now: float, *, confirmed: Request | None = None) -> list[Effect]:
+        """Send the next request if nothing stands in the way."""
+        if not self._queue or self._link != CONNECTED or self._protocol.state != READY:
+            return []
+        if self._asking is not None or self.waiting is not None:
+            return []
+        request = self._queue[0]
+        if self._interactive and request is not confirmed:
+            what = destroys(request)
+            if what:
+                self._asking = request
+                return [Ask(what, request)]
+        self._queue.popleft()
+        request.sent_at = now
+        self._in_flight.append(request)
+        return [Send(request.data, request)]
+
+    def _item(self, item: Message | Garbage, now: float) -> list[Effect]:
+        if isinstance(item, Reply):
+            return self._reply(item, now)
+        if isinstance(item, Event):
+            if item.name == "SHUTDOWN":
+                self._shutdown_seen = True
+            return [ShowEvent(item)]
+        if isinstance(item, Greeting):
+            return self._greeting(item)
+        if self._protocol.state == GREETING:
+            return self._fail(explain_garbage(self._address, item.raw))
+        reason = "unreadable" if isinstance(item, Garbage) else "not a message of QMP"
+        return [ShowStray(item, reason)]
+
+    def _greeting(self, greeting: Greeting) -> list[Effect]:
+        if not self._settings.negotiate:
+            return [ShowStray(greeting, "")] if self._interactive else []
+        lost = list(self._in_flight)
+        self._in_flight.clear()
+        effects: list[Effect] = []
+        for request in lost:
+            if not request.abandoned:
+                self._failed()
+                text = f"the server started anew; the outcome of {_label(request)} is unknown"
+                effects.append(Tell(self._placed(request, text), is_error=True))
+        if lost:
+            effects += self._stop_on_error()
+        return effects
+
+    def _reply(self, reply: Reply, now: float) -> list[Effect]:
+        request = next((one for one in self._in_flight if one.answers(reply)), None)
+        if request is None:
+            if self._protocol.state == READY:
+                return [ShowStray(reply, "a reply that nobody asked for")]
+            return []
+        self._in_flight.remove(request)
+        elapsed = now - request.sent_at
+        late = request.abandoned
+        effects: list[Effect] = [ShowReply(reply, request, late=late, elapsed=elapsed)]
+        if reply.is_error:
+            effects += self._error_reply(reply, request)
+        elif request.text is not None:
+            effects += self._human_reply(request, human_text(reply.value.get("return", "")))
+        elif request.name == "quit":
+            self._quit_answered = True
+        return effects
+
+    def _error_reply(self, reply: Reply, request: Request) -> list[Effect]:
+        if request.name == "qmp_capabilities" and reply.error_class == "CommandNotFound":
+            text = "qmpshell has negotiated already; with -N (--skip-negotiation) this is yours to do"
+            return [Tell(self._placed(request, text))]
+        self._failed()
+        return self._stop_on_error()
+
+    def _human_reply(self, request: Request, text: str) -> list[Effect]:
+        assert request.text is not None
+        if failed(text):
+            self._failed()
+            return self._stop_on_error()
+        chosen = CPU_COMMAND.fullmatch(request.text)
+        if chosen:
+            self._cpu = int(chosen[1])
+        if request.text in ("quit", "q"):
+            self._quit_answered = True
+        return []
+
+    def _failed(self) -> None:
+        if self.status == exits.OK:
+            self.status = exits.FAILED
+
+    def _stop_on_error(self) -> list[Effect]:
+        if not self._settings.stop_on_error or self._interactive:
+            return []
+        self._queue.clear()
+        return [Leave(self.status)]
+
+    def _timed_out(self, request: Request, timeout: float, now: float) -> list[Effect]:
+        text = f"no reply to {_label(request)} within {timeout:g} s; its outcome is unknown"
+        if self._interactive:
+            request.abandoned = True
+            return [Tell(text, is_error=True), *self._pump(now)]
+        self._queue.clear()
+        self.status = exits.CONNECTION
+        return [Tell(self._placed(request, text), is_error=True), Leave(exits.CONNECTION)]
+
+    @property
+    def _ended_well(self) -> bool:
+        return self._quit_answered or self._shutdown_seen
+
+    def _ended(self, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        cut = self._protocol.receive_end()
+        for item in cut:
+            if self._protocol.state == GREETING and isinstance(item, Garbage):
+                return self._fail(explain_garbage(self._address, item.raw))
+            effects.append(ShowStray(item, "cut off"))
+        return effects + self._lost("")
+
+    def _lost(self, reason: str) -> list[Effect]:
+        state = self._protocol.state
+        self._link = LOST
+        self._silence_at = self._give_up_at = None
+        waiting = [request for request in self._in_flight if not request.abandoned]
+        unsent = len(self._queue)
+        self._in_flight.clear()
+        self._queue.clear()
+        self._asking = None
+        why = f": {reason}" if reason else ""
+        if state != READY:
+            text = f"{self._address}: the connection was closed before the server greeted{why}"
+            return [Tell(text, is_error=True), *self._leave(exits.CONNECTION)]
+        if self._ended_well and all(request.name == "quit" for request in waiting) and not unsent:
+            return [Tell("the server has exited")] if self._interactive else []
+        if waiting:
+            request = waiting[0]
+            text = f"connection lost{why} while waiting for the reply to {_label(request)}"
+            text = self._placed(request, f"{text}; its outcome is unknown")
+        else:
+            text = f"{self._address}: connection lost{why}"
+        if unsent:
+            text += f"; {unsent} more {'was' if unsent == 1 else 'were'} not sent"
+        return [Tell(text, is_error=True), *self._leave(exits.CONNECTION)]
+
+    def _fail(self, text: str) -> list[Effect]:
+        """The connection is of no use."""
+        self._link = LOST
+        self._silence_at = self._give_up_at = None
+        self._queue.clear()
+        return [Tell(text, is_error=True), *self._leave(exits.CONNECTION)]
+
+    def _leave(self, status: int) -> list[Effect]:
+        self.status = status
+        return [] if self._interactive else [Leave(status)]
+
+    def _diagnose_silence(self) -> str:
+        return explain_silence(
+            self._address, self._protocol.pending, greeted=self._protocol.state != GREETING
+        )
+
+    def _placed(self, request: Request, text: str) -> str:
+        if self._interactive:
+            return text
+        return placed(request.source, request.start, text)
+
+
+def _label(request: Request) -> str:
+    return request.text or request.name or "the command"

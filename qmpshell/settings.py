@@ -1,0 +1,66 @@
+"""What the user chose.
+
+Owns: the options of a session, with their defaults. Must not know: the command line, or files.
+"""
+
+from __future__ import annotations
+
+PRETTY = "pretty"
+COMPACT = "compact"
+
+EVENTS_INLINE = "inline"
+EVENTS_STDERR = "stderr"
+EVENTS_NONE = "none"
+
+
+class Settings:
+    """One session's options; DESIGN's table says what each does.
+
+    `layout` is PRETTY, COMPACT or None, which leaves it to where the output goes; `events` is one of
+    the modes above or a tuple of globs, or None, which is inline, or none with `result_only`.
+    `wait` and `timeout` are seconds or None.
+    """
+
+    __slots__ = (
+        "color",
+        "events",
+        "hmp",
+        "layout",
+        "negotiate",
+        "quiet",
+        "raw",
+        "result_only",
+        "stop_on_error",
+        "timeout",
+        "verbose",
+        "wait",
+    )
+
+    def __init__(
+        self,
+        *,
+        color: str = "auto",
+        events: str | tuple[str, ...] | None = None,
+        hmp: bool = False,
+        layout: str | None = None,
+        negotiate: bool = True,
+        quiet: bool = False,
+        raw: bool = False,
+        result_only: bool = False,
+        stop_on_error: bool = False,
+        timeout: float | None = None,
+        verbose: bool = False,
+        wait: float | None = None,
+    ) -> None:
+        self.color = color
+        self.events = events or (EVENTS_NONE if result_only else EVENTS_INLINE)
+        self.hmp = hmp
+        self.layout = layout
+        self.negotiate = negotiate
+        self.quiet = quiet
+        self.raw = raw
+        self.result_only = result_only
+        self.stop_on_error = stop_on_error
+        self.timeout = timeout
+        self.verbose = verbose
+        self.wait = wait

@@ -1,0 +1,174 @@
+"""What people type as an address, read.
+
+Owns: the spellings of addresses, QEMU's own `-qmp` and `-chardev` strings among them. Must not know:
+how a stream is opened. The only look at the world is `exists`, which is handed in.
+"""
+
+from __future__ import annotations
+
+from ..errors import AddressError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+# The spellings that QEMU knows and that a later version may open.
+_NOT_YET = ("telnet", "websocket", "ws", "wss", "vsock", "socket", "exec", "pty", "stdio")
+
+
+class UnixAddress:
+    """A UNIX socket: a path, or a name in Linux's abstract namespace (without its NUL)."""
+
+    __slots__ = ("abstract", "path")
+
+    def __init__(self, path: str, *, abstract: bool = False) -> None:
+        self.path = path
+        self.abstract = abstract
+
+    def __str__(self) -> str:
+        return f"unix:{self.path},abstract=on" if self.abstract else self.path
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UnixAddress) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+class TcpAddress:
+    """A host, by name or number, and a port from 1 to 65535."""
+
+    __slots__ = ("host", "port")
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TcpAddress) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+class FdAddress:
+    """A file descriptor that the process was started with."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __str__(self) -> str:
+        return f"fd:{self.number}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FdAddress) and self.number == other.number
+
+    def __hash__(self) -> int:
+        return hash(self.number)
+
+
+Address = UnixAddress | TcpAddress | FdAddress
+
+
+def parse_address(text: str, *, exists: Callable[[str], bool]) -> Address:
+    """Read an address; `exists` says of a text whether a file of that name is there.
+
+    A text with a `/`, or that names a file, is a path, whatever else it may look like.
+    Raises AddressError.
+    """
+    if not text:
+        raise AddressError("the address is empty")
+    if "\0" in text:
+        raise AddressError("an address cannot hold a NUL character")
+    scheme, colon, rest = text.partition(":")
+    if colon and scheme == "unix":
+        return _unix(rest)
+    if colon and scheme == "fd":
+        return _descriptor(rest)
+    if colon and scheme == "tcp":
+        return _tcp(_without_options(rest, _TCP_OPTIONS), text)
+    if "/" in text and not text.startswith(tuple(f"{name}:" for name in _NOT_YET)):
+        return UnixAddress(text)
+    if exists(text):
+        return UnixAddress(text)
+    name = scheme if colon else text.partition(",")[0]
+    if name in _NOT_YET and (name != "socket" or "," in text) and not rest.isdecimal():
+        raise AddressError(f"{name}: addresses of this kind are not supported")
+    if colon:
+        return _tcp(text, text)
+    # A bare word: most likely a socket that is not there yet, or not here.
+    return UnixAddress(text)
+
+
+_SWITCHES = ("server", "wait", "telnet", "websocket", "tight", "nodelay", "ipv4", "ipv6", "delay")
+_UNIX_OPTIONS = (*_SWITCHES, "abstract", "reconnect", "reconnect-ms")
+_TCP_OPTIONS = (*_SWITCHES, "to", "reconnect", "reconnect-ms", "keep-alive", "mptcp")
+_ON = ("on", "yes", "true", "y")
+_OFF = ("off", "no", "false", "n")
+
+
+def _unix(text: str) -> UnixAddress:
+    path, options = _options(text)
+    given = _read_options(options, _UNIX_OPTIONS)
+    if not path:
+        raise AddressError("unix: needs a path, as in unix:/run/vm.sock")
+    return UnixAddress(path, abstract=given.get("abstract", False))
+
+
+def _options(text: str) -> tuple[str, list[str]]:
+    """QEMU's comma-separated options: the first, with `,,` for a comma, and the others."""
+    parts = text.replace(",,", "\0").split(",")
+    first, *others = [part.replace("\0", ",") for part in parts]
+    return first, others
+
+
+def _read_options(options: Iterable[str], known: tuple[str, ...]) -> dict[str, bool]:
+    """The options that are switches; old spellings are `server` and `nowait`, `nodelay`."""
+    switches: dict[str, bool] = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals and name.startswith("no") and name not in known:
+            name, value = name[2:], "off"
+        elif not equals:
+            value = "on"
+        if name not in known:
+            raise AddressError(f"the address has an option {option!r} that is not known")
+        if value in _ON or value in _OFF:
+            switches[name] = value in _ON
+    for name in ("telnet", "websocket"):
+        if switches.get(name):
+            raise AddressError(f"{name}=on: addresses of this kind are not supported")
+    return switches
+
+
+def _without_options(text: str, known: tuple[str, ...]) -> str:
+    first, options = _options(text)
+    _read_options(options, known)
+    return first
+
+
+def _tcp(text: str, whole: str) -> TcpAddress:
+    host, colon, port = text.rpartition(":")
+    if text.startswith("["):
+        inner, bracket, after = text[1:].partition("]")
+        if not bracket or not after.startswith(":"):
+            raise AddressError(f"{whole}: an IPv6 address is written [::1]:4444")
+        host, port = inner, after[1:]
+    elif ":" in host:
+        raise AddressError(f"{whole}: write an IPv6 address as [::1]:4444, a path with a /")
+    if not colon or not port.isascii() or not port.isdecimal() or not 0 < int(port[:6]) < 65536:
+        raise AddressError(
+            f"{whole}: {port!r} is no port number (1 to 65535); a socket of this name is ./{whole}"
+        )
+    return TcpAddress(host or "localhost", int(port))
+
+
+def _descriptor(text: str) -> FdAddress:
+    if not text.isascii() or not text.isdecimal() or len(text) > 9:
+        raise AddressError(f"fd:{text}: a file descriptor is a number, as in fd:3")
+    return FdAddress(int(text))

@@ -1,0 +1,190 @@
+"""Opening the streams of this machine's network and file system.
+
+Owns: connect and listen for UNIX, TCP and inherited sockets, and what each failure means to a person.
+Must not know: QMP. A path that we did not bind is never unlinked.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+
+from ..errors import ConnectError
+from .address import Address, FdAddress, TcpAddress, UnixAddress
+from .stream import DescriptorStream, SocketStream, Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# Trying again may help: the server is not there yet, or its one place to wait is taken.
+_RETRIABLE = (
+    errno.ENOENT,
+    errno.ECONNREFUSED,
+    errno.EAGAIN,
+    errno.ECONNRESET,
+    errno.ETIMEDOUT,
+    errno.EHOSTUNREACH,
+    errno.ENETUNREACH,
+)
+
+
+def open_stream(address: Address, *, timeout: float) -> Stream:
+    """Connect, within `timeout` seconds. Raises ConnectError."""
+    if isinstance(address, FdAddress):
+        return _inherited(address)
+    try:
+        if isinstance(address, UnixAddress):
+            return SocketStream(_connect_unix(address))
+        return SocketStream(_connect_tcp(address, timeout))
+    except socket.gaierror as error:
+        raise ConnectError(f"{address}: no such host ({error.strerror})") from error
+    except OSError as error:
+        raise ConnectError(
+            f"{address}: {_explain(address, error)}",
+            retriable=error.errno in _RETRIABLE,
+            busy=error.errno == errno.EAGAIN,
+        ) from error
+
+
+def _connect_unix(address: UnixAddress) -> socket.socket:
+    connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # Never waiting: with QEMU's backlog of 1 a blocking connect would wait for another client
+        # to leave, without a word. A UNIX socket that can be connected to is so at once.
+        connected.setblocking(False)
+        connected.connect(socket_name(address))
+        connected.setblocking(True)
+    except BaseException:
+        connected.close()
+        raise
+    return connected
+
+
+def _connect_tcp(address: TcpAddress, timeout: float) -> socket.socket:
+    connected = socket.create_connection((address.host, address.port), timeout=max(timeout, 0.001))
+    connected.settimeout(None)
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connected
+
+
+def socket_name(address: UnixAddress) -> str | bytes:
+    """What `bind` and `connect` take. Raises OSError(ENAMETOOLONG) beyond the system's limit."""
+    name = os.fsencode(address.path)
+    if len(name) > 107:
+        raise OSError(errno.ENAMETOOLONG, "the path of a UNIX socket has at most 107 bytes")
+    return b"\0" + name if address.abstract else name
+
+
+def _inherited(address: FdAddress) -> Stream:
+    try:
+        mode = os.fstat(address.number).st_mode
+        if not stat.S_ISSOCK(mode):
+            if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+                return DescriptorStream(os.dup(address.number))
+            raise ConnectError(f"{address}: is neither a socket nor a pipe nor a terminal")
+        # A duplicate: closing the stream leaves the descriptor that was handed to us alone.
+        return SocketStream(socket.socket(fileno=os.dup(address.number)))
+    except OSError as error:
+        raise ConnectError(f"{address}: {error.strerror}; was it handed to us open?") from error
+
+
+def _explain(address: Address, error: OSError) -> str:
+    if isinstance(address, UnixAddress) and not address.abstract:
+        special = _explain_path(address.path, error)
+        if special:
+            return special
+    if error.errno == errno.ECONNREFUSED:
+        return "connection refused: nothing listens there (is QEMU running?)"
+    if error.errno == errno.EAGAIN:
+        return (
+            "busy: another client holds this monitor, and one more waits already (QEMU serves one"
+            " at a time)"
+        )
+    if isinstance(error, TimeoutError):
+        return "no answer to the attempt to connect"
+    return error.strerror or str(error)
+
+
+def _explain_path(path: str, error: OSError) -> str:
+    if error.errno == errno.ENOENT:
+        return "no such socket (is QEMU running, and is this the path given to it?)"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "permission denied: the socket belongs to another user"
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return ""
+    if stat.S_ISSOCK(mode):
+        if error.errno == errno.ECONNREFUSED:
+            return "connection refused: nothing listens there any more (has QEMU exited?)"
+        if error.errno == errno.EPROTOTYPE:
+            return "a socket, but not a stream socket"
+        return ""
+    kinds: tuple[tuple[Any, str], ...] = (
+        (stat.S_ISDIR, "a directory"),
+        (stat.S_ISREG, "a regular file"),
+        (stat.S_ISCHR, "a character device"),
+        (stat.S_ISBLK, "a block device"),
+        (stat.S_ISFIFO, "a pipe"),
+    )
+    kind = next((name for test, name in kinds if test(mode)), "something else")
+    return f"not a socket but {kind}"
+
+
+class Listener:
+    """A socket bound at an address, waiting for QEMU to connect (`-qmp unix:PATH`, no server).
+
+    Raises ConnectError where the address cannot be bound: what is there already is left alone.
+    """
+
+    def __init__(self, address: Address) -> None:
+        if isinstance(address, FdAddress):
+            raise ConnectError(f"{address}: cannot listen on an inherited descriptor")
+        self.address = address
+        self._bound: tuple[int, int] | None = None
+        family = socket.AF_UNIX
+        if isinstance(address, TcpAddress):
+            family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            self._bind(address)
+            self._socket.listen(1)
+        except OSError as error:
+            self._socket.close()
+            raise ConnectError(f"{address}: cannot listen: {error.strerror}") from error
+
+    def _bind(self, address: UnixAddress | TcpAddress) -> None:
+        if isinstance(address, TcpAddress):
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._socket.bind((address.host, address.port))
+            return
+        self._socket.bind(socket_name(address))
+        if not address.abstract:
+            status = os.stat(address.path)
+            self._bound = status.st_dev, status.st_ino
+
+    def accept(self, *, timeout: float | None) -> Stream:
+        """The first to connect within `timeout` seconds (None: no limit). Raises ConnectError."""
+        self._socket.settimeout(timeout)
+        try:
+            connected, _ = self._socket.accept()
+        except TimeoutError:
+            raise ConnectError(f"{self.address}: nobody connected in {timeout:g} s") from None
+        connected.settimeout(None)
+        return SocketStream(connected)
+
+    def close(self) -> None:
+        """Stop listening, and remove the socket's path if it is still the one that we made."""
+        self._socket.close()
+        if self._bound is None or not isinstance(self.address, UnixAddress):
+            return
+        try:
+            status = os.stat(self.address.path)
+            if (status.st_dev, status.st_ino) == self._bound:
+                os.unlink(self.address.path)
+        except OSError:
+            pass
+        self._bound = None
