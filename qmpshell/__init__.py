@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .connection import Connection, connect, listen
+    from .connection import Connection, Server, connect, listen
     from .errors import (
         AddressError,
         CommandError,
@@ -27,7 +27,12 @@ if TYPE_CHECKING:
         ReplyTimeout,
     )
 
-_HOMES = {"Connection": "connection", "connect": "connection", "listen": "connection"}
+_HOMES = {
+    "Connection": "connection",
+    "Server": "connection",
+    "connect": "connection",
+    "listen": "connection",
+}
 
 __all__ = [
     "AddressError",
@@ -39,6 +44,7 @@ __all__ = [
     "ProtocolError",
     "QmpShellError",
     "ReplyTimeout",
+    "Server",
     "connect",
     "listen",
 ]

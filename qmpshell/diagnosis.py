@@ -19,7 +19,7 @@ _KNOWN = (
 
 def explain_garbage(address: str, raw: bytes) -> str:
     """What sent `raw` where a greeting was due."""
-    if raw.startswith(b"QEMU ") and b"monitor" in raw or raw.startswith(b"(qemu)"):
+    if (raw.startswith(b"QEMU ") and b"monitor" in raw) or raw.startswith(b"(qemu)"):
         return (
             f"{address}: this is QEMU's human monitor, not QMP; start QEMU with -qmp, or with"
             " mode=control in -mon"

@@ -85,6 +85,17 @@ class Greeted:
     __slots__ = ()
 
 
+class Learned:
+    """The server's answer to a question of our own: what command `name` returned."""
+
+    __slots__ = ("name", "value")
+    __match_args__ = ("name", "value")
+
+    def __init__(self, name: str, value: object) -> None:
+        self.name = name
+        self.value = value
+
+
 class Leave:
     """End, with this exit status."""
 
@@ -94,4 +105,6 @@ class Leave:
         self.status = status
 
 
-Effect = Send | ShowReply | ShowEvent | ShowStray | ShowBytes | Tell | Ask | Greeted | Leave
+Effect = (
+    Send | ShowReply | ShowEvent | ShowStray | ShowBytes | Tell | Ask | Greeted | Learned | Leave
+)

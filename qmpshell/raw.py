@@ -67,6 +67,10 @@ class RawSession:
             return [Tell("not connected; nothing was sent", is_error=True)]
         return [Send(request.data, request) for request in prepared.requests]
 
+    def leave(self) -> list[Effect]:
+        """The person leaves."""
+        return [Leave(exits.OK)]
+
     def end_of_input(self, now: float) -> list[Effect]:
         """No line will follow: wait for a second of quiet."""
         self._input_ended = True

@@ -34,13 +34,15 @@ class Source:
 class Request:
     """One message to be sent. `name` is the command's name, `arguments` what it takes.
 
-    `own_id` is the id that we added, and hide again, or None; `text` is the human monitor's line.
+    `own_id` is the id that we added, and hide again, or None; `text` is the human monitor's line;
+    `is_typed` tells a command line from raw JSON; `source` is None for questions of our own.
     """
 
     __slots__ = (
         "abandoned",
         "arguments",
         "data",
+        "is_typed",
         "name",
         "own_id",
         "sent_at",
@@ -55,10 +57,11 @@ class Request:
         message: dict[str, Any],
         *,
         data: bytes,
-        source: Source,
-        start: int,
+        source: Source | None,
+        start: int = 0,
         own_id: str | None = None,
         text: str | None = None,
+        is_typed: bool = True,
     ) -> None:
         name = message.get("execute", message.get("exec-oob", ""))
         arguments = message.get("arguments")
@@ -70,6 +73,7 @@ class Request:
         self.start = start
         self.own_id = own_id
         self.text = text
+        self.is_typed = is_typed
         self.sent_at = 0.0
         self.abandoned = False
 
@@ -114,7 +118,7 @@ def _request(
 ) -> Request:
     if isinstance(command, RawCommand):
         data = command.text.encode("utf-8") + b"\n"
-        return Request(command.value, data=data, source=source, start=command.start)
+        return Request(command.value, data=data, source=source, start=command.start, is_typed=False)
     message = command_object(command.name, command.arguments)
     own_id = next_id()
     if own_id is not None:

@@ -16,6 +16,7 @@ from .effects import (
     Ask,
     Effect,
     Greeted,
+    Learned,
     Leave,
     Send,
     ShowEvent,
@@ -24,7 +25,7 @@ from .effects import (
     Tell,
 )
 from .guard import destroys
-from .language.lines import LogicalLine
+from .protocol.commands import command_object, encode_message
 from .protocol.human_monitor import CPU_COMMAND, failed, human_text
 from .protocol.messages import Event, Garbage, Greeting, Reply
 from .protocol.negotiation import GREETING, READY, REFUSED, QmpProtocol
@@ -36,13 +37,13 @@ if TYPE_CHECKING:
     from .protocol.messages import Message
     from .settings import Settings
 
+# Seconds without a greeting until the user is told why that may be, and until a script gives up.
 _SILENCE = 2.0
 _GIVE_UP = 5.0
 
-# Seconds until a waiting person is told why nothing comes.
-UNCONNECTED = "unconnected"
-CONNECTED = "connected"
-LOST = "lost"
+_UNCONNECTED = "unconnected"
+_CONNECTED = "connected"
+_LOST = "lost"
 
 
 class Session:
@@ -55,13 +56,12 @@ class Session:
         self._address = address
         self._interactive = interactive
         self._protocol = QmpProtocol(negotiate=settings.negotiate)
-        self._link = UNCONNECTED
+        self._link = _UNCONNECTED
         self._queue: deque[Request] = deque()
         self._in_flight: deque[Request] = deque()
         self._asking: Request | None = None
         self._cpu: int | None = None
         self._count = 0
-        self._requests = 0
         self._quit_answered = False
         self._shutdown_seen = False
         self._silence_at: float | None = None
@@ -77,11 +77,11 @@ class Session:
 
     @property
     def _ready(self) -> bool:
-        return self._link != CONNECTED or self._protocol.state == READY
+        return self._link != _CONNECTED or self._protocol.state == READY
 
     @property
     def lost(self) -> bool:
-        return self._link == LOST
+        return self._link == _LOST
 
     @property
     def reads_ahead(self) -> bool:
@@ -92,7 +92,9 @@ class Session:
     @property
     def waiting(self) -> Request | None:
         """The oldest request whose reply is awaited."""
-        return next((request for request in self._in_flight if not request.abandoned), None)
+        return next(
+            (one for one in self._in_flight if one.source is not None and not one.abandoned), None
+        )
 
     @property
     def greeting(self) -> Greeting | None:
@@ -110,7 +112,7 @@ class Session:
 
     def connected(self, now: float, *, give_up_at: float | None = None) -> list[Effect]:
         """The stream is open. `give_up_at` is when `--wait` ends."""
-        self._link = CONNECTED
+        self._link = _CONNECTED
         if self._protocol.state != READY:
             self._silence_at = now + _SILENCE
             if not self._interactive:
@@ -127,7 +129,7 @@ class Session:
         effects: list[Effect] = []
         for item in protocol.receive(data):
             effects += self._item(item, now)
-            if self._link == LOST:
+            if self._link == _LOST:
                 return effects
         answer = protocol.data_to_send()
         if answer:
@@ -159,16 +161,28 @@ class Session:
         if prepared.error is not None:
             self._failed()
             return [
-                Tell(line_message(prepared.source, prepared.error), is_error=True),
+                Tell(
+                    line_message(prepared.source, prepared.error, named=not self._interactive),
+                    is_error=True,
+                ),
                 *self._stop_on_error(),
             ]
-        if prepared.requests and self._link == LOST:
+        if prepared.requests and self._link == _LOST:
             text = "not connected; nothing was sent"
             return [Tell(text, is_error=True), *self._leave(exits.CONNECTION)]
         self._queue += prepared.requests
-        self._requests += len(prepared.requests)
         return self._pump(now)
 
+    def learn(self, name: str, now: float) -> list[Effect]:
+        """Ask the server something of our own; the answer comes as Learned, an error as nothing."""
+        message = command_object(name) | {"id": self._own_id()}
+        request = Request(message, data=encode_message(message), source=None, own_id=message["id"])
+        self._queue.append(request)
+        return self._pump(now)
+
+    def leave(self) -> list[Effect]:
+        """The person leaves."""
+        return [Leave(exits.CONNECTION if self.lost and not self._ended_well else exits.OK)]
 
     def answer(self, *, go_on: bool, now: float) -> list[Effect]:
         """The person's answer to Ask."""
@@ -191,7 +205,7 @@ class Session:
 
     def end_of_input(self, now: float) -> list[Effect]:
         """No line will follow, and all are dealt with."""
-        if self._link == LOST and not self._ended_well:
+        if self._link == _LOST and not self._ended_well:
             return [Leave(exits.CONNECTION)]
         return [Leave(self.status)]
 
@@ -214,16 +228,17 @@ class Session:
 
     def _next_id(self) -> str | None:
         # A script has one command in flight, which needs no id; an id costs QEMU a fifth of its time.
-        if not self._interactive:
-            return None
+        return self._own_id() if self._interactive else None
+
+    def _own_id(self) -> str:
         self._count += 1
         return f"qmpshell-{self._count}"
 
     def _pump(self, now: float, *, confirmed: Request | None = None) -> list[Effect]:
         """Send the next request if nothing stands in the way."""
-        if not self._queue or self._link != CONNECTED or self._protocol.state != READY:
+        if not self._queue or self._link != _CONNECTED or self._protocol.state != READY:
             return []
-        if self._asking is not None or self.waiting is not None:
+        if self._asking is not None or not all(one.abandoned for one in self._in_flight):
             return []
         request = self._queue[0]
         if self._interactive and request is not confirmed:
@@ -257,7 +272,7 @@ class Session:
         self._in_flight.clear()
         effects: list[Effect] = []
         for request in lost:
-            if not request.abandoned:
+            if request.source is not None and not request.abandoned:
                 self._failed()
                 text = f"the server started anew; the outcome of {_label(request)} is unknown"
                 effects.append(Tell(self._placed(request, text), is_error=True))
@@ -272,6 +287,8 @@ class Session:
                 return [ShowStray(reply, "a reply that nobody asked for")]
             return []
         self._in_flight.remove(request)
+        if request.source is None:
+            return [Learned(request.name, reply.value["return"])] if not reply.is_error else []
         elapsed = now - request.sent_at
         late = request.abandoned
         effects: list[Effect] = [ShowReply(reply, request, late=late, elapsed=elapsed)]
@@ -285,7 +302,9 @@ class Session:
 
     def _error_reply(self, reply: Reply, request: Request) -> list[Effect]:
         if request.name == "qmp_capabilities" and reply.error_class == "CommandNotFound":
-            text = "qmpshell has negotiated already; with -N (--skip-negotiation) this is yours to do"
+            text = (
+                "qmpshell has negotiated already; with -N (--skip-negotiation) this is yours to do"
+            )
             return [Tell(self._placed(request, text))]
         self._failed()
         return self._stop_on_error()
@@ -336,9 +355,9 @@ class Session:
 
     def _lost(self, reason: str) -> list[Effect]:
         state = self._protocol.state
-        self._link = LOST
+        self._link = _LOST
         self._silence_at = self._give_up_at = None
-        waiting = [request for request in self._in_flight if not request.abandoned]
+        waiting = [one for one in self._in_flight if one.source is not None and not one.abandoned]
         unsent = len(self._queue)
         self._in_flight.clear()
         self._queue.clear()
@@ -361,7 +380,7 @@ class Session:
 
     def _fail(self, text: str) -> list[Effect]:
         """The connection is of no use."""
-        self._link = LOST
+        self._link = _LOST
         self._silence_at = self._give_up_at = None
         self._queue.clear()
         return [Tell(text, is_error=True), *self._leave(exits.CONNECTION)]
@@ -376,7 +395,7 @@ class Session:
         )
 
     def _placed(self, request: Request, text: str) -> str:
-        if self._interactive:
+        if self._interactive or request.source is None:
             return text
         return placed(request.source, request.start, text)
 

@@ -81,14 +81,31 @@ def test_a_message_comes_out_with_its_last_byte(written: list[tuple[dict[str, An
     for value, layout in written:
         data = write(value, layout).rstrip()
         for index in range(0, len(data) - 1, max(1, len(data) // 200)):
-            assert framer.feed(data[index : min(index + max(1, len(data) // 200), len(data) - 1)]) == []
+            assert (
+                framer.feed(data[index : min(index + max(1, len(data) // 200), len(data) - 1)])
+                == []
+            )
         assert len(framer.feed(data[-1:])) == 1
 
 
 noise = st.lists(
     st.binary(max_size=20)
     | st.sampled_from(
-        [b"{", b"}", b'"', b"\\", b"\n", b"[", b"]", GREETING, b'{"QMP": {', b"\xff", b'{"event":"X"}', b":", b"x" * 5000]
+        [
+            b"{",
+            b"}",
+            b'"',
+            b"\\",
+            b"\n",
+            b"[",
+            b"]",
+            GREETING,
+            b'{"QMP": {',
+            b"\xff",
+            b'{"event":"X"}',
+            b":",
+            b"x" * 5000,
+        ]
     )
 ).map(b"".join)
 
@@ -110,7 +127,9 @@ def test_a_greeting_on_its_own_line_is_always_found_again(data: bytes) -> None:
     assert isinstance(found[-1], Greeting)
 
 
-@pytest.mark.parametrize("broken", [b'{"return": {"sta', b'{"return": {', b'{"return": {"a\\', b"{", b"x"])
+@pytest.mark.parametrize(
+    "broken", [b'{"return": {"sta', b'{"return": {', b'{"return": {"a\\', b"{", b"x"]
+)
 @pytest.mark.parametrize("cut", range(12))
 def test_a_greeting_after_a_broken_message_is_found(broken: bytes, cut: int) -> None:
     data = broken + GREETING + b"\r\n"
@@ -133,7 +152,14 @@ def test_kinds() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"null", b"[]", b'""', b'{"version": []}', b'{"version": {"qemu": {"major": "x"}}, "capabilities": 3}']
+    "body",
+    [
+        b"null",
+        b"[]",
+        b'""',
+        b'{"version": []}',
+        b'{"version": {"qemu": {"major": "x"}}, "capabilities": 3}',
+    ],
 )
 def test_a_greeting_without_a_version_is_one(body: bytes) -> None:
     (found,) = feed(b'{"QMP": ' + body + b"}\n")
@@ -178,7 +204,10 @@ def test_bytes_that_are_not_utf8_become_replacement_characters() -> None:
 
 
 def test_the_agents_delimiter_between_messages_is_passed_over() -> None:
-    assert values(feed(b'\xff{"return": 1}\n\xff\xff{"return": 2}')) == [{"return": 1}, {"return": 2}]
+    assert values(feed(b'\xff{"return": 1}\n\xff\xff{"return": 2}')) == [
+        {"return": 1},
+        {"return": 2},
+    ]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +236,9 @@ def test_garbage_without_end_is_given_out_in_pieces() -> None:
     assert len(framer.pending) <= 4096
 
 
-@pytest.mark.parametrize("unit", [b"{}", b'{"a":1}', b'{"QMP": {"', b"{[", b'"\n{"', b"[", b'{"a":"\\\\"}', b"}"])
+@pytest.mark.parametrize(
+    "unit", [b"{}", b'{"a":1}', b'{"QMP": {"', b"{[", b'"\n{"', b"[", b'{"a":"\\\\"}', b"}"]
+)
 def test_work_is_linear_in_the_bytes(unit: bytes, count_lines: Any) -> None:
     """Counts executed lines, not seconds: four times the bytes are about four times the work."""
     small, large = (

@@ -31,9 +31,7 @@ def _events(context: click.Context, parameter: click.Parameter, value: str | Non
         return value
     globs = tuple(glob.strip() for glob in value.split(","))
     if not all(globs):
-        raise click.BadParameter(
-            "inline, stderr, none, or names with wildcards such as JOB_*,STOP"
-        )
+        raise click.BadParameter("inline, stderr, none, or names with wildcards such as JOB_*,STOP")
     return globs
 
 
@@ -96,7 +94,9 @@ _SECONDS = click.FloatRange(min=0, max=1e9)
     help="Colour of the output; NO_COLOR is obeyed.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No banner.")
-@click.version_option(__version__, "-V", "--version", prog_name="qmpshell", message="%(prog)s %(version)s")
+@click.version_option(
+    __version__, "-V", "--version", prog_name="qmpshell", message="%(prog)s %(version)s"
+)
 def shell(address: str | None, **options: Any) -> Choice:
     """A shell for QMP, the QEMU Machine Protocol; a script runner when stdin is no terminal."""
     commands, file = options.pop("commands"), options.pop("file")

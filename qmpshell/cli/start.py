@@ -63,9 +63,10 @@ def start(choice: Choice, *, environment: Mapping[str, str]) -> int:
     address = _address(choice, environment)
     scripted = bool(choice.commands) or choice.file is not None
     if not scripted and _is_terminal(environment):
+        stream = open_address(choice.settings, address, listen=choice.listen)
         from ..terminal.start import run_terminal
 
-        return run_terminal(choice.settings, address, listen=choice.listen, environment=environment)
+        return run_terminal(choice.settings, address, stream, environment=environment)
     return _run_script(choice, address)
 
 

@@ -90,9 +90,7 @@ class LineAssembler:
         self._open = more
         return None if more else self.take()
 
-    def _feed_json(
-        self, kept: str, *, number: int, line: str, dropped: int
-    ) -> LogicalLine | None:
+    def _feed_json(self, kept: str, *, number: int, line: str, dropped: int) -> LogicalLine | None:
         assert self._json is not None
         start = len(self._line.text) + 1 if self._open else 0
         self._line.add(kept, number=number, line=line, dropped=dropped)
@@ -108,9 +106,7 @@ class LineAssembler:
         if self._open:
             text = self._line.text
             what = "the JSON object is not complete" if self._json else "the line goes on"
-            raise LineError(
-                f"{what}, but the input ends", start=len(text) - len(text.lstrip())
-            )
+            raise LineError(f"{what}, but the input ends", start=len(text) - len(text.lstrip()))
 
 
 def _prompt_width(line: str) -> int:
@@ -122,8 +118,10 @@ def _prompt_width(line: str) -> int:
 
 
 def _continues(line: str) -> bool:
-    return line.endswith("\\") and (len(line) == 1 or line[-2] in " \t") and (
-        not line.lstrip().startswith("#")
+    return (
+        line.endswith("\\")
+        and (len(line) == 1 or line[-2] in " \t")
+        and (not line.lstrip().startswith("#"))
     )
 
 

@@ -7,9 +7,9 @@ what a value means (that is `read`), or where a line came from. Raises LineError
 from __future__ import annotations
 
 import re
-from json.decoder import scanstring
 
 from ..errors import LineError
+from ..protocol.json_reader import JsonError, json_string
 from . import tokens as t
 from .command import Argument, CommandItem, RawItem
 
@@ -115,9 +115,13 @@ def _check_end(line: str, token: Token) -> None:
             )
         raise LineError("the bracket is not closed", start=token.start, end=token.end)
     following = line[token.end : token.end + 1]
-    if (
-        token.kind != t.VALUE or token.text.startswith("json:")
-    ) and following not in ("", " ", "\t", "\r", "\n"):
+    if (token.kind != t.VALUE or token.text.startswith("json:")) and following not in (
+        "",
+        " ",
+        "\t",
+        "\r",
+        "\n",
+    ):
         alone = following == ";" and line[token.end + 1 : token.end + 2] in ("", " ", "\t", "\n")
         if not alone:
             raise LineError(
@@ -155,6 +159,6 @@ def _path(key: Token) -> list[tuple[str, int]]:
 
 def _unquote_part(text: str, start: int) -> str:
     try:
-        return scanstring(text, 1, True)[0]
-    except ValueError:
-        raise LineError("the quotes hold no JSON string", start=start, end=start + len(text)) from None
+        return json_string(text, 0)[0]
+    except JsonError as error:
+        raise LineError(error.reason, start=start, end=start + len(text)) from None

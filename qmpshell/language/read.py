@@ -91,7 +91,7 @@ class _Tree:
 
     def add(self, argument: Argument) -> None:
         value = _read_argument(argument)
-        node = self._root
+        node: Any = self._root
         *parents, (name, start) = argument.path
         for parent, parent_start in parents:
             child = node.get(parent)
@@ -105,7 +105,9 @@ class _Tree:
             if id(node[name]) in self._made:
                 raise _both(name, start)
             raise LineError(
-                f"{argument.key.text} is given twice", start=argument.key.start, end=argument.key.end
+                f"{argument.key.text} is given twice",
+                start=argument.key.start,
+                end=argument.key.end,
             )
         node[name] = value
 

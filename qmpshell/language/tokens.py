@@ -141,7 +141,12 @@ def _value(line: str, position: int) -> Token:
     quoted = _quoted(line, position)
     if quoted is not None:
         return quoted
-    if line.startswith("json:", position) and line[position + 5 : position + 6] in ("{", "[", '"', "'"):
+    if line.startswith("json:", position) and line[position + 5 : position + 6] in (
+        "{",
+        "[",
+        '"',
+        "'",
+    ):
         inner = _value(line, position + 5)
         return Token(VALUE, line[position : inner.end], position, closed=inner.closed)
     return Token(VALUE, _word(line, position), position)

@@ -6,10 +6,8 @@ Raises LineError with the place.
 
 from __future__ import annotations
 
-from json.decoder import scanstring
-
 from ..errors import LineError
-from ..protocol.json_reader import LITERAL, JsonError, JsonReader, json_number
+from ..protocol.json_reader import LITERAL, JsonError, JsonReader, json_number, json_string
 from . import tokens as t
 
 TYPE_CHECKING = False
@@ -61,11 +59,11 @@ def unquote(token: Token) -> str:
     if token.text[0] == "'":
         return token.text[1:-1]
     try:
-        return scanstring(token.text, 1, True)[0]
-    except ValueError as error:
+        return json_string(token.text, 0)[0]
+    except JsonError as error:
         raise LineError(
-            "the text in quotes has an escape that JSON does not know, or a control character",
-            start=token.start + getattr(error, "pos", 0),
+            error.reason,
+            start=token.start + min(error.position, len(token.text) - 1),
             cure="a backslash is written \\\\ in double quotes, or put it in single quotes",
         ) from None
 

@@ -26,7 +26,6 @@ from .messages import Garbage, Message, classify
 _OPEN = 0x7B
 _STRUCTURE = re.compile(rb'["{}\[\]\\]')
 _IN_STRING = re.compile(rb'["\\\n]')
-_ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'"{}[]\n'))
 _ONE_BRACKET = bytes.maketrans(b"[]", b"{}")
 _BETWEEN = re.compile(rb"[ \t\r\n\xff]*")
@@ -198,7 +197,8 @@ class Framer:
             piece = piece[1:]
         escaped = False
         if b"\\" in piece:
-            piece = _ESCAPE.sub(b"", piece)
+            # In this order: what is left of a run of backslashes escapes what follows it.
+            piece = piece.replace(b"\\\\", b"").replace(b'\\"', b"")
             escaped = piece.endswith(b"\\")
         parts = piece.translate(None, _NOT_STRUCTURE).split(b'"')
         outside, inside = parts[self._in_string :: 2], parts[not self._in_string :: 2]

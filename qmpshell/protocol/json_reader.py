@@ -11,7 +11,7 @@ single quotes that QEMU accepts (json-lexer.c), Python's literals, input over se
 from __future__ import annotations
 
 import re
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed leaves it out
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,6 +101,18 @@ def _number(match: re.Match[str]) -> int | float:
         except ValueError:  # more digits than Python converts (sys.set_int_max_str_digits)
             return float(text)
     return float(text)
+
+
+def json_string(text: str, start: int) -> tuple[str, int]:
+    """The string whose opening double quote is at `start`, and the offset after its closing one.
+
+    Raises JsonError.
+    """
+    try:
+        value, end = scanstring(text, start + 1, True)
+    except ValueError as error:
+        raise JsonError(*_string_mistake(getattr(error, "msg", ""), start, error)) from None
+    return str(value), int(end)
 
 
 class JsonReader:
@@ -211,23 +223,18 @@ class JsonReader:
 
     def _string(self, text: str, position: int) -> tuple[str, int]:
         if text[position] == '"':
-            try:
-                return scanstring(text, position + 1, True)
-            except ValueError as error:
-                raise JsonError(
-                    *_string_mistake(getattr(error, "msg", ""), position, error)
-                ) from None
+            return json_string(text, position)
         if not self._dialect.single_quotes:
             raise JsonError("strings stand in double quotes", position)
         match = _SINGLE.match(text, position)
         if match is None:
             raise JsonError("the string is not closed on its line", position)
         try:
-            return scanstring(_SINGLE_PIECES.sub(_requote, match[0][1:-1]) + '"', 0, True)[
+            return json_string(f'"{_SINGLE_PIECES.sub(_requote, match[0][1:-1])}"', 0)[
                 0
             ], match.end()
-        except ValueError:
-            raise JsonError("the string has an escape that JSON does not know", position) from None
+        except JsonError as error:
+            raise JsonError(error.reason, position) from None
 
     def _take(self, value: object) -> None:
         stack = self._stack

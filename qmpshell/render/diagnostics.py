@@ -24,12 +24,14 @@ def placed(source: Source, offset: int, text: str) -> str:
     return f"{escape(source.name)}:{number}:{column}: {text}"
 
 
-def line_message(source: Source, error: LineError) -> str:
-    """The mistake, its line, a caret under its place, and the cure, on lines of their own."""
+def line_message(source: Source, error: LineError, *, named: bool) -> str:
+    """The mistake, its line, a caret under its place, and the cure, on lines of their own; `named`
+    puts the place as NAME:LINE:COLUMN before it."""
     _, column, line = source.line.locate(error.start)
     shown, caret = excerpt(line, column - 1, error.end - error.start)
     reason = escape(error.reason)
-    text = f"{placed(source, error.start, reason)}\n  {shown}\n  {caret}"
+    place = placed(source, error.start, reason) if named else reason
+    text = f"{place}\n  {shown}\n  {caret}"
     return f"{text}\n  {escape(error.cure)}" if error.cure else text
 
 

@@ -68,6 +68,7 @@ class ScriptView:
         elif not self._settings.result_only and (request.text is None or not reply.is_error):
             self._message(reply)
         elif reply.is_error:
+            assert request.source is not None  # our own questions are not shown
             text = f"{reply.error_class}: {reply.desc}"
             self._err(placed(request.source, request.start, escape(text)))
         elif self._settings.layout == PRETTY:

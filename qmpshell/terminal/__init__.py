@@ -1,0 +1,1 @@
+"""The driver for a person at a terminal, on prompt_toolkit."""

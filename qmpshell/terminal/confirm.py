@@ -1,0 +1,59 @@
+"""A question that only a key pressed after it was put can answer.
+
+Owns: the question, and that typeahead and pastes do not answer it. Must not know: what it is about.
+"""
+
+from __future__ import annotations
+
+import termios
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.input import Input
+from prompt_toolkit.input.typeahead import clear_typeahead
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.output import Output
+from prompt_toolkit.styles import BaseStyle
+
+from . import styles
+
+
+async def confirm(question: str, *, input: Input, output: Output, style: BaseStyle) -> bool:
+    """Whether the person pressed y; everything else that answers means no."""
+    bindings = KeyBindings()
+
+    @bindings.add("y")
+    @bindings.add("Y")
+    def yes(event: KeyPressEvent) -> None:
+        event.current_buffer.text = "y"
+        event.app.exit(result="y")
+
+    @bindings.add("n")
+    @bindings.add("N")
+    @bindings.add("enter")
+    @bindings.add("c-c")
+    @bindings.add("c-d")
+    @bindings.add("escape", eager=True)
+    def no(event: KeyPressEvent) -> None:
+        event.current_buffer.text = "n"
+        event.app.exit(result="n")
+
+    @bindings.add(Keys.Any)
+    @bindings.add(Keys.BracketedPaste)
+    def nothing(event: KeyPressEvent) -> None:
+        pass
+
+    clear_typeahead(input)
+    try:
+        termios.tcflush(input.fileno(), termios.TCIFLUSH)
+    except (termios.error, OSError, NotImplementedError):
+        pass  # not a terminal, in tests
+    session: PromptSession[str] = PromptSession(
+        FormattedText([(f"class:{styles.PROMPT}", f"{question}. Go on? [y/N] ")]),
+        key_bindings=bindings,
+        input=input,
+        output=output,
+        style=style,
+    )
+    return await session.prompt_async() == "y"

@@ -1,0 +1,59 @@
+"""Output above the line that is being typed.
+
+Owns: printing in order, without disturbing the prompt. Must not know: what is printed.
+All that has gathered since the last time is printed at once: the prompt is taken away and drawn anew
+once for a burst, not once for each message of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from prompt_toolkit.application import in_terminal
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.output import Output
+from prompt_toolkit.output.color_depth import ColorDepth
+from prompt_toolkit.renderer import print_formatted_text
+from prompt_toolkit.styles import BaseStyle
+
+Fragments = list[tuple[str, str]]
+
+
+class Printer:
+    """Give it fragments at any time; `run` prints them as long as it is not cancelled."""
+
+    def __init__(self, output: Output, style: BaseStyle, *, color_depth: ColorDepth | None) -> None:
+        self._output = output
+        self._style = style
+        self._color_depth = color_depth
+        self._waiting: Fragments = []
+        self._wake = asyncio.Event()
+        self._done = asyncio.Event()
+        self._done.set()
+
+    def print(self, fragments: Fragments) -> None:
+        """Queue what ends with a line end."""
+        if fragments:
+            self._waiting += fragments
+            self._done.clear()
+            self._wake.set()
+
+    async def settled(self) -> None:
+        """Wait until all that was given is on the screen."""
+        await self._done.wait()
+
+    async def run(self) -> None:
+        while True:
+            await self._wake.wait()
+            async with in_terminal():
+                self.flush()
+
+    def flush(self) -> None:
+        """Print what waits, now: only while no prompt is on the screen."""
+        self._wake.clear()
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            print_formatted_text(
+                self._output, FormattedText(waiting), self._style, color_depth=self._color_depth
+            )
+        self._done.set()

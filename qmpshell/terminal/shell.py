@@ -1,0 +1,283 @@
+"""The shell at a terminal.
+
+Owns: the prompt, the keys, and carrying out a session's effects on prompt_toolkit's loop. Must not
+know: what lines and messages mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Iterable
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.input import Input
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.output import Output
+from prompt_toolkit.output.color_depth import ColorDepth
+from prompt_toolkit.styles import BaseStyle
+
+from ..effects import Ask, Effect, Greeted, Learned, Leave, Send, Tell
+from ..errors import ConnectionLost, LineError
+from ..language.lines import LineAssembler
+from ..raw import RawSession
+from ..requests import Prepared, Source
+from ..session import Session
+from ..settings import Settings
+from ..transport.stream import Stream
+from . import styles
+from .confirm import confirm
+from .names import NameCompleter
+from .printer import Printer
+from .view import TerminalView
+
+_LEAVING = ("exit", "/quit")
+
+
+class _Interrupted(Exception):
+    """The prompt was taken down for something that cannot wait."""
+
+
+class Shell:
+    """One session at one terminal. `run` returns the exit status."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        session: Session | RawSession,
+        stream: Stream,
+        *,
+        view: TerminalView,
+        style: BaseStyle,
+        input: Input,
+        output: Output,
+        color_depth: ColorDepth | None,
+    ) -> None:
+        self._settings = settings
+        self._session = session
+        self._stream: Stream | None = stream
+        self._view = view
+        self._style = style
+        self._input = input
+        self._output = output
+        self._printer = Printer(output, style, color_depth=color_depth)
+        self._completer = NameCompleter()
+        self._assembler = self._new_assembler()
+        self._status: int | None = None
+        self._question: Ask | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing = False
+        self._draft = ""
+        self._prompt: PromptSession[str] = PromptSession(
+            key_bindings=self._bindings(),
+            completer=self._completer,
+            complete_while_typing=False,
+            input=input,
+            output=output,
+            style=style,
+            color_depth=color_depth,
+            enable_open_in_editor=False,
+        )
+
+    async def run(self) -> int:
+        """Until the person leaves; the exit status."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._leave, 128 + number)
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        assert self._stream is not None
+        loop.add_reader(self._stream.fileno(), self._readable)
+        printing = asyncio.ensure_future(self._printer.run())
+        try:
+            self._perform(self._session.connected(time.monotonic()))
+            while self._status is None:
+                await self._turn()
+            await self._printer.settled()
+        finally:
+            printing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await printing
+            self._printer.flush()
+            self._close()
+        assert self._status is not None
+        return self._status
+
+    async def _turn(self) -> None:
+        """One line, or the answer to one question."""
+        await asyncio.sleep(0)
+        if self._question is not None:
+            await self._ask(self._question)
+            return
+        draft, self._draft = self._draft, ""
+        try:
+            text = await self._prompt.prompt_async(
+                FormattedText([(f"class:{styles.PROMPT}", self._prompt_text())]),
+                default=draft,
+                handle_sigint=False,
+            )
+        except _Interrupted:
+            self._draft = self._prompt.default_buffer.text
+        except KeyboardInterrupt:
+            self._assembler = self._new_assembler()
+        except EOFError:
+            if self._assembler.open:
+                self._assembler = self._new_assembler()
+            else:
+                self._leave_session()
+        else:
+            self._lines(text)
+
+    async def _ask(self, ask: Ask) -> None:
+        go_on = await confirm(
+            ask.question, input=self._input, output=self._output, style=self._style
+        )
+        self._question = None
+        assert isinstance(self._session, Session)
+        self._perform(self._session.answer(go_on=go_on, now=time.monotonic()))
+
+    def _prompt_text(self) -> str:
+        if self._settings.raw:
+            return "> "
+        if self._assembler.open:
+            return "... "
+        return "(qemu) " if self._settings.hmp else "(QEMU) "
+
+    def _new_assembler(self) -> LineAssembler:
+        return LineAssembler(verbatim=self._settings.hmp or self._settings.raw)
+
+    def _lines(self, text: str) -> None:
+        for line in text.split("\n"):
+            if line.strip() in _LEAVING and not self._assembler.open and not self._settings.raw:
+                self._leave_session()
+                return
+            self._line(line + "\n" if self._settings.raw else line)
+
+    def _line(self, text: str) -> None:
+        try:
+            whole = self._assembler.feed(text, 1)
+        except LineError as error:
+            prepared = Prepared(Source("", self._assembler.take()), [], error)
+            self._assembler = self._new_assembler()
+        else:
+            if whole is None:
+                return
+            prepared = self._session.prepare(Source("", whole))
+        self._perform(self._session.submit(prepared, time.monotonic()))
+
+    def _bindings(self) -> KeyBindings:
+        bindings = KeyBindings()
+
+        @bindings.add("c-c")
+        def drop_or_abandon(event: KeyPressEvent) -> None:
+            if event.current_buffer.text or self._assembler.open:
+                event.app.exit(exception=KeyboardInterrupt, style="class:aborting")
+            else:
+                self._interrupt()
+
+        return bindings
+
+    def _interrupt(self) -> None:
+        """Ctrl-C with nothing typed."""
+        effects: list[Effect] = []
+        if isinstance(self._session, Session):
+            effects = self._session.abandon(time.monotonic())
+        self._perform(effects or [Tell("Ctrl-D leaves the shell")])
+
+    def _perform(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            self._printer.print(self._view.fragments(effect))
+            match effect:
+                case Send(data=data):
+                    self._send(data)
+                case Leave(status=status):
+                    self._leave(status)
+                case Ask():
+                    self._question = effect
+                    self._take_down_prompt(_Interrupted())
+                case Greeted():
+                    self._greeted()
+                case Learned(name="query-commands", value=list(commands)):
+                    self._completer.names = sorted(
+                        str(command.get("name"))
+                        for command in commands
+                        if isinstance(command, dict)
+                    )
+        self._set_timer()
+
+    def _greeted(self) -> None:
+        assert isinstance(self._session, Session)
+        if not self._settings.quiet:
+            self._printer.print(self._view.banner(self._session.greeting))
+        if self._settings.negotiate:
+            self._perform(self._session.learn("query-commands", time.monotonic()))
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self._session.deadline
+        if deadline is not None:
+            delay = max(0.0, deadline - time.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._perform(self._session.tick(time.monotonic()))
+
+    def _readable(self) -> None:
+        assert self._stream is not None
+        try:
+            data = self._stream.read()
+        except ConnectionLost as error:
+            self._close()
+            self._perform(self._session.connection_lost(str(error)))
+            return
+        if data is None:
+            return
+        if not data:
+            self._close()
+        self._perform(self._session.receive(data, time.monotonic()))
+
+    def _send(self, data: bytes) -> None:
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(data)
+        except ConnectionLost:
+            return  # its end is about to be read, behind what the server said last
+        if self._stream.want_write and not self._writing:
+            self._writing = True
+            asyncio.get_running_loop().add_writer(self._stream.fileno(), self._writable)
+
+    def _writable(self) -> None:
+        assert self._stream is not None
+        with contextlib.suppress(ConnectionLost):
+            self._stream.flush()
+        if not self._stream.want_write:
+            self._writing = False
+            asyncio.get_running_loop().remove_writer(self._stream.fileno())
+
+    def _close(self) -> None:
+        if self._stream is None:
+            return
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._stream.fileno())
+        loop.remove_writer(self._stream.fileno())
+        self._stream.close()
+        self._stream = None
+
+    def _leave_session(self) -> None:
+        self._perform(self._session.leave())
+
+    def _leave(self, status: int) -> None:
+        if self._status is None:
+            self._status = status
+        self._take_down_prompt(_Interrupted())
+
+    def _take_down_prompt(self, reason: Exception) -> None:
+        app = self._prompt.app
+        if app.is_running and app.future is not None and not app.future.done():
+            app.exit(exception=reason)

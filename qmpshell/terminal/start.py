@@ -1,0 +1,67 @@
+"""A shell from the settings and an address.
+
+Owns: putting the terminal's parts together. Must not know: how options are spelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+
+from prompt_toolkit.input import create_input
+from prompt_toolkit.output import create_output
+from prompt_toolkit.output.color_depth import ColorDepth
+
+from ..raw import RawSession
+from ..session import Session
+from ..settings import Settings
+from ..transport.address import Address
+from ..transport.stream import Stream
+from .shell import Shell
+from .styles import make_style
+from .view import TerminalView
+
+
+def run_terminal(
+    settings: Settings, address: Address, stream: Stream, *, environment: Mapping[str, str]
+) -> int:
+    """Run the shell on a stream that is open, at the process's own terminal; the exit status."""
+    return asyncio.run(_run(settings, address, stream, environment))
+
+
+async def _run(
+    settings: Settings, address: Address, stream: Stream, environment: Mapping[str, str]
+) -> int:
+    name = str(address)
+    output = create_output(stdout=sys.stdout)
+    session: Session | RawSession
+    if settings.raw:
+        session = RawSession(address=name, interactive=True)
+    else:
+        session = Session(settings, address=name, interactive=True)
+    view = TerminalView(
+        settings,
+        address=name,
+        width=lambda: output.get_size().columns,
+        unicode=(output.encoding() or "").lower().replace("-", "") == "utf8",
+        now=datetime.now,
+    )
+    shell = Shell(
+        settings,
+        session,
+        stream,
+        view=view,
+        style=make_style(),
+        input=create_input(),
+        output=output,
+        color_depth=_color_depth(settings.color, environment),
+    )
+    return await shell.run()
+
+
+def _color_depth(color: str, environment: Mapping[str, str]) -> ColorDepth | None:
+    if color == "never" or (color == "auto" and environment.get("NO_COLOR")):
+        return ColorDepth.DEPTH_1_BIT
+    return None

@@ -1,0 +1,37 @@
+"""The colours of the terminal.
+
+Owns: the names of styles and what they look like, by the sixteen colours that every terminal has in
+its own palette, dark or light. Must not know: what is shown in them.
+"""
+
+from __future__ import annotations
+
+from prompt_toolkit.styles import BaseStyle, Style
+
+from ..render import layout
+
+EVENT_TIME = "event.time"
+EVENT_NAME = "event.name"
+ERROR = "error"
+NOTE = "note"
+SENT = "sent"
+LATE = "late"
+PROMPT = "prompt"
+
+_LOOKS = {
+    f"json.{layout.NAME}": "ansiblue",
+    f"json.{layout.STRING}": "ansigreen",
+    f"json.{layout.NUMBER}": "ansicyan",
+    f"json.{layout.WORD}": "ansimagenta",
+    EVENT_TIME: "ansibrightblack",
+    EVENT_NAME: "ansiyellow",
+    ERROR: "ansired",
+    NOTE: "italic",
+    SENT: "ansibrightblack",
+    LATE: "ansiyellow",
+    PROMPT: "bold",
+}
+
+
+def make_style() -> BaseStyle:
+    return Style.from_dict(_LOOKS)

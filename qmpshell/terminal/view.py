@@ -1,0 +1,152 @@
+"""What a session says, as styled lines for a terminal.
+
+Owns: how replies, events and our own words look. Must not know: prompts, or when things are printed.
+Everything of the server's passes through `render.escape` here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from ..effects import Effect, Send, ShowBytes, ShowEvent, ShowReply, ShowStray, Tell
+from ..protocol.human_monitor import human_text
+from ..protocol.json_text import encode_scalar
+from ..protocol.messages import Event, Greeting, Message
+from ..render.escape import escape, escape_json, escape_lines
+from ..render.layout import layout
+from ..settings import COMPACT, EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, Settings
+from . import styles
+
+Fragments = list[tuple[str, str]]
+
+
+def utf8_string(text: str) -> str:
+    """A string as JSON that a terminal may show: what is not safe there is escaped."""
+    return escape_json(json.dumps(text, ensure_ascii=False))
+
+
+class TerminalView:
+    """Turns effects into fragments that end with a line end.
+
+    `width` gives the columns of the terminal; `unicode` says whether it shows more than ASCII; `now`
+    is the local time for events that carry none.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        address: str,
+        width: Callable[[], int],
+        unicode: bool,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._address = address
+        self._width = width
+        self._string = utf8_string if unicode else encode_scalar
+        self._now = now
+
+    def fragments(self, effect: Effect) -> Fragments:
+        """What is shown of an effect; nothing for those that show nothing."""
+        match effect:
+            case ShowReply():
+                return list(self._reply(effect))
+            case ShowEvent(event=event):
+                return list(self._event(event)) if self._wanted(event) else []
+            case Tell(text=text, is_error=is_error):
+                return _line(styles.ERROR if is_error else styles.NOTE, escape_lines(text))
+            case ShowBytes(data=data):
+                return [
+                    (
+                        "",
+                        escape_lines(
+                            data.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
+                        ),
+                    )
+                ]
+            case ShowStray(item=item, reason=reason):
+                text = escape(item.raw[:2000].decode("utf-8", "backslashreplace"))
+                return _line(styles.NOTE, f"{reason}: {text}" if reason else text)
+            case Send(data=data, request=request) if self._settings.verbose and request is not None:
+                return _line(styles.SENT, "-> " + escape_lines(data.decode("utf-8").strip()))
+        return []
+
+    def banner(self, greeting: Greeting | None) -> Fragments:
+        """Who is at the other end, and how to leave."""
+        server = "the server, without a greeting"
+        if greeting is not None:
+            version = greeting.version
+            server = f"QEMU {'.'.join(map(str, version))}" if version else "QEMU, version unknown"
+            if greeting.package:
+                server += f" ({escape(greeting.package)})"
+        return _line(
+            styles.NOTE,
+            f"Connected to {server} at {escape(self._address)}.\n"
+            "Ctrl-D leaves the shell; quit ends the virtual machine.",
+        )
+
+    def _reply(self, shown: ShowReply) -> Iterator[tuple[str, str]]:
+        reply, request = shown.reply, shown.request
+        if shown.late:
+            name = escape(request.text or request.name or "an earlier command")
+            yield (f"class:{styles.LATE}", f"late reply to {name}, after {shown.elapsed:.1f} s:\n")
+        if request.text is not None and not reply.is_error:
+            text = escape_lines(human_text(reply.value.get("return", "")))
+            yield ("", text if not text or text.endswith("\n") else text + "\n")
+        elif reply.is_error and (request.is_typed or self._settings.result_only):
+            yield from _line(styles.ERROR, escape(f"{reply.error_class}: {reply.desc}"))
+        elif self._settings.result_only:
+            yield from self._json(reply.value["return"])
+        else:
+            yield from self._json(_without_id(reply, request.own_id))
+
+    def _wanted(self, event: Event) -> bool:
+        mode = self._settings.events
+        if isinstance(mode, tuple):
+            from fnmatch import fnmatchcase
+
+            return any(fnmatchcase(event.name, glob) for glob in mode)
+        return mode in (EVENTS_INLINE, EVENTS_STDERR) and mode != EVENTS_NONE
+
+    def _event(self, event: Event) -> Iterator[tuple[str, str]]:
+        yield (f"class:{styles.EVENT_TIME}", self._time(event))
+        yield (f"class:{styles.EVENT_NAME}", f" {escape(event.name)}")
+        data = event.value.get("data")
+        if data:
+            yield ("", " ")
+            yield from self._pieces(data, width=1 << 30)
+        yield ("", "\n")
+
+    def _time(self, event: Event) -> str:
+        stamp = event.value.get("timestamp")
+        when = self._now()
+        if isinstance(stamp, dict):
+            try:
+                seconds = stamp["seconds"] + stamp["microseconds"] / 1e6
+                if seconds >= 0:  # -1 where the host has no clock (qmp-spec)
+                    when = datetime.fromtimestamp(seconds)
+            except (KeyError, TypeError, ValueError, OverflowError, OSError):
+                pass
+        return when.strftime("%H:%M:%S.") + f"{when.microsecond // 1000:03d}"
+
+    def _json(self, value: object) -> Iterator[tuple[str, str]]:
+        compact = self._settings.layout == COMPACT
+        yield from self._pieces(value, width=1 << 30 if compact else max(self._width(), 20))
+        yield ("", "\n")
+
+    def _pieces(self, value: object, *, width: int) -> Iterator[tuple[str, str]]:
+        for style, text in layout(value, width=width, string=self._string):
+            yield (f"class:json.{style}", text)
+
+
+def _without_id(reply: Message, own_id: str | None) -> object:
+    if own_id is None or reply.value.get("id") != own_id:
+        return reply.value
+    return {name: member for name, member in reply.value.items() if name != "id"}
+
+
+def _line(style: str, text: str) -> Fragments:
+    return [(f"class:{style}", text), ("", "" if text.endswith("\n") else "\n")]
