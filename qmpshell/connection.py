@@ -153,7 +153,7 @@ class Connection:
         arguments: dict[str, Any] | None = None,
         *,
         oob: bool = False,
-        timeout: float | None | Literal["default"] = "default",
+        timeout: float | Literal["default"] | None = "default",
     ) -> Any:
         """Run a command and return what it returns.
 
@@ -167,7 +167,7 @@ class Connection:
         return reply["return"]
 
     def send(
-        self, message: dict[str, Any], *, timeout: float | None | Literal["default"] = "default"
+        self, message: dict[str, Any], *, timeout: float | Literal["default"] | None = "default"
     ) -> dict[str, Any]:
         """Send a whole QMP message and return the whole reply, be it an error or not.
 

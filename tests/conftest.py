@@ -3,11 +3,50 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.harness.scripted import Peer, ScriptedServer
+from tests.harness.servers import BACKPORTS, SYSTEM, Installation, Server, start_qemu
+
+# These machines are shared and noisy: how long an example takes says nothing.
+settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ci")
+
+
+@pytest.fixture(params=[SYSTEM, BACKPORTS], ids=lambda one: str(one.name))
+def installation(request: pytest.FixtureRequest) -> Installation:
+    """Each version of QEMU that the tests run on."""
+    one = request.param
+    assert isinstance(one, Installation)
+    return one
+
+
+@pytest.fixture
+def qemu(installation: Installation, tmp_path: Path) -> Iterator[Server]:
+    """A QEMU without a machine, of each version."""
+    with start_qemu(installation, tmp_path / "vm.sock") as server:
+        yield server
+
+
+@pytest.fixture
+def one_qemu(tmp_path: Path) -> Iterator[Server]:
+    """A QEMU without a machine, where the version makes no difference."""
+    with start_qemu(SYSTEM, tmp_path / "vm.sock") as server:
+        yield server
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Iterator[Callable[[Callable[[Peer], object]], ScriptedServer]]:
+    """A function that starts a server playing a part."""
+    with ExitStack() as stack:
+        yield lambda part: stack.enter_context(ScriptedServer(tmp_path / "scripted.sock", part))
 
 
 @pytest.fixture

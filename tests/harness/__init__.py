@@ -1,0 +1,1 @@
+"""What the tests start and talk to: real servers, scripted ones, the program, a terminal."""

@@ -1,0 +1,66 @@
+"""The program as a script runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+COMMAND = (sys.executable, "-m", "qmpshell")
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """The test's environment without what would change the program's behaviour."""
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("QMP_SOCKET", "NO_COLOR", "_QMPSHELL_COMPLETE")
+    }
+    return clean | {"PYTHONWARNINGS": "error"} | changes
+
+
+@dataclass(frozen=True)
+class Result:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+
+def run(
+    *arguments: str,
+    input: str | bytes = b"",
+    timeout: float = 30,
+    pass_fds: Sequence[int] = (),
+    **env: str,
+) -> Result:
+    """Run to the end with `input` piped in. No traceback may ever be seen."""
+    data = input.encode() if isinstance(input, str) else input
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        input=data,
+        capture_output=True,
+        timeout=timeout,
+        check=False,
+        pass_fds=pass_fds,
+        env=environment(**env),
+    )
+    result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+    assert "Traceback" not in result.err, result.err
+    return result
+
+
+def start(*arguments: str, **env: str) -> subprocess.Popen[bytes]:
+    """Start with pipes for all three streams."""
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(**env),
+    )

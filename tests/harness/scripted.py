@@ -1,0 +1,109 @@
+"""A server that misbehaves as it is told, for what no real one can be made to show.
+
+Owns: one thread that plays a part on one connection after the other. What goes wrong in the part
+fails the test.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+GREETING = (
+    b'{"QMP": {"version": {"qemu": {"micro": 0, "minor": 1, "major": 9}, "package": ""},'
+    b' "capabilities": ["oob"]}}\r\n'
+)
+
+
+class Peer:
+    """The server's end of a connection, as a part uses it."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self._buffer = b""
+        connection.settimeout(20)
+
+    def send(self, data: bytes) -> None:
+        self.connection.sendall(data)
+
+    def read(self) -> dict[str, Any]:
+        """The next command."""
+        while b"\n" not in self._buffer:
+            data = self.connection.recv(65536)
+            if not data:
+                raise EOFError
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        value = json.loads(line)
+        assert isinstance(value, dict)
+        return value
+
+    def reply(self, command: dict[str, Any], value: object = None, **members: object) -> None:
+        """Answer a command, with its id if it has one."""
+        message: dict[str, Any] = members or {"return": {} if value is None else value}
+        if "id" in command:
+            message["id"] = command["id"]
+        self.send(json.dumps(message).encode() + b"\r\n")
+
+    def negotiate(self, greeting: bytes = GREETING) -> None:
+        """Greet and grant what is asked for."""
+        self.send(greeting)
+        command = self.read()
+        assert command["execute"] == "qmp_capabilities"
+        self.reply(command)
+
+    def ended(self) -> bool:
+        """Wait for the client's end."""
+        try:
+            while self.connection.recv(65536):
+                pass
+        except ConnectionResetError:
+            pass
+        return True
+
+
+class ScriptedServer:
+    """Plays `part` on each connection, until it is left."""
+
+    def __init__(self, path: Path, part: Callable[[Peer], object]) -> None:
+        self.path = path
+        self._part = part
+        self._failure: BaseException | None = None
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen(8)
+        self._thread = threading.Thread(target=self._serve)
+
+    @property
+    def address(self) -> str:
+        return str(self.path)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection:
+                try:
+                    self._part(Peer(connection))
+                except (EOFError, BrokenPipeError, ConnectionResetError):
+                    pass
+                except BaseException as failure:
+                    self._failure = failure
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+        if self._failure is not None:
+            raise self._failure

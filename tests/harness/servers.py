@@ -1,0 +1,157 @@
+"""Real servers from Debian's packages.
+
+Owns: finding them, starting them on sockets of the test's own, ending them by process id. A server
+that is missing fails the test.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+AGENT_BLOCKED = (
+    "guest-shutdown,guest-suspend-disk,guest-suspend-ram,guest-suspend-hybrid,"
+    "guest-fsfreeze-freeze,guest-fsfreeze-freeze-list,guest-fstrim,guest-set-time,"
+    "guest-set-user-password,guest-set-vcpus,guest-set-memory-blocks,"
+    "guest-ssh-add-authorized-keys,guest-ssh-remove-authorized-keys"
+)
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where one version's programs and data are; `root` is empty for the system's own."""
+
+    name: str
+    root: str
+
+    def program(self, name: str) -> str:
+        found = shutil.which(name, path=self._path())
+        if found is None:
+            raise LookupError(
+                f"{name} of {self.name} is missing: run tests/run.sh, which installs it"
+            )
+        return found
+
+    def data_options(self) -> list[str]:
+        return (
+            ["-L", f"{self.root}/usr/share/qemu", "-L", "/usr/share/seabios"] if self.root else []
+        )
+
+    def environment(self) -> dict[str, str]:
+        modules = f"{self.root}/usr/lib/x86_64-linux-gnu/qemu"
+        return {**os.environ, **({"QEMU_MODULE_DIR": modules} if self.root else {})}
+
+    def _path(self) -> str:
+        if self.root:
+            return f"{self.root}/usr/bin:{self.root}/usr/sbin"
+        return f"{os.environ['PATH']}:/usr/sbin:/sbin"
+
+
+def cache() -> Path:
+    """Where tests/run.sh unpacks what it does not install."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(base) / "qmpshell-tests"
+
+
+SYSTEM = Installation("system", "")
+BACKPORTS = Installation("backports", str(cache() / "qemu-10"))
+
+
+class Server:
+    """A process behind a UNIX socket that listens before the process is started: no race."""
+
+    def __init__(self, process: subprocess.Popen[bytes], path: Path) -> None:
+        self.process = process
+        self.path = path
+
+    @property
+    def address(self) -> str:
+        return str(self.path)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """Stop it in the sense of SIGSTOP."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.process.poll() is None:
+            self.kill()
+
+
+def listening(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen(1)
+    return listener
+
+
+def _start(
+    command: Sequence[str], path: Path, listener: socket.socket, installation: Installation
+) -> Server:
+    with listener:
+        process = subprocess.Popen(
+            command,
+            pass_fds=[listener.fileno()],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE if os.environ.get("QMPSHELL_TEST_QUIET") else None,
+            env=installation.environment(),
+        )
+    return Server(process, path)
+
+
+def start_qemu(
+    installation: Installation,
+    path: Path,
+    *options: str,
+    machine: str = "none",
+    chardev: str = "",
+    monitor: str = "mode=control",
+) -> Server:
+    """QEMU without a guest, its monitor on `path`."""
+    listener = listening(path)
+    command = [
+        os.environ.get("QMPSHELL_TEST_QEMU") or installation.program("qemu-system-x86_64"),
+        *installation.data_options(),
+        *("-machine", machine, "-nodefaults", "-display", "none", "-S"),
+        *("-chardev", f"socket,id=m,fd={listener.fileno()},server=on,wait=off{chardev}"),
+        *("-mon", f"chardev=m,{monitor}"),
+        *options,
+    ]
+    return _start(command, path, listener, installation)
+
+
+def start_storage_daemon(installation: Installation, path: Path) -> Server:
+    listener = listening(path)
+    command = [
+        installation.program("qemu-storage-daemon"),
+        *("--chardev", f"socket,id=m,fd={listener.fileno()},server=on,wait=off"),
+        *("--monitor", "chardev=m"),
+    ]
+    return _start(command, path, listener, installation)
+
+
+def start_agent(installation: Installation, directory: Path) -> Server:
+    """A guest agent that may do nothing to this machine. It makes its own socket."""
+    path = directory / "ga.sock"
+    process = subprocess.Popen(
+        [
+            installation.program("qemu-ga"),
+            *("-m", "unix-listen", "-p", str(path), "-t", str(directory), "-b", AGENT_BLOCKED),
+        ],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    return Server(process, path)
