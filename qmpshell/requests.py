@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from .protocol.messages import Reply
 
 
+# No command of any server's is called so; `quit` is the server's own.
+LEAVING = ("exit", "/quit")
+
+
 class Source:
     """Where a line stands: the name of its file, and the line itself."""
 
@@ -92,16 +96,25 @@ class Request:
 
 
 class Prepared:
-    """What became of a line: its requests, or the error that stopped it."""
+    """What became of a line: its requests, or the error that stopped it.
 
-    __slots__ = ("error", "requests", "source")
+    `leaves` says that the user leaves once they are answered.
+    """
+
+    __slots__ = ("error", "leaves", "requests", "source")
 
     def __init__(
-        self, source: Source, requests: list[Request], error: LineError | None = None
+        self,
+        source: Source,
+        requests: list[Request],
+        error: LineError | None = None,
+        *,
+        leaves: bool = False,
     ) -> None:
         self.source = source
         self.requests = requests
         self.error = error
+        self.leaves = leaves
 
 
 def prepare(source: Source, *, next_id: Callable[[], str | None]) -> Prepared:
@@ -110,7 +123,12 @@ def prepare(source: Source, *, next_id: Callable[[], str | None]) -> Prepared:
         commands = read_line(source.line.text)
     except LineError as error:
         return Prepared(source, [], error)
-    return Prepared(source, [_request(command, source, next_id) for command in commands])
+    requests: list[Request] = []
+    for command in commands:
+        if isinstance(command, Command) and command.name in LEAVING and not command.arguments:
+            return Prepared(source, requests, leaves=True)
+        requests.append(_request(command, source, next_id))
+    return Prepared(source, requests)
 
 
 def _request(
@@ -133,8 +151,8 @@ def prepare_human(
 ) -> Prepared:
     """A line for the human monitor, through `human-monitor-command`."""
     text = source.line.text.strip()
-    if not text:
-        return Prepared(source, [])
+    if not text or text in LEAVING:
+        return Prepared(source, [], leaves=bool(text))
     chosen = CPU_COMMAND.fullmatch(text)
     message = human_command(text, int(chosen[1]) if chosen else cpu)
     own_id = next_id()

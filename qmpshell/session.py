@@ -62,6 +62,7 @@ class Session:
         self._asking: Request | None = None
         self._cpu: int | None = None
         self._count = 0
+        self._leaving = False
         self._quit_answered = False
         self._shutdown_seen = False
         self._silence_at: float | None = None
@@ -141,8 +142,7 @@ class Session:
         elif protocol.state == READY and not was_ready:
             self._silence_at = self._give_up_at = None
             effects.append(Greeted())
-        effects += self._pump(now)
-        return effects
+        return [*effects, *self._pump(now), *self._leave_if_done()]
 
     def connection_lost(self, reason: str) -> list[Effect]:
         """The stream broke; `reason` is empty where the server just closed it."""
@@ -167,11 +167,12 @@ class Session:
                 ),
                 *self._stop_on_error(),
             ]
+        self._leaving = prepared.leaves
         if prepared.requests and self._link == _LOST:
             text = "not connected; nothing was sent"
             return [Tell(text, is_error=True), *self._leave(exits.CONNECTION)]
         self._queue += prepared.requests
-        return self._pump(now)
+        return [*self._pump(now), *self._leave_if_done()]
 
     def learn(self, name: str, now: float) -> list[Effect]:
         """Ask the server something of our own; the answer comes as Learned, an error as nothing."""
@@ -182,7 +183,9 @@ class Session:
 
     def leave(self) -> list[Effect]:
         """The person leaves."""
-        return [Leave(exits.CONNECTION if self.lost and not self._ended_well else exits.OK)]
+        if self.lost and not self._ended_well:
+            return [Leave(exits.CONNECTION)]
+        return [Leave(exits.OK if self._interactive else self.status)]
 
     def answer(self, *, go_on: bool, now: float) -> list[Effect]:
         """The person's answer to Ask."""
@@ -205,9 +208,7 @@ class Session:
 
     def end_of_input(self, now: float) -> list[Effect]:
         """No line will follow, and all are dealt with."""
-        if self._link == _LOST and not self._ended_well:
-            return [Leave(exits.CONNECTION)]
-        return [Leave(self.status)]
+        return self.leave()
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due by now."""
@@ -250,6 +251,11 @@ class Session:
         request.sent_at = now
         self._in_flight.append(request)
         return [Send(request.data, request)]
+
+    def _leave_if_done(self) -> list[Effect]:
+        if not self._leaving or self._queue or any(one.source for one in self._in_flight):
+            return []
+        return self.leave()
 
     def _item(self, item: Message | Garbage, now: float) -> list[Effect]:
         if isinstance(item, Reply):

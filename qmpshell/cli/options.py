@@ -6,6 +6,7 @@ what is done with a choice.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -115,12 +116,13 @@ def parse(arguments: Sequence[str]) -> Choice | int:
         result = shell.main(list(arguments), prog_name="qmpshell", standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        sys.stderr.flush()
         return exits.USAGE
     except click.Abort:
         return exits.INTERRUPTED
-    except OSError as error:
-        click.echo(f"qmpshell: {error.strerror}", err=True)
-        return exits.FAILED
-    sys.stdout.flush()
+    finally:
+        # The process ends without the interpreter's own flushing.
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.flush()
     return result if isinstance(result, (Choice, int)) else exits.OK

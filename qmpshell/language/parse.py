@@ -72,6 +72,8 @@ def _item(line: str, tokens: list[Token]) -> CommandItem | RawItem:
     return CommandItem(first, arguments, whole)
 
 
+# Of longer words only so much is repeated.
+_LONG = 40
 _NAME_OPENING = "\"'[(<>|&"
 
 
@@ -92,10 +94,12 @@ def _not_an_argument(name: Token, token: Token, *, after_empty: bool) -> LineErr
         cure = f"did you mean {text.lstrip('-')}{'' if '=' in text else '=…'}?"
     elif text.startswith(("=", ":=")):
         cure = "no blanks stand around the ="
+    elif len(text) > _LONG:
+        cure = "an argument is KEY=VALUE"
     else:
         cure = f"an argument is KEY=VALUE: did you mean id={text}?"
     return LineError(
-        f"{text[:40]!r} is no argument of {name.text}", start=token.start, end=token.end, cure=cure
+        f"{text[:_LONG]!r} is no argument of {name.text}", start=token.start, end=token.end, cure=cure
     )
 
 

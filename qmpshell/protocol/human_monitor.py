@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 CPU_COMMAND = re.compile(r"cpu\s+([0-9]{1,9})")
 # monitor/hmp.c, hmp-cmds.c: what is printed where a command is unknown, misread, or fails.
 _FAILED = re.compile(
-    r"""unknown command: '|Error: |invalid CPU index|.*: extraneous characters at the end of line
-    |.*Try "help .*" for more information""",
-    re.VERBOSE | re.DOTALL,
+    r"(?:.*\n)*(?:unknown command: '|Error: |invalid CPU index"
+    r"|.*: extraneous characters at the end of line|Try \"help .*\" for more information)"
 )
 
 

@@ -81,13 +81,21 @@ class ScriptRunner:
 
         Raises ReaderGone and OutputFailed.
         """
-        self._perform(begin)
-        while self._status is None:
-            self._feed()
-            if self._status is None:
-                self._wait()
-        self._drain()
+        try:
+            self._perform(begin)
+            while self._status is None:
+                self._feed()
+                if self._status is None:
+                    self._wait()
+            self._drain()
+        finally:
+            self._close()
         return self._status
+
+    def _close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
 
     def _feed(self) -> None:
         """Give the session lines as long as it takes them, and read one ahead."""
@@ -158,12 +166,10 @@ class ScriptRunner:
                 data = stream.read()
                 if data is not None:
                     if not data:
-                        self._stream = None
-                        stream.close()
+                        self._close()
                     self._perform(self._session.receive(data, self._clock()))
         except ConnectionLost as error:
-            self._stream = None
-            stream.close()
+            self._close()
             self._perform(self._session.connection_lost(str(error)))
 
     def _watch(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
-_LOCAL = ("exit", "/quit")
+from ..requests import LEAVING
 
 
 class NameCompleter(Completer):
@@ -26,6 +26,6 @@ class NameCompleter(Completer):
         word = text.rpartition("; ")[2].lstrip()
         if " " in word or "\t" in word:
             return
-        for name in (*self.names, *_LOCAL):
+        for name in (*self.names, *LEAVING):
             if name.startswith(word):
                 yield Completion(name, start_position=-len(word))

@@ -34,8 +34,6 @@ from .names import NameCompleter
 from .printer import Printer
 from .view import TerminalView
 
-_LEAVING = ("exit", "/quit")
-
 
 class _Interrupted(Exception):
     """The prompt was taken down for something that cannot wait."""
@@ -150,9 +148,6 @@ class Shell:
 
     def _lines(self, text: str) -> None:
         for line in text.split("\n"):
-            if line.strip() in _LEAVING and not self._assembler.open and not self._settings.raw:
-                self._leave_session()
-                return
             self._line(line + "\n" if self._settings.raw else line)
 
     def _line(self, text: str) -> None:

@@ -6,9 +6,12 @@ for, never for a time.
 
 from __future__ import annotations
 
+import os
+import signal
+import termios
 import time
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 import pexpect
 import pyte
@@ -19,7 +22,11 @@ _PATIENCE = 15.0
 
 
 class Terminal:
-    """The program at a terminal of so many columns and rows."""
+    """The program at a terminal of so many columns and rows.
+
+    `screen` is what it shows, `raw` every byte that the program wrote, `modes_before` what `modes`
+    were when the program began.
+    """
 
     def __init__(
         self,
@@ -38,8 +45,16 @@ class Terminal:
             env=environment(**({"TERM": "xterm", "LC_ALL": "C.UTF-8"} | env)),
             timeout=_PATIENCE,
         )
+        self.modes_before = self.modes
         self.child.delaybeforesend = None
+        # The screen answers when it is asked where the cursor is.
+        self.screen.write_process_input = self.type
         self.raw = b""
+
+    @property
+    def modes(self) -> list[Any]:
+        """How the terminal is set: what `stty -a` shows."""
+        return termios.tcgetattr(self.child.child_fd)
 
     @property
     def lines(self) -> list[str]:
@@ -55,12 +70,36 @@ class Terminal:
         """The line with the cursor."""
         return self.lines[self.screen.cursor.y]
 
+    @property
+    def above(self) -> list[str]:
+        """The lines above the cursor, the nearest first."""
+        return self.lines[: self.screen.cursor.y][::-1]
+
+    @property
+    def history(self) -> list[str]:
+        """What the screen shows and what has left it at the top."""
+        columns = range(self.screen.columns)
+        left = ["".join(line[x].data for x in columns).rstrip() for line in self.screen.history.top]
+        return left + self.lines
+
     def type(self, keys: str) -> None:
         self.child.send(keys)
+
+    def paste(self, text: str) -> None:
+        """What a terminal sends when text is pasted into it."""
+        self.type(f"\x1b[200~{text}\x1b[201~")
 
     def line(self, text: str) -> None:
         """Type a line and Enter."""
         self.type(text + "\r")
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.screen.resize(rows, columns)
+        self.child.setwinsize(rows, columns)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the program."""
+        os.kill(self.child.pid, number)
 
     def _pump(self) -> bool:
         """Take what has come; whether the program still runs."""
@@ -71,9 +110,6 @@ class Terminal:
         except pexpect.EOF:
             return False
         self.raw += data
-        # A terminal answers when it is asked where the cursor is.
-        for _ in range(data.count(b"\x1b[6n")):
-            self.child.send(f"\x1b[{self.screen.cursor.y + 1};{self.screen.cursor.x + 1}R")
         self._stream.feed(data)
         return True
 
@@ -92,7 +128,22 @@ class Terminal:
 
     def wait_prompt(self, prompt: str = "(QEMU)") -> None:
         """Until the cursor stands behind an empty prompt."""
-        self.wait(lambda: self.current == prompt, f"empty prompt {prompt}")
+        column = len(prompt) + 1
+        self.wait(
+            lambda: self.current == prompt and self.screen.cursor.x == column,
+            f"empty prompt {prompt}",
+        )
+
+    def wait_above(self, *texts: str, prompt: str = "(QEMU)") -> None:
+        """Until right above an empty prompt stand lines with these texts."""
+        self.wait(
+            lambda: (
+                self.current == prompt
+                and len(self.above) >= len(texts)
+                and all(map(str.__contains__, self.above, reversed(texts)))
+            ),
+            f"empty prompt below {texts}",
+        )
 
     def end(self) -> int:
         """Wait for the program's end; its exit status."""
@@ -100,7 +151,7 @@ class Terminal:
         while self._pump():
             if time.monotonic() > deadline:
                 raise AssertionError(f"the program does not end:\n{self.text}")
-        self.child.close()
+        self.child.wait()
         if self.child.exitstatus is None:
             raise AssertionError(f"ended by signal {self.child.signalstatus}")
         return int(self.child.exitstatus)
@@ -110,3 +161,4 @@ class Terminal:
 
     def __exit__(self, *exception: object) -> None:
         self.child.close(force=True)
+        assert b"Traceback" not in self.raw, self.text

@@ -1,0 +1,427 @@
+"""Scripts on real servers: what stdout and stderr hold, and the exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.program import COMMAND, Result, environment, run
+from tests.harness.servers import (
+    SYSTEM,
+    Installation,
+    Server,
+    start_agent,
+    start_qemu,
+    start_storage_daemon,
+)
+
+
+def messages(result: Result) -> list[Any]:
+    return [json.loads(line) for line in result.lines]
+
+
+def test_replies_and_events_come_one_a_line_in_order_of_arrival(qemu: Server) -> None:
+    result = run(qemu.address, input="query-status\ncont\nquery-name\n")
+    assert (result.status, result.err) == (0, "")
+    status, event, cont, name = messages(result)
+    assert status["return"]["status"] == "prelaunch"
+    assert event["event"] == "RESUME"
+    assert cont == {"return": {}}
+    assert name == {"return": {}}
+    assert "id" not in result.out
+
+
+def test_a_line_that_is_not_understood_sends_nothing_and_the_rest_runs(qemu: Server) -> None:
+    result = run(qemu.address, input="query-name\nstop now\ncont x\nquery-status\n")
+    assert result.status == 1
+    assert [set(message) for message in messages(result)] == [{"return"}, {"return"}]
+    assert messages(result)[1]["return"]["running"] is False
+    assert result.err == (
+        "stdin:2:6: 'now' is no argument of stop\n"
+        "  stop now\n"
+        "       ^^^\n"
+        "  an argument is KEY=VALUE: did you mean id=now?\n"
+        "stdin:3:6: 'x' is no argument of cont\n"
+        "  cont x\n"
+        "       ^\n"
+        "  an argument is KEY=VALUE: did you mean id=x?\n"
+    )
+
+
+def test_an_error_reply_is_data_and_fails_the_script(qemu: Server) -> None:
+    result = run(qemu.address, input="no-such-command\nquery-name\n")
+    assert result.status == 1
+    error, name = messages(result)
+    assert error["error"]["class"] == "CommandNotFound"
+    assert name == {"return": {}}
+    assert result.err == ""
+
+
+def test_stop_on_error_ends_at_the_first_failure(qemu: Server) -> None:
+    for bad in ("no-such-command", "x y", '{"execute" 1}'):
+        result = run("-e", qemu.address, input=f"query-name\n{bad}\ncont\n")
+        assert result.status == 1
+        assert {"return": {}} in messages(result)
+        assert "RESUME" not in result.out
+    last = run(qemu.address, input="query-status\n")
+    assert messages(last)[0]["return"]["running"] is False
+
+
+def test_result_prints_only_values_and_errors_go_to_stderr(qemu: Server) -> None:
+    result = run("-r", qemu.address, input="cont\nquery-status\nno-such-command\n")
+    assert result.status == 1
+    first, second = messages(result)
+    assert first == {}
+    assert second["running"] is True
+    assert result.err == (
+        "stdin:3:1: CommandNotFound: The command no-such-command has not been found\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "on_stdout", "on_stderr"),
+    [
+        ("inline", True, False),
+        ("stderr", False, True),
+        ("none", False, False),
+        ("RES*", True, False),
+        ("STOP,RESUME", True, False),
+        ("STOP", False, False),
+    ],
+)
+def test_events_go_where_they_are_wanted(
+    one_qemu: Server, mode: str, on_stdout: bool, on_stderr: bool
+) -> None:
+    for options in ([], ["-r"]):
+        result = run("--events", mode, *options, one_qemu.address, input="cont\nstop\n")
+        assert result.status == 0
+        assert ("RESUME" in result.out) == on_stdout
+        assert ("RESUME" in result.err) == on_stderr
+
+
+def test_events_are_shown_while_the_script_waits_for_its_next_line(
+    installation: Installation, tmp_path: Path
+) -> None:
+    second = tmp_path / "second.sock"
+    with start_qemu(
+        installation, tmp_path / "vm.sock", "-qmp", f"unix:{second},server=on,wait=off"
+    ) as server:
+        process = subprocess.Popen(
+            [*COMMAND, server.address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment(),
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"query-name\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b'{"return": {}}\n'
+        assert run(str(second), input="cont\n").status == 0
+        assert json.loads(process.stdout.readline())["event"] == "RESUME"
+        process.stdin.close()
+        assert process.wait(10) == 0
+        process.stdout.close()
+
+
+def test_layouts(one_qemu: Server) -> None:
+    compact = run("-c", "query-version", one_qemu.address)
+    assert len(compact.lines) == 1
+    pretty = run("-p", "-c", "query-version", one_qemu.address)
+    assert pretty.out == json.dumps(json.loads(compact.out), indent=2) + "\n"
+    result = run("-p", "-r", "-c", "query-version", one_qemu.address)
+    assert result.out == json.dumps(json.loads(compact.out)["return"], indent=2) + "\n"
+    assert run("-p", "--compact", "-c", "query-version", one_qemu.address).out == compact.out
+
+
+def test_commands_and_files(one_qemu: Server, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_bytes(
+        b"\xef\xbb\xbfquery-name\r\n# a comment\r\n\r\n  query-name # and another\r\nfoo"
+    )
+    result = run("-f", str(script), one_qemu.address)
+    assert messages(result)[:2] == [{"return": {}}] * 2
+    assert result.status == 1
+    result = run("-c", "query-name", "-c", "a b", "-c", "query-name; query-name", one_qemu.address)
+    assert messages(result) == [{"return": {}}] * 3
+    assert result.err.startswith("-c#2:1:3: 'b' is no argument of a\n")
+    bad = run("-r", "-f", str(script), one_qemu.address)
+    assert bad.err == f"{script}:5:1: CommandNotFound: The command foo has not been found\n"
+    assert run("-f", "-", one_qemu.address, input="query-name").out == '{"return": {}}\n'
+
+
+def test_verbose(one_qemu: Server) -> None:
+    result = run(
+        "-v", one_qemu.address, input='qom-get path=/ property=type\n{"execute":"query-name"}'
+    )
+    assert result.err == (
+        '-> {"execute": "qom-get", "arguments": {"path": "/", "property": "type"}}\n'
+        '-> {"execute":"query-name"}\n'
+    )
+    assert messages(result)[0] == {"return": "container"}
+
+
+def test_pasted_documentation_runs(qemu: Server) -> None:
+    pasted = """
+    -> { "execute": "query-status",
+         "arguments": {} }
+    <- { "return": { "running": true,
+                     ...
+                     "status": "running" } }
+    (QEMU) query-name
+    <- { "return": {}
+    -> { 'execute': 'query-kvm' }
+
+    # the reply was:
+    <- { "return": { "enabled": true,
+         ...
+
+    query-name
+    """
+    result = run(qemu.address, input=pasted)
+    assert (result.status, result.err) == (0, "")
+    assert [list(message["return"]) != [] for message in messages(result)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_recipe_for_telnet_gets_its_answer_and_a_hint(qemu: Server) -> None:
+    result = run(qemu.address, input='{"execute": "qmp_capabilities"}\n{"execute": "query-name"}\n')
+    assert result.status == 0
+    error, name = messages(result)
+    assert error["error"]["class"] == "CommandNotFound"
+    assert name == {"return": {}}
+    assert result.err.startswith("stdin:1:1: ")
+    assert "-N" in result.err
+
+
+def test_without_negotiation_all_is_the_users(qemu: Server) -> None:
+    result = run(
+        "-N", qemu.address, input='query-name\nqmp_capabilities\n{"execute":"query-name","id":7}'
+    )
+    before, capabilities, after = messages(result)
+    assert before["error"]["class"] == "CommandNotFound"
+    assert capabilities == {"return": {}}
+    assert after == {"return": {}, "id": 7}
+    assert result.status == 1
+
+
+@pytest.mark.parametrize(
+    "marker", ["null", "0", '"x"', "[1, [2]]", '{"a": {"b": null}}', "18446744073709551615", "true"]
+)
+def test_ids_of_any_json_value_come_back(qemu: Server, marker: str) -> None:
+    result = run(qemu.address, input=f'{{"execute": "query-name", "id": {marker}}}\nfoo')
+    assert json.loads(result.lines[0]) == {"return": {}, "id": json.loads(marker)}
+    assert result.err == ""
+
+
+def test_an_id_nested_as_deep_as_qemu_allows(qemu: Server) -> None:
+    marker = "[" * 1000 + "]" * 1000
+    result = run(qemu.address, input=f'{{"execute": "query-name", "id": {marker}}}\nquery-name')
+    assert result.status == 0
+    assert result.lines[0] == f'{{"return": {{}}, "id": {marker}}}'
+    pretty = run("-p", qemu.address, input=f'{{"execute": "query-name", "id": {marker}}}')
+    assert "".join(pretty.out.split()) == f'{{"return":{{}},"id":{marker}}}'
+
+
+def test_numbers_that_json_does_not_have_are_written_as_json(qemu: Server) -> None:
+    result = run(
+        qemu.address, input='{"execute": "query-name", "id": [1e400, 18446744073709551615]}'
+    )
+    assert result.lines == ['{"return": {}, "id": [1e999, 18446744073709551615]}']
+    assert result.status == 0
+
+
+def test_an_answer_to_the_wrong_json_is_shown_and_the_session_goes_on(qemu: Server) -> None:
+    result = run(
+        qemu.address,
+        input='{"exekute": 1}\n{"execute": "query-name", "id": 1, "id": 2}\n{}\nquery-name',
+    )
+    assert result.status == 1
+    *errors, name = messages(result)
+    assert len(errors) == 3
+    assert all(set(error) - {"id"} == {"error"} for error in errors)
+    assert name == {"return": {}}
+
+
+@pytest.mark.parametrize("monitor", ["mode=control,pretty=on"])
+def test_a_pretty_printing_monitor(
+    installation: Installation, tmp_path: Path, monitor: str
+) -> None:
+    with start_qemu(installation, tmp_path / "vm.sock", monitor=monitor) as server:
+        result = run(server.address, input="query-version\ncont\n")
+        assert len(result.lines) == 3
+        assert messages(result)[2] == {"return": {}}
+
+
+def test_a_large_reply(qemu: Server) -> None:
+    result = run("-r", "-c", "query-qmp-schema", qemu.address)
+    assert len(json.loads(result.out)) > 1000
+
+
+def test_the_human_monitor(qemu: Server) -> None:
+    result = run(
+        "-H", qemu.address, input="info name\ninfo version\n   \ncpu\n# not a comment; no\n"
+    )
+    assert "\r" not in result.out
+    assert "(Debian" in result.out or "Debian" in result.out
+    assert "unknown command: '#'" in result.out
+    assert result.status == 1
+    assert run("-H", "-c", "info version", qemu.address).status == 0
+
+
+def test_the_human_monitors_cpu_is_remembered(installation: Installation, tmp_path: Path) -> None:
+    with start_qemu(installation, tmp_path / "vm.sock", "-smp", "2", machine="q35") as server:
+        result = run(
+            "-H", "-v", server.address, input="info registers\ncpu 1\ninfo registers\ncpu 7\n"
+        )
+        assert "CPU#0" in result.out
+        assert "CPU#1" in result.out
+        assert '"command-line": "info registers", "cpu-index": 1' in result.err
+        assert result.status == 1  # there is no CPU 7
+
+
+def test_quit_is_the_servers_and_ends_well(qemu: Server) -> None:
+    result = run(qemu.address, input="query-name\nquit\n")
+    assert (result.status, result.err) == (0, "")
+    assert "SHUTDOWN" in result.out
+    assert messages(result)[-1] == {"return": {}}
+    assert qemu.process.wait(10) == 0
+
+
+def test_lines_after_quit_are_lost(qemu: Server) -> None:
+    result = run(qemu.address, input="quit\nquery-name\nquery-name\n")
+    assert result.status == 3
+    assert result.err.count("\n") == 1
+    assert "connection" in result.err
+
+
+def test_leaving_leaves_the_server_alone(qemu: Server) -> None:
+    assert run(qemu.address, input="").status == 0
+    assert run(qemu.address, input="exit\nquery-name\n").out == ""
+    assert run(qemu.address, input="query-name").status == 0
+    assert qemu.process.poll() is None
+
+
+def test_the_address_from_the_environment(qemu: Server) -> None:
+    assert run(input="query-name", QMP_SOCKET=qemu.address).out == '{"return": {}}\n'
+    assert run("-q", input="query-name", QMP_SOCKET=qemu.address).status == 0
+
+
+def test_raw_passes_bytes_through(qemu: Server) -> None:
+    line = b'{"execute" :\t"qmp_capabilities"}\r\n{"execute": "query-name", "id": "\\u00e4"}\n'
+    result = run("--raw", qemu.address, input=line)
+    assert result.status == 0
+    greeting, capabilities, name = messages(result)
+    assert "QMP" in greeting
+    assert capabilities == {"return": {}}
+    assert name == {"return": {}, "id": "ä"}
+    assert result.out.count("\r\n") == 3 or "\r" not in result.out  # text mode may fold them
+    broken = run("--raw", qemu.address, input=b"\x01{'execute': 'qmp_capabilities'} ; | #")
+    assert '"GenericError"' in broken.out
+    assert broken.status == 0
+
+
+def test_tcp_and_the_rest_of_the_addresses(installation: Installation, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    abstract = f"qmpshell-test-{os.getpid()}"
+    with start_qemu(
+        installation,
+        tmp_path / "vm.sock",
+        *("-qmp", f"tcp:127.0.0.1:{port},server=on,wait=off"),
+        *("-chardev", f"socket,id=a,path={abstract},abstract=on,server=on,wait=off"),
+        *("-mon", "chardev=a,mode=control"),
+        *("-chardev", f"socket,id=six,host=::1,port={port},server=on,wait=off"),
+        *("-mon", "chardev=six,mode=control"),
+    ):
+        for address in (
+            f"127.0.0.1:{port}",
+            f":{port}",
+            f"tcp:127.0.0.1:{port},server=on,wait=off",
+            f"[::1]:{port}",
+            f"unix:{tmp_path}/vm.sock,server,nowait",
+            f"unix:{abstract},abstract=on",
+        ):
+            result = run("--wait", "5", "-c", "query-name", address)
+            assert (result.status, result.out, result.err) == (0, '{"return": {}}\n', ""), address
+
+
+def test_an_inherited_descriptor(qemu: Server) -> None:
+    with socket.socket(socket.AF_UNIX) as ours:
+        ours.connect(qemu.address)
+        number = ours.fileno()
+        result = run("-c", "query-name", f"fd:{number}", pass_fds=[number])
+        assert (result.status, result.out) == (0, '{"return": {}}\n')
+        # The same connection, taken over in mid-session.
+        again = run("-N", "-c", "query-name", f"fd:{number}", pass_fds=[number])
+        assert (again.status, again.out) == (0, '{"return": {}}\n')
+
+
+def test_qemu_that_connects_to_us(installation: Installation, tmp_path: Path) -> None:
+    path = tmp_path / "listen.sock"
+    with (
+        subprocess.Popen(
+            [*COMMAND, "--listen", "--wait", "20", "-c", "query-name", str(path)],
+            stdout=subprocess.PIPE,
+            env=environment(),
+        ) as client,
+        start_qemu(
+            installation,
+            tmp_path / "vm.sock",
+            *("-chardev", f"socket,id=c,path={path},server=off,reconnect=1"),
+            *("-mon", "chardev=c,mode=control"),
+        ),
+    ):
+        assert client.communicate(timeout=25)[0] == b'{"return": {}}\n'
+        assert client.returncode == 0
+    assert not path.exists()
+
+
+def test_the_storage_daemon(installation: Installation, tmp_path: Path) -> None:
+    with start_storage_daemon(installation, tmp_path / "qsd.sock") as server:
+        result = run(
+            server.address,
+            input="blockdev-add driver=null-co node-name=n0 size=1048576\nquery-named-block-nodes\nquery-status\n",
+        )
+        added, nodes, status = messages(result)
+        assert added == {"return": {}}
+        assert nodes["return"][0]["node-name"] == "n0"
+        assert status["error"]["class"] == "CommandNotFound"
+
+
+def test_the_guest_agent_without_negotiation(installation: Installation, tmp_path: Path) -> None:
+    with start_agent(installation, tmp_path) as agent:
+        result = run(
+            "-N", "--wait", "5", "-c", "guest-ping", "-c", "guest-sync id=5", agent.address
+        )
+        assert messages(result) == [{"return": {}}, {"return": 5}]
+        assert result.status == 0
+
+
+def test_wait_bridges_the_start_of_a_server(tmp_path: Path) -> None:
+    path = tmp_path / "late.sock"
+    with subprocess.Popen(
+        [*COMMAND, "--wait", "20", "-c", "query-name", str(path)],
+        stdout=subprocess.PIPE,
+        env=environment(),
+    ) as client:
+        with start_qemu(SYSTEM, tmp_path / "vm.sock", "-qmp", f"unix:{path},server=on,wait=off"):
+            assert client.communicate(timeout=25)[0] == b'{"return": {}}\n'
+        assert client.returncode == 0
+
+
+def test_five_thousand_lines(one_qemu: Server) -> None:
+    result = run(one_qemu.address, input="query-name\n" * 5000)
+    assert result.status == 0
+    assert result.lines == ['{"return": {}}'] * 5000
