@@ -6,15 +6,13 @@ what is done with a choice.
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import __version__, exits
 from ..settings import COMPACT, EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, PRETTY, Settings
-from .start import Choice
+from .start import Choice, write_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,13 +114,10 @@ def parse(arguments: Sequence[str]) -> Choice | int:
         result = shell.main(list(arguments), prog_name="qmpshell", standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        return exits.USAGE
+        result = exits.USAGE
     except click.Abort:
-        return exits.INTERRUPTED
-    finally:
-        # The process ends without the interpreter's own flushing.
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.flush()
+        result = exits.INTERRUPTED
+    except OSError as error:
+        write_error(f"qmpshell: standard output could not be written: {error.strerror}")
+        result = exits.FAILED
     return result if isinstance(result, (Choice, int)) else exits.OK

@@ -88,18 +88,21 @@ def _check_name(line: str, name: Token) -> None:
 
 def _not_an_argument(name: Token, token: Token, *, after_empty: bool) -> LineError:
     text = token.text
-    if after_empty:
+    if len(text) > _LONG:
+        cure = "an argument is KEY=VALUE"
+    elif after_empty:
         cure = "no blanks stand around the ="
     elif text.startswith("--"):
         cure = f"did you mean {text.lstrip('-')}{'' if '=' in text else '=…'}?"
     elif text.startswith(("=", ":=")):
         cure = "no blanks stand around the ="
-    elif len(text) > _LONG:
-        cure = "an argument is KEY=VALUE"
     else:
         cure = f"an argument is KEY=VALUE: did you mean id={text}?"
     return LineError(
-        f"{text[:_LONG]!r} is no argument of {name.text}", start=token.start, end=token.end, cure=cure
+        f"{text[:_LONG]!r} is no argument of {name.text[:_LONG]}",
+        start=token.start,
+        end=token.end,
+        cure=cure,
     )
 
 

@@ -35,11 +35,11 @@ async def confirm(question: str, *, input: Input, output: Output, style: BaseSty
     @bindings.add("c-c")
     @bindings.add("c-d")
     @bindings.add("escape", eager=True)
+    @bindings.add(Keys.Any)  # who types on has not read the question: the y of "query" is no answer
     def no(event: KeyPressEvent) -> None:
         event.current_buffer.text = "n"
         event.app.exit(result="n")
 
-    @bindings.add(Keys.Any)
     @bindings.add(Keys.BracketedPaste)
     def nothing(event: KeyPressEvent) -> None:
         pass
@@ -56,4 +56,4 @@ async def confirm(question: str, *, input: Input, output: Output, style: BaseSty
         output=output,
         style=style,
     )
-    return await session.prompt_async() == "y"
+    return await session.prompt_async(handle_sigint=False) == "y"

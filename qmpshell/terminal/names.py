@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
+from ..render.escape import escape
 from ..requests import LEAVING
 
 
@@ -27,5 +28,5 @@ class NameCompleter(Completer):
         if " " in word or "\t" in word:
             return
         for name in (*self.names, *LEAVING):
-            if name.startswith(word):
+            if name.startswith(word) and escape(name) == name:
                 yield Completion(name, start_position=-len(word))

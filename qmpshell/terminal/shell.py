@@ -66,6 +66,7 @@ class Shell:
         self._assembler = self._new_assembler()
         self._status: int | None = None
         self._question: Ask | None = None
+        self._confirming: asyncio.Future[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._writing = False
         self._draft = ""
@@ -129,10 +130,16 @@ class Shell:
             self._lines(text)
 
     async def _ask(self, ask: Ask) -> None:
-        go_on = await confirm(
-            ask.question, input=self._input, output=self._output, style=self._style
+        self._confirming = asyncio.ensure_future(
+            confirm(ask.question, input=self._input, output=self._output, style=self._style)
         )
-        self._question = None
+        try:
+            go_on = await self._confirming
+        except asyncio.CancelledError:
+            if not self._confirming.cancelled():
+                raise
+            go_on = False
+        self._question = self._confirming = None
         assert isinstance(self._session, Session)
         self._perform(self._session.answer(go_on=go_on, now=time.monotonic()))
 
@@ -175,7 +182,10 @@ class Shell:
         return bindings
 
     def _interrupt(self) -> None:
-        """Ctrl-C with nothing typed."""
+        """Ctrl-C with nothing typed, or SIGINT."""
+        if self._confirming is not None:
+            self._confirming.cancel()
+            return
         effects: list[Effect] = []
         if isinstance(self._session, Session):
             effects = self._session.abandon(time.monotonic())
@@ -273,6 +283,8 @@ class Shell:
         self._take_down_prompt(_Interrupted())
 
     def _take_down_prompt(self, reason: Exception) -> None:
+        if self._confirming is not None:
+            self._confirming.cancel()
         app = self._prompt.app
         if app.is_running and app.future is not None and not app.future.done():
             app.exit(exception=reason)

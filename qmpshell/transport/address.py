@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # The spellings that QEMU knows and that a later version may open.
 _NOT_YET = ("telnet", "websocket", "ws", "wss", "vsock", "socket", "exec", "pty", "stdio")
+_NOT_YET_STARTS = (*(f"{name}:" for name in _NOT_YET), "socket,")
 
 
 class UnixAddress:
@@ -26,7 +27,9 @@ class UnixAddress:
         self.abstract = abstract
 
     def __str__(self) -> str:
-        return f"unix:{self.path},abstract=on" if self.abstract else self.path
+        if self.abstract:
+            return f"unix:{self.path},abstract=on"
+        return self.path if "/" in self.path or ":" not in self.path else f"unix:{self.path}"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UnixAddress) and str(self) == str(other)
@@ -92,9 +95,7 @@ def parse_address(text: str, *, exists: Callable[[str], bool]) -> Address:
         return _descriptor(rest)
     if colon and scheme == "tcp":
         return _tcp(_without_options(rest, _TCP_OPTIONS), text)
-    if "/" in text and not text.startswith(tuple(f"{name}:" for name in _NOT_YET)):
-        return UnixAddress(text)
-    if exists(text):
+    if exists(text) or ("/" in text and not text.startswith(_NOT_YET_STARTS)):
         return UnixAddress(text)
     name = scheme if colon else text.partition(",")[0]
     if name in _NOT_YET and (name != "socket" or "," in text) and not rest.isdecimal():
@@ -137,7 +138,7 @@ def _read_options(options: Iterable[str], known: tuple[str, ...]) -> dict[str, b
         elif not equals:
             value = "on"
         if name not in known:
-            raise AddressError(f"the address has an option {option!r} that is not known")
+            raise AddressError(f"the address has an option {name!r} that is not known")
         if value in _ON or value in _OFF:
             switches[name] = value in _ON
     for name in ("telnet", "websocket"):

@@ -42,9 +42,10 @@ def open_stream(address: Address, *, timeout: float) -> Stream:
     except socket.gaierror as error:
         raise ConnectError(f"{address}: no such host ({error.strerror})") from error
     except OSError as error:
+        other = isinstance(address, UnixAddress) and not address.abstract and _other(address.path)
         raise ConnectError(
-            f"{address}: {_explain(address, error)}",
-            retriable=error.errno in _RETRIABLE,
+            f"{address}: {f'not a socket but {other}' if other else _explain(address, error)}",
+            retriable=error.errno in _RETRIABLE and not other,
             busy=error.errno == errno.EAGAIN,
         ) from error
 
@@ -93,7 +94,7 @@ def _inherited(address: FdAddress) -> Stream:
 
 def _explain(address: Address, error: OSError) -> str:
     if isinstance(address, UnixAddress) and not address.abstract:
-        special = _explain_path(address.path, error)
+        special = _explain_path(error)
         if special:
             return special
     if error.errno == errno.ECONNREFUSED:
@@ -108,20 +109,25 @@ def _explain(address: Address, error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _explain_path(path: str, error: OSError) -> str:
+def _explain_path(error: OSError) -> str:
     if error.errno == errno.ENOENT:
         return "no such socket (is QEMU running, and is this the path given to it?)"
     if error.errno in (errno.EACCES, errno.EPERM):
         return "permission denied: the socket belongs to another user"
+    if error.errno == errno.ECONNREFUSED:
+        return "connection refused: nothing listens there any more (has QEMU exited?)"
+    if error.errno == errno.EPROTOTYPE:
+        return "a socket, but not a stream socket"
+    return ""
+
+
+def _other(path: str) -> str:
+    """What is at `path` if it is no socket; empty where it is one, or nothing is known."""
     try:
         mode = os.stat(path).st_mode
-    except OSError:
+    except (OSError, ValueError):
         return ""
     if stat.S_ISSOCK(mode):
-        if error.errno == errno.ECONNREFUSED:
-            return "connection refused: nothing listens there any more (has QEMU exited?)"
-        if error.errno == errno.EPROTOTYPE:
-            return "a socket, but not a stream socket"
         return ""
     kinds: tuple[tuple[Any, str], ...] = (
         (stat.S_ISDIR, "a directory"),
@@ -130,8 +136,7 @@ def _explain_path(path: str, error: OSError) -> str:
         (stat.S_ISBLK, "a block device"),
         (stat.S_ISFIFO, "a pipe"),
     )
-    kind = next((name for test, name in kinds if test(mode)), "something else")
-    return f"not a socket but {kind}"
+    return next((name for test, name in kinds if test(mode)), "something else")
 
 
 class Listener:
