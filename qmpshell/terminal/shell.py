@@ -183,8 +183,8 @@ class Shell:
 
     def _interrupt(self) -> None:
         """Ctrl-C with nothing typed, or SIGINT."""
-        if self._confirming is not None:
-            self._confirming.cancel()
+        if self._question is not None:
+            self._drop_question()
             return
         effects: list[Effect] = []
         if isinstance(self._session, Session):
@@ -239,12 +239,14 @@ class Shell:
         except ConnectionLost as error:
             self._close()
             self._perform(self._session.connection_lost(str(error)))
-            return
-        if data is None:
-            return
-        if not data:
-            self._close()
-        self._perform(self._session.receive(data, time.monotonic()))
+        else:
+            if data is None:
+                return
+            if not data:
+                self._close()
+            self._perform(self._session.receive(data, time.monotonic()))
+        if self._session.lost:
+            self._drop_question()
 
     def _send(self, data: bytes) -> None:
         if self._stream is None:
@@ -280,11 +282,15 @@ class Shell:
     def _leave(self, status: int) -> None:
         if self._status is None:
             self._status = status
+        self._drop_question()
         self._take_down_prompt(_Interrupted())
 
-    def _take_down_prompt(self, reason: Exception) -> None:
+    def _drop_question(self) -> None:
+        """Nobody will answer it: that means no."""
         if self._confirming is not None:
             self._confirming.cancel()
+
+    def _take_down_prompt(self, reason: Exception) -> None:
         app = self._prompt.app
         if app.is_running and app.future is not None and not app.future.done():
             app.exit(exception=reason)

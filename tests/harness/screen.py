@@ -75,6 +75,13 @@ class Terminal:
         """The lines above the cursor, the nearest first."""
         return self.lines[: self.screen.cursor.y][::-1]
 
+    def colour_of(self, text: str) -> str:
+        """The colour in which `text` begins, where it stands first on the screen."""
+        for y, line in enumerate(self.screen.display):
+            if text in line:
+                return str(self.screen.buffer[y][line.index(text)].fg)
+        raise AssertionError(f"no {text!r} on the screen:\n{self.text}")
+
     @property
     def history(self) -> list[str]:
         """What the screen shows and what has left it at the top."""
@@ -133,6 +140,11 @@ class Terminal:
             lambda: self.current == prompt and self.screen.cursor.x == column,
             f"empty prompt {prompt}",
         )
+
+    def wait_ready(self, prompt: str = "(QEMU)") -> None:
+        """Until the banner is there, and below it a prompt."""
+        self.wait_for("Ctrl-D leaves the shell;")
+        self.wait_prompt(prompt)
 
     def wait_above(self, *texts: str, prompt: str = "(QEMU)") -> None:
         """Until right above an empty prompt stand lines with these texts."""

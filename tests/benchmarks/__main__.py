@@ -1,0 +1,31 @@
+"""Benchmarks: `python -m tests.benchmarks [NAME…]`.
+
+Prints medians and ratios against a floor and against qemu.qmp's qmp-shell, measured in the same run:
+these machines are noisy, and a time alone means nothing. Exits with 1 if a bound does not hold.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from . import large_reply, scripts
+
+BENCHMARKS: dict[str, Callable[[], bool]] = {
+    "one-command": scripts.one_command,
+    "five-thousand": scripts.five_thousand,
+    "large-reply": large_reply.run,
+}
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+        return 2
+    good = [BENCHMARKS[name]() for name in names or BENCHMARKS]
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,177 @@
+"""What destroys is asked about, and only a key pressed after the question answers it."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.harness.program import run
+from tests.harness.screen import Terminal
+from tests.harness.servers import Server
+
+QUESTION = "quit ends the server, and the virtual machine with it. Go on? [y/N]"
+
+
+def wait_question(terminal: Terminal) -> None:
+    terminal.wait(lambda: terminal.current == QUESTION, "question")
+
+
+def assert_alive(terminal: Terminal, *, prompt: str = "(QEMU)") -> None:
+    """The server still answers, and the shell is at its prompt."""
+    terminal.wait_prompt(prompt)
+    terminal.line("query-status" if prompt == "(QEMU)" else "info status")
+    terminal.wait_above("status", prompt=prompt)
+    assert "SHUTDOWN" not in terminal.text
+
+
+def test_y_ends_the_server_and_the_shell_stays(qemu: Server) -> None:
+    with Terminal(qemu.address, columns=120) as terminal:
+        terminal.wait_ready()
+        terminal.line("quit")
+        wait_question(terminal)
+        terminal.type("y")
+        terminal.wait_above(" SHUTDOWN ", '{"return": {}}', "the server has exited")
+        assert qemu.process.wait(10) == 0
+        terminal.type("\x04")
+        assert terminal.end() == 0
+
+
+@pytest.mark.parametrize("key", ["n", "N", "\r", "\x03", "\x04", "\x1b", "x"])
+def test_other_keys_mean_no(one_qemu: Server, key: str) -> None:
+    with Terminal(one_qemu.address, columns=120) as terminal:
+        terminal.wait_ready()
+        terminal.line("quit")
+        wait_question(terminal)
+        terminal.type(key)
+        terminal.wait_above(QUESTION, "not sent")
+        assert_alive(terminal)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "quit",
+        "system_reset",
+        "system_powerdown",
+        '{"execute": "quit"}',
+        '{ "id": 1, "execute" : "quit" }',
+        "human-monitor-command command-line=quit",
+        'human-monitor-command command-line="  q"',
+        '{"execute": "human-monitor-command", "arguments": {"command-line": "system_reset"}}',
+    ],
+)
+def test_every_spelling_is_asked_about(one_qemu: Server, line: str) -> None:
+    with Terminal("-v", one_qemu.address, columns=120) as terminal:
+        terminal.wait_ready()
+        terminal.line(line)
+        terminal.wait(lambda: terminal.current.endswith("Go on? [y/N]"), "question")
+        assert "->" not in terminal.text  # nothing has been sent
+        terminal.type("n")
+        terminal.wait_above("Go on? [y/N] n", "not sent")
+        assert_alive(terminal)
+
+
+@pytest.mark.parametrize("line", ["quit", "q", " quit ", "system_reset"])
+def test_the_human_monitors_spellings(one_qemu: Server, line: str) -> None:
+    with Terminal("-H", one_qemu.address, columns=120) as terminal:
+        terminal.wait_ready("(qemu)")
+        terminal.line(line)
+        terminal.wait(lambda: terminal.current.endswith("Go on? [y/N]"), "question")
+        terminal.type("n")
+        terminal.wait_above("not sent", prompt="(qemu)")
+        assert_alive(terminal, prompt="(qemu)")
+
+
+@pytest.mark.parametrize("keys", ["quit\ry\r", "quit\ry", "query-name\rquit\ry\r", "quit\nyyyy"])
+def test_what_was_typed_ahead_is_no_answer(one_qemu: Server, keys: str) -> None:
+    with Terminal(one_qemu.address, columns=120) as terminal:
+        terminal.wait_ready()
+        terminal.type(keys)
+        wait_question(terminal)
+        terminal.type("n")
+        terminal.wait_for("not sent")
+        assert_alive(terminal)
+
+
+def test_what_was_pasted_is_no_answer(one_qemu: Server) -> None:
+    with Terminal(one_qemu.address, columns=120) as terminal:
+        terminal.wait_ready()
+        terminal.paste("quit\ny\n")
+        terminal.wait(lambda: terminal.above[1].endswith("quit"), "pasted lines")
+        assert "Go on?" not in terminal.text  # a paste is not carried out before Enter
+        terminal.type("\r")
+        wait_question(terminal)
+        terminal.paste("y\ny")
+        terminal.type("n")
+        terminal.wait_for("not sent")
+        assert_alive(terminal)
+
+
+def test_who_types_on_has_not_answered(one_qemu: Server) -> None:
+    with Terminal(one_qemu.address, columns=120) as terminal:
+        terminal.wait_ready()
+        terminal.line("quit")
+        wait_question(terminal)
+        terminal.type("query-name\r")  # there is a y in it
+        terminal.wait_for("not sent")
+        terminal.wait_for("CommandNotFound")
+        assert_alive(terminal)
+
+
+def test_a_line_begun_before_the_question_comes_back_after_it(one_qemu: Server) -> None:
+    with Terminal(one_qemu.address, columns=120) as terminal:
+        terminal.wait_ready()
+        one_qemu.stop()
+        terminal.type("query-name\rquit\rquery-st")
+        terminal.wait(lambda: terminal.current == "(QEMU) query-st", "half-typed line")
+        one_qemu.process.send_signal(signal.SIGCONT)
+        wait_question(terminal)
+        terminal.type("n")
+        terminal.wait_above("not sent", prompt="(QEMU) query-st")
+        terminal.type("atus\r")
+        terminal.wait_above('"prelaunch"')
+
+
+def test_what_follows_on_the_line_goes_on_after_a_no(one_qemu: Server) -> None:
+    with Terminal(one_qemu.address, columns=120) as terminal:
+        terminal.wait_ready()
+        terminal.line("quit; query-status")
+        wait_question(terminal)
+        terminal.type("n")
+        terminal.wait_above(QUESTION, "not sent", '"prelaunch"')
+
+
+def test_sigint_means_no_and_the_next_one_is_heard_too(one_qemu: Server) -> None:
+    with Terminal(one_qemu.address, columns=120) as terminal:
+        terminal.wait_ready()
+        terminal.line("quit")
+        wait_question(terminal)
+        terminal.signal(signal.SIGINT)
+        terminal.wait_above(QUESTION, "not sent")
+        terminal.signal(signal.SIGINT)
+        terminal.wait_above("not sent", "Ctrl-D leaves the shell")
+        assert_alive(terminal)
+
+
+def test_sigterm_does_not_wait_for_an_answer(one_qemu: Server) -> None:
+    with Terminal(one_qemu.address, columns=120) as terminal:
+        terminal.wait_ready()
+        terminal.line("quit")
+        wait_question(terminal)
+        terminal.signal(signal.SIGTERM)
+        assert terminal.end() == 143
+        assert terminal.modes == terminal.modes_before
+    assert run("-c", "query-name", one_qemu.address).status == 0
+
+
+def test_a_loss_takes_the_question_away(one_qemu: Server) -> None:
+    with Terminal(one_qemu.address, columns=120) as terminal:
+        terminal.wait_ready()
+        terminal.line("quit")
+        wait_question(terminal)
+        one_qemu.kill()
+        terminal.wait_for("connection lost")
+        terminal.wait_prompt()
+        terminal.type("\x04")
+        assert terminal.end() == 3

@@ -1,0 +1,205 @@
+"""What comes from the server unasked, while a line is being typed; and what it may not do."""
+
+from __future__ import annotations
+
+import json
+import select
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.program import run
+from tests.harness.screen import Terminal
+from tests.harness.scripted import Peer, ScriptedServer
+from tests.harness.servers import Installation, Server, start_qemu
+
+Start = Callable[[Callable[[Peer], object]], ScriptedServer]
+
+# What acts on a terminal, or turns text around.
+HOSTILE = "\x1b]0;owned\x07 \x1b[2J \x9b2J \x9d0;owned\x9c \u202egpj.exe\u2066 \x7f \u200b \r\n\x08"
+FORBIDDEN = (
+    "\x1b]",
+    "\x1b[2J",
+    "\x07",
+    "\x9b",
+    "\x9d",
+    "\x9c",
+    "\u202e",
+    "\u2066",
+    "\x7f",
+    "\u200b",
+)
+
+
+def event(name: str, **data: object) -> bytes:
+    stamp = {"seconds": 1, "microseconds": 2}
+    return json.dumps({"event": name, "data": data, "timestamp": stamp}).encode() + b"\r\n"
+
+
+@pytest.fixture
+def two_monitors(installation: Installation, tmp_path: Path) -> Iterator[tuple[Server, str]]:
+    """A QEMU, and the address of a second monitor of its."""
+    second = f"{tmp_path}/second.sock"
+    options = ("-qmp", f"unix:{second},server=on,wait=off")
+    with start_qemu(installation, tmp_path / "vm.sock", *options) as server:
+        yield server, second
+
+
+def test_events_appear_above_a_line_being_typed(two_monitors: tuple[Server, str]) -> None:
+    server, second = two_monitors
+    with Terminal(server.address, columns=120) as terminal:
+        terminal.wait_ready()
+        terminal.type("query-sta\x1b[D\x1b[D")
+        terminal.wait(
+            lambda: (terminal.current, terminal.screen.cursor.x) == ("(QEMU) query-sta", 14),
+            "half-typed line",
+        )
+        assert run("-c", "cont; stop; cont", second).status == 0
+        terminal.wait_above(" RESUME", " STOP", " RESUME", prompt="(QEMU) query-sta")
+        terminal.wait(lambda: terminal.screen.cursor.x == 14, "cursor where it was")
+        terminal.type("XX")
+        terminal.wait(lambda: terminal.current == "(QEMU) query-sXXta", "typing go on in place")
+        assert terminal.colour_of("RESUME") == "brown"
+
+
+def test_an_event_is_one_line_of_local_time_name_and_data(two_monitors: tuple[Server, str]) -> None:
+    server, second = two_monitors
+    with Terminal("-q", server.address, TZ="UTC-5") as terminal:
+        terminal.wait_prompt()
+        shown = run("-c", "cont", second)
+        resumed = next(json.loads(line) for line in shown.lines if "RESUME" in line)
+        terminal.wait_for("RESUME")
+        seconds = resumed["timestamp"]["seconds"] + 5 * 3600
+        time = f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        assert terminal.lines[0].startswith(time + ".")
+        run("-c", "quit", second)
+        terminal.wait_for('SHUTDOWN {"guest": false, "reason": "host-qmp-quit"}')
+
+
+def test_replies_and_events_are_shown_in_order_of_arrival(qemu: Server) -> None:
+    with Terminal("-q", qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name; cont; query-status; stop")
+        terminal.wait_above(
+            "(QEMU) query-name; cont",
+            '{"return": {}}',
+            " RESUME",
+            '{"return": {}}',
+            '"running": true',
+            " STOP",
+            '{"return": {}}',
+        )
+
+
+def test_only_the_events_that_are_wanted(two_monitors: tuple[Server, str]) -> None:
+    server, second = two_monitors
+    with Terminal("--events", "STO*", server.address) as terminal:
+        terminal.wait_ready()
+        run("-c", "cont; stop", second)
+        terminal.wait_above("quit ends the virtual machine.", " STOP")
+        assert "RESUME" not in terminal.text
+
+
+def test_a_burst_is_shown_whole_and_in_order(scripted: Start) -> None:
+    def part(peer: Peer) -> None:
+        peer.negotiate()
+        peer.reply(peer.read(), [])
+        command = peer.read()
+        for number in range(2000):
+            peer.send(event("TICK", number=number))
+        peer.reply(command, "after the burst")
+        peer.ended()
+
+    with Terminal(scripted(part).address) as terminal:
+        terminal.wait_ready()
+        terminal.line("query-name")
+        terminal.type("query-st")
+        terminal.wait_above(
+            '{"number": 1999}', '{"return": "after the burst"}', prompt="(QEMU) query-st"
+        )
+        numbers = [
+            json.loads(line.partition(" TICK ")[2])["number"]
+            for line in terminal.history
+            if " TICK " in line
+        ]
+        assert numbers == sorted(numbers)
+        assert numbers[-1] == 1999
+
+
+def test_typing_and_commands_get_through_a_flood(scripted: Start) -> None:
+    def part(peer: Peer) -> None:
+        peer.negotiate()
+        peer.reply(peer.read(), [])
+        peer.reply(peer.read())
+        while not select.select([peer.connection], [], [], 0)[0]:
+            peer.send(event("TICK") * 20)
+        peer.reply(peer.read(), "heard")
+        peer.ended()
+
+    with Terminal(scripted(part).address) as terminal:
+        terminal.wait_ready()
+        terminal.line("query-name")
+        terminal.wait_for("TICK")
+        terminal.type("query-st")
+        terminal.wait(lambda: terminal.current == "(QEMU) query-st", "echo in the flood")
+        terminal.type("atus\r")
+        terminal.wait_above('{"return": "heard"}')
+
+
+def dumps(value: object) -> bytes:
+    """JSON with everything in it raw that may be."""
+    return json.dumps(value, ensure_ascii=False).encode() + b"\r\n"
+
+
+def hostile(peer: Peer) -> None:
+    """A server that says the same everywhere it can."""
+    version: dict[str, Any] = {"qemu": {"major": 9, "minor": 0, "micro": 0}, "package": HOSTILE}
+    peer.negotiate(dumps({"QMP": {"version": version, "capabilities": []}}))
+    peer.reply(peer.read(), [{"name": "hostile" + HOSTILE}, {"name": "hostess"}])
+    command = peer.read()
+    peer.send(dumps({"event": HOSTILE, "data": {HOSTILE: HOSTILE}}))
+    peer.send(b"garbage " + HOSTILE.replace("\r\n", "").encode() + b"\r\n")
+    peer.send(dumps({"return": HOSTILE, "id": "of a stranger"}))
+    peer.send(dumps({"neither": HOSTILE}))
+    peer.send(dumps({"return": HOSTILE, "id": command["id"]}))
+    command = peer.read()
+    peer.send(dumps({"error": {"class": HOSTILE, "desc": HOSTILE}, "id": command["id"]}))
+    command = peer.read()
+    peer.send(dumps({"return": "the end", "id": command["id"]}))
+    peer.ended()
+
+
+@pytest.mark.parametrize("options", [(), ("-H",), ("-r",), ("--compact",)], ids=str)
+def test_what_the_server_says_never_acts_on_the_terminal(
+    scripted: Start, options: tuple[str, ...]
+) -> None:
+    prompt = "(qemu)" if "-H" in options else "(QEMU)"
+    with Terminal(*options, scripted(hostile).address, columns=120, rows=60) as terminal:
+        terminal.wait_ready(prompt)
+        terminal.line("one")
+        terminal.wait_for("neither")
+        terminal.line("two")
+        terminal.line("three")
+        terminal.wait_for("the end")
+        terminal.type("hos\t\t\t")
+        terminal.wait(lambda: terminal.current.startswith(f"{prompt} hos"), "completion")
+        terminal.type("\x03\x04")
+        assert terminal.end() == 0
+        said = terminal.raw.decode()
+        assert [one for one in FORBIDDEN if one in said] == []
+        assert "owned" in said  # it was shown, and harmless
+        assert terminal.screen.title == ""
+
+
+def test_raw_escapes_control_characters_at_a_terminal(scripted: Start) -> None:
+    def part(peer: Peer) -> None:
+        peer.send(HOSTILE.encode() + b"\r\nplain\r\n")
+        peer.ended()
+
+    with Terminal("--raw", scripted(part).address) as terminal:
+        terminal.wait_above("plain", prompt=">")
+        assert "\\x1b]0;owned\\x07" in terminal.text
+        said = terminal.raw.decode()
+        assert [one for one in FORBIDDEN if one in said] == []

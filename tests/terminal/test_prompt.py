@@ -1,0 +1,297 @@
+"""The prompt on real servers: what is typed, what is shown, and what it looks like."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.harness.program import COMMAND
+from tests.harness.screen import Terminal
+from tests.harness.servers import SYSTEM, Server, start_qemu
+
+COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
+
+
+def test_the_banner_names_the_server_and_says_how_to_leave(qemu: Server) -> None:
+    with Terminal(qemu.address, columns=200) as terminal:
+        terminal.wait_ready()
+        first, second, prompt = terminal.text.splitlines()
+        assert re.match(r"Connected to QEMU (7|1\d)\.\d+\.\d+ \(Debian .*\) at ", first)
+        assert qemu.address in first
+        assert second == "Ctrl-D leaves the shell; quit ends the virtual machine."
+        assert prompt == "(QEMU)"
+
+
+def test_quiet_leaves_the_banner_out(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+        assert terminal.text.splitlines() == ["(QEMU) query-name", '{"return": {}}', "(QEMU)"]
+
+
+def test_a_reply_that_fits_stays_on_one_line_and_is_coloured(qemu: Server) -> None:
+    with Terminal(qemu.address) as terminal:
+        terminal.wait_ready()
+        terminal.line("query-status")
+        terminal.wait_above("(QEMU) query-status", '{"return": {"status": "prelaunch", ')
+        assert '"running": false' in terminal.above[0]
+        assert "qmpshell-" not in terminal.text  # the id is ours
+        assert terminal.colour_of('"prelaunch"') == "green"
+        assert terminal.colour_of('"return"') == "blue"
+        assert terminal.colour_of("false") == "magenta"
+        assert COLOUR.search(terminal.raw)
+
+
+def test_a_reply_that_does_not_fit_is_broken_to_the_width(one_qemu: Server) -> None:
+    with Terminal(one_qemu.address, columns=60) as terminal:
+        terminal.wait_ready()
+        terminal.line("query-version")
+        terminal.wait_above(
+            "(QEMU) query-version",
+            "{",
+            '  "return": {',
+            '    "qemu": {"micro": ',
+            '    "package": "Debian',
+            "  }",
+            "}",
+        )
+
+
+def test_compact_breaks_nothing(one_qemu: Server) -> None:
+    with Terminal("--compact", one_qemu.address, columns=60) as terminal:
+        terminal.wait_ready()
+        terminal.line("query-version")
+        terminal.wait_for('{"return": {"qemu": {"micro": ')
+
+
+@pytest.mark.parametrize(
+    ("options", "variables"),
+    [((), {"NO_COLOR": "1"}), (("--color", "never"), {})],
+    ids=["NO_COLOR", "never"],
+)
+def test_colour_can_be_declined(
+    one_qemu: Server, options: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    with Terminal(*options, one_qemu.address, **variables) as terminal:
+        terminal.wait_ready()
+        for line, shown in (
+            ("query-status", '"prelaunch"'),
+            ("cont", " RESUME"),
+            ("no-such-command", "CommandNotFound"),
+            ("stop now", "did you mean"),
+        ):
+            terminal.line(line)
+            terminal.wait_for(shown)
+            terminal.wait_prompt()
+        assert not COLOUR.search(terminal.raw)
+
+
+def test_an_error_reply_is_told_in_words(qemu: Server) -> None:
+    with Terminal(qemu.address) as terminal:
+        terminal.wait_ready()
+        terminal.line("no-such-command")
+        terminal.wait_above(
+            "(QEMU) no-such-command",
+            "CommandNotFound: The command no-such-command has not been found",
+        )
+        assert terminal.colour_of("CommandNotFound") == "red"
+
+
+@pytest.mark.parametrize(
+    ("line", "word", "reason"),
+    [
+        ("stop now", "now", "'now' is no argument of stop"),
+        ("query-name; stop  now", "now", "'now' is no argument of stop"),
+        ('{"execute" 1}', "1}", "expected a colon"),
+        ("Zürich größer", "größer", "'größer' is no argument of Zürich"),
+    ],
+)
+def test_the_caret_stands_under_the_mistake(
+    one_qemu: Server, line: str, word: str, reason: str
+) -> None:
+    with Terminal(one_qemu.address, columns=100) as terminal:
+        terminal.wait_ready()
+        terminal.line(line)
+        terminal.wait_for(reason)
+        terminal.wait_prompt()
+        at = next(y for y, shown in enumerate(terminal.lines) if reason in shown)
+        shown, carets = terminal.lines[at + 1 : at + 3]
+        assert shown.strip() == line
+        assert carets.index("^") == shown.index(word)
+        assert "{" not in "".join(terminal.lines[at + 3 :])  # nothing was sent
+
+
+def test_raw_json_may_span_lines_and_shows_its_own_id(qemu: Server) -> None:
+    with Terminal(qemu.address) as terminal:
+        terminal.wait_ready()
+        terminal.line('{"execute":')
+        terminal.wait_prompt("...")
+        terminal.line('   "query-name", "id": "mine"}')
+        terminal.wait_above('"query-name", "id": "mine"}', '{"return": {}, "id": "mine"}')
+
+
+def test_ctrl_c_and_ctrl_d_drop_json_that_was_begun(one_qemu: Server) -> None:
+    with Terminal(one_qemu.address) as terminal:
+        terminal.wait_ready()
+        for key in ("\x03", "\x04"):
+            terminal.line('{"execute":')
+            terminal.wait_prompt("...")
+            terminal.type(key)
+            terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above("(QEMU) query-name", '{"return": {}}')
+
+
+def test_a_mistake_in_json_is_shown_on_its_own_line(one_qemu: Server) -> None:
+    with Terminal(one_qemu.address) as terminal:
+        terminal.wait_ready()
+        terminal.line('{"execute":')
+        terminal.wait_prompt("...")
+        terminal.line("  wrong}")
+        terminal.wait_prompt()
+        reason, shown, caret = terminal.above[2::-1]
+        assert reason.startswith("expected a value")
+        assert shown.strip() == "wrong}"
+        assert caret.index("^") == shown.index("wrong")
+
+
+def test_several_commands_on_a_line_are_answered_in_order(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name; query-status; no-such")
+        terminal.wait_above(
+            "(QEMU) query-name", '{"return": {}}', '"status": "prelaunch"', "CommandNotFound"
+        )
+
+
+def test_verbose_shows_what_is_sent(one_qemu: Server) -> None:
+    with Terminal("-v", "-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above("(QEMU) query-name", '-> {"execute": "query-name"', '{"return": {}}')
+
+
+def test_tab_completes_the_names_of_commands(qemu: Server) -> None:
+    with Terminal(qemu.address) as terminal:
+        terminal.wait_ready()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')  # what the shell asked before has been answered too
+        terminal.type("query-statu\t")
+        terminal.wait(lambda: terminal.current == "(QEMU) query-status", "whole name")
+        terminal.type("\x03query-bl\t")
+        terminal.wait(lambda: terminal.current == "(QEMU) query-block", "common beginning")
+        terminal.wait_for("query-block-jobs")
+        terminal.wait_for("query-blockstats")
+        assert "query-status" not in "\n".join(terminal.lines[terminal.screen.cursor.y :])
+
+
+def test_the_line_before_comes_back_with_the_up_key(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+        terminal.line("query-status")
+        terminal.wait_above('"prelaunch"')
+        terminal.type("\x1b[A\x1b[A")
+        terminal.wait(lambda: terminal.current == "(QEMU) query-name", "older line")
+        terminal.type("\x1b[B")
+        terminal.wait(lambda: terminal.current == "(QEMU) query-status", "newer line")
+        terminal.type("\r")
+        terminal.wait_above("(QEMU) query-status", '"prelaunch"')
+
+
+def test_the_human_monitor(qemu: Server) -> None:
+    with Terminal("-H", qemu.address, columns=120) as terminal:
+        terminal.wait_ready("(qemu)")
+        terminal.line("info version")
+        terminal.wait_above("(qemu) info version", "Debian", prompt="(qemu)")
+        assert "{" not in terminal.above[0]
+        terminal.line("info no-such")
+        terminal.wait_above("unknown command: 'info no-such'", prompt="(qemu)")
+        terminal.line("   ")
+        terminal.line("cpu")
+        terminal.wait_above("(qemu) cpu", "cpu", prompt="(qemu)")
+        terminal.line("/quit")
+        assert terminal.end() == 0
+
+
+def test_raw_passes_lines_through(qemu: Server) -> None:
+    with Terminal("--raw", qemu.address, columns=120) as terminal:
+        terminal.wait_for('{"QMP": {"version"')
+        terminal.line('{"execute": "query-name"}')
+        terminal.wait_above('{"error": {"class": "CommandNotFound"', prompt=">")
+        terminal.line("{'execute': 'qmp_capabilities', 'id': 5}")
+        terminal.wait_above('{"return": {}, "id": 5}', prompt=">")
+        terminal.line("exit")
+        terminal.wait_above("> exit", '{"error": {"class": "GenericError"', prompt=">")
+        terminal.type("\x04")
+        assert terminal.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("script", "variables"),
+    [
+        ('exec "$@"', {"TERM": "dumb"}),
+        ('"$@" | cat', {}),
+        ('echo query-name | "$@"', {}),
+    ],
+    ids=["dumb", "stdout", "stdin"],
+)
+def test_without_a_whole_terminal_it_is_a_script(
+    one_qemu: Server, script: str, variables: dict[str, str]
+) -> None:
+    command = ("sh", "-c", script, "sh", *COMMAND)
+    with Terminal(one_qemu.address, command=command, **variables) as terminal:
+        if not script.startswith("echo"):
+            terminal.line("query-name")
+            terminal.type("\x04")
+        assert terminal.end() == 0
+        assert '"return": {}' in terminal.text
+        assert b"(QEMU)" not in terminal.raw
+        assert b"Connected" not in terminal.raw
+        assert b"\x1b" not in terminal.raw
+
+
+@pytest.mark.parametrize(
+    ("variables", "shown"),
+    [
+        ({}, '"Zürich"'),
+        ({"LC_ALL": "C"}, '{"return": {"name": "Z'),
+        ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, '"Z\\u00fcrich"'),
+    ],
+    ids=["UTF-8", "C", "ASCII"],
+)
+def test_text_is_shown_as_the_terminal_can_show_it(
+    tmp_path: Path, variables: dict[str, str], shown: str
+) -> None:
+    with (
+        start_qemu(SYSTEM, tmp_path / "vm.sock", "-name", "Zürich") as qemu,
+        Terminal(qemu.address, **variables) as terminal,
+    ):
+        terminal.wait_ready()
+        terminal.line("query-name")
+        terminal.wait_above("(QEMU) query-name", shown)
+        terminal.line("stop now")
+        terminal.wait_for("did you mean")
+        terminal.type("\x04")
+        assert terminal.end() == 0
+
+
+def test_a_narrow_terminal_and_another_width(one_qemu: Server) -> None:
+    line = "object-add qom-type=secret id=a-rather-long-name data=what"
+    with Terminal("-q", one_qemu.address, columns=40) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-status")
+        terminal.wait_above('  "return": {', '    "status": "prelaunch",', "", "", "  }", "}")
+        assert max(map(len, terminal.lines)) <= 40
+        terminal.type(line)
+        terminal.wait(lambda: terminal.current == line[33:], "line over two rows")
+        terminal.resize(100, 24)
+        terminal.wait(lambda: terminal.current == f"(QEMU) {line}", "line on one row")
+        terminal.type("\x03")
+        terminal.wait_prompt()
+        terminal.line("query-status")
+        terminal.wait_above("(QEMU) query-status", '{"return": {"status": "prelaunch", ')
