@@ -24,8 +24,8 @@ from .errors import (
     ReplyTimeout,
 )
 from .protocol.commands import command_object, encode_message
-from .protocol.messages import Event, Garbage, Greeting, Message, Reply
-from .protocol.negotiation import GREETING, NEGOTIATING, READY, REFUSED, QmpProtocol
+from .protocol.messages import Event, Foreign, Item, Reply
+from .protocol.negotiation import NEGOTIATING, READY, REFUSED, QmpProtocol
 from .transport.address import parse_address
 from .transport.opening import open_patiently
 from .transport.sockets import Listener
@@ -340,24 +340,20 @@ class Connection:
         if data is None:
             return
         if not data:
-            items = self._protocol.receive_end()
             self._lost = "connection lost: the server closed it"
-        else:
-            items = self._protocol.receive(data)
-        for item in items:
+        for item in self._protocol.receive(data) if data else self._protocol.receive_end():
             self._take(item)
         answer = self._protocol.data_to_send()
         if answer:
             self._write(answer)
 
-    def _take(self, item: Message | Garbage) -> None:
+    def _take(self, item: Item) -> None:
         if isinstance(item, Reply):
-            if self._protocol.state == READY:
-                self._replies.append(item)
+            self._replies.append(item)
         elif isinstance(item, Event):
             if len(self._events) >= _MOST_EVENTS:
                 self._events.popleft()
                 self.events_dropped += 1
             self._events.append(item.value)
-        elif self._protocol.state == GREETING and not isinstance(item, Greeting):
+        elif isinstance(item, Foreign):
             raise ProtocolError(explain_garbage(self._address, item.raw))

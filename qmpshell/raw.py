@@ -28,10 +28,6 @@ class RawSession:
         return True
 
     @property
-    def reads_ahead(self) -> bool:
-        return True
-
-    @property
     def deadline(self) -> float | None:
         return self._quiet_at
 

@@ -86,13 +86,43 @@ class Request:
         the server may fail before it has read the id)."""
         if "id" not in reply.value:
             return True
-        marker = reply.value["id"]
-        if self.own_id is not None:
-            return bool(marker == self.own_id)
-        try:
-            return bool(marker == self.user_id)
-        except RecursionError:  # nested beyond what can be compared: the server echoes what it got
-            return True
+        return echoes(self.user_id if self.own_id is None else self.own_id, reply.value["id"])
+
+
+def echoes(sent: object, got: object) -> bool:
+    """Whether the server's `got` is the id that was `sent`.
+
+    JSON's types are kept apart, as Python's equality does not, but an integer beyond 64 bits comes
+    back as a double. Does not recurse: QEMU echoes a thousand levels.
+    """
+    todo = [(sent, got)]
+    while todo:
+        one, other = todo.pop()
+        if isinstance(one, dict) and isinstance(other, dict):
+            if one.keys() != other.keys():
+                return False
+            todo += [(one[name], other[name]) for name in one]
+        elif isinstance(one, list) and isinstance(other, list):
+            if len(one) != len(other):
+                return False
+            todo += zip(one, other, strict=True)
+        elif _is_number(one) and _is_number(other):
+            if one != other and not _as_double(one) == _as_double(other):
+                return False
+        elif type(one) is not type(other) or one != other:
+            return False
+    return True
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _as_double(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
 
 
 class Prepared:
@@ -146,19 +176,21 @@ def _request(
     )
 
 
-def prepare_human(
-    source: Source, *, cpu: int | None, next_id: Callable[[], str | None]
-) -> Prepared:
-    """A line for the human monitor, through `human-monitor-command`."""
+def prepare_human(source: Source, *, next_id: Callable[[], str | None]) -> Prepared:
+    """A line for the human monitor; what is sent is made by `encode_human`, when it is."""
     text = source.line.text.strip()
     if not text or text in LEAVING:
         return Prepared(source, [], leaves=bool(text))
-    chosen = CPU_COMMAND.fullmatch(text)
-    message = human_command(text, int(chosen[1]) if chosen else cpu)
-    own_id = next_id()
-    if own_id is not None:
-        message["id"] = own_id
-    request = Request(
-        message, data=encode_message(message), source=source, start=0, own_id=own_id, text=text
-    )
+    message = human_command(text, None)
+    request = Request(message, data=b"", source=source, own_id=next_id(), text=text)
     return Prepared(source, [request])
+
+
+def encode_human(request: Request, *, cpu: int | None) -> None:
+    """Give a line for the human monitor its data, for the CPU that is chosen by then."""
+    assert request.text is not None
+    chosen = CPU_COMMAND.fullmatch(request.text)
+    message = human_command(request.text, int(chosen[1]) if chosen else cpu)
+    if request.own_id is not None:
+        message["id"] = request.own_id
+    request.data = encode_message(message)

@@ -27,14 +27,15 @@ from .effects import (
 from .guard import destroys
 from .protocol.commands import command_object, encode_message
 from .protocol.human_monitor import CPU_COMMAND, failed, human_text
-from .protocol.messages import Event, Garbage, Greeting, Reply
+from .protocol.messages import Event, Foreign, Garbage, Greeting, Reply
 from .protocol.negotiation import GREETING, READY, REFUSED, QmpProtocol
 from .render.diagnostics import line_message, placed
-from .requests import Prepared, Request, Source, prepare, prepare_human
+from .render.escape import escape
+from .requests import Prepared, Request, Source, encode_human, prepare, prepare_human
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .protocol.messages import Message
+    from .protocol.messages import Item
     from .settings import Settings
 
 # Seconds without a greeting until the user is told why that may be, and until a script gives up.
@@ -85,12 +86,6 @@ class Session:
         return self._link == _LOST
 
     @property
-    def reads_ahead(self) -> bool:
-        """Whether a line may be read before the one before it is answered: not where an answer
-        changes how lines are read (`cpu N`)."""
-        return not self._settings.hmp
-
-    @property
     def waiting(self) -> Request | None:
         """The oldest request whose reply is awaited."""
         return next(
@@ -105,8 +100,9 @@ class Session:
     def deadline(self) -> float | None:
         """When `tick` is due at the latest; None where nothing depends on time."""
         times = [time for time in (self._silence_at, self._give_up_at) if time is not None]
-        if self._settings.timeout is not None and self._in_flight:
-            times.append(self._in_flight[0].sent_at + self._settings.timeout)
+        waiting = self.waiting
+        if self._settings.timeout is not None and waiting is not None:
+            times.append(waiting.sent_at + self._settings.timeout)
         return min(times, default=None)
 
     # -- the connection ------------------------------------------------------------------------
@@ -115,9 +111,7 @@ class Session:
         """The stream is open. `give_up_at` is when `--wait` ends."""
         self._link = _CONNECTED
         if self._protocol.state != READY:
-            self._silence_at = now + _SILENCE
-            if not self._interactive:
-                self._give_up_at = give_up_at if give_up_at is not None else now + _GIVE_UP
+            self._expect_answer(now, give_up_at=give_up_at)
             return []
         return [Greeted(), *self._pump(now)]
 
@@ -138,7 +132,9 @@ class Session:
             was_ready = False
         if protocol.state == REFUSED:
             assert protocol.refusal is not None
-            effects += self._fail(f"{self._address}: the server refuses: {protocol.refusal.desc}")
+            effects += self._fail(
+                f"{self._address}: the server refuses: {escape(protocol.refusal.desc)}"
+            )
         elif protocol.state == READY and not was_ready:
             self._silence_at = self._give_up_at = None
             effects.append(Greeted())
@@ -153,7 +149,7 @@ class Session:
     def prepare(self, source: Source) -> Prepared:
         """Read a line, which may be done while an earlier one is under way."""
         if self._settings.hmp:
-            return prepare_human(source, cpu=self._cpu, next_id=self._next_id)
+            return prepare_human(source, next_id=self._next_id)
         return prepare(source, next_id=self._next_id)
 
     def submit(self, prepared: Prepared, now: float) -> list[Effect]:
@@ -169,7 +165,7 @@ class Session:
             ]
         self._leaving = prepared.leaves
         if prepared.requests and self._link == _LOST:
-            text = "not connected; nothing was sent"
+            text = self._placed(prepared.requests[0], "not connected; nothing was sent")
             return [Tell(text, is_error=True), *self._leave(exits.CONNECTION)]
         self._queue += prepared.requests
         return [*self._pump(now), *self._leave_if_done()]
@@ -218,11 +214,9 @@ class Session:
         if self._silence_at is not None and now >= self._silence_at:
             self._silence_at = None
             effects.append(Tell(self._diagnose_silence()))
-        timeout = self._settings.timeout
-        if timeout is not None and self._in_flight:
-            request = self._in_flight[0]
-            if now >= request.sent_at + timeout and not request.abandoned:
-                effects += self._timed_out(request, timeout, now)
+        timeout, request = self._settings.timeout, self.waiting
+        if timeout is not None and request is not None and now >= request.sent_at + timeout:
+            effects += self._timed_out(request, timeout, now)
         return effects
 
     # -- inside --------------------------------------------------------------------------------
@@ -234,6 +228,12 @@ class Session:
     def _own_id(self) -> str:
         self._count += 1
         return f"qmpshell-{self._count}"
+
+    def _expect_answer(self, now: float, *, give_up_at: float | None) -> None:
+        """From now on the negotiation must get on."""
+        self._silence_at = now + _SILENCE
+        if not self._interactive:
+            self._give_up_at = give_up_at if give_up_at is not None else now + _GIVE_UP
 
     def _pump(self, now: float, *, confirmed: Request | None = None) -> list[Effect]:
         """Send the next request if nothing stands in the way."""
@@ -248,6 +248,8 @@ class Session:
                 self._asking = request
                 return [Ask(what, request)]
         self._queue.popleft()
+        if request.text is not None:
+            encode_human(request, cpu=self._cpu)
         request.sent_at = now
         self._in_flight.append(request)
         return [Send(request.data, request)]
@@ -257,7 +259,7 @@ class Session:
             return []
         return self.leave()
 
-    def _item(self, item: Message | Garbage, now: float) -> list[Effect]:
+    def _item(self, item: Item, now: float) -> list[Effect]:
         if isinstance(item, Reply):
             return self._reply(item, now)
         if isinstance(item, Event):
@@ -265,15 +267,17 @@ class Session:
                 self._shutdown_seen = True
             return [ShowEvent(item)]
         if isinstance(item, Greeting):
-            return self._greeting(item)
-        if self._protocol.state == GREETING:
+            return self._greeting(item, now)
+        if isinstance(item, Foreign):
             return self._fail(explain_garbage(self._address, item.raw))
         reason = "unreadable" if isinstance(item, Garbage) else "not a message of QMP"
         return [ShowStray(item, reason)]
 
-    def _greeting(self, greeting: Greeting) -> list[Effect]:
+    def _greeting(self, greeting: Greeting, now: float) -> list[Effect]:
         if not self._settings.negotiate:
             return [ShowStray(greeting, "")] if self._interactive else []
+        if self._silence_at is None and self._give_up_at is None:
+            self._expect_answer(now, give_up_at=None)
         lost = list(self._in_flight)
         self._in_flight.clear()
         effects: list[Effect] = []
@@ -289,9 +293,7 @@ class Session:
     def _reply(self, reply: Reply, now: float) -> list[Effect]:
         request = next((one for one in self._in_flight if one.answers(reply)), None)
         if request is None:
-            if self._protocol.state == READY:
-                return [ShowStray(reply, "a reply that nobody asked for")]
-            return []
+            return [ShowStray(reply, "a reply that nobody asked for")]
         self._in_flight.remove(request)
         if request.source is None:
             return [Learned(request.name, reply.value["return"])] if not reply.is_error else []
@@ -302,12 +304,13 @@ class Session:
             effects += self._error_reply(reply, request)
         elif request.text is not None:
             effects += self._human_reply(request, human_text(reply.value.get("return", "")))
-        elif request.name == "quit":
+        elif _is_quit(request):
             self._quit_answered = True
         return effects
 
     def _error_reply(self, reply: Reply, request: Request) -> list[Effect]:
-        if request.name == "qmp_capabilities" and reply.error_class == "CommandNotFound":
+        refused = request.name == "qmp_capabilities" and reply.error_class == "CommandNotFound"
+        if refused and self._settings.negotiate:
             text = (
                 "qmpshell has negotiated already; with -N (--skip-negotiation) this is yours to do"
             )
@@ -323,7 +326,7 @@ class Session:
         chosen = CPU_COMMAND.fullmatch(request.text)
         if chosen:
             self._cpu = int(chosen[1])
-        if request.text in ("quit", "q"):
+        if _is_quit(request):
             self._quit_answered = True
         return []
 
@@ -352,9 +355,8 @@ class Session:
 
     def _ended(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
-        cut = self._protocol.receive_end()
-        for item in cut:
-            if self._protocol.state == GREETING and isinstance(item, Garbage):
+        for item in self._protocol.receive_end():
+            if isinstance(item, Foreign):
                 return self._fail(explain_garbage(self._address, item.raw))
             effects.append(ShowStray(item, "cut off"))
         return effects + self._lost("")
@@ -364,15 +366,16 @@ class Session:
         self._link = _LOST
         self._silence_at = self._give_up_at = None
         waiting = [one for one in self._in_flight if one.source is not None and not one.abandoned]
-        unsent = len(self._queue)
+        unsent = sum(request.source is not None for request in self._queue)
         self._in_flight.clear()
         self._queue.clear()
         self._asking = None
         why = f": {reason}" if reason else ""
         if state != READY:
-            text = f"{self._address}: the connection was closed before the server greeted{why}"
+            when = "before the server greeted" if state == GREETING else "during the negotiation"
+            text = f"{self._address}: the connection was closed {when}{why}"
             return [Tell(text, is_error=True), *self._leave(exits.CONNECTION)]
-        if self._ended_well and all(request.name == "quit" for request in waiting) and not unsent:
+        if self._ended_well and all(map(_is_quit, waiting)) and not unsent:
             return [Tell("the server has exited")] if self._interactive else []
         if waiting:
             request = waiting[0]
@@ -404,6 +407,10 @@ class Session:
         if self._interactive or request.source is None:
             return text
         return placed(request.source, request.start, text)
+
+
+def _is_quit(request: Request) -> bool:
+    return request.name == "quit" or request.text in ("quit", "q")
 
 
 def _label(request: Request) -> str:

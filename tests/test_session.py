@@ -947,10 +947,6 @@ def test_a_cpu_command_without_a_number_is_the_servers_to_refuse(text: str) -> N
     assert driver.line("info cpus") == [human("info cpus")]
 
 
-def test_a_script_reads_no_human_line_ahead() -> None:
-    assert not Driver(hmp=True).session.reads_ahead
-    assert Driver().session.reads_ahead
-
 
 def test_a_human_line_typed_ahead_has_the_cpu_that_was_chosen_before_it() -> None:
     driver = Driver(hmp=True, interactive=True)

@@ -68,7 +68,14 @@ def _item(line: str, tokens: list[Token]) -> CommandItem | RawItem:
             arguments.append(_argument(line, *rest[position : position + 3]))
             position += 3
         else:
-            raise _not_an_argument(first, token, after_empty=rest[position - 1].text == "")
+            following = rest[position + 1].text if position + 1 < len(rest) else ""
+            before = rest[position - 1]
+            raise _not_an_argument(
+                first,
+                token,
+                before=before if before.kind == t.VALUE else None,
+                loose=following.startswith(("=", ":=")),
+            )
     return CommandItem(first, arguments, whole)
 
 
@@ -86,16 +93,19 @@ def _check_name(line: str, name: Token) -> None:
         raise LineError("this is no command name", start=name.start, end=name.end, cure=cure)
 
 
-def _not_an_argument(name: Token, token: Token, *, after_empty: bool) -> LineError:
+def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: bool) -> LineError:
+    """`before` is the plain value that `token` follows; `loose` says that an operator follows it."""
     text = token.text
     if len(text) > _LONG:
         cure = "an argument is KEY=VALUE"
-    elif after_empty:
+    elif loose or (before is not None and not before.text):
         cure = "no blanks stand around the ="
     elif text.startswith("--"):
         cure = f"did you mean {text.lstrip('-')}{'' if '=' in text else '=…'}?"
     elif text.startswith(("=", ":=")):
         cure = "no blanks stand around the ="
+    elif before is not None:
+        cure = "an argument is KEY=VALUE; a value with blanks stands in quotes"
     else:
         cure = f"an argument is KEY=VALUE: did you mean id={text}?"
     return LineError(
@@ -120,7 +130,12 @@ def _check_end(line: str, token: Token) -> None:
                 end=token.end,
                 cure="a quote that belongs to the text stands in quotes of the other kind",
             )
-        raise LineError("the bracket is not closed", start=token.start, end=token.end)
+        raise LineError(
+            "the bracket is not closed",
+            start=token.start,
+            end=token.end,
+            cure="to have it as text, put it in quotes" if token.kind != t.OBJECT else "",
+        )
     following = line[token.end : token.end + 1]
     if (token.kind != t.VALUE or token.text.startswith("json:")) and following not in (
         "",

@@ -78,7 +78,10 @@ def _read_argument(argument: Argument) -> object:
         raise LineError("JSON must follow :=", start=argument.operator.start, end=value.end)
     if value.kind == t.QUOTED and value.text[0] == "'":
         return unquote(value)
-    return read_json(value.text, value.start)
+    return read_json(value.text, value.start, cure=_AFTER_JSON_OPERATOR)
+
+
+_AFTER_JSON_OPERATOR = "after := stands JSON, text in double quotes; plain text stands after ="
 
 
 class _Tree:
@@ -86,8 +89,9 @@ class _Tree:
 
     def __init__(self) -> None:
         self._root: dict[str, Any] = {}
-        # The dictionaries that dotted keys made, by identity; a value that was typed is none.
-        self._made: dict[int, Argument] = {}
+        # The dictionaries that dotted keys made, by identity, each with where it hangs; a value that
+        # was typed is none. A parent stands before its children.
+        self._made: dict[int, tuple[dict[str, Any], str]] = {}
 
     def add(self, argument: Argument) -> None:
         value = _read_argument(argument)
@@ -97,7 +101,7 @@ class _Tree:
             child = node.get(parent)
             if child is None and parent not in node:
                 child = node[parent] = {}
-                self._made[id(child)] = argument
+                self._made[id(child)] = (node, parent)
             elif id(child) not in self._made:
                 raise _both(parent, parent_start)
             node = child
@@ -112,14 +116,12 @@ class _Tree:
         node[name] = value
 
     def object(self) -> dict[str, Any]:
-        return {name: self._finish(value) for name, value in self._root.items()}
-
-    def _finish(self, value: Any) -> Any:
-        if id(value) not in self._made:
-            return value
-        finished = {name: self._finish(member) for name, member in value.items()}
-        indices = _indices(finished)
-        return [finished[index] for index in indices] if indices else finished
+        for parent, name in reversed(self._made.values()):
+            members = parent[name]
+            indices = _indices(members)
+            if indices:
+                parent[name] = [members[index] for index in indices]
+        return self._root
 
 
 def _indices(members: dict[str, Any]) -> list[str]:

@@ -7,7 +7,14 @@ Raises LineError with the place.
 from __future__ import annotations
 
 from ..errors import LineError
-from ..protocol.json_reader import LITERAL, JsonError, JsonReader, json_number, json_string
+from ..protocol.json_reader import (
+    LITERAL,
+    TOO_LARGE,
+    JsonError,
+    JsonReader,
+    json_number,
+    json_string,
+)
 from . import tokens as t
 
 TYPE_CHECKING = False
@@ -28,8 +35,8 @@ def read_value(token: Token) -> object:
     """The value after `=`: quotes make text, brackets JSON or Python, the rest by its looks."""
     if token.kind == t.QUOTED:
         return unquote(token)
-    if token.kind in (t.COMPOUND, t.OBJECT):
-        return read_json(token.text, token.start)
+    if token.kind == t.COMPOUND:
+        return read_json(token.text, token.start, cure="to have it as text, put it in quotes")
     text = token.text
     if text in _WORDS:
         return _WORDS[text]
@@ -46,10 +53,10 @@ _NUMBER_STARTS = tuple("-0123456789")
 def _finite(number: int | float, token: Token) -> int | float:
     if number in (float("inf"), float("-inf")):
         raise LineError(
-            "the number is too large for JSON as QEMU reads it",
+            TOO_LARGE,
             start=token.start,
             end=token.end,
-            cure="in quotes it is text",
+            cure="to have it as text, put it in quotes",
         )
     return number
 
@@ -68,8 +75,9 @@ def unquote(token: Token) -> str:
         ) from None
 
 
-def read_json(text: str, start: int) -> object:
-    """One JSON value, Python's literals mixed in, that begins at offset `start` of the line."""
+def read_json(text: str, start: int, *, cure: str = "") -> object:
+    """One JSON value, Python's literals mixed in, that begins at offset `start` of the line; `cure`
+    is what to do if it is none."""
     reader = JsonReader(LITERAL)
     try:
         end = reader.feed(text)
@@ -79,5 +87,6 @@ def read_json(text: str, start: int) -> object:
         if rest:
             raise JsonError("text follows the value", len(text) - len(rest))
     except JsonError as error:
-        raise LineError(error.reason, start=start + min(error.position, len(text) - 1)) from None
+        place = start + min(error.position, len(text) - 1)
+        raise LineError(error.reason, start=place, cure=cure) from None
     return reader.value

@@ -30,7 +30,7 @@ class JsonError(ValueError):
 class Dialect:
     """What is accepted beyond RFC 8259."""
 
-    __slots__ = ("repeated_keys", "single_quotes", "trailing_commas", "words")
+    __slots__ = ("infinite", "repeated_keys", "single_quotes", "trailing_commas", "words")
 
     def __init__(
         self,
@@ -39,7 +39,9 @@ class Dialect:
         single_quotes: bool = False,
         trailing_commas: bool = False,
         repeated_keys: bool = False,
+        infinite: bool = True,
     ) -> None:
+        self.infinite = infinite
         self.words = words
         self.single_quotes = single_quotes
         self.trailing_commas = trailing_commas
@@ -63,6 +65,7 @@ LITERAL = Dialect(
     words=_JSON_WORDS | {"True": True, "False": False, "None": None},
     single_quotes=True,
     trailing_commas=True,
+    infinite=False,
 )
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
@@ -70,6 +73,8 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _WORD = re.compile(r"-?[A-Za-z_0-9.+-]+")
 _SINGLE = re.compile(r"'[^'\\\x00-\x1f]*+(?:\\.[^'\\\x00-\x1f]*+)*+'")
 _SINGLE_PIECES = re.compile(r"""\\'|"|\\.""", re.DOTALL)
+
+TOO_LARGE = "the number is too large for JSON as QEMU reads it"
 
 _VALUE, _VALUE_OR_CLOSE, _KEY, _KEY_OR_CLOSE, _COLON, _COMMA_OR_CLOSE, _DONE = range(7)
 _EXPECTED = {
@@ -212,7 +217,10 @@ class JsonReader:
             raise JsonError(f"expected {_EXPECTED[self._state]}", position)
         number = _NUMBER.fullmatch(word[0])
         if number is not None:
-            return _number(number), word.end()
+            value = _number(number)
+            if not self._dialect.infinite and value in (float("inf"), float("-inf")):
+                raise JsonError(TOO_LARGE, position)
+            return value, word.end()
         name = word[0]
         words = self._dialect.words
         if name in words:

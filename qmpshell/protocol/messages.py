@@ -104,6 +104,21 @@ class Garbage:
         return f"Garbage({self.raw[:60]!r})"
 
 
+class Foreign:
+    """What came where a greeting was due and cannot come before one: the other end speaks no QMP."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+
+    def __repr__(self) -> str:
+        return f"Foreign({self.raw[:60]!r})"
+
+
+Item = Message | Garbage | Foreign
+
+
 def classify(raw: bytes, value: dict[str, Any], *, strict: bool = True) -> Message:
     """The message that `value`, read from `raw`, is."""
     kind = Message

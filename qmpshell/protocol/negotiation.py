@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from .commands import command_object, encode_message
 from .framing import Framer
-from .messages import Event, Garbage, Greeting, Message, Reply
+from .messages import Event, Foreign, Garbage, Greeting, Item, Message, Reply
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Where the connection stands.
 GREETING = "greeting"  # nothing heard that would tell us that the other end speaks QMP
@@ -44,16 +48,16 @@ class QmpProtocol:
         """The beginning of a message that has not come whole."""
         return self._framer.pending
 
-    def receive(self, data: bytes) -> list[Message | Garbage]:
-        """What `data` completed, in order, without the replies to our own negotiation."""
-        found = self._framer.feed(data)
-        if self.state == READY and len(found) == 1 and type(found[0]) is Event:
-            return found
-        return [item for item in found if not self._is_ours(item)]
+    def receive(self, data: bytes) -> list[Item]:
+        """What `data` completed, in order, without the replies to our own negotiation.
 
-    def receive_end(self) -> list[Message | Garbage]:
+        While commands cannot be sent a reply is a stale one, of a client before us, and left out.
+        """
+        return self._sorted(self._framer.feed(data))
+
+    def receive_end(self) -> list[Item]:
         """The stream has ended; a message that was cut off comes out as garbage."""
-        return self._framer.end()
+        return self._sorted(self._framer.end())
 
     def data_to_send(self) -> bytes:
         """What the negotiation wants to say; call after each `receive`."""
@@ -61,15 +65,28 @@ class QmpProtocol:
         self._outgoing.clear()
         return data
 
-    def _is_ours(self, item: Message | Garbage) -> bool:
-        if isinstance(item, Reply):
-            return self._reply(item)
-        if isinstance(item, Greeting):
-            self.greeting = item
-            if self._negotiate:
-                self._enable = [name for name in item.capabilities if name == "oob"]
-                self._ask()
-        return False
+    def _sorted(self, found: Sequence[Message | Garbage]) -> list[Item]:
+        items: list[Item] = []
+        for item in found:
+            if isinstance(item, Reply):
+                if not self._reply(item):
+                    items.append(item)
+            elif isinstance(item, Event):
+                items.append(item)
+            elif isinstance(item, Greeting):
+                self._greeting(item)
+                items.append(item)
+            elif self.state == GREETING:
+                items.append(Foreign(item.raw))
+            else:
+                items.append(item)
+        return items
+
+    def _greeting(self, greeting: Greeting) -> None:
+        self.greeting = greeting
+        if self._negotiate:
+            self._enable = [name for name in greeting.capabilities if name == "oob"]
+            self._ask()
 
     def _ask(self) -> None:
         self._asked += 1
@@ -80,13 +97,14 @@ class QmpProtocol:
         self._outgoing.append(encode_message(command | {"id": f"{_OUR_ID}-{self._asked}"}))
 
     def _reply(self, reply: Reply) -> bool:
+        """Take a reply that is not the user's; whether it is none."""
         marker = reply.value.get("id")
         ours = isinstance(marker, str) and marker.startswith(_OUR_ID)
-        if self.state != NEGOTIATING:
+        if self.state == READY:
             # Of several greetings each was answered, and the last answer may be late.
             return ours and self._asked > 0
-        if not ours and "id" in reply.value:
-            return False
+        if self.state != NEGOTIATING or (not ours and "id" in reply.value):
+            return True
         if not reply.is_error:
             self._done(self._enable)
         elif reply.error_class == "CommandNotFound":

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
         @property
         def lost(self) -> bool: ...
         @property
-        def reads_ahead(self) -> bool: ...
-        @property
         def deadline(self) -> float | None: ...
         def receive(self, data: bytes, now: float) -> list[Effect]: ...
         def connection_lost(self, reason: str) -> list[Effect]: ...
@@ -113,7 +111,7 @@ class ScriptRunner:
             if isinstance(ahead, Source):
                 ahead = self._session.prepare(ahead)
             self._perform(self._session.submit(ahead, self._clock()))
-        if isinstance(self._ahead, Source) and self._session.reads_ahead:
+        if isinstance(self._ahead, Source):
             self._ahead = self._session.prepare(self._ahead)
 
     def _perform(self, effects: Iterable[Effect]) -> None:

@@ -34,6 +34,8 @@ async def confirm(question: str, *, input: Input, output: Output, style: BaseSty
     @bindings.add("enter")
     @bindings.add("c-c")
     @bindings.add("c-d")
+    @bindings.add("c-r")
+    @bindings.add("c-s")
     @bindings.add("escape", eager=True)
     @bindings.add(Keys.Any)  # who types on has not read the question: the y of "query" is no answer
     def no(event: KeyPressEvent) -> None:

@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterable
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import has_focus
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -172,7 +174,7 @@ class Shell:
     def _bindings(self) -> KeyBindings:
         bindings = KeyBindings()
 
-        @bindings.add("c-c")
+        @bindings.add("c-c", filter=has_focus(DEFAULT_BUFFER))  # not while searching
         def drop_or_abandon(event: KeyPressEvent) -> None:
             if event.current_buffer.text or self._assembler.open:
                 event.app.exit(exception=KeyboardInterrupt, style="class:aborting")
@@ -216,7 +218,7 @@ class Shell:
         assert isinstance(self._session, Session)
         if not self._settings.quiet:
             self._printer.print(self._view.banner(self._session.greeting))
-        if self._settings.negotiate:
+        if self._settings.negotiate and not self._settings.hmp:  # they are QMP's names
             self._perform(self._session.learn("query-commands", time.monotonic()))
 
     def _set_timer(self) -> None:

@@ -70,7 +70,9 @@ class TerminalView:
             case ShowStray(item=item, reason=reason):
                 text = escape(item.raw[:2000].decode("utf-8", "backslashreplace"))
                 return _line(styles.NOTE, f"{reason}: {text}" if reason else text)
-            case Send(data=data, request=request) if self._settings.verbose and request is not None:
+            case Send(data=data, request=request) if self._settings.verbose:
+                if request is None or request.source is None:
+                    return []  # talk of our own
                 return _line(styles.SENT, "-> " + escape_lines(data.decode("utf-8").strip()))
         return []
 
