@@ -200,7 +200,7 @@ class Session:
             return []
         request.abandoned = True
         text = f"no longer waiting for the reply to {_label(request)}; it may still be carried out"
-        return [Tell(text), *self._pump(now)]
+        return [Tell(text), *self._pump(now), *self._leave_if_done()]
 
     def end_of_input(self, now: float) -> list[Effect]:
         """No line will follow, and all are dealt with."""
@@ -255,7 +255,7 @@ class Session:
         return [Send(request.data, request)]
 
     def _leave_if_done(self) -> list[Effect]:
-        if not self._leaving or self._queue or any(one.source for one in self._in_flight):
+        if not self._leaving or self._queue or self.waiting is not None:
             return []
         return self.leave()
 

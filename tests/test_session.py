@@ -626,6 +626,14 @@ def test_after_a_timeout_at_a_terminal_nothing_is_due_but_the_next_timeout() -> 
     assert driver.session.deadline is None
 
 
+def test_a_line_behind_a_question_of_our_own_is_not_held_beyond_the_timeout() -> None:
+    driver = Driver(timeout=2, interactive=True)
+    driver.session.learn("query-commands", driver.now)
+    assert driver.line("stop") == []
+    assert driver.session.deadline is not None
+    assert driver.after(2) != []
+
+
 # -- the end of the connection --------------------------------------------------------------------
 
 
@@ -703,6 +711,14 @@ def test_a_quit_whose_reply_the_shutdown_overtook_is_well() -> None:
 def test_a_human_quit_whose_reply_the_shutdown_overtook_is_well() -> None:
     driver = Driver(hmp=True)
     driver.line("quit")
+    driver.bytes(SHUTDOWN)
+    assert driver.gone("Connection reset by peer") == []
+    assert driver.end() == [("leave", exits.OK)]
+
+
+def test_a_quit_through_human_monitor_command_is_well_too() -> None:
+    driver = Driver()
+    driver.line("human-monitor-command command-line=quit")
     driver.bytes(SHUTDOWN)
     assert driver.gone("Connection reset by peer") == []
     assert driver.end() == [("leave", exits.OK)]
@@ -947,6 +963,13 @@ def test_a_cpu_command_without_a_number_is_the_servers_to_refuse(text: str) -> N
     assert driver.line("info cpus") == [human("info cpus")]
 
 
+def test_a_human_line_read_ahead_has_the_cpu_that_was_chosen_before_it() -> None:
+    driver = Driver(hmp=True)
+    driver.line("cpu 1")
+    ahead = driver.session.prepare(source("info registers"))
+    driver.bytes(reply(""))
+    assert said(driver.session.submit(ahead, driver.now)) == [human("info registers", 1)]
+
 
 def test_a_human_line_typed_ahead_has_the_cpu_that_was_chosen_before_it() -> None:
     driver = Driver(hmp=True, interactive=True)
@@ -1176,6 +1199,21 @@ def test_a_person_leaves_when_the_last_reply_has_come() -> None:
         ("reply", {"return": {}, "id": "qmpshell-1"}),
         ("leave", exits.OK),
     ]
+
+
+def test_an_abandoned_reply_does_not_keep_a_person_who_leaves() -> None:
+    driver = Driver(interactive=True)
+    driver.line("stop")
+    driver.session.abandon(driver.now)
+    assert driver.line("exit") == [("leave", exits.OK)]
+
+
+def test_a_blank_line_typed_while_leaving_changes_nothing() -> None:
+    driver = Driver(interactive=True)
+    driver.line("stop")
+    driver.line("exit")
+    driver.line("")
+    assert driver.bytes(reply({}, "qmpshell-1"))[-1] == ("leave", exits.OK)
 
 
 def test_a_person_is_not_punished_for_failures() -> None:

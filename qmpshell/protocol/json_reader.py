@@ -72,7 +72,8 @@ _BLANKS = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _WORD = re.compile(r"-?[A-Za-z_0-9.+-]+")
 _SINGLE = re.compile(r"'[^'\\\x00-\x1f]*+(?:\\.[^'\\\x00-\x1f]*+)*+'")
-_SINGLE_PIECES = re.compile(r"""\\'|"|\\.""", re.DOTALL)
+_DOUBLE = re.compile(r'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"')
+_QUOTES = re.compile(r"""\\'|"|\\.""", re.DOTALL)
 
 TOO_LARGE = "the number is too large for JSON as QEMU reads it"
 
@@ -230,17 +231,23 @@ class JsonReader:
         raise JsonError(f"expected {_EXPECTED[self._state]}, not {name[:40]!r}", position)
 
     def _string(self, text: str, position: int) -> tuple[str, int]:
-        if text[position] == '"':
-            return json_string(text, position)
-        if not self._dialect.single_quotes:
+        single = text[position] == "'"
+        if single and not self._dialect.single_quotes:
             raise JsonError("strings stand in double quotes", position)
-        match = _SINGLE.match(text, position)
+        if not single:
+            try:
+                return json_string(text, position)
+            except JsonError as error:
+                if not self._dialect.single_quotes or "\\'" not in text:
+                    raise
+                original = error
+        match = (_SINGLE if single else _DOUBLE).match(text, position)
         if match is None:
-            raise JsonError("the string is not closed on its line", position)
+            raise _not_closed(text, position) if single else original
         try:
-            return json_string(f'"{_SINGLE_PIECES.sub(_requote, match[0][1:-1])}"', 0)[
-                0
-            ], match.end()
+            # QEMU knows \' in both kinds of string, JSON in neither.
+            inner = _QUOTES.sub(_requote, match[0][1:-1])
+            return json_string(f'"{inner}"', 0)[0], match.end()
         except JsonError as error:
             raise JsonError(error.reason, position) from None
 
@@ -268,10 +275,23 @@ def _requote(match: re.Match[str]) -> str:
     return '\\"' if piece == '"' else piece
 
 
+def _not_closed(text: str, start: int) -> JsonError:
+    for offset in range(start + 1, len(text)):
+        char = text[offset]
+        if char == "\n":
+            break
+        if char < " ":
+            return JsonError(_CONTROL, offset)
+    return JsonError("the string is not closed on its line", start)
+
+
+_CONTROL = "a string may not hold a raw control character or line end"
+
+
 def _string_mistake(message: str, start: int, error: ValueError) -> tuple[str, int]:
     position = getattr(error, "pos", start)
     if message.startswith("Invalid control character"):
-        return "a string may not hold a raw control character or line end", position
+        return _CONTROL, position
     if "escape" in message:
         return "the string has an escape that JSON does not know", position
     return "the string is not closed", start

@@ -52,6 +52,8 @@ def _width(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(
-        0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF")
+        0
+        if unicodedata.category(char) in ("Mn", "Me")
+        else 1 + (unicodedata.east_asian_width(char) in "WF")
         for char in text
     )

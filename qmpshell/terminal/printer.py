@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from prompt_toolkit.application import in_terminal
+from prompt_toolkit.application import get_app_or_none
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.output import Output
 from prompt_toolkit.output.color_depth import ColorDepth
@@ -45,8 +45,19 @@ class Printer:
     async def run(self) -> None:
         while True:
             await self._wake.wait()
-            async with in_terminal():
+            app = get_app_or_none()
+            if app is not None and app.is_running and app.output.responds_to_cpr:
+                await app.renderer.wait_for_cpr_responses()  # or they tell where the cursor was
+            if app is None or not app.is_running:
                 self.flush()
+            else:
+                # Not in_terminal(): that lets the terminal echo what is typed meanwhile.
+                app.renderer.erase()
+                self.flush()
+                app.renderer.reset()
+                app.renderer.request_absolute_cursor_position()
+                app.invalidate()
+            await asyncio.sleep(0)
 
     def flush(self) -> None:
         """Print what waits, now: only while no prompt is on the screen."""

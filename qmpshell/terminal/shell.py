@@ -93,10 +93,12 @@ class Shell:
         loop.add_reader(self._stream.fileno(), self._readable)
         printing = asyncio.ensure_future(self._printer.run())
         try:
-            self._perform(self._session.connected(time.monotonic()))
-            while self._status is None:
-                await self._turn()
-            await self._printer.settled()
+            # Raw between two prompts too, or the terminal itself would echo what is typed there.
+            with self._input.raw_mode():
+                self._perform(self._session.connected(time.monotonic()))
+                while self._status is None:
+                    await self._turn()
+                await self._printer.settled()
         finally:
             printing.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -6,11 +6,11 @@ for, never for a time.
 
 from __future__ import annotations
 
-import os
 import signal
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Self
 
 import pexpect
@@ -19,6 +19,17 @@ import pyte
 from .program import COMMAND, environment
 
 _PATIENCE = 15.0
+
+
+class _Screen(pyte.HistoryScreen):
+    """A screen that answers when it is asked where the cursor is."""
+
+    def __init__(self, columns: int, rows: int, *, answer: Callable[[str], None]) -> None:
+        super().__init__(columns, rows, history=10_000)
+        self._answer = answer
+
+    def write_process_input(self, data: str) -> None:
+        self._answer(data)
 
 
 class Terminal:
@@ -34,21 +45,19 @@ class Terminal:
         columns: int = 80,
         rows: int = 24,
         command: tuple[str, ...] = COMMAND,
-        **env: str,
+        variables: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self.screen = pyte.HistoryScreen(columns, rows, history=10_000)
+        self.screen = _Screen(columns, rows, answer=self.type)
         self._stream = pyte.ByteStream(self.screen)
         self.child: pexpect.spawn[bytes] = pexpect.spawn(
             command[0],
             [*command[1:], *arguments],
             dimensions=(rows, columns),
-            env=environment(**({"TERM": "xterm", "LC_ALL": "C.UTF-8"} | env)),
+            env=environment(**{"TERM": "xterm", "LC_ALL": "C.UTF-8", **variables}),
             timeout=_PATIENCE,
         )
         self.modes_before = self.modes
         self.child.delaybeforesend = None
-        # The screen answers when it is asked where the cursor is.
-        self.screen.write_process_input = self.type
         self.raw = b""
 
     @property
@@ -106,7 +115,7 @@ class Terminal:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the program."""
-        os.kill(self.child.pid, number)
+        self.child.kill(number)
 
     def _pump(self) -> bool:
         """Take what has come; whether the program still runs."""
@@ -172,5 +181,7 @@ class Terminal:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        if self.child.isalive():
+            self.child.kill(signal.SIGKILL)
         self.child.close(force=True)
         assert b"Traceback" not in self.raw, self.text

@@ -37,7 +37,7 @@ def test_y_ends_the_server_and_the_shell_stays(qemu: Server) -> None:
         assert terminal.end() == 0
 
 
-@pytest.mark.parametrize("key", ["n", "N", "\r", "\x03", "\x04", "\x1b", "x"])
+@pytest.mark.parametrize("key", ["n", "N", "\r", "\x03", "\x04", "\x1b", "x", "\x12"])
 def test_other_keys_mean_no(one_qemu: Server, key: str) -> None:
     with Terminal(one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()

@@ -74,6 +74,18 @@ def test_ctrl_c_drops_the_line(one_qemu: Server) -> None:
         terminal.wait_above("(QEMU) cont", "(QEMU) query-status", '"running": false')
 
 
+def test_ctrl_c_drops_the_line_before_it_abandons_the_wait(one_qemu: Server) -> None:
+    with Terminal(one_qemu.address, columns=120) as terminal:
+        terminal.wait_ready()
+        one_qemu.stop()
+        terminal.type("query-name\rstop")
+        terminal.wait(lambda: terminal.current == "(QEMU) stop", "half-typed line")
+        terminal.type("\x03")
+        terminal.wait_above("(QEMU) query-name", "(QEMU) stop")
+        terminal.type("\x03")
+        terminal.wait_above("(QEMU) stop", "no longer waiting for the reply to query-name")
+
+
 def test_ctrl_c_with_nothing_to_drop_says_how_to_leave(one_qemu: Server) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()

@@ -75,7 +75,7 @@ def test_compact_breaks_nothing(one_qemu: Server) -> None:
 def test_colour_can_be_declined(
     one_qemu: Server, options: tuple[str, ...], variables: dict[str, str]
 ) -> None:
-    with Terminal(*options, one_qemu.address, **variables) as terminal:
+    with Terminal(*options, one_qemu.address, variables=variables) as terminal:
         terminal.wait_ready()
         for line, shown in (
             ("query-status", '"prelaunch"'),
@@ -167,11 +167,24 @@ def test_several_commands_on_a_line_are_answered_in_order(one_qemu: Server) -> N
         )
 
 
+def test_pasted_lines_wait_for_enter_and_are_carried_out_in_order(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.paste("query-name\nquery-status")
+        terminal.wait(lambda: terminal.current.endswith("query-status"), "pasted lines")
+        assert "return" not in terminal.text
+        terminal.type("\r")
+        terminal.wait_above("query-status", '{"return": {}}', '"prelaunch"')
+
+
 def test_verbose_shows_what_is_sent(one_qemu: Server) -> None:
     with Terminal("-v", "-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.line("query-name")
-        terminal.wait_above("(QEMU) query-name", '-> {"execute": "query-name"', '{"return": {}}')
+        terminal.wait_above('-> {"execute": "query-name"', '{"return": {}}')
+        terminal.line("query-status")
+        terminal.wait_above("(QEMU) query-status", '-> {"execute": "query-status"', '"prelaunch"')
+        assert terminal.text.count("->") == 2  # what the shell asks for itself is not shown
 
 
 def test_tab_completes_the_names_of_commands(qemu: Server) -> None:
@@ -203,6 +216,19 @@ def test_the_line_before_comes_back_with_the_up_key(one_qemu: Server) -> None:
         terminal.wait_above("(QEMU) query-status", '"prelaunch"')
 
 
+def test_ctrl_c_leaves_the_search_and_then_drops_the_line(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+        terminal.type("\x12nam")
+        terminal.wait_for("search)`nam': query-name")
+        terminal.type("\x03\x03")
+        terminal.wait_prompt()
+        terminal.line("query-status")
+        terminal.wait_above("(QEMU) query-status", '"prelaunch"')
+
+
 def test_the_human_monitor(qemu: Server) -> None:
     with Terminal("-H", qemu.address, columns=120) as terminal:
         terminal.wait_ready("(qemu)")
@@ -213,9 +239,18 @@ def test_the_human_monitor(qemu: Server) -> None:
         terminal.wait_above("unknown command: 'info no-such'", prompt="(qemu)")
         terminal.line("   ")
         terminal.line("cpu")
-        terminal.wait_above("(qemu) cpu", "cpu", prompt="(qemu)")
+        terminal.wait_above("(qemu) cpu", "", 'Try "help cpu"', prompt="(qemu)")
         terminal.line("/quit")
         assert terminal.end() == 0
+
+
+def test_the_human_monitor_is_not_offered_the_names_of_qmp(one_qemu: Server) -> None:
+    with Terminal("-H", one_qemu.address) as terminal:
+        terminal.wait_ready("(qemu)")
+        terminal.line("info name")
+        terminal.wait_above("(qemu) info name", prompt="(qemu)")
+        terminal.type("query-statu\tX")
+        terminal.wait(lambda: terminal.current == "(qemu) query-statuX", "Tab that does nothing")
 
 
 def test_raw_passes_lines_through(qemu: Server) -> None:
@@ -244,7 +279,7 @@ def test_without_a_whole_terminal_it_is_a_script(
     one_qemu: Server, script: str, variables: dict[str, str]
 ) -> None:
     command = ("sh", "-c", script, "sh", *COMMAND)
-    with Terminal(one_qemu.address, command=command, **variables) as terminal:
+    with Terminal(one_qemu.address, command=command, variables=variables) as terminal:
         if not script.startswith("echo"):
             terminal.line("query-name")
             terminal.type("\x04")
@@ -269,7 +304,7 @@ def test_text_is_shown_as_the_terminal_can_show_it(
 ) -> None:
     with (
         start_qemu(SYSTEM, tmp_path / "vm.sock", "-name", "Zürich") as qemu,
-        Terminal(qemu.address, **variables) as terminal,
+        Terminal(qemu.address, variables=variables) as terminal,
     ):
         terminal.wait_ready()
         terminal.line("query-name")
