@@ -12,6 +12,7 @@ _KNOWN = (
     (b"SSH-", "an SSH server"),
     (b"RFB ", "a VNC server"),
     (b"220 ", "a mail or FTP server"),
+    (b"\xfb", "a telnet server"),
     (b"\x16\x03", "a TLS server"),
     (b"\x15\x03", "a TLS server"),
 )

@@ -93,6 +93,11 @@ class Session:
         )
 
     @property
+    def _holding(self) -> Request | None:
+        """The request that holds up the queue: the user's, or a question of our own."""
+        return next((one for one in self._in_flight if not one.abandoned), None)
+
+    @property
     def greeting(self) -> Greeting | None:
         return self._protocol.greeting
 
@@ -100,9 +105,9 @@ class Session:
     def deadline(self) -> float | None:
         """When `tick` is due at the latest; None where nothing depends on time."""
         times = [time for time in (self._silence_at, self._give_up_at) if time is not None]
-        waiting = self.waiting
-        if self._settings.timeout is not None and waiting is not None:
-            times.append(waiting.sent_at + self._settings.timeout)
+        holding = self._holding
+        if self._settings.timeout is not None and holding is not None:
+            times.append(holding.sent_at + self._settings.timeout)
         return min(times, default=None)
 
     # -- the connection ------------------------------------------------------------------------
@@ -163,7 +168,7 @@ class Session:
                 ),
                 *self._stop_on_error(),
             ]
-        self._leaving = prepared.leaves
+        self._leaving |= prepared.leaves
         if prepared.requests and self._link == _LOST:
             text = self._placed(prepared.requests[0], "not connected; nothing was sent")
             return [Tell(text, is_error=True), *self._leave(exits.CONNECTION)]
@@ -195,10 +200,12 @@ class Session:
 
     def abandon(self, now: float) -> list[Effect]:
         """Wait no longer for the oldest reply: it will be shown as late."""
-        request = self.waiting
-        if request is None:
+        request = self._holding
+        if request is None or (request.source is None and not self._queue):
             return []
         request.abandoned = True
+        if request.source is None:
+            return self._pump(now)
         text = f"no longer waiting for the reply to {_label(request)}; it may still be carried out"
         return [Tell(text), *self._pump(now), *self._leave_if_done()]
 
@@ -214,7 +221,7 @@ class Session:
         if self._silence_at is not None and now >= self._silence_at:
             self._silence_at = None
             effects.append(Tell(self._diagnose_silence()))
-        timeout, request = self._settings.timeout, self.waiting
+        timeout, request = self._settings.timeout, self._holding
         if timeout is not None and request is not None and now >= request.sent_at + timeout:
             effects += self._timed_out(request, timeout, now)
         return effects
@@ -239,7 +246,7 @@ class Session:
         """Send the next request if nothing stands in the way."""
         if not self._queue or self._link != _CONNECTED or self._protocol.state != READY:
             return []
-        if self._asking is not None or not all(one.abandoned for one in self._in_flight):
+        if self._asking is not None or self._holding is not None:
             return []
         request = self._queue[0]
         if self._interactive and request is not confirmed:
@@ -341,6 +348,9 @@ class Session:
         return [Leave(self.status)]
 
     def _timed_out(self, request: Request, timeout: float, now: float) -> list[Effect]:
+        if request.source is None:
+            request.abandoned = True
+            return self._pump(now)
         text = f"no reply to {_label(request)} within {timeout:g} s; its outcome is unknown"
         if self._interactive:
             request.abandoned = True
@@ -410,7 +420,9 @@ class Session:
 
 
 def _is_quit(request: Request) -> bool:
-    return request.name == "quit" or request.text in ("quit", "q")
+    if request.name == "human-monitor-command":
+        return request.arguments.get("command-line") in ("quit", "q")
+    return request.name == "quit"
 
 
 def _label(request: Request) -> str:
