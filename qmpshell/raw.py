@@ -33,7 +33,8 @@ class RawSession:
 
     def connected(self, now: float, *, give_up_at: float | None = None) -> list[Effect]:
         """The stream is open."""
-        return []
+        text = f"Connected to {self._address}; bytes go through as they are. Ctrl-D leaves."
+        return [Tell(text)] if self._interactive else []
 
     def receive(self, data: bytes, now: float) -> list[Effect]:
         """Bytes from the server; b"" is its end."""

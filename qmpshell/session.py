@@ -93,6 +93,10 @@ class Session:
         )
 
     @property
+    def _unsent(self) -> int:
+        return sum(request.source is not None for request in self._queue)
+
+    @property
     def _holding(self) -> Request | None:
         """The request that holds up the queue: the user's, or a question of our own."""
         return next((one for one in self._in_flight if not one.abandoned), None)
@@ -202,12 +206,18 @@ class Session:
         """Wait no longer for the oldest reply: it will be shown as late."""
         request = self._holding
         if request is None or (request.source is None and not self._queue):
-            return []
+            return self._drop_queue()
         request.abandoned = True
         if request.source is None:
             return self._pump(now)
         text = f"no longer waiting for the reply to {_label(request)}; it may still be carried out"
         return [Tell(text), *self._pump(now), *self._leave_if_done()]
+
+    def _drop_queue(self) -> list[Effect]:
+        """Forget the lines that wait for the server to be ready."""
+        count = self._unsent
+        self._queue.clear()
+        return [Tell(f"{count} {_were(count)} not sent")] if count else []
 
     def end_of_input(self, now: float) -> list[Effect]:
         """No line will follow, and all are dealt with."""
@@ -376,7 +386,7 @@ class Session:
         self._link = _LOST
         self._silence_at = self._give_up_at = None
         waiting = [one for one in self._in_flight if one.source is not None and not one.abandoned]
-        unsent = sum(request.source is not None for request in self._queue)
+        unsent = self._unsent
         self._in_flight.clear()
         self._queue.clear()
         self._asking = None
@@ -384,6 +394,8 @@ class Session:
         if state != READY:
             when = "before the server greeted" if state == GREETING else "during the negotiation"
             text = f"{self._address}: the connection was closed {when}{why}"
+            if unsent and self._interactive:
+                text += f"; {unsent} {_were(unsent)} not sent"
             return [Tell(text, is_error=True), *self._leave(exits.CONNECTION)]
         if self._ended_well and all(map(_is_quit, waiting)) and not unsent:
             return [Tell("the server has exited")] if self._interactive else []
@@ -394,7 +406,7 @@ class Session:
         else:
             text = f"{self._address}: connection lost{why}"
         if unsent:
-            text += f"; {unsent} more {'was' if unsent == 1 else 'were'} not sent"
+            text += f"; {unsent} more {_were(unsent)} not sent"
         return [Tell(text, is_error=True), *self._leave(exits.CONNECTION)]
 
     def _fail(self, text: str) -> list[Effect]:
@@ -417,6 +429,10 @@ class Session:
         if self._interactive or request.source is None:
             return text
         return placed(request.source, request.start, text)
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _is_quit(request: Request) -> bool:

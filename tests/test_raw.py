@@ -36,7 +36,8 @@ def said(effects: list[Effect]) -> list[tuple[str, object]]:
 
 def session(*, interactive: bool = False) -> RawSession:
     found = RawSession(address="vm.sock", interactive=interactive)
-    assert found.connected(100.0) == []
+    begun = said(found.connected(100.0))
+    assert [kind for kind, _ in begun] == ["tell"] * interactive
     return found
 
 

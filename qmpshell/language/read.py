@@ -33,7 +33,9 @@ def read_line(line: str) -> list[Command | RawCommand]:
 
 def _refuse_controls(line: str) -> None:
     for offset, char in enumerate(line):
-        if unicodedata.category(char) in ("Cc", "Cs") and char not in "\t\r\n":
+        if unicodedata.category(char) == "Cs":
+            raise LineError("a byte that is no text in this terminal's encoding", start=offset)
+        if unicodedata.category(char) == "Cc" and char not in "\t\r\n":
             raise LineError(
                 f"a control character (U+{ord(char):04X}) stands in the line",
                 start=offset,

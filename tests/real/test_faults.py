@@ -453,8 +453,8 @@ def test_the_users_descriptors_stay_blocking(one_qemu: Server) -> None:
         outer.shutdown(socket.SHUT_WR)
         done = subprocess.run(
             [*COMMAND, f"fd:{number}"],
-            stdin=inner,
-            stdout=inner,
+            stdin=inner.fileno(),
+            stdout=inner.fileno(),
             pass_fds=[number],
             env=environment(),
             timeout=30,
