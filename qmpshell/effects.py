@@ -7,7 +7,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .protocol.messages import Event, Garbage, Message, Reply
+    from .language.command import Destination
+    from .protocol.messages import Event, Foreign, Garbage, Message, Reply
     from .requests import Request
 
 
@@ -45,7 +46,7 @@ class ShowStray:
 
     __slots__ = ("item", "reason")
 
-    def __init__(self, item: Message | Garbage, reason: str) -> None:
+    def __init__(self, item: Message | Garbage | Foreign, reason: str) -> None:
         self.item = item
         self.reason = reason
 
@@ -96,6 +97,43 @@ class Learned:
         self.value = value
 
 
+class AskSecret:
+    """Ask for the value of `key`, unseen; give it to the session with `secret`."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+
+class ShowCommand:
+    """Show what would be sent (`--dry-run`)."""
+
+    __slots__ = ("data", "request")
+
+    def __init__(self, data: bytes, request: Request) -> None:
+        self.data = data
+        self.request = request
+
+
+class Divert:
+    """The replies of the requests that have this destination go there: begin with it."""
+
+    __slots__ = ("destination",)
+
+    def __init__(self, destination: Destination) -> None:
+        self.destination = destination
+
+
+class Finish:
+    """All replies to a destination have been shown: end it, and tell the session with `finished`."""
+
+    __slots__ = ("destination",)
+
+    def __init__(self, destination: Destination) -> None:
+        self.destination = destination
+
+
 class Leave:
     """End, with this exit status."""
 
@@ -106,5 +144,18 @@ class Leave:
 
 
 Effect = (
-    Send | ShowReply | ShowEvent | ShowStray | ShowBytes | Tell | Ask | Greeted | Learned | Leave
+    Send
+    | ShowReply
+    | ShowEvent
+    | ShowStray
+    | ShowBytes
+    | ShowCommand
+    | Tell
+    | Ask
+    | AskSecret
+    | Greeted
+    | Learned
+    | Divert
+    | Finish
+    | Leave
 )

@@ -10,6 +10,10 @@ from . import exits
 from .effects import Effect, Leave, Send, ShowBytes, Tell
 from .requests import Prepared, Request, Source
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .language.command import Destination
+
 _QUIET = 1.0
 
 
@@ -31,7 +35,9 @@ class RawSession:
     def deadline(self) -> float | None:
         return self._quiet_at
 
-    def connected(self, now: float, *, give_up_at: float | None = None) -> list[Effect]:
+    def connected(
+        self, now: float, *, give_up_at: float | None = None, passes_descriptors: bool = False
+    ) -> list[Effect]:
         """The stream is open."""
         text = f"Connected to {self._address}; bytes go through as they are. Ctrl-D leaves."
         return [Tell(text)] if self._interactive else []
@@ -56,15 +62,22 @@ class RawSession:
 
     def prepare(self, source: Source) -> Prepared:
         """The line as it is; its end, if it is to have one, is part of it."""
-        data = source.line.text.encode("utf-8", "surrogateescape")
-        return Prepared(source, [Request({}, data=data, source=source, start=0)])
+        return Prepared(source)
 
     def submit(self, prepared: Prepared, now: float) -> list[Effect]:
         if self.lost:
             return [Tell("not connected; nothing was sent", is_error=True)]
-        return [Send(request.data, request) for request in prepared.requests]
+        source = prepared.source
+        data = source.line.text.encode("utf-8", "surrogateescape")
+        return [Send(data, Request({}, data=data, source=source))]
 
-    def leave(self) -> list[Effect]:
+    def diverted(self, destination: Destination, problem: str, now: float) -> list[Effect]:
+        return []
+
+    def finished(self, destination: Destination, problem: str, now: float) -> list[Effect]:
+        return []
+
+    def person_leaves(self) -> list[Effect]:
         """The person leaves."""
         return [Leave(exits.OK)]
 

@@ -1,14 +1,15 @@
 """A line of the user's, on its way to the server.
 
-Owns: turning understood commands into bytes with or without an id, and matching replies to them.
-Must not know: when they are sent, or how replies are shown.
+Owns: lines that were read, requests with or without an id, and matching replies to them. Must not
+know: when they are sent, or how replies are shown.
 """
 
 from __future__ import annotations
 
 from .errors import LineError
-from .language.command import Command, RawCommand
-from .language.read import read_line
+from .language.command import Command, LocalCommand, Plan, RawCommand
+from .language.facts import Need
+from .language.read import read, split_human
 from .protocol.commands import command_object, encode_message
 from .protocol.human_monitor import CPU_COMMAND, human_command
 
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from .effects import Effect
+    from .language.command import Destination
+    from .language.facts import Facts
     from .language.lines import LogicalLine
     from .protocol.messages import Reply
-
 
 # No command of any server's is called so; `quit` is the server's own.
 LEAVING = ("exit", "/quit")
@@ -39,20 +42,25 @@ class Request:
     """One message to be sent. `name` is the command's name, `arguments` what it takes.
 
     `own_id` is the id that we added, and hide again, or None; `text` is the human monitor's line;
-    `is_typed` tells a command line from raw JSON; `source` is None for questions of our own.
+    `is_typed` tells a command line from raw JSON; `source` is None for questions of our own, whose
+    reply goes to `then`. `descriptor` is an open file that is sent along, and then closed.
     """
 
     __slots__ = (
         "abandoned",
         "arguments",
         "data",
+        "descriptor",
+        "destination",
         "is_typed",
+        "message",
         "name",
         "own_id",
         "sent_at",
         "source",
         "start",
         "text",
+        "then",
         "user_id",
     )
 
@@ -66,9 +74,11 @@ class Request:
         own_id: str | None = None,
         text: str | None = None,
         is_typed: bool = True,
+        then: Callable[[Reply | None], list[Effect]] | None = None,
     ) -> None:
         name = message.get("execute", message.get("exec-oob", ""))
         arguments = message.get("arguments")
+        self.message = message
         self.name = name if isinstance(name, str) else ""
         self.arguments: dict[str, Any] = arguments if isinstance(arguments, dict) else {}
         self.user_id = message.get("id") if own_id is None else None
@@ -78,8 +88,23 @@ class Request:
         self.own_id = own_id
         self.text = text
         self.is_typed = is_typed
+        self.then = then
+        self.destination: Destination | None = None
+        self.descriptor: int | None = None
         self.sent_at = 0.0
         self.abandoned = False
+
+    @property
+    def label(self) -> str:
+        """What the user would call it."""
+        return self.text or self.name or "the command"
+
+    @property
+    def is_quit(self) -> bool:
+        """Whether it ends the server."""
+        if self.name == "human-monitor-command":
+            return self.arguments.get("command-line") in ("quit", "q")
+        return self.name == "quit"
 
     def answers(self, reply: Reply) -> bool:
         """Whether `reply` may be this request's. One without an id answers any (qmp-spec, "Error":
@@ -87,6 +112,12 @@ class Request:
         if "id" not in reply.value:
             return True
         return echoes(self.user_id if self.own_id is None else self.own_id, reply.value["id"])
+
+    def visible(self, reply: Reply) -> dict[str, Any]:
+        """What the user is shown of a reply: an id that we added is not part of it."""
+        if self.own_id is None or reply.value.get("id") != self.own_id:
+            return reply.value
+        return {name: member for name, member in reply.value.items() if name != "id"}
 
 
 def echoes(sent: object, got: object) -> bool:
@@ -126,49 +157,55 @@ def _as_double(value: Any) -> float:
 
 
 class Prepared:
-    """What became of a line: its requests, or the error that stopped it.
+    """What became of a line: its plan, or the need or the error that stopped it."""
 
-    `leaves` says that the user leaves once they are answered.
-    """
-
-    __slots__ = ("error", "leaves", "requests", "source")
+    __slots__ = ("error", "need", "plan", "source")
 
     def __init__(
         self,
         source: Source,
-        requests: list[Request],
-        error: LineError | None = None,
+        plan: Plan | None = None,
         *,
-        leaves: bool = False,
+        need: Need | None = None,
+        error: LineError | None = None,
     ) -> None:
         self.source = source
-        self.requests = requests
+        self.plan = plan
+        self.need = need
         self.error = error
-        self.leaves = leaves
 
 
-def prepare(source: Source, *, next_id: Callable[[], str | None]) -> Prepared:
-    """Read a line of commands. `next_id` gives the id of each, or None for none."""
+def prepare(source: Source, facts: Facts) -> Prepared:
+    """Read a line of commands."""
     try:
-        commands = read_line(source.line.text)
+        found = read(source.line.text, facts)
     except LineError as error:
-        return Prepared(source, [], error)
-    requests: list[Request] = []
-    for command in commands:
-        if isinstance(command, Command) and command.name in LEAVING and not command.arguments:
-            return Prepared(source, requests, leaves=True)
-        requests.append(_request(command, source, next_id))
-    return Prepared(source, requests)
+        return Prepared(source, error=error)
+    if isinstance(found, Need):
+        return Prepared(source, need=found)
+    return Prepared(source, found)
 
 
-def _request(
-    command: Command | RawCommand, source: Source, next_id: Callable[[], str | None]
-) -> Request:
+def prepare_human(source: Source) -> Prepared:
+    """A line for the human monitor: none of the language applies, but for a pipe."""
+    line = source.line.text
+    try:
+        text, destination = split_human(line)
+    except LineError as error:
+        return Prepared(source, error=error)
+    if not text:
+        return Prepared(source, Plan([]))
+    name = "/quit" if text in LEAVING else "/hmp"
+    start = len(line) - len(line.lstrip())
+    return Prepared(source, Plan([LocalCommand(name, [], line=text, start=start)], destination))
+
+
+def make_request(command: Command | RawCommand, source: Source, own_id: str | None) -> Request:
+    """The message of a command."""
     if isinstance(command, RawCommand):
         data = command.text.encode("utf-8") + b"\n"
         return Request(command.value, data=data, source=source, start=command.start, is_typed=False)
-    message = command_object(command.name, command.arguments)
-    own_id = next_id()
+    message = command_object(command.name, command.arguments, oob=command.oob)
     if own_id is not None:
         message["id"] = own_id
     return Request(
@@ -176,21 +213,19 @@ def _request(
     )
 
 
-def prepare_human(source: Source, *, next_id: Callable[[], str | None]) -> Prepared:
-    """A line for the human monitor; what is sent is made by `encode_human`, when it is."""
-    text = source.line.text.strip()
-    if not text or text in LEAVING:
-        return Prepared(source, [], leaves=bool(text))
-    message = human_command(text, None)
-    request = Request(message, data=b"", source=source, own_id=next_id(), text=text)
-    return Prepared(source, [request])
-
-
-def encode_human(request: Request, *, cpu: int | None) -> None:
-    """Give a line for the human monitor its data, for the CPU that is chosen by then."""
-    assert request.text is not None
-    chosen = CPU_COMMAND.fullmatch(request.text)
-    message = human_command(request.text, int(chosen[1]) if chosen else cpu)
-    if request.own_id is not None:
-        message["id"] = request.own_id
-    request.data = encode_message(message)
+def make_human_request(
+    text: str, source: Source, own_id: str | None, *, start: int, cpu: int | None
+) -> Request:
+    """The message that runs a line of the human monitor's, on the CPU that was chosen."""
+    chosen = CPU_COMMAND.fullmatch(text)
+    message = human_command(text, int(chosen[1]) if chosen else cpu)
+    if own_id is not None:
+        message["id"] = own_id
+    return Request(
+        message,
+        data=encode_message(message),
+        source=source,
+        start=start,
+        own_id=own_id,
+        text=text,
+    )

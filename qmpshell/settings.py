@@ -13,20 +13,31 @@ EVENTS_STDERR = "stderr"
 EVENTS_NONE = "none"
 
 
+def parse_events(text: str) -> str | tuple[str, ...] | None:
+    """The mode that `--events` and `/events` name: one of those above, or globs; None if it is none."""
+    if text in (EVENTS_INLINE, EVENTS_STDERR, EVENTS_NONE):
+        return text
+    globs = tuple(glob.strip() for glob in text.split(","))
+    return globs if all(globs) else None
+
+
 class Settings:
     """One session's options; DESIGN's table says what each does.
 
     `layout` is PRETTY, COMPACT or None, which leaves it to where the output goes; `events` is one of
     the modes above or a tuple of globs, or None, which is inline, or none with `result_only`.
-    `wait` and `timeout` are seconds or None.
+    `wait` and `timeout` are seconds or None, `log` is the name of a file.
     """
 
     __slots__ = (
         "color",
+        "dry_run",
         "events",
         "hmp",
         "layout",
+        "log",
         "negotiate",
+        "probe",
         "quiet",
         "raw",
         "result_only",
@@ -49,6 +60,9 @@ class Settings:
         result_only: bool = False,
         stop_on_error: bool = False,
         timeout: float | None = None,
+        dry_run: bool = False,
+        log: str | None = None,
+        probe: bool = True,
         verbose: bool = False,
         wait: float | None = None,
     ) -> None:
@@ -62,5 +76,8 @@ class Settings:
         self.result_only = result_only
         self.stop_on_error = stop_on_error
         self.timeout = timeout
+        self.dry_run = dry_run
+        self.log = log
+        self.probe = probe
         self.verbose = verbose
         self.wait = wait

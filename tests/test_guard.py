@@ -5,8 +5,17 @@ from __future__ import annotations
 import pytest
 
 from qmpshell.guard import destroys
+from qmpshell.language.command import Command, LocalCommand, RawCommand
+from qmpshell.language.facts import Facts, no_file
 from qmpshell.language.lines import LogicalLine
-from qmpshell.requests import Prepared, Request, Source, prepare, prepare_human
+from qmpshell.requests import (
+    Request,
+    Source,
+    make_human_request,
+    make_request,
+    prepare,
+    prepare_human,
+)
 
 QUIT = "quit ends the server, and the virtual machine with it"
 RESET = "system_reset resets the virtual machine"
@@ -19,9 +28,20 @@ def source(text: str) -> Source:
     return Source("stdin", line)
 
 
-def request(prepared: Prepared) -> Request:
-    (found,) = prepared.requests
-    return found
+def request(text: str) -> Request:
+    plan = prepare(source(text), Facts(read_file=no_file, has_schema=True)).plan
+    assert plan is not None
+    (action,) = plan.actions
+    assert isinstance(action, (Command, RawCommand))
+    return make_request(action, source(text), "1")
+
+
+def human_request(text: str) -> Request:
+    plan = prepare_human(source(text)).plan
+    assert plan is not None
+    (action,) = plan.actions
+    assert isinstance(action, LocalCommand) and action.name == "/hmp"
+    return make_human_request(action.line, source(text), None, start=action.start, cpu=None)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +63,7 @@ def request(prepared: Prepared) -> Request:
     ],
 )
 def test_asked(text: str, question: str) -> None:
-    assert destroys(request(prepare(source(text), next_id=lambda: "1"))) == question
+    assert destroys(request(text)) == question
 
 
 @pytest.mark.parametrize(
@@ -66,7 +86,7 @@ def test_asked(text: str, question: str) -> None:
     ],
 )
 def test_not_asked(text: str) -> None:
-    assert destroys(request(prepare(source(text), next_id=lambda: "1"))) == ""
+    assert destroys(request(text)) == ""
 
 
 @pytest.mark.parametrize(
@@ -82,5 +102,4 @@ def test_not_asked(text: str) -> None:
     ],
 )
 def test_asked_in_the_human_monitor(text: str, question: str) -> None:
-    found = request(prepare_human(source(text), next_id=lambda: None))
-    assert destroys(found) == question
+    assert destroys(human_request(text)) == question

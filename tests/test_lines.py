@@ -77,6 +77,26 @@ def test_json_over_several_lines(text: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("transaction( a x=1; b )", ["transaction( a x=1; b )"]),
+        ("transaction(\na x=1\nb\n)\nstop", ["transaction(\na x=1\nb\n)", "stop"]),
+        ("  transaction(\n  a\n  ) p=1\nstop", ["  transaction(\n  a\n  ) p=1", "stop"]),
+        ("transaction(\n\n# )\na\n)", ["transaction(\n\n# )\na\n)"]),
+        ("transaction(\na x=)\n)", ["transaction(\na x=)\n)"]),
+        ('transaction(\na x=" ) "\n)', ['transaction(\na x=" ) "\n)']),
+        ("transaction(\na \\\n  x=1\n)", ["transaction(\na \n  x=1\n)"]),
+        ("TRANS> transaction(\na\n)", ["transaction(\na\n)"]),
+        ("transaction(\na", ["!the transaction is not closed by ), but the input ends"]),
+        ("transaction(a\nb", ["transaction(a", "b"]),
+        ("stop; transaction(\na\n)", ["stop; transaction(\na\n)"]),
+    ],
+)
+def test_transactions_over_several_lines(text: str, expected: list[str]) -> None:
+    assert assemble(text) == expected
+
+
+@pytest.mark.parametrize(
     ("lines", "reason", "number", "column"),
     [
         (["{]"], "expected a name in quotes or }", 1, 2),

@@ -58,7 +58,7 @@ def session(*, interactive: bool = False) -> RawSession:
 def test_a_line_goes_out_untouched(text: str, data: bytes) -> None:
     raw = session()
     prepared = raw.prepare(source(text))
-    assert prepared.error is None and not prepared.leaves
+    assert prepared.error is None and prepared.plan is None
     assert said(raw.submit(prepared, 100.0)) == [("send", data)]
 
 
@@ -128,8 +128,8 @@ def test_a_person_stays_after_a_loss_and_leaves_when_it_pleases_them() -> None:
     assert said(raw.submit(raw.prepare(source("x\n")), 100.0)) == [
         ("error", "not connected; nothing was sent")
     ]
-    assert [one[0] for one in said(raw.leave())] == ["leave"]
+    assert [one[0] for one in said(raw.person_leaves())] == ["leave"]
 
 
 def test_a_person_leaves() -> None:
-    assert said(session(interactive=True).leave()) == [("leave", exits.OK)]
+    assert said(session(interactive=True).person_leaves()) == [("leave", exits.OK)]

@@ -11,9 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qmpshell.errors import LineError
-from qmpshell.language.command import Command, RawCommand
-from qmpshell.language.read import read_line
+from qmpshell.language.command import Command, Plan, RawCommand
+from qmpshell.language.facts import Facts, no_file
+from qmpshell.language.read import read
 from qmpshell.protocol.json_text import encode
+
+
+def read_line(line: str) -> list[Command | RawCommand]:
+    """The commands of a line that names nothing but commands."""
+    plan = read(line, Facts(read_file=no_file, has_schema=True))
+    assert isinstance(plan, Plan) and plan.destination is None
+    actions = [one for one in plan.actions if isinstance(one, (Command, RawCommand))]
+    assert len(actions) == len(plan.actions)
+    return actions
 
 
 def commands(line: str) -> list[tuple[str, object]]:
@@ -243,16 +253,16 @@ paths = st.lists(names, min_size=1, max_size=3).map(".".join)
 def test_any_order_of_any_keys_gives_the_same_or_fails_alike(
     values: dict[str, int], random: Any
 ) -> None:
-    def read(words: list[str]) -> object:
+    def found(words: list[str]) -> object:
         try:
             return arguments(" ".join(words))
         except LineError:
             return "mistake"
 
     words = [f"{key}={value}" for key, value in values.items()]
-    before = read(words)
+    before = found(words)
     random.shuffle(words)
-    assert read(words) == before
+    assert found(words) == before
 
 
 def test_arguments_keep_the_order_in_which_they_were_typed() -> None:

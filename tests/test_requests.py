@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from itertools import count
 
 import pytest
 
+from qmpshell.language.command import Command, LocalCommand, Plan, RawCommand
+from qmpshell.language.facts import SCHEMA, Facts, no_file
 from qmpshell.language.lines import LogicalLine
 from qmpshell.protocol.messages import Reply
-from qmpshell.requests import Prepared, Request, Source, encode_human, prepare, prepare_human
+from qmpshell.requests import (
+    LEAVING,
+    Prepared,
+    Request,
+    Source,
+    make_human_request,
+    make_request,
+    prepare,
+    prepare_human,
+)
+from qmpshell.session import action_leaves
 
 
 def source(text: str) -> Source:
@@ -19,13 +29,30 @@ def source(text: str) -> Source:
     return Source("stdin", line)
 
 
-def ids() -> Callable[[], str]:
-    numbers = count(1)
-    return lambda: f"own-{next(numbers)}"
+def read(text: str) -> Prepared:
+    return prepare(source(text), Facts(read_file=no_file, has_schema=True))
 
 
-def read(text: str, *, own: bool = False) -> Prepared:
-    return prepare(source(text), next_id=ids() if own else lambda: None)
+def plan(prepared: Prepared) -> Plan:
+    assert prepared.error is None and prepared.need is None
+    assert prepared.plan is not None
+    return prepared.plan
+
+
+def requests(text: str, *, own: bool = False) -> list[Request]:
+    """The requests of a line, whose own ids are own-1, own-2, …"""
+    prepared = read(text)
+    found = []
+    for number, action in enumerate(plan(prepared).actions, 1):
+        assert isinstance(action, (Command, RawCommand))
+        found.append(make_request(action, prepared.source, f"own-{number}" if own else None))
+    return found
+
+
+def human(text: str) -> LocalCommand:
+    (action,) = plan(prepare_human(source(text))).actions
+    assert isinstance(action, LocalCommand)
+    return action
 
 
 def reply(text: str) -> Reply:
@@ -44,14 +71,12 @@ def reply(text: str) -> Reply:
     ],
 )
 def test_the_bytes_of_a_request(text: str, own: bool, sent: bytes) -> None:
-    (request,) = read(text, own=own).requests
+    (request,) = requests(text, own=own)
     assert request.data == sent
 
 
 def test_what_is_known_of_a_request() -> None:
-    (typed, raw) = read(
-        'x a=5;  {"exec-oob": "y", "arguments": {"b": 1}, "id": [2]}', own=True
-    ).requests
+    typed, raw = requests('x a=5;  {"exec-oob": "y", "arguments": {"b": 1}, "id": [2]}', own=True)
     assert (typed.name, typed.arguments, typed.start) == ("x", {"a": 5}, 0)
     assert (typed.own_id, typed.user_id, typed.is_typed) == ("own-1", None, True)
     assert (raw.name, raw.arguments, raw.start) == ("y", {"b": 1}, 8)
@@ -63,7 +88,7 @@ def test_what_is_known_of_a_request() -> None:
     "text", ["{}", '{"execute": 5}', '{"execute": null, "arguments": []}', '{"id": 1}']
 )
 def test_raw_json_that_is_no_command_is_sent_all_the_same(text: str) -> None:
-    (request,) = read(text).requests
+    (request,) = requests(text)
     assert request.data == text.encode() + b"\n"
     assert (request.name, request.arguments) == ("", {})
 
@@ -83,20 +108,40 @@ def test_raw_json_that_is_no_command_is_sent_all_the_same(text: str) -> None:
     ],
 )
 def test_leaving(text: str, names: list[str], leaves: bool) -> None:
-    prepared = read(text)
-    assert prepared.error is None
-    assert ([one.name for one in prepared.requests], prepared.leaves) == (names, leaves)
+    actions = plan(read(text)).actions
+    found = []
+    for action in actions:
+        if leaving(action):
+            assert leaves
+            break
+        assert isinstance(action, (Command, RawCommand))
+        found.append(make_request(action, source(text), None).name)
+    else:
+        assert not leaves
+    assert found == names
+
+
+def leaving(action: object) -> bool:
+    if isinstance(action, LocalCommand):
+        return action.name in LEAVING
+    return isinstance(action, Command) and action_leaves(action)
 
 
 def test_a_line_with_a_mistake_has_no_requests() -> None:
     prepared = read("stop; x y")
-    assert prepared.requests == []
+    assert prepared.plan is None and prepared.need is None
     assert prepared.error is not None and prepared.error.start == 8
     assert prepared.source.name == "stdin"
 
 
+def test_a_line_that_needs_the_schema_has_no_requests_yet() -> None:
+    prepared = prepare(source("stop; x a=5"), Facts(read_file=no_file))
+    assert prepared.plan is None and prepared.error is None
+    assert prepared.need is not None and prepared.need.kind == SCHEMA
+
+
 def answers(text: str, message: str, *, own: bool = False) -> bool:
-    (request,) = read(text, own=own).requests
+    (request,) = requests(text, own=own)
     return request.answers(reply(message))
 
 
@@ -148,14 +193,17 @@ def test_which_replies_answer(text: str, own: bool, message: str, answered: bool
     ],
 )
 def test_human_lines(text: str, cpu: int | None, own: bool, sent: dict[str, object]) -> None:
-    prepared = prepare_human(source(text), next_id=ids() if own else lambda: None)
-    (request,) = prepared.requests
-    encode_human(request, cpu=cpu)
+    found = human(text)
+    assert (found.name, found.tokens) == ("/hmp", [])
+    request = make_human_request(
+        found.line, source(text), "own-1" if own else None, start=found.start, cpu=cpu
+    )
     expected: dict[str, object] = {"execute": "human-monitor-command", "arguments": sent}
     if own:
         expected["id"] = "own-1"
     assert json.loads(request.data) == expected
     assert request.text == text.strip()
+    assert text[request.start :].startswith(request.text)
     assert request.arguments["command-line"] == text.strip()
 
 
@@ -163,8 +211,9 @@ def test_human_lines(text: str, cpu: int | None, own: bool, sent: dict[str, obje
     ("text", "leaves"), [("", False), ("  ", False), ("exit", True), (" /quit ", True)]
 )
 def test_human_lines_that_send_nothing(text: str, leaves: bool) -> None:
-    prepared = prepare_human(source(text), next_id=lambda: None)
-    assert (prepared.requests, prepared.leaves) == ([], leaves)
+    actions = plan(prepare_human(source(text))).actions
+    assert [one.name for one in actions if isinstance(one, LocalCommand)] == ["/quit"] * leaves
+    assert len(actions) == leaves
 
 
 def test_a_question_of_our_own() -> None:

@@ -125,7 +125,8 @@ def test_what_stands_before_the_cursor_keeps_its_tokens_as_typing_goes_on() -> N
 
 
 pieces = st.lists(
-    st.sampled_from([*" \t\n=:;#\"'{}[].\\abjson0é", ":=", "json:", "; ", '"x"', "{'a': 1}"])
+    st.sampled_from([*" \t\n=:;#\"'{}[].\\abjson0é|<>()/", ":=", "json:", "; ", '"x"', "{'a': 1}"])
+    | st.sampled_from(["transaction(", " ) ", " | ", " > ", "/hmp ", " <> ", "/wait "])
     | st.text(max_size=3)
 ).map("".join)
 
@@ -142,11 +143,12 @@ def test_a_colour_or_caret_never_sees_an_empty_token_but_a_missing_value(line: s
 
 
 @pytest.mark.parametrize(
-    "unit", ['"', "'", "[", "{", "a.", "a=", "a:", ";", "=", "\\", "#", "a=[ "]
+    "unit", ['"', "'", "[", "{", "a.", "a=", "a:", ";", "=", "\\", "#", "a=[ ", "> ", "< a ", "|"]
 )
-def test_work_is_linear_in_the_text(unit: str, count_lines: Any) -> None:
+@pytest.mark.parametrize("begin", ["x ", "transaction( x ", "/hmp "])
+def test_work_is_linear_in_the_text(unit: str, begin: str, count_lines: Any) -> None:
     """Counts executed lines: four times the text is about four times the work."""
     small, large = (
-        count_lines(lambda line="x " + unit * size: tokenize(line)) for size in (500, 2000)
+        count_lines(lambda line=begin + unit * size: tokenize(line)) for size in (500, 2000)
     )
     assert large < 6 * small + 500

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import __version__, exits
-from ..settings import COMPACT, EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, PRETTY, Settings
+from ..settings import COMPACT, PRETTY, Settings, parse_events
 from .start import Choice, write_error
 
 if TYPE_CHECKING:
@@ -26,12 +26,10 @@ A line is a command with arguments (block-stream device=drive0 job-id=j0) or a J
 
 
 def _events(context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
-    if value is None or value in (EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR):
-        return value
-    globs = tuple(glob.strip() for glob in value.split(","))
-    if not all(globs):
+    mode = parse_events(value) if value is not None else None
+    if value is not None and mode is None:
         raise click.BadParameter("inline, stderr, none, or names with wildcards such as JOB_*,STOP")
-    return globs
+    return mode
 
 
 _SECONDS = click.FloatRange(min=0, max=1e9)
@@ -62,6 +60,9 @@ _SECONDS = click.FloatRange(min=0, max=1e9)
 )
 @click.option("--compact", "layout", flag_value=COMPACT, help="One line for each message.")
 @click.option("-v", "--verbose", is_flag=True, help="Show each command as it is sent.")
+@click.option(
+    "-n", "--dry-run", is_flag=True, help="Print the JSON that would be sent, and send nothing."
+)
 @click.option("--raw", is_flag=True, help="Bytes through, nothing read or added.")
 @click.option("-H", "--hmp", is_flag=True, help="Speak to the human monitor, through QMP.")
 @click.option(
@@ -69,6 +70,11 @@ _SECONDS = click.FloatRange(min=0, max=1e9)
     "--skip-negotiation",
     is_flag=True,
     help="Await no greeting and send no qmp_capabilities.",
+)
+@click.option(
+    "--no-probe",
+    is_flag=True,
+    help="Send nothing that was not typed: no question for the schema, none for a hint.",
 )
 @click.option("--listen", is_flag=True, help="Wait at ADDRESS for QEMU to connect.")
 @click.option(
@@ -87,6 +93,13 @@ _SECONDS = click.FloatRange(min=0, max=1e9)
     help="inline (default), stderr, none, or names with wildcards: JOB_*,STOP.",
 )
 @click.option(
+    "-l",
+    "--log",
+    metavar="FILE",
+    type=click.Path(),
+    help="Append every message, with time and direction, as JSON Lines; secrets are left out.",
+)
+@click.option(
     "--color",
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
@@ -102,9 +115,12 @@ def shell(address: str | None, **options: Any) -> Choice:
     listen = options.pop("listen")
     if commands and file is not None:
         raise click.UsageError("-c and -f exclude each other.")
+    if options["raw"] and options["dry_run"]:
+        raise click.UsageError("--raw and -n exclude each other.")
     if options["raw"] and options["hmp"]:
         raise click.UsageError("--raw and -H exclude each other.")
-    settings = Settings(negotiate=not options.pop("skip_negotiation"), **options)
+    negotiate, probe = not options.pop("skip_negotiation"), not options.pop("no_probe")
+    settings = Settings(negotiate=negotiate, probe=probe, **options)
     return Choice(settings, address=address, commands=commands, file=file, listen=listen)
 
 

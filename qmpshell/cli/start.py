@@ -11,8 +11,10 @@ import time
 
 from .. import exits
 from ..errors import QmpShellError
+from ..files import make_ports
 from ..raw import RawSession
 from ..render.escape import escape_lines
+from ..script.diversion import Diversion
 from ..script.lines import LineInput, ScriptLines
 from ..script.output import Output, OutputFailed, ReaderGone
 from ..script.run import ScriptRunner
@@ -60,8 +62,10 @@ class Choice:
 
 def start(choice: Choice, *, environment: Mapping[str, str]) -> int:
     """Connect and run; the exit status. Raises QmpShellError."""
+    scripted = bool(choice.commands) or choice.file is not None or choice.settings.dry_run
+    if choice.settings.dry_run and not choice.address:
+        return _run_script(choice, None)  # never to the environment's
     address = _address(choice, environment)
-    scripted = bool(choice.commands) or choice.file is not None
     if not scripted and _is_terminal(environment):
         stream = open_address(choice.settings, address, listen=choice.listen)
         from ..terminal.start import run_terminal
@@ -106,32 +110,44 @@ def _is_terminal(environment: Mapping[str, str]) -> bool:
     return os.isatty(0) and os.isatty(1) and environment.get("TERM", "dumb") != "dumb"
 
 
-def _run_script(choice: Choice, address: Address) -> int:
+def _run_script(choice: Choice, address: Address | None) -> int:
+    """Run a script at `address`, or without a server."""
     settings = choice.settings
     if settings.layout is None:
         settings.layout = PRETTY if os.isatty(1) else COMPACT
     inputs = _inputs(choice)
-    name = str(address)
+    name = str(address) if address is not None else "no server"
     session: Session | RawSession
     if settings.raw:
         session = RawSession(address=name, interactive=False)
     else:
-        session = Session(settings, address=name, interactive=False)
+        session = Session(settings, address=name, interactive=False, ports=make_ports())
     begun = time.monotonic()
     try:
-        stream = open_address(settings, address, listen=choice.listen)
-        output = Output(1)
-        view = ScriptView(settings, name=f"qmpshell: {name}", out=output.write, err=write_error)
+        stream = None
+        if address is not None:
+            stream = open_address(settings, address, listen=choice.listen)
         runner = ScriptRunner(
             session,
             stream,
             lines=ScriptLines(inputs, verbatim=settings.hmp or settings.raw, raw=settings.raw),
-            output=output,
-            view=view,
+            output=Output(1),
+            view=lambda write: ScriptView(
+                settings, name=f"qmpshell: {name}", out=write, err=write_error
+            ),
             clock=time.monotonic,
+            divert=lambda destination: Diversion(destination, environment=os.environ),
         )
+        if stream is None:
+            assert isinstance(session, Session)
+            return runner.run(session.offline())
         give_up_at = None if settings.wait is None else begun + settings.wait
-        return runner.run(session.connected(time.monotonic(), give_up_at=give_up_at))
+        begin = session.connected(
+            time.monotonic(),
+            give_up_at=give_up_at,
+            passes_descriptors=stream.passes_descriptors,
+        )
+        return runner.run(begin)
     except ReaderGone:
         return exits.PIPE
     except OutputFailed as error:

@@ -1,6 +1,6 @@
 """Physical lines to the logical lines that are read one by one.
 
-Owns: continuation, JSON over several lines, pasted documentation, and the way back from an offset to
+Owns: continuation, JSON and transactions over several lines, pasted documentation, and the way back from an offset to
 a line and a column. Must not know: commands, or where the lines come from.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..errors import LineError
 from ..protocol.json_reader import QEMU, JsonError, JsonReader
+from .tokens import CLOSE, TRANSACTION, tokenize
 
 _PROMPTS = ("-> ", "(QEMU) ", "TRANS> ")
 _REPLY = "<- "
@@ -49,6 +50,7 @@ class LineAssembler:
         self._parts: list[str] = []
         self._json: JsonReader | None = None
         self._open = False
+        self._in_transaction = False
         self._skipping: _ReplySkipper | None = None
 
     @property
@@ -60,7 +62,7 @@ class LineAssembler:
         """The logical line so far; the next line begins a new one."""
         line, self._line = self._line, LogicalLine()
         self._json = None
-        self._open = False
+        self._open = self._in_transaction = False
         return line
 
     def feed(self, line: str, number: int) -> LogicalLine | None:
@@ -86,7 +88,11 @@ class LineAssembler:
         if self._json is not None:
             return self._feed_json(kept, number=number, line=line, dropped=dropped)
         more = _continues(kept)
+        if not self._open and stripped.split(None, 1)[:1] == [TRANSACTION]:
+            self._in_transaction = True
         self._line.add(kept[:-1] if more else kept, number=number, line=line, dropped=dropped)
+        if self._in_transaction:
+            more |= all(token.kind != CLOSE for token in tokenize(f"{TRANSACTION}\n{kept}"))
         self._open = more
         return None if more else self.take()
 
@@ -106,6 +112,8 @@ class LineAssembler:
         if self._open:
             text = self._line.text
             what = "the JSON object is not complete" if self._json else "the line goes on"
+            if self._in_transaction:
+                what = "the transaction is not closed by )"
             raise LineError(f"{what}, but the input ends", start=len(text) - len(text.lstrip()))
 
 

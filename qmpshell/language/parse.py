@@ -11,7 +11,17 @@ import re
 from ..errors import LineError
 from ..protocol.json_reader import JsonError, json_string
 from . import tokens as t
-from .command import Argument, CommandItem, RawItem
+from .command import (
+    Argument,
+    CommandItem,
+    Destination,
+    FileWord,
+    Item,
+    Line,
+    LocalItem,
+    RawItem,
+    TransactionItem,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,25 +29,96 @@ if TYPE_CHECKING:
 
 # In quotes; or a downstream name, whose dots are its own (qmp-spec, "Downstream extension of QMP").
 _PART = re.compile(r'("(?:[^"\\]|\\.)*")|(__[A-Za-z0-9.-]+_[^".]*|[^".]*)')
+_OUTPUTS = (">", ">>")
+_QUOTE_IT = "to have it as text, put it in quotes"
 
 
-def parse(line: str, tokens: list[Token]) -> list[CommandItem | RawItem]:
-    """The items of a line, in order; an empty list for a blank line or a comment."""
-    items: list[CommandItem | RawItem] = []
-    item: list[Token] = []
-    for token in tokens:
+def parse(line: str, tokens: list[Token]) -> Line:
+    """The items of a line, in order; none for a blank line or a comment."""
+    words = [token for token in tokens if token.kind != t.COMMENT]
+    words, destination = _destination(line, words)
+    items: list[Item] = []
+    position = 0
+    while position < len(words):
+        if words[position].kind == t.SEPARATOR:
+            position += 1
+        elif words[position].kind == t.OPEN:
+            item, position = _transaction(line, words, position)
+            items.append(item)
+        else:
+            end = _item_end(words, position)
+            items.append(_item(line, words[position:end]))
+            position = end
+    if destination is not None and not items:
+        raise LineError("there is no command whose replies could go there", start=words_start(line))
+    return Line(items, destination)
+
+
+def words_start(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _item_end(words: list[Token], position: int) -> int:
+    while position < len(words) and words[position].kind != t.SEPARATOR:
+        position += 1
+    return position
+
+
+# -- where replies go -----------------------------------------------------------------------------
+
+
+def _destination(line: str, words: list[Token]) -> tuple[list[Token], Destination | None]:
+    for index, token in enumerate(words):
+        if token.kind == t.PIPE:
+            _check_no_exec(words[:index], token)
+            if index + 1 == len(words):
+                raise LineError("a shell command must follow |", start=token.start)
+            return words[:index], Destination("|", words[index + 1].text, token.start)
+        if token.kind == t.REDIRECT and token.text in _OUTPUTS:
+            _check_no_exec(words[:index], token)
+            file = _file_word(line, words, index)
+            if index + 2 < len(words):
+                extra = words[index + 2]
+                raise LineError(
+                    "text follows the file that the line ends with",
+                    start=extra.start,
+                    end=extra.end,
+                    cure="> FILE takes the replies of the whole line, and stands at its end",
+                )
+            return words[:index], Destination(token.text, file.path, file.start)
+    return words, None
+
+
+def _check_no_exec(words: list[Token], mark: Token) -> None:
+    """`uri=exec:cat > file` means the shell of the host that QEMU runs on, not ours."""
+    for token in reversed(words):
         if token.kind == t.SEPARATOR:
-            if item:
-                items.append(_item(line, item))
-            item = []
-        elif token.kind != t.COMMENT:
-            item.append(token)
-    if item:
-        items.append(_item(line, item))
-    return items
+            return
+        if token.kind == t.VALUE and token.text.startswith("exec:"):
+            raise LineError(
+                f"{mark.text} after exec: would take the replies, not be part of the command",
+                start=mark.start,
+                end=mark.end,
+                cure='quote the whole value: uri="exec:cat > file"',
+            )
 
 
-def _item(line: str, tokens: list[Token]) -> CommandItem | RawItem:
+def _file_word(line: str, words: list[Token], index: int) -> FileWord:
+    mark = words[index]
+    if index + 1 == len(words) or words[index + 1].kind != t.FILE:
+        raise LineError(f"a file must follow {mark.text}", start=mark.start, end=mark.end)
+    token = words[index + 1]
+    path = token.text
+    if path[0] in "\"'":
+        _check_end(line, token)
+        path = unquote(token)
+    return FileWord(mark.text, path, token.start)
+
+
+# -- items ----------------------------------------------------------------------------------------
+
+
+def _item(line: str, tokens: list[Token]) -> Item:
     first, *rest = tokens
     if first.kind == t.OBJECT:
         if rest:
@@ -48,49 +129,117 @@ def _item(line: str, tokens: list[Token]) -> CommandItem | RawItem:
                 cure="a line of JSON is one object and nothing else",
             )
         return RawItem(first)
-    _check_name(line, first)
-    arguments: list[Argument] = []
-    whole: Token | None = None
-    position = 0
-    while position < len(rest):
-        token = rest[position]
-        if whole is not None or (token.kind == t.OBJECT and arguments):
+    if first.kind == t.LOCAL:
+        return LocalItem(first, rest)
+    return command_item(line, first, rest)
+
+
+def command_item(line: str, name: Token, rest: list[Token]) -> CommandItem:
+    """A command from its name and the tokens of its arguments."""
+    _check_name(name)
+    file: FileWord | None = None
+    for index, token in enumerate(rest):
+        if token.kind == t.REDIRECT:
+            file = _file_word(line, rest, index)
+            if index + 2 < len(rest):
+                extra = rest[index + 2]
+                raise LineError(
+                    "text follows the file that goes with the command",
+                    start=extra.start,
+                    end=extra.end,
+                    cure=f"{token.text} FILE stands behind the arguments",
+                )
+            rest = rest[:index]
+            break
+    if rest and rest[0].kind == t.OBJECT:
+        _check_end(line, rest[0])
+        _check_alone(rest, 1)
+        return CommandItem(name, [], rest[0], file)
+    return CommandItem(name, arguments(line, name, rest), None, file)
+
+
+def _transaction(line: str, words: list[Token], start: int) -> tuple[TransactionItem, int]:
+    opening = words[start]
+    actions: list[CommandItem] = []
+    position = start + 1
+    while position < len(words) and words[position].kind != t.CLOSE:
+        if words[position].kind == t.SEPARATOR:
+            position += 1
+            continue
+        end = position
+        while end < len(words) and words[end].kind not in (t.SEPARATOR, t.CLOSE):
+            end += 1
+        item = _item(line, words[position:end])
+        if not isinstance(item, CommandItem) or item.file is not None:
+            token = words[position]
             raise LineError(
-                "a JSON object is the whole of the arguments; nothing may stand beside it",
+                "a transaction has actions, such as blockdev-snapshot-sync, and nothing else",
                 start=token.start,
                 end=token.end,
             )
-        if token.kind == t.OBJECT:
-            _check_end(line, token)
-            whole = token
-            position += 1
-        elif token.kind == t.KEY:
-            arguments.append(_argument(line, *rest[position : position + 3]))
-            position += 3
-        else:
-            following = rest[position + 1].text if position + 1 < len(rest) else ""
-            before = rest[position - 1]
-            raise _not_an_argument(
-                first,
-                token,
-                before=before if before.kind == t.VALUE else None,
-                loose=following.startswith(("=", ":=")),
-            )
-    return CommandItem(first, arguments, whole)
+        actions.append(item)
+        position = end
+    if position == len(words):
+        raise LineError(
+            "the transaction is not closed",
+            start=opening.start,
+            end=opening.end,
+            cure=") as a word of its own ends it",
+        )
+    end = _item_end(words, position + 1)
+    return (
+        TransactionItem(opening, actions, arguments(line, opening, words[position + 1 : end])),
+        end,
+    )
 
 
+_NAME_OPENING = "\"'[(<>|&)"
 # Of longer words only so much is repeated.
 _LONG = 40
-_NAME_OPENING = "\"'[(<>|&"
 
 
-def _check_name(line: str, name: Token) -> None:
+def _check_name(name: Token) -> None:
     text = name.text
-    if text[0] in _NAME_OPENING or "=" in text:
+    if text[0] in _NAME_OPENING or "=" in text or name.kind != t.NAME:
         cure = "a line is: command key=value …, or a JSON object"
         if "=" in text:
             cure = "the command's name comes first: command key=value …"
         raise LineError("this is no command name", start=name.start, end=name.end, cure=cure)
+
+
+# -- arguments ------------------------------------------------------------------------------------
+
+
+def arguments(line: str, name: Token, tokens: list[Token]) -> list[Argument]:
+    """`key=value` words; `name` is whose they are."""
+    found: list[Argument] = []
+    position = 0
+    while position < len(tokens):
+        token = tokens[position]
+        if token.kind == t.OBJECT:
+            _check_alone(tokens, position)
+        if token.kind != t.KEY:
+            following = tokens[position + 1].text if position + 1 < len(tokens) else ""
+            before = tokens[position - 1]
+            raise _not_an_argument(
+                name,
+                token,
+                before=before if before.kind == t.VALUE else None,
+                loose=following.startswith(("=", ":=")),
+            )
+        found.append(_argument(line, *tokens[position : position + 3]))
+        position += 3
+    return found
+
+
+def _check_alone(tokens: list[Token], position: int) -> None:
+    if position < len(tokens):
+        token = tokens[position]
+        raise LineError(
+            "a JSON object is the whole of the arguments; nothing may stand beside it",
+            start=token.start,
+            end=token.end,
+        )
 
 
 def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: bool) -> LineError:
@@ -106,6 +255,8 @@ def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: 
         cure = "no blanks stand around the ="
     elif before is not None:
         cure = "an argument is KEY=VALUE; a value with blanks stands in quotes"
+    elif text[0] in "|<>":
+        cure = f"a blank must follow {text[0]}"
     else:
         cure = f"an argument is KEY=VALUE: did you mean id={text}?"
     return LineError(
@@ -123,7 +274,7 @@ def _argument(line: str, key: Token, operator: Token, value: Token) -> Argument:
 
 def _check_end(line: str, token: Token) -> None:
     if not token.closed:
-        if token.kind == t.QUOTED:
+        if token.kind in (t.QUOTED, t.FILE):
             raise LineError(
                 "the quote is not closed",
                 start=token.start,
@@ -134,23 +285,20 @@ def _check_end(line: str, token: Token) -> None:
             "the bracket is not closed",
             start=token.start,
             end=token.end,
-            cure="to have it as text, put it in quotes" if token.kind != t.OBJECT else "",
+            cure=_QUOTE_IT if token.kind != t.OBJECT else "",
         )
     following = line[token.end : token.end + 1]
-    if (token.kind != t.VALUE or token.text.startswith("json:")) and following not in (
-        "",
-        " ",
-        "\t",
-        "\r",
-        "\n",
-    ):
-        alone = following == ";" and line[token.end + 1 : token.end + 2] in ("", " ", "\t", "\n")
-        if not alone:
-            raise LineError(
-                "a blank must follow the closing quote or bracket",
-                start=token.end,
-                cure="to have quotes inside a value, quote the whole of it",
-            )
+    if token.kind == t.VALUE and not token.text.startswith("json:"):
+        return
+    if following in ("", " ", "\t", "\r", "\n"):
+        return
+    alone = following == ";" and line[token.end + 1 : token.end + 2] in ("", " ", "\t", "\n")
+    if not alone:
+        raise LineError(
+            "a blank must follow the closing quote or bracket",
+            start=token.end,
+            cure="to have quotes inside a value, quote the whole of it",
+        )
 
 
 def _path(key: Token) -> list[tuple[str, int]]:
@@ -184,3 +332,17 @@ def _unquote_part(text: str, start: int) -> str:
         return json_string(text, 0)[0]
     except JsonError as error:
         raise LineError(error.reason, start=start, end=start + len(text)) from None
+
+
+def unquote(token: Token) -> str:
+    """The text in quotes: in double quotes with JSON's escapes, in single quotes as it stands."""
+    if token.text[0] == "'":
+        return token.text[1:-1]
+    try:
+        return json_string(token.text, 0)[0]
+    except JsonError as error:
+        raise LineError(
+            error.reason,
+            start=token.start + min(error.position, len(token.text) - 1),
+            cure="a backslash is written \\\\ in double quotes, or put it in single quotes",
+        ) from None

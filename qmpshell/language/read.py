@@ -1,7 +1,8 @@
-"""The items of a line to commands with typed arguments.
+"""A line to what is to be done.
 
-Owns: the meaning of keys and operators. Must not know: sessions, where the line came from.
-Raises LineError.
+Owns: which facts a line needs, and the reading of each kind of item with them. Must not know:
+sessions, where the line came from. `read` gives a Plan, or the Need that stands in its way; it raises
+LineError.
 """
 
 from __future__ import annotations
@@ -10,25 +11,66 @@ import unicodedata
 
 from ..errors import LineError
 from ..protocol.json_reader import QEMU, JsonError, JsonReader
+from ..schema.scalars import is_ambiguous, read_property
 from . import tokens as t
-from .command import Argument, Command, CommandItem, RawCommand, RawItem
+from .command import (
+    Action,
+    Argument,
+    Command,
+    CommandItem,
+    Destination,
+    Item,
+    LocalCommand,
+    LocalItem,
+    Plan,
+    RawCommand,
+    RawItem,
+    TransactionItem,
+)
+from .facts import DRIVER, OBJECT, SCHEMA, SECRET, Facts, Need, Properties
 from .parse import parse
-from .tokens import tokenize
-from .values import read_json, read_value, unquote
+from .tokens import Token, tokenize, tokenize_human
+from .tree import Node, build, leaves, nodes
+from .typed import TypedReader, untyped
+from .values import ASK, is_file, is_json, plain_text, read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+# The guest agent's commands, of no schema.
+_AGENT_PREFIX = "guest-"
+# The arguments of device_add that are not properties of the device (qdev.json).
+_DEVICE_ADD = ("driver", "bus", "id")
 
-def read_line(line: str) -> list[Command | RawCommand]:
-    """The commands of a line, in order; an empty list for a blank line or a comment."""
+
+def read(line: str, facts: Facts) -> Plan | Need:
+    """What a line says; a Plan without actions for a blank line or a comment."""
     if not line.isprintable():
         _refuse_controls(line)
-    return [
-        read_raw(item) if isinstance(item, RawItem) else read_command(item)
-        for item in parse(line, tokenize(line))
-    ]
+    parsed = parse(line, tokenize(line))
+    actions: list[Action] = []
+    for item in parsed.items:
+        action = _read_item(item, line, facts)
+        if isinstance(action, Need):
+            return action
+        actions.append(action)
+    return Plan(actions, parsed.destination)
+
+
+def split_human(line: str) -> tuple[str, Destination | None]:
+    """A line for the human monitor, and the shell command that takes its output."""
+    text = ""
+    destination = None
+    tokens = tokenize_human(line)
+    for index, token in enumerate(tokens):
+        if token.kind == t.PIPE:
+            if index + 1 == len(tokens):
+                raise LineError("a shell command must follow |", start=token.start)
+            destination = Destination("|", tokens[index + 1].text, token.start)
+            break
+        text = token.text
+    return text, destination
 
 
 def _refuse_controls(line: str) -> None:
@@ -43,7 +85,18 @@ def _refuse_controls(line: str) -> None:
             )
 
 
-def read_raw(item: RawItem) -> RawCommand:
+def _read_item(item: Item, line: str, facts: Facts) -> Action | Need:
+    if isinstance(item, RawItem):
+        return _read_raw(item)
+    if isinstance(item, LocalItem):
+        name = item.name
+        return LocalCommand(name.text, item.tokens, line=line, start=name.start)
+    if isinstance(item, TransactionItem):
+        return _read_transaction(item, facts)
+    return read_command(item, facts)
+
+
+def _read_raw(item: RawItem) -> RawCommand:
     """A line of JSON: one object, in JSON as QEMU reads it."""
     token = item.token
     reader = JsonReader(QEMU)
@@ -60,79 +113,202 @@ def read_raw(item: RawItem) -> RawCommand:
     return RawCommand(token.text, reader.value, start=token.start)
 
 
-def read_command(item: CommandItem) -> Command:
+def read_command(item: CommandItem, facts: Facts) -> Command | Need:
+    """A command with its arguments, read by the types that they have."""
     name = item.name
     if item.whole is not None:
         whole = read_json(item.whole.text, item.whole.start)
         assert isinstance(whole, dict)
-        return Command(name.text, whole, start=name.start)
-    tree = _Tree()
-    for argument in item.arguments:
-        tree.add(argument)
-    return Command(name.text, tree.object(), start=name.start)
+        return Command(name.text, whole, start=name.start, file=item.file)
+    root = build(item.arguments)
+    need = _secret_needed(root, facts)
+    if need is not None:
+        return need
+    read = _ways.get(name.text, _by_schema)(name, root, facts)
+    if isinstance(read, Need):
+        return read
+    arguments, notes = read
+    return Command(name.text, arguments, start=name.start, notes=notes, file=item.file)
 
 
-def _read_argument(argument: Argument) -> object:
-    value = argument.value
-    if argument.operator.text == "=":
-        return read_value(value)
-    if not value.text:
-        raise LineError("JSON must follow :=", start=argument.operator.start, end=value.end)
-    if value.kind == t.QUOTED and value.text[0] == "'":
-        return unquote(value)
-    return read_json(value.text, value.start, cure=_AFTER_JSON_OPERATOR)
+Read = tuple["dict[str, Any]", list[str]]
 
 
-_AFTER_JSON_OPERATOR = "after := stands JSON, text in double quotes; plain text stands after ="
+def _secret_needed(root: Node, facts: Facts) -> Need | None:
+    if facts.can_ask:
+        for argument in leaves(root):
+            if argument.value.text == ASK and argument.value.start not in facts.secrets:
+                return Need(SECRET, argument.key.text, start=argument.value.start)
+    return None
 
 
-class _Tree:
-    """Arguments with dotted keys, gathered into nested objects; arrays are found at the end."""
-
-    def __init__(self) -> None:
-        self._root: dict[str, Any] = {}
-        # The dictionaries that dotted keys made, by identity, each with where it hangs; a value that
-        # was typed is none. A parent stands before its children.
-        self._made: dict[int, tuple[dict[str, Any], str]] = {}
-
-    def add(self, argument: Argument) -> None:
-        value = _read_argument(argument)
-        node: Any = self._root
-        *parents, (name, start) = argument.path
-        for parent, parent_start in parents:
-            child = node.get(parent)
-            if child is None and parent not in node:
-                child = node[parent] = {}
-                self._made[id(child)] = (node, parent)
-            elif id(child) not in self._made:
-                raise _both(parent, parent_start)
-            node = child
-        if name in node:
-            if id(node[name]) in self._made:
-                raise _both(name, start)
-            raise LineError(
-                f"{argument.key.text} is given twice",
-                start=argument.key.start,
-                end=argument.key.end,
-            )
-        node[name] = value
-
-    def object(self) -> dict[str, Any]:
-        for parent, name in reversed(self._made.values()):
-            members = parent[name]
-            indices = _indices(members)
-            if indices:
-                parent[name] = [members[index] for index in indices]
-        return self._root
+# -- by the schema --------------------------------------------------------------------------------
 
 
-def _indices(members: dict[str, Any]) -> list[str]:
-    """The names in order where they are 0, 1, 2… without a gap; else an empty list."""
-    indices = [str(number) for number in range(len(members))]
-    return indices if all(index in members for index in indices) else []
+def _by_schema(name: Token, root: Node, facts: Facts) -> Read | Need:
+    if name.text.startswith(_AGENT_PREFIX):
+        from .agent import agent_schema  # few scripts need it
+
+        return _typed(name, root, facts, schema=agent_schema())
+    if not facts.has_schema and _is_open(root):
+        return Need(SCHEMA)
+    if facts.schema is None:
+        return untyped(root, facts), []
+    return _typed(name, root, facts, schema=facts.schema)
 
 
-def _both(name: str, start: int) -> LineError:
-    return LineError(
-        f"{name} is given both a value and members", start=start, end=start + len(name)
+def _typed(name: Token, root: Node, facts: Facts, *, schema: Any) -> Read:
+    command = schema.command(name.text)
+    if command is None:
+        return untyped(root, facts), []
+    reader = TypedReader(schema, facts)
+    arguments = reader.members_of(root, command.arg_type)
+    notes = [
+        f"{name.text} is {one}" for one in ("deprecated", "unstable") if one in command.features
+    ]
+    return arguments, notes + reader.notes
+
+
+def _is_open(root: Node) -> bool:
+    """Whether anything in the tree can be read in more than one way."""
+    return any(map(_is_open_value, leaves(root))) or any(
+        node.is_numbered() and not node.indices() for node in nodes(root)
     )
+
+
+def _is_open_value(argument: Argument) -> bool:
+    if is_json(argument):
+        return False
+    token = argument.value
+    if token.kind == t.QUOTED or is_file(argument):
+        # In quotes a number is text, unless the type says otherwise.
+        return is_ambiguous(token.text.strip("\"'"))
+    return token.kind == t.COMPOUND or is_ambiguous(token.text)
+
+
+# -- what the schema leaves open ------------------------------------------------------------------
+
+
+def _device_add(name: Token, root: Node, facts: Facts) -> Read | Need:
+    """A device's properties by the driver: strict since QEMU 9.2 or so, text does for older ones."""
+    driver = _text_of(root, "driver", facts)
+    properties: Properties | None = None
+    if driver is not None:
+        if driver in facts.drivers:
+            properties = facts.drivers[driver]
+        elif any(
+            _is_open_value(child) for key, child in _arguments(root) if key not in _DEVICE_ADD
+        ):
+            return Need(DRIVER, driver)
+    return _by_properties(root, properties, texts=_DEVICE_ADD, facts=facts), []
+
+
+def _qom_set(name: Token, root: Node, facts: Facts) -> Read | Need:
+    """The value of `qom-set` by the type that the object gives for the property."""
+    path, prop = _text_of(root, "path", facts), _text_of(root, "property", facts)
+    types: Properties | None = None
+    value = root.children.get("value")
+    if path is not None and prop is not None and isinstance(value, Argument):
+        if path in facts.objects:
+            properties = facts.objects[path]
+            if properties and prop in properties:
+                types = {"value": properties[prop]}
+        elif _is_open_value(value):
+            return Need(OBJECT, path)
+    return _by_properties(root, types, texts=("path", "property"), facts=facts), []
+
+
+_ways = {"device_add": _device_add, "qom-set": _qom_set}
+
+
+def _arguments(root: Node) -> list[tuple[str, Argument]]:
+    return [(key, child) for key, child in root.children.items() if isinstance(child, Argument)]
+
+
+def _text_of(root: Node, key: str, facts: Facts) -> str | None:
+    child = root.children.get(key)
+    if not isinstance(child, Argument) or is_json(child) or is_file(child):
+        return None
+    return plain_text(child, facts)
+
+
+def _by_properties(
+    root: Node, properties: Properties | None, *, texts: tuple[str, ...], facts: Facts
+) -> dict[str, Any]:
+    """Members by QOM's types; `texts` are text whatever they look like."""
+    found = untyped(_without(root, texts, properties), facts)
+    result: dict[str, Any] = {}
+    for key, child in root.children.items():
+        if key in found:
+            result[key] = found[key]
+            continue
+        assert isinstance(child, Argument)
+        text = plain_text(child, facts)
+        known = (properties or {}).get(key)
+        if key in texts or known is None:
+            result[key] = text
+        else:
+            result[key] = read_property(text, known.type, description=known.description)
+    return result
+
+
+def _without(root: Node, texts: tuple[str, ...], properties: Properties | None) -> Node:
+    """What is left to be read by its looks."""
+    rest = Node(root.key, root.start)
+    for key, child in root.children.items():
+        typed = key in texts or (properties is not None and key in properties)
+        is_value = isinstance(child, Argument) and not is_json(child)
+        compound = isinstance(child, Argument) and child.value.kind == t.COMPOUND
+        if not (typed and is_value) or (compound and key not in texts):
+            rest.children[key] = child
+    return rest
+
+
+# -- transactions ---------------------------------------------------------------------------------
+
+
+def _read_transaction(item: TransactionItem, facts: Facts) -> Command | Need:
+    """`transaction` with its actions: `{"type": NAME, "data": {…}}` each (transaction.json)."""
+    token = item.token
+    if not facts.has_schema and any(
+        action.whole is None and _is_open(build(action.arguments)) for action in item.actions
+    ):
+        return Need(SCHEMA)
+    actions: list[dict[str, Any]] = []
+    notes: list[str] = []
+    for action in item.actions:
+        data, told = _action(action, facts)
+        actions.append({"type": action.name.text, "data": data})
+        notes += told
+    root = build(item.arguments)
+    rest = _by_schema(Token(t.NAME, "transaction", token.start), root, facts)
+    if isinstance(rest, Need):
+        return rest
+    arguments = {"actions": actions, **rest[0]}
+    return Command("transaction", arguments, start=token.start, notes=notes + rest[1])
+
+
+def _action(action: CommandItem, facts: Facts) -> Read:
+    if action.whole is not None:
+        whole = read_json(action.whole.text, action.whole.start)
+        assert isinstance(whole, dict)
+        return whole, []
+    root = build(action.arguments)
+    schema = facts.schema
+    type_name = _action_type(schema, action.name.text) if schema is not None else None
+    if schema is None or type_name is None:
+        return untyped(root, facts), []
+    reader = TypedReader(schema, facts)
+    return reader.members_of(root, type_name), reader.notes
+
+
+def _action_type(schema: Any, name: str) -> str | None:
+    """The type of an action's `data`, or None where the schema does not say."""
+    command = schema.command("transaction")
+    members = schema.members(command.arg_type, lambda tag: None) if command else {}
+    actions = members.get("actions")
+    element = schema.element_type(actions.type) if actions else None
+    if element is None:
+        return None
+    data = schema.members(element, lambda tag: name).get("data")
+    return data.type if data is not None else None

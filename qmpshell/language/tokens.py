@@ -21,8 +21,15 @@ VALUE = "value"  # plain text after the operator; may be empty
 QUOTED = "quoted"  # a value in quotes, which are part of the token
 COMPOUND = "compound"  # a value in brackets
 OBJECT = "object"  # a JSON object in the place of a command, or of the arguments
-SEPARATOR = "separator"  # ;
+SEPARATOR = "separator"  # ; and inside a transaction also the line's end
 COMMENT = "comment"  # from # to the line's end
+LOCAL = "local"  # /wait, the name of a command of our own
+TEXT = "text"  # the rest of a line, for the human monitor or the shell
+PIPE = "pipe"  # |
+REDIRECT = "redirect"  # > >> < <>
+FILE = "file"  # the word after it, which may be in quotes
+OPEN = "open"  # transaction(
+CLOSE = "close"  # ) as a word of its own
 
 
 class Token:
@@ -54,40 +61,130 @@ _BRACKET = re.compile(r"""["'\[\]{}]""")
 _JSON_STRINGS = {'"': _DOUBLE, "'": re.compile(r"'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+('?)")}
 
 
+# How a transaction begins, and the local command whose line is the human monitor's.
+TRANSACTION = "transaction("
+HUMAN = "/hmp"
+
+_BLANK_OR_END = re.compile(r"[ \t\r\n]|$")
+_REDIRECT = re.compile(r"(?:>>|<>|[<>])(?=[ \t\r\n]|$)")
+# The human monitor has bitwise expressions, as in "p 1 | 2".
+_HUMAN_PIPE = re.compile(r"(?<=[ \t])\|(?=[ \t]+[^ \t0-9]|[ \t]*$)")
+
+
 def tokenize(line: str) -> list[Token]:
     """The tokens of a line; what lies between them is blanks."""
     return list(_tokens(line))
 
 
+def tokenize_human(line: str, start: int = 0) -> list[Token]:
+    """A line for the human monitor, from `start` on: its TEXT, and a pipe to the shell."""
+    return list(_human(line, start))
+
+
 def _tokens(line: str) -> Iterator[Token]:
     position = 0
     expects_command = True
+    in_transaction = False
     while True:
+        before = position
         position = _skip(line, position)
+        if in_transaction and not expects_command and "\n" in line[before:position]:
+            newline = line.index("\n", before)
+            yield Token(SEPARATOR, "\n", newline)
+            expects_command = True
         if position == len(line):
             return
-        char = line[position]
-        if char == "#":
-            end = line.find("\n", position)
-            token = Token(COMMENT, line[position : end if end >= 0 else len(line)], position)
+        token = _mark(line, position)
+        if token is not None and token.kind == PIPE and not expects_command:
             yield token
-        elif char == ";" and _stands_alone(line, position):
-            token = Token(SEPARATOR, ";", position)
-            expects_command = True
+            yield from _rest(line, token.end)
+            return
+        if token is not None and token.kind == REDIRECT and not expects_command:
             yield token
-        elif char == "{":
-            token = _compound(line, position, OBJECT)
-            expects_command = False
+            file = _file(line, _skip(line, token.end))
+            if file is not None:
+                yield file
+                token = file
+        elif token is not None and token.kind in (COMMENT, SEPARATOR):
+            expects_command |= token.kind == SEPARATOR
+            yield token
+        elif token is not None and token.kind == CLOSE and in_transaction:
+            in_transaction = expects_command = False
             yield token
         elif expects_command:
-            token = Token(NAME, _word(line, position), position)
-            expects_command = False
+            token = _command(line, position)
+            in_transaction |= token.kind == OPEN
+            expects_command = token.kind == OPEN
+            yield token
+            if token.kind == LOCAL and token.text == HUMAN:
+                yield from _human(line, token.end)
+                return
+        elif line[position] == "{":
+            token = _compound(line, position, OBJECT)
             yield token
         else:
             token = Token(WORD, "", position)
             for token in _argument(line, position):
                 yield token
         position = token.end
+
+
+def _mark(line: str, position: int) -> Token | None:
+    """What stands between words and is none: a comment, a separator, a pipe, a redirection, `)`."""
+    char = line[position]
+    if char == "#":
+        end = line.find("\n", position)
+        return Token(COMMENT, line[position : end if end >= 0 else len(line)], position)
+    if char == ";" and _stands_alone(line, position):
+        return Token(SEPARATOR, ";", position)
+    if char == "|" and _stands_alone(line, position):
+        return Token(PIPE, "|", position)
+    if char in "<>":
+        match = _REDIRECT.match(line, position)
+        return Token(REDIRECT, match[0], position) if match else None
+    if char == ")" and _BLANK_OR_END.match(line, position + 1):
+        return Token(CLOSE, ")", position)
+    return None
+
+
+def _command(line: str, position: int) -> Token:
+    if line[position] == "{":
+        return _compound(line, position, OBJECT)
+    word = _word(line, position)
+    if word == TRANSACTION:
+        return Token(OPEN, word, position)
+    # The name of a local command; a lone "/" or a path is none.
+    local = word[0] == "/" and word[1:2].isalpha()
+    return Token(LOCAL if local else NAME, word, position)
+
+
+def _file(line: str, position: int) -> Token | None:
+    if position == len(line):
+        return None
+    quoted = _quoted(line, position)
+    if quoted is not None:
+        return Token(FILE, quoted.text, position, closed=quoted.closed)
+    if _mark(line, position) is not None:
+        return None
+    return Token(FILE, _word(line, position), position)
+
+
+def _rest(line: str, position: int) -> Iterator[Token]:
+    position = _skip(line, position)
+    text = line[position:].rstrip()
+    if text:
+        yield Token(TEXT, text, position)
+
+
+def _human(line: str, position: int) -> Iterator[Token]:
+    start = _skip(line, position)
+    pipe = _HUMAN_PIPE.search(line, start)
+    text = line[start : pipe.start() if pipe else len(line)].rstrip()
+    if text:
+        yield Token(TEXT, text, start)
+    if pipe:
+        yield Token(PIPE, "|", pipe.start())
+        yield from _rest(line, pipe.end())
 
 
 def _skip(line: str, position: int) -> int:

@@ -38,6 +38,8 @@ class QmpProtocol:
         self._asked = 0
         self._enable: list[str] = []
         self._outgoing: list[bytes] = []
+        # The replies to our own negotiation, for who logs them; taken with `take_own_replies`.
+        self._own_replies: list[Reply] = []
         self.state = GREETING if negotiate else READY
         self.greeting: Greeting | None = None
         self.refusal: Reply | None = None
@@ -65,11 +67,18 @@ class QmpProtocol:
         self._outgoing.clear()
         return data
 
+    def take_own_replies(self) -> list[Reply]:
+        """The replies that `receive` left out since the last call."""
+        replies, self._own_replies = self._own_replies, []
+        return replies
+
     def _sorted(self, found: Sequence[Message | Garbage]) -> list[Item]:
         items: list[Item] = []
         for item in found:
             if isinstance(item, Reply):
-                if not self._reply(item):
+                if self._reply(item):
+                    self._own_replies.append(item)
+                else:
                     items.append(item)
             elif isinstance(item, Event):
                 items.append(item)

@@ -161,11 +161,11 @@ class ScriptLines:
             logical = LogicalLine()
             logical.add(text, number=self._number, line=text, dropped=0)
             self._assembler.take()
-            return Prepared(Source(name, logical), [], mistake)
+            return Prepared(Source(name, logical), error=mistake)
         try:
             whole = self._assembler.feed(text, self._number)
         except LineError as error:
-            return Prepared(Source(name, self._assembler.take()), [], error)
+            return Prepared(Source(name, self._assembler.take()), error=error)
         return Source(name, whole) if whole else None
 
     def _next_input(self, name: str) -> Prepared | None:
@@ -173,7 +173,7 @@ class ScriptLines:
         try:
             self._assembler.end()
         except LineError as error:
-            found = Prepared(Source(name, self._assembler.take()), [], error)
+            found = Prepared(Source(name, self._assembler.take()), error=error)
         self._inputs.pop(0)
         self._assembler = LineAssembler(verbatim=self._verbatim)
         self._number = 0

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import select
 
-from ..effects import Leave, Send
+from ..effects import Divert, Finish, Leave, Send
 from ..errors import ConnectionLost
 from ..requests import Prepared, Source
-from .output import ReaderGone
+from .output import OutputFailed, ReaderGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from ..effects import Effect
+    from ..language.command import Destination
     from ..transport.stream import Stream
+    from .diversion import Diversion
     from .lines import ScriptLines
     from .output import Output
     from .view import ScriptView
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
         def prepare(self, source: Source) -> Prepared: ...
         def submit(self, prepared: Prepared, now: float) -> list[Effect]: ...
         def end_of_input(self, now: float) -> list[Effect]: ...
+        def diverted(self, destination: Destination, problem: str, now: float) -> list[Effect]: ...
+        def finished(self, destination: Destination, problem: str, now: float) -> list[Effect]: ...
         def tick(self, now: float) -> list[Effect]: ...
 
 
@@ -46,8 +50,9 @@ _HANG_UP = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
 class ScriptRunner:
-    """Runs the lines through the session, over a stream that is open.
+    """Runs the lines through the session, over a stream that is open, or None without a server.
 
+    `view` makes the view for a function that writes; `divert` makes what replies are diverted to;
     `clock` is monotonic, in seconds. One line is read ahead: the next command is encoded while the
     last one is under way.
     """
@@ -55,19 +60,22 @@ class ScriptRunner:
     def __init__(
         self,
         session: Conversation,
-        stream: Stream,
+        stream: Stream | None,
         *,
         lines: ScriptLines,
         output: Output,
-        view: ScriptView,
+        view: Callable[[Callable[[bytes, Destination | None], None]], ScriptView],
         clock: Callable[[], float],
+        divert: Callable[[Destination], Diversion],
     ) -> None:
         self._session = session
-        self._stream: Stream | None = stream
+        self._stream = stream
         self._lines = lines
         self._output = output
-        self._view = view
+        self._view = view(self.write)
         self._clock = clock
+        self._divert = divert
+        self._diversion: Diversion | None = None
         self._ahead: Source | Prepared | None = None
         self._status: int | None = None
         self._end_told = False
@@ -118,17 +126,51 @@ class ScriptRunner:
         for effect in effects:
             if isinstance(effect, Send):
                 self._view.show(effect)
-                self._send(effect.data)
+                self._send(effect)
+            elif isinstance(effect, Divert):
+                self._begin_diversion(effect.destination)
+            elif isinstance(effect, Finish):
+                if self._diversion is not None:
+                    self._diversion.end()
+                    self._end_diversion()
             elif isinstance(effect, Leave):
                 if self._status is None:
                     self._status = effect.status
             else:
                 self._view.show(effect)
 
-    def _send(self, data: bytes) -> None:
+    def write(self, data: bytes, destination: Destination | None) -> None:
+        """Standard output, or where the replies of a line go. Raises ReaderGone and OutputFailed."""
+        if destination is not None and self._diversion is not None:
+            self._diversion.write(data)
+        else:
+            self._output.write(data)
+
+    def _begin_diversion(self, destination: Destination) -> None:
+        self._drain()  # what was said before comes before what a shell command says
+        problem = ""
+        self._diversion = self._divert(destination)
+        try:
+            self._diversion.start()
+        except OutputFailed as error:
+            self._diversion = None
+            problem = str(error)
+        self._perform(self._session.diverted(destination, problem, self._clock()))
+
+    def _end_diversion(self) -> None:
+        """If it is over, say so."""
+        diversion = self._diversion
+        if diversion is not None and diversion.problem is not None:
+            self._diversion = None
+            problem = diversion.problem
+            now = self._clock()
+            self._perform(self._session.finished(diversion.destination, problem, now))
+
+    def _send(self, effect: Send) -> None:
         if self._stream is not None:
+            request = effect.request
             try:
-                self._stream.write(data)
+                self._stream.write(effect.data, request.descriptor if request else None)
             except ConnectionLost:
                 # What the server said before it left is still to be read, and its end with it.
                 pass
@@ -139,10 +181,14 @@ class ScriptRunner:
         timeout = None
         if deadline is not None:
             timeout = math.ceil(max(0.0, deadline - self._clock()) * 1000)
+        if self._diversion is not None and self._diversion.must_be_polled:
+            timeout = 20
         ready = self._poll.poll(timeout)
         for descriptor, events in ready:
             if self._stream is not None and descriptor == self._stream.fileno():
                 self._serve(events)
+            elif self._diversion is not None and descriptor in self._diversion.waits_for:
+                self._diversion.flush()
             elif descriptor == self._output.fileno():
                 if events & _HANG_UP and not events & select.POLLOUT:
                     raise ReaderGone
@@ -151,6 +197,10 @@ class ScriptRunner:
                 self._lines.fill()
             if self._status is not None:
                 return
+        if self._diversion is not None:
+            if self._diversion.must_be_polled:
+                self._diversion.flush()
+            self._end_diversion()
         if deadline is not None and self._clock() >= deadline:
             self._perform(self._session.tick(self._clock()))
 
@@ -176,6 +226,9 @@ class ScriptRunner:
         if self._stream is not None:
             events = select.POLLIN | (select.POLLOUT if self._stream.want_write else 0)
             wanted[self._stream.fileno()] = events
+        if self._diversion is not None:
+            for descriptor, is_writing in self._diversion.waits_for.items():
+                wanted[descriptor] = select.POLLOUT if is_writing else select.POLLIN
         if self._ahead is None and self._lines.descriptor is not None:
             wanted[self._lines.descriptor] = select.POLLIN
         if wanted == self._watched:

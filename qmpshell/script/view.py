@@ -6,7 +6,7 @@ holds in a script"). Must not know: descriptors, sessions, waiting.
 
 from __future__ import annotations
 
-from ..effects import Send, ShowBytes, ShowEvent, ShowReply, ShowStray, Tell
+from ..effects import Send, ShowBytes, ShowCommand, ShowEvent, ShowReply, ShowStray, Tell
 from ..protocol.human_monitor import human_text
 from ..protocol.messages import Message
 from ..render.diagnostics import placed
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..effects import Effect
+    from ..language.command import Destination
     from ..protocol.messages import Reply
     from ..requests import Request
     from ..settings import Settings
 
 
 class ScriptView:
-    """`out` takes bytes for standard output, `err` text for standard error, a line or several.
+    """`out` takes bytes for standard output, or for the destination of their line, `err` text for
+    standard error, a line or several.
 
     `name` is how our own messages begin. `settings.layout` must be chosen.
     """
@@ -35,7 +37,7 @@ class ScriptView:
         settings: Settings,
         *,
         name: str,
-        out: Callable[[bytes], None],
+        out: Callable[[bytes, Destination | None], None],
         err: Callable[[str], None],
     ) -> None:
         self._settings = settings
@@ -52,29 +54,35 @@ class ScriptView:
         elif isinstance(effect, Tell):
             self._err(effect.text)
         elif isinstance(effect, ShowBytes):
-            self._out(effect.data)
+            self._out(effect.data, None)
+        elif isinstance(effect, ShowCommand):
+            self._out(effect.data, effect.request.destination)
         elif isinstance(effect, ShowStray):
             text = escape(effect.item.raw[:2000].decode("utf-8", "backslashreplace"))
             self._err(f"{self._name}: {effect.reason}: {text}")
-        elif isinstance(effect, Send) and self._settings.verbose and effect.request is not None:
-            sent = effect.data.decode("utf-8").strip()
-            self._err(f"-> {escape(sent, keep=chr(10))}")
+        elif isinstance(effect, Send) and self._settings.verbose and _is_the_users(effect):
+            self._err(f"-> {escape(_sent(effect), keep=chr(10))}")
 
     def _reply(self, reply: Reply, request: Request) -> None:
         if request.text is not None and not reply.is_error:
             text = escape_lines(human_text(reply.value.get("return", "")))
             if text:
-                self._out((text if text.endswith("\n") else text + "\n").encode("utf-8"))
+                text = text if text.endswith("\n") else text + "\n"
+                self._out(text.encode("utf-8"), request.destination)
         elif not self._settings.result_only and (request.text is None or not reply.is_error):
-            self._message(reply)
+            visible = request.visible(reply)
+            if visible is reply.value:
+                self._message(reply, request.destination)
+            else:
+                self._out(value_line(visible), request.destination)
         elif reply.is_error:
             assert request.source is not None  # our own questions are not shown
             text = f"{reply.error_class}: {reply.desc}"
             self._err(placed(request.source, request.start, escape(text)))
         elif self._settings.layout == PRETTY:
-            self._out(value_pretty(reply.value["return"]))
+            self._out(value_pretty(reply.value["return"]), request.destination)
         else:
-            self._out(value_line(reply.value["return"]))
+            self._out(value_line(reply.value["return"]), request.destination)
 
     def _event(self, event: Message) -> None:
         mode = self._settings.events
@@ -85,11 +93,26 @@ class ScriptView:
         elif mode != EVENTS_NONE and _matches(str(event.value["event"]), mode):
             self._message(event)
 
-    def _message(self, message: Message) -> None:
+    def _message(self, message: Message, destination: Destination | None = None) -> None:
         if self._settings.layout == PRETTY:
-            self._out(value_pretty(message.value))
+            self._out(value_pretty(message.value), destination)
         else:
-            self._out(message_line(message))
+            self._out(message_line(message), destination)
+
+
+def _is_the_users(effect: Send) -> bool:
+    return effect.request is not None and effect.request.source is not None
+
+
+def _sent(effect: Send) -> str:
+    """What is sent, without its secrets."""
+    from ..protocol.json_text import encode
+    from ..records.redaction import redact_command  # only who asks to see it needs it
+
+    assert effect.request is not None
+    message = effect.request.message
+    shown = redact_command(message)
+    return effect.data.decode("utf-8").strip() if shown is message else encode(shown)
 
 
 def _matches(name: str, globs: str | tuple[str, ...]) -> bool:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.enums import DEFAULT_BUFFER
@@ -22,16 +23,32 @@ from prompt_toolkit.output import Output
 from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.styles import BaseStyle
 
-from ..effects import Ask, Effect, Greeted, Learned, Leave, Send, Tell
+from ..effects import (
+    Ask,
+    AskSecret,
+    Divert,
+    Effect,
+    Finish,
+    Greeted,
+    Learned,
+    Leave,
+    Send,
+    ShowReply,
+    Tell,
+)
 from ..errors import ConnectionLost, LineError
+from ..language.command import Destination
 from ..language.lines import LineAssembler
 from ..raw import RawSession
+from ..render.escape import escape
 from ..requests import Prepared, Source
+from ..script.view import ScriptView
 from ..session import Session
 from ..settings import Settings
 from ..transport.stream import Stream
 from . import styles
 from .confirm import confirm
+from .diversion import Diversion
 from .names import NameCompleter
 from .printer import Printer
 from .view import TerminalView
@@ -67,7 +84,10 @@ class Shell:
         self._completer = NameCompleter()
         self._assembler = self._new_assembler()
         self._status: int | None = None
-        self._question: Ask | None = None
+        self._question: Ask | AskSecret | Destination | None = None
+        self._diversion: Diversion | None = None
+        self._plain_view = ScriptView(settings, name="", out=self._write_diverted, err=self._tell)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._confirming: asyncio.Future[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._writing = False
@@ -95,7 +115,11 @@ class Shell:
         try:
             # Raw between two prompts too, or the terminal itself would echo what is typed there.
             with self._input.raw_mode():
-                self._perform(self._session.connected(time.monotonic()))
+                self._perform(
+                    self._session.connected(
+                        time.monotonic(), passes_descriptors=self._stream.passes_descriptors
+                    )
+                )
                 while self._status is None:
                     await self._turn()
                 await self._printer.settled()
@@ -112,7 +136,7 @@ class Shell:
         """One line, or the answer to one question."""
         await asyncio.sleep(0)
         if self._question is not None:
-            await self._ask(self._question)
+            await self._answer_question()
             return
         draft, self._draft = self._draft, ""
         try:
@@ -133,9 +157,55 @@ class Shell:
         else:
             self._lines(text)
 
+    def _write_diverted(self, data: bytes, destination: Destination | None) -> None:
+        if self._diversion is not None:
+            self._diversion.write(data)
+
+    def _tell(self, text: str) -> None:
+        self._printer.print(self._view.fragments(Tell(text, is_error=True)))
+
+    async def _ask_secret(self, ask: AskSecret) -> None:
+        session: PromptSession[str] = PromptSession(
+            FormattedText([(f"class:{styles.PROMPT}", f"{escape(ask.key)}: ")]),
+            is_password=True,
+            input=self._input,
+            output=self._output,
+            style=self._style,
+        )
+        text: str | None = None
+        with contextlib.suppress(KeyboardInterrupt, EOFError):
+            text = await session.prompt_async(handle_sigint=False)
+        self._question = None
+        assert isinstance(self._session, Session)
+        self._perform(self._session.secret(text, time.monotonic()))
+
+    async def _ask_overwrite(self, destination: Destination) -> None:
+        question = f"{escape(destination.text)} exists and would be overwritten"
+        go_on = await self._confirm(question)
+        self._question = None
+        if go_on:
+            self._open_diversion(destination)
+        else:
+            self._diverted(destination, f"{destination.text} was left as it is; nothing was sent")
+
+    async def _answer_question(self) -> None:
+        match self._question:
+            case Ask():
+                await self._ask(self._question)
+            case AskSecret():
+                await self._ask_secret(self._question)
+            case Destination():
+                await self._ask_overwrite(self._question)
+
     async def _ask(self, ask: Ask) -> None:
+        go_on = await self._confirm(ask.question)
+        self._question = None
+        assert isinstance(self._session, Session)
+        self._perform(self._session.answer(go_on=go_on, now=time.monotonic()))
+
+    async def _confirm(self, question: str) -> bool:
         self._confirming = asyncio.ensure_future(
-            confirm(ask.question, input=self._input, output=self._output, style=self._style)
+            confirm(question, input=self._input, output=self._output, style=self._style)
         )
         try:
             go_on = await self._confirming
@@ -143,9 +213,8 @@ class Shell:
             if not self._confirming.cancelled():
                 raise
             go_on = False
-        self._question = self._confirming = None
-        assert isinstance(self._session, Session)
-        self._perform(self._session.answer(go_on=go_on, now=time.monotonic()))
+        self._confirming = None
+        return go_on
 
     def _prompt_text(self) -> str:
         if self._settings.raw:
@@ -165,7 +234,7 @@ class Shell:
         try:
             whole = self._assembler.feed(text, 1)
         except LineError as error:
-            prepared = Prepared(Source("", self._assembler.take()), [], error)
+            prepared = Prepared(Source("", self._assembler.take()), error=error)
             self._assembler = self._new_assembler()
         else:
             if whole is None:
@@ -197,10 +266,18 @@ class Shell:
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
-            self._printer.print(self._view.fragments(effect))
+            if not self._divert(effect):
+                self._printer.print(self._view.fragments(effect))
             match effect:
-                case Send(data=data):
-                    self._send(data)
+                case Send():
+                    self._send(effect)
+                case Divert(destination=destination):
+                    self._begin_diversion(destination)
+                case Finish():
+                    self._start(self._end_diversion())
+                case AskSecret():
+                    self._question = effect
+                    self._take_down_prompt(_Interrupted())
                 case Leave(status=status):
                     self._leave(status)
                 case Ask():
@@ -252,11 +329,54 @@ class Shell:
         if self._session.lost:
             self._drop_question()
 
-    def _send(self, data: bytes) -> None:
+    # -- where a line's replies go -------------------------------------------------------------
+
+    def _divert(self, effect: Effect) -> bool:
+        """Whether the effect goes to the destination of its line, and not to the screen."""
+        if self._diversion is None or not isinstance(effect, ShowReply):
+            return False
+        if effect.request.destination is not self._diversion.destination or effect.late:
+            return False
+        self._plain_view.show(effect)
+        return True
+
+    def _begin_diversion(self, destination: Destination) -> None:
+        if destination.operator == ">" and os.path.exists(destination.text):
+            self._question = destination
+            self._take_down_prompt(_Interrupted())
+        else:
+            self._open_diversion(destination)
+
+    def _open_diversion(self, destination: Destination) -> None:
+        self._diversion = Diversion(destination)
+        problem = self._diversion.open()
+        if problem:
+            self._diversion = None
+        self._diverted(destination, problem)
+
+    def _diverted(self, destination: Destination, problem: str) -> None:
+        self._perform(self._session.diverted(destination, problem, time.monotonic()))
+
+    async def _end_diversion(self) -> None:
+        diversion, self._diversion = self._diversion, None
+        if diversion is None:
+            return
+        said, problem = await diversion.end()
+        self._printer.print(self._view.said(said))
+        now = time.monotonic()
+        self._perform(self._session.finished(diversion.destination, problem, now))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _send(self, effect: Send) -> None:
+        request = effect.request
         if self._stream is None:
             return
         try:
-            self._stream.write(data)
+            self._stream.write(effect.data, request.descriptor if request else None)
         except ConnectionLost:
             return  # its end is about to be read, behind what the server said last
         if self._stream.want_write and not self._writing:
@@ -281,7 +401,7 @@ class Shell:
         self._stream = None
 
     def _leave_session(self) -> None:
-        self._perform(self._session.leave())
+        self._perform(self._session.person_leaves())
 
     def _leave(self, status: int) -> None:
         if self._status is None:

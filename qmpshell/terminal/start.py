@@ -14,6 +14,7 @@ from prompt_toolkit.input import create_input
 from prompt_toolkit.output import create_output
 from prompt_toolkit.output.color_depth import ColorDepth
 
+from ..files import make_ports
 from ..raw import RawSession
 from ..session import Session
 from ..settings import Settings
@@ -40,7 +41,7 @@ async def _run(
     if settings.raw:
         session = RawSession(address=name, interactive=True)
     else:
-        session = Session(settings, address=name, interactive=True)
+        session = Session(settings, address=name, interactive=True, ports=make_ports())
     view = TerminalView(
         settings,
         address=name,

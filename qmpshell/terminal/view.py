@@ -13,7 +13,7 @@ from datetime import datetime
 from ..effects import Effect, Send, ShowBytes, ShowEvent, ShowReply, ShowStray, Tell
 from ..protocol.human_monitor import human_text
 from ..protocol.json_text import encode_scalar
-from ..protocol.messages import Event, Greeting, Message
+from ..protocol.messages import Event, Greeting
 from ..render.escape import escape, escape_json, escape_lines
 from ..render.layout import layout
 from ..settings import COMPACT, EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, Settings
@@ -76,6 +76,13 @@ class TerminalView:
                 return _line(styles.SENT, "-> " + escape_lines(data.decode("utf-8").strip()))
         return []
 
+    def said(self, data: bytes) -> Fragments:
+        """What a shell command of the user's has printed; its controls are escaped."""
+        if not data:
+            return []
+        text = escape_lines(data.decode("utf-8", "backslashreplace").replace("\r\n", "\n"))
+        return [("", text if text.endswith("\n") else text + "\n")]
+
     def banner(self, greeting: Greeting | None) -> Fragments:
         """Who is at the other end, and how to leave."""
         server = "the server, without a greeting"
@@ -103,7 +110,7 @@ class TerminalView:
         elif self._settings.result_only:
             yield from self._json(reply.value["return"])
         else:
-            yield from self._json(_without_id(reply, request.own_id))
+            yield from self._json(request.visible(reply))
 
     def _wanted(self, event: Event) -> bool:
         mode = self._settings.events
@@ -142,12 +149,6 @@ class TerminalView:
     def _pieces(self, value: object, *, width: int) -> Iterator[tuple[str, str]]:
         for style, text in layout(value, width=width, string=self._string):
             yield (f"class:json.{style}", text)
-
-
-def _without_id(reply: Message, own_id: str | None) -> object:
-    if own_id is None or reply.value.get("id") != own_id:
-        return reply.value
-    return {name: member for name, member in reply.value.items() if name != "id"}
 
 
 def _line(style: str, text: str) -> Fragments:

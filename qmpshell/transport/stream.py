@@ -10,6 +10,7 @@ import errno
 import os
 import select
 import socket
+import sys
 from collections import deque
 
 from ..errors import ConnectionLost
@@ -28,7 +29,8 @@ class Stream:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._queue: deque[memoryview] = deque()
+        # What is to be sent, and a descriptor that goes with its first byte.
+        self._queue: deque[tuple[memoryview, int | None]] = deque()
         self._read_size = _READ_SIZE
 
     def fileno(self) -> int:
@@ -55,27 +57,41 @@ class Stream:
         self._read_size = _LARGE_READ_SIZE if len(data) >= _READ_SIZE else _READ_SIZE
         return data
 
-    def write(self, data: bytes) -> None:
-        """Send as much as goes at once and queue the rest. Raises ConnectionLost."""
-        self._queue.append(memoryview(data))
+    @property
+    def passes_descriptors(self) -> bool:
+        """Whether open files can be sent along: over a UNIX socket only."""
+        return False
+
+    def write(self, data: bytes, descriptor: int | None = None) -> None:
+        """Send as much as goes at once and queue the rest. `descriptor` goes along with the first
+        byte, and is closed here when it has gone. Raises ConnectionLost."""
+        self._queue.append((memoryview(data), descriptor))
         if len(self._queue) == 1:
             self.flush()
 
     def flush(self) -> None:
         """Send on from the queue as much as goes at once. Raises ConnectionLost."""
         while self._queue:
-            head = self._queue[0]
+            head, descriptor = self._queue[0]
             try:
-                sent = self._write(head)
+                sent = self._write(head, descriptor)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
-                self._queue.clear()
+                self._drop_queue()
                 raise ConnectionLost(f"sending failed: {error.strerror or error}") from error
+            if descriptor is not None:
+                os.close(descriptor)
             if sent < len(head):
-                self._queue[0] = head[sent:]
+                self._queue[0] = (head[sent:], None)
             else:
                 self._queue.popleft()
+
+    def _drop_queue(self) -> None:
+        for _, descriptor in self._queue:
+            if descriptor is not None:
+                os.close(descriptor)
+        self._queue.clear()
 
     def close(self) -> None:
         raise NotImplementedError
@@ -83,7 +99,7 @@ class Stream:
     def _read(self, size: int) -> bytes:
         raise NotImplementedError
 
-    def _write(self, data: memoryview) -> int:
+    def _write(self, data: memoryview, descriptor: int | None) -> int:
         raise NotImplementedError
 
 
@@ -97,7 +113,14 @@ class SocketStream(Stream):
     def _read(self, size: int) -> bytes:
         return self._socket.recv(size, socket.MSG_DONTWAIT)
 
-    def _write(self, data: memoryview) -> int:
+    @property
+    def passes_descriptors(self) -> bool:
+        return self._socket.family == socket.AF_UNIX
+
+    def _write(self, data: memoryview, descriptor: int | None) -> int:
+        if descriptor is not None:
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor.to_bytes(4, sys.byteorder))
+            return self._socket.sendmsg([data], [rights], socket.MSG_DONTWAIT)
         return self._socket.send(data, socket.MSG_DONTWAIT)
 
     def close(self) -> None:
@@ -117,7 +140,7 @@ class DescriptorStream(Stream):
         self._ready(select.POLLIN)
         return os.read(self._descriptor, size)
 
-    def _write(self, data: memoryview) -> int:
+    def _write(self, data: memoryview, descriptor: int | None) -> int:
         self._ready(select.POLLOUT)
         return os.write(self._descriptor, data[:_SURE_SIZE])
 

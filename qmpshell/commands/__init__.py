@@ -1,0 +1,1 @@
+"""The local commands, which begin with `/`: a file each."""

@@ -1,0 +1,66 @@
+"""What a session lets its local commands do.
+
+Owns: the calls that they may make. Must not know: any of the commands.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..effects import Effect
+    from ..language.command import Command, LocalCommand
+    from ..language.facts import Facts, Need
+    from ..protocol.messages import Event, Reply
+    from ..settings import Settings
+    from ..waits import Wait
+
+
+class Host(Protocol):
+    """A session, as its local commands see it. Every call returns effects to be passed on."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def facts(self) -> Facts: ...
+    @property
+    def now(self) -> float: ...
+    def untaken_events(self) -> list[Event]:
+        """The latest events that no `/wait` has taken, oldest first."""
+
+    def take_event(self, event: Event) -> None: ...
+    def tell(self, text: str) -> list[Effect]: ...
+    def fail(self, text: str) -> list[Effect]:
+        """The command that runs has failed."""
+
+    def ask(
+        self, name: str, arguments: dict[str, Any], then: Callable[[Reply | None], list[Effect]]
+    ) -> list[Effect]:
+        """Ask the server something of our own; `then` takes the reply, or None where none came."""
+
+    def wait(self, wait: Wait) -> list[Effect]:
+        """Hold up the lines that follow until `wait` is over."""
+
+    def perform(self, command: Command) -> list[Effect]:
+        """Send a command as if it had been typed."""
+
+    def perform_human(self, text: str, start: int) -> list[Effect]:
+        """Send a line to the human monitor."""
+
+    def resync(self) -> list[Effect]: ...
+    def source(self, name: str, data: bytes) -> list[Effect]:
+        """Run the lines of a file before what follows."""
+
+    def set_log(self, path: str | None) -> None:
+        """Raises QmpShellError."""
+
+    def satisfy(self, need: Need, call: LocalCommand) -> list[Effect]:
+        """Get what must be known first, and run `call` again; what is not to be had is known then."""
+
+    def describe(self) -> str:
+        """What the session is connected to, over several lines."""
+
+    def leave(self) -> list[Effect]: ...

@@ -1,0 +1,40 @@
+"""The files that lines name.
+
+Owns: opening them for a session (`ports`). Must not know: what they are for.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .ports import Ports
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .ports import MessageLog
+
+
+def make_ports() -> Ports:
+    """A session's calls, on this machine's files."""
+    return Ports(read_file=_read, open_file=_open, open_log=_open_log)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _open(path: str, operator: str) -> int:
+    # A pipe without a writer must not hold everything up.
+    mode = os.O_RDWR if operator == "<>" else os.O_RDONLY | os.O_NONBLOCK
+    descriptor = os.open(path, mode | os.O_CLOEXEC)
+    os.set_blocking(descriptor, True)
+    return descriptor
+
+
+def _open_log(path: str) -> MessageLog:
+    import time
+
+    from .records.log import Log  # few sessions keep one
+
+    return Log(path, clock=time.time)

@@ -1,0 +1,253 @@
+"""Typed lines as the history may keep them.
+
+Owns: putting `@?`, which asks again, in the place of each secret, and dropping the lines where that
+cannot be done. Must not know: files, or what is secret (that is `secrets`).
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import LineError
+from ..language import tokens as t
+from ..language.tokens import tokenize
+from ..protocol.json_reader import LITERAL, JsonError, JsonReader, json_number, json_string
+from .human_secrets import human_spans
+from .secret_text import is_harmless, is_secret_name, looks_secret, secret_spans
+from .secrets import Secrets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ..language.tokens import Token
+    from .secret_text import Span
+
+_KEY_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^".]+')
+_BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
+_KEYVAL = "/keyval"
+_ASSIGNED = re.compile(r'(?<![\w.-])([\w.-]++)"?[ \t]*+:?=[ \t]*+(?=[^@\s])')
+_SECRET_OBJECT = re.compile(
+    r"(?=.*secret).*\bobject[-_]add\b.*\bdata:?=(?!@)", re.IGNORECASE | re.DOTALL
+)
+
+
+def redact_line(line: str, *, human: bool = False) -> str | None:
+    """The line without its secrets, or None where it may not be kept at all.
+
+    A line without secrets is returned as it is. `human` says that it is for the human monitor, where
+    `@?` would be a password like any other: there a line with a secret is not kept. A line with one
+    inside JSON is not kept either.
+    """
+    if human:
+        return None if human_spans(line) else line
+    try:
+        edits = list(_edits(line))
+    except _NotKept:
+        return None
+    except LineError:
+        return None if looks_secret(line) or human_spans(line) else line
+    for start, end in reversed(edits):
+        line = f"{line[:start]}@?{line[end:]}"
+    return None if _secret_is_left(line) else line
+
+
+class _NotKept(Exception):
+    """The line has a secret where `@?` cannot stand."""
+
+
+class _Leaf:
+    """A typed value and its place in the arguments."""
+
+    __slots__ = ("key", "node", "token")
+
+    def __init__(self, node: dict[str, Any], key: str, token: Token) -> None:
+        self.node = node
+        self.key = key
+        self.token = token
+
+
+def _secret_is_left(line: str) -> bool:
+    """Whether there is one in what the grammar does not tell: comments, names, a shell's command."""
+    return (
+        bool(secret_spans(line, assignments=False))
+        or _SECRET_OBJECT.match(line) is not None
+        or any(
+            is_secret_name(match[1]) and not is_harmless(match[1], line, match.end())
+            for match in _ASSIGNED.finditer(line)
+        )
+    )
+
+
+def _edits(line: str) -> Iterator[Span]:
+    """What `@?` must replace, in order. Raises LineError for what cannot be read, and _NotKept."""
+    for item in _items(tokenize(line)):
+        first, *rest = item
+        if first.kind == t.OBJECT:
+            if rest:
+                raise _unreadable(rest[0])
+            _check_json(_read_json(first))
+        elif first.text == t.HUMAN:
+            _check_human(" ".join(token.text for token in rest))
+        elif first.text == _KEYVAL:
+            # The human monitor's object_add takes the same option string.
+            _check_human("object_add " + line[(rest or item)[0].end : item[-1].end])
+        else:
+            yield from _item_edits(first, rest)
+
+
+def _items(tokens: list[Token]) -> Iterator[list[Token]]:
+    """The tokens of each command, without files and what is the shell's; what stands behind a
+    transaction is a command here."""
+    item: list[Token] = []
+    before: Token | None = None
+    for token in tokens:
+        if token.kind == t.PIPE:
+            break
+        if token.kind in (t.SEPARATOR, t.OPEN, t.CLOSE):
+            if item:
+                yield item
+            item = [token] if token.kind == t.CLOSE else []
+        elif before is not None and before.end == token.start and _ends_word(before):
+            raise _unreadable(token)
+        elif token.kind not in (t.COMMENT, t.REDIRECT, t.FILE):
+            item.append(token)
+        before = token
+    if item:
+        yield item
+
+
+def _ends_word(token: Token) -> bool:
+    return token.kind in (t.VALUE, t.QUOTED, t.COMPOUND, t.OBJECT, t.WORD, t.FILE)
+
+
+def _unreadable(token: Token) -> LineError:
+    return LineError("the line cannot be read", start=token.start)
+
+
+def _item_edits(first: Token, rest: list[Token]) -> Iterator[Span]:
+    name, whole, leaves, arguments = _arguments(first, rest)
+    if whole is not None:
+        _check_json({"execute": name, "arguments": _read_json(whole)})
+    found = Secrets({"execute": name, "arguments": arguments}, is_command=True)
+    owners = {owner for owner, _ in found.places}
+    for leaf in leaves:
+        inside = _containers(leaf.node[leaf.key])
+        if (id(leaf.node), leaf.key) in found.places or not owners.isdisjoint(inside):
+            yield leaf.token.start, leaf.token.end
+
+
+def _check_json(value: Any) -> None:
+    if Secrets(value, is_command=True).places:
+        raise _NotKept
+
+
+def _check_human(line: str) -> None:
+    if human_spans(line):
+        raise _NotKept
+
+
+def _containers(value: object) -> Iterator[int]:
+    """The identities of all objects and arrays in `value`."""
+    todo = [value]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, (dict, list)):
+            yield id(node)
+            todo += node.values() if isinstance(node, dict) else node
+
+
+def _arguments(
+    first: Token, rest: list[Token]
+) -> tuple[str, Token | None, list[_Leaf], dict[str, Any]]:
+    """The command's name, the object that is all its arguments, or the values with their tree."""
+    name = first.text
+    whole: Token | None = None
+    leaves: list[_Leaf] = []
+    arguments: dict[str, Any] = {}
+    tokens = iter(rest)
+    for token in tokens:
+        if token.kind == t.KEY:
+            next(tokens)
+            leaves += _leaves(arguments, token, next(tokens))
+        elif token.kind == t.OBJECT and whole is None:
+            whole = token
+        elif first.kind != t.LOCAL or leaves or whole is not None:
+            raise _unreadable(token)
+        else:
+            # `/watch -n 2 COMMAND`: the command's name is the last word before its arguments.
+            name = token.text
+    if whole is not None and leaves:
+        raise _unreadable(whole)
+    return name, whole, leaves, arguments
+
+
+def _leaves(arguments: dict[str, Any], key: Token, value: Token) -> list[_Leaf]:
+    """Put a value where its key says; none for one that is empty, in a file, or asked for."""
+    if not value.closed:
+        raise _unreadable(value)
+    *parents, name = _path(key)
+    node = arguments
+    for parent in parents:
+        node = node.setdefault(parent, {})
+        if not isinstance(node, dict):
+            raise _unreadable(key)
+    if name in node:
+        raise _unreadable(key)
+    if not value.text or (value.kind == t.VALUE and value.text[0] == "@"):
+        node[name] = None
+        return []
+    node[name] = _value(value)
+    return [_Leaf(node, name, value)]
+
+
+def _path(key: Token) -> list[str]:
+    parts: list[str] = []
+    position = 0
+    while True:
+        match = _KEY_PART.match(key.text, position)
+        if match is None:
+            raise _unreadable(key)
+        part = match[0]
+        try:
+            parts.append(json_string(part, 0)[0] if part[0] == '"' else part)
+        except JsonError:
+            raise _unreadable(key) from None
+        position = match.end() + 1
+        if match.end() == len(key.text):
+            return parts
+        if key.text[match.end()] != ".":
+            raise _unreadable(key)
+
+
+def _value(token: Token) -> object:
+    """What the value says, or may say: without a schema that is not certain."""
+    text = token.text
+    if token.kind == t.QUOTED:
+        return text[1:-1] if text[0] == "'" else _json_text(token)
+    if token.kind == t.COMPOUND:
+        return _read_json(token)
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    number = json_number(text)
+    return text if number is None else number
+
+
+def _json_text(token: Token) -> str:
+    try:
+        return json_string(token.text, 0)[0]
+    except JsonError:
+        raise _unreadable(token) from None
+
+
+def _read_json(token: Token) -> Any:
+    # A name given twice is a mistake here, as its first value would be lost to sight.
+    reader = JsonReader(LITERAL)
+    try:
+        end = reader.feed(token.text)
+    except JsonError:
+        raise _unreadable(token) from None
+    if not reader.complete or end < len(token.text):
+        raise _unreadable(token)
+    return reader.value
