@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .effects import Effect
     from .language.command import Destination
     from .language.facts import Facts
     from .language.lines import LogicalLine
@@ -43,7 +42,7 @@ class Request:
 
     `own_id` is the id that we added, and hide again, or None; `text` is the human monitor's line;
     `is_typed` tells a command line from raw JSON; `source` is None for questions of our own, whose
-    reply goes to `then`. `descriptor` is an open file that is sent along, and then closed.
+    reply goes to `then`, which gives effects. `descriptor` is an open file that is sent along, and then closed.
     """
 
     __slots__ = (
@@ -74,7 +73,7 @@ class Request:
         own_id: str | None = None,
         text: str | None = None,
         is_typed: bool = True,
-        then: Callable[[Reply | None], list[Effect]] | None = None,
+        then: Callable[[Reply | None], list[Any]] | None = None,
     ) -> None:
         name = message.get("execute", message.get("exec-oob", ""))
         arguments = message.get("arguments")
@@ -157,9 +156,12 @@ def _as_double(value: Any) -> float:
 
 
 class Prepared:
-    """What became of a line: its plan, or the need or the error that stopped it."""
+    """What became of a line: its plan, or the need or the error that stopped it.
 
-    __slots__ = ("error", "need", "plan", "source")
+    `requests` holds what could be encoded ahead: for each action its request, or None.
+    """
+
+    __slots__ = ("error", "need", "plan", "requests", "source")
 
     def __init__(
         self,
@@ -173,17 +175,24 @@ class Prepared:
         self.plan = plan
         self.need = need
         self.error = error
+        self.requests: list[Request | None] = [None] * len(plan.actions) if plan else []
 
 
-def prepare(source: Source, facts: Facts) -> Prepared:
-    """Read a line of commands."""
+def prepare(source: Source, facts: Facts, *, encode: bool = False) -> Prepared:
+    """Read a line of commands; with `encode` also make the messages of those, without ids."""
     try:
         found = read(source.line.text, facts)
     except LineError as error:
         return Prepared(source, error=error)
     if isinstance(found, Need):
         return Prepared(source, need=found)
-    return Prepared(source, found)
+    prepared = Prepared(source, found)
+    if encode:
+        prepared.requests = [
+            None if isinstance(action, LocalCommand) else make_request(action, source, None)
+            for action in found.actions
+        ]
+    return prepared
 
 
 def prepare_human(source: Source) -> Prepared:

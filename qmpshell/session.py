@@ -83,12 +83,14 @@ class _Line:
 
     __slots__ = ("actions", "destination", "source")
 
-    def __init__(
-        self, source: Source, actions: list[Action], destination: Destination | None
-    ) -> None:
-        self.source = source
-        self.actions = deque(actions)
-        self.destination = destination
+    def __init__(self, prepared: Prepared) -> None:
+        plan = prepared.plan
+        assert plan is not None
+        self.source = prepared.source
+        self.actions: deque[tuple[Action, Request | None]] = deque(
+            zip(plan.actions, prepared.requests, strict=True)
+        )
+        self.destination = plan.destination
 
 
 class Session:
@@ -156,9 +158,10 @@ class Session:
     @property
     def waiting(self) -> Request | None:
         """The oldest request whose reply is awaited."""
-        return next(
-            (one for one in self._in_flight if one.source is not None and not one.abandoned), None
-        )
+        for request in self._in_flight:
+            if request.source is not None and not request.abandoned:
+                return request
+        return None
 
     @property
     def _unsent(self) -> int:
@@ -171,7 +174,10 @@ class Session:
     @property
     def _holding(self) -> Request | None:
         """The request that holds up the queue: the user's, or a question of our own."""
-        return next((one for one in self._in_flight if not one.abandoned), None)
+        for request in self._in_flight:
+            if not request.abandoned:
+                return request
+        return None
 
     @property
     def greeting(self) -> Greeting | None:
@@ -180,6 +186,8 @@ class Session:
     @property
     def deadline(self) -> float | None:
         """When `tick` is due at the latest; None where nothing depends on time."""
+        if self.settings.timeout is None and self._wait is None and self._silence_at is None:
+            return self._give_up_at
         times = [time for time in (self._silence_at, self._give_up_at) if time is not None]
         if self._wait is not None and self._wait.deadline is not None:
             times.append(self._wait.deadline)
@@ -249,7 +257,7 @@ class Session:
         """Read a line, which may be done while an earlier one is under way."""
         if self.settings.hmp:
             return prepare_human(source)
-        return prepare(source, self.facts)
+        return prepare(source, self.facts, encode=not self._interactive)
 
     def submit(self, prepared: Prepared, now: float) -> list[Effect]:
         """Queue a line that was read, or say why it could not be read."""
@@ -394,6 +402,8 @@ class Session:
         return [*effects, *self._leave_if_done()]
 
     def _is_held(self) -> bool:
+        if self._in_flight and self._holding is not None:
+            return True
         return (
             not self._ready
             or self._link == _UNCONNECTED
@@ -402,7 +412,6 @@ class Session:
             or self._wait is not None
             or self._opening is not None
             or self._finishing is not None
-            or self._holding is not None
         )
 
     def _begin(self, prepared: Prepared) -> list[Effect]:
@@ -412,7 +421,7 @@ class Session:
         if prepared.need is not None:
             return self._resolve(prepared, prepared.need)
         assert prepared.plan is not None
-        self._line = _Line(source, list(prepared.plan.actions), prepared.plan.destination)
+        self._line = _Line(prepared)
         if prepared.plan.destination is not None:
             self._opening = prepared.plan.destination
             return [Divert(prepared.plan.destination)]
@@ -420,7 +429,7 @@ class Session:
 
     def _step(self, line: _Line) -> list[Effect]:
         if line.actions:
-            return self._act(line, line.actions.popleft())
+            return self._act(line, *line.actions.popleft())
         if line.destination is not None:
             self._finishing = line.destination
             return [Finish(line.destination)]
@@ -429,13 +438,13 @@ class Session:
         self.facts.objects.clear()
         return []
 
-    def _act(self, line: _Line, action: Action) -> list[Effect]:
+    def _act(self, line: _Line, action: Action, request: Request | None) -> list[Effect]:
         if isinstance(action, LocalCommand) or action_leaves(action):
             assert isinstance(action, (LocalCommand, Command))
             return self._run_local(line, action)
         assert isinstance(action, (Command, RawCommand))
         try:
-            return self.perform(action)
+            return self.perform(action, request)
         except LineError as error:
             return self._line_error(line.source, error)
 
@@ -465,10 +474,13 @@ class Session:
         text = line_message(source, error, named=not self._interactive)
         return [Tell(text, is_error=True), *self._stop_on_error()]
 
-    def perform(self, command: Command | RawCommand) -> list[Effect]:
-        """Send a command as if it had been typed. Raises LineError."""
-        source = self._current_source()
-        request = make_request(command, source, self._next_id())
+    def perform(
+        self, command: Command | RawCommand, request: Request | None = None
+    ) -> list[Effect]:
+        """Send a command as if it had been typed; `request` is what was made of it before, if
+        anything. Raises LineError."""
+        if request is None:
+            request = make_request(command, self._current_source(), self._next_id())
         effects: list[Effect] = []
         if isinstance(command, Command):
             effects += self._notes(command)
@@ -529,7 +541,8 @@ class Session:
     def _transmit(self, request: Request) -> list[Effect]:
         request.sent_at = self.now
         self._in_flight.append(request)
-        self._record("sent", request.message, None)
+        if self._log is not None:
+            self._record("sent", request.message, None)
         return [Send(request.data, request)]
 
     def _current_source(self) -> Source:
@@ -539,8 +552,8 @@ class Session:
     def _overtake(self, prepared: Prepared) -> list[Effect]:
         """`/oob` at a terminal waits for nothing."""
         held = self._line
-        assert prepared.plan is not None
-        self._line = _Line(prepared.source, list(prepared.plan.actions), None)
+        self._line = _Line(prepared)
+        self._line.destination = None
         effects = self._step(self._line)
         self._line = held
         return effects
@@ -592,7 +605,7 @@ class Session:
         assert self._line is not None
         if need.kind == SECRET:
             return self.fail("a secret is asked for only where it is an argument of a command")
-        self._line.actions.appendleft(call)
+        self._line.actions.appendleft((call, None))
         if not self._can_probe():
             self._without(need)
             return []
@@ -663,7 +676,7 @@ class Session:
 
     def source(self, name: str, data: bytes) -> list[Effect]:
         """Run the lines of a file before what follows."""
-        from .script.lines import LineInput, ScriptLines  # few scripts need it
+        from .inputs import LineInput, ScriptLines  # few scripts need it
 
         outer = self._current_source().name
         depth = self._source_depth.get(outer, 0) + 1
@@ -748,8 +761,9 @@ class Session:
         return effects
 
     def _reply(self, reply: Reply) -> list[Effect]:
-        request = next((one for one in self._in_flight if one.answers(reply)), None)
-        self._record("received", reply.value, request)
+        request = self._answered_by(reply)
+        if self._log is not None:
+            self._record("received", reply.value, request)
         if request is None:
             return [ShowStray(reply, "a reply that nobody asked for")]
         self._in_flight.remove(request)
@@ -765,6 +779,12 @@ class Session:
         elif request.is_quit:
             self._quit_answered = True
         return effects
+
+    def _answered_by(self, reply: Reply) -> Request | None:
+        for request in self._in_flight:
+            if request.answers(reply):
+                return request
+        return None
 
     def _answer_own(self, request: Request, reply: Reply | None) -> list[Effect]:
         then, request.then = request.then, None

@@ -12,10 +12,10 @@ import time
 from .. import exits
 from ..errors import QmpShellError
 from ..files import make_ports
+from ..inputs import LineInput, ScriptLines
 from ..raw import RawSession
 from ..render.escape import escape_lines
 from ..script.diversion import Diversion
-from ..script.lines import LineInput, ScriptLines
 from ..script.output import Output, OutputFailed, ReaderGone
 from ..script.run import ScriptRunner
 from ..script.view import ScriptView
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     from ..transport.address import Address
     from ..transport.stream import Stream
+
+
+_READ_SIZE = 1 << 16
 
 
 class UsageError(QmpShellError):
@@ -163,12 +166,18 @@ def _inputs(choice: Choice) -> list[LineInput]:
             for number, line in enumerate(choice.commands, 1)
         ]
     if choice.file is None or choice.file == "-":
-        return [LineInput("stdin", descriptor=0, raw=raw)]
+        return [_input("stdin", 0, raw=raw)]
     try:
         descriptor = os.open(choice.file, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise UsageError(f"{choice.file}: {error.strerror}") from error
-    return [LineInput(choice.file, descriptor=descriptor, raw=raw)]
+    return [_input(choice.file, descriptor, raw=raw)]
+
+
+def _input(name: str, descriptor: int, *, raw: bool) -> LineInput:
+    return LineInput(
+        name, read=lambda: os.read(descriptor, _READ_SIZE), descriptor=descriptor, raw=raw
+    )
 
 
 def _encode(line: str) -> bytes:

@@ -28,9 +28,8 @@ _KEY_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^".]+')
 _BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 _KEYVAL = "/keyval"
 _ASSIGNED = re.compile(r'(?<![\w.-])([\w.-]++)"?[ \t]*+:?=[ \t]*+(?=[^@\s])')
-_SECRET_OBJECT = re.compile(
-    r"(?=.*secret).*\bobject[-_]add\b.*\bdata:?=(?!@)", re.IGNORECASE | re.DOTALL
-)
+_OBJECT_ADD = re.compile(r"\bobject[-_]add\b")
+_DATA = re.compile(r"\bdata:?=(?!@)")
 
 
 def redact_line(line: str, *, human: bool = False) -> str | None:
@@ -72,11 +71,21 @@ def _secret_is_left(line: str) -> bool:
     """Whether there is one in what the grammar does not tell: comments, names, a shell's command."""
     return (
         bool(secret_spans(line, assignments=False))
-        or _SECRET_OBJECT.match(line) is not None
+        or _adds_secret_object(line)
         or any(
             is_secret_name(match[1]) and not is_harmless(match[1], line, match.end())
             for match in _ASSIGNED.finditer(line)
         )
+    )
+
+
+def _adds_secret_object(line: str) -> bool:
+    """`object_add secret,data=DATA`, typed where it is no line for the human monitor."""
+    command = _OBJECT_ADD.search(line)
+    return (
+        command is not None
+        and "secret" in line.lower()
+        and _DATA.search(line, command.end()) is not None
     )
 
 

@@ -29,10 +29,10 @@ _NAME = re.compile(
 # Names that some members have whose numbers are no secrets: the pass of a migration, a flow's cookie.
 _COUNTED = re.compile(r"(?:.*[-_])?(?:cookies?|pass)", re.IGNORECASE | re.DOTALL)
 _BROADLY = re.compile(
-    r"pas+(?:wo?r?|or)d|passphrase|passcode|cookie|secret|input-data|\bpwd\b|\bpass\b"
-    r"|\bqom[-_]set\b.*\bdata\b",
-    re.IGNORECASE | re.DOTALL,
+    r"pas+(?:wo?r?|or)d|passphrase|passcode|cookie|secret|input-data|\bpwd\b|\bpass\b",
+    re.IGNORECASE,
 )
+_QOM_SET = re.compile(r"\bqom[-_]set\b", re.IGNORECASE)
 _ASSIGNED = re.compile(r"(?<![\w.-])([\w.-]++)=")
 # In key=value lists a comma ends the value, two are one of its own (QEMU's keyval syntax).
 _LISTED = re.compile(r"(?:[^,\n]|,,)*+")
@@ -64,7 +64,11 @@ def may_be_counted(name: str) -> bool:
 
 def looks_secret(text: str) -> bool:
     """Whether a text that cannot be read may hold a secret."""
-    return _BROADLY.search(text) is not None or bool(secret_spans(text))
+    return (
+        _BROADLY.search(text) is not None
+        or (_QOM_SET.search(text) is not None and "data" in text)
+        or bool(secret_spans(text))
+    )
 
 
 def is_harmless(name: str, text: str, position: int) -> bool:

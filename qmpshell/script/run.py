@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from ..effects import Effect
+    from ..inputs import ScriptLines
     from ..language.command import Destination
     from ..transport.stream import Stream
     from .diversion import Diversion
-    from .lines import ScriptLines
     from .output import Output
     from .view import ScriptView
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qmpshell.inputs import LineInput, ScriptLines
 from qmpshell.requests import Prepared, Source
-from qmpshell.script.lines import LineInput, ScriptLines
 
 
 def lines_of(*inputs: LineInput, verbatim: bool = False, raw: bool = False) -> list[str]:
@@ -34,7 +34,7 @@ def test_any_cutting_gives_the_same_lines(parts: list[bytes], sizes: list[int]) 
     data = b"\n".join(part.replace(b"\n", b"") for part in parts)
     whole = lines_of(LineInput("x", data=data), verbatim=True, raw=True)
     reader, writer = os.pipe()
-    one = LineInput("x", descriptor=reader)
+    one = LineInput("x", read=lambda: os.read(reader, 65536), descriptor=reader)
     lines = ScriptLines([one], verbatim=True, raw=True)
     got: list[str] = []
     cuts = [0]
@@ -82,7 +82,7 @@ def test_several_inputs_are_separate() -> None:
 def test_no_more_is_read_while_a_line_is_left() -> None:
     reader, writer = os.pipe()
     os.write(writer, b"a\nb\nc")
-    lines = ScriptLines([LineInput("x", descriptor=reader)])
+    lines = ScriptLines([LineInput("x", read=lambda: os.read(reader, 65536), descriptor=reader)])
     assert lines.take() is None
     lines.fill()
     for text in ("a", "b"):

@@ -1,33 +1,37 @@
-"""The lines of a script, from descriptors or from the command line.
+"""The lines of scripts, from whatever gives bytes.
 
 Owns: reading no more than is needed, line ends, the byte-order mark, and bytes that are not UTF-8.
-Must not know: what the lines say, sessions, waiting.
+Must not know: what the lines say, sessions, waiting, descriptors (reading is handed in).
 """
 
 from __future__ import annotations
 
-import os
-
-from ..errors import LineError
-from ..language.lines import LineAssembler, LogicalLine
-from ..requests import Prepared, Source
+from .errors import LineError
+from .language.lines import LineAssembler, LogicalLine
+from .requests import Prepared, Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-_READ_SIZE = 1 << 16
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class LineInput:
-    """One input: its name in messages, and a descriptor or, where that is None, all its bytes.
+    """One input: its name in messages, and either all its bytes, or `read`, which waits for some and
+    gives b"" at the end, with the `descriptor` that tells when it need not wait.
 
     With `raw` its lines keep their ends, and nothing is dropped.
     """
 
     def __init__(
-        self, name: str, *, descriptor: int | None = None, data: bytes = b"", raw: bool = False
+        self,
+        name: str,
+        *,
+        data: bytes = b"",
+        read: Callable[[], bytes] | None = None,
+        descriptor: int | None = None,
+        raw: bool = False,
     ) -> None:
         self.name = name
         self._raw = raw
@@ -35,7 +39,8 @@ class LineInput:
         self._parts: list[bytes] = [data] if data else []
         self._buffer = b""
         self._position = 0
-        self._ended = descriptor is None
+        self._read = read
+        self._ended = read is None
         self._first = True
 
     @property
@@ -50,9 +55,9 @@ class LineInput:
 
     def fill(self) -> None:
         """Read once, which waits where nothing is there. Raises OSError."""
-        assert self.descriptor is not None
+        assert self._read is not None
         try:
-            data = os.read(self.descriptor, _READ_SIZE)
+            data = self._read()
         except BlockingIOError:
             return
         if data:
@@ -79,7 +84,7 @@ class LineInput:
 
     def _has_end(self) -> bool:
         # Only the newest part can have a line end that was not looked for.
-        return bool(self._parts) and (b"\n" in self._parts[-1] or self.descriptor is None)
+        return bool(self._parts) and (b"\n" in self._parts[-1] or self._read is None)
 
     def _refill(self) -> None:
         self._buffer = self._buffer[self._position :] + b"".join(self._parts)
