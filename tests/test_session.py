@@ -558,7 +558,7 @@ def test_negotiating_once_more_gets_a_hint_and_is_no_failure() -> None:
         (
             "tell",
             "stdin:1:1: qmpshell has negotiated already;"
-            " with -N (--skip-negotiation) this is yours to do",
+            " with -N (--skip-negotiation) it is yours to do",
         ),
     ]
     assert driver.end() == [("leave", exits.OK)]

@@ -1,0 +1,746 @@
+"""The session itself: the order of things.
+
+Owns: what is sent when, who waits for which reply, what a loss means, how a session ends. Must not
+know: sockets, descriptors, terminals, clocks (`now` is handed in, in seconds of any monotonic clock).
+The script runner and the terminal are its two drivers: they carry out the effects that every call
+returns, in order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from .. import exits
+from ..diagnosis import explain_garbage
+from ..effects import (
+    Ask,
+    AskSecret,
+    Divert,
+    Effect,
+    Finish,
+    Greeted,
+    Learned,
+    Leave,
+    Send,
+    ShowCommand,
+    ShowEvent,
+    ShowReply,
+    ShowStray,
+    Tell,
+)
+from ..errors import LineError
+from ..guard import destroys
+from ..hints import hint_for, mistaken_name
+from ..language.command import Action, Command, LocalCommand, RawCommand
+from ..language.facts import SCHEMA, SECRET, Facts
+from ..protocol.commands import command_object, encode_message
+from ..protocol.human_monitor import CPU_COMMAND, failed, human_text
+from ..protocol.messages import Event, Foreign, Garbage, Greeting, Reply
+from ..protocol.negotiation import READY, REFUSED
+from ..render.diagnostics import line_message, placed
+from ..render.escape import escape
+from ..requests import (
+    LEAVING,
+    Prepared,
+    Request,
+    Source,
+    make_human_request,
+    make_request,
+    prepare,
+    prepare_human,
+)
+from .knowledge import learn, names_in, question, returned
+from .link import CONNECTED, LOST, OFFLINE, UNCONNECTED, Link
+from .logbook import Logbook
+from .outstanding import Outstanding
+from .queue import CurrentLine, LineQueue, were_not_sent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..language.command import Destination, FileWord
+    from ..language.facts import Need
+    from ..ports import Ports
+    from ..protocol.messages import Item
+    from ..settings import Settings
+    from ..waits import Wait
+
+# So many of the latest events are kept for `/wait`.
+_KEPT_EVENTS = 10_000
+
+
+class Session:
+    """`address` is how the server is named in messages. `interactive` means: a person waits, who is
+    asked before what destroys, who may type on while a reply is awaited, and whom nothing throws out.
+
+    Raises QmpShellError where the log that the settings name cannot be opened.
+    """
+
+    def __init__(
+        self, settings: Settings, *, address: str, interactive: bool, ports: Ports
+    ) -> None:
+        self.settings = settings
+        self.now = 0.0
+        self.status = exits.OK
+        self.facts = Facts(read_file=ports.read_file, can_ask=interactive)
+        self.link = Link(address, negotiate=settings.negotiate, gives_up=not interactive)
+        self.queue = LineQueue()
+        self.logbook = Logbook(ports.open_log)
+        # The latest events that no `/wait` has taken.
+        self.events: deque[Event] = deque(maxlen=_KEPT_EVENTS)
+        self.awaited: Wait | None = None
+        self.source_depth: dict[str, int] = {}
+        self._interactive = interactive
+        self._ports = ports
+        self._outstanding = Outstanding()
+        self._asking: Request | None = None
+        self._names: list[str] | None = None
+        self._told: set[str] = set()
+        self._cpu: int | None = None
+        self._count = 0
+        self._leaving = False
+        self.logbook.open(settings.log)
+
+    # -- what the driver asks ------------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """Whether all lines so far are dealt with, and the next can be."""
+        return not self._outstanding and not self.queue and self.link.is_ready
+
+    @property
+    def lost(self) -> bool:
+        return self.link.state == LOST
+
+    @property
+    def waiting(self) -> Request | None:
+        """The oldest request of the user's whose reply is awaited."""
+        return self._outstanding.waiting
+
+    @property
+    def greeting(self) -> Greeting | None:
+        return self.link.protocol.greeting
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` is due at the latest; None where nothing depends on time."""
+        link, timeout = self.link, self.settings.timeout
+        if timeout is None and self.awaited is None and link.silence_at is None:
+            return link.give_up_at
+        times = [time for time in (link.silence_at, link.give_up_at) if time is not None]
+        if self.awaited is not None and self.awaited.deadline is not None:
+            times.append(self.awaited.deadline)
+        holding = self._outstanding.holding
+        if timeout is not None and holding is not None:
+            times.append(holding.sent_at + timeout)
+        return min(times, default=None)
+
+    # -- the connection ------------------------------------------------------------------------
+
+    def connected(
+        self, now: float, *, give_up_at: float | None = None, passes_descriptors: bool = False
+    ) -> list[Effect]:
+        """The stream is open. `give_up_at` is when `--wait` ends; `passes_descriptors` says whether
+        files can be sent over it."""
+        self.now = now
+        self.link.passes_descriptors = passes_descriptors
+        self.link.state = CONNECTED
+        if not self.can_probe:
+            self.facts.has_schema = True
+        if not self.link.is_ready:
+            self.link.expect_answer(now, give_up_at=give_up_at)
+            return []
+        return [Greeted(), *self._advance()]
+
+    def offline(self) -> list[Effect]:
+        """There is no server: lines are only read (`--dry-run`)."""
+        self.link.state = OFFLINE
+        return []
+
+    def receive(self, data: bytes, now: float) -> list[Effect]:
+        """Bytes from the server; b"" is its end."""
+        self.now = now
+        if not data:
+            return self._ended()
+        protocol = self.link.protocol
+        was_ready = protocol.state == READY
+        effects: list[Effect] = []
+        items = protocol.receive(data)
+        for own in protocol.take_own_replies():
+            self.logbook.received(own)
+        for item in items:
+            effects += self._item(item)
+            if self.lost:
+                return effects
+        answer = protocol.data_to_send()
+        if answer:
+            self.logbook.sent_bytes(answer)
+            effects.append(Send(answer))
+            was_ready = False
+        if protocol.state == REFUSED:
+            assert protocol.refusal is not None
+            desc = escape(protocol.refusal.desc)
+            effects += self._fail_link(f"{self.link.address}: the server refuses: {desc}")
+        elif protocol.state == READY and not was_ready:
+            self.link.settle()
+            effects.append(Greeted())
+        return [*effects, *self._advance()]
+
+    def connection_lost(self, reason: str) -> list[Effect]:
+        """The stream broke; `reason` is empty where the server just closed it."""
+        link, unsent = self.link, self.queue.unsent
+        awaited, waiting = self.awaited, self._outstanding.waiting
+        ended_well = link.ended_well and self._outstanding.all_quit and awaited is None
+        early = link.protocol.state != READY
+        link.end()
+        self._outstanding.clear()
+        self._forget_lines()
+        self._asking = None
+        if early:
+            text = link.explain_early_loss(reason)
+            if unsent and self._interactive:
+                text += f"; {were_not_sent(unsent)}"
+            return self._give_up(text)
+        if ended_well and not unsent:
+            return [Tell("the server has exited")] if self._interactive else []
+        text = link.explain_loss(reason, waiting, awaited)
+        if waiting is not None:
+            text = self._placed(waiting.source, waiting.start, text)
+        return self._give_up(f"{text}; {_more(unsent)}" if unsent else text)
+
+    # -- the user ------------------------------------------------------------------------------
+
+    def prepare(self, source: Source) -> Prepared:
+        """Read a line, which may be done while an earlier one is under way."""
+        if self.settings.hmp:
+            return prepare_human(source)
+        return prepare(source, self.facts, encode=not self._interactive)
+
+    def submit(self, prepared: Prepared, now: float) -> list[Effect]:
+        """Queue a line that was read, or say why it could not be read."""
+        self.now = now
+        if self._interactive and self.link.state == CONNECTED and _is_local(prepared, "/oob"):
+            return self._overtake(prepared)
+        if self._interactive and not self.queue.unsent and _leaves(prepared):
+            # Whatever we ask ourselves does not keep a person.
+            self._leaving = True
+            return self._leave_if_done()
+        self.queue.lines.append(prepared)
+        return self._advance()
+
+    def answer(self, *, go_on: bool, now: float) -> list[Effect]:
+        """The person's answer to Ask."""
+        self.now = now
+        request, self._asking = self._asking, None
+        if request is None or self.lost:
+            return []
+        if not go_on:
+            return [Tell("not sent"), *self._advance()]
+        return [*self.transmit(request), *self._advance()]
+
+    def secret(self, text: str | None, now: float) -> list[Effect]:
+        """What the person typed for AskSecret; None if nothing."""
+        self.now = now
+        prepared, self.queue.needing = self.queue.needing, None
+        if prepared is None or prepared.need is None:
+            return []
+        if text is None:
+            return [Tell("not sent"), *self._advance()]
+        self.facts.secrets[prepared.need.start] = text
+        self.queue.lines.appendleft(self.prepare(prepared.source))
+        return self._advance()
+
+    def diverted(self, destination: Destination, problem: str, now: float) -> list[Effect]:
+        """A destination is ready, or has a `problem`; then nothing of its line is sent."""
+        self.now = now
+        if self.queue.opening is not destination:
+            return []
+        self.queue.opening = None
+        effects: list[Effect] = []
+        if problem and self.queue.current is not None:
+            source, self.queue.current = self.queue.current.source, None
+            effects += self._fail_at(source, destination.start, escape(problem))
+        return [*effects, *self._advance()]
+
+    def finished(self, destination: Destination, problem: str, now: float) -> list[Effect]:
+        """A destination has taken all, or has a `problem`."""
+        self.now = now
+        if self.queue.finishing is not destination:
+            return []
+        source = self.queue.current.source if self.queue.current is not None else None
+        self.queue.finishing = self.queue.current = None
+        effects = self._fail_at(source, destination.start, escape(problem)) if problem else []
+        return [*effects, *self._advance()]
+
+    def abandon(self, now: float) -> list[Effect]:
+        """Wait no longer for the oldest reply: it will be shown as late."""
+        self.now = now
+        if self.awaited is not None:
+            label, self.awaited = self.awaited.label, None
+            return [Tell(f"no longer waiting for {escape(label)}"), *self._advance()]
+        request = self._outstanding.holding
+        if request is None or (request.source is None and not self.queue.unsent):
+            count = self.queue.unsent
+            self._forget_lines()
+            return [Tell(were_not_sent(count))] if count else []
+        request.abandoned = True
+        if request.source is None:
+            return [*_answer_own(request, None), *self._advance()]
+        text = f"no longer waiting for the reply to {request.label}; it may still be carried out"
+        return [Tell(text), *self._advance()]
+
+    def end_of_input(self, now: float) -> list[Effect]:
+        """No line will follow, and all are dealt with."""
+        return self._left()
+
+    def leave(self) -> list[Effect]:
+        """`exit`: leave when what was sent is answered; what follows is forgotten."""
+        self._leaving = True
+        self.queue.lines.clear()
+        if self.queue.current is not None:
+            self.queue.current.actions.clear()
+        return []
+
+    def person_leaves(self) -> list[Effect]:
+        """The person leaves at once, whatever is awaited."""
+        return self._left()
+
+    def learn(self, name: str, now: float) -> list[Effect]:
+        """Ask the server something of our own; the answer comes as Learned, an error as nothing."""
+        self.now = now
+
+        def learnt(reply: Reply | None) -> list[Effect]:
+            value = returned(reply)
+            if name == "query-commands" and value is not None:
+                self._names = names_in(value)
+            return [Learned(name, value)] if value is not None else []
+
+        return self.ask(name, {}, learnt)
+
+    def tick(self, now: float) -> list[Effect]:
+        """Do what is due by now."""
+        self.now = now
+        link, wait, effects = self.link, self.awaited, list[Effect]()
+        if link.give_up_at is not None and now >= link.give_up_at:
+            return self._fail_link(link.explain_silence())
+        if link.silence_at is not None and now >= link.silence_at:
+            link.silence_at = None
+            effects.append(Tell(link.explain_silence()))
+        if wait is not None and wait.deadline is not None and now >= wait.deadline:
+            self.awaited = None
+            effects += [*self.fail(f"{escape(wait.label)} did not come in time"), *self._advance()]
+        timeout, request = self.settings.timeout, self._outstanding.holding
+        if timeout is not None and request is not None and now >= request.sent_at + timeout:
+            effects += self._timed_out(request, timeout)
+        return effects
+
+    # -- carrying out lines --------------------------------------------------------------------
+
+    def _advance(self) -> list[Effect]:
+        """Go on with the lines as far as nothing stands in the way."""
+        effects: list[Effect] = []
+        queue = self.queue
+        while not self._is_held():
+            if queue.current is not None:
+                effects += self._step(queue.current)
+            elif queue.lines:
+                effects += self._begin(queue.lines.popleft())
+            else:
+                break
+        if self.logbook.problem:
+            effects.append(Tell(self.logbook.problem, is_error=True))
+            self.logbook.problem = ""
+        return [*effects, *self._leave_if_done()]
+
+    def _is_held(self) -> bool:
+        if self._outstanding and self._outstanding.holding is not None:
+            return True
+        return (
+            not self.link.is_ready
+            or self.link.state == UNCONNECTED
+            or self._asking is not None
+            or self.awaited is not None
+            or self.queue.is_held
+        )
+
+    def _begin(self, prepared: Prepared) -> list[Effect]:
+        if prepared.error is not None:
+            return self._line_error(prepared.source, prepared.error)
+        if prepared.need is not None:
+            return self._resolve(prepared, prepared.need)
+        self.queue.current = CurrentLine(prepared)
+        destination = self.queue.current.destination
+        if destination is None:
+            return []
+        self.queue.opening = destination
+        return [Divert(destination)]
+
+    def _resolve(self, prepared: Prepared, need: Need) -> list[Effect]:
+        """Get what a line needs before it can be read; then read it again."""
+        if need.kind == SECRET:
+            self.queue.needing = prepared
+            return [AskSecret(need.subject)]
+        if not self.can_probe:
+            learn(self.facts, need, None)
+            self.queue.lines.appendleft(self.prepare(prepared.source))
+            if self.link.state != OFFLINE or need.kind != SCHEMA:
+                return []
+            text = "read without the server's schema: give an ADDRESS to have its types"
+            return [Tell(self._placed(prepared.source, 0, text))]
+        self.queue.needing = prepared
+
+        def answered(reply: Reply | None) -> list[Effect]:
+            learn(self.facts, need, returned(reply))
+            if self.queue.needing is prepared:
+                self.queue.needing = None
+                self.queue.lines.appendleft(self.prepare(prepared.source))
+            return []
+
+        return self.ask(*question(need), answered)
+
+    def _step(self, line: CurrentLine) -> list[Effect]:
+        if line.actions:
+            return self._act(line, *line.actions.popleft())
+        if line.destination is not None:
+            self.queue.finishing = line.destination
+            return [Finish(line.destination)]
+        self.queue.current = None
+        self.facts.secrets.clear()
+        self.facts.objects.clear()
+        return []
+
+    def _act(self, line: CurrentLine, action: Action, request: Request | None) -> list[Effect]:
+        try:
+            if isinstance(action, LocalCommand):
+                return self._run_local(action)
+            if _is_exit(action):
+                return self.leave()
+            return self.perform(action, request)
+        except LineError as error:
+            return self._line_error(line.source, error)
+
+    def _run_local(self, call: LocalCommand) -> list[Effect]:
+        """Raises LineError."""
+        from ..commands.registry import COMMANDS, find  # few scripts need it
+        from .local import LocalHost
+
+        if call.name == "/hmp" and not call.tokens and self.settings.hmp:
+            return self.perform_human(call.line, call.start)
+        run = find(call.name)
+        if run is None:
+            raise LineError(
+                f"there is no local command {call.name[:40]}",
+                start=call.start,
+                end=call.start + len(call.name),
+                cure=hint_for(call.name, list(COMMANDS)) or "/help lists them",
+            )
+        return run(LocalHost(self), call)
+
+    def _overtake(self, prepared: Prepared) -> list[Effect]:
+        """`/oob` at a terminal waits for nothing."""
+        held, self.queue.current = self.queue.current, CurrentLine(prepared)
+        self.queue.current.destination = None
+        effects = self._step(self.queue.current)
+        self.queue.current = held
+        return effects
+
+    # -- sending -------------------------------------------------------------------------------
+
+    def perform(
+        self, command: Command | RawCommand, request: Request | None = None
+    ) -> list[Effect]:
+        """Send a command as if it had been typed; `request` is what was made of it before, if
+        anything. Raises LineError."""
+        assert self.queue.current is not None
+        if request is None:
+            request = make_request(command, self.queue.current.source, self._next_id())
+        if isinstance(command, RawCommand):
+            return self._try(request)
+        if command.file is not None and self.link.state == CONNECTED and not self.settings.dry_run:
+            request.descriptor = self._open(command.file)
+        return [*self._notes(command), *self._try(request)]
+
+    def perform_human(self, text: str, start: int) -> list[Effect]:
+        """Send a line to the human monitor."""
+        assert self.queue.current is not None
+        source = self.queue.current.source
+        return self._try(
+            make_human_request(text, source, self._next_id(), start=start, cpu=self._cpu)
+        )
+
+    def ask(
+        self, name: str, arguments: dict[str, Any], then: Callable[[Reply | None], list[Effect]]
+    ) -> list[Effect]:
+        """Ask the server something of our own; `then` takes the reply, or None where none came."""
+        if self.link.state != CONNECTED:
+            return then(None)
+        own_id = self._own_id()
+        message = command_object(name, arguments) | {"id": own_id}
+        data = encode_message(message)
+        return self.transmit(Request(message, data=data, source=None, own_id=own_id, then=then))
+
+    def transmit(self, request: Request) -> list[Effect]:
+        """Send a request, whatever else is under way."""
+        request.sent_at = self.now
+        self._outstanding.add(request)
+        self.logbook.sent(request.message)
+        return [Send(request.data, request)]
+
+    def _try(self, request: Request) -> list[Effect]:
+        """Send a request if there is a server, and if the person is sure."""
+        if self.queue.current is not None:
+            request.destination = self.queue.current.destination
+        if self.settings.dry_run:
+            return [ShowCommand(request.data, request)]
+        if self.lost:
+            self._forget_lines()
+            text = "not connected; nothing was sent"
+            return self._give_up(self._placed(request.source, request.start, text))
+        if self._interactive:
+            what = destroys(request)
+            if what:
+                self._asking = request
+                return [Ask(what, request)]
+        return self.transmit(request)
+
+    def _open(self, file: FileWord) -> int:
+        end = file.start + len(file.path)
+        if not self.link.passes_descriptors:
+            text = "an open file can be sent over a UNIX socket only"
+            raise LineError(text, start=file.start, end=end)
+        try:
+            return self._ports.open_file(file.path, file.operator)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise LineError(f"{file.path}: {reason}", start=file.start, end=end) from None
+
+    def _notes(self, command: Command) -> list[Effect]:
+        """Once for each: what is deprecated or unstable."""
+        if not command.notes or not (self._interactive or self.settings.verbose):
+            return []
+        new = [note for note in dict.fromkeys(command.notes) if note not in self._told]
+        self._told.update(new)
+        return [Tell(note) for note in new]
+
+    @property
+    def can_probe(self) -> bool:
+        """Whether the server may be asked what nobody typed."""
+        return self.settings.probe and self.settings.negotiate and self.link.state == CONNECTED
+
+    def _next_id(self) -> str | None:
+        # A script has one command in flight, which needs no id; an id costs QEMU a fifth of its time.
+        return self._own_id() if self._interactive else None
+
+    def _own_id(self) -> str:
+        self._count += 1
+        return f"qmpshell-{self._count}"
+
+    # -- what comes from the server ------------------------------------------------------------
+
+    def _item(self, item: Item) -> list[Effect]:
+        if isinstance(item, Reply):
+            return self._reply(item)
+        if isinstance(item, Foreign):
+            return self._fail_link(explain_garbage(self.link.address, item.raw))
+        if isinstance(item, Garbage):
+            return [ShowStray(item, "unreadable")]
+        self.logbook.received(item)
+        if isinstance(item, Event):
+            return self._event(item)
+        if isinstance(item, Greeting):
+            return self._greeting(item)
+        return [ShowStray(item, "not a message of QMP")]
+
+    def _event(self, event: Event) -> list[Effect]:
+        if event.name == "SHUTDOWN":
+            self.link.shutdown_seen = True
+        wait = self.awaited
+        if wait is None:
+            self.events.append(event)
+            return [ShowEvent(event)]
+        if not wait.see(event):
+            self.events.append(event)
+        if wait.ended:
+            self.awaited = None
+            return [ShowEvent(event), *(self.fail(wait.failure) if wait.failure else [])]
+        if wait.ask is not None:
+            ask, wait.ask, self.awaited = wait.ask, None, None
+            return [ShowEvent(event), *ask()]
+        return [ShowEvent(event)]
+
+    def _greeting(self, greeting: Greeting) -> list[Effect]:
+        if not self.settings.negotiate:
+            return [ShowStray(greeting, "")] if self._interactive else []
+        if not self.link.expects_answer:
+            self.link.expect_answer(self.now)
+        effects: list[Effect] = []
+        for request in self._outstanding.clear():
+            if request.source is None:
+                effects += _answer_own(request, None)
+            elif not request.abandoned:
+                text = f"the server started anew; the outcome of {request.label} is unknown"
+                effects += self._fail_at(request.source, request.start, text)
+        return effects
+
+    def _reply(self, reply: Reply) -> list[Effect]:
+        request = self._outstanding.take(reply)
+        self.logbook.received(reply, request)
+        if request is None:
+            return [ShowStray(reply, "a reply that nobody asked for")]
+        if request.source is None:
+            return _answer_own(request, reply) if not request.abandoned else []
+        elapsed = self.now - request.sent_at
+        shown = ShowReply(reply, request, late=request.abandoned, elapsed=elapsed)
+        if reply.is_error:
+            return [shown, *self._error_reply(reply, request)]
+        if request.text is not None and failed(human_text(reply.value.get("return", ""))):
+            self._failed()
+            return [shown, *self._stop_on_error()]
+        if request.is_quit:
+            self.link.quit_answered = True
+        if request.text is not None:
+            chosen = CPU_COMMAND.fullmatch(request.text)
+            if chosen:
+                self._cpu = int(chosen[1])
+        return [shown]
+
+    def _error_reply(self, reply: Reply, request: Request) -> list[Effect]:
+        refused = request.name == "qmp_capabilities" and reply.error_class == "CommandNotFound"
+        if refused and self.settings.negotiate:
+            text = "qmpshell has negotiated already; with -N (--skip-negotiation) it is yours to do"
+            return [Tell(self._placed(request.source, request.start, text))]
+        self._failed()
+        return [*self._hint(reply, request), *self._stop_on_error()]
+
+    def _hint(self, reply: Reply, request: Request) -> list[Effect]:
+        """What may have been meant."""
+        text = hint_for(reply.desc, None)
+        if text:
+            return [Tell(self._placed(request.source, request.start, text))]
+        name = mistaken_name(reply, request)
+        if not name or (self.settings.stop_on_error and not self._interactive):
+            return []
+        if self._names is None and self.facts.schema is not None:
+            self._names = self.facts.schema.commands()
+        if self._names is not None or not self.can_probe:
+            return self._suggest(name, request)
+
+        def answered(found: Reply | None) -> list[Effect]:
+            self._names = names_in(returned(found))
+            return self._suggest(name, request)
+
+        return self.ask("query-commands", {}, answered)
+
+    def _suggest(self, name: str, request: Request) -> list[Effect]:
+        from ..commands.registry import COMMANDS
+
+        text = hint_for(name, [*(self._names or ()), *COMMANDS])
+        return [Tell(self._placed(request.source, request.start, text))] if text else []
+
+    def _timed_out(self, request: Request, timeout: float) -> list[Effect]:
+        if request.source is None:
+            request.abandoned = True
+            return [*_answer_own(request, None), *self._advance()]
+        text = f"no reply to {request.label} within {timeout:g} s; its outcome is unknown"
+        if self._interactive:
+            request.abandoned = True
+            return [Tell(text, is_error=True), *self._advance()]
+        self._forget_lines()
+        return self._give_up(self._placed(request.source, request.start, text))
+
+    # -- failures and ends ---------------------------------------------------------------------
+
+    def fail(self, text: str) -> list[Effect]:
+        """The current line has failed, and why."""
+        source = self.queue.current.source if self.queue.current is not None else None
+        return self._fail_at(source, 0, text)
+
+    def _fail_at(self, source: Source | None, start: int, text: str) -> list[Effect]:
+        self._failed()
+        return [Tell(self._placed(source, start, text), is_error=True), *self._stop_on_error()]
+
+    def _line_error(self, source: Source, error: LineError) -> list[Effect]:
+        self._failed()
+        text = line_message(source, error, named=not self._interactive)
+        return [Tell(text, is_error=True), *self._stop_on_error()]
+
+    def _failed(self) -> None:
+        if self.status == exits.OK:
+            self.status = exits.FAILED
+
+    def _stop_on_error(self) -> list[Effect]:
+        if not self.settings.stop_on_error or self._interactive:
+            return []
+        self._forget_lines()
+        return [Leave(self.status)]
+
+    def _forget_lines(self) -> None:
+        self.queue.clear()
+        self.awaited = None
+
+    def _leave_if_done(self) -> list[Effect]:
+        if not self._leaving or self.queue.unsent or self.awaited is not None:
+            return []
+        return self._left() if self.waiting is None else []
+
+    def _left(self) -> list[Effect]:
+        if self.lost and not self.link.ended_well:
+            return [Leave(exits.CONNECTION)]
+        return [Leave(exits.OK if self._interactive else self.status)]
+
+    def _ended(self) -> list[Effect]:
+        effects: list[Effect] = []
+        for item in self.link.protocol.receive_end():
+            if isinstance(item, Foreign):
+                return self._fail_link(explain_garbage(self.link.address, item.raw))
+            effects.append(ShowStray(item, "cut off"))
+        return effects + self.connection_lost("")
+
+    def _fail_link(self, text: str) -> list[Effect]:
+        """The connection is of no use."""
+        self.link.end()
+        self._forget_lines()
+        return self._give_up(text)
+
+    def _give_up(self, text: str) -> list[Effect]:
+        """Say why there is no server; a script ends with that."""
+        self.status = exits.CONNECTION
+        tell = Tell(text, is_error=True)
+        return [tell] if self._interactive else [tell, Leave(exits.CONNECTION)]
+
+    def _placed(self, source: Source | None, start: int, text: str) -> str:
+        if self._interactive or source is None:
+            return text
+        return placed(source, start, text)
+
+
+def _answer_own(request: Request, reply: Reply | None) -> list[Effect]:
+    then, request.then = request.then, None
+    return then(reply) if then is not None else []
+
+
+def _is_exit(action: Command | RawCommand) -> bool:
+    return isinstance(action, Command) and action.name in LEAVING and not action.arguments
+
+
+def _is_local(prepared: Prepared, name: str) -> bool:
+    """Whether the line is one local command, of this name."""
+    plan = prepared.plan
+    if plan is None or len(plan.actions) != 1:
+        return False
+    action = plan.actions[0]
+    return isinstance(action, LocalCommand) and action.name == name
+
+
+def _leaves(prepared: Prepared) -> bool:
+    plan = prepared.plan
+    if plan is None or len(plan.actions) != 1:
+        return False
+    action = plan.actions[0]
+    return (not isinstance(action, LocalCommand) and _is_exit(action)) or _is_local(prepared, "/quit")
+
+
+def _more(unsent: int) -> str:
+    return f"{unsent} more was not sent" if unsent == 1 else f"{unsent} more were not sent"

@@ -1,0 +1,92 @@
+"""How a session stands with its server.
+
+Owns: whether there is a connection, how long the negotiation may take, whether an end was a good one,
+and the words for a loss. Must not know: lines, requests' order, time (`now` is handed in).
+"""
+
+from __future__ import annotations
+
+from ..diagnosis import explain_silence
+from ..protocol.negotiation import GREETING, READY, QmpProtocol
+from ..render.escape import escape
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..requests import Request
+    from ..waits import Wait
+
+# Seconds without a greeting until the user is told why that may be, and until a script gives up.
+_SILENCE = 2.0
+_GIVE_UP = 5.0
+
+UNCONNECTED = "unconnected"
+CONNECTED = "connected"
+LOST = "lost"
+OFFLINE = "offline"  # a dry run without a server
+
+
+class Link:
+    """`state` is one of those above. `silence_at` and `give_up_at` are when the lack of a greeting is
+    to be told, and to be the end."""
+
+    def __init__(self, address: str, *, negotiate: bool, gives_up: bool) -> None:
+        self.address = address
+        self.protocol = QmpProtocol(negotiate=negotiate)
+        self.state = UNCONNECTED
+        self.silence_at: float | None = None
+        self.give_up_at: float | None = None
+        self.passes_descriptors = False
+        self.quit_answered = False
+        self.shutdown_seen = False
+        self._gives_up = gives_up
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether lines can be dealt with, be it by refusing them."""
+        return self.state != CONNECTED or self.protocol.state == READY
+
+    @property
+    def ended_well(self) -> bool:
+        return self.quit_answered or self.shutdown_seen
+
+    def expect_answer(self, now: float, *, give_up_at: float | None = None) -> None:
+        """From now on the negotiation must get on."""
+        self.silence_at = now + _SILENCE
+        if self._gives_up:
+            self.give_up_at = give_up_at if give_up_at is not None else now + _GIVE_UP
+
+    @property
+    def expects_answer(self) -> bool:
+        return self.silence_at is not None or self.give_up_at is not None
+
+    def settle(self) -> None:
+        """The negotiation is over."""
+        self.silence_at = self.give_up_at = None
+
+    def end(self) -> None:
+        """There is no connection any more."""
+        self.state = LOST
+        self.settle()
+
+    def explain_silence(self) -> str:
+        pending, greeted = self.protocol.pending, self.protocol.state != GREETING
+        return explain_silence(self.address, pending, greeted=greeted)
+
+    def explain_early_loss(self, reason: str) -> str:
+        """What to say of a loss before commands could be sent."""
+        early = self.protocol.state == GREETING
+        when = "before the server greeted" if early else "during the negotiation"
+        return f"{self.address}: the connection was closed {when}{_because(reason)}"
+
+    def explain_loss(self, reason: str, waiting: Request | None, awaited: Wait | None) -> str:
+        """What to say of a loss while a reply, or something else, was waited for."""
+        lost = f"connection lost{_because(reason)}"
+        if waiting is not None:
+            return f"{lost} while waiting for the reply to {waiting.label}; its outcome is unknown"
+        if awaited is not None:
+            return f"{self.address}: {lost} while waiting for {escape(awaited.label)}"
+        return f"{self.address}: {lost}"
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""

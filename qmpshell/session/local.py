@@ -1,0 +1,146 @@
+"""What a session does for its local commands (`commands.host`).
+
+Owns: turning their calls into the session's. Must not know: any of the commands.
+"""
+
+from __future__ import annotations
+
+from ..effects import Tell
+from ..language.facts import SECRET
+from ..render.escape import escape
+from ..requests import Request, Source
+from .knowledge import learn, question, returned
+from .link import CONNECTED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..effects import Effect
+    from ..language.command import Command, LocalCommand
+    from ..language.facts import Facts, Need
+    from ..protocol.messages import Event, Reply
+    from ..requests import Prepared
+    from ..settings import Settings
+    from ..waits import Wait
+    from .core import Session
+
+# One file may run another so deep.
+_DEEPEST_SOURCE = 16
+# A control character makes the server's parser give up what it has (qmp-spec, "Errors").
+_RESYNC = b"\x01\n"
+
+
+class LocalHost:
+    """The session as the local commands of the current line see it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def settings(self) -> Settings:
+        return self._session.settings
+
+    @property
+    def facts(self) -> Facts:
+        return self._session.facts
+
+    @property
+    def now(self) -> float:
+        return self._session.now
+
+    def untaken_events(self) -> list[Event]:
+        return list(self._session.events)
+
+    def take_event(self, event: Event) -> None:
+        self._session.events.remove(event)
+
+    def tell(self, text: str) -> list[Effect]:
+        return [Tell(text)]
+
+    def fail(self, text: str) -> list[Effect]:
+        return self._session.fail(text)
+
+    def ask(
+        self, name: str, arguments: dict[str, Any], then: Callable[[Reply | None], list[Effect]]
+    ) -> list[Effect]:
+        return self._session.ask(name, arguments, then)
+
+    def satisfy(self, need: Need, call: LocalCommand) -> list[Effect]:
+        session = self._session
+        assert session.queue.current is not None
+        if need.kind == SECRET:
+            return session.fail("a secret is asked for only where a command itself takes it")
+        session.queue.current.actions.appendleft((call, None))
+        if not session.can_probe:
+            learn(session.facts, need, None)
+            return []
+
+        def answered(reply: Reply | None) -> list[Effect]:
+            learn(session.facts, need, returned(reply))
+            return []
+
+        return session.ask(*question(need), answered)
+
+    def wait(self, wait: Wait) -> list[Effect]:
+        session = self._session
+        if session.settings.dry_run:
+            return []
+        if session.link.state != CONNECTED:
+            return session.fail(f"not connected: {escape(wait.label)} will not come")
+        session.awaited = wait
+        return []
+
+    def perform(self, command: Command) -> list[Effect]:
+        return self._session.perform(command)
+
+    def perform_human(self, text: str, start: int) -> list[Effect]:
+        return self._session.perform_human(text, start)
+
+    def resync(self) -> list[Effect]:
+        if self._session.link.state != CONNECTED or self._session.settings.dry_run:
+            return []
+
+        def answered(reply: Reply | None) -> list[Effect]:
+            # The answer is an error without an id, and a good sign.
+            return [Tell("the server's parser has begun anew")] if reply is not None else []
+
+        return self._session.transmit(Request({}, data=_RESYNC, source=None, then=answered))
+
+    def source(self, name: str, data: bytes) -> list[Effect]:
+        from ..inputs import LineInput, ScriptLines  # few scripts need it
+
+        session = self._session
+        assert session.queue.current is not None
+        depth = session.source_depth.get(session.queue.current.source.name, 0) + 1
+        if depth > _DEEPEST_SOURCE:
+            return self.fail(f"{escape(name)}: files run files, more than {_DEEPEST_SOURCE} deep")
+        session.source_depth[name] = depth
+        lines = ScriptLines([LineInput(name, data=data)], verbatim=session.settings.hmp)
+        found: list[Prepared] = []
+        while not lines.ended:
+            taken = lines.take()
+            if taken is not None:
+                found.append(session.prepare(taken) if isinstance(taken, Source) else taken)
+        session.queue.lines.extendleft(reversed(found))
+        return []
+
+    def set_log(self, path: str | None) -> None:
+        self._session.logbook.open(path)
+
+    def describe(self) -> str:
+        session = self._session
+        protocol = session.link.protocol
+        lines = [f"{session.link.address}: {session.link.state}"]
+        if protocol.greeting is not None and protocol.greeting.version is not None:
+            version = ".".join(map(str, protocol.greeting.version))
+            lines.append(f"server: QEMU {version} {escape(protocol.greeting.package)}".rstrip())
+        lines.append(f"capabilities: {', '.join(sorted(protocol.capabilities)) or 'none'}")
+        lines.append(f"events kept for /wait: {len(session.events)}")
+        if session.waiting is not None:
+            lines.append(f"waiting for the reply to {session.waiting.label}")
+        return "\n".join(lines)
+
+    def leave(self) -> list[Effect]:
+        return self._session.leave()

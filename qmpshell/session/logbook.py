@@ -1,0 +1,64 @@
+"""The log of a session's messages.
+
+Owns: that nothing secret gets into it, and what becomes of one that cannot be written. Must not know:
+files, sessions.
+"""
+
+from __future__ import annotations
+
+from ..errors import QmpShellError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..ports import MessageLog
+    from ..protocol.messages import Message
+    from ..requests import Request
+
+
+class Logbook:
+    """Writes to the log that is open, if one is. `problem` says why it ended by itself, once."""
+
+    def __init__(self, open_log: Callable[[str], MessageLog]) -> None:
+        self._open_log = open_log
+        self._log: MessageLog | None = None
+        self.problem = ""
+
+    def open(self, path: str | None) -> None:
+        """Begin a log, or with None end it. Raises QmpShellError; the one before stays then."""
+        log = self._open_log(path) if path is not None else None
+        if self._log is not None:
+            self._log.close()
+        self._log = log
+
+    def sent(self, message: dict[str, Any]) -> None:
+        if self._log is not None:
+            from ..records.redaction import redact_command  # few sessions keep a log
+
+            self._write("sent", redact_command(message))
+
+    def sent_bytes(self, data: bytes) -> None:
+        """What the negotiation sends."""
+        if self._log is not None:
+            from ..protocol.json_text import decode
+
+            for line in data.splitlines():
+                self.sent(decode(line))
+
+    def received(self, message: Message, request: Request | None = None) -> None:
+        """A message, and the request that it answers."""
+        if self._log is not None:
+            from ..records.redaction import redact_reply
+
+            command = request.message if request is not None else None
+            self._write("received", redact_reply(message.value, command))
+
+    def _write(self, direction: str, message: dict[str, Any]) -> None:
+        assert self._log is not None
+        try:
+            self._log.write(direction, message)
+        except QmpShellError as error:
+            self.problem = f"the log has ended: {error}"
+            self._log = None

@@ -1,0 +1,65 @@
+"""The requests whose replies are outstanding.
+
+Owns: which request a reply belongs to, and who is waited for. Must not know: what replies say.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..protocol.messages import Reply
+    from ..requests import Request
+
+
+class Outstanding:
+    """Requests in the order in which they were sent."""
+
+    def __init__(self) -> None:
+        self._requests: deque[Request] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._requests)
+
+    def add(self, request: Request) -> None:
+        self._requests.append(request)
+
+    def take(self, reply: Reply) -> Request | None:
+        """The request that `reply` answers, no longer outstanding then."""
+        for request in self._requests:
+            if request.answers(reply):
+                self._requests.remove(request)
+                return request
+        return None
+
+    def clear(self) -> list[Request]:
+        """All of them, no longer outstanding."""
+        requests = list(self._requests)
+        self._requests.clear()
+        return requests
+
+    @property
+    def holding(self) -> Request | None:
+        """The oldest that nobody gave up on: it holds up what follows."""
+        for request in self._requests:
+            if not request.abandoned:
+                return request
+        return None
+
+    @property
+    def waiting(self) -> Request | None:
+        """The oldest of the user's own that nobody gave up on."""
+        for request in self._requests:
+            if request.source is not None and not request.abandoned:
+                return request
+        return None
+
+    @property
+    def all_quit(self) -> bool:
+        """Whether what is waited for, if anything, is the server's own end."""
+        return all(
+            request.is_quit
+            for request in self._requests
+            if request.source is not None and not request.abandoned
+        )
