@@ -70,11 +70,26 @@ def start(choice: Choice, *, environment: Mapping[str, str]) -> int:
         return _run_script(choice, None)  # never to the environment's
     address = _address(choice, environment)
     if not scripted and _is_terminal(environment):
+        session: Session | RawSession
+        if choice.settings.raw:
+            session = RawSession(address=str(address), interactive=True)
+        else:
+            session = open_session(choice.settings, address=str(address), interactive=True)
         stream = open_address(choice.settings, address, listen=choice.listen)
         from ..terminal.start import run_terminal
 
-        return run_terminal(choice.settings, address, stream, environment=environment)
+        return run_terminal(
+            choice.settings, session, stream, address=str(address), environment=environment
+        )
     return _run_script(choice, address)
+
+
+def open_session(settings: Settings, *, address: str, interactive: bool) -> Session:
+    """A session on this machine's files. Raises UsageError if its log cannot be opened."""
+    try:
+        return Session(settings, address=address, interactive=interactive, ports=make_ports())
+    except QmpShellError as error:
+        raise UsageError(str(error)) from error
 
 
 def write_error(text: str) -> None:
@@ -124,7 +139,7 @@ def _run_script(choice: Choice, address: Address | None) -> int:
     if settings.raw:
         session = RawSession(address=name, interactive=False)
     else:
-        session = Session(settings, address=name, interactive=False, ports=make_ports())
+        session = open_session(settings, address=name, interactive=False)
     begun = time.monotonic()
     try:
         stream = None

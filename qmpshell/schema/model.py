@@ -79,11 +79,14 @@ class Member:
 class Schema:
     """An index by name is made at once, everything else when it is asked for."""
 
-    __slots__ = ("_entities", "_own_members")
+    __slots__ = ("_cases", "_entities", "_enums", "_own_members")
 
     def __init__(self, entities: list[dict[str, Any]]) -> None:
         self._entities = {entity["name"]: entity for entity in _named(entities)}
+        # What was worked out before, by type.
         self._own_members: dict[str, dict[str, Member]] = {}
+        self._enums: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._cases: dict[str, dict[str, str]] = {}
 
     # -- commands and events -------------------------------------------------------------------
 
@@ -134,6 +137,9 @@ class Schema:
 
         `members` is there since QEMU 6.2 or so; `values` is older, and deprecated.
         """
+        known = self._enums.get(type_name)
+        if known is not None:
+            return known
         entity = self._of_meta_type(type_name, "enum")
         if entity is None:
             return {}
@@ -143,6 +149,7 @@ class Schema:
         }
         for value in _texts(entity.get("values")):
             values.setdefault(value, ())
+        self._enums[type_name] = values
         return values
 
     def element_type(self, type_name: str) -> str | None:
@@ -164,12 +171,16 @@ class Schema:
 
     def cases(self, type_name: str) -> dict[str, str]:
         """Each value of a union's tag that has a variant, with the variant's type."""
-        entity = self._of_meta_type(type_name, "object")
-        return {
-            variant["case"]: _text(variant.get("type"))
-            for variant in _dicts(entity and entity.get("variants"))
-            if isinstance(variant.get("case"), str)
-        }
+        known = self._cases.get(type_name)
+        if known is None:
+            entity = self._of_meta_type(type_name, "object")
+            known = {
+                variant["case"]: _text(variant.get("type"))
+                for variant in _dicts(entity and entity.get("variants"))
+                if isinstance(variant.get("case"), str)
+            }
+            self._cases[type_name] = known
+        return known
 
     def members(self, type_name: str, tag_value: Callable[[str], str | None]) -> dict[str, Member]:
         """The members of an object as it stands: `tag_value` says what a tag is set to, if anything.

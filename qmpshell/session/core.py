@@ -739,7 +739,9 @@ def _leaves(prepared: Prepared) -> bool:
     if plan is None or len(plan.actions) != 1:
         return False
     action = plan.actions[0]
-    return (not isinstance(action, LocalCommand) and _is_exit(action)) or _is_local(prepared, "/quit")
+    return (not isinstance(action, LocalCommand) and _is_exit(action)) or _is_local(
+        prepared, "/quit"
+    )
 
 
 def _more(unsent: int) -> str:

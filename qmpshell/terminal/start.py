@@ -14,11 +14,9 @@ from prompt_toolkit.input import create_input
 from prompt_toolkit.output import create_output
 from prompt_toolkit.output.color_depth import ColorDepth
 
-from ..files import make_ports
 from ..raw import RawSession
 from ..session import Session
 from ..settings import Settings
-from ..transport.address import Address
 from ..transport.stream import Stream
 from .shell import Shell
 from .styles import make_style
@@ -26,25 +24,28 @@ from .view import TerminalView
 
 
 def run_terminal(
-    settings: Settings, address: Address, stream: Stream, *, environment: Mapping[str, str]
+    settings: Settings,
+    session: Session | RawSession,
+    stream: Stream,
+    *,
+    address: str,
+    environment: Mapping[str, str],
 ) -> int:
     """Run the shell on a stream that is open, at the process's own terminal; the exit status."""
-    return asyncio.run(_run(settings, address, stream, environment))
+    return asyncio.run(_run(settings, session, stream, address, environment))
 
 
 async def _run(
-    settings: Settings, address: Address, stream: Stream, environment: Mapping[str, str]
+    settings: Settings,
+    session: Session | RawSession,
+    stream: Stream,
+    address: str,
+    environment: Mapping[str, str],
 ) -> int:
-    name = str(address)
     output = create_output(stdout=sys.stdout)
-    session: Session | RawSession
-    if settings.raw:
-        session = RawSession(address=name, interactive=True)
-    else:
-        session = Session(settings, address=name, interactive=True, ports=make_ports())
     view = TerminalView(
         settings,
-        address=name,
+        address=address,
         width=lambda: output.get_size().columns,
         unicode=(output.encoding() or "").lower().replace("-", "") == "utf8",
         now=datetime.now,
