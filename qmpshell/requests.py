@@ -158,10 +158,11 @@ def _as_double(value: Any) -> float:
 class Prepared:
     """What became of a line: its plan, or the need or the error that stopped it.
 
-    `requests` holds what could be encoded ahead: for each action its request, or None.
+    `requests` holds what could be encoded ahead: for each action its request, or None; `secrets` what
+    was typed for this line alone, by offset.
     """
 
-    __slots__ = ("error", "need", "plan", "requests", "source")
+    __slots__ = ("error", "need", "plan", "requests", "secrets", "source")
 
     def __init__(
         self,
@@ -175,6 +176,7 @@ class Prepared:
         self.plan = plan
         self.need = need
         self.error = error
+        self.secrets: dict[int, str] = {}
         self.requests: list[Request | None] = [None] * len(plan.actions) if plan else []
 
 

@@ -23,7 +23,7 @@ FLOORS = (
     ("language",),
     ("requests", "effects", "ports"),
     ("render",),
-    ("diagnosis", "guard", "hints", "waits", "records"),
+    ("diagnosis", "guard", "hints", "waits", "records", "inputs"),
     ("commands",),
     ("session", "raw", "transport", "files"),
     ("connection", "script"),

@@ -87,6 +87,8 @@ def test_json_over_several_lines(text: str, expected: list[str]) -> None:
         ('transaction(\na x=" ) "\n)', ['transaction(\na x=" ) "\n)']),
         ("transaction(\na \\\n  x=1\n)", ["transaction(\na \n  x=1\n)"]),
         ("TRANS> transaction(\na\n)", ["transaction(\na\n)"]),
+        ("transaction(\na\n); b\nstop", ["transaction(\na\n); b", "stop"]),
+        ("transaction( a ); transaction(\nb\n)", ["transaction( a ); transaction(\nb\n)"]),
         ("transaction(\na", ["!the transaction is not closed by ), but the input ends"]),
         ("transaction(a\nb", ["transaction(a", "b"]),
         ("stop; transaction(\na\n)", ["stop; transaction(\na\n)"]),

@@ -20,7 +20,6 @@ from qmpshell.requests import (
     prepare,
     prepare_human,
 )
-from qmpshell.session import action_leaves
 
 
 def source(text: str) -> Source:
@@ -124,7 +123,7 @@ def test_leaving(text: str, names: list[str], leaves: bool) -> None:
 def leaving(action: object) -> bool:
     if isinstance(action, LocalCommand):
         return action.name in LEAVING
-    return isinstance(action, Command) and action_leaves(action)
+    return isinstance(action, Command) and action.name in LEAVING and not action.arguments
 
 
 def test_a_line_with_a_mistake_has_no_requests() -> None:

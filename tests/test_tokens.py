@@ -131,6 +131,11 @@ pieces = st.lists(
 ).map("".join)
 
 
+@pytest.mark.parametrize("line", ["a | b\xa0", "a | \u3000", "/hmp a\x85", "/hmp \xa0"])
+def test_a_blank_is_a_space_a_tab_or_a_line_end_everywhere(line: str) -> None:
+    check(line)
+
+
 @given(pieces)
 def test_any_text_is_safe(line: str) -> None:
     check(line)

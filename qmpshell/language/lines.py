@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..errors import LineError
 from ..protocol.json_reader import QEMU, JsonError, JsonReader
-from .tokens import CLOSE, TRANSACTION, tokenize
+from .tokens import CLOSE, OPEN, TRANSACTION, tokenize
 
 _PROMPTS = ("-> ", "(QEMU) ", "TRANS> ")
 _REPLY = "<- "
@@ -88,11 +88,12 @@ class LineAssembler:
         if self._json is not None:
             return self._feed_json(kept, number=number, line=line, dropped=dropped)
         more = _continues(kept)
-        if not self._open and stripped.split(None, 1)[:1] == [TRANSACTION]:
-            self._in_transaction = True
-        self._line.add(kept[:-1] if more else kept, number=number, line=line, dropped=dropped)
-        if self._in_transaction:
-            more |= all(token.kind != CLOSE for token in tokenize(f"{TRANSACTION}\n{kept}"))
+        if more:
+            kept = kept[:-1]
+        self._line.add(kept, number=number, line=line, dropped=dropped)
+        if self._in_transaction or TRANSACTION in kept:
+            self._in_transaction = _leaves_open(kept, inside=self._in_transaction)
+        more |= self._in_transaction
         self._open = more
         return None if more else self.take()
 
@@ -131,6 +132,14 @@ def _continues(line: str) -> bool:
         and (len(line) == 1 or line[-2] in " \t")
         and (not line.lstrip().startswith("#"))
     )
+
+
+def _leaves_open(line: str, *, inside: bool) -> bool:
+    """Whether a transaction is open behind a line, which begins inside one or not."""
+    for token in tokenize(f"{TRANSACTION}\n{line}" if inside else line):
+        if token.kind in (OPEN, CLOSE):
+            inside = token.kind == OPEN
+    return inside
 
 
 class _ReplySkipper:

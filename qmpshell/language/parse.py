@@ -140,6 +140,7 @@ def command_item(line: str, name: Token, rest: list[Token]) -> CommandItem:
     file: FileWord | None = None
     for index, token in enumerate(rest):
         if token.kind == t.REDIRECT:
+            _check_no_exec(rest[:index], token)
             file = _file_word(line, rest, index)
             if index + 2 < len(rest):
                 extra = rest[index + 2]
@@ -196,6 +197,15 @@ def _transaction(line: str, words: list[Token], start: int) -> tuple[Transaction
 _NAME_OPENING = "\"'[(<>|&)"
 # Of longer words only so much is repeated.
 _LONG = 40
+
+
+# The member that people leave the name of out, as QEMU's command line lets them.
+_FIRST = {
+    "blockdev-add": "driver",
+    "device_add": "driver",
+    "netdev_add": "type",
+    "object-add": "qom-type",
+}
 
 
 def _check_name(name: Token) -> None:
@@ -257,8 +267,10 @@ def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: 
         cure = "an argument is KEY=VALUE; a value with blanks stands in quotes"
     elif text[0] in "|<>":
         cure = f"a blank must follow {text[0]}"
+    elif text == ")":
+        cure = f"it closes nothing: a transaction begins with {t.TRANSACTION}"
     else:
-        cure = f"an argument is KEY=VALUE: did you mean id={text}?"
+        cure = f"an argument is KEY=VALUE: did you mean {_FIRST.get(name.text, 'id')}={text}?"
     return LineError(
         f"{text[:_LONG]!r} is no argument of {name.text[:_LONG]}",
         start=token.start,

@@ -38,6 +38,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..schema.model import Member, Schema
+
 # The guest agent's commands, of no schema.
 _AGENT_PREFIX = "guest-"
 # The arguments of device_add that are not properties of the device (qdev.json).
@@ -157,7 +159,7 @@ def _by_schema(name: Token, root: Node, facts: Facts) -> Read | Need:
     return _typed(name, root, facts, schema=facts.schema)
 
 
-def _typed(name: Token, root: Node, facts: Facts, *, schema: Any) -> Read:
+def _typed(name: Token, root: Node, facts: Facts, *, schema: Schema) -> Read:
     command = schema.command(name.text)
     if command is None:
         return untyped(root, facts), []
@@ -180,10 +182,12 @@ def _is_open_value(argument: Argument) -> bool:
     if is_json(argument):
         return False
     token = argument.value
-    if token.kind == t.QUOTED or is_file(argument):
+    if token.kind == t.QUOTED:
         # In quotes a number is text, unless the type says otherwise.
         return is_ambiguous(token.text.strip("\"'"))
-    return token.kind == t.COMPOUND or is_ambiguous(token.text)
+    if token.text == ASK:
+        return False  # what is typed unseen is text where nothing says otherwise
+    return token.kind == t.COMPOUND or is_file(argument) or is_ambiguous(token.text)
 
 
 # -- what the schema leaves open ------------------------------------------------------------------
@@ -227,41 +231,34 @@ def _arguments(root: Node) -> list[tuple[str, Argument]]:
 
 def _text_of(root: Node, key: str, facts: Facts) -> str | None:
     child = root.children.get(key)
-    if not isinstance(child, Argument) or is_json(child) or is_file(child):
+    if not isinstance(child, Argument) or is_json(child):
         return None
     return plain_text(child, facts)
+
+
+# What QOM calls its strings.
+_TEXTS = ("str", "string")
 
 
 def _by_properties(
     root: Node, properties: Properties | None, *, texts: tuple[str, ...], facts: Facts
 ) -> dict[str, Any]:
     """Members by QOM's types; `texts` are text whatever they look like."""
-    found = untyped(_without(root, texts, properties), facts)
-    result: dict[str, Any] = {}
-    for key, child in root.children.items():
-        if key in found:
-            result[key] = found[key]
-            continue
-        assert isinstance(child, Argument)
-        text = plain_text(child, facts)
-        known = (properties or {}).get(key)
-        if key in texts or known is None:
-            result[key] = text
-        else:
-            result[key] = read_property(text, known.type, description=known.description)
-    return result
-
-
-def _without(root: Node, texts: tuple[str, ...], properties: Properties | None) -> Node:
-    """What is left to be read by its looks."""
+    typed: dict[str, Any] = {}
     rest = Node(root.key, root.start)
     for key, child in root.children.items():
-        typed = key in texts or (properties is not None and key in properties)
-        is_value = isinstance(child, Argument) and not is_json(child)
-        compound = isinstance(child, Argument) and child.value.kind == t.COMPOUND
-        if not (typed and is_value) or (compound and key not in texts):
+        known = (properties or {}).get(key)
+        kind = "str" if key in texts else known.type if known is not None else None
+        if isinstance(child, Node) or is_json(child) or kind is None:
             rest.children[key] = child
-    return rest
+        elif child.value.kind == t.COMPOUND and kind not in _TEXTS:
+            rest.children[key] = child  # a list, or a structure that only JSON can say
+        else:
+            description = known.description if known is not None else ""
+            text = plain_text(child, facts)
+            typed[key] = read_property(text, kind, description=description)
+    by_looks = untyped(rest, facts)
+    return {key: typed[key] if key in typed else by_looks[key] for key in root.children}
 
 
 # -- transactions ---------------------------------------------------------------------------------
@@ -270,6 +267,15 @@ def _without(root: Node, texts: tuple[str, ...], properties: Properties | None) 
 def _read_transaction(item: TransactionItem, facts: Facts) -> Command | Need:
     """`transaction` with its actions: `{"type": NAME, "data": {…}}` each (transaction.json)."""
     token = item.token
+    root = build(item.arguments)
+    actions_given = root.children.get("actions")
+    if actions_given is not None:
+        start = actions_given.start if isinstance(actions_given, Node) else actions_given.key.start
+        raise LineError("actions is given twice", start=start, end=start + len("actions"))
+    for one in (root, *(build(action.arguments) for action in item.actions)):
+        need = _secret_needed(one, facts)
+        if need is not None:
+            return need
     if not facts.has_schema and any(
         action.whole is None and _is_open(build(action.arguments)) for action in item.actions
     ):
@@ -280,7 +286,6 @@ def _read_transaction(item: TransactionItem, facts: Facts) -> Command | Need:
         data, told = _action(action, facts)
         actions.append({"type": action.name.text, "data": data})
         notes += told
-    root = build(item.arguments)
     rest = _by_schema(Token(t.NAME, "transaction", token.start), root, facts)
     if isinstance(rest, Need):
         return rest
@@ -294,21 +299,19 @@ def _action(action: CommandItem, facts: Facts) -> Read:
         assert isinstance(whole, dict)
         return whole, []
     root = build(action.arguments)
-    schema = facts.schema
-    type_name = _action_type(schema, action.name.text) if schema is not None else None
-    if schema is None or type_name is None:
+    schema, name = facts.schema, action.name.text
+    members = _action_members(schema, name) if schema is not None else {}
+    if schema is None or "data" not in members:
         return untyped(root, facts), []
     reader = TypedReader(schema, facts)
-    return reader.members_of(root, type_name), reader.notes
+    if "type" in members:
+        reader.note(name, schema.enum_values(members["type"].type).get(name, ()))
+    return reader.members_of(root, members["data"].type), reader.notes
 
 
-def _action_type(schema: Any, name: str) -> str | None:
-    """The type of an action's `data`, or None where the schema does not say."""
+def _action_members(schema: Schema, name: str) -> dict[str, Member]:
+    """The members of an action of this name; none where the schema does not say."""
     command = schema.command("transaction")
     members = schema.members(command.arg_type, lambda tag: None) if command else {}
-    actions = members.get("actions")
-    element = schema.element_type(actions.type) if actions else None
-    if element is None:
-        return None
-    data = schema.members(element, lambda tag: name).get("data")
-    return data.type if data is not None else None
+    element = schema.element_type(members["actions"].type) if "actions" in members else None
+    return schema.members(element, lambda tag: name) if element is not None else {}

@@ -65,10 +65,10 @@ _JSON_STRINGS = {'"': _DOUBLE, "'": re.compile(r"'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+(
 TRANSACTION = "transaction("
 HUMAN = "/hmp"
 
-_BLANK_OR_END = re.compile(r"[ \t\r\n]|$")
+_CLOSE_END = re.compile(r";?(?:[ \t\r\n]|$)")
 _REDIRECT = re.compile(r"(?:>>|<>|[<>])(?=[ \t\r\n]|$)")
 # The human monitor has bitwise expressions, as in "p 1 | 2".
-_HUMAN_PIPE = re.compile(r"(?<=[ \t])\|(?=[ \t]+[^ \t0-9]|[ \t]*$)")
+_HUMAN_PIPE = re.compile(r"(?<=[ \t])\|(?=[ \t]+(?![-+]?[0-9])[^ \t]|[ \t]*$)")
 
 
 def tokenize(line: str) -> list[Token]:
@@ -142,7 +142,7 @@ def _mark(line: str, position: int) -> Token | None:
     if char in "<>":
         match = _REDIRECT.match(line, position)
         return Token(REDIRECT, match[0], position) if match else None
-    if char == ")" and _BLANK_OR_END.match(line, position + 1):
+    if char == ")" and _CLOSE_END.match(line, position + 1):
         return Token(CLOSE, ")", position)
     return None
 
@@ -171,7 +171,7 @@ def _file(line: str, position: int) -> Token | None:
 
 def _rest(line: str, position: int) -> Iterator[Token]:
     position = _skip(line, position)
-    text = line[position:].rstrip()
+    text = line[position:].rstrip(_BLANKS)
     if text:
         yield Token(TEXT, text, position)
 
@@ -179,7 +179,7 @@ def _rest(line: str, position: int) -> Iterator[Token]:
 def _human(line: str, position: int) -> Iterator[Token]:
     start = _skip(line, position)
     pipe = _HUMAN_PIPE.search(line, start)
-    text = line[start : pipe.start() if pipe else len(line)].rstrip()
+    text = line[start : pipe.start() if pipe else len(line)].rstrip(_BLANKS)
     if text:
         yield Token(TEXT, text, start)
     if pipe:

@@ -12,6 +12,7 @@ from . import tokens as t
 from .command import Argument
 from .tree import Node, nodes
 from .values import (
+    QUOTE_IT,
     is_file,
     is_json,
     plain_text,
@@ -25,13 +26,14 @@ from .values import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from ..schema.model import Member, Schema
     from .facts import Facts
 
 # A schema may be recursive (a block node below a block node); typing ends before Python does.
-_DEEPEST = 200
+_DEEPEST = 60
 _TOLD = ("deprecated", "unstable")
 _SCALARS = ("str", "int", "number", "boolean", "null", "any", "enum")
 
@@ -74,17 +76,13 @@ class TypedReader:
         if is_json(child):
             value = read_as_json(child, self._facts)
             return value if isinstance(value, str) else None
-        if is_file(child):
-            return None
         return plain_text(child, self._facts)
 
     def _member(self, child: Node | Argument, member: Member | None, depth: int) -> object:
         if member is None:
             return self._value(child, "", depth + 1)
         key = child.key if isinstance(child, Node) else child.key.text
-        for feature in _TOLD:
-            if feature in member.features:
-                self.notes.append(f"{key} is {feature}")
+        self.note(key, member.features)
         return self._value(child, member.type, depth + 1)
 
     def _value(self, child: Node | Argument, type_name: str, depth: int) -> object:
@@ -104,10 +102,12 @@ class TypedReader:
         raise takes(child, kind)
 
     def _note_enum(self, argument: Argument, type_name: str) -> None:
-        text = argument.value.text
-        for feature in self._schema.enum_values(type_name).get(text, ()):
-            if feature in _TOLD:
-                self.notes.append(f"{argument.key.text}={text} is {feature}")
+        text = plain_text(argument, self._facts)
+        self.note(f"{argument.key.text}={text}", self._schema.enum_values(type_name).get(text, ()))
+
+    def note(self, what: str, features: Iterable[str]) -> None:
+        """Keep what is to be told of `what`."""
+        self.notes += [f"{what} is {feature}" for feature in _TOLD if feature in features]
 
     # -- dotted keys ---------------------------------------------------------------------------
 
@@ -157,11 +157,12 @@ class TypedReader:
         """Whichever fits: an alternate has at most one type of each of JSON's kinds."""
         kinds = {self._schema.kind(name): name for name in self._schema.alternatives(type_name)}
         token = argument.value
-        if token.kind == t.COMPOUND and ("object" in kinds or "array" in kinds):
-            return read_json(token.text, token.start)
+        takes_text = "str" in kinds or "enum" in kinds
+        bracket = {"{": "object", "[": "array"}.get(token.text[:1])
+        if token.kind == t.COMPOUND and (bracket in kinds or not takes_text):
+            return read_json(token.text, token.start, cure=QUOTE_IT if takes_text else "")
         text = plain_text(argument, self._facts)
         is_text = token.kind == t.QUOTED or is_file(argument)
-        takes_text = "str" in kinds or "enum" in kinds
         if "enum" in kinds and text in self._schema.enum_values(kinds["enum"]):
             return text
         if not (is_text and takes_text):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .facts import Facts
     from .tokens import Token
 
-_QUOTE_IT = "to have it as text, put it in quotes"
+QUOTE_IT = "to have it as text, put it in quotes"
 _AFTER_JSON_OPERATOR = "after := stands JSON, text in double quotes; plain text stands after ="
 _NULLS = ("null", "None")
 ASK = "@?"
@@ -70,14 +70,14 @@ def _file(token: Token, facts: Facts) -> bytes:
     path = token.text[1:]
     if not path:
         raise LineError(
-            "the name of a file must follow @", start=token.start, end=token.end, cure=_QUOTE_IT
+            "the name of a file must follow @", start=token.start, end=token.end, cure=QUOTE_IT
         )
     try:
         return facts.read_file(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise LineError(
-            f"{path}: {reason}", start=token.start, end=token.end, cure=_QUOTE_IT
+            f"{path}: {reason}", start=token.start, end=token.end, cure=QUOTE_IT
         ) from None
 
 
@@ -114,12 +114,12 @@ def read_untyped(argument: Argument, facts: Facts) -> object:
     if is_json(argument):
         return read_as_json(argument, facts)
     if token.kind == t.COMPOUND:
-        return read_json(token.text, token.start, cure=_QUOTE_IT)
+        return read_json(token.text, token.start, cure=QUOTE_IT)
     text = plain_text(argument, facts)
     if token.kind == t.QUOTED or is_file(argument):
         return text
     if json_number(text) in (float("inf"), float("-inf")):
-        raise LineError(TOO_LARGE, start=token.start, end=token.end, cure=_QUOTE_IT)
+        raise LineError(TOO_LARGE, start=token.start, end=token.end, cure=QUOTE_IT)
     return read_any(text)
 
 

@@ -6,6 +6,7 @@ is secret (that is `secrets`), or where the record goes.
 
 from __future__ import annotations
 
+from ..protocol.json_text import encode
 from .human_secrets import asks_for_secret, is_secret_property
 from .secrets import Secrets
 
@@ -72,3 +73,9 @@ def _rewritten(message: dict[str, Any], places: dict[Place, object]) -> dict[str
             else:
                 copy.append(value)
     return result
+
+
+def sent_text(data: bytes, message: dict[str, Any]) -> str:
+    """What is sent, as `-v` may show it: as it is, or encoded anew without its secrets."""
+    shown = redact_command(message)
+    return data.decode("utf-8").strip() if shown is message else encode(shown)

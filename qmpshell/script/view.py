@@ -105,14 +105,10 @@ def _is_the_users(effect: Send) -> bool:
 
 
 def _sent(effect: Send) -> str:
-    """What is sent, without its secrets."""
-    from ..protocol.json_text import encode
-    from ..records.redaction import redact_command  # only who asks to see it needs it
+    from ..records.redaction import sent_text  # only who asks to see it needs it
 
     assert effect.request is not None
-    message = effect.request.message
-    shown = redact_command(message)
-    return effect.data.decode("utf-8").strip() if shown is message else encode(shown)
+    return sent_text(effect.data, effect.request.message)
 
 
 def _matches(name: str, globs: str | tuple[str, ...]) -> bool:

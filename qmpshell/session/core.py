@@ -248,8 +248,8 @@ class Session:
             return []
         if text is None:
             return [Tell("not sent"), *self._advance()]
-        self.facts.secrets[prepared.need.start] = text
-        self.queue.lines.appendleft(self.prepare(prepared.source))
+        prepared.secrets[prepared.need.start] = text
+        self._read_again(prepared)
         return self._advance()
 
     def diverted(self, destination: Destination, problem: str, now: float) -> list[Effect]:
@@ -384,7 +384,7 @@ class Session:
             return [AskSecret(need.subject)]
         if not self.can_probe:
             learn(self.facts, need, None)
-            self.queue.lines.appendleft(self.prepare(prepared.source))
+            self._read_again(prepared)
             if self.link.state != OFFLINE or need.kind != SCHEMA:
                 return []
             text = "read without the server's schema: give an ADDRESS to have its types"
@@ -395,10 +395,18 @@ class Session:
             learn(self.facts, need, returned(reply))
             if self.queue.needing is prepared:
                 self.queue.needing = None
-                self.queue.lines.appendleft(self.prepare(prepared.source))
+                self._read_again(prepared)
             return []
 
         return self.ask(*question(need), answered)
+
+    def _read_again(self, prepared: Prepared) -> None:
+        """Read a line once more, now that more is known, with the secrets that are its own."""
+        self.facts.secrets = prepared.secrets
+        again = self.prepare(prepared.source)
+        self.facts.secrets = {}
+        again.secrets = prepared.secrets
+        self.queue.lines.appendleft(again)
 
     def _step(self, line: CurrentLine) -> list[Effect]:
         if line.actions:
@@ -407,7 +415,6 @@ class Session:
             self.queue.finishing = line.destination
             return [Finish(line.destination)]
         self.queue.current = None
-        self.facts.secrets.clear()
         self.facts.objects.clear()
         return []
 

@@ -19,6 +19,7 @@ from prompt_toolkit.filters import has_focus
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.layout.processors import PasswordProcessor
 from prompt_toolkit.output import Output
 from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.styles import BaseStyle
@@ -167,7 +168,7 @@ class Shell:
     async def _ask_secret(self, ask: AskSecret) -> None:
         session: PromptSession[str] = PromptSession(
             FormattedText([(f"class:{styles.PROMPT}", f"{escape(ask.key)}: ")]),
-            is_password=True,
+            input_processors=[PasswordProcessor("")],  # not even how long it is
             input=self._input,
             output=self._output,
             style=self._style,

@@ -73,7 +73,9 @@ class TerminalView:
             case Send(data=data, request=request) if self._settings.verbose:
                 if request is None or request.source is None:
                     return []  # talk of our own
-                return _line(styles.SENT, "-> " + escape_lines(data.decode("utf-8").strip()))
+                from ..records.redaction import sent_text  # only who asks to see it needs it
+
+                return _line(styles.SENT, "-> " + escape_lines(sent_text(data, request.message)))
         return []
 
     def said(self, data: bytes) -> Fragments:

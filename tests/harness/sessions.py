@@ -1,0 +1,304 @@
+"""A session without I/O, driven by hand.
+
+Owns: feeding it lines, bytes and time, and its effects as tuples that can be compared. It stands on
+files and logs that are only in memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from qmpshell.effects import (
+    Ask,
+    AskSecret,
+    Divert,
+    Effect,
+    Finish,
+    Greeted,
+    Learned,
+    Leave,
+    Send,
+    ShowCommand,
+    ShowEvent,
+    ShowReply,
+    ShowStray,
+    Tell,
+)
+from qmpshell.errors import QmpShellError
+from qmpshell.language.command import Destination
+from qmpshell.language.lines import LogicalLine
+from qmpshell.ports import Ports
+from qmpshell.requests import Prepared, Source
+from qmpshell.session import Session
+from qmpshell.settings import Settings
+
+GREETING = (
+    b'{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""},'
+    b' "capabilities": ["oob"]}}\r\n'
+)
+NEGOTIATED = b'{"return": {}, "id": "qmpshell-negotiation-1"}\r\n'
+DONE = b'{"return": {}}\r\n'
+REFUSAL = b'{"error": {"class": "GenericError", "desc": "no"}}\r\n'
+NOT_FOUND = "No such file or directory"
+
+Said = tuple[Any, ...]
+
+
+def said(effects: Iterable[Effect]) -> list[Said]:
+    """Effects as tuples that can be compared."""
+    return [_said(effect) for effect in effects]
+
+
+def _said(effect: Effect) -> Said:
+    match effect:
+        case Send():
+            return ("send", effect.data)
+        case ShowReply():
+            return ("late" if effect.late else "reply", effect.reply.value)
+        case ShowEvent():
+            return ("event", effect.event.name)
+        case ShowStray():
+            return ("stray", effect.item.raw, effect.reason)
+        case ShowCommand():
+            return ("show", effect.data)
+        case Tell():
+            return ("error" if effect.is_error else "tell", effect.text)
+        case Ask():
+            return ("ask", effect.question)
+        case AskSecret():
+            return ("ask secret", effect.key)
+        case Greeted():
+            return ("greeted",)
+        case Learned():
+            return ("learned", effect.name)
+        case Divert():
+            return ("divert", effect.destination.operator, effect.destination.text)
+        case Finish():
+            return ("finish", effect.destination.operator, effect.destination.text)
+        case Leave():
+            return ("leave", effect.status)
+    raise AssertionError(effect)
+
+
+class MemoryLog:
+    """A log that keeps its messages; with `full` it takes none."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, dict[str, Any]]] = []
+        self.closed = False
+        self.full = False
+
+    def write(self, direction: str, message: dict[str, Any]) -> None:
+        if self.full:
+            raise QmpShellError("cannot write to the log: No space left on device")
+        self.messages.append((direction, message))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Driver:
+    """A session, driven by hand; the clock stands where `now` was put.
+
+    `files` are what can be read, `logs` what was opened; a log named `forbidden` cannot be. With
+    `offline` there is no server. Destinations are opened and ended by hand, too.
+    """
+
+    def __init__(
+        self,
+        *,
+        interactive: bool = False,
+        greeted: bool = True,
+        offline: bool = False,
+        files: dict[str, str] | None = None,
+        **options: Any,
+    ) -> None:
+        self.files = files or {}
+        self.logs: dict[str, MemoryLog] = {}
+        self.session = Session(
+            Settings(**options),
+            address="vm.sock",
+            interactive=interactive,
+            ports=Ports(
+                read_file=self._read,
+                open_file=lambda path, operator: 0,
+                open_log=self._open_log,
+            ),
+        )
+        self.now = 100.0
+        self.number = 0
+        # The destinations that the session asked for, the newest last.
+        self.destinations: list[Destination] = []
+        if offline:
+            assert said(self.session.offline()) == []
+            return
+        begin = said(self.session.connected(self.now))
+        if not self.session.settings.negotiate:
+            assert begin == [("greeted",)]
+        elif greeted:
+            self.greet()
+
+    def greet(self) -> None:
+        assert [one[0] for one in self.bytes(GREETING)] == ["send"]
+        assert self.bytes(NEGOTIATED)[0] == ("greeted",)
+
+    def _read(self, path: str) -> bytes:
+        if path not in self.files:
+            raise FileNotFoundError(2, NOT_FOUND, path)
+        return self.files[path].encode()
+
+    def _open_log(self, path: str) -> MemoryLog:
+        if path == "forbidden":
+            raise QmpShellError("cannot open the log forbidden: Permission denied")
+        self.logs[path] = MemoryLog()
+        return self.logs[path]
+
+    def _done(self, effects: list[Effect]) -> list[Said]:
+        self.destinations += [one.destination for one in effects if isinstance(one, Divert)]
+        return said(effects)
+
+    def prepare(self, text: str) -> Prepared:
+        """Read a line, as drivers may while an earlier one is under way."""
+        self.number += 1
+        line = LogicalLine()
+        line.add(text, number=self.number, line=text, dropped=0)
+        return self.session.prepare(Source("stdin", line))
+
+    def submit(self, prepared: Prepared) -> list[Said]:
+        return self._done(self.session.submit(prepared, self.now))
+
+    def line(self, text: str) -> list[Said]:
+        return self.submit(self.prepare(text))
+
+    def bytes(self, data: bytes) -> list[Said]:
+        return self._done(self.session.receive(data, self.now))
+
+    def gone(self) -> list[Said]:
+        return self.bytes(b"")
+
+    def after(self, seconds: float) -> list[Said]:
+        self.now += seconds
+        return self._done(self.session.tick(self.now))
+
+    def end(self) -> list[Said]:
+        return self._done(self.session.end_of_input(self.now))
+
+    def abandon(self) -> list[Said]:
+        return self._done(self.session.abandon(self.now))
+
+    def secret(self, text: str | None) -> list[Said]:
+        return self._done(self.session.secret(text, self.now))
+
+    def answer(self, *, go_on: bool) -> list[Said]:
+        return self._done(self.session.answer(go_on=go_on, now=self.now))
+
+    def diverted(self, problem: str = "") -> list[Said]:
+        return self._done(self.session.diverted(self.destinations[-1], problem, self.now))
+
+    def finished(self, problem: str = "") -> list[Said]:
+        return self._done(self.session.finished(self.destinations[-1], problem, self.now))
+
+    @property
+    def status(self) -> int:
+        return self.session.status
+
+
+def sent(text: str) -> Said:
+    return ("send", text.encode() + b"\n")
+
+
+def shown(text: str) -> Said:
+    """What a dry run shows."""
+    return ("show", text.encode() + b"\n")
+
+
+def own_question(number: int, name: str, **arguments: object) -> Said:
+    """A question of the session's own, which is the so-many-th message with an id."""
+    message: dict[str, object] = {"execute": name}
+    if arguments:
+        message["arguments"] = arguments
+    return sent(json.dumps(message | {"id": f"qmpshell-{number}"}))
+
+
+def reply(value: object, marker: object = None) -> bytes:
+    """The server's reply, to the question or line whose id is `qmpshell-MARKER` for a number."""
+    message: dict[str, object] = {"return": value}
+    if marker is not None:
+        message["id"] = f"qmpshell-{marker}" if isinstance(marker, int) else marker
+    return json.dumps(message).encode() + b"\r\n"
+
+
+def error(desc: str, error_class: str = "GenericError", marker: int | None = None) -> bytes:
+    message: dict[str, object] = {"error": {"class": error_class, "desc": desc}}
+    if marker is not None:
+        message["id"] = f"qmpshell-{marker}"
+    return json.dumps(message).encode() + b"\r\n"
+
+
+def event(name: str, **data: object) -> bytes:
+    """An event; underscores in the names of its data stand for dashes."""
+    message = {
+        "timestamp": {"seconds": 1, "microseconds": 2},
+        "event": name,
+        "data": {key.replace("_", "-"): value for key, value in data.items()},
+    }
+    return json.dumps(message).encode() + b"\r\n"
+
+
+def mistake(line: str, carets: str, reason: str, cure: str = "", *, place: str = "") -> Said:
+    """What is said of a mistake in a line: `carets` stand under its place."""
+    text = f"{place}: {reason}" if place else reason
+    text = f"{text}\n  {line}\n  {carets}"
+    return ("error", f"{text}\n  {cure}" if cure else text)
+
+
+# A schema of a few commands of ours.
+SCHEMA: list[dict[str, Any]] = [
+    {"name": "str", "meta-type": "builtin", "json-type": "string"},
+    {"name": "int", "meta-type": "builtin", "json-type": "int"},
+    {"name": "bool", "meta-type": "builtin", "json-type": "boolean"},
+    {"name": "null", "meta-type": "builtin", "json-type": "null"},
+    {"name": "0", "meta-type": "object", "members": []},
+    {"name": "stop", "meta-type": "command", "arg-type": "0", "ret-type": "0"},
+    {"name": "quit", "meta-type": "command", "arg-type": "0", "ret-type": "0"},
+    {"name": "resize", "meta-type": "command", "arg-type": "1", "ret-type": "0"},
+    {
+        "name": "1",
+        "meta-type": "object",
+        "members": [
+            {"name": "id", "type": "str"},
+            {"name": "size", "type": "int", "default": None},
+            {"name": "force", "type": "bool", "default": None, "features": ["deprecated"]},
+            {"name": "how", "type": "2", "default": None},
+            {"name": "names", "type": "[str]", "default": None},
+            {"name": "base", "type": "3", "default": None},
+        ],
+    },
+    {"name": "2", "meta-type": "enum", "values": ["fast", "slow"]},
+    {"name": "[str]", "meta-type": "array", "element-type": "str"},
+    {"name": "3", "meta-type": "alternate", "members": [{"type": "str"}, {"type": "null"}]},
+    {
+        "name": "blockdev-add",
+        "meta-type": "command",
+        "arg-type": "4",
+        "ret-type": "0",
+        "features": ["unstable"],
+    },
+    {
+        "name": "4",
+        "meta-type": "object",
+        "members": [
+            {"name": "driver", "type": "5"},
+            {"name": "node-name", "type": "str", "default": None},
+            {"name": "read-only", "type": "bool", "default": None},
+        ],
+        "tag": "driver",
+        "variants": [{"case": "null-co", "type": "6"}, {"case": "raw", "type": "7"}],
+    },
+    {"name": "5", "meta-type": "enum", "values": ["null-co", "raw"]},
+    {"name": "6", "meta-type": "object", "members": [{"name": "size", "type": "int"}]},
+    {"name": "7", "meta-type": "object", "members": [{"name": "file", "type": "4"}]},
+    {"name": "RESIZED", "meta-type": "event", "arg-type": "1"},
+]
