@@ -21,8 +21,7 @@ def read_line(line: str) -> list[Command | RawCommand]:
     """The commands of a line, without local ones."""
     plan = read(line, Facts(read_file=no_file, has_schema=True))
     assert isinstance(plan, Plan) and plan.destination is None
-    actions = [one for one in plan.actions if isinstance(one, (Command, RawCommand))]
-    return actions
+    return [one for one in plan.actions if isinstance(one, (Command, RawCommand))]
 
 
 def commands(line: str) -> list[tuple[str, object]]:

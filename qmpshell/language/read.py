@@ -245,7 +245,7 @@ def _by_properties(
 ) -> dict[str, Any]:
     """Members by QOM's types; `texts` are text whatever they look like."""
     typed: dict[str, Any] = {}
-    rest = Node(root.key, root.start)
+    rest = Node((), 0, root.start)
     for key, child in root.children.items():
         known = (properties or {}).get(key)
         kind = "str" if key in texts else known.type if known is not None else None

@@ -10,20 +10,27 @@ from ..errors import LineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .command import Argument
 
 
 class Node:
-    """The members that dotted keys give an object or array; `start` is where the first is named."""
+    """The members that dotted keys give an object or array; `start` is where the first is named, at
+    `depth` parts of its `path`."""
 
-    __slots__ = ("children", "key", "start")
+    __slots__ = ("_depth", "_path", "children", "start")
 
-    def __init__(self, key: str, start: int) -> None:
+    def __init__(self, path: Sequence[tuple[str, int]], depth: int, start: int) -> None:
         self.children: dict[str, Node | Argument] = {}
-        self.key = key
         self.start = start
+        self._path = path
+        self._depth = depth
+
+    @property
+    def key(self) -> str:
+        """The dotted key."""
+        return ".".join(name for name, _ in self._path[: self._depth])
 
     def indices(self) -> list[str]:
         """The names in order where they are 0, 1, 2… without a gap; else an empty list."""
@@ -36,7 +43,7 @@ class Node:
 
 def build(arguments: Iterable[Argument]) -> Node:
     """The tree of some arguments."""
-    root = Node("", 0)
+    root = Node((), 0, 0)
     for argument in arguments:
         add(root, argument)
     return root
@@ -46,12 +53,10 @@ def add(root: Node, argument: Argument) -> None:
     """Hang one argument into the tree."""
     node = root
     *parents, (name, start) = argument.path
-    key = ""
-    for parent, parent_start in parents:
-        key = f"{key}.{parent}" if key else parent
+    for depth, (parent, parent_start) in enumerate(parents, 1):
         child = node.children.get(parent)
         if child is None:
-            child = node.children[parent] = Node(key, parent_start)
+            child = node.children[parent] = Node(argument.path, depth, parent_start)
         elif not isinstance(child, Node):
             raise _both(parent, parent_start)
         node = child

@@ -177,6 +177,6 @@ class TypedReader:
 
 
 def _untyped_value(node: Node, facts: Facts) -> object:
-    holder = Node("", 0)
+    holder = Node((), 0, 0)
     holder.children["x"] = node
     return untyped(holder, facts)["x"]
