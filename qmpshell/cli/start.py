@@ -67,7 +67,7 @@ def start(choice: Choice, *, environment: Mapping[str, str]) -> int:
     """Connect and run; the exit status. Raises QmpShellError."""
     scripted = bool(choice.commands) or choice.file is not None or choice.settings.dry_run
     if choice.settings.dry_run and not choice.address:
-        return _run_script(choice, None)  # never to the environment's
+        return _run_script(choice, None, environment)  # never to the environment's
     address = _address(choice, environment)
     if not scripted and _is_terminal(environment):
         session: Session | RawSession
@@ -81,7 +81,7 @@ def start(choice: Choice, *, environment: Mapping[str, str]) -> int:
         return run_terminal(
             choice.settings, session, stream, address=str(address), environment=environment
         )
-    return _run_script(choice, address)
+    return _run_script(choice, address, environment)
 
 
 def open_session(settings: Settings, *, address: str, interactive: bool) -> Session:
@@ -128,7 +128,7 @@ def _is_terminal(environment: Mapping[str, str]) -> bool:
     return os.isatty(0) and os.isatty(1) and environment.get("TERM", "dumb") != "dumb"
 
 
-def _run_script(choice: Choice, address: Address | None) -> int:
+def _run_script(choice: Choice, address: Address | None, environment: Mapping[str, str]) -> int:
     """Run a script at `address`, or without a server."""
     settings = choice.settings
     if settings.layout is None:
@@ -151,10 +151,14 @@ def _run_script(choice: Choice, address: Address | None) -> int:
             lines=ScriptLines(inputs, verbatim=settings.hmp or settings.raw, raw=settings.raw),
             output=Output(1),
             view=lambda write: ScriptView(
-                settings, name=f"qmpshell: {name}", out=write, err=write_error
+                settings,
+                name=f"qmpshell: {name}",
+                colours=_wants_colours(settings, environment),
+                out=write,
+                err=write_error,
             ),
             clock=time.monotonic,
-            divert=lambda destination: Diversion(destination, environment=os.environ),
+            divert=lambda destination: Diversion(destination, environment=environment),
         )
         if stream is None:
             assert isinstance(session, Session)
@@ -171,6 +175,13 @@ def _run_script(choice: Choice, address: Address | None) -> int:
     except OutputFailed as error:
         write_error(f"qmpshell: standard output could not be written: {error}")
         return exits.FAILED
+
+
+def _wants_colours(settings: Settings, environment: Mapping[str, str]) -> bool:
+    if settings.color != "auto":
+        return settings.color == "always"
+    plain = environment.get("NO_COLOR") or environment.get("TERM", "dumb") == "dumb"
+    return os.isatty(1) and not plain
 
 
 def _inputs(choice: Choice) -> list[LineInput]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..effects import Send, ShowBytes, ShowCommand, ShowEvent, ShowReply, ShowStray, Tell
 from ..protocol.human_monitor import human_text
 from ..protocol.messages import Message
+from ..render.ansi import coloured
 from ..render.diagnostics import placed
 from ..render.escape import escape, escape_lines
 from ..render.json_lines import message_line, value_line, value_pretty
@@ -29,7 +30,8 @@ class ScriptView:
     """`out` takes bytes for standard output, or for the destination of their line, `err` text for
     standard error, a line or several.
 
-    `name` is how our own messages begin. `settings.layout` must be chosen.
+    `name` is how our own messages begin; with `colours` JSON on standard output has some.
+    `settings.layout` must be chosen.
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class ScriptView:
         settings: Settings,
         *,
         name: str,
+        colours: bool = False,
         out: Callable[[bytes, Destination | None], None],
         err: Callable[[str], None],
     ) -> None:
         self._settings = settings
         self._name = name
+        self._colours = colours
         self._out = out
         self._err = err
 
@@ -74,15 +78,13 @@ class ScriptView:
             if visible is reply.value:
                 self._message(reply, request.destination)
             else:
-                self._out(value_line(visible), request.destination)
+                self._value(visible, request.destination)
         elif reply.is_error:
             assert request.source is not None  # our own questions are not shown
             text = f"{reply.error_class}: {reply.desc}"
             self._err(placed(request.source, request.start, escape(text)))
-        elif self._settings.layout == PRETTY:
-            self._out(value_pretty(reply.value["return"]), request.destination)
         else:
-            self._out(value_line(reply.value["return"]), request.destination)
+            self._value(reply.value["return"], request.destination)
 
     def _event(self, event: Message) -> None:
         mode = self._settings.events
@@ -94,10 +96,17 @@ class ScriptView:
             self._message(event)
 
     def _message(self, message: Message, destination: Destination | None = None) -> None:
-        if self._settings.layout == PRETTY:
-            self._out(value_pretty(message.value), destination)
+        if self._colours or self._settings.layout == PRETTY:
+            self._value(message.value, destination)
         else:
             self._out(message_line(message), destination)
+
+    def _value(self, value: object, destination: Destination | None) -> None:
+        pretty = self._settings.layout == PRETTY
+        if self._colours and destination is None:
+            self._out(coloured(value, pretty=pretty), None)
+        else:
+            self._out((value_pretty if pretty else value_line)(value), destination)
 
 
 def _is_the_users(effect: Send) -> bool:
