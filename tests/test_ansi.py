@@ -41,13 +41,13 @@ def test_a_pipe_has_colours_only_when_told(one_qemu: Server) -> None:
 def test_at_a_terminal(
     one_qemu: Server, arguments: tuple[str, ...], variables: dict[str, str], expected: bool
 ) -> None:
-    child = pexpect.spawn(
+    child: pexpect.spawn[bytes] = pexpect.spawn(
         COMMAND[0],
         [*COMMAND[1:], *arguments, "-c", "query-version", one_qemu.address],
         env=environment(**({"TERM": "xterm"} | variables)),
         timeout=15,
     )
-    shown = child.read()
+    shown = bytes(child.read())
     child.close()
     assert (b"\x1b[" in shown) == expected
     assert b'"qemu": {' in re.sub(rb"\x1b\[[0-9]*m", b"", shown)

@@ -96,6 +96,8 @@ def run(wait: JobWait, story: list[Event | Jobs]) -> None:
 CREATED = [status("created"), status("running")]
 GONE: Jobs = []
 LISTED: Jobs = [{"id": "j", "status": "running", "type": "stream"}]
+# query-jobs gives a cancelled job the error of its return code.
+CANCELLED: Jobs = [{"id": "j", "status": "concluded", "error": "Operation canceled"}]
 CONCLUDED: Jobs = [{"id": "j", "status": "concluded", "type": "stream"}]
 FAILED: Jobs = [{"id": "j", "status": "concluded", "type": "stream", "error": "No space left"}]
 OTHERS: Jobs = [{"id": "k", "status": "concluded", "error": "not ours"}]
@@ -124,6 +126,7 @@ STORIES: list[tuple[str, list[Event | Jobs], str]] = [
     ("aborted, gone when the list came", [*ABORT, status("concluded"), GONE], "aborted"),
     ("cancelled", [*ABORT, cancelled(), status("concluded"), status("null")], ""),
     ("cancelled, not dismissed", [*ABORT, cancelled(), status("concluded"), CONCLUDED], ""),
+    ("cancelled, listed so", [*ABORT, cancelled(), status("concluded"), CANCELLED], ""),
     ("cancelled, gone when the list came", [*ABORT, cancelled(), status("concluded"), GONE], ""),
     (
         "another of the same name after a failure",
