@@ -159,10 +159,11 @@ class Prepared:
     """What became of a line: its plan, or the need or the error that stopped it.
 
     `requests` holds what could be encoded ahead: for each action its request, or None; `secrets` what
-    was typed for this line alone, by offset.
+    was typed for this line alone, by offset; `is_fresh` that all that is known was known when it was
+    read.
     """
 
-    __slots__ = ("error", "need", "plan", "requests", "secrets", "source")
+    __slots__ = ("error", "is_fresh", "need", "plan", "requests", "secrets", "source")
 
     def __init__(
         self,
@@ -177,6 +178,7 @@ class Prepared:
         self.need = need
         self.error = error
         self.secrets: dict[int, str] = {}
+        self.is_fresh = False
         self.requests: list[Request | None] = [None] * len(plan.actions) if plan else []
 
 

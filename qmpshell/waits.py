@@ -15,16 +15,20 @@ if TYPE_CHECKING:
 
     from .effects import Effect
     from .protocol.messages import Event
+    from .requests import Source
 
 
 class Wait:
-    """`label` names what is waited for, `deadline` is when that ends in failure, or None."""
+    """`label` names what is waited for, `deadline` is when that ends in failure, or None. Once it has
+    `ended`, `failure` says why not well, if so. `source` and `start` are where it was called."""
 
     def __init__(self, label: str, deadline: float | None) -> None:
         self.label = label
         self.deadline = deadline
         self.ended = False
         self.failure = ""
+        self.source: Source | None = None
+        self.start = 0
         # What must be asked before the end is known, if anything.
         self.ask: Callable[[], list[Effect]] | None = None
 
@@ -51,23 +55,22 @@ class EventWait(Wait):
         return self.ended
 
 
-_BLOCK_JOB_EVENTS = ("BLOCK_JOB_COMPLETED", "BLOCK_JOB_CANCELLED")
-
-
 class JobWait(Wait):
     """For the end of a job (job.json): it is concluded, or no longer there.
 
-    A concluded job that dismisses itself is gone at once; one that does not is asked for its error.
+    A concluded job that does not dismiss itself is asked for its error. One that was cancelled has
+    ended, and not failed.
     """
 
     def __init__(self, job: str, *, deadline: float | None) -> None:
         super().__init__(f"job {job}", deadline)
         self._job = job
         self.known = False
-        self._aborted = False
+        self._concluded = self._aborted = self._cancelled = False
         self._error = ""
-        self._told_end = False
+        # How the list of jobs is asked for, and whether it has been and has not come.
         self.list_jobs: Callable[[], list[Effect]] | None = None
+        self.is_listing = False
 
     def see(self, event: Event) -> bool:
         data = event.value.get("data")
@@ -75,29 +78,33 @@ class JobWait(Wait):
             return False
         if event.name == "JOB_STATUS_CHANGE" and data.get("id") == self._job:
             self._status(data.get("status"))
-        elif event.name in _BLOCK_JOB_EVENTS and data.get("device") == self._job:
-            self._told_end = True
-            if event.name == "BLOCK_JOB_CANCELLED":
-                self._aborted = False
+        elif data.get("device") == self._job and event.name == "BLOCK_JOB_CANCELLED":
+            self._cancelled = True
+        elif data.get("device") == self._job and event.name == "BLOCK_JOB_COMPLETED":
             if isinstance(data.get("error"), str):
                 self._error = data["error"]
         return False
 
     def _status(self, status: object) -> None:
+        if not isinstance(status, str):
+            return
         if status == "created":  # another job of the same name
-            self.ended = self._aborted = self._told_end = False
+            self.ended = self._concluded = self._aborted = self._cancelled = False
             self.failure = self._error = ""
         self.known = True
         if status == "aborting":
             self._aborted = True
         elif status == "concluded":
-            self.ask = self.list_jobs
+            self._concluded = True
+            # A list that was asked for already may still say enough.
+            self.ask = None if self.is_listing else self.list_jobs
         elif status == "null":
             self._end()
 
     def take_list(self, jobs: Any) -> None:
         """What `query-jobs` returned; anything but a list says nothing."""
         self.ask = None
+        self.is_listing = False
         if self.ended or not isinstance(jobs, list):
             return
         for job in jobs:
@@ -107,11 +114,22 @@ class JobWait(Wait):
                     if isinstance(job.get("error"), str):
                         self._error = job["error"]
                     self._end()
+                elif self._concluded:  # the list was made before that
+                    self.ask = self.list_jobs
                 return
+        if self._concluded:
+            self._end()
+
+    def give_up(self, failure: str) -> None:
+        """The job cannot be waited for."""
+        self.ended = True
+        self.failure = failure
 
     def _end(self) -> None:
         self.ended = True
         self.ask = None
+        if self._cancelled:
+            return
         if self._error:
             self.failure = f"job {escape(self._job)} failed: {escape(self._error)}"
         elif self._aborted:

@@ -99,10 +99,10 @@ WRONG = [
     ("/keyval x a=1,a=2", "              ^", "'a' is given twice", ""),
     ("/keyval x a.1=1", "            ^", "the list has no index 0", "…"),
     ("/source", "^^^^^^^", "the name of a file is missing", SOURCE),
-    ("/source a b", "^^^^^^^", "the name of a file is missing", SOURCE),
+    ("/source a b", "          ^", "one name is enough; one with blanks stands in quotes", SOURCE),
     ("/source none", "        ^^^^", f"none: {NOT_FOUND}", ""),
     ("/log", "^^^^", "the name of a file is missing, or off", LOG),
-    ("/log a b", "^^^^", "the name of a file is missing, or off", LOG),
+    ("/log a b", "       ^", "one name is enough; one with blanks stands in quotes", LOG),
     (
         "/log forbidden",
         "     ^^^^^^^^^",
@@ -177,9 +177,9 @@ def test_help_lists_every_local_command_and_asks_nothing(interactive: bool) -> N
     assert driver.status == exits.OK
 
 
-@pytest.mark.parametrize("name", ["wait-job", "/wait-job"])
-def test_help_of_a_local_command(name: str) -> None:
-    assert Driver().line(f"/help {name}") == [
+@pytest.mark.parametrize(("name", "probe"), [("wait-job", False), ("/wait-job", True)])
+def test_help_of_a_local_command(name: str, probe: bool) -> None:
+    assert Driver(probe=probe).line(f"/help {name}") == [
         ("tell", "/wait-job [-t SECONDS] ID\n  until a job has ended; fails if it failed")
     ]
 

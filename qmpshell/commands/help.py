@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ..schema.model import Schema
     from .host import Host
 
+# A server's schema may refer to itself.
+_DEEPEST = 5
 _OVERVIEW = """\
 A line is COMMAND KEY=VALUE … or a JSON object; /help COMMAND says what a command takes.
 Commands of this shell's own:"""
@@ -31,20 +33,25 @@ def run(host: Host, call: LocalCommand) -> list[Effect]:
         lines = [f"  {how:{width}}  {what}" for _, how, what in COMMANDS.values()]
         return host.tell("\n".join([_OVERVIEW, *lines]))
     name = given[0].text
-    for ours in (name, f"/{name}"):
-        if ours in COMMANDS:
-            _, how, what = COMMANDS[ours]
-            return host.tell(f"{how}\n  {what}")
+    if name in COMMANDS:
+        return host.tell(_ours(name))
     if not host.facts.has_schema:
         return host.satisfy(Need(SCHEMA), call)
     schema = host.facts.schema
     text = _describe(schema, name) if schema is not None else ""
+    if not text and f"/{name}" in COMMANDS:
+        text = _ours(f"/{name}")
     if not text:
         why = "the server has none of that name" if schema is not None else "there is no schema"
         raise LineError(
             f"nothing is known of {name}: {why}", start=given[0].start, end=given[0].end
         )
     return host.tell(text)
+
+
+def _ours(name: str) -> str:
+    _, how, what = COMMANDS[name]
+    return f"{how}\n  {what}"
 
 
 def _describe(schema: Schema, name: str) -> str:
@@ -67,12 +74,14 @@ def _features(features: tuple[str, ...]) -> str:
     return f" ({', '.join(told)})" if told else ""
 
 
-def _type(schema: Schema, name: str) -> str:
+def _type(schema: Schema, name: str, depth: int = 0) -> str:
     kind = schema.kind(name) or "any"
+    if depth > _DEEPEST:
+        return "…"
     if kind == "enum":
         return "|".join(schema.enum_values(name))
     if kind == "array":
-        return f"array of {_type(schema, schema.element_type(name) or '')}"
+        return f"array of {_type(schema, schema.element_type(name) or '', depth + 1)}"
     if kind == "alternate":
         return " or ".join(schema.kind(one) or "any" for one in schema.alternatives(name))
     if kind == "object":

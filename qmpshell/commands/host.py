@@ -28,6 +28,10 @@ class Host(Protocol):
     def facts(self) -> Facts: ...
     @property
     def now(self) -> float: ...
+    @property
+    def can_probe(self) -> bool:
+        """Whether the server may be asked what nobody typed."""
+
     def untaken_events(self) -> list[Event]:
         """The latest events that no `/wait` has taken, oldest first."""
 
@@ -43,6 +47,9 @@ class Host(Protocol):
 
     def wait(self, wait: Wait) -> list[Effect]:
         """Hold up the lines that follow until `wait` is over."""
+
+    def settle(self, wait: Wait) -> list[Effect]:
+        """Go on if `wait` is over."""
 
     def perform(self, command: Command) -> list[Effect]:
         """Send a command as if it had been typed."""

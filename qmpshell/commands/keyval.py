@@ -10,7 +10,8 @@ from ..language.command import Argument, CommandItem
 from ..language.facts import Need
 from ..language.keyval import read_keyval, read_options
 from ..language.read import read_command
-from ..language.tokens import KEY, NAME, OBJECT, OPERATOR, VALUE, WORD, Token
+from ..language.tokens import KEY, NAME, OBJECT, OPERATOR, QUOTED, VALUE, WORD, Token
+from ..protocol.json_text import encode
 from .words import usage
 
 TYPE_CHECKING = False
@@ -38,6 +39,8 @@ def run(host: Host, call: LocalCommand) -> list[Effect]:
         raise usage(call, "a command and its option string are missing")
     first, second = call.tokens[:2]
     name, implied = _COMMANDS.get(first.text.lstrip("-"), (first.text, None))
+    if second.kind == OBJECT and len(call.tokens) > 2:
+        raise usage(call, "text follows the JSON object", call.tokens[2])
     start, end = second.start, call.tokens[-1].end
     text = call.line[start:end]
     token = Token(NAME, name, first.start)
@@ -65,7 +68,8 @@ def _arguments(text: str, start: int, name: str, implied: str | None) -> list[Ar
             Token(KEY, ".".join(path), start),
             [(part, start) for part in path],
             Token(OPERATOR, "=", start),
-            Token(VALUE, value, start),
+            # An @ has no meaning in QEMU's syntax, but in quotes it has none in ours.
+            Token(QUOTED, encode(value), start) if value[:1] == "@" else Token(VALUE, value, start),
         )
         for path, value in pairs
     ]

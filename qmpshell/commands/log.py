@@ -6,7 +6,7 @@ Owns: the spelling of that. Must not know: the file's form.
 from __future__ import annotations
 
 from ..errors import LineError, QmpShellError
-from .words import usage, words
+from .words import file_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,12 +16,9 @@ if TYPE_CHECKING:
 
 
 def run(host: Host, call: LocalCommand) -> list[Effect]:
-    given = words(call)
-    if len(given) != 1:
-        raise usage(call, "the name of a file is missing, or off")
-    path = given[0]
+    path, start, end = file_name(call, "the name of a file is missing, or off")
     try:
-        host.set_log(None if path.text == "off" else path.text)
+        host.set_log(None if call.tokens[0].text == "off" else path)
     except QmpShellError as error:
-        raise LineError(str(error), start=path.start, end=path.end) from None
+        raise LineError(str(error), start=start, end=end) from None
     return []

@@ -6,7 +6,7 @@ Owns: reading it. Must not know: how lines are run.
 from __future__ import annotations
 
 from ..errors import LineError
-from .words import usage, words
+from .words import file_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,13 +16,10 @@ if TYPE_CHECKING:
 
 
 def run(host: Host, call: LocalCommand) -> list[Effect]:
-    given = words(call)
-    if len(given) != 1:
-        raise usage(call, "the name of a file is missing")
-    path = given[0]
+    path, start, end = file_name(call, "the name of a file is missing")
     try:
-        data = host.facts.read_file(path.text)
+        data = host.facts.read_file(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise LineError(f"{path.text}: {reason}", start=path.start, end=path.end) from None
-    return host.source(path.text, data)
+        raise LineError(f"{path}: {reason}", start=start, end=end) from None
+    return host.source(path, data)

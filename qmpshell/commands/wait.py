@@ -6,8 +6,9 @@ Owns: which event it is that is waited for. Must not know: what happens meanwhil
 from __future__ import annotations
 
 from ..language.parse import arguments, unquote
-from ..language.tokens import QUOTED, WORD
-from ..protocol.json_text import encode
+from ..language.tokens import COMPOUND, QUOTED, WORD
+from ..language.values import read_json, scalar
+from ..requests import echoes
 from ..waits import EventWait
 from .words import take_timeout, usage
 
@@ -48,6 +49,22 @@ def _has(event: Event, argument: Argument) -> bool:
             value = value[name]
         else:
             return False
+    return _matches(value, argument)
+
+
+def _matches(value: object, argument: Argument) -> bool:
+    """Whether a member of the event is what was typed: read as the type that it has."""
     token = argument.value
+    if argument.operator.text == ":=" or token.kind == COMPOUND:
+        return echoes(read_json(token.text, token.start), value)
     text = unquote(token) if token.kind == QUOTED else token.text
-    return bool(value == text) if isinstance(value, str) else encode(value) == text
+    if isinstance(value, str):
+        return value == text
+    if token.kind == QUOTED:
+        return False
+    kinds = {bool: "boolean", int: "int", float: "number", type(None): "null"}
+    kind = kinds.get(type(value))
+    if kind is None:
+        return False
+    wanted, found = scalar(text, kind)
+    return found and wanted == value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..errors import LineError
 from ..language import tokens as t
+from ..language.parse import unquote
 from .registry import COMMANDS
 
 TYPE_CHECKING = False
@@ -29,6 +30,26 @@ def words(call: LocalCommand) -> list[Token]:
         if token.kind != t.WORD:
             raise usage(call, f"{token.text[:40]!r} is not for {call.name}", token)
     return call.tokens
+
+
+def text_of(token: Token) -> str:
+    """A word, without its quotes if it stands in some."""
+    if len(token.text) > 1 and token.text[0] in "\"'" and token.text[-1] == token.text[0]:
+        return unquote(token)
+    return token.text
+
+
+def file_name(call: LocalCommand, what: str) -> tuple[str, int, int]:
+    """The one word of a call, whatever it holds, and its place; `what` says what is missing."""
+    if not call.tokens:
+        raise usage(call, what)
+    first, last = call.tokens[0], call.tokens[-1]
+    text = call.line[first.start : last.end]
+    if len(call.tokens) == 1:
+        return text_of(first), first.start, first.end
+    if any(char in " \t\r\n" for char in text):
+        raise usage(call, "one name is enough; one with blanks stands in quotes", call.tokens[1])
+    return text, first.start, last.end
 
 
 def take_timeout(call: LocalCommand) -> tuple[float | None, list[Token]]:

@@ -73,6 +73,13 @@ class Facts:
         self.objects: dict[str, Properties | None] = {}
         self.secrets: dict[int, str] = {}
 
+    def forget(self) -> None:
+        """The server is another one now."""
+        self.schema = None
+        self.has_schema = False
+        self.drivers.clear()
+        self.objects.clear()
+
 
 def no_file(path: str) -> bytes:
     """A `read_file` for readers that have no files."""

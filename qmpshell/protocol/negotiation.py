@@ -39,7 +39,7 @@ class QmpProtocol:
         self._enable: list[str] = []
         self._outgoing: list[bytes] = []
         # The replies to our own negotiation, for who logs them; taken with `take_own_replies`.
-        self._own_replies: list[Reply] = []
+        self._own_replies: list[tuple[int, Reply]] = []
         self.state = GREETING if negotiate else READY
         self.greeting: Greeting | None = None
         self.refusal: Reply | None = None
@@ -67,8 +67,8 @@ class QmpProtocol:
         self._outgoing.clear()
         return data
 
-    def take_own_replies(self) -> list[Reply]:
-        """The replies that `receive` left out since the last call."""
+    def take_own_replies(self) -> list[tuple[int, Reply]]:
+        """The replies that the last `receive` left out, each with how many items came before it."""
         replies, self._own_replies = self._own_replies, []
         return replies
 
@@ -77,7 +77,7 @@ class QmpProtocol:
         for item in found:
             if isinstance(item, Reply):
                 if self._reply(item):
-                    self._own_replies.append(item)
+                    self._own_replies.append((len(items), item))
                 else:
                     items.append(item)
             elif isinstance(item, Event):

@@ -7,6 +7,7 @@ The shell command runs in a process group of its own, and writes to our standard
 from __future__ import annotations
 
 import os
+import signal
 
 from .output import Output, OutputFailed, ReaderGone
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..language.command import Destination
+
+
+# What Python or we have changed, and a child expects as it is by default.
+_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM)
 
 
 class Diversion:
@@ -29,6 +34,7 @@ class Diversion:
         self._child: int | None = None
         self._child_descriptor: int | None = None
         self._ending = False
+        self._failure = ""
         # What went wrong, empty if nothing did, None as long as it goes on.
         self.problem: str | None = None
 
@@ -54,6 +60,7 @@ class Diversion:
                 ["sh", "-c", command],
                 self._environment,
                 file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0)],
+                setsigdef=_SIGNALS,
                 setpgroup=0,
             )
         finally:
@@ -107,7 +114,7 @@ class Diversion:
     def _fail(self, reason: str) -> None:
         self._close()
         if self._child is None:
-            self.problem = f"{self.destination.text}: {reason}"
+            self._failure = f"{self.destination.text}: {reason}"
 
     def _close(self) -> None:
         if self._output is not None:
@@ -116,7 +123,7 @@ class Diversion:
 
     def _reap(self) -> None:
         if self._child is None:
-            self.problem = self.problem or ""
+            self.problem = self._failure
             return
         pid, status = os.waitpid(self._child, os.WNOHANG)
         if pid == 0:
@@ -126,4 +133,8 @@ class Diversion:
             os.close(self._child_descriptor)
             self._child_descriptor = None
         code = os.waitstatus_to_exitcode(status)
-        self.problem = f"{self.destination.text}: ended with status {code}" if code else ""
+        if code:
+            ended = f"ended with status {code}" if code > 0 else f"ended by signal {-code}"
+            self.problem = f"{self.destination.text}: {ended}"
+        else:
+            self.problem = ""

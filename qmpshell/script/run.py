@@ -94,6 +94,7 @@ class ScriptRunner:
                 if self._status is None:
                     self._wait()
             self._drain()
+            self._await_diversion()
         finally:
             self._close()
         return self._status
@@ -156,6 +157,19 @@ class ScriptRunner:
             self._diversion = None
             problem = str(error)
         self._perform(self._session.diverted(destination, problem, self._clock()))
+
+    def _await_diversion(self) -> None:
+        """At the end: what is on its way to a shell command gets there, and is dealt with."""
+        diversion, self._diversion = self._diversion, None
+        if diversion is None:
+            return
+        diversion.end()
+        while diversion.problem is None:
+            waiter = select.poll()
+            for descriptor, is_writing in diversion.waits_for.items():
+                waiter.register(descriptor, select.POLLOUT if is_writing else select.POLLIN)
+            waiter.poll(20)
+            diversion.flush()
 
     def _end_diversion(self) -> None:
         """If it is over, say so."""

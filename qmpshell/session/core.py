@@ -32,7 +32,7 @@ from ..errors import LineError
 from ..guard import destroys
 from ..hints import hint_for, mistaken_name
 from ..language.command import Action, Command, LocalCommand, RawCommand
-from ..language.facts import SCHEMA, SECRET, Facts
+from ..language.facts import SECRET, Facts
 from ..protocol.commands import command_object, encode_message
 from ..protocol.human_monitor import CPU_COMMAND, failed, human_text
 from ..protocol.messages import Event, Foreign, Garbage, Greeting, Reply
@@ -49,7 +49,7 @@ from ..requests import (
     prepare,
     prepare_human,
 )
-from .knowledge import learn, names_in, question, returned
+from .knowledge import UNANSWERED, learn, names_in, question, returned
 from .link import CONNECTED, LOST, OFFLINE, UNCONNECTED, Link
 from .logbook import Logbook
 from .outstanding import Outstanding
@@ -168,12 +168,15 @@ class Session:
         was_ready = protocol.state == READY
         effects: list[Effect] = []
         items = protocol.receive(data)
-        for own in protocol.take_own_replies():
-            self.logbook.received(own)
-        for item in items:
+        own = protocol.take_own_replies()
+        for index, item in enumerate(items):
+            while own and own[0][0] <= index:
+                self.logbook.received(own.pop(0)[1])
             effects += self._item(item)
             if self.lost:
                 return effects
+        for _, reply in own:
+            self.logbook.received(reply)
         answer = protocol.data_to_send()
         if answer:
             self.logbook.sent_bytes(answer)
@@ -194,21 +197,29 @@ class Session:
         awaited, waiting = self.awaited, self._outstanding.waiting
         ended_well = link.ended_well and self._outstanding.all_quit and awaited is None
         early = link.protocol.state != READY
+        line, opening = self.queue.current, self.queue.opening
+        finishing = self.queue.finishing
         link.end()
         self._outstanding.clear()
         self._forget_lines()
         self._asking = None
+        if line is not None and line.destination is not None and opening is None:
+            # Its replies are still on their way to a file or a command.
+            line.actions.clear()
+            self.queue.current, self.queue.finishing = line, finishing
         if early:
             text = link.explain_early_loss(reason)
             if unsent and self._interactive:
                 text += f"; {were_not_sent(unsent)}"
             return self._give_up(text)
         if ended_well and not unsent:
-            return [Tell("the server has exited")] if self._interactive else []
+            told: list[Effect] = [Tell("the server has exited")] if self._interactive else []
+            return [*told, *self._advance()]
         text = link.explain_loss(reason, waiting, awaited)
         if waiting is not None:
             text = self._placed(waiting.source, waiting.start, text)
-        return self._give_up(f"{text}; {_more(unsent)}" if unsent else text)
+        more = f"{text}; {_more(unsent)}" if unsent else text
+        return [*self._advance(), *self._give_up(more)]
 
     # -- the user ------------------------------------------------------------------------------
 
@@ -216,17 +227,30 @@ class Session:
         """Read a line, which may be done while an earlier one is under way."""
         if self.settings.hmp:
             return prepare_human(source)
-        return prepare(source, self.facts, encode=not self._interactive)
+        prepared = prepare(source, self.facts, encode=not self._interactive)
+        if prepared.plan is not None:
+            for action in prepared.plan.actions:
+                if isinstance(action, LocalCommand):
+                    from ..commands.check import mistake  # few scripts need it
+
+                    error = mistake(action)
+                    if error is not None:
+                        return Prepared(source, error=error)
+        return prepared
 
     def submit(self, prepared: Prepared, now: float) -> list[Effect]:
         """Queue a line that was read, or say why it could not be read."""
         self.now = now
-        if self._interactive and self.link.state == CONNECTED and _is_local(prepared, "/oob"):
-            return self._overtake(prepared)
+        if self._leaving:
+            return []
+        if self._interactive and self._may_overtake and _overtakes(prepared):
+            return self.overtake(CurrentLine(prepared))
         if self._interactive and not self.queue.unsent and _leaves(prepared):
             # Whatever we ask ourselves does not keep a person.
             self._leaving = True
             return self._leave_if_done()
+        if self._interactive and prepared.error is not None:
+            return self._line_error(prepared.source, prepared.error)
         self.queue.lines.append(prepared)
         return self._advance()
 
@@ -236,7 +260,7 @@ class Session:
         request, self._asking = self._asking, None
         if request is None or self.lost:
             return []
-        if not go_on:
+        if not go_on or not self.link.is_ready:
             return [Tell("not sent"), *self._advance()]
         return [*self.transmit(request), *self._advance()]
 
@@ -261,7 +285,9 @@ class Session:
         effects: list[Effect] = []
         if problem and self.queue.current is not None:
             source, self.queue.current = self.queue.current.source, None
-            effects += self._fail_at(source, destination.start, escape(problem))
+            start = destination.start
+            error = LineError(problem, start=start, end=start + len(destination.text))
+            effects += self._line_error(source, error)
         return [*effects, *self._advance()]
 
     def finished(self, destination: Destination, problem: str, now: float) -> list[Effect]:
@@ -271,7 +297,7 @@ class Session:
             return []
         source = self.queue.current.source if self.queue.current is not None else None
         self.queue.finishing = self.queue.current = None
-        effects = self._fail_at(source, destination.start, escape(problem)) if problem else []
+        effects = self.fail_at(source, destination.start, escape(problem)) if problem else []
         return [*effects, *self._advance()]
 
     def abandon(self, now: float) -> list[Effect]:
@@ -330,7 +356,8 @@ class Session:
             effects.append(Tell(link.explain_silence()))
         if wait is not None and wait.deadline is not None and now >= wait.deadline:
             self.awaited = None
-            effects += [*self.fail(f"{escape(wait.label)} did not come in time"), *self._advance()]
+            text = f"{escape(wait.label)} did not come in time"
+            effects += [*self.fail_at(wait.source, wait.start, text), *self._advance()]
         timeout, request = self.settings.timeout, self._outstanding.holding
         if timeout is not None and request is not None and now >= request.sent_at + timeout:
             effects += self._timed_out(request, timeout)
@@ -368,9 +395,15 @@ class Session:
     def _begin(self, prepared: Prepared) -> list[Effect]:
         if prepared.error is not None:
             return self._line_error(prepared.source, prepared.error)
+        if prepared.need is not None and not prepared.is_fresh:
+            # What it needs may have become known since it was read.
+            self._read_again(prepared)
+            return []
         if prepared.need is not None:
             return self._resolve(prepared, prepared.need)
         self.queue.current = CurrentLine(prepared)
+        if self.settings.dry_run:
+            self.queue.current.destination = None
         destination = self.queue.current.destination
         if destination is None:
             return []
@@ -385,20 +418,29 @@ class Session:
         if not self.can_probe:
             learn(self.facts, need, None)
             self._read_again(prepared)
-            if self.link.state != OFFLINE or need.kind != SCHEMA:
-                return []
-            text = "read without the server's schema: give an ADDRESS to have its types"
-            return [Tell(self._placed(prepared.source, 0, text))]
+            return self.note_untyped(prepared.source, 0)
         self.queue.needing = prepared
 
         def answered(reply: Reply | None) -> list[Effect]:
+            if self.queue.needing is not prepared:
+                return []
+            self.queue.needing = None
+            if reply is None:
+                return self.fail_at(prepared.source, 0, UNANSWERED)
             learn(self.facts, need, returned(reply))
-            if self.queue.needing is prepared:
-                self.queue.needing = None
-                self._read_again(prepared)
-            return []
+            self._read_again(prepared)
+            return self.note_untyped(prepared.source, 0) if reply.is_error else []
 
         return self.ask(*question(need), answered)
+
+    def note_untyped(self, source: Source, start: int) -> list[Effect]:
+        """Say in a dry run that there was nothing to type a line's values by."""
+        if not self.settings.dry_run:
+            return []
+        text = "read without a schema: the server gave none"
+        if self.link.state == OFFLINE:
+            text = "read without the server's schema: give an ADDRESS to have its types"
+        return [Tell(self._placed(source, start, text))]
 
     def _read_again(self, prepared: Prepared) -> None:
         """Read a line once more, now that more is known, with the secrets that are its own."""
@@ -406,6 +448,7 @@ class Session:
         again = self.prepare(prepared.source)
         self.facts.secrets = {}
         again.secrets = prepared.secrets
+        again.is_fresh = True
         self.queue.lines.appendleft(again)
 
     def _step(self, line: CurrentLine) -> list[Effect]:
@@ -421,35 +464,31 @@ class Session:
     def _act(self, line: CurrentLine, action: Action, request: Request | None) -> list[Effect]:
         try:
             if isinstance(action, LocalCommand):
-                return self._run_local(action)
+                return self._run_local(line, action)
             if _is_exit(action):
                 return self.leave()
             return self.perform(action, request)
         except LineError as error:
             return self._line_error(line.source, error)
 
-    def _run_local(self, call: LocalCommand) -> list[Effect]:
+    def _run_local(self, line: CurrentLine, call: LocalCommand) -> list[Effect]:
         """Raises LineError."""
-        from ..commands.registry import COMMANDS, find  # few scripts need it
+        from ..commands.registry import find  # few scripts need it
         from .local import LocalHost
 
         if call.name == "/hmp" and not call.tokens and self.settings.hmp:
             return self.perform_human(call.line, call.start)
         run = find(call.name)
-        if run is None:
-            raise LineError(
-                f"there is no local command {call.name[:40]}",
-                start=call.start,
-                end=call.start + len(call.name),
-                cure=hint_for(call.name, list(COMMANDS)) or "/help lists them",
-            )
-        return run(LocalHost(self), call)
+        assert run is not None  # `prepare` has looked
+        return run(LocalHost(self, line, call), call)
 
-    def _overtake(self, prepared: Prepared) -> list[Effect]:
-        """`/oob` at a terminal waits for nothing."""
-        held, self.queue.current = self.queue.current, CurrentLine(prepared)
-        self.queue.current.destination = None
-        effects = self._step(self.queue.current)
+    def overtake(self, line: CurrentLine) -> list[Effect]:
+        """Carry out a line before the one that is current: `/oob` at a terminal waits for nothing."""
+        held, self.queue.current = self.queue.current, line
+        line.destination = None
+        effects: list[Effect] = []
+        if line.actions:
+            effects = self._act(line, *line.actions.popleft())
         self.queue.current = held
         return effects
 
@@ -502,15 +541,18 @@ class Session:
         if self.settings.dry_run:
             return [ShowCommand(request.data, request)]
         if self.lost:
-            self._forget_lines()
-            text = "not connected; nothing was sent"
-            return self._give_up(self._placed(request.source, request.start, text))
+            return self.refuse(request.source, request.start, "not connected; nothing was sent")
         if self._interactive:
             what = destroys(request)
             if what:
                 self._asking = request
                 return [Ask(what, request)]
         return self.transmit(request)
+
+    def refuse(self, source: Source | None, start: int, text: str) -> list[Effect]:
+        """There is no server for what a line says."""
+        self._forget_lines()
+        return self._give_up(self._placed(source, start, text))
 
     def _open(self, file: FileWord) -> int:
         end = file.start + len(file.path)
@@ -530,6 +572,10 @@ class Session:
         new = [note for note in dict.fromkeys(command.notes) if note not in self._told]
         self._told.update(new)
         return [Tell(note) for note in new]
+
+    @property
+    def _may_overtake(self) -> bool:
+        return self.link.state == CONNECTED and self.link.is_ready
 
     @property
     def can_probe(self) -> bool:
@@ -564,18 +610,21 @@ class Session:
         if event.name == "SHUTDOWN":
             self.link.shutdown_seen = True
         wait = self.awaited
+        if wait is None or not wait.see(event):
+            self.events.append(event)
         if wait is None:
-            self.events.append(event)
             return [ShowEvent(event)]
-        if not wait.see(event):
-            self.events.append(event)
-        if wait.ended:
-            self.awaited = None
-            return [ShowEvent(event), *(self.fail(wait.failure) if wait.failure else [])]
-        if wait.ask is not None:
-            ask, wait.ask, self.awaited = wait.ask, None, None
-            return [ShowEvent(event), *ask()]
-        return [ShowEvent(event)]
+        return [ShowEvent(event), *self.settle(wait)]
+
+    def settle(self, wait: Wait) -> list[Effect]:
+        """Go on if `wait`, which is the one that holds up the lines, is over."""
+        if self.awaited is not wait:
+            return []
+        if not wait.ended:
+            ask, wait.ask = wait.ask, None
+            return ask() if ask is not None else []
+        self.awaited = None
+        return self.fail_at(wait.source, wait.start, wait.failure) if wait.failure else []
 
     def _greeting(self, greeting: Greeting) -> list[Effect]:
         if not self.settings.negotiate:
@@ -583,12 +632,17 @@ class Session:
         if not self.link.expects_answer:
             self.link.expect_answer(self.now)
         effects: list[Effect] = []
+        if self.can_probe:
+            self.facts.forget()
+        if self.queue.needing is not None:  # it is read when the new server can be asked
+            self.queue.lines.appendleft(self.queue.needing)
+            self.queue.needing = None
         for request in self._outstanding.clear():
             if request.source is None:
                 effects += _answer_own(request, None)
             elif not request.abandoned:
                 text = f"the server started anew; the outcome of {request.label} is unknown"
-                effects += self._fail_at(request.source, request.start, text)
+                effects += self.fail_at(request.source, request.start, text)
         return effects
 
     def _reply(self, reply: Reply) -> list[Effect]:
@@ -647,6 +701,11 @@ class Session:
         return [Tell(self._placed(request.source, request.start, text))] if text else []
 
     def _timed_out(self, request: Request, timeout: float) -> list[Effect]:
+        needing = self.queue.needing
+        if request.source is None and needing is not None and not self._interactive:
+            self._forget_lines()
+            text = f"no reply to {request.name} within {timeout:g} s; nothing was sent"
+            return self._give_up(self._placed(needing.source, 0, text))
         if request.source is None:
             request.abandoned = True
             return [*_answer_own(request, None), *self._advance()]
@@ -659,18 +718,14 @@ class Session:
 
     # -- failures and ends ---------------------------------------------------------------------
 
-    def fail(self, text: str) -> list[Effect]:
-        """The current line has failed, and why."""
-        source = self.queue.current.source if self.queue.current is not None else None
-        return self._fail_at(source, 0, text)
-
-    def _fail_at(self, source: Source | None, start: int, text: str) -> list[Effect]:
+    def fail_at(self, source: Source | None, start: int, text: str) -> list[Effect]:
+        """A line has failed, at this place of it."""
         self._failed()
         return [Tell(self._placed(source, start, text), is_error=True), *self._stop_on_error()]
 
     def _line_error(self, source: Source, error: LineError) -> list[Effect]:
         self._failed()
-        text = line_message(source, error, named=not self._interactive)
+        text = line_message(source, error, named=self._is_named(source))
         return [Tell(text, is_error=True), *self._stop_on_error()]
 
     def _failed(self) -> None:
@@ -680,6 +735,9 @@ class Session:
     def _stop_on_error(self) -> list[Effect]:
         if not self.settings.stop_on_error or self._interactive:
             return []
+        line = self.queue.current
+        if line is not None and line.destination is not None and self.queue.opening is None:
+            return self.leave()  # once the replies so far are where they belong
         self._forget_lines()
         return [Leave(self.status)]
 
@@ -688,7 +746,9 @@ class Session:
         self.awaited = None
 
     def _leave_if_done(self) -> list[Effect]:
-        if not self._leaving or self.queue.unsent or self.awaited is not None:
+        if not self._leaving or self.queue.lines or self.awaited is not None:
+            return []
+        if self.queue.needing is not None or self.queue.current is not None:
             return []
         return self._left() if self.waiting is None else []
 
@@ -718,9 +778,13 @@ class Session:
         return [tell] if self._interactive else [tell, Leave(exits.CONNECTION)]
 
     def _placed(self, source: Source | None, start: int, text: str) -> str:
-        if self._interactive or source is None:
+        if source is None or not self._is_named(source):
             return text
         return placed(source, start, text)
+
+    def _is_named(self, source: Source) -> bool:
+        """Whether a person must be told in which file a line stands."""
+        return not self._interactive or source.name in self.source_depth
 
 
 def _answer_own(request: Request, reply: Reply | None) -> list[Effect]:
@@ -738,7 +802,12 @@ def _is_local(prepared: Prepared, name: str) -> bool:
     if plan is None or len(plan.actions) != 1:
         return False
     action = plan.actions[0]
-    return isinstance(action, LocalCommand) and action.name == name
+    return isinstance(action, LocalCommand) and action.name == name and not plan.destination
+
+
+def _overtakes(prepared: Prepared) -> bool:
+    """Whether the line waits for none before it."""
+    return _is_local(prepared, "/oob") or _is_local(prepared, "/status")
 
 
 def _leaves(prepared: Prepared) -> bool:
@@ -746,9 +815,9 @@ def _leaves(prepared: Prepared) -> bool:
     if plan is None or len(plan.actions) != 1:
         return False
     action = plan.actions[0]
-    return (not isinstance(action, LocalCommand) and _is_exit(action)) or _is_local(
-        prepared, "/quit"
-    )
+    if isinstance(action, LocalCommand):
+        return action.name == "/quit" and not action.tokens
+    return _is_exit(action)
 
 
 def _more(unsent: int) -> str:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from ..protocol.messages import Reply
 
 
+# A question of our own had no answer, and what depends on it is not sent.
+UNANSWERED = "the server did not say of which types the values are; nothing was sent"
+
+
 def question(need: Need) -> tuple[str, dict[str, Any]]:
     """The command, with its arguments, that answers a need."""
     if need.kind == DRIVER:

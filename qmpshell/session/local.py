@@ -6,10 +6,11 @@ Owns: turning their calls into the session's. Must not know: any of the commands
 from __future__ import annotations
 
 from ..effects import Tell
+from ..language.command import Plan
 from ..language.facts import SECRET
 from ..render.escape import escape
-from ..requests import Request, Source
-from .knowledge import learn, question, returned
+from ..requests import Prepared, Request, Source
+from .knowledge import UNANSWERED, learn, question, returned
 from .link import CONNECTED
 
 TYPE_CHECKING = False
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from ..language.command import Command, LocalCommand
     from ..language.facts import Facts, Need
     from ..protocol.messages import Event, Reply
-    from ..requests import Prepared
     from ..settings import Settings
     from ..waits import Wait
     from .core import Session
+    from .queue import CurrentLine
 
 # One file may run another so deep.
 _DEEPEST_SOURCE = 16
@@ -33,10 +34,16 @@ _RESYNC = b"\x01\n"
 
 
 class LocalHost:
-    """The session as the local commands of the current line see it."""
+    """The session as one call of a local command of the current line sees it."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, line: CurrentLine, call: LocalCommand) -> None:
         self._session = session
+        self._line = line
+        self._call = call
+
+    @property
+    def can_probe(self) -> bool:
+        return self._session.can_probe
 
     @property
     def settings(self) -> Settings:
@@ -60,7 +67,7 @@ class LocalHost:
         return [Tell(text)]
 
     def fail(self, text: str) -> list[Effect]:
-        return self._session.fail(text)
+        return self._session.fail_at(self._line.source, self._call.start, text)
 
     def ask(
         self, name: str, arguments: dict[str, Any], then: Callable[[Reply | None], list[Effect]]
@@ -69,16 +76,23 @@ class LocalHost:
 
     def satisfy(self, need: Need, call: LocalCommand) -> list[Effect]:
         session = self._session
-        assert session.queue.current is not None
         if need.kind == SECRET:
-            return session.fail("a secret is asked for only where a command itself takes it")
-        session.queue.current.actions.appendleft((call, None))
+            return self.fail("a secret is asked for only where a command itself takes it")
+        self._line.actions.appendleft((call, None))
         if not session.can_probe:
             learn(session.facts, need, None)
-            return []
+            return session.note_untyped(self._line.source, self._call.start)
 
         def answered(reply: Reply | None) -> list[Effect]:
+            if reply is None:
+                self._line.actions.clear()
+                return self.fail(UNANSWERED)
             learn(session.facts, need, returned(reply))
+            note = session.note_untyped(self._line.source, self._call.start)
+            if reply.is_error and note:
+                return note
+            if self._line is not session.queue.current:
+                return session.overtake(self._line)
             return []
 
         return session.ask(*question(need), answered)
@@ -87,10 +101,16 @@ class LocalHost:
         session = self._session
         if session.settings.dry_run:
             return []
+        wait.source, wait.start = self._line.source, self._call.start
         if session.link.state != CONNECTED:
-            return session.fail(f"not connected: {escape(wait.label)} will not come")
+            return session.refuse(
+                wait.source, wait.start, f"not connected: {escape(wait.label)} will not come"
+            )
         session.awaited = wait
         return []
+
+    def settle(self, wait: Wait) -> list[Effect]:
+        return self._session.settle(wait)
 
     def perform(self, command: Command) -> list[Effect]:
         return self._session.perform(command)
@@ -99,12 +119,16 @@ class LocalHost:
         return self._session.perform_human(text, start)
 
     def resync(self) -> list[Effect]:
-        if self._session.link.state != CONNECTED or self._session.settings.dry_run:
+        if self._session.settings.dry_run:
             return []
+        if self._session.link.state != CONNECTED:
+            return self._session.refuse(self._line.source, self._call.start, "not connected")
 
         def answered(reply: Reply | None) -> list[Effect]:
             # The answer is an error without an id, and a good sign.
-            return [Tell("the server's parser has begun anew")] if reply is not None else []
+            if reply is None:
+                return self.fail("the server did not answer; it may be stopped")
+            return [Tell("the server's parser has begun anew")]
 
         return self._session.transmit(Request({}, data=_RESYNC, source=None, then=answered))
 
@@ -112,8 +136,7 @@ class LocalHost:
         from ..inputs import LineInput, ScriptLines  # few scripts need it
 
         session = self._session
-        assert session.queue.current is not None
-        depth = session.source_depth.get(session.queue.current.source.name, 0) + 1
+        depth = session.source_depth.get(self._line.source.name, 0) + 1
         if depth > _DEEPEST_SOURCE:
             return self.fail(f"{escape(name)}: files run files, more than {_DEEPEST_SOURCE} deep")
         session.source_depth[name] = depth
@@ -123,6 +146,13 @@ class LocalHost:
             taken = lines.take()
             if taken is not None:
                 found.append(session.prepare(taken) if isinstance(taken, Source) else taken)
+        if self._line.actions:
+            # What stands behind it in its line comes behind the file's lines.
+            actions, requests = zip(*self._line.actions, strict=True)
+            rest = Prepared(self._line.source, Plan(list(actions)))
+            rest.requests = list(requests)
+            found.append(rest)
+            self._line.actions.clear()
         session.queue.lines.extendleft(reversed(found))
         return []
 

@@ -27,11 +27,14 @@ class Outstanding:
 
     def take(self, reply: Reply) -> Request | None:
         """The request that `reply` answers, no longer outstanding then."""
-        for request in self._requests:
-            if request.answers(reply):
-                self._requests.remove(request)
-                return request
-        return None
+        fitting = [request for request in self._requests if request.answers(reply)]
+        if len(fitting) > 1 and "id" not in reply.value:
+            # One that was sent without an id is the likelier.
+            fitting = [one for one in fitting if "id" not in one.message] or fitting
+        if not fitting:
+            return None
+        self._requests.remove(fitting[0])
+        return fitting[0]
 
     def clear(self) -> list[Request]:
         """All of them, no longer outstanding."""

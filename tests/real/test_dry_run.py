@@ -1,0 +1,218 @@
+"""What is sent that was not typed, and what a dry run shows instead of sending it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.harness.exchange import logged_commands, messages, returns, script
+from tests.harness.program import run
+from tests.harness.servers import Installation, Server, start_qemu
+
+# -- what is sent that was not typed --------------------------------------------------------------
+
+LINES = script(
+    "blockdev-add driver=null-co node-name=n0 size=64k read-zeroes=on",
+    "qom-set path=/objects/x property=y value=5",
+    "device_add driver=virtio-rng-pci max-bytes=5 addr=on",
+    "human-monitor-command command-line=5",
+    "transaction( block-dirty-bitmap-add node=n0 name=5 )",
+    "quary-name",
+    "query-name",
+)
+
+
+def test_without_probes_nothing_is_sent_that_was_not_typed(qemu: Server, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    result = run("--no-probe", "-l", str(log), qemu.address, input=LINES)
+    assert result.status == 1
+    commands = logged_commands(log)
+    assert [one["execute"] for one in commands] == [
+        "qmp_capabilities",
+        "blockdev-add",
+        "qom-set",
+        "device_add",
+        "human-monitor-command",
+        "transaction",
+        "quary-name",
+        "query-name",
+    ]
+    # Without a schema, values are read by their looks.
+    assert commands[1]["arguments"]["size"] == "64k"
+    assert commands[1]["arguments"]["read-zeroes"] == "on"
+    assert commands[3]["arguments"]["max-bytes"] == 5
+    assert commands[4]["arguments"]["command-line"] == 5
+
+
+def test_the_schema_is_asked_for_only_when_it_is_needed(qemu: Server, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    lines = 'query-name\nqom-get path=/ property=type\n{"execute": "stop"}\nobject-del id=sec\n'
+    run("-l", str(log), qemu.address, input=lines)
+    assert "query-qmp-schema" not in log.read_text()
+    run("-l", str(log), qemu.address, input=LINES * 2)
+    asked = [one["execute"] for one in logged_commands(log)]
+    assert asked.count("query-qmp-schema") == 1
+    assert asked.count("device-list-properties") == 1
+
+
+# -- --dry-run ------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_without_a_server(one_qemu: Server) -> None:
+    result = run(
+        "-n",
+        input=script(
+            "stop",
+            "blockdev-add driver=null-co node-name=n0 size=65536",
+            "a b",
+            "query-name id:=5 | cat",
+        ),
+        QMP_SOCKET=one_qemu.address,
+    )
+    assert messages(result)[:2] == [
+        {"execute": "stop"},
+        {
+            "execute": "blockdev-add",
+            "arguments": {"driver": "null-co", "node-name": "n0", "size": 65536},
+        },
+    ]
+    assert result.status == 1
+    notes = [line for line in result.err.splitlines() if "schema" in line]
+    assert len(notes) == 1
+    assert notes[0].startswith("stdin:2:")
+
+
+def test_a_dry_run_never_goes_to_the_environments_server(tmp_path: Path) -> None:
+    result = run("-n", input="stop\n", QMP_SOCKET=str(tmp_path / "none.sock"))
+    assert (result.status, result.out, result.err) == (0, '{"execute": "stop"}\n', "")
+
+
+def test_a_dry_run_with_a_server_changes_nothing(
+    installation: Installation, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    port = ("-device", "pcie-root-port,id=rp0")
+    with start_qemu(installation, tmp_path / "vm.sock", *port, machine="q35") as server:
+        result = run(
+            "-n",
+            "-l",
+            str(log),
+            server.address,
+            input=script(
+                "cont",
+                "blockdev-add driver=null-co node-name=n0 size=64k read-zeroes=on",
+                "device_add driver=virtio-rng-pci id=r0 bus=rp0 max-bytes=64k addr=0",
+                "qom-set path=/machine property=usb value=on",
+                "transaction( block-dirty-bitmap-add node=n0 name=5 )",
+                "/keyval -blockdev null-co,node-name=n1,size=1M",
+                "/hmp cont",
+                "/oob query-yank",
+                '{"execute": "cont"}',
+                "/wait STOP",
+                "/wait-job j0",
+                "/resync",
+                "quit",
+            ),
+        )
+        state = run(
+            server.address,
+            input=script(
+                "query-status",
+                "query-named-block-nodes",
+                "qom-list path=/machine/peripheral",
+                "qom-get path=/machine property=usb",
+            ),
+        )
+    status, nodes, peripheral, usb = returns(state)
+    assert (status["running"], nodes, usb) == (False, [], False)
+    assert "r0" not in [one["name"] for one in peripheral]
+    shown = [json.loads(line) for line in result.lines]
+    arguments = [one.get("arguments", {}) for one in shown]
+    assert arguments[1]["size"] == 65536
+    assert arguments[1]["read-zeroes"] is True
+    assert (arguments[2]["max-bytes"], arguments[2]["addr"]) == (65536, "0")
+    assert arguments[3]["value"] is True
+    assert arguments[5] == {"driver": "null-co", "node-name": "n1", "size": 1048576}
+    names = [one.get("execute") or one["exec-oob"] for one in shown]
+    assert names == [
+        "cont",
+        "blockdev-add",
+        "device_add",
+        "qom-set",
+        "transaction",
+        "blockdev-add",
+        "human-monitor-command",
+        "query-yank",
+        "cont",
+        "quit",
+    ]
+    asked = {one.get("execute") for one in logged_commands(log)}
+    assert asked <= {"qmp_capabilities", "query-qmp-schema", "device-list-properties", "qom-list"}
+    assert (result.status, result.err) == (0, "")
+
+
+@pytest.mark.parametrize("line", ["/wait-job j0", "/wait STOP", "/resync"])
+def test_a_dry_run_waits_for_nothing_and_sends_nothing(one_qemu: Server, line: str) -> None:
+    for address in ([one_qemu.address], []):
+        result = run("-n", *address, input=f"{line}\nstop\n")
+        assert (result.status, result.out, result.err) == (0, '{"execute": "stop"}\n', "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "blockdev-add driver=null-co node-name=n0 size=64k",
+        "transaction( block-dirty-bitmap-add node=n0 name=5 )",
+        "device_add driver=virtio-rng-pci max-bytes=64k",
+        "qom-set path=/machine property=usb value=on",
+        "/keyval -blockdev null-co,node-name=n0,size=1M",
+        "/keyval -device virtio-rng-pci,max-bytes=64k",
+        "/oob x-forks-command a=5",
+    ],
+)
+def test_a_value_that_needed_the_schema_gets_a_note(line: str) -> None:
+    result = run("-n", input=f"stop\n{line}\n")
+    assert (result.status, len(result.lines)) == (0, 2)
+    assert result.err.startswith("stdin:2:")
+    assert result.err.count("\n") == 1
+    assert "schema" in result.err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "blockdev-add driver=null-co node-name=n0",
+        "device_add driver=virtio-rng-pci bus=rp0 id=5",
+        "object-add qom-type=iothread id=io0",
+        "guest-exec path=/bin/true arg.0=5 capture-output=on",
+        "blockdev-add {'driver': 'null-co', 'size': 5}",
+        "a b:=5",
+    ],
+)
+def test_a_value_that_needs_no_schema_gets_none(line: str) -> None:
+    result = run("-n", input=f"{line}\n")
+    assert (result.status, len(result.lines), result.err) == (0, 1, "")
+
+
+def test_a_dry_run_opens_no_file_and_starts_no_shell(one_qemu: Server, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text("kept")
+    result = run(
+        "-n",
+        one_qemu.address,
+        input=script(
+            f"query-name > {kept}",
+            f"query-name | touch {tmp_path}/touched",
+            f"getfd fdname=x < {tmp_path}/none",
+        ),
+    )
+    assert result.status == 0
+    assert kept.read_text() == "kept"
+    assert not (tmp_path / "touched").exists()
+    assert [json.loads(line)["execute"] for line in result.lines] == [
+        "query-name",
+        "query-name",
+        "getfd",
+    ]

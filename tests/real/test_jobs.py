@@ -1,0 +1,450 @@
+"""Jobs and events that a script waits for, on real servers."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.exchange import events, messages, replies, returns, script
+from tests.harness.program import Result, run, start
+from tests.harness.scripted import Peer, ScriptedServer
+from tests.harness.servers import (
+    SYSTEM,
+    Installation,
+    Server,
+    start_qemu,
+    start_storage_daemon,
+)
+
+Scripted = Callable[[Callable[[Peer], object]], ScriptedServer]
+
+SIZE = 1 << 20
+# A throttled backup copies its first megabyte at once.
+NODE_SIZE = 4 * SIZE
+
+
+def make_image(installation: Installation, path: Path) -> Path:
+    subprocess.run(
+        [installation.program("qemu-img"), "create", "-q", "-f", "qcow2", str(path), str(SIZE)],
+        check=True,
+    )
+    return path
+
+
+def image_info(installation: Installation, path: Path) -> str:
+    command = [installation.program("qemu-img"), "info", "-U", "--output=json", str(path)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def disk(installation: Installation, tmp_path: Path) -> Iterator[Server]:
+    """A machine with a disk `a`, and images b, c and d in the test's folder."""
+    for name in "abcd":
+        make_image(installation, tmp_path / f"{name}.qcow2")
+    file = f"file.driver=file,file.filename={tmp_path}/a.qcow2"
+    with start_qemu(
+        installation,
+        tmp_path / "vm.sock",
+        *("-blockdev", f"driver=qcow2,node-name=a,{file}"),
+        *("-device", "virtio-blk,drive=a"),
+        machine="q35",
+    ) as server:
+        yield server
+
+
+def add(tmp_path: Path, name: str, *more: str) -> str:
+    """The line that adds an image as a node."""
+    file = f"file.driver=file file.filename={tmp_path}/{name}.qcow2"
+    return f"blockdev-add driver=qcow2 node-name={name} {file} {' '.join(more)}"
+
+
+def statuses(result: Result, job: str) -> list[str]:
+    return [one["status"] for one in events(result, "JOB_STATUS_CHANGE") if one["id"] == job]
+
+
+def ended_before(result: Result, job: str, command: int) -> bool:
+    """Whether the job was gone before the reply to the command of that number came."""
+    seen = messages(result)
+    gone = next(
+        index
+        for index, message in enumerate(seen)
+        if message.get("data") == {"id": job, "status": "null"}
+    )
+    return gone < [index for index, message in enumerate(seen) if "event" not in message][command]
+
+
+# -- the operations of docs/interop/live-block-operations -----------------------------------------
+
+
+def test_a_chain_of_snapshots_is_streamed(disk: Server, tmp_path: Path) -> None:
+    result = run(
+        disk.address,
+        input=script(
+            add(tmp_path, "b", "backing=null"),
+            "blockdev-snapshot node=a overlay=b",
+            f"blockdev-snapshot-sync node-name=b snapshot-file={tmp_path}/s.qcow2"
+            " snapshot-node-name=s format=qcow2",
+            "block-stream device=s base-node=a job-id=j0",
+            "/wait-job -t 9 j0",
+            "query-named-block-nodes flat=on",
+        ),
+    )
+    assert result.status == 0
+    assert statuses(result, "j0")[-1] == "null"
+    assert ended_before(result, "j0", 4)
+    nodes = {node["node-name"]: node for node in returns(result)[-1]}
+    assert nodes["s"]["backing_file"].endswith("/a.qcow2")
+
+
+def test_an_overlay_is_committed(disk: Server, tmp_path: Path) -> None:
+    result = run(
+        disk.address,
+        input=script(
+            add(tmp_path, "b", "backing=null"),
+            add(tmp_path, "c", "backing=null"),
+            "blockdev-snapshot node=a overlay=b",
+            "blockdev-snapshot node=b overlay=c",
+            "block-commit device=c top-node=b base-node=a job-id=j0",
+            "/wait-job -t 9 j0",
+            "block-commit device=c job-id=j1",
+            "/wait BLOCK_JOB_READY device=j1 type=commit",
+            "block-job-complete device=j1",
+            "/wait-job -t 9 j1",
+            "query-block-jobs",
+        ),
+    )
+    assert (result.status, returns(result)[-1]) == (0, [])
+    assert ended_before(result, "j0", 5)
+    assert ended_before(result, "j1", 7)
+
+
+def test_a_disk_is_mirrored(disk: Server, tmp_path: Path, installation: Installation) -> None:
+    result = run(
+        disk.address,
+        input=script(
+            add(tmp_path, "b"),
+            "blockdev-mirror device=a target=b sync=full job-id=j0 speed=1G",
+            "/wait BLOCK_JOB_READY device=j0",
+            "block-job-complete device=j0",
+            "/wait-job -t 9 j0",
+            f"drive-mirror device=b target={tmp_path}/m.qcow2 format=qcow2 sync=full job-id=j1",
+            "/wait BLOCK_JOB_READY device=j1",
+            "block-job-cancel device=j1",
+            "/wait-job -t 9 j1",
+            "query-jobs",
+        ),
+    )
+    assert (result.status, returns(result)[-1]) == (0, [])
+    assert '"format": "qcow2"' in image_info(installation, tmp_path / "m.qcow2")
+
+
+def test_a_disk_is_backed_up(disk: Server, tmp_path: Path) -> None:
+    result = run(
+        disk.address,
+        input=script(
+            add(tmp_path, "b"),
+            "blockdev-backup device=a target=b sync=full job-id=j0 compress=off",
+            "/wait-job -t 9 j0",
+            "blockdev-backup job-id=j0 device=a target=b sync=top",
+            "/wait-job -t 9 j0",
+            "query-jobs",
+        ),
+    )
+    assert (result.status, returns(result)[-1]) == (0, [])
+    assert len(events(result, "BLOCK_JOB_COMPLETED")) == 2
+
+
+# -- /wait-job ------------------------------------------------------------------------------------
+
+
+def nodes(*names: str) -> list[str]:
+    return [f"blockdev-add driver=null-co node-name={name} size={NODE_SIZE}" for name in names]
+
+
+def failing(name: str) -> list[str]:
+    """The lines that add a node of which every write fails."""
+    error = "inject-error.0.event=none inject-error.0.iotype=write inject-error.0.errno=28"
+    return [
+        f"blockdev-add driver=null-co node-name=under-{name} size={NODE_SIZE}",
+        f"blockdev-add node-name={name} driver=blkdebug image=under-{name} {error}",
+    ]
+
+
+def test_a_job_that_stays_until_it_is_dismissed(qemu: Server) -> None:
+    result = run(
+        qemu.address,
+        input=script(
+            nodes("n0", "n1"),
+            "blockdev-backup device=n0 target=n1 sync=full job-id=j0 auto-dismiss=false",
+            "/wait-job -t 9 j0",
+            "/wait-job -t 9 j0",
+            "query-jobs",
+            "job-dismiss id=j0",
+            "/wait-job -t 9 j0",
+            "query-jobs",
+        ),
+    )
+    assert result.status == 0
+    *_, before, dismissed, after = returns(result)
+    assert [(job["id"], job["status"]) for job in before] == [("j0", "concluded")]
+    assert (dismissed, after) == ({}, [])
+
+
+def test_jobs_that_end_before_their_reply(qemu: Server) -> None:
+    lines = [
+        line
+        for number in range(20)
+        for line in (
+            f"blockdev-backup device=n0 target=n1 sync=full job-id=j{number}",
+            f"/wait-job -t 9 j{number}",
+        )
+    ]
+    result = run(qemu.address, input=script(nodes("n0", "n1"), lines))
+    assert (result.status, result.err) == (0, "")
+    assert returns(result) == [{}] * 22
+
+
+def test_a_job_that_is_still_running(qemu: Server) -> None:
+    result = run(
+        qemu.address,
+        input=script(
+            nodes("n0", "n1"),
+            f"blockdev-backup device=n0 target=n1 sync=full job-id=j0 speed={NODE_SIZE * 4}",
+            "/wait-job -t 10 j0",
+            "query-jobs",
+        ),
+    )
+    assert (result.status, result.err) == (0, "")
+    assert ended_before(result, "j0", 3)
+    assert returns(result)[-1] == []
+
+
+def test_a_job_goes_on_when_the_time_is_over(qemu: Server) -> None:
+    result = run(
+        qemu.address,
+        input=script(
+            nodes("n0", "n1"),
+            "blockdev-backup device=n0 target=n1 sync=full job-id=j0 speed=1",
+            "/wait-job -t 0.1 j0",
+            "query-jobs",
+            "block-job-cancel device=j0 force=on",
+            "/wait-job -t 9 j0",
+        ),
+    )
+    assert result.status == 1
+    assert result.err == "stdin:4:1: job j0 did not come in time\n"
+    assert returns(result)[3][0]["status"] == "running"
+    assert statuses(result, "j0")[-1] == "null"
+
+
+@pytest.mark.parametrize("dismiss", ["true", "off"])
+def test_a_job_that_fails(qemu: Server, dismiss: str) -> None:
+    result = run(
+        qemu.address,
+        input=script(
+            nodes("n0"),
+            failing("bad"),
+            f"blockdev-backup device=n0 target=bad sync=full job-id=j0 auto-dismiss={dismiss}",
+            "/wait-job -t 9 j0",
+            "query-name",
+        ),
+    )
+    assert result.status == 1
+    assert result.err == "stdin:5:1: job j0 failed: No space left on device\n"
+    assert returns(result) == [{}] * 5
+
+
+def test_a_job_that_fails_ends_a_strict_script(qemu: Server) -> None:
+    lines = [
+        *nodes("n0"),
+        *failing("bad"),
+        "blockdev-backup device=n0 target=bad sync=full job-id=j0",
+        "/wait-job -t 9 j0",
+        "cont",
+    ]
+    result = run("-e", "-r", qemu.address, input=script(lines))
+    assert (result.status, result.lines) == (1, ["{}"] * 4)
+    assert result.err == "stdin:5:1: job j0 failed: No space left on device\n"
+
+
+def test_a_job_of_the_same_name_that_failed_before(qemu: Server) -> None:
+    result = run(
+        qemu.address,
+        input=script(
+            nodes("n0", "n1"),
+            failing("bad"),
+            "blockdev-backup device=n0 target=bad sync=full job-id=j0",
+            "/wait BLOCK_JOB_COMPLETED device=j0",
+            "/wait JOB_STATUS_CHANGE id=j0 status=null",
+            "blockdev-backup device=n0 target=n1 sync=full job-id=j0",
+            "/wait-job -t 9 j0",
+        ),
+    )
+    assert (result.status, result.err) == (0, "")
+
+
+def test_a_job_that_is_not_there(qemu: Server) -> None:
+    result = run(qemu.address, input="/wait-job nope\nquery-name\n")
+    assert result.status == 1
+    assert result.err == "stdin:1:1: there is no job nope\n"
+    assert returns(result) == [{}]
+
+
+def answer_jobs(peer: Peer, jobs: list[Any], *before: bytes) -> None:
+    command = peer.read()
+    assert command["execute"] == "query-jobs"
+    for data in before:
+        peer.send(data)
+    peer.reply(command, jobs)
+
+
+def job_event(status: str) -> bytes:
+    stamp = b'"timestamp": {"seconds": 1, "microseconds": 0}'
+    data = f'{{"id": "j0", "status": "{status}"}}'.encode()
+    return b'{"event": "JOB_STATUS_CHANGE", "data": ' + data + b", " + stamp + b"}\r\n"
+
+
+RUNNING = {"id": "j0", "type": "backup", "status": "running"}
+
+
+def test_a_job_that_ends_while_it_is_asked_about(scripted: Scripted) -> None:
+    def part(peer: Peer) -> None:
+        peer.negotiate()
+        answer_jobs(peer, [], job_event("concluded"), job_event("null"))
+        peer.ended()
+
+    result = run(scripted(part).address, input="/wait-job -t 5 j0\n")
+    assert (result.status, result.err) == (0, "")
+
+
+def test_a_job_that_is_gone_before_its_error_was_asked_for(scripted: Scripted) -> None:
+    def part(peer: Peer) -> None:
+        peer.negotiate()
+        answer_jobs(peer, [RUNNING])
+        peer.send(job_event("concluded") + job_event("null"))
+        answer_jobs(peer, [])
+        peer.ended()
+
+    result = run(scripted(part).address, input="/wait-job -t 5 j0\n")
+    assert (result.status, result.err) == (0, "")
+
+
+# -- /wait ----------------------------------------------------------------------------------------
+
+
+def test_wait_takes_each_event_once(qemu: Server) -> None:
+    result = run(
+        qemu.address,
+        input=script(
+            nodes("n0", "n1"),
+            "blockdev-backup device=n0 target=n1 sync=full job-id=j0",
+            "/wait-job -t 9 j0",
+            "blockdev-backup device=n0 target=n1 sync=full job-id=j1",
+            "/wait-job -t 9 j1",
+            "/wait BLOCK_JOB_COMPLETED device=j1 type=backup",
+            f"/wait BLOCK_JOB_COMPLETED device=j0 len={NODE_SIZE}",
+            "/wait -t 0.1 BLOCK_JOB_COMPLETED device=j0",
+            "/wait -t 0.1 BLOCK_JOB_COMPLETED",
+        ),
+    )
+    assert result.status == 1
+    assert result.err == (
+        "stdin:9:1: BLOCK_JOB_COMPLETED did not come in time\n"
+        "stdin:10:1: BLOCK_JOB_COMPLETED did not come in time\n"
+    )
+
+
+def test_wait_expires_and_the_script_goes_on(one_qemu: Server) -> None:
+    result = run(one_qemu.address, input="/wait -t 0.2 STOP\ncont\n/wait -t 9 RESUME\nquery-name\n")
+    assert result.status == 1
+    assert result.err == "stdin:1:1: STOP did not come in time\n"
+    assert len(replies(result)) == 2
+    strict = run("-e", one_qemu.address, input="/wait -t 0 SHUTDOWN\nquery-name\n")
+    assert (strict.status, strict.out) == (1, "")
+
+
+def test_wait_needs_no_events_on_stdout(one_qemu: Server) -> None:
+    result = run(
+        "-r", one_qemu.address, input="cont\n/wait -t 9 RESUME\n/events none\nstop\n/wait STOP"
+    )
+    assert (result.status, result.out, result.err) == (0, "{}\n{}\n", "")
+
+
+@pytest.mark.parametrize("wait", ["/wait STOP", "/wait -t 20 STOP", "/wait-job j0"])
+def test_the_connection_is_lost_while_waiting(tmp_path: Path, wait: str) -> None:
+    with start_qemu(SYSTEM, tmp_path / "vm.sock") as server:
+        run(server.address, input=script(nodes("n0", "n1"), f"{_SLOW}\nquery-name"))
+        process = start(server.address)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(f"query-name\n{wait}\nquery-kvm\n".encode())
+        process.stdin.flush()
+        assert process.stdout.readline() == b'{"return": {}}\n'
+        server.kill()
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, out) == (3, b"")
+        text = err.decode()
+        assert text.count("\n") == 1
+        assert "connection lost" in text
+        assert "while waiting for STOP" in text or "STOP" not in wait
+
+
+_SLOW = "blockdev-backup device=n0 target=n1 sync=full job-id=j0 speed=1"
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "complaint"),
+    [
+        ("/wait", 1, "the name of an event is missing"),
+        ("/wait -t STOP", 10, "'STOP' is no number of seconds"),
+        ("/wait -t", 7, "a number of seconds must follow -t"),
+        ("/wait STOP id", 12, "'id' is no argument of STOP"),
+        ("/wait-job", 1, "the id of a job is missing"),
+        ("/wait-job a b", 1, "the id of a job is missing"),
+        ("/wait-job id=a", 1, "the id of a job is missing"),
+    ],
+)
+def test_what_is_no_wait(one_qemu: Server, line: str, column: int, complaint: str) -> None:
+    result = run(one_qemu.address, input=f"{line}\nquery-name\n")
+    assert (result.status, result.out) == (1, '{"return": {}}\n')
+    place, shown, caret, *_ = result.err.splitlines()
+    assert place == f"stdin:1:{column}: {complaint}"
+    assert shown == f"  {line}"
+    assert caret.index("^") == column + 1
+
+
+# -- qemu-storage-daemon --------------------------------------------------------------------------
+
+
+def test_jobs_of_the_storage_daemon(installation: Installation, tmp_path: Path) -> None:
+    with start_storage_daemon(installation, tmp_path / "qsd.sock") as daemon:
+        result = run(
+            daemon.address,
+            input=script(
+                f"blockdev-create job-id=c0 options.driver=file options.size=0"
+                f" options.filename={tmp_path}/new.qcow2",
+                "/wait-job -t 9 c0",
+                "job-dismiss id=c0",
+                f"blockdev-add driver=file node-name=f0 filename={tmp_path}/new.qcow2",
+                "blockdev-create job-id=c1"
+                f" options={{'driver': 'qcow2', 'file': 'f0', 'size': {NODE_SIZE}}}",
+                "/wait-job -t 9 c1",
+                "job-dismiss id=c1",
+                "blockdev-create job-id=c2 options.size=5 options.driver=qcow2 options.file=f0",
+                "/wait-job -t 9 c2",
+                "blockdev-add driver=qcow2 file=f0 node-name=q0",
+                nodes("n0"),
+                "blockdev-backup device=n0 target=q0 sync=full job-id=b0",
+                "/wait-job -t 9 b0",
+            ),
+        )
+    assert result.status == 1
+    assert result.err.startswith("stdin:9:1: job c2 failed: ")
+    assert "multiple of 512" in result.err
+    assert result.err.count("\n") == 1
+    assert returns(result) == [{}] * 9
+    assert f'"virtual-size": {NODE_SIZE}' in image_info(installation, tmp_path / "new.qcow2")
