@@ -48,6 +48,7 @@ class Request:
     __slots__ = (
         "abandoned",
         "arguments",
+        "background",
         "data",
         "descriptor",
         "destination",
@@ -92,6 +93,8 @@ class Request:
         self.descriptor: int | None = None
         self.sent_at = 0.0
         self.abandoned = False
+        # A question of our own that holds nobody up.
+        self.background = False
 
     @property
     def label(self) -> str:

@@ -276,7 +276,7 @@ def test_a_loss_ends_a_wait_with_status_3() -> None:
     found = driver.gone()
     assert [one[0] for one in found] == ["error", "leave"]
     assert "connection lost while waiting for STOP" in found[0][1]
-    assert "1 more was not sent" in found[0][1]
+    assert "1 was not sent" in found[0][1]
     assert found[1] == ("leave", exits.CONNECTION)
     assert driver.session.deadline is None
 

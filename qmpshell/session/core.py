@@ -32,7 +32,7 @@ from ..errors import LineError
 from ..guard import destroys
 from ..hints import hint_for, mistaken_name
 from ..language.command import Action, Command, LocalCommand, RawCommand
-from ..language.facts import SECRET, Facts
+from ..language.facts import SCHEMA, SECRET, Facts, Need
 from ..protocol.commands import command_object, encode_message
 from ..protocol.human_monitor import CPU_COMMAND, failed, human_text
 from ..protocol.messages import Event, Foreign, Garbage, Greeting, Reply
@@ -61,7 +61,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..language.command import Destination, FileWord
-    from ..language.facts import Need
     from ..ports import Ports
     from ..protocol.messages import Item
     from ..settings import Settings
@@ -218,8 +217,9 @@ class Session:
         text = link.explain_loss(reason, waiting, awaited)
         if waiting is not None:
             text = self._placed(waiting.source, waiting.start, text)
-        more = f"{text}; {_more(unsent)}" if unsent else text
-        return [*self._advance(), *self._give_up(more)]
+        if unsent:
+            text += f"; {_more(unsent) if waiting is not None else were_not_sent(unsent)}"
+        return [*self._advance(), *self._give_up(text)]
 
     # -- the user ------------------------------------------------------------------------------
 
@@ -343,7 +343,20 @@ class Session:
                 self._names = names_in(value)
             return [Learned(name, value)] if value is not None else []
 
-        return self.ask(name, {}, learnt)
+        return self.ask(name, {}, learnt, background=True)
+
+    def load_schema(self, now: float) -> list[Effect]:
+        """Ask for the schema before a line needs it."""
+        self.now = now
+        if self.facts.has_schema or not self.can_probe:
+            return []
+
+        def loaded(reply: Reply | None) -> list[Effect]:
+            if reply is not None and not self.facts.has_schema:
+                learn(self.facts, Need(SCHEMA), returned(reply))
+            return []
+
+        return self.ask("query-qmp-schema", {}, loaded, background=True)
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due by now."""
@@ -517,15 +530,23 @@ class Session:
         )
 
     def ask(
-        self, name: str, arguments: dict[str, Any], then: Callable[[Reply | None], list[Effect]]
+        self,
+        name: str,
+        arguments: dict[str, Any],
+        then: Callable[[Reply | None], list[Effect]],
+        *,
+        background: bool = False,
     ) -> list[Effect]:
-        """Ask the server something of our own; `then` takes the reply, or None where none came."""
+        """Ask the server something of our own; `then` takes the reply, or None where none came. In
+        the background it holds up nobody."""
         if self.link.state != CONNECTED:
             return then(None)
         own_id = self._own_id()
         message = command_object(name, arguments) | {"id": own_id}
         data = encode_message(message)
-        return self.transmit(Request(message, data=data, source=None, own_id=own_id, then=then))
+        request = Request(message, data=data, source=None, own_id=own_id, then=then)
+        request.background = background
+        return self.transmit(request)
 
     def transmit(self, request: Request) -> list[Effect]:
         """Send a request, whatever else is under way."""

@@ -44,9 +44,10 @@ class Outstanding:
 
     @property
     def holding(self) -> Request | None:
-        """The oldest that nobody gave up on: it holds up what follows."""
+        """The oldest that holds up what follows: nobody gave up on it, and it is not asked in the
+        background."""
         for request in self._requests:
-            if not request.abandoned:
+            if not request.abandoned and not request.background:
                 return request
         return None
 

@@ -292,13 +292,19 @@ class Shell:
                         for command in commands
                         if isinstance(command, dict)
                     )
+                    self._load_schema()
         self._set_timer()
+
+    def _load_schema(self) -> None:
+        # The prompt is up by then; a line that needs it at once asks for itself.
+        if isinstance(self._session, Session) and not self._settings.hmp:
+            self._perform(self._session.load_schema(time.monotonic()))
 
     def _greeted(self) -> None:
         assert isinstance(self._session, Session)
         if not self._settings.quiet:
             self._printer.print(self._view.banner(self._session.greeting))
-        if self._settings.negotiate and not self._settings.hmp:  # they are QMP's names
+        if self._session.can_probe and not self._settings.hmp:  # they are QMP's names
             self._perform(self._session.learn("query-commands", time.monotonic()))
 
     def _set_timer(self) -> None:

@@ -42,6 +42,14 @@ class Peer:
         assert isinstance(value, dict)
         return value
 
+    def read_the_users(self) -> dict[str, Any]:
+        """The next command of the user's; what the terminal asks by itself is answered."""
+        while True:
+            command = self.read()
+            if command.get("execute") not in ("query-commands", "query-qmp-schema"):
+                return command
+            self.reply(command, [])
+
     def reply(self, command: dict[str, Any], value: object = None, **members: object) -> None:
         """Answer a command, with its id if it has one."""
         message: dict[str, Any] = members or {"return": {} if value is None else value}

@@ -107,8 +107,7 @@ def test_only_the_events_that_are_wanted(two_monitors: tuple[Server, str]) -> No
 def test_a_burst_is_shown_whole_and_in_order(scripted: Start) -> None:
     def part(peer: Peer) -> None:
         peer.negotiate()
-        peer.reply(peer.read(), [])
-        command = peer.read()
+        command = peer.read_the_users()
         for number in range(2000):
             peer.send(event("TICK", number=number))
         peer.reply(command, "after the burst")
@@ -133,11 +132,10 @@ def test_a_burst_is_shown_whole_and_in_order(scripted: Start) -> None:
 def test_typing_and_commands_get_through_a_flood(scripted: Start) -> None:
     def part(peer: Peer) -> None:
         peer.negotiate()
-        peer.reply(peer.read(), [])
-        peer.reply(peer.read())
+        peer.reply(peer.read_the_users())
         while not select.select([peer.connection], [], [], 0)[0]:
             peer.send(event("TICK") * 20)
-        peer.reply(peer.read(), "heard")
+        peer.reply(peer.read_the_users(), "heard")
         peer.ended()
 
     with Terminal(scripted(part).address) as terminal:
@@ -165,7 +163,7 @@ def hostile(peer: Peer) -> None:
     command = peer.read()
     if command["execute"] == "query-commands":
         peer.reply(command, [{"name": "hostile" + HOSTILE}, {"name": "hostess"}])
-        command = peer.read()
+        command = peer.read_the_users()
     peer.send(dumps({"event": HOSTILE, "data": {HOSTILE: HOSTILE}}))
     peer.send(b"garbage " + HOSTILE.replace("\r\n", "").encode() + b"\r\n")
     peer.send(dumps({"return": HOSTILE, "id": "of a stranger"}))

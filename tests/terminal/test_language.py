@@ -125,13 +125,13 @@ def test_oob_overtakes_and_a_wait_can_be_given_up(scripted: Scripted) -> None:
         peer.negotiate()
         held = None
         while True:
-            command = peer.read()
+            command = peer.read_the_users()
             name = command.get("execute") or command["exec-oob"]
             seen.append(name)
             if name == "slow":
                 held = command
             else:
-                peer.reply(command, [] if name == "query-commands" else name)
+                peer.reply(command, name)
             if "exec-oob" in command and held is not None:
                 peer.reply(held, "at last")
                 held = None
@@ -148,11 +148,7 @@ def test_oob_overtakes_and_a_wait_can_be_given_up(scripted: Scripted) -> None:
             '{"return": "at last"}',
             '{"return": "query-name"}',
         )
-        assert [name for name in seen if name != "query-commands"] == [
-            "slow",
-            "migrate-pause",
-            "query-name",
-        ]
+        assert seen == ["slow", "migrate-pause", "query-name"]
 
 
 def test_a_wait_holds_up_what_follows_until_ctrl_c(one_qemu: Server) -> None:
@@ -186,3 +182,27 @@ def test_help_and_status(qemu: Server) -> None:
         shows(terminal, "/wait-job [-t SECONDS] ID")
         terminal.line("/nonsense")
         shows(terminal, "there is no local command /nonsense", "^^^^^^^^^", "/help lists them")
+
+
+def test_the_schema_is_loaded_before_it_is_needed(one_qemu: Server, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with Terminal(one_qemu.address, "-l", str(log)) as terminal:
+        terminal.wait_ready()
+        terminal.wait(
+            lambda: "SchemaInfo" in log.read_text() or "meta-type" in log.read_text(), "schema"
+        )
+        terminal.line("qom-list path=/objects")
+        shows(terminal, '{"return":')
+        assert log.read_text().count('"query-qmp-schema", "id"') == 1
+
+
+def test_without_probes_only_what_is_typed_is_sent(one_qemu: Server, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with Terminal(one_qemu.address, "--no-probe", "-l", str(log)) as terminal:
+        terminal.wait_ready()
+        terminal.line("query-nam")
+        shows(terminal, "CommandNotFound")
+        terminal.line("query-name")
+        shows(terminal, '{"return": {}}')
+    sent = [line for line in log.read_text().splitlines() if '"direction": "sent"' in line]
+    assert len(sent) == 3  # qmp_capabilities and two lines
