@@ -11,7 +11,7 @@ from .language.command import Command, LocalCommand, Plan, RawCommand
 from .language.facts import Need
 from .language.read import read, split_human
 from .protocol.commands import command_object, encode_message
-from .protocol.human_monitor import CPU_COMMAND, human_command
+from .protocol.human_monitor import chosen_cpu, human_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -233,8 +233,8 @@ def make_human_request(
     text: str, source: Source, own_id: str | None, *, start: int, cpu: int | None
 ) -> Request:
     """The message that runs a line of the human monitor's, on the CPU that was chosen."""
-    chosen = CPU_COMMAND.fullmatch(text)
-    message = human_command(text, int(chosen[1]) if chosen else cpu)
+    chosen = chosen_cpu(text)
+    message = human_command(text, cpu if chosen is None else chosen)
     if own_id is not None:
         message["id"] = own_id
     return Request(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qmpshell.protocol.human_monitor import CPU_COMMAND, failed, human_command, human_text
+from qmpshell.protocol.human_monitor import chosen_cpu, failed, human_command, human_text
 
 
 @pytest.mark.parametrize(
@@ -79,5 +79,4 @@ def test_text_that_does_not(text: str) -> None:
     ],
 )
 def test_the_choice_of_a_cpu(line: str, number: str | None) -> None:
-    match = CPU_COMMAND.fullmatch(line)
-    assert (match and match[1]) == number
+    assert chosen_cpu(line) == (None if number is None else int(number))

@@ -13,9 +13,7 @@ from .. import exits
 from ..errors import QmpShellError
 from ..files import make_ports
 from ..inputs import LineInput, ScriptLines
-from ..raw import RawSession
 from ..render.escape import escape_lines
-from ..script.diversion import Diversion
 from ..script.output import Output, OutputFailed, ReaderGone
 from ..script.run import ScriptRunner
 from ..script.view import ScriptView
@@ -28,6 +26,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ..language.command import Destination
+    from ..raw import RawSession
+    from ..script.diversion import Diversion
     from ..transport.address import Address
     from ..transport.stream import Stream
 
@@ -70,11 +71,7 @@ def start(choice: Choice, *, environment: Mapping[str, str]) -> int:
         return _run_script(choice, None, environment)  # never to the environment's
     address = _address(choice, environment)
     if not scripted and _is_terminal(environment):
-        session: Session | RawSession
-        if choice.settings.raw:
-            session = RawSession(address=str(address), interactive=True)
-        else:
-            session = open_session(choice.settings, address=str(address), interactive=True)
+        session = _open(choice.settings, str(address), interactive=True)
         stream = open_address(choice.settings, address, listen=choice.listen)
         from ..terminal.start import run_terminal
 
@@ -135,11 +132,7 @@ def _run_script(choice: Choice, address: Address | None, environment: Mapping[st
         settings.layout = PRETTY if os.isatty(1) else COMPACT
     inputs = _inputs(choice)
     name = str(address) if address is not None else "no server"
-    session: Session | RawSession
-    if settings.raw:
-        session = RawSession(address=name, interactive=False)
-    else:
-        session = open_session(settings, address=name, interactive=False)
+    session = _open(settings, name, interactive=False)
     begun = time.monotonic()
     try:
         stream = None
@@ -158,7 +151,7 @@ def _run_script(choice: Choice, address: Address | None, environment: Mapping[st
                 err=write_error,
             ),
             clock=time.monotonic,
-            divert=lambda destination: Diversion(destination, environment=environment),
+            divert=lambda destination: _divert(destination, environment),
         )
         if stream is None:
             assert isinstance(session, Session)
@@ -175,6 +168,20 @@ def _run_script(choice: Choice, address: Address | None, environment: Mapping[st
     except OutputFailed as error:
         write_error(f"qmpshell: standard output could not be written: {error}")
         return exits.FAILED
+
+
+def _open(settings: Settings, address: str, *, interactive: bool) -> Session | RawSession:
+    if not settings.raw:
+        return open_session(settings, address=address, interactive=interactive)
+    from ..raw import RawSession
+
+    return RawSession(address=address, interactive=interactive)
+
+
+def _divert(destination: Destination, environment: Mapping[str, str]) -> Diversion:
+    from ..script.diversion import Diversion  # few scripts need it
+
+    return Diversion(destination, environment=environment)
 
 
 def _wants_colours(settings: Settings, environment: Mapping[str, str]) -> bool:

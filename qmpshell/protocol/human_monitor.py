@@ -15,9 +15,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-CPU_COMMAND = re.compile(r"cpu\s+([0-9]{1,9})")
+# Compiled when they are first needed: most scripts need none.
+_CPU_COMMAND = r"cpu\s+([0-9]{1,9})"
 # monitor/hmp.c, hmp-cmds.c: what is printed where a command is unknown, misread, or fails.
-_FAILED = re.compile(
+_FAILED = (
     r"(?:.*\n)*(?:unknown command: '|Error: |invalid CPU index"
     r"|.*: extraneous characters at the end of line|Try \"help .*\" for more information)"
 )
@@ -38,4 +39,10 @@ def human_text(value: object) -> str:
 
 def failed(text: str) -> bool:
     """Whether the text of a successful reply says that the command failed."""
-    return _FAILED.match(text) is not None
+    return re.match(_FAILED, text) is not None
+
+
+def chosen_cpu(line: str) -> int | None:
+    """The number of the CPU that `line` chooses, if it is `cpu N`."""
+    match = re.fullmatch(_CPU_COMMAND, line)
+    return int(match[1]) if match else None

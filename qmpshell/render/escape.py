@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 
 # C0 and C1 controls and DEL; the bidirectional controls and marks; line and paragraph separators;
-# zero-width characters, the byte-order mark, tags; and surrogates, which no encoding has.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
+# zero-width characters, the byte-order mark, tags; and surrogates, which no encoding has. It is compiled
+# when it is first needed, which in most scripts is never.
+_UNSAFE = "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 
 
 def escape(text: str, *, keep: str = "") -> str:
@@ -23,7 +22,7 @@ def escape(text: str, *, keep: str = "") -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return _UNSAFE.sub(lambda match: match[0] if match[0] in keep else _escaped(match[0]), text)
+    return re.sub(_UNSAFE, lambda match: match[0] if match[0] in keep else _escaped(match[0]), text)
 
 
 def escape_lines(text: str) -> str:
@@ -35,7 +34,7 @@ def escape_json(text: str) -> str:
     r"""The same for JSON text: what is escaped is a JSON escape, `\uNNNN`."""
     if text.isascii() and text.isprintable():
         return text
-    return _UNSAFE.sub(_json_escaped, text)
+    return re.sub(_UNSAFE, _json_escaped, text)
 
 
 def _escaped(char: str) -> str:

@@ -31,13 +31,14 @@ _WORDS: dict[str, object] = {
     "None": None,
 }
 
-_HEXADECIMAL = re.compile(r"[-+]?0[xX][0-9a-fA-F]+")
-_SIZE = re.compile(r"([-+]?)([0-9]+)(?:\.([0-9]+))?([bBkKmMgGtTpPeE]?)")
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+# Compiled when they are first needed: most scripts need none.
+_HEXADECIMAL = r"[-+]?0[xX][0-9a-fA-F]+"
+_SIZE = r"([-+]?)([0-9]+)(?:\.([0-9]+))?([bBkKmMgGtTpPeE]?)"
+_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
 _POWERS = "bkmgtpe"
 
 # Also `uint4` (vfio-pci), `uint64_t` (the machines' smbios properties).
-_PROPERTY_INTEGER = re.compile(r"u?int[0-9]*(?:_t)?|size(?:32)?")
+_PROPERTY_INTEGER = r"u?int[0-9]*(?:_t)?|size(?:32)?"
 _PROPERTY_NUMBERS = ("number", "double", "float")
 # QEMU 7.2 calls a PCI address "int32" and describes it with these words; QEMU 10 calls it "str". It is
 # text in both: as text, 10 is the slot 0x10, and as an integer other slots, not the same in the two.
@@ -51,9 +52,9 @@ def read_int(text: str) -> int | None:
     (-5, 27, 65536, 1610612736, None)
     """
     # Hexadecimal has no suffixes: the b of 0x1b is a digit, and QEMU has deprecated the others.
-    if _HEXADECIMAL.fullmatch(text):
+    if re.fullmatch(_HEXADECIMAL, text):
         return int(text, 16)
-    match = _SIZE.fullmatch(text)
+    match = re.fullmatch(_SIZE, text)
     if match is None:
         return None
     sign, whole, fraction, suffix = match[1], match[2], match[3] or "", match[4].lower()
@@ -99,9 +100,9 @@ def is_ambiguous(text: str) -> bool:
         text[:1] in ("{", "[")
         or text in _BOOLEANS
         or text in _NULLS
-        or _HEXADECIMAL.fullmatch(text) is not None
-        or _SIZE.fullmatch(text) is not None
-        or _NUMBER.fullmatch(text) is not None
+        or re.fullmatch(_HEXADECIMAL, text) is not None
+        or re.fullmatch(_SIZE, text) is not None
+        or re.fullmatch(_NUMBER, text) is not None
     )
 
 
@@ -122,6 +123,6 @@ def read_property(text: str, type_name: str, *, description: str = "") -> object
         value = read_bool(text)
     elif type_name in _PROPERTY_NUMBERS:
         value = read_number(text)
-    elif _PROPERTY_INTEGER.fullmatch(type_name) and not description.startswith(_PCI_ADDRESS):
+    elif re.fullmatch(_PROPERTY_INTEGER, type_name) and not description.startswith(_PCI_ADDRESS):
         value = read_int(text)
     return text if value is None else value

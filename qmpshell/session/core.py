@@ -34,7 +34,7 @@ from ..hints import hint_for, mistaken_name
 from ..language.command import Action, Command, LocalCommand, RawCommand
 from ..language.facts import SCHEMA, SECRET, Facts, Need
 from ..protocol.commands import command_object, encode_message
-from ..protocol.human_monitor import CPU_COMMAND, failed, human_text
+from ..protocol.human_monitor import chosen_cpu, failed, human_text
 from ..protocol.messages import Event, Foreign, Garbage, Greeting, Reply
 from ..protocol.negotiation import READY, REFUSED
 from ..render.diagnostics import line_message, placed
@@ -683,9 +683,8 @@ class Session:
         if request.is_quit:
             self.link.quit_answered = True
         if request.text is not None:
-            chosen = CPU_COMMAND.fullmatch(request.text)
-            if chosen:
-                self._cpu = int(chosen[1])
+            chosen = chosen_cpu(request.text)
+            self._cpu = self._cpu if chosen is None else chosen
         return [shown]
 
     def _error_reply(self, reply: Reply, request: Request) -> list[Effect]:
