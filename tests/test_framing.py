@@ -88,6 +88,30 @@ def test_a_message_comes_out_with_its_last_byte(written: list[tuple[dict[str, An
         assert len(framer.feed(data[-1:])) == 1
 
 
+PIECES: list[Any] = [
+    {"a": [1, 2, {"b": None}], "c": 'x{["\\\\'},
+    "\\" * 7 + '"' + "}" * 50,
+    [[[[[[[["deep"]]]]]]]] * 20,
+    "y" * 3000,
+    [{}] * 300,
+    {"k" + "\\" * 3: "\u00e9\n\t" * 200},
+]
+
+
+@given(
+    st.lists(st.sampled_from(PIECES), min_size=10, max_size=60),
+    layouts,
+    st.lists(st.integers(1, 30_000), max_size=12),
+)
+def test_a_large_message_is_found_whole_however_it_is_cut(
+    pieces: list[Any], layout: str, sizes: list[int]
+) -> None:
+    """Beyond a few kilobytes brackets are not looked at one by one."""
+    first, second = {"return": pieces, "id": 1}, {"return": {}, "id": 2}
+    data = write(first, layout) + write(second, layout)
+    assert values(feed(data, sizes)) == [first, second]
+
+
 noise = st.lists(
     st.binary(max_size=20)
     | st.sampled_from(
