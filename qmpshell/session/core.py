@@ -23,19 +23,15 @@ from ..effects import (
     Leave,
     Send,
     ShowCommand,
-    ShowEvent,
-    ShowReply,
     ShowStray,
     Tell,
 )
 from ..errors import LineError
 from ..guard import destroys
-from ..hints import hint_for, mistaken_name
 from ..language.command import Action, Command, LocalCommand, RawCommand
 from ..language.facts import SCHEMA, SECRET, Facts, Need
 from ..protocol.commands import command_object, encode_message
-from ..protocol.human_monitor import chosen_cpu, failed, human_text
-from ..protocol.messages import Event, Foreign, Garbage, Greeting, Reply
+from ..protocol.messages import Event, Foreign, Greeting, Reply
 from ..protocol.negotiation import READY, REFUSED
 from ..render.diagnostics import line_message, placed
 from ..render.escape import escape
@@ -49,10 +45,11 @@ from ..requests import (
     prepare,
     prepare_human,
 )
+from .incoming import Incoming
 from .knowledge import UNANSWERED, learn, names_in, question, returned
 from .link import CONNECTED, LOST, OFFLINE, UNCONNECTED, Link
 from .logbook import Logbook
-from .outstanding import Outstanding
+from .outstanding import Outstanding, answer_own
 from .queue import CurrentLine, LineQueue, were_not_sent
 
 TYPE_CHECKING = False
@@ -62,7 +59,6 @@ if TYPE_CHECKING:
 
     from ..language.command import Destination, FileWord
     from ..ports import Ports
-    from ..protocol.messages import Item
     from ..settings import Settings
     from ..waits import Wait
 
@@ -91,13 +87,14 @@ class Session:
         self.events: deque[Event] = deque(maxlen=_KEPT_EVENTS)
         self.awaited: Wait | None = None
         self.source_depth: dict[str, int] = {}
-        self._interactive = interactive
+        self.interactive = interactive
         self._ports = ports
-        self._outstanding = Outstanding()
+        self._incoming = Incoming(self)
+        self.outstanding = Outstanding()
         self._asking: Request | None = None
-        self._names: list[str] | None = None
+        self.names: list[str] | None = None
         self._told: set[str] = set()
-        self._cpu: int | None = None
+        self.cpu: int | None = None
         self._count = 0
         self._leaving = False
         self.logbook.open(settings.log)
@@ -107,7 +104,7 @@ class Session:
     @property
     def idle(self) -> bool:
         """Whether all lines so far are dealt with, and the next can be."""
-        return not self._outstanding and not self.queue and self.link.is_ready
+        return not self.outstanding and not self.queue and self.link.is_ready
 
     @property
     def lost(self) -> bool:
@@ -116,7 +113,7 @@ class Session:
     @property
     def waiting(self) -> Request | None:
         """The oldest request of the user's whose reply is awaited."""
-        return self._outstanding.waiting
+        return self.outstanding.waiting
 
     @property
     def greeting(self) -> Greeting | None:
@@ -131,7 +128,7 @@ class Session:
         times = [time for time in (link.silence_at, link.give_up_at) if time is not None]
         if self.awaited is not None and self.awaited.deadline is not None:
             times.append(self.awaited.deadline)
-        holding = self._outstanding.holding
+        holding = self.outstanding.holding
         if timeout is not None and holding is not None:
             times.append(holding.sent_at + timeout)
         return min(times, default=None)
@@ -171,7 +168,7 @@ class Session:
         for index, item in enumerate(items):
             while own and own[0][0] <= index:
                 self.logbook.received(own.pop(0)[1])
-            effects += self._item(item)
+            effects += self._incoming.take(item)
             if self.lost:
                 return effects
         for _, reply in own:
@@ -184,7 +181,7 @@ class Session:
         if protocol.state == REFUSED:
             assert protocol.refusal is not None
             desc = escape(protocol.refusal.desc)
-            effects += self._fail_link(f"{self.link.address}: the server refuses: {desc}")
+            effects += self.fail_link(f"{self.link.address}: the server refuses: {desc}")
         elif protocol.state == READY and not was_ready:
             self.link.settle()
             effects.append(Greeted())
@@ -193,13 +190,13 @@ class Session:
     def connection_lost(self, reason: str) -> list[Effect]:
         """The stream broke; `reason` is empty where the server just closed it."""
         link, unsent = self.link, self.queue.unsent
-        awaited, waiting = self.awaited, self._outstanding.waiting
-        ended_well = link.ended_well and self._outstanding.all_quit and awaited is None
+        awaited, waiting = self.awaited, self.outstanding.waiting
+        ended_well = link.ended_well and self.outstanding.all_quit and awaited is None
         early = link.protocol.state != READY
         line, opening = self.queue.current, self.queue.opening
         finishing = self.queue.finishing
         link.end()
-        self._outstanding.clear()
+        self.outstanding.clear()
         self._forget_lines()
         self._asking = None
         if line is not None and line.destination is not None and opening is None:
@@ -208,15 +205,15 @@ class Session:
             self.queue.current, self.queue.finishing = line, finishing
         if early:
             text = link.explain_early_loss(reason)
-            if unsent and self._interactive:
+            if unsent and self.interactive:
                 text += f"; {were_not_sent(unsent)}"
             return self._give_up(text)
         if ended_well and not unsent:
-            told: list[Effect] = [Tell("the server has exited")] if self._interactive else []
+            told: list[Effect] = [Tell("the server has exited")] if self.interactive else []
             return [*told, *self._advance()]
         text = link.explain_loss(reason, waiting, awaited)
         if waiting is not None:
-            text = self._placed(waiting.source, waiting.start, text)
+            text = self.place(waiting.source, waiting.start, text)
         if unsent:
             text += f"; {_more(unsent) if waiting is not None else were_not_sent(unsent)}"
         return [*self._advance(), *self._give_up(text)]
@@ -227,7 +224,7 @@ class Session:
         """Read a line, which may be done while an earlier one is under way."""
         if self.settings.hmp:
             return prepare_human(source)
-        prepared = prepare(source, self.facts, encode=not self._interactive)
+        prepared = prepare(source, self.facts, encode=not self.interactive)
         if prepared.plan is not None:
             for action in prepared.plan.actions:
                 if isinstance(action, LocalCommand):
@@ -243,13 +240,13 @@ class Session:
         self.now = now
         if self._leaving:
             return []
-        if self._interactive and self._may_overtake and _overtakes(prepared):
+        if self.interactive and self._may_overtake and _overtakes(prepared):
             return self.overtake(CurrentLine(prepared))
-        if self._interactive and not self.queue.unsent and _leaves(prepared):
+        if self.interactive and not self.queue.unsent and _leaves(prepared):
             # Whatever we ask ourselves does not keep a person.
             self._leaving = True
             return self._leave_if_done()
-        if self._interactive and prepared.error is not None:
+        if self.interactive and prepared.error is not None:
             return self._line_error(prepared.source, prepared.error)
         self.queue.lines.append(prepared)
         return self._advance()
@@ -306,14 +303,14 @@ class Session:
         if self.awaited is not None:
             label, self.awaited = self.awaited.label, None
             return [Tell(f"no longer waiting for {escape(label)}"), *self._advance()]
-        request = self._outstanding.holding
+        request = self.outstanding.holding
         if request is None or (request.source is None and not self.queue.unsent):
             count = self.queue.unsent
             self._forget_lines()
             return [Tell(were_not_sent(count))] if count else []
         request.abandoned = True
         if request.source is None:
-            return [*_answer_own(request, None), *self._advance()]
+            return [*answer_own(request, None), *self._advance()]
         text = f"no longer waiting for the reply to {request.label}; it may still be carried out"
         return [Tell(text), *self._advance()]
 
@@ -340,7 +337,7 @@ class Session:
         def learnt(reply: Reply | None) -> list[Effect]:
             value = returned(reply)
             if name == "query-commands" and value is not None:
-                self._names = names_in(value)
+                self.names = names_in(value)
             return [Learned(name, value)] if value is not None else []
 
         return self.ask(name, {}, learnt, background=True)
@@ -363,7 +360,7 @@ class Session:
         self.now = now
         link, wait, effects = self.link, self.awaited, list[Effect]()
         if link.give_up_at is not None and now >= link.give_up_at:
-            return self._fail_link(link.explain_silence())
+            return self.fail_link(link.explain_silence())
         if link.silence_at is not None and now >= link.silence_at:
             link.silence_at = None
             effects.append(Tell(link.explain_silence()))
@@ -371,7 +368,7 @@ class Session:
             self.awaited = None
             text = f"{escape(wait.label)} did not come in time"
             effects += [*self.fail_at(wait.source, wait.start, text), *self._advance()]
-        timeout, request = self.settings.timeout, self._outstanding.holding
+        timeout, request = self.settings.timeout, self.outstanding.holding
         if timeout is not None and request is not None and now >= request.sent_at + timeout:
             effects += self._timed_out(request, timeout)
         return effects
@@ -395,7 +392,7 @@ class Session:
         return [*effects, *self._leave_if_done()]
 
     def _is_held(self) -> bool:
-        if self._outstanding and self._outstanding.holding is not None:
+        if self.outstanding and self.outstanding.holding is not None:
             return True
         return (
             not self.link.is_ready
@@ -453,7 +450,7 @@ class Session:
         text = "read without a schema: the server gave none"
         if self.link.state == OFFLINE:
             text = "read without the server's schema: give an ADDRESS to have its types"
-        return [Tell(self._placed(source, start, text))]
+        return [Tell(self.place(source, start, text))]
 
     def _read_again(self, prepared: Prepared) -> None:
         """Read a line once more, now that more is known, with the secrets that are its own."""
@@ -526,7 +523,7 @@ class Session:
         assert self.queue.current is not None
         source = self.queue.current.source
         return self._try(
-            make_human_request(text, source, self._next_id(), start=start, cpu=self._cpu)
+            make_human_request(text, source, self._next_id(), start=start, cpu=self.cpu)
         )
 
     def ask(
@@ -551,7 +548,7 @@ class Session:
     def transmit(self, request: Request) -> list[Effect]:
         """Send a request, whatever else is under way."""
         request.sent_at = self.now
-        self._outstanding.add(request)
+        self.outstanding.add(request)
         self.logbook.sent(request.message)
         return [Send(request.data, request)]
 
@@ -563,7 +560,7 @@ class Session:
             return [ShowCommand(request.data, request)]
         if self.lost:
             return self.refuse(request.source, request.start, "not connected; nothing was sent")
-        if self._interactive:
+        if self.interactive:
             what = destroys(request)
             if what:
                 self._asking = request
@@ -573,7 +570,7 @@ class Session:
     def refuse(self, source: Source | None, start: int, text: str) -> list[Effect]:
         """There is no server for what a line says."""
         self._forget_lines()
-        return self._give_up(self._placed(source, start, text))
+        return self._give_up(self.place(source, start, text))
 
     def _open(self, file: FileWord) -> int:
         end = file.start + len(file.path)
@@ -588,7 +585,7 @@ class Session:
 
     def _notes(self, command: Command) -> list[Effect]:
         """Once for each: what is deprecated or unstable."""
-        if not command.notes or not (self._interactive or self.settings.verbose):
+        if not command.notes or not (self.interactive or self.settings.verbose):
             return []
         new = [note for note in dict.fromkeys(command.notes) if note not in self._told]
         self._told.update(new)
@@ -605,37 +602,11 @@ class Session:
 
     def _next_id(self) -> str | None:
         # A script has one command in flight, which needs no id; an id costs QEMU a fifth of its time.
-        return self._own_id() if self._interactive else None
+        return self._own_id() if self.interactive else None
 
     def _own_id(self) -> str:
         self._count += 1
         return f"qmpshell-{self._count}"
-
-    # -- what comes from the server ------------------------------------------------------------
-
-    def _item(self, item: Item) -> list[Effect]:
-        if isinstance(item, Reply):
-            return self._reply(item)
-        if isinstance(item, Foreign):
-            return self._fail_link(explain_garbage(self.link.address, item.raw))
-        if isinstance(item, Garbage):
-            return [ShowStray(item, "unreadable")]
-        self.logbook.received(item)
-        if isinstance(item, Event):
-            return self._event(item)
-        if isinstance(item, Greeting):
-            return self._greeting(item)
-        return [ShowStray(item, "not a message of QMP")]
-
-    def _event(self, event: Event) -> list[Effect]:
-        if event.name == "SHUTDOWN":
-            self.link.shutdown_seen = True
-        wait = self.awaited
-        if wait is None or not wait.see(event):
-            self.events.append(event)
-        if wait is None:
-            return [ShowEvent(event)]
-        return [ShowEvent(event), *self.settle(wait)]
 
     def settle(self, wait: Wait) -> list[Effect]:
         """Go on if `wait`, which is the one that holds up the lines, is over."""
@@ -647,113 +618,40 @@ class Session:
         self.awaited = None
         return self.fail_at(wait.source, wait.start, wait.failure) if wait.failure else []
 
-    def _greeting(self, greeting: Greeting) -> list[Effect]:
-        if not self.settings.negotiate:
-            return [ShowStray(greeting, "")] if self._interactive else []
-        if not self.link.expects_answer:
-            self.link.expect_answer(self.now)
-        effects: list[Effect] = []
-        if self.can_probe:
-            self.facts.forget()
-        if self.queue.needing is not None:  # it is read when the new server can be asked
-            self.queue.lines.appendleft(self.queue.needing)
-            self.queue.needing = None
-        for request in self._outstanding.clear():
-            if request.source is None:
-                effects += _answer_own(request, None)
-            elif not request.abandoned:
-                text = f"the server started anew; the outcome of {request.label} is unknown"
-                effects += self.fail_at(request.source, request.start, text)
-        return effects
-
-    def _reply(self, reply: Reply) -> list[Effect]:
-        request = self._outstanding.take(reply)
-        self.logbook.received(reply, request)
-        if request is None:
-            return [ShowStray(reply, "a reply that nobody asked for")]
-        if request.source is None:
-            return _answer_own(request, reply) if not request.abandoned else []
-        elapsed = self.now - request.sent_at
-        shown = ShowReply(reply, request, late=request.abandoned, elapsed=elapsed)
-        if reply.is_error:
-            return [shown, *self._error_reply(reply, request)]
-        if request.text is not None and failed(human_text(reply.value.get("return", ""))):
-            self._failed()
-            return [shown, *self._stop_on_error()]
-        if request.is_quit:
-            self.link.quit_answered = True
-        if request.text is not None:
-            chosen = chosen_cpu(request.text)
-            self._cpu = self._cpu if chosen is None else chosen
-        return [shown]
-
-    def _error_reply(self, reply: Reply, request: Request) -> list[Effect]:
-        refused = request.name == "qmp_capabilities" and reply.error_class == "CommandNotFound"
-        if refused and self.settings.negotiate:
-            text = "qmpshell has negotiated already; with -N (--skip-negotiation) it is yours to do"
-            return [Tell(self._placed(request.source, request.start, text))]
-        self._failed()
-        return [*self._hint(reply, request), *self._stop_on_error()]
-
-    def _hint(self, reply: Reply, request: Request) -> list[Effect]:
-        """What may have been meant."""
-        text = hint_for(reply.desc, None)
-        if text:
-            return [Tell(self._placed(request.source, request.start, text))]
-        name = mistaken_name(reply, request)
-        if not name or (self.settings.stop_on_error and not self._interactive):
-            return []
-        if self._names is None and self.facts.schema is not None:
-            self._names = self.facts.schema.commands()
-        if self._names is not None or not self.can_probe:
-            return self._suggest(name, request)
-
-        def answered(found: Reply | None) -> list[Effect]:
-            self._names = names_in(returned(found))
-            return self._suggest(name, request)
-
-        return self.ask("query-commands", {}, answered)
-
-    def _suggest(self, name: str, request: Request) -> list[Effect]:
-        from ..commands.registry import COMMANDS
-
-        text = hint_for(name, [*(self._names or ()), *COMMANDS])
-        return [Tell(self._placed(request.source, request.start, text))] if text else []
-
     def _timed_out(self, request: Request, timeout: float) -> list[Effect]:
         needing = self.queue.needing
-        if request.source is None and needing is not None and not self._interactive:
+        if request.source is None and needing is not None and not self.interactive:
             self._forget_lines()
             text = f"no reply to {request.name} within {timeout:g} s; nothing was sent"
-            return self._give_up(self._placed(needing.source, 0, text))
+            return self._give_up(self.place(needing.source, 0, text))
         if request.source is None:
             request.abandoned = True
-            return [*_answer_own(request, None), *self._advance()]
+            return [*answer_own(request, None), *self._advance()]
         text = f"no reply to {request.label} within {timeout:g} s; its outcome is unknown"
-        if self._interactive:
+        if self.interactive:
             request.abandoned = True
             return [Tell(text, is_error=True), *self._advance()]
         self._forget_lines()
-        return self._give_up(self._placed(request.source, request.start, text))
+        return self._give_up(self.place(request.source, request.start, text))
 
     # -- failures and ends ---------------------------------------------------------------------
 
     def fail_at(self, source: Source | None, start: int, text: str) -> list[Effect]:
         """A line has failed, at this place of it."""
-        self._failed()
-        return [Tell(self._placed(source, start, text), is_error=True), *self._stop_on_error()]
+        self.mark_failed()
+        return [Tell(self.place(source, start, text), is_error=True), *self.stop_on_error()]
 
     def _line_error(self, source: Source, error: LineError) -> list[Effect]:
-        self._failed()
+        self.mark_failed()
         text = line_message(source, error, named=self._is_named(source))
-        return [Tell(text, is_error=True), *self._stop_on_error()]
+        return [Tell(text, is_error=True), *self.stop_on_error()]
 
-    def _failed(self) -> None:
+    def mark_failed(self) -> None:
         if self.status == exits.OK:
             self.status = exits.FAILED
 
-    def _stop_on_error(self) -> list[Effect]:
-        if not self.settings.stop_on_error or self._interactive:
+    def stop_on_error(self) -> list[Effect]:
+        if not self.settings.stop_on_error or self.interactive:
             return []
         line = self.queue.current
         if line is not None and line.destination is not None and self.queue.opening is None:
@@ -775,17 +673,17 @@ class Session:
     def _left(self) -> list[Effect]:
         if self.lost and not self.link.ended_well:
             return [Leave(exits.CONNECTION)]
-        return [Leave(exits.OK if self._interactive else self.status)]
+        return [Leave(exits.OK if self.interactive else self.status)]
 
     def _ended(self) -> list[Effect]:
         effects: list[Effect] = []
         for item in self.link.protocol.receive_end():
             if isinstance(item, Foreign):
-                return self._fail_link(explain_garbage(self.link.address, item.raw))
+                return self.fail_link(explain_garbage(self.link.address, item.raw))
             effects.append(ShowStray(item, "cut off"))
         return effects + self.connection_lost("")
 
-    def _fail_link(self, text: str) -> list[Effect]:
+    def fail_link(self, text: str) -> list[Effect]:
         """The connection is of no use."""
         self.link.end()
         self._forget_lines()
@@ -795,21 +693,16 @@ class Session:
         """Say why there is no server; a script ends with that."""
         self.status = exits.CONNECTION
         tell = Tell(text, is_error=True)
-        return [tell] if self._interactive else [tell, Leave(exits.CONNECTION)]
+        return [tell] if self.interactive else [tell, Leave(exits.CONNECTION)]
 
-    def _placed(self, source: Source | None, start: int, text: str) -> str:
+    def place(self, source: Source | None, start: int, text: str) -> str:
         if source is None or not self._is_named(source):
             return text
         return placed(source, start, text)
 
     def _is_named(self, source: Source) -> bool:
         """Whether a person must be told in which file a line stands."""
-        return not self._interactive or source.name in self.source_depth
-
-
-def _answer_own(request: Request, reply: Reply | None) -> list[Effect]:
-    then, request.then = request.then, None
-    return then(reply) if then is not None else []
+        return not self.interactive or source.name in self.source_depth
 
 
 def _is_exit(action: Command | RawCommand) -> bool:

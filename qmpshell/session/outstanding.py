@@ -9,6 +9,7 @@ from collections import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..effects import Effect
     from ..protocol.messages import Reply
     from ..requests import Request
 
@@ -67,3 +68,9 @@ class Outstanding:
             for request in self._requests
             if request.source is not None and not request.abandoned
         )
+
+
+def answer_own(request: Request, reply: Reply | None) -> list[Effect]:
+    """Hand the reply to a question of our own to who asked, once; None where none came."""
+    then, request.then = request.then, None
+    return then(reply) if then is not None else []
