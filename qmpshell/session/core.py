@@ -13,40 +13,32 @@ from collections import deque
 from .. import exits
 from ..diagnosis import explain_garbage
 from ..effects import (
-    Ask,
-    AskSecret,
-    Divert,
     Effect,
-    Finish,
     Greeted,
     Learned,
     Leave,
     Send,
-    ShowCommand,
     ShowStray,
     Tell,
 )
 from ..errors import LineError
-from ..guard import destroys
-from ..language.command import Action, Command, LocalCommand, RawCommand
-from ..language.facts import SCHEMA, SECRET, Facts, Need
+from ..language.command import LocalCommand
+from ..language.facts import SCHEMA, Facts, Need
 from ..protocol.commands import command_object, encode_message
 from ..protocol.messages import Event, Foreign, Greeting, Reply
 from ..protocol.negotiation import READY, REFUSED
 from ..render.diagnostics import line_message, placed
 from ..render.escape import escape
 from ..requests import (
-    LEAVING,
     Prepared,
     Request,
     Source,
-    make_human_request,
-    make_request,
     prepare,
     prepare_human,
 )
 from .incoming import Incoming
-from .knowledge import UNANSWERED, learn, names_in, question, returned
+from .knowledge import learn, names_in, returned
+from .lines import LineRunner, is_exit
 from .link import CONNECTED, LOST, OFFLINE, UNCONNECTED, Link
 from .logbook import Logbook
 from .outstanding import Outstanding, answer_own
@@ -57,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..language.command import Destination, FileWord
+    from ..language.command import Destination
     from ..ports import Ports
     from ..settings import Settings
     from ..waits import Wait
@@ -88,12 +80,13 @@ class Session:
         self.awaited: Wait | None = None
         self.source_depth: dict[str, int] = {}
         self.interactive = interactive
-        self._ports = ports
+        self.ports = ports
         self._incoming = Incoming(self)
+        self.runner = LineRunner(self)
         self.outstanding = Outstanding()
-        self._asking: Request | None = None
+        self.asking: Request | None = None
         self.names: list[str] | None = None
-        self._told: set[str] = set()
+        self.told: set[str] = set()
         self.cpu: int | None = None
         self._count = 0
         self._leaving = False
@@ -197,8 +190,8 @@ class Session:
         finishing = self.queue.finishing
         link.end()
         self.outstanding.clear()
-        self._forget_lines()
-        self._asking = None
+        self.forget_lines()
+        self.asking = None
         if line is not None and line.destination is not None and opening is None:
             # Its replies are still on their way to a file or a command.
             line.actions.clear()
@@ -207,7 +200,7 @@ class Session:
             text = link.explain_early_loss(reason)
             if unsent and self.interactive:
                 text += f"; {were_not_sent(unsent)}"
-            return self._give_up(text)
+            return self.give_up(text)
         if ended_well and not unsent:
             told: list[Effect] = [Tell("the server has exited")] if self.interactive else []
             return [*told, *self._advance()]
@@ -216,7 +209,7 @@ class Session:
             text = self.place(waiting.source, waiting.start, text)
         if unsent:
             text += f"; {_more(unsent) if waiting is not None else were_not_sent(unsent)}"
-        return [*self._advance(), *self._give_up(text)]
+        return [*self._advance(), *self.give_up(text)]
 
     # -- the user ------------------------------------------------------------------------------
 
@@ -241,20 +234,20 @@ class Session:
         if self._leaving:
             return []
         if self.interactive and self._may_overtake and _overtakes(prepared):
-            return self.overtake(CurrentLine(prepared))
+            return self.runner.overtake(CurrentLine(prepared))
         if self.interactive and not self.queue.unsent and _leaves(prepared):
             # Whatever we ask ourselves does not keep a person.
             self._leaving = True
             return self._leave_if_done()
         if self.interactive and prepared.error is not None:
-            return self._line_error(prepared.source, prepared.error)
+            return self.line_error(prepared.source, prepared.error)
         self.queue.lines.append(prepared)
         return self._advance()
 
     def answer(self, *, go_on: bool, now: float) -> list[Effect]:
         """The person's answer to Ask."""
         self.now = now
-        request, self._asking = self._asking, None
+        request, self.asking = self.asking, None
         if request is None or self.lost:
             return []
         if not go_on or not self.link.is_ready:
@@ -270,7 +263,7 @@ class Session:
         if text is None:
             return [Tell("not sent"), *self._advance()]
         prepared.secrets[prepared.need.start] = text
-        self._read_again(prepared)
+        self.runner.read_again(prepared)
         return self._advance()
 
     def diverted(self, destination: Destination, problem: str, now: float) -> list[Effect]:
@@ -284,7 +277,7 @@ class Session:
             source, self.queue.current = self.queue.current.source, None
             start = destination.start
             error = LineError(problem, start=start, end=start + len(destination.text))
-            effects += self._line_error(source, error)
+            effects += self.line_error(source, error)
         return [*effects, *self._advance()]
 
     def finished(self, destination: Destination, problem: str, now: float) -> list[Effect]:
@@ -306,7 +299,7 @@ class Session:
         request = self.outstanding.holding
         if request is None or (request.source is None and not self.queue.unsent):
             count = self.queue.unsent
-            self._forget_lines()
+            self.forget_lines()
             return [Tell(were_not_sent(count))] if count else []
         request.abandoned = True
         if request.source is None:
@@ -381,9 +374,9 @@ class Session:
         queue = self.queue
         while not self._is_held():
             if queue.current is not None:
-                effects += self._step(queue.current)
+                effects += self.runner.step(queue.current)
             elif queue.lines:
-                effects += self._begin(queue.lines.popleft())
+                effects += self.runner.begin(queue.lines.popleft())
             else:
                 break
         if self.logbook.problem:
@@ -397,134 +390,12 @@ class Session:
         return (
             not self.link.is_ready
             or self.link.state == UNCONNECTED
-            or self._asking is not None
+            or self.asking is not None
             or self.awaited is not None
             or self.queue.is_held
         )
 
-    def _begin(self, prepared: Prepared) -> list[Effect]:
-        if prepared.error is not None:
-            return self._line_error(prepared.source, prepared.error)
-        if prepared.need is not None and not prepared.is_fresh:
-            # What it needs may have become known since it was read.
-            self._read_again(prepared)
-            return []
-        if prepared.need is not None:
-            return self._resolve(prepared, prepared.need)
-        self.queue.current = CurrentLine(prepared)
-        if self.settings.dry_run:
-            self.queue.current.destination = None
-        destination = self.queue.current.destination
-        if destination is None:
-            return []
-        self.queue.opening = destination
-        return [Divert(destination)]
-
-    def _resolve(self, prepared: Prepared, need: Need) -> list[Effect]:
-        """Get what a line needs before it can be read; then read it again."""
-        if need.kind == SECRET:
-            self.queue.needing = prepared
-            return [AskSecret(need.subject)]
-        if not self.can_probe:
-            learn(self.facts, need, None)
-            self._read_again(prepared)
-            return self.note_untyped(prepared.source, 0)
-        self.queue.needing = prepared
-
-        def answered(reply: Reply | None) -> list[Effect]:
-            if self.queue.needing is not prepared:
-                return []
-            self.queue.needing = None
-            if reply is None:
-                return self.fail_at(prepared.source, 0, UNANSWERED)
-            learn(self.facts, need, returned(reply))
-            self._read_again(prepared)
-            return self.note_untyped(prepared.source, 0) if reply.is_error else []
-
-        return self.ask(*question(need), answered)
-
-    def note_untyped(self, source: Source, start: int) -> list[Effect]:
-        """Say in a dry run that there was nothing to type a line's values by."""
-        if not self.settings.dry_run:
-            return []
-        text = "read without a schema: the server gave none"
-        if self.link.state == OFFLINE:
-            text = "read without the server's schema: give an ADDRESS to have its types"
-        return [Tell(self.place(source, start, text))]
-
-    def _read_again(self, prepared: Prepared) -> None:
-        """Read a line once more, now that more is known, with the secrets that are its own."""
-        self.facts.secrets = prepared.secrets
-        again = self.prepare(prepared.source)
-        self.facts.secrets = {}
-        again.secrets = prepared.secrets
-        again.is_fresh = True
-        self.queue.lines.appendleft(again)
-
-    def _step(self, line: CurrentLine) -> list[Effect]:
-        if line.actions:
-            return self._act(line, *line.actions.popleft())
-        if line.destination is not None:
-            self.queue.finishing = line.destination
-            return [Finish(line.destination)]
-        self.queue.current = None
-        self.facts.objects.clear()
-        return []
-
-    def _act(self, line: CurrentLine, action: Action, request: Request | None) -> list[Effect]:
-        try:
-            if isinstance(action, LocalCommand):
-                return self._run_local(line, action)
-            if _is_exit(action):
-                return self.leave()
-            return self.perform(action, request)
-        except LineError as error:
-            return self._line_error(line.source, error)
-
-    def _run_local(self, line: CurrentLine, call: LocalCommand) -> list[Effect]:
-        """Raises LineError."""
-        from ..commands.registry import find  # few scripts need it
-        from .local import LocalHost
-
-        if call.name == "/hmp" and not call.tokens and self.settings.hmp:
-            return self.perform_human(call.line, call.start)
-        run = find(call.name)
-        assert run is not None  # `prepare` has looked
-        return run(LocalHost(self, line, call), call)
-
-    def overtake(self, line: CurrentLine) -> list[Effect]:
-        """Carry out a line before the one that is current: `/oob` at a terminal waits for nothing."""
-        held, self.queue.current = self.queue.current, line
-        line.destination = None
-        effects: list[Effect] = []
-        if line.actions:
-            effects = self._act(line, *line.actions.popleft())
-        self.queue.current = held
-        return effects
-
     # -- sending -------------------------------------------------------------------------------
-
-    def perform(
-        self, command: Command | RawCommand, request: Request | None = None
-    ) -> list[Effect]:
-        """Send a command as if it had been typed; `request` is what was made of it before, if
-        anything. Raises LineError."""
-        assert self.queue.current is not None
-        if request is None:
-            request = make_request(command, self.queue.current.source, self._next_id())
-        if isinstance(command, RawCommand):
-            return self._try(request)
-        if command.file is not None and self.link.state == CONNECTED and not self.settings.dry_run:
-            request.descriptor = self._open(command.file)
-        return [*self._notes(command), *self._try(request)]
-
-    def perform_human(self, text: str, start: int) -> list[Effect]:
-        """Send a line to the human monitor."""
-        assert self.queue.current is not None
-        source = self.queue.current.source
-        return self._try(
-            make_human_request(text, source, self._next_id(), start=start, cpu=self.cpu)
-        )
 
     def ask(
         self,
@@ -552,45 +423,6 @@ class Session:
         self.logbook.sent(request.message)
         return [Send(request.data, request)]
 
-    def _try(self, request: Request) -> list[Effect]:
-        """Send a request if there is a server, and if the person is sure."""
-        if self.queue.current is not None:
-            request.destination = self.queue.current.destination
-        if self.settings.dry_run:
-            return [ShowCommand(request.data, request)]
-        if self.lost:
-            return self.refuse(request.source, request.start, "not connected; nothing was sent")
-        if self.interactive:
-            what = destroys(request)
-            if what:
-                self._asking = request
-                return [Ask(what, request)]
-        return self.transmit(request)
-
-    def refuse(self, source: Source | None, start: int, text: str) -> list[Effect]:
-        """There is no server for what a line says."""
-        self._forget_lines()
-        return self._give_up(self.place(source, start, text))
-
-    def _open(self, file: FileWord) -> int:
-        end = file.start + len(file.path)
-        if not self.link.passes_descriptors:
-            text = "an open file can be sent over a UNIX socket only"
-            raise LineError(text, start=file.start, end=end)
-        try:
-            return self._ports.open_file(file.path, file.operator)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise LineError(f"{file.path}: {reason}", start=file.start, end=end) from None
-
-    def _notes(self, command: Command) -> list[Effect]:
-        """Once for each: what is deprecated or unstable."""
-        if not command.notes or not (self.interactive or self.settings.verbose):
-            return []
-        new = [note for note in dict.fromkeys(command.notes) if note not in self._told]
-        self._told.update(new)
-        return [Tell(note) for note in new]
-
     @property
     def _may_overtake(self) -> bool:
         return self.link.state == CONNECTED and self.link.is_ready
@@ -600,7 +432,7 @@ class Session:
         """Whether the server may be asked what nobody typed."""
         return self.settings.probe and self.settings.negotiate and self.link.state == CONNECTED
 
-    def _next_id(self) -> str | None:
+    def next_id(self) -> str | None:
         # A script has one command in flight, which needs no id; an id costs QEMU a fifth of its time.
         return self._own_id() if self.interactive else None
 
@@ -621,9 +453,9 @@ class Session:
     def _timed_out(self, request: Request, timeout: float) -> list[Effect]:
         needing = self.queue.needing
         if request.source is None and needing is not None and not self.interactive:
-            self._forget_lines()
+            self.forget_lines()
             text = f"no reply to {request.name} within {timeout:g} s; nothing was sent"
-            return self._give_up(self.place(needing.source, 0, text))
+            return self.give_up(self.place(needing.source, 0, text))
         if request.source is None:
             request.abandoned = True
             return [*answer_own(request, None), *self._advance()]
@@ -631,8 +463,8 @@ class Session:
         if self.interactive:
             request.abandoned = True
             return [Tell(text, is_error=True), *self._advance()]
-        self._forget_lines()
-        return self._give_up(self.place(request.source, request.start, text))
+        self.forget_lines()
+        return self.give_up(self.place(request.source, request.start, text))
 
     # -- failures and ends ---------------------------------------------------------------------
 
@@ -641,7 +473,7 @@ class Session:
         self.mark_failed()
         return [Tell(self.place(source, start, text), is_error=True), *self.stop_on_error()]
 
-    def _line_error(self, source: Source, error: LineError) -> list[Effect]:
+    def line_error(self, source: Source, error: LineError) -> list[Effect]:
         self.mark_failed()
         text = line_message(source, error, named=self._is_named(source))
         return [Tell(text, is_error=True), *self.stop_on_error()]
@@ -656,10 +488,10 @@ class Session:
         line = self.queue.current
         if line is not None and line.destination is not None and self.queue.opening is None:
             return self.leave()  # once the replies so far are where they belong
-        self._forget_lines()
+        self.forget_lines()
         return [Leave(self.status)]
 
-    def _forget_lines(self) -> None:
+    def forget_lines(self) -> None:
         self.queue.clear()
         self.awaited = None
 
@@ -686,10 +518,10 @@ class Session:
     def fail_link(self, text: str) -> list[Effect]:
         """The connection is of no use."""
         self.link.end()
-        self._forget_lines()
-        return self._give_up(text)
+        self.forget_lines()
+        return self.give_up(text)
 
-    def _give_up(self, text: str) -> list[Effect]:
+    def give_up(self, text: str) -> list[Effect]:
         """Say why there is no server; a script ends with that."""
         self.status = exits.CONNECTION
         tell = Tell(text, is_error=True)
@@ -703,10 +535,6 @@ class Session:
     def _is_named(self, source: Source) -> bool:
         """Whether a person must be told in which file a line stands."""
         return not self.interactive or source.name in self.source_depth
-
-
-def _is_exit(action: Command | RawCommand) -> bool:
-    return isinstance(action, Command) and action.name in LEAVING and not action.arguments
 
 
 def _is_local(prepared: Prepared, name: str) -> bool:
@@ -730,7 +558,7 @@ def _leaves(prepared: Prepared) -> bool:
     action = plan.actions[0]
     if isinstance(action, LocalCommand):
         return action.name == "/quit" and not action.tokens
-    return _is_exit(action)
+    return is_exit(action)
 
 
 def _more(unsent: int) -> str:

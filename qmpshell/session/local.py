@@ -81,18 +81,18 @@ class LocalHost:
         self._line.actions.appendleft((call, None))
         if not session.can_probe:
             learn(session.facts, need, None)
-            return session.note_untyped(self._line.source, self._call.start)
+            return session.runner.note_untyped(self._line.source, self._call.start)
 
         def answered(reply: Reply | None) -> list[Effect]:
             if reply is None:
                 self._line.actions.clear()
                 return self.fail(UNANSWERED)
             learn(session.facts, need, returned(reply))
-            note = session.note_untyped(self._line.source, self._call.start)
+            note = session.runner.note_untyped(self._line.source, self._call.start)
             if reply.is_error and note:
                 return note
             if self._line is not session.queue.current:
-                return session.overtake(self._line)
+                return session.runner.overtake(self._line)
             return []
 
         return session.ask(*question(need), answered)
@@ -103,7 +103,7 @@ class LocalHost:
             return []
         wait.source, wait.start = self._line.source, self._call.start
         if session.link.state != CONNECTED:
-            return session.refuse(
+            return session.runner.refuse(
                 wait.source, wait.start, f"not connected: {escape(wait.label)} will not come"
             )
         session.awaited = wait
@@ -113,16 +113,16 @@ class LocalHost:
         return self._session.settle(wait)
 
     def perform(self, command: Command) -> list[Effect]:
-        return self._session.perform(command)
+        return self._session.runner.perform(command)
 
     def perform_human(self, text: str, start: int) -> list[Effect]:
-        return self._session.perform_human(text, start)
+        return self._session.runner.perform_human(text, start)
 
     def resync(self) -> list[Effect]:
         if self._session.settings.dry_run:
             return []
         if self._session.link.state != CONNECTED:
-            return self._session.refuse(self._line.source, self._call.start, "not connected")
+            return self._session.runner.refuse(self._line.source, self._call.start, "not connected")
 
         def answered(reply: Reply | None) -> list[Effect]:
             # The answer is an error without an id, and a good sign.
