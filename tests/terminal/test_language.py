@@ -41,7 +41,7 @@ def test_values_are_typed_by_the_schema(installation: Installation, tmp_path: Pa
 
 
 def test_replies_go_to_a_shell_command_and_events_do_not(qemu: Server) -> None:
-    with Terminal(qemu.address) as terminal:
+    with Terminal(qemu.address, columns=200) as terminal:
         terminal.wait_ready()
         terminal.line("cont | sed -e 's/return/REPLY/'")
         shows(terminal, "RESUME", '{"REPLY": {}}')
@@ -152,7 +152,7 @@ def test_oob_overtakes_and_a_wait_can_be_given_up(scripted: Scripted) -> None:
 
 
 def test_a_wait_holds_up_what_follows_until_ctrl_c(one_qemu: Server) -> None:
-    with Terminal(one_qemu.address) as terminal:
+    with Terminal(one_qemu.address, columns=200) as terminal:
         terminal.wait_ready()
         terminal.line("/wait STOP; query-name")
         shows(terminal, "(QEMU) /wait STOP; query-name")
@@ -164,7 +164,7 @@ def test_a_wait_holds_up_what_follows_until_ctrl_c(one_qemu: Server) -> None:
 
 @pytest.mark.parametrize("name", ["device-add", "query_status"])
 def test_a_wrong_name_gets_a_hint(one_qemu: Server, name: str) -> None:
-    with Terminal(one_qemu.address) as terminal:
+    with Terminal(one_qemu.address, columns=200) as terminal:
         terminal.wait_ready()
         terminal.line(name)
         right = {"device-add": "device_add", "query_status": "query-status"}[name]
@@ -172,7 +172,7 @@ def test_a_wrong_name_gets_a_hint(one_qemu: Server, name: str) -> None:
 
 
 def test_help_and_status(qemu: Server) -> None:
-    with Terminal(qemu.address) as terminal:
+    with Terminal(qemu.address, columns=200) as terminal:
         terminal.wait_ready()
         terminal.line("/help block_resize")
         shows(terminal, "block_resize", "size: int")
