@@ -32,7 +32,12 @@ def _events(context: click.Context, parameter: click.Parameter, value: str | Non
     return mode
 
 
-_SECONDS = click.FloatRange(min=0, max=1e9)
+def _seconds(
+    context: click.Context, parameter: click.Parameter, value: float | None
+) -> float | None:
+    if value is not None and not 0 <= value <= 1e9:
+        raise click.BadParameter("a number of seconds, not below 0")
+    return value
 
 
 @click.command(
@@ -80,11 +85,16 @@ _SECONDS = click.FloatRange(min=0, max=1e9)
 @click.option(
     "--wait",
     metavar="SECONDS",
-    type=_SECONDS,
+    type=float,
+    callback=_seconds,
     help="Keep trying until the server is there and has greeted.",
 )
 @click.option(
-    "--timeout", metavar="SECONDS", type=_SECONDS, help="Give up on a reply after this long."
+    "--timeout",
+    metavar="SECONDS",
+    type=float,
+    callback=_seconds,
+    help="Give up on a reply after this long.",
 )
 @click.option(
     "--events",

@@ -50,6 +50,7 @@ from ..transport.stream import Stream
 from . import styles
 from .confirm import confirm
 from .diversion import Diversion
+from .history import SafeHistory
 from .names import NameCompleter
 from .printer import Printer
 from .view import TerminalView
@@ -94,6 +95,7 @@ class Shell:
         self._writing = False
         self._draft = ""
         self._prompt: PromptSession[str] = PromptSession(
+            history=SafeHistory(human=settings.hmp),
             key_bindings=self._bindings(),
             completer=self._completer,
             complete_while_typing=False,

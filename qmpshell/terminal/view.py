@@ -16,7 +16,7 @@ from ..protocol.json_text import encode_scalar
 from ..protocol.messages import Event, Greeting
 from ..render.escape import escape, escape_json, escape_lines
 from ..render.layout import layout
-from ..settings import COMPACT, EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, Settings
+from ..settings import COMPACT, EVENTS_INLINE, EVENTS_STDERR, Settings
 from . import styles
 
 Fragments = list[tuple[str, str]]
@@ -120,7 +120,7 @@ class TerminalView:
             from fnmatch import fnmatchcase
 
             return any(fnmatchcase(event.name, glob) for glob in mode)
-        return mode in (EVENTS_INLINE, EVENTS_STDERR) and mode != EVENTS_NONE
+        return mode in (EVENTS_INLINE, EVENTS_STDERR)
 
     def _event(self, event: Event) -> Iterator[tuple[str, str]]:
         yield (f"class:{styles.EVENT_TIME}", self._time(event))

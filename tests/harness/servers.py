@@ -106,7 +106,6 @@ def _start(
             command,
             pass_fds=[listener.fileno()],
             stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE if os.environ.get("QMPSHELL_TEST_QUIET") else None,
             env=installation.environment(),
         )
     return Server(process, path)
