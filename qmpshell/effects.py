@@ -23,15 +23,27 @@ class Send:
 
 
 class ShowReply:
-    """Show a reply to a request; `late` after the user gave up on it, `elapsed` in seconds."""
+    """Show a reply to a request; `late` after the user gave up on it, `elapsed` in seconds. It goes to
+    `destination`, if it has one; `again` means that all of it is asked for."""
 
-    __slots__ = ("elapsed", "late", "reply", "request")
+    __slots__ = ("again", "destination", "elapsed", "late", "reply", "request")
 
-    def __init__(self, reply: Reply, request: Request, *, late: bool, elapsed: float) -> None:
+    def __init__(
+        self,
+        reply: Reply,
+        request: Request,
+        *,
+        late: bool,
+        elapsed: float,
+        destination: Destination | None = None,
+        again: bool = False,
+    ) -> None:
         self.reply = reply
         self.request = request
         self.late = late
         self.elapsed = elapsed
+        self.destination = destination
+        self.again = again
 
 
 class ShowEvent:
@@ -134,6 +146,16 @@ class Finish:
         self.destination = destination
 
 
+class Connect:
+    """Connect to the address that `text` names, or with None to the same one again; tell the session
+    with `connected` or `connect_failed`. A connection that is open is closed first."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str | None) -> None:
+        self.text = text
+
+
 class Leave:
     """End, with this exit status."""
 
@@ -157,5 +179,6 @@ Effect = (
     | Learned
     | Divert
     | Finish
+    | Connect
     | Leave
 )

@@ -36,11 +36,19 @@ class RawSession:
         return self._quiet_at
 
     def connected(
-        self, now: float, *, give_up_at: float | None = None, passes_descriptors: bool = False
+        self,
+        now: float,
+        *,
+        address: str | None = None,
+        give_up_at: float | None = None,
+        passes_descriptors: bool = False,
     ) -> list[Effect]:
         """The stream is open."""
         text = f"Connected to {self._address}; bytes go through as they are. Ctrl-D leaves."
         return [Tell(text)] if self._interactive else []
+
+    def connect_failed(self, text: str, now: float) -> list[Effect]:
+        return []  # there is no /connect here
 
     def receive(self, data: bytes, now: float) -> list[Effect]:
         """Bytes from the server; b"" is its end."""

@@ -37,6 +37,7 @@ class Settings:
         "layout",
         "log",
         "negotiate",
+        "pager",
         "probe",
         "quiet",
         "raw",
@@ -55,6 +56,7 @@ class Settings:
         hmp: bool = False,
         layout: str | None = None,
         negotiate: bool = True,
+        pager: str = "",
         quiet: bool = False,
         raw: bool = False,
         result_only: bool = False,
@@ -71,6 +73,7 @@ class Settings:
         self.hmp = hmp
         self.layout = layout
         self.negotiate = negotiate
+        self.pager = pager
         self.quiet = quiet
         self.raw = raw
         self.result_only = result_only

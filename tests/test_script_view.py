@@ -87,7 +87,8 @@ def request(
 
 def replied(raw: bytes, to: Request | None = None, *, strict: bool = True) -> ShowReply:
     answer = Reply(raw, json.loads(raw), strict=strict)
-    return ShowReply(answer, to or request(), late=False, elapsed=0.5)
+    to = to or request()
+    return ShowReply(answer, to, late=False, elapsed=0.5, destination=to.destination)
 
 
 def happened(raw: bytes) -> ShowEvent:

@@ -10,7 +10,7 @@ import os
 import time
 
 from .. import exits
-from ..errors import QmpShellError
+from ..errors import ConnectError, QmpShellError
 from ..files import make_ports
 from ..inputs import LineInput, ScriptLines
 from ..render.escape import escape_lines
@@ -76,7 +76,12 @@ def start(choice: Choice, *, environment: Mapping[str, str]) -> int:
         from ..terminal.start import run_terminal
 
         return run_terminal(
-            choice.settings, session, stream, address=str(address), environment=environment
+            choice.settings,
+            session,
+            stream,
+            address=str(address),
+            connect=lambda text: _reconnect(choice, address, text),
+            environment=environment,
         )
     return _run_script(choice, address, environment)
 
@@ -152,6 +157,7 @@ def _run_script(choice: Choice, address: Address | None, environment: Mapping[st
             ),
             clock=time.monotonic,
             divert=lambda destination: _divert(destination, environment),
+            connect=lambda text: _reconnect(choice, address, text),
         )
         if stream is None:
             assert isinstance(session, Session)
@@ -168,6 +174,15 @@ def _run_script(choice: Choice, address: Address | None, environment: Mapping[st
     except OutputFailed as error:
         write_error(f"qmpshell: standard output could not be written: {error}")
         return exits.FAILED
+
+
+def _reconnect(choice: Choice, address: Address | None, text: str | None) -> tuple[Stream, str]:
+    """The stream to another address, or to the same one again. Raises QmpShellError."""
+    to = parse_address(text, exists=os.path.exists) if text is not None else address
+    if to is None:
+        raise ConnectError("there is no address to go back to: /connect ADDRESS")
+    listen = choice.listen and text is None
+    return open_address(choice.settings, to, listen=listen), str(to)
 
 
 def _open(settings: Settings, address: str, *, interactive: bool) -> Session | RawSession:

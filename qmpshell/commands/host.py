@@ -57,6 +57,12 @@ class Host(Protocol):
     def perform_human(self, text: str, start: int) -> list[Effect]:
         """Send a line to the human monitor."""
 
+    def show_last(self) -> list[Effect]:
+        """Show the last reply again, where the line's replies go."""
+
+    def connect(self, text: str | None) -> list[Effect]:
+        """Leave this server for what `text` names, or with None connect to it anew."""
+
     def resync(self) -> list[Effect]: ...
     def source(self, name: str, data: bytes) -> list[Effect]:
         """Run the lines of a file before what follows."""

@@ -43,6 +43,8 @@ COMMANDS = {
     ),
     "/source": ("source", "/source FILE", "the lines of a file"),
     "/log": ("log", "/log FILE|off", "append every message to a file"),
+    "/last": ("last", "/last", "the last reply again, all of it"),
+    "/connect": ("connect", "/connect [ADDRESS]", "back to the server, or to another one"),
     "/resync": ("resync", "/resync", "make the server's parser forget what was half sent"),
     "/status": ("status", "/status", "what this session is connected to, and what it waits for"),
     "/quit": ("quit", "/quit", "leave the shell; the server goes on"),

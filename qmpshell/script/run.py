@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import select
 
-from ..effects import Divert, Finish, Leave, Send
-from ..errors import ConnectionLost
+from ..effects import Connect, Divert, Finish, Leave, Send
+from ..errors import ConnectionLost, QmpShellError
 from ..requests import Prepared, Source
 from .output import OutputFailed, ReaderGone
 
@@ -43,6 +43,10 @@ if TYPE_CHECKING:
         def end_of_input(self, now: float) -> list[Effect]: ...
         def diverted(self, destination: Destination, problem: str, now: float) -> list[Effect]: ...
         def finished(self, destination: Destination, problem: str, now: float) -> list[Effect]: ...
+        def connected(
+            self, now: float, *, address: str | None, passes_descriptors: bool
+        ) -> list[Effect]: ...
+        def connect_failed(self, text: str, now: float) -> list[Effect]: ...
         def tick(self, now: float) -> list[Effect]: ...
 
 
@@ -53,7 +57,8 @@ class ScriptRunner:
     """Runs the lines through the session, over a stream that is open, or None without a server.
 
     `view` makes the view for a function that writes; `divert` makes what replies are diverted to;
-    `clock` is monotonic, in seconds. One line is read ahead: the next command is encoded while the
+    `connect` opens the stream to an address, or to the same one again, says how it is named, and raises
+    QmpShellError; `clock` is monotonic, in seconds. One line is read ahead: the next command is encoded while the
     last one is under way.
     """
 
@@ -67,7 +72,9 @@ class ScriptRunner:
         view: Callable[[Callable[[bytes, Destination | None], None]], ScriptView],
         clock: Callable[[], float],
         divert: Callable[[Destination], Diversion],
+        connect: Callable[[str | None], tuple[Stream, str]],
     ) -> None:
+        self._connect = connect
         self._session = session
         self._stream = stream
         self._lines = lines
@@ -134,11 +141,28 @@ class ScriptRunner:
                 if self._diversion is not None:
                     self._diversion.end()
                     self._end_diversion()
+            elif isinstance(effect, Connect):
+                self._reconnect(effect.text)
             elif isinstance(effect, Leave):
                 if self._status is None:
                     self._status = effect.status
             else:
                 self._view.show(effect)
+
+    def _reconnect(self, text: str | None) -> None:
+        self._close()
+        try:
+            self._stream, address = self._connect(text)
+        except QmpShellError as error:
+            self._perform(self._session.connect_failed(str(error), self._clock()))
+            return
+        self._perform(
+            self._session.connected(
+                self._clock(),
+                address=address,
+                passes_descriptors=self._stream.passes_descriptors,
+            )
+        )
 
     def write(self, data: bytes, destination: Destination | None) -> None:
         """Standard output, or where the replies of a line go. Raises ReaderGone and OutputFailed."""

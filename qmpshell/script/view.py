@@ -52,7 +52,7 @@ class ScriptView:
     def show(self, effect: Effect) -> None:
         """Show one effect; those that show nothing are passed over."""
         if isinstance(effect, ShowReply):
-            self._reply(effect.reply, effect.request)
+            self._reply(effect.reply, effect.request, effect.destination)
         elif isinstance(effect, ShowEvent):
             self._event(effect.event)
         elif isinstance(effect, Tell):
@@ -67,24 +67,24 @@ class ScriptView:
         elif isinstance(effect, Send) and self._settings.verbose and _is_the_users(effect):
             self._err(f"-> {escape(_sent(effect), keep=chr(10))}")
 
-    def _reply(self, reply: Reply, request: Request) -> None:
+    def _reply(self, reply: Reply, request: Request, destination: Destination | None) -> None:
         if request.text is not None and not reply.is_error:
             text = escape_lines(human_text(reply.value.get("return", "")))
             if text:
                 text = text if text.endswith("\n") else text + "\n"
-                self._out(text.encode("utf-8"), request.destination)
+                self._out(text.encode("utf-8"), destination)
         elif not self._settings.result_only and (request.text is None or not reply.is_error):
             visible = request.visible(reply)
             if visible is reply.value:
-                self._message(reply, request.destination)
+                self._message(reply, destination)
             else:
-                self._value(visible, request.destination)
+                self._value(visible, destination)
         elif reply.is_error:
             assert request.source is not None  # our own questions are not shown
             text = f"{reply.error_class}: {reply.desc}"
             self._err(placed(request.source, request.start, escape(text)))
         else:
-            self._value(reply.value["return"], request.destination)
+            self._value(reply.value["return"], destination)
 
     def _event(self, event: Message) -> None:
         mode = self._settings.events

@@ -18,6 +18,7 @@ from ..effects import (
     Learned,
     Leave,
     Send,
+    ShowReply,
     ShowStray,
     Tell,
 )
@@ -36,6 +37,7 @@ from ..requests import (
     prepare,
     prepare_human,
 )
+from .connecting import Connecting
 from .incoming import Incoming
 from .knowledge import learn, names_in, returned
 from .lines import LineRunner, is_exit
@@ -83,6 +85,8 @@ class Session:
         self.ports = ports
         self._incoming = Incoming(self)
         self.runner = LineRunner(self)
+        self.connecting = Connecting(self)
+        self.last: ShowReply | None = None
         self.outstanding = Outstanding()
         self.asking: Request | None = None
         self.names: list[str] | None = None
@@ -129,11 +133,17 @@ class Session:
     # -- the connection ------------------------------------------------------------------------
 
     def connected(
-        self, now: float, *, give_up_at: float | None = None, passes_descriptors: bool = False
+        self,
+        now: float,
+        *,
+        address: str | None = None,
+        give_up_at: float | None = None,
+        passes_descriptors: bool = False,
     ) -> list[Effect]:
-        """The stream is open. `give_up_at` is when `--wait` ends; `passes_descriptors` says whether
-        files can be sent over it."""
+        """The stream is open. `address` is how the server is named from now on; `give_up_at` is when
+        `--wait` ends; `passes_descriptors` says whether files can be sent over it."""
         self.now = now
+        self.link.address = address or self.link.address
         self.link.passes_descriptors = passes_descriptors
         self.link.state = CONNECTED
         if not self.can_probe:
@@ -142,6 +152,11 @@ class Session:
             self.link.expect_answer(now, give_up_at=give_up_at)
             return []
         return [Greeted(), *self._advance()]
+
+    def connect_failed(self, text: str, now: float) -> list[Effect]:
+        """What Connect asked for could not be done; `text` says why."""
+        self.now = now
+        return self.connecting.failed(text)
 
     def offline(self) -> list[Effect]:
         """There is no server: lines are only read (`--dry-run`)."""
@@ -235,6 +250,10 @@ class Session:
             return []
         if self.interactive and self._may_overtake and _overtakes(prepared):
             return self.runner.overtake(CurrentLine(prepared))
+        if self.interactive and _is_local(prepared, "/connect"):
+            effects = self.connecting.make_way()
+            self.queue.lines.append(prepared)
+            return [*effects, *self._advance()]
         if self.interactive and not self.queue.unsent and _leaves(prepared):
             # Whatever we ask ourselves does not keep a person.
             self._leaving = True
@@ -419,6 +438,8 @@ class Session:
     def transmit(self, request: Request) -> list[Effect]:
         """Send a request, whatever else is under way."""
         request.sent_at = self.now
+        if not self.interactive:
+            self.last = None  # it may be large, and a script asks for it at once or never
         self.outstanding.add(request)
         self.logbook.sent(request.message)
         return [Send(request.data, request)]

@@ -79,7 +79,14 @@ class Incoming:
         if request.source is None:
             return answer_own(request, reply) if not request.abandoned else []
         elapsed = self._session.now - request.sent_at
-        shown = ShowReply(reply, request, late=request.abandoned, elapsed=elapsed)
+        shown = ShowReply(
+            reply,
+            request,
+            late=request.abandoned,
+            elapsed=elapsed,
+            destination=None if request.abandoned else request.destination,
+        )
+        self._session.last = shown
         if reply.is_error:
             return [shown, *self._error_reply(reply, request)]
         if request.text is not None and failed(human_text(reply.value.get("return", ""))):

@@ -5,7 +5,7 @@ Owns: turning their calls into the session's. Must not know: any of the commands
 
 from __future__ import annotations
 
-from ..effects import Tell
+from ..effects import ShowReply, Tell
 from ..language.command import Plan
 from ..language.facts import SECRET
 from ..render.escape import escape
@@ -117,6 +117,26 @@ class LocalHost:
 
     def perform_human(self, text: str, start: int) -> list[Effect]:
         return self._session.runner.perform_human(text, start)
+
+    def show_last(self) -> list[Effect]:
+        last = self._session.last
+        if self._session.settings.dry_run:
+            return []
+        if last is None:
+            return self.fail("there is no reply yet")
+        return [
+            ShowReply(
+                last.reply,
+                last.request,
+                late=False,
+                elapsed=last.elapsed,
+                destination=self._line.destination,
+                again=True,
+            )
+        ]
+
+    def connect(self, text: str | None) -> list[Effect]:
+        return [] if self._session.settings.dry_run else self._session.connecting.begin(text)
 
     def resync(self) -> list[Effect]:
         if self._session.settings.dry_run:

@@ -1,6 +1,7 @@
 """Output above the line that is being typed.
 
-Owns: printing in order, without disturbing the prompt. Must not know: what is printed.
+Owns: printing in order, without disturbing the prompt, and not at all while another program has the
+terminal. Must not know: what is printed.
 All that has gathered since the last time is printed at once: the prompt is taken away and drawn anew
 once for a burst, not once for each message of it.
 """
@@ -8,6 +9,7 @@ once for a burst, not once for each message of it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from prompt_toolkit.application import get_app_or_none
 from prompt_toolkit.formatted_text import FormattedText
@@ -20,14 +22,19 @@ Fragments = list[tuple[str, str]]
 
 
 class Printer:
-    """Give it fragments at any time; `run` prints them as long as it is not cancelled."""
+    """Give it fragments at any time; `run` prints them as long as it is not cancelled. `style` is
+    asked for at each time."""
 
-    def __init__(self, output: Output, style: BaseStyle, *, color_depth: ColorDepth | None) -> None:
+    def __init__(
+        self, output: Output, style: Callable[[], BaseStyle], *, color_depth: ColorDepth | None
+    ) -> None:
         self._output = output
         self._style = style
         self._color_depth = color_depth
         self._waiting: Fragments = []
         self._wake = asyncio.Event()
+        self._free = asyncio.Event()
+        self._free.set()
         self._done = asyncio.Event()
         self._done.set()
 
@@ -38,6 +45,13 @@ class Printer:
             self._done.clear()
             self._wake.set()
 
+    def hold(self) -> None:
+        """Another program has the terminal."""
+        self._free.clear()
+
+    def release(self) -> None:
+        self._free.set()
+
     async def settled(self) -> None:
         """Wait until all that was given is on the screen."""
         await self._done.wait()
@@ -45,9 +59,12 @@ class Printer:
     async def run(self) -> None:
         while True:
             await self._wake.wait()
+            await self._free.wait()
             app = get_app_or_none()
             if app is not None and app.is_running and app.output.responds_to_cpr:
                 await app.renderer.wait_for_cpr_responses()  # or they tell where the cursor was
+            if not self._free.is_set():
+                continue
             if app is None or not app.is_running:
                 self.flush()
             else:
@@ -65,6 +82,6 @@ class Printer:
         waiting, self._waiting = self._waiting, []
         if waiting:
             print_formatted_text(
-                self._output, FormattedText(waiting), self._style, color_depth=self._color_depth
+                self._output, FormattedText(waiting), self._style(), color_depth=self._color_depth
             )
         self._done.set()

@@ -1,7 +1,7 @@
 """The shell at a terminal.
 
-Owns: the prompt, the keys, and carrying out a session's effects on prompt_toolkit's loop. Must not
-know: what lines and messages mean.
+Owns: the prompt and what takes its place for a while, and carrying out a session's effects on
+prompt_toolkit's loop. Must not know: what lines and messages mean, how they look.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Coroutine, Iterable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.enums import DEFAULT_BUFFER
-from prompt_toolkit.filters import has_focus
+from prompt_toolkit.application import get_app_or_none, run_in_terminal
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.input import Input
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.layout.processors import PasswordProcessor
 from prompt_toolkit.output import Output
 from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.styles import BaseStyle
@@ -27,6 +28,7 @@ from prompt_toolkit.styles import BaseStyle
 from ..effects import (
     Ask,
     AskSecret,
+    Connect,
     Divert,
     Effect,
     Finish,
@@ -35,25 +37,29 @@ from ..effects import (
     Leave,
     Send,
     ShowReply,
-    Tell,
 )
-from ..errors import ConnectionLost, LineError
+from ..errors import QmpShellError
 from ..language.command import Destination
-from ..language.lines import LineAssembler
 from ..raw import RawSession
 from ..render.escape import escape
-from ..requests import Prepared, Source
+from ..requests import Source
 from ..script.view import ScriptView
 from ..session import Session
 from ..settings import Settings
 from ..transport.stream import Stream
 from . import styles
-from .confirm import confirm
+from .display import Display
 from .diversion import Diversion
+from .entry import Entry
+from .foreground import Foreground
 from .history import SafeHistory
+from .keys import make_bindings
 from .names import NameCompleter
 from .printer import Printer
+from .programs import Programs
+from .questions import ask_secret, confirm
 from .view import TerminalView
+from .wire import Wire
 
 
 class _Interrupted(Exception):
@@ -61,44 +67,64 @@ class _Interrupted(Exception):
 
 
 class Shell:
-    """One session at one terminal. `run` returns the exit status."""
+    """One session at one terminal. `run` returns the exit status.
+
+    `connect` opens the stream to an address, or with None to the same one again, says how it is named,
+    and raises QmpShellError; it runs in a thread.
+    """
 
     def __init__(
         self,
         settings: Settings,
         session: Session | RawSession,
-        stream: Stream,
         *,
         view: TerminalView,
         style: BaseStyle,
         input: Input,
         output: Output,
         color_depth: ColorDepth | None,
+        connect: Callable[[str | None], tuple[Stream, str]],
+        environment: Mapping[str, str],
     ) -> None:
         self._settings = settings
         self._session = session
-        self._stream: Stream | None = stream
-        self._view = view
         self._style = style
         self._input = input
         self._output = output
-        self._printer = Printer(output, style, color_depth=color_depth)
+        self._connect = connect
+        self._printer = Printer(output, lambda: self._style, color_depth=color_depth)
+        self._display = Display(view, self._printer, clock=time.monotonic)
+        self._wire = Wire(received=self._received, lost=self._broken)
+        self._foreground = Foreground(input.fileno(), stop=self._stop)
+        self._programs = Programs(self._foreground, environment)
         self._completer = NameCompleter()
-        self._assembler = self._new_assembler()
+        self._entry = Entry(settings)
         self._status: int | None = None
-        self._question: Ask | AskSecret | Destination | None = None
+        # What takes the prompt's place, in this order.
+        self._interludes: deque[Callable[[], Awaitable[None]]] = deque()
+        self._question: asyncio.Future[Any] | None = None
+        self._connecting: asyncio.Task[None] | None = None
         self._diversion: Diversion | None = None
-        self._plain_view = ScriptView(settings, name="", out=self._write_diverted, err=self._tell)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._confirming: asyncio.Future[bool] | None = None
+        self._plain_view = ScriptView(
+            settings, name="", out=self._write_diverted, err=self._tell_error
+        )
+        self._failure: BaseException | None = None
+        self._greetings = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._writing = False
         self._draft = ""
         self._prompt: PromptSession[str] = PromptSession(
             history=SafeHistory(human=settings.hmp),
-            key_bindings=self._bindings(),
+            key_bindings=make_bindings(
+                is_whole=self._entry.is_whole,
+                interrupt=self._interrupt,
+                edit=self._edit,
+                suspend=self._suspend,
+            ),
             completer=self._completer,
             complete_while_typing=False,
+            # Only where there are several lines: the search then has no place in the prompt.
+            multiline=Condition(lambda: "\n" in self._prompt.default_buffer.text),
+            prompt_continuation=_continuation,
             input=input,
             output=output,
             style=style,
@@ -106,208 +132,239 @@ class Shell:
             enable_open_in_editor=False,
         )
 
-    async def run(self) -> int:
-        """Until the person leaves; the exit status."""
+    async def run(self, stream: Stream) -> int:
+        """Until the person leaves; the exit status. Raises what went wrong with ourselves."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._failed)
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._leave, 128 + number)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
-        assert self._stream is not None
-        loop.add_reader(self._stream.fileno(), self._readable)
+        loop.add_signal_handler(signal.SIGTSTP, self._suspend)
+        loop.add_signal_handler(signal.SIGCHLD, self._foreground.child_changed)
+        self._wire.attach(stream)
         printing = asyncio.ensure_future(self._printer.run())
         try:
             # Raw between two prompts too, or the terminal itself would echo what is typed there.
             with self._input.raw_mode():
                 self._perform(
                     self._session.connected(
-                        time.monotonic(), passes_descriptors=self._stream.passes_descriptors
+                        time.monotonic(), passes_descriptors=stream.passes_descriptors
                     )
                 )
                 while self._status is None:
                     await self._turn()
+                self._display.flush()
                 await self._printer.settled()
         finally:
             printing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await printing
             self._printer.flush()
-            self._close()
+            self._wire.close()
+        if self._failure is not None:
+            raise self._failure
         assert self._status is not None
         return self._status
 
+    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A mistake of our own in what the loop calls: the shell ends, tidily."""
+        if self._failure is None:
+            self._failure = context.get("exception") or RuntimeError(context.get("message"))
+        self._leave(0)
+
+    # -- one thing at a time has the terminal --------------------------------------------------
+
     async def _turn(self) -> None:
-        """One line, or the answer to one question."""
+        """One entry at the prompt, or what takes its place."""
         await asyncio.sleep(0)
-        if self._question is not None:
-            await self._answer_question()
+        if self._interludes:
+            await self._interludes.popleft()()
             return
         draft, self._draft = self._draft, ""
+        self._prompt.app.erase_when_done = False
         try:
             text = await self._prompt.prompt_async(
                 FormattedText([(f"class:{styles.PROMPT}", self._prompt_text())]),
                 default=draft,
                 handle_sigint=False,
+                set_exception_handler=False,
             )
         except _Interrupted:
             self._draft = self._prompt.default_buffer.text
         except KeyboardInterrupt:
-            self._assembler = self._new_assembler()
+            pass
         except EOFError:
-            if self._assembler.open:
-                self._assembler = self._new_assembler()
-            else:
-                self._leave_session()
+            self._perform(self._session.person_leaves())
         else:
-            self._lines(text)
-
-    def _write_diverted(self, data: bytes, destination: Destination | None) -> None:
-        if self._diversion is not None:
-            self._diversion.write(data)
-
-    def _tell(self, text: str) -> None:
-        self._printer.print(self._view.fragments(Tell(text, is_error=True)))
-
-    async def _ask_secret(self, ask: AskSecret) -> None:
-        session: PromptSession[str] = PromptSession(
-            FormattedText([(f"class:{styles.PROMPT}", f"{escape(ask.key)}: ")]),
-            input_processors=[PasswordProcessor("")],  # not even how long it is
-            input=self._input,
-            output=self._output,
-            style=self._style,
-        )
-        text: str | None = None
-        with contextlib.suppress(KeyboardInterrupt, EOFError):
-            text = await session.prompt_async(handle_sigint=False)
-        self._question = None
-        assert isinstance(self._session, Session)
-        self._perform(self._session.secret(text, time.monotonic()))
-
-    async def _ask_overwrite(self, destination: Destination) -> None:
-        question = f"{escape(destination.text)} exists and would be overwritten"
-        go_on = await self._confirm(question)
-        self._question = None
-        if go_on:
-            self._open_diversion(destination)
-        else:
-            self._diverted(destination, f"{destination.text} was left as it is; nothing was sent")
-
-    async def _answer_question(self) -> None:
-        match self._question:
-            case Ask():
-                await self._ask(self._question)
-            case AskSecret():
-                await self._ask_secret(self._question)
-            case Destination():
-                await self._ask_overwrite(self._question)
-
-    async def _ask(self, ask: Ask) -> None:
-        go_on = await self._confirm(ask.question)
-        self._question = None
-        assert isinstance(self._session, Session)
-        self._perform(self._session.answer(go_on=go_on, now=time.monotonic()))
-
-    async def _confirm(self, question: str) -> bool:
-        self._confirming = asyncio.ensure_future(
-            confirm(question, input=self._input, output=self._output, style=self._style)
-        )
-        try:
-            go_on = await self._confirming
-        except asyncio.CancelledError:
-            if not self._confirming.cancelled():
-                raise
-            go_on = False
-        self._confirming = None
-        return go_on
+            self._enter(text)
 
     def _prompt_text(self) -> str:
         if self._settings.raw:
             return "> "
-        if self._assembler.open:
-            return "... "
         return "(qemu) " if self._settings.hmp else "(QEMU) "
 
-    def _new_assembler(self) -> LineAssembler:
-        return LineAssembler(verbatim=self._settings.hmp or self._settings.raw)
+    def _enter(self, text: str) -> None:
+        for line in self._entry.lines(text):
+            prepared = self._session.prepare(line) if isinstance(line, Source) else line
+            self._perform(self._session.submit(prepared, time.monotonic()))
 
-    def _lines(self, text: str) -> None:
-        for line in text.split("\n"):
-            self._line(line + "\n" if self._settings.raw else line)
+    def _interlude(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Put `work` in the prompt's place; what is being typed comes back after it."""
+        self._interludes.append(work)
+        self._take_down_prompt()
 
-    def _line(self, text: str) -> None:
+    def _take_down_prompt(self) -> None:
+        app = self._prompt.app
+        if app.is_running and app.future is not None and not app.future.done():
+            app.erase_when_done = True  # it will be there again
+            app.exit(exception=_Interrupted())
+
+    async def _answer(self, question: Awaitable[Any], otherwise: Any) -> Any:
+        """What the person answers; `otherwise` if the question is dropped."""
+        self._question = asyncio.ensure_future(question)
         try:
-            whole = self._assembler.feed(text, 1)
-        except LineError as error:
-            prepared = Prepared(Source("", self._assembler.take()), error=error)
-            self._assembler = self._new_assembler()
+            return await self._question
+        except asyncio.CancelledError:
+            if not self._question.cancelled():
+                raise
+            return otherwise
+        finally:
+            self._question = None
+
+    def _drop_question(self) -> None:
+        """Nobody will answer it: that means no."""
+        if self._question is not None:
+            self._question.cancel()
+
+    async def _confirm(self, question: str) -> bool:
+        asked = confirm(question, input=self._input, output=self._output, style=self._style)
+        return bool(await self._answer(asked, False))
+
+    async def _ask(self, ask: Ask) -> None:
+        go_on = await self._confirm(ask.question)
+        assert isinstance(self._session, Session)
+        self._perform(self._session.answer(go_on=go_on, now=time.monotonic()))
+
+    async def _ask_secret(self, ask: AskSecret) -> None:
+        asked = ask_secret(
+            escape(ask.key), input=self._input, output=self._output, style=self._style
+        )
+        text = await self._answer(asked, None)
+        assert isinstance(self._session, Session)
+        self._perform(self._session.secret(text, time.monotonic()))
+
+    @contextlib.contextmanager
+    def _lend_terminal(self) -> Iterator[None]:
+        """Another program has the terminal; what comes meanwhile is shown afterwards."""
+        self._printer.hold()
+        try:
+            with self._input.cooked_mode():
+                yield
+        finally:
+            self._printer.release()
+
+    async def _run_program(self, work: Awaitable[str]) -> None:
+        self._display.flush()
+        await self._printer.settled()
+        with self._lend_terminal():
+            problem = await work
+        _end_line(self._output)
+        if problem:
+            self._tell_error(problem)
+
+    def _edit(self, text: str) -> None:
+        async def work() -> None:
+            with self._lend_terminal():
+                edited, problem = await self._programs.edit(text)
+            self._draft = text if edited is None else edited
+            if problem:
+                self._tell_error(problem)
+
+        self._interlude(work)
+
+    def _suspend(self) -> None:
+        """Ctrl-Z, or SIGTSTP."""
+        app = get_app_or_none()
+        if app is not None and app.is_running:
+            run_in_terminal(self._stop)
         else:
-            if whole is None:
-                return
-            prepared = self._session.prepare(Source("", whole))
-        self._perform(self._session.submit(prepared, time.monotonic()))
+            with self._input.cooked_mode():
+                self._stop()
 
-    def _bindings(self) -> KeyBindings:
-        bindings = KeyBindings()
+    def _stop(self) -> None:
+        """Stop, and all of our process group with us, as its shell expects; return when continued."""
+        loop = asyncio.get_running_loop()
+        loop.remove_signal_handler(signal.SIGTSTP)
+        os.killpg(0, signal.SIGTSTP)
+        loop.add_signal_handler(signal.SIGTSTP, self._suspend)
 
-        @bindings.add("c-c", filter=has_focus(DEFAULT_BUFFER))  # not while searching
-        def drop_or_abandon(event: KeyPressEvent) -> None:
-            if event.current_buffer.text or self._assembler.open:
-                event.app.exit(exception=KeyboardInterrupt, style="class:aborting")
-            else:
-                self._interrupt()
-
-        return bindings
+    # -- what the session wants ----------------------------------------------------------------
 
     def _interrupt(self) -> None:
         """Ctrl-C with nothing typed, or SIGINT."""
         if self._question is not None:
             self._drop_question()
             return
+        if self._connecting is not None:
+            self._connecting.cancel()
+            return
         effects: list[Effect] = []
         if isinstance(self._session, Session):
             effects = self._session.abandon(time.monotonic())
-        self._perform(effects or [Tell("Ctrl-D leaves the shell")])
+        if effects:
+            self._perform(effects)
+        else:
+            self._display.tell("Ctrl-D leaves the shell")
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             if not self._divert(effect):
-                self._printer.print(self._view.fragments(effect))
+                self._display.show(effect)
             match effect:
-                case Send():
-                    self._send(effect)
+                case Send(data=data, request=request):
+                    self._wire.send(data, request.descriptor if request else None)
                 case Divert(destination=destination):
                     self._begin_diversion(destination)
                 case Finish():
-                    self._start(self._end_diversion())
-                case AskSecret():
-                    self._question = effect
-                    self._take_down_prompt(_Interrupted())
-                case Leave(status=status):
-                    self._leave(status)
+                    self._end_diversion()
                 case Ask():
-                    self._question = effect
-                    self._take_down_prompt(_Interrupted())
+                    self._interlude(partial(self._ask, effect))
+                case AskSecret():
+                    self._interlude(partial(self._ask_secret, effect))
+                case Connect(text=text):
+                    self._begin_connecting(text)
                 case Greeted():
                     self._greeted()
-                case Learned(name="query-commands", value=list(commands)):
-                    self._completer.names = sorted(
-                        str(command.get("name"))
-                        for command in commands
-                        if isinstance(command, dict)
-                    )
-                    self._load_schema()
+                case Learned():
+                    self._learnt(effect)
+                case Leave(status=status):
+                    self._leave(status)
         self._set_timer()
-
-    def _load_schema(self) -> None:
-        # The prompt is up by then; a line that needs it at once asks for itself.
-        if isinstance(self._session, Session) and not self._settings.hmp:
-            self._perform(self._session.load_schema(time.monotonic()))
 
     def _greeted(self) -> None:
         assert isinstance(self._session, Session)
+        self._greetings += 1
         if not self._settings.quiet:
-            self._printer.print(self._view.banner(self._session.greeting))
-        if self._session.can_probe and not self._settings.hmp:  # they are QMP's names
-            self._perform(self._session.learn("query-commands", time.monotonic()))
+            self._display.banner(self._session.greeting)
+        if not self._session.can_probe:
+            return
+        now = time.monotonic()
+        if self._greetings > 1:  # what was known of the machine may be wrong by now
+            self._perform(self._session.learn("query-status", now))
+        if not self._settings.hmp:  # they are QMP's names
+            self._perform(self._session.learn("query-commands", now))
+
+    def _learnt(self, learned: Learned) -> None:
+        match learned:
+            case Learned(name="query-status", value={"status": str(status)}):
+                self._display.tell(f"The virtual machine is {escape(status)}.")
+            case Learned(name="query-commands", value=list(commands)):
+                self._completer.names = sorted(
+                    str(command.get("name")) for command in commands if isinstance(command, dict)
+                )
+                # The prompt is up by then; a line that needs the schema at once asks for itself.
+                assert isinstance(self._session, Session)
+                self._perform(self._session.load_schema(time.monotonic()))
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -322,39 +379,95 @@ class Shell:
         self._timer = None
         self._perform(self._session.tick(time.monotonic()))
 
-    def _readable(self) -> None:
-        assert self._stream is not None
-        try:
-            data = self._stream.read()
-        except ConnectionLost as error:
-            self._close()
-            self._perform(self._session.connection_lost(str(error)))
-        else:
-            if data is None:
-                return
-            if not data:
-                self._close()
-            self._perform(self._session.receive(data, time.monotonic()))
+    def _tell_error(self, text: str) -> None:
+        self._display.tell(text, is_error=True)
+
+    def _leave(self, status: int) -> None:
+        if self._status is None:
+            self._status = status
+        self._interludes.clear()
+        self._drop_question()
+        self._foreground.end()
+        if self._connecting is not None:
+            self._connecting.cancel()
+        self._take_down_prompt()
+
+    # -- the server ----------------------------------------------------------------------------
+
+    def _received(self, data: bytes) -> None:
+        self._perform(self._session.receive(data, time.monotonic()))
         if self._session.lost:
             self._drop_question()
+
+    def _broken(self, reason: str) -> None:
+        self._perform(self._session.connection_lost(reason))
+        self._drop_question()
+
+    def _begin_connecting(self, text: str | None) -> None:
+        self._wire.close()
+        if self._connecting is not None:
+            self._connecting.cancel()
+        self._connecting = asyncio.ensure_future(self._reconnect(text))
+
+    async def _reconnect(self, text: str | None) -> None:
+        loop = asyncio.get_running_loop()
+        opening = loop.run_in_executor(None, self._connect, text)
+        try:
+            stream, address = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_opened)
+            self._connected_not("not connected")
+        except QmpShellError as error:
+            self._connected_not(str(error))
+        else:
+            self._connecting = None
+            self._display.view.address = address
+            self._wire.attach(stream)
+            self._perform(
+                self._session.connected(
+                    time.monotonic(),
+                    address=address,
+                    passes_descriptors=stream.passes_descriptors,
+                )
+            )
+
+    def _connected_not(self, reason: str) -> None:
+        if self._connecting is asyncio.current_task():
+            self._connecting = None
+            self._perform(self._session.connect_failed(reason, time.monotonic()))
 
     # -- where a line's replies go -------------------------------------------------------------
 
     def _divert(self, effect: Effect) -> bool:
-        """Whether the effect goes to the destination of its line, and not to the screen."""
-        if self._diversion is None or not isinstance(effect, ShowReply):
+        """Whether the effect goes somewhere else than to the screen."""
+        if not isinstance(effect, ShowReply):
             return False
-        if effect.request.destination is not self._diversion.destination or effect.late:
-            return False
-        self._plain_view.show(effect)
-        return True
+        if effect.destination is not None and self._diversion is not None:
+            self._plain_view.show(effect)
+            return True
+        if effect.again:
+            text = self._display.view.whole(effect)
+            self._interlude(
+                lambda: self._run_program(self._programs.page(text, pager=self._settings.pager))
+            )
+            return True
+        return False
+
+    def _write_diverted(self, data: bytes, destination: Destination | None) -> None:
+        if self._diversion is not None:
+            self._diversion.write(data)
 
     def _begin_diversion(self, destination: Destination) -> None:
         if destination.operator == ">" and os.path.exists(destination.text):
-            self._question = destination
-            self._take_down_prompt(_Interrupted())
+            self._interlude(lambda: self._ask_overwrite(destination))
         else:
             self._open_diversion(destination)
+
+    async def _ask_overwrite(self, destination: Destination) -> None:
+        if await self._confirm(f"{escape(destination.text)} exists and would be overwritten"):
+            self._open_diversion(destination)
+        else:
+            self._diverted(destination, f"{destination.text} was left as it is; nothing was sent")
 
     def _open_diversion(self, destination: Destination) -> None:
         self._diversion = Diversion(destination)
@@ -366,64 +479,36 @@ class Shell:
     def _diverted(self, destination: Destination, problem: str) -> None:
         self._perform(self._session.diverted(destination, problem, time.monotonic()))
 
-    async def _end_diversion(self) -> None:
+    def _end_diversion(self) -> None:
         diversion, self._diversion = self._diversion, None
         if diversion is None:
             return
-        said, problem = await diversion.end()
-        self._printer.print(self._view.said(said))
-        now = time.monotonic()
-        self._perform(self._session.finished(diversion.destination, problem, now))
-
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def _send(self, effect: Send) -> None:
-        request = effect.request
-        if self._stream is None:
+        problem = diversion.close()
+        if not diversion.is_command:
+            self._finished(diversion.destination, problem)
             return
-        try:
-            self._stream.write(effect.data, request.descriptor if request else None)
-        except ConnectionLost:
-            return  # its end is about to be read, behind what the server said last
-        if self._stream.want_write and not self._writing:
-            self._writing = True
-            asyncio.get_running_loop().add_writer(self._stream.fileno(), self._writable)
 
-    def _writable(self) -> None:
-        assert self._stream is not None
-        with contextlib.suppress(ConnectionLost):
-            self._stream.flush()
-        if not self._stream.want_write:
-            self._writing = False
-            asyncio.get_running_loop().remove_writer(self._stream.fileno())
+        async def work() -> None:
+            command = diversion.destination.text
+            await self._run_program(self._programs.shell(command, diversion.data))
+            self._finished(diversion.destination, "")
 
-    def _close(self) -> None:
-        if self._stream is None:
-            return
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self._stream.fileno())
-        loop.remove_writer(self._stream.fileno())
-        self._stream.close()
-        self._stream = None
+        self._interlude(work)
 
-    def _leave_session(self) -> None:
-        self._perform(self._session.person_leaves())
+    def _finished(self, destination: Destination, problem: str) -> None:
+        self._perform(self._session.finished(destination, problem, time.monotonic()))
 
-    def _leave(self, status: int) -> None:
-        if self._status is None:
-            self._status = status
-        self._drop_question()
-        self._take_down_prompt(_Interrupted())
 
-    def _drop_question(self) -> None:
-        """Nobody will answer it: that means no."""
-        if self._confirming is not None:
-            self._confirming.cancel()
+def _continuation(width: int, line_number: int, wrap_count: int) -> FormattedText:
+    return FormattedText([] if wrap_count else [(f"class:{styles.PROMPT}", "... ")])
 
-    def _take_down_prompt(self, reason: Exception) -> None:
-        app = self._prompt.app
-        if app.is_running and app.future is not None and not app.future.done():
-            app.exit(exception=reason)
+
+def _end_line(output: Output) -> None:
+    """Where a program left the cursor in a line, begin the next one: the blanks reach into it."""
+    output.write_raw("\x1b[7m%\x1b[m" + " " * (output.get_size().columns - 1) + "\r\x1b[J")
+    output.flush()
+
+
+def _close_opened(opening: asyncio.Future[tuple[Stream, str]]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result()[0].close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from prompt_toolkit.input import create_input
@@ -29,10 +29,13 @@ def run_terminal(
     stream: Stream,
     *,
     address: str,
+    connect: Callable[[str | None], tuple[Stream, str]],
     environment: Mapping[str, str],
 ) -> int:
-    """Run the shell on a stream that is open, at the process's own terminal; the exit status."""
-    return asyncio.run(_run(settings, session, stream, address, environment))
+    """Run the shell on a stream that is open, at the process's own terminal; the exit status.
+
+    `connect` opens a stream to another address (`Shell`)."""
+    return asyncio.run(_run(settings, session, stream, address, connect, environment))
 
 
 async def _run(
@@ -40,6 +43,7 @@ async def _run(
     session: Session | RawSession,
     stream: Stream,
     address: str,
+    connect: Callable[[str | None], tuple[Stream, str]],
     environment: Mapping[str, str],
 ) -> int:
     output = create_output(stdout=sys.stdout)
@@ -53,14 +57,15 @@ async def _run(
     shell = Shell(
         settings,
         session,
-        stream,
         view=view,
         style=make_style(),
         input=create_input(),
         output=output,
         color_depth=_color_depth(settings.color, environment),
+        connect=connect,
+        environment=environment,
     )
-    return await shell.run()
+    return await shell.run(stream)
 
 
 def _color_depth(color: str, environment: Mapping[str, str]) -> ColorDepth | None:

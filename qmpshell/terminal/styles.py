@@ -12,6 +12,9 @@ from ..render import layout
 
 EVENT_TIME = "event.time"
 EVENT_NAME = "event.name"
+COUNT = "event.count"
+ELAPSED = "elapsed"
+MORE = "more"
 ERROR = "error"
 NOTE = "note"
 SENT = "sent"
@@ -25,6 +28,9 @@ _LOOKS = {
     f"json.{layout.WORD}": "ansimagenta",
     EVENT_TIME: "ansibrightblack",
     EVENT_NAME: "ansiyellow",
+    COUNT: "bold",
+    ELAPSED: "ansibrightblack",
+    MORE: "ansibrightblack",
     ERROR: "ansired",
     NOTE: "italic",
     SENT: "ansibrightblack",

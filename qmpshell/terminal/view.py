@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from ..effects import Effect, Send, ShowBytes, ShowEvent, ShowReply, ShowStray, Tell
+from ..effects import Effect, Send, ShowBytes, ShowReply, ShowStray, Tell
 from ..protocol.human_monitor import human_text
 from ..protocol.json_text import encode_scalar
 from ..protocol.messages import Event, Greeting
@@ -18,8 +18,11 @@ from ..render.escape import escape, escape_json, escape_lines
 from ..render.layout import layout
 from ..settings import COMPACT, EVENTS_INLINE, EVENTS_STDERR, Settings
 from . import styles
+from .storm import OTHERS, Folded
 
 Fragments = list[tuple[str, str]]
+
+_ONE_LINE = 1 << 30
 
 
 def utf8_string(text: str) -> str:
@@ -44,9 +47,10 @@ class TerminalView:
         now: Callable[[], datetime],
     ) -> None:
         self._settings = settings
-        self._address = address
+        self.address = address
         self._width = width
         self._string = utf8_string if unicode else encode_scalar
+        self._times = "×" if unicode else "x"
         self._now = now
 
     def fragments(self, effect: Effect) -> Fragments:
@@ -54,8 +58,6 @@ class TerminalView:
         match effect:
             case ShowReply():
                 return list(self._reply(effect))
-            case ShowEvent(event=event):
-                return list(self._event(event)) if self._wanted(event) else []
             case Tell(text=text, is_error=is_error):
                 return _line(styles.ERROR if is_error else styles.NOTE, escape_lines(text))
             case ShowBytes(data=data):
@@ -78,12 +80,10 @@ class TerminalView:
                 return _line(styles.SENT, "-> " + escape_lines(sent_text(data, request.message)))
         return []
 
-    def said(self, data: bytes) -> Fragments:
-        """What a shell command of the user's has printed; its controls are escaped."""
-        if not data:
-            return []
-        text = escape_lines(data.decode("utf-8", "backslashreplace").replace("\r\n", "\n"))
-        return [("", text if text.endswith("\n") else text + "\n")]
+    def whole(self, shown: ShowReply) -> Iterator[str]:
+        """All of a reply as text."""
+        for _, text in self._reply(shown):
+            yield text
 
     def banner(self, greeting: Greeting | None) -> Fragments:
         """Who is at the other end, and how to leave."""
@@ -95,7 +95,7 @@ class TerminalView:
                 server += f" ({escape(greeting.package)})"
         return _line(
             styles.NOTE,
-            f"Connected to {server} at {escape(self._address)}.\n"
+            f"Connected to {server} at {escape(self.address)}.\n"
             "Ctrl-D leaves the shell; quit ends the virtual machine.",
         )
 
@@ -114,7 +114,8 @@ class TerminalView:
         else:
             yield from self._json(request.visible(reply))
 
-    def _wanted(self, event: Event) -> bool:
+    def wants(self, event: Event) -> bool:
+        """Whether events of its name are shown."""
         mode = self._settings.events
         if isinstance(mode, tuple):
             from fnmatch import fnmatchcase
@@ -122,13 +123,24 @@ class TerminalView:
             return any(fnmatchcase(event.name, glob) for glob in mode)
         return mode in (EVENTS_INLINE, EVENTS_STDERR)
 
-    def _event(self, event: Event) -> Iterator[tuple[str, str]]:
+    def event(self, event: Event) -> Fragments:
+        """One line: local time, name, data."""
+        return list(self._event(event, event.name, 1))
+
+    def folded(self, folded: Folded) -> Fragments:
+        """One line for several events of a name: the time and data of the latest."""
+        name = folded.name if folded.name != OTHERS else "other events"
+        return list(self._event(folded.last, name, folded.count))
+
+    def _event(self, event: Event, name: str, count: int) -> Iterator[tuple[str, str]]:
         yield (f"class:{styles.EVENT_TIME}", self._time(event))
-        yield (f"class:{styles.EVENT_NAME}", f" {escape(event.name)}")
+        yield (f"class:{styles.EVENT_NAME}", f" {escape(name)}")
+        if count > 1:
+            yield (f"class:{styles.COUNT}", f" {self._times}{count}")
         data = event.value.get("data")
-        if data:
+        if data and name == event.name:
             yield ("", " ")
-            yield from self._pieces(data, width=1 << 30)
+            yield from self._pieces(data, width=_ONE_LINE)
         yield ("", "\n")
 
     def _time(self, event: Event) -> str:
@@ -145,7 +157,7 @@ class TerminalView:
 
     def _json(self, value: object) -> Iterator[tuple[str, str]]:
         compact = self._settings.layout == COMPACT
-        yield from self._pieces(value, width=1 << 30 if compact else max(self._width(), 20))
+        yield from self._pieces(value, width=_ONE_LINE if compact else max(self._width(), 20))
         yield ("", "\n")
 
     def _pieces(self, value: object, *, width: int) -> Iterator[tuple[str, str]]:

@@ -47,8 +47,9 @@ def test_replies_go_to_a_shell_command_and_events_do_not(qemu: Server) -> None:
         shows(terminal, "RESUME", '{"REPLY": {}}')
         terminal.line("query-name | exit 3")
         shows(terminal, "exit 3: ended with status 3")
-        terminal.line("query-name | printf '\\033[2Jx'")
-        shows(terminal, "\\x1b[2Jx")
+        terminal.line("query-name | test -t 1 && printf 'a terminal'")
+        shows(terminal, "a terminal")
+        assert terminal.above[0] == "a terminal%"  # the prompt begins a line
 
 
 def test_a_file_that_exists_is_asked_about(one_qemu: Server, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
-"""A question that only a key pressed after it was put can answer.
+"""What a person is asked in place of the prompt.
 
-Owns: the question, and that typeahead and pastes do not answer it. Must not know: what it is about.
+Owns: a question that only a key pressed after it was put can answer, and one whose answer is not seen.
+Must not know: what they are about.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from prompt_toolkit.input import Input
 from prompt_toolkit.input.typeahead import clear_typeahead
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
+from prompt_toolkit.layout.processors import PasswordProcessor
 from prompt_toolkit.output import Output
 from prompt_toolkit.styles import BaseStyle
 
@@ -59,3 +61,18 @@ async def confirm(question: str, *, input: Input, output: Output, style: BaseSty
         style=style,
     )
     return await session.prompt_async(handle_sigint=False) == "y"
+
+
+async def ask_secret(what: str, *, input: Input, output: Output, style: BaseStyle) -> str | None:
+    """What the person typed, unseen; None if nothing."""
+    session: PromptSession[str] = PromptSession(
+        FormattedText([(f"class:{styles.PROMPT}", f"{what}: ")]),
+        input_processors=[PasswordProcessor("")],  # not even how long it is
+        input=input,
+        output=output,
+        style=style,
+    )
+    try:
+        return await session.prompt_async(handle_sigint=False)
+    except (KeyboardInterrupt, EOFError):
+        return None

@@ -1,0 +1,64 @@
+"""The keys of the prompt, beyond prompt_toolkit's own.
+
+Owns: which key does what. Must not know: what is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import has_focus, vi_navigation_mode
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+
+def make_bindings(
+    *,
+    is_whole: Callable[[str], bool],
+    interrupt: Callable[[], None],
+    edit: Callable[[str], None],
+    suspend: Callable[[], None],
+) -> KeyBindings:
+    """`is_whole` says of a text whether Enter ends it; `interrupt` is Ctrl-C with nothing typed."""
+    bindings = KeyBindings()
+    typing = has_focus(DEFAULT_BUFFER)  # not while searching
+
+    @bindings.add("enter", filter=typing)
+    def accept_or_go_on(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if is_whole(buffer.text):
+            buffer.validate_and_handle()
+        elif buffer.document.on_last_line:
+            buffer.cursor_position = len(buffer.text)
+            buffer.newline(copy_margin=False)
+        else:
+            buffer.cursor_down()
+
+    @bindings.add("c-c", filter=typing)
+    def drop_or_abandon(event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.app.exit(exception=KeyboardInterrupt, style="class:aborting")
+        else:
+            interrupt()
+
+    @bindings.add("c-d", filter=typing)
+    def delete_or_leave(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        document = buffer.document
+        if not buffer.text:
+            event.app.exit(exception=EOFError, style="class:exiting")
+        elif document.is_cursor_at_the_end and not document.current_line and "\n" in buffer.text:
+            event.app.exit(exception=KeyboardInterrupt, style="class:aborting")
+        else:
+            buffer.delete()
+
+    @bindings.add("c-x", "c-e", filter=typing)
+    @bindings.add("v", filter=typing & vi_navigation_mode)
+    def edit_in_editor(event: KeyPressEvent) -> None:
+        edit(event.current_buffer.text)
+
+    @bindings.add("c-z")
+    def suspend_shell(event: KeyPressEvent) -> None:
+        suspend()
+
+    return bindings
