@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 class Wait:
     """`label` names what is waited for, `deadline` is when that ends in failure, or None. Once it has
-    `ended`, `failure` says why not well, if so. `source` and `start` are where it was called."""
+    `ended`, `failure` says why not well, if so. `source` and `start` are where it was called,
+    `since` is when."""
 
     def __init__(self, label: str, deadline: float | None) -> None:
         self.label = label
@@ -29,6 +30,7 @@ class Wait:
         self.failure = ""
         self.source: Source | None = None
         self.start = 0
+        self.since = 0.0
         # What must be asked before the end is known, if anything.
         self.ask: Callable[[], list[Effect]] | None = None
 

@@ -889,7 +889,7 @@ def test_leaving_in_the_middle_of_a_line(word: str, interactive: bool) -> None:
 def test_leaving_with_a_reply_outstanding_waits_for_it_and_for_no_more(word: str) -> None:
     driver = Driver(interactive=True)
     driver.line("a")
-    assert driver.line(word) == []
+    assert driver.line(word) == [("tell", "leaving when a is answered; Ctrl-D leaves now")]
     assert driver.line("b") == []  # typed behind it
     found = driver.bytes(reply({}, 1))
     assert [one[0] for one in found] == ["reply", "leave"]

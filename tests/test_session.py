@@ -1208,7 +1208,7 @@ def test_what_we_ask_ourselves_does_not_keep_a_person_who_leaves() -> None:
 def test_a_person_leaves_when_the_last_reply_has_come() -> None:
     driver = Driver(interactive=True)
     driver.line("stop")
-    assert driver.line("exit") == []
+    assert driver.line("exit") == [("tell", "leaving when stop is answered; Ctrl-D leaves now")]
     assert driver.bytes(reply({}, "qmpshell-1")) == [
         ("reply", {"return": {}, "id": "qmpshell-1"}),
         ("leave", exits.OK),

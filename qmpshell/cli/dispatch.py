@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Do what the arguments ask for; the exit status. Raises nothing but for errors of our own making."""
+    """Do what the arguments ask for; the exit status. Raises nothing."""
     try:
         choice = _plain(arguments)
         if choice is None:
@@ -38,6 +38,11 @@ def run(arguments: Sequence[str]) -> int:
         return exits.CONNECTION
     except KeyboardInterrupt:
         return exits.INTERRUPTED
+    except Exception as error:
+        from .crash import describe_crash
+
+        write_error(f"qmpshell: {describe_crash(error, os.environ)}")
+        return exits.FAILED
 
 
 def _plain(arguments: Sequence[str]) -> Choice | None:

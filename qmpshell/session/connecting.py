@@ -45,6 +45,7 @@ class Connecting:
             gives_up=not session.interactive,
         )
         session.link.state = UNCONNECTED
+        session.link.since = session.now
         session.facts.forget()
         session.names = session.cpu = None
         session.told.clear()

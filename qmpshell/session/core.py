@@ -38,6 +38,7 @@ from ..requests import (
     prepare_human,
 )
 from .connecting import Connecting
+from .holdup import describe_hold_up, is_held_up
 from .incoming import Incoming
 from .knowledge import learn, names_in, returned
 from .lines import LineRunner, is_exit
@@ -129,6 +130,15 @@ class Session:
         if timeout is not None and holding is not None:
             times.append(holding.sent_at + timeout)
         return min(times, default=None)
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether the lines that follow wait for something."""
+        return is_held_up(self)
+
+    def describe_hold_up(self, now: float) -> str:
+        """For what they have waited a while, in words; empty if for nothing."""
+        return describe_hold_up(self, now)
 
     # -- the connection ------------------------------------------------------------------------
 
@@ -257,7 +267,7 @@ class Session:
         if self.interactive and not self.queue.unsent and _leaves(prepared):
             # Whatever we ask ourselves does not keep a person.
             self._leaving = True
-            return self._leave_if_done()
+            return self._leave_if_done() or self._tell_delay()
         if self.interactive and prepared.error is not None:
             return self.line_error(prepared.source, prepared.error)
         self.queue.lines.append(prepared)
@@ -522,6 +532,13 @@ class Session:
         if self.queue.needing is not None or self.queue.current is not None:
             return []
         return self._left() if self.waiting is None else []
+
+    def _tell_delay(self) -> list[Effect]:
+        waiting = self.waiting
+        label = waiting.label if waiting is not None else None
+        if label is None:
+            return []
+        return [Tell(f"leaving when {escape(label)} is answered; Ctrl-D leaves now")]
 
     def _left(self) -> list[Effect]:
         if self.lost and not self.link.ended_well:

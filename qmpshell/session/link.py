@@ -37,6 +37,8 @@ class Link:
         self.give_up_at: float | None = None
         self.passes_descriptors = False
         self.quit_answered = False
+        # When it was begun.
+        self.since = 0.0
         self.shutdown_seen = False
         self._gives_up = gives_up
 

@@ -107,6 +107,7 @@ class LocalHost:
                 wait.source, wait.start, f"not connected: {escape(wait.label)} will not come"
             )
         session.awaited = wait
+        wait.since = session.now
         return []
 
     def settle(self, wait: Wait) -> list[Effect]:

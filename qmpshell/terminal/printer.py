@@ -9,7 +9,6 @@ once for a burst, not once for each message of it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from prompt_toolkit.application import get_app_or_none
 from prompt_toolkit.formatted_text import FormattedText
@@ -22,12 +21,9 @@ Fragments = list[tuple[str, str]]
 
 
 class Printer:
-    """Give it fragments at any time; `run` prints them as long as it is not cancelled. `style` is
-    asked for at each time."""
+    """Give it fragments at any time; `run` prints them as long as it is not cancelled."""
 
-    def __init__(
-        self, output: Output, style: Callable[[], BaseStyle], *, color_depth: ColorDepth | None
-    ) -> None:
+    def __init__(self, output: Output, style: BaseStyle, *, color_depth: ColorDepth | None) -> None:
         self._output = output
         self._style = style
         self._color_depth = color_depth
@@ -82,6 +78,6 @@ class Printer:
         waiting, self._waiting = self._waiting, []
         if waiting:
             print_formatted_text(
-                self._output, FormattedText(waiting), self._style(), color_depth=self._color_depth
+                self._output, FormattedText(waiting), self._style, color_depth=self._color_depth
             )
         self._done.set()

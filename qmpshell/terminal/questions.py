@@ -16,12 +16,15 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.processors import PasswordProcessor
 from prompt_toolkit.output import Output
+from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.styles import BaseStyle
 
 from . import styles
 
 
-async def confirm(question: str, *, input: Input, output: Output, style: BaseStyle) -> bool:
+async def confirm(
+    question: str, *, input: Input, output: Output, style: BaseStyle, color_depth: ColorDepth | None
+) -> bool:
     """Whether the person pressed y; everything else that answers means no."""
     bindings = KeyBindings()
 
@@ -59,11 +62,14 @@ async def confirm(question: str, *, input: Input, output: Output, style: BaseSty
         input=input,
         output=output,
         style=style,
+        color_depth=color_depth,
     )
     return await session.prompt_async(handle_sigint=False) == "y"
 
 
-async def ask_secret(what: str, *, input: Input, output: Output, style: BaseStyle) -> str | None:
+async def ask_secret(
+    what: str, *, input: Input, output: Output, style: BaseStyle, color_depth: ColorDepth | None
+) -> str | None:
     """What the person typed, unseen; None if nothing."""
     session: PromptSession[str] = PromptSession(
         FormattedText([(f"class:{styles.PROMPT}", f"{what}: ")]),
@@ -71,6 +77,7 @@ async def ask_secret(what: str, *, input: Input, output: Output, style: BaseStyl
         input=input,
         output=output,
         style=style,
+        color_depth=color_depth,
     )
     try:
         return await session.prompt_async(handle_sigint=False)

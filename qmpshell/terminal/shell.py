@@ -11,15 +11,10 @@ import contextlib
 import os
 import signal
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from prompt_toolkit import PromptSession
-from prompt_toolkit.application import get_app_or_none, run_in_terminal
-from prompt_toolkit.filters import Condition
-from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.input import Input
 from prompt_toolkit.output import Output
 from prompt_toolkit.output.color_depth import ColorDepth
@@ -47,23 +42,14 @@ from ..script.view import ScriptView
 from ..session import Session
 from ..settings import Settings
 from ..transport.stream import Stream
-from . import styles
 from .display import Display
 from .diversion import Diversion
 from .entry import Entry
-from .foreground import Foreground
 from .history import SafeHistory
-from .keys import make_bindings
 from .names import NameCompleter
-from .printer import Printer
-from .programs import Programs
-from .questions import ask_secret, confirm
+from .stage import Stage
 from .view import TerminalView
 from .wire import Wire
-
-
-class _Interrupted(Exception):
-    """The prompt was taken down for something that cannot wait."""
 
 
 class Shell:
@@ -88,21 +74,26 @@ class Shell:
     ) -> None:
         self._settings = settings
         self._session = session
-        self._style = style
-        self._input = input
-        self._output = output
         self._connect = connect
-        self._printer = Printer(output, lambda: self._style, color_depth=color_depth)
-        self._display = Display(view, self._printer, clock=time.monotonic)
-        self._wire = Wire(received=self._received, lost=self._broken)
-        self._foreground = Foreground(input.fileno(), stop=self._stop)
-        self._programs = Programs(self._foreground, environment)
         self._completer = NameCompleter()
         self._entry = Entry(settings)
+        self._stage = Stage(
+            input=input,
+            output=output,
+            style=lambda: style,
+            color_depth=color_depth,
+            environment=environment,
+            prompt=self._prompt_text,
+            history=SafeHistory(human=settings.hmp),
+            completer=self._completer,
+            is_whole=self._entry.is_whole,
+            interrupt=self._interrupt,
+            problem=self._tell_error,
+        )
+        self._input = input
+        self._display = Display(view, self._stage.printer, clock=time.monotonic)
+        self._wire = Wire(received=self._received, lost=self._broken)
         self._status: int | None = None
-        # What takes the prompt's place, in this order.
-        self._interludes: deque[Callable[[], Awaitable[None]]] = deque()
-        self._question: asyncio.Future[Any] | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._diversion: Diversion | None = None
         self._plain_view = ScriptView(
@@ -111,26 +102,7 @@ class Shell:
         self._failure: BaseException | None = None
         self._greetings = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._draft = ""
-        self._prompt: PromptSession[str] = PromptSession(
-            history=SafeHistory(human=settings.hmp),
-            key_bindings=make_bindings(
-                is_whole=self._entry.is_whole,
-                interrupt=self._interrupt,
-                edit=self._edit,
-                suspend=self._suspend,
-            ),
-            completer=self._completer,
-            complete_while_typing=False,
-            # Only where there are several lines: the search then has no place in the prompt.
-            multiline=Condition(lambda: "\n" in self._prompt.default_buffer.text),
-            prompt_continuation=_continuation,
-            input=input,
-            output=output,
-            style=style,
-            color_depth=color_depth,
-            enable_open_in_editor=False,
-        )
+        self._watching: asyncio.TimerHandle | None = None
 
     async def run(self, stream: Stream) -> int:
         """Until the person leaves; the exit status. Raises what went wrong with ourselves."""
@@ -139,10 +111,11 @@ class Shell:
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._leave, 128 + number)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
-        loop.add_signal_handler(signal.SIGTSTP, self._suspend)
-        loop.add_signal_handler(signal.SIGCHLD, self._foreground.child_changed)
+        loop.add_signal_handler(signal.SIGTSTP, self._stage.suspend)
+        loop.add_signal_handler(signal.SIGCHLD, self._stage.child_changed)
         self._wire.attach(stream)
-        printing = asyncio.ensure_future(self._printer.run())
+        printing = asyncio.ensure_future(self._stage.printer.run())
+        printing.add_done_callback(self._printing_ended)
         try:
             # Raw between two prompts too, or the terminal itself would echo what is typed there.
             with self._input.raw_mode():
@@ -154,12 +127,13 @@ class Shell:
                 while self._status is None:
                     await self._turn()
                 self._display.flush()
-                await self._printer.settled()
+                if self._failure is None:
+                    await self._stage.printer.settled()
         finally:
             printing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await printing
-            self._printer.flush()
+            self._stage.printer.flush()
             self._wire.close()
         if self._failure is not None:
             raise self._failure
@@ -172,138 +146,34 @@ class Shell:
             self._failure = context.get("exception") or RuntimeError(context.get("message"))
         self._leave(0)
 
-    # -- one thing at a time has the terminal --------------------------------------------------
+    def _printing_ended(self, printing: asyncio.Future[None]) -> None:
+        if not printing.cancelled() and printing.exception() is not None:
+            self._failed(asyncio.get_running_loop(), {"exception": printing.exception()})
 
     async def _turn(self) -> None:
-        """One entry at the prompt, or what takes its place."""
-        await asyncio.sleep(0)
-        if self._interludes:
-            await self._interludes.popleft()()
-            return
-        draft, self._draft = self._draft, ""
-        self._prompt.app.erase_when_done = False
         try:
-            text = await self._prompt.prompt_async(
-                FormattedText([(f"class:{styles.PROMPT}", self._prompt_text())]),
-                default=draft,
-                handle_sigint=False,
-                set_exception_handler=False,
-            )
-        except _Interrupted:
-            self._draft = self._prompt.default_buffer.text
-        except KeyboardInterrupt:
-            pass
+            text = await self._stage.turn()
         except EOFError:
             self._perform(self._session.person_leaves())
         else:
-            self._enter(text)
-
-    def _prompt_text(self) -> str:
-        if self._settings.raw:
-            return "> "
-        return "(qemu) " if self._settings.hmp else "(QEMU) "
+            if text is not None:
+                self._enter(text)
 
     def _enter(self, text: str) -> None:
         for line in self._entry.lines(text):
             prepared = self._session.prepare(line) if isinstance(line, Source) else line
             self._perform(self._session.submit(prepared, time.monotonic()))
 
-    def _interlude(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Put `work` in the prompt's place; what is being typed comes back after it."""
-        self._interludes.append(work)
-        self._take_down_prompt()
-
-    def _take_down_prompt(self) -> None:
-        app = self._prompt.app
-        if app.is_running and app.future is not None and not app.future.done():
-            app.erase_when_done = True  # it will be there again
-            app.exit(exception=_Interrupted())
-
-    async def _answer(self, question: Awaitable[Any], otherwise: Any) -> Any:
-        """What the person answers; `otherwise` if the question is dropped."""
-        self._question = asyncio.ensure_future(question)
-        try:
-            return await self._question
-        except asyncio.CancelledError:
-            if not self._question.cancelled():
-                raise
-            return otherwise
-        finally:
-            self._question = None
-
-    def _drop_question(self) -> None:
-        """Nobody will answer it: that means no."""
-        if self._question is not None:
-            self._question.cancel()
-
-    async def _confirm(self, question: str) -> bool:
-        asked = confirm(question, input=self._input, output=self._output, style=self._style)
-        return bool(await self._answer(asked, False))
-
-    async def _ask(self, ask: Ask) -> None:
-        go_on = await self._confirm(ask.question)
-        assert isinstance(self._session, Session)
-        self._perform(self._session.answer(go_on=go_on, now=time.monotonic()))
-
-    async def _ask_secret(self, ask: AskSecret) -> None:
-        asked = ask_secret(
-            escape(ask.key), input=self._input, output=self._output, style=self._style
-        )
-        text = await self._answer(asked, None)
-        assert isinstance(self._session, Session)
-        self._perform(self._session.secret(text, time.monotonic()))
-
-    @contextlib.contextmanager
-    def _lend_terminal(self) -> Iterator[None]:
-        """Another program has the terminal; what comes meanwhile is shown afterwards."""
-        self._printer.hold()
-        try:
-            with self._input.cooked_mode():
-                yield
-        finally:
-            self._printer.release()
-
-    async def _run_program(self, work: Awaitable[str]) -> None:
-        self._display.flush()
-        await self._printer.settled()
-        with self._lend_terminal():
-            problem = await work
-        _end_line(self._output)
-        if problem:
-            self._tell_error(problem)
-
-    def _edit(self, text: str) -> None:
-        async def work() -> None:
-            with self._lend_terminal():
-                edited, problem = await self._programs.edit(text)
-            self._draft = text if edited is None else edited
-            if problem:
-                self._tell_error(problem)
-
-        self._interlude(work)
-
-    def _suspend(self) -> None:
-        """Ctrl-Z, or SIGTSTP."""
-        app = get_app_or_none()
-        if app is not None and app.is_running:
-            run_in_terminal(self._stop)
-        else:
-            with self._input.cooked_mode():
-                self._stop()
-
-    def _stop(self) -> None:
-        """Stop, and all of our process group with us, as its shell expects; return when continued."""
-        loop = asyncio.get_running_loop()
-        loop.remove_signal_handler(signal.SIGTSTP)
-        os.killpg(0, signal.SIGTSTP)
-        loop.add_signal_handler(signal.SIGTSTP, self._suspend)
+    def _prompt_text(self) -> str:
+        if self._settings.raw:
+            return "> "
+        return "(qemu) " if self._settings.hmp else "(QEMU) "
 
     # -- what the session wants ----------------------------------------------------------------
 
     def _interrupt(self) -> None:
         """Ctrl-C with nothing typed, or SIGINT."""
-        if self._question is not None:
-            self._drop_question()
+        if self._stage.drop_question():
             return
         if self._connecting is not None:
             self._connecting.cancel()
@@ -328,9 +198,9 @@ class Shell:
                 case Finish():
                     self._end_diversion()
                 case Ask():
-                    self._interlude(partial(self._ask, effect))
+                    self._stage.interlude(partial(self._ask, effect))
                 case AskSecret():
-                    self._interlude(partial(self._ask_secret, effect))
+                    self._stage.interlude(partial(self._ask_secret, effect))
                 case Connect(text=text):
                     self._begin_connecting(text)
                 case Greeted():
@@ -340,6 +210,21 @@ class Shell:
                 case Leave(status=status):
                     self._leave(status)
         self._set_timer()
+        self._watch_hold_up()
+
+    async def _ask(self, ask: Ask) -> None:
+        go_on = await self._stage.confirm(ask.question)
+        assert isinstance(self._session, Session)
+        self._perform(self._session.answer(go_on=go_on, now=time.monotonic()))
+
+    async def _ask_secret(self, ask: AskSecret) -> None:
+        text = await self._stage.ask_secret(escape(ask.key))
+        assert isinstance(self._session, Session)
+        self._perform(self._session.secret(text, time.monotonic()))
+
+    async def _run_program(self, work: Awaitable[str]) -> None:
+        self._display.flush()
+        await self._stage.run_program(work)
 
     def _greeted(self) -> None:
         assert isinstance(self._session, Session)
@@ -375,6 +260,18 @@ class Shell:
             delay = max(0.0, deadline - time.monotonic())
             self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
 
+    def _watch_hold_up(self) -> None:
+        """As long as something is waited for, say so second by second."""
+        if not isinstance(self._session, Session):
+            return
+        self._stage.set_toolbar(self._session.describe_hold_up(time.monotonic()))
+        if self._watching is None and self._session.is_held_up:
+            self._watching = asyncio.get_running_loop().call_later(1.0, self._watched)
+
+    def _watched(self) -> None:
+        self._watching = None
+        self._watch_hold_up()
+
     def _tick(self) -> None:
         self._timer = None
         self._perform(self._session.tick(time.monotonic()))
@@ -385,23 +282,20 @@ class Shell:
     def _leave(self, status: int) -> None:
         if self._status is None:
             self._status = status
-        self._interludes.clear()
-        self._drop_question()
-        self._foreground.end()
         if self._connecting is not None:
             self._connecting.cancel()
-        self._take_down_prompt()
+        self._stage.close()
 
     # -- the server ----------------------------------------------------------------------------
 
     def _received(self, data: bytes) -> None:
         self._perform(self._session.receive(data, time.monotonic()))
         if self._session.lost:
-            self._drop_question()
+            self._stage.drop_question()
 
     def _broken(self, reason: str) -> None:
         self._perform(self._session.connection_lost(reason))
-        self._drop_question()
+        self._stage.drop_question()
 
     def _begin_connecting(self, text: str | None) -> None:
         self._wire.close()
@@ -447,8 +341,10 @@ class Shell:
             return True
         if effect.again:
             text = self._display.view.whole(effect)
-            self._interlude(
-                lambda: self._run_program(self._programs.page(text, pager=self._settings.pager))
+            self._stage.interlude(
+                lambda: self._run_program(
+                    self._stage.programs.page(text, pager=self._settings.pager)
+                )
             )
             return True
         return False
@@ -459,12 +355,12 @@ class Shell:
 
     def _begin_diversion(self, destination: Destination) -> None:
         if destination.operator == ">" and os.path.exists(destination.text):
-            self._interlude(lambda: self._ask_overwrite(destination))
+            self._stage.interlude(lambda: self._ask_overwrite(destination))
         else:
             self._open_diversion(destination)
 
     async def _ask_overwrite(self, destination: Destination) -> None:
-        if await self._confirm(f"{escape(destination.text)} exists and would be overwritten"):
+        if await self._stage.confirm(f"{escape(destination.text)} exists and would be overwritten"):
             self._open_diversion(destination)
         else:
             self._diverted(destination, f"{destination.text} was left as it is; nothing was sent")
@@ -490,23 +386,13 @@ class Shell:
 
         async def work() -> None:
             command = diversion.destination.text
-            await self._run_program(self._programs.shell(command, diversion.data))
+            await self._run_program(self._stage.programs.shell(command, diversion.data))
             self._finished(diversion.destination, "")
 
-        self._interlude(work)
+        self._stage.interlude(work)
 
     def _finished(self, destination: Destination, problem: str) -> None:
         self._perform(self._session.finished(destination, problem, time.monotonic()))
-
-
-def _continuation(width: int, line_number: int, wrap_count: int) -> FormattedText:
-    return FormattedText([] if wrap_count else [(f"class:{styles.PROMPT}", "... ")])
-
-
-def _end_line(output: Output) -> None:
-    """Where a program left the cursor in a line, begin the next one: the blanks reach into it."""
-    output.write_raw("\x1b[7m%\x1b[m" + " " * (output.get_size().columns - 1) + "\r\x1b[J")
-    output.flush()
 
 
 def _close_opened(opening: asyncio.Future[tuple[Stream, str]]) -> None:

@@ -1,0 +1,244 @@
+"""Who has the terminal: the prompt, a question, another program, or the shell that we came from.
+
+Owns: one of them at a time, and that what was being typed comes back. Must not know: sessions, what
+lines, questions and programs are about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import get_app_or_none, run_in_terminal
+from prompt_toolkit.completion import Completer
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.history import History
+from prompt_toolkit.input import Input
+from prompt_toolkit.output import Output
+from prompt_toolkit.output.color_depth import ColorDepth
+from prompt_toolkit.styles import BaseStyle, DynamicStyle
+
+from . import styles
+from .foreground import Foreground
+from .keys import make_bindings
+from .printer import Printer
+from .programs import Programs
+from .questions import ask_secret, confirm
+
+
+class _Interrupted(Exception):
+    """The prompt was taken down for something that cannot wait."""
+
+
+class Stage:
+    """`style` and `prompt` give the styles and the prompt's text at each time; `is_whole` says whether
+    Enter ends a text, `interrupt` is told of Ctrl-C with nothing typed, `problem` of what went wrong
+    with a program."""
+
+    def __init__(
+        self,
+        *,
+        input: Input,
+        output: Output,
+        style: Callable[[], BaseStyle],
+        color_depth: ColorDepth | None,
+        environment: Mapping[str, str],
+        prompt: Callable[[], str],
+        history: History,
+        completer: Completer,
+        is_whole: Callable[[str], bool],
+        interrupt: Callable[[], None],
+        problem: Callable[[str], None],
+    ) -> None:
+        self._input = input
+        self._output = output
+        self._style = DynamicStyle(style)
+        self._color_depth = color_depth
+        self._prompt_text = prompt
+        self._problem = problem
+        self.printer = Printer(output, self._style, color_depth=color_depth)
+        self._foreground = Foreground(input.fileno(), stop=self._stop)
+        self.programs = Programs(self._foreground, environment)
+        # What takes the prompt's place, in this order.
+        self._interludes: deque[Callable[[], Awaitable[None]]] = deque()
+        self._question: asyncio.Future[object] | None = None
+        self._draft = ""
+        self._closed = False
+        self._prompt: PromptSession[str] = PromptSession(
+            history=history,
+            key_bindings=make_bindings(
+                is_whole=is_whole, interrupt=interrupt, edit=self._edit, suspend=self.suspend
+            ),
+            completer=completer,
+            complete_while_typing=False,
+            # Only where there are several lines: the search then has no place in the prompt.
+            multiline=Condition(lambda: "\n" in self._prompt.default_buffer.text),
+            prompt_continuation=_continuation,
+            input=input,
+            output=output,
+            style=self._style,
+            color_depth=color_depth,
+            enable_open_in_editor=False,
+        )
+
+    # -- the prompt ----------------------------------------------------------------------------
+
+    def set_toolbar(self, text: str) -> None:
+        """Show a line at the bottom of the screen, or none where it is empty."""
+        if (text or None) != self._prompt.bottom_toolbar:
+            self._prompt.bottom_toolbar = text or None
+            self._prompt.app.invalidate()
+
+    async def turn(self) -> str | None:
+        """What was entered at the prompt; None where nothing was, or something took its place.
+
+        Raises EOFError where the person leaves.
+        """
+        await asyncio.sleep(0)
+        if self._interludes:
+            await self._interludes.popleft()()
+            return None
+        draft, self._draft = self._draft, ""
+        self._prompt.app.erase_when_done = False
+        try:
+            return await self._prompt.prompt_async(
+                FormattedText([(f"class:{styles.PROMPT}", self._prompt_text())]),
+                default=draft,
+                handle_sigint=False,
+                set_exception_handler=False,
+            )
+        except _Interrupted:
+            self._draft = self._prompt.default_buffer.text
+        except KeyboardInterrupt:
+            pass
+        return None
+
+    def interlude(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Put `work` in the prompt's place; what is being typed comes back after it."""
+        if not self._closed:
+            self._interludes.append(work)
+            self._take_down_prompt()
+
+    def close(self) -> None:
+        """The shell ends: whoever has the terminal is to give it back, and nobody follows."""
+        self._closed = True
+        self._interludes.clear()
+        self.drop_question()
+        self._foreground.end()
+        self._take_down_prompt()
+
+    def _take_down_prompt(self) -> None:
+        app = self._prompt.app
+        if app.is_running and app.future is not None and not app.future.done():
+            app.erase_when_done = not self._closed  # it will be there again
+            app.exit(exception=_Interrupted())
+
+    # -- questions, in an interlude ------------------------------------------------------------
+
+    async def confirm(self, question: str) -> bool:
+        """Whether the person says yes; a question that is dropped is answered by no."""
+        asked = confirm(
+            question,
+            input=self._input,
+            output=self._output,
+            style=self._style,
+            color_depth=self._color_depth,
+        )
+        return bool(await self._answer(asked))
+
+    async def ask_secret(self, what: str) -> str | None:
+        """What the person typed, unseen; None if nothing."""
+        asked = ask_secret(
+            what,
+            input=self._input,
+            output=self._output,
+            style=self._style,
+            color_depth=self._color_depth,
+        )
+        answer = await self._answer(asked)
+        return answer if isinstance(answer, str) else None
+
+    def drop_question(self) -> bool:
+        """Nobody is to answer the question that is put; whether one was."""
+        if self._question is None:
+            return False
+        self._question.cancel()
+        return True
+
+    async def _answer(self, question: Awaitable[object]) -> object:
+        self._question = asyncio.ensure_future(question)
+        try:
+            return await self._question
+        except asyncio.CancelledError:
+            if not self._question.cancelled():
+                raise
+            return None
+        finally:
+            self._question = None
+
+    # -- other programs ------------------------------------------------------------------------
+
+    def child_changed(self) -> None:
+        """SIGCHLD has come."""
+        self._foreground.child_changed()
+
+    async def run_program(self, work: Awaitable[str]) -> None:
+        """In an interlude: lend the terminal to `work`, which says what went wrong, or nothing."""
+        await self.printer.settled()
+        with self._lend_terminal():
+            problem = await work
+        _end_line(self._output)
+        if problem:
+            self._problem(problem)
+
+    @contextlib.contextmanager
+    def _lend_terminal(self) -> Iterator[None]:
+        """What is printed meanwhile is shown afterwards."""
+        self.printer.hold()
+        try:
+            with self._input.cooked_mode():
+                yield
+        finally:
+            self.printer.release()
+
+    def _edit(self, text: str) -> None:
+        async def work() -> None:
+            with self._lend_terminal():
+                edited, problem = await self.programs.edit(text)
+            self._draft = text if edited is None else edited
+            if problem:
+                self._problem(problem)
+
+        self.interlude(work)
+
+    def suspend(self) -> None:
+        """Ctrl-Z, or SIGTSTP."""
+        app = get_app_or_none()
+        if app is not None and app.is_running:
+            run_in_terminal(self._stop)
+        else:
+            with self._input.cooked_mode():
+                self._stop()
+
+    def _stop(self) -> None:
+        """Stop, and all of our process group with us, as its shell expects; return when continued."""
+        loop = asyncio.get_running_loop()
+        loop.remove_signal_handler(signal.SIGTSTP)
+        os.killpg(0, signal.SIGTSTP)
+        loop.add_signal_handler(signal.SIGTSTP, self.suspend)
+
+
+def _continuation(width: int, line_number: int, wrap_count: int) -> FormattedText:
+    return FormattedText([] if wrap_count else [(f"class:{styles.PROMPT}", "... ")])
+
+
+def _end_line(output: Output) -> None:
+    """Where a program left the cursor in a line, begin the next one: the blanks reach into it."""
+    output.write_raw("\x1b[7m%\x1b[m" + " " * (output.get_size().columns - 1) + "\r\x1b[J")
+    output.flush()
