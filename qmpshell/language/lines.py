@@ -77,7 +77,7 @@ class LineAssembler:
             if self._skipping.covers(line):
                 return None
             self._skipping = None
-        dropped = 0 if self._open else _prompt_width(line)
+        dropped = 0 if self._open else prompt_width(line)
         kept = line[dropped:]
         stripped = kept.lstrip()
         if not self._open and stripped.startswith(_REPLY):
@@ -118,7 +118,8 @@ class LineAssembler:
             raise LineError(f"{what}, but the input ends", start=len(text) - len(text.lstrip()))
 
 
-def _prompt_width(line: str) -> int:
+def prompt_width(line: str) -> int:
+    """How much of a pasted line is the prompt that stood before it."""
     blanks = len(line) - len(line.lstrip(" \t"))
     for prompt in _PROMPTS:
         if line.startswith(prompt, blanks):

@@ -46,6 +46,7 @@ from .display import Display
 from .diversion import Diversion
 from .entry import Entry
 from .history import SafeHistory
+from .lexer import LineLexer
 from .names import NameCompleter
 from .stage import Stage
 from .view import TerminalView
@@ -86,6 +87,7 @@ class Shell:
             prompt=self._prompt_text,
             history=SafeHistory(human=settings.hmp),
             completer=self._completer,
+            lexer=None if settings.raw or settings.hmp else LineLexer(),
             is_whole=self._entry.is_whole,
             interrupt=self._interrupt,
             problem=self._tell_error,

@@ -20,6 +20,7 @@ from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
+from prompt_toolkit.lexers import Lexer
 from prompt_toolkit.output import Output
 from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.styles import BaseStyle, DynamicStyle
@@ -52,6 +53,7 @@ class Stage:
         prompt: Callable[[], str],
         history: History,
         completer: Completer,
+        lexer: Lexer | None,
         is_whole: Callable[[str], bool],
         interrupt: Callable[[], None],
         problem: Callable[[str], None],
@@ -76,6 +78,7 @@ class Stage:
                 is_whole=is_whole, interrupt=interrupt, edit=self._edit, suspend=self.suspend
             ),
             completer=completer,
+            lexer=lexer,
             complete_while_typing=False,
             # Only where there are several lines: the search then has no place in the prompt.
             multiline=Condition(lambda: "\n" in self._prompt.default_buffer.text),

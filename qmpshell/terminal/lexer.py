@@ -1,0 +1,142 @@
+"""Colours for what is typed, from the parser's own tokens.
+
+Owns: which token has which style. Must not know: what the styles look like, what lines mean. It never
+fails: half-typed lines have tokens too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.lexers import Lexer
+
+from ..errors import LineError
+from ..language import tokens as t
+from ..language.lines import LineAssembler, prompt_width
+from ..language.tokens import Token, tokenize
+from . import styles
+
+_STYLES = {
+    t.NAME: styles.TYPED_NAME,
+    t.LOCAL: styles.TYPED_LOCAL,
+    t.OPEN: styles.TYPED_LOCAL,
+    t.CLOSE: styles.TYPED_LOCAL,
+    t.KEY: styles.TYPED_KEY,
+    t.OPERATOR: styles.TYPED_MARK,
+    t.SEPARATOR: styles.TYPED_MARK,
+    t.PIPE: styles.TYPED_MARK,
+    t.REDIRECT: styles.TYPED_MARK,
+    t.QUOTED: styles.TYPED_STRING,
+    t.TEXT: styles.TYPED_SHELL,
+    t.FILE: styles.TYPED_SHELL,
+    t.COMMENT: styles.TYPED_COMMENT,
+}
+_IN_JSON = re.compile(
+    r"""(?P<string>"(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?)"""
+    r"""|(?P<number>-?\d[\w.+-]*)|(?P<word>[A-Za-z_]\w*)"""
+)
+_COLON = re.compile(r"\s*:")
+_NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?(?:[eE][-+]?\d+)?[kKMGTPE]?|0[xX][0-9a-fA-F]+)")
+_WORDS = ("true", "false", "null", "on", "off", "yes", "no", "True", "False", "None")
+
+Fragments = list[tuple[str, str]]
+
+
+class LineLexer(Lexer):
+    """For lines of commands; the human monitor's and raw ones need none."""
+
+    def lex_document(self, document: Document) -> Callable[[int], StyleAndTextTuples]:
+        lines = [[*line] for group in _groups(document.lines) for line in _split(_colour(group))]
+
+        def line(number: int) -> StyleAndTextTuples:
+            return [*lines[number]] if number < len(lines) else []
+
+        return line
+
+
+def _groups(lines: list[str]) -> Iterator[str]:
+    """The physical lines that are read as one, joined."""
+    assembler = LineAssembler()
+    group: list[str] = []
+    for number, line in enumerate(lines, 1):
+        group.append(line)
+        try:
+            assembler.feed(line, number)
+        except LineError:
+            assembler = LineAssembler()
+        if not assembler.open:
+            yield "\n".join(group)
+            group = []
+    if group:
+        yield "\n".join(group)
+
+
+def _colour(text: str) -> Fragments:
+    """The fragments of a line to be read; together they are its text."""
+    dropped = prompt_width(text)
+    found: Fragments = [(_style(styles.TYPED_COMMENT), text[:dropped])] if dropped else []
+    if text.startswith("<- ", len(text) - len(text.lstrip())):
+        return [(_style(styles.TYPED_COMMENT), text)]
+    rest = text[dropped:]
+    position = 0
+    for token in tokenize(rest):
+        if token.start > position:
+            found.append(("", rest[position : token.start]))
+        found += _token(token)
+        position = token.end
+    found.append(("", rest[position:]))
+    return found
+
+
+def _token(token: Token) -> Fragments:
+    if not token.closed:
+        return [(_style(styles.TYPED_OPEN), token.text)]
+    if token.kind in (t.COMPOUND, t.OBJECT):
+        return list(_json(token.text))
+    if token.kind == t.VALUE:
+        return [(_style(_value_style(token.text)), token.text)]
+    name = _STYLES.get(token.kind)
+    return [(_style(name) if name else "", token.text)]
+
+
+def _value_style(text: str) -> str:
+    if _NUMBER.fullmatch(text):
+        return styles.TYPED_NUMBER
+    return styles.TYPED_WORD if text in _WORDS else styles.TYPED_STRING
+
+
+def _json(text: str) -> Iterator[tuple[str, str]]:
+    position = 0
+    kinds = {
+        "string": styles.TYPED_STRING,
+        "number": styles.TYPED_NUMBER,
+        "word": styles.TYPED_WORD,
+    }
+    for match in _IN_JSON.finditer(text):
+        if match.start() > position:
+            yield (_style(styles.TYPED_MARK), text[position : match.start()])
+        name = kinds[match.lastgroup or "word"]
+        if name == styles.TYPED_STRING and _COLON.match(text, match.end()):
+            name = styles.TYPED_KEY
+        yield (_style(name), match[0])
+        position = match.end()
+    yield (_style(styles.TYPED_MARK), text[position:])
+
+
+def _style(name: str) -> str:
+    return f"class:{name}"
+
+
+def _split(fragments: Fragments) -> Iterator[Fragments]:
+    """The fragments of each physical line."""
+    line: Fragments = []
+    for style, text in fragments:
+        first, *others = text.split("\n")
+        line.append((style, first))
+        for other in others:
+            yield line
+            line = [(style, other)]
+    yield line
