@@ -12,6 +12,12 @@ EVENTS_INLINE = "inline"
 EVENTS_STDERR = "stderr"
 EVENTS_NONE = "none"
 
+EMACS = "emacs"
+VI = "vi"
+
+# What ends or resets the machine.
+CONFIRM = ("quit", "system_reset", "system_powerdown", "guest-shutdown")
+
 
 def parse_events(text: str) -> str | tuple[str, ...] | None:
     """The mode that `--events` and `/events` name: one of those above, or globs; None if it is none."""
@@ -27,12 +33,20 @@ class Settings:
     `layout` is PRETTY, COMPACT or None, which leaves it to where the output goes; `events` is one of
     the modes above or a tuple of globs, or None, which is inline, or none with `result_only`.
     `wait` and `timeout` are seconds or None, `log` is the name of a file.
+
+    At a terminal: `confirm` are the names or globs of the commands that are asked about, `fold` is how
+    many lines of a reply are shown before the rest of it is folded (0: all are shown), `pager` a shell
+    command (empty: the environment's), `style` "auto", "dark", "light" or the name of a Pygments style,
+    `editing` EMACS or VI.
     """
 
     __slots__ = (
         "color",
+        "confirm",
         "dry_run",
+        "editing",
         "events",
+        "fold",
         "hmp",
         "layout",
         "log",
@@ -43,6 +57,7 @@ class Settings:
         "raw",
         "result_only",
         "stop_on_error",
+        "style",
         "timeout",
         "verbose",
         "wait",
@@ -67,6 +82,11 @@ class Settings:
         probe: bool = True,
         verbose: bool = False,
         wait: float | None = None,
+        confirm: tuple[str, ...] = CONFIRM,
+        editing: str = EMACS,
+        fold: int = 60,
+        pager: str = "",
+        style: str = "auto",
     ) -> None:
         self.color = color
         self.events = events or (EVENTS_NONE if result_only else EVENTS_INLINE)
@@ -84,3 +104,8 @@ class Settings:
         self.probe = probe
         self.verbose = verbose
         self.wait = wait
+        self.confirm = confirm
+        self.editing = editing
+        self.fold = fold
+        self.pager = pager
+        self.style = style

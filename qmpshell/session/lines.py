@@ -171,7 +171,7 @@ class LineRunner:
         if self._session.lost:
             return self.refuse(request.source, request.start, "not connected; nothing was sent")
         if self._session.interactive:
-            what = destroys(request)
+            what = destroys(request, self._session.settings.confirm)
             if what:
                 self._session.asking = request
                 return [Ask(what, request)]
