@@ -18,7 +18,7 @@ from ..script.output import Output, OutputFailed, ReaderGone
 from ..script.run import ScriptRunner
 from ..script.view import ScriptView
 from ..session import Session
-from ..settings import COMPACT, PRETTY, Settings
+from ..settings import Settings
 from ..transport.address import parse_address
 from ..transport.opening import accept_one, open_patiently
 
@@ -133,8 +133,7 @@ def _is_terminal(environment: Mapping[str, str]) -> bool:
 def _run_script(choice: Choice, address: Address | None, environment: Mapping[str, str]) -> int:
     """Run a script at `address`, or without a server."""
     settings = choice.settings
-    if settings.layout is None:
-        settings.layout = PRETTY if os.isatty(1) else COMPACT
+    may_colour = _may_colour(environment)
     inputs = _inputs(choice)
     name = str(address) if address is not None else "no server"
     session = _open(settings, name, interactive=False)
@@ -151,7 +150,10 @@ def _run_script(choice: Choice, address: Address | None, environment: Mapping[st
             view=lambda write: ScriptView(
                 settings,
                 name=f"qmpshell: {name}",
-                colours=_wants_colours(settings, environment),
+                colours=lambda: (
+                    settings.color == "always" or (settings.color == "auto" and may_colour)
+                ),
+                pretty=os.isatty(1),
                 out=write,
                 err=write_error,
             ),
@@ -199,9 +201,8 @@ def _divert(destination: Destination, environment: Mapping[str, str]) -> Diversi
     return Diversion(destination, environment=environment)
 
 
-def _wants_colours(settings: Settings, environment: Mapping[str, str]) -> bool:
-    if settings.color != "auto":
-        return settings.color == "always"
+def _may_colour(environment: Mapping[str, str]) -> bool:
+    """Whether standard output has colours unless the settings say something else."""
     plain = environment.get("NO_COLOR") or environment.get("TERM", "dumb") == "dumb"
     return os.isatty(1) and not plain
 

@@ -45,6 +45,11 @@ COMMANDS = {
     "/log": ("log", "/log FILE|off", "append every message to a file"),
     "/last": ("last", "/last", "the last reply again, all of it"),
     "/connect": ("connect", "/connect [ADDRESS]", "back to the server, or to another one"),
+    "/set": (
+        "set",
+        "/set [NAME[=VALUE]…]",
+        "the settings, and how they stand; or other values for them",
+    ),
     "/resync": ("resync", "/resync", "make the server's parser forget what was half sent"),
     "/status": ("status", "/status", "what this session is connected to, and what it waits for"),
     "/quit": ("quit", "/quit", "leave the shell; the server goes on"),

@@ -13,7 +13,7 @@ from ..render.ansi import coloured
 from ..render.diagnostics import placed
 from ..render.escape import escape, escape_lines
 from ..render.json_lines import message_line, value_line, value_pretty
-from ..settings import EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, PRETTY
+from ..settings import COMPACT, EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, PRETTY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class ScriptView:
     """`out` takes bytes for standard output, or for the destination of their line, `err` text for
     standard error, a line or several.
 
-    `name` is how our own messages begin; with `colours` JSON on standard output has some.
-    `settings.layout` must be chosen.
+    `name` is how our own messages begin. `colours` says at any time whether JSON on standard output has
+    some; `pretty` is the layout where the settings leave it open.
     """
 
     def __init__(
@@ -39,13 +39,15 @@ class ScriptView:
         settings: Settings,
         *,
         name: str,
-        colours: bool = False,
+        colours: Callable[[], bool] = lambda: False,
+        pretty: bool = False,
         out: Callable[[bytes, Destination | None], None],
         err: Callable[[str], None],
     ) -> None:
         self._settings = settings
         self._name = name
         self._colours = colours
+        self._layout = PRETTY if pretty else COMPACT
         self._out = out
         self._err = err
 
@@ -95,15 +97,19 @@ class ScriptView:
         elif mode != EVENTS_NONE and _matches(str(event.value["event"]), mode):
             self._message(event)
 
+    @property
+    def _is_pretty(self) -> bool:
+        return (self._settings.layout or self._layout) == PRETTY
+
     def _message(self, message: Message, destination: Destination | None = None) -> None:
-        if self._colours or self._settings.layout == PRETTY:
+        if self._is_pretty or self._colours():
             self._value(message.value, destination)
         else:
             self._out(message_line(message), destination)
 
     def _value(self, value: object, destination: Destination | None) -> None:
-        pretty = self._settings.layout == PRETTY
-        if self._colours and destination is None:
+        pretty = self._is_pretty
+        if destination is None and self._colours():
             self._out(coloured(value, pretty=pretty), None)
         else:
             self._out((value_pretty if pretty else value_line)(value), destination)
