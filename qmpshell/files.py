@@ -1,6 +1,6 @@
 """The files that lines name.
 
-Owns: opening them for a session (`ports`). Must not know: what they are for.
+Owns: opening them for a session (`ports`), and whether they are there. Must not know: what they are for.
 """
 
 from __future__ import annotations
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 def make_ports() -> Ports:
     """A session's calls, on this machine's files."""
     return Ports(read_file=_read, open_file=_open, open_log=_open_log)
+
+
+def is_file(path: str) -> bool:
+    """Whether something other than a directory is there: a socket, most likely."""
+    return os.path.exists(path) and not os.path.isdir(path)
 
 
 def _read(path: str) -> bytes:

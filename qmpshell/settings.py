@@ -71,7 +71,6 @@ class Settings:
         hmp: bool = False,
         layout: str | None = None,
         negotiate: bool = True,
-        pager: str = "",
         quiet: bool = False,
         raw: bool = False,
         result_only: bool = False,
@@ -93,7 +92,6 @@ class Settings:
         self.hmp = hmp
         self.layout = layout
         self.negotiate = negotiate
-        self.pager = pager
         self.quiet = quiet
         self.raw = raw
         self.result_only = result_only

@@ -65,6 +65,24 @@ def test_options() -> None:
     assert settings.quiet
 
 
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        ((), set()),
+        (("vm.sock",), set()),
+        (("--color", "auto"), {"color"}),
+        (("--pretty",), {"layout"}),
+        (("--compact",), {"layout"}),
+        (("--timeout", "0"), {"timeout"}),
+        (("--events", "inline"), {"events"}),
+        (("-r",), {"result_only", "events"}),
+        (("-q", "-v"), {"quiet", "verbose"}),
+    ],
+)
+def test_what_an_option_chose_is_known(arguments: tuple[str, ...], given: set[str]) -> None:
+    assert set(choice(*arguments).given) == given
+
+
 @pytest.mark.parametrize("shell_name", ["bash", "zsh", "fish"])
 def test_completions_are_those_that_click_makes(shell_name: str) -> None:
     program = "import sys; sys.argv[0] = 'qmpshell'; from qmpshell.cli import main; main()"

@@ -25,7 +25,7 @@ FLOORS = (
     ("render",),
     ("diagnosis", "guard", "hints", "waits", "records", "inputs"),
     ("commands",),
-    ("session", "raw", "transport", "files"),
+    ("session", "raw", "transport", "files", "configuration"),
     ("connection", "script"),
     ("terminal",),
     ("cli",),

@@ -11,7 +11,8 @@ import os
 from .. import exits
 from ..errors import AddressError, QmpShellError
 from ..settings import Settings
-from .start import Choice, UsageError, start, write_error
+from .connecting import UsageError, write_error
+from .start import Choice, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

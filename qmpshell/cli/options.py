@@ -12,14 +12,15 @@ import click
 
 from .. import __version__, exits
 from ..settings import COMPACT, PRETTY, Settings, parse_events
-from .start import Choice, write_error
+from .connecting import write_error
+from .start import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _EPILOG = """ADDRESS is a path, unix:PATH, unix:NAME,abstract=on, HOST:PORT, [::1]:PORT, tcp:HOST:PORT or
-fd:N; QEMU's own strings (unix:vm.sock,server=on,wait=off) are understood. Without one, QMP_SOCKET is
-read from the environment.
+fd:N; QEMU's own strings (unix:vm.sock,server=on,wait=off) are understood; so is the name of a target in
+the settings file. Without one, QMP_SOCKET is read from the environment.
 
 A line is a command with arguments (block-stream device=drive0 job-id=j0) or a JSON object. Exit status:
 0 all well, 1 a command failed, 2 wrong usage, 3 no connection or it was lost, 130 interrupted."""
@@ -112,7 +113,6 @@ def _seconds(
 @click.option(
     "--color",
     type=click.Choice(["auto", "always", "never"]),
-    default="auto",
     help="Colour of the output; NO_COLOR is obeyed.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No banner.")
@@ -130,8 +130,14 @@ def shell(address: str | None, **options: Any) -> Choice:
     if options["raw"] and options["hmp"]:
         raise click.UsageError("--raw and -H exclude each other.")
     negotiate, probe = not options.pop("skip_negotiation"), not options.pop("no_probe")
+    given = {name for name, value in options.items() if value is not None and value is not False}
+    if options["result_only"]:
+        given.add("events")  # which it implies
+    options["color"] = options["color"] or "auto"
     settings = Settings(negotiate=negotiate, probe=probe, **options)
-    return Choice(settings, address=address, commands=commands, file=file, listen=listen)
+    return Choice(
+        settings, address=address, commands=commands, file=file, listen=listen, given=given
+    )
 
 
 def parse(arguments: Sequence[str]) -> Choice | int:

@@ -13,40 +13,35 @@ from .. import exits
 from ..errors import ConnectError, QmpShellError
 from ..files import make_ports
 from ..inputs import LineInput, ScriptLines
-from ..render.escape import escape_lines
 from ..script.output import Output, OutputFailed, ReaderGone
 from ..script.run import ScriptRunner
 from ..script.view import ScriptView
 from ..session import Session
 from ..settings import Settings
-from ..transport.address import parse_address
-from ..transport.opening import accept_one, open_patiently
+from .connecting import Connector, UsageError, write_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
+    from ..configuration import Configuration
     from ..language.command import Destination
     from ..raw import RawSession
     from ..script.diversion import Diversion
-    from ..transport.address import Address
     from ..transport.stream import Stream
 
 
 _READ_SIZE = 1 << 16
 
 
-class UsageError(QmpShellError):
-    """The command line cannot be carried out as it stands."""
-
-
 class Choice:
     """What the command line says: the settings, and what they apply to.
 
-    `commands` are the lines of `-c`, `file` the name of `-f`; `address` is as it was typed.
+    `commands` are the lines of `-c`, `file` the name of `-f`; `address` is as it was typed; `given` are
+    the settings that were chosen by options, by their attributes' names.
     """
 
-    __slots__ = ("address", "commands", "file", "listen", "settings")
+    __slots__ = ("address", "commands", "file", "given", "listen", "settings")
 
     def __init__(
         self,
@@ -56,11 +51,13 @@ class Choice:
         commands: Sequence[str] = (),
         file: str | None = None,
         listen: bool = False,
+        given: Collection[str] = (),
     ) -> None:
         self.settings = settings
         self.address = address
         self.commands = commands
         self.file = file
+        self.given = given
         self.listen = listen
 
 
@@ -69,21 +66,29 @@ def start(choice: Choice, *, environment: Mapping[str, str]) -> int:
     scripted = bool(choice.commands) or choice.file is not None or choice.settings.dry_run
     if choice.settings.dry_run and not choice.address:
         return _run_script(choice, None, environment)  # never to the environment's
-    address = _address(choice, environment)
-    if not scripted and _is_terminal(environment):
-        session = _open(choice.settings, str(address), interactive=True)
-        stream = open_address(choice.settings, address, listen=choice.listen)
-        from ..terminal.start import run_terminal
+    if not scripted and is_terminal(environment):
+        return _run_terminal(choice, environment)
+    return _run_script(choice, _connector(choice, environment), environment)
 
-        return run_terminal(
-            choice.settings,
-            session,
-            stream,
-            address=str(address),
-            connect=lambda text: _reconnect(choice, address, text),
-            environment=environment,
-        )
-    return _run_script(choice, address, environment)
+
+def is_terminal(environment: Mapping[str, str]) -> bool:
+    """Whether a person can be talked to."""
+    return os.isatty(0) and os.isatty(1) and environment.get("TERM", "dumb") != "dumb"
+
+
+def configure(
+    settings: Settings, environment: Mapping[str, str], *, given: Collection[str] = ()
+) -> Configuration:
+    """Set what the settings file says, but for what was `given` on the command line, for a session
+    at a terminal; what is wrong with the file is told there."""
+    from ..configuration import read_configuration  # a script must not depend on it
+    from ..options import apply
+
+    configuration = read_configuration(environment)
+    for problem in (*configuration.problems, *configuration.option_problems):
+        write_error(f"qmpshell: {problem}")
+    apply(configuration.values, settings, given=given)
+    return configuration
 
 
 def open_session(settings: Settings, *, address: str, interactive: bool) -> Session:
@@ -94,54 +99,48 @@ def open_session(settings: Settings, *, address: str, interactive: bool) -> Sess
         raise UsageError(str(error)) from error
 
 
-def write_error(text: str) -> None:
-    """Write text of ours to standard error, whatever becomes of it."""
-    data = escape_lines(text).encode("utf-8") + b"\n"
-    try:
-        while data:
-            data = data[os.write(2, data) :]
-    except OSError:
-        pass
+def _run_terminal(choice: Choice, environment: Mapping[str, str]) -> int:
+    settings = choice.settings
+    configuration = configure(settings, environment, given=choice.given)
+    connector = _connector(choice, environment, configuration)
+    session = _open(settings, connector.name, interactive=True)
+    stream = connector.open()
+    from ..terminal.start import run_terminal
 
-
-def open_address(settings: Settings, address: Address, *, listen: bool) -> Stream:
-    """The stream that the settings ask for. Raises ConnectError."""
-    if listen:
-        return accept_one(address, wait=settings.wait)
-    return open_patiently(
-        address,
-        wait=settings.wait,
-        clock=time.monotonic,
-        sleep=time.sleep,
-        notice=lambda text: write_error(f"qmpshell: {text}"),
+    return run_terminal(
+        settings,
+        session,
+        stream,
+        address=connector.name,
+        connect=connector.again,
+        environment=environment,
     )
 
 
-def _address(choice: Choice, environment: Mapping[str, str]) -> Address:
-    text = choice.address or environment.get("QMP_SOCKET")
-    if not text:
-        raise UsageError(
-            "no ADDRESS: name the monitor's socket, or set QMP_SOCKET (see qmpshell --help)"
-        )
-    return parse_address(text, exists=os.path.exists)
+def _connector(
+    choice: Choice, environment: Mapping[str, str], configuration: Configuration | None = None
+) -> Connector:
+    return Connector(
+        choice.address,
+        choice.settings,
+        environment,
+        listen=choice.listen,
+        configuration=configuration,
+    )
 
 
-def _is_terminal(environment: Mapping[str, str]) -> bool:
-    return os.isatty(0) and os.isatty(1) and environment.get("TERM", "dumb") != "dumb"
-
-
-def _run_script(choice: Choice, address: Address | None, environment: Mapping[str, str]) -> int:
-    """Run a script at `address`, or without a server."""
+def _run_script(choice: Choice, connector: Connector | None, environment: Mapping[str, str]) -> int:
+    """Run a script on the server that is chosen, or without one."""
     settings = choice.settings
     may_colour = _may_colour(environment)
     inputs = _inputs(choice)
-    name = str(address) if address is not None else "no server"
+    name = connector.name if connector is not None else "no server"
     session = _open(settings, name, interactive=False)
     begun = time.monotonic()
     try:
         stream = None
-        if address is not None:
-            stream = open_address(settings, address, listen=choice.listen)
+        if connector is not None:
+            stream = connector.open()
         runner = ScriptRunner(
             session,
             stream,
@@ -159,7 +158,7 @@ def _run_script(choice: Choice, address: Address | None, environment: Mapping[st
             ),
             clock=time.monotonic,
             divert=lambda destination: _divert(destination, environment),
-            connect=lambda text: _reconnect(choice, address, text),
+            connect=connector.again if connector is not None else _nowhere,
         )
         if stream is None:
             assert isinstance(session, Session)
@@ -178,21 +177,16 @@ def _run_script(choice: Choice, address: Address | None, environment: Mapping[st
         return exits.FAILED
 
 
-def _reconnect(choice: Choice, address: Address | None, text: str | None) -> tuple[Stream, str]:
-    """The stream to another address, or to the same one again. Raises QmpShellError."""
-    to = parse_address(text, exists=os.path.exists) if text is not None else address
-    if to is None:
-        raise ConnectError("there is no address to go back to: /connect ADDRESS")
-    listen = choice.listen and text is None
-    return open_address(choice.settings, to, listen=listen), str(to)
-
-
 def _open(settings: Settings, address: str, *, interactive: bool) -> Session | RawSession:
     if not settings.raw:
         return open_session(settings, address=address, interactive=interactive)
     from ..raw import RawSession
 
     return RawSession(address=address, interactive=interactive)
+
+
+def _nowhere(text: str | None) -> tuple[Stream, str]:
+    raise ConnectError("a dry run without an ADDRESS connects to none")
 
 
 def _divert(destination: Destination, environment: Mapping[str, str]) -> Diversion:

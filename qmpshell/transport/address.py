@@ -106,6 +106,11 @@ def parse_address(text: str, *, exists: Callable[[str], bool]) -> Address:
     return UnixAddress(text)
 
 
+def is_word(text: str) -> bool:
+    """Whether an address is a bare word: the name of a target, or of a socket in the current folder."""
+    return bool(text) and not any(char in text for char in "/:,\0")
+
+
 _SWITCHES = ("server", "wait", "telnet", "websocket", "tight", "nodelay", "ipv4", "ipv6", "delay")
 _UNIX_OPTIONS = (*_SWITCHES, "abstract", "reconnect", "reconnect-ms")
 _TCP_OPTIONS = (*_SWITCHES, "to", "reconnect", "reconnect-ms", "keep-alive", "mptcp")
