@@ -42,6 +42,11 @@ class Display:
         self.flush()
         self._printer.print(self.view.banner(greeting))
 
+    def output(self, text: str) -> None:
+        """What the server that was started with us has written."""
+        self.flush()
+        self._printer.print(self.view.output(text))
+
     def tell(self, text: str, *, is_error: bool = False) -> None:
         self.show(Tell(text, is_error=is_error))
 

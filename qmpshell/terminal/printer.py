@@ -25,6 +25,7 @@ class Printer:
 
     def __init__(self, output: Output, style: BaseStyle, *, color_depth: ColorDepth | None) -> None:
         self._output = output
+        self._encoding = output.encoding() or "utf-8"
         self._style = style
         self._color_depth = color_depth
         self._waiting: Fragments = []
@@ -77,7 +78,24 @@ class Printer:
         self._wake.clear()
         waiting, self._waiting = self._waiting, []
         if waiting:
+            fitting = [(style, fit(text, self._encoding)) for style, text in waiting]
             print_formatted_text(
-                self._output, FormattedText(waiting), self._style, color_depth=self._color_depth
+                self._output, FormattedText(fitting), self._style, color_depth=self._color_depth
             )
         self._done.set()
+
+
+def fit(text: str, encoding: str) -> str:
+    r"""The text as a terminal of this encoding can show it.
+
+    >>> fit("KEY=VALUE… ×3 é", "ascii")
+    'KEY=VALUE... x3 \\xe9'
+    """
+    if text.isascii():
+        return text
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.replace("…", "...").replace("×", "x")
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    return text

@@ -42,6 +42,7 @@ from ..script.view import ScriptView
 from ..session import Session
 from ..settings import Settings
 from ..transport.stream import Stream
+from .companion import Companion, CompanionWatch
 from .display import Display
 from .diversion import Diversion
 from .entry import Entry
@@ -57,7 +58,7 @@ class Shell:
     """One session at one terminal. `run` returns the exit status.
 
     `connect` opens the stream to an address, or with None to the same one again, says how it is named,
-    and raises QmpShellError; it runs in a thread.
+    and raises QmpShellError; it runs in a thread. `companion` is the server if it was started with us.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Shell:
         color_depth: ColorDepth | None,
         connect: Callable[[str | None], tuple[Stream, str]],
         environment: Mapping[str, str],
+        companion: Companion | None = None,
     ) -> None:
         self._settings = settings
         self._session = session
@@ -95,6 +97,11 @@ class Shell:
         self._input = input
         self._display = Display(view, self._stage.printer, clock=time.monotonic)
         self._wire = Wire(received=self._received, lost=self._broken)
+        self._companion: CompanionWatch | None = None
+        if companion is not None:
+            self._companion = CompanionWatch(
+                companion, show=self._display.output, ended=self._tell_error
+            )
         self._status: int | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._diversion: Diversion | None = None
@@ -114,8 +121,10 @@ class Shell:
             loop.add_signal_handler(number, self._leave, 128 + number)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
         loop.add_signal_handler(signal.SIGTSTP, self._stage.suspend)
-        loop.add_signal_handler(signal.SIGCHLD, self._stage.child_changed)
+        loop.add_signal_handler(signal.SIGCHLD, self._child_changed)
         self._wire.attach(stream)
+        if self._companion is not None:
+            self._companion.begin()
         printing = asyncio.ensure_future(self._stage.printer.run())
         printing.add_done_callback(self._printing_ended)
         try:
@@ -137,10 +146,17 @@ class Shell:
                 await printing
             self._stage.printer.flush()
             self._wire.close()
+            if self._companion is not None:
+                self._companion.close()
         if self._failure is not None:
             raise self._failure
         assert self._status is not None
         return self._status
+
+    def _child_changed(self) -> None:
+        self._stage.child_changed()
+        if self._companion is not None:
+            self._companion.look()
 
     def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A mistake of our own in what the loop calls: the shell ends, tidily."""

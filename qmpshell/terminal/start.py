@@ -18,6 +18,7 @@ from ..raw import RawSession
 from ..session import Session
 from ..settings import Settings
 from ..transport.stream import Stream
+from .companion import Companion
 from .shell import Shell
 from .styles import make_style
 from .view import TerminalView
@@ -31,11 +32,13 @@ def run_terminal(
     address: str,
     connect: Callable[[str | None], tuple[Stream, str]],
     environment: Mapping[str, str],
+    companion: Companion | None = None,
 ) -> int:
     """Run the shell on a stream that is open, at the process's own terminal; the exit status.
 
-    `connect` opens a stream to another address (`Shell`)."""
-    return asyncio.run(_run(settings, session, stream, address, connect, environment))
+    `connect` opens a stream to another address, `companion` is a server that was started with the
+    shell (`Shell`)."""
+    return asyncio.run(_run(settings, session, stream, address, connect, environment, companion))
 
 
 async def _run(
@@ -45,6 +48,7 @@ async def _run(
     address: str,
     connect: Callable[[str | None], tuple[Stream, str]],
     environment: Mapping[str, str],
+    companion: Companion | None,
 ) -> int:
     output = create_output(stdout=sys.stdout)
     view = TerminalView(
@@ -64,6 +68,7 @@ async def _run(
         color_depth=_color_depth(settings.color, environment),
         connect=connect,
         environment=environment,
+        companion=companion,
     )
     return await shell.run(stream)
 

@@ -19,6 +19,7 @@ ERROR = "error"
 NOTE = "note"
 SENT = "sent"
 LATE = "late"
+OUTPUT = "output"
 TYPED_NAME = "typed.name"
 TYPED_LOCAL = "typed.local"
 TYPED_KEY = "typed.key"
@@ -45,6 +46,7 @@ _LOOKS = {
     NOTE: "italic",
     SENT: "ansibrightblack",
     LATE: "ansiyellow",
+    OUTPUT: "ansimagenta",
     PROMPT: "bold",
 }
 

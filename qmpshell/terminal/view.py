@@ -85,6 +85,10 @@ class TerminalView:
         for _, text in self._reply(shown):
             yield text
 
+    def output(self, text: str) -> Fragments:
+        """What a program has written, its controls escaped."""
+        return _line(styles.OUTPUT, escape_lines(text.replace("\r\n", "\n")))
+
     def banner(self, greeting: Greeting | None) -> Fragments:
         """Who is at the other end, and how to leave."""
         server = "the server, without a greeting"
