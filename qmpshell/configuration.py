@@ -10,14 +10,16 @@ import os
 import re
 import stat
 
+from .errors import QmpShellError
 from .hints import hint_for
-from .options import OPTIONS, OptionError
 from .render.escape import escape
 from .transport.address import is_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .options import Option
 
 _TARGETS = "targets"
 _EXAMPLE = 'lab = "/run/lab.sock"'
@@ -108,9 +110,14 @@ class _Reader:
         self._found = found
         self._home = home
         self._text = ""
+        self._options: Mapping[str, Option] = {}
 
     def read(self, data: bytes) -> None:
         import tomllib  # slow to import, and most have no such file
+
+        from .options import OPTIONS
+
+        self._options = OPTIONS
 
         try:
             self._text = data.decode("utf-8-sig")
@@ -145,20 +152,21 @@ class _Reader:
         return f"{self._path}:{match[2]}:{match[3]}: {text[:1].lower()}{text[1:]}; {_NOT_READ}"
 
     def _take_option(self, name: str, value: object) -> None:
-        option = OPTIONS.get(name)
+        option = self._options.get(name)
         if option is None:
-            cure = hint_for(name, [*OPTIONS, _TARGETS]) or f"there are {', '.join(OPTIONS)}"
+            cure = hint_for(name, [*self._options, _TARGETS])
+            cure = cure or f"there are {', '.join(self._options)}"
             text = f"there is no setting {escape(name[:_LONG])}; {cure}"
             self._found.option_problems.append(self._placed(name, text))
             return
         try:
             self._found.values[name] = option.take(value)
-        except OptionError as error:
+        except QmpShellError as error:
             self._found.option_problems.append(self._placed(name, str(error)))
 
     def _take_target(self, name: str, value: object) -> None:
         shown = escape(name[:_LONG])
-        if name in OPTIONS:
+        if name in self._options:
             text = (
                 f"{name} below [{_TARGETS}] would be a target; settings stand above the first table"
             )

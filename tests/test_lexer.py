@@ -32,35 +32,47 @@ def test_every_character_stays_where_it_is(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("stop", [[("name", "stop")]]),
+        ("stop", [[("command", "stop")]]),
         (
             "a b=1 c.d=on e=x",
             [
                 [
-                    *[("name", "a"), ("", " "), ("key", "b"), ("mark", "="), ("number", "1")],
-                    *[("", " "), ("key", "c.d"), ("mark", "="), ("word", "on"), ("", " ")],
-                    *[("key", "e"), ("mark", "="), ("string", "x")],
+                    *[
+                        ("command", "a"),
+                        ("", " "),
+                        ("argument", "b"),
+                        ("operator", "="),
+                        ("number", "1"),
+                    ],
+                    *[("", " "), ("argument", "c.d"), ("operator", "="), ("word", "on"), ("", " ")],
+                    *[("argument", "e"), ("operator", "="), ("string", "x")],
                 ]
             ],
         ),
         (
             '{"a":\n [1, "b"]}',
             [
-                [("mark", "{"), ("key", '"a"'), ("mark", ":")],
+                [("operator", "{"), ("argument", '"a"'), ("operator", ":")],
                 [
-                    *[("mark", " ["), ("number", "1"), ("mark", ", "), ("string", '"b"')],
-                    ("mark", "]}"),
+                    *[("operator", " ["), ("number", "1"), ("operator", ", "), ("string", '"b"')],
+                    ("operator", "]}"),
                 ],
             ],
         ),
-        ("a b='x", [[("name", "a"), ("", " "), ("key", "b"), ("mark", "="), ("open", "'x")]]),
+        (
+            "a b='x",
+            [[("command", "a"), ("", " "), ("argument", "b"), ("operator", "="), ("string", "'x")]],
+        ),
         (
             "/wait X # c",
             [[("local", "/wait"), ("", " "), ("", "X"), ("", " "), ("comment", "# c")]],
         ),
-        ("(QEMU) stop", [[("comment", "(QEMU) "), ("name", "stop")]]),
-        ("a | jq .", [[("name", "a"), ("", " "), ("mark", "|"), ("", " "), ("shell", "jq .")]]),
-        ("a\nb", [[("name", "a")], [("name", "b")]]),
+        ("(QEMU) stop", [[("comment", "(QEMU) "), ("command", "stop")]]),
+        (
+            "a | jq .",
+            [[("command", "a"), ("", " "), ("operator", "|"), ("", " "), ("shell", "jq .")]],
+        ),
+        ("a\nb", [[("command", "a")], [("command", "b")]]),
     ],
 )
 def test_tokens_have_their_styles(text: str, expected: list[list[tuple[str, str]]]) -> None:

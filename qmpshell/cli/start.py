@@ -73,7 +73,12 @@ def start(choice: Choice, *, environment: Mapping[str, str]) -> int:
 
 def is_terminal(environment: Mapping[str, str]) -> bool:
     """Whether a person can be talked to."""
-    return os.isatty(0) and os.isatty(1) and environment.get("TERM", "dumb") != "dumb"
+    return os.isatty(0) and os.isatty(1) and not _is_dumb(environment)
+
+
+def _is_dumb(environment: Mapping[str, str]) -> bool:
+    """Whether nothing can be done on the terminal but writing line after line."""
+    return environment.get("TERM", "") in ("", "dumb", "unknown")
 
 
 def configure(
@@ -82,12 +87,14 @@ def configure(
     """Set what the settings file says, but for what was `given` on the command line, for a session
     at a terminal; what is wrong with the file is told there."""
     from ..configuration import read_configuration  # a script must not depend on it
-    from ..options import apply
 
     configuration = read_configuration(environment)
     for problem in (*configuration.problems, *configuration.option_problems):
         write_error(f"qmpshell: {problem}")
-    apply(configuration.values, settings, given=given)
+    if configuration.values:
+        from ..options import apply
+
+        apply(configuration.values, settings, given=given)
     return configuration
 
 
@@ -197,8 +204,7 @@ def _divert(destination: Destination, environment: Mapping[str, str]) -> Diversi
 
 def _may_colour(environment: Mapping[str, str]) -> bool:
     """Whether standard output has colours unless the settings say something else."""
-    plain = environment.get("NO_COLOR") or environment.get("TERM", "dumb") == "dumb"
-    return os.isatty(1) and not plain
+    return os.isatty(1) and not environment.get("NO_COLOR") and not _is_dumb(environment)
 
 
 def _inputs(choice: Choice) -> list[LineInput]:

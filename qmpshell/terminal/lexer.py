@@ -20,15 +20,15 @@ from ..language.tokens import Token, tokenize
 from . import styles
 
 _STYLES = {
-    t.NAME: styles.TYPED_NAME,
+    t.NAME: styles.TYPED_COMMAND,
     t.LOCAL: styles.TYPED_LOCAL,
     t.OPEN: styles.TYPED_LOCAL,
     t.CLOSE: styles.TYPED_LOCAL,
-    t.KEY: styles.TYPED_KEY,
-    t.OPERATOR: styles.TYPED_MARK,
-    t.SEPARATOR: styles.TYPED_MARK,
-    t.PIPE: styles.TYPED_MARK,
-    t.REDIRECT: styles.TYPED_MARK,
+    t.KEY: styles.TYPED_ARGUMENT,
+    t.OPERATOR: styles.TYPED_OPERATOR,
+    t.SEPARATOR: styles.TYPED_OPERATOR,
+    t.PIPE: styles.TYPED_OPERATOR,
+    t.REDIRECT: styles.TYPED_OPERATOR,
     t.QUOTED: styles.TYPED_STRING,
     t.TEXT: styles.TYPED_SHELL,
     t.FILE: styles.TYPED_SHELL,
@@ -92,8 +92,6 @@ def _colour(text: str) -> Fragments:
 
 
 def _token(token: Token) -> Fragments:
-    if not token.closed:
-        return [(_style(styles.TYPED_OPEN), token.text)]
     if token.kind in (t.COMPOUND, t.OBJECT):
         return list(_json(token.text))
     if token.kind == t.VALUE:
@@ -117,13 +115,13 @@ def _json(text: str) -> Iterator[tuple[str, str]]:
     }
     for match in _IN_JSON.finditer(text):
         if match.start() > position:
-            yield (_style(styles.TYPED_MARK), text[position : match.start()])
+            yield (_style(styles.TYPED_OPERATOR), text[position : match.start()])
         name = kinds[match.lastgroup or "word"]
         if name == styles.TYPED_STRING and _COLON.match(text, match.end()):
-            name = styles.TYPED_KEY
+            name = styles.TYPED_ARGUMENT
         yield (_style(name), match[0])
         position = match.end()
-    yield (_style(styles.TYPED_MARK), text[position:])
+    yield (_style(styles.TYPED_OPERATOR), text[position:])
 
 
 def _style(name: str) -> str:

@@ -12,13 +12,13 @@ from datetime import datetime
 
 from prompt_toolkit.input import create_input
 from prompt_toolkit.output import create_output
-from prompt_toolkit.output.color_depth import ColorDepth
 
 from ..raw import RawSession
 from ..session import Session
 from ..settings import Settings
 from ..transport.stream import Stream
 from .companion import Companion
+from .depth import color_depth
 from .shell import Shell
 from .styles import make_style
 from .view import TerminalView
@@ -62,18 +62,12 @@ async def _run(
         settings,
         session,
         view=view,
-        style=make_style(),
+        style=make_style(settings.style),
         input=create_input(),
         output=output,
-        color_depth=_color_depth(settings.color, environment),
+        color_depth=color_depth(settings.color, environment),
         connect=connect,
         environment=environment,
         companion=companion,
     )
     return await shell.run(stream)
-
-
-def _color_depth(color: str, environment: Mapping[str, str]) -> ColorDepth | None:
-    if color == "never" or (color == "auto" and environment.get("NO_COLOR")):
-        return ColorDepth.DEPTH_1_BIT
-    return None

@@ -1,11 +1,18 @@
 """The colours of the terminal.
 
-Owns: the names of styles and what they look like, by the sixteen colours that every terminal has in
-its own palette, dark or light. Must not know: what is shown in them.
+Owns: the names of styles and what they look like: by the sixteen colours that every terminal has in its
+own palette, which are right on dark and on light, or by a Pygments style. Must not know: what is shown
+in them, or how many colours the terminal has (`depth`).
 """
 
 from __future__ import annotations
 
+import io
+from collections.abc import Collection, Mapping
+
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.output.color_depth import ColorDepth
+from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import BaseStyle, Style
 
 from ..render import layout
@@ -20,23 +27,38 @@ NOTE = "note"
 SENT = "sent"
 LATE = "late"
 OUTPUT = "output"
-TYPED_NAME = "typed.name"
-TYPED_LOCAL = "typed.local"
-TYPED_KEY = "typed.key"
-TYPED_MARK = "typed.mark"
-TYPED_STRING = "typed.string"
-TYPED_NUMBER = "typed.number"
-TYPED_WORD = "typed.word"
-TYPED_SHELL = "typed.shell"
-TYPED_COMMENT = "typed.comment"
-TYPED_OPEN = "typed.open"
 PROMPT = "prompt"
 
+# What is being typed.
+TYPED_COMMAND = "typed.command"
+TYPED_ARGUMENT = "typed.argument"
+TYPED_OPERATOR = "typed.operator"
+TYPED_STRING = "typed.string"
+TYPED_NUMBER = "typed.number"
+TYPED_WORD = "typed.word"  # true, false, null
+TYPED_LOCAL = "typed.local"
+TYPED_COMMENT = "typed.comment"
+TYPED_SHELL = "typed.shell"  # what is for the user's shell, or the name of a file
+TYPED_ERROR = "typed.error"
+
+
+def json_style(name: str) -> str:
+    """The style of a piece of JSON, by its name in `render.layout`."""
+    return f"json.{name}"
+
+
+_JSON = (layout.PUNCTUATION, layout.NAME, layout.STRING, layout.NUMBER, layout.WORD)
+
+AUTO = "auto"
+# The Pygments styles that stand out on black and on white; the tests measure that.
+_CHOSEN = {"dark": "monokai", "light": "default"}
+
 _LOOKS = {
-    f"json.{layout.NAME}": "ansiblue",
-    f"json.{layout.STRING}": "ansigreen",
-    f"json.{layout.NUMBER}": "ansicyan",
-    f"json.{layout.WORD}": "ansimagenta",
+    json_style(layout.NAME): "ansiblue",
+    json_style(layout.STRING): "ansigreen",
+    json_style(layout.NUMBER): "ansicyan",
+    json_style(layout.WORD): "ansimagenta",
+    json_style(layout.PUNCTUATION): "",
     EVENT_TIME: "ansibrightblack",
     EVENT_NAME: "ansiyellow",
     COUNT: "bold",
@@ -48,8 +70,119 @@ _LOOKS = {
     LATE: "ansiyellow",
     OUTPUT: "ansimagenta",
     PROMPT: "bold",
+    TYPED_COMMAND: "bold",
+    TYPED_ARGUMENT: "ansiblue",
+    TYPED_OPERATOR: "",
+    TYPED_STRING: "ansigreen",
+    TYPED_NUMBER: "ansicyan",
+    TYPED_WORD: "ansimagenta",
+    TYPED_LOCAL: "ansiyellow",
+    TYPED_COMMENT: "ansibrightblack",
+    TYPED_SHELL: "ansibrightblack",
+    TYPED_ERROR: "ansired",
 }
 
+# The Pygments tokens that mean the same, the best first: the first that does not look like plain text
+# is taken. Where all do, it is plain text, but for what must stand out.
+_TOKENS = {
+    json_style(layout.NAME): ("Name.Tag", "Name.Attribute"),
+    json_style(layout.STRING): ("Literal.String",),
+    json_style(layout.NUMBER): ("Literal.Number",),
+    json_style(layout.WORD): ("Keyword.Constant",),
+    json_style(layout.PUNCTUATION): ("Punctuation",),
+    EVENT_TIME: ("Comment",),
+    EVENT_NAME: ("Name.Class", "Name.Function", "Keyword"),
+    ELAPSED: ("Comment",),
+    MORE: ("Comment",),
+    OUTPUT: ("Generic.Output", "Comment"),
+    ERROR: ("Generic.Error",),
+    SENT: ("Comment",),
+    LATE: ("Name.Exception", "Generic.Error"),
+    PROMPT: ("Generic.Prompt",),
+    TYPED_COMMAND: ("Name.Function", "Keyword"),
+    TYPED_ARGUMENT: ("Name.Attribute", "Name.Tag"),
+    TYPED_OPERATOR: ("Operator",),
+    TYPED_STRING: ("Literal.String",),
+    TYPED_NUMBER: ("Literal.Number",),
+    TYPED_WORD: ("Keyword.Constant",),
+    TYPED_LOCAL: ("Name.Builtin", "Keyword"),
+    TYPED_COMMENT: ("Comment",),
+    TYPED_SHELL: ("Comment.Preproc", "Comment"),
+    TYPED_ERROR: ("Generic.Error",),
+}
+# These look neither like plain text nor like a piece of JSON.
+_MUST_STAND_OUT = (ERROR, LATE, PROMPT, TYPED_ERROR)
 
-def make_style() -> BaseStyle:
-    return Style.from_dict(_LOOKS)
+
+def make_style(name: str = AUTO) -> BaseStyle:
+    """The looks of AUTO, "dark", "light", or of the Pygments style of this name.
+
+    Raises ValueError, whose text names some, where there is none of that name.
+    """
+    return Style.from_dict(_LOOKS if name == AUTO else _pygments_looks(_CHOSEN.get(name, name)))
+
+
+def _pygments_looks(name: str) -> dict[str, str]:
+    from pygments.styles import get_style_by_name  # slow to import; AUTO needs none of this
+    from pygments.token import Token, string_to_tokentype
+
+    from ..options import check_style
+
+    check_style(name)
+
+    style = get_style_by_name(name)
+    plain = style.style_for_token(Token)
+
+    def look(tokens: tuple[str, ...], taken: Collection[str]) -> str:
+        for token in tokens:
+            found = style.style_for_token(string_to_tokentype(token))
+            if found != plain and _look(found) not in taken:
+                return _look(found)
+        return ""
+
+    looks = dict(_LOOKS) | {
+        name: look(tokens, ()) for name, tokens in _TOKENS.items() if name not in _MUST_STAND_OUT
+    }
+    taken = [looks[json_style(name)] for name in _JSON] + ["#000000", "#ffffff"]
+    for name in _MUST_STAND_OUT:
+        looks[name] = look(_TOKENS[name], taken) or _LOOKS[name]
+    return looks
+
+
+def _look(attributes: Mapping[str, object]) -> str:
+    """A Pygments look as prompt_toolkit's. Backgrounds stay the terminal's own."""
+    words = [word for word in ("bold", "italic", "underline") if attributes[word]]
+    if attributes["ansicolor"]:
+        words.append(str(attributes["ansicolor"]))
+    elif attributes["color"]:
+        words.append(f"#{attributes['color']}".lower())
+    return " ".join(words)
+
+
+def paint_table(style: BaseStyle, depth: ColorDepth) -> dict[str, tuple[str, str]]:
+    """For each style of `render.layout` what is written before and after a text that has it, for
+    what is shown outside of prompt_toolkit; both are empty where it looks like plain text."""
+    painter = _Painter(depth)
+    plain = painter.start(style, "")
+    table: dict[str, tuple[str, str]] = {}
+    for name in _JSON:
+        start = painter.start(style, f"class:{json_style(name)}")
+        table[name] = (start, plain) if start != plain else ("", "")
+    return table
+
+
+class _Painter:
+    """Control sequences as prompt_toolkit's own output writes them."""
+
+    def __init__(self, depth: ColorDepth) -> None:
+        self._depth = depth
+        self._text = io.StringIO()
+        self._output = Vt100_Output(self._text, lambda: Size(rows=24, columns=80))
+
+    def start(self, style: BaseStyle, text: str) -> str:
+        """The sequence that sets the attributes of a style string, and no others."""
+        self._text.seek(0)
+        self._text.truncate()
+        self._output.set_attributes(style.get_attrs_for_style_str(text), self._depth)
+        self._output.flush()
+        return self._text.getvalue()

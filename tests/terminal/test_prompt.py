@@ -270,10 +270,12 @@ def test_raw_passes_lines_through(qemu: Server) -> None:
     ("script", "variables"),
     [
         ('exec "$@"', {"TERM": "dumb"}),
+        ('exec "$@"', {"TERM": "unknown"}),
+        ('exec "$@"', {"TERM": ""}),
         ('"$@" | cat', {}),
         ('echo query-name | "$@"', {}),
     ],
-    ids=["dumb", "stdout", "stdin"],
+    ids=["dumb", "unknown", "none", "stdout", "stdin"],
 )
 def test_without_a_whole_terminal_it_is_a_script(
     one_qemu: Server, script: str, variables: dict[str, str]
