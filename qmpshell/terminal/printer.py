@@ -13,9 +13,9 @@ import asyncio
 from prompt_toolkit.application import get_app_or_none
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.output import Output
-from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.renderer import print_formatted_text
-from prompt_toolkit.styles import BaseStyle
+
+from .look import Look
 
 Fragments = list[tuple[str, str]]
 
@@ -23,11 +23,10 @@ Fragments = list[tuple[str, str]]
 class Printer:
     """Give it fragments at any time; `run` prints them as long as it is not cancelled."""
 
-    def __init__(self, output: Output, style: BaseStyle, *, color_depth: ColorDepth | None) -> None:
+    def __init__(self, output: Output, look: Look) -> None:
         self._output = output
         self._encoding = output.encoding() or "utf-8"
-        self._style = style
-        self._color_depth = color_depth
+        self._look = look
         self._waiting: Fragments = []
         self._wake = asyncio.Event()
         self._free = asyncio.Event()
@@ -80,7 +79,10 @@ class Printer:
         if waiting:
             fitting = [(style, fit(text, self._encoding)) for style, text in waiting]
             print_formatted_text(
-                self._output, FormattedText(fitting), self._style, color_depth=self._color_depth
+                self._output,
+                FormattedText(fitting),
+                self._look.style,
+                color_depth=self._look.depth,
             )
         self._done.set()
 

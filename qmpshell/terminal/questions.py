@@ -16,15 +16,12 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.processors import PasswordProcessor
 from prompt_toolkit.output import Output
-from prompt_toolkit.output.color_depth import ColorDepth
-from prompt_toolkit.styles import BaseStyle
 
 from . import styles
+from .look import Look
 
 
-async def confirm(
-    question: str, *, input: Input, output: Output, style: BaseStyle, color_depth: ColorDepth | None
-) -> bool:
+async def confirm(question: str, *, input: Input, output: Output, look: Look) -> bool:
     """Whether the person pressed y; everything else that answers means no."""
     bindings = KeyBindings()
 
@@ -61,23 +58,21 @@ async def confirm(
         key_bindings=bindings,
         input=input,
         output=output,
-        style=style,
-        color_depth=color_depth,
+        style=look.style,
+        color_depth=look.depth,
     )
     return await session.prompt_async(handle_sigint=False) == "y"
 
 
-async def ask_secret(
-    what: str, *, input: Input, output: Output, style: BaseStyle, color_depth: ColorDepth | None
-) -> str | None:
+async def ask_secret(what: str, *, input: Input, output: Output, look: Look) -> str | None:
     """What the person typed, unseen; None if nothing."""
     session: PromptSession[str] = PromptSession(
         FormattedText([(f"class:{styles.PROMPT}", f"{what}: ")]),
         input_processors=[PasswordProcessor("")],  # not even how long it is
         input=input,
         output=output,
-        style=style,
-        color_depth=color_depth,
+        style=look.style,
+        color_depth=look.depth,
     )
     try:
         return await session.prompt_async(handle_sigint=False)

@@ -17,8 +17,6 @@ from typing import Any
 
 from prompt_toolkit.input import Input
 from prompt_toolkit.output import Output
-from prompt_toolkit.output.color_depth import ColorDepth
-from prompt_toolkit.styles import BaseStyle
 
 from ..effects import (
     Ask,
@@ -48,6 +46,7 @@ from .diversion import Diversion
 from .entry import Entry
 from .history import SafeHistory
 from .lexer import LineLexer
+from .look import Look
 from .names import NameCompleter
 from .stage import Stage
 from .view import TerminalView
@@ -67,10 +66,9 @@ class Shell:
         session: Session | RawSession,
         *,
         view: TerminalView,
-        style: BaseStyle,
+        look: Look,
         input: Input,
         output: Output,
-        color_depth: ColorDepth | None,
         connect: Callable[[str | None], tuple[Stream, str]],
         environment: Mapping[str, str],
         companion: Companion | None = None,
@@ -83,8 +81,8 @@ class Shell:
         self._stage = Stage(
             input=input,
             output=output,
-            style=lambda: style,
-            color_depth=color_depth,
+            look=look,
+            settings=settings,
             environment=environment,
             prompt=self._prompt_text,
             history=SafeHistory(human=settings.hmp),
@@ -95,6 +93,7 @@ class Shell:
             problem=self._tell_error,
         )
         self._input = input
+        self._look = look
         self._display = Display(view, self._stage.printer, clock=time.monotonic)
         self._wire = Wire(received=self._received, lost=self._broken)
         self._companion: CompanionWatch | None = None

@@ -16,18 +16,19 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app_or_none, run_in_terminal
 from prompt_toolkit.completion import Completer
+from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
 from prompt_toolkit.lexers import Lexer
 from prompt_toolkit.output import Output
-from prompt_toolkit.output.color_depth import ColorDepth
-from prompt_toolkit.styles import BaseStyle, DynamicStyle
 
+from ..settings import VI, Settings
 from . import styles
 from .foreground import Foreground
 from .keys import make_bindings
+from .look import Look
 from .printer import Printer
 from .programs import Programs
 from .questions import ask_secret, confirm
@@ -38,7 +39,7 @@ class _Interrupted(Exception):
 
 
 class Stage:
-    """`style` and `prompt` give the styles and the prompt's text at each time; `is_whole` says whether
+    """`prompt` gives the prompt's text at each time; `is_whole` says whether
     Enter ends a text, `interrupt` is told of Ctrl-C with nothing typed, `problem` of what went wrong
     with a program."""
 
@@ -47,8 +48,8 @@ class Stage:
         *,
         input: Input,
         output: Output,
-        style: Callable[[], BaseStyle],
-        color_depth: ColorDepth | None,
+        look: Look,
+        settings: Settings,
         environment: Mapping[str, str],
         prompt: Callable[[], str],
         history: History,
@@ -60,11 +61,11 @@ class Stage:
     ) -> None:
         self._input = input
         self._output = output
-        self._style = DynamicStyle(style)
-        self._color_depth = color_depth
+        self._look = look
+        self._settings = settings
         self._prompt_text = prompt
         self._problem = problem
-        self.printer = Printer(output, self._style, color_depth=color_depth)
+        self.printer = Printer(output, look)
         self._foreground = Foreground(input.fileno(), stop=self._stop)
         self.programs = Programs(self._foreground, environment)
         # What takes the prompt's place, in this order.
@@ -85,8 +86,7 @@ class Stage:
             prompt_continuation=_continuation,
             input=input,
             output=output,
-            style=self._style,
-            color_depth=color_depth,
+            style=look.style,
             enable_open_in_editor=False,
         )
 
@@ -109,6 +109,11 @@ class Stage:
             return None
         draft, self._draft = self._draft, ""
         self._prompt.app.erase_when_done = False
+        # The person may have chosen others.
+        self._prompt.color_depth = self._look.depth
+        self._prompt.editing_mode = (
+            EditingMode.VI if self._settings.editing == VI else EditingMode.EMACS
+        )
         try:
             return await self._prompt.prompt_async(
                 FormattedText([(f"class:{styles.PROMPT}", self._prompt_text())]),
@@ -150,8 +155,7 @@ class Stage:
             question,
             input=self._input,
             output=self._output,
-            style=self._style,
-            color_depth=self._color_depth,
+            look=self._look,
         )
         return bool(await self._answer(asked))
 
@@ -161,8 +165,7 @@ class Stage:
             what,
             input=self._input,
             output=self._output,
-            style=self._style,
-            color_depth=self._color_depth,
+            look=self._look,
         )
         answer = await self._answer(asked)
         return answer if isinstance(answer, str) else None

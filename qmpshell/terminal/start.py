@@ -18,9 +18,8 @@ from ..session import Session
 from ..settings import Settings
 from ..transport.stream import Stream
 from .companion import Companion
-from .depth import color_depth
+from .look import Look
 from .shell import Shell
-from .styles import make_style
 from .view import TerminalView
 
 
@@ -62,10 +61,9 @@ async def _run(
         settings,
         session,
         view=view,
-        style=make_style(settings.style),
+        look=Look(settings, environment),
         input=create_input(),
         output=output,
-        color_depth=color_depth(settings.color, environment),
         connect=connect,
         environment=environment,
         companion=companion,
