@@ -40,6 +40,7 @@ from ..script.view import ScriptView
 from ..session import Session
 from ..settings import Settings
 from ..transport.stream import Stream
+from .background import in_thread
 from .companion import Companion, CompanionWatch
 from .display import Display
 from .diversion import Diversion
@@ -321,12 +322,11 @@ class Shell:
         self._connecting = asyncio.ensure_future(self._reconnect(text))
 
     async def _reconnect(self, text: str | None) -> None:
-        loop = asyncio.get_running_loop()
-        opening = loop.run_in_executor(None, self._connect, text)
         try:
-            stream, address = await asyncio.shield(opening)
+            stream, address = await in_thread(
+                partial(self._connect, text), unwanted=lambda opened: opened[0].close()
+            )
         except asyncio.CancelledError:
-            opening.add_done_callback(_close_opened)
             self._connected_not("not connected")
         except QmpShellError as error:
             self._connected_not(str(error))
@@ -410,8 +410,3 @@ class Shell:
 
     def _finished(self, destination: Destination, problem: str) -> None:
         self._perform(self._session.finished(destination, problem, time.monotonic()))
-
-
-def _close_opened(opening: asyncio.Future[tuple[Stream, str]]) -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result()[0].close()
