@@ -149,6 +149,18 @@ def test_everything_that_it_may_say(home: Home) -> None:
     }
 
 
+def test_the_readmes_example(home: Home) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    _, _, section = readme.partition("## Settings\n")
+    lines = [
+        line for line in section.partition("\n## ")[0].splitlines() if line[:4] in ("    ", "")
+    ]
+    found = home.write("\n".join(line.strip() for line in lines)).read()
+    assert (found.problems, found.option_problems) == ([], [])
+    assert found.values["style"] == "dark"
+    assert found.targets["far"] == "lab.example:4444"
+
+
 @pytest.mark.parametrize("text", [b"", b"# nothing\n", b"\xef\xbb\xbffold = 7\r\n", b"[targets]\n"])
 def test_marks_of_other_systems_do_not_matter(home: Home, text: bytes) -> None:
     found = home.write(text).read()
@@ -448,3 +460,11 @@ def test_what_the_file_says_is_to_be_confirmed(home: Home, one_qemu: Server) -> 
         terminal.wait_above("not sent")
         terminal.line("quit")
         terminal.wait_above("the server has exited")
+
+
+def test_a_script_at_a_terminal_is_a_script(home: Home, one_qemu: Server) -> None:
+    home.write("layout = 'compact'\nverbose = true\n[targets]\nlab = 5\n")
+    arguments = ("--color", "never", "-c", "query-name", one_qemu.address)
+    with Terminal(*arguments, variables=home.variables) as terminal:
+        assert terminal.end() == 0
+        assert terminal.text == '{\n  "return": {}\n}'

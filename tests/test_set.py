@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from qmpshell import exits
 from qmpshell.options import OPTIONS, OptionError
 from qmpshell.settings import CONFIRM, Settings
+from tests.harness.program import run
+from tests.harness.servers import Server
 from tests.harness.sessions import DONE, Driver, mistake, own_question, reply, sent
 
 USAGE = "usage: /set [NAME[=VALUE]…]"
@@ -28,7 +30,7 @@ def test_all_are_listed_one_a_line_and_nothing_is_asked(interactive: bool) -> No
     assert [line.partition("=")[0] for line in lines] == [
         name for name, option in OPTIONS.items() if not option.file_only
     ]
-    assert lines[0] == "color=auto      # whether there are colours"
+    assert lines[0] == "color=auto        # whether there are colours"
     assert lines[1] == "confirm=quit,system_reset,system_powerdown,guest-shutdown"
     assert max(map(len, lines)) < 80
     assert driver.session.idle
@@ -178,4 +180,14 @@ def test_whatever_is_set_is_shown_so_that_it_can_be_set(text: str, name: str) ->
     assert other.line(f"/set {shown}") == []
     assert getattr(other.session.settings, option.attribute) == getattr(
         driver.session.settings, option.attribute
+    )
+
+
+def test_a_script_changes_how_its_output_looks(one_qemu: Server) -> None:
+    calls = ["/set layout=pretty", "/set layout=auto color=always", "/set color=auto result=on"]
+    lines = ["query-name", *(line for call in calls for line in (call, "query-name"))]
+    found = run(one_qemu.address, input="\n".join(lines))
+    assert (found.status, found.err) == (0, "")
+    assert found.out == (
+        '{"return": {}}\n{\n  "return": {}\n}\n{\x1b[34m"return"\x1b[0m: {}}\n{}\n'
     )

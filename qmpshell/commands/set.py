@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-*?,./:+")
 _LONG = 40
-_COLUMN, _WIDTH = 14, 79
+_COLUMN, _WIDTH = 16, 79
 
 
 def run(host: Host, call: LocalCommand) -> list[Effect]:
