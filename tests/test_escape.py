@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qmpshell.render.escape import escape, escape_json, escape_lines
+from qmpshell.render.escape import escape, escape_json, escape_lines, utf8_string
 
 CONTROLS = [*range(0x20), 0x7F, *range(0x80, 0xA0)]
 BIDIRECTIONAL = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
@@ -91,3 +91,13 @@ def test_any_json_stays_the_same_value(text: str) -> None:
     shown = escape_json(json.dumps(text, ensure_ascii=False))
     assert json.loads(shown) == text
     assert escape(shown) == shown
+
+
+@given(
+    st.text(st.characters() | st.sampled_from([chr(c) for c in (*SURROGATES, 0x1B, 0x7F, 0x9B)]))
+)
+def test_a_string_for_a_terminal_is_json_that_acts_on_nothing(text: str) -> None:
+    shown = utf8_string(text)
+    assert json.loads(shown) == json.loads(json.dumps(text))
+    assert shown == escape(shown)
+    assert text.isascii() or not text.isprintable() or json.dumps(text) != shown

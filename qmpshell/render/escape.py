@@ -7,6 +7,7 @@ know: where the text came from.
 from __future__ import annotations
 
 import re
+from json.encoder import encode_basestring
 
 # C0 and C1 controls and DEL; the bidirectional controls and marks; line and paragraph separators;
 # zero-width characters, the byte-order mark, tags; and surrogates, which no encoding has. It is compiled
@@ -35,6 +36,11 @@ def escape_json(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return re.sub(_UNSAFE, _json_escaped, text)
+
+
+def utf8_string(text: str) -> str:
+    """A string as JSON that a terminal of Unicode may show: what is unsafe there is escaped."""
+    return escape_json(encode_basestring(text))
 
 
 def _escaped(char: str) -> str:
