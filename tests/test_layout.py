@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qmpshell.render.layout import NAME, NUMBER, PUNCTUATION, STRING, WORD, layout
+from qmpshell.render.escape import utf8_string
+from qmpshell.render.layout import NAME, NUMBER, PUNCTUATION, STRING, WORD, layout, painted
+
+STYLES = (NAME, STRING, NUMBER, WORD, PUNCTUATION)
+BRACKETS = {style: (f"<{style}>", f"</{style}>") for style in STYLES}
 
 json_values = st.recursive(
     st.none()
@@ -24,7 +30,7 @@ json_values = st.recursive(
 widths = st.integers(1, 100)
 
 
-def joined(value: object, width: int, indent: int = 0) -> str:
+def joined(value: object, width: int | None, indent: int = 0) -> str:
     return "".join(text for _, text in layout(value, width=width, indent=indent))
 
 
@@ -53,22 +59,32 @@ def test_what_does_not_fit_is_broken(value: object, width: int) -> None:
         assert "\n" in joined(value, width)
 
 
-@given(json_values, widths)
-def test_a_line_is_too_wide_only_where_nothing_on_it_can_be_broken(
-    value: object, width: int
-) -> None:
-    column = 0
-    broken_here = 0  # non-empty objects and arrays that open and close on this line
-    for style, text in layout(value, width=width):
-        for part in text.split("\n")[:-1]:
-            column += len(part)
-            assert column <= width or not broken_here
-            column = broken_here = 0
-        last = text.rsplit("\n", 1)[-1]
-        column += len(last)
-        if style == PUNCTUATION and last in ("}", "]"):
-            broken_here += 1
-    assert column <= width or not broken_here
+def by_the_rule(value: Any, width: int, indent: int, taken: int) -> str:
+    """The rule as it is said, as slow as it is: what fits where it stands is on one line."""
+    line = json.dumps(value)
+    if not value or not isinstance(value, (dict, list)) or len(line) <= width - indent - taken:
+        return line
+    inner = indent + 2
+    if isinstance(value, dict):
+        named = [(json.dumps(name) + ": ", member) for name, member in value.items()]
+    else:
+        named = [("", member) for member in value]
+    members = [
+        f"{' ' * inner}{name}{by_the_rule(member, width, inner, len(name) + 1)}"
+        for name, member in named
+    ]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    return opening + "\n" + ",\n".join(members) + "\n" + " " * indent + closing
+
+
+@given(json_values, widths, st.integers(0, 5))
+def test_lines_are_broken_by_the_rule(value: object, width: int, indent: int) -> None:
+    assert joined(value, width, indent) == by_the_rule(value, width, indent, 0)
+
+
+@given(json_values)
+def test_with_no_width_all_is_on_one_line(value: object) -> None:
+    assert joined(value, None) == joined(value, 1 << 30) == json.dumps(value)
 
 
 @given(json_values, widths)
@@ -125,26 +141,97 @@ def test_a_value_that_begins_further_right_has_its_lines_below_there() -> None:
 
 def test_styles() -> None:
     pieces = list(layout({"a": ["x", 1, -2.5, True, None, {}]}, width=80))
-    styles = [(style, text) for style, text in pieces if style != PUNCTUATION]
-    assert styles == [
+    assert pieces == [
+        (PUNCTUATION, "{"),
         (NAME, '"a"'),
+        (PUNCTUATION, ": ["),
         (STRING, '"x"'),
+        (PUNCTUATION, ", "),
         (NUMBER, "1"),
+        (PUNCTUATION, ", "),
         (NUMBER, "-2.5"),
+        (PUNCTUATION, ", "),
         (WORD, "true"),
+        (PUNCTUATION, ", "),
         (WORD, "null"),
+        (PUNCTUATION, ", {}]}"),
     ]
-    assert all(
-        "".join(text.split()).strip("{}[],:") == "" for s, text in pieces if s == PUNCTUATION
+
+
+@given(json_values, widths | st.just(0) | st.none())
+def test_each_piece_has_the_style_of_what_it_is(value: object, width: int | None) -> None:
+    pieces = list(layout(value, width=width))
+    for (style, text), (_, following) in itertools.pairwise([*pieces, (PUNCTUATION, "")]):
+        if style == PUNCTUATION:
+            assert not text.strip(" \n{}[],:")
+            continue
+        found = json.loads(text)
+        is_word = found is None or isinstance(found, bool)
+        kind = STRING if isinstance(found, str) else WORD if is_word else NUMBER
+        assert style == (NAME if following.startswith(":") else kind)
+        assert (style == NAME) <= (kind == STRING)
+
+
+@given(json_values, widths | st.just(0) | st.none(), st.booleans())
+def test_paint_stands_around_each_piece(value: object, width: int | None, plain: bool) -> None:
+    """Paint that closes itself: once the blanks of punctuation are unpainted it is the pieces."""
+    paint = {} if plain else BRACKETS
+    text = "".join(painted(value, width=width, paint=paint))
+    expected = "".join(
+        _paint(style, text) if not plain else text for style, text in layout(value, width=width)
     )
+    # Marks of punctuation that follow each other may be painted together.
+    both = "".join(reversed(BRACKETS[PUNCTUATION]))
+    assert text.replace(both, "") == expected.replace(both, "")
+    for line in text.split("\n"):
+        assert all(line.count(before) == line.count(after) for before, after in BRACKETS.values())
 
 
-def test_strings_are_written_as_the_caller_wishes() -> None:
-    def upper(text: str) -> str:
-        return f"<{text.upper()}>"
+def _paint(style: str, text: str) -> str:
+    before, after = BRACKETS[style]
+    if style != PUNCTUATION:
+        return before + text + after
+    return "".join(char if char in " \n" else before + char + after for char in text)
 
-    pieces = layout({"a": ["b"]}, width=80, string=upper)
-    assert "".join(text for _, text in pieces) == "{<A>: [<B>]}"
+
+@pytest.mark.parametrize("width", [None, 0, 80])
+def test_a_very_long_string_is_itself(width: int | None) -> None:
+    text = 'abcdefg\u00e9"\U0001f600\n' * 20_000
+    for string in (json.dumps, utf8_string):
+        pieces = list(layout({"a": text, "b": [text, 1]}, width=width, string=string))
+        assert "".join(part for style, part in pieces if style == STRING) == 2 * string(text)
+        assert json.loads("".join(part for _, part in pieces)) == {"a": text, "b": [text, 1]}
+        # It comes in parts, so that whoever wants its head need not wait for the rest.
+        assert max(len(part) for _, part in pieces) < len(text)
+
+
+@pytest.mark.parametrize("width", [None, 0, 80])
+@pytest.mark.parametrize(
+    "value",
+    [
+        ["abc"] * 10_000,
+        {f"{number:05}": "abc" for number in range(10_000)},
+        [{"a": "abc", "b": ["abc", "abc"]}] * 10_000,
+        ["abc" * 1_000_000],
+        {"a": {"b": {"c": {"d": "abc" * 1_000_000}}}},
+        {"a": [["abc"] * 10_000, 1]},
+    ],
+    ids=["array", "object", "rows", "string", "inner string", "inner array"],
+)
+def test_the_head_costs_little(value: object, width: int | None) -> None:
+    """Counts the characters that are written as JSON before the first string is on hand."""
+    written = 0
+
+    def string(text: str) -> str:
+        nonlocal written
+        written += len(text)
+        return json.dumps(text)
+
+    pieces = layout(value, width=width, string=string)
+    assert any(style == STRING for style, _ in pieces)
+    head = written
+    assert sum(1 for _ in pieces)
+    assert head < written / 20
 
 
 def test_numbers_that_json_does_not_have() -> None:
@@ -163,19 +250,43 @@ def test_deep_nesting(width: int) -> None:
     assert text == '"a"' * 1500 + "1"
 
 
-def test_work_is_linear_in_the_value(count_lines: Any) -> None:
-    """Counts executed lines: a flat list and a nested one, four times as large."""
+def nested(depth: int, *, members: int = 0) -> object:
+    value: object = 1
+    for number in range(depth):
+        rest = [None] * members
+        value = [value, *rest] if number % 2 else {"a": value, "b": rest}
+    return value
+
+
+ROWS = [{"name": f"device{number}", "values": [1, {}, "é", True]} for number in range(1600)]
+
+
+@pytest.mark.parametrize("width", [None, 0, 80, 250])
+def test_work_is_linear_in_the_value(
+    count_lines: Callable[[Callable[[], object]], int], width: int | None
+) -> None:
+    """Counts executed lines: four times as much, laid out by four times as many at most."""
 
     def work(value: object) -> int:
-        lines = count_lines(lambda: joined(value, 80))
-        assert isinstance(lines, int)
-        return lines
+        return count_lines(lambda: sum(1 for _ in painted(value, width=width, paint=BRACKETS)))
 
-    rows = [{"name": f"device{number}", "values": [1, 2, 3]} for number in range(400)]
-    assert work(rows) < 6 * work(rows[:100])
-    nested: list[object] = []
-    for depth in range(400):
-        nested = [nested]
-        if depth == 99:
-            small = work(nested)
-    assert work(nested) < 6 * small
+    for small, large in (
+        (ROWS[:400], ROWS),
+        (nested(500), nested(2000)),
+        (nested(500, members=3), nested(2000, members=3)),
+        ([nested(20)] * 50, [nested(20)] * 200),
+    ):
+        assert work(large) < 4.2 * work(small) + 1000
+
+
+def test_work_at_a_width_is_but_little_more(
+    count_lines: Callable[[Callable[[], object]], int],
+) -> None:
+    """What does not fit is looked at only as far as the line goes."""
+
+    def work(width: int, value: object) -> int:
+        return count_lines(lambda: sum(1 for _ in painted(value, width=width, paint={})))
+
+    for value in (ROWS, {"a": {"b": ROWS}}, nested(2000)):
+        for width in (20, 80, 250):
+            assert work(width, value) < 3 * work(0, value)

@@ -5,10 +5,8 @@ Owns: one message a line, or laid out over several, in ASCII. Must not know: col
 
 from __future__ import annotations
 
-import json
-
 from ..protocol.json_text import encode
-from .layout import layout
+from .layout import painted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,8 +35,5 @@ def value_line(value: object) -> bytes:
 
 def value_pretty(value: Any) -> bytes:
     """A value laid out with an indentation of two blanks, with a line end."""
-    try:
-        text = json.dumps(value, indent=2, allow_nan=False)
-    except (ValueError, RecursionError):
-        text = "".join(text for _, text in layout(value, width=0))
+    text = "".join(painted(value, width=0, paint={}))
     return text.encode("ascii") + b"\n"
