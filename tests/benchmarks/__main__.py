@@ -9,13 +9,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from . import large_reply, reading, scripts
+from . import colour, large_reply, reading, scripts
 
 BENCHMARKS: dict[str, Callable[[], bool]] = {
     "one-command": scripts.one_command,
     "five-thousand": scripts.five_thousand,
     "large-reply": large_reply.run,
     "reading": reading.run,
+    "colour": colour.run,
 }
 
 

@@ -1,0 +1,141 @@
+"""Layout and colour of a reply of 10 MB against `jq -C`."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from qmpshell import connect
+from qmpshell.protocol.json_text import encode_scalar
+from qmpshell.render.escape import utf8_string
+from qmpshell.render.layout import NAME, NUMBER, STRING, WORD, painted
+from tests.harness.scripted import Peer, ScriptedServer
+from tests.harness.servers import SYSTEM, start_qemu
+
+from .measure import BIN, compare, report, wall_time
+
+_SIZE = 10_000_000
+_ROUNDS = 9
+
+_JQ = "jq -C"
+_SCRIPT = "qmpshell -p --color always"
+_PAGER = "laid out to 100 columns, in Unicode"
+_LINES = "lines counted at 100 columns"
+_BOUND = 3.0
+
+
+def _schema() -> object:
+    """What a real QEMU says to query-qmp-schema: small objects, few of them deep."""
+    with tempfile.TemporaryDirectory() as directory:
+        with start_qemu(SYSTEM, Path(directory) / "vm.sock") as server:
+            with connect(server.address) as qmp:
+                return qmp.execute("query-qmp-schema")
+
+
+def _block_node() -> object:
+    """One member of the reply to query-named-block-nodes: many members, numbers, and words."""
+    image = {
+        "virtual-size": 21474836480,
+        "filename": "/var/lib/images/disk-0001.qcow2",
+        "cluster-size": 65536,
+        "format": "qcow2",
+        "actual-size": 3221225472,
+        "format-specific": {
+            "type": "qcow2",
+            "data": {
+                "compat": "1.1",
+                "compression-type": "zlib",
+                "lazy-refcounts": False,
+                "refcount-bits": 16,
+                "corrupt": False,
+                "extended-l2": False,
+            },
+        },
+        "dirty-flag": False,
+    }
+    limits = {f"{kind}{name}": 0 for kind in ("bps", "iops") for name in ("", "_rd", "_wr")}
+    return {
+        "iops_rd": 0,
+        "detect_zeroes": "off",
+        "image": image,
+        "node-name": "fmt0001",
+        "backing_file_depth": 0,
+        "drv": "qcow2",
+        "ro": False,
+        "encrypted": False,
+        "write_threshold": 0,
+        "dirty-bitmaps": [],
+        "cache": {"no-flush": False, "direct": True, "writeback": True},
+        "file": "/var/lib/images/disk-0001.qcow2",
+    } | limits
+
+
+def _message(unit: bytes) -> bytes:
+    """A reply of about 10 MB that repeats `unit`."""
+    return b'{"return": [' + b", ".join([unit] * (_SIZE // (len(unit) + 2))) + b"]}\r\n"
+
+
+@contextmanager
+def _server(directory: Path, message: bytes) -> Iterator[str]:
+    def part(peer: Peer) -> None:
+        peer.negotiate(b'{"QMP": {"version": {}, "capabilities": []}}\r\n')
+        peer.read()
+        peer.send(message)
+        peer.ended()
+
+    with ScriptedServer(directory / "large.sock", part) as server:
+        yield server.address
+
+
+def _timed(run: Callable[[], object]) -> Callable[[], float]:
+    def measure() -> float:
+        begun = time.perf_counter()
+        run()
+        return time.perf_counter() - begun
+
+    return measure
+
+
+def _write(value: object) -> None:
+    paint = dict.fromkeys((NAME, STRING, NUMBER, WORD), ("\x1b[1;34m", "\x1b[0m"))
+    with open("/dev/null", "w", encoding="utf-8") as sink:
+        for chunk in painted(value, width=100, string=utf8_string, paint=paint):
+            sink.write(chunk)
+
+
+def _count(value: object) -> None:
+    for chunk in painted(value, width=100, string=encode_scalar, paint={}):
+        chunk.count("\n")
+
+
+def run() -> bool:
+    good = True
+    for title, unit in (("schemas", _schema()), ("block nodes", _block_node())):
+        with tempfile.TemporaryDirectory() as name:
+            directory = Path(name)
+            message = _message(json.dumps(unit).encode())
+            value = json.loads(message)
+            file = directory / "reply.json"
+            file.write_bytes(message)
+            with _server(directory, message) as address:
+                script = [str(BIN / "qmpshell"), "-p", "--color", "always", "-c", "query-x"]
+                medians = compare(
+                    {
+                        _JQ: lambda file=file: wall_time(["jq", "-C", ".", str(file)], b""),  # type: ignore[misc]
+                        _SCRIPT: lambda command=[*script, address]: wall_time(command, b""),  # type: ignore[misc]
+                        _PAGER: _timed(lambda value=value: _write(value)),  # type: ignore[misc]
+                        _LINES: _timed(lambda value=value: _count(value)),  # type: ignore[misc]
+                    },
+                    rounds=_ROUNDS,
+                )
+        good &= report(
+            f"A reply of 10 MB, {title}, laid out and coloured",
+            {name: seconds * 1000 for name, seconds in medians.items()},
+            [(_SCRIPT, _JQ, _BOUND), (_PAGER, _JQ, _BOUND), (_LINES, _JQ, float("inf"))],
+            "ms",
+        )
+    return good
