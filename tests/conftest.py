@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,12 +13,23 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.harness.program import own_folders
 from tests.harness.scripted import Peer, ScriptedServer
 from tests.harness.servers import BACKPORTS, SYSTEM, Installation, Server, start_qemu
 
 # These machines are shared and noisy: how long an example takes says nothing.
 settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ci")
+
+
+@pytest.fixture(autouse=True)
+def folders(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test has folders of its own for settings, history and sockets, and shares none."""
+    # Not pytest's tmp_path: its names are too long for a socket.
+    with tempfile.TemporaryDirectory(prefix="qmpshell-", ignore_cleanup_errors=True) as directory:
+        for name, folder in own_folders(Path(directory)).items():
+            monkeypatch.setenv(name, folder)
+        yield
 
 
 @pytest.fixture(params=[SYSTEM, BACKPORTS], ids=lambda one: str(one.name))

@@ -6,8 +6,13 @@ these machines are noisy, and a time alone means nothing. Exits with 1 if a boun
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
+
+from tests.harness.program import own_folders
 
 from . import colour, large_reply, reading, scripts
 
@@ -25,7 +30,9 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
         return 2
-    good = [BENCHMARKS[name]() for name in names or BENCHMARKS]
+    with tempfile.TemporaryDirectory(prefix="qmpshell-") as directory:
+        os.environ.update(own_folders(Path(directory)))
+        good = [BENCHMARKS[name]() for name in names or BENCHMARKS]
     return 0 if all(good) else 1
 
 

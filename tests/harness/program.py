@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 COMMAND = (sys.executable, "-m", "qmpshell")
 
@@ -19,6 +20,18 @@ def environment(**changes: str) -> dict[str, str]:
         if name not in ("QMP_SOCKET", "NO_COLOR", "_QMPSHELL_COMPLETE")
     }
     return clean | {"PYTHONWARNINGS": "error"} | changes
+
+
+def own_folders(directory: Path) -> dict[str, str]:
+    """The variables that keep a program away from the settings, the history and the sockets of
+    whoever runs the tests: folders below `directory`. As at a login, only the last one exists."""
+    runtime = directory / "run"
+    runtime.mkdir(mode=0o700)
+    return {
+        "XDG_CONFIG_HOME": str(directory / "config"),
+        "XDG_STATE_HOME": str(directory / "state"),
+        "XDG_RUNTIME_DIR": str(runtime),
+    }
 
 
 @dataclass(frozen=True)
