@@ -89,7 +89,11 @@ def _qom_set(line: str, words: list[re.Match[str]]) -> list[Span]:
 
 def _object_add(line: str, words: list[re.Match[str]]) -> list[Span]:
     """`object_add secret,id=ID,data=DATA,…` or the same as JSON"""
-    if not words or "secret" not in line[words[0].start() :].lower():
+    if not words:
+        return []
+    options = line[words[0].start() :].lower()
+    untold = "=" in options.partition(",")[0] and "qom-type=" not in options
+    if not untold and "secret" not in options:
         return []
     if words[0][0].startswith("{"):
         return _rest(line, words, 0)

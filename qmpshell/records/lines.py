@@ -28,8 +28,13 @@ _KEY_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^".]+')
 _BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 _KEYVAL = "/keyval"
 _ASSIGNED = re.compile(r'(?<![\w.-])([\w.-]++)"?[ \t]*+:?=[ \t]*+(?=[^@\s])')
+_PIECE = re.compile(r"""[=:"'{}\[\],]""")
 _OBJECT_ADD = re.compile(r"\bobject[-_]add\b")
 _DATA = re.compile(r"\bdata:?=(?!@)")
+# What may hold a secret depending on what stands before it.
+_IN_COMPANY = re.compile(
+    r"""(?<![\w-])(?:arg|data|secret|value)["']?[ \t]*+(?:=|:)(?!=?[ \t]*+@)"""
+)
 
 
 def redact_line(line: str, *, human: bool = False) -> str | None:
@@ -39,17 +44,29 @@ def redact_line(line: str, *, human: bool = False) -> str | None:
     `@?` would be a password like any other: there a line with a secret is not kept. A line with one
     inside JSON is not kept either.
     """
+    spans = secret_values(line, human=human)
+    return None if spans is None else asking(line, spans)
+
+
+def secret_values(line: str, *, human: bool = False) -> list[Span] | None:
+    """Where in `line` a secret must be replaced by `@?`, in order and apart; None where the line
+    may not be kept at all."""
     if human:
-        return None if human_spans(line) else line
+        return None if human_spans(line) else []
     try:
-        edits = list(_edits(line))
+        spans = list(_edits(line))
     except _NotKept:
         return None
     except LineError:
-        return None if looks_secret(line) or human_spans(line) else line
-    for start, end in reversed(edits):
-        line = f"{line[:start]}@?{line[end:]}"
-    return None if _secret_is_left(line) else line
+        return None if looks_secret(line) or human_spans(line) or _strays(line) else []
+    return None if _secret_is_left(asking(line, spans)) else spans
+
+
+def asking(text: str, spans: list[Span]) -> str:
+    """`text` with `@?` in the place of each of the spans, which are in order and apart."""
+    for start, end in reversed(spans):
+        text = f"{text[:start]}@?{text[end:]}"
+    return text
 
 
 class _NotKept(Exception):
@@ -103,7 +120,20 @@ def _edits(line: str) -> Iterator[Span]:
             # The human monitor's object_add takes the same option string.
             _check_human("object_add " + line[(rest or item)[0].end : item[-1].end])
         else:
+            if _strays(line[first.start :]):
+                raise _NotKept
             yield from _item_edits(first, rest)
+
+
+def is_piece(line: str) -> bool:
+    """Whether the line begins in the middle of a command or of JSON."""
+    words = line.split(None, 1)
+    return bool(words) and words[0][0] not in "{#" and _PIECE.search(words[0]) is not None
+
+
+def _strays(line: str) -> bool:
+    """Whether in such a line may be a secret that only its command would tell."""
+    return is_piece(line) and _IN_COMPANY.search(line) is not None
 
 
 def _items(tokens: list[Token]) -> Iterator[list[Token]]:
@@ -182,7 +212,7 @@ def _arguments(
             leaves += _leaves(arguments, token, next(tokens))
         elif token.kind == t.OBJECT and whole is None:
             whole = token
-        elif first.kind != t.LOCAL or leaves or whole is not None:
+        elif first.kind != t.LOCAL or leaves or whole is not None or is_piece(token.text):
             raise _unreadable(token)
         else:
             # `/watch -n 2 COMMAND`: the command's name is the last word before its arguments.

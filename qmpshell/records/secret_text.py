@@ -33,6 +33,7 @@ _BROADLY = re.compile(
     re.IGNORECASE,
 )
 _QOM_SET = re.compile(r"\bqom[-_]set\b", re.IGNORECASE)
+_OBJECT_ADD = re.compile(r"\bobject[-_]add\b", re.IGNORECASE)
 _ASSIGNED = re.compile(r"(?<![\w.-])([\w.-]++)=")
 # In key=value lists a comma ends the value, two are one of its own (QEMU's keyval syntax).
 _LISTED = re.compile(r"(?:[^,\n]|,,)*+")
@@ -66,7 +67,8 @@ def looks_secret(text: str) -> bool:
     """Whether a text that cannot be read may hold a secret."""
     return (
         _BROADLY.search(text) is not None
-        or (_QOM_SET.search(text) is not None and "data" in text)
+        or (_OBJECT_ADD.search(text) is not None and "data" in text)
+        or (_QOM_SET.search(text) is not None and ("data" in text or "property" not in text))
         or bool(secret_spans(text))
     )
 

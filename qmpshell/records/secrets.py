@@ -40,6 +40,11 @@ _ARGUMENTS = {
     "set_password": "password",
     "sev-inject-launch-secret": "secret",
 }
+# What is secret depending on another argument, which a command that is not whole may lack.
+_UNTOLD = {
+    "object-add": ("qom-type", ("data", "props")),
+    "qom-set": ("property", ("value",)),
+}
 _ESCAPE = re.compile(r"\\(.)")
 # Shorter ones are part of many words.
 _WORTH_SEEKING = 4
@@ -136,6 +141,11 @@ class Secrets:
         name = _ARGUMENTS.get(command)
         if name in arguments:
             self.hide(arguments, name)
+        decisive, depending = _UNTOLD.get(command, ("", ()))
+        if not isinstance(arguments.get(decisive), str):
+            for name in depending:
+                if name in arguments:
+                    self.hide(arguments, name)
         line = arguments.get("command-line")
         if command == "human-monitor-command" and isinstance(line, str):
             self._spans(arguments, "command-line", line, human_spans(line))

@@ -17,8 +17,10 @@ class SafeHistory(InMemoryHistory):
         self._human = human
 
     def append_string(self, string: str) -> None:
-        from ..records.lines import redact_line  # slow to import, and not before the first prompt
+        from ..records.entries import (
+            redact_entry,
+        )  # slow to import, and not before the first prompt
 
-        kept = None if string[:1] == " " else redact_line(string, human=self._human)
+        kept = redact_entry(string, human=self._human)
         if kept is not None:
             super().append_string(kept)
