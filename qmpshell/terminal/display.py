@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from ..effects import Effect, ShowEvent, Tell
+from ..effects import Effect, ShowEvent, ShowReply, Tell
 from ..protocol.messages import Event, Greeting
 from .printer import Printer
 from .storm import Folded, Storm
@@ -17,10 +17,18 @@ from .view import TerminalView
 
 
 class Display:
-    """`clock` is monotonic, in seconds, and the loop's own."""
+    """`rows` gives the height of the terminal; `clock` is monotonic, in seconds."""
 
-    def __init__(self, view: TerminalView, printer: Printer, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        view: TerminalView,
+        printer: Printer,
+        *,
+        rows: Callable[[], int],
+        clock: Callable[[], float],
+    ) -> None:
         self.view = view
+        self._rows = rows
         self._printer = printer
         self._clock = clock
         self._storm = Storm()
@@ -41,6 +49,14 @@ class Display:
     def banner(self, greeting: Greeting | None) -> None:
         self.flush()
         self._printer.print(self.view.banner(greeting))
+
+    def again(self, shown: ShowReply) -> bool:
+        """Show a reply once more, if the screen has room for all of it."""
+        fragments = self.view.again(shown, rows=max(self._rows() - 2, 1))
+        if fragments is not None:
+            self.flush()
+            self._printer.print(fragments)
+        return fragments is not None
 
     def output(self, text: str) -> None:
         """What the server that was started with us has written."""

@@ -95,7 +95,12 @@ class Shell:
         )
         self._input = input
         self._look = look
-        self._display = Display(view, self._stage.printer, clock=time.monotonic)
+        self._display = Display(
+            view,
+            self._stage.printer,
+            rows=lambda: output.get_size().rows,
+            clock=time.monotonic,
+        )
         self._wire = Wire(received=self._received, lost=self._broken)
         self._companion: CompanionWatch | None = None
         if companion is not None:
@@ -357,14 +362,17 @@ class Shell:
             self._plain_view.show(effect)
             return True
         if effect.again:
-            text = self._display.view.whole(effect)
-            self._stage.interlude(
-                lambda: self._run_program(
-                    self._stage.programs.page(text, pager=self._settings.pager)
-                )
-            )
-            return True
+            return self._page(effect)
         return False
+
+    def _page(self, shown: ShowReply) -> bool:
+        """Show all of a reply in the pager; not where there is room for it on the screen."""
+        if self._display.again(shown):
+            return True
+        text = self._display.view.whole(shown, self._look.paint)
+        page = partial(self._stage.programs.page, text, pager=self._settings.pager)
+        self._stage.interlude(lambda: self._run_program(page()))
+        return True
 
     def _write_diverted(self, data: bytes, destination: Destination | None) -> None:
         if self._diversion is not None:

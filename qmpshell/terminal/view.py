@@ -6,28 +6,19 @@ Everything of the server's passes through `render.escape` here.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 from ..effects import Effect, Send, ShowBytes, ShowReply, ShowStray, Tell
-from ..protocol.human_monitor import human_text
 from ..protocol.json_text import encode_scalar
 from ..protocol.messages import Event, Greeting
-from ..render.escape import escape, escape_json, escape_lines
-from ..render.layout import layout
-from ..settings import COMPACT, EVENTS_INLINE, EVENTS_STDERR, Settings
+from ..render.escape import escape, escape_lines, utf8_string
+from ..settings import EVENTS_INLINE, EVENTS_STDERR, Settings
 from . import styles
+from .replies import ReplyView
 from .storm import OTHERS, Folded
 
 Fragments = list[tuple[str, str]]
-
-_ONE_LINE = 1 << 30
-
-
-def utf8_string(text: str) -> str:
-    """A string as JSON that a terminal may show: what is not safe there is escaped."""
-    return escape_json(json.dumps(text, ensure_ascii=False))
 
 
 class TerminalView:
@@ -48,16 +39,16 @@ class TerminalView:
     ) -> None:
         self._settings = settings
         self.address = address
-        self._width = width
-        self._string = utf8_string if unicode else encode_scalar
-        self._times = "×" if unicode else "x"
+        self._replies = ReplyView(
+            settings, width=width, string=utf8_string if unicode else encode_scalar
+        )
         self._now = now
 
     def fragments(self, effect: Effect) -> Fragments:
         """What is shown of an effect; nothing for those that show nothing."""
         match effect:
             case ShowReply():
-                return list(self._reply(effect))
+                return self._replies.fragments(effect)
             case Tell(text=text, is_error=is_error):
                 return _line(styles.ERROR if is_error else styles.NOTE, escape_lines(text))
             case ShowBytes(data=data):
@@ -80,10 +71,13 @@ class TerminalView:
                 return _line(styles.SENT, "-> " + escape_lines(sent_text(data, request.message)))
         return []
 
-    def whole(self, shown: ShowReply) -> Iterator[str]:
-        """All of a reply as text."""
-        for _, text in self._reply(shown):
-            yield text
+    def whole(self, shown: ShowReply, paint: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+        """All of a reply as text; `paint` has what stands before and behind each style of JSON."""
+        return self._replies.whole(shown, paint)
+
+    def again(self, shown: ShowReply, *, rows: int) -> Fragments | None:
+        """A reply once more; None where it takes more than so many rows."""
+        return self._replies.again(shown, rows=rows)
 
     def output(self, text: str) -> Fragments:
         """What a program has written, its controls escaped."""
@@ -102,21 +96,6 @@ class TerminalView:
             f"Connected to {server} at {escape(self.address)}.\n"
             "Ctrl-D leaves the shell; quit ends the virtual machine.",
         )
-
-    def _reply(self, shown: ShowReply) -> Iterator[tuple[str, str]]:
-        reply, request = shown.reply, shown.request
-        if shown.late:
-            name = escape(request.text or request.name or "an earlier command")
-            yield (f"class:{styles.LATE}", f"late reply to {name}, after {shown.elapsed:.1f} s:\n")
-        if request.text is not None and not reply.is_error:
-            text = escape_lines(human_text(reply.value.get("return", "")))
-            yield ("", text if not text or text.endswith("\n") else text + "\n")
-        elif reply.is_error and (request.is_typed or self._settings.result_only):
-            yield from _line(styles.ERROR, escape(f"{reply.error_class}: {reply.desc}"))
-        elif self._settings.result_only:
-            yield from self._json(reply.value["return"])
-        else:
-            yield from self._json(request.visible(reply))
 
     def wants(self, event: Event) -> bool:
         """Whether events of its name are shown."""
@@ -140,11 +119,11 @@ class TerminalView:
         yield (f"class:{styles.EVENT_TIME}", self._time(event))
         yield (f"class:{styles.EVENT_NAME}", f" {escape(name)}")
         if count > 1:
-            yield (f"class:{styles.COUNT}", f" {self._times}{count}")
+            yield (f"class:{styles.COUNT}", f" ×{count}")
         data = event.value.get("data")
         if data and name == event.name:
             yield ("", " ")
-            yield from self._pieces(data, width=_ONE_LINE)
+            yield from self._replies.on_one_line(data)
         yield ("", "\n")
 
     def _time(self, event: Event) -> str:
@@ -158,15 +137,6 @@ class TerminalView:
             except (KeyError, TypeError, ValueError, OverflowError, OSError):
                 pass
         return when.strftime("%H:%M:%S.") + f"{when.microsecond // 1000:03d}"
-
-    def _json(self, value: object) -> Iterator[tuple[str, str]]:
-        compact = self._settings.layout == COMPACT
-        yield from self._pieces(value, width=_ONE_LINE if compact else max(self._width(), 20))
-        yield ("", "\n")
-
-    def _pieces(self, value: object, *, width: int) -> Iterator[tuple[str, str]]:
-        for style, text in layout(value, width=width, string=self._string):
-            yield (f"class:json.{style}", text)
 
 
 def _line(style: str, text: str) -> Fragments:
