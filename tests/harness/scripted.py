@@ -46,7 +46,7 @@ class Peer:
         """The next command of the user's; what the terminal asks by itself is answered."""
         while True:
             command = self.read()
-            if command.get("execute") not in ("query-commands", "query-qmp-schema"):
+            if not _is_own_question(command):
                 return command
             self.reply(command, [])
 
@@ -72,6 +72,15 @@ class Peer:
         except ConnectionResetError:
             pass
         return True
+
+
+def _is_own_question(command: dict[str, Any]) -> bool:
+    """Whether the terminal asks it by itself."""
+    line = command.get("arguments", {}).get("command-line")
+    return command.get("execute") in ("query-commands", "query-qmp-schema") or line in (
+        "help",
+        "help info",
+    )
 
 
 class ScriptedServer:
