@@ -18,6 +18,7 @@ from typing import Any
 from prompt_toolkit.input import Input
 from prompt_toolkit.output import Output
 
+from ..complete.human_help import Catalogue
 from ..effects import (
     Ask,
     AskSecret,
@@ -38,6 +39,7 @@ from ..render.escape import escape
 from ..requests import Source
 from ..script.view import ScriptView
 from ..session import Session
+from ..session.catalogue import CatalogueLoader
 from ..settings import Settings
 from ..transport.stream import Stream
 from .background import in_thread
@@ -46,6 +48,7 @@ from .display import Display
 from .diversion import Diversion
 from .entry import Entry
 from .history import SafeHistory
+from .human_names import HumanNames
 from .lexer import LineLexer
 from .look import Look
 from .names import NameCompleter
@@ -78,6 +81,10 @@ class Shell:
         self._session = session
         self._connect = connect
         self._completer = NameCompleter()
+        self._human_names = HumanNames(
+            None if settings.hmp else self._completer, wanted=self._load_catalogue
+        )
+        self._loader = CatalogueLoader(session) if isinstance(session, Session) else None
         self._entry = Entry(settings)
         self._stage = Stage(
             input=input,
@@ -87,7 +94,8 @@ class Shell:
             environment=environment,
             prompt=self._prompt_text,
             history=SafeHistory(human=settings.hmp),
-            completer=self._completer,
+            completer=self._human_names,
+            typed=self._human_names.typed,
             lexer=None if settings.raw or settings.hmp else LineLexer(),
             is_whole=self._entry.is_whole,
             interrupt=self._interrupt,
@@ -259,13 +267,21 @@ class Shell:
         now = time.monotonic()
         if self._greetings > 1:  # what was known of the machine may be wrong by now
             self._perform(self._session.learn("query-status", now))
-        if not self._settings.hmp:  # they are QMP's names
+        if self._settings.hmp:
+            self._load_catalogue()
+        else:
             self._perform(self._session.learn("query-commands", now))
+
+    def _load_catalogue(self) -> None:
+        if self._loader is not None:
+            self._perform(self._loader.load(time.monotonic()))
 
     def _learnt(self, learned: Learned) -> None:
         match learned:
             case Learned(name="query-status", value={"status": str(status)}):
                 self._display.tell(f"The virtual machine is {escape(status)}.")
+            case Learned(value=Catalogue() as catalogue):
+                self._human_names.catalogue = catalogue
             case Learned(name="query-commands", value=list(commands)):
                 self._completer.names = sorted(
                     str(command.get("name")) for command in commands if isinstance(command, dict)

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app_or_none, run_in_terminal
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
@@ -40,7 +41,8 @@ class _Interrupted(Exception):
 
 class Stage:
     """`prompt` gives the prompt's text at each time; `is_whole` says whether
-    Enter ends a text, `interrupt` is told of Ctrl-C with nothing typed, `problem` of what went wrong
+    Enter ends a text, `typed` is told of every change
+    of it, `interrupt` of Ctrl-C with nothing typed, `problem` of what went wrong
     with a program."""
 
     def __init__(
@@ -54,6 +56,7 @@ class Stage:
         prompt: Callable[[], str],
         history: History,
         completer: Completer,
+        typed: Callable[[Buffer], None],
         lexer: Lexer | None,
         is_whole: Callable[[str], bool],
         interrupt: Callable[[], None],
@@ -89,6 +92,7 @@ class Stage:
             style=look.style,
             enable_open_in_editor=False,
         )
+        self._prompt.default_buffer.on_text_changed += typed
 
     # -- the prompt ----------------------------------------------------------------------------
 

@@ -168,6 +168,10 @@ def hostile(peer: Peer) -> None:
     if command["execute"] == "query-commands":
         peer.reply(command, [{"name": "hostile" + HOSTILE}, {"name": "hostess"}])
         command = peer.read_the_users()
+    elif command["arguments"]["command-line"] == "help":
+        text = f"hostile{HOSTILE} -- x\r\nhostess -- {HOSTILE}\r\n{HOSTILE}"
+        peer.send(dumps({"return": text, "id": command["id"]}))
+        command = peer.read_the_users()
     peer.send(dumps({"event": HOSTILE, "data": {HOSTILE: HOSTILE}}))
     peer.send(b"garbage " + HOSTILE.replace("\r\n", "").encode() + b"\r\n")
     peer.send(dumps({"return": HOSTILE, "id": "of a stranger"}))
@@ -192,9 +196,8 @@ def test_what_the_server_says_never_acts_on_the_terminal(
         terminal.line("two")
         terminal.line("three")
         terminal.wait_for("the end")
-        if "-H" not in options:
-            terminal.type("hos\t")  # only the harmless name is offered
-            terminal.wait(lambda: terminal.current == f"{prompt} hostess", "completion")
+        terminal.type("hos\t")  # only the harmless name is offered
+        terminal.wait(lambda: terminal.current == f"{prompt} hostess", "completion")
         terminal.type("\x03")
         terminal.wait_prompt(prompt)
         terminal.type("\x04")
