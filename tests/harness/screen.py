@@ -42,7 +42,7 @@ class Terminal:
     def __init__(
         self,
         *arguments: str,
-        columns: int = 80,
+        columns: int = 100,
         rows: int = 24,
         command: tuple[str, ...] = COMMAND,
         variables: Mapping[str, str] = MappingProxyType({}),

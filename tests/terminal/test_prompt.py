@@ -29,7 +29,9 @@ def test_quiet_leaves_the_banner_out(one_qemu: Server) -> None:
         terminal.wait_prompt()
         terminal.line("query-name")
         terminal.wait_above('{"return": {}}')
-        assert terminal.text.splitlines() == ["(QEMU) query-name", '{"return": {}}', "(QEMU)"]
+        typed, reply, prompt = terminal.text.splitlines()
+        assert (typed, prompt) == ("(QEMU) query-name", "(QEMU)")
+        assert re.fullmatch(r'\{"return": \{\}\}  [\d.]+ (ms|s)', reply)
 
 
 def test_a_reply_that_fits_stays_on_one_line_and_is_coloured(qemu: Server) -> None:
@@ -199,6 +201,15 @@ def test_tab_completes_the_names_of_commands(qemu: Server) -> None:
         terminal.wait_for("query-block-jobs")
         terminal.wait_for("query-blockstats")
         assert "query-status" not in "\n".join(terminal.lines[terminal.screen.cursor.y :])
+
+
+def test_tab_and_enter_at_once_send_the_whole_name(one_qemu: Server) -> None:
+    with Terminal(one_qemu.address) as terminal:
+        terminal.wait_ready()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+        terminal.type("query-statu\t\r")
+        terminal.wait_above("(QEMU) query-status", '"prelaunch"')
 
 
 def test_the_line_before_comes_back_with_the_up_key(one_qemu: Server) -> None:
