@@ -47,7 +47,7 @@ from .companion import Companion, CompanionWatch
 from .display import Display
 from .diversion import Diversion
 from .entry import Entry
-from .history import SafeHistory
+from .history import HistorySuggest, SafeHistory
 from .human_names import HumanNames
 from .lexer import LineLexer
 from .look import Look
@@ -73,6 +73,7 @@ class Shell:
         look: Look,
         input: Input,
         output: Output,
+        history: SafeHistory,
         connect: Callable[[str | None], tuple[Stream, str]],
         environment: Mapping[str, str],
         companion: Companion | None = None,
@@ -85,6 +86,7 @@ class Shell:
             None if settings.hmp else self._completer, wanted=self._load_catalogue
         )
         self._loader = CatalogueLoader(session) if isinstance(session, Session) else None
+        self._history = history
         self._entry = Entry(settings)
         self._stage = Stage(
             input=input,
@@ -93,9 +95,10 @@ class Shell:
             settings=settings,
             environment=environment,
             prompt=self._prompt_text,
-            history=SafeHistory(human=settings.hmp),
             completer=self._human_names,
             typed=self._human_names.typed,
+            history=history,
+            suggest=HistorySuggest(history),
             lexer=None if settings.raw or settings.hmp else LineLexer(),
             is_whole=self._entry.is_whole,
             interrupt=self._interrupt,
@@ -148,6 +151,8 @@ class Shell:
                         time.monotonic(), passes_descriptors=stream.passes_descriptors
                     )
                 )
+                if self._settings.raw:  # there is no greeting to wait for
+                    self._tell_history()
                 while self._status is None:
                     await self._turn()
                 self._display.flush()
@@ -188,6 +193,7 @@ class Shell:
             self._perform(self._session.person_leaves())
         else:
             if text is not None:
+                self._tell_history()
                 self._enter(text)
 
     def _enter(self, text: str) -> None:
@@ -262,6 +268,7 @@ class Shell:
         self._greetings += 1
         if not self._settings.quiet:
             self._display.banner(self._session.greeting)
+        self._tell_history()
         if not self._session.can_probe:
             return
         now = time.monotonic()
@@ -317,6 +324,11 @@ class Shell:
 
     def _tell_error(self, text: str) -> None:
         self._display.tell(text, is_error=True)
+
+    def _tell_history(self) -> None:
+        problem = self._history.take_problem()
+        if problem:
+            self._display.tell(problem)
 
     def _leave(self, status: int) -> None:
         if self._status is None:

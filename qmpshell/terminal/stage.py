@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app_or_none, run_in_terminal
+from prompt_toolkit.auto_suggest import AutoSuggest
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
 from prompt_toolkit.enums import EditingMode
@@ -24,6 +25,7 @@ from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
 from prompt_toolkit.lexers import Lexer
 from prompt_toolkit.output import Output
+from prompt_toolkit.output.color_depth import ColorDepth
 
 from ..settings import VI, Settings
 from . import styles
@@ -55,6 +57,7 @@ class Stage:
         environment: Mapping[str, str],
         prompt: Callable[[], str],
         history: History,
+        suggest: AutoSuggest,
         completer: Completer,
         typed: Callable[[Buffer], None],
         lexer: Lexer | None,
@@ -68,6 +71,7 @@ class Stage:
         self._settings = settings
         self._prompt_text = prompt
         self._problem = problem
+        self._suggest = suggest
         self.printer = Printer(output, look)
         self._foreground = Foreground(input.fileno(), stop=self._stop)
         self.programs = Programs(self._foreground, environment)
@@ -115,6 +119,9 @@ class Stage:
         self._prompt.app.erase_when_done = False
         # The person may have chosen others.
         self._prompt.color_depth = self._look.depth
+        # Without colours nothing would tell a suggestion from what is typed.
+        colours = self._look.depth != ColorDepth.DEPTH_1_BIT
+        self._prompt.auto_suggest = self._suggest if colours else None
         self._prompt.editing_mode = (
             EditingMode.VI if self._settings.editing == VI else EditingMode.EMACS
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -18,6 +19,7 @@ from ..session import Session
 from ..settings import Settings
 from ..transport.stream import Stream
 from .companion import Companion
+from .history import open_history
 from .look import Look
 from .shell import Shell
 from .view import TerminalView
@@ -64,6 +66,7 @@ async def _run(
         look=Look(settings, environment),
         input=create_input(),
         output=output,
+        history=open_history(environment, human=settings.hmp, raw=settings.raw, clock=time.time),
         connect=connect,
         environment=environment,
         companion=companion,

@@ -28,6 +28,7 @@ SENT = "sent"
 LATE = "late"
 OUTPUT = "output"
 PROMPT = "prompt"
+SUGGESTION = "auto-suggestion"  # prompt_toolkit's name
 
 # What is being typed.
 TYPED_COMMAND = "typed.command"
@@ -70,6 +71,7 @@ _LOOKS = {
     LATE: "ansiyellow",
     OUTPUT: "ansimagenta",
     PROMPT: "bold",
+    SUGGESTION: "ansibrightblack",
     TYPED_COMMAND: "bold",
     TYPED_ARGUMENT: "ansiblue",
     TYPED_OPERATOR: "",
