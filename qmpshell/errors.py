@@ -41,6 +41,14 @@ class ConnectError(QmpShellError):
         self.busy = busy
 
 
+class CommandLineError(QmpShellError):
+    """A command line of QEMU's that the shell cannot carry out."""
+
+
+class LaunchError(QmpShellError):
+    """QEMU could not be started."""
+
+
 class ConnectionLost(QmpShellError):
     """The stream ended, or broke, while it was needed."""
 

@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import qmpshell
 from qmpshell.cli.options import parse, shell
+from qmpshell.cli.options import run as run_command
 from qmpshell.cli.start import Choice
 from qmpshell.settings import COMPACT, PRETTY, Settings
 from tests.harness.program import environment, run
@@ -99,18 +101,105 @@ def test_completions_are_those_that_click_makes(shell_name: str) -> None:
     )
 
 
-def test_completion_of_options() -> None:
+def complete(*words: str) -> list[str]:
+    """What bash would offer for the last word: `TYPE,VALUE` as click's script reads it."""
     program = "import sys; sys.argv[0] = 'qmpshell'; from qmpshell.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
         env=environment(
-            _QMPSHELL_COMPLETE="bash_complete", COMP_WORDS="qmpshell --sk", COMP_CWORD="1"
+            _QMPSHELL_COMPLETE="bash_complete",
+            COMP_WORDS=" ".join(["qmpshell", *words]),
+            COMP_CWORD=str(len(words)),
         ),
         check=False,
     )
-    assert done.stdout.split(",")[-1].strip() == "--skip-negotiation"
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_completion_of_options() -> None:
+    assert complete("--sk") == ["plain,--skip-negotiation"]
+    assert complete("-q", "--col") == ["plain,--color"]
+    assert complete("--color", "a") == ["plain,auto", "plain,always"]
+
+
+def test_completion_of_subcommands_as_the_first_word_only() -> None:
+    assert complete("ru") == ["plain,run"]
+    assert complete("") == ["plain,run"]
+    assert complete("-q", "ru") == ["file,ru"]
+    assert complete("vm") == ["file,vm"]
+
+
+def test_completion_of_run_is_of_long_options_and_files() -> None:
+    assert complete("run", "--ke") == ["plain,--keep"]
+    assert complete("run", "--keep", "--sk") == ["plain,--skip-negotiation"]
+    assert complete("run", "--color", "n") == ["plain,never"]
+    assert complete("run", "--color=n") == ["plain,never"]
+    names = [parameter.opts for parameter in run_command.params if parameter.name != "words"]
+    everything = complete("run", "")
+    assert everything == complete("run", "--")
+    assert set(everything) == {f"plain,{name}" for one in names for name in one} | {"plain,--help"}
+    assert complete("run", "-") == everything
+    assert complete("run", "./qemu") == ["file,./qemu"]
+    assert complete("run", "--keep", "./q") == ["file,./q"]
+
+
+def test_behind_qemus_first_word_no_option_of_ours_is_completed() -> None:
+    for before in (["./qemu"], ["-m", "64"], ["--", "-S"], ["--keep", "qemu", "-M"]):
+        assert complete("run", *before, "--ke") == []
+        assert complete("run", *before, "a.img") == ["file,a.img"]
+
+
+def run_choice(*arguments: str) -> tuple[list[str], bool, Settings]:
+    parsed = choice("run", *arguments)
+    assert parsed.words is not None
+    assert parsed.address is None
+    return list(parsed.words), parsed.keep, parsed.settings
+
+
+def test_options_of_run_end_at_the_first_other_word() -> None:
+    assert run_choice()[:2] == ([], False)
+    words, keep, settings = run_choice(
+        "--keep", "--log", "a", "--wait=3", "--hmp", "-m", "64", "--quiet", "--", "-S"
+    )
+    assert (words, keep) == (["-m", "64", "--quiet", "--", "-S"], True)
+    assert (settings.log, settings.wait, settings.hmp, settings.quiet) == ("a", 3.0, True, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--", "--keep"], ["--keep"]),
+        (["--"], []),
+        (["--keep", "--", "--", "x"], ["--", "x"]),
+        (["--nographic", "--keep"], ["--nographic", "--keep"]),
+        (["-h"], ["-h"]),
+        (["-q", "-c"], ["-q", "-c"]),
+        (["--ke"], ["--ke"]),
+        (["--command", "--keep", "--command=-x", "qemu", "-h"], ["qemu", "-h"]),
+        ([""], [""]),
+    ],
+)
+def test_words_of_qemus(arguments: list[str], words: list[str]) -> None:
+    assert run_choice(*arguments)[0] == words
+
+
+def test_run_has_the_long_options_of_a_session() -> None:
+    def long(command: click.Command) -> set[str]:
+        names = {name for parameter in command.params for name in parameter.opts}
+        return {name for name in names if name.startswith("--")}
+
+    names = {name for parameter in run_command.params for name in parameter.opts} - {"words"}
+    assert all(name.startswith("--") for name in names)
+    assert long(shell) - names == {"--dry-run", "--listen"}
+    assert names - long(shell) == {"--keep"}
+
+
+def test_run_is_no_subcommand_behind_an_option() -> None:
+    chosen = choice("-q", "run")
+    assert (chosen.address, chosen.words) == ("run", None)
 
 
 def test_help_that_cannot_be_written_fails() -> None:

@@ -27,6 +27,7 @@ FLOORS = (
     ("commands",),
     ("session", "raw", "transport", "files", "configuration"),
     ("connection", "script"),
+    ("tools",),
     ("terminal",),
     ("cli",),
     ("__main__",),

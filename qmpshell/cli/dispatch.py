@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 
 from .. import exits
-from ..errors import AddressError, QmpShellError
+from ..errors import AddressError, CommandLineError, QmpShellError
 from ..settings import Settings
 from .connecting import UsageError, write_error
 from .start import Choice, start
+from .subcommands import SUBCOMMANDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +31,12 @@ def run(arguments: Sequence[str]) -> int:
             if isinstance(parsed, int):
                 return parsed
             choice = parsed
+        if choice.words is not None:
+            from .run import run_qemu
+
+            return run_qemu(choice, environment=os.environ)
         return start(choice, environment=os.environ)
-    except (UsageError, AddressError) as error:
+    except (UsageError, AddressError, CommandLineError) as error:
         write_error(f"qmpshell: {error}")
         return exits.USAGE
     except QmpShellError as error:
@@ -51,6 +56,6 @@ def _plain(arguments: Sequence[str]) -> Choice | None:
     short script."""
     if len(arguments) > 1 or "_QMPSHELL_COMPLETE" in os.environ:
         return None
-    if arguments and arguments[0].startswith("-"):
+    if arguments and (arguments[0].startswith("-") or arguments[0] in SUBCOMMANDS):
         return None
     return Choice(Settings(), address=arguments[0] if arguments else None)

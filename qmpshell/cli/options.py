@@ -1,11 +1,12 @@
 """The options of the command line, declared once.
 
 Owns: names, types and help of the options; completion and `--help` are made from them. Must not know:
-what is done with a choice.
+what is done with a choice, how words are told apart (`words`).
 """
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ from .. import __version__, exits
 from ..settings import COMPACT, PRETTY, Settings, parse_events
 from .connecting import write_error
 from .start import Choice
+from .words import FrontCommand, ProgramCommand, complete_address, complete_program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +26,13 @@ the settings file. Without one, QMP_SOCKET is read from the environment.
 
 A line is a command with arguments (block-stream device=drive0 job-id=j0) or a JSON object. Exit status:
 0 all well, 1 a command failed, 2 wrong usage, 3 no connection or it was lost, 130 interrupted."""
+
+_RUN_EPILOG = """Only the long options above are the shell's; the first other word, or what stands
+behind --, begins QEMU's line. If that word does not begin with - it is the program; else QEMU from the
+environment is, or this machine's qemu-system-ARCHITECTURE. Without arguments QEMU gets a small paused
+machine with two disks, disk0 and disk1, and two free ports, port0 and port1.
+
+The terminal stays the shell's: -serial pty takes the place of -serial stdio and -nographic."""
 
 
 def _events(context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
@@ -43,10 +52,11 @@ def _seconds(
 
 @click.command(
     "qmpshell",
+    cls=FrontCommand,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=_EPILOG,
 )
-@click.argument("address", required=False)
+@click.argument("address", required=False, shell_complete=complete_address)
 @click.option(
     "-c", "--command", "commands", metavar="LINE", multiple=True, help="Run LINE; may be repeated."
 )
@@ -121,23 +131,83 @@ def _seconds(
 )
 def shell(address: str | None, **options: Any) -> Choice:
     """A shell for QMP, the QEMU Machine Protocol; a script runner when stdin is no terminal."""
-    commands, file = options.pop("commands"), options.pop("file")
     listen = options.pop("listen")
+    return _choice(options, address=address, listen=listen)
+
+
+def _choice(
+    options: dict[str, Any],
+    *,
+    address: str | None = None,
+    listen: bool = False,
+    words: Sequence[str] | None = None,
+    keep: bool = False,
+) -> Choice:
+    """The choice that the options of a session make. Raises click.UsageError."""
+    commands, file = options.pop("commands"), options.pop("file")
     if commands and file is not None:
-        raise click.UsageError("-c and -f exclude each other.")
-    if options["raw"] and options["dry_run"]:
-        raise click.UsageError("--raw and -n exclude each other.")
+        raise click.UsageError("--command and --file exclude each other.")
+    if options["raw"] and options.get("dry_run"):
+        raise click.UsageError("--raw and --dry-run exclude each other.")
     if options["raw"] and options["hmp"]:
-        raise click.UsageError("--raw and -H exclude each other.")
+        raise click.UsageError("--raw and --hmp exclude each other.")
     negotiate, probe = not options.pop("skip_negotiation"), not options.pop("no_probe")
     given = {name for name, value in options.items() if value is not None and value is not False}
     if options["result_only"]:
         given.add("events")  # which it implies
     options["color"] = options["color"] or "auto"
-    settings = Settings(negotiate=negotiate, probe=probe, **options)
     return Choice(
-        settings, address=address, commands=commands, file=file, listen=listen, given=given
+        Settings(negotiate=negotiate, probe=probe, **options),
+        address=address,
+        commands=commands,
+        file=file,
+        listen=listen,
+        given=given,
+        words=words,
+        keep=keep,
     )
+
+
+# What a session with a QEMU of its own has no use for.
+_NOT_FOR_RUN = ("dry_run", "listen", "help", "version")
+
+
+def _shared_options(command: click.Command) -> list[click.Parameter]:
+    """The options of another command, by their long names only."""
+    shared: list[click.Parameter] = []
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.name not in _NOT_FOR_RUN:
+            option = copy(parameter)
+            option.opts = [name for name in parameter.opts if name.startswith("--")]
+            shared.append(option)
+    return shared
+
+
+@click.command(
+    "run",
+    cls=ProgramCommand,
+    params=_shared_options(shell),
+    context_settings={"help_option_names": ["--help"], "max_content_width": 100},
+    epilog=_RUN_EPILOG,
+    options_metavar="[--OPTIONS] [--]",
+)
+@click.argument(
+    "words",
+    metavar="[PROGRAM] [QEMU'S ARGUMENTS]",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    shell_complete=complete_program,
+)
+@click.option("--keep", is_flag=True, help="Let QEMU go on when the shell is left.")
+@click.version_option(
+    __version__, "--version", prog_name="qmpshell", message="%(prog)s %(version)s"
+)
+def run(words: Sequence[str], keep: bool, **options: Any) -> Choice:
+    """Start QEMU and open the shell on it; QEMU ends with the shell."""
+    return _choice(options, words=words, keep=keep)
+
+
+shell.add_subcommand(run)
 
 
 def parse(arguments: Sequence[str]) -> Choice | int:

@@ -22,7 +22,7 @@ from .connecting import Connector, UsageError, write_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ..configuration import Configuration
     from ..language.command import Destination
@@ -38,10 +38,20 @@ class Choice:
     """What the command line says: the settings, and what they apply to.
 
     `commands` are the lines of `-c`, `file` the name of `-f`; `address` is as it was typed; `given` are
-    the settings that were chosen by options, by their attributes' names.
+    the settings that were chosen by options, by their attributes' names. `words` are QEMU's command
+    line where one is to be started, and `keep` says that it outlives us.
     """
 
-    __slots__ = ("address", "commands", "file", "given", "listen", "settings")
+    __slots__ = (
+        "address",
+        "commands",
+        "file",
+        "given",
+        "keep",
+        "listen",
+        "settings",
+        "words",
+    )
 
     def __init__(
         self,
@@ -52,6 +62,8 @@ class Choice:
         file: str | None = None,
         listen: bool = False,
         given: Collection[str] = (),
+        words: Sequence[str] | None = None,
+        keep: bool = False,
     ) -> None:
         self.settings = settings
         self.address = address
@@ -59,21 +71,39 @@ class Choice:
         self.file = file
         self.given = given
         self.listen = listen
+        self.words = words
+        self.keep = keep
+
+
+def _nowhere(text: str | None) -> tuple[Stream, str]:
+    raise ConnectError("a dry run without an ADDRESS connects to none")
 
 
 def start(choice: Choice, *, environment: Mapping[str, str]) -> int:
     """Connect and run; the exit status. Raises QmpShellError."""
-    scripted = bool(choice.commands) or choice.file is not None or choice.settings.dry_run
-    if choice.settings.dry_run and not choice.address:
-        return _run_script(choice, None, environment)  # never to the environment's
-    if not scripted and is_terminal(environment):
+    settings = choice.settings
+    if settings.dry_run and not choice.address:  # never to the environment's
+        name = "no server"
+        session = make_session(settings, name, interactive=False)
+        return run_script(choice, session, environment, name=name)
+    if not is_scripted(choice, environment):
         return _run_terminal(choice, environment)
-    return _run_script(choice, _connector(choice, environment), environment)
+    connector = _connector(choice, environment)
+    return run_script(
+        choice,
+        make_session(settings, connector.name, interactive=False),
+        environment,
+        name=connector.name,
+        connect=connector.open,
+        again=connector.again,
+    )
 
 
-def is_terminal(environment: Mapping[str, str]) -> bool:
-    """Whether a person can be talked to."""
-    return os.isatty(0) and os.isatty(1) and not _is_dumb(environment)
+def is_scripted(choice: Choice, environment: Mapping[str, str]) -> bool:
+    """Whether it is a script that is to be run, and no shell."""
+    if choice.commands or choice.file is not None or choice.settings.dry_run:
+        return True
+    return not (os.isatty(0) and os.isatty(1)) or _is_dumb(environment)
 
 
 def _is_dumb(environment: Mapping[str, str]) -> bool:
@@ -110,7 +140,7 @@ def _run_terminal(choice: Choice, environment: Mapping[str, str]) -> int:
     settings = choice.settings
     configuration = configure(settings, environment, given=choice.given)
     connector = _connector(choice, environment, configuration)
-    session = _open(settings, connector.name, interactive=True)
+    session = make_session(settings, connector.name, interactive=True)
     stream = connector.open()
     from ..terminal.start import run_terminal
 
@@ -136,18 +166,24 @@ def _connector(
     )
 
 
-def _run_script(choice: Choice, connector: Connector | None, environment: Mapping[str, str]) -> int:
-    """Run a script on the server that is chosen, or without one."""
+def run_script(
+    choice: Choice,
+    session: Session | RawSession,
+    environment: Mapping[str, str],
+    *,
+    name: str,
+    connect: Callable[[], Stream] | None = None,
+    again: Callable[[str | None], tuple[Stream, str]] = _nowhere,
+) -> int:
+    """Run a script on the stream that `connect` opens, or without a server; the exit status. `name` is
+    how the server is called in messages, `again` opens another stream (`ScriptRunner`).
+    Raises QmpShellError."""
     settings = choice.settings
     may_colour = _may_colour(environment)
     inputs = _inputs(choice)
-    name = connector.name if connector is not None else "no server"
-    session = _open(settings, name, interactive=False)
     begun = time.monotonic()
     try:
-        stream = None
-        if connector is not None:
-            stream = connector.open()
+        stream = connect() if connect is not None else None
         runner = ScriptRunner(
             session,
             stream,
@@ -165,7 +201,7 @@ def _run_script(choice: Choice, connector: Connector | None, environment: Mappin
             ),
             clock=time.monotonic,
             divert=lambda destination: _divert(destination, environment),
-            connect=connector.again if connector is not None else _nowhere,
+            connect=again,
         )
         if stream is None:
             assert isinstance(session, Session)
@@ -184,16 +220,13 @@ def _run_script(choice: Choice, connector: Connector | None, environment: Mappin
         return exits.FAILED
 
 
-def _open(settings: Settings, address: str, *, interactive: bool) -> Session | RawSession:
+def make_session(settings: Settings, address: str, *, interactive: bool) -> Session | RawSession:
+    """The session that the settings ask for. Raises UsageError if its log cannot be opened."""
     if not settings.raw:
         return open_session(settings, address=address, interactive=interactive)
     from ..raw import RawSession
 
     return RawSession(address=address, interactive=interactive)
-
-
-def _nowhere(text: str | None) -> tuple[Stream, str]:
-    raise ConnectError("a dry run without an ADDRESS connects to none")
 
 
 def _divert(destination: Destination, environment: Mapping[str, str]) -> Diversion:

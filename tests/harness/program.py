@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 COMMAND = (sys.executable, "-m", "qmpshell")
 
@@ -17,7 +18,7 @@ def environment(**changes: str) -> dict[str, str]:
     clean = {
         name: value
         for name, value in os.environ.items()
-        if name not in ("QMP_SOCKET", "NO_COLOR", "_QMPSHELL_COMPLETE")
+        if name not in ("QMP_SOCKET", "QEMU", "NO_COLOR", "_QMPSHELL_COMPLETE")
     }
     return clean | {"PYTHONWARNINGS": "error"} | changes
 
@@ -50,6 +51,7 @@ def run(
     input: str | bytes = b"",
     timeout: float = 30,
     pass_fds: Sequence[int] = (),
+    variables: Mapping[str, str] = MappingProxyType({}),
     **env: str,
 ) -> Result:
     """Run to the end with `input` piped in. No traceback may ever be seen."""
@@ -61,19 +63,21 @@ def run(
         timeout=timeout,
         check=False,
         pass_fds=pass_fds,
-        env=environment(**env),
+        env=environment(**variables, **env),
     )
     result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
     assert "Traceback" not in result.err, result.err
     return result
 
 
-def start(*arguments: str, **env: str) -> subprocess.Popen[bytes]:
+def start(
+    *arguments: str, variables: Mapping[str, str] = MappingProxyType({}), **env: str
+) -> subprocess.Popen[bytes]:
     """Start with pipes for all three streams."""
     return subprocess.Popen(
         [*COMMAND, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment(**env),
+        env=environment(**variables, **env),
     )

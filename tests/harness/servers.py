@@ -7,6 +7,7 @@ that is missing fails the test.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -47,6 +48,12 @@ class Installation:
     def environment(self) -> dict[str, str]:
         modules = f"{self.root}/usr/lib/x86_64-linux-gnu/qemu"
         return {**os.environ, **({"QEMU_MODULE_DIR": modules} if self.root else {})}
+
+    def variables(self, *options: str) -> dict[str, str]:
+        """What makes `qmpshell run` take this version, with these options of QEMU's."""
+        words = [self.program("qemu-system-x86_64"), *self.data_options(), *options]
+        changed = self.environment().items() - os.environ.items()
+        return {"QEMU": shlex.join(words), **dict(changed)}
 
     def _path(self) -> str:
         if self.root:

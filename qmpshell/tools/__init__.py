@@ -1,0 +1,1 @@
+"""What grew up around QMP: so far, starting QEMU."""

@@ -1,0 +1,47 @@
+"""Processes that the program starts, and not the test.
+
+Owns: finding them by a word of their command line, which the test has made up. Must not know: what
+they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+_PATIENCE = 15.0
+
+
+def find(mark: str) -> list[int]:
+    """The ids of the processes that have `mark` as a word of their command line, and still run."""
+    found = []
+    for directory in Path("/proc").iterdir():
+        if directory.name.isdecimal():
+            with contextlib.suppress(OSError):
+                words = (directory / "cmdline").read_bytes().split(b"\0")
+                state = (directory / "stat").read_text().rpartition(")")[2].split()[0]
+                if mark.encode() in words and state not in "ZX":
+                    found.append(int(directory.name))
+    return found
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def killed_afterwards(mark: str) -> Iterator[None]:
+    """Leaves none of them behind, should the test fail."""
+    try:
+        yield
+    finally:
+        for pid in find(mark):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
