@@ -1,34 +1,432 @@
-"""What can be recalled: the lines that were typed, without their secrets."""
+"""What can be recalled: what was typed in this shell and in those before, without its secrets."""
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import stat
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.document import Document
+
+from qmpshell.records.history_file import HistoryFile
+from qmpshell.terminal.history import HistorySuggest, SafeHistory, open_history, rest_of_line
+from tests.harness.program import COMMAND
 from tests.harness.screen import Terminal
-from tests.harness.servers import Server
+from tests.harness.servers import SYSTEM, Server, start_qemu
 
-UP = "\x1b[A"
+UP, DOWN, RIGHT, CTRL_R = "\x1b[A", "\x1b[B", "\x1b[C", "\x12"
+SECRET = "hunter2"
 
 
-def test_a_secret_is_recalled_as_a_question(one_qemu: Server) -> None:
+@pytest.fixture
+def folder() -> Path:
+    """Where the histories of this test are."""
+    return Path(os.environ["XDG_STATE_HOME"]) / "qmpshell"
+
+
+def kept(path: Path) -> list[str]:
+    """The entries of a file, the oldest first."""
+    found: list[str] = []
+    for block in path.read_text(encoding="utf-8").split("\n# ")[1:]:
+        found.append("\n".join(line[1:] for line in block.rstrip("\n").split("\n")[1:]))
+    return found
+
+
+def recalls(terminal: Terminal, line: str, *, prompt: str = "(QEMU)") -> None:
+    """Press Up, and wait for the line at the prompt."""
+    terminal.type(UP)
+    terminal.wait(lambda: terminal.current == f"{prompt} {line}", f"recalled {line!r}")
+
+
+# -- on disk ---------------------------------------------------------------------------------------
+
+
+def test_the_next_shell_recalls_what_was_typed(one_qemu: Server, folder: Path) -> None:
+    with Terminal(one_qemu.address) as terminal:
+        terminal.wait_ready()
+        for line in ("query-name", "query-status", "query-status"):
+            terminal.line(line)
+            terminal.wait_above('{"return": ')
+        terminal.type("\x04")
+        assert terminal.end() == 0
+    assert kept(folder / "history") == ["query-name", "query-status"]
+    with Terminal(one_qemu.address) as terminal:
+        terminal.wait_ready()
+        recalls(terminal, "query-status")
+        recalls(terminal, "query-name")
+        terminal.type("\r")
+        terminal.wait_above("(QEMU) query-name", '{"return": {}}')
+    assert kept(folder / "history") == ["query-name", "query-status", "query-name"]
+
+
+def test_it_is_for_its_owner_alone(one_qemu: Server, folder: Path) -> None:
+    command = ("sh", "-c", 'umask 0; exec "$@"', "sh", *COMMAND)
+    with Terminal(one_qemu.address, command=command) as terminal:
+        terminal.wait_ready()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+    for path, mode in ((folder.parent, 0o700), (folder, 0o700), (folder / "history", 0o600)):
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_two_shells_at_once_lose_nothing(tmp_path: Path, folder: Path) -> None:
+    names = "ab"
+    with (
+        start_qemu(SYSTEM, tmp_path / "a.sock") as a,
+        start_qemu(SYSTEM, tmp_path / "b.sock") as b,
+        Terminal("-q", a.address) as first,
+        Terminal("-q", b.address) as second,
+    ):
+        for terminal in (first, second):
+            terminal.wait_prompt()
+        for number in range(60):
+            first.line(f"a-{number}")
+            second.line(f"b-{number}")
+        for name, terminal in zip(names, (first, second), strict=True):
+            terminal.wait_for(f"{name}-59 has not been found")
+        recalls(first, "a-59")
+        recalls(second, "b-59")
+    found = kept(folder / "history")
+    assert len(found) == 120
+    for name in names:
+        assert [one for one in found if one[0] == name] == [f"{name}-{at}" for at in range(60)]
+
+
+def test_a_killed_shell_has_lost_nothing(one_qemu: Server, folder: Path) -> None:
+    with Terminal(one_qemu.address) as terminal:
+        terminal.wait_ready()
+        terminal.line("/wait STOP")
+        terminal.wait_above("(QEMU) /wait STOP")
+        terminal.signal(signal.SIGKILL)
+        with pytest.raises(AssertionError, match="ended by signal 9"):
+            terminal.end()
+    assert kept(folder / "history") == ["/wait STOP"]
+
+
+def test_the_human_monitor_and_raw_lines_have_files_of_their_own(
+    one_qemu: Server, folder: Path
+) -> None:
+    with Terminal(one_qemu.address) as terminal:
+        terminal.wait_ready()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+    with Terminal("-H", one_qemu.address) as terminal:
+        terminal.wait_ready("(qemu)")
+        terminal.line("info status")
+        terminal.wait_above("VM status", prompt="(qemu)")
+        terminal.line(f"set_password vnc {SECRET}")
+        terminal.wait_above("set_password vnc", "", prompt="(qemu)")
+        recalls(terminal, "info status", prompt="(qemu)")
+        terminal.type(UP)
+        terminal.type("\x01X")
+        terminal.wait(lambda: terminal.current == "(qemu) Xinfo status", "no older line")
+    with Terminal("--raw", one_qemu.address) as terminal:
+        terminal.wait_for('{"QMP"')
+        terminal.line("{'execute': 'qmp_capabilities'}")
+        terminal.wait_above('{"return": {}}', prompt=">")
+        arguments = f"{{'password': '{SECRET}'}}"
+        terminal.line(f"{{'execute': 'change-vnc-password', 'arguments': {arguments}}}")
+        terminal.wait_for('{"error": ')
+    assert kept(folder / "history") == ["query-name"]
+    assert kept(folder / "history-hmp") == ["info status"]
+    assert kept(folder / "history-raw") == ["{'execute': 'qmp_capabilities'}"]
+
+
+def test_several_lines_are_one_entry(one_qemu: Server, folder: Path) -> None:
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.line('{"execute":')
+        terminal.wait_prompt("...")
+        terminal.line('   "query-name"}')
+        terminal.wait_above('"query-name"}', '{"return": {}}')
+        terminal.paste("(QEMU) query-status\n<- {}\nquery-name")
+        terminal.type("\r")
+        terminal.wait_above('"prelaunch"', '{"return": {}}')
+    assert kept(folder / "history") == ['{"execute":\n   "query-name"}', "query-status\nquery-name"]
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.type(UP)
+        terminal.wait(
+            lambda: terminal.text == "(QEMU) query-status\n... query-name", "both lines of a paste"
+        )
+        terminal.type(UP + UP)
+        terminal.wait(
+            lambda: terminal.text == '(QEMU) {"execute":\n...    "query-name"}', "JSON over lines"
+        )
+        terminal.type("\r")
+        terminal.wait_above('"query-name"}', '{"return": {}}')
+
+
+# -- what is kept out ------------------------------------------------------------------------------
+
+
+def test_a_secret_is_recalled_as_a_question(one_qemu: Server, folder: Path) -> None:
     with Terminal(one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
-        terminal.line("set_password protocol=vnc password=hunter2")
+        terminal.line(f"set_password protocol=vnc password={SECRET}")
         terminal.wait_above("Could not set password")
-        terminal.type(UP)
-        recalled = "(QEMU) set_password protocol=vnc password=@?"
-        terminal.wait(lambda: terminal.current == recalled, "line without its secret")
+        recalls(terminal, "set_password protocol=vnc password=@?")
+        terminal.type("\x03")
+        terminal.wait_prompt()
+        terminal.line(f"object-add qom-type=secret id=s0 data={SECRET}")
+        terminal.wait_above('{"return": {}}')
+        terminal.line("object-add qom-type=secret id=s1 data=@?")
+        terminal.wait(lambda: terminal.current == "data:", "question for the secret")
+        terminal.line(SECRET)
+        terminal.wait_above('{"return": {}}')
+        terminal.paste(f"query-name\nset_password protocol=vnc \\\n  password={SECRET}")
+        terminal.type("\r")
+        terminal.wait_above("Could not set password")
+    assert kept(folder / "history") == [
+        "set_password protocol=vnc password=@?",
+        "object-add qom-type=secret id=s0 data=@?",
+        "object-add qom-type=secret id=s1 data=@?",
+        "query-name\nset_password protocol=vnc \\\n  password=@?",
+    ]
 
 
 def test_a_line_that_begins_with_a_blank_and_one_of_json_with_a_secret_are_not_kept(
-    one_qemu: Server,
+    one_qemu: Server, folder: Path
 ) -> None:
+    message = {"execute": "set_password", "arguments": {"protocol": "vnc", "password": SECRET}}
     with Terminal(one_qemu.address, columns=160) as terminal:
         terminal.wait_ready()
-        for line in (
-            "query-name",
-            " query-status",
-            '{"execute": "set_password", "arguments": {"protocol": "vnc", "password": "hunter2"}}',
-        ):
+        for line in ("query-name", " query-status", json.dumps(message)):
             terminal.line(line)
-            terminal.wait_above('{"return": ' if "hunter2" not in line else '"GenericError"')
-        terminal.type(UP)
-        terminal.wait(lambda: terminal.current == "(QEMU) query-name", "the line before them")
+            terminal.wait_above('"GenericError"' if SECRET in line else '{"return": ')
+        recalls(terminal, "query-name")
+    assert kept(folder / "history") == ["query-name"]
+
+
+def test_a_line_that_was_dropped_is_not_kept(one_qemu: Server, folder: Path) -> None:
+    with Terminal(one_qemu.address) as terminal:
+        terminal.wait_ready()
+        terminal.type(f"half a secret {SECRET}")
+        terminal.wait_for(SECRET)
+        terminal.type("\x03")
+        terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+        recalls(terminal, "query-name")
+    assert kept(folder / "history") == ["query-name"]
+
+
+# -- search and suggestions ------------------------------------------------------------------------
+
+
+def test_ctrl_r_finds_what_an_earlier_shell_kept(one_qemu: Server, folder: Path) -> None:
+    file = HistoryFile(str(folder / "history"), clock=lambda: 0.0)
+    for entry in ("query-name", "query-status", "query-block"):
+        file.append(entry)
+    with Terminal(one_qemu.address) as terminal:
+        terminal.wait_ready()
+        terminal.type(CTRL_R + "nam")
+        terminal.wait_for("search)`nam': query-name")
+        terminal.type("\r")
+        terminal.wait(lambda: terminal.current == "(QEMU) query-name", "found line")
+        terminal.type("\r")
+        terminal.wait_above("(QEMU) query-name", '{"return": {}}')
+
+
+def test_what_was_typed_before_is_suggested_and_taken_with_the_right_key(
+    one_qemu: Server, folder: Path
+) -> None:
+    HistoryFile(str(folder / "history"), clock=lambda: 0.0).append("query-status\nquery-name")
+    with Terminal(one_qemu.address) as terminal:
+        terminal.wait_ready()
+        terminal.type("query-s")
+        terminal.wait(
+            lambda: (
+                terminal.current == "(QEMU) query-status"
+                and terminal.screen.cursor.x == len("(QEMU) query-s")
+            ),
+            "suggestion behind the cursor",
+        )
+        assert terminal.colour_of("tatus") == "brightblack"
+        terminal.type(RIGHT)
+        terminal.wait(lambda: terminal.screen.cursor.x == len("(QEMU) query-status"), "taken")
+        terminal.type("\r")
+        terminal.wait_above("(QEMU) query-status", '"prelaunch"')
+        # What is not taken is not sent, and leaves nothing on the screen.
+        terminal.type("query-st")
+        terminal.wait(lambda: terminal.current == "(QEMU) query-status", "suggestion")
+        terminal.type("\r")
+        terminal.wait_for("query-st has not been found")
+        terminal.wait(lambda: "(QEMU) query-st" in terminal.lines, "line as it was sent")
+
+
+def test_without_colours_nothing_is_suggested(one_qemu: Server, folder: Path) -> None:
+    HistoryFile(str(folder / "history"), clock=lambda: 0.0).append("query-status")
+    with Terminal(one_qemu.address, variables={"NO_COLOR": "1"}) as terminal:
+        terminal.wait_ready()
+        terminal.type("query-s")
+        terminal.wait_for("(QEMU) query-s")
+        terminal.line(RIGHT + "X")
+        terminal.wait_for("query-sX has not been found")
+        assert b"tatus" not in terminal.raw
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("  ", ""),
+        ("query-n", "ame"),
+        ("query-name", ""),
+        ("query-", "block"),
+        ("trans", "action("),
+        ("transaction(\n", ""),
+        ("transaction(\n  a", " x=1"),
+        ("transaction(\n  a x=1", ""),
+        ("transaction(\n  a x=1\n", ""),
+        ("transaction(\n  a x=1\n)", " p=2"),
+        ("other\n  a", " x=1"),
+        ("other\n)", " p=2"),
+        ("a", ""),
+        (" query-n", ""),
+    ],
+)
+def test_a_line_is_suggested_to_its_end(text: str, expected: str) -> None:
+    entries = ["query-block", "query-name", "transaction(\n  a x=1\n) p=2", "  "]
+    assert rest_of_line(lambda: entries, text) == expected
+
+
+# -- where it cannot be kept -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"XDG_STATE_HOME": "/dev/null"}, "/dev/null/qmpshell/history: Not a directory"),
+        ({"XDG_STATE_HOME": "relative", "HOME": ""}, "HOME is not the path of a directory"),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("-q",)])
+def test_the_shell_works_without_and_says_why_once(
+    one_qemu: Server, variables: dict[str, str], reason: str, options: tuple[str, ...]
+) -> None:
+    with Terminal(*options, one_qemu.address, columns=120, variables=variables) as terminal:
+        terminal.wait_for(f"the history is not kept: {reason}")
+        terminal.wait_prompt()
+        for line in ("query-name", "query-status"):
+            terminal.line(line)
+            terminal.wait_above('{"return": ')
+        recalls(terminal, "query-status")
+        recalls(terminal, "query-name")
+        assert terminal.text.count("is not kept") == 1
+
+
+def test_raw_lines_are_not_kept_either(one_qemu: Server) -> None:
+    variables = {"XDG_STATE_HOME": "/dev/null"}
+    with Terminal("--raw", one_qemu.address, columns=120, variables=variables) as terminal:
+        terminal.wait_for("the history is not kept: /dev/null/qmpshell/history-raw: ")
+
+
+def test_a_relative_state_directory_is_ignored(one_qemu: Server, tmp_path: Path) -> None:
+    variables = {"XDG_STATE_HOME": "relative", "HOME": str(tmp_path)}
+    with Terminal(one_qemu.address, variables=variables) as terminal:
+        terminal.wait_ready()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+    assert kept(tmp_path / ".local" / "state" / "qmpshell" / "history") == ["query-name"]
+
+
+def test_a_full_disk_is_told_once_and_spoils_nothing(one_qemu: Server, folder: Path) -> None:
+    path = folder / "history"
+    file = HistoryFile(str(path), clock=lambda: 0.0)
+    file.append("first")
+    file.append("x" * (1024 - 2 * path.stat().st_size + len("first") - len("query")))
+    room = 1024 - path.stat().st_size
+    assert 0 < room < 40
+    limited = ("sh", "-c", 'ulimit -f 2; exec "$@"', "sh", *COMMAND)  # blocks of 512 bytes
+    with Terminal(one_qemu.address, command=limited, columns=200) as terminal:
+        terminal.wait_ready()
+        for line in ("query-name", "query-status"):
+            terminal.line(line)
+            terminal.wait_above('{"return": ')
+        recalls(terminal, "query-status")
+        assert terminal.text.count("is not kept") == 1
+        assert f"{path}: an entry was cut off; is the disk full?" in terminal.text
+    assert path.stat().st_size == 1024
+    file.append("last")
+    assert file.read()[0] == "first"
+    assert file.read()[-1] == "last"
+
+
+def test_a_link_to_dev_null_turns_it_off(one_qemu: Server, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "history").symlink_to("/dev/null")
+    with Terminal(one_qemu.address) as terminal:
+        terminal.wait_ready()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+        recalls(terminal, "query-name")
+        assert "not kept" not in terminal.text
+    with Terminal(one_qemu.address) as terminal:
+        terminal.wait_ready()
+        terminal.type(UP + "x")
+        terminal.wait(lambda: terminal.current == "(QEMU) x", "nothing to recall")
+
+
+def test_a_damaged_file_is_safe(one_qemu: Server, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    content = (
+        b"\x00\x01 no history\n\x1b[2J\n+query-name\n\n"
+        b"# \xff\n+query-\x1b]0;owned\x07\x1b[2J\xe2\x80\xae\xff\x9b\n\n# \x1b[2J\n+last"
+    )
+    (folder / "history").write_bytes(content)
+    with Terminal(one_qemu.address, columns=120) as terminal:
+        terminal.wait_ready()
+        recalls(terminal, "last")
+        escaped = r"\u001b]0;owned\u0007\u001b[2J\u202e\udcff\udc9b"
+        recalls(terminal, f"query-{escaped}")
+        terminal.type("\x03query-\\")
+        terminal.wait(lambda: terminal.current == f"(QEMU) query-{escaped}", "suggestion")
+        terminal.type("\x03" + CTRL_R + "own")
+        terminal.wait_for(f"search)`own': query-{escaped}")
+        terminal.type("\x03\x03" + UP + UP)
+        recalls(terminal, "query-name")
+        for bad in (b"owned\x07", b"\x1b]0;", b"\x1b[2J\xe2"):
+            assert bad not in terminal.raw
+        terminal.type("\r")
+        terminal.wait_above("(QEMU) query-name", '{"return": {}}')
+    assert (folder / "history").read_bytes().startswith(content + b"\n# 20")
+
+
+# -- without a terminal ----------------------------------------------------------------------------
+
+
+def test_a_problem_is_handed_out_once(tmp_path: Path) -> None:
+    history = open_history({"HOME": ""}, human=False, raw=False, clock=lambda: 0.0)
+    assert history.take_problem().startswith("the history is not kept: ")
+    assert history.take_problem() == ""
+    history = open_history({"HOME": str(tmp_path)}, human=True, raw=False, clock=lambda: 0.0)
+    assert history.take_problem() == ""
+    path = tmp_path / ".local" / "state" / "qmpshell" / "history-hmp"
+    path.unlink()
+    path.mkdir()
+    for line in ("info status", "info name"):
+        history.append_string(line)
+    assert history.take_problem() == f"the history is not kept: {path}: Is a directory"
+    history.append_string("stop")
+    assert history.take_problem() == ""
+    assert history.get_strings() == ["info status", "info name", "stop"]
+
+
+def test_what_was_typed_before_the_file_is_read_comes_after_it(tmp_path: Path) -> None:
+    file = HistoryFile(str(tmp_path / "history"), clock=lambda: 0.0)
+    file.append("old")
+    history = SafeHistory(file, human=False, raw=False)
+    history.append_string("old")
+    history.append_string('x a="\x1b"')
+    assert history.get_strings() == ["old", 'x a="\\u001b"']
+    assert list(history.load_history_strings()) == ['x a="\\u001b"', "old"]
+    assert file.read() == ["old", 'x a="\\u001b"']
+    suggest = HistorySuggest(history)
+    found = suggest.get_suggestion(Buffer(), Document("x a"))
+    assert found is not None and found.text == '="\\u001b"'
+    assert suggest.get_suggestion(Buffer(), Document("y")) is None
