@@ -169,7 +169,10 @@ class LineRunner:
         if self._session.settings.dry_run:
             return [ShowCommand(request.data, request)]
         if self._session.lost:
-            return self.refuse(request.source, request.start, "not connected; nothing was sent")
+            text = "not connected; nothing was sent"
+            if self._session.interactive:
+                text += "; /connect goes back"
+            return self.refuse(request.source, request.start, text)
         if self._session.interactive:
             what = destroys(request, self._session.settings.confirm)
             if what:
