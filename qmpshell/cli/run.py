@@ -134,6 +134,8 @@ class _Run:
 
     def _shell(self, session: Session | RawSession, connector: Connector) -> int:
         stream = self._start(output=None)
+        if self._line.note and not self._choice.settings.quiet:
+            write_error(self._line.note)
         from ..terminal.start import run_terminal
 
         return run_terminal(

@@ -78,10 +78,14 @@ _NO_DAEMON = "-daemonize is not for a QEMU that is watched; leave it out, --keep
 class QemuLine:
     """QEMU's command line: the program, as it is executed, and its arguments."""
 
-    __slots__ = ("arguments", "own", "program")
+    __slots__ = ("arguments", "note", "own", "program")
 
-    def __init__(self, program: str, own: Sequence[str], arguments: Sequence[str]) -> None:
+    def __init__(
+        self, program: str, own: Sequence[str], arguments: Sequence[str], *, note: str = ""
+    ) -> None:
         self.program = program
+        # What there is to know of a machine that the user did not describe.
+        self.note = note
         # Those that belong to the program (the words of $QEMU), which stand first.
         self.own = own
         self.arguments = arguments
@@ -120,9 +124,12 @@ def read_line(
     else:
         program = _find_default(architecture, find)
     refuse_terminal([*own, *arguments])
+    note = ""
     if not arguments:
         arguments = default_machine(_architecture_of(program) or architecture)
-    return QemuLine(program, own, arguments)
+        ports = ", free ports port0 and port1" if "-device" in arguments else ""
+        note = f"A small paused machine: block nodes disk0 and disk1{ports}."
+    return QemuLine(program, own, arguments, note=note)
 
 
 def _split(named: str) -> list[str]:
