@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from ..raw import RawSession
     from ..transport.stream import Stream
 
-# Seconds until a QEMU that has not said a word is the session's matter; `--wait` changes it.
-_GREETING_PATIENCE = 2.0
+# Seconds until a QEMU that does not serve its monitor is the session's matter; `--wait` changes it.
+_START_PATIENCE = 2.0
 # Seconds between the end of its connection and that of QEMU.
 _END_PATIENCE = 1.0
 
 
 class EndedEarly(QmpShellError):
-    """QEMU has ended before it greeted."""
+    """QEMU has ended before a session could begin."""
 
 
 def run_qemu(choice: Choice, *, environment: Mapping[str, str]) -> int:
@@ -165,7 +165,7 @@ class _Run:
         return status
 
     def _start(self, *, output: int | None) -> Stream:
-        """Start QEMU, and wait until it has a word to say. Raises LaunchError and EndedEarly."""
+        """Start QEMU, and wait until it serves its monitor. Raises LaunchError and EndedEarly."""
         settings = self._choice.settings
         self._signals.hold()  # or a QEMU could be there that nobody knows of
         qemu, stream = start_qemu(
@@ -177,10 +177,12 @@ class _Run:
         )
         self._qemu = qemu
         self._signals.release()
-        patience = _GREETING_PATIENCE if settings.wait is None else settings.wait
+        patience = _START_PATIENCE if settings.wait is None else settings.wait
         try:
-            if not qemu.await_greeting(stream, patience=patience, show=_show):
-                raise EndedEarly(f"{qemu.describe_end()} before it greeted")
+            # Where the user negotiates, nobody leaves out the answer to a question of ours.
+            ask = settings.negotiate and not settings.raw
+            if not qemu.await_start(stream, ask=ask, patience=patience, show=_show):
+                raise EndedEarly(f"{qemu.describe_end()} before it could be spoken to")
         except BaseException:
             stream.close()
             raise

@@ -30,11 +30,15 @@ from .qemu_line import QemuLine
 from .qemu_output import OutputReader
 
 _QUIT = b'{"execute": "qmp_capabilities"}\n{"execute": "quit"}\n'
+_QUESTION = b'{"execute": "query-version", "id": "qmpshell-start"}\n'
+_ANSWER = b'"qmpshell-start"'
 # Seconds that QEMU has to end after `quit`, after SIGTERM (it may have much to write to its disks),
 # and after SIGKILL.
 _QUIT_PATIENCE, _TERM_PATIENCE, _KILL_PATIENCE = 1.0, 10.0, 5.0
-# Where the end of a process cannot be waited for it is looked for this often, in seconds.
-_LOOK = 0.05
+# What cannot be waited for is looked for this often, in seconds.
+_LOOK = 0.005
+# More than a greeting and an answer have, in bytes.
+_PEEK_SIZE = 1 << 16
 _PR_SET_PDEATHSIG = 1
 
 
@@ -144,35 +148,48 @@ class Qemu:
             name = ""
         return f"{self.name} was killed by signal {-status}{name}"
 
-    def await_greeting(
-        self, stream: Stream, *, patience: float, show: Callable[[str], None]
+    def await_start(
+        self, stream: Stream, *, ask: bool, patience: float, show: Callable[[str], None]
     ) -> bool:
-        """Wait until QEMU says its first word on `stream`, and `show` what it writes meanwhile.
+        """Wait until QEMU serves its monitor, and `show` what it writes meanwhile.
 
         False where it has ended instead. True also when `patience`, in seconds, is over, or when it
         runs and has closed the stream: a session then finds out what that means.
+
+        QEMU greets before it has made its devices, and may still fail. With `ask` it is asked
+        something first, which it answers when all is made: with an error, as nothing was negotiated.
+        Who negotiates then leaves out a reply that is not its own. Nothing is read from the stream.
         """
         deadline = time.monotonic() + patience
+        if ask:
+            with contextlib.suppress(ConnectionLost):
+                stream.write(_QUESTION)
+        expected = _ANSWER if ask else b""
         while True:
             said = _peek(stream)
-            ended = not said and self.poll() is not None
+            serves = bool(said) and expected in (said or b"")
+            ended = not serves and self.poll() is not None
             if ended or said == b"":
                 ended = self.wait(_QUIT_PATIENCE) is not None
             text = self.rest_of_output() if ended else self.read_output()
             if text:
                 show(text)
-            if ended or said is not None or time.monotonic() >= deadline:
+            if ended or serves or said == b"" or time.monotonic() >= deadline:
                 return not ended
-            self._wait_for_something(stream, deadline)
+            # What is there and is not read would end every wait for the stream.
+            self._wait_for_something(None if said else stream, deadline, look=bool(said))
 
-    def _wait_for_something(self, stream: Stream | None, deadline: float) -> None:
+    def _wait_for_something(
+        self, stream: Stream | None, deadline: float, *, look: bool = False
+    ) -> None:
+        """With `look` not for long, as something cannot be waited for."""
         poll = select.poll()
         others = (self.output_descriptor, self.end_descriptor)
         for descriptor in (stream.fileno() if stream is not None else None, *others):
             if descriptor is not None:
                 poll.register(descriptor, select.POLLIN)
         left = max(0.0, deadline - time.monotonic())
-        if self.end_descriptor is None:
+        if look or self.end_descriptor is None:
             left = min(left, _LOOK)
         poll.poll(left * 1000 + 1)
 
@@ -325,10 +342,10 @@ def _death_signal() -> Callable[[], None] | None:
 
 
 def _peek(stream: Stream) -> bytes | None:
-    """The first byte to be read, which stays there; None if none is, b"" at the end."""
+    """What can be read, and stays there; None if nothing is, b"" at the end."""
     with socket.socket(fileno=os.dup(stream.fileno())) as peeking:
         try:
-            return peeking.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            return peeking.recv(_PEEK_SIZE, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except (BlockingIOError, InterruptedError):
             return None
         except OSError:

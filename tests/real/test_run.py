@@ -326,14 +326,14 @@ def test_a_qemu_that_cannot_start_is_heard_at_once(
     assert (result.status, result.out) == (3, "")
     said, end = result.err.splitlines()
     assert "'nonsense' is not a valid device model name" in said
-    assert end == "qmpshell: qemu-system-x86_64 exited with status 1 before it greeted"
+    assert end == "qmpshell: qemu-system-x86_64 exited with status 1 before it could be spoken to"
 
 
 def test_qemus_version_is_shown_with_its_status(variables: dict[str, str]) -> None:
     result = run("run", "--", "-version", variables=variables)
     assert (result.status, result.out) == (3, "")
     assert "QEMU emulator version" in result.err
-    assert "exited with status 0 before it greeted" in result.err
+    assert "exited with status 0 before it could be spoken to" in result.err
 
 
 def test_a_qemu_that_is_killed_is_said_to_be(variables: dict[str, str]) -> None:
@@ -363,7 +363,7 @@ def test_what_it_writes_before_it_ends_is_shown_in_full(
     program = write_program(tmp_path / "qemu", "echo one; printf 'two\\033[2J' >&2; exit 7")
     result = run("run", "--keep", "--command", "stop", program, variables=variables)
     assert result.err == (
-        "one\ntwo\\x1b[2J\nqmpshell: qemu exited with status 7 before it greeted\n"
+        "one\ntwo\\x1b[2J\nqmpshell: qemu exited with status 7 before it could be spoken to\n"
     )
 
 

@@ -69,7 +69,9 @@ def test_a_qemu_that_cannot_start_ends_it_with_its_reason(
     with Terminal("run", "-nonsense", columns=120, variables=variables) as terminal:
         assert terminal.end() == 3
         assert "-nonsense: invalid option" in terminal.text
-        assert "qemu-system-x86_64 exited with status 1 before it greeted" in terminal.text
+        assert (
+            "qemu-system-x86_64 exited with status 1 before it could be spoken to" in terminal.text
+        )
         assert "(QEMU)" not in terminal.text
 
 
