@@ -11,6 +11,7 @@ import re
 import stat
 
 from .errors import QmpShellError
+from .folders import config_folder, home_folder
 from .hints import hint_for
 from .render.escape import escape
 from .transport.address import is_word
@@ -49,19 +50,9 @@ class Configuration:
 
 
 def configuration_path(environment: Mapping[str, str]) -> str | None:
-    """Where the file is, if there is one; None where no place for it is known.
-
-    A relative XDG_CONFIG_HOME does not count (XDG Base Directory Specification): nothing is read from
-    the current folder.
-    """
-    base = environment.get("XDG_CONFIG_HOME", "")
-    if not os.path.isabs(base):
-        base = os.path.join(_home(environment), ".config")
-    return os.path.join(base, "qmpshell", "config.toml") if os.path.isabs(base) else None
-
-
-def _home(environment: Mapping[str, str]) -> str:
-    return environment.get("HOME") or os.path.expanduser("~")
+    """Where the file is, if there is one; None where no place for it is known."""
+    folder = config_folder(environment)
+    return os.path.join(folder, "config.toml") if folder is not None else None
 
 
 def read_configuration(environment: Mapping[str, str]) -> Configuration:
@@ -78,7 +69,7 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
         reason = getattr(error, "strerror", None) or str(error)
         found.problems.append(f"{escape(path)} is not read: {reason}")
         return found
-    _Reader(path, found, home=_home(environment)).read(data)
+    _Reader(path, found, home=home_folder(environment)).read(data)
     return found
 
 

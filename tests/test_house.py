@@ -17,7 +17,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 
 # From the ground up; a module may import from its own floor and from those below.
 FLOORS = (
-    ("__init__", "errors", "exits", "settings", "options"),
+    ("__init__", "errors", "exits", "folders", "settings", "options"),
     ("protocol",),
     ("schema",),
     ("language",),

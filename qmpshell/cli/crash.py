@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Mapping
 
 from .. import __version__
+from ..folders import state_folder
 
 
 def describe_crash(error: BaseException, environment: Mapping[str, str]) -> str:
@@ -24,10 +25,9 @@ def describe_crash(error: BaseException, environment: Mapping[str, str]) -> str:
 
 def _write(text: str, environment: Mapping[str, str]) -> str:
     """The path of a new file with the text; empty where none can be written."""
-    base = environment.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(base):
-        base = os.path.join(os.path.expanduser("~"), ".local", "state")
-    directory = os.path.join(base, "qmpshell")
+    directory = state_folder(environment)
+    if directory is None:
+        return ""
     path = os.path.join(directory, f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt")
     with contextlib.suppress(OSError):
         os.makedirs(directory, mode=0o700, exist_ok=True)

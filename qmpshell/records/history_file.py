@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from ..errors import QmpShellError
+from ..folders import state_folder
 from ..render.escape import escape, escape_json
 
 _MOST_BYTES = 1 << 20
@@ -37,13 +38,10 @@ class HistoryError(QmpShellError):
 
 def history_path(environment: Mapping[str, str], name: str) -> str:
     """Where the history of this name is, by the XDG base directories. Raises HistoryError."""
-    state = environment.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(state):  # such a one is to be ignored, says the specification
-        home = environment.get("HOME", "")
-        if not os.path.isabs(home):
-            raise HistoryError("the history is not kept: HOME is not the path of a directory")
-        state = os.path.join(home, ".local", "state")
-    return os.path.join(state, "qmpshell", name)
+    folder = state_folder(environment)
+    if folder is None:
+        raise HistoryError("the history is not kept: HOME is not the path of a directory")
+    return os.path.join(folder, name)
 
 
 class HistoryFile:
