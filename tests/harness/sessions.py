@@ -13,6 +13,7 @@ from typing import Any
 from qmpshell.effects import (
     Ask,
     AskSecret,
+    Connect,
     Divert,
     Effect,
     Finish,
@@ -77,6 +78,8 @@ def _said(effect: Effect) -> Said:
             return ("divert", effect.destination.operator, effect.destination.text)
         case Finish():
             return ("finish", effect.destination.operator, effect.destination.text)
+        case Connect():
+            return ("connect", effect.text)
         case Leave():
             return ("leave", effect.status)
     raise AssertionError(effect)
@@ -140,6 +143,13 @@ class Driver:
         elif greeted:
             self.greet()
 
+    def connected(self, address: str | None = None) -> list[Said]:
+        """The stream is open that the session asked for."""
+        return self._done(self.session.connected(self.now, address=address))
+
+    def connect_failed(self, text: str) -> list[Said]:
+        return self._done(self.session.connect_failed(text, self.now))
+
     def greet(self) -> None:
         assert [one[0] for one in self.bytes(GREETING)] == ["send"]
         assert self.bytes(NEGOTIATED)[0] == ("greeted",)
@@ -177,6 +187,9 @@ class Driver:
 
     def gone(self) -> list[Said]:
         return self.bytes(b"")
+
+    def broken(self, reason: str) -> list[Said]:
+        return self._done(self.session.connection_lost(reason))
 
     def after(self, seconds: float) -> list[Said]:
         self.now += seconds
