@@ -1,0 +1,299 @@
+"""Pagers and shell commands: they have the terminal to themselves, and the server is read meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.program import COMMAND, run
+from tests.harness.screen import Terminal
+from tests.harness.scripted import Peer, ScriptedServer
+from tests.harness.servers import SYSTEM, Server, start_qemu
+
+Start = Callable[[Callable[[Peer], object]], ScriptedServer]
+
+CTRL_C = "\x03"
+
+
+def child_of(terminal: Terminal) -> int:
+    """The program that the shell runs."""
+    shell = terminal.child.pid
+    return int(Path(f"/proc/{shell}/task/{shell}/children").read_text().split()[0])
+
+
+def group_in_front(terminal: Terminal) -> int:
+    """The group of processes that has the terminal."""
+    return os.tcgetpgrp(terminal.child.child_fd)
+
+
+def wait_gone(terminal: Terminal, pid: int) -> None:
+    terminal.wait(lambda: not Path(f"/proc/{pid}").exists(), f"end of {pid}")
+
+
+def script(path: Path, text: str) -> str:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o700)
+    return str(path)
+
+
+# -- the server meanwhile -------------------------------------------------------------------------
+
+
+def test_what_comes_while_a_pager_is_open_is_shown_after_it(tmp_path: Path) -> None:
+    second, log = f"{tmp_path}/second.sock", tmp_path / "log"
+    options = ("-qmp", f"unix:{second},server=on,wait=off")
+    with (
+        start_qemu(SYSTEM, tmp_path / "vm.sock", *options) as server,
+        Terminal("-q", "-l", str(log), server.address, columns=120) as terminal,
+    ):
+        terminal.wait_prompt()
+        terminal.line("query-name | exec less")
+        terminal.wait_for("(END)")
+        assert run("-c", "cont; stop", second).status == 0
+        terminal.wait(lambda: '"STOP"' in log.read_text(), "reading meanwhile")
+        assert "STOP" not in terminal.text
+        terminal.type("q")
+        terminal.wait_above(" RESUME", " STOP")
+        assert "RESUME" not in terminal.raw.partition(b"(END)")[0].decode()
+        assert terminal.modes != terminal.modes_before
+        terminal.type("\x04")
+        assert terminal.end() == 0
+        assert terminal.modes == terminal.modes_before
+
+
+def test_a_server_that_says_megabytes_does_not_wait_for_a_pager(scripted: Start) -> None:
+    is_open, sent = threading.Event(), threading.Event()
+
+    def part(peer: Peer) -> None:
+        peer.negotiate()
+        peer.reply(peer.read_the_users())
+        assert is_open.wait(15)
+        stuff = json.dumps({"event": "TICK", "data": {"x": "x" * 1000}}).encode() + b"\n"
+        for _ in range(40):
+            peer.send(stuff * 100)
+        sent.set()
+        peer.reply(peer.read_the_users(), "after it")
+        peer.ended()
+
+    with Terminal("-q", scripted(part).address, columns=120) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name | exec less")
+        terminal.wait_for("(END)")
+        is_open.set()
+        terminal.wait(sent.is_set, "reading meanwhile")
+        assert "TICK" not in terminal.text
+        terminal.type("q")
+        terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": "after it"}')
+        counts = [line.split(" TICK ")[1] for line in terminal.history if " TICK " in line]
+        folded = [int(text[1:].split()[0]) for text in counts if text.startswith("×")]
+        shown = sum(text.startswith("{") for text in counts)
+        assert shown + sum(folded) == 4000
+
+
+# -- shell commands -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def neighbour(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """The command that starts a QEMU beside the shell, at its terminal, and the QEMU's address."""
+    address, pid = f"{tmp_path}/vm.sock", tmp_path / "pid"
+    words = ("-machine", "none", "-nodefaults", "-display", "none", "-pidfile", str(pid))
+    program = SYSTEM.program("qemu-system-x86_64")
+    yield shlex.join([program, *words, "-qmp", f"unix:{address},server=on,wait=off"]), address
+    if pid.exists():
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+def test_ctrl_c_ends_the_command_and_nobody_else(neighbour: tuple[str, str]) -> None:
+    start, address = neighbour
+    command = ("sh", "-c", f'{start} & exec "$@"', "sh", *COMMAND)
+    with Terminal("--wait", "10", address, command=command, columns=120) as terminal:
+        terminal.wait_ready()
+        terminal.line("query-name | sleep 100")
+        ours = os.getpgid(terminal.child.pid or 0)
+        terminal.wait(lambda: group_in_front(terminal) != ours, "turn of the command")
+        sleep = group_in_front(terminal)
+        terminal.type(CTRL_C)
+        terminal.wait_for("sleep 100: ended by signal 2")
+        terminal.wait_prompt()
+        assert group_in_front(terminal) == ours
+        wait_gone(terminal, sleep)
+        terminal.line("query-status")
+        terminal.wait_above('"running"')
+        terminal.line("quit")
+        terminal.wait_for("Go on?")
+        terminal.type("y")
+        terminal.wait_above("the server has exited")
+
+
+def test_what_commands_say_and_how_they_end(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address, columns=120) as terminal:
+        terminal.wait_prompt()
+        for line, said in (
+            ("query-name | cat", '{"return": {}}'),
+            ("query-name | sed s/return/RETURN/; exit 7", "ended with status 7"),
+            ("query-name | no-such-command", "no-such-command: there is no such command"),
+            ("query-name | kill -9 $$", "ended by signal 9"),
+            ("query-qmp-schema | head -1 | cut -c 1-12", '{"return": ['),
+            ("query-qmp-schema; query-name | wc -l", "2"),
+            ("query-qmp-schema | jq '.return | length > 500'", "true"),
+            ("no-such-thing | jq -r .error.class", "CommandNotFound"),
+            ("/last | jq -r .error.class", "CommandNotFound"),
+            ("query-name | tail -n1 <&0 >/dev/tty", '{"return": {}}'),
+        ):
+            terminal.line(line)
+            terminal.wait_above(said)
+        terminal.line("query-name | printf 'no line end'; stty raw -echo </dev/tty")
+        terminal.wait_above("no line end%")
+        terminal.line("query-status")
+        terminal.wait_above("(QEMU) query-status", '"prelaunch"')
+        terminal.type("\x04")
+        assert terminal.end() == 0
+        assert terminal.modes == terminal.modes_before
+
+
+def test_a_reply_of_megabytes_goes_through_a_command_and_to_a_file(
+    scripted: Start, tmp_path: Path
+) -> None:
+    value = ["y" * 99] * 50_000
+
+    def part(peer: Peer) -> None:
+        peer.negotiate()
+        for _ in range(2):
+            peer.reply(peer.read_the_users(), value)
+        peer.ended()
+
+    with Terminal("-q", scripted(part).address, columns=120) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name | tr -dc y | wc -c")
+        terminal.wait_above("4950000")
+        terminal.line(f"query-name > {tmp_path}/out")
+        terminal.line(f"/last >> {tmp_path}/out")
+        terminal.line("/last | tr -dc y | wc -c | sed 's/^/all: /'")
+        terminal.wait_above("all: 4950000")
+        lines = (tmp_path / "out").read_text().splitlines()
+        assert [json.loads(line) for line in lines] == [{"return": value}] * 2
+
+
+# -- pagers ---------------------------------------------------------------------------------------
+
+
+def test_last_is_in_the_pager_whole(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-commands")
+        terminal.wait_prompt()
+        terminal.line("/last")
+        terminal.wait(lambda: terminal.current == ":", "pager")
+        terminal.type("G")
+        terminal.wait_for("(END)")
+        assert terminal.lines[-2] == "}"
+        terminal.type("g/query-name\r")
+        terminal.wait_for('"query-name"')
+        terminal.type("q")
+        terminal.wait_prompt()
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"PAGER": "sed 's/^/paged: /'"}, 'paged: {"return": {}}'),
+        ({"PAGER": "no-such-pager"}, "no-such-pager: there is no such command"),
+        ({"PAGER": "", "LESS": "-E -F -X"}, '{"return": {}}'),
+        ({"PAGER": "exit 3"}, "(QEMU) /last"),
+    ],
+    ids=["program", "missing", "settings", "fails"],
+)
+def test_the_pager_of_the_environment(
+    one_qemu: Server, variables: dict[str, str], said: str
+) -> None:
+    with Terminal("-q", one_qemu.address, columns=120, variables=variables) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+        terminal.line("/last")
+        terminal.wait_above(said)
+
+
+def test_without_less_there_is_more(one_qemu: Server, tmp_path: Path) -> None:
+    script(tmp_path / "more", "read line; echo more of $line")
+    variables = {"PATH": str(tmp_path)}
+    with Terminal("-q", one_qemu.address, variables=variables) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+        terminal.line("/last")
+        terminal.wait_above('more of {"return": {}}')
+
+
+def test_a_pager_that_is_killed(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address, columns=120) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name | exec less")
+        terminal.wait_for("(END)")
+        os.kill(child_of(terminal), signal.SIGKILL)
+        terminal.wait_for("exec less: ended by signal 9")
+        terminal.wait_prompt()
+        terminal.line("query-status")
+        terminal.wait_above("(QEMU) query-status", '"prelaunch"')
+
+
+def test_a_half_typed_line_comes_back_after_a_pager(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address, columns=120) as terminal:
+        terminal.wait_prompt()
+        one_qemu.stop()
+        terminal.type("query-name | less\rquery-st")
+        terminal.wait(lambda: terminal.current == "(QEMU) query-st", "half-typed line")
+        one_qemu.process.send_signal(signal.SIGCONT)
+        terminal.wait_for("(END)")
+        terminal.type("q")
+        terminal.wait(lambda: terminal.current == "(QEMU) query-st", "half-typed line")
+        terminal.type("atus\r")
+        terminal.wait_above('"prelaunch"')
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=str
+)
+def test_a_signal_ends_the_pager_too(one_qemu: Server, number: signal.Signals, status: int) -> None:
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name | exec less")
+        terminal.wait_for("(END)")
+        less = child_of(terminal)
+        terminal.signal(number)
+        assert terminal.end() == status
+        assert terminal.modes == terminal.modes_before
+        assert not Path(f"/proc/{less}").exists()
+
+
+def test_a_program_that_does_not_heed_signals_is_killed(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name | trap '' HUP TERM; echo ready; while :; do sleep 1000; done")
+        terminal.wait_for("\nready")
+        child = child_of(terminal)
+        terminal.signal(signal.SIGTERM)
+        assert terminal.end() == 143
+        assert terminal.modes == terminal.modes_before
+        assert not Path(f"/proc/{child}").exists()
+
+
+def test_a_loss_while_a_pager_is_open_is_told_after_it(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address, columns=200) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name | exec less")
+        terminal.wait_for("(END)")
+        one_qemu.kill()
+        terminal.type("q")
+        terminal.wait_above(f"{one_qemu.address}: connection lost")
+        assert terminal.text.count("connection lost") == 1
