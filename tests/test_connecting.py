@@ -28,7 +28,7 @@ CAPABILITIES = (
     b' "id": "qmpshell-negotiation-1"}\n',
 )
 AGAIN = ("connect", None)
-NOT_CONNECTED = ("error", "not connected; nothing was sent")
+NOT_CONNECTED = ("error", "not connected; nothing was sent; /connect goes back")
 STOP = '{"execute": "stop", "id": "qmpshell-%d"}'
 
 

@@ -206,9 +206,9 @@ def test_last_is_in_the_pager_whole(one_qemu: Server) -> None:
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({"PAGER": "sed 's/^/paged: /'"}, 'paged: {"return": {}}'),
+        ({"PAGER": "sed 's/^/paged: /'"}, "paged: }"),
         ({"PAGER": "no-such-pager"}, "no-such-pager: there is no such command"),
-        ({"PAGER": "", "LESS": "-E -F -X"}, '{"return": {}}'),
+        ({"PAGER": "", "LESS": "-E -F -X"}, ":"),
         ({"PAGER": "exit 3"}, "(QEMU) /last"),
     ],
     ids=["program", "missing", "settings", "fails"],
@@ -218,10 +218,24 @@ def test_the_pager_of_the_environment(
 ) -> None:
     with Terminal("-q", one_qemu.address, columns=120, variables=variables) as terminal:
         terminal.wait_prompt()
-        terminal.line("query-name")
-        terminal.wait_above('{"return": {}}')
+        terminal.line("query-commands")
+        terminal.wait_above("/last has all")
         terminal.line("/last")
-        terminal.wait_above(said)
+        if said == ":":
+            terminal.wait(lambda: terminal.current == ":", "less")
+            terminal.type("G")
+            terminal.wait_above("}")
+        else:
+            terminal.wait_above(said)
+
+
+def test_what_has_room_needs_no_pager(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address, variables={"PAGER": "no-such-pager"}) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}  ')
+        terminal.line("/last")
+        terminal.wait_above("(QEMU) /last", '{"return": {}}')
 
 
 def test_without_less_there_is_more(one_qemu: Server, tmp_path: Path) -> None:
@@ -229,10 +243,10 @@ def test_without_less_there_is_more(one_qemu: Server, tmp_path: Path) -> None:
     variables = {"PATH": str(tmp_path)}
     with Terminal("-q", one_qemu.address, variables=variables) as terminal:
         terminal.wait_prompt()
-        terminal.line("query-name")
-        terminal.wait_above('{"return": {}}')
+        terminal.line("query-commands")
+        terminal.wait_above("/last has all")
         terminal.line("/last")
-        terminal.wait_above('more of {"return": {}}')
+        terminal.wait_above("more of {")
 
 
 def test_a_pager_that_is_killed(one_qemu: Server) -> None:
