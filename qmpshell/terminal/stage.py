@@ -23,6 +23,7 @@ from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
+from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.lexers import Lexer
 from prompt_toolkit.output import Output
 from prompt_toolkit.output.color_depth import ColorDepth
@@ -129,6 +130,7 @@ class Stage:
             return await self._prompt.prompt_async(
                 FormattedText([(f"class:{styles.PROMPT}", self._prompt_text())]),
                 default=draft,
+                pre_run=self._put_off_typeahead,
                 handle_sigint=False,
                 set_exception_handler=False,
             )
@@ -137,6 +139,26 @@ class Stage:
         except KeyboardInterrupt:
             pass
         return None
+
+    def _put_off_typeahead(self) -> None:
+        """What was typed ahead comes when the prompt has its history, or Up would find nothing."""
+        keys = get_typeahead(self._input)
+        app = self._prompt.app
+
+        def feed() -> None:
+            if app.is_running and not app.is_done:
+                app.key_processor.feed_multiple(keys)
+                app.key_processor.process_keys()
+            else:
+                store_typeahead(self._input, keys)
+
+        def soon(sender: object) -> None:
+            app.after_render.remove_handler(soon)
+            # Behind the loading of the history, and before more keys are read.
+            asyncio.get_running_loop().call_soon(feed)
+
+        if keys:
+            app.after_render.add_handler(soon)
 
     def interlude(self, work: Callable[[], Awaitable[None]]) -> None:
         """Put `work` in the prompt's place; what is being typed comes back after it."""

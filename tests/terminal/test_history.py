@@ -50,7 +50,7 @@ def test_the_next_shell_recalls_what_was_typed(one_qemu: Server, folder: Path) -
         terminal.wait_ready()
         for line in ("query-name", "query-status", "query-status"):
             terminal.line(line)
-            terminal.wait_above('{"return": ')
+            terminal.wait_above(f"(QEMU) {line}", '{"return": ')
         terminal.type("\x04")
         assert terminal.end() == 0
     assert kept(folder / "history") == ["query-name", "query-status"]
@@ -161,6 +161,14 @@ def test_several_lines_are_one_entry(one_qemu: Server, folder: Path) -> None:
         terminal.wait_above('"query-name"}', '{"return": {}}')
 
 
+def test_up_finds_the_last_line_even_if_it_is_typed_ahead(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name\r" + UP + "\r" + UP)
+        terminal.wait(lambda: terminal.text.count('{"return": {}}') == 3, "three replies")
+        assert terminal.lines.count("(QEMU) query-name") == 3
+
+
 # -- what is kept out ------------------------------------------------------------------------------
 
 
@@ -197,7 +205,8 @@ def test_a_line_that_begins_with_a_blank_and_one_of_json_with_a_secret_are_not_k
         terminal.wait_ready()
         for line in ("query-name", " query-status", json.dumps(message)):
             terminal.line(line)
-            terminal.wait_above('"GenericError"' if SECRET in line else '{"return": ')
+            answer = '"GenericError"' if SECRET in line else '{"return": '
+            terminal.wait_above(f"(QEMU) {line}"[:100], answer)
         recalls(terminal, "query-name")
     assert kept(folder / "history") == ["query-name"]
 
@@ -314,7 +323,7 @@ def test_the_shell_works_without_and_says_why_once(
         terminal.wait_prompt()
         for line in ("query-name", "query-status"):
             terminal.line(line)
-            terminal.wait_above('{"return": ')
+            terminal.wait_above(f"(QEMU) {line}", '{"return": ')
         recalls(terminal, "query-status")
         recalls(terminal, "query-name")
         assert terminal.text.count("is not kept") == 1
@@ -345,9 +354,10 @@ def test_a_full_disk_is_told_once_and_spoils_nothing(one_qemu: Server, folder: P
     limited = ("sh", "-c", 'ulimit -f 2; exec "$@"', "sh", *COMMAND)  # blocks of 512 bytes
     with Terminal(one_qemu.address, command=limited, columns=200) as terminal:
         terminal.wait_ready()
-        for line in ("query-name", "query-status"):
-            terminal.line(line)
-            terminal.wait_above('{"return": ')
+        terminal.line("query-name")
+        terminal.wait_above("the history is not kept: ", '{"return": {}}')
+        terminal.line("query-status")
+        terminal.wait_above("(QEMU) query-status", '"prelaunch"')
         recalls(terminal, "query-status")
         assert terminal.text.count("is not kept") == 1
         assert f"{path}: an entry was cut off; is the disk full?" in terminal.text
