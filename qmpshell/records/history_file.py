@@ -21,7 +21,9 @@ from ..errors import QmpShellError
 from ..folders import state_folder
 from ..render.escape import escape, escape_json
 
+# What is read of it. All entries are gone through at each prompt, and at each key that is typed.
 _MOST_BYTES = 1 << 20
+_MOST_ENTRIES = 10_000
 # Nobody types longer ones, and an editor of lines is slow with them.
 _LONGEST = 1 << 16
 # Without waiting: a FIFO would hold us until somebody reads it.
@@ -114,6 +116,8 @@ def showable(text: str) -> str:
     >>> showable('a\n\tb="\x1b"')
     'a\n\tb="\\u001b"'
     """
+    if text.isascii() and text.isprintable():
+        return text
     return re.sub(r"[^\n\t]+", lambda match: escape_json(match[0]), text)
 
 
@@ -192,7 +196,7 @@ def _entries(text: str) -> list[str]:
             lines.clear()
             if 0 < len(entry) <= _LONGEST and entry != (found[-1] if found else None):
                 found.append(entry)
-    return found
+    return found[-_MOST_ENTRIES:]
 
 
 def _reason(error: OSError | ValueError) -> str:
