@@ -101,15 +101,15 @@ def rest_of_line(entries: Callable[[], Iterable[str]], text: str) -> str:
     >>> rest_of_line(lambda: ["stop", "query-status"], "q")
     'uery-status'
     """
-    _, newline, line = text.rpartition("\n")
-    if not line.strip():
+    if not text.strip():
         return ""
     for entry in entries():
         if entry.startswith(text):
             rest = entry[len(text) :].partition("\n")[0]
             if rest:
                 return rest
-    if newline:
+    _, newline, line = text.rpartition("\n")
+    if newline and line.strip():
         for entry in entries():
             position = entry.find("\n" + line)
             if position >= 0:
