@@ -23,12 +23,16 @@ settings.load_profile("ci")
 
 
 @pytest.fixture(autouse=True)
-def folders(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def folders() -> Iterator[None]:
     """Each test has folders of its own for settings, history and sockets, and shares none."""
-    # Not pytest's tmp_path: its names are too long for a socket.
-    with tempfile.TemporaryDirectory(prefix="qmpshell-", ignore_cleanup_errors=True) as directory:
+    # Not pytest's tmp_path: its names are too long for a socket. Not its monkeypatch: what a test
+    # has patched must be as it was before the folders are removed.
+    with (
+        tempfile.TemporaryDirectory(prefix="qmpshell-", ignore_cleanup_errors=True) as directory,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         for name, folder in own_folders(Path(directory)).items():
-            monkeypatch.setenv(name, folder)
+            patch.setenv(name, folder)
         yield
 
 
