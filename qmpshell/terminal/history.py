@@ -53,9 +53,8 @@ class SafeHistory(History):
         return self._known().copy()
 
     def append_string(self, string: str) -> None:
-        from ..records.entries import (
-            redact_entry,
-        )  # slow to import, and not before the first prompt
+        # Slow to import, and not needed before the first prompt.
+        from ..records.entries import redact_entry
 
         kept = redact_entry(string, human=self._human, raw=self._raw)
         if kept is None:
