@@ -1,0 +1,374 @@
+"""Names in what servers answered, and in what they might."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qmpshell.complete import live
+from qmpshell.complete.live import Live
+from qmpshell.complete.live_answers import names
+from qmpshell.complete.live_questions import (
+    DRIVERS,
+    DRIVERS_HELP,
+    FLAT_NODES,
+    JOBS,
+    NETWORK,
+    TREE,
+    Question,
+    doubted_by_event,
+    may_change,
+    questions,
+)
+from qmpshell.complete.live_text import read_buses, read_drivers, read_netdevs
+
+DATA = Path(__file__).parent / "data"
+KINDS = sorted(value for name, value in vars(live).items() if name.isupper() and value)
+
+
+def captured(name: str) -> dict[Question, object]:
+    """What a real server answered; None for an error."""
+    entries = json.loads((DATA / f"live-{name}.json").read_text())
+    return {Question(one["execute"], one["arguments"]): one.get("return") for one in entries}
+
+
+MACHINES = {name: captured(name) for name in ("7.2", "10")}
+DAEMONS = {name: captured(f"storage-daemon-{name}") for name in ("7.2", "10")}
+
+
+def found(known: Mapping[Question, object], kind: str, subject: str = "") -> dict[str, str]:
+    return {one.name: one.meta for one in names(Live(kind, subject), known)}
+
+
+@pytest.fixture(params=MACHINES)
+def machine(request: pytest.FixtureRequest) -> dict[Question, object]:
+    return MACHINES[request.param]
+
+
+@pytest.fixture(params=DAEMONS)
+def daemon(request: pytest.FixtureRequest) -> dict[Question, object]:
+    return DAEMONS[request.param]
+
+
+def test_each_kind_has_a_question() -> None:
+    subjects = {live.QOM_CHILD: "/", live.QOM_PROPERTY: "/"}
+    assert len(KINDS) > 20
+    for kind in KINDS:
+        assert questions(Live(kind, subjects.get(kind, "x")), {}), kind
+    assert questions(Live("unheard-of"), {}) == []
+    assert names(Live("unheard-of"), {}) == []
+
+
+def test_nodes(machine: dict[Question, object]) -> None:
+    nodes = found(machine, live.NODE)
+    assert nodes["disk0"] == "qcow2, a.qcow2"
+    assert nodes["file0"] == "file, a.qcow2"
+    assert nodes["null2"] == "null-co"
+    made_up = [name.startswith("#") for name in nodes]
+    assert made_up == sorted(made_up)
+    assert any(made_up)
+
+
+def test_block_devices(machine: dict[Question, object]) -> None:
+    devices = found(machine, live.BLOCK_DEVICE)
+    assert devices["drv0"] == "device, qcow2, b.qcow2"
+    assert devices["hd0"] == "guest device, qcow2, b.qcow2"
+    assert "/machine/peripheral/vd0/virtio-backend" in devices
+    assert devices["disk0"] == "node, qcow2, a.qcow2"
+
+
+def test_jobs_bitmaps_snapshots_and_exports(machine: dict[Question, object]) -> None:
+    assert found(machine, live.JOB) == {"job0": "mirror, 25 %, running"}
+    assert found(machine, live.BITMAP, "disk0") == {"bm0": "granularity 64 KiB"}
+    assert found(machine, live.BITMAP) == {"bm0": "disk0, granularity 64 KiB"}
+    assert found(machine, live.BITMAP, "file0") == {}
+    path = "/machine/peripheral/vd0/virtio-backend"
+    assert found(machine, live.SNAPSHOT, "disk0") == {"snap1": "id 1"}
+    assert found(machine, live.SNAPSHOT, path) == {"snap1": "id 1"}
+    assert found(machine, live.SNAPSHOT, "hd0") == {}
+    assert found(machine, live.EXPORT) == {"exp0": "nbd, null2"}
+
+
+def test_backends_and_objects(machine: dict[Question, object]) -> None:
+    chardevs = found(machine, live.CHARDEV)
+    assert chardevs["nul0"] == "null"
+    assert chardevs["m"] == "unix:/vm/s.sock,server=on"
+    assert found(machine, live.NETDEV) == {
+        "net1": "user, net=10.0.2.0,restrict=off",
+        "net0": "user, net=10.0.2.0,restrict=off",
+    }
+    objects = {"io0", "mem0", "pc.ram", "tg0", "sec0"}
+    assert found(machine, live.OBJECT).keys() == objects
+    assert found(machine, live.MEMORY_BACKEND).keys() == {"mem0", "pc.ram"}
+    assert found(machine, live.IOTHREAD) == {"io0": "iothread"}
+    assert found(machine, live.SECRET_OBJECT) == {"sec0": "secret"}
+
+
+def test_devices_and_buses(machine: dict[Question, object]) -> None:
+    devices = found(machine, live.QDEV)
+    anonymous = "/machine/peripheral-anon/device[0]"
+    assert devices.keys() == {"usb0", "scsi0", "nic0", "rp0", "hd0", "vd0", anonymous}
+    assert devices["vd0"] == "virtio-blk-pci"
+    assert devices[anonymous] == "virtio-serial-pci"
+    buses = found(machine, live.BUS)
+    assert buses["pcie.0"] == "PCIE, of q35-pcihost"
+    assert buses["rp0"] == "PCIE, of rp0 (pcie-root-port)"
+    assert buses["usb0.0"] == "usb-bus, of usb0 (usb-ehci)"
+    assert buses["scsi0.0"] == "SCSI, of virtio-scsi-device"
+    assert {"ide.0", "isa.0", "virtio-serial-bus.0"} <= buses.keys()
+    assert not {"main-system-bus", "virtio-bus"} & buses.keys()
+
+
+def test_drivers_and_their_properties(machine: dict[Question, object]) -> None:
+    drivers = found(machine, live.DEVICE_DRIVER)
+    assert drivers["e1000"] == "PCI, Intel Gigabit Ethernet"
+    assert drivers["virtio-blk-pci"] == "PCI"
+    assert drivers["virtio-blk"] == "is virtio-blk-pci, PCI"
+    assert "ICH9-LPC" not in drivers  # "no-user"
+    assert len(drivers) > 200
+    direct = found(machine, live.DEVICE_PROPERTY, "virtio-blk-pci")
+    assert direct["romsize"] == "uint32, default 4294967295"
+    assert direct["multifunction"] == "bool, default false"
+    assert direct == found(machine, live.DEVICE_PROPERTY, "virtio-blk")
+    iothread = found(machine, live.OBJECT_PROPERTY, "iothread")
+    assert iothread["poll-max-ns"] == "int"
+    assert "type" not in iothread
+
+
+def test_types_and_paths(machine: dict[Question, object]) -> None:
+    models = found(machine, live.CPU_MODEL)
+    assert models["qemu64"] == "is qemu64-v1"
+    assert models["host"] == "not all of it here"
+    machines = found(machine, live.MACHINE)
+    assert machines["q35"].startswith("is pc-q35-")
+    assert "the default" in machines["q35"] or "the default" in machines["pc"]
+    children = found(machine, live.QOM_CHILD, "/machine")
+    assert children["peripheral"] == "container"
+    assert children["q35"] == "q35-pcihost"
+    assert "kernel" not in children
+    properties = found(machine, live.QOM_PROPERTY, "/machine")
+    assert properties["kernel"] == "string"
+    assert "peripheral" not in properties
+    assert found(machine, live.QOM_CHILD, "/nosuch") == {}
+
+
+def test_a_storage_daemon(daemon: dict[Question, object]) -> None:
+    assert found(daemon, live.NODE) == {"n0": "null-co"}
+    assert found(daemon, live.CHARDEV) == {"m": "unix:/vm/q.sock,server=on"}
+    for kind in set(KINDS) - {live.NODE, live.CHARDEV, live.BLOCK_DEVICE}:
+        assert found(daemon, kind) == {}
+
+
+# -- what is asked ---------------------------------------------------------------------------------
+
+
+def test_an_older_question_follows_where_the_newer_has_no_answer() -> None:
+    want = Live(live.NODE)
+    assert questions(want, {}) == [FLAT_NODES]
+    nested = Question("query-named-block-nodes")
+    assert questions(want, {FLAT_NODES: None}) == [FLAT_NODES, nested]
+    known = {FLAT_NODES: None, nested: [{"node-name": "a", "drv": "raw"}]}
+    assert found(known, live.NODE) == {"a": "raw"}
+    old = Question("query-block-jobs")
+    assert questions(Live(live.JOB), {JOBS: None}) == [JOBS, old]
+    job = {"device": "a", "type": "stream", "len": 10, "offset": 4}
+    assert found({JOBS: None, old: [job]}, live.JOB) == {"a": "stream, 40 %"}
+
+
+def test_the_help_of_drivers_is_asked_only_where_there_are_drivers() -> None:
+    want = Live(live.DEVICE_DRIVER)
+    assert questions(want, {}) == [DRIVERS]
+    assert questions(want, {DRIVERS: None}) == [DRIVERS]
+    assert questions(want, {DRIVERS: []}) == [DRIVERS, DRIVERS_HELP]
+    assert found({DRIVERS: [{"name": "x"}], DRIVERS_HELP: None}, live.DEVICE_DRIVER) == {"x": ""}
+
+
+def properties_asked(driver: str, known: dict[Question, object]) -> list[object]:
+    asked = questions(Live(live.DEVICE_PROPERTY, driver), known)
+    assert all(one.command == "device-list-properties" for one in asked)
+    return [one.arguments["typename"] for one in asked]
+
+
+def test_properties_are_asked_only_of_what_can_be_a_driver() -> None:
+    assert properties_asked("virtio-bl", {}) == ["virtio-bl"]
+    for text in ("", "a b", "é", "x" * 129, '"', "a/b"):
+        assert properties_asked(text, {}) == []
+    known = MACHINES["7.2"]
+    assert properties_asked("virtio-blk-pci", known) == ["virtio-blk-pci"]
+    assert properties_asked("virtio-blk", known) == ["virtio-blk-pci"]
+    assert properties_asked("e1000-82540em", known) == ["e1000"]
+    assert properties_asked("virtio-bl", known) == []
+    assert properties_asked("virtio-bl", {DRIVERS: None}) == ["virtio-bl"]
+
+
+def test_paths_are_asked_only_where_they_are_paths() -> None:
+    assert questions(Live(live.QOM_CHILD, "machine"), {}) == []
+    assert questions(Live(live.QOM_PROPERTY, "/" + "x" * 1024), {}) == []
+    assert questions(Live(live.OBJECT_PROPERTY, "no type"), {}) == []
+
+
+def test_what_cannot_change_stands_and_what_moves_does_not() -> None:
+    assert FLAT_NODES.life == JOBS.life == 2.0
+    assert NETWORK.life == TREE.life == Question("qom-list", {"path": "/"}).life == 5.0
+    assert DRIVERS.life is DRIVERS_HELP.life is Question("query-machines").life is None
+    assert DRIVERS.loads_modules and DRIVERS_HELP.loads_modules
+    assert not NETWORK.loads_modules
+
+
+def test_questions_are_equal_by_what_they_ask() -> None:
+    other = Question("qom-list-types", {"abstract": False, "implements": "device"})
+    assert other == DRIVERS
+    assert hash(other) == hash(DRIVERS)
+    assert Question("qom-list-types") != DRIVERS
+    assert repr(NETWORK) == "Question('human-monitor-command', {'command-line': 'info network'})"
+
+
+@pytest.mark.parametrize(
+    ("event", "commands"),
+    [
+        ("JOB_STATUS_CHANGE", {"query-jobs", "query-named-block-nodes"}),
+        ("BLOCK_EXPORT_DELETED", {"query-block-exports"}),
+        ("DEVICE_TRAY_MOVED", {"query-block"}),
+        ("NETDEV_STREAM_CONNECTED", {"human-monitor-command"}),
+        ("VSERPORT_CHANGE", {"query-chardev"}),
+    ],
+)
+def test_events_make_answers_doubtful(event: str, commands: set[str]) -> None:
+    doubted = doubted_by_event(event)
+    assert doubted is not None
+    assert commands <= doubted
+
+
+def test_events_that_say_all_or_nothing() -> None:
+    assert doubted_by_event("DEVICE_DELETED") is None
+    assert doubted_by_event("RTC_CHANGE") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "changes"),
+    [
+        ("blockdev-add", None, True),
+        ("query-block", None, False),
+        ("qom-list", None, False),
+        ("qom-set", None, True),
+        ("human-monitor-command", "info block", False),
+        ("human-monitor-command", "x/4i $pc", False),
+        ("human-monitor-command", "", False),
+        ("human-monitor-command", "device_del x", True),
+        ("human-monitor-command", None, True),
+    ],
+)
+def test_commands_that_may_change_something(name: str, line: object, *, changes: bool) -> None:
+    assert may_change(name, line) is changes
+
+
+# -- texts -----------------------------------------------------------------------------------------
+
+
+def test_network_backends_behind_a_hub() -> None:
+    text = (
+        "hub 0\r\n"
+        " \\ p1: n1: index=0,type=user,net=10.0.2.0,restrict=off\r\n"
+        " \\ p0: nic: index=0,type=nic,model=e1000\r\n"
+        " \\ p2\r\n"
+        "n2: index=0,type=tap\r\n"
+        " \\ n3: index=0,type=socket,\r\n"
+        "broken: index=\r\n"
+    )
+    assert [(one.name, one.type, one.about) for one in read_netdevs(text)] == [
+        ("p1", "hubport", "to n1"),
+        ("n1", "user", "net=10.0.2.0,restrict=off"),
+        ("p0", "hubport", "to nic"),
+        ("p2", "hubport", ""),
+        ("n2", "tap", ""),
+        ("n3", "socket", ""),
+        ("broken", "", ""),
+    ]
+
+
+def test_buses_below_devices_below_buses() -> None:
+    text = (
+        'bus: a\n  type A\n  dev: x, id ""\n    bus: b\n      type B\n  dev: y, id "i"\n    bus: c'
+    )
+    assert [(one.name, one.type, one.owner) for one in read_buses(text)] == [
+        ("a", "A", ""),
+        ("b", "B", "x"),
+        ("c", "", "i (y)"),
+    ]
+
+
+def test_a_description_of_a_driver_may_say_anything() -> None:
+    text = 'name "a", bus PCI, alias "b", desc "say "x", no-user", no-user\r\nname "c"\r\n'
+    first, second = read_drivers(text)
+    assert (first.name, first.bus, first.alias) == ("a", "PCI", "b")
+    assert (first.desc, first.no_user) == ('say "x", no-user', True)
+    assert (second.name, second.bus, second.desc, second.no_user) == ("c", "", "", False)
+
+
+# -- whatever comes --------------------------------------------------------------------------------
+
+MEMBERS = st.sampled_from(
+    [
+        *("name", "type", "node-name", "drv", "file", "device", "qdev", "inserted", "id"),
+        *("dirty-bitmaps", "granularity", "image", "snapshots", "current-progress", "ro"),
+        *("total-progress", "status", "label", "filename", "default-value", "alias", "parent"),
+        *("unavailable-features", "vm-state-size", "description", "len", "offset"),
+    ]
+)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.sampled_from(["child<x>", "link<", "child<>", "json:", "/", "#1", "bus: x\n  type"])
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(MEMBERS, inner, max_size=5),
+    max_leaves=12,
+)
+LINES = st.lists(
+    st.sampled_from(
+        [
+            *("bus: ", "  type ", "dev: a, id ", "  dev: ", ' \\ x: index=0,type="', 'name "'),
+            *('name "a", bus', ', alias "x", desc "', '"', "\r\n", "\n", ": index=", "x"),
+        ]
+    ),
+    max_size=20,
+).map("".join)
+SUBJECTS = st.sampled_from(["", "x", "/", "/x", "a", '"']) | st.text(max_size=5)
+
+
+@given(st.sampled_from(KINDS), SUBJECTS, VALUES | LINES)
+def test_whatever_is_answered_there_are_names_or_none(
+    kind: str, subject: str, value: object
+) -> None:
+    known: dict[Question, object] = {}
+    want = Live(kind, subject)
+    for _ in range(3):
+        known |= dict.fromkeys(questions(want, known), value)
+    listed: Any = names(want, known)
+    assert all(isinstance(one.name, str) and one.name for one in listed)
+    assert all(isinstance(one.meta, str) for one in listed)
+    assert len({one.name for one in listed}) == len(listed)
+
+
+def test_a_number_too_long_to_print_is_left_out() -> None:
+    number = 10**5000
+    job = {"id": "j", "type": "t", "current-progress": number, "total-progress": number}
+    assert found({JOBS: [job]}, live.JOB) == {"j": "t"}
+    asked = Question("qom-list-properties", {"typename": "x"})
+    known = {asked: [{"name": "p", "type": "int", "default-value": number}]}
+    assert found(known, live.OBJECT_PROPERTY, "x") == {"p": "int"}
+
+
+def test_more_names_than_any_menu_shows_are_cut_off() -> None:
+    nodes = [{"node-name": str(number)} for number in range(20_000)]
+    assert len(found({FLAT_NODES: nodes}, live.NODE)) == 10_000
