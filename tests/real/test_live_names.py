@@ -1,0 +1,186 @@
+"""The names that completion offers, asked of real servers over a session."""
+
+from __future__ import annotations
+
+import select
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from qmpshell.complete import live
+from qmpshell.complete.live import Live
+from qmpshell.effects import Effect, Send
+from qmpshell.session.live import LiveCache
+from qmpshell.transport.address import parse_address
+from qmpshell.transport.opening import open_patiently
+from tests.harness.servers import SYSTEM, Installation, Server, start_qemu, start_storage_daemon
+from tests.harness.sessions import Driver
+
+_PATIENCE = 30.0
+
+
+class Connected:
+    """A session with a real server, its cache beside it."""
+
+    def __init__(self, server: Server) -> None:
+        address = parse_address(server.address, exists=lambda path: True)
+        self._stream = open_patiently(address, wait=5.0, clock=time.monotonic, sleep=time.sleep)
+        self._driver = Driver(interactive=True, greeted=False)
+        self.session = self._driver.session
+        self.cache = LiveCache(self.session)
+        self._until(lambda: self.session.link.is_ready)
+
+    def find(self, kind: str, subject: str = "") -> dict[str, str]:
+        """The names, when all that is asked for them is answered."""
+        want = Live(kind, subject)
+        self.cache.find(want)
+        self._perform(self.cache.take_wanted(time.monotonic()))
+        self._until(lambda: not self.session.outstanding)
+        found = self.cache.find(want)
+        assert found is not None
+        return {one.name: one.meta for one in found}
+
+    def line(self, text: str) -> None:
+        prepared = self._driver.prepare(text)
+        self._perform(self.session.submit(prepared, time.monotonic()))
+        self._until(lambda: self.session.waiting is None)
+        assert self.session.status == 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stream.close()
+
+    def _until(self, done: object) -> None:
+        assert callable(done)
+        end = time.monotonic() + _PATIENCE
+        while not done():
+            ready, _, _ = select.select([self._stream.fileno()], [], [], end - time.monotonic())
+            assert ready
+            data = self._stream.read()
+            if data is not None:
+                self._perform(self.session.receive(data, time.monotonic()))
+                assert not self.session.lost
+
+    def _perform(self, effects: list[Effect]) -> None:
+        while effects:
+            for effect in effects:
+                if isinstance(effect, Send):
+                    self._stream.write(effect.data)
+            effects = self.cache.saw(effects, time.monotonic())
+
+
+def make_image(installation: Installation, path: Path) -> Path:
+    image = installation.program("qemu-img")
+    subprocess.run([image, "create", "-q", "-f", "qcow2", str(path), "64M"], check=True)
+    return path
+
+
+@pytest.fixture
+def machine(installation: Installation, tmp_path: Path) -> Iterator[Connected]:
+    """A machine with some of everything."""
+    first, second = (make_image(installation, tmp_path / f"{name}.qcow2") for name in "ab")
+    image = installation.program("qemu-img")
+    subprocess.run([image, "snapshot", "-c", "before", str(first)], check=True)
+    with start_qemu(
+        installation,
+        tmp_path / "vm.sock",
+        *("-object", "secret,id=sec0,data=x", "-object", "iothread,id=io0"),
+        *("-object", "memory-backend-ram,id=mem0,size=16M"),
+        *("-blockdev", f"qcow2,node-name=disk0,file.driver=file,file.filename={first}"),
+        *("-drive", f"if=none,id=drv0,file={second},format=qcow2"),
+        *("-chardev", "null,id=nul0"),
+        *("-netdev", "user,id=net0", "-netdev", "hubport,id=port0,hubid=0"),
+        *("-device", "virtio-blk-pci,drive=disk0,id=vd0,iothread=io0"),
+        *("-device", "ide-hd,drive=drv0,id=hd0", "-device", "virtio-net-pci,netdev=net0,id=nic0"),
+        *("-device", "pcie-root-port,id=rp0", "-device", "virtio-serial-pci"),
+        machine="q35",
+    ) as server:
+        with Connected(server) as connected:
+            yield connected
+
+
+def test_the_names_of_a_machine(machine: Connected) -> None:
+    assert machine.find(live.NODE)["disk0"] == "qcow2, a.qcow2"
+    assert {"drv0", "hd0", "disk0"} <= machine.find(live.BLOCK_DEVICE).keys()
+    assert machine.find(live.SNAPSHOT, "disk0").keys() == {"before"}
+    assert machine.find(live.CHARDEV)["nul0"] == "null"
+    assert machine.find(live.NETDEV).keys() == {"net0", "port0"}
+    assert {"sec0", "io0", "mem0"} <= machine.find(live.OBJECT).keys()
+    assert "mem0" in machine.find(live.MEMORY_BACKEND)
+    assert machine.find(live.IOTHREAD).keys() == {"io0"}
+    assert machine.find(live.SECRET_OBJECT).keys() == {"sec0"}
+    devices = machine.find(live.QDEV)
+    assert devices["vd0"] == "virtio-blk-pci"
+    assert devices["/machine/peripheral-anon/device[0]"] == "virtio-serial-pci"
+    buses = machine.find(live.BUS)
+    assert buses["pcie.0"].startswith("PCIE")
+    assert {"rp0", "ide.0", "virtio-serial-bus.0"} <= buses.keys()
+    assert "q35" in machine.find(live.MACHINE)
+    assert {"max", "qemu64"} <= machine.find(live.CPU_MODEL).keys()
+    assert "serial" in machine.find(live.DEVICE_PROPERTY, "virtio-blk-pci")
+    assert machine.find(live.DEVICE_PROPERTY, "no-such-driver") == {}
+    assert "poll-max-ns" in machine.find(live.OBJECT_PROPERTY, "iothread")
+    assert {"machine", "objects"} <= machine.find(live.QOM_CHILD, "/").keys()
+    assert "vd0" in machine.find(live.QOM_CHILD, "/machine/peripheral")
+    assert machine.find(live.QOM_CHILD, "/machine/peripheral/vd0")["iothread"] == "link to iothread"
+    assert machine.find(live.QOM_PROPERTY, "/machine/peripheral/vd0")["realized"] == "bool"
+    assert machine.find(live.QOM_CHILD, "/no/such") == {}
+    assert machine.find(live.JOB) == machine.find(live.EXPORT) == {}
+    assert "info" in machine.find(live.HUMAN_COMMAND)
+
+
+def test_what_commands_make_is_found_at_once(machine: Connected) -> None:
+    assert "new" not in machine.find(live.NODE)
+    assert machine.find(live.BITMAP, "disk0") == machine.find(live.JOB) == {}
+    machine.line("blockdev-add driver=null-co node-name=new size=67108864")
+    assert machine.find(live.NODE)["new"] == "null-co"
+    machine.line("block-dirty-bitmap-add node=disk0 name=bits")
+    assert machine.find(live.BITMAP, "disk0") == {"bits": "granularity 64 KiB"}
+    machine.line("blockdev-mirror job-id=job0 device=disk0 target=new sync=full speed=1")
+    assert machine.find(live.JOB)["job0"].startswith("mirror, ")
+    machine.line("netdev_add type=user id=net1")
+    assert "net1" in machine.find(live.NETDEV)
+    machine.line("object-add qom-type=iothread id=io1")
+    assert "io1" in machine.find(live.IOTHREAD)
+    machine.line("/hmp chardev-add null,id=nul1")
+    assert "nul1" in machine.find(live.CHARDEV)
+    machine.line("device_add driver=virtio-scsi-pci id=scsi1 bus=rp0")
+    assert "scsi1.0" in machine.find(live.BUS)
+    assert "scsi1" in machine.find(live.QDEV)
+
+
+def test_a_storage_daemon_has_what_it_has(installation: Installation, tmp_path: Path) -> None:
+    with (
+        start_storage_daemon(installation, tmp_path / "qsd.sock") as server,
+        Connected(server) as daemon,
+    ):
+        daemon.line("blockdev-add driver=null-co node-name=n size=1048576")
+        daemon.line("object-add qom-type=secret id=s data=x")
+        assert daemon.find(live.NODE) == {"n": "null-co"}
+        assert daemon.find(live.CHARDEV).keys() == {"m"}
+        assert daemon.find(live.OBJECT) == daemon.find(live.SECRET_OBJECT) == {"s": "secret"}
+        assert "objects" in daemon.find(live.QOM_CHILD, "/")
+        daemon.line(f"nbd-server-start addr.type=unix addr.data.path={tmp_path}/nbd")
+        daemon.line("block-export-add type=nbd id=e node-name=n")
+        assert daemon.find(live.EXPORT) == {"e": "nbd, n"}
+        for kind in (live.NETDEV, live.QDEV, live.BUS, live.CPU_MODEL, live.MACHINE, live.JOB):
+            assert daemon.find(kind) == {}
+        assert daemon.find(live.DEVICE_PROPERTY, "virtio-blk-pci") == {}
+
+
+def test_the_drivers_of_a_qemu_with_its_own_modules(tmp_path: Path) -> None:
+    """Only the system's has them: beside an unpacked one it finds those of another build."""
+    with start_qemu(SYSTEM, tmp_path / "vm.sock") as server, Connected(server) as connected:
+        drivers = connected.find(live.DEVICE_DRIVER)
+        assert drivers["e1000"] == "PCI, Intel Gigabit Ethernet"
+        assert drivers["virtio-blk"] == "is virtio-blk-pci, PCI"
+        assert "q35-pcihost" not in drivers  # no user can create it
+        assert "serial" in connected.find(live.DEVICE_PROPERTY, "virtio-blk")
+        assert connected.find(live.DEVICE_PROPERTY, "virtio-bl") == {}
+        assert "iothread" in connected.find(live.QOM_TYPE)
