@@ -49,3 +49,32 @@ class Entry:
 
     def _assembler(self) -> LineAssembler:
         return LineAssembler(verbatim=self._verbatim)
+
+
+def groups(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of an entry as they are read, each with its offset: one may be over several rows.
+
+    >>> list(groups('stop\\n{"execute":\\n"cont"}'))
+    [(0, 'stop'), (5, '{"execute":\\n"cont"}')]
+    """
+    assembler = LineAssembler()
+    start = position = 0
+    for number, line in enumerate(text.split("\n"), 1):
+        position += len(line) + 1
+        try:
+            assembler.feed(line, number)
+        except LineError:
+            assembler = LineAssembler()
+        if not assembler.open:
+            yield start, text[start : position - 1]
+            start = position
+    if start < position:
+        yield start, text[start:]
+
+
+def line_at(text: str, cursor: int) -> tuple[str, int]:
+    """The line of an entry that the cursor is in, as it is read, and the cursor's place in it."""
+    for start, line in groups(text):
+        if cursor <= start + len(line):
+            return line, cursor - start
+    return "", 0

@@ -13,11 +13,11 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.lexers import Lexer
 
-from ..errors import LineError
 from ..language import tokens as t
-from ..language.lines import LineAssembler, prompt_width
+from ..language.lines import prompt_width
 from ..language.tokens import Token, tokenize
 from . import styles
+from .entry import groups
 
 _STYLES = {
     t.NAME: styles.TYPED_COMMAND,
@@ -49,29 +49,12 @@ class LineLexer(Lexer):
     """For lines of commands; the human monitor's and raw ones need none."""
 
     def lex_document(self, document: Document) -> Callable[[int], StyleAndTextTuples]:
-        lines = [[*line] for group in _groups(document.lines) for line in _split(_colour(group))]
+        lines = [[*line] for _, group in groups(document.text) for line in _split(_colour(group))]
 
         def line(number: int) -> StyleAndTextTuples:
             return [*lines[number]] if number < len(lines) else []
 
         return line
-
-
-def _groups(lines: list[str]) -> Iterator[str]:
-    """The physical lines that are read as one, joined."""
-    assembler = LineAssembler()
-    group: list[str] = []
-    for number, line in enumerate(lines, 1):
-        group.append(line)
-        try:
-            assembler.feed(line, number)
-        except LineError:
-            assembler = LineAssembler()
-        if not assembler.open:
-            yield "\n".join(group)
-            group = []
-    if group:
-        yield "\n".join(group)
 
 
 def _colour(text: str) -> Fragments:
