@@ -1,7 +1,8 @@
 """QEMU's own option strings, such as `driver=qcow2,file.filename=a,,b.img`.
 
 Owns: their two syntaxes, that of -blockdev, -object and -netdev (QEMU's util/keyval.c), and that of
--device (QemuOpts, util/qemu-option.c). Must not know: commands, schemas, what a value means.
+-device (QemuOpts, util/qemu-option.c); which option is which command, and its key that may stand
+without its name. Must not know: schemas, what a value means.
 Raises LineError, with offsets into the option string.
 
 QEMU lets the last of two equal keys win; here a key given twice is an error, as it is on a line.
@@ -25,7 +26,47 @@ _INDEX = re.compile(r"[0-9]+")
 _LONGEST = 127  # characters in a part of a key, in QEMU
 _SHOWN = 40  # of longer words only so much is repeated
 
+# The option's name or the command's: the command, and the key that stands first without its name.
+_COMMANDS = {
+    "blockdev": ("blockdev-add", "driver"),
+    "blockdev-add": ("blockdev-add", "driver"),
+    "chardev-add": ("chardev-add", None),
+    "device": ("device_add", "driver"),
+    "device_add": ("device_add", "driver"),
+    "netdev": ("netdev_add", "type"),
+    "netdev_add": ("netdev_add", "type"),
+    "object": ("object-add", "qom-type"),
+    "object-add": ("object-add", "qom-type"),
+}
+OPTION_NAMES = tuple(_COMMANDS)
+# Its command has QEMU's older syntax, in which a dot belongs to the name.
+OLD_SYNTAX = "device_add"
+
 _COMMA = "a comma inside a value is written ,,"
+
+
+def option_command(word: str) -> tuple[str, str | None]:
+    """The command that an option or a command of this name stands for, and its implied key.
+
+    >>> option_command("-device"), option_command("query-status")
+    (('device_add', 'driver'), ('query-status', None))
+    """
+    return _COMMANDS.get(word.lstrip("-"), (word, None))
+
+
+def pieces(text: str) -> Iterator[tuple[int, int, int]]:
+    """Where the key of each piece begins and ends, and where the piece ends. It never fails: what is
+    half typed is a piece, too, which may be empty, and a piece without `=` is all key."""
+    position = 0
+    while True:
+        key_end = _match(_KEY, text, position)
+        end = key_end
+        if text[key_end : key_end + 1] == "=":
+            end = _match(_VALUE, text, key_end + 1)
+        yield position, key_end, end
+        if end >= len(text):
+            return
+        position = end + 1
 
 
 def read_keyval(text: str, *, implied_key: str | None) -> list[tuple[list[str], str]]:

@@ -25,6 +25,8 @@ from .command import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .tokens import Token
 
 # In quotes; or a downstream name, whose dots are its own (qmp-spec, "Downstream extension of QMP").
@@ -315,28 +317,37 @@ def _check_end(line: str, token: Token) -> None:
 
 def _path(key: Token) -> list[tuple[str, int]]:
     path: list[tuple[str, int]] = []
-    position = 0
     text = key.text
+    for match in key_parts(text):
+        start = key.start + match.start()
+        part = match[2] if match[1] is None else _unquote_part(match[1], start)
+        if not part and match[1] is None:
+            raise LineError(
+                "a part of the key is empty",
+                start=key.start + min(match.start(), len(text) - 1),
+            )
+        path.append((part, start))
+        end = match.end()
+        if end < len(text) and text[end] != ".":
+            raise LineError(
+                "a quoted part of a key ends at its closing quote", start=key.start + end
+            )
+    return path
+
+
+def key_parts(text: str) -> Iterator[re.Match[str]]:
+    """The parts of a key as they are written: group 1 is a part in quotes, group 2 a plain one, which
+    may be empty. It never fails: what follows a part without a dot is a part of its own."""
+    position = 0
     while True:
         match = _PART.match(text, position)
         assert match is not None
-        if match[1] is not None:
-            part = _unquote_part(match[1], key.start + position)
-        else:
-            part = match[2]
-        if not part and match[1] is None:
-            raise LineError(
-                "a part of the key is empty", start=key.start + min(position, len(text) - 1)
-            )
-        path.append((part, key.start + position))
+        yield match
         position = match.end()
         if position == len(text):
-            return path
-        if text[position] != ".":
-            raise LineError(
-                "a quoted part of a key ends at its closing quote", start=key.start + position
-            )
-        position += 1
+            return
+        # A quote that opens nothing is a part of the text behind it.
+        position += text[position] == "." or match.end() == match.start()
 
 
 def _unquote_part(text: str, start: int) -> str:

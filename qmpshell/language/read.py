@@ -300,7 +300,7 @@ def _action(action: CommandItem, facts: Facts) -> Read:
         return whole, []
     root = build(action.arguments)
     schema, name = facts.schema, action.name.text
-    members = _action_members(schema, name) if schema is not None else {}
+    members = action_members(schema, name) if schema is not None else {}
     if schema is None or "data" not in members:
         return untyped(root, facts), []
     reader = TypedReader(schema, facts)
@@ -309,7 +309,7 @@ def _action(action: CommandItem, facts: Facts) -> Read:
     return reader.members_of(root, members["data"].type), reader.notes
 
 
-def _action_members(schema: Schema, name: str) -> dict[str, Member]:
+def action_members(schema: Schema, name: str) -> dict[str, Member]:
     """The members of an action of this name; none where the schema does not say."""
     command = schema.command("transaction")
     members = schema.members(command.arg_type, lambda tag: None) if command else {}
