@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.harness.program import own_folders
 
-from . import colour, large_reply, reading, scripts
+from . import colour, completion, large_reply, reading, scripts
 
 BENCHMARKS: dict[str, Callable[[], bool]] = {
     "one-command": scripts.one_command,
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[], bool]] = {
     "large-reply": large_reply.run,
     "reading": reading.run,
     "colour": colour.run,
+    "completion": completion.run,
 }
 
 

@@ -1,0 +1,275 @@
+"""Which members name things of the running server, or files.
+
+Owns: that table, which no schema has: there all of them are `str`. Must not know: how names are found,
+types. Each entry is checked against the schemas of real servers by a test.
+"""
+
+from __future__ import annotations
+
+from . import live
+from .slot import EVENT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .given import Given
+    from .slot import Call
+
+# A file of this machine's, which is often also the server's.
+FILE = "file"
+# A QOM path, which is walked level by level.
+QOM_PATH = "qom-path"
+
+# COMMANDS: MEMBERS, each `name kind`, and `name kind(subject)` where the kind is of the value of another
+# member beside it. A member is a dotted path, * in it any index; **.name is one at any depth.
+_TABLE: tuple[tuple[str, str], ...] = (
+    # Block jobs and nodes.
+    (
+        "block-stream",
+        "device block-device, base file, base-node node, bottom node, backing-file file",
+    ),
+    (
+        "block-commit",
+        "device block-device, base file, base-node node, top file, top-node node, backing-file file",
+    ),
+    (
+        "blockdev-backup",
+        "device block-device, target node, bitmap bitmap(device)",
+    ),
+    ("drive-backup", "device block-device, target file, bitmap bitmap(device)"),
+    ("blockdev-mirror", "device block-device, target node, replaces node"),
+    ("drive-mirror", "device block-device, target file, replaces node"),
+    ("blockdev-snapshot", "node node, overlay node"),
+    (
+        "blockdev-snapshot-sync",
+        "device block-device, node-name node, snapshot-file file",
+    ),
+    ("blockdev-snapshot-internal-sync", "device block-device"),
+    (
+        "blockdev-snapshot-delete-internal-sync",
+        "device block-device, id snapshot(device), name snapshot(device)",
+    ),
+    ("change-backing-file", "device block-device, image-node-name node, backing-file file"),
+    ("block_resize", "device block-device, node-name node"),
+    ("block_set_io_throttle", "device block-device, id qdev"),
+    ("block-set-write-threshold", "node-name node"),
+    ("block-latency-histogram-set", "id qdev"),
+    ("blockdev-del", "node-name node"),
+    ("blockdev-set-active", "node-name node"),
+    ("blockdev-insert-medium", "id qdev, node-name node"),
+    ("blockdev-change-medium", "device block-device, id qdev, filename file"),
+    ("blockdev-open-tray blockdev-close-tray eject", "device block-device, id qdev"),
+    ("blockdev-remove-medium", "id qdev"),
+    ("x-blockdev-change", "parent node, node node"),
+    ("x-blockdev-set-iothread", "node-name node, iothread iothread"),
+    ("x-blockdev-amend", "node-name node"),
+    (
+        "blockdev-add blockdev-reopen blockdev-create",
+        "**.filename file, **.path file, **.dir file, **.logfile file, **.conf file, **.config file,"
+        " **.key-secret secret-object, **.cookie-secret secret-object,"
+        " **.password-secret secret-object, **.proxy-password-secret secret-object,"
+        " **.tls-creds object, **.throttle-group object, **.pr-manager object, **.bottom node",
+    ),
+    ("blockdev-add", "bitmap.node node, bitmap.name bitmap(node)"),
+    ("blockdev-reopen", "options.*.node-name node"),
+    # Bitmaps.
+    ("block-dirty-bitmap-add", "node node"),
+    (
+        "block-dirty-bitmap-remove block-dirty-bitmap-clear block-dirty-bitmap-enable"
+        " block-dirty-bitmap-disable x-debug-block-dirty-bitmap-sha256",
+        "node node, name bitmap(node)",
+    ),
+    (
+        "block-dirty-bitmap-merge",
+        "node node, target bitmap(node), bitmaps.* bitmap(node), bitmaps.*.node node,"
+        " bitmaps.*.name bitmap(node)",
+    ),
+    (
+        "migrate-set-parameters",
+        "block-bitmap-mapping.*.node-name node, tls-creds object, tls-authz object,"
+        " block-bitmap-mapping.*.bitmaps.*.name bitmap",
+    ),
+    # Jobs.
+    (
+        "block-job-cancel block-job-complete block-job-pause block-job-resume block-job-set-speed",
+        "device job",
+    ),
+    (
+        "block-job-change block-job-dismiss block-job-finalize job-cancel job-complete job-dismiss"
+        " job-finalize job-pause job-resume",
+        "id job",
+    ),
+    # Snapshots of the whole machine.
+    ("snapshot-save", "vmstate node, devices.* node"),
+    (
+        "snapshot-load",
+        "vmstate node, devices.* node, tag snapshot(vmstate)",
+    ),
+    ("snapshot-delete", "devices.* node, tag snapshot(devices.0)"),
+    # Exports.
+    (
+        "block-export-add",
+        "node-name node, iothread iothread, bitmaps.* bitmap(node-name), bitmaps.*.node node,"
+        " bitmaps.*.name bitmap(node), mountpoint file, addr.path file",
+    ),
+    ("block-export-del", "id export"),
+    ("nbd-server-add", "device block-device, bitmap bitmap(device)"),
+    ("nbd-server-remove", "name export"),
+    ("nbd-server-start", "tls-creds object, tls-authz object, addr.data.path file"),
+    # Character devices, networks.
+    ("chardev-remove chardev-send-break", "id chardev"),
+    ("chardev-change", "id chardev"),
+    (
+        "chardev-add chardev-change",
+        "backend.data.chardev chardev, backend.data.chardevs.* chardev, backend.data.device file,"
+        " backend.data.in file, backend.data.out file, backend.data.logfile file,"
+        " backend.data.path file, backend.data.addr.data.path file, backend.data.tls-creds object,"
+        " backend.data.tls-authz object",
+    ),
+    ("ringbuf-read ringbuf-write", "device chardev"),
+    (
+        "netdev_add",
+        "chardev chardev, netdev netdev, script file, downscript file, helper file, vhostdev file,"
+        " tftp file, smb file, addr.path file, path file, sock file",
+    ),
+    ("netdev_del", "id netdev"),
+    ("set_link", "name netdev"),
+    ("announce-self", "interfaces.* netdev"),
+    ("query-rx-filter", "name qdev"),
+    # Objects.
+    ("object-del", "id object"),
+    (
+        "object-add",
+        "chardev chardev, netdev netdev, iothread iothread, primary_in chardev,"
+        " secondary_in chardev, outdev chardev, indev chardev, notify_dev chardev,"
+        " passwordid secret-object, keyid secret-object, mem-path file, file file, filename file,"
+        " dir file, path file, evdev file, device file, dh-cert-file file, session-file file,"
+        " socket.path file",
+    ),
+    ("set-numa-node", "memdev memory-backend"),
+    # Devices; those of device_add beyond its own are properties of many drivers.
+    (
+        "device_add",
+        "driver device-driver, bus bus, netdev netdev, chardev chardev, memdev memory-backend,"
+        " drive block-device, iothread iothread, cryptodev object, rng object, backend object,"
+        " tpmdev object, host_mem_backend memory-backend, hostmem memory-backend,"
+        " audiodev object, peer_chardev chardev, evdev file, kbd object,"
+        " failover_pair_id qdev, romfile file, sysfsdev file",
+    ),
+    ("device_del device-sync-config", "id qdev"),
+    ("device-list-properties", "typename device-driver"),
+    ("input-send-event screendump", "device qdev"),
+    # QOM.
+    ("qom-list", "path qom-path"),
+    ("qom-get qom-set", "path qom-path, property qom-property(path)"),
+    ("qom-list-properties", "typename qom-type"),
+    ("qom-list-types", "implements qom-type"),
+    ("query-cpu-model-expansion", "model.name cpu-model"),
+    (
+        "x-query-virtio-status x-query-virtio-queue-status x-query-virtio-queue-element"
+        " x-query-virtio-vhost-queue-status",
+        "path qom-path",
+    ),
+    (
+        "cxl-inject-correctable-error cxl-inject-dram-event cxl-inject-general-media-event"
+        " cxl-inject-memory-module-event cxl-inject-poison cxl-inject-uncorrectable-errors"
+        " cxl-add-dynamic-capacity cxl-release-dynamic-capacity",
+        "path qom-path",
+    ),
+    ("query-stats", "vcpus.* qom-path"),
+    ("yank", "instances.*.node-name node, instances.*.id chardev"),
+    # Files of the machine that the server runs on.
+    (
+        "screendump dumpdtb memsave pmemsave xen-save-devices-state xen-load-devices-state",
+        "filename file",
+    ),
+    ("migrate migrate-incoming", "channels.*.addr.path file, channels.*.addr.filename file"),
+    # Events, of which /wait takes the members.
+    ("JOB_STATUS_CHANGE BLOCK_JOB_PENDING", "id job"),
+    (
+        "BLOCK_JOB_COMPLETED BLOCK_JOB_CANCELLED BLOCK_JOB_READY BLOCK_JOB_ERROR",
+        "device job",
+    ),
+    ("DEVICE_DELETED DEVICE_UNPLUG_GUEST_ERROR", "device qdev, path qom-path"),
+    ("DEVICE_TRAY_MOVED", "device block-device, id qdev"),
+    ("BLOCK_IO_ERROR BLOCK_IMAGE_CORRUPTED", "device block-device, node-name node"),
+    ("BLOCK_WRITE_THRESHOLD", "node-name node"),
+    ("BLOCK_EXPORT_DELETED", "id export"),
+    ("VSERPORT_CHANGE", "id qdev"),
+    ("NETDEV_STREAM_CONNECTED NETDEV_STREAM_DISCONNECTED", "netdev-id netdev"),
+    ("MEMORY_DEVICE_SIZE_CHANGE", "id qdev, qom-path qom-path"),
+    ("RTC_CHANGE", "qom-path qom-path"),
+    # The guest's files are not here.
+)
+_ANYWHERE = "**"
+
+
+class LiveKind:
+    """What a value names: a kind of `live`'s, FILE or QOM_PATH; `subject` is the member, beside this
+    one, that it is of."""
+
+    __slots__ = ("kind", "subject")
+
+    def __init__(self, kind: str, subject: str) -> None:
+        self.kind = kind
+        self.subject = subject
+
+
+def read_table() -> dict[tuple[str, str], LiveKind]:
+    """By command and member."""
+    table: dict[tuple[str, str], LiveKind] = {}
+    for commands, members in _TABLE:
+        for member in members.split(", "):
+            name, kind = member.split()
+            kind, _, subject = kind.rstrip(")").partition("(")
+            for command in commands.split():
+                table[command, name] = LiveKind(kind, subject)
+    return table
+
+
+def find_kind(
+    table: dict[tuple[str, str], LiveKind], call: Call, path: Sequence[str]
+) -> tuple[str, str]:
+    """The kind of what a value names, and what it is of; empty where it names nothing."""
+    name, root, path = action_of(call.name, call.root, path)
+    pattern = ".".join("*" if part.isdecimal() else part for part in path)
+    last = pattern.rpartition(".")[2]
+    found = table.get((name, pattern)) or table.get((name, f"{_ANYWHERE}.{last}"))
+    if found is None:
+        return "", ""
+    subject = found.subject
+    if not subject:
+        return found.kind, ""
+    return found.kind, _beside(root, path, subject.split("."))
+
+
+def _beside(root: Given | None, path: Sequence[str], subject: Sequence[str]) -> str:
+    """The text of a member that stands where the value is, or nearest above it."""
+    for depth in range(len(path) - 1, -1, -1):
+        holder = root.at((*path[:depth], *subject[:-1])) if root is not None else None
+        text = holder.text_of(subject[-1]) if holder is not None else None
+        if text is not None:
+            return text
+    return ""
+
+
+def action_of(
+    name: str, root: Given | None, path: Sequence[str]
+) -> tuple[str, Given | None, Sequence[str]]:
+    """Of a value in a transaction's action in JSON: the action, its arguments and the place there."""
+    if name != "transaction" or len(path) < 3 or path[0] != "actions" or path[2] != "data":
+        return name, root, path
+    action = root.at(path[:2]) if root is not None else None
+    if action is None:
+        return name, root, path
+    return action.text_of("type") or "", action.members.get("data"), path[3:]
+
+
+def open_names(call: Call, path: Sequence[str], given: Given | None) -> tuple[str, str]:
+    """The live kind that names members which no schema has, and what it is of."""
+    if call.sort != EVENT and call.name == "device_add" and not path and given is not None:
+        driver = given.text_of("driver")
+        if driver:
+            return live.DEVICE_PROPERTY, driver
+    return "", ""

@@ -1,0 +1,201 @@
+"""The shape of the command that is being typed, for a line under it.
+
+Owns: which arguments are shown, how each is marked, and what fits. Must not know: colours, terminals,
+what is wrong with the command (that is `warnings`).
+"""
+
+from __future__ import annotations
+
+from .context import find_context
+from .live import Live
+from .live_kinds import open_names
+from .slot import EVENT
+from .warnings import find_warnings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .given import Given
+    from .known import Known
+    from .shapes import Shapes
+    from .slot import Call
+
+    # A style and its text.
+    Piece = tuple[str, str]
+    # What stays together: a name, or an argument with its type.
+    Part = list[Piece]
+
+# Styles.
+COMMAND = "command"
+REQUIRED = "required"
+OPTIONAL = "optional"
+GIVEN = "given"
+CURRENT = "current"
+TYPE = "type"
+MARK = "mark"  # brackets, colons and dots
+
+_GAP = (MARK, " ")
+_MORE = (MARK, "…")
+
+
+class Signature:
+    """`parts` are the command's name and its arguments, each of pieces (style, text) that stay
+    together; `current` is the index of the part that the cursor is in, None if in none. `warnings` are
+    sentences without an end. All of them hold the server's words, which are not trusted."""
+
+    __slots__ = ("current", "parts", "warnings")
+
+    def __init__(self, parts: Sequence[Part], current: int | None, warnings: Sequence[str]) -> None:
+        self.parts = list(parts)
+        self.current = current
+        self.warnings = list(warnings)
+
+    @property
+    def text(self) -> str:
+        """All of the shape, without styles."""
+        return " ".join("".join(text for _, text in part) for part in self.parts)
+
+
+def describe(line: str, cursor: int, known: Known) -> Signature | None:
+    """The shape of the command that the cursor is in, and what is wrong with it; None where there is
+    none, or it is not known. It never fails."""
+    context = find_context(line, cursor)
+    call = context.call
+    if call is None or not call.name:
+        return None
+    shapes = known.shapes_of(call.name)
+    warnings = find_warnings(context, known)
+    if shapes is None:
+        return None
+    type_name = shapes.of_call(call)
+    if not type_name:
+        return Signature([], None, warnings) if warnings else None
+    return _Drawing(call, shapes, known).draw(type_name, warnings)
+
+
+class _Drawing:
+    def __init__(self, call: Call, shapes: Shapes, known: Known) -> None:
+        self._call = call
+        self._shapes = shapes
+        self._known = known
+        self._parts: list[Part] = [[(COMMAND, call.name)]]
+        self._current: int | None = None
+
+    def draw(self, type_name: str, warnings: Sequence[str]) -> Signature:
+        path, name = self._level(type_name)
+        given = self._call.root.at(path)
+        if path:
+            self._parts.append([(GIVEN, ".".join(path)), (MARK, ".")])
+        type_name = self._shapes.compound(self._shapes.at(type_name, self._call.root, path))
+        if self._shapes.schema.kind(type_name) == "array":
+            element = self._shapes.schema.element_type(type_name) or ""
+            self._add(name or "0", self._shapes.words(element), OPTIONAL)
+            self._current = len(self._parts) - 1
+        else:
+            self._members(type_name, path, given, name)
+        return Signature(self._parts, self._current, warnings)
+
+    def _level(self, type_name: str) -> tuple[tuple[str, ...], str]:
+        """The object that is shown, and the member of it that the cursor is in."""
+        path, name = self._call.key_path
+        while path:
+            kind = self._shapes.at(type_name, self._call.root, path)
+            if self._shapes.schema.kind(self._shapes.compound(kind)) in ("object", "array"):
+                break
+            path, name = path[:-1], path[-1]
+        return path, name
+
+    def _members(self, type_name: str, path: Sequence[str], given: Given | None, name: str) -> None:
+        there = given.members if given is not None else {}
+        tags = self._shapes.tags(type_name, given)
+        members = list(self._shapes.members(type_name, given).values())
+        members.sort(key=lambda one: (one.name not in tags, one.optional))
+        for member in members:
+            must = not member.optional and self._call.sort != EVENT
+            style = GIVEN if member.name in there else REQUIRED if must else OPTIONAL
+            if member.name == name:
+                style = CURRENT
+                self._current = len(self._parts)
+            self._add(member.name, self._shapes.words(member.type), style, in_brackets=not must)
+        kind, subject = open_names(self._call, path, given)
+        for one in self._known.find_live(Live(kind, subject)) if kind else ():
+            if one.name in there:
+                style = CURRENT if one.name == name else GIVEN
+                if style == CURRENT:
+                    self._current = len(self._parts)
+                self._add(one.name, one.meta, style, in_brackets=True)
+        if kind:
+            self._parts.append([(MARK, "[PROPERTY=VALUE…]")])
+
+    def _add(self, name: str, words: str, style: str, *, in_brackets: bool = False) -> None:
+        part: Part = [(style, name), (MARK, ": "), (TYPE, words)]
+        self._parts.append([(MARK, "["), *part, (MARK, "]")] if in_brackets else part)
+
+
+def fit(
+    parts: Sequence[Part],
+    columns: int,
+    current: int | None,
+    *,
+    width: Callable[[str], int] = len,
+) -> list[Piece]:
+    """What of the parts fits in so many columns, with blanks between them: the first part and the
+    current one stay as long as they can, and … stands where something is left out."""
+    widths = [sum(width(text) for _, text in part) for part in parts]
+    if not parts or columns < 1:
+        return []
+    if sum(widths) + len(parts) - 1 <= columns:
+        return _joined(parts, left_out=False)
+    middle = min(current or 0, len(parts) - 1)
+    # The window of parts around the current one, with room for the marks at both ends.
+    head = widths[0] + 1 if middle > 0 else 0
+    first = last = middle
+    if head + 2 + widths[middle] + 2 > columns:
+        head = 0
+    free = columns - head - widths[middle] - 2
+    if middle > 0 or head:
+        free -= 2
+    while True:
+        if last + 1 < len(parts) and widths[last + 1] + 1 <= free:
+            last += 1
+            free -= widths[last] + 1
+        elif first - 1 > (0 if head else -1) and widths[first - 1] + 1 <= free:
+            first -= 1
+            free -= widths[first] + 1
+        else:
+            break
+    shown: list[Piece] = []
+    if head:
+        shown += [*parts[0], _GAP]
+    if first > (1 if head else 0):
+        shown += [_MORE, _GAP]
+    shown += _joined(parts[first : last + 1], left_out=last + 1 < len(parts))
+    return _cut(shown, columns, width)
+
+
+def _joined(parts: Sequence[Part], *, left_out: bool) -> list[Piece]:
+    pieces: list[Piece] = []
+    for part in parts:
+        pieces += [_GAP, *part] if pieces else part
+    return [*pieces, _GAP, _MORE] if left_out else pieces
+
+
+def _cut(pieces: Sequence[Piece], columns: int, width: Callable[[str], int]) -> list[Piece]:
+    """As much as fits; what is cut ends with …"""
+    if sum(width(text) for _, text in pieces) <= columns:
+        return list(pieces)
+    free = columns - 1
+    found: list[Piece] = []
+    for style, text in pieces:
+        kept = ""
+        for char in text:
+            free -= width(char)
+            if free < 0:
+                break
+            kept += char
+        if kept:
+            found.append((style, kept))
+        if free < 0:
+            break
+    return [*found, _MORE]

@@ -1,0 +1,168 @@
+"""The values that may stand at the cursor.
+
+Owns: what each type of value offers, and what its member names. Must not know: tokens, how the server
+is asked.
+"""
+
+from __future__ import annotations
+
+from . import live
+from .checks import has_missing
+from .live import Live
+from .live_kinds import FILE, QOM_PATH, find_kind, open_names
+from .offers import Offer, told
+from .slot import EVENT, KEYVAL, LINE, LITERAL, Slot
+from .spelling import spell_value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .known import Known
+    from .shapes import Shapes
+
+_BOOLEANS = ("true", "false")
+# Offered where one has begun to type them.
+_OTHER_BOOLEANS = ("on", "off", "yes", "no", "True", "False")
+_OPENING = {"object": "{", "array": "["}
+
+
+def value_offers(slot: Slot, known: Known) -> Iterator[Offer]:
+    """What the value at the slot's path may be."""
+    call = slot.call
+    if call is None or not slot.path:
+        return
+    shapes = known.shapes_of(call.name)
+    offers = _ValueOffers(slot, known, shapes)
+    if shapes is not None:
+        type_name = shapes.at(shapes.of_call(call), call.root, slot.path)
+        if type_name:
+            yield from offers.of_type(type_name)
+            return
+    yield from offers.of_property()
+
+
+def file_names(typed: str, known: Known) -> Iterator[tuple[str, bool]]:
+    """The files whose path begins so, each with whether it is a folder, which ends with a slash."""
+    if known.files is None or "\0" in typed:
+        return
+    folder, slash, begun = typed.rpartition("/")
+    for name, is_folder in known.files(typed):
+        if name.startswith(begun) and (begun or not name.startswith(".")):
+            yield f"{folder}{slash}{name}{'/' if is_folder else ''}", is_folder
+
+
+class _ValueOffers:
+    def __init__(self, slot: Slot, known: Known, shapes: Shapes | None) -> None:
+        self._slot = slot
+        self._known = known
+        self._shapes = shapes
+        assert slot.call is not None
+        self._call = slot.call
+        self._end = self._what_follows()
+
+    def _what_follows(self) -> str:
+        """A blank where something must follow."""
+        slot, shapes = self._slot, self._shapes
+        if slot.writing != LINE or slot.behind or slot.call is None or slot.call.sort == EVENT:
+            return ""
+        if shapes is None or slot.call.is_whole:
+            return ""
+        *parents, name = slot.path
+        holder = shapes.at(shapes.of_call(slot.call), slot.call.root, parents)
+        tags = shapes.tags(shapes.compound(holder), slot.call.root.at(parents))
+        return " " if name in tags or has_missing(shapes, slot.call) else ""
+
+    def _offer(
+        self, text: str, meta: str = "", *, is_string: bool = True, is_loose: bool = False
+    ) -> Offer:
+        spelled = spell_value(self._slot, text, is_string=is_string, is_loose=is_loose)
+        return Offer(text, spelled + self._end, self._slot.start, meta)
+
+    def of_type(self, type_name: str) -> Iterator[Offer]:
+        assert self._shapes is not None
+        shapes = self._shapes
+        kind = shapes.schema.kind(type_name)
+        if kind == "alternate":
+            kinds = {shapes.schema.kind(one): one for one in shapes.schema.alternatives(type_name)}
+            is_loose = bool({"int", "number", "null", "boolean"} & kinds.keys())
+            if shapes.is_reference(type_name):
+                yield from self._live(live.NODE, "", is_loose=is_loose)
+            for one_kind, one in kinds.items():
+                yield from self._of_kind(str(one_kind), one, is_loose=is_loose)
+        elif kind is not None:
+            yield from self._of_kind(kind, type_name, is_loose=False)
+
+    def _of_kind(self, kind: str, type_name: str, *, is_loose: bool) -> Iterator[Offer]:
+        assert self._shapes is not None
+        slot = self._slot
+        if kind == "enum":
+            for value, features in self._shapes.schema.enum_values(type_name).items():
+                offer = self._offer(value, told(features=features), is_loose=is_loose)
+                offer.is_last |= bool(offer.meta)
+                yield offer
+        elif kind == "boolean":
+            yield from self._booleans()
+        elif kind == "null":
+            if not slot.quote:
+                yield self._offer("null", is_string=False)
+        elif kind in _OPENING:
+            if not slot.quote and slot.writing != KEYVAL:
+                yield Offer(_OPENING[kind], _OPENING[kind], slot.start, order=1)
+        elif kind in ("str", "any"):
+            yield from self._names(is_loose=is_loose)
+
+    def _booleans(self) -> Iterator[Offer]:
+        slot = self._slot
+        if slot.writing == LITERAL and slot.quote:
+            return
+        words: tuple[str, ...] = _BOOLEANS
+        if slot.writing == KEYVAL:
+            words = ("on", "off")
+        elif slot.writing == LITERAL:
+            words = ("True", "False") if slot.text[:1] in ("T", "F") else _BOOLEANS
+        elif slot.text:
+            begun = (one for one in _OTHER_BOOLEANS if one.startswith(slot.text))
+            words = (*_BOOLEANS, *begun)
+        for word in words:
+            yield self._offer(word, is_string=False)
+
+    # -- names of things -----------------------------------------------------------------------
+
+    def _names(self, *, is_loose: bool = False) -> Iterator[Offer]:
+        kind, subject = find_kind(self._known.live_kinds, self._call, self._slot.path)
+        if kind == FILE:
+            yield from self._files()
+        elif kind == QOM_PATH:
+            yield from self._qom_paths()
+        elif kind:
+            yield from self._live(kind, subject, is_loose=is_loose)
+
+    def of_property(self) -> Iterator[Offer]:
+        """A value of what only the running server knows, such as a device's property."""
+        *parents, name = self._slot.path
+        given = self._call.root.at(parents)
+        kind, subject = open_names(self._call, parents, given)
+        yield from self._names()
+        for one in self._known.find_live(Live(kind, subject)) if kind else ():
+            if one.name == name and one.meta.replace(",", " ").split()[:1] == ["bool"]:
+                yield from self._booleans()
+
+    def _live(self, kind: str, subject: str, *, is_loose: bool) -> Iterator[Offer]:
+        for one in self._known.find_live(Live(kind, subject)):
+            yield self._offer(one.name, one.meta, is_loose=is_loose)
+
+    def _qom_paths(self) -> Iterator[Offer]:
+        parent = self._slot.text.rpartition("/")[0]
+        for one in self._known.find_live(Live(live.QOM_CHILD, parent or "/")):
+            yield self._offer(f"{parent}/{one.name}", one.meta)
+
+    def _files(self) -> Iterator[Offer]:
+        for name, is_folder in file_names(self._slot.text, self._known):
+            offer = self._offer(name, "folder" if is_folder else "file")
+            if is_folder:
+                # One goes on inside it.
+                offer.text = offer.text.removesuffix(" ")
+                if offer.text[-1] in "\"'" and not self._slot.closed:
+                    offer.text = offer.text[:-1]
+            yield offer

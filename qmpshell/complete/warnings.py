@@ -1,0 +1,258 @@
+"""What is wrong with a half-typed command, in words.
+
+Owns: which mistakes are told, and how. Must not know: where it is shown. It informs: whatever it says,
+the line may be sent.
+"""
+
+from __future__ import annotations
+
+from ..language.values import scalar
+from . import slot as s
+from .checks import missing_below
+from .given import DOTTED, JSON, OBJECT, OPAQUE, WORD, Given
+from .live import Live
+from .live_kinds import open_names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ..schema.model import Member
+    from .known import Known
+    from .shapes import Shapes
+    from .slot import Call, Context
+
+_MOST = 8
+_MOST_NAMES = 6
+_DEEPEST = 16
+_LONG = 40
+_NUMBERS = {
+    "int": "a whole number, such as 5, 0x1f or 64k",
+    "number": "a number",
+    "boolean": "on or off, true or false",
+    "null": "null",
+}
+# Of JSON's own words, whose kind is seen by how they begin.
+_WORDS = {"t": "boolean", "f": "boolean", "T": "boolean", "F": "boolean", "n": "null", "N": "null"}
+_IN_WORDS = {
+    "str": "text",
+    "boolean": "true or false",
+    "object": "members",
+    "array": "a list",
+    "int": "a whole number",
+}
+_TOLD = ("deprecated", "unstable")
+
+
+def find_warnings(context: Context, known: Known) -> list[str]:
+    """What to tell of the call that the cursor is in, the gravest first."""
+    call = context.call
+    if call is None or not call.name:
+        return []
+    shapes = known.shapes_of(call.name)
+    if shapes is None:
+        return list(call.mistakes)
+    return _Inspection(context, call, shapes, known).run()
+
+
+class _Inspection:
+    def __init__(self, context: Context, call: Call, shapes: Shapes, known: Known) -> None:
+        self._cursor = context.cursor
+        self._call = call
+        self._shapes = shapes
+        self._known = known
+        self._wrong: list[str] = []
+        self._notes: list[str] = []
+
+    def run(self) -> list[str]:
+        call, shapes = self._call, self._shapes
+        type_name = shapes.of_call(call)
+        if not type_name:
+            return [*self._unknown_call(), *call.mistakes]
+        self._features(call.name, self._features_of_call())
+        self._wrong += call.mistakes
+        self._object(call.root, type_name, ())
+        missing: list[str] = []
+        if call.root.members and call.sort != s.EVENT:
+            missing = self._missing(type_name)
+        return [*self._wrong[:_MOST], *missing, *self._notes[:_MOST]]
+
+    # -- the call itself -----------------------------------------------------------------------
+
+    def _unknown_call(self) -> list[str]:
+        call = self._call
+        name = call.name[:_LONG]
+        if call.sort == s.EVENT:
+            what, names = "event", self._shapes.schema.events()
+        elif call.sort == s.ACTION:
+            what, names = "action of a transaction", self._actions()
+        else:
+            what, names = "command", [*self._known.commands()]
+        if not names or call.name in names:
+            return []
+        return [f"the server has no {what} {name}{self._guess(call.name, names, what)}"]
+
+    def _actions(self) -> list[str]:
+        info = self._shapes.schema.command("transaction")
+        type_name = self._shapes.at(info.arg_type if info else "", None, ("actions", "0"))
+        return list(self._shapes.schema.cases(type_name))
+
+    def _features_of_call(self) -> Iterable[str]:
+        schema = self._shapes.schema
+        info = schema.event(self._call.name) or schema.command(self._call.name)
+        return info.features if info is not None else ()
+
+    def _guess(self, word: str, names: Iterable[str], where: str) -> str:
+        guess = self._known.guess(word, names, where)
+        return f": did you mean {guess}?" if guess else ""
+
+    def _features(self, what: str, features: Iterable[str]) -> None:
+        self._notes += [f"{what} is {one}" for one in _TOLD if one in features]
+
+    # -- what is missing -----------------------------------------------------------------------
+
+    def _missing(self, type_name: str) -> list[str]:
+        names: list[str] = []
+        tags: list[str] = []
+        for path, _ in missing_below(self._shapes, type_name, self._call.root):
+            holder = self._call.root.at(path[:-1])
+            kind = self._shapes.compound(self._shapes.at(type_name, self._call.root, path[:-1]))
+            is_tag = path[-1] in self._shapes.tags(kind, holder)
+            (tags if is_tag else names).append(".".join(path))
+        told = [f"missing: {name}, which chooses the other members" for name in tags]
+        if names:
+            more = ", …" if len(names) > _MOST_NAMES else ""
+            told.append(f"missing: {', '.join(names[:_MOST_NAMES])}{more}")
+        return told
+
+    # -- what is given -------------------------------------------------------------------------
+
+    def _object(self, given: Given, type_name: str, path: tuple[str, ...]) -> None:
+        shapes = self._shapes
+        members = shapes.members(type_name, given)
+        tags = shapes.tags(type_name, given)
+        kind, subject = open_names(self._call, path, given)
+        others = [one.name for one in self._known.find_live(Live(kind, subject))] if kind else []
+        is_open = shapes.schema.kind(type_name) != "object" or self._is_open(kind, others)
+        # While the discriminator is missing or wrong, what it would choose is not known.
+        is_open |= any((given.text_of(tag) or "") not in self._values(members, tag) for tag in tags)
+        for name, child in given.members.items():
+            member = members.get(name)
+            if member is not None:
+                self._features(".".join((*path, name)), member.features)
+                self._value(child, member.type, (*path, name))
+            elif not is_open and name not in others and not self._is_typed(child):
+                where = (
+                    f"{self._call.sort}:{self._call.name}:{type_name}:{'.'.join(map(str, tags))}"
+                )
+                self._wrong.append(self._unknown(name, (*path,), [*members, *others], where))
+
+    def _values(self, members: Mapping[str, Member], tag: str) -> Iterable[str]:
+        member = members.get(tag)
+        return self._shapes.schema.enum_values(member.type) if member is not None else ()
+
+    def _is_open(self, kind: str, others: list[str]) -> bool:
+        """Whether there may be members that are not known."""
+        if self._call.sort == s.EVENT:
+            return False
+        return self._call.name == "device_add" and not (kind and others)
+
+    def _is_typed(self, given: Given) -> bool:
+        """Whether the cursor is in the name of a member."""
+        return given.key_start <= self._cursor < given.start
+
+    def _unknown(self, name: str, path: tuple[str, ...], names: list[str], where: str) -> str:
+        of = f"{self._call.name} {'.'.join(path)}".rstrip()
+        # The names of a type change with its discriminator.
+        guess = self._guess(name, names, f"{where}:{len(names)}")
+        return f"{of} has no {name[:_LONG]}{guess}"
+
+    def _value(self, given: Given, type_name: str, path: tuple[str, ...]) -> None:
+        if len(path) > _DEEPEST or given.form == OPAQUE:
+            return
+        schema = self._shapes.schema
+        kind = schema.kind(type_name) or "any"
+        if kind == "any":
+            return
+        if kind == "alternate":
+            if given.is_scalar:
+                self._alternate(given, type_name, path)
+                return
+            by_index = given.form not in (OBJECT,) and all(map(str.isdecimal, given.members))
+            type_name = self._shapes.compound(type_name, by_index=by_index)
+            kind = schema.kind(type_name) or "any"
+        if given.is_scalar:
+            self._scalar(given, type_name, kind, path)
+        elif kind == "object" and given.form in (DOTTED, OBJECT):
+            self._object(given, type_name, path)
+        elif kind == "array" and given.form != OBJECT:
+            element = schema.element_type(type_name) or ""
+            for index, child in given.members.items():
+                self._value(child, element, (*path, index))
+        elif kind != "any":
+            self._wrong.append(f"{'.'.join(path)} takes {_IN_WORDS.get(kind, kind)}")
+
+    def _is_being_typed(self, given: Given) -> bool:
+        return given.start <= self._cursor <= given.end
+
+    def _alternate(self, given: Given, type_name: str, path: tuple[str, ...]) -> None:
+        schema = self._shapes.schema
+        kinds = {schema.kind(one): one for one in schema.alternatives(type_name)}
+        if "str" in kinds or not given.text or self._is_being_typed(given):
+            return
+        for kind, one in kinds.items():
+            if kind == "enum" and given.text in schema.enum_values(one):
+                return
+            if kind in _NUMBERS and _reads_as(given, str(kind)):
+                return
+        words = self._shapes.words(type_name)
+        self._wrong.append(f"{'.'.join(path)} takes {words}, not {given.text[:_LONG]}")
+
+    def _scalar(self, given: Given, type_name: str, kind: str, path: tuple[str, ...]) -> None:
+        key = ".".join(path)
+        if kind == "enum":
+            self._enum(given, type_name, key)
+        elif kind in _NUMBERS:
+            may_grow = self._is_being_typed(given) and _may_become(given.text, kind)
+            if not _reads_as(given, kind) and not may_grow:
+                self._wrong.append(f"{key} takes {_NUMBERS[kind]}, not {given.text[:_LONG]}")
+        elif kind == "str":
+            if given.form == JSON and not self._is_being_typed(given):
+                self._wrong.append(f"{key} takes text, in quotes")
+        elif kind in ("object", "array") and not self._is_being_typed(given):
+            more = f"{key}.NAME=…" if kind == "object" else f"{key}.0=…"
+            shape = "{…}" if kind == "object" else "[…]"
+            self._wrong.append(f"{key} takes {shape}, or {more}")
+
+    def _enum(self, given: Given, type_name: str, key: str) -> None:
+        values = self._shapes.schema.enum_values(type_name)
+        text = given.text
+        if text in values:
+            self._features(f"{key}={text}", values[text])
+        elif not self._is_being_typed(given) or not any(one.startswith(text) for one in values):
+            guess = self._guess(text, values, type_name)
+            words = self._shapes.words(type_name)
+            self._wrong.append(f"{key} takes {words}, not {text[:_LONG]}{guess}")
+
+
+def _reads_as(given: Given, kind: str) -> bool:
+    """Whether a scalar is of a kind: on the command line by its text, in JSON by how it is written."""
+    if given.form == WORD:
+        return scalar(given.text, kind)[1]
+    if given.form == JSON:
+        first = given.text[:1]
+        return _WORDS.get(first, "int") == ("int" if kind == "number" else kind)
+    # In quotes on the command line the type still counts; in JSON it is a string.
+    return scalar(given.text, kind)[1]
+
+
+def _may_become(text: str, kind: str) -> bool:
+    """Whether a text that is being typed may still be of a kind."""
+    if not text:
+        return True
+    if kind in ("boolean", "null"):
+        words = ("true", "false", "on", "off", "yes", "no", "True", "False")
+        return any(
+            one.startswith(text) for one in (words if kind == "boolean" else ("null", "None"))
+        )
+    return all(char in "+-.0123456789xXabcdefABCDEFkKMmGgTtPpEe" for char in text)

@@ -1,0 +1,79 @@
+"""What completion is tested and measured with.
+
+Owns: realistic lines, and a server's live names that go with them. Must not know: what is offered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from qmpshell.commands.registry import COMMANDS
+from qmpshell.complete import live
+from qmpshell.complete.known import Known
+from qmpshell.complete.live import Live, LiveName
+from tests.harness.schemas import schema
+
+LINES = (Path(__file__).parents[1] / "data" / "completion-lines.txt").read_text().splitlines()
+
+_NAMES = {
+    live.NODE: "disk0 base0",
+    live.BLOCK_DEVICE: "disk0 virtio0",
+    live.JOB: "job0 job1",
+    live.EXPORT: "exp1",
+    live.CHARDEV: "chr0",
+    live.NETDEV: "net0",
+    live.OBJECT: "obj0 tls0 sec0 iot0 mem0",
+    live.MEMORY_BACKEND: "mem0",
+    live.IOTHREAD: "iot0",
+    live.SECRET_OBJECT: "sec0",
+    live.QDEV: "dev0 dev1",
+    live.BUS: "pcie.0",
+    live.CPU_MODEL: "qemu64 host",
+    live.DEVICE_DRIVER: "virtio-net-pci virtio-blk-pci e1000",
+    live.QOM_TYPE: "device memory-backend",
+}
+_OF = {
+    Live(live.BITMAP, "disk0"): "bm0",
+    Live(live.BITMAP, "base0"): "bm0",
+    Live(live.QOM_CHILD, "/"): "machine objects chardevs",
+    Live(live.QOM_CHILD, "/machine"): "peripheral unattached",
+    Live(live.QOM_CHILD, "/machine/peripheral"): "dev0",
+    Live(live.QOM_PROPERTY, "/machine"): "type",
+    Live(live.QOM_PROPERTY, "/machine/peripheral/dev0"): "type driver",
+}
+_DEVICE = [
+    LiveName("netdev", "str"),
+    LiveName("mac", "str"),
+    LiveName("drive", "str"),
+    LiveName("iothread", "link<iothread>"),
+    LiveName("bootindex", "int32"),
+    LiveName("x.dotted", "bool, a switch"),
+    LiveName("disable-modern", "bool, off by default"),
+]
+
+
+class FakeLive:
+    """Knows everything at once; `asked` is what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[Live] = []
+
+    def find(self, want: Live) -> Sequence[LiveName] | None:
+        self.asked.append(want)
+        if want.kind == live.DEVICE_PROPERTY:
+            return _DEVICE
+        names = _OF.get(want) or _NAMES.get(want.kind)
+        return [LiveName(name, want.kind) for name in names.split()] if names else None
+
+
+def files(prefix: str) -> list[tuple[str, bool]]:
+    """A file system with a folder /images."""
+    folder = prefix.rpartition("/")[0]
+    known = {"": [("images", True)], "/images": [("disk.img", False), (".hidden", False)]}
+    return known.get(folder, [])
+
+
+def known(server: str) -> Known:
+    """What a shell knows that is connected to a captured server."""
+    return Known(schema=schema(server), live=FakeLive(), files=files, local_commands=COMMANDS)

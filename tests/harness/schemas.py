@@ -1,0 +1,23 @@
+"""What real servers returned for query-qmp-schema.
+
+Owns: finding the captures. Must not know: what is in them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from functools import cache
+from pathlib import Path
+
+from qmpshell.schema.model import Schema
+
+SYSTEMS = ("7.2", "10")
+DAEMONS = ("storage-daemon-7.2", "storage-daemon-10")
+ALL = (*SYSTEMS, *DAEMONS)
+_DATA = Path(__file__).parents[1] / "data"
+
+
+@cache
+def schema(server: str) -> Schema:
+    return Schema(json.loads(gzip.decompress((_DATA / f"schema-{server}.json.gz").read_bytes())))
