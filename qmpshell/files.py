@@ -11,6 +11,8 @@ from .ports import Ports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .ports import MessageLog
 
 
@@ -43,3 +45,15 @@ def _open_log(path: str) -> MessageLog:
     from .records.log import Log  # few sessions keep one
 
     return Log(path, clock=time.time)
+
+
+def list_folder(path: str) -> Iterator[tuple[str, bool]]:
+    """The names in the folder that the beginning of a path is in, each with whether it is a folder;
+    none where it cannot be read. `~/` stands for the home directory."""
+    folder = os.path.expanduser(os.path.dirname(path)) or "."
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                yield entry.name, entry.is_dir()
+    except OSError:
+        return

@@ -371,9 +371,10 @@ class Session:
             return []
 
         def loaded(reply: Reply | None) -> list[Effect]:
+            value = returned(reply)
             if reply is not None and not self.facts.has_schema:
-                learn(self.facts, Need(SCHEMA), returned(reply))
-            return []
+                learn(self.facts, Need(SCHEMA), value)
+            return [Learned("query-qmp-schema", value)] if value is not None else []
 
         return self.ask("query-qmp-schema", {}, loaded, background=True)
 

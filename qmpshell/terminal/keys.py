@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prompt_toolkit.completion import CompleteEvent, get_common_complete_suffix
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import has_focus, vi_navigation_mode
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -15,12 +15,13 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 def make_bindings(
     *,
+    complete: Callable[[Buffer], None],
     is_whole: Callable[[str], bool],
     interrupt: Callable[[], None],
     edit: Callable[[str], None],
     suspend: Callable[[], None],
 ) -> KeyBindings:
-    """`is_whole` says of a text whether Enter ends it; `interrupt` is Ctrl-C with nothing typed."""
+    """`complete` completes a text at once; `is_whole` says of a text whether Enter ends it; `interrupt` is Ctrl-C with nothing typed."""
     bindings = KeyBindings()
     typing = has_focus(DEFAULT_BUFFER)  # not while searching
 
@@ -36,19 +37,13 @@ def make_bindings(
             buffer.cursor_down()
 
     @bindings.add("tab", filter=typing)
-    def complete(event: KeyPressEvent) -> None:
+    def complete_or_next(event: KeyPressEvent) -> None:
         # At once, and not in the background: Enter may be the next key, and must find it done.
         buffer = event.current_buffer
         if buffer.complete_state is not None:
             buffer.complete_next()
-            return
-        asked = CompleteEvent(completion_requested=True)
-        found = list(buffer.completer.get_completions(buffer.document, asked))
-        if len(found) == 1:
-            buffer.apply_completion(found[0])
-        elif found:
-            buffer.insert_text(get_common_complete_suffix(buffer.document, found))
-            buffer.start_completion()
+        else:
+            complete(buffer)
 
     @bindings.add("c-c", filter=typing)
     def drop_or_abandon(event: KeyPressEvent) -> None:

@@ -11,14 +11,17 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from prompt_toolkit.input import Input
 from prompt_toolkit.output import Output
 
+from ..commands.registry import COMMANDS
 from ..complete.human_help import Catalogue
+from ..complete.known import Known
+from ..complete.live import Live
 from ..effects import (
     Ask,
     AskSecret,
@@ -33,6 +36,7 @@ from ..effects import (
     ShowReply,
 )
 from ..errors import QmpShellError
+from ..files import list_folder
 from ..language.command import Destination
 from ..raw import RawSession
 from ..render.escape import escape
@@ -40,6 +44,8 @@ from ..requests import Source
 from ..script.view import ScriptView
 from ..session import Session
 from ..session.catalogue import CatalogueLoader
+from ..session.knowledge import names_in
+from ..session.live import LiveCache
 from ..settings import Settings
 from ..transport.stream import Stream
 from .background import in_thread
@@ -50,8 +56,8 @@ from .entry import Entry
 from .history import HistorySuggest, SafeHistory
 from .human_names import HumanNames
 from .lexer import LineLexer
+from .line_names import LineNames, SignatureLine
 from .look import Look
-from .names import NameCompleter
 from .stage import Stage
 from .view import TerminalView
 from .wire import Wire
@@ -81,11 +87,17 @@ class Shell:
         self._settings = settings
         self._session = session
         self._connect = connect
-        self._completer = NameCompleter()
+        self._known = Known(files=list_folder, local_commands=COMMANDS)
+        self._live: LiveCache | None = None
+        self._loader: CatalogueLoader | None = None
+        if isinstance(session, Session):
+            self._live = self._known.live = LiveCache(session)
+            self._loader = CatalogueLoader(session)
         self._human_names = HumanNames(
-            None if settings.hmp else self._completer, wanted=self._load_catalogue
+            None if settings.hmp else LineNames(self._known, wanted=self._want_live),
+            wanted=self._load_catalogue,
         )
-        self._loader = CatalogueLoader(session) if isinstance(session, Session) else None
+        self._signature = SignatureLine(self._known)
         self._history = history
         self._entry = Entry(settings)
         self._stage = Stage(
@@ -103,6 +115,7 @@ class Shell:
             is_whole=self._entry.is_whole,
             interrupt=self._interrupt,
             problem=self._tell_error,
+            signature=self._signature.fragments if not settings.raw and not settings.hmp else None,
         )
         self._input = input
         self._look = look
@@ -223,7 +236,7 @@ class Shell:
         else:
             self._display.tell("Ctrl-D leaves the shell")
 
-    def _perform(self, effects: Iterable[Effect]) -> None:
+    def _perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             if not self._divert(effect):
                 self._display.show(effect)
@@ -248,6 +261,10 @@ class Shell:
                     self._leave(status)
         self._set_timer()
         self._watch_hold_up()
+        if self._live is not None:
+            more = self._live.saw(effects, time.monotonic())
+            if more:
+                self._perform(more)
 
     async def _ask(self, ask: Ask) -> None:
         go_on = await self._stage.confirm(ask.question)
@@ -266,6 +283,8 @@ class Shell:
     def _greeted(self) -> None:
         assert isinstance(self._session, Session)
         self._greetings += 1
+        self._known.schema = None
+        self._known.names = ()
         if not self._settings.quiet:
             self._display.banner(self._session.greeting)
         self._tell_history()
@@ -279,6 +298,14 @@ class Shell:
         else:
             self._perform(self._session.learn("query-commands", now))
 
+    def _want_live(self) -> None:
+        # Not from within a keystroke.
+        asyncio.get_running_loop().call_soon(self._take_wanted)
+
+    def _take_wanted(self) -> None:
+        if self._live is not None:
+            self._perform(self._live.take_wanted(time.monotonic()))
+
     def _load_catalogue(self) -> None:
         if self._loader is not None:
             self._perform(self._loader.load(time.monotonic()))
@@ -289,10 +316,14 @@ class Shell:
                 self._display.tell(f"The virtual machine is {escape(status)}.")
             case Learned(value=Catalogue() as catalogue):
                 self._human_names.catalogue = catalogue
+            case Learned(name="live", value=Live()):
+                self._stage.complete_again()
+            case Learned(name="query-qmp-schema"):
+                assert isinstance(self._session, Session)
+                self._known.schema = self._session.facts.schema
+                self._stage.redraw()
             case Learned(name="query-commands", value=list(commands)):
-                self._completer.names = sorted(
-                    str(command.get("name")) for command in commands if isinstance(command, dict)
-                )
+                self._known.names = names_in(commands)
                 # The prompt is up by then; a line that needs the schema at once asks for itself.
                 assert isinstance(self._session, Session)
                 self._perform(self._session.load_schema(time.monotonic()))

@@ -18,6 +18,7 @@ from prompt_toolkit.application import get_app_or_none, run_in_terminal
 from prompt_toolkit.auto_suggest import AutoSuggest
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
+from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
@@ -36,6 +37,7 @@ from .look import Look
 from .printer import Printer
 from .programs import Programs
 from .questions import ask_secret, confirm
+from .tab import Tab
 
 
 class _Interrupted(Exception):
@@ -65,7 +67,10 @@ class Stage:
         is_whole: Callable[[str], bool],
         interrupt: Callable[[], None],
         problem: Callable[[str], None],
+        signature: Callable[[Document, int], list[list[tuple[str, str]]]] | None,
     ) -> None:
+        self._signature = signature
+        self._toolbar = ""
         self._input = input
         self._output = output
         self._look = look
@@ -78,13 +83,18 @@ class Stage:
         self.programs = Programs(self._foreground, environment)
         # What takes the prompt's place, in this order.
         self._interludes: deque[Callable[[], Awaitable[None]]] = deque()
+        self._tab = Tab()
         self._question: asyncio.Future[object] | None = None
         self._draft = ""
         self._closed = False
         self._prompt: PromptSession[str] = PromptSession(
             history=history,
             key_bindings=make_bindings(
-                is_whole=is_whole, interrupt=interrupt, edit=self._edit, suspend=self.suspend
+                complete=self._tab.complete,
+                is_whole=is_whole,
+                interrupt=interrupt,
+                edit=self._edit,
+                suspend=self.suspend,
             ),
             completer=completer,
             lexer=lexer,
@@ -98,14 +108,33 @@ class Stage:
             enable_open_in_editor=False,
         )
         self._prompt.default_buffer.on_text_changed += typed
+        self._prompt.app.before_render += self._set_bottom
 
     # -- the prompt ----------------------------------------------------------------------------
 
     def set_toolbar(self, text: str) -> None:
         """Show a line at the bottom of the screen, or none where it is empty."""
-        if (text or None) != self._prompt.bottom_toolbar:
-            self._prompt.bottom_toolbar = text or None
-            self._prompt.app.invalidate()
+        if text != self._toolbar:
+            self._toolbar = text
+            self.redraw()
+
+    def redraw(self) -> None:
+        """What stands below the prompt has changed."""
+        self._prompt.app.invalidate()
+
+    def complete_again(self) -> None:
+        """Names have come: what was asked for by Tab may be among them."""
+        self._tab.complete_again(self._prompt.default_buffer)
+
+    def _set_bottom(self, _: object) -> None:
+        rows: list[list[tuple[str, str]]] = []
+        if self._signature is not None:
+            columns = self._output.get_size().columns
+            rows += self._signature(self._prompt.default_buffer.document, columns)
+        if self._toolbar:
+            rows.append([("", self._toolbar)])
+        fragments = [fragment for row in rows for fragment in (*row, ("", "\n"))][:-1]
+        self._prompt.bottom_toolbar = FormattedText(fragments) if fragments else None
 
     async def turn(self) -> str | None:
         """What was entered at the prompt; None where nothing was, or something took its place.

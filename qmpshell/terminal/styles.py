@@ -42,6 +42,13 @@ TYPED_COMMENT = "typed.comment"
 TYPED_SHELL = "typed.shell"  # what is for the user's shell, or the name of a file
 TYPED_ERROR = "typed.error"
 
+WARNING = "warning"
+
+
+def signature_style(name: str) -> str:
+    """The style of a piece of a signature, by its name in `complete.signature`, or of a warning."""
+    return f"class:signature.{name}"
+
 
 def json_style(name: str) -> str:
     """The style of a piece of JSON, by its name in `render.layout`."""
@@ -82,6 +89,14 @@ _LOOKS = {
     TYPED_COMMENT: "ansibrightblack",
     TYPED_SHELL: "ansibrightblack",
     TYPED_ERROR: "ansired",
+    "signature.command": "noreverse bold",
+    "signature.required": "noreverse bold",
+    "signature.optional": "noreverse",
+    "signature.given": "noreverse ansibrightblack",
+    "signature.current": "noreverse underline bold",
+    "signature.type": "noreverse ansibrightblack",
+    "signature.mark": "noreverse ansibrightblack",
+    f"signature.{WARNING}": "noreverse ansiyellow",
 }
 
 # The Pygments tokens that mean the same, the best first: the first that does not look like plain text
