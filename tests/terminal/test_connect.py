@@ -1,0 +1,216 @@
+"""`/connect` at the terminal, and a server that is lost at any moment."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.harness.program import run
+from tests.harness.screen import Terminal
+from tests.harness.scripted import Peer, ScriptedServer
+from tests.harness.servers import BACKPORTS, SYSTEM, Server, start_qemu
+
+Start = Callable[[Callable[[Peer], object]], ScriptedServer]
+CTRL_C = "\x03"
+
+
+def test_back_to_a_server_that_was_started_anew(tmp_path: Path) -> None:
+    path = tmp_path / "vm.sock"
+    with ExitStack() as stack:
+        first = stack.enter_context(start_qemu(SYSTEM, path, "-name", "first"))
+        terminal = stack.enter_context(Terminal(str(path), columns=160))
+        terminal.wait_ready()
+        terminal.line("query-name")
+        terminal.wait_above('"first"')
+        terminal.type("query-audio\t-")
+        terminal.wait(lambda: terminal.current == "(QEMU) query-audio-", "no completion")
+        first.kill()
+        terminal.wait_above("connection lost", prompt="(QEMU) query-audio-")
+        path.unlink()
+        stack.enter_context(start_qemu(BACKPORTS, path, "-name", "second", machine="q35"))
+        terminal.type(CTRL_C)
+        terminal.line("/connect")
+        terminal.wait_above("Connected to QEMU 10.", "Ctrl-D", "The virtual machine is prelaunch.")
+        terminal.line("query-name")
+        terminal.wait_above('"second"')
+        # The names, and the types, are the new server's.
+        terminal.type("query-audio\t")
+        terminal.wait(lambda: terminal.current == "(QEMU) query-audiodevs", "completion")
+        terminal.type(CTRL_C)
+        terminal.line("blockdev-add driver=null-co node-name=n0 size=1M")
+        terminal.wait_above("(QEMU) blockdev-add", '{"return": {}}')
+        terminal.line("cont")
+        terminal.wait_above(" RESUME", '{"return": {}}')
+        terminal.line("/status")
+        terminal.wait_for("server: QEMU 10.")
+        terminal.type("\x04")
+        assert terminal.end() == 0
+
+
+def test_to_another_server_and_back(tmp_path: Path) -> None:
+    with (
+        start_qemu(SYSTEM, tmp_path / "a.sock", "-name", "first") as first,
+        start_qemu(SYSTEM, tmp_path / "b.sock", "-name", "second") as second,
+        Terminal("-q", first.address, columns=160) as terminal,
+    ):
+        terminal.wait_prompt()
+        for server, name in ((second, "second"), (first, "first"), (second, "second")):
+            terminal.line(f"/connect {server.address}; query-name")
+            terminal.wait_above("The virtual machine is prelaunch.", f'"{name}"')
+        # The one that was left serves others.
+        assert run("-c", "query-name", first.address).status == 0
+        second.kill()
+        terminal.wait_above(f"{second.address}: connection lost")
+
+
+def test_to_nobody(one_qemu: Server, tmp_path: Path) -> None:
+    with Terminal("-q", one_qemu.address, columns=200) as terminal:
+        terminal.wait_prompt()
+        for address, reason in (
+            (f"{tmp_path}/nobody.sock", "no such socket"),
+            ("localhost:1", "connection refused"),
+            ("localhost:70000", "no port number"),
+            ("ws://x/", "not supported"),
+            (str(tmp_path), "not a socket but a directory"),
+        ):
+            terminal.line(f"/connect {address}")
+            terminal.wait_for(reason)
+            terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above("not connected; nothing was sent")
+        terminal.line(f"/connect {one_qemu.address}; query-name")
+        terminal.wait_above('{"return": {}}')
+        terminal.type("\x04")
+        assert terminal.end() == 0
+
+
+def test_to_a_server_that_is_stopped(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address, columns=250) as terminal:
+        terminal.wait_prompt()
+        one_qemu.stop()
+        terminal.line("query-name")
+        terminal.line("/connect; query-status")
+        terminal.wait_prompt()
+        terminal.type(CTRL_C)
+        terminal.wait_above("no longer waiting for the reply to query-name")
+        terminal.wait_for("no greeting: another client may hold this monitor")
+        terminal.type(CTRL_C)
+        terminal.wait_above("1 was not sent")
+        one_qemu.process.send_signal(signal.SIGCONT)
+        terminal.wait_above("The virtual machine is prelaunch.")
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[str]:
+    """The address of a server that takes nobody more."""
+    path = str(tmp_path / "busy.sock")
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(path)
+        listener.listen(0)
+        waiting = stack.enter_context(socket.socket(socket.AF_UNIX))
+        waiting.connect(path)
+        yield path
+
+
+def test_to_a_server_that_is_busy(one_qemu: Server, busy: str) -> None:
+    with Terminal("-q", one_qemu.address, columns=200) as terminal:
+        terminal.wait_prompt()
+        terminal.line(f"/connect {busy}")
+        terminal.wait_for(f"waiting for a connection to {busy}, 1 s; Ctrl-C stops waiting")
+        terminal.type("query-st" + CTRL_C + CTRL_C)
+        terminal.wait_above("(QEMU) query-st", "not connected")
+        assert "waiting" not in terminal.text
+        terminal.line("query-name")
+        terminal.wait_above("not connected; nothing was sent")
+        terminal.line(f"/connect {busy}")
+        terminal.line(f"/connect {one_qemu.address}; query-name")  # waits for the one before it
+        terminal.line(f"/connect {one_qemu.address}")  # does not
+        terminal.wait_above("were not sent", "The virtual machine is prelaunch.")
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+
+
+def test_what_is_waited_for_is_told_below_the_prompt(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address, columns=150) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+        one_qemu.stop()
+        terminal.type("query-name\rquery-status\rsto")
+        terminal.wait_for("waiting for the reply to query-name, 1 s; Ctrl-C stops waiting; 1 more")
+        terminal.wait_for("query-name, 2 s; Ctrl-C stops waiting; 1 more is queued")
+        assert terminal.current == "(QEMU) sto"
+        assert terminal.lines[-1].startswith("waiting for the reply")
+        one_qemu.process.send_signal(signal.SIGCONT)
+        terminal.wait_above('{"return": {}}', '"prelaunch"', prompt="(QEMU) sto")
+        terminal.wait(lambda: "waiting" not in terminal.text, "end of it")
+
+
+def test_a_loss_while_a_question_waits_behind_a_program(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address, columns=120) as terminal:
+        terminal.wait_prompt()
+        terminal.paste("query-name | exec less\nquit")
+        terminal.type("\r")
+        terminal.wait_for("(END)")
+        one_qemu.kill()
+        terminal.type("q")
+        terminal.wait_above("connection lost; 1 was not sent")
+        assert "Go on?" not in terminal.text
+
+
+def test_a_loss_while_a_secret_is_asked_for(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address, columns=200) as terminal:
+        terminal.wait_prompt()
+        terminal.line("set_password protocol=vnc password=@?; stop")
+        terminal.wait(lambda: terminal.current == "password:", "question")
+        terminal.type("hunt")
+        one_qemu.kill()
+        terminal.wait_for("connection lost; 1 was not sent")
+        terminal.wait_prompt()
+        terminal.line("/status")
+        terminal.wait_for(": lost")
+        assert b"hunt" not in terminal.raw
+
+
+def test_a_loss_while_a_file_is_asked_about(one_qemu: Server, tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.write_text("precious")
+    with Terminal("-q", one_qemu.address, columns=200) as terminal:
+        terminal.wait_prompt()
+        terminal.line(f"query-name > {path}")
+        terminal.wait_for("Go on? [y/N]")
+        one_qemu.kill()
+        terminal.wait_for("connection lost; 1 was not sent")
+        terminal.wait_prompt()
+        assert path.read_text() == "precious"
+
+
+def test_a_loss_during_the_negotiation(scripted: Start) -> None:
+    def part(peer: Peer) -> None:
+        peer.send(b'{"QMP": {"version": {}, "capabilities": []}}\r\n')
+        peer.read()
+
+    with Terminal(scripted(part).address, columns=200) as terminal:
+        terminal.wait_above("the connection was closed during the negotiation")
+        terminal.line("query-name")
+        terminal.wait_above("not connected; nothing was sent")
+        terminal.line("/connect")
+        terminal.wait_above("(QEMU) /connect", "the connection was closed during the negotiation")
+
+
+@pytest.mark.parametrize("keys", ["\x04", "exit\r"])
+def test_leaving_after_a_failure_to_connect(one_qemu: Server, keys: str) -> None:
+    with Terminal("-q", one_qemu.address, columns=200) as terminal:
+        terminal.wait_prompt()
+        terminal.line("/connect ./nobody")
+        terminal.wait_for("no such socket")
+        terminal.type(keys)
+        assert terminal.end() == 3
