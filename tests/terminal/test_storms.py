@@ -1,0 +1,139 @@
+"""Storms of real events: few lines on the screen, every event in the log, and typing goes on."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from qmpshell.connection import Connection, connect
+from tests.harness.screen import Terminal
+from tests.harness.servers import Installation, start_qemu
+
+PAIRS = 1500
+
+
+def stop_and_continue(monitor: Connection, times: int) -> None:
+    for _ in range(times):
+        monitor.execute("cont")
+        monitor.execute("stop")
+
+
+@pytest.fixture
+def machine(installation: Installation, tmp_path: Path) -> Iterator[tuple[str, Connection]]:
+    """The address of a QEMU of each version, and a second monitor of it."""
+    second = f"{tmp_path}/second.sock"
+    options = ("-qmp", f"unix:{second},server=on,wait=off")
+    with ExitStack() as stack:
+        server = stack.enter_context(start_qemu(installation, tmp_path / "vm.sock", *options))
+        yield server.address, stack.enter_context(connect(second, wait=10))
+
+
+def logged(path: Path) -> Counter[str]:
+    """How many events of each name are in the log."""
+    lines = path.read_text("ascii").split("\n")[:-1]
+    return Counter(json.loads(line)["message"].get("event", "") for line in lines)
+
+
+def told(terminal: Terminal) -> tuple[Counter[str], int]:
+    """How many events of each name the screen has told of, and in how many lines."""
+    shown = re.compile(r"\d\d:\d\d:\d\d\.\d{3} ([A-Z_]+)(?: ×(\d+))?")
+    found = [match for line in terminal.history if (match := shown.fullmatch(line))]
+    counts: Counter[str] = Counter()
+    for match in found:
+        counts[match[1]] += int(match[2] or 1)
+    return counts, len(found)
+
+
+def test_few_lines_every_event_in_the_log_and_typing_goes_on(
+    machine: tuple[str, Connection], tmp_path: Path
+) -> None:
+    address, monitor = machine
+    log = tmp_path / "log"
+    with Terminal("-q", "-l", str(log), address, columns=100) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+        storm = threading.Thread(target=stop_and_continue, args=(monitor, PAIRS))
+        storm.start()
+        try:
+            terminal.wait_for("×")
+            line = "(QEMU) "
+            for key in "query-version":
+                line += key
+                terminal.type(key)
+                terminal.wait(lambda text=line: terminal.current == text, "echo")  # type: ignore[misc]
+            terminal.type("\x03")
+            terminal.line("query-status")
+            terminal.wait_for('"status": ')
+        finally:
+            storm.join()
+        everything = {"RESUME": PAIRS, "STOP": PAIRS}
+        terminal.wait(lambda: everything.items() <= logged(log).items(), "whole storm in the log")
+        terminal.wait(lambda: told(terminal)[0] == everything, "whole storm on the screen")
+        assert told(terminal)[1] < 150
+        terminal.wait_prompt()
+        terminal.type("\x04")
+        assert terminal.end() == 0
+
+
+def test_a_storm_is_over_and_told_when_the_next_line_is_answered(
+    machine: tuple[str, Connection],
+) -> None:
+    address, monitor = machine
+    with Terminal("-q", address, columns=100) as terminal:
+        terminal.wait_prompt()
+        stop_and_continue(monitor, 100)
+        terminal.line("query-status")
+        terminal.wait_above('"running": false')
+        assert told(terminal)[0] == {"RESUME": 100, "STOP": 100}  # all of them above the reply
+        assert terminal.above[1].split()[1] == "STOP"
+
+
+def test_what_a_storm_counted_last_is_told_before_the_shell_ends(
+    machine: tuple[str, Connection], tmp_path: Path
+) -> None:
+    address, monitor = machine
+    log = tmp_path / "log"
+    with Terminal("-q", "-l", str(log), address, columns=100) as terminal:
+        terminal.wait_prompt()
+        stop_and_continue(monitor, 100)
+        terminal.wait(lambda: logged(log)["STOP"] == 100, "whole storm in the log")
+        terminal.line("exit")
+        assert terminal.end() == 0
+        assert told(terminal)[0] == {"RESUME": 100, "STOP": 100}
+
+
+def test_a_storm_while_a_pager_is_open(machine: tuple[str, Connection], tmp_path: Path) -> None:
+    address, monitor = machine
+    log = tmp_path / "log"
+    with Terminal("-q", "-l", str(log), address, columns=100) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name | exec less")
+        terminal.wait_for("(END)")
+        stop_and_continue(monitor, 500)
+        terminal.wait(lambda: logged(log)["STOP"] == 500, "whole storm in the log")
+        assert told(terminal)[0] == {}
+        terminal.type("q")
+        terminal.wait(lambda: told(terminal)[0] == {"RESUME": 500, "STOP": 500}, "storm told")
+        assert told(terminal)[1] < 100
+        terminal.wait_prompt()
+
+
+def test_a_storm_while_a_question_is_put(machine: tuple[str, Connection]) -> None:
+    address, monitor = machine
+    with Terminal("-q", address, columns=100) as terminal:
+        terminal.wait_prompt()
+        terminal.line("quit")
+        terminal.wait(lambda: terminal.current.endswith("Go on? [y/N]"), "question")
+        stop_and_continue(monitor, 100)
+        terminal.wait(lambda: told(terminal)[0]["STOP"] == 100, "storm told")
+        terminal.wait(lambda: terminal.current.endswith("Go on? [y/N]"), "question")
+        terminal.type("n")
+        terminal.wait_above("Go on? [y/N] n", "not sent")
