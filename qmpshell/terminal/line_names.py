@@ -25,6 +25,8 @@ from .styles import WARNING, signature_style
 
 Fragments = list[tuple[str, str]]
 
+_BEGIN = ("", " ")
+
 
 class LineNames(Completer):
     """Completes by `known`; `wanted` is called when names of the running server may be wanted."""
@@ -68,10 +70,11 @@ class SignatureLine:
         if found is None:
             return []
         rows: list[Fragments] = []
-        pieces = fit(found.parts, columns, found.current, width=get_cwidth)
+        pieces = fit(found.parts, columns - 1, found.current, width=get_cwidth)
         if pieces:
-            rows.append([(signature_style(style), escape(text)) for style, text in pieces])
+            styled = [(signature_style(style), escape(text)) for style, text in pieces]
+            rows.append([_BEGIN, *styled])
         if found.warnings:
             text = escape("; ".join(found.warnings))
-            rows.append([(signature_style(WARNING), text)])
+            rows.append([_BEGIN, (signature_style(WARNING), text)])
         return rows

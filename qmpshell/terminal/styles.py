@@ -89,14 +89,15 @@ _LOOKS = {
     TYPED_COMMENT: "ansibrightblack",
     TYPED_SHELL: "ansibrightblack",
     TYPED_ERROR: "ansired",
-    "signature.command": "noreverse bold",
-    "signature.required": "noreverse bold",
-    "signature.optional": "noreverse",
-    "signature.given": "noreverse ansibrightblack",
-    "signature.current": "noreverse underline bold",
-    "signature.type": "noreverse ansibrightblack",
-    "signature.mark": "noreverse ansibrightblack",
-    f"signature.{WARNING}": "noreverse ansiyellow",
+    # In reverse video a colour would be the ground.
+    "signature.command": "bold",
+    "signature.required": "bold",
+    "signature.optional": "",
+    "signature.given": "italic",
+    "signature.current": "bold underline",
+    "signature.type": "",
+    "signature.mark": "",
+    f"signature.{WARNING}": "ansiyellow",
 }
 
 # The Pygments tokens that mean the same, the best first: the first that does not look like plain text
