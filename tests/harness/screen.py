@@ -67,8 +67,40 @@ class Terminal:
 
     @property
     def lines(self) -> list[str]:
-        """What the screen shows, without blanks at the ends."""
+        """What the screen shows, without blanks at the ends; the rows of the toolbar are empty."""
+        toolbar = self._toolbar_rows
+        return ["" if y in toolbar else line for y, line in enumerate(self._all_lines)]
+
+    @property
+    def toolbar(self) -> str:
+        """What the toolbar at the bottom says, its rows joined by blanks."""
+        return " ".join(self._all_lines[y].strip() for y in self._toolbar_rows)
+
+    @property
+    def _all_lines(self) -> list[str]:
         return [line.rstrip() for line in self.screen.display]
+
+    @property
+    def _toolbar_rows(self) -> range:
+        """The last rows that are not empty, as far as they are in reverse video from the first blank
+        on; where the terminal was made wider, the rest of them is not drawn yet."""
+        end = len(self.screen.display)
+        while end and not any(map(self._is_drawn, self._cells(end - 1))):
+            end -= 1
+        start = end
+        while start and self._is_toolbar(self._cells(start - 1)):
+            start -= 1
+        return range(start, end)
+
+    def _is_toolbar(self, cells: list[Any]) -> bool:
+        begins = bool(cells[0].reverse) and cells[0].data == " "
+        return begins and all(cell.reverse for cell in cells if cell.data != " ")
+
+    def _cells(self, y: int) -> list[Any]:
+        return [self.screen.buffer[y][x] for x in range(self.screen.columns)]
+
+    def _is_drawn(self, cell: Any) -> bool:
+        return bool(cell.reverse) or cell.data != " "
 
     @property
     def text(self) -> str:
@@ -141,6 +173,10 @@ class Terminal:
     def wait_for(self, text: str) -> None:
         """Until `text` is on the screen."""
         self.wait(lambda: text in self.text, repr(text))
+
+    def wait_toolbar(self, *texts: str) -> None:
+        """Until the toolbar has all of `texts`."""
+        self.wait(lambda: all(text in self.toolbar for text in texts), f"toolbar with {texts}")
 
     def wait_prompt(self, prompt: str = "(QEMU)") -> None:
         """Until the cursor stands behind an empty prompt."""
