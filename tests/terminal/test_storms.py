@@ -70,7 +70,7 @@ def test_few_lines_every_event_in_the_log_and_typing_goes_on(
         try:
             terminal.wait_for("×")
             line = "(QEMU) "
-            for key in "no line before":  # so that nothing is suggested
+            for key in "xyzzy-plugh":  # so that nothing is suggested
                 line += key
                 terminal.type(key)
                 terminal.wait(lambda text=line: terminal.current == text, "echo")  # type: ignore[misc]
