@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.harness.program import own_folders
 
-from . import colour, completion, large_reply, reading, scripts
+from . import colour, completion, first_prompt, large_reply, reading, scripts, storm
 
 BENCHMARKS: dict[str, Callable[[], bool]] = {
     "one-command": scripts.one_command,
@@ -23,6 +23,9 @@ BENCHMARKS: dict[str, Callable[[], bool]] = {
     "reading": reading.run,
     "colour": colour.run,
     "completion": completion.run,
+    "first-prompt": first_prompt.run,
+    "storm-echo": storm.echo,
+    "storm-memory": storm.memory,
 }
 
 

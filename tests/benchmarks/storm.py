@@ -1,0 +1,300 @@
+"""A storm of real events while a person types: echo, log and memory.
+
+A QEMU with two monitors; on the second a client stops and continues the machine as fast as QEMU takes
+it, and counts the events, which both monitors get.
+"""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.harness.servers import BACKPORTS, SYSTEM, Installation, start_qemu
+
+from .measure import BIN
+from .terminals import BARE, PROMPT, Terminal
+
+# Each round types so many lines in each way.
+_ROUNDS, _LINES = 4, 2
+_RATE = 20.0  # keystrokes a second
+_MOST_ECHO = 0.050  # seconds, 99 of 100 keystrokes
+_LEAST_STORM = 2500  # events a second
+_EVENTS = 1_000_000
+# Growth of the memory from a fifth of the events to all of them: either bound will do.
+_MOST_GROWTH, _MOST_GROWTH_BYTES = 0.05, 2 << 20
+
+_LINE = "blockdev-add driver=qcow2 node-name=fmt0 file.driver=file"
+_CLEAR = "\x15"  # Ctrl-U
+_PATIENCE = 10.0  # seconds
+
+# Sends pairs of commands and reads what comes, until its standard input ends; then it reads the
+# rest and says how many events there were. Each line on its input asks for the number so far.
+_CLIENT = r"""
+import select, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+f = s.makefile("rb", buffering=0)
+f.readline()
+s.sendall(b'{"execute": "qmp_capabilities", "arguments": {"enable": ["oob"]}}\n')
+while b'"return"' not in f.readline():
+    pass
+s.setblocking(False)
+commands = b'{"execute": "cont"}{"execute": "stop"}\n' * 64
+rest, owed, events, tail, ending = b"", 0, 0, b"", False
+while owed or not ending:
+    wanted = [] if ending and not rest else [s]
+    readable, writable, _ = select.select([s] if ending else [s, 0], wanted, [])
+    if 0 in readable:
+        ending = not sys.stdin.buffer.raw.read(1)
+        if not ending:
+            print(events, flush=True)
+    if s in readable:
+        data = tail + s.recv(1 << 18)
+        end = data.rfind(b"\n") + 1
+        data, tail = data[:end], data[end:]
+        events += data.count(b'"event": "')
+        owed -= data.count(b'"return": ')
+    if writable:
+        if not rest and not ending:
+            rest = commands
+            owed += 128
+        if rest:
+            try:
+                rest = rest[s.send(rest):]
+            except BlockingIOError:
+                pass
+print(events, flush=True)
+"""
+
+
+class _Storm:
+    """The client on the second monitor. `events` is how many there have been in all."""
+
+    def __init__(self, address: str) -> None:
+        self._began = time.monotonic()
+        self.seconds = 0.0
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _CLIENT, address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    @property
+    def events(self) -> int:
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"\n")
+        self._process.stdin.flush()
+        return self._count()
+
+    def wait(self) -> None:
+        """Until it rages."""
+        while not self.events:
+            pass
+
+    def end(self) -> int:
+        """All events, after the last has come."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        events = self._count()
+        self.seconds = time.monotonic() - self._began
+        self._process.wait()
+        return events
+
+    def _count(self) -> int:
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+    def __enter__(self) -> _Storm:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@contextmanager
+def _two_monitors(installation: Installation) -> Iterator[tuple[str, str]]:
+    """A QEMU, by the addresses of its monitors."""
+    with tempfile.TemporaryDirectory() as directory:
+        first, second = f"{directory}/vm.sock", f"{directory}/second.sock"
+        monitor = ("-qmp", f"unix:{second},server=on,wait=off")
+        with start_qemu(installation, Path(first), *monitor) as server:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(first)
+                probe.recv(1)  # greeted: the other monitor is there, too
+            yield server.address, second
+
+
+@contextmanager
+def _shell(address: str, *options: str) -> Iterator[Terminal]:
+    """The program at a terminal, greeted."""
+    with Terminal([str(BIN / "qmpshell"), *options, address]) as terminal:
+        terminal.wait(lambda: terminal.typed == PROMPT and "Connected to" in terminal.text)
+        yield terminal
+
+
+def _type(terminal: Terminal) -> list[float]:
+    """Seconds from each keystroke to its echo, in order; they come whether it is there or not."""
+    echoes: list[float] = []
+    due = time.monotonic()
+    for _ in range(_LINES):
+        pressed: list[float] = []
+        shown = 0
+        while shown < len(_LINE):
+            if len(pressed) < len(_LINE) and time.monotonic() >= due:
+                pressed.append(time.monotonic())
+                terminal.type(_LINE[len(pressed) - 1])
+                due += 1 / _RATE
+            waited = terminal.watch(due if len(pressed) < len(_LINE) else due + _PATIENCE)
+            if not waited and time.monotonic() > due + 1:
+                raise TimeoutError(f"no echo:\n{terminal.text}")
+            now, typed = time.monotonic(), terminal.typed
+            if typed.startswith(PROMPT) and _LINE.startswith(typed[len(PROMPT) :]):
+                seen = len(typed) - len(PROMPT)
+                echoes += [now - when for when in pressed[shown:seen]]
+                shown = max(shown, seen)
+        terminal.type(_CLEAR)
+        due = terminal.wait(lambda: terminal.typed == PROMPT)
+    return echoes
+
+
+def _catch_up(terminal: Terminal) -> float:
+    """Seconds until the program has taken all that came before: the reply comes behind it."""
+    began = time.monotonic()
+    terminal.type("query-name\r")
+    return terminal.wait(lambda: '"return"' in terminal.text) - began
+
+
+def _logged(path: Path) -> int:
+    """The events in a log."""
+    with path.open("rb") as log:
+        return sum(b'"event": "' in line for line in log)
+
+
+class _Echoes:
+    """What was measured of one way to type: over all rounds."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.events = 0
+        self.storm_seconds = 0.0
+        self.behind = 0.0
+        self.missing = 0
+
+    def type(self, terminal: Terminal) -> None:
+        self.seconds += _type(terminal)
+
+    def type_in_storm(self, terminal: Terminal, second: str) -> int:
+        """The number of events."""
+        with _Storm(second) as storm:
+            storm.wait()
+            self.type(terminal)
+            events = storm.end()
+            self.events += events
+            self.storm_seconds += storm.seconds
+        return events
+
+    @property
+    def p99(self) -> float:
+        return statistics.quantiles(self.seconds, n=100)[98]
+
+    @property
+    def rate(self) -> float:
+        return self.events / self.storm_seconds
+
+    def report(self, title: str) -> None:
+        p50, longest = statistics.median(self.seconds), max(self.seconds)
+        print(
+            f"  {title:28} p50 {p50 * 1000:6.1f} ms, p99 {self.p99 * 1000:6.1f} ms,"
+            f" longest {longest * 1000:6.1f} ms",
+            end="",
+        )
+        print(f"; {self.events} events, {self.rate:.0f}/s" if self.events else "")
+
+
+def echo() -> bool:
+    """Typing while it is calm, in a storm, and in a storm that is logged.
+
+    Where the storm keeps all processors busy nobody is sure to get one at once: the bound is what is
+    asked, or what a bare prompt comes to in the same storm.
+    """
+    good = True
+    for installation in (SYSTEM, BACKPORTS):
+        bare, calm, storm, logged = (_Echoes() for _ in range(4))
+        with _two_monitors(installation) as (first, second):
+            for _ in range(_ROUNDS):
+                with Terminal(BARE) as terminal:
+                    terminal.wait(lambda: terminal.typed == PROMPT)
+                    bare.type_in_storm(terminal, second)
+                with _shell(first) as terminal:
+                    calm.type(terminal)
+                    storm.type_in_storm(terminal, second)
+                    storm.behind = max(storm.behind, _catch_up(terminal))
+                _type_logged(logged, first, second)
+        count = len(storm.seconds)
+        print(f"Echo of {count} keystrokes, {_RATE:g}/s, QEMU {installation.name}")
+        bare.report("bare PromptSession, storm")
+        calm.report("qmpshell, calm")
+        storm.report("qmpshell, storm")
+        logged.report("qmpshell, storm, logged")
+        behind = max(storm.behind, logged.behind)
+        print(f"  behind at the end: {behind:.1f} s; missing in the log: {logged.missing}")
+        most, rate = max(_MOST_ECHO, bare.p99), min(storm.rate, logged.rate)
+        fast = max(storm.p99, logged.p99) <= most and rate >= _LEAST_STORM
+        good &= fast and not logged.missing
+        text = (
+            f"  p99 at most {most * 1000:.1f} ms, at least {_LEAST_STORM} events/s, none missing:"
+        )
+        print(text, _verdict(fast and not logged.missing), end="\n\n", flush=True)
+    return good
+
+
+def _type_logged(logged: _Echoes, first: str, second: str) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        log = Path(directory) / "events.log"
+        with _shell(first, "--log", str(log)) as terminal:
+            events = logged.type_in_storm(terminal, second)
+            logged.behind = max(logged.behind, _catch_up(terminal))
+        logged.missing += abs(events - _logged(log))
+
+
+def _verdict(good: bool) -> str:
+    return "ok" if good else "TOO MUCH"
+
+
+def memory() -> bool:
+    """A million events, all in the log."""
+    with tempfile.TemporaryDirectory() as directory:
+        log = Path(directory) / "events.log"
+        with (
+            _two_monitors(BACKPORTS) as (first, second),
+            _shell(first, "--log", str(log)) as terminal,
+            _Storm(second) as storm,
+        ):
+            print(f"Memory over {_EVENTS} real events, logged, MiB", end="")
+            samples: list[int] = []
+            for tenth in range(1, 11):
+                while storm.events < _EVENTS * tenth // 10:
+                    terminal.watch(time.monotonic() + 0.1)
+                samples.append(terminal.memory)
+                print(f"  {samples[-1] / 2**20:.1f}", end="", flush=True)
+            events = storm.end()
+            behind = _catch_up(terminal)
+            samples.append(terminal.memory)
+            print(f"  {samples[-1] / 2**20:.1f} at the end")
+        logged = _logged(log)
+    growth = max(samples[2:]) - samples[1]
+    share = growth / samples[1]
+    good = (growth <= _MOST_GROWTH_BYTES or share <= _MOST_GROWTH) and logged == events
+    print(f"  {events} events, {events / storm.seconds:.0f}/s; {behind:.1f} s behind at the end")
+    print(f"  events in the log: {logged}")
+    print(f"  growth after a fifth: {growth / 2**20:.1f} MiB, {share:.1%}:", _verdict(good))
+    print(flush=True)
+    return good
