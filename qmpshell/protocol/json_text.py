@@ -24,6 +24,8 @@ def _refuse_word(word: str) -> float:
 
 
 _decoder = json.JSONDecoder(parse_constant=_refuse_word)
+# json.dumps makes an encoder anew each time it is not given the usual options.
+_encoder = json.JSONEncoder(allow_nan=False)
 
 
 def decode_strict(data: bytes) -> Any:
@@ -63,7 +65,7 @@ def encode(value: object) -> str:
     them, and NaN as null.
     """
     try:
-        return json.dumps(value, allow_nan=False)
+        return _encoder.encode(value)
     except (ValueError, RecursionError):
         return "".join(_pieces(value))
 

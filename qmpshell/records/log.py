@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 import time
+from functools import lru_cache
 
 from ..errors import QmpShellError
 from ..protocol.json_text import encode
@@ -124,9 +125,9 @@ def _is_socket(path: str) -> bool:
 
 
 def _write(descriptor: int, line: bytes) -> None:
-    rest = memoryview(line)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+    written = os.write(descriptor, line)
+    while written < len(line):
+        written += os.write(descriptor, memoryview(line)[written:])
 
 
 def _reason(error: OSError | ValueError) -> str:
@@ -148,4 +149,9 @@ def _timestamp(seconds: float) -> str:
     '2023-11-14T22:13:20.500000Z'
     """
     whole, microseconds = divmod(round(seconds * 1_000_000), 1_000_000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{microseconds:06d}Z"
+    return f"{_whole_seconds(whole)}.{microseconds:06d}Z"
+
+
+@lru_cache(maxsize=1)  # in a storm many messages share a second
+def _whole_seconds(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

@@ -76,8 +76,10 @@ class Secrets:
             members: Iterable[tuple[Any, Any]]
             if isinstance(node, dict):
                 self._company(node)
-                # The id is the user's, and tells messages apart.
-                members = [item for item in node.items() if node is not message or item[0] != "id"]
+                members = node.items()
+                if node is message and "id" in node:
+                    # It is the user's, and tells messages apart.
+                    members = [item for item in members if item[0] != "id"]
             else:
                 members = enumerate(node)
             for key, value in members:
@@ -154,6 +156,8 @@ class Secrets:
                 self.hide(arguments, "arg")
 
     def _text(self, node: Container, key: str | int, text: str) -> None:
+        if not self._quoted and "=" not in text and ":" not in text:
+            return  # as most: a log must keep up with a storm of events
         if text.startswith("json:"):
             inner = _secrets_of_json(text[5:], is_command=self._is_command)
             if inner is not None:

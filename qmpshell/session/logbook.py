@@ -24,6 +24,7 @@ class Logbook:
     def __init__(self, open_log: Callable[[str], MessageLog]) -> None:
         self._open_log = open_log
         self._log: MessageLog | None = None
+        self._redact_reply: Callable[[dict[str, Any], dict[str, Any] | None], dict[str, Any]]
         self.problem = ""
 
     def open(self, path: str | None) -> None:
@@ -32,6 +33,11 @@ class Logbook:
         if self._log is not None:
             self._log.close()
         self._log = log
+        if log is not None:
+            # Few sessions keep a log; in those that do an import for each message would count.
+            from ..records.redaction import redact_reply
+
+            self._redact_reply = redact_reply
 
     def sent(self, message: dict[str, Any]) -> None:
         if self._log is not None:
@@ -50,10 +56,8 @@ class Logbook:
     def received(self, message: Message, request: Request | None = None) -> None:
         """A message, and the request that it answers."""
         if self._log is not None:
-            from ..records.redaction import redact_reply
-
             command = request.message if request is not None else None
-            self._write("received", redact_reply(message.value, command))
+            self._write("received", self._redact_reply(message.value, command))
 
     def _write(self, direction: str, message: dict[str, Any]) -> None:
         assert self._log is not None
