@@ -34,6 +34,14 @@ def test_reading_gives_what_is_there_and_never_waits() -> None:
     stream.close()
 
 
+def test_no_more_is_read_than_is_asked_for() -> None:
+    stream, theirs = pair()
+    with theirs:
+        theirs.sendall(b"abcde")
+        assert [stream.read(2), stream.read(2), stream.read(2)] == [b"ab", b"cd", b"e"]
+    stream.close()
+
+
 def test_all_of_a_large_write_arrives_though_the_other_end_is_slow() -> None:
     stream, theirs = pair()
     data = os.urandom(3_000_000)

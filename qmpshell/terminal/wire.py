@@ -13,6 +13,15 @@ from collections.abc import Callable
 from ..errors import ConnectionLost
 from ..transport.stream import Stream
 
+# Keys are dealt with between two reads. So much is read at once as takes about so long (seconds):
+# cheap are the pieces of a large reply, dear are events that are logged.
+_MOMENT = 0.004
+_LEAST, _MOST = 1 << 12, 1 << 18
+# A server writes events one by one. Who reads each of them at once does little else in a storm, and
+# where processors are scarce the keys wait: so many seconds of it are read together. What answers us
+# is read at once, and so is the rest of a line.
+_GATHER = 0.005
+
 
 class Wire:
     """Holds one stream at a time. `received` is given what comes, b"" for its end, after which the
@@ -23,6 +32,10 @@ class Wire:
         self._lost = lost
         self._stream: Stream | None = None
         self._writing = False
+        self._read_size = _LEAST
+        self._read_at = 0.0
+        self._answered = True
+        self._resting: asyncio.TimerHandle | None = None
 
     def attach(self, stream: Stream) -> None:
         """Read from this stream from now on; the one before is closed."""
@@ -34,6 +47,7 @@ class Wire:
         """Send, or queue; where there is no stream nothing happens."""
         if self._stream is None:
             return
+        self._answered = False
         try:
             self._stream.write(data, descriptor)
         except ConnectionLost:
@@ -47,6 +61,9 @@ class Wire:
         if stream is None:
             return
         loop = asyncio.get_running_loop()
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
         loop.remove_reader(stream.fileno())
         loop.remove_writer(stream.fileno())
         self._writing = False
@@ -54,8 +71,11 @@ class Wire:
 
     def _readable(self) -> None:
         assert self._stream is not None
+        clock = asyncio.get_running_loop().time
+        began, before = clock(), self._read_at
+        self._answered, is_answer = True, not self._answered
         try:
-            data = self._stream.read()
+            data = self._stream.read(self._read_size)
         except ConnectionLost as error:
             self.close()
             self._lost(str(error))
@@ -65,6 +85,29 @@ class Wire:
         if not data:
             self.close()
         self._received(data)
+        self._read_at = clock()
+        is_all = len(data) < self._read_size
+        self._pace(self._read_at - began, is_all=is_all)
+        is_awaited = is_answer or not self._answered or not data.endswith(b"\n")
+        if is_all and not is_awaited and began < before + 2 * _GATHER:
+            self._rest()
+
+    def _pace(self, taken: float, *, is_all: bool) -> None:
+        if taken > _MOMENT:
+            self._read_size = max(_LEAST, self._read_size // 2)
+        elif taken < _MOMENT / 4 and not is_all:
+            self._read_size = min(_MOST, self._read_size * 2)
+
+    def _rest(self) -> None:
+        if self._stream is not None:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._stream.fileno())
+            self._resting = loop.call_later(_GATHER, self._go_on)
+
+    def _go_on(self) -> None:
+        self._resting = None
+        if self._stream is not None:
+            asyncio.get_running_loop().add_reader(self._stream.fileno(), self._readable)
 
     def _writable(self) -> None:
         assert self._stream is not None

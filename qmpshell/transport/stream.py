@@ -41,13 +41,14 @@ class Stream:
         """Whether something waits until the descriptor can be written to; then call `flush`."""
         return bool(self._queue)
 
-    def read(self) -> bytes | None:
-        """What has come; None if nothing has, b"" at the end. A reset counts as the end.
+    def read(self, most: int = _LARGE_READ_SIZE) -> bytes | None:
+        """What has come, `most` bytes of it; None if nothing has, b"" at the end. A reset counts as
+        the end.
 
         Raises ConnectionLost if the stream broke in any other way.
         """
         try:
-            data = self._read(self._read_size)
+            data = self._read(min(self._read_size, most))
         except (BlockingIOError, InterruptedError):
             return None
         except OSError as error:
