@@ -8,6 +8,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .language.command import Destination
+    from .page import Block
     from .protocol.messages import Event, Foreign, Garbage, Message, Reply
     from .requests import Request
 
@@ -80,6 +81,15 @@ class Tell:
     def __init__(self, text: str, *, is_error: bool = False) -> None:
         self.text = text
         self.is_error = is_error
+
+
+class Page:
+    """Show a page of text: the help that was asked for."""
+
+    __slots__ = ("blocks",)
+
+    def __init__(self, blocks: list[Block]) -> None:
+        self.blocks = blocks
 
 
 class Ask:
@@ -173,6 +183,7 @@ Effect = (
     | ShowBytes
     | ShowCommand
     | Tell
+    | Page
     | Ask
     | AskSecret
     | Greeted

@@ -11,14 +11,20 @@ from .ports import Ports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from .ports import MessageLog
 
 
-def make_ports() -> Ports:
-    """A session's calls, on this machine's files."""
-    return Ports(read_file=_read, open_file=_open, open_log=_open_log)
+def make_ports(environment: Mapping[str, str], *, program: str | None = None) -> Ports:
+    """A session's calls, on this machine's files. `program` is the server if it was started with us."""
+
+    def find_page(name: str, version: tuple[int, ...] | None) -> str | None:
+        from .manual import finding  # few scripts ask for help
+
+        return finding.find_page(name, version, environment=environment, program=program)
+
+    return Ports(read_file=_read, open_file=_open, open_log=_open_log, find_page=find_page)
 
 
 def is_file(path: str) -> bool:

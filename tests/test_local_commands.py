@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from qmpshell import exits
@@ -38,7 +36,8 @@ def test_every_command_of_the_registry_can_be_found() -> None:
 
 # -- wrong calls ----------------------------------------------------------------------------------
 
-HELP = "usage: /help [NAME]"
+HELP = "usage: /help [NAME [KEY=VALUE…]]"
+APROPOS = "usage: /apropos WORD…"
 EVENTS = "usage: /events [inline|stderr|none|GLOB,…]"
 WAIT = "usage: /wait [-t SECONDS] EVENT [KEY=VALUE…]"
 JOB = "usage: /wait-job [-t SECONDS] ID"
@@ -54,6 +53,10 @@ WRONG = [
     ("/help stop cont", "           ^^^^", "one name, or none", HELP),
     ("/help a=1", "      ^", "'a' is not for /help", HELP),
     ("/help {}", "      ^^", "'{}' is not for /help", HELP),
+    ("/help x {}", "        ^^", "'{}' is not for /help", HELP),
+    ("/help x a=1 b", "            ^", "one name, or none", HELP),
+    ("/apropos", "^^^^^^^^", "a word to look for is missing", APROPOS),
+    ("/apropos a=1", "         ^", "'a' is not for /apropos", APROPOS),
     ("/events ,", "        ^", "inline, stderr, none, or names with wildcards", EVENTS),
     ("/events a=b", "        ^", "'a' is not for /events", EVENTS),
     ("/wait", "^^^^^", "the name of an event is missing", WAIT),
@@ -182,101 +185,6 @@ def test_help_of_a_local_command(name: str, probe: bool) -> None:
     assert Driver(probe=probe).line(f"/help {name}") == [
         ("tell", "/wait-job [-t SECONDS] ID\n  until a job has ended; fails if it failed")
     ]
-
-
-def test_help_of_quit_is_about_what_quit_does() -> None:
-    """`quit` is the server's, which ends the virtual machine; only `/quit` leaves the shell."""
-    driver = Driver()
-    found = driver.line("/help quit")
-    assert found == [ASKED]
-    ((kind, text),) = driver.bytes(reply(SCHEMA, 1))
-    assert kind == "tell"
-    assert text.splitlines()[0] == "quit"
-
-
-RESIZE = """\
-resize
-  id: str
-  [size]: int
-  [force]: boolean (deprecated)
-  [how]: fast|slow
-  [names]: array of str
-  [base]: str or null"""
-BLOCKDEV = """\
-blockdev-add (unstable)
-  driver: null-co|raw
-  [node-name]: str
-  [read-only]: boolean
-  further members depend on driver: null-co, raw"""
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("resize", RESIZE),
-        ("blockdev-add", BLOCKDEV),
-        ("stop", "stop"),
-        ("RESIZED", RESIZE.replace("resize", "RESIZED", 1)),
-    ],
-)
-@pytest.mark.parametrize("interactive", [False, True])
-def test_help_of_a_servers_command_is_first_a_question_then_the_text(
-    name: str, text: str, interactive: bool
-) -> None:
-    driver = Driver(interactive=interactive)
-    assert driver.line(f"/help {name}") == [ASKED]
-    assert not driver.session.idle
-    assert driver.bytes(reply(SCHEMA, 1)) == [("tell", text)]
-    assert driver.session.idle
-    assert driver.line(f"/help {name}") == [("tell", text)]
-    assert driver.status == exits.OK
-
-
-def test_help_keeps_its_place_in_the_line_while_the_schema_is_asked_for() -> None:
-    driver = Driver()
-    assert driver.line("/help stop; cont; /help") == [ASKED]
-    assert driver.line("query-status") == []
-    assert driver.bytes(reply(SCHEMA, 1)) == [("tell", "stop"), sent('{"execute": "cont"}')]
-    found = driver.bytes(DONE)
-    assert [one[0] for one in found] == ["reply", "tell", "send"]
-
-
-def test_help_of_what_the_server_does_not_have() -> None:
-    driver = Driver()
-    line = "/help nosuch"
-    assert driver.line(line) == [ASKED]
-    reason = "nothing is known of nosuch: the server has none of that name"
-    expected = mistake(line, "      ^^^^^^", reason, place="stdin:1:7")
-    assert driver.bytes(reply(SCHEMA, 1)) == [expected]
-    assert driver.status == exits.FAILED
-
-
-@pytest.mark.parametrize("options", [{}, {"probe": False}, {"negotiate": False}])
-def test_help_where_there_is_no_schema(options: dict[str, Any]) -> None:
-    driver = Driver(**options)
-    line = "/help stop"
-    found = driver.line(line)
-    if not options:
-        assert found == [ASKED]
-        found = driver.bytes(error("not found", "CommandNotFound", 1))
-    reason = "nothing is known of stop: there is no schema"
-    assert found == [mistake(line, "      ^^^^", reason, place="stdin:1:7")]
-
-
-def test_help_survives_a_schema_that_makes_no_sense() -> None:
-    """What comes from the server is not trusted."""
-    driver = Driver()
-    driver.line("/help x")
-    member = {"name": "a", "type": "[a]"}
-    schema = [
-        {"name": "x", "meta-type": "command", "arg-type": "t"},
-        {"name": "t", "meta-type": "object", "members": [member, {"name": "b", "type": "?"}]},
-        {"name": "[a]", "meta-type": "array", "element-type": "[a]"},
-    ]
-    ((kind, text),) = driver.bytes(reply(schema, 1))
-    assert kind == "tell"
-    assert text.splitlines()[0] == "x"
-    assert text.splitlines()[-1] == "  b: any"
 
 
 # -- /events --------------------------------------------------------------------------------------

@@ -128,7 +128,13 @@ class _Run:
             configuration = configure(settings, self._environment, given=self._choice.given)
         address = self._directory.socket
         connector = Connector(address, settings, self._environment, configuration=configuration)
-        session = make_session(settings, address, interactive=not is_script)
+        session = make_session(
+            settings,
+            address,
+            interactive=not is_script,
+            environment=self._environment,
+            program=self._line.program,
+        )
         self._session = session
         return self._script(session, connector) if is_script else self._shell(session, connector)
 

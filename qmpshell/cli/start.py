@@ -84,14 +84,14 @@ def start(choice: Choice, *, environment: Mapping[str, str]) -> int:
     settings = choice.settings
     if settings.dry_run and not choice.address:  # never to the environment's
         name = "no server"
-        session = make_session(settings, name, interactive=False)
+        session = make_session(settings, name, interactive=False, environment=environment)
         return run_script(choice, session, environment, name=name)
     if not is_scripted(choice, environment):
         return _run_terminal(choice, environment)
     connector = _connector(choice, environment)
     return run_script(
         choice,
-        make_session(settings, connector.name, interactive=False),
+        make_session(settings, connector.name, interactive=False, environment=environment),
         environment,
         name=connector.name,
         connect=connector.open,
@@ -128,10 +128,19 @@ def configure(
     return configuration
 
 
-def open_session(settings: Settings, *, address: str, interactive: bool) -> Session:
-    """A session on this machine's files. Raises UsageError if its log cannot be opened."""
+def open_session(
+    settings: Settings,
+    *,
+    address: str,
+    interactive: bool,
+    environment: Mapping[str, str],
+    program: str | None = None,
+) -> Session:
+    """A session on this machine's files; `program` is the server if it is started with us. Raises
+    UsageError if its log cannot be opened."""
+    ports = make_ports(environment, program=program)
     try:
-        return Session(settings, address=address, interactive=interactive, ports=make_ports())
+        return Session(settings, address=address, interactive=interactive, ports=ports)
     except QmpShellError as error:
         raise UsageError(str(error)) from error
 
@@ -140,7 +149,7 @@ def _run_terminal(choice: Choice, environment: Mapping[str, str]) -> int:
     settings = choice.settings
     configuration = configure(settings, environment, given=choice.given)
     connector = _connector(choice, environment, configuration)
-    session = make_session(settings, connector.name, interactive=True)
+    session = make_session(settings, connector.name, interactive=True, environment=environment)
     stream = connector.open()
     from ..terminal.start import run_terminal
 
@@ -220,10 +229,23 @@ def run_script(
         return exits.FAILED
 
 
-def make_session(settings: Settings, address: str, *, interactive: bool) -> Session | RawSession:
-    """The session that the settings ask for. Raises UsageError if its log cannot be opened."""
+def make_session(
+    settings: Settings,
+    address: str,
+    *,
+    interactive: bool,
+    environment: Mapping[str, str],
+    program: str | None = None,
+) -> Session | RawSession:
+    """The session that the settings ask for (`open_session`)."""
     if not settings.raw:
-        return open_session(settings, address=address, interactive=interactive)
+        return open_session(
+            settings,
+            address=address,
+            interactive=interactive,
+            environment=environment,
+            program=program,
+        )
     from ..raw import RawSession
 
     return RawSession(address=address, interactive=interactive)

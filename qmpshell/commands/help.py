@@ -1,91 +1,83 @@
-"""`/help`: the local commands, or what a command of the server's takes.
+"""`/help`: the local commands, or what is known of a name.
 
-Owns: the words of it. Must not know: where they are shown.
+Owns: the words of it. Must not know: what there is to tell (that is `manual.article`), or where it is
+shown.
 """
 
 from __future__ import annotations
 
 from ..errors import LineError
+from ..hints import hint_for
 from ..language.facts import SCHEMA, Need
+from ..language.parse import arguments, unquote
+from ..language.tokens import OBJECT, QUOTED, WORD
 from .registry import COMMANDS
-from .words import usage, words
+from .words import usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..effects import Effect
     from ..language.command import LocalCommand
-    from ..schema.model import Schema
+    from ..language.tokens import Token
     from .host import Host
 
-# A server's schema may refer to itself.
-_DEEPEST = 5
 _OVERVIEW = """\
 A line is COMMAND KEY=VALUE … or a JSON object; /help COMMAND says what a command takes.
 Commands of this shell's own:"""
 
 
 def run(host: Host, call: LocalCommand) -> list[Effect]:
-    given = words(call)
-    if len(given) > 1:
-        raise usage(call, "one name, or none", given[1])
-    if not given:
+    if not call.tokens:
         width = max(len(how) for _, how, _ in COMMANDS.values())
         lines = [f"  {how:{width}}  {what}" for _, how, what in COMMANDS.values()]
         return host.tell("\n".join([_OVERVIEW, *lines]))
-    name = given[0].text
-    if name in COMMANDS:
-        return host.tell(_ours(name))
+    name, given = call.tokens[0], _given(call)
+    if name.text in COMMANDS:
+        return host.tell(_ours(name.text))
     if not host.facts.has_schema:
         return host.satisfy(Need(SCHEMA), call)
-    schema = host.facts.schema
-    text = _describe(schema, name) if schema is not None else ""
-    if not text and f"/{name}" in COMMANDS:
-        text = _ours(f"/{name}")
-    if not text:
-        why = "the server has none of that name" if schema is not None else "there is no schema"
-        raise LineError(
-            f"nothing is known of {name}: {why}", start=given[0].start, end=given[0].end
-        )
-    return host.tell(text)
+    from ..manual.article import Articles  # few scripts ask for help
+
+    manual = host.manual()
+    articles = Articles(host.facts.schema, manual.reference)
+    page = articles.about(name.text, given)
+    if page:
+        return host.page(manual.about(page))
+    if f"/{name.text}" in COMMANDS:
+        return host.tell(_ours(f"/{name.text}"))
+    why = "there is no schema, and no manual"
+    if host.facts.schema is not None:
+        why = "the server has none of that name"
+    elif manual.reference is not None:
+        why = "the manual has none of that name"
+    raise LineError(
+        f"nothing is known of {name.text}: {why}",
+        start=name.start,
+        end=name.end,
+        cure=hint_for(name.text, articles.names())
+        or manual.absence
+        or f"/apropos {name.text} searches the manual",
+    )
+
+
+def _given(call: LocalCommand) -> dict[str, str]:
+    """The values behind the name, by their dotted path."""
+    first, rest = call.tokens[0], call.tokens[1:]
+    if first.kind != WORD:
+        raise usage(call, f"{first.text[:40]!r} is not for {call.name}", first)
+    for token in rest:
+        if token.kind == WORD:
+            raise usage(call, "one name, or none", token)
+        if token.kind == OBJECT:
+            raise usage(call, f"{token.text[:40]!r} is not for {call.name}", token)
+    found = arguments(call.line, first, rest)
+    return {".".join(name for name, _ in one.path): _text(one.value) for one in found}
+
+
+def _text(token: Token) -> str:
+    return unquote(token) if token.kind == QUOTED else token.text
 
 
 def _ours(name: str) -> str:
     _, how, what = COMMANDS[name]
     return f"{how}\n  {what}"
-
-
-def _describe(schema: Schema, name: str) -> str:
-    info = schema.command(name) or schema.event(name)
-    if info is None:
-        return ""
-    lines = [name + _features(info.features)]
-    tag = schema.tag(info.arg_type)
-    for member in schema.members(info.arg_type, lambda _: None).values():
-        word = f"[{member.name}]" if member.optional else member.name
-        lines.append(f"  {word}: {_type(schema, member.type)}{_features(member.features)}")
-    if tag is not None:
-        cases = ", ".join(schema.cases(info.arg_type))
-        lines.append(f"  further members depend on {tag}: {cases}")
-    return "\n".join(lines)
-
-
-def _features(features: tuple[str, ...]) -> str:
-    told = [one for one in features if one in ("deprecated", "unstable")]
-    return f" ({', '.join(told)})" if told else ""
-
-
-def _type(schema: Schema, name: str, depth: int = 0) -> str:
-    kind = schema.kind(name) or "any"
-    if depth > _DEEPEST:
-        return "…"
-    if kind == "enum":
-        return "|".join(schema.enum_values(name))
-    if kind == "array":
-        return f"array of {_type(schema, schema.element_type(name) or '', depth + 1)}"
-    if kind == "alternate":
-        return " or ".join(schema.kind(one) or "any" for one in schema.alternatives(name))
-    if kind == "object":
-        members = schema.members(name, lambda _: None).values()
-        inner = ", ".join(f"[{one.name}]" if one.optional else one.name for one in members)
-        return f"{{{inner}{', …' if schema.tag(name) else ''}}}"
-    return kind

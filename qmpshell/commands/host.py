@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ..effects import Effect
     from ..language.command import Command, LocalCommand
     from ..language.facts import Facts, Need
+    from ..manual.library import Manual
+    from ..page import Block
     from ..protocol.messages import Event, Reply
     from ..settings import Settings
     from ..waits import Wait
@@ -37,6 +39,12 @@ class Host(Protocol):
 
     def take_event(self, event: Event) -> None: ...
     def tell(self, text: str) -> list[Effect]: ...
+    def page(self, blocks: list[Block]) -> list[Effect]:
+        """Show a page of text."""
+
+    def manual(self) -> Manual:
+        """The manual of the server, or what there is of it."""
+
     def fail(self, text: str) -> list[Effect]:
         """The command that runs has failed."""
 

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 COMMANDS = {
     "/help": (
         "help",
-        "/help [NAME]",
-        "the local commands, or what a command of the server's takes",
+        "/help [NAME [KEY=VALUE…]]",
+        "these; or all about a name, in the branch that KEY=VALUE chooses",
     ),
+    "/apropos": ("apropos", "/apropos WORD…", "names, and what the manual says of them, searched"),
     "/events": ("events", "/events [inline|stderr|none|GLOB,…]", "which events are shown"),
     "/wait": (
         "wait",

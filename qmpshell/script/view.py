@@ -6,7 +6,7 @@ holds in a script"). Must not know: descriptors, sessions, waiting.
 
 from __future__ import annotations
 
-from ..effects import Send, ShowBytes, ShowCommand, ShowEvent, ShowReply, ShowStray, Tell
+from ..effects import Page, Send, ShowBytes, ShowCommand, ShowEvent, ShowReply, ShowStray, Tell
 from ..protocol.human_monitor import human_text
 from ..protocol.messages import Message
 from ..render.ansi import coloured
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ..protocol.messages import Reply
     from ..requests import Request
     from ..settings import Settings
+
+# Help is laid out to so many columns.
+_WIDTH = 80
 
 
 class ScriptView:
@@ -59,6 +62,10 @@ class ScriptView:
             self._event(effect.event)
         elif isinstance(effect, Tell):
             self._err(effect.text)
+        elif isinstance(effect, Page):
+            from ..render.pages import text_of  # few scripts ask for help
+
+            self._err(text_of(effect.blocks, width=_WIDTH))
         elif isinstance(effect, ShowBytes):
             self._out(effect.data, None)
         elif isinstance(effect, ShowCommand):

@@ -53,12 +53,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..language.command import Destination
+    from ..manual.library import Library
     from ..ports import Ports
     from ..settings import Settings
     from ..waits import Wait
 
 # So many of the latest events are kept for `/wait`.
 _KEPT_EVENTS = 10_000
+# A person's commands that wait for none before them.
+_AT_ONCE = ("/oob", "/status", "/help", "/apropos")
 
 
 class Session:
@@ -91,6 +94,8 @@ class Session:
         self.outstanding = Outstanding()
         self.asking: Request | None = None
         self.names: list[str] | None = None
+        # The manuals that help has been asked from.
+        self.library: Library | None = None
         self.told: set[str] = set()
         self.cpu: int | None = None
         self._count = 0
@@ -587,7 +592,7 @@ def _is_local(prepared: Prepared, name: str) -> bool:
 
 def _overtakes(prepared: Prepared) -> bool:
     """Whether the line waits for none before it."""
-    return _is_local(prepared, "/oob") or _is_local(prepared, "/status")
+    return any(_is_local(prepared, name) for name in _AT_ONCE)
 
 
 def _leaves(prepared: Prepared) -> bool:

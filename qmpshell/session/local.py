@@ -5,7 +5,7 @@ Owns: turning their calls into the session's. Must not know: any of the commands
 
 from __future__ import annotations
 
-from ..effects import ShowReply, Tell
+from ..effects import Page, ShowReply, Tell
 from ..language.command import Plan
 from ..language.facts import SECRET
 from ..render.escape import escape
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ..effects import Effect
     from ..language.command import Command, LocalCommand
     from ..language.facts import Facts, Need
+    from ..manual.library import Manual
+    from ..page import Block
     from ..protocol.messages import Event, Reply
     from ..settings import Settings
     from ..waits import Wait
@@ -65,6 +67,21 @@ class LocalHost:
 
     def tell(self, text: str) -> list[Effect]:
         return [Tell(text)]
+
+    def page(self, blocks: list[Block]) -> list[Effect]:
+        return [Page(blocks)]
+
+    def manual(self) -> Manual:
+        from ..manual.library import Library  # few scripts ask for help
+        from ..manual.pages import page_of
+
+        session = self._session
+        if session.library is None:
+            session.library = Library(session.ports.find_page)
+        schema = session.facts.schema
+        commands = schema.commands() if schema is not None else session.names or ()
+        version = session.greeting.version if session.greeting is not None else None
+        return session.library.manual(page_of(commands), version)
 
     def fail(self, text: str) -> list[Effect]:
         return self._session.fail_at(self._line.source, self._call.start, text)

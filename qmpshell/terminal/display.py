@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 
 from ..effects import Effect, ShowEvent, ShowReply, Tell
+from ..page import Block
 from ..protocol.messages import Event, Greeting
 from .printer import Printer
 from .storm import Folded, Storm
@@ -52,7 +53,17 @@ class Display:
 
     def again(self, shown: ShowReply) -> bool:
         """Show a reply once more, if the screen has room for all of it."""
-        fragments = self.view.again(shown, rows=max(self._rows() - 2, 1))
+        return self._if_it_fits(self.view.again(shown, rows=self._room))
+
+    def page(self, blocks: list[Block]) -> bool:
+        """Show a page, if the screen has room for all of it."""
+        return self._if_it_fits(self.view.pages.fragments(blocks, rows=self._room))
+
+    @property
+    def _room(self) -> int:
+        return max(self._rows() - 2, 1)
+
+    def _if_it_fits(self, fragments: list[tuple[str, str]] | None) -> bool:
         if fragments is not None:
             self.flush()
             self._printer.print(fragments)

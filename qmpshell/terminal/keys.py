@@ -20,8 +20,10 @@ def make_bindings(
     interrupt: Callable[[], None],
     edit: Callable[[str], None],
     suspend: Callable[[], None],
+    help: Callable[[str, int], None],
 ) -> KeyBindings:
-    """`complete` completes a text at once; `is_whole` says of a text whether Enter ends it; `interrupt` is Ctrl-C with nothing typed."""
+    """`complete` completes a text at once; `is_whole` says of a text whether Enter ends it; `interrupt`
+    is Ctrl-C with nothing typed; `help` takes the text and the cursor's place in it."""
     bindings = KeyBindings()
     typing = has_focus(DEFAULT_BUFFER)  # not while searching
 
@@ -67,6 +69,10 @@ def make_bindings(
     @bindings.add("v", filter=typing & vi_navigation_mode)
     def edit_in_editor(event: KeyPressEvent) -> None:
         edit(event.current_buffer.text)
+
+    @bindings.add("f1", filter=typing)
+    def help_at_cursor(event: KeyPressEvent) -> None:
+        help(event.current_buffer.text, event.current_buffer.cursor_position)
 
     @bindings.add("c-z")
     def suspend_shell(event: KeyPressEvent) -> None:

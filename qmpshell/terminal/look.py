@@ -13,7 +13,7 @@ from prompt_toolkit.styles import BaseStyle, DynamicStyle
 
 from ..settings import Settings
 from .depth import color_depth
-from .styles import make_style, paint_table
+from .styles import make_style, page_paint_table, paint_table
 
 
 class Look:
@@ -34,6 +34,11 @@ class Look:
     def paint(self) -> dict[str, tuple[str, str]]:
         """What is written before and behind each style of JSON outside of prompt_toolkit."""
         return paint_table(self._chosen(), self.depth)
+
+    @property
+    def page_paint(self) -> dict[str, tuple[str, str]]:
+        """The same for each style of a page."""
+        return page_paint_table(self._chosen(), self.depth)
 
     def _chosen(self) -> BaseStyle:
         if self._settings.style != self._name:

@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,7 @@ from ..effects import (
     Greeted,
     Learned,
     Leave,
+    Page,
     Send,
     ShowReply,
 )
@@ -53,6 +54,7 @@ from .companion import Companion, CompanionWatch
 from .display import Display
 from .diversion import Diversion
 from .entry import Entry
+from .help_key import help_line
 from .history import HistorySuggest, SafeHistory
 from .human_names import HumanNames
 from .lexer import LineLexer
@@ -114,6 +116,7 @@ class Shell:
             lexer=None if settings.raw or settings.hmp else LineLexer(),
             is_whole=self._entry.is_whole,
             interrupt=self._interrupt,
+            help=self._help,
             problem=self._tell_error,
             signature=self._signature.fragments if not settings.raw and not settings.hmp else None,
         )
@@ -213,6 +216,11 @@ class Shell:
         for line in self._entry.lines(text):
             prepared = self._session.prepare(line) if isinstance(line, Source) else line
             self._perform(self._session.submit(prepared, time.monotonic()))
+
+    def _help(self, text: str, cursor: int) -> None:
+        """F1: help on what stands at the cursor; what is being typed stays, and so does the history."""
+        if not self._settings.raw and not self._settings.hmp:
+            self._enter(help_line(text, cursor))
 
     def _prompt_text(self) -> str:
         if self._settings.raw:
@@ -415,23 +423,26 @@ class Shell:
 
     def _divert(self, effect: Effect) -> bool:
         """Whether the effect goes somewhere else than to the screen."""
+        if isinstance(effect, Page):
+            if not self._display.page(effect.blocks):
+                pages, paint = self._display.view.pages, self._look.page_paint
+                self._page(pages.painted(effect.blocks, paint))
+            return True
         if not isinstance(effect, ShowReply):
             return False
         if effect.destination is not None and self._diversion is not None:
             self._plain_view.show(effect)
             return True
         if effect.again:
-            return self._page(effect)
+            if not self._display.again(effect):
+                self._page(self._display.view.whole(effect, self._look.paint))
+            return True
         return False
 
-    def _page(self, shown: ShowReply) -> bool:
-        """Show all of a reply in the pager; not where there is room for it on the screen."""
-        if self._display.again(shown):
-            return True
-        text = self._display.view.whole(shown, self._look.paint)
+    def _page(self, text: Iterable[str]) -> None:
+        """Show in the pager what has no room on the screen."""
         page = partial(self._stage.programs.page, text, pager=self._settings.pager)
         self._stage.interlude(lambda: self._run_program(page()))
-        return True
 
     def _write_diverted(self, data: bytes, destination: Destination | None) -> None:
         if self._diversion is not None:

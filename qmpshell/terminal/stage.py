@@ -47,8 +47,8 @@ class _Interrupted(Exception):
 class Stage:
     """`prompt` gives the prompt's text at each time; `is_whole` says whether
     Enter ends a text, `typed` is told of every change
-    of it, `interrupt` of Ctrl-C with nothing typed, `problem` of what went wrong
-    with a program."""
+    of it, `interrupt` of Ctrl-C with nothing typed, `help` of F1 with the text and
+    the cursor's place in it, `problem` of what went wrong with a program."""
 
     def __init__(
         self,
@@ -66,6 +66,7 @@ class Stage:
         lexer: Lexer | None,
         is_whole: Callable[[str], bool],
         interrupt: Callable[[], None],
+        help: Callable[[str, int], None],
         problem: Callable[[str], None],
         signature: Callable[[Document, int], list[list[tuple[str, str]]]] | None,
     ) -> None:
@@ -85,7 +86,7 @@ class Stage:
         self._interludes: deque[Callable[[], Awaitable[None]]] = deque()
         self._tab = Tab()
         self._question: asyncio.Future[object] | None = None
-        self._draft = ""
+        self._draft = Document()
         self._closed = False
         self._prompt: PromptSession[str] = PromptSession(
             history=history,
@@ -95,6 +96,7 @@ class Stage:
                 interrupt=interrupt,
                 edit=self._edit,
                 suspend=self.suspend,
+                help=help,
             ),
             completer=completer,
             lexer=lexer,
@@ -145,7 +147,7 @@ class Stage:
         if self._interludes:
             await self._interludes.popleft()()
             return None
-        draft, self._draft = self._draft, ""
+        draft, self._draft = self._draft, Document()
         self._prompt.app.erase_when_done = False
         # The person may have chosen others.
         self._prompt.color_depth = self._look.depth
@@ -164,7 +166,7 @@ class Stage:
                 set_exception_handler=False,
             )
         except _Interrupted:
-            self._draft = self._prompt.default_buffer.text
+            self._draft = self._prompt.default_buffer.document
         except KeyboardInterrupt:
             pass
         return None
@@ -279,7 +281,7 @@ class Stage:
         async def work() -> None:
             with self._lend_terminal():
                 edited, problem = await self.programs.edit(text)
-            self._draft = text if edited is None else edited
+            self._draft = Document(text if edited is None else edited)
             if problem:
                 self._problem(problem)
 

@@ -15,7 +15,7 @@ from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import BaseStyle, Style
 
-from ..render import layout
+from ..render import layout, pages
 
 EVENT_TIME = "event.time"
 EVENT_NAME = "event.name"
@@ -28,6 +28,11 @@ SENT = "sent"
 LATE = "late"
 OUTPUT = "output"
 PROMPT = "prompt"
+HELP_HEADING = "help.heading"
+HELP_NAME = "help.name"
+HELP_EMPHASIS = "help.emphasis"
+HELP_LITERAL = "help.literal"
+HELP_WARNING = "help.warning"
 SUGGESTION = "auto-suggestion"  # prompt_toolkit's name
 
 # What is being typed.
@@ -55,6 +60,11 @@ def json_style(name: str) -> str:
     return f"json.{name}"
 
 
+def help_style(name: str) -> str:
+    """The style of a piece of a page, by its name in `render.pages`."""
+    return f"help.{name}"
+
+
 _JSON = (layout.PUNCTUATION, layout.NAME, layout.STRING, layout.NUMBER, layout.WORD)
 
 AUTO = "auto"
@@ -77,6 +87,11 @@ _LOOKS = {
     SENT: "ansibrightblack",
     LATE: "ansiyellow",
     OUTPUT: "ansimagenta",
+    HELP_HEADING: "bold",
+    HELP_NAME: "ansiblue",
+    HELP_EMPHASIS: "italic",
+    HELP_LITERAL: "ansigreen",
+    HELP_WARNING: "ansiyellow",
     PROMPT: "bold",
     SUGGESTION: "ansibrightblack",
     TYPED_COMMAND: "bold",
@@ -116,6 +131,9 @@ _TOKENS = {
     ERROR: ("Generic.Error",),
     SENT: ("Comment",),
     LATE: ("Name.Exception", "Generic.Error"),
+    HELP_NAME: ("Name.Attribute", "Name.Tag"),
+    HELP_LITERAL: ("Literal.String",),
+    HELP_WARNING: ("Name.Exception", "Generic.Error"),
     PROMPT: ("Generic.Prompt",),
     TYPED_COMMAND: ("Name.Function", "Keyword"),
     TYPED_ARGUMENT: ("Name.Attribute", "Name.Tag"),
@@ -180,11 +198,22 @@ def _look(attributes: Mapping[str, object]) -> str:
 def paint_table(style: BaseStyle, depth: ColorDepth) -> dict[str, tuple[str, str]]:
     """For each style of `render.layout` what is written before and after a text that has it, for
     what is shown outside of prompt_toolkit; both are empty where it looks like plain text."""
+    return _paint_table(style, depth, {name: json_style(name) for name in _JSON})
+
+
+def page_paint_table(style: BaseStyle, depth: ColorDepth) -> dict[str, tuple[str, str]]:
+    """The same for each style of `render.pages`."""
+    return _paint_table(style, depth, {name: help_style(name) for name in pages.STYLES})
+
+
+def _paint_table(
+    style: BaseStyle, depth: ColorDepth, classes: Mapping[str, str]
+) -> dict[str, tuple[str, str]]:
     painter = _Painter(depth)
     plain = painter.start(style, "")
     table: dict[str, tuple[str, str]] = {}
-    for name in _JSON:
-        start = painter.start(style, f"class:{json_style(name)}")
+    for name, class_name in classes.items():
+        start = painter.start(style, f"class:{class_name}")
         table[name] = (start, plain) if start != plain else ("", "")
     return table
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
-from ..effects import Effect, Send, ShowBytes, ShowReply, ShowStray, Tell
+from ..effects import Effect, Page, Send, ShowBytes, ShowReply, ShowStray, Tell
 from ..protocol.json_text import encode_scalar
 from ..protocol.messages import Event, Greeting
 from ..render.escape import escape, escape_lines, utf8_string
 from ..settings import EVENTS_INLINE, EVENTS_STDERR, Settings
 from . import styles
+from .pages import PageView
 from .replies import ReplyView
 from .storm import OTHERS, Folded
 
@@ -42,6 +43,7 @@ class TerminalView:
         self._replies = ReplyView(
             settings, width=width, string=utf8_string if unicode else encode_scalar
         )
+        self.pages = PageView(width=width)
         self._now = now
 
     def fragments(self, effect: Effect) -> Fragments:
@@ -51,6 +53,8 @@ class TerminalView:
                 return self._replies.fragments(effect)
             case Tell(text=text, is_error=is_error):
                 return _line(styles.ERROR if is_error else styles.NOTE, escape_lines(text))
+            case Page(blocks=blocks):
+                return self.pages.fragments(blocks, rows=0) or []
             case ShowBytes(data=data):
                 return [
                     (

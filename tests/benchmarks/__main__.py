@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.harness.program import own_folders
 
-from . import colour, completion, first_prompt, large_reply, reading, scripts, storm
+from . import colour, completion, first_prompt, help, large_reply, reading, scripts, storm
 
 BENCHMARKS: dict[str, Callable[[], bool]] = {
     "one-command": scripts.one_command,
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[], bool]] = {
     "first-prompt": first_prompt.run,
     "storm-echo": storm.echo,
     "storm-memory": storm.memory,
+    "help": help.run,
 }
 
 

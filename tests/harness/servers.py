@@ -40,6 +40,11 @@ class Installation:
             )
         return found
 
+    @property
+    def manuals(self) -> str:
+        """The folder of its manual pages."""
+        return f"{self.root}/usr/share/man"
+
     def data_options(self) -> list[str]:
         return (
             ["-L", f"{self.root}/usr/share/qemu", "-L", "/usr/share/seabios"] if self.root else []

@@ -20,6 +20,7 @@ from qmpshell.effects import (
     Greeted,
     Learned,
     Leave,
+    Page,
     Send,
     ShowCommand,
     ShowEvent,
@@ -31,6 +32,7 @@ from qmpshell.errors import QmpShellError
 from qmpshell.language.command import Destination
 from qmpshell.language.lines import LogicalLine
 from qmpshell.ports import Ports
+from qmpshell.render.pages import text_of
 from qmpshell.requests import Prepared, Source
 from qmpshell.session import Session
 from qmpshell.settings import Settings
@@ -66,6 +68,8 @@ def _said(effect: Effect) -> Said:
             return ("show", effect.data)
         case Tell():
             return ("error" if effect.is_error else "tell", effect.text)
+        case Page():
+            return ("page", text_of(effect.blocks, width=80))
         case Ask():
             return ("ask", effect.question)
         case AskSecret():
@@ -105,7 +109,7 @@ class MemoryLog:
 class Driver:
     """A session, driven by hand; the clock stands where `now` was put.
 
-    `files` are what can be read, `logs` what was opened; a log named `forbidden` cannot be. With
+    `files` are what can be read, `pages` the manual pages that are installed, `logs` what was opened; a log named `forbidden` cannot be. With
     `offline` there is no server. Destinations are opened and ended by hand, too.
     """
 
@@ -116,9 +120,11 @@ class Driver:
         greeted: bool = True,
         offline: bool = False,
         files: dict[str, str] | None = None,
+        pages: dict[str, str] | None = None,
         **options: Any,
     ) -> None:
         self.files = files or {}
+        self.pages = pages or {}
         self.logs: dict[str, MemoryLog] = {}
         self.session = Session(
             Settings(**options),
@@ -128,6 +134,7 @@ class Driver:
                 read_file=self._read,
                 open_file=lambda path, operator: 0,
                 open_log=self._open_log,
+                find_page=lambda name, version: self.pages.get(name),
             ),
         )
         self.now = 100.0

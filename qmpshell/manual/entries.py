@@ -1,0 +1,360 @@
+"""One entry of QEMU's reference manual: a command, an event or a type.
+
+Owns: what an entry says, and telling its parts apart, however a version of the manual lays them out: by
+their labels (`Arguments`, `Members`, `Example:` …), be they headings, terms of a list or words in bold
+before what they label. Must not know: roff, files, the server's schema.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..page import PLAIN, Block, Group, Heading, Item, Paragraph, Spans, plain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COMMAND = "command"
+EVENT = "event"
+ENUM = "enum"
+KINDS = (COMMAND, EVENT, ENUM, "object", "alternate", "union", "struct")
+
+_MEMBERS, _FEATURES, _RETURNS, _ERRORS, _SINCE, _CONDITION, _NOTES, _EXAMPLES, _OURS = range(9)
+_ROLES = {
+    "argument": _MEMBERS,
+    "arguments": _MEMBERS,
+    "member": _MEMBERS,
+    "members": _MEMBERS,
+    "data": _MEMBERS,
+    "value": _MEMBERS,
+    "values": _MEMBERS,
+    "alternative": _MEMBERS,
+    "alternatives": _MEMBERS,
+    "branches": _MEMBERS,
+    "feature": _FEATURES,
+    "features": _FEATURES,
+    "return": _RETURNS,
+    "returns": _RETURNS,
+    "error": _ERRORS,
+    "errors": _ERRORS,
+    "raises": _ERRORS,
+    "since": _SINCE,
+    "if": _CONDITION,
+    "availability": _CONDITION,
+    "note": _NOTES,
+    "notes": _NOTES,
+    "caution": _NOTES,
+    "warning": _NOTES,
+    "attention": _NOTES,
+    "important": _NOTES,
+    "see also": _NOTES,
+    "todo": _OURS,  # what QEMU's developers tell each other
+    "example": _EXAMPLES,
+    "examples": _EXAMPLES,
+}
+_SEPARATOR = r"\s*(?:--|—|–|:)(?:\s+|$)"
+_OPTIONAL = r"[\s,]*\(?\boptional\b\)?"
+_ELSEWHERE = r"\bsee the documentation of (\w+)"
+_CONDITIONAL = r"\s*\(?\bIf:.*"
+
+
+class Described:
+    """A member, a value or a feature, and what is said of it. `type` is in the manual's words."""
+
+    __slots__ = ("blocks", "name", "optional", "type")
+
+    def __init__(
+        self, name: str, blocks: list[Block], *, type_name: str = "", optional: bool = False
+    ) -> None:
+        self.name = name
+        self.blocks = blocks
+        self.type = type_name
+        self.optional = optional
+
+
+class Inherited:
+    """The members of another type are members too: where `tag` is `value`, or always if both are empty."""
+
+    __slots__ = ("tag", "type", "value")
+
+    def __init__(self, type_name: str, tag: str = "", value: str = "") -> None:
+        self.type = type_name
+        self.tag = tag
+        self.value = value
+
+
+class Entry:
+    """`kind` is one of KINDS, `since` the version that had it first, `return_type` as the manual writes it;
+    each may be empty, and so may the lists of blocks."""
+
+    __slots__ = (
+        "condition",
+        "errors",
+        "examples",
+        "features",
+        "inherited",
+        "kind",
+        "members",
+        "name",
+        "notes",
+        "prose",
+        "return_type",
+        "returns",
+        "since",
+    )
+
+    def __init__(self, name: str, kind: str, since: str, blocks: list[Block]) -> None:
+        self.name = name
+        self.kind = kind
+        self.since = since
+        self.condition = ""
+        self.prose: list[Block] = []
+        self.members: list[Described] = []
+        self.inherited: list[Inherited] = []
+        self.features: list[Described] = []
+        self.return_type = ""
+        self.returns: list[Block] = []
+        self.errors: list[Block] = []
+        self.notes: list[Block] = []
+        self.examples: list[Block] = []
+        for label, part in _parts(blocks):
+            self._take(label, part)
+        if not self.members and not self.inherited:
+            described = re.search(_ELSEWHERE, _text(self.prose))
+            if described:
+                self.inherited.append(Inherited(described[1]))
+
+    def member(self, name: str) -> Described | None:
+        return next((one for one in self.members if one.name == name), None)
+
+    @property
+    def first_sentence(self) -> str:
+        return first_sentence(self.prose)
+
+    def _take(self, label: str, part: list[Block]) -> None:
+        role = _role(label) if label else None
+        if role == _MEMBERS:
+            self._take_members(part)
+        elif role == _FEATURES:
+            self.features += [one for block in part if (one := _described(block)) is not None]
+        elif role == _RETURNS:
+            self.return_type, rest = _typed(part)
+            self.returns += rest
+        elif role == _ERRORS:
+            self.errors += part
+        elif role == _SINCE:
+            self.since = self.since or _text(part)
+        elif role == _CONDITION:
+            self.condition = self.condition or _text(part)
+        elif role == _EXAMPLES:
+            title = label.partition(":")[2].strip()
+            self.examples += [Paragraph([(PLAIN, title)]), *part] if title else part
+        elif role == _NOTES or not label:
+            (self.notes if label else self.prose).extend(part)
+        elif part and role != _OURS:
+            self.notes += [Paragraph([(PLAIN, label)]), *part]
+
+    def _take_members(self, part: list[Block]) -> None:
+        for block in part:
+            inherited = _inherited(block)
+            if inherited is not None:
+                self.inherited.append(inherited)
+                continue
+            described = _described(block)
+            if described is not None:
+                self.members.append(described)
+            elif isinstance(block, Item) and self.members:
+                self.members[-1].blocks.append(block)
+            else:
+                self.prose.append(block)
+
+
+def read_title(text: str) -> tuple[str, str, str] | None:
+    """The name, the kind and `since` of an entry from its title; None where it is no entry's.
+
+    >>> read_title("block-stream (Command)")
+    ('block-stream', 'command', '')
+    >>> read_title("Command  block-stream  (Since: 1.1)")
+    ('block-stream', 'command', '1.1')
+    """
+    since = ""
+    words: list[str] = []
+    for inner, word in re.findall(r"\(([^)]*)\)|([^\s()]+)", text):
+        if inner.lower().startswith("since"):
+            since = inner[len("since") :].lstrip(": ")
+        else:
+            words += inner.split() or [word]
+    words = [word for word in words if word != ":"]
+    if len(words) != 2:
+        return None
+    for kind, name in (words, words[::-1]):
+        if kind.lower().rstrip(":") in KINDS and name.lower() not in KINDS:
+            return name.rstrip(":"), kind.lower().rstrip(":"), since
+    return None
+
+
+def first_sentence(blocks: list[Block]) -> str:
+    """The first sentence of the first paragraph, without its full stop; empty where there is none."""
+    for block in blocks:
+        if isinstance(block, Paragraph):
+            text = plain(block.spans)
+            end = re.search(r"(?<!e\.g)(?<!i\.e)(?<!etc)[.:!?](?=\s+[^a-z\s]|\s*$)", text)
+            return text[: end.start()] if end else text
+    return ""
+
+
+def _text(blocks: list[Block]) -> str:
+    return " ".join(plain(block.spans) for block in blocks if isinstance(block, Paragraph))
+
+
+def _role(label: str) -> int | None:
+    key = label.lower().strip()
+    return _ROLES.get(key.rstrip(":"), _ROLES.get(key.partition(":")[0]))
+
+
+def _parts(blocks: list[Block]) -> Iterator[tuple[str, list[Block]]]:
+    """The labelled parts of an entry in their order; the label of what has none is empty."""
+    label, part = "", list[Block]()
+    queue = list(blocks)
+    while queue:
+        block = queue.pop(0)
+        found: tuple[str, list[Block]] | None = None
+        if isinstance(block, Heading):
+            yield label, part
+            label, part = plain(block.spans), []
+            continue
+        if label:  # a member may have the name of a label
+            part.append(block)
+            continue
+        if isinstance(block, Item) and _role(plain(block.term)) is not None:
+            found = (plain(block.term), block.blocks)
+        elif isinstance(block, Group) and _is_labelled(block):
+            queue[:0] = block.blocks
+            continue
+        elif isinstance(block, Paragraph):
+            before, after = _unglued(block)
+            if after is not None:
+                queue[:0] = [before, after]
+                continue
+            found = _labelled(block)
+            if found is not None and not found[1] and queue and isinstance(queue[0], Group):
+                following = queue.pop(0)
+                assert isinstance(following, Group)
+                found = (found[0], following.blocks)
+        if found is None:
+            part.append(block)
+        else:
+            yield "", part
+            yield found
+            part = []
+    yield label, part
+
+
+def _is_labelled(group: Group) -> bool:
+    return bool(group.blocks) and all(
+        isinstance(block, Item) and _role(plain(block.term)) is not None for block in group.blocks
+    )
+
+
+def _labelled(block: Paragraph) -> tuple[str, list[Block]] | None:
+    """The label in other letters that a paragraph begins with, and the rest of it."""
+    style, text = block.spans[0]
+    rest = block.spans[1:]
+    has_colon = text.endswith(":") or bool(rest and rest[0][1].startswith(":"))
+    if style == PLAIN or not has_colon or _role(text) is None:
+        return None
+    if rest and rest[0][1].startswith(":"):
+        rest = [(rest[0][0], rest[0][1][1:]), *rest[1:]]
+    rest = _trimmed(rest)
+    return text.rstrip(":"), [Paragraph(rest)] if rest else []
+
+
+def _unglued(block: Paragraph) -> tuple[Paragraph, Paragraph | None]:
+    """A paragraph, and what Sphinx has put behind it for want of a line end: a condition."""
+    for index, (style, text) in enumerate(block.spans):
+        if index and style != PLAIN and _ROLES.get(text.lower()) == _CONDITION:
+            if not block.spans[index - 1][1].endswith(" "):
+                return Paragraph(block.spans[:index]), Paragraph(block.spans[index:])
+    return block, None
+
+
+def _trimmed(found: Spans) -> Spans:
+    """Without blanks at the beginning."""
+    while found and not found[0][1].strip():
+        found = found[1:]
+    return [(found[0][0], found[0][1].lstrip()), *found[1:]] if found else []
+
+
+def _head(block: Block) -> tuple[Spans, list[Block]] | None:
+    """What an item of a list begins with, up to the text on it, and that text."""
+    if not isinstance(block, Item):
+        return None
+    if block.term:
+        return block.term, block.blocks
+    if not block.blocks or not isinstance(block.blocks[0], Paragraph):
+        return None
+    found = block.blocks[0].spans
+    for index, (style, text) in enumerate(found):
+        match = re.search(_SEPARATOR, text) if style == PLAIN and index else None
+        if match is not None:
+            rest = _trimmed([(style, text[match.end() :]), *found[index + 1 :]])
+            head = [*found[:index], (style, text[: match.start()])]
+            return head, [*([Paragraph(rest)] if rest else []), *block.blocks[1:]]
+    return found, block.blocks[1:]
+
+
+def _typed(part: list[Block]) -> tuple[str, list[Block]]:
+    """The type that a part begins with, if a separator follows it, and the rest."""
+    if part and isinstance(part[0], Paragraph):
+        found = part[0].spans
+        text = plain(found)
+        separator = re.search(r" (?:--|—|–)(?: |$)", text)
+        if separator and " " not in text[: separator.start()] and found[0][0] != PLAIN:
+            rest = (
+                [Paragraph([(PLAIN, text[separator.end() :])])] if text[separator.end() :] else []
+            )
+            return text[: separator.start()], [*rest, *part[1:]]
+    return "", part
+
+
+def _described(block: Block) -> Described | None:
+    parts = _head(block)
+    if parts is None:
+        return None
+    head, blocks = parts
+    if not head or head[0][0] == PLAIN:
+        return None
+    detail = re.sub(_CONDITIONAL, "", plain(head[1:]))
+    bare = re.sub(_OPTIONAL, "", detail)
+    return Described(
+        head[0][1], blocks, type_name=bare.strip(" :()"), optional=len(bare) < len(detail)
+    )
+
+
+def _inherited(block: Block) -> Inherited | None:
+    found: Spans = []
+    if isinstance(block, Paragraph):
+        found = block.spans
+    elif isinstance(block, Item):
+        if block.term:
+            found = block.term
+        elif block.blocks and isinstance(block.blocks[0], Paragraph):
+            found = block.blocks[0].spans
+    text = plain(found)
+    place = text.find("members of ")
+    if place < 0 or (place > len("the ") and not text.lower().startswith(("when ", "if "))):
+        return None
+    names: list[str] = []
+    type_name, position = "", 0
+    for style, word in found:
+        if "If:" in word:
+            break
+        if style != PLAIN and position > place and not type_name:
+            type_name = word
+        elif style != PLAIN:
+            names.append(word.strip('"'))
+        position += len(word)
+    if not type_name or len(names) not in (0, 2):
+        return None
+    return Inherited(type_name, *names)

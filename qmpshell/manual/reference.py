@@ -1,0 +1,168 @@
+"""A page of QEMU's reference manual: its entries by name, and what they say.
+
+Owns: finding where each entry stands, so that only those asked for are read; searching. Must not know:
+which page it is, where it came from, the server.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..page import plain
+from .entries import COMMAND, ENUM, EVENT, KINDS, Entry, first_sentence, read_title
+from .roff import read, spans
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A line that may be a title: of a section, of an item, or in bold.
+_TITLE = (
+    r"^(?:[.'][ \t]*(?:SS|SH|B|IP)[ \t]+|[.'][ \t]*TP.*\n(?![.']))"
+    rf"(.*\b(?i:{'|'.join(KINDS)})\b.*)$"
+)
+_SECTION = r"^[.'][ \t]*SH\b"
+_VERSION = r"\d{1,9}(?:\.\d{1,9})+"
+# The first paragraph of an entry ends before that.
+_HEAD = 2000
+
+
+class Place:
+    """Where an entry stands: its body is `text[start:end]` of the page."""
+
+    __slots__ = ("end", "kind", "name", "since", "start")
+
+    def __init__(self, name: str, kind: str, since: str, start: int) -> None:
+        self.name = name
+        self.kind = kind
+        self.since = since
+        self.start = start
+        self.end = start
+
+
+class Found:
+    """What a search found: an entry's name, kind and first sentence."""
+
+    __slots__ = ("kind", "name", "sentence")
+
+    def __init__(self, name: str, kind: str, sentence: str) -> None:
+        self.name = name
+        self.kind = kind
+        self.sentence = sentence
+
+
+class Reference:
+    """`version` is the manual's own, or empty. `text` is roff."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.version = page_version(text)
+        self._places = _places(text)
+        self._by_name: dict[str, list[Place]] = {}
+        for place in self._places:
+            self._by_name.setdefault(place.name, []).append(place)
+        self._entries: dict[int, Entry] = {}
+
+    def names(self, *kinds: str) -> list[str]:
+        """The names of all entries, or of those of these kinds, in the manual's order."""
+        return [place.name for place in self._places if not kinds or place.kind in kinds]
+
+    def entry(self, name: str, *kinds: str) -> Entry | None:
+        """The first entry of that name, of one of the kinds if any are given."""
+        for place in self._by_name.get(name, ()):
+            if not kinds or place.kind in kinds:
+                return self._read(place)
+        return None
+
+    def enums_with(self, value: str) -> Iterator[Entry]:
+        """The enums that have such a value."""
+        for place in self._places:
+            if place.kind == ENUM and value in _words(self._text[place.start : place.end]):
+                entry = self._read(place)
+                if entry.member(value) is not None:
+                    yield entry
+
+    def search(self, words: list[str]) -> list[Found]:
+        """What has all of the words, whatever their case: first in the name, then in the first
+        sentence too, then anywhere; and what can be typed before the types."""
+        wanted = [word.lower() for word in words]
+        ranked: list[tuple[int, int, Found]] = []
+        for number, place in enumerate(self._places):
+            name = place.name.lower()
+            if not all(word in name for word in wanted):
+                text = name + " " + _words(self._text[place.start : place.end]).lower()
+                if not all(word in text for word in wanted):
+                    continue
+            sentence = self._sentence(place)
+            both = f"{name} {sentence.lower()}"
+            if name in wanted and len(wanted) == 1:
+                rank = 0
+            elif all(word in name for word in wanted):
+                rank = 1
+            else:
+                rank = 2 if all(word in both for word in wanted) else 3
+            is_type = place.kind not in (COMMAND, EVENT)
+            ranked.append(
+                (
+                    rank,
+                    number + is_type * len(self._places),
+                    Found(place.name, place.kind, sentence),
+                )
+            )
+        ranked.sort(key=lambda one: one[:2])
+        return [found for _, _, found in ranked]
+
+    def _read(self, place: Place) -> Entry:
+        entry = self._entries.get(place.start)
+        if entry is None:
+            blocks = read(self._text[place.start : place.end], is_part=True)
+            entry = Entry(place.name, place.kind, place.since, blocks)
+            self._entries[place.start] = entry
+        return entry
+
+    def _sentence(self, place: Place) -> str:
+        head = self._text[place.start : min(place.end, place.start + _HEAD)]
+        if len(head) == _HEAD:
+            head = head.rpartition("\n")[0]
+        return first_sentence(Entry("", "", "", read(head, is_part=True)).prose)
+
+
+def page_version(text: str) -> str:
+    """The version in a page's title line, such as `7.2.22`; empty where there is none."""
+    title = re.search(r"(?m)^\.TH\b(.*)$", text)
+    # A date has no such form.
+    found = re.search(rf"(?<![\w.])({_VERSION})\b", title[1]) if title else None
+    return found[1] if found else ""
+
+
+def _places(text: str) -> list[Place]:
+    places: list[Place] = []
+    sections = [match.start() for match in re.finditer(_SECTION, text, re.MULTILINE)]
+    sections.append(len(text))
+    number = 0
+    for match in re.finditer(_TITLE, text, re.MULTILINE):
+        title = read_title(plain(spans(match[1])))
+        if title is None:
+            continue
+        _end_last(places, match.start(), sections, number)
+        while sections[number] < match.start():
+            number += 1
+        places.append(Place(*title, min(match.end() + 1, len(text))))
+    _end_last(places, len(text), sections, number)
+    return places
+
+
+def _end_last(places: list[Place], next_title: int, sections: list[int], number: int) -> None:
+    """The last entry ends where the next begins, or the next section."""
+    if places:
+        while sections[number] < places[-1].start:
+            number += 1
+        places[-1].end = max(places[-1].start, min(next_title, sections[number]))
+
+
+def _words(text: str) -> str:
+    """Roff text, nearly as it is printed: fit for looking for words."""
+    text = re.sub(r"(?m)^[.'][ \t]*(?:(?:B|SS|SH|IP)\b|.*$)", "", text)
+    for code, char in (("\\-", "-"), ("\\(aq", "'"), ("\\(dq", '"')):
+        text = text.replace(code, char)
+    return re.sub(r"\\(?:f[A-Z]|\(bu|[%&])", "", text)

@@ -1,0 +1,353 @@
+"""A manual page in roff, as blocks of text.
+
+Owns: the macros and escapes that rst2man and Sphinx write, and what other pages use most. Must not know:
+what a page is about, files. Whatever it is given, it gives blocks: what it does not know is passed
+over, and text stays.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..page import (
+    EMPHASIS,
+    NAME,
+    PLAIN,
+    Block,
+    Group,
+    Heading,
+    Item,
+    Literal,
+    Paragraph,
+    Spans,
+    Table,
+    plain,
+)
+
+# \f and a font; a character by its name; what only moves or asks for a register; a comment; any other.
+_ESCAPE = (
+    r"\\(?:f(?:\[(?P<long>[^\]\n]*)\]|\((?P<two>..)|(?P<one>.))"
+    r"|\((?P<char>..)|\[(?P<name>[^\]\n]*)\]"
+    r"|(?P<silent>[*nkmgY](?:\[[^\]\n]*\]|\(..|.)|s[-+]?\d{1,2}|[hvwlLoDbxX]'[^'\n]*'|\"[^\n]*|c\n)"
+    r"|(?P<other>[\s\S])|$)"
+)
+_CHARACTERS = {
+    "aq": "'",
+    "cq": "’",
+    "oq": "‘",
+    "dq": '"',
+    "lq": "“",
+    "rq": "”",
+    "bu": "•",
+    "co": "©",
+    "em": "—",
+    "en": "–",
+    "ha": "^",
+    "hy": "-",
+    "mi": "-",
+    "mu": "×",
+    "rs": "\\",
+    "ti": "~",
+    "ga": "`",
+    "->": "→",
+    "<-": "←",
+    "<=": "≤",
+    ">=": "≥",
+    "+-": "±",
+}
+_LETTERS = {"-": "-", "e": "\\", "\\": "\\", " ": " ", "~": " ", "0": " ", "'": "'", "`": "`"}
+_FONTS = {"B": NAME, "3": NAME, "CW": NAME, "CB": NAME, "C": NAME, "I": EMPHASIS, "2": EMPHASIS}
+_BULLET = "•"
+_LONGEST_MARK = 4
+# Deeper indentation is not read as such.
+_DEEPEST = 64
+
+
+def read(text: str, *, is_part: bool = False) -> list[Block]:
+    """The blocks of a page; with `is_part`, of the beginning of `text` up to where more indentation
+    ends than began in it."""
+    reader = _Reader(is_part=is_part)
+    for line in text.split("\n"):
+        if reader.ended:
+            break
+        reader.take(line)
+    return reader.finish()
+
+
+def spans(text: str, *, style: str = PLAIN) -> Spans:
+    """The spans of roff text, its blanks and line ends as single blanks, none around it."""
+    found: Spans = []
+    font = before = style
+    position = 0
+    for match in re.finditer(_ESCAPE, text) if "\\" in text else ():
+        _add(found, font, text[position : match.start()])
+        position = match.end()
+        chosen = match["long"] or match["two"] or match["one"]
+        if match[0].startswith("\\f"):
+            back = chosen in (None, "P")
+            font, before = (before if back else _FONTS.get(str(chosen), PLAIN)), font
+        else:
+            _add(found, font, _character(match))
+    _add(found, font, text[position:])
+    return _squeezed(found)
+
+
+def literal(text: str) -> str:
+    """Roff text as it is printed, its blanks kept."""
+    if "\\" not in text:
+        return text
+    return re.sub(_ESCAPE, _character, text)
+
+
+def _character(match: re.Match[str]) -> str:
+    if match["other"] is not None:
+        return _LETTERS.get(match["other"], match["other"] if match["other"].isalpha() else "")
+    name = match["char"] or match["name"]
+    if not name:
+        return ""
+    if name[0] == "u" and name[1:]:
+        try:
+            return chr(int(name[1:], 16))
+        except (ValueError, OverflowError):
+            return ""
+    return _CHARACTERS.get(name, "")
+
+
+def _add(found: Spans, style: str, text: str) -> None:
+    if not text:
+        return
+    if found and found[-1][0] == style:
+        found[-1] = (style, found[-1][1] + text)
+    else:
+        found.append((style, text))
+
+
+def _squeezed(found: Spans) -> Spans:
+    squeezed: Spans = []
+    ended = True  # with a blank, or not begun
+    for style, text in found:
+        words = " ".join(text.split())
+        if text[0].isspace() and not ended:
+            words = " " + words if words else " "
+        if words and words != " " and text[-1].isspace():
+            words += " "
+        if words:
+            _add(squeezed, style, words)
+            ended = words[-1] == " "
+    if squeezed and ended:
+        style, text = squeezed.pop()
+        if text.rstrip(" "):
+            squeezed.append((style, text.rstrip(" ")))
+    return squeezed
+
+
+class _Frame:
+    """A level of indentation: `blocks` are its own, `into` is where the next one goes."""
+
+    __slots__ = ("blocks", "into")
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self.into = self.blocks
+
+
+class _Reader:
+    def __init__(self, *, is_part: bool) -> None:
+        self._is_part = is_part
+        self._frames = [_Frame()]
+        self._lines: list[str] = []
+        self._awaits_term = False
+        # The lines of literal text, or of a table, that is under way.
+        self._literal: list[str] | None = None
+        self._table: list[str] | None = None
+        self._is_defining = False
+        self._too_deep = 0
+        self.ended = False
+
+    def take(self, line: str) -> None:
+        line = line.rstrip("\r")
+        if self._is_defining:
+            self._is_defining = line.strip() != ".."
+        elif line[:1] in (".", "'") and (self._table is None or line[1:3] == "TE"):
+            name, _, rest = line[1:].lstrip().partition(" ")
+            self._macro(name, rest.strip())
+        elif self._table is not None:
+            self._table.append(line)
+        elif self._literal is not None:
+            self._literal.append(literal(line))
+        elif not line.strip():
+            self._flush()
+        else:
+            # Sphinx forgets a line end before some lists.
+            text, dot, amount = line.rpartition(".INDENT ")
+            if dot and text and amount.replace(".", "").isdecimal():
+                self._text(text)
+                self._macro("INDENT", amount)
+            else:
+                self._text(line)
+
+    def finish(self) -> list[Block]:
+        self._flush()
+        while len(self._frames) > 1:
+            self._unindent()
+        return self._frames[0].blocks
+
+    def _text(self, line: str) -> None:
+        if self._awaits_term:
+            self._begin_item(spans(line))
+        else:
+            self._lines.append(line)
+
+    def _macro(self, name: str, rest: str) -> None:
+        if name in ("B", "I", "BI", "BR", "RB", "IB", "IR", "RI", "SB", "SM"):
+            self._styled(name, rest)
+        elif name in ("SH", "SS"):
+            self._flush()
+            while len(self._frames) > 1:
+                self._unindent()
+            self._frames[0].into = self._frames[0].blocks
+            self._put(Heading(spans(_argument(rest)[0]), 1 if name == "SH" else 2))
+        elif name in ("TP", "TQ"):
+            self._flush()
+            self._awaits_term = True
+        elif name == "IP":
+            self._flush()
+            self._begin_point(_argument(rest)[0] if rest[:1] == '"' else rest.partition(" ")[0])
+        elif name in ("INDENT", "RS"):
+            self._indent()
+        elif name in ("UNINDENT", "RE"):
+            self._flush()
+            self._unindent()
+        elif name in ("nf", "EX"):
+            self._flush()
+            self._literal = []
+        elif name in ("fi", "EE"):
+            self._flush()
+        elif name in ("PP", "LP", "P"):
+            self._flush()
+            self._frames[-1].into = self._frames[-1].blocks
+        elif name in ("sp", "br"):
+            if self._literal is None:
+                self._flush()
+            elif name == "sp":
+                self._literal.append("")
+        elif name == "TS":
+            self._flush()
+            self._table = []
+        elif name == "TE":
+            self._flush()
+        elif name in ("de", "de1", "am", "ig"):
+            self._is_defining = True
+
+    def _styled(self, name: str, rest: str) -> None:
+        text = " ".join(_arguments(rest))
+        if self._literal is not None:
+            self._literal.append(literal(text))
+        elif "\\f" in text or len(name) > 1:
+            self._text(text)
+        else:
+            self._text(f"\\f{name}{text}\\fP")
+
+    def _begin_point(self, mark: str) -> None:
+        text = plain(spans(mark))
+        if not text:
+            self._frames[-1].into = self._frames[-1].blocks
+        elif len(text) <= _LONGEST_MARK and not text.isalpha():
+            self._begin_item([], mark=text)
+        else:
+            self._begin_item(spans(mark))
+
+    def _begin_item(self, term: Spans, *, mark: str = "") -> None:
+        self._awaits_term = False
+        frame = self._frames[-1]
+        item = Item(term, mark=mark)
+        frame.blocks.append(item)
+        frame.into = item.blocks
+
+    def _indent(self) -> None:
+        self._flush()
+        if len(self._frames) < _DEEPEST:
+            self._frames.append(_Frame())
+        else:
+            self._too_deep += 1
+
+    def _unindent(self) -> None:
+        if self._too_deep:
+            self._too_deep -= 1
+        elif len(self._frames) > 1:
+            blocks = self._frames.pop().blocks
+            alone = len(blocks) == 1 and isinstance(blocks[0], (Group, Literal, Table))
+            if alone or all(isinstance(block, Item) for block in blocks):
+                # It is a list, or set off anyhow.
+                self._frames[-1].into += blocks
+            else:
+                self._put(Group(blocks))
+        else:
+            self.ended = self._is_part
+
+    def _put(self, block: Block) -> None:
+        self._frames[-1].into.append(block)
+
+    def _flush(self) -> None:
+        """End the paragraph, the literal text or the table that is under way."""
+        self._awaits_term = False
+        lines, self._lines = self._lines, []
+        if lines:
+            text = spans("\n".join(lines))
+            if text:
+                self._put(Paragraph(text))
+        kept, self._literal = self._literal, None
+        if kept:
+            whole = "\n".join(kept).strip("\n")
+            if whole:
+                self._put(Literal(whole))
+        table, self._table = self._table, None
+        if table:
+            rows = _rows(table)
+            if rows:
+                self._put(Table(rows))
+
+
+def _argument(text: str) -> tuple[str, str]:
+    """A macro's first argument, or all of what has no quotes; and the rest."""
+    if text[:1] != '"':
+        return text, ""
+    inner, _, rest = text[1:].partition('"')
+    return inner, rest.strip()
+
+
+def _arguments(text: str) -> list[str]:
+    found: list[str] = []
+    while text:
+        argument, text = _argument(text)
+        found.append(argument)
+    return found
+
+
+def _rows(lines: list[str]) -> list[Spans]:
+    """The rows of a table (tbl(1)): behind the line that ends with a full stop stand its cells."""
+    start = next((n for n, line in enumerate(lines, 1) if line.rstrip().endswith(".")), 0)
+    rows: list[Spans] = []
+    cells: list[str] = []
+    is_open = False
+    for line in lines[start:]:
+        if is_open and not line.startswith("T}"):
+            cells[-1] += f"\n{line}"
+            continue
+        if line.startswith("T}"):
+            line = line[2:].lstrip("\t")
+            if not line:
+                is_open = False
+                continue
+        if line.strip() in ("_", "="):
+            rows += _row(cells)
+            cells = []
+            continue
+        new = line.split("\t")
+        is_open = new[-1] == "T{"
+        cells += ["" if cell == "T{" else cell for cell in new]
+    return rows + _row(cells)
+
+
+def _row(cells: list[str]) -> list[Spans]:
+    return [[(PLAIN, plain(spans(cell))) for cell in cells]] if cells else []

@@ -1,0 +1,150 @@
+"""`/help` and `/apropos` in scripts, on real servers and with their manuals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import qmpshell
+from qmpshell.manual.entries import COMMAND, EVENT
+from qmpshell.manual.reference import Reference
+from qmpshell.schema.model import Schema
+from tests.harness.manuals import page_text
+from tests.harness.program import Result, run
+from tests.harness.servers import (
+    BACKPORTS,
+    SYSTEM,
+    Installation,
+    Server,
+    start_qemu,
+    start_storage_daemon,
+)
+
+
+@pytest.fixture
+def daemon(installation: Installation, tmp_path: Path) -> Iterator[Server]:
+    with start_storage_daemon(installation, tmp_path / "qsd.sock") as server:
+        yield server
+
+
+def ask(server: Server, *lines: str, manuals: str) -> Result:
+    result = run(server.address, input="\n".join(lines), MANPATH=manuals)
+    assert (result.status, result.out) == (0, "")
+    return result
+
+
+@pytest.mark.parametrize("page", ["qemu-qmp-ref", "qemu-storage-daemon-qmp-ref"])
+def test_the_manual_has_every_command_and_event_and_nearly_every_argument(
+    installation: Installation, tmp_path: Path, page: str
+) -> None:
+    start = start_qemu if page == "qemu-qmp-ref" else start_storage_daemon
+    with (
+        start(installation, tmp_path / "vm.sock") as server,
+        qmpshell.connect(server.address) as qmp,
+    ):
+        schema = Schema(qmp.execute("query-qmp-schema"))
+    reference = Reference(page_text(installation, page))
+    assert [name for name in schema.commands() if not reference.entry(name, COMMAND)] == []
+    assert [name for name in schema.events() if not reference.entry(name, EVENT)] == []
+    for name in schema.commands():
+        info, entry = schema.command(name), reference.entry(name, COMMAND)
+        assert info is not None and entry is not None
+        for member in schema.members(info.arg_type, lambda _: None):
+            told = entry.member(member) is not None or bool(entry.inherited)
+            # The manual of 7.2 says nothing of those of bitmaps.
+            assert told or (installation is SYSTEM and "dirty-bitmap" in name), (name, member)
+
+
+def test_help_is_from_the_servers_own_manual(installation: Installation, qemu: Server) -> None:
+    result = ask(
+        qemu, "/help block-stream", "/help JOB_STATUS_CHANGE", manuals=installation.manuals
+    )
+    lines = result.err.splitlines()
+    assert lines[0] == "block-stream (command, since 1.1)"
+    assert lines[2] == "Copy data from a backing file into a block device."
+    assert "  device: str" in lines
+    assert "      the device or node name of the top image" in lines
+    assert "  [job-id]: str" in lines
+    assert "JOB_STATUS_CHANGE (event, since 3.0)" in lines
+    version = {SYSTEM: "7.2.", BACKPORTS: "10."}[installation]
+    assert lines[-1].startswith(f"From qemu-qmp-ref(7) of QEMU {version}")
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_branch_of_a_union(installation: Installation, qemu: Server) -> None:
+    result = ask(qemu, "/help blockdev-add driver=qcow2", manuals=installation.manuals)
+    lines = result.err.splitlines()
+    assert lines[2] == "With driver=qcow2"
+    assert lines[3] == "  Driver specific block device options for qcow2."
+    # From types that this one takes over.
+    place = lines.index("  [backing]: BlockdevRefOrNull object or str or null")
+    assert lines[place + 1].startswith("      reference to or definition of the backing file")
+    assert "  [lazy-refcounts]: boolean" in lines
+    assert "  driver: BlockdevDriver" in lines
+
+
+def test_a_branch_below_a_member(installation: Installation, qemu: Server) -> None:
+    line = "/help chardev-add backend.type=socket backend.data.addr.type=inet"
+    result = ask(qemu, line, manuals=installation.manuals)
+    for words in ("With backend.type=socket", "With backend.data.addr.type=inet"):
+        assert words in result.err
+    assert "backend.data.addr: SocketAddressLegacy {type" in result.err
+
+
+def test_types_and_values(installation: Installation, qemu: Server) -> None:
+    result = ask(qemu, "/help BlockdevCacheOptions", "/help unmap", manuals=installation.manuals)
+    assert "  [no-flush]: bool" in result.err
+    assert "unmap (value)" in result.err
+    lines = result.err.splitlines()
+    place = lines.index("BlockdevDiscardOptions")
+    assert lines[place + 1] == "    Forward as an unmap request"
+    assert "  blockdev-add  discard=unmap" in lines
+
+
+def test_the_storage_daemons_own_manual(installation: Installation, daemon: Server) -> None:
+    result = ask(daemon, "/help blockdev-add", manuals=installation.manuals)
+    assert "Creates a new block device." in result.err
+    assert "From qemu-storage-daemon-qmp-ref(7) of QEMU " in result.err
+
+
+def test_apropos(installation: Installation, qemu: Server) -> None:
+    result = ask(qemu, "/apropos dirty bitmap", manuals=installation.manuals)
+    first = result.err.splitlines()[0].split()
+    assert first[:5] == ["block-dirty-bitmap-add", "command", "Create", "a", "dirty"]
+
+
+def test_a_manual_of_another_version_is_told_of(qemu: Server, installation: Installation) -> None:
+    other = BACKPORTS if installation is SYSTEM else SYSTEM
+    both = f"{other.manuals}:{installation.manuals}"
+    (first, *_) = ask(qemu, "/help stop", manuals=other.manuals).err.splitlines()
+    assert first.startswith("From qemu-qmp-ref(7) of QEMU ")
+    assert ", but the server is QEMU " in first
+    assert ask(qemu, "/help stop", manuals=both).err.startswith("stop (command, since 0.14)\n")
+
+
+def test_without_a_manual(qemu: Server, daemon: Server, tmp_path: Path) -> None:
+    result = ask(qemu, "/help block_resize", manuals=str(tmp_path))
+    assert result.err.startswith("block_resize (command)\n\nArguments\n  size: int\n")
+    last = "No manual is installed: Debian has qemu-qmp-ref(7) in qemu-system-common."
+    assert result.err.splitlines()[-1] == last
+    result = ask(daemon, "/help blockdev-add", manuals=str(tmp_path))
+    assert "qemu-storage-daemon-qmp-ref(7) in qemu-system-common" in " ".join(result.err.split())
+
+
+def test_the_manual_beside_the_qemu_that_was_started(tmp_path: Path) -> None:
+    result = run(
+        "run",
+        "--command",
+        "/help stop",
+        variables=BACKPORTS.variables("-machine", "none", "-nodefaults", "-display", "none"),
+        MANPATH=str(tmp_path),
+    )
+    assert "From qemu-qmp-ref(7) of QEMU 10." in result.err, result.err
+
+
+def test_help_without_a_server() -> None:
+    result = run("-n", "-c", "/help block-stream", MANPATH=SYSTEM.manuals)
+    assert (result.status, result.out) == (0, "")
+    assert "  device: string\n      the device or node name of the top image\n" in result.err

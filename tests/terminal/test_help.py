@@ -1,0 +1,183 @@
+"""Help at the prompt: in colours, to the width, in the pager where it is long, and by F1."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.screen import Terminal
+from tests.harness.scripted import GREETING, Peer, ScriptedServer
+from tests.harness.servers import (
+    BACKPORTS,
+    SYSTEM,
+    Installation,
+    Server,
+    start_storage_daemon,
+)
+
+F1, LEFT, UP = "\x1bOP", "\x1b[D", "\x1b[A"
+Scripted = Callable[[Callable[[Peer], object]], ScriptedServer]
+
+
+def manuals(installation: Installation) -> dict[str, str]:
+    return {"MANPATH": installation.manuals}
+
+
+@pytest.fixture
+def terminal(installation: Installation, qemu: Server) -> Iterator[Terminal]:
+    """A shell on each version of QEMU, with its own manual."""
+    with Terminal(qemu.address, rows=40, variables=manuals(installation)) as terminal:
+        terminal.wait_ready()
+        yield terminal
+
+
+def test_help_that_has_room_stands_above_the_prompt(terminal: Terminal) -> None:
+    terminal.line("/help block-job-cancel")
+    terminal.wait_prompt()
+    terminal.line("/help stop")
+    terminal.wait_for("stop (command, since 0.14)")
+    terminal.wait_prompt()
+    assert "Example" in terminal.text
+    assert '  -> { "execute": "stop" }' in terminal.lines
+    assert terminal.colour_of("stop (command") == "blue"
+    assert terminal.colour_of('-> { "execute": "stop" }') == "green"
+    assert "From qemu-qmp-ref(7) of QEMU " in terminal.text
+
+
+def test_long_help_is_in_the_pager_in_colours(terminal: Terminal) -> None:
+    terminal.line("/help blockdev-add")
+    terminal.wait(lambda: terminal.current == ":", "pager")
+    assert terminal.lines[0] == "blockdev-add (command, since 2.9)"
+    assert terminal.colour_of("blockdev-add") == "blue"
+    terminal.type("G")
+    terminal.wait_for("From qemu-qmp-ref(7) of QEMU ")
+    terminal.type("q")
+    terminal.wait_prompt()
+    terminal.line("query-name")
+    terminal.wait_above('{"return": {}}')
+
+
+def test_f1_shows_the_help_and_leaves_the_line_alone(terminal: Terminal) -> None:
+    terminal.type("stop")
+    terminal.wait_for("(QEMU) stop")
+    terminal.type(LEFT * 2 + F1)
+    terminal.wait_for("stop (command, since 0.14)")
+    terminal.wait(lambda: terminal.current == "(QEMU) stop", "line")
+    assert terminal.screen.cursor.x == len("(QEMU) st")
+    terminal.type("X")
+    terminal.wait(lambda: terminal.current == "(QEMU) stXop", "X where the cursor was")
+
+
+def test_f1_in_the_pager_leaves_the_line_and_the_cursor_alone(terminal: Terminal) -> None:
+    line = "blockdev-add driver=qcow2 file"
+    terminal.type(line)
+    terminal.wait_for(line)
+    terminal.type(LEFT * 3 + F1)
+    terminal.wait(lambda: terminal.current == ":", "pager")
+    assert "With driver=qcow2" in terminal.lines
+    terminal.type("q")
+    terminal.wait(lambda: terminal.current == f"(QEMU) {line}", "line")
+    terminal.type("X")
+    terminal.wait(lambda: terminal.current.endswith(" fXile"), "X where the cursor was")
+
+
+def test_f1_is_not_remembered(one_qemu: Server) -> None:
+    with Terminal(one_qemu.address, rows=40, variables=manuals(SYSTEM)) as terminal:
+        terminal.wait_ready()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+        terminal.type(F1)
+        terminal.wait_for("/wait-job [-t SECONDS] ID")
+        terminal.wait_prompt()
+        terminal.type(UP)
+        terminal.wait(lambda: terminal.current == "(QEMU) query-name", "recalled line")
+    history = Path(os.environ["XDG_STATE_HOME"]) / "qmpshell" / "history"
+    assert "/help" not in history.read_text()
+
+
+def test_help_waits_for_no_reply(scripted: Scripted) -> None:
+    def part(peer: Peer) -> None:
+        peer.send(GREETING)
+        peer.reply(peer.read(), {})
+        peer.read_the_users()
+        peer.read_the_users()
+
+    with Terminal(scripted(part).address, rows=40) as terminal:
+        terminal.wait_ready()
+        terminal.line("query-never")
+        terminal.line("/help")
+        terminal.wait_for("/wait-job [-t SECONDS] ID")
+
+
+def test_a_narrow_terminal(one_qemu: Server) -> None:
+    with Terminal(one_qemu.address, columns=40, variables=manuals(SYSTEM)) as terminal:
+        terminal.wait_for("(QEMU)")
+        terminal.line("/help system_wakeup")
+        terminal.wait_for("From qemu-qmp-ref(7) of QEMU 7.2.")
+        terminal.wait_prompt()
+        place = terminal.history.index("system_wakeup (command, since 1.1)")
+        assert terminal.history[place + 1 : place + 4] == [
+            "",
+            "Wake up guest from suspend. If the guest",
+            "has wake-up from suspend support enabled",
+        ]
+        terminal.line("/apropos wakeup")
+        terminal.wait_for("…")
+        assert max(map(len, terminal.history)) <= 40
+
+
+def test_the_storage_daemons_own_manual(tmp_path: Path) -> None:
+    with (
+        start_storage_daemon(BACKPORTS, tmp_path / "qsd.sock") as server,
+        Terminal(server.address, rows=45, variables=manuals(BACKPORTS)) as terminal,
+    ):
+        terminal.wait_ready()
+        terminal.line("/help job-pause")
+        terminal.wait_for("From qemu-storage-daemon-qmp-ref(7) of QEMU 10.")
+        terminal.wait_prompt()
+
+
+@pytest.mark.parametrize("folder", ["", "other"])
+def test_a_manual_that_is_missing_or_another_versions(
+    one_qemu: Server, tmp_path: Path, folder: str
+) -> None:
+    path = BACKPORTS.manuals if folder else str(tmp_path)
+    with Terminal(one_qemu.address, rows=40, variables={"MANPATH": path}) as terminal:
+        terminal.wait_ready()
+        terminal.line("/help stop")
+        if folder:
+            terminal.wait_for("From qemu-qmp-ref(7) of QEMU 10.")
+            assert ", but the server is QEMU 7.2." in terminal.text
+        else:
+            terminal.wait_for("stop (command)")
+            terminal.wait_for("No manual is installed: Debian has qemu-qmp-ref(7)")
+
+
+def test_hostile_names_are_harmless(scripted: Scripted) -> None:
+    hostile = "\x1b[2Jowned"
+    schema = [
+        {"name": "x", "meta-type": "command", "arg-type": "t", "features": [hostile]},
+        {"name": "t", "meta-type": "object", "members": [{"name": hostile, "type": "e"}]},
+        {"name": "e", "meta-type": "enum", "values": [hostile]},
+    ]
+
+    def part(peer: Peer) -> None:
+        peer.send(GREETING)
+        peer.reply(peer.read(), {})
+        while True:
+            command = peer.read()
+            asked = command["execute"] == "query-qmp-schema"
+            peer.reply(command, schema if asked else [])
+
+    with Terminal(scripted(part).address, rows=40) as terminal:
+        terminal.wait_ready()
+        before = terminal.raw.count(b"\x1b[2J")
+        terminal.line("/help x")
+        terminal.wait_for("\\x1b[2Jowned: \\x1b[2Jowned")
+        terminal.wait_prompt()
+        assert terminal.raw.count(b"\x1b[2J") == before
+        terminal.type("\x04")
+        terminal.end()

@@ -1,0 +1,61 @@
+"""Which help F1 asks for, at each place of a line."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qmpshell.terminal.help_key import help_line
+
+# ^ stands where the cursor is.
+PLACES = [
+    ("^", "/help"),
+    ("   ^", "/help"),
+    ("# comment^", "/help"),
+    ("stop^", "/help stop"),
+    ("^stop", "/help stop"),
+    ("st^op", "/help stop"),
+    ("stop ^", "/help stop"),
+    ("block-stream dev^ice=d0", "/help block-stream device=d0"),
+    ("blockdev-add driver=^qcow2 node-name=x", "/help blockdev-add driver=qcow2 node-name=x"),
+    ("blockdev-add^ driver=qcow2", "/help blockdev-add driver=qcow2"),
+    ("blockdev-add file.driver=file ^", "/help blockdev-add file.driver=file"),
+    ("blockdev-add driver=a driver=b^", "/help blockdev-add driver=b"),
+    ("x a=\"b c\" d={'e': 1} f=^", "/help x"),
+    ("x a=b|c d=1^", "/help x d=1"),
+    ("stop; co^nt; quit", "/help cont"),
+    ("st^op; cont", "/help stop"),
+    ("stop; ^", "/help"),
+    ("stop;^ cont", "/help"),
+    ("stop | less^", "/help stop"),
+    ("/wait JOB_STATUS^_CHANGE", "/help JOB_STATUS_CHANGE"),
+    ("/wait ^-t 5 STOP", "/help /wait"),
+    ("/wai^t STOP", "/help /wait"),
+    ("/wait STOP id=^x", "/help /wait"),
+    ("/nosuch^", "/help"),
+    ("/hmp info bl^ock", "/help /hmp"),
+    ("/help block-str^eam", "/help block-stream"),
+    ('{"execute": "stop"^}', "/help stop"),
+    ("{'exec-oob': 'yank', 'id': 1}^", "/help yank"),
+    ('{"execute": "stop; quit"}^', "/help"),
+    ('{"a": 1}^', "/help"),
+    ("transaction(\nblock-dirty-bitmap-add node=^d0", "/help block-dirty-bitmap-add node=d0"),
+    ("transaction(^", "/help"),
+    ("a;b^", "/help"),
+]
+
+
+@pytest.mark.parametrize(("line", "asked"), PLACES)
+def test_help_for_a_place(line: str, asked: str) -> None:
+    assert help_line(line.replace("^", ""), line.index("^")) == asked
+
+
+@given(st.one_of(st.text(), st.sampled_from([line for line, _ in PLACES])), st.integers(0, 80))
+def test_any_place_has_help_on_one_line(text: str, cursor: int) -> None:
+    for end in range(len(text) + 1):
+        line = help_line(text[:end], min(cursor, end))
+        assert line.split()[0] == "/help"
+        assert "\n" not in line
+        assert ";" not in line
+        assert "|" not in line
