@@ -6,6 +6,8 @@ when and how they were asked for. Answers are not trusted: whatever they hold, n
 
 from __future__ import annotations
 
+import re
+
 from .human_help import read_catalogue
 from .live import (
     BITMAP,
@@ -72,7 +74,8 @@ _LARGEST = 1 << 64
 
 
 def names(want: Live, known: Known) -> list[LiveName]:
-    """The names of a kind, as far as they are known; each once, in the order in which they are likely."""
+    """The names of a kind, as far as they are known, each once: `ide.2` before `ide.10`, and last those
+    that nobody gave."""
     read = _READERS.get(want.kind)
     found: dict[str, LiveName] = {}
     for one in read(want, known) if read is not None else ():
@@ -80,21 +83,24 @@ def names(want: Live, known: Known) -> list[LiveName]:
             found.setdefault(one.name, one)
         if len(found) >= _MOST:
             break
-    return list(found.values())
+    return sorted(found.values(), key=_natural)
+
+
+def _natural(one: LiveName) -> tuple[bool, list[tuple[bool, int, str]]]:
+    """What the names are sorted by. QEMU's own node names begin with #, paths with /."""
+    parts = re.split("([0-9]{1,9})", one.name)
+    keys = [
+        (number % 2 == 1, int(part) if number % 2 else 0, part) for number, part in enumerate(parts)
+    ]
+    return one.name[:1] in ("#", "/"), keys
 
 
 # -- the block layer -------------------------------------------------------------------------------
 
 
 def _nodes(want: Live, known: Known) -> Iterator[LiveName]:
-    yield from _named_first(
-        LiveName(_text(node, "node-name"), _of_medium(node)) for node in _all_nodes(known)
-    )
-
-
-def _named_first(found: Iterable[LiveName]) -> list[LiveName]:
-    """Names that a user gave before those that QEMU made up."""
-    return sorted(found, key=lambda one: one.name.startswith("#"))
+    for node in _all_nodes(known):
+        yield LiveName(_text(node, "node-name"), _of_medium(node))
 
 
 def _all_nodes(known: Known) -> Iterator[dict[str, Any]]:
