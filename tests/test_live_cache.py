@@ -293,7 +293,7 @@ def test_what_cannot_change_is_asked_once() -> None:
     shell.bytes(reply({}, 3))
     shell.bytes(event("DEVICE_DELETED"))
     shell.after(1e6)
-    assert shell.find(want) == ["e1000", "e"]
+    assert shell.find(want) == ["e", "e1000"]
     assert shell.take() == []
 
 
