@@ -85,7 +85,7 @@ class _ArgumentReader:
     def _key(self, token: Token, end: int) -> None:
         """The cursor is in a key that ends at `end`; what stands there may be typed anew."""
         start = token.start
-        parts = [(start + one.start(), part_text(one[0])) for one in key_parts(token.text)]
+        parts = [(start + offset, name) for offset, name in _parts(token.text)]
         *parents, (place, _) = [one for one in parts if one[0] <= self._cursor]
         typed = self._line[place : self._cursor]
         slot = Slot(
@@ -168,6 +168,17 @@ def _slot_of_spot(spot: Spot, call: Call, path: Sequence[str]) -> Slot:
         (slot.path[:-1], slot.path[-1]) if spot.is_value and path else (slot.path, slot.own)
     )
     return slot
+
+
+def _parts(key: str) -> list[tuple[int, str]]:
+    """The parts of a key that may be half typed, with their offsets."""
+    found: list[tuple[int, str]] = []
+    for one in key_parts(key):
+        if not one[0] and key[one.end() : one.end() + 1] == '"':
+            # A quote that is still open.
+            return [*found, (one.end(), part_text(key[one.end() :]))]
+        found.append((one.start(), part_text(one[0])))
+    return found
 
 
 def part_text(part: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
 WORD = "word"  # text as it stands, to be read by the type
 TEXT = "text"  # a string, whatever it looks like
@@ -72,15 +72,6 @@ class Given:
             return "both a value and members" if there.form == DOTTED else "twice"
         node.members[path[-1]] = value
         return ""
-
-    def walk(self) -> Iterator[tuple[tuple[str, ...], Given]]:
-        """Everything below, with its path, parents first. Does not recurse."""
-        todo: list[tuple[tuple[str, ...], Given]] = [((), self)]
-        while todo:
-            path, node = todo.pop()
-            if path:
-                yield path, node
-            todo += [((*path, name), child) for name, child in reversed(node.members.items())]
 
 
 def nothing(position: int) -> Given:

@@ -131,11 +131,13 @@ class _KeyOffers:
             for index, one in (given.members.items() if given is not None else ())
             if one.form == DOTTED or index == self._slot.own
         ]
-        for index in dict.fromkeys([_next_index(given), *begun]):
+        following = _next_index(given)
+        for index in dict.fromkeys([*begun, following]):
             for key, ending in self._endings([index], element, None):
-                text = self._spell(key, ending)
-                meta = self._shapes.words(element)
-                yield Offer(".".join(key), text, self._slot.start, meta)
+                if ending == "." or index in (following, self._slot.own):
+                    text = self._spell(key, ending)
+                    meta = self._shapes.words(element)
+                    yield Offer(".".join(key), text, self._slot.start, meta)
 
     def _spell(self, key: list[str], ending: str) -> str:
         *parents, last = key

@@ -131,7 +131,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (
         "netdev_add",
         "chardev chardev, netdev netdev, script file, downscript file, helper file, vhostdev file,"
-        " tftp file, smb file, addr.path file, path file, sock file",
+        " tftp file, smb file, addr.path file, sock file",
     ),
     ("netdev_del", "id netdev"),
     ("set_link", "name netdev"),
@@ -200,7 +200,6 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ("NETDEV_STREAM_CONNECTED NETDEV_STREAM_DISCONNECTED", "netdev-id netdev"),
     ("MEMORY_DEVICE_SIZE_CHANGE", "id qdev, qom-path qom-path"),
     ("RTC_CHANGE", "qom-path qom-path"),
-    # The guest's files are not here.
 )
 _ANYWHERE = "**"
 

@@ -26,8 +26,8 @@ def rank(typed: str, name: str) -> tuple[int, int] | None:
 
     >>> [rank("blst", name) for name in ("block-stream", "blst", "a-blst", "block-set-to", "quit")]
     [(1, 2), (0, 0), (1, 1), (1, 3), None]
-    >>> rank("tus", "query-status"), rank("qss", "query-status"), rank("sas", "query-status")
-    ((2, 0), (1, 3), (3, 0))
+    >>> rank("tus", "query-status"), rank("qst", "query-status"), rank("qss", "query-status")
+    ((2, 0), (1, 2), (3, 0))
     """
     if name.startswith(typed):
         return PREFIX, 0

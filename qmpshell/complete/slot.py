@@ -39,9 +39,10 @@ ACTION = "action"  # of a transaction, by its own name
 class Call:
     """A command that is being typed: `sort` is COMMAND, EVENT (which /wait takes like one) or ACTION.
 
-    `root` is what its arguments are so far; `path` is where in them the cursor is: in the object or array
-    that is there, or on it. `writing` is LINE, LITERAL or KEYVAL; `is_whole` says that the arguments are
-    an object in brackets; `mistakes` are words that are no arguments, each with a reason.
+    `root` is what its arguments are so far, `key_path` where in them the cursor is: the path of the
+    object or array that it is in, and the name of the member that it is on, if on one. `writing` is LINE,
+    LITERAL or KEYVAL; `is_whole` says that the arguments are an object in brackets; `mistakes` are
+    sentences about words that are no arguments.
     """
 
     __slots__ = (
@@ -65,7 +66,6 @@ class Call:
         self.is_whole = False
         self.is_out_of_band = False
         self.mistakes: list[str] = []
-        # Where the cursor is, as (path, whether it is on a value): for the signature.
         self.key_path: tuple[tuple[str, ...], str] = ((), "")
 
 

@@ -6,7 +6,6 @@ names there are.
 
 from __future__ import annotations
 
-from ..language.keyval import OLD_SYNTAX
 from ..language.tokens import KEY, QUOTED, VALUE, tokenize
 from ..render.escape import utf8_string
 from ..schema.scalars import is_ambiguous
@@ -27,7 +26,8 @@ def spell_key(slot: Slot, name: str, ending: str) -> str:
     text = name
     if slot.writing != KEYVAL and (slot.quote or not is_plain_part(name)):
         text = utf8_string(name)
-    return text if slot.behind == ending else text + ending
+    is_there = slot.behind == ending or (ending == "=" and slot.behind == ":")
+    return text if is_there else text + ending
 
 
 def is_plain_part(name: str) -> bool:
@@ -93,7 +93,3 @@ def spell_word(text: str, mark: str = "") -> str:
     if not mark and not blanks and (plain or "=" in text) and text[:1] not in "\"'":
         return text
     return quote_word(text, mark)
-
-
-def is_old_syntax(slot: Slot) -> bool:
-    return slot.writing == KEYVAL and slot.call is not None and slot.call.name == OLD_SYNTAX

@@ -1,0 +1,203 @@
+"""The shape of a half-typed command, and what is wrong with it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qmpshell.complete.known import Known
+from qmpshell.complete.signature import CURRENT, GIVEN, REQUIRED, Signature, describe, fit
+from tests.harness.completion import LINES, known
+from tests.harness.schemas import SYSTEMS
+
+KNOWN = {server: known(server) for server in SYSTEMS}
+
+
+def described(line: str, server: str = "10", knows: Known | None = None) -> Signature:
+    """At the `|`, or at the line's end."""
+    cursor = line.find("|")
+    text = line if cursor < 0 else line.replace("|", "", 1)
+    found = describe(text, len(text) if cursor < 0 else cursor, knows or KNOWN[server])
+    assert found is not None
+    return found
+
+
+def styles(signature: Signature) -> dict[str, str]:
+    """The style of each argument's name."""
+    marked = {}
+    for part in signature.parts[1:]:
+        style, name = next(piece for piece in part if piece[0] != "mark")
+        marked[name] = style
+    return marked
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+@pytest.mark.parametrize(
+    ("line", "begins"),
+    [
+        ("block-stream ", "block-stream device: str [job-id: str] [base: str]"),
+        ("blockdev-add ", "blockdev-add driver: blkdebug|blklogwrites|… [node-name: str]"),
+        (
+            "blockdev-add driver=qcow2 ",
+            "blockdev-add driver: blkdebug|blklogwrites|… file: node or {…} [node-name: str]",
+        ),
+        ("blockdev-add driver=qcow2 file.driver=file file.x", "blockdev-add file. driver: "),
+        ("set_link ", "set_link name: str up: bool"),
+        ('{"execute": "set_link", "arguments": {', "set_link name: str up: bool"),
+        ("transaction( block-dirty-bitmap-add ", "block-dirty-bitmap-add node: str name: str"),
+        ("/wait JOB_STATUS_CHANGE ", "JOB_STATUS_CHANGE [id: str] [status: "),
+        ("/oob migrate-recover ", "migrate-recover uri: str"),
+        ("/keyval blockdev raw,", "blockdev-add driver: "),
+        (
+            "device_add driver=e1000 ",
+            "device_add driver: str [bus: str] [id: str] [PROPERTY=VALUE…]",
+        ),
+        ("guest-exec ", "guest-exec path: str"),
+        ("query-status ", "query-status"),
+        ("migrate-set-capabilities capabilities.0.", "migrate-set-capabilities capabilities.0. "),
+    ],
+)
+def test_the_shape(server: str, line: str, begins: str) -> None:
+    assert described(line, server).text.startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("line", "current"),
+    [
+        ("block-stream de|vice=x", "device"),
+        ("block-stream device=|x", "device"),
+        ("block-stream on-error=st|", "on-error"),
+        ("block-stream device=x |", None),
+        ("blockdev-add driver=raw file.driver=fi|", "driver"),
+        ('blockdev-add {"driver": "raw", "file": |', "file"),
+        ('blockdev-add {"driver": "raw", "file": {"driver": "file", "filename": "x|', "filename"),
+        ("/keyval blockdev raw,file=x|", "file"),
+    ],
+)
+def test_the_current_argument_is_marked(line: str, current: str | None) -> None:
+    signature = described(line)
+    found = [name for name, style in styles(signature).items() if style == CURRENT]
+    assert found == ([current] if current else [])
+    if current is not None:
+        assert signature.current is not None
+        assert (CURRENT, current) in signature.parts[signature.current]
+    else:
+        assert signature.current is None
+
+
+def test_what_is_given_and_what_is_required_is_marked() -> None:
+    marked = styles(described("block-stream speed=5 "))
+    assert marked["speed"] == GIVEN
+    assert marked["device"] == REQUIRED
+
+
+@pytest.mark.parametrize(
+    "line", ["", "block-st", "block-stream", "/quit", "# x", "/hmp info x", "x "]
+)
+def test_where_there_is_no_command_there_is_no_shape(line: str) -> None:
+    found = describe(line, len(line), KNOWN["10"])
+    assert found is None or not found.parts
+
+
+def test_without_a_schema_there_is_no_shape() -> None:
+    assert describe("block-stream x", 14, Known()) is None
+
+
+# -- warnings -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+@pytest.mark.parametrize(
+    ("line", "warnings"),
+    [
+        ("block-stream ", []),
+        ("block-stream speed=5 ", ["missing: device"]),
+        ("blockdev-mirror job-id=x ", ["missing: device, target, sync"]),
+        ("block-streem ", ["the server has no command block-streem: did you mean block-stream?"]),
+        ("qwertzuiop ", ["the server has no command qwertzuiop"]),
+        ("/wait JOB_STATUS_CHANG ", ["the server has no event JOB_STATUS_CHANG: "
+                                     "did you mean JOB_STATUS_CHANGE?"]),
+        ("transaction( abrot ", ["the server has no action of a transaction abrot: "
+                                 "did you mean abort?"]),
+        ("block-stream device=x devcie=y ", ["block-stream has no devcie: did you mean device?"]),
+        ("block-stream device=x devcie", []),
+        ("block-stream device=x speed=fast ", [
+            "speed takes a whole number, such as 5, 0x1f or 64k, not fast"]),
+        ("block-stream device=x speed=6", []),
+        ("block-stream device=x speed=", []),
+        ("block-stream device=x on-error=re", []),
+        ("block-stream device=x on-error=re ", [
+            "on-error takes report|ignore|enospc|stop|…, not re"]),
+        ("block-stream device=x on-error=rx", [
+            "on-error takes report|ignore|enospc|stop|…, not rx"]),
+        ("set_link name=x up=o", []),
+        ("set_link name=x up=maybe ", ["up takes on or off, true or false, not maybe"]),
+        ("blockdev-add node-name=n ", ["missing: driver, which chooses the other members"]),
+        ("blockdev-add driver=qcow2 ", ["missing: file"]),
+        ("blockdev-add driver=qcow2 file.driver=file ", ["missing: file.filename"]),
+        ("blockdev-add driver=qcow2 file.driver=file file.filename=x ", []),
+        ("blockdev-add driver=qcow2 file=x backing=null ", []),
+        ("blockdev-add driver=qcow2 file=x backing=null file=y ", ["file is given twice"]),
+        ("block-stream device=x device.y=z ", ["device.y is given both a value and members"]),
+        ("block-stream device=x y ", ["y is no KEY=VALUE"]),
+        ("block-stream device={} ", ["device takes text"]),
+        ('block-stream {"device": 5} ', ["device takes text, in quotes"]),
+        ('{"execute": "block-stream", "arguments": {"device": "x", "speed": "5x"}}|', [
+            "speed takes a whole number, such as 5, 0x1f or 64k, not 5x"]),
+        ("blockdev-add driver=raw file=x cache=x ", ["cache takes {…}, or cache.NAME=…"]),
+        ("transaction( block-dirty-bitmap-add node=x ", ["missing: name"]),
+        ("transaction( abort ) properties.completion-mode=grouped ", []),
+        ("drive-backup ", ["drive-backup is deprecated"]),
+        ("device_add driver=e1000 nonesuch=1 ", ["device_add has no nonesuch"]),
+        ("device_add driver=e1000 disable-modrn=1 ", [
+            "device_add has no disable-modrn: did you mean disable-modern?"]),
+        ("device_add id=x ", ["missing: driver"]),
+        ("object-add qom-type=secret id=x data=@? ", []),
+        ("guest-exec arg.0=x ", ["missing: path"]),
+    ],
+)  # fmt: skip
+def test_warnings(server: str, line: str, warnings: list[str]) -> None:
+    if server == "7.2" and line.startswith("drive-backup"):
+        warnings = described(line, server).warnings  # deprecated since 6.2, but not so marked
+    assert described(line, server).warnings == warnings
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+@pytest.mark.parametrize("line", [one for one in LINES if not one.startswith("/events")])
+def test_whole_lines_have_nothing_wrong(server: str, line: str) -> None:
+    found = describe(line, len(line), KNOWN[server])
+    if found is not None:
+        assert [one for one in found.warnings if "deprecated" not in one] == []
+
+
+# -- what fits ------------------------------------------------------------------------------------
+
+SHAPE = described("block-stream on-error=x")
+
+
+def test_all_of_it_is_shown_where_there_is_room() -> None:
+    shown = fit(SHAPE.parts, 1000, SHAPE.current)
+    assert "".join(text for _, text in shown) == SHAPE.text
+
+
+@given(st.integers(1, 200), st.sampled_from([described(line) for line in (
+    "block-stream device=x", "blockdev-add driver=qcow2 refcount-cache-size=5", "set_link up=on",
+    "block-stream ", "block-stream filter-node-name=")]))  # fmt: skip
+def test_what_is_shown_fits_and_has_the_current_argument(columns: int, shape: Signature) -> None:
+    shown = fit(shape.parts, columns, shape.current)
+    text = "".join(piece for _, piece in shown)
+    assert 0 < len(text) <= columns
+    assert text == shape.text or "…" in text
+    if shape.current is not None:
+        part = "".join(piece for _, piece in shape.parts[shape.current])
+        if len(part) + 4 <= columns:
+            assert part in text
+
+
+def test_a_narrow_terminal() -> None:
+    shown = "".join(text for _, text in fit(SHAPE.parts, 60, SHAPE.current))
+    assert shown.startswith("block-stream … ")
+    assert "[on-error: report|ignore|enospc|stop|…]" in shown
+    assert fit([], 10, None) == []
+    assert fit(SHAPE.parts, 0, None) == []
