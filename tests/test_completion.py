@@ -189,6 +189,8 @@ def texts(line: str, server: str = "10", knows: Known | None = None) -> list[str
         ("qom-list path=", ["/machine", "/objects", "/chardevs"]),
         ("qom-list path=peri", []),
         ("qom-get path=/machine property=", ["type"]),
+        ("qom-set path=/machine/unattached property=realized value=", ["true", "false"]),
+        ("qom-set path=/machine/unattached property=size value=", []),
         # Nothing.
         ("/hmp inf", []),
         ("# query-st", []),
@@ -328,6 +330,17 @@ def test_what_is_not_known_is_asked_for_by_looking() -> None:
     complete("qom-get path=/machine/", 22, knows)
     assert asked.asked == [Live(live.QOM_CHILD, "/machine")]
     assert complete("blockdev-del node-name=zzz", 26, knows) == []
+
+
+def test_a_driver_is_not_asked_about_while_it_is_typed() -> None:
+    asked = FakeLive()
+    knows = Known(schema=schema("10"), live=asked)
+    for line in ("device_add driver=e1000", "device_add id=x driver=e10"):
+        complete(line, len(line), knows)
+        describe(line, len(line), knows)
+    assert {one.kind for one in asked.asked} == {live.DEVICE_DRIVER}
+    complete("device_add driver=e1000 ", 24, knows)
+    assert asked.asked[-1] == Live(live.DEVICE_PROPERTY, "e1000")
 
 
 def test_without_live_names_nothing_is_asked() -> None:

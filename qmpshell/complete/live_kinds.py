@@ -267,8 +267,15 @@ def action_of(
 
 def open_names(call: Call, path: Sequence[str], given: Given | None) -> tuple[str, str]:
     """The live kind that names members which no schema has, and what it is of."""
-    if call.sort != EVENT and call.name == "device_add" and not path and given is not None:
-        driver = given.text_of("driver")
-        if driver:
-            return live.DEVICE_PROPERTY, driver
-    return "", ""
+    # A name that is still being typed is not one to ask about.
+    if call.sort == EVENT or path or given is None or call.key_path == ((), "driver"):
+        return "", ""
+    driver = given.text_of("driver") if call.name == "device_add" else None
+    return (live.DEVICE_PROPERTY, driver) if driver else ("", "")
+
+
+def property_of(call: Call, path: Sequence[str]) -> tuple[str, str]:
+    """The path and the property whose value stands at a path; empty where there is none."""
+    if call.sort == EVENT or call.name != "qom-set" or tuple(path) != ("value",):
+        return "", ""
+    return call.root.text_of("path") or "", call.root.text_of("property") or ""

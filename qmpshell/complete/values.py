@@ -9,7 +9,7 @@ from __future__ import annotations
 from . import live
 from .checks import has_missing
 from .live import Live
-from .live_kinds import FILE, QOM_PATH, find_kind, open_names
+from .live_kinds import FILE, QOM_PATH, find_kind, open_names, property_of
 from .offers import Offer, told
 from .slot import EVENT, KEYVAL, LINE, LITERAL, Slot
 from .spelling import spell_value
@@ -137,6 +137,9 @@ class _ValueOffers:
             yield from self._qom_paths()
         elif kind:
             yield from self._live(kind, subject, is_loose=is_loose)
+        path, name = property_of(self._call, self._slot.path)
+        if path and name:
+            yield from self._by_property(Live(live.QOM_PROPERTY, path), name)
 
     def of_property(self) -> Iterator[Offer]:
         """A value of what only the running server knows, such as a device's property."""
@@ -144,8 +147,13 @@ class _ValueOffers:
         given = self._call.root.at(parents)
         kind, subject = open_names(self._call, parents, given)
         yield from self._names()
-        for one in self._known.find_live(Live(kind, subject)) if kind else ():
-            if one.name == name and one.meta.replace(",", " ").split()[:1] == ["bool"]:
+        if kind:
+            yield from self._by_property(Live(kind, subject), name)
+
+    def _by_property(self, want: Live, name: str) -> Iterator[Offer]:
+        """By what is said of a property, which begins with its type."""
+        for one in self._known.find_live(want):
+            if one.name == name and one.meta.partition(",")[0] == "bool":
                 yield from self._booleans()
 
     def _live(self, kind: str, subject: str, *, is_loose: bool) -> Iterator[Offer]:

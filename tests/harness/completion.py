@@ -63,6 +63,8 @@ class FakeLive:
         self.asked.append(want)
         if want.kind == live.DEVICE_PROPERTY:
             return _DEVICE
+        if want == Live(live.QOM_PROPERTY, "/machine/unattached"):
+            return [LiveName("realized", "bool"), LiveName("size", "uint64")]
         names = _OF.get(want) or _NAMES.get(want.kind)
         return [LiveName(name, want.kind) for name in names.split()] if names else None
 
