@@ -18,7 +18,7 @@ from ..tools.launch import Qemu, find_program, start_qemu
 from ..tools.private_directory import PrivateDirectory, make_private_directory
 from ..tools.qemu_line import QemuLine, read_line
 from .connecting import Connector, write_error
-from .start import Choice, configure, is_scripted, make_session, run_script
+from .start import Choice, configure, import_terminal, is_scripted, make_session, run_script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,6 +142,7 @@ class _Run:
         stream = self._start(output=None)
         if self._line.note and not self._choice.settings.quiet:
             write_error(self._line.note)
+        import_terminal()
         from ..terminal.start import run_terminal
 
         return run_terminal(

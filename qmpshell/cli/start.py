@@ -151,6 +151,7 @@ def _run_terminal(choice: Choice, environment: Mapping[str, str]) -> int:
     connector = _connector(choice, environment, configuration)
     session = make_session(settings, connector.name, interactive=True, environment=environment)
     stream = connector.open()
+    import_terminal()
     from ..terminal.start import run_terminal
 
     return run_terminal(
@@ -161,6 +162,19 @@ def _run_terminal(choice: Choice, environment: Mapping[str, str]) -> int:
         connect=connector.again,
         environment=environment,
     )
+
+
+def import_terminal() -> None:
+    """Import what a shell needs, which is most of its start."""
+    import gc
+
+    # All that is made by importing stays: to look for garbage in it takes time, now and later.
+    gc.disable()
+    try:
+        from ..terminal import start  # noqa: F401
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _connector(
