@@ -394,6 +394,11 @@ def test_a_value_of_an_enum() -> None:
     assert "resize  how=fast" in help_text("/help fast", pages={})
 
 
+def test_a_command_of_the_shells_own_comes_before_a_value() -> None:
+    pages = {"qemu-qmp-ref": MANUAL.replace("fBslow", "fBlast")}
+    assert ask("/help last", pages=pages) == ("tell", "/last\n  the last reply again, all of it")
+
+
 @pytest.mark.parametrize(
     ("version", "first"),
     [
@@ -412,7 +417,9 @@ def test_which_manual_it_is() -> None:
     assert page_of(["blockdev-add", "query-status"]) is QEMU
     assert page_of(["blockdev-add", "quit"]) is STORAGE_DAEMON
     assert page_of(["guest-sync", "guest-info"]) is AGENT
-    assert page_of([]) is QEMU
+    assert page_of([]) is page_of([], name="blockdev-add") is QEMU
+    assert page_of([], name="guest-info") is AGENT
+    assert page_of(["stop"], name="guest-info") is QEMU
 
 
 # -- /apropos -------------------------------------------------------------------------------------
@@ -516,4 +523,5 @@ def test_any_schema_has_help(entities: list[dict[str, Any]], given: dict[str, st
         articles = Articles(Schema(entities), reference)
         for name in ("t", "x", "a", "nosuch"):
             text_of(articles.about(name, given), width=40)
+            text_of(articles.about_value(name), width=40)
         articles.names()

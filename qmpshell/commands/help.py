@@ -38,13 +38,14 @@ def run(host: Host, call: LocalCommand) -> list[Effect]:
         return host.satisfy(Need(SCHEMA), call)
     from ..manual.article import Articles  # few scripts ask for help
 
-    manual = host.manual()
+    manual = host.manual(name.text)
     articles = Articles(host.facts.schema, manual.reference)
     page = articles.about(name.text, given)
+    if not page and f"/{name.text}" in COMMANDS:
+        return host.tell(_ours(f"/{name.text}"))
+    page = page or articles.about_value(name.text)
     if page:
         return host.page(manual.about(page))
-    if f"/{name.text}" in COMMANDS:
-        return host.tell(_ours(f"/{name.text}"))
     why = "there is no schema, and no manual"
     if host.facts.schema is not None:
         why = "the server has none of that name"

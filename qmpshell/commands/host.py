@@ -42,8 +42,9 @@ class Host(Protocol):
     def page(self, blocks: list[Block]) -> list[Effect]:
         """Show a page of text."""
 
-    def manual(self) -> Manual:
-        """The manual of the server, or what there is of it."""
+    def manual(self, name: str = "") -> Manual:
+        """The manual of the server, or what there is of it; where it is not known which server it is,
+        the one that has `name`."""
 
     def fail(self, text: str) -> list[Effect]:
         """The command that runs has failed."""

@@ -40,16 +40,32 @@ class Articles:
         return list(dict.fromkeys(known + (self._reference.names() if self._reference else [])))
 
     def about(self, name: str, given: Mapping[str, str]) -> list[Block]:
-        """The page on a command, an event, a type of the manual's, or a value of its enums; empty where
-        nothing is known. `given` has the values that choose branches of unions, by their dotted path."""
+        """The page on a command, an event, or a type of the manual's; empty where nothing is known.
+        `given` has the values that choose branches of unions, by their dotted path."""
         schema = self._schema
         info = (schema.command(name) or schema.event(name)) if schema is not None else None
         if schema is not None and info is not None:
             return self._known(schema, info, given)
         entry = self._entry(name)
-        if entry is not None:
-            return self._documented(entry)
-        return self._value(name)
+        return self._documented(entry) if entry is not None else []
+
+    def about_value(self, name: str) -> list[Block]:
+        """The page on a value of enums: what it means in each, and which arguments take it; empty where
+        nothing is known."""
+        rows: list[Block] = []
+        if self._reference is not None:
+            for enum in self._reference.enums_with(name):
+                rows.append(Item([(NAME, enum.name)], _prose(enum.member(name))))
+        takers = list(self._takers(name))
+        if not rows and not takers:
+            return []
+        page = [_title(name, ["value"]), *rows]
+        if takers:
+            page += [
+                _heading("Taken by"),
+                Table([[(NAME, one), (PLAIN, of)] for one, of in takers]),
+            ]
+        return page
 
     def _entry(self, name: str, *kinds: str) -> Entry | None:
         return self._reference.entry(name, *kinds) if self._reference is not None else None
@@ -234,23 +250,6 @@ class Articles:
             shape = [_paragraph(entry.return_type)] if entry.return_type else []
             page += [_heading("Returns"), *shape, *entry.returns]
         return page + _features((), entry) + _rest(entry)
-
-    def _value(self, name: str) -> list[Block]:
-        """Where a word is a value of an enum: what it means there, and which arguments take it."""
-        rows: list[Block] = []
-        if self._reference is not None:
-            for enum in self._reference.enums_with(name):
-                rows.append(Item([(NAME, enum.name)], _prose(enum.member(name))))
-        takers = list(self._takers(name))
-        if not rows and not takers:
-            return []
-        page = [_title(name, ["value"]), *rows]
-        if takers:
-            page += [
-                _heading("Taken by"),
-                Table([[(NAME, one), (PLAIN, of)] for one, of in takers]),
-            ]
-        return page
 
     def _takers(self, value: str) -> Iterator[tuple[str, str]]:
         schema = self._schema

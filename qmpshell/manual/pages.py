@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Collection
 
 
 class Page:
@@ -25,11 +25,14 @@ QEMU = Page("qemu-qmp-ref", "qemu-system-common")
 STORAGE_DAEMON = Page("qemu-storage-daemon-qmp-ref", "qemu-system-common")
 AGENT = Page("qemu-ga-ref", "qemu-guest-agent")
 SECTION = "7"
+# How the names of all commands of the agent begin.
+_AGENTS = "guest-"
 
 
-def page_of(commands: Container[str]) -> Page:
-    """The page about a server that has these commands: its greeting does not tell which it is."""
-    if "guest-sync" in commands:
+def page_of(commands: Collection[str], *, name: str = "") -> Page:
+    """The page about a server that has these commands: its greeting does not tell which it is. Where
+    none are known, the one that has `name`."""
+    if any(one.startswith(_AGENTS) for one in commands or (name,)):
         return AGENT
     if "blockdev-add" in commands and "query-status" not in commands:
         return STORAGE_DAEMON

@@ -71,7 +71,7 @@ class LocalHost:
     def page(self, blocks: list[Block]) -> list[Effect]:
         return [Page(blocks)]
 
-    def manual(self) -> Manual:
+    def manual(self, name: str = "") -> Manual:
         from ..manual.library import Library  # few scripts ask for help
         from ..manual.pages import page_of
 
@@ -81,7 +81,7 @@ class LocalHost:
         schema = session.facts.schema
         commands = schema.commands() if schema is not None else session.names or ()
         version = session.greeting.version if session.greeting is not None else None
-        return session.library.manual(page_of(commands), version)
+        return session.library.manual(page_of(commands, name=name), version)
 
     def fail(self, text: str) -> list[Effect]:
         return self._session.fail_at(self._line.source, self._call.start, text)

@@ -12,12 +12,14 @@ from qmpshell.manual.entries import COMMAND, EVENT
 from qmpshell.manual.reference import Reference
 from qmpshell.schema.model import Schema
 from tests.harness.manuals import page_text
+from tests.harness.processes import wait_until
 from tests.harness.program import Result, run
 from tests.harness.servers import (
     BACKPORTS,
     SYSTEM,
     Installation,
     Server,
+    start_agent,
     start_qemu,
     start_storage_daemon,
 )
@@ -148,3 +150,15 @@ def test_help_without_a_server() -> None:
     result = run("-n", "-c", "/help block-stream", MANPATH=SYSTEM.manuals)
     assert (result.status, result.out) == (0, "")
     assert "  device: string\n      the device or node name of the top image\n" in result.err
+
+
+def test_the_guest_agent_has_a_manual_and_no_schema(tmp_path: Path) -> None:
+    with start_agent(SYSTEM, tmp_path) as agent:
+        wait_until(Path(agent.address).exists, "the agent's socket")
+        result = run("-N", agent.address, input="/help guest-exec\n", MANPATH=SYSTEM.manuals)
+    assert (result.status, result.out) == (0, "")
+    assert result.err.startswith(
+        "guest-exec (command, since 2.5)\n\nExecute a command in the guest\n"
+    )
+    assert "\n  [arg]: array of string\n      argument list to pass to executable\n" in result.err
+    assert "From qemu-ga-ref(7) of QEMU 7.2." in result.err
