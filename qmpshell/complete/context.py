@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # A longer line was pasted; nobody completes it, and reading it at each key would be felt.
-_LONGEST = 1 << 15
+_LONGEST = 1 << 13
 _OUTPUT_OF_DOCUMENTS = "<- "
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 # The likelier the smaller.
 PREFIX, WORDS, INSIDE, SCATTERED = range(4)
 
-_BREAKS = "-_./: "
+_BREAKS = frozenset("-_./: ")
 _SAME = str.maketrans("_", "-")
 # A single letter stands somewhere in nearly every name.
 _FEWEST = 2
@@ -54,6 +54,7 @@ def _is_scattered(typed: str, name: str) -> bool:
 def _pieces(typed: str, name: str) -> int:
     """In how many beginnings of words of the name the letters stand, in their order, at the fewest; 0
     where they do not: each letter goes on with a word, or begins a later one."""
+    heads = [place for place in range(len(name)) if not place or name[place - 1] in _BREAKS]
     # Where the letters so far may end, and in how many pieces they stand then.
     ends = {0: 0}
     for index, char in enumerate(typed):
@@ -61,8 +62,8 @@ def _pieces(typed: str, name: str) -> int:
         for end, count in ends.items():
             if index and name[end : end + 1] == char:
                 found[end + 1] = min(count, found.get(end + 1, count))
-            for place in range(end, len(name)):
-                if name[place] == char and (not place or name[place - 1] in _BREAKS):
+            for place in heads:
+                if place >= end and name[place] == char:
                     found[place + 1] = min(count + 1, found.get(place + 1, count + 1))
         ends = found
         if not ends:

@@ -137,6 +137,8 @@ class _Inspection:
         # While the discriminator is missing or wrong, what it would choose is not known.
         is_open |= any((given.text_of(tag) or "") not in self._values(members, tag) for tag in tags)
         for name, child in given.members.items():
+            if len(self._wrong) > _MOST:
+                return
             member = members.get(name)
             if member is not None:
                 self._features(".".join((*path, name)), member.features)
