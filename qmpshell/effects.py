@@ -48,10 +48,13 @@ class ShowReply:
 
 
 class ShowEvent:
-    __slots__ = ("event",)
+    """Show an event, if such events are wanted; `again` means that it is asked for."""
 
-    def __init__(self, event: Event) -> None:
+    __slots__ = ("again", "event")
+
+    def __init__(self, event: Event, *, again: bool = False) -> None:
         self.event = event
+        self.again = again
 
 
 class ShowStray:

@@ -253,7 +253,7 @@ _ALL = (
     _Events(
         "events",
         "which events are shown",
-        possible="it is inline, stderr, none, or names with wildcards, as in JOB_*,STOP",
+        possible="it is inline, stderr, none, or names with wildcards, as in JOB_*,STOP or -RTC_*",
         possible_toml='it is "inline", "stderr", "none", or a list of names, as in ["JOB_*", "STOP"]',
         choices=("inline", "stderr", "none"),
     ),
@@ -283,6 +283,7 @@ _ALL = (
         possible_toml='it is a number of seconds, or "none"',
         choices=("none",),
     ),
+    _Switch("toolbar", "whether the bottom of a terminal shows how things stand"),
     _Switch("verbose", "whether each command is shown as it is sent"),
 )
 OPTIONS: Mapping[str, Option] = {option.name: option for option in _ALL}

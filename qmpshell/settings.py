@@ -5,6 +5,10 @@ Owns: the options of a session, with their defaults. Must not know: the command 
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 PRETTY = "pretty"
 COMPACT = "compact"
 
@@ -19,25 +23,68 @@ VI = "vi"
 CONFIRM = ("quit", "system_reset", "system_powerdown", "guest-shutdown")
 
 
-def parse_events(text: str) -> str | tuple[str, ...] | None:
-    """The mode that `--events` and `/events` name: one of those above, or globs; None if it is none."""
-    if text in (EVENTS_INLINE, EVENTS_STDERR, EVENTS_NONE):
+_EVENT_MODES = (EVENTS_INLINE, EVENTS_STDERR, EVENTS_NONE)
+MUTED, SHOWN = "-", "+"
+
+# One of the modes; or the globs of those that are shown, where -GLOB takes some out again. The first
+# may be a mode: where it is none, and it is not -GLOB, what no glob names is not shown.
+EventsMode = str | tuple[str, ...]
+
+
+def parse_events(text: str) -> EventsMode | None:
+    """The mode that `--events` and `/events` name; None if it is none."""
+    if text in _EVENT_MODES:
         return text
     globs = tuple(glob.strip() for glob in text.split(","))
-    return globs if all(globs) else None
+    return globs if all(glob.strip(MUTED + SHOWN) for glob in globs) else None
+
+
+def adjust_events(mode: EventsMode, changes: Iterable[str]) -> EventsMode:
+    """The mode with -GLOB muted and +GLOB shown again; the later ones count."""
+    from fnmatch import fnmatchcase  # few scripts need it
+
+    rules = [mode] if isinstance(mode, str) else list(mode)
+    for change in changes:
+        glob = change[1:]
+        # What it says all of again need not be said twice.
+        rules = [
+            rule
+            for rule in rules
+            if rule[0] not in MUTED + SHOWN or not fnmatchcase(rule[1:], glob)
+        ] or [EVENTS_INLINE]
+        if change[0] == MUTED or not event_place(tuple(rules), glob):
+            rules.append(change)
+    return rules[0] if len(rules) == 1 and rules[0] in _EVENT_MODES else tuple(rules)
+
+
+def event_place(mode: EventsMode, name: str) -> str:
+    """Where events of this name are shown: EVENTS_INLINE, EVENTS_STDERR, or empty for nowhere."""
+    if isinstance(mode, str):
+        return "" if mode == EVENTS_NONE else mode
+    from fnmatch import fnmatchcase  # few scripts need it
+
+    place = EVENTS_STDERR if mode[0] == EVENTS_STDERR else EVENTS_INLINE
+    shown = mode[0].startswith(MUTED) or mode[0] in (EVENTS_INLINE, EVENTS_STDERR)
+    for rule in mode:
+        if rule in _EVENT_MODES:
+            continue
+        glob = rule[1:] if rule[0] in MUTED + SHOWN else rule
+        if fnmatchcase(name, glob):
+            shown = rule[0] != MUTED
+    return place if shown else ""
 
 
 class Settings:
     """One session's options; DESIGN's table says what each does.
 
     `layout` is PRETTY, COMPACT or None, which leaves it to where the output goes; `events` is one of
-    the modes above or a tuple of globs, or None, which is inline, or none with `result_only`.
+    the modes above or a tuple of globs (EventsMode), or None, which is inline, or none with `result_only`.
     `wait` and `timeout` are seconds or None, `log` is the name of a file.
 
     At a terminal: `confirm` are the names or globs of the commands that are asked about, `fold` is how
     many lines of a reply are shown before the rest of it is folded (0: all are shown), `pager` a shell
     command (empty: the environment's), `style` "auto", "dark", "light" or the name of a Pygments style,
-    `editing` EMACS or VI.
+    `editing` EMACS or VI, `toolbar` whether the state of things stands at the bottom.
     """
 
     __slots__ = (
@@ -59,6 +106,7 @@ class Settings:
         "stop_on_error",
         "style",
         "timeout",
+        "toolbar",
         "verbose",
         "wait",
     )
@@ -86,6 +134,7 @@ class Settings:
         fold: int = 60,
         pager: str = "",
         style: str = "auto",
+        toolbar: bool = True,
     ) -> None:
         self.color = color
         self.events = events or (EVENTS_NONE if result_only else EVENTS_INLINE)
@@ -107,3 +156,4 @@ class Settings:
         self.fold = fold
         self.pager = pager
         self.style = style
+        self.toolbar = toolbar

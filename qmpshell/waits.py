@@ -1,7 +1,7 @@
 """What a session may wait for between two lines.
 
 Owns: when a wait is over, and whether well. Must not know: time (deadlines are compared elsewhere),
-what is shown.
+how anything is shown.
 """
 
 from __future__ import annotations
@@ -33,10 +33,29 @@ class Wait:
         self.since = 0.0
         # What must be asked before the end is known, if anything.
         self.ask: Callable[[], list[Effect]] | None = None
+        # When `act` is due, or None.
+        self.due: float | None = None
+        # Whether it holds up no lines: a person looks on, and may go on.
+        self.is_beside = False
+        # Whether the jobs are to be asked about meanwhile.
+        self.follows_jobs = False
 
     def see(self, event: Event) -> bool:
         """Take notice of an event; whether it is used up by that."""
         raise NotImplementedError
+
+    def look(self) -> list[Effect]:
+        """Something has come that it may be about; what is to be done of that."""
+        return []
+
+    def act(self, now: float) -> list[Effect]:
+        """`due` has come."""
+        self.due = None
+        return []
+
+    def stop(self) -> list[Effect]:
+        """The person has seen enough of it."""
+        return []
 
 
 class EventWait(Wait):

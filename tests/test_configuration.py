@@ -113,6 +113,7 @@ def test_everything_that_it_may_say(home: Home) -> None:
         result = true
         style = "monokai"
         timeout = 2.5
+        toolbar = false
         verbose = true
 
         [targets]
@@ -137,6 +138,7 @@ def test_everything_that_it_may_say(home: Home) -> None:
         "result": True,
         "style": "monokai",
         "timeout": 2.5,
+        "toolbar": False,
         "verbose": True,
     }
     assert found.values.keys() == OPTIONS.keys()

@@ -6,6 +6,7 @@ import pytest
 
 from qmpshell import exits
 from qmpshell.commands.registry import COMMANDS, find
+from qmpshell.settings import event_place, parse_events
 from tests.harness.sessions import (
     DONE,
     NOT_FOUND,
@@ -38,7 +39,7 @@ def test_every_command_of_the_registry_can_be_found() -> None:
 
 HELP = "usage: /help [NAME [KEY=VALUE…]]"
 APROPOS = "usage: /apropos WORD…"
-EVENTS = "usage: /events [inline|stderr|none|GLOB,…]"
+EVENTS = "usage: /events [inline|stderr|none|GLOB,…|-GLOB|+GLOB|list]"
 WAIT = "usage: /wait [-t SECONDS] EVENT [KEY=VALUE…]"
 JOB = "usage: /wait-job [-t SECONDS] ID"
 HMP = "usage: /hmp LINE"
@@ -214,6 +215,91 @@ def test_events_chooses(words: str, mode: str | tuple[str, ...]) -> None:
     assert driver.session.settings.events == mode
     shown = mode if isinstance(mode, str) else ",".join(mode)
     assert driver.line("/events") == [("tell", f"events: {shown}")]
+
+
+@pytest.mark.parametrize(
+    ("before", "words", "after"),
+    [
+        ("inline", "-RTC_CHANGE", "inline,-RTC_CHANGE"),
+        ("inline", "-RTC_* -JOB_*", "inline,-RTC_*,-JOB_*"),
+        ("inline", "-RTC_*,-JOB_*", "inline,-RTC_*,-JOB_*"),
+        ("stderr", "-STOP", "stderr,-STOP"),
+        ("inline,-RTC_*,-JOB_*", "+RTC_*", "inline,-JOB_*"),
+        ("inline,-RTC_*", "+RTC_*", "inline"),
+        ("inline,-JOB_*", "+JOB_X", "inline,-JOB_*,+JOB_X"),
+        ("inline,-JOB_X,-STOP", "+*", "inline"),
+        ("inline,-JOB_X", "-JOB_*", "inline,-JOB_*"),
+        ("inline", "+STOP", "inline"),
+        ("inline", "-STOP +STOP", "inline"),
+        ("none", "+STOP", "none,+STOP"),
+        ("none", "-STOP", "none,-STOP"),
+        ("JOB_*,STOP", "-JOB_X", "JOB_*,STOP,-JOB_X"),
+        ("JOB_*", "+STOP", "JOB_*,+STOP"),
+        ("none", "JOB_* -JOB_X", "JOB_*,-JOB_X"),
+    ],
+)
+def test_events_are_muted_and_shown_again(before: str, words: str, after: str) -> None:
+    driver = Driver(events=parse_events(before))
+    assert driver.line(f"/events {words}") == []
+    assert driver.line("/events") == [("tell", f"events: {after}")]
+    # It can be said as an option too.
+    assert parse_events(after) == driver.session.settings.events
+
+
+@pytest.mark.parametrize("words", ["-", "+", "STOP -", "-A,,", "-A B"])
+def test_events_that_cannot_be_meant(words: str) -> None:
+    driver = Driver()
+    assert [one[0] for one in driver.line(f"/events {words}")] == ["error"]
+    assert driver.session.settings.events == "inline"
+
+
+@pytest.mark.parametrize(
+    ("mode", "places"),
+    [
+        ("inline", ["inline"] * 3),
+        ("inline,-JOB_*", ["inline", "", ""]),
+        ("-JOB_*", ["inline", "", ""]),
+        ("-JOB_*,+JOB_B", ["inline", "", "inline"]),
+        ("stderr,-STOP", ["", "stderr", "stderr"]),
+        ("none,+STOP", ["inline", "", ""]),
+        ("JOB_*,-JOB_B", ["", "inline", ""]),
+    ],
+)
+def test_where_events_are_shown(mode: str, places: list[str]) -> None:
+    parsed = parse_events(mode)
+    assert parsed is not None
+    assert [event_place(parsed, name) for name in ("STOP", "JOB_A", "JOB_B")] == places
+
+
+def test_events_lists_the_latest_shown_or_not_taken_or_not() -> None:
+    driver = Driver(events="none")
+    driver.line("/wait STOP")  # it takes the first
+    for name in ("STOP", "RESUME", "JOB_A", "JOB_B"):
+        driver.bytes(event(name))
+
+    def listed(words: str) -> list[str]:
+        return [one[1] for one in driver.line(f"/events list {words}")]
+
+    assert listed("") == ["STOP", "RESUME", "JOB_A", "JOB_B"]
+    assert listed("-n 2") == ["JOB_A", "JOB_B"]
+    assert listed("JOB_*,STOP") == ["STOP", "JOB_A", "JOB_B"]
+    assert listed("JOB_* STOP -n 1") == ["JOB_B"]
+    assert listed("-n 0") == []
+    assert listed("X*") == ["no such events have come"]
+    assert Driver().line("/events list") == [("tell", "no events have come")]
+
+
+@pytest.mark.parametrize("words", ["-n", "-n x", "-n 1.5", "-n -1"])
+def test_events_lists_so_many(words: str) -> None:
+    (said,) = Driver().line(f"/events list {words}")
+    assert said[0] == "error"
+
+
+def test_of_many_events_the_latest_are_kept() -> None:
+    driver = Driver()
+    driver.bytes(b"".join(event(f"E{number}") for number in range(1200)))
+    listed = [one[1] for one in driver.line("/events list -n 5000")]
+    assert (len(listed), listed[0], listed[-1]) == (1000, "E200", "E1199")
 
 
 def test_events_applies_in_its_turn() -> None:

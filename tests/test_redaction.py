@@ -546,6 +546,8 @@ def test_lines_that_are_kept_without_their_secrets(line: str, expected: str) -> 
         "/connect wss://me:hunter2@host/",
         "/hmp set_password vnc hunter2",
         "stop; /hmp change vnc password hunter2; x",
+        "/watch /hmp set_password vnc hunter2",
+        "/watch -n 2 -c 3 /hmp change vnc password hunter2 | cat",
         "/keyval object secret,id=x,data=hunter2",
         "/keyval object-add qom-type=secret,data=hunter2",
         '/keyval object {"qom-type": "secret", "data": "hunter2"}',

@@ -265,6 +265,9 @@ RESUME = STOP.replace(b"STOP", b"RESUME")
         (("?ESUME",), [RESUME], []),
         (("stop",), [], []),
         (("TOP", "STO"), [], []),
+        (("-STOP",), [RESUME], []),
+        (("stderr", "-STOP"), [], [RESUME]),
+        (("none", "+STOP"), [STOP], []),
     ],
 )
 def test_which_events_are_shown(
@@ -273,6 +276,12 @@ def test_which_events_are_shown(
     outputs = Outputs(events=events).show(happened(STOP), happened(RESUME))
     assert outputs.out == b"".join(one + b"\n" for one in out)
     assert outputs.err == [one.decode() for one in err]
+
+
+def test_an_event_that_is_asked_for_is_shown() -> None:
+    outputs = Outputs(events="none", result_only=True)
+    asked = ShowEvent(happened(STOP).event, again=True)
+    assert outputs.show(asked).out == STOP + b"\n"
 
 
 def test_with_result_only_no_events_unless_they_are_asked_for() -> None:

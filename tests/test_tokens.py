@@ -126,7 +126,7 @@ def test_what_stands_before_the_cursor_keeps_its_tokens_as_typing_goes_on() -> N
 
 pieces = st.lists(
     st.sampled_from([*" \t\n=:;#\"'{}[].\\abjson0é|<>()/", ":=", "json:", "; ", '"x"', "{'a': 1}"])
-    | st.sampled_from(["transaction(", " ) ", " | ", " > ", "/hmp ", " <> ", "/wait "])
+    | st.sampled_from(["transaction(", " ) ", " | ", " > ", "/hmp ", " <> ", "/wait ", "/watch "])
     | st.text(max_size=3)
 ).map("".join)
 
@@ -150,7 +150,7 @@ def test_a_colour_or_caret_never_sees_an_empty_token_but_a_missing_value(line: s
 @pytest.mark.parametrize(
     "unit", ['"', "'", "[", "{", "a.", "a=", "a:", ";", "=", "\\", "#", "a=[ ", "> ", "< a ", "|"]
 )
-@pytest.mark.parametrize("begin", ["x ", "transaction( x ", "/hmp "])
+@pytest.mark.parametrize("begin", ["x ", "transaction( x ", "/hmp ", "/watch "])
 def test_work_is_linear_in_the_text(unit: str, begin: str, count_lines: Any) -> None:
     """Counts executed lines: four times the text is about four times the work."""
     small, large = (

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..effects import Effect
-    from ..language.command import Command, LocalCommand
+    from ..language.command import Command, LocalCommand, RawCommand
     from ..language.facts import Facts, Need
+    from ..language.tokens import Token
     from ..manual.library import Manual
     from ..page import Block
     from ..protocol.messages import Event, Reply
@@ -56,6 +57,21 @@ class Host(Protocol):
 
     def wait(self, wait: Wait) -> list[Effect]:
         """Hold up the lines that follow until `wait` is over."""
+
+    def watch(
+        self, what: Command | RawCommand | Token, text: str, *, interval: float, count: int | None
+    ) -> list[Effect]:
+        """Send a command, or the human monitor's line that a token is, again and again. Raises
+        LineError."""
+
+    def watch_jobs(self, deadline: float | None) -> list[Effect]:
+        """Follow all jobs until they are done."""
+
+    def recent_events(self) -> list[Event]:
+        """The latest events, oldest first."""
+
+    def show_event(self, event: Event) -> list[Effect]:
+        """Show an event, whichever are wanted."""
 
     def settle(self, wait: Wait) -> list[Effect]:
         """Go on if `wait` is over."""

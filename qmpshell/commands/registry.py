@@ -24,7 +24,11 @@ COMMANDS = {
         "these; or all about a name, in the branch that KEY=VALUE chooses",
     ),
     "/apropos": ("apropos", "/apropos WORD…", "names, and what the manual says of them, searched"),
-    "/events": ("events", "/events [inline|stderr|none|GLOB,…]", "which events are shown"),
+    "/events": (
+        "events",
+        "/events [inline|stderr|none|GLOB,…|-GLOB|+GLOB|list]",
+        "which events are shown: -GLOB mutes, +GLOB unmutes; list [GLOB] [-n N] has the latest",
+    ),
     "/wait": (
         "wait",
         "/wait [-t SECONDS] EVENT [KEY=VALUE…]",
@@ -34,6 +38,12 @@ COMMANDS = {
         "wait_job",
         "/wait-job [-t SECONDS] ID",
         "until a job has ended; fails if it failed",
+    ),
+    "/jobs": ("jobs", "/jobs [-t SECONDS]", "the jobs, until all are done; fails if one failed"),
+    "/watch": (
+        "watch",
+        "/watch [-n SECONDS] [-c TIMES] COMMAND|/hmp LINE",
+        "a command again and again, every 2 s; what changes is marked",
     ),
     "/hmp": ("hmp", "/hmp LINE", "a line for the human monitor"),
     "/oob": ("oob", "/oob COMMAND [KEY=VALUE…]", "a command out of band"),

@@ -1,6 +1,6 @@
 """The words of a local command.
 
-Owns: `-t SECONDS`, counts of words, and what is wrong with them. Must not know: what commands do.
+Owns: `-t SECONDS` and other numbers, counts of words, and what is wrong with them. Must not know: what commands do.
 Raises LineError.
 """
 
@@ -57,12 +57,17 @@ def take_timeout(call: LocalCommand) -> tuple[float | None, list[Token]]:
     tokens = call.tokens
     if not tokens or tokens[0].text != "-t":
         return None, tokens
+    return number(call, tokens, "seconds"), tokens[2:]
+
+
+def number(call: LocalCommand, tokens: list[Token], what: str) -> float:
+    """The number, of `what`, that follows the first of the tokens."""
     if len(tokens) < 2:
-        raise usage(call, "a number of seconds must follow -t", tokens[0])
+        raise usage(call, f"a number of {what} must follow {tokens[0].text}", tokens[0])
     try:
-        seconds = float(tokens[1].text)
+        found = float(tokens[1].text)
     except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < 1e9:
-        raise usage(call, f"{tokens[1].text[:40]!r} is no number of seconds", tokens[1])
-    return seconds, tokens[2:]
+        found = -1.0
+    if not 0 <= found < 1e9:
+        raise usage(call, f"{tokens[1].text[:40]!r} is no number of {what}", tokens[1])
+    return found

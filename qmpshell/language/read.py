@@ -89,7 +89,7 @@ def _refuse_controls(line: str) -> None:
 
 def _read_item(item: Item, line: str, facts: Facts) -> Action | Need:
     if isinstance(item, RawItem):
-        return _read_raw(item)
+        return read_raw(item.token)
     if isinstance(item, LocalItem):
         name = item.name
         return LocalCommand(name.text, item.tokens, line=line, start=name.start)
@@ -98,9 +98,8 @@ def _read_item(item: Item, line: str, facts: Facts) -> Action | Need:
     return read_command(item, facts)
 
 
-def _read_raw(item: RawItem) -> RawCommand:
+def read_raw(token: Token) -> RawCommand:
     """A line of JSON: one object, in JSON as QEMU reads it."""
-    token = item.token
     reader = JsonReader(QEMU)
     try:
         end = reader.feed(token.text)

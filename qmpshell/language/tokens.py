@@ -61,9 +61,11 @@ _BRACKET = re.compile(r"""["'\[\]{}]""")
 _JSON_STRINGS = {'"': _DOUBLE, "'": re.compile(r"'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+('?)")}
 
 
-# How a transaction begins, and the local command whose line is the human monitor's.
+# How a transaction begins, the local command whose line is the human monitor's, and the one behind
+# which a line of either kind stands.
 TRANSACTION = "transaction("
 HUMAN = "/hmp"
+WATCH = "/watch"
 
 _CLOSE_END = re.compile(r";?(?:[ \t\r\n]|$)")
 _REDIRECT = re.compile(r"(?:>>|<>|[<>])(?=[ \t\r\n]|$)")
@@ -84,7 +86,7 @@ def tokenize_human(line: str, start: int = 0) -> list[Token]:
 def _tokens(line: str) -> Iterator[Token]:
     position = 0
     expects_command = True
-    in_transaction = False
+    in_transaction = in_watch = False
     while True:
         before = position
         position = _skip(line, position)
@@ -115,6 +117,7 @@ def _tokens(line: str) -> Iterator[Token]:
             token = _command(line, position)
             in_transaction |= token.kind == OPEN
             expects_command = token.kind == OPEN
+            in_watch = token.kind == LOCAL and token.text == WATCH
             yield token
             if token.kind == LOCAL and token.text == HUMAN:
                 yield from _human(line, token.end)
@@ -122,6 +125,10 @@ def _tokens(line: str) -> Iterator[Token]:
         elif line[position] == "{":
             token = _compound(line, position, OBJECT)
             yield token
+        elif in_watch and _word(line, position) == HUMAN:
+            yield Token(WORD, HUMAN, position)
+            yield from _human(line, position + len(HUMAN))
+            return
         else:
             token = Token(WORD, "", position)
             for token in _argument(line, position):

@@ -116,6 +116,8 @@ def _edits(line: str) -> Iterator[Span]:
             _check_json(_read_json(first))
         elif first.text == t.HUMAN:
             _check_human(" ".join(token.text for token in rest))
+        elif item[-1].kind == t.TEXT:  # /watch with a line for the human monitor
+            _check_human(item[-1].text)
         elif first.text == _KEYVAL:
             # The human monitor's object_add takes the same option string.
             _check_human("object_add " + line[(rest or item)[0].end : item[-1].end])

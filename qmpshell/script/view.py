@@ -13,7 +13,7 @@ from ..render.ansi import coloured
 from ..render.diagnostics import placed
 from ..render.escape import escape, escape_lines
 from ..render.json_lines import message_line, value_line, value_pretty
-from ..settings import COMPACT, EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, PRETTY
+from ..settings import COMPACT, EVENTS_INLINE, EVENTS_STDERR, PRETTY, event_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..effects import Effect
     from ..language.command import Destination
-    from ..protocol.messages import Reply
+    from ..protocol.messages import Event, Reply
     from ..requests import Request
     from ..settings import Settings
 
@@ -59,7 +59,7 @@ class ScriptView:
         if isinstance(effect, ShowReply):
             self._reply(effect.reply, effect.request, effect.destination)
         elif isinstance(effect, ShowEvent):
-            self._event(effect.event)
+            self._event(effect.event, again=effect.again)
         elif isinstance(effect, Tell):
             self._err(effect.text)
         elif isinstance(effect, Page):
@@ -95,14 +95,12 @@ class ScriptView:
         else:
             self._value(reply.value["return"], destination)
 
-    def _event(self, event: Message) -> None:
-        mode = self._settings.events
-        if mode == EVENTS_INLINE:
+    def _event(self, event: Event, *, again: bool) -> None:
+        place = EVENTS_INLINE if again else event_place(self._settings.events, event.name)
+        if place == EVENTS_INLINE:
             self._message(event)
-        elif mode == EVENTS_STDERR:
+        elif place == EVENTS_STDERR:
             self._err(message_line(event).decode("ascii").rstrip())
-        elif mode != EVENTS_NONE and _matches(str(event.value["event"]), mode):
-            self._message(event)
 
     @property
     def _is_pretty(self) -> bool:
@@ -131,9 +129,3 @@ def _sent(effect: Send) -> str:
 
     assert effect.request is not None
     return sent_text(effect.data, effect.request.message)
-
-
-def _matches(name: str, globs: str | tuple[str, ...]) -> bool:
-    from fnmatch import fnmatchcase  # few scripts need it
-
-    return any(fnmatchcase(name, glob) for glob in globs)

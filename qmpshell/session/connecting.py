@@ -49,8 +49,10 @@ class Connecting:
         session.facts.forget()
         session.names = session.cpu = None
         session.told.clear()
+        session.panel = session.machine = None
         if not same:
             session.events.clear()
+            session.recent.clear()
         return [*effects, Connect(text)]
 
     def failed(self, text: str) -> list[Effect]:

@@ -57,9 +57,11 @@ if TYPE_CHECKING:
     from ..ports import Ports
     from ..settings import Settings
     from ..waits import Wait
+    from .machine import Machine
 
 # So many of the latest events are kept for `/wait`.
 _KEPT_EVENTS = 10_000
+_RECENT_EVENTS = 1_000
 # A person's commands that wait for none before them.
 _AT_ONCE = ("/oob", "/status", "/help", "/apropos")
 
@@ -83,7 +85,13 @@ class Session:
         self.logbook = Logbook(ports.open_log)
         # The latest events that no `/wait` has taken.
         self.events: deque[Event] = deque(maxlen=_KEPT_EVENTS)
+        # The latest events, be they taken or not.
+        self.recent: deque[Event] = deque(maxlen=_RECENT_EVENTS)
         self.awaited: Wait | None = None
+        # What goes on beside the lines at a terminal.
+        self.panel: Wait | None = None
+        # What is known of the virtual machine, if anybody wants to know.
+        self.machine: Machine | None = None
         self.source_depth: dict[str, int] = {}
         self.interactive = interactive
         self.ports = ports
@@ -125,12 +133,14 @@ class Session:
     @property
     def deadline(self) -> float | None:
         """When `tick` is due at the latest; None where nothing depends on time."""
-        link, timeout = self.link, self.settings.timeout
-        if timeout is None and self.awaited is None and link.silence_at is None:
+        link, timeout, machine = self.link, self.settings.timeout, self.machine
+        if timeout is None and self.awaited is None and machine is None and link.silence_at is None:
             return link.give_up_at
         times = [time for time in (link.silence_at, link.give_up_at) if time is not None]
-        if self.awaited is not None and self.awaited.deadline is not None:
-            times.append(self.awaited.deadline)
+        for wait in self.waits:
+            times += [time for time in (wait.deadline, wait.due) if time is not None]
+        if machine is not None and machine.deadline is not None:
+            times.append(machine.deadline)
         holding = self.outstanding.holding
         if timeout is not None and holding is not None:
             times.append(holding.sent_at + timeout)
@@ -285,7 +295,7 @@ class Session:
         if request is None or self.lost:
             return []
         if not go_on or not self.link.is_ready:
-            return [Tell("not sent"), *self._advance()]
+            return [Tell("not sent"), *answer_own(request, None), *self._advance()]
         return [*self.transmit(request), *self._advance()]
 
     def secret(self, text: str | None, now: float) -> list[Effect]:
@@ -331,7 +341,11 @@ class Session:
             label, self.awaited = self.awaited.label, None
             return [Tell(f"no longer waiting for {escape(label)}"), *self._advance()]
         request = self.outstanding.holding
-        if request is None or (request.source is None and not self.queue.unsent):
+        nothing_held = request is None or (request.source is None and not self.queue.unsent)
+        if nothing_held and self.panel is not None:
+            panel, self.panel = self.panel, None
+            return panel.stop()
+        if request is None or nothing_held:
             count = self.queue.unsent
             self.forget_lines()
             return [Tell(were_not_sent(count))] if count else []
@@ -369,6 +383,16 @@ class Session:
 
         return self.ask(name, {}, learnt, background=True)
 
+    def watch_machine(self, now: float) -> list[Effect]:
+        """The server has greeted: from now on follow what its virtual machine does, as far as it may
+        be asked. The first run state comes as Learned too."""
+        from .machine import Machine  # a script has no need of it
+
+        self.now = now
+        if self.can_probe:
+            self.machine = Machine(self)
+        return []
+
     def load_schema(self, now: float) -> list[Effect]:
         """Ask for the schema before a line needs it."""
         self.now = now
@@ -386,16 +410,21 @@ class Session:
     def tick(self, now: float) -> list[Effect]:
         """Do what is due by now."""
         self.now = now
-        link, wait, effects = self.link, self.awaited, list[Effect]()
+        link, effects = self.link, list[Effect]()
         if link.give_up_at is not None and now >= link.give_up_at:
             return self.fail_link(link.explain_silence())
         if link.silence_at is not None and now >= link.silence_at:
             link.silence_at = None
             effects.append(Tell(link.explain_silence()))
-        if wait is not None and wait.deadline is not None and now >= wait.deadline:
-            self.awaited = None
-            text = f"{escape(wait.label)} did not come in time"
-            effects += [*self.fail_at(wait.source, wait.start, text), *self._advance()]
+        for wait in self.waits:
+            if wait.deadline is not None and now >= wait.deadline:
+                self._end(wait)
+                text = f"{escape(wait.label)} did not come in time"
+                effects += [*self.fail_at(wait.source, wait.start, text), *self._advance()]
+            elif wait.due is not None and now >= wait.due:
+                effects += [*wait.act(now), *self.settle(wait), *self._advance()]
+        if self.machine is not None:
+            effects += self.machine.tick(now)
         timeout, request = self.settings.timeout, self.outstanding.holding
         if timeout is not None and request is not None and now >= request.sent_at + timeout:
             effects += self._timed_out(request, timeout)
@@ -478,14 +507,32 @@ class Session:
         return f"qmpshell-{self._count}"
 
     def settle(self, wait: Wait) -> list[Effect]:
-        """Go on if `wait`, which is the one that holds up the lines, is over."""
-        if self.awaited is not wait:
+        """Go on if `wait`, which holds up the lines or goes on beside them, is over."""
+        if wait not in self.waits:
             return []
+        effects = wait.look()
         if not wait.ended:
             ask, wait.ask = wait.ask, None
-            return ask() if ask is not None else []
-        self.awaited = None
-        return self.fail_at(wait.source, wait.start, wait.failure) if wait.failure else []
+            return [*effects, *(ask() if ask is not None else [])]
+        self._end(wait)
+        if wait.failure:
+            effects += self.fail_at(wait.source, wait.start, wait.failure)
+        return effects
+
+    def look(self) -> list[Effect]:
+        """Something was learnt that what is waited for may be about."""
+        return [effect for wait in self.waits for effect in self.settle(wait)]
+
+    @property
+    def waits(self) -> list[Wait]:
+        """What the lines wait for, and what goes on beside them."""
+        return [wait for wait in (self.awaited, self.panel) if wait is not None]
+
+    def _end(self, wait: Wait) -> None:
+        if self.awaited is wait:
+            self.awaited = None
+        else:
+            self.panel = None
 
     def _timed_out(self, request: Request, timeout: float) -> list[Effect]:
         needing = self.queue.needing
@@ -530,7 +577,7 @@ class Session:
 
     def forget_lines(self) -> None:
         self.queue.clear()
-        self.awaited = None
+        self.awaited = self.panel = None
 
     def _leave_if_done(self) -> list[Effect]:
         if not self._leaving or self.queue.lines or self.awaited is not None:

@@ -45,12 +45,16 @@ class Incoming:
     def _event(self, event: Event) -> list[Effect]:
         if event.name == "SHUTDOWN":
             self._session.link.shutdown_seen = True
-        wait = self._session.awaited
+        session = self._session
+        session.recent.append(event)
+        if session.machine is not None:
+            session.machine.see(event)
+        wait = session.awaited
         if wait is None or not wait.see(event):
-            self._session.events.append(event)
-        if wait is None:
+            session.events.append(event)
+        if wait is None and session.panel is None:
             return [ShowEvent(event)]
-        return [ShowEvent(event), *self._session.settle(wait)]
+        return [ShowEvent(event), *session.look()]
 
     def _greeting(self, greeting: Greeting) -> list[Effect]:
         if not self._session.settings.negotiate:
@@ -87,6 +91,13 @@ class Incoming:
             destination=None if request.abandoned else request.destination,
         )
         self._session.last = shown
+        if self._session.machine is not None:
+            self._session.machine.see_reply(request, reply)
+        return [*self._shown(shown), *answer_own(request, reply)]
+
+    def _shown(self, shown: ShowReply) -> list[Effect]:
+        """What a reply to the user means."""
+        reply, request = shown.reply, shown.request
         if reply.is_error:
             return [shown, *self._error_reply(reply, request)]
         if request.text is not None and failed(human_text(reply.value.get("return", ""))):

@@ -143,26 +143,26 @@ class LineRunner:
                 command, self._session.queue.current.source, self._session.next_id()
             )
         if isinstance(command, RawCommand):
-            return self._try(request)
+            return self.send(request)
         if (
             command.file is not None
             and self._session.link.state == CONNECTED
             and not self._session.settings.dry_run
         ):
             request.descriptor = self._open(command.file)
-        return [*self._notes(command), *self._try(request)]
+        return [*self.notes(command), *self.send(request)]
 
     def perform_human(self, text: str, start: int) -> list[Effect]:
         """Send a line to the human monitor."""
         assert self._session.queue.current is not None
         source = self._session.queue.current.source
-        return self._try(
+        return self.send(
             make_human_request(
                 text, source, self._session.next_id(), start=start, cpu=self._session.cpu
             )
         )
 
-    def _try(self, request: Request) -> list[Effect]:
+    def send(self, request: Request) -> list[Effect]:
         """Send a request if there is a server, and if the person is sure."""
         if self._session.queue.current is not None:
             request.destination = self._session.queue.current.destination
@@ -196,8 +196,8 @@ class LineRunner:
             reason = getattr(error, "strerror", None) or str(error)
             raise LineError(f"{file.path}: {reason}", start=file.start, end=end) from None
 
-    def _notes(self, command: Command) -> list[Effect]:
-        """Once for each: what is deprecated or unstable."""
+    def notes(self, command: Command) -> list[Effect]:
+        """What is deprecated or unstable in a command, once for each."""
         if not command.notes or not (self._session.interactive or self._session.settings.verbose):
             return []
         new = [note for note in dict.fromkeys(command.notes) if note not in self._session.told]

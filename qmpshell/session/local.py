@@ -5,11 +5,11 @@ Owns: turning their calls into the session's. Must not know: any of the commands
 
 from __future__ import annotations
 
-from ..effects import Page, ShowReply, Tell
-from ..language.command import Plan
+from ..effects import Page, ShowEvent, ShowReply, Tell
+from ..language.command import Command, Plan, RawCommand
 from ..language.facts import SECRET
 from ..render.escape import escape
-from ..requests import Prepared, Request, Source
+from ..requests import Prepared, Request, Source, make_human_request, make_request
 from .knowledge import UNANSWERED, learn, question, returned
 from .link import CONNECTED
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..effects import Effect
-    from ..language.command import Command, LocalCommand
+    from ..language.command import LocalCommand
     from ..language.facts import Facts, Need
+    from ..language.tokens import Token
     from ..manual.library import Manual
     from ..page import Block
     from ..protocol.messages import Event, Reply
@@ -127,6 +128,75 @@ class LocalHost:
         wait.since = session.now
         return []
 
+    def watch(
+        self, what: Command | RawCommand | Token, text: str, *, interval: float, count: int | None
+    ) -> list[Effect]:
+        from .watch import Watch  # few scripts need it
+
+        session, line = self._session, self._line
+
+        def make() -> Request:
+            if isinstance(what, (Command, RawCommand)):
+                return make_request(what, line.source, session.next_id())
+            return make_human_request(
+                what.text, line.source, session.next_id(), start=what.start, cpu=session.cpu
+            )
+
+        watch = Watch(
+            session,
+            text,
+            make=make,
+            interval=interval,
+            count=count,
+            destination=line.destination,
+        )
+        if session.settings.dry_run:
+            return watch.begin()
+        notes = session.runner.notes(what) if isinstance(what, Command) else []
+        effects = self._look_on(watch)
+        if watch not in (session.panel, session.awaited):
+            return effects
+        return [*notes, *effects, *watch.begin()]
+
+    def watch_jobs(self, deadline: float | None) -> list[Effect]:
+        from .machine import Machine  # few scripts need them
+        from .watch import JobsWatch
+
+        session = self._session
+        watch = JobsWatch(session, deadline=deadline)
+        effects = self._look_on(watch)
+        if watch not in (session.panel, session.awaited):
+            return effects
+        if session.machine is None:
+            session.machine = Machine(session, only_jobs=True)
+            for event in session.recent:  # a job may have ended before anybody looked
+                session.machine.see(event)
+        if session.interactive:
+            session.machine.jobs.take_ended()
+        return [*effects, *session.machine.list_jobs(session.now)]
+
+    def _look_on(self, wait: Wait) -> list[Effect]:
+        """Hold up the lines until `wait` is over, but not at a terminal where nothing depends on it:
+        a person who looks on may go on typing."""
+        session, line = self._session, self._line
+        alone = not line.actions and line.destination is None
+        wait.is_beside = session.interactive and alone and not self._is_in_file
+        if not wait.is_beside or session.link.state != CONNECTED:
+            return self.wait(wait)
+        wait.source, wait.start, wait.since = line.source, self._call.start, session.now
+        before, session.panel = session.panel, wait
+        return before.stop() if before is not None else []
+
+    @property
+    def _is_in_file(self) -> bool:
+        return self._line.source.name in self._session.source_depth
+
+    def recent_events(self) -> list[Event]:
+        return list(self._session.recent)
+
+    def show_event(self, event: Event) -> list[Effect]:
+        return [ShowEvent(event, again=True)]
+
     def settle(self, wait: Wait) -> list[Effect]:
         return self._session.settle(wait)
 
@@ -204,6 +274,8 @@ class LocalHost:
         if protocol.greeting is not None and protocol.greeting.version is not None:
             version = ".".join(map(str, protocol.greeting.version))
             lines.append(f"server: QEMU {version} {escape(protocol.greeting.package)}".rstrip())
+        if session.machine is not None and session.machine.status:
+            lines.append(f"virtual machine: {escape(session.machine.status)}")
         lines.append(f"capabilities: {', '.join(sorted(protocol.capabilities)) or 'none'}")
         lines.append(f"events kept for /wait: {len(session.events)}")
         if session.waiting is not None:

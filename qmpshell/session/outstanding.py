@@ -53,6 +53,11 @@ class Outstanding:
         return None
 
     @property
+    def has_foreground(self) -> bool:
+        """Whether any is not asked in the background, given up on or not."""
+        return any(not request.background for request in self._requests)
+
+    @property
     def waiting(self) -> Request | None:
         """The oldest of the user's own that nobody gave up on."""
         for request in self._requests:

@@ -36,6 +36,10 @@ class Display:
         self._timer: asyncio.TimerHandle | None = None
 
     def show(self, effect: Effect) -> None:
+        if isinstance(effect, ShowEvent) and effect.again:
+            self.flush()
+            self._print_event(effect.event)
+            return
         if isinstance(effect, ShowEvent):
             if self.view.wants(effect.event):
                 for one in self._storm.take(effect.event, self._clock()):

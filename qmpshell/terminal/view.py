@@ -13,7 +13,7 @@ from ..effects import Effect, Page, Send, ShowBytes, ShowReply, ShowStray, Tell
 from ..protocol.json_text import encode_scalar
 from ..protocol.messages import Event, Greeting
 from ..render.escape import escape, escape_lines, utf8_string
-from ..settings import EVENTS_INLINE, EVENTS_STDERR, Settings
+from ..settings import Settings, event_place
 from . import styles
 from .pages import PageView
 from .replies import ReplyView
@@ -40,6 +40,7 @@ class TerminalView:
     ) -> None:
         self._settings = settings
         self.address = address
+        self.unicode = unicode
         self._replies = ReplyView(
             settings, width=width, string=utf8_string if unicode else encode_scalar
         )
@@ -103,12 +104,7 @@ class TerminalView:
 
     def wants(self, event: Event) -> bool:
         """Whether events of its name are shown."""
-        mode = self._settings.events
-        if isinstance(mode, tuple):
-            from fnmatch import fnmatchcase
-
-            return any(fnmatchcase(event.name, glob) for glob in mode)
-        return mode in (EVENTS_INLINE, EVENTS_STDERR)
+        return bool(event_place(self._settings.events, event.name))
 
     def event(self, event: Event) -> Fragments:
         """One line: local time, name, data."""
