@@ -50,6 +50,8 @@ from ..session.live import LiveCache
 from ..settings import Settings
 from ..transport.stream import Stream
 from .background import in_thread
+from .below import Below
+from .bottom import Bottom
 from .companion import Companion, CompanionWatch
 from .display import Display
 from .diversion import Diversion
@@ -119,6 +121,15 @@ class Shell:
             help=self._help,
             problem=self._tell_error,
             signature=self._signature.fragments if not settings.raw and not settings.hmp else None,
+            bottom=lambda: self._bottom.fragments,
+        )
+        below = Below(settings, session, unicode=view.unicode, clock=time.monotonic)
+        self._bottom = Bottom(
+            below.draw,
+            is_live=lambda: below.is_live,
+            size=output.get_size,
+            changed=self._stage.redraw,
+            clock=time.monotonic,
         )
         self._input = input
         self._look = look
@@ -143,7 +154,6 @@ class Shell:
         self._failure: BaseException | None = None
         self._greetings = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._watching: asyncio.TimerHandle | None = None
 
     async def run(self, stream: Stream) -> int:
         """Until the person leaves; the exit status. Raises what went wrong with ourselves."""
@@ -268,7 +278,7 @@ class Shell:
                 case Leave(status=status):
                     self._leave(status)
         self._set_timer()
-        self._watch_hold_up()
+        self._bottom.touch()
         if self._live is not None:
             more = self._live.saw(effects, time.monotonic())
             if more:
@@ -299,8 +309,7 @@ class Shell:
         if not self._session.can_probe:
             return
         now = time.monotonic()
-        if self._greetings > 1:  # what was known of the machine may be wrong by now
-            self._perform(self._session.learn("query-status", now))
+        self._perform(self._session.watch_machine(now))
         if self._settings.hmp:
             self._load_catalogue()
         else:
@@ -321,7 +330,8 @@ class Shell:
     def _learnt(self, learned: Learned) -> None:
         match learned:
             case Learned(name="query-status", value={"status": str(status)}):
-                self._display.tell(f"The virtual machine is {escape(status)}.")
+                if self._greetings > 1:  # what was known of the machine may be wrong by now
+                    self._display.tell(f"The virtual machine is {escape(status)}.")
             case Learned(value=Catalogue() as catalogue):
                 self._human_names.catalogue = catalogue
             case Learned(name="live", value=Live()):
@@ -344,18 +354,6 @@ class Shell:
         if deadline is not None:
             delay = max(0.0, deadline - time.monotonic())
             self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
-
-    def _watch_hold_up(self) -> None:
-        """As long as something is waited for, say so second by second."""
-        if not isinstance(self._session, Session):
-            return
-        self._stage.set_toolbar(self._session.describe_hold_up(time.monotonic()))
-        if self._watching is None and self._session.is_held_up:
-            self._watching = asyncio.get_running_loop().call_later(1.0, self._watched)
-
-    def _watched(self) -> None:
-        self._watching = None
-        self._watch_hold_up()
 
     def _tick(self) -> None:
         self._timer = None

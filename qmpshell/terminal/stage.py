@@ -48,7 +48,8 @@ class Stage:
     """`prompt` gives the prompt's text at each time; `is_whole` says whether
     Enter ends a text, `typed` is told of every change
     of it, `interrupt` of Ctrl-C with nothing typed, `help` of F1 with the text and
-    the cursor's place in it, `problem` of what went wrong with a program."""
+    the cursor's place in it, `problem` of what went wrong with a program. Below it stand
+    the rows of `signature`, and then what `bottom` gives, if anything."""
 
     def __init__(
         self,
@@ -69,9 +70,10 @@ class Stage:
         help: Callable[[str, int], None],
         problem: Callable[[str], None],
         signature: Callable[[Document, int], list[list[tuple[str, str]]]] | None,
+        bottom: Callable[[], list[tuple[str, str]]],
     ) -> None:
         self._signature = signature
-        self._toolbar = ""
+        self._bottom = bottom
         self._input = input
         self._output = output
         self._look = look
@@ -114,12 +116,6 @@ class Stage:
 
     # -- the prompt ----------------------------------------------------------------------------
 
-    def set_toolbar(self, text: str) -> None:
-        """Show a line at the bottom of the screen, or none where it is empty."""
-        if text != self._toolbar:
-            self._toolbar = text
-            self.redraw()
-
     def redraw(self) -> None:
         """What stands below the prompt has changed."""
         self._prompt.app.invalidate()
@@ -133,9 +129,8 @@ class Stage:
         if self._signature is not None:
             columns = self._output.get_size().columns
             rows += self._signature(self._prompt.default_buffer.document, columns)
-        if self._toolbar:
-            rows.append([("", self._toolbar)])
-        fragments = [fragment for row in rows for fragment in (*row, ("", "\n"))][:-1]
+        rows.append(self._bottom())
+        fragments = [fragment for row in rows if row for fragment in (*row, ("", "\n"))][:-1]
         self._prompt.bottom_toolbar = FormattedText(fragments) if fragments else None
 
     async def turn(self) -> str | None:

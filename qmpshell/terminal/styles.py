@@ -35,6 +35,15 @@ HELP_LITERAL = "help.literal"
 HELP_WARNING = "help.warning"
 SUGGESTION = "auto-suggestion"  # prompt_toolkit's name
 
+# Below the prompt: the toolbar is seen without colours too.
+TOOLBAR = "toolbar"
+TOOLBAR_GOOD = "toolbar.good"
+TOOLBAR_NOTABLE = "toolbar.notable"
+TOOLBAR_BAD = "toolbar.bad"
+PANEL = "panel"  # as what is above the prompt
+PANEL_TITLE = "panel.title"
+CHANGED = "changed"
+
 # What is being typed.
 TYPED_COMMAND = "typed.command"
 TYPED_ARGUMENT = "typed.argument"
@@ -94,6 +103,13 @@ _LOOKS = {
     HELP_WARNING: "ansiyellow",
     PROMPT: "bold",
     SUGGESTION: "ansibrightblack",
+    TOOLBAR: "reverse",
+    TOOLBAR_GOOD: "ansigreen",
+    TOOLBAR_NOTABLE: "ansiyellow",
+    TOOLBAR_BAD: "ansired bold",
+    PANEL: "noreverse",
+    PANEL_TITLE: "bold",
+    CHANGED: "reverse",
     TYPED_COMMAND: "bold",
     TYPED_ARGUMENT: "ansiblue",
     TYPED_OPERATOR: "",

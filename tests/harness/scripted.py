@@ -25,13 +25,24 @@ class Peer:
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self._buffer = b""
+        # What the terminal still asks once, to know what the virtual machine does.
+        self._questions: set[str] = set()
         connection.settimeout(20)
 
     def send(self, data: bytes) -> None:
         self.connection.sendall(data)
 
     def read(self) -> dict[str, Any]:
-        """The next command."""
+        """The next command, but for what the terminal asks of the virtual machine: that is refused,
+        and so asked once."""
+        while True:
+            command = self._next()
+            if "id" not in command or command.get("execute") not in self._questions:
+                return command
+            self._questions.discard(command["execute"])
+            self.reply(command, error={"class": "CommandNotFound", "desc": "none of mine"})
+
+    def _next(self) -> dict[str, Any]:
         while b"\n" not in self._buffer:
             data = self.connection.recv(65536)
             if not data:
@@ -59,6 +70,7 @@ class Peer:
 
     def negotiate(self, greeting: bytes = GREETING) -> None:
         """Greet and grant what is asked for."""
+        self._questions = {"query-status", "query-jobs", "query-block-jobs", "query-migrate"}
         self.send(greeting)
         command = self.read()
         assert command["execute"] == "qmp_capabilities"
