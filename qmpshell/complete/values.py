@@ -163,7 +163,10 @@ class _ValueOffers:
     def _qom_paths(self) -> Iterator[Offer]:
         parent = self._slot.text.rpartition("/")[0]
         for one in self._known.find_live(Live(live.QOM_CHILD, parent or "/")):
-            yield self._offer(f"{parent}/{one.name}", one.meta)
+            offer = self._offer(f"{parent}/{one.name}", one.meta)
+            # One may go on below it: / and Tab offer what is there.
+            offer.text = offer.text.removesuffix(" ")
+            yield offer
 
     def _files(self) -> Iterator[Offer]:
         for name, is_folder in file_names(self._slot.text, self._known):

@@ -70,11 +70,3 @@ def groups(text: str) -> Iterator[tuple[int, str]]:
             start = position
     if start < position:
         yield start, text[start:]
-
-
-def line_at(text: str, cursor: int) -> tuple[str, int]:
-    """The line of an entry that the cursor is in, as it is read, and the cursor's place in it."""
-    for start, line in groups(text):
-        if cursor <= start + len(line):
-            return line, cursor - start
-    return "", 0

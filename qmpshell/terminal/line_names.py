@@ -14,12 +14,12 @@ from prompt_toolkit.utils import get_cwidth
 
 from ..commands.registry import COMMANDS
 from ..complete.candidate import Candidate
+from ..complete.context import logical_line
 from ..complete.known import Known
 from ..complete.names import complete
 from ..complete.signature import Signature, describe, fit
 from ..render.escape import escape
 from ..requests import LEAVING
-from .entry import line_at
 from .human_names import completions
 from .styles import WARNING, signature_style
 
@@ -38,7 +38,7 @@ class LineNames(Completer):
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterator[Completion]:
-        line, cursor = line_at(document.text, document.cursor_position)
+        line, cursor = logical_line(document.text, document.cursor_position)
         candidates = complete(line, cursor, self._known)
         word = line[:cursor].lstrip()
         candidates += [
@@ -61,7 +61,7 @@ class SignatureLine:
 
     def fragments(self, document: Document, columns: int) -> list[Fragments]:
         """The signature, and what is wrong with the line, each in a row of so many columns."""
-        line, cursor = line_at(document.text, document.cursor_position)
+        line, cursor = logical_line(document.text, document.cursor_position)
         key = (line, cursor, self._known.schema)
         if key != self._key:
             self._key = key
