@@ -185,6 +185,7 @@ def texts(line: str, server: str = "10", knows: Known | None = None) -> list[str
         ("device_add driver=e1000 disable-modern=", ["true", "false"]),
         ("device_add driver=e1000 x.d", ['"x.dotted"=']),
         ('device_add driver=e1000 "x.d', ['"x.dotted"=']),
+        ("blockdev-snapshot-sync snapshot-file=x format=qcow", ["qcow", "qcow2"]),
         ("qom-get path=/machine/per", ["/machine/peripheral"]),
         ("qom-list path=", ["/machine", "/objects", "/chardevs"]),
         ("qom-list path=peri", []),

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _BOOLEANS = ("true", "false")
 # Offered where one has begun to type them.
 _OTHER_BOOLEANS = ("on", "off", "yes", "no", "True", "False")
+# The members that name a driver by any text.
+_FORMAT = ("format",)
 _OPENING = {"object": "{", "array": "["}
 
 
@@ -137,9 +139,21 @@ class _ValueOffers:
             yield from self._qom_paths()
         elif kind:
             yield from self._live(kind, subject, is_loose=is_loose)
+        elif self._slot.path[-1:] == _FORMAT:
+            yield from self._formats()
         path, name = property_of(self._call, self._slot.path)
         if path and name:
             yield from self._by_property(Live(live.QOM_PROPERTY, path), name)
+
+    def _formats(self) -> Iterator[Offer]:
+        """The drivers of blockdev-add: a format is one of them, though the schema says any text."""
+        if self._shapes is None:
+            return
+        info = self._shapes.schema.command("blockdev-add")
+        if info is not None:
+            driver = self._shapes.members(info.arg_type, None).get("driver")
+            if driver is not None and self._shapes.schema.kind(driver.type) == "enum":
+                yield from self._of_kind("enum", driver.type, is_loose=False)
 
     def of_property(self) -> Iterator[Offer]:
         """A value of what only the running server knows, such as a device's property."""
