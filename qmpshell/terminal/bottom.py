@@ -62,7 +62,8 @@ class Bottom:
             self._timer = None
         before, self._drawn_at = self._drawn, now
         self._drawn = None
-        if before is None or self.fragments != before[1]:
+        fragments = self.fragments
+        if before is None or fragments != before[1]:
             self._changed()
         if self._is_live():
             self._redraw_in(_BEAT)

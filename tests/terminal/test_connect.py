@@ -61,7 +61,7 @@ def test_to_another_server_and_back(tmp_path: Path) -> None:
         terminal.wait_prompt()
         for server, name in ((second, "second"), (first, "first"), (second, "second")):
             terminal.line(f"/connect {server.address}; query-name")
-            terminal.wait_above("The virtual machine is prelaunch.", f'"{name}"')
+            terminal.wait_above(f'"{name}"', "The virtual machine is prelaunch.")
         # The one that was left serves others.
         assert run("-c", "query-name", first.address).status == 0
         second.kill()
@@ -124,10 +124,10 @@ def test_to_a_server_that_is_busy(one_qemu: Server, busy: str) -> None:
     with Terminal("-q", one_qemu.address, columns=200) as terminal:
         terminal.wait_prompt()
         terminal.line(f"/connect {busy}")
-        terminal.wait_for(f"waiting for a connection to {busy}, 1 s; Ctrl-C stops waiting")
+        terminal.wait_toolbar(f"waiting for a connection to {busy}, 1 s; Ctrl-C stops waiting")
         terminal.type("query-st" + CTRL_C + CTRL_C)
         terminal.wait_above("(QEMU) query-st", "not connected")
-        assert "waiting" not in terminal.text
+        terminal.wait(lambda: "waiting" not in terminal.toolbar, "end of it")
         terminal.line("query-name")
         terminal.wait_above("not connected; nothing was sent")
         terminal.line(f"/connect {busy}")
@@ -145,12 +145,13 @@ def test_what_is_waited_for_is_told_below_the_prompt(one_qemu: Server) -> None:
         terminal.wait_above('{"return": {}}')
         one_qemu.stop()
         terminal.type("query-name\rquery-status\rsto")
-        terminal.wait_for("waiting for the reply to query-name, 1 s; Ctrl-C stops waiting; 1 more")
+        text = "waiting for the reply to query-name, 1 s; Ctrl-C stops waiting; 1 more"
+        terminal.wait_toolbar(text)
         assert terminal.current == "(QEMU) sto"
-        assert terminal.lines[-1].startswith("waiting for the reply")
+        assert text in terminal.toolbar
         one_qemu.process.send_signal(signal.SIGCONT)
         terminal.wait_above('{"return": {}}', '"prelaunch"', prompt="(QEMU) sto")
-        terminal.wait(lambda: "waiting" not in terminal.text, "end of it")
+        terminal.wait(lambda: "waiting" not in terminal.toolbar, "end of it")
 
 
 def test_a_loss_while_a_question_waits_behind_a_program(one_qemu: Server) -> None:
