@@ -26,20 +26,23 @@ _WORDS = {
     "/events": s.EVENT_FILTER,
 }
 _OFF = {"/log": ("off",)}
-_WITH_SECONDS = {"/wait": "-t", "/wait-job": "-t", "/watch": "-n"}
+# Those that a number follows.
+_OPTIONS = {"/wait": ("-t",), "/wait-job": ("-t",), "/jobs": ("-t",), "/watch": ("-n", "-c")}
 
 
 def local_slots(line: str, cursor: int, name: Token, tokens: Sequence[Token]) -> Context:
     """The context of a cursor behind a local command's name."""
-    option = _WITH_SECONDS.get(name.text)
-    if option and tokens and tokens[0].text == option and cursor > tokens[0].end:
+    options = _OPTIONS.get(name.text, ())
+    while tokens and tokens[0].text in options and cursor > tokens[0].end:
         if len(tokens) == 1 or cursor <= tokens[1].end:
             return Context(cursor)
-        return _behind(line, cursor, name.text, tokens[2:])
+        options = tuple(one for one in options if one != tokens[0].text)
+        tokens = tokens[2:]
     context = _behind(line, cursor, name.text, tokens)
     text, start = _typed(line, cursor, tokens[:1])
-    if option and text:
-        context.slots.append(Slot(s.WORD, text, start, words=(f"{option} ",)))
+    if options and (text or name.text == "/jobs"):
+        words = tuple(f"{option} " for option in options)
+        context.slots.append(Slot(s.WORD, text, start, words=words))
     return context
 
 
@@ -61,8 +64,11 @@ def _behind(line: str, cursor: int, name: str, tokens: Sequence[Token]) -> Conte
     if len(tokens) > 1 and kind != s.EVENT_FILTER:
         return Context(cursor)
     if kind == s.EVENT_FILTER:
-        typed = text.rpartition(",")[2]
-        text, start = typed, cursor - len(typed)
+        typed = text.rpartition(",")[2].lstrip("+-")
+        slot = Slot(kind, typed, cursor - len(typed))
+        if len(tokens) > 1:
+            return Context(cursor, [slot])
+        return Context(cursor, [Slot(s.WORD, text, start, words=("list",)), slot])
     return Context(cursor, [Slot(kind, text, start)])
 
 
