@@ -36,13 +36,14 @@ class Peer:
         """The next command, but for what the terminal asks of the virtual machine: that is refused,
         and so asked once."""
         while True:
-            command = self._next()
+            command = self.read_any()
             if "id" not in command or command.get("execute") not in self._questions:
                 return command
             self._questions.discard(command["execute"])
             self.reply(command, error={"class": "CommandNotFound", "desc": "none of mine"})
 
-    def _next(self) -> dict[str, Any]:
+    def read_any(self) -> dict[str, Any]:
+        """The next command, whoever asks."""
         while b"\n" not in self._buffer:
             data = self.connection.recv(65536)
             if not data:

@@ -295,7 +295,7 @@ def test_a_job_that_is_not_there(qemu: Server) -> None:
 
 
 def answer_jobs(peer: Peer, jobs: list[Any], *before: bytes) -> None:
-    command = peer.read()
+    command = peer.read_any()
     assert command["execute"] == "query-jobs"
     for data in before:
         peer.send(data)
