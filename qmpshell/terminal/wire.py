@@ -73,9 +73,10 @@ class Wire:
         assert self._stream is not None
         clock = asyncio.get_running_loop().time
         began, before = clock(), self._read_at
+        size = self._read_size
         self._answered, is_answer = True, not self._answered
         try:
-            data = self._stream.read(self._read_size)
+            data = self._stream.read(size)
         except ConnectionLost as error:
             self.close()
             self._lost(str(error))
@@ -86,17 +87,16 @@ class Wire:
             self.close()
         self._received(data)
         self._read_at = clock()
-        is_all = len(data) < self._read_size
-        self._pace(self._read_at - began, is_all=is_all)
+        self._pace(len(data), self._read_at - began)
+        is_all = len(data) < size
         is_awaited = is_answer or not self._answered or not data.endswith(b"\n")
         if is_all and not is_awaited and began < before + 2 * _GATHER:
             self._rest()
 
-    def _pace(self, taken: float, *, is_all: bool) -> None:
-        if taken > _MOMENT:
-            self._read_size = max(_LEAST, self._read_size // 2)
-        elif taken < _MOMENT / 4 and not is_all:
-            self._read_size = min(_MOST, self._read_size * 2)
+    def _pace(self, count: int, taken: float) -> None:
+        """Read on so that it takes about a moment, judging by `count` bytes that took `taken`."""
+        fitting = int(count * _MOMENT / max(taken, 1e-6))
+        self._read_size = min(max(fitting, _LEAST), 2 * self._read_size, _MOST)
 
     def _rest(self) -> None:
         if self._stream is not None:
