@@ -140,16 +140,19 @@ def _shell(address: str, *options: str) -> Iterator[Terminal]:
         yield terminal
 
 
-def _type(terminal: Terminal) -> list[float]:
-    """Seconds from each keystroke to its echo, in order; they come whether it is there or not."""
-    echoes: list[float] = []
+def _type(terminal: Terminal) -> list[tuple[float, float]]:
+    """Seconds from each keystroke to its echo, and for how many of them the program had a processor.
+
+    Keystrokes come whether the echo of those before is there or not.
+    """
+    echoes: list[tuple[float, float]] = []
     due = time.monotonic()
     for _ in range(_LINES):
-        pressed: list[float] = []
+        pressed: list[tuple[float, float]] = []
         shown = 0
         while shown < len(_LINE):
             if len(pressed) < len(_LINE) and time.monotonic() >= due:
-                pressed.append(time.monotonic())
+                pressed.append((time.monotonic(), terminal.work))
                 terminal.type(_LINE[len(pressed) - 1])
                 due += 1 / _RATE
             waited = terminal.watch(due if len(pressed) < len(_LINE) else due + _PATIENCE)
@@ -158,8 +161,10 @@ def _type(terminal: Terminal) -> list[float]:
             now, typed = time.monotonic(), terminal.typed
             if typed.startswith(PROMPT) and _LINE.startswith(typed[len(PROMPT) :]):
                 seen = len(typed) - len(PROMPT)
-                echoes += [now - when for when in pressed[shown:seen]]
-                shown = max(shown, seen)
+                if seen > shown:
+                    work = terminal.work
+                    echoes += [(now - when, work - then) for when, then in pressed[shown:seen]]
+                    shown = seen
         terminal.type(_CLEAR)
         due = terminal.wait(lambda: terminal.typed == PROMPT)
     return echoes
@@ -178,18 +183,26 @@ def _logged(path: Path) -> int:
         return sum(b'"event": "' in line for line in log)
 
 
+def _p99(values: list[float]) -> float:
+    return statistics.quantiles(values, n=100)[98]
+
+
 class _Echoes:
-    """What was measured of one way to type: over all rounds."""
+    """What was measured of one way to type: over all rounds. `work` is what no crowd on the machine
+    changes: the time for which the program had a processor between a keystroke and its echo."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
+        self.work: list[float] = []
         self.events = 0
         self.storm_seconds = 0.0
         self.behind = 0.0
         self.missing = 0
 
     def type(self, terminal: Terminal) -> None:
-        self.seconds += _type(terminal)
+        for seconds, work in _type(terminal):
+            self.seconds.append(seconds)
+            self.work.append(work)
 
     def type_in_storm(self, terminal: Terminal, second: str) -> int:
         """The number of events."""
@@ -203,7 +216,7 @@ class _Echoes:
 
     @property
     def p99(self) -> float:
-        return statistics.quantiles(self.seconds, n=100)[98]
+        return _p99(self.seconds)
 
     @property
     def rate(self) -> float:
@@ -212,8 +225,8 @@ class _Echoes:
     def report(self, title: str) -> None:
         p50, longest = statistics.median(self.seconds), max(self.seconds)
         print(
-            f"  {title:28} p50 {p50 * 1000:6.1f} ms, p99 {self.p99 * 1000:6.1f} ms,"
-            f" longest {longest * 1000:6.1f} ms",
+            f"  {title:26} p50 {p50 * 1000:5.1f} ms, p99 {self.p99 * 1000:6.1f} ms, longest"
+            f" {longest * 1000:6.1f} ms; work p99 {_p99(self.work) * 1000:4.1f} ms",
             end="",
         )
         print(f"; {self.events} events, {self.rate:.0f}/s" if self.events else "")

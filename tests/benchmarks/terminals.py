@@ -103,6 +103,12 @@ class Terminal:
         with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
+    @property
+    def work(self) -> float:
+        """Seconds of a processor that the program has used."""
+        with open(f"/proc/{self.pid}/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[0]) / 1e9
+
     def __enter__(self) -> Self:
         return self
 
