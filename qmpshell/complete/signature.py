@@ -99,12 +99,16 @@ class _Drawing:
     def _level(self, type_name: str) -> tuple[tuple[str, ...], str]:
         """The object that is shown, and the member of it that the cursor is in."""
         path, name = self._call.key_path
-        while path:
-            kind = self._shapes.at(type_name, self._call.root, path)
-            if self._shapes.schema.kind(self._shapes.compound(kind)) in ("object", "array"):
+        given: Given | None = self._call.root
+        known = 0  # so many parts of the path lead to an object or an array
+        for index, part in enumerate(path, 1):
+            type_name = self._shapes.below(type_name, given, part)
+            given = given.members.get(part) if given is not None else None
+            if not type_name:
                 break
-            path, name = path[:-1], path[-1]
-        return path, name
+            if self._shapes.schema.kind(self._shapes.compound(type_name)) in ("object", "array"):
+                known = index
+        return (path, name) if known == len(path) else (path[:known], path[known])
 
     def _members(self, type_name: str, path: Sequence[str], given: Given | None, name: str) -> None:
         there = given.members if given is not None else {}
