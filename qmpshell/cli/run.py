@@ -183,9 +183,9 @@ class _Run:
             output=output,
         )
         self._qemu = qemu
-        self._signals.release()
         patience = _START_PATIENCE if settings.wait is None else settings.wait
         try:
+            self._signals.release()
             # Where the user negotiates, nobody leaves out the answer to a question of ours.
             ask = settings.negotiate and not settings.raw
             if not qemu.await_start(stream, ask=ask, patience=patience, show=_show):
