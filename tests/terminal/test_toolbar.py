@@ -271,7 +271,7 @@ def test_ctrl_c_ends_the_view_of_the_jobs(one_qemu_q35: Server) -> None:
         terminal.wait_prompt()
         terminal.type("\x03")
         terminal.wait_above("no longer watching the jobs")
-        assert "Ctrl-C ends it" not in terminal.text
+        terminal.wait(lambda: "Ctrl-C ends it" not in terminal.text, "end of the view")
         terminal.wait_toolbar("mirror j0")
 
 
