@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
@@ -146,6 +146,7 @@ BLOCKS = st.lists(st.recursive(SIMPLE, nested, max_leaves=12), max_size=4)
 
 
 @given(BLOCKS, st.integers(16, 100))
+@example([Group([Paragraph([("", "\u200b" * 3)])])], 16)
 def test_no_line_is_wider_and_no_word_is_lost(blocks: list[Block], width: int) -> None:
     pieces = list(layout(blocks, width=width, measure=get_cwidth))
     assert {style for style, _ in pieces} <= {PLAIN, *STYLES}

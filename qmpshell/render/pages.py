@@ -106,8 +106,9 @@ class _Layout:
     def _filled(self, spans: Iterable[Span], indent: int, *, hanging: int = 0) -> Iterator[Piece]:
         """The words of spans, line by line; all lines but the first stand `hanging` further in."""
         column, start = 0, indent
+        room = self._width - max(indent, self._deeper(indent, hanging))
         for word in _words(spans):
-            for part in self._cut(word, self._width - self._deeper(indent, hanging)):
+            for part in self._cut(word, room):
                 size = sum(self._measure(text) for _, text in part)
                 if not column:
                     yield (PLAIN, " " * start)

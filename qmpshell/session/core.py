@@ -191,6 +191,8 @@ class Session:
     def receive(self, data: bytes, now: float) -> list[Effect]:
         """Bytes from the server; b"" is its end."""
         self.now = now
+        if self.lost:
+            return []  # it was given up, and what it still says is of no use
         if not data:
             return self._ended()
         protocol = self.link.protocol
@@ -273,13 +275,16 @@ class Session:
         self.now = now
         if self._leaving:
             return []
-        if self.interactive and self._may_overtake and _overtakes(prepared):
+        may_overtake = self._may_overtake and self.asking is None
+        if self.interactive and may_overtake and _overtakes(prepared):
             return self.runner.overtake(CurrentLine(prepared))
         if self.interactive and _is_local(prepared, "/connect"):
             effects = self.connecting.make_way()
             self.queue.lines.append(prepared)
             return [*effects, *self._advance()]
         if self.interactive and not self.queue.unsent and _leaves(prepared):
+            if self.link.state == UNCONNECTED:
+                return self._left()
             # Whatever we ask ourselves does not keep a person.
             self._leaving = True
             return self._leave_if_done() or self._tell_delay()
@@ -288,9 +293,11 @@ class Session:
         self.queue.lines.append(prepared)
         return self._advance()
 
-    def answer(self, *, go_on: bool, now: float) -> list[Effect]:
-        """The person's answer to Ask."""
+    def answer(self, *, go_on: bool, now: float, to: Request | None = None) -> list[Effect]:
+        """The person's answer to Ask; `to` is the request that was asked about."""
         self.now = now
+        if to is not None and to is not self.asking:
+            return []  # that question is no longer put
         request, self.asking = self.asking, None
         if request is None or self.lost:
             return []

@@ -53,6 +53,12 @@ class Printer:
         await self._done.wait()
 
     async def run(self) -> None:
+        try:
+            await self._run()
+        finally:
+            self._done.set()  # nobody is to wait for what will not be printed
+
+    async def _run(self) -> None:
         while True:
             await self._wake.wait()
             await self._free.wait()

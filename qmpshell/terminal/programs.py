@@ -17,6 +17,7 @@ from .scratch import nameless, private, write_all
 # What a shell's exit status says of the command it was to run.
 _NOT_FOUND = 127
 _CHUNK = 1 << 18
+_LONG = 60
 
 
 class Programs:
@@ -28,7 +29,10 @@ class Programs:
 
     async def shell(self, command: str, data: bytes) -> str:
         """Run a shell command that reads `data`; what went wrong, or nothing."""
-        status = await self._read_by(command, [data], self._environment)
+        try:
+            status = await self._read_by(command, [data], self._environment)
+        except OSError as error:
+            return f"{command[:_LONG]}: {error.strerror}"
         return f"{command}: {_ended(status)}" if status else ""
 
     async def page(self, text: Iterable[str], *, pager: str) -> str:
@@ -38,7 +42,10 @@ class Programs:
         # As git does: colours are shown as such, unless the person has settings of his own.
         environment = {"LESS": "-R", "LV": "-c", **self._environment}
         chunks = (part.encode("utf-8", "backslashreplace") for part in text)
-        status = await self._read_by(command, chunks, environment)
+        try:
+            status = await self._read_by(command, chunks, environment)
+        except OSError as error:
+            return f"{command[:_LONG]}: {error.strerror}"
         return f"{command}: {_ended(status)}" if status == _NOT_FOUND else ""
 
     async def edit(self, text: str) -> tuple[str | None, str]:

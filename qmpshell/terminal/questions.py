@@ -38,6 +38,7 @@ async def confirm(question: str, *, input: Input, output: Output, look: Look) ->
     @bindings.add("c-d")
     @bindings.add("c-r")
     @bindings.add("c-s")
+    @bindings.add("c-z")
     @bindings.add("escape", eager=True)
     @bindings.add(Keys.Any)  # who types on has not read the question: the y of "query" is no answer
     def no(event: KeyPressEvent) -> None:
@@ -66,8 +67,17 @@ async def confirm(question: str, *, input: Input, output: Output, look: Look) ->
 
 async def ask_secret(what: str, *, input: Input, output: Output, look: Look) -> str | None:
     """What the person typed, unseen; None if nothing."""
+    bindings = KeyBindings()
+
+    @bindings.add("c-z")
+    @bindings.add("c-r")
+    @bindings.add("c-s")
+    def nothing(event: KeyPressEvent) -> None:
+        """What cannot be seen is no part of a secret, and there is nothing to search."""
+
     session: PromptSession[str] = PromptSession(
         FormattedText([(f"class:{styles.PROMPT}", f"{what}: ")]),
+        key_bindings=bindings,
         input_processors=[PasswordProcessor("")],  # not even how long it is
         input=input,
         output=output,

@@ -36,7 +36,6 @@ from ..effects import (
     Send,
     ShowReply,
 )
-from ..errors import QmpShellError
 from ..files import list_folder
 from ..language.command import Destination
 from ..raw import RawSession
@@ -56,6 +55,7 @@ from .companion import Companion, CompanionWatch
 from .display import Display
 from .diversion import Diversion
 from .entry import Entry
+from .hang_up import is_hang_up
 from .help_key import help_line
 from .history import HistorySuggest, SafeHistory
 from .human_names import HumanNames
@@ -204,8 +204,11 @@ class Shell:
 
     def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A mistake of our own in what the loop calls: the shell ends, tidily."""
-        if self._failure is None:
-            self._failure = context.get("exception") or RuntimeError(context.get("message"))
+        failure = context.get("exception") or RuntimeError(context.get("message"))
+        if is_hang_up(failure):
+            self._leave(128 + signal.SIGHUP)
+            return
+        self._failure = self._failure or failure
         self._leave(0)
 
     def _printing_ended(self, printing: asyncio.Future[None]) -> None:
@@ -287,7 +290,7 @@ class Shell:
     async def _ask(self, ask: Ask) -> None:
         go_on = await self._stage.confirm(ask.question)
         assert isinstance(self._session, Session)
-        self._perform(self._session.answer(go_on=go_on, now=time.monotonic()))
+        self._perform(self._session.answer(go_on=go_on, now=time.monotonic(), to=ask.request))
 
     async def _ask_secret(self, ask: AskSecret) -> None:
         text = await self._stage.ask_secret(escape(ask.key))
@@ -398,7 +401,7 @@ class Shell:
             )
         except asyncio.CancelledError:
             self._connected_not("not connected")
-        except QmpShellError as error:
+        except Exception as error:  # whatever it is, the shell is not to wait for ever
             self._connected_not(str(error))
         else:
             self._connecting = None

@@ -144,6 +144,8 @@ class Stage:
             return None
         draft, self._draft = self._draft, Document()
         self._prompt.app.erase_when_done = False
+        # A search may have had it when the prompt was taken down.
+        self._prompt.layout.focus(self._prompt.default_buffer)
         # The person may have chosen others.
         self._prompt.color_depth = self._look.depth
         # Without colours nothing would tell a suggestion from what is typed.
@@ -276,6 +278,7 @@ class Stage:
         async def work() -> None:
             with self._lend_terminal():
                 edited, problem = await self.programs.edit(text)
+            _end_line(self._output)
             self._draft = Document(text if edited is None else edited)
             if problem:
                 self._problem(problem)

@@ -6,7 +6,9 @@ Owns: putting the terminal's parts together. Must not know: how options are spel
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
+import termios
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -19,6 +21,7 @@ from ..session import Session
 from ..settings import Settings
 from ..transport.stream import Stream
 from .companion import Companion
+from .hang_up import is_hang_up
 from .history import open_history
 from .look import Look
 from .shell import Shell
@@ -39,7 +42,14 @@ def run_terminal(
 
     `connect` opens a stream to another address, `companion` is a server that was started with the
     shell (`Shell`)."""
-    return asyncio.run(_run(settings, session, stream, address, connect, environment, companion))
+    try:
+        return asyncio.run(
+            _run(settings, session, stream, address, connect, environment, companion)
+        )
+    except (OSError, termios.error) as error:
+        if is_hang_up(error):
+            return 128 + signal.SIGHUP
+        raise
 
 
 async def _run(

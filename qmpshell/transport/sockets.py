@@ -39,6 +39,8 @@ def open_stream(address: Address, *, timeout: float) -> Stream:
         if isinstance(address, UnixAddress):
             return SocketStream(_connect_unix(address))
         return SocketStream(_connect_tcp(address, timeout))
+    except UnicodeError as error:
+        raise ConnectError(f"{address}: this is not the name of a host") from error
     except socket.gaierror as error:
         raise ConnectError(f"{address}: no such host ({error.strerror})") from error
     except OSError as error:

@@ -310,7 +310,7 @@ def test_watch_redraws_in_place_and_marks_what_changes(machine: Server) -> None:
         assert terminal.text.count("query-status: every") == 1
         terminal.type("\x03")
         terminal.wait_above('"status": "running"', "no longer watching query-status")
-        assert "every" not in terminal.text
+        terminal.wait(lambda: "every" not in terminal.text, "end of the view")
 
 
 def test_the_human_monitor_is_watched(one_qemu: Server) -> None:
