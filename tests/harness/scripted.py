@@ -7,6 +7,7 @@ fails the test.
 from __future__ import annotations
 
 import json
+import select
 import socket
 import threading
 from collections.abc import Callable
@@ -37,10 +38,16 @@ class Peer:
         and so asked once."""
         while True:
             command = self.read_any()
-            if "id" not in command or command.get("execute") not in self._questions:
+            if not self._refuses(command):
                 return command
-            self._questions.discard(command["execute"])
-            self.reply(command, error={"class": "CommandNotFound", "desc": "none of mine"})
+
+    def _refuses(self, command: dict[str, Any]) -> bool:
+        """Whether the command is such a question; then it is answered."""
+        if "id" not in command or command.get("execute") not in self._questions:
+            return False
+        self._questions.discard(command["execute"])
+        self.reply(command, error={"class": "CommandNotFound", "desc": "none of mine"})
+        return True
 
     def read_any(self) -> dict[str, Any]:
         """The next command, whoever asks."""
@@ -61,6 +68,17 @@ class Peer:
             if not _is_own_question(command):
                 return command
             self.reply(command, [])
+
+    def poll_the_users(self) -> dict[str, Any] | None:
+        """The same, if it has come."""
+        while b"\n" in self._buffer or select.select([self.connection], [], [], 0)[0]:
+            command = self.read_any()
+            if self._refuses(command):
+                continue
+            if not _is_own_question(command):
+                return command
+            self.reply(command, [])
+        return None
 
     def reply(self, command: dict[str, Any], value: object = None, **members: object) -> None:
         """Answer a command, with its id if it has one."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import select
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -137,9 +136,11 @@ def test_typing_and_commands_get_through_a_flood(scripted: Start) -> None:
     def part(peer: Peer) -> None:
         peer.negotiate()
         peer.reply(peer.read_the_users())
-        while not select.select([peer.connection], [], [], 0)[0]:
+        command = None
+        while command is None:
             peer.send(event("TICK") * 20)
-        peer.reply(peer.read_the_users(), "heard")
+            command = peer.poll_the_users()
+        peer.reply(command, "heard")
         peer.ended()
 
     with Terminal(scripted(part).address) as terminal:

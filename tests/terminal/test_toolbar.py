@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import select
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -222,9 +221,10 @@ def test_a_storm_draws_it_a_few_times_a_second(scripted: Start) -> None:
     def part(peer: Peer) -> None:
         peer.negotiate()
         peer.reply(peer.read_the_users())
-        while not select.select([peer.connection], [], [], 0)[0]:
+        command = None
+        while command is None:
             peer.send(b'{"event": "RESUME"}\r\n{"event": "STOP"}\r\n' * 50)
-        command = peer.read()
+            command = peer.poll_the_users()
         while command["execute"] != "query-uuid":
             peer.reply(command, {"status": "paused"})
             command = peer.read()
