@@ -120,7 +120,7 @@ def test_what_is_not_known_is_asked_once_and_told_when_it_comes() -> None:
     assert shell.shown == before  # nothing is shown
     assert shell.find(NODES) == ["a", "b"]
     assert shell.take() == []
-    assert shell.session.status == 0
+    assert shell.session.failures.status == 0
 
 
 def test_an_old_answer_is_given_while_it_is_asked_anew() -> None:
@@ -333,7 +333,7 @@ def test_a_failure_is_remembered_for_a_while_or_until_something_changes() -> Non
     shell.bytes(reply({}, 3))
     shell.find(want)
     assert shell.take() == ["qom-list"]
-    assert shell.session.status == 0
+    assert shell.session.failures.status == 0
 
 
 def test_a_command_that_there_is_not_is_asked_once() -> None:

@@ -215,8 +215,8 @@ def terminal(**options: Any) -> Driver:
 
 
 def panel(driver: Driver) -> Watch:
-    assert isinstance(driver.session.panel, Watch)
-    return driver.session.panel
+    assert isinstance(driver.session.waits.panel, Watch)
+    return driver.session.waits.panel
 
 
 def test_at_a_terminal_the_prompt_stays_free() -> None:
@@ -241,7 +241,7 @@ def test_ctrl_c_ends_it_and_leaves_the_last_reply() -> None:
     [shown, told] = driver.abandon()
     assert shown[0] == "reply"
     assert told == ("tell", "no longer watching query-name")
-    assert driver.session.panel is None
+    assert driver.session.waits.panel is None
     assert driver.bytes(reply({"name": "y"}, 2)) == []
     assert driver.after(60) == []
 
@@ -251,14 +251,14 @@ def test_ctrl_c_ends_what_is_waited_for_first() -> None:
     driver.line("/watch query-name")
     driver.line("stop")
     assert "no longer waiting for the reply to stop" in driver.abandon()[0][1]
-    assert driver.session.panel is not None
+    assert driver.session.waits.panel is not None
 
 
 def test_the_last_time_is_shown_as_a_reply() -> None:
     driver = terminal()
     driver.line("/watch -c 1 query-name")
     assert [one[0] for one in driver.bytes(reply({"name": "x"}, 1))] == ["reply"]
-    assert driver.session.panel is None
+    assert driver.session.waits.panel is None
 
 
 def test_another_one_takes_its_place() -> None:
@@ -284,7 +284,7 @@ def test_what_destroys_and_is_declined_is_not_watched() -> None:
     driver = terminal()
     driver.line("/watch system_reset")
     assert driver.answer(go_on=False) == [("tell", "not sent")]
-    assert driver.session.panel is None
+    assert driver.session.waits.panel is None
     assert driver.after(60) == []
 
 
@@ -294,7 +294,7 @@ def test_what_stands_behind_it_waits_for_it(line: str) -> None:
     driver.line(line)
     if "|" in line:
         driver.diverted()
-    assert driver.session.panel is None
+    assert driver.session.waits.panel is None
     assert driver.line("query-uuid") == []
     assert [one[0] for one in driver.bytes(reply({}, 1))] in (
         ["reply", "send"],
@@ -313,7 +313,7 @@ def test_a_loss_takes_it_away() -> None:
     driver.line("/watch query-name")
     driver.bytes(reply({}, 1))
     driver.gone()
-    assert driver.session.panel is None
+    assert driver.session.waits.panel is None
     assert driver.after(60) == []
     assert [one[0] for one in driver.line("/watch query-name")] == ["error"]
 
@@ -322,14 +322,14 @@ def test_connecting_takes_it_away() -> None:
     driver = terminal()
     driver.line("/watch query-name")
     assert driver.line("/connect") == [("connect", None)]
-    assert driver.session.panel is None
+    assert driver.session.waits.panel is None
 
 
 def test_a_server_that_starts_anew_takes_it_away() -> None:
     driver = terminal(probe=False)
     driver.line("/watch query-name")
     driver.greet()
-    assert driver.session.panel is None
+    assert driver.session.waits.panel is None
 
 
 # -- /jobs in a script ----------------------------------------------------------------------------
@@ -447,16 +447,16 @@ def test_without_probing_they_are_listed_once_and_then_followed() -> None:
 @pytest.mark.parametrize("probe", [True, False])
 def test_at_a_terminal_only_ends_are_told(probe: bool) -> None:
     driver = terminal(probe=probe)
-    driver.session.watch_machine(driver.now)
+    driver.session.probes.watch_machine(driver.now)
     assert driver.line("/jobs") == [own_question(1, "query-jobs")]
     assert driver.bytes(reply([job()], 1)) == []
-    assert driver.session.panel is not None
+    assert driver.session.waits.panel is not None
     assert driver.line("stop") == [named(2, "stop")]  # the prompt is free
     driver.bytes(reply({}, 2))
     assert driver.bytes(status_change("ready")) == [("event", "JOB_STATUS_CHANGE")]
     found = driver.bytes(status_change("concluded") + status_change("null"))
     assert [one for one in found if one[0] != "event"] == [("tell", "job j0 (mirror): done")]
-    assert driver.session.panel is None
+    assert driver.session.waits.panel is None
 
 
 def test_ctrl_c_ends_the_view_of_the_jobs() -> None:
@@ -464,4 +464,4 @@ def test_ctrl_c_ends_the_view_of_the_jobs() -> None:
     driver.line("/jobs")
     driver.bytes(reply([job()], 1))
     assert driver.abandon() == [("tell", "no longer watching the jobs")]
-    assert driver.session.panel is None
+    assert driver.session.waits.panel is None

@@ -29,7 +29,7 @@ class Watcher(Driver):
 
     def __init__(self, **options: object) -> None:
         super().__init__(interactive=True, **options)  # type: ignore[arg-type]
-        assert self.session.watch_machine(self.now) == []
+        assert self.session.probes.watch_machine(self.now) == []
 
     @property
     def machine(self) -> Machine:
@@ -84,7 +84,7 @@ def test_after_the_greeting_each_is_asked_once_one_after_the_other() -> None:
 @pytest.mark.parametrize("options", [{"probe": False}, {"negotiate": False}], ids=str)
 def test_who_may_not_be_asked_is_not_asked(options: dict[str, Any]) -> None:
     driver = Driver(interactive=True, **options)
-    driver.session.watch_machine(driver.now)
+    driver.session.probes.watch_machine(driver.now)
     assert driver.session.machine is None
     driver.bytes(event("STOP"))
     assert driver.session.deadline is None
@@ -109,7 +109,7 @@ def test_another_greeting_begins_anew() -> None:
     driver.bytes(error("no such command", "CommandNotFound", 1))
     driver.bytes(GREETING)
     assert ("greeted",) in driver.bytes(NEGOTIATED.replace(b"-1", b"-2"))
-    driver.session.watch_machine(driver.now)
+    driver.session.probes.watch_machine(driver.now)
     assert [one[1] for one in driver.due()] == [own_question(2, "query-status")[1]]
 
 

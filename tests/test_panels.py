@@ -31,8 +31,8 @@ def picture(
     driver: Driver, *, columns: int = 80, rows: int = 10, unicode: bool = True
 ) -> list[Any]:
     view = PanelView(string=utf8_string if unicode else encode_scalar, unicode=unicode)
-    assert driver.session.panel is not None
-    found = view.rows(driver.session.panel, columns=columns, rows=rows)
+    assert driver.session.waits.panel is not None
+    found = view.rows(driver.session.waits.panel, columns=columns, rows=rows)
     assert len(found) <= rows
     for row in found:
         assert get_cwidth("".join(text for _, text in row)) <= columns

@@ -125,7 +125,7 @@ class Driver:
 
     @property
     def status(self) -> int:
-        return self.session.status
+        return self.session.failures.status
 
 
 def sent(text: str) -> Said:
@@ -638,7 +638,7 @@ def test_after_a_timeout_at_a_terminal_nothing_is_due_but_the_next_timeout() -> 
 
 def test_a_line_is_not_held_by_a_question_in_the_background() -> None:
     driver = Driver(timeout=2, interactive=True)
-    driver.session.learn("query-commands", driver.now)
+    driver.session.probes.learn("query-commands", driver.now)
     assert driver.line("stop") == [sent('{"execute": "stop", "id": "qmpshell-2"}')]
 
 
@@ -799,7 +799,7 @@ def test_a_line_left_after_the_end_is_named_with_its_place() -> None:
 def test_our_own_questions_are_not_counted_as_lines_that_were_not_sent() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
-    driver.session.learn("query-qmp-schema", driver.now)
+    driver.session.probes.learn("query-qmp-schema", driver.now)
     assert driver.gone() == [
         ("error", "connection lost while waiting for the reply to a; its outcome is unknown")
     ]
@@ -1178,7 +1178,7 @@ def test_an_answer_to_no_question_does_nothing() -> None:
 
 def test_what_we_ask_ourselves_is_not_shown() -> None:
     driver = Driver(interactive=True)
-    assert said(driver.session.learn("query-commands", driver.now)) == [
+    assert said(driver.session.probes.learn("query-commands", driver.now)) == [
         sent('{"execute": "query-commands", "id": "qmpshell-1"}')
     ]
     assert driver.session.waiting is None
@@ -1188,7 +1188,7 @@ def test_what_we_ask_ourselves_is_not_shown() -> None:
 
 def test_an_error_to_what_we_ask_ourselves_is_passed_over() -> None:
     driver = Driver(interactive=True)
-    driver.session.learn("query-commands", driver.now)
+    driver.session.probes.learn("query-commands", driver.now)
     assert (
         driver.bytes(
             b'{"id": "qmpshell-1", "error": {"class": "CommandNotFound", "desc": "no"}}\r\n'
@@ -1201,7 +1201,7 @@ def test_an_error_to_what_we_ask_ourselves_is_passed_over() -> None:
 
 def test_what_we_ask_ourselves_does_not_keep_a_person_who_leaves() -> None:
     driver = Driver(interactive=True)
-    driver.session.learn("query-commands", driver.now)
+    driver.session.probes.learn("query-commands", driver.now)
     assert driver.line("exit") == [("leave", exits.OK)]
 
 

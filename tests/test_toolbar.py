@@ -98,7 +98,7 @@ def styles_of(driver: Driver) -> dict[str, str]:
 
 def watching(status: str = "running") -> Driver:
     driver = Driver(interactive=True)
-    driver.session.watch_machine(driver.now)
+    driver.session.probes.watch_machine(driver.now)
     driver.after(0)
     driver.bytes(reply({"status": status}, 1))
     return driver

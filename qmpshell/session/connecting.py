@@ -49,7 +49,7 @@ class Connecting:
         session.facts.forget()
         session.names = session.cpu = None
         session.told.clear()
-        session.panel = session.machine = None
+        session.waits.panel = session.machine = None
         if not same:
             session.events.clear()
             session.recent.clear()
@@ -63,7 +63,7 @@ class Connecting:
         session.link.state = LOST
         unsent = session.queue.unsent
         session.forget_lines()
-        return session.give_up(f"{text}; {were_not_sent(unsent)}" if unsent else text)
+        return session.failures.no_server(f"{text}; {were_not_sent(unsent)}" if unsent else text)
 
     def _forget(self) -> list[Effect]:
         session = self._session

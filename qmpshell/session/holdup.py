@@ -21,7 +21,7 @@ _LONG = 5.0
 def is_held_up(session: Session) -> bool:
     """Whether anything is waited for that a person might want to know of."""
     return (
-        session.awaited is not None
+        session.waits.awaited is not None
         or session.outstanding.holding is not None
         or session.link.state == UNCONNECTED
     )
@@ -50,8 +50,8 @@ def _held_by(session: Session) -> tuple[str, float, str] | None:
         return f"a connection to {escape(link.address)}", link.since, ""
     if link.state == CONNECTED and link.protocol.state != READY:
         return None  # that is told by itself
-    if session.awaited is not None:
-        return escape(session.awaited.label), session.awaited.since, ""
+    if session.waits.awaited is not None:
+        return escape(session.waits.awaited.label), session.waits.awaited.since, ""
     request = session.outstanding.holding
     if request is not None and (request.source is not None or session.queue.unsent):
         cause = "the server may be stopped, or busy"

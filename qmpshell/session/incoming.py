@@ -32,7 +32,9 @@ class Incoming:
         if isinstance(item, Reply):
             return self._reply(item)
         if isinstance(item, Foreign):
-            return self._session.fail_link(explain_garbage(self._session.link.address, item.raw))
+            return self._session.ending.give_up(
+                explain_garbage(self._session.link.address, item.raw)
+            )
         if isinstance(item, Garbage):
             return [ShowStray(item, "unreadable")]
         self._session.logbook.received(item)
@@ -49,12 +51,12 @@ class Incoming:
         session.recent.append(event)
         if session.machine is not None:
             session.machine.see(event)
-        wait = session.awaited
+        wait = session.waits.awaited
         if wait is None or not wait.see(event):
             session.events.append(event)
-        if wait is None and session.panel is None:
+        if wait is None and session.waits.panel is None:
             return [ShowEvent(event)]
-        return [ShowEvent(event), *session.look()]
+        return [ShowEvent(event), *session.waits.look()]
 
     def _greeting(self, greeting: Greeting) -> list[Effect]:
         if not self._session.settings.negotiate:
@@ -72,7 +74,7 @@ class Incoming:
                 effects += answer_own(request, None)
             elif not request.abandoned:
                 text = f"the server started anew; the outcome of {request.label} is unknown"
-                effects += self._session.fail_at(request.source, request.start, text)
+                effects += self._session.failures.at(request.source, request.start, text)
         return effects
 
     def _reply(self, reply: Reply) -> list[Effect]:
@@ -101,8 +103,8 @@ class Incoming:
         if reply.is_error:
             return [shown, *self._error_reply(reply, request)]
         if request.text is not None and failed(human_text(reply.value.get("return", ""))):
-            self._session.mark_failed()
-            return [shown, *self._session.stop_on_error()]
+            self._session.failures.mark()
+            return [shown, *self._session.failures.stop_on_error()]
         if request.is_quit:
             self._session.link.quit_answered = True
         if request.text is not None:
@@ -114,15 +116,15 @@ class Incoming:
         refused = request.name == "qmp_capabilities" and reply.error_class == "CommandNotFound"
         if refused and self._session.settings.negotiate:
             text = "qmpshell has negotiated already; with -N (--skip-negotiation) it is yours to do"
-            return [Tell(self._session.place(request.source, request.start, text))]
-        self._session.mark_failed()
-        return [*self._hint(reply, request), *self._session.stop_on_error()]
+            return [Tell(self._session.failures.place(request.source, request.start, text))]
+        self._session.failures.mark()
+        return [*self._hint(reply, request), *self._session.failures.stop_on_error()]
 
     def _hint(self, reply: Reply, request: Request) -> list[Effect]:
         """What may have been meant."""
         text = hint_for(reply.desc, None)
         if text:
-            return [Tell(self._session.place(request.source, request.start, text))]
+            return [Tell(self._session.failures.place(request.source, request.start, text))]
         name = mistaken_name(reply, request)
         if not name or (self._session.settings.stop_on_error and not self._session.interactive):
             return []
@@ -141,4 +143,8 @@ class Incoming:
         from ..commands.registry import COMMANDS
 
         text = hint_for(name, [*(self._session.names or ()), *COMMANDS])
-        return [Tell(self._session.place(request.source, request.start, text))] if text else []
+        return (
+            [Tell(self._session.failures.place(request.source, request.start, text))]
+            if text
+            else []
+        )

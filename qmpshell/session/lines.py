@@ -34,7 +34,7 @@ class LineRunner:
 
     def begin(self, prepared: Prepared) -> list[Effect]:
         if prepared.error is not None:
-            return self._session.line_error(prepared.source, prepared.error)
+            return self._session.failures.of_line(prepared.source, prepared.error)
         if prepared.need is not None and not prepared.is_fresh:
             # What it needs may have become known since it was read.
             self.read_again(prepared)
@@ -66,7 +66,7 @@ class LineRunner:
                 return []
             self._session.queue.needing = None
             if reply is None:
-                return self._session.fail_at(prepared.source, 0, UNANSWERED)
+                return self._session.failures.at(prepared.source, 0, UNANSWERED)
             learn(self._session.facts, need, returned(reply))
             self.read_again(prepared)
             return self.note_untyped(prepared.source, 0) if reply.is_error else []
@@ -80,7 +80,7 @@ class LineRunner:
         text = "read without a schema: the server gave none"
         if self._session.link.state == OFFLINE:
             text = "read without the server's schema: give an ADDRESS to have its types"
-        return [Tell(self._session.place(source, start, text))]
+        return [Tell(self._session.failures.place(source, start, text))]
 
     def read_again(self, prepared: Prepared) -> None:
         """Read a line once more, now that more is known, with the secrets that are its own."""
@@ -109,7 +109,7 @@ class LineRunner:
                 return self._session.leave()
             return self.perform(action, request)
         except LineError as error:
-            return self._session.line_error(line.source, error)
+            return self._session.failures.of_line(line.source, error)
 
     def _run_local(self, line: CurrentLine, call: LocalCommand) -> list[Effect]:
         """Raises LineError."""
@@ -183,7 +183,7 @@ class LineRunner:
     def refuse(self, source: Source | None, start: int, text: str) -> list[Effect]:
         """There is no server for what a line says."""
         self._session.forget_lines()
-        return self._session.give_up(self._session.place(source, start, text))
+        return self._session.failures.no_server(self._session.failures.place(source, start, text))
 
     def _open(self, file: FileWord) -> int:
         end = file.start + len(file.path)

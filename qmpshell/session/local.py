@@ -85,7 +85,7 @@ class LocalHost:
         return session.library.manual(page_of(commands, name=name), version)
 
     def fail(self, text: str) -> list[Effect]:
-        return self._session.fail_at(self._line.source, self._call.start, text)
+        return self._session.failures.at(self._line.source, self._call.start, text)
 
     def ask(
         self, name: str, arguments: dict[str, Any], then: Callable[[Reply | None], list[Effect]]
@@ -124,7 +124,7 @@ class LocalHost:
             return session.runner.refuse(
                 wait.source, wait.start, f"not connected: {escape(wait.label)} will not come"
             )
-        session.awaited = wait
+        session.waits.awaited = wait
         wait.since = session.now
         return []
 
@@ -154,7 +154,7 @@ class LocalHost:
             return watch.begin()
         notes = session.runner.notes(what) if isinstance(what, Command) else []
         effects = self._look_on(watch)
-        if watch not in (session.panel, session.awaited):
+        if watch not in (session.waits.panel, session.waits.awaited):
             return effects
         return [*notes, *effects, *watch.begin()]
 
@@ -165,7 +165,7 @@ class LocalHost:
         session = self._session
         watch = JobsWatch(session, deadline=deadline)
         effects = self._look_on(watch)
-        if watch not in (session.panel, session.awaited):
+        if watch not in (session.waits.panel, session.waits.awaited):
             return effects
         if session.machine is None:
             session.machine = Machine(session, only_jobs=True)
@@ -184,7 +184,7 @@ class LocalHost:
         if not wait.is_beside or session.link.state != CONNECTED:
             return self.wait(wait)
         wait.source, wait.start, wait.since = line.source, self._call.start, session.now
-        before, session.panel = session.panel, wait
+        before, session.waits.panel = session.waits.panel, wait
         return before.stop() if before is not None else []
 
     @property
@@ -198,7 +198,7 @@ class LocalHost:
         return [ShowEvent(event, again=True)]
 
     def settle(self, wait: Wait) -> list[Effect]:
-        return self._session.settle(wait)
+        return self._session.waits.settle(wait)
 
     def perform(self, command: Command) -> list[Effect]:
         return self._session.runner.perform(command)

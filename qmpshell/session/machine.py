@@ -192,7 +192,7 @@ class Machine:
         if question is self._jobs:
             self.jobs.are_refused = True
             self.jobs.take([])
-            return self._session.look()
+            return self._session.waits.look()
         return []
 
     def _take(self, question: _Question, reply: Reply) -> list[Effect]:
@@ -209,7 +209,7 @@ class Machine:
             return []
         self.jobs.take(value)
         question.wanted |= self.jobs.are_moving
-        return self._session.look()
+        return self._session.waits.look()
 
     def _take_status(self, value: object) -> None:
         if isinstance(value, dict) and isinstance(value.get("status"), str):

@@ -98,7 +98,7 @@ class Watch(Wait):
         session = self._session
         if reply is None:
             self.ended = True
-            return session.settle(self)
+            return session.waits.settle(self)
         self.times += 1
         self._compare(reply)
         elapsed = session.now - self._begun_at
@@ -107,8 +107,8 @@ class Watch(Wait):
         self.ended = reply.is_error and self.times == 1 and reply.error_class == "CommandNotFound"
         self.ended |= self.times == self._count
         if self.ended:
-            last: list[Effect] = [self.shown] if session.panel is self else []
-            return [*last, *session.settle(self)]
+            last: list[Effect] = [self.shown] if session.waits.panel is self else []
+            return [*last, *session.waits.settle(self)]
         self.due = max(self._begun_at + self.interval, session.now)
         return []
 

@@ -49,9 +49,9 @@ class Below:
         if not isinstance(session, Session):
             return []
         rows: list[Fragments] = []
-        if session.panel is not None:
+        if session.waits.panel is not None:
             height = max(2, size.rows // 2 - 1)
-            panel = self._panel.rows(session.panel, columns=size.columns, rows=height)
+            panel = self._panel.rows(session.waits.panel, columns=size.columns, rows=height)
             rows += [on_ground(row, size.columns) for row in panel]
         shown = self._settings.toolbar and size.rows >= _FEWEST_ROWS
         parts = status_parts(session, unicode=self._unicode) if shown else []

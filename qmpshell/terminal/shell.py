@@ -312,11 +312,11 @@ class Shell:
         if not self._session.can_probe:
             return
         now = time.monotonic()
-        self._perform(self._session.watch_machine(now))
+        self._perform(self._session.probes.watch_machine(now))
         if self._settings.hmp:
             self._load_catalogue()
         else:
-            self._perform(self._session.learn("query-commands", now))
+            self._perform(self._session.probes.learn("query-commands", now))
 
     def _want_live(self) -> None:
         # Not from within a keystroke.
@@ -347,7 +347,7 @@ class Shell:
                 self._known.names = names_in(commands)
                 # The prompt is up by then; a line that needs the schema at once asks for itself.
                 assert isinstance(self._session, Session)
-                self._perform(self._session.load_schema(time.monotonic()))
+                self._perform(self._session.probes.load_schema(time.monotonic()))
 
     def _set_timer(self) -> None:
         if self._timer is not None:

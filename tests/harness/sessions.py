@@ -222,7 +222,7 @@ class Driver:
 
     @property
     def status(self) -> int:
-        return self.session.status
+        return self.session.failures.status
 
 
 def sent(text: str) -> Said:

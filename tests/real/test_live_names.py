@@ -48,7 +48,7 @@ class Connected:
         prepared = self._driver.prepare(text)
         self._perform(self.session.submit(prepared, time.monotonic()))
         self._until(lambda: self.session.waiting is None)
-        assert self.session.status == 0
+        assert self.session.failures.status == 0
 
     def __enter__(self) -> Self:
         return self
