@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -18,10 +17,6 @@ from typing import Any
 from prompt_toolkit.input import Input
 from prompt_toolkit.output import Output
 
-from ..commands.registry import COMMANDS
-from ..complete.human_help import Catalogue
-from ..complete.known import Known
-from ..complete.live import Live
 from ..effects import (
     Ask,
     AskSecret,
@@ -36,32 +31,26 @@ from ..effects import (
     Send,
     ShowReply,
 )
-from ..files import list_folder
 from ..language.command import Destination
 from ..raw import RawSession
 from ..render.escape import escape
 from ..requests import Source
-from ..script.view import ScriptView
 from ..session import Session
-from ..session.catalogue import CatalogueLoader
-from ..session.knowledge import names_in
-from ..session.live import LiveCache
 from ..settings import Settings
 from ..transport.stream import Stream
-from .background import in_thread
 from .below import Below
 from .bottom import Bottom
 from .companion import Companion, CompanionWatch
+from .destinations import Destinations
 from .display import Display
-from .diversion import Diversion
 from .entry import Entry
 from .hang_up import is_hang_up
 from .help_key import help_line
 from .history import HistorySuggest, SafeHistory
-from .human_names import HumanNames
+from .learning import Learning
 from .lexer import LineLexer
-from .line_names import LineNames, SignatureLine
 from .look import Look
+from .reconnecting import Reconnecting
 from .stage import Stage
 from .view import TerminalView
 from .wire import Wire
@@ -90,18 +79,14 @@ class Shell:
     ) -> None:
         self._settings = settings
         self._session = session
-        self._connect = connect
-        self._known = Known(files=list_folder, local_commands=COMMANDS)
-        self._live: LiveCache | None = None
-        self._loader: CatalogueLoader | None = None
-        if isinstance(session, Session):
-            self._live = self._known.live = LiveCache(session)
-            self._loader = CatalogueLoader(session)
-        self._human_names = HumanNames(
-            None if settings.hmp else LineNames(self._known, wanted=self._want_live),
-            wanted=self._load_catalogue,
+        self._learning = Learning(
+            settings,
+            session,
+            perform=self._perform,
+            clock=time.monotonic,
+            came=lambda: self._stage.complete_again(),
+            changed=lambda: self._stage.redraw(),
         )
-        self._signature = SignatureLine(self._known)
         self._history = history
         self._entry = Entry(settings)
         self._stage = Stage(
@@ -111,8 +96,8 @@ class Shell:
             settings=settings,
             environment=environment,
             prompt=self._prompt_text,
-            completer=self._human_names,
-            typed=self._human_names.typed,
+            completer=self._learning.names,
+            typed=self._learning.names.typed,
             history=history,
             suggest=HistorySuggest(history),
             lexer=None if settings.raw or settings.hmp else LineLexer(),
@@ -120,7 +105,9 @@ class Shell:
             interrupt=self._interrupt,
             help=self._help,
             problem=self._tell_error,
-            signature=self._signature.fragments if not settings.raw and not settings.hmp else None,
+            signature=(
+                None if settings.raw or settings.hmp else self._learning.signature.fragments
+            ),
             bottom=lambda: self._bottom.fragments,
         )
         below = Below(settings, session, unicode=view.unicode, clock=time.monotonic)
@@ -146,10 +133,16 @@ class Shell:
                 companion, show=self._display.output, ended=self._tell_error
             )
         self._status: int | None = None
-        self._connecting: asyncio.Task[None] | None = None
-        self._diversion: Diversion | None = None
-        self._plain_view = ScriptView(
-            settings, name="", out=self._write_diverted, err=self._tell_error
+        self._reconnecting = Reconnecting(
+            connect, connected=self._connected, failed=self._connected_not
+        )
+        self._destinations = Destinations(
+            settings,
+            self._stage,
+            opened=self._diverted,
+            done=self._finished,
+            run_program=self._run_program,
+            problem=self._tell_error,
         )
         self._failure: BaseException | None = None
         self._greetings = 0
@@ -246,8 +239,7 @@ class Shell:
         """Ctrl-C with nothing typed, or SIGINT."""
         if self._stage.drop_question():
             return
-        if self._connecting is not None:
-            self._connecting.cancel()
+        if self._reconnecting.cancel():
             return
         effects: list[Effect] = []
         if isinstance(self._session, Session):
@@ -265,15 +257,16 @@ class Shell:
                 case Send(data=data, request=request):
                     self._wire.send(data, request.descriptor if request else None)
                 case Divert(destination=destination):
-                    self._begin_diversion(destination)
+                    self._destinations.begin(destination)
                 case Finish():
-                    self._end_diversion()
+                    self._destinations.end()
                 case Ask():
                     self._stage.interlude(partial(self._ask, effect))
                 case AskSecret():
                     self._stage.interlude(partial(self._ask_secret, effect))
                 case Connect(text=text):
-                    self._begin_connecting(text)
+                    self._wire.close()
+                    self._reconnecting.begin(text)
                 case Greeted():
                     self._greeted()
                 case Learned():
@@ -282,10 +275,9 @@ class Shell:
                     self._leave(status)
         self._set_timer()
         self._bottom.touch()
-        if self._live is not None:
-            more = self._live.saw(effects, time.monotonic())
-            if more:
-                self._perform(more)
+        more = self._learning.saw(effects)
+        if more:
+            self._perform(more)
 
     async def _ask(self, ask: Ask) -> None:
         go_on = await self._stage.confirm(ask.question)
@@ -304,50 +296,19 @@ class Shell:
     def _greeted(self) -> None:
         assert isinstance(self._session, Session)
         self._greetings += 1
-        self._known.schema = None
-        self._known.names = ()
         if not self._settings.quiet:
             self._display.banner(self._session.greeting)
         self._tell_history()
-        if not self._session.can_probe:
-            return
-        now = time.monotonic()
-        self._perform(self._session.probes.watch_machine(now))
-        if self._settings.hmp:
-            self._load_catalogue()
-        else:
-            self._perform(self._session.probes.learn("query-commands", now))
-
-    def _want_live(self) -> None:
-        # Not from within a keystroke.
-        asyncio.get_running_loop().call_soon(self._take_wanted)
-
-    def _take_wanted(self) -> None:
-        if self._live is not None:
-            self._perform(self._live.take_wanted(time.monotonic()))
-
-    def _load_catalogue(self) -> None:
-        if self._loader is not None:
-            self._perform(self._loader.load(time.monotonic()))
+        self._perform(self._session.probes.watch_machine(time.monotonic()))
+        self._learning.greeted()
 
     def _learnt(self, learned: Learned) -> None:
         match learned:
             case Learned(name="query-status", value={"status": str(status)}):
                 if self._greetings > 1:  # what was known of the machine may be wrong by now
                     self._display.tell(f"The virtual machine is {escape(status)}.")
-            case Learned(value=Catalogue() as catalogue):
-                self._human_names.catalogue = catalogue
-            case Learned(name="live", value=Live()):
-                self._stage.complete_again()
-            case Learned(name="query-qmp-schema"):
-                assert isinstance(self._session, Session)
-                self._known.schema = self._session.facts.schema
-                self._stage.redraw()
-            case Learned(name="query-commands", value=list(commands)):
-                self._known.names = names_in(commands)
-                # The prompt is up by then; a line that needs the schema at once asks for itself.
-                assert isinstance(self._session, Session)
-                self._perform(self._session.probes.load_schema(time.monotonic()))
+            case _:
+                self._learning.learnt(learned)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -373,8 +334,7 @@ class Shell:
     def _leave(self, status: int) -> None:
         if self._status is None:
             self._status = status
-        if self._connecting is not None:
-            self._connecting.cancel()
+        self._reconnecting.cancel()
         self._stage.close()
 
     # -- the server ----------------------------------------------------------------------------
@@ -388,37 +348,17 @@ class Shell:
         self._perform(self._session.connection_lost(reason))
         self._stage.drop_question()
 
-    def _begin_connecting(self, text: str | None) -> None:
-        self._wire.close()
-        if self._connecting is not None:
-            self._connecting.cancel()
-        self._connecting = asyncio.ensure_future(self._reconnect(text))
-
-    async def _reconnect(self, text: str | None) -> None:
-        try:
-            stream, address = await in_thread(
-                partial(self._connect, text), unwanted=lambda opened: opened[0].close()
+    def _connected(self, stream: Stream, address: str) -> None:
+        self._display.view.address = address
+        self._wire.attach(stream)
+        self._perform(
+            self._session.connected(
+                time.monotonic(), address=address, passes_descriptors=stream.passes_descriptors
             )
-        except asyncio.CancelledError:
-            self._connected_not("not connected")
-        except Exception as error:  # whatever it is, the shell is not to wait for ever
-            self._connected_not(str(error))
-        else:
-            self._connecting = None
-            self._display.view.address = address
-            self._wire.attach(stream)
-            self._perform(
-                self._session.connected(
-                    time.monotonic(),
-                    address=address,
-                    passes_descriptors=stream.passes_descriptors,
-                )
-            )
+        )
 
     def _connected_not(self, reason: str) -> None:
-        if self._connecting is asyncio.current_task():
-            self._connecting = None
-            self._perform(self._session.connect_failed(reason, time.monotonic()))
+        self._perform(self._session.connect_failed(reason, time.monotonic()))
 
     # -- where a line's replies go -------------------------------------------------------------
 
@@ -431,8 +371,7 @@ class Shell:
             return True
         if not isinstance(effect, ShowReply):
             return False
-        if effect.destination is not None and self._diversion is not None:
-            self._plain_view.show(effect)
+        if self._destinations.take(effect):
             return True
         if effect.again:
             if not self._display.again(effect):
@@ -445,47 +384,8 @@ class Shell:
         page = partial(self._stage.programs.page, text, pager=self._settings.pager)
         self._stage.interlude(lambda: self._run_program(page()))
 
-    def _write_diverted(self, data: bytes, destination: Destination | None) -> None:
-        if self._diversion is not None:
-            self._diversion.write(data)
-
-    def _begin_diversion(self, destination: Destination) -> None:
-        if destination.operator == ">" and os.path.exists(destination.text):
-            self._stage.interlude(lambda: self._ask_overwrite(destination))
-        else:
-            self._open_diversion(destination)
-
-    async def _ask_overwrite(self, destination: Destination) -> None:
-        if await self._stage.confirm(f"{escape(destination.text)} exists and would be overwritten"):
-            self._open_diversion(destination)
-        else:
-            self._diverted(destination, f"{destination.text} was left as it is; nothing was sent")
-
-    def _open_diversion(self, destination: Destination) -> None:
-        self._diversion = Diversion(destination)
-        problem = self._diversion.open()
-        if problem:
-            self._diversion = None
-        self._diverted(destination, problem)
-
     def _diverted(self, destination: Destination, problem: str) -> None:
         self._perform(self._session.diverted(destination, problem, time.monotonic()))
-
-    def _end_diversion(self) -> None:
-        diversion, self._diversion = self._diversion, None
-        if diversion is None:
-            return
-        problem = diversion.close()
-        if not diversion.is_command:
-            self._finished(diversion.destination, problem)
-            return
-
-        async def work() -> None:
-            command = diversion.destination.text
-            await self._run_program(self._stage.programs.shell(command, diversion.data))
-            self._finished(diversion.destination, "")
-
-        self._stage.interlude(work)
 
     def _finished(self, destination: Destination, problem: str) -> None:
         self._perform(self._session.finished(destination, problem, time.monotonic()))
