@@ -25,6 +25,8 @@ def explain_garbage(address: str, raw: bytes) -> str:
             f"{address}: this is QEMU's human monitor, not QMP; start QEMU with -qmp, or with"
             " mode=control in -mon"
         )
+    if b'"QMP"' in raw[:40]:
+        return f"{address}: this is a QMP monitor, and no guest agent: leave out --ga"
     for start, name in _KNOWN:
         if raw.startswith(start):
             return f"{address}: this is {name}, not QMP: it says {_quote(raw)}"
@@ -41,7 +43,17 @@ def explain_silence(address: str, pending: bytes, *, greeted: bool) -> str:
         return f"{address}: only the beginning of a greeting came: {_quote(pending)}"
     return (
         f"{address}: connected, but no greeting: another client may hold this monitor (QEMU serves"
-        " one at a time), QEMU may be stopped, or this may be a guest agent (try -N)"
+        " one at a time), QEMU may be stopped, or this may be a guest agent (try --ga)"
+    )
+
+
+def explain_quiet_agent(address: str, pending: bytes) -> str:
+    """What it may mean that a guest agent does not answer."""
+    if pending and pending.lstrip()[:1] != b"{":
+        return f"{address}: this is no guest agent: it says {_quote(pending)}"
+    return (
+        f"{address}: connected, but no answer: the guest agent may not be running in the guest, the guest"
+        " may be stopped, or another client may hold the connection"
     )
 
 

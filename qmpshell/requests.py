@@ -106,7 +106,16 @@ class Request:
         """Whether it ends the server."""
         if self.name == "human-monitor-command":
             return self.arguments.get("command-line") in ("quit", "q")
-        return self.name == "quit"
+        return self.name in ("quit", "guest-shutdown")
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it is answered only where it fails."""
+        if not self.name.startswith("guest-"):
+            return False
+        from .protocol.agent import SILENT  # most sessions have no agent
+
+        return self.name in SILENT
 
     def answers(self, reply: Reply) -> bool:
         """Whether `reply` may be this request's. One without an id answers any (qmp-spec, "Error":

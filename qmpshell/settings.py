@@ -79,7 +79,7 @@ class Settings:
 
     `layout` is PRETTY, COMPACT or None, which leaves it to where the output goes; `events` is one of
     the modes above or a tuple of globs (EventsMode), or None, which is inline, or none with `result_only`.
-    `wait` and `timeout` are seconds or None, `log` is the name of a file.
+    `agent` says that the other end is a guest agent. `wait` and `timeout` are seconds or None, `log` is the name of a file.
 
     At a terminal: `confirm` are the names or globs of the commands that are asked about, `fold` is how
     many lines of a reply are shown before the rest of it is folded (0: all are shown), `pager` a shell
@@ -88,6 +88,7 @@ class Settings:
     """
 
     __slots__ = (
+        "agent",
         "color",
         "confirm",
         "dry_run",
@@ -114,6 +115,7 @@ class Settings:
     def __init__(
         self,
         *,
+        agent: bool = False,
         color: str = "auto",
         events: str | tuple[str, ...] | None = None,
         hmp: bool = False,
@@ -136,6 +138,7 @@ class Settings:
         style: str = "auto",
         toolbar: bool = True,
     ) -> None:
+        self.agent = agent
         self.color = color
         self.events = events or (EVENTS_NONE if result_only else EVENTS_INLINE)
         self.hmp = hmp

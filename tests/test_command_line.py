@@ -193,7 +193,7 @@ def test_run_has_the_long_options_of_a_session() -> None:
 
     names = {name for parameter in run_command.params for name in parameter.opts} - {"words"}
     assert all(name.startswith("--") for name in names)
-    assert long(shell) - names == {"--dry-run", "--listen"}
+    assert long(shell) - names == {"--dry-run", "--ga", "--listen"}
     assert names - long(shell) == {"--keep"}
 
 

@@ -45,7 +45,7 @@ def test_what_else_answers(raw: bytes, text: str) -> None:
             b"",
             False,
             "vm.sock: connected, but no greeting: another client may hold this monitor (QEMU serves"
-            " one at a time), QEMU may be stopped, or this may be a guest agent (try -N)",
+            " one at a time), QEMU may be stopped, or this may be a guest agent (try --ga)",
         ),
         (b"", True, "vm.sock: the server greeted, but does not answer qmp_capabilities"),
         (b"{", True, "vm.sock: the server greeted, but does not answer qmp_capabilities"),

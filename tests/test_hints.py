@@ -139,7 +139,7 @@ def test_where_the_schema_is_known_nothing_is_asked() -> None:
 
 def test_what_the_terminal_learned_is_not_asked_for_again() -> None:
     driver = Driver(interactive=True)
-    driver.session.probes.learn("query-commands", driver.now)
+    driver.session.probes.learn_commands(driver.now)
     driver.bytes(reply(COMMANDS, 1))
     driver.line("device-add")
     assert driver.bytes(missing("device-add", 2))[1:] == [

@@ -96,7 +96,7 @@ def test_a_line_of_the_human_monitor_is_named_as_it_was_typed() -> None:
 
 def test_what_we_ask_ourselves_is_told_only_where_a_line_waits_for_it() -> None:
     driver = person()
-    driver.session.probes.learn("query-commands", driver.now)
+    driver.session.probes.learn_commands(driver.now)
     assert not driver.session.is_held_up
     assert told(driver, 100) == ""
     driver.line("resize id=5")

@@ -104,7 +104,7 @@ def test_what_we_ask_ourselves_is_not_the_last() -> None:
     driver = person()
     driver.line("query-name")
     driver.bytes(reply({"name": "one"}, 1))
-    driver.session.probes.learn("query-commands", driver.now)
+    driver.session.probes.learn_commands(driver.now)
     driver.bytes(reply([], 2))
     assert driver.line("/last") == [("reply", NAMED)]
 

@@ -198,7 +198,7 @@ def test_a_refusal_is_shown_without_the_controls_in_it() -> None:
 
 SILENT = (
     "vm.sock: connected, but no greeting: another client may hold this monitor (QEMU serves one at"
-    " a time), QEMU may be stopped, or this may be a guest agent (try -N)"
+    " a time), QEMU may be stopped, or this may be a guest agent (try --ga)"
 )
 
 
@@ -638,7 +638,7 @@ def test_after_a_timeout_at_a_terminal_nothing_is_due_but_the_next_timeout() -> 
 
 def test_a_line_is_not_held_by_a_question_in_the_background() -> None:
     driver = Driver(timeout=2, interactive=True)
-    driver.session.probes.learn("query-commands", driver.now)
+    driver.session.probes.learn_commands(driver.now)
     assert driver.line("stop") == [sent('{"execute": "stop", "id": "qmpshell-2"}')]
 
 
@@ -1178,7 +1178,7 @@ def test_an_answer_to_no_question_does_nothing() -> None:
 
 def test_what_we_ask_ourselves_is_not_shown() -> None:
     driver = Driver(interactive=True)
-    assert said(driver.session.probes.learn("query-commands", driver.now)) == [
+    assert said(driver.session.probes.learn_commands(driver.now)) == [
         sent('{"execute": "query-commands", "id": "qmpshell-1"}')
     ]
     assert driver.session.waiting is None
@@ -1188,7 +1188,7 @@ def test_what_we_ask_ourselves_is_not_shown() -> None:
 
 def test_an_error_to_what_we_ask_ourselves_is_passed_over() -> None:
     driver = Driver(interactive=True)
-    driver.session.probes.learn("query-commands", driver.now)
+    driver.session.probes.learn_commands(driver.now)
     assert (
         driver.bytes(
             b'{"id": "qmpshell-1", "error": {"class": "CommandNotFound", "desc": "no"}}\r\n'
@@ -1201,7 +1201,7 @@ def test_an_error_to_what_we_ask_ourselves_is_passed_over() -> None:
 
 def test_what_we_ask_ourselves_does_not_keep_a_person_who_leaves() -> None:
     driver = Driver(interactive=True)
-    driver.session.probes.learn("query-commands", driver.now)
+    driver.session.probes.learn_commands(driver.now)
     assert driver.line("exit") == [("leave", exits.OK)]
 
 

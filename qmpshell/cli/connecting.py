@@ -60,10 +60,12 @@ class Connector:
         self._environment = environment
         self._listen = listen
         self._configuration = configuration
-        text = text or environment.get("QMP_SOCKET")
+        variable = "QGA_CLIENT_ADDRESS" if settings.agent else "QMP_SOCKET"
+        text = text or environment.get(variable)
         if not text:
+            whose = "agent" if settings.agent else "monitor"
             raise UsageError(
-                "no ADDRESS: name the monitor's socket, or set QMP_SOCKET (see qmpshell --help)"
+                f"no ADDRESS: name the {whose}'s socket, or set {variable} (see qmpshell --help)"
             )
         self._address, self._hint = self._find(text)
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _EPILOG = """ADDRESS is a path, unix:PATH, unix:NAME,abstract=on, HOST:PORT, [::1]:PORT, tcp:HOST:PORT or
 fd:N; QEMU's own strings (unix:vm.sock,server=on,wait=off) are understood; so is the name of a target in
-the settings file. Without one, QMP_SOCKET is read from the environment.
+the settings file. Without one, QMP_SOCKET is read from the environment, or with --ga
+QGA_CLIENT_ADDRESS.
 
 A line is a command with arguments (block-stream device=drive0 job-id=j0) or a JSON object. Exit status:
 0 all well, 1 a command failed, 2 wrong usage, 3 no connection or it was lost, 130 interrupted."""
@@ -92,6 +93,7 @@ def _seconds(
     is_flag=True,
     help="Send nothing that was not typed: no question for the schema, none for a hint.",
 )
+@click.option("--ga", "agent", is_flag=True, help="The other end is a guest agent.")
 @click.option("--listen", is_flag=True, help="Wait at ADDRESS for QEMU to connect.")
 @click.option(
     "--wait",
@@ -149,8 +151,10 @@ def _choice(
         raise click.UsageError("--command and --file exclude each other.")
     if options["raw"] and options.get("dry_run"):
         raise click.UsageError("--raw and --dry-run exclude each other.")
-    if options["raw"] and options["hmp"]:
-        raise click.UsageError("--raw and --hmp exclude each other.")
+    modes = [name for name in ("raw", "hmp", "agent") if options.get(name)]
+    if len(modes) > 1:
+        first, second = ("ga" if name == "agent" else name for name in modes[:2])
+        raise click.UsageError(f"--{first} and --{second} exclude each other.")
     negotiate, probe = not options.pop("skip_negotiation"), not options.pop("no_probe")
     given = {name for name, value in options.items() if value is not None and value is not False}
     if options["result_only"]:
@@ -169,7 +173,7 @@ def _choice(
 
 
 # What a session with a QEMU of its own has no use for.
-_NOT_FOR_RUN = ("dry_run", "listen", "help", "version")
+_NOT_FOR_RUN = ("agent", "dry_run", "listen", "help", "version")
 
 
 def _shared_options(command: click.Command) -> list[click.Parameter]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # The discriminator, what must be given, what must be given further down, what may be given, and what only
 # the running server knows.
 _TAG, _REQUIRED, _DEEPER, _OPTIONAL, _OPEN = range(5)
+# What a key that ends with a dot goes on into, whatever else may stand behind =.
+_INSIDE = "{…}"
 
 
 def key_offers(slot: Slot, known: Known) -> Iterator[Offer]:
@@ -104,21 +106,23 @@ class _KeyOffers:
         if there is not None and not is_begun and not is_own:
             return
         needed = "required" if order in (_TAG, _REQUIRED) and not member.optional else ""
-        words = self._shapes.words(member.type)
-        meta = told(words, needed if not self._is_event else "", features=member.features)
+        needed = "" if self._is_event else needed
         endings = list(self._endings([name], member.type, there if is_begun else None))
         if is_begun and is_own:
             endings += self._endings([name], member.type, None)
         for key, ending in endings:
             text = self._spell(key, ending)
             order = _OPTIONAL if is_begun else order
+            words = _INSIDE if ending == "." else self._shapes.words(member.type)
+            meta = told(words, needed, features=member.features)
             yield Offer(
                 ".".join(key), text, self._slot.start, meta, order=order, features=member.features
             )
         if is_begun and there is not None and self._slot.writing != LITERAL:
             for key, missing in missing_below(self._shapes, member.type, there):
                 for rest, ending in self._endings([name, *key], missing, None):
-                    meta = told(self._shapes.words(missing), "required")
+                    words = _INSIDE if ending == "." else self._shapes.words(missing)
+                    meta = told(words, "required")
                     text = self._spell(rest, ending)
                     yield Offer(".".join(rest), text, self._slot.start, meta, order=_DEEPER)
 
@@ -136,7 +140,7 @@ class _KeyOffers:
             for key, ending in self._endings([index], element, None):
                 if ending == "." or index in (following, self._slot.own):
                     text = self._spell(key, ending)
-                    meta = self._shapes.words(element)
+                    meta = _INSIDE if ending == "." else self._shapes.words(element)
                     yield Offer(".".join(key), text, self._slot.start, meta)
 
     def _spell(self, key: list[str], ending: str) -> str:

@@ -10,7 +10,7 @@ from ..errors import LineError
 from ..protocol.json_reader import QEMU, JsonError, JsonReader
 from .tokens import CLOSE, OPEN, TRANSACTION, tokenize
 
-_PROMPTS = ("-> ", "(QEMU) ", "TRANS> ")
+_PROMPTS = ("-> ", "(QEMU) ", "(QGA) ", "TRANS> ")
 _REPLY = "<- "
 _ARROWS = (*_PROMPTS, _REPLY)
 

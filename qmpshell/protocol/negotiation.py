@@ -44,6 +44,8 @@ class QmpProtocol:
         self.greeting: Greeting | None = None
         self.refusal: Reply | None = None
         self.capabilities: frozenset[str] = frozenset()
+        # Every server of QMP's gives a command's id back.
+        self.echoes_ids = True
 
     @property
     def pending(self) -> bytes:

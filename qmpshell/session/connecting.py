@@ -41,13 +41,14 @@ class Connecting:
         same = text is None or text == session.link.address
         session.link = Link(
             session.link.address if text is None else text,
-            negotiate=settings.negotiate,
+            settings,
             gives_up=not session.interactive,
         )
         session.link.state = UNCONNECTED
         session.link.since = session.now
         session.facts.forget()
         session.names = session.cpu = None
+        session.agent_version = ""
         session.told.clear()
         session.waits.panel = session.machine = None
         if not same:

@@ -42,6 +42,7 @@ from .logbook import Logbook
 from .outstanding import Outstanding, answer_own
 from .probes import Probes
 from .queue import CurrentLine, LineQueue, were_not_sent
+from .timing import Timing
 from .waiting import Waiting
 
 TYPE_CHECKING = False
@@ -75,7 +76,7 @@ class Session:
         self.settings = settings
         self.now = 0.0
         self.facts = Facts(read_file=ports.read_file, can_ask=interactive)
-        self.link = Link(address, negotiate=settings.negotiate, gives_up=not interactive)
+        self.link = Link(address, settings, gives_up=not interactive)
         self.queue = LineQueue()
         self.logbook = Logbook(ports.open_log)
         # The latest events that no `/wait` has taken.
@@ -86,6 +87,7 @@ class Session:
         self.failures = Failures(self)
         self.ending = Ending(self)
         self.probes = Probes(self)
+        self.timing = Timing(self)
         # What is known of the virtual machine, if anybody wants to know.
         self.machine: Machine | None = None
         self.source_depth: dict[str, int] = {}
@@ -98,6 +100,8 @@ class Session:
         self.outstanding = Outstanding()
         self.asking: Request | None = None
         self.names: list[str] | None = None
+        # What an agent says its version is.
+        self.agent_version = ""
         # The manuals that help has been asked from.
         self.library: Library | None = None
         self.told: set[str] = set()
@@ -128,18 +132,7 @@ class Session:
     @property
     def deadline(self) -> float | None:
         """When `tick` is due at the latest; None where nothing depends on time."""
-        link, timeout, machine = self.link, self.settings.timeout, self.machine
-        waits = self.waits.deadlines
-        if timeout is None and not waits and machine is None and link.silence_at is None:
-            return link.give_up_at
-        times = [time for time in (link.silence_at, link.give_up_at) if time is not None]
-        times += waits
-        if machine is not None and machine.deadline is not None:
-            times.append(machine.deadline)
-        holding = self.outstanding.holding
-        if timeout is not None and holding is not None:
-            times.append(holding.sent_at + timeout)
-        return min(times, default=None)
+        return self.timing.deadline
 
     @property
     def is_held_up(self) -> bool:
@@ -166,11 +159,11 @@ class Session:
         self.link.address = address or self.link.address
         self.link.passes_descriptors = passes_descriptors
         self.link.state = CONNECTED
-        if not self.can_probe:
+        if not self.can_probe or self.settings.agent:
             self.facts.has_schema = True
         if not self.link.is_ready:
-            self.link.expect_answer(now, give_up_at=give_up_at)
-            return []
+            self.link.begin(now, give_up_at=give_up_at)
+            return self.negotiate()
         return [Greeted(), *self.advance()]
 
     def connect_failed(self, text: str, now: float) -> list[Effect]:
@@ -181,6 +174,7 @@ class Session:
     def offline(self) -> list[Effect]:
         """There is no server: lines are only read (`--dry-run`)."""
         self.link.state = OFFLINE
+        self.facts.has_schema = self.settings.agent
         return []
 
     def receive(self, data: bytes, now: float) -> list[Effect]:
@@ -203,11 +197,9 @@ class Session:
                 return effects
         for _, reply in own:
             self.logbook.received(reply)
-        answer = protocol.data_to_send()
-        if answer:
-            self.logbook.sent_bytes(answer)
-            effects.append(Send(answer))
-            was_ready = False
+        negotiation = self.negotiate()
+        effects += negotiation
+        was_ready = was_ready and not negotiation
         if protocol.state == REFUSED:
             assert protocol.refusal is not None
             desc = escape(protocol.refusal.desc)
@@ -216,6 +208,14 @@ class Session:
             self.link.settle()
             effects.append(Greeted())
         return [*effects, *self.advance()]
+
+    def negotiate(self) -> list[Effect]:
+        """Send what the protocol itself has to say now."""
+        data = self.link.protocol.data_to_send()
+        if not data:
+            return []
+        self.logbook.sent_bytes(data)
+        return [Send(data)]
 
     def connection_lost(self, reason: str) -> list[Effect]:
         """The stream broke; `reason` is empty where the server just closed it."""
@@ -343,19 +343,7 @@ class Session:
     def tick(self, now: float) -> list[Effect]:
         """Do what is due by now."""
         self.now = now
-        link, effects = self.link, list[Effect]()
-        if link.give_up_at is not None and now >= link.give_up_at:
-            return self.ending.give_up(link.explain_silence())
-        if link.silence_at is not None and now >= link.silence_at:
-            link.silence_at = None
-            effects.append(Tell(link.explain_silence()))
-        effects += [*self.waits.tick(now), *self.advance()]
-        if self.machine is not None:
-            effects += self.machine.tick(now)
-        timeout, request = self.settings.timeout, self.outstanding.holding
-        if timeout is not None and request is not None and now >= request.sent_at + timeout:
-            effects += self._timed_out(request, timeout)
-        return effects
+        return self.timing.tick(now)
 
     # -- carrying out lines --------------------------------------------------------------------
 
@@ -401,7 +389,9 @@ class Session:
         if self.link.state != CONNECTED:
             return then(None)
         own_id = self._own_id()
-        message = command_object(name, arguments) | {"id": own_id}
+        message = command_object(name, arguments)
+        if own_id is not None:
+            message["id"] = own_id
         data = encode_message(message)
         request = Request(message, data=data, source=None, own_id=own_id, then=then)
         request.background = background
@@ -429,25 +419,11 @@ class Session:
         # A script has one command in flight, which needs no id; an id costs QEMU a fifth of its time.
         return self._own_id() if self.interactive else None
 
-    def _own_id(self) -> str:
+    def _own_id(self) -> str | None:
+        if not self.link.protocol.echoes_ids:
+            return None
         self._count += 1
         return f"qmpshell-{self._count}"
-
-    def _timed_out(self, request: Request, timeout: float) -> list[Effect]:
-        needing = self.queue.needing
-        if request.source is None and needing is not None and not self.interactive:
-            self.forget_lines()
-            text = f"no reply to {request.name} within {timeout:g} s; nothing was sent"
-            return self.failures.no_server(self.failures.place(needing.source, 0, text))
-        if request.source is None:
-            request.abandoned = True
-            return [*answer_own(request, None), *self.advance()]
-        text = f"no reply to {request.label} within {timeout:g} s; its outcome is unknown"
-        if self.interactive:
-            request.abandoned = True
-            return [Tell(text, is_error=True), *self.advance()]
-        self.forget_lines()
-        return self.failures.no_server(self.failures.place(request.source, request.start, text))
 
     def forget_lines(self) -> None:
         self.queue.clear()

@@ -51,7 +51,8 @@ class Ending:
         session = self._session
         link, unsent = session.link, session.queue.unsent
         awaited, waiting = session.waits.awaited, session.outstanding.waiting
-        ended_well = link.ended_well and session.outstanding.all_quit and awaited is None
+        is_quitting = link.ended_well or (waiting is not None and waiting.is_silent)
+        ended_well = is_quitting and session.outstanding.all_quit and awaited is None
         early = link.protocol.state != READY
         line, opening = session.queue.current, session.queue.opening
         finishing = session.queue.finishing
@@ -69,6 +70,7 @@ class Ending:
                 text += f"; {were_not_sent(unsent)}"
             return session.failures.no_server(text)
         if ended_well and not unsent:
+            link.quit_answered = True
             told: list[Effect] = [Tell("the server has exited")] if session.interactive else []
             return [*told, *session.advance()]
         text = link.explain_loss(reason, waiting, awaited)

@@ -11,7 +11,7 @@ from ..effects import ShowEvent, ShowReply, ShowStray, Tell
 from ..hints import hint_for, mistaken_name
 from ..protocol.human_monitor import chosen_cpu, failed, human_text
 from ..protocol.messages import Event, Foreign, Garbage, Greeting, Reply
-from .knowledge import names_in, returned
+from .knowledge import list_commands, names_in, returned
 from .outstanding import answer_own
 
 TYPE_CHECKING = False
@@ -137,7 +137,8 @@ class Incoming:
             self._session.names = names_in(returned(found))
             return self._suggest(name, request)
 
-        return self._session.ask("query-commands", {}, answered)
+        question = list_commands(agent=self._session.settings.agent)
+        return self._session.ask(question, {}, answered)
 
     def _suggest(self, name: str, request: Request) -> list[Effect]:
         from ..commands.registry import COMMANDS

@@ -41,11 +41,44 @@ def learn(facts: Facts, need: Need, value: object) -> None:
         table[need.subject] = _properties(value)
 
 
+def list_commands(*, agent: bool) -> str:
+    """The command that lists the server's commands."""
+    if agent:
+        from ..protocol.agent import LIST_COMMANDS
+
+        return LIST_COMMANDS
+    return "query-commands"
+
+
 def names_in(value: object) -> list[str]:
-    """The names that `query-commands` returned."""
+    """The names that `query-commands` returned, or of an agent's `guest-info` those that are enabled."""
+    if isinstance(value, dict):
+        value = value.get("supported_commands")
     if not isinstance(value, list):
         return []
-    return [str(one.get("name")) for one in value if isinstance(one, dict)]
+    return [
+        str(one.get("name"))
+        for one in value
+        if isinstance(one, dict) and one.get("enabled") is not False
+    ]
+
+
+def agent_version(value: object) -> str:
+    """The version in what `guest-info` returned, or nothing."""
+    version = value.get("version") if isinstance(value, dict) else None
+    return version if isinstance(version, str) else ""
+
+
+def version_numbers(text: str) -> tuple[int, ...] | None:
+    """(major, minor, micro) of a version such as an agent's, or None where it has none.
+
+    >>> version_numbers("10.0.2 (Debian 1:10.0.2)")
+    (10, 0, 2)
+    """
+    parts = text.partition(" ")[0].split(".")
+    if len(parts) < 2 or not all(part.isdecimal() for part in parts):
+        return None
+    return tuple(map(int, parts[:3]))
 
 
 def returned(reply: Reply | None) -> object:

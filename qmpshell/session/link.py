@@ -6,18 +6,22 @@ and the words for a loss. Must not know: lines, requests' order, time (`now` is 
 
 from __future__ import annotations
 
-from ..diagnosis import explain_silence
+from ..diagnosis import explain_quiet_agent, explain_silence
 from ..protocol.negotiation import GREETING, READY, QmpProtocol
 from ..render.escape import escape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..protocol.agent import AgentProtocol
     from ..requests import Request
+    from ..settings import Settings
     from ..waits import Wait
 
 # Seconds without a greeting until the user is told why that may be, and until a script gives up.
 _SILENCE = 2.0
 _GIVE_UP = 5.0
+# Seconds until an agent is asked for the second time.
+_PATIENCE = 4.0
 
 UNCONNECTED = "unconnected"
 CONNECTED = "connected"
@@ -29,9 +33,16 @@ class Link:
     """`state` is one of those above. `silence_at` and `give_up_at` are when the lack of a greeting is
     to be told, and to be the end."""
 
-    def __init__(self, address: str, *, negotiate: bool, gives_up: bool) -> None:
+    def __init__(self, address: str, settings: Settings, *, gives_up: bool) -> None:
         self.address = address
-        self.protocol = QmpProtocol(negotiate=negotiate)
+        self.protocol: QmpProtocol | AgentProtocol
+        self._agent: AgentProtocol | None = None
+        if settings.agent:
+            from ..protocol.agent import AgentProtocol  # most sessions have none
+
+            self.protocol = self._agent = AgentProtocol(negotiate=settings.negotiate)
+        else:
+            self.protocol = QmpProtocol(negotiate=settings.negotiate)
         self.state = UNCONNECTED
         self.silence_at: float | None = None
         self.give_up_at: float | None = None
@@ -41,6 +52,9 @@ class Link:
         self.since = 0.0
         self.shutdown_seen = False
         self._gives_up = gives_up
+        # When an agent is asked again that did not answer, and how long it is given then.
+        self.again_at: float | None = None
+        self._patience = _PATIENCE
 
     @property
     def is_ready(self) -> bool:
@@ -50,6 +64,26 @@ class Link:
     @property
     def ended_well(self) -> bool:
         return self.quit_answered or self.shutdown_seen
+
+    @property
+    def deadlines(self) -> list[float]:
+        """When something is due if nothing comes."""
+        times = (self.silence_at, self.give_up_at, self.again_at)
+        return [time for time in times if time is not None]
+
+    def begin(self, now: float, *, give_up_at: float | None = None) -> None:
+        """The stream is open: the server is to greet, or the agent to be greeted."""
+        self.expect_answer(now, give_up_at=give_up_at)
+        if self._agent is not None:
+            self.synchronise(now)
+
+    def synchronise(self, now: float) -> None:
+        """Get into step with an agent. Where it does not answer it is asked again and again, ever more
+        seldom: what was sent while the guest was starting may be lost."""
+        if self._agent is not None:
+            self._agent.synchronise(int(now * 1e6))
+            self.again_at = now + self._patience
+            self._patience *= 2
 
     def expect_answer(self, now: float, *, give_up_at: float | None = None) -> None:
         """From now on the negotiation must get on."""
@@ -63,7 +97,8 @@ class Link:
 
     def settle(self) -> None:
         """The negotiation is over."""
-        self.silence_at = self.give_up_at = None
+        self.silence_at = self.give_up_at = self.again_at = None
+        self._patience = _PATIENCE
 
     def end(self) -> None:
         """There is no connection any more."""
@@ -72,12 +107,16 @@ class Link:
 
     def explain_silence(self) -> str:
         pending, greeted = self.protocol.pending, self.protocol.state != GREETING
+        if self._agent is not None:
+            return explain_quiet_agent(self.address, pending)
         return explain_silence(self.address, pending, greeted=greeted)
 
     def explain_early_loss(self, reason: str) -> str:
         """What to say of a loss before commands could be sent."""
         early = self.protocol.state == GREETING
         when = "before the server greeted" if early else "during the negotiation"
+        if self._agent is not None:
+            when = "before the guest agent answered"
         return f"{self.address}: the connection was closed {when}{_because(reason)}"
 
     def explain_loss(self, reason: str, waiting: Request | None, awaited: Wait | None) -> str:

@@ -38,14 +38,15 @@ _MOST_ANSWERS = 256
 
 class _Answer:
     """`life` in seconds, None for as long as the server runs; `doubtful` means that it is to be
-    asked anew at the next want."""
+    asked anew at the next want, `is_stale` that something has changed since it came."""
 
-    __slots__ = ("at", "doubtful", "life")
+    __slots__ = ("at", "doubtful", "is_stale", "life")
 
     def __init__(self, at: float, life: float | None, *, doubtful: bool) -> None:
         self.at = at
         self.life = life
         self.doubtful = doubtful
+        self.is_stale = False
 
     def stands(self, now: float) -> bool:
         return not self.doubtful and (self.life is None or now < self.at + self.life)
@@ -83,6 +84,8 @@ class LiveCache:
         # What was found for the latest wants, to tell news by.
         self._found: dict[Live, list[LiveName] | None] = {}
         self._names: dict[Live, list[LiveName]] = {}
+        # Whether what was found since the last `take_wanted` may be wrong by now.
+        self.is_in_doubt = False
         # Which questions, by the server's address, had a server's end for an answer.
         self._fatal: set[tuple[str, Question]] = set()
 
@@ -94,7 +97,11 @@ class LiveCache:
         self._wanted.pop(want, None)
         self._wanted[want] = set()
         self._found.pop(want, None)
-        self._found[want] = found = self._look_up(want)
+        found = self._look_up(want)
+        is_stale = self._is_stale(want)
+        self.is_in_doubt |= is_stale
+        # Who was offered what may be wrong is told in any case.
+        self._found[want] = None if is_stale else found
         for table in (self._wanted, self._found):
             while len(table) > _MOST_WANTED:
                 table.pop(next(iter(table)))
@@ -102,6 +109,7 @@ class LiveCache:
 
     def take_wanted(self, now: float) -> list[Effect]:
         """Ask for what is wanted and not known well enough, unless the server has better to do."""
+        self.is_in_doubt = False
         if not self._wanted or not self._may_ask:
             return []
         self._meet()
@@ -125,7 +133,8 @@ class LiveCache:
 
     @property
     def _may_probe(self) -> bool:
-        return self._session.can_probe and not self._session.settings.hmp
+        settings = self._session.settings
+        return self._session.can_probe and not settings.hmp and not settings.agent
 
     @property
     def _may_ask(self) -> bool:
@@ -242,10 +251,14 @@ class LiveCache:
         """What these commands answered may be wrong by now; None for all commands."""
         for question, answer in self._answers.items():
             if answer.life is not None and _is_among(question, commands):
-                answer.doubtful = True
+                answer.doubtful = answer.is_stale = True
         for question, asked in self._asked.items():
             if _is_among(question, commands):
                 asked.doubtful = True
+
+    def _is_stale(self, want: Live) -> bool:
+        answers = (self._answers.get(one) for one in self._questions(want))
+        return any(one is not None and one.is_stale for one in answers)
 
     def _look_up(self, want: Live) -> list[LiveName] | None:
         found = self._names.get(want)
@@ -262,7 +275,9 @@ class LiveCache:
         effects: list[Effect] = []
         for want, before in self._found.items():
             found = self._look_up(want)
-            if found is not None and (before is None or _told(found) != _told(before)):
+            if found is None or (before is None and self._is_stale(want)):
+                continue
+            if before is None or _told(found) != _told(before):
                 self._found[want] = found
                 effects.append(Learned(LIVE, want))
         return effects

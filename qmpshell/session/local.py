@@ -10,7 +10,7 @@ from ..language.command import Command, Plan, RawCommand
 from ..language.facts import SECRET
 from ..render.escape import escape
 from ..requests import Prepared, Request, Source, make_human_request, make_request
-from .knowledge import UNANSWERED, learn, question, returned
+from .knowledge import UNANSWERED, learn, question, returned, version_numbers
 from .link import CONNECTED
 
 TYPE_CHECKING = False
@@ -74,13 +74,15 @@ class LocalHost:
 
     def manual(self, name: str = "") -> Manual:
         from ..manual.library import Library  # few scripts ask for help
-        from ..manual.pages import page_of
+        from ..manual.pages import AGENT, page_of
 
         session = self._session
         if session.library is None:
             session.library = Library(session.ports.find_page)
         schema = session.facts.schema
         commands = schema.commands() if schema is not None else session.names or ()
+        if session.settings.agent:
+            return session.library.manual(AGENT, version_numbers(session.agent_version))
         version = session.greeting.version if session.greeting is not None else None
         return session.library.manual(page_of(commands, name=name), version)
 
@@ -271,13 +273,16 @@ class LocalHost:
         session = self._session
         protocol = session.link.protocol
         lines = [f"{session.link.address}: {session.link.state}"]
-        if protocol.greeting is not None and protocol.greeting.version is not None:
+        if session.settings.agent:
+            lines.append(f"server: guest agent {escape(session.agent_version)}".rstrip())
+        elif protocol.greeting is not None and protocol.greeting.version is not None:
             version = ".".join(map(str, protocol.greeting.version))
             lines.append(f"server: QEMU {version} {escape(protocol.greeting.package)}".rstrip())
         if session.machine is not None and session.machine.status:
             lines.append(f"virtual machine: {escape(session.machine.status)}")
-        lines.append(f"capabilities: {', '.join(sorted(protocol.capabilities)) or 'none'}")
-        lines.append(f"events kept for /wait: {len(session.events)}")
+        if not session.settings.agent:
+            lines.append(f"capabilities: {', '.join(sorted(protocol.capabilities)) or 'none'}")
+            lines.append(f"events kept for /wait: {len(session.events)}")
         if session.waiting is not None:
             lines.append(f"waiting for the reply to {session.waiting.label}")
         return "\n".join(lines)

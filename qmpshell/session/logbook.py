@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ..requests import Request
 
 
+# What an agent is woken with is no message.
+_SENTINEL = b"\xff"
+
+
 class Logbook:
     """Writes to the log that is open, if one is. `problem` says why it ended by itself, once."""
 
@@ -51,7 +55,7 @@ class Logbook:
             from ..protocol.json_text import decode
 
             for line in data.splitlines():
-                self.sent(decode(line))
+                self.sent(decode(line.lstrip(_SENTINEL)))
 
     def received(self, message: Message, request: Request | None = None) -> None:
         """A message, and the request that it answers."""

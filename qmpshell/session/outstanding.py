@@ -67,9 +67,9 @@ class Outstanding:
 
     @property
     def all_quit(self) -> bool:
-        """Whether what is waited for, if anything, is the server's own end."""
+        """Whether what is waited for, if anything, is the server's own end, or nothing at all."""
         return all(
-            request.is_quit
+            request.is_quit or request.is_silent
             for request in self._requests
             if request.source is not None and not request.abandoned
         )

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from ..effects import Learned
 from ..language.facts import SCHEMA, Need
-from .knowledge import learn, names_in, returned
+from .knowledge import agent_version, learn, list_commands, names_in, returned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..effects import Effect
     from ..protocol.messages import Reply
     from .core import Session
@@ -23,15 +25,28 @@ class Probes:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def learn(self, name: str, now: float) -> list[Effect]:
-        """Ask for what the command `name` returns."""
+    def learn_commands(self, now: float) -> list[Effect]:
+        """Ask for the names of the server's commands; of an agent for its version, too."""
+        session = self._session
+        name = list_commands(agent=session.settings.agent)
+
+        def learnt(value: object) -> None:
+            session.names = names_in(value)
+            session.agent_version = agent_version(value)
+
+        return self.learn(name, now, learnt)
+
+    def learn(
+        self, name: str, now: float, take: Callable[[object], None] | None = None
+    ) -> list[Effect]:
+        """Ask for what the command `name` returns; `take` is given it first."""
         session = self._session
         session.now = now
 
         def learnt(reply: Reply | None) -> list[Effect]:
             value = returned(reply)
-            if name == "query-commands" and value is not None:
-                session.names = names_in(value)
+            if take is not None and value is not None:
+                take(value)
             return [Learned(name, value)] if value is not None else []
 
         return session.ask(name, {}, learnt, background=True)
@@ -58,6 +73,6 @@ class Probes:
 
         session = self._session
         session.now = now
-        if session.can_probe:
+        if session.can_probe and not session.settings.agent:
             session.machine = Machine(session)
         return []

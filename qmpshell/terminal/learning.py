@@ -15,6 +15,7 @@ from ..complete.known import Known
 from ..complete.live import Live
 from ..effects import Effect, Learned
 from ..files import list_folder
+from ..language.agent import agent_schema
 from ..raw import RawSession
 from ..session import Session
 from ..session.catalogue import CatalogueLoader
@@ -62,13 +63,13 @@ class Learning:
         session = self._session
         assert session is not None
         self._known.schema = None
-        self._known.names = ()
+        self._known.names = agent_schema().commands() if self._settings.agent else ()
         if not session.can_probe:
             return
         if self._settings.hmp:
             self._load_catalogue()
         else:
-            self._perform(session.probes.learn("query-commands", self._clock()))
+            self._perform(session.probes.learn_commands(self._clock()))
 
     def learnt(self, learned: Learned) -> None:
         assert self._session is not None
@@ -80,10 +81,15 @@ class Learning:
             case Learned(name="query-qmp-schema"):
                 self._known.schema = self._session.facts.schema
                 self._changed()
-            case Learned(name="query-commands", value=list(commands)):
-                self._known.names = names_in(commands)
+            case Learned(name="query-commands" | "guest-info", value=value):
+                self._known.names = names_in(value)
                 # The prompt is up by then; a line that needs the schema at once asks for itself.
                 self._perform(self._session.probes.load_schema(self._clock()))
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether names that were just offered may be wrong, and are asked for anew."""
+        return self._live is not None and self._live.is_in_doubt
 
     def saw(self, effects: Iterable[Effect]) -> Sequence[Effect]:
         """What names of the running server are to be asked for after these effects."""

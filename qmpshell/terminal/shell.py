@@ -97,6 +97,7 @@ class Shell:
             environment=environment,
             prompt=self._prompt_text,
             completer=self._learning.names,
+            is_in_doubt=lambda: self._learning.is_in_doubt,
             typed=self._learning.names.typed,
             history=history,
             suggest=HistorySuggest(history),
@@ -231,6 +232,8 @@ class Shell:
     def _prompt_text(self) -> str:
         if self._settings.raw:
             return "> "
+        if self._settings.agent:
+            return "(QGA) "
         return "(qemu) " if self._settings.hmp else "(QEMU) "
 
     # -- what the session wants ----------------------------------------------------------------

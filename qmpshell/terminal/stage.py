@@ -46,7 +46,7 @@ class _Interrupted(Exception):
 
 class Stage:
     """`prompt` gives the prompt's text at each time; `is_whole` says whether
-    Enter ends a text, `typed` is told of every change
+    Enter ends a text, `is_in_doubt` is Tab's, `typed` is told of every change
     of it, `interrupt` of Ctrl-C with nothing typed, `help` of F1 with the text and
     the cursor's place in it, `problem` of what went wrong with a program. Below it stand
     the rows of `signature`, and then what `bottom` gives, if anything."""
@@ -63,6 +63,7 @@ class Stage:
         history: History,
         suggest: AutoSuggest,
         completer: Completer,
+        is_in_doubt: Callable[[], bool],
         typed: Callable[[Buffer], None],
         lexer: Lexer | None,
         is_whole: Callable[[str], bool],
@@ -86,7 +87,7 @@ class Stage:
         self.programs = Programs(self._foreground, environment)
         # What takes the prompt's place, in this order.
         self._interludes: deque[Callable[[], Awaitable[None]]] = deque()
-        self._tab = Tab()
+        self._tab = Tab(is_in_doubt=is_in_doubt)
         self._question: asyncio.Future[object] | None = None
         self._draft = Document()
         self._closed = False

@@ -43,7 +43,10 @@ def status_parts(session: Session, *, unicode: bool) -> list[Part]:
         gone = "the server has exited" if link.ended_well else "connection lost"
         return [*parts, Part([[(_BAD, gone)]], rank=_STATE_RANK)]
     if link.protocol.state != READY:
-        return [*parts, Part([[(_NOTABLE, "no greeting yet")]], rank=_STATE_RANK)]
+        waits = "no answer yet" if session.settings.agent else "no greeting yet"
+        return [*parts, Part([[(_NOTABLE, waits)]], rank=_STATE_RANK)]
+    if session.settings.agent:
+        parts.append(_agent(session.agent_version))
     if session.greeting is not None:
         parts += _server(session.greeting)
     if session.machine is not None:
@@ -62,6 +65,12 @@ def _server(greeting: Greeting) -> list[Part]:
         return []
     version = ".".join(map(str, greeting.version))
     return [Part([[(_PLAIN, f"QEMU {version}")], [(_PLAIN, version)]], rank=_SERVER_RANK)]
+
+
+def _agent(version: str) -> Part:
+    shown = clip(escape(version), _LONGEST_NAME)
+    forms = [f"guest agent {shown}".rstrip(), "guest agent", "agent"]
+    return Part([[(_PLAIN, form)] for form in forms], rank=_SERVER_RANK)
 
 
 def _machine(machine: Machine, *, unicode: bool) -> list[Part]:

@@ -6,26 +6,36 @@ know: what is offered, keys.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completion
 from prompt_toolkit.document import Document
 
 
 class Tab:
-    """At once, and not in the background: Enter may be the next key, and must find it done."""
+    """At once, and not in the background: Enter may be the next key, and must find it done.
 
-    def __init__(self) -> None:
-        # Where there was nothing to offer, perhaps because the server had not answered.
-        self._in_vain: Document | None = None
+    `is_in_doubt` says whether names that were just offered may be wrong, and are asked for anew: then
+    nothing is inserted, and a menu has them until they have come.
+    """
+
+    def __init__(self, *, is_in_doubt: Callable[[], bool]) -> None:
+        self._is_in_doubt = is_in_doubt
+        # Where Tab could not do all that it does, as the server had not answered.
+        self._waiting: Document | None = None
 
     def complete(self, buffer: Buffer) -> None:
         """Insert what is certain; a menu has the rest."""
         document = buffer.document
         asked = CompleteEvent(completion_requested=True)
         found = list(buffer.completer.get_completions(document, asked))
-        self._in_vain = None if found else document
+        in_doubt = bool(found) and self._is_in_doubt()
+        self._waiting = document if in_doubt or not found else None
         exact = [one for one in found if one.text.startswith(_replaced(one, document))]
-        if len(exact or found) == 1:
+        if in_doubt:
+            buffer.start_completion()
+        elif len(exact or found) == 1:
             buffer.apply_completion((exact or found)[0])
         elif found:
             if exact:
@@ -33,14 +43,17 @@ class Tab:
             buffer.start_completion()
 
     def complete_again(self, buffer: Buffer) -> None:
-        """Names have come: for a Tab that was in vain, or for a menu that is open and in which nothing
-        is chosen."""
+        """Names have come: for a Tab that waits for them, or for a menu that is open. Where something is
+        chosen from it already, it stays."""
         state = buffer.complete_state
-        if state is not None and state.current_completion is None:
+        if state is not None:
+            if state.current_completion is not None:
+                return
             buffer.cancel_completion()
-            buffer.start_completion()
-        elif state is None and buffer.document == self._in_vain:
+        if buffer.document == self._waiting:
             self.complete(buffer)
+        elif state is not None:
+            buffer.start_completion()
 
 
 def _replaced(one: Completion, document: Document) -> str:

@@ -90,6 +90,11 @@ class TerminalView:
 
     def banner(self, greeting: Greeting | None) -> Fragments:
         """Who is at the other end, and how to leave."""
+        if self._settings.agent:
+            at = escape(self.address)
+            return _line(
+                styles.NOTE, f"Connected to a guest agent at {at}. Ctrl-D leaves the shell."
+            )
         server = "the server, without a greeting"
         if greeting is not None:
             version = greeting.version

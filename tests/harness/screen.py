@@ -168,7 +168,8 @@ class Terminal:
             if condition():
                 return
             if not alive or time.monotonic() > deadline:
-                raise AssertionError(f"no {what} on the screen:\n{self.text}")
+                below = f"\n[{self.toolbar}]" if self.toolbar else ""
+                raise AssertionError(f"no {what} on the screen:\n{self.text}{below}")
 
     def wait_for(self, text: str) -> None:
         """Until `text` is on the screen."""
