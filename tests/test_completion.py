@@ -218,6 +218,12 @@ def test_what_is_offered_first(server: str, line: str, first: list[str]) -> None
     assert found[: len(first)] == first if first else not found
 
 
+def test_what_goes_on_behind_a_dot_is_an_object() -> None:
+    metas = {one.text: one.meta for one in offered("blockdev-add driver=raw file")}
+    assert metas["file="] == "node or {…}, required"
+    assert metas["file."] == "{…}, required"
+
+
 @pytest.mark.parametrize(
     ("line", "meta"),
     [
@@ -225,7 +231,6 @@ def test_what_is_offered_first(server: str, line: str, first: list[str]) -> None
         ("block-stream job", "str"),
         ("block-stream on-er", "report|ignore|enospc|stop|…"),
         ("blockdev-add driver=raw file", "node or {…}, required"),
-        ("blockdev-add driver=qcow2 file.driver=file fil", "{…}"),
         ("blockdev-add driver=qcow2 backin", "node or null or {…}"),
         ("migrate-set-capabilities capabilities", "{…}, required"),
         ("drive-back", "device, sync, target, deprecated"),
