@@ -218,6 +218,37 @@ def test_what_is_offered_first(server: str, line: str, first: list[str]) -> None
     assert found[: len(first)] == first if first else not found
 
 
+@pytest.mark.parametrize(
+    ("line", "text", "after"),
+    [
+        ("blockdev-add driv|er=raw node-name=x", "driver", 2),
+        ("blockdev-add driver=raw node-na|mes=x", "node-name", 3),
+        ("block-str|aem device=x", "block-stream", 3),
+        ("/hel|lo block-stream", "/help", 2),
+        ("blockdev-add driver=qcow2 file.driver=file file.fil|e=x", "file.filename", 1),
+        ("/wait JOB_STA|T id=x", "JOB_STATUS_CHANGE", 1),
+    ],
+)
+def test_the_rest_of_a_name_that_is_typed_anew_is_replaced(
+    line: str, text: str, after: int
+) -> None:
+    first = offered(line)[0]
+    assert (first.text, first.after) == (text.rpartition(".")[2], after)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "block-stream |device=x",  # another one is to stand there
+        "block-stream device=x |",
+        "blockdev-add driver=qc|ow2",
+        '{"exec|ute": "stop"}',
+    ],
+)
+def test_nothing_else_behind_the_cursor_is_touched(line: str) -> None:
+    assert all(one.after == 0 for one in offered(line))
+
+
 def test_what_goes_on_behind_a_dot_is_an_object() -> None:
     metas = {one.text: one.meta for one in offered("blockdev-add driver=raw file")}
     assert metas["file="] == "node or {…}, required"

@@ -30,6 +30,7 @@ from tests.harness.sessions import (
     error,
     event,
     reply,
+    said,
 )
 
 NODES = Live(NODE)
@@ -53,6 +54,7 @@ class Shell:
 
     def find(self, want: Live) -> list[str] | None:
         """What a keystroke finds, and what it leads to."""
+        self.cache.begin(self.driver.now)
         found = self.cache.find(want)
         self._note(self.cache.take_wanted(self.driver.now))
         return None if found is None else [one.name for one in found]
@@ -135,7 +137,7 @@ def test_an_old_answer_is_given_while_it_is_asked_anew() -> None:
     assert shell.find(NODES) == ["a"]
     assert shell.take() == ["query-named-block-nodes"]
     shell.answer(nodes("a"))
-    assert shell.news() == []  # as it was
+    assert shell.news() == [NODES]  # as it was, and certain now
     shell.after(2)
     assert shell.find(NODES) == ["a"]
     shell.answer(nodes("a", "b"))
@@ -430,12 +432,90 @@ def test_what_a_server_may_have_died_of_is_not_asked_there_again() -> None:
     shell.find(want)
     shell.find(NODES)
     assert shell.take() == ["qom-list-types", "query-named-block-nodes"]
-    shell.bytes(b"")
+    lost, why = said(shell.session.receive(b"", shell.driver.now))
+    assert lost == ("error", "vm.sock: connection lost")
+    assert why == (
+        "tell",
+        "it went while completion asked for qom-list-types, which may be why; this shell will not ask"
+        " that at vm.sock again",
+    )
     shell.reconnect()
     shell.find(want)
     shell.find(NODES)
     assert shell.take() == ["query-named-block-nodes"]
     assert shell.find(want) == []
+
+
+def test_other_questions_are_not_blamed_for_an_end() -> None:
+    shell = Shell()
+    shell.find(NODES)
+    assert said(shell.session.receive(b"", shell.driver.now)) == [
+        ("error", "vm.sock: connection lost")
+    ]
+
+
+# -- what cannot be relied on ----------------------------------------------------------------------
+
+
+def test_what_is_not_known_yet_is_in_doubt_until_it_has_come() -> None:
+    shell = Shell()
+    shell.find(NODES)
+    assert shell.cache.is_in_doubt
+    shell.answer(nodes("a"))
+    shell.find(NODES)
+    assert not shell.cache.is_in_doubt
+
+
+def test_a_part_of_the_answers_leaves_the_names_in_doubt() -> None:
+    shell = Shell()
+    shell.find(Live(QDEV))
+    shell.answer([{"name": "d", "type": "child<x>"}], 0)
+    assert shell.find(Live(QDEV)) == ["d"]
+    assert shell.cache.is_in_doubt
+
+
+def test_what_was_found_before_a_change_is_in_doubt_and_told_anew_in_any_case() -> None:
+    shell = Shell()
+    learn(shell, NODES, nodes("a"))
+    shell.line("blockdev-add driver=null-co node-name=b")
+    shell.bytes(reply({}, 2))
+    shell.news()
+    assert shell.find(NODES) == ["a"]
+    assert shell.cache.is_in_doubt
+    assert shell.news() == []  # it is still what was found
+    shell.answer(nodes("a"))
+    assert shell.news() == [NODES]
+    shell.find(NODES)
+    assert not shell.cache.is_in_doubt
+
+
+def test_an_answer_is_in_doubt_when_its_life_is_over() -> None:
+    shell = Shell()
+    learn(shell, NODES, nodes("a"))
+    shell.after(1)
+    shell.find(NODES)
+    assert not shell.cache.is_in_doubt
+    shell.after(2)
+    shell.find(NODES)
+    assert shell.cache.is_in_doubt
+    shell.answer(nodes("a"))
+    assert shell.news() == [NODES]
+
+
+def test_what_the_server_refuses_to_say_is_in_no_doubt() -> None:
+    shell = Shell()
+    shell.find(CHARDEVS)
+    shell.bytes(error("no", "CommandNotFound", 1))
+    shell.find(CHARDEVS)
+    assert not shell.cache.is_in_doubt
+
+
+def test_the_doubt_is_about_what_is_found_now() -> None:
+    shell = Shell()
+    shell.find(NODES)
+    assert shell.cache.is_in_doubt
+    shell.cache.begin(shell.driver.now)
+    assert not shell.cache.is_in_doubt
 
 
 @pytest.mark.parametrize("options", [{"probe": False}, {"negotiate": False}, {"hmp": True}])

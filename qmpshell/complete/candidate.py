@@ -7,14 +7,16 @@ from __future__ import annotations
 
 
 class Candidate:
-    """`text` replaces what stands between `start` and the cursor, and ends with a blank where
-    something is to follow; `start` is an offset from the cursor, zero or negative; `meta` says what it
-    is, on one line of any length. Both are the server's words: who shows them escapes them.
+    """`text` replaces what stands between `start` and the cursor, and `after` characters behind it; it
+    ends with a blank where something is to follow. `start` is an offset from the cursor, zero or negative;
+    `meta` says what it is, on one line of any length. Texts are the server's words: who shows them
+    escapes them.
     """
 
-    __slots__ = ("meta", "start", "text")
+    __slots__ = ("after", "meta", "start", "text")
 
     def __init__(self, text: str, start: int, meta: str = "") -> None:
+        self.after = 0
         self.text = text
         self.start = start
         self.meta = meta

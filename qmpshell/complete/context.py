@@ -6,6 +6,8 @@ has, how names are offered. It never fails.
 
 from __future__ import annotations
 
+import re
+
 from ..errors import LineError
 from ..language import tokens as t
 from ..language.lines import LineAssembler, prompt_width
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 # A longer line was pasted; nobody completes it, and reading it at each key would be felt.
 _LONGEST = 1 << 13
 _OUTPUT_OF_DOCUMENTS = "<- "
+# What is a name as a whole, and how one goes on.
+_NAMES = (s.COMMAND, s.LOCAL, s.KEY, s.EVENT, s.TOPIC)
+_REST = re.compile(r"[\w-]+")
 
 
 def logical_line(text: str, cursor: int) -> tuple[str, int]:
@@ -74,8 +79,18 @@ def find_context(line: str, cursor: int) -> Context:
         line = " " * dropped + line[dropped:]
     context = _find(line, cursor, tokenize(line))
     for slot in context.slots:
-        slot.behind = line[cursor : cursor + 1]
+        slot.after = _rest_of_word(slot, line, cursor)
+        slot.behind = line[cursor + slot.after : cursor + slot.after + 1]
     return context
+
+
+def _rest_of_word(slot: Slot, line: str, cursor: int) -> int:
+    """How much behind the cursor belongs to the name that is completed. Where nothing of it stands
+    before the cursor, another one is to be put there."""
+    if slot.kind not in _NAMES or not slot.text or slot.quote or slot.writing == s.LITERAL:
+        return 0
+    match = _REST.match(line, cursor)
+    return len(match[0]) if match else 0
 
 
 def _find(line: str, cursor: int, tokens: list[Token]) -> Context:

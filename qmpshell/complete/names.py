@@ -37,9 +37,12 @@ def complete(line: str, cursor: int, known: Known) -> list[Candidate]:
     """
     found: list[Candidate] = []
     for slot in find_context(line, cursor).slots:
-        found += choose(_offers(slot, known), slot.text, cursor)
-        if slot.kind == s.KEY and not found and "." in slot.raw:
-            found += choose(raw_key_offers(slot, known), slot.raw, cursor)
+        fitting = choose(_offers(slot, known), slot.text, cursor)
+        if slot.kind == s.KEY and not found and not fitting and "." in slot.raw:
+            fitting = choose(raw_key_offers(slot, known), slot.raw, cursor)
+        for candidate in fitting:
+            candidate.after = slot.after
+        found += fitting
     return found
 
 

@@ -73,11 +73,13 @@ class Slot:
     """`text` is what is typed already, without quotes, and stands from `start` on; all of it up to the
     cursor is replaced. `quote` is the one that it began with; `writing` is LINE, LITERAL or KEYVAL.
 
-    `behind` is what stands right behind the cursor; `own` is the name that is there now, which may be
+    `after` characters behind the cursor belong to the same word and are replaced too; `behind` is the
+    one that stands behind those; `own` is the name that is there now, which may be
     typed anew; `raw` is the key up to the cursor as it is written, from `raw_start` on.
     """
 
     __slots__ = (
+        "after",
         "behind",
         "call",
         "closed",
@@ -116,6 +118,7 @@ class Slot:
         self.quote = quote
         self.subject = subject
         self.words = tuple(words)
+        self.after = 0
         self.behind = ""
         self.closed = False
         self.own = ""

@@ -12,6 +12,7 @@ from ..effects import Leave, ShowStray, Tell
 from ..protocol.messages import Foreign
 from ..protocol.negotiation import READY
 from ..render.escape import escape
+from .outstanding import answer_own
 from .queue import were_not_sent
 
 TYPE_CHECKING = False
@@ -57,13 +58,14 @@ class Ending:
         line, opening = session.queue.current, session.queue.opening
         finishing = session.queue.finishing
         link.end()
-        session.outstanding.clear()
+        background = [one for one in session.outstanding.clear() if one.background]
         session.forget_lines()
         session.asking = None
         if line is not None and line.destination is not None and opening is None:
             # Its replies are still on their way to a file or a command.
             line.actions.clear()
             session.queue.current, session.queue.finishing = line, finishing
+        unanswered = [effect for one in background for effect in answer_own(one, None)]
         if early:
             text = link.explain_early_loss(reason)
             if unsent and session.interactive:
@@ -78,7 +80,7 @@ class Ending:
             text = session.failures.place(waiting.source, waiting.start, text)
         if unsent:
             text += f"; {_more(unsent) if waiting is not None else were_not_sent(unsent)}"
-        return [*session.advance(), *session.failures.no_server(text)]
+        return [*session.advance(), *session.failures.no_server(text), *unanswered]
 
     # -- the session ---------------------------------------------------------------------------
 

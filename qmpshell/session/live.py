@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from ..complete.live_answers import names
 from ..complete.live_questions import Question, doubted_by_event, may_change, questions
-from ..effects import Learned, ShowEvent, ShowReply
+from ..effects import Learned, ShowEvent, ShowReply, Tell
 from ..protocol.human_monitor import failed, human_text
+from ..render.escape import escape
 from .knowledge import returned
 
 TYPE_CHECKING = False
@@ -49,7 +50,12 @@ class _Answer:
         self.is_stale = False
 
     def stands(self, now: float) -> bool:
-        return not self.doubtful and (self.life is None or now < self.at + self.life)
+        """Whether it need not be asked anew."""
+        return not self.doubtful and self.is_current(now)
+
+    def is_current(self, now: float) -> bool:
+        """Whether nothing is known to have changed since it came, and that is not long ago."""
+        return not self.is_stale and (self.life is None or now < self.at + self.life)
 
 
 class _Asked:
@@ -81,13 +87,18 @@ class LiveCache:
         self._asked: dict[Question, _Asked] = {}
         # What is wanted, the newest last, each with what was asked for it since it was wanted.
         self._wanted: dict[Live, set[Question]] = {}
-        # What was found for the latest wants, to tell news by.
-        self._found: dict[Live, list[LiveName] | None] = {}
+        # What was found for the latest wants, to tell news by, and whether it could be relied on.
+        self._found: dict[Live, tuple[list[LiveName] | None, bool]] = {}
         self._names: dict[Live, list[LiveName]] = {}
-        # Whether what was found since the last `take_wanted` may be wrong by now.
+        # Whether anything that was found since `begin` may be wrong, or is not known yet.
         self.is_in_doubt = False
         # Which questions, by the server's address, had a server's end for an answer.
         self._fatal: set[tuple[str, Question]] = set()
+
+    def begin(self, now: float) -> None:
+        """Names are about to be found: nothing is in doubt yet."""
+        self._session.now = now
+        self.is_in_doubt = False
 
     def find(self, want: Live) -> Sequence[LiveName] | None:
         """What is known now; None where nothing is yet. It is wanted from now on."""
@@ -98,10 +109,9 @@ class LiveCache:
         self._wanted[want] = set()
         self._found.pop(want, None)
         found = self._look_up(want)
-        is_stale = self._is_stale(want)
-        self.is_in_doubt |= is_stale
-        # Who was offered what may be wrong is told in any case.
-        self._found[want] = None if is_stale else found
+        is_certain = self._is_certain(want)
+        self.is_in_doubt |= not is_certain
+        self._found[want] = (found, is_certain)
         for table in (self._wanted, self._found):
             while len(table) > _MOST_WANTED:
                 table.pop(next(iter(table)))
@@ -109,7 +119,6 @@ class LiveCache:
 
     def take_wanted(self, now: float) -> list[Effect]:
         """Ask for what is wanted and not known well enough, unless the server has better to do."""
-        self.is_in_doubt = False
         if not self._wanted or not self._may_ask:
             return []
         self._meet()
@@ -159,10 +168,13 @@ class LiveCache:
         for table in (self._known, self._answers, self._asked, self._names):
             table.clear()
 
-    def _blame(self, question: Question, asked: _Asked) -> None:
+    def _blame(self, question: Question, asked: _Asked) -> list[Effect]:
         """The server went while it was asked: if the question may be why, it is not asked there again."""
-        if question.loads_modules:
-            self._fatal.add((asked.address, question))
+        if not question.loads_modules:
+            return []
+        self._fatal.add((asked.address, question))
+        why = f"it went while completion asked for {question.command}, which may be why"
+        return [Tell(f"{why}; this shell will not ask that at {escape(asked.address)} again")]
 
     # -- asking --------------------------------------------------------------------------------
 
@@ -214,9 +226,7 @@ class LiveCache:
     def _answered(self, question: Question, reply: Reply | None) -> list[Effect]:
         asked = self._asked.pop(question, None)
         if reply is None:  # the server, or the connection, is another one
-            if asked is not None:
-                self._blame(question, asked)
-            return []
+            return self._blame(question, asked) if asked is not None else []
         now = self._session.now
         value = returned(reply)
         if isinstance(value, str) and failed(human_text(value)):
@@ -256,9 +266,10 @@ class LiveCache:
             if _is_among(question, commands):
                 asked.doubtful = True
 
-    def _is_stale(self, want: Live) -> bool:
-        answers = (self._answers.get(one) for one in self._questions(want))
-        return any(one is not None and one.is_stale for one in answers)
+    def _is_certain(self, want: Live) -> bool:
+        """Whether all is known that it needs, and nothing of that may be wrong by now."""
+        answers = [self._answers.get(one) for one in self._questions(want)]
+        return all(one is not None and one.is_current(self._session.now) for one in answers)
 
     def _look_up(self, want: Live) -> list[LiveName] | None:
         found = self._names.get(want)
@@ -271,14 +282,15 @@ class LiveCache:
         return found
 
     def _news(self) -> list[Effect]:
-        """What is not any more as it was found."""
+        """What is not any more as it was found, or can be relied on only now."""
         effects: list[Effect] = []
-        for want, before in self._found.items():
+        for want, (before, was_certain) in self._found.items():
             found = self._look_up(want)
-            if found is None or (before is None and self._is_stale(want)):
+            if found is None:
                 continue
-            if before is None or _told(found) != _told(before):
-                self._found[want] = found
+            is_certain = self._is_certain(want)
+            if before is None or is_certain > was_certain or _told(found) != _told(before):
+                self._found[want] = (found, is_certain)
                 effects.append(Learned(LIVE, want))
         return effects
 

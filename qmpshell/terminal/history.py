@@ -90,7 +90,19 @@ class HistorySuggest(AutoSuggest):
 
     def get_suggestion(self, buffer: Buffer, document: Document) -> Suggestion | None:
         rest = rest_of_line(self._history.newest_first, document.text)
-        return Suggestion(rest) if rest else None
+        return _BesideMenus(rest, buffer) if rest else None
+
+
+class _BesideMenus(Suggestion):
+    """Empty while a menu is open, over which it would seem to be a part of what is offered there."""
+
+    def __init__(self, text: str, buffer: Buffer) -> None:
+        self._text = text
+        self._buffer = buffer
+
+    @property
+    def text(self) -> str:  # type: ignore[override]
+        return "" if self._buffer.complete_state is not None else self._text
 
 
 def rest_of_line(entries: Callable[[], Iterable[str]], text: str) -> str:

@@ -18,6 +18,7 @@ from ..complete.human_help import Catalogue
 from ..language.tokens import HUMAN
 from ..render.escape import escape
 from ..requests import LEAVING
+from .tab import Replacement
 
 # No menu is wider, and text beyond it would only be measured in vain.
 _META_WIDTH = 200
@@ -59,11 +60,12 @@ def completions(candidates: Iterable[Candidate]) -> Iterator[Completion]:
     """Candidates for a menu; none that a terminal could not be shown as it is."""
     for one in candidates:
         if escape(one.text) == one.text:
-            yield Completion(
+            yield Replacement(
                 one.text,
                 start_position=one.start,
                 display=one.label,
                 display_meta=escape(one.meta[:_META_WIDTH]),
+                after=one.after,
             )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.enums import DEFAULT_BUFFER
-from prompt_toolkit.filters import has_focus, vi_navigation_mode
+from prompt_toolkit.filters import has_completions, has_focus, vi_navigation_mode
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 
@@ -30,7 +30,11 @@ def make_bindings(
     @bindings.add("enter", filter=typing)
     def accept_or_go_on(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
-        if is_whole(buffer.text):
+        state = buffer.complete_state
+        if state is not None and state.current_completion is not None:
+            # Who takes something from a menu has not read the line yet that it makes.
+            buffer.complete_state = None
+        elif is_whole(buffer.text):
             buffer.validate_and_handle()
         elif buffer.document.on_last_line:
             buffer.cursor_position = len(buffer.text)
@@ -46,6 +50,11 @@ def make_bindings(
             buffer.complete_next()
         else:
             complete(buffer)
+
+    # At once: as the beginning of other keys it would be waited for.
+    @bindings.add("escape", filter=typing & has_completions, eager=True)
+    def close_menu(event: KeyPressEvent) -> None:
+        event.current_buffer.cancel_completion()
 
     @bindings.add("c-c", filter=typing)
     def drop_or_abandon(event: KeyPressEvent) -> None:

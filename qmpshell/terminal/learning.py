@@ -53,7 +53,11 @@ class Learning:
             self._live = self._known.live = LiveCache(self._session)
             self._loader = CatalogueLoader(self._session)
         self.names = HumanNames(
-            None if settings.hmp else LineNames(self._known, wanted=self._want_live),
+            (
+                None
+                if settings.hmp
+                else LineNames(self._known, begin=self._begin, wanted=self._want_live)
+            ),
             wanted=self._load_catalogue,
         )
         self.signature = SignatureLine(self._known)
@@ -94,6 +98,10 @@ class Learning:
     def saw(self, effects: Iterable[Effect]) -> Sequence[Effect]:
         """What names of the running server are to be asked for after these effects."""
         return self._live.saw(effects, self._clock()) if self._live is not None else []
+
+    def _begin(self) -> None:
+        if self._live is not None:
+            self._live.begin(self._clock())
 
     def _want_live(self) -> None:
         # Not from within a keystroke.

@@ -29,16 +29,21 @@ _BEGIN = ("", " ")
 
 
 class LineNames(Completer):
-    """Completes by `known`; `wanted` is called when names of the running server may be wanted."""
+    """Completes by `known`; `begin` is called before names of the running server are looked up, and
+    `wanted` when some may be wanted."""
 
-    def __init__(self, known: Known, *, wanted: Callable[[], None]) -> None:
+    def __init__(
+        self, known: Known, *, begin: Callable[[], None], wanted: Callable[[], None]
+    ) -> None:
         self._known = known
+        self._begin = begin
         self._wanted = wanted
 
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterator[Completion]:
         line, cursor = logical_line(document.text, document.cursor_position)
+        self._begin()
         candidates = complete(line, cursor, self._known)
         word = line[:cursor].lstrip()
         candidates += [

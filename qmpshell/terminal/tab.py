@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.buffer import Buffer, CompletionState
 from prompt_toolkit.completion import CompleteEvent, Completion
 from prompt_toolkit.document import Document
 
@@ -28,19 +28,23 @@ class Tab:
     def complete(self, buffer: Buffer) -> None:
         """Insert what is certain; a menu has the rest."""
         document = buffer.document
-        asked = CompleteEvent(completion_requested=True)
-        found = list(buffer.completer.get_completions(document, asked))
+        found = _offered(buffer)
+        after = max((one.after for one in found if isinstance(one, Replacement)), default=0)
         in_doubt = bool(found) and self._is_in_doubt()
-        self._waiting = document if in_doubt or not found else None
+        if after:
+            buffer.delete(after)
+            document = buffer.document
         exact = [one for one in found if one.text.startswith(_replaced(one, document))]
+        self._waiting = document if in_doubt or not found else None
         if in_doubt:
-            buffer.start_completion()
+            _open_menu(buffer, found)
         elif len(exact or found) == 1:
             buffer.apply_completion((exact or found)[0])
         elif found:
             if exact:
                 buffer.insert_text(_common(exact, document))
-            buffer.start_completion()
+                found = _offered(buffer)
+            _open_menu(buffer, found)
 
     def complete_again(self, buffer: Buffer) -> None:
         """Names have come: for a Tab that waits for them, or for a menu that is open. Where something is
@@ -53,7 +57,31 @@ class Tab:
         if buffer.document == self._waiting:
             self.complete(buffer)
         elif state is not None:
-            buffer.start_completion()
+            _open_menu(buffer, _offered(buffer))
+
+
+class Replacement(Completion):
+    """One that takes the place of `after` characters behind the cursor, too."""
+
+    def __init__(
+        self, text: str, *, start_position: int, display: str, display_meta: str, after: int
+    ) -> None:
+        super().__init__(
+            text, start_position=start_position, display=display, display_meta=display_meta
+        )
+        self.after = after
+
+
+def _offered(buffer: Buffer) -> list[Completion]:
+    asked = CompleteEvent(completion_requested=True)
+    return list(buffer.completer.get_completions(buffer.document, asked))
+
+
+def _open_menu(buffer: Buffer, found: list[Completion]) -> None:
+    """Not in the background either: Down may be the next key."""
+    if found:
+        buffer.complete_state = CompletionState(buffer.document, found)
+        buffer.on_completions_changed.fire()
 
 
 def _replaced(one: Completion, document: Document) -> str:

@@ -96,7 +96,7 @@ def test_commands_info_and_help(qemu: Server, log: Path) -> None:
         wait_line(terminal, "(qemu) info block-jobs")
         terminal.type(DOWN + UP + UP)
         wait_line(terminal, "(qemu) info block ")
-        terminal.type(DOWN + "\r")
+        terminal.type(DOWN + "\r\r")
         terminal.wait_above("(qemu) info block-jobs", "No active jobs", prompt=HUMAN)
         terminal.type("help migr\t")
         wait_line(terminal, "(qemu) help migrate")
@@ -166,7 +166,7 @@ def test_forty_columns(qemu: Server, log: Path) -> None:
         assert "show " in menu(terminal)[0]
         terminal.type(DOWN + DOWN)
         wait_line(terminal, "(qemu) info migrate_capabilities")
-        terminal.type("\r")
+        terminal.type("\r\r")
         terminal.wait_for("xbzrle: off")
         terminal.wait_prompt(HUMAN)
 
@@ -182,7 +182,7 @@ def test_hmp_in_the_shell(qemu: Server, log: Path) -> None:
         wait_menu(terminal, "stats show statistics", "status show the current VM status")
         terminal.type(DOWN + DOWN)
         wait_line(terminal, "(QEMU) /hmp info status")
-        terminal.type("\r")
+        terminal.type("\r\r")
         terminal.wait_above("(QEMU) /hmp info status", "VM status: paused")
         terminal.type("query-name; /hmp exi\t")
         wait_line(terminal, "(QEMU) query-name; /hmp exit_preconfig")  # exit is none of its words

@@ -66,7 +66,10 @@ def test_what_comes_bit_by_bit_is_read_in_larger_bits() -> None:
 
     exchange(heard, b"event\n")
     pauses = [after - before for before, after in itertools.pairwise(times)]
-    assert min(pauses[1:]) > 0.004
+    # Where the machine itself had paused for long there is no storm, and no need to wait.
+    storm = [pause for before, pause in itertools.pairwise(pauses) if before < 0.009]
+    assert storm
+    assert min(storm) > 0.004
 
 
 @pytest.mark.parametrize("sent", [b"answer\n", b"more of a line "])

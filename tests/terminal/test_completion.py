@@ -1,0 +1,409 @@
+"""Completion and the signature at the prompt, on real QEMU, storage daemon and agent."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.screen import Terminal
+from tests.harness.servers import (
+    SYSTEM,
+    Installation,
+    Server,
+    start_agent,
+    start_qemu,
+    start_storage_daemon,
+)
+
+F1, DOWN, UP, LEFT = "\x1bOP", "\x1b[B", "\x1b[A", "\x1b[D"
+CTRL_C, CTRL_U = "\x03", "\x15"
+DISKS = (
+    *("-blockdev", "driver=null-co,node-name=disk0"),
+    *("-blockdev", "driver=null-co,node-name=disk1"),
+    *("-device", "pcie-root-port,id=port0,chassis=1"),
+)
+
+
+@pytest.fixture
+def machine(installation: Installation, tmp_path: Path) -> Iterator[Server]:
+    with start_qemu(installation, tmp_path / "vm.sock", *DISKS, machine="q35") as server:
+        yield server
+
+
+@pytest.fixture
+def terminal(machine: Server) -> Iterator[Terminal]:
+    with Terminal(machine.address, rows=40) as terminal:
+        wait_known(terminal)
+        yield terminal
+
+
+def wait_known(terminal: Terminal, prompt: str = "(QEMU)") -> None:
+    """Until the server's schema is there."""
+    terminal.wait_for("Ctrl-D leaves the shell")
+    terminal.wait_prompt(prompt)
+    terminal.type("quit x=1")
+    terminal.wait_toolbar("quit has no x")
+    clear(terminal, prompt)
+
+
+def clear(terminal: Terminal, prompt: str = "(QEMU)") -> None:
+    """Drop the line, which stays above."""
+    terminal.type(CTRL_C)
+    terminal.wait_prompt(prompt)
+
+
+def wait_line(terminal: Terminal, line: str) -> None:
+    terminal.wait(lambda: terminal.current == line.rstrip(), f"line {line!r}")
+
+
+def menu(terminal: Terminal) -> list[str]:
+    """The entries below the line, as `name, what it says`."""
+    below = terminal.lines[terminal.screen.cursor.y + 1 :]
+    return [" ".join(line.split()) for line in below if line.strip()]
+
+
+def wait_menu(terminal: Terminal, *entries: str) -> None:
+    """Until the menu has these entries, in this order, and perhaps others between them."""
+
+    def shown() -> bool:
+        rest = iter(menu(terminal))
+        return all(any(entry == line for line in rest) for entry in entries)
+
+    terminal.wait(shown, f"menu with {entries}")
+
+
+# -- names and values by the schema ----------------------------------------------------------------
+
+
+def test_arguments_are_offered_the_required_first_and_given_ones_left_out(
+    terminal: Terminal,
+) -> None:
+    terminal.type("block-str\t")
+    wait_line(terminal, "(QEMU) block-stream ")
+    terminal.type("\t")
+    terminal.wait_toolbar("block-stream", "device: str")
+    wait_menu(terminal, "device= str, required", "job-id= str", "speed= int")
+    assert menu(terminal)[0] == "device= str, required"
+    clear(terminal)
+    terminal.type("block-stream job-id=x ")
+    terminal.wait_toolbar("missing: device")
+    clear(terminal)
+    terminal.type("block-stream device=x \t")
+    wait_menu(terminal, "job-id= str", "speed= int")
+    assert not any(entry.startswith("device=") for entry in menu(terminal))
+
+
+def test_a_branch_comes_with_its_discriminator(terminal: Terminal) -> None:
+    terminal.type("blockdev-add \t")
+    wait_menu(terminal, "driver= blkdebug|blklogwrites|…, required")
+    assert not any(entry.startswith(("file=", "file.")) for entry in menu(terminal))
+    clear(terminal)
+    terminal.type("blockdev-add dr\tqco\t")
+    wait_menu(terminal, "qcow", "qcow2")
+    terminal.type("2 \t")
+    wait_menu(terminal, "file= node or {…}, required", "file. {…}, required")
+    clear(terminal)
+    terminal.type("blockdev-add driver=qcow2 file.driver=fi\t")
+    wait_line(terminal, "(QEMU) blockdev-add driver=qcow2 file.driver=file ")
+    terminal.type("file.fi\t")
+    wait_line(terminal, "(QEMU) blockdev-add driver=qcow2 file.driver=file file.filename=")
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("qnbn\t", "query-named-block-nodes "),
+        (
+            "chardev-add id=c backend.type=socket backend.data.addr.ty\tin\t",
+            "chardev-add id=c backend.type=socket backend.data.addr.type=inet ",
+        ),
+        ("object-add qom-type=throttle-g\t", "object-add qom-type=throttle-group "),
+        ("netdev_add type=hubp\t", "netdev_add type=hubport "),
+        ("nbd-server-start addr.type=un\t", "nbd-server-start addr.type=unix "),
+        (
+            "blockdev-add driver=quorum vote-threshold=1 children.0.driver=null-c\t",
+            "blockdev-add driver=quorum vote-threshold=1 children.0.driver=null-co ",
+        ),
+        (
+            '{"execute": "blockdev-add", "arguments": {"driver": "null-co", "node-n\t',
+            '{"execute": "blockdev-add", "arguments": {"driver": "null-co", "node-name": ',
+        ),
+        (
+            "blockdev-add driver=raw file={'driver': 'null-co', 'read-z\t",
+            "blockdev-add driver=raw file={'driver': 'null-co', 'read-zeroes': ",
+        ),
+        (
+            "/keyval blockdev-add driver=qcow2,file.driver=null-co,file.read-z\t",
+            "/keyval blockdev-add driver=qcow2,file.driver=null-co,file.read-zeroes=",
+        ),
+        ("query-name; query-na\t", "query-name; query-name"),
+        ("/wait BLOCK_JOB_REA\t", "/wait BLOCK_JOB_READY"),
+        ("/wait BLOCK_JOB_READY ty\tmi\t", "/wait BLOCK_JOB_READY type=mirror"),
+        ("/events -RTC\t", "/events -RTC_CHANGE"),
+        ("/help block-st\t", "/help block-stream"),
+        ("/oob migrate-p\t", "/oob migrate-pause"),
+    ],
+)
+def test_what_is_certain_is_inserted(terminal: Terminal, typed: str, line: str) -> None:
+    terminal.type(typed)
+    wait_line(terminal, f"(QEMU) {line}")
+    assert terminal.screen.cursor.x == len(f"(QEMU) {line}")
+
+
+def test_letters_of_a_name_find_it(terminal: Terminal) -> None:
+    terminal.type("blst\t")
+    wait_menu(terminal, "block-stream device")
+    assert menu(terminal)[0] == "block-stream device"
+    terminal.type("\t")
+    wait_line(terminal, "(QEMU) block-stream ")
+
+
+def test_in_the_middle_of_a_line(terminal: Terminal) -> None:
+    terminal.type("block-stream dev job-id=j" + LEFT * len(" job-id=j") + "\t")
+    wait_line(terminal, "(QEMU) block-stream device= job-id=j")
+    terminal.type("disk1")
+    wait_line(terminal, "(QEMU) block-stream device=disk1 job-id=j")
+
+
+def test_arrows_choose_and_go_round(terminal: Terminal) -> None:
+    terminal.type("drive-m\t")
+    wait_line(terminal, "(QEMU) drive-mirror ")
+    terminal.type("sync=\t")
+    wait_menu(terminal, "top", "full", "none")
+    entries = menu(terminal)
+    for entry in entries:
+        terminal.type(DOWN)
+        wait_line(terminal, f"(QEMU) drive-mirror sync={entry.split()[0]}")
+    terminal.type(DOWN)
+    wait_line(terminal, "(QEMU) drive-mirror sync=")
+    terminal.type(UP)
+    wait_line(terminal, f"(QEMU) drive-mirror sync={entries[-1].split()[0]}")
+
+
+def test_enter_sends_what_the_signature_warns_of(terminal: Terminal) -> None:
+    terminal.type("block-stream device=nowhere spede=1 on-error=perhaps")
+    terminal.wait_toolbar("block-stream has no spede: did you mean speed?", "on-error takes")
+    terminal.type("\r")
+    terminal.wait_above("GenericError")
+    terminal.type("query-name")
+    terminal.wait(lambda: "has no" not in terminal.toolbar, "no warning")
+    terminal.type("\r")
+    terminal.wait_above('{"return": {}}')
+
+
+def test_a_transaction_by_the_union_of_its_actions(terminal: Terminal) -> None:
+    terminal.type("transaction(\r")
+    wait_line(terminal, "...")
+    terminal.type("block-dirty-bitmap-a\t")
+    wait_line(terminal, "... block-dirty-bitmap-add ")
+    terminal.type("no\tdisk1 na\tb0\r)\r")
+    terminal.wait_above('{"return": {}}')
+    terminal.type("block-dirty-bitmap-remove node=disk1 name=\t")
+    wait_line(terminal, "(QEMU) block-dirty-bitmap-remove node=disk1 name=b0")
+
+
+# -- names of what runs ----------------------------------------------------------------------------
+
+
+def test_nodes_and_their_changes(terminal: Terminal) -> None:
+    terminal.type("blockdev-mirror job-id=j sync=full device=\t")
+    wait_menu(terminal, "disk0 node, null-co", "disk1 node, null-co")
+    clear(terminal)
+    terminal.line("blockdev-add driver=null-co node-name=zwei")
+    terminal.wait_above('{"return": {}}')
+    terminal.type("blockdev-del node-name=z\t")
+    wait_line(terminal, "(QEMU) blockdev-del node-name=zwei")
+    terminal.type("\r")
+    terminal.wait_above('{"return": {}}')
+    terminal.type("block_resize size=1 node-name=z\t")
+    terminal.type("x")
+    wait_line(terminal, "(QEMU) block_resize size=1 node-name=zx")
+
+
+def test_devices_with_their_own_properties(terminal: Terminal) -> None:
+    terminal.type("device_add driver=virtio-blk-pci bus=por\t")
+    wait_line(terminal, "(QEMU) device_add driver=virtio-blk-pci bus=port0")
+    terminal.type(" drive=disk0 id=vd0 write-c\t")
+    wait_line(
+        terminal,
+        "(QEMU) device_add driver=virtio-blk-pci bus=port0 drive=disk0 id=vd0 write-cache=",
+    )
+    terminal.type("on\r")
+    terminal.wait_above('{"return": {}}')
+    terminal.type("device_del id=v\t")
+    wait_line(terminal, "(QEMU) device_del id=vd0")
+    clear(terminal)
+    terminal.type("qom-get path=/mach\t")
+    wait_line(terminal, "(QEMU) qom-get path=/machine")
+    terminal.type("/periph\t")
+    wait_menu(terminal, "/machine/peripheral container", "/machine/peripheral-anon container")
+    terminal.type("/\t")
+    wait_menu(terminal, "/machine/peripheral/port0 pcie-root-port")
+    terminal.type("vd\t prop\tdriv\t")
+    wait_line(terminal, "(QEMU) qom-get path=/machine/peripheral/vd0 property=drive")
+
+
+def test_files_where_files_are_meant(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    image = tmp_path / "images" / "a disk.qcow2"
+    subprocess.run(
+        [SYSTEM.program("qemu-img"), "create", "-q", "-f", "qcow2", image, "1M"], check=True
+    )
+    terminal.resize(200, 40)
+    line = f"blockdev-add driver=file node-name=f filename={tmp_path}/"
+    terminal.type(line + "ima\t")
+    wait_line(terminal, f"(QEMU) {line}images/")
+    terminal.type("\t")
+    wait_line(terminal, f'(QEMU) blockdev-add driver=file node-name=f filename="{image}"')
+    terminal.type("\r")
+    terminal.wait_above('{"return": {}}')
+    terminal.type(f"getfd fdname=x < {tmp_path}/ima\t")
+    wait_line(terminal, f"(QEMU) getfd fdname=x < {tmp_path}/images/")
+
+
+def test_drivers_of_a_qemu_with_its_own_modules(tmp_path: Path) -> None:
+    """Only the system's: beside an unpacked one stand the modules of another build."""
+    with (
+        start_qemu(SYSTEM, tmp_path / "vm.sock", machine="q35") as server,
+        Terminal(server.address, rows=40) as terminal,
+    ):
+        wait_known(terminal)
+        terminal.type("device_add driver=virtio-blk-p\t")
+        wait_menu(terminal, "virtio-blk-pci PCI", "virtio-blk-pci-transitional PCI")
+
+
+# -- what a menu does ------------------------------------------------------------------------------
+
+
+def test_enter_takes_from_the_menu_and_the_next_enter_sends(terminal: Terminal) -> None:
+    terminal.type("query-block-j\t\t")
+    wait_line(terminal, "(QEMU) query-block-jobs")
+    terminal.line(CTRL_U + "blockdev-add driver=null-co node-name=x detect-zeroes=\t" + DOWN)
+    wait_line(terminal, "(QEMU) blockdev-add driver=null-co node-name=x detect-zeroes=off")
+    terminal.wait(lambda: menu(terminal) == [], "no menu")
+    terminal.type(" read-only=true\r")
+    terminal.wait_above('{"return": {}}')
+
+
+def test_escape_closes_the_menu_and_leaves_the_line(terminal: Terminal) -> None:
+    terminal.type("blockdev-add driver=null-co detect-zeroes=\t")
+    wait_menu(terminal, "off", "on", "unmap")
+    terminal.type(DOWN)
+    wait_line(terminal, "(QEMU) blockdev-add driver=null-co detect-zeroes=off")
+    terminal.type("\x1b")
+    terminal.wait(lambda: menu(terminal) == [], "no menu")
+    wait_line(terminal, "(QEMU) blockdev-add driver=null-co detect-zeroes=")
+
+
+def test_what_was_typed_before_is_not_suggested_below_a_menu(terminal: Terminal) -> None:
+    terminal.line("blockdev-add driver=null-co detect-zeroes=on node-name=x")
+    terminal.wait_above('{"return": {}}')
+    terminal.type("blockdev-add driver=null-co detect-zeroes=")
+    wait_line(terminal, "(QEMU) blockdev-add driver=null-co detect-zeroes=on node-name=x")
+    terminal.type("\t")
+    wait_menu(terminal, "off", "on", "unmap")
+    wait_line(terminal, "(QEMU) blockdev-add driver=null-co detect-zeroes=")
+
+
+# -- widths ----------------------------------------------------------------------------------------
+
+
+def test_forty_columns(machine: Server) -> None:
+    with Terminal(machine.address, columns=40, rows=30) as terminal:
+        wait_known(terminal)
+        terminal.type("blockdev-add driver=qcow2 \t")
+        terminal.wait_for("file=")
+        assert all(len(line) <= 40 for line in terminal.lines)
+        terminal.type("file.driver=null-c\t")
+        terminal.wait_for("null-co")
+        terminal.type(CTRL_C + "query-name\r")
+        terminal.wait_above('{"return": {}}')
+
+
+def test_another_width_while_the_menu_is_open(terminal: Terminal) -> None:
+    terminal.type("blockdev-add driver=qcow2 \t")
+    wait_menu(terminal, "file= node or {…}, required")
+    for columns, rows in ((40, 20), (160, 30), (20, 12), (100, 40)):
+        terminal.resize(columns, rows)
+        terminal.wait_for("file=")
+    wait_menu(terminal, "file= node or {…}, required")
+    terminal.type(DOWN)
+    wait_line(terminal, "(QEMU) blockdev-add driver=qcow2 file=")
+    terminal.type("nowhere node-name=q\r")
+    terminal.wait_for("GenericError: Cannot find device")
+    terminal.wait_prompt()
+
+
+# -- the other servers -----------------------------------------------------------------------------
+
+
+def test_a_storage_daemon(installation: Installation, tmp_path: Path) -> None:
+    with start_storage_daemon(installation, tmp_path / "qsd.sock") as server:
+        with Terminal(server.address, rows=40) as terminal:
+            wait_known(terminal)
+            terminal.line("blockdev-add driver=null-co node-name=n0")
+            terminal.wait_above('{"return": {}}')
+            terminal.type("block-export-add type=nb\t")
+            wait_line(terminal, "(QEMU) block-export-add type=nbd ")
+            terminal.type("node-name=\t")
+            wait_line(terminal, "(QEMU) block-export-add type=nbd node-name=n0 ")
+            clear(terminal)
+            terminal.type("device_a\t")
+            terminal.type("x")
+            wait_line(terminal, "(QEMU) device_ax")  # it has no devices
+
+
+@pytest.fixture
+def agent(installation: Installation, tmp_path: Path) -> Iterator[Terminal]:
+    with (
+        start_agent(installation, tmp_path) as server,
+        Terminal(
+            *("--ga", "--wait", "9", server.address),
+            rows=40,
+            variables={"MANPATH": installation.manuals},
+        ) as terminal,
+    ):
+        terminal.wait_for("Connected to a guest agent at ")
+        terminal.wait_prompt("(QGA)")
+        terminal.wait_toolbar("guest agent 10.0." if installation.root else "guest agent 7.2.")
+        yield terminal
+
+
+def test_an_agent_completes_from_what_it_says_it_has(agent: Terminal, tmp_path: Path) -> None:
+    agent.type("guest-fs\t")
+    wait_line(agent, "(QGA) guest-fsfreeze-")
+    wait_menu(agent, "guest-fsfreeze-status", "guest-fsfreeze-thaw")
+    # Those that are switched off are not offered.
+    assert not any("freeze-freeze" in entry for entry in menu(agent))
+    clear(agent, "(QGA)")
+    file = tmp_path / "guest.txt"
+    file.write_text("the guest's")
+    agent.type(f"guest-file-o\tpa\t{file} mo\tr\r")
+    agent.wait_above('{"return": 10', prompt="(QGA)")
+    agent.type("guest-file-see\t")
+    wait_line(agent, "(QGA) guest-file-seek ")
+    agent.wait_toolbar("guest-file-seek", "handle: int")
+    agent.type("handle=1000 offset=0 whence=s\t")
+    wait_line(agent, "(QGA) guest-file-seek handle=1000 offset=0 whence=set")
+    agent.type("\r")
+    agent.wait_above('{"return": {', prompt="(QGA)")
+
+
+def test_an_agents_help_is_of_its_own_manual(agent: Terminal, installation: Installation) -> None:
+    agent.type("guest-ping")
+    wait_line(agent, "(QGA) guest-ping")
+    agent.type(LEFT + F1)
+    agent.wait_for("guest-ping (command, since 0.15")
+    version = "10.0." if installation.root else "7.2."
+    agent.wait_for(f"From qemu-ga-ref(7) of QEMU {version}")
+    wait_line(agent, "(QGA) guest-ping")
+
+
+def test_an_agents_mistakes_are_told_while_they_are_typed(agent: Terminal) -> None:
+    agent.type("guest-pong ")
+    agent.wait_toolbar("guest-pong", "guest-ping")
+    agent.type("\r")
+    agent.wait_above("CommandNotFound", "did you mean guest-ping?", prompt="(QGA)")

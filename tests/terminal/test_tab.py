@@ -1,0 +1,112 @@
+"""What Tab does with names that are certain, in doubt or late, on a buffer alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+
+from qmpshell.terminal.tab import Replacement, Tab
+
+
+class Names(Completer):
+    """Offers `names` in the place of the last word, `after` characters behind the cursor with it."""
+
+    def __init__(self, *names: str, after: int = 0) -> None:
+        self.names: Iterable[str] = names
+        self.after = after
+
+    def get_completions(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> Iterator[Completion]:
+        word = document.text_before_cursor.rpartition(" ")[2]
+        for name in self.names:
+            if name.startswith(word):
+                yield Replacement(
+                    name,
+                    start_position=-len(word),
+                    display=name,
+                    display_meta="",
+                    after=self.after,
+                )
+
+
+def typed(text: str, names: Names, *, behind: str = "") -> Buffer:
+    document = Document(text + behind, len(text))
+    return Buffer(document=document, completer=names)
+
+
+def menu(buffer: Buffer) -> list[str]:
+    """What the menu has that is open."""
+    assert buffer.complete_state is not None
+    return [one.text for one in buffer.complete_state.completions]
+
+
+def test_the_only_name_is_inserted() -> None:
+    buffer = typed("a blo", Names("block", "other"))
+    Tab(is_in_doubt=lambda: False).complete(buffer)
+    assert buffer.text == "a block"
+
+
+def test_a_name_in_doubt_is_only_offered_until_it_is_certain() -> None:
+    names = Names("old")
+    doubt = True
+    tab = Tab(is_in_doubt=lambda: doubt)
+    buffer = typed("del ", names)
+    tab.complete(buffer)
+    assert buffer.text == "del "
+    assert menu(buffer) == ["old"]
+    names.names, doubt = ["new"], False
+    tab.complete_again(buffer)
+    assert buffer.text == "del new"
+    assert buffer.complete_state is None
+
+
+def test_what_is_chosen_from_a_menu_in_doubt_stays() -> None:
+    names = Names("old")
+    tab = Tab(is_in_doubt=lambda: True)
+    buffer = typed("del ", names)
+    tab.complete(buffer)
+    menu(buffer)
+    buffer.complete_next()
+    assert buffer.text == "del old"
+    names.names = ["new"]
+    tab.complete_again(buffer)
+    assert buffer.text == "del old"
+
+
+def test_names_that_come_for_another_line_leave_this_one_alone() -> None:
+    names = Names()
+    tab = Tab(is_in_doubt=lambda: True)
+    buffer = typed("del ", names)
+    tab.complete(buffer)
+    buffer.insert_text("x")
+    names.names = ["new", "xyz"]
+    tab.complete_again(buffer)
+    assert buffer.text == "del x"
+
+
+def test_names_that_are_late_are_completed_when_they_come() -> None:
+    names = Names()
+    tab = Tab(is_in_doubt=lambda: False)
+    buffer = typed("del n", names)
+    tab.complete(buffer)
+    assert buffer.text == "del n"
+    names.names = ["node0", "node1"]
+    tab.complete_again(buffer)
+    assert buffer.text == "del node"
+    assert menu(buffer) == ["node0", "node1"]
+
+
+def test_the_rest_of_the_word_is_replaced() -> None:
+    buffer = typed("add driv", Names("driver", after=2), behind="er=raw")
+    Tab(is_in_doubt=lambda: False).complete(buffer)
+    assert (buffer.text, buffer.cursor_position) == ("add driver=raw", len("add driver"))
+
+
+def test_where_nothing_is_offered_the_rest_of_the_word_stays() -> None:
+    buffer = typed("add z", Names("driver", after=2), behind="er=raw")
+    Tab(is_in_doubt=lambda: False).complete(buffer)
+    assert buffer.text == "add zer=raw"
