@@ -30,6 +30,8 @@ LIVE = "live"
 _MOST_ASKED = 2
 # After so many seconds an answer is no longer expected.
 _PATIENCE = 30.0
+# A wait of so many seconds is told of.
+_TOLD = 1.0
 # For so many seconds what failed is not asked again.
 _FAILED_LIFE = 60.0
 # What was wanted last is kept in mind, and what was learnt.
@@ -116,6 +118,18 @@ class LiveCache:
             while len(table) > _MOST_WANTED:
                 table.pop(next(iter(table)))
         return found
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether names are asked for, and have not come."""
+        return bool(self._asked)
+
+    def describe_wait(self, now: float) -> str:
+        """For how long they have been waited for, in words; empty if not for long."""
+        seconds = now - min((asked.at for asked in self._asked.values()), default=now)
+        if seconds < _TOLD or self._session.lost:
+            return ""
+        return f"the server is asked for names, {int(seconds)} s; it may be stopped, or busy"
 
     def take_wanted(self, now: float) -> list[Effect]:
         """Ask for what is wanted and not known well enough, unless the server has better to do."""

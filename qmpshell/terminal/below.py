@@ -15,6 +15,7 @@ from ..raw import RawSession
 from ..render.escape import utf8_string
 from ..session import Session
 from ..settings import Settings
+from .learning import Learning
 from .panels import PanelView, on_ground
 from .status import status_parts
 from .toolbar import Fragments, lay_out
@@ -29,12 +30,14 @@ class Below:
         self,
         settings: Settings,
         session: Session | RawSession,
+        learning: Learning,
         *,
         unicode: bool,
         clock: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._session = session
+        self._learning = learning
         self._unicode = unicode
         self._clock = clock
         self._panel = PanelView(string=utf8_string if unicode else encode_scalar, unicode=unicode)
@@ -42,7 +45,8 @@ class Below:
     @property
     def is_live(self) -> bool:
         """Whether it changes as time goes by: seconds are counted."""
-        return isinstance(self._session, Session) and self._session.is_held_up
+        held_up = isinstance(self._session, Session) and self._session.is_held_up
+        return held_up or self._learning.is_waiting
 
     def draw(self, size: Size) -> Fragments:
         session = self._session
@@ -55,6 +59,7 @@ class Below:
             rows += [on_ground(row, size.columns) for row in panel]
         shown = self._settings.toolbar and size.rows >= _FEWEST_ROWS
         parts = status_parts(session, unicode=self._unicode) if shown else []
-        rows += lay_out(session.describe_hold_up(self._clock()), parts, size.columns)
+        waits = session.describe_hold_up(self._clock()) or self._learning.describe_wait()
+        rows += lay_out(waits, parts, size.columns)
         fragments = [fragment for row in rows for fragment in (*row, ("", "\n"))]
         return fragments[:-1]

@@ -95,6 +95,15 @@ class Learning:
         """Whether names that were just offered may be wrong, and are asked for anew."""
         return self._live is not None and self._live.is_in_doubt
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether names are asked for, and have not come."""
+        return self._live is not None and self._live.is_waiting
+
+    def describe_wait(self) -> str:
+        """For how long, in words; empty if not for long."""
+        return self._live.describe_wait(self._clock()) if self._live is not None else ""
+
     def saw(self, effects: Iterable[Effect]) -> Sequence[Effect]:
         """What names of the running server are to be asked for after these effects."""
         return self._live.saw(effects, self._clock()) if self._live is not None else []

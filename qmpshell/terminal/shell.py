@@ -111,7 +111,7 @@ class Shell:
             ),
             bottom=lambda: self._bottom.fragments,
         )
-        below = Below(settings, session, unicode=view.unicode, clock=time.monotonic)
+        below = Below(settings, session, self._learning, unicode=view.unicode, clock=time.monotonic)
         self._bottom = Bottom(
             below.draw,
             is_live=lambda: below.is_live,

@@ -7,6 +7,9 @@ Must not know: how much room there is, when it is drawn. Everything of the serve
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from ..manual.pages import STORAGE_DAEMON, page_of
 from ..protocol.messages import Greeting
 from ..protocol.negotiation import READY
 from ..render.bar import bar, percent
@@ -48,7 +51,7 @@ def status_parts(session: Session, *, unicode: bool) -> list[Part]:
     if session.settings.agent:
         parts.append(_agent(session.agent_version))
     if session.greeting is not None:
-        parts += _server(session.greeting)
+        parts += _server(session.greeting, session.names or ())
     if session.machine is not None:
         parts += _machine(session.machine, unicode=unicode)
     return parts
@@ -60,11 +63,12 @@ def _address(address: str) -> Part:
     return Part(forms, rank=_ADDRESS_RANK)
 
 
-def _server(greeting: Greeting) -> list[Part]:
+def _server(greeting: Greeting, commands: Collection[str]) -> list[Part]:
     if greeting.version is None:
         return []
     version = ".".join(map(str, greeting.version))
-    return [Part([[(_PLAIN, f"QEMU {version}")], [(_PLAIN, version)]], rank=_SERVER_RANK)]
+    name = "storage daemon" if page_of(commands) is STORAGE_DAEMON else "QEMU"
+    return [Part([[(_PLAIN, f"{name} {version}")], [(_PLAIN, version)]], rank=_SERVER_RANK)]
 
 
 def _agent(version: str) -> Part:

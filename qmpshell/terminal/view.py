@@ -104,7 +104,7 @@ class TerminalView:
         return _line(
             styles.NOTE,
             f"Connected to {server} at {escape(self.address)}.\n"
-            "Ctrl-D leaves the shell; quit ends the virtual machine.",
+            "Ctrl-D leaves the shell; quit ends QEMU itself.",
         )
 
     def wants(self, event: Event) -> bool:

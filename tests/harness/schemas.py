@@ -9,6 +9,7 @@ import gzip
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from qmpshell.schema.model import Schema
 
@@ -20,4 +21,11 @@ _DATA = Path(__file__).parents[1] / "data"
 
 @cache
 def schema(server: str) -> Schema:
-    return Schema(json.loads(gzip.decompress((_DATA / f"schema-{server}.json.gz").read_bytes())))
+    return Schema(entities(server))
+
+
+def entities(server: str) -> list[dict[str, Any]]:
+    """As it was returned."""
+    found = json.loads(gzip.decompress((_DATA / f"schema-{server}.json.gz").read_bytes()))
+    assert isinstance(found, list)
+    return found

@@ -99,7 +99,7 @@ def test_only_the_events_that_are_wanted(two_monitors: tuple[Server, str]) -> No
     with Terminal("--events", "STO*", server.address) as terminal:
         terminal.wait_ready()
         run("-c", "cont; stop", second)
-        terminal.wait_above("quit ends the virtual machine.", " STOP")
+        terminal.wait_above("quit ends QEMU itself.", " STOP")
         assert "RESUME" not in terminal.text
 
 

@@ -20,7 +20,7 @@ def test_the_banner_names_the_server_and_says_how_to_leave(qemu: Server) -> None
         first, second, prompt = terminal.text.splitlines()
         assert re.match(r"Connected to QEMU (7|1\d)\.\d+\.\d+ \(Debian .*\) at ", first)
         assert qemu.address in first
-        assert second == "Ctrl-D leaves the shell; quit ends the virtual machine."
+        assert second == "Ctrl-D leaves the shell; quit ends QEMU itself."
         assert prompt == "(QEMU)"
 
 

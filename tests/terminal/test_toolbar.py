@@ -146,6 +146,7 @@ def test_a_storage_daemon_has_no_run_state(installation: Installation, tmp_path:
         Terminal("-l", str(log), server.address) as terminal,
     ):
         terminal.wait_ready()
+        terminal.wait_toolbar("storage daemon ")
         begin_mirror(terminal, "2M")
         terminal.wait_toolbar("mirror j0", " %")
         terminal.line("block-job-cancel device=j0 force=true")

@@ -1,0 +1,189 @@
+"""A server that is slow, stopped or gone while one completes: typing goes on, and nothing is lost."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.schemas import entities
+from tests.harness.screen import Terminal
+from tests.harness.scripted import Peer, ScriptedServer
+from tests.harness.servers import SYSTEM, Server, start_qemu
+
+Scripted = Callable[[Callable[[Peer], object]], ScriptedServer]
+
+DOWN, CTRL_C = "\x1b[B", "\x03"
+QUERY_NODES = "query-named-block-nodes"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Server]:
+    node = ("-blockdev", "driver=null-co,node-name=disk0")
+    with start_qemu(SYSTEM, tmp_path / "vm.sock", *node, machine="q35") as server:
+        yield server
+
+
+@pytest.fixture
+def terminal(machine: Server) -> Iterator[Terminal]:
+    with Terminal(machine.address, rows=40) as terminal:
+        wait_known(terminal)
+        yield terminal
+
+
+def wait_known(terminal: Terminal) -> None:
+    terminal.wait_ready()
+    terminal.type("quit x=1")
+    terminal.wait_toolbar("quit has no x")
+    clear(terminal)
+
+
+def clear(terminal: Terminal) -> None:
+    terminal.type(CTRL_C)
+    terminal.wait_prompt()
+
+
+def wait_line(terminal: Terminal, line: str) -> None:
+    terminal.wait(lambda: terminal.current == line.rstrip(), f"line {line!r}")
+
+
+# -- stopped ---------------------------------------------------------------------------------------
+
+
+def test_a_stopped_server_holds_up_no_key_and_its_names_come_when_it_goes_on(
+    terminal: Terminal, machine: Server
+) -> None:
+    machine.stop()
+    terminal.type("blockdev-del node-name=\t")
+    terminal.wait_toolbar("the server is asked for names", "it may be stopped, or busy")
+    wait_line(terminal, "(QEMU) blockdev-del node-name=")
+    terminal.type("x")
+    wait_line(terminal, "(QEMU) blockdev-del node-name=x")
+    terminal.type("\x7f; block-str\t")  # the schema is here, and needs no server
+    wait_line(terminal, "(QEMU) blockdev-del node-name=; block-stream ")
+    clear(terminal)
+    terminal.type("block_resize size=1 node-name=\t")
+    wait_line(terminal, "(QEMU) block_resize size=1 node-name=")
+    machine.process.send_signal(signal.SIGCONT)
+    wait_line(terminal, "(QEMU) block_resize size=1 node-name=disk0")
+    terminal.wait(lambda: "is asked for names" not in terminal.toolbar, "no wait")
+
+
+def test_ctrl_c_and_enter_while_names_are_awaited(terminal: Terminal, machine: Server) -> None:
+    machine.stop()
+    terminal.type("blockdev-del node-name=\t")
+    terminal.wait_toolbar("the server is asked for names")
+    clear(terminal)
+    terminal.line("query-name")
+    terminal.wait_toolbar("waiting for the reply to query-name")
+    terminal.type("block_resize node-name=\t")
+    wait_line(terminal, "(QEMU) block_resize node-name=")
+    clear(terminal)
+    machine.process.send_signal(signal.SIGCONT)
+    terminal.wait_above('{"return": {}}')
+
+
+# -- gone ------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_dies_while_names_are_asked(terminal: Terminal, machine: Server) -> None:
+    machine.stop()
+    terminal.type("blockdev-del node-name=\t")
+    terminal.wait_toolbar("the server is asked for names")
+    machine.kill()
+    terminal.wait_for("connection lost")
+    terminal.wait_toolbar("connection lost")
+    assert "is asked for names" not in terminal.toolbar
+    wait_line(terminal, "(QEMU) blockdev-del node-name=")
+    terminal.type("\t\tx")
+    wait_line(terminal, "(QEMU) blockdev-del node-name=x")
+    clear(terminal)
+    terminal.type("blockdev-add driver=qcow2 file.dri\t")  # what was learnt stays
+    wait_line(terminal, "(QEMU) blockdev-add driver=qcow2 file.driver=")
+
+
+def test_a_server_that_dies_below_an_open_menu(terminal: Terminal, machine: Server) -> None:
+    terminal.type("blockdev-add driver=null-co detect-zeroes=\t")
+    terminal.wait_for("unmap")
+    machine.kill()
+    terminal.wait_for("connection lost")
+    terminal.type(DOWN)
+    wait_line(terminal, "(QEMU) blockdev-add driver=null-co detect-zeroes=off")
+    terminal.type("\r\r")
+    terminal.wait_for("not connected; nothing was sent; /connect goes back")
+    terminal.wait_prompt()
+
+
+def test_the_names_of_another_server_are_its_own(
+    terminal: Terminal, machine: Server, tmp_path: Path
+) -> None:
+    terminal.type("blockdev-del node-name=\t")
+    wait_line(terminal, "(QEMU) blockdev-del node-name=disk0")
+    clear(terminal)
+    machine.kill()
+    terminal.wait_for("connection lost")
+    node = ("-blockdev", "driver=null-co,node-name=other")
+    with start_qemu(SYSTEM, tmp_path / "new.sock", *node):
+        terminal.line(f"/connect {tmp_path}/new.sock")
+        terminal.wait_toolbar("new.sock", "QEMU")
+        terminal.type("blockdev-del node-name=\t")
+        wait_line(terminal, "(QEMU) blockdev-del node-name=other")
+
+
+def test_a_question_that_may_have_been_the_end_is_told(scripted: Scripted) -> None:
+    """As of a QEMU whose modules are of another build: it aborts when it loads them all."""
+
+    server = scripted(lambda peer: serve(peer, dies_of="qom-list-types"))
+    with Terminal(server.address, columns=200, rows=40) as terminal:
+        wait_known(terminal)
+        terminal.type("device_add driver=\t")
+        terminal.wait_for("it went while completion asked for qom-list-types, which may be why")
+        wait_line(terminal, "(QEMU) device_add driver=")
+
+
+# -- slow ------------------------------------------------------------------------------------------
+
+
+NAMES = ("quit", "blockdev-del", "block-stream", "device_add", "qom-list-types", QUERY_NODES)
+
+
+def serve(
+    peer: Peer, *, dies_of: str = "", slow: str = "", gate: threading.Event | None = None
+) -> None:
+    """Greet, and answer what a shell asks, with the schema of a real server: `slow` when the gate opens."""
+    peer.negotiate()
+    answers: dict[str, Any] = {
+        "query-qmp-schema": entities("10"),
+        "query-commands": [{"name": one} for one in NAMES],
+        QUERY_NODES: [{"node-name": "late0", "drv": "raw"}],
+    }
+    while True:
+        command = peer.read()
+        name = command["execute"]
+        if name == dies_of:
+            return
+        if name == slow and gate is not None:
+            assert gate.wait(30)
+        peer.reply(command, answers.get(name, []))
+
+
+@pytest.mark.parametrize("typed", ["", "my"])
+def test_names_that_are_slow_come_to_the_tab_that_waits_for_them_alone(
+    scripted: Scripted, typed: str
+) -> None:
+    gate = threading.Event()
+    server = scripted(lambda peer: serve(peer, slow=QUERY_NODES, gate=gate))
+    with Terminal(server.address, rows=40) as terminal:
+        wait_known(terminal)
+        terminal.type("blockdev-del node-name=\t")
+        terminal.wait_toolbar("the server is asked for names, 1 s")
+        terminal.wait_toolbar("the server is asked for names, 2 s")
+        terminal.type(typed)
+        wait_line(terminal, f"(QEMU) blockdev-del node-name={typed}")
+        gate.set()
+        terminal.wait(lambda: "is asked for names" not in terminal.toolbar, "answer")
+        wait_line(terminal, f"(QEMU) blockdev-del node-name={typed or 'late0'}")
