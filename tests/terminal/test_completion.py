@@ -27,6 +27,41 @@ DISKS = (
 )
 
 
+# What is typed, and the line that it makes.
+CERTAIN = (
+    ("qnbn\t", "query-named-block-nodes "),
+    (
+        "chardev-add id=c backend.type=socket backend.data.addr.ty\tin\t",
+        "chardev-add id=c backend.type=socket backend.data.addr.type=inet ",
+    ),
+    ("object-add qom-type=throttle-g\t", "object-add qom-type=throttle-group "),
+    ("netdev_add type=hubp\t", "netdev_add type=hubport "),
+    ("nbd-server-start addr.type=un\t", "nbd-server-start addr.type=unix "),
+    (
+        "blockdev-add driver=quorum vote-threshold=1 children.0.driver=null-c\t",
+        "blockdev-add driver=quorum vote-threshold=1 children.0.driver=null-co ",
+    ),
+    (
+        '{"execute": "blockdev-add", "arguments": {"driver": "null-co", "node-n\t',
+        '{"execute": "blockdev-add", "arguments": {"driver": "null-co", "node-name": ',
+    ),
+    (
+        "blockdev-add driver=raw file={'driver': 'null-co', 'read-z\t",
+        "blockdev-add driver=raw file={'driver': 'null-co', 'read-zeroes': ",
+    ),
+    (
+        "/keyval blockdev-add driver=qcow2,file.driver=null-co,file.read-z\t",
+        "/keyval blockdev-add driver=qcow2,file.driver=null-co,file.read-zeroes=",
+    ),
+    ("query-name; query-na\t", "query-name; query-name"),
+    ("/wait BLOCK_JOB_REA\t", "/wait BLOCK_JOB_READY"),
+    ("/wait BLOCK_JOB_READY ty\tmi\t", "/wait BLOCK_JOB_READY type=mirror"),
+    ("/events -RTC\t", "/events -RTC_CHANGE"),
+    ("/help block-st\t", "/help block-stream"),
+    ("/oob migrate-p\t", "/oob migrate-pause"),
+)
+
+
 @pytest.fixture
 def machine(installation: Installation, tmp_path: Path) -> Iterator[Server]:
     with start_qemu(installation, tmp_path / "vm.sock", *DISKS, machine="q35") as server:
@@ -112,45 +147,12 @@ def test_a_branch_comes_with_its_discriminator(terminal: Terminal) -> None:
     wait_line(terminal, "(QEMU) blockdev-add driver=qcow2 file.driver=file file.filename=")
 
 
-@pytest.mark.parametrize(
-    ("typed", "line"),
-    [
-        ("qnbn\t", "query-named-block-nodes "),
-        (
-            "chardev-add id=c backend.type=socket backend.data.addr.ty\tin\t",
-            "chardev-add id=c backend.type=socket backend.data.addr.type=inet ",
-        ),
-        ("object-add qom-type=throttle-g\t", "object-add qom-type=throttle-group "),
-        ("netdev_add type=hubp\t", "netdev_add type=hubport "),
-        ("nbd-server-start addr.type=un\t", "nbd-server-start addr.type=unix "),
-        (
-            "blockdev-add driver=quorum vote-threshold=1 children.0.driver=null-c\t",
-            "blockdev-add driver=quorum vote-threshold=1 children.0.driver=null-co ",
-        ),
-        (
-            '{"execute": "blockdev-add", "arguments": {"driver": "null-co", "node-n\t',
-            '{"execute": "blockdev-add", "arguments": {"driver": "null-co", "node-name": ',
-        ),
-        (
-            "blockdev-add driver=raw file={'driver': 'null-co', 'read-z\t",
-            "blockdev-add driver=raw file={'driver': 'null-co', 'read-zeroes': ",
-        ),
-        (
-            "/keyval blockdev-add driver=qcow2,file.driver=null-co,file.read-z\t",
-            "/keyval blockdev-add driver=qcow2,file.driver=null-co,file.read-zeroes=",
-        ),
-        ("query-name; query-na\t", "query-name; query-name"),
-        ("/wait BLOCK_JOB_REA\t", "/wait BLOCK_JOB_READY"),
-        ("/wait BLOCK_JOB_READY ty\tmi\t", "/wait BLOCK_JOB_READY type=mirror"),
-        ("/events -RTC\t", "/events -RTC_CHANGE"),
-        ("/help block-st\t", "/help block-stream"),
-        ("/oob migrate-p\t", "/oob migrate-pause"),
-    ],
-)
-def test_what_is_certain_is_inserted(terminal: Terminal, typed: str, line: str) -> None:
-    terminal.type(typed)
-    wait_line(terminal, f"(QEMU) {line}")
-    assert terminal.screen.cursor.x == len(f"(QEMU) {line}")
+def test_what_is_certain_is_inserted(terminal: Terminal) -> None:
+    for typed, line in CERTAIN:
+        terminal.type(typed)
+        wait_line(terminal, f"(QEMU) {line}")
+        assert terminal.screen.cursor.x == len(f"(QEMU) {line}")
+        clear(terminal)
 
 
 def test_letters_of_a_name_find_it(terminal: Terminal) -> None:
