@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from qmpshell.language.agent import agent_schema
+from qmpshell.protocol.agent import SILENT
 from tests.harness.exchange import messages, returns, script, sent_arguments
 from tests.harness.program import run
-from tests.harness.servers import Installation, Server, start_agent
+from tests.harness.servers import Installation, Server, start_agent, start_qemu
 
 
 @pytest.fixture
@@ -81,5 +85,83 @@ def test_nothing_is_asked_of_an_agent(agent: Server) -> None:
 
 def test_what_is_blocked_says_so(agent: Server) -> None:
     result = run("-N", "--wait", "9", agent.address, input="guest-fsfreeze-freeze\n")
+    assert result.status == 1
+    assert messages(result)[0]["error"]["class"] == "CommandNotFound"
+
+
+# -- in step with it -------------------------------------------------------------------------------
+
+
+def test_a_script_in_step_with_an_agent(agent: Server, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    result = run(
+        *("--ga", "--wait", "9", "-l", str(log), agent.address),
+        input="guest-ping\nguest-exec-status pid=5 # none\nguest-info\n",
+    )
+    ping, missing, info = messages(result)
+    assert (ping, set(missing), result.status) == ({"return": {}}, {"error"}, 1)
+    assert info["return"]["version"].startswith(("7.2.", "10.0."))
+    sent = [one["message"] for one in map(json.loads, log.read_text().splitlines())]
+    assert [one["execute"] for one in sent if "execute" in one] == [
+        "guest-sync-delimited",
+        "guest-sync",
+        "guest-ping",
+        "guest-exec-status",
+        "guest-info",
+    ]
+
+
+def test_what_a_former_client_left_behind_disturbs_nobody(agent: Server) -> None:
+    assert run("--ga", "--wait", "9", "-c", "guest-ping", agent.address).status == 0
+    with socket.socket(socket.AF_UNIX) as former:
+        former.connect(agent.address)
+        former.sendall(b'{"execute": "guest-ping"}\n{"execute": "guest-pi')
+        assert former.recv(100)  # an agent that cannot answer ends
+    result = run("--ga", "-r", "-c", "guest-sync id=77", agent.address)
+    assert (result.out, result.status) == ("77\n", 0)
+
+
+def test_the_environment_names_an_agent_of_its_own(agent: Server, tmp_path: Path) -> None:
+    monitor = str(tmp_path / "none")
+    ping = ("--ga", "--wait", "9", "-c", "guest-ping")
+    assert run(*ping, QGA_CLIENT_ADDRESS=agent.address, QMP_SOCKET=monitor).status == 0
+    without = run("--ga", "-c", "guest-ping", QMP_SOCKET=agent.address)
+    assert without.status == 2
+    assert "name the agent's socket, or set QGA_CLIENT_ADDRESS" in without.err
+
+
+def test_a_monitor_is_no_agent_and_an_agent_no_monitor(agent: Server, one_qemu: Server) -> None:
+    wrong = run("--ga", "-c", "guest-ping", one_qemu.address)
+    assert wrong.status == 3
+    assert "this is a QMP monitor, and no guest agent: leave out --ga" in wrong.err
+    silent = run("--wait", "3", "-c", "query-name", agent.address)
+    assert silent.status == 3
+    assert "this may be a guest agent (try --ga)" in silent.err
+
+
+def test_a_guest_that_is_not_running(installation: Installation, tmp_path: Path) -> None:
+    path = tmp_path / "qga.sock"
+    port = (
+        *("-chardev", f"socket,id=ga,path={path},server=on,wait=off", "-device", "virtio-serial"),
+        *("-device", "virtserialport,chardev=ga,name=org.qemu.guest_agent.0"),
+    )
+    with start_qemu(installation, tmp_path / "vm.sock", *port, machine="q35") as server:
+        assert run("--wait", "9", "-c", "query-name", server.address).status == 0
+        result = run("--ga", "--wait", "1", "-c", "guest-ping", str(path))
+    assert (result.status, result.out) == (3, "")
+    assert "the guest agent may not be running in the guest" in result.err
+
+
+def test_all_that_an_agent_knows_is_in_our_data(agent: Server) -> None:
+    result = run("--ga", "--wait", "9", "-r", "-c", "guest-info", agent.address)
+    commands = json.loads(result.out)["supported_commands"]
+    known = agent_schema()
+    assert {one["name"] for one in commands} <= set(known.commands())
+    silent = {one["name"] for one in commands if not one["success-response"]}
+    assert silent == set(SILENT)
+
+
+def test_a_command_that_is_switched_off_fails_as_any_does(agent: Server) -> None:
+    result = run("--ga", "--wait", "9", "-c", "guest-suspend-ram", agent.address)
     assert result.status == 1
     assert messages(result)[0]["error"]["class"] == "CommandNotFound"
