@@ -128,9 +128,9 @@ def test_without_a_schema_there_is_no_shape() -> None:
         ("block-stream device=x speed=", []),
         ("block-stream device=x on-error=re", []),
         ("block-stream device=x on-error=re ", [
-            "on-error takes report|ignore|enospc|stop|…, not re"]),
+            "on-error takes report|ignore|enospc|stop|auto, not re"]),
         ("block-stream device=x on-error=rx", [
-            "on-error takes report|ignore|enospc|stop|…, not rx"]),
+            "on-error takes report|ignore|enospc|stop|auto, not rx"]),
         ("set_link name=x up=o", []),
         ("set_link name=x up=maybe ", ["up takes on or off, true or false, not maybe"]),
         ("blockdev-add node-name=n ", ["missing: driver, which chooses the other members"]),
@@ -141,10 +141,11 @@ def test_without_a_schema_there_is_no_shape() -> None:
         ("blockdev-add driver=qcow2 file=x backing=null file=y ", ["file is given twice"]),
         ("block-stream device=x device.y=z ", ["device.y is given both a value and members"]),
         ("block-stream device=x y ", ["y is no KEY=VALUE"]),
-        ("block-stream device={} ", ["device takes text"]),
+        ("block-stream device={} ", []),  # the text {}
+        ("block-stream device:={} ", ["device takes text"]),
         ('block-stream {"device": 5} ', ["device takes text, in quotes"]),
         ('{"execute": "block-stream", "arguments": {"device": "x", "speed": "5x"}}|', [
-            "speed takes a whole number, such as 5, 0x1f or 64k, not 5x"]),
+            "speed takes a whole number, without quotes"]),
         ("blockdev-add driver=raw file=x cache=x ", ["cache takes {…}, or cache.NAME=…"]),
         ("transaction( block-dirty-bitmap-add node=x ", ["missing: name"]),
         ("transaction( abort ) properties.completion-mode=grouped ", []),
@@ -161,6 +162,129 @@ def test_warnings(server: str, line: str, warnings: list[str]) -> None:
     if server == "7.2" and line.startswith("drive-backup"):
         warnings = described(line, server).warnings  # deprecated since 6.2, but not so marked
     assert described(line, server).warnings == warnings
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+@pytest.mark.parametrize(
+    ("line", "warnings"),
+    [
+        ('{"execute":"block-stream","arguments":{"speed":"7","device":"x"}}', [
+            "speed takes a whole number, without quotes"]),
+        ('block-stream {"device":"x","speed":"7"}', ["speed takes a whole number, without quotes"]),
+        ('block-stream {"device":"x","speed":"7|', ["speed takes a whole number, without quotes"]),
+        ('block-stream {"device":"x","speed":1.5} ', ["speed takes a whole number, not 1.5"]),
+        ('block-stream {"device":"x","speed":64k} ', ["speed takes a whole number, not 64k"]),
+        ('block-stream {"device":"x","speed":1e3} ', ["speed takes a whole number, not 1e3"]),
+        ('block-stream {"device":"x","speed":null} ', ["speed takes a whole number, not null"]),
+        ('block-stream {"device":"x","auto-dismiss":"on"} ', [
+            "auto-dismiss takes true or false, without quotes"]),
+        ('block-stream {"device":"x","auto-dismiss":1} ', [
+            "auto-dismiss takes true or false, not 1"]),
+        ('block-stream {"device":"x","on-error":stop} ', ["on-error takes text, in quotes"]),
+        ('migrate-set-capabilities capabilities=[{"capability":"xbzrle","state":"on"}] ', [
+            "capabilities.0.state takes true or false, without quotes"]),
+        ('blockdev-add driver=raw file={"driver":"null-co","size":"5"} ', [
+            "file.size takes a whole number, without quotes"]),
+        ('blockdev-add {"driver":"raw","file":5} ', ["file takes node or {…}, not 5"]),
+        ('blockdev-add {"driver":"raw","file":["x"]} ', ["file takes node or {…}, not […]"]),
+        ('blockdev-add {"driver":"qcow2","file":"x","backing":true} ', [
+            "backing takes node or null or {…}, not true"]),
+        ('migrate-set-parameters {"tls-creds":{}} ', ["tls-creds takes str or null, not {…}"]),
+        ('block-stream device=x speed:="7" ', ["speed takes a whole number, without quotes"]),
+        ("block-stream device=x auto-dismiss:='on' ", [
+            "auto-dismiss takes true or false, without quotes"]),
+        ('block-stream {"device":["x"]} ', ["device takes text"]),
+        ('blockdev-add {"driver":"raw","file":"x","cache":"y"} ', ["cache takes {…}"]),
+        ("block-stream device=x on-error={} ", [
+            "on-error takes report|ignore|enospc|stop|auto, not {}"]),
+    ],
+)  # fmt: skip
+def test_a_wrong_type_in_a_literal(server: str, line: str, warnings: list[str]) -> None:
+    assert described(line, server).warnings == warnings
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+@pytest.mark.parametrize(
+    "line",
+    [
+        'block-stream device=x speed="7" ',
+        "block-stream device=x speed='7' auto-dismiss=\"on\" ",
+        "block-stream device=x speed:=7 auto-dismiss:=True ",
+        'block-stream {"device":"x","speed":-7,"auto-dismiss":True} ',
+        'block-stream {"device":"x","speed":1|',
+        'block-stream {"device":"x","auto-dismiss":tr|',
+        'block-stream {"device":"x","on-error":"st|',
+        "block-stream device=[1] ",
+        'blockdev-add driver=raw file=["x"] ',
+        'blockdev-add {"driver":"qcow2","file":"x","backing":null} ',
+        "blockdev-add {'driver':'qcow2','file':'x','backing':None,'overlap-check':'none'} ",
+        "migrate-set-parameters tls-creds={} ",
+        'migrate-set-parameters {"tls-creds":null} ',
+    ],
+)
+def test_what_the_server_takes_is_not_warned_of(server: str, line: str) -> None:
+    assert described(line, server).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("line", "warnings"),
+    [
+        ("device_add driver=e1000 disable-modern=maybe ", [
+            "disable-modern takes on or off, true or false, not maybe"]),
+        ("device_add driver=e1000 bootindex=foo ", [
+            "bootindex takes a whole number, such as 5, 0x1f or 64k, not foo"]),
+        ('device_add {"driver":"e1000","bootindex":true} ', [
+            "bootindex takes a whole number, not true"]),
+        ('device_add {"driver":"e1000","bootindex":"foo"} ', [
+            "bootindex takes a whole number, without quotes"]),
+        ("qom-set path=/machine/unattached property=size value=foo ", [
+            "value takes a whole number, such as 5, 0x1f or 64k, not foo"]),
+        ('qom-set {"path":"/machine/unattached","property":"size","value":"5"} ', [
+            "value takes a whole number, without quotes"]),
+        ("qom-set path=/machine/unattached property=realized value:=1 ", [
+            "value takes true or false, not 1"]),
+        ("device_add driver=e1000 disable-modern=ma|", [
+            "disable-modern takes on or off, true or false, not ma"]),
+        ("device_add driver=e1000 disable-modern=o|", []),
+        ("device_add driver=e1000 disable-modern=y ", []),  # QEMU 7.2 takes it
+        ("device_add driver=e1000 bootindex=0x1f ", []),
+        ("device_add driver=e1000 bootindex=-1 ", []),
+        ("device_add driver=e1000 bootindex=64k ", []),
+        ("device_add driver=e1000 addr=5.0 ", []),
+        ("device_add driver=e1000 mac=on ", []),
+        ('device_add {"driver":"e1000","bootindex":"5"} ', []),  # QEMU 7.2 takes it
+        ('device_add {"driver":"e1000","bootindex":5} ', []),
+        ("qom-set path=/machine/unattached property=size value=64k ", []),
+        ("qom-set path=/machine/unattached property=realized value=on ", []),
+        ("qom-set path=/machine/unattached property=realized value=y ", [
+            "value takes on or off, true or false, not y"]),
+        ("qom-set path=/machine/unattached property=nonesuch value=x ", []),
+    ],
+)  # fmt: skip
+def test_values_of_properties_that_only_the_running_server_knows(
+    line: str, warnings: list[str]
+) -> None:
+    assert described(line).warnings == warnings
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+@pytest.mark.parametrize(
+    ("line", "warnings"),
+    [
+        ("block-stream device=x on-error=foo ", [
+            "on-error takes report|ignore|enospc|stop|auto, not foo"]),
+        ("blockdev-add driver=qcwo2 ", [
+            "driver takes one of {} values, not qcwo2: did you mean qcow2?"]),
+        ("blockdev-add driver=foo ", ["driver takes one of {} values, not foo: Tab lists them"]),
+    ],
+)  # fmt: skip
+def test_the_values_of_an_enum(server: str, line: str, warnings: list[str]) -> None:
+    found = known(server).schema
+    assert found is not None
+    info = found.command("blockdev-add")
+    member = found.members(info.arg_type if info else "", lambda tag: None)["driver"]
+    count = len(found.enum_values(member.type))
+    assert described(line, server).warnings == [one.format(count) for one in warnings]
 
 
 @pytest.mark.parametrize("server", SYSTEMS)

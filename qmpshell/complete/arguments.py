@@ -10,7 +10,7 @@ from ..language import tokens as t
 from ..language.keyval import OLD_SYNTAX, option_command, pieces
 from ..language.parse import key_parts
 from . import slot as s
-from .given import JSON, OPAQUE, TEXT, WORD, Given, nothing
+from .given import JSON, OPAQUE, STRING, TEXT, WORD, Given, nothing
 from .literal import scan, unquoted
 from .slot import Call, Context, Slot
 
@@ -121,12 +121,15 @@ class _ArgumentReader:
                 self._scalar(value, path, operator=operator.text)
 
     def _value(self, operator: Token, value: Token) -> tuple[Given, Spot | None]:
+        is_plain = operator.text == "="
         if value.kind == t.COMPOUND:
-            return scan(value.text, value.start, self._cursor)
-        form = WORD if operator.text == "=" else JSON
+            given, spot = scan(value.text, value.start, self._cursor)
+            given.text = value.text if is_plain else ""
+            return given, spot
+        form = WORD if is_plain else JSON
         text = value.text
         if value.kind == t.QUOTED:
-            form, text = TEXT, unquoted(text)
+            form, text = TEXT if is_plain else STRING, unquoted(text)
         elif text.startswith("@"):
             form = OPAQUE
         return Given(form, text, value.start, value.end), None

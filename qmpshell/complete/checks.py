@@ -5,7 +5,7 @@ Owns: that, by the schema. Must not know: the cursor, words.
 
 from __future__ import annotations
 
-from .given import DOTTED
+from .given import ARRAY, DOTTED
 from .slot import EVENT
 
 TYPE_CHECKING = False
@@ -34,6 +34,8 @@ def missing_below(
         for index, child in given.members.items():
             for path, missing in missing_below(shapes, element, child, depth=depth + 1):
                 yield [index, *path], missing
+        return
+    if given.form == ARRAY:
         return
     members = shapes.members(type_name, given)
     for member in members.values():

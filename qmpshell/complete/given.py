@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 WORD = "word"  # text as it stands, to be read by the type
-TEXT = "text"  # a string, whatever it looks like
+TEXT = "text"  # in quotes behind `=`: the type counts all the same
+STRING = "string"  # a string of JSON's, whatever it looks like
 JSON = "json"  # JSON's own true, 5, null
 OPAQUE = "opaque"  # what is not to be seen here: from a file, or typed unseen
 OBJECT = "object"
@@ -20,8 +21,8 @@ DOTTED = "dotted"  # members that dotted keys give: an object or an array
 
 
 class Given:
-    """One value: `form` is one of the above, `text` that of a scalar, `members` those of the others (of
-    an array by "0", "1"…). `start` and `end` are its place in the line; of a member by a dotted key,
+    """One value: `form` is one of the above, `text` that of a scalar, and of brackets behind `=`, which
+    may be meant as text; `members` are those of what is no scalar (of an array by "0", "1"…). `start` and `end` are its place in the line; of a member by a dotted key,
     `key_start` is where its name begins.
     """
 
@@ -37,7 +38,7 @@ class Given:
 
     @property
     def is_scalar(self) -> bool:
-        return self.form in (WORD, TEXT, JSON, OPAQUE)
+        return self.form in (WORD, TEXT, STRING, JSON, OPAQUE)
 
     @property
     def is_literal(self) -> bool:
@@ -47,7 +48,8 @@ class Given:
     def text_of(self, name: str) -> str | None:
         """The text of a member that has one."""
         member = self.members.get(name)
-        return member.text if member is not None and member.form in (WORD, TEXT) else None
+        is_text = member is not None and member.form in (WORD, TEXT, STRING)
+        return member.text if member is not None and is_text else None
 
     def at(self, path: Iterable[str]) -> Given | None:
         """What stands at a path below this."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ..protocol.json_reader import JsonError, json_string
-from .given import ARRAY, JSON, OBJECT, TEXT, Given
+from .given import ARRAY, JSON, OBJECT, STRING, Given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class _Scanner:
             frame.key = text
             frame.expects = _COLON
         elif frame.expects == _VALUE:
-            self._hang(Given(TEXT if is_string else JSON, text, start, end))
+            self._hang(Given(STRING if is_string else JSON, text, start, end))
             frame.expects = _COMMA
 
     def _open(self, token: str, start: int) -> None:

@@ -115,10 +115,17 @@ class Shapes:
             known = self._words[type_name] = self._in_words(type_name, depth=0)
         return known
 
-    def _in_words(self, type_name: str, depth: int) -> str:
+    def all_words(self, type_name: str, most: int) -> str:
+        """The same with all the values of an enum, or where there are more than `most`, their number."""
+        return self._in_words(type_name, depth=0, most=most)
+
+    def _in_words(self, type_name: str, depth: int, most: int = 0) -> str:
         kind = self.schema.kind(type_name) or "any"
         if kind == "enum":
-            return _some(list(self.schema.enum_values(type_name)))
+            values = list(self.schema.enum_values(type_name))
+            if len(values) > most > 0:
+                return f"one of {len(values)} values"
+            return "|".join(values) if most and values else _some(values)
         if kind == "array":
             element = self.schema.element_type(type_name) or ""
             return f"[{self._in_words(element, depth + 1)}]" if depth < 3 else "[…]"
@@ -126,7 +133,8 @@ class Shapes:
             if depth > 3:
                 return "…"
             text = "node" if self.is_reference(type_name) else "str"
-            kinds = [self._in_words(one, depth + 1) for one in self.schema.alternatives(type_name)]
+            types = self.schema.alternatives(type_name)
+            kinds = [self._in_words(one, depth + 1, most) for one in types]
             words = sorted((text if one == "str" else one for one in kinds), key=_is_compound)
             return " or ".join(words)
         return {"object": "{…}", "boolean": "bool"}.get(kind, kind)

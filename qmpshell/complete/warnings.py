@@ -6,12 +6,12 @@ the line may be sent.
 
 from __future__ import annotations
 
-from ..language.values import scalar
 from . import slot as s
 from .checks import missing_below
-from .given import DOTTED, JSON, OBJECT, OPAQUE, WORD, Given
-from .live import Live
-from .live_kinds import open_names
+from .given import DOTTED, OBJECT, OPAQUE, Given
+from .live import QOM_PROPERTY, Live
+from .live_kinds import open_names, property_of
+from .typecheck import LONG, TypeCheck, property_misfit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,22 +25,7 @@ if TYPE_CHECKING:
 _MOST = 8
 _MOST_NAMES = 6
 _DEEPEST = 16
-_LONG = 40
-_NUMBERS = {
-    "int": "a whole number, such as 5, 0x1f or 64k",
-    "number": "a number",
-    "boolean": "on or off, true or false",
-    "null": "null",
-}
-# Of JSON's own words, whose kind is seen by how they begin.
-_WORDS = {"t": "boolean", "f": "boolean", "T": "boolean", "F": "boolean", "n": "null", "N": "null"}
-_IN_WORDS = {
-    "str": "text",
-    "boolean": "true or false",
-    "object": "members",
-    "array": "a list",
-    "int": "a whole number",
-}
+_ADDRESS = "addr"
 _TOLD = ("deprecated", "unstable")
 
 
@@ -61,6 +46,7 @@ class _Inspection:
         self._call = call
         self._shapes = shapes
         self._known = known
+        self._types = TypeCheck(shapes, known)
         self._wrong: list[str] = []
         self._notes: list[str] = []
 
@@ -81,7 +67,7 @@ class _Inspection:
 
     def _unknown_call(self) -> list[str]:
         call = self._call
-        name = call.name[:_LONG]
+        name = call.name[:LONG]
         if call.sort == s.EVENT:
             what, names = "event", self._shapes.schema.events()
         elif call.sort == s.ACTION:
@@ -132,7 +118,8 @@ class _Inspection:
         members = shapes.members(type_name, given)
         tags = shapes.tags(type_name, given)
         kind, subject = open_names(self._call, path, given)
-        others = [one.name for one in self._known.find_live(Live(kind, subject))] if kind else []
+        live = self._known.find_live(Live(kind, subject)) if kind else ()
+        others = {one.name: one.meta for one in live}
         is_open = shapes.schema.kind(type_name) != "object" or self._is_open(kind, others)
         # While the discriminator is missing or wrong, what it would choose is not known.
         is_open |= any((given.text_of(tag) or "") not in self._values(members, tag) for tag in tags)
@@ -143,17 +130,29 @@ class _Inspection:
             if member is not None:
                 self._features(".".join((*path, name)), member.features)
                 self._value(child, member.type, (*path, name))
-            elif not is_open and name not in others and not self._is_typed(child):
+                self._by_qom(child, (*path, name))
+            elif name in others:
+                self._property(child, others[name], name, strict=False)
+            elif not is_open and not self._is_typed(child):
                 where = (
                     f"{self._call.sort}:{self._call.name}:{type_name}:{'.'.join(map(str, tags))}"
                 )
                 self._wrong.append(self._unknown(name, (*path,), [*members, *others], where))
 
+    def _by_qom(self, given: Given, path: tuple[str, ...]) -> None:
+        """What `qom-set` sets has the type of the property."""
+        holder, name = property_of(self._call, path)
+        # An address on a bus, which may be text, is not told from a number here.
+        if holder and name not in ("", _ADDRESS):
+            for one in self._known.find_live(Live(QOM_PROPERTY, holder)):
+                if one.name == name:
+                    self._property(given, one.meta, ".".join(path), strict=True)
+
     def _values(self, members: Mapping[str, Member], tag: str) -> Iterable[str]:
         member = members.get(tag)
         return self._shapes.schema.enum_values(member.type) if member is not None else ()
 
-    def _is_open(self, kind: str, others: list[str]) -> bool:
+    def _is_open(self, kind: str, others: Mapping[str, str]) -> bool:
         """Whether there may be members that are not known."""
         if self._call.sort == s.EVENT:
             return False
@@ -167,94 +166,54 @@ class _Inspection:
         of = f"{self._call.name} {'.'.join(path)}".rstrip()
         # The names of a type change with its discriminator.
         guess = self._guess(name, names, f"{where}:{len(names)}")
-        return f"{of} has no {name[:_LONG]}{guess}"
+        return f"{of} has no {name[:LONG]}{guess}"
 
     def _value(self, given: Given, type_name: str, path: tuple[str, ...]) -> None:
         if len(path) > _DEEPEST or given.form == OPAQUE:
             return
         schema = self._shapes.schema
         kind = schema.kind(type_name) or "any"
-        if kind == "any":
-            return
-        if kind == "alternate":
-            if given.is_scalar:
-                self._alternate(given, type_name, path)
-                return
-            by_index = given.form not in (OBJECT,) and all(map(str.isdecimal, given.members))
+        key = ".".join(path)
+        is_alternate = kind == "alternate"
+        if is_alternate:
+            if given.form != DOTTED:
+                typed = self._is_being_typed(given)
+                wrong = self._types.alternate(given, type_name, key, typed=typed)
+                if wrong or given.is_scalar:
+                    self._say(wrong)
+                    return
+            by_index = given.form != OBJECT and all(map(str.isdecimal, given.members))
             type_name = self._shapes.compound(type_name, by_index=by_index)
             kind = schema.kind(type_name) or "any"
         if given.is_scalar:
-            self._scalar(given, type_name, kind, path)
+            self._scalar(given, type_name, kind, key)
         elif kind == "object" and given.form in (DOTTED, OBJECT):
             self._object(given, type_name, path)
         elif kind == "array" and given.form != OBJECT:
             element = schema.element_type(type_name) or ""
             for index, child in given.members.items():
                 self._value(child, element, (*path, index))
-        elif kind != "any":
-            self._wrong.append(f"{'.'.join(path)} takes {_IN_WORDS.get(kind, kind)}")
+        elif kind == "enum":
+            self._say(self._types.enum_of_brackets(given, type_name, key))
+        elif kind != "any" and (given.form == DOTTED or not is_alternate):
+            self._say(self._types.compound(given, kind, key))
+
+    def _scalar(self, given: Given, type_name: str, kind: str, key: str) -> None:
+        typed = self._is_being_typed(given)
+        wrong = self._types.scalar(given, type_name, kind, key, typed=typed)
+        self._say(wrong)
+        if kind == "enum" and not wrong:
+            features = self._shapes.schema.enum_values(type_name).get(given.text, ())
+            self._features(f"{key}={given.text}", features)
+
+    def _property(self, given: Given, meta: str, key: str, *, strict: bool) -> None:
+        """The value of a property that no schema has."""
+        typed = self._is_being_typed(given)
+        self._say(property_misfit(given, meta, key, typed=typed, strict=strict))
+
+    def _say(self, wrong: str) -> None:
+        if wrong:
+            self._wrong.append(wrong)
 
     def _is_being_typed(self, given: Given) -> bool:
         return given.start <= self._cursor <= given.end
-
-    def _alternate(self, given: Given, type_name: str, path: tuple[str, ...]) -> None:
-        schema = self._shapes.schema
-        kinds = {schema.kind(one): one for one in schema.alternatives(type_name)}
-        if "str" in kinds or not given.text or self._is_being_typed(given):
-            return
-        for kind, one in kinds.items():
-            if kind == "enum" and given.text in schema.enum_values(one):
-                return
-            if kind in _NUMBERS and _reads_as(given, str(kind)):
-                return
-        words = self._shapes.words(type_name)
-        self._wrong.append(f"{'.'.join(path)} takes {words}, not {given.text[:_LONG]}")
-
-    def _scalar(self, given: Given, type_name: str, kind: str, path: tuple[str, ...]) -> None:
-        key = ".".join(path)
-        if kind == "enum":
-            self._enum(given, type_name, key)
-        elif kind in _NUMBERS:
-            may_grow = self._is_being_typed(given) and _may_become(given.text, kind)
-            if not _reads_as(given, kind) and not may_grow:
-                self._wrong.append(f"{key} takes {_NUMBERS[kind]}, not {given.text[:_LONG]}")
-        elif kind == "str":
-            if given.form == JSON and not self._is_being_typed(given):
-                self._wrong.append(f"{key} takes text, in quotes")
-        elif kind in ("object", "array") and not self._is_being_typed(given):
-            more = f"{key}.NAME=…" if kind == "object" else f"{key}.0=…"
-            shape = "{…}" if kind == "object" else "[…]"
-            self._wrong.append(f"{key} takes {shape}, or {more}")
-
-    def _enum(self, given: Given, type_name: str, key: str) -> None:
-        values = self._shapes.schema.enum_values(type_name)
-        text = given.text
-        if text in values:
-            self._features(f"{key}={text}", values[text])
-        elif not self._is_being_typed(given) or not any(one.startswith(text) for one in values):
-            guess = self._guess(text, values, type_name)
-            words = self._shapes.words(type_name)
-            self._wrong.append(f"{key} takes {words}, not {text[:_LONG]}{guess}")
-
-
-def _reads_as(given: Given, kind: str) -> bool:
-    """Whether a scalar is of a kind: on the command line by its text, in JSON by how it is written."""
-    if given.form == WORD:
-        return scalar(given.text, kind)[1]
-    if given.form == JSON:
-        first = given.text[:1]
-        return _WORDS.get(first, "int") == ("int" if kind == "number" else kind)
-    # In quotes on the command line the type still counts; in JSON it is a string.
-    return scalar(given.text, kind)[1]
-
-
-def _may_become(text: str, kind: str) -> bool:
-    """Whether a text that is being typed may still be of a kind."""
-    if not text:
-        return True
-    if kind in ("boolean", "null"):
-        words = ("true", "false", "on", "off", "yes", "no", "True", "False")
-        return any(
-            one.startswith(text) for one in (words if kind == "boolean" else ("null", "None"))
-        )
-    return all(char in "+-.0123456789xXabcdefABCDEFkKMmGgTtPpEe" for char in text)

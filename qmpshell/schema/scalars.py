@@ -10,6 +10,10 @@ import re
 
 from ..protocol.json_reader import json_number
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _BOOLEANS = {
     "true": True,
     "True": True,
@@ -116,13 +120,21 @@ def read_property(text: str, type_name: str, *, description: str = "") -> object
     >>> read_property("64k", "size"), read_property("5.0", "int32"), read_property("on", "OnOffAuto")
     (65536, '5.0', 'on')
     """
-    value: object = None
     if type_name == "any":
         return read_any(text)
-    if type_name == "bool":
-        value = read_bool(text)
-    elif type_name in _PROPERTY_NUMBERS:
-        value = read_number(text)
-    elif re.fullmatch(_PROPERTY_INTEGER, type_name) and not description.startswith(_PCI_ADDRESS):
-        value = read_int(text)
+    kind = property_kind(type_name, descriptions=(description,))
+    reader = {"boolean": read_bool, "number": read_number, "int": read_int}.get(kind)
+    value: object = reader(text) if reader is not None else None
     return text if value is None else value
+
+
+def property_kind(type_name: str, *, descriptions: Iterable[str]) -> str:
+    """Which kind of scalar (`int`, `number`, `boolean`) a QOM property of a type takes; empty for any
+    text. `descriptions` are what is said of it."""
+    if type_name == "bool":
+        return "boolean"
+    if type_name in _PROPERTY_NUMBERS:
+        return "number"
+    if any(one.startswith(_PCI_ADDRESS) for one in descriptions):
+        return ""
+    return "int" if re.fullmatch(_PROPERTY_INTEGER, type_name) else ""

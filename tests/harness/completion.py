@@ -48,6 +48,7 @@ _DEVICE = [
     LiveName("drive", "str"),
     LiveName("iothread", "link<iothread>"),
     LiveName("bootindex", "int32"),
+    LiveName("addr", "int32, Slot and optional function number, example: 06.0 or 06"),
     LiveName("x.dotted", "bool, a switch"),
     LiveName("disable-modern", "bool, off by default"),
 ]
