@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qmpshell.commands.check import mistake
+from qmpshell.commands.registry import COMMANDS
 from qmpshell.complete.known import Known
 from qmpshell.complete.signature import CURRENT, GIVEN, REQUIRED, Signature, describe, fit
 from tests.harness.completion import LINES, known
@@ -285,6 +287,99 @@ def test_the_values_of_an_enum(server: str, line: str, warnings: list[str]) -> N
     member = found.members(info.arg_type if info else "", lambda tag: None)["driver"]
     count = len(found.enum_values(member.type))
     assert described(line, server).warnings == [one.format(count) for one in warnings]
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+@pytest.mark.parametrize(
+    ("line", "warnings"),
+    [
+        ('{"execute":"block-stream"}', ["missing: device"]),
+        ('{"execute":"block-stream","arguments":{}}', ["missing: device"]),
+        ('{"execute":"block-stream","arguments":{}', []),
+        ('{"execute":"block-stream"', []),
+        ("block-stream {}", ["missing: device"]),
+        ("block-stream {", []),
+        ("block-stream ; query-status ", ["block-stream: missing: device"]),
+        ("block-stream; query-status ", ["block-stream: missing: device"]),
+        ("block-stream ¦; query-status ", []),
+        ("query-status¦ ; block-stream ", ["block-stream: missing: device"]),
+        ("block-stream base=x | jq .", ["block-stream: missing: device"]),
+        ("block-stream base=x > /tmp/x", ["block-stream: missing: device"]),
+        ("block-stream base=x # why", ["block-stream: missing: device"]),
+        ("block-stream ; drive-backup ", [
+            "block-stream: missing: device", "drive-backup is deprecated"]),
+        ("blok-stream ; blockdev-mirror job-id=x ", [
+            "the server has no command blok-stream: did you mean block-stream?",
+            "missing: device, target, sync"]),
+        ("block-stream device=x speed=fast ; block-stream speed=x ", [
+            "speed takes a whole number, such as 5, 0x1f or 64k, not x",
+            "block-stream: speed takes a whole number, such as 5, 0x1f or 64k, not fast",
+            "missing: device"]),
+        ("transaction( blockdev-backup job-id=b0 device=A ; block-dirty-bitmap-add node=A ", [
+            "blockdev-backup: missing: sync, target", "missing: name"]),
+        ("transaction( blockdev-backup job-id=b0 device=A ; abort )", [
+            "blockdev-backup: missing: sync, target"]),
+        ("transaction( blockdev-backup job-id=b0 device=A ) properties.completion-mode=grouped ", [
+            "blockdev-backup: missing: sync, target"]),
+        ("transaction(\nblockdev-backup job-id=b0 device=A\nabort\n)", [
+            "blockdev-backup: missing: sync, target"]),
+        ("/oob migrate-recover ; stop ", ["migrate-recover: missing: uri"]),
+        ("/keyval blockdev qcow2 ; stop ", ["blockdev-add: missing: file"]),
+        ("/wait JOB_STATUS_CHANGE ; stop ", []),
+        ("transaction( abort ; block-dirty-bitmap-add node=x name=y ) ; stop ", []),
+        ("(QEMU) block-stream ; stop ", ["block-stream: missing: device"]),
+        ('{"execute":"stop","argument":{}}', [
+            "a command in JSON has no argument: did you mean arguments?"]),
+        ('{"execute":"stop","bla":3}', ["a command in JSON has no bla"]),
+        ('{"execute":"stop","bla', []),
+        ('{"execute":5}', ["execute takes text, in quotes"]),
+        ('{"execute":"stop","arguments":[1]}', ["arguments takes {…}"]),
+        ('{"arguments":{}}', ["missing: execute"]),
+        ('{"arguments":{}', []),
+        ('{"execute":"stop","id":{"a":[1]}}', []),
+        ('{"exec-oob":"migrate-pause","id":1}', []),
+    ],
+)  # fmt: skip
+def test_all_of_a_line_is_looked_at(server: str, line: str, warnings: list[str]) -> None:
+    cursor = line.find("¦")
+    text = line.replace("¦", "", 1)
+    found = describe(text, len(text) if cursor < 0 else cursor, KNOWN[server])
+    told = found.warnings if found is not None else []
+    assert told == warnings
+
+
+@pytest.mark.parametrize(
+    ("line", "warnings"),
+    [
+        ("/nosuch ", ["there is no local command /nosuch; /help lists them"]),
+        ("/wach ", ["there is no local command /wach: did you mean /watch?"]),
+        ("/wach", []),
+        ("/set nosuch=1 ", ["there is no setting nosuch; /set lists them"]),
+        ("/set nosuch=1", ["there is no setting nosuch; /set lists them"]),
+        ("/set nosuch", []),
+        ("/set fold=abc ", ["fold cannot be 'abc': it is a number of lines, 0 for all"]),
+        ("/watch -n x stop", [
+            "'x' is no number of seconds; usage: {}"]),
+        ("/watch -n x", []),
+        ("/watch -n ", []),
+        ("/watch ", []),
+        ("/watch ; stop ", ["the command to watch is missing; usage: {}"]),
+        ("/watch block-streem device=x ", [
+            "the server has no command block-streem: did you mean block-stream?"]),
+        ("/wait-job ", []),
+        ("/set color=always editing=", []),
+    ],
+)  # fmt: skip
+def test_local_commands_are_looked_at(line: str, warnings: list[str]) -> None:
+    found = describe(line, len(line), KNOWN["10"])
+    told = found.warnings if found is not None else []
+    assert told == [one.format(COMMANDS["/watch"][1]) for one in warnings]
+
+
+@pytest.mark.parametrize("line", ["/nosuch ", "block-stream x "])
+def test_without_a_schema_only_the_line_itself_is_looked_at(line: str) -> None:
+    found = describe(line, len(line), Known(find_local_mistake=mistake))
+    assert found is not None and len(found.warnings) == 1
 
 
 @pytest.mark.parametrize("server", SYSTEMS)

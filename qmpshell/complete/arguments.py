@@ -32,6 +32,7 @@ def read_arguments(
     reader = _ArgumentReader(line, cursor, call)
     if tokens and tokens[0].kind == t.OBJECT:
         call.is_whole = True
+        call.is_closed = tokens[0].closed and cursor >= tokens[0].end
         call.root, spot = scan(tokens[0].text, tokens[0].start, cursor)
         if cursor <= tokens[0].start:
             return Context(cursor, [], call)
@@ -192,16 +193,18 @@ def part_text(part: str) -> str:
 # -- a command in JSON ----------------------------------------------------------------------------
 
 ENVELOPE = ("execute", "arguments", "id", "exec-oob")
-_EXECUTE = ("execute", "exec-oob")
+EXECUTE = ("execute", "exec-oob")
 
 
 def read_raw(line: str, cursor: int, token: Token) -> Context:
     """The context in a line of raw JSON."""
     root, spot = scan(token.text, token.start, cursor)
-    name = next(filter(None, map(root.text_of, _EXECUTE)), "")
+    name = next(filter(None, map(root.text_of, EXECUTE)), "")
     arguments = root.members.get("arguments") or nothing(token.end)
     call = Call(s.COMMAND, name, arguments, name_end=token.start)
     call.is_whole = True
+    call.is_closed = token.closed and cursor >= token.end
+    call.envelope = root
     call.writing = s.LITERAL
     call.is_out_of_band = "exec-oob" in root.members
     if spot is None:
@@ -213,7 +216,7 @@ def read_raw(line: str, cursor: int, token: Token) -> Context:
     call.key_path = ((), "")
     if not spot.is_value and not path:
         slot.kind, slot.words = s.ENVELOPE, tuple(root.members)
-    elif spot.is_value and len(path) == 1 and path[0] in _EXECUTE:
+    elif spot.is_value and len(path) == 1 and path[0] in EXECUTE:
         slot.kind = s.COMMAND
     elif spot.is_value and path == ("arguments",):
         slot.kind, slot.words = s.WORD, ("{",)

@@ -69,15 +69,11 @@ def _place(logical: str, text: str, *, first: int, cursor: int) -> tuple[str, in
 
 def find_context(line: str, cursor: int) -> Context:
     """What may stand at `cursor` of a logical line."""
-    if len(line) > _LONGEST or not 0 <= cursor <= len(line):
+    found = find_tokens(line, cursor)
+    if found is None:
         return Context(cursor)
-    dropped = prompt_width(line)
-    if cursor < dropped or line.startswith(_OUTPUT_OF_DOCUMENTS, len(line) - len(line.lstrip())):
-        return Context(cursor)
-    if dropped:
-        # Blanks in its place: all offsets stay as they are.
-        line = " " * dropped + line[dropped:]
-    context = _find(line, cursor, tokenize(line))
+    line, tokens = found
+    context = _find(line, cursor, tokens)
     for slot in context.slots:
         slot.after = _rest_of_word(slot, line, cursor)
         slot.behind = line[cursor + slot.after : cursor + slot.after + 1]
@@ -91,6 +87,19 @@ def _rest_of_word(slot: Slot, line: str, cursor: int) -> int:
         return 0
     match = _REST.match(line, cursor)
     return len(match[0]) if match else 0
+
+
+def find_tokens(line: str, cursor: int) -> tuple[str, list[Token]] | None:
+    """The line with blanks for a prompt that was pasted with it, so that all offsets stay as they are,
+    and its tokens; None where it is too long, or nothing for a server at the cursor."""
+    if len(line) > _LONGEST or not 0 <= cursor <= len(line):
+        return None
+    dropped = prompt_width(line)
+    if cursor < dropped or line.startswith(_OUTPUT_OF_DOCUMENTS, len(line) - len(line.lstrip())):
+        return None
+    if dropped:
+        line = " " * dropped + line[dropped:]
+    return line, tokenize(line)
 
 
 def _find(line: str, cursor: int, tokens: list[Token]) -> Context:
@@ -122,13 +131,21 @@ def _find(line: str, cursor: int, tokens: list[Token]) -> Context:
             is_action = in_transaction
         else:
             item.append(token)
-    if is_closing:
-        name = Token(t.NAME, "transaction", 0)
-        context = read_arguments(line, cursor, s.COMMAND, name, item)
-        if context.call is not None:
-            context.call.root.members.setdefault("actions", Given(OPAQUE, "", 0, 0))
-        return context
-    return _item(line, cursor, item, is_action=is_action)
+    return read_item(line, cursor, item, is_action=is_action, is_closing=is_closing)
+
+
+def read_item(
+    line: str, cursor: int, item: Sequence[Token], *, is_action: bool, is_closing: bool
+) -> Context:
+    """The context in one item of a line, of which `item` are the tokens; `is_closing` says that it
+    stands behind the `)` of a transaction, whose other arguments these are."""
+    if not is_closing:
+        return _item(line, cursor, item, is_action=is_action)
+    name = Token(t.NAME, "transaction", 0)
+    context = read_arguments(line, cursor, s.COMMAND, name, item)
+    if context.call is not None:
+        context.call.root.members.setdefault("actions", Given(OPAQUE, "", 0, 0))
+    return context
 
 
 def _opening(token: Token, cursor: int) -> list[Slot]:

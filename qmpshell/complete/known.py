@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from ..errors import LineError
+    from ..language.command import LocalCommand
     from ..schema.model import Schema
     from .live import Live, LiveName, LiveNames
 
@@ -30,7 +32,8 @@ class Known:
 
     `names` are those of query-commands, and may be set at any time, as may `schema`. `live` gives
     names of the running server, None for none at all; `files` those in the folder of a path that has
-    begun, without that folder; `local_commands` are `name: (anything, how it is called, what it does)`.
+    begun, without that folder; `local_commands` are `name: (anything, how it is called, what it does)`,
+    and `find_local_mistake` says what is wrong with a call of one.
     """
 
     def __init__(
@@ -41,12 +44,14 @@ class Known:
         live: LiveNames | None = None,
         files: Files | None = None,
         local_commands: Mapping[str, tuple[str, str, str]] | None = None,
+        find_local_mistake: Callable[[LocalCommand], LineError | None] | None = None,
     ) -> None:
         self._schema = schema
         self._names = tuple(names)
         self.live = live
         self.files = files
         self.local_commands = local_commands or {}
+        self.find_local_mistake = find_local_mistake
         self.live_kinds: dict[tuple[str, str], LiveKind] = read_table()
         self._shapes: Shapes | None = None
         self._agent: Shapes | None = None

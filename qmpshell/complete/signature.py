@@ -61,15 +61,11 @@ def describe(line: str, cursor: int, known: Known) -> Signature | None:
     """The shape of the command that the cursor is in, and what is wrong with it; None where there is
     none, or it is not known. It never fails."""
     context = find_context(line, cursor)
+    warnings = find_warnings(line, context, known)
     call = context.call
-    if call is None or not call.name:
-        return None
-    shapes = known.shapes_of(call.name)
-    warnings = find_warnings(context, known)
-    if shapes is None:
-        return None
-    type_name = shapes.of_call(call)
-    if not type_name:
+    shapes = known.shapes_of(call.name) if call is not None and call.name else None
+    type_name = shapes.of_call(call) if call is not None and shapes is not None else ""
+    if call is None or shapes is None or not type_name:
         return Signature([], None, warnings) if warnings else None
     return _Drawing(call, shapes, known).draw(type_name, warnings)
 

@@ -41,11 +41,14 @@ class Call:
 
     `root` is what its arguments are so far, `key_path` where in them the cursor is: the path of the
     object or array that it is in, and the name of the member that it is on, if on one. `writing` is LINE,
-    LITERAL or KEYVAL; `is_whole` says that the arguments are an object in brackets; `mistakes` are
-    sentences about words that are no arguments.
+    LITERAL or KEYVAL; `is_whole` says that the arguments are an object in brackets, `is_closed` that the
+    cursor stands behind the last of them; `envelope` is what a command in JSON has around its
+    arguments; `mistakes` are sentences about words that are no arguments.
     """
 
     __slots__ = (
+        "envelope",
+        "is_closed",
         "is_out_of_band",
         "is_whole",
         "key_path",
@@ -64,6 +67,8 @@ class Call:
         self.root = root
         self.writing = LINE
         self.is_whole = False
+        self.is_closed = False
+        self.envelope: Given | None = None
         self.is_out_of_band = False
         self.mistakes: list[str] = []
         self.key_path: tuple[tuple[str, ...], str] = ((), "")

@@ -1,219 +1,81 @@
-"""What is wrong with a half-typed command, in words.
+"""What is wrong with a half-typed line, in words.
 
-Owns: which mistakes are told, and how. Must not know: where it is shown. It informs: whatever it says,
-the line may be sent.
+Owns: which mistakes are told, and in which order. Must not know: where it is shown. It informs: whatever
+it says, the line may be sent.
 """
 
 from __future__ import annotations
 
-from . import slot as s
-from .checks import missing_below
-from .given import DOTTED, OBJECT, OPAQUE, Given
-from .live import QOM_PROPERTY, Live
-from .live_kinds import open_names, property_of
-from .typecheck import LONG, TypeCheck, property_misfit
+from ..language import tokens as t
+from ..language.command import LocalCommand
+from .context import find_tokens
+from .inspection import Inspection
+from .items import split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator
 
-    from ..schema.model import Member
+    from ..errors import LineError
+    from .inspection import Findings
+    from .items import Item
     from .known import Known
-    from .shapes import Shapes
-    from .slot import Call, Context
+    from .slot import Context
 
-_MOST = 8
-_MOST_NAMES = 6
-_DEEPEST = 16
-_ADDRESS = "addr"
-_TOLD = ("deprecated", "unstable")
+# What a word may be that is not typed yet.
+_ANY_WORD = "1"
+_GUESS = "did you mean"
 
 
-def find_warnings(context: Context, known: Known) -> list[str]:
-    """What to tell of the call that the cursor is in, the gravest first."""
-    call = context.call
-    if call is None or not call.name:
+def find_warnings(line: str, context: Context, known: Known) -> list[str]:
+    """What to tell of a line, the gravest first: unknown names and values that cannot be, what is
+    missing, then what is only deprecated. `context` is that of the item that the cursor is in."""
+    found = find_tokens(line, context.cursor)
+    if found is None:
         return []
-    shapes = known.shapes_of(call.name)
-    if shapes is None:
-        return list(call.mistakes)
-    return _Inspection(context, call, shapes, known).run()
+    line, tokens = found
+    typed: list[Findings] = []
+    others: list[Findings] = []
+    for item in split(line, context.cursor, tokens):
+        one = context if item.holds_cursor else item.context(line)
+        inspection = Inspection(one, known, is_finished=not item.holds_cursor)
+        findings = inspection.run()
+        if not findings.wrong and item.tokens[0].kind == t.LOCAL:
+            findings.wrong += _local(line, item, context.cursor, known)
+        if not item.holds_cursor and one.call is not None:
+            findings.name(one.call.name)
+        (typed if item.holds_cursor else others).append(findings)
+    # What the item that is being typed lacks may still come.
+    return [
+        *(text for one in typed + others for text in one.wrong),
+        *(text for one in others + typed for text in one.missing),
+        *(text for one in typed + others for text in one.notes),
+    ]
 
 
-class _Inspection:
-    def __init__(self, context: Context, call: Call, shapes: Shapes, known: Known) -> None:
-        self._cursor = context.cursor
-        self._call = call
-        self._shapes = shapes
-        self._known = known
-        self._types = TypeCheck(shapes, known)
-        self._wrong: list[str] = []
-        self._notes: list[str] = []
-
-    def run(self) -> list[str]:
-        call, shapes = self._call, self._shapes
-        type_name = shapes.of_call(call)
-        if not type_name:
-            return [*self._unknown_call(), *call.mistakes]
-        self._features(call.name, self._features_of_call())
-        self._wrong += call.mistakes
-        self._object(call.root, type_name, ())
-        missing: list[str] = []
-        if call.root.members and call.sort != s.EVENT:
-            missing = self._missing(type_name)
-        return [*self._wrong[:_MOST], *missing, *self._notes[:_MOST]]
-
-    # -- the call itself -----------------------------------------------------------------------
-
-    def _unknown_call(self) -> list[str]:
-        call = self._call
-        name = call.name[:LONG]
-        if call.sort == s.EVENT:
-            what, names = "event", self._shapes.schema.events()
-        elif call.sort == s.ACTION:
-            what, names = "action of a transaction", self._actions()
-        else:
-            what, names = "command", [*self._known.commands()]
-        if not names or call.name in names:
-            return []
-        return [f"the server has no {what} {name}{self._guess(call.name, names, what)}"]
-
-    def _actions(self) -> list[str]:
-        info = self._shapes.schema.command("transaction")
-        type_name = self._shapes.at(info.arg_type if info else "", None, ("actions", "0"))
-        return list(self._shapes.schema.cases(type_name))
-
-    def _features_of_call(self) -> Iterable[str]:
-        schema = self._shapes.schema
-        info = schema.event(self._call.name) or schema.command(self._call.name)
-        return info.features if info is not None else ()
-
-    def _guess(self, word: str, names: Iterable[str], where: str) -> str:
-        guess = self._known.guess(word, names, where)
-        return f": did you mean {guess}?" if guess else ""
-
-    def _features(self, what: str, features: Iterable[str]) -> None:
-        self._notes += [f"{what} is {one}" for one in _TOLD if one in features]
-
-    # -- what is missing -----------------------------------------------------------------------
-
-    def _missing(self, type_name: str) -> list[str]:
-        names: list[str] = []
-        tags: list[str] = []
-        for path, _ in missing_below(self._shapes, type_name, self._call.root):
-            holder = self._call.root.at(path[:-1])
-            kind = self._shapes.compound(self._shapes.at(type_name, self._call.root, path[:-1]))
-            is_tag = path[-1] in self._shapes.tags(kind, holder)
-            (tags if is_tag else names).append(".".join(path))
-        told = [f"missing: {name}, which chooses the other members" for name in tags]
-        if names:
-            more = ", …" if len(names) > _MOST_NAMES else ""
-            told.append(f"missing: {', '.join(names[:_MOST_NAMES])}{more}")
-        return told
-
-    # -- what is given -------------------------------------------------------------------------
-
-    def _object(self, given: Given, type_name: str, path: tuple[str, ...]) -> None:
-        shapes = self._shapes
-        members = shapes.members(type_name, given)
-        tags = shapes.tags(type_name, given)
-        kind, subject = open_names(self._call, path, given)
-        live = self._known.find_live(Live(kind, subject)) if kind else ()
-        others = {one.name: one.meta for one in live}
-        is_open = shapes.schema.kind(type_name) != "object" or self._is_open(kind, others)
-        # While the discriminator is missing or wrong, what it would choose is not known.
-        is_open |= any((given.text_of(tag) or "") not in self._values(members, tag) for tag in tags)
-        for name, child in given.members.items():
-            if len(self._wrong) > _MOST:
-                return
-            member = members.get(name)
-            if member is not None:
-                self._features(".".join((*path, name)), member.features)
-                self._value(child, member.type, (*path, name))
-                self._by_qom(child, (*path, name))
-            elif name in others:
-                self._property(child, others[name], name, strict=False)
-            elif not is_open and not self._is_typed(child):
-                where = (
-                    f"{self._call.sort}:{self._call.name}:{type_name}:{'.'.join(map(str, tags))}"
-                )
-                self._wrong.append(self._unknown(name, (*path,), [*members, *others], where))
-
-    def _by_qom(self, given: Given, path: tuple[str, ...]) -> None:
-        """What `qom-set` sets has the type of the property."""
-        holder, name = property_of(self._call, path)
-        # An address on a bus, which may be text, is not told from a number here.
-        if holder and name not in ("", _ADDRESS):
-            for one in self._known.find_live(Live(QOM_PROPERTY, holder)):
-                if one.name == name:
-                    self._property(given, one.meta, ".".join(path), strict=True)
-
-    def _values(self, members: Mapping[str, Member], tag: str) -> Iterable[str]:
-        member = members.get(tag)
-        return self._shapes.schema.enum_values(member.type) if member is not None else ()
-
-    def _is_open(self, kind: str, others: Mapping[str, str]) -> bool:
-        """Whether there may be members that are not known."""
-        if self._call.sort == s.EVENT:
-            return False
-        return self._call.name == "device_add" and not (kind and others)
-
-    def _is_typed(self, given: Given) -> bool:
-        """Whether the cursor is in the name of a member."""
-        return given.key_start <= self._cursor < given.start
-
-    def _unknown(self, name: str, path: tuple[str, ...], names: list[str], where: str) -> str:
-        of = f"{self._call.name} {'.'.join(path)}".rstrip()
-        # The names of a type change with its discriminator.
-        guess = self._guess(name, names, f"{where}:{len(names)}")
-        return f"{of} has no {name[:LONG]}{guess}"
-
-    def _value(self, given: Given, type_name: str, path: tuple[str, ...]) -> None:
-        if len(path) > _DEEPEST or given.form == OPAQUE:
+def _local(line: str, item: Item, cursor: int, known: Known) -> Iterator[str]:
+    """What is wrong with a call of a local command: in one that is being typed, only what does not
+    become right by going on."""
+    name, *rest = item.tokens
+    find = known.find_local_mistake
+    if find is None:
+        return
+    error = find(LocalCommand(name.text, rest, line=line, start=name.start))
+    if error is None:
+        return
+    if item.holds_cursor:
+        if _touches(error, cursor):
             return
-        schema = self._shapes.schema
-        kind = schema.kind(type_name) or "any"
-        key = ".".join(path)
-        is_alternate = kind == "alternate"
-        if is_alternate:
-            if given.form != DOTTED:
-                typed = self._is_being_typed(given)
-                wrong = self._types.alternate(given, type_name, key, typed=typed)
-                if wrong or given.is_scalar:
-                    self._say(wrong)
-                    return
-            by_index = given.form != OBJECT and all(map(str.isdecimal, given.members))
-            type_name = self._shapes.compound(type_name, by_index=by_index)
-            kind = schema.kind(type_name) or "any"
-        if given.is_scalar:
-            self._scalar(given, type_name, kind, key)
-        elif kind == "object" and given.form in (DOTTED, OBJECT):
-            self._object(given, type_name, path)
-        elif kind == "array" and given.form != OBJECT:
-            element = schema.element_type(type_name) or ""
-            for index, child in given.members.items():
-                self._value(child, element, (*path, index))
-        elif kind == "enum":
-            self._say(self._types.enum_of_brackets(given, type_name, key))
-        elif kind != "any" and (given.form == DOTTED or not is_alternate):
-            self._say(self._types.compound(given, kind, key))
+        more = [*rest, t.Token(t.WORD, _ANY_WORD, item.end)]
+        longer = find(
+            LocalCommand(name.text, more, line=f"{line[: item.end]}{_ANY_WORD}", start=name.start)
+        )
+        if longer is None or (longer.reason, longer.start) != (error.reason, error.start):
+            return
+    mark = ": " if error.cure.startswith(_GUESS) else "; "
+    yield f"{error.reason}{mark if error.cure else ''}{error.cure}"
 
-    def _scalar(self, given: Given, type_name: str, kind: str, key: str) -> None:
-        typed = self._is_being_typed(given)
-        wrong = self._types.scalar(given, type_name, kind, key, typed=typed)
-        self._say(wrong)
-        if kind == "enum" and not wrong:
-            features = self._shapes.schema.enum_values(type_name).get(given.text, ())
-            self._features(f"{key}={given.text}", features)
 
-    def _property(self, given: Given, meta: str, key: str, *, strict: bool) -> None:
-        """The value of a property that no schema has."""
-        typed = self._is_being_typed(given)
-        self._say(property_misfit(given, meta, key, typed=typed, strict=strict))
-
-    def _say(self, wrong: str) -> None:
-        if wrong:
-            self._wrong.append(wrong)
-
-    def _is_being_typed(self, given: Given) -> bool:
-        return given.start <= self._cursor <= given.end
+def _touches(error: LineError, cursor: int) -> bool:
+    end = error.end if error.end is not None else error.start + 1
+    return error.start <= cursor <= end

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
+from ..commands.check import mistake
 from ..commands.registry import COMMANDS
 from ..complete.human_help import Catalogue
 from ..complete.known import Known
@@ -46,7 +47,7 @@ class Learning:
         self._clock = clock
         self._came = came
         self._changed = changed
-        self._known = Known(files=list_folder, local_commands=COMMANDS)
+        self._known = Known(files=list_folder, local_commands=COMMANDS, find_local_mistake=mistake)
         self._live: LiveCache | None = None
         self._loader: CatalogueLoader | None = None
         if self._session is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from qmpshell.commands.check import mistake
 from qmpshell.commands.registry import COMMANDS
 from qmpshell.complete import live
 from qmpshell.complete.known import Known
@@ -79,4 +80,10 @@ def files(prefix: str) -> list[tuple[str, bool]]:
 
 def known(server: str) -> Known:
     """What a shell knows that is connected to a captured server."""
-    return Known(schema=schema(server), live=FakeLive(), files=files, local_commands=COMMANDS)
+    return Known(
+        schema=schema(server),
+        live=FakeLive(),
+        files=files,
+        local_commands=COMMANDS,
+        find_local_mistake=mistake,
+    )
