@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from qmpshell.commands.check import mistake
 from qmpshell.commands.registry import COMMANDS
+from qmpshell.complete.fitting import REQUIRED
 from qmpshell.complete.known import Known
-from qmpshell.complete.signature import CURRENT, GIVEN, REQUIRED, Signature, describe, fit
+from qmpshell.complete.signature import CURRENT, GIVEN, Signature, describe
 from tests.harness.completion import LINES, known
 from tests.harness.schemas import SYSTEMS
 
@@ -388,35 +387,3 @@ def test_whole_lines_have_nothing_wrong(server: str, line: str) -> None:
     found = describe(line, len(line), KNOWN[server])
     if found is not None:
         assert [one for one in found.warnings if "deprecated" not in one] == []
-
-
-# -- what fits ------------------------------------------------------------------------------------
-
-SHAPE = described("block-stream on-error=x")
-
-
-def test_all_of_it_is_shown_where_there_is_room() -> None:
-    shown = fit(SHAPE.parts, 1000, SHAPE.current)
-    assert "".join(text for _, text in shown) == SHAPE.text
-
-
-@given(st.integers(1, 200), st.sampled_from([described(line) for line in (
-    "block-stream device=x", "blockdev-add driver=qcow2 refcount-cache-size=5", "set_link up=on",
-    "block-stream ", "block-stream filter-node-name=")]))  # fmt: skip
-def test_what_is_shown_fits_and_has_the_current_argument(columns: int, shape: Signature) -> None:
-    shown = fit(shape.parts, columns, shape.current)
-    text = "".join(piece for _, piece in shown)
-    assert 0 < len(text) <= columns
-    assert text == shape.text or "…" in text
-    if shape.current is not None:
-        part = "".join(piece for _, piece in shape.parts[shape.current])
-        if len(part) + 4 <= columns:
-            assert part in text
-
-
-def test_a_narrow_terminal() -> None:
-    shown = "".join(text for _, text in fit(SHAPE.parts, 60, SHAPE.current))
-    assert shown.startswith("block-stream … ")
-    assert "[on-error: report|ignore|enospc|stop|…]" in shown
-    assert fit([], 10, None) == []
-    assert fit(SHAPE.parts, 0, None) == []

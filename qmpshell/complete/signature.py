@@ -1,12 +1,13 @@
 """The shape of the command that is being typed, for a line under it.
 
-Owns: which arguments are shown, how each is marked, and what fits. Must not know: colours, terminals,
-what is wrong with the command (that is `warnings`).
+Owns: which arguments are shown, and how each is marked. Must not know: colours, terminals, what fits
+(that is `fitting`), what is wrong with the command (that is `warnings`).
 """
 
 from __future__ import annotations
 
 from .context import find_context
+from .fitting import COMMAND, MARK, REQUIRED, TYPE
 from .live import Live
 from .live_kinds import open_names
 from .slot import EVENT
@@ -14,7 +15,7 @@ from .warnings import find_warnings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from .given import Given
     from .known import Known
@@ -27,21 +28,14 @@ if TYPE_CHECKING:
     Part = list[Piece]
 
 # Styles.
-COMMAND = "command"
-REQUIRED = "required"
 OPTIONAL = "optional"
 GIVEN = "given"
 CURRENT = "current"
-TYPE = "type"
-MARK = "mark"  # brackets, colons and dots
-
-_GAP = (MARK, " ")
-_MORE = (MARK, "…")
 
 
 class Signature:
-    """`parts` are the command's name and its arguments, each of pieces (style, text) that stay
-    together; `current` is the index of the part that the cursor is in, None if in none. `warnings` are
+    """`parts` are the command's name, with the path of what is shown in it, and the arguments there,
+    each of pieces (style, text) that stay together; `current` is the index of the part that the cursor is in, None if in none. `warnings` are
     sentences without an end. All of them hold the server's words, which are not trusted."""
 
     __slots__ = ("current", "parts", "warnings")
@@ -82,7 +76,7 @@ class _Drawing:
         path, name = self._level(type_name)
         given = self._call.root.at(path)
         if path:
-            self._parts.append([(GIVEN, ".".join(path)), (MARK, ".")])
+            self._parts[0] += [(MARK, " "), (GIVEN, ".".join(path)), (MARK, ".")]
         type_name = self._shapes.compound(self._shapes.at(type_name, self._call.root, path))
         if self._shapes.schema.kind(type_name) == "array":
             element = self._shapes.schema.element_type(type_name) or ""
@@ -131,71 +125,3 @@ class _Drawing:
     def _add(self, name: str, words: str, style: str, *, in_brackets: bool = False) -> None:
         part: Part = [(style, name), (MARK, ": "), (TYPE, words)]
         self._parts.append([(MARK, "["), *part, (MARK, "]")] if in_brackets else part)
-
-
-def fit(
-    parts: Sequence[Part],
-    columns: int,
-    current: int | None,
-    *,
-    width: Callable[[str], int] = len,
-) -> list[Piece]:
-    """What of the parts fits in so many columns, with blanks between them: the first part and the
-    current one stay as long as they can, and … stands where something is left out."""
-    widths = [sum(width(text) for _, text in part) for part in parts]
-    if not parts or columns < 1:
-        return []
-    if sum(widths) + len(parts) - 1 <= columns:
-        return _joined(parts, left_out=False)
-    middle = min(current or 0, len(parts) - 1)
-    # The window of parts around the current one, with room for the marks at both ends.
-    head = widths[0] + 1 if middle > 0 else 0
-    first = last = middle
-    if head + 2 + widths[middle] + 2 > columns:
-        head = 0
-    free = columns - head - widths[middle] - 2
-    if middle > 0 or head:
-        free -= 2
-    while True:
-        if last + 1 < len(parts) and widths[last + 1] + 1 <= free:
-            last += 1
-            free -= widths[last] + 1
-        elif first - 1 > (0 if head else -1) and widths[first - 1] + 1 <= free:
-            first -= 1
-            free -= widths[first] + 1
-        else:
-            break
-    shown: list[Piece] = []
-    if head:
-        shown += [*parts[0], _GAP]
-    if first > (1 if head else 0):
-        shown += [_MORE, _GAP]
-    shown += _joined(parts[first : last + 1], left_out=last + 1 < len(parts))
-    return _cut(shown, columns, width)
-
-
-def _joined(parts: Sequence[Part], *, left_out: bool) -> list[Piece]:
-    pieces: list[Piece] = []
-    for part in parts:
-        pieces += [_GAP, *part] if pieces else part
-    return [*pieces, _GAP, _MORE] if left_out else pieces
-
-
-def _cut(pieces: Sequence[Piece], columns: int, width: Callable[[str], int]) -> list[Piece]:
-    """As much as fits; what is cut ends with …"""
-    if sum(width(text) for _, text in pieces) <= columns:
-        return list(pieces)
-    free = columns - 1
-    found: list[Piece] = []
-    for style, text in pieces:
-        kept = ""
-        for char in text:
-            free -= width(char)
-            if free < 0:
-                break
-            kept += char
-        if kept:
-            found.append((style, kept))
-        if free < 0:
-            break
-    return [*found, _MORE]

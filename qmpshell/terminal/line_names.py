@@ -15,9 +15,10 @@ from prompt_toolkit.utils import get_cwidth
 from ..commands.registry import COMMANDS
 from ..complete.candidate import Candidate
 from ..complete.context import logical_line
+from ..complete.fitting import fit, wrap
 from ..complete.known import Known
 from ..complete.names import complete
-from ..complete.signature import Signature, describe, fit
+from ..complete.signature import Signature, describe
 from ..render.escape import escape
 from ..requests import LEAVING
 from .human_names import completions
@@ -26,6 +27,10 @@ from .styles import WARNING, signature_style
 Fragments = list[tuple[str, str]]
 
 _BEGIN = ("", " ")
+# What warnings may take of the screen.
+_ROWS = 2
+_NARROW = 60  # columns
+_ROWS_WHERE_NARROW = 3
 
 
 class LineNames(Completer):
@@ -65,7 +70,7 @@ class SignatureLine:
         self._found: Signature | None = None
 
     def fragments(self, document: Document, columns: int) -> list[Fragments]:
-        """The signature, and what is wrong with the line, each in a row of so many columns."""
+        """The signature in a row of so many columns, and what is wrong with the line in a few."""
         line, cursor = logical_line(document.text, document.cursor_position)
         key = (line, cursor, self._known.schema)
         if key != self._key:
@@ -81,5 +86,7 @@ class SignatureLine:
             rows.append([_BEGIN, *styled])
         if found.warnings:
             text = escape("; ".join(found.warnings))
-            rows.append([_BEGIN, (signature_style(WARNING), text)])
+            most = _ROWS if columns > _NARROW else _ROWS_WHERE_NARROW
+            for row in wrap(text, columns - 1, most, width=get_cwidth):
+                rows.append([_BEGIN, (signature_style(WARNING), row)])
         return rows
