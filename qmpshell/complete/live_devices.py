@@ -1,0 +1,83 @@
+"""What servers answer of devices, as names.
+
+Owns: names of devices, buses, drivers and their properties. Must not know: when
+and how they were asked for. Answers are not trusted: whatever they hold, nothing here raises.
+"""
+
+from __future__ import annotations
+
+from .live import LiveName
+from .live_questions import ANONYMOUS, DRIVERS, DRIVERS_HELP, PERIPHERAL, TREE, questions
+from .live_shapes import children, dicts, in_words, is_number, text_at
+from .live_text import read_buses, read_drivers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from .live import Live
+    from .live_questions import Known
+
+
+def qdevs(want: Live, known: Known) -> Iterator[LiveName]:
+    for name, type_name in children(known.get(PERIPHERAL)):
+        yield LiveName(name, type_name)
+    for name, type_name in children(known.get(ANONYMOUS)):
+        yield LiveName(f"{ANONYMOUS.arguments['path']}/{name}", type_name)
+
+
+def buses(want: Live, known: Known) -> Iterator[LiveName]:
+    for bus in read_buses(known.get(TREE)):
+        if not _is_inner(bus.type):
+            yield LiveName(bus.name, in_words(bus.type, f"of {bus.owner}" if bus.owner else ""))
+
+
+def _is_inner(type_name: str) -> bool:
+    """Whether a bus of this type is within a device, or the board: none can be added to it."""
+    return type_name == "System" or type_name in (
+        "virtio-pci-bus",
+        "virtio-mmio-bus",
+        "virtio-ccw-bus",
+    )
+
+
+def drivers(want: Live, known: Known) -> Iterator[LiveName]:
+    drivers = {one.name: one for one in read_drivers(known.get(DRIVERS_HELP))}
+    for entry in dicts(known.get(DRIVERS)):
+        name = text_at(entry, "name")
+        driver = drivers.get(name)
+        if driver is None:
+            yield LiveName(name)
+        elif not driver.no_user:
+            about = in_words(driver.bus, driver.desc)
+            yield LiveName(name, about)
+            yield LiveName(driver.alias, in_words(f"is {name}", about))
+
+
+def properties(want: Live, known: Known) -> Iterator[LiveName]:
+    for question in questions(want, known):
+        for one in dicts(known.get(question)):
+            name = text_at(one, "name")
+            # QOM's own, and another spelling of a property of the same device.
+            if name != "type" and not name.startswith("legacy-"):
+                yield LiveName(name, _of_property(one))
+
+
+def _of_property(entry: dict[str, Any]) -> str:
+    """`uint32, default 1, its description`."""
+    type_name, description = text_at(entry, "type"), text_at(entry, "description")
+    default = _scalar(entry.get("default-value"))
+    return in_words(
+        type_name,
+        f"default {default}" if default else "",
+        "" if description == "on/off" and type_name == "bool" else description,
+    )
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value or '""'
+    return str(value) if is_number(value) else ""
