@@ -141,6 +141,67 @@ def test_drivers_and_their_properties(machine: dict[Question, object]) -> None:
     assert "type" not in iothread
 
 
+@pytest.mark.parametrize(
+    ("type_name", "description", "choices"),
+    [
+        ("OnOffAuto", "on/off/auto", "on off auto"),
+        ("BlockdevOnError", "Error handling policy (report/stop)", "report stop"),
+        ("BlockdevOnError", "Error handling policy, report/stop/auto", "report stop auto"),
+        ("PCIELinkSpeed", "2_5/5/8", "2_5 5 8"),
+        ("MigMode", "Migration mode (normal/cpr-reboot)", "normal cpr-reboot"),
+        ("bool", "on/off", ""),
+        ("str", "a/b", ""),
+        ("uint32", "one of (1/2)", ""),
+        ("link<x>", "(a/b)", ""),
+        ("OnOffAuto", "Disable dirty pages tracking (DEBUG)", ""),
+        ("Mapping", 'a list [{"iothread":"<id>", "vqs":[1,2]}/...]', ""),
+        ("Position", "Slot and/or function number", ""),
+        ("Odd", "/", ""),
+    ],
+)
+def test_values_that_a_description_spells_out(
+    type_name: str, description: str, choices: str
+) -> None:
+    asked = Question("device-list-properties", {"typename": "x"})
+    known = {asked: [{"name": "p", "type": type_name, "description": description}]}
+    (one,) = names(Live(live.DEVICE_PROPERTY, "x"), known)
+    assert one.choices == tuple(choices.split())
+
+
+def test_a_description_stands_for_all_properties_of_its_type() -> None:
+    asked = Question("device-list-properties", {"typename": "x"})
+    tracking = {"name": "a", "type": "OnOffAuto", "description": "Track pages (DEBUG)"}
+    plain = {"name": "b", "type": "OnOffAuto", "description": "on/off/auto"}
+    found_here = names(Live(live.DEVICE_PROPERTY, "x"), {asked: [tracking, plain]})
+    assert [one.choices for one in found_here] == [("on", "off", "auto")] * 2
+
+
+def test_only_enumerations_have_choices(machine: dict[Question, object]) -> None:
+    listed = names(Live(live.DEVICE_PROPERTY, "virtio-blk-pci"), machine)
+    by_name = {one.name: one for one in listed}
+    assert by_name["rerror"].choices == ("report", "ignore", "enospc", "stop", "auto")
+    assert by_name["rerror"].default == "auto"
+    types = {one.meta.partition(",")[0] for one in listed if one.choices}
+    assert types == {"OnOffAuto", "BlockdevOnError"}
+
+
+def test_what_an_object_takes_is_said_by_its_type(machine: dict[Question, object]) -> None:
+    path = "/machine/peripheral/vd0"
+    own = Question("qom-list", {"path": path})
+    known = {**machine, own: [{"name": "rerror", "type": "BlockdevOnError"}]}
+    asked = questions(Live(live.QOM_PROPERTY, path), known)
+    assert [one.arguments for one in asked] == [
+        {"path": path},
+        {"path": "/machine/peripheral"},
+        {"typename": "virtio-blk-pci"},
+    ]
+    (one,) = names(Live(live.QOM_PROPERTY, path), known)
+    assert one.choices[:2] == ("report", "ignore")
+    unknown = {own: known[own]}
+    assert not names(Live(live.QOM_PROPERTY, path), unknown)[0].choices
+    assert len(questions(Live(live.QOM_PROPERTY, "/"), known)) == 2
+
+
 def test_types_and_paths(machine: dict[Question, object]) -> None:
     models = found(machine, live.CPU_MODEL)
     assert models["qemu64"] == "is qemu64-v1"

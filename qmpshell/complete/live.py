@@ -64,13 +64,21 @@ class Live:
 
 
 class LiveName:
-    """A name and, in a few words, what it names; both are the server's and are not trusted."""
+    """A name and, in a few words, what it names; both are the server's and are not trusted.
 
-    __slots__ = ("meta", "name")
+    Of a property, `choices` are the values that it takes, if they are known, and `default` is the one
+    that it has by itself.
+    """
 
-    def __init__(self, name: str, meta: str = "") -> None:
+    __slots__ = ("choices", "default", "meta", "name")
+
+    def __init__(
+        self, name: str, meta: str = "", *, choices: Sequence[str] = (), default: str = ""
+    ) -> None:
         self.name = name
         self.meta = meta
+        self.choices = tuple(choices)
+        self.default = default
 
     def __repr__(self) -> str:
         return f"LiveName({self.name!r}, {self.meta!r})"

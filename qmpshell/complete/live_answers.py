@@ -36,7 +36,7 @@ from .live import (
     LiveName,
 )
 from .live_block import bitmaps, block_devices, exports, jobs, nodes, snapshots
-from .live_devices import buses, drivers, properties, qdevs
+from .live_devices import buses, drivers, properties, qdevs, qom_properties
 from .live_questions import (
     CHARDEVS,
     CPU_MODELS,
@@ -144,23 +144,13 @@ def _types(want: Live, known: Known) -> Iterator[LiveName]:
 
 
 def _qom_children(want: Live, known: Known) -> Iterator[LiveName]:
-    for name, type_name in _qom_properties_of(want, known):
-        if inner(type_name, "child"):
-            yield LiveName(name, inner(type_name, "child"))
-        elif inner(type_name, "link"):
-            yield LiveName(name, f"link to {inner(type_name, 'link')}")
-
-
-def _qom_properties(want: Live, known: Known) -> Iterator[LiveName]:
-    for name, type_name in _qom_properties_of(want, known):
-        if not inner(type_name, "child"):
-            yield LiveName(name, type_name)
-
-
-def _qom_properties_of(want: Live, known: Known) -> Iterator[tuple[str, str]]:
     for question in questions(want, known):
         for one in dicts(known.get(question)):
-            yield text_at(one, "name"), text_at(one, "type")
+            name, type_name = text_at(one, "name"), text_at(one, "type")
+            if inner(type_name, "child"):
+                yield LiveName(name, inner(type_name, "child"))
+            elif inner(type_name, "link"):
+                yield LiveName(name, f"link to {inner(type_name, 'link')}")
 
 
 def _human_commands(want: Live, known: Known) -> Iterator[LiveName]:
@@ -193,6 +183,6 @@ _READERS: dict[str, Callable[[Live, Known], Iterable[LiveName]]] = {
     OBJECT_PROPERTY: properties,
     QOM_TYPE: _types,
     QOM_CHILD: _qom_children,
-    QOM_PROPERTY: _qom_properties,
+    QOM_PROPERTY: qom_properties,
     HUMAN_COMMAND: _human_commands,
 }

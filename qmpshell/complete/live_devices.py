@@ -6,9 +6,11 @@ and how they were asked for. Answers are not trusted: whatever they hold, nothin
 
 from __future__ import annotations
 
+import re
+
 from .live import LiveName
 from .live_questions import ANONYMOUS, DRIVERS, DRIVERS_HELP, PERIPHERAL, TREE, questions
-from .live_shapes import children, dicts, in_words, is_number, text_at
+from .live_shapes import children, dicts, in_words, inner, is_number, text_at
 from .live_text import read_buses, read_drivers
 
 TYPE_CHECKING = False
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 
     from .live import Live
     from .live_questions import Known
+
+# The values of an enumeration, as a description ends with them: `Policy (report/stop)`, `Policy,
+# report/stop`, `report/stop`.
+_CHOICES = re.compile(r"(?:^|, |\()([\w.+-]+(?:/[\w.+-]+)+)\)?$", re.ASCII)
+# Types that are no enumerations, whatever is said of them.
+_NO_ENUMERATION = re.compile(r"bool|str|string|size|double|u?int\d*|.*[<>].*")
 
 
 def qdevs(want: Live, known: Known) -> Iterator[LiveName]:
@@ -57,11 +65,51 @@ def drivers(want: Live, known: Known) -> Iterator[LiveName]:
 
 def properties(want: Live, known: Known) -> Iterator[LiveName]:
     for question in questions(want, known):
-        for one in dicts(known.get(question)):
-            name = text_at(one, "name")
-            # QOM's own, and another spelling of a property of the same device.
-            if name != "type" and not name.startswith("legacy-"):
-                yield LiveName(name, _of_property(one))
+        yield from _described(known.get(question)).values()
+
+
+def qom_properties(want: Live, known: Known) -> Iterator[LiveName]:
+    """Those of an object; what is said of a property is said by its type, if that is a device's."""
+    asked = questions(want, known)
+    described = _described(known.get(asked[2]) if len(asked) > 2 else None)
+    for one in dicts(known.get(asked[0]) if asked else None):
+        name, type_name = text_at(one, "name"), text_at(one, "type")
+        if not inner(type_name, "child"):
+            found = described.get(name)
+            yield LiveName(name, type_name, choices=found.choices if found is not None else ())
+
+
+def _described(answer: object) -> dict[str, LiveName]:
+    """The properties that a type has, by name."""
+    entries = [
+        one
+        for one in dicts(answer)
+        # QOM's own, and another spelling of a property of the same device.
+        if text_at(one, "name") != "type" and not text_at(one, "name").startswith("legacy-")
+    ]
+    # Some descriptions say what a property is for, others of the same type which values it takes.
+    choices = {text_at(one, "type"): _choices(one) for one in entries if _choices(one)}
+    return {
+        text_at(one, "name"): LiveName(
+            text_at(one, "name"),
+            _of_property(one),
+            choices=_choices(one) or choices.get(text_at(one, "type"), ()),
+            default=_scalar(one.get("default-value")),
+        )
+        for one in entries
+    }
+
+
+def _choices(entry: dict[str, Any]) -> tuple[str, ...]:
+    """The values that a description spells out.
+
+    >>> _choices({"type": "OnError", "description": "Policy (report/stop)"})
+    ('report', 'stop')
+    """
+    if _NO_ENUMERATION.fullmatch(text_at(entry, "type")):
+        return ()
+    found = _CHOICES.search(text_at(entry, "description"))
+    return tuple(found.group(1).split("/")) if found is not None else ()
 
 
 def _of_property(entry: dict[str, Any]) -> str:

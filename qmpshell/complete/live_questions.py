@@ -32,6 +32,7 @@ from .live import (
     SECRET_OBJECT,
     SNAPSHOT,
 )
+from .live_shapes import dicts, inner, text_at
 from .live_text import aliased
 
 TYPE_CHECKING = False
@@ -165,8 +166,10 @@ def questions(want: Live, known: Known) -> list[Question]:
         fits = _is_type_name(subject)
         return [Question("qom-list-properties", {"typename": subject})] if fits else []
     if kind in (QOM_CHILD, QOM_PROPERTY):
-        fits = subject.startswith("/") and len(subject) <= _LONGEST_PATH
-        return [_qom_list(subject)] if fits else []
+        if not subject.startswith("/") or len(subject) > _LONGEST_PATH:
+            return []
+        own = _qom_list(subject)
+        return [own] if kind == QOM_CHILD else [own, *_of_its_type(subject, known)]
     return list(_PLAIN.get(kind, ()))
 
 
@@ -191,6 +194,20 @@ def _device_properties(driver: str, known: Known) -> list[Question]:
     ):
         return []
     return [Question("device-list-properties", {"typename": name})]
+
+
+def _of_its_type(path: str, known: Known) -> list[Question]:
+    """What says which properties an object's type has: the object that holds it knows the type."""
+    holder, _, name = path.rstrip("/").rpartition("/")
+    above = _qom_list(holder or "/")
+    return [above, *_device_properties(_type_of(name, known.get(above)), known)]
+
+
+def _type_of(name: str, answer: object) -> str:
+    for one in dicts(answer):
+        if text_at(one, "name") == name:
+            return inner(text_at(one, "type"), "child")
+    return ""
 
 
 def _is_type_name(text: str) -> bool:

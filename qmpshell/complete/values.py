@@ -167,8 +167,12 @@ class _ValueOffers:
     def _by_property(self, want: Live, name: str) -> Iterator[Offer]:
         """By what is said of a property, which begins with its type."""
         for one in self._known.find_live(want):
-            if one.name == name and one.meta.partition(",")[0] == "bool":
+            if one.name != name:
+                continue
+            if one.meta.partition(",")[0] == "bool":
                 yield from self._booleans()
+            for choice in one.choices:
+                yield self._offer(choice, "the default" if choice == one.default else "")
 
     def _live(self, kind: str, subject: str, *, is_loose: bool) -> Iterator[Offer]:
         for one in self._known.find_live(Live(kind, subject)):

@@ -314,8 +314,8 @@ def _is_among(question: Question, commands: frozenset[str] | None) -> bool:
     return question.life is not None and (commands is None or question.command in commands)
 
 
-def _told(found: Iterable[LiveName]) -> list[tuple[str, str]]:
-    return [(one.name, one.meta) for one in found]
+def _told(found: Iterable[LiveName]) -> list[tuple[object, ...]]:
+    return [(one.name, one.meta, one.choices) for one in found]
 
 
 def _changes(request: Request) -> bool:

@@ -52,6 +52,7 @@ _DEVICE = [
     LiveName("addr", "int32, Slot and optional function number, example: 06.0 or 06"),
     LiveName("x.dotted", "bool, a switch"),
     LiveName("disable-modern", "bool, off by default"),
+    LiveName("rerror", "OnError", choices=("report", "on", "auto"), default="auto"),
 ]
 
 
@@ -66,7 +67,7 @@ class FakeLive:
         if want.kind == live.DEVICE_PROPERTY:
             return _DEVICE
         if want == Live(live.QOM_PROPERTY, "/machine/unattached"):
-            return [LiveName("realized", "bool"), LiveName("size", "uint64")]
+            return [LiveName("realized", "bool"), LiveName("size", "uint64"), _DEVICE[-1]]
         names = _OF.get(want) or _NAMES.get(want.kind)
         return [LiveName(name, want.kind) for name in names.split()] if names else None
 
