@@ -125,6 +125,63 @@ def test_devices_and_buses(machine: dict[Question, object]) -> None:
     assert not {"main-system-bus", "virtio-bus"} & buses.keys()
 
 
+@pytest.mark.parametrize(
+    ("driver", "expected"),
+    [
+        ("virtio-net-pci", ["rp0", "pcie.0"]),
+        ("virtio-net", ["rp0", "pcie.0"]),
+        ("usb-kbd", ["usb0.0"]),
+        ("scsi-hd", ["scsi0.0"]),
+        ("isa-serial", ["isa.0"]),
+        ("ide-cd", [f"ide.{number}" for number in range(6)]),
+        ("virtserialport", ["virtio-serial-bus.0"]),
+    ],
+)
+def test_buses_that_a_driver_can_sit_on(
+    machine: dict[Question, object], driver: str, expected: list[str]
+) -> None:
+    assert list(found(machine, live.BUS, driver)) == expected
+
+
+def test_where_it_is_not_known_what_fits_all_buses_are_named(
+    machine: dict[Question, object],
+) -> None:
+    everything = found(machine, live.BUS)
+    assert found(machine, live.BUS, "no-such-driver") == everything
+    assert found(machine, live.BUS, "sd-card") == everything
+    assert found({**machine, DRIVERS_HELP: None}, live.BUS, "usb-kbd") == everything
+    assert len(everything) > 10
+
+
+def test_buses_that_can_be_hot_plugged_into_come_first() -> None:
+    def bus(name: str, type_name: str, *inside: str) -> list[str]:
+        return [f"bus: {name}", f"  type {type_name}", *(f"  {line}" for line in inside)]
+
+    def device(driver: str, *inside: str) -> list[str]:
+        return [f'dev: {driver}, id ""', *(f"  {line}" for line in inside)]
+
+    full = device("pcie-root-port", *bus("a-full", "PCIE", *device("e1000e")))
+    free = device("pcie-root-port", *bus("z-free", "PCIE"))
+    bridge = device("pci-bridge", *bus("bridge", "PCI", *device("e1000")))
+    switch = device("x3130-upstream", *bus("a-switch", "PCIE"))
+    root = bus("a-root", "PCIE", *full, *free, *bridge, *switch)
+    expander = device("pxb-host", *bus("a-pxb", "pxb-pcie-bus"))
+    tree = "\n".join(bus("main", "System", *device("q35-pcihost", *root), *expander))
+    known = {TREE: tree, DRIVERS: [], DRIVERS_HELP: 'name "e1000", bus PCI\n'}
+    assert list(found(known, live.BUS, "e1000")) == [
+        *("bridge", "z-free", "a-full"),
+        *("a-root", "a-switch", "a-pxb"),
+    ]
+    old = "\n".join(bus("main", "System", *device("i440FX-pcihost", *bus("pci.0", "PCI", *full))))
+    assert list(found({**known, TREE: old}, live.BUS, "e1000")) == ["pci.0", "a-full"]
+
+
+def test_the_bus_of_a_driver_is_asked_only_for_a_driver() -> None:
+    assert questions(Live(live.BUS), {}) == [TREE]
+    assert questions(Live(live.BUS, "e1000"), {}) == [TREE, DRIVERS]
+    assert questions(Live(live.BUS, "e1000"), {DRIVERS: []}) == [TREE, DRIVERS, DRIVERS_HELP]
+
+
 def test_drivers_and_their_properties(machine: dict[Question, object]) -> None:
     drivers = found(machine, live.DEVICE_DRIVER)
     assert drivers["e1000"] == "PCI, Intel Gigabit Ethernet"
@@ -357,10 +414,10 @@ def test_buses_below_devices_below_buses() -> None:
     text = (
         'bus: a\n  type A\n  dev: x, id ""\n    bus: b\n      type B\n  dev: y, id "i"\n    bus: c'
     )
-    assert [(one.name, one.type, one.owner) for one in read_buses(text)] == [
-        ("a", "A", ""),
-        ("b", "B", "x"),
-        ("c", "", "i (y)"),
+    assert [(one.name, one.type, one.owner, one.above, one.taken) for one in read_buses(text)] == [
+        ("a", "A", "", "", True),
+        ("b", "B", "x", "A", False),
+        ("c", "", "i (y)", "A", False),
     ]
 
 

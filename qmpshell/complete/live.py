@@ -32,7 +32,7 @@ MEMORY_BACKEND = "memory-backend"
 IOTHREAD = "iothread"
 SECRET_OBJECT = "secret-object"
 QDEV = "qdev"  # ids and QOM paths of devices
-BUS = "bus"  # buses that take devices
+BUS = "bus"  # buses that take devices; the driver of one that is to sit there
 CPU_MODEL = "cpu-model"
 MACHINE = "machine"
 DEVICE_DRIVER = "device-driver"
@@ -66,17 +66,24 @@ class Live:
 class LiveName:
     """A name and, in a few words, what it names; both are the server's and are not trusted.
 
-    Of a property, `choices` are the values that it takes, if they are known, and `default` is the one
+    Of a kind's names those of the smallest `order` come first. Of a property, `choices` are the values that it takes, if they are known, and `default` is the one
     that it has by itself.
     """
 
-    __slots__ = ("choices", "default", "meta", "name")
+    __slots__ = ("choices", "default", "meta", "name", "order")
 
     def __init__(
-        self, name: str, meta: str = "", *, choices: Sequence[str] = (), default: str = ""
+        self,
+        name: str,
+        meta: str = "",
+        *,
+        order: int = 0,
+        choices: Sequence[str] = (),
+        default: str = "",
     ) -> None:
         self.name = name
         self.meta = meta
+        self.order = order
         self.choices = tuple(choices)
         self.default = default
 

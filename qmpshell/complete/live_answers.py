@@ -62,8 +62,8 @@ _MOST = 10_000
 
 
 def names(want: Live, known: Known) -> list[LiveName]:
-    """The names of a kind, as far as they are known, each once: `ide.2` before `ide.10`, and last those
-    that nobody gave."""
+    """The names of a kind, as far as they are known, each once: by their order, `ide.2` before `ide.10`,
+    and last those that nobody gave."""
     read = _READERS.get(want.kind)
     found: dict[str, LiveName] = {}
     for one in read(want, known) if read is not None else ():
@@ -74,13 +74,13 @@ def names(want: Live, known: Known) -> list[LiveName]:
     return sorted(found.values(), key=_natural)
 
 
-def _natural(one: LiveName) -> tuple[bool, list[tuple[bool, int, str]]]:
+def _natural(one: LiveName) -> tuple[int, bool, list[tuple[bool, int, str]]]:
     """What the names are sorted by. QEMU's own node names begin with #, paths with /."""
     parts = re.split("([0-9]{1,9})", one.name)
     keys = [
         (number % 2 == 1, int(part) if number % 2 else 0, part) for number, part in enumerate(parts)
     ]
-    return one.name[:1] in ("#", "/"), keys
+    return one.order, one.name[:1] in ("#", "/"), keys
 
 
 # -- backends and objects --------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import re
 from .live import LiveName
 from .live_questions import ANONYMOUS, DRIVERS, DRIVERS_HELP, PERIPHERAL, TREE, questions
 from .live_shapes import children, dicts, in_words, inner, is_number, text_at
-from .live_text import read_buses, read_drivers
+from .live_text import bus_of, read_buses, read_drivers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,10 +20,20 @@ if TYPE_CHECKING:
 
     from .live import Live
     from .live_questions import Known
+    from .live_text import Bus
 
 # The values of an enumeration, as a description ends with them: `Policy (report/stop)`, `Policy,
 # report/stop`, `report/stop`.
 _CHOICES = re.compile(r"(?:^|, |\()([\w.+-]+(?:/[\w.+-]+)+)\)?$", re.ASCII)
+_PCI = "PCI"
+_EXPRESS = ("PCIE", "CXL")
+_EXPANDERS = ("pxb-bus", "pxb-pcie-bus", "pxb-cxl-bus")
+_PCI_BUSES = (_PCI, *_EXPRESS, *_EXPANDERS)
+# A switch's port towards the root, which has nothing below it but ports.
+_UPSTREAM = "upstream"
+# Within a device, or the board: none can be added to a bus of these.
+_INNER_BUSES = ("System", "virtio-pci-bus", "virtio-mmio-bus", "virtio-ccw-bus")
+
 # Types that are no enumerations, whatever is said of them.
 _NO_ENUMERATION = re.compile(r"bool|str|string|size|double|u?int\d*|.*[<>].*")
 
@@ -36,18 +46,29 @@ def qdevs(want: Live, known: Known) -> Iterator[LiveName]:
 
 
 def buses(want: Live, known: Known) -> Iterator[LiveName]:
-    for bus in read_buses(known.get(TREE)):
-        if not _is_inner(bus.type):
-            yield LiveName(bus.name, in_words(bus.type, f"of {bus.owner}" if bus.owner else ""))
+    """Those that a driver can sit on, where that is known of any."""
+    wanted = bus_of(want.subject, known.get(DRIVERS_HELP)) if want.subject else ""
+    found = [one for one in read_buses(known.get(TREE)) if one.type not in _INNER_BUSES]
+    fitting = [one for one in found if wanted and _fits(one.type, wanted)]
+    for bus in fitting or found:
+        about = in_words(bus.type, f"of {bus.owner}" if bus.owner else "")
+        yield LiveName(bus.name, about, order=_willing(bus))
 
 
-def _is_inner(type_name: str) -> bool:
-    """Whether a bus of this type is within a device, or the board: none can be added to it."""
-    return type_name == "System" or type_name in (
-        "virtio-pci-bus",
-        "virtio-mmio-bus",
-        "virtio-ccw-bus",
-    )
+def _fits(type_name: str, wanted: str) -> bool:
+    return type_name == wanted or (wanted == _PCI and type_name in _PCI_BUSES)
+
+
+def _willing(bus: Bus) -> int:
+    """How much a bus stands in the way of hot-plugging: a port takes one device, the root bus of
+    PCI Express none, an expander bus only bridges."""
+    if bus.type in _EXPANDERS:
+        return 3
+    if bus.type not in _EXPRESS:
+        return 0
+    if bus.above not in _PCI_BUSES or _UPSTREAM in bus.owner:
+        return 2
+    return 1 if bus.taken else 0
 
 
 def drivers(want: Live, known: Known) -> Iterator[LiveName]:

@@ -151,7 +151,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     # Devices; those of device_add beyond its own are properties of many drivers.
     (
         "device_add",
-        "driver device-driver, bus bus, netdev netdev, chardev chardev, memdev memory-backend,"
+        "driver device-driver, bus bus(driver), netdev netdev, chardev chardev, memdev memory-backend,"
         " drive block-device, iothread iothread, cryptodev object, rng object, backend object,"
         " tpmdev object, host_mem_backend memory-backend, hostmem memory-backend,"
         " audiodev object, peer_chardev chardev, evdev file, kbd object,"

@@ -119,7 +119,6 @@ _PLAIN = {
     IOTHREAD: (OBJECTS,),
     SECRET_OBJECT: (OBJECTS,),
     QDEV: (PERIPHERAL, ANONYMOUS),
-    BUS: (TREE,),
     CPU_MODEL: (CPU_MODELS,),
     MACHINE: (MACHINES,),
     QOM_TYPE: (TYPES,),
@@ -159,7 +158,9 @@ def questions(want: Live, known: Known) -> list[Question]:
     if kind == JOB:
         return _with_other(JOBS, BLOCK_JOBS, known)
     if kind == DEVICE_DRIVER:
-        return [DRIVERS, DRIVERS_HELP] if known.get(DRIVERS) is not None else [DRIVERS]
+        return _drivers(known)
+    if kind == BUS:
+        return [TREE, *(_drivers(known) if subject else ())]
     if kind == DEVICE_PROPERTY:
         return _device_properties(subject, known)
     if kind == OBJECT_PROPERTY:
@@ -175,6 +176,10 @@ def questions(want: Live, known: Known) -> list[Question]:
 
 def _nodes(known: Known) -> list[Question]:
     return _with_other(FLAT_NODES, NESTED_NODES, known)
+
+
+def _drivers(known: Known) -> list[Question]:
+    return [DRIVERS, DRIVERS_HELP] if known.get(DRIVERS) is not None else [DRIVERS]
 
 
 def _with_other(first: Question, other: Question, known: Known) -> list[Question]:

@@ -27,14 +27,17 @@ class Netdev:
 
 
 class Bus:
-    """A bus: its name, its type, and the device that has it, in words."""
+    """A bus: its name, its type, and the device that has it, in words; `above` is the type of the bus
+    that this device sits on, `taken` whether a device sits on the bus itself."""
 
-    __slots__ = ("name", "owner", "type")
+    __slots__ = ("above", "name", "owner", "taken", "type")
 
-    def __init__(self, name: str, type_name: str, owner: str) -> None:
+    def __init__(self, name: str, owner: str, above: str) -> None:
         self.name = name
-        self.type = type_name
+        self.type = ""
         self.owner = owner
+        self.above = above
+        self.taken = False
 
 
 class Driver:
@@ -71,27 +74,38 @@ def read_netdevs(text: object) -> Iterator[Netdev]:
                 yield Netdev(name, type_name, members[2] if len(members) > 2 else "")
 
 
-def read_buses(text: object) -> Iterator[Bus]:
-    """The buses of `info qtree`: a line `bus: NAME`, and below it, deeper, one `type TYPE`."""
-    owners: list[tuple[int, str]] = []
-    pending: tuple[str, str] | None = None
+def read_buses(text: object) -> list[Bus]:
+    """The buses of `info qtree`: a line `bus: NAME`, and below it, deeper, one `type TYPE` and the
+    devices."""
+    found: list[Bus] = []
+    # The buses and devices that a line is below, each with how deep it stands.
+    above: list[tuple[int, Bus | str]] = []
     for line in _lines(text):
         content = line.lstrip(" ")
         depth = len(line) - len(content)
-        if pending is not None:
-            type_name = content[5:] if content.startswith("type ") else ""
-            yield Bus(pending[0], type_name, pending[1])
-            pending = None
-        if content.startswith("dev: "):
-            while owners and owners[-1][0] >= depth:
-                owners.pop()
-            owners.append((depth, _device(content[5:])))
-        elif content.startswith("bus: "):
-            while owners and owners[-1][0] >= depth:
-                owners.pop()
-            pending = (content[5:], owners[-1][1] if owners else "")
-    if pending is not None:
-        yield Bus(pending[0], "", pending[1])
+        word, _, rest = content.partition(" ")
+        holder = above[-1][1] if above else ""
+        if word == "type" and isinstance(holder, Bus) and not holder.type:
+            holder.type = rest
+        if word not in ("dev:", "bus:"):
+            continue
+        while above and above[-1][0] >= depth:
+            above.pop()
+        buses = [one for _, one in above if isinstance(one, Bus)]
+        if word == "dev:":
+            for bus in buses[-1:]:
+                bus.taken = True
+            above.append((depth, _device(rest)))
+        else:
+            owner = above[-1][1] if above else ""
+            bus = Bus(
+                rest,
+                owner if isinstance(owner, str) else "",
+                buses[-1].type if buses else "",
+            )
+            found.append(bus)
+            above.append((depth, bus))
+    return found
 
 
 def _device(text: str) -> str:
@@ -120,6 +134,12 @@ def _driver(line: str) -> Driver | None:
     bus = next((one[4:] for one in members if one.startswith("bus ")), "")
     alias = next((one[6:].strip('"') for one in members if one.startswith("alias ")), "")
     return Driver(name, bus, alias, desc, no_user="no-user" in members)
+
+
+def bus_of(driver: str, text: object) -> str:
+    """The type of bus that `info qdm` says a driver, or an alias of one, sits on; empty for none."""
+    found = (one.bus for one in read_drivers(text) if driver in (one.name, one.alias))
+    return next(found, "")
 
 
 def aliased(alias: str, text: object) -> str:
