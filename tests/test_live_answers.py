@@ -259,6 +259,28 @@ def test_what_an_object_takes_is_said_by_its_type(machine: dict[Question, object
     assert len(questions(Live(live.QOM_PROPERTY, "/"), known)) == 2
 
 
+def test_drivers_on_a_bus_come_first_and_processors_last(machine: dict[Question, object]) -> None:
+    drivers = found(machine, live.DEVICE_DRIVER)
+    ordered = list(drivers)
+    sitting = [name for name in ordered if "PCI" in drivers[name] or "usb-bus" in drivers[name]]
+    processors = [name for name in ordered if name.endswith("-cpu")]
+    assert len(sitting) > 100 and len(processors) > 50
+    assert ordered[-len(processors) :] == processors
+    assert ordered.index("nvdimm") > max(ordered.index(name) for name in sitting)
+    assert ordered.index("nvdimm") < ordered.index(processors[0])
+    without_help = list(found({**machine, DRIVERS_HELP: None}, live.DEVICE_DRIVER))
+    assert without_help[-len(processors) :] == processors
+
+
+def test_types_that_are_one_of_a_crowd_come_last() -> None:
+    types = [
+        *({"name": name} for name in ("486-v1-x86_64-cpu", "pc-q35-7.2-machine")),
+        *({"name": name} for name in ("cfi.pflash01", "PCI::conventional-pci-device", "tpm-tis")),
+    ]
+    ordered = list(found({Question("qom-list-types"): types}, live.QOM_TYPE))
+    assert ordered[:2] == ["cfi.pflash01", "tpm-tis"]
+
+
 def test_types_and_paths(machine: dict[Question, object]) -> None:
     models = found(machine, live.CPU_MODEL)
     assert models["qemu64"] == "is qemu64-v1"

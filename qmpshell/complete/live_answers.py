@@ -36,7 +36,7 @@ from .live import (
     LiveName,
 )
 from .live_block import bitmaps, block_devices, exports, jobs, nodes, snapshots
-from .live_devices import buses, drivers, properties, qdevs, qom_properties
+from .live_devices import buses, drivers, is_processor, properties, qdevs, qom_properties
 from .live_questions import (
     CHARDEVS,
     CPU_MODELS,
@@ -139,8 +139,15 @@ def _machines(want: Live, known: Known) -> Iterator[LiveName]:
 
 def _types(want: Live, known: Known) -> Iterator[LiveName]:
     for one in dicts(known.get(TYPES)):
-        parent = text_at(one, "parent")
-        yield LiveName(text_at(one, "name"), f"a {parent}" if parent else "")
+        name, parent = text_at(one, "name"), text_at(one, "parent")
+        yield LiveName(name, f"a {parent}" if parent else "", order=_remoteness(name))
+
+
+def _remoteness(type_name: str) -> int:
+    """Of types there are more processors and versions of machines than anything else, and interfaces,
+    `TYPE::INTERFACE`, have nothing of their own."""
+    is_crowd = is_processor(type_name) or type_name.endswith("-machine") or "::" in type_name
+    return 1 if is_crowd else 0
 
 
 def _qom_children(want: Live, known: Known) -> Iterator[LiveName]:

@@ -72,16 +72,22 @@ def _willing(bus: Bus) -> int:
 
 
 def drivers(want: Live, known: Known) -> Iterator[LiveName]:
+    """Those first that sit on a bus; last the models of processors."""
     drivers = {one.name: one for one in read_drivers(known.get(DRIVERS_HELP))}
     for entry in dicts(known.get(DRIVERS)):
         name = text_at(entry, "name")
         driver = drivers.get(name)
         if driver is None:
-            yield LiveName(name)
+            yield LiveName(name, order=2 if is_processor(name) else 1)
         elif not driver.no_user:
             about = in_words(driver.bus, driver.desc)
-            yield LiveName(name, about)
-            yield LiveName(driver.alias, in_words(f"is {name}", about))
+            order = 0 if driver.bus else 2 if is_processor(name) else 1
+            yield LiveName(name, about, order=order)
+            yield LiveName(driver.alias, in_words(f"is {name}", about), order=order)
+
+
+def is_processor(type_name: str) -> bool:
+    return type_name.endswith("-cpu")
 
 
 def properties(want: Live, known: Known) -> Iterator[LiveName]:
