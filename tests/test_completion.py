@@ -99,6 +99,8 @@ def texts(line: str, server: str = "10", knows: Known | None = None) -> list[str
         ("set_link up=", ["true ", "false "]),
         ("set_link name=x up=o", ["on", "off"]),
         ("set_link name=x up=T", ["True", "true"]),
+        ("blockdev-create options.driver=null", ["null-aio ", "null-co "]),
+        ("blockdev-add driver=", ["blkdebug ", "blklogwrites ", "blkreplay ", "blkverify "]),
         ("blockdev-add driver=raw file=", ["disk0", "base0", "{"]),
         ("blockdev-add driver=qcow2 file=disk0 backing=n", ["null"]),
         ("blockdev-add driver=file filename=/im", ["/images/"]),
@@ -250,6 +252,18 @@ def test_the_rest_of_a_name_that_is_typed_anew_is_replaced(
 )
 def test_nothing_else_behind_the_cursor_is_touched(line: str) -> None:
     assert all(one.after == 0 for one in offered(line))
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+@pytest.mark.parametrize(
+    "line", ["blockdev-create options.driver=", 'blockdev-create {"options": {"driver": "']
+)
+def test_drivers_that_create_images_come_first(server: str, line: str) -> None:
+    found = [one.strip('" ') for one in texts(line, server)]
+    first = found.index("blkdebug")
+    creating = {"file", "luks", "nfs", "parallels", "qcow", "qcow2", "vdi", "vhdx", "vmdk", "vpc"}
+    assert creating <= set(found[:first])
+    assert {"null-co", "nbd", "raw", "quorum"} <= set(found[first:])
 
 
 def test_what_goes_on_behind_a_dot_is_an_object() -> None:

@@ -27,6 +27,9 @@ _OTHER_BOOLEANS = ("on", "off", "yes", "no", "True", "False")
 # The members that name a driver by any text.
 _FORMAT = ("format",)
 _OPENING = {"object": "{", "array": "["}
+# Discriminators of which a value that brings no members is of no use: a driver that takes no options for
+# creating an image creates none. In blockdev-add, null-co needs none and is all right.
+_MEMBERS_NEEDED = {("blockdev-create", ("options", "driver"))}
 
 
 def value_offers(slot: Slot, known: Known) -> Iterator[Offer]:
@@ -99,8 +102,10 @@ class _ValueOffers:
         assert self._shapes is not None
         slot = self._slot
         if kind == "enum":
+            useless = self._useless()
             for value, features in self._shapes.schema.enum_values(type_name).items():
                 offer = self._offer(value, told(features=features), is_loose=is_loose)
+                offer.order = int(value in useless)
                 offer.is_last |= bool(offer.meta)
                 yield offer
         elif kind == "boolean":
@@ -113,6 +118,15 @@ class _ValueOffers:
                 yield Offer(_OPENING[kind], _OPENING[kind], slot.start, order=1)
         elif kind in ("str", "any"):
             yield from self._names(is_loose=is_loose)
+
+    def _useless(self) -> set[str]:
+        """The values of a discriminator that are of no use here."""
+        call, path, shapes = self._call, self._slot.path, self._shapes
+        if shapes is None or (call.name, path) not in _MEMBERS_NEEDED:
+            return set()
+        union = shapes.compound(shapes.at(shapes.of_call(call), call.root, path[:-1]))
+        cases = shapes.schema.cases(union)
+        return {name for name, one in cases.items() if not shapes.members(one, None)}
 
     def _booleans(self) -> Iterator[Offer]:
         slot = self._slot
