@@ -109,7 +109,10 @@ def texts(line: str, server: str = "10", knows: Known | None = None) -> list[str
         ('blockdev-add driver=file filename="/images/d', ['"/images/disk.img"']),
         ('blockdev-add driver=file filename="/images/d|"', ['"/images/disk.img']),
         ("object-add qom-type=secret id=x data=@/images/d", ["/images/disk.img"]),
-        ("migrate-set-parameters tls-creds=", ["obj0", "tls0"]),
+        ("migrate-set-parameters tls-creds=", ["tls0"]),
+        ("blockdev-add driver=throttle throttle-group=", []),
+        ("blockdev-add driver=nbd tls-creds=", ["tls0 "]),
+        ("device_add driver=e1000 canbus1=", ["can0"]),
         # Literals.
         ('blockdev-add {"dr', ['"driver": ']),
         ("blockdev-add {", ['"driver": ', '"node-name": ']),

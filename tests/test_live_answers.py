@@ -20,6 +20,7 @@ from qmpshell.complete.live_questions import (
     FLAT_NODES,
     JOBS,
     NETWORK,
+    OBJECTS,
     TREE,
     Question,
     doubted_by_event,
@@ -108,6 +109,40 @@ def test_backends_and_objects(machine: dict[Question, object]) -> None:
     assert found(machine, live.MEMORY_BACKEND).keys() == {"mem0", "pc.ram"}
     assert found(machine, live.IOTHREAD) == {"io0": "iothread"}
     assert found(machine, live.SECRET_OBJECT) == {"sec0": "secret"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "types"),
+    [
+        (live.THROTTLE_GROUP, "throttle-group"),
+        (live.TLS_CREDS, "tls-creds-x509 tls-creds-anon tls-creds-psk"),
+        (live.TLS_AUTHZ, "authz-simple authz-list authz-listfile authz-pam"),
+        (live.PR_MANAGER, "pr-manager-helper"),
+        (live.RNG, "rng-random rng-egd rng-builtin"),
+        (live.CRYPTODEV, "cryptodev-backend cryptodev-backend-lkcf cryptodev-vhost-user"),
+        (live.CAN_BUS, "can-bus"),
+        (live.IOMMUFD, "iommufd"),
+        (live.SECRET_OBJECT, "secret secret_keyring"),
+        (live.IOTHREAD, "iothread"),
+    ],
+)
+def test_only_objects_of_the_type_that_fits(kind: str, types: str) -> None:
+    every = (
+        "throttle-group tls-creds-x509 tls-creds-anon tls-creds-psk tls-cipher-suites authz-simple"
+        " authz-list authz-listfile authz-pam pr-manager-helper rng-random rng-egd rng-builtin"
+        " cryptodev-backend cryptodev-backend-lkcf cryptodev-vhost-user can-bus iommufd secret"
+        " secret_keyring iothread can-host-socketcan memory-backend-ram"
+    ).split()
+    known = {OBJECTS: [{"name": f"the-{one}", "type": f"child<{one}>"} for one in every]}
+    assert set(found(known, kind).values()) == set(types.split())
+    assert len(found(known, live.OBJECT)) == len(every)
+
+
+def test_audio_and_tpm_backends_have_commands_of_their_own() -> None:
+    audio = {Question("query-audiodevs"): [{"id": "snd0", "driver": "none"}]}
+    assert found(audio, live.AUDIODEV) == {"snd0": "none"}
+    tpm = {Question("query-tpm"): [{"id": "tpm0", "model": "tpm-tis", "options": {}}]}
+    assert found(tpm, live.TPMDEV) == {"tpm0": "tpm-tis"}
 
 
 def test_devices_and_buses(machine: dict[Question, object]) -> None:

@@ -10,15 +10,19 @@ import re
 
 from .human_help import read_catalogue
 from .live import (
+    AUDIODEV,
     BITMAP,
     BLOCK_DEVICE,
     BUS,
+    CAN_BUS,
     CHARDEV,
     CPU_MODEL,
+    CRYPTODEV,
     DEVICE_DRIVER,
     DEVICE_PROPERTY,
     EXPORT,
     HUMAN_COMMAND,
+    IOMMUFD,
     IOTHREAD,
     JOB,
     MACHINE,
@@ -27,23 +31,31 @@ from .live import (
     NODE,
     OBJECT,
     OBJECT_PROPERTY,
+    PR_MANAGER,
     QDEV,
     QOM_CHILD,
     QOM_PROPERTY,
     QOM_TYPE,
+    RNG,
     SECRET_OBJECT,
     SNAPSHOT,
+    THROTTLE_GROUP,
+    TLS_AUTHZ,
+    TLS_CREDS,
+    TPMDEV,
     LiveName,
 )
 from .live_block import bitmaps, block_devices, exports, jobs, nodes, snapshots
 from .live_devices import buses, drivers, is_processor, properties, qdevs, qom_properties
 from .live_questions import (
+    AUDIODEVS,
     CHARDEVS,
     CPU_MODELS,
     HUMAN_HELP,
     MACHINES,
     NETWORK,
     OBJECTS,
+    TPMDEVS,
     TYPES,
     questions,
 )
@@ -57,6 +69,21 @@ if TYPE_CHECKING:
     from .live import Live
     from .live_questions import Known
 
+# What the types of objects of each kind begin with.
+_OBJECT_TYPES = {
+    OBJECT: "",
+    MEMORY_BACKEND: "memory-backend",
+    IOTHREAD: "iothread",
+    SECRET_OBJECT: "secret",
+    THROTTLE_GROUP: "throttle-group",
+    TLS_CREDS: "tls-creds-",
+    TLS_AUTHZ: "authz-",
+    PR_MANAGER: "pr-manager-",
+    RNG: "rng-",
+    CRYPTODEV: "cryptodev-",
+    CAN_BUS: "can-bus",
+    IOMMUFD: "iommufd",
+}
 # No server has so many of a kind, and no menu shows them.
 _MOST = 10_000
 
@@ -98,16 +125,18 @@ def _netdevs(want: Live, known: Known) -> Iterator[LiveName]:
 
 def _objects(want: Live, known: Known) -> Iterator[LiveName]:
     for name, type_name in children(known.get(OBJECTS)):
-        if _is_of(want.kind, type_name):
+        if type_name.startswith(_OBJECT_TYPES[want.kind]):
             yield LiveName(name, type_name)
 
 
-def _is_of(kind: str, type_name: str) -> bool:
-    if kind == MEMORY_BACKEND:
-        return type_name.startswith("memory-backend")
-    if kind == IOTHREAD:
-        return type_name == "iothread"
-    return kind == OBJECT or type_name in ("secret", "secret_keyring")
+def _audiodevs(want: Live, known: Known) -> Iterator[LiveName]:
+    for one in dicts(known.get(AUDIODEVS)):
+        yield LiveName(text_at(one, "id"), text_at(one, "driver"))
+
+
+def _tpmdevs(want: Live, known: Known) -> Iterator[LiveName]:
+    for one in dicts(known.get(TPMDEVS)):
+        yield LiveName(text_at(one, "id"), text_at(one, "model"))
 
 
 # -- types and the object tree ---------------------------------------------------------------------
@@ -177,10 +206,9 @@ _READERS: dict[str, Callable[[Live, Known], Iterable[LiveName]]] = {
     EXPORT: exports,
     CHARDEV: _chardevs,
     NETDEV: _netdevs,
-    OBJECT: _objects,
-    MEMORY_BACKEND: _objects,
-    IOTHREAD: _objects,
-    SECRET_OBJECT: _objects,
+    **dict.fromkeys(_OBJECT_TYPES, _objects),
+    AUDIODEV: _audiodevs,
+    TPMDEV: _tpmdevs,
     QDEV: qdevs,
     BUS: buses,
     CPU_MODEL: _cpu_models,

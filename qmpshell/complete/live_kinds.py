@@ -69,7 +69,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
         "**.filename file, **.path file, **.dir file, **.logfile file, **.conf file, **.config file,"
         " **.key-secret secret-object, **.cookie-secret secret-object,"
         " **.password-secret secret-object, **.proxy-password-secret secret-object,"
-        " **.tls-creds object, **.throttle-group object, **.pr-manager object, **.bottom node",
+        " **.tls-creds tls-creds, **.throttle-group throttle-group, **.pr-manager pr-manager, **.bottom node",
     ),
     ("blockdev-add", "bitmap.node node, bitmap.name bitmap(node)"),
     ("blockdev-reopen", "options.*.node-name node"),
@@ -87,7 +87,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ),
     (
         "migrate-set-parameters",
-        "block-bitmap-mapping.*.node-name node, tls-creds object, tls-authz object,"
+        "block-bitmap-mapping.*.node-name node, tls-creds tls-creds, tls-authz tls-authz,"
         " block-bitmap-mapping.*.bitmaps.*.name bitmap",
     ),
     # Jobs.
@@ -116,7 +116,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ("block-export-del", "id export"),
     ("nbd-server-add", "device block-device, bitmap bitmap(device)"),
     ("nbd-server-remove", "name export"),
-    ("nbd-server-start", "tls-creds object, tls-authz object, addr.data.path file"),
+    ("nbd-server-start", "tls-creds tls-creds, tls-authz tls-authz, addr.data.path file"),
     # Character devices, networks.
     ("chardev-remove chardev-send-break", "id chardev"),
     ("chardev-change", "id chardev"),
@@ -124,8 +124,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
         "chardev-add chardev-change",
         "backend.data.chardev chardev, backend.data.chardevs.* chardev, backend.data.device file,"
         " backend.data.in file, backend.data.out file, backend.data.logfile file,"
-        " backend.data.path file, backend.data.addr.data.path file, backend.data.tls-creds object,"
-        " backend.data.tls-authz object",
+        " backend.data.path file, backend.data.addr.data.path file, backend.data.tls-creds tls-creds,"
+        " backend.data.tls-authz tls-authz",
     ),
     ("ringbuf-read ringbuf-write", "device chardev"),
     (
@@ -142,7 +142,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (
         "object-add",
         "chardev chardev, netdev netdev, iothread iothread, primary_in chardev,"
-        " secondary_in chardev, outdev chardev, indev chardev, notify_dev chardev,"
+        " secondary_in chardev, outdev chardev, indev chardev, notify_dev chardev, canbus can-bus,"
         " passwordid secret-object, keyid secret-object, mem-path file, file file, filename file,"
         " dir file, path file, evdev file, device file, dh-cert-file file, session-file file,"
         " socket.path file",
@@ -152,9 +152,9 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (
         "device_add",
         "driver device-driver, bus bus(driver), netdev netdev, chardev chardev, memdev memory-backend,"
-        " drive block-device, iothread iothread, cryptodev object, rng object, backend object,"
-        " tpmdev object, host_mem_backend memory-backend, hostmem memory-backend,"
-        " audiodev object, peer_chardev chardev, evdev file, kbd object,"
+        " drive block-device, iothread iothread, cryptodev cryptodev, rng rng,"
+        " tpmdev tpmdev, host_mem_backend memory-backend, hostmem memory-backend,"
+        " audiodev audiodev, peer_chardev chardev, evdev file,"
         " failover_pair_id qdev, romfile file, sysfsdev file",
     ),
     ("device_del device-sync-config", "id qdev"),
@@ -202,6 +202,15 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ("RTC_CHANGE", "qom-path qom-path"),
 )
 _ANYWHERE = "**"
+# What a driver's property is a link to, by its type.
+_LINKS = {
+    "link<memory-backend>": live.MEMORY_BACKEND,
+    "link<iothread>": live.IOTHREAD,
+    "link<rng-backend>": live.RNG,
+    "link<cryptodev-backend>": live.CRYPTODEV,
+    "link<can-bus>": live.CAN_BUS,
+    "link<iommufd>": live.IOMMUFD,
+}
 
 
 class LiveKind:
@@ -272,6 +281,11 @@ def open_names(call: Call, path: Sequence[str], given: Given | None) -> tuple[st
         return "", ""
     driver = given.text_of("driver") if call.name == "device_add" else None
     return (live.DEVICE_PROPERTY, driver) if driver else ("", "")
+
+
+def linked_kind(type_name: str) -> str:
+    """The live kind that a driver's property of this type names; empty for none."""
+    return _LINKS.get(type_name, "")
 
 
 def property_of(call: Call, path: Sequence[str]) -> tuple[str, str]:

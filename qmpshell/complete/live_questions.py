@@ -8,15 +8,19 @@ like beyond what the next question needs.
 from __future__ import annotations
 
 from .live import (
+    AUDIODEV,
     BITMAP,
     BLOCK_DEVICE,
     BUS,
+    CAN_BUS,
     CHARDEV,
     CPU_MODEL,
+    CRYPTODEV,
     DEVICE_DRIVER,
     DEVICE_PROPERTY,
     EXPORT,
     HUMAN_COMMAND,
+    IOMMUFD,
     IOTHREAD,
     JOB,
     MACHINE,
@@ -25,12 +29,18 @@ from .live import (
     NODE,
     OBJECT,
     OBJECT_PROPERTY,
+    PR_MANAGER,
     QDEV,
     QOM_CHILD,
     QOM_PROPERTY,
     QOM_TYPE,
+    RNG,
     SECRET_OBJECT,
     SNAPSHOT,
+    THROTTLE_GROUP,
+    TLS_AUTHZ,
+    TLS_CREDS,
+    TPMDEV,
 )
 from .live_shapes import dicts, inner, text_at
 from .live_text import aliased
@@ -95,6 +105,8 @@ JOBS = Question("query-jobs")
 BLOCK_JOBS = Question("query-block-jobs")
 EXPORTS = Question("query-block-exports")
 CHARDEVS = Question("query-chardev")
+AUDIODEVS = Question("query-audiodevs")
+TPMDEVS = Question("query-tpm")
 OBJECTS = _qom_list("/objects")
 PERIPHERAL = _qom_list("/machine/peripheral")
 ANONYMOUS = _qom_list("/machine/peripheral-anon")
@@ -118,6 +130,16 @@ _PLAIN = {
     MEMORY_BACKEND: (OBJECTS,),
     IOTHREAD: (OBJECTS,),
     SECRET_OBJECT: (OBJECTS,),
+    THROTTLE_GROUP: (OBJECTS,),
+    TLS_CREDS: (OBJECTS,),
+    TLS_AUTHZ: (OBJECTS,),
+    PR_MANAGER: (OBJECTS,),
+    RNG: (OBJECTS,),
+    CRYPTODEV: (OBJECTS,),
+    CAN_BUS: (OBJECTS,),
+    IOMMUFD: (OBJECTS,),
+    AUDIODEV: (AUDIODEVS,),
+    TPMDEV: (TPMDEVS,),
     QDEV: (PERIPHERAL, ANONYMOUS),
     CPU_MODEL: (CPU_MODELS,),
     MACHINE: (MACHINES,),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from . import live
 from .checks import has_missing
 from .live import Live
-from .live_kinds import FILE, QOM_PATH, find_kind, open_names, property_of
+from .live_kinds import FILE, QOM_PATH, find_kind, linked_kind, open_names, property_of
 from .offers import Offer, told
 from .slot import EVENT, KEYVAL, LINE, LITERAL, Slot
 from .spelling import spell_value
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .known import Known
+    from .live import LiveName
     from .shapes import Shapes
 
 _BOOLEANS = ("true", "false")
@@ -175,15 +176,21 @@ class _ValueOffers:
         given = self._call.root.at(parents)
         kind, subject = open_names(self._call, parents, given)
         yield from self._names()
-        if kind:
-            yield from self._by_property(Live(kind, subject), name)
+        if not kind:
+            return
+        want = Live(kind, subject)
+        yield from self._by_property(want, name)
+        for one in self._known.find_live(want):
+            linked = linked_kind(_type_of(one)) if one.name == name else ""
+            if linked:
+                yield from self._live(linked, "", is_loose=False)
 
     def _by_property(self, want: Live, name: str) -> Iterator[Offer]:
         """By what is said of a property, which begins with its type."""
         for one in self._known.find_live(want):
             if one.name != name:
                 continue
-            if one.meta.partition(",")[0] == "bool":
+            if _type_of(one) == "bool":
                 yield from self._booleans()
             for choice in one.choices:
                 yield self._offer(choice, "the default" if choice == one.default else "")
@@ -209,3 +216,8 @@ class _ValueOffers:
                 if offer.text[-1] in "\"'" and not self._slot.closed:
                     offer.text = offer.text[:-1]
             yield offer
+
+
+def _type_of(one: LiveName) -> str:
+    """A property's type, with which what is said of it begins."""
+    return one.meta.partition(",")[0]

@@ -28,6 +28,8 @@ _NAMES = {
     live.MEMORY_BACKEND: "mem0",
     live.IOTHREAD: "iot0",
     live.SECRET_OBJECT: "sec0",
+    live.TLS_CREDS: "tls0",
+    live.CAN_BUS: "can0",
     live.QDEV: "dev0 dev1",
     live.BUS: "pcie.0",
     live.CPU_MODEL: "qemu64 host",
@@ -52,6 +54,7 @@ _DEVICE = [
     LiveName("addr", "int32, Slot and optional function number, example: 06.0 or 06"),
     LiveName("x.dotted", "bool, a switch"),
     LiveName("disable-modern", "bool, off by default"),
+    LiveName("canbus1", "link<can-bus>"),
     LiveName("rerror", "OnError", choices=("report", "on", "auto"), default="auto"),
 ]
 
