@@ -160,6 +160,24 @@ def test_devices_and_buses(machine: dict[Question, object]) -> None:
     assert not {"main-system-bus", "virtio-bus"} & buses.keys()
 
 
+def test_devices_with_a_block_backend(machine: dict[Question, object]) -> None:
+    path = "/machine/peripheral/vd0/virtio-backend"
+    assert found(machine, live.BLOCK_QDEV) == {
+        "hd0": "qcow2, b.qcow2",
+        path: "qcow2, a.qcow2",
+    }
+    tray = {Question("query-block"): [{"device": "", "qdev": "cd0", "removable": True}]}
+    assert found(tray, live.BLOCK_QDEV) == {"cd0": "removable, empty"}
+
+
+def test_devices_that_may_be_displays() -> None:
+    types = "pcie-root-port VGA virtio-gpu-pci virtio-blk-pci qxl cirrus-vga bochs-display ramfb"
+    listed = [{"name": f"a-{one}", "type": f"child<{one}>"} for one in types.split()]
+    known = {Question("qom-list", {"path": "/machine/peripheral"}): listed}
+    displays = found(known, live.DISPLAY)
+    assert set(displays.values()) == set(types.split()) - {"pcie-root-port", "virtio-blk-pci"}
+
+
 @pytest.mark.parametrize(
     ("driver", "expected"),
     [

@@ -130,6 +130,8 @@ def test_strings_without_a_kind_are_known() -> None:
     [
         ("block-stream device=x", ["device"], (live.BLOCK_DEVICE, "")),
         ("block-stream speed=1", ["speed"], ("", "")),
+        ("screendump device=x", ["device"], (live.DISPLAY, "")),
+        ("block_set_io_throttle id=x", ["id"], (live.BLOCK_QDEV, "")),
         ("device_add bus=x driver=e1000", ["bus"], (live.BUS, "e1000")),
         ("block-dirty-bitmap-clear name=b node=n0", ["name"], (live.BITMAP, "n0")),
         ("block-dirty-bitmap-clear name=b", ["name"], (live.BITMAP, "")),

@@ -13,6 +13,7 @@ from .live import (
     AUDIODEV,
     BITMAP,
     BLOCK_DEVICE,
+    BLOCK_QDEV,
     BUS,
     CAN_BUS,
     CHARDEV,
@@ -20,6 +21,7 @@ from .live import (
     CRYPTODEV,
     DEVICE_DRIVER,
     DEVICE_PROPERTY,
+    DISPLAY,
     EXPORT,
     HUMAN_COMMAND,
     IOMMUFD,
@@ -45,8 +47,8 @@ from .live import (
     TPMDEV,
     LiveName,
 )
-from .live_block import bitmaps, block_devices, exports, jobs, nodes, snapshots
-from .live_devices import buses, drivers, is_processor, properties, qdevs, qom_properties
+from .live_block import bitmaps, block_devices, block_qdevs, exports, jobs, nodes, snapshots
+from .live_devices import buses, displays, drivers, is_processor, properties, qdevs, qom_properties
 from .live_questions import (
     AUDIODEVS,
     CHARDEVS,
@@ -210,6 +212,8 @@ _READERS: dict[str, Callable[[Live, Known], Iterable[LiveName]]] = {
     AUDIODEV: _audiodevs,
     TPMDEV: _tpmdevs,
     QDEV: qdevs,
+    BLOCK_QDEV: block_qdevs,
+    DISPLAY: displays,
     BUS: buses,
     CPU_MODEL: _cpu_models,
     MACHINE: _machines,

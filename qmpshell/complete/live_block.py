@@ -48,6 +48,13 @@ def block_devices(want: Live, known: Known) -> Iterator[LiveName]:
         yield LiveName(node.name, in_words("node", node.meta))
 
 
+def block_qdevs(want: Live, known: Known) -> Iterator[LiveName]:
+    for device in dicts(known.get(BLOCK)):
+        medium = _of_medium(dict_at(device, "inserted")) or "empty"
+        removable = "removable" if device.get("removable") is True else ""
+        yield LiveName(text_at(device, "qdev"), in_words(removable, medium))
+
+
 def _media(node: str, known: Known) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each medium called `node`, or each of all for an empty name; with the name of its node."""
     for one in _all_nodes(known):

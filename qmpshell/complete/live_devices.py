@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 # The values of an enumeration, as a description ends with them: `Policy (report/stop)`, `Policy,
 # report/stop`, `report/stop`.
 _CHOICES = re.compile(r"(?:^|, |\()([\w.+-]+(?:/[\w.+-]+)+)\)?$", re.ASCII)
+# What the types of displays are called; a device that is passed through may be one.
+_DISPLAYS = re.compile("vga|gpu|qxl|display|ramfb|vfio-pci", re.IGNORECASE)
+
 _PCI = "PCI"
 _EXPRESS = ("PCIE", "CXL")
 _EXPANDERS = ("pxb-bus", "pxb-pcie-bus", "pxb-cxl-bus")
@@ -43,6 +46,12 @@ def qdevs(want: Live, known: Known) -> Iterator[LiveName]:
         yield LiveName(name, type_name)
     for name, type_name in children(known.get(ANONYMOUS)):
         yield LiveName(f"{ANONYMOUS.arguments['path']}/{name}", type_name)
+
+
+def displays(want: Live, known: Known) -> Iterator[LiveName]:
+    for one in qdevs(want, known):
+        if _DISPLAYS.search(one.meta):
+            yield one
 
 
 def buses(want: Live, known: Known) -> Iterator[LiveName]:
