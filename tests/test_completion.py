@@ -94,6 +94,9 @@ def texts(line: str, server: str = "10", knows: Known | None = None) -> list[str
         ("block-export-add type=nbd bitmaps.0=a bit", ["bitmaps.1=", "bitmaps.1."]),
         ("object-add qom-type=memory-backend-ram host-n", ["host-nodes.0=", "host-nodes="]),
         # Values.
+        ("block-stream device=disk0 base-node=", ["base0"]),
+        ("block-stream device=disk0 base=", ["/images/base.img", "images/"]),
+        ("block-commit device=disk0 top=/images/", ["/images/base.img", "/images/disk.img"]),
         ("block-stream device=x on-error=", ["report", "ignore", "enospc", "stop", "auto"]),
         ("block-stream device=x on-error=i", ["ignore"]),
         ("set_link up=", ["true ", "false "]),

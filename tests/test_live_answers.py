@@ -84,6 +84,51 @@ def test_block_devices(machine: dict[Question, object]) -> None:
     assert devices["disk0"] == "node, qcow2, a.qcow2"
 
 
+def disk(name: str, driver: str, file: str, backing: str = "") -> dict[str, object]:
+    below = {"backing_file": backing} if backing else {}
+    return {"node-name": name, "drv": driver, "file": file, **below}
+
+
+CHAIN = {
+    FLAT_NODES: [
+        disk("#block1", "file", "/base"),
+        disk("#block9", "qcow2", "/base"),
+        disk("#block2", "qcow2", "/middle", "/base"),
+        disk("#block3", "file", "/middle"),
+        disk("top", "qcow2", "/top", "/middle"),
+        disk("#block4", "file", "/top"),
+        disk("other", "qcow2", "/other"),
+        disk("null", "null-co", "null-co://"),
+        disk("by-json", "qcow2", 'json:{"driver": "raw"}'),
+    ],
+    Question("query-block"): [
+        {"device": "drv", "qdev": "hd", "inserted": disk("top", "qcow2", "/top", "/middle")}
+    ],
+}
+
+
+@pytest.mark.parametrize("device", ["top", "drv", "hd"])
+def test_nodes_below_a_device_come_first(device: str) -> None:
+    below = found(CHAIN, live.CHAIN, device)
+    assert below["#block2"] == "backing, qcow2, middle"
+    ours = ["#block2", "#block9", "by-json", "null", "other", "#block1", "#block3", "#block4"]
+    assert list(below) == ours
+    assert list(found(CHAIN, live.CHAIN_FILE, device)) == ["/middle", "/base", "/top", "/other"]
+
+
+def test_where_no_chain_is_known_all_nodes_are_as_good() -> None:
+    assert list(found(CHAIN, live.CHAIN)) == list(found(CHAIN, live.NODE))
+    assert list(found(CHAIN, live.CHAIN, "zzz")) == list(found(CHAIN, live.NODE))
+    assert "other" not in found(CHAIN, live.CHAIN, "other")
+    assert list(found(CHAIN, live.CHAIN_FILE)) == ["/base", "/middle", "/other", "/top"]
+
+
+def test_a_chain_that_bites_its_tail_ends() -> None:
+    nodes = [disk("a", "qcow2", "/a", "/b"), disk("b", "qcow2", "/b", "/a")]
+    assert list(found({FLAT_NODES: nodes}, live.CHAIN, "a")) == ["b"]
+    assert list(found({FLAT_NODES: [disk("a", "raw", "")]}, live.CHAIN_FILE, "a")) == []
+
+
 def test_jobs_bitmaps_snapshots_and_exports(machine: dict[Question, object]) -> None:
     assert found(machine, live.JOB) == {"job0": "mirror, 25 %, running"}
     assert found(machine, live.BITMAP, "disk0") == {"bm0": "granularity 64 KiB"}
@@ -354,7 +399,7 @@ def test_types_and_paths(machine: dict[Question, object]) -> None:
 def test_a_storage_daemon(daemon: dict[Question, object]) -> None:
     assert found(daemon, live.NODE) == {"n0": "null-co"}
     assert found(daemon, live.CHARDEV) == {"m": "unix:/vm/q.sock,server=on"}
-    for kind in set(KINDS) - {live.NODE, live.CHARDEV, live.BLOCK_DEVICE}:
+    for kind in set(KINDS) - {live.NODE, live.CHAIN, live.CHARDEV, live.BLOCK_DEVICE}:
         assert found(daemon, kind) == {}
 
 

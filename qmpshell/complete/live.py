@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # What `subject` is for each kind stands behind it, where it has one.
 NODE = "node"  # block nodes
+CHAIN = "chain"  # block nodes, those below first; the device or node that they are below
+CHAIN_FILE = "chain-file"  # the names of their images; likewise
 BLOCK_DEVICE = "block-device"  # block devices and the ids of their guest devices, and nodes
 JOB = "job"
 BITMAP = "bitmap"  # the node

@@ -16,6 +16,8 @@ from .live import (
     BLOCK_QDEV,
     BUS,
     CAN_BUS,
+    CHAIN,
+    CHAIN_FILE,
     CHARDEV,
     CPU_MODEL,
     CRYPTODEV,
@@ -47,7 +49,17 @@ from .live import (
     TPMDEV,
     LiveName,
 )
-from .live_block import bitmaps, block_devices, block_qdevs, exports, jobs, nodes, snapshots
+from .live_block import (
+    bitmaps,
+    block_devices,
+    block_qdevs,
+    chain,
+    chain_files,
+    exports,
+    jobs,
+    nodes,
+    snapshots,
+)
 from .live_devices import buses, displays, drivers, is_processor, properties, qdevs, qom_properties
 from .live_questions import (
     AUDIODEVS,
@@ -202,6 +214,8 @@ def _human_commands(want: Live, known: Known) -> Iterator[LiveName]:
 _READERS: dict[str, Callable[[Live, Known], Iterable[LiveName]]] = {
     NODE: nodes,
     BLOCK_DEVICE: block_devices,
+    CHAIN: chain,
+    CHAIN_FILE: chain_files,
     JOB: jobs,
     BITMAP: bitmaps,
     SNAPSHOT: snapshots,

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from .live_questions import Known
 
 _KIB = 1024
+# Drivers of which a node stands below another for the same image.
+_PROTOCOLS = frozenset(
+    "file host_device host_cdrom nbd http https ftp ftps ssh iscsi nfs rbd gluster nvme".split()
+)
+_NO_IMAGES = ("null-co", "null-aio")
 
 
 def nodes(want: Live, known: Known) -> Iterator[LiveName]:
@@ -65,6 +70,52 @@ def _media(node: str, known: Known) -> Iterator[tuple[str, dict[str, Any]]]:
         medium = dict_at(device, "inserted")
         if node and node in (text_at(device, "device"), text_at(device, "qdev")):
             yield text_at(medium, "node-name"), medium
+
+
+def chain(want: Live, known: Known) -> Iterator[LiveName]:
+    """The nodes below a device or node from the top down, then all others but its own."""
+    own, below = _backing(want.subject, known)
+    for depth, node in enumerate(below):
+        about = in_words("backing", _of_medium(node))
+        yield LiveName(text_at(node, "node-name"), about, order=depth)
+    for one in nodes(want, known):
+        if one.name != text_at(own, "node-name"):
+            yield LiveName(one.name, one.meta, order=len(below))
+
+
+def chain_files(want: Live, known: Known) -> Iterator[LiveName]:
+    """The images of the nodes below a device or node from the top down, its own, then all others."""
+    own, below = _backing(want.subject, known)
+    for order, node in enumerate([*below, own]):
+        yield _image(node, order)
+    for node in _all_nodes(known):
+        yield _image(node, len(below) + 1)
+
+
+def _image(node: dict[str, Any], order: int) -> LiveName:
+    file, driver = text_at(node, "file"), text_at(node, "drv")
+    is_named = not file.startswith("json:") and driver not in _NO_IMAGES
+    about = in_words(text_at(node, "node-name"), driver)
+    return LiveName(file if is_named else "", about, order=order)
+
+
+def _backing(name: str, known: Known) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The node of a device, or called so, and those below it from the top down, as far as the names of
+    their images tell: of two nodes on one image, a format and its file, the format is meant."""
+    own_name, own = next(_media(name, known), ("", {})) if name else ("", {})
+    by_file: dict[str, dict[str, Any]] = {}
+    for node in _all_nodes(known):
+        file = text_at(node, "file")
+        if file not in by_file or text_at(by_file[file], "drv") in _PROTOCOLS:
+            by_file[file] = node
+    found: list[dict[str, Any]] = []
+    seen = {text_at(own, "file")}
+    file = text_at(own, "backing_file")
+    while file and file in by_file and file not in seen:
+        seen.add(file)
+        found.append(by_file[file])
+        file = text_at(by_file[file], "backing_file")
+    return {**own, "node-name": own_name}, found
 
 
 def bitmaps(want: Live, known: Known) -> Iterator[LiveName]:

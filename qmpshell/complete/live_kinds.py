@@ -27,11 +27,13 @@ _TABLE: tuple[tuple[str, str], ...] = (
     # Block jobs and nodes.
     (
         "block-stream",
-        "device block-device, base file, base-node node, bottom node, backing-file file",
+        "device block-device, base chain-file(device), base-node chain(device),"
+        " bottom chain(device), backing-file chain-file(device)",
     ),
     (
         "block-commit",
-        "device block-device, base file, base-node node, top file, top-node node, backing-file file",
+        "device block-device, base chain-file(device), base-node chain(device),"
+        " top chain-file(device), top-node chain(device), backing-file chain-file(device)",
     ),
     (
         "blockdev-backup",
@@ -50,7 +52,10 @@ _TABLE: tuple[tuple[str, str], ...] = (
         "blockdev-snapshot-delete-internal-sync",
         "device block-device, id snapshot(device), name snapshot(device)",
     ),
-    ("change-backing-file", "device block-device, image-node-name node, backing-file file"),
+    (
+        "change-backing-file",
+        "device block-device, image-node-name node, backing-file chain-file(device)",
+    ),
     ("block_resize", "device block-device, node-name node"),
     ("block_set_io_throttle", "device block-device, id block-qdev"),
     ("block-set-write-threshold", "node-name node"),

@@ -14,6 +14,8 @@ from .live import (
     BLOCK_QDEV,
     BUS,
     CAN_BUS,
+    CHAIN,
+    CHAIN_FILE,
     CHARDEV,
     CPU_MODEL,
     CRYPTODEV,
@@ -179,7 +181,7 @@ def questions(want: Live, known: Known) -> list[Question]:
     kind, subject = want.kind, want.subject
     if kind == NODE:
         return _nodes(known)
-    if kind in (BLOCK_DEVICE, BITMAP, SNAPSHOT):
+    if kind in (BLOCK_DEVICE, BITMAP, SNAPSHOT, CHAIN, CHAIN_FILE):
         return [*_nodes(known), BLOCK]
     if kind == JOB:
         return _with_other(JOBS, BLOCK_JOBS, known)

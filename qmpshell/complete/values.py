@@ -150,6 +150,11 @@ class _ValueOffers:
         kind, subject = find_kind(self._known.live_kinds, self._call, self._slot.path)
         if kind == FILE:
             yield from self._files()
+        elif kind == live.CHAIN_FILE:
+            yield from self._live(kind, subject, is_loose=is_loose)
+            for offer in self._files():
+                offer.order = 1
+                yield offer
         elif kind == QOM_PATH:
             yield from self._qom_paths()
         elif kind:

@@ -39,6 +39,8 @@ _NAMES = {
 _OF = {
     Live(live.BITMAP, "disk0"): "bm0",
     Live(live.BITMAP, "base0"): "bm0",
+    Live(live.CHAIN, "disk0"): "base0",
+    Live(live.CHAIN_FILE, "disk0"): "/images/base.img",
     Live(live.QOM_CHILD, "/"): "machine objects chardevs",
     Live(live.QOM_CHILD, "/machine"): "peripheral unattached",
     Live(live.QOM_CHILD, "/machine/peripheral"): "dev0",
