@@ -84,7 +84,7 @@ class Group(Block):
 
 
 class Table(Block):
-    """Rows of cells; the last cell of a row is cut where it has no room."""
+    """Rows of cells; the last column has what is said of the others."""
 
     __slots__ = ("rows",)
 

@@ -196,7 +196,7 @@ def test_help_keeps_its_place_in_a_script_while_the_schema_is_asked_for() -> Non
     assert page[0] == "page"
     assert command == sent('{"execute": "cont"}')
     found = driver.bytes(DONE)
-    assert [one[0] for one in found] == ["reply", "tell", "send"]
+    assert [one[0] for one in found] == ["reply", "page", "send"]
 
 
 @pytest.mark.parametrize("line", ["/help", "/help stop", "/apropos stop"])
@@ -206,7 +206,7 @@ def test_a_persons_help_waits_for_no_reply(line: str) -> None:
     driver.bytes(reply(SCHEMA, 1))
     driver.line("stop")
     (found,) = driver.line(line)
-    assert found[0] in ("tell", "page")
+    assert found[0] == "page"
 
 
 def test_help_of_what_nobody_has() -> None:
@@ -396,7 +396,7 @@ def test_a_value_of_an_enum() -> None:
 
 def test_a_command_of_the_shells_own_comes_before_a_value() -> None:
     pages = {"qemu-qmp-ref": MANUAL.replace("fBslow", "fBlast")}
-    assert ask("/help last", pages=pages) == ("tell", "/last\n  the last reply again, all of it")
+    assert ask("/help last", pages=pages) == ("page", "/last\n    the last reply again, all of it")
 
 
 @pytest.mark.parametrize(
@@ -435,7 +435,8 @@ def test_apropos_finds_the_best_first() -> None:
     assert apropos("RESIZE") == [
         ["RESIZED", "event"],
         ["resize", "command", "Resize", "something"],
-        ["old-resize", "command,", "not", "in", "this", "server", "Resize", "no", "longer"],
+        ["old-resize", "command,", "not", "in", "this", "server"],
+        ["Resize", "no", "longer"],
     ]
     assert [line[0] for line in apropos("node")] == ["blockdev-add", "Raw"]
     assert [line[0] for line in apropos("bytes takes")] == ["resize"]

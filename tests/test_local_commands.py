@@ -174,9 +174,11 @@ def test_of_a_long_unknown_name_only_the_beginning_is_repeated() -> None:
 def test_help_lists_every_local_command_and_asks_nothing(interactive: bool) -> None:
     driver = Driver(interactive=interactive)
     ((kind, text),) = driver.line("/help")
-    assert kind == "tell"
+    assert kind == "page"
+    told = " ".join(text.split())
     for _, how, what in COMMANDS.values():
-        assert any(how in line and line.endswith(what) for line in text.splitlines()), how
+        assert f" {how} {what}" in told
+    assert max(map(len, text.splitlines())) <= 80
     assert driver.session.idle
     assert driver.status == exits.OK
 
@@ -184,7 +186,7 @@ def test_help_lists_every_local_command_and_asks_nothing(interactive: bool) -> N
 @pytest.mark.parametrize(("name", "probe"), [("wait-job", False), ("/wait-job", True)])
 def test_help_of_a_local_command(name: str, probe: bool) -> None:
     assert Driver(probe=probe).line(f"/help {name}") == [
-        ("tell", "/wait-job [-t SECONDS] ID\n  until a job has ended; fails if it failed")
+        ("page", "/wait-job [-t SECONDS] ID\n    until a job has ended; fails if it failed")
     ]
 
 

@@ -89,17 +89,57 @@ def test_what_has_no_room_is_cut_and_nothing_is_lost() -> None:
     assert text_of([words("a " + "x" * 40)], width=20) == f"a\n{'x' * 20}\n{'x' * 20}"
 
 
-def test_tables_are_aligned_and_their_ends_are_cut() -> None:
-    rows: list[list[Span]] = [
-        [(NAME, "a"), (PLAIN, "command"), (PLAIN, "does something or other")],
-        [(NAME, "block-stream-and-on"), (PLAIN, "event"), (PLAIN, "x")],
-        [(NAME, "b"), (PLAIN, "enum"), (PLAIN, "")],
+def test_what_has_no_room_is_cut_between_names_and_alternatives() -> None:
+    assert text_of([words("[none|GLOB,…|-GLOB|list]")], width=16) == "[none|GLOB,…|\n-GLOB|list]"
+    assert text_of([words("x block-dirty-bitmap-add")], width=20) == "x\nblock-dirty-bitmap-\nadd"
+
+
+ROWS: list[list[Span]] = [
+    [(NAME, "a"), (PLAIN, "command"), (PLAIN, "does something or other, and then stops")],
+    [(NAME, "block-stream-and-on-and-on"), (PLAIN, "event"), (PLAIN, "x y")],
+    [(NAME, "b"), (PLAIN, "enum, not in this server"), (PLAIN, "never")],
+    [(NAME, "c"), (PLAIN, "enum"), (PLAIN, "")],
+]
+
+
+def test_the_last_column_of_a_table_is_filled_and_a_long_cell_shifts_nothing() -> None:
+    assert text_of([Table(ROWS)], width=50).splitlines() == [
+        "a  command  does something or other, and then",
+        "            stops",
+        "block-stream-and-on-and-on",
+        "   event    x y",
+        "b  enum, not in this server",
+        "            never",
+        "c  enum",
     ]
-    assert text_of([Table(rows)], width=36).splitlines() == [
-        "a             command  does somethi…",
-        "block-stream-and-on  event    x",
-        "b             enum",
+
+
+def test_where_it_is_narrow_the_last_cell_stands_below_the_others() -> None:
+    assert text_of([Table(ROWS)], width=28).splitlines() == [
+        "a command",
+        "  does something or other,",
+        "  and then stops",
+        "block-stream-and-on-and-on",
+        "    event",
+        "  x y",
+        "b enum, not in this server",
+        "  never",
+        "c enum",
     ]
+
+
+def test_a_table_with_little_to_say_stays_one_where_it_is_narrow() -> None:
+    rows: list[list[Span]] = [[(NAME, "x=1"), (PLAIN, "One")], [(NAME, "x=two"), (PLAIN, "Two")]]
+    assert text_of([Table(rows)], width=16) == "x=1    One\nx=two  Two"
+
+
+@pytest.mark.parametrize("width", [100, 80, 40, 20])
+def test_no_word_of_a_table_is_broken(width: int) -> None:
+    rows = [list(row) for row in ROWS if len(row[0][1]) < width]
+    lines = text_of([Heading([(PLAIN, "x")], 2), Table(rows)], width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    found = [word for line in lines[1:] for word in line.split()]
+    assert found == [word for row in rows for _, text in row for word in text.split()]
 
 
 @pytest.mark.parametrize("width", [-5, 0, 1, 16, 40, 10_000])

@@ -11,6 +11,7 @@ from ..hints import hint_for
 from ..language.facts import SCHEMA, Need
 from ..language.parse import arguments, unquote
 from ..language.tokens import OBJECT, QUOTED, WORD
+from ..page import NAME, PLAIN, Heading, Item, Paragraph, Table
 from .registry import COMMANDS
 from .words import usage
 
@@ -19,21 +20,20 @@ if TYPE_CHECKING:
     from ..effects import Effect
     from ..language.command import LocalCommand
     from ..language.tokens import Token
+    from ..page import Block, Span
     from .host import Host
 
-_OVERVIEW = """\
-A line is COMMAND KEY=VALUE … or a JSON object; /help COMMAND says what a command takes.
-Commands of this shell's own:"""
+_OVERVIEW = (
+    "A line is COMMAND KEY=VALUE … or a JSON object; /help COMMAND says what a command takes."
+)
 
 
 def run(host: Host, call: LocalCommand) -> list[Effect]:
     if not call.tokens:
-        width = max(len(how) for _, how, _ in COMMANDS.values())
-        lines = [f"  {how:{width}}  {what}" for _, how, what in COMMANDS.values()]
-        return host.tell("\n".join([_OVERVIEW, *lines]))
+        return host.page(_overview())
     name, given = call.tokens[0], _given(call)
     if name.text in COMMANDS:
-        return host.tell(_ours(name.text))
+        return host.page(_ours(name.text))
     if not host.facts.has_schema:
         return host.satisfy(Need(SCHEMA), call)
     from ..manual.article import Articles  # few scripts ask for help
@@ -42,7 +42,7 @@ def run(host: Host, call: LocalCommand) -> list[Effect]:
     articles = Articles(host.facts.schema, manual.reference)
     page = articles.about(name.text, given)
     if not page and f"/{name.text}" in COMMANDS:
-        return host.tell(_ours(f"/{name.text}"))
+        return host.page(_ours(f"/{name.text}"))
     page = page or articles.about_value(name.text)
     if page:
         return host.page(manual.about(page))
@@ -79,6 +79,15 @@ def _text(token: Token) -> str:
     return unquote(token) if token.kind == QUOTED else token.text
 
 
-def _ours(name: str) -> str:
+def _overview() -> list[Block]:
+    rows: list[list[Span]] = [[(NAME, how), (PLAIN, what)] for _, how, what in COMMANDS.values()]
+    return [
+        Paragraph([(PLAIN, _OVERVIEW)]),
+        Heading([(PLAIN, "Commands of this shell's own")], 2),
+        Table(rows),
+    ]
+
+
+def _ours(name: str) -> list[Block]:
     _, how, what = COMMANDS[name]
-    return f"{how}\n  {what}"
+    return [Item([(NAME, how)], [Paragraph([(PLAIN, what)])])]

@@ -7,6 +7,7 @@ Owns: how paragraphs are filled, lists indented and tables aligned, and escaping
 from __future__ import annotations
 
 import re
+from itertools import groupby
 
 from ..page import EMPHASIS, NAME, PLAIN, WARNING, Group, Heading, Item, Literal, Paragraph, Table
 from .escape import escape
@@ -28,8 +29,10 @@ _NARROW = 60
 # So much of a line is left to text, however deep its indentation.
 _LEAST = 16
 _INDENT, _GAP = 2, 2
-# A column of a table is padded to one part in so many of a line; what is longer stands out of it.
-_WIDEST = 3
+# The last column of a table has so much of a line, or all that it needs, or stands below the others.
+_LEAST_COLUMN = 24
+# A word that has no room on a line is taken apart behind one of these: of the first, where there are any.
+_SEAMS = ("|,", "-_/.=")
 
 
 def layout(
@@ -103,17 +106,21 @@ class _Layout:
                 yield (style, text)
         yield from pieces
 
-    def _filled(self, spans: Iterable[Span], indent: int, *, hanging: int = 0) -> Iterator[Piece]:
-        """The words of spans, line by line; all lines but the first stand `hanging` further in."""
-        column, start = 0, indent
+    def _filled(
+        self, spans: Iterable[Span], indent: int, *, hanging: int = 0, column: int = 0
+    ) -> Iterator[Piece]:
+        """The words of spans, line by line; all lines but the first stand `hanging` further in. The
+        first `column` columns of the first are taken."""
+        start, is_first = indent, True
         room = self._width - max(indent, self._deeper(indent, hanging))
         for word in _words(spans):
-            for part in self._cut(word, room):
+            whole = self._width - start if is_first else room
+            for number, part in enumerate(self._cut(word, room, whole=whole)):
                 size = sum(self._measure(text) for _, text in part)
-                if not column:
-                    yield (PLAIN, " " * start)
-                    column = start
-                elif column + 1 + size > self._width:
+                if is_first:
+                    yield (PLAIN, " " * (start - column))
+                    column, is_first = start, False
+                elif number or column + 1 + size > self._width:
                     start = self._deeper(indent, hanging)
                     yield (PLAIN, "\n" + " " * start)
                     column = start
@@ -125,58 +132,80 @@ class _Layout:
         if column:
             yield (PLAIN, "\n")
 
-    def _cut(self, word: list[Piece], room: int) -> Iterator[list[Piece]]:
-        """A word, or parts of one that has no room on any line."""
-        if sum(self._measure(text) for _, text in word) <= room:
+    def _cut(self, word: list[Piece], room: int, *, whole: int) -> Iterator[list[Piece]]:
+        """A word of at most `whole` columns, or parts of one that has no room on any line: of names,
+        alternatives and lists where there are some."""
+        if sum(self._measure(text) for _, text in word) <= whole:
             yield word
             return
         part: list[Piece] = []
         used = 0
-        for style, text in word:
-            for char in text:
-                size = self._measure(char)
-                if used + size > room:
-                    yield part
-                    part, used = [], 0
-                if part and part[-1][0] == style:
-                    part[-1] = (style, part[-1][1] + char)
-                else:
-                    part.append((style, char))
-                used += size
-        yield part
+        for style, char in ((style, char) for style, text in word for char in text):
+            size = self._measure(char)
+            if used + size > room:
+                seam = _seam(part)
+                yield _joined(part[:seam])
+                part = part[seam:]
+                used = sum(self._measure(one) for _, one in part)
+            part.append((style, char))
+            used += size
+        yield _joined(part)
 
     def _table(self, table: Table, indent: int) -> Iterator[Piece]:
         rows = [
             [(style, " ".join(escape(text, keep="\n\t").split())) for style, text in row]
             for row in table.rows
         ]
-        widest = self._width // _WIDEST
-        sizes = [
-            min(max((self._measure(row[n][1]) for row in rows if n < len(row)), default=0), widest)
-            for n in range(max(map(len, rows), default=0))
-        ]
+        starts = self._starts(rows, indent)
         for row in rows:
-            room, blanks = self._width - indent, indent
-            for number, (style, text) in enumerate(row):
-                fitting = self._fitting(text, room)
-                if fitting:
-                    yield (PLAIN, " " * blanks)
-                    yield (style, fitting)
-                used = max(self._measure(fitting), sizes[number])
-                blanks = used - self._measure(fitting) + _GAP
-                room -= used + _GAP
+            if starts:
+                yield from self._aligned(row, starts)
+            else:
+                yield from self._stacked(row, indent, last=max(map(len, rows)) - 1)
+
+    def _starts(self, rows: Sequence[Sequence[Piece]], indent: int) -> list[int]:
+        """Where each column of a table begins; empty where the last would have no room."""
+        starts = [indent]
+        count = max(map(len, rows), default=0)
+        for number in range(count - 1):
+            most = self._most(number, indent)
+            sizes = [self._measure(row[number][1]) for row in rows if number < len(row)]
+            size = max((one for one in sizes if one <= most), default=most)
+            starts.append(starts[-1] + size + _GAP)
+        last = max((self._measure(row[-1][1]) for row in rows if 0 < len(row) == count), default=0)
+        return starts if self._width - starts[-1] >= min(last, _LEAST_COLUMN) else []
+
+    def _most(self, number: int, indent: int) -> int:
+        """The columns of the screen that a column of a table may take: the first most of all. What is
+        longer stands on a line of its own."""
+        return (self._width - indent) * 2 // 5 // (number + 1)
+
+    def _aligned(self, row: Sequence[Piece], starts: list[int]) -> Iterator[Piece]:
+        column = 0
+        for number, (style, text) in enumerate(row):
+            start = starts[number]
+            if not text:
+                continue
+            if column and column + _GAP > start:
+                yield (PLAIN, "\n")
+                column = 0
+            end = start + self._measure(text)
+            if number + 1 < len(starts) and end + _GAP <= starts[number + 1]:
+                yield (PLAIN, " " * (start - column))
+                yield (style, text)
+                column = end
+            else:
+                hanging = 2 * self._step if number + 1 < len(starts) else 0
+                yield from self._filled([(style, text)], start, hanging=hanging, column=column)
+                column = 0
+        if column or not any(text for _, text in row):
             yield (PLAIN, "\n")
 
-    def _fitting(self, text: str, room: int) -> str:
-        if self._measure(text) <= room:
-            return text
-        fitting, used = "", 1
-        for char in text:
-            used += self._measure(char)
-            if used > room:
-                break
-            fitting += char
-        return fitting + "…" if room > 0 else ""
+    def _stacked(self, row: Sequence[Piece], indent: int, *, last: int) -> Iterator[Piece]:
+        """A row whose last cell stands below the others."""
+        before = [piece for cell in row[:last] for piece in (cell, (PLAIN, " "))]
+        yield from self._filled(before, indent, hanging=2 * self._step)
+        yield from self._filled(row[last:], self._deeper(indent, self._step))
 
 
 def _is_apart(before: Block, block: Block) -> bool:
@@ -184,6 +213,23 @@ def _is_apart(before: Block, block: Block) -> bool:
     if isinstance(block, Item) and isinstance(before, Item):
         return False
     return not (isinstance(before, Heading) and before.level > 1)
+
+
+def _seam(chars: list[Piece]) -> int:
+    """Behind how many of its characters a word is taken apart, at most all of them."""
+    for seams in _SEAMS:
+        found = [number for number, (_, char) in enumerate(chars, 1) if char in seams]
+        if found:
+            return found[-1]
+    return len(chars)
+
+
+def _joined(chars: list[Piece]) -> list[Piece]:
+    """Single characters as pieces, one for each run of a style."""
+    return [
+        (style, "".join(char for _, char in run))
+        for style, run in groupby(chars, key=lambda one: one[0])
+    ]
 
 
 def _words(spans: Iterable[Span]) -> Iterator[list[Piece]]:

@@ -125,7 +125,12 @@ def test_a_narrow_terminal(one_qemu: Server) -> None:
             "has wake-up from suspend support enabled",
         ]
         terminal.line("/apropos wakeup")
-        terminal.wait_for("…")
+        terminal.wait_for("system_wakeup command\n  Wake up guest from suspend")
+        terminal.wait_prompt()
+        terminal.type(F1)
+        terminal.wait_for(
+            "/apropos WORD…\n    names, and what the manual says of\n    them, searched"
+        )
         assert max(map(len, terminal.history)) <= 40
 
 
