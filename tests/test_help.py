@@ -433,14 +433,18 @@ def apropos(words: str, *, pages: dict[str, str] | None = None) -> list[list[str
 
 def test_apropos_finds_the_best_first() -> None:
     assert apropos("RESIZE") == [
-        ["RESIZED", "event"],
         ["resize", "command", "Resize", "something"],
         ["old-resize", "command,", "not", "in", "this", "server"],
         ["Resize", "no", "longer"],
+        ["RESIZED", "event"],
     ]
     assert [line[0] for line in apropos("node")] == ["blockdev-add", "Raw"]
     assert [line[0] for line in apropos("bytes takes")] == ["resize"]
-    assert [line[0] for line in apropos("'over another'")] == ["Raw"]
+    assert [line[0] for line in apropos("'over another'")] == ["blockdev-add", "Raw"]
+
+
+def test_apropos_leads_from_a_member_of_a_type_to_the_command_that_takes_it() -> None:
+    assert [line[0] for line in apropos("begins where")] == ["blockdev-add", "Common"]
 
 
 def test_apropos_without_a_manual() -> None:

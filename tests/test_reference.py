@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from qmpshell.manual.entries import COMMAND, ENUM, EVENT, Entry, first_sentence, read_title
 from qmpshell.manual.reference import Reference
 from qmpshell.manual.roff import read
+from qmpshell.manual.search import search, untold_type
 from qmpshell.page import NAME, PLAIN, Block, Item, Literal, Paragraph, plain
+from qmpshell.schema.model import Schema
 from tests.harness.manuals import PAGES, page_text
+from tests.harness.schemas import schema
 from tests.harness.servers import BACKPORTS, SYSTEM, Installation
 
 
@@ -206,7 +209,7 @@ def test_a_condition_that_has_lost_its_line_end() -> None:
 
 def test_what_is_searched_for(installation: Installation) -> None:
     whole = reference(installation)
-    found = whole.search(["DIRTY", "bitmap"])
+    found = search(whole, ["DIRTY", "bitmap"])
     names = [one.name for one in found]
     assert names[0] == "block-dirty-bitmap-add"
     assert (
@@ -214,11 +217,48 @@ def test_what_is_searched_for(installation: Installation) -> None:
         == "Create a dirty bitmap with a name on the node, and start tracking the writes"
     )
     assert names.index("BlockDirtyBitmapSha256") > names.index("block-dirty-bitmap-merge")
-    # The first sentence of the one has both words, the others' prose.
-    assert names.index("BlockDirtyInfo") < names.index("blockdev-mirror")
-    assert whole.search(["stop"])[0].name in ("stop", "STOP")
-    assert whole.search(["rst2man"]) == whole.search(["unindent"]) == []
-    assert whole.search(["block-stream"])[0].name == "block-stream"
+    # The first sentence of the one has both words, the other's prose.
+    assert names.index("BlockDirtyInfo") < names.index("MirrorSyncMode")
+    kinds = [one.kind if one.kind in (COMMAND, EVENT) else "type" for one in found]
+    assert kinds == sorted(kinds, key=[COMMAND, EVENT, "type"].index)
+    assert search(whole, ["stop"])[0].name in ("stop", "STOP")
+    assert search(whole, ["rst2man"]) == search(whole, ["unindent"]) == []
+    assert search(whole, ["block-stream"])[0].name == "block-stream"
+
+
+def names_of(installation: Installation, *words: str, told: Schema | None = None) -> list[str]:
+    return [one.name for one in search(reference(installation), list(words), told)]
+
+
+def test_a_hit_in_a_type_leads_to_what_takes_it(installation: Installation) -> None:
+    told = schema("7.2" if installation is SYSTEM else "10")
+    for known in (told, None):
+        found = names_of(installation, "persistent", "bitmap", told=known)
+        assert found[:2] == ["block-dirty-bitmap-add", "block-dirty-bitmap-remove"]
+        assert found.index("transaction") < found.index("BlockDirtyBitmapAdd")
+    found = names_of(installation, "lazy-refcounts")
+    assert found[0] == "blockdev-add"
+    assert found.index("blockdev-reopen") < found.index("BlockdevOptionsQcow2")
+    # An event, by a type that it takes.
+    found = names_of(installation, "sasl_username")
+    assert found.index("VNC_INITIALIZED") < found.index("VncClientInfo")
+
+
+def test_what_only_wraps_another_type_is_left_out(installation: Installation) -> None:
+    found = names_of(installation, "BlockDirtyBitmap")
+    assert found[0] == "BlockDirtyBitmap"
+    assert "transaction" in found
+    assert [one for one in found if one.endswith("Wrapper")] == []
+    assert names_of(installation, "BlockDirtyBitmapAddWrapper")[0] == "BlockDirtyBitmapAddWrapper"
+
+
+@pytest.mark.parametrize("name", ["remove", "clear", "enable", "disable"])
+def test_the_type_whose_members_a_command_takes_untold(name: str) -> None:
+    """The manual of 7.2 does not say so."""
+    whole = reference(SYSTEM)
+    assert untold_type(whole, f"block-dirty-bitmap-{name}", schema("7.2")) == "BlockDirtyBitmap"
+    assert untold_type(whole, f"block-dirty-bitmap-{name}", None) == ""
+    assert untold_type(whole, "stop", schema("7.2")) == untold_type(whole, "nosuch", None) == ""
 
 
 def test_first_sentences() -> None:
@@ -296,7 +336,7 @@ def test_any_page_can_be_read(lines: list[str]) -> None:
     whole = Reference("\n".join(lines))
     for name in whole.names():
         assert whole.entry(name) is not None
-    whole.search(["a"])
+    search(whole, ["a"])
     list(whole.enums_with("a"))
 
 

@@ -15,7 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..effects import Effect
     from ..language.command import LocalCommand
-    from ..page import Block, Span
+    from ..manual.search import Found
+    from ..page import Span
+    from ..schema.model import Schema
     from .host import Host
 
 
@@ -25,24 +27,30 @@ def run(host: Host, call: LocalCommand) -> list[Effect]:
         raise usage(call, "a word to look for is missing")
     if not host.facts.has_schema:
         return host.satisfy(Need(SCHEMA), call)
+    from ..manual.search import search  # few scripts search
+
     schema, manual = host.facts.schema, host.manual()
-    known = dict.fromkeys(schema.commands(), "command") if schema is not None else {}
-    known |= dict.fromkeys(schema.events(), "event") if schema is not None else {}
-    rows: list[list[Span]] = []
-    for found in manual.reference.search(wanted) if manual.reference is not None else ():
-        is_missing = schema is not None and found.kind in ("command", "event")
-        is_missing = is_missing and known.pop(found.name, None) is None
-        kind = f"{found.kind}, not in this server" if is_missing else found.kind
-        rows.append([(NAME, found.name), (EMPHASIS, kind), (PLAIN, found.sentence)])
-    unheard = [
-        [(NAME, name), (EMPHASIS, kind), (PLAIN, "")]
-        for name, kind in known.items()
-        if all(word.lower() in name.lower() for word in wanted)
-    ]
-    rows = unheard + rows
+    rows = rows_of(search(manual.reference, wanted, schema), schema)
     if not rows:
         what = escape(" ".join(wanted))
         why = f": {manual.absence}" if manual.absence else ""
         return host.fail(f"nothing has to do with {what}{why}")
-    page: list[Block] = [Table(rows)]
-    return host.page(manual.about(page))
+    return host.page(manual.about([Table(rows)]))
+
+
+def rows_of(found: list[Found], schema: Schema | None) -> list[list[Span]]:
+    """What was found, for a table; of what the server does not have it says so."""
+    rows: list[list[Span]] = []
+    for one in found:
+        kind = one.kind
+        if schema is not None and not _is_had(schema, one):
+            kind = f"{kind}, not in this server"
+        rows.append([(NAME, one.name), (EMPHASIS, kind), (PLAIN, one.sentence)])
+    return rows
+
+
+def _is_had(schema: Schema, found: Found) -> bool:
+    """Whether the server has what was found; its types have no names."""
+    if found.kind == "command":
+        return schema.command(found.name) is not None
+    return found.kind != "event" or schema.event(found.name) is not None

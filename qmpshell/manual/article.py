@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..page import EMPHASIS, NAME, PLAIN, WARNING, Block, Heading, Item, Paragraph, Table, plain
 from .entries import COMMAND, ENUM, EVENT, KINDS
+from .search import untold_type
 from .shapes import features_text, meaning, object_type, type_text
 
 TYPE_CHECKING = False
@@ -70,6 +71,12 @@ class Articles:
     def _entry(self, name: str, *kinds: str) -> Entry | None:
         return self._reference.entry(name, *kinds) if self._reference is not None else None
 
+    def _taken(self, entry: Entry | None) -> Entry | None:
+        """What tells of the members of a command or an event: its own entry, or that of a type."""
+        if entry is None or self._reference is None:
+            return entry
+        return self._entry(untold_type(self._reference, entry.name, self._schema), *_TYPES) or entry
+
     # -- commands and events -------------------------------------------------------------------
 
     def _known(
@@ -84,7 +91,7 @@ class Articles:
         page: list[Block] = [_title(info.name, told)]
         if entry is not None and not given:
             page += entry.prose
-        rows = list(self._rows(schema, info.arg_type, entry, "", given))
+        rows = list(self._rows(schema, info.arg_type, self._taken(entry), "", given))
         if rows:
             if not isinstance(rows[0], Heading):
                 page.append(_heading("Arguments" if kind == COMMAND else "Data"))

@@ -1,7 +1,7 @@
 """A page of QEMU's reference manual: its entries by name, and what they say.
 
-Owns: finding where each entry stands, so that only those asked for are read; searching. Must not know:
-which page it is, where it came from, the server.
+Owns: finding where each entry stands, so that only those asked for are read. Must not know: which page
+it is, where it came from, the server.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ..page import plain
-from .entries import COMMAND, ENUM, EVENT, KINDS, Entry, first_sentence, read_title
+from .entries import ENUM, KINDS, Entry, first_sentence, read_title
 from .roff import read, spans
 
 TYPE_CHECKING = False
@@ -23,6 +23,8 @@ _TITLE = (
 )
 _SECTION = r"^[.'][ \t]*SH\b"
 _VERSION = r"\d{1,9}(?:\.\d{1,9})+"
+# In roff a change of letters may stand before it.
+_TYPE_NAME = r"(?:\\f[A-Z]|\\%|\b)([A-Z]\w+)"
 # The first paragraph of an entry ends before that.
 _HEAD = 2000
 
@@ -40,79 +42,56 @@ class Place:
         self.end = start
 
 
-class Found:
-    """What a search found: an entry's name, kind and first sentence."""
-
-    __slots__ = ("kind", "name", "sentence")
-
-    def __init__(self, name: str, kind: str, sentence: str) -> None:
-        self.name = name
-        self.kind = kind
-        self.sentence = sentence
-
-
 class Reference:
-    """`version` is the manual's own, or empty. `text` is roff."""
+    """`version` is the manual's own, or empty; `places` are all entries in the manual's order. `text` is
+    roff."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self.version = page_version(text)
-        self._places = _places(text)
+        self.places = _places(text)
         self._by_name: dict[str, list[Place]] = {}
-        for place in self._places:
+        for place in self.places:
             self._by_name.setdefault(place.name, []).append(place)
         self._entries: dict[int, Entry] = {}
+        self._sentences: dict[int, str] = {}
+        # Where the names of types stand, from when somebody asks.
+        self._mentions: dict[str, list[Place]] | None = None
 
     def names(self, *kinds: str) -> list[str]:
         """The names of all entries, or of those of these kinds, in the manual's order."""
-        return [place.name for place in self._places if not kinds or place.kind in kinds]
+        return [place.name for place in self.places if not kinds or place.kind in kinds]
 
     def entry(self, name: str, *kinds: str) -> Entry | None:
         """The first entry of that name, of one of the kinds if any are given."""
         for place in self._by_name.get(name, ()):
             if not kinds or place.kind in kinds:
-                return self._read(place)
+                return self.at(place)
         return None
 
     def enums_with(self, value: str) -> Iterator[Entry]:
         """The enums that have such a value."""
-        for place in self._places:
+        for place in self.places:
             if place.kind == ENUM and value in _words(self._text[place.start : place.end]):
-                entry = self._read(place)
+                entry = self.at(place)
                 if entry.member(value) is not None:
                     yield entry
 
-    def search(self, words: list[str]) -> list[Found]:
-        """What has all of the words, whatever their case: first in the name, then in the first
-        sentence too, then anywhere; and what can be typed before the types."""
-        wanted = [word.lower() for word in words]
-        ranked: list[tuple[int, int, Found]] = []
-        for number, place in enumerate(self._places):
-            name = place.name.lower()
-            if not all(word in name for word in wanted):
-                text = name + " " + _words(self._text[place.start : place.end]).lower()
-                if not all(word in text for word in wanted):
-                    continue
-            sentence = self._sentence(place)
-            both = f"{name} {sentence.lower()}"
-            if name in wanted and len(wanted) == 1:
-                rank = 0
-            elif all(word in name for word in wanted):
-                rank = 1
-            else:
-                rank = 2 if all(word in both for word in wanted) else 3
-            is_type = place.kind not in (COMMAND, EVENT)
-            ranked.append(
-                (
-                    rank,
-                    number + is_type * len(self._places),
-                    Found(place.name, place.kind, sentence),
-                )
-            )
-        ranked.sort(key=lambda one: one[:2])
-        return [found for _, _, found in ranked]
+    def mentioning(self, type_name: str) -> list[Place]:
+        """The entries in which the name of a type stands, but for its own."""
+        if self._mentions is None:
+            self._mentions = {}
+            for place in self.places:
+                names = re.findall(_TYPE_NAME, self._text[place.start : place.end])
+                for name in set(names) - {place.name}:
+                    self._mentions.setdefault(name, []).append(place)
+        return self._mentions.get(type_name, [])
 
-    def _read(self, place: Place) -> Entry:
+    def words_of(self, place: Place) -> str:
+        """The text of an entry, nearly as it is printed."""
+        return _words(self._text[place.start : place.end])
+
+    def at(self, place: Place) -> Entry:
         entry = self._entries.get(place.start)
         if entry is None:
             blocks = read(self._text[place.start : place.end], is_part=True)
@@ -120,11 +99,16 @@ class Reference:
             self._entries[place.start] = entry
         return entry
 
-    def _sentence(self, place: Place) -> str:
-        head = self._text[place.start : min(place.end, place.start + _HEAD)]
-        if len(head) == _HEAD:
-            head = head.rpartition("\n")[0]
-        return first_sentence(Entry("", "", "", read(head, is_part=True)).prose)
+    def sentence(self, place: Place) -> str:
+        """The first sentence of an entry."""
+        found = self._sentences.get(place.start)
+        if found is None:
+            head = self._text[place.start : min(place.end, place.start + _HEAD)]
+            if len(head) == _HEAD:
+                head = head.rpartition("\n")[0]
+            found = first_sentence(Entry("", "", "", read(head, is_part=True)).prose)
+            self._sentences[place.start] = found
+        return found
 
 
 def page_version(text: str) -> str:

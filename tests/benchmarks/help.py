@@ -12,6 +12,7 @@ from qmpshell.files import make_ports
 from qmpshell.manual.article import Articles
 from qmpshell.manual.library import Library
 from qmpshell.manual.pages import QEMU
+from qmpshell.manual.search import search
 from qmpshell.render.pages import text_of
 from qmpshell.schema.model import Schema
 from tests.harness.manuals import page_text
@@ -52,10 +53,10 @@ def run() -> bool:
         page = Articles(schema, manual.reference).about("blockdev-add", {"driver": "qcow2"})
         assert "lazy-refcounts" in text_of(manual.about(page), width=80)
 
-    def search() -> None:
+    def search_words() -> None:
         reference = read.manual(QEMU, (10, 0, 0)).reference
         assert reference is not None
-        assert reference.search(["dirty", "bitmap"])
+        assert search(reference, ["dirty", "bitmap"])
 
     read = Library(ports.find_page)
     ask(read)
@@ -64,7 +65,7 @@ def run() -> bool:
             _FLOOR: _timed(lambda: page_text(BACKPORTS, QEMU.name)),
             _FIRST: _timed(lambda: ask(Library(ports.find_page))),
             _SECOND: _timed(lambda: ask(read)),
-            _SEARCH: _timed(search),
+            _SEARCH: _timed(search_words),
         },
         rounds=9,
     )

@@ -115,6 +115,13 @@ def test_apropos(installation: Installation, qemu: Server) -> None:
     result = ask(qemu, "/apropos dirty bitmap", manuals=installation.manuals)
     first = result.err.splitlines()[0].split()
     assert first[:5] == ["block-dirty-bitmap-add", "command", "Create", "a", "dirty"]
+    result = ask(qemu, "/apropos persistent bitmap", manuals=installation.manuals)
+    assert result.err.startswith("block-dirty-bitmap-add ")
+
+
+def test_arguments_that_only_a_type_tells_of(installation: Installation, qemu: Server) -> None:
+    result = ask(qemu, "/help block-dirty-bitmap-add", manuals=installation.manuals)
+    assert "      the bitmap is persistent, i.e. it will be saved" in result.err
 
 
 def test_a_manual_of_another_version_is_told_of(qemu: Server, installation: Installation) -> None:

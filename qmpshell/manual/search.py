@@ -1,0 +1,160 @@
+"""Searching a manual for words.
+
+Owns: what is a hit, in which order hits are told, and that a hit in a type leads to what takes the type.
+Must not know: how a manual is laid out, what is said of a hit.
+"""
+
+from __future__ import annotations
+
+from .entries import COMMAND, EVENT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from ..schema.model import Schema
+    from .reference import Place, Reference
+
+_NAMED, _IN_NAME, _IN_SENTENCE, _ANYWHERE, _IN_TYPE = range(5)
+_TYPED = (COMMAND, EVENT)
+_ORDER = {COMMAND: 0, EVENT: 1}
+# The types that QEMU puts around others; only its own schema is written with them.
+_WRAPPER = "Wrapper"
+
+
+class Found:
+    """What a search found: an entry's name, kind and first sentence."""
+
+    __slots__ = ("kind", "name", "sentence")
+
+    def __init__(self, name: str, kind: str, sentence: str) -> None:
+        self.name = name
+        self.kind = kind
+        self.sentence = sentence
+
+
+def search(
+    reference: Reference | None, words: list[str], schema: Schema | None = None
+) -> list[Found]:
+    """What has all of the words, whatever their case, in its name, its entry or in a type that it takes.
+    What has just that name comes first; then commands before events before types; and of these first
+    what has the words in its name, then in the first sentence too, then in its arguments, then farther
+    off."""
+    wanted = [word.lower() for word in words]
+    ranks = _ranks(reference, wanted, schema) if reference is not None else {}
+    found = [
+        (rank, place.start, Found(place.name, place.kind, reference.sentence(place)))
+        for place, rank in ranks.items()
+        if reference is not None
+    ]
+    told = {(place.name, place.kind) for place in ranks}
+    for kind, names in _only_named(schema):
+        found += [
+            (_NAMED if [name.lower()] == wanted else _IN_NAME, -1, Found(name, kind, ""))
+            for name in names
+            if (name, kind) not in told and all(word in name.lower() for word in wanted)
+        ]
+    found.sort(key=lambda one: (one[0] != _NAMED, _ORDER.get(one[2].kind, len(_ORDER)), *one[:2]))
+    return [one for _, _, one in found]
+
+
+def _only_named(schema: Schema | None) -> list[tuple[str, list[str]]]:
+    return [(COMMAND, schema.commands()), (EVENT, schema.events())] if schema is not None else []
+
+
+def _ranks(reference: Reference, wanted: list[str], schema: Schema | None) -> dict[Place, int]:
+    ranks: dict[Place, int] = {}
+    for place in reference.places:
+        rank = _rank(reference, place, wanted)
+        if rank is not None:
+            ranks[place] = rank
+    types = [place for place in ranks if place.kind not in _TYPED]
+    for place, distance in _takers(reference, types, schema).items():
+        ranks[place] = min(ranks.get(place, _IN_TYPE + distance), _ANYWHERE + distance)
+    if len(ranks) > len(types):
+        for place in types:
+            if place.name.endswith(_WRAPPER) and ranks[place] != _NAMED:
+                del ranks[place]
+    return ranks
+
+
+def _rank(reference: Reference, place: Place, wanted: list[str]) -> int | None:
+    name = place.name.lower()
+    if [name] == wanted:
+        return _NAMED
+    if all(word in name for word in wanted):
+        return _IN_NAME
+    text = f"{name} {reference.words_of(place)}".lower()
+    if not all(word in text for word in wanted):
+        return None
+    sentence = f"{name} {reference.sentence(place)}".lower()
+    return _IN_SENTENCE if all(word in sentence for word in wanted) else _ANYWHERE
+
+
+def _takers(
+    reference: Reference, types: Collection[Place], schema: Schema | None
+) -> dict[Place, int]:
+    """The commands and events that take one of the types, with how far off it is: 0 where its members
+    are theirs, as they always are."""
+    found: dict[Place, int] = {}
+    typed = [(_squeezed(one.name), one) for one in reference.places if one.kind in _TYPED]
+    seen = {place.name: 0 for place in types}
+    nearest = list(seen)
+    while nearest:
+        name = nearest.pop(0)
+        distance = seen[name]
+        for place, step in _direct_takers(reference, name, typed, schema):
+            farther = distance + step
+            if place.kind in _TYPED:
+                found[place] = min(found.get(place, farther), farther)
+            elif farther < seen.get(place.name, farther + 1):
+                seen[place.name] = farther
+                # Those at the same distance are looked at first.
+                nearest.insert(0 if step == 0 else len(nearest), place.name)
+    return found
+
+
+def _direct_takers(
+    reference: Reference, name: str, typed: list[tuple[str, Place]], schema: Schema | None
+) -> Iterator[tuple[Place, int]]:
+    for place in reference.mentioning(name):
+        entry = reference.at(place)
+        if any(one.type == name and not one.tag for one in entry.inherited):
+            yield place, 0
+        elif any(one.type == name for one in entry.inherited) or any(
+            one.type.strip("[]").removeprefix("array of ") == name for one in entry.members
+        ):
+            yield place, 1
+    part = _squeezed(name)
+    for whole, place in typed:
+        if part in whole and untold_type(reference, place.name, schema) == name:
+            yield place, 0
+
+
+def untold_type(reference: Reference, name: str, schema: Schema | None) -> str:
+    """The type whose members a command or an event takes where the manual does not say so: by its name,
+    and by the names of its members if there is a schema. Empty where there is none."""
+    entry = reference.entry(name, *_TYPED)
+    if entry is None or entry.members or entry.inherited:
+        return ""
+    members: set[str] | None = None
+    if schema is not None:
+        info = schema.command(name) or schema.event(name)
+        members = set(schema.members(info.arg_type, lambda _: None)) if info is not None else None
+    if members is not None and not members:
+        return ""
+    squeezed = _squeezed(name)
+    for place in reference.places:
+        type_name = _squeezed(place.name)
+        if place.kind in _TYPED or type_name not in squeezed:
+            continue
+        if members is None and type_name == squeezed:
+            return place.name
+        if members is not None and {one.name for one in reference.at(place).members} == members:
+            return place.name
+    return ""
+
+
+def _squeezed(name: str) -> str:
+    """`block-dirty-bitmap-add` and `BlockDirtyBitmapAdd` as one."""
+    return name.replace("-", "").replace("_", "").lower()
