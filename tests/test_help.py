@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qmpshell import exits
+from qmpshell.commands.registry import COMMANDS
 from qmpshell.manual.article import Articles
 from qmpshell.manual.pages import AGENT, QEMU, STORAGE_DAEMON, page_of
 from qmpshell.manual.reference import Reference
@@ -207,6 +208,39 @@ def test_a_persons_help_waits_for_no_reply(line: str) -> None:
     driver.line("stop")
     (found,) = driver.line(line)
     assert found[0] == "page"
+
+
+def test_the_beginning_of_one_name_is_as_good_as_the_name() -> None:
+    assert help_text("/help blockdev-a driver=raw") == help_text("/help blockdev-add driver=raw")
+    assert help_text("/help How") == help_text("/help HowFast")
+    assert help_text("/help query-st", pages={}) == help_text("/help query-status", pages={})
+
+
+def test_the_beginning_of_several_names_lists_them() -> None:
+    pages = {"qemu-qmp-ref": MANUAL.replace("old\\-resize", "resize\\-old")}
+    assert (
+        help_text("/help res", pages=pages)
+        == """\
+Names that begin with res
+  resize      command  Resize something
+  resize-old  command, not in this server
+                       Resize no longer"""
+        + FROM
+    )
+    # What is known of the value, too.
+    assert help_text("/help raw", pages={"qemu-qmp-ref": MANUAL.replace("Raw", "raw2")}) == (
+        "raw (value)\n\nBlockdevDriver\n    as it is\n\nTaken by\n  blockdev-add  driver=raw\n\n"
+        "Names that begin with raw\n  raw2  object  A node over another one" + FROM
+    )
+
+
+@pytest.mark.parametrize("start", ["/wai", "/wa"])
+def test_the_beginning_of_names_of_the_shells_own(start: str) -> None:
+    text = help_text(f"/help {start}")
+    assert [line.split()[0] for line in text.splitlines() if line[0] == "/"] == [
+        name for name in COMMANDS if name.startswith(start)
+    ]
+    assert help_text("/help /wait-j") == help_text("/help /wait-job")
 
 
 def test_help_of_what_nobody_has() -> None:

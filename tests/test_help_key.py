@@ -34,6 +34,8 @@ PLACES = [
     ("/wai^t STOP", "/help /wait"),
     ("/wait STOP id=^x", "/help /wait"),
     ("/nosuch^", "/help"),
+    ("/wa^", "/help /wa"),
+    ("query-st^", "/help query-st"),
     ("/hmp info bl^ock", "/help /hmp"),
     ("/help block-str^eam", "/help block-stream"),
     ('{"execute": "stop"^}', "/help stop"),

@@ -12,15 +12,18 @@ from ..language.facts import SCHEMA, Need
 from ..language.parse import arguments, unquote
 from ..language.tokens import OBJECT, QUOTED, WORD
 from ..page import NAME, PLAIN, Heading, Item, Paragraph, Table
+from .apropos import rows_of
 from .registry import COMMANDS
 from .words import usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..effects import Effect
     from ..language.command import LocalCommand
     from ..language.tokens import Token
-    from ..page import Block, Span
+    from ..page import Block
     from .host import Host
 
 _OVERVIEW = (
@@ -32,18 +35,29 @@ def run(host: Host, call: LocalCommand) -> list[Effect]:
     if not call.tokens:
         return host.page(_overview())
     name, given = call.tokens[0], _given(call)
-    if name.text in COMMANDS:
-        return host.page(_ours(name.text))
+    ours = [one for one in COMMANDS if one.startswith(name.text)] if name.text[0] == "/" else []
+    if name.text in COMMANDS or len(ours) == 1:
+        return host.page(_ours(name.text if name.text in COMMANDS else ours[0]))
+    if ours:
+        return host.page([_table_of(ours)])
     if not host.facts.has_schema:
         return host.satisfy(Need(SCHEMA), call)
     from ..manual.article import Articles  # few scripts ask for help
+    from ..manual.search import beginning
 
     manual = host.manual(name.text)
     articles = Articles(host.facts.schema, manual.reference)
     page = articles.about(name.text, given)
     if not page and f"/{name.text}" in COMMANDS:
         return host.page(_ours(f"/{name.text}"))
-    page = page or articles.about_value(name.text)
+    if not page:
+        page = articles.about_value(name.text)
+        begun = beginning(manual.reference, name.text, host.facts.schema)
+        if len(begun) == 1 and not page:
+            page = articles.about(begun[0].name, given)
+        elif begun:
+            page += [Heading([(PLAIN, f"Names that begin with {name.text}")], 2)]
+            page += [Table(rows_of(begun, host.facts.schema))]
     if page:
         return host.page(manual.about(page))
     why = "there is no schema, and no manual"
@@ -80,12 +94,15 @@ def _text(token: Token) -> str:
 
 
 def _overview() -> list[Block]:
-    rows: list[list[Span]] = [[(NAME, how), (PLAIN, what)] for _, how, what in COMMANDS.values()]
     return [
         Paragraph([(PLAIN, _OVERVIEW)]),
         Heading([(PLAIN, "Commands of this shell's own")], 2),
-        Table(rows),
+        _table_of(COMMANDS),
     ]
+
+
+def _table_of(names: Iterable[str]) -> Table:
+    return Table([[(NAME, COMMANDS[name][1]), (PLAIN, COMMANDS[name][2])] for name in names])
 
 
 def _ours(name: str) -> list[Block]:

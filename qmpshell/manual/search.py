@@ -58,6 +58,22 @@ def search(
     return [one for _, _, one in found]
 
 
+def beginning(reference: Reference | None, start: str, schema: Schema | None) -> list[Found]:
+    """All names that begin so: commands before events before types, each once."""
+    found = [
+        Found(place.name, place.kind, reference.sentence(place))
+        for place in (reference.places if reference is not None else ())
+        if reference is not None and place.name.startswith(start)
+    ]
+    for kind, names in _only_named(schema):
+        found += [Found(name, kind, "") for name in names if name.startswith(start)]
+    found.sort(key=lambda one: _ORDER.get(one.kind, len(_ORDER)))
+    known: dict[str, Found] = {}
+    for one in found:
+        known.setdefault(one.name, one)
+    return list(known.values())
+
+
 def _only_named(schema: Schema | None) -> list[tuple[str, list[str]]]:
     return [(COMMAND, schema.commands()), (EVENT, schema.events())] if schema is not None else []
 

@@ -80,7 +80,7 @@ def _of_local(item: list[Token], cursor: int) -> str:
         if token.kind == WORD and token.start <= cursor <= token.end and _is_simple(token.text):
             if token.text[:1] not in ("-", "/"):
                 return f"{_HELP} {token.text}"
-    return f"{_HELP} {name}" if name in COMMANDS else _HELP
+    return f"{_HELP} {name}" if any(one.startswith(name) for one in COMMANDS) else _HELP
 
 
 def _is_simple(text: str) -> bool:
