@@ -185,7 +185,8 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_characters=", "), min_size=
 )
 VALUES = {
     "confirm": st.lists(NAMES).map(tuple),
-    "events": st.lists(NAMES, min_size=1).map(tuple),
+    # A sign alone mutes nothing.
+    "events": st.lists(NAMES.filter(lambda name: name.strip("-+")), min_size=1).map(tuple),
     "fold": st.integers(0, 10**9),
     "pager": st.text().filter(str.isprintable).map(str.strip),
     "timeout": st.none() | st.floats(0, 1e9),
