@@ -47,7 +47,12 @@ class Learning:
         self._clock = clock
         self._came = came
         self._changed = changed
-        self._known = Known(files=list_folder, local_commands=COMMANDS, find_local_mistake=mistake)
+        self._known = Known(
+            names=self._names_before(),
+            files=list_folder,
+            local_commands=COMMANDS,
+            find_local_mistake=mistake,
+        )
         self._live: LiveCache | None = None
         self._loader: CatalogueLoader | None = None
         if self._session is not None:
@@ -68,13 +73,17 @@ class Learning:
         session = self._session
         assert session is not None
         self._known.schema = None
-        self._known.names = agent_schema().commands() if self._settings.agent else ()
+        self._known.names = self._names_before()
         if not session.can_probe:
             return
         if self._settings.hmp:
             self._load_catalogue()
         else:
             self._perform(session.probes.learn_commands(self._clock()))
+
+    def _names_before(self) -> Sequence[str]:
+        """What the server's commands are as long as it has not said so."""
+        return agent_schema().commands() if self._settings.agent else ()
 
     def learnt(self, learned: Learned) -> None:
         assert self._session is not None

@@ -409,3 +409,25 @@ def test_an_agents_mistakes_are_told_while_they_are_typed(agent: Terminal) -> No
     agent.wait_toolbar("guest-pong", "guest-ping")
     agent.type("\r")
     agent.wait_above("CommandNotFound", "did you mean guest-ping?", prompt="(QGA)")
+
+
+def test_an_agent_that_is_not_up_yet(installation: Installation, tmp_path: Path) -> None:
+    """Its commands are known all the same, and what is typed waits for it."""
+    path = tmp_path / "qga.sock"
+    port = (
+        *("-chardev", f"socket,id=ga,path={path},server=on,wait=off", "-device", "virtio-serial"),
+        *("-device", "virtserialport,chardev=ga,name=org.qemu.guest_agent.0"),
+    )
+    with (
+        start_qemu(installation, tmp_path / "vm.sock", *port, machine="q35"),
+        Terminal("--ga", "--wait", "9", str(path)) as terminal,
+    ):
+        terminal.wait_for("connected, but no answer")
+        terminal.wait_toolbar("no answer yet")
+        terminal.wait_prompt("(QGA)")
+        terminal.type("guest-pi\t")
+        wait_line(terminal, "(QGA) guest-ping")
+        terminal.type("\r")
+        terminal.wait_prompt("(QGA)")
+        terminal.type("\x04")
+        assert terminal.end() == 0
