@@ -47,6 +47,17 @@ def texts(line: str, server: str = "10", knows: Known | None = None) -> list[str
         # Commands.
         ("query-stat", ["query-stats ", "query-stats-schemas ", "query-status"]),
         ("blst", ["block-stream "]),
+        ("devadd", ["device_add "]),
+        ("qst", ["query-stats ", "query-status", "query-colo-status", "query-stats-schemas "]),
+        (
+            "snsync",
+            [
+                "blockdev-snapshot-sync ",
+                "blockdev-snapshot-internal-sync ",
+                "blockdev-snapshot-delete-internal-sync ",
+            ],
+        ),
+        ("qblk", ["query-block", "query-block-jobs", "query-blockstats "]),
         ("mig", ["migrate ", "migrate-continue "]),
         ("device-ad", ["device_add "]),
         ("QUIT", ["quit"]),
@@ -258,6 +269,21 @@ def test_the_rest_of_a_name_that_is_typed_anew_is_replaced(
 )
 def test_nothing_else_behind_the_cursor_is_touched(line: str) -> None:
     assert all(one.after == 0 for one in offered(line))
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+def test_letters_that_only_one_name_begins_its_words_with(server: str) -> None:
+    assert texts("qnbn", server) == ["query-named-block-nodes "]
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+def test_behind_exact_beginnings_stand_no_strangers(server: str) -> None:
+    found = [one.strip() for one in texts("query-st", server)]
+    assert found[:3] == ["query-stats", "query-stats-schemas", "query-status"]
+    assert all("-st" in one for one in found)
+    assert "query-sev-attestation-report" in [one.strip() for one in texts("qsevst", server)]
+    # Three letters are too few to tell.
+    assert "query-block" in [one.strip() for one in texts("blo", server)]
 
 
 @pytest.mark.parametrize("server", SYSTEMS)

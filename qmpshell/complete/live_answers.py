@@ -6,8 +6,6 @@ when and how they were asked for. Answers are not trusted: whatever they hold, n
 
 from __future__ import annotations
 
-import re
-
 from .human_help import read_catalogue
 from .live import (
     AUDIODEV,
@@ -75,6 +73,7 @@ from .live_questions import (
 )
 from .live_shapes import children, dicts, in_words, inner, text_at
 from .live_text import read_netdevs
+from .ranking import natural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,16 +111,12 @@ def names(want: Live, known: Known) -> list[LiveName]:
             found.setdefault(one.name, one)
         if len(found) >= _MOST:
             break
-    return sorted(found.values(), key=_natural)
+    return sorted(found.values(), key=_place)
 
 
-def _natural(one: LiveName) -> tuple[int, bool, list[tuple[bool, int, str]]]:
+def _place(one: LiveName) -> tuple[int, bool, list[tuple[bool, int, str]]]:
     """What the names are sorted by. QEMU's own node names begin with #, paths with /."""
-    parts = re.split("([0-9]{1,9})", one.name)
-    keys = [
-        (number % 2 == 1, int(part) if number % 2 else 0, part) for number, part in enumerate(parts)
-    ]
-    return one.order, one.name[:1] in ("#", "/"), keys
+    return one.order, one.name[:1] in ("#", "/"), natural(one.name)
 
 
 # -- backends and objects --------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from, how they are written.
 from __future__ import annotations
 
 from .candidate import Candidate
-from .ranking import fold, rank
+from .ranking import PREFIX, WORDS, fold, rank
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # What people are warned of, and what is offered last.
 _LAST = ("deprecated", "unstable")
 _EXPERIMENTAL = "x-"
+# Who has typed so much of a name does not mean one that has these letters somewhere.
+_ENOUGH = 4
 
 
 class Offer:
@@ -50,13 +52,16 @@ def told(*words: str, features: Iterable[str] = ()) -> str:
 def choose(offers: Iterable[Offer], typed: str, cursor: int) -> list[Candidate]:
     """Those that what is typed may mean, the likeliest first."""
     folded = fold(typed)
-    found: list[tuple[tuple[tuple[int, int], bool, bool, int, int], Offer]] = []
+    found: list[tuple[tuple[int, ...], Offer]] = []
     for number, offer in enumerate(offers):
         place = rank(folded, fold(offer.name))
         if place is not None:
+            *fit, length = place
             other_case = not offer.name.startswith(typed)
-            found.append(((place, other_case, offer.is_last, offer.order, number), offer))
+            found.append(((*fit, other_case, offer.is_last, offer.order, length, number), offer))
     found.sort(key=lambda one: one[0])
+    if found and found[0][0][0] == PREFIX and len(folded) >= _ENOUGH:
+        found = [one for one in found if one[0][0] <= WORDS]
     seen: set[str] = set()
     candidates = []
     for _, offer in found:

@@ -5,6 +5,8 @@ Owns: that order. Must not know: what the names are of. Case makes no difference
 
 from __future__ import annotations
 
+import re
+
 # The likelier the smaller.
 PREFIX, WORDS, INSIDE, SCATTERED = range(4)
 
@@ -20,25 +22,35 @@ def fold(text: str) -> str:
     return text.lower().translate(_SAME)
 
 
-def rank(typed: str, name: str) -> tuple[int, int] | None:
-    """How well a name fits, both folded: PREFIX and so on, and among its like in how many pieces; None
-    where it does not.
+def rank(typed: str, name: str) -> tuple[int, int, int, int] | None:
+    """How well a name fits, both folded; None where it does not. PREFIX and so on, and among its like
+    in how many pieces, how many words of the name are skipped, and at the end how long it is.
 
     >>> [rank("blst", name) for name in ("block-stream", "blst", "a-blst", "block-set-to", "quit")]
-    [(1, 2), (0, 0), (1, 1), (1, 3), None]
+    [(1, 2, 0, 12), (0, 0, 0, 0), (1, 1, 1, 6), (1, 3, 0, 12), None]
     >>> rank("tus", "query-status"), rank("qst", "query-status"), rank("qss", "query-status")
-    ((2, 0), (1, 2), (3, 0))
+    ((2, 1, 0, 12), (1, 2, 0, 12), (3, 3, 0, 12))
     """
     if name.startswith(typed):
-        return PREFIX, 0
+        return PREFIX, 0, 0, 0
     if len(typed) < _FEWEST or not _is_scattered(typed, name):
         return None
-    count = _pieces(typed, name)
-    if count:
-        return WORDS, count
+    found = _in_words(typed, name)
+    if found is not None:
+        return WORDS, *found, len(name)
     if typed in name:
-        return INSIDE, 0
-    return (SCATTERED, 0) if len(typed) >= _FEWEST_SCATTERED else None
+        return INSIDE, 1, 0, len(name)
+    return (
+        (SCATTERED, _runs(typed, name), 0, len(name)) if len(typed) >= _FEWEST_SCATTERED else None
+    )
+
+
+def natural(name: str) -> list[tuple[bool, int, str]]:
+    """What names are sorted by so that `ide.2` comes before `ide.10`."""
+    parts = re.split("([0-9]{1,9})", name)
+    return [
+        (number % 2 == 1, int(part) if number % 2 else 0, part) for number, part in enumerate(parts)
+    ]
 
 
 def _is_scattered(typed: str, name: str) -> bool:
@@ -51,21 +63,36 @@ def _is_scattered(typed: str, name: str) -> bool:
     return True
 
 
-def _pieces(typed: str, name: str) -> int:
-    """In how many beginnings of words of the name the letters stand, in their order, at the fewest; 0
-    where they do not: each letter goes on with a word, or begins a later one."""
+def _runs(typed: str, name: str) -> int:
+    """In how many pieces the letters stand in the name, each as early as it can be."""
+    count = position = 0
+    for char in typed:
+        place = name.find(char, position)
+        count += place > position or not count
+        position = place + 1
+    return count
+
+
+def _in_words(typed: str, name: str) -> tuple[int, int] | None:
+    """In how many beginnings of words of the name the letters stand, in their order, at the fewest, and
+    how many words they skip; None where they do not: each letter goes on with a word, or begins a later
+    one."""
     heads = [place for place in range(len(name)) if not place or name[place - 1] in _BREAKS]
-    # Where the letters so far may end, and in how many pieces they stand then.
-    ends = {0: 0}
+    numbers = {place: number for number, place in enumerate(heads)}
+    # Where the letters so far may end; in how many pieces they stand then, which words they skip, and
+    # the number of the word that they end in.
+    ends = {0: (0, 0, -1)}
     for index, char in enumerate(typed):
-        found: dict[int, int] = {}
-        for end, count in ends.items():
+        found: dict[int, tuple[int, int, int]] = {}
+        for end, (count, skipped, word) in ends.items():
             if index and name[end : end + 1] == char:
-                found[end + 1] = min(count, found.get(end + 1, count))
+                going_on = (count, skipped, numbers.get(end, word))
+                found[end + 1] = min(going_on, found.get(end + 1, going_on))
             for place in heads:
                 if place >= end and name[place] == char:
-                    found[place + 1] = min(count + 1, found.get(place + 1, count + 1))
+                    begun = (count + 1, skipped + numbers[place] - word - 1, numbers[place])
+                    found[place + 1] = min(begun, found.get(place + 1, begun))
         ends = found
         if not ends:
-            return 0
-    return min(ends.values())
+            return None
+    return min((count, skipped + len(heads) - 1 - word) for count, skipped, word in ends.values())
