@@ -202,6 +202,21 @@ def texts(line: str, server: str = "10", knows: Known | None = None) -> list[str
         ("query-status > im", ["images/"]),
         ("query-status >> /images/d", ["/images/disk.img"]),
         ("getfd fdname=x < /images/", ["/images/disk.img"]),
+        (
+            "/source /run/",
+            [
+                *("/run/d9/", "/run/d10/", "/run/Docs/"),
+                *("/run/a.sock", "/run/pts0", "/run/vm9.log", "/run/vm10.log", "/run/z.sock"),
+            ],
+        ),
+        (
+            "/connect /run/",
+            [
+                *("/run/a.sock", "/run/z.sock", "/run/d9/", "/run/d10/", "/run/Docs/"),
+                *("/run/pts0", "/run/vm9.log", "/run/vm10.log"),
+            ],
+        ),
+        ("blockdev-add driver=file filename=/run/", ["/run/d9/", "/run/d10/", "/run/Docs/"]),
         # What the schema leaves open.
         ("device_add ", ["driver=", "bus="]),
         ("device_add driver=e1", ["e1000"]),

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ..schema.model import Schema
     from .live import Live, LiveName, LiveNames
 
-    # The names in the folder that a path's beginning is in, each with whether it is a folder.
-    Files = Callable[[str], Iterable[tuple[str, bool]]]
+    # The names in the folder that a path's beginning is in, each with what it is, by `file_kinds`.
+    Files = Callable[[str], Iterable[tuple[str, str]]]
 
 _AGENT_PREFIX = "guest-"
 # What is remembered of single words is forgotten when it is so much.
@@ -32,8 +32,8 @@ class Known:
 
     `names` are those of query-commands, and may be set at any time, as may `schema`. `live` gives
     names of the running server, None for none at all; `files` those in the folder of a path that has
-    begun, without that folder; `local_commands` are `name: (anything, how it is called, what it does)`,
-    and `find_local_mistake` says what is wrong with a call of one.
+    begun, without that folder, and what they are; `local_commands` are `name: (anything, how it is called,
+    what it does)`, and `find_local_mistake` says what is wrong with a call of one.
     """
 
     def __init__(

@@ -60,7 +60,11 @@ def _behind(line: str, cursor: int, name: str, tokens: Sequence[Token]) -> Conte
     if kind is None or (tokens and cursor > tokens[-1].end):
         return Context(cursor)
     if kind == s.FILE:
-        return Context(cursor, _files(line, cursor, tokens, words=_OFF.get(name, ())))
+        slots = _files(line, cursor, tokens, words=_OFF.get(name, ()))
+        if name == "/connect":
+            for slot in slots:
+                slot.subject = s.ADDRESS
+        return Context(cursor, slots)
     if len(tokens) > 1 and kind != s.EVENT_FILTER:
         return Context(cursor)
     if kind == s.EVENT_FILTER:

@@ -12,12 +12,12 @@ from ..settings import EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR
 from . import slot as s
 from .arguments import ENVELOPE
 from .context import find_context
+from .file_kinds import FILE, FOLDER, OTHER, SOCKET
 from .keys import key_offers, raw_key_offers
 from .live import JOB, Live
-from .live_kinds import FILE
 from .offers import Offer, choose, told
 from .spelling import quote, spell_value, spell_word
-from .values import value_offers
+from .values import file_names, value_offers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .known import Known
     from .slot import Slot
 
+# What a server may listen at, the likeliest first; a folder is gone through, a file is no address.
+_ADDRESSES = (SOCKET, FOLDER, OTHER, FILE)
 _TRANSACTION = "transaction("
 
 
@@ -187,9 +189,7 @@ def _words(slot: Slot, known: Known) -> Iterator[Offer]:
 
 
 def _files(slot: Slot, known: Known) -> Iterator[Offer]:
-    from .values import file_names
-
-    for name, is_folder in file_names(slot.text, known):
+    for name, kind in file_names(slot.text, known):
         if slot.subject == "@":
             # The name is the rest of the word, without quotes.
             if any(char in " \t" for char in name):
@@ -197,9 +197,10 @@ def _files(slot: Slot, known: Known) -> Iterator[Offer]:
             text = name
         else:
             text = spell_word(name, slot.quote)
-            if is_folder and text[-1] in "\"'":
+            if kind == FOLDER and text[-1] in "\"'":
                 text = text[:-1]
-        yield Offer(name, text, slot.start, FILE if not is_folder else "folder")
+        order = _ADDRESSES.index(kind) if slot.subject == s.ADDRESS else 0
+        yield Offer(name, text, slot.start, kind, order=order)
 
 
 _KINDS = {

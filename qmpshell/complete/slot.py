@@ -20,12 +20,15 @@ EVENT = "event"
 EVENT_FILTER = "event-filter"  # a mode, or an event with wildcards
 TOPIC = "topic"  # whatever /help knows
 JOB_ID = "job-id"
-FILE = "file"
+FILE = "file"  # of which sort the `subject` says, ADDRESS or nothing
 SETTING = "setting"
 SETTING_VALUE = "setting-value"  # of the setting `subject`
 OPTION_NAME = "option-name"  # blockdev, device…
 ENVELOPE = "envelope"  # a member of a command in JSON
 WORD = "word"  # one of `words`
+
+# What a FILE is for.
+ADDRESS = "address"  # where a server listens
 
 # How it is written.
 LINE = "line"  # words of the command line

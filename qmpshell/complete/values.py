@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from . import live
 from .checks import has_missing
+from .file_kinds import FOLDER
 from .live import Live
 from .live_kinds import FILE, QOM_PATH, find_kind, linked_kind, open_names, property_of
 from .offers import Offer, told
+from .ranking import natural
 from .slot import EVENT, KEYVAL, LINE, LITERAL, Slot
 from .spelling import spell_value
 
@@ -48,14 +50,18 @@ def value_offers(slot: Slot, known: Known) -> Iterator[Offer]:
     yield from offers.of_property()
 
 
-def file_names(typed: str, known: Known) -> Iterator[tuple[str, bool]]:
-    """The files whose path begins so, each with whether it is a folder, which ends with a slash."""
+def file_names(typed: str, known: Known) -> Iterator[tuple[str, str]]:
+    """The files whose path begins so, folders first, each with what it is; a folder ends with a slash."""
     if known.files is None or "\0" in typed:
         return
     folder, slash, begun = typed.rpartition("/")
-    for name, is_folder in known.files(typed):
-        if name.startswith(begun) and (begun or not name.startswith(".")):
-            yield f"{folder}{slash}{name}{'/' if is_folder else ''}", is_folder
+    found = [
+        (kind != FOLDER, natural(name.lower()), name, kind)
+        for name, kind in known.files(typed)
+        if name.startswith(begun) and (begun or not name.startswith("."))
+    ]
+    for _, _, name, kind in sorted(found):
+        yield f"{folder}{slash}{name}{'/' if kind == FOLDER else ''}", kind
 
 
 class _ValueOffers:
@@ -213,9 +219,9 @@ class _ValueOffers:
             yield offer
 
     def _files(self) -> Iterator[Offer]:
-        for name, is_folder in file_names(self._slot.text, self._known):
-            offer = self._offer(name, "folder" if is_folder else "file")
-            if is_folder:
+        for name, kind in file_names(self._slot.text, self._known):
+            offer = self._offer(name, kind)
+            if kind == FOLDER:
                 # One goes on inside it.
                 offer.text = offer.text.removesuffix(" ")
                 if offer.text[-1] in "\"'" and not self._slot.closed:

@@ -11,6 +11,7 @@ from pathlib import Path
 from qmpshell.commands.check import mistake
 from qmpshell.commands.registry import COMMANDS
 from qmpshell.complete import live
+from qmpshell.complete.file_kinds import FILE, FOLDER, OTHER, SOCKET
 from qmpshell.complete.known import Known
 from qmpshell.complete.live import Live, LiveName
 from tests.harness.schemas import schema
@@ -77,10 +78,23 @@ class FakeLive:
         return [LiveName(name, want.kind) for name in names.split()] if names else None
 
 
-def files(prefix: str) -> list[tuple[str, bool]]:
-    """A file system with a folder /images."""
+def files(prefix: str) -> list[tuple[str, str]]:
+    """A file system with a folder /images, and one /run that has one of each."""
     folder = prefix.rpartition("/")[0]
-    known = {"": [("images", True)], "/images": [("disk.img", False), (".hidden", False)]}
+    known = {
+        "": [("images", FOLDER)],
+        "/images": [("disk.img", FILE), (".hidden", FILE)],
+        "/run": [
+            ("vm10.log", FILE),
+            ("vm9.log", FILE),
+            ("z.sock", SOCKET),
+            ("d10", FOLDER),
+            ("Docs", FOLDER),
+            ("d9", FOLDER),
+            ("pts0", OTHER),
+            ("a.sock", SOCKET),
+        ],
+    }
     return known.get(folder, [])
 
 
