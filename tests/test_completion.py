@@ -127,6 +127,15 @@ def texts(line: str, server: str = "10", knows: Known | None = None) -> list[str
         ("blockdev-add driver=throttle throttle-group=", []),
         ("blockdev-add driver=nbd tls-creds=", ["tls0 "]),
         ("device_add driver=e1000 canbus1=", ["can0"]),
+        # What stands there already.
+        ("block-dirty-bitmap-merge node=disk0 target=bm0 bitmaps=['bm1', ", ['"bm2"', "{"]),
+        ("block-dirty-bitmap-merge node=disk0 target=bm0 bitmaps=['bm1', '", ["'bm2'"]),
+        ("block-dirty-bitmap-merge node=disk0 target=bm0 bitmaps.0=bm1 bitmaps.1=", ["bm2"]),
+        ("block-dirty-bitmap-merge node=disk0 bitmaps.0=bm1 target=", ["bm0", "bm2"]),
+        ("block-dirty-bitmap-merge node=disk0 target=bm0 bitmaps.0=bm1|", ["bm1"]),
+        ("blockdev-mirror device=disk0 sync=full target=", ["base0"]),
+        ("blockdev-snapshot node=base0 overlay=", ["disk0"]),
+        ("snapshot-save job-id=j tag=t vmstate=disk0 devices=['base0', '", ["'disk0'"]),
         # Literals.
         ('blockdev-add {"dr', ['"driver": ']),
         ("blockdev-add {", ['"driver": ', '"node-name": ']),
@@ -377,6 +386,31 @@ def test_commands_are_those_that_the_server_says_it_has() -> None:
     assert texts("qui", knows=some) == ["quit"]
     some.schema = schema("7.2")
     assert texts("quit ", knows=some) == []
+
+
+def test_styles_are_found_once_and_only_where_one_is_asked_for() -> None:
+    asked = []
+
+    def find() -> Sequence[str]:
+        asked.append("styles")
+        return ["zenburn", "monokai"]
+
+    knows = Known(styles=find, local_commands=COMMANDS)
+    assert texts("/set color=", knows=knows) == ["auto", "always", "never"]
+    assert not asked
+    everything = ["auto", "dark", "light", "monokai", "zenburn"]
+    assert texts("/set style=", knows=knows) == texts("/set style=", knows=knows) == everything
+    assert texts("/set style=mono", knows=knows) == ["monokai"]
+    assert asked == ["styles"]
+    assert texts("/set style=", knows=NOTHING) == ["auto", "dark", "light"]
+
+
+def test_more_files_than_anyone_reads_are_in_order_too() -> None:
+    listed = [(f"f{number}", "file") for number in range(5000, 0, -1)]
+    many = Known(files=lambda typed: listed, local_commands=COMMANDS)
+    few = Known(files=lambda typed: listed[-20:], local_commands=COMMANDS)
+    assert texts("/source f", knows=few)[:2] == ["f1", "f2"]
+    assert texts("/source f", knows=many) == sorted(name for name, _ in listed)
 
 
 def test_the_agent_completes_from_data_of_ours() -> None:

@@ -102,6 +102,17 @@ def test_each_subject_is_a_member_beside_the_value_or_above_it() -> None:
             ), (command, member)
 
 
+def test_each_member_with_another_value_is_a_member_beside_the_value() -> None:
+    pairs = [(command, member, one.other) for (command, member), one in TABLE.items() if one.other]
+    assert len(pairs) > 4
+    for command, member, other in pairs:
+        holder = member.removesuffix(".*").rpartition(".")[0]
+        place = f"{holder}.{other}" if holder else other
+        assert any(
+            is_real(schema(server), command, one) for server in ALL for one in (place, f"{place}.*")
+        ), (command, member)
+
+
 # Strings of commands' own arguments that name nothing of the server's, or what cannot be listed. What is
 # new in a server appears in the test below, to be looked at.
 NO_NAMES = """

@@ -12,10 +12,11 @@ from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.styles import BaseStyle
 from pygments.styles import get_all_styles
 
+from qmpshell.options import check_style
 from qmpshell.render import layout
 from qmpshell.terminal import styles
 from qmpshell.terminal.depth import color_depth
-from qmpshell.terminal.styles import json_style, make_style, paint_table
+from qmpshell.terminal.styles import json_style, make_style, paint_table, style_names
 from tests.harness.program import environment
 from tests.harness.screen import Terminal
 from tests.harness.servers import Server
@@ -241,3 +242,10 @@ def test_colours_of_a_terminal(
         terminal.line("query-status")
         terminal.wait_above('"prelaunch"')
         assert (COLOUR.search(terminal.raw) is not None) == has_colours
+
+
+def test_each_style_that_is_named_can_be_set() -> None:
+    found = list(style_names())
+    assert {"monokai", "default"} <= set(found)
+    for name in found:
+        check_style(name)

@@ -32,8 +32,9 @@ class Known:
 
     `names` are those of query-commands, and may be set at any time, as may `schema`. `live` gives
     names of the running server, None for none at all; `files` those in the folder of a path that has
-    begun, without that folder, and what they are; `local_commands` are `name: (anything, how it is called,
-    what it does)`, and `find_local_mistake` says what is wrong with a call of one.
+    begun, without that folder, and what they are; `styles` finds the styles of colours that others made;
+    `local_commands` are `name: (anything, how it is called, what it does)`, and `find_local_mistake` says
+    what is wrong with a call of one.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Known:
         names: Iterable[str] = (),
         live: LiveNames | None = None,
         files: Files | None = None,
+        styles: Callable[[], Iterable[str]] | None = None,
         local_commands: Mapping[str, tuple[str, str, str]] | None = None,
         find_local_mistake: Callable[[LocalCommand], LineError | None] | None = None,
     ) -> None:
@@ -50,6 +52,8 @@ class Known:
         self._names = tuple(names)
         self.live = live
         self.files = files
+        self._find_styles = styles
+        self._styles: Sequence[str] | None = None
         self.local_commands = local_commands or {}
         self.find_local_mistake = find_local_mistake
         self.live_kinds: dict[tuple[str, str], LiveKind] = read_table()
@@ -58,6 +62,13 @@ class Known:
         self._commands: list[str] | None = None
         # A guess at what was meant by a word, by the word.
         self._guesses: dict[tuple[str, str], str] = {}
+
+    @property
+    def styles(self) -> Sequence[str]:
+        """What there is beside our own, found where one is asked for."""
+        if self._styles is None:
+            self._styles = sorted(self._find_styles()) if self._find_styles is not None else []
+        return self._styles
 
     @property
     def schema(self) -> Schema | None:

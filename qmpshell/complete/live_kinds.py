@@ -22,7 +22,7 @@ FILE = "file"
 QOM_PATH = "qom-path"
 
 # COMMANDS: MEMBERS, each `name kind`, and `name kind(subject)` where the kind is of the value of another
-# member beside it. A member is a dotted path, * in it any index; **.name is one at any depth.
+# member beside it; behind ! is a member beside it which cannot have the same value. A member is a dotted path, * in it any index; **.name is one at any depth.
 _TABLE: tuple[tuple[str, str], ...] = (
     # Block jobs and nodes.
     (
@@ -37,12 +37,12 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ),
     (
         "blockdev-backup",
-        "device block-device, target node, bitmap bitmap(device)",
+        "device block-device, target node!device, bitmap bitmap(device)",
     ),
     ("drive-backup", "device block-device, target file, bitmap bitmap(device)"),
-    ("blockdev-mirror", "device block-device, target node, replaces node"),
+    ("blockdev-mirror", "device block-device, target node!device, replaces node"),
     ("drive-mirror", "device block-device, target file, replaces node"),
-    ("blockdev-snapshot", "node node, overlay node"),
+    ("blockdev-snapshot", "node node!overlay, overlay node!node"),
     (
         "blockdev-snapshot-sync",
         "device block-device, node-name node, snapshot-file file",
@@ -87,7 +87,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ),
     (
         "block-dirty-bitmap-merge",
-        "node node, target bitmap(node), bitmaps.* bitmap(node), bitmaps.*.node node,"
+        "node node, target bitmap(node)!bitmaps, bitmaps.* bitmap(node)!target, bitmaps.*.node node,"
         " bitmaps.*.name bitmap(node)",
     ),
     (
@@ -220,13 +220,14 @@ _LINKS = {
 
 class LiveKind:
     """What a value names: a kind of `live`'s, FILE or QOM_PATH; `subject` is the member, beside this
-    one, that it is of."""
+    one, that it is of, `other` the one that has another value."""
 
-    __slots__ = ("kind", "subject")
+    __slots__ = ("kind", "other", "subject")
 
-    def __init__(self, kind: str, subject: str) -> None:
+    def __init__(self, kind: str, subject: str, other: str) -> None:
         self.kind = kind
         self.subject = subject
+        self.other = other
 
 
 def read_table() -> dict[tuple[str, str], LiveKind]:
@@ -235,9 +236,10 @@ def read_table() -> dict[tuple[str, str], LiveKind]:
     for commands, members in _TABLE:
         for member in members.split(", "):
             name, kind = member.split()
+            kind, _, other = kind.partition("!")
             kind, _, subject = kind.rstrip(")").partition("(")
             for command in commands.split():
-                table[command, name] = LiveKind(kind, subject)
+                table[command, name] = LiveKind(kind, subject, other)
     return table
 
 
@@ -246,15 +248,42 @@ def find_kind(
 ) -> tuple[str, str]:
     """The kind of what a value names, and what it is of; empty where it names nothing."""
     name, root, path = action_of(call.name, call.root, path)
-    pattern = ".".join("*" if part.isdecimal() else part for part in path)
-    last = pattern.rpartition(".")[2]
-    found = table.get((name, pattern)) or table.get((name, f"{_ANYWHERE}.{last}"))
+    found = _entry(table, name, path)
     if found is None:
         return "", ""
     subject = found.subject
     if not subject:
         return found.kind, ""
     return found.kind, _beside(root, path, subject.split("."))
+
+
+def taken(
+    table: dict[tuple[str, str], LiveKind], call: Call, path: Sequence[str]
+) -> frozenset[str]:
+    """The names that stand beside a value already, and so are not meant by it."""
+    name, root, path = action_of(call.name, call.root, path)
+    found = _entry(table, name, path)
+    if found is None or root is None:
+        return frozenset()
+    places: list[Given | None] = []
+    depth = len(path) - 1
+    if path[-1].isdecimal():
+        array = root.at(path[:-1])
+        items = array.members.items() if array is not None else ()
+        places += [item for index, item in items if index != path[-1]]
+        depth -= 1
+    other = root.at((*path[:depth], found.other)) if found.other else None
+    if other is not None:
+        places += [other, *other.members.values()]
+    return frozenset(one.text for one in places if one is not None and one.is_scalar)
+
+
+def _entry(
+    table: dict[tuple[str, str], LiveKind], name: str, path: Sequence[str]
+) -> LiveKind | None:
+    pattern = ".".join("*" if part.isdecimal() else part for part in path)
+    last = pattern.rpartition(".")[2]
+    return table.get((name, pattern)) or table.get((name, f"{_ANYWHERE}.{last}"))
 
 
 def _beside(root: Given | None, path: Sequence[str], subject: Sequence[str]) -> str:

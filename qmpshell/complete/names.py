@@ -176,7 +176,10 @@ def _setting_values(slot: Slot, known: Known) -> Iterator[Offer]:
         return
     for choice in option.choices:
         yield Offer(choice, choice, slot.start)
-    if option.name == "events":
+    if option.name == "style":
+        for name in known.styles:
+            yield Offer(name, name, slot.start)
+    elif option.name == "events":
         yield from _events(slot, known)
     elif option.name == "confirm":
         for name in known.commands():

@@ -10,7 +10,7 @@ from . import live
 from .checks import has_missing
 from .file_kinds import FOLDER
 from .live import Live
-from .live_kinds import FILE, QOM_PATH, find_kind, linked_kind, open_names, property_of
+from .live_kinds import FILE, QOM_PATH, find_kind, linked_kind, open_names, property_of, taken
 from .offers import Offer, told
 from .ranking import natural
 from .slot import EVENT, KEYVAL, LINE, LITERAL, Slot
@@ -29,6 +29,8 @@ _BOOLEANS = ("true", "false")
 _OTHER_BOOLEANS = ("on", "off", "yes", "no", "True", "False")
 # The members that name a driver by any text.
 _FORMAT = ("format",)
+# Nobody reads more names than these; to put them in their natural order would hold up the typing.
+_MOST_NATURAL = 1000
 _OPENING = {"object": "{", "array": "["}
 # Discriminators of which a value that brings no members is of no use: a driver that takes no options for
 # creating an image creates none. In blockdev-add, null-co needs none and is all right.
@@ -56,11 +58,15 @@ def file_names(typed: str, known: Known) -> Iterator[tuple[str, str]]:
         return
     folder, slash, begun = typed.rpartition("/")
     found = [
-        (kind != FOLDER, natural(name.lower()), name, kind)
+        (kind != FOLDER, name.lower(), name, kind)
         for name, kind in known.files(typed)
         if name.startswith(begun) and (begun or not name.startswith("."))
     ]
-    for _, _, name, kind in sorted(found):
+    if len(found) <= _MOST_NATURAL:
+        found.sort(key=lambda one: (one[0], natural(one[1]), one[2]))
+    else:
+        found.sort()
+    for _, _, name, kind in found:
         yield f"{folder}{slash}{name}{'/' if kind == FOLDER else ''}", kind
 
 
@@ -207,8 +213,10 @@ class _ValueOffers:
                 yield self._offer(choice, "the default" if choice == one.default else "")
 
     def _live(self, kind: str, subject: str, *, is_loose: bool) -> Iterator[Offer]:
+        taken_names = taken(self._known.live_kinds, self._call, self._slot.path)
         for one in self._known.find_live(Live(kind, subject)):
-            yield self._offer(one.name, one.meta, is_loose=is_loose)
+            if one.name not in taken_names:
+                yield self._offer(one.name, one.meta, is_loose=is_loose)
 
     def _qom_paths(self) -> Iterator[Offer]:
         parent = self._slot.text.rpartition("/")[0]

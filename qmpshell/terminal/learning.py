@@ -25,6 +25,7 @@ from ..session.live import LiveCache
 from ..settings import Settings
 from .human_names import HumanNames
 from .line_names import LineNames, SignatureLine
+from .styles import style_names
 
 
 class Learning:
@@ -50,6 +51,7 @@ class Learning:
         self._known = Known(
             names=self._names_before(),
             files=list_folder,
+            styles=style_names,
             local_commands=COMMANDS,
             find_local_mistake=mistake,
         )

@@ -8,7 +8,7 @@ in them, or how many colours the terminal has (`depth`).
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.output.color_depth import ColorDepth
@@ -164,6 +164,13 @@ _TOKENS = {
 }
 # These look neither like plain text nor like a piece of JSON.
 _MUST_STAND_OUT = (ERROR, LATE, PROMPT, TYPED_ERROR)
+
+
+def style_names() -> Iterable[str]:
+    """The names of Pygments' styles."""
+    from pygments.styles import get_all_styles  # slow to import
+
+    return get_all_styles()
 
 
 def make_style(name: str = AUTO) -> BaseStyle:

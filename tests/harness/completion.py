@@ -38,7 +38,7 @@ _NAMES = {
     live.QOM_TYPE: "device memory-backend",
 }
 _OF = {
-    Live(live.BITMAP, "disk0"): "bm0",
+    Live(live.BITMAP, "disk0"): "bm0 bm1 bm2",
     Live(live.BITMAP, "base0"): "bm0",
     Live(live.CHAIN, "disk0"): "base0",
     Live(live.CHAIN_FILE, "disk0"): "/images/base.img",
