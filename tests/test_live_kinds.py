@@ -91,6 +91,15 @@ def test_each_kind_is_one_that_can_be_asked_for() -> None:
     assert {one.kind for one in TABLE.values()} <= kinds | {FILE, QOM_PATH}
 
 
+# Those that the table has no member for: what the schema leaves open, a path's parts, another monitor.
+ELSEWHERE = {live.DEVICE_PROPERTY, live.QOM_CHILD, live.IOMMUFD, live.HUMAN_COMMAND}
+
+
+def test_each_kind_is_wanted_somewhere() -> None:
+    kinds = {value for name, value in vars(live).items() if name.isupper() and value}
+    assert kinds - {one.kind for one in TABLE.values()} == ELSEWHERE
+
+
 def test_each_subject_is_a_member_beside_the_value_or_above_it() -> None:
     for (command, member), one in TABLE.items():
         if one.subject:

@@ -27,12 +27,10 @@ from .live import (
     IOMMUFD,
     IOTHREAD,
     JOB,
-    MACHINE,
     MEMORY_BACKEND,
     NETDEV,
     NODE,
     OBJECT,
-    OBJECT_PROPERTY,
     PR_MANAGER,
     QDEV,
     QOM_CHILD,
@@ -64,7 +62,6 @@ from .live_questions import (
     CHARDEVS,
     CPU_MODELS,
     HUMAN_HELP,
-    MACHINES,
     NETWORK,
     OBJECTS,
     TPMDEVS,
@@ -164,17 +161,6 @@ def _cpu_models(want: Live, known: Known) -> Iterator[LiveName]:
         )
 
 
-def _machines(want: Live, known: Known) -> Iterator[LiveName]:
-    for machine in dicts(known.get(MACHINES)):
-        name = text_at(machine, "name")
-        words = in_words(
-            "the default" if machine.get("is-default") is True else "",
-            "deprecated" if machine.get("deprecated") is True else "",
-        )
-        yield LiveName(name, words)
-        yield LiveName(text_at(machine, "alias"), in_words(f"is {name}", words))
-
-
 def _types(want: Live, known: Known) -> Iterator[LiveName]:
     for one in dicts(known.get(TYPES)):
         name, parent = text_at(one, "name"), text_at(one, "parent")
@@ -225,10 +211,8 @@ _READERS: dict[str, Callable[[Live, Known], Iterable[LiveName]]] = {
     DISPLAY: displays,
     BUS: buses,
     CPU_MODEL: _cpu_models,
-    MACHINE: _machines,
     DEVICE_DRIVER: drivers,
     DEVICE_PROPERTY: properties,
-    OBJECT_PROPERTY: properties,
     QOM_TYPE: _types,
     QOM_CHILD: _qom_children,
     QOM_PROPERTY: qom_properties,

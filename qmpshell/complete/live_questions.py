@@ -27,12 +27,10 @@ from .live import (
     IOMMUFD,
     IOTHREAD,
     JOB,
-    MACHINE,
     MEMORY_BACKEND,
     NETDEV,
     NODE,
     OBJECT,
-    OBJECT_PROPERTY,
     PR_MANAGER,
     QDEV,
     QOM_CHILD,
@@ -118,7 +116,6 @@ ANONYMOUS = _qom_list("/machine/peripheral-anon")
 NETWORK = _human("info network")
 TREE = _human("info qtree")
 CPU_MODELS = Question("query-cpu-definitions")
-MACHINES = Question("query-machines")
 DRIVERS = Question("qom-list-types", {"implements": "device", "abstract": False})
 # It alone knows a driver's aliases and bus, and which drivers a user cannot create.
 DRIVERS_HELP = _human("info qdm")
@@ -148,7 +145,6 @@ _PLAIN = {
     DISPLAY: (PERIPHERAL, ANONYMOUS),
     BLOCK_QDEV: (BLOCK,),
     CPU_MODEL: (CPU_MODELS,),
-    MACHINE: (MACHINES,),
     QOM_TYPE: (TYPES,),
     HUMAN_COMMAND: (HUMAN_HELP,),
 }
@@ -164,10 +160,8 @@ _LIVELY = {
 }
 _LASTING = {
     "qom-list-types",
-    "qom-list-properties",
     "device-list-properties",
     "query-cpu-definitions",
-    "query-machines",
 }
 
 # Longer ones are no names or paths of QEMU's.
@@ -191,9 +185,6 @@ def questions(want: Live, known: Known) -> list[Question]:
         return [TREE, *(_drivers(known) if subject else ())]
     if kind == DEVICE_PROPERTY:
         return _device_properties(subject, known)
-    if kind == OBJECT_PROPERTY:
-        fits = _is_type_name(subject)
-        return [Question("qom-list-properties", {"typename": subject})] if fits else []
     if kind in (QOM_CHILD, QOM_PROPERTY):
         if not subject.startswith("/") or len(subject) > _LONGEST_PATH:
             return []

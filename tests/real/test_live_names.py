@@ -121,18 +121,34 @@ def test_the_names_of_a_machine(machine: Connected) -> None:
     buses = machine.find(live.BUS)
     assert buses["pcie.0"].startswith("PCIE")
     assert {"rp0", "ide.0", "virtio-serial-bus.0"} <= buses.keys()
-    assert "q35" in machine.find(live.MACHINE)
     assert {"max", "qemu64"} <= machine.find(live.CPU_MODEL).keys()
     assert "serial" in machine.find(live.DEVICE_PROPERTY, "virtio-blk-pci")
     assert machine.find(live.DEVICE_PROPERTY, "no-such-driver") == {}
-    assert "poll-max-ns" in machine.find(live.OBJECT_PROPERTY, "iothread")
     assert {"machine", "objects"} <= machine.find(live.QOM_CHILD, "/").keys()
     assert "vd0" in machine.find(live.QOM_CHILD, "/machine/peripheral")
     assert machine.find(live.QOM_CHILD, "/machine/peripheral/vd0")["iothread"] == "link to iothread"
     assert machine.find(live.QOM_PROPERTY, "/machine/peripheral/vd0")["realized"] == "bool"
     assert machine.find(live.QOM_CHILD, "/no/such") == {}
+    assert "rerror" in machine.find(live.QOM_PROPERTY, "/machine/peripheral/vd0")
+    listed = machine.cache.find(Live(live.QOM_PROPERTY, "/machine/peripheral/vd0")) or ()
+    choices = {one.name: one.choices for one in listed}
+    assert choices["rerror"] == ("report", "ignore", "enospc", "stop", "auto")
+    assert choices["disable-legacy"] == ("on", "off", "auto")
+    assert machine.find(live.BLOCK_QDEV).keys() == {
+        *("hd0", "/machine/peripheral/vd0/virtio-backend")
+    }
+    assert machine.find(live.AUDIODEV) == machine.find(live.TPMDEV) == {}
     assert machine.find(live.JOB) == machine.find(live.EXPORT) == {}
     assert "info" in machine.find(live.HUMAN_COMMAND)
+
+
+def test_the_chain_below_a_node(machine: Connected, tmp_path: Path) -> None:
+    overlay, base = tmp_path / "overlay.qcow2", tmp_path / "a.qcow2"
+    machine.line(
+        f"blockdev-snapshot-sync node-name=disk0 snapshot-file={overlay} snapshot-node-name=top"
+    )
+    assert next(iter(machine.find(live.CHAIN, "top"))) == "disk0"
+    assert list(machine.find(live.CHAIN_FILE, "top"))[:2] == [str(base), str(overlay)]
 
 
 def test_what_commands_make_is_found_at_once(machine: Connected) -> None:
@@ -169,7 +185,7 @@ def test_a_storage_daemon_has_what_it_has(installation: Installation, tmp_path: 
         daemon.line(f"nbd-server-start addr.type=unix addr.data.path={tmp_path}/nbd")
         daemon.line("block-export-add type=nbd id=e node-name=n")
         assert daemon.find(live.EXPORT) == {"e": "nbd, n"}
-        for kind in (live.NETDEV, live.QDEV, live.BUS, live.CPU_MODEL, live.MACHINE, live.JOB):
+        for kind in (live.NETDEV, live.QDEV, live.BUS, live.CPU_MODEL, live.JOB):
             assert daemon.find(kind) == {}
         assert daemon.find(live.DEVICE_PROPERTY, "virtio-blk-pci") == {}
 
