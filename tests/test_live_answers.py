@@ -350,6 +350,7 @@ def test_what_an_object_takes_is_said_by_its_type(machine: dict[Question, object
     ]
     (one,) = names(Live(live.QOM_PROPERTY, path), known)
     assert one.choices[:2] == ("report", "ignore")
+    assert one.default == "auto"
     unknown = {own: known[own]}
     assert not names(Live(live.QOM_PROPERTY, path), unknown)[0].choices
     assert len(questions(Live(live.QOM_PROPERTY, "/"), known)) == 2

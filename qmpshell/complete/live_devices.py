@@ -1,7 +1,7 @@
 """What servers answer of devices, as names.
 
-Owns: names of devices, buses, drivers and their properties. Must not know: when
-and how they were asked for. Answers are not trusted: whatever they hold, nothing here raises.
+Owns: names of devices, buses, drivers and their properties. Must not know: when and
+how they were asked for. Answers are not trusted: whatever they hold, nothing here raises.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ def qom_properties(want: Live, known: Known) -> Iterator[LiveName]:
     for one in dicts(known.get(asked[0]) if asked else None):
         name, type_name = text_at(one, "name"), text_at(one, "type")
         if not inner(type_name, "child"):
-            found = described.get(name)
-            yield LiveName(name, type_name, choices=found.choices if found is not None else ())
+            known_as = described.get(name, LiveName(name))
+            yield LiveName(name, type_name, choices=known_as.choices, default=known_as.default)
 
 
 def _described(answer: object) -> dict[str, LiveName]:
