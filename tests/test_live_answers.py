@@ -274,10 +274,30 @@ def test_buses_that_can_be_hot_plugged_into_come_first() -> None:
     assert list(found({**known, TREE: old}, live.BUS, "e1000")) == ["pci.0", "a-full"]
 
 
-def test_the_bus_of_a_driver_is_asked_only_for_a_driver() -> None:
-    assert questions(Live(live.BUS), {}) == [TREE]
-    assert questions(Live(live.BUS, "e1000"), {}) == [TREE, DRIVERS]
-    assert questions(Live(live.BUS, "e1000"), {DRIVERS: []}) == [TREE, DRIVERS, DRIVERS_HELP]
+def test_no_bus_is_worth_a_question_that_loads_modules() -> None:
+    assert questions(Live(live.BUS, "e1000"), {}) == [TREE]
+    assert questions(Live(live.BUS, "e1000"), {DRIVERS: []}) == [TREE]
+
+
+def test_where_the_drivers_bus_is_not_known_free_ports_come_first() -> None:
+    tree = """bus: main-system-bus
+  type System
+  dev: q35-pcihost, id ""
+    bus: pcie.0
+      type PCIE
+      dev: pcie-root-port, id "free"
+        bus: free
+          type PCIE
+      dev: ich9-ahci, id ""
+        bus: ide.0
+          type IDE
+"""
+    buses = names(Live(live.BUS, "e1000"), {TREE: tree})
+    assert [(one.name, one.order) for one in sorted(buses, key=lambda one: one.order)] == [
+        ("free", 0),
+        ("ide.0", 1),
+        ("pcie.0", 2),
+    ]
 
 
 def test_drivers_and_their_properties(machine: dict[Question, object]) -> None:

@@ -55,13 +55,14 @@ def displays(want: Live, known: Known) -> Iterator[LiveName]:
 
 
 def buses(want: Live, known: Known) -> Iterator[LiveName]:
-    """Those that a driver can sit on, where that is known of any."""
+    """Those that a driver can sit on, where that is known of any; else free ports first."""
     wanted = bus_of(want.subject, known.get(DRIVERS_HELP)) if want.subject else ""
     found = [one for one in read_buses(known.get(TREE)) if one.type not in _INNER_BUSES]
     fitting = [one for one in found if wanted and _fits(one.type, wanted)]
     for bus in fitting or found:
         about = in_words(bus.type, f"of {bus.owner}" if bus.owner else "")
-        yield LiveName(bus.name, about, order=_willing(bus))
+        is_port = bool(fitting) or bus.type in _EXPRESS
+        yield LiveName(bus.name, about, order=_willing(bus) if is_port else 1)
 
 
 def _fits(type_name: str, wanted: str) -> bool:

@@ -182,7 +182,9 @@ def questions(want: Live, known: Known) -> list[Question]:
     if kind == DEVICE_DRIVER:
         return _drivers(known)
     if kind == BUS:
-        return [TREE, *(_drivers(known) if subject else ())]
+        return [
+            TREE
+        ]  # what the driver fits is known if drivers were asked for, and not worth that risk
     if kind == DEVICE_PROPERTY:
         return _device_properties(subject, known)
     if kind in (QOM_CHILD, QOM_PROPERTY):
