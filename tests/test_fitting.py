@@ -42,6 +42,12 @@ def test_all_of_it_is_shown_where_there_is_room() -> None:
     assert shown("block-stream on-error=x", 1000) == shape("block-stream on-error=x").text
 
 
+def words(part: Sequence[tuple[str, str]]) -> set[str]:
+    """The words of a part but for its type."""
+    text = "".join(text for style, text in part if style != "type")
+    return set(text.replace(":", "").strip("[]").split())
+
+
 def names(signature: Signature, index: int) -> str:
     """A part without its type."""
     part = signature.parts[index]
@@ -52,7 +58,7 @@ def names(signature: Signature, index: int) -> str:
 def test_what_is_shown_fits_and_has_the_current_argument(columns: int, whole: Signature) -> None:
     text = "".join(piece for _, piece in fit(whole.parts, columns, whole.current))
     assert 0 < len(text) <= columns
-    assert text == whole.text or "…" in text
+    assert "…" in text or all(words(part) <= words([("", text)]) for part in whole.parts)
     if whole.current is not None:
         name = names(whole, whole.current).rstrip("]")
         if len(name) + 5 <= columns:
@@ -135,5 +141,7 @@ def test_warnings_take_few_rows(columns: int, most: int) -> None:
     texts = ["".join(text for _, text in row) for row in rows]
     assert len(texts) == 1 + most
     assert all(get_cwidth(text) <= columns for text in texts)
-    assert texts[1].startswith(" block-stream has no nonesuch0")
-    assert texts[-1].endswith("…")
+    assert texts[0].startswith(" block-stream has no nonesuch0")
+    assert texts[-2].endswith("…")
+    # The signature keeps its place above the toolbar.
+    assert texts[-1].startswith(" block-stream device: str ")

@@ -80,13 +80,14 @@ class SignatureLine:
         if found is None:
             return []
         rows: list[Fragments] = []
-        pieces = fit(found.parts, columns - 1, found.current, width=get_cwidth)
-        if pieces:
-            styled = [(signature_style(style), escape(text)) for style, text in pieces]
-            rows.append([_BEGIN, *styled])
         if found.warnings:
+            # Above the signature, which so keeps its place while they come and go.
             text = escape("; ".join(found.warnings))
             most = _ROWS if columns > _NARROW else _ROWS_WHERE_NARROW
             for row in wrap(text, columns - 1, most, width=get_cwidth):
                 rows.append([_BEGIN, (signature_style(WARNING), row)])
+        pieces = fit(found.parts, columns - 1, found.current, width=get_cwidth)
+        if pieces:
+            styled = [(signature_style(style), escape(text)) for style, text in pieces]
+            rows.append([_BEGIN, *styled])
         return rows
