@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 class Wait:
     """`label` names what is waited for, `deadline` is when that ends in failure, or None. Once it has
     `ended`, `failure` says why not well, if so. `source` and `start` are where it was called,
-    `since` is when."""
+    `since` is when. `verb` is what it did not do in time."""
+
+    verb = "come"
 
     def __init__(self, label: str, deadline: float | None) -> None:
         self.label = label
@@ -82,6 +84,8 @@ class JobWait(Wait):
     A concluded job that does not dismiss itself is asked for its error. One that was cancelled has
     ended, and not failed.
     """
+
+    verb = "end"
 
     def __init__(self, job: str, *, deadline: float | None) -> None:
         super().__init__(f"job {job}", deadline)

@@ -201,6 +201,13 @@ def test_a_wait_that_expires_is_a_failure() -> None:
     assert driver.line("/wait STOP; cont") == [CONT]
 
 
+def test_a_job_that_goes_on_did_not_end_in_time() -> None:
+    driver = Driver()
+    driver.line("/wait-job -t 2 j")
+    driver.bytes(reply([{"id": "j", "status": "running"}], 1))
+    assert driver.after(2) == [("error", "stdin:1:1: job j did not end in time")]
+
+
 def test_a_failed_wait_is_named_with_its_own_place() -> None:
     driver = Driver()
     driver.line("# first")

@@ -65,7 +65,7 @@ class Waiting:
         for wait in self:
             if wait.deadline is not None and now >= wait.deadline:
                 self._end(wait)
-                text = f"{escape(wait.label)} did not come in time"
+                text = f"{escape(wait.label)} did not {wait.verb} in time"
                 effects += self._session.failures.at(wait.source, wait.start, text)
             elif wait.due is not None and now >= wait.due:
                 effects += [*wait.act(now), *self.settle(wait)]

@@ -236,7 +236,7 @@ def test_a_job_goes_on_when_the_time_is_over(qemu: Server) -> None:
         ),
     )
     assert result.status == 1
-    assert result.err == "stdin:4:1: job j0 did not come in time\n"
+    assert result.err == "stdin:4:1: job j0 did not end in time\n"
     assert returns(result)[3][0]["status"] == "running"
     assert statuses(result, "j0")[-1] == "null"
 
