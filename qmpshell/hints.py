@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .requests import Request
 
 _WRONG_TYPE = re.compile(r"Invalid parameter type for '([^']*)', expected: string")
+# A job has its device's name where it has no other, which a node is not (QEMU's blockjob.c).
+_NO_JOB_ID = "Invalid job ID ''"
 
 
 def mistaken_name(reply: Reply, request: Request) -> str:
@@ -28,6 +30,8 @@ def hint_for(text: str, names: Sequence[str] | None) -> str:
     """With `names`: the one that `text` may have been meant to be, as a question. Without: what cures
     the error that `text` describes. Empty where there is nothing to say."""
     if names is None:
+        if text.startswith(_NO_JOB_ID):
+            return "a job on a node needs a name of its own: job-id=NAME"
         match = _WRONG_TYPE.search(text)
         return f"to have it as text, put the value of {match[1]} in quotes" if match else ""
     from difflib import get_close_matches  # slow to import, and seldom needed

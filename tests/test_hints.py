@@ -70,6 +70,12 @@ def test_a_type_that_quotes_would_give() -> None:
     assert hint_for(desc, None) == cure
     assert hint_for(desc.replace("string", "integer"), None) == ""
     assert hint_for("Parameter 'x' is missing", None) == ""
+
+
+def test_a_job_without_a_name() -> None:
+    cure = "a job on a node needs a name of its own: job-id=NAME"
+    assert hint_for("Invalid job ID ''", None) == cure
+    assert hint_for("Invalid job ID 'a b'", None) == ""
     assert hint_for("", None) == ""
 
 

@@ -505,3 +505,21 @@ def test_any_key_can_be_given_in_quotes(parts: list[str]) -> None:
     found = arguments(".".join(map(json.dumps, parts)) + "=1")
     if "0" not in parts[1:]:
         assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "cure"),
+    [
+        ("x file={driver: null-co}", 'did you mean {"driver": "null-co"}?'),
+        ("x {a: b, c: {d: [e, 5, -1.5, true, None]}}",
+         'did you mean {"a": "b", "c": {"d": ["e", 5, -1.5, true, None]}}?'),
+        ('x {"a": null-co}', 'did you mean {"a": "null-co"}?'),
+        ("{execute: 'stop'}", 'did you mean {"execute": \'stop\'}?'),
+        (f"x {{a: {'b' * 80}}}", "names and texts stand in quotes there"),
+        ("x file={driver: a/b:c}", "to have it as text, put it in quotes"),
+        ("x {a: b,, c: d}", ""),
+        ('x {"a": "b" c}', ""),
+    ],
+)  # fmt: skip
+def test_an_object_that_lacks_only_quotes_is_shown_with_them(line: str, cure: str) -> None:
+    assert mistake(line)[3] == cure

@@ -701,9 +701,30 @@ ELEMENTS = "takes members, as in KEY.0=VALUE, or […], not "
         (BOOL + "null", f"up {SWITCH}'null'", "null", AS_IT_IS),
         ("blockdev-add driver=nbd server=a", f"server {MEMBERS}'a'", "a", AS_IT_IS),
         ('blockdev-add driver=nbd server="a"', f"server {MEMBERS}'\"a\"'", '"a"', AS_IT_IS),
-        ("blockdev-add driver=quorum children=a", f"children {ELEMENTS}'a'", "a", AS_IT_IS),
-        ("qmp_capabilities enable=oob", f"enable {ELEMENTS}'oob'", "oob", AS_IT_IS),
-        ("qmp_capabilities enable=", f"enable {ELEMENTS}nothing", "=", AS_IT_IS),
+        (
+            "blockdev-add driver=quorum children=a",
+            f"children {ELEMENTS}'a'",
+            "a",
+            "did you mean children.0=a?",
+        ),
+        (
+            "netdev_add type=user id=n hostfwd=x",
+            f"hostfwd {ELEMENTS}'x'",
+            "x",
+            "did you mean hostfwd.0.str=x?",
+        ),
+        (
+            "qmp_capabilities enable=oob",
+            f"enable {ELEMENTS}'oob'",
+            "oob",
+            "did you mean enable.0=oob?",
+        ),
+        (
+            "qmp_capabilities enable=",
+            f"enable {ELEMENTS}nothing",
+            "=",
+            "did you mean enable.0=VALUE?",
+        ),
         (
             "blockdev-add driver=raw file.driver=null-co file.size=x",
             f"file.size {NUMBER}'x'",

@@ -32,7 +32,7 @@ from .parse import parse
 from .tokens import Token, tokenize, tokenize_human
 from .tree import Node, build, leaves, nodes
 from .typed import TypedReader, untyped
-from .values import ASK, is_file, is_json, plain_text, read_json
+from .values import ASK, is_file, is_json, plain_text, quoted_words, read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,7 +109,9 @@ def read_raw(token: Token) -> RawCommand:
             raise JsonError("text follows the JSON object", end)
     except JsonError as error:
         raise LineError(
-            error.reason, start=token.start + min(error.position, len(token.text) - 1)
+            error.reason,
+            start=token.start + min(error.position, len(token.text) - 1),
+            cure=quoted_words(token.text),
         ) from None
     return RawCommand(token.text, reader.value, start=token.start)
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # A schema may be recursive (a block node below a block node); typing ends before Python does.
 _DEEPEST = 60
+# A path to the only scalar in an object or array is found down to so many parts.
+_FEW_PARTS = 4
 _TOLD = ("deprecated", "unstable")
 _SCALARS = ("str", "int", "number", "boolean", "null", "any", "enum")
 
@@ -99,7 +101,7 @@ class TypedReader:
             return read_scalar(child, kind, self._facts)
         if child.value.kind == t.COMPOUND:
             return read_json(child.value.text, child.value.start)
-        raise takes(child, kind)
+        raise takes(child, kind, member=self._only_member(type_name))
 
     def _note_enum(self, argument: Argument, type_name: str) -> None:
         text = plain_text(argument, self._facts)
@@ -173,7 +175,28 @@ class TypedReader:
                         return value
         if takes_text:
             return text
-        raise takes(argument, "object" if "object" in kinds else "array")
+        kind = "object" if "object" in kinds else "array"
+        raise takes(argument, kind, member=self._only_member(kinds.get(kind, "")))
+
+    def _only_member(self, type_name: str) -> str:
+        """The path of the one scalar that must be in an object or array, if there is one alone."""
+        path: list[str] = []
+        while len(path) < _FEW_PARTS:
+            kind = self._schema.kind(type_name)
+            kinds = [self._schema.kind(one) for one in self._schema.alternatives(type_name)]
+            if kind in _SCALARS or "str" in kinds:
+                return ".".join(path)
+            if kind == "array":
+                path.append("0")
+                type_name = self._schema.element_type(type_name) or ""
+                continue
+            members = self._schema.members(type_name, lambda tag: None).values()
+            required = [member for member in members if not member.optional]
+            if len(required) != 1 or self._schema.tag(type_name) is not None:
+                return ""
+            path.append(required[0].name)
+            type_name = required[0].type
+        return ""
 
 
 def _untyped_value(node: Node, facts: Facts) -> object:

@@ -7,6 +7,8 @@ place.
 
 from __future__ import annotations
 
+import re
+
 from ..errors import LineError
 from ..protocol.json_reader import LITERAL, TOO_LARGE, JsonError, JsonReader, json_number
 from ..schema.scalars import read_any, read_bool, read_int, read_number
@@ -23,6 +25,14 @@ QUOTE_IT = "to have it as text, put it in quotes"
 _AFTER_JSON_OPERATOR = "after := stands JSON, text in double quotes; plain text stands after ="
 _NULLS = ("null", "None")
 ASK = "@?"
+_LONG = 40
+_LONGEST_CURE = 70
+# Strings, and words between brackets, commas and colons.
+_WORDS = (
+    r"""(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|'[^'\\]*+(?:\\.[^'\\]*+)*+')"""
+    r"""|(?P<word>[^\s{}\[\]:,"'\\]+)"""
+)
+_JSON_WORDS = ("true", "false", "null", "True", "False", "None", "nan", "NaN", "inf", "Infinity")
 
 
 def is_json(argument: Argument) -> bool:
@@ -157,23 +167,29 @@ _TAKES = {
 }
 
 
-def takes(argument: Argument, kind: str) -> LineError:
-    """The error that the text of a value is none of its kind."""
-    return _wrong(argument, f"takes {_TAKES[kind]}, not {_short(argument.value.text)}")
+def takes(argument: Argument, kind: str, *, member: str = "") -> LineError:
+    """The error that the text of a value is none of its kind; `member` is the path below it at which
+    the text may have been meant to stand, if any."""
+    cure = ""
+    if member:
+        text = argument.value.text
+        value = text if argument.value.kind != t.COMPOUND and 0 < len(text) <= _LONG else "VALUE"
+        cure = f"did you mean {argument.key.text}.{member}={value}?"
+    return _wrong(argument, f"takes {_TAKES[kind]}, not {_short(argument.value.text)}", cure=cure)
 
 
-def _wrong(argument: Argument, reason: str) -> LineError:
+def _wrong(argument: Argument, reason: str, *, cure: str = "") -> LineError:
     token = argument.value
     return LineError(
         f"{argument.key.text} {reason}",
         start=token.start if token.text else argument.operator.start,
         end=token.end,
-        cure="what stands after := is sent as it is",
+        cure=cure or "what stands after := is sent as it is",
     )
 
 
 def _short(text: str) -> str:
-    return f"{text[:40]!r}" if text else "nothing"
+    return f"{text[:_LONG]!r}" if text else "nothing"
 
 
 def read_json(text: str, start: int, *, cure: str = "") -> object:
@@ -183,7 +199,29 @@ def read_json(text: str, start: int, *, cure: str = "") -> object:
         return _read_json(text)
     except JsonError as error:
         place = start + min(error.position, len(text) - 1)
-        raise LineError(error.reason, start=place, cure=cure) from None
+        raise LineError(error.reason, start=place, cure=quoted_words(text) or cure) from None
+
+
+def quoted_words(text: str) -> str:
+    """The cure of an object that only lacks quotes around its names and texts; else nothing."""
+    if text[:1] != "{":
+        return ""
+    quoted = re.sub(_WORDS, _quote_word, text)
+    if quoted == text:
+        return ""
+    try:
+        _read_json(quoted)
+    except JsonError:
+        return ""
+    if len(quoted) > _LONGEST_CURE:
+        return "names and texts stand in quotes there"
+    return f"did you mean {quoted}?"
+
+
+def _quote_word(match: re.Match[str]) -> str:
+    word = match["word"]
+    is_value = word is None or word in _JSON_WORDS or json_number(word) is not None
+    return match[0] if is_value else f'"{word}"'
 
 
 def _read_json(text: str) -> object:
