@@ -23,7 +23,7 @@ VI = "vi"
 CONFIRM = ("quit", "system_reset", "system_powerdown", "guest-shutdown")
 
 
-_EVENT_MODES = (EVENTS_INLINE, EVENTS_STDERR, EVENTS_NONE)
+EVENT_MODES = (EVENTS_INLINE, EVENTS_STDERR, EVENTS_NONE)
 MUTED, SHOWN = "-", "+"
 
 # One of the modes; or the globs of those that are shown, where -GLOB takes some out again. The first
@@ -33,7 +33,7 @@ EventsMode = str | tuple[str, ...]
 
 def parse_events(text: str) -> EventsMode | None:
     """The mode that `--events` and `/events` name; None if it is none."""
-    if text in _EVENT_MODES:
+    if text in EVENT_MODES:
         return text
     globs = tuple(glob.strip() for glob in text.split(","))
     return globs if all(glob.strip(MUTED + SHOWN) for glob in globs) else None
@@ -54,7 +54,7 @@ def adjust_events(mode: EventsMode, changes: Iterable[str]) -> EventsMode:
         ] or [EVENTS_INLINE]
         if change[0] == MUTED or not event_place(tuple(rules), glob):
             rules.append(change)
-    return rules[0] if len(rules) == 1 and rules[0] in _EVENT_MODES else tuple(rules)
+    return rules[0] if len(rules) == 1 and rules[0] in EVENT_MODES else tuple(rules)
 
 
 def event_place(mode: EventsMode, name: str) -> str:
@@ -66,7 +66,7 @@ def event_place(mode: EventsMode, name: str) -> str:
     place = EVENTS_STDERR if mode[0] == EVENTS_STDERR else EVENTS_INLINE
     shown = mode[0].startswith(MUTED) or mode[0] in (EVENTS_INLINE, EVENTS_STDERR)
     for rule in mode:
-        if rule in _EVENT_MODES:
+        if rule in EVENT_MODES:
             continue
         glob = rule[1:] if rule[0] in MUTED + SHOWN else rule
         if fnmatchcase(name, glob):

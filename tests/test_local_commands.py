@@ -7,6 +7,7 @@ import pytest
 from qmpshell import exits
 from qmpshell.commands.registry import COMMANDS, find
 from qmpshell.settings import event_place, parse_events
+from tests.harness.schemas import schema
 from tests.harness.sessions import (
     DONE,
     NOT_FOUND,
@@ -246,6 +247,34 @@ def test_events_are_muted_and_shown_again(before: str, words: str, after: str) -
     assert driver.line("/events") == [("tell", f"events: {after}")]
     # It can be said as an option too.
     assert parse_events(after) == driver.session.settings.events
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("-RES*", "events: inline,-RES*"),
+        ("STOP", "events: STOP"),
+        ("none", "events: none"),
+        ("FOO*", "events: FOO*\nFOO* names no event of this server"),
+        (
+            "-STOPP",
+            "events: inline,-STOPP\nSTOPP names no event of this server: did you mean STOP?",
+        ),
+    ],
+)
+def test_a_person_is_told_which_events_are_shown_now(words: str, told: str) -> None:
+    driver = Driver(interactive=True)
+    assert driver.line(f"/events {words}") == [("tell", told.partition("\n")[0])]
+    driver = Driver(interactive=True)
+    driver.session.facts.schema = schema("10")
+    assert driver.line(f"/events {words}") == [("tell", told)]
+
+
+def test_a_script_is_told_of_events_that_are_none() -> None:
+    driver = Driver()
+    driver.session.facts.schema = schema("10")
+    assert driver.line("/events STOP,-JOB_*") == []
+    assert driver.line("/events FOO") == [("tell", "FOO names no event of this server")]
 
 
 @pytest.mark.parametrize("words", ["-", "+", "STOP -", "-A,,", "-A B"])

@@ -5,7 +5,8 @@ Owns: the spellings of that. Must not know: how events are shown.
 
 from __future__ import annotations
 
-from ..settings import MUTED, SHOWN, adjust_events, parse_events
+from ..hints import hint_for
+from ..settings import EVENT_MODES, MUTED, SHOWN, adjust_events, parse_events
 from .words import number, text_of, usage, words
 
 TYPE_CHECKING = False
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
     from .host import Host
 
 _LISTED = 20
+_LONG = 40
 
 
 def run(host: Host, call: LocalCommand) -> list[Effect]:
     given = words(call)
     if not given:
-        shown = host.settings.events
-        return host.tell(f"events: {shown if isinstance(shown, str) else ','.join(shown)}")
+        return host.tell(_shown(host))
     if given[0].text == "list":
         return _list(host, call, given[1:])
     texts = [one.strip() for one in ",".join(map(text_of, given)).split(",")]
@@ -36,7 +37,34 @@ def run(host: Host, call: LocalCommand) -> list[Effect]:
             )
         mode = adjust_events(host.settings.events, texts)
     host.settings.events = mode
-    return []
+    told = _no_events(host, texts)
+    # A script said it for itself.
+    if host.facts.can_ask:
+        told.insert(0, _shown(host))
+    return host.tell("\n".join(told)) if told else []
+
+
+def _shown(host: Host) -> str:
+    mode = host.settings.events
+    return f"events: {mode if isinstance(mode, str) else ','.join(mode)}"
+
+
+def _no_events(host: Host, texts: list[str]) -> list[str]:
+    """What is said of names that no event of the server's has."""
+    schema = host.facts.schema
+    names = schema.events() if schema is not None else []
+    if not names:
+        return []
+    from fnmatch import fnmatchcase  # few scripts need it
+
+    globs = [text.lstrip(MUTED + SHOWN) for text in texts if text not in EVENT_MODES]
+    unknown = [one for one in globs if not any(fnmatchcase(name, one) for name in names)]
+    return [f"{one[:_LONG]} names no event of this server{_meant(one, names)}" for one in unknown]
+
+
+def _meant(text: str, names: list[str]) -> str:
+    hint = hint_for(text, names)
+    return f": {hint}" if hint else ""
 
 
 def _list(host: Host, call: LocalCommand, given: list[Token]) -> list[Effect]:
