@@ -326,6 +326,9 @@ def test_the_values_of_an_enum(server: str, line: str, warnings: list[str]) -> N
         ("/keyval blockdev qcow2 ; stop ", ["blockdev-add: missing: file"]),
         ("/wait JOB_STATUS_CHANGE ; stop ", []),
         ("transaction( abort ; block-dirty-bitmap-add node=x name=y ) ; stop ", []),
+        ("exit ", []),
+        ("exit x=1 ", ["the server has no command exit"]),
+        ("foo ; foo ; stop ", ["the server has no command foo"]),
         ("(QEMU) block-stream ; stop ", ["block-stream: missing: device"]),
         ('{"execute":"stop","argument":{}}', [
             "a command in JSON has no argument: did you mean arguments?"]),
@@ -363,6 +366,8 @@ def test_all_of_a_line_is_looked_at(server: str, line: str, warnings: list[str])
         ("/watch -n ", []),
         ("/watch ", []),
         ("/watch ; stop ", ["the command to watch is missing; usage: {}"]),
+        ("/keyval blockdev raw,file=y,x ; stop ", [
+            "= must follow 'x'; x=on, if that is meant; a comma inside a value is written ,,"]),
         ("/watch block-streem device=x ", [
             "the server has no command block-streem: did you mean block-stream?"]),
         ("/wait-job ", []),

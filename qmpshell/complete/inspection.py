@@ -6,6 +6,7 @@ line, where it is shown.
 
 from __future__ import annotations
 
+from ..requests import LEAVING
 from . import slot as s
 from .arguments import ENVELOPE, EXECUTE
 from .checks import missing_below
@@ -131,7 +132,7 @@ class _Arguments:
             what, names = "action of a transaction", self._actions()
         else:
             what, names = "command", [*self._known.commands()]
-        if not names or call.name in names:
+        if not names or call.name in names or (call.name in LEAVING and not call.root.members):
             return []
         return [f"the server has no {what} {name}{self._guess(call.name, names, what)}"]
 

@@ -40,17 +40,18 @@ def find_warnings(line: str, context: Context, known: Known) -> list[str]:
         one = context if item.holds_cursor else item.context(line)
         inspection = Inspection(one, known, is_finished=not item.holds_cursor)
         findings = inspection.run()
-        if not findings.wrong and item.tokens[0].kind == t.LOCAL:
-            findings.wrong += _local(line, item, context.cursor, known)
         if not item.holds_cursor and one.call is not None:
             findings.name(one.call.name)
+        if not findings.wrong and item.tokens[0].kind == t.LOCAL:
+            findings.wrong += _local(line, item, context.cursor, known)
         (typed if item.holds_cursor else others).append(findings)
     # What the item that is being typed lacks may still come.
-    return [
+    told = [
         *(text for one in typed + others for text in one.wrong),
         *(text for one in others + typed for text in one.missing),
         *(text for one in typed + others for text in one.notes),
     ]
+    return list(dict.fromkeys(told))
 
 
 def _local(line: str, item: Item, cursor: int, known: Known) -> Iterator[str]:
