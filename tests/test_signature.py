@@ -247,6 +247,10 @@ def test_what_the_server_takes_is_not_warned_of(server: str, line: str) -> None:
         ("device_add driver=e1000 disable-modern=ma|", [
             "disable-modern takes on or off, true or false, not ma"]),
         ("device_add driver=e1000 disable-modern=o|", []),
+        ("device_add driver=e1000 rerror=never ", ["rerror takes report|on|auto, not never"]),
+        ("device_add driver=e1000 rerror=re|", []),
+        ("device_add driver=e1000 rerror=rx|", ["rerror takes report|on|auto, not rx"]),
+        ("device_add driver=e1000 rerror='auto' ", []),
         ("device_add driver=e1000 disable-modern=y ", []),  # QEMU 7.2 takes it
         ("device_add driver=e1000 bootindex=0x1f ", []),
         ("device_add driver=e1000 bootindex=-1 ", []),

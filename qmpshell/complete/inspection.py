@@ -13,7 +13,7 @@ from .checks import missing_below
 from .given import DOTTED, OBJECT, OPAQUE, STRING, Given
 from .live import QOM_PROPERTY, Live
 from .live_kinds import open_names, property_of
-from .typecheck import LONG, TypeCheck, property_misfit
+from .typecheck import LONG, TypeCheck, choice_misfit, property_misfit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..schema.model import Member
     from .known import Known
+    from .live import LiveName
     from .shapes import Shapes
     from .slot import Call, Context
 
@@ -176,7 +177,7 @@ class _Arguments:
         tags = shapes.tags(type_name, given)
         kind, subject = open_names(self._call, path, given)
         live = self._known.find_live(Live(kind, subject)) if kind else ()
-        others = {one.name: one.meta for one in live}
+        others = {one.name: one for one in live}
         is_open = shapes.schema.kind(type_name) != "object" or self._is_open(kind, others)
         # While the discriminator is missing or wrong, what it would choose is not known.
         is_open |= any((given.text_of(tag) or "") not in self._values(members, tag) for tag in tags)
@@ -203,13 +204,13 @@ class _Arguments:
         if holder and name not in ("", _ADDRESS):
             for one in self._known.find_live(Live(QOM_PROPERTY, holder)):
                 if one.name == name:
-                    self._property(given, one.meta, ".".join(path), strict=True)
+                    self._property(given, one, ".".join(path), strict=True)
 
     def _values(self, members: Mapping[str, Member], tag: str) -> Iterable[str]:
         member = members.get(tag)
         return self._shapes.schema.enum_values(member.type) if member is not None else ()
 
-    def _is_open(self, kind: str, others: Mapping[str, str]) -> bool:
+    def _is_open(self, kind: str, others: Mapping[str, LiveName]) -> bool:
         """Whether there may be members that are not known."""
         if self._call.sort == s.EVENT:
             return False
@@ -263,10 +264,13 @@ class _Arguments:
             features = self._shapes.schema.enum_values(type_name).get(given.text, ())
             self._features(f"{key}={given.text}", features)
 
-    def _property(self, given: Given, meta: str, key: str, *, strict: bool) -> None:
+    def _property(self, given: Given, told: LiveName, key: str, *, strict: bool) -> None:
         """The value of a property that no schema has."""
         typed = self._is_being_typed(given)
-        self._say(property_misfit(given, meta, key, typed=typed, strict=strict))
+        if told.choices:
+            self._say(choice_misfit(given, told.choices, key, typed=typed))
+        else:
+            self._say(property_misfit(given, told.meta, key, typed=typed, strict=strict))
 
     def _say(self, wrong: str) -> None:
         if wrong:

@@ -14,6 +14,8 @@ from .given import ARRAY, JSON, OBJECT, STRING, TEXT, WORD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .given import Given
     from .known import Known
     from .shapes import Shapes
@@ -122,6 +124,15 @@ class TypeCheck:
 
     def _alternates(self, type_name: str, shown: str, key: str) -> str:
         return f"{key} takes {self._shapes.all_words(type_name, _FEW)}, not {shown}"
+
+
+def choice_misfit(given: Given, choices: Sequence[str], key: str, *, typed: bool) -> str:
+    """What is wrong with the value of a QOM property that takes one of a few words."""
+    if given.form not in (WORD, TEXT, STRING) or given.text in choices:
+        return ""
+    if typed and any(one.startswith(given.text) for one in choices):
+        return ""
+    return f"{key} takes {'|'.join(choices)}, not {given.text[:LONG] or 'nothing'}"
 
 
 def property_misfit(given: Given, meta: str, key: str, *, typed: bool, strict: bool) -> str:
