@@ -92,6 +92,15 @@ class Table(Block):
         self.rows = rows
 
 
+def heading(text: str) -> Heading:
+    """A lesser heading."""
+    return Heading([(PLAIN, text)], 2)
+
+
+def paragraph(text: str) -> Paragraph:
+    return Paragraph([(PLAIN, text)])
+
+
 def plain(spans: Iterable[Span]) -> str:
     """The text of spans, without its styles.
 

@@ -456,6 +456,154 @@ def test_which_manual_it_is() -> None:
     assert page_of(["stop"], name="guest-info") is QEMU
 
 
+# -- one argument ---------------------------------------------------------------------------------
+
+
+def argument_text(line: str, **options: Any) -> str:
+    """What stands before the page."""
+    text = help_text(line, **options)
+    whole = line.split()[1]
+    return text[: text.index(f"\n\n{whole} (")]
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (
+            "resize how",
+            "how (argument of resize, optional)\n\nfast | slow\n\nin a hurry, or not\n\n"
+            "Values\n  fast\n      at once\n  slow\n      later",
+        ),
+        (
+            "resize how how=slow",
+            "how (argument of resize, optional)\n\nfast | slow\n\nin a hurry, or not\n\n"
+            "Values\n  slow\n      later",
+        ),
+        ("resize id", "id (argument of resize, required)\n\nstr"),
+        ("resize i", "id (argument of resize, required)\n\nstr"),
+        (
+            "resize force",
+            "force (argument of resize, optional, deprecated)\n\nboolean\n\n"
+            "Features\n  deprecated\n      Member force is deprecated.",
+        ),
+        ("RESIZED id", "id (data of RESIZED, required)\n\nstr"),
+        ("resize nosuch", "resize has no argument nosuch."),
+        ("resize id.x", "resize has no argument id.x."),
+        ("resize i i=5", "resize has no argument i."),
+        ("device_add nosuch", "device_add has no argument nosuch of its own."),
+        (
+            "blockdev-add file.read driver=raw",
+            "file.read-only (argument of blockdev-add, optional)\n\nboolean",
+        ),
+        (
+            "blockdev-add size",
+            "size (argument of blockdev-add, required)\n\nint\n\nIt is there with driver=null-co.",
+        ),
+        (
+            "blockdev-add file.size",
+            "file.size (argument of blockdev-add, required)\n\nint\n\n"
+            "It is there with driver=raw and file.driver=null-co.",
+        ),
+        (
+            "resize n",
+            "names (argument of resize, optional)\n\narray of str",
+        ),
+        (
+            "blockdev-add driver driver=raw",
+            "driver (argument of blockdev-add, required)\n\nBlockdevDriver\n\nwhich it is\n\n"
+            "Values\n  raw\n      as it is",
+        ),
+    ],
+)
+def test_an_argument_stands_first(line: str, text: str) -> None:
+    device_add = {"name": "device_add", "meta-type": "command", "arg-type": "1"}
+    driver = Driver(pages=PAGES)
+    driver.line("/help stop")
+    driver.bytes(reply([*SCHEMA, device_add], 1))
+    ((kind, told),) = driver.line(f"/help {line}")
+    assert kind == "page"
+    name, _, given = line.partition(" ")
+    assert told.startswith(f"{text}\n\n{name} (")
+    # Then the page as it is.
+    ((_, page),) = driver.line(f"/help {name} {given.partition(' ')[2]}")
+    assert told == f"{text}\n\n{page}"
+
+
+def test_the_members_of_an_argument() -> None:
+    text = argument_text("/help blockdev-add file driver=raw")
+    assert text.startswith(
+        "file (argument of blockdev-add, required)\n\n"
+        "BlockdevOptions {driver, [node-name], [read-only], …}\n\nthe node below\n\n"
+        "Members of file\n  file.driver: BlockdevDriver\n      which it is\n"
+    )
+
+
+def test_several_arguments_that_begin_so() -> None:
+    members = [{"name": "a-one", "type": "int"}, {"name": "a-two", "type": "str", "default": None}]
+    variants = [{"case": "null-co", "type": "y"}, {"case": "raw", "type": "z"}]
+    schema = [
+        *SCHEMA,
+        {"name": "x", "meta-type": "command", "arg-type": "t"},
+        {
+            "name": "t",
+            "meta-type": "object",
+            "members": [*members, {"name": "tag", "type": "5"}],
+            "tag": "tag",
+            "variants": variants,
+        },
+        {"name": "y", "meta-type": "object", "members": [{"name": "b", "type": "int"}]},
+        {"name": "z", "meta-type": "object", "members": [{"name": "b", "type": "str"}]},
+    ]
+    driver = Driver()
+    driver.line("/help x a-")
+    ((_, text),) = driver.bytes(reply(schema, 1))
+    assert text.startswith(
+        "a- (argument of x: those that begin so)\n\na-one: int\n[a-two]: str\n\nx (command)\n"
+    )
+    ((_, text),) = driver.line("/help x b")
+    assert text.startswith(
+        "b (argument of x)\n\nb: int\n    with tag=null-co\nb: str\n    with tag=raw\n\nx (command)\n"
+    )
+    ((_, text),) = driver.line("/help x b tag=raw")
+    assert text.startswith("b (argument of x, required)\n\nstr\n\nx (command)\n")
+
+
+def test_an_argument_where_there_is_only_the_manual() -> None:
+    driver = Driver(pages=PAGES, probe=False)
+    ((_, text),) = driver.line("/help resize ho")
+    assert text.startswith("Of resize\n\n[how]: HowFast\n    in a hurry, or not\n\nresize (command")
+    ((_, text),) = driver.line("/help Raw offset")
+    assert text.startswith("Of Raw\n\n[offset]: int\n    where it begins\n\nRaw (object)")
+    ((_, text),) = driver.line("/help resize nosuch")
+    assert text.startswith("resize has no nosuch.\n\nresize (command")
+
+
+def test_a_property_of_the_device_that_is_added() -> None:
+    driver = Driver(pages={})
+    device_add = {"name": "device_add", "meta-type": "command", "arg-type": "1"}
+    driver.line("/help stop")
+    driver.bytes(reply([*SCHEMA, device_add], 1))
+    question = own_question(2, "device-list-properties", typename="virtio-blk-pci")
+    assert driver.line("/help device_add drive driver=virtio-blk-pci drive=d0") == [question]
+    properties = [{"name": "drive", "type": "str", "description": "ID of a drive"}]
+    ((kind, text),) = driver.bytes(reply(properties, 2))
+    assert kind == "page"
+    assert text.startswith(
+        "drive (argument of device_add, property of virtio-blk-pci)\n\n"
+        "[drive]: str\n    ID of a drive\n\ndevice_add (command)"
+    )
+    ((_, text),) = driver.line("/help device_add dr driver=virtio-blk-pci")
+    assert text.startswith(
+        "dr (argument of device_add, property of virtio-blk-pci)\n\n[drive]: str"
+    )
+    ((_, text),) = driver.line("/help device_add dr driver=virtio-blk-pci dr=1")
+    assert text.startswith("device_add has no argument dr of its own.")
+
+
+def test_arguments_that_choose_nothing_leave_the_page_whole() -> None:
+    assert help_text("/help resize id=5") == help_text("/help resize")
+
+
 # -- /apropos -------------------------------------------------------------------------------------
 
 
@@ -562,5 +710,8 @@ def test_any_schema_has_help(entities: list[dict[str, Any]], given: dict[str, st
         articles = Articles(Schema(entities), reference)
         for name in ("t", "x", "a", "nosuch"):
             text_of(articles.about(name, given), width=40)
+            for key in given:
+                text_of(articles.about(name, given, key), width=40)
+                text_of(articles.about(name, {}, key), width=40)
             text_of(articles.about_value(name), width=40)
         articles.names()

@@ -38,7 +38,7 @@ def test_every_command_of_the_registry_can_be_found() -> None:
 
 # -- wrong calls ----------------------------------------------------------------------------------
 
-HELP = "usage: /help [NAME [KEY=VALUE…]]"
+HELP = "usage: /help [NAME [KEY] [KEY=VALUE…]]"
 APROPOS = "usage: /apropos WORD…"
 EVENTS = "usage: /events [inline|stderr|none|GLOB,…|-GLOB|+GLOB|list]"
 WAIT = "usage: /wait [-t SECONDS] EVENT [KEY=VALUE…]"
@@ -52,11 +52,11 @@ ARGUMENT = "an argument is KEY=VALUE: did you mean id=now?"
 ALONE = "a JSON object is the whole of the arguments; nothing may stand beside it"
 
 WRONG = [
-    ("/help stop cont", "           ^^^^", "one name, or none", HELP),
+    ("/help stop a cont", "             ^^^^", "one argument's name, or none", HELP),
     ("/help a=1", "      ^", "'a' is not for /help", HELP),
     ("/help {}", "      ^^", "'{}' is not for /help", HELP),
     ("/help x {}", "        ^^", "'{}' is not for /help", HELP),
-    ("/help x a=1 b", "            ^", "one name, or none", HELP),
+    ("/help x b a=1 c", "              ^", "one argument's name, or none", HELP),
     ("/apropos", "^^^^^^^^", "a word to look for is missing", APROPOS),
     ("/apropos a=1", "         ^", "'a' is not for /apropos", APROPOS),
     ("/events ,", "        ^", "inline, stderr, none, or names with wildcards", EVENTS),

@@ -6,12 +6,13 @@ shown.
 
 from __future__ import annotations
 
+from ..complete.shapes import DEVICE_ADD
 from ..errors import LineError
 from ..hints import hint_for
-from ..language.facts import SCHEMA, Need
+from ..language.facts import DRIVER, SCHEMA, Need
 from ..language.parse import arguments, unquote
 from ..language.tokens import OBJECT, QUOTED, WORD
-from ..page import NAME, PLAIN, Heading, Item, Paragraph, Table
+from ..page import NAME, PLAIN, Item, Table, heading, paragraph
 from .apropos import rows_of
 from .registry import COMMANDS
 from .words import usage
@@ -34,7 +35,7 @@ _OVERVIEW = (
 def run(host: Host, call: LocalCommand) -> list[Effect]:
     if not call.tokens:
         return host.page(_overview())
-    name, given = call.tokens[0], _given(call)
+    name, key, given = call.tokens[0], *_given(call)
     ours = [one for one in COMMANDS if one.startswith(name.text)] if name.text[0] == "/" else []
     if name.text in COMMANDS or len(ours) == 1:
         return host.page(_ours(name.text if name.text in COMMANDS else ours[0]))
@@ -42,21 +43,25 @@ def run(host: Host, call: LocalCommand) -> list[Effect]:
         return host.page([_table_of(ours)])
     if not host.facts.has_schema:
         return host.satisfy(Need(SCHEMA), call)
+    driver = given.get("driver") if key and name.text == DEVICE_ADD else None
+    if driver is not None and driver not in host.facts.drivers:
+        return host.satisfy(Need(DRIVER, driver), call)
     from ..manual.article import Articles  # few scripts ask for help
     from ..manual.search import beginning
 
     manual = host.manual(name.text)
     articles = Articles(host.facts.schema, manual.reference)
-    page = articles.about(name.text, given)
+    properties = host.facts.drivers.get(driver) if driver is not None else None
+    page = articles.about(name.text, given, key, properties=properties)
     if not page and f"/{name.text}" in COMMANDS:
         return host.page(_ours(f"/{name.text}"))
     if not page:
         page = articles.about_value(name.text)
         begun = beginning(manual.reference, name.text, host.facts.schema)
         if len(begun) == 1 and not page:
-            page = articles.about(begun[0].name, given)
+            page = articles.about(begun[0].name, given, key)
         elif begun:
-            page += [Heading([(PLAIN, f"Names that begin with {name.text}")], 2)]
+            page += [heading(f"Names that begin with {name.text}")]
             page += [Table(rows_of(begun, host.facts.schema))]
     if page:
         return host.page(manual.about(page))
@@ -75,18 +80,20 @@ def run(host: Host, call: LocalCommand) -> list[Effect]:
     )
 
 
-def _given(call: LocalCommand) -> dict[str, str]:
-    """The values behind the name, by their dotted path."""
+def _given(call: LocalCommand) -> tuple[str, dict[str, str]]:
+    """The argument that is asked for, if one is, and the values behind the name, by their dotted path."""
     first, rest = call.tokens[0], call.tokens[1:]
     if first.kind != WORD:
         raise usage(call, f"{first.text[:40]!r} is not for {call.name}", first)
+    keys = [token for token in rest if token.kind == WORD]
     for token in rest:
-        if token.kind == WORD:
-            raise usage(call, "one name, or none", token)
+        if token in keys[1:]:
+            raise usage(call, "one argument's name, or none", token)
         if token.kind == OBJECT:
             raise usage(call, f"{token.text[:40]!r} is not for {call.name}", token)
-    found = arguments(call.line, first, rest)
-    return {".".join(name for name, _ in one.path): _text(one.value) for one in found}
+    found = arguments(call.line, first, [token for token in rest if token not in keys])
+    given = {".".join(name for name, _ in one.path): _text(one.value) for one in found}
+    return (keys[0].text if keys else ""), given
 
 
 def _text(token: Token) -> str:
@@ -95,8 +102,8 @@ def _text(token: Token) -> str:
 
 def _overview() -> list[Block]:
     return [
-        Paragraph([(PLAIN, _OVERVIEW)]),
-        Heading([(PLAIN, "Commands of this shell's own")], 2),
+        paragraph(_OVERVIEW),
+        heading("Commands of this shell's own"),
         _table_of(COMMANDS),
     ]
 
@@ -107,4 +114,4 @@ def _table_of(names: Iterable[str]) -> Table:
 
 def _ours(name: str) -> list[Block]:
     _, how, what = COMMANDS[name]
-    return [Item([(NAME, how)], [Paragraph([(PLAIN, what)])])]
+    return [Item([(NAME, how)], [paragraph(what)])]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 COMMANDS = {
     "/help": (
         "help",
-        "/help [NAME [KEY=VALUE…]]",
-        "these; or all about a name, in the branch that KEY=VALUE chooses",
+        "/help [NAME [KEY] [KEY=VALUE…]]",
+        "these; or all about a name, first about its argument KEY; KEY=VALUE chooses a branch",
     ),
     "/apropos": ("apropos", "/apropos WORD…", "names, and what the manual says of them, searched"),
     "/events": (

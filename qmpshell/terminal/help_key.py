@@ -10,11 +10,13 @@ import re
 
 from ..commands.registry import COMMANDS
 from ..language.tokens import (
+    COMPOUND,
     KEY,
     LOCAL,
     NAME,
     OBJECT,
     OPERATOR,
+    QUOTED,
     SEPARATOR,
     VALUE,
     WORD,
@@ -29,11 +31,11 @@ _HELP = "/help"
 
 
 def help_line(text: str, cursor: int) -> str:
-    """The `/help` for the item of `text` that the cursor is in: with those of its arguments that may
-    choose a branch. Without an item the overview.
+    """The `/help` for the item of `text` that the cursor is in: with the argument that it is on, and
+    with those that may choose a branch. Without an item the overview.
 
-    >>> help_line("stop; blockdev-add driver=qcow2 no", 30)
-    '/help blockdev-add driver=qcow2'
+    >>> help_line("stop; blockdev-add driver=qcow2 no", 34)
+    '/help blockdev-add no driver=qcow2'
     """
     item = _item(text, cursor)
     if not item:
@@ -52,7 +54,21 @@ def help_line(text: str, cursor: int) -> str:
         if (key.kind, operator.kind, value.kind) == (KEY, OPERATOR, VALUE)
         if _is_simple(key.text) and _is_simple(value.text)
     }
-    return " ".join([_HELP, first.text, *(f"{key}={value}" for key, value in given.items())])
+    chosen = [f"{key}={value}" for key, value in given.items()]
+    return " ".join([_HELP, first.text, *_key(item[1:], cursor), *chosen])
+
+
+def _key(arguments: list[Token], cursor: int) -> list[str]:
+    """The name of the argument that the cursor is on, if it is on one."""
+    key: Token | None = None
+    for token in arguments:
+        if token.kind not in (WORD, KEY, OPERATOR, VALUE, QUOTED, COMPOUND):
+            key = None
+        elif token.kind in (WORD, KEY):
+            key = token
+        if token.start <= cursor <= token.end:
+            return [key.text] if key is not None and _is_simple(key.text) else []
+    return []
 
 
 def _item(text: str, cursor: int) -> list[Token]:

@@ -77,11 +77,34 @@ def test_f1_in_the_pager_leaves_the_line_and_the_cursor_alone(terminal: Terminal
     terminal.wait_for(line)
     terminal.type(LEFT * 3 + F1)
     terminal.wait(lambda: terminal.current == ":", "pager")
-    assert "With driver=qcow2" in terminal.lines
+    assert terminal.lines[0] == "file (argument of blockdev-add, required)"
+    terminal.type("/With driver\r")
+    terminal.wait_for("With driver=qcow2")
     terminal.type("q")
     terminal.wait(lambda: terminal.current == f"(QEMU) {line}", "line")
     terminal.type("X")
     terminal.wait(lambda: terminal.current.endswith(" fXile"), "X where the cursor was")
+
+
+def test_f1_on_an_argument_that_is_half_typed(terminal: Terminal) -> None:
+    line = "blockdev-add driver=qcow2 file.driver=file lazy-ref"
+    terminal.type(line)
+    terminal.wait_for(line)
+    terminal.type(F1)
+    terminal.wait(lambda: terminal.current == ":", "pager")
+    assert terminal.lines[0] == "lazy-refcounts (argument of blockdev-add, optional)"
+    assert "whether to enable the lazy refcounts feature" in terminal.text
+    terminal.type("q")
+    terminal.wait(lambda: terminal.current == f"(QEMU) {line}", "line")
+
+
+def test_f1_on_a_name_that_is_half_typed(terminal: Terminal) -> None:
+    terminal.type("query-st")
+    terminal.wait_for("(QEMU) query-st")
+    terminal.type(F1)
+    terminal.wait_for("Names that begin with query-st")
+    assert "  query-status         command  Query the run status of" in terminal.text
+    terminal.wait(lambda: terminal.current == "(QEMU) query-st", "line")
 
 
 def test_f1_is_not_remembered(one_qemu: Server) -> None:
