@@ -88,6 +88,9 @@ def test_a_huge_text_of_the_human_monitor_is_folded_too() -> None:
     reply = shown("row\r\n" * 100, text="info mtree")
     lines = text_of(view(fold=10).fragments(reply)).splitlines()
     assert lines == ["row"] * 10 + ["… 90 more lines; /last has all"]
+    assert text_of(view(fold=10).fragments(reply)).endswith("\n")
+    human = text_of(view(fold=10, hmp=True).fragments(reply))
+    assert human.endswith("\n… 90 more lines\n")
     assert "".join(view().whole(reply, {})) == "row\n" * 100
 
 

@@ -45,7 +45,7 @@ class ReplyView:
         text = self._text(shown)
         if text is not None:
             found += self._fold(shown, [("", text)])
-            if text and not text.endswith("\n"):
+            if text and not found[-1][1].endswith("\n"):
                 found.append(("", "\n"))
             if shown.elapsed >= _NOTABLE:
                 found.append((f"class:{styles.ELAPSED}", f"({elapsed_text(shown.elapsed)})\n"))
@@ -143,7 +143,9 @@ class ReplyView:
         )
         if rest is not None:
             left_out = remainder_text(rest, size=len(shown.reply.raw))
-            head.append((f"class:{styles.MORE}", f"\n… {left_out}; /last has all"))
+            # With --hmp a line that begins so is the human monitor's.
+            whole = "" if self._settings.hmp else "; /last has all"
+            head.append((f"class:{styles.MORE}", f"\n… {left_out}{whole}"))
         return head
 
 
