@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qmpshell.terminal.help_key import help_line
+from qmpshell.terminal.help_key import help_line, human_help_line
 
 # ^ stands where the cursor is.
 PLACES = [
@@ -64,6 +64,29 @@ PLACES = [
 @pytest.mark.parametrize(("line", "asked"), PLACES)
 def test_help_for_a_place(line: str, asked: str) -> None:
     assert help_line(line.replace("^", ""), line.index("^")) == asked
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        ("^", "help"),
+        ("  ^ ", "help"),
+        ("migr^ate -d tcp:x", "help migrate"),
+        ("migrate -d tcp:x^", "help migrate"),
+        ("info^", "help info"),
+        ("info bl^ock -v", "help info block"),
+        ("help info block^", "help info block"),
+        ("? stop^", "help stop"),
+        ("help^", "help"),
+        ("x/4i^ $pc", "help x"),
+        ("'a^", "help"),
+        ("stop\ninfo^ vnc\ncont", "help info vnc"),
+        ("info block | less^", "help info block"),
+        ("info | less^", "help info"),
+    ],
+)
+def test_the_human_monitors_own_help(line: str, asked: str) -> None:
+    assert human_help_line(line.replace("^", ""), line.index("^")) == asked
 
 
 @given(st.one_of(st.text(), st.sampled_from([line for line, _ in PLACES])), st.integers(0, 80))

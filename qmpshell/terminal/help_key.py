@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from ..commands.registry import COMMANDS
+from ..complete.human_help import INFO
 from ..language.tokens import (
     COMPOUND,
     KEY,
@@ -28,6 +29,7 @@ _EXECUTE = r"""["'](?:execute|exec-oob)["']\s*:\s*["']([^"'\s]+)["']"""
 # No other text may be put in a line of ours.
 _SIMPLE = r"[\w.:/+-]+"
 _HELP = "/help"
+_HUMAN_HELP = ("help", "?")
 
 
 def help_line(text: str, cursor: int) -> str:
@@ -69,6 +71,22 @@ def _key(arguments: list[Token], cursor: int) -> list[str]:
         if token.start <= cursor <= token.end:
             return [key.text] if key is not None and _is_simple(key.text) else []
     return []
+
+
+def human_help_line(text: str, cursor: int) -> str:
+    """The line for the human monitor that asks its own help for the command that the cursor is in; without
+    a command, for all.
+
+    >>> human_help_line("info block -v", 3)
+    'help info block'
+    """
+    begin = text.rfind("\n", 0, cursor) + 1
+    words = text[begin:].partition("\n")[0].split()
+    if words and words[0] in _HUMAN_HELP:
+        words = words[1:]
+    # The name ends where a format begins, as in "x/4i $pc".
+    topic = [word.partition("/")[0] for word in words[: 2 if words[:1] == [INFO] else 1]]
+    return " ".join([_HUMAN_HELP[0], *(word for word in topic if _is_simple(word))])
 
 
 def _item(text: str, cursor: int) -> list[Token]:

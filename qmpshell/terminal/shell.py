@@ -45,7 +45,7 @@ from .destinations import Destinations
 from .display import Display
 from .entry import Entry
 from .hang_up import is_hang_up
-from .help_key import help_line
+from .help_key import help_line, human_help_line
 from .history import HistorySuggest, SafeHistory
 from .learning import Learning
 from .lexer import LineLexer
@@ -226,7 +226,9 @@ class Shell:
 
     def _help(self, text: str, cursor: int) -> None:
         """F1: help on what stands at the cursor; what is being typed stays, and so does the history."""
-        if not self._settings.raw and not self._settings.hmp:
+        if self._settings.hmp:
+            self._enter(human_help_line(text, cursor))
+        elif not self._settings.raw:
             self._enter(help_line(text, cursor))
 
     def _prompt_text(self) -> str:

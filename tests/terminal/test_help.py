@@ -209,3 +209,26 @@ def test_hostile_names_are_harmless(scripted: Scripted) -> None:
         assert terminal.raw.count(b"\x1b[2J") == before
         terminal.type("\x04")
         terminal.end()
+
+
+def test_f1_asks_the_human_monitor_for_its_own_help(qemu: Server) -> None:
+    with Terminal(qemu.address, "-H", rows=40) as terminal:
+        terminal.wait_prompt("(qemu)")
+        terminal.line("info name")
+        terminal.wait_prompt("(qemu)")
+        terminal.type("info block -v")
+        terminal.wait_for("(qemu) info block -v")
+        terminal.type(LEFT * 2 + F1)
+        terminal.wait_for("info block [-n] [-v] [device] -- ")
+        terminal.wait(lambda: terminal.current == "(qemu) info block -v", "line")
+        assert terminal.screen.cursor.x == len("(qemu) info block ")
+        terminal.type("\x03")
+        terminal.wait_prompt("(qemu)")
+        terminal.type(F1)
+        terminal.wait_for("closefd name -- ")
+        terminal.wait_prompt("(qemu)")
+        terminal.type(UP)
+        terminal.wait(lambda: terminal.current == "(qemu) info name", "recalled line")
+    history = Path(os.environ["XDG_STATE_HOME"]) / "qmpshell" / "history-hmp"
+    assert "info name" in history.read_text()
+    assert "help" not in history.read_text()
