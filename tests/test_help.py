@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from qmpshell import exits
 from qmpshell.commands.registry import COMMANDS
+from qmpshell.complete.shapes import Shapes
 from qmpshell.manual.article import Articles
 from qmpshell.manual.pages import AGENT, QEMU, STORAGE_DAEMON, page_of
 from qmpshell.manual.reference import Reference
+from qmpshell.manual.shapes import type_text
 from qmpshell.render.pages import text_of
 from qmpshell.schema.model import Schema
 from tests.harness import sessions
@@ -32,6 +34,13 @@ SCHEMA = [
     *sessions.SCHEMA,
     {"name": "query-status", "meta-type": "command", "arg-type": "0", "ret-type": "1"},
 ]
+FULL = Schema(
+    [
+        *SCHEMA,
+        {"name": "8", "meta-type": "alternate", "members": [{"type": "4"}, {"type": "str"}]},
+        {"name": "[8]", "meta-type": "array", "element-type": "8"},
+    ]
+)
 ASKED = own_question(1, "query-qmp-schema")
 MISSING = "no manual is installed: Debian has qemu-qmp-ref(7) in qemu-system-common"
 WITHOUT = f"\n\nN{MISSING[1:]}."
@@ -281,9 +290,9 @@ resize (command)
 Arguments
   id: str
   [size]: int
-  [force]: boolean (deprecated)
+  [force]: bool (deprecated)
   [how]: fast | slow
-  [names]: array of str
+  [names]: [str]
   [base]: str or null"""
 BLOCKDEV = """\
 blockdev-add (command, unstable)
@@ -291,7 +300,7 @@ blockdev-add (command, unstable)
 Arguments
   driver: null-co | raw
   [node-name]: str
-  [read-only]: boolean
+  [read-only]: bool
 
   Further members depend on driver: null-co, raw
 
@@ -328,10 +337,10 @@ Arguments
   id: str
   [size]: int
       in bytes
-  [force]: boolean (deprecated)
+  [force]: bool (deprecated)
   [how]: fast | slow
       in a hurry, or not
-  [names]: array of str
+  [names]: [str]
   [base]: str or null
 
 Returns
@@ -372,7 +381,7 @@ And always
   driver: BlockdevDriver
       which it is
   [node-name]: str
-  [read-only]: boolean
+  [read-only]: bool
 
 Features
   unstable
@@ -411,6 +420,78 @@ def test_a_type_of_the_manuals() -> None:
         "  And, depending on the branch, the members of:\n\n  driver=raw  Raw\n"
     )
     assert "\n  And the members of Common\n" in help_text("/help Raw")
+
+
+RETURNING = r"""
+.SS \fBquery\-things\fP (Command)
+.sp
+Query them.
+.SS Returns
+.sp
+all, as a Common or a \fBThing\fP each
+.SS \fBThing\fP (Object)
+.SS Members
+.INDENT 0.0
+.TP
+.B \fBlabel\fP: \fBstring\fP
+how it is called
+.TP
+.B \fBbusy\fP: \fBboolean\fP (optional)
+Not documented
+.TP
+.B The members of \fBCommon\fP
+.UNINDENT
+"""
+
+
+def returned(**pages: str) -> str:
+    members = [
+        {"name": "busy", "type": "bool", "default": None},
+        {"name": "label", "type": "str", "features": ["deprecated"]},
+        {"name": "offset", "type": "int", "default": None},
+        {"name": "node", "type": "4"},
+    ]
+    schema = [
+        *SCHEMA,
+        {"name": "query-things", "meta-type": "command", "arg-type": "0", "ret-type": "[t]"},
+        {"name": "[t]", "meta-type": "array", "element-type": "t"},
+        {"name": "t", "meta-type": "object", "members": members[: 3 if pages else 4]},
+    ]
+    driver = Driver(pages=pages)
+    driver.line("/help query-things")
+    ((kind, text),) = driver.bytes(reply(schema, 1))
+    assert kind == "page"
+    return str(text)
+
+
+def test_what_is_returned_has_types() -> None:
+    assert returned() == (
+        "query-things (command)\n\nReturns\n  [{…}]\n\n  label: str (deprecated)\n"
+        "  node: {driver, [node-name], [read-only], …}\n  [busy]: bool\n  [offset]: int" + WITHOUT
+    )
+
+
+def test_what_is_returned_is_described_by_the_type_that_the_manual_names() -> None:
+    text = returned(**{"qemu-qmp-ref": MANUAL + RETURNING})
+    assert (
+        "\nReturns\n  [Thing]\n\n  all, as a Common or a Thing each\n\n"
+        "  label: str (deprecated)\n      how it is called\n"
+        "  [busy]: bool\n  [offset]: int\n      where it begins\n" in text
+    )
+
+
+def test_a_type_has_one_name_here_and_in_the_menu() -> None:
+    """The manual says `boolean`, `string` and `array of string`."""
+    pages = {"qemu-qmp-ref": MANUAL + RETURNING}
+    text = help_text("/help Thing", pages=pages)
+    assert "\n  label: str\n" in text
+    assert "\n  [busy]: bool\n" in text
+    for type_name in (*"0123456", "[str]", "bool"):
+        if FULL.kind(type_name) not in ("object", "enum"):
+            assert type_text(FULL, type_name) == Shapes(FULL).words(type_name)
+    assert type_text(FULL, "8") == "node or {…}"
+    assert type_text(FULL, "8", called="Ref") == "Ref (node or {…})"
+    assert type_text(FULL, "[8]") == "[node or {…}]"
 
 
 def test_a_command_that_this_server_does_not_have() -> None:
@@ -483,7 +564,7 @@ def argument_text(line: str, **options: Any) -> str:
         ("resize i", "id (argument of resize, required)\n\nstr"),
         (
             "resize force",
-            "force (argument of resize, optional, deprecated)\n\nboolean\n\n"
+            "force (argument of resize, optional, deprecated)\n\nbool\n\n"
             "Features\n  deprecated\n      Member force is deprecated.",
         ),
         ("RESIZED id", "id (data of RESIZED, required)\n\nstr"),
@@ -493,7 +574,7 @@ def argument_text(line: str, **options: Any) -> str:
         ("device_add nosuch", "device_add has no argument nosuch of its own."),
         (
             "blockdev-add file.read driver=raw",
-            "file.read-only (argument of blockdev-add, optional)\n\nboolean",
+            "file.read-only (argument of blockdev-add, optional)\n\nbool",
         ),
         (
             "blockdev-add size",
@@ -506,7 +587,7 @@ def argument_text(line: str, **options: Any) -> str:
         ),
         (
             "resize n",
-            "names (argument of resize, optional)\n\narray of str",
+            "names (argument of resize, optional)\n\n[str]",
         ),
         (
             "blockdev-add driver driver=raw",

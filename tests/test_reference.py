@@ -133,8 +133,8 @@ def test_a_command(installation: Installation) -> None:
     assert list(members)[:6] == [
         *("job-id", "device", "base", "base-node", "bottom", "backing-file"),
     ]
-    assert (members["device"].type, members["device"].optional) == ("string", False)
-    assert (members["job-id"].type, members["job-id"].optional) == ("string", True)
+    assert (members["device"].type, members["device"].optional) == ("str", False)
+    assert (members["job-id"].type, members["job-id"].optional) == ("str", True)
     assert members["on-error"].type == "BlockdevOnError"
     assert texts(members["device"].blocks) == ["the device or node name of the top image"]
     assert len(members["backing-file"].blocks) == 3
@@ -163,7 +163,7 @@ def test_an_event(installation: Installation) -> None:
     one = entry(installation, "JOB_STATUS_CHANGE")
     assert (one.kind, one.since) == (EVENT, "3.0")
     assert [(member.name, member.type) for member in one.members] == [
-        ("id", "string"),
+        ("id", "str"),
         ("status", "JobStatus"),
     ]
     assert texts(one.members[1].blocks) == ["The new job status"]
@@ -177,7 +177,7 @@ def test_types(installation: Installation) -> None:
         ("split", ["Mixed"]),
     ]
     alternate = entry(installation, "StrOrNull")
-    assert [(one.name, one.type) for one in alternate.members] == [("s", "string"), ("n", "null")]
+    assert [(one.name, one.type) for one in alternate.members] == [("s", "str"), ("n", "null")]
     assert [one.name for one in entry(installation, "SecretProperties").members] == ["data", "file"]
     assert [one.name for one in reference(installation).enums_with("qcow2")] == [
         "ImageInfoSpecificKind",

@@ -5,11 +5,25 @@ Owns: what is told, in which order. Must not know: how it is laid out, where the
 
 from __future__ import annotations
 
-from ..page import NAME, PLAIN, WARNING, Block, Heading, Item, Paragraph, Table, heading, paragraph
+import re
+
+from ..page import (
+    NAME,
+    PLAIN,
+    WARNING,
+    Block,
+    Heading,
+    Item,
+    Paragraph,
+    Table,
+    heading,
+    paragraph,
+    plain,
+)
 from .argument import Arguments
 from .entries import COMMAND, ENUM, EVENT
 from .members import TYPES, Members, bare, prose
-from .shapes import meaning, type_text
+from .shapes import meaning, object_type, shape_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +135,7 @@ class Articles:
                 page.append(heading(label))
             page += rows
         if ret_type is not None and is_whole:
-            page += self._returned(schema, ret_type, entry)
+            page += self._returned(schema, members, ret_type, entry)
         page += _features(info.features, entry)
         if getattr(info, "allow_oob", False):
             page.append(paragraph(f"It can be sent out of band: /oob {info.name}"))
@@ -129,15 +143,37 @@ class Articles:
             page += _rest(entry)
         return page
 
-    def _returned(self, schema: Schema, ret_type: str, entry: Entry | None) -> list[Block]:
+    def _returned(
+        self, schema: Schema, members: Members, ret_type: str, entry: Entry | None
+    ) -> list[Block]:
         told = entry.returns if entry is not None else []
-        empty = schema.kind(ret_type) == "object" and not schema.members(ret_type, lambda _: None)
-        if empty and not told:
-            return []
-        called = bare(entry.return_type) if entry is not None else ""
-        called = called if self._entry(called, *TYPES) is not None else ""
-        shape = [] if empty else [paragraph(type_text(schema, ret_type, called=called))]
-        return [heading("Returns"), *shape, *told]
+        inner = object_type(schema, ret_type)
+        rows: list[Block] = []
+        described: Entry | None = None
+        if inner is not None:
+            described = self._return_entry(schema, inner, entry)
+            rows = list(members.rows(inner, described, "", {}))
+            if not rows and inner == ret_type:
+                return [heading("Returns"), *told] if told else []
+        called = described.name if described is not None else ""
+        if entry is not None and self._entry(bare(entry.return_type), *TYPES) is not None:
+            called = bare(entry.return_type)
+        return [
+            heading("Returns"),
+            paragraph(shape_text(schema, ret_type, called=called)),
+            *told,
+            *rows,
+        ]
+
+    def _return_entry(self, schema: Schema, inner: str, entry: Entry | None) -> Entry | None:
+        """The manual's entry on the object that is returned. 7.2's names it, if at all, in its prose."""
+        names = set(schema.members(inner, lambda _: None))
+        words = [entry.return_type, *_words(entry.returns)] if entry is not None else []
+        for word in map(bare, words):
+            found = self._entry(word, *TYPES)
+            if found is not None and {one.name for one in self._members_of(found, 0)} >= names:
+                return found
+        return None
 
     # -- the manual alone ----------------------------------------------------------------------
 
@@ -198,6 +234,12 @@ class Articles:
 
 def _title(name: str, told: list[str]) -> Heading:
     return Heading([(NAME, name), (PLAIN, f" ({', '.join(told)})")])
+
+
+def _words(blocks: list[Block]) -> list[str]:
+    """Those that may be the names of types."""
+    texts = [plain(block.spans) for block in blocks if isinstance(block, Paragraph)]
+    return re.findall(r"\b[A-Z]\w+", " ".join(texts))
 
 
 def _manual_row(one: Described) -> Item:

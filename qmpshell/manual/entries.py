@@ -56,11 +56,14 @@ _ROLES = {
 _SEPARATOR = r"\s*(?:--|—|–|:)(?:\s+|$)"
 _OPTIONAL = r"[\s,]*\(?\boptional\b\)?"
 _ELSEWHERE = r"\bsee the documentation of (\w+)"
+# What the manual calls otherwise.
+_TYPE_NAMES = {"string": "str", "boolean": "bool", "value": "any"}
 _CONDITIONAL = r"\s*\(?\bIf:.*"
 
 
 class Described:
-    """A member, a value or a feature, and what is said of it. `type` is in the manual's words."""
+    """A member, a value or a feature, and what is said of it. `type` is a name of the manual's, or of a
+    simple type as elsewhere; that of an array stands in brackets."""
 
     __slots__ = ("blocks", "name", "optional", "type")
 
@@ -314,8 +317,19 @@ def _typed(part: list[Block]) -> tuple[str, list[Block]]:
             rest = (
                 [Paragraph([(PLAIN, text[separator.end() :])])] if text[separator.end() :] else []
             )
-            return text[: separator.start()], [*rest, *part[1:]]
+            return _type_name(text[: separator.start()]), [*rest, *part[1:]]
     return "", part
+
+
+def _type_name(text: str) -> str:
+    """A type as it is called everywhere here: `[str]` for `array of string`.
+
+    >>> _type_name("[boolean]")
+    '[bool]'
+    """
+    bare = text.removeprefix("array of ").strip("[]")
+    name = _TYPE_NAMES.get(bare, bare)
+    return f"[{name}]" if bare != text else name
 
 
 def _described(block: Block) -> Described | None:
@@ -328,7 +342,10 @@ def _described(block: Block) -> Described | None:
     detail = re.sub(_CONDITIONAL, "", plain(head[1:]))
     bare = re.sub(_OPTIONAL, "", detail)
     return Described(
-        head[0][1], blocks, type_name=bare.strip(" :()"), optional=len(bare) < len(detail)
+        head[0][1],
+        blocks,
+        type_name=_type_name(bare.strip(" :()")),
+        optional=len(bare) < len(detail),
     )
 
 

@@ -208,9 +208,9 @@ def _open_choices(
             yield paragraph(f"{prefix}{tag}={value} has no further members.")
 
 
-def bare(type_text: str) -> str:
-    """The name of a type, or of the elements of an array, as the manual writes it."""
-    return type_text.removeprefix("array of ").strip("[] ")
+def bare(type_name: str) -> str:
+    """The name of a type, or of the elements of an array."""
+    return type_name.strip("[]")
 
 
 def prose(described: Described | None) -> list[Block]:

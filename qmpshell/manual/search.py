@@ -138,7 +138,7 @@ def _direct_takers(
         if any(one.type == name and not one.tag for one in entry.inherited):
             yield place, 0
         elif any(one.type == name for one in entry.inherited) or any(
-            one.type.strip("[]").removeprefix("array of ") == name for one in entry.members
+            one.type.strip("[]") == name for one in entry.members
         ):
             yield place, 1
     part = _squeezed(name)

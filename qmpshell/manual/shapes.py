@@ -5,6 +5,8 @@ Owns: how a type is written where one is named. Must not know: the manual, value
 
 from __future__ import annotations
 
+from ..complete.shapes import Shapes
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..schema.model import Schema
@@ -18,7 +20,8 @@ _MEANINGS = {
 
 
 def type_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) -> str:
-    """A type in words. `called` is its name in the manual, which stands for what is long."""
+    """A type in words, those of the menu and the signature (`complete.shapes`), but whole. `called` is its
+    name in the manual, which stands for what is long."""
     kind = schema.kind(name) or "any"
     if depth > _DEEPEST:
         return "…"
@@ -26,17 +29,26 @@ def type_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) ->
         return " | ".join(schema.enum_values(name)) or "any"
     if kind == "array":
         element = schema.element_type(name) or ""
-        return f"array of {type_text(schema, element, called=called, depth=depth + 1)}"
+        return f"[{type_text(schema, element, called=called, depth=depth + 1)}]"
     if kind == "alternate":
-        kinds = (schema.kind(one) or "any" for one in schema.alternatives(name))
-        text = " or ".join(dict.fromkeys(kinds))
-    elif kind == "object":
+        text = Shapes(schema).words(name)
+        return f"{called} ({text})" if called else text
+    if kind == "object":
         members = schema.members(name, lambda _: None).values()
         inner = ", ".join(f"[{one.name}]" if one.optional else one.name for one in members)
         text = f"{{{inner}{', …' if schema.tag(name) else ''}}}"
-    else:
-        return kind
-    return f"{called} {text}" if called else text
+        return f"{called} {text}" if called else text
+    return Shapes(schema).words(name)
+
+
+def shape_text(schema: Schema, name: str, *, called: str = "") -> str:
+    """The same where the members of an object stand below: `BlockInfo`, `[{…}]`."""
+    kind = schema.kind(name)
+    if kind == "array":
+        return f"[{shape_text(schema, schema.element_type(name) or '', called=called)}]"
+    if kind == "object":
+        return called or "{…}"
+    return type_text(schema, name, called=called)
 
 
 def features_text(features: tuple[str, ...]) -> str:

@@ -75,15 +75,25 @@ def test_help_is_from_the_servers_own_manual(installation: Installation, qemu: S
     assert max(map(len, lines)) <= 80
 
 
+def test_what_is_returned_has_types(installation: Installation, qemu: Server) -> None:
+    result = ask(qemu, "/help query-named-block-nodes", manuals=installation.manuals)
+    lines = result.err.splitlines()
+    place = lines.index("  [BlockDeviceInfo]")
+    assert lines[place - 1] == "Returns"
+    assert "  ro: bool" in lines[place:]
+    assert "  [node-name]: str" in lines[place:]
+    assert "      the filename of the backing device" in lines[place:]
+
+
 def test_a_branch_of_a_union(installation: Installation, qemu: Server) -> None:
     result = ask(qemu, "/help blockdev-add driver=qcow2", manuals=installation.manuals)
     lines = result.err.splitlines()
     assert lines[2] == "With driver=qcow2"
     assert lines[3] == "  Driver specific block device options for qcow2."
     # From types that this one takes over.
-    place = lines.index("  [backing]: BlockdevRefOrNull object or str or null")
+    place = lines.index("  [backing]: BlockdevRefOrNull (node or null or {…})")
     assert lines[place + 1].startswith("      reference to or definition of the backing file")
-    assert "  [lazy-refcounts]: boolean" in lines
+    assert "  [lazy-refcounts]: bool" in lines
     assert "  driver: BlockdevDriver" in lines
 
 
@@ -156,7 +166,7 @@ def test_the_manual_beside_the_qemu_that_was_started(tmp_path: Path) -> None:
 def test_help_without_a_server() -> None:
     result = run("-n", "-c", "/help block-stream", MANPATH=SYSTEM.manuals)
     assert (result.status, result.out) == (0, "")
-    assert "  device: string\n      the device or node name of the top image\n" in result.err
+    assert "  device: str\n      the device or node name of the top image\n" in result.err
 
 
 def test_the_guest_agent_has_a_manual_and_no_schema(tmp_path: Path) -> None:
@@ -167,5 +177,5 @@ def test_the_guest_agent_has_a_manual_and_no_schema(tmp_path: Path) -> None:
     assert result.err.startswith(
         "guest-exec (command, since 2.5)\n\nExecute a command in the guest\n"
     )
-    assert "\n  [arg]: array of string\n      argument list to pass to executable\n" in result.err
+    assert "\n  [arg]: [str]\n      argument list to pass to executable\n" in result.err
     assert "From qemu-ga-ref(7) of QEMU 7.2." in result.err
