@@ -666,17 +666,25 @@ def test_a_property_of_the_device_that_is_added() -> None:
     driver.bytes(reply([*SCHEMA, device_add], 1))
     question = own_question(2, "device-list-properties", typename="virtio-blk-pci")
     assert driver.line("/help device_add drive driver=virtio-blk-pci drive=d0") == [question]
-    properties = [{"name": "drive", "type": "str", "description": "ID of a drive"}]
+    properties = [
+        {"name": "drive", "type": "str", "description": "ID of a drive"},
+        {"name": "ide", "type": "int"},
+        {"name": "id", "type": "int"},
+    ]
     ((kind, text),) = driver.bytes(reply(properties, 2))
     assert kind == "page"
     assert text.startswith(
-        "drive (argument of device_add, property of virtio-blk-pci)\n\n"
-        "[drive]: str\n    ID of a drive\n\ndevice_add (command)"
+        "drive (argument of device_add)\n\n"
+        "[drive]: str (of virtio-blk-pci)\n    ID of a drive\n\ndevice_add (command)"
     )
+    driven = "\n\n[drive]: str (of virtio-blk-pci)\n    ID of a drive\n\ndevice_add (command)"
+    begun = "(argument of device_add: those that begin so)"
     ((_, text),) = driver.line("/help device_add dr driver=virtio-blk-pci")
-    assert text.startswith(
-        "dr (argument of device_add, property of virtio-blk-pci)\n\n[drive]: str"
-    )
+    assert text.startswith(f"dr {begun}{driven}")
+    ((_, text),) = driver.line("/help device_add i driver=virtio-blk-pci")
+    assert text.startswith(f"i {begun}\n\nid: str\n[ide]: int (of virtio-blk-pci)\n\ndevice_add")
+    ((_, text),) = driver.line("/help device_add id driver=virtio-blk-pci")
+    assert text.startswith("id (argument of device_add, required)")
     ((_, text),) = driver.line("/help device_add dr driver=virtio-blk-pci dr=1")
     assert text.startswith("device_add has no argument dr of its own.")
 

@@ -7,7 +7,18 @@ it. Must not know: the rest of a page, where schema and manual come from.
 from __future__ import annotations
 
 from ..complete.shapes import DEVICE_ADD
-from ..page import NAME, PLAIN, WARNING, Block, Heading, Item, Paragraph, heading, paragraph
+from ..page import (
+    EMPHASIS,
+    NAME,
+    PLAIN,
+    WARNING,
+    Block,
+    Heading,
+    Item,
+    Paragraph,
+    heading,
+    paragraph,
+)
 from .entries import ENUM
 from .members import prose
 from .shapes import meaning, object_type
@@ -99,23 +110,23 @@ class Arguments:
             parts.pop()
         *outer, last = parts
         found = [one for place in self._at(outer) for one in self._all(place)]
-        exact = [one for one in found if one.member.name == last]
-        # What has a value is typed to its end.
-        found = exact or [
-            one for one in found if one.member.name.startswith(last) and key not in self._given
-        ]
-        for one in found:
+        shown = [one for one in found if one.member.name == last]
+        properties = [key] if key in self._properties and not shown else []
+        is_begun = not shown and not properties and key not in self._given
+        if is_begun:
+            shown = [one for one in found if one.member.name.startswith(last)]
+            names = {one.member.name for one in shown}
+            properties = [
+                one for one in self._properties if one.startswith(key) and one not in names
+            ]
+        for one in shown:
             self._describe(one)
-        if len(found) == 1:
-            return self._section(found[0])
-        if found:
-            which = f"{self._noun} of {self._name}" + ("" if exact else ": those that begin so")
-            return [Heading([(NAME, key), (PLAIN, f" ({which})")]), *map(self._row, found)]
-        if key in self._properties:
-            return self._of_properties(key, [key])
-        begun = [one for one in self._properties if one.startswith(key)]
-        if begun and key not in self._given:
-            return self._of_properties(key, begun)
+        if len(shown) == 1 and not properties:
+            return self._section(shown[0])
+        if shown or properties:
+            which = f"{self._noun} of {self._name}" + (": those that begin so" if is_begun else "")
+            title = Heading([(NAME, key), (PLAIN, f" ({which})")])
+            return [title, *map(self._row, shown), *map(self._property, properties)]
         own = " of its own" if self._name == DEVICE_ADD else ""
         return [Paragraph([(WARNING, f"{self._name} has no {self._noun} {key}{own}.")])]
 
@@ -193,15 +204,12 @@ class Arguments:
             row.blocks.insert(0, paragraph(f"with {found.condition}"))
         return row
 
-    def _of_properties(self, key: str, names: list[str]) -> list[Block]:
-        """Of properties of the device that is to be added."""
-        which = f"{self._noun} of {self._name}, property of {self._given.get('driver', '')}"
-        rows: list[Block] = []
-        for name in names:
-            found = self._properties[name]
-            blocks: list[Block] = [paragraph(found.description)] if found.description else []
-            rows.append(Item([(NAME, f"[{name}]"), (PLAIN, f": {found.type}")], blocks))
-        return [Heading([(NAME, key), (PLAIN, f" ({which})")]), *rows]
+    def _property(self, name: str) -> Item:
+        """A property of the device that is to be added."""
+        found = self._properties[name]
+        whose = f" (of {self._given.get('driver', '')})"
+        blocks: list[Block] = [paragraph(found.description)] if found.description else []
+        return Item([(NAME, f"[{name}]"), (PLAIN, f": {found.type}"), (EMPHASIS, whose)], blocks)
 
     def _section(self, found: _Found) -> list[Block]:
         place, member, described = found.place, found.member, found.described

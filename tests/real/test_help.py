@@ -105,6 +105,19 @@ def test_a_branch_below_a_member(installation: Installation, qemu: Server) -> No
     assert "backend.data.addr: SocketAddressLegacy {type" in result.err
 
 
+def test_an_argument_stands_first(installation: Installation, qemu: Server) -> None:
+    result = ask(
+        qemu,
+        "/help blockdev-add driver=qcow2 lazy-ref",
+        "/help device_add driver=virtio-blk-pci drive",
+        manuals=installation.manuals,
+    )
+    lines = result.err.splitlines()
+    assert lines[:3] == ["lazy-refcounts (argument of blockdev-add, optional)", "", "bool"]
+    place = lines.index("drive (argument of device_add)")
+    assert lines[place + 2].startswith("[drive]: str (of virtio-blk-pci)")
+
+
 def test_types_and_values(installation: Installation, qemu: Server) -> None:
     result = ask(qemu, "/help BlockdevCacheOptions", "/help unmap", manuals=installation.manuals)
     assert "  [no-flush]: bool" in result.err
