@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qmpshell import exits
@@ -741,14 +741,22 @@ def test_help_survives_a_schema_that_makes_no_sense() -> None:
     driver.line("/help x")
     member = {"name": "a", "type": "[a]"}
     schema = [
-        {"name": "x", "meta-type": "command", "arg-type": "t"},
-        {"name": "t", "meta-type": "object", "members": [member, {"name": "b", "type": "?"}]},
+        {"name": "x", "meta-type": "command", "arg-type": "t", "ret-type": "[a]"},
+        {
+            "name": "t",
+            "meta-type": "object",
+            "members": [member, {"name": "b", "type": "?"}],
+            "tag": "a",
+            "variants": [{"case": "c", "type": "t"}],
+        },
         {"name": "[a]", "meta-type": "array", "element-type": "[a]"},
     ]
     ((kind, text),) = driver.bytes(reply(schema, 1))
     assert kind == "page"
     assert text.splitlines()[0] == "x (command)"
     assert "\n  b: any\n" in text
+    ((kind, text),) = driver.line("/help x c")
+    assert (kind, text.splitlines()[0]) == ("page", "x has no argument c.")
 
 
 def test_hostile_text_is_escaped() -> None:
@@ -793,6 +801,7 @@ ENTITIES = st.lists(
 PATHS = st.lists(NAMES, min_size=1, max_size=4).map(".".join)
 
 
+@settings(max_examples=300)
 @given(ENTITIES, st.dictionaries(PATHS, NAMES, max_size=4))
 def test_any_schema_has_help(entities: list[dict[str, Any]], given: dict[str, str]) -> None:
     for reference in (None, Reference(MANUAL)):

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .members import Members
 
 # A union may be in a union; a server's schema may refer to itself.
-_DEEPEST = 4
+_DEEPEST = 2
 # So many places a path may lead to.
 _MOST = 40
 
@@ -176,7 +176,7 @@ class Arguments:
         self, place: _Place, type_name: str, choice: dict[str, str]
     ) -> Iterator[tuple[Member, dict[str, str]]]:
         tag = self._schema.tag(type_name)
-        if tag is None or len(choice) > _DEEPEST:
+        if tag is None or tag in choice or len(choice) == _DEEPEST:
             return
         value = self._given.get(place.prefix + tag)
         cases = self._schema.cases(type_name)

@@ -41,11 +41,14 @@ def type_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) ->
     return Shapes(schema).words(name)
 
 
-def shape_text(schema: Schema, name: str, *, called: str = "") -> str:
+def shape_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) -> str:
     """The same where the members of an object stand below: `BlockInfo`, `[{…}]`."""
     kind = schema.kind(name)
+    if depth > _DEEPEST:
+        return "…"
     if kind == "array":
-        return f"[{shape_text(schema, schema.element_type(name) or '', called=called)}]"
+        element = schema.element_type(name) or ""
+        return f"[{shape_text(schema, element, called=called, depth=depth + 1)}]"
     if kind == "object":
         return called or "{…}"
     return type_text(schema, name, called=called)
