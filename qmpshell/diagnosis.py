@@ -25,8 +25,6 @@ def explain_garbage(address: str, raw: bytes) -> str:
             f"{address}: this is QEMU's human monitor, not QMP; start QEMU with -qmp, or with"
             " mode=control in -mon"
         )
-    if b'"QMP"' in raw[:40]:
-        return f"{address}: this is a QMP monitor, and no guest agent: leave out --ga"
     for start, name in _KNOWN:
         if raw.startswith(start):
             return f"{address}: this is {name}, not QMP: it says {_quote(raw)}"
@@ -45,6 +43,11 @@ def explain_silence(address: str, pending: bytes, *, greeted: bool) -> str:
         f"{address}: connected, but no greeting: another client may hold this monitor (QEMU serves"
         " one at a time), QEMU may be stopped, or this may be a guest agent (try --ga)"
     )
+
+
+def explain_monitor(address: str) -> str:
+    """What greeted where a guest agent was meant."""
+    return f"{address}: this is a QMP monitor, and no guest agent: leave out --ga"
 
 
 def explain_quiet_agent(address: str, pending: bytes) -> str:

@@ -6,7 +6,7 @@ command failed. Must not know: the order of lines, how messages were framed.
 
 from __future__ import annotations
 
-from ..diagnosis import explain_garbage
+from ..diagnosis import explain_garbage, explain_monitor
 from ..effects import ShowEvent, ShowReply, ShowStray, Tell
 from ..hints import hint_for, mistaken_name
 from ..protocol.human_monitor import chosen_cpu, failed, human_text
@@ -32,9 +32,10 @@ class Incoming:
         if isinstance(item, Reply):
             return self._reply(item)
         if isinstance(item, Foreign):
-            return self._session.ending.give_up(
-                explain_garbage(self._session.link.address, item.raw)
-            )
+            address = self._session.link.address
+            if self._session.settings.agent:
+                return self._session.ending.give_up(explain_monitor(address))
+            return self._session.ending.give_up(explain_garbage(address, item.raw))
         if isinstance(item, Garbage):
             return [ShowStray(item, "unreadable")]
         self._session.logbook.received(item)
