@@ -72,7 +72,10 @@ class Framer:
     def feed(self, data: bytes) -> list[Message | Garbage]:
         found: list[Message | Garbage] = []
         position = 0
-        plain_until = 0  # a line that was read whole in vain is not read whole again
+        # A line that was read whole in vain is not read whole again, nor looked for where there is none.
+        plain_until = 0
+        # Where the next greeting begins, which ends an object; looked for when the last one is passed.
+        greeting = -1
         while position < len(data):
             if not self._parts:
                 between = _BETWEEN.match(data, position)
@@ -81,14 +84,26 @@ class Framer:
                 if position == len(data):
                     break
                 if position >= plain_until and data[position] == _OPEN:
-                    plain_until = data.find(b"\n", position) + 1
-                    if plain_until and _strictly(data[position:plain_until], found):
+                    plain_until = data.find(b"\n", position) + 1 or len(data) + 1
+                    if plain_until <= len(data) and _strictly(data[position:plain_until], found):
                         position = plain_until
                         continue
             if self._depth == 0 and data[position] != _OPEN:
                 position = self._garbage(data, position, found)
             else:
-                data, position = self._object(data, position, found)
+                if self._depth == 0 and self._parts:
+                    self._give_garbage(found)
+                seam = self._greeting_at_seam(data, position)
+                if seam:
+                    data, position, greeting = b"".join(self._parts) + data[position:], seam, -1
+                    self._parts = [data[:seam]]
+                    self._give_garbage(found)
+                    continue
+                inside = position + (not self._parts)  # the object may be a greeting itself
+                if greeting < inside:
+                    greeting = data.find(_GREETING, inside)
+                    greeting = greeting if greeting >= 0 else len(data)
+                position = self._object(data, position, greeting, found)
         return found
 
     def end(self) -> list[Message | Garbage]:
@@ -111,58 +126,45 @@ class Framer:
         return end
 
     def _object(
-        self, data: bytes, position: int, found: list[Message | Garbage]
-    ) -> tuple[bytes, int]:
-        if self._depth == 0 and self._parts:
-            self._give_garbage(found)
-        end = self._object_end(data, position)
-        again = self._greeting_inside(data, position, end or len(data))
-        if again is not None:
-            if again < position:  # it began in an earlier piece
-                data = b"".join(self._parts) + data[position:]
-                again = data.find(_GREETING, 1)
-                self._parts, position = [], 0
-            self._parts.append(data[position:again])
-            self._give_garbage(found)
-            return data, again
-        self._parts.append(data[position : end or len(data)])
-        if end and self._in_string:
+        self, data: bytes, position: int, greeting: int, found: list[Message | Garbage]
+    ) -> int:
+        """Take what belongs to the object that is open or begins here, up to `greeting` at most; the
+        offset behind it."""
+        end = self._object_end(data, position, greeting)
+        self._parts.append(data[position : end or greeting])
+        if (end and self._in_string) or (not end and greeting < len(data)):
             self._give_garbage(found)
         elif end:
             raw = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
             self._restart()
             if not _strictly(raw, found):
                 _leniently(raw, found)
-        return data, end or len(data)
+        return end or greeting
 
-    def _greeting_inside(self, data: bytes, start: int, end: int) -> int | None:
-        """Where in `data` a greeting begins inside the open object; below `start`: earlier."""
+    def _greeting_at_seam(self, data: bytes, start: int) -> int:
+        """Where a greeting begins, counted from the open object's first byte, that began in an earlier
+        piece and goes on in `data`; 0 for none: the object may itself be the greeting."""
         overlap = len(_GREETING) - 1
-        if self._parts:
-            tail = b"".join(self._parts[-overlap:])[-overlap:]
-            seam = (tail + data[start : start + overlap]).find(_GREETING)
-            # The object may itself be the greeting.
-            if seam > 0 or (seam == 0 and sum(map(len, self._parts)) > len(tail)):
-                return start + seam - len(tail)
-            found = data.find(_GREETING, start, end)
-        else:
-            found = data.find(_GREETING, start + 1, end)
-        return found if found >= 0 else None
+        if not self._parts:
+            return 0
+        tail = b"".join(self._parts[-overlap:])[-overlap:]
+        seam = (tail + data[start : start + overlap]).find(_GREETING)
+        return sum(map(len, self._parts)) - len(tail) + seam if seam >= 0 else 0
 
-    def _object_end(self, data: bytes, position: int) -> int:
-        """The offset after the object's last byte, 0 where it does not end in `data`.
+    def _object_end(self, data: bytes, position: int, limit: int) -> int:
+        """The offset after the object's last byte, 0 where it does not end before `limit`.
 
         Where the object breaks in a string, that is the end, and `_in_string` stays set.
         """
         window = _PLAIN_WINDOW
-        stop = min(position + window, len(data))
-        while position < len(data):
+        stop = min(position + window, limit)
+        while position < limit:
             if window == _PLAIN_WINDOW or not self._pass_over(data[position:stop]):
                 end = self._end_in_window(data, position, stop)
                 if end:
                     return end
             window = min(2 * window, _LARGEST_WINDOW)
-            position, stop = stop, min(stop + window, len(data))
+            position, stop = stop, min(stop + window, limit)
         return 0
 
     def _end_in_window(self, data: bytes, position: int, stop: int) -> int:
