@@ -11,6 +11,7 @@ from .commands import command_object, encode_message
 from .framing import Framer
 from .messages import Foreign, Greeting, Reply
 from .negotiation import GREETING, NEGOTIATING, READY
+from .own_talk import OwnTalk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _OUR_ID = "qmpshell-synchronisation"
 _MARKERS = 1 << 62
 
 
-class AgentProtocol:
+class AgentProtocol(OwnTalk):
     """One connection to an agent without its stream; the same calls as `QmpProtocol`.
 
     After `synchronise` it is ready when the answer to that has come; all that came before was for a
@@ -41,19 +42,18 @@ class AgentProtocol:
     capabilities: frozenset[str] = frozenset()
 
     def __init__(self, *, negotiate: bool = True) -> None:
+        super().__init__()
         self._framer = Framer()
         self._negotiate = negotiate
         self._marker: int | None = None
         self._count = 0
-        self._outgoing: list[bytes] = []
-        self._own_replies: list[tuple[int, Reply]] = []
         # What came that is no message, while nothing else did.
         self._strange = b""
         self.state = GREETING if negotiate else READY
         self.echoes_ids = True
 
     def synchronise(self, seed: int) -> None:
-        """Begin, or begin anew; `seed` is a number that no client before us is likely to have taken."""
+        """Begin, or begin anew, with what there is to send then; `seed` is a number that no client before us is likely to have taken."""
         if self._negotiate:
             self._marker = seed % _MARKERS
             self.state = GREETING
@@ -80,17 +80,6 @@ class AgentProtocol:
     def receive_end(self) -> list[Item]:
         """The stream has ended; a message that was cut off comes out as garbage."""
         return self._sorted(self._framer.end())
-
-    def data_to_send(self) -> bytes:
-        """What the synchronisation wants to say; call after `synchronise` and each `receive`."""
-        data = b"".join(self._outgoing)
-        self._outgoing.clear()
-        return data
-
-    def take_own_replies(self) -> list[tuple[int, Reply]]:
-        """The replies that the last `receive` left out, each with how many items came before it."""
-        replies, self._own_replies = self._own_replies, []
-        return replies
 
     def _sorted(self, found: Sequence[Message | Garbage]) -> list[Item]:
         items: list[Item] = []

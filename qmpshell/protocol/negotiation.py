@@ -9,6 +9,7 @@ from __future__ import annotations
 from .commands import command_object, encode_message
 from .framing import Framer
 from .messages import Event, Foreign, Garbage, Greeting, Item, Message, Reply
+from .own_talk import OwnTalk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ REFUSED = "refused"  # the server will not negotiate; `refusal` is its reply
 _OUR_ID = "qmpshell-negotiation"
 
 
-class QmpProtocol:
+class QmpProtocol(OwnTalk):
     """One QMP connection without its stream: bytes in, messages out, and the reverse.
 
     With `negotiate` false it is ready at once and takes a greeting for a message like any other.
@@ -33,13 +34,11 @@ class QmpProtocol:
     """
 
     def __init__(self, *, negotiate: bool = True) -> None:
+        super().__init__()
         self._framer = Framer()
         self._negotiate = negotiate
         self._asked = 0
         self._enable: list[str] = []
-        self._outgoing: list[bytes] = []
-        # The replies to our own negotiation, for who logs them; taken with `take_own_replies`.
-        self._own_replies: list[tuple[int, Reply]] = []
         self.state = GREETING if negotiate else READY
         self.greeting: Greeting | None = None
         self.refusal: Reply | None = None
@@ -62,17 +61,6 @@ class QmpProtocol:
     def receive_end(self) -> list[Item]:
         """The stream has ended; a message that was cut off comes out as garbage."""
         return self._sorted(self._framer.end())
-
-    def data_to_send(self) -> bytes:
-        """What the negotiation wants to say; call after each `receive`."""
-        data = b"".join(self._outgoing)
-        self._outgoing.clear()
-        return data
-
-    def take_own_replies(self) -> list[tuple[int, Reply]]:
-        """The replies that the last `receive` left out, each with how many items came before it."""
-        replies, self._own_replies = self._own_replies, []
-        return replies
 
     def _sorted(self, found: Sequence[Message | Garbage]) -> list[Item]:
         items: list[Item] = []
