@@ -17,6 +17,7 @@ from tests.harness.servers import (
     start_qemu,
     start_storage_daemon,
 )
+from tests.harness.typing import clear, menu, wait_known, wait_line
 
 F1, DOWN, UP, LEFT = "\x1bOP", "\x1b[B", "\x1b[A", "\x1b[D"
 CTRL_C, CTRL_U = "\x03", "\x15"
@@ -73,31 +74,6 @@ def terminal(machine: Server) -> Iterator[Terminal]:
     with Terminal(machine.address, rows=40) as terminal:
         wait_known(terminal)
         yield terminal
-
-
-def wait_known(terminal: Terminal, prompt: str = "(QEMU)") -> None:
-    """Until the server's schema is there."""
-    terminal.wait_for("Ctrl-D leaves the shell")
-    terminal.wait_prompt(prompt)
-    terminal.type("quit x=1")
-    terminal.wait_toolbar("quit has no x")
-    clear(terminal, prompt)
-
-
-def clear(terminal: Terminal, prompt: str = "(QEMU)") -> None:
-    """Drop the line, which stays above."""
-    terminal.type(CTRL_C)
-    terminal.wait_prompt(prompt)
-
-
-def wait_line(terminal: Terminal, line: str) -> None:
-    terminal.wait(lambda: terminal.current == line.rstrip(), f"line {line!r}")
-
-
-def menu(terminal: Terminal) -> list[str]:
-    """The entries below the line, as `name, what it says`."""
-    below = terminal.lines[terminal.screen.cursor.y + 1 :]
-    return [" ".join(line.split()) for line in below if line.strip()]
 
 
 def wait_menu(terminal: Terminal, *entries: str) -> None:
@@ -165,9 +141,10 @@ def test_letters_of_a_name_find_it(terminal: Terminal) -> None:
 
 def test_in_the_middle_of_a_line(terminal: Terminal) -> None:
     terminal.type("block-stream dev job-id=j" + LEFT * len(" job-id=j") + "\t")
-    wait_line(terminal, "(QEMU) block-stream device= job-id=j")
+    start = "(QEMU) block-stream device="
+    wait_line(terminal, f"{start} job-id=j", cursor=len(start))
     terminal.type("disk1")
-    wait_line(terminal, "(QEMU) block-stream device=disk1 job-id=j")
+    wait_line(terminal, f"{start}disk1 job-id=j", cursor=len(f"{start}disk1"))
 
 
 def test_arrows_choose_and_go_round(terminal: Terminal) -> None:
@@ -178,11 +155,11 @@ def test_arrows_choose_and_go_round(terminal: Terminal) -> None:
     entries = menu(terminal)
     for entry in entries:
         terminal.type(DOWN)
-        wait_line(terminal, f"(QEMU) drive-mirror sync={entry.split()[0]}")
+        wait_line(terminal, f"(QEMU) drive-mirror sync={entry.split()[0]} ")
     terminal.type(DOWN)
     wait_line(terminal, "(QEMU) drive-mirror sync=")
     terminal.type(UP)
-    wait_line(terminal, f"(QEMU) drive-mirror sync={entries[-1].split()[0]}")
+    wait_line(terminal, f"(QEMU) drive-mirror sync={entries[-1].split()[0]} ")
 
 
 def test_enter_sends_what_the_signature_warns_of(terminal: Terminal) -> None:
@@ -198,7 +175,7 @@ def test_enter_sends_what_the_signature_warns_of(terminal: Terminal) -> None:
 
 def test_a_transaction_by_the_union_of_its_actions(terminal: Terminal) -> None:
     terminal.type("transaction(\r")
-    wait_line(terminal, "...")
+    wait_line(terminal, "... ")
     terminal.type("block-dirty-bitmap-a\t")
     wait_line(terminal, "... block-dirty-bitmap-add ")
     terminal.type("no\tdisk1 na\tb0\r)\r")
@@ -303,11 +280,12 @@ def test_escape_closes_the_menu_and_leaves_the_line(terminal: Terminal) -> None:
 def test_what_was_typed_before_is_not_suggested_below_a_menu(terminal: Terminal) -> None:
     terminal.line("blockdev-add driver=null-co detect-zeroes=on node-name=x")
     terminal.wait_above('{"return": {}}')
-    terminal.type("blockdev-add driver=null-co detect-zeroes=")
-    wait_line(terminal, "(QEMU) blockdev-add driver=null-co detect-zeroes=on node-name=x")
+    typed = "(QEMU) blockdev-add driver=null-co detect-zeroes="
+    terminal.type(typed.removeprefix("(QEMU) "))
+    wait_line(terminal, f"{typed}on node-name=x", cursor=len(typed))
     terminal.type("\t")
     wait_menu(terminal, "off", "on", "unmap")
-    wait_line(terminal, "(QEMU) blockdev-add driver=null-co detect-zeroes=")
+    wait_line(terminal, typed)
 
 
 # -- widths ----------------------------------------------------------------------------------------
@@ -401,7 +379,7 @@ def test_an_agents_help_is_of_its_own_manual(agent: Terminal, installation: Inst
     agent.wait_for("guest-ping (command, since 0.15")
     version = "10.0." if installation.root else "7.2."
     agent.wait_for(f"From qemu-ga-ref(7) of QEMU {version}")
-    wait_line(agent, "(QGA) guest-ping")
+    wait_line(agent, "(QGA) guest-ping", cursor=len("(QGA) guest-pin"))
 
 
 def test_an_agents_mistakes_are_told_while_they_are_typed(agent: Terminal) -> None:

@@ -14,6 +14,7 @@ from tests.harness.schemas import entities
 from tests.harness.screen import Terminal
 from tests.harness.scripted import Peer, ScriptedServer
 from tests.harness.servers import SYSTEM, Server, start_qemu
+from tests.harness.typing import clear, wait_known, wait_line
 
 Scripted = Callable[[Callable[[Peer], object]], ScriptedServer]
 
@@ -33,22 +34,6 @@ def terminal(machine: Server) -> Iterator[Terminal]:
     with Terminal(machine.address, rows=40) as terminal:
         wait_known(terminal)
         yield terminal
-
-
-def wait_known(terminal: Terminal) -> None:
-    terminal.wait_ready()
-    terminal.type("quit x=1")
-    terminal.wait_toolbar("quit has no x")
-    clear(terminal)
-
-
-def clear(terminal: Terminal) -> None:
-    terminal.type(CTRL_C)
-    terminal.wait_prompt()
-
-
-def wait_line(terminal: Terminal, line: str) -> None:
-    terminal.wait(lambda: terminal.current == line.rstrip(), f"line {line!r}")
 
 
 # -- stopped ---------------------------------------------------------------------------------------

@@ -13,25 +13,11 @@ from tests.harness.human_help import help_text, info_text
 from tests.harness.screen import Terminal
 from tests.harness.scripted import Peer, ScriptedServer
 from tests.harness.servers import Installation, Server, start_storage_daemon
+from tests.harness.typing import clear, menu, wait_line
 
 Start = Callable[[Callable[[Peer], object]], ScriptedServer]
 DOWN, UP = "\x1b[B", "\x1b[A"
 HUMAN = "(qemu)"
-
-
-def wait_line(terminal: Terminal, line: str, *, cursor: int | None = None) -> None:
-    """Until this is the line with the cursor, which stands behind it or in that column."""
-    column = len(line) if cursor is None else cursor
-    terminal.wait(
-        lambda: terminal.current == line.rstrip() and terminal.screen.cursor.x == column,
-        f"line {line!r}",
-    )
-
-
-def menu(terminal: Terminal) -> list[str]:
-    """What stands below the line with the cursor."""
-    below = terminal.lines[terminal.screen.cursor.y + 1 :]
-    return [" ".join(line.split()) for line in below if line]
 
 
 def wait_menu(terminal: Terminal, *entries: str) -> None:
@@ -60,11 +46,6 @@ def offered_nothing(terminal: Terminal, text: str, prompt: str = HUMAN) -> None:
     wait_line(terminal, f"{prompt} {text}")
     assert menu(terminal) == []
     clear(terminal, prompt)
-
-
-def clear(terminal: Terminal, prompt: str = HUMAN) -> None:
-    terminal.type("\x03")
-    terminal.wait_prompt(prompt)
 
 
 def wait_learnt(terminal: Terminal, log: Path) -> None:
@@ -101,10 +82,10 @@ def test_commands_info_and_help(qemu: Server, log: Path) -> None:
         terminal.type("help migr\t")
         wait_line(terminal, "(qemu) help migrate")
         terminal.wait_for("migrate_set_capability  Enable/Disable the usage of a capability")
-        clear(terminal)
+        clear(terminal, HUMAN)
         terminal.type("? info st\t")
         wait_menu(terminal, "stats show statistics", "status show the current VM status")
-        clear(terminal)
+        clear(terminal, HUMAN)
         terminal.type("help info registe\t")
         wait_line(terminal, "(qemu) help info registers")
         terminal.type("\r")
@@ -112,7 +93,7 @@ def test_commands_info_and_help(qemu: Server, log: Path) -> None:
         terminal.wait_prompt(HUMAN)
         terminal.type("info block \t")
         wait_menu(terminal, "-n show named nodes", "-v show details")
-        clear(terminal)
+        clear(terminal, HUMAN)
         terminal.type("set_link net0 of\t")
         wait_line(terminal, "(qemu) set_link net0 off")
 
@@ -125,12 +106,12 @@ def test_the_versions_differ(qemu: Server, log: Path) -> None:
         if is_new:
             terminal.type("one-insn\t")
             wait_line(terminal, "(qemu) one-insn-per-tb ")
-            clear(terminal)
+            clear(terminal, HUMAN)
             offered_nothing(terminal, "singlestep o")
         else:
             terminal.type("singlestep of\t")
             wait_line(terminal, "(qemu) singlestep off")
-            clear(terminal)
+            clear(terminal, HUMAN)
             offered_nothing(terminal, "one-insn")
 
 
@@ -140,7 +121,7 @@ def test_what_leaves_is_offered_too(one_qemu: Server, log: Path) -> None:
         wait_learnt(terminal, log)
         terminal.type("exi\t")
         wait_menu(terminal, "exit leave the shell", "exit_preconfig exit the preconfig")
-        clear(terminal)
+        clear(terminal, HUMAN)
         offered_nothing(terminal, "info exi")
         terminal.type("/\t")
         wait_line(terminal, "(qemu) /quit")
@@ -293,10 +274,10 @@ def test_hostile_help_does_not_reach_the_screen(scripted: Start, log: Path) -> N
         wait_learnt(terminal, log)
         terminal.type("in\t")
         wait_menu(terminal, "info y\\x1b]0;owned\\x07\\x1b[2J\\x9b1A\\u202eowned", "inno a\\x1b")
-        clear(terminal)
+        clear(terminal, HUMAN)
         terminal.type("info ve\t")
         wait_menu(terminal, "vera", "version v\\x1b")
-        clear(terminal)
+        clear(terminal, HUMAN)
         terminal.type("inno \t")
         wait_line(terminal, "(qemu) inno -a")
         assert terminal.screen.title == ""
