@@ -121,7 +121,7 @@ class Request:
         """Whether `reply` may be this request's. One without an id answers any (qmp-spec, "Error":
         the server may fail before it has read the id)."""
         if "id" not in reply.value:
-            return True
+            return reply.is_error or not self.is_silent
         return echoes(self.user_id if self.own_id is None else self.own_id, reply.value["id"])
 
     def visible(self, reply: Reply) -> dict[str, Any]:

@@ -132,15 +132,50 @@ def test_no_answer_is_the_answer_of_some_commands(name: str) -> None:
     assert driver.session.deadline == driver.now + 3
     assert driver.after(2.9) == []
     assert driver.line("guest-ping") == []
-    assert driver.after(0.2) == [sent('{"execute": "guest-ping"}')]
-    driver.bytes(reply({}))
+    # With an id, as what failed after all would come without one.
+    assert driver.after(0.2) == [own_question(1, "guest-ping")]
+    assert driver.bytes(reply({}, 1)) == [("reply", {"return": {}, "id": "qmpshell-1"})]
+    assert driver.session.idle
     assert driver.end() == [("leave", exits.OK)]
+
+
+def test_an_agent_without_ids_is_understood_after_a_silent_command() -> None:
+    driver = agent(echoes=False, interactive=True, confirm=())
+    driver.line("guest-suspend-ram")
+    driver.after(3)
+    assert driver.line("guest-ping") == [sent('{"execute": "guest-ping"}')]
+    assert driver.bytes(reply({})) == [("reply", {"return": {}})]
+    assert driver.session.waiting is None
+
+
+def test_a_script_leaves_behind_a_silent_command() -> None:
+    driver = agent()
+    driver.line("guest-suspend-ram")
+    assert not driver.session.idle
+    driver.after(3)
+    assert driver.session.idle
+
+
+@pytest.mark.parametrize(
+    "message",
+    [GREETING, b'{"event": "SHUTDOWN", "timestamp": {"seconds": 1, "microseconds": 1}}\n'],
+)
+def test_what_only_a_server_of_qmp_says_means_nothing_from_an_agent(message: bytes) -> None:
+    driver = agent()
+    driver.line("guest-ping")
+    (stray,) = driver.bytes(message)
+    assert (stray[0], stray[2]) == ("stray", "not a message of QMP")
+    assert driver.session.deadline is None
+    assert driver.bytes(reply({})) == [("reply", {"return": {}})]
+    assert driver.gone()[-1] == ("leave", exits.CONNECTION)
 
 
 def test_the_timeout_does_not_make_it_a_failure() -> None:
     driver = agent(timeout=1)
     driver.line("guest-suspend-ram")
     assert driver.after(1) == []
+    driver.line("guest-ping")
+    assert driver.bytes(reply({}, 1)) == [("reply", {"return": {}, "id": "qmpshell-1"})]
     driver.line("guest-ping")
     assert driver.after(1)[-1] == ("leave", exits.CONNECTION)
 

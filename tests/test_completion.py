@@ -434,8 +434,11 @@ class Names:
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
 
-    def find(self, want: Live) -> Sequence[LiveName] | None:
+    def peek(self, want: Live) -> Sequence[LiveName]:
         return [LiveName(name) for name in self.names]
+
+    def find(self, want: Live) -> Sequence[LiveName] | None:
+        return self.peek(want)
 
 
 @given(st.text(max_size=12), st.sampled_from(["", '"', "'"]))

@@ -446,6 +446,33 @@ def test_what_a_server_may_have_died_of_is_not_asked_there_again() -> None:
     assert shell.find(want) == []
 
 
+def test_a_server_that_was_left_is_not_blamed() -> None:
+    shell = Shell()
+    want = Live(DEVICE_DRIVER)
+    shell.find(want)
+    assert shell.take() == ["qom-list-types"]
+    told = said(shell.session.submit(shell.driver.prepare("/connect"), shell.driver.now))
+    assert [one[0] for one in told] == ["connect"]
+    shell.session.connected(shell.driver.now)
+    shell.bytes(GREETING)
+    shell.bytes(NEGOTIATED)
+    assert shell.find(want) is None
+    assert shell.take() == ["qom-list-types"]
+
+
+def test_who_only_looks_on_is_told_what_is_known_and_makes_nobody_ask() -> None:
+    shell = Shell()
+    assert list(shell.cache.peek(NODES)) == []
+    shell.line("stop")
+    shell.bytes(reply({}, 1))
+    assert shell.take() == []
+    learn(shell, NODES, nodes("a"))
+    shell.after(100)
+    assert [one.name for one in shell.cache.peek(NODES)] == ["a"]
+    shell.line("stop")
+    assert shell.take() == []
+
+
 def test_other_questions_are_not_blamed_for_an_end() -> None:
     shell = Shell()
     shell.find(NODES)

@@ -243,6 +243,8 @@ def read_option_string(line: str, cursor: int, word: Token, start: int) -> Conte
         path = [implied or ""] if is_implied else _key_path(written, name)
         value_start = begin if is_implied else min(key_end + 1, end)
         value = text[value_start:end].replace(",,", ",")
+        if end == len(text):
+            value = value.rstrip()  # what ends the line is no part of it
         if (is_implied and value) or key_end < end:
             given = Given(WORD, value, start + value_start, start + end, start + begin)
             why = call.root.add(path, given)

@@ -176,7 +176,7 @@ class _Arguments:
         members = shapes.members(type_name, given)
         tags = shapes.tags(type_name, given)
         kind, subject = open_names(self._call, path, given)
-        live = self._known.find_live(Live(kind, subject)) if kind else ()
+        live = self._known.peek_live(Live(kind, subject)) if kind else ()
         others = {one.name: one for one in live}
         is_open = shapes.schema.kind(type_name) != "object" or self._is_open(kind, others)
         # While the discriminator is missing or wrong, what it would choose is not known.
@@ -202,7 +202,7 @@ class _Arguments:
         holder, name = property_of(self._call, path)
         # An address on a bus, which may be text, is not told from a number here.
         if holder and name not in ("", _ADDRESS):
-            for one in self._known.find_live(Live(QOM_PROPERTY, holder)):
+            for one in self._known.peek_live(Live(QOM_PROPERTY, holder)):
                 if one.name == name:
                     self._property(given, one, ".".join(path), strict=True)
 

@@ -120,6 +120,10 @@ class Known:
         """The names of a kind that are known by now."""
         return (self.live.find(want) if self.live is not None else None) or ()
 
+    def peek_live(self, want: Live) -> Sequence[LiveName]:
+        """The same for who only looks on while one types: the server is not asked for that."""
+        return self.live.peek(want) if self.live is not None else ()
+
     def guess(self, word: str, names: Iterable[str], where: str) -> str:
         """The name that may be meant by a word, or nothing; `where` says which names they are."""
         found = self._guesses.get((where, word))

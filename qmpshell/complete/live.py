@@ -17,6 +17,9 @@ if TYPE_CHECKING:
         def find(self, want: Live) -> Sequence[LiveName] | None:
             """The names of a kind; None where they are not known yet, which makes them be asked for."""
 
+        def peek(self, want: Live) -> Sequence[LiveName]:
+            """Those that are known by chance."""
+
 
 # What `subject` is for each kind stands behind it, where it has one.
 NODE = "node"  # block nodes

@@ -10,6 +10,8 @@ import re
 # The likelier the smaller.
 PREFIX, WORDS, INSIDE, SCATTERED = range(4)
 
+# Names of more words are compared letter by letter only: it would be felt.
+_MOST_WORDS = 32
 _BREAKS = frozenset("-_./: ")
 _SAME = str.maketrans("_", "-")
 # A single letter stands somewhere in nearly every name.
@@ -78,6 +80,8 @@ def _in_words(typed: str, name: str) -> tuple[int, int] | None:
     how many words they skip; None where they do not: each letter goes on with a word, or begins a later
     one."""
     heads = [place for place in range(len(name)) if not place or name[place - 1] in _BREAKS]
+    if len(heads) > _MOST_WORDS:
+        return None
     numbers = {place: number for number, place in enumerate(heads)}
     # Where the letters so far may end; in how many pieces they stand then, which words they skip, and
     # the number of the word that they end in.

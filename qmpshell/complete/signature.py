@@ -113,7 +113,7 @@ class _Drawing:
                 self._current = len(self._parts)
             self._add(member.name, self._shapes.words(member.type), style, in_brackets=not must)
         kind, subject = open_names(self._call, path, given)
-        for one in self._known.find_live(Live(kind, subject)) if kind else ():
+        for one in self._known.peek_live(Live(kind, subject)) if kind else ():
             if one.name in there:
                 style = CURRENT if one.name == name else GIVEN
                 if style == CURRENT:

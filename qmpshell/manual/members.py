@@ -40,6 +40,9 @@ TYPES = tuple(kind for kind in KINDS if kind not in (COMMAND, EVENT))
 _FARTHEST = 8
 _SAYS_NOTHING = "Not documented"
 
+# Nobody asks about members that lie deeper.
+_DEEPEST = 16
+
 
 class Members:
     """There may be no manual."""
@@ -101,7 +104,7 @@ class Members:
         path = f"{prefix}{member.name}."
         inside = next((one for one in given if one.startswith(path)), None)
         inner = object_type(self._schema, member.type)
-        if inside is None or inner is None:
+        if inside is None or inner is None or prefix.count(".") > _DEEPEST:
             return
         index = inside[len(path) :].partition(".")[0]
         if self._schema.kind(member.type) == "array" and index.isdecimal():

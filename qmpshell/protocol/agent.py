@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .commands import command_object, encode_message
 from .framing import Framer
-from .messages import Foreign, Greeting, Reply
+from .messages import Event, Foreign, Greeting, Message, Reply
 from .negotiation import GREETING, NEGOTIATING, READY
 from .own_talk import OwnTalk
 
@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .messages import Garbage, Item, Message
+    from .messages import Garbage, Item
 
 # They are answered only where they fail (`success-response`: false).
 SILENT = ("guest-shutdown", "guest-suspend-disk", "guest-suspend-hybrid", "guest-suspend-ram")
@@ -85,7 +85,7 @@ class AgentProtocol(OwnTalk):
         items: list[Item] = []
         for item in found:
             if self.state == READY:
-                items.append(item)
+                items.append(_plain(item))
             elif isinstance(item, Reply):
                 self._own_replies.append((len(items), item))
                 self._reply(item)
@@ -115,3 +115,10 @@ class AgentProtocol(OwnTalk):
     @property
     def _own_id(self) -> str:
         return f"{_OUR_ID}-{self._count}"
+
+
+def _plain(item: Message | Garbage) -> Message | Garbage:
+    """What only a QMP server sends means nothing from an agent, which the guest may speak for."""
+    if isinstance(item, (Event, Greeting)):
+        return Message(item.raw, item.value, strict=item.strict)
+    return item

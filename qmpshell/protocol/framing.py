@@ -46,7 +46,7 @@ _CANCEL_ROUNDS = 16
 class Framer:
     """Feed it bytes in any pieces; each call returns what they completed, in order."""
 
-    __slots__ = ("_depth", "_escaped", "_in_string", "_parts")
+    __slots__ = ("_depth", "_escaped", "_in_string", "_length", "_parts")
 
     def __init__(self) -> None:
         # The bytes of the object (or of the garbage, where the depth is 0) that is not complete.
@@ -55,6 +55,7 @@ class Framer:
 
     def _restart(self) -> None:
         self._parts = []
+        self._length = 0
         self._depth = 0
         self._in_string = False
         self._escaped = False
@@ -113,6 +114,10 @@ class Framer:
             self._give_garbage(found)
         return found
 
+    def _add(self, part: bytes) -> None:
+        self._parts.append(part)
+        self._length += len(part)
+
     def _give_garbage(self, found: list[Message | Garbage]) -> None:
         found.append(Garbage(b"".join(self._parts).rstrip(b"\r\n")))
         self._restart()
@@ -120,8 +125,8 @@ class Framer:
     def _garbage(self, data: bytes, position: int, found: list[Message | Garbage]) -> int:
         match = _GARBAGE_END.search(data, position)
         end = match.start() if match else len(data)
-        self._parts.append(data[position:end])
-        if match or sum(map(len, self._parts)) > _GARBAGE_LIMIT:
+        self._add(data[position:end])
+        if match or self._length > _GARBAGE_LIMIT:
             self._give_garbage(found)
         return end
 
@@ -131,7 +136,7 @@ class Framer:
         """Take what belongs to the object that is open or begins here, up to `greeting` at most; the
         offset behind it."""
         end = self._object_end(data, position, greeting)
-        self._parts.append(data[position : end or greeting])
+        self._add(data[position : end or greeting])
         if (end and self._in_string) or (not end and greeting < len(data)):
             self._give_garbage(found)
         elif end:
@@ -149,7 +154,7 @@ class Framer:
             return 0
         tail = b"".join(self._parts[-overlap:])[-overlap:]
         seam = (tail + data[start : start + overlap]).find(_GREETING)
-        return sum(map(len, self._parts)) - len(tail) + seam if seam >= 0 else 0
+        return self._length - len(tail) + seam if seam >= 0 else 0
 
     def _object_end(self, data: bytes, position: int, limit: int) -> int:
         """The offset after the object's last byte, 0 where it does not end before `limit`.

@@ -67,6 +67,7 @@ class Incoming:
         effects: list[Effect] = []
         if self._session.can_probe:
             self._session.facts.forget()
+            self._session.names = None
         if self._session.queue.needing is not None:  # it is read when the new server can be asked
             self._session.queue.lines.appendleft(self._session.queue.needing)
             self._session.queue.needing = None

@@ -138,7 +138,7 @@ class LineRunner:
         """Send a command as if it had been typed; `request` is what was made of it before, if
         anything. Raises LineError."""
         assert self._session.queue.current is not None
-        if request is None:
+        if request is None or (self._session.needs_ids and not isinstance(command, RawCommand)):
             request = make_request(
                 command, self._session.queue.current.source, self._session.next_id()
             )

@@ -102,6 +102,10 @@ class LiveCache:
         self._session.now = now
         self.is_in_doubt = False
 
+    def peek(self, want: Live) -> Sequence[LiveName]:
+        """What is known now, which is not wanted for that: nobody is asked for it."""
+        return self._look_up(want) or () if self._may_probe else ()
+
     def find(self, want: Live) -> Sequence[LiveName] | None:
         """What is known now; None where nothing is yet. It is wanted from now on."""
         if not self._may_probe:
@@ -177,8 +181,6 @@ class LiveCache:
         if greeting is self._greeting:
             return
         self._greeting = greeting
-        for question, asked in self._asked.items():
-            self._blame(question, asked)
         for table in (self._known, self._answers, self._asked, self._names):
             table.clear()
 
@@ -240,7 +242,8 @@ class LiveCache:
     def _answered(self, question: Question, reply: Reply | None) -> list[Effect]:
         asked = self._asked.pop(question, None)
         if reply is None:  # the server, or the connection, is another one
-            return self._blame(question, asked) if asked is not None else []
+            is_gone = self._session.lost  # and was not left, or greeted anew
+            return self._blame(question, asked) if asked is not None and is_gone else []
         now = self._session.now
         value = returned(reply)
         if isinstance(value, str) and failed(human_text(value)):

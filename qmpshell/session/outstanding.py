@@ -19,6 +19,8 @@ class Outstanding:
 
     def __init__(self) -> None:
         self._requests: deque[Request] = deque()
+        # Those that would have been answered by now if they had failed.
+        self._silent: list[Request] = []
 
     def __bool__(self) -> bool:
         return bool(self._requests)
@@ -33,14 +35,34 @@ class Outstanding:
             # One that was sent without an id is the likelier.
             fitting = [one for one in fitting if "id" not in one.message] or fitting
         if not fitting:
-            return None
+            return self._take_silent(reply)
         self._requests.remove(fitting[0])
         return fitting[0]
+
+    def _take_silent(self, reply: Reply) -> Request | None:
+        for request in self._silent:
+            if reply.is_error and request.answers(reply):
+                self._silent.remove(request)
+                return request
+        return None
+
+    def dismiss(self, request: Request) -> None:
+        """Its silence was its answer: it is awaited no longer. What it still says is late, and where
+        nobody tells by an id whose it is, it is taken for the reply to what was sent since."""
+        request.abandoned = True
+        self._requests.remove(request)
+        self._silent.append(request)
+
+    @property
+    def has_silent(self) -> bool:
+        """Whether a reply may come that is not to what was sent last."""
+        return bool(self._silent)
 
     def clear(self) -> list[Request]:
         """All of them, no longer outstanding."""
         requests = list(self._requests)
         self._requests.clear()
+        self._silent.clear()
         return requests
 
     @property

@@ -29,14 +29,15 @@ class Timing:
     def deadline(self) -> float | None:
         """When `tick` is due at the latest; None where nothing depends on time."""
         session = self._session
+        holding = session.outstanding.holding
+        patience = self._patience(holding) if holding is not None else None
+        if patience is None and session.machine is None and session.has_no_deadlines:
+            return None  # as in most scripts, for every message
         times = [*session.link.deadlines, *session.waits.deadlines]
         if session.machine is not None and session.machine.deadline is not None:
             times.append(session.machine.deadline)
-        holding = session.outstanding.holding
-        if holding is not None:
-            patience = self._patience(holding)
-            if patience is not None:
-                times.append(holding.sent_at + patience)
+        if holding is not None and patience is not None:
+            times.append(holding.sent_at + patience)
         return min(times, default=None)
 
     def tick(self, now: float) -> list[Effect]:
@@ -91,7 +92,7 @@ class Timing:
     def _succeeded(self, request: Request) -> list[Effect]:
         """It would have been answered by now if it had failed; if it still is, that is shown as late."""
         session = self._session
-        request.abandoned = True
+        session.outstanding.dismiss(request)
         session.link.quit_answered |= request.is_quit
         told: list[Effect] = []
         if session.interactive:

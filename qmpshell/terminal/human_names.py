@@ -28,12 +28,15 @@ class HumanNames(Completer):
     """Completes by `catalogue`, which may be set at any time.
 
     `others` completes the lines that are not the human monitor's; without it all lines are.
-    `wanted` is called whenever such a line is typed or completed: then the catalogue is needed.
+    `begin` is called before anything is looked up, `wanted` whenever such a line is typed or completed: then the catalogue is needed.
     """
 
-    def __init__(self, others: Completer | None, *, wanted: Callable[[], None]) -> None:
+    def __init__(
+        self, others: Completer | None, *, begin: Callable[[], None], wanted: Callable[[], None]
+    ) -> None:
         self.catalogue = Catalogue()
         self._others = others
+        self._begin = begin
         self._wanted = wanted
 
     def typed(self, buffer: Buffer) -> None:
@@ -44,6 +47,7 @@ class HumanNames(Completer):
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterator[Completion]:
+        self._begin()
         text = document.current_line_before_cursor
         line = text if self._others is None else human_line(text)
         if line is not None:

@@ -61,11 +61,8 @@ class Learning:
             self._live = self._known.live = LiveCache(self._session)
             self._loader = CatalogueLoader(self._session)
         self.names = HumanNames(
-            (
-                None
-                if settings.hmp
-                else LineNames(self._known, begin=self._begin, wanted=self._want_live)
-            ),
+            None if settings.hmp else LineNames(self._known, wanted=self._want_live),
+            begin=self._begin,
             wanted=self._load_catalogue,
         )
         self.signature = SignatureLine(self._known)
@@ -93,6 +90,7 @@ class Learning:
             case Learned(value=Catalogue() as catalogue):
                 self.names.catalogue = catalogue
             case Learned(name="live", value=Live()):
+                self.signature.forget()
                 self._came()
             case Learned(name="query-qmp-schema"):
                 self._known.schema = self._session.facts.schema

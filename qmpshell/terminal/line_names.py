@@ -34,21 +34,16 @@ _ROWS_WHERE_NARROW = 3
 
 
 class LineNames(Completer):
-    """Completes by `known`; `begin` is called before names of the running server are looked up, and
-    `wanted` when some may be wanted."""
+    """Completes by `known`; `wanted` is called when names of the running server may be wanted."""
 
-    def __init__(
-        self, known: Known, *, begin: Callable[[], None], wanted: Callable[[], None]
-    ) -> None:
+    def __init__(self, known: Known, *, wanted: Callable[[], None]) -> None:
         self._known = known
-        self._begin = begin
         self._wanted = wanted
 
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterator[Completion]:
         line, cursor = logical_line(document.text, document.cursor_position)
-        self._begin()
         candidates = complete(line, cursor, self._known)
         word = line[:cursor].lstrip()
         candidates += [
@@ -69,6 +64,10 @@ class SignatureLine:
         self._key: object = None
         self._found: Signature | None = None
 
+    def forget(self) -> None:
+        """More is known now than when the line was looked at."""
+        self._key = None
+
     def fragments(self, document: Document, columns: int) -> list[Fragments]:
         """The signature in a row of so many columns, and what is wrong with the line in a few."""
         line, cursor = logical_line(document.text, document.cursor_position)
@@ -86,8 +85,8 @@ class SignatureLine:
             most = _ROWS if columns > _NARROW else _ROWS_WHERE_NARROW
             for row in wrap(text, columns - 1, most, width=get_cwidth):
                 rows.append([_BEGIN, (signature_style(WARNING), row)])
-        pieces = fit(found.parts, columns - 1, found.current, width=get_cwidth)
+        parts = [[(style, escape(text)) for style, text in part] for part in found.parts]
+        pieces = fit(parts, columns - 1, found.current, width=get_cwidth)
         if pieces:
-            styled = [(signature_style(style), escape(text)) for style, text in pieces]
-            rows.append([_BEGIN, *styled])
+            rows.append([_BEGIN, *((signature_style(style), text) for style, text in pieces)])
         return rows

@@ -31,17 +31,15 @@ class Tab:
         found = _offered(buffer)
         after = max((one.after for one in found if isinstance(one, Replacement)), default=0)
         in_doubt = bool(found) and self._is_in_doubt()
-        if after:
-            buffer.delete(after)
-            document = buffer.document
         exact = [one for one in found if one.text.startswith(_replaced(one, document))]
         self._waiting = document if in_doubt or not found else None
         if in_doubt:
             _open_menu(buffer, found)
         elif len(exact or found) == 1:
+            buffer.delete(after)
             buffer.apply_completion((exact or found)[0])
         elif found:
-            if exact:
+            if exact and not after:
                 buffer.insert_text(_common(exact, document))
                 found = _offered(buffer)
             _open_menu(buffer, found)
@@ -80,8 +78,18 @@ def _offered(buffer: Buffer) -> list[Completion]:
 def _open_menu(buffer: Buffer, found: list[Completion]) -> None:
     """Not in the background either: Down may be the next key."""
     if found:
-        buffer.complete_state = CompletionState(buffer.document, found)
+        buffer.complete_state = _Menu(buffer.document, found)
         buffer.on_completions_changed.fire()
+
+
+class _Menu(CompletionState):
+    """What is chosen replaces what stands behind the cursor too; where nothing is, that comes back."""
+
+    def new_text_and_position(self) -> tuple[str, int]:
+        text, position = super().new_text_and_position()
+        chosen = self.current_completion
+        after = chosen.after if isinstance(chosen, Replacement) else 0
+        return text[:position] + text[position + after :], position
 
 
 def _replaced(one: Completion, document: Document) -> str:

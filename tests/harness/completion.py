@@ -68,6 +68,9 @@ class FakeLive:
     def __init__(self) -> None:
         self.asked: list[Live] = []
 
+    def peek(self, want: Live) -> Sequence[LiveName]:
+        return self.find(want) or ()
+
     def find(self, want: Live) -> Sequence[LiveName] | None:
         self.asked.append(want)
         if want.kind == live.DEVICE_PROPERTY:

@@ -89,6 +89,9 @@ class Names:
     def __init__(self, qmp: Connection) -> None:
         self._qmp = qmp
 
+    def peek(self, want: Live) -> Sequence[LiveName]:
+        return self.find(want)
+
     def find(self, want: Live) -> Sequence[LiveName]:
         known: dict[Question, object] = {}
         for question in questions(want, known):

@@ -110,3 +110,22 @@ def test_where_nothing_is_offered_the_rest_of_the_word_stays() -> None:
     buffer = typed("add z", Names("driver", after=2), behind="er=raw")
     Tab(is_in_doubt=lambda: False).complete(buffer)
     assert buffer.text == "add zer=raw"
+
+
+def test_a_menu_leaves_the_rest_of_the_word_until_something_is_chosen() -> None:
+    names = Names("driver", "drive", after=2)
+    buffer = typed("add driv", names, behind="er=raw")
+    Tab(is_in_doubt=lambda: False).complete(buffer)
+    assert buffer.text == "add driver=raw"
+    assert menu(buffer) == ["driver", "drive"]
+    buffer.complete_next()
+    buffer.complete_next()
+    assert (buffer.text, buffer.cursor_position) == ("add drive=raw", len("add drive"))
+    buffer.cancel_completion()
+    assert (buffer.text, buffer.cursor_position) == ("add driver=raw", len("add driv"))
+
+
+def test_a_menu_in_doubt_leaves_it_too() -> None:
+    buffer = typed("add dr", Names("driver", after=4), behind="iver=x")
+    Tab(is_in_doubt=lambda: True).complete(buffer)
+    assert buffer.text == "add driver=x"
