@@ -6,14 +6,12 @@ Owns: opening them for a session (`ports`), and whether they are there. Must not
 from __future__ import annotations
 
 import os
-import stat
 
-from .complete.file_kinds import FILE, FOLDER, OTHER, SOCKET
 from .ports import Ports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from .ports import MessageLog
 
@@ -53,26 +51,3 @@ def _open_log(path: str) -> MessageLog:
     from .records.log import Log  # few sessions keep one
 
     return Log(path, clock=time.time)
-
-
-def list_folder(path: str) -> Iterator[tuple[str, str]]:
-    """The names in the folder that the beginning of a path is in, in no order, each with what it is, as
-    `complete.file_kinds` calls that; none where it cannot be read. `~/` stands for the home directory."""
-    folder = os.path.expanduser(os.path.dirname(path)) or "."
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                yield entry.name, _kind(entry)
-    except OSError:
-        return
-
-
-def _kind(entry: os.DirEntry[str]) -> str:
-    if entry.is_dir():
-        return FOLDER
-    if entry.is_file():
-        return FILE
-    try:
-        return SOCKET if stat.S_ISSOCK(entry.stat().st_mode) else OTHER
-    except OSError:  # a link to nothing
-        return OTHER

@@ -42,7 +42,8 @@ class Request:
 
     `own_id` is the id that we added, and hide again, or None; `text` is the human monitor's line;
     `is_typed` tells a command line from raw JSON; `source` is None for questions of our own, whose
-    reply goes to `then`, which gives effects. `descriptor` is an open file that is sent along, and then closed.
+    reply goes to `then`, which gives effects. `descriptor` is an open file that is sent along, and then
+    closed.
     """
 
     __slots__ = (

@@ -78,8 +78,9 @@ class Settings:
     """One session's options; DESIGN's table says what each does.
 
     `layout` is PRETTY, COMPACT or None, which leaves it to where the output goes; `events` is one of
-    the modes above or a tuple of globs (EventsMode), or None, which is inline, or none with `result_only`.
-    `agent` says that the other end is a guest agent. `wait` and `timeout` are seconds or None, `log` is the name of a file.
+    the modes above or a tuple of globs (EventsMode), or None, which is inline, or none with
+    `result_only`. `agent` says that the other end is a guest agent. `wait` and `timeout` are seconds or
+    None, `log` is the name of a file.
 
     At a terminal: `confirm` are the names or globs of the commands that are asked about, `fold` is how
     many lines of a reply are shown before the rest of it is folded (0: all are shown), `pager` a shell

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -137,6 +138,21 @@ def test_every_module_says_what_it_owns() -> None:
             assert "ust not know" in text, path
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_is_written_for_people_has_lines_that_they_can_read(path: Path) -> None:
+    """The formatter breaks code, and leaves docstrings and comments as they are."""
+    text = path.read_text()
+    prose = [node.value for node in ast.walk(ast.parse(text)) if _is_text(node)]
+    lines = {number for one in prose for number in range(one.lineno, (one.end_lineno or 0) + 1)}
+    for number, line in enumerate(text.splitlines(), 1):
+        if number in lines or line.lstrip().startswith("#"):
+            assert len(line) <= 110, f"{path}:{number}"
+
+
+def _is_text(node: ast.AST) -> TypeGuard[ast.Expr]:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["x.sock"], ["-r", "-c", "stop", "x.sock"]])
 def test_a_script_imports_neither_asyncio_nor_prompt_toolkit_nor_pygments(
     arguments: list[str],
@@ -153,6 +169,8 @@ def test_a_script_imports_neither_asyncio_nor_prompt_toolkit_nor_pygments(
     assert "qmpshell.script.run" in imported
     for name in ("asyncio", "prompt_toolkit", "pygments", "subprocess", "dataclasses"):
         assert name not in imported, name
+    for name in ("complete", "terminal", "manual"):
+        assert not any(one.startswith(f"qmpshell.{name}") for one in imported), name
     if not arguments[0].startswith("-"):
         assert "click" not in imported
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from qmpshell.manual.entries import COMMAND, ENUM, EVENT, Entry, first_sentence, read_title
 from qmpshell.manual.reference import Reference
 from qmpshell.manual.roff import read
-from qmpshell.manual.search import search, untold_type
+from qmpshell.manual.search import search
+from qmpshell.manual.untold import untold_type
 from qmpshell.page import NAME, PLAIN, Block, Item, Literal, Paragraph, plain
 from qmpshell.schema.model import Schema
 from tests.harness.manuals import PAGES, page_text

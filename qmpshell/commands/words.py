@@ -1,7 +1,7 @@
 """The words of a local command.
 
-Owns: `-t SECONDS` and other numbers, counts of words, and what is wrong with them. Must not know: what commands do.
-Raises LineError.
+Owns: `-t SECONDS` and other numbers, counts of words, and what is wrong with them. Must not know: what
+commands do. Raises LineError.
 """
 
 from __future__ import annotations

@@ -22,8 +22,9 @@ DOTTED = "dotted"  # members that dotted keys give: an object or an array
 
 class Given:
     """One value: `form` is one of the above, `text` that of a scalar, and of brackets behind `=`, which
-    may be meant as text; `members` are those of what is no scalar (of an array by "0", "1"…). `start` and `end` are its place in the line; of a member by a dotted key,
-    `key_start` is where its name begins.
+    may be meant as text; `members` are those of what is no scalar (of an array by "0", "1"…). `start`
+    and `end` are its place in the line; of a member by a dotted key, `key_start` is where its name
+    begins.
     """
 
     __slots__ = ("end", "form", "key_start", "members", "start", "text")
@@ -39,6 +40,10 @@ class Given:
     @property
     def is_scalar(self) -> bool:
         return self.form in (WORD, TEXT, STRING, JSON, OPAQUE)
+
+    def holds(self, cursor: int) -> bool:
+        """Whether the cursor is in it, or at an end of it: it is being typed."""
+        return self.start <= cursor <= self.end
 
     @property
     def is_literal(self) -> bool:

@@ -85,16 +85,13 @@ class Inspection:
                 wrong.append(f"a command in JSON has no {name[:LONG]}{meant}")
         for name in EXECUTE:
             one = given.members.get(name)
-            if one is not None and one.form != STRING and not self._is_being_typed(one):
+            if one is not None and one.form != STRING and not one.holds(self._cursor):
                 wrong.append(f"{name} takes text, in quotes")
         arguments = given.members.get("arguments")
         if arguments is not None and arguments.form != OBJECT:
             wrong.append("arguments takes {…}")
         if self._is_finished and not any(name in given.members for name in EXECUTE):
             self._findings.missing.append(f"missing: {EXECUTE[0]}")
-
-    def _is_being_typed(self, given: Given) -> bool:
-        return given.start <= self._cursor <= given.end
 
 
 class _Arguments:
@@ -235,7 +232,7 @@ class _Arguments:
         is_alternate = kind == "alternate"
         if is_alternate:
             if given.form != DOTTED:
-                typed = self._is_being_typed(given)
+                typed = given.holds(self._cursor)
                 wrong = self._types.alternate(given, type_name, key, typed=typed)
                 if wrong or given.is_scalar:
                     self._say(wrong)
@@ -257,7 +254,7 @@ class _Arguments:
             self._say(self._types.compound(given, kind, key))
 
     def _scalar(self, given: Given, type_name: str, kind: str, key: str) -> None:
-        typed = self._is_being_typed(given)
+        typed = given.holds(self._cursor)
         wrong = self._types.scalar(given, type_name, kind, key, typed=typed)
         self._say(wrong)
         if kind == "enum" and not wrong:
@@ -266,7 +263,7 @@ class _Arguments:
 
     def _property(self, given: Given, told: LiveName, key: str, *, strict: bool) -> None:
         """The value of a property that no schema has."""
-        typed = self._is_being_typed(given)
+        typed = given.holds(self._cursor)
         if told.choices:
             self._say(choice_misfit(given, told.choices, key, typed=typed))
         else:
@@ -275,6 +272,3 @@ class _Arguments:
     def _say(self, wrong: str) -> None:
         if wrong:
             self._wrong.append(wrong)
-
-    def _is_being_typed(self, given: Given) -> bool:
-        return given.start <= self._cursor <= given.end

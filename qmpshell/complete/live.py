@@ -81,8 +81,8 @@ class Live:
 class LiveName:
     """A name and, in a few words, what it names; both are the server's and are not trusted.
 
-    Of a kind's names those of the smallest `order` come first. Of a property, `choices` are the values that it takes, if they are known, and `default` is the one
-    that it has by itself.
+    Of a kind's names those of the smallest `order` come first. Of a property, `choices` are the values
+    that it takes, if they are known, and `default` is the one that it has by itself.
     """
 
     __slots__ = ("choices", "default", "meta", "name", "order")

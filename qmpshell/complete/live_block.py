@@ -1,7 +1,7 @@
 """What servers answer of the block layer, as names.
 
-Owns: names of nodes, devices, bitmaps, snapshots, jobs and exports. Must not know: when
-and how they were asked for. Answers are not trusted: whatever they hold, nothing here raises.
+Owns: names of nodes, devices, bitmaps, snapshots, jobs and exports. Must not know: when and how they
+were asked for. Answers are not trusted: whatever they hold, nothing here raises.
 """
 
 from __future__ import annotations

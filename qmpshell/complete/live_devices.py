@@ -1,7 +1,7 @@
 """What servers answer of devices, as names.
 
-Owns: names of devices, buses, drivers and their properties. Must not know: when and
-how they were asked for. Answers are not trusted: whatever they hold, nothing here raises.
+Owns: names of devices, buses, drivers and their properties. Must not know: when and how they were asked
+for. Answers are not trusted: whatever they hold, nothing here raises.
 """
 
 from __future__ import annotations

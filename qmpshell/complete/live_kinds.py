@@ -21,8 +21,9 @@ FILE = "file"
 # A QOM path, which is walked level by level.
 QOM_PATH = "qom-path"
 
-# COMMANDS: MEMBERS, each `name kind`, and `name kind(subject)` where the kind is of the value of another
-# member beside it; behind ! is a member beside it which cannot have the same value. A member is a dotted path, * in it any index; **.name is one at any depth.
+# COMMANDS: MEMBERS, each `name kind`, and `name kind(subject)` where the kind is of the value of
+# another member beside it; behind ! is a member beside it which cannot have the same value. A member is
+# a dotted path, * in it any index; **.name is one at any depth.
 _TABLE: tuple[tuple[str, str], ...] = (
     # Block jobs and nodes.
     (

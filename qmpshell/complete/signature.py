@@ -36,7 +36,8 @@ CURRENT = "current"
 class Signature:
     """`parts` are the command's name, with the path of what is shown in it, and the arguments there,
     each of pieces (style, text) that stay together; `current` is the index of the part that the cursor
-    is in, None if in none. `warnings` are sentences without an end. All of them hold the server's words, which are not trusted."""
+    is in, None if in none. `warnings` are sentences without an end. All of them hold the server's
+    words, which are not trusted."""
 
     __slots__ = ("current", "parts", "warnings")
 

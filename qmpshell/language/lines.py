@@ -1,7 +1,7 @@
 """Physical lines to the logical lines that are read one by one.
 
-Owns: continuation, JSON and transactions over several lines, pasted documentation, and the way back from an offset to
-a line and a column. Must not know: commands, or where the lines come from.
+Owns: continuation, JSON and transactions over several lines, pasted documentation, and the way back
+from an offset to a line and a column. Must not know: commands, or where the lines come from.
 """
 
 from __future__ import annotations

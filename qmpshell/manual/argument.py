@@ -20,7 +20,7 @@ from ..page import (
     paragraph,
 )
 from .entries import ENUM
-from .members import prose
+from .members import feature_rows, prose
 from .shapes import meaning, object_type
 
 TYPE_CHECKING = False
@@ -81,7 +81,8 @@ class _Found:
 
 class Arguments:
     """Those of the command or the event `name`: `entry` is what tells of them, `given` has the values that
-    choose branches of unions, by their dotted path, `properties` are those of the device whose driver is given."""
+    choose branches of unions, by their dotted path, `properties` are those of the device whose driver
+    is given."""
 
     def __init__(
         self,
@@ -224,7 +225,7 @@ class Arguments:
         if found.condition:
             page.append(paragraph(f"It is there with {found.condition}."))
         page += prose(described)
-        page += self._features(place, member)
+        page += feature_rows(tuple(member.features), place.entry, only_those=True)
         page += self._values(path, member, described)
         inner = object_type(self._schema, member.type)
         if inner is not None:
@@ -234,17 +235,6 @@ class Arguments:
                 page.append(heading(f"Members of {path}"))
             page += rows
         return page
-
-    def _features(self, place: _Place, member: Member) -> list[Block]:
-        entry = place.entry
-        described = {one.name: one for one in entry.features} if entry is not None else {}
-        rows: list[Block] = []
-        for name in member.features:
-            blocks = prose(described.get(name))
-            if not blocks and meaning(name):
-                blocks = [paragraph(meaning(name).partition(": ")[2])]
-            rows.append(Item([(NAME, name)], blocks))
-        return [heading("Features"), *rows] if rows else []
 
     def _values(self, path: str, member: Member, described: Described | None) -> list[Block]:
         """What the manual says of the values of an enum: of the one that is given, or of all."""

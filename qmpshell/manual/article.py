@@ -22,7 +22,7 @@ from ..page import (
 )
 from .argument import Arguments
 from .entries import COMMAND, ENUM, EVENT
-from .members import TYPES, Members, bare, prose
+from .members import TYPES, Members, bare, feature_rows, prose
 from .shapes import meaning, object_type, shape_text
 
 TYPE_CHECKING = False
@@ -136,7 +136,7 @@ class Articles:
             page += rows
         if ret_type is not None and is_whole:
             page += self._returned(schema, members, ret_type, entry)
-        page += _features(info.features, entry)
+        page += feature_rows(info.features, entry)
         if getattr(info, "allow_oob", False):
             page.append(paragraph(f"It can be sent out of band: /oob {info.name}"))
         if entry is not None and is_whole:
@@ -203,7 +203,7 @@ class Articles:
         if entry.returns:
             shape = [paragraph(entry.return_type)] if entry.return_type else []
             page += [heading("Returns"), *shape, *entry.returns]
-        return page + _features((), entry) + _rest(entry)
+        return page + feature_rows((), entry) + _rest(entry)
 
     def _member(self, entry: Entry, key: str) -> list[Block]:
         """What the manual says of the member of that name, or of those that begin so."""
@@ -247,18 +247,6 @@ def _manual_row(one: Described) -> Item:
     if one.type:
         term.append((PLAIN, f": {one.type}"))
     return Item(term, prose(one))
-
-
-def _features(features: tuple[str, ...], entry: Entry | None) -> list[Block]:
-    """Those of the schema and those that only the manual tells of, which may be a member's."""
-    rows: list[Block] = []
-    described = {one.name: one for one in entry.features} if entry is not None else {}
-    for name in dict.fromkeys((*features, *described)):
-        blocks = prose(described.get(name))
-        if not blocks and meaning(name):
-            blocks = [paragraph(meaning(name).partition(": ")[2])]
-        rows.append(Item([(NAME, name)], blocks))
-    return [heading("Features"), *rows] if rows else []
 
 
 def _rest(entry: Entry) -> list[Block]:

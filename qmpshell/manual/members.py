@@ -20,8 +20,8 @@ from ..page import (
     plain,
 )
 from .entries import COMMAND, ENUM, EVENT, KINDS
-from .search import untold_type
-from .shapes import features_text, object_type, type_text
+from .shapes import features_text, meaning, object_type, type_text
+from .untold import untold_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -222,3 +222,18 @@ def prose(described: Described | None) -> list[Block]:
     if isinstance(first, Paragraph) and plain(first.spans).rstrip(".") == _SAYS_NOTHING:
         return blocks[1:]
     return list(blocks)
+
+
+def feature_rows(
+    features: tuple[str, ...], entry: Entry | None, *, only_those: bool = False
+) -> list[Block]:
+    """Features of the schema, with what the manual says of them; and those that only the manual tells
+    of, which may be a member's, unless it is `only_those`."""
+    rows: list[Block] = []
+    described = {one.name: one for one in entry.features} if entry is not None else {}
+    for name in dict.fromkeys((*features, *(() if only_those else described))):
+        blocks = prose(described.get(name))
+        if not blocks and meaning(name):
+            blocks = [paragraph(meaning(name).partition(": ")[2])]
+        rows.append(Item([(NAME, name)], blocks))
+    return [heading("Features"), *rows] if rows else []

@@ -7,6 +7,7 @@ Must not know: how a manual is laid out, what is said of a hit.
 from __future__ import annotations
 
 from .entries import COMMAND, EVENT
+from .untold import squeezed, untold_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _takers(
     """The commands and events that take one of the types, with how far off it is: 0 where its members
     are theirs, as they always are."""
     found: dict[Place, int] = {}
-    typed = [(_squeezed(one.name), one) for one in reference.places if one.kind in _TYPED]
+    typed = [(squeezed(one.name), one) for one in reference.places if one.kind in _TYPED]
     seen = {place.name: 0 for place in types}
     nearest = list(seen)
     while nearest:
@@ -141,36 +142,7 @@ def _direct_takers(
             one.type.strip("[]") == name for one in entry.members
         ):
             yield place, 1
-    part = _squeezed(name)
+    part = squeezed(name)
     for whole, place in typed:
         if part in whole and untold_type(reference, place.name, schema) == name:
             yield place, 0
-
-
-def untold_type(reference: Reference, name: str, schema: Schema | None) -> str:
-    """The type whose members a command or an event takes where the manual does not say so: by its name,
-    and by the names of its members if there is a schema. Empty where there is none."""
-    entry = reference.entry(name, *_TYPED)
-    if entry is None or entry.members or entry.inherited:
-        return ""
-    members: set[str] | None = None
-    if schema is not None:
-        info = schema.command(name) or schema.event(name)
-        members = set(schema.members(info.arg_type, lambda _: None)) if info is not None else None
-    if members is not None and not members:
-        return ""
-    squeezed = _squeezed(name)
-    for place in reference.places:
-        type_name = _squeezed(place.name)
-        if place.kind in _TYPED or type_name not in squeezed:
-            continue
-        if members is None and type_name == squeezed:
-            return place.name
-        if members is not None and {one.name for one in reference.at(place).members} == members:
-            return place.name
-    return ""
-
-
-def _squeezed(name: str) -> str:
-    """`block-dirty-bitmap-add` and `BlockDirtyBitmapAdd` as one."""
-    return name.replace("-", "").replace("_", "").lower()

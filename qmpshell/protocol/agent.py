@@ -53,7 +53,8 @@ class AgentProtocol(OwnTalk):
         self.echoes_ids = True
 
     def synchronise(self, seed: int) -> None:
-        """Begin, or begin anew, with what there is to send then; `seed` is a number that no client before us is likely to have taken."""
+        """Begin, or begin anew, with what there is to send then; `seed` is a number that no client
+        before us is likely to have taken."""
         if self._negotiate:
             self._marker = seed % _MARKERS
             self.state = GREETING

@@ -58,8 +58,8 @@ class ScriptRunner:
 
     `view` makes the view for a function that writes; `divert` makes what replies are diverted to;
     `connect` opens the stream to an address, or to the same one again, says how it is named, and raises
-    QmpShellError; `clock` is monotonic, in seconds. One line is read ahead: the next command is encoded while the
-    last one is under way.
+    QmpShellError; `clock` is monotonic, in seconds. One line is read ahead: the next command is encoded
+    while the last one is under way.
     """
 
     def __init__(

@@ -1,9 +1,8 @@
 """The session itself: the order of things.
 
-Owns: what is sent when, who waits for which reply, what a loss means, how a session ends. Must not
-know: sockets, descriptors, terminals, clocks (`now` is handed in, in seconds of any monotonic clock).
-The script runner and the terminal are its two drivers: they carry out the effects that every call
-returns, in order.
+Owns: what is sent when, and who waits for which reply. Must not know: sockets, descriptors, terminals,
+clocks (`now` is handed in, in seconds of any monotonic clock). The script runner and the terminal are
+its two drivers: they carry out the effects that every call returns, in order.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from ..effects import (
     Tell,
 )
 from ..errors import LineError
-from ..language.command import LocalCommand
 from ..language.facts import Facts
 from ..protocol.commands import command_object, encode_message
 from ..protocol.messages import Event, Greeting, Reply
@@ -28,20 +26,18 @@ from ..requests import (
     Prepared,
     Request,
     Source,
-    prepare,
-    prepare_human,
 )
 from .connecting import Connecting
 from .ending import Ending
 from .failures import Failures
 from .holdup import describe_hold_up, is_held_up
 from .incoming import Incoming
-from .lines import LineRunner, is_exit
+from .intake import Intake
+from .lines import LineRunner
 from .link import CONNECTED, LOST, OFFLINE, UNCONNECTED, Link
 from .logbook import Logbook
 from .outstanding import Outstanding, answer_own
-from .probes import Probes
-from .queue import CurrentLine, LineQueue, were_not_sent
+from .queue import LineQueue, were_not_sent
 from .timing import Timing
 from .waiting import Waiting
 
@@ -55,12 +51,11 @@ if TYPE_CHECKING:
     from ..ports import Ports
     from ..settings import Settings
     from .machine import Machine
+    from .probes import Probes
 
 # So many of the latest events are kept for `/wait`.
 _KEPT_EVENTS = 10_000
 _RECENT_EVENTS = 1_000
-# A person's commands that wait for none before them.
-_AT_ONCE = ("/oob", "/status", "/help", "/apropos")
 
 
 class Session:
@@ -86,7 +81,6 @@ class Session:
         self.waits = Waiting(self)
         self.failures = Failures(self)
         self.ending = Ending(self)
-        self.probes = Probes(self)
         self.timing = Timing(self)
         # What is known of the virtual machine, if anybody wants to know.
         self.machine: Machine | None = None
@@ -94,6 +88,7 @@ class Session:
         self.interactive = interactive
         self.ports = ports
         self._incoming = Incoming(self)
+        self._intake = Intake(self)
         self.runner = LineRunner(self)
         self.connecting = Connecting(self)
         self.last: ShowReply | None = None
@@ -142,6 +137,13 @@ class Session:
     def describe_hold_up(self, now: float) -> str:
         """For what they have waited a while, in words; empty if for nothing."""
         return describe_hold_up(self, now)
+
+    @property
+    def probes(self) -> Probes:
+        """What may be asked for a person's sake."""
+        from .probes import Probes  # a script asks nothing
+
+        return Probes(self)
 
     # -- the connection ------------------------------------------------------------------------
 
@@ -225,39 +227,12 @@ class Session:
 
     def prepare(self, source: Source) -> Prepared:
         """Read a line, which may be done while an earlier one is under way."""
-        if self.settings.hmp:
-            return prepare_human(source)
-        prepared = prepare(source, self.facts, encode=not self.interactive)
-        if prepared.plan is not None:
-            for action in prepared.plan.actions:
-                if isinstance(action, LocalCommand):
-                    from ..commands.check import mistake  # few scripts need it
-
-                    error = mistake(action)
-                    if error is not None:
-                        return Prepared(source, error=error)
-        return prepared
+        return self._intake.prepare(source)
 
     def submit(self, prepared: Prepared, now: float) -> list[Effect]:
         """Queue a line that was read, or say why it could not be read."""
         self.now = now
-        if self.ending.is_leaving:
-            return []
-        may_overtake = self._may_overtake and self.asking is None
-        if self.interactive and may_overtake and _overtakes(prepared):
-            return self.runner.overtake(CurrentLine(prepared))
-        if self.interactive and _is_local(prepared, "/connect"):
-            effects = self.connecting.make_way()
-            self.queue.lines.append(prepared)
-            return [*effects, *self.advance()]
-        if self.interactive and not self.queue.unsent and _leaves(prepared):
-            if self.link.state == UNCONNECTED:
-                return self.ending.left()
-            return self.ending.leave_soon()
-        if self.interactive and prepared.error is not None:
-            return self.failures.of_line(prepared.source, prepared.error)
-        self.queue.lines.append(prepared)
-        return self.advance()
+        return self._intake.submit(prepared)
 
     def answer(self, *, go_on: bool, now: float, to: Request | None = None) -> list[Effect]:
         """The person's answer to Ask; `to` is the request that was asked about."""
@@ -407,10 +382,6 @@ class Session:
         return [Send(request.data, request)]
 
     @property
-    def _may_overtake(self) -> bool:
-        return self.link.state == CONNECTED and self.link.is_ready
-
-    @property
     def can_probe(self) -> bool:
         """Whether the server may be asked what nobody typed."""
         return self.settings.probe and self.settings.negotiate and self.link.state == CONNECTED
@@ -440,27 +411,3 @@ class Session:
     def forget_lines(self) -> None:
         self.queue.clear()
         self.waits.clear()
-
-
-def _is_local(prepared: Prepared, name: str) -> bool:
-    """Whether the line is one local command, of this name."""
-    plan = prepared.plan
-    if plan is None or len(plan.actions) != 1:
-        return False
-    action = plan.actions[0]
-    return isinstance(action, LocalCommand) and action.name == name and not plan.destination
-
-
-def _overtakes(prepared: Prepared) -> bool:
-    """Whether the line waits for none before it."""
-    return any(_is_local(prepared, name) for name in _AT_ONCE)
-
-
-def _leaves(prepared: Prepared) -> bool:
-    plan = prepared.plan
-    if plan is None or len(plan.actions) != 1:
-        return False
-    action = plan.actions[0]
-    if isinstance(action, LocalCommand):
-        return action.name == "/quit" and not action.tokens
-    return is_exit(action)

@@ -52,10 +52,9 @@ class Incoming:
         session.recent.append(event)
         if session.machine is not None:
             session.machine.see(event)
-        wait = session.waits.awaited
-        if wait is None or not wait.see(event):
+        if not session.waits.see(event):
             session.events.append(event)
-        if wait is None and session.waits.panel is None:
+        if session.waits.awaited is None and session.waits.panel is None:
             return [ShowEvent(event)]
         return [ShowEvent(event), *session.waits.look()]
 

@@ -27,8 +27,9 @@ _META_WIDTH = 200
 class HumanNames(Completer):
     """Completes by `catalogue`, which may be set at any time.
 
-    `others` completes the lines that are not the human monitor's; without it all lines are.
-    `begin` is called before anything is looked up, `wanted` whenever such a line is typed or completed: then the catalogue is needed.
+    `others` completes the lines that are not the human monitor's; without it all lines are. `begin` is
+    called before anything is looked up, `wanted` whenever such a line is typed or completed: then the
+    catalogue is needed.
     """
 
     def __init__(

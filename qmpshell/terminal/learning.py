@@ -15,7 +15,6 @@ from ..complete.human_help import Catalogue
 from ..complete.known import Known
 from ..complete.live import Live
 from ..effects import Effect, Learned
-from ..files import list_folder
 from ..language.agent import agent_schema
 from ..raw import RawSession
 from ..session import Session
@@ -23,6 +22,7 @@ from ..session.catalogue import CatalogueLoader
 from ..session.knowledge import names_in
 from ..session.live import LiveCache
 from ..settings import Settings
+from .folders import list_folder
 from .human_names import HumanNames
 from .line_names import LineNames, SignatureLine
 from .styles import style_names

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qmpshell.files import list_folder
+from qmpshell.terminal.folders import list_folder
 
 
 def test_what_each_name_in_a_folder_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
