@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import example, given
@@ -16,6 +16,7 @@ from qmpshell.complete.context import find_context, logical_line
 from qmpshell.complete.known import Known
 from qmpshell.complete.live import Live, LiveName
 from qmpshell.complete.names import complete
+from qmpshell.complete.ranking import rank
 from qmpshell.complete.signature import describe
 from qmpshell.language.tokens import KEY, LOCAL, NAME, OPEN, tokenize
 from tests.harness.completion import LINES, FakeLive, files, known
@@ -653,3 +654,11 @@ def test_the_logical_line_of_a_text(text: str, expected: str) -> None:
     cursor = max(text.find("|"), 0)
     line, place = logical_line(text.replace("|", ""), cursor)
     assert f"{line[:place]}|{line[place:]}" == expected
+
+
+def test_a_name_of_many_words_is_ranked_without_delay(count_lines: Callable[..., int]) -> None:
+    """Names are the server's, or the file system's."""
+    short, long = (
+        count_lines(lambda words=words: rank("a" * 30, "a-" * words + "b")) for words in (200, 800)
+    )
+    assert long < 6 * short + 1000

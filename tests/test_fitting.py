@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,9 +12,12 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.utils import get_cwidth
 
 from qmpshell.complete.fitting import REQUIRED, fit, wrap
+from qmpshell.complete.known import Known
 from qmpshell.complete.signature import Signature, describe
+from qmpshell.schema.model import Schema
 from qmpshell.terminal.line_names import SignatureLine
-from tests.harness.completion import known
+from tests.harness.completion import FakeLive, known
+from tests.harness.schemas import schema
 
 KNOWN = known("10")
 LINES = (
@@ -145,3 +149,34 @@ def test_warnings_take_few_rows(columns: int, most: int) -> None:
     assert texts[-2].endswith("…")
     # The signature keeps its place above the toolbar.
     assert texts[-1].startswith(" block-stream device: str ")
+
+
+HOSTILE = "\x1b[2J\u202e" * 4
+
+
+@pytest.mark.parametrize("columns", [30, 80])
+def test_names_that_would_do_something_to_the_screen_are_measured_as_they_are_shown(
+    columns: int,
+) -> None:
+    entities: list[dict[str, Any]] = [
+        {"name": "str", "meta-type": "builtin", "json-type": "string"},
+        {"name": "0", "meta-type": "object", "members": [{"name": HOSTILE, "type": "str"}]},
+        {"name": "x", "meta-type": "command", "arg-type": "0", "ret-type": "0"},
+    ]
+    line = SignatureLine(Known(schema=Schema(entities)))
+    for row in line.fragments(Document("x a=1 "), columns):
+        text = "".join(text for _, text in row)
+        assert get_cwidth(text) <= columns
+        assert "\x1b" not in text
+
+
+def test_a_line_is_looked_at_again_when_more_is_known() -> None:
+    live = FakeLive()
+    line = SignatureLine(Known(schema=schema("10"), live=live))
+    document = Document("device_add driver=e1000 disable-modern=maybe ")
+    known_later, live.of_devices = live.of_devices, []
+    before = line.fragments(document, 100)
+    live.of_devices = known_later
+    assert line.fragments(document, 100) == before
+    line.forget()
+    assert "not maybe" in str(line.fragments(document, 100))

@@ -392,7 +392,8 @@ def test_without_a_schema_only_the_line_itself_is_looked_at(line: str) -> None:
 
 @pytest.mark.parametrize("server", SYSTEMS)
 @pytest.mark.parametrize("line", [one for one in LINES if not one.startswith("/events")])
-def test_whole_lines_have_nothing_wrong(server: str, line: str) -> None:
-    found = describe(line, len(line), KNOWN[server])
+@pytest.mark.parametrize("end", ["", " "])
+def test_whole_lines_have_nothing_wrong(server: str, line: str, end: str) -> None:
+    found = describe(line + end, len(line + end), KNOWN[server])
     if found is not None:
         assert [one for one in found.warnings if "deprecated" not in one] == []

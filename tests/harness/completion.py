@@ -67,6 +67,7 @@ class FakeLive:
 
     def __init__(self) -> None:
         self.asked: list[Live] = []
+        self.of_devices = _DEVICE
 
     def peek(self, want: Live) -> Sequence[LiveName]:
         return self.find(want) or ()
@@ -74,7 +75,7 @@ class FakeLive:
     def find(self, want: Live) -> Sequence[LiveName] | None:
         self.asked.append(want)
         if want.kind == live.DEVICE_PROPERTY:
-            return _DEVICE
+            return self.of_devices
         if want == Live(live.QOM_PROPERTY, "/machine/unattached"):
             return [LiveName("realized", "bool"), LiveName("size", "uint64"), _DEVICE[-1]]
         names = _OF.get(want) or _NAMES.get(want.kind)
