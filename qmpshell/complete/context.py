@@ -27,7 +27,9 @@ _LONGEST = 1 << 13
 _OUTPUT_OF_DOCUMENTS = "<- "
 # What is a name as a whole, and how one goes on.
 _NAMES = (s.COMMAND, s.LOCAL, s.KEY, s.EVENT, s.TOPIC)
-_REST = re.compile(r"[\w-]+")
+_REST_OF_NAME = re.compile(r"[\w-]+")
+_REST_OF_VALUE = re.compile(r"(?:(?!;(?:\s|$))\S)+")
+_REST_OF_OPTION = re.compile(r"(?:,,|[^,\s])+")
 
 
 def logical_line(text: str, cursor: int) -> tuple[str, int]:
@@ -81,11 +83,17 @@ def find_context(line: str, cursor: int) -> Context:
 
 
 def _rest_of_word(slot: Slot, line: str, cursor: int) -> int:
-    """How much behind the cursor belongs to the name that is completed. Where nothing of it stands
-    before the cursor, another one is to be put there."""
-    if slot.kind not in _NAMES or not slot.text or slot.quote or slot.writing == s.LITERAL:
+    """How much behind the cursor belongs to the name or the value that is completed. Where nothing of a
+    name stands before the cursor, another one is to be put there."""
+    if slot.quote or slot.writing == s.LITERAL:
         return 0
-    match = _REST.match(line, cursor)
+    if slot.kind == s.VALUE:
+        rest = _REST_OF_OPTION if slot.writing == s.KEYVAL else _REST_OF_VALUE
+    elif slot.kind in _NAMES and slot.text:
+        rest = _REST_OF_NAME
+    else:
+        return 0
+    match = rest.match(line, cursor)
     return len(match[0]) if match else 0
 
 

@@ -7,7 +7,6 @@ is asked.
 from __future__ import annotations
 
 from . import live
-from .checks import has_missing
 from .file_kinds import FOLDER
 from .live import Live
 from .live_kinds import FILE, QOM_PATH, find_kind, linked_kind, open_names, property_of, taken
@@ -80,16 +79,11 @@ class _ValueOffers:
         self._end = self._what_follows()
 
     def _what_follows(self) -> str:
-        """A blank where something must follow."""
-        slot, shapes = self._slot, self._shapes
-        if slot.writing != LINE or slot.behind or slot.call is None or slot.call.sort == EVENT:
+        """A blank, for the next argument; who waits for an event seldom names another."""
+        slot = self._slot
+        if slot.writing != LINE or slot.behind or self._call.is_whole:
             return ""
-        if shapes is None or slot.call.is_whole:
-            return ""
-        *parents, name = slot.path
-        holder = shapes.at(shapes.of_call(slot.call), slot.call.root, parents)
-        tags = shapes.tags(shapes.compound(holder), slot.call.root.at(parents))
-        return " " if name in tags or has_missing(shapes, slot.call) else ""
+        return "" if self._call.sort == EVENT else " "
 
     def _offer(
         self, text: str, meta: str = "", *, is_string: bool = True, is_loose: bool = False

@@ -203,11 +203,21 @@ _LONG = 40
 
 # The member that people leave the name of out, as QEMU's command line lets them.
 _FIRST = {
+    "block-commit": "device",
+    "block-stream": "device",
     "blockdev-add": "driver",
+    "blockdev-del": "node-name",
     "device_add": "driver",
+    "human-monitor-command": "command-line",
+    "migrate": "uri",
     "netdev_add": "type",
     "object-add": "qom-type",
+    "qom-get": "path",
+    "qom-list": "path",
+    "qom-set": "path",
 }
+# What these are about has an id.
+_ABOUT_IDS = ("del", "remove", "dismiss", "cancel", "pause", "resume", "complete", "finalize")
 
 
 def _check_name(name: Token) -> None:
@@ -272,13 +282,23 @@ def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: 
     elif text == ")":
         cure = f"it closes nothing: a transaction begins with {t.TRANSACTION}"
     else:
-        cure = f"an argument is KEY=VALUE: did you mean {_FIRST.get(name.text, 'id')}={text}?"
+        cure = "an argument is KEY=VALUE"
+        first = _FIRST.get(name.text) or _id_of(name.text)
+        if first:
+            cure += f": did you mean {first}={text}?"
     return LineError(
         f"{text[:_LONG]!r} is no argument of {name.text[:_LONG]}",
         start=token.start,
         end=token.end,
         cure=cure,
     )
+
+
+def _id_of(command: str) -> str:
+    """The member that says which one it is about, of a command of that kind."""
+    if not command.endswith(_ABOUT_IDS):
+        return ""
+    return "device" if command.startswith("block-job-") else "id"
 
 
 def _argument(line: str, key: Token, operator: Token, value: Token) -> Argument:

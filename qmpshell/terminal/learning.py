@@ -89,6 +89,7 @@ class Learning:
         match learned:
             case Learned(value=Catalogue() as catalogue):
                 self.names.catalogue = catalogue
+                self._came()
             case Learned(name="live", value=Live()):
                 self.signature.forget()
                 self._came()

@@ -124,6 +124,7 @@ class Stage:
     def complete_again(self) -> None:
         """Names have come: what was asked for by Tab may be among them."""
         self._tab.complete_again(self._prompt.default_buffer)
+        self.redraw()  # a menu may be gone by it
 
     def _set_bottom(self, _: object) -> None:
         rows: list[list[tuple[str, str]]] = []

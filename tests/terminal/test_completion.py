@@ -181,7 +181,7 @@ def test_a_transaction_by_the_union_of_its_actions(terminal: Terminal) -> None:
     terminal.type("no\tdisk1 na\tb0\r)\r")
     terminal.wait_above('{"return": {}}')
     terminal.type("block-dirty-bitmap-remove node=disk1 name=\t")
-    wait_line(terminal, "(QEMU) block-dirty-bitmap-remove node=disk1 name=b0")
+    wait_line(terminal, "(QEMU) block-dirty-bitmap-remove node=disk1 name=b0 ")
 
 
 # -- names of what runs ----------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def test_nodes_and_their_changes(terminal: Terminal) -> None:
     terminal.line("blockdev-add driver=null-co node-name=zwei")
     terminal.wait_above('{"return": {}}')
     terminal.type("blockdev-del node-name=z\t")
-    wait_line(terminal, "(QEMU) blockdev-del node-name=zwei")
+    wait_line(terminal, "(QEMU) blockdev-del node-name=zwei ")
     terminal.type("\r")
     terminal.wait_above('{"return": {}}')
     terminal.type("block_resize size=1 node-name=z\t")
@@ -204,8 +204,8 @@ def test_nodes_and_their_changes(terminal: Terminal) -> None:
 
 def test_devices_with_their_own_properties(terminal: Terminal) -> None:
     terminal.type("device_add driver=virtio-blk-pci bus=por\t")
-    wait_line(terminal, "(QEMU) device_add driver=virtio-blk-pci bus=port0")
-    terminal.type(" drive=disk0 id=vd0 write-c\t")
+    wait_line(terminal, "(QEMU) device_add driver=virtio-blk-pci bus=port0 ")
+    terminal.type("drive=disk0 id=vd0 write-c\t")
     wait_line(
         terminal,
         "(QEMU) device_add driver=virtio-blk-pci bus=port0 drive=disk0 id=vd0 write-cache=",
@@ -213,7 +213,7 @@ def test_devices_with_their_own_properties(terminal: Terminal) -> None:
     terminal.type("on\r")
     terminal.wait_above('{"return": {}}')
     terminal.type("device_del id=v\t")
-    wait_line(terminal, "(QEMU) device_del id=vd0")
+    wait_line(terminal, "(QEMU) device_del id=vd0 ")
     clear(terminal)
     terminal.type("qom-get path=/mach\t")
     wait_line(terminal, "(QEMU) qom-get path=/machine")
@@ -222,7 +222,7 @@ def test_devices_with_their_own_properties(terminal: Terminal) -> None:
     terminal.type("/\t")
     wait_menu(terminal, "/machine/peripheral/port0 pcie-root-port")
     terminal.type("vd\t prop\tdriv\t")
-    wait_line(terminal, "(QEMU) qom-get path=/machine/peripheral/vd0 property=drive")
+    wait_line(terminal, "(QEMU) qom-get path=/machine/peripheral/vd0 property=drive ")
 
 
 def test_files_where_files_are_meant(terminal: Terminal, tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_files_where_files_are_meant(terminal: Terminal, tmp_path: Path) -> None
     terminal.type(line + "ima\t")
     wait_line(terminal, f"(QEMU) {line}images/")
     terminal.type("\t")
-    wait_line(terminal, f'(QEMU) blockdev-add driver=file node-name=f filename="{image}"')
+    wait_line(terminal, f'(QEMU) blockdev-add driver=file node-name=f filename="{image}" ')
     terminal.type("\r")
     terminal.wait_above('{"return": {}}')
     terminal.type(f"getfd fdname=x < {tmp_path}/ima\t")
@@ -261,9 +261,9 @@ def test_enter_takes_from_the_menu_and_the_next_enter_sends(terminal: Terminal) 
     terminal.type("query-block-j\t\t")
     wait_line(terminal, "(QEMU) query-block-jobs")
     terminal.line(CTRL_U + "blockdev-add driver=null-co node-name=x detect-zeroes=\t" + DOWN)
-    wait_line(terminal, "(QEMU) blockdev-add driver=null-co node-name=x detect-zeroes=off")
+    wait_line(terminal, "(QEMU) blockdev-add driver=null-co node-name=x detect-zeroes=off ")
     terminal.wait(lambda: menu(terminal) == [], "no menu")
-    terminal.type(" read-only=true\r")
+    terminal.type("read-only=true\r")
     terminal.wait_above('{"return": {}}')
 
 
@@ -271,7 +271,7 @@ def test_escape_closes_the_menu_and_leaves_the_line(terminal: Terminal) -> None:
     terminal.type("blockdev-add driver=null-co detect-zeroes=\t")
     wait_menu(terminal, "off", "on", "unmap")
     terminal.type(DOWN)
-    wait_line(terminal, "(QEMU) blockdev-add driver=null-co detect-zeroes=off")
+    wait_line(terminal, "(QEMU) blockdev-add driver=null-co detect-zeroes=off ")
     terminal.type("\x1b")
     terminal.wait(lambda: menu(terminal) == [], "no menu")
     wait_line(terminal, "(QEMU) blockdev-add driver=null-co detect-zeroes=")
@@ -367,7 +367,7 @@ def test_an_agent_completes_from_what_it_says_it_has(agent: Terminal, tmp_path: 
     wait_line(agent, "(QGA) guest-file-seek ")
     agent.wait_toolbar("guest-file-seek", "handle: int")
     agent.type("handle=1000 offset=0 whence=s\t")
-    wait_line(agent, "(QGA) guest-file-seek handle=1000 offset=0 whence=set")
+    wait_line(agent, "(QGA) guest-file-seek handle=1000 offset=0 whence=set ")
     agent.type("\r")
     agent.wait_above('{"return": {', prompt="(QGA)")
 

@@ -54,7 +54,7 @@ def test_a_stopped_server_holds_up_no_key_and_its_names_come_when_it_goes_on(
     terminal.type("block_resize size=1 node-name=\t")
     wait_line(terminal, "(QEMU) block_resize size=1 node-name=")
     machine.process.send_signal(signal.SIGCONT)
-    wait_line(terminal, "(QEMU) block_resize size=1 node-name=disk0")
+    wait_line(terminal, "(QEMU) block_resize size=1 node-name=disk0 ")
     terminal.wait(lambda: "is asked for names" not in terminal.toolbar, "no wait")
 
 
@@ -97,7 +97,7 @@ def test_a_server_that_dies_below_an_open_menu(terminal: Terminal, machine: Serv
     machine.kill()
     terminal.wait_for("connection lost")
     terminal.type(DOWN)
-    wait_line(terminal, "(QEMU) blockdev-add driver=null-co detect-zeroes=off")
+    wait_line(terminal, "(QEMU) blockdev-add driver=null-co detect-zeroes=off ")
     terminal.type("\r\r")
     terminal.wait_for("not connected; nothing was sent; /connect goes back")
     terminal.wait_prompt()
@@ -107,7 +107,7 @@ def test_the_names_of_another_server_are_its_own(
     terminal: Terminal, machine: Server, tmp_path: Path
 ) -> None:
     terminal.type("blockdev-del node-name=\t")
-    wait_line(terminal, "(QEMU) blockdev-del node-name=disk0")
+    wait_line(terminal, "(QEMU) blockdev-del node-name=disk0 ")
     clear(terminal)
     machine.kill()
     terminal.wait_for("connection lost")
@@ -116,7 +116,7 @@ def test_the_names_of_another_server_are_its_own(
         terminal.line(f"/connect {tmp_path}/new.sock")
         terminal.wait_toolbar("new.sock", "QEMU")
         terminal.type("blockdev-del node-name=\t")
-        wait_line(terminal, "(QEMU) blockdev-del node-name=other")
+        wait_line(terminal, "(QEMU) blockdev-del node-name=other ")
 
 
 def test_a_question_that_may_have_been_the_end_is_told(scripted: Scripted) -> None:
@@ -171,4 +171,4 @@ def test_names_that_are_slow_come_to_the_tab_that_waits_for_them_alone(
         wait_line(terminal, f"(QEMU) blockdev-del node-name={typed}")
         gate.set()
         terminal.wait(lambda: "is asked for names" not in terminal.toolbar, "answer")
-        wait_line(terminal, f"(QEMU) blockdev-del node-name={typed or 'late0'}")
+        wait_line(terminal, f"(QEMU) blockdev-del node-name={typed or 'late0 '}")
