@@ -48,7 +48,7 @@ OOB = "usage: /oob COMMAND [KEY=VALUE…]"
 KEYVAL = "usage: /keyval COMMAND KEY=VALUE,…"
 SOURCE = "usage: /source FILE"
 LOG = "usage: /log FILE|off"
-ARGUMENT = "an argument is KEY=VALUE: did you mean id=now?"
+ARGUMENT = "an argument is KEY=VALUE"
 ALONE = "a JSON object is the whole of the arguments; nothing may stand beside it"
 
 WRONG = [
@@ -604,13 +604,13 @@ FIRST = (
     "  x y",
     "    ^",
     "'y' is no argument of x",
-    "an argument is KEY=VALUE: did you mean id=y?",
+    "an argument is KEY=VALUE",
 )
 SECOND = (
     "b; c 5",
     "     ^",
     "'5' is no argument of c",
-    "an argument is KEY=VALUE: did you mean id=5?",
+    "an argument is KEY=VALUE",
 )
 
 

@@ -83,7 +83,7 @@ def test_colour_can_be_declined(
             ("query-status", '"prelaunch"'),
             ("cont", " RESUME"),
             ("no-such-command", "CommandNotFound"),
-            ("stop now", "did you mean"),
+            ("stop now", "an argument is KEY=VALUE"),
         ):
             terminal.line(line)
             terminal.wait_for(shown)
@@ -324,7 +324,7 @@ def test_text_is_shown_as_the_terminal_can_show_it(
         terminal.line("query-name")
         terminal.wait_above("(QEMU) query-name", shown)
         terminal.line("stop now")
-        terminal.wait_for("did you mean")
+        terminal.wait_for("an argument is KEY=VALUE")
         terminal.type("\x04")
         assert terminal.end() == 0
 
