@@ -449,7 +449,7 @@ def test_the_agent_completes_from_data_of_ours() -> None:
     assert texts("guest-p", knows=AGENT) == ["guest-ping"]
     assert texts("guest-file-seek ", knows=AGENT) == ["handle=", "offset=", "whence="]
     assert texts("guest-file-seek handle=1 offset=0 whence=c", knows=AGENT) == ["cur "]
-    assert texts("guest-exec path=x capture-output=tr", knows=AGENT)[0] == "true"
+    assert texts("guest-exec path=x capture-output=tr", knows=AGENT)[0] == "true "
 
 
 def test_the_storage_daemon_has_its_own_commands() -> None:

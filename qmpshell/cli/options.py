@@ -93,7 +93,13 @@ def _seconds(
     is_flag=True,
     help="Send nothing that was not typed: no question for the schema, none for a hint.",
 )
-@click.option("--ga", "agent", is_flag=True, help="The other end is a guest agent.")
+@click.option(
+    "--ga",
+    "agent",
+    is_flag=True,
+    help="The other end is a guest agent: get into step with it, and take silence for success"
+    " where that is its answer.",
+)
 @click.option("--listen", is_flag=True, help="Wait at ADDRESS for QEMU to connect.")
 @click.option(
     "--wait",

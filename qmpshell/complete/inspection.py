@@ -113,6 +113,8 @@ class _Arguments:
         if not type_name:
             self._wrong[:0] = self._unknown_call()
             return
+        if call.name in self._known.disabled:
+            self._wrong.append(f"{call.name} is switched off on this agent")
         self._features(call.name, self._features_of_call())
         if call.root.form in (DOTTED, OBJECT):
             self._object(call.root, type_name, ())

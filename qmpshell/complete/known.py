@@ -50,6 +50,8 @@ class Known:
     ) -> None:
         self._schema = schema
         self._names = tuple(names)
+        # Those of the names that are of no use here: an agent's commands may be switched off.
+        self.disabled: frozenset[str] = frozenset()
         self.live = live
         self.files = files
         self._find_styles = styles

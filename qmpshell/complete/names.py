@@ -74,7 +74,11 @@ def _commands(slot: Slot, known: Known) -> Iterator[Offer]:
         needs = shapes.describe_command(name) if shapes is not None else ""
         takes = shapes is None or shapes.takes_arguments(name)
         text = spell_value(slot, name, is_string=True) if is_literal else _word(slot, name, takes)
-        yield Offer(name, text, slot.start, told(needs, features=features), features=features)
+        is_disabled = name in known.disabled
+        meta = told(needs, "switched off" if is_disabled else "", features=features)
+        offer = Offer(name, text, slot.start, meta, features=features)
+        offer.is_last |= is_disabled
+        yield offer
     if not is_literal and not is_out_of_band:
         if "transaction" in known.commands():
             meta = "several actions, all of them or none, up to )"

@@ -63,6 +63,16 @@ def names_in(value: object) -> list[str]:
     ]
 
 
+def disabled_in(value: object) -> list[str]:
+    """The names of the commands that an agent's `guest-info` says are switched off."""
+    listed = value.get("supported_commands") if isinstance(value, dict) else None
+    return [
+        str(one.get("name"))
+        for one in (listed if isinstance(listed, list) else ())
+        if isinstance(one, dict) and one.get("enabled") is False
+    ]
+
+
 def agent_version(value: object) -> str:
     """The version in what `guest-info` returned, or nothing."""
     version = value.get("version") if isinstance(value, dict) else None

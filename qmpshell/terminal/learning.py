@@ -19,7 +19,7 @@ from ..language.agent import agent_schema
 from ..raw import RawSession
 from ..session import Session
 from ..session.catalogue import CatalogueLoader
-from ..session.knowledge import names_in
+from ..session.knowledge import disabled_in, names_in
 from ..session.live import LiveCache
 from ..settings import Settings
 from .folders import list_folder
@@ -73,6 +73,7 @@ class Learning:
         assert session is not None
         self._known.schema = None
         self._known.names = self._names_before()
+        self._known.disabled = frozenset()
         if not session.can_probe:
             return
         if self._settings.hmp:
@@ -97,7 +98,8 @@ class Learning:
                 self._known.schema = self._session.facts.schema
                 self._changed()
             case Learned(name="query-commands" | "guest-info", value=value):
-                self._known.names = names_in(value)
+                self._known.disabled = frozenset(disabled_in(value))
+                self._known.names = [*names_in(value), *self._known.disabled]
                 # The prompt is up by then; a line that needs the schema at once asks for itself.
                 self._perform(self._session.probes.load_schema(self._clock()))
 

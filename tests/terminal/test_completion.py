@@ -353,11 +353,18 @@ def agent(installation: Installation, tmp_path: Path) -> Iterator[Terminal]:
 
 
 def test_an_agent_completes_from_what_it_says_it_has(agent: Terminal, tmp_path: Path) -> None:
-    agent.type("guest-fs\t")
+    agent.type("guest-fsf\t")
     wait_line(agent, "(QGA) guest-fsfreeze-")
-    wait_menu(agent, "guest-fsfreeze-status", "guest-fsfreeze-thaw")
-    # Those that are switched off are not offered.
-    assert not any("freeze-freeze" in entry for entry in menu(agent))
+    wait_menu(
+        agent,
+        "guest-fsfreeze-status",
+        "guest-fsfreeze-thaw",
+        "guest-fsfreeze-freeze switched off",
+    )
+    clear(agent, "(QGA)")
+    agent.type("guest-set-t\t")
+    wait_line(agent, "(QGA) guest-set-time ")
+    agent.wait_toolbar("guest-set-time is switched off on this agent")
     clear(agent, "(QGA)")
     file = tmp_path / "guest.txt"
     file.write_text("the guest's")
