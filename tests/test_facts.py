@@ -531,3 +531,19 @@ def test_secrets_do_not_reach_the_log() -> None:
     driver.secret("hush")
     assert "hush" not in repr(driver.logs["f"].messages)
     assert len(driver.logs["f"].messages) == 1
+
+
+def test_a_driver_that_is_not_known_is_asked_for_as_what_it_may_be_short_for() -> None:
+    driver = Driver()
+    driver.session.facts.has_schema = True
+    line = "device_add driver=virtio-net mq=on"
+    assert driver.line(line) == [own_question(1, "device-list-properties", typename="virtio-net")]
+    assert driver.bytes(error("Device 'virtio-net' not found", "DeviceNotFound", 1)) == [
+        own_question(2, "device-list-properties", typename="virtio-net-pci")
+    ]
+    device_add = sent(
+        '{"execute": "device_add", "arguments": {"driver": "virtio-net", "mq": true}}'
+    )
+    assert driver.bytes(reply([{"name": "mq", "type": "bool"}], 2)) == [device_add]
+    driver.bytes(DONE)
+    assert driver.line(line) == [device_add]  # it is remembered by the name that was typed

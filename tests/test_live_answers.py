@@ -300,6 +300,23 @@ def test_where_the_drivers_bus_is_not_known_free_ports_come_first() -> None:
     ]
 
 
+def test_a_short_name_of_a_driver_is_asked_for_as_what_it_may_be_short_for() -> None:
+    def asked(known: dict[Question, object]) -> list[object]:
+        want = Live(live.DEVICE_PROPERTY, "virtio-blk")
+        return [one.arguments["typename"] for one in questions(want, known)]
+
+    short = Question("device-list-properties", {"typename": "virtio-blk"})
+    on_pci = Question("device-list-properties", {"typename": "virtio-blk-pci"})
+    assert asked({}) == ["virtio-blk"]
+    assert asked({short: None}) == ["virtio-blk", "virtio-blk-pci"]
+    found: dict[Question, object] = {short: None, on_pci: [{"name": "serial", "type": "str"}]}
+    assert asked(found) == ["virtio-blk", "virtio-blk-pci"]
+    assert [one.name for one in names(Live(live.DEVICE_PROPERTY, "virtio-blk"), found)] == [
+        "serial"
+    ]
+    assert asked({DRIVERS: [{"name": "virtio-blk-device"}]}) == ["virtio-blk-device"]
+
+
 def test_drivers_and_their_properties(machine: dict[Question, object]) -> None:
     drivers = found(machine, live.DEVICE_DRIVER)
     assert drivers["e1000"] == "PCI, Intel Gigabit Ethernet"

@@ -7,6 +7,7 @@ like beyond what the next question needs.
 
 from __future__ import annotations
 
+from ..language.driver_aliases import meant_by
 from .live import (
     AUDIODEV,
     BITMAP,
@@ -213,13 +214,17 @@ def _device_properties(driver: str, known: Known) -> list[Question]:
     """Only of what can be a driver: each question may make the server load a module."""
     if not _is_type_name(driver):
         return []
-    name = aliased(driver, known.get(DRIVERS_HELP)) or driver
+    names = [aliased(driver, known.get(DRIVERS_HELP)) or driver, *meant_by(driver)]
     drivers = known.get(DRIVERS)
-    if isinstance(drivers, list) and not any(
-        isinstance(one, dict) and one.get("name") == name for one in drivers
-    ):
-        return []
-    return [Question("device-list-properties", {"typename": name})]
+    if isinstance(drivers, list):
+        there = {one.get("name") for one in drivers if isinstance(one, dict)}
+        names = [name for name in names if name in there]
+    asked: list[Question] = []
+    for name in names:
+        asked.append(Question("device-list-properties", {"typename": name}))
+        if asked[-1] not in known or known[asked[-1]] is not None:
+            break
+    return asked
 
 
 def _of_its_type(path: str, known: Known) -> list[Question]:

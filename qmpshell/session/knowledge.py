@@ -6,13 +6,17 @@ know: when anything is asked.
 
 from __future__ import annotations
 
+from ..language.driver_aliases import meant_by
 from ..language.facts import DRIVER, OBJECT, SCHEMA, Facts, Need, PropertyType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
+    from ..effects import Effect
     from ..protocol.messages import Reply
+    from .core import Session
 
 
 # A question of our own had no answer, and what depends on it is not sent.
@@ -26,6 +30,26 @@ def question(need: Need) -> tuple[str, dict[str, Any]]:
     if need.kind == OBJECT:
         return "qom-list", {"path": need.subject}
     return "query-qmp-schema", {}
+
+
+def ask_for(
+    session: Session, need: Need, then: Callable[[Reply | None], list[Effect]]
+) -> list[Effect]:
+    """Ask the server for what is needed; of a driver whose name it does not know, for what that may be
+    short for. `then` takes the last reply, or None where none came."""
+    needs = [need]
+    if need.kind == DRIVER:
+        needs += [Need(DRIVER, name) for name in meant_by(need.subject)]
+
+    def ask(index: int) -> list[Effect]:
+        def answered(reply: Reply | None) -> list[Effect]:
+            if reply is not None and reply.is_error and index + 1 < len(needs):
+                return ask(index + 1)
+            return then(reply)
+
+        return session.ask(*question(needs[index]), answered)
+
+    return ask(0)
 
 
 def learn(facts: Facts, need: Need, value: object) -> None:

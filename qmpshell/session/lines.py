@@ -12,7 +12,7 @@ from ..guard import destroys
 from ..language.command import Command, LocalCommand, RawCommand
 from ..language.facts import SECRET
 from ..requests import LEAVING, make_human_request, make_request
-from .knowledge import UNANSWERED, learn, question, returned
+from .knowledge import UNANSWERED, ask_for, learn, returned
 from .link import CONNECTED, OFFLINE
 from .queue import CurrentLine
 
@@ -71,7 +71,7 @@ class LineRunner:
             self.read_again(prepared)
             return self.note_untyped(prepared.source, 0) if reply.is_error else []
 
-        return self._session.ask(*question(need), answered)
+        return ask_for(self._session, need, answered)
 
     def note_untyped(self, source: Source, start: int) -> list[Effect]:
         """Say in a dry run that there was nothing to type a line's values by."""

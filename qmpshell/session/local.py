@@ -10,7 +10,7 @@ from ..language.command import Command, Plan, RawCommand
 from ..language.facts import SECRET
 from ..render.escape import escape
 from ..requests import Prepared, Request, Source, make_human_request, make_request
-from .knowledge import UNANSWERED, learn, question, returned, version_numbers
+from .knowledge import UNANSWERED, ask_for, learn, returned, version_numbers
 from .link import CONNECTED
 
 TYPE_CHECKING = False
@@ -115,7 +115,7 @@ class LocalHost:
                 return session.runner.overtake(self._line)
             return []
 
-        return session.ask(*question(need), answered)
+        return ask_for(session, need, answered)
 
     def wait(self, wait: Wait) -> list[Effect]:
         session = self._session

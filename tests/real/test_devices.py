@@ -36,6 +36,17 @@ def machine(installation: Installation, tmp_path: Path) -> Iterator[Server]:
         yield server
 
 
+def test_a_short_name_of_a_driver_has_the_types_of_what_it_is_short_for(machine: Server) -> None:
+    result = run(
+        "-v",
+        machine.address,
+        input=script("device_add driver=virtio-net id=net0 bus=rp0 mq=on vectors=0x4"),
+    )
+    assert (result.status, returns(result)) == (0, [{}])
+    (net,) = sent_arguments(result)
+    assert (net["driver"], net["mq"], net["vectors"]) == ("virtio-net", True, 4)
+
+
 def test_properties_have_the_drivers_types(machine: Server) -> None:
     result = run(
         "-v",

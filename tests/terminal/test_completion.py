@@ -202,6 +202,20 @@ def test_nodes_and_their_changes(terminal: Terminal) -> None:
     wait_line(terminal, "(QEMU) block_resize size=1 node-name=zx")
 
 
+def test_a_menu_of_what_is_gone_goes_by_itself(terminal: Terminal) -> None:
+    terminal.line("blockdev-add driver=null-co node-name=tmp")
+    terminal.wait_above('{"return": {}}')
+    terminal.type("blockdev-del node-name=t\t")
+    wait_line(terminal, "(QEMU) blockdev-del node-name=tmp ")
+    terminal.type("\r")
+    terminal.wait_above('{"return": {}}')
+    terminal.type("blockdev-del node-name=t\t")
+    wait_line(terminal, "(QEMU) blockdev-del node-name=t")
+    terminal.wait(lambda: menu(terminal) == [], "no menu")
+    terminal.type("x")
+    wait_line(terminal, "(QEMU) blockdev-del node-name=tx")
+
+
 def test_devices_with_their_own_properties(terminal: Terminal) -> None:
     terminal.type("device_add driver=virtio-blk-pci bus=por\t")
     wait_line(terminal, "(QEMU) device_add driver=virtio-blk-pci bus=port0 ")
