@@ -209,9 +209,11 @@ def test_a_menu_of_what_is_gone_goes_by_itself(terminal: Terminal) -> None:
     wait_line(terminal, "(QEMU) blockdev-del node-name=tmp ")
     terminal.type("\r")
     terminal.wait_above('{"return": {}}')
+    typed = "(QEMU) blockdev-del node-name=t"
     terminal.type("blockdev-del node-name=t\t")
-    wait_line(terminal, "(QEMU) blockdev-del node-name=t")
-    terminal.wait(lambda: menu(terminal) == [], "no menu")
+    # What was typed before is suggested again where no menu is open.
+    wait_line(terminal, f"{typed}mp", cursor=len(typed))
+    assert menu(terminal) == []
     terminal.type("x")
     wait_line(terminal, "(QEMU) blockdev-del node-name=tx")
 
