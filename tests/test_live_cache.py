@@ -460,6 +460,14 @@ def test_a_server_that_was_left_is_not_blamed() -> None:
     assert shell.take() == ["qom-list-types"]
 
 
+def test_who_only_looks_on_is_not_told_of_the_server_before() -> None:
+    shell = Shell()
+    learn(shell, NODES, nodes("a"))
+    shell.bytes(GREETING)
+    shell.bytes(NEGOTIATED)
+    assert list(shell.cache.peek(NODES)) == []
+
+
 def test_who_only_looks_on_is_told_what_is_known_and_makes_nobody_ask() -> None:
     shell = Shell()
     assert list(shell.cache.peek(NODES)) == []

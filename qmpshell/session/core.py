@@ -394,14 +394,6 @@ class Session:
         """A script has one command in flight, which needs no id; an id costs QEMU a fifth of its time."""
         return self.interactive or self.outstanding.has_silent
 
-    @property
-    def has_no_deadlines(self) -> bool:
-        """Whether neither the connection nor a wait has a time set."""
-        link, waits = self.link, self.waits
-        if waits.awaited is not None or waits.panel is not None:
-            return False
-        return link.silence_at is None and link.give_up_at is None and link.again_at is None
-
     def _own_id(self) -> str | None:
         if not self.link.protocol.echoes_ids:
             return None

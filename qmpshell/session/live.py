@@ -104,7 +104,10 @@ class LiveCache:
 
     def peek(self, want: Live) -> Sequence[LiveName]:
         """What is known now, which is not wanted for that: nobody is asked for it."""
-        return self._look_up(want) or () if self._may_probe else ()
+        if not self._may_probe:
+            return ()
+        self._meet()
+        return self._look_up(want) or ()
 
     def find(self, want: Live) -> Sequence[LiveName] | None:
         """What is known now; None where nothing is yet. It is wanted from now on."""

@@ -31,7 +31,7 @@ class Timing:
         session = self._session
         holding = session.outstanding.holding
         patience = self._patience(holding) if holding is not None else None
-        if patience is None and session.machine is None and session.has_no_deadlines:
+        if patience is None and session.machine is None and self._is_timeless:
             return None  # as in most scripts, for every message
         times = [*session.link.deadlines, *session.waits.deadlines]
         if session.machine is not None and session.machine.deadline is not None:
@@ -39,6 +39,14 @@ class Timing:
         if holding is not None and patience is not None:
             times.append(holding.sent_at + patience)
         return min(times, default=None)
+
+    @property
+    def _is_timeless(self) -> bool:
+        """Whether neither the connection nor a wait has a time set."""
+        link, waits = self._session.link, self._session.waits
+        if waits.awaited is not None or waits.panel is not None:
+            return False
+        return link.silence_at is None and link.give_up_at is None and link.again_at is None
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due by now."""
