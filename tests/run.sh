@@ -53,8 +53,8 @@ fi
 "$venv/bin/ruff" check .
 "$venv/bin/ruff" format --check .
 "$venv/bin/mypy"
-# Most tests wait for servers: twice as many at a time as there are processors. Their folders have short
+# Most tests wait for servers: one more at a time than there are processors. Their folders have short
 # names, as the path of a socket has at most 107 bytes.
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-"$venv/bin/pytest" -n $(($(getconf _NPROCESSORS_ONLN) * 2)) --basetemp="$folder/t" "$@"
+"$venv/bin/pytest" -n $(($(getconf _NPROCESSORS_ONLN) + 1)) --basetemp="$folder/t" "$@"
