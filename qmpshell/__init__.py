@@ -1,12 +1,9 @@
-"""qmpshell: a shell for QMP, the QEMU Machine Protocol, and a small library to speak it.
+"""A shell and a client library for QMP, the QEMU Machine Protocol.
 
-    from qmpshell import connect
+from qmpshell import connect
 
-    with connect("vm.sock") as qmp:
-        print(qmp.execute("query-status"))
-
-Owns: the names that programs may rely on. They are imported when first used: the command line must
-start fast.
+with connect("vm.sock") as qmp:
+    print(qmp.execute("query-status"))
 """
 
 from __future__ import annotations
@@ -15,7 +12,9 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .connection import Connection, Server, connect, listen
+    from collections.abc import Callable, Mapping
+
+    from .client import Connection, Server, connect, listen
     from .errors import (
         AddressError,
         CommandError,
@@ -26,13 +25,6 @@ if TYPE_CHECKING:
         QmpShellError,
         ReplyTimeout,
     )
-
-_HOMES = {
-    "Connection": "connection",
-    "Server": "connection",
-    "connect": "connection",
-    "listen": "connection",
-}
 
 __all__ = [
     "AddressError",
@@ -50,9 +42,36 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+def export_lazily(
+    package: str, modules: Mapping[str, str]
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """Return `__getattr__` and `__dir__` for a package that imports its modules on first use.
 
-    return getattr(import_module(f".{_HOMES.get(name, 'errors')}", __name__), name)
+    `modules` maps each module of the package to the names that the package exports from it,
+    separated by blanks. A script must start fast, so a package imports only what is used of it.
+    """
+    homes = {name: module for module, names in modules.items() for name in names.split()}
+
+    def get_attribute(name: str) -> object:
+        module = homes.get(name)
+        if module is None:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        from importlib import import_module
+        from sys import modules as loaded
+
+        value = getattr(import_module(f"{package}.{module}"), name)
+        setattr(loaded[package], name, value)
+        return value
+
+    return get_attribute, lambda: sorted(homes)
+
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = export_lazily(
+        __name__,
+        {
+            "client": "Connection Server connect listen",
+            "errors": "AddressError CommandError ConnectError ConnectionLost NegotiationError"
+            " ProtocolError QmpShellError ReplyTimeout",
+        },
+    )

@@ -78,3 +78,12 @@ class CommandError(QmpShellError):
         self.desc = str(members.get("desc", error))
         self.reply = reply
         super().__init__(f"{self.error_class}: {self.desc}")
+
+
+OK = 0
+FAILED = 1
+USAGE = 2
+CONNECTION = 3
+INTERRUPTED = 130
+PIPE = 141
+TERMINATED = 143

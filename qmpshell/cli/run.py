@@ -9,23 +9,31 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
 
-from .. import exits
-from ..errors import QmpShellError
+from ..errors import CONNECTION, QmpShellError
 from ..session import Session
-from ..tools.launch import Qemu, find_program, start_qemu
-from ..tools.private_directory import PrivateDirectory, make_private_directory
-from ..tools.qemu_line import QemuLine, read_line
-from .connecting import Connector, write_error
-from .start import Choice, configure, import_terminal, is_scripted, make_session, run_script
+from .launch import Qemu, find_program, start_qemu
+from .qemu_args import QemuLine, read_line
+from .runtime_dir import PrivateDirectory, make_private_directory
+from .start import (
+    Choice,
+    Connector,
+    configure,
+    import_terminal,
+    is_scripted,
+    make_session,
+    run_script,
+    write_error,
+)
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import FrameType
 
-    from ..raw import RawSession
-    from ..transport.stream import Stream
+    from ..session import RawSession
+    from ..transport import Stream
+
 
 # Seconds until a QEMU that does not serve its monitor is the session's matter; `--wait` changes it.
 _START_PATIENCE = 2.0
@@ -143,7 +151,7 @@ class _Run:
         if self._line.note and not self._choice.settings.quiet:
             write_error(self._line.note)
         import_terminal()
-        from ..terminal.start import run_terminal
+        from ..terminal import run_terminal
 
         return run_terminal(
             self._choice.settings,
@@ -166,7 +174,7 @@ class _Run:
             again=connector.again,
         )
         qemu = self._qemu
-        if status == exits.CONNECTION and qemu is not None and qemu.wait(_END_PATIENCE) is not None:
+        if status == CONNECTION and qemu is not None and qemu.wait(_END_PATIENCE) is not None:
             _show(qemu.rest_of_output())
             write_error(f"qmpshell: {qemu.describe_end()}")
         return status

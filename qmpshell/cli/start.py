@@ -9,26 +9,152 @@ from __future__ import annotations
 import os
 import time
 
-from .. import exits
-from ..errors import ConnectError, QmpShellError
-from ..files import make_ports
-from ..inputs import LineInput, ScriptLines
-from ..script.output import Output, OutputFailed, ReaderGone
-from ..script.run import ScriptRunner
-from ..script.view import ScriptView
-from ..session import Session
-from ..settings import Settings
-from .connecting import Connector, UsageError, write_error
+from ..errors import FAILED, PIPE, ConnectError, QmpShellError
+from ..render import escape_lines
+from ..script import Output, OutputFailed, ReaderGone, ScriptRunner, ScriptView
+from ..session import LineInput, Ports, ScriptLines, Session
+from ..storage import Settings
+from ..transport import accept_one, is_word, open_patiently, parse_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from ..configuration import Configuration
-    from ..language.command import Destination
-    from ..raw import RawSession
-    from ..script.diversion import Diversion
-    from ..transport.stream import Stream
+    from ..language import Destination
+    from ..script import Diversion
+    from ..session import RawSession
+    from ..session.ports import MessageLog
+    from ..storage import Configuration, Settings
+    from ..transport import Address, Stream
+
+
+def make_ports(environment: Mapping[str, str], *, program: str | None = None) -> Ports:
+    """A session's calls, on this machine's files. `program` is the server if it was started with us."""
+
+    def find_page(name: str, version: tuple[int, ...] | None) -> str | None:
+        from ..manual import find_page  # few scripts ask for help
+
+        return find_page(name, version, environment=environment, program=program)
+
+    return Ports(read_file=_read, open_file=_open, open_log=_open_log, find_page=find_page)
+
+
+def is_file(path: str) -> bool:
+    """Whether something other than a directory is there: a socket, most likely."""
+    return os.path.exists(path) and not os.path.isdir(path)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _open(path: str, operator: str) -> int:
+    # A pipe without a writer must not hold everything up.
+    mode = os.O_RDWR if operator == "<>" else os.O_RDONLY | os.O_NONBLOCK
+    descriptor = os.open(path, mode | os.O_CLOEXEC)
+    os.set_blocking(descriptor, True)
+    return descriptor
+
+
+def _open_log(path: str) -> MessageLog:
+    import time
+
+    from ..storage import Log  # few sessions keep one
+
+    return Log(path, clock=time.time)
+
+
+class UsageError(QmpShellError):
+    """The command line cannot be carried out as it stands."""
+
+
+def write_error(text: str) -> None:
+    """Write text of ours to standard error, whatever becomes of it."""
+    data = escape_lines(text).encode("utf-8") + b"\n"
+    try:
+        while data:
+            data = data[os.write(2, data) :]
+    except OSError:
+        pass
+
+
+class Connector:
+    """Opens the streams of one session, the first to what `text` names, or the environment.
+
+    `listen` says that the server is to come to us. `configuration` is the settings file where it has
+    been read; otherwise it is read only where an address may be the name of a target.
+    Raises UsageError, AddressError.
+    """
+
+    def __init__(
+        self,
+        text: str | None,
+        settings: Settings,
+        environment: Mapping[str, str],
+        *,
+        listen: bool = False,
+        configuration: Configuration | None = None,
+    ) -> None:
+        self._settings = settings
+        self._environment = environment
+        self._listen = listen
+        self._configuration = configuration
+        variable = "QGA_CLIENT_ADDRESS" if settings.agent else "QMP_SOCKET"
+        text = text or environment.get(variable)
+        if not text:
+            whose = "agent" if settings.agent else "monitor"
+            raise UsageError(
+                f"no ADDRESS: name the {whose}'s socket, or set {variable} (see qmpshell --help)"
+            )
+        self._address, self._hint = self._find(text)
+
+    @property
+    def name(self) -> str:
+        """How the server is called in messages."""
+        return str(self._address)
+
+    def open(self) -> Stream:
+        """The first stream. Raises ConnectError."""
+        return self._open(lambda text: write_error(f"qmpshell: {text}"))
+
+    def again(self, text: str | None) -> tuple[Stream, str]:
+        """A stream to what `text` names, or with None to where the last one went, and the name of that.
+
+        Raises AddressError, ConnectError.
+        """
+        if text is not None:
+            self._address, self._hint = self._find(text)
+            self._listen = False
+        return self._open(lambda text: None), self.name
+
+    def _open(self, notice: Callable[[str], None]) -> Stream:
+        wait = self._settings.wait
+        try:
+            if self._listen:
+                return accept_one(self._address, wait=wait)
+            return open_patiently(
+                self._address, wait=wait, clock=time.monotonic, sleep=time.sleep, notice=notice
+            )
+        except ConnectError as error:
+            if not self._hint:
+                raise
+            raise ConnectError(f"{error}; {self._hint}") from error
+
+    def _find(self, text: str) -> tuple[Address, str]:
+        """The address, and what may have been meant if nothing is there."""
+        if not is_word(text) or is_file(text):
+            return parse_address(text, exists=is_file), ""
+        from ..storage import read_configuration  # few scripts need it
+        from ..transport import resolve, target_hint
+
+        if self._configuration is None:
+            self._configuration = read_configuration(self._environment)
+            if text not in self._configuration.targets:
+                for problem in self._configuration.problems:
+                    write_error(f"qmpshell: {problem}")
+        targets = self._configuration.targets
+        return resolve(text, targets, exists=is_file), target_hint(text, targets)
 
 
 _READ_SIZE = 1 << 16
@@ -116,13 +242,13 @@ def configure(
 ) -> Configuration:
     """Set what the settings file says, but for what was `given` on the command line, for a session
     at a terminal; what is wrong with the file is told there."""
-    from ..configuration import read_configuration  # a script must not depend on it
+    from ..storage import read_configuration  # a script must not depend on it
 
     configuration = read_configuration(environment)
     for problem in (*configuration.problems, *configuration.option_problems):
         write_error(f"qmpshell: {problem}")
     if configuration.values:
-        from ..options import apply
+        from ..storage import apply
 
         apply(configuration.values, settings, given=given)
     return configuration
@@ -152,7 +278,7 @@ def _run_terminal(choice: Choice, environment: Mapping[str, str]) -> int:
     session = make_session(settings, connector.name, interactive=True, environment=environment)
     stream = connector.open()
     import_terminal()
-    from ..terminal.start import run_terminal
+    from ..terminal import run_terminal
 
     return run_terminal(
         settings,
@@ -171,7 +297,7 @@ def import_terminal() -> None:
     # All that is made by importing stays: to look for garbage in it takes time, now and later.
     gc.disable()
     try:
-        from ..terminal import start  # noqa: F401
+        pass
     finally:
         gc.freeze()
         gc.enable()
@@ -237,10 +363,10 @@ def run_script(
         )
         return runner.run(begin)
     except ReaderGone:
-        return exits.PIPE
+        return PIPE
     except OutputFailed as error:
         write_error(f"qmpshell: standard output could not be written: {error}")
-        return exits.FAILED
+        return FAILED
 
 
 def make_session(
@@ -260,13 +386,13 @@ def make_session(
             environment=environment,
             program=program,
         )
-    from ..raw import RawSession
+    from ..session import RawSession
 
     return RawSession(address=address, interactive=interactive)
 
 
 def _divert(destination: Destination, environment: Mapping[str, str]) -> Diversion:
-    from ..script.diversion import Diversion  # few scripts need it
+    from ..script import Diversion  # few scripts need it
 
     return Diversion(destination, environment=environment)
 

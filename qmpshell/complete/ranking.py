@@ -1,11 +1,42 @@
-"""Which names what is typed may mean, and which of them are likelier.
+"""One thing that may stand at the cursor.
 
-Owns: that order. Must not know: what the names are of. Case makes no difference, nor does `_` for `-`.
+Owns: its shape, which is the same whatever is completed. Must not know: who offers it, menus.
 """
 
 from __future__ import annotations
 
 import re
+
+from ..language import fold
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Candidate:
+    """`text` replaces what stands between `start` and the cursor, and `after` characters behind it; it
+    ends with a blank where something is to follow. `start` is an offset from the cursor, zero or negative;
+    `meta` says what it is, on one line of any length. Texts are the server's words: who shows them
+    escapes them.
+    """
+
+    __slots__ = ("after", "meta", "start", "text")
+
+    def __init__(self, text: str, start: int, meta: str = "") -> None:
+        self.after = 0
+        self.text = text
+        self.start = start
+        self.meta = meta
+
+    @property
+    def label(self) -> str:
+        """What a menu calls it."""
+        return self.text.rstrip(" ")
+
+    def __repr__(self) -> str:
+        return f"Candidate({self.text!r}, {self.start}, {self.meta!r})"
+
 
 # The likelier the smaller.
 PREFIX, WORDS, INSIDE, SCATTERED = range(4)
@@ -13,15 +44,9 @@ PREFIX, WORDS, INSIDE, SCATTERED = range(4)
 # Names of more words are compared letter by letter only: it would be felt.
 _MOST_WORDS = 32
 _BREAKS = frozenset("-_./: ")
-_SAME = str.maketrans("_", "-")
 # A single letter stands somewhere in nearly every name.
 _FEWEST = 2
 _FEWEST_SCATTERED = 3
-
-
-def fold(text: str) -> str:
-    """What is compared of a text."""
-    return text.lower().translate(_SAME)
 
 
 def rank(typed: str, name: str) -> tuple[int, int, int, int] | None:
@@ -100,3 +125,66 @@ def _in_words(typed: str, name: str) -> tuple[int, int] | None:
         if not ends:
             return None
     return min((count, skipped + len(heads) - 1 - word) for count, skipped, word in ends.values())
+
+
+DIRECTORY = "folder"
+REGULAR_FILE = "file"
+SOCKET = "socket"
+OTHER = "device or pipe"
+
+# What people are warned of, and what is offered last.
+_LAST = ("deprecated", "unstable")
+_EXPERIMENTAL = "x-"
+# Who has typed so much of a name does not mean one that has these letters somewhere.
+_ENOUGH = 4
+
+
+class Offer:
+    """`name` is compared with what is typed, `text` is what is inserted at `start`, an offset in the
+    line. Of those that fit as well, the smaller `order` comes first."""
+
+    __slots__ = ("is_last", "meta", "name", "order", "start", "text")
+
+    def __init__(
+        self,
+        name: str,
+        text: str,
+        start: int,
+        meta: str = "",
+        *,
+        order: int = 0,
+        features: Iterable[str] = (),
+    ) -> None:
+        self.name = name
+        self.text = text
+        self.start = start
+        self.meta = meta
+        self.order = order
+        self.is_last = name.startswith(_EXPERIMENTAL) or any(one in _LAST for one in features)
+
+
+def told(*words: str, features: Iterable[str] = ()) -> str:
+    """What a menu says: words that are not empty, and what people are warned of."""
+    return ", ".join([*filter(None, words), *(one for one in features if one in _LAST)])
+
+
+def choose(offers: Iterable[Offer], typed: str, cursor: int) -> list[Candidate]:
+    """Those that what is typed may mean, the likeliest first."""
+    folded = fold(typed)
+    found: list[tuple[tuple[int, ...], Offer]] = []
+    for number, offer in enumerate(offers):
+        place = rank(folded, fold(offer.name))
+        if place is not None:
+            *fit, length = place
+            other_case = not offer.name.startswith(typed)
+            found.append(((*fit, other_case, offer.is_last, offer.order, length, number), offer))
+    found.sort(key=lambda one: one[0])
+    if found and found[0][0][0] == PREFIX and len(folded) >= _ENOUGH:
+        found = [one for one in found if one[0][0] <= WORDS]
+    seen: set[str] = set()
+    candidates = []
+    for _, offer in found:
+        if offer.text not in seen:
+            seen.add(offer.text)
+            candidates.append(Candidate(offer.text, offer.start - cursor, offer.meta))
+    return candidates

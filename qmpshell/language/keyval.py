@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
 _KEY = re.compile(r"[^=,]*")
 _VALUE = re.compile(r"(?:[^,]|,,)*+")
 # A QAPI name (parse_qapi_name in QEMU's util/qapi-util.c); the dots of a downstream prefix are its own.

@@ -7,7 +7,7 @@ from an offset to a line and a column. Must not know: commands, or where the lin
 from __future__ import annotations
 
 from ..errors import LineError
-from ..protocol.json_reader import QEMU, JsonError, JsonReader
+from ..qmp import QEMU, JsonError, JsonReader
 from .tokens import CLOSE, OPEN, TRANSACTION, tokenize
 
 _PROMPTS = ("-> ", "(QEMU) ", "(QGA) ", "TRANS> ")
@@ -175,3 +175,13 @@ class _ReplySkipper:
                 self._begun = True
             elif char in "}]":
                 self._depth -= 1
+
+
+class Source:
+    """Where a line stands: the name of its file, and the line itself."""
+
+    __slots__ = ("line", "name")
+
+    def __init__(self, name: str, line: LogicalLine) -> None:
+        self.name = name
+        self.line = line

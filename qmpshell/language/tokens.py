@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
 NAME = "name"  # the command's name
 WORD = "word"  # a word without "=" where an argument is expected
 KEY = "key"  # file.driver

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 
-from ..page import PLAIN, Block, Group, Heading, Item, Paragraph, Spans, plain
+from ..render import PLAIN, Block, Group, Heading, Item, Paragraph, Spans, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
 
 COMMAND = "command"
 EVENT = "event"

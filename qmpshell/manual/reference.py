@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 
-from ..page import plain
-from .entries import ENUM, KINDS, Entry, first_sentence, read_title
+from ..render import plain
+from .entries import COMMAND, ENUM, EVENT, KINDS, Entry, first_sentence, read_title
 from .roff import read, spans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ..qmp import Schema
+
 
 # A line that may be a title: of a section, of an item, or in bold.
 _TITLE = (
@@ -150,3 +153,35 @@ def _words(text: str) -> str:
     for code, char in (("\\-", "-"), ("\\(aq", "'"), ("\\(dq", '"')):
         text = text.replace(code, char)
     return re.sub(r"\\(?:f[A-Z]|\(bu|[%&])", "", text)
+
+
+_TYPED = (COMMAND, EVENT)
+
+
+def untold_type(reference: Reference, name: str, schema: Schema | None) -> str:
+    """The type whose members a command or an event takes where the manual does not say so: by its name,
+    and by the names of its members if there is a schema. Empty where there is none."""
+    entry = reference.entry(name, *_TYPED)
+    if entry is None or entry.members or entry.inherited:
+        return ""
+    members: set[str] | None = None
+    if schema is not None:
+        info = schema.command(name) or schema.event(name)
+        members = set(schema.members(info.arg_type, lambda _: None)) if info is not None else None
+    if members is not None and not members:
+        return ""
+    whole = squeezed(name)
+    for place in reference.places:
+        type_name = squeezed(place.name)
+        if place.kind in _TYPED or type_name not in whole:
+            continue
+        if members is None and type_name == whole:
+            return place.name
+        if members is not None and {one.name for one in reference.at(place).members} == members:
+            return place.name
+    return ""
+
+
+def squeezed(name: str) -> str:
+    """`block-dirty-bitmap-add` and `BlockDirtyBitmapAdd` as one."""
+    return name.replace("-", "").replace("_", "").lower()

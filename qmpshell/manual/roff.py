@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from ..page import (
+from ..render import (
     EMPHASIS,
     NAME,
     PLAIN,

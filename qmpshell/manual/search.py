@@ -7,14 +7,15 @@ Must not know: how a manual is laid out, what is said of a hit.
 from __future__ import annotations
 
 from .entries import COMMAND, EVENT
-from .untold import squeezed, untold_type
+from .reference import squeezed, untold_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from ..schema.model import Schema
+    from ..qmp import Schema
     from .reference import Place, Reference
+
 
 _NAMED, _IN_NAME, _IN_SENTENCE, _ANYWHERE, _IN_TYPE = range(5)
 _TYPED = (COMMAND, EVENT)
@@ -34,7 +35,7 @@ class Found:
         self.sentence = sentence
 
 
-def search(
+def search_manual(
     reference: Reference | None, words: list[str], schema: Schema | None = None
 ) -> list[Found]:
     """What has all of the words, whatever their case, in its name, its entry or in a type that it takes.

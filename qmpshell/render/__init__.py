@@ -1,1 +1,70 @@
-"""Messages and mistakes to text for people."""
+"""Values, errors and help documents as styled text. Pure."""
+
+from .. import export_lazily
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .diagnostics import excerpt as excerpt, line_message as line_message, placed as placed
+    from .diff import (
+        changed_scalars as changed_scalars,
+        mark_changes as mark_changes,
+        mark_words as mark_words,
+    )
+    from .document import (
+        EMPHASIS as EMPHASIS,
+        HEADING as HEADING,
+        LITERAL as LITERAL,
+        NAME as NAME,
+        PLAIN as PLAIN,
+        STYLES as STYLES,
+        WARNING as WARNING,
+        Block as Block,
+        Group as Group,
+        Heading as Heading,
+        Item as Item,
+        Literal as Literal,
+        Paragraph as Paragraph,
+        Span as Span,
+        Spans as Spans,
+        Table as Table,
+        format_document as format_document,
+        heading as heading,
+        paragraph as paragraph,
+        plain as plain,
+        text_of as text_of,
+    )
+    from .fold import fold_pieces as fold_pieces, remainder_text as remainder_text
+    from .json import (
+        JSON_NAME as JSON_NAME,
+        JSON_NUMBER as JSON_NUMBER,
+        JSON_PUNCTUATION as JSON_PUNCTUATION,
+        JSON_STRING as JSON_STRING,
+        JSON_WORD as JSON_WORD,
+        Piece as Piece,
+        coloured as coloured,
+        message_line as message_line,
+        painted as painted,
+        style_json as style_json,
+        value_line as value_line,
+        value_pretty as value_pretty,
+    )
+    from .text import (
+        bar as bar,
+        escape as escape,
+        escape_json as escape_json,
+        escape_lines as escape_lines,
+        percent as percent,
+        utf8_string as utf8_string,
+    )
+else:
+    __getattr__, __dir__ = export_lazily(
+        __name__,
+        {
+            "diagnostics": "excerpt line_message placed",
+            "diff": "changed_scalars mark_changes mark_words",
+            "document": "Block EMPHASIS Group HEADING Heading Item LITERAL Literal NAME PLAIN Paragraph STYLES Span Spans Table WARNING format_document heading paragraph plain text_of",
+            "fold": "fold_pieces remainder_text",
+            "json": "JSON_NAME JSON_NUMBER JSON_PUNCTUATION JSON_STRING JSON_WORD Piece coloured message_line painted style_json value_line value_pretty",
+            "text": "bar escape escape_json escape_lines percent utf8_string",
+        },
+    )

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import unicodedata
 
-from .escape import escape
+from .text import escape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..errors import LineError
-    from ..requests import Source
+    from ..language import Source
+
 
 # Of a long line so many characters are shown around the mistake.
 _BEFORE, _AFTER = 50, 26

@@ -13,7 +13,7 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import History
 
-from ..records.history_file import HistoryError, HistoryFile, history_path, showable
+from ..storage import HistoryError, HistoryFile, history_path, showable
 
 
 class SafeHistory(History):
@@ -54,7 +54,7 @@ class SafeHistory(History):
 
     def append_string(self, string: str) -> None:
         # Slow to import, and not needed before the first prompt.
-        from ..records.entries import redact_entry
+        from ..storage import redact_entry
 
         kept = redact_entry(string, human=self._human, raw=self._raw)
         if kept is None:

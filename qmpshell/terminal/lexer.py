@@ -13,11 +13,10 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.lexers import Lexer
 
-from ..language import tokens as t
-from ..language.lines import prompt_width
-from ..language.tokens import Token, tokenize
+from ..language import Token, prompt_width, tokenize, tokens as t
 from . import styles
-from .entry import groups
+from .prompt import groups
+from .styles import Fragments
 
 _STYLES = {
     t.NAME: styles.TYPED_COMMAND,
@@ -41,8 +40,6 @@ _IN_JSON = re.compile(
 _COLON = re.compile(r"\s*:")
 _NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?(?:[eE][-+]?\d+)?[kKMGTPE]?|0[xX][0-9a-fA-F]+)")
 _WORDS = ("true", "false", "null", "on", "off", "yes", "no", "True", "False", "None")
-
-Fragments = list[tuple[str, str]]
 
 
 class LineLexer(Lexer):

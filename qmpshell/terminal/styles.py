@@ -8,14 +8,15 @@ in them, or how many colours the terminal has (`depth`).
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
-from prompt_toolkit.styles import BaseStyle, Style
+from prompt_toolkit.styles import BaseStyle, DynamicStyle, Style
 
-from ..render import layout, pages
+from ..render import JSON_NAME, JSON_NUMBER, JSON_PUNCTUATION, JSON_STRING, JSON_WORD, STYLES
+from ..storage import Settings
 
 EVENT_TIME = "event.time"
 EVENT_NAME = "event.name"
@@ -58,6 +59,9 @@ TYPED_ERROR = "typed.error"
 
 WARNING = "warning"
 
+# Text with styles, as prompt_toolkit prints it: (style, text).
+Fragments = list[tuple[str, str]]
+
 
 def signature_style(name: str) -> str:
     """The style of a piece of a signature, by its name in `complete.signature`, or of a warning."""
@@ -74,18 +78,18 @@ def help_style(name: str) -> str:
     return f"help.{name}"
 
 
-_JSON = (layout.PUNCTUATION, layout.NAME, layout.STRING, layout.NUMBER, layout.WORD)
+_JSON = (JSON_PUNCTUATION, JSON_NAME, JSON_STRING, JSON_NUMBER, JSON_WORD)
 
 AUTO = "auto"
 # The Pygments styles that stand out on black and on white; the tests measure that.
 _CHOSEN = {"dark": "monokai", "light": "default"}
 
 _LOOKS = {
-    json_style(layout.NAME): "ansiblue",
-    json_style(layout.STRING): "ansigreen",
-    json_style(layout.NUMBER): "ansicyan",
-    json_style(layout.WORD): "ansimagenta",
-    json_style(layout.PUNCTUATION): "",
+    json_style(JSON_NAME): "ansiblue",
+    json_style(JSON_STRING): "ansigreen",
+    json_style(JSON_NUMBER): "ansicyan",
+    json_style(JSON_WORD): "ansimagenta",
+    json_style(JSON_PUNCTUATION): "",
     EVENT_TIME: "ansibrightblack",
     EVENT_NAME: "ansiyellow",
     COUNT: "bold",
@@ -134,11 +138,11 @@ _LOOKS = {
 # The Pygments tokens that mean the same, the best first: the first that does not look like plain text
 # is taken. Where all do, it is plain text, but for what must stand out.
 _TOKENS = {
-    json_style(layout.NAME): ("Name.Tag", "Name.Attribute"),
-    json_style(layout.STRING): ("Literal.String",),
-    json_style(layout.NUMBER): ("Literal.Number",),
-    json_style(layout.WORD): ("Keyword.Constant",),
-    json_style(layout.PUNCTUATION): ("Punctuation",),
+    json_style(JSON_NAME): ("Name.Tag", "Name.Attribute"),
+    json_style(JSON_STRING): ("Literal.String",),
+    json_style(JSON_NUMBER): ("Literal.Number",),
+    json_style(JSON_WORD): ("Keyword.Constant",),
+    json_style(JSON_PUNCTUATION): ("Punctuation",),
     EVENT_TIME: ("Comment",),
     EVENT_NAME: ("Name.Class", "Name.Function", "Keyword"),
     ELAPSED: ("Comment",),
@@ -185,7 +189,7 @@ def _pygments_looks(name: str) -> dict[str, str]:
     from pygments.styles import get_style_by_name  # slow to import; AUTO needs none of this
     from pygments.token import Token, string_to_tokentype
 
-    from ..options import check_style
+    from ..storage import check_style
 
     check_style(name)
 
@@ -226,7 +230,7 @@ def paint_table(style: BaseStyle, depth: ColorDepth) -> dict[str, tuple[str, str
 
 def page_paint_table(style: BaseStyle, depth: ColorDepth) -> dict[str, tuple[str, str]]:
     """The same for each style of `render.pages`."""
-    return _paint_table(style, depth, {name: help_style(name) for name in pages.STYLES})
+    return _paint_table(style, depth, {name: help_style(name) for name in STYLES})
 
 
 def _paint_table(
@@ -256,3 +260,80 @@ class _Painter:
         self._output.set_attributes(style.get_attrs_for_style_str(text), self._depth)
         self._output.flush()
         return self._text.getvalue()
+
+
+# Terminals with no more than the sixteen colours of a palette.
+_SIXTEEN = ("linux", "eterm-color")
+
+
+def terminal_colours(term: str) -> int | None:
+    """How many colours the system's own description of a terminal has; None where it has none.
+
+    The first answer in a process is that of all later ones.
+    """
+    try:
+        import curses
+    except ImportError:  # some builds of Python have none
+        return None
+    try:
+        curses.setupterm(term, 1)
+    except curses.error:
+        return None
+    return curses.tigetnum("colors")
+
+
+def color_depth(
+    color: str,
+    environment: Mapping[str, str],
+    *,
+    colours: Callable[[str], int | None] = terminal_colours,
+) -> ColorDepth:
+    """How many colours are used, for the setting `color`: auto, always or never.
+
+    NO_COLOR (if it is not empty) and a terminal without colours are obeyed unless they are asked for
+    always. Bold and italic are no colours.
+    """
+    term = environment.get("TERM", "")
+    if color == "never" or (color == "auto" and environment.get("NO_COLOR")):
+        return ColorDepth.DEPTH_1_BIT
+    named = environment.get("PROMPT_TOOLKIT_COLOR_DEPTH", "")
+    if named in [depth.value for depth in ColorDepth]:
+        return ColorDepth(named)
+    if environment.get("COLORTERM") in ("truecolor", "24bit") or term.endswith("-direct"):
+        return ColorDepth.DEPTH_24_BIT
+    if "color" not in term:
+        number = colours(term)
+        if number is not None and number < 8 and color == "auto":
+            return ColorDepth.DEPTH_1_BIT
+    return ColorDepth.DEPTH_4_BIT if term in _SIXTEEN else ColorDepth.DEPTH_8_BIT
+
+
+class Look:
+    """`style` may be handed out once and for all; the others are asked for each time."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environment = environment
+        self._name = settings.style
+        self._style = make_style(settings.style)
+        self.style: BaseStyle = DynamicStyle(self._chosen)
+
+    @property
+    def depth(self) -> ColorDepth:
+        return color_depth(self._settings.color, self._environment)
+
+    @property
+    def paint(self) -> dict[str, tuple[str, str]]:
+        """What is written before and behind each style of JSON outside of prompt_toolkit."""
+        return paint_table(self._chosen(), self.depth)
+
+    @property
+    def page_paint(self) -> dict[str, tuple[str, str]]:
+        """The same for each style of a page."""
+        return page_paint_table(self._chosen(), self.depth)
+
+    def _chosen(self) -> BaseStyle:
+        if self._settings.style != self._name:
+            self._name = self._settings.style
+            self._style = make_style(self._name)
+        return self._style

@@ -7,10 +7,13 @@ how a stream is opened. The only look at the world is `exists`, which is handed 
 from __future__ import annotations
 
 from ..errors import AddressError
+from ..language import hint_for
+from ..render import escape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
+
 
 # The spellings that QEMU knows and that a later version may open.
 _NOT_YET = ("telnet", "websocket", "ws", "wss", "vsock", "socket", "exec", "pty", "stdio")
@@ -178,3 +181,32 @@ def _descriptor(text: str) -> FdAddress:
     if not text.isascii() or not text.isdecimal() or len(text) > 9:
         raise AddressError(f"fd:{text}: a file descriptor is a number, as in fd:3")
     return FdAddress(int(text))
+
+
+_MOST_NAMED = 8
+
+
+def resolve(text: str, targets: Mapping[str, str], *, exists: Callable[[str], bool]) -> Address:
+    """The address that `text` is, or that the target of this name has.
+
+    `exists` says of a text whether a file of that name is there: it goes first. Raises AddressError.
+    """
+    if is_word(text) and text in targets and not exists(text):
+        try:
+            return parse_address(targets[text], exists=exists)
+        except AddressError as error:
+            raise AddressError(f"the target {text}: {error}") from error
+    return parse_address(text, exists=exists)
+
+
+def target_hint(text: str, targets: Mapping[str, str]) -> str:
+    """What may have been meant by a word for which there is neither a target nor a file; empty where
+    there is nothing to say."""
+    if not targets or not is_word(text) or text in targets:
+        return ""
+    near = hint_for(text, list(targets))
+    if near:
+        return escape(near)
+    names = sorted(targets)
+    more = ", …" if len(names) > _MOST_NAMED else ""
+    return escape(f"the targets of the settings file are {', '.join(names[:_MOST_NAMED])}{more}")

@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+
 # Trying again may help: the server is not there yet, or its one place to wait is taken.
 _RETRIABLE = (
     errno.ENOENT,

@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qmpshell import connect
-from qmpshell.protocol.json_text import encode_scalar
-from qmpshell.render.escape import utf8_string
-from qmpshell.render.layout import NAME, NUMBER, STRING, WORD, painted
+from qmpshell.qmp import encode_scalar
+from qmpshell.render import JSON_NAME, JSON_NUMBER, JSON_STRING, JSON_WORD, painted, utf8_string
 from tests.harness.scripted import Peer, ScriptedServer
 from tests.harness.servers import SYSTEM, start_qemu
 
@@ -101,7 +100,9 @@ def _timed(run: Callable[[], object]) -> Callable[[], float]:
 
 
 def _write(value: object) -> None:
-    paint = dict.fromkeys((NAME, STRING, NUMBER, WORD), ("\x1b[1;34m", "\x1b[0m"))
+    paint = dict.fromkeys(
+        (JSON_NAME, JSON_STRING, JSON_NUMBER, JSON_WORD), ("\x1b[1;34m", "\x1b[0m")
+    )
     with open("/dev/null", "w", encoding="utf-8") as sink:
         for chunk in painted(value, width=100, string=utf8_string, paint=paint):
             sink.write(chunk)

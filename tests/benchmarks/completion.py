@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import time
 
-from qmpshell.complete.fitting import fit
-from qmpshell.complete.known import Known
-from qmpshell.complete.names import complete
-from qmpshell.complete.signature import describe
+from qmpshell.complete import Known, complete, describe, fit
 from tests.harness.completion import LINES, known
 from tests.harness.schemas import SYSTEMS
 

@@ -8,13 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qmpshell import connect
-from qmpshell.files import make_ports
-from qmpshell.manual.article import Articles
-from qmpshell.manual.library import Library
-from qmpshell.manual.pages import QEMU
-from qmpshell.manual.search import search
-from qmpshell.render.pages import text_of
-from qmpshell.schema.model import Schema
+from qmpshell.cli import make_ports
+from qmpshell.manual import QEMU, Articles, Library, search_manual
+from qmpshell.qmp import Schema
+from qmpshell.render import text_of
 from tests.harness.manuals import page_text
 from tests.harness.servers import BACKPORTS, start_qemu
 
@@ -56,7 +53,7 @@ def run() -> bool:
     def search_words() -> None:
         reference = read.manual(QEMU, (10, 0, 0)).reference
         assert reference is not None
-        assert search(reference, ["dirty", "bitmap"])
+        assert search_manual(reference, ["dirty", "bitmap"])
 
     read = Library(ports.find_page)
     ask(read)

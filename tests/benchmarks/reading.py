@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from qmpshell import connect
-from qmpshell.language.command import Command
-from qmpshell.language.facts import Facts, no_file
-from qmpshell.language.read import read
-from qmpshell.schema.model import Schema
+from qmpshell.language import Command, Facts, no_file, read
+from qmpshell.qmp import Schema
 from tests.harness.servers import SYSTEM, start_qemu
 
 from .measure import compare, report

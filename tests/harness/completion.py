@@ -8,45 +8,72 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from qmpshell.commands.check import mistake
-from qmpshell.commands.registry import COMMANDS
-from qmpshell.complete import live
-from qmpshell.complete.file_kinds import FILE, FOLDER, OTHER, SOCKET
-from qmpshell.complete.known import Known
-from qmpshell.complete.live import Live, LiveName
+from qmpshell.complete import (
+    BITMAP,
+    BLOCK_DEVICE,
+    BUS,
+    CAN_BUS,
+    CHAIN,
+    CHAIN_FILE,
+    CHARDEV,
+    CPU_MODEL,
+    DEVICE_DRIVER,
+    DEVICE_PROPERTY,
+    DIRECTORY,
+    EXPORT,
+    IOTHREAD,
+    JOB,
+    MEMORY_BACKEND,
+    NETDEV,
+    NODE,
+    OBJECT,
+    OTHER,
+    QDEV,
+    QOM_CHILD,
+    QOM_PROPERTY,
+    QOM_TYPE,
+    REGULAR_FILE,
+    SECRET_OBJECT,
+    SOCKET,
+    TLS_CREDS,
+    Known,
+    Live,
+    LiveName,
+)
+from qmpshell.session import COMMANDS, mistake
 from tests.harness.schemas import schema
 
 LINES = (Path(__file__).parents[1] / "data" / "completion-lines.txt").read_text().splitlines()
 
 _NAMES = {
-    live.NODE: "disk0 base0",
-    live.BLOCK_DEVICE: "disk0 virtio0",
-    live.JOB: "job0 job1",
-    live.EXPORT: "exp1",
-    live.CHARDEV: "chr0",
-    live.NETDEV: "net0",
-    live.OBJECT: "obj0 tls0 sec0 iot0 mem0",
-    live.MEMORY_BACKEND: "mem0",
-    live.IOTHREAD: "iot0",
-    live.SECRET_OBJECT: "sec0",
-    live.TLS_CREDS: "tls0",
-    live.CAN_BUS: "can0",
-    live.QDEV: "dev0 dev1",
-    live.BUS: "pcie.0",
-    live.CPU_MODEL: "qemu64 host",
-    live.DEVICE_DRIVER: "virtio-net-pci virtio-blk-pci e1000",
-    live.QOM_TYPE: "device memory-backend",
+    NODE: "disk0 base0",
+    BLOCK_DEVICE: "disk0 virtio0",
+    JOB: "job0 job1",
+    EXPORT: "exp1",
+    CHARDEV: "chr0",
+    NETDEV: "net0",
+    OBJECT: "obj0 tls0 sec0 iot0 mem0",
+    MEMORY_BACKEND: "mem0",
+    IOTHREAD: "iot0",
+    SECRET_OBJECT: "sec0",
+    TLS_CREDS: "tls0",
+    CAN_BUS: "can0",
+    QDEV: "dev0 dev1",
+    BUS: "pcie.0",
+    CPU_MODEL: "qemu64 host",
+    DEVICE_DRIVER: "virtio-net-pci virtio-blk-pci e1000",
+    QOM_TYPE: "device memory-backend",
 }
 _OF = {
-    Live(live.BITMAP, "disk0"): "bm0 bm1 bm2",
-    Live(live.BITMAP, "base0"): "bm0",
-    Live(live.CHAIN, "disk0"): "base0",
-    Live(live.CHAIN_FILE, "disk0"): "/images/base.img",
-    Live(live.QOM_CHILD, "/"): "machine objects chardevs",
-    Live(live.QOM_CHILD, "/machine"): "peripheral unattached",
-    Live(live.QOM_CHILD, "/machine/peripheral"): "dev0",
-    Live(live.QOM_PROPERTY, "/machine"): "type",
-    Live(live.QOM_PROPERTY, "/machine/peripheral/dev0"): "type driver",
+    Live(BITMAP, "disk0"): "bm0 bm1 bm2",
+    Live(BITMAP, "base0"): "bm0",
+    Live(CHAIN, "disk0"): "base0",
+    Live(CHAIN_FILE, "disk0"): "/images/base.img",
+    Live(QOM_CHILD, "/"): "machine objects chardevs",
+    Live(QOM_CHILD, "/machine"): "peripheral unattached",
+    Live(QOM_CHILD, "/machine/peripheral"): "dev0",
+    Live(QOM_PROPERTY, "/machine"): "type",
+    Live(QOM_PROPERTY, "/machine/peripheral/dev0"): "type driver",
 }
 _DEVICE = [
     LiveName("netdev", "str"),
@@ -74,9 +101,9 @@ class FakeLive:
 
     def find(self, want: Live) -> Sequence[LiveName] | None:
         self.asked.append(want)
-        if want.kind == live.DEVICE_PROPERTY:
+        if want.kind == DEVICE_PROPERTY:
             return self.of_devices
-        if want == Live(live.QOM_PROPERTY, "/machine/unattached"):
+        if want == Live(QOM_PROPERTY, "/machine/unattached"):
             return [LiveName("realized", "bool"), LiveName("size", "uint64"), _DEVICE[-1]]
         names = _OF.get(want) or _NAMES.get(want.kind)
         return [LiveName(name, want.kind) for name in names.split()] if names else None
@@ -86,15 +113,15 @@ def files(prefix: str) -> list[tuple[str, str]]:
     """A file system with a folder /images, and one /run that has one of each."""
     folder = prefix.rpartition("/")[0]
     known = {
-        "": [("images", FOLDER)],
-        "/images": [("disk.img", FILE), (".hidden", FILE)],
+        "": [("images", DIRECTORY)],
+        "/images": [("disk.img", REGULAR_FILE), (".hidden", REGULAR_FILE)],
         "/run": [
-            ("vm10.log", FILE),
-            ("vm9.log", FILE),
+            ("vm10.log", REGULAR_FILE),
+            ("vm9.log", REGULAR_FILE),
             ("z.sock", SOCKET),
-            ("d10", FOLDER),
-            ("Docs", FOLDER),
-            ("d9", FOLDER),
+            ("d10", DIRECTORY),
+            ("Docs", DIRECTORY),
+            ("d9", DIRECTORY),
             ("pts0", OTHER),
             ("a.sock", SOCKET),
         ],

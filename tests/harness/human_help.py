@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qmpshell.complete.human_help import Catalogue, read_catalogue
+from qmpshell.complete import Catalogue, read_catalogue
 
 VERSIONS = ("7.2", "10")
 _DATA = Path(__file__).parents[1] / "data"

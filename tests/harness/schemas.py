@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from qmpshell.schema.model import Schema
+from qmpshell.qmp import Schema
 
 SYSTEMS = ("7.2", "10")
 DAEMONS = ("storage-daemon-7.2", "storage-daemon-10")

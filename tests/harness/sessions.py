@@ -10,7 +10,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from qmpshell.effects import (
+from qmpshell.errors import QmpShellError
+from qmpshell.language import Destination, LogicalLine, Source
+from qmpshell.render import text_of
+from qmpshell.session import (
     Ask,
     AskSecret,
     Connect,
@@ -21,21 +24,17 @@ from qmpshell.effects import (
     Learned,
     Leave,
     Page,
+    Ports,
+    Prepared,
     Send,
+    Session,
     ShowCommand,
     ShowEvent,
     ShowReply,
     ShowStray,
     Tell,
 )
-from qmpshell.errors import QmpShellError
-from qmpshell.language.command import Destination
-from qmpshell.language.lines import LogicalLine
-from qmpshell.ports import Ports
-from qmpshell.render.pages import text_of
-from qmpshell.requests import Prepared, Source
-from qmpshell.session import Session
-from qmpshell.settings import Settings
+from qmpshell.storage import Settings
 
 GREETING = (
     b'{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""},'

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from qmpshell.language.agent import agent_schema
-from qmpshell.protocol.agent import SILENT
+from qmpshell.qmp import SILENT, load_agent_schema
 from tests.harness.exchange import messages, returns, script, sent_arguments
 from tests.harness.program import run
 from tests.harness.servers import Installation, Server, start_agent, start_qemu
@@ -155,7 +154,7 @@ def test_a_guest_that_is_not_running(installation: Installation, tmp_path: Path)
 def test_all_that_an_agent_knows_is_in_our_data(agent: Server) -> None:
     result = run("--ga", "--wait", "9", "-r", "-c", "guest-info", agent.address)
     commands = json.loads(result.out)["supported_commands"]
-    known = agent_schema()
+    known = load_agent_schema()
     assert {one["name"] for one in commands} <= set(known.commands())
     silent = {one["name"] for one in commands if not one["success-response"]}
     assert silent == set(SILENT)

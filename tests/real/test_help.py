@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 import qmpshell
-from qmpshell.manual.entries import COMMAND, EVENT
-from qmpshell.manual.reference import Reference
-from qmpshell.schema.model import Schema
+from qmpshell.manual import COMMAND, EVENT, Reference
+from qmpshell.qmp import Schema
 from tests.harness.manuals import page_text
 from tests.harness.processes import wait_until
 from tests.harness.program import Result, run

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from qmpshell.complete.human_help import HumanCommand, read_catalogue
-from qmpshell.complete.human_parameters import is_flag, read_parameters
+from qmpshell.complete import HumanCommand, is_flag, read_catalogue, read_parameters
 from tests.harness.program import run
 from tests.harness.servers import Server
 

@@ -11,12 +11,37 @@ from typing import Self
 
 import pytest
 
-from qmpshell.complete import live
-from qmpshell.complete.live import Live
-from qmpshell.effects import Effect, Send
-from qmpshell.session.live import LiveCache
-from qmpshell.transport.address import parse_address
-from qmpshell.transport.opening import open_patiently
+from qmpshell.complete import (
+    AUDIODEV,
+    BITMAP,
+    BLOCK_DEVICE,
+    BLOCK_QDEV,
+    BUS,
+    CHAIN,
+    CHAIN_FILE,
+    CHARDEV,
+    CPU_MODEL,
+    DEVICE_DRIVER,
+    DEVICE_PROPERTY,
+    EXPORT,
+    HUMAN_COMMAND,
+    IOTHREAD,
+    JOB,
+    MEMORY_BACKEND,
+    NETDEV,
+    NODE,
+    OBJECT,
+    QDEV,
+    QOM_CHILD,
+    QOM_PROPERTY,
+    QOM_TYPE,
+    SECRET_OBJECT,
+    SNAPSHOT,
+    TPMDEV,
+    Live,
+)
+from qmpshell.session import Effect, LiveCache, Send
+from qmpshell.transport import open_patiently, parse_address
 from tests.harness.servers import SYSTEM, Installation, Server, start_qemu, start_storage_daemon
 from tests.harness.sessions import Driver
 
@@ -106,40 +131,38 @@ def machine(installation: Installation, tmp_path: Path) -> Iterator[Connected]:
 
 
 def test_the_names_of_a_machine(machine: Connected) -> None:
-    assert machine.find(live.NODE)["disk0"] == "qcow2, a.qcow2"
-    assert {"drv0", "hd0", "disk0"} <= machine.find(live.BLOCK_DEVICE).keys()
-    assert machine.find(live.SNAPSHOT, "disk0").keys() == {"before"}
-    assert machine.find(live.CHARDEV)["nul0"] == "null"
-    assert machine.find(live.NETDEV).keys() == {"net0", "port0"}
-    assert {"sec0", "io0", "mem0"} <= machine.find(live.OBJECT).keys()
-    assert "mem0" in machine.find(live.MEMORY_BACKEND)
-    assert machine.find(live.IOTHREAD).keys() == {"io0"}
-    assert machine.find(live.SECRET_OBJECT).keys() == {"sec0"}
-    devices = machine.find(live.QDEV)
+    assert machine.find(NODE)["disk0"] == "qcow2, a.qcow2"
+    assert {"drv0", "hd0", "disk0"} <= machine.find(BLOCK_DEVICE).keys()
+    assert machine.find(SNAPSHOT, "disk0").keys() == {"before"}
+    assert machine.find(CHARDEV)["nul0"] == "null"
+    assert machine.find(NETDEV).keys() == {"net0", "port0"}
+    assert {"sec0", "io0", "mem0"} <= machine.find(OBJECT).keys()
+    assert "mem0" in machine.find(MEMORY_BACKEND)
+    assert machine.find(IOTHREAD).keys() == {"io0"}
+    assert machine.find(SECRET_OBJECT).keys() == {"sec0"}
+    devices = machine.find(QDEV)
     assert devices["vd0"] == "virtio-blk-pci"
     assert devices["/machine/peripheral-anon/device[0]"] == "virtio-serial-pci"
-    buses = machine.find(live.BUS)
+    buses = machine.find(BUS)
     assert buses["pcie.0"].startswith("PCIE")
     assert {"rp0", "ide.0", "virtio-serial-bus.0"} <= buses.keys()
-    assert {"max", "qemu64"} <= machine.find(live.CPU_MODEL).keys()
-    assert "serial" in machine.find(live.DEVICE_PROPERTY, "virtio-blk-pci")
-    assert machine.find(live.DEVICE_PROPERTY, "no-such-driver") == {}
-    assert {"machine", "objects"} <= machine.find(live.QOM_CHILD, "/").keys()
-    assert "vd0" in machine.find(live.QOM_CHILD, "/machine/peripheral")
-    assert machine.find(live.QOM_CHILD, "/machine/peripheral/vd0")["iothread"] == "link to iothread"
-    assert machine.find(live.QOM_PROPERTY, "/machine/peripheral/vd0")["realized"] == "bool"
-    assert machine.find(live.QOM_CHILD, "/no/such") == {}
-    assert "rerror" in machine.find(live.QOM_PROPERTY, "/machine/peripheral/vd0")
-    listed = machine.cache.find(Live(live.QOM_PROPERTY, "/machine/peripheral/vd0")) or ()
+    assert {"max", "qemu64"} <= machine.find(CPU_MODEL).keys()
+    assert "serial" in machine.find(DEVICE_PROPERTY, "virtio-blk-pci")
+    assert machine.find(DEVICE_PROPERTY, "no-such-driver") == {}
+    assert {"machine", "objects"} <= machine.find(QOM_CHILD, "/").keys()
+    assert "vd0" in machine.find(QOM_CHILD, "/machine/peripheral")
+    assert machine.find(QOM_CHILD, "/machine/peripheral/vd0")["iothread"] == "link to iothread"
+    assert machine.find(QOM_PROPERTY, "/machine/peripheral/vd0")["realized"] == "bool"
+    assert machine.find(QOM_CHILD, "/no/such") == {}
+    assert "rerror" in machine.find(QOM_PROPERTY, "/machine/peripheral/vd0")
+    listed = machine.cache.find(Live(QOM_PROPERTY, "/machine/peripheral/vd0")) or ()
     choices = {one.name: one.choices for one in listed}
     assert choices["rerror"] == ("report", "ignore", "enospc", "stop", "auto")
     assert choices["disable-legacy"] == ("on", "off", "auto")
-    assert machine.find(live.BLOCK_QDEV).keys() == {
-        *("hd0", "/machine/peripheral/vd0/virtio-backend")
-    }
-    assert machine.find(live.AUDIODEV) == machine.find(live.TPMDEV) == {}
-    assert machine.find(live.JOB) == machine.find(live.EXPORT) == {}
-    assert "info" in machine.find(live.HUMAN_COMMAND)
+    assert machine.find(BLOCK_QDEV).keys() == {*("hd0", "/machine/peripheral/vd0/virtio-backend")}
+    assert machine.find(AUDIODEV) == machine.find(TPMDEV) == {}
+    assert machine.find(JOB) == machine.find(EXPORT) == {}
+    assert "info" in machine.find(HUMAN_COMMAND)
 
 
 def test_the_chain_below_a_node(machine: Connected, tmp_path: Path) -> None:
@@ -147,28 +170,28 @@ def test_the_chain_below_a_node(machine: Connected, tmp_path: Path) -> None:
     machine.line(
         f"blockdev-snapshot-sync node-name=disk0 snapshot-file={overlay} snapshot-node-name=top"
     )
-    assert next(iter(machine.find(live.CHAIN, "top"))) == "disk0"
-    assert list(machine.find(live.CHAIN_FILE, "top"))[:2] == [str(base), str(overlay)]
+    assert next(iter(machine.find(CHAIN, "top"))) == "disk0"
+    assert list(machine.find(CHAIN_FILE, "top"))[:2] == [str(base), str(overlay)]
 
 
 def test_what_commands_make_is_found_at_once(machine: Connected) -> None:
-    assert "new" not in machine.find(live.NODE)
-    assert machine.find(live.BITMAP, "disk0") == machine.find(live.JOB) == {}
+    assert "new" not in machine.find(NODE)
+    assert machine.find(BITMAP, "disk0") == machine.find(JOB) == {}
     machine.line("blockdev-add driver=null-co node-name=new size=67108864")
-    assert machine.find(live.NODE)["new"] == "null-co"
+    assert machine.find(NODE)["new"] == "null-co"
     machine.line("block-dirty-bitmap-add node=disk0 name=bits")
-    assert machine.find(live.BITMAP, "disk0") == {"bits": "granularity 64 KiB"}
+    assert machine.find(BITMAP, "disk0") == {"bits": "granularity 64 KiB"}
     machine.line("blockdev-mirror job-id=job0 device=disk0 target=new sync=full speed=1")
-    assert machine.find(live.JOB)["job0"].startswith("mirror, ")
+    assert machine.find(JOB)["job0"].startswith("mirror, ")
     machine.line("netdev_add type=user id=net1")
-    assert "net1" in machine.find(live.NETDEV)
+    assert "net1" in machine.find(NETDEV)
     machine.line("object-add qom-type=iothread id=io1")
-    assert "io1" in machine.find(live.IOTHREAD)
+    assert "io1" in machine.find(IOTHREAD)
     machine.line("/hmp chardev-add null,id=nul1")
-    assert "nul1" in machine.find(live.CHARDEV)
+    assert "nul1" in machine.find(CHARDEV)
     machine.line("device_add driver=virtio-scsi-pci id=scsi1 bus=rp0")
-    assert "scsi1.0" in machine.find(live.BUS)
-    assert "scsi1" in machine.find(live.QDEV)
+    assert "scsi1.0" in machine.find(BUS)
+    assert "scsi1" in machine.find(QDEV)
 
 
 def test_a_storage_daemon_has_what_it_has(installation: Installation, tmp_path: Path) -> None:
@@ -178,25 +201,25 @@ def test_a_storage_daemon_has_what_it_has(installation: Installation, tmp_path: 
     ):
         daemon.line("blockdev-add driver=null-co node-name=n size=1048576")
         daemon.line("object-add qom-type=secret id=s data=x")
-        assert daemon.find(live.NODE) == {"n": "null-co"}
-        assert daemon.find(live.CHARDEV).keys() == {"m"}
-        assert daemon.find(live.OBJECT) == daemon.find(live.SECRET_OBJECT) == {"s": "secret"}
-        assert "objects" in daemon.find(live.QOM_CHILD, "/")
+        assert daemon.find(NODE) == {"n": "null-co"}
+        assert daemon.find(CHARDEV).keys() == {"m"}
+        assert daemon.find(OBJECT) == daemon.find(SECRET_OBJECT) == {"s": "secret"}
+        assert "objects" in daemon.find(QOM_CHILD, "/")
         daemon.line(f"nbd-server-start addr.type=unix addr.data.path={tmp_path}/nbd")
         daemon.line("block-export-add type=nbd id=e node-name=n")
-        assert daemon.find(live.EXPORT) == {"e": "nbd, n"}
-        for kind in (live.NETDEV, live.QDEV, live.BUS, live.CPU_MODEL, live.JOB):
+        assert daemon.find(EXPORT) == {"e": "nbd, n"}
+        for kind in (NETDEV, QDEV, BUS, CPU_MODEL, JOB):
             assert daemon.find(kind) == {}
-        assert daemon.find(live.DEVICE_PROPERTY, "virtio-blk-pci") == {}
+        assert daemon.find(DEVICE_PROPERTY, "virtio-blk-pci") == {}
 
 
 def test_the_drivers_of_a_qemu_with_its_own_modules(tmp_path: Path) -> None:
     """Only the system's has them: beside an unpacked one it finds those of another build."""
     with start_qemu(SYSTEM, tmp_path / "vm.sock") as server, Connected(server) as connected:
-        drivers = connected.find(live.DEVICE_DRIVER)
+        drivers = connected.find(DEVICE_DRIVER)
         assert drivers["e1000"] == "PCI, Intel Gigabit Ethernet"
         assert drivers["virtio-blk"] == "is virtio-blk-pci, PCI"
         assert "q35-pcihost" not in drivers  # no user can create it
-        assert "serial" in connected.find(live.DEVICE_PROPERTY, "virtio-blk")
-        assert connected.find(live.DEVICE_PROPERTY, "virtio-bl") == {}
-        assert "iothread" in connected.find(live.QOM_TYPE)
+        assert "serial" in connected.find(DEVICE_PROPERTY, "virtio-blk")
+        assert connected.find(DEVICE_PROPERTY, "virtio-bl") == {}
+        assert "iothread" in connected.find(QOM_TYPE)

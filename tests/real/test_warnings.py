@@ -9,14 +9,10 @@ from typing import Any
 import pytest
 
 from qmpshell import connect
-from qmpshell.complete.known import Known
-from qmpshell.complete.live import Live, LiveName
-from qmpshell.complete.live_answers import names
-from qmpshell.complete.live_questions import Question, questions
-from qmpshell.complete.signature import describe
-from qmpshell.connection import Connection
+from qmpshell.client import Connection
+from qmpshell.complete import Known, Live, LiveName, Question, describe, names, questions
 from qmpshell.errors import CommandError
-from qmpshell.schema.model import Schema
+from qmpshell.qmp import Schema
 from tests.harness.exchange import messages, script
 from tests.harness.program import run
 from tests.harness.servers import Installation, Server, start_qemu

@@ -14,7 +14,7 @@ from tests.harness.servers import SYSTEM, Server, start_qemu
 
 WRAPPER = """
 import sys
-from qmpshell.cli import main
+from qmpshell.cli.main import main
 from {module} import {name}
 
 def spoilt(*arguments, **named):
@@ -58,23 +58,23 @@ def assert_crashed(terminal: Terminal, state: Path) -> None:
     ("where", "keys"),
     [
         ("session.Session.submit", "query-name\r"),
-        ("terminal.view.TerminalView.fragments", ""),
-        ("terminal.view.TerminalView.event", "cont\r"),
-        ("terminal.storm.Storm.take", "cont\r"),
-        ("terminal.printer.Printer.flush", "query-name\r"),
-        ("terminal.stage.Stage._edit", "half a line\x18\x05"),
-        ("terminal.entry.Entry.is_whole", "query-name\r"),
-        ("terminal.entry.Entry.lines", "query-name\r"),
-        ("terminal.line_names.LineNames.get_completions", "query-n\t"),
-        ("terminal.programs.Programs.page", "query-commands; /last\r"),
-        ("terminal.foreground.Foreground.run", "query-name | cat\r"),
-        ("terminal.stage.Stage.confirm", "quit\r"),
-        ("terminal.shell.Shell._ask_secret", "set_password password=@?\r"),
-        ("terminal.reconnecting.Reconnecting.begin", "/connect\r"),
-        ("terminal.wire.Wire.send", ""),
-        ("session.probes.Probes.learn", ""),
+        ("terminal.formatter.TerminalView.fragments", ""),
+        ("terminal.formatter.TerminalView.event", "cont\r"),
+        ("terminal.throttle.Storm.take", "cont\r"),
+        ("terminal.output.Printer.flush", "query-name\r"),
+        ("terminal.prompt.Stage._edit", "half a line\x18\x05"),
+        ("terminal.prompt.Entry.is_whole", "query-name\r"),
+        ("terminal.prompt.Entry.lines", "query-name\r"),
+        ("terminal.completer.LineNames.get_completions", "query-n\t"),
+        ("terminal.processes.Programs.page", "query-commands; /last\r"),
+        ("terminal.processes.Foreground.run", "query-name | cat\r"),
+        ("terminal.prompt.Stage.confirm", "quit\r"),
+        ("terminal.app.Shell._ask_secret", "set_password password=@?\r"),
+        ("terminal.background.Reconnecting.begin", "/connect\r"),
+        ("terminal.stream_reader.Wire.send", ""),
+        ("session.live_names.Probes.learn", ""),
         ("session.Session.describe_hold_up", ""),
-        ("terminal.stage.Stage.turn", ""),
+        ("terminal.prompt.Stage.turn", ""),
     ],
 )
 def test_a_mistake_anywhere(one_qemu: Server, tmp_path: Path, where: str, keys: str) -> None:
@@ -93,7 +93,7 @@ def test_a_mistake_while_a_pager_is_open(tmp_path: Path) -> None:
     second = f"{tmp_path}/second.sock"
     options = ("-qmp", f"unix:{second},server=on,wait=off")
     variables = {"XDG_STATE_HOME": str(tmp_path)}
-    command = spoil("terminal.view.TerminalView.event")
+    command = spoil("terminal.formatter.TerminalView.event")
     with (
         start_qemu(SYSTEM, tmp_path / "vm.sock", *options) as qemu,
         Terminal("-q", qemu.address, command=command, columns=200, variables=variables) as terminal,

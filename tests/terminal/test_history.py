@@ -12,8 +12,8 @@ import pytest
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 
-from qmpshell.records.history_file import HistoryFile
-from qmpshell.terminal.history import HistorySuggest, SafeHistory, open_history, rest_of_line
+from qmpshell.storage import HistoryFile
+from qmpshell.terminal import HistorySuggest, SafeHistory, open_history, rest_of_line
 from tests.harness.program import COMMAND
 from tests.harness.screen import Terminal
 from tests.harness.servers import SYSTEM, Server, start_qemu

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from qmpshell.connection import Connection, connect
+from qmpshell.client import Connection, connect
 from tests.harness.screen import Terminal
 from tests.harness.servers import Installation, start_qemu
 

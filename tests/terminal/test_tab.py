@@ -8,7 +8,7 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
-from qmpshell.terminal.tab import Replacement, Tab
+from qmpshell.terminal import Replacement, Tab
 
 
 class Names(Completer):

@@ -1,0 +1,409 @@
+"""QEMU as a process of ours, from its start to its end.
+
+Owns: starting it, its monitor's socket, its output and its end. Must not know: what its command line
+means (`qemu_line`), sessions, how anything is shown.
+
+QEMU dies with us, also when we are killed: Linux sends it SIGTERM then. Not covered are systems other
+than Linux, a QEMU that changes its user (`-runas`), and one that a wrapper started which did not
+`exec` it; those are ended where we leave in order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+from ..errors import ConnectError, ConnectionLost, LaunchError
+from ..transport import Stream, UnixAddress, open_stream
+from .qemu_args import QemuLine
+from .runtime_dir import PrivateDirectory
+
+_READ_SIZE = 1 << 16
+# A line without an end is given out in parts of about this many bytes, and of a file not more than
+# this is read when its writer has ended.
+_LONGEST = 1 << 16
+
+
+class OutputReader:
+    """Over a descriptor that is its own: a pipe, which must not block, or a file that grows."""
+
+    def __init__(self, descriptor: int, *, is_pipe: bool) -> None:
+        self.descriptor = descriptor
+        self.is_pipe = is_pipe
+        self._line = b""
+        self._ended = False
+
+    def read(self) -> str | None:
+        """The text of the lines that are complete by now, with their ends; None when the pipe has
+        ended and all was given out. What is no UTF-8 comes as `\\xNN`."""
+        if self._ended:
+            return None
+        self._fill()
+        if self._ended or len(self._line) >= _LONGEST:
+            return self._take(len(self._line)) or (None if self._ended else "")
+        return self._take(self._line.rfind(b"\n") + 1)
+
+    def rest(self) -> str:
+        """All that is there, an incomplete line too: the writer has ended. Of a file that has grown
+        long meanwhile, its end."""
+        if not self.is_pipe and not self._ended:
+            size = os.fstat(self.descriptor).st_size
+            if size - os.lseek(self.descriptor, 0, os.SEEK_CUR) > _LONGEST:
+                os.lseek(self.descriptor, size - _LONGEST, os.SEEK_SET)
+                self._line = b""
+        while self._fill():
+            pass
+        return self._take(len(self._line))
+
+    def close(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+        self._ended = True
+
+    def _fill(self) -> bool:
+        """Read once; whether that gave anything."""
+        if self._ended:
+            return False
+        try:
+            data = os.read(self.descriptor, _READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return False
+        self._ended = self.is_pipe and not data
+        self._line += data
+        return bool(data)
+
+    def _take(self, length: int) -> str:
+        taken, self._line = self._line[:length], self._line[length:]
+        return taken.decode("utf-8", "backslashreplace")
+
+
+_QUIT = b'{"execute": "qmp_capabilities"}\n{"execute": "quit"}\n'
+_QUESTION = b'{"execute": "query-version", "id": "qmpshell-start"}\n'
+_ANSWER = b'"qmpshell-start"'
+# Seconds that QEMU has to end after `quit`, after SIGTERM (it may have much to write to its disks),
+# and after SIGKILL.
+_QUIT_PATIENCE, _TERM_PATIENCE, _KILL_PATIENCE = 1.0, 10.0, 5.0
+# What cannot be waited for is looked for this often, in seconds.
+_LOOK = 0.005
+# More than a greeting and an answer have, in bytes.
+_PEEK_SIZE = 1 << 16
+_PR_SET_PDEATHSIG = 1
+
+
+def find_program(name: str, environment: Mapping[str, str]) -> str:
+    """The file of a program: `name` itself if it has a slash, else looked up in PATH.
+
+    Raises LaunchError.
+    """
+    if "/" not in name:
+        found = shutil.which(name, path=environment.get("PATH"))
+        if found is None:
+            here = f"; the one in this folder is ./{name}" if os.path.exists(name) else ""
+            raise LaunchError(f"{name}: no such program in PATH{here}")
+        return found
+    if not os.path.exists(name):
+        raise LaunchError(f"{name}: there is no such file")
+    if not os.path.isfile(name) or not os.access(name, os.X_OK):
+        raise LaunchError(
+            f"{name}: this is no program (the first word that is not an option of the shell's is)"
+        )
+    return name
+
+
+class Qemu:
+    """A QEMU that was started, and is ours to end.
+
+    `pid`; `name`, as messages call it; `address`, the path of its monitor's socket. In a loop, wait
+    until `output_descriptor` or `end_descriptor` can be read (either may be None), then show
+    `read_output()` and look at `poll()`.
+    """
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        directory: PrivateDirectory,
+        reader: OutputReader | None,
+        *,
+        name: str,
+        keep: bool,
+    ) -> None:
+        self.pid = process.pid
+        self.name = name
+        self.address = directory.socket
+        self.keep = keep
+        self.end_descriptor: int | None = None
+        self._process = process
+        self._directory = directory
+        self._reader = reader
+        # Read while an end was waited for, and not yet given out.
+        self._unshown = ""
+        with contextlib.suppress(AttributeError, OSError):  # not everywhere
+            self.end_descriptor = os.pidfd_open(self.pid)
+
+    # -- while it runs -------------------------------------------------------------------------
+
+    @property
+    def output_descriptor(self) -> int | None:
+        """What can be read when QEMU has written something; None at the end of it, and where it goes
+        elsewhere: see `log`."""
+        if self._reader is None or not self._reader.is_pipe or self._reader.descriptor < 0:
+            return None
+        return self._reader.descriptor
+
+    @property
+    def log(self) -> str | None:
+        """The file that has QEMU's output, if one has: it must not depend on us with `keep`."""
+        return self._directory.log if self.keep else None
+
+    def read_output(self) -> str:
+        """The complete lines that QEMU has written since the last call, as they came. Never waits."""
+        text, self._unshown = self._unshown, ""
+        if self._reader is not None:
+            part = self._reader.read()
+            if part is None:
+                self._reader.close()
+            text += part or ""
+        return text
+
+    def rest_of_output(self) -> str:
+        """All that is left of its output, when it has ended."""
+        text = self.read_output()
+        return text + self._reader.rest() if self._reader is not None else text
+
+    def poll(self) -> int | None:
+        """None while it runs; then its exit status, or minus the number of the signal."""
+        return self._process.poll()
+
+    def wait(self, seconds: float) -> int | None:
+        """The same, after waiting for its end so long at most. Its output is read meanwhile."""
+        deadline = time.monotonic() + seconds
+        while (status := self.poll()) is None and time.monotonic() < deadline:
+            self._wait_for_something(None, deadline)
+            if self._reader is not None:
+                self._unshown = self.read_output()
+        return status
+
+    def describe_end(self) -> str:
+        """How it ended, in words."""
+        status = self.poll()
+        if status is None:
+            return f"{self.name} (pid {self.pid}) is still running"
+        if status >= 0:
+            return f"{self.name} exited with status {status}"
+        try:
+            name = f" ({signal.Signals(-status).name})"
+        except ValueError:
+            name = ""
+        return f"{self.name} was killed by signal {-status}{name}"
+
+    def await_start(
+        self, stream: Stream, *, ask: bool, patience: float, show: Callable[[str], None]
+    ) -> bool:
+        """Wait until QEMU serves its monitor, and `show` what it writes meanwhile.
+
+        False where it has ended instead. True also when `patience`, in seconds, is over, or when it
+        runs and has closed the stream: a session then finds out what that means.
+
+        QEMU greets before it has made its devices, and may still fail. With `ask` it is asked
+        something first, which it answers when all is made: with an error, as nothing was negotiated.
+        Who negotiates then leaves out a reply that is not its own. Nothing is read from the stream.
+        """
+        deadline = time.monotonic() + patience
+        if ask:
+            with contextlib.suppress(ConnectionLost):
+                stream.write(_QUESTION)
+        expected = _ANSWER if ask else b""
+        while True:
+            said = _peek(stream)
+            serves = bool(said) and expected in (said or b"")
+            ended = not serves and self.poll() is not None
+            if ended or said == b"":
+                ended = self.wait(_QUIT_PATIENCE) is not None
+            text = self.rest_of_output() if ended else self.read_output()
+            if text:
+                show(text)
+            if ended or serves or said == b"" or time.monotonic() >= deadline:
+                return not ended
+            # What is there and is not read would end every wait for the stream.
+            self._wait_for_something(None if said else stream, deadline, look=bool(said))
+
+    def _wait_for_something(
+        self, stream: Stream | None, deadline: float, *, look: bool = False
+    ) -> None:
+        """With `look` not for long, as something cannot be waited for."""
+        poll = select.poll()
+        others = (self.output_descriptor, self.end_descriptor)
+        for descriptor in (stream.fileno() if stream is not None else None, *others):
+            if descriptor is not None:
+                poll.register(descriptor, select.POLLIN)
+        left = max(0.0, deadline - time.monotonic())
+        if look or self.end_descriptor is None:
+            left = min(left, _LOOK)
+        poll.poll(left * 1000 + 1)
+
+    # -- its end -------------------------------------------------------------------------------
+
+    def end(self, notice: Callable[[str], None] = lambda text: None) -> None:
+        """End it if it runs, and leave nothing behind. No stream of ours to it may be open.
+
+        Asks it to quit, then sends SIGTERM, then SIGKILL; `notice` is told if that takes long.
+        """
+        if self.poll() is None:
+            self._ask_to_quit()
+        if self.poll() is None:
+            notice(f"waiting for {self.name} (pid {self.pid}) to end; Ctrl-C kills it")
+            self._signal(signal.SIGTERM)
+            self._signal(signal.SIGCONT)
+            self.wait(_TERM_PATIENCE)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it without patience, and leave nothing behind."""
+        if self.poll() is None:
+            self._signal(signal.SIGKILL)
+            self.wait(_KILL_PATIENCE)
+        self._unshown = self.rest_of_output()
+        self._close()
+        self._directory.remove()
+
+    def let_go(self) -> None:
+        """Let it go on without us, its directory too."""
+        self._process.returncode = 0  # or Python would warn that nobody waits for it
+        self._close()
+        self._directory.release()
+
+    def _close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        if self.end_descriptor is not None:
+            os.close(self.end_descriptor)
+            self.end_descriptor = None
+
+    def _ask_to_quit(self) -> None:
+        # SIGTERM ends QEMU as well, but not without a message on its standard error.
+        try:
+            stream = open_stream(UnixAddress(self.address), timeout=_QUIT_PATIENCE)
+        except ConnectError:
+            return
+        with contextlib.suppress(ConnectionLost):
+            stream.write(_QUIT)
+            self.wait(_QUIT_PATIENCE)
+        stream.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        # To the group, which has whatever QEMU has started, or what has started QEMU.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+
+def start_qemu(
+    line: QemuLine,
+    directory: PrivateDirectory,
+    *,
+    environment: Mapping[str, str],
+    keep: bool = False,
+    output: int | None = None,
+) -> tuple[Qemu, Stream]:
+    """Start QEMU with a monitor in `directory`, and connect to it.
+
+    It has a process group of its own and no input. What it writes goes to the descriptor `output`;
+    without one, to a pipe of ours. With `keep` it goes to a file, and QEMU outlives us. What was
+    handed to us open stays open for it: its line may name such descriptors.
+
+    Raises LaunchError; then the directory is as it was, but for files that `remove` removes.
+    """
+    name = os.path.basename(line.program)
+    with contextlib.ExitStack() as stack:
+        try:
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            listener.bind(directory.socket)
+            listener.listen(1)
+            reader, sink = _open_output(directory, stack, keep=keep, output=output)
+            # Connected to before QEMU exists, and taken by it when it is ready: no race.
+            stream = open_stream(UnixAddress(directory.socket), timeout=_QUIT_PATIENCE)
+            stack.callback(stream.close)
+            for descriptor in (listener.fileno(), directory.descriptor):
+                os.set_inheritable(descriptor, True)
+            process = subprocess.Popen(
+                line.command(listener.fileno()),
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                env=environment,
+                close_fds=False,
+                process_group=0,
+                preexec_fn=None if keep else _death_signal(),
+            )
+        except OSError as error:
+            raise LaunchError(f"{name} cannot be started: {error.strerror or error}") from error
+        except ConnectError as error:
+            raise LaunchError(f"{name} cannot be started: {error}") from error
+        stack.pop_all()
+    listener.close()
+    if sink != output:
+        os.close(sink)
+    os.set_inheritable(directory.descriptor, False)
+    return Qemu(process, directory, reader, name=name, keep=keep), stream
+
+
+def _open_output(
+    directory: PrivateDirectory, stack: contextlib.ExitStack, *, keep: bool, output: int | None
+) -> tuple[OutputReader | None, int]:
+    """What reads QEMU's output, and the descriptor that QEMU writes to. Raises OSError."""
+    if keep:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        sink = os.open(directory.log, flags, 0o600)
+        stack.callback(os.close, sink)
+        descriptor = os.open(directory.log, os.O_RDONLY | os.O_CLOEXEC)
+    elif output is not None:
+        return None, output
+    else:
+        descriptor, sink = os.pipe()
+        stack.callback(os.close, sink)
+        os.set_blocking(descriptor, False)
+    reader = OutputReader(descriptor, is_pipe=not keep)
+    stack.callback(reader.close)
+    return reader, sink
+
+
+def _death_signal() -> Callable[[], None] | None:
+    """What a child calls so that it is sent SIGTERM when we die; None where that is not possible.
+
+    SIGTERM and not SIGKILL: QEMU then brings its disks in order first.
+    """
+    if sys.platform != "linux":
+        return None
+    try:
+        import ctypes
+
+        prctl = ctypes.CDLL(None).prctl
+    except (ImportError, OSError, AttributeError):
+        return None
+    parent = os.getpid()
+
+    def ask() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        if os.getppid() != parent:  # it has died already
+            os._exit(1)
+
+    return ask
+
+
+def _peek(stream: Stream) -> bytes | None:
+    """What can be read, and stays there; None if nothing is, b"" at the end."""
+    with socket.socket(fileno=os.dup(stream.fileno())) as peeking:
+        try:
+            return peeking.recv(_PEEK_SIZE, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError:
+            return b""

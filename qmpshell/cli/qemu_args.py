@@ -1,0 +1,236 @@
+"""QEMU's command line, read and completed.
+
+Owns: which word is the program, what of a line would take the shell's terminal, the machine that is
+started where none is asked for. Must not know: processes, files (looking a program up is handed in).
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from ..errors import CommandLineError, LaunchError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+
+_MONITOR_ID = "qmpshell"
+# Bytes; a block job on a disk of this size can be watched.
+_DISK_SIZE = 8 << 30
+
+# Where `uname -m` and QEMU call an architecture differently.
+_ARCHITECTURES = {
+    "amd64": "x86_64",
+    "arm64": "aarch64",
+    "i486": "i386",
+    "i586": "i386",
+    "i686": "i386",
+    "parisc": "hppa",
+    "parisc64": "hppa",
+    "ppc64le": "ppc64",
+    "powerpc": "ppc",
+    "powerpc64": "ppc64",
+}
+# What Fedora's family calls the host's own QEMU, and Debian its wrapper.
+_OTHER_NAMES = ("/usr/libexec/qemu-kvm", "qemu-kvm", "kvm")
+_DEBIAN_PACKAGES = {
+    "aarch64": "qemu-system-arm",
+    "arm": "qemu-system-arm",
+    "i386": "qemu-system-x86",
+    "mips": "qemu-system-mips",
+    "mips64": "qemu-system-mips",
+    "ppc": "qemu-system-ppc",
+    "ppc64": "qemu-system-ppc",
+    "sparc64": "qemu-system-sparc",
+    "x86_64": "qemu-system-x86",
+}
+
+# The options of QEMU that take no argument, past ones too; all others take the next word, whatever it
+# is.
+_FLAGS = frozenset(
+    (
+        *("S", "alt-grab", "async-teardown", "audio-help", "ctrl-grab", "curses", "daemonize"),
+        *("enable-fips", "enable-kvm", "enable-sync-profile", "full-screen", "h", "help"),
+        *("jitdump", "localtime", "mem-prealloc", "no-acpi", "no-fd-bootchk", "no-frame"),
+        *("no-hpet", "no-kvm", "no-kvm-irqchip", "no-kvm-pit-reinjection", "no-quit"),
+        *("no-reboot", "no-shutdown", "no-user-config", "nodefaults", "nodefconfig", "nographic"),
+        *("old-param", "only-migratable", "perfmap", "portrait", "preconfig", "rtc-td-hack", "s"),
+        *("sdl", "semihosting", "show-cursor", "singlestep", "snapshot", "usb", "version"),
+        *("win2k-hack", "xen-attach", "xen-domid-restrict"),
+    )
+)
+# Those whose argument is a character device in QEMU's short form, and what is to be given instead.
+_PTY = "(QEMU then names the /dev/pts/… to open)"
+_DEVICES = {
+    "serial": f"give -serial pty {_PTY}",
+    "parallel": f"give -parallel pty {_PTY}",
+    "debugcon": f"give -debugcon pty {_PTY}",
+    "gdb": "give -gdb tcp::1234",
+    "monitor": "leave it out; /hmp LINE speaks to the human monitor from here",
+    "qmp": "leave it out; this shell has a monitor of its own",
+    "qmp-pretty": "leave it out; this shell has a monitor of its own",
+}
+_NO_CONSOLE = "give -display none, and -serial pty for the serial port"
+_NO_DAEMON = "-daemonize is not for a QEMU that is watched; leave it out, --keep lets QEMU go on"
+
+
+class QemuLine:
+    """QEMU's command line: the program, as it is executed, and its arguments."""
+
+    __slots__ = ("arguments", "note", "own", "program")
+
+    def __init__(
+        self, program: str, own: Sequence[str], arguments: Sequence[str], *, note: str = ""
+    ) -> None:
+        self.program = program
+        # What there is to know of a machine that the user did not describe.
+        self.note = note
+        # Those that belong to the program (the words of $QEMU), which stand first.
+        self.own = own
+        self.arguments = arguments
+
+    def command(self, descriptor: int) -> list[str]:
+        """The whole of it, with a monitor on the listening socket `descriptor`."""
+        # In front: an option of the user's that lacks its argument would swallow what follows.
+        monitor = [
+            *("-chardev", f"socket,id={_MONITOR_ID},fd={descriptor},server=on,wait=off"),
+            *("-mon", f"chardev={_MONITOR_ID},mode=control"),
+        ]
+        return [self.program, *self.own, *monitor, *self.arguments]
+
+
+def read_line(
+    words: Sequence[str], *, named: str, machine: str, find: Callable[[str], str]
+) -> QemuLine:
+    """QEMU's line from the words that are QEMU's.
+
+    `named` is the text of $QEMU, perhaps empty, `machine` is this host as `uname -m` has it. `find`
+    gives the file of a program, looked up in PATH if it has no slash, or raises LaunchError. Raises
+    LaunchError where there is no program, CommandLineError where the line would take the terminal, or
+    $QEMU cannot be read.
+    """
+    arguments = list(words)
+    own: list[str] = []
+    architecture = _ARCHITECTURES.get(machine, "arm" if machine.startswith("armv") else machine)
+    if arguments and not arguments[0].startswith("-"):
+        program = find(arguments.pop(0))
+    elif named.strip():
+        name, *own = _split(named)
+        try:
+            program = find(name)
+        except LaunchError as error:
+            raise LaunchError(f"the environment's QEMU: {error}") from None
+    else:
+        program = _find_default(architecture, find)
+    refuse_terminal([*own, *arguments])
+    note = ""
+    if not arguments:
+        arguments = default_machine(_architecture_of(program) or architecture)
+        ports = ", free ports port0 and port1" if "-device" in arguments else ""
+        note = f"A small paused machine: block nodes disk0 and disk1{ports}."
+    return QemuLine(program, own, arguments, note=note)
+
+
+def _split(named: str) -> list[str]:
+    try:
+        return shlex.split(named)
+    except ValueError as error:
+        raise CommandLineError(f"the environment's QEMU={named}: {str(error).lower()}") from None
+
+
+def _find_default(architecture: str, find: Callable[[str], str]) -> str:
+    name = f"qemu-system-{architecture}"
+    for candidate in (name, *_OTHER_NAMES):
+        try:
+            return find(candidate)
+        except LaunchError:
+            continue
+    package = _DEBIAN_PACKAGES.get(architecture, "qemu-system-misc")
+    raise LaunchError(
+        f"there is no {name} here: install the package {package} (Debian, Ubuntu) or qemu-kvm"
+        " (Fedora), or name the program: qmpshell run PROGRAM"
+    )
+
+
+def _architecture_of(program: str) -> str:
+    """The architecture that a program's name says, or nothing."""
+    name = program.rpartition("/")[2]
+    return name.removeprefix("qemu-system-") if name.startswith("qemu-system-") else ""
+
+
+def default_machine(architecture: str) -> list[str]:
+    """A small machine, paused: two disks for block jobs, two ports for hot-plug where it has PCIe."""
+    ports: list[str] = []
+    machine = "none"
+    if architecture in ("x86_64", "i386"):
+        machine = "q35"
+    elif architecture in ("aarch64", "arm", "loongarch64", "riscv32", "riscv64"):
+        machine = "virt"
+    if machine != "none":
+        for number in (0, 1):
+            ports += ["-device", f"pcie-root-port,id=port{number},chassis={number + 1}"]
+    return [
+        *("-machine", machine, "-S", "-nodefaults", "-display", "none", "-m", "128"),
+        *("-blockdev", f"driver=null-co,node-name=disk0,size={_DISK_SIZE}"),
+        *("-blockdev", f"driver=null-co,node-name=disk1,size={_DISK_SIZE}"),
+        *ports,
+    ]
+
+
+def refuse_terminal(arguments: Sequence[str]) -> None:
+    """Raise CommandLineError if these arguments would have QEMU use the shell's terminal, or leave."""
+    for name, value in split_options(arguments):
+        remedy = _remedy(name, value)
+        if remedy:
+            shown = f"-{name} {value}" if value else f"-{name}"
+            raise CommandLineError(f"{shown} would take the shell's terminal; {remedy}")
+        if name == "daemonize":
+            raise CommandLineError(_NO_DAEMON)
+
+
+def split_options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each option without its dashes, and its argument, which is empty where it takes none.
+
+    >>> list(split_options(["--nographic", "-append", "-nographic", "disk.img"]))
+    [('nographic', ''), ('append', '-nographic')]
+    """
+    words = iter(arguments)
+    for word in words:
+        if word.startswith("-"):
+            name = word[2:] if word.startswith("--") else word[1:]
+            yield name, next(words, "") if takes_argument(name) else ""
+
+
+def takes_argument(option: str) -> bool:
+    """Whether the word behind this option of QEMU's is its argument. One that is not known does."""
+    return option not in _FLAGS
+
+
+def _remedy(name: str, value: str) -> str:
+    """What to do instead, where an option needs the terminal; else nothing."""
+    if name == "nographic":
+        return _NO_CONSOLE
+    if name == "curses" or (name == "display" and _first(value, "type") == "curses"):
+        return "give -display none, or vnc=:0"
+    if name == "chardev" and _first(value, "backend") == "stdio":
+        return f"make it -chardev pty,… {_PTY}"
+    if name in _DEVICES and value.removeprefix("mon:") in ("stdio", "/dev/tty"):
+        return _DEVICES[name]
+    return ""
+
+
+def _first(value: str, key: str) -> str:
+    """The member of an option's argument whose key may be left out where it stands first."""
+    if value.startswith("{"):
+        try:
+            members = json.loads(value)
+        except ValueError:
+            return ""
+        return str(members.get(key, ""))
+    first, *others = value.split(",")
+    for part in others:
+        if part.startswith(f"{key}="):
+            return part.removeprefix(f"{key}=")
+    return first.removeprefix(f"{key}=")

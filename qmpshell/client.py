@@ -1,0 +1,359 @@
+"""One connection for programs: blocking, with time-outs.
+
+Owns: a stream and a protocol joined; matching replies by id; keeping events until they are asked for.
+Must not know: command lines, sessions, how anything is shown. It needs no event loop and starts no
+thread; use one connection from one thread at a time.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, Self
+
+from .errors import CommandError, ConnectionLost, NegotiationError, ProtocolError, ReplyTimeout
+from .qmp import (
+    NEGOTIATING,
+    READY,
+    REFUSED,
+    Event,
+    Foreign,
+    Item,
+    QmpProtocol,
+    Reply,
+    command_object,
+    encode_message,
+)
+from .session import explain_garbage, explain_silence
+from .transport import Listener, Stream, open_patiently, parse_address
+
+_GREETING_TIMEOUT = 5.0
+_MOST_EVENTS = 100_000
+
+
+def connect(
+    address: str,
+    *,
+    negotiate: bool = True,
+    wait: float | None = None,
+    timeout: float | None = None,
+    greeting_timeout: float = _GREETING_TIMEOUT,
+) -> Connection:
+    """Connect to the server at `address`, in any spelling that the command line takes.
+
+    With `wait` a server that is not there yet is tried again for so many seconds. The greeting is
+    awaited for `greeting_timeout` seconds, or what is left of `wait` if that is longer. `timeout` is
+    for each later reply, in seconds; None waits for ever. Without `negotiate` nothing is awaited and
+    nothing sent.
+
+    Raises AddressError, ConnectError, ProtocolError, NegotiationError, ReplyTimeout, ConnectionLost.
+    """
+    begun = time.monotonic()
+    stream = open_patiently(
+        parse_address(address, exists=os.path.exists),
+        wait=wait,
+        clock=time.monotonic,
+        sleep=time.sleep,
+    )
+    left = max(greeting_timeout, (wait or 0.0) - (time.monotonic() - begun))
+    connection = Connection(stream, address=address, negotiate=negotiate, timeout=timeout)
+    connection._begin(left)
+    return connection
+
+
+def listen(address: str) -> Server:
+    """Wait at `address` for a QEMU that connects to us (`-qmp unix:PATH` without server=on).
+
+    Raises AddressError, and ConnectError where the address is taken or cannot be bound.
+    """
+    return Server(address)
+
+
+class Server:
+    """A socket that QEMU connects to; its path is removed when it is closed."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._listener = Listener(parse_address(address, exists=os.path.exists))
+
+    def accept(
+        self,
+        *,
+        negotiate: bool = True,
+        wait: float | None = None,
+        timeout: float | None = None,
+        greeting_timeout: float = _GREETING_TIMEOUT,
+    ) -> Connection:
+        """The connection of the next to connect within `wait` seconds; see `connect`."""
+        stream = self._listener.accept(timeout=wait)
+        connection = Connection(stream, address=self._address, negotiate=negotiate, timeout=timeout)
+        connection._begin(greeting_timeout)
+        return connection
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class Connection:
+    """A negotiated QMP connection. Iterating over it gives events, for ever.
+
+    Events are kept until they are asked for, the newest hundred thousand of them; `events_dropped`
+    counts those that were lost. A reply that comes after its time-out is thrown away: replies are
+    matched by id, and never to the wrong command.
+    """
+
+    def __init__(
+        self, stream: Stream, *, address: str, negotiate: bool = True, timeout: float | None = None
+    ) -> None:
+        self._stream = stream
+        self._address = address
+        self._protocol = QmpProtocol(negotiate=negotiate)
+        self._events: deque[dict[str, Any]] = deque()
+        self._replies: deque[Reply] = deque()
+        self._count = 0
+        self._closed = False
+        self._lost: str | None = None
+        self.timeout = timeout
+        self.events_dropped = 0
+
+    def _begin(self, timeout: float) -> None:
+        try:
+            self._receive_until(lambda: self._protocol.state in (READY, REFUSED), timeout)
+        except ReplyTimeout:
+            text = explain_silence(
+                self._address,
+                self._protocol.pending,
+                greeted=self._protocol.state == NEGOTIATING,
+            )
+            self.close()
+            raise ReplyTimeout(text) from None
+        except BaseException:
+            self.close()
+            raise
+        refusal = self._protocol.refusal
+        if refusal is not None:
+            self.close()
+            raise NegotiationError(f"{self._address}: the server refuses: {refusal.desc}")
+
+    # -- commands ------------------------------------------------------------------------------
+
+    def execute(
+        self,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        *,
+        oob: bool = False,
+        timeout: float | Literal["default"] | None = "default",
+    ) -> Any:
+        """Run a command and return what it returns.
+
+        `oob` executes it out of band, where the server has granted that (`capabilities`). Raises
+        CommandError for an error reply, ReplyTimeout after `timeout` seconds (None: never; left out:
+        the connection's), ConnectionLost.
+        """
+        reply = self.send(command_object(name, arguments, oob=oob), timeout=timeout)
+        if "error" in reply:
+            raise CommandError(reply)
+        return reply["return"]
+
+    def send(
+        self, message: dict[str, Any], *, timeout: float | Literal["default"] | None = "default"
+    ) -> dict[str, Any]:
+        """Send a whole QMP message and return the whole reply, be it an error or not.
+
+        A message without an `id` is given one, which the reply does not show. Raises ReplyTimeout and
+        ConnectionLost.
+        """
+        added = "id" not in message
+        if added:
+            self._count += 1
+            message = {**message, "id": f"qmpshell-{self._count}"}
+        expected = message["id"]
+        self._write(encode_message(message))
+        seconds = self.timeout if timeout == "default" else timeout
+        what = message.get("execute", message.get("exec-oob", "the message"))
+        reply = self._await_reply(expected, seconds, str(what))
+        if added:
+            return {name: value for name, value in reply.items() if name != "id"}
+        return reply
+
+    def _await_reply(self, expected: object, timeout: float | None, what: str) -> dict[str, Any]:
+        found: list[Reply] = []
+
+        def answered() -> bool:
+            while self._replies and not found:
+                reply = self._replies.popleft()
+                # An error without an id is for a message that could not be read (qmp-spec, "Error").
+                if reply.value.get("id", expected if reply.is_error else None) == expected:
+                    found.append(reply)
+            return bool(found)
+
+        self._receive_until(answered, timeout, f"the reply to {what}")
+        return found[0].value
+
+    # -- events --------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self.events()
+
+    def events(self, *, timeout: float | None = None) -> Iterator[dict[str, Any]]:
+        """Events as they come, each once: whole messages, with `event`, `data` and `timestamp`.
+
+        Ends when the connection is lost or closed, or when none came for `timeout` seconds.
+        """
+        while True:
+            try:
+                event = self.pull_event(timeout=timeout)
+            except ConnectionLost:
+                return
+            if event is None:
+                return
+            yield event
+
+    def pull_event(self, *, timeout: float | None = None) -> dict[str, Any] | None:
+        """The oldest event, waiting for one if need be; None after `timeout` seconds without.
+
+        Raises ConnectionLost.
+        """
+        if not self._events:
+            try:
+                self._receive_until(lambda: bool(self._events), timeout)
+            except ReplyTimeout:
+                return None
+        return self._events.popleft()
+
+    def get_events(self) -> list[dict[str, Any]]:
+        """All events that have come by now, without waiting."""
+        while not self._closed and self._lost is None and self._poll(0):
+            self._receive()
+        return self.clear_events()
+
+    def clear_events(self) -> list[dict[str, Any]]:
+        """Take the events that are kept, reading nothing."""
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    def wait_event(
+        self,
+        name: str,
+        *,
+        match: Callable[[dict[str, Any]], bool] | None = None,
+        timeout: float | None = None,
+    ) -> dict[str, Any]:
+        """Take the first event called `name`, among those that have come and those to come.
+
+        `match` is asked whether an event's `data` will do. Other events are kept. Raises
+        ReplyTimeout after `timeout` seconds, and ConnectionLost.
+        """
+        found: list[dict[str, Any]] = []
+        kept: deque[dict[str, Any]] = deque()
+
+        def came() -> bool:
+            while self._events and not found:
+                event = self._events.popleft()
+                fits = event["event"] == name and (match is None or match(event.get("data", {})))
+                (found if fits else kept).append(event)
+            return bool(found)
+
+        try:
+            self._receive_until(came, timeout, f"event {name}")
+        finally:
+            self._events.extendleft(reversed(kept))
+        return found[0]
+
+    # -- the rest ------------------------------------------------------------------------------
+
+    @property
+    def greeting(self) -> dict[str, Any] | None:
+        """The server's greeting, or None where none was awaited."""
+        greeting = self._protocol.greeting
+        return greeting.value if greeting is not None else None
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What was negotiated: `oob` where the server offers it."""
+        return self._protocol.capabilities
+
+    def fileno(self) -> int:
+        """The descriptor, to wait on in a loop of one's own; `get_events` then reads."""
+        return self._stream.fileno()
+
+    def close(self) -> None:
+        """Close the connection; the server goes on."""
+        if not self._closed:
+            self._closed = True
+            self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _write(self, data: bytes) -> None:
+        self._check_open("nothing was sent")
+        self._stream.write(data)
+
+    def _check_open(self, consequence: str) -> None:
+        if self._closed:
+            raise ConnectionLost(f"{self._address}: the connection is closed; {consequence}")
+        if self._lost is not None:
+            raise ConnectionLost(f"{self._address}: {self._lost}; {consequence}")
+
+    def _receive_until(
+        self, done: Callable[[], bool], timeout: float | None, what: str = "the server"
+    ) -> None:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not done():
+            self._check_open(f"{what} will not come")
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left < 0:
+                raise ReplyTimeout(f"{self._address}: {what} did not come within {timeout:g} s")
+            if self._poll(left):
+                self._receive()
+
+    def _poll(self, timeout: float | None) -> bool:
+        poll = select.poll()
+        events = select.POLLIN | (select.POLLOUT if self._stream.want_write else 0)
+        poll.register(self._stream.fileno(), events)
+        return bool(poll.poll(None if timeout is None else math.ceil(max(0.0, timeout) * 1000)))
+
+    def _receive(self) -> None:
+        try:
+            if self._stream.want_write:
+                self._stream.flush()
+            data = self._stream.read()
+        except ConnectionLost as error:
+            self._lost = f"connection lost: {error}"
+            return
+        if data is None:
+            return
+        if not data:
+            self._lost = "connection lost: the server closed it"
+        for item in self._protocol.receive(data) if data else self._protocol.receive_end():
+            self._take(item)
+        answer = self._protocol.data_to_send()
+        if answer:
+            self._write(answer)
+
+    def _take(self, item: Item) -> None:
+        if isinstance(item, Reply):
+            self._replies.append(item)
+        elif isinstance(item, Event):
+            if len(self._events) >= _MOST_EVENTS:
+                self._events.popleft()
+                self.events_dropped += 1
+            self._events.append(item.value)
+        elif isinstance(item, Foreign):
+            raise ProtocolError(explain_garbage(self._address, item.raw))

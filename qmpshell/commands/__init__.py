@@ -1,1 +1,0 @@
-"""The local commands, which begin with `/`: a file each."""

@@ -1,0 +1,249 @@
+"""The names that may stand at the cursor.
+
+Owns: which names fit each kind of slot but keys and values. Must not know: tokens, how the server is
+asked, menus.
+"""
+
+from __future__ import annotations
+
+from ..language import LEAVING
+from ..storage import EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, OPTIONS
+from .members import (
+    file_names,
+    key_offers,
+    quote,
+    raw_key_offers,
+    spell_value,
+    spell_word,
+    value_offers,
+)
+from .ranking import DIRECTORY, OTHER, REGULAR_FILE, SOCKET, Offer, choose, told
+from .references import JOB, Live
+from .target import (
+    ACTION,
+    ADDRESS,
+    COMMAND,
+    ENVELOPE,
+    ENVELOPE_MEMBERS,
+    EVENT,
+    EVENT_FILTER,
+    FILE,
+    JOB_ID,
+    KEY,
+    LITERAL,
+    LOCAL,
+    OPTION_NAME,
+    SETTING,
+    SETTING_VALUE,
+    TOPIC,
+    VALUE,
+    WORD,
+    find_context,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .ranking import Candidate
+    from .sources import Known
+    from .target import Slot
+
+
+# What a server may listen at, the likeliest first; a folder is gone through, a file is no address.
+_ADDRESSES = (SOCKET, DIRECTORY, OTHER, REGULAR_FILE)
+_TRANSACTION = "transaction("
+
+
+def complete(line: str, cursor: int, known: Known) -> list[Candidate]:
+    """What may replace what is typed before `cursor` in a logical line, the likeliest first.
+
+    It never fails and never waits; `Candidate.text` is the server's word and is not trusted.
+    """
+    found: list[Candidate] = []
+    for slot in find_context(line, cursor).slots:
+        fitting = choose(_offers(slot, known), slot.text, cursor)
+        if slot.kind == KEY and not found and not fitting and "." in slot.raw:
+            fitting = choose(raw_key_offers(slot, known), slot.raw, cursor)
+        for candidate in fitting:
+            candidate.after = slot.after
+        found += fitting
+    return found
+
+
+def _offers(slot: Slot, known: Known) -> Iterable[Offer]:
+    if slot.kind == KEY:
+        return key_offers(slot, known)
+    if slot.kind == VALUE:
+        return value_offers(slot, known)
+    return _KINDS[slot.kind](slot, known)
+
+
+# -- commands -------------------------------------------------------------------------------------
+
+
+def _commands(slot: Slot, known: Known) -> Iterator[Offer]:
+    if slot.subject == ACTION:
+        yield from _actions(slot, known)
+        return
+    is_literal = slot.writing == LITERAL
+    is_out_of_band = slot.subject == "oob" or (slot.call is not None and slot.call.is_out_of_band)
+    for name in known.commands():
+        shapes = known.shapes_of(name)
+        info = shapes.schema.command(name) if shapes is not None else None
+        if is_out_of_band and info is not None and not info.allow_oob:
+            continue
+        features = info.features if info is not None else ()
+        needs = shapes.describe_command(name) if shapes is not None else ""
+        takes = shapes is None or shapes.takes_arguments(name)
+        text = spell_value(slot, name, is_string=True) if is_literal else _word(slot, name, takes)
+        is_disabled = name in known.disabled
+        meta = told(needs, "switched off" if is_disabled else "", features=features)
+        offer = Offer(name, text, slot.start, meta, features=features)
+        offer.is_last |= is_disabled
+        yield offer
+    if not is_literal and not is_out_of_band:
+        if "transaction" in known.commands():
+            meta = "several actions, all of them or none, up to )"
+            yield Offer(_TRANSACTION, _word(slot, _TRANSACTION, True), slot.start, meta)
+        for name in LEAVING:
+            if not name.startswith("/"):
+                yield Offer(name, name, slot.start, "leave the shell; the server goes on", order=1)
+
+
+def _word(slot: Slot, name: str, takes: bool) -> str:
+    return f"{name} " if takes and slot.behind not in (" ", "\t") else name
+
+
+def _actions(slot: Slot, known: Known) -> Iterator[Offer]:
+    shapes = known.shapes
+    if shapes is None:
+        return
+    info = shapes.schema.command("transaction")
+    actions = shapes.at(info.arg_type if info is not None else "", None, ("actions", "0"))
+    tag = shapes.schema.tag(actions)
+    member = shapes.members(actions, None).get(tag or "")
+    cases = shapes.schema.cases(actions)
+    for name, features in shapes.schema.enum_values(member.type if member else "").items():
+        data = shapes.schema.members(cases.get(name, ""), lambda _: None).get("data")
+        needs = shapes.schema.members(data.type, lambda _: None) if data is not None else {}
+        meta = told(
+            ", ".join(one.name for one in needs.values() if not one.optional), features=features
+        )
+        yield Offer(name, _word(slot, name, True), slot.start, meta, features=features)
+
+
+def _locals(slot: Slot, known: Known) -> Iterator[Offer]:
+    for name, (_, how, what) in known.local_commands.items():
+        yield Offer(name, _word(slot, name, how != name), slot.start, what)
+
+
+def _option_names(slot: Slot, known: Known) -> Iterator[Offer]:
+    from ..language import OPTION_NAMES, option_command
+
+    for name in OPTION_NAMES:
+        command = option_command(name)[0]
+        if command in known.commands():
+            yield Offer(name, _word(slot, name, True), slot.start, command)
+    for name in known.commands():
+        if name not in OPTION_NAMES:
+            yield Offer(name, _word(slot, name, True), slot.start, order=1)
+
+
+def _envelope(slot: Slot, known: Known) -> Iterator[Offer]:
+    for name in ENVELOPE_MEMBERS:
+        if name not in slot.words or name == slot.own:
+            quoted = quote(name, slot.quote)
+            text = quoted[:-1] if slot.closed else f"{quoted}: "
+            yield Offer(name, text, slot.start, order=ENVELOPE_MEMBERS.index(name))
+
+
+# -- words of local commands ----------------------------------------------------------------------
+
+
+def _events(slot: Slot, known: Known) -> Iterator[Offer]:
+    schema = known.schema
+    for name in sorted(schema.events()) if schema is not None else ():
+        info = schema.event(name) if schema is not None else None
+        features = info.features if info is not None else ()
+        yield Offer(name, name, slot.start, told(features=features), features=features)
+
+
+def _event_filters(slot: Slot, known: Known) -> Iterator[Offer]:
+    for mode in (EVENTS_INLINE, EVENTS_STDERR, EVENTS_NONE):
+        yield Offer(mode, mode, slot.start)
+    yield from _events(slot, known)
+
+
+def _topics(slot: Slot, known: Known) -> Iterator[Offer]:
+    for name in known.commands():
+        yield Offer(name, name, slot.start, "command")
+    for one in _events(slot, known):
+        one.meta = told("event", one.meta)
+        yield one
+    for name, (_, _, what) in known.local_commands.items():
+        yield Offer(name, name, slot.start, what, order=1)
+
+
+def _jobs(slot: Slot, known: Known) -> Iterator[Offer]:
+    for one in known.find_live(Live(JOB)):
+        yield Offer(one.name, spell_word(one.name, slot.quote), slot.start, one.meta)
+
+
+def _settings(slot: Slot, known: Known) -> Iterator[Offer]:
+    for option in OPTIONS.values():
+        if not option.file_only:
+            text = option.name if slot.behind == "=" else f"{option.name}="
+            yield Offer(option.name, text, slot.start, option.what)
+
+
+def _setting_values(slot: Slot, known: Known) -> Iterator[Offer]:
+    option = OPTIONS.get(slot.subject)
+    if option is None:
+        return
+    for choice in option.choices:
+        yield Offer(choice, choice, slot.start)
+    if option.name == "style":
+        for name in known.styles:
+            yield Offer(name, name, slot.start)
+    elif option.name == "events":
+        yield from _events(slot, known)
+    elif option.name == "confirm":
+        for name in known.commands():
+            yield Offer(name, name, slot.start)
+
+
+def _words(slot: Slot, known: Known) -> Iterator[Offer]:
+    for word in slot.words:
+        yield Offer(word.rstrip(), word, slot.start)
+
+
+def _files(slot: Slot, known: Known) -> Iterator[Offer]:
+    for name, kind in file_names(slot.text, known):
+        if slot.subject == "@":
+            # The name is the rest of the word, without quotes.
+            if any(char in " \t" for char in name):
+                continue
+            text = name
+        else:
+            text = spell_word(name, slot.quote)
+            if kind == DIRECTORY and text[-1] in "\"'":
+                text = text[:-1]
+        order = _ADDRESSES.index(kind) if slot.subject == ADDRESS else 0
+        yield Offer(name, text, slot.start, kind, order=order)
+
+
+_KINDS = {
+    COMMAND: _commands,
+    LOCAL: _locals,
+    EVENT: _events,
+    EVENT_FILTER: _event_filters,
+    TOPIC: _topics,
+    JOB_ID: _jobs,
+    FILE: _files,
+    SETTING: _settings,
+    SETTING_VALUE: _setting_values,
+    OPTION_NAME: _option_names,
+    ENVELOPE: _envelope,
+    WORD: _words,
+}

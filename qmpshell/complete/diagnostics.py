@@ -1,0 +1,558 @@
+"""What is wrong with one command, in words.
+
+Owns: which mistakes there are in its name, its envelope and its arguments. Must not know: the rest of the
+line, where it is shown.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..language import LEAVING, LocalCommand, scalar, tokens as t
+from ..qmp import property_kind
+from .references import QOM_PROPERTY, Live, open_names, property_of
+from .target import (
+    ACTION,
+    ARRAY,
+    BARE_WORD,
+    DOTTED,
+    ENVELOPE_MEMBERS,
+    EVENT,
+    EXECUTE,
+    JSON,
+    OBJECT,
+    OPAQUE,
+    STRING,
+    TEXT,
+    Given,
+    find_tokens,
+    split,
+)
+from .types import missing_below
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from ..errors import LineError
+    from ..qmp import Member
+    from .references import LiveName
+    from .sources import Known
+    from .target import Call, Context, Given, Item
+    from .types import Shapes
+
+
+LONG = 40
+_NUMBERS = {
+    "int": "a whole number, such as 5, 0x1f or 64k",
+    "number": "a number",
+    "boolean": "on or off, true or false",
+    "null": "null",
+}
+_JSON_WORDS = {
+    "int": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
+_IN_WORDS = {**_JSON_WORDS, "str": "text", "object": "members", "array": "a list"}
+_BRACKETS = {OBJECT: "object", ARRAY: "array"}
+_KIND_OF_WORD = {
+    "true": "boolean",
+    "false": "boolean",
+    "True": "boolean",
+    "False": "boolean",
+    "null": "null",
+    "None": "null",
+}
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+# Beyond these QEMU reads a number of JSON's as a double, which is no integer.
+_SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1
+# Of as many values each is named, of more only how many there are.
+_FEW = 10
+# QEMU 7.2 reads the properties of devices from text, and takes these words, too.
+_OTHER_BOOLEANS = ("y", "n")
+
+
+class TypeCheck:
+    """Asks one command's schema; what it finds wrong is a sentence about `key`, or nothing."""
+
+    def __init__(self, shapes: Shapes, known: Known) -> None:
+        self._shapes = shapes
+        self._known = known
+
+    # -- by the schema -------------------------------------------------------------------------
+
+    def scalar(self, given: Given, type_name: str, kind: str, key: str, *, typed: bool) -> str:
+        """`typed` says that it is being typed, so that more may follow."""
+        if kind == "enum":
+            return self._enum(given, type_name, key, typed=typed)
+        if kind in _NUMBERS:
+            return _number(given, kind, key, typed=typed)
+        if kind == "str":
+            return f"{key} takes text, in quotes" if given.form == JSON and not typed else ""
+        if kind in ("object", "array") and not typed:
+            shape = "{…}" if kind == "object" else "[…]"
+            if given.form in (STRING, JSON):
+                return f"{key} takes {shape}"
+            more = f"{key}.NAME=…" if kind == "object" else f"{key}.0=…"
+            return f"{key} takes {shape}, or {more}"
+        return ""
+
+    def compound(self, given: Given, kind: str, key: str) -> str:
+        """Members, or brackets, in the place of something else."""
+        if kind == "str" and given.text:
+            return ""
+        return f"{key} takes {_IN_WORDS.get(kind, kind)}"
+
+    def enum_of_brackets(self, given: Given, type_name: str, key: str) -> str:
+        return f"{key} takes {self._values(type_name, given.text or _shown(given))}"
+
+    def _enum(self, given: Given, type_name: str, key: str, *, typed: bool) -> str:
+        values = self._shapes.schema.enum_values(type_name)
+        if given.text in values:
+            is_bare = given.form == JSON and not typed
+            return f"{key} takes text, in quotes" if is_bare else ""
+        if typed and any(one.startswith(given.text) for one in values):
+            return ""
+        return f"{key} takes {self._values(type_name, given.text)}"
+
+    def _values(self, type_name: str, text: str) -> str:
+        """What an enum takes instead of a text."""
+        values = self._shapes.schema.enum_values(type_name)
+        guess = self._known.guess(text, values, type_name)
+        meant = f": did you mean {guess}?" if guess else ""
+        if not meant and len(values) > _FEW:
+            meant = ": Tab lists them"
+        return f"{self._shapes.all_words(type_name, _FEW)}, not {text[:LONG]}{meant}"
+
+    def alternate(self, given: Given, type_name: str, key: str, *, typed: bool) -> str:
+        """A scalar, or brackets, that an alternate may not have."""
+        schema = self._shapes.schema
+        kinds = {str(schema.kind(one)): one for one in schema.alternatives(type_name)}
+        form, text = given.form, given.text
+        has_text = "str" in kinds
+        if form in _BRACKETS:
+            if _BRACKETS[form] in kinds or (has_text and text):
+                return ""
+            return self._alternates(type_name, _shown(given), key)
+        if (
+            typed
+            or (has_text and form in (BARE_WORD, TEXT, STRING))
+            or (form == BARE_WORD and not text)
+        ):
+            return ""
+        if "enum" in kinds and form != JSON and text in schema.enum_values(kinds["enum"]):
+            return ""
+        if any(kind in _NUMBERS and _reads_as(given, kind) for kind in kinds):
+            return ""
+        return self._alternates(type_name, _shown(given), key)
+
+    def _alternates(self, type_name: str, shown: str, key: str) -> str:
+        return f"{key} takes {self._shapes.all_words(type_name, _FEW)}, not {shown}"
+
+
+def choice_misfit(given: Given, choices: Sequence[str], key: str, *, typed: bool) -> str:
+    """What is wrong with the value of a QOM property that takes one of a few words."""
+    if given.form not in (BARE_WORD, TEXT, STRING) or given.text in choices:
+        return ""
+    if typed and any(one.startswith(given.text) for one in choices):
+        return ""
+    return f"{key} takes {'|'.join(choices)}, not {given.text[:LONG] or 'nothing'}"
+
+
+def property_misfit(given: Given, meta: str, key: str, *, typed: bool, strict: bool) -> str:
+    """What is wrong with the value of a QOM property, of which `meta` says the type first. `strict`
+    says that the server takes no text for a number, in JSON."""
+    type_name, *words = meta.split(", ")
+    kind = property_kind(type_name, descriptions=words)
+    if kind not in _NUMBERS or given.form not in (BARE_WORD, TEXT, STRING, JSON):
+        return ""
+    if given.form == JSON:
+        is_clear = strict or _KIND_OF_WORD.get(given.text, "int") != kind
+        return _number(given, kind, key, typed=typed) if is_clear and kind != "number" else ""
+    if not strict:
+        if (kind == "boolean" and given.text in _OTHER_BOOLEANS) or _is_float(given.text, kind):
+            return ""
+        if given.form == STRING and scalar(given.text, kind)[1]:
+            return ""
+    return _number(given, kind, key, typed=typed)
+
+
+def _is_float(text: str, kind: str) -> bool:
+    """Whether a C library would read a number that JSON does not know, such as .5."""
+    if kind != "number":
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(given: Given, kind: str, key: str, *, typed: bool) -> str:
+    if _reads_as(given, kind):
+        return ""
+    if given.form == STRING:
+        return f"{key} takes {_JSON_WORDS[kind]}, without quotes"
+    if typed and _may_become(given, kind):
+        return ""
+    words = _JSON_WORDS if given.form == JSON else _NUMBERS
+    return f"{key} takes {words[kind]}, not {given.text[:LONG] or 'nothing'}"
+
+
+def _shown(given: Given) -> str:
+    if given.form in _BRACKETS:
+        return {OBJECT: "{…}", ARRAY: "[…]"}[given.form]
+    return given.text[:LONG]
+
+
+def _reads_as(given: Given, kind: str) -> bool:
+    """Whether a scalar is of a kind that is neither `str` nor an enum."""
+    if given.form == STRING:
+        return False
+    if given.form == JSON:
+        found = _json_kind(given.text)
+        return found == kind or (found, kind) == ("int", "number")
+    return scalar(given.text, kind)[1]
+
+
+def _json_kind(text: str) -> str:
+    """The kind of a word of JSON's, or of Python's; empty for what is none."""
+    match = _JSON_NUMBER.fullmatch(text)
+    if match is None:
+        return _KIND_OF_WORD.get(text, "")
+    is_whole = match[1] is None and match[2] is None
+    # More digits than Python converts are too many all the same.
+    in_range = (
+        len(text) <= len(str(_LARGEST)) and _SMALLEST <= int(text) <= _LARGEST
+        if is_whole
+        else False
+    )
+    return "int" if in_range else "number"
+
+
+def _may_become(given: Given, kind: str) -> bool:
+    """Whether a text that is being typed may still be of a kind."""
+    text = given.text
+    if kind in ("boolean", "null"):
+        words: tuple[str, ...] = ("null", "None")
+        if kind == "boolean":
+            words = ("true", "false", "True", "False")
+            if given.form != JSON:
+                words += ("on", "off", "yes", "no")
+        return any(one.startswith(text) for one in words)
+    if given.form == JSON:
+        return all(char in ("-0123456789" if kind == "int" else "+-.0123456789eE") for char in text)
+    return all(char in "+-.0123456789xXabcdefABCDEFkKMmGgTtPpEe" for char in text)
+
+
+_MOST = 8
+_MOST_NAMES = 6
+_DEEPEST = 16
+_ADDRESS = "addr"
+_TOLD = ("deprecated", "unstable")
+
+
+class Findings:
+    """Sentences: `wrong` about what the server refuses, `missing` about what it lacks, `notes` about
+    what is deprecated or unstable."""
+
+    __slots__ = ("missing", "notes", "wrong")
+
+    def __init__(self) -> None:
+        self.wrong: list[str] = []
+        self.missing: list[str] = []
+        self.notes: list[str] = []
+
+    def name(self, command: str) -> None:
+        """Say of which command they are where that is not the one that is being typed."""
+        for texts in (self.wrong, self.missing):
+            texts[:] = [one if command in one else f"{command[:LONG]}: {one}" for one in texts]
+
+
+class Inspection:
+    """`is_finished` says that the cursor has left the command, which has all that it will have."""
+
+    def __init__(self, context: Context, known: Known, *, is_finished: bool) -> None:
+        self._cursor = context.cursor
+        self._call = context.call
+        self._known = known
+        self._is_finished = is_finished
+        self._findings = Findings()
+
+    def run(self) -> Findings:
+        call, found = self._call, self._findings
+        if call is not None:
+            self._is_finished |= call.is_closed
+            if call.envelope is not None:
+                self._envelope(call.envelope)
+            shapes = self._known.shapes_of(call.name) if call.name else None
+            found.wrong += call.mistakes
+            if shapes is not None:
+                _Arguments(call, shapes, self._known, found, cursor=self._cursor).run(
+                    is_finished=self._is_finished
+                )
+        for texts in (found.wrong, found.notes):
+            del texts[_MOST:]
+        return found
+
+    def _envelope(self, given: Given) -> None:
+        """A command in JSON, around its arguments."""
+        wrong = self._findings.wrong
+        for name in given.members:
+            if name not in ENVELOPE_MEMBERS:
+                guess = self._known.guess(name, ENVELOPE_MEMBERS, "envelope")
+                meant = f": did you mean {guess}?" if guess else ""
+                wrong.append(f"a command in JSON has no {name[:LONG]}{meant}")
+        for name in EXECUTE:
+            one = given.members.get(name)
+            if one is not None and one.form != STRING and not one.holds(self._cursor):
+                wrong.append(f"{name} takes text, in quotes")
+        arguments = given.members.get("arguments")
+        if arguments is not None and arguments.form != OBJECT:
+            wrong.append("arguments takes {…}")
+        if self._is_finished and not any(name in given.members for name in EXECUTE):
+            self._findings.missing.append(f"missing: {EXECUTE[0]}")
+
+
+class _Arguments:
+    def __init__(
+        self, call: Call, shapes: Shapes, known: Known, findings: Findings, *, cursor: int
+    ) -> None:
+        self._cursor = cursor
+        self._call = call
+        self._shapes = shapes
+        self._known = known
+        self._types = TypeCheck(shapes, known)
+        self._wrong = findings.wrong
+        self._missing = findings.missing
+        self._notes = findings.notes
+
+    def run(self, *, is_finished: bool) -> None:
+        call = self._call
+        type_name = self._shapes.of_call(call)
+        if not type_name:
+            self._wrong[:0] = self._unknown_call()
+            return
+        if call.name in self._known.disabled:
+            self._wrong.append(f"{call.name} is switched off on this agent")
+        self._features(call.name, self._features_of_call())
+        if call.root.form in (DOTTED, OBJECT):
+            self._object(call.root, type_name, ())
+        if (call.root.members or is_finished) and call.sort != EVENT:
+            self._find_missing(type_name)
+
+    # -- the call itself -----------------------------------------------------------------------
+
+    def _unknown_call(self) -> list[str]:
+        call = self._call
+        name = call.name[:LONG]
+        if call.sort == EVENT:
+            what, names = "event", self._shapes.schema.events()
+        elif call.sort == ACTION:
+            what, names = "action of a transaction", self._actions()
+        else:
+            what, names = "command", [*self._known.commands()]
+        if not names or call.name in names or (call.name in LEAVING and not call.root.members):
+            return []
+        return [f"the server has no {what} {name}{self._guess(call.name, names, what)}"]
+
+    def _actions(self) -> list[str]:
+        info = self._shapes.schema.command("transaction")
+        type_name = self._shapes.at(info.arg_type if info else "", None, ("actions", "0"))
+        return list(self._shapes.schema.cases(type_name))
+
+    def _features_of_call(self) -> Iterable[str]:
+        schema = self._shapes.schema
+        info = schema.event(self._call.name) or schema.command(self._call.name)
+        return info.features if info is not None else ()
+
+    def _guess(self, word: str, names: Iterable[str], where: str) -> str:
+        guess = self._known.guess(word, names, where)
+        return f": did you mean {guess}?" if guess else ""
+
+    def _features(self, what: str, features: Iterable[str]) -> None:
+        self._notes += [f"{what} is {one}" for one in _TOLD if one in features]
+
+    # -- what is missing -----------------------------------------------------------------------
+
+    def _find_missing(self, type_name: str) -> None:
+        names: list[str] = []
+        tags: list[str] = []
+        for path, _ in missing_below(self._shapes, type_name, self._call.root):
+            holder = self._call.root.at(path[:-1])
+            kind = self._shapes.compound(self._shapes.at(type_name, self._call.root, path[:-1]))
+            is_tag = path[-1] in self._shapes.tags(kind, holder)
+            (tags if is_tag else names).append(".".join(path))
+        self._missing += [f"missing: {name}, which chooses the other members" for name in tags]
+        if names:
+            more = ", …" if len(names) > _MOST_NAMES else ""
+            self._missing.append(f"missing: {', '.join(names[:_MOST_NAMES])}{more}")
+
+    # -- what is given -------------------------------------------------------------------------
+
+    def _object(self, given: Given, type_name: str, path: tuple[str, ...]) -> None:
+        shapes = self._shapes
+        members = shapes.members(type_name, given)
+        tags = shapes.tags(type_name, given)
+        kind, subject = open_names(self._call, path, given)
+        live = self._known.peek_live(Live(kind, subject)) if kind else ()
+        others = {one.name: one for one in live}
+        is_open = shapes.schema.kind(type_name) != "object" or self._is_open(kind, others)
+        # While the discriminator is missing or wrong, what it would choose is not known.
+        is_open |= any((given.text_of(tag) or "") not in self._values(members, tag) for tag in tags)
+        for name, child in given.members.items():
+            if len(self._wrong) > _MOST:
+                return
+            member = members.get(name)
+            if member is not None:
+                self._features(".".join((*path, name)), member.features)
+                self._value(child, member.type, (*path, name))
+                self._by_qom(child, (*path, name))
+            elif name in others:
+                self._property(child, others[name], name, strict=False)
+            elif not is_open and not self._is_typed(child):
+                where = (
+                    f"{self._call.sort}:{self._call.name}:{type_name}:{'.'.join(map(str, tags))}"
+                )
+                self._wrong.append(self._unknown(name, (*path,), [*members, *others], where))
+
+    def _by_qom(self, given: Given, path: tuple[str, ...]) -> None:
+        """What `qom-set` sets has the type of the property."""
+        holder, name = property_of(self._call, path)
+        # An address on a bus, which may be text, is not told from a number here.
+        if holder and name not in ("", _ADDRESS):
+            for one in self._known.peek_live(Live(QOM_PROPERTY, holder)):
+                if one.name == name:
+                    self._property(given, one, ".".join(path), strict=True)
+
+    def _values(self, members: Mapping[str, Member], tag: str) -> Iterable[str]:
+        member = members.get(tag)
+        return self._shapes.schema.enum_values(member.type) if member is not None else ()
+
+    def _is_open(self, kind: str, others: Mapping[str, LiveName]) -> bool:
+        """Whether there may be members that are not known."""
+        if self._call.sort == EVENT:
+            return False
+        return self._call.name == "device_add" and not (kind and others)
+
+    def _is_typed(self, given: Given) -> bool:
+        """Whether the cursor is in the name of a member."""
+        return given.key_start <= self._cursor < given.start
+
+    def _unknown(self, name: str, path: tuple[str, ...], names: list[str], where: str) -> str:
+        of = f"{self._call.name} {'.'.join(path)}".rstrip()
+        # The names of a type change with its discriminator.
+        guess = self._guess(name, names, f"{where}:{len(names)}")
+        return f"{of} has no {name[:LONG]}{guess}"
+
+    def _value(self, given: Given, type_name: str, path: tuple[str, ...]) -> None:
+        if len(path) > _DEEPEST or given.form == OPAQUE:
+            return
+        schema = self._shapes.schema
+        kind = schema.kind(type_name) or "any"
+        key = ".".join(path)
+        is_alternate = kind == "alternate"
+        if is_alternate:
+            if given.form != DOTTED:
+                typed = given.holds(self._cursor)
+                wrong = self._types.alternate(given, type_name, key, typed=typed)
+                if wrong or given.is_scalar:
+                    self._say(wrong)
+                    return
+            by_index = given.form != OBJECT and all(map(str.isdecimal, given.members))
+            type_name = self._shapes.compound(type_name, by_index=by_index)
+            kind = schema.kind(type_name) or "any"
+        if given.is_scalar:
+            self._scalar(given, type_name, kind, key)
+        elif kind == "object" and given.form in (DOTTED, OBJECT):
+            self._object(given, type_name, path)
+        elif kind == "array" and given.form != OBJECT:
+            element = schema.element_type(type_name) or ""
+            for index, child in given.members.items():
+                self._value(child, element, (*path, index))
+        elif kind == "enum":
+            self._say(self._types.enum_of_brackets(given, type_name, key))
+        elif kind != "any" and (given.form == DOTTED or not is_alternate):
+            self._say(self._types.compound(given, kind, key))
+
+    def _scalar(self, given: Given, type_name: str, kind: str, key: str) -> None:
+        typed = given.holds(self._cursor)
+        wrong = self._types.scalar(given, type_name, kind, key, typed=typed)
+        self._say(wrong)
+        if kind == "enum" and not wrong:
+            features = self._shapes.schema.enum_values(type_name).get(given.text, ())
+            self._features(f"{key}={given.text}", features)
+
+    def _property(self, given: Given, told: LiveName, key: str, *, strict: bool) -> None:
+        """The value of a property that no schema has."""
+        typed = given.holds(self._cursor)
+        if told.choices:
+            self._say(choice_misfit(given, told.choices, key, typed=typed))
+        else:
+            self._say(property_misfit(given, told.meta, key, typed=typed, strict=strict))
+
+    def _say(self, wrong: str) -> None:
+        if wrong:
+            self._wrong.append(wrong)
+
+
+# What a word may be that is not typed yet.
+_ANY_WORD = "1"
+_GUESS = "did you mean"
+
+
+def find_warnings(line: str, context: Context, known: Known) -> list[str]:
+    """What to tell of a line, the gravest first: unknown names and values that cannot be, what is
+    missing, then what is only deprecated. `context` is that of the item that the cursor is in."""
+    found = find_tokens(line, context.cursor)
+    if found is None:
+        return []
+    line, tokens = found
+    typed: list[Findings] = []
+    others: list[Findings] = []
+    for item in split(line, context.cursor, tokens):
+        one = context if item.holds_cursor else item.context(line)
+        inspection = Inspection(one, known, is_finished=not item.holds_cursor)
+        findings = inspection.run()
+        if not item.holds_cursor and one.call is not None:
+            findings.name(one.call.name)
+        if not findings.wrong and item.tokens[0].kind == t.LOCAL:
+            findings.wrong += _local(line, item, context.cursor, known)
+        (typed if item.holds_cursor else others).append(findings)
+    # What the item that is being typed lacks may still come.
+    told = [
+        *(text for one in typed + others for text in one.wrong),
+        *(text for one in others + typed for text in one.missing),
+        *(text for one in typed + others for text in one.notes),
+    ]
+    return list(dict.fromkeys(told))
+
+
+def _local(line: str, item: Item, cursor: int, known: Known) -> Iterator[str]:
+    """What is wrong with a call of a local command: in one that is being typed, only what does not
+    become right by going on."""
+    name, *rest = item.tokens
+    find = known.find_local_mistake
+    if find is None:
+        return
+    error = find(LocalCommand(name.text, rest, line=line, start=name.start))
+    if error is None:
+        return
+    if item.holds_cursor:
+        if _touches(error, cursor):
+            return
+        more = [*rest, t.Token(t.WORD, _ANY_WORD, item.end)]
+        longer = find(
+            LocalCommand(name.text, more, line=f"{line[: item.end]}{_ANY_WORD}", start=name.start)
+        )
+        if longer is None or (longer.reason, longer.start) != (error.reason, error.start):
+            return
+    mark = ": " if error.cure.startswith(_GUESS) else "; "
+    yield f"{error.reason}{mark if error.cure else ''}{error.cure}"
+
+
+def _touches(error: LineError, cursor: int) -> bool:
+    end = error.end if error.end is not None else error.start + 1
+    return error.start <= cursor <= end

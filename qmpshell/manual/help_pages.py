@@ -1,0 +1,766 @@
+"""The help on one name: what the schema knows and what the manual says, as a page.
+
+Owns: what is told, in which order. Must not know: how it is laid out, where the two come from.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..complete import DEVICE_ADD, Shapes
+from ..render import (
+    EMPHASIS,
+    NAME,
+    PLAIN,
+    WARNING,
+    Block,
+    Heading,
+    Item,
+    Paragraph,
+    Table,
+    heading,
+    paragraph,
+    plain,
+)
+from .entries import COMMAND, ENUM, EVENT, KINDS
+from .reference import untold_type
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from ..language import Properties
+    from ..qmp import CommandInfo, EventInfo, Member, Schema
+    from ..render import Spans
+    from .entries import Described, Entry
+    from .reference import Reference
+
+    # What a tag is set to, if anything.
+    Chosen = Callable[[str], str | None]
+
+
+# A server's schema may refer to itself.
+_DEEPEST_shapes = 5
+_MEANINGS = {
+    "deprecated": "deprecated: it will go",
+    "unstable": "unstable: it may change or go at any time",
+}
+
+
+def type_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) -> str:
+    """A type in words, those of the menu and the signature (`complete.shapes`), but whole. `called` is its
+    name in the manual, which stands for what is long."""
+    kind = schema.kind(name) or "any"
+    if depth > _DEEPEST_shapes:
+        return "…"
+    if kind == "enum":
+        return " | ".join(schema.enum_values(name)) or "any"
+    if kind == "array":
+        element = schema.element_type(name) or ""
+        return f"[{type_text(schema, element, called=called, depth=depth + 1)}]"
+    if kind == "alternate":
+        text = Shapes(schema).words(name)
+        return f"{called} ({text})" if called else text
+    if kind == "object":
+        members = schema.members(name, lambda _: None).values()
+        inner = ", ".join(f"[{one.name}]" if one.optional else one.name for one in members)
+        text = f"{{{inner}{', …' if schema.tag(name) else ''}}}"
+        return f"{called} {text}" if called else text
+    return Shapes(schema).words(name)
+
+
+def shape_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) -> str:
+    """The same where the members of an object stand below: `BlockInfo`, `[{…}]`."""
+    kind = schema.kind(name)
+    if depth > _DEEPEST_shapes:
+        return "…"
+    if kind == "array":
+        element = schema.element_type(name) or ""
+        return f"[{shape_text(schema, element, called=called, depth=depth + 1)}]"
+    if kind == "object":
+        return called or "{…}"
+    return type_text(schema, name, called=called)
+
+
+def features_text(features: tuple[str, ...]) -> str:
+    """Those features that warn, to stand behind a name; others say nothing of use there."""
+    told = [one for one in features if one in _MEANINGS]
+    return f" ({', '.join(told)})" if told else ""
+
+
+def meaning(feature: str) -> str:
+    """What a feature says, in words; empty where only the manual knows."""
+    return _MEANINGS.get(feature, "")
+
+
+def object_type(schema: Schema, name: str) -> str | None:
+    """The object type that a member of this type may hold: its own, one of an alternate's, or that of
+    an array's elements; None where there is none."""
+    for _ in range(_DEEPEST_shapes):
+        kind = schema.kind(name)
+        if kind == "object":
+            return name
+        if kind == "alternate":
+            inner = (one for one in schema.alternatives(name) if schema.kind(one) == "object")
+            return next(inner, None)
+        if kind != "array":
+            return None
+        name = schema.element_type(name) or ""
+    return None
+
+
+TYPES = tuple(kind for kind in KINDS if kind not in (COMMAND, EVENT))
+# How far the manual refers from one type to another, at most.
+_FARTHEST = 8
+_SAYS_NOTHING = "Not documented"
+
+# Nobody asks about members that lie deeper.
+_DEEPEST_members = 16
+
+
+class Members:
+    """There may be no manual."""
+
+    def __init__(self, schema: Schema, reference: Reference | None) -> None:
+        self._schema = schema
+        self._reference = reference
+
+    def type_entry(self, type_text: str) -> Entry | None:
+        """The manual's entry on a type, or on the elements of an array."""
+        return self._reference.entry(bare(type_text), *TYPES) if self._reference else None
+
+    def taken(self, entry: Entry | None) -> Entry | None:
+        """What tells of the members of a command or an event: its own entry, or that of a type."""
+        if entry is None or self._reference is None:
+            return entry
+        return self.type_entry(untold_type(self._reference, entry.name, self._schema)) or entry
+
+    def rows(
+        self,
+        type_name: str,
+        entry: Entry | None,
+        prefix: str,
+        given: Mapping[str, str],
+    ) -> Iterator[Block]:
+        """The members of an object, those of the branch that is chosen first, and before others those
+        that are required."""
+
+        def chosen(tag: str) -> str | None:
+            return given.get(prefix + tag)
+
+        tags = self.tags(type_name, prefix, given)
+        common = self._schema.members(type_name, lambda _: None)
+        members = list(self._schema.members(type_name, chosen).values())
+        members.sort(key=lambda one: one.optional)
+        branch = [one for one in members if one.name not in common]
+        choice = ", ".join(f"{prefix}{tag}={chosen(tag)}" for tag in tags if chosen(tag))
+        if branch:
+            yield heading(f"With {choice}")
+            yield from self._branch_prose(entry, chosen)
+        inner: list[Block] = []
+        for number, member in enumerate((*branch, *(one for one in members if one not in branch))):
+            if branch and number == len(branch):
+                yield heading("And always")
+            described = self.described(entry, member.name, chosen)
+            yield self.row(member, described, prefix, is_tag=member.name in tags)
+            inner += self._inner_rows(member, described, prefix, given)
+        yield from _open_choices(self._schema, members, tags, prefix, chosen)
+        yield from inner
+
+    def _inner_rows(
+        self,
+        member: Member,
+        described: Described | None,
+        prefix: str,
+        given: Mapping[str, str],
+    ) -> Iterator[Block]:
+        """The members of a member that something is given of."""
+        path = f"{prefix}{member.name}."
+        inside = next((one for one in given if one.startswith(path)), None)
+        inner = object_type(self._schema, member.type)
+        if inside is None or inner is None or prefix.count(".") > _DEEPEST_members:
+            return
+        index = inside[len(path) :].partition(".")[0]
+        if self._schema.kind(member.type) == "array" and index.isdecimal():
+            path += f"{index}."
+        rows = list(self.rows(inner, self.inner_entry(described), path, given))
+        if rows and not isinstance(rows[0], Heading):
+            yield heading(f"Members of {path.rstrip('.')}")
+        yield from rows
+
+    def inner_entry(self, described: Described | None) -> Entry | None:
+        """What the manual says of the object that a member holds."""
+        entry = self.type_entry(described.type) if described is not None else None
+        if entry is None or entry.kind != "alternate":
+            return entry
+        entries = (self.type_entry(one.type) for one in entry.members)
+        objects = (one for one in entries if one is not None and one.kind != ENUM)
+        return next(objects, entry)
+
+    def tags(
+        self, type_name: str, prefix: str, given: Mapping[str, str]
+    ) -> dict[str, dict[str, str]]:
+        """The tags of a union as far as they are chosen, and the first that is not, with their cases."""
+        found: dict[str, dict[str, str]] = {}
+        todo: str | None = type_name
+        for _ in range(_FARTHEST):
+            tag = self._schema.tag(todo) if todo is not None else None
+            if todo is None or tag is None:
+                break
+            cases = found.setdefault(tag, self._schema.cases(todo))
+            todo = cases.get(given.get(prefix + tag) or "")
+        return found
+
+    def row(
+        self,
+        member: Member,
+        described: Described | None,
+        prefix: str,
+        *,
+        is_tag: bool,
+    ) -> Item:
+        text = self.type_text(member, described, is_tag=is_tag)
+        name = prefix + member.name
+        term: Spans = [
+            (NAME, f"[{name}]" if member.optional else name),
+            (PLAIN, f": {text}"),
+        ]
+        mark = features_text(member.features)
+        if mark:
+            term.append((EMPHASIS, mark))
+        return Item(term, prose(described))
+
+    def type_text(self, member: Member, described: Described | None, *, is_tag: bool) -> str:
+        """A member's type in words; of a tag its name, for what it can be is told elsewhere."""
+        called = bare(described.type) if described is not None else ""
+        if called and self.type_entry(called) is None:
+            called = ""
+        return called if is_tag and called else type_text(self._schema, member.type, called=called)
+
+    def described(
+        self, entry: Entry | None, name: str, chosen: Chosen, depth: int = 0
+    ) -> Described | None:
+        """What the manual says of a member: of the type's own, or of one that the type takes over."""
+        if entry is None or depth > _FARTHEST:
+            return None
+        found = entry.member(name)
+        if found is not None:
+            return found
+        for one in entry.inherited:
+            if not one.tag or chosen(one.tag) == one.value:
+                inner = self.type_entry(one.type)
+                found = self.described(inner, name, chosen, depth + 1)
+                if found is not None:
+                    return found
+        return None
+
+    def _branch_prose(self, entry: Entry | None, chosen: Chosen) -> list[Block]:
+        """What the manual says of the type of the branch that is chosen."""
+        for _ in range(_FARTHEST):
+            inherited = entry.inherited if entry is not None else []
+            for one in inherited:
+                if one.tag and chosen(one.tag) == one.value:
+                    found = self.type_entry(one.type)
+                    return list(found.prose) if found is not None else []
+            entry = next((self.type_entry(one.type) for one in inherited if not one.tag), None)
+        return []
+
+
+def _open_choices(
+    schema: Schema,
+    members: list[Member],
+    tags: dict[str, dict[str, str]],
+    prefix: str,
+    chosen: Chosen,
+) -> Iterator[Block]:
+    """What is still to be chosen, and what cannot be."""
+    types = {one.name: one.type for one in members}
+    for tag, cases in tags.items():
+        value = chosen(tag)
+        if value is None:
+            yield paragraph(f"Further members depend on {prefix}{tag}: {', '.join(cases)}")
+        elif value not in schema.enum_values(types.get(tag, "")):
+            yield Paragraph([(WARNING, f"{prefix}{tag} cannot be {value}.")])
+        elif value not in cases:
+            yield paragraph(f"{prefix}{tag}={value} has no further members.")
+
+
+def bare(type_name: str) -> str:
+    """The name of a type, or of the elements of an array."""
+    return type_name.strip("[]")
+
+
+def prose(described: Described | None) -> list[Block]:
+    blocks = described.blocks if described is not None else []
+    first = blocks[0] if blocks else None
+    if isinstance(first, Paragraph) and plain(first.spans).rstrip(".") == _SAYS_NOTHING:
+        return blocks[1:]
+    return list(blocks)
+
+
+def feature_rows(
+    features: tuple[str, ...], entry: Entry | None, *, only_those: bool = False
+) -> list[Block]:
+    """Features of the schema, with what the manual says of them; and those that only the manual tells
+    of, which may be a member's, unless it is `only_those`."""
+    rows: list[Block] = []
+    described = {one.name: one for one in entry.features} if entry is not None else {}
+    for name in dict.fromkeys((*features, *(() if only_those else described))):
+        blocks = prose(described.get(name))
+        if not blocks and meaning(name):
+            blocks = [paragraph(meaning(name).partition(": ")[2])]
+        rows.append(Item([(NAME, name)], blocks))
+    return [heading("Features"), *rows] if rows else []
+
+
+# A union may be in a union; a server's schema may refer to itself.
+_DEEPEST_argument = 2
+# So many places a path may lead to.
+_MOST = 40
+
+
+class _Place:
+    """An object that has members: its type, the manual's entry on it, the path to it with a dot, and what
+    must be chosen for it to be there, in words."""
+
+    __slots__ = ("condition", "entry", "is_array", "prefix", "type")
+
+    def __init__(
+        self,
+        type_name: str,
+        entry: Entry | None,
+        prefix: str = "",
+        condition: str = "",
+        *,
+        is_array: bool = False,
+    ) -> None:
+        self.type = type_name
+        self.entry = entry
+        self.prefix = prefix
+        self.condition = condition
+        self.is_array = is_array
+
+
+class _Found:
+    """A member of a place. `choices` are those of the values of tags that bring it, none where it is
+    there already."""
+
+    __slots__ = ("choices", "described", "member", "place")
+
+    def __init__(self, place: _Place, member: Member) -> None:
+        self.place = place
+        self.member = member
+        self.choices: list[dict[str, str]] = []
+        self.described: Described | None = None
+
+    @property
+    def condition(self) -> str:
+        """What must be chosen for it to be there, in words."""
+        ours = _in_words(self.place.prefix, self.choices)
+        return " and ".join(one for one in (self.place.condition, ours) if one)
+
+
+class Arguments:
+    """Those of the command or the event `name`: `entry` is what tells of them, `given` has the values that
+    choose branches of unions, by their dotted path, `properties` are those of the device whose driver
+    is given."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        members: Members,
+        *,
+        name: str,
+        is_event: bool,
+        arg_type: str,
+        entry: Entry | None,
+        given: Mapping[str, str],
+        properties: Properties,
+    ) -> None:
+        self._properties = properties
+        self._schema = schema
+        self._members = members
+        self._name = name
+        self._noun = "data" if is_event else "argument"
+        self._root = _Place(arg_type, entry)
+        self._given = given
+
+    def about(self, key: str) -> list[Block]:
+        """What is known of the argument of that dotted path, or of those whose names begin so."""
+        parts = key.split(".")
+        while len(parts) > 1 and (not parts[-1] or parts[-1].isdecimal()):
+            parts.pop()
+        *outer, last = parts
+        found = [one for place in self._at(outer) for one in self._all(place)]
+        shown = [one for one in found if one.member.name == last]
+        properties = [key] if key in self._properties and not shown else []
+        is_begun = not shown and not properties and key not in self._given
+        if is_begun:
+            shown = [one for one in found if one.member.name.startswith(last)]
+            names = {one.member.name for one in shown}
+            properties = [
+                one for one in self._properties if one.startswith(key) and one not in names
+            ]
+        for one in shown:
+            self._describe(one)
+        if len(shown) == 1 and not properties:
+            return self._section(shown[0])
+        if shown or properties:
+            which = f"{self._noun} of {self._name}" + (": those that begin so" if is_begun else "")
+            title = Heading([(NAME, key), (PLAIN, f" ({which})")])
+            return [title, *map(self._row, shown), *map(self._property, properties)]
+        own = " of its own" if self._name == DEVICE_ADD else ""
+        return [Paragraph([(WARNING, f"{self._name} has no {self._noun} {key}{own}.")])]
+
+    # -- finding -------------------------------------------------------------------------------
+
+    def _at(self, parts: list[str]) -> list[_Place]:
+        """The places that a path may lead to, as long as something is not chosen."""
+        places = [self._root]
+        for part in parts:
+            places = [inner for place in places for inner in self._below(place, part)][:_MOST]
+        return places
+
+    def _below(self, place: _Place, part: str) -> Iterator[_Place]:
+        if place.is_array and part.isdecimal():
+            yield _Place(place.type, place.entry, f"{place.prefix}{part}.", place.condition)
+            return
+        for found in self._all(place):
+            inner = object_type(self._schema, found.member.type)
+            if found.member.name == part and inner is not None:
+                self._describe(found)
+                yield _Place(
+                    inner,
+                    self._members.inner_entry(found.described),
+                    f"{place.prefix}{part}.",
+                    found.condition,
+                    is_array=self._schema.kind(found.member.type) == "array",
+                )
+
+    def _all(self, place: _Place) -> list[_Found]:
+        """All members, those of branches too that may still be chosen."""
+
+        def chosen(tag: str) -> str | None:
+            return self._given.get(place.prefix + tag)
+
+        members = self._schema.members(place.type, chosen)
+        found = [_Found(place, member) for member in members.values()]
+        branches: dict[tuple[str, str, bool], _Found] = {}
+        for member, choice in self._branches(place, place.type, {}):
+            if member.name not in members:
+                one = branches.setdefault(
+                    (member.name, member.type, member.optional), _Found(place, member)
+                )
+                one.choices.append(choice)
+        return [*found, *branches.values()]
+
+    def _branches(
+        self, place: _Place, type_name: str, choice: dict[str, str]
+    ) -> Iterator[tuple[Member, dict[str, str]]]:
+        tag = self._schema.tag(type_name)
+        if tag is None or tag in choice or len(choice) == _DEEPEST_argument:
+            return
+        value = self._given.get(place.prefix + tag)
+        cases = self._schema.cases(type_name)
+        for case, branch in cases.items():
+            if value not in cases or case == value:
+                inner = choice | {tag: case}
+                for member in self._schema.members(branch, lambda _: None).values():
+                    yield member, inner
+                yield from self._branches(place, branch, inner)
+
+    def _describe(self, found: _Found) -> None:
+        place = found.place
+        choice = found.choices[0] if found.choices else {}
+        found.described = self._members.described(
+            place.entry,
+            found.member.name,
+            lambda tag: choice.get(tag) or self._given.get(place.prefix + tag),
+        )
+
+    # -- telling -------------------------------------------------------------------------------
+
+    def _row(self, found: _Found) -> Item:
+        row = self._members.row(found.member, found.described, found.place.prefix, is_tag=False)
+        if found.condition:
+            row.blocks.insert(0, paragraph(f"with {found.condition}"))
+        return row
+
+    def _property(self, name: str) -> Item:
+        """A property of the device that is to be added."""
+        found = self._properties[name]
+        whose = f" (of {self._given.get('driver', '')})"
+        blocks: list[Block] = [paragraph(found.description)] if found.description else []
+        return Item([(NAME, f"[{name}]"), (PLAIN, f": {found.type}"), (EMPHASIS, whose)], blocks)
+
+    def _section(self, found: _Found) -> list[Block]:
+        place, member, described = found.place, found.member, found.described
+        path = place.prefix + member.name
+        told = [f"{self._noun} of {self._name}", "optional" if member.optional else "required"]
+        told += [one for one in member.features if meaning(one)]
+        page: list[Block] = [Heading([(NAME, path), (PLAIN, f" ({', '.join(told)})")])]
+        tags = self._members.tags(place.type, place.prefix, self._given)
+        page.append(
+            paragraph(self._members.type_text(member, described, is_tag=member.name in tags))
+        )
+        if found.condition:
+            page.append(paragraph(f"It is there with {found.condition}."))
+        page += prose(described)
+        page += feature_rows(tuple(member.features), place.entry, only_those=True)
+        page += self._values(path, member, described)
+        inner = object_type(self._schema, member.type)
+        if inner is not None:
+            entry = self._members.inner_entry(described)
+            rows = list(self._members.rows(inner, entry, f"{path}.", self._given))
+            if rows and not isinstance(rows[0], Heading):
+                page.append(heading(f"Members of {path}"))
+            page += rows
+        return page
+
+    def _values(self, path: str, member: Member, described: Described | None) -> list[Block]:
+        """What the manual says of the values of an enum: of the one that is given, or of all."""
+        values = self._schema.enum_values(member.type)
+        entry = self._members.type_entry(described.type) if described is not None else None
+        if entry is None or entry.kind != ENUM:
+            return []
+        given = self._given.get(path)
+        told = [one for one in ([given] if given in values else values) if one is not None]
+        rows: list[Block] = [Item([(NAME, one)], prose(entry.member(one))) for one in told]
+        is_told = any(isinstance(row, Item) and row.blocks for row in rows)
+        return [heading("Values"), *rows] if is_told else []
+
+
+def _in_words(prefix: str, choices: list[dict[str, str]]) -> str:
+    """`driver=qcow2, qed`: the values of the last tag together, if the others are the same."""
+    groups: dict[str, list[str]] = {}
+    for choice in choices:
+        *outer, (tag, value) = choice.items()
+        key = " ".join([*(f"{prefix}{one}={of}" for one, of in outer), f"{prefix}{tag}="])
+        groups.setdefault(key, []).append(value)
+    return "; or with ".join(f"{key}{', '.join(values)}" for key, values in groups.items())
+
+
+# How far the manual refers from one type to another, at most.
+_DEEPEST = 4
+
+
+class Articles:
+    """Each of the two sources may be missing."""
+
+    def __init__(self, schema: Schema | None, reference: Reference | None) -> None:
+        self._schema = schema
+        self._reference = reference
+
+    def names(self) -> list[str]:
+        """All names of commands, events and types that something is known of."""
+        known = [*self._schema.commands(), *self._schema.events()] if self._schema else []
+        return list(dict.fromkeys(known + (self._reference.names() if self._reference else [])))
+
+    def about(
+        self,
+        name: str,
+        given: Mapping[str, str],
+        key: str = "",
+        *,
+        properties: Properties | None = None,
+    ) -> list[Block]:
+        """The page on a command, an event, or a type of the manual's; empty where nothing is known.
+        `given` has the values that choose branches of unions, by their dotted path. What is known of
+        the argument or member `key`, a dotted path or the beginning of one, stands first; it may be one
+        of the `properties` of a device's driver."""
+        schema = self._schema
+        info = (schema.command(name) or schema.event(name)) if schema is not None else None
+        if schema is not None and info is not None:
+            return self._known(schema, info, given, key, properties or {})
+        entry = self._entry(name)
+        if entry is None:
+            return []
+        return [*(self._member(entry, key) if key else []), *self._documented(entry)]
+
+    def about_value(self, name: str) -> list[Block]:
+        """The page on a value of enums: what it means in each, and which arguments take it; empty where
+        nothing is known."""
+        rows: list[Block] = []
+        if self._reference is not None:
+            for enum in self._reference.enums_with(name):
+                rows.append(Item([(NAME, enum.name)], prose(enum.member(name))))
+        takers = list(self._takers(name))
+        if not rows and not takers:
+            return []
+        page = [_title(name, ["value"]), *rows]
+        if takers:
+            page += [
+                heading("Taken by"),
+                Table([[(NAME, one), (PLAIN, of)] for one, of in takers]),
+            ]
+        return page
+
+    def _entry(self, name: str, *kinds: str) -> Entry | None:
+        return self._reference.entry(name, *kinds) if self._reference is not None else None
+
+    # -- commands and events -------------------------------------------------------------------
+
+    def _known(
+        self,
+        schema: Schema,
+        info: CommandInfo | EventInfo,
+        given: Mapping[str, str],
+        key: str,
+        properties: Properties,
+    ) -> list[Block]:
+        ret_type = getattr(info, "ret_type", None)
+        kind = EVENT if ret_type is None else COMMAND
+        entry = self._entry(info.name, kind)
+        members = Members(schema, self._reference)
+        taken = members.taken(entry)
+        label = "Arguments" if kind == COMMAND else "Data"
+        page: list[Block] = []
+        if key:
+            page += Arguments(
+                schema,
+                members,
+                name=info.name,
+                is_event=kind == EVENT,
+                arg_type=info.arg_type,
+                entry=taken,
+                given=given,
+                properties=properties,
+            ).about(key)
+        rows = list(members.rows(info.arg_type, taken, "", given))
+        # Of a part that is chosen, this is all.
+        is_whole = not any(isinstance(row, Heading) for row in rows)
+        told = [kind, *(one for one in info.features if meaning(one))]
+        if entry is not None and entry.since:
+            told.append(f"since {entry.since}")
+        page.append(_title(info.name, told))
+        if entry is not None and is_whole:
+            page += entry.prose
+        if rows:
+            if not isinstance(rows[0], Heading):
+                page.append(heading(label))
+            page += rows
+        if ret_type is not None and is_whole:
+            page += self._returned(schema, members, ret_type, entry)
+        page += feature_rows(info.features, entry)
+        if getattr(info, "allow_oob", False):
+            page.append(paragraph(f"It can be sent out of band: /oob {info.name}"))
+        if entry is not None and is_whole:
+            page += _rest(entry)
+        return page
+
+    def _returned(
+        self, schema: Schema, members: Members, ret_type: str, entry: Entry | None
+    ) -> list[Block]:
+        told = entry.returns if entry is not None else []
+        inner = object_type(schema, ret_type)
+        rows: list[Block] = []
+        described: Entry | None = None
+        if inner is not None:
+            described = self._return_entry(schema, inner, entry)
+            rows = list(members.rows(inner, described, "", {}))
+            if not rows and inner == ret_type:
+                return [heading("Returns"), *told] if told else []
+        called = described.name if described is not None else ""
+        if entry is not None and self._entry(bare(entry.return_type), *TYPES) is not None:
+            called = bare(entry.return_type)
+        return [
+            heading("Returns"),
+            paragraph(shape_text(schema, ret_type, called=called)),
+            *told,
+            *rows,
+        ]
+
+    def _return_entry(self, schema: Schema, inner: str, entry: Entry | None) -> Entry | None:
+        """The manual's entry on the object that is returned. 7.2's names it, if at all, in its prose."""
+        names = set(schema.members(inner, lambda _: None))
+        words = [entry.return_type, *_words(entry.returns)] if entry is not None else []
+        for word in map(bare, words):
+            found = self._entry(word, *TYPES)
+            if found is not None and {one.name for one in self._members_of(found, 0)} >= names:
+                return found
+        return None
+
+    # -- the manual alone ----------------------------------------------------------------------
+
+    def _documented(self, entry: Entry) -> list[Block]:
+        told = [entry.kind]
+        if entry.since:
+            told.append(f"since {entry.since}")
+        page: list[Block] = [_title(entry.name, told)]
+        if self._schema is not None and entry.kind in (COMMAND, EVENT):
+            page.append(paragraph(f"This server has no such {entry.kind}."))
+            if entry.condition:
+                page.append(paragraph(f"It is there where QEMU was built so: {entry.condition}"))
+        page += entry.prose
+        labels = {COMMAND: "Arguments", EVENT: "Data", ENUM: "Values"}
+        if entry.members or entry.inherited:
+            page.append(heading(labels.get(entry.kind, "Members")))
+        page += [_manual_row(one) for one in entry.members]
+        always = [one.type for one in entry.inherited if not one.tag]
+        if always:
+            page.append(paragraph(f"And the members of {', '.join(always)}"))
+        branches = [one for one in entry.inherited if one.tag]
+        if branches:
+            page.append(paragraph("And, depending on the branch, the members of:"))
+            page.append(
+                Table([[(NAME, f"{one.tag}={one.value}"), (PLAIN, one.type)] for one in branches])
+            )
+        if entry.returns:
+            shape = [paragraph(entry.return_type)] if entry.return_type else []
+            page += [heading("Returns"), *shape, *entry.returns]
+        return page + feature_rows((), entry) + _rest(entry)
+
+    def _member(self, entry: Entry, key: str) -> list[Block]:
+        """What the manual says of the member of that name, or of those that begin so."""
+        found = [one for one in self._members_of(entry, 0) if one.name.startswith(key)]
+        found = [one for one in found if one.name == key][:1] or found
+        if not found:
+            return [Paragraph([(WARNING, f"{entry.name} has no {key}.")])]
+        title = Heading([(PLAIN, f"Of {entry.name}")])
+        return [title, *(_manual_row(one) for one in found)]
+
+    def _members_of(self, entry: Entry, depth: int) -> Iterator[Described]:
+        yield from entry.members
+        for one in entry.inherited if depth < _DEEPEST else ():
+            inner = self._entry(one.type, *TYPES)
+            if inner is not None:
+                yield from self._members_of(inner, depth + 1)
+
+    def _takers(self, value: str) -> Iterator[tuple[str, str]]:
+        schema = self._schema
+        for name in schema.commands() if schema is not None else ():
+            assert schema is not None
+            info = schema.command(name)
+            members = schema.members(info.arg_type, lambda _: None) if info is not None else {}
+            for member in members.values():
+                if value in schema.enum_values(member.type):
+                    yield name, f"{member.name}={value}"
+
+
+def _title(name: str, told: list[str]) -> Heading:
+    return Heading([(NAME, name), (PLAIN, f" ({', '.join(told)})")])
+
+
+def _words(blocks: list[Block]) -> list[str]:
+    """Those that may be the names of types."""
+    texts = [plain(block.spans) for block in blocks if isinstance(block, Paragraph)]
+    return re.findall(r"\b[A-Z]\w+", " ".join(texts))
+
+
+def _manual_row(one: Described) -> Item:
+    term: Spans = [(NAME, f"[{one.name}]" if one.optional else one.name)]
+    if one.type:
+        term.append((PLAIN, f": {one.type}"))
+    return Item(term, prose(one))
+
+
+def _rest(entry: Entry) -> list[Block]:
+    page: list[Block] = []
+    for label, blocks in (
+        ("Errors", entry.errors),
+        ("Notes", entry.notes),
+        ("Example", entry.examples),
+    ):
+        if blocks:
+            page += [heading(label), *blocks]
+    return page

@@ -1,1 +1,0 @@
-"""Bytes to QMP messages and back, without I/O."""

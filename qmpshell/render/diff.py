@@ -1,0 +1,94 @@
+"""What has changed between two values, or two texts.
+
+Owns: which scalars and words those are. Must not know: how they are marked. It does not recurse, and
+it computes no more than is asked for: the head of a huge value is cheap.
+"""
+
+from __future__ import annotations
+
+from .json import JSON_NUMBER, JSON_STRING, JSON_WORD
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from .json import Piece
+
+
+_SCALARS = (JSON_STRING, JSON_NUMBER, JSON_WORD)
+_MISSING = object()
+
+
+def mark_changes(
+    pieces: Iterable[Piece], before: object, after: object
+) -> Iterator[tuple[str, str, bool]]:
+    """The pieces of `layout(after)`, each with whether it belongs to a scalar that `before` has not
+    in the same place."""
+    changes = changed_scalars(before, after)
+    in_scalar = changed = False
+    for style, text in pieces:
+        if style in _SCALARS:
+            if not in_scalar:
+                changed = next(changes, False)
+            in_scalar = True
+        else:
+            in_scalar = changed = False
+        yield style, text, changed
+
+
+def changed_scalars(before: object, after: object) -> Iterator[bool]:
+    """For each scalar of `after`, in the order in which they are written, whether it is new."""
+    todo: list[Iterator[tuple[Any, Any]]] = [iter([(before, after)])]
+    while todo:
+        for old, new in todo[-1]:
+            if isinstance(new, dict):
+                known = old if isinstance(old, dict) else {}
+                todo.append(_members(known, new))
+                break
+            if isinstance(new, list):
+                todo.append(_elements(old if isinstance(old, list) else [], new))
+                break
+            # Of the types too: true is not 1.
+            yield type(old) is not type(new) or old != new
+        else:
+            todo.pop()
+
+
+def _members(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
+    return ((old.get(name, _MISSING), value) for name, value in new.items())
+
+
+def _elements(old: list[Any], new: list[Any]) -> Iterator[tuple[Any, Any]]:
+    return ((old[at] if at < len(old) else _MISSING, value) for at, value in enumerate(new))
+
+
+def mark_words(before: str, after: str) -> Iterator[tuple[str, bool]]:
+    """The lines of `after`, line ends included, in parts, each with whether it has changed: the words
+    that stand elsewhere in the same line of `before`, or the whole line where it has other words."""
+    old_lines = before.splitlines()
+    for number, line in enumerate(after.splitlines(keepends=True)):
+        old = _words(old_lines[number]) if number < len(old_lines) else []
+        new = _words(line.rstrip("\n"))
+        if len(old) != len(new):
+            yield line.rstrip("\n"), True
+        else:
+            for one, other in zip(old, new, strict=True):
+                yield other, one.strip() != other.strip() and bool(other.strip())
+        if line.endswith("\n"):
+            yield "\n", False
+
+
+def _words(line: str) -> list[str]:
+    """Words and the blanks between them, by turns.
+
+    >>> _words("  a bc")
+    ['  ', 'a', ' ', 'bc']
+    """
+    parts: list[str] = []
+    for char in line:
+        if parts and parts[-1][-1].isspace() == char.isspace():
+            parts[-1] += char
+        else:
+            parts.append(char)
+    return parts

@@ -1,0 +1,344 @@
+"""A page of text: what is said, not how it is laid out.
+
+Owns: the kinds of blocks, and the styles that words have. Must not know: where text comes from, widths,
+colours. Nothing in it is escaped yet: whoever shows it does that (`render.pages`).
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+
+from .text import escape
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+
+PLAIN = ""
+NAME = "name"  # what is typed, or defined
+EMPHASIS = "emphasis"
+WARNING = "warning"
+
+# `(style, text)`; a blank between two words belongs to one of them.
+Span = tuple[str, str]
+Spans = list[Span]
+
+
+class Block:
+    """Blocks of one kind with the same parts are equal."""
+
+    __slots__: Sequence[str] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and all(
+            getattr(self, name) == getattr(other, name) for name in self.__slots__
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        parts = ", ".join(repr(getattr(self, name)) for name in self.__slots__)
+        return f"{type(self).__name__}({parts})"
+
+
+class Heading(Block):
+    """`level` 1 is the highest."""
+
+    __slots__ = ("level", "spans")
+
+    def __init__(self, spans: Spans, level: int = 1) -> None:
+        self.spans = spans
+        self.level = level
+
+
+class Paragraph(Block):
+    __slots__ = ("spans",)
+
+    def __init__(self, spans: Spans) -> None:
+        self.spans = spans
+
+
+class Literal(Block):
+    """Text whose lines stay as they are."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+class Item(Block):
+    """An item of a list: `term` is what it defines, or `mark` what stands before it, such as `1.`"""
+
+    __slots__ = ("blocks", "mark", "term")
+
+    def __init__(self, term: Spans, blocks: list[Block] | None = None, *, mark: str = "") -> None:
+        self.term = term
+        self.blocks = blocks if blocks is not None else []
+        self.mark = mark
+
+
+class Group(Block):
+    """Blocks that are set off from those around them."""
+
+    __slots__ = ("blocks",)
+
+    def __init__(self, blocks: list[Block]) -> None:
+        self.blocks = blocks
+
+
+class Table(Block):
+    """Rows of cells; the last column has what is said of the others."""
+
+    __slots__ = ("rows",)
+
+    def __init__(self, rows: list[list[Span]]) -> None:
+        self.rows = rows
+
+
+def heading(text: str) -> Heading:
+    """A lesser heading."""
+    return Heading([(PLAIN, text)], 2)
+
+
+def paragraph(text: str) -> Paragraph:
+    return Paragraph([(PLAIN, text)])
+
+
+def plain(spans: Iterable[Span]) -> str:
+    """The text of spans, without its styles.
+
+    >>> plain([(NAME, "stop"), (PLAIN, " stops")])
+    'stop stops'
+    """
+    return "".join(text for _, text in spans)
+
+
+HEADING = "heading"
+LITERAL = "literal"
+# The styles of pieces; what has none of them is plain.
+STYLES = (HEADING, LITERAL, NAME, EMPHASIS, WARNING)
+
+Piece = tuple[str, str]
+
+_NARROW = 60
+# So much of a line is left to text, however deep its indentation.
+_LEAST = 16
+_INDENT, _GAP = 2, 2
+# The last column of a table has so much of a line, or all that it needs, or stands below the others.
+_LEAST_COLUMN = 24
+# A word that has no room on a line is taken apart behind one of these: of the first, where there are any.
+_SEAMS = ("|,", "-_/.=")
+
+
+def format_document(
+    blocks: Sequence[Block], *, width: int, measure: Callable[[str], int] = len
+) -> Iterator[Piece]:
+    """`(style, text)` pieces, whose lines have at most `width` columns, but for literal text; the last
+    ends with a line end. `measure` gives the columns of a text that is escaped."""
+    return _Layout(max(width, _LEAST), measure).blocks(blocks, 0)
+
+
+def text_of(blocks: Sequence[Block], *, width: int) -> str:
+    """The same without styles, and without the last line end."""
+    return "".join(text for _, text in format_document(blocks, width=width)).removesuffix("\n")
+
+
+class _Layout:
+    def __init__(self, width: int, measure: Callable[[str], int]) -> None:
+        self._width = width
+        self._measure = measure
+        self._step = 4 if width >= _NARROW else 2
+
+    def blocks(self, blocks: Sequence[Block], indent: int) -> Iterator[Piece]:
+        before: Block | None = None
+        outer = indent
+        for block in blocks:
+            if before is not None and _is_apart(before, block):
+                yield (PLAIN, "\n")
+            before = block
+            if isinstance(block, Heading):
+                # What stands below a lesser heading stands further in.
+                indent = outer + (_INDENT if block.level > 1 else 0)
+                yield from self._filled(
+                    [(HEADING if style == PLAIN else style, text) for style, text in block.spans],
+                    outer,
+                    hanging=2 * self._step,
+                )
+            elif isinstance(block, Paragraph):
+                yield from self._filled(block.spans, indent)
+            elif isinstance(block, Literal):
+                for line in block.text.split("\n"):
+                    if line.strip():
+                        yield (LITERAL, " " * indent + escape(line.expandtabs()))
+                    yield (PLAIN, "\n")
+            elif isinstance(block, Item):
+                yield from self._item(block, indent)
+            elif isinstance(block, Group):
+                yield from self.blocks(block.blocks, self._deeper(indent, self._step))
+            elif isinstance(block, Table):
+                yield from self._table(block, indent)
+
+    def _deeper(self, indent: int, step: int) -> int:
+        return min(indent + step, self._width - _LEAST)
+
+    def _item(self, item: Item, indent: int) -> Iterator[Piece]:
+        if not item.mark:
+            yield from self._filled(item.term, indent, hanging=2 * self._step)
+            yield from self.blocks(item.blocks, self._deeper(indent, self._step))
+            return
+        mark = " " * indent + escape(item.mark)
+        inner = self._deeper(indent, self._measure(mark) - indent + 1)
+        pieces = self.blocks(item.blocks, inner)
+        style, text = next(pieces, (PLAIN, "\n"))
+        room = inner - self._measure(mark)
+        if room > 0 and text[:inner].isspace() and len(text) >= inner and text[0] == " ":
+            # It stands in the indentation of the first line.
+            yield (PLAIN, mark + " " * room)
+            yield (style, text[inner:])
+        else:
+            yield from self._filled([(PLAIN, item.mark)], min(indent, inner))
+            if text != "\n":
+                yield (style, text)
+        yield from pieces
+
+    def _filled(
+        self, spans: Iterable[Span], indent: int, *, hanging: int = 0, column: int = 0
+    ) -> Iterator[Piece]:
+        """The words of spans, line by line; all lines but the first stand `hanging` further in. The
+        first `column` columns of the first are taken."""
+        start, is_first = indent, True
+        room = self._width - max(indent, self._deeper(indent, hanging))
+        for word in _words(spans):
+            whole = self._width - start if is_first else room
+            for number, part in enumerate(self._cut(word, room, whole=whole)):
+                size = sum(self._measure(text) for _, text in part)
+                if is_first:
+                    yield (PLAIN, " " * (start - column))
+                    column, is_first = start, False
+                elif number or column + 1 + size > self._width:
+                    start = self._deeper(indent, hanging)
+                    yield (PLAIN, "\n" + " " * start)
+                    column = start
+                else:
+                    yield (PLAIN, " ")
+                    column += 1
+                yield from part
+                column += size
+        if column:
+            yield (PLAIN, "\n")
+
+    def _cut(self, word: list[Piece], room: int, *, whole: int) -> Iterator[list[Piece]]:
+        """A word of at most `whole` columns, or parts of one that has no room on any line: of names,
+        alternatives and lists where there are some."""
+        if sum(self._measure(text) for _, text in word) <= whole:
+            yield word
+            return
+        part: list[Piece] = []
+        used = 0
+        for style, char in ((style, char) for style, text in word for char in text):
+            size = self._measure(char)
+            if used + size > room:
+                seam = _seam(part)
+                yield _joined(part[:seam])
+                part = part[seam:]
+                used = sum(self._measure(one) for _, one in part)
+            part.append((style, char))
+            used += size
+        yield _joined(part)
+
+    def _table(self, table: Table, indent: int) -> Iterator[Piece]:
+        rows = [
+            [(style, " ".join(escape(text, keep="\n\t").split())) for style, text in row]
+            for row in table.rows
+        ]
+        starts = self._starts(rows, indent)
+        for row in rows:
+            if starts:
+                yield from self._aligned(row, starts)
+            else:
+                yield from self._stacked(row, indent, last=max(map(len, rows)) - 1)
+
+    def _starts(self, rows: Sequence[Sequence[Piece]], indent: int) -> list[int]:
+        """Where each column of a table begins; empty where the last would have no room."""
+        starts = [indent]
+        count = max(map(len, rows), default=0)
+        for number in range(count - 1):
+            most = self._most(number, indent)
+            sizes = [self._measure(row[number][1]) for row in rows if number < len(row)]
+            size = max((one for one in sizes if one <= most), default=most)
+            starts.append(starts[-1] + size + _GAP)
+        last = max((self._measure(row[-1][1]) for row in rows if 0 < len(row) == count), default=0)
+        return starts if self._width - starts[-1] >= min(last, _LEAST_COLUMN) else []
+
+    def _most(self, number: int, indent: int) -> int:
+        """The columns of the screen that a column of a table may take: the first most of all. What is
+        longer stands on a line of its own."""
+        return (self._width - indent) * 2 // 5 // (number + 1)
+
+    def _aligned(self, row: Sequence[Piece], starts: list[int]) -> Iterator[Piece]:
+        column = 0
+        for number, (style, text) in enumerate(row):
+            start = starts[number]
+            if not text:
+                continue
+            if column and column + _GAP > start:
+                yield (PLAIN, "\n")
+                column = 0
+            end = start + self._measure(text)
+            if number + 1 < len(starts) and end + _GAP <= starts[number + 1]:
+                yield (PLAIN, " " * (start - column))
+                yield (style, text)
+                column = end
+            else:
+                hanging = 2 * self._step if number + 1 < len(starts) else 0
+                yield from self._filled([(style, text)], start, hanging=hanging, column=column)
+                column = 0
+        if column or not any(text for _, text in row):
+            yield (PLAIN, "\n")
+
+    def _stacked(self, row: Sequence[Piece], indent: int, *, last: int) -> Iterator[Piece]:
+        """A row whose last cell stands below the others."""
+        before = [piece for cell in row[:last] for piece in (cell, (PLAIN, " "))]
+        yield from self._filled(before, indent, hanging=2 * self._step)
+        yield from self._filled(row[last:], self._deeper(indent, self._step))
+
+
+def _is_apart(before: Block, block: Block) -> bool:
+    """Whether a blank line stands between the two."""
+    if isinstance(block, Item) and isinstance(before, Item):
+        return False
+    return not (isinstance(before, Heading) and before.level > 1)
+
+
+def _seam(chars: list[Piece]) -> int:
+    """Behind how many of its characters a word is taken apart, at most all of them."""
+    for seams in _SEAMS:
+        found = [number for number, (_, char) in enumerate(chars, 1) if char in seams]
+        if found:
+            return found[-1]
+    return len(chars)
+
+
+def _joined(chars: list[Piece]) -> list[Piece]:
+    """Single characters as pieces, one for each run of a style."""
+    return [
+        (style, "".join(char for _, char in run))
+        for style, run in groupby(chars, key=lambda one: one[0])
+    ]
+
+
+def _words(spans: Iterable[Span]) -> Iterator[list[Piece]]:
+    """The words of spans, escaped; one may have several styles."""
+    word: list[Piece] = []
+    for style, text in spans:
+        for number, part in enumerate(re.split(r"[ \n\t]+", text)):
+            if number and word:
+                yield word
+                word = []
+            if part:
+                word.append((style, escape(part)))
+    if word:
+        yield word

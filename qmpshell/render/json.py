@@ -1,0 +1,292 @@
+"""A JSON value as styled text, laid out to a width.
+
+Owns: what stands on a line and what is broken, and where a style begins and ends. Must not know:
+colours (the styles are names), or terminals. It does not recurse: servers nest as deep as they like.
+It computes little beyond what is asked for, so that the head of a huge value is cheap.
+"""
+
+from __future__ import annotations
+
+from itertools import repeat
+
+from ..qmp import encode, encode_scalar
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
+
+    from ..qmp import Message
+
+    # The members of an object; those of an array have no names.
+    Members = Iterator[tuple[str | None, Any]]
+
+
+JSON_PUNCTUATION = "punctuation"
+JSON_NAME = "name"
+JSON_STRING = "string"
+JSON_NUMBER = "number"
+JSON_WORD = "word"
+
+Piece = tuple[str, str]
+
+_INDENT = 2
+_PLAIN = ("", "")
+_MARKS = (",", "{", "}", "{}", "[", "]", "[]")
+
+# Text is handed out after about so many members: few at first, for whoever wants only the head.
+_FIRST_CHUNK, _LARGEST_CHUNK = 16, 4096
+# A longer string is written in parts of so many characters.
+_PART = 1 << 16
+
+
+def style_json(
+    value: Any, *, width: int | None, string: Callable[[str], str] = encode_scalar, indent: int = 0
+) -> Iterator[Piece]:
+    """`(style, text)` pieces of the text of `painted`; what has no other style is punctuation."""
+    # In JSON text no control character stands for itself, so that they can mark where styles change.
+    paint = {
+        style: (f"\0{style}\1", "\0") for style in (JSON_NAME, JSON_STRING, JSON_NUMBER, JSON_WORD)
+    }
+    style = JSON_PUNCTUATION
+    for chunk in painted(value, width=width, string=string, paint=paint, indent=indent):
+        for number, text in enumerate(chunk.split("\0")):
+            if number and style == JSON_PUNCTUATION:
+                style, _, text = text.partition("\1")
+            elif number:
+                style = JSON_PUNCTUATION
+            if text:
+                yield (style, text)
+
+
+def painted(
+    value: Any,
+    *,
+    width: int | None,
+    string: Callable[[str], str] = encode_scalar,
+    paint: Mapping[str, tuple[str, str]],
+    indent: int = 0,
+) -> Iterator[str]:
+    """The text of `value`, whose first line begins at column `indent`, in chunks cut anywhere.
+
+    An object or array that fits on its line stays on it; with `width` 0 each one that has members is
+    broken, with None none is. `string` writes a string as JSON: each character for itself, between
+    quotes, and none as a control character. `paint` has what is put before and behind the text of a
+    style; those that it has not stay plain. No style reaches over the end of a line.
+    """
+    return _Painter(width, string, paint).chunks(value, indent)
+
+
+class _Names(dict[str | None, str]):
+    """What stands before a member for its name: most names stand in a value many times.
+
+    `columns` has what each takes on a line, a comma and a blank included.
+    """
+
+    def __init__(
+        self, string: Callable[[str], str], paint: tuple[str, str], colon: tuple[str, str]
+    ) -> None:
+        self._string = string
+        self._before = paint[0]
+        self._after = paint[1] + ":".join(colon) + " "
+        self[None] = ""
+        self.columns: dict[str | None, int] = {None: 2}
+
+    def __missing__(self, name: str | None) -> str:
+        text = self._string(str(name))
+        self.columns[name] = len(text) + 4
+        self[name] = text = f"{self._before}{text}{self._after}"
+        return text
+
+
+class _Painter:
+    """Writes what is broken member by member, and what fits on a line at once, by a loop of its own:
+    only there are columns counted, and only as many as the line has."""
+
+    def __init__(
+        self,
+        width: int | None,
+        string: Callable[[str], str],
+        paint: Mapping[str, tuple[str, str]],
+    ) -> None:
+        punctuation = paint.get(JSON_PUNCTUATION, _PLAIN)
+        self._width = width
+        self._string = string
+        self._string_paint = paint.get(JSON_STRING, _PLAIN)
+        self._number_paint = paint.get(JSON_NUMBER, _PLAIN)
+        self._word_paint = paint.get(JSON_WORD, _PLAIN)
+        self._marks = {mark: mark.join(punctuation) for mark in _MARKS}
+        self._names = _Names(string, paint.get(JSON_NAME, _PLAIN), punctuation)
+
+    def chunks(self, value: object, indent: int) -> Iterator[str]:
+        names, string, marks, width = self._names, self._string, self._marks, self._width
+        before, after = self._string_paint
+        chunk: list[str] = []
+        write = chunk.append
+        most = _FIRST_CHUNK
+        # The container that is being written: what is still to come of it, what stands before the next
+        # member, what before those behind that, and what is written when there are no more.
+        members: Members = iter([(None, value)])
+        lead = comma = end = ""
+        around: list[tuple[Members, str, str]] = []
+        depth = indent
+        while True:
+            entered: dict[str, Any] | list[Any] | None = None
+            for name, member in members:
+                key = names[name]
+                if isinstance(member, str):
+                    if len(member) <= _PART:
+                        write(f"{lead}{key}{before}{string(member)}{after}")
+                    else:
+                        write(f"{lead}{key}{before}")
+                        for part in self._parts(member):
+                            write(part)
+                            yield "".join(chunk)
+                            chunk.clear()
+                        write(after)
+                elif not isinstance(member, (dict, list)):
+                    write(f"{lead}{key}{self._scalar(member, encode_scalar(member))}")
+                elif not member:
+                    write(f"{lead}{key}{marks['{}' if isinstance(member, dict) else '[]']}")
+                else:
+                    line = None
+                    if width:
+                        # The comma that may follow has to fit, but nothing follows the outermost.
+                        taken = names.columns[name] - (1 if around else 2)
+                        line = self._line(member, width - depth - taken)
+                    if line is None:
+                        write(f"{lead}{key}")
+                        entered = member
+                        break
+                    write(f"{lead}{key}{line}")
+                lead = comma
+                if len(chunk) >= most:
+                    break
+            else:
+                if not around:
+                    break
+                write(end)
+                members, comma, end = around.pop()
+                lead = comma
+                depth -= _INDENT
+            if entered is not None:
+                around.append((members, comma, end))
+                opening, closing = "{}" if isinstance(entered, dict) else "[]"
+                write(marks[opening])
+                members = _members(entered)
+                if width is None:
+                    lead, comma, end = "", marks[","] + " ", marks[closing]
+                else:
+                    lead = f"\n{' ' * (depth + _INDENT)}"
+                    comma = marks[","] + lead
+                    end = f"\n{' ' * depth}{marks[closing]}"
+                depth += _INDENT
+            if len(chunk) >= most:
+                yield "".join(chunk)
+                chunk.clear()
+                most = min(2 * most, _LARGEST_CHUNK)
+        yield "".join(chunk)
+
+    def _line(self, value: dict[str, Any] | list[Any], room: int) -> str | None:
+        """`value`, which has members, on one line, or None where it takes more than `room` columns."""
+        if len(value) * (6 if isinstance(value, dict) else 3) > room:
+            return None  # beyond what fits nothing need be looked at
+        names, string, marks = self._names, self._string, self._marks
+        before, after = self._string_paint
+        opening, closing = "{}" if isinstance(value, dict) else "[]"
+        line: list[str] = [marks[opening]]
+        write = line.append
+        members = _members(value)
+        lead = ""
+        comma = marks[","] + " "
+        end = marks[closing]
+        around: list[tuple[Members, str]] = []
+        while True:
+            for name, member in members:
+                key = names[name]
+                # The comma and blank that the first member does not have pay for the brackets.
+                room -= names.columns[name]
+                if isinstance(member, str):
+                    if len(member) >= room:
+                        return None
+                    text = string(member)
+                    room -= len(text)
+                    write(f"{lead}{key}{before}{text}{after}")
+                elif not isinstance(member, (dict, list)):
+                    text = encode_scalar(member)
+                    room -= len(text)
+                    write(f"{lead}{key}{self._scalar(member, text)}")
+                elif not member:
+                    room -= 2
+                    write(f"{lead}{key}{marks['{}' if isinstance(member, dict) else '[]']}")
+                else:
+                    if len(member) * (6 if isinstance(member, dict) else 3) > room:
+                        return None
+                    around.append((members, end))
+                    opening, closing = "{}" if isinstance(member, dict) else "[]"
+                    write(f"{lead}{key}{marks[opening]}")
+                    members = _members(member)
+                    lead = ""
+                    end = marks[closing]
+                    break
+                if room < 0:
+                    return None
+                lead = comma
+            else:
+                write(end)
+                if not around:
+                    return "".join(line)
+                members, end = around.pop()
+                lead = comma
+
+    def _scalar(self, value: object, text: str) -> str:
+        is_word = value is None or isinstance(value, bool)
+        before, after = self._word_paint if is_word else self._number_paint
+        return f"{before}{text}{after}"
+
+    def _parts(self, text: str) -> Iterator[str]:
+        """A long string as JSON, part by part."""
+        quotes = self._string("")
+        yield quotes[:1]
+        for start in range(0, len(text), _PART):
+            yield self._string(text[start : start + _PART])[1:-1]
+        yield quotes[1:]
+
+
+def _members(value: dict[str, Any] | list[Any]) -> Members:
+    return iter(value.items()) if isinstance(value, dict) else zip(repeat(None), value)
+
+
+_CONTROLS = (b"\n", b"\r", b"\x7f")
+
+
+def message_line(message: Message) -> bytes:
+    """The message on one line, with a line end: as it came, if that is one line of plain JSON.
+
+    Numbers too precise for a double, and names that stand twice, so reach the reader as they were.
+    """
+    raw = message.raw
+    if message.strict and raw.isascii() and not any(control in raw for control in _CONTROLS):
+        return raw + b"\n"
+    return value_line(message.value)
+
+
+def value_line(value: object) -> bytes:
+    """A value on one line, with a line end."""
+    return encode(value).encode("ascii") + b"\n"
+
+
+def value_pretty(value: Any) -> bytes:
+    """A value laid out with an indentation of two blanks, with a line end."""
+    text = "".join(painted(value, width=0, paint={}))
+    return text.encode("ascii") + b"\n"
+
+
+_COLOURS = {JSON_NAME: "34", JSON_STRING: "32", JSON_NUMBER: "36", JSON_WORD: "35"}
+
+
+def coloured(value: Any, *, pretty: bool) -> bytes:
+    """A value as ASCII JSON, on one line or laid out with an indentation of two blanks."""
+    paint = {style: (f"\x1b[{colour}m", "\x1b[0m") for style, colour in _COLOURS.items()}
+    text = "".join(painted(value, width=0 if pretty else None, paint=paint))
+    return text.encode("ascii") + b"\n"

@@ -1,0 +1,83 @@
+"""Text that may be shown at a terminal.
+
+Owns: which characters act on a terminal or turn text around, and how they are shown instead. Must not
+know: where the text came from.
+"""
+
+from __future__ import annotations
+
+import re
+from json.encoder import encode_basestring
+
+# C0 and C1 controls and DEL; the bidirectional controls and marks; line and paragraph separators;
+# zero-width characters, the byte-order mark, tags; and surrogates, which no encoding has. It is compiled
+# when it is first needed, which in most scripts is never.
+_UNSAFE = "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+
+
+def escape(text: str, *, keep: str = "") -> str:
+    r"""`text` with every unsafe character as `\xNN` or `\uNNNN`, but for those in `keep`.
+
+    >>> escape("a\x1b[2J")
+    'a\\x1b[2J'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return re.sub(_UNSAFE, lambda match: match[0] if match[0] in keep else _escaped(match[0]), text)
+
+
+def escape_lines(text: str) -> str:
+    """The same for text over several lines: line ends and tabs stay."""
+    return escape(text, keep="\n\t")
+
+
+def escape_json(text: str) -> str:
+    r"""The same for JSON text: what is escaped is a JSON escape, `\uNNNN`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return re.sub(_UNSAFE, _json_escaped, text)
+
+
+def utf8_string(text: str) -> str:
+    """A string as JSON that a terminal of Unicode may show: what is unsafe there is escaped."""
+    return escape_json(encode_basestring(text))
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _json_escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+
+
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def percent(done: int, total: int) -> int:
+    """How much of `total`, which is above 0, is done: 100 only where all is."""
+    return max(0, min(100, 100 * done // total))
+
+
+def bar(done: int, total: int, *, cells: int, unicode: bool) -> str:
+    """A bar of `cells` columns between two marks.
+
+    >>> bar(43, 100, cells=8, unicode=True)
+    '▕███▍    ▏'
+    >>> bar(43, 100, cells=8, unicode=False)
+    '[###.....]'
+    """
+    steps = 8 if unicode else 1
+    filled = max(0, min(cells * steps, cells * steps * done // total))
+    if not unicode:
+        return f"[{'#' * filled:.<{cells}}]"
+    full, rest = divmod(filled, steps)
+    text = _EIGHTHS[-1] * full + (_EIGHTHS[rest] if rest else "")
+    return f"▕{text:<{cells}}▏"

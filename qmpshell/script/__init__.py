@@ -1,1 +1,0 @@
-"""The driver for scripts: standard input, files, `-c`."""

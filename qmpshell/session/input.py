@@ -1,0 +1,186 @@
+"""The lines of scripts, from whatever gives bytes.
+
+Owns: reading no more than is needed, line ends, the byte-order mark, and bytes that are not UTF-8.
+Must not know: what the lines say, sessions, waiting, descriptors (reading is handed in).
+"""
+
+from __future__ import annotations
+
+from ..errors import LineError
+from ..language import LineAssembler, LogicalLine, Source
+from .requests import Prepared
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class LineInput:
+    """One input: its name in messages, and either all its bytes, or `read`, which waits for some and
+    gives b"" at the end, with the `descriptor` that tells when it need not wait.
+
+    With `raw` its lines keep their ends, and nothing is dropped.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        data: bytes = b"",
+        read: Callable[[], bytes] | None = None,
+        descriptor: int | None = None,
+        raw: bool = False,
+    ) -> None:
+        self.name = name
+        self._raw = raw
+        self.descriptor = descriptor
+        self._parts: list[bytes] = [data] if data else []
+        self._buffer = b""
+        self._position = 0
+        self._read = read
+        self._ended = read is None
+        self._first = True
+
+    @property
+    def ended(self) -> bool:
+        """Whether all has been read and given out."""
+        return self._ended and not self._parts and self._position >= len(self._buffer)
+
+    @property
+    def reads_on(self) -> bool:
+        """Whether there may be more to read."""
+        return not self._ended
+
+    def fill(self) -> None:
+        """Read once, which waits where nothing is there. Raises OSError."""
+        assert self._read is not None
+        try:
+            data = self._read()
+        except BlockingIOError:
+            return
+        if data:
+            self._parts.append(data)
+        else:
+            self._ended = True
+
+    def take(self) -> bytes | None:
+        """The next line without its end; None where none is complete yet."""
+        while True:
+            end = self._buffer.find(b"\n", self._position)
+            if end >= 0:
+                line = self._buffer[self._position : end + 1]
+                self._position = end + 1
+                return self._clean(line)
+            if not self._has_end():
+                break
+            self._refill()
+        if self._ended and (self._parts or self._position < len(self._buffer)):
+            self._refill()
+            line, self._buffer, self._position = self._buffer, b"", 0
+            return self._clean(line)
+        return None
+
+    def _has_end(self) -> bool:
+        # Only the newest part can have a line end that was not looked for.
+        return bool(self._parts) and (b"\n" in self._parts[-1] or self._read is None)
+
+    def _refill(self) -> None:
+        self._buffer = self._buffer[self._position :] + b"".join(self._parts)
+        self._parts.clear()
+        self._position = 0
+
+    def _clean(self, line: bytes) -> bytes:
+        if self._raw:
+            return line
+        if self._first:
+            self._first = False
+            line = line.removeprefix(_BYTE_ORDER_MARK)
+        return line.removesuffix(b"\n").removesuffix(b"\r")
+
+
+class ScriptLines:
+    """The logical lines of several inputs, one after the other, each with its place.
+
+    With `verbatim` each line is one, whatever it holds; bytes that are not UTF-8 are then kept as
+    surrogates if `raw` is given too.
+    """
+
+    def __init__(
+        self, inputs: Sequence[LineInput], *, verbatim: bool = False, raw: bool = False
+    ) -> None:
+        self._raw = raw
+        self._inputs = list(inputs)
+        self._verbatim = verbatim
+        self._assembler = LineAssembler(verbatim=verbatim)
+        self._number = 0
+
+    @property
+    def ended(self) -> bool:
+        return not self._inputs
+
+    @property
+    def descriptor(self) -> int | None:
+        """What must be read before the next line can be had, or None."""
+        if self._inputs and self._inputs[0].reads_on:
+            return self._inputs[0].descriptor
+        return None
+
+    @property
+    def name(self) -> str:
+        return self._inputs[0].name if self._inputs else ""
+
+    def fill(self) -> None:
+        """Read once from `descriptor`. Raises OSError."""
+        self._inputs[0].fill()
+
+    def take(self) -> Source | Prepared | None:
+        """The next line; one that can go no further comes as Prepared with its error.
+
+        None where more must be read first, or all is ended.
+        """
+        while self._inputs:
+            current = self._inputs[0]
+            line = current.take()
+            if line is not None:
+                self._number += 1
+                found = self._physical(current.name, line)
+                if found is not None:
+                    return found
+            elif current.reads_on:
+                return None
+            else:
+                found = self._next_input(current.name)
+                if found is not None:
+                    return found
+        return None
+
+    def _physical(self, name: str, line: bytes) -> Source | Prepared | None:
+        try:
+            text = line.decode("utf-8", "surrogateescape" if self._raw else "strict")
+        except UnicodeDecodeError as error:
+            text = line.decode("utf-8", "backslashreplace")
+            before = len(line[: error.start].decode("utf-8"))
+            mistake = LineError("the line is not UTF-8", start=before)
+            logical = LogicalLine()
+            logical.add(text, number=self._number, line=text, dropped=0)
+            self._assembler.take()
+            return Prepared(Source(name, logical), error=mistake)
+        try:
+            whole = self._assembler.feed(text, self._number)
+        except LineError as error:
+            return Prepared(Source(name, self._assembler.take()), error=error)
+        return Source(name, whole) if whole else None
+
+    def _next_input(self, name: str) -> Prepared | None:
+        found = None
+        try:
+            self._assembler.end()
+        except LineError as error:
+            found = Prepared(Source(name, self._assembler.take()), error=error)
+        self._inputs.pop(0)
+        self._assembler = LineAssembler(verbatim=self._verbatim)
+        self._number = 0
+        return found

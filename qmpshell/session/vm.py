@@ -1,0 +1,355 @@
+"""What is known of the virtual machine: its run state, its jobs, its migration.
+
+Owns: what events say of them, and when the server is asked again. Must not know: how they are shown,
+clocks (`now` is handed in, in seconds). All questions are asked in the background, one at a time, none
+while a command of the user's is awaited, and each at most once a second. What the server refuses once
+is not asked again until it greets anew.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from .effects import Learned
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..qmp import Event, Reply
+    from .effects import Effect
+    from .requests import Request
+    from .session import Session
+
+
+CONCLUDED = "concluded"
+# In these nothing happens that no event tells of (job.json, JobStatus).
+_STILL = ("created", "paused", "standby", "waiting", "pending", CONCLUDED)
+# More jobs than people look at; a server may make them up.
+_MOST = 1000
+_KEPT_ENDED = 100
+# Before query-jobs there was query-block-jobs, which has other names for the same.
+_BLOCK_JOB_EVENTS = ("BLOCK_JOB_COMPLETED", "BLOCK_JOB_CANCELLED")
+
+
+class Job:
+    """`kind` is the server's type, such as mirror, empty as long as only an event has named the job;
+    `status` one of JobStatus; `current` of `total` is done, in units of the job's own; `error` is the
+    server's text. All of them are the server's, and not trusted."""
+
+    __slots__ = ("aborted", "cancelled", "current", "error", "id", "kind", "status", "total")
+
+    def __init__(self, name: str) -> None:
+        self.id = name
+        self.kind = ""
+        self.status = ""
+        self.current = 0
+        self.total = 0
+        self.error = ""
+        self.aborted = False
+        self.cancelled = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.status == CONCLUDED
+
+    @property
+    def has_failed(self) -> bool:
+        """One that was cancelled has ended, and not failed."""
+        return not self.cancelled and (bool(self.error) or self.aborted)
+
+
+class Jobs:
+    """`all` has those that there are, by their ids, `ended` the latest of those that are gone."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, Job] = {}
+        self.ended: deque[Job] = deque(maxlen=_KEPT_ENDED)
+        # Whether a list was taken; before, there may be others.
+        self.are_known = False
+        self.are_refused = False
+        # Whether a list would tell what is not known yet.
+        self.need_list = False
+
+    @property
+    def are_moving(self) -> bool:
+        """Whether any job gets on without an event that says so."""
+        return any(job.status not in _STILL for job in self.all.values())
+
+    @property
+    def are_over(self) -> bool:
+        return all(job.is_over for job in self.all.values())
+
+    def take_ended(self) -> list[Job]:
+        """Those that are gone since the last time."""
+        ended = list(self.ended)
+        self.ended.clear()
+        return ended
+
+    def see(self, event: Event) -> bool:
+        """Take notice of an event; whether it was one of a job."""
+        data = event.value.get("data")
+        if not isinstance(data, dict):
+            return False
+        if event.name == "JOB_STATUS_CHANGE":
+            name, status = data.get("id"), data.get("status")
+            if isinstance(name, str) and isinstance(status, str):
+                self._changed(name, status)
+            return True
+        if not event.name.startswith("BLOCK_JOB_"):
+            return False
+        job = self.all.get(str(data.get("device")))
+        if job is not None:
+            job.cancelled |= event.name == "BLOCK_JOB_CANCELLED"
+            _take_progress(job, data.get("offset"), data.get("len"))
+            if event.name in _BLOCK_JOB_EVENTS and isinstance(data.get("error"), str):
+                job.error = data["error"]
+        # An old server has no other events.
+        self.need_list |= event.name in _BLOCK_JOB_EVENTS
+        return True
+
+    def _changed(self, name: str, status: str) -> None:
+        if status == "null":
+            job = self.all.pop(name, None)
+            if job is not None:
+                self.ended.append(job)
+            return
+        job = self.all.get(name)
+        if job is None or (status == "created" and job.is_over):
+            if len(self.all) >= _MOST:
+                return
+            job = self.all[name] = Job(name)
+        job.status = status
+        job.aborted |= status == "aborting"
+        # Who has concluded may have an error, which only a list tells.
+        self.need_list |= not job.kind or status == CONCLUDED
+
+    def take(self, listed: Any) -> None:
+        """What `query-jobs` returned, or `query-block-jobs`."""
+        self.need_list = False
+        self.are_known = True
+        if not isinstance(listed, list):
+            return
+        found: dict[str, Job] = {}
+        for one in listed[:_MOST]:
+            if isinstance(one, dict):
+                name = one.get("id", one.get("device"))
+                if isinstance(name, str):
+                    found[name] = self.all.get(name) or Job(name)
+                    _take_job(found[name], one)
+        self.ended.extend(job for name, job in self.all.items() if name not in found)
+        self.all = found
+
+
+def _take_job(job: Job, one: dict[str, Any]) -> None:
+    job.kind = str(one.get("type", job.kind))
+    if "device" in one:
+        state = "paused" if one.get("paused") is True else "running"
+        job.status = str(one.get("status", "ready" if one.get("ready") is True else state))
+        _take_progress(job, one.get("offset"), one.get("len"))
+    else:
+        job.status = str(one.get("status", job.status))
+        _take_progress(job, one.get("current-progress"), one.get("total-progress"))
+    if isinstance(one.get("error"), str):
+        job.error = one["error"]
+
+
+def _take_progress(job: Job, current: object, total: object) -> None:
+    if isinstance(current, int) and isinstance(total, int):
+        job.current, job.total = current, total
+
+
+RUNNING = "running"
+
+_PAUSE = 1.0  # seconds between two questions of a kind
+# What an event says the run state is (run-state.json).
+_STATES = {
+    "RESUME": RUNNING,
+    "WAKEUP": RUNNING,
+    "SUSPEND": "suspended",
+    "SHUTDOWN": "shutdown",
+    "GUEST_PANICKED": "guest-panicked",
+}
+# The run state may be another after these; STOP does not say why.
+_UNCLEAR = ("STOP", "RESET", "GUEST_PANICKED", "WATCHDOG", "SUSPEND_DISK", "MIGRATION")
+# MigrationStatus (migration.json): these are no migration that goes on.
+_NO_MIGRATION = ("", "none", "completed", "failed", "cancelled")
+_BLOCK_JOB_COMMANDS = ("block-", "blockdev-", "drive-", "transaction")
+
+
+class Migration:
+    """`status` is one of MigrationStatus, or empty; `done` of `total` bytes of the guest's memory are
+    copied. `was_seen` says that it went on while we were there."""
+
+    __slots__ = ("done", "status", "total", "was_seen")
+
+    def __init__(self) -> None:
+        self.status = ""
+        self.done = 0
+        self.total = 0
+        self.was_seen = False
+
+    @property
+    def goes_on(self) -> bool:
+        return self.status not in _NO_MIGRATION
+
+    def take(self, value: Any) -> None:
+        """What `query-migrate` returned."""
+        if not isinstance(value, dict):
+            return
+        self.status = str(value.get("status", ""))
+        self.was_seen |= self.goes_on
+        ram = value.get("ram")
+        if isinstance(ram, dict):
+            total, remaining = ram.get("total"), ram.get("remaining")
+            if isinstance(total, int) and isinstance(remaining, int):
+                self.total, self.done = total, max(total - remaining, 0)
+
+
+class _Question:
+    """One that is asked again and again, as long as it is `wanted`, and not before `free_at`."""
+
+    __slots__ = ("free_at", "name", "wanted")
+
+    def __init__(self, name: str, *, wanted: bool) -> None:
+        self.name = name
+        self.wanted = wanted
+        self.free_at = 0.0
+
+
+class Machine:
+    """`status` is the run state, empty where it is not known. With `only_jobs` nothing but the jobs is
+    followed."""
+
+    def __init__(self, session: Session, *, only_jobs: bool = False) -> None:
+        self._session = session
+        self._only_jobs = only_jobs
+        self.begin()
+
+    def begin(self) -> None:
+        """A server has greeted: nothing is known of its machine."""
+        self.status = ""
+        self.jobs = Jobs()
+        self.migration = Migration()
+        everything = not self._only_jobs
+        self._status = _Question("query-status", wanted=everything)
+        self._jobs = _Question("query-jobs", wanted=True)
+        self._migration = _Question("query-migrate", wanted=everything)
+        self._questions = [self._status, self._jobs, self._migration]
+        self._asked: _Question | None = None
+        self._is_told = False
+
+    # -- what is noticed -----------------------------------------------------------------------
+
+    def see(self, event: Event) -> None:
+        name = event.name
+        if self.jobs.see(event):
+            self._jobs.wanted |= self.jobs.need_list or self.jobs.are_moving
+            return
+        if self._only_jobs:
+            return
+        state = _STATES.get(name)
+        if state is not None:
+            self.status = state
+            self._status.wanted = False
+        elif name == "STOP" and self.status in ("", RUNNING):
+            self.status = "paused"  # until the answer says why
+        if name in _UNCLEAR:
+            self._status.wanted = True
+        if name == "MIGRATION":
+            self._migration.wanted = True
+
+    def see_reply(self, request: Request, reply: Reply) -> None:
+        """The reply to a command of the user's."""
+        if reply.is_error:
+            return
+        name, value = request.name, reply.value.get("return")
+        if request.text is not None:
+            name = request.text.split(maxsplit=1)[0] if request.text.strip() else ""
+        if name == "query-status":
+            self._take_status(value)
+        elif name == "query-jobs":
+            self.jobs.take(value)
+            self._jobs.wanted |= self.jobs.are_moving
+        elif name.startswith("migrate"):  # without a capability no event tells of it
+            self._migration.wanted = not self._only_jobs
+            self.migration.was_seen |= name == "migrate"
+        elif name.startswith(_BLOCK_JOB_COMMANDS) and self._jobs.name == "query-block-jobs":
+            self._jobs.wanted = True
+
+    # -- asking --------------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` is due; None as long as there is nothing to ask, or no time for it."""
+        times = [one.free_at for one in self._questions if one.wanted]
+        return min(times) if times and self._may_ask else None
+
+    @property
+    def _may_ask(self) -> bool:
+        session = self._session
+        if self._asked is not None or not session.can_probe or not session.link.is_ready:
+            return False
+        if self._only_jobs and not any(wait.follows_jobs for wait in session.waits):
+            return False
+        return not session.outstanding.has_foreground
+
+    def tick(self, now: float) -> list[Effect]:
+        if not self._may_ask:
+            return []
+        for question in self._questions:
+            if question.wanted and now >= question.free_at:
+                return self._ask(question, now)
+        return []
+
+    def list_jobs(self, now: float) -> list[Effect]:
+        """Ask for the jobs now, as the user wants to see them."""
+        self._jobs.wanted = True
+        self._jobs.free_at = now
+        return self._ask(self._jobs, now) if self._asked is None else []
+
+    def _ask(self, question: _Question, now: float) -> list[Effect]:
+        self._asked = question
+        question.wanted = False
+        question.free_at = now + _PAUSE
+
+        def answered(reply: Reply | None) -> list[Effect]:
+            if self._asked is not question:  # of another server
+                return []
+            self._asked = None
+            if reply is None:
+                return []
+            return self._refused(question) if reply.is_error else self._take(question, reply)
+
+        return self._session.ask(question.name, {}, answered, background=True)
+
+    def _refused(self, question: _Question) -> list[Effect]:
+        if question.name == "query-jobs":  # it is of QEMU 3.0
+            question.name = "query-block-jobs"
+            return self._ask(question, self._session.now)
+        self._questions = [one for one in self._questions if one is not question]
+        if question is self._jobs:
+            self.jobs.are_refused = True
+            self.jobs.take([])
+            return self._session.waits.look()
+        return []
+
+    def _take(self, question: _Question, reply: Reply) -> list[Effect]:
+        value = reply.value.get("return")
+        if question is self._status:
+            self._take_status(value)
+            first, self._is_told = not self._is_told, True
+            return [Learned(question.name, value)] if first else []
+        if question is self._migration:
+            self.migration.take(value)
+            question.wanted |= self.migration.goes_on
+            # Its end changes the run state, of which an event tells only where the machine ran.
+            self._status.wanted |= self.migration.was_seen and not self.migration.goes_on
+            return []
+        self.jobs.take(value)
+        question.wanted |= self.jobs.are_moving
+        return self._session.waits.look()
+
+    def _take_status(self, value: object) -> None:
+        if isinstance(value, dict) and isinstance(value.get("status"), str):
+            self.status = value["status"]

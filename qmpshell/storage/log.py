@@ -1,0 +1,158 @@
+"""The log: every message, a line of JSON each.
+
+Owns: opening the file safely, and appending to it so that others may too. Must not know: sessions,
+connections, secrets (what it is given has none).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from functools import lru_cache
+
+from ..errors import QmpShellError
+from ..qmp import encode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+SENT = "sent"
+RECEIVED = "received"
+
+# Without waiting: a FIFO that nobody reads would hold us until somebody does.
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_PRIVATE = 0o600
+_NO_FILE = "it is neither a file nor a FIFO nor a terminal"
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+
+class LogError(QmpShellError):
+    """The log cannot be opened, or not be written to."""
+
+
+class Log:
+    """Appends to the file at `path`, which is made where there is none, for its owner alone.
+
+    `clock` returns the seconds since the epoch. Each line goes out in one write, so that the lines of
+    several logs on one file stay whole. A FIFO or a terminal that takes nothing holds the writer:
+    no message may be lost.
+    """
+
+    def __init__(self, path: str, *, clock: Callable[[], float]) -> None:
+        self.path = path
+        self._clock = clock
+        # A line was cut off, as on a full disk; the next must not be joined to it.
+        self._torn = False
+        self._descriptor: int | None = _open(path)
+
+    def write(self, direction: str, message: dict[str, Any]) -> None:
+        """Append a message; `direction` is SENT or RECEIVED. Raises LogError."""
+        record = {"time": _timestamp(self._clock()), "direction": direction, "message": message}
+        line = encode(record).encode("ascii") + b"\n"
+        if self._descriptor is None:
+            raise LogError(f"cannot write to the log {self.path}: it is closed")
+        try:
+            _write(self._descriptor, b"\n" + line if self._torn else line)
+        except OSError as error:
+            self._torn = True
+            raise LogError(f"cannot write to the log {self.path}: {_reason(error)}") from error
+        self._torn = False
+
+    def close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _open(path: str) -> int:
+    try:
+        descriptor = _open_for_appending(path)
+    except (OSError, ValueError) as error:
+        reason = _NO_FILE if _is_socket(path) else _reason(error)
+        raise LogError(f"cannot open the log {path}: {reason}") from error
+    try:
+        refusal = _refusal(os.fstat(descriptor).st_mode)
+        os.set_blocking(descriptor, True)
+    except OSError as error:
+        refusal = _reason(error)
+    if refusal:
+        os.close(descriptor)
+        raise LogError(f"cannot open the log {path}: {refusal}")
+    return descriptor
+
+
+def _open_for_appending(path: str) -> int:
+    try:
+        return os.open(path, _FLAGS | os.O_CREAT | os.O_NOFOLLOW, _PRIVATE)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        link = error
+    # /dev/stderr and a shell's >(COMMAND) are links; only those to regular files are dangerous.
+    # The link is followed once, and what is judged is what was opened.
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except FileNotFoundError:
+        raise link from None
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise link
+    return descriptor
+
+
+def _refusal(mode: int) -> str:
+    """Why a file of this mode is not written to; empty if it is."""
+    if stat.S_ISREG(mode):
+        if mode & _WRITABLE_BY_OTHERS:
+            return (
+                f"others may write to it (mode {stat.S_IMODE(mode):04o}); chmod go-w makes it safe"
+            )
+    elif not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
+        return _NO_FILE
+    return ""
+
+
+def _is_socket(path: str) -> bool:
+    """Opening one fails as does opening a FIFO that nobody reads."""
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _write(descriptor: int, line: bytes) -> None:
+    written = os.write(descriptor, line)
+    while written < len(line):
+        written += os.write(descriptor, memoryview(line)[written:])
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if not isinstance(error, OSError):
+        return "a path cannot hold a NUL character"
+    if error.errno == errno.ELOOP:
+        return "it is a symbolic link, which is not followed"
+    if error.errno == errno.ENXIO:
+        return "nobody reads it"
+    if error.errno == errno.EPIPE:
+        return "nobody reads it any more"
+    return error.strerror or str(error)
+
+
+def _timestamp(seconds: float) -> str:
+    """ISO 8601 in UTC.
+
+    >>> _timestamp(1700000000.5)
+    '2023-11-14T22:13:20.500000Z'
+    """
+    whole, microseconds = divmod(round(seconds * 1_000_000), 1_000_000)
+    return f"{_whole_seconds(whole)}.{microseconds:06d}Z"
+
+
+@lru_cache(maxsize=1)  # in a storm many messages share a second
+def _whole_seconds(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

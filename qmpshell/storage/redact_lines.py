@@ -1,0 +1,386 @@
+"""Typed lines as the history may keep them.
+
+Owns: putting `@?`, which asks again, in the place of each secret, and dropping the lines where that
+cannot be done. Must not know: files, or what is secret (that is `secrets`).
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import LineError
+from ..language import LineAssembler, tokenize, tokens as t
+from ..qmp import LITERAL, JsonError, JsonReader, json_number, json_string
+from .redact import Secrets, human_spans, is_harmless, is_secret_name, looks_secret, secret_spans
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ..language import LogicalLine, Token
+    from .redact import Span
+
+
+_KEY_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^".]+')
+_BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
+_KEYVAL = "/keyval"
+_ASSIGNED = re.compile(r'(?<![\w.-])([\w.-]++)"?[ \t]*+:?=[ \t]*+(?=[^@\s])')
+_PIECE = re.compile(r"""[=:"'{}\[\],]""")
+_OBJECT_ADD = re.compile(r"\bobject[-_]add\b")
+_DATA = re.compile(r"\bdata:?=(?!@)")
+# What may hold a secret depending on what stands before it.
+_IN_COMPANY = re.compile(
+    r"""(?<![\w-])(?:arg|data|secret|value)["']?[ \t]*+(?:=|:)(?!=?[ \t]*+@)"""
+)
+
+
+def redact_line(line: str, *, human: bool = False) -> str | None:
+    """The line without its secrets, or None where it may not be kept at all.
+
+    A line without secrets is returned as it is. `human` says that it is for the human monitor, where
+    `@?` would be a password like any other: there a line with a secret is not kept. A line with one
+    inside JSON is not kept either.
+    """
+    spans = secret_values(line, human=human)
+    return None if spans is None else asking(line, spans)
+
+
+def secret_values(line: str, *, human: bool = False) -> list[Span] | None:
+    """Where in `line` a secret must be replaced by `@?`, in order and apart; None where the line
+    may not be kept at all."""
+    if human:
+        return None if human_spans(line) else []
+    try:
+        spans = list(_edits(line))
+    except _NotKept:
+        return None
+    except LineError:
+        return None if looks_secret(line) or human_spans(line) or _strays(line) else []
+    return None if _secret_is_left(asking(line, spans)) else spans
+
+
+def asking(text: str, spans: list[Span]) -> str:
+    """`text` with `@?` in the place of each of the spans, which are in order and apart."""
+    for start, end in reversed(spans):
+        text = f"{text[:start]}@?{text[end:]}"
+    return text
+
+
+class _NotKept(Exception):
+    """The line has a secret where `@?` cannot stand."""
+
+
+class _Leaf:
+    """A typed value and its place in the arguments."""
+
+    __slots__ = ("key", "node", "token")
+
+    def __init__(self, node: dict[str, Any], key: str, token: Token) -> None:
+        self.node = node
+        self.key = key
+        self.token = token
+
+
+def _secret_is_left(line: str) -> bool:
+    """Whether there is one in what the grammar does not tell: comments, names, a shell's command."""
+    return (
+        bool(secret_spans(line, assignments=False))
+        or _adds_secret_object(line)
+        or any(
+            is_secret_name(match[1]) and not is_harmless(match[1], line, match.end())
+            for match in _ASSIGNED.finditer(line)
+        )
+    )
+
+
+def _adds_secret_object(line: str) -> bool:
+    """`object_add secret,data=DATA`, typed where it is no line for the human monitor."""
+    command = _OBJECT_ADD.search(line)
+    return (
+        command is not None
+        and "secret" in line.lower()
+        and _DATA.search(line, command.end()) is not None
+    )
+
+
+def _edits(line: str) -> Iterator[Span]:
+    """What `@?` must replace, in order. Raises LineError for what cannot be read, and _NotKept."""
+    for item in _items(tokenize(line)):
+        first, *rest = item
+        if first.kind == t.OBJECT:
+            if rest:
+                raise _unreadable(rest[0])
+            _check_json(_read_json(first))
+        elif first.text == t.HUMAN:
+            _check_human(" ".join(token.text for token in rest))
+        elif item[-1].kind == t.TEXT:  # /watch with a line for the human monitor
+            _check_human(item[-1].text)
+        elif first.text == _KEYVAL:
+            # The human monitor's object_add takes the same option string.
+            _check_human("object_add " + line[(rest or item)[0].end : item[-1].end])
+        else:
+            if _strays(line[first.start :]):
+                raise _NotKept
+            yield from _item_edits(first, rest)
+
+
+def is_piece(line: str) -> bool:
+    """Whether the line begins in the middle of a command or of JSON."""
+    words = line.split(None, 1)
+    return bool(words) and words[0][0] not in "{#" and _PIECE.search(words[0]) is not None
+
+
+def _strays(line: str) -> bool:
+    """Whether in such a line may be a secret that only its command would tell."""
+    return is_piece(line) and _IN_COMPANY.search(line) is not None
+
+
+def _items(tokens: list[Token]) -> Iterator[list[Token]]:
+    """The tokens of each command, without files and what is the shell's; what stands behind a
+    transaction is a command here."""
+    item: list[Token] = []
+    before: Token | None = None
+    for token in tokens:
+        if token.kind == t.PIPE:
+            break
+        if token.kind in (t.SEPARATOR, t.OPEN, t.CLOSE):
+            if item:
+                yield item
+            item = [token] if token.kind == t.CLOSE else []
+        elif before is not None and before.end == token.start and _ends_word(before):
+            raise _unreadable(token)
+        elif token.kind not in (t.COMMENT, t.REDIRECT, t.FILE):
+            item.append(token)
+        before = token
+    if item:
+        yield item
+
+
+def _ends_word(token: Token) -> bool:
+    return token.kind in (t.VALUE, t.QUOTED, t.COMPOUND, t.OBJECT, t.WORD, t.FILE)
+
+
+def _unreadable(token: Token) -> LineError:
+    return LineError("the line cannot be read", start=token.start)
+
+
+def _item_edits(first: Token, rest: list[Token]) -> Iterator[Span]:
+    name, whole, leaves, arguments = _arguments(first, rest)
+    if whole is not None:
+        _check_json({"execute": name, "arguments": _read_json(whole)})
+    found = Secrets({"execute": name, "arguments": arguments}, is_command=True)
+    owners = {owner for owner, _ in found.places}
+    for leaf in leaves:
+        inside = _containers(leaf.node[leaf.key])
+        if (id(leaf.node), leaf.key) in found.places or not owners.isdisjoint(inside):
+            yield leaf.token.start, leaf.token.end
+
+
+def _check_json(value: Any) -> None:
+    if Secrets(value, is_command=True).places:
+        raise _NotKept
+
+
+def _check_human(line: str) -> None:
+    if human_spans(line):
+        raise _NotKept
+
+
+def _containers(value: object) -> Iterator[int]:
+    """The identities of all objects and arrays in `value`."""
+    todo = [value]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, (dict, list)):
+            yield id(node)
+            todo += node.values() if isinstance(node, dict) else node
+
+
+def _arguments(
+    first: Token, rest: list[Token]
+) -> tuple[str, Token | None, list[_Leaf], dict[str, Any]]:
+    """The command's name, the object that is all its arguments, or the values with their tree."""
+    name = first.text
+    whole: Token | None = None
+    leaves: list[_Leaf] = []
+    arguments: dict[str, Any] = {}
+    tokens = iter(rest)
+    for token in tokens:
+        if token.kind == t.KEY:
+            next(tokens)
+            leaves += _leaves(arguments, token, next(tokens))
+        elif token.kind == t.OBJECT and whole is None:
+            whole = token
+        elif first.kind != t.LOCAL or leaves or whole is not None or is_piece(token.text):
+            raise _unreadable(token)
+        else:
+            # `/watch -n 2 COMMAND`: the command's name is the last word before its arguments.
+            name = token.text
+    if whole is not None and leaves:
+        raise _unreadable(whole)
+    return name, whole, leaves, arguments
+
+
+def _leaves(arguments: dict[str, Any], key: Token, value: Token) -> list[_Leaf]:
+    """Put a value where its key says; none for one that is empty, in a file, or asked for."""
+    if not value.closed:
+        raise _unreadable(value)
+    *parents, name = _path(key)
+    node = arguments
+    for parent in parents:
+        node = node.setdefault(parent, {})
+        if not isinstance(node, dict):
+            raise _unreadable(key)
+    if name in node:
+        raise _unreadable(key)
+    if not value.text or (value.kind == t.VALUE and value.text[0] == "@"):
+        node[name] = None
+        return []
+    node[name] = _value(value)
+    return [_Leaf(node, name, value)]
+
+
+def _path(key: Token) -> list[str]:
+    parts: list[str] = []
+    position = 0
+    while True:
+        match = _KEY_PART.match(key.text, position)
+        if match is None:
+            raise _unreadable(key)
+        part = match[0]
+        try:
+            parts.append(json_string(part, 0)[0] if part[0] == '"' else part)
+        except JsonError:
+            raise _unreadable(key) from None
+        position = match.end() + 1
+        if match.end() == len(key.text):
+            return parts
+        if key.text[match.end()] != ".":
+            raise _unreadable(key)
+
+
+def _value(token: Token) -> object:
+    """What the value says, or may say: without a schema that is not certain."""
+    text = token.text
+    if token.kind == t.QUOTED:
+        return text[1:-1] if text[0] == "'" else _json_text(token)
+    if token.kind == t.COMPOUND:
+        return _read_json(token)
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    number = json_number(text)
+    return text if number is None else number
+
+
+def _json_text(token: Token) -> str:
+    try:
+        return json_string(token.text, 0)[0]
+    except JsonError:
+        raise _unreadable(token) from None
+
+
+def _read_json(token: Token) -> Any:
+    # A name given twice is a mistake here, as its first value would be lost to sight.
+    reader = JsonReader(LITERAL)
+    try:
+        end = reader.feed(token.text)
+    except JsonError:
+        raise _unreadable(token) from None
+    if not reader.complete or end < len(token.text):
+        raise _unreadable(token)
+    return reader.value
+
+
+# QMP's, and a mistake in a line for the human monitor.
+_JSON_COMMAND = re.compile(r"""^\s*{|["']exec(?:ute|-oob)["']""", re.MULTILINE)
+# How a line ends whose backslash was forgotten.
+_GOES_ON = ("=", ":", ",", "{", "[")
+
+
+def redact_entry(text: str, *, human: bool, raw: bool = False) -> str | None:
+    """The entry without its secrets; None where nothing of it may be kept, as of one that begins
+    with a blank.
+
+    Lines without secrets come back as they are, but for empty ones around them. `human` says that
+    they are for the human monitor, `raw` that they go out as they stand: neither knows `@?`.
+    """
+    if text[:1] in (" ", "\t"):
+        return None
+    if raw or (human and _JSON_COMMAND.search(text)):
+        kept = text if _is_harmless(text) else ""
+    elif human:
+        kept = "\n".join(line for line in text.split("\n") if not human_spans(line))
+    else:
+        kept = _redact(text)
+    # A blank in front would keep the line out when it is entered again.
+    return kept.lstrip().rstrip("\n") or None
+
+
+def _is_harmless(text: str) -> bool:
+    """Whether no secret is in a text that may be QMP's or the human monitor's."""
+    return not (
+        secret_spans(text)
+        or any(human_spans(line) for line in text.split("\n"))
+        or any(_tells(line, spans, text) for line, spans in _logical_lines(text))
+    )
+
+
+def _tells(line: str, spans: list[Span] | None, text: str) -> bool:
+    if is_piece(line):
+        return spans != [] or looks_secret(text)
+    return line.lstrip()[:1] == "{" and spans != []
+
+
+def _redact(text: str) -> str:
+    kept: list[str] = []
+    before = ""
+    suspicious: bool | None = None
+    for line, spans in _logical_lines(text):
+        stray = before.rstrip().endswith(_GOES_ON) or is_piece(line)
+        before = line
+        if stray and suspicious is None:
+            suspicious = looks_secret(text)
+        # Where a backslash was forgotten, a secret stands far from what makes it one.
+        if spans is not None and not (stray and suspicious):
+            kept.append(asking(line, spans))
+    return "\n".join(kept)
+
+
+def _logical_lines(text: str) -> Iterator[tuple[str, list[Span] | None]]:
+    """Each logical line as it was typed, and where secrets stand in it; None says that it may not
+    be kept. JSON that goes wrong takes with it all that follows: nobody knows where it ends.
+    """
+    typed = text.split("\n")
+    assembler = LineAssembler()
+    for number, last in enumerate(typed):
+        try:
+            line = assembler.feed(last, number)
+        except LineError:
+            rest = "\n".join(typed[assembler.take().locate(0)[0] :])
+            broken = looks_secret(rest) or any(secret_values(one) != [] for one in rest.split("\n"))
+            yield rest, None if broken else []
+            return
+        if line is None and number == len(typed) - 1 and assembler.open:
+            line = assembler.take()
+        if line is not None:
+            yield _as_typed(typed, line, number)
+
+
+def _as_typed(typed: list[str], line: LogicalLine, last: int) -> tuple[str, list[Span] | None]:
+    """What was typed for a logical line, without a prompt, and where secrets stand there."""
+    first, column, _ = line.locate(0)
+    prompt = column - 1
+    begins = {first: -prompt}
+    for number in range(first, last):
+        begins[number + 1] = begins[number] + len(typed[number]) + 1
+
+    def place(offset: int) -> int:
+        number, column, _ = line.locate(offset)
+        return begins[number] + column - 1
+
+    spans = secret_values(line.text)
+    if spans is not None:
+        # The end by the last character: what follows it may stand on another line.
+        spans = [(place(start), place(end - 1) + 1) for start, end in spans]
+    return "\n".join(typed[first : last + 1])[prompt:], spans

@@ -1,0 +1,122 @@
+"""What is looked on at beside the lines, as a live picture below the prompt.
+
+Owns: how /watch and /jobs look there. Must not know: when they are drawn, when they are over.
+Everything of the server's passes through `render.escape`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prompt_toolkit.utils import get_cwidth
+
+from ..qmp import Reply, human_text
+from ..render import bar, escape, escape_lines, mark_changes, mark_words, percent, style_json
+from ..session import Job, JobsWatch, ShowReply, Wait, Watch
+from . import styles
+from .formatter import elapsed_text
+from .status import clip
+from .styles import Fragments
+
+_TITLE = f"class:{styles.PANEL_TITLE}"
+_CHANGED = f"class:{styles.CHANGED}"
+_CELLS = 20
+_NARROW = 60  # columns
+
+
+class PanelView:
+    """`string` writes a string as JSON; `unicode` says whether there is more than ASCII."""
+
+    def __init__(self, *, string: Callable[[str], str], unicode: bool) -> None:
+        self._string = string
+        self._unicode = unicode
+        self._more = "…" if unicode else "..."
+
+    def rows(self, wait: Wait, *, columns: int, rows: int) -> list[Fragments]:
+        """At most so many rows, none wider than `columns`."""
+        if isinstance(wait, Watch):
+            title = f"{escape(wait.text)}: every {wait.interval:g} s"
+            if wait.shown is not None:
+                title += f", {elapsed_text(wait.shown.elapsed)}"
+            body = self._watch(wait, columns)
+        elif isinstance(wait, JobsWatch):
+            title = "jobs"
+            body = self._jobs(wait, columns)
+        else:
+            return []
+        return [[(_TITLE, clip(f"{title}; Ctrl-C ends it", columns))], *self._cut(body, rows - 1)]
+
+    def _cut(self, body: Iterable[Fragments], rows: int) -> list[Fragments]:
+        shown: list[Fragments] = []
+        for row in body:
+            if len(shown) == rows:
+                shown[-1:] = [[(f"class:{styles.MORE}", f"{self._more} there is more of it")]]
+                break
+            shown.append(row)
+        return shown
+
+    def _watch(self, watch: Watch, columns: int) -> Iterator[Fragments]:
+        if watch.shown is None:
+            return iter(())
+        return _lines(self._reply(watch.shown, watch.before, columns), columns)
+
+    def _reply(
+        self, shown: ShowReply, before: Reply | None, columns: int
+    ) -> Iterator[tuple[str, str]]:
+        reply = shown.reply
+        if reply.is_error:
+            yield f"class:{styles.ERROR}", escape(f"{reply.error_class}: {reply.desc}")
+            return
+        after = reply.value.get("return")
+        old = before.value.get("return") if before is not None else after
+        if shown.request.text is not None:
+            texts = (escape_lines(human_text(one or "")) for one in (old, after))
+            for text, changed in mark_words(*texts):
+                yield (_CHANGED if changed else ""), text
+            return
+        pieces = style_json(after, width=columns, string=self._string)
+        for style, text, changed in mark_changes(pieces, old, after):
+            name = f"class:{styles.json_style(style)}"
+            yield (f"{name} {_CHANGED}" if changed else name), text
+
+    def _jobs(self, watch: JobsWatch, columns: int) -> Iterator[Fragments]:
+        jobs = list(watch.jobs.all.values())
+        labels = [clip(escape(job.id), columns // 3) for job in jobs]
+        widest = max(map(get_cwidth, labels), default=0)
+        for job, label in zip(jobs, labels, strict=True):
+            gap = " " * (widest - get_cwidth(label))
+            yield [("", clip(f"{label}{gap}  {self._job(job, columns)}", columns))]
+
+    def _job(self, job: Job, columns: int) -> str:
+        is_wide = columns >= _NARROW
+        text = f"{escape(job.kind) or '?':14} " if is_wide else ""
+        text += f"{escape(job.status):10}"
+        if job.total > 0:
+            if is_wide:
+                drawn = bar(job.current, job.total, cells=_CELLS, unicode=self._unicode)
+                text += f" {drawn}"
+            text += f" {percent(job.current, job.total):3} %"
+        return f"{text} {escape(job.error)}".rstrip()
+
+
+def on_ground(row: Fragments, columns: int) -> Fragments:
+    """The row, in all its width, not in the reverse video of what else stands below the prompt."""
+    ground = f"class:{styles.PANEL}"
+    room = columns - sum(get_cwidth(text) for _, text in row)
+    return [*((f"{ground} {style}", text) for style, text in row), (ground, " " * max(room, 0))]
+
+
+def _lines(pieces: Iterable[tuple[str, str]], columns: int) -> Iterator[Fragments]:
+    """The lines of styled text, each clipped to `columns`."""
+    line: Fragments = []
+    room = columns
+    for style, text in pieces:
+        for number, part in enumerate(text.split("\n")):
+            if number:
+                yield line
+                line, room = [], columns
+            if part and room > 0:
+                line.append((style, clip(part, room)))
+                room -= get_cwidth(part)
+    if line:
+        yield line

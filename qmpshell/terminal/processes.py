@@ -1,0 +1,217 @@
+"""A program that has the terminal for a while: a pager, an editor, a shell command.
+
+Owns: its process group, handing the terminal over and taking it back, being stopped and continued
+together. Must not know: what the program is for, sessions, the screen.
+The loop goes on meanwhile, so that the server is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import termios
+from asyncio import sleep
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+# A program that touches the terminal before it has been given it is stopped by the kernel.
+_TOO_EARLY = (signal.SIGTTIN, signal.SIGTTOU)
+_PATIENCE = 1.0  # seconds
+
+
+class Foreground:
+    """Runs one program at a time on the terminal `descriptor`.
+
+    `stop` stops ourselves, and returns when we are continued. Call `child_changed` on SIGCHLD.
+    """
+
+    def __init__(self, descriptor: int, *, stop: Callable[[], None]) -> None:
+        self._terminal = descriptor
+        self._stop = stop
+        self._changed = asyncio.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def child_changed(self) -> None:
+        self._changed.set()
+
+    def end(self) -> None:
+        """Tell the program that its terminal has gone; one that does not care is killed."""
+        if self._process is not None:
+            self._signal(self._process.pid, signal.SIGHUP, signal.SIGCONT)
+            asyncio.get_running_loop().call_later(_PATIENCE, self._kill, self._process.pid)
+
+    def _kill(self, pid: int) -> None:
+        if self._process is not None and self._process.pid == pid:
+            self._signal(pid, signal.SIGKILL)
+
+    def _signal(self, group: int, *numbers: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            for number in numbers:
+                os.killpg(group, number)
+
+    async def run(
+        self,
+        command: str | Sequence[str],
+        *,
+        stdin: int | None = None,
+        environment: Mapping[str, str],
+    ) -> int:
+        """Until the program ends; its exit status, below 0 for a signal. Text is a shell command.
+
+        The terminal must be in the mode that programs expect. Raises OSError where it cannot begin.
+        """
+        modes = termios.tcgetattr(self._terminal)
+        ours = os.getpgrp()
+        self._process = process = subprocess.Popen(
+            command,
+            shell=isinstance(command, str),
+            stdin=stdin,
+            env=dict(environment),
+            process_group=0,
+        )
+        try:
+            self._hand_over(process.pid)
+            process.returncode = await self._wait(process.pid, ours, modes)
+        finally:
+            self._process = None
+            self._hand_over(ours)
+            termios.tcsetattr(self._terminal, termios.TCSADRAIN, modes)
+        return process.returncode
+
+    async def _wait(self, pid: int, ours: int, modes: list[int | list[bytes | int]]) -> int:
+        while True:
+            self._changed.clear()
+            found, status = os.waitpid(pid, os.WNOHANG | os.WUNTRACED)
+            if not found:
+                await self._changed.wait()
+            elif os.WIFSTOPPED(status):
+                if os.WSTOPSIG(status) not in _TOO_EARLY:
+                    theirs = termios.tcgetattr(self._terminal)
+                    self._hand_over(ours)
+                    termios.tcsetattr(self._terminal, termios.TCSADRAIN, modes)
+                    self._stop()
+                    termios.tcsetattr(self._terminal, termios.TCSADRAIN, theirs)
+                self._hand_over(pid)
+                os.killpg(pid, signal.SIGCONT)
+            else:
+                return os.waitstatus_to_exitcode(status)
+
+    def _hand_over(self, group: int) -> None:
+        # Who is in the background would be stopped by asking for the terminal.
+        before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        try:
+            os.tcsetpgrp(self._terminal, group)
+        except (OSError, ProcessLookupError):
+            pass  # it has ended already, or the terminal has gone
+        finally:
+            signal.signal(signal.SIGTTOU, before)
+
+
+@contextlib.contextmanager
+def nameless() -> Iterator[int]:
+    """The descriptor of an empty file that is gone when it is closed."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("qmpshell")
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+    else:  # macOS
+        with tempfile.TemporaryFile() as file:
+            yield file.fileno()
+
+
+@contextlib.contextmanager
+def private(text: str, *, suffix: str) -> Iterator[str]:
+    """The path of a file with this text that only its owner can read; it is removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="qmpshell-") as directory:
+        path = os.path.join(directory, f"line{suffix}")
+        with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+        yield path
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Raises OSError."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+# What a shell's exit status says of the command it was to run.
+_NOT_FOUND = 127
+_CHUNK = 1 << 18
+_LONG = 60
+
+
+class Programs:
+    """Runs them by `foreground`, with the variables of `environment`."""
+
+    def __init__(self, foreground: Foreground, environment: Mapping[str, str]) -> None:
+        self._foreground = foreground
+        self._environment = environment
+
+    async def shell(self, command: str, data: bytes) -> str:
+        """Run a shell command that reads `data`; what went wrong, or nothing."""
+        try:
+            status = await self._read_by(command, [data], self._environment)
+        except OSError as error:
+            return f"{command[:_LONG]}: {error.strerror}"
+        return f"{command}: {_ended(status)}" if status else ""
+
+    async def page(self, text: Iterable[str], *, pager: str) -> str:
+        """Show text in `pager`, or in the environment's where that is empty; what went wrong, or
+        nothing."""
+        command = pager or self._environment.get("PAGER") or self._usual_pager()
+        # As git does: colours are shown as such, unless the person has settings of his own.
+        environment = {"LESS": "-R", "LV": "-c", **self._environment}
+        chunks = (part.encode("utf-8", "backslashreplace") for part in text)
+        try:
+            status = await self._read_by(command, chunks, environment)
+        except OSError as error:
+            return f"{command[:_LONG]}: {error.strerror}"
+        return f"{command}: {_ended(status)}" if status == _NOT_FOUND else ""
+
+    async def edit(self, text: str) -> tuple[str | None, str]:
+        """The text as it is after the editor has ended, None if that failed; and what went wrong."""
+        editor = self._environment.get("VISUAL") or self._environment.get("EDITOR") or "vi"
+        try:
+            with private(text, suffix=".qmp") as path:
+                # By the shell: the variables may hold options, and quotes.
+                status = await self._foreground.run(
+                    ["/bin/sh", "-c", f'{editor} "$1"', "sh", path], environment=self._environment
+                )
+                if status:
+                    return None, f"{editor}: {_ended(status)}; the line stays as it was"
+                with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                    return file.read().removesuffix("\n"), ""
+        except OSError as error:
+            return None, f"{editor}: {error.strerror}"
+
+    def _usual_pager(self) -> str:
+        return "less" if shutil.which("less", path=self._environment.get("PATH")) else "more"
+
+    async def _read_by(
+        self, command: str, chunks: Iterable[bytes], environment: Mapping[str, str]
+    ) -> int:
+        with nameless() as descriptor:
+            written = 0
+            for chunk in chunks:
+                for start in range(0, len(chunk), _CHUNK):
+                    write_all(descriptor, chunk[start : start + _CHUNK])
+                written += len(chunk)
+                if written >= _CHUNK:
+                    written = 0
+                    await sleep(0)  # the server is read meanwhile
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            return await self._foreground.run(command, stdin=descriptor, environment=environment)
+
+
+def _ended(status: int) -> str:
+    if status == _NOT_FOUND:
+        return "there is no such command"
+    return f"ended by signal {-status}" if status < 0 else f"ended with status {status}"

@@ -1,1 +1,0 @@
-"""What grew up around QMP: so far, starting QEMU."""

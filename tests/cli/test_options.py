@@ -1,0 +1,213 @@
+"""The command line: help, version, completions, and where sessions go."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+import qmpshell
+from qmpshell.cli import Choice, parse_arguments, run_command, shell_command
+from qmpshell.storage import COMPACT, PRETTY, Settings
+from tests.harness.program import environment, run
+
+TOP = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_version(option: str) -> None:
+    result = run(option)
+    assert (result.status, result.out) == (0, f"qmpshell {qmpshell.__version__}\n")
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_names_every_option_and_fits_eighty_columns(option: str) -> None:
+    result = run(option, COLUMNS="80")
+    assert result.status == 0
+    for parameter in shell_command.params:
+        for name in parameter.opts:
+            if name.startswith("-"):
+                assert name in result.out
+    assert max(map(len, result.lines)) <= 80
+
+
+def choice(*arguments: str) -> Choice:
+    result = parse_arguments(arguments)
+    assert isinstance(result, Choice)
+    return result
+
+
+def test_without_options_the_defaults_are_the_same_whichever_way_they_are_read() -> None:
+    plain, parsed = Settings(), choice("a").settings
+    for name in Settings.__slots__:
+        assert getattr(plain, name) == getattr(parsed, name)
+
+
+def test_options() -> None:
+    chosen = choice(
+        "-c", "a", "-c", "b", "-e", "-r", "--compact", "-v", "-N", "--wait", "3", "vm.sock"
+    )
+    assert chosen.address == "vm.sock"
+    assert list(chosen.commands) == ["a", "b"]
+    settings = chosen.settings
+    assert settings.stop_on_error
+    assert settings.result_only
+    assert settings.verbose
+    assert not settings.negotiate
+    assert (settings.layout, settings.wait, settings.events) == (COMPACT, 3.0, "none")
+    settings = choice("-p", "-r", "--events", "JOB_*,STOP", "-H", "-q", "--timeout", "0.5").settings
+    assert (settings.layout, settings.timeout) == (PRETTY, 0.5)
+    assert settings.events == ("JOB_*", "STOP")
+    assert settings.hmp
+    assert settings.quiet
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        ((), set()),
+        (("vm.sock",), set()),
+        (("--color", "auto"), {"color"}),
+        (("--pretty",), {"layout"}),
+        (("--compact",), {"layout"}),
+        (("--timeout", "0"), {"timeout"}),
+        (("--events", "inline"), {"events"}),
+        (("-r",), {"result_only", "events"}),
+        (("-q", "-v"), {"quiet", "verbose"}),
+    ],
+)
+def test_what_an_option_chose_is_known(arguments: tuple[str, ...], given: set[str]) -> None:
+    assert set(choice(*arguments).given) == given
+
+
+@pytest.mark.parametrize("shell_name", ["bash", "zsh", "fish"])
+def test_completions_are_those_that_click_makes(shell_name: str) -> None:
+    program = "import sys; sys.argv[0] = 'qmpshell'; from qmpshell.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment(_QMPSHELL_COMPLETE=f"{shell_name}_source"),
+        check=False,
+    )
+    assert (
+        done.stdout.rstrip()
+        == (TOP / "completions" / f"qmpshell.{shell_name}").read_text().rstrip()
+    )
+
+
+def complete(*words: str) -> list[str]:
+    """What bash would offer for the last word: `TYPE,VALUE` as click's script reads it."""
+    program = "import sys; sys.argv[0] = 'qmpshell'; from qmpshell.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment(
+            _QMPSHELL_COMPLETE="bash_complete",
+            COMP_WORDS=" ".join(["qmpshell", *words]),
+            COMP_CWORD=str(len(words)),
+        ),
+        check=False,
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_completion_of_options() -> None:
+    assert complete("--sk") == ["plain,--skip-negotiation"]
+    assert complete("-q", "--col") == ["plain,--color"]
+    assert complete("--color", "a") == ["plain,auto", "plain,always"]
+
+
+def test_completion_of_subcommands_as_the_first_word_only() -> None:
+    assert complete("ru") == ["plain,run"]
+    assert complete("") == ["plain,run"]
+    assert complete("-q", "ru") == ["file,ru"]
+    assert complete("vm") == ["file,vm"]
+
+
+def test_completion_of_run_is_of_long_options_and_files() -> None:
+    assert complete("run", "--ke") == ["plain,--keep"]
+    assert complete("run", "--keep", "--sk") == ["plain,--skip-negotiation"]
+    assert complete("run", "--color", "n") == ["plain,never"]
+    assert complete("run", "--color=n") == ["plain,never"]
+    names = [parameter.opts for parameter in run_command.params if parameter.name != "words"]
+    everything = complete("run", "")
+    assert everything == complete("run", "--")
+    assert set(everything) == {f"plain,{name}" for one in names for name in one} | {"plain,--help"}
+    assert complete("run", "-") == everything
+    assert complete("run", "./qemu") == ["file,./qemu"]
+    assert complete("run", "--keep", "./q") == ["file,./q"]
+
+
+def test_behind_qemus_first_word_no_option_of_ours_is_completed() -> None:
+    for before in (["./qemu"], ["-m", "64"], ["--", "-S"], ["--keep", "qemu", "-M"]):
+        assert complete("run", *before, "--ke") == []
+        assert complete("run", *before, "a.img") == ["file,a.img"]
+
+
+def run_choice(*arguments: str) -> tuple[list[str], bool, Settings]:
+    parsed = choice("run", *arguments)
+    assert parsed.words is not None
+    assert parsed.address is None
+    return list(parsed.words), parsed.keep, parsed.settings
+
+
+def test_options_of_run_end_at_the_first_other_word() -> None:
+    assert run_choice()[:2] == ([], False)
+    words, keep, settings = run_choice(
+        "--keep", "--log", "a", "--wait=3", "--hmp", "-m", "64", "--quiet", "--", "-S"
+    )
+    assert (words, keep) == (["-m", "64", "--quiet", "--", "-S"], True)
+    assert (settings.log, settings.wait, settings.hmp, settings.quiet) == ("a", 3.0, True, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--", "--keep"], ["--keep"]),
+        (["--"], []),
+        (["--keep", "--", "--", "x"], ["--", "x"]),
+        (["--nographic", "--keep"], ["--nographic", "--keep"]),
+        (["-h"], ["-h"]),
+        (["-q", "-c"], ["-q", "-c"]),
+        (["--ke"], ["--ke"]),
+        (["--command", "--keep", "--command=-x", "qemu", "-h"], ["qemu", "-h"]),
+        ([""], [""]),
+    ],
+)
+def test_words_of_qemus(arguments: list[str], words: list[str]) -> None:
+    assert run_choice(*arguments)[0] == words
+
+
+def test_run_has_the_long_options_of_a_session() -> None:
+    def long(command: click.Command) -> set[str]:
+        names = {name for parameter in command.params for name in parameter.opts}
+        return {name for name in names if name.startswith("--")}
+
+    names = {name for parameter in run_command.params for name in parameter.opts} - {"words"}
+    assert all(name.startswith("--") for name in names)
+    assert long(shell_command) - names == {"--dry-run", "--ga", "--listen"}
+    assert names - long(shell_command) == {"--keep"}
+
+
+def test_run_is_no_subcommand_behind_an_option() -> None:
+    chosen = choice("-q", "run")
+    assert (chosen.address, chosen.words) == ("run", None)
+
+
+def test_help_that_cannot_be_written_fails() -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "qmpshell", "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            check=False,
+        )
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr

@@ -1,0 +1,202 @@
+"""The directory of QEMU's socket: where it is, who may enter, when it goes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qmpshell.cli import make_private_directory
+from qmpshell.errors import LaunchError
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Path:
+    path = tmp_path / "run"
+    path.mkdir(0o700)
+    return path
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files go."""
+    path = tmp_path / "tmp"
+    path.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(path))
+    return path
+
+
+@pytest.fixture
+def dead_pid() -> int:
+    """The number of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return process.pid
+
+
+@pytest.fixture
+def holder() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that goes on."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield process
+    process.communicate(b"\n")
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_it_is_in_the_runtime_directory_and_private(runtime: Path) -> None:
+    before = os.umask(0)
+    try:
+        directory = make_private_directory(str(runtime), pid=os.getpid())
+    finally:
+        os.umask(before)
+    path = runtime / "qmpshell" / str(os.getpid())
+    assert directory.path == str(path)
+    assert directory.socket == str(path / "qmp.sock")
+    assert mode(path) == mode(path.parent) == 0o700
+    (path / "qmp.sock").touch()
+    (path / "qemu.log").touch()
+    directory.remove()
+    directory.remove()
+    assert list(runtime.rglob("*")) == [runtime / "qmpshell"]
+
+
+def test_what_others_put_there_stays(runtime: Path) -> None:
+    directory = make_private_directory(str(runtime), pid=os.getpid())
+    Path(directory.path, "core").touch()
+    Path(directory.socket).touch()
+    directory.remove()
+    assert os.listdir(directory.path) == ["core"]
+
+
+def test_a_parent_that_others_can_enter_is_closed_to_them(runtime: Path) -> None:
+    (runtime / "qmpshell").mkdir()
+    (runtime / "qmpshell").chmod(0o777)
+    make_private_directory(str(runtime), pid=os.getpid()).remove()
+    assert mode(runtime / "qmpshell") == 0o700
+
+
+@pytest.mark.parametrize("text", ["", "run", "/nonexistent"])
+def test_without_one_it_is_a_temporary_one(
+    temporary: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(temporary.parent)
+    Path("run").mkdir()
+    directory = make_private_directory(text, pid=os.getpid())
+    assert Path(directory.path).parent == temporary
+    assert mode(Path(directory.path)) == 0o700
+    directory.remove()
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("others", [".", "qmpshell"])
+def test_a_directory_of_another_user_is_not_used(
+    runtime: Path, temporary: Path, others: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (runtime / "qmpshell").mkdir()
+    theirs = (runtime / others).resolve()
+    true_lstat = os.lstat
+
+    def lstat(path: str) -> os.stat_result:
+        status = true_lstat(path)
+        if Path(path) != theirs:
+            return status
+        return os.stat_result((*status[:4], status.st_uid + 1, *status[5:10]))
+
+    monkeypatch.setattr(os, "lstat", lstat)
+    directory = make_private_directory(str(runtime), pid=os.getpid())
+    assert Path(directory.path).parent == temporary
+    directory.remove()
+
+
+def test_a_link_in_the_place_of_ours_is_not_followed(runtime: Path, temporary: Path) -> None:
+    elsewhere = runtime / "elsewhere"
+    elsewhere.mkdir()
+    (runtime / "qmpshell").symlink_to(elsewhere)
+    directory = make_private_directory(str(runtime), pid=os.getpid())
+    assert Path(directory.path).parent == temporary
+    directory.remove()
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_where_the_path_would_be_too_long_for_a_socket_it_is_elsewhere(
+    runtime: Path, temporary: Path
+) -> None:
+    deep = runtime / ("ä" * 50)
+    deep.mkdir(0o700)
+    directory = make_private_directory(str(deep), pid=os.getpid())
+    assert not directory.path.startswith(str(deep))
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(directory.socket)
+    directory.remove()
+    assert list(deep.rglob("*")) == [deep / "qmpshell"]
+
+
+def test_where_the_temporary_paths_are_too_long_too_it_is_in_tmp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("a" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    directory = make_private_directory("", pid=os.getpid())
+    assert Path(directory.path).parent == Path("/tmp")
+    directory.remove()
+    assert list(deep.iterdir()) == []
+
+
+def test_where_there_is_no_place_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mkdtemp(*arguments: object, **keywords: object) -> str:
+        raise PermissionError(13, "Permission denied", "/tmp/x")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
+    with pytest.raises(LaunchError, match="/tmp/x: Permission denied"):
+        make_private_directory("", pid=os.getpid())
+
+
+def test_what_a_killed_shell_left_is_removed(runtime: Path, dead_pid: int) -> None:
+    for name in (str(dead_pid), f"{dead_pid}-abc", str(os.getpid())):
+        left = runtime / "qmpshell" / name
+        left.mkdir(parents=True)
+        (left / "qmp.sock").touch()
+        (left / "qemu.log").touch()
+    (runtime / "qmpshell" / "notes").mkdir()
+    (runtime / "qmpshell" / f"{dead_pid}-file").touch()
+    make_private_directory(str(runtime), pid=os.getpid()).remove()
+    left_over = {path.name for path in (runtime / "qmpshell").iterdir()}
+    assert left_over == {"notes", f"{dead_pid}-file"}
+
+
+def test_what_a_living_shell_has_stays(runtime: Path, holder: subprocess.Popen[bytes]) -> None:
+    living = runtime / "qmpshell" / str(holder.pid)
+    living.mkdir(parents=True)
+    make_private_directory(str(runtime), pid=os.getpid()).remove()
+    assert living.exists()
+
+
+def test_what_has_outlived_its_shell_stays_while_somebody_holds_it(
+    runtime: Path, dead_pid: int
+) -> None:
+    kept = make_private_directory(str(runtime), pid=dead_pid)
+    os.set_inheritable(kept.descriptor, True)
+    with subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False
+    ) as heir:
+        kept.release()
+        # Also for a shell that happens to get the same number.
+        other = make_private_directory(str(runtime), pid=dead_pid)
+        assert Path(other.path).parent == Path(kept.path).parent
+        assert Path(other.path).name.startswith(f"{dead_pid}-")
+        assert os.path.isdir(kept.path)
+        heir.communicate(b"\n")
+    other.remove()
+    make_private_directory(str(runtime), pid=os.getpid()).remove()
+    assert not os.path.exists(kept.path)

@@ -1,0 +1,216 @@
+"""The human monitor's help as a catalogue."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from hypothesis import given, strategies as st
+
+from qmpshell.complete import Catalogue, HumanCommand, read_catalogue, read_parameters
+from qmpshell.render import escape
+from tests.harness.human_help import VERSIONS, catalogue, help_text, info_text
+
+
+def command(text: str) -> HumanCommand:
+    """The only command of a help."""
+    (one,) = read_catalogue(text).commands
+    return one
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_each_line_of_a_real_help_that_begins_a_command_gives_one(version: str) -> None:
+    begins = re.findall(r"^([a-z?][^ ]*) .*\r$", help_text(version), re.M)
+    assert [one.names for one in catalogue(version).commands] == [
+        tuple(names.split("|")) for names in begins
+    ]
+    subcommands = re.findall(r"^info ([^ ]+) .*\r$", info_text(version), re.M)
+    assert [one.names for one in catalogue(version).info] == [(name,) for name in subcommands]
+
+
+@pytest.mark.parametrize(("version", "commands", "info"), [("7.2", 108, 67), ("10", 110, 66)])
+def test_the_versions_differ(version: str, commands: int, info: int) -> None:
+    found = catalogue(version)
+    assert (len(found.commands), len(found.info)) == (commands, info)
+    assert (found.find("one-insn-per-tb") is not None) == (version == "10")
+    assert (found.find_info("profile") is not None) == (version == "7.2")
+    assert len(set(found.names)) == len(found.names)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_aliases_parameters_and_descriptions(version: str) -> None:
+    found = catalogue(version)
+    one = found.find("c")
+    assert one is not None and one is found.find("cont")
+    assert (one.names, one.parameters, one.summary) == (("cont", "c"), "", "resume emulation")
+    one = found.find("?")
+    assert one is not None
+    assert (one.names, one.parameters) == (("help", "?"), "[cmd]")
+    one = found.find("block_job_cancel")
+    assert one is not None
+    assert one.parameters == "[-f] device"
+    assert one.summary == (
+        "stop an active background block operation (use -f if you want to abort the operation"
+        " immediately instead of keep running until data is in sync)"
+    )
+    one = found.find_info("block")
+    assert one is not None
+    assert one.parameters == "[-n] [-v] [device]"
+    assert one.describe_flag("-n") == "show named nodes"
+    assert one.describe_flag("-v") == "show details"
+    assert found.find_info("cont") is None
+    assert found.find("block") is None
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_parameters_over_several_lines(version: str) -> None:
+    """drive_add's have line ends, behind which nothing is indented."""
+    one = catalogue(version).find("drive_add")
+    assert one is not None
+    assert one.parameters.startswith("[-n] [[<domain>:]<bus>:]<slot> [file=file][,if=type]")
+    assert one.parameters.endswith("[,copy-on-read=on|off]")
+    assert one.summary == "add drive to PCI storage controller"
+    before = catalogue(version).find("device_del")
+    assert before is not None
+    assert before.summary == "remove device"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("closefd", "name"),  # its parameters begin with its name
+        ("getfd", "name"),
+        ("nbd_server_stop", ""),
+        ("nbd_server_start", "[-a] [-w] host:port"),
+    ],
+)
+def test_a_name_that_the_help_repeats(version: str, name: str, parameters: str) -> None:
+    one = catalogue(version).find(name)
+    assert one is not None
+    assert one.parameters == parameters
+
+
+CHOICES = {
+    "commit": {"all"},
+    "hostfwd_add": {"tcp", "udp"},
+    "hostfwd_remove": {"tcp", "udp"},
+    "netdev_add": {
+        *("user", "tap", "socket", "stream", "dgram"),
+        *("vde", "bridge", "hubport", "netmap", "vhost-user"),
+    },
+    "set_link": {"on", "off"},
+    "sync-profile": {"on", "off", "reset"},
+    "trace-event": {"on", "off"},
+}
+WATCHDOG = {"reset", "shutdown", "poweroff", "pause", "debug", "none"}
+
+
+@pytest.mark.parametrize(
+    ("version", "more"),
+    [
+        ("7.2", {"singlestep": {"on", "off"}, "watchdog_action": WATCHDOG}),
+        ("10", {"one-insn-per-tb": {"on", "off"}, "watchdog_action": WATCHDOG | {"inject-nmi"}}),
+    ],
+)
+def test_the_words_that_a_real_help_spells_out(version: str, more: dict[str, set[str]]) -> None:
+    found = catalogue(version)
+    words = {}
+    for one in (*found.commands, *found.info):
+        choices = {word for part in read_parameters(one.parameters) for word in part.choices}
+        choices = {word for word in choices - found.placeholders if not word.startswith("-")}
+        if choices:
+            words[one.names[0]] = choices
+    assert words == CHOICES | more
+
+
+@pytest.mark.parametrize(
+    ("description", "flag", "expected"),
+    [
+        ("show (-f: flat;-d: tree (-f only);-o: owners)", "-f", "flat"),
+        ("show (-f: flat;-d: tree (-f only);-o: owners)", "-d", "tree (-f only)"),
+        ("show (-f: flat;-d: tree (-f only);-o: owners)", "-o", "owners"),
+        ("do\n\t\t-p: page\n\t\t-d: go (at once).", "-d", "go (at once)."),
+        ("do\n\t\t -r to resume\n\t\t -b for all", "-r", "to resume"),
+        ("do\n\t\t -r to resume\n\t\t -b for all", "-b", "for all"),
+        ("eject (use -f to force it)", "-f", "eject (use -f to force it)"),
+        ("do\nthat", "-x", "do that"),
+        ("-x:", "-x", "-x:"),
+    ],
+)
+def test_what_a_flag_does(description: str, flag: str, expected: str) -> None:
+    lines = description.replace("\n", "\r\n")
+    assert command(f"do [-x] -- {lines}\r\n").describe_flag(flag) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\r\n",
+        "unknown command: 'help'\r\n",
+        "Error: the monitor is not ready\r\n",
+        " -- x",
+        "--",
+        "-- x",
+        "hilfe nicht verfügbar",
+        "\x1b[2J -- x",
+        "\tindented -- x",
+    ],
+)
+def test_what_is_no_help_gives_no_name(text: str) -> None:
+    found = read_catalogue(text, text)
+    assert (found.names, found.info_names) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "summary"),
+    [
+        ("quit|q -- leave", ("quit", "q"), "leave"),
+        ("quit|q  -- leave\n", ("quit", "q"), "leave"),
+        ("quit|q  --", ("quit", "q"), ""),
+        ("stop  -- halt -- at once", ("stop",), "halt -- at once"),
+        ("__com.redhat_x y -- z", ("__com.redhat_x",), "z"),
+        ("stop  -- halt\nthe machine", ("stop",), "halt the machine"),
+        (
+            "stop  -- halt\nthe machine\nand all\n  in it\n",
+            ("stop",),
+            "halt the machine and all in it",
+        ),
+    ],
+)
+def test_other_ways_to_write_it(text: str, names: tuple[str, ...], summary: str) -> None:
+    one = read_catalogue(text).commands[0]
+    assert (one.names, one.summary) == (names, summary)
+
+
+def test_info_is_read_from_its_own_help_alone() -> None:
+    found = read_catalogue(
+        "info [subcommand] -- x\ninfo block -- x\n", "cont|c -- y\ninfo a|b -- z"
+    )
+    assert found.info_names == ["a", "b"]
+    assert found.names == ["info"]
+
+
+HELP = st.text(alphabet="ab|? -[]<>\r\n\t:;()\x1b\u202e", max_size=80)
+
+
+@given(HELP | st.text(max_size=60), HELP | st.text(max_size=60))
+def test_any_text_gives_a_catalogue(text: str, info: str) -> None:
+    found = read_catalogue(text, f"info {info}")
+    assert isinstance(found, Catalogue)
+    for name in (*found.names, *found.info_names):
+        assert name == escape(name) and name.strip() == name and name
+    for one in (*found.commands, *found.info):
+        assert "\n" not in one.summary
+        assert isinstance(one.describe_flag("-a"), str)
+
+
+@pytest.mark.parametrize("piece", ["a -- b\n", "a|", "a" * 1000, "-- ", "(", "a -- (-a: (", "\n[ "])
+def test_no_help_is_too_long(piece: str) -> None:
+    text = "a -- b" + piece * (10_000_000 // len(piece))
+    before = time.process_time()
+    for one in read_catalogue(text, text).commands[:1]:
+        one.describe_flag("-a")
+    assert time.process_time() - before < 5

@@ -1,0 +1,108 @@
+"""What the human monitor's help says of parameters."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, strategies as st
+
+from qmpshell.complete import Parameter, choices_after, read_parameters
+
+
+def shape(parameter: Parameter) -> str:
+    """`a|b` for choices, `NAME` for a value, `.` for what is neither; `?` where it may be left out,
+    `=` where a value follows."""
+    text = "|".join(parameter.choices) or parameter.name.upper() or "."
+    return text + "=" * parameter.takes_value + "?" * parameter.is_optional
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("device", "DEVICE"),
+        ("id args", "ID ARGS"),
+        ("[cmd]", "CMD?"),
+        ("[-f] device", "-f? DEVICE"),
+        ("[-f][-d][-o][-D]", "-f? -d? -o? -D?"),
+        ("[-n] [-v] [device]", "-n? -v? DEVICE?"),
+        ("[-a|vcpu]", "-a|vcpu?"),
+        ("[-z|-l|-s|-w] [-R] filename", "-z|-l|-s|-w? -R? FILENAME"),
+        ("filename [-f format] [device [head]]", "FILENAME -f=? DEVICE? HEAD?"),
+        ("protocol time [-d display]", "PROTOCOL TIME -d=?"),
+        ("device [speed [base]]", "DEVICE SPEED? BASE?"),
+        ("filename [begin length]", "FILENAME BEGIN? LENGTH?"),
+        ("device|all", "device|all"),
+        ("name on|off [vcpu]", "NAME on|off VCPU?"),
+        ("[on|off|reset]", "on|off|reset?"),
+        ("[reset|inject-nmi]", "reset|inject-nmi?"),
+        # A choice with text behind it is one that must be typed.
+        ("[user|vhost-user],id=str[,prop=value][,...]", "user|vhost-user"),
+        ("[netdev_id] [tcp|udp]:[hostaddr]:hostport", "NETDEV_ID? tcp|udp"),
+        # What is not spelled out.
+        ("item1[,...]", "."),
+        ("/fmt addr", ". ADDR"),
+        ("driver[,prop=value][,...]", "."),
+        ("[qom-type=]type,id=str", "."),
+        ('[-d] [device] "[command]"', "-d? DEVICE? ."),
+        ("[-n] [[<domain>:]<bus>:]<slot>\n[,snapshot=on|off]", "-n? . .?"),
+        ("id <error_status> [<tlp header> [<tlp header prefix>]]", "ID . .? .?"),
+        # Brackets that do not match.
+        ("[on|off", "."),
+        ("on|off]", "."),
+        ("]] on|off", ". on|off"),
+        ("[]", ".?"),
+        ("|", "."),
+    ],
+)
+def test_parameters(text: str, expected: str) -> None:
+    assert " ".join(map(shape, read_parameters(text))) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "expected"),
+    [
+        ("[-f] device", [], ["-f"]),
+        ("[-f] device", ["-f"], []),
+        ("[-f] device", ["ide0"], []),  # a flag behind the device is not taken
+        ("device [-f] filename", [], []),
+        ("device [-f] filename", ["ide0"], ["-f"]),
+        ("[-n] [-v] [device]", [], ["-n", "-v"]),
+        ("[-n] [-v] [device]", ["-n"], ["-v"]),
+        ("[-n] [-v] [device]", ["-v"], []),
+        ("name on|off [vcpu]", [], []),
+        ("name on|off [vcpu]", ["virtio*"], ["on", "off"]),
+        ("name on|off [vcpu]", ["virtio*", "on"], []),
+        ("name on|off [vcpu]", ["on"], ["on", "off"]),
+        ("[netdev_id] [tcp|udp]:[hostaddr]:hostport", [], ["tcp", "udp"]),
+        ("[netdev_id] [tcp|udp]:[hostaddr]:hostport", ["n0"], ["tcp", "udp"]),
+        ("[netdev_id] [tcp|udp]:[hostaddr]:hostport", ["tcp"], []),
+        ("file [-f format] [device]", ["x"], ["-f"]),
+        ("file [-f format] [on|off]", ["x", "-f"], []),
+        ("file [-f format] [on|off]", ["x", "-f", "on"], ["on", "off"]),
+        ("file [-f format] [on|off]", ["x", "-f", "on", "on"], []),
+        ("[on|off]", ["on", "on", "on"], []),
+        ("", ["on"], []),
+    ],
+)
+def test_what_may_follow(text: str, words: list[str], expected: list[str]) -> None:
+    assert choices_after(read_parameters(text), words) == expected
+
+
+PARAMETERS = st.text(alphabet="[]<>|-,.: \n\tab0\x1b\u202e", max_size=40)
+
+
+@given(PARAMETERS, st.lists(st.text(alphabet="ab-", max_size=2), max_size=6))
+def test_any_text_gives_parameters(text: str, words: list[str]) -> None:
+    parameters = read_parameters(text)
+    known = {choice for parameter in parameters for choice in parameter.choices}
+    assert all(choice and choice in text for choice in known)
+    assert set(choices_after(parameters, words)) <= known
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "[-" * 100_000, "[a " * 70_000, "a|" * 100_000])
+def test_no_text_is_too_deep_or_too_long(text: str) -> None:
+    before = time.process_time()
+    assert read_parameters(text)
+    assert time.process_time() - before < 5

@@ -1,0 +1,209 @@
+"""The table of members that name things of the server, against the schemas of real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from qmpshell.complete import (
+    BITMAP,
+    BLOCK_DEVICE,
+    BLOCK_QDEV,
+    BUS,
+    COMMAND,
+    DEVICE_PROPERTY,
+    DISPLAY,
+    FILE,
+    HUMAN_COMMAND,
+    IOMMUFD,
+    QOM_CHILD,
+    QOM_PATH,
+    QOM_PROPERTY,
+    SNAPSHOT,
+    find_kind,
+    read_arguments,
+    read_table,
+    references,
+)
+from qmpshell.language import tokenize
+from qmpshell.qmp import Member, Schema
+from tests.harness.schemas import ALL, schema
+
+TABLE = read_table()
+# device_add has members that no schema knows: properties of drivers.
+OPEN = "device_add"
+
+
+# The kinds of values whose names the server is not asked for.
+NOT_LIVE = ("event", "file", "qom-path", "")
+
+
+def all_members(known: Schema, type_name: str) -> Iterator[Member]:
+    """Of an object, whatever its discriminators choose."""
+    todo = [type_name]
+    seen: set[str] = set()
+    while todo:
+        one = todo.pop()
+        if one not in seen:
+            seen.add(one)
+            yield from known.members(one, lambda _: None).values()
+            todo += known.cases(one).values()
+
+
+def plain(known: Schema, type_name: str) -> list[str]:
+    """The type, or the types that an alternate may have."""
+    if known.kind(type_name) == "alternate":
+        return known.alternatives(type_name)
+    return [type_name]
+
+
+def below(known: Schema, types: Iterable[str], part: str) -> set[str]:
+    found = set()
+    for type_name in types:
+        for one in plain(known, type_name):
+            if part == "*":
+                found.add(known.element_type(one) or "")
+            else:
+                found |= {m.type for m in all_members(known, one) if m.name == part}
+    return found - {""}
+
+
+def reachable(known: Schema, type_name: str) -> Iterator[Member]:
+    """The members of a type, and of all that they hold."""
+    todo = [type_name]
+    seen: set[str] = set()
+    while todo:
+        for one in plain(known, todo.pop()):
+            if one in seen:
+                continue
+            seen.add(one)
+            todo.append(known.element_type(one) or "")
+            for member in all_members(known, one):
+                yield member
+                todo.append(member.type)
+
+
+def takes_text(known: Schema, types: Iterable[str]) -> bool:
+    return any(known.kind(one) == "str" for name in types for one in plain(known, name))
+
+
+def is_real(known: Schema, command: str, member: str) -> bool:
+    info = known.command(command) or known.event(command)
+    if info is None:
+        return False
+    if member.startswith("**."):
+        found = {m.type for m in reachable(known, info.arg_type) if m.name == member[3:]}
+        return takes_text(known, found)
+    types = {info.arg_type}
+    for part in member.split("."):
+        types = below(known, types, part)
+    return takes_text(known, types)
+
+
+@pytest.mark.parametrize(("command", "member"), [one for one in TABLE if one[0] != OPEN])
+def test_each_entry_is_a_string_of_a_real_command(command: str, member: str) -> None:
+    assert any(is_real(schema(server), command, member) for server in ALL)
+
+
+def test_each_kind_is_one_that_can_be_asked_for() -> None:
+    kinds = {
+        value
+        for name, value in vars(references).items()
+        if name.isupper() and name[0] != "_" and isinstance(value, str) and value not in NOT_LIVE
+    }
+    assert {one.kind for one in TABLE.values()} <= kinds | {FILE, QOM_PATH}
+
+
+# Those that the table has no member for: what the schema leaves open, a path's parts, another monitor.
+ELSEWHERE = {DEVICE_PROPERTY, QOM_CHILD, IOMMUFD, HUMAN_COMMAND}
+
+
+def test_each_kind_is_wanted_somewhere() -> None:
+    kinds = {
+        value
+        for name, value in vars(references).items()
+        if name.isupper() and name[0] != "_" and isinstance(value, str) and value not in NOT_LIVE
+    }
+    assert kinds - {one.kind for one in TABLE.values()} == ELSEWHERE
+
+
+def test_each_subject_is_a_member_beside_the_value_or_above_it() -> None:
+    for (command, member), one in TABLE.items():
+        if one.subject:
+            holders = member.split(".")
+            places = [".".join([*holders[:n], one.subject]) for n in range(len(holders))]
+            places = [place.replace(".0", ".*") for place in places]
+            assert any(
+                is_real(schema(server), command, place) for server in ALL for place in places
+            ), (command, member)
+
+
+def test_each_member_with_another_value_is_a_member_beside_the_value() -> None:
+    pairs = [(command, member, one.other) for (command, member), one in TABLE.items() if one.other]
+    assert len(pairs) > 4
+    for command, member, other in pairs:
+        holder = member.removesuffix(".*").rpartition(".")[0]
+        place = f"{holder}.{other}" if holder else other
+        assert any(
+            is_real(schema(server), command, one) for server in ALL for one in (place, f"{place}.*")
+        ), (command, member)
+
+
+# Strings of commands' own arguments that name nothing of the server's, or what cannot be listed. What is
+# new in a server appears in the test below, to be looked at.
+NO_NAMES = """
+    cert-subject child command-line component-id data description fdname filter-node-name format group
+    hostname id job-id mnonce name node-name opaque option packet-header password protocol secret
+    snapshot-node-name tag time uri
+""".split()
+
+
+def test_strings_without_a_kind_are_known() -> None:
+    unknown = set()
+    for server in ALL:
+        known = schema(server)
+        for command in known.commands():
+            info = known.command(command)
+            assert info is not None
+            for member in known.members(info.arg_type, lambda _: None).values():
+                has_kind = (command, member.name) in TABLE
+                if known.kind(member.type) == "str" and not has_kind:
+                    unknown.add((command, member.name))
+    assert sorted({name for _, name in unknown}) == sorted(NO_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("line", "path", "expected"),
+    [
+        ("block-stream device=x", ["device"], (BLOCK_DEVICE, "")),
+        ("block-stream speed=1", ["speed"], ("", "")),
+        ("screendump device=x", ["device"], (DISPLAY, "")),
+        ("block_set_io_throttle id=x", ["id"], (BLOCK_QDEV, "")),
+        ("device_add bus=x driver=e1000", ["bus"], (BUS, "e1000")),
+        ("block-dirty-bitmap-clear name=b node=n0", ["name"], (BITMAP, "n0")),
+        ("block-dirty-bitmap-clear name=b", ["name"], (BITMAP, "")),
+        ("block-dirty-bitmap-merge node=n0 bitmaps.0=b", ["bitmaps", "0"], (BITMAP, "n0")),
+        (
+            "block-dirty-bitmap-merge node=n0 bitmaps.0.name=b bitmaps.0.node=n1",
+            ["bitmaps", "0", "name"],
+            (BITMAP, "n1"),
+        ),
+        ("snapshot-delete devices.0=n2 tag=x", ["tag"], (SNAPSHOT, "n2")),
+        ("qom-get path=/machine property=x", ["property"], (QOM_PROPERTY, "/machine")),
+        ("qom-get path=x", ["path"], (QOM_PATH, "")),
+        ("blockdev-add file.file.filename=x", ["file", "file", "filename"], (FILE, "")),
+        (
+            "transaction actions.0.type=block-dirty-bitmap-clear actions.0.data.node=n3",
+            ["actions", "0", "data", "name"],
+            (BITMAP, "n3"),
+        ),
+        ("transaction actions.0.type=x", ["actions", "0", "data", "name"], ("", "")),
+        ("transaction actions.0=x", ["actions", "0"], ("", "")),
+    ],
+)
+def test_what_a_value_names(line: str, path: list[str], expected: tuple[str, str]) -> None:
+    name, *rest = tokenize(line)
+    call = read_arguments(line, len(line), COMMAND, name, rest).call
+    assert call is not None
+    assert find_kind(TABLE, call, path) == expected

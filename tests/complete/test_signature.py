@@ -1,0 +1,396 @@
+"""The shape of a half-typed command, and what is wrong with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from qmpshell.complete import CURRENT, GIVEN, REQUIRED, Known, Signature, describe
+from qmpshell.session import COMMANDS, mistake
+from tests.harness.completion import LINES, known
+from tests.harness.schemas import SYSTEMS
+
+KNOWN = {server: known(server) for server in SYSTEMS}
+
+
+def described(line: str, server: str = "10", knows: Known | None = None) -> Signature:
+    """At the `|`, or at the line's end."""
+    cursor = line.find("|")
+    text = line if cursor < 0 else line.replace("|", "", 1)
+    found = describe(text, len(text) if cursor < 0 else cursor, knows or KNOWN[server])
+    assert found is not None
+    return found
+
+
+def styles(signature: Signature) -> dict[str, str]:
+    """The style of each argument's name."""
+    marked = {}
+    for part in signature.parts[1:]:
+        style, name = next(piece for piece in part if piece[0] != "mark")
+        marked[name] = style
+    return marked
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+@pytest.mark.parametrize(
+    ("line", "begins"),
+    [
+        ("block-stream ", "block-stream device: str [job-id: str] [base: str]"),
+        ("blockdev-add ", "blockdev-add driver: blkdebug|blklogwrites|… [node-name: str]"),
+        (
+            "blockdev-add driver=qcow2 ",
+            "blockdev-add driver: blkdebug|blklogwrites|… file: node or {…} [node-name: str]",
+        ),
+        ("blockdev-add driver=qcow2 file.driver=file file.x", "blockdev-add file. driver: "),
+        ("set_link ", "set_link name: str up: bool"),
+        ('{"execute": "set_link", "arguments": {', "set_link name: str up: bool"),
+        ("transaction( block-dirty-bitmap-add ", "block-dirty-bitmap-add node: str name: str"),
+        ("/wait JOB_STATUS_CHANGE ", "JOB_STATUS_CHANGE [id: str] [status: "),
+        ("/oob migrate-recover ", "migrate-recover uri: str"),
+        ("/keyval blockdev raw,", "blockdev-add driver: "),
+        (
+            "device_add driver=e1000 ",
+            "device_add driver: str [bus: str] [id: str] [PROPERTY=VALUE…]",
+        ),
+        ("guest-exec ", "guest-exec path: str"),
+        ("query-status ", "query-status"),
+        ("migrate-set-capabilities capabilities.0.", "migrate-set-capabilities capabilities.0. "),
+    ],
+)
+def test_the_shape(server: str, line: str, begins: str) -> None:
+    assert described(line, server).text.startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("line", "current"),
+    [
+        ("block-stream de|vice=x", "device"),
+        ("block-stream device=|x", "device"),
+        ("block-stream on-error=st|", "on-error"),
+        ("block-stream device=x |", None),
+        ("blockdev-add driver=raw file.driver=fi|", "driver"),
+        ('blockdev-add {"driver": "raw", "file": |', "file"),
+        ('blockdev-add {"driver": "raw", "file": {"driver": "file", "filename": "x|', "filename"),
+        ("/keyval blockdev raw,file=x|", "file"),
+    ],
+)
+def test_the_current_argument_is_marked(line: str, current: str | None) -> None:
+    signature = described(line)
+    found = [name for name, style in styles(signature).items() if style == CURRENT]
+    assert found == ([current] if current else [])
+    if current is not None:
+        assert signature.current is not None
+        assert (CURRENT, current) in signature.parts[signature.current]
+    else:
+        assert signature.current is None
+
+
+def test_what_is_given_and_what_is_required_is_marked() -> None:
+    marked = styles(described("block-stream speed=5 "))
+    assert marked["speed"] == GIVEN
+    assert marked["device"] == REQUIRED
+
+
+@pytest.mark.parametrize(
+    "line", ["", "block-st", "block-stream", "/quit", "# x", "/hmp info x", "x "]
+)
+def test_where_there_is_no_command_there_is_no_shape(line: str) -> None:
+    found = describe(line, len(line), KNOWN["10"])
+    assert found is None or not found.parts
+
+
+def test_without_a_schema_there_is_no_shape() -> None:
+    assert describe("block-stream x", 14, Known()) is None
+
+
+# -- warnings -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+@pytest.mark.parametrize(
+    ("line", "warnings"),
+    [
+        ("block-stream ", []),
+        ("block-stream speed=5 ", ["missing: device"]),
+        ("blockdev-mirror job-id=x ", ["missing: device, target, sync"]),
+        ("block-streem ", ["the server has no command block-streem: did you mean block-stream?"]),
+        ("qwertzuiop ", ["the server has no command qwertzuiop"]),
+        ("/wait JOB_STATUS_CHANG ", ["the server has no event JOB_STATUS_CHANG: "
+                                     "did you mean JOB_STATUS_CHANGE?"]),
+        ("transaction( abrot ", ["the server has no action of a transaction abrot: "
+                                 "did you mean abort?"]),
+        ("block-stream device=x devcie=y ", ["block-stream has no devcie: did you mean device?"]),
+        ("block-stream device=x devcie", []),
+        ("block-stream device=x speed=fast ", [
+            "speed takes a whole number, such as 5, 0x1f or 64k, not fast"]),
+        ("block-stream device=x speed=6", []),
+        ("block-stream device=x speed=", []),
+        ("block-stream device=x on-error=re", []),
+        ("block-stream device=x on-error=re ", [
+            "on-error takes report|ignore|enospc|stop|auto, not re"]),
+        ("block-stream device=x on-error=rx", [
+            "on-error takes report|ignore|enospc|stop|auto, not rx"]),
+        ("set_link name=x up=o", []),
+        ("set_link name=x up=maybe ", ["up takes on or off, true or false, not maybe"]),
+        ("blockdev-add node-name=n ", ["missing: driver, which chooses the other members"]),
+        ("blockdev-add driver=qcow2 ", ["missing: file"]),
+        ("blockdev-add driver=qcow2 file.driver=file ", ["missing: file.filename"]),
+        ("blockdev-add driver=qcow2 file.driver=file file.filename=x ", []),
+        ("blockdev-add driver=qcow2 file=x backing=null ", []),
+        ("blockdev-add driver=qcow2 file=x backing=null file=y ", ["file is given twice"]),
+        ("block-stream device=x device.y=z ", ["device.y is given both a value and members"]),
+        ("block-stream device=x y ", ["y is no KEY=VALUE"]),
+        ("block-stream device={} ", []),  # the text {}
+        ("block-stream device:={} ", ["device takes text"]),
+        ('block-stream {"device": 5} ', ["device takes text, in quotes"]),
+        ('{"execute": "block-stream", "arguments": {"device": "x", "speed": "5x"}}|', [
+            "speed takes a whole number, without quotes"]),
+        ("blockdev-add driver=raw file=x cache=x ", ["cache takes {…}, or cache.NAME=…"]),
+        ("transaction( block-dirty-bitmap-add node=x ", ["missing: name"]),
+        ("transaction( abort ) properties.completion-mode=grouped ", []),
+        ("drive-backup ", ["drive-backup is deprecated"]),
+        ("device_add driver=e1000 nonesuch=1 ", ["device_add has no nonesuch"]),
+        ("device_add driver=e1000 disable-modrn=1 ", [
+            "device_add has no disable-modrn: did you mean disable-modern?"]),
+        ("device_add id=x ", ["missing: driver"]),
+        ("object-add qom-type=secret id=x data=@? ", []),
+        ("guest-exec arg.0=x ", ["missing: path"]),
+    ],
+)  # fmt: skip
+def test_warnings(server: str, line: str, warnings: list[str]) -> None:
+    if server == "7.2" and line.startswith("drive-backup"):
+        warnings = described(line, server).warnings  # deprecated since 6.2, but not so marked
+    assert described(line, server).warnings == warnings
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+@pytest.mark.parametrize(
+    ("line", "warnings"),
+    [
+        ('{"execute":"block-stream","arguments":{"speed":"7","device":"x"}}', [
+            "speed takes a whole number, without quotes"]),
+        ('block-stream {"device":"x","speed":"7"}', ["speed takes a whole number, without quotes"]),
+        ('block-stream {"device":"x","speed":"7|', ["speed takes a whole number, without quotes"]),
+        ('block-stream {"device":"x","speed":1.5} ', ["speed takes a whole number, not 1.5"]),
+        ('block-stream {"device":"x","speed":64k} ', ["speed takes a whole number, not 64k"]),
+        ('block-stream {"device":"x","speed":1e3} ', ["speed takes a whole number, not 1e3"]),
+        ('block-stream {"device":"x","speed":null} ', ["speed takes a whole number, not null"]),
+        ('block-stream {"device":"x","auto-dismiss":"on"} ', [
+            "auto-dismiss takes true or false, without quotes"]),
+        ('block-stream {"device":"x","auto-dismiss":1} ', [
+            "auto-dismiss takes true or false, not 1"]),
+        ('block-stream {"device":"x","on-error":stop} ', ["on-error takes text, in quotes"]),
+        ('migrate-set-capabilities capabilities=[{"capability":"xbzrle","state":"on"}] ', [
+            "capabilities.0.state takes true or false, without quotes"]),
+        ('blockdev-add driver=raw file={"driver":"null-co","size":"5"} ', [
+            "file.size takes a whole number, without quotes"]),
+        ('blockdev-add {"driver":"raw","file":5} ', ["file takes node or {…}, not 5"]),
+        ('blockdev-add {"driver":"raw","file":["x"]} ', ["file takes node or {…}, not […]"]),
+        ('blockdev-add {"driver":"qcow2","file":"x","backing":true} ', [
+            "backing takes node or null or {…}, not true"]),
+        ('migrate-set-parameters {"tls-creds":{}} ', ["tls-creds takes str or null, not {…}"]),
+        ('block-stream device=x speed:="7" ', ["speed takes a whole number, without quotes"]),
+        ("block-stream device=x auto-dismiss:='on' ", [
+            "auto-dismiss takes true or false, without quotes"]),
+        ('block-stream {"device":["x"]} ', ["device takes text"]),
+        ('blockdev-add {"driver":"raw","file":"x","cache":"y"} ', ["cache takes {…}"]),
+        ("block-stream device=x on-error={} ", [
+            "on-error takes report|ignore|enospc|stop|auto, not {}"]),
+    ],
+)  # fmt: skip
+def test_a_wrong_type_in_a_literal(server: str, line: str, warnings: list[str]) -> None:
+    assert described(line, server).warnings == warnings
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+@pytest.mark.parametrize(
+    "line",
+    [
+        'block-stream device=x speed="7" ',
+        "block-stream device=x speed='7' auto-dismiss=\"on\" ",
+        "block-stream device=x speed:=7 auto-dismiss:=True ",
+        'block-stream {"device":"x","speed":-7,"auto-dismiss":True} ',
+        'block-stream {"device":"x","speed":1|',
+        'block-stream {"device":"x","auto-dismiss":tr|',
+        'block-stream {"device":"x","on-error":"st|',
+        "block-stream device=[1] ",
+        'blockdev-add driver=raw file=["x"] ',
+        'blockdev-add {"driver":"qcow2","file":"x","backing":null} ',
+        "blockdev-add {'driver':'qcow2','file':'x','backing':None,'overlap-check':'none'} ",
+        "migrate-set-parameters tls-creds={} ",
+        'migrate-set-parameters {"tls-creds":null} ',
+    ],
+)
+def test_what_the_server_takes_is_not_warned_of(server: str, line: str) -> None:
+    assert described(line, server).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("line", "warnings"),
+    [
+        ("device_add driver=e1000 disable-modern=maybe ", [
+            "disable-modern takes on or off, true or false, not maybe"]),
+        ("device_add driver=e1000 bootindex=foo ", [
+            "bootindex takes a whole number, such as 5, 0x1f or 64k, not foo"]),
+        ('device_add {"driver":"e1000","bootindex":true} ', [
+            "bootindex takes a whole number, not true"]),
+        ('device_add {"driver":"e1000","bootindex":"foo"} ', [
+            "bootindex takes a whole number, without quotes"]),
+        ("qom-set path=/machine/unattached property=size value=foo ", [
+            "value takes a whole number, such as 5, 0x1f or 64k, not foo"]),
+        ('qom-set {"path":"/machine/unattached","property":"size","value":"5"} ', [
+            "value takes a whole number, without quotes"]),
+        ("qom-set path=/machine/unattached property=realized value:=1 ", [
+            "value takes true or false, not 1"]),
+        ("device_add driver=e1000 disable-modern=ma|", [
+            "disable-modern takes on or off, true or false, not ma"]),
+        ("device_add driver=e1000 disable-modern=o|", []),
+        ("device_add driver=e1000 rerror=never ", ["rerror takes report|on|auto, not never"]),
+        ("device_add driver=e1000 rerror=re|", []),
+        ("device_add driver=e1000 rerror=rx|", ["rerror takes report|on|auto, not rx"]),
+        ("device_add driver=e1000 rerror='auto' ", []),
+        ("device_add driver=e1000 disable-modern=y ", []),  # QEMU 7.2 takes it
+        ("device_add driver=e1000 bootindex=0x1f ", []),
+        ("device_add driver=e1000 bootindex=-1 ", []),
+        ("device_add driver=e1000 bootindex=64k ", []),
+        ("device_add driver=e1000 addr=5.0 ", []),
+        ("device_add driver=e1000 mac=on ", []),
+        ('device_add {"driver":"e1000","bootindex":"5"} ', []),  # QEMU 7.2 takes it
+        ('device_add {"driver":"e1000","bootindex":5} ', []),
+        ("qom-set path=/machine/unattached property=size value=64k ", []),
+        ("qom-set path=/machine/unattached property=realized value=on ", []),
+        ("qom-set path=/machine/unattached property=realized value=y ", [
+            "value takes on or off, true or false, not y"]),
+        ("qom-set path=/machine/unattached property=nonesuch value=x ", []),
+    ],
+)  # fmt: skip
+def test_values_of_properties_that_only_the_running_server_knows(
+    line: str, warnings: list[str]
+) -> None:
+    assert described(line).warnings == warnings
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+@pytest.mark.parametrize(
+    ("line", "warnings"),
+    [
+        ("block-stream device=x on-error=foo ", [
+            "on-error takes report|ignore|enospc|stop|auto, not foo"]),
+        ("blockdev-add driver=qcwo2 ", [
+            "driver takes one of {} values, not qcwo2: did you mean qcow2?"]),
+        ("blockdev-add driver=foo ", ["driver takes one of {} values, not foo: Tab lists them"]),
+    ],
+)  # fmt: skip
+def test_the_values_of_an_enum(server: str, line: str, warnings: list[str]) -> None:
+    found = known(server).schema
+    assert found is not None
+    info = found.command("blockdev-add")
+    member = found.members(info.arg_type if info else "", lambda tag: None)["driver"]
+    count = len(found.enum_values(member.type))
+    assert described(line, server).warnings == [one.format(count) for one in warnings]
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+@pytest.mark.parametrize(
+    ("line", "warnings"),
+    [
+        ('{"execute":"block-stream"}', ["missing: device"]),
+        ('{"execute":"block-stream","arguments":{}}', ["missing: device"]),
+        ('{"execute":"block-stream","arguments":{}', []),
+        ('{"execute":"block-stream"', []),
+        ("block-stream {}", ["missing: device"]),
+        ("block-stream {", []),
+        ("block-stream ; query-status ", ["block-stream: missing: device"]),
+        ("block-stream; query-status ", ["block-stream: missing: device"]),
+        ("block-stream ¦; query-status ", []),
+        ("query-status¦ ; block-stream ", ["block-stream: missing: device"]),
+        ("block-stream base=x | jq .", ["block-stream: missing: device"]),
+        ("block-stream base=x > /tmp/x", ["block-stream: missing: device"]),
+        ("block-stream base=x # why", ["block-stream: missing: device"]),
+        ("block-stream ; drive-backup ", [
+            "block-stream: missing: device", "drive-backup is deprecated"]),
+        ("blok-stream ; blockdev-mirror job-id=x ", [
+            "the server has no command blok-stream: did you mean block-stream?",
+            "missing: device, target, sync"]),
+        ("block-stream device=x speed=fast ; block-stream speed=x ", [
+            "speed takes a whole number, such as 5, 0x1f or 64k, not x",
+            "block-stream: speed takes a whole number, such as 5, 0x1f or 64k, not fast",
+            "missing: device"]),
+        ("transaction( blockdev-backup job-id=b0 device=A ; block-dirty-bitmap-add node=A ", [
+            "blockdev-backup: missing: sync, target", "missing: name"]),
+        ("transaction( blockdev-backup job-id=b0 device=A ; abort )", [
+            "blockdev-backup: missing: sync, target"]),
+        ("transaction( blockdev-backup job-id=b0 device=A ) properties.completion-mode=grouped ", [
+            "blockdev-backup: missing: sync, target"]),
+        ("transaction(\nblockdev-backup job-id=b0 device=A\nabort\n)", [
+            "blockdev-backup: missing: sync, target"]),
+        ("/oob migrate-recover ; stop ", ["migrate-recover: missing: uri"]),
+        ("/keyval blockdev qcow2 ; stop ", ["blockdev-add: missing: file"]),
+        ("/wait JOB_STATUS_CHANGE ; stop ", []),
+        ("transaction( abort ; block-dirty-bitmap-add node=x name=y ) ; stop ", []),
+        ("exit ", []),
+        ("exit x=1 ", ["the server has no command exit"]),
+        ("foo ; foo ; stop ", ["the server has no command foo"]),
+        ("(QEMU) block-stream ; stop ", ["block-stream: missing: device"]),
+        ('{"execute":"stop","argument":{}}', [
+            "a command in JSON has no argument: did you mean arguments?"]),
+        ('{"execute":"stop","bla":3}', ["a command in JSON has no bla"]),
+        ('{"execute":"stop","bla', []),
+        ('{"execute":5}', ["execute takes text, in quotes"]),
+        ('{"execute":"stop","arguments":[1]}', ["arguments takes {…}"]),
+        ('{"arguments":{}}', ["missing: execute"]),
+        ('{"arguments":{}', []),
+        ('{"execute":"stop","id":{"a":[1]}}', []),
+        ('{"exec-oob":"migrate-pause","id":1}', []),
+    ],
+)  # fmt: skip
+def test_all_of_a_line_is_looked_at(server: str, line: str, warnings: list[str]) -> None:
+    cursor = line.find("¦")
+    text = line.replace("¦", "", 1)
+    found = describe(text, len(text) if cursor < 0 else cursor, KNOWN[server])
+    told = found.warnings if found is not None else []
+    assert told == warnings
+
+
+@pytest.mark.parametrize(
+    ("line", "warnings"),
+    [
+        ("/nosuch ", ["there is no local command /nosuch; /help lists them"]),
+        ("/wach ", ["there is no local command /wach: did you mean /watch?"]),
+        ("/wach", []),
+        ("/set nosuch=1 ", ["there is no setting nosuch; /set lists them"]),
+        ("/set nosuch=1", ["there is no setting nosuch; /set lists them"]),
+        ("/set nosuch", []),
+        ("/set fold=abc ", ["fold cannot be 'abc': it is a number of lines, 0 for all"]),
+        ("/watch -n x stop", [
+            "'x' is no number of seconds; usage: {}"]),
+        ("/watch -n x", []),
+        ("/watch -n ", []),
+        ("/watch ", []),
+        ("/watch ; stop ", ["the command to watch is missing; usage: {}"]),
+        ("/keyval blockdev raw,file=y,x ; stop ", [
+            "= must follow 'x'; x=on, if that is meant; a comma inside a value is written ,,"]),
+        ("/watch block-streem device=x ", [
+            "the server has no command block-streem: did you mean block-stream?"]),
+        ("/wait-job ", []),
+        ("/set color=always editing=", []),
+    ],
+)  # fmt: skip
+def test_local_commands_are_looked_at(line: str, warnings: list[str]) -> None:
+    found = describe(line, len(line), KNOWN["10"])
+    told = found.warnings if found is not None else []
+    assert told == [one.format(COMMANDS["/watch"][1]) for one in warnings]
+
+
+@pytest.mark.parametrize("line", ["/nosuch ", "block-stream x "])
+def test_without_a_schema_only_the_line_itself_is_looked_at(line: str) -> None:
+    found = describe(line, len(line), Known(find_local_mistake=mistake))
+    assert found is not None and len(found.warnings) == 1
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+@pytest.mark.parametrize("line", [one for one in LINES if not one.startswith("/events")])
+@pytest.mark.parametrize("end", ["", " "])
+def test_whole_lines_have_nothing_wrong(server: str, line: str, end: str) -> None:
+    found = describe(line + end, len(line + end), KNOWN[server])
+    if found is not None:
+        assert [one for one in found.warnings if "deprecated" not in one] == []

@@ -1,0 +1,271 @@
+"""Physical lines to logical ones: continuation, JSON over several lines, pasted documentation, places."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from qmpshell.errors import LineError
+from qmpshell.language import LineAssembler, LogicalLine
+
+
+def assemble(text: str, *, verbatim: bool = False) -> list[str]:
+    """The logical lines of a text; a mistake comes as "!REASON"."""
+    assembler = LineAssembler(verbatim=verbatim)
+    found: list[str] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            whole = assembler.feed(line, number)
+        except LineError as error:
+            found.append("!" + error.reason)
+            assembler.take()
+        else:
+            if whole is not None:
+                found.append(whole.text)
+    try:
+        assembler.end()
+    except LineError as error:
+        found.append("!" + error.reason)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("stop", ["stop"]),
+        ("", [""]),
+        ("a\nb", ["a", "b"]),
+        ("a \\\nb=1", ["a \nb=1"]),
+        ("a \\\n  b=1 \\\n  c=2", ["a \n  b=1 \n  c=2"]),
+        ("a\t\\\nb", ["a\t\nb"]),
+        ("\\\nb", ["\nb"]),
+        ("a b=c\\\nd", ["a b=c\\", "d"]),
+        ("a \\\\\nd", ["a \\\\", "d"]),
+        ("# a \\\nb", ["# a \\", "b"]),
+        ("  # a \\\nb", ["  # a \\", "b"]),
+        ("a \\ \nb", ["a \\ ", "b"]),
+        ("a \\", ["!the line goes on, but the input ends"]),
+    ],
+)
+def test_continuation(text: str, expected: list[str]) -> None:
+    assert assemble(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"execute": "stop"}', ['{"execute": "stop"}']),
+        ('{ "execute":\n  "stop"\n}', ['{ "execute":\n  "stop"\n}']),
+        ('{"a":\n\n1}\nstop', ['{"a":\n\n1}', "stop"]),
+        ('  {\n# "}": 1}', ["!expected a name in quotes or }"]),
+        ('{"a": "-> ",\n"b": "x"}', ['{"a": "-> ",\n"b": "x"}']),
+        ("{'a':\n'}'}", ["{'a':\n'}'}"]),
+        ('{"a": 1}\n{"b": 2}', ['{"a": 1}', '{"b": 2}']),
+        ('{"a": 1} x', ['{"a": 1} x']),
+        ('{"a": [1,\n2]}; stop', ['{"a": [1,\n2]}; stop']),
+        ('x {"a":\nstop', ['x {"a":', "stop"]),
+        ('{"a":', ["!the JSON object is not complete, but the input ends"]),
+        ("{", ["!the JSON object is not complete, but the input ends"]),
+    ],
+)
+def test_json_over_several_lines(text: str, expected: list[str]) -> None:
+    assert assemble(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("transaction( a x=1; b )", ["transaction( a x=1; b )"]),
+        ("transaction(\na x=1\nb\n)\nstop", ["transaction(\na x=1\nb\n)", "stop"]),
+        ("  transaction(\n  a\n  ) p=1\nstop", ["  transaction(\n  a\n  ) p=1", "stop"]),
+        ("transaction(\n\n# )\na\n)", ["transaction(\n\n# )\na\n)"]),
+        ("transaction(\na x=)\n)", ["transaction(\na x=)\n)"]),
+        ('transaction(\na x=" ) "\n)', ['transaction(\na x=" ) "\n)']),
+        ("transaction(\na \\\n  x=1\n)", ["transaction(\na \n  x=1\n)"]),
+        ("TRANS> transaction(\na\n)", ["transaction(\na\n)"]),
+        ("transaction(\na\n); b\nstop", ["transaction(\na\n); b", "stop"]),
+        ("transaction( a ); transaction(\nb\n)", ["transaction( a ); transaction(\nb\n)"]),
+        ("transaction(\na", ["!the transaction is not closed by ), but the input ends"]),
+        ("transaction(a\nb", ["transaction(a", "b"]),
+        ("stop; transaction(\na\n)", ["stop; transaction(\na\n)"]),
+    ],
+)
+def test_transactions_over_several_lines(text: str, expected: list[str]) -> None:
+    assert assemble(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason", "number", "column"),
+    [
+        (["{]"], "expected a name in quotes or }", 1, 2),
+        (["{stop"], "expected a name in quotes or }", 1, 2),
+        (['{"a": 1,', ' "b" 2,', ' "c": 3}'], "expected a colon", 2, 6),
+        (['{"a": "x', 'y"}'], "the string is not closed", 1, 7),
+        (["{", '"a": [1,', "2}"], "expected a comma or ]", 3, 2),
+        (['  {"a": True}'], "expected a value, not 'True'", 1, 9),
+        (['-> {"a":', "nil}"], "expected a value, not 'nil'", 2, 1),
+        (['-> {"a": nil}'], "expected a value, not 'nil'", 1, 10),
+    ],
+)
+def test_a_mistake_in_json_is_told_with_the_line_it_stands_on(
+    lines: list[str], reason: str, number: int, column: int
+) -> None:
+    assembler = LineAssembler()
+    for at, line in enumerate(lines[:number], 1):
+        if at < number:
+            assert assembler.feed(line, at) is None
+            assert assembler.open
+            continue
+        with pytest.raises(LineError) as caught:
+            assembler.feed(line, at)
+        assert caught.value.reason == reason
+        taken = assembler.take()
+        assert taken.locate(caught.value.start) == (number, column, line)
+    assert not assembler.open
+    after = assembler.feed("stop", 9)
+    assert after is not None and after.text == "stop"
+
+
+DOCUMENTATION = """-> { "execute": "query-status" }
+<- { "return": { "running": true,
+                 "status": "running" } }
+-> { "execute": "x",
+     "arguments": { "a": [ 1,
+                           2 ] } }
+<- { "return": {} }
+"""
+
+
+def test_pasted_documentation() -> None:
+    first, second, last = assemble(DOCUMENTATION)
+    assert json.loads(first) == {"execute": "query-status"}
+    assert json.loads(second) == {"execute": "x", "arguments": {"a": [1, 2]}}
+    assert last == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-> stop", ["stop"]),
+        ("  -> stop", ["stop"]),
+        ("(QEMU) stop", ["stop"]),
+        ("TRANS> stop", ["stop"]),
+        ("->stop", ["->stop"]),
+        ("(qemu) stop", ["(qemu) stop"]),
+        ("-> -> stop", ["-> stop"]),
+        ("a \\\n-> b", ["a \n-> b"]),
+        ('<- {"return": {}}\nstop', ["stop"]),
+        ('  <- {"return": {}}\nstop', ["stop"]),
+        ('<- {"return": "{"}\nstop', ["stop"]),
+        ('<- {"return": "\\"{"}\nstop', ["stop"]),
+        ('<- {"return":\n[1,\n2]}\nstop', ["stop"]),
+        ("<-\n{", ["<-", "!the JSON object is not complete, but the input ends"]),
+        ('<- {"return": [\n...\n-> stop', ["stop"]),
+        ('<- {"return": [\n...\n(QEMU) stop', ["stop"]),
+        ('<- {"return": [\n...\n\nstop', ["", "stop"]),
+        ('<- {"return": [\n...\n   \t\nstop', ["   \t", "stop"]),
+        ('<- {"return": [\n<- {"event": 1}\nstop', ["stop"]),
+        ('<- {"return": {}}\n<- {"event": "X"}\n-> stop\n<- {"return": {}}', ["stop"]),
+        ('-> {"execute": "a"}\n<- {"return": {}}', ['{"execute": "a"}']),
+        ('<- {"return": [', []),
+        ('{"execute":\n<- x', ["!expected a value"]),
+    ],
+)
+def test_prompts_and_replies_of_pasted_text(text: str, expected: list[str]) -> None:
+    assert assemble(text) == expected
+
+
+@pytest.mark.parametrize("line", ["-> x", "<- x", "a \\", "{", "", "  b"])
+def test_a_line_of_the_human_monitor_is_left_as_it_is(line: str) -> None:
+    assert assemble(line, verbatim=True) == [line]
+
+
+@given(st.lists(st.text(alphabet="-> <{}\"':,\\#ab1 \t[]", max_size=12)))
+def test_any_lines_are_safe_and_each_mistake_is_in_what_was_typed(lines: list[str]) -> None:
+    assembler = LineAssembler()
+    for number, line in enumerate(lines, 1):
+        try:
+            whole = assembler.feed(line, number)
+        except LineError as error:
+            whole = assembler.take()
+            at, column, text = whole.locate(error.start)
+            assert (at, text) == (number, line)
+            assert 1 <= column <= len(line) + 1
+        if whole is not None:
+            assert not assembler.open
+            for offset, char in enumerate(whole.text):
+                at, column, text = whole.locate(offset)
+                assert text == lines[at - 1]
+                if char != "\n":
+                    assert text[column - 1] == char
+    try:
+        assembler.end()
+    except LineError as error:
+        assert assembler.open
+        at, column, _ = assembler.take().locate(error.start)
+        assert 1 <= at <= len(lines) and column >= 1
+
+
+def test_places_lead_back_to_what_was_typed() -> None:
+    assembler = LineAssembler()
+    assert assembler.feed("-> a \\", 7) is None
+    whole = assembler.feed("  b=1", 8)
+    assert whole is not None
+    assert whole.text == "a \n  b=1"
+    assert whole.locate(0) == (7, 4, "-> a \\")
+    assert whole.locate(whole.text.index("b")) == (8, 3, "  b=1")
+    assert whole.locate(len(whole.text)) == (8, 6, "  b=1")
+
+
+def test_a_place_beyond_the_end_is_the_end() -> None:
+    line = LogicalLine()
+    line.add("abc", number=3, line="abc", dropped=0)
+    assert line.locate(99) == (3, 4, "abc")
+
+
+def test_the_next_line_has_its_own_places() -> None:
+    assembler = LineAssembler()
+    assembler.feed("a", 1)
+    whole = assembler.feed("b", 2)
+    assert whole is not None and whole.locate(0) == (2, 1, "b")
+
+
+def test_a_line_given_up_leaves_nothing_behind() -> None:
+    assembler = LineAssembler()
+    assert assembler.feed('{"a":', 1) is None
+    assert assembler.take().text == '{"a":'
+    assert not assembler.open
+    assembler.end()
+    whole = assembler.feed("1}", 2)
+    assert whole is not None and whole.text == "1}"
+
+
+@pytest.mark.parametrize(
+    ("lines", "place"),
+    [(["", '  {"a":'], (2, 3)), (["x", "  y \\"], (2, 3)), (["x \\", "y \\"], (1, 1))],
+)
+def test_an_input_that_ends_too_early_is_told_where_the_line_began(
+    lines: list[str], place: tuple[int, int]
+) -> None:
+    assembler = LineAssembler()
+    for number, line in enumerate(lines, 1):
+        assembler.feed(line, number)
+    with pytest.raises(LineError) as caught:
+        assembler.end()
+    assert assembler.take().locate(caught.value.start)[:2] == place
+
+
+def test_work_is_linear_in_the_lines(count_lines: Any) -> None:
+    """Counts executed lines: four times the JSON is about four times the work."""
+
+    def run(size: int) -> None:
+        assembler = LineAssembler()
+        assembler.feed("{", 1)
+        for number in range(size):
+            assembler.feed(f'"a{number}": 1,', number + 2)
+
+    small, large = (count_lines(lambda size=size: run(size)) for size in (100, 400))
+    assert large < 6 * small

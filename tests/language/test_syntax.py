@@ -1,0 +1,361 @@
+"""The grammar of a line: items, where replies go, files, local commands, transactions, comments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from qmpshell.errors import LineError
+from qmpshell.language import (
+    CommandItem,
+    Item,
+    Line,
+    LocalItem,
+    RawItem,
+    TransactionItem,
+    parse,
+    split_human,
+    tokenize,
+    tokens as t,
+)
+
+
+def parsed(line: str) -> Line:
+    return parse(line, tokenize(line))
+
+
+def told(item: Item) -> Any:
+    """An item as it was typed: (NAME, its arguments, its file)."""
+    match item:
+        case RawItem():
+            return item.token.text
+        case LocalItem():
+            return [item.name.text, *(token.text for token in item.tokens)]
+        case TransactionItem():
+            rest = [one.key.text + one.operator.text + one.value.text for one in item.arguments]
+            return ("transaction(", [told(action) for action in item.actions], *rest)
+    assert isinstance(item, CommandItem)
+    words = [one.key.text + one.operator.text + one.value.text for one in item.arguments]
+    if item.whole is not None:
+        words.append(item.whole.text)
+    if item.file is not None:
+        words.append(f"{item.file.operator} {item.file.path}")
+    return (item.name.text, *words)
+
+
+def items(line: str) -> list[Any]:
+    found = parsed(line)
+    assert found.destination is None
+    return [told(item) for item in found.items]
+
+
+def mistake(line: str) -> tuple[str, str, str]:
+    """The reason, what of the line is marked, and the cure."""
+    with pytest.raises(LineError) as caught:
+        parsed(line)
+    error = caught.value
+    return error.reason, line[error.start : error.end], error.cure
+
+
+# -- tokens ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("a | b c", [(t.NAME, "a"), (t.PIPE, "|"), (t.TEXT, "b c")]),
+        ("a |  b # > c;  ", [(t.NAME, "a"), (t.PIPE, "|"), (t.TEXT, "b # > c;")]),
+        ("a |", [(t.NAME, "a"), (t.PIPE, "|")]),
+        ("a |b", [(t.NAME, "a"), (t.WORD, "|b")]),
+        ("a b|c", [(t.NAME, "a"), (t.WORD, "b|c")]),
+        ("a > b", [(t.NAME, "a"), (t.REDIRECT, ">"), (t.FILE, "b")]),
+        ("a >> b", [(t.NAME, "a"), (t.REDIRECT, ">>"), (t.FILE, "b")]),
+        ("a < b", [(t.NAME, "a"), (t.REDIRECT, "<"), (t.FILE, "b")]),
+        ("a <> b", [(t.NAME, "a"), (t.REDIRECT, "<>"), (t.FILE, "b")]),
+        ("a > 'b c'", [(t.NAME, "a"), (t.REDIRECT, ">"), (t.FILE, "'b c'")]),
+        ("a > b=c", [(t.NAME, "a"), (t.REDIRECT, ">"), (t.FILE, "b=c")]),
+        ("a > /b[0]{", [(t.NAME, "a"), (t.REDIRECT, ">"), (t.FILE, "/b[0]{")]),
+        ("a >", [(t.NAME, "a"), (t.REDIRECT, ">")]),
+        ("a > # b", [(t.NAME, "a"), (t.REDIRECT, ">"), (t.COMMENT, "# b")]),
+        ("a >b", [(t.NAME, "a"), (t.WORD, ">b")]),
+        ("a 1>2", [(t.NAME, "a"), (t.WORD, "1>2")]),
+        ("a b=>", [(t.NAME, "a"), (t.KEY, "b"), (t.OPERATOR, "="), (t.VALUE, ">")]),
+        ("a b=|", [(t.NAME, "a"), (t.KEY, "b"), (t.OPERATOR, "="), (t.VALUE, "|")]),
+        ('a b=" | > "', [(t.NAME, "a"), (t.KEY, "b"), (t.OPERATOR, "="), (t.QUOTED, '" | > "')]),
+        ("a < b; c", [(t.NAME, "a"), (t.REDIRECT, "<"), (t.FILE, "b"), (t.SEPARATOR, ";"), (t.NAME, "c")]),
+        ("/wait X", [(t.LOCAL, "/wait"), (t.WORD, "X")]),
+        ("a; /wait-job j", [(t.NAME, "a"), (t.SEPARATOR, ";"), (t.LOCAL, "/wait-job"), (t.WORD, "j")]),
+        ("/ a", [(t.NAME, "/"), (t.WORD, "a")]),
+        ("/hmp a; b # c > d", [(t.LOCAL, "/hmp"), (t.TEXT, "a; b # c > d")]),
+        ("/hmp a | b", [(t.LOCAL, "/hmp"), (t.TEXT, "a"), (t.PIPE, "|"), (t.TEXT, "b")]),
+        ("/hmp", [(t.LOCAL, "/hmp")]),
+        ("transaction( a )", [(t.OPEN, "transaction("), (t.NAME, "a"), (t.CLOSE, ")")]),
+        ("transaction( a\nb )", [(t.OPEN, "transaction("), (t.NAME, "a"), (t.SEPARATOR, "\n"), (t.NAME, "b"), (t.CLOSE, ")")]),
+        ("transaction( a b=) )", [(t.OPEN, "transaction("), (t.NAME, "a"), (t.KEY, "b"), (t.OPERATOR, "="), (t.VALUE, ")"), (t.CLOSE, ")")]),
+        ("a )", [(t.NAME, "a"), (t.WORD, ")")]),
+        ("a \n b=c", [(t.NAME, "a"), (t.KEY, "b"), (t.OPERATOR, "="), (t.VALUE, "c")]),
+    ],
+)  # fmt: skip
+def test_tokens(line: str, expected: list[tuple[str, str]]) -> None:
+    found = tokenize(line)
+    assert [(token.kind, token.text) for token in found] == expected
+    assert all(line.startswith(token.text, token.start) for token in found)
+
+
+# -- items -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("", []),
+        ("; ;", []),
+        ("a; b ; c;", [("a",), ("b",), ("c",)]),
+        ("a b=c;d; e", [("a", "b=c;d"), ("e",)]),
+        ("a;b", [("a;b",)]),
+        ("a b=c:=d e:=1", [("a", "b=c:=d", "e:=1")]),
+        ("a {'b': 1}; c", [("a", "{'b': 1}"), ("c",)]),
+        ('{"a": "; | >"}; c', ['{"a": "; | >"}', ("c",)]),
+        # Comments.
+        ("# a", []),
+        ("  # a | b > c", []),
+        ("a # b | c", [("a",)]),
+        ("a b=c# d=e", [("a", "b=c#", "d=e")]),
+        ("a b=#c", [("a", "b=#c")]),
+        ("a; # b", [("a",)]),
+        ("a < f # b", [("a", "< f")]),
+        # Files that go with a command.
+        ("getfd fdname=x < f", [("getfd", "fdname=x", "< f")]),
+        ("add-fd fdset-id=1 <> f; b", [("add-fd", "fdset-id=1", "<> f"), ("b",)]),
+        ("getfd < 'a b'", [("getfd", "< a b")]),
+        ('getfd < "a\\u0041"', [("getfd", "< aA")]),
+        ("getfd {'fdname': 'x'} < f", [("getfd", "{'fdname': 'x'}", "< f")]),
+        ("getfd fdname=x < a;b", [("getfd", "fdname=x", "< a;b")]),
+        # Local commands.
+        ("/quit", [["/quit"]]),
+        ("/wait -t 5 JOB_* id=a; b", [["/wait", "-t", "5", "JOB_*", "id", "=", "a"], ("b",)]),
+        ("/keyval blockdev-add driver=raw,file.x=a", [["/keyval", "blockdev-add", "driver", "=", "raw,file.x=a"]]),
+        ("/events # a", [["/events"]]),
+        ("/nosuch a", [["/nosuch", "a"]]),
+        ("a; /hmp info b; c | 2", [("a",), ["/hmp", "info b; c | 2"]]),
+        # Transactions.
+        ("transaction( )", [("transaction(", [])]),
+        ("transaction( a b=c; d )", [("transaction(", [("a", "b=c"), ("d",)])]),
+        ("transaction(\n\na b=c\n  d\n)", [("transaction(", [("a", "b=c"), ("d",)])]),
+        ("transaction( a # ) b\n c )", [("transaction(", [("a",), ("c",)])]),
+        ("transaction( # a\n b )", [("transaction(", [("b",)])]),
+        ("transaction( a {'b': ' ) '} )", [("transaction(", [("a", "{'b': ' ) '}")])]),
+        ("transaction( a ) p.q=r; b", [("transaction(", [("a",)], "p.q=r"), ("b",)]),
+        ("a; transaction( b ); c", [("a",), ("transaction(", [("b",)]), ("c",)]),
+        ("transaction( a b=c) )", [("transaction(", [("a", "b=c)")])]),
+        ("transaction( a\n;\nb; )", [("transaction(", [("a",), ("b",)])]),
+        ("transaction a=b", [("transaction", "a=b")]),
+    ],
+)  # fmt: skip
+def test_items(line: str, expected: list[Any]) -> None:
+    assert items(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "destination"),
+    [
+        ("a | b", ("|", "b", "|")),
+        ("a; b | c | d > e", ("|", "c | d > e", "|")),
+        ("a | # b; c", ("|", "# b; c", "|")),
+        ('{"a": 1} | jq .', ("|", "jq .", "|")),
+        ("/wait X | cat", ("|", "cat", "|")),
+        ("/hmp info a | cat", ("|", "cat", "|")),
+        ("transaction( a ) | cat", ("|", "cat", "|")),
+        ("a; b > c", (">", "c", "c")),
+        ("a >> c # d", (">>", "c", "c")),
+        ("a b=c > 'd e'", (">", "d e", "'")),
+        ("/source a > b", (">", "b", "b")),
+        ("getfd fdname=x < f > g", (">", "g", "g")),
+        ("transaction( a ) b=c > d", (">", "d", "d")),
+        ('a b="exec:c > d" > e', (">", "e", "e")),
+        ("a b=exec:c>d", None),
+        ("a b=exec:c; d > e", (">", "e", "e")),
+        ("a", None),
+    ],
+)
+def test_where_replies_go(line: str, destination: tuple[str, str, str] | None) -> None:
+    found = parsed(line).destination
+    if destination is None:
+        assert found is None
+        return
+    assert found is not None
+    operator, text, begins = destination
+    assert (found.operator, found.text) == (operator, text)
+    assert line.startswith(begins, found.start)
+
+
+# -- mistakes --------------------------------------------------------------------------------------
+
+AT_END = "> FILE takes the replies of the whole line, and stands at its end"
+BEHIND = "the file that goes with the command"
+QUOTE_EXEC = 'quote the whole value: uri="exec:cat > file"'
+LINE_IS = "a line is: command key=value …, or a JSON object"
+ONLY_ACTIONS = "a transaction has actions, such as blockdev-snapshot-sync, and nothing else"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "marked", "cure"),
+    [
+        ("a |", "a shell command must follow |", "|", ""),
+        ("a |  ", "a shell command must follow |", "|", ""),
+        ("/hmp a |", "a shell command must follow |", "|", ""),
+        ("| a", "this is no command name", "|", LINE_IS),
+        ("a; | b", "this is no command name", "|", LINE_IS),
+        ("> a", "this is no command name", ">", LINE_IS),
+        ("a >", "a file must follow >", ">", ""),
+        ("a >> ", "a file must follow >>", ">>", ""),
+        ("a > # b", "a file must follow >", ">", ""),
+        ("a > ; b", "a file must follow >", ">", ""),
+        ("a > | b", "a file must follow >", ">", ""),
+        ("a <", "a file must follow <", "<", ""),
+        ("a <>; b", "'<>' is no argument of a", "<>", None),
+        ("a > b c", "text follows the file that the line ends with", "c", AT_END),
+        ("a > b; c", "text follows the file that the line ends with", ";", AT_END),
+        ("a > b | c", "text follows the file that the line ends with", "|", AT_END),
+        ("a > b > c", "text follows the file that the line ends with", ">", AT_END),
+        ("a > b < c", "text follows the file that the line ends with", "<", AT_END),
+        ("a < b c=d", f"text follows {BEHIND}", "c", "< FILE stands behind the arguments"),
+        ("a <> b c", f"text follows {BEHIND}", "c", "<> FILE stands behind the arguments"),
+        ("a < b < c", f"text follows {BEHIND}", "<", "< FILE stands behind the arguments"),
+        ("a > 'b", "the quote is not closed", "'b", None),
+        ("a > 'b'c", "a blank must follow the closing quote or bracket", "c", None),
+        ("a < \"b\\q\"", "the string has an escape that JSON does not know", "\\", None),
+        ("a |b", "'|b' is no argument of a", "|b", "a blank must follow |"),
+        ("a >b", "'>b' is no argument of a", ">b", "a blank must follow >"),
+        ("a <b", "'<b' is no argument of a", "<b", "a blank must follow <"),
+        ("migrate uri=exec:cat > f", "> after exec: would take the replies, not be part of the command", ">", QUOTE_EXEC),
+        ("migrate uri=exec:cat >> f", ">> after exec: would take the replies, not be part of the command", ">>", QUOTE_EXEC),
+        ("migrate uri=exec:gzip -c > f", "> after exec: would take the replies, not be part of the command", ">", QUOTE_EXEC),
+        ("stop; migrate uri=exec:cat > f", "> after exec: would take the replies, not be part of the command", ">", QUOTE_EXEC),
+        ('{"a": 1} < b', "text follows the JSON object", "<", "a line of JSON is one object and nothing else"),
+        ("transaction(", "the transaction is not closed", "transaction(", ") as a word of its own ends it"),
+        ("transaction( a", "the transaction is not closed", "transaction(", ") as a word of its own ends it"),
+        ("a; transaction( b c=d)", "the transaction is not closed", "transaction(", ") as a word of its own ends it"),
+        ("transaction( {'a': 1} )", ONLY_ACTIONS, "{'a': 1}", ""),
+        ("transaction( a; /wait X )", ONLY_ACTIONS, "/wait", ""),
+        ("transaction( a < f )", ONLY_ACTIONS, "a", ""),
+        ("transaction( a b )", "'b' is no argument of a", "b", None),
+        ("transaction( a=b )", "this is no command name", "a=b", None),
+        ("transaction( a ) {'b': 1}", "a JSON object is the whole of the arguments; nothing may stand beside it", "{'b': 1}", ""),
+    ],
+)  # fmt: skip
+def test_mistakes(line: str, reason: str, marked: str, cure: str | None) -> None:
+    """A cure of None stands where the text of it is the business of another test."""
+    found = mistake(line)
+    assert found[:2] == (reason, marked)
+    assert cure is None or found[2] == cure
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("device_del net1", "id=net1"),
+        ("object-del mem0", "id=mem0"),
+        ("x --force", "force=…"),
+    ],
+)
+def test_what_was_meant(line: str, meant: str) -> None:
+    assert f"did you mean {meant}?" in mistake(line)[2]
+
+
+def test_a_mistake_in_any_item_is_a_mistake_of_the_line() -> None:
+    for line in ("a; b c", "a b; c", "a; transaction( b c ); d", "a; b | "):
+        with pytest.raises(LineError):
+            parsed(line)
+
+
+# -- the human monitor -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "command"),
+    [
+        ("info status", "info status", None),
+        ("  info status  ", "info status", None),
+        ("info a; b # c > d", "info a; b # c > d", None),
+        ("it's {x \"", "it's {x \"", None),
+        ("info a | grep b | c", "info a", "grep b | c"),
+        ("info a\t|\tgrep b", "info a", "grep b"),
+        ("p 1 | 2", "p 1 | 2", None),
+        ("p 1 | 0x2", "p 1 | 0x2", None),
+        ("p 1 | -2", "p 1 | -2", None),
+        ("p 1|2", "p 1|2", None),
+        ("p 1 | 2 | cat", "p 1 | 2", "cat"),
+        ("info a |grep", "info a |grep", None),
+        ("a || b", "a || b", None),
+        ("/wait X", "/wait X", None),
+        ("", "", None),
+    ],
+)
+def test_only_a_pipe_means_anything_to_a_human_line(
+    line: str, text: str, command: str | None
+) -> None:
+    for found_text, destination in (split_human(line), hmp(line)):
+        assert found_text == text
+        assert (destination.text if destination else None) == command
+
+
+def hmp(line: str) -> tuple[str, Any]:
+    found = parsed(f"stop; /hmp {line}")
+    assert told(found.items[0]) == ("stop",)
+    name, *rest = told(found.items[1])
+    assert name == "/hmp" and len(rest) <= 1
+    return "".join(rest), found.destination
+
+
+def test_a_human_line_that_ends_with_a_pipe_is_a_mistake() -> None:
+    with pytest.raises(LineError) as caught:
+        split_human("info a |")
+    assert (caught.value.reason, caught.value.start) == ("a shell command must follow |", 7)
+
+
+# -- whatever is typed -----------------------------------------------------------------------------
+
+SNIPPETS = """a b=c ; | > >> < <> # 'd' "e" { } {'f':1} transaction( ) /hmp /wait | 2 exec: uri=exec:x \\ = :=
+f.g= [ ] json: ] ' " é""".split()
+lines = st.lists(st.sampled_from([*SNIPPETS, " ", "\n"]) | st.text(max_size=3)).map("".join)
+spaced = st.lists(st.sampled_from(SNIPPETS)).map(" ".join)
+
+
+def outcome(line: str) -> Line | LineError:
+    try:
+        return parsed(line)
+    except LineError as error:
+        return error
+
+
+@given(lines | spaced)
+def test_any_text_is_safe(line: str) -> None:
+    found = outcome(line)
+    if isinstance(found, LineError):
+        assert found.reason
+        assert 0 <= found.start < found.end
+        assert found.start <= len(line)
+        return
+    assert found.items or found.destination is None
+    if found.destination is not None:
+        assert found.destination.operator in ("|", ">", ">>")
+
+
+@given(lines | spaced)
+def test_any_human_line_is_safe(line: str) -> None:
+    try:
+        text, destination = split_human(line)
+    except LineError as error:
+        text, destination = line[: error.start], None
+    assert line.lstrip(" \t\r\n").startswith(text.lstrip(" \t\r\n"))
+    assert destination is None or line.rstrip().endswith(destination.text)
+
+
+@given(st.lists(st.sampled_from(["a", "b c=d", "e f='; g'", "{'h': 1}", "/i j"]), max_size=5))
+def test_items_stand_side_by_side(pieces: list[str]) -> None:
+    alone = [told(parsed(piece).items[0]) for piece in pieces]
+    assert items("; ".join(pieces)) == alone
+    assert items(" ;\t".join([*pieces, ""])) == alone

@@ -1,0 +1,158 @@
+"""Getting into step with a guest agent, without one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from qmpshell.qmp import GREETING, NEGOTIATING, READY, AgentProtocol, Foreign, Garbage, Reply
+
+SEED = 12345
+ANSWER = b'\xff{"return": 12345}\n'
+ECHO = b'{"return": 12345, "id": "qmpshell-synchronisation-1"}\n'
+OLD = b'{"error": {"class": "GenericError", "desc": "QMP input member \'id\' is unexpected"}}\n'
+STRAY = b'{"error": {"class": "GenericError", "desc": "JSON parse error"}}\n'
+
+
+def begun() -> AgentProtocol:
+    protocol = AgentProtocol()
+    protocol.synchronise(SEED)
+    assert sent(protocol) == [{"execute": "guest-sync-delimited", "arguments": {"id": SEED}}]
+    return protocol
+
+
+def sent(protocol: AgentProtocol) -> list[dict[str, Any]]:
+    data = protocol.data_to_send()
+    return [json.loads(line.lstrip(b"\xff")) for line in data.splitlines()]
+
+
+def ready() -> AgentProtocol:
+    protocol = begun()
+    assert protocol.receive(ANSWER) == []
+    sent(protocol)
+    assert protocol.receive(ECHO) == []
+    assert protocol.state == READY
+    protocol.take_own_replies()
+    return protocol
+
+
+def test_the_sentinel_stands_before_what_synchronises() -> None:
+    protocol = AgentProtocol()
+    protocol.synchronise(SEED)
+    assert protocol.data_to_send().startswith(b'\xff{"execute": "guest-sync-delimited"')
+    assert protocol.data_to_send() == b""
+
+
+def test_in_step_by_two_questions() -> None:
+    protocol = begun()
+    assert protocol.state == GREETING
+    assert protocol.receive(ANSWER) == []
+    assert protocol.state == NEGOTIATING
+    assert sent(protocol) == [
+        {
+            "execute": "guest-sync",
+            "arguments": {"id": SEED},
+            "id": "qmpshell-synchronisation-1",
+        }
+    ]
+    assert protocol.receive(ECHO) == []
+    assert (protocol.state, protocol.echoes_ids) == (READY, True)
+    (reply,) = protocol.receive(b'{"return": {}}\n')
+    assert isinstance(reply, Reply)
+
+
+def test_an_agent_that_knows_no_ids_is_used_without() -> None:
+    protocol = begun()
+    protocol.receive(ANSWER)
+    protocol.receive(OLD)
+    assert (protocol.state, protocol.echoes_ids) == (READY, False)
+
+
+def test_what_was_for_a_former_client_is_left_out_and_kept_for_the_log() -> None:
+    protocol = begun()
+    stale = b'{"return": {"pid": 7}}\n{"return": 12344}\n'
+    assert protocol.receive(STRAY + stale + b'{"return": {"half": "of a' + ANSWER) == []
+    assert protocol.state == NEGOTIATING
+    assert [reply.value for _, reply in protocol.take_own_replies()] == [
+        {"error": {"class": "GenericError", "desc": "JSON parse error"}},
+        {"return": {"pid": 7}},
+        {"return": 12344},
+        {"return": SEED},
+    ]
+
+
+@pytest.mark.parametrize("value", ["true", "12345.0", '"12345"', "[12345]", "{}", "null"])
+def test_no_other_value_synchronises(value: str) -> None:
+    protocol = AgentProtocol()
+    protocol.synchronise(1 if value == "true" else SEED)
+    protocol.receive(b'\xff{"return": ' + value.encode() + b"}\n")
+    assert protocol.state == GREETING
+
+
+def test_only_the_latest_of_several_attempts_counts() -> None:
+    """Between the answers to two of them stands the error that the second sentinel makes."""
+    protocol = begun()
+    protocol.synchronise(SEED + 1)
+    assert protocol.receive(STRAY + ANSWER + STRAY) == []
+    assert protocol.state == GREETING
+    assert protocol.receive(b'\xff{"return": 12346}\n') == []
+    assert protocol.state == NEGOTIATING
+
+
+def test_a_monitor_is_no_agent() -> None:
+    protocol = begun()
+    (item,) = protocol.receive(b'{"QMP": {"version": {}, "capabilities": []}}\r\n')
+    assert isinstance(item, Foreign)
+
+
+def test_what_is_no_message_is_remembered_for_who_explains_the_silence() -> None:
+    protocol = begun()
+    assert protocol.receive(b"debian login: \r\n") == []
+    assert protocol.receive(b"") == []
+    assert b"debian login" in protocol.pending
+    assert protocol.receive(ANSWER) == []  # it was a console that is the agent's now
+    assert protocol.state == NEGOTIATING
+
+
+def test_ready_at_once_without_synchronisation() -> None:
+    protocol = AgentProtocol(negotiate=False)
+    protocol.synchronise(SEED)
+    assert (protocol.state, protocol.data_to_send()) == (READY, b"")
+
+
+def test_in_command_mode_all_is_the_users() -> None:
+    protocol = ready()
+    found = protocol.receive(b'\xff{"return": 12345}\nrubbish\n')
+    assert [type(item) for item in found] == [Reply, Garbage]
+    assert protocol.take_own_replies() == []
+
+
+def test_the_id_fits_the_agents_integers() -> None:
+    protocol = AgentProtocol()
+    protocol.synchronise(1 << 80 | 5)
+    assert 0 <= sent(protocol)[0]["arguments"]["id"] < 1 << 63
+
+
+@given(cuts=st.lists(st.integers(0, 400)), stale=st.binary(max_size=60))
+def test_however_it_is_cut(cuts: list[int], stale: bytes) -> None:
+    protocol = begun()
+    data = stale.replace(b'"QMP"', b"") + ANSWER
+    for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(data)], strict=True):
+        assert not protocol.receive(data[start:end])
+    assert protocol.state == NEGOTIATING
+    rest = ECHO + b'{"return": 1}\n'
+    items = [item for byte in rest for item in protocol.receive(bytes([byte]))]
+    assert protocol.state == READY
+    assert [item.raw for item in items] == [b'{"return": 1}']
+
+
+@given(data=st.lists(st.binary(max_size=80), max_size=8))
+def test_no_bytes_end_in_a_mistake_of_ours(data: list[bytes]) -> None:
+    protocol = begun()
+    for piece in data:
+        protocol.receive(piece)
+        protocol.data_to_send()
+    protocol.receive_end()

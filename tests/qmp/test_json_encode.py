@@ -1,0 +1,140 @@
+"""JSON text to values and back: exact, of any depth, and safe with any bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given, strategies as st
+
+from qmpshell.qmp import JsonError, decode, decode_strict, encode, encode_scalar
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(json_values)
+def test_a_value_comes_back_as_it_was(value: object) -> None:
+    text = encode(value)
+    assert text == json.dumps(value)
+    assert text.isascii() and text.isprintable()
+    data = text.encode()
+    for found in (decode(data), decode_strict(data)):
+        assert found == value
+        assert json.dumps(found) == text
+
+
+@given(json_values)
+def test_the_slow_writer_writes_what_the_fast_one_does(value: object) -> None:
+    assert encode([value, math.inf]) == f"[{json.dumps(value)}, 1e999]"
+
+
+@given(json_values)
+def test_the_slow_reader_reads_what_the_fast_one_does(value: object) -> None:
+    assert decode(f"[{json.dumps(value)}, inf]".encode()) == [value, math.inf]
+
+
+@given(st.binary(max_size=20) | st.text('{}[]",:1\\ nul', max_size=20).map(str.encode))
+def test_any_bytes_give_a_value_or_a_mistake(data: bytes) -> None:
+    try:
+        value = decode(data)
+    except JsonError:
+        with pytest.raises((ValueError, RecursionError)):
+            decode_strict(data)
+    else:
+        encode(value)
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b' {"a": 1}\r\n', {"a": 1}),
+        (b"18446744073709551615", 2**64 - 1),
+        (b"-9223372036854775808", -(2**63)),
+        (b"12345678901234567890123", 12345678901234567890123),
+        (b"inf", math.inf),
+        (b'["\xff", -inf]', ["�", -math.inf]),
+        (b'"a\xfe\x80b"', "a��b"),
+        (b'"\\ud83d\\ude00"', "😀"),
+        (b'"\\ud800"', "\ud800"),
+        (b"1e400", math.inf),
+    ],
+)
+def test_decode(data: bytes, value: object) -> None:
+    assert decode(data) == value
+
+
+@pytest.mark.parametrize("data", [b"nan", b"-nan", b"NaN"])
+def test_decode_what_is_no_number(data: bytes) -> None:
+    assert math.isnan(decode(data))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "position"),
+    [
+        (b"", "the text ends inside a value", 0),
+        (b'{"a":', "the text ends inside a value", 5),
+        (b"1 2", "text follows the value", 1),
+        (b'{"a": 1}x', "text follows the value", 8),
+        (b"[1,]", "expected a value", 3),
+        (b"'a'", "strings stand in double quotes", 0),
+        (b'"\x01"', "a string may not hold a raw control character or line end", 1),
+        (b"\xff", "expected a value", 0),
+    ],
+)
+def test_what_is_not_json(data: bytes, reason: str, position: int) -> None:
+    with pytest.raises(JsonError) as caught:
+        decode(data)
+    assert (caught.value.reason, caught.value.position) == (reason, position)
+
+
+@pytest.mark.parametrize("data", [b"NaN", b"Infinity", b"nan", b'"\xff"', b"1 2", b"'a'"])
+def test_the_fast_decoder_takes_nothing_but_json(data: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  JSONDecodeError, UnicodeDecodeError or our own
+        decode_strict(data)
+
+
+@pytest.mark.parametrize("depth", [1024, 100_000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a": [', "]}")])
+def test_deep_nesting(depth: int, opening: str, closing: str) -> None:
+    text = opening * depth + closing * depth
+    assert encode(decode(text.encode())) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (math.inf, "1e999"),
+        (-math.inf, "-1e999"),
+        (math.nan, "null"),
+        ({"a": [math.inf, True, None, 1.5, "é\x7f"]}, '{"a": [1e999, true, null, 1.5, "\\u00e9\\u007f"]}'),
+        ({}, "{}"),
+        ([[], {}, math.nan], "[[], {}, null]"),
+        ("\ud800", '"\\ud800"'),
+        (1e22, "1e+22"),
+        (10**400, "1" + "0" * 400),
+    ],
+)  # fmt: skip
+def test_encode(value: object, text: str) -> None:
+    assert encode(value) == text
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, False, 0, -5, 2**64, 1.5, -0.0, 1e22, "", 'é\n"\\', "\u2028"]
+)
+def test_a_scalar_is_written_as_the_standard_library_writes_it(value: object) -> None:
+    assert encode_scalar(value) == json.dumps(value)
+
+
+@pytest.mark.parametrize("value", [object(), {"a": object()}, [object(), math.inf], {1, 2}])
+def test_what_has_no_json_form(value: object) -> None:
+    with pytest.raises(TypeError):
+        encode(value)

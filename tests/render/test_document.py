@@ -1,0 +1,202 @@
+"""Pages of text, laid out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given, strategies as st
+from prompt_toolkit.utils import get_cwidth
+
+from qmpshell.render import (
+    EMPHASIS,
+    HEADING,
+    LITERAL,
+    NAME,
+    PLAIN,
+    STYLES,
+    Block,
+    Group,
+    Heading,
+    Item,
+    Literal,
+    Paragraph,
+    Span,
+    Table,
+    format_document,
+    text_of,
+)
+
+
+def words(text: str) -> Paragraph:
+    return Paragraph([(PLAIN, text)])
+
+
+PAGE: list[Block] = [
+    Heading([(NAME, "stop"), (PLAIN, " (command)")]),
+    words("Stop all of them at once, and say so."),
+    Heading([(PLAIN, "Arguments")], 2),
+    Item([(NAME, "when"), (PLAIN, ": int")], [words("the time"), words("in seconds")]),
+    Item([(NAME, "why"), (PLAIN, ": str")], [words("the reason")]),
+    Item([], [words("one point of a list")], mark="•"),
+    Item([], [words("two")], mark="10."),
+    Heading([(PLAIN, "Example")], 2),
+    Literal('-> { "execute":\n\n       "stop" }'),
+    Group([words("set off")]),
+    Heading([(EMPHASIS, "From a manual.")]),
+]
+
+
+def test_a_page() -> None:
+    assert (
+        text_of(PAGE, width=32)
+        == """\
+stop (command)
+
+Stop all of them at once, and
+say so.
+
+Arguments
+  when: int
+    the time
+
+    in seconds
+  why: str
+    the reason
+  • one point of a list
+  10. two
+
+Example
+  -> { "execute":
+
+         "stop" }
+
+    set off
+
+From a manual."""
+    )
+
+
+def test_styles() -> None:
+    pieces = list(format_document(PAGE, width=80))
+    assert pieces[0:2] == [(PLAIN, ""), (NAME, "stop")] or pieces[0] == (NAME, "stop")
+    assert (HEADING, "Arguments") in pieces
+    assert (LITERAL, '  -> { "execute":') in pieces
+    assert "".join(text for _, text in pieces).endswith("manual.\n")
+
+
+def test_words_of_several_styles_are_not_taken_apart() -> None:
+    spans: list[Span] = [(PLAIN, 'see "'), (NAME, "device"), (PLAIN, '", it is there')]
+    assert text_of([Paragraph(spans)], width=16) == 'see "device", it\nis there'
+
+
+def test_what_has_no_room_is_cut_and_nothing_is_lost() -> None:
+    assert text_of([words("a " + "x" * 40)], width=20) == f"a\n{'x' * 20}\n{'x' * 20}"
+
+
+def test_what_has_no_room_is_cut_between_names_and_alternatives() -> None:
+    assert text_of([words("[none|GLOB,…|-GLOB|list]")], width=16) == "[none|GLOB,…|\n-GLOB|list]"
+    assert text_of([words("x block-dirty-bitmap-add")], width=20) == "x\nblock-dirty-bitmap-\nadd"
+
+
+ROWS: list[list[Span]] = [
+    [(NAME, "a"), (PLAIN, "command"), (PLAIN, "does something or other, and then stops")],
+    [(NAME, "block-stream-and-on-and-on"), (PLAIN, "event"), (PLAIN, "x y")],
+    [(NAME, "b"), (PLAIN, "enum, not in this server"), (PLAIN, "never")],
+    [(NAME, "c"), (PLAIN, "enum"), (PLAIN, "")],
+]
+
+
+def test_the_last_column_of_a_table_is_filled_and_a_long_cell_shifts_nothing() -> None:
+    assert text_of([Table(ROWS)], width=50).splitlines() == [
+        "a  command  does something or other, and then",
+        "            stops",
+        "block-stream-and-on-and-on",
+        "   event    x y",
+        "b  enum, not in this server",
+        "            never",
+        "c  enum",
+    ]
+
+
+def test_where_it_is_narrow_the_last_cell_stands_below_the_others() -> None:
+    assert text_of([Table(ROWS)], width=28).splitlines() == [
+        "a command",
+        "  does something or other,",
+        "  and then stops",
+        "block-stream-and-on-and-on",
+        "    event",
+        "  x y",
+        "b enum, not in this server",
+        "  never",
+        "c enum",
+    ]
+
+
+def test_a_table_with_little_to_say_stays_one_where_it_is_narrow() -> None:
+    rows: list[list[Span]] = [[(NAME, "x=1"), (PLAIN, "One")], [(NAME, "x=two"), (PLAIN, "Two")]]
+    assert text_of([Table(rows)], width=16) == "x=1    One\nx=two  Two"
+
+
+@pytest.mark.parametrize("width", [100, 80, 40, 20])
+def test_no_word_of_a_table_is_broken(width: int) -> None:
+    rows = [list(row) for row in ROWS if len(row[0][1]) < width]
+    lines = text_of([Heading([(PLAIN, "x")], 2), Table(rows)], width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    found = [word for line in lines[1:] for word in line.split()]
+    assert found == [word for row in rows for _, text in row for word in text.split()]
+
+
+@pytest.mark.parametrize("width", [-5, 0, 1, 16, 40, 10_000])
+def test_any_width(width: int) -> None:
+    text = text_of(PAGE, width=width)
+    assert "".join(text.split()) == "".join(text_of(PAGE, width=80).split())
+
+
+def test_what_acts_on_a_terminal_is_escaped() -> None:
+    hostile = "\x1b[2J\u202e\x00"
+    spans: list[Span] = [(NAME, hostile)]
+    blocks: list[Block] = [
+        Heading(spans),
+        Paragraph(spans),
+        Literal(hostile),
+        Item(spans, [words(hostile)]),
+        Item([], [words("x")], mark=hostile),
+        Table([spans, spans]),
+    ]
+    text = text_of(blocks, width=80)
+    assert "\\x1b[2J\\u202e\\x00" in text
+    assert text.isascii()
+    assert text.replace("\n", "").isprintable()
+
+
+TEXT = st.text("ab \n\u4e2d\u200b", max_size=60)
+SPANS = st.lists(st.tuples(st.sampled_from([PLAIN, NAME, EMPHASIS]), TEXT), max_size=4)
+SIMPLE = st.one_of(
+    SPANS.map(Paragraph),
+    st.builds(Heading, SPANS, st.sampled_from([1, 2])),
+    st.lists(SPANS, max_size=3).map(Table),
+)
+
+
+def nested(inner: st.SearchStrategy[Block]) -> st.SearchStrategy[Block]:
+    blocks = st.lists(inner, max_size=3)
+    marked = st.builds(
+        lambda blocks, mark: Item([], blocks, mark=mark), blocks, st.sampled_from(["•", "10."])
+    )
+    return st.one_of(blocks.map(Group), st.builds(Item, SPANS, blocks), marked)
+
+
+BLOCKS = st.lists(st.recursive(SIMPLE, nested, max_leaves=12), max_size=4)
+
+
+@given(BLOCKS, st.integers(16, 100))
+@example([Group([Paragraph([("", "\u200b" * 3)])])], 16)
+def test_no_line_is_wider_and_no_word_is_lost(blocks: list[Block], width: int) -> None:
+    pieces = list(format_document(blocks, width=width, measure=get_cwidth))
+    assert {style for style, _ in pieces} <= {PLAIN, *STYLES}
+    text = "".join(piece for _, piece in pieces)
+    assert not text or text.endswith("\n")
+    for line in text.split("\n"):
+        assert get_cwidth(line) <= width
+    assert text == "".join(
+        piece for _, piece in format_document(blocks, width=width, measure=get_cwidth)
+    )

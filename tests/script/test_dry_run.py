@@ -1,0 +1,226 @@
+"""`--dry-run`: what would be sent is shown, and nothing is sent but the questions that reading needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from qmpshell.errors import CONNECTION, FAILED, OK
+from tests.harness.sessions import (
+    SCHEMA,
+    Driver,
+    error,
+    event,
+    own_question,
+    reply,
+    shown,
+)
+
+ASKED = own_question(1, "query-qmp-schema")
+NOTE = "read without the server's schema: give an ADDRESS to have its types"
+PLACED = ("tell", f"stdin:1:1: {NOTE}")
+
+
+def offline(**options: Any) -> Driver:
+    return Driver(offline=True, dry_run=True, **options)
+
+
+def online(**options: Any) -> Driver:
+    return Driver(dry_run=True, **options)
+
+
+SHOWN = [
+    ("stop", ['{"execute": "stop"}']),
+    ("stop; cont", ['{"execute": "stop"}', '{"execute": "cont"}']),
+    ("x a=b c.d=e", ['{"execute": "x", "arguments": {"a": "b", "c": {"d": "e"}}}']),
+    ("{'execute':  'stop'}", ["{'execute':  'stop'}"]),
+    ("quit", ['{"execute": "quit"}']),
+    ("/oob yank a:=1", ['{"exec-oob": "yank", "arguments": {"a": 1}}']),
+    (
+        "/hmp info status",
+        ['{"execute": "human-monitor-command", "arguments": {"command-line": "info status"}}'],
+    ),
+    (
+        "/keyval blockdev null-co,node-name=n",
+        ['{"execute": "blockdev-add", "arguments": {"driver": "null-co", "node-name": "n"}}'],
+    ),
+    (
+        "transaction( x a=b )",
+        [
+            '{"execute": "transaction",'
+            ' "arguments": {"actions": [{"type": "x", "data": {"a": "b"}}]}}'
+        ],
+    ),
+    ("# nothing", []),
+]
+
+
+@pytest.mark.parametrize(("line", "messages"), SHOWN)
+def test_without_a_server(line: str, messages: list[str]) -> None:
+    driver = offline()
+    assert driver.line(line) == [shown(text) for text in messages]
+    assert driver.session.idle
+    assert driver.end() == [("leave", OK)]
+
+
+@pytest.mark.parametrize(("line", "messages"), SHOWN)
+def test_with_a_server_the_same_is_shown_and_nothing_sent(line: str, messages: list[str]) -> None:
+    driver = online()
+    assert driver.line(line) == [shown(text) for text in messages]
+    assert driver.session.idle
+    assert driver.end() == [("leave", OK)]
+
+
+def test_the_human_monitor_is_dry_too() -> None:
+    driver = offline(hmp=True)
+    ((kind, data),) = driver.line("info status | 1")
+    assert kind == "show"
+    assert b'"command-line": "info status | 1"' in data
+
+
+def test_a_mistake_is_one_without_a_server_too() -> None:
+    driver = offline()
+    assert [one[0] for one in driver.line("stop; x y")] == ["error"]
+    assert driver.end() == [("leave", FAILED)]
+
+
+def test_a_mistake_stops_on_error() -> None:
+    driver = offline(stop_on_error=True)
+    assert [one[0] for one in driver.line("x y")] == ["error", "leave"]
+
+
+# -- the schema -----------------------------------------------------------------------------------
+
+
+def test_without_a_server_a_value_that_needs_the_schema_gets_a_note() -> None:
+    driver = offline()
+    assert driver.line("resize id=5") == [
+        PLACED,
+        shown('{"execute": "resize", "arguments": {"id": 5}}'),
+    ]
+    assert driver.end() == [("leave", OK)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "resize id=5",
+        "/oob resize id=5",
+        "/keyval resize id=5",
+        "transaction( resize id=5 )",
+        "device_add driver=e1000 mac=5",
+        "qom-set path=/machine property=p value=5",
+    ],
+)
+def test_whatever_needs_the_servers_types_gets_a_note(line: str) -> None:
+    assert [one[0] for one in offline().line(line)] == ["tell", "show"]
+
+
+@pytest.mark.parametrize("line", ["resize id=disk", "resize id:=5", 'resize {"id": 5}', "stop"])
+def test_what_needs_no_types_gets_none(line: str) -> None:
+    assert [one[0] for one in offline().line(line)] == ["show"]
+
+
+def test_with_a_server_its_schema_is_asked_for() -> None:
+    driver = online()
+    assert driver.line("resize id=5") == [ASKED]
+    assert driver.bytes(reply(SCHEMA, 1)) == [
+        shown('{"execute": "resize", "arguments": {"id": "5"}}')
+    ]
+    assert driver.session.idle
+    assert driver.line("resize id=6") == [shown('{"execute": "resize", "arguments": {"id": "6"}}')]
+
+
+def test_nothing_is_shown_before_the_server_has_greeted() -> None:
+    driver = online(greeted=False)
+    assert driver.line("resize id=5") == []
+    assert not driver.session.idle
+
+
+def test_a_server_without_a_schema_is_noted() -> None:
+    driver = online()
+    driver.line("resize id=5")
+    found = driver.bytes(error("no", "CommandNotFound", 1))
+    assert [one[0] for one in found] == ["tell", "show"]
+    assert "schema" in found[0][1]
+
+
+@pytest.mark.parametrize("options", [{"probe": False}, {"negotiate": False}])
+def test_without_probes_nothing_is_asked(options: dict[str, Any]) -> None:
+    found = online(**options).line("resize id=5")
+    assert found[-1] == shown('{"execute": "resize", "arguments": {"id": 5}}')
+    assert [one for one in found if one[0] == "send"] == []
+
+
+# -- local commands -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [offline, online])
+@pytest.mark.parametrize(
+    "line", ["/resync", "/wait STOP", "/wait -t 5 STOP", "/wait-job j", "/wait-job -t 5 j"]
+)
+def test_what_would_wait_or_ask_does_neither(make: Any, line: str) -> None:
+    driver = make()
+    found = driver.line(f"{line}; stop")
+    assert [one for one in found if one[0] in ("send", "error")] == []
+    assert found[-1] == shown('{"execute": "stop"}')
+    assert driver.session.idle
+    assert driver.end() == [("leave", OK)]
+
+
+@pytest.mark.parametrize("make", [offline, online])
+def test_the_lines_of_a_file_are_shown(make: Any) -> None:
+    driver = make(files={"f": "stop\ncont\n"})
+    assert driver.line("/source f") == [
+        shown('{"execute": "stop"}'),
+        shown('{"execute": "cont"}'),
+    ]
+
+
+@pytest.mark.parametrize("make", [offline, online])
+def test_leaving_leaves(make: Any) -> None:
+    driver = make()
+    assert driver.line("stop; exit; cont") == [
+        shown('{"execute": "stop"}'),
+        ("leave", OK),
+    ]
+
+
+@pytest.mark.parametrize("make", [offline, online])
+def test_a_wrong_local_command_is_a_mistake(make: Any) -> None:
+    assert [one[0] for one in make().line("/wait")] == ["error"]
+
+
+# -- files and shell commands ---------------------------------------------------------------------
+
+
+def test_a_file_that_would_go_along_is_not_opened() -> None:
+    driver = online()
+    assert driver.line("getfd fdname=x < /nonexistent") == [
+        shown('{"execute": "getfd", "arguments": {"fdname": "x"}}')
+    ]
+
+
+@pytest.mark.parametrize("where", ["> out.json", ">> out.json", "| sh"])
+@pytest.mark.parametrize("make", [offline, online])
+def test_no_file_is_overwritten_and_no_shell_command_run(make: Any, where: str) -> None:
+    """There are no replies that could go there, and a dry run changes nothing."""
+    driver = make()
+    assert driver.line(f"stop {where}") == [shown('{"execute": "stop"}')]
+    assert driver.session.idle
+
+
+# -- the server -----------------------------------------------------------------------------------
+
+
+def test_the_servers_end_is_a_loss() -> None:
+    driver = online()
+    driver.line("resize id=5")
+    assert driver.gone()[-1] == ("leave", CONNECTION)
+
+
+def test_events_do_no_harm() -> None:
+    driver = online()
+    assert driver.bytes(event("STOP")) == [("event", "STOP")]
+    assert driver.line("stop") == [shown('{"execute": "stop"}')]

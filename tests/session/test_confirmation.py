@@ -1,0 +1,177 @@
+"""What a person is asked about: everything that ends or resets the machine, however it is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from qmpshell.language import Command, Facts, LocalCommand, LogicalLine, RawCommand, Source, no_file
+from qmpshell.session import (
+    Request,
+    destroys,
+    make_human_request,
+    make_request,
+    prepare,
+    prepare_human,
+)
+from qmpshell.storage import CONFIRM
+
+QUIT = "quit ends the server, and the virtual machine with it"
+RESET = "system_reset resets the virtual machine"
+POWER = "system_powerdown asks the guest to power off"
+AGENT = "guest-shutdown ends what runs in the guest, and the virtual machine with it"
+
+
+def source(text: str) -> Source:
+    line = LogicalLine()
+    line.add(text, number=1, line=text, dropped=0)
+    return Source("stdin", line)
+
+
+def request(text: str) -> Request:
+    plan = prepare(source(text), Facts(read_file=no_file, has_schema=True)).plan
+    assert plan is not None
+    (action,) = plan.actions
+    assert isinstance(action, (Command, RawCommand))
+    return make_request(action, source(text), "1")
+
+
+def human_request(text: str) -> Request:
+    plan = prepare_human(source(text)).plan
+    assert plan is not None
+    (action,) = plan.actions
+    assert isinstance(action, LocalCommand) and action.name == "/hmp"
+    return make_human_request(action.line, source(text), None, start=action.start, cpu=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("quit", QUIT),
+        ("quit x=1", QUIT),
+        ("system_reset", RESET),
+        ("system_powerdown", POWER),
+        ("guest-shutdown mode=powerdown", AGENT),
+        ('{"execute": "quit"}', QUIT),
+        ("{'execute':'system_reset'}", RESET),
+        ('{"id": 5, "execute": "\\u0071uit"}', QUIT),
+        ('{"exec-oob": "system_powerdown"}', POWER),
+        ("human-monitor-command command-line=quit", QUIT),
+        ("human-monitor-command command-line=q", QUIT),
+        ('human-monitor-command command-line=" \\tquit  now"', QUIT),
+        ('human-monitor-command {"command-line": "system_reset"}', RESET),
+        ('{"execute": "human-monitor-command", "arguments": {"command-line": "q"}}', QUIT),
+    ],
+)
+def test_asked(text: str, question: str) -> None:
+    assert destroys(request(text), CONFIRM) == question
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "query-status",
+        "stop",
+        "guest-ping",
+        "Quit",
+        "quitx",
+        "x-quit",
+        "x name=quit",
+        '{"id": "quit"}',
+        '{"execute": ["quit"]}',
+        '{"execute": "x", "arguments": {"execute": "quit"}}',
+        "human-monitor-command",
+        "human-monitor-command command-line=",
+        "human-monitor-command command-line=5",
+        'human-monitor-command command-line="info quit"',
+        '{"execute": "human-monitor-command", "arguments": ["quit"]}',
+    ],
+)
+def test_not_asked(text: str) -> None:
+    assert destroys(request(text), CONFIRM) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("quit", QUIT),
+        ("  q  ", QUIT),
+        ("system_reset", RESET),
+        ("system_powerdown", POWER),
+        ("info status", ""),
+        ("qu", ""),
+        ("print quit", ""),
+    ],
+)
+def test_asked_in_the_human_monitor(text: str, question: str) -> None:
+    assert destroys(human_request(text), CONFIRM) == question
+
+
+def listed(name: str) -> str:
+    return f"{name} is on the list of what is to be confirmed"
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "question"),
+    [
+        ("quit", (), ""),
+        ("quit", ("system_reset",), ""),
+        ("quit", ("qui*",), QUIT),
+        ("system_reset", ("*",), RESET),
+        ("system_reset", ("system-reset",), RESET),
+        ("device_del id=x", ("device_del",), listed("device_del")),
+        ("device_del id=x", ("device-*",), listed("device_del")),
+        ("blockdev-del node-name=x", ("blockdev-*",), listed("blockdev-del")),
+        ("blockdev-del node-name=x", ("blockdev_???",), listed("blockdev-del")),
+        ("blockdev-del node-name=x", ("Blockdev-del", "blockdev", "*-add", "[a]*"), ""),
+        ('{"execute": "stop"}', ("stop",), listed("stop")),
+        ('{"exec-oob": "migrate-pause"}', ("migrate-*",), listed("migrate-pause")),
+        ('{"execute": "human-monitor-command"}', ("human-*",), listed("human-monitor-command")),
+        ('{"execute": "\\u001b[2J"}', ("*2J",), listed("\\x1b[2J")),
+        ('{"execute": 5}', ("*",), ""),
+        ('{"id": 1}', ("*",), ""),
+    ],
+)
+def test_the_list_is_the_persons_own(text: str, names: tuple[str, ...], question: str) -> None:
+    assert destroys(request(text), names) == question
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "question"),
+    [
+        ("nmi", ("inject-nmi",), listed("inject-nmi")),
+        ("nmi 0", ("nmi",), listed("nmi")),
+        ("s", ("stop",), listed("stop")),
+        ("loadvm now", ("snapshot-*",), listed("snapshot-load")),
+        ("loadvm now", ("loadvm",), listed("loadvm")),
+        ("object_del x", ("object-del",), listed("object_del")),
+        ("x/10i 0", ("x",), listed("x")),
+        ("q", ("q",), QUIT),
+        ("info nmi", ("nmi", "inject-nmi"), ""),
+        ("info nmi", ("human-monitor-command",), listed("human-monitor-command")),
+        ("", ("*",), listed("human-monitor-command")),
+    ],
+)
+def test_the_human_monitors_names_are_found_too(
+    text: str, names: tuple[str, ...], question: str
+) -> None:
+    command = f"human-monitor-command command-line='{text}'"
+    assert destroys(request(command), names) == question
+    if text:
+        assert destroys(human_request(text), names) == question
+
+
+@pytest.mark.parametrize(
+    ("actions", "question"),
+    [
+        ("[]", ""),
+        ("[{'type': 'abort'}]", ""),
+        ("[{'type': 'abort'}, {'type': 'drive-backup'}]", listed("drive-backup")),
+        ("[5, {}, 'drive-backup', {'type': ['drive-backup']}]", ""),
+        ("{'type': 'drive-backup'}", ""),
+    ],
+)
+def test_a_transaction_is_what_its_actions_are(actions: str, question: str) -> None:
+    text = f"{{'execute': 'transaction', 'arguments': {{'actions': {actions}}}}}"
+    assert destroys(request(text), ("drive-*",)) == question
+    assert destroys(request(text), CONFIRM) == ""
+    assert destroys(request(text), ("transaction",)) == listed("transaction")

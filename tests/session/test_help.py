@@ -1,0 +1,811 @@
+"""`/help NAME` and `/apropos`, through a session: from a schema and a manual of our own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from qmpshell.complete import Shapes
+from qmpshell.errors import OK
+from qmpshell.manual import AGENT, QEMU, STORAGE_DAEMON, Articles, Reference, page_of, type_text
+from qmpshell.qmp import Schema
+from qmpshell.render import text_of
+from qmpshell.session import COMMANDS
+from tests.harness import sessions
+from tests.harness.sessions import (
+    DONE,
+    Driver,
+    Said,
+    error,
+    mistake,
+    own_question,
+    reply,
+    sent,
+)
+
+# A server without this command would be the storage daemon.
+SCHEMA = [
+    *sessions.SCHEMA,
+    {"name": "query-status", "meta-type": "command", "arg-type": "0", "ret-type": "1"},
+]
+FULL = Schema(
+    [
+        *SCHEMA,
+        {"name": "8", "meta-type": "alternate", "members": [{"type": "4"}, {"type": "str"}]},
+        {"name": "[8]", "meta-type": "array", "element-type": "8"},
+    ]
+)
+ASKED = own_question(1, "query-qmp-schema")
+MISSING = "no manual is installed: Debian has qemu-qmp-ref(7) in qemu-system-common"
+WITHOUT = f"\n\nN{MISSING[1:]}."
+FROM = "\n\nFrom qemu-qmp-ref(7) of QEMU 7.2.1."
+
+MANUAL = r"""
+.TH "QEMU-QMP-REF" "7" "May 25, 2026" "7.2.1" "QEMU"
+.SH COMMANDS
+.SS \fBresize\fP (Command)
+.sp
+Resize something. It takes \fBid\fP\&.
+.SS Arguments
+.INDENT 0.0
+.TP
+.B \fBsize\fP: \fBint\fP (optional)
+in bytes
+.TP
+.B \fBid\fP: \fBstring\fP
+Not documented
+.TP
+.B \fBhow\fP: \fBHowFast\fP (optional)
+in a hurry, or not
+.UNINDENT
+.SS Features
+.INDENT 0.0
+.TP
+.B \fBdeprecated\fP
+Member \fBforce\fP is deprecated.
+.UNINDENT
+.SS Returns
+.sp
+nothing
+.SS Since
+.sp
+1.1
+.SS Note
+.sp
+It takes a while.
+.SS Example
+.INDENT 0.0
+.INDENT 3.5
+.sp
+.nf
+.ft C
+\-> { }
+.ft P
+.fi
+.UNINDENT
+.UNINDENT
+.SS \fBHowFast\fP (Enum)
+.sp
+How fast it is to be.
+.SS Values
+.INDENT 0.0
+.TP
+.B \fBfast\fP
+at once
+.TP
+.B \fBslow\fP
+later
+.UNINDENT
+.SS \fBblockdev\-add\fP (Command)
+.sp
+Add a node to the graph.
+.SS Arguments
+.INDENT 0.0
+.TP
+.B The members of \fBBlockdevOptions\fP
+.UNINDENT
+.SS \fBBlockdevOptions\fP (Object)
+.SS Members
+.INDENT 0.0
+.TP
+.B \fBdriver\fP: \fBBlockdevDriver\fP
+which it is
+.TP
+.B The members of \fBRaw\fP when \fBdriver\fP is \fB\(dqraw\(dq\fP
+.UNINDENT
+.SS \fBBlockdevDriver\fP (Enum)
+.SS Values
+.INDENT 0.0
+.TP
+.B \fBraw\fP
+as it is
+.UNINDENT
+.SS \fBRaw\fP (Object)
+.sp
+A node over another one.
+.SS Members
+.INDENT 0.0
+.TP
+.B \fBfile\fP: \fBBlockdevOptions\fP
+the node below
+.TP
+.B The members of \fBCommon\fP
+.UNINDENT
+.SS \fBCommon\fP (Object)
+.SS Members
+.INDENT 0.0
+.TP
+.B \fBoffset\fP: \fBint\fP (optional)
+where it begins
+.UNINDENT
+.SS \fBold\-resize\fP (Command)
+.sp
+Resize no longer.
+.SS Arguments
+.INDENT 0.0
+.TP
+.B \fBid\fP: \fBstring\fP
+what
+.UNINDENT
+.SS If
+.sp
+\fBCONFIG_OLD\fP
+"""
+PAGES = {"qemu-qmp-ref": MANUAL}
+
+
+def ask(line: str, *, pages: dict[str, str] | None = None) -> Said:
+    """What is told of a line where the schema is known."""
+    driver = Driver(pages=PAGES if pages is None else pages)
+    driver.line("/help stop")
+    driver.bytes(reply(SCHEMA, 1))
+    (found,) = driver.line(line)
+    return found
+
+
+def help_text(line: str, *, pages: dict[str, str] | None = None) -> str:
+    kind, text = ask(line, pages=pages)
+    assert kind == "page"
+    return str(text)
+
+
+# -- asking ---------------------------------------------------------------------------------------
+
+
+def test_help_of_quit_is_about_what_quit_does() -> None:
+    """`quit` is the server's, which ends the virtual machine; only `/quit` leaves the shell."""
+    driver = Driver()
+    assert driver.line("/help quit") == [ASKED]
+    ((kind, text),) = driver.bytes(reply(SCHEMA, 1))
+    assert kind == "page"
+    assert text.splitlines()[0] == "quit (command)"
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+def test_help_is_first_a_question_then_the_text(interactive: bool) -> None:
+    driver = Driver(interactive=interactive)
+    assert driver.line("/help stop") == [ASKED]
+    assert not driver.session.idle
+    assert driver.bytes(reply(SCHEMA, 1)) == [("page", f"stop (command){WITHOUT}")]
+    assert driver.session.idle
+    assert driver.line("/help stop") == [("page", f"stop (command){WITHOUT}")]
+    assert driver.status == OK
+
+
+def test_help_keeps_its_place_in_a_script_while_the_schema_is_asked_for() -> None:
+    driver = Driver()
+    assert driver.line("/help stop; cont; /help") == [ASKED]
+    assert driver.line("query-status") == []
+    page, command = driver.bytes(reply(SCHEMA, 1))
+    assert page[0] == "page"
+    assert command == sent('{"execute": "cont"}')
+    found = driver.bytes(DONE)
+    assert [one[0] for one in found] == ["reply", "page", "send"]
+
+
+@pytest.mark.parametrize("line", ["/help", "/help stop", "/apropos stop"])
+def test_a_persons_help_waits_for_no_reply(line: str) -> None:
+    driver = Driver(interactive=True)
+    driver.line("/help stop")
+    driver.bytes(reply(SCHEMA, 1))
+    driver.line("stop")
+    (found,) = driver.line(line)
+    assert found[0] == "page"
+
+
+def test_the_beginning_of_one_name_is_as_good_as_the_name() -> None:
+    assert help_text("/help blockdev-a driver=raw") == help_text("/help blockdev-add driver=raw")
+    assert help_text("/help How") == help_text("/help HowFast")
+    assert help_text("/help query-st", pages={}) == help_text("/help query-status", pages={})
+
+
+def test_the_beginning_of_several_names_lists_them() -> None:
+    pages = {"qemu-qmp-ref": MANUAL.replace("old\\-resize", "resize\\-old")}
+    assert (
+        help_text("/help res", pages=pages)
+        == """\
+Names that begin with res
+  resize      command  Resize something
+  resize-old  command, not in this server
+                       Resize no longer"""
+        + FROM
+    )
+    # What is known of the value, too.
+    assert help_text("/help raw", pages={"qemu-qmp-ref": MANUAL.replace("Raw", "raw2")}) == (
+        "raw (value)\n\nBlockdevDriver\n    as it is\n\nTaken by\n  blockdev-add  driver=raw\n\n"
+        "Names that begin with raw\n  raw2  object  A node over another one" + FROM
+    )
+
+
+@pytest.mark.parametrize("start", ["/wai", "/wa"])
+def test_the_beginning_of_names_of_the_shells_own(start: str) -> None:
+    text = help_text(f"/help {start}")
+    assert [line.split()[0] for line in text.splitlines() if line[0] == "/"] == [
+        name for name in COMMANDS if name.startswith(start)
+    ]
+    assert help_text("/help /wait-j") == help_text("/help /wait-job")
+
+
+def test_help_of_what_nobody_has() -> None:
+    line = "/help nosuch"
+    reason = "nothing is known of nosuch: the server has none of that name"
+    carets = "      ^^^^^^"
+    assert ask(line, pages={}) == mistake(line, carets, reason, MISSING, place="stdin:2:7")
+    cure = "/apropos nosuch searches the manual"
+    assert ask(line) == mistake(line, carets, reason, cure, place="stdin:2:7")
+    (_, text) = ask("/help re_size")
+    assert text.endswith("did you mean resize?")
+
+
+@pytest.mark.parametrize("options", [{}, {"probe": False}, {"negotiate": False}])
+@pytest.mark.parametrize("pages", [{}, PAGES])
+def test_help_where_there_is_no_schema(options: dict[str, Any], pages: dict[str, str]) -> None:
+    driver = Driver(pages=pages, **options)
+    line = "/help resize"
+    found = driver.line(line)
+    if not options:
+        assert found == [ASKED]
+        found = driver.bytes(error("not found", "CommandNotFound", 1))
+    if pages:
+        ((kind, text),) = found
+        assert kind == "page"
+        assert text.startswith("resize (command, since 1.1)\n\nResize something. It takes id.\n")
+        assert "\n  [size]: int\n    in bytes\n" in text.replace("      in", "    in")
+        return
+    reason = "nothing is known of resize: there is no schema, and no manual"
+    assert found == [mistake(line, "      ^^^^^^", reason, MISSING, place="stdin:1:7")]
+
+
+# -- what is told ---------------------------------------------------------------------------------
+
+RESIZE = """\
+resize (command)
+
+Arguments
+  id: str
+  [size]: int
+  [force]: bool (deprecated)
+  [how]: fast | slow
+  [names]: [str]
+  [base]: str or null"""
+BLOCKDEV = """\
+blockdev-add (command, unstable)
+
+Arguments
+  driver: null-co | raw
+  [node-name]: str
+  [read-only]: bool
+
+  Further members depend on driver: null-co, raw
+
+Features
+  unstable
+      it may change or go at any time"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("resize", RESIZE),
+        ("blockdev-add", BLOCKDEV),
+        ("stop", "stop (command)"),
+        (
+            "RESIZED",
+            RESIZE.replace("resize (command)", "RESIZED (event)").replace("Arguments", "Data"),
+        ),
+    ],
+)
+def test_without_a_manual_there_is_the_schema(name: str, text: str) -> None:
+    assert help_text(f"/help {name}", pages={}) == text + WITHOUT
+
+
+def test_the_manuals_words_stand_with_the_schemas_types() -> None:
+    assert (
+        help_text("/help resize")
+        == """\
+resize (command, since 1.1)
+
+Resize something. It takes id.
+
+Arguments
+  id: str
+  [size]: int
+      in bytes
+  [force]: bool (deprecated)
+  [how]: fast | slow
+      in a hurry, or not
+  [names]: [str]
+  [base]: str or null
+
+Returns
+  nothing
+
+Features
+  deprecated
+      Member force is deprecated.
+
+Notes
+  It takes a while.
+
+Example
+  -> { }"""
+        + FROM
+    )
+
+
+def test_a_union() -> None:
+    text = help_text("/help blockdev-add")
+    assert "  driver: BlockdevDriver\n      which it is\n" in text
+    assert "\n  Further members depend on driver: null-co, raw\n" in text
+
+
+def test_a_branch_comes_first() -> None:
+    assert (
+        help_text("/help blockdev-add driver=raw")
+        == """\
+blockdev-add (command, unstable)
+
+With driver=raw
+  A node over another one.
+
+  file: BlockdevOptions {driver, [node-name], [read-only], …}
+      the node below
+
+And always
+  driver: BlockdevDriver
+      which it is
+  [node-name]: str
+  [read-only]: bool
+
+Features
+  unstable
+      it may change or go at any time"""
+        + FROM
+    )
+
+
+def test_a_branch_in_a_branch() -> None:
+    text = help_text('/help blockdev-add driver="raw" file.driver=null-co')
+    assert "\nWith file.driver=null-co\n" in text
+    assert "\n  file.size: int\n" in text
+    assert "\n  file.driver: BlockdevDriver\n      which it is\n" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("driver=nosuch", "driver cannot be nosuch."),
+        ("driver=raw file.driver=x", "file.driver cannot be x."),
+        ("nonsense=1", "Further members depend on driver"),
+        ("driver=", "driver cannot be ."),
+        ("file.driver.x.y=raw driver=raw", "With driver=raw"),
+    ],
+)
+def test_a_branch_that_is_none(line: str, words: str) -> None:
+    assert words in help_text(f"/help blockdev-add {line}")
+
+
+def test_a_type_of_the_manuals() -> None:
+    assert help_text("/help HowFast").startswith(
+        "HowFast (enum)\n\nHow fast it is to be.\n\nValues\n  fast\n      at once\n  slow\n"
+    )
+    assert help_text("/help BlockdevOptions").startswith(
+        "BlockdevOptions (object)\n\nMembers\n  driver: BlockdevDriver\n      which it is\n\n"
+        "  And, depending on the branch, the members of:\n\n  driver=raw  Raw\n"
+    )
+    assert "\n  And the members of Common\n" in help_text("/help Raw")
+
+
+RETURNING = r"""
+.SS \fBquery\-things\fP (Command)
+.sp
+Query them.
+.SS Returns
+.sp
+all, as a Common or a \fBThing\fP each
+.SS \fBThing\fP (Object)
+.SS Members
+.INDENT 0.0
+.TP
+.B \fBlabel\fP: \fBstring\fP
+how it is called
+.TP
+.B \fBbusy\fP: \fBboolean\fP (optional)
+Not documented
+.TP
+.B The members of \fBCommon\fP
+.UNINDENT
+"""
+
+
+def returned(**pages: str) -> str:
+    members = [
+        {"name": "busy", "type": "bool", "default": None},
+        {"name": "label", "type": "str", "features": ["deprecated"]},
+        {"name": "offset", "type": "int", "default": None},
+        {"name": "node", "type": "4"},
+    ]
+    schema = [
+        *SCHEMA,
+        {"name": "query-things", "meta-type": "command", "arg-type": "0", "ret-type": "[t]"},
+        {"name": "[t]", "meta-type": "array", "element-type": "t"},
+        {"name": "t", "meta-type": "object", "members": members[: 3 if pages else 4]},
+    ]
+    driver = Driver(pages=pages)
+    driver.line("/help query-things")
+    ((kind, text),) = driver.bytes(reply(schema, 1))
+    assert kind == "page"
+    return str(text)
+
+
+def test_what_is_returned_has_types() -> None:
+    assert returned() == (
+        "query-things (command)\n\nReturns\n  [{…}]\n\n  label: str (deprecated)\n"
+        "  node: {driver, [node-name], [read-only], …}\n  [busy]: bool\n  [offset]: int" + WITHOUT
+    )
+
+
+def test_what_is_returned_is_described_by_the_type_that_the_manual_names() -> None:
+    text = returned(**{"qemu-qmp-ref": MANUAL + RETURNING})
+    assert (
+        "\nReturns\n  [Thing]\n\n  all, as a Common or a Thing each\n\n"
+        "  label: str (deprecated)\n      how it is called\n"
+        "  [busy]: bool\n  [offset]: int\n      where it begins\n" in text
+    )
+
+
+def test_a_type_has_one_name_here_and_in_the_menu() -> None:
+    """The manual says `boolean`, `string` and `array of string`."""
+    pages = {"qemu-qmp-ref": MANUAL + RETURNING}
+    text = help_text("/help Thing", pages=pages)
+    assert "\n  label: str\n" in text
+    assert "\n  [busy]: bool\n" in text
+    for type_name in (*"0123456", "[str]", "bool"):
+        if FULL.kind(type_name) not in ("object", "enum"):
+            assert type_text(FULL, type_name) == Shapes(FULL).words(type_name)
+    assert type_text(FULL, "8") == "node or {…}"
+    assert type_text(FULL, "8", called="Ref") == "Ref (node or {…})"
+    assert type_text(FULL, "[8]") == "[node or {…}]"
+
+
+def test_a_command_that_this_server_does_not_have() -> None:
+    text = help_text("/help old-resize")
+    assert text.startswith("old-resize (command)\n\nThis server has no such command.\n")
+    assert "It is there where QEMU was built so: CONFIG_OLD" in text
+
+
+def test_a_value_of_an_enum() -> None:
+    assert (
+        help_text("/help raw")
+        == "raw (value)\n\nBlockdevDriver\n    as it is\n\nTaken by\n  blockdev-add  driver=raw"
+        + FROM
+    )
+    assert "resize  how=fast" in help_text("/help fast", pages={})
+
+
+def test_a_command_of_the_shells_own_comes_before_a_value() -> None:
+    pages = {"qemu-qmp-ref": MANUAL.replace("fBslow", "fBlast")}
+    assert ask("/help last", pages=pages) == ("page", "/last\n    the last reply again, all of it")
+
+
+@pytest.mark.parametrize(
+    ("version", "first"),
+    [
+        ("7.2.0", "resize (command, since 1.1)"),
+        ("7.3", "From qemu-qmp-ref(7) of QEMU 7.3, but the server is QEMU 7.2.22."),
+        ("10.0.2", "From qemu-qmp-ref(7) of QEMU 10.0.2, but the server is QEMU 7.2.22."),
+        ("", "resize (command, since 1.1)"),
+    ],
+)
+def test_a_manual_of_another_version_is_told_of_first(version: str, first: str) -> None:
+    pages = {"qemu-qmp-ref": MANUAL.replace("7.2.1", version)}
+    assert help_text("/help resize", pages=pages).splitlines()[0] == first
+
+
+def test_which_manual_it_is() -> None:
+    assert page_of(["blockdev-add", "query-status"]) is QEMU
+    assert page_of(["blockdev-add", "quit"]) is STORAGE_DAEMON
+    assert page_of(["guest-sync", "guest-info"]) is AGENT
+    assert page_of([]) is page_of([], name="blockdev-add") is QEMU
+    assert page_of([], name="guest-info") is AGENT
+    assert page_of(["stop"], name="guest-info") is QEMU
+
+
+# -- one argument ---------------------------------------------------------------------------------
+
+
+def argument_text(line: str, **options: Any) -> str:
+    """What stands before the page."""
+    text = help_text(line, **options)
+    whole = line.split()[1]
+    return text[: text.index(f"\n\n{whole} (")]
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (
+            "resize how",
+            "how (argument of resize, optional)\n\nfast | slow\n\nin a hurry, or not\n\n"
+            "Values\n  fast\n      at once\n  slow\n      later",
+        ),
+        (
+            "resize how how=slow",
+            "how (argument of resize, optional)\n\nfast | slow\n\nin a hurry, or not\n\n"
+            "Values\n  slow\n      later",
+        ),
+        ("resize id", "id (argument of resize, required)\n\nstr"),
+        ("resize i", "id (argument of resize, required)\n\nstr"),
+        (
+            "resize force",
+            "force (argument of resize, optional, deprecated)\n\nbool\n\n"
+            "Features\n  deprecated\n      Member force is deprecated.",
+        ),
+        ("RESIZED id", "id (data of RESIZED, required)\n\nstr"),
+        ("resize nosuch", "resize has no argument nosuch."),
+        ("resize id.x", "resize has no argument id.x."),
+        ("resize i i=5", "resize has no argument i."),
+        ("device_add nosuch", "device_add has no argument nosuch of its own."),
+        (
+            "blockdev-add file.read driver=raw",
+            "file.read-only (argument of blockdev-add, optional)\n\nbool",
+        ),
+        (
+            "blockdev-add size",
+            "size (argument of blockdev-add, required)\n\nint\n\nIt is there with driver=null-co.",
+        ),
+        (
+            "blockdev-add file.size",
+            "file.size (argument of blockdev-add, required)\n\nint\n\n"
+            "It is there with driver=raw and file.driver=null-co.",
+        ),
+        (
+            "resize n",
+            "names (argument of resize, optional)\n\n[str]",
+        ),
+        (
+            "blockdev-add driver driver=raw",
+            "driver (argument of blockdev-add, required)\n\nBlockdevDriver\n\nwhich it is\n\n"
+            "Values\n  raw\n      as it is",
+        ),
+    ],
+)
+def test_an_argument_stands_first(line: str, text: str) -> None:
+    device_add = {"name": "device_add", "meta-type": "command", "arg-type": "1"}
+    driver = Driver(pages=PAGES)
+    driver.line("/help stop")
+    driver.bytes(reply([*SCHEMA, device_add], 1))
+    ((kind, told),) = driver.line(f"/help {line}")
+    assert kind == "page"
+    name, _, given = line.partition(" ")
+    assert told.startswith(f"{text}\n\n{name} (")
+    # Then the page as it is.
+    ((_, page),) = driver.line(f"/help {name} {given.partition(' ')[2]}")
+    assert told == f"{text}\n\n{page}"
+
+
+def test_the_members_of_an_argument() -> None:
+    text = argument_text("/help blockdev-add file driver=raw")
+    assert text.startswith(
+        "file (argument of blockdev-add, required)\n\n"
+        "BlockdevOptions {driver, [node-name], [read-only], …}\n\nthe node below\n\n"
+        "Members of file\n  file.driver: BlockdevDriver\n      which it is\n"
+    )
+
+
+def test_several_arguments_that_begin_so() -> None:
+    members = [{"name": "a-one", "type": "int"}, {"name": "a-two", "type": "str", "default": None}]
+    variants = [{"case": "null-co", "type": "y"}, {"case": "raw", "type": "z"}]
+    schema = [
+        *SCHEMA,
+        {"name": "x", "meta-type": "command", "arg-type": "t"},
+        {
+            "name": "t",
+            "meta-type": "object",
+            "members": [*members, {"name": "tag", "type": "5"}],
+            "tag": "tag",
+            "variants": variants,
+        },
+        {"name": "y", "meta-type": "object", "members": [{"name": "b", "type": "int"}]},
+        {"name": "z", "meta-type": "object", "members": [{"name": "b", "type": "str"}]},
+    ]
+    driver = Driver()
+    driver.line("/help x a-")
+    ((_, text),) = driver.bytes(reply(schema, 1))
+    assert text.startswith(
+        "a- (argument of x: those that begin so)\n\na-one: int\n[a-two]: str\n\nx (command)\n"
+    )
+    ((_, text),) = driver.line("/help x b")
+    assert text.startswith(
+        "b (argument of x)\n\nb: int\n    with tag=null-co\nb: str\n    with tag=raw\n\nx (command)\n"
+    )
+    ((_, text),) = driver.line("/help x b tag=raw")
+    assert text.startswith("b (argument of x, required)\n\nstr\n\nx (command)\n")
+
+
+def test_an_argument_where_there_is_only_the_manual() -> None:
+    driver = Driver(pages=PAGES, probe=False)
+    ((_, text),) = driver.line("/help resize ho")
+    assert text.startswith("Of resize\n\n[how]: HowFast\n    in a hurry, or not\n\nresize (command")
+    ((_, text),) = driver.line("/help Raw offset")
+    assert text.startswith("Of Raw\n\n[offset]: int\n    where it begins\n\nRaw (object)")
+    ((_, text),) = driver.line("/help resize nosuch")
+    assert text.startswith("resize has no nosuch.\n\nresize (command")
+
+
+def test_a_property_of_the_device_that_is_added() -> None:
+    driver = Driver(pages={})
+    device_add = {"name": "device_add", "meta-type": "command", "arg-type": "1"}
+    driver.line("/help stop")
+    driver.bytes(reply([*SCHEMA, device_add], 1))
+    question = own_question(2, "device-list-properties", typename="virtio-blk-pci")
+    assert driver.line("/help device_add drive driver=virtio-blk-pci drive=d0") == [question]
+    properties = [
+        {"name": "drive", "type": "str", "description": "ID of a drive"},
+        {"name": "ide", "type": "int"},
+        {"name": "id", "type": "int"},
+    ]
+    ((kind, text),) = driver.bytes(reply(properties, 2))
+    assert kind == "page"
+    assert text.startswith(
+        "drive (argument of device_add)\n\n"
+        "[drive]: str (of virtio-blk-pci)\n    ID of a drive\n\ndevice_add (command)"
+    )
+    driven = "\n\n[drive]: str (of virtio-blk-pci)\n    ID of a drive\n\ndevice_add (command)"
+    begun = "(argument of device_add: those that begin so)"
+    ((_, text),) = driver.line("/help device_add dr driver=virtio-blk-pci")
+    assert text.startswith(f"dr {begun}{driven}")
+    ((_, text),) = driver.line("/help device_add i driver=virtio-blk-pci")
+    assert text.startswith(f"i {begun}\n\nid: str\n[ide]: int (of virtio-blk-pci)\n\ndevice_add")
+    ((_, text),) = driver.line("/help device_add id driver=virtio-blk-pci")
+    assert text.startswith("id (argument of device_add, required)")
+    ((_, text),) = driver.line("/help device_add dr driver=virtio-blk-pci dr=1")
+    assert text.startswith("device_add has no argument dr of its own.")
+
+
+def test_arguments_that_choose_nothing_leave_the_page_whole() -> None:
+    assert help_text("/help resize id=5") == help_text("/help resize")
+
+
+# -- /apropos -------------------------------------------------------------------------------------
+
+
+def apropos(words: str, *, pages: dict[str, str] | None = None) -> list[list[str]]:
+    """The lines, as far as the manual's origin, as words."""
+    text = help_text(f"/apropos {words}", pages=pages)
+    return [line.split() for line in text.partition("\n\n")[0].splitlines()]
+
+
+def test_apropos_finds_the_best_first() -> None:
+    assert apropos("RESIZE") == [
+        ["resize", "command", "Resize", "something"],
+        ["old-resize", "command,", "not", "in", "this", "server"],
+        ["Resize", "no", "longer"],
+        ["RESIZED", "event"],
+    ]
+    assert [line[0] for line in apropos("node")] == ["blockdev-add", "Raw"]
+    assert [line[0] for line in apropos("bytes takes")] == ["resize"]
+    assert [line[0] for line in apropos("'over another'")] == ["blockdev-add", "Raw"]
+
+
+def test_apropos_leads_from_a_member_of_a_type_to_the_command_that_takes_it() -> None:
+    assert [line[0] for line in apropos("begins where")] == ["blockdev-add", "Common"]
+
+
+def test_apropos_without_a_manual() -> None:
+    assert apropos("size", pages={}) == [["resize", "command"], ["RESIZED", "event"]]
+    assert help_text("/apropos size", pages={}).endswith(WITHOUT)
+
+
+def test_apropos_finds_nothing() -> None:
+    assert ask("/apropos zzz yyy") == ("error", "stdin:2:1: nothing has to do with zzz yyy")
+    assert ask("/apropos zzz", pages={}) == (
+        "error",
+        f"stdin:2:1: nothing has to do with zzz: {MISSING}",
+    )
+
+
+# -- what is not to be trusted --------------------------------------------------------------------
+
+HOSTILE = "\x1b]0;x\x07\u202e"
+
+
+def test_help_survives_a_schema_that_makes_no_sense() -> None:
+    driver = Driver()
+    driver.line("/help x")
+    member = {"name": "a", "type": "[a]"}
+    schema = [
+        {"name": "x", "meta-type": "command", "arg-type": "t", "ret-type": "[a]"},
+        {
+            "name": "t",
+            "meta-type": "object",
+            "members": [member, {"name": "b", "type": "?"}],
+            "tag": "a",
+            "variants": [{"case": "c", "type": "t"}],
+        },
+        {"name": "[a]", "meta-type": "array", "element-type": "[a]"},
+    ]
+    ((kind, text),) = driver.bytes(reply(schema, 1))
+    assert kind == "page"
+    assert text.splitlines()[0] == "x (command)"
+    assert "\n  b: any\n" in text
+    ((kind, text),) = driver.line("/help x c")
+    assert (kind, text.splitlines()[0]) == ("page", "x has no argument c.")
+
+
+def test_hostile_text_is_escaped() -> None:
+    driver = Driver(pages={"qemu-qmp-ref": f".SS x (Command)\n{HOSTILE}"})
+    driver.line("/help x")
+    schema = [
+        {"name": "x", "meta-type": "command", "arg-type": "t", "features": [HOSTILE]},
+        {
+            "name": "t",
+            "meta-type": "object",
+            "members": [{"name": HOSTILE, "type": "e"}],
+            "tag": HOSTILE,
+            "variants": [{"case": HOSTILE, "type": "t"}],
+        },
+        {"name": "e", "meta-type": "enum", "values": [HOSTILE]},
+    ]
+    ((kind, text),) = driver.bytes(reply(schema, 1))
+    assert kind == "page"
+    assert text.isprintable() is False  # it has lines
+    assert text.replace("\n", "").isprintable()
+    assert text.count("\\x1b]0;x") >= 4
+
+
+NAMES = st.sampled_from(["t", "u", "a", "x", "str", "[t]", "driver", ""])
+ENTITIES = st.lists(
+    st.fixed_dictionaries(
+        {"name": NAMES},
+        optional={
+            "meta-type": st.sampled_from(["command", "object", "enum", "array", "alternate"]),
+            "arg-type": NAMES,
+            "ret-type": NAMES,
+            "element-type": NAMES,
+            "tag": NAMES,
+            "members": st.lists(st.fixed_dictionaries({"name": NAMES, "type": NAMES}), max_size=3),
+            "variants": st.lists(st.fixed_dictionaries({"case": NAMES, "type": NAMES}), max_size=3),
+            "values": st.lists(NAMES, max_size=3),
+            "features": st.lists(st.sampled_from(["unstable", "x"]), max_size=2),
+        },
+    ),
+    max_size=8,
+)
+PATHS = st.lists(NAMES, min_size=1, max_size=4).map(".".join)
+
+
+@settings(max_examples=300)
+@given(ENTITIES, st.dictionaries(PATHS, NAMES, max_size=4))
+def test_any_schema_has_help(entities: list[dict[str, Any]], given: dict[str, str]) -> None:
+    for reference in (None, Reference(MANUAL)):
+        articles = Articles(Schema(entities), reference)
+        for name in ("t", "x", "a", "nosuch"):
+            text_of(articles.about(name, given), width=40)
+            for key in given:
+                text_of(articles.about(name, given, key), width=40)
+                text_of(articles.about(name, {}, key), width=40)
+            text_of(articles.about_value(name), width=40)
+        articles.names()

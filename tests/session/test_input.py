@@ -1,0 +1,99 @@
+"""The lines of a script: line ends, encodings, several inputs, no more read than is needed."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+
+from hypothesis import given, strategies as st
+
+from qmpshell.language import Source
+from qmpshell.session import LineInput, Prepared, ScriptLines
+
+
+def lines_of(*inputs: LineInput, verbatim: bool = False, raw: bool = False) -> list[str]:
+    lines = ScriptLines(inputs, verbatim=verbatim, raw=raw)
+    found = []
+    while not lines.ended:
+        taken = lines.take()
+        if taken is None:
+            if lines.descriptor is not None:
+                lines.fill()
+        elif isinstance(taken, Prepared):
+            assert taken.error is not None
+            number, column, _ = taken.source.line.locate(taken.error.start)
+            found.append(f"{taken.source.name}:{number}:{column}: {taken.error.reason}")
+        else:
+            found.append(taken.line.text)
+    return found
+
+
+@given(st.lists(st.binary(max_size=40)), st.lists(st.integers(1, 30)))
+def test_any_cutting_gives_the_same_lines(parts: list[bytes], sizes: list[int]) -> None:
+    data = b"\n".join(part.replace(b"\n", b"") for part in parts)
+    whole = lines_of(LineInput("x", data=data), verbatim=True, raw=True)
+    reader, writer = os.pipe()
+    one = LineInput("x", read=lambda: os.read(reader, 65536), descriptor=reader)
+    lines = ScriptLines([one], verbatim=True, raw=True)
+    got: list[str] = []
+    cuts = [0]
+    for size in sizes:
+        cuts.append(cuts[-1] + size)
+    for start, end in pairwise([*cuts, len(data) + 1]):
+        if data[start:end]:
+            os.write(writer, data[start:end])
+            lines.fill()
+        while (taken := lines.take()) is not None:
+            assert isinstance(taken, Source)
+            got.append(taken.line.text)
+    os.close(writer)
+    lines.fill()
+    while (taken := lines.take()) is not None:
+        assert isinstance(taken, Source)
+        got.append(taken.line.text)
+    os.close(reader)
+    assert lines.ended
+    assert got == whole
+    expected = data.decode("utf-8", "replace").removeprefix("\ufeff").split("\n")
+    assert len(got) == len(expected) - (not expected[-1])
+
+
+def test_line_ends_and_marks() -> None:
+    data = b"\xef\xbb\xbfa\r\nb\n\n\xef\xbb\xbfc\rd"
+    assert lines_of(LineInput("x", data=data)) == ["a", "b", "", "\ufeffc\rd"]
+    assert (
+        lines_of(LineInput("x", data=data, raw=True), verbatim=True, raw=True)[0] == "\ufeffa\r\n"
+    )
+
+
+def test_several_inputs_are_separate() -> None:
+    first = LineInput("one", data=b'{"a":\n')
+    second = LineInput("two", data=b"x \\\n")
+    third = LineInput("three", data=b"\n\xff")
+    assert lines_of(first, second, third) == [
+        "one:1:1: the JSON object is not complete, but the input ends",
+        "two:1:1: the line goes on, but the input ends",
+        "",
+        "three:2:1: the line is not UTF-8",
+    ]
+
+
+def test_no_more_is_read_while_a_line_is_left() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"a\nb\nc")
+    lines = ScriptLines([LineInput("x", read=lambda: os.read(reader, 65536), descriptor=reader)])
+    assert lines.take() is None
+    lines.fill()
+    for text in ("a", "b"):
+        taken = lines.take()
+        assert isinstance(taken, Source)
+        assert taken.line.text == text
+    assert lines.take() is None
+    os.close(writer)
+    lines.fill()
+    taken = lines.take()
+    assert isinstance(taken, Source)
+    assert taken.line.text == "c"
+    assert lines.take() is None
+    assert lines.ended
+    os.close(reader)

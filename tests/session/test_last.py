@@ -1,0 +1,151 @@
+"""`/last`: the last reply once more, and all of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from qmpshell.errors import FAILED
+from qmpshell.language import LogicalLine, Source
+from qmpshell.session import Effect, ShowReply
+from tests.harness.sessions import DONE, REFUSAL, Driver, error, reply
+
+
+def person(**options: Any) -> Driver:
+    return Driver(interactive=True, **options)
+
+
+def last(driver: Driver) -> list[Effect]:
+    """The effects of `/last` themselves."""
+    line = LogicalLine()
+    line.add("/last", number=1, line="/last", dropped=0)
+    prepared = driver.session.prepare(Source("stdin", line))
+    return driver.session.submit(prepared, driver.now)
+
+
+NAMED = {"return": {"name": "one"}, "id": "qmpshell-1"}
+
+
+def test_there_is_none_yet() -> None:
+    assert person().line("/last") == [("error", "there is no reply yet")]
+
+
+def test_it_asks_for_all_of_the_reply_and_sends_nothing() -> None:
+    driver = person()
+    driver.line("query-name")
+    driver.now += 3
+    driver.bytes(reply({"name": "one"}, 1))
+    driver.now += 60
+    for _ in range(2):
+        (shown,) = last(driver)
+        assert isinstance(shown, ShowReply)
+        assert shown.again
+        assert shown.reply.value == NAMED
+        assert (shown.elapsed, shown.late, shown.destination) == (3, False, None)
+
+
+def test_a_reply_that_is_shown_as_it_comes_is_not_again() -> None:
+    driver = person()
+    driver.line("query-name")
+    (shown,) = driver.session.receive(reply({}, 1), driver.now)
+    assert isinstance(shown, ShowReply)
+    assert not shown.again
+
+
+def test_a_destination_gets_it() -> None:
+    driver = person()
+    driver.line("query-name")
+    driver.bytes(reply({"name": "one"}, 1))
+    for operator, target in ((">", "file"), ("|", "jq .")):
+        assert driver.line(f"/last {operator} {target}") == [("divert", operator, target)]
+        assert driver.diverted() == [("reply", NAMED), ("finish", operator, target)]
+        assert driver.finished() == []
+
+
+def test_a_destination_that_cannot_be_opened_gets_nothing() -> None:
+    driver = person()
+    driver.line("query-name")
+    driver.bytes(reply({}, 1))
+    driver.line("/last > file")
+    ((kind, text),) = driver.diverted("file: Permission denied")
+    assert kind == "error"
+    assert "Permission denied" in text
+
+
+def test_an_error_is_a_reply() -> None:
+    driver = person()
+    driver.line("stop")
+    driver.bytes(error("no", marker=1))
+    assert driver.line("/last") == [
+        ("reply", {"error": {"class": "GenericError", "desc": "no"}, "id": "qmpshell-1"})
+    ]
+
+
+def test_a_reply_of_the_human_monitor() -> None:
+    driver = person()
+    driver.line("/hmp info name")
+    driver.bytes(reply("one\r\ntwo", 1))
+    assert driver.line("/last") == [("reply", {"return": "one\r\ntwo", "id": "qmpshell-1"})]
+
+
+def test_one_that_came_late_is_the_last_too_and_not_late_any_more() -> None:
+    driver = person()
+    driver.line("query-name")
+    driver.abandon()
+    driver.line("stop")
+    driver.bytes(reply({}, 2))
+    assert driver.bytes(reply({"name": "one"}, 1)) == [("late", NAMED)]
+    assert driver.line("/last") == [("reply", NAMED)]
+
+
+def test_what_we_ask_ourselves_is_not_the_last() -> None:
+    driver = person()
+    driver.line("query-name")
+    driver.bytes(reply({"name": "one"}, 1))
+    driver.session.probes.learn_commands(driver.now)
+    driver.bytes(reply([], 2))
+    assert driver.line("/last") == [("reply", NAMED)]
+
+
+def test_it_waits_for_its_turn() -> None:
+    driver = person()
+    driver.line("query-name")
+    assert driver.line("/last") == []
+    assert driver.bytes(reply({"name": "one"}, 1)) == [("reply", NAMED), ("reply", NAMED)]
+
+
+def test_it_outlives_the_connection() -> None:
+    driver = person()
+    driver.line("query-name")
+    driver.bytes(reply({"name": "one"}, 1))
+    driver.gone()
+    assert driver.line("/last") == [("reply", NAMED)]
+    driver.line("/connect")
+    driver.connect_failed("nobody there")
+    assert driver.line("/last") == [("reply", NAMED)]
+
+
+def test_in_a_script_it_is_the_reply_to_the_command_before() -> None:
+    driver = Driver()
+    assert driver.line("/last") == [("error", "stdin:1:1: there is no reply yet")]
+    driver.line("query-name; /last; stop; /last")
+    assert driver.bytes(DONE)[:2] == [("reply", {"return": {}})] * 2
+    refused = ("reply", {"error": {"class": "GenericError", "desc": "no"}})
+    assert driver.bytes(REFUSAL) == [refused, refused]
+    assert driver.end() == [("leave", FAILED)]
+
+
+def test_nothing_of_it_in_a_dry_run() -> None:
+    assert Driver(offline=True, dry_run=True).line("/last") == []
+
+
+@pytest.mark.parametrize("line", ["/last 2", "/last x=1"])
+def test_it_takes_nothing(line: str) -> None:
+    driver = person()
+    driver.line("query-name")
+    driver.bytes(reply({}, 1))
+    ((kind, text),) = driver.line(line)
+    assert kind == "error"
+    assert text.splitlines()[2].index("^") == 8  # under the word that is too many
+    assert text.endswith("usage: /last")

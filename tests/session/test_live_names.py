@@ -1,0 +1,591 @@
+"""How a session comes by the names that only the running server knows: when it asks, what it keeps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from qmpshell.complete import (
+    CHARDEV,
+    DEVICE_DRIVER,
+    DEVICE_PROPERTY,
+    EXPORT,
+    IOTHREAD,
+    JOB,
+    NODE,
+    OBJECT,
+    QDEV,
+    QOM_CHILD,
+    Live,
+)
+from qmpshell.session import LIVE, Effect, Learned, LiveCache, Send
+from tests.harness.sessions import (
+    GREETING,
+    NEGOTIATED,
+    Driver,
+    error,
+    event,
+    reply,
+    said,
+)
+
+NODES = Live(NODE)
+JOBS = Live(JOB)
+CHARDEVS = Live(CHARDEV)
+EXPORTS = Live(EXPORT)
+
+
+class Shell:
+    """A driver that hands the session's effects to a cache, as a terminal does."""
+
+    def __init__(self, **options: Any) -> None:
+        self.driver = Driver(interactive=True, **options)
+        self.session = self.driver.session
+        self.cache = LiveCache(self.session)
+        # Questions of the cache's that were sent: the ids, and what was asked.
+        self.ids: list[str] = []
+        self.asked: list[str] = []
+        self.learned: list[Live] = []
+        self.shown = 0
+
+    def find(self, want: Live) -> list[str] | None:
+        """What a keystroke finds, and what it leads to."""
+        self.cache.begin(self.driver.now)
+        found = self.cache.find(want)
+        self._note(self.cache.take_wanted(self.driver.now))
+        return None if found is None else [one.name for one in found]
+
+    def bytes(self, data: bytes) -> None:
+        self._perform(self.session.receive(data, self.driver.now))
+
+    def answer(self, value: object, index: int = -1) -> None:
+        self.bytes(reply(value, self.ids[index]))
+
+    def line(self, text: str) -> None:
+        self._perform(self.session.submit(self.driver.prepare(text), self.driver.now))
+
+    def after(self, seconds: float) -> None:
+        self.driver.now += seconds
+
+    def reconnect(self) -> None:
+        self.line("/connect")
+        self._perform(self.session.connected(self.driver.now))
+        self.bytes(GREETING)
+        self.bytes(NEGOTIATED)
+
+    def take(self) -> list[str]:
+        """What was asked since the last time."""
+        asked, self.asked = self.asked, []
+        return asked
+
+    def news(self) -> list[Live]:
+        learned, self.learned = self.learned, []
+        return learned
+
+    def _perform(self, effects: list[Effect]) -> None:
+        self._note(effects)
+        self._note(self.cache.saw(effects, self.driver.now))
+
+    def _note(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Send):
+                if effect.request is None or effect.request.source is not None:
+                    continue
+                message = json.loads(effect.data)
+                self.ids.append(message["id"])
+                self.asked.append(message["execute"])
+            elif isinstance(effect, Learned):
+                assert effect.name == LIVE
+                assert isinstance(effect.value, Live)
+                self.learned.append(effect.value)
+            else:
+                self.shown += 1
+
+
+def nodes(*names: str) -> list[dict[str, str]]:
+    return [{"node-name": name} for name in names]
+
+
+def test_what_is_not_known_is_asked_once_and_told_when_it_comes() -> None:
+    shell = Shell()
+    assert shell.find(NODES) is None
+    assert shell.take() == ["query-named-block-nodes"]
+    assert shell.find(NODES) is None
+    assert shell.take() == []  # it is under way
+    before = shell.shown
+    shell.answer(nodes("a", "b"))
+    assert shell.news() == [NODES]
+    assert shell.shown == before  # nothing is shown
+    assert shell.find(NODES) == ["a", "b"]
+    assert shell.take() == []
+    assert shell.session.failures.status == 0
+
+
+def test_an_old_answer_is_given_while_it_is_asked_anew() -> None:
+    shell = Shell()
+    shell.find(NODES)
+    shell.answer(nodes("a"))
+    shell.news()
+    shell.after(1.9)
+    assert shell.find(NODES) == ["a"]
+    assert shell.take() == ["query-named-block-nodes"]
+    shell.after(0.2)
+    assert shell.find(NODES) == ["a"]
+    assert shell.take() == ["query-named-block-nodes"]
+    shell.answer(nodes("a"))
+    assert shell.news() == [NODES]  # as it was, and certain now
+    shell.after(2)
+    assert shell.find(NODES) == ["a"]
+    shell.answer(nodes("a", "b"))
+    assert shell.news() == [NODES]
+    assert shell.find(NODES) == ["a", "b"]
+
+
+def test_one_answer_serves_all_kinds_that_need_it() -> None:
+    shell = Shell()
+    shell.find(Live(OBJECT))
+    assert shell.take() == ["qom-list"]
+    assert shell.find(Live(IOTHREAD)) is None
+    assert shell.take() == []
+    shell.answer([{"name": "i", "type": "child<iothread>"}, {"name": "t", "type": "child<x>"}])
+    assert shell.news() == [Live(OBJECT), Live(IOTHREAD)]
+    assert shell.find(Live(OBJECT)) == ["i", "t"]
+    assert shell.find(Live(IOTHREAD)) == ["i"]
+
+
+def test_no_more_than_two_are_under_way_and_the_newest_wish_is_first() -> None:
+    shell = Shell()
+    for want in (NODES, JOBS, CHARDEVS, EXPORTS):
+        shell.find(want)
+    assert shell.take() == ["query-named-block-nodes", "query-jobs"]
+    shell.answer([], 0)
+    assert shell.take() == ["query-block-exports"]
+    shell.answer([], 1)
+    assert shell.take() == ["query-chardev"]
+    shell.answer([], 2)
+    shell.answer([], 3)
+    assert shell.take() == []
+
+
+def test_what_has_two_answers_is_given_in_part() -> None:
+    shell = Shell()
+    want = Live(QDEV)
+    shell.find(want)
+    assert shell.take() == ["qom-list", "qom-list"]
+    shell.answer([{"name": "d", "type": "child<x>"}], 0)
+    assert shell.news() == [want]
+    assert shell.find(want) == ["d"]
+    shell.answer([{"name": "device[0]", "type": "child<x>"}], 1)
+    assert shell.news() == [want]
+    assert shell.find(want) == ["d", "/machine/peripheral-anon/device[0]"]
+
+
+# -- the person's own first ------------------------------------------------------------------------
+
+
+def test_nothing_is_asked_while_a_command_is_under_way() -> None:
+    shell = Shell()
+    shell.line("stop")
+    assert shell.find(NODES) is None
+    assert shell.take() == []
+    shell.bytes(reply({}, 1))
+    assert shell.take() == ["query-named-block-nodes"]
+
+
+def test_nothing_is_asked_while_commands_are_queued_or_a_question_is_open() -> None:
+    shell = Shell()
+    shell.line("stop")
+    shell.line("cont")
+    shell.find(NODES)
+    shell.bytes(reply({}, 1))
+    assert shell.take() == []
+    shell.bytes(reply({}, 2))
+    assert shell.take() == ["query-named-block-nodes"]
+    shell = Shell()
+    shell.line("quit")
+    assert shell.session.asking is not None
+    shell.find(NODES)
+    assert shell.take() == []
+
+
+def test_a_command_is_sent_at_once_whatever_is_asked() -> None:
+    shell = Shell()
+    shell.find(NODES)
+    effects = shell.session.submit(shell.driver.prepare("stop"), shell.driver.now)
+    assert [type(one) for one in effects] == [Send]
+    shell.driver.now += 1
+    assert shell.session.deadline is None
+    assert [type(one) for one in shell.session.abandon(shell.driver.now)] != [Send]
+
+
+def test_it_holds_nobody_up_and_no_timeout_hits_it() -> None:
+    shell = Shell(timeout=1.0)
+    shell.find(NODES)
+    assert shell.session.deadline is None
+    shell.after(100)
+    assert shell.session.tick(shell.driver.now) == []
+    assert shell.session.abandon(shell.driver.now) == []
+    assert not shell.session.is_held_up
+    assert shell.driver.line("/quit") == [("leave", 0)]
+
+
+# -- what makes it doubtful ------------------------------------------------------------------------
+
+
+def learn(shell: Shell, want: Live, value: object) -> None:
+    shell.find(want)
+    shell.answer(value)
+    shell.take()
+    shell.news()
+
+
+@pytest.mark.parametrize("name", ["JOB_STATUS_CHANGE", "BLOCK_JOB_COMPLETED", "DEVICE_DELETED"])
+def test_an_event_makes_it_be_asked_anew(name: str) -> None:
+    shell = Shell()
+    learn(shell, JOBS, [{"id": "j"}])
+    shell.bytes(event("RTC_CHANGE"))
+    assert shell.find(JOBS) == ["j"]
+    assert shell.take() == []
+    shell.bytes(event(name))
+    assert shell.take() == []  # nobody wants it
+    assert shell.find(JOBS) == ["j"]
+    assert shell.take() == ["query-jobs"]
+    shell.answer([])
+    assert shell.news() == [JOBS]
+    assert shell.find(JOBS) == []
+
+
+def test_an_event_while_it_is_asked_makes_the_answer_doubtful() -> None:
+    shell = Shell()
+    shell.find(JOBS)
+    shell.take()
+    shell.bytes(event("JOB_STATUS_CHANGE"))
+    shell.answer([{"id": "j"}])
+    assert shell.take() == []  # once for each wish: a storm of events is no storm of questions
+    assert shell.find(JOBS) == ["j"]
+    assert shell.take() == ["query-jobs"]
+
+
+def test_a_command_that_may_change_something_makes_all_be_asked_anew() -> None:
+    shell = Shell()
+    learn(shell, CHARDEVS, [{"label": "c"}])
+    shell.line("query-status")
+    shell.bytes(reply({}, 2))
+    shell.find(CHARDEVS)
+    assert shell.take() == []
+    shell.line("stop")
+    shell.bytes(reply({}, 3))
+    assert shell.find(CHARDEVS) == ["c"]
+    assert shell.take() == ["query-chardev"]
+
+
+def test_what_cannot_change_is_asked_once() -> None:
+    shell = Shell()
+    want = Live(DEVICE_DRIVER)
+    shell.find(want)
+    assert shell.take() == ["qom-list-types"]
+    shell.answer([{"name": "e1000"}])
+    assert shell.take() == ["human-monitor-command"]
+    shell.answer('name "e1000", bus PCI, alias "e"\r\n')
+    shell.line("stop")
+    shell.bytes(reply({}, 3))
+    shell.bytes(event("DEVICE_DELETED"))
+    shell.after(1e6)
+    assert shell.find(want) == ["e", "e1000"]
+    assert shell.take() == []
+
+
+def test_properties_are_asked_of_known_drivers_only() -> None:
+    shell = Shell()
+    shell.find(Live(DEVICE_DRIVER))
+    shell.answer([{"name": "e1000"}])
+    shell.answer("")
+    shell.take()
+    assert shell.find(Live(DEVICE_PROPERTY, "e10")) == []
+    assert shell.take() == []
+    assert shell.find(Live(DEVICE_PROPERTY, "e1000")) is None
+    assert shell.take() == ["device-list-properties"]
+    shell.answer([{"name": "mac"}])
+    assert shell.find(Live(DEVICE_PROPERTY, "e1000")) == ["mac"]
+
+
+# -- failures --------------------------------------------------------------------------------------
+
+
+def test_a_failure_is_remembered_for_a_while_or_until_something_changes() -> None:
+    shell = Shell()
+    want = Live(QOM_CHILD, "/nosuch")
+    shell.find(want)
+    shell.take()
+    shell.bytes(error("Device '/nosuch' not found", "DeviceNotFound", 1))
+    assert shell.news() == [want]
+    assert shell.find(want) == []
+    shell.after(59)
+    shell.find(want)
+    assert shell.take() == []
+    shell.after(2)
+    shell.find(want)
+    assert shell.take() == ["qom-list"]
+    shell.bytes(error("Device '/nosuch' not found", "DeviceNotFound", 2))
+    shell.line("stop")
+    shell.bytes(reply({}, 3))
+    shell.find(want)
+    assert shell.take() == ["qom-list"]
+    assert shell.session.failures.status == 0
+
+
+def test_a_command_that_there_is_not_is_asked_once() -> None:
+    shell = Shell()
+    shell.find(CHARDEVS)
+    shell.bytes(error("no", "CommandNotFound", 1))
+    shell.line("stop")
+    shell.bytes(reply({}, 2))
+    shell.after(1e6)
+    shell.take()
+    assert shell.find(CHARDEVS) == []
+    assert shell.take() == []
+
+
+def test_a_command_that_is_known_not_to_be_there_is_not_asked() -> None:
+    shell = Shell()
+    shell.session.names = ["query-block-jobs"]
+    assert shell.find(CHARDEVS) == []
+    assert shell.take() == []
+    shell.find(JOBS)
+    assert shell.take() == ["query-block-jobs"]
+
+
+def test_an_older_server_is_asked_in_its_own_words() -> None:
+    shell = Shell()
+    shell.find(NODES)
+    shell.bytes(error("Parameter 'flat' is unexpected", marker=1))
+    assert shell.take() == ["query-named-block-nodes", "query-named-block-nodes"]
+    shell.answer(nodes("a"))
+    assert shell.find(NODES) == ["a"]
+    assert shell.take() == []
+
+
+@pytest.mark.parametrize("value", [None, {}, "text", 5, [[1]], [{"node-name": {}}]])
+def test_an_answer_of_another_shape_is_no_names(value: object) -> None:
+    shell = Shell()
+    shell.find(NODES)
+    shell.answer(value)
+    if value is None:  # as good as a failure, which brings the older question
+        shell.answer(value)
+    assert shell.find(NODES) == []
+
+
+def test_an_answer_that_never_comes_is_awaited_for_so_long() -> None:
+    shell = Shell()
+    shell.find(NODES)
+    shell.find(JOBS)
+    assert len(shell.take()) == 2
+    shell.after(29)
+    assert shell.find(CHARDEVS) is None
+    assert shell.take() == []
+    shell.after(1)
+    shell.find(CHARDEVS)
+    assert shell.take() == ["query-chardev"]
+    assert shell.find(NODES) is None
+    shell.answer(nodes("late"), 0)
+    assert shell.find(NODES) == ["late"]
+
+
+# -- other servers ---------------------------------------------------------------------------------
+
+
+def test_after_a_loss_there_is_nothing_and_a_new_server_is_asked_anew() -> None:
+    shell = Shell()
+    learn(shell, NODES, nodes("a"))
+    shell.find(JOBS)
+    shell.take()
+    shell.bytes(b"")
+    assert shell.find(NODES) == []
+    assert shell.take() == []
+    shell.reconnect()
+    assert shell.find(NODES) is None
+    assert "query-named-block-nodes" in shell.take()
+    shell.find(JOBS)
+    assert shell.take() == ["query-jobs"]
+
+
+def test_a_server_that_starts_anew_is_asked_anew() -> None:
+    shell = Shell()
+    learn(shell, NODES, nodes("a"))
+    shell.find(JOBS)
+    shell.bytes(GREETING)
+    shell.bytes(NEGOTIATED)
+    shell.take()
+    assert shell.find(NODES) is None
+    assert shell.take() == ["query-named-block-nodes"]
+    shell.find(JOBS)
+    assert shell.take() == ["query-jobs"]
+
+
+def test_what_a_server_may_have_died_of_is_not_asked_there_again() -> None:
+    shell = Shell()
+    want = Live(DEVICE_DRIVER)
+    shell.find(want)
+    shell.find(NODES)
+    assert shell.take() == ["qom-list-types", "query-named-block-nodes"]
+    lost, why = said(shell.session.receive(b"", shell.driver.now))
+    assert lost == ("error", "vm.sock: connection lost")
+    assert why == (
+        "tell",
+        "it went while completion asked for qom-list-types, which may be why; this shell will not ask"
+        " that at vm.sock again",
+    )
+    shell.reconnect()
+    shell.find(want)
+    shell.find(NODES)
+    assert shell.take() == ["query-named-block-nodes"]
+    assert shell.find(want) == []
+
+
+def test_a_server_that_was_left_is_not_blamed() -> None:
+    shell = Shell()
+    want = Live(DEVICE_DRIVER)
+    shell.find(want)
+    assert shell.take() == ["qom-list-types"]
+    told = said(shell.session.submit(shell.driver.prepare("/connect"), shell.driver.now))
+    assert [one[0] for one in told] == ["connect"]
+    shell.session.connected(shell.driver.now)
+    shell.bytes(GREETING)
+    shell.bytes(NEGOTIATED)
+    assert shell.find(want) is None
+    assert shell.take() == ["qom-list-types"]
+
+
+def test_who_only_looks_on_is_not_told_of_the_server_before() -> None:
+    shell = Shell()
+    learn(shell, NODES, nodes("a"))
+    shell.bytes(GREETING)
+    shell.bytes(NEGOTIATED)
+    assert list(shell.cache.peek(NODES)) == []
+
+
+def test_who_only_looks_on_is_told_what_is_known_and_makes_nobody_ask() -> None:
+    shell = Shell()
+    assert list(shell.cache.peek(NODES)) == []
+    shell.line("stop")
+    shell.bytes(reply({}, 1))
+    assert shell.take() == []
+    learn(shell, NODES, nodes("a"))
+    shell.after(100)
+    assert [one.name for one in shell.cache.peek(NODES)] == ["a"]
+    shell.line("stop")
+    assert shell.take() == []
+
+
+def test_other_questions_are_not_blamed_for_an_end() -> None:
+    shell = Shell()
+    shell.find(NODES)
+    assert said(shell.session.receive(b"", shell.driver.now)) == [
+        ("error", "vm.sock: connection lost")
+    ]
+
+
+# -- what cannot be relied on ----------------------------------------------------------------------
+
+
+def test_what_is_not_known_yet_is_in_doubt_until_it_has_come() -> None:
+    shell = Shell()
+    shell.find(NODES)
+    assert shell.cache.is_in_doubt
+    shell.answer(nodes("a"))
+    shell.find(NODES)
+    assert not shell.cache.is_in_doubt
+
+
+def test_a_part_of_the_answers_leaves_the_names_in_doubt() -> None:
+    shell = Shell()
+    shell.find(Live(QDEV))
+    shell.answer([{"name": "d", "type": "child<x>"}], 0)
+    assert shell.find(Live(QDEV)) == ["d"]
+    assert shell.cache.is_in_doubt
+
+
+def test_what_was_found_before_a_change_is_in_doubt_and_told_anew_in_any_case() -> None:
+    shell = Shell()
+    learn(shell, NODES, nodes("a"))
+    shell.line("blockdev-add driver=null-co node-name=b")
+    shell.bytes(reply({}, 2))
+    shell.news()
+    assert shell.find(NODES) == ["a"]
+    assert shell.cache.is_in_doubt
+    assert shell.news() == []  # it is still what was found
+    shell.answer(nodes("a"))
+    assert shell.news() == [NODES]
+    shell.find(NODES)
+    assert not shell.cache.is_in_doubt
+
+
+def test_an_answer_is_in_doubt_when_its_life_is_over() -> None:
+    shell = Shell()
+    learn(shell, NODES, nodes("a"))
+    shell.after(1)
+    shell.find(NODES)
+    assert not shell.cache.is_in_doubt
+    shell.after(2)
+    shell.find(NODES)
+    assert shell.cache.is_in_doubt
+    shell.answer(nodes("a"))
+    assert shell.news() == [NODES]
+
+
+def test_what_the_server_refuses_to_say_is_in_no_doubt() -> None:
+    shell = Shell()
+    shell.find(CHARDEVS)
+    shell.bytes(error("no", "CommandNotFound", 1))
+    shell.find(CHARDEVS)
+    assert not shell.cache.is_in_doubt
+
+
+def test_the_doubt_is_about_what_is_found_now() -> None:
+    shell = Shell()
+    shell.find(NODES)
+    assert shell.cache.is_in_doubt
+    shell.cache.begin(shell.driver.now)
+    assert not shell.cache.is_in_doubt
+
+
+@pytest.mark.parametrize("options", [{"probe": False}, {"negotiate": False}, {"hmp": True}])
+def test_nothing_is_asked_that_may_not_be(options: dict[str, bool]) -> None:
+    shell = Shell(**options)
+    assert shell.find(NODES) == []
+    assert shell.take() == []
+    shell.bytes(event("DEVICE_DELETED"))
+    assert shell.take() == []
+
+
+def test_nothing_is_asked_before_the_server_is_ready() -> None:
+    shell = Shell(greeted=False)
+    shell.find(NODES)
+    shell.bytes(GREETING)
+    assert shell.take() == []
+    shell.bytes(NEGOTIATED)
+    assert shell.take() == ["query-named-block-nodes"]
+
+
+def test_the_log_has_the_questions_and_the_answers() -> None:
+    shell = Shell(log="log")
+    shell.find(CHARDEVS)
+    shell.answer([{"label": "c"}])
+    messages = [message for _, message in shell.driver.logs["log"].messages][-2:]
+    assert messages[0]["execute"] == "query-chardev"
+    assert messages[1]["return"] == [{"label": "c"}]
+
+
+def test_many_wishes_and_answers_are_not_kept_for_ever() -> None:
+    shell = Shell()
+    for number in range(400):
+        shell.find(Live(QOM_CHILD, f"/{number}"))
+        shell.answer([{"name": "a", "type": "child<x>"}])
+    assert shell.find(Live(QOM_CHILD, "/399")) == ["a"]
+    assert shell.find(Live(QOM_CHILD, "/0")) is None
+    for number in range(400):
+        shell.find(Live(DEVICE_PROPERTY, f"no driver {number}"))
+    assert shell.find(Live(QOM_CHILD, "/399")) == ["a"]

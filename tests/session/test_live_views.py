@@ -1,0 +1,466 @@
+"""/watch and /jobs in a session: what is sent when, what is shown, what holds up and what does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from qmpshell.errors import CONNECTION, FAILED, OK
+from qmpshell.session import ShowReply, Watch
+from tests.harness.sessions import (
+    DONE,
+    SCHEMA,
+    Driver,
+    Said,
+    error,
+    event,
+    mistake,
+    own_question,
+    reply,
+    sent,
+)
+
+NAME = sent('{"execute": "query-name"}')
+WATCH = "usage: /watch [-n SECONDS] [-c TIMES] COMMAND|/hmp LINE"
+JOBS = "usage: /jobs [-t SECONDS]"
+
+
+def named(number: int, name: str = "query-name") -> Said:
+    return sent(f'{{"execute": "{name}", "id": "qmpshell-{number}"}}')
+
+
+def status_change(status: str, name: str = "j0") -> bytes:
+    return event("JOB_STATUS_CHANGE", id=name, status=status)
+
+
+def job(**changes: object) -> dict[str, object]:
+    one = {"id": "j0", "type": "mirror", "status": "running"}
+    return one | {"current-progress": 1, "total-progress": 4} | changes
+
+
+# -- wrong calls ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "carets", "reason", "cure"),
+    [
+        ("/watch", "^^^^^^", "the command to watch is missing", WATCH),
+        ("/watch -n 5", "^^^^^^", "the command to watch is missing", WATCH),
+        ("/watch a=1", "^^^^^^", "the command to watch is missing", WATCH),
+        ("/watch -n", "       ^^", "a number of seconds must follow -n", WATCH),
+        ("/watch -n x stop", "          ^", "'x' is no number of seconds", WATCH),
+        ("/watch -n 0 stop", "          ^", "it takes at least 0.1 seconds", WATCH),
+        ("/watch -c", "       ^^", "a number of times must follow -c", WATCH),
+        ("/watch -c 0 stop", "          ^", "it is 1 or a larger whole number", WATCH),
+        ("/watch -c 1.5 stop", "          ^^^", "it is 1 or a larger whole number", WATCH),
+        ("/watch /hmp", "       ^^^^", "a line for the human monitor is missing", WATCH),
+        (
+            "/watch /wait STOP",
+            "       ^^^^^",
+            "only commands of the server's and /hmp can be watched",
+            WATCH,
+        ),
+        ('/watch {"execute": "stop"} x', " " * 27 + "^", "text follows the JSON object", WATCH),
+        ("/watch {a}", "        ^", "expected a name in quotes", None),
+        (
+            "/watch getfd fdname=x < f",
+            " " * 24 + "^",
+            "no file can go with a command that is sent again and again",
+            WATCH,
+        ),
+        ("/jobs j0", "      ^^", "'j0' is not for /jobs", JOBS),
+        ("/jobs -t", "      ^^", "a number of seconds must follow -t", JOBS),
+    ],
+)
+def test_a_wrong_call(line: str, carets: str, reason: str, cure: str | None) -> None:
+    driver = Driver(probe=False)
+    column = carets.index("^") + 1
+    ((kind, text),) = driver.line(line)
+    place = f"stdin:1:{column}"
+    if cure is None:
+        assert (kind, text.split("\n")[0].split(": ")[0]) == ("error", place)
+    else:
+        assert (kind, text) == mistake(line, carets, reason, cure, place=place)
+    assert driver.session.idle
+    assert driver.end() == [("leave", FAILED)]
+
+
+def test_in_a_dry_run_it_is_shown_once() -> None:
+    driver = Driver(offline=True, dry_run=True)
+    assert driver.line("/watch query-name") == [("show", b'{"execute": "query-name"}\n')]
+    assert driver.line("/jobs") == []
+    assert driver.session.idle
+
+
+# -- /watch in a script ---------------------------------------------------------------------------
+
+
+def test_a_script_shows_each_reply_and_then_goes_on() -> None:
+    driver = Driver()
+    assert driver.line("/watch -c 2 query-name; stop") == [NAME]
+    assert driver.bytes(reply({"name": "x"})) == [("reply", {"return": {"name": "x"}})]
+    assert driver.session.deadline == driver.now + 2
+    assert driver.after(1.9) == []
+    assert driver.after(0.1) == [NAME]
+    assert driver.bytes(reply({"name": "x"})) == [
+        ("reply", {"return": {"name": "x"}}),
+        sent('{"execute": "stop"}'),
+    ]
+    driver.bytes(DONE)
+    assert driver.end() == [("leave", OK)]
+
+
+def test_nothing_is_sent_as_long_as_a_reply_is_awaited() -> None:
+    driver = Driver()
+    driver.line("/watch -n 1 query-name")
+    assert driver.after(30) == []
+    driver.bytes(DONE)
+    assert driver.after(0) == [NAME]  # it is late already
+    driver.bytes(DONE)
+    assert driver.after(0.9) == []
+    assert driver.after(0.1) == [NAME]
+
+
+def test_events_disturb_nothing() -> None:
+    driver = Driver()
+    driver.line("/watch query-name")
+    assert driver.bytes(event("STOP") + DONE + event("RESUME")) == [
+        ("event", "STOP"),
+        ("reply", {"return": {}}),
+        ("event", "RESUME"),
+    ]
+    assert driver.after(2) == [NAME]
+
+
+def test_a_line_of_json_is_sent_as_it_is() -> None:
+    driver = Driver()
+    line = '{"execute": "query-name", "id": 7}'
+    assert driver.line(f"/watch -c 2 {line}") == [sent(line)]
+    driver.bytes(b'{"return": {}, "id": 7}\n')
+    assert driver.after(2) == [sent(line)]
+
+
+def test_a_line_of_the_human_monitors_is_not_read_as_ours() -> None:
+    driver = Driver()
+    line = "/watch -c 1 /hmp info  block; x # y"
+    command = (
+        '{"execute": "human-monitor-command", "arguments": {"command-line": "info  block; x # y"}}'
+    )
+    assert driver.line(line) == [sent(command)]
+
+
+def test_a_command_is_read_by_the_schema_first() -> None:
+    driver = Driver()
+    question = ("send", b'{"execute": "query-qmp-schema", "id": "qmpshell-1"}\n')
+    assert driver.line("/watch -c 1 resize id=x size=0x10") == [question]
+    command = '{"execute": "resize", "arguments": {"id": "x", "size": 16}}'
+    assert driver.bytes(reply(SCHEMA, 1)) == [sent(command)]
+
+
+def test_an_error_counts_and_the_watch_goes_on() -> None:
+    driver = Driver()
+    driver.line("/watch -c 2 query-name")
+    driver.bytes(error("not now"))
+    assert driver.after(2) == [NAME]
+    driver.bytes(DONE)
+    assert driver.end() == [("leave", FAILED)]
+
+
+def test_an_error_ends_a_script_that_stops_on_errors() -> None:
+    driver = Driver(stop_on_error=True)
+    driver.line("/watch query-name")
+    assert driver.bytes(error("not now"))[-1] == ("leave", FAILED)
+
+
+def test_a_command_that_the_server_has_not_is_not_watched() -> None:
+    driver = Driver(probe=False)
+    driver.line("/watch query-nmae")
+    assert [one[0] for one in driver.bytes(error("no", "CommandNotFound"))] == ["reply"]
+    assert driver.session.idle
+
+
+def test_a_reply_that_does_not_come_in_time_ends_a_script() -> None:
+    driver = Driver(timeout=3)
+    driver.line("/watch query-name")
+    assert driver.after(3)[-1] == ("leave", CONNECTION)
+
+
+def test_a_loss_ends_it() -> None:
+    driver = Driver()
+    driver.line("/watch query-name")
+    driver.bytes(DONE)
+    text = "vm.sock: connection lost while waiting for /watch query-name"
+    assert driver.gone() == [("error", text), ("leave", CONNECTION)]
+
+
+def test_replies_go_where_the_line_says() -> None:
+    driver = Driver()
+    driver.line("/watch -c 2 query-name > out")
+    assert driver.diverted() == [NAME]
+    driver.bytes(DONE)
+    driver.after(2)
+    effects = driver.session.receive(DONE, driver.now)
+    (shown,) = [one for one in effects if isinstance(one, ShowReply)]
+    assert shown.destination is driver.destinations[0]
+    assert driver.session.queue.finishing is driver.destinations[0]
+
+
+# -- /watch at a terminal -------------------------------------------------------------------------
+
+
+def terminal(**options: Any) -> Driver:
+    return Driver(interactive=True, **options)
+
+
+def panel(driver: Driver) -> Watch:
+    assert isinstance(driver.session.waits.panel, Watch)
+    return driver.session.waits.panel
+
+
+def test_at_a_terminal_the_prompt_stays_free() -> None:
+    driver = terminal()
+    assert driver.line("/watch query-name") == [named(1)]
+    assert driver.line("stop") == [named(2, "stop")]
+    assert driver.bytes(reply({"name": "x"}, 1)) == []  # it is drawn
+    shown = panel(driver).shown
+    assert shown is not None and shown.reply.value["return"] == {"name": "x"}
+    assert driver.bytes(reply({}, 2))[0][0] == "reply"
+    assert driver.after(2) == [named(3)]
+    driver.bytes(reply({"name": "y"}, 3))
+    before = panel(driver).before
+    assert before is not None and before.value["return"] == {"name": "x"}
+
+
+def test_ctrl_c_ends_it_and_leaves_the_last_reply() -> None:
+    driver = terminal()
+    driver.line("/watch query-name")
+    driver.bytes(reply({"name": "x"}, 1))
+    driver.after(2)
+    [shown, told] = driver.abandon()
+    assert shown[0] == "reply"
+    assert told == ("tell", "no longer watching query-name")
+    assert driver.session.waits.panel is None
+    assert driver.bytes(reply({"name": "y"}, 2)) == []
+    assert driver.after(60) == []
+
+
+def test_ctrl_c_ends_what_is_waited_for_first() -> None:
+    driver = terminal()
+    driver.line("/watch query-name")
+    driver.line("stop")
+    assert "no longer waiting for the reply to stop" in driver.abandon()[0][1]
+    assert driver.session.waits.panel is not None
+
+
+def test_the_last_time_is_shown_as_a_reply() -> None:
+    driver = terminal()
+    driver.line("/watch -c 1 query-name")
+    assert [one[0] for one in driver.bytes(reply({"name": "x"}, 1))] == ["reply"]
+    assert driver.session.waits.panel is None
+
+
+def test_another_one_takes_its_place() -> None:
+    driver = terminal()
+    driver.line("/watch query-name")
+    driver.bytes(reply({}, 1))
+    found = driver.line("/watch query-uuid")
+    assert [one[0] for one in found] == ["reply", "tell", "send"]
+    assert panel(driver).text == "query-uuid"
+    driver.bytes(reply({}, 2))
+    assert driver.after(2) == [named(3, "query-uuid")]
+
+
+def test_what_destroys_is_asked_about_once() -> None:
+    driver = terminal()
+    assert [one[0] for one in driver.line("/watch system_reset")] == ["ask"]
+    assert driver.answer(go_on=True) == [named(1, "system_reset")]
+    driver.bytes(reply({}, 1))
+    assert driver.after(2) == [named(2, "system_reset")]
+
+
+def test_what_destroys_and_is_declined_is_not_watched() -> None:
+    driver = terminal()
+    driver.line("/watch system_reset")
+    assert driver.answer(go_on=False) == [("tell", "not sent")]
+    assert driver.session.waits.panel is None
+    assert driver.after(60) == []
+
+
+@pytest.mark.parametrize("line", ["/watch -c 1 query-name; stop", "/watch -c 1 query-name | cat"])
+def test_what_stands_behind_it_waits_for_it(line: str) -> None:
+    driver = terminal()
+    driver.line(line)
+    if "|" in line:
+        driver.diverted()
+    assert driver.session.waits.panel is None
+    assert driver.line("query-uuid") == []
+    assert [one[0] for one in driver.bytes(reply({}, 1))] in (
+        ["reply", "send"],
+        ["reply", "finish"],
+    )
+
+
+def test_the_lines_of_a_file_wait_for_it() -> None:
+    driver = terminal(files={"f": "/watch -c 1 query-name\nstop\n"})
+    assert driver.line("/source f") == [named(1)]
+    assert [one[0] for one in driver.bytes(reply({}, 1))] == ["reply", "send"]
+
+
+def test_a_loss_takes_it_away() -> None:
+    driver = terminal()
+    driver.line("/watch query-name")
+    driver.bytes(reply({}, 1))
+    driver.gone()
+    assert driver.session.waits.panel is None
+    assert driver.after(60) == []
+    assert [one[0] for one in driver.line("/watch query-name")] == ["error"]
+
+
+def test_connecting_takes_it_away() -> None:
+    driver = terminal()
+    driver.line("/watch query-name")
+    assert driver.line("/connect") == [("connect", None)]
+    assert driver.session.waits.panel is None
+
+
+def test_a_server_that_starts_anew_takes_it_away() -> None:
+    driver = terminal(probe=False)
+    driver.line("/watch query-name")
+    driver.greet()
+    assert driver.session.waits.panel is None
+
+
+# -- /jobs in a script ----------------------------------------------------------------------------
+
+
+def test_a_script_says_how_jobs_get_on() -> None:
+    driver = Driver()
+    assert driver.line("/jobs; stop") == [own_question(1, "query-jobs")]
+    assert driver.bytes(reply([job()], 1)) == [("tell", "job j0 (mirror): running, 25 %")]
+    assert driver.after(1) == [own_question(2, "query-jobs")]
+    assert driver.bytes(reply([job(**{"current-progress": 2})], 2)) == []
+    assert driver.bytes(status_change("ready"))[1:] == [("tell", "job j0 (mirror): ready, 50 %")]
+    driver.bytes(status_change("waiting") + status_change("pending"))
+    assert driver.bytes(status_change("concluded"))[-1][0] == "event"
+    assert driver.bytes(status_change("null"))[1:] == [
+        ("tell", "job j0 (mirror): done"),
+        sent('{"execute": "stop"}'),
+    ]
+    driver.bytes(DONE)
+    assert driver.after(60) == []  # nobody follows them any longer
+    assert driver.end() == [("leave", OK)]
+
+
+def test_a_job_that_failed_makes_it_fail() -> None:
+    driver = Driver()
+    driver.line("/jobs")
+    driver.bytes(reply([job(), job(id="j1")], 1))
+    completed = event("BLOCK_JOB_COMPLETED", device="j0", error="No space")
+    driver.bytes(status_change("aborting") + completed)
+    found = driver.bytes(status_change("concluded") + status_change("null"))
+    assert ("error", "job j0 (mirror): failed: No space") in found
+    found = driver.bytes(status_change("concluded", "j1") + status_change("null", "j1"))
+    assert found[-2:] == [
+        ("tell", "job j1 (mirror): done"),
+        ("error", "stdin:1:1: 1 of 2 jobs failed"),
+    ]
+    assert driver.end() == [("leave", FAILED)]
+
+
+def test_a_job_that_was_cancelled_has_not_failed() -> None:
+    driver = Driver()
+    driver.line("/jobs")
+    driver.bytes(reply([job()], 1))
+    driver.bytes(status_change("aborting") + event("BLOCK_JOB_CANCELLED", device="j0"))
+    found = driver.bytes(status_change("concluded") + status_change("null"))
+    assert found[-1] == ("tell", "job j0 (mirror): cancelled")
+    assert driver.end() == [("leave", OK)]
+
+
+def test_a_job_that_waits_to_be_dismissed_is_asked_for_its_error() -> None:
+    driver = Driver()
+    driver.line("/jobs")
+    driver.bytes(reply([job(type="create")], 1))
+    driver.bytes(status_change("aborting"))
+    assert [one[0] for one in driver.bytes(status_change("concluded"))] == ["event"]
+    assert driver.after(1) == [own_question(2, "query-jobs")]
+    assert driver.bytes(reply([job(type="create", status="concluded", error="denied")], 2)) == [
+        ("error", "job j0 (create): failed: denied"),
+        ("error", "stdin:1:1: 1 of 1 jobs failed"),
+    ]
+
+
+def test_jobs_that_ended_before_it_was_called_are_told_of_once() -> None:
+    driver = Driver()
+    driver.bytes(status_change("created") + status_change("running"))
+    driver.bytes(status_change("aborting") + status_change("concluded") + status_change("null"))
+    driver.line("/jobs")
+    assert driver.bytes(reply([], 1)) == [
+        ("error", "job j0: aborted"),
+        ("error", "stdin:1:1: 1 of 1 jobs failed"),
+    ]
+    driver.line("/jobs")
+    assert driver.bytes(reply([], 2)) == [("tell", "there are no jobs")]
+
+
+def test_there_may_be_no_jobs() -> None:
+    driver = Driver()
+    driver.line("/jobs")
+    assert driver.bytes(reply([], 1)) == [("tell", "there are no jobs")]
+    assert driver.end() == [("leave", OK)]
+
+
+def test_a_server_that_knows_no_jobs() -> None:
+    driver = Driver()
+    driver.line("/jobs")
+    assert driver.bytes(error("no", "CommandNotFound", 1)) == [own_question(2, "query-block-jobs")]
+    assert driver.bytes(error("no", "CommandNotFound", 2)) == [
+        ("error", "stdin:1:1: the server does not list its jobs")
+    ]
+    assert driver.end() == [("leave", FAILED)]
+
+
+def test_the_time_may_be_limited() -> None:
+    driver = Driver()
+    driver.line("/jobs -t 5")
+    driver.bytes(reply([job()], 1))
+    text = "stdin:1:1: the end of the jobs did not come in time"
+    assert ("error", text) in driver.after(5)
+    assert driver.after(60) == []
+    assert driver.end() == [("leave", FAILED)]
+
+
+def test_without_probing_they_are_listed_once_and_then_followed() -> None:
+    driver = Driver(probe=False)
+    assert driver.line("/jobs") == [own_question(1, "query-jobs")]
+    driver.bytes(reply([job()], 1))
+    assert driver.after(60) == []
+    assert driver.bytes(status_change("concluded"))[1:] == [("tell", "job j0 (mirror): done")]
+    assert driver.session.idle
+
+
+# -- /jobs at a terminal --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("probe", [True, False])
+def test_at_a_terminal_only_ends_are_told(probe: bool) -> None:
+    driver = terminal(probe=probe)
+    driver.session.probes.watch_machine(driver.now)
+    assert driver.line("/jobs") == [own_question(1, "query-jobs")]
+    assert driver.bytes(reply([job()], 1)) == []
+    assert driver.session.waits.panel is not None
+    assert driver.line("stop") == [named(2, "stop")]  # the prompt is free
+    driver.bytes(reply({}, 2))
+    assert driver.bytes(status_change("ready")) == [("event", "JOB_STATUS_CHANGE")]
+    found = driver.bytes(status_change("concluded") + status_change("null"))
+    assert [one for one in found if one[0] != "event"] == [("tell", "job j0 (mirror): done")]
+    assert driver.session.waits.panel is None
+
+
+def test_ctrl_c_ends_the_view_of_the_jobs() -> None:
+    driver = terminal()
+    driver.line("/jobs")
+    driver.bytes(reply([job()], 1))
+    assert driver.abandon() == [("tell", "no longer watching the jobs")]
+    assert driver.session.waits.panel is None

@@ -1,0 +1,202 @@
+"""Whatever happens, in whatever order: nothing is sent twice, or to nobody, and the shell is never stuck."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+
+from hypothesis import settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from qmpshell.language import Destination
+from qmpshell.session import (
+    Ask,
+    AskSecret,
+    Connect,
+    Divert,
+    Effect,
+    Finish,
+    Request,
+    Send,
+    ShowReply,
+)
+from tests.harness.sessions import GREETING, Driver
+
+CLOSED, OPENING, OPEN = "closed", "opening", "open"
+# What stands for a line; each NAME in it is a command of its own.
+LINES = (
+    *("NAME", "NAME", "NAME; NAME", "NAME a=5", '{"execute": "NAME"}', "/oob NAME"),
+    *("/connect", "/connect other", "/connect; NAME", "NAME; /connect; NAME"),
+    *("NAME > file", "NAME | less", "/last", "/wait STOP; NAME", "/wait -t 1 STOP; NAME"),
+    *('{"execute": "quit", "id": "NAME"}; NAME', "NAME password=@?; NAME"),
+)
+
+
+class Session(RuleBasedStateMachine):
+    """A session with a server, and a person at the prompt, none of whom can be relied upon."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.driver = Driver(interactive=True, greeted=False)
+        self.stream = OPEN
+        self.made = 0
+        self.sent: Counter[str] = Counter()
+        self.answered: list[Request] = []
+        # What the server has not answered, on this connection.
+        self.owed: list[object] = []
+        self.interludes: list[Ask | AskSecret | Destination] = []
+        self.finishing: list[Destination] = []
+
+    def perform(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send(data=data, request=request):
+                    assert self.stream == OPEN, data
+                    message = json.loads(data)
+                    self.owed.append(message.get("id"))
+                    if request is not None and request.source is not None:
+                        name = message.get("execute", message.get("exec-oob"))
+                        self.sent[message["id"] if name == "quit" else name] += 1
+                        assert max(self.sent.values()) == 1, self.sent
+                case ShowReply(request=request, again=False):
+                    assert request not in self.answered
+                    self.answered.append(request)
+                case Connect():
+                    self.stream = OPENING
+                    self.owed.clear()
+                case Ask() | AskSecret():
+                    self.interludes.append(effect)
+                case Divert(destination=destination):
+                    self.interludes.append(destination)
+                case Finish(destination=destination):
+                    self.finishing.append(destination)
+
+    @initialize()
+    def greets_at_first(self) -> None:
+        self.receive(GREETING)
+
+    def receive(self, data: bytes) -> None:
+        self.perform(self.driver.session.receive(data, self.driver.now))
+
+    # -- the person --------------------------------------------------------------------------------
+
+    @precondition(lambda self: not self.interludes and not self.finishing)
+    @rule(line=st.sampled_from(LINES))
+    def type_a_line(self, line: str) -> None:
+        for _ in range(line.count("NAME")):
+            self.made += 1
+            line = line.replace("NAME", f"n{self.made}", 1)
+        prepared = self.driver.prepare(line)
+        self.perform(self.driver.session.submit(prepared, self.driver.now))
+
+    @precondition(lambda self: self.interludes)
+    @rule(yes=st.booleans())
+    def answer(self, yes: bool) -> None:
+        session, now = self.driver.session, self.driver.now
+        match self.interludes.pop(0):
+            case Ask(request=request):
+                before = self.sent.total()
+                self.perform(session.answer(go_on=yes, now=now))
+                if yes and self.sent.total() > before:
+                    assert self.sent[str(request.user_id)] == 1
+            case AskSecret():
+                self.perform(session.secret("hunter2" if yes else None, now))
+            case Destination() as destination:
+                self.perform(session.diverted(destination, "" if yes else "no", now))
+
+    @precondition(lambda self: self.finishing)
+    @rule(problem=st.sampled_from(["", "disk full"]))
+    def finish(self, problem: str) -> None:
+        destination = self.finishing.pop(0)
+        self.perform(self.driver.session.finished(destination, problem, self.driver.now))
+
+    @precondition(lambda self: not self.interludes)
+    @rule()
+    def interrupt(self) -> None:
+        if self.stream == OPENING:
+            self.fail_to_open()
+        else:
+            self.perform(self.driver.session.abandon(self.driver.now))
+
+    # -- the server --------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.stream == OPENING)
+    @rule()
+    def open(self) -> None:
+        self.stream = OPEN
+        self.perform(self.driver.session.connected(self.driver.now, address="somewhere"))
+
+    @precondition(lambda self: self.stream == OPENING)
+    @rule()
+    def fail_to_open(self) -> None:
+        self.stream = CLOSED
+        self.perform(self.driver.session.connect_failed("nobody there", self.driver.now))
+
+    @precondition(lambda self: self.stream == OPEN)
+    @rule()
+    def greet(self) -> None:
+        self.receive(GREETING)
+
+    @precondition(lambda self: self.stream == OPEN)
+    @rule(name=st.sampled_from(["STOP", "SHUTDOWN"]))
+    def emit(self, name: str) -> None:
+        self.receive(json.dumps({"event": name}).encode() + b"\n")
+
+    @precondition(lambda self: self.stream == OPEN and self.owed)
+    @rule(fails=st.booleans(), place=st.integers(0, 20))
+    def reply(self, fails: bool, place: int) -> None:
+        marker = self.owed.pop(min(place, len(self.owed) - 1))
+        desc = "The command x has not been found"
+        error = {"class": "CommandNotFound", "desc": desc}
+        message = {"error": error} if fails else {"return": list[str]()}
+        self.receive(json.dumps({**message, "id": marker}).encode() + b"\n")
+
+    @precondition(lambda self: self.stream == OPEN)
+    @rule(reason=st.sampled_from(["", "reading failed"]))
+    def lose(self, reason: str) -> None:
+        self.stream = CLOSED
+        self.owed.clear()
+        if reason:
+            self.perform(self.driver.session.connection_lost(reason))
+        else:
+            self.receive(b"")
+
+    @rule()
+    def pass_time(self) -> None:
+        self.driver.now += 1.5
+        self.perform(self.driver.session.tick(self.driver.now))
+
+    # -- and in the end ----------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        """Who comes back, and answers everything, has a shell that works."""
+        self.settle()
+        self.type_a_line("/connect")
+        self.open()
+        self.receive(GREETING)
+        self.settle()
+        self.type_a_line("NAME")
+        assert self.sent[f"n{self.made}"] == 1
+
+    def settle(self) -> None:
+        for _ in range(1000):
+            if self.interludes:
+                self.answer(False)
+            elif self.finishing:
+                self.finish("")
+            elif self.stream == OPENING:
+                self.fail_to_open()
+            elif self.stream == OPEN and self.owed:
+                self.reply(False, 0)
+            elif not self.driver.session.idle and not self.driver.session.lost:
+                self.interrupt()
+                if not self.driver.session.idle and self.stream == OPEN and not self.owed:
+                    self.receive(GREETING)
+            else:
+                return
+        raise AssertionError("it never comes to rest")
+
+
+TestSession = Session.TestCase
+TestSession.settings = settings(max_examples=100, stateful_step_count=30)

@@ -1,0 +1,133 @@
+"""The session of `--raw`: every byte through, both ways, and when it ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from qmpshell.errors import CONNECTION, OK
+from qmpshell.language import LogicalLine, Source
+from qmpshell.session import Effect, Leave, RawSession, Send, ShowBytes, Tell
+
+
+def source(text: str) -> Source:
+    line = LogicalLine()
+    line.add(text, number=1, line=text, dropped=0)
+    return Source("stdin", line)
+
+
+def said(effects: list[Effect]) -> list[tuple[str, object]]:
+    found: list[tuple[str, object]] = []
+    for effect in effects:
+        match effect:
+            case Send():
+                found.append(("send", effect.data))
+            case ShowBytes():
+                found.append(("show", effect.data))
+            case Tell():
+                found.append(("error" if effect.is_error else "tell", effect.text))
+            case Leave():
+                found.append(("leave", effect.status))
+            case _:
+                raise AssertionError(effect)
+    return found
+
+
+def session(*, interactive: bool = False) -> RawSession:
+    found = RawSession(address="vm.sock", interactive=interactive)
+    begun = said(found.connected(100.0))
+    assert [kind for kind, _ in begun] == ["tell"] * interactive
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("", b""),
+        ("stop\n", b"stop\n"),
+        ("stop\r\n", b"stop\r\n"),
+        ("stop", b"stop"),
+        (" /quit; # | x \\\n", b" /quit; # | x \\\n"),
+        ("é\x00\x1b\n", "é\x00\x1b\n".encode()),
+        ("\udcff\n", b"\xff\n"),
+        ('{"execute": "sto\n', b'{"execute": "sto\n'),
+        ("-> a\n", b"-> a\n"),
+    ],
+)
+def test_a_line_goes_out_untouched(text: str, data: bytes) -> None:
+    raw = session()
+    prepared = raw.prepare(source(text))
+    assert prepared.error is None and prepared.plan is None
+    assert said(raw.submit(prepared, 100.0)) == [("send", data)]
+
+
+def test_nothing_is_waited_for() -> None:
+    raw = session()
+    for _ in range(3):
+        assert raw.idle
+        raw.submit(raw.prepare(source("stop\n")), 100.0)
+    assert raw.deadline is None
+
+
+@pytest.mark.parametrize("data", [b'{"QMP": {}}\r\n', b"\xff\x00\x1b[2J", b'{"ret'])
+def test_every_byte_is_shown_as_it_came(data: bytes) -> None:
+    assert said(session().receive(data, 100.0)) == [("show", data)]
+
+
+def test_a_piped_input_has_been_answered_after_a_second_of_quiet() -> None:
+    raw = session()
+    assert raw.end_of_input(100.0) == []
+    assert raw.deadline == 101.0
+    assert raw.tick(100.9) == []
+    assert said(raw.receive(b"x", 100.9)) == [("show", b"x")]
+    assert raw.deadline == 101.9
+    assert raw.tick(101.0) == []
+    assert said(raw.tick(101.9)) == [("leave", OK)]
+    assert raw.deadline is None
+    assert raw.tick(200.0) == []
+
+
+def test_while_there_is_input_quiet_means_nothing() -> None:
+    raw = session()
+    raw.receive(b"x", 100.0)
+    assert raw.deadline is None
+    assert raw.tick(1000.0) == []
+
+
+def test_the_end_after_all_was_sent_is_well() -> None:
+    raw = session()
+    raw.end_of_input(100.0)
+    assert said(raw.receive(b"", 100.5)) == [("leave", OK)]
+    assert raw.lost
+    assert raw.deadline is None
+
+
+def test_the_end_before_all_was_sent_is_a_loss() -> None:
+    raw = session()
+    assert said(raw.receive(b"", 100.0)) == [
+        ("error", "vm.sock: connection closed"),
+        ("leave", CONNECTION),
+    ]
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_broken_connection_is_a_loss(ended: bool) -> None:
+    raw = session()
+    if ended:
+        raw.end_of_input(100.0)
+    assert said(raw.connection_lost("Connection reset by peer")) == [
+        ("error", "vm.sock: connection lost: Connection reset by peer"),
+        ("leave", CONNECTION),
+    ]
+
+
+def test_a_person_stays_after_a_loss_and_leaves_when_it_pleases_them() -> None:
+    raw = session(interactive=True)
+    assert said(raw.connection_lost("")) == [("error", "vm.sock: connection closed")]
+    assert said(raw.submit(raw.prepare(source("x\n")), 100.0)) == [
+        ("error", "not connected; nothing was sent")
+    ]
+    assert [one[0] for one in said(raw.person_leaves())] == ["leave"]
+
+
+def test_a_person_leaves() -> None:
+    assert said(session(interactive=True).person_leaves()) == [("leave", OK)]

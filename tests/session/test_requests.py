@@ -1,0 +1,229 @@
+"""Lines on their way: the bytes of each request, and which replies answer it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from qmpshell.language import (
+    LEAVING,
+    MISSING_SCHEMA,
+    Command,
+    Facts,
+    LocalCommand,
+    LogicalLine,
+    Plan,
+    RawCommand,
+    Source,
+    no_file,
+)
+from qmpshell.qmp import Reply
+from qmpshell.session import (
+    Prepared,
+    Request,
+    make_human_request,
+    make_request,
+    prepare,
+    prepare_human,
+)
+
+
+def source(text: str) -> Source:
+    line = LogicalLine()
+    line.add(text, number=1, line=text, dropped=0)
+    return Source("stdin", line)
+
+
+def read(text: str) -> Prepared:
+    return prepare(source(text), Facts(read_file=no_file, has_schema=True))
+
+
+def plan(prepared: Prepared) -> Plan:
+    assert prepared.error is None and prepared.need is None
+    assert prepared.plan is not None
+    return prepared.plan
+
+
+def requests(text: str, *, own: bool = False) -> list[Request]:
+    """The requests of a line, whose own ids are own-1, own-2, …"""
+    prepared = read(text)
+    found = []
+    for number, action in enumerate(plan(prepared).actions, 1):
+        assert isinstance(action, (Command, RawCommand))
+        found.append(make_request(action, prepared.source, f"own-{number}" if own else None))
+    return found
+
+
+def human(text: str) -> LocalCommand:
+    (action,) = plan(prepare_human(source(text))).actions
+    assert isinstance(action, LocalCommand)
+    return action
+
+
+def reply(text: str) -> Reply:
+    return Reply(text.encode(), json.loads(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "own", "sent"),
+    [
+        ("stop", False, b'{"execute": "stop"}\n'),
+        ("stop", True, b'{"execute": "stop", "id": "own-1"}\n'),
+        ("x a=5 b.c=é", False, b'{"execute": "x", "arguments": {"a": 5, "b": {"c": "\\u00e9"}}}\n'),
+        ("x {}", False, b'{"execute": "x"}\n'),
+        ("{'execute' :'é'}", True, "{'execute' :'é'}\n".encode()),
+        ('{"execute": "a",\n"id": 1}', True, b'{"execute": "a",\n"id": 1}\n'),
+    ],
+)
+def test_the_bytes_of_a_request(text: str, own: bool, sent: bytes) -> None:
+    (request,) = requests(text, own=own)
+    assert request.data == sent
+
+
+def test_what_is_known_of_a_request() -> None:
+    typed, raw = requests('x a=5;  {"exec-oob": "y", "arguments": {"b": 1}, "id": [2]}', own=True)
+    assert (typed.name, typed.arguments, typed.start) == ("x", {"a": 5}, 0)
+    assert (typed.own_id, typed.user_id, typed.is_typed) == ("own-1", None, True)
+    assert (raw.name, raw.arguments, raw.start) == ("y", {"b": 1}, 8)
+    assert (raw.own_id, raw.user_id, raw.is_typed) == (None, [2], False)
+    assert typed.source is raw.source is not None
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", '{"execute": 5}', '{"execute": null, "arguments": []}', '{"id": 1}']
+)
+def test_raw_json_that_is_no_command_is_sent_all_the_same(text: str) -> None:
+    (request,) = requests(text)
+    assert request.data == text.encode() + b"\n"
+    assert (request.name, request.arguments) == ("", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "leaves"),
+    [
+        ("", [], False),
+        ("# exit", [], False),
+        ("exit", [], True),
+        ("/quit", [], True),
+        ("stop; exit", ["stop"], True),
+        ("stop; exit; cont", ["stop"], True),
+        ("quit", ["quit"], False),
+        ("exit a=1", ["exit"], False),
+        ('{"execute": "exit"}', ["exit"], False),
+    ],
+)
+def test_leaving(text: str, names: list[str], leaves: bool) -> None:
+    actions = plan(read(text)).actions
+    found = []
+    for action in actions:
+        if leaving(action):
+            assert leaves
+            break
+        assert isinstance(action, (Command, RawCommand))
+        found.append(make_request(action, source(text), None).name)
+    else:
+        assert not leaves
+    assert found == names
+
+
+def leaving(action: object) -> bool:
+    if isinstance(action, LocalCommand):
+        return action.name in LEAVING
+    return isinstance(action, Command) and action.name in LEAVING and not action.arguments
+
+
+def test_a_line_with_a_mistake_has_no_requests() -> None:
+    prepared = read("stop; x y")
+    assert prepared.plan is None and prepared.need is None
+    assert prepared.error is not None and prepared.error.start == 8
+    assert prepared.source.name == "stdin"
+
+
+def test_a_line_that_needs_the_schema_has_no_requests_yet() -> None:
+    prepared = prepare(source("stop; x a=5"), Facts(read_file=no_file))
+    assert prepared.plan is None and prepared.error is None
+    assert prepared.need is not None and prepared.need.kind == MISSING_SCHEMA
+
+
+def answers(text: str, message: str, *, own: bool = False) -> bool:
+    (request,) = requests(text, own=own)
+    return request.answers(reply(message))
+
+
+@pytest.mark.parametrize(
+    ("text", "own", "message", "answered"),
+    [
+        ("x", True, '{"return": 1, "id": "own-1"}', True),
+        ("x", True, '{"return": 1, "id": "own-2"}', False),
+        ("x", True, '{"return": 1, "id": null}', False),
+        ("x", True, '{"return": 1}', True),
+        ("x", False, '{"return": 1}', True),
+        ("x", False, '{"return": 1, "id": "own-1"}', False),
+        ("x", False, '{"return": 1, "id": null}', True),
+        ('{"id": null}', True, '{"return": 1, "id": null}', True),
+        ('{"id": null}', True, '{"return": 1, "id": 0}', False),
+        ('{"id": 1}', True, '{"return": 1, "id": 1}', True),
+        ('{"id": 1}', True, '{"return": 1, "id": true}', False),
+        ('{"id": 1.0}', True, '{"return": 1, "id": 1}', True),
+        ('{"id": [true, 1]}', True, '{"return": 1, "id": [1, true]}', False),
+        ('{"id": [1, 2]}', True, '{"return": 1, "id": [1]}', False),
+        ('{"id": [1]}', True, '{"return": 1, "id": {"0": 1}}', False),
+        ('{"id": {"a": 1}}', True, '{"return": 1, "id": {"b": 1}}', False),
+        ('{"id": 5}', True, '{"return": 1, "id": "5"}', False),
+        ('{"id": 18446744073709551615}', True, '{"return": 1, "id": 18446744073709551615}', True),
+        (
+            '{"id": 12345678901234567890123}',
+            True,
+            '{"return": 1, "id": 1.2345678901234568e+22}',
+            True,
+        ),
+        ('{"id": [1, {"a": 2}]}', True, '{"return": 1, "id": [1, {"a": 2}]}', True),
+        ('{"id": {"a": 1, "b": 2}}', True, '{"return": 1, "id": {"b": 2, "a": 1}}', True),
+        ('{"id": "x"}', True, '{"error": {}, "id": "x"}', True),
+        ('{"id": "x"}', True, '{"error": {}}', True),
+    ],
+)
+def test_which_replies_answer(text: str, own: bool, message: str, answered: bool) -> None:
+    assert answers(text, message, own=own) is answered
+
+
+@pytest.mark.parametrize(
+    ("text", "cpu", "own", "sent"),
+    [
+        (" info status ", None, False, {"command-line": "info status"}),
+        ("info status", 2, True, {"command-line": "info status", "cpu-index": 2}),
+        ("cpu 1", 0, False, {"command-line": "cpu 1", "cpu-index": 1}),
+        ("it's {x; #", None, False, {"command-line": "it's {x; #"}),
+        ("é", None, False, {"command-line": "é"}),
+    ],
+)
+def test_human_lines(text: str, cpu: int | None, own: bool, sent: dict[str, object]) -> None:
+    found = human(text)
+    assert (found.name, found.tokens) == ("/hmp", [])
+    request = make_human_request(
+        found.line, source(text), "own-1" if own else None, start=found.start, cpu=cpu
+    )
+    expected: dict[str, object] = {"execute": "human-monitor-command", "arguments": sent}
+    if own:
+        expected["id"] = "own-1"
+    assert json.loads(request.data) == expected
+    assert request.text == text.strip()
+    assert text[request.start :].startswith(request.text)
+    assert request.arguments["command-line"] == text.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "leaves"), [("", False), ("  ", False), ("exit", True), (" /quit ", True)]
+)
+def test_human_lines_that_send_nothing(text: str, leaves: bool) -> None:
+    actions = plan(prepare_human(source(text))).actions
+    assert [one.name for one in actions if isinstance(one, LocalCommand)] == ["/quit"] * leaves
+    assert len(actions) == leaves
+
+
+def test_a_question_of_our_own() -> None:
+    request = Request({"execute": "x", "id": "q"}, data=b"", source=None, own_id="q")
+    assert request.answers(reply('{"return": 1, "id": "q"}'))
+    assert not request.answers(reply('{"return": 1, "id": "r"}'))
+    assert not request.abandoned

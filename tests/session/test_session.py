@@ -1,0 +1,1261 @@
+"""The session without I/O: what each line, each message and each second leads to, in order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from qmpshell.errors import CONNECTION, FAILED, OK
+from qmpshell.language import LogicalLine, Source
+from qmpshell.session import (
+    Ask,
+    Effect,
+    Greeted,
+    Learned,
+    Leave,
+    Ports,
+    Send,
+    Session,
+    ShowEvent,
+    ShowReply,
+    ShowStray,
+    Tell,
+)
+from qmpshell.storage import Settings
+
+GREETING = (
+    b'{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""},'
+    b' "capabilities": ["oob"]}}\r\n'
+)
+CAPABILITIES = (
+    b'{"execute": "qmp_capabilities", "arguments": {"enable": ["oob"]},'
+    b' "id": "qmpshell-negotiation-1"}\n'
+)
+NEGOTIATED = b'{"return": {}, "id": "qmpshell-negotiation-1"}\r\n'
+DONE = b'{"return": {}}\r\n'
+STOP = b'{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "STOP"}\r\n'
+SHUTDOWN = b'{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {}}\r\n'
+REFUSAL = b'{"error": {"class": "GenericError", "desc": "no"}}\r\n'
+
+Said = tuple[Any, ...]
+
+
+def no_log(path: str) -> Any:
+    raise AssertionError(path)
+
+
+PORTS = Ports(open_file=lambda path, operator: 0, open_log=no_log)
+
+
+def source(text: str, *, number: int = 1, name: str = "stdin") -> Source:
+    line = LogicalLine()
+    line.add(text, number=number, line=text, dropped=0)
+    return Source(name, line)
+
+
+def said(effects: Iterable[Effect]) -> list[Said]:
+    """Effects as tuples that can be compared."""
+    found: list[Said] = []
+    for effect in effects:
+        match effect:
+            case Send():
+                found.append(("send", effect.data))
+            case ShowReply():
+                found.append(("late" if effect.late else "reply", effect.reply.value))
+            case ShowEvent():
+                found.append(("event", effect.event.name))
+            case ShowStray():
+                found.append(("stray", effect.item.raw, effect.reason))
+            case Tell():
+                found.append(("error" if effect.is_error else "tell", effect.text))
+            case Ask():
+                found.append(("ask", effect.question))
+            case Greeted():
+                found.append(("greeted",))
+            case Learned():
+                found.append(("learned", effect.name, effect.value))
+            case Leave():
+                found.append(("leave", effect.status))
+            case _:
+                raise AssertionError(effect)
+    return found
+
+
+class Driver:
+    """A session, driven by hand; the clock stands where `now` was put."""
+
+    def __init__(self, *, interactive: bool = False, greeted: bool = True, **options: Any) -> None:
+        self.session = Session(
+            Settings(**options), address="vm.sock", interactive=interactive, ports=PORTS
+        )
+        self.now = 100.0
+        self.number = 0
+        self.begin = said(self.session.connected(self.now))
+        if greeted:
+            assert self.bytes(GREETING) == [("send", CAPABILITIES)]
+            assert self.bytes(NEGOTIATED) == [("greeted",)]
+
+    def line(self, text: str) -> list[Said]:
+        self.number += 1
+        prepared = self.session.prepare(source(text, number=self.number))
+        return said(self.session.submit(prepared, self.now))
+
+    def bytes(self, data: bytes) -> list[Said]:
+        return said(self.session.receive(data, self.now))
+
+    def gone(self, reason: str = "") -> list[Said]:
+        return said(self.session.connection_lost(reason) if reason else self.session_end())
+
+    def session_end(self) -> list[Effect]:
+        return self.session.receive(b"", self.now)
+
+    def after(self, seconds: float) -> list[Said]:
+        self.now += seconds
+        return said(self.session.tick(self.now))
+
+    def end(self) -> list[Said]:
+        return said(self.session.end_of_input(self.now))
+
+    @property
+    def status(self) -> int:
+        return self.session.failures.status
+
+
+def sent(text: str) -> Said:
+    return ("send", text.encode() + b"\n")
+
+
+def reply(value: object, marker: object = None) -> bytes:
+    message = {"return": value} if marker is None else {"return": value, "id": marker}
+    return json.dumps(message).encode() + b"\r\n"
+
+
+# -- the greeting ---------------------------------------------------------------------------------
+
+
+def test_nothing_is_sent_before_the_greeting() -> None:
+    driver = Driver(greeted=False)
+    assert driver.begin == []
+    assert driver.line("stop") == []
+    assert not driver.session.idle
+    assert driver.bytes(GREETING) == [("send", CAPABILITIES)]
+    assert not driver.session.idle
+    assert driver.bytes(NEGOTIATED) == [("greeted",), sent('{"execute": "stop"}')]
+
+
+def test_events_before_and_during_the_negotiation_are_shown() -> None:
+    driver = Driver(greeted=False)
+    assert driver.bytes(STOP) == [("event", "STOP")]
+    assert driver.bytes(GREETING + STOP) == [("event", "STOP"), ("send", CAPABILITIES)]
+    assert driver.bytes(STOP + NEGOTIATED) == [("event", "STOP"), ("greeted",)]
+
+
+def test_the_greeting_of_the_server_is_known() -> None:
+    driver = Driver()
+    assert driver.session.greeting is not None
+    assert driver.session.greeting.version == (7, 2, 22)
+
+
+def test_without_negotiation_lines_go_out_at_once_and_nothing_of_ours() -> None:
+    driver = Driver(greeted=False, negotiate=False)
+    assert driver.begin == [("greeted",)]
+    assert driver.line("qmp_capabilities") == [sent('{"execute": "qmp_capabilities"}')]
+    assert driver.bytes(GREETING) == []
+    assert driver.bytes(DONE) == [("reply", {"return": {}})]
+    assert driver.status == OK
+
+
+def test_without_negotiation_a_person_sees_the_greeting() -> None:
+    driver = Driver(greeted=False, negotiate=False, interactive=True)
+    assert driver.bytes(GREETING) == [("stray", GREETING.strip(), "")]
+
+
+def test_a_refused_negotiation_ends_a_script_and_stays_at_a_terminal() -> None:
+    text = "vm.sock: the server refuses: you may not"
+    refusal = b'{"error": {"class": "GenericError", "desc": "you may not"}}\r\n'
+    plain = GREETING.replace(b'"oob"', b"")
+    driver = Driver(greeted=False)
+    driver.bytes(plain)
+    assert driver.bytes(refusal) == [("error", text), ("leave", CONNECTION)]
+    driver = Driver(greeted=False, interactive=True)
+    driver.bytes(plain)
+    assert driver.bytes(refusal) == [("error", text)]
+
+
+def test_a_refusal_is_shown_without_the_controls_in_it() -> None:
+    driver = Driver(greeted=False)
+    driver.bytes(GREETING.replace(b'"oob"', b""))
+    found = driver.bytes(b'{"error": {"class": "GenericError", "desc": "\\u001b[2Jx"}}\r\n')
+    assert found[0] == ("error", "vm.sock: the server refuses: \\x1b[2Jx")
+
+
+SILENT = (
+    "vm.sock: connected, but no greeting: another client may hold this monitor (QEMU serves one at"
+    " a time), QEMU may be stopped, or this may be a guest agent (try --ga)"
+)
+
+
+def test_silence_is_diagnosed_after_2_s_and_ends_a_script_after_5() -> None:
+    driver = Driver(greeted=False)
+    assert driver.session.deadline == 102.0
+    assert driver.after(1.9) == []
+    assert driver.after(0.1) == [("tell", SILENT)]
+    assert driver.session.deadline == 105.0
+    assert driver.after(2.9) == []
+    assert driver.after(0.1) == [("error", SILENT), ("leave", CONNECTION)]
+
+
+def test_a_terminal_goes_on_waiting() -> None:
+    driver = Driver(greeted=False, interactive=True)
+    assert driver.after(2) == [("tell", SILENT)]
+    assert driver.session.deadline is None
+    assert driver.after(1000) == []
+    driver.bytes(GREETING)
+    assert driver.bytes(NEGOTIATED) == [("greeted",)]
+
+
+@pytest.mark.parametrize(("give_up", "first"), [(101.5, 101.5), (130.0, 102.0)])
+def test_wait_sets_when_a_script_gives_up(give_up: float, first: float) -> None:
+    session = Session(Settings(wait=30), address="vm.sock", interactive=False, ports=PORTS)
+    assert session.connected(100.0, give_up_at=give_up) == []
+    assert session.deadline == first
+    found = said(session.tick(first))
+    if first < give_up:
+        assert found == [("tell", SILENT)]
+        found = said(session.tick(give_up))
+    assert found == [("error", SILENT), ("leave", CONNECTION)]
+
+
+def test_a_greeting_in_time_ends_the_deadlines() -> None:
+    driver = Driver()
+    assert driver.session.deadline is None
+    assert driver.after(100) == []
+
+
+def test_an_unanswered_negotiation_is_diagnosed_too() -> None:
+    driver = Driver(greeted=False)
+    driver.bytes(GREETING)
+    text = "vm.sock: the server greeted, but does not answer qmp_capabilities"
+    assert driver.after(2) == [("tell", text)]
+    assert driver.after(3) == [("error", text), ("leave", CONNECTION)]
+
+
+def test_half_a_greeting_is_shown() -> None:
+    driver = Driver(greeted=False)
+    driver.bytes(b'{"QMP": {"ver')
+    text = 'vm.sock: only the beginning of a greeting came: “{"QMP": {"ver”'
+    assert driver.after(2) == [("tell", text)]
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (
+            b"HTTP/1.1 400 Bad Request\r\n",
+            "vm.sock: this is a web server (HTTP), not QMP: it says “HTTP/1.1 400 Bad Request”",
+        ),
+        (
+            b"SSH-2.0-OpenSSH_9.2p1\r\n",
+            "vm.sock: this is an SSH server, not QMP: it says “SSH-2.0-OpenSSH_9.2p1”",
+        ),
+        (
+            b"QEMU 7.2.22 monitor - type 'help' for more information\r\n(qemu) ",
+            "vm.sock: this is QEMU's human monitor, not QMP; start QEMU with -qmp, or with"
+            " mode=control in -mon",
+        ),
+        (b"\x1b[2Jx\n", "vm.sock: this is not QMP: it says “\\x1b[2Jx”"),
+    ],
+)
+def test_another_protocol_is_recognised(data: bytes, text: str) -> None:
+    assert Driver(greeted=False).bytes(data) == [("error", text), ("leave", CONNECTION)]
+    driver = Driver(greeted=False, interactive=True)
+    assert driver.bytes(data) == [("error", text)]
+    assert driver.session.lost
+
+
+def test_another_protocol_that_closes_without_a_line_end_is_recognised() -> None:
+    driver = Driver(greeted=False)
+    assert driver.bytes(b"SSH-2.0-x") == []
+    text = "vm.sock: this is an SSH server, not QMP: it says “SSH-2.0-x”"
+    assert driver.gone() == [("error", text), ("leave", CONNECTION)]
+
+
+def test_another_protocol_that_waits_without_a_line_end_is_recognised() -> None:
+    driver = Driver(greeted=False)
+    assert driver.bytes(b"SSH-2.0-x") == []
+    text = "vm.sock: this is an SSH server, not QMP: it says “SSH-2.0-x”"
+    assert driver.after(2) == [("tell", text)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [
+        ("", "vm.sock: the connection was closed before the server greeted"),
+        (
+            "Connection reset by peer",
+            "vm.sock: the connection was closed before the server greeted:"
+            " Connection reset by peer",
+        ),
+    ],
+)
+def test_closed_before_the_greeting(reason: str, text: str) -> None:
+    driver = Driver(greeted=False)
+    assert driver.gone(reason) == [("error", text), ("leave", CONNECTION)]
+
+
+def test_closed_in_the_middle_of_the_negotiation_is_not_called_before_the_greeting() -> None:
+    driver = Driver(greeted=False)
+    driver.bytes(GREETING)
+    (kind, text), leave = driver.gone()
+    assert (kind, leave) == ("error", ("leave", CONNECTION))
+    assert "before the server greeted" not in text
+
+
+# -- a script -------------------------------------------------------------------------------------
+
+
+def test_one_command_after_the_other() -> None:
+    driver = Driver()
+    assert driver.session.idle
+    assert driver.line("stop; cont") == [sent('{"execute": "stop"}')]
+    assert not driver.session.idle
+    assert driver.line("query-status") == []
+    assert driver.bytes(STOP + reply(1)) == [
+        ("event", "STOP"),
+        ("reply", {"return": 1}),
+        sent('{"execute": "cont"}'),
+    ]
+    assert driver.bytes(reply(2)) == [
+        ("reply", {"return": 2}),
+        sent('{"execute": "query-status"}'),
+    ]
+    assert driver.bytes(reply(3)) == [("reply", {"return": 3})]
+    assert driver.session.idle
+    assert driver.end() == [("leave", OK)]
+
+
+def test_messages_are_shown_in_the_order_in_which_they_came() -> None:
+    driver = Driver()
+    driver.line("stop")
+    assert driver.bytes(STOP + DONE + STOP) == [
+        ("event", "STOP"),
+        ("reply", {"return": {}}),
+        ("event", "STOP"),
+    ]
+
+
+def test_how_long_a_reply_took() -> None:
+    driver = Driver()
+    driver.line("stop")
+    driver.now += 1.5
+    (effect,) = driver.session.receive(DONE, driver.now)
+    assert isinstance(effect, ShowReply)
+    assert effect.elapsed == 1.5
+    assert effect.request.name == "stop"
+
+
+@pytest.mark.parametrize("text", ["", "   ", "# a comment", ";", " ; ; "])
+def test_lines_that_say_nothing(text: str) -> None:
+    driver = Driver()
+    assert driver.line(text) == []
+    assert driver.session.idle
+    assert driver.end() == [("leave", OK)]
+
+
+def test_an_error_reply_is_shown_and_makes_the_status_1() -> None:
+    driver = Driver()
+    driver.line("x; stop")
+    assert driver.bytes(REFUSAL) == [
+        ("reply", {"error": {"class": "GenericError", "desc": "no"}}),
+        sent('{"execute": "stop"}'),
+    ]
+    driver.bytes(DONE)
+    assert driver.end() == [("leave", FAILED)]
+
+
+def test_a_line_not_understood_sends_nothing_of_it_and_makes_the_status_1() -> None:
+    driver = Driver()
+    assert driver.line("stop") == [sent('{"execute": "stop"}')]
+    driver.bytes(DONE)
+    assert driver.line("query-status; device_del net1") == [
+        (
+            "error",
+            "stdin:2:26: 'net1' is no argument of device_del\n"
+            "  query-status; device_del net1\n"
+            "                           ^^^^\n"
+            "  an argument is KEY=VALUE: did you mean id=net1?",
+        )
+    ]
+    assert driver.session.idle
+    assert driver.end() == [("leave", FAILED)]
+
+
+def test_stop_on_error_ends_at_an_error_reply() -> None:
+    driver = Driver(stop_on_error=True)
+    driver.line("x; stop")
+    assert driver.bytes(REFUSAL) == [
+        ("reply", {"error": {"class": "GenericError", "desc": "no"}}),
+        ("leave", FAILED),
+    ]
+
+
+def test_stop_on_error_ends_at_a_line_not_understood() -> None:
+    driver = Driver(stop_on_error=True)
+    found = driver.line("device_del net1")
+    assert [one[0] for one in found] == ["error", "leave"]
+    assert found[-1] == ("leave", FAILED)
+
+
+def test_stop_on_error_does_not_throw_a_person_out() -> None:
+    driver = Driver(stop_on_error=True, interactive=True)
+    driver.line("x")
+    found = driver.bytes(b'{"error": {"class": "C", "desc": "d"}, "id": "qmpshell-1"}\r\n')
+    assert [one[0] for one in found] == ["reply"]
+    assert [one[0] for one in driver.line("device_del net1")] == ["error"]
+
+
+@pytest.mark.parametrize("word", ["exit", "/quit", "stop; exit; cont"])
+def test_leaving_is_not_the_servers_quit(word: str) -> None:
+    driver = Driver()
+    found = driver.line(word)
+    if word.startswith("stop"):
+        assert found == [sent('{"execute": "stop"}')]
+        found = driver.bytes(DONE)[1:]
+    assert found == [("leave", OK)]
+
+
+def test_raw_json_goes_out_as_it_is() -> None:
+    driver = Driver()
+    text = "{ 'execute':'stop' ,  \"id\": \"\\u00e9\"}"
+    assert driver.line(text) == [sent(text)]
+    assert driver.bytes(b'{"return": {}, "id": "\\u00e9"}\r\n') == [
+        ("reply", {"return": {}, "id": "é"})
+    ]
+
+
+IDS: list[object] = [
+    None,
+    0,
+    1,
+    -5,
+    2**64 - 1,
+    1.5,
+    True,
+    False,
+    "",
+    "x",
+    "\0",
+    [],
+    {},
+    [1, [2, {"a": None}]],
+    {"a": {"b": [1]}},
+]
+
+
+@pytest.mark.parametrize("marker", IDS, ids=repr)
+@pytest.mark.parametrize("interactive", [False, True])
+def test_a_users_id_is_any_json_value(marker: object, interactive: bool) -> None:
+    driver = Driver(interactive=interactive)
+    text = json.dumps({"execute": "stop", "id": marker})
+    assert driver.line(text) == [sent(text)]
+    stray = b'{"return": 1, "id": "somebody else\'s"}'
+    assert driver.bytes(stray) == [("stray", stray, "a reply that nobody asked for")]
+    answer = {"return": {}, "id": marker}
+    assert driver.bytes(json.dumps(answer).encode() + b"\r\n") == [("reply", answer)]
+    assert driver.session.idle
+
+
+@pytest.mark.parametrize(
+    ("asked", "other"), [("1", "true"), ("true", "1"), ("false", "0"), ("[0]", "[false]")]
+)
+def test_numbers_and_truths_are_different_ids(asked: str, other: str) -> None:
+    driver = Driver()
+    driver.line(f'{{"execute": "stop", "id": {asked}}}')
+    found = driver.bytes(f'{{"return": {{}}, "id": {other}}}\r\n'.encode())
+    assert [one[0] for one in found] == ["stray"]
+    found = driver.bytes(f'{{"return": {{}}, "id": {asked}}}\r\n'.encode())
+    assert [one[0] for one in found] == ["reply"]
+
+
+def test_an_integer_id_beyond_64_bits_comes_back_as_a_double() -> None:
+    driver = Driver()
+    driver.line('{"execute": "stop", "id": 12345678901234567890123}')
+    found = driver.bytes(b'{"return": {}, "id": 1.2345678901234568e+22}\r\n')
+    assert [one[0] for one in found] == ["reply"]
+    assert driver.session.idle
+
+
+def test_an_infinite_id_comes_back_as_qemu_prints_it() -> None:
+    driver = Driver()
+    driver.line('{"execute": "stop", "id": 1e400}')
+    assert driver.bytes(b'{"return": {}, "id": inf}\r\n') == [
+        ("reply", {"return": {}, "id": float("inf")})
+    ]
+
+
+@pytest.mark.parametrize("depth", [1000, 20000])
+def test_an_id_nested_deeply(depth: int) -> None:
+    driver = Driver()
+    marker = "[" * depth + "]" * depth
+    driver.line(f'{{"execute": "stop", "id": {marker}}}')
+    found = driver.bytes(f'{{"return": {{}}, "id": {marker}}}\r\n'.encode())
+    assert [one[0] for one in found] == ["reply"]
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+def test_an_error_without_an_id_answers_the_line_in_flight(interactive: bool) -> None:
+    driver = Driver(interactive=interactive)
+    driver.line('{"execute": 5, "id": 7}')
+    assert driver.bytes(REFUSAL) == [
+        ("reply", {"error": {"class": "GenericError", "desc": "no"}}),
+    ]
+    assert driver.session.idle
+    assert driver.status == FAILED
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"return": {}}',
+        b'{"return": {}, "id": "libvirt-5"}',
+        b'{"error": {"class": "GenericError", "desc": "no"}}',
+    ],
+)
+def test_a_reply_that_nobody_asked_for_is_shown_as_such(data: bytes) -> None:
+    driver = Driver()
+    assert driver.bytes(data + b"\r\n") == [("stray", data, "a reply that nobody asked for")]
+    assert driver.end() == [("leave", OK)]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"), [(b"abc", "unreadable"), (b'{"a": 1}', "not a message of QMP")]
+)
+def test_noise_in_mid_session_does_no_harm(data: bytes, reason: str) -> None:
+    driver = Driver()
+    driver.line("stop")
+    assert driver.bytes(data + b"\r\n" + DONE) == [
+        ("stray", data, reason),
+        ("reply", {"return": {}}),
+    ]
+
+
+def test_negotiating_once_more_gets_a_hint_and_is_no_failure() -> None:
+    driver = Driver()
+    driver.line('{"execute": "qmp_capabilities"}')
+    error = {
+        "class": "CommandNotFound",
+        "desc": "Capabilities negotiation is already complete, command ignored",
+    }
+    assert driver.bytes(json.dumps({"error": error}).encode() + b"\r\n") == [
+        ("reply", {"error": error}),
+        (
+            "tell",
+            "stdin:1:1: qmpshell has negotiated already;"
+            " with -N (--skip-negotiation) it is yours to do",
+        ),
+    ]
+    assert driver.end() == [("leave", OK)]
+
+
+def test_negotiating_once_more_is_no_failure_with_stop_on_error_either() -> None:
+    driver = Driver(stop_on_error=True)
+    driver.line("qmp_capabilities")
+    found = driver.bytes(b'{"error": {"class": "CommandNotFound", "desc": "already"}}\r\n')
+    assert [one[0] for one in found] == ["reply", "tell"]
+
+
+def test_another_error_of_qmp_capabilities_is_a_failure() -> None:
+    driver = Driver()
+    driver.line('qmp_capabilities enable:=["x"]')
+    assert [one[0] for one in driver.bytes(REFUSAL)] == ["reply"]
+    assert driver.status == FAILED
+
+
+def test_without_our_negotiation_the_hint_would_be_untrue() -> None:
+    driver = Driver(greeted=False, negotiate=False)
+    driver.line("qmp_capabilities")
+    found = driver.bytes(b'{"error": {"class": "CommandNotFound", "desc": "already"}}\r\n')
+    assert [one[0] for one in found] == ["reply"]
+    assert driver.status == FAILED
+
+
+# -- time -----------------------------------------------------------------------------------------
+
+
+def test_a_reply_that_times_out_ends_a_script() -> None:
+    driver = Driver(timeout=1.5)
+    assert driver.session.deadline is None
+    driver.line("a; b")
+    assert driver.session.deadline == 101.5
+    assert driver.after(1.4) == []
+    assert driver.after(0.2) == [
+        ("error", "stdin:1:1: no reply to a within 1.5 s; its outcome is unknown"),
+        ("leave", CONNECTION),
+    ]
+    assert driver.status == CONNECTION
+
+
+def test_the_timeout_counts_from_each_sending() -> None:
+    driver = Driver(timeout=2)
+    driver.line("a; b")
+    driver.now += 1
+    driver.bytes(DONE)
+    assert driver.session.deadline == 103.0
+    assert driver.after(1.5) == []
+    driver.bytes(DONE)
+    assert driver.session.deadline is None
+
+
+def test_a_reply_that_times_out_at_a_terminal_is_waited_for_no_longer() -> None:
+    driver = Driver(timeout=2, interactive=True)
+    driver.line("a")
+    driver.line("b")
+    assert driver.after(2) == [
+        ("error", "no reply to a within 2 s; its outcome is unknown"),
+        sent('{"execute": "b", "id": "qmpshell-2"}'),
+    ]
+    assert driver.bytes(reply(1, "qmpshell-1")) == [("late", {"return": 1, "id": "qmpshell-1"})]
+    assert driver.bytes(reply(2, "qmpshell-2")) == [("reply", {"return": 2, "id": "qmpshell-2"})]
+
+
+def test_after_a_timeout_at_a_terminal_nothing_is_due_but_the_next_timeout() -> None:
+    driver = Driver(timeout=2, interactive=True)
+    driver.line("a")
+    driver.after(2)
+    assert driver.session.deadline is None
+    driver.line("b")
+    assert driver.session.deadline == driver.now + 2
+    assert driver.after(2) == [("error", "no reply to b within 2 s; its outcome is unknown")]
+    assert driver.session.deadline is None
+
+
+def test_a_line_is_not_held_by_a_question_in_the_background() -> None:
+    driver = Driver(timeout=2, interactive=True)
+    driver.session.probes.learn_commands(driver.now)
+    assert driver.line("stop") == [sent('{"execute": "stop", "id": "qmpshell-2"}')]
+
+
+def test_a_line_whose_types_are_not_told_in_time_is_dropped() -> None:
+    driver = Driver(timeout=2, interactive=True)
+    assert [one[0] for one in driver.line("resize id=5")] == ["send"]
+    assert driver.line("stop") == []
+    found = driver.after(2)
+    assert [one[0] for one in found] == ["error", "send"]
+    assert "nothing was sent" in found[0][1]
+
+
+# -- the end of the connection --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "expected"),
+    [
+        (
+            "a",
+            "",
+            "stdin:1:1: connection lost while waiting for the reply to a; its outcome is unknown",
+        ),
+        (
+            "  a; b",
+            "Broken pipe",
+            "stdin:1:3: connection lost: Broken pipe while waiting for the reply to a;"
+            " its outcome is unknown; 1 more was not sent",
+        ),
+        (
+            "a; b; c",
+            "",
+            "stdin:1:1: connection lost while waiting for the reply to a; its outcome is unknown;"
+            " 2 more were not sent",
+        ),
+        (
+            '{"id": 5}',
+            "",
+            "stdin:1:1: connection lost while waiting for the reply to the command;"
+            " its outcome is unknown",
+        ),
+        ("", "", "vm.sock: connection lost"),
+        ("", "Connection reset by peer", "vm.sock: connection lost: Connection reset by peer"),
+    ],
+)
+def test_a_loss_is_one_clear_line(text: str, reason: str, expected: str) -> None:
+    driver = Driver()
+    driver.line(text)
+    assert driver.gone(reason) == [("error", expected), ("leave", CONNECTION)]
+    assert driver.status == CONNECTION
+
+
+def test_what_was_cut_off_is_shown() -> None:
+    driver = Driver()
+    driver.line("a")
+    driver.bytes(b'{"return": {"sta')
+    found = driver.gone()
+    assert found[0] == ("stray", b'{"return": {"sta', "cut off")
+    assert [one[0] for one in found] == ["stray", "error", "leave"]
+
+
+def test_the_end_after_an_answered_quit_is_well() -> None:
+    driver = Driver()
+    driver.line("quit")
+    driver.bytes(DONE)
+    assert driver.gone() == []
+    assert driver.end() == [("leave", OK)]
+
+
+@pytest.mark.parametrize("reason", ["", "Connection reset by peer"])
+def test_the_end_after_shutdown_is_well(reason: str) -> None:
+    driver = Driver()
+    driver.bytes(SHUTDOWN)
+    assert driver.gone(reason) == []
+    assert driver.session.lost
+    assert driver.end() == [("leave", OK)]
+
+
+def test_a_quit_whose_reply_the_shutdown_overtook_is_well() -> None:
+    driver = Driver()
+    driver.line("quit")
+    driver.bytes(SHUTDOWN)
+    assert driver.gone("Connection reset by peer") == []
+    assert driver.end() == [("leave", OK)]
+
+
+def test_a_human_quit_whose_reply_the_shutdown_overtook_is_well() -> None:
+    driver = Driver(hmp=True)
+    driver.line("quit")
+    driver.bytes(SHUTDOWN)
+    assert driver.gone("Connection reset by peer") == []
+    assert driver.end() == [("leave", OK)]
+
+
+def test_a_quit_through_human_monitor_command_is_well_too() -> None:
+    driver = Driver()
+    driver.line("human-monitor-command command-line=quit")
+    driver.bytes(SHUTDOWN)
+    assert driver.gone("Connection reset by peer") == []
+    assert driver.end() == [("leave", OK)]
+
+
+def test_a_failure_before_the_quit_is_still_one() -> None:
+    driver = Driver()
+    driver.line("x; quit")
+    driver.bytes(REFUSAL)
+    driver.bytes(DONE)
+    assert driver.gone() == []
+    assert driver.end() == [("leave", FAILED)]
+
+
+def test_a_quit_without_answer_or_shutdown_is_a_loss() -> None:
+    driver = Driver()
+    driver.line("quit")
+    assert driver.gone()[-1] == ("leave", CONNECTION)
+
+
+def test_a_refused_quit_is_no_quit() -> None:
+    driver = Driver()
+    driver.line("quit")
+    driver.bytes(REFUSAL)
+    assert driver.gone()[-1] == ("leave", CONNECTION)
+
+
+def test_a_shutdown_does_not_excuse_a_command_that_was_not_answered() -> None:
+    driver = Driver()
+    driver.line("query-status")
+    driver.bytes(SHUTDOWN)
+    assert driver.gone()[-1] == ("leave", CONNECTION)
+
+
+def test_lines_left_after_quit_are_not_sent_and_the_status_says_so() -> None:
+    driver = Driver()
+    driver.line("quit; query-status")
+    driver.bytes(SHUTDOWN)
+    found = driver.gone()
+    assert found[-1] == ("leave", CONNECTION)
+    driver = Driver()
+    driver.line("quit")
+    driver.bytes(DONE)
+    driver.gone()
+    assert driver.line("# only a comment") == []
+    found = driver.line("query-status")
+    assert [one[0] for one in found] == ["error", "leave"]
+    assert "nothing was sent" in found[0][1]
+    assert found[1] == ("leave", CONNECTION)
+
+
+def test_a_line_left_after_the_end_is_named_with_its_place() -> None:
+    driver = Driver()
+    driver.line("quit")
+    driver.bytes(DONE)
+    driver.gone()
+    ((_, text), _) = driver.line("query-status")
+    assert text.startswith("stdin:2:1: ")
+
+
+def test_our_own_questions_are_not_counted_as_lines_that_were_not_sent() -> None:
+    driver = Driver(interactive=True)
+    driver.line("a")
+    driver.session.probes.learn("query-qmp-schema", driver.now)
+    assert driver.gone() == [
+        ("error", "connection lost while waiting for the reply to a; its outcome is unknown")
+    ]
+
+
+def test_a_loss_does_not_throw_a_person_out() -> None:
+    driver = Driver(interactive=True)
+    assert driver.gone() == [("error", "vm.sock: connection lost")]
+    assert driver.session.lost
+    assert driver.session.idle
+    found = driver.line("stop")
+    assert [one[0] for one in found] == ["error"]
+    assert "nothing was sent" in found[0][1]
+
+
+def test_a_person_hears_that_the_server_has_exited() -> None:
+    driver = Driver(interactive=True)
+    driver.bytes(SHUTDOWN)
+    assert driver.gone() == [("tell", "the server has exited")]
+    assert said(driver.session.person_leaves()) == [("leave", OK)]
+
+
+def test_leaving_after_a_loss_says_so_in_the_status() -> None:
+    driver = Driver(interactive=True)
+    driver.gone()
+    assert said(driver.session.person_leaves()) == [("leave", CONNECTION)]
+
+
+# -- a server that starts anew --------------------------------------------------------------------
+
+
+def test_a_greeting_in_mid_session_resets_the_session() -> None:
+    driver = Driver()
+    driver.line("a; b")
+    again = CAPABILITIES.replace(b"negotiation-1", b"negotiation-2")
+    assert driver.bytes(GREETING) == [
+        ("error", "stdin:1:1: the server started anew; the outcome of a is unknown"),
+        ("send", again),
+    ]
+    assert driver.bytes(NEGOTIATED.replace(b"negotiation-1", b"negotiation-2")) == [
+        ("greeted",),
+        sent('{"execute": "b"}'),
+    ]
+    assert driver.bytes(DONE) == [("reply", {"return": {}})]
+    assert driver.end() == [("leave", FAILED)]
+
+
+def test_a_pty_that_greets_twice_loses_nothing() -> None:
+    driver = Driver(greeted=False)
+    driver.line("stop")
+    (first,) = driver.bytes(GREETING)
+    (second,) = driver.bytes(GREETING)
+    assert first == ("send", CAPABILITIES)
+    assert second == ("send", CAPABILITIES.replace(b"negotiation-1", b"negotiation-2"))
+    found = driver.bytes(NEGOTIATED)
+    found += driver.bytes(
+        b'{"id": "qmpshell-negotiation-2", "error": {"class": "CommandNotFound", "desc": "x"}}\r\n'
+    )
+    assert found == [("greeted",), sent('{"execute": "stop"}')]
+    assert driver.bytes(DONE) == [("reply", {"return": {}})]
+    assert driver.end() == [("leave", OK)]
+
+
+def test_stop_on_error_ends_where_a_command_was_lost_to_a_restart() -> None:
+    driver = Driver(stop_on_error=True)
+    driver.line("a; b")
+    found = driver.bytes(GREETING)
+    assert ("leave", FAILED) in found
+
+
+def test_a_restarted_server_that_does_not_negotiate_is_given_up() -> None:
+    driver = Driver()
+    driver.line("a")
+    driver.bytes(GREETING)
+    assert driver.session.deadline is not None
+    found = driver.after(5)
+    assert found[-1] == ("leave", CONNECTION)
+
+
+# -- any cutting of the stream --------------------------------------------------------------------
+
+STREAMS = {
+    "plain": GREETING + STOP + NEGOTIATED + STOP + DONE + STOP,
+    "stray": GREETING + b'{"return": 1, "id": "x"}\r\n' + NEGOTIATED + DONE,
+    "pty": GREETING + GREETING + NEGOTIATED + DONE,
+    "noise": GREETING + NEGOTIATED + b"abc\r\n" + DONE + b'{"a": 1}',
+    "telnet": b"\xff\xfb\x01\xff\xfb\x03\xff\xfb\x00\xff\xfd\x00" + GREETING + NEGOTIATED + DONE,
+    "noise before the greeting": b"abc\r\n" + GREETING + NEGOTIATED + DONE,
+}
+
+
+def shown(data: bytes, sizes: list[int]) -> list[Said]:
+    """What is shown, and how it ends; what is sent depends on what was already answered."""
+    driver = Driver(greeted=False)
+    cuts = [0]
+    for size in sizes:
+        cuts.append(min(cuts[-1] + size, len(data)))
+    found: list[Said] = []
+    for start, end in pairwise([*cuts, len(data)]):
+        if end > start and ("leave", CONNECTION) not in found:
+            found += driver.bytes(data[start:end])
+    return [one for one in found if one[0] not in ("send", "greeted")]
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@given(sizes=st.lists(st.integers(1, 40)))
+def test_any_cutting_of_the_stream_shows_the_same(name: str, sizes: list[int]) -> None:
+    data = STREAMS[name]
+    assert shown(data, sizes) == shown(data, [])
+
+
+# -- the human monitor ----------------------------------------------------------------------------
+
+
+def human(line: str, cpu: int | None = None) -> Said:
+    arguments: dict[str, object] = {"command-line": line}
+    if cpu is not None:
+        arguments["cpu-index"] = cpu
+    return sent(json.dumps({"execute": "human-monitor-command", "arguments": arguments}))
+
+
+def test_human_lines_go_through_qmp() -> None:
+    driver = Driver(hmp=True)
+    assert driver.line("  info status; it's {not} ours # to read | 1 ") == [
+        human("info status; it's {not} ours # to read | 1")
+    ]
+    assert driver.bytes(reply("VM status: paused\r\n")) == [
+        ("reply", {"return": "VM status: paused\r\n"})
+    ]
+    assert driver.end() == [("leave", OK)]
+
+
+@pytest.mark.parametrize("text", ["", "   "])
+def test_a_blank_human_line_sends_nothing(text: str) -> None:
+    driver = Driver(hmp=True)
+    assert driver.line(text) == []
+    assert driver.session.idle
+
+
+@pytest.mark.parametrize("text", ["exit", " /quit "])
+def test_leaving_the_human_monitor(text: str) -> None:
+    assert Driver(hmp=True).line(text) == [("leave", OK)]
+
+
+def test_the_chosen_cpu_goes_with_every_human_line() -> None:
+    driver = Driver(hmp=True)
+    assert driver.line("info cpus") == [human("info cpus")]
+    driver.bytes(reply(""))
+    assert driver.line("cpu  1") == [human("cpu  1", 1)]
+    driver.bytes(reply(""))
+    assert driver.line("info registers") == [human("info registers", 1)]
+    driver.bytes(reply("..."))
+    assert driver.line("cpu 0") == [human("cpu 0", 0)]
+    driver.bytes(reply(""))
+    assert driver.line("info registers") == [human("info registers", 0)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply("invalid CPU index\r\n"),
+        b'{"error": {"class": "GenericError", "desc": "Parameter \'cpu-index\' is bad"}}\r\n',
+    ],
+)
+def test_a_cpu_that_is_not_there_is_not_chosen(answer: bytes) -> None:
+    driver = Driver(hmp=True)
+    driver.line("cpu 9")
+    driver.bytes(answer)
+    assert driver.status == FAILED
+    assert driver.line("info cpus") == [human("info cpus")]
+
+
+@pytest.mark.parametrize("text", ["cpu", "cpu x", "cpu ", "cpu 1 2"])
+def test_a_cpu_command_without_a_number_is_the_servers_to_refuse(text: str) -> None:
+    driver = Driver(hmp=True)
+    assert driver.line(text) == [human(text.strip())]
+    driver.bytes(reply("cpu: extraneous characters at the end of line\r\n"))
+    assert driver.line("info cpus") == [human("info cpus")]
+
+
+def test_a_human_line_read_ahead_has_the_cpu_that_was_chosen_before_it() -> None:
+    driver = Driver(hmp=True)
+    driver.line("cpu 1")
+    ahead = driver.session.prepare(source("info registers"))
+    driver.bytes(reply(""))
+    assert said(driver.session.submit(ahead, driver.now)) == [human("info registers", 1)]
+
+
+def test_a_human_line_typed_ahead_has_the_cpu_that_was_chosen_before_it() -> None:
+    driver = Driver(hmp=True, interactive=True)
+    driver.line("cpu 1")
+    driver.line("info registers")
+    found = driver.bytes(reply("", "qmpshell-1"))
+    assert found[1][0] == "send"
+    assert json.loads(found[1][1])["arguments"] == {
+        "command-line": "info registers",
+        "cpu-index": 1,
+    }
+
+
+def test_a_failure_that_is_only_text_counts() -> None:
+    driver = Driver(hmp=True)
+    driver.line("foo")
+    assert driver.bytes(reply("unknown command: 'foo'\r\n")) == [
+        ("reply", {"return": "unknown command: 'foo'\r\n"})
+    ]
+    assert driver.end() == [("leave", FAILED)]
+
+
+def test_a_failure_that_is_only_text_stops_on_error() -> None:
+    driver = Driver(hmp=True, stop_on_error=True)
+    driver.line("foo")
+    found = driver.bytes(reply("unknown command: 'foo'\r\n"))
+    assert found[-1] == ("leave", FAILED)
+
+
+@pytest.mark.parametrize("text", ["quit", "q"])
+def test_the_end_after_a_human_quit_is_well(text: str) -> None:
+    driver = Driver(hmp=True)
+    driver.line(text)
+    driver.bytes(reply(""))
+    assert driver.gone() == []
+    assert driver.end() == [("leave", OK)]
+
+
+# -- a person at a terminal -----------------------------------------------------------------------
+
+
+def test_lines_of_a_person_carry_ids_and_queue() -> None:
+    driver = Driver(interactive=True)
+    assert driver.line("a; b") == [sent('{"execute": "a", "id": "qmpshell-1"}')]
+    assert driver.line("c x:=1") == []
+    assert driver.session.waiting is not None
+    assert driver.session.waiting.name == "a"
+    assert driver.bytes(reply(1, "qmpshell-1"))[1:] == [
+        sent('{"execute": "b", "id": "qmpshell-2"}')
+    ]
+    assert driver.bytes(reply(2, "qmpshell-2"))[1:] == [
+        sent('{"execute": "c", "arguments": {"x": 1}, "id": "qmpshell-3"}')
+    ]
+    assert driver.bytes(reply(3, "qmpshell-3")) == [("reply", {"return": 3, "id": "qmpshell-3"})]
+    assert driver.session.waiting is None
+    assert driver.session.idle
+
+
+def test_raw_json_of_a_person_gets_no_id() -> None:
+    driver = Driver(interactive=True)
+    assert driver.line('{"execute": "a"}') == [sent('{"execute": "a"}')]
+    assert driver.bytes(DONE) == [("reply", {"return": {}})]
+
+
+def test_a_mistake_of_a_person_is_shown_without_a_file_name() -> None:
+    driver = Driver(interactive=True)
+    assert driver.line("device_del net1") == [
+        (
+            "error",
+            "'net1' is no argument of device_del\n"
+            "  device_del net1\n"
+            "             ^^^^\n"
+            "  an argument is KEY=VALUE: did you mean id=net1?",
+        )
+    ]
+
+
+def test_an_abandoned_reply_is_shown_late_and_the_session_stays_in_step() -> None:
+    driver = Driver(interactive=True)
+    driver.line("a")
+    driver.line("b")
+    assert said(driver.session.abandon(driver.now)) == [
+        ("tell", "no longer waiting for the reply to a; it may still be carried out"),
+        sent('{"execute": "b", "id": "qmpshell-2"}'),
+    ]
+    assert driver.session.waiting is not None
+    assert driver.session.waiting.name == "b"
+    assert driver.bytes(reply(2, "qmpshell-2")) == [("reply", {"return": 2, "id": "qmpshell-2"})]
+    assert driver.bytes(reply(1, "qmpshell-1")) == [("late", {"return": 1, "id": "qmpshell-1"})]
+    assert driver.session.idle
+
+
+def test_with_nothing_awaited_nothing_is_abandoned() -> None:
+    driver = Driver(interactive=True)
+    assert said(driver.session.abandon(driver.now)) == []
+    driver.line("a")
+    driver.session.abandon(driver.now)
+    assert said(driver.session.abandon(driver.now)) == []
+
+
+def test_a_loss_while_only_an_abandoned_reply_is_missing() -> None:
+    driver = Driver(interactive=True)
+    driver.line("a")
+    driver.session.abandon(driver.now)
+    assert driver.gone() == [("error", "vm.sock: connection lost")]
+
+
+QUIT = "quit ends the server, and the virtual machine with it"
+RESET = "system_reset resets the virtual machine"
+POWER = "system_powerdown asks the guest to power off"
+DESTROYING = [
+    ("quit", QUIT),
+    ("  quit  # leave", QUIT),
+    ("system_reset", RESET),
+    ("system_powerdown", POWER),
+    ('{"execute": "quit"}', QUIT),
+    ("{'execute': 'quit', 'id': 5}", QUIT),
+    ('{"execute": "\\u0071uit"}', QUIT),
+    ('{"exec-oob": "system_reset"}', RESET),
+    ("human-monitor-command command-line=quit", QUIT),
+    ("human-monitor-command command-line=q", QUIT),
+    ('human-monitor-command command-line="  system_reset "', RESET),
+    ('human-monitor-command {"command-line": "system_powerdown"}', POWER),
+    (
+        '{"execute": "human-monitor-command", "arguments": {"command-line": "q", "cpu-index": 0}}',
+        QUIT,
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "question"), DESTROYING)
+def test_a_person_is_asked_before_what_destroys(text: str, question: str) -> None:
+    driver = Driver(interactive=True)
+    assert driver.line(text) == [("ask", question)]
+    found = said(driver.session.answer(go_on=True, now=driver.now))
+    assert [one[0] for one in found] == ["send"]
+
+
+@pytest.mark.parametrize(
+    ("text", "question"), [("quit", QUIT), (" q", QUIT), ("system_reset", RESET)]
+)
+def test_a_person_is_asked_in_the_human_monitor_too(text: str, question: str) -> None:
+    driver = Driver(interactive=True, hmp=True)
+    assert driver.line(text) == [("ask", question)]
+    found = said(driver.session.answer(go_on=True, now=driver.now))
+    assert [one[0] for one in found] == ["send"]
+
+
+@pytest.mark.parametrize(("text", "question"), DESTROYING)
+def test_a_script_is_not_asked(text: str, question: str) -> None:
+    assert [one[0] for one in Driver().line(text)] == ["send"]
+
+
+def test_a_question_answered_with_no_sends_nothing_and_goes_on() -> None:
+    driver = Driver(interactive=True)
+    assert driver.line("quit") == [("ask", QUIT)]
+    assert driver.line("query-status") == []
+    assert said(driver.session.answer(go_on=False, now=driver.now)) == [
+        ("tell", "not sent"),
+        sent('{"execute": "query-status", "id": "qmpshell-2"}'),
+    ]
+
+
+def test_a_question_is_put_when_its_turn_has_come() -> None:
+    driver = Driver(interactive=True)
+    driver.line("stop")
+    assert driver.line("quit; system_reset") == []
+    assert driver.bytes(reply({}, "qmpshell-1"))[1:] == [("ask", QUIT)]
+    assert driver.bytes(STOP) == [("event", "STOP")]
+    assert said(driver.session.answer(go_on=True, now=driver.now)) == [
+        sent('{"execute": "quit", "id": "qmpshell-2"}')
+    ]
+    assert driver.bytes(reply({}, "qmpshell-2"))[1:] == [("ask", RESET)]
+
+
+def test_an_answer_after_a_loss_sends_nothing() -> None:
+    driver = Driver(interactive=True)
+    driver.line("quit")
+    driver.gone()
+    assert said(driver.session.answer(go_on=True, now=driver.now)) == []
+    assert said(driver.session.answer(go_on=False, now=driver.now)) == []
+
+
+def test_an_answer_to_no_question_does_nothing() -> None:
+    driver = Driver(interactive=True)
+    driver.line("stop")
+    assert said(driver.session.answer(go_on=True, now=driver.now)) == []
+
+
+def test_what_we_ask_ourselves_is_not_shown() -> None:
+    driver = Driver(interactive=True)
+    assert said(driver.session.probes.learn_commands(driver.now)) == [
+        sent('{"execute": "query-commands", "id": "qmpshell-1"}')
+    ]
+    assert driver.session.waiting is None
+    assert driver.bytes(reply([1], "qmpshell-1")) == [("learned", "query-commands", [1])]
+    assert driver.line("stop") == [sent('{"execute": "stop", "id": "qmpshell-2"}')]
+
+
+def test_an_error_to_what_we_ask_ourselves_is_passed_over() -> None:
+    driver = Driver(interactive=True)
+    driver.session.probes.learn_commands(driver.now)
+    assert (
+        driver.bytes(
+            b'{"id": "qmpshell-1", "error": {"class": "CommandNotFound", "desc": "no"}}\r\n'
+        )
+        == []
+    )
+    assert driver.status == OK
+    assert driver.session.idle
+
+
+def test_what_we_ask_ourselves_does_not_keep_a_person_who_leaves() -> None:
+    driver = Driver(interactive=True)
+    driver.session.probes.learn_commands(driver.now)
+    assert driver.line("exit") == [("leave", OK)]
+
+
+def test_a_person_leaves_when_the_last_reply_has_come() -> None:
+    driver = Driver(interactive=True)
+    driver.line("stop")
+    assert driver.line("exit") == [("tell", "leaving when stop is answered; Ctrl-D leaves now")]
+    assert driver.bytes(reply({}, "qmpshell-1")) == [
+        ("reply", {"return": {}, "id": "qmpshell-1"}),
+        ("leave", OK),
+    ]
+
+
+def test_an_abandoned_reply_does_not_keep_a_person_who_leaves() -> None:
+    driver = Driver(interactive=True)
+    driver.line("stop")
+    driver.session.abandon(driver.now)
+    assert driver.line("exit") == [("leave", OK)]
+
+
+def test_a_blank_line_typed_while_leaving_changes_nothing() -> None:
+    driver = Driver(interactive=True)
+    driver.line("stop")
+    driver.line("exit")
+    driver.line("")
+    assert driver.bytes(reply({}, "qmpshell-1"))[-1] == ("leave", OK)
+
+
+def test_a_person_is_not_punished_for_failures() -> None:
+    driver = Driver(interactive=True)
+    driver.line("device_del x")
+    assert said(driver.session.person_leaves()) == [("leave", OK)]
+
+
+def test_ids_of_ours_never_meet_those_of_the_negotiation() -> None:
+    driver = Driver(interactive=True)
+    driver.line("a")
+    late = b'{"return": {}, "id": "qmpshell-negotiation-1"}\r\n'
+    assert driver.bytes(late) == []
+    assert driver.session.waiting is not None
+
+
+any_stream = st.lists(
+    st.sampled_from([GREETING, NEGOTIATED, DONE, STOP, REFUSAL, SHUTDOWN, b"{", b'"', b"x\n"])
+    | st.binary(max_size=5)
+).map(b"".join)
+
+
+@given(any_stream, st.booleans(), st.lists(st.sampled_from(["stop", "quit", "x y", "{}", "{"])))
+def test_no_bytes_break_a_session(data: bytes, interactive: bool, lines: list[str]) -> None:
+    driver = Driver(interactive=interactive, greeted=False)
+    for text in lines:
+        driver.line(text)
+    if data:
+        driver.bytes(data)
+    driver.after(10)
+    assert not driver.session.lost or driver.session.idle
+    driver.gone()
+    assert driver.session.lost and driver.session.deadline is None

@@ -1,0 +1,191 @@
+"""`/set`, through a session: what is shown, what is changed, and what every wrong call is told."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, strategies as st
+
+from qmpshell.errors import FAILED, OK
+from qmpshell.storage import CONFIRM, OPTIONS, OptionError, Settings
+from tests.harness.program import run
+from tests.harness.servers import Server
+from tests.harness.sessions import DONE, Driver, mistake, own_question, reply, sent
+
+USAGE = "usage: /set [NAME[=VALUE]…]"
+QUOTE = "a quote that belongs to the text stands in quotes of the other kind"
+
+
+def listing(driver: Driver, call: str = "/set") -> list[str]:
+    ((kind, text),) = driver.line(call)
+    assert kind == "tell"
+    return str(text).splitlines()
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+def test_all_are_listed_one_a_line_and_nothing_is_asked(interactive: bool) -> None:
+    driver = Driver(interactive=interactive)
+    lines = listing(driver)
+    assert [line.partition("=")[0] for line in lines] == [
+        name for name, option in OPTIONS.items() if not option.file_only
+    ]
+    assert lines[0] == "color=auto        # whether there are colours"
+    assert lines[1] == "confirm=quit,system_reset,system_powerdown,guest-shutdown"
+    assert max(map(len, lines)) < 80
+    assert driver.session.idle
+    assert driver.status == OK
+
+
+def test_what_the_list_says_can_be_set() -> None:
+    driver = Driver(events=("JOB_*",), pager="less -R #x", confirm=(), timeout=0.5, verbose=True)
+    lines = listing(driver)
+    assert 'pager="less -R #x"  # what shows a long reply; if empty, $PAGER or less' in lines
+    other = Driver()
+    for line in lines:
+        assert other.line(f"/set {line}") == []
+    for name in Settings.__slots__:
+        assert getattr(other.session.settings, name) == getattr(driver.session.settings, name)
+
+
+def test_one_is_shown_with_what_is_possible() -> None:
+    assert listing(Driver(), "/set fold") == [
+        "fold=60",
+        "  how much of a reply a terminal shows before it is folded",
+        "  it is a number of lines, 0 for all",
+    ]
+
+
+def test_several_are_set_and_shown_at_once() -> None:
+    driver = Driver()
+    lines = listing(driver, "/set fold=3 layout verbose=on layout=pretty fold")
+    assert [line for line in lines if line[0] != " "] == ["layout=pretty", "fold=3"]
+    assert driver.session.settings.verbose
+
+
+@pytest.mark.parametrize(
+    ("words", "attribute", "value"),
+    [
+        ("confirm=quit,stop", "confirm", ("quit", "stop")),
+        ("confirm=", "confirm", ()),
+        ("confirm=''", "confirm", ()),
+        ("confirm='quit, stop'", "confirm", ("quit", "stop")),
+        ("events='JOB_*'", "events", ("JOB_*",)),
+        ("events=none", "events", "none"),
+        ("pager='less -R'", "pager", "less -R"),
+        ('pager="a\\tb"', "pager", None),
+        ("timeout=2.5", "timeout", 2.5),
+        ("result=on # why", "result_only", True),
+        ("style=monokai", "style", "monokai"),
+        ("editing=vi", "editing", "vi"),
+    ],
+)
+def test_a_value_is_set(words: str, attribute: str, value: object) -> None:
+    driver = Driver()
+    found = driver.line(f"/set {words}")
+    if value is None:
+        assert [one[0] for one in found] == ["error"]
+        assert "pager cannot be 'a\\tb'" in found[0][1]
+    else:
+        assert found == []
+        assert getattr(driver.session.settings, attribute) == value
+
+
+NUMBER = "it is a number of lines, 0 for all"
+WRONG = [
+    ("/set fol=1", "     ^^^", "there is no setting fol", "did you mean fold?"),
+    ("/set Fold", "     ^^^^", "there is no setting Fold", "did you mean fold?"),
+    (
+        "/set nosuchthing=1",
+        "     ^^^^^^^^^^^",
+        "there is no setting nosuchthing",
+        "/set lists them",
+    ),
+    ("/set fold.x=1", "     ^^^^^^", "there is no setting fold.x", "did you mean fold?"),
+    (
+        "/set pager=less -R",
+        "                ^^",
+        "there is no setting -R",
+        "a value with blanks stands in quotes",
+    ),
+    ("/set quiet=on", "     ^^^^^", "quiet can be set in the settings file only", ""),
+    ("/set quiet", "     ^^^^^", "quiet can be set in the settings file only", ""),
+    ("/set {}", "     ^^", "'{}' is not for /set", USAGE),
+    ("/set fold:=1", "         ^^", "between a name and its value stands =, not :=", USAGE),
+    ("/set fold=x", "          ^", f"fold cannot be 'x': {NUMBER}", ""),
+    ("/set fold=", "          ^", f"fold cannot be '': {NUMBER}", ""),
+    ("/set fold=1 fold=2", "            ^^^^", "fold is given twice", ""),
+    ("/set fold=[1]", "          ^^^", f"fold cannot be '[1]': {NUMBER}", ""),
+    ("/set pager='x", "           ^^", "the quote is not closed", QUOTE),
+    ("/set layout=pretty fold=x", "                        ^", f"fold cannot be 'x': {NUMBER}", ""),
+]
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+@pytest.mark.parametrize(("line", "carets", "reason", "cure"), WRONG)
+def test_a_wrong_call_changes_nothing(
+    line: str, carets: str, reason: str, cure: str, interactive: bool
+) -> None:
+    driver = Driver(interactive=interactive)
+    place = "" if interactive else f"stdin:1:{carets.index('^') + 1}"
+    assert driver.line(line) == [mistake(line, carets, reason, cure, place=place)]
+    plain = Settings()
+    for name in Settings.__slots__:
+        assert getattr(driver.session.settings, name) == getattr(plain, name)
+    assert driver.status == FAILED
+
+
+def test_a_line_with_a_wrong_value_in_it_sends_nothing() -> None:
+    (error,) = Driver().line("stop; /set fold=x")
+    assert error[0] == "error"
+
+
+def test_it_applies_in_its_turn() -> None:
+    driver = Driver()
+    driver.line("stop; /set timeout=7")
+    assert driver.session.settings.timeout is None
+    driver.bytes(DONE)
+    assert driver.session.settings.timeout == 7
+    assert driver.line("cont") == [sent('{"execute": "cont"}')]
+    assert [one[0] for one in driver.after(7)] == ["error", "leave"]
+
+
+def test_what_is_confirmed_can_be_set() -> None:
+    driver = Driver(interactive=True, probe=False)
+    assert driver.line("stop") == [own_question(1, "stop")]
+    driver.bytes(reply({}, 1))
+    driver.line("/set confirm=stop")
+    assert driver.line("stop") == [("ask", "stop is on the list of what is to be confirmed")]
+    assert driver.answer(go_on=False) == [("tell", "not sent")]
+    driver.line("/set confirm=")
+    assert [one[0] for one in driver.line("quit")] == ["send"]
+
+
+def test_a_session_of_its_own_has_a_list_of_its_own() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/set confirm=")
+    assert Driver(interactive=True).session.settings.confirm == CONFIRM
+
+
+@given(st.text(max_size=20), st.sampled_from(["pager", "confirm", "events"]))
+def test_whatever_is_set_is_shown_so_that_it_can_be_set(text: str, name: str) -> None:
+    driver = Driver()
+    option = OPTIONS[name]
+    try:
+        setattr(driver.session.settings, option.attribute, option.read(text))
+    except OptionError:
+        return
+    shown = listing(driver, f"/set {name}")[0]
+    other = Driver()
+    assert other.line(f"/set {shown}") == []
+    assert getattr(other.session.settings, option.attribute) == getattr(
+        driver.session.settings, option.attribute
+    )
+
+
+def test_a_script_changes_how_its_output_looks(one_qemu: Server) -> None:
+    calls = ["/set layout=pretty", "/set layout=auto color=always", "/set color=auto result=on"]
+    lines = ["query-name", *(line for call in calls for line in (call, "query-name"))]
+    found = run(one_qemu.address, input="\n".join(lines))
+    assert (found.status, found.err) == (0, "")
+    assert found.out == (
+        '{"return": {}}\n{\n  "return": {}\n}\n{\x1b[34m"return"\x1b[0m: {}}\n{}\n'
+    )

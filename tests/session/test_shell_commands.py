@@ -1,0 +1,959 @@
+"""The local commands, through a session: what each does, and what every wrong call is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from qmpshell.errors import FAILED, OK
+from qmpshell.session import COMMANDS, find
+from qmpshell.storage import event_place, parse_events
+from tests.harness.schemas import schema
+from tests.harness.sessions import (
+    DONE,
+    NOT_FOUND,
+    REFUSAL,
+    SCHEMA,
+    Driver,
+    error,
+    event,
+    mistake,
+    own_question,
+    reply,
+    said,
+    sent,
+)
+
+ASKED = own_question(1, "query-qmp-schema")
+MANY = 25
+
+
+def test_every_command_of_the_registry_can_be_found() -> None:
+    for name, (_, how, what) in COMMANDS.items():
+        assert callable(find(name))
+        assert how.split()[0] == name
+        assert what
+    assert find("/nosuch") is None
+    assert find("help") is None
+
+
+# -- wrong calls ----------------------------------------------------------------------------------
+
+HELP = "usage: /help [NAME [KEY] [KEY=VALUE…]]"
+APROPOS = "usage: /apropos WORD…"
+EVENTS = "usage: /events [inline|stderr|none|GLOB,…|-GLOB|+GLOB|list]"
+WAIT = "usage: /wait [-t SECONDS] EVENT [KEY=VALUE…]"
+JOB = "usage: /wait-job [-t SECONDS] ID"
+HMP = "usage: /hmp LINE"
+OOB = "usage: /oob COMMAND [KEY=VALUE…]"
+KEYVAL = "usage: /keyval COMMAND KEY=VALUE,…"
+SOURCE = "usage: /source FILE"
+LOG = "usage: /log FILE|off"
+ARGUMENT = "an argument is KEY=VALUE"
+ALONE = "a JSON object is the whole of the arguments; nothing may stand beside it"
+
+WRONG = [
+    ("/help stop a cont", "             ^^^^", "one argument's name, or none", HELP),
+    ("/help a=1", "      ^", "'a' is not for /help", HELP),
+    ("/help {}", "      ^^", "'{}' is not for /help", HELP),
+    ("/help x {}", "        ^^", "'{}' is not for /help", HELP),
+    ("/help x b a=1 c", "              ^", "one argument's name, or none", HELP),
+    ("/apropos", "^^^^^^^^", "a word to look for is missing", APROPOS),
+    ("/apropos a=1", "         ^", "'a' is not for /apropos", APROPOS),
+    ("/events ,", "        ^", "inline, stderr, none, or names with wildcards", EVENTS),
+    ("/events a=b", "        ^", "'a' is not for /events", EVENTS),
+    ("/wait", "^^^^^", "the name of an event is missing", WAIT),
+    ("  /wait", "  ^^^^^", "the name of an event is missing", WAIT),
+    ("/wait a=1", "^^^^^", "the name of an event is missing", WAIT),
+    ("/wait {}", "^^^^^", "the name of an event is missing", WAIT),
+    ("/wait -t", "      ^^", "a number of seconds must follow -t", WAIT),
+    ("/wait -t 5", "^^^^^", "the name of an event is missing", WAIT),
+    ("/wait -t x STOP", "         ^", "'x' is no number of seconds", WAIT),
+    ("/wait -t STOP", "         ^^^^", "'STOP' is no number of seconds", WAIT),
+    ("/wait -t -1 STOP", "         ^^", "'-1' is no number of seconds", WAIT),
+    ("/wait -t nan STOP", "         ^^^", "'nan' is no number of seconds", WAIT),
+    ("/wait -t inf STOP", "         ^^^", "'inf' is no number of seconds", WAIT),
+    ("/wait -t 1e9 STOP", "         ^^^", "'1e9' is no number of seconds", WAIT),
+    ("/wait STOP now", "           ^^^", "'now' is no argument of STOP", ARGUMENT),
+    ("/wait STOP {}", "           ^^", ALONE, ""),
+    (
+        "/wait STOP a=[1",
+        "             ^^",
+        "the bracket is not closed",
+        "to have it as text, put it in quotes",
+    ),
+    ("/wait-job", "^^^^^^^^^", "the id of a job is missing", JOB),
+    ("/wait-job -t 5", "^^^^^^^^^", "the id of a job is missing", JOB),
+    ("/wait-job id=j", "^^^^^^^^^", "the id of a job is missing", JOB),
+    ("/wait-job -t", "          ^^", "a number of seconds must follow -t", JOB),
+    ("/wait-job -t j 5", "             ^", "'j' is no number of seconds", JOB),
+    ("/hmp", "^^^^", "a line for the human monitor is missing", HMP),
+    ("/oob", "^^^^", "the name of a command is missing", OOB),
+    ("/oob a=1", "^^^^", "the name of a command is missing", OOB),
+    ("/oob x now", "       ^^^", "'now' is no argument of x", ARGUMENT),
+    ("/oob x a=1 a=2", "           ^", "a is given twice", ""),
+    ("/oob x {} a=1", "          ^", ALONE, ""),
+    ("/keyval", "^^^^^^^", "a command and its option string are missing", KEYVAL),
+    ("/keyval blockdev", "^^^^^^^", "a command and its option string are missing", KEYVAL),
+    ("/keyval a=1 b=2", "^^^^^^^", "a command and its option string are missing", KEYVAL),
+    (
+        "/keyval x a=1,b",
+        "              ^",
+        "= must follow 'b'",
+        "b=on, if that is meant; a comma inside a value is written ,,",
+    ),
+    ("/keyval x a=1,a=2", "              ^", "'a' is given twice", ""),
+    ("/keyval x a.1=1", "            ^", "the list has no index 0", "…"),
+    ("/source", "^^^^^^^", "the name of a file is missing", SOURCE),
+    ("/source a b", "          ^", "one name is enough; one with blanks stands in quotes", SOURCE),
+    ("/source none", "        ^^^^", f"none: {NOT_FOUND}", ""),
+    ("/log", "^^^^", "the name of a file is missing, or off", LOG),
+    ("/log a b", "       ^", "one name is enough; one with blanks stands in quotes", LOG),
+    (
+        "/log forbidden",
+        "     ^^^^^^^^^",
+        "cannot open the log forbidden: Permission denied",
+        "",
+    ),
+    ("/resync now", "        ^^^", "it takes nothing", "usage: /resync"),
+    ("/status now", "        ^^^", "it takes nothing", "usage: /status"),
+    ("/quit now", "      ^^^", "it takes nothing", "usage: /quit"),
+    ("/quit a=1", "      ^", "'a' is not for /quit", "usage: /quit"),
+    ("/hlep", "^^^^^", "there is no local command /hlep", "did you mean /help?"),
+    ("/WAIT STOP", "^^^^^", "there is no local command /WAIT", "did you mean /wait?"),
+    ("/wait_job j", "^^^^^^^^^", "there is no local command /wait_job", "did you mean /wait-job?"),
+    ("/nosuchthing", "^^^^^^^^^^^^", "there is no local command /nosuchthing", "/help lists them"),
+]
+_CURES = {"…": "list indices run from 0 without a gap"}
+
+
+@pytest.mark.parametrize(("line", "carets", "reason", "cure"), WRONG)
+def test_a_wrong_call_in_a_script(line: str, carets: str, reason: str, cure: str) -> None:
+    driver = Driver(probe=False)
+    column = carets.index("^") + 1
+    expected = mistake(line, carets, reason, _CURES.get(cure, cure), place=f"stdin:1:{column}")
+    assert driver.line(line) == [expected]
+    assert driver.session.idle
+    assert driver.end() == [("leave", FAILED)]
+
+
+@pytest.mark.parametrize(("line", "carets", "reason", "cure"), WRONG)
+def test_a_wrong_call_at_a_terminal(line: str, carets: str, reason: str, cure: str) -> None:
+    driver = Driver(probe=False, interactive=True)
+    assert driver.line(line) == [mistake(line, carets, reason, _CURES.get(cure, cure))]
+    assert driver.session.idle
+
+
+def test_a_wrong_call_stops_on_error() -> None:
+    driver = Driver(stop_on_error=True)
+    found = driver.line("/resync now")
+    assert [one[0] for one in found] == ["error", "leave"]
+    assert found[1] == ("leave", FAILED)
+
+
+@pytest.mark.parametrize("wrong", ["/nosuch", "/wait", "/resync now", "/log", "/hmp"])
+def test_a_line_with_a_wrong_call_in_it_sends_nothing(wrong: str) -> None:
+    driver = Driver()
+    found = driver.line(f"stop; {wrong}")
+    assert [one[0] for one in found] == ["error"]
+    assert found[0][1].startswith("stdin:1:")
+    found = driver.line(f"{wrong}; stop")
+    if wrong != "/hmp":  # there the rest of the line is the human monitor's
+        assert [one[0] for one in found] == ["error"]
+
+
+def test_of_a_long_unknown_name_only_the_beginning_is_repeated() -> None:
+    name = "/" + "x" * 100
+    ((kind, text),) = Driver().line(name)
+    assert kind == "error"
+    assert text.split("\n")[0] == f"stdin:1:1: there is no local command {name[:40]}"
+
+
+# -- /help ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+def test_help_lists_every_local_command_and_asks_nothing(interactive: bool) -> None:
+    driver = Driver(interactive=interactive)
+    ((kind, text),) = driver.line("/help")
+    assert kind == "page"
+    told = " ".join(text.split())
+    for _, how, what in COMMANDS.values():
+        assert f" {how} {what}" in told
+    assert max(map(len, text.splitlines())) <= 80
+    assert driver.session.idle
+    assert driver.status == OK
+
+
+@pytest.mark.parametrize(("name", "probe"), [("wait-job", False), ("/wait-job", True)])
+def test_help_of_a_local_command(name: str, probe: bool) -> None:
+    assert Driver(probe=probe).line(f"/help {name}") == [
+        ("page", "/wait-job [-t SECONDS] ID\n    until a job has ended; fails if it failed")
+    ]
+
+
+# -- /events --------------------------------------------------------------------------------------
+
+
+def test_events_says_which_are_shown() -> None:
+    assert Driver().line("/events") == [("tell", "events: inline")]
+    assert Driver(events=("JOB_*", "STOP")).line("/events") == [("tell", "events: JOB_*,STOP")]
+
+
+@pytest.mark.parametrize(
+    ("words", "mode"),
+    [
+        ("none", "none"),
+        ("stderr", "stderr"),
+        ("inline", "inline"),
+        ("STOP", ("STOP",)),
+        ("JOB_*,STOP", ("JOB_*", "STOP")),
+        ("JOB_* STOP", ("JOB_*", "STOP")),
+        ('"JOB_*"', ("JOB_*",)),
+        ("'JOB_*'", ("JOB_*",)),
+    ],
+)
+def test_events_chooses(words: str, mode: str | tuple[str, ...]) -> None:
+    driver = Driver()
+    assert driver.line(f"/events {words}") == []
+    assert driver.session.settings.events == mode
+    shown = mode if isinstance(mode, str) else ",".join(mode)
+    assert driver.line("/events") == [("tell", f"events: {shown}")]
+
+
+@pytest.mark.parametrize(
+    ("before", "words", "after"),
+    [
+        ("inline", "-RTC_CHANGE", "inline,-RTC_CHANGE"),
+        ("inline", "-RTC_* -JOB_*", "inline,-RTC_*,-JOB_*"),
+        ("inline", "-RTC_*,-JOB_*", "inline,-RTC_*,-JOB_*"),
+        ("stderr", "-STOP", "stderr,-STOP"),
+        ("inline,-RTC_*,-JOB_*", "+RTC_*", "inline,-JOB_*"),
+        ("inline,-RTC_*", "+RTC_*", "inline"),
+        ("inline,-JOB_*", "+JOB_X", "inline,-JOB_*,+JOB_X"),
+        ("inline,-JOB_X,-STOP", "+*", "inline"),
+        ("inline,-JOB_X", "-JOB_*", "inline,-JOB_*"),
+        ("inline", "+STOP", "inline"),
+        ("inline", "-STOP +STOP", "inline"),
+        ("none", "+STOP", "none,+STOP"),
+        ("none", "-STOP", "none,-STOP"),
+        ("JOB_*,STOP", "-JOB_X", "JOB_*,STOP,-JOB_X"),
+        ("JOB_*", "+STOP", "JOB_*,+STOP"),
+        ("none", "JOB_* -JOB_X", "JOB_*,-JOB_X"),
+    ],
+)
+def test_events_are_muted_and_shown_again(before: str, words: str, after: str) -> None:
+    driver = Driver(events=parse_events(before))
+    assert driver.line(f"/events {words}") == []
+    assert driver.line("/events") == [("tell", f"events: {after}")]
+    # It can be said as an option too.
+    assert parse_events(after) == driver.session.settings.events
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("-RES*", "events: inline,-RES*"),
+        ("STOP", "events: STOP"),
+        ("none", "events: none"),
+        ("FOO*", "events: FOO*\nFOO* names no event of this server"),
+        (
+            "-STOPP",
+            "events: inline,-STOPP\nSTOPP names no event of this server: did you mean STOP?",
+        ),
+    ],
+)
+def test_a_person_is_told_which_events_are_shown_now(words: str, told: str) -> None:
+    driver = Driver(interactive=True)
+    assert driver.line(f"/events {words}") == [("tell", told.partition("\n")[0])]
+    driver = Driver(interactive=True)
+    driver.session.facts.schema = schema("10")
+    assert driver.line(f"/events {words}") == [("tell", told)]
+
+
+def test_a_script_is_told_of_events_that_are_none() -> None:
+    driver = Driver()
+    driver.session.facts.schema = schema("10")
+    assert driver.line("/events STOP,-JOB_*") == []
+    assert driver.line("/events FOO") == [("tell", "FOO names no event of this server")]
+
+
+@pytest.mark.parametrize("words", ["-", "+", "STOP -", "-A,,", "-A B"])
+def test_events_that_cannot_be_meant(words: str) -> None:
+    driver = Driver()
+    assert [one[0] for one in driver.line(f"/events {words}")] == ["error"]
+    assert driver.session.settings.events == "inline"
+
+
+@pytest.mark.parametrize(
+    ("mode", "places"),
+    [
+        ("inline", ["inline"] * 3),
+        ("inline,-JOB_*", ["inline", "", ""]),
+        ("-JOB_*", ["inline", "", ""]),
+        ("-JOB_*,+JOB_B", ["inline", "", "inline"]),
+        ("stderr,-STOP", ["", "stderr", "stderr"]),
+        ("none,+STOP", ["inline", "", ""]),
+        ("JOB_*,-JOB_B", ["", "inline", ""]),
+    ],
+)
+def test_where_events_are_shown(mode: str, places: list[str]) -> None:
+    parsed = parse_events(mode)
+    assert parsed is not None
+    assert [event_place(parsed, name) for name in ("STOP", "JOB_A", "JOB_B")] == places
+
+
+def test_events_lists_the_latest_shown_or_not_taken_or_not() -> None:
+    driver = Driver(events="none")
+    driver.line("/wait STOP")  # it takes the first
+    for name in ("STOP", "RESUME", "JOB_A", "JOB_B"):
+        driver.bytes(event(name))
+
+    def listed(words: str) -> list[str]:
+        return [one[1] for one in driver.line(f"/events list {words}")]
+
+    assert listed("") == ["STOP", "RESUME", "JOB_A", "JOB_B"]
+    assert listed("-n 2") == ["JOB_A", "JOB_B"]
+    assert listed("JOB_*,STOP") == ["STOP", "JOB_A", "JOB_B"]
+    assert listed("JOB_* STOP -n 1") == ["JOB_B"]
+    assert listed("-n 0") == []
+    assert listed("X*") == ["no such events have come"]
+    assert Driver().line("/events list") == [("tell", "no events have come")]
+
+
+@pytest.mark.parametrize("words", ["-n", "-n x", "-n 1.5", "-n -1"])
+def test_events_lists_so_many(words: str) -> None:
+    (said,) = Driver().line(f"/events list {words}")
+    assert said[0] == "error"
+
+
+def test_of_many_events_the_latest_are_kept() -> None:
+    driver = Driver()
+    driver.bytes(b"".join(event(f"E{number}") for number in range(1200)))
+    listed = [one[1] for one in driver.line("/events list -n 5000")]
+    assert (len(listed), listed[0], listed[-1]) == (1000, "E200", "E1199")
+
+
+def test_events_applies_in_its_turn() -> None:
+    driver = Driver()
+    driver.line("stop; /events none")
+    assert driver.session.settings.events == "inline"
+    driver.bytes(DONE)
+    assert driver.session.settings.events == "none"
+
+
+# -- /hmp -----------------------------------------------------------------------------------------
+
+
+def human(line: str, cpu: int | None = None) -> tuple[str, bytes]:
+    index = "" if cpu is None else f', "cpu-index": {cpu}'
+    text = (
+        f'{{"execute": "human-monitor-command", "arguments": {{"command-line": "{line}"{index}}}}}'
+    )
+    return ("send", text.encode() + b"\n")
+
+
+def test_hmp_takes_the_rest_of_the_line() -> None:
+    driver = Driver()
+    assert driver.line("stop; /hmp info status; x # y  ") == [sent('{"execute": "stop"}')]
+    assert driver.bytes(DONE)[1:] == [human("info status; x # y")]
+    assert driver.bytes(reply("ok\r\n")) == [("reply", {"return": "ok\r\n"})]
+    assert driver.end() == [("leave", OK)]
+
+
+def test_hmp_remembers_the_cpu() -> None:
+    driver = Driver()
+    assert driver.line("/hmp cpu 1") == [human("cpu 1", 1)]
+    driver.bytes(reply(""))
+    assert driver.line("/hmp info registers") == [human("info registers", 1)]
+
+
+def test_a_failure_of_the_human_monitor_counts() -> None:
+    driver = Driver()
+    driver.line("/hmp foo")
+    driver.bytes(reply("unknown command: 'foo'\r\n"))
+    assert driver.end() == [("leave", FAILED)]
+
+
+def test_hmp_quit_is_asked_about_at_a_terminal() -> None:
+    driver = Driver(interactive=True)
+    assert driver.line("/hmp q") == [
+        ("ask", "quit ends the server, and the virtual machine with it")
+    ]
+    assert driver.answer(go_on=False) == [("tell", "not sent")]
+
+
+def test_hmp_pipes_but_not_before_a_number() -> None:
+    driver = Driver()
+    assert driver.line("/hmp p 1 | 2 | cat") == [("divert", "|", "cat")]
+    assert driver.diverted() == [human("p 1 | 2")]
+
+
+# -- /oob -----------------------------------------------------------------------------------------
+
+
+def test_oob_in_a_script_keeps_the_order() -> None:
+    driver = Driver(probe=False)
+    driver.line("a")
+    assert driver.line("/oob yank instances:=[] x.y=1") == []
+    assert driver.bytes(DONE)[1:] == [
+        sent('{"exec-oob": "yank", "arguments": {"instances": [], "x": {"y": 1}}}')
+    ]
+    assert driver.bytes(DONE) == [("reply", {"return": {}})]
+    assert driver.end() == [("leave", OK)]
+
+
+def test_oob_overtakes_at_a_terminal() -> None:
+    driver = Driver(interactive=True)
+    assert driver.line("a; d") == [sent('{"execute": "a", "id": "qmpshell-1"}')]
+    assert driver.line("b") == []
+    assert driver.line("/oob migrate-pause") == [
+        sent('{"exec-oob": "migrate-pause", "id": "qmpshell-2"}')
+    ]
+    assert driver.bytes(reply({}, 2)) == [("reply", {"return": {}, "id": "qmpshell-2"})]
+    assert driver.bytes(reply({}, 1))[1:] == [sent('{"execute": "d", "id": "qmpshell-3"}')]
+    assert driver.bytes(reply({}, 3))[1:] == [sent('{"execute": "b", "id": "qmpshell-4"}')]
+
+
+def test_oob_overtakes_a_wait() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/wait STOP")
+    assert driver.line("/oob migrate-pause") == [
+        sent('{"exec-oob": "migrate-pause", "id": "qmpshell-1"}')
+    ]
+    driver.bytes(reply({}, 1))
+    assert driver.line("cont") == []
+    assert driver.bytes(event("STOP")) == [
+        ("event", "STOP"),
+        sent('{"execute": "cont", "id": "qmpshell-2"}'),
+    ]
+
+
+def test_oob_that_is_read_by_the_schema_is_sent_once_that_has_come() -> None:
+    driver = Driver(interactive=True)
+    driver.line("a")
+    assert driver.line("/oob resize id=5") == [own_question(2, "query-qmp-schema")]
+    assert driver.bytes(reply(SCHEMA, 2)) == [
+        sent('{"exec-oob": "resize", "arguments": {"id": "5"}, "id": "qmpshell-3"}')
+    ]
+    driver.bytes(reply({}, 3))
+    driver.bytes(reply({}, 1))
+    assert driver.session.idle
+
+
+def test_oob_with_a_value_that_could_be_read_in_two_ways_is_sent_without_a_schema_too() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/help x")
+    driver.bytes(error("no", "CommandNotFound", 1))
+    assert driver.line("/oob x a=5") == [
+        sent('{"exec-oob": "x", "arguments": {"a": 5}, "id": "qmpshell-2"}')
+    ]
+
+
+def test_oob_waits_for_the_greeting() -> None:
+    driver = Driver(interactive=True, greeted=False)
+    assert driver.line("/oob migrate-pause") == []
+    assert not driver.session.idle
+
+
+def test_the_reply_to_oob_goes_where_the_line_says() -> None:
+    driver = Driver(interactive=True)
+    assert driver.line("/oob query-yank > yank.json") == [("divert", ">", "yank.json")]
+
+
+def test_oob_after_a_loss() -> None:
+    driver = Driver(interactive=True)
+    driver.gone()
+    ((kind, text),) = driver.line("/oob migrate-pause")
+    assert kind == "error"
+    assert "nothing was sent" in text
+
+
+def test_oob_is_asked_about_when_it_destroys() -> None:
+    driver = Driver(interactive=True)
+    driver.line("a")
+    found = driver.line("/oob system_reset")
+    assert found == [("ask", "system_reset resets the virtual machine")]
+    assert driver.answer(go_on=True) == [sent('{"exec-oob": "system_reset", "id": "qmpshell-2"}')]
+
+
+def test_a_mistake_behind_oob_does_not_disturb_the_line_under_way() -> None:
+    driver = Driver(interactive=True)
+    driver.line("a; b")
+    assert [one[0] for one in driver.line("/oob x y")] == ["error"]
+    assert driver.bytes(reply({}, 1))[1:] == [sent('{"execute": "b", "id": "qmpshell-2"}')]
+
+
+# -- /keyval --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            "blockdev null-co,node-name=n,,1",
+            '"blockdev-add", "arguments": {"driver": "null-co", "node-name": "n,1"}',
+        ),
+        (
+            "-blockdev driver=raw,file.driver=null-co",
+            '"blockdev-add", "arguments": {"driver": "raw", "file": {"driver": "null-co"}}',
+        ),
+        ("blockdev-add raw", '"blockdev-add", "arguments": {"driver": "raw"}'),
+        (
+            "device e1000,id=n1,a.b=x",
+            '"device_add", "arguments": {"driver": "e1000", "id": "n1", "a.b": "x"}',
+        ),
+        (
+            "-netdev user,id=u",
+            '"netdev_add", "arguments": {"type": "user", "id": "u"}',
+        ),
+        (
+            "object rng-builtin,id=r",
+            '"object-add", "arguments": {"qom-type": "rng-builtin", "id": "r"}',
+        ),
+        (
+            "chardev-add id=c,backend.type=null",
+            '"chardev-add", "arguments": {"id": "c", "backend": {"type": null}}',
+        ),
+        ("other a.0=x,a.1=y,b=1", '"other", "arguments": {"a": ["x", "y"], "b": 1}'),
+        (
+            'blockdev {"driver": "null-co", "size": 5}',
+            '"blockdev-add", "arguments": {"driver": "null-co", "size": 5}',
+        ),
+    ],
+)
+def test_keyval(words: str, message: str) -> None:
+    driver = Driver(probe=False)
+    assert driver.line(f"/keyval {words}") == [sent(f'{{"execute": {message}}}')]
+
+
+def test_keyval_is_read_by_the_schema() -> None:
+    driver = Driver()
+    assert driver.line("/keyval blockdev null-co,node-name=5,size=64k,read-only=on; stop") == [
+        ASKED
+    ]
+    assert driver.bytes(reply(SCHEMA, 1)) == [
+        sent(
+            '{"execute": "blockdev-add", "arguments": {"driver": "null-co", "node-name": "5",'
+            ' "size": 65536, "read-only": true}}'
+        )
+    ]
+    assert driver.bytes(DONE)[1:] == [sent('{"execute": "stop"}')]
+
+
+def test_a_device_is_read_by_its_drivers_properties() -> None:
+    driver = Driver()
+    assert driver.line("/keyval -device e1000,id=5,multifunction=on") == [
+        own_question(1, "device-list-properties", typename="e1000")
+    ]
+    properties = [{"name": "multifunction", "type": "bool"}]
+    assert driver.bytes(reply(properties, 1)) == [
+        sent(
+            '{"execute": "device_add", "arguments": {"driver": "e1000", "id": "5",'
+            ' "multifunction": true}}'
+        )
+    ]
+
+
+def test_an_at_sign_in_an_option_string_is_text() -> None:
+    """The syntax is QEMU's, which has no files behind @."""
+    driver = Driver(probe=False, files={"b": "secret"})
+    assert driver.line("/keyval x a=@b") == [sent('{"execute": "x", "arguments": {"a": "@b"}}')]
+
+
+def test_text_behind_an_object_is_a_mistake() -> None:
+    driver = Driver(probe=False)
+    found = driver.line('/keyval blockdev {"driver": "raw"} junk')
+    assert [one[0] for one in found] == ["error"]
+
+
+def test_an_object_that_is_not_closed_is_a_mistake() -> None:
+    driver = Driver(probe=False)
+    found = driver.line('/keyval blockdev {"driver": "raw"')
+    assert [one[0] for one in found] == ["error"]
+    assert found[0][1].startswith("stdin:1:")
+
+
+# -- /source --------------------------------------------------------------------------------------
+
+
+def test_source_runs_the_lines_of_a_file_before_what_follows() -> None:
+    driver = Driver(files={"f.qmp": "\ufeffa\r\n# comment\n\nb\n"})
+    assert driver.line("/source f.qmp") == [sent('{"execute": "a"}')]
+    assert driver.line("c") == []
+    assert driver.bytes(DONE)[1:] == [sent('{"execute": "b"}')]
+    assert driver.bytes(DONE)[1:] == [sent('{"execute": "c"}')]
+    assert driver.bytes(DONE)[1:] == []
+    assert driver.session.idle
+
+
+def test_source_runs_before_the_rest_of_its_own_line() -> None:
+    driver = Driver(files={"f.qmp": "a\n"})
+    assert driver.line("/source f.qmp; c") == [sent('{"execute": "a"}')]
+    assert driver.bytes(DONE)[1:] == [sent('{"execute": "c"}')]
+
+
+def test_an_empty_file_is_run() -> None:
+    driver = Driver(files={"empty": ""})
+    assert driver.line("/source empty") == []
+    assert driver.session.idle
+    assert driver.end() == [("leave", OK)]
+
+
+FILE = "a\n  x y\nb; c 5\n"
+FIRST = (
+    "  x y",
+    "    ^",
+    "'y' is no argument of x",
+    "an argument is KEY=VALUE",
+)
+SECOND = (
+    "b; c 5",
+    "     ^",
+    "'5' is no argument of c",
+    "an argument is KEY=VALUE",
+)
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+def test_a_mistake_in_a_file_is_named_with_its_place_there(interactive: bool) -> None:
+    """At a terminal, too: nobody could tell otherwise which line of the file it is."""
+    driver = Driver(files={"f.qmp": FILE}, interactive=interactive)
+    driver.line("/source f.qmp")
+    marker = 1 if interactive else None
+    assert driver.bytes(reply({}, marker))[1:] == [
+        mistake(*FIRST, place="f.qmp:2:5"),
+        mistake(*SECOND, place="f.qmp:3:6"),
+    ]
+    assert driver.status == FAILED
+
+
+def test_a_mistake_in_a_file_stops_on_error() -> None:
+    driver = Driver(files={"f.qmp": FILE}, stop_on_error=True)
+    driver.line("/source f.qmp")
+    assert driver.bytes(DONE)[1:] == [
+        mistake(*FIRST, place="f.qmp:2:5"),
+        ("leave", FAILED),
+    ]
+
+
+def test_a_line_that_goes_on_at_the_end_of_a_file_is_a_mistake_there() -> None:
+    driver = Driver(files={"f.qmp": '{"execute":\n'})
+    assert driver.line("/source f.qmp") == [
+        mistake(
+            '{"execute":',
+            "^",
+            "the JSON object is not complete, but the input ends",
+            place="f.qmp:1:1",
+        )
+    ]
+    assert driver.line("stop") == [sent('{"execute": "stop"}')]
+
+
+def test_an_error_reply_to_a_line_of_a_file_counts() -> None:
+    driver = Driver(files={"f.qmp": "a\n"})
+    driver.line("/source f.qmp")
+    driver.bytes(REFUSAL)
+    assert driver.end() == [("leave", FAILED)]
+
+
+def test_files_run_files() -> None:
+    driver = Driver(files={"outer": "a\n/source inner\nd\n", "inner": "b\nx y\nc\n"})
+    found = driver.line("/source outer")
+    for _ in range(4):
+        found += driver.bytes(DONE)
+    assert [one[1] for one in found if one[0] == "send"] == [
+        b'{"execute": "%s"}\n' % name for name in (b"a", b"b", b"c", b"d")
+    ]
+    (text,) = [one[1] for one in found if one[0] == "error"]
+    assert text.startswith("inner:2:3: ")
+
+
+@pytest.mark.parametrize("files", [{"f": "/source f\n"}, {"f": "/source g\n", "g": "/source f\n"}])
+def test_files_that_run_each_other_come_to_an_end(files: dict[str, str]) -> None:
+    driver = Driver(files=files)
+    ((kind, text),) = driver.line("/source f")
+    assert kind == "error"
+    assert text in [
+        f"{name}:1:1: {other}: files run files, more than 16 deep"
+        for name in "fg"
+        for other in "fg"
+    ]
+    assert driver.session.idle
+    assert driver.status == FAILED
+
+
+def test_sixteen_files_deep_is_not_too_deep() -> None:
+    files = {f"f{number}": f"/source f{number + 1}\n" for number in range(1, 16)}
+    driver = Driver(files=files | {"f16": "stop\n"})
+    assert driver.line("/source f1") == [sent('{"execute": "stop"}')]
+
+
+def test_one_file_can_be_run_any_number_of_times() -> None:
+    driver = Driver(files={"f": "# nothing\n", "g": "/source f\n" * MANY})
+    for _ in range(MANY):
+        assert driver.line("/source f") == []
+    assert driver.line("/source g") == []
+    assert driver.status == OK
+
+
+@pytest.mark.parametrize("name", ["my file", "a=b", "it's"])
+def test_the_name_of_a_file_may_stand_in_quotes(name: str) -> None:
+    driver = Driver(files={name: "stop\n"})
+    assert driver.line(f'/source "{name}"') == [sent('{"execute": "stop"}')]
+
+
+def test_a_file_that_leaves() -> None:
+    driver = Driver(files={"f": "a\nexit\nb\n"})
+    driver.line("/source f")
+    driver.line("c")
+    assert driver.bytes(DONE) == [("reply", {"return": {}}), ("leave", OK)]
+
+
+# -- /log -----------------------------------------------------------------------------------------
+
+
+def test_log_takes_what_is_sent_and_received_until_it_is_off() -> None:
+    driver = Driver()
+    driver.line("a")
+    driver.bytes(DONE)
+    assert driver.line("/log f") == []
+    driver.line("b x=y")
+    driver.bytes(event("STOP") + DONE)
+    assert driver.line("/log off") == []
+    driver.line("c")
+    log = driver.logs["f"]
+    assert [(direction, one.get("event", one)) for direction, one in log.messages] == [
+        ("sent", {"execute": "b", "arguments": {"x": "y"}}),
+        ("received", "STOP"),
+        ("received", {"return": {}}),
+    ]
+    assert log.closed
+
+
+def test_another_log_takes_the_place_of_the_first() -> None:
+    driver = Driver()
+    driver.line("/log f")
+    driver.line("/log g")
+    driver.line("a")
+    assert driver.logs["f"].closed and not driver.logs["f"].messages
+    assert driver.logs["g"].messages == [("sent", {"execute": "a"})]
+
+
+def test_a_log_that_cannot_be_opened_leaves_the_first() -> None:
+    driver = Driver()
+    driver.line("/log f")
+    assert [one[0] for one in driver.line("/log forbidden")] == ["error"]
+    driver.line("a")
+    assert driver.logs["f"].messages == [("sent", {"execute": "a"})]
+
+
+def test_log_off_without_a_log_does_no_harm() -> None:
+    driver = Driver()
+    assert driver.line("/log off") == []
+    assert driver.status == OK
+
+
+def test_secrets_do_not_reach_a_log() -> None:
+    driver = Driver(probe=False)
+    driver.line("/log f")
+    driver.line("set_password protocol=vnc password=hush")
+    driver.bytes(DONE)
+    driver.line("/hmp set_password vnc hush")
+    driver.bytes(reply(""))
+    assert len(driver.logs["f"].messages) == 4
+    assert "hush" not in repr(driver.logs["f"].messages)
+
+
+def test_a_log_that_can_no_longer_be_written_is_not_lost_in_silence() -> None:
+    driver = Driver()
+    driver.line("/log f")
+    driver.logs["f"].full = True
+    found = driver.line("a")
+    assert sent('{"execute": "a"}') in found
+    assert any(one[0] in ("tell", "error") and "No space left" in one[1] for one in found)
+
+
+def test_the_name_of_a_log_may_stand_in_quotes() -> None:
+    driver = Driver()
+    assert driver.line('/log "my log"') == []
+    assert list(driver.logs) == ["my log"]
+
+
+def test_a_log_has_the_messages_in_the_order_in_which_they_came() -> None:
+    driver = Driver(greeted=False, log="f")
+    driver.bytes(
+        b'{"QMP": {"version": {}, "capabilities": []}}\r\n',
+    )
+    driver.bytes(event("STOP") + b'{"return": {}, "id": "qmpshell-negotiation-1"}\r\n')
+    kinds = [
+        next(iter(message.keys() - {"timestamp", "data", "id"}))
+        for _, message in driver.logs["f"].messages
+    ]
+    assert kinds == ["QMP", "execute", "event", "return"]
+
+
+# -- /resync --------------------------------------------------------------------------------------
+
+RESYNC = ("send", b"\x01\n")
+PARSE_ERROR = error("JSON parse error, expecting value")
+ANEW = ("tell", "the server's parser has begun anew")
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+def test_the_error_that_answers_resync_is_no_failure(interactive: bool) -> None:
+    driver = Driver(interactive=interactive, stop_on_error=True)
+    assert driver.line("/resync") == [RESYNC]
+    assert not driver.session.idle
+    assert driver.line("stop") == []
+    found = driver.bytes(PARSE_ERROR)
+    assert found[0] == ANEW
+    assert [one[0] for one in found] == ["tell", "send"]
+    assert driver.status == OK
+
+
+def test_resync_keeps_its_place() -> None:
+    driver = Driver()
+    driver.line("a; /resync; b")
+    assert driver.bytes(DONE)[1:] == [RESYNC]
+    assert driver.bytes(event("STOP")) == [("event", "STOP")]
+    assert driver.bytes(PARSE_ERROR) == [ANEW, sent('{"execute": "b"}')]
+
+
+def test_resync_cures_a_server_that_did_not_answer() -> None:
+    """What it is for: a command hangs as the server waits for more, and was given up."""
+    driver = Driver(interactive=True)
+    driver.line("a")
+    driver.abandon()
+    assert driver.line("/resync") == [RESYNC]
+    assert ANEW in driver.bytes(PARSE_ERROR)
+    assert driver.line("b") == [sent('{"execute": "b", "id": "qmpshell-2"}')]
+
+
+def test_resync_that_is_not_answered_can_be_given_up() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/resync")
+    driver.line("b")
+    assert driver.abandon()[-1:] == [sent('{"execute": "b", "id": "qmpshell-1"}')]
+
+
+def test_resync_that_is_not_answered_in_time_is_a_failure() -> None:
+    driver = Driver(timeout=2)
+    driver.line("/resync")
+    found = driver.after(2)
+    assert [one[0] for one in found][:1] == ["error"]
+
+
+def test_resync_without_a_connection_says_so() -> None:
+    driver = Driver(interactive=True)
+    driver.gone()
+    ((kind, text),) = driver.line("/resync")
+    assert kind == "error"
+    assert "not connected" in text
+
+
+# -- /status --------------------------------------------------------------------------------------
+
+
+def test_status() -> None:
+    driver = Driver()
+    driver.bytes(event("STOP"))
+    assert driver.line("/status") == [
+        (
+            "tell",
+            "vm.sock: connected\nserver: QEMU 7.2.22\ncapabilities: oob\nevents kept for /wait: 1",
+        )
+    ]
+    assert driver.status == OK
+
+
+def test_status_without_negotiation() -> None:
+    assert Driver(negotiate=False).line("/status") == [
+        ("tell", "vm.sock: connected\ncapabilities: none\nevents kept for /wait: 0")
+    ]
+
+
+def test_status_after_a_loss() -> None:
+    driver = Driver(interactive=True)
+    driver.gone()
+    ((kind, text),) = driver.line("/status")
+    assert kind == "tell"
+    assert text.splitlines()[0] == "vm.sock: lost"
+
+
+def test_status_at_a_terminal_says_at_once_what_is_waited_for() -> None:
+    driver = Driver(interactive=True)
+    driver.line("block-commit x=y")
+    ((kind, text),) = driver.line("/status")
+    assert kind == "tell"
+    assert text.splitlines()[-1] == "waiting for the reply to block-commit"
+
+
+# -- /quit and exit -------------------------------------------------------------------------------
+
+LEAVING = ["/quit", "exit", "  exit  # so long", "/quit;"]
+
+
+@pytest.mark.parametrize("word", LEAVING)
+@pytest.mark.parametrize("interactive", [False, True])
+def test_leaving(word: str, interactive: bool) -> None:
+    assert Driver(interactive=interactive).line(word) == [("leave", OK)]
+
+
+@pytest.mark.parametrize("word", ["/quit", "exit"])
+@pytest.mark.parametrize("interactive", [False, True])
+def test_leaving_in_the_middle_of_a_line(word: str, interactive: bool) -> None:
+    driver = Driver(interactive=interactive)
+    assert [one[0] for one in driver.line(f"a; {word}; b")] == ["send"]
+    driver.line("c")
+    found = driver.bytes(reply({}, 1 if interactive else None))
+    assert [one[0] for one in found] == ["reply", "leave"]
+    assert found[1] == ("leave", OK)
+
+
+@pytest.mark.parametrize("word", ["/quit", "exit"])
+def test_leaving_with_a_reply_outstanding_waits_for_it_and_for_no_more(word: str) -> None:
+    driver = Driver(interactive=True)
+    driver.line("a")
+    assert driver.line(word) == [("tell", "leaving when a is answered; Ctrl-D leaves now")]
+    assert driver.line("b") == []  # typed behind it
+    found = driver.bytes(reply({}, 1))
+    assert [one[0] for one in found] == ["reply", "leave"]
+
+
+def test_leaving_behind_lines_that_wait() -> None:
+    driver = Driver(interactive=True)
+    driver.line("a")
+    driver.line("b")
+    assert driver.line("exit") == []
+    assert [one[0] for one in driver.bytes(reply({}, 1))] == ["reply", "send"]
+    assert [one[0] for one in driver.bytes(reply({}, 2))] == ["reply", "leave"]
+
+
+def test_leaving_after_a_failure_tells_a_script_so() -> None:
+    driver = Driver()
+    driver.line("a; exit")
+    assert driver.bytes(REFUSAL)[-1] == ("leave", FAILED)
+
+
+def test_leaving_while_a_wait_goes_on() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/wait STOP")
+    driver.line("exit")
+    assert driver.abandon() == [
+        ("tell", "no longer waiting for STOP"),
+        ("leave", OK),
+    ]
+
+
+@pytest.mark.parametrize("word", ["exit", "/quit"])
+def test_leaving_waits_for_where_the_replies_go(word: str) -> None:
+    driver = Driver()
+    driver.line(f"a; {word} | sort")
+    assert driver.diverted() == [sent('{"execute": "a"}')]
+    assert [one[0] for one in driver.bytes(DONE)] == ["reply", "finish"]
+    assert driver.finished() == [("leave", OK)]
+
+
+def test_the_effects_of_leaving_name_no_server() -> None:
+    driver = Driver(interactive=True)
+    assert said(driver.session.person_leaves()) == [("leave", OK)]

@@ -1,0 +1,553 @@
+"""`/wait` and `/wait-job` in a session: which event is taken, what holds, and how it can end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from qmpshell.errors import CONNECTION, FAILED, OK
+from tests.harness.sessions import (
+    DONE,
+    GREETING,
+    REFUSAL,
+    Driver,
+    error,
+    event,
+    own_question,
+    reply,
+    sent,
+)
+
+CONT = sent('{"execute": "cont"}')
+STOP = event("STOP")
+
+
+def tray(**data: object) -> bytes:
+    return event("DEVICE_TRAY_MOVED", **data)
+
+
+# -- /wait: which event ---------------------------------------------------------------------------
+
+
+def test_wait_holds_the_lines_that_follow_until_the_event() -> None:
+    driver = Driver()
+    assert driver.line("/wait STOP; cont") == []
+    assert not driver.session.idle
+    assert driver.line("query-status") == []
+    assert driver.bytes(event("RESUME")) == [("event", "RESUME")]
+    assert driver.bytes(STOP) == [("event", "STOP"), CONT]
+    assert driver.bytes(DONE)[1:] == [sent('{"execute": "query-status"}')]
+    driver.bytes(DONE)
+    assert driver.end() == [("leave", OK)]
+
+
+def test_an_event_that_came_before_is_taken() -> None:
+    driver = Driver()
+    driver.bytes(STOP)
+    assert driver.line("/wait STOP; cont") == [CONT]
+
+
+def test_an_event_that_overtook_the_reply_is_taken() -> None:
+    driver = Driver()
+    driver.line("stop; /wait STOP; cont")
+    found = driver.bytes(STOP + DONE)
+    assert [one[0] for one in found] == ["event", "reply", "send"]
+
+
+def test_an_event_before_the_greeting_is_taken() -> None:
+    driver = Driver(greeted=False)
+    driver.bytes(STOP)
+    driver.greet()
+    assert driver.line("/wait STOP; cont") == [CONT]
+
+
+def test_every_event_is_taken_once() -> None:
+    driver = Driver()
+    driver.bytes(STOP + STOP)
+    assert driver.line("/wait STOP; /wait STOP; /wait STOP; cont") == []
+    assert driver.bytes(STOP) == [("event", "STOP"), CONT]
+    driver.bytes(DONE)
+    assert driver.line("/wait STOP") == []
+    assert not driver.session.idle
+
+
+def test_an_event_that_ended_a_wait_is_taken() -> None:
+    driver = Driver()
+    driver.line("/wait STOP")
+    driver.bytes(STOP)
+    assert driver.session.idle
+    assert driver.line("/wait STOP; cont") == []
+
+
+def test_of_several_the_oldest_is_taken() -> None:
+    driver = Driver()
+    driver.bytes(event("X", n=1) + event("X", n=2) + event("X", n=3))
+    assert driver.line("/wait X") == []
+    assert driver.session.idle
+    assert driver.line("/wait X n=1") == []
+    assert not driver.session.idle
+    driver.bytes(event("X", n=1))
+    assert driver.line("/wait X n=3; /wait X n=2; cont") == [CONT]
+
+
+def test_waits_need_not_stand_in_the_order_of_the_events() -> None:
+    driver = Driver()
+    driver.bytes(STOP + event("RESUME"))
+    assert driver.line("/wait RESUME; /wait STOP; cont") == [CONT]
+
+
+def test_two_waits_of_a_line_take_events_of_one_read() -> None:
+    driver = Driver()
+    driver.line("/wait STOP; /wait RESUME; cont")
+    assert driver.bytes(STOP + event("RESUME")) == [
+        ("event", "STOP"),
+        ("event", "RESUME"),
+        CONT,
+    ]
+
+
+def test_waiting_takes_only_what_it_waits_for() -> None:
+    driver = Driver()
+    driver.line("/wait STOP")
+    driver.bytes(event("RESUME") + STOP)
+    assert driver.line("/wait RESUME; cont") == [CONT]
+
+
+def test_events_that_are_not_shown_are_waited_for_all_the_same() -> None:
+    driver = Driver(events="none")
+    driver.bytes(STOP)
+    assert driver.line("/wait STOP; cont") == [CONT]
+
+
+def test_the_latest_events_are_kept() -> None:
+    driver = Driver()
+    driver.bytes(b"".join(event("X", n=number) for number in range(20_000)))
+    assert driver.line("/wait X n=19999; cont") == [CONT]
+    driver.bytes(DONE)
+    assert driver.line("/wait X n=0; cont") == []
+
+
+DATA: list[tuple[str, dict[str, Any], bool]] = [
+    ("id=d1", {"id": "d1"}, True),
+    ("id=d1", {"id": "d2"}, False),
+    ("id=d1", {}, False),
+    ("id=D1", {"id": "d1"}, False),
+    ('id="d1"', {"id": "d1"}, True),
+    ("id='a b'", {"id": "a b"}, True),
+    ("id=", {"id": ""}, True),
+    ("id=5", {"id": "5"}, True),
+    ("id=5", {"id": 5}, True),
+    ("id=5", {"id": 50}, False),
+    ("id=5 open=true", {"id": "5", "open": True}, True),
+    ("id=5 open=true", {"id": "5", "open": False}, False),
+    ("open=false", {"open": False}, True),
+    ("open=on", {"open": True}, True),
+    ("open=yes", {"open": True}, True),
+    ("open=off", {"open": False}, True),
+    ("open=on", {"open": False}, False),
+    ("size=64k", {"size": 65536}, True),
+    ("size=0x10", {"size": 16}, True),
+    ("size=1.5", {"size": 1.5}, True),
+    ("size:=5", {"size": 5}, True),
+    ("id:=5", {"id": "5"}, False),
+    ('id:="5"', {"id": "5"}, True),
+    ("a=null", {"a": None}, True),
+    ("a.b=1", {"a": {"b": 1}}, True),
+    ("a.b=1", {"a": {"b": 2}}, False),
+    ("a.b=1", {"a": 1}, False),
+    ("a.1=y", {"a": ["x", "y"]}, True),
+    ("a.2=y", {"a": ["x", "y"]}, False),
+    ("a.b=y", {"a": ["x", "y"]}, False),
+    ("a=[1, 2]", {"a": [1, 2]}, True),
+    ("a=[1,2]", {"a": [1, 2]}, True),
+    ("a:={'b': 1}", {"a": {"b": 1}}, True),
+    ('a={"c": 2, "b": 1}', {"a": {"b": 1, "c": 2}}, True),
+    ("a=[1]", {"a": [1, 2]}, False),
+]
+
+
+@pytest.mark.parametrize(("words", "data", "matches"), DATA, ids=[f"{w} {d}" for w, d, _ in DATA])
+def test_an_event_is_chosen_by_its_data(words: str, data: dict[str, Any], matches: bool) -> None:
+    driver = Driver(probe=False)
+    assert driver.line(f"/wait X {words}; cont") == []
+    found = driver.bytes(event("X", **data))
+    assert (CONT in found) is matches
+    driver = Driver(probe=False)
+    driver.bytes(event("X", **data))
+    assert (CONT in driver.line(f"/wait X {words}; cont")) is matches
+
+
+def test_an_event_without_data_has_no_members() -> None:
+    driver = Driver(probe=False)
+    driver.line("/wait X a=1")
+    driver.bytes(b'{"event": "X"}')
+    assert not driver.session.idle
+
+
+# -- /wait: how it ends ---------------------------------------------------------------------------
+
+
+def test_a_wait_that_expires_is_a_failure() -> None:
+    driver = Driver()
+    driver.line("/wait -t 2.5 STOP; cont")
+    assert driver.session.deadline == 102.5
+    assert driver.after(2.4) == []
+    assert driver.after(0.1) == [("error", "stdin:1:1: STOP did not come in time"), CONT]
+    assert driver.session.deadline is None
+    assert driver.status == FAILED
+    driver.bytes(DONE)
+    assert driver.bytes(STOP) == [("event", "STOP")]
+    assert driver.line("/wait STOP; cont") == [CONT]
+
+
+def test_a_job_that_goes_on_did_not_end_in_time() -> None:
+    driver = Driver()
+    driver.line("/wait-job -t 2 j")
+    driver.bytes(reply([{"id": "j", "status": "running"}], 1))
+    assert driver.after(2) == [("error", "stdin:1:1: job j did not end in time")]
+
+
+def test_a_failed_wait_is_named_with_its_own_place() -> None:
+    driver = Driver()
+    driver.line("# first")
+    driver.line("  /wait RESUME; /wait -t 2 STOP")
+    driver.bytes(event("RESUME"))
+    assert driver.after(2) == [("error", "stdin:2:17: STOP did not come in time")]
+
+
+def test_a_wait_counts_from_when_its_turn_has_come() -> None:
+    driver = Driver()
+    driver.line("a; /wait -t 2 STOP")
+    driver.now += 10
+    driver.bytes(DONE)
+    assert driver.session.deadline == driver.now + 2
+
+
+def test_a_wait_of_no_time_takes_only_what_has_come() -> None:
+    driver = Driver()
+    driver.bytes(STOP)
+    assert driver.line("/wait -t 0 STOP") == []
+    assert driver.session.idle
+    driver.line("/wait -t 0 STOP")
+    assert driver.session.deadline == driver.now
+    assert [one[0] for one in driver.after(0)] == ["error"]
+
+
+def test_the_timeout_for_replies_is_none_for_waits() -> None:
+    driver = Driver(timeout=1)
+    driver.line("/wait STOP")
+    assert driver.session.deadline is None
+    assert driver.after(100) == []
+    driver.bytes(STOP)
+    assert driver.session.idle
+
+
+def test_a_wait_that_expires_ends_a_script_that_stops_on_error() -> None:
+    driver = Driver(stop_on_error=True)
+    driver.line("/wait -t 1 STOP; cont")
+    assert driver.after(1) == [
+        ("error", "stdin:1:1: STOP did not come in time"),
+        ("leave", FAILED),
+    ]
+
+
+def test_a_wait_that_expires_at_a_terminal() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/wait -t 1 STOP")
+    assert driver.after(1) == [("error", "STOP did not come in time")]
+    assert driver.session.idle
+
+
+def test_a_person_can_give_up_a_wait() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/wait STOP")
+    driver.line("cont")
+    assert driver.abandon() == [
+        ("tell", "no longer waiting for STOP"),
+        sent('{"execute": "cont", "id": "qmpshell-1"}'),
+    ]
+    assert driver.bytes(STOP) == [("event", "STOP")]
+    assert driver.session.deadline is None
+
+
+def test_what_is_waited_for_is_shown_without_its_controls() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/wait S\u202eTOP")
+    assert driver.abandon() == [("tell", "no longer waiting for S\\u202eTOP")]
+
+
+def test_a_loss_ends_a_wait_with_status_3() -> None:
+    driver = Driver()
+    driver.line("/wait STOP; cont")
+    found = driver.gone()
+    assert [one[0] for one in found] == ["error", "leave"]
+    assert "connection lost while waiting for STOP" in found[0][1]
+    assert "1 was not sent" in found[0][1]
+    assert found[1] == ("leave", CONNECTION)
+    assert driver.session.deadline is None
+
+
+@pytest.mark.parametrize("first", ["quit", ""])
+def test_a_wait_that_the_servers_end_leaves_open_is_a_loss(first: str) -> None:
+    driver = Driver()
+    if first:
+        driver.line(first)
+        driver.bytes(DONE)
+    driver.line("/wait STOP")
+    driver.bytes(event("SHUTDOWN"))
+    assert driver.gone()[-1] == ("leave", CONNECTION)
+
+
+def test_a_wait_for_the_end_ends_well() -> None:
+    driver = Driver()
+    driver.line("quit; /wait SHUTDOWN")
+    driver.bytes(DONE)
+    driver.bytes(event("SHUTDOWN"))
+    assert driver.gone() == []
+    assert driver.end() == [("leave", OK)]
+
+
+def test_after_the_servers_end_what_has_come_can_still_be_taken() -> None:
+    driver = Driver()
+    driver.bytes(event("SHUTDOWN"))
+    driver.gone()
+    assert driver.line("/wait SHUTDOWN") == []
+    assert driver.end() == [("leave", OK)]
+
+
+@pytest.mark.parametrize("line", ["/wait STOP", "/wait-job j"])
+def test_after_the_servers_end_nothing_comes(line: str) -> None:
+    """As with a command, which could not be sent: no connection is status 3."""
+    driver = Driver()
+    driver.bytes(event("SHUTDOWN"))
+    driver.gone()
+    found = driver.line(line)
+    assert found[0][0] == "error"
+    assert "not connected" in found[0][1]
+    assert driver.status == CONNECTION
+
+
+def test_a_restart_does_not_end_a_wait() -> None:
+    driver = Driver()
+    driver.line("/wait STOP")
+    driver.bytes(GREETING)
+    driver.bytes(b'{"return": {}, "id": "qmpshell-negotiation-2"}')
+    assert not driver.session.idle
+    driver.bytes(STOP)
+    assert driver.session.idle
+
+
+def test_replies_are_not_taken_for_events() -> None:
+    driver = Driver(interactive=True)
+    driver.line("a")
+    driver.abandon()
+    driver.line("/wait STOP")
+    assert [one[0] for one in driver.bytes(reply({"event": "STOP"}, 1))] == ["late"]
+    assert not driver.session.idle
+
+
+# -- /wait-job ------------------------------------------------------------------------------------
+
+ASKED = own_question(1, "query-jobs")
+AGAIN = own_question(2, "query-jobs")
+RUNS = [{"id": "j", "status": "running"}]
+OVER = [{"id": "j", "status": "concluded"}]
+BROKEN = [{"id": "j", "status": "concluded", "error": "No space left"}]
+FAILURE = ("error", "stdin:1:1: job j failed: No space left")
+
+
+def job(state: str, name: str = "j") -> bytes:
+    return event("JOB_STATUS_CHANGE", id=name, status=state)
+
+
+def completed(**more: object) -> bytes:
+    return event("BLOCK_JOB_COMPLETED", device="j", **more)
+
+
+def events_aside(found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [one for one in found if one[0] != "event"]
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+def test_a_job_that_dismisses_itself(interactive: bool) -> None:
+    driver = Driver(interactive=interactive)
+    assert driver.line("/wait-job j") == [ASKED]
+    assert driver.bytes(reply(RUNS, 1)) == []
+    assert not driver.session.idle
+    assert events_aside(driver.bytes(job("waiting") + job("pending"))) == []
+    assert events_aside(driver.bytes(completed() + job("concluded") + job("null")))[:1] == [AGAIN]
+    driver.bytes(reply([], 2))
+    assert driver.session.idle
+    assert driver.status == OK
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_job_is_gone_when_the_list_comes(at_once: bool, known: bool) -> None:
+    """Its last events may come before the list that was asked for because of them."""
+    driver = Driver()
+    if known:
+        driver.bytes(job("running"))
+    driver.line("/wait-job j; cont")
+    driver.bytes(reply(RUNS, 1))
+    if at_once:
+        found = driver.bytes(job("concluded") + job("null") + reply([], 2))
+    else:
+        found = driver.bytes(job("concluded"))
+        found += driver.bytes(job("null"))
+        found += driver.bytes(reply([], 2))
+    assert events_aside(found) == [AGAIN, CONT]
+
+
+def test_a_failure_between_the_question_and_the_list_is_one() -> None:
+    driver = Driver()
+    driver.line("/wait-job j; cont")
+    found = driver.bytes(
+        job("aborting") + completed(error="No space left") + job("concluded") + job("null")
+    )
+    assert events_aside(found) == [FAILURE]
+    assert driver.bytes(reply([], 1)) == [CONT]
+    assert driver.status == FAILED
+
+
+def test_a_job_that_has_to_be_dismissed_ends_when_it_is_concluded() -> None:
+    driver = Driver()
+    driver.line("/wait-job j; cont")
+    driver.bytes(reply(RUNS, 1))
+    assert events_aside(driver.bytes(job("concluded"))) == [AGAIN]
+    assert driver.bytes(reply(OVER, 2)) == [CONT]
+
+
+def test_a_job_that_has_to_be_dismissed_and_failed() -> None:
+    driver = Driver(stop_on_error=True)
+    driver.line("/wait-job j; cont")
+    driver.bytes(reply(RUNS, 1))
+    driver.bytes(job("aborting"))
+    driver.bytes(job("concluded"))
+    assert driver.bytes(reply(BROKEN, 2)) == [FAILURE, ("leave", FAILED)]
+
+
+@pytest.mark.parametrize(("jobs", "expected"), [(OVER, [CONT]), (BROKEN, [FAILURE, CONT])])
+def test_a_job_that_is_over_already(jobs: object, expected: list[object]) -> None:
+    driver = Driver()
+    assert driver.line("/wait-job j; cont") == [ASKED]
+    assert driver.bytes(reply(jobs, 1)) == expected
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_job_that_was_gone_before_its_command_was_answered(failed: bool) -> None:
+    driver = Driver()
+    driver.line("block-stream device=d job-id=j; /wait-job j; cont")
+    end = job("aborting") + completed(error="No space left") if failed else completed()
+    found = driver.bytes(job("created") + job("running") + end + job("concluded") + job("null"))
+    assert events_aside(found) == []
+    assert driver.bytes(DONE)[1:] == [ASKED]
+    found = driver.bytes(reply([], 1))
+    failure = ("error", "stdin:1:33: job j failed: No space left")
+    assert found == ([failure, CONT] if failed else [CONT])
+
+
+def test_the_events_of_a_job_are_left_to_wait() -> None:
+    driver = Driver()
+    driver.line("/wait-job j")
+    driver.bytes(reply(RUNS, 1))
+    driver.bytes(completed() + job("null"))
+    assert driver.session.idle
+    assert driver.line("/wait BLOCK_JOB_COMPLETED device=j; cont") == [CONT]
+
+
+def test_another_job_of_the_same_id_is_waited_for() -> None:
+    driver = Driver()
+    driver.bytes(job("created") + job("aborting") + job("concluded") + job("null"))
+    driver.bytes(job("created") + job("running"))
+    driver.line("/wait-job j; cont")
+    assert driver.bytes(reply(RUNS, 1)) == []
+    assert not driver.session.idle
+    assert events_aside(driver.bytes(job("null"))) == [CONT]
+    assert driver.status == OK
+
+
+@pytest.mark.parametrize("answer", [reply([], 1), reply([{"id": "k", "status": "running"}], 1)])
+def test_a_job_that_is_not_there_is_a_failure(answer: bytes) -> None:
+    driver = Driver()
+    driver.line("/wait-job j; cont")
+    assert driver.bytes(answer) == [("error", "stdin:1:1: there is no job j"), CONT]
+    assert driver.status == FAILED
+
+
+def test_a_server_that_knows_no_jobs_is_told_as_what_it_is() -> None:
+    driver = Driver()
+    driver.line("/wait-job j")
+    found = driver.bytes(error("The command query-jobs has not been found", "CommandNotFound", 1))
+    assert [one[0] for one in found] == ["error"]
+    assert driver.session.idle
+
+
+@pytest.mark.parametrize("options", [{"probe": False}, {"negotiate": False}])
+def test_a_job_without_questions_is_followed_by_its_events(options: dict[str, Any]) -> None:
+    """`--no-probe` sends nothing that was not typed, no job polling either (DESIGN)."""
+    driver = Driver(**options)
+    assert driver.line("/wait-job j; cont") == []
+    assert not driver.session.idle
+    found = driver.bytes(job("running") + job("concluded") + job("null"))
+    assert events_aside(found) == [CONT]
+
+
+def test_a_job_that_does_not_end_in_time() -> None:
+    driver = Driver()
+    driver.line("/wait-job -t 2 j; cont")
+    driver.bytes(reply(RUNS, 1))
+    assert driver.session.deadline == 102.0
+    found = driver.after(2)
+    assert [one[0] for one in found] == ["error", "send"]
+    assert "job j" in found[0][1]
+    assert driver.status == FAILED
+
+
+def test_the_time_of_a_job_also_runs_while_the_list_is_asked_for() -> None:
+    """A stopped server answers nothing."""
+    driver = Driver()
+    driver.line("/wait-job -t 2 j")
+    assert driver.session.deadline == 102.0
+    found = driver.after(2)
+    assert [one[0] for one in found] == ["error"]
+    assert driver.status == FAILED
+
+
+def test_a_person_can_give_up_a_job() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/wait-job j")
+    driver.line("cont")
+    driver.bytes(reply(RUNS, 1))
+    assert driver.abandon() == [
+        ("tell", "no longer waiting for job j"),
+        sent('{"execute": "cont", "id": "qmpshell-2"}'),
+    ]
+
+
+def test_a_person_can_give_up_a_job_while_the_list_is_asked_for() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/wait-job j")
+    assert driver.abandon() == [("tell", "no longer waiting for job j")]
+    driver.bytes(reply(RUNS, 1))
+    assert driver.session.idle
+    assert driver.line("cont") == [sent('{"execute": "cont", "id": "qmpshell-2"}')]
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_loss_while_a_job_runs_is_status_3_also_after_shutdown(asked: bool) -> None:
+    driver = Driver()
+    driver.line("/wait-job j")
+    if not asked:
+        driver.bytes(reply(RUNS, 1))
+    driver.bytes(event("SHUTDOWN"))
+    found = driver.gone()
+    assert found[-1:] == [("leave", CONNECTION)]
+    assert "job j" in found[0][1]
+
+
+def test_a_job_after_a_refused_command() -> None:
+    driver = Driver(stop_on_error=True)
+    driver.line("block-stream device=d job-id=j; /wait-job j")
+    assert driver.bytes(REFUSAL)[-1] == ("leave", FAILED)

@@ -1,0 +1,249 @@
+"""Colours: by the terminal's own palette and by Pygments styles, and how many of them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.output.color_depth import ColorDepth
+from prompt_toolkit.styles import BaseStyle
+from pygments.styles import get_all_styles
+
+from qmpshell.render import JSON_NAME, JSON_NUMBER, JSON_PUNCTUATION, JSON_STRING, JSON_WORD
+from qmpshell.storage import check_style
+from qmpshell.terminal import color_depth, json_style, make_style, paint_table, style_names, styles
+from tests.harness.program import environment
+from tests.harness.screen import Terminal
+from tests.harness.servers import Server
+
+PIECES = (JSON_NAME, JSON_STRING, JSON_NUMBER, JSON_WORD, JSON_PUNCTUATION)
+CLASSES = sorted(
+    value
+    for name, value in vars(styles).items()
+    if name.isupper() and isinstance(value, str) and not name.startswith(("_", "JSON_", "AUTO"))
+)
+ALL = [*CLASSES, *map(json_style, PIECES)]
+COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
+
+
+def look(style: BaseStyle, name: str) -> tuple[str, bool, bool, bool]:
+    attributes = style.get_attrs_for_style_str(f"class:{name}")
+    return (
+        attributes.color or "",
+        bool(attributes.bold),
+        bool(attributes.italic),
+        bool(attributes.underline),
+    )
+
+
+PLAIN = ("", False, False, False)
+
+
+# -- styles ---------------------------------------------------------------------------------------
+
+
+def test_auto_has_the_terminals_own_colours_only() -> None:
+    style = make_style()
+    for name in ALL:
+        color = look(style, name)[0]
+        assert color == "" or color.startswith("ansi")
+    assert look(style, styles.ERROR)[0] == "ansired"
+    assert look(style, json_style(JSON_STRING))[0] == "ansigreen"
+
+
+@pytest.mark.parametrize("name", ["auto", "dark", "light", *sorted(get_all_styles())])
+def test_what_must_stand_out_does(name: str) -> None:
+    style = make_style(name)
+    pieces = {look(style, json_style(piece)) for piece in PIECES}
+    for error in (styles.ERROR, styles.TYPED_ERROR):
+        assert look(style, error) not in pieces | {PLAIN}
+    assert look(style, styles.PROMPT) != PLAIN
+    for each in ALL:
+        assert style.get_attrs_for_style_str(f"class:{each}").bgcolor == ""
+
+
+def luminance(color: str) -> float:
+    parts = [int(color[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two colours, as the Web Content Accessibility Guidelines measure it: from 1 to 21."""
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "background"), [("dark", "000000"), ("dark", "1e1e1e"), ("light", "ffffff")]
+)
+def test_the_chosen_styles_can_be_read(name: str, background: str) -> None:
+    style = make_style(name)
+    coloured = [one for one in (look(style, each)[0] for each in ALL) if one]
+    assert len(set(coloured)) >= 5
+    for color in coloured:
+        assert color.startswith("ansi") or contrast(color, background) >= 4.5  # their level AA
+
+
+@pytest.mark.parametrize("name", ["dark", "light"])
+def test_json_has_at_least_three_looks(name: str) -> None:
+    style = make_style(name)
+    found = {look(style, json_style(piece)) for piece in PIECES[:-1]}
+    assert len(found) >= 3
+    assert PLAIN not in found
+
+
+def test_a_style_of_pygments_is_followed() -> None:
+    style = make_style("monokai")
+    assert look(style, json_style(JSON_STRING))[0] == "e6db74"
+    assert look(style, styles.TYPED_STRING)[0] == "e6db74"
+    assert look(style, json_style(JSON_PUNCTUATION)) == PLAIN  # as the terminal's plain text
+    assert look(make_style("bw"), json_style(JSON_NAME)) == ("", True, False, False)
+
+
+@pytest.mark.parametrize("name", ["nosuch", "", "a.b", "Monokai"])
+def test_an_unknown_style_is_told_some_that_there_are(name: str) -> None:
+    with pytest.raises(ValueError, match="it is auto, dark, light, monokai"):
+        make_style(name)
+
+
+def test_auto_needs_no_pygments() -> None:
+    program = (
+        "import sys; from qmpshell.terminal.styles import make_style;"
+        "make_style(); print('pygments' in sys.modules);"
+        "make_style('dark'); print('pygments' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=True,
+    )
+    assert done.stdout.split() == ["False", "True"]
+
+
+# -- outside of prompt_toolkit --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "string"),
+    [
+        ("auto", ColorDepth.DEPTH_4_BIT, "\x1b[0;32m"),
+        ("auto", ColorDepth.DEPTH_24_BIT, "\x1b[0;32m"),
+        ("dark", ColorDepth.DEPTH_24_BIT, "\x1b[0;38;2;230;219;116m"),
+        ("dark", ColorDepth.DEPTH_8_BIT, "\x1b[0;38;5;186m"),
+        ("dark", ColorDepth.DEPTH_4_BIT, "\x1b[0;37m"),
+    ],
+)
+def test_what_is_written_around_a_piece(name: str, depth: ColorDepth, string: str) -> None:
+    table = paint_table(make_style(name), depth)
+    assert table.keys() == set(PIECES)
+    assert table[JSON_STRING] == (string, "\x1b[0m")
+    assert table[JSON_PUNCTUATION] == ("", "")
+
+
+@pytest.mark.parametrize("name", ["auto", "dark", "light", "bw"])
+def test_without_colours_none_is_written(name: str) -> None:
+    for start, _ in paint_table(make_style(name), ColorDepth.DEPTH_1_BIT).values():
+        assert COLOUR.search(start.encode()) is None
+    if name == "auto":
+        assert set(paint_table(make_style(), ColorDepth.DEPTH_1_BIT).values()) == {("", "")}
+
+
+# -- how many -------------------------------------------------------------------------------------
+
+ONE, SIXTEEN, MANY, TRUE = ColorDepth
+
+
+@pytest.mark.parametrize(
+    ("color", "variables", "colours", "depth"),
+    [
+        ("auto", {"TERM": "xterm-256color"}, None, MANY),
+        ("auto", {"TERM": "xterm"}, 8, MANY),
+        ("auto", {"TERM": "alacritty"}, None, MANY),
+        ("auto", {"TERM": "xterm", "COLORTERM": "truecolor"}, 8, TRUE),
+        ("auto", {"TERM": "xterm", "COLORTERM": "24bit"}, 8, TRUE),
+        ("auto", {"TERM": "xterm", "COLORTERM": "yes"}, 8, MANY),
+        ("auto", {"TERM": "xterm-direct"}, 1 << 24, TRUE),
+        ("auto", {"TERM": "linux"}, 8, SIXTEEN),
+        ("auto", {"TERM": "vt100"}, -1, ONE),
+        ("auto", {"TERM": "vt100"}, None, MANY),
+        ("auto", {"TERM": "xterm", "NO_COLOR": "1"}, 8, ONE),
+        ("auto", {"TERM": "xterm", "NO_COLOR": "0"}, 8, ONE),
+        ("auto", {"TERM": "xterm", "NO_COLOR": ""}, 8, MANY),
+        ("auto", {"TERM": "xterm", "NO_COLOR": "1", "COLORTERM": "truecolor"}, 8, ONE),
+        ("auto", {"TERM": "xterm", "PROMPT_TOOLKIT_COLOR_DEPTH": "DEPTH_4_BIT"}, 8, SIXTEEN),
+        ("auto", {"TERM": "xterm", "PROMPT_TOOLKIT_COLOR_DEPTH": "x"}, 8, MANY),
+        ("always", {"TERM": "xterm", "NO_COLOR": "1"}, 8, MANY),
+        ("always", {"TERM": "vt100"}, -1, MANY),
+        ("always", {"TERM": "linux", "NO_COLOR": "1"}, 8, SIXTEEN),
+        ("never", {"TERM": "xterm", "COLORTERM": "truecolor"}, 8, ONE),
+        ("auto", {}, None, MANY),
+    ],
+)
+def test_how_many_colours(
+    color: str, variables: dict[str, str], colours: int | None, depth: ColorDepth
+) -> None:
+    assert color_depth(color, variables, colours=lambda term: colours) is depth
+
+
+# -- at the terminal ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("style", "variables", "colour"),
+    [
+        ("auto", {"COLORTERM": "truecolor"}, "green"),
+        ("dark", {"COLORTERM": "truecolor"}, "e6db74"),
+        ("dark", {"COLORTERM": ""}, "d7d787"),
+        ("light", {"COLORTERM": "truecolor"}, "ba2121"),
+        ("gruvbox-dark", {"COLORTERM": "truecolor"}, "b8bb26"),
+    ],
+)
+def test_the_style_of_the_settings_file(
+    one_qemu: Server, tmp_path: Path, style: str, variables: dict[str, str], colour: str
+) -> None:
+    file = tmp_path / "config" / "qmpshell" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"style = '{style}'\n")
+    file.chmod(0o600)
+    variables = variables | {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    with Terminal(one_qemu.address, variables=variables) as terminal:
+        terminal.wait_ready()
+        terminal.line("query-status")
+        terminal.wait_above('"prelaunch"')
+        assert terminal.colour_of('"prelaunch"') == colour
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "has_colours"),
+    [
+        ((), {"TERM": "xterm"}, True),
+        ((), {"TERM": "vt100"}, False),
+        ((), {"TERM": "no-such-terminal"}, True),
+        (("--color", "always"), {"TERM": "vt100"}, True),
+        (("--color", "always"), {"NO_COLOR": "1"}, True),
+    ],
+)
+def test_colours_of_a_terminal(
+    one_qemu: Server, options: tuple[str, ...], variables: dict[str, str], has_colours: bool
+) -> None:
+    variables = variables | {"COLORTERM": ""}
+    with Terminal(*options, one_qemu.address, variables=variables) as terminal:
+        terminal.wait_ready()
+        terminal.line("query-status")
+        terminal.wait_above('"prelaunch"')
+        assert (COLOUR.search(terminal.raw) is not None) == has_colours
+
+
+def test_each_style_that_is_named_can_be_set() -> None:
+    found = list(style_names())
+    assert {"monokai", "default"} <= set(found)
+    for name in found:
+        check_style(name)

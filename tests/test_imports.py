@@ -1,0 +1,193 @@
+"""The layout of the package: imports point down, pure packages do no I/O, a script imports little."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TypeGuard
+
+import pytest
+
+import qmpshell
+from tests.harness.program import environment
+
+ROOT = Path(qmpshell.__file__).parent
+MODULES = sorted(ROOT.rglob("*.py"))
+
+# From the top down: a module imports from its own package and from the layers below it, and from
+# another package of its layer only if that one does not import it.
+LAYERS = (
+    ("cli",),
+    ("terminal",),
+    ("script", "client"),
+    ("session",),
+    ("manual",),
+    ("complete",),
+    ("storage",),
+    ("transport",),
+    ("render", "language"),
+    ("qmp",),
+    ("errors", "record"),
+)
+PURE = ("qmp", "render", "language", "complete", "session", "manual", "errors", "record")
+# The one module of a pure package that reads files: it finds the manual pages.
+IMPURE_MODULES = {Path("manual/find.py")}
+IO_MODULES = {
+    "asyncio",
+    "click",
+    "datetime",
+    "io",
+    "os",
+    "pathlib",
+    "prompt_toolkit",
+    "select",
+    "signal",
+    "socket",
+    "subprocess",
+    "sys",
+    "threading",
+    "time",
+}
+
+
+def relative(path: Path) -> Path:
+    return path.relative_to(ROOT)
+
+
+def package_of(path: Path) -> str:
+    return relative(path).parts[0].removesuffix(".py")
+
+
+def layer_of(package: str) -> int:
+    """Return the height of a package's layer: the greater, the higher."""
+    return next(-number for number, names in enumerate(LAYERS) if package in names)
+
+
+def exports(package: Path) -> dict[str, str]:
+    """Return the module that each name of a package's interface comes from."""
+    tree = ast.parse((package / "__init__.py").read_text())
+    return {
+        alias.name: str(node.module)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level == 1
+        for alias in node.names
+    }
+
+
+def own_imports(path: Path) -> set[Path]:
+    """Return the modules of qmpshell that a module imports anywhere, also for type checking."""
+    package = relative(path).parts[:-1]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = ROOT.joinpath(*package[: len(package) - node.level + 1])
+            target = base.joinpath(*(node.module or "").split("."))
+            found |= {_module(target, alias.name) for alias in node.names}
+    return found - {ROOT / "__init__.py", path}
+
+
+def _module(target: Path, name: str) -> Path:
+    """Return the module that `from target import name` imports."""
+    if not target.is_dir():
+        return target.with_suffix(".py")
+    if (target / f"{name}.py").exists():
+        return target / f"{name}.py"
+    module = exports(target).get(name)
+    return (
+        target.joinpath(*module.split(".")).with_suffix(".py") if module else target / "__init__.py"
+    )
+
+
+def foreign_imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(str(node.module).partition(".")[0])
+    return found
+
+
+parametrize_modules = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(relative(path)))
+
+
+@parametrize_modules
+def test_imports_point_down(path: Path) -> None:
+    if path.parent == ROOT and path.name in ("__init__.py", "__main__.py"):
+        return
+    own = package_of(path)
+    for other in own_imports(path):
+        name = package_of(other)
+        beside = {layer_of(name), layer_of(own)} == {layer_of(own)}
+        assert name == own or beside or layer_of(name) < layer_of(own), f"imports {relative(other)}"
+
+
+def test_packages_of_one_layer_do_not_import_each_other() -> None:
+    uses = {
+        (package_of(path), package_of(other)) for path in MODULES for other in own_imports(path)
+    }
+    both = {(one, two) for one, two in uses if one != two and (two, one) in uses}
+    assert both == set()
+
+
+@parametrize_modules
+def test_pure_packages_import_no_io_modules(path: Path) -> None:
+    if package_of(path) in PURE and relative(path) not in IMPURE_MODULES:
+        assert not IO_MODULES & foreign_imports(path)
+
+
+def test_top_level_has_four_modules() -> None:
+    names = {path.name for path in ROOT.glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert names <= {"client.py", "errors.py", "record.py", "script.py"}
+
+
+@pytest.mark.parametrize(
+    "package",
+    [path for path in sorted(ROOT.iterdir()) if (path / "__init__.py").exists()],
+    ids=lambda path: str(path.name),
+)
+def test_package_exports_at_run_time_what_it_declares(package: Path) -> None:
+    module = import_module(f"qmpshell.{package.name}")
+    declared = exports(package)
+    assert set(dir(module)) == set(declared)
+    for name in declared:
+        assert getattr(module, name) is not None
+    assert not {path.stem for path in package.glob("*.py")} & set(declared)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["x.sock"], ["-r", "-c", "stop", "x.sock"]])
+def test_script_does_not_import_the_terminal(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "qmpshell", *arguments],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=environment(),
+        check=False,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "qmpshell.script" in imported
+    for name in ("asyncio", "prompt_toolkit", "pygments", "subprocess", "dataclasses"):
+        assert name not in imported, name
+    for name in ("complete", "terminal", "manual"):
+        assert not any(module.startswith(f"qmpshell.{name}") for module in imported), name
+    if not arguments[0].startswith("-"):
+        assert "click" not in imported
+
+
+@parametrize_modules
+def test_docstrings_and_comments_have_short_lines(path: Path) -> None:
+    """The formatter leaves the lines of docstrings and comments as they are."""
+    text = path.read_text()
+    prose = [node.value for node in ast.walk(ast.parse(text)) if _is_text(node)]
+    lines = {number for node in prose for number in range(node.lineno, (node.end_lineno or 0) + 1)}
+    for number, line in enumerate(text.splitlines(), 1):
+        if number in lines or line.lstrip().startswith("#"):
+            assert len(line) <= 110, f"{path}:{number}"
+
+
+def _is_text(node: ast.AST) -> TypeGuard[ast.Expr]:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
