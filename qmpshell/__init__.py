@@ -8,6 +8,8 @@ with connect("vm.sock") as qmp:
 
 from __future__ import annotations
 
+import sys
+
 __version__ = "0.1.0"
 
 TYPE_CHECKING = False
@@ -56,11 +58,9 @@ def export_lazily(
         module = homes.get(name)
         if module is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        from importlib import import_module
-        from sys import modules as loaded
-
-        value = getattr(import_module(f"{package}.{module}"), name)
-        setattr(loaded[package], name, value)
+        # Faster than importlib.import_module, which scripts do not need otherwise.
+        value = getattr(__import__(f"{package}.{module}", fromlist=[name]), name)
+        setattr(sys.modules[package], name, value)
         return value
 
     return get_attribute, lambda: sorted(homes)

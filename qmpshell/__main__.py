@@ -1,4 +1,4 @@
-"""`python -m qmpshell`."""
+"""Entry point of `python -m qmpshell`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-"""One connection for programs: blocking, with time-outs.
+"""A blocking QMP client for Python programs.
 
-Owns: a stream and a protocol joined; matching replies by id; keeping events until they are asked for.
-Must not know: command lines, sessions, how anything is shown. It needs no event loop and starts no
-thread; use one connection from one thread at a time.
+It uses no event loop and no threads. Use a connection from one thread at a time.
 """
 
 from __future__ import annotations
@@ -21,15 +19,15 @@ from .qmp import (
     READY,
     REFUSED,
     Event,
-    Foreign,
     Item,
+    NotQmp,
     QmpProtocol,
     Reply,
     command_object,
     encode_message,
 )
 from .session import explain_garbage, explain_silence
-from .transport import Listener, Stream, open_patiently, parse_address
+from .transport import Listener, Stream, connect_with_retries, parse_address
 
 _GREETING_TIMEOUT = 5.0
 _MOST_EVENTS = 100_000
@@ -43,17 +41,18 @@ def connect(
     timeout: float | None = None,
     greeting_timeout: float = _GREETING_TIMEOUT,
 ) -> Connection:
-    """Connect to the server at `address`, in any spelling that the command line takes.
+    """Connect to the server at `address`, which has any form that the command line accepts.
 
-    With `wait` a server that is not there yet is tried again for so many seconds. The greeting is
-    awaited for `greeting_timeout` seconds, or what is left of `wait` if that is longer. `timeout` is
-    for each later reply, in seconds; None waits for ever. Without `negotiate` nothing is awaited and
-    nothing sent.
+    `wait` retries for that many seconds if the server is not there yet. The greeting must arrive
+    within `greeting_timeout` seconds, or within the rest of `wait` if that is longer. `timeout`
+    limits the wait for each later reply, in seconds; None means no limit. With `negotiate=False`,
+    nothing is sent and no greeting is expected.
 
-    Raises AddressError, ConnectError, ProtocolError, NegotiationError, ReplyTimeout, ConnectionLost.
+    Raises AddressError, ConnectError, ProtocolError, NegotiationError, ReplyTimeout or
+    ConnectionLost.
     """
     begun = time.monotonic()
-    stream = open_patiently(
+    stream = connect_with_retries(
         parse_address(address, exists=os.path.exists),
         wait=wait,
         clock=time.monotonic,
@@ -66,15 +65,15 @@ def connect(
 
 
 def listen(address: str) -> Server:
-    """Wait at `address` for a QEMU that connects to us (`-qmp unix:PATH` without server=on).
+    """Listen at `address` for a QEMU that connects (`-qmp unix:PATH` without server=on).
 
-    Raises AddressError, and ConnectError where the address is taken or cannot be bound.
+    Raises AddressError, or ConnectError if the address is in use or cannot be bound.
     """
     return Server(address)
 
 
 class Server:
-    """A socket that QEMU connects to; its path is removed when it is closed."""
+    """A listening socket for QEMU to connect to. `close` removes its path."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -88,13 +87,14 @@ class Server:
         timeout: float | None = None,
         greeting_timeout: float = _GREETING_TIMEOUT,
     ) -> Connection:
-        """The connection of the next to connect within `wait` seconds; see `connect`."""
+        """Return the connection of the next client within `wait` seconds; see `connect`."""
         stream = self._listener.accept(timeout=wait)
         connection = Connection(stream, address=self._address, negotiate=negotiate, timeout=timeout)
         connection._begin(greeting_timeout)
         return connection
 
     def close(self) -> None:
+        """Stop listening, and remove the socket's path."""
         self._listener.close()
 
     def __enter__(self) -> Self:
@@ -105,11 +105,11 @@ class Server:
 
 
 class Connection:
-    """A negotiated QMP connection. Iterating over it gives events, for ever.
+    """A negotiated QMP connection. Iterating over it yields events, without end.
 
-    Events are kept until they are asked for, the newest hundred thousand of them; `events_dropped`
-    counts those that were lost. A reply that comes after its time-out is thrown away: replies are
-    matched by id, and never to the wrong command.
+    The connection keeps the newest 100,000 events until the program reads them; `events_dropped`
+    counts the others. Replies are matched by id, so a reply that arrives after its timeout is
+    discarded.
     """
 
     def __init__(
@@ -143,9 +143,9 @@ class Connection:
         refusal = self._protocol.refusal
         if refusal is not None:
             self.close()
-            raise NegotiationError(f"{self._address}: the server refuses: {refusal.desc}")
-
-    # -- commands ------------------------------------------------------------------------------
+            raise NegotiationError(
+                f"{self._address}: the server refused to negotiate: {refusal.desc}"
+            )
 
     def execute(
         self,
@@ -155,11 +155,12 @@ class Connection:
         oob: bool = False,
         timeout: float | Literal["default"] | None = "default",
     ) -> Any:
-        """Run a command and return what it returns.
+        """Run a command and return its result.
 
-        `oob` executes it out of band, where the server has granted that (`capabilities`). Raises
-        CommandError for an error reply, ReplyTimeout after `timeout` seconds (None: never; left out:
-        the connection's), ConnectionLost.
+        `oob` runs it out of band if the server supports that (see `capabilities`). `timeout` is in
+        seconds; None means no limit, and the default is the connection's.
+
+        Raises CommandError for an error reply, ReplyTimeout or ConnectionLost.
         """
         reply = self.send(command_object(name, arguments, oob=oob), timeout=timeout)
         if "error" in reply:
@@ -169,9 +170,9 @@ class Connection:
     def send(
         self, message: dict[str, Any], *, timeout: float | Literal["default"] | None = "default"
     ) -> dict[str, Any]:
-        """Send a whole QMP message and return the whole reply, be it an error or not.
+        """Send a complete QMP message and return the complete reply, also if it is an error.
 
-        A message without an `id` is given one, which the reply does not show. Raises ReplyTimeout and
+        If the message has no `id`, one is added and removed from the reply. Raises ReplyTimeout or
         ConnectionLost.
         """
         added = "id" not in message
@@ -193,7 +194,8 @@ class Connection:
         def answered() -> bool:
             while self._replies and not found:
                 reply = self._replies.popleft()
-                # An error without an id is for a message that could not be read (qmp-spec, "Error").
+                # An error without an id answers a message that the server could not parse
+                # (qmp-spec, "Error").
                 if reply.value.get("id", expected if reply.is_error else None) == expected:
                     found.append(reply)
             return bool(found)
@@ -201,15 +203,13 @@ class Connection:
         self._receive_until(answered, timeout, f"the reply to {what}")
         return found[0].value
 
-    # -- events --------------------------------------------------------------------------------
-
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return self.events()
 
     def events(self, *, timeout: float | None = None) -> Iterator[dict[str, Any]]:
-        """Events as they come, each once: whole messages, with `event`, `data` and `timestamp`.
+        """Yield each event once, as a complete message with `event`, `data` and `timestamp`.
 
-        Ends when the connection is lost or closed, or when none came for `timeout` seconds.
+        Ends when the connection is lost or closed, or after `timeout` seconds without an event.
         """
         while True:
             try:
@@ -221,7 +221,7 @@ class Connection:
             yield event
 
     def pull_event(self, *, timeout: float | None = None) -> dict[str, Any] | None:
-        """The oldest event, waiting for one if need be; None after `timeout` seconds without.
+        """Return the oldest event, waiting for one if necessary, or None after `timeout` seconds.
 
         Raises ConnectionLost.
         """
@@ -233,13 +233,13 @@ class Connection:
         return self._events.popleft()
 
     def get_events(self) -> list[dict[str, Any]]:
-        """All events that have come by now, without waiting."""
+        """Return all events that have arrived, without waiting."""
         while not self._closed and self._lost is None and self._poll(0):
             self._receive()
         return self.clear_events()
 
     def clear_events(self) -> list[dict[str, Any]]:
-        """Take the events that are kept, reading nothing."""
+        """Remove and return the events received so far, without reading from the connection."""
         events = list(self._events)
         self._events.clear()
         return events
@@ -251,10 +251,10 @@ class Connection:
         match: Callable[[dict[str, Any]], bool] | None = None,
         timeout: float | None = None,
     ) -> dict[str, Any]:
-        """Take the first event called `name`, among those that have come and those to come.
+        """Remove and return the first event called `name`, past or future.
 
-        `match` is asked whether an event's `data` will do. Other events are kept. Raises
-        ReplyTimeout after `timeout` seconds, and ConnectionLost.
+        `match` receives the event's `data` and returns True to accept the event. Other events are
+        kept. Raises ReplyTimeout after `timeout` seconds, or ConnectionLost.
         """
         found: list[dict[str, Any]] = []
         kept: deque[dict[str, Any]] = deque()
@@ -272,25 +272,23 @@ class Connection:
             self._events.extendleft(reversed(kept))
         return found[0]
 
-    # -- the rest ------------------------------------------------------------------------------
-
     @property
     def greeting(self) -> dict[str, Any] | None:
-        """The server's greeting, or None where none was awaited."""
+        """The server's greeting, or None without negotiation."""
         greeting = self._protocol.greeting
         return greeting.value if greeting is not None else None
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What was negotiated: `oob` where the server offers it."""
+        """The negotiated capabilities: `oob` if the server supports it."""
         return self._protocol.capabilities
 
     def fileno(self) -> int:
-        """The descriptor, to wait on in a loop of one's own; `get_events` then reads."""
+        """Return the descriptor, for a poll loop; `get_events` then reads."""
         return self._stream.fileno()
 
     def close(self) -> None:
-        """Close the connection; the server goes on."""
+        """Close the connection. The server continues."""
         if not self._closed:
             self._closed = True
             self._stream.close()
@@ -316,10 +314,10 @@ class Connection:
     ) -> None:
         deadline = None if timeout is None else time.monotonic() + timeout
         while not done():
-            self._check_open(f"{what} will not come")
+            self._check_open(f"{what} will not arrive")
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left < 0:
-                raise ReplyTimeout(f"{self._address}: {what} did not come within {timeout:g} s")
+                raise ReplyTimeout(f"{self._address}: {what} did not arrive within {timeout:g} s")
             if self._poll(left):
                 self._receive()
 
@@ -355,5 +353,5 @@ class Connection:
                 self._events.popleft()
                 self.events_dropped += 1
             self._events.append(item.value)
-        elif isinstance(item, Foreign):
+        elif isinstance(item, NotQmp):
             raise ProtocolError(explain_garbage(self._address, item.raw))

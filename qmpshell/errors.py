@@ -1,39 +1,41 @@
-"""The exceptions of the package.
+"""The exceptions of the package and the exit statuses of the program.
 
-Owns: every error that a caller may want to tell apart. Must not know: any other module.
-
-An error *reply* of the server is data and becomes an exception only in
-`Connection.execute`, for programs (`CommandError`).
+An error reply from the server is data. It becomes an exception only in `Connection.execute`.
 """
 
 from __future__ import annotations
 
 
 class QmpShellError(Exception):
-    """Base of everything that this package raises on purpose. Its text is one line for a person."""
+    """Base class of all exceptions that the package raises on purpose.
+
+    The text is one line for the user.
+    """
 
 
 class AddressError(QmpShellError):
-    """An address that cannot be understood, or that names a kind of stream we cannot open."""
+    """The address cannot be parsed, or its kind of transport is not supported."""
 
 
 class LineError(QmpShellError):
-    """A line of the user's that cannot be understood; nothing of it was sent.
+    """A line cannot be parsed or evaluated. Nothing of it was sent.
 
-    `start` and `end` are offsets into the text of the line; `cure` says what to do, or is empty.
+    `start` and `end` are offsets into the text of the line. `hint` says what to do, or is empty.
     """
 
-    def __init__(self, reason: str, *, start: int, end: int | None = None, cure: str = "") -> None:
+    def __init__(self, reason: str, *, start: int, end: int | None = None, hint: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.start = start
         self.end = start + 1 if end is None else max(end, start + 1)
-        self.cure = cure
+        self.hint = hint
 
 
 class ConnectError(QmpShellError):
-    """No connection could be made. `retriable` says whether waiting may help, `busy` that the server
-    is there and serves others."""
+    """No connection could be made.
+
+    `retriable` is true if waiting may help, `busy` if the server serves another client.
+    """
 
     def __init__(self, text: str, *, retriable: bool = False, busy: bool = False) -> None:
         super().__init__(text)
@@ -42,33 +44,33 @@ class ConnectError(QmpShellError):
 
 
 class CommandLineError(QmpShellError):
-    """A command line of QEMU's that the shell cannot carry out."""
+    """The shell cannot run this QEMU command line."""
 
 
 class LaunchError(QmpShellError):
     """QEMU could not be started."""
 
 
-class ConnectionLost(QmpShellError):
-    """The stream ended, or broke, while it was needed."""
+class ConnectionLost(QmpShellError):  # noqa: N818 - a public name
+    """The connection ended or broke while it was needed."""
 
 
 class ProtocolError(QmpShellError):
-    """The other end does not speak QMP, or breaks its rules."""
+    """The server does not speak QMP or violates the protocol."""
 
 
 class NegotiationError(ProtocolError):
     """The server refused `qmp_capabilities` (qmp-spec, "Capabilities Negotiation")."""
 
 
-class ReplyTimeout(QmpShellError, TimeoutError):
-    """What was waited for (a greeting, a reply, an event) did not come in time."""
+class ReplyTimeout(QmpShellError, TimeoutError):  # noqa: N818 - a public name
+    """A greeting, a reply or an event did not arrive in time."""
 
 
 class CommandError(QmpShellError):
     """The server answered a command with an error (qmp-spec, "Error").
 
-    `error_class` and `desc` are its members `class` and `desc`; `reply` is the whole message.
+    `error_class` and `desc` are the members `class` and `desc` of the error. `reply` is the message.
     """
 
     def __init__(self, reply: dict[str, object]) -> None:

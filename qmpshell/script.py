@@ -1,11 +1,11 @@
-"""The loop of a script: lines in, messages out, one `poll` in between.
+"""Driver for scripts: reads lines, writes messages, and waits with one `poll` for all descriptors.
 
-Owns: waiting on the server, the input and the output at once. Must not know: what lines or messages
-say. `poll` is used, as `epoll` refuses regular files and /dev/null.
+It uses `poll` because `epoll` rejects regular files and /dev/null.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
 import os
@@ -15,23 +15,31 @@ import stat
 from collections import deque
 
 from .errors import ConnectionLost, QmpShellError
-from .language import Source
-from .qmp import Message, human_text
-from .render import coloured, escape, escape_lines, message_line, placed, value_line, value_pretty
+from .language import SourceLine
+from .qmp import Message, hmp_text
+from .render import (
+    color_json,
+    escape,
+    escape_lines,
+    message_line,
+    value_line,
+    value_pretty,
+    with_position,
+)
 from .session import (
+    CloseRedirect,
     Connect,
-    Divert,
-    Finish,
-    Leave,
-    Page,
-    Prepared,
+    Exit,
+    OpenRedirect,
+    PreparedLine,
     Send,
     ShowBytes,
     ShowCommand,
+    ShowDocument,
     ShowEvent,
+    ShowMessage,
     ShowReply,
-    ShowStray,
-    Tell,
+    ShowUnexpected,
 )
 from .storage import COMPACT, EVENTS_INLINE, EVENTS_STDERR, PRETTY, event_place
 
@@ -40,72 +48,98 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Protocol
 
-    from .language import Destination
+    from .language import Redirect
     from .qmp import Event, Reply
     from .session import Effect, Request, ScriptLines
     from .storage import Settings
     from .transport import Stream
 
-    class Conversation(Protocol):
-        """What the loop needs of a session; `RawSession` is the other one."""
+    class ScriptSession(Protocol):
+        """The methods of a session that the driver calls. `Session` and `RawSession` have them."""
 
         @property
-        def idle(self) -> bool: ...
+        def idle(self) -> bool:
+            """Whether all lines are done and the next one can start."""
+
         @property
-        def lost(self) -> bool: ...
+        def lost(self) -> bool:
+            """Whether the connection is lost."""
+
         @property
-        def deadline(self) -> float | None: ...
-        def receive(self, data: bytes, now: float) -> list[Effect]: ...
-        def connection_lost(self, reason: str) -> list[Effect]: ...
-        def prepare(self, source: Source) -> Prepared: ...
-        def submit(self, prepared: Prepared, now: float) -> list[Effect]: ...
-        def end_of_input(self, now: float) -> list[Effect]: ...
-        def diverted(self, destination: Destination, problem: str, now: float) -> list[Effect]: ...
-        def finished(self, destination: Destination, problem: str, now: float) -> list[Effect]: ...
+        def deadline(self) -> float | None:
+            """The time at which `tick` is due, or None."""
+
+        def receive(self, data: bytes, now: float) -> list[Effect]:
+            """Handle received bytes; b"" is the end."""
+
+        def connection_lost(self, reason: str) -> list[Effect]:
+            """Handle a broken stream."""
+
+        def prepare(self, source: SourceLine) -> PreparedLine:
+            """Parse a line."""
+
+        def submit(self, prepared: PreparedLine, now: float) -> list[Effect]:
+            """Run or queue a line."""
+
+        def end_of_input(self, now: float) -> list[Effect]:
+            """Handle the end of input."""
+
+        def redirect_opened(self, redirect: Redirect, problem: str, now: float) -> list[Effect]:
+            """Handle an opened redirect."""
+
+        def redirect_closed(self, redirect: Redirect, problem: str, now: float) -> list[Effect]:
+            """Handle a closed redirect."""
+
         def connected(
             self, now: float, *, address: str | None, passes_descriptors: bool
-        ) -> list[Effect]: ...
-        def connect_failed(self, text: str, now: float) -> list[Effect]: ...
-        def tick(self, now: float) -> list[Effect]: ...
+        ) -> list[Effect]:
+            """Handle an open stream."""
+
+        def connect_failed(self, text: str, now: float) -> list[Effect]:
+            """Handle a failed connection attempt."""
+
+        def tick(self, now: float) -> list[Effect]:
+            """Do what is due at `now`."""
 
 
-class ReaderGone(Exception):
-    """Nobody reads our output any more."""
+class OutputClosedError(Exception):
+    """The reader of stdout has closed it."""
 
 
-class OutputFailed(Exception):
+class OutputError(Exception):
     """The output could not be written; the text says why."""
 
 
 class Output:
-    """A queue in front of a descriptor."""
+    """A queue of bytes for a descriptor that may block."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._queue: deque[memoryview] = deque()
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
-        # How many bytes surely go since poll said so.
+        # How many bytes can be written without blocking, according to the last poll.
         self._sure = 0
         # A regular file never blocks for long.
         self._at_once = stat.S_ISREG(os.fstat(descriptor).st_mode)
 
     def fileno(self) -> int:
+        """Return the descriptor."""
         return self._descriptor
 
     @property
     def pending(self) -> bool:
-        """Whether something waits until the descriptor can be written to; then call `flush`."""
+        """Whether data waits for the descriptor to become writable; then call `flush`."""
         return bool(self._queue)
 
     def write(self, data: bytes) -> None:
-        """Queue `data` and write what goes. Raises ReaderGone or OutputFailed."""
+        """Queue `data` and write as much as possible. Raises ReaderGone or OutputFailed."""
         self._queue.append(memoryview(data))
         if len(self._queue) == 1:
             self.flush()
 
     def flush(self) -> None:
-        """Write on as far as it goes. Raises ReaderGone or OutputFailed."""
+        """Write as much of the queue as possible. Raises ReaderGone or OutputFailed."""
         while self._queue:
             head = self._queue[0]
             if not self._at_once:
@@ -122,8 +156,8 @@ class Output:
             except OSError as error:
                 self._queue.clear()
                 if error.errno in (errno.EPIPE, errno.ECONNRESET):
-                    raise ReaderGone from None
-                raise OutputFailed(error.strerror or str(error)) from None
+                    raise OutputClosedError from None
+                raise OutputError(error.strerror or str(error)) from None
             if written < len(self._queue[0]):
                 self._queue[0] = self._queue[0][written:]
             else:
@@ -134,24 +168,24 @@ _HANG_UP = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
 class ScriptRunner:
-    """Runs the lines through the session, over a stream that is open, or None without a server.
+    """Runs lines in a session over an open stream, or over None without a server.
 
-    `view` makes the view for a function that writes; `divert` makes what replies are diverted to;
-    `connect` opens the stream to an address, or to the same one again, says how it is named, and raises
-    QmpShellError; `clock` is monotonic, in seconds. One line is read ahead: the next command is encoded
-    while the last one is under way.
+    `make_view` returns the view for a write function. `make_redirect` returns the redirect for a
+    target. `connect` opens the stream to an address, or to the same one again, and raises
+    QmpShellError. `clock` is monotonic, in seconds. One line is read ahead, so that the next
+    command is encoded while the previous one is in flight.
     """
 
     def __init__(
         self,
-        session: Conversation,
+        session: ScriptSession,
         stream: Stream | None,
         *,
         lines: ScriptLines,
         output: Output,
-        view: Callable[[Callable[[bytes, Destination | None], None]], ScriptView],
+        view: Callable[[Callable[[bytes, Redirect | None], None]], ScriptView],
         clock: Callable[[], float],
-        divert: Callable[[Destination], Diversion],
+        divert: Callable[[Redirect], ScriptRedirect],
         connect: Callable[[str | None], tuple[Stream, str]],
     ) -> None:
         self._connect = connect
@@ -162,17 +196,17 @@ class ScriptRunner:
         self._view = view(self.write)
         self._clock = clock
         self._divert = divert
-        self._diversion: Diversion | None = None
-        self._ahead: Source | Prepared | None = None
+        self._diversion: ScriptRedirect | None = None
+        self._ahead: SourceLine | PreparedLine | None = None
         self._status: int | None = None
         self._end_told = False
         self._poll = select.poll()
         self._watched: dict[int, int] = {}
 
     def run(self, begin: Iterable[Effect]) -> int:
-        """Perform `begin`, then run until the session ends; the exit status.
+        """Perform `effects`, then run until the session ends. Return the exit status.
 
-        Raises ReaderGone and OutputFailed.
+        Raises ReaderGone or OutputFailed.
         """
         try:
             self._perform(begin)
@@ -192,7 +226,7 @@ class ScriptRunner:
             self._stream = None
 
     def _feed(self) -> None:
-        """Give the session lines as long as it takes them, and read one ahead."""
+        """Submit lines while the session accepts them, and read one ahead."""
         while self._status is None:
             if self._ahead is None:
                 self._ahead = self._lines.take()
@@ -204,10 +238,10 @@ class ScriptRunner:
                     self._perform(self._session.end_of_input(self._clock()))
                 return
             ahead, self._ahead = self._ahead, None
-            if isinstance(ahead, Source):
+            if isinstance(ahead, SourceLine):
                 ahead = self._session.prepare(ahead)
             self._perform(self._session.submit(ahead, self._clock()))
-        if isinstance(self._ahead, Source):
+        if isinstance(self._ahead, SourceLine):
             self._ahead = self._session.prepare(self._ahead)
 
     def _perform(self, effects: Iterable[Effect]) -> None:
@@ -215,15 +249,15 @@ class ScriptRunner:
             if isinstance(effect, Send):
                 self._view.show(effect)
                 self._send(effect)
-            elif isinstance(effect, Divert):
-                self._begin_diversion(effect.destination)
-            elif isinstance(effect, Finish):
+            elif isinstance(effect, OpenRedirect):
+                self._begin_diversion(effect.redirect)
+            elif isinstance(effect, CloseRedirect):
                 if self._diversion is not None:
                     self._diversion.end()
                     self._end_diversion()
             elif isinstance(effect, Connect):
                 self._reconnect(effect.text)
-            elif isinstance(effect, Leave):
+            elif isinstance(effect, Exit):
                 if self._status is None:
                     self._status = effect.status
             else:
@@ -244,26 +278,26 @@ class ScriptRunner:
             )
         )
 
-    def write(self, data: bytes, destination: Destination | None) -> None:
-        """Standard output, or where the replies of a line go. Raises ReaderGone and OutputFailed."""
-        if destination is not None and self._diversion is not None:
+    def write(self, data: bytes, redirect: Redirect | None) -> None:
+        """Write to stdout, or to the redirect of a line. Raises ReaderGone or OutputFailed."""
+        if redirect is not None and self._diversion is not None:
             self._diversion.write(data)
         else:
             self._output.write(data)
 
-    def _begin_diversion(self, destination: Destination) -> None:
-        self._drain()  # what was said before comes before what a shell command says
+    def _begin_diversion(self, redirect: Redirect) -> None:
+        self._drain()  # earlier output must precede that of the command
         problem = ""
-        self._diversion = self._divert(destination)
+        self._diversion = self._divert(redirect)
         try:
             self._diversion.start()
-        except OutputFailed as error:
+        except OutputError as error:
             self._diversion = None
             problem = str(error)
-        self._perform(self._session.diverted(destination, problem, self._clock()))
+        self._perform(self._session.redirect_opened(redirect, problem, self._clock()))
 
     def _await_diversion(self) -> None:
-        """At the end: what is on its way to a shell command gets there, and is dealt with."""
+        """At the end, wait until the redirect has received all its data and has ended."""
         diversion, self._diversion = self._diversion, None
         if diversion is None:
             return
@@ -276,24 +310,22 @@ class ScriptRunner:
             diversion.flush()
 
     def _end_diversion(self) -> None:
-        """If it is over, say so."""
+        """Report the end of the redirect if it has ended."""
         diversion = self._diversion
         if diversion is not None and diversion.problem is not None:
             self._diversion = None
             problem = diversion.problem
             now = self._clock()
-            self._perform(self._session.finished(diversion.destination, problem, now))
+            self._perform(self._session.redirect_closed(diversion.redirect, problem, now))
 
     def _send(self, effect: Send) -> None:
         if self._stream is not None:
             request = effect.request
-            try:
+            # If it is lost, the server's last messages are still to be read, and then the end.
+            with contextlib.suppress(ConnectionLost):
                 self._stream.write(effect.data, request.descriptor if request else None)
-            except ConnectionLost:
-                # What the server said before it left is still to be read, and its end with it.
-                pass
 
-    def _wait(self) -> None:
+    def _wait(self) -> None:  # noqa: C901 - one poll loop
         self._watch()
         deadline = self._session.deadline
         timeout = None
@@ -309,7 +341,7 @@ class ScriptRunner:
                 self._diversion.flush()
             elif descriptor == self._output.fileno():
                 if events & _HANG_UP and not events & select.POLLOUT:
-                    raise ReaderGone
+                    raise OutputClosedError
                 self._output.flush()
             else:
                 self._lines.fill()
@@ -339,7 +371,7 @@ class ScriptRunner:
             self._perform(self._session.connection_lost(str(error)))
 
     def _watch(self) -> None:
-        """Tell `poll` what to wait for now; only what changed is a system call's work."""
+        """Update what `poll` waits for. Only a change costs a system call."""
         wanted = {self._output.fileno(): select.POLLOUT if self._output.pending else 0}
         if self._stream is not None:
             events = select.POLLIN | (select.POLLOUT if self._stream.want_write else 0)
@@ -366,16 +398,19 @@ class ScriptRunner:
             self._output.flush()
 
 
-# What Python or we have changed, and a child expects as it is by default.
+# Signals whose handling Python or this program has changed; a child gets the default back.
 _SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM)
 
 
-class Diversion:
-    """`start` opens it, and raises OutputFailed. Then `write`; then `end`, and `flush` whenever a
-    descriptor of `waits_for` is ready, until `problem` is no longer None."""
+class ScriptRedirect:
+    """The open file or system shell command that receives the replies of a line.
 
-    def __init__(self, destination: Destination, *, environment: Mapping[str, str]) -> None:
-        self.destination = destination
+    `start` opens it and raises OutputFailed. Then call `write`, then `end`, and `flush` whenever a
+    descriptor of `waits_for` is ready, until `problem` is not None.
+    """
+
+    def __init__(self, redirect: Redirect, *, environment: Mapping[str, str]) -> None:
+        self.redirect = redirect
         self._environment = environment
         self._output: Output | None = None
         self._descriptor = -1
@@ -383,21 +418,22 @@ class Diversion:
         self._child_descriptor: int | None = None
         self._ending = False
         self._failure = ""
-        # What went wrong, empty if nothing did, None as long as it goes on.
+        # What went wrong, "" on success, None while it runs.
         self.problem: str | None = None
 
     def start(self) -> None:
+        """Open the file or start the command. Raises OutputFailed."""
         try:
-            if self.destination.operator == "|":
-                self._spawn(self.destination.text)
+            if self.redirect.operator == "|":
+                self._spawn(self.redirect.text)
             else:
-                flags = os.O_TRUNC if self.destination.operator == ">" else os.O_APPEND
+                flags = os.O_TRUNC if self.redirect.operator == ">" else os.O_APPEND
                 self._descriptor = os.open(
-                    self.destination.text, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o666
+                    self.redirect.text, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o666
                 )
         except OSError as error:
-            text = f"{self.destination.text}: {error.strerror}"
-            raise OutputFailed(text) from None
+            text = f"{self.redirect.text}: {error.strerror}"
+            raise OutputError(text) from None
         self._output = Output(self._descriptor)
 
     def _spawn(self, command: str) -> None:
@@ -418,7 +454,7 @@ class Diversion:
 
     @property
     def waits_for(self) -> dict[int, bool]:
-        """The descriptors to wait on, and whether it is to be able to write (else to read)."""
+        """The descriptors to wait for, each True if it must be writable, False if readable."""
         waits: dict[int, bool] = {}
         if self._output is not None and self._output.pending:
             waits[self._descriptor] = True
@@ -428,32 +464,33 @@ class Diversion:
 
     @property
     def must_be_polled(self) -> bool:
-        """Whether the child's end can only be found out by looking (where there is no pidfd)."""
+        """Whether the child's end must be polled for (without pidfd)."""
         return self._ending and self._child is not None and self._child_descriptor is None
 
     def write(self, data: bytes) -> None:
+        """Queue data and write as much as possible."""
         if self._output is None:
             return
         try:
             self._output.write(data)
-        except ReaderGone:
-            self._close()  # it has seen enough, as head has
-        except OutputFailed as error:
+        except OutputClosedError:
+            self._close()  # the command has read enough, like head
+        except OutputError as error:
             self._fail(str(error))
 
     def end(self) -> None:
-        """Nothing more will be written."""
+        """Finish: no more data will be written."""
         self._ending = True
         self.flush()
 
     def flush(self) -> None:
-        """Go on as far as it goes."""
+        """Write as much as possible and check for the end."""
         try:
             if self._output is not None:
                 self._output.flush()
-        except ReaderGone:
+        except OutputClosedError:
             self._close()
-        except OutputFailed as error:
+        except OutputError as error:
             self._fail(str(error))
         if self._ending and (self._output is None or not self._output.pending):
             self._close()
@@ -462,7 +499,7 @@ class Diversion:
     def _fail(self, reason: str) -> None:
         self._close()
         if self._child is None:
-            self._failure = f"{self.destination.text}: {reason}"
+            self._failure = f"{self.redirect.text}: {reason}"
 
     def _close(self) -> None:
         if self._output is not None:
@@ -483,21 +520,21 @@ class Diversion:
         code = os.waitstatus_to_exitcode(status)
         if code:
             ended = f"ended with status {code}" if code > 0 else f"ended by signal {-code}"
-            self.problem = f"{self.destination.text}: {ended}"
+            self.problem = f"{self.redirect.text}: {ended}"
         else:
             self.problem = ""
 
 
-# Help is laid out to so many columns.
+# Width of help documents, in columns.
 _WIDTH = 80
 
 
 class ScriptView:
-    """`out` takes bytes for standard output, or for the destination of their line, `err` text for
-    standard error, a line or several.
+    """Formats the effects of a session as the output of a script.
 
-    `name` is how our own messages begin. `colours` says at any time whether JSON on standard output has
-    some; `pretty` is the layout where the settings leave it open.
+    `out` writes bytes to stdout or to the redirect of a line; `err` writes lines to stderr. `name`
+    is the prefix of qmpshell's own messages. `has_colors` returns True if JSON on stdout is
+    coloured now. `pretty` is the layout if the settings leave it open.
     """
 
     def __init__(
@@ -507,7 +544,7 @@ class ScriptView:
         name: str,
         colours: Callable[[], bool] = lambda: False,
         pretty: bool = False,
-        out: Callable[[bytes, Destination | None], None],
+        out: Callable[[bytes, Redirect | None], None],
         err: Callable[[str], None],
     ) -> None:
         self._settings = settings
@@ -518,45 +555,45 @@ class ScriptView:
         self._err = err
 
     def show(self, effect: Effect) -> None:
-        """Show one effect; those that show nothing are passed over."""
+        """Show one effect, if it is of a kind that is shown."""
         if isinstance(effect, ShowReply):
-            self._reply(effect.reply, effect.request, effect.destination)
+            self._reply(effect.reply, effect.request, effect.redirect)
         elif isinstance(effect, ShowEvent):
             self._event(effect.event, again=effect.again)
-        elif isinstance(effect, Tell):
+        elif isinstance(effect, ShowMessage):
             self._err(effect.text)
-        elif isinstance(effect, Page):
+        elif isinstance(effect, ShowDocument):
             from .render import text_of  # few scripts ask for help
 
             self._err(text_of(effect.blocks, width=_WIDTH))
         elif isinstance(effect, ShowBytes):
             self._out(effect.data, None)
         elif isinstance(effect, ShowCommand):
-            self._out(effect.data, effect.request.destination)
-        elif isinstance(effect, ShowStray):
+            self._out(effect.data, effect.request.redirect)
+        elif isinstance(effect, ShowUnexpected):
             text = escape(effect.item.raw[:2000].decode("utf-8", "backslashreplace"))
             self._err(f"{self._name}: {effect.reason}: {text}")
         elif isinstance(effect, Send) and self._settings.verbose and _is_the_users(effect):
             self._err(f"-> {escape(_sent(effect), keep=chr(10))}")
 
-    def _reply(self, reply: Reply, request: Request, destination: Destination | None) -> None:
+    def _reply(self, reply: Reply, request: Request, redirect: Redirect | None) -> None:
         if request.text is not None and not reply.is_error:
-            text = escape_lines(human_text(reply.value.get("return", "")))
+            text = escape_lines(hmp_text(reply.value.get("return", "")))
             if text:
                 text = text if text.endswith("\n") else text + "\n"
-                self._out(text.encode("utf-8"), destination)
+                self._out(text.encode("utf-8"), redirect)
         elif not self._settings.result_only and (request.text is None or not reply.is_error):
             visible = request.visible(reply)
             if visible is reply.value:
-                self._message(reply, destination)
+                self._message(reply, redirect)
             else:
-                self._value(visible, destination)
+                self._value(visible, redirect)
         elif reply.is_error:
-            assert request.source is not None  # our own questions are not shown
+            assert request.source is not None  # qmpshell's own queries are not shown
             text = f"{reply.error_class}: {reply.desc}"
-            self._err(placed(request.source, request.start, escape(text)))
+            self._err(with_position(request.source, request.start, escape(text)))
         else:
-            self._value(reply.value["return"], destination)
+            self._value(reply.value["return"], redirect)
 
     def _event(self, event: Event, *, again: bool) -> None:
         place = EVENTS_INLINE if again else event_place(self._settings.events, event.name)
@@ -569,18 +606,18 @@ class ScriptView:
     def _is_pretty(self) -> bool:
         return (self._settings.layout or self._layout) == PRETTY
 
-    def _message(self, message: Message, destination: Destination | None = None) -> None:
+    def _message(self, message: Message, redirect: Redirect | None = None) -> None:
         if self._is_pretty or self._colours():
-            self._value(message.value, destination)
+            self._value(message.value, redirect)
         else:
-            self._out(message_line(message), destination)
+            self._out(message_line(message), redirect)
 
-    def _value(self, value: object, destination: Destination | None) -> None:
+    def _value(self, value: object, redirect: Redirect | None) -> None:
         pretty = self._is_pretty
-        if destination is None and self._colours():
-            self._out(coloured(value, pretty=pretty), None)
+        if redirect is None and self._colours():
+            self._out(color_json(value, pretty=pretty), None)
         else:
-            self._out((value_pretty if pretty else value_line)(value), destination)
+            self._out((value_pretty if pretty else value_line)(value), redirect)
 
 
 def _is_the_users(effect: Send) -> bool:
@@ -588,7 +625,7 @@ def _is_the_users(effect: Send) -> bool:
 
 
 def _sent(effect: Send) -> str:
-    from .storage import sent_text  # only who asks to see it needs it
+    from .storage import sent_text  # imported only with -v
 
     assert effect.request is not None
     return sent_text(effect.data, effect.request.message)

@@ -17,16 +17,16 @@ from tests.harness.program import own_folders
 from tests.harness.scripted import Peer, ScriptedServer
 from tests.harness.servers import BACKPORTS, SYSTEM, Installation, Server, start_qemu
 
-# These machines are shared and noisy: how long an example takes says nothing.
+# Shared machines are noisy, so examples have no deadline.
 settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ci")
 
 
 @pytest.fixture(autouse=True)
 def folders() -> Iterator[None]:
-    """Each test has folders of its own for settings, history and sockets, and shares none."""
-    # Not pytest's tmp_path: its names are too long for a socket. Not its monkeypatch: what a test
-    # has patched must be as it was before the folders are removed.
+    """Give each test its own folders for settings, history and sockets."""
+    # The names of tmp_path are too long for a socket. The fixture has its own MonkeyPatch,
+    # because the patches of a test must be undone before the folders are removed.
     with (
         tempfile.TemporaryDirectory(prefix="qmpshell-", ignore_cleanup_errors=True) as directory,
         pytest.MonkeyPatch.context() as patch,
@@ -36,43 +36,43 @@ def folders() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=[SYSTEM, BACKPORTS], ids=lambda one: str(one.name))
+@pytest.fixture(params=[SYSTEM, BACKPORTS], ids=lambda version: str(version.name))
 def installation(request: pytest.FixtureRequest) -> Installation:
-    """Each version of QEMU that the tests run on."""
-    one = request.param
-    assert isinstance(one, Installation)
-    return one
+    """Return each version of QEMU that the tests use."""
+    version = request.param
+    assert isinstance(version, Installation)
+    return version
 
 
 @pytest.fixture
 def qemu(installation: Installation, tmp_path: Path) -> Iterator[Server]:
-    """A QEMU without a machine, of each version."""
+    """Start a QEMU without a machine, of each version."""
     with start_qemu(installation, tmp_path / "vm.sock") as server:
         yield server
 
 
 @pytest.fixture
 def one_qemu(tmp_path: Path) -> Iterator[Server]:
-    """A QEMU without a machine, where the version makes no difference."""
+    """Start a QEMU without a machine, of one version."""
     with start_qemu(SYSTEM, tmp_path / "vm.sock") as server:
         yield server
 
 
 @pytest.fixture
 def scripted(tmp_path: Path) -> Iterator[Callable[[Callable[[Peer], object]], ScriptedServer]]:
-    """A function that starts a server playing a part."""
+    """Return a function that starts a server with a scripted part."""
     with ExitStack() as stack:
         yield lambda part: stack.enter_context(ScriptedServer(tmp_path / "scripted.sock", part))
 
 
 @pytest.fixture
 def count_lines() -> Callable[[Callable[[], object]], int]:
-    """A function that runs another and returns how many lines of Python that took."""
+    """Return a function that runs another and counts the executed lines of Python."""
 
     def count(run: Callable[[], object]) -> int:
         total = 0
 
-        def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        def trace(_frame: FrameType, event: str, _argument: Any) -> Any:
             nonlocal total
             total += event == "line"
             return trace

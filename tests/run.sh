@@ -1,15 +1,18 @@
 #!/bin/sh
-# Everything that the tests need, and then the tests: servers from Debian's packages, a virtual
-# environment, the package with its test extra, ruff, mypy, pytest.
-# Arguments go to pytest. VENV names the environment (default: .venv here).
+# Install what the tests need (servers from Debian's packages, a virtual environment), then run ruff,
+# mypy and pytest. Arguments go to pytest.
+#   VENV    the virtual environment to use or create (default: .venv)
+#   PYTHON  the Python that creates it (default: python3)
+#   LOWEST  if set, install the lowest versions of the run-time dependencies that pyproject.toml allows
 set -eu
 cd "$(dirname "$0")/.."
 venv=${VENV:-.venv}
+python=${PYTHON:-python3}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/qmpshell-tests
 as_root=
 [ "$(id -u)" = 0 ] || as_root=sudo
 
-need() { # PROGRAM PACKAGE: note the package if the program is not there
+need() { # PROGRAM PACKAGE: add the package to $missing if the program is not installed
     PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null || missing="$missing $2"
 }
 missing=
@@ -17,7 +20,7 @@ need qemu-system-x86_64 qemu-system-x86
 need qemu-storage-daemon qemu-utils
 need qemu-img qemu-utils
 need qemu-ga qemu-guest-agent
-python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
+"$python" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
     $as_root apt-get update -q
     # shellcheck disable=SC2086 # a list of packages
@@ -25,36 +28,47 @@ if [ -n "$missing" ]; then
         apt-get install -q -y --no-install-recommends $missing
 fi
 
-# QEMU 10 beside the system's, unpacked and not installed. apt gets lists of its own for that.
-if [ ! -x "$cache/qemu-10/usr/bin/qemu-system-x86_64" ]; then
-    rm -rf "$cache/work"
-    mkdir -p "$cache/work/lists/partial" "$cache/work/archives/partial" "$cache/work/root"
+# Debian 12 has QEMU 7.2. Unpack QEMU 10 from its backports beside it, without installing it. Later
+# releases have QEMU 10 or newer, and the tests run on that one alone.
+. /etc/os-release
+if [ "${VERSION_CODENAME:-}" = bookworm ] && [ ! -x "$cache/qemu-10/usr/bin/qemu-system-x86_64" ]; then
+    work=$cache/work
+    rm -rf "$work"
+    mkdir -p "$work/lists/partial" "$work/archives/partial" "$work/root"
+    # The mirror that this machine uses for the release itself.
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' \
+        "Codename: $VERSION_CODENAME" "Component: main" | head -n 1)
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
-        "http://deb.debian.org/debian bookworm-backports main" >"$cache/work/sources.list"
-    echo "Dir::Etc::sourcelist \"$cache/work/sources.list\";
+        "${mirror:?apt has no source for $VERSION_CODENAME: run apt-get update}" \
+        "$VERSION_CODENAME-backports main" >"$work/sources.list"
+    echo "Dir::Etc::sourcelist \"$work/sources.list\";
         Dir::Etc::sourceparts \"-\";
-        Dir::State::lists \"$cache/work/lists\";
-        Dir::Cache \"$cache/work\";
-        APT::Sandbox::User \"\";" >"$cache/work/apt.conf"
+        Dir::State::lists \"$work/lists\";
+        Dir::Cache \"$work\";
+        APT::Sandbox::User \"\";" >"$work/apt.conf"
     (
-        cd "$cache/work"
-        export APT_CONFIG="$cache/work/apt.conf"
+        cd "$work"
+        export APT_CONFIG="$work/apt.conf"
         apt-get update -q
         apt-get download -q qemu-system-x86 qemu-system-common qemu-system-data qemu-utils \
             qemu-guest-agent
         for package in *.deb; do dpkg -x "$package" root; done
     )
-    mv "$cache/work/root" "$cache/qemu-10"
-    rm -rf "$cache/work"
+    mv "$work/root" "$cache/qemu-10"
+    rm -rf "$work"
 fi
 
-[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 "$venv/bin/pip" install -q --disable-pip-version-check ".[test]"
+if [ -n "${LOWEST:-}" ]; then
+    # shellcheck disable=SC2046 # a list of requirements
+    "$venv/bin/pip" install -q --disable-pip-version-check $("$venv/bin/python" tests/lowest.py)
+fi
 "$venv/bin/ruff" check .
 "$venv/bin/ruff" format --check .
 "$venv/bin/mypy"
-# Most tests wait for servers: one more at a time than there are processors. Their folders have short
-# names, as the path of a socket has at most 107 bytes.
+# Most tests wait for servers, so run one more of them at a time than there are processors. The test
+# directories need short names because the path of a socket has at most 107 bytes.
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "$venv/bin/pytest" -n $(($(getconf _NPROCESSORS_ONLN) + 1)) --basetemp="$folder/t" "$@"

@@ -1,11 +1,8 @@
-"""QEMU as a process of ours, from its start to its end.
+"""Starting and ending QEMU as a child process, and reading its output.
 
-Owns: starting it, its monitor's socket, its output and its end. Must not know: what its command line
-means (`qemu_line`), sessions, how anything is shown.
-
-QEMU dies with us, also when we are killed: Linux sends it SIGTERM then. Not covered are systems other
-than Linux, a QEMU that changes its user (`-runas`), and one that a wrapper started which did not
-`exec` it; those are ended where we leave in order.
+QEMU ends with qmpshell, even if that is killed: Linux then sends it SIGTERM. Exceptions are systems
+other than Linux, a QEMU that changes its user (`-runas`), and one started by a wrapper that did not
+`exec` it; those end only if qmpshell exits in order.
 """
 
 from __future__ import annotations
@@ -23,17 +20,17 @@ from collections.abc import Callable, Mapping
 
 from ..errors import ConnectError, ConnectionLost, LaunchError
 from ..transport import Stream, UnixAddress, open_stream
-from .qemu_args import QemuLine
-from .runtime_dir import PrivateDirectory
+from .qemu_args import QemuCommandLine
+from .runtime_dir import RuntimeDirectory
 
 _READ_SIZE = 1 << 16
-# A line without an end is given out in parts of about this many bytes, and of a file not more than
-# this is read when its writer has ended.
+# A line without an end is returned in parts of about this many bytes, and of a file no more than
+# this is read after its writer has ended.
 _LONGEST = 1 << 16
 
 
 class OutputReader:
-    """Over a descriptor that is its own: a pipe, which must not block, or a file that grows."""
+    """Reads lines from its own descriptor: a pipe, without blocking, or a file that grows."""
 
     def __init__(self, descriptor: int, *, is_pipe: bool) -> None:
         self.descriptor = descriptor
@@ -42,8 +39,10 @@ class OutputReader:
         self._ended = False
 
     def read(self) -> str | None:
-        """The text of the lines that are complete by now, with their ends; None when the pipe has
-        ended and all was given out. What is no UTF-8 comes as `\\xNN`."""
+        r"""Return the complete lines as text, with their ends. None at the end of a pipe.
+
+        Bytes that are not UTF-8 become `\xNN`.
+        """
         if self._ended:
             return None
         self._fill()
@@ -52,8 +51,10 @@ class OutputReader:
         return self._take(self._line.rfind(b"\n") + 1)
 
     def rest(self) -> str:
-        """All that is there, an incomplete line too: the writer has ended. Of a file that has grown
-        long meanwhile, its end."""
+        """Return the rest, including an incomplete line. Its writer has ended.
+
+        Of a file that has become long, only the end is returned.
+        """
         if not self.is_pipe and not self._ended:
             size = os.fstat(self.descriptor).st_size
             if size - os.lseek(self.descriptor, 0, os.SEEK_CUR) > _LONGEST:
@@ -64,13 +65,14 @@ class OutputReader:
         return self._take(len(self._line))
 
     def close(self) -> None:
+        """Close the descriptor."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
         self._ended = True
 
     def _fill(self) -> bool:
-        """Read once; whether that gave anything."""
+        """Read once. Return True if there was data."""
         if self._ended:
             return False
         try:
@@ -89,18 +91,18 @@ class OutputReader:
 _QUIT = b'{"execute": "qmp_capabilities"}\n{"execute": "quit"}\n'
 _QUESTION = b'{"execute": "query-version", "id": "qmpshell-start"}\n'
 _ANSWER = b'"qmpshell-start"'
-# Seconds that QEMU has to end after `quit`, after SIGTERM (it may have much to write to its disks),
-# and after SIGKILL.
+# Seconds for QEMU to end after `quit`, after SIGTERM (it may have to write to its disks), after
+# SIGKILL.
 _QUIT_PATIENCE, _TERM_PATIENCE, _KILL_PATIENCE = 1.0, 10.0, 5.0
-# What cannot be waited for is looked for this often, in seconds.
+# The interval of polling for what cannot be waited for, in seconds.
 _LOOK = 0.005
-# More than a greeting and an answer have, in bytes.
+# More than a greeting and a reply, in bytes.
 _PEEK_SIZE = 1 << 16
 _PR_SET_PDEATHSIG = 1
 
 
 def find_program(name: str, environment: Mapping[str, str]) -> str:
-    """The file of a program: `name` itself if it has a slash, else looked up in PATH.
+    """Return the file of a program: `name` itself if it contains a slash, else looked up in PATH.
 
     Raises LaunchError.
     """
@@ -111,26 +113,26 @@ def find_program(name: str, environment: Mapping[str, str]) -> str:
             raise LaunchError(f"{name}: no such program in PATH{here}")
         return found
     if not os.path.exists(name):
-        raise LaunchError(f"{name}: there is no such file")
+        raise LaunchError(f"{name}: no such file")
     if not os.path.isfile(name) or not os.access(name, os.X_OK):
         raise LaunchError(
-            f"{name}: this is no program (the first word that is not an option of the shell's is)"
+            f"{name}: not a program (the first word that is not an option of qmpshell must be one)"
         )
     return name
 
 
 class Qemu:
-    """A QEMU that was started, and is ours to end.
+    """A QEMU process that was started here.
 
-    `pid`; `name`, as messages call it; `address`, the path of its monitor's socket. In a loop, wait
-    until `output_descriptor` or `end_descriptor` can be read (either may be None), then show
-    `read_output()` and look at `poll()`.
+    `address` is the path of its monitor's socket; `name` is for messages. In a loop, wait until
+    `output_descriptor` or `end_descriptor` is readable (either may be None), then show
+    `read_output()` and check `poll()`.
     """
 
     def __init__(
         self,
         process: subprocess.Popen[bytes],
-        directory: PrivateDirectory,
+        directory: RuntimeDirectory,
         reader: OutputReader | None,
         *,
         name: str,
@@ -144,28 +146,28 @@ class Qemu:
         self._process = process
         self._directory = directory
         self._reader = reader
-        # Read while an end was waited for, and not yet given out.
+        # Read while waiting for the end, and not returned yet.
         self._unshown = ""
-        with contextlib.suppress(AttributeError, OSError):  # not everywhere
+        with contextlib.suppress(AttributeError, OSError):  # not on every system
             self.end_descriptor = os.pidfd_open(self.pid)
-
-    # -- while it runs -------------------------------------------------------------------------
 
     @property
     def output_descriptor(self) -> int | None:
-        """What can be read when QEMU has written something; None at the end of it, and where it goes
-        elsewhere: see `log`."""
+        """The descriptor that is readable if QEMU has written something.
+
+        None at its end, or if the output goes elsewhere (see `log`).
+        """
         if self._reader is None or not self._reader.is_pipe or self._reader.descriptor < 0:
             return None
         return self._reader.descriptor
 
     @property
     def log(self) -> str | None:
-        """The file that has QEMU's output, if one has: it must not depend on us with `keep`."""
+        """The file with QEMU's output, if any: with `keep`, it must not depend on qmpshell."""
         return self._directory.log if self.keep else None
 
     def read_output(self) -> str:
-        """The complete lines that QEMU has written since the last call, as they came. Never waits."""
+        """Return the complete lines that QEMU has written since the last call. Never blocks."""
         text, self._unshown = self._unshown, ""
         if self._reader is not None:
             part = self._reader.read()
@@ -174,17 +176,17 @@ class Qemu:
             text += part or ""
         return text
 
-    def rest_of_output(self) -> str:
-        """All that is left of its output, when it has ended."""
+    def read_rest(self) -> str:
+        """Return the rest of its output after its end."""
         text = self.read_output()
         return text + self._reader.rest() if self._reader is not None else text
 
     def poll(self) -> int | None:
-        """None while it runs; then its exit status, or minus the number of the signal."""
+        """Return None while it runs, then its exit status, or minus the signal number."""
         return self._process.poll()
 
     def wait(self, seconds: float) -> int | None:
-        """The same, after waiting for its end so long at most. Its output is read meanwhile."""
+        """Wait for its end at most `seconds`, reading its output. Return the same as `poll`."""
         deadline = time.monotonic() + seconds
         while (status := self.poll()) is None and time.monotonic() < deadline:
             self._wait_for_something(None, deadline)
@@ -193,7 +195,7 @@ class Qemu:
         return status
 
     def describe_end(self) -> str:
-        """How it ended, in words."""
+        """Describe how it ended."""
         status = self.poll()
         if status is None:
             return f"{self.name} (pid {self.pid}) is still running"
@@ -208,14 +210,15 @@ class Qemu:
     def await_start(
         self, stream: Stream, *, ask: bool, patience: float, show: Callable[[str], None]
     ) -> bool:
-        """Wait until QEMU serves its monitor, and `show` what it writes meanwhile.
+        """Wait until QEMU's monitor is ready, and `show` its output meanwhile.
 
-        False where it has ended instead. True also when `patience`, in seconds, is over, or when it
-        runs and has closed the stream: a session then finds out what that means.
+        False if it has ended. True also after `patience` seconds, or if it runs and has closed the
+        stream; the session then reports that.
 
-        QEMU greets before it has made its devices, and may still fail. With `ask` it is asked
-        something first, which it answers when all is made: with an error, as nothing was negotiated.
-        Who negotiates then leaves out a reply that is not its own. Nothing is read from the stream.
+        QEMU sends its greeting before it has created its devices, and may still fail. With `ask`, a
+        command is sent, which QEMU answers when everything is created: with an error, because
+        nothing was negotiated. The negotiation ignores a reply that is not its own. Nothing is read
+        from the stream.
         """
         deadline = time.monotonic() + patience
         if ask:
@@ -228,18 +231,18 @@ class Qemu:
             ended = not serves and self.poll() is not None
             if ended or said == b"":
                 ended = self.wait(_QUIT_PATIENCE) is not None
-            text = self.rest_of_output() if ended else self.read_output()
+            text = self.read_rest() if ended else self.read_output()
             if text:
                 show(text)
             if ended or serves or said == b"" or time.monotonic() >= deadline:
                 return not ended
-            # What is there and is not read would end every wait for the stream.
+            # Unread data would end every wait for the stream.
             self._wait_for_something(None if said else stream, deadline, look=bool(said))
 
     def _wait_for_something(
         self, stream: Stream | None, deadline: float, *, look: bool = False
     ) -> None:
-        """With `look` not for long, as something cannot be waited for."""
+        """Wait for output, data or the end. With `look`, only briefly: one cannot be waited for."""
         poll = select.poll()
         others = (self.output_descriptor, self.end_descriptor)
         for descriptor in (stream.fileno() if stream is not None else None, *others):
@@ -250,12 +253,10 @@ class Qemu:
             left = min(left, _LOOK)
         poll.poll(left * 1000 + 1)
 
-    # -- its end -------------------------------------------------------------------------------
+    def end(self, notice: Callable[[str], None] = lambda _text: None) -> None:
+        """End it if it runs, and remove its files. The caller must have closed its streams to it.
 
-    def end(self, notice: Callable[[str], None] = lambda text: None) -> None:
-        """End it if it runs, and leave nothing behind. No stream of ours to it may be open.
-
-        Asks it to quit, then sends SIGTERM, then SIGKILL; `notice` is told if that takes long.
+        It is asked to quit, then gets SIGTERM, then SIGKILL. `notice` is called if that takes long.
         """
         if self.poll() is None:
             self._ask_to_quit()
@@ -267,17 +268,17 @@ class Qemu:
         self.kill()
 
     def kill(self) -> None:
-        """End it without patience, and leave nothing behind."""
+        """Kill it, and remove its files."""
         if self.poll() is None:
             self._signal(signal.SIGKILL)
             self.wait(_KILL_PATIENCE)
-        self._unshown = self.rest_of_output()
+        self._unshown = self.read_rest()
         self._close()
         self._directory.remove()
 
     def let_go(self) -> None:
-        """Let it go on without us, its directory too."""
-        self._process.returncode = 0  # or Python would warn that nobody waits for it
+        """Let it continue without qmpshell, with its directory."""
+        self._process.returncode = 0  # or Python would warn about a process that nobody waits for
         self._close()
         self._directory.release()
 
@@ -289,7 +290,7 @@ class Qemu:
             self.end_descriptor = None
 
     def _ask_to_quit(self) -> None:
-        # SIGTERM ends QEMU as well, but not without a message on its standard error.
+        # SIGTERM ends QEMU as well, but QEMU reports that on stderr.
         try:
             stream = open_stream(UnixAddress(self.address), timeout=_QUIT_PATIENCE)
         except ConnectError:
@@ -300,14 +301,14 @@ class Qemu:
         stream.close()
 
     def _signal(self, number: signal.Signals) -> None:
-        # To the group, which has whatever QEMU has started, or what has started QEMU.
+        # To the process group, which includes programs that QEMU or its wrapper has started.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
 
 def start_qemu(
-    line: QemuLine,
-    directory: PrivateDirectory,
+    line: QemuCommandLine,
+    directory: RuntimeDirectory,
     *,
     environment: Mapping[str, str],
     keep: bool = False,
@@ -315,11 +316,11 @@ def start_qemu(
 ) -> tuple[Qemu, Stream]:
     """Start QEMU with a monitor in `directory`, and connect to it.
 
-    It has a process group of its own and no input. What it writes goes to the descriptor `output`;
-    without one, to a pipe of ours. With `keep` it goes to a file, and QEMU outlives us. What was
-    handed to us open stays open for it: its line may name such descriptors.
+    It has its own process group and no input. Its output goes to the descriptor `output`, or else
+    to a pipe. With `keep`, it goes to a file, and QEMU outlives qmpshell. Inherited descriptors
+    stay open for it, because its command line may refer to them.
 
-    Raises LaunchError; then the directory is as it was, but for files that `remove` removes.
+    Raises LaunchError. The directory then contains nothing that `remove` does not remove.
     """
     name = os.path.basename(line.program)
     with contextlib.ExitStack() as stack:
@@ -328,7 +329,7 @@ def start_qemu(
             listener.bind(directory.socket)
             listener.listen(1)
             reader, sink = _open_output(directory, stack, keep=keep, output=output)
-            # Connected to before QEMU exists, and taken by it when it is ready: no race.
+            # Connected before QEMU exists, and accepted by it when it is ready, so there is no race.
             stream = open_stream(UnixAddress(directory.socket), timeout=_QUIT_PATIENCE)
             stack.callback(stream.close)
             for descriptor in (listener.fileno(), directory.descriptor):
@@ -356,9 +357,9 @@ def start_qemu(
 
 
 def _open_output(
-    directory: PrivateDirectory, stack: contextlib.ExitStack, *, keep: bool, output: int | None
+    directory: RuntimeDirectory, stack: contextlib.ExitStack, *, keep: bool, output: int | None
 ) -> tuple[OutputReader | None, int]:
-    """What reads QEMU's output, and the descriptor that QEMU writes to. Raises OSError."""
+    """Return the reader of QEMU's output, and the descriptor that QEMU writes to. Raises OSError."""
     if keep:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         sink = os.open(directory.log, flags, 0o600)
@@ -376,9 +377,9 @@ def _open_output(
 
 
 def _death_signal() -> Callable[[], None] | None:
-    """What a child calls so that it is sent SIGTERM when we die; None where that is not possible.
+    """Return a function for the child to get SIGTERM when this process ends, or None.
 
-    SIGTERM and not SIGKILL: QEMU then brings its disks in order first.
+    SIGTERM, not SIGKILL, so that QEMU can flush its disks.
     """
     if sys.platform != "linux":
         return None
@@ -392,14 +393,14 @@ def _death_signal() -> Callable[[], None] | None:
 
     def ask() -> None:
         prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-        if os.getppid() != parent:  # it has died already
+        if os.getppid() != parent:  # it has ended already
             os._exit(1)
 
     return ask
 
 
 def _peek(stream: Stream) -> bytes | None:
-    """What can be read, and stays there; None if nothing is, b"" at the end."""
+    """Return available data without consuming it, None if there is none, b"" at the end."""
     with socket.socket(fileno=os.dup(stream.fileno())) as peeking:
         try:
             return peeking.recv(_PEEK_SIZE, socket.MSG_PEEK | socket.MSG_DONTWAIT)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import FrameType
 
-    from .start import Choice
+    from .start import Invocation
 
 SUBCOMMANDS = ("run",)
 
@@ -19,36 +19,36 @@ _INTERRUPTED, _TERMINATED = 130, 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program with these arguments (None: the process's own); the exit status."""
+    """Run the program with these arguments (None: those of the process). Does not return."""
     signal.signal(signal.SIGINT, _end)
     signal.signal(signal.SIGTERM, _end)
     _open_standard_descriptors()
     from .main import run
 
     status = run(list(sys.argv[1:] if arguments is None else arguments))
-    # All output is written by then. The interpreter's own flushing would fail a second time where a
-    # standard stream is closed, and tearing down modules takes as long as a short script.
+    # All output has been written. The interpreter's own flush would fail again on a closed stream,
+    # and unloading modules takes as long as a short script.
     os._exit(status)
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    # A script has nothing to tidy up: what it wrote is written. Leaving from here, wherever "here"
-    # is, needs no cooperation of what was interrupted. The terminal installs handlers of its own.
+def _end(number: int, _frame: FrameType | None) -> None:
+    # A script has nothing to clean up, since its output is written. Exiting here does not depend on
+    # what was interrupted. The terminal installs its own handlers.
     os._exit(_INTERRUPTED if number == signal.SIGINT else _TERMINATED)
 
 
 def _open_standard_descriptors() -> None:
-    """Let no socket of ours become standard output because that was closed."""
+    """Open missing standard descriptors, so that no socket becomes stdout."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            # Open for reading only: what is written to it fails, as it would have.
+            # For reading only: writing to it fails, as it would have.
             os.open(os.devnull, os.O_RDONLY)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Do what the arguments ask for; the exit status. Raises nothing."""
+    """Run the command line. Return the exit status. Never raises."""
     from ..errors import (
         CONNECTION,
         FAILED,
@@ -87,21 +87,23 @@ def run(arguments: Sequence[str]) -> int:
         return FAILED
 
 
-def _plain(arguments: Sequence[str]) -> Choice | None:
-    """The choice where there are no options to be read: importing their parser takes longer than a
-    short script."""
+def _plain(arguments: Sequence[str]) -> Invocation | None:
+    """Return the invocation for a command line without options, or None.
+
+    Importing the option parser takes longer than a short script.
+    """
     if len(arguments) > 1 or "_QMPSHELL_COMPLETE" in os.environ:
         return None
     if arguments and (arguments[0].startswith("-") or arguments[0] in SUBCOMMANDS):
         return None
     from ..storage import Settings
-    from .start import Choice
+    from .start import Invocation
 
-    return Choice(Settings(), address=arguments[0] if arguments else None)
+    return Invocation(Settings(), address=arguments[0] if arguments else None)
 
 
 def describe_crash(error: BaseException, environment: Mapping[str, str]) -> str:
-    """What to tell the user; the details go to a file of the user's own."""
+    """Return a message for the user, and write the details to a file."""
     import traceback  # slow to import
 
     from .. import __version__
@@ -109,17 +111,17 @@ def describe_crash(error: BaseException, environment: Mapping[str, str]) -> str:
     text = "".join(traceback.format_exception(error))
     path = _write(f"qmpshell {__version__}\n{text}", environment)
     where = f"; the details are in {path}" if path else ""
-    return f"a mistake of qmpshell's own: {type(error).__name__}: {error}{where}"
+    return f"internal error: {type(error).__name__}: {error}{where}"
 
 
 def _write(text: str, environment: Mapping[str, str]) -> str:
-    """The path of a new file with the text; empty where none can be written."""
+    """Write the text to a new file. Return its path, or ""."""
     import contextlib
     import time
 
-    from ..storage import state_folder
+    from ..storage import state_directory
 
-    directory = state_folder(environment)
+    directory = state_directory(environment)
     if directory is None:
         return ""
     path = os.path.join(directory, f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt")

@@ -1,8 +1,4 @@
-"""The options of the command line, declared once.
-
-Owns: names, types and help of the options; completion and `--help` are made from them. Must not know:
-what is done with a choice, how words are told apart (`words`).
-"""
+"""The command line options, subcommands and their completion, on click."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ from click.shell_completion import CompletionItem
 from .. import __version__
 from ..errors import FAILED, INTERRUPTED, OK, USAGE
 from ..storage import COMPACT, PRETTY, Settings, parse_events
-from .start import Choice, write_error
+from .start import Invocation, write_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,10 +22,10 @@ _FIRST_WORD = f"{__name__}.is_first_word"
 
 
 class FrontCommand(click.Command):
-    """A command whose first word may name another, which then has all that follow.
+    """A command whose first word may be a subcommand, which gets all following words.
 
-    `click.Group` takes no argument of its own before the name of a subcommand, and looks for one behind
-    the options too.
+    `click.Group` accepts no argument of its own before the name of a subcommand, and searches for
+    one after the options too.
     """
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
@@ -37,11 +33,13 @@ class FrontCommand(click.Command):
         self._subcommands: dict[str, click.Command] = {}
 
     def add_subcommand(self, command: click.Command) -> None:
+        """Add a command that the first word may name."""
         assert command.name is not None
         self._subcommands[command.name] = command
 
     @property
     def subcommands(self) -> Sequence[str]:
+        """The names of the subcommands."""
         return tuple(self._subcommands)
 
     def make_context(
@@ -51,6 +49,7 @@ class FrontCommand(click.Command):
         parent: click.Context | None = None,
         **extra: Any,
     ) -> click.Context:
+        """Return the context of the subcommand that the first word names, or the command's own."""
         if args and args[0] in self._subcommands:
             command = self._subcommands[args[0]]
             return command.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
@@ -60,31 +59,34 @@ class FrontCommand(click.Command):
         return context
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand or the command."""
         return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Format the options, followed by the subcommands."""
         super().format_options(ctx, formatter)
-        with formatter.section("Subcommands, as the first word (NAME --help says more)"):
+        with formatter.section("Subcommands (see qmpshell NAME --help)"):
             formatter.write_dl(
                 [(name, one.get_short_help_str(100)) for name, one in self._subcommands.items()]
             )
 
 
 class ProgramCommand(click.Command):
-    """A command whose options end at the first word that is not one of them: from there on the words
-    are a program's, whatever they look like."""
+    """A command whose options end at the first other word; all following words belong to a program."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the leading options. All following words belong to the program."""
         count = self._count_ours(ctx, args)
         foreign = args[count + 1 :] if args[count : count + 1] == ["--"] else args[count:]
         return super().parse_args(ctx, [*args[:count], "--", *foreign])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        # Behind the first word of the program's, a dash begins an option of the program's.
+        """Complete options before the program's first word, else words."""
+        # After the program's first word, a dash starts an option of the program.
         return [] if ctx.params.get("words") else super().shell_complete(ctx, incomplete)
 
     def _count_ours(self, ctx: click.Context, args: Sequence[str]) -> int:
-        """How many words at the beginning are options of ours, and their values."""
+        """Return how many leading words are qmpshell's options and their values."""
         options = {
             name: parameter
             for parameter in self.get_params(ctx)
@@ -102,9 +104,9 @@ class ProgramCommand(click.Command):
 
 
 def complete_address(
-    context: click.Context, parameter: click.Parameter, incomplete: str
+    context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """The subcommands where they may stand; else files."""
+    """Complete subcommands in the first place, else files."""
     command = context.command
     if isinstance(command, FrontCommand) and context.meta.get(_FIRST_WORD):
         names = [name for name in command.subcommands if name.startswith(incomplete)]
@@ -114,9 +116,9 @@ def complete_address(
 
 
 def complete_program(
-    context: click.Context, parameter: click.Parameter, incomplete: str
+    context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Our options where nothing is typed yet; else files: the program, images."""
+    """Complete qmpshell's options if nothing is typed yet, else files: the program, images."""
     if not incomplete and not context.params.get("words"):
         return context.command.shell_complete(context, "--")
     if incomplete.startswith("-"):
@@ -125,22 +127,22 @@ def complete_program(
 
 
 _EPILOG = """ADDRESS is a path, unix:PATH, unix:NAME,abstract=on, HOST:PORT, [::1]:PORT, tcp:HOST:PORT or
-fd:N; QEMU's own strings (unix:vm.sock,server=on,wait=off) are understood; so is the name of a target in
+fd:N; QEMU's own strings (unix:vm.sock,server=on,wait=off) are accepted, and so is the name of a target in
 the settings file. Without one, QMP_SOCKET is read from the environment, or with --ga
 QGA_CLIENT_ADDRESS.
 
 A line is a command with arguments (block-stream device=drive0 job-id=j0) or a JSON object. Exit status:
-0 all well, 1 a command failed, 2 wrong usage, 3 no connection or it was lost, 130 interrupted."""
+0 success, 1 a command failed, 2 usage error, 3 no connection or connection lost, 130 interrupted."""
 
-_RUN_EPILOG = """Only the long options above are the shell's; the first other word, or what stands
-behind --, begins QEMU's line. If that word does not begin with - it is the program; else QEMU from the
-environment is, or this machine's qemu-system-ARCHITECTURE. Without arguments QEMU gets a small paused
-machine with two disks, disk0 and disk1, and two free ports, port0 and port1.
+_RUN_EPILOG = """Only the long options above belong to qmpshell. The first other word, or what follows --,
+starts QEMU's command line. If that word does not start with -, it is the program. Otherwise the program is
+$QEMU, or else qemu-system-ARCHITECTURE of this host. Without arguments, QEMU gets a small paused VM with two
+disks, disk0 and disk1, and two free ports, port0 and port1.
 
-The terminal stays the shell's: -serial pty takes the place of -serial stdio and -nographic."""
+QEMU cannot use the shell's terminal: use -serial pty instead of -serial stdio and -nographic."""
 
 
-def _events(context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+def _events(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
     mode = parse_events(value) if value is not None else None
     if value is not None and mode is None:
         raise click.BadParameter("inline, stderr, none, or names with wildcards such as JOB_*,STOP")
@@ -148,7 +150,7 @@ def _events(context: click.Context, parameter: click.Parameter, value: str | Non
 
 
 def _seconds(
-    context: click.Context, parameter: click.Parameter, value: float | None
+    _context: click.Context, _parameter: click.Parameter, value: float | None
 ) -> float | None:
     if value is not None and not 0 <= value <= 1e9:
         raise click.BadParameter("a number of seconds, not below 0")
@@ -163,7 +165,7 @@ def _seconds(
 )
 @click.argument("address", required=False, shell_complete=complete_address)
 @click.option(
-    "-c", "--command", "commands", metavar="LINE", multiple=True, help="Run LINE; may be repeated."
+    "-c", "--command", "commands", metavar="LINE", multiple=True, help="Run LINE; can be repeated."
 )
 @click.option(
     "-f", "--file", metavar="FILE", type=click.Path(allow_dash=True), help="Run the lines of FILE."
@@ -177,25 +179,25 @@ def _seconds(
     help="Print only what commands return; errors go to stderr. Implies --events none.",
 )
 @click.option(
-    "-p", "--pretty", "layout", flag_value=PRETTY, help="Lay out JSON over several lines."
+    "-p", "--pretty", "layout", flag_value=PRETTY, help="Print JSON on several lines, indented."
 )
-@click.option("--compact", "layout", flag_value=COMPACT, help="One line for each message.")
+@click.option("--compact", "layout", flag_value=COMPACT, help="Print each message on one line.")
 @click.option("-v", "--verbose", is_flag=True, help="Show each command as it is sent.")
 @click.option(
     "-n", "--dry-run", is_flag=True, help="Print the JSON that would be sent, and send nothing."
 )
-@click.option("--raw", is_flag=True, help="Bytes through, nothing read or added.")
-@click.option("-H", "--hmp", is_flag=True, help="Speak to the human monitor, through QMP.")
+@click.option("--raw", is_flag=True, help="Pass bytes through unchanged.")
+@click.option("-H", "--hmp", is_flag=True, help="Use the human monitor through QMP.")
 @click.option(
     "-N",
     "--skip-negotiation",
     is_flag=True,
-    help="Await no greeting and send no qmp_capabilities.",
+    help="Do not wait for a greeting; send no qmp_capabilities.",
 )
 @click.option(
     "--no-probe",
     is_flag=True,
-    help="Send nothing that was not typed: no question for the schema, none for a hint.",
+    help="Send only what you type: no queries for the schema, completion or hints.",
 )
 @click.option(
     "--ga",
@@ -210,14 +212,14 @@ def _seconds(
     metavar="SECONDS",
     type=float,
     callback=_seconds,
-    help="Keep trying until the server is there and has greeted.",
+    help="Retry until the server is available and has sent its greeting.",
 )
 @click.option(
     "--timeout",
     metavar="SECONDS",
     type=float,
     callback=_seconds,
-    help="Give up on a reply after this long.",
+    help="Stop waiting for a reply after this time.",
 )
 @click.option(
     "--events",
@@ -230,19 +232,19 @@ def _seconds(
     "--log",
     metavar="FILE",
     type=click.Path(),
-    help="Append every message, with time and direction, as JSON Lines; secrets are left out.",
+    help="Append every message, with time and direction, as JSON Lines, without secrets.",
 )
 @click.option(
     "--color",
     type=click.Choice(["auto", "always", "never"]),
-    help="Colour of the output; NO_COLOR is obeyed.",
+    help="When to use colours; NO_COLOR is respected.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="No banner.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no banner.")
 @click.version_option(
     __version__, "-V", "--version", prog_name="qmpshell", message="%(prog)s %(version)s"
 )
-def shell_command(address: str | None, **options: Any) -> Choice:
-    """A shell for QMP, the QEMU Machine Protocol; a script runner when stdin is no terminal."""
+def shell_command(address: str | None, **options: Any) -> Invocation:
+    """Open a shell for QMP, the QEMU Machine Protocol, or run a script if stdin is not a terminal."""
     listen = options.pop("listen")
     return _choice(options, address=address, listen=listen)
 
@@ -254,23 +256,23 @@ def _choice(
     listen: bool = False,
     words: Sequence[str] | None = None,
     keep: bool = False,
-) -> Choice:
-    """The choice that the options of a session make. Raises click.UsageError."""
+) -> Invocation:
+    """Return the invocation for the options of a session. Raises click.UsageError."""
     commands, file = options.pop("commands"), options.pop("file")
     if commands and file is not None:
-        raise click.UsageError("--command and --file exclude each other.")
+        raise click.UsageError("--command and --file are mutually exclusive.")
     if options["raw"] and options.get("dry_run"):
-        raise click.UsageError("--raw and --dry-run exclude each other.")
+        raise click.UsageError("--raw and --dry-run are mutually exclusive.")
     modes = [name for name in ("raw", "hmp", "agent") if options.get(name)]
     if len(modes) > 1:
         first, second = ("ga" if name == "agent" else name for name in modes[:2])
-        raise click.UsageError(f"--{first} and --{second} exclude each other.")
+        raise click.UsageError(f"--{first} and --{second} are mutually exclusive.")
     negotiate, probe = not options.pop("skip_negotiation"), not options.pop("no_probe")
     given = {name for name, value in options.items() if value is not None and value is not False}
     if options["result_only"]:
-        given.add("events")  # which it implies
+        given.add("events")  # implied by -r
     options["color"] = options["color"] or "auto"
-    return Choice(
+    return Invocation(
         Settings(negotiate=negotiate, probe=probe, **options),
         address=address,
         commands=commands,
@@ -282,12 +284,12 @@ def _choice(
     )
 
 
-# What a session with a QEMU of its own has no use for.
+# Options that make no sense with a QEMU that qmpshell starts.
 _NOT_FOR_RUN = ("agent", "dry_run", "listen", "help", "version")
 
 
 def _shared_options(command: click.Command) -> list[click.Parameter]:
-    """The options of another command, by their long names only."""
+    """Return the options of another command, with their long names only."""
     shared: list[click.Parameter] = []
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.name not in _NOT_FOR_RUN:
@@ -312,20 +314,20 @@ def _shared_options(command: click.Command) -> list[click.Parameter]:
     type=click.UNPROCESSED,
     shell_complete=complete_program,
 )
-@click.option("--keep", is_flag=True, help="Let QEMU go on when the shell is left.")
+@click.option("--keep", is_flag=True, help="Let QEMU continue after the shell exits.")
 @click.version_option(
     __version__, "--version", prog_name="qmpshell", message="%(prog)s %(version)s"
 )
-def run_command(words: Sequence[str], keep: bool, **options: Any) -> Choice:
-    """Start QEMU and open the shell on it; QEMU ends with the shell."""
+def run_command(words: Sequence[str], keep: bool, **options: Any) -> Invocation:
+    """Start QEMU and open a shell connected to it. QEMU ends with the shell."""
     return _choice(options, words=words, keep=keep)
 
 
 shell_command.add_subcommand(run_command)
 
 
-def parse_arguments(arguments: Sequence[str]) -> Choice | int:
-    """What the arguments choose, or the exit status where they are wrong or ask only for help."""
+def parse_arguments(arguments: Sequence[str]) -> Invocation | int:
+    """Parse the command line. Return the invocation, or the exit status for an error or --help."""
     try:
         result = shell_command.main(list(arguments), prog_name="qmpshell", standalone_mode=False)
     except click.ClickException as error:
@@ -334,6 +336,6 @@ def parse_arguments(arguments: Sequence[str]) -> Choice | int:
     except click.Abort:
         result = INTERRUPTED
     except OSError as error:
-        write_error(f"qmpshell: standard output could not be written: {error.strerror}")
+        write_error(f"qmpshell: cannot write to standard output: {error.strerror}")
         result = FAILED
-    return result if isinstance(result, (Choice, int)) else OK
+    return result if isinstance(result, (Invocation, int)) else OK

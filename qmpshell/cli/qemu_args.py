@@ -1,8 +1,4 @@
-"""QEMU's command line, read and completed.
-
-Owns: which word is the program, what of a line would take the shell's terminal, the machine that is
-started where none is asked for. Must not know: processes, files (looking a program up is handed in).
-"""
+"""QEMU's command line: its program, its options, and what qmpshell adds or rejects."""
 
 from __future__ import annotations
 
@@ -17,10 +13,10 @@ if TYPE_CHECKING:
 
 
 _MONITOR_ID = "qmpshell"
-# Bytes; a block job on a disk of this size can be watched.
+# Bytes. A block job on a disk of this size can be watched.
 _DISK_SIZE = 8 << 30
 
-# Where `uname -m` and QEMU call an architecture differently.
+# Architectures with different names in `uname -m` and QEMU.
 _ARCHITECTURES = {
     "amd64": "x86_64",
     "arm64": "aarch64",
@@ -33,7 +29,7 @@ _ARCHITECTURES = {
     "powerpc": "ppc",
     "powerpc64": "ppc64",
 }
-# What Fedora's family calls the host's own QEMU, and Debian its wrapper.
+# The name of the host's QEMU in Fedora and its relatives, and of Debian's wrapper.
 _OTHER_NAMES = ("/usr/libexec/qemu-kvm", "qemu-kvm", "kvm")
 _DEBIAN_PACKAGES = {
     "aarch64": "qemu-system-arm",
@@ -47,8 +43,8 @@ _DEBIAN_PACKAGES = {
     "x86_64": "qemu-system-x86",
 }
 
-# The options of QEMU that take no argument, past ones too; all others take the next word, whatever it
-# is.
+# Options without an argument, including former ones. All other options use the next word, whatever
+# it is.
 _FLAGS = frozenset(
     (
         *("S", "alt-grab", "async-teardown", "audio-help", "ctrl-grab", "curses", "daemonize"),
@@ -61,23 +57,25 @@ _FLAGS = frozenset(
         *("win2k-hack", "xen-attach", "xen-domid-restrict"),
     )
 )
-# Those whose argument is a character device in QEMU's short form, and what is to be given instead.
-_PTY = "(QEMU then names the /dev/pts/… to open)"
+# Options whose argument is a character device in QEMU's short form, and the alternative.
+_PTY = "(QEMU then prints the /dev/pts/… to open)"
 _DEVICES = {
-    "serial": f"give -serial pty {_PTY}",
-    "parallel": f"give -parallel pty {_PTY}",
-    "debugcon": f"give -debugcon pty {_PTY}",
-    "gdb": "give -gdb tcp::1234",
-    "monitor": "leave it out; /hmp LINE speaks to the human monitor from here",
-    "qmp": "leave it out; this shell has a monitor of its own",
-    "qmp-pretty": "leave it out; this shell has a monitor of its own",
+    "serial": f"use -serial pty {_PTY}",
+    "parallel": f"use -parallel pty {_PTY}",
+    "debugcon": f"use -debugcon pty {_PTY}",
+    "gdb": "use -gdb tcp::1234",
+    "monitor": "omit it; /hmp LINE runs a human monitor command",
+    "qmp": "omit it; the shell has its own monitor",
+    "qmp-pretty": "omit it; the shell has its own monitor",
 }
-_NO_CONSOLE = "give -display none, and -serial pty for the serial port"
-_NO_DAEMON = "-daemonize is not for a QEMU that is watched; leave it out, --keep lets QEMU go on"
+_NO_CONSOLE = "use -display none, and -serial pty for the serial port"
+_NO_DAEMON = (
+    "-daemonize would detach QEMU from the shell; omit it, and use --keep to let QEMU continue"
+)
 
 
-class QemuLine:
-    """QEMU's command line: the program, as it is executed, and its arguments."""
+class QemuCommandLine:
+    """QEMU's command line: the program, and its arguments."""
 
     __slots__ = ("arguments", "note", "own", "program")
 
@@ -85,15 +83,15 @@ class QemuLine:
         self, program: str, own: Sequence[str], arguments: Sequence[str], *, note: str = ""
     ) -> None:
         self.program = program
-        # What there is to know of a machine that the user did not describe.
+        # A description of a machine that the user did not specify.
         self.note = note
-        # Those that belong to the program (the words of $QEMU), which stand first.
+        # The arguments that belong to the program (the words of $QEMU), which come first.
         self.own = own
         self.arguments = arguments
 
     def command(self, descriptor: int) -> list[str]:
-        """The whole of it, with a monitor on the listening socket `descriptor`."""
-        # In front: an option of the user's that lacks its argument would swallow what follows.
+        """Return the complete command, with a monitor on the listening socket `descriptor`."""
+        # In front, because an incomplete option of the user's would consume what follows.
         monitor = [
             *("-chardev", f"socket,id={_MONITOR_ID},fd={descriptor},server=on,wait=off"),
             *("-mon", f"chardev={_MONITOR_ID},mode=control"),
@@ -101,15 +99,15 @@ class QemuLine:
         return [self.program, *self.own, *monitor, *self.arguments]
 
 
-def read_line(
+def make_command_line(
     words: Sequence[str], *, named: str, machine: str, find: Callable[[str], str]
-) -> QemuLine:
-    """QEMU's line from the words that are QEMU's.
+) -> QemuCommandLine:
+    """Return QEMU's command line.
 
-    `named` is the text of $QEMU, perhaps empty, `machine` is this host as `uname -m` has it. `find`
-    gives the file of a program, looked up in PATH if it has no slash, or raises LaunchError. Raises
-    LaunchError where there is no program, CommandLineError where the line would take the terminal, or
-    $QEMU cannot be read.
+    `named` is the text of $QEMU, `machine` is the host as in `uname -m`. `find` returns the file of
+    a program, looked up in PATH if it contains no slash, or raises LaunchError. Raises LaunchError
+    if there is no program, CommandLineError if the line would use the terminal, or $QEMU cannot be
+    parsed.
     """
     arguments = list(words)
     own: list[str] = []
@@ -121,7 +119,7 @@ def read_line(
         try:
             program = find(name)
         except LaunchError as error:
-            raise LaunchError(f"the environment's QEMU: {error}") from None
+            raise LaunchError(f"$QEMU: {error}") from None
     else:
         program = _find_default(architecture, find)
     refuse_terminal([*own, *arguments])
@@ -130,14 +128,14 @@ def read_line(
         arguments = default_machine(_architecture_of(program) or architecture)
         ports = ", free ports port0 and port1" if "-device" in arguments else ""
         note = f"A small paused machine: block nodes disk0 and disk1{ports}."
-    return QemuLine(program, own, arguments, note=note)
+    return QemuCommandLine(program, own, arguments, note=note)
 
 
 def _split(named: str) -> list[str]:
     try:
         return shlex.split(named)
     except ValueError as error:
-        raise CommandLineError(f"the environment's QEMU={named}: {str(error).lower()}") from None
+        raise CommandLineError(f"$QEMU={named}: {str(error).lower()}") from None
 
 
 def _find_default(architecture: str, find: Callable[[str], str]) -> str:
@@ -149,19 +147,19 @@ def _find_default(architecture: str, find: Callable[[str], str]) -> str:
             continue
     package = _DEBIAN_PACKAGES.get(architecture, "qemu-system-misc")
     raise LaunchError(
-        f"there is no {name} here: install the package {package} (Debian, Ubuntu) or qemu-kvm"
+        f"{name} is not installed: install the package {package} (Debian, Ubuntu) or qemu-kvm"
         " (Fedora), or name the program: qmpshell run PROGRAM"
     )
 
 
 def _architecture_of(program: str) -> str:
-    """The architecture that a program's name says, or nothing."""
+    """Return the architecture in a program's name, or ""."""
     name = program.rpartition("/")[2]
     return name.removeprefix("qemu-system-") if name.startswith("qemu-system-") else ""
 
 
 def default_machine(architecture: str) -> list[str]:
-    """A small machine, paused: two disks for block jobs, two ports for hot-plug where it has PCIe."""
+    """Return a small paused machine: two disks for block jobs, and two ports for hot-plug if it has PCIe."""
     ports: list[str] = []
     machine = "none"
     if architecture in ("x86_64", "i386"):
@@ -180,18 +178,18 @@ def default_machine(architecture: str) -> list[str]:
 
 
 def refuse_terminal(arguments: Sequence[str]) -> None:
-    """Raise CommandLineError if these arguments would have QEMU use the shell's terminal, or leave."""
+    """Raise CommandLineError if QEMU would use the terminal, or daemonize, with these arguments."""
     for name, value in split_options(arguments):
         remedy = _remedy(name, value)
         if remedy:
             shown = f"-{name} {value}" if value else f"-{name}"
-            raise CommandLineError(f"{shown} would take the shell's terminal; {remedy}")
+            raise CommandLineError(f"{shown} would use the shell's terminal; {remedy}")
         if name == "daemonize":
             raise CommandLineError(_NO_DAEMON)
 
 
 def split_options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Each option without its dashes, and its argument, which is empty where it takes none.
+    """Yield each option without its dashes, and its argument, "" if it has none.
 
     >>> list(split_options(["--nographic", "-append", "-nographic", "disk.img"]))
     [('nographic', ''), ('append', '-nographic')]
@@ -204,25 +202,25 @@ def split_options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def takes_argument(option: str) -> bool:
-    """Whether the word behind this option of QEMU's is its argument. One that is not known does."""
+    """Return True if the word after this option is its argument. This includes unknown options."""
     return option not in _FLAGS
 
 
 def _remedy(name: str, value: str) -> str:
-    """What to do instead, where an option needs the terminal; else nothing."""
+    """Return the alternative to an option that needs the terminal, or ""."""
     if name == "nographic":
         return _NO_CONSOLE
     if name == "curses" or (name == "display" and _first(value, "type") == "curses"):
-        return "give -display none, or vnc=:0"
+        return "use -display none, or vnc=:0"
     if name == "chardev" and _first(value, "backend") == "stdio":
-        return f"make it -chardev pty,… {_PTY}"
+        return f"use -chardev pty,… {_PTY}"
     if name in _DEVICES and value.removeprefix("mon:") in ("stdio", "/dev/tty"):
         return _DEVICES[name]
     return ""
 
 
 def _first(value: str, key: str) -> str:
-    """The member of an option's argument whose key may be left out where it stands first."""
+    """Return the member of an option's argument whose key is optional in the first place."""
     if value.startswith("{"):
         try:
             members = json.loads(value)

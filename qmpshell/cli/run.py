@@ -1,9 +1,4 @@
-"""`qmpshell run`: a session on a QEMU of its own.
-
-Owns: the order of things from the directory to the last message, and signals meanwhile, so that
-nothing is left behind. Must not know: how options are spelled, how QEMU is started or its line read
-(`tools`).
-"""
+"""`qmpshell run`: starts QEMU, runs a session with it, and ends QEMU."""
 
 from __future__ import annotations
 
@@ -13,11 +8,11 @@ import signal
 from ..errors import CONNECTION, QmpShellError
 from ..session import Session
 from .launch import Qemu, find_program, start_qemu
-from .qemu_args import QemuLine, read_line
-from .runtime_dir import PrivateDirectory, make_private_directory
+from .qemu_args import QemuCommandLine, make_command_line
+from .runtime_dir import RuntimeDirectory, make_runtime_directory
 from .start import (
-    Choice,
     Connector,
+    Invocation,
     configure,
     import_terminal,
     is_scripted,
@@ -35,19 +30,19 @@ if TYPE_CHECKING:
     from ..transport import Stream
 
 
-# Seconds until a QEMU that does not serve its monitor is the session's matter; `--wait` changes it.
+# Seconds until the session starts even if the monitor is not ready. `--wait` changes it.
 _START_PATIENCE = 2.0
-# Seconds between the end of its connection and that of QEMU.
+# Seconds between the end of the connection and that of QEMU.
 _END_PATIENCE = 1.0
 
 
-class EndedEarly(QmpShellError):
-    """QEMU has ended before a session could begin."""
+class EarlyExitError(QmpShellError):
+    """QEMU has ended before the session could start."""
 
 
-def run_qemu(choice: Choice, *, environment: Mapping[str, str]) -> int:
-    """Start QEMU, run the session, end QEMU; the exit status. Raises QmpShellError."""
-    line = read_line(
+def run_qemu(choice: Invocation, *, environment: Mapping[str, str]) -> int:
+    """Start QEMU, run the session, end QEMU. Return the exit status. Raises QmpShellError."""
+    line = make_command_line(
         choice.words or (),
         named=environment.get("QEMU", ""),
         machine=os.uname().machine,
@@ -55,7 +50,7 @@ def run_qemu(choice: Choice, *, environment: Mapping[str, str]) -> int:
     )
     signals = _Signals()
     signals.install()
-    directory = make_private_directory(environment.get("XDG_RUNTIME_DIR", ""), pid=os.getpid())
+    directory = make_runtime_directory(environment.get("XDG_RUNTIME_DIR", ""), pid=os.getpid())
     run = _Run(choice, line, directory, environment=environment, signals=signals)
     try:
         try:
@@ -63,12 +58,12 @@ def run_qemu(choice: Choice, *, environment: Mapping[str, str]) -> int:
         finally:
             signals.install()  # the terminal had its own
             run.finish()
-    except _Signalled as signalled:
+    except _SignalReceived as signalled:
         return signalled.status
 
 
-class _Signalled(BaseException):
-    """A signal asks us to leave. Not an Exception: nobody else is to catch it."""
+class _SignalReceived(BaseException):
+    """A signal requests the exit. Not an Exception, so that no other code catches it."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -76,17 +71,17 @@ class _Signalled(BaseException):
 
 
 class _Signals:
-    """What asks us to leave. It is held at first, and again once it was raised."""
+    """Signals that request the exit. They are held at first, and again after one was raised."""
 
     def __init__(self) -> None:
         self._held = True
         self._pending = 0
 
     def install(self) -> None:
-        """Take the signals over, and hold what comes from now on."""
+        """Install the handlers, and hold signals from now on."""
         self._held, self._pending = True, 0
         numbers = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored under nohup
             numbers.append(signal.SIGHUP)
         for number in numbers:
             signal.signal(number, self._take)
@@ -95,26 +90,26 @@ class _Signals:
         self._held = True
 
     def release(self) -> None:
-        """Raise _Signalled where a signal comes, or has come."""
+        """Raise _SignalReceived for a signal from now on, or for a held one."""
         self._held = False
         if self._pending:
             self._take(self._pending, None)
 
-    def _take(self, number: int, frame: FrameType | None) -> None:
+    def _take(self, number: int, _frame: FrameType | None) -> None:
         self._pending = number
         if not self._held:
             self._held = True
-            raise _Signalled(128 + number)
+            raise _SignalReceived(128 + number)
 
 
 class _Run:
-    """One QEMU and the session on it: `session`, then `finish`, whatever happened."""
+    """One QEMU and its session: `session`, then `finish` in any case."""
 
     def __init__(
         self,
-        choice: Choice,
-        line: QemuLine,
-        directory: PrivateDirectory,
+        choice: Invocation,
+        line: QemuCommandLine,
+        directory: RuntimeDirectory,
         *,
         environment: Mapping[str, str],
         signals: _Signals,
@@ -128,7 +123,7 @@ class _Run:
         self._session: Session | RawSession | None = None
 
     def session(self) -> int:
-        """The exit status. Raises QmpShellError."""
+        """Run the session. Return the exit status. Raises QmpShellError."""
         self._signals.release()
         is_script = is_scripted(self._choice, self._environment)
         settings, configuration = self._choice.settings, None
@@ -160,11 +155,11 @@ class _Run:
             address=self._directory.socket,
             connect=connector.again,
             environment=self._environment,
-            companion=self._qemu,
+            child_server=self._qemu,
         )
 
     def _script(self, session: Session | RawSession, connector: Connector) -> int:
-        # Standard output has the server's messages and nothing else.
+        # stdout contains only the server's messages.
         status = run_script(
             self._choice,
             session,
@@ -175,14 +170,14 @@ class _Run:
         )
         qemu = self._qemu
         if status == CONNECTION and qemu is not None and qemu.wait(_END_PATIENCE) is not None:
-            _show(qemu.rest_of_output())
+            _show(qemu.read_rest())
             write_error(f"qmpshell: {qemu.describe_end()}")
         return status
 
     def _start(self, *, output: int | None) -> Stream:
-        """Start QEMU, and wait until it serves its monitor. Raises LaunchError and EndedEarly."""
+        """Start QEMU, and wait until its monitor is ready. Raises LaunchError or EndedEarly."""
         settings = self._choice.settings
-        self._signals.hold()  # or a QEMU could be there that nobody knows of
+        self._signals.hold()  # or a QEMU could exist that nothing ends
         qemu, stream = start_qemu(
             self._line,
             self._directory,
@@ -194,17 +189,17 @@ class _Run:
         patience = _START_PATIENCE if settings.wait is None else settings.wait
         try:
             self._signals.release()
-            # Where the user negotiates, nobody leaves out the answer to a question of ours.
+            # With -N, the user would see the reply to this query.
             ask = settings.negotiate and not settings.raw
             if not qemu.await_start(stream, ask=ask, patience=patience, show=_show):
-                raise EndedEarly(f"{qemu.describe_end()} before it could be spoken to")
+                raise EarlyExitError(f"{qemu.describe_end()} before the monitor was ready")
         except BaseException:
             stream.close()
             raise
         return stream
 
     def finish(self) -> None:
-        """End QEMU or let it go on, and leave nothing else behind."""
+        """End QEMU or let it continue, and clean up."""
         qemu = self._qemu
         if qemu is None:
             self._directory.remove()
@@ -214,15 +209,15 @@ class _Run:
         if qemu.keep and qemu.poll() is None:
             qemu.let_go()
             write_error(
-                f"{qemu.name} (pid {qemu.pid}) goes on; qmpshell {qemu.address} comes back to it;"
+                f"{qemu.name} (pid {qemu.pid}) continues; qmpshell {qemu.address} reconnects;"
                 f" its output is in {qemu.log}"
             )
             return
         try:
             qemu.end(self._notice)
-        except _Signalled:
+        except _SignalReceived:
             qemu.kill()
-        _show(qemu.rest_of_output())
+        _show(qemu.read_rest())
 
     def _notice(self, text: str) -> None:
         write_error(f"qmpshell: {text}")
@@ -230,6 +225,6 @@ class _Run:
 
 
 def _show(text: str) -> None:
-    """What QEMU has written, at its place."""
+    """Write QEMU's output to stderr."""
     if text:
         write_error(text.removesuffix("\n"))

@@ -1,8 +1,4 @@
-"""A session from what was chosen on the command line.
-
-Owns: whether it is a shell or a script, and putting the parts together. Must not know: how options
-are spelled.
-"""
+"""Starts a shell or a script from a parsed command line."""
 
 from __future__ import annotations
 
@@ -11,17 +7,17 @@ import time
 
 from ..errors import FAILED, PIPE, ConnectError, QmpShellError
 from ..render import escape_lines
-from ..script import Output, OutputFailed, ReaderGone, ScriptRunner, ScriptView
+from ..script import Output, OutputClosedError, OutputError, ScriptRunner, ScriptView
 from ..session import LineInput, Ports, ScriptLines, Session
 from ..storage import Settings
-from ..transport import accept_one, is_word, open_patiently, parse_address
+from ..transport import accept_one, connect_with_retries, is_word, parse_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from ..language import Destination
-    from ..script import Diversion
+    from ..language import Redirect
+    from ..script import ScriptRedirect
     from ..session import RawSession
     from ..session.ports import MessageLog
     from ..storage import Configuration, Settings
@@ -29,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def make_ports(environment: Mapping[str, str], *, program: str | None = None) -> Ports:
-    """A session's calls, on this machine's files. `program` is the server if it was started with us."""
+    """Return the session's functions for files. `program` is the server if qmpshell has started it."""
 
     def find_page(name: str, version: tuple[int, ...] | None) -> str | None:
         from ..manual import find_page  # few scripts ask for help
@@ -40,7 +36,7 @@ def make_ports(environment: Mapping[str, str], *, program: str | None = None) ->
 
 
 def is_file(path: str) -> bool:
-    """Whether something other than a directory is there: a socket, most likely."""
+    """Return True if the path exists and is not a directory; it is probably a socket."""
     return os.path.exists(path) and not os.path.isdir(path)
 
 
@@ -50,7 +46,7 @@ def _read(path: str) -> bytes:
 
 
 def _open(path: str, operator: str) -> int:
-    # A pipe without a writer must not hold everything up.
+    # Do not wait for the writer of a pipe.
     mode = os.O_RDWR if operator == "<>" else os.O_RDONLY | os.O_NONBLOCK
     descriptor = os.open(path, mode | os.O_CLOEXEC)
     os.set_blocking(descriptor, True)
@@ -60,17 +56,17 @@ def _open(path: str, operator: str) -> int:
 def _open_log(path: str) -> MessageLog:
     import time
 
-    from ..storage import Log  # few sessions keep one
+    from ..storage import Log  # few sessions have one
 
     return Log(path, clock=time.time)
 
 
 class UsageError(QmpShellError):
-    """The command line cannot be carried out as it stands."""
+    """The command line cannot be executed as it is."""
 
 
 def write_error(text: str) -> None:
-    """Write text of ours to standard error, whatever becomes of it."""
+    """Write a message to stderr, ignoring errors."""
     data = escape_lines(text).encode("utf-8") + b"\n"
     try:
         while data:
@@ -80,11 +76,10 @@ def write_error(text: str) -> None:
 
 
 class Connector:
-    """Opens the streams of one session, the first to what `text` names, or the environment.
+    """Opens the streams of one session, the first to `text`, or to the address in the environment.
 
-    `listen` says that the server is to come to us. `configuration` is the settings file where it has
-    been read; otherwise it is read only where an address may be the name of a target.
-    Raises UsageError, AddressError.
+    With `listen`, the server connects. `config` is the settings file if it was read; otherwise it
+    is read only if the address may be the name of a target. Raises UsageError or AddressError.
     """
 
     def __init__(
@@ -111,29 +106,29 @@ class Connector:
 
     @property
     def name(self) -> str:
-        """How the server is called in messages."""
+        """The server's name in messages."""
         return str(self._address)
 
     def open(self) -> Stream:
-        """The first stream. Raises ConnectError."""
+        """Open the first stream. Raises ConnectError."""
         return self._open(lambda text: write_error(f"qmpshell: {text}"))
 
     def again(self, text: str | None) -> tuple[Stream, str]:
-        """A stream to what `text` names, or with None to where the last one went, and the name of that.
+        """Open a stream to `text`, or with None to the last address. Return it and its name.
 
-        Raises AddressError, ConnectError.
+        Raises AddressError or ConnectError.
         """
         if text is not None:
             self._address, self._hint = self._find(text)
             self._listen = False
-        return self._open(lambda text: None), self.name
+        return self._open(lambda _text: None), self.name
 
     def _open(self, notice: Callable[[str], None]) -> Stream:
         wait = self._settings.wait
         try:
             if self._listen:
                 return accept_one(self._address, wait=wait)
-            return open_patiently(
+            return connect_with_retries(
                 self._address, wait=wait, clock=time.monotonic, sleep=time.sleep, notice=notice
             )
         except ConnectError as error:
@@ -142,30 +137,30 @@ class Connector:
             raise ConnectError(f"{error}; {self._hint}") from error
 
     def _find(self, text: str) -> tuple[Address, str]:
-        """The address, and what may have been meant if nothing is there."""
+        """Return the address, and a hint in case nothing is there."""
         if not is_word(text) or is_file(text):
             return parse_address(text, exists=is_file), ""
-        from ..storage import read_configuration  # few scripts need it
-        from ..transport import resolve, target_hint
+        from ..storage import read_config  # few scripts need it
+        from ..transport import resolve_address, target_hint
 
         if self._configuration is None:
-            self._configuration = read_configuration(self._environment)
+            self._configuration = read_config(self._environment)
             if text not in self._configuration.targets:
                 for problem in self._configuration.problems:
                     write_error(f"qmpshell: {problem}")
         targets = self._configuration.targets
-        return resolve(text, targets, exists=is_file), target_hint(text, targets)
+        return resolve_address(text, targets, exists=is_file), target_hint(text, targets)
 
 
 _READ_SIZE = 1 << 16
 
 
-class Choice:
-    """What the command line says: the settings, and what they apply to.
+class Invocation:
+    """A parsed command line: the settings, and what they apply to.
 
-    `commands` are the lines of `-c`, `file` the name of `-f`; `address` is as it was typed; `given` are
-    the settings that were chosen by options, by their attributes' names. `words` are QEMU's command
-    line where one is to be started, and `keep` says that it outlives us.
+    `commands` are the lines of `-c`, `file` is that of `-f`; `address` is as typed; `explicit` are
+    the attributes of settings that options have set. `words` are QEMU's command line if QEMU is to
+    be started, and `keep` lets it outlive the shell.
     """
 
     __slots__ = (
@@ -201,14 +196,14 @@ class Choice:
         self.keep = keep
 
 
-def _nowhere(text: str | None) -> tuple[Stream, str]:
-    raise ConnectError("a dry run without an ADDRESS connects to none")
+def _nowhere(_text: str | None) -> tuple[Stream, str]:
+    raise ConnectError("a dry run without an ADDRESS does not connect")
 
 
-def start(choice: Choice, *, environment: Mapping[str, str]) -> int:
-    """Connect and run; the exit status. Raises QmpShellError."""
+def start(choice: Invocation, *, environment: Mapping[str, str]) -> int:
+    """Connect and run. Return the exit status. Raises QmpShellError."""
     settings = choice.settings
-    if settings.dry_run and not choice.address:  # never to the environment's
+    if settings.dry_run and not choice.address:  # never to an address from the environment
         name = "no server"
         session = make_session(settings, name, interactive=False, environment=environment)
         return run_script(choice, session, environment, name=name)
@@ -225,26 +220,28 @@ def start(choice: Choice, *, environment: Mapping[str, str]) -> int:
     )
 
 
-def is_scripted(choice: Choice, environment: Mapping[str, str]) -> bool:
-    """Whether it is a script that is to be run, and no shell."""
+def is_scripted(choice: Invocation, environment: Mapping[str, str]) -> bool:
+    """Return True if a script is to be run."""
     if choice.commands or choice.file is not None or choice.settings.dry_run:
         return True
     return not (os.isatty(0) and os.isatty(1)) or _is_dumb(environment)
 
 
 def _is_dumb(environment: Mapping[str, str]) -> bool:
-    """Whether nothing can be done on the terminal but writing line after line."""
+    """Return True if the terminal can only write line after line."""
     return environment.get("TERM", "") in ("", "dumb", "unknown")
 
 
 def configure(
     settings: Settings, environment: Mapping[str, str], *, given: Collection[str] = ()
 ) -> Configuration:
-    """Set what the settings file says, but for what was `given` on the command line, for a session
-    at a terminal; what is wrong with the file is told there."""
-    from ..storage import read_configuration  # a script must not depend on it
+    """Apply the settings file, except for what is in `explicit`, for a session at a terminal.
 
-    configuration = read_configuration(environment)
+    Problems of the file are reported there.
+    """
+    from ..storage import read_config  # a script does not depend on it
+
+    configuration = read_config(environment)
     for problem in (*configuration.problems, *configuration.option_problems):
         write_error(f"qmpshell: {problem}")
     if configuration.values:
@@ -262,8 +259,10 @@ def open_session(
     environment: Mapping[str, str],
     program: str | None = None,
 ) -> Session:
-    """A session on this machine's files; `program` is the server if it is started with us. Raises
-    UsageError if its log cannot be opened."""
+    """Return a session with access to files. `program` is the server if qmpshell starts it.
+
+    Raises UsageError if its log cannot be opened.
+    """
     ports = make_ports(environment, program=program)
     try:
         return Session(settings, address=address, interactive=interactive, ports=ports)
@@ -271,7 +270,7 @@ def open_session(
         raise UsageError(str(error)) from error
 
 
-def _run_terminal(choice: Choice, environment: Mapping[str, str]) -> int:
+def _run_terminal(choice: Invocation, environment: Mapping[str, str]) -> int:
     settings = choice.settings
     configuration = configure(settings, environment, given=choice.given)
     connector = _connector(choice, environment, configuration)
@@ -291,10 +290,10 @@ def _run_terminal(choice: Choice, environment: Mapping[str, str]) -> int:
 
 
 def import_terminal() -> None:
-    """Import what a shell needs, which is most of its start."""
+    """Import what a shell needs, which takes most of its start-up time."""
     import gc
 
-    # All that is made by importing stays: to look for garbage in it takes time, now and later.
+    # All imported objects stay alive, so collecting garbage among them would be wasted.
     gc.disable()
     try:
         pass
@@ -304,7 +303,7 @@ def import_terminal() -> None:
 
 
 def _connector(
-    choice: Choice, environment: Mapping[str, str], configuration: Configuration | None = None
+    choice: Invocation, environment: Mapping[str, str], configuration: Configuration | None = None
 ) -> Connector:
     return Connector(
         choice.address,
@@ -316,7 +315,7 @@ def _connector(
 
 
 def run_script(
-    choice: Choice,
+    choice: Invocation,
     session: Session | RawSession,
     environment: Mapping[str, str],
     *,
@@ -324,9 +323,11 @@ def run_script(
     connect: Callable[[], Stream] | None = None,
     again: Callable[[str | None], tuple[Stream, str]] = _nowhere,
 ) -> int:
-    """Run a script on the stream that `connect` opens, or without a server; the exit status. `name` is
-    how the server is called in messages, `again` opens another stream (`ScriptRunner`).
-    Raises QmpShellError."""
+    """Run a script on the stream that `connect` opens, or without a server. Return the exit status.
+
+    `name` is the server's name in messages; `reconnect` opens another stream (`ScriptRunner`). Raises
+    QmpShellError.
+    """
     settings = choice.settings
     may_colour = _may_colour(environment)
     inputs = _inputs(choice)
@@ -349,7 +350,7 @@ def run_script(
                 err=write_error,
             ),
             clock=time.monotonic,
-            divert=lambda destination: _divert(destination, environment),
+            divert=lambda redirect: _divert(redirect, environment),
             connect=again,
         )
         if stream is None:
@@ -362,10 +363,10 @@ def run_script(
             passes_descriptors=stream.passes_descriptors,
         )
         return runner.run(begin)
-    except ReaderGone:
+    except OutputClosedError:
         return PIPE
-    except OutputFailed as error:
-        write_error(f"qmpshell: standard output could not be written: {error}")
+    except OutputError as error:
+        write_error(f"qmpshell: cannot write to standard output: {error}")
         return FAILED
 
 
@@ -377,7 +378,7 @@ def make_session(
     environment: Mapping[str, str],
     program: str | None = None,
 ) -> Session | RawSession:
-    """The session that the settings ask for (`open_session`)."""
+    """Return the session for the settings."""
     if not settings.raw:
         return open_session(
             settings,
@@ -391,18 +392,18 @@ def make_session(
     return RawSession(address=address, interactive=interactive)
 
 
-def _divert(destination: Destination, environment: Mapping[str, str]) -> Diversion:
-    from ..script import Diversion  # few scripts need it
+def _divert(redirect: Redirect, environment: Mapping[str, str]) -> ScriptRedirect:
+    from ..script import ScriptRedirect  # few scripts need it
 
-    return Diversion(destination, environment=environment)
+    return ScriptRedirect(redirect, environment=environment)
 
 
 def _may_colour(environment: Mapping[str, str]) -> bool:
-    """Whether standard output has colours unless the settings say something else."""
+    """Return True if stdout has colours by default."""
     return os.isatty(1) and not environment.get("NO_COLOR") and not _is_dumb(environment)
 
 
-def _inputs(choice: Choice) -> list[LineInput]:
+def _inputs(choice: Invocation) -> list[LineInput]:
     raw = choice.settings.raw
     if choice.commands:
         return [

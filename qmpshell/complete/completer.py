@@ -1,12 +1,9 @@
-"""The names that may stand at the cursor.
-
-Owns: which names fit each kind of slot but keys and values. Must not know: tokens, how the server is
-asked, menus.
-"""
+"""Entry point of completion: the candidates for the target at the cursor."""
 
 from __future__ import annotations
 
-from ..language import LEAVING
+from ..language import EXIT_COMMANDS
+from ..qmp import JOB
 from ..storage import EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, OPTIONS
 from .members import (
     file_names,
@@ -17,8 +14,16 @@ from .members import (
     spell_word,
     value_offers,
 )
-from .ranking import DIRECTORY, OTHER, REGULAR_FILE, SOCKET, Offer, choose, told
-from .references import JOB, Live
+from .ranking import (
+    DIRECTORY,
+    OTHER,
+    REGULAR_FILE,
+    SOCKET,
+    UnrankedCandidate,
+    describe_match,
+    rank_candidates,
+)
+from .sources import NameQuery
 from .target import (
     ACTION,
     ADDRESS,
@@ -38,7 +43,7 @@ from .target import (
     TOPIC,
     VALUE,
     WORD,
-    find_context,
+    find_target,
 )
 
 TYPE_CHECKING = False
@@ -46,32 +51,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from .ranking import Candidate
-    from .sources import Known
-    from .target import Slot
+    from .sources import CompletionSources
+    from .target import CompletionTarget
 
 
-# What a server may listen at, the likeliest first; a folder is gone through, a file is no address.
+# What a server may listen at, the likeliest first. A directory leads to others; a file is not an
+# address.
 _ADDRESSES = (SOCKET, DIRECTORY, OTHER, REGULAR_FILE)
 _TRANSACTION = "transaction("
 
 
-def complete(line: str, cursor: int, known: Known) -> list[Candidate]:
-    """What may replace what is typed before `cursor` in a logical line, the likeliest first.
+def complete(line: str, cursor: int, known: CompletionSources) -> list[Candidate]:
+    """Return the candidates for the text before `cursor` of a logical line, the likeliest first.
 
-    It never fails and never waits; `Candidate.text` is the server's word and is not trusted.
+    Never fails and never waits. `Candidate.text` comes from the server and is not trusted.
     """
     found: list[Candidate] = []
-    for slot in find_context(line, cursor).slots:
-        fitting = choose(_offers(slot, known), slot.text, cursor)
+    for slot in find_target(line, cursor).slots:
+        fitting = rank_candidates(_offers(slot, known), slot.text, cursor)
         if slot.kind == KEY and not found and not fitting and "." in slot.raw:
-            fitting = choose(raw_key_offers(slot, known), slot.raw, cursor)
+            fitting = rank_candidates(raw_key_offers(slot, known), slot.raw, cursor)
         for candidate in fitting:
             candidate.after = slot.after
         found += fitting
     return found
 
 
-def _offers(slot: Slot, known: Known) -> Iterable[Offer]:
+def _offers(slot: CompletionTarget, known: CompletionSources) -> Iterable[UnrankedCandidate]:
     if slot.kind == KEY:
         return key_offers(slot, known)
     if slot.kind == VALUE:
@@ -79,10 +85,7 @@ def _offers(slot: Slot, known: Known) -> Iterable[Offer]:
     return _KINDS[slot.kind](slot, known)
 
 
-# -- commands -------------------------------------------------------------------------------------
-
-
-def _commands(slot: Slot, known: Known) -> Iterator[Offer]:
+def _commands(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
     if slot.subject == ACTION:
         yield from _actions(slot, known)
         return
@@ -98,24 +101,26 @@ def _commands(slot: Slot, known: Known) -> Iterator[Offer]:
         takes = shapes is None or shapes.takes_arguments(name)
         text = spell_value(slot, name, is_string=True) if is_literal else _word(slot, name, takes)
         is_disabled = name in known.disabled
-        meta = told(needs, "switched off" if is_disabled else "", features=features)
-        offer = Offer(name, text, slot.start, meta, features=features)
+        meta = describe_match(needs, "disabled" if is_disabled else "", features=features)
+        offer = UnrankedCandidate(name, text, slot.start, meta, features=features)
         offer.is_last |= is_disabled
         yield offer
     if not is_literal and not is_out_of_band:
         if "transaction" in known.commands():
-            meta = "several actions, all of them or none, up to )"
-            yield Offer(_TRANSACTION, _word(slot, _TRANSACTION, True), slot.start, meta)
-        for name in LEAVING:
+            meta = "several actions, all or none, up to )"
+            yield UnrankedCandidate(_TRANSACTION, _word(slot, _TRANSACTION, True), slot.start, meta)
+        for name in EXIT_COMMANDS:
             if not name.startswith("/"):
-                yield Offer(name, name, slot.start, "leave the shell; the server goes on", order=1)
+                yield UnrankedCandidate(
+                    name, name, slot.start, "leave the shell; the server continues", order=1
+                )
 
 
-def _word(slot: Slot, name: str, takes: bool) -> str:
+def _word(slot: CompletionTarget, name: str, takes: bool) -> str:
     return f"{name} " if takes and slot.behind not in (" ", "\t") else name
 
 
-def _actions(slot: Slot, known: Known) -> Iterator[Offer]:
+def _actions(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
     shapes = known.shapes
     if shapes is None:
         return
@@ -127,98 +132,99 @@ def _actions(slot: Slot, known: Known) -> Iterator[Offer]:
     for name, features in shapes.schema.enum_values(member.type if member else "").items():
         data = shapes.schema.members(cases.get(name, ""), lambda _: None).get("data")
         needs = shapes.schema.members(data.type, lambda _: None) if data is not None else {}
-        meta = told(
+        meta = describe_match(
             ", ".join(one.name for one in needs.values() if not one.optional), features=features
         )
-        yield Offer(name, _word(slot, name, True), slot.start, meta, features=features)
+        yield UnrankedCandidate(name, _word(slot, name, True), slot.start, meta, features=features)
 
 
-def _locals(slot: Slot, known: Known) -> Iterator[Offer]:
-    for name, (_, how, what) in known.local_commands.items():
-        yield Offer(name, _word(slot, name, how != name), slot.start, what)
+def _locals(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+    for name, (_, how, what) in known.shell_commands.items():
+        yield UnrankedCandidate(name, _word(slot, name, how != name), slot.start, what)
 
 
-def _option_names(slot: Slot, known: Known) -> Iterator[Offer]:
+def _option_names(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
     from ..language import OPTION_NAMES, option_command
 
     for name in OPTION_NAMES:
         command = option_command(name)[0]
         if command in known.commands():
-            yield Offer(name, _word(slot, name, True), slot.start, command)
+            yield UnrankedCandidate(name, _word(slot, name, True), slot.start, command)
     for name in known.commands():
         if name not in OPTION_NAMES:
-            yield Offer(name, _word(slot, name, True), slot.start, order=1)
+            yield UnrankedCandidate(name, _word(slot, name, True), slot.start, order=1)
 
 
-def _envelope(slot: Slot, known: Known) -> Iterator[Offer]:
+def _envelope(slot: CompletionTarget, _known: CompletionSources) -> Iterator[UnrankedCandidate]:
     for name in ENVELOPE_MEMBERS:
         if name not in slot.words or name == slot.own:
             quoted = quote(name, slot.quote)
             text = quoted[:-1] if slot.closed else f"{quoted}: "
-            yield Offer(name, text, slot.start, order=ENVELOPE_MEMBERS.index(name))
+            yield UnrankedCandidate(name, text, slot.start, order=ENVELOPE_MEMBERS.index(name))
 
 
-# -- words of local commands ----------------------------------------------------------------------
-
-
-def _events(slot: Slot, known: Known) -> Iterator[Offer]:
+def _events(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
     schema = known.schema
     for name in sorted(schema.events()) if schema is not None else ():
         info = schema.event(name) if schema is not None else None
         features = info.features if info is not None else ()
-        yield Offer(name, name, slot.start, told(features=features), features=features)
+        yield UnrankedCandidate(
+            name, name, slot.start, describe_match(features=features), features=features
+        )
 
 
-def _event_filters(slot: Slot, known: Known) -> Iterator[Offer]:
+def _event_filters(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
     for mode in (EVENTS_INLINE, EVENTS_STDERR, EVENTS_NONE):
-        yield Offer(mode, mode, slot.start)
+        yield UnrankedCandidate(mode, mode, slot.start)
     yield from _events(slot, known)
 
 
-def _topics(slot: Slot, known: Known) -> Iterator[Offer]:
+def _topics(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
     for name in known.commands():
-        yield Offer(name, name, slot.start, "command")
+        yield UnrankedCandidate(name, name, slot.start, "command")
     for one in _events(slot, known):
-        one.meta = told("event", one.meta)
+        one.meta = describe_match("event", one.meta)
         yield one
-    for name, (_, _, what) in known.local_commands.items():
-        yield Offer(name, name, slot.start, what, order=1)
+    for name, (_, _, what) in known.shell_commands.items():
+        yield UnrankedCandidate(name, name, slot.start, what, order=1)
 
 
-def _jobs(slot: Slot, known: Known) -> Iterator[Offer]:
-    for one in known.find_live(Live(JOB)):
-        yield Offer(one.name, spell_word(one.name, slot.quote), slot.start, one.meta)
+def _jobs(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+    for one in known.find_live(NameQuery(JOB)):
+        yield UnrankedCandidate(one.name, spell_word(one.name, slot.quote), slot.start, one.meta)
 
 
-def _settings(slot: Slot, known: Known) -> Iterator[Offer]:
+def _settings(slot: CompletionTarget, _known: CompletionSources) -> Iterator[UnrankedCandidate]:
     for option in OPTIONS.values():
         if not option.file_only:
             text = option.name if slot.behind == "=" else f"{option.name}="
-            yield Offer(option.name, text, slot.start, option.what)
+            yield UnrankedCandidate(option.name, text, slot.start, option.what)
 
 
-def _setting_values(slot: Slot, known: Known) -> Iterator[Offer]:
+def _setting_values(
+    slot: CompletionTarget, known: CompletionSources
+) -> Iterator[UnrankedCandidate]:
     option = OPTIONS.get(slot.subject)
     if option is None:
         return
     for choice in option.choices:
-        yield Offer(choice, choice, slot.start)
+        yield UnrankedCandidate(choice, choice, slot.start)
     if option.name == "style":
         for name in known.styles:
-            yield Offer(name, name, slot.start)
+            yield UnrankedCandidate(name, name, slot.start)
     elif option.name == "events":
         yield from _events(slot, known)
     elif option.name == "confirm":
         for name in known.commands():
-            yield Offer(name, name, slot.start)
+            yield UnrankedCandidate(name, name, slot.start)
 
 
-def _words(slot: Slot, known: Known) -> Iterator[Offer]:
+def _words(slot: CompletionTarget, _known: CompletionSources) -> Iterator[UnrankedCandidate]:
     for word in slot.words:
-        yield Offer(word.rstrip(), word, slot.start)
+        yield UnrankedCandidate(word.rstrip(), word, slot.start)
 
 
-def _files(slot: Slot, known: Known) -> Iterator[Offer]:
+def _files(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
     for name, kind in file_names(slot.text, known):
         if slot.subject == "@":
             # The name is the rest of the word, without quotes.
@@ -230,7 +236,7 @@ def _files(slot: Slot, known: Known) -> Iterator[Offer]:
             if kind == DIRECTORY and text[-1] in "\"'":
                 text = text[:-1]
         order = _ADDRESSES.index(kind) if slot.subject == ADDRESS else 0
-        yield Offer(name, text, slot.start, kind, order=order)
+        yield UnrankedCandidate(name, text, slot.start, kind, order=order)
 
 
 _KINDS = {

@@ -1,16 +1,13 @@
-"""What is wrong with one command, in words.
-
-Owns: which mistakes there are in its name, its envelope and its arguments. Must not know: the rest of the
-line, where it is shown.
-"""
+"""Diagnostics while typing: what the server would reject in a command, in words."""
 
 from __future__ import annotations
 
 import re
 
-from ..language import LEAVING, LocalCommand, scalar, tokens as t
-from ..qmp import property_kind
-from .references import QOM_PROPERTY, Live, open_names, property_of
+from ..language import EXIT_COMMANDS, ShellCommand, parse_scalar, tokens as t
+from ..qmp import QOM_PROPERTY, property_kind
+from .members import open_member_kind, qom_property_at
+from .sources import NameQuery
 from .target import (
     ACTION,
     ARRAY,
@@ -24,9 +21,9 @@ from .target import (
     OPAQUE,
     STRING,
     TEXT,
-    Given,
+    TypedValue,
     find_tokens,
-    split,
+    split_items,
 )
 from .types import missing_below
 
@@ -36,10 +33,9 @@ if TYPE_CHECKING:
 
     from ..errors import LineError
     from ..qmp import Member
-    from .references import LiveName
-    from .sources import Known
-    from .target import Call, Context, Given, Item
-    from .types import Shapes
+    from .sources import CompletionSources, LiveName
+    from .target import Context, Item, PartialCommand, TypedValue
+    from .types import TypeResolver
 
 
 LONG = 40
@@ -66,31 +62,29 @@ _KIND_OF_WORD = {
     "None": "null",
 }
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-# Beyond these QEMU reads a number of JSON's as a double, which is no integer.
+# QEMU parses a JSON number outside this range as a double, which is not an integer.
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1
-# Of as many values each is named, of more only how many there are.
+# Up to this many values of an enum are listed; of more, only the number is given.
 _FEW = 10
-# QEMU 7.2 reads the properties of devices from text, and takes these words, too.
+# QEMU 7.2 parses device properties from text and accepts these words too.
 _OTHER_BOOLEANS = ("y", "n")
 
 
-class TypeCheck:
-    """Asks one command's schema; what it finds wrong is a sentence about `key`, or nothing."""
+class ValueChecker:
+    """Checks values against one schema. Each method returns a sentence about `key`, or ""."""
 
-    def __init__(self, shapes: Shapes, known: Known) -> None:
+    def __init__(self, shapes: TypeResolver, known: CompletionSources) -> None:
         self._shapes = shapes
         self._known = known
 
-    # -- by the schema -------------------------------------------------------------------------
-
-    def scalar(self, given: Given, type_name: str, kind: str, key: str, *, typed: bool) -> str:
-        """`typed` says that it is being typed, so that more may follow."""
+    def scalar(self, given: TypedValue, type_name: str, kind: str, key: str, *, typed: bool) -> str:
+        """Check a scalar. With `typed`, the user is typing it, so that more text may follow."""
         if kind == "enum":
             return self._enum(given, type_name, key, typed=typed)
         if kind in _NUMBERS:
             return _number(given, kind, key, typed=typed)
         if kind == "str":
-            return f"{key} takes text, in quotes" if given.form == JSON and not typed else ""
+            return f"{key} must be text, in quotes" if given.form == JSON and not typed else ""
         if kind in ("object", "array") and not typed:
             shape = "{…}" if kind == "object" else "[…]"
             if given.form in (STRING, JSON):
@@ -99,35 +93,36 @@ class TypeCheck:
             return f"{key} takes {shape}, or {more}"
         return ""
 
-    def compound(self, given: Given, kind: str, key: str) -> str:
-        """Members, or brackets, in the place of something else."""
+    def compound(self, given: TypedValue, kind: str, key: str) -> str:
+        """Check members or brackets where something else is expected."""
         if kind == "str" and given.text:
             return ""
         return f"{key} takes {_IN_WORDS.get(kind, kind)}"
 
-    def enum_of_brackets(self, given: Given, type_name: str, key: str) -> str:
+    def enum_of_brackets(self, given: TypedValue, type_name: str, key: str) -> str:
+        """Check brackets where an enum is expected."""
         return f"{key} takes {self._values(type_name, given.text or _shown(given))}"
 
-    def _enum(self, given: Given, type_name: str, key: str, *, typed: bool) -> str:
+    def _enum(self, given: TypedValue, type_name: str, key: str, *, typed: bool) -> str:
         values = self._shapes.schema.enum_values(type_name)
         if given.text in values:
             is_bare = given.form == JSON and not typed
-            return f"{key} takes text, in quotes" if is_bare else ""
+            return f"{key} must be text, in quotes" if is_bare else ""
         if typed and any(one.startswith(given.text) for one in values):
             return ""
         return f"{key} takes {self._values(type_name, given.text)}"
 
     def _values(self, type_name: str, text: str) -> str:
-        """What an enum takes instead of a text."""
+        """Describe the values of an enum that does not have `text`."""
         values = self._shapes.schema.enum_values(type_name)
         guess = self._known.guess(text, values, type_name)
         meant = f": did you mean {guess}?" if guess else ""
         if not meant and len(values) > _FEW:
-            meant = ": Tab lists them"
+            meant = ": Tab shows the list"
         return f"{self._shapes.all_words(type_name, _FEW)}, not {text[:LONG]}{meant}"
 
-    def alternate(self, given: Given, type_name: str, key: str, *, typed: bool) -> str:
-        """A scalar, or brackets, that an alternate may not have."""
+    def alternate(self, given: TypedValue, type_name: str, key: str, *, typed: bool) -> str:
+        """Check a scalar, or brackets, that an alternate may not accept."""
         schema = self._shapes.schema
         kinds = {str(schema.kind(one)): one for one in schema.alternatives(type_name)}
         form, text = given.form, given.text
@@ -152,8 +147,8 @@ class TypeCheck:
         return f"{key} takes {self._shapes.all_words(type_name, _FEW)}, not {shown}"
 
 
-def choice_misfit(given: Given, choices: Sequence[str], key: str, *, typed: bool) -> str:
-    """What is wrong with the value of a QOM property that takes one of a few words."""
+def choice_misfit(given: TypedValue, choices: Sequence[str], key: str, *, typed: bool) -> str:
+    """Check the value of a QOM property that accepts one of a few words."""
     if given.form not in (BARE_WORD, TEXT, STRING) or given.text in choices:
         return ""
     if typed and any(one.startswith(given.text) for one in choices):
@@ -161,9 +156,11 @@ def choice_misfit(given: Given, choices: Sequence[str], key: str, *, typed: bool
     return f"{key} takes {'|'.join(choices)}, not {given.text[:LONG] or 'nothing'}"
 
 
-def property_misfit(given: Given, meta: str, key: str, *, typed: bool, strict: bool) -> str:
-    """What is wrong with the value of a QOM property, of which `meta` says the type first. `strict`
-    says that the server takes no text for a number, in JSON."""
+def property_misfit(given: TypedValue, meta: str, key: str, *, typed: bool, strict: bool) -> str:
+    """Check the value of a QOM property. `meta` starts with its type.
+
+    `strict` is true if the server rejects text in place of a number in JSON.
+    """
     type_name, *words = meta.split(", ")
     kind = property_kind(type_name, descriptions=words)
     if kind not in _NUMBERS or given.form not in (BARE_WORD, TEXT, STRING, JSON):
@@ -174,13 +171,13 @@ def property_misfit(given: Given, meta: str, key: str, *, typed: bool, strict: b
     if not strict:
         if (kind == "boolean" and given.text in _OTHER_BOOLEANS) or _is_float(given.text, kind):
             return ""
-        if given.form == STRING and scalar(given.text, kind)[1]:
+        if given.form == STRING and parse_scalar(given.text, kind)[1]:
             return ""
     return _number(given, kind, key, typed=typed)
 
 
 def _is_float(text: str, kind: str) -> bool:
-    """Whether a C library would read a number that JSON does not know, such as .5."""
+    """Return True if a C library parses a number that is not valid JSON, such as .5."""
     if kind != "number":
         return False
     try:
@@ -190,7 +187,7 @@ def _is_float(text: str, kind: str) -> bool:
     return True
 
 
-def _number(given: Given, kind: str, key: str, *, typed: bool) -> str:
+def _number(given: TypedValue, kind: str, key: str, *, typed: bool) -> str:
     if _reads_as(given, kind):
         return ""
     if given.form == STRING:
@@ -201,29 +198,29 @@ def _number(given: Given, kind: str, key: str, *, typed: bool) -> str:
     return f"{key} takes {words[kind]}, not {given.text[:LONG] or 'nothing'}"
 
 
-def _shown(given: Given) -> str:
+def _shown(given: TypedValue) -> str:
     if given.form in _BRACKETS:
         return {OBJECT: "{…}", ARRAY: "[…]"}[given.form]
     return given.text[:LONG]
 
 
-def _reads_as(given: Given, kind: str) -> bool:
-    """Whether a scalar is of a kind that is neither `str` nor an enum."""
+def _reads_as(given: TypedValue, kind: str) -> bool:
+    """Return True if a scalar is of a kind other than `str` and enum."""
     if given.form == STRING:
         return False
     if given.form == JSON:
         found = _json_kind(given.text)
         return found == kind or (found, kind) == ("int", "number")
-    return scalar(given.text, kind)[1]
+    return parse_scalar(given.text, kind)[1]
 
 
 def _json_kind(text: str) -> str:
-    """The kind of a word of JSON's, or of Python's; empty for what is none."""
+    """Return the kind of a JSON or Python word, or "" for another word."""
     match = _JSON_NUMBER.fullmatch(text)
     if match is None:
         return _KIND_OF_WORD.get(text, "")
     is_whole = match[1] is None and match[2] is None
-    # More digits than Python converts are too many all the same.
+    # A number with more digits than Python converts is out of range too.
     in_range = (
         len(text) <= len(str(_LARGEST)) and _SMALLEST <= int(text) <= _LARGEST
         if is_whole
@@ -232,8 +229,8 @@ def _json_kind(text: str) -> str:
     return "int" if in_range else "number"
 
 
-def _may_become(given: Given, kind: str) -> bool:
-    """Whether a text that is being typed may still be of a kind."""
+def _may_become(given: TypedValue, kind: str) -> bool:
+    """Return True if a text that is being typed may become a value of a kind."""
     text = given.text
     if kind in ("boolean", "null"):
         words: tuple[str, ...] = ("null", "None")
@@ -254,9 +251,12 @@ _ADDRESS = "addr"
 _TOLD = ("deprecated", "unstable")
 
 
-class Findings:
-    """Sentences: `wrong` about what the server refuses, `missing` about what it lacks, `notes` about
-    what is deprecated or unstable."""
+class Diagnostics:
+    """Diagnostics of a command.
+
+    `wrong` is what the server rejects, `missing` what it requires, `notes` what is deprecated or
+    unstable.
+    """
 
     __slots__ = ("missing", "notes", "wrong")
 
@@ -266,22 +266,26 @@ class Findings:
         self.notes: list[str] = []
 
     def name(self, command: str) -> None:
-        """Say of which command they are where that is not the one that is being typed."""
+        """Name the command in each sentence, because it is not the one at the cursor."""
         for texts in (self.wrong, self.missing):
             texts[:] = [one if command in one else f"{command[:LONG]}: {one}" for one in texts]
 
 
-class Inspection:
-    """`is_finished` says that the cursor has left the command, which has all that it will have."""
+class ItemDiagnostics:
+    """Collects the diagnostics of one item.
 
-    def __init__(self, context: Context, known: Known, *, is_finished: bool) -> None:
+    `is_finished` is true if the cursor has left the command, so that nothing can be added to it.
+    """
+
+    def __init__(self, context: Context, known: CompletionSources, *, is_complete: bool) -> None:
         self._cursor = context.cursor
         self._call = context.call
         self._known = known
-        self._is_finished = is_finished
-        self._findings = Findings()
+        self._is_finished = is_complete
+        self._findings = Diagnostics()
 
-    def run(self) -> Findings:
+    def run(self) -> Diagnostics:
+        """Return the diagnostics."""
         call, found = self._call, self._findings
         if call is not None:
             self._is_finished |= call.is_closed
@@ -291,14 +295,14 @@ class Inspection:
             found.wrong += call.mistakes
             if shapes is not None:
                 _Arguments(call, shapes, self._known, found, cursor=self._cursor).run(
-                    is_finished=self._is_finished
+                    is_complete=self._is_finished
                 )
         for texts in (found.wrong, found.notes):
             del texts[_MOST:]
         return found
 
-    def _envelope(self, given: Given) -> None:
-        """A command in JSON, around its arguments."""
+    def _envelope(self, given: TypedValue) -> None:
+        """Check a command in JSON without its arguments."""
         wrong = self._findings.wrong
         for name in given.members:
             if name not in ENVELOPE_MEMBERS:
@@ -308,7 +312,7 @@ class Inspection:
         for name in EXECUTE:
             one = given.members.get(name)
             if one is not None and one.form != STRING and not one.holds(self._cursor):
-                wrong.append(f"{name} takes text, in quotes")
+                wrong.append(f"{name} must be text, in quotes")
         arguments = given.members.get("arguments")
         if arguments is not None and arguments.form != OBJECT:
             wrong.append("arguments takes {…}")
@@ -318,32 +322,36 @@ class Inspection:
 
 class _Arguments:
     def __init__(
-        self, call: Call, shapes: Shapes, known: Known, findings: Findings, *, cursor: int
+        self,
+        call: PartialCommand,
+        shapes: TypeResolver,
+        known: CompletionSources,
+        findings: Diagnostics,
+        *,
+        cursor: int,
     ) -> None:
         self._cursor = cursor
         self._call = call
         self._shapes = shapes
         self._known = known
-        self._types = TypeCheck(shapes, known)
+        self._types = ValueChecker(shapes, known)
         self._wrong = findings.wrong
         self._missing = findings.missing
         self._notes = findings.notes
 
-    def run(self, *, is_finished: bool) -> None:
+    def run(self, *, is_complete: bool) -> None:
         call = self._call
         type_name = self._shapes.of_call(call)
         if not type_name:
             self._wrong[:0] = self._unknown_call()
             return
         if call.name in self._known.disabled:
-            self._wrong.append(f"{call.name} is switched off on this agent")
+            self._wrong.append(f"{call.name} is disabled on this agent")
         self._features(call.name, self._features_of_call())
         if call.root.form in (DOTTED, OBJECT):
             self._object(call.root, type_name, ())
-        if (call.root.members or is_finished) and call.sort != EVENT:
+        if (call.root.members or is_complete) and call.sort != EVENT:
             self._find_missing(type_name)
-
-    # -- the call itself -----------------------------------------------------------------------
 
     def _unknown_call(self) -> list[str]:
         call = self._call
@@ -354,9 +362,13 @@ class _Arguments:
             what, names = "action of a transaction", self._actions()
         else:
             what, names = "command", [*self._known.commands()]
-        if not names or call.name in names or (call.name in LEAVING and not call.root.members):
+        if (
+            not names
+            or call.name in names
+            or (call.name in EXIT_COMMANDS and not call.root.members)
+        ):
             return []
-        return [f"the server has no {what} {name}{self._guess(call.name, names, what)}"]
+        return [f"the server has no {what} '{name}'{self._guess(call.name, names, what)}"]
 
     def _actions(self) -> list[str]:
         info = self._shapes.schema.command("transaction")
@@ -375,8 +387,6 @@ class _Arguments:
     def _features(self, what: str, features: Iterable[str]) -> None:
         self._notes += [f"{what} is {one}" for one in _TOLD if one in features]
 
-    # -- what is missing -----------------------------------------------------------------------
-
     def _find_missing(self, type_name: str) -> None:
         names: list[str] = []
         tags: list[str] = []
@@ -385,22 +395,20 @@ class _Arguments:
             kind = self._shapes.compound(self._shapes.at(type_name, self._call.root, path[:-1]))
             is_tag = path[-1] in self._shapes.tags(kind, holder)
             (tags if is_tag else names).append(".".join(path))
-        self._missing += [f"missing: {name}, which chooses the other members" for name in tags]
+        self._missing += [f"missing: {name}, which selects the other members" for name in tags]
         if names:
             more = ", …" if len(names) > _MOST_NAMES else ""
             self._missing.append(f"missing: {', '.join(names[:_MOST_NAMES])}{more}")
 
-    # -- what is given -------------------------------------------------------------------------
-
-    def _object(self, given: Given, type_name: str, path: tuple[str, ...]) -> None:
+    def _object(self, given: TypedValue, type_name: str, path: tuple[str, ...]) -> None:
         shapes = self._shapes
         members = shapes.members(type_name, given)
         tags = shapes.tags(type_name, given)
-        kind, subject = open_names(self._call, path, given)
-        live = self._known.peek_live(Live(kind, subject)) if kind else ()
+        kind, subject = open_member_kind(self._call, path, given)
+        live = self._known.peek_live(NameQuery(kind, subject)) if kind else ()
         others = {one.name: one for one in live}
         is_open = shapes.schema.kind(type_name) != "object" or self._is_open(kind, others)
-        # While the discriminator is missing or wrong, what it would choose is not known.
+        # If the discriminator is missing or wrong, the members that it selects are unknown.
         is_open |= any((given.text_of(tag) or "") not in self._values(members, tag) for tag in tags)
         for name, child in given.members.items():
             if len(self._wrong) > _MOST:
@@ -418,12 +426,12 @@ class _Arguments:
                 )
                 self._wrong.append(self._unknown(name, (*path,), [*members, *others], where))
 
-    def _by_qom(self, given: Given, path: tuple[str, ...]) -> None:
-        """What `qom-set` sets has the type of the property."""
-        holder, name = property_of(self._call, path)
-        # An address on a bus, which may be text, is not told from a number here.
+    def _by_qom(self, given: TypedValue, path: tuple[str, ...]) -> None:
+        """Check the value of `qom-set` by the type of the property."""
+        holder, name = qom_property_at(self._call, path)
+        # A bus address, which may be text, cannot be told from a number here.
         if holder and name not in ("", _ADDRESS):
-            for one in self._known.peek_live(Live(QOM_PROPERTY, holder)):
+            for one in self._known.peek_live(NameQuery(QOM_PROPERTY, holder)):
                 if one.name == name:
                     self._property(given, one, ".".join(path), strict=True)
 
@@ -432,22 +440,22 @@ class _Arguments:
         return self._shapes.schema.enum_values(member.type) if member is not None else ()
 
     def _is_open(self, kind: str, others: Mapping[str, LiveName]) -> bool:
-        """Whether there may be members that are not known."""
+        """Return True if there may be unknown members."""
         if self._call.sort == EVENT:
             return False
         return self._call.name == "device_add" and not (kind and others)
 
-    def _is_typed(self, given: Given) -> bool:
-        """Whether the cursor is in the name of a member."""
+    def _is_typed(self, given: TypedValue) -> bool:
+        """Return True if the cursor is in the name of a member."""
         return given.key_start <= self._cursor < given.start
 
     def _unknown(self, name: str, path: tuple[str, ...], names: list[str], where: str) -> str:
         of = f"{self._call.name} {'.'.join(path)}".rstrip()
-        # The names of a type change with its discriminator.
+        # The names of a type depend on its discriminator.
         guess = self._guess(name, names, f"{where}:{len(names)}")
         return f"{of} has no {name[:LONG]}{guess}"
 
-    def _value(self, given: Given, type_name: str, path: tuple[str, ...]) -> None:
+    def _value(self, given: TypedValue, type_name: str, path: tuple[str, ...]) -> None:
         if len(path) > _DEEPEST or given.form == OPAQUE:
             return
         schema = self._shapes.schema
@@ -455,12 +463,8 @@ class _Arguments:
         key = ".".join(path)
         is_alternate = kind == "alternate"
         if is_alternate:
-            if given.form != DOTTED:
-                typed = given.holds(self._cursor)
-                wrong = self._types.alternate(given, type_name, key, typed=typed)
-                if wrong or given.is_scalar:
-                    self._say(wrong)
-                    return
+            if given.form != DOTTED and self._ends_alternate(given, type_name, key):
+                return
             by_index = given.form != OBJECT and all(map(str.isdecimal, given.members))
             type_name = self._shapes.compound(type_name, by_index=by_index)
             kind = schema.kind(type_name) or "any"
@@ -477,7 +481,15 @@ class _Arguments:
         elif kind != "any" and (given.form == DOTTED or not is_alternate):
             self._say(self._types.compound(given, kind, key))
 
-    def _scalar(self, given: Given, type_name: str, kind: str, key: str) -> None:
+    def _ends_alternate(self, given: TypedValue, type_name: str, key: str) -> bool:
+        """Check the kind of an alternate's value. Return True if nothing more can be checked."""
+        wrong = self._types.alternate(given, type_name, key, typed=given.holds(self._cursor))
+        if wrong or given.is_scalar:
+            self._say(wrong)
+            return True
+        return False
+
+    def _scalar(self, given: TypedValue, type_name: str, kind: str, key: str) -> None:
         typed = given.holds(self._cursor)
         wrong = self._types.scalar(given, type_name, kind, key, typed=typed)
         self._say(wrong)
@@ -485,8 +497,8 @@ class _Arguments:
             features = self._shapes.schema.enum_values(type_name).get(given.text, ())
             self._features(f"{key}={given.text}", features)
 
-    def _property(self, given: Given, told: LiveName, key: str, *, strict: bool) -> None:
-        """The value of a property that no schema has."""
+    def _property(self, given: TypedValue, told: LiveName, key: str, *, strict: bool) -> None:
+        """Check the value of a property that is not in the schema."""
         typed = given.holds(self._cursor)
         if told.choices:
             self._say(choice_misfit(given, told.choices, key, typed=typed))
@@ -498,30 +510,32 @@ class _Arguments:
             self._wrong.append(wrong)
 
 
-# What a word may be that is not typed yet.
+# A placeholder for a word that is not typed yet.
 _ANY_WORD = "1"
 _GUESS = "did you mean"
 
 
-def find_warnings(line: str, context: Context, known: Known) -> list[str]:
-    """What to tell of a line, the gravest first: unknown names and values that cannot be, what is
-    missing, then what is only deprecated. `context` is that of the item that the cursor is in."""
+def find_warnings(line: str, context: Context, known: CompletionSources) -> list[str]:
+    """Return the diagnostics of a line, the most severe first: errors, missing members, deprecations.
+
+    `context` is that of the item at the cursor.
+    """
     found = find_tokens(line, context.cursor)
     if found is None:
         return []
     line, tokens = found
-    typed: list[Findings] = []
-    others: list[Findings] = []
-    for item in split(line, context.cursor, tokens):
+    typed: list[Diagnostics] = []
+    others: list[Diagnostics] = []
+    for item in split_items(line, context.cursor, tokens):
         one = context if item.holds_cursor else item.context(line)
-        inspection = Inspection(one, known, is_finished=not item.holds_cursor)
+        inspection = ItemDiagnostics(one, known, is_complete=not item.holds_cursor)
         findings = inspection.run()
         if not item.holds_cursor and one.call is not None:
             findings.name(one.call.name)
         if not findings.wrong and item.tokens[0].kind == t.LOCAL:
             findings.wrong += _local(line, item, context.cursor, known)
         (typed if item.holds_cursor else others).append(findings)
-    # What the item that is being typed lacks may still come.
+    # The user may still add what the item at the cursor lacks.
     told = [
         *(text for one in typed + others for text in one.wrong),
         *(text for one in others + typed for text in one.missing),
@@ -530,14 +544,13 @@ def find_warnings(line: str, context: Context, known: Known) -> list[str]:
     return list(dict.fromkeys(told))
 
 
-def _local(line: str, item: Item, cursor: int, known: Known) -> Iterator[str]:
-    """What is wrong with a call of a local command: in one that is being typed, only what does not
-    become right by going on."""
+def _local(line: str, item: Item, cursor: int, known: CompletionSources) -> Iterator[str]:
+    """Check a shell command. At the cursor, report only what cannot become valid by typing on."""
     name, *rest = item.tokens
-    find = known.find_local_mistake
+    find = known.find_shell_mistake
     if find is None:
         return
-    error = find(LocalCommand(name.text, rest, line=line, start=name.start))
+    error = find(ShellCommand(name.text, rest, line=line, start=name.start))
     if error is None:
         return
     if item.holds_cursor:
@@ -545,12 +558,12 @@ def _local(line: str, item: Item, cursor: int, known: Known) -> Iterator[str]:
             return
         more = [*rest, t.Token(t.WORD, _ANY_WORD, item.end)]
         longer = find(
-            LocalCommand(name.text, more, line=f"{line[: item.end]}{_ANY_WORD}", start=name.start)
+            ShellCommand(name.text, more, line=f"{line[: item.end]}{_ANY_WORD}", start=name.start)
         )
         if longer is None or (longer.reason, longer.start) != (error.reason, error.start):
             return
-    mark = ": " if error.cure.startswith(_GUESS) else "; "
-    yield f"{error.reason}{mark if error.cure else ''}{error.cure}"
+    mark = ": " if error.hint.startswith(_GUESS) else "; "
+    yield f"{error.reason}{mark if error.hint else ''}{error.hint}"
 
 
 def _touches(error: LineError, cursor: int) -> bool:

@@ -1,15 +1,13 @@
-"""Completion of lines for the human monitor.
+"""Completion of human monitor lines from the texts of `help` and `help info`.
 
-Owns: what may stand at the cursor of such a line: commands, what `help` and `info` take, flags and
-words that the help spells out. Must not know: how the help was got, menus, keys. Values that live in
-the server, such as the names of devices, are not its affair.
+Names that only the server has, such as devices, are not completed here.
 """
 
 from __future__ import annotations
 
 import re
 
-from ..language import HUMAN, LOCAL, PIPE, tokenize, tokenize_human
+from ..language import HUMAN, LOCAL, PIPE, tokenize, tokenize_hmp
 from .ranking import Candidate
 
 TYPE_CHECKING = False
@@ -18,16 +16,18 @@ if TYPE_CHECKING:
 
 
 _FLAG = r"-[A-Za-z]"
-# A word to be typed, or the name of what is to be typed.
+# A literal word, or the name of a value.
 _PARAMETER_WORD = rf"{_FLAG}|[A-Za-z0-9][A-Za-z0-9_.-]*"
 _OPENING, _CLOSING = "[<", "]>"
-# No help nests deeper; what does is not looked into.
+# Brackets in help texts are not nested deeper; deeper ones are ignored.
 _DEPTH = 4
 
 
 class Parameter:
-    """One parameter. `choices` are the words that the help gives for it, `name` is what it calls the
-    value where it gives none; `takes_value` says that a word follows it, as in `[-d display]`.
+    """A parameter of a human monitor command.
+
+    `choices` are the words that the help lists. Otherwise `name` is its name for the value.
+    `takes_value` is true if a word follows a flag, as in `[-d display]`.
     """
 
     __slots__ = ("choices", "is_optional", "name", "takes_value")
@@ -47,15 +47,17 @@ class Parameter:
 
     @property
     def is_flag(self) -> bool:
+        """Whether it is a flag, such as `-d`."""
         return bool(self.choices) and all(map(is_flag, self.choices))
 
 
 def is_flag(word: str) -> bool:
+    """Return True for a flag, such as `-d`."""
     return re.fullmatch(_FLAG, word) is not None
 
 
-def read_parameters(text: str) -> list[Parameter]:
-    """The parameters in their order. Whatever the text, it gives some, if only without choices."""
+def parse_parameters(text: str) -> list[Parameter]:
+    """Return the parameters in order. Any text is accepted; it may give parameters without choices."""
     found: list[Parameter] = []
     for piece in _pieces(text):
         _read(piece, found, is_optional=False, depth=0)
@@ -63,8 +65,7 @@ def read_parameters(text: str) -> list[Parameter]:
 
 
 def choices_after(parameters: Sequence[Parameter], words: Iterable[str]) -> list[str]:
-    """The words that may follow these: the monitor takes flags in the order of the help, each at its
-    place and not behind it."""
+    """Return the words that may follow `words`. The monitor accepts flags only in the order of the help."""
     position, expects_value = 0, False
     for word in words:
         if expects_value:
@@ -86,7 +87,7 @@ def _has_value(parameter: Parameter, word: str) -> bool:
 
 
 def _position_after(parameters: Sequence[Parameter], position: int, word: str) -> int:
-    """Where one stands in the parameters behind `word`, which came at `position`."""
+    """Return the position in the parameters after `word`, which is at `position`."""
     for index in range(position, len(parameters)):
         if word in parameters[index].choices:
             return index + 1
@@ -99,12 +100,12 @@ def _position_after(parameters: Sequence[Parameter], position: int, word: str) -
 
 
 def _read(piece: str, found: list[Parameter], *, is_optional: bool, depth: int) -> None:
-    """Add the parameters of a piece without blanks but in brackets."""
+    """Add the parameters of a piece that contains no blanks outside brackets."""
     group = _group(piece)
     if not group:
         found.append(_parameter(piece, is_optional=is_optional))
     elif len(group) < len(piece):
-        # [user|tap],id=str: the text behind a choice is typed right behind it.
+        # [user|tap],id=str: the text after a choice follows without a blank.
         glued = _parameter(group[1:-1], is_optional=is_optional)
         found.append(Parameter(choices=glued.choices, is_optional=is_optional))
     else:
@@ -119,7 +120,7 @@ def _read(piece: str, found: list[Parameter], *, is_optional: bool, depth: int) 
 
 
 def _parameter(text: str, *, is_optional: bool) -> Parameter:
-    """One that is not in brackets, or what stood in them."""
+    """Return a parameter without brackets, or the content of brackets."""
     alternatives = text.split("|")
     if not all(re.fullmatch(_PARAMETER_WORD, one) for one in alternatives):
         return Parameter(is_optional=is_optional)
@@ -129,7 +130,7 @@ def _parameter(text: str, *, is_optional: bool) -> Parameter:
 
 
 def _group(piece: str) -> str:
-    """The bracket that a piece begins with, up to where it is closed; empty if there is none."""
+    """Return the bracket at the start of a piece up to its closing one, or ""."""
     if not piece.startswith("["):
         return ""
     depth = 0
@@ -141,7 +142,7 @@ def _group(piece: str) -> str:
 
 
 def _pieces(text: str) -> list[str]:
-    """What blanks outside brackets separate; and `[-f][-d]` is two."""
+    """Split a text at blanks outside brackets. `[-f][-d]` gives two pieces."""
     pieces: list[str] = []
     start = depth = 0
     for index, char in enumerate(text):
@@ -153,26 +154,24 @@ def _pieces(text: str) -> list[str]:
     return [piece.strip() for piece in pieces if piece.strip()]
 
 
-# What QEMU's help/hmp files and downstream's call their commands; none needs escaping.
+# Command names in QEMU's and downstream help texts. None needs escaping.
 _HELP_NAME = r"[A-Za-z0-9_?][A-Za-z0-9_.?+-]*"
 _NAMES = rf"({_HELP_NAME}(?:\|{_HELP_NAME})*) "
 _MARK = " -- "
 INFO = "info"
-# In characters. QEMU's have 20,000; what is much longer is none.
+# In characters. QEMU's help has 20,000; anything much longer is not a help text.
 _LONGEST = 1 << 18
 
 
-class HumanCommand:
-    """`names` are the command's name and its aliases, as the help has them; `parameters` is what the
-    help says of them, `description` its lines without indentation.
-    """
+class HmpCommand:
+    """A human monitor command. `names` are its name and aliases; `description` is its lines, unindented."""
 
     __slots__ = ("description", "names", "parameters")
 
     def __init__(self, names: Iterable[str], parameters: str, description: str) -> None:
         self.names = tuple(names)
         self.description = description
-        # Some begin with the name once more: "closefd closefd name -- ...".
+        # Some texts repeat the name: "closefd closefd name -- ...".
         first, _, rest = parameters.partition(" ")
         self.parameters = rest.strip() if first in self.names else parameters
 
@@ -182,8 +181,10 @@ class HumanCommand:
         return " ".join(self.description.split())
 
     def describe_flag(self, flag: str) -> str:
-        """What the description says of `-a`, on one line: "(-a: for all; -b: ...)", or a line that
-        begins with it. The whole summary where it says nothing that can be told apart."""
+        """Return the description of a flag on one line, or the summary if there is none.
+
+        It is found as "(-a: for all; -b: ...)" or at the start of a line.
+        """
         match = re.search(
             rf"(?:^|[(;] ?){re.escape(flag)}(?:: ?| (?=to |for ))(.*)", self.description, re.M
         )
@@ -191,61 +192,64 @@ class HumanCommand:
         return text or self.summary
 
 
-class Catalogue:
-    """What the human monitor has: its `commands`, and what `info` shows."""
+class HmpCatalogue:
+    """The commands of the human monitor, and the subcommands of `info`."""
 
     __slots__ = ("_commands", "_info", "commands", "info", "placeholders")
 
     def __init__(
-        self, commands: Sequence[HumanCommand] = (), info: Sequence[HumanCommand] = ()
+        self, commands: Sequence[HmpCommand] = (), info: Sequence[HmpCommand] = ()
     ) -> None:
         self.commands = tuple(commands)
         self.info = tuple(info)
         self._commands = {name: one for one in self.commands for name in one.names}
         self._info = {name: one for one in self.info for name in one.names}
-        # What stands alone somewhere stands for a value: in `device|all` only `all` is to be typed.
+        # A word that stands alone somewhere is a placeholder: in `device|all`, only `all` is literal.
         self.placeholders = frozenset(
             parameter.name
             for command in (*self.commands, *self.info)
-            for parameter in read_parameters(command.parameters)
+            for parameter in parse_parameters(command.parameters)
             if parameter.name
         )
 
     @property
     def names(self) -> list[str]:
-        """The names and aliases of all commands."""
+        """Return the names and aliases of all commands."""
         return list(self._commands)
 
     @property
     def info_names(self) -> list[str]:
+        """Return the names and aliases of the subcommands of `info`."""
         return list(self._info)
 
-    def find(self, name: str) -> HumanCommand | None:
+    def find(self, name: str) -> HmpCommand | None:
+        """Return the command of this name or alias, or None."""
         return self._commands.get(name)
 
-    def find_info(self, name: str) -> HumanCommand | None:
+    def find_info(self, name: str) -> HmpCommand | None:
+        """Return the subcommand of `info` of this name or alias, or None."""
         return self._info.get(name)
 
 
-def read_catalogue(help_text: str, info_text: str = "") -> Catalogue:
-    """What `help` and `help info` printed; text that is neither adds nothing."""
+def parse_catalogue(help_text: str, info_text: str = "") -> HmpCatalogue:
+    """Parse the output of `help` and `help info`. Other text adds nothing."""
     info = []
     for command in _help_entries(info_text):
         names, _, parameters = command.parameters.partition(" ")
         if INFO in command.names and re.fullmatch(_NAMES, names + " "):
-            info.append(HumanCommand(names.split("|"), parameters, command.description))
-    return Catalogue(_help_entries(help_text), info)
+            info.append(HmpCommand(names.split("|"), parameters, command.description))
+    return HmpCatalogue(_help_entries(help_text), info)
 
 
-def _help_entries(text: str) -> list[HumanCommand]:
-    """The commands in their order."""
+def _help_entries(text: str) -> list[HmpCommand]:
+    """Return the commands in order."""
     found: list[_Entry] = []
     begun: _Entry | None = None
     for line in [*text[:_LONGEST].replace("\r", "").split("\n"), ""]:
         match = re.match(_NAMES, line)
-        goes_on = begun is not None and line.startswith(("[", "<"))
-        if begun is not None and not goes_on:
-            # No mark has followed: it was text.
+        is_active = begun is not None and line.startswith(("[", "<"))
+        if begun is not None and not is_active:
+            # Without a mark after it, it was text.
             if found:
                 found[-1].description += begun.lines
             begun = None
@@ -260,7 +264,8 @@ def _help_entries(text: str) -> list[HumanCommand]:
         begun.lines.append(line)
         begun.parameters.append(parameters)
         if mark:
-            # Without it the parameters go on over the next lines, as drive_add's do.
+            # Without a description, the parameters continue on the next lines, as those of
+            # drive_add do.
             begun.description.append(description)
             found.append(begun)
             begun = None
@@ -268,7 +273,7 @@ def _help_entries(text: str) -> list[HumanCommand]:
 
 
 class _Entry:
-    """A command while its lines are read."""
+    """A command while its lines are parsed."""
 
     def __init__(self, names: str) -> None:
         self.names = names.split("|")
@@ -276,14 +281,14 @@ class _Entry:
         self.parameters: list[str] = []
         self.description: list[str] = []
 
-    def command(self) -> HumanCommand:
+    def command(self) -> HmpCommand:
         parameters = " ".join(part.strip() for part in self.parameters).strip()
         description = "\n".join(line.strip() for line in self.description).strip()
-        return HumanCommand(self.names, parameters, description)
+        return HmpCommand(self.names, parameters, description)
 
 
 def _up_to_end(text: str) -> str:
-    """Up to the semicolon or the bracket that ends what is said of a flag."""
+    """Return the text up to the semicolon or bracket that ends the description of a flag."""
     depth = 0
     for index, char in enumerate(text):
         depth += (char == "(") - (char == ")")
@@ -293,13 +298,13 @@ def _up_to_end(text: str) -> str:
 
 
 _HELP = "help"
-# A command's name ends where a format begins, as in "x/4i $pc".
+# A command's name ends where a format starts, as in "x/4i $pc".
 _NAME = r"[^ \t/]*"
 _WORD = r'"(?:[^"\\]|\\.)*+"?|[^ \t]+'
 
 
-def human_line(line: str) -> str | None:
-    """What of a line for QMP is a line for the human monitor: all behind `/hmp`; None if nothing."""
+def hmp_line(line: str) -> str | None:
+    """Return the part of a QMP line that is for the human monitor, after `/hmp`, or None."""
     if HUMAN not in line:
         return None
     for token in tokenize(line):
@@ -308,11 +313,10 @@ def human_line(line: str) -> str | None:
     return None
 
 
-def complete_human(line: str, catalogue: Catalogue) -> list[Candidate]:
-    """What may replace the last word of `line`, a line for the human monitor up to the cursor; in
-    alphabetical order."""
-    if any(token.kind == PIPE for token in tokenize_human(line)):
-        return []  # the shell's
+def complete_hmp(line: str, catalogue: HmpCatalogue) -> list[Candidate]:
+    """Return the candidates for the last word of a human monitor line, in alphabetical order."""
+    if any(token.kind == PIPE for token in tokenize_hmp(line)):
+        return []  # a system shell command
     line = line.lstrip(" \t")
     match = re.match(_NAME, line)
     name = match[0] if match else ""
@@ -332,7 +336,7 @@ def complete_human(line: str, catalogue: Catalogue) -> list[Candidate]:
     return _arguments(words, command, catalogue) if command is not None else []
 
 
-def _complete_help(words: Sequence[str], catalogue: Catalogue) -> list[Candidate]:
+def _complete_help(words: Sequence[str], catalogue: HmpCatalogue) -> list[Candidate]:
     if len(words) == 1:
         found = _commands(words[0], catalogue.names, catalogue.find)
         return [_without_blank(one) if one.label != INFO else one for one in found]
@@ -348,9 +352,9 @@ def _without_blank(candidate: Candidate) -> Candidate:
 
 
 def _commands(
-    prefix: str, names: Iterable[str], find: Callable[[str], HumanCommand | None]
+    prefix: str, names: Iterable[str], find: Callable[[str], HmpCommand | None]
 ) -> list[Candidate]:
-    """Those whose name begins so, with a blank where a parameter may follow."""
+    """Return the commands with this prefix, with a blank if a parameter may follow."""
     found = []
     for name in sorted(names):
         command = find(name)
@@ -361,10 +365,10 @@ def _commands(
 
 
 def _arguments(
-    words: Sequence[str], command: HumanCommand, catalogue: Catalogue
+    words: Sequence[str], command: HmpCommand, catalogue: HmpCatalogue
 ) -> list[Candidate]:
     *before, prefix = words
-    choices = choices_after(read_parameters(command.parameters), before)
+    choices = choices_after(parse_parameters(command.parameters), before)
     return [
         Candidate(
             choice,
@@ -377,6 +381,6 @@ def _arguments(
 
 
 def _split(text: str) -> list[str]:
-    """The words of a command's arguments; the last is what stands at the cursor, which may be empty."""
+    """Split a command's arguments into words. The last one is at the cursor and may be empty."""
     words = re.findall(_WORD, text)
     return [*words, ""] if not words or text[-1] in " \t" else words

@@ -1,7 +1,6 @@
-"""Names in what the human monitor prints.
+"""Parsing of `info network`, `info qtree` and `info qdm`, for which QMP has no equivalent.
 
-Owns: reading `info network`, `info qtree` and `info qdm`, where QMP has no answer. Must not know: when
-they are asked for. The texts are meant for people and not trusted: what is not understood is left out.
+The texts are meant for people and are not trusted: what cannot be parsed is left out.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _BELOW = " \\ "
 
 
 class Netdev:
-    """A network backend: its name, its type, and the rest of what is said of it."""
+    """A network backend: name, type and description."""
 
     __slots__ = ("about", "name", "type")
 
@@ -28,8 +27,10 @@ class Netdev:
 
 
 class Bus:
-    """A bus: its name, its type, and the device that has it, in words; `above` is the type of the bus
-    that this device sits on, `taken` whether a device sits on the bus itself."""
+    """A bus: name, type and the device that provides it.
+
+    `above` is the type of the bus that this device is on; `taken` is true if a device is on this bus.
+    """
 
     __slots__ = ("above", "name", "owner", "taken", "type")
 
@@ -42,7 +43,7 @@ class Bus:
 
 
 class Driver:
-    """A device driver of `info qdm`; what is not said is empty."""
+    """A device driver of `info qdm`. Missing fields are empty."""
 
     __slots__ = ("alias", "bus", "desc", "name", "no_user")
 
@@ -54,9 +55,12 @@ class Driver:
         self.no_user = no_user
 
 
-def read_netdevs(text: object) -> Iterator[Netdev]:
-    """The backends of `info network`: those of guest devices stand below these, behind a backslash;
-    the ports of a hub below the hub, each with what it is connected to, if anything."""
+def parse_netdevs(text: object) -> Iterator[Netdev]:
+    """Yield the backends of `info network`.
+
+    Those of guest devices are below these, after a backslash. The ports of a hub are below the hub,
+    each with its connection, if any.
+    """
     in_hub = False
     for line in _lines(text):
         if line.startswith(_HUB):
@@ -75,11 +79,10 @@ def read_netdevs(text: object) -> Iterator[Netdev]:
                 yield Netdev(name, type_name, members[2] if len(members) > 2 else "")
 
 
-def read_buses(text: object) -> list[Bus]:
-    """The buses of `info qtree`: a line `bus: NAME`, and below it, deeper, one `type TYPE` and the
-    devices."""
+def parse_buses(text: object) -> list[Bus]:
+    """Return the buses of `info qtree`: a line `bus: NAME`, and indented below it `type TYPE` and devices."""
     found: list[Bus] = []
-    # The buses and devices that a line is below, each with how deep it stands.
+    # The enclosing buses and devices, each with its indentation.
     above: list[tuple[int, Bus | str]] = []
     for line in _lines(text):
         content = line.lstrip(" ")
@@ -110,14 +113,14 @@ def read_buses(text: object) -> list[Bus]:
 
 
 def _device(text: str) -> str:
-    """`rp0 (pcie-root-port)` of `pcie-root-port, id "rp0"`, or the driver alone."""
+    """Return `rp0 (pcie-root-port)` for `pcie-root-port, id "rp0"`, or the driver alone."""
     driver, _, rest = text.partition(", id ")
     own_id = rest.strip('"')
     return f"{own_id} ({driver})" if own_id else driver
 
 
-def read_drivers(text: object) -> Iterator[Driver]:
-    """The drivers of `info qdm`, each on a line of its own below its category."""
+def parse_drivers(text: object) -> Iterator[Driver]:
+    """Yield the drivers of `info qdm`, one per line below their category."""
     for line in _lines(text):
         driver = _driver(line)
         if driver is not None:
@@ -130,7 +133,7 @@ def _driver(line: str) -> Driver | None:
     name, _, rest = line[6:].partition('"')
     before, _, desc = rest.partition(', desc "')
     desc, _, end = desc.rpartition('"')
-    # The description may say anything, and so stands last but for one word.
+    # The description may contain anything, so it comes last, before one word.
     members = [one.strip() for one in f"{before},{end}".split(",")]
     bus = next((one[4:] for one in members if one.startswith("bus ")), "")
     alias = next((one[6:].strip('"') for one in members if one.startswith("alias ")), "")
@@ -138,13 +141,13 @@ def _driver(line: str) -> Driver | None:
 
 
 def bus_of(driver: str, text: object) -> str:
-    """The type of bus that `info qdm` says a driver, or an alias of one, sits on; empty for none."""
-    found = (one.bus for one in read_drivers(text) if driver in (one.name, one.alias))
+    """Return the bus type of a driver or alias in `info qdm`, or ""."""
+    found = (one.bus for one in parse_drivers(text) if driver in (one.name, one.alias))
     return next(found, "")
 
 
 def aliased(alias: str, text: object) -> str:
-    """The driver that `info qdm` says an alias is of; empty for none. Quick in a long text."""
+    """Return the driver of an alias in `info qdm`, or "". Fast for a long text."""
     if not isinstance(text, str):
         return ""
     place = text.find(f', alias "{alias}"')

@@ -1,46 +1,13 @@
-"""The server's answers, as names.
+"""Live names: the names of each kind in the server's replies, with short descriptions.
 
-Owns: which names each kind has in the answers, and what is said of each in a few words. Must not know:
-when and how they were asked for. Answers are not trusted: whatever they hold, nothing here raises.
+Replies are not trusted: nothing here raises, whatever they contain.
 """
 
 from __future__ import annotations
 
 import re
 
-from .hmp import read_catalogue
-from .hmp_tables import bus_of, read_buses, read_drivers, read_netdevs
-from .live_queries import (
-    ANONYMOUS,
-    AUDIODEVS,
-    BLOCK,
-    BLOCK_JOBS,
-    CHARDEVS,
-    CPU_MODELS,
-    DRIVERS,
-    DRIVERS_HELP,
-    EXPORTS,
-    FLAT_NODES,
-    HUMAN_HELP,
-    JOBS,
-    NESTED_NODES,
-    NETWORK,
-    OBJECTS,
-    PERIPHERAL,
-    TPMDEVS,
-    TREE,
-    TYPES,
-    children,
-    dict_at,
-    dicts,
-    in_words,
-    inner,
-    is_number,
-    questions,
-    text_at,
-)
-from .ranking import natural
-from .references import (
+from ..qmp import (
     AUDIODEV,
     BITMAP,
     BLOCK_DEVICE,
@@ -76,8 +43,40 @@ from .references import (
     TLS_AUTHZ,
     TLS_CREDS,
     TPMDEV,
-    LiveName,
 )
+from .hmp import parse_catalogue
+from .hmp_tables import bus_of, parse_buses, parse_drivers, parse_netdevs
+from .live_queries import (
+    ANONYMOUS,
+    AUDIODEVS,
+    BLOCK,
+    BLOCK_JOBS,
+    CHARDEVS,
+    CPU_MODELS,
+    DRIVERS,
+    DRIVERS_HELP,
+    EXPORTS,
+    FLAT_NODES,
+    HUMAN_HELP,
+    JOBS,
+    NESTED_NODES,
+    NETWORK,
+    OBJECTS,
+    PERIPHERAL,
+    TPMDEVS,
+    TREE,
+    TYPES,
+    children,
+    dict_at,
+    dicts,
+    in_words,
+    is_number,
+    queries_for,
+    relation_type,
+    text_at,
+)
+from .ranking import natural_key
+from .sources import LiveName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,29 +84,45 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .hmp_tables import Bus
-    from .live_queries import Known
-    from .references import Live
+    from .live_queries import CompletionSources
+    from .sources import NameQuery
 
 
 _KIB = 1024
-# Drivers of which a node stands below another for the same image.
+# Drivers of nodes that are below another node for the same image.
 _PROTOCOLS = frozenset(
-    "file host_device host_cdrom nbd http https ftp ftps ssh iscsi nfs rbd gluster nvme".split()
+    [
+        "file",
+        "host_device",
+        "host_cdrom",
+        "nbd",
+        "http",
+        "https",
+        "ftp",
+        "ftps",
+        "ssh",
+        "iscsi",
+        "nfs",
+        "rbd",
+        "gluster",
+        "nvme",
+    ]
 )
 _NO_IMAGES = ("null-co", "null-aio")
 
 
-def nodes(want: Live, known: Known) -> Iterator[LiveName]:
+def nodes(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    """Yield the block nodes."""
     for node in _all_nodes(known):
         yield LiveName(text_at(node, "node-name"), _of_medium(node))
 
 
-def _all_nodes(known: Known) -> Iterator[dict[str, Any]]:
+def _all_nodes(known: CompletionSources) -> Iterator[dict[str, Any]]:
     return dicts(known.get(FLAT_NODES) or known.get(NESTED_NODES))
 
 
 def _of_medium(node: dict[str, Any]) -> str:
-    """`qcow2, disk.img, read-only`."""
+    """Describe a medium: `qcow2, disk.img, read-only`."""
     file = text_at(node, "file")
     if file.startswith("json:"):
         file = ""
@@ -115,7 +130,8 @@ def _of_medium(node: dict[str, Any]) -> str:
     return in_words(text_at(node, "drv"), file.rpartition("/")[2], read_only)
 
 
-def block_devices(want: Live, known: Known) -> Iterator[LiveName]:
+def block_devices(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    """Yield the block devices and the ids of their guest devices."""
     for device in dicts(known.get(BLOCK)):
         medium = _of_medium(dict_at(device, "inserted")) or "empty"
         yield LiveName(text_at(device, "device"), in_words("device", medium))
@@ -124,15 +140,16 @@ def block_devices(want: Live, known: Known) -> Iterator[LiveName]:
         yield LiveName(node.name, in_words("node", node.meta))
 
 
-def block_qdevs(want: Live, known: Known) -> Iterator[LiveName]:
+def block_qdevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    """Yield the guest devices with a block backend."""
     for device in dicts(known.get(BLOCK)):
         medium = _of_medium(dict_at(device, "inserted")) or "empty"
         removable = "removable" if device.get("removable") is True else ""
         yield LiveName(text_at(device, "qdev"), in_words(removable, medium))
 
 
-def _media(node: str, known: Known) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each medium called `node`, or each of all for an empty name; with the name of its node."""
+def _media(node: str, known: CompletionSources) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the media of the device or node `node`, or all if it is empty, with their node names."""
     for one in _all_nodes(known):
         name = text_at(one, "node-name")
         if node in ("", name):
@@ -143,8 +160,8 @@ def _media(node: str, known: Known) -> Iterator[tuple[str, dict[str, Any]]]:
             yield text_at(medium, "node-name"), medium
 
 
-def chain(want: Live, known: Known) -> Iterator[LiveName]:
-    """The nodes below a device or node from the top down, then all others but its own."""
+def chain(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    """Yield the nodes below a device or node, from the top down, then all others except its own."""
     own, below = _backing(want.subject, known)
     for depth, node in enumerate(below):
         about = in_words("backing", _of_medium(node))
@@ -154,8 +171,8 @@ def chain(want: Live, known: Known) -> Iterator[LiveName]:
             yield LiveName(one.name, one.meta, order=len(below))
 
 
-def chain_files(want: Live, known: Known) -> Iterator[LiveName]:
-    """The images of the nodes below a device or node from the top down, its own, then all others."""
+def chain_files(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    """Yield the images of the nodes below a device or node, from the top down, its own, then others."""
     own, below = _backing(want.subject, known)
     for order, node in enumerate([*below, own]):
         yield _image(node, order)
@@ -170,9 +187,11 @@ def _image(node: dict[str, Any], order: int) -> LiveName:
     return LiveName(file if is_named else "", about, order=order)
 
 
-def _backing(name: str, known: Known) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The node of a device, or called so, and those below it from the top down, as far as the names of
-    their images tell: of two nodes on one image, a format and its file, the format is meant."""
+def _backing(name: str, known: CompletionSources) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the node of a device, or of that name, and the nodes below it from the top down.
+
+    The chain is found by file names. Of two nodes for one image (format and file), the format is used.
+    """
     own_name, own = next(_media(name, known), ("", {})) if name else ("", {})
     by_file: dict[str, dict[str, Any]] = {}
     for node in _all_nodes(known):
@@ -189,7 +208,8 @@ def _backing(name: str, known: Known) -> tuple[dict[str, Any], list[dict[str, An
     return {**own, "node-name": own_name}, found
 
 
-def bitmaps(want: Live, known: Known) -> Iterator[LiveName]:
+def bitmaps(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    """Yield the dirty bitmaps of a node, or of all nodes."""
     for node, medium in _media(want.subject, known):
         for bitmap in dicts(medium.get("dirty-bitmaps")):
             words = in_words(
@@ -207,19 +227,21 @@ def _granularity(size: object) -> str:
     return f"granularity {size // _KIB} KiB"
 
 
-def snapshots(want: Live, known: Known) -> Iterator[LiveName]:
+def snapshots(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    """Yield the internal snapshots of a node, or of all nodes."""
     for node, medium in _media(want.subject, known):
         for snapshot in dicts(dict_at(medium, "image").get("snapshots")):
             own_id, size = text_at(snapshot, "id"), snapshot.get("vm-state-size")
             words = in_words(
                 "" if want.subject else node,
                 f"id {own_id}" if own_id else "",
-                "with the machine's state" if is_number(size) and size > 0 else "",
+                "with VM state" if is_number(size) and size > 0 else "",
             )
             yield LiveName(text_at(snapshot, "name"), words)
 
 
-def jobs(want: Live, known: Known) -> Iterator[LiveName]:
+def jobs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    """Yield the jobs."""
     for job in dicts(known.get(JOBS)):
         done = _percent(job.get("current-progress"), job.get("total-progress"))
         yield LiveName(
@@ -238,7 +260,8 @@ def _percent(done: object, total: object) -> str:
     return f"{max(0, min(100, done * 100 // total))} %"
 
 
-def exports(want: Live, known: Known) -> Iterator[LiveName]:
+def exports(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    """Yield the block exports."""
     for one in dicts(known.get(EXPORTS)):
         going = "shutting down" if one.get("shutting-down") is True else ""
         yield LiveName(
@@ -246,47 +269,59 @@ def exports(want: Live, known: Known) -> Iterator[LiveName]:
         )
 
 
-# The values of an enumeration, as a description ends with them: `Policy (report/stop)`, `Policy,
+# The values of an enumeration at the end of a description: `Policy (report/stop)`, `Policy,
 # report/stop`, `report/stop`.
 _CHOICES = re.compile(r"(?:^|, |\()([\w.+-]+(?:/[\w.+-]+)+)\)?$", re.ASCII)
-# What the types of displays are called; a device that is passed through may be one.
+# Type names of displays. A passed-through device may be one too.
 _DISPLAYS = re.compile("vga|gpu|qxl|display|ramfb|vfio-pci", re.IGNORECASE)
 
 _PCI = "PCI"
 _EXPRESS = ("PCIE", "CXL")
 _EXPANDERS = ("pxb-bus", "pxb-pcie-bus", "pxb-cxl-bus")
 _PCI_BUSES = (_PCI, *_EXPRESS, *_EXPANDERS)
-# A switch's port towards the root, which has nothing below it but ports.
+# The port of a switch towards the root: only ports are below it.
 _UPSTREAM = "upstream"
-# Within a device, or the board: none can be added to a bus of these.
+# Buses within a device or the board, to which no device can be added.
 _INNER_BUSES = ("System", "virtio-pci-bus", "virtio-mmio-bus", "virtio-ccw-bus")
 
-# Types that are no enumerations, whatever is said of them.
+# Types that are not enumerations, whatever their description is.
 _NO_ENUMERATION = re.compile(r"bool|str|string|size|double|u?int\d*|.*[<>].*")
 
 
-def qdevs(want: Live, known: Known) -> Iterator[LiveName]:
+def qdevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    """Yield the ids and QOM paths of devices."""
     for name, type_name in children(known.get(PERIPHERAL)):
         yield LiveName(name, type_name)
     for name, type_name in children(known.get(ANONYMOUS)):
         yield LiveName(f"{ANONYMOUS.arguments['path']}/{name}", type_name)
 
 
-def displays(want: Live, known: Known) -> Iterator[LiveName]:
+def displays(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    """Yield the display devices."""
     for one in qdevs(want, known):
         if _DISPLAYS.search(one.meta):
             yield one
 
 
-def buses(want: Live, known: Known) -> Iterator[LiveName]:
-    """Those that a driver can sit on, where that is known of any; else free ports first."""
+def buses(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    """Yield the buses that fit the driver if that is known of any, else free ports first."""
     wanted = bus_of(want.subject, known.get(DRIVERS_HELP)) if want.subject else ""
-    found = [one for one in read_buses(known.get(TREE)) if one.type not in _INNER_BUSES]
+    found = [one for one in parse_buses(known.get(TREE)) if one.type not in _INNER_BUSES]
     fitting = [one for one in found if wanted and _fits(one.type, wanted)]
     for bus in fitting or found:
-        about = in_words(bus.type, f"of {bus.owner}" if bus.owner else "")
+        about = _bus_words(bus.type) + (f" on {bus.owner}" if bus.owner else "")
         is_port = bool(fitting) or bus.type in _EXPRESS
         yield LiveName(bus.name, about, order=_willing(bus) if is_port else 1)
+
+
+def _bus_words(type_name: str) -> str:
+    """Return a bus type in words, for example `PCIe bus`.
+
+    >>> _bus_words("PCIE"), _bus_words("virtio-serial-bus")
+    ('PCIe bus', 'virtio-serial-bus')
+    """
+    name = "PCIe" if type_name == _EXPRESS[0] else type_name
+    return name if name.lower().endswith("bus") else f"{name} bus"
 
 
 def _fits(type_name: str, wanted: str) -> bool:
@@ -294,8 +329,10 @@ def _fits(type_name: str, wanted: str) -> bool:
 
 
 def _willing(bus: Bus) -> int:
-    """How much a bus stands in the way of hot-plugging: a port takes one device, the root bus of
-    PCI Express none, an expander bus only bridges."""
+    """Return how unsuitable a bus is for hot-plugging.
+
+    A port accepts one device, the PCI Express root bus none, an expander bus only bridges.
+    """
     if bus.type in _EXPANDERS:
         return 3
     if bus.type not in _EXPRESS:
@@ -305,9 +342,9 @@ def _willing(bus: Bus) -> int:
     return 1 if bus.taken else 0
 
 
-def drivers(want: Live, known: Known) -> Iterator[LiveName]:
-    """Those first that sit on a bus; last the models of processors."""
-    drivers = {one.name: one for one in read_drivers(known.get(DRIVERS_HELP))}
+def drivers(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    """Yield the drivers: those on a bus first, CPU models last."""
+    drivers = {one.name: one for one in parse_drivers(known.get(DRIVERS_HELP))}
     for entry in dicts(known.get(DRIVERS)):
         name = text_at(entry, "name")
         driver = drivers.get(name)
@@ -317,38 +354,40 @@ def drivers(want: Live, known: Known) -> Iterator[LiveName]:
             about = in_words(driver.bus, driver.desc)
             order = 0 if driver.bus else 2 if is_processor(name) else 1
             yield LiveName(name, about, order=order)
-            yield LiveName(driver.alias, in_words(f"is {name}", about), order=order)
+            yield LiveName(driver.alias, in_words(f"alias of {name}", about), order=order)
 
 
 def is_processor(type_name: str) -> bool:
+    """Return True for a CPU type."""
     return type_name.endswith("-cpu")
 
 
-def properties(want: Live, known: Known) -> Iterator[LiveName]:
-    for question in questions(want, known):
+def properties(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    """Yield the properties of a device driver."""
+    for question in queries_for(want, known):
         yield from _described(known.get(question)).values()
 
 
-def qom_properties(want: Live, known: Known) -> Iterator[LiveName]:
-    """Those of an object; what is said of a property is said by its type, if that is a device's."""
-    asked = questions(want, known)
+def qom_properties(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    """Yield the properties of an object, described by the properties of its type if it is a device."""
+    asked = queries_for(want, known)
     described = _described(known.get(asked[2]) if len(asked) > 2 else None)
     for one in dicts(known.get(asked[0]) if asked else None):
         name, type_name = text_at(one, "name"), text_at(one, "type")
-        if not inner(type_name, "child"):
+        if not relation_type(type_name, "child"):
             known_as = described.get(name, LiveName(name))
             yield LiveName(name, type_name, choices=known_as.choices, default=known_as.default)
 
 
 def _described(answer: object) -> dict[str, LiveName]:
-    """The properties that a type has, by name."""
+    """Return the properties of a type by name."""
     entries = [
         one
         for one in dicts(answer)
-        # QOM's own, and another spelling of a property of the same device.
+        # QOM's own, and an alternative name of another property.
         if text_at(one, "name") != "type" and not text_at(one, "name").startswith("legacy-")
     ]
-    # Some descriptions say what a property is for, others of the same type which values it takes.
+    # Some descriptions state the purpose of a property, others of the same type its values.
     choices = {text_at(one, "type"): _choices(one) for one in entries if _choices(one)}
     return {
         text_at(one, "name"): LiveName(
@@ -362,7 +401,7 @@ def _described(answer: object) -> dict[str, LiveName]:
 
 
 def _choices(entry: dict[str, Any]) -> tuple[str, ...]:
-    """The values that a description spells out.
+    """Return the values that a description lists.
 
     >>> _choices({"type": "OnError", "description": "Policy (report/stop)"})
     ('report', 'stop')
@@ -374,7 +413,7 @@ def _choices(entry: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _of_property(entry: dict[str, Any]) -> str:
-    """`uint32, default 1, its description`."""
+    """Describe a property: `uint32, default 1, its description`."""
     type_name, description = text_at(entry, "type"), text_at(entry, "description")
     default = _scalar(entry.get("default-value"))
     return in_words(
@@ -392,7 +431,7 @@ def _scalar(value: object) -> str:
     return str(value) if is_number(value) else ""
 
 
-# What the types of objects of each kind begin with.
+# Prefixes of the object types of each kind.
 _OBJECT_TYPES = {
     OBJECT: "",
     MEMORY_BACKEND: "memory-backend",
@@ -407,13 +446,12 @@ _OBJECT_TYPES = {
     CAN_BUS: "can-bus",
     IOMMUFD: "iommufd",
 }
-# No server has so many of a kind, and no menu shows them.
+# No server has this many names of a kind, and no menu shows them.
 _MOST = 10_000
 
 
-def names(want: Live, known: Known) -> list[LiveName]:
-    """The names of a kind, as far as they are known, each once: by their order, `ide.2` before `ide.10`,
-    and last those that nobody gave."""
+def names_of_kind(want: NameQuery, known: CompletionSources) -> list[LiveName]:
+    """Return the known names of a kind, each once: by order, `ide.2` before `ide.10`, generated ones last."""
     read = _READERS.get(want.kind)
     found: dict[str, LiveName] = {}
     for one in read(want, known) if read is not None else ():
@@ -425,87 +463,84 @@ def names(want: Live, known: Known) -> list[LiveName]:
 
 
 def _place(one: LiveName) -> tuple[int, bool, list[tuple[bool, int, str]]]:
-    """What the names are sorted by. QEMU's own node names begin with #, paths with /."""
-    return one.order, one.name[:1] in ("#", "/"), natural(one.name)
+    """Return a sort key. QEMU's generated node names start with #, paths with /."""
+    return one.order, one.name[:1] in ("#", "/"), natural_key(one.name)
 
 
-# -- backends and objects --------------------------------------------------------------------------
-
-
-def _chardevs(want: Live, known: Known) -> Iterator[LiveName]:
+def _chardevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     for one in dicts(known.get(CHARDEVS)):
         yield LiveName(text_at(one, "label"), text_at(one, "filename"))
 
 
-def _netdevs(want: Live, known: Known) -> Iterator[LiveName]:
-    for one in read_netdevs(known.get(NETWORK)):
+def _netdevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    for one in parse_netdevs(known.get(NETWORK)):
         yield LiveName(one.name, in_words(one.type, one.about))
 
 
-def _objects(want: Live, known: Known) -> Iterator[LiveName]:
+def _objects(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     for name, type_name in children(known.get(OBJECTS)):
         if type_name.startswith(_OBJECT_TYPES[want.kind]):
             yield LiveName(name, type_name)
 
 
-def _audiodevs(want: Live, known: Known) -> Iterator[LiveName]:
+def _audiodevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     for one in dicts(known.get(AUDIODEVS)):
         yield LiveName(text_at(one, "id"), text_at(one, "driver"))
 
 
-def _tpmdevs(want: Live, known: Known) -> Iterator[LiveName]:
+def _tpmdevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     for one in dicts(known.get(TPMDEVS)):
         yield LiveName(text_at(one, "id"), text_at(one, "model"))
 
 
-# -- types and the object tree ---------------------------------------------------------------------
-
-
-def _cpu_models(want: Live, known: Known) -> Iterator[LiveName]:
+def _cpu_models(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     for model in dicts(known.get(CPU_MODELS)):
         alias, lacking = text_at(model, "alias-of"), model.get("unavailable-features")
         yield LiveName(
             text_at(model, "name"),
             in_words(
-                f"is {alias}" if alias else "",
+                f"alias of {alias}" if alias else "",
                 "deprecated" if model.get("deprecated") is True else "",
-                "not all of it here" if isinstance(lacking, list) and lacking else "",
+                "not fully supported" if isinstance(lacking, list) and lacking else "",
             ),
         )
 
 
-def _types(want: Live, known: Known) -> Iterator[LiveName]:
+def _types(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     for one in dicts(known.get(TYPES)):
         name, parent = text_at(one, "name"), text_at(one, "parent")
         yield LiveName(name, f"a {parent}" if parent else "", order=_remoteness(name))
 
 
 def _remoteness(type_name: str) -> int:
-    """Of types there are more processors and versions of machines than anything else, and interfaces,
-    `TYPE::INTERFACE`, have nothing of their own."""
+    """Return how rarely users mean a type.
+
+    There are more CPU types and machine versions than anything else, and interfaces,
+    `TYPE::INTERFACE`, have no properties of their own.
+    """
     is_crowd = is_processor(type_name) or type_name.endswith("-machine") or "::" in type_name
     return 1 if is_crowd else 0
 
 
-def _qom_children(want: Live, known: Known) -> Iterator[LiveName]:
-    for question in questions(want, known):
+def _qom_children(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    for question in queries_for(want, known):
         for one in dicts(known.get(question)):
             name, type_name = text_at(one, "name"), text_at(one, "type")
-            if inner(type_name, "child"):
-                yield LiveName(name, inner(type_name, "child"))
-            elif inner(type_name, "link"):
-                yield LiveName(name, f"link to {inner(type_name, 'link')}")
+            if relation_type(type_name, "child"):
+                yield LiveName(name, relation_type(type_name, "child"))
+            elif relation_type(type_name, "link"):
+                yield LiveName(name, f"link to {relation_type(type_name, 'link')}")
 
 
-def _human_commands(want: Live, known: Known) -> Iterator[LiveName]:
+def _human_commands(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     text = known.get(HUMAN_HELP)
-    catalogue = read_catalogue(text if isinstance(text, str) else "")
+    catalogue = parse_catalogue(text if isinstance(text, str) else "")
     for name in catalogue.names:
         command = catalogue.find(name)
         yield LiveName(name, command.summary if command is not None else "")
 
 
-_READERS: dict[str, Callable[[Live, Known], Iterable[LiveName]]] = {
+_READERS: dict[str, Callable[[NameQuery, CompletionSources], Iterable[LiveName]]] = {
     NODE: nodes,
     BLOCK_DEVICE: block_devices,
     CHAIN: chain,

@@ -1,15 +1,8 @@
-"""What the server is asked for its names.
-
-Owns: the questions and how long an answer to each stands, which question answers which want, which
-events and commands make answers doubtful. Must not know: when a question is sent, what an answer looks
-like beyond what the next question needs.
-"""
+"""Queries for live names: which query answers what, for how long, and what makes a reply stale."""
 
 from __future__ import annotations
 
-from ..qmp import meant_by
-from .hmp_tables import aliased
-from .references import (
+from ..qmp import (
     AUDIODEV,
     BITMAP,
     BLOCK_DEVICE,
@@ -45,39 +38,42 @@ from .references import (
     TLS_AUTHZ,
     TLS_CREDS,
     TPMDEV,
+    expand_driver_alias,
 )
+from .hmp_tables import aliased
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any, TypeGuard
 
-    from .references import Live
+    from .sources import NameQuery
 
-    # Answers by question: what was returned, None for a failure; absent where it was not asked.
-    Known = Mapping["Question", object]
+    # Results by query: None after a failure, absent if it was not run.
+    CompletionSources = Mapping["LiveQuery", object]
 
 
-# A larger number is nobody's size, and Python refuses to print one of thousands of digits.
+# A larger number is not a size, and Python refuses to print one of thousands of digits.
 _LARGEST = 1 << 64
 
 
 def children(value: object) -> Iterator[tuple[str, str]]:
-    """The names and types of an object's children in what `qom-list` returned."""
+    """Yield the names and types of an object's children in a `qom-list` reply."""
     for one in dicts(value):
-        type_name = inner(text_at(one, "type"), "child")
+        type_name = relation_type(text_at(one, "type"), "child")
         if type_name:
             yield text_at(one, "name"), type_name
 
 
-def inner(type_name: str, relation: str) -> str:
-    """`iothread` of `child<iothread>`; empty where it is no such relation."""
+def relation_type(type_name: str, relation: str) -> str:
+    """Return `iothread` for `child<iothread>`, or "" for another relation."""
     if type_name.startswith(f"{relation}<") and type_name.endswith(">"):
         return type_name[len(relation) + 1 : -1]
     return ""
 
 
 def dicts(value: object) -> Iterator[dict[str, Any]]:
+    """Yield the objects in a list; nothing for another value."""
     if isinstance(value, list):
         for item in value:
             if isinstance(item, dict):
@@ -85,25 +81,29 @@ def dicts(value: object) -> Iterator[dict[str, Any]]:
 
 
 def dict_at(value: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the object that is a member, or {}."""
     found = value.get(name)
     return found if isinstance(found, dict) else {}
 
 
 def text_at(value: dict[str, Any], name: str) -> str:
+    """Return the text of a member, or ""."""
     found = value.get(name)
     return found if isinstance(found, str) else ""
 
 
 def in_words(*words: str) -> str:
+    """Join the words that are not empty."""
     return ", ".join(word for word in words if word)
 
 
 def is_number(value: object) -> TypeGuard[int]:
+    """Return True for an integer that can be shown."""
     return isinstance(value, int) and not isinstance(value, bool) and -_LARGEST < value < _LARGEST
 
 
-class Question:
-    """A command and its arguments. It may be the key of a dict."""
+class LiveQuery:
+    """A command and its arguments. Hashable."""
 
     __slots__ = ("_key", "arguments", "command")
 
@@ -113,61 +113,64 @@ class Question:
         self._key = (command, *sorted(self.arguments.items()))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Question) and self._key == other._key
+        return isinstance(other, LiveQuery) and self._key == other._key
 
     def __hash__(self) -> int:
         return hash(self._key)
 
     def __repr__(self) -> str:
-        return f"Question({self.command!r}, {self.arguments!r})"
+        return f"LiveQuery({self.command!r}, {self.arguments!r})"
 
     @property
     def life(self) -> float | None:
-        """For how many seconds an answer stands; None: as long as the server runs."""
+        """How many seconds a reply is valid. None: as long as the server runs."""
         if self.command in _LASTING or self in (DRIVERS_HELP, HUMAN_HELP):
             return None
         return _SHORT_LIFE if self.command in _LIVELY else _LIFE
 
     @property
     def loads_modules(self) -> bool:
-        """Whether QEMU loads all its modules for it. A QEMU whose modules were replaced by those of
-        another build, as an upgrade of its package does, may abort at that."""
+        """Whether QEMU loads all its modules for the query.
+
+        QEMU may abort then if its modules were replaced by those of another build, for example by
+        an upgrade of its package.
+        """
         return self.command == "qom-list-types" or self == DRIVERS_HELP
 
 
-def _human(line: str) -> Question:
-    return Question("human-monitor-command", {"command-line": line})
+def _human(line: str) -> LiveQuery:
+    return LiveQuery("human-monitor-command", {"command-line": line})
 
 
-def _qom_list(path: str) -> Question:
-    return Question("qom-list", {"path": path})
+def _qom_list(path: str) -> LiveQuery:
+    return LiveQuery("qom-list", {"path": path})
 
 
-FLAT_NODES = Question("query-named-block-nodes", {"flat": True})
-# Before QEMU 5.0, which has no `flat`.
-NESTED_NODES = Question("query-named-block-nodes")
-BLOCK = Question("query-block")
-JOBS = Question("query-jobs")
-# Before QEMU 3.0, which has no query-jobs.
-BLOCK_JOBS = Question("query-block-jobs")
-EXPORTS = Question("query-block-exports")
-CHARDEVS = Question("query-chardev")
-AUDIODEVS = Question("query-audiodevs")
-TPMDEVS = Question("query-tpm")
+FLAT_NODES = LiveQuery("query-named-block-nodes", {"flat": True})
+# For QEMU before 5.0, which does not have `flat`.
+NESTED_NODES = LiveQuery("query-named-block-nodes")
+BLOCK = LiveQuery("query-block")
+JOBS = LiveQuery("query-jobs")
+# For QEMU before 3.0, which does not have query-jobs.
+BLOCK_JOBS = LiveQuery("query-block-jobs")
+EXPORTS = LiveQuery("query-block-exports")
+CHARDEVS = LiveQuery("query-chardev")
+AUDIODEVS = LiveQuery("query-audiodevs")
+TPMDEVS = LiveQuery("query-tpm")
 OBJECTS = _qom_list("/objects")
 PERIPHERAL = _qom_list("/machine/peripheral")
 ANONYMOUS = _qom_list("/machine/peripheral-anon")
-# No command of QMP's lists network backends, or buses.
+# No QMP command lists network backends or buses.
 NETWORK = _human("info network")
 TREE = _human("info qtree")
-CPU_MODELS = Question("query-cpu-definitions")
-DRIVERS = Question("qom-list-types", {"implements": "device", "abstract": False})
-# It alone knows a driver's aliases and bus, and which drivers a user cannot create.
+CPU_MODELS = LiveQuery("query-cpu-definitions")
+DRIVERS = LiveQuery("qom-list-types", {"implements": "device", "abstract": False})
+# Only this has a driver's aliases and bus, and tells which drivers a user cannot create.
 DRIVERS_HELP = _human("info qdm")
-TYPES = Question("qom-list-types")
+TYPES = LiveQuery("qom-list-types")
 HUMAN_HELP = _human("help")
 
-# Asked as they are, whatever is known.
+# Kinds with a fixed list of queries.
 _PLAIN = {
     EXPORT: (EXPORTS,),
     CHARDEV: (CHARDEVS,),
@@ -209,14 +212,16 @@ _LASTING = {
     "query-cpu-definitions",
 }
 
-# Longer ones are no names or paths of QEMU's.
+# QEMU's names and paths are not longer.
 _LONGEST_TYPE = 128
 _LONGEST_PATH = 1024
 
 
-def questions(want: Live, known: Known) -> list[Question]:
-    """All questions whose answers a want needs, as far as that is known by now: the answer to one may
-    bring another. Empty where nothing can be asked."""
+def queries_for(want: NameQuery, known: CompletionSources) -> list[LiveQuery]:
+    """Return all queries that a kind of name needs, as far as known: one reply may require another query.
+
+    The result is empty if nothing can be queried.
+    """
     kind, subject = want.kind, want.subject
     if kind == NODE:
         return _nodes(known)
@@ -229,7 +234,7 @@ def questions(want: Live, known: Known) -> list[Question]:
     if kind == BUS:
         return [
             TREE
-        ]  # what the driver fits is known if drivers were asked for, and not worth that risk
+        ]  # The driver's bus is known if drivers were queried; otherwise it is not worth that risk.
     if kind == DEVICE_PROPERTY:
         return _device_properties(subject, known)
     if kind in (QOM_CHILD, QOM_PROPERTY):
@@ -240,39 +245,39 @@ def questions(want: Live, known: Known) -> list[Question]:
     return list(_PLAIN.get(kind, ()))
 
 
-def _nodes(known: Known) -> list[Question]:
+def _nodes(known: CompletionSources) -> list[LiveQuery]:
     return _with_other(FLAT_NODES, NESTED_NODES, known)
 
 
-def _drivers(known: Known) -> list[Question]:
+def _drivers(known: CompletionSources) -> list[LiveQuery]:
     return [DRIVERS, DRIVERS_HELP] if known.get(DRIVERS) is not None else [DRIVERS]
 
 
-def _with_other(first: Question, other: Question, known: Known) -> list[Question]:
-    """A question, and the one for servers that have no answer to it."""
+def _with_other(first: LiveQuery, other: LiveQuery, known: CompletionSources) -> list[LiveQuery]:
+    """Return a query and the one for servers that do not have it."""
     failed = first in known and known[first] is None
     return [first, other] if failed else [first]
 
 
-def _device_properties(driver: str, known: Known) -> list[Question]:
-    """Only of what can be a driver: each question may make the server load a module."""
+def _device_properties(driver: str, known: CompletionSources) -> list[LiveQuery]:
+    """Return the query for names that can be drivers: each query may make the server load a module."""
     if not _is_type_name(driver):
         return []
-    names = [aliased(driver, known.get(DRIVERS_HELP)) or driver, *meant_by(driver)]
+    names = [aliased(driver, known.get(DRIVERS_HELP)) or driver, *expand_driver_alias(driver)]
     drivers = known.get(DRIVERS)
     if isinstance(drivers, list):
         there = {one.get("name") for one in drivers if isinstance(one, dict)}
         names = [name for name in names if name in there]
-    asked: list[Question] = []
+    asked: list[LiveQuery] = []
     for name in names:
-        asked.append(Question("device-list-properties", {"typename": name}))
+        asked.append(LiveQuery("device-list-properties", {"typename": name}))
         if asked[-1] not in known or known[asked[-1]] is not None:
             break
     return asked
 
 
-def _of_its_type(path: str, known: Known) -> list[Question]:
-    """What says which properties an object's type has: the object that holds it knows the type."""
+def _of_its_type(path: str, known: CompletionSources) -> list[LiveQuery]:
+    """Return the queries for an object's property types: the parent knows the object's type."""
     holder, _, name = path.rstrip("/").rpartition("/")
     above = _qom_list(holder or "/")
     return [above, *_device_properties(_type_of(name, known.get(above)), known)]
@@ -281,7 +286,7 @@ def _of_its_type(path: str, known: Known) -> list[Question]:
 def _type_of(name: str, answer: object) -> str:
     for one in dicts(answer):
         if text_at(one, "name") == name:
-            return inner(text_at(one, "type"), "child")
+            return relation_type(text_at(one, "type"), "child")
     return ""
 
 
@@ -290,8 +295,6 @@ def _is_type_name(text: str) -> bool:
         one.isascii() and (one.isalnum() or one in "-_.,+:") for one in text
     )
 
-
-# -- what makes answers doubtful -------------------------------------------------------------------
 
 _BLOCK_COMMANDS = frozenset(_LIVELY)
 _NOTHING: frozenset[str] = frozenset()
@@ -306,8 +309,8 @@ _READING = {
 _READING_LINES = {"info", "help", "?", "print", "p", "x", "xp"}
 
 
-def doubted_by_event(name: str) -> frozenset[str] | None:
-    """The commands whose answers an event makes doubtful; None for all."""
+def stale_after_event(name: str) -> frozenset[str] | None:
+    """Return the commands whose replies an event makes stale, or None for all."""
     if name.startswith(("JOB_", "BLOCK_", "QUORUM_")):
         return _BLOCK_COMMANDS
     if name == "DEVICE_TRAY_MOVED":
@@ -322,7 +325,7 @@ def doubted_by_event(name: str) -> frozenset[str] | None:
 
 
 def may_change(name: str, line: object) -> bool:
-    """Whether a command may change what there is; `line` is the human monitor's, if it is one."""
+    """Return True if a command may change names. `line` is the human monitor's line, if it is one."""
     if name == "human-monitor-command" and isinstance(line, str):
         words = line.split(maxsplit=1)
         return bool(words) and words[0].partition("/")[0] not in _READING_LINES

@@ -1,48 +1,40 @@
-"""The members that may be named at the cursor.
-
-Owns: which of an object's members are offered, in which order, and how far a key goes on. Must not
-know: tokens, how the server is asked.
-"""
+"""Candidates for the members of an object and for their values, and how they are written."""
 
 from __future__ import annotations
 
 from ..language import KEY, QUOTED, VALUE, tokenize
-from ..qmp import is_ambiguous
-from ..render import utf8_string
-from .ranking import DIRECTORY, Offer, natural, told
-from .references import (
+from ..qmp import (
     CHAIN_FILE,
+    DEVICE_PROPERTY,
     FILE,
     NODE,
     QOM_CHILD,
     QOM_PATH,
     QOM_PROPERTY,
-    Live,
-    find_kind,
+    is_ambiguous,
     linked_kind,
-    open_names,
-    property_of,
-    taken,
 )
-from .target import DOTTED, EVENT, KEYVAL, LINE, LITERAL, Slot
+from ..render import utf8_string
+from .ranking import DIRECTORY, UnrankedCandidate, describe_match, natural_key
+from .sources import NameQuery
+from .target import DOTTED, EVENT, KEYVAL, LINE, LITERAL, CompletionTarget
 from .types import missing_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from ..qmp import Member
-    from .references import LiveName
-    from .sources import Known
-    from .target import Given, Slot
-    from .types import Shapes
+    from ..qmp import Member, Reference
+    from .sources import CompletionSources, LiveName
+    from .target import CompletionTarget, PartialCommand, TypedValue
+    from .types import TypeResolver
 
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
-def spell_key(slot: Slot, name: str, ending: str) -> str:
-    """A member's name: `ending` is `=`, or `.` where more of the key is to follow."""
+def spell_key(slot: CompletionTarget, name: str, ending: str) -> str:
+    """Return a member's name as typed text. `ending` is `=`, or `.` if the key continues."""
     if slot.writing == LITERAL:
         quoted = quote(name, slot.quote)
         return quoted[:-1] if slot.closed else quoted if slot.behind == ":" else f"{quoted}: "
@@ -54,7 +46,7 @@ def spell_key(slot: Slot, name: str, ending: str) -> str:
 
 
 def is_plain_part(name: str) -> bool:
-    """Whether a part of a key needs no quotes."""
+    """Return True if a part of a key needs no quotes."""
     if _PLAIN.issuperset(name):
         return bool(name)
     tokens = tokenize(f"x {name}=")
@@ -63,9 +55,14 @@ def is_plain_part(name: str) -> bool:
     return [one.kind for one in tokens[1:2]] == [KEY] and tokens[1].text == name
 
 
-def spell_value(slot: Slot, text: str, *, is_string: bool, is_loose: bool = False) -> str:
-    """A value. `is_string` is false for what JSON writes without quotes, `is_loose` says that without
-    quotes the text could be taken for something else than a string."""
+def spell_value(
+    slot: CompletionTarget, text: str, *, is_string: bool, is_loose: bool = False
+) -> str:
+    """Return a value as typed text.
+
+    `is_string` is false for values without quotes in JSON. `is_loose` is true if the text without
+    quotes could be mistaken for another type.
+    """
     if slot.writing == KEYVAL:
         return text.replace(",", ",,")
     if slot.writing == LITERAL:
@@ -80,7 +77,7 @@ def spell_value(slot: Slot, text: str, *, is_string: bool, is_loose: bool = Fals
 
 
 def _is_plain(text: str) -> bool:
-    """Whether a value is one word that says the same without quotes."""
+    """Return True if a value is one word that means the same without quotes."""
     if _PLAIN.issuperset(text):
         return bool(text)
     tokens = tokenize(f"x y={text} ")
@@ -94,14 +91,14 @@ def _is_plain(text: str) -> bool:
 
 
 def quote_word(text: str, mark: str = "") -> str:
-    """A text in quotes, as the command line has them: JSON's escapes, but only in double ones."""
+    """Return a text in the command line's quotes, with JSON's escapes in double ones only."""
     if mark == "'" and "'" not in text and text.isprintable():
         return f"'{text}'"
     return utf8_string(text)
 
 
 def quote(text: str, mark: str) -> str:
-    """A string in a literal."""
+    """Return a string for a literal."""
     if mark != "'":
         return utf8_string(text)
     inner = utf8_string(text)[1:-1].replace('\\"', '"').replace("'", "\\'")
@@ -109,7 +106,7 @@ def quote(text: str, mark: str) -> str:
 
 
 def spell_word(text: str, mark: str = "") -> str:
-    """A single word, such as a file's name."""
+    """Return a single word, such as a file name, quoted if necessary."""
     tokens = tokenize(f"x {text} ")
     plain = len(tokens) == 2 and tokens[1].text == text and tokens[1].kind not in (QUOTED,)
     blanks = any(char in " \t\r\n" for char in text)
@@ -118,15 +115,15 @@ def spell_word(text: str, mark: str = "") -> str:
     return quote_word(text, mark)
 
 
-# The discriminator, what must be given, what must be given further down, what may be given, and what only
-# the running server knows.
+# Order: the discriminator, required members, members that contain required ones, optional members, and
+# members that only the server has.
 _TAG, _REQUIRED, _DEEPER, _OPTIONAL, _OPEN = range(5)
-# What a key that ends with a dot goes on into, whatever else may stand behind =.
+# The description of a key that continues after a dot.
 _INSIDE = "{…}"
 
 
-def key_offers(slot: Slot, known: Known) -> Iterator[Offer]:
-    """What may be named in the object or array that the slot is in."""
+def key_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+    """Yield the members that can be named in the object or array of the target."""
     call = slot.call
     if call is None or (call.is_whole and slot.writing != LITERAL):
         return
@@ -138,38 +135,44 @@ def key_offers(slot: Slot, known: Known) -> Iterator[Offer]:
     yield from _open_keys(slot, known, given)
 
 
-def raw_key_offers(slot: Slot, known: Known) -> Iterator[Offer]:
-    """Names that have dots themselves, for a key that was typed without quotes."""
-    whole = Slot(slot.kind, slot.raw, slot.raw_start, call=slot.call, writing=slot.writing)
+def raw_key_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+    """Yield names that contain dots, for a key that is typed without quotes."""
+    whole = CompletionTarget(
+        slot.kind, slot.raw, slot.raw_start, call=slot.call, writing=slot.writing
+    )
     whole.behind = slot.behind
     for offer in key_offers(whole, known):
         if "." in offer.name and "." in offer.text.strip('.="'):
             yield offer
 
 
-def _open_keys(slot: Slot, known: Known, given: Given | None) -> Iterator[Offer]:
-    """Members that no schema has."""
+def _open_keys(
+    slot: CompletionTarget, known: CompletionSources, given: TypedValue | None
+) -> Iterator[UnrankedCandidate]:
+    """Yield members that are not in a schema."""
     assert slot.call is not None
-    kind, subject = open_names(slot.call, slot.path, given)
+    kind, subject = open_member_kind(slot.call, slot.path, given)
     if not kind or given is None:
         return
-    for one in known.find_live(Live(kind, subject)):
+    for one in known.find_live(NameQuery(kind, subject)):
         if one.name not in given.members or one.name == slot.own:
             text = spell_key(slot, one.name, "=")
-            yield Offer(one.name, text, slot.start, one.meta, order=_OPEN)
+            yield UnrankedCandidate(one.name, text, slot.start, one.meta, order=_OPEN)
 
 
 class _KeyOffers:
-    """What is offered in one place."""
+    """The candidates at one place."""
 
-    def __init__(self, slot: Slot, shapes: Shapes, given: Given | None) -> None:
+    def __init__(
+        self, slot: CompletionTarget, shapes: TypeResolver, given: TypedValue | None
+    ) -> None:
         self._slot = slot
         self._shapes = shapes
         self._given = given
         assert slot.call is not None
         self._is_event = slot.call.sort == EVENT
 
-    def below(self, type_name: str) -> Iterator[Offer]:
+    def below(self, type_name: str) -> Iterator[UnrankedCandidate]:
         compound = self._shapes.compound(type_name)
         if self._shapes.schema.kind(compound) == "array":
             yield from self._indices(self._shapes.schema.element_type(compound) or "")
@@ -184,7 +187,7 @@ class _KeyOffers:
             yield from self._member(member, order)
 
     def _unchosen(self, type_name: str, members: Mapping[str, Member]) -> Iterator[Member]:
-        """What is begun of a branch that is not chosen yet."""
+        """Yield members of a branch that is not chosen yet."""
         for name in self._given.members if self._given is not None else ():
             member = (
                 self._shapes.of_any_branch(type_name).get(name) if name not in members else None
@@ -192,11 +195,11 @@ class _KeyOffers:
             if member is not None:
                 yield member
 
-    def _member(self, member: Member, order: int) -> Iterator[Offer]:
+    def _member(self, member: Member, order: int) -> Iterator[UnrankedCandidate]:
         name = member.name
         there = self._given.members.get(name) if self._given is not None else None
         is_begun = there is not None and there.form == DOTTED
-        # What the cursor is in may be typed anew, all of it.
+        # The name at the cursor can be replaced as a whole.
         is_own = name == self._slot.own
         if there is not None and not is_begun and not is_own:
             return
@@ -209,34 +212,36 @@ class _KeyOffers:
             text = self._spell(key, ending)
             order = _OPTIONAL if is_begun else order
             words = _INSIDE if ending == "." else self._shapes.words(member.type)
-            meta = told(words, needed, features=member.features)
-            yield Offer(
+            meta = describe_match(words, needed, features=member.features)
+            yield UnrankedCandidate(
                 ".".join(key), text, self._slot.start, meta, order=order, features=member.features
             )
         if is_begun and there is not None and self._slot.writing != LITERAL:
             for key, missing in missing_below(self._shapes, member.type, there):
                 for rest, ending in self._endings([name, *key], missing, None):
                     words = _INSIDE if ending == "." else self._shapes.words(missing)
-                    meta = told(words, "required")
+                    meta = describe_match(words, "required")
                     text = self._spell(rest, ending)
-                    yield Offer(".".join(rest), text, self._slot.start, meta, order=_DEEPER)
+                    yield UnrankedCandidate(
+                        ".".join(rest), text, self._slot.start, meta, order=_DEEPER
+                    )
 
-    def _indices(self, element: str) -> Iterator[Offer]:
+    def _indices(self, element: str) -> Iterator[UnrankedCandidate]:
         if self._slot.writing == LITERAL:
             return
         given = self._given
-        begun = [
+        partial = [
             index
             for index, one in (given.members.items() if given is not None else ())
             if one.form == DOTTED or index == self._slot.own
         ]
         following = _next_index(given)
-        for index in dict.fromkeys([*begun, following]):
+        for index in dict.fromkeys([*partial, following]):
             for key, ending in self._endings([index], element, None):
                 if ending == "." or index in (following, self._slot.own):
                     text = self._spell(key, ending)
                     meta = _INSIDE if ending == "." else self._shapes.words(element)
-                    yield Offer(".".join(key), text, self._slot.start, meta)
+                    yield UnrankedCandidate(".".join(key), text, self._slot.start, meta)
 
     def _spell(self, key: list[str], ending: str) -> str:
         *parents, last = key
@@ -244,9 +249,9 @@ class _KeyOffers:
         return head + spell_key(self._slot, last, ending)
 
     def _endings(
-        self, key: list[str], type_name: str, begun: Given | None
+        self, key: list[str], type_name: str, partial: TypedValue | None
     ) -> Iterator[tuple[list[str], str]]:
-        """A key and how it ends, the likeliest first: `begun` are the members that it has already."""
+        """Yield keys and their endings, the likeliest first. `partial` contains the members already given."""
         if self._slot.writing == LITERAL:
             yield key, "="
             return
@@ -256,25 +261,25 @@ class _KeyOffers:
             kinds = [(schema.kind(one) or "any", one) for one in schema.alternatives(type_name)]
         names = dict(kinds)
         is_scalar = any(kind not in ("object", "array") for kind in names)
-        if is_scalar and begun is None:
+        if is_scalar and partial is None:
             yield key, "="
         if "object" in names:
             yield key, "."
         if "array" in names:
             element = schema.element_type(names["array"]) or ""
-            for index, child in begun.members.items() if begun is not None else ():
+            for index, child in partial.members.items() if partial is not None else ():
                 if child.form == DOTTED:
                     yield [*key, index], "."
-            following = [*key, _next_index(begun)]
+            following = [*key, _next_index(partial)]
             if schema.kind(element) in ("object", "array"):
                 yield following, "."
             else:
                 yield from self._endings(following, element, None)
-        if not is_scalar and begun is None and self._slot.writing != KEYVAL:
+        if not is_scalar and partial is None and self._slot.writing != KEYVAL:
             yield key, "="
 
 
-def _next_index(given: Given | None) -> str:
+def _next_index(given: TypedValue | None) -> str:
     number = 0
     while given is not None and str(number) in given.members:
         number += 1
@@ -282,20 +287,20 @@ def _next_index(given: Given | None) -> str:
 
 
 _BOOLEANS = ("true", "false")
-# Offered where one has begun to type them.
+# Suggested once the user has started to type them.
 _OTHER_BOOLEANS = ("on", "off", "yes", "no", "True", "False")
-# The members that name a driver by any text.
+# Members that name a driver although their type is text.
 _FORMAT = ("format",)
-# Nobody reads more names than these; to put them in their natural order would hold up the typing.
+# Nobody reads more names than this, and sorting them naturally would delay typing.
 _MOST_NATURAL = 1000
 _OPENING = {"object": "{", "array": "["}
-# Discriminators of which a value that brings no members is of no use: a driver that takes no options for
-# creating an image creates none. In blockdev-add, null-co needs none and is all right.
+# Discriminators whose values without members are useless: a driver without creation options creates no
+# image. In blockdev-add, null-co needs no members and is valid.
 _MEMBERS_NEEDED = {("blockdev-create", ("options", "driver"))}
 
 
-def value_offers(slot: Slot, known: Known) -> Iterator[Offer]:
-    """What the value at the slot's path may be."""
+def value_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+    """Yield the possible values at the target's path."""
     call = slot.call
     if call is None or not slot.path:
         return
@@ -309,18 +314,18 @@ def value_offers(slot: Slot, known: Known) -> Iterator[Offer]:
     yield from offers.of_property()
 
 
-def file_names(typed: str, known: Known) -> Iterator[tuple[str, str]]:
-    """The files whose path begins so, folders first, each with what it is; a folder ends with a slash."""
+def file_names(typed: str, known: CompletionSources) -> Iterator[tuple[str, str]]:
+    """Yield the files with this path prefix and their kinds, directories first, with a trailing slash."""
     if known.files is None or "\0" in typed:
         return
-    folder, slash, begun = typed.rpartition("/")
+    folder, slash, partial = typed.rpartition("/")
     found = [
         (kind != DIRECTORY, name.lower(), name, kind)
         for name, kind in known.files(typed)
-        if name.startswith(begun) and (begun or not name.startswith("."))
+        if name.startswith(partial) and (partial or not name.startswith("."))
     ]
     if len(found) <= _MOST_NATURAL:
-        found.sort(key=lambda one: (one[0], natural(one[1]), one[2]))
+        found.sort(key=lambda one: (one[0], natural_key(one[1]), one[2]))
     else:
         found.sort()
     for _, _, name, kind in found:
@@ -328,7 +333,9 @@ def file_names(typed: str, known: Known) -> Iterator[tuple[str, str]]:
 
 
 class _ValueOffers:
-    def __init__(self, slot: Slot, known: Known, shapes: Shapes | None) -> None:
+    def __init__(
+        self, slot: CompletionTarget, known: CompletionSources, shapes: TypeResolver | None
+    ) -> None:
         self._slot = slot
         self._known = known
         self._shapes = shapes
@@ -337,7 +344,7 @@ class _ValueOffers:
         self._end = self._what_follows()
 
     def _what_follows(self) -> str:
-        """A blank, for the next argument; who waits for an event seldom names another."""
+        """Return a blank, for the next argument. /wait rarely has another one."""
         slot = self._slot
         if slot.writing != LINE or slot.behind or self._call.is_whole:
             return ""
@@ -345,11 +352,11 @@ class _ValueOffers:
 
     def _offer(
         self, text: str, meta: str = "", *, is_string: bool = True, is_loose: bool = False
-    ) -> Offer:
+    ) -> UnrankedCandidate:
         spelled = spell_value(self._slot, text, is_string=is_string, is_loose=is_loose)
-        return Offer(text, spelled + self._end, self._slot.start, meta)
+        return UnrankedCandidate(text, spelled + self._end, self._slot.start, meta)
 
-    def of_type(self, type_name: str) -> Iterator[Offer]:
+    def of_type(self, type_name: str) -> Iterator[UnrankedCandidate]:
         assert self._shapes is not None
         shapes = self._shapes
         kind = shapes.schema.kind(type_name)
@@ -363,13 +370,13 @@ class _ValueOffers:
         elif kind is not None:
             yield from self._of_kind(kind, type_name, is_loose=False)
 
-    def _of_kind(self, kind: str, type_name: str, *, is_loose: bool) -> Iterator[Offer]:
+    def _of_kind(self, kind: str, type_name: str, *, is_loose: bool) -> Iterator[UnrankedCandidate]:
         assert self._shapes is not None
         slot = self._slot
         if kind == "enum":
             useless = self._useless()
             for value, features in self._shapes.schema.enum_values(type_name).items():
-                offer = self._offer(value, told(features=features), is_loose=is_loose)
+                offer = self._offer(value, describe_match(features=features), is_loose=is_loose)
                 offer.order = int(value in useless)
                 offer.is_last |= bool(offer.meta)
                 yield offer
@@ -380,12 +387,12 @@ class _ValueOffers:
                 yield self._offer("null", is_string=False)
         elif kind in _OPENING:
             if not slot.quote and slot.writing != KEYVAL:
-                yield Offer(_OPENING[kind], _OPENING[kind], slot.start, order=1)
+                yield UnrankedCandidate(_OPENING[kind], _OPENING[kind], slot.start, order=1)
         elif kind in ("str", "any"):
             yield from self._names(is_loose=is_loose)
 
     def _useless(self) -> set[str]:
-        """The values of a discriminator that are of no use here."""
+        """Return the values of a discriminator that are useless here."""
         call, path, shapes = self._call, self._slot.path, self._shapes
         if shapes is None or (call.name, path) not in _MEMBERS_NEEDED:
             return set()
@@ -393,7 +400,7 @@ class _ValueOffers:
         cases = shapes.schema.cases(union)
         return {name for name, one in cases.items() if not shapes.members(one, None)}
 
-    def _booleans(self) -> Iterator[Offer]:
+    def _booleans(self) -> Iterator[UnrankedCandidate]:
         slot = self._slot
         if slot.writing == LITERAL and slot.quote:
             return
@@ -403,14 +410,12 @@ class _ValueOffers:
         elif slot.writing == LITERAL:
             words = ("True", "False") if slot.text[:1] in ("T", "F") else _BOOLEANS
         elif slot.text:
-            begun = (one for one in _OTHER_BOOLEANS if one.startswith(slot.text))
-            words = (*_BOOLEANS, *begun)
+            partial = (one for one in _OTHER_BOOLEANS if one.startswith(slot.text))
+            words = (*_BOOLEANS, *partial)
         for word in words:
             yield self._offer(word, is_string=False)
 
-    # -- names of things -----------------------------------------------------------------------
-
-    def _names(self, *, is_loose: bool = False) -> Iterator[Offer]:
+    def _names(self, *, is_loose: bool = False) -> Iterator[UnrankedCandidate]:
         kind, subject = find_kind(self._known.live_kinds, self._call, self._slot.path)
         if kind == FILE:
             yield from self._files()
@@ -425,12 +430,12 @@ class _ValueOffers:
             yield from self._live(kind, subject, is_loose=is_loose)
         elif self._slot.path[-1:] == _FORMAT:
             yield from self._formats()
-        path, name = property_of(self._call, self._slot.path)
+        path, name = qom_property_at(self._call, self._slot.path)
         if path and name:
-            yield from self._by_property(Live(QOM_PROPERTY, path), name)
+            yield from self._by_property(NameQuery(QOM_PROPERTY, path), name)
 
-    def _formats(self) -> Iterator[Offer]:
-        """The drivers of blockdev-add: a format is one of them, though the schema says any text."""
+    def _formats(self) -> Iterator[UnrankedCandidate]:
+        """Yield the drivers of blockdev-add: a format is one of them, although its type is text."""
         if self._shapes is None:
             return
         info = self._shapes.schema.command("blockdev-add")
@@ -439,23 +444,23 @@ class _ValueOffers:
             if driver is not None and self._shapes.schema.kind(driver.type) == "enum":
                 yield from self._of_kind("enum", driver.type, is_loose=False)
 
-    def of_property(self) -> Iterator[Offer]:
-        """A value of what only the running server knows, such as a device's property."""
+    def of_property(self) -> Iterator[UnrankedCandidate]:
+        """Yield the values of something that only the server has, such as a device's property."""
         *parents, name = self._slot.path
         given = self._call.root.at(parents)
-        kind, subject = open_names(self._call, parents, given)
+        kind, subject = open_member_kind(self._call, parents, given)
         yield from self._names()
         if not kind:
             return
-        want = Live(kind, subject)
+        want = NameQuery(kind, subject)
         yield from self._by_property(want, name)
         for one in self._known.find_live(want):
             linked = linked_kind(_type_of(one)) if one.name == name else ""
             if linked:
                 yield from self._live(linked, "", is_loose=False)
 
-    def _by_property(self, want: Live, name: str) -> Iterator[Offer]:
-        """By what is said of a property, which begins with its type."""
+    def _by_property(self, want: NameQuery, name: str) -> Iterator[UnrankedCandidate]:
+        """Yield values by a property's description, which starts with its type."""
         for one in self._known.find_live(want):
             if one.name != name:
                 continue
@@ -464,25 +469,25 @@ class _ValueOffers:
             for choice in one.choices:
                 yield self._offer(choice, "the default" if choice == one.default else "")
 
-    def _live(self, kind: str, subject: str, *, is_loose: bool) -> Iterator[Offer]:
-        taken_names = taken(self._known.live_kinds, self._call, self._slot.path)
-        for one in self._known.find_live(Live(kind, subject)):
+    def _live(self, kind: str, subject: str, *, is_loose: bool) -> Iterator[UnrankedCandidate]:
+        taken_names = names_beside(self._known.live_kinds, self._call, self._slot.path)
+        for one in self._known.find_live(NameQuery(kind, subject)):
             if one.name not in taken_names:
                 yield self._offer(one.name, one.meta, is_loose=is_loose)
 
-    def _qom_paths(self) -> Iterator[Offer]:
+    def _qom_paths(self) -> Iterator[UnrankedCandidate]:
         parent = self._slot.text.rpartition("/")[0]
-        for one in self._known.find_live(Live(QOM_CHILD, parent or "/")):
+        for one in self._known.find_live(NameQuery(QOM_CHILD, parent or "/")):
             offer = self._offer(f"{parent}/{one.name}", one.meta)
-            # One may go on below it: / and Tab offer what is there.
+            # The path may continue: / and Tab list what is below.
             offer.text = offer.text.removesuffix(" ")
             yield offer
 
-    def _files(self) -> Iterator[Offer]:
+    def _files(self) -> Iterator[UnrankedCandidate]:
         for name, kind in file_names(self._slot.text, self._known):
             offer = self._offer(name, kind)
             if kind == DIRECTORY:
-                # One goes on inside it.
+                # A directory: the path continues.
                 offer.text = offer.text.removesuffix(" ")
                 if offer.text[-1] in "\"'" and not self._slot.closed:
                     offer.text = offer.text[:-1]
@@ -490,5 +495,92 @@ class _ValueOffers:
 
 
 def _type_of(one: LiveName) -> str:
-    """A property's type, with which what is said of it begins."""
+    """Return a property's type, which is the start of its description."""
     return one.meta.partition(",")[0]
+
+
+# References to names of the server.
+_ANYWHERE = "**"
+
+
+def find_kind(
+    table: dict[tuple[str, str], Reference], call: PartialCommand, path: Sequence[str]
+) -> tuple[str, str]:
+    """Return the kind of name at a path and its subject, or two empty strings."""
+    name, root, path = action_of(call.name, call.root, path)
+    found = _entry(table, name, path)
+    if found is None:
+        return "", ""
+    subject = found.subject
+    if not subject:
+        return found.kind, ""
+    return found.kind, _beside(root, path, subject.split("."))
+
+
+def names_beside(
+    table: dict[tuple[str, str], Reference], call: PartialCommand, path: Sequence[str]
+) -> frozenset[str]:
+    """Return the names beside a value, which are not meant by it."""
+    name, root, path = action_of(call.name, call.root, path)
+    found = _entry(table, name, path)
+    if found is None or root is None:
+        return frozenset()
+    places: list[TypedValue | None] = []
+    depth = len(path) - 1
+    if path[-1].isdecimal():
+        array = root.at(path[:-1])
+        items = array.members.items() if array is not None else ()
+        places += [item for index, item in items if index != path[-1]]
+        depth -= 1
+    other = root.at((*path[:depth], found.other)) if found.other else None
+    if other is not None:
+        places += [other, *other.members.values()]
+    return frozenset(one.text for one in places if one is not None and one.is_scalar)
+
+
+def _entry(
+    table: dict[tuple[str, str], Reference], name: str, path: Sequence[str]
+) -> Reference | None:
+    pattern = ".".join("*" if part.isdecimal() else part for part in path)
+    last = pattern.rpartition(".")[2]
+    return table.get((name, pattern)) or table.get((name, f"{_ANYWHERE}.{last}"))
+
+
+def _beside(root: TypedValue | None, path: Sequence[str], subject: Sequence[str]) -> str:
+    """Return the text of a member beside the value, or on the nearest level above."""
+    for depth in range(len(path) - 1, -1, -1):
+        holder = root.at((*path[:depth], *subject[:-1])) if root is not None else None
+        text = holder.text_of(subject[-1]) if holder is not None else None
+        if text is not None:
+            return text
+    return ""
+
+
+def action_of(
+    name: str, root: TypedValue | None, path: Sequence[str]
+) -> tuple[str, TypedValue | None, Sequence[str]]:
+    """Return the action, its arguments and the path in it for a value in a JSON transaction."""
+    if name != "transaction" or len(path) < 3 or path[0] != "actions" or path[2] != "data":
+        return name, root, path
+    action = root.at(path[:2]) if root is not None else None
+    if action is None:
+        return name, root, path
+    return action.text_of("type") or "", action.members.get("data"), path[3:]
+
+
+def open_member_kind(
+    call: PartialCommand, path: Sequence[str], given: TypedValue | None
+) -> tuple[str, str]:
+    """Return the kind of names of members that are not in a schema, and its subject."""
+    # An incomplete name is not used in a query.
+    if call.sort == EVENT or path or given is None or call.key_path == ((), "driver"):
+        return "", ""
+    driver = given.text_of("driver") if call.name == "device_add" else None
+    return (DEVICE_PROPERTY, driver) if driver else ("", "")
+
+
+def qom_property_at(call: PartialCommand, path: Sequence[str]) -> tuple[str, str]:
+    """Return the QOM path and property whose value is at a path, or two empty strings."""
+    if call.sort == EVENT or call.name != "qom-set" or tuple(path) != ("value",):
+        return "", ""
+    return call.root.text_of("path") or "", call.root.text_of("property") or ""

@@ -1,13 +1,10 @@
-"""One thing that may stand at the cursor.
-
-Owns: its shape, which is the same whatever is completed. Must not know: who offers it, menus.
-"""
+"""Candidates, and their order by how well they match the typed text."""
 
 from __future__ import annotations
 
 import re
 
-from ..language import fold
+from ..language import folded_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,10 +12,11 @@ if TYPE_CHECKING:
 
 
 class Candidate:
-    """`text` replaces what stands between `start` and the cursor, and `after` characters behind it; it
-    ends with a blank where something is to follow. `start` is an offset from the cursor, zero or negative;
-    `meta` says what it is, on one line of any length. Texts are the server's words: who shows them
-    escapes them.
+    """A completion.
+
+    `text` replaces the text between `start` and the cursor and `after` characters behind it; it
+    ends with a blank if something must follow. `start` is an offset from the cursor, at most 0.
+    `meta` describes it on one line. The texts come from the server and are not escaped.
     """
 
     __slots__ = ("after", "meta", "start", "text")
@@ -31,27 +29,28 @@ class Candidate:
 
     @property
     def label(self) -> str:
-        """What a menu calls it."""
+        """The text in the menu."""
         return self.text.rstrip(" ")
 
     def __repr__(self) -> str:
         return f"Candidate({self.text!r}, {self.start}, {self.meta!r})"
 
 
-# The likelier the smaller.
+# Kinds of matches, the best first.
 PREFIX, WORDS, INSIDE, SCATTERED = range(4)
 
-# Names of more words are compared letter by letter only: it would be felt.
+# Names with more words are compared by letters only, which is fast enough to type.
 _MOST_WORDS = 32
 _BREAKS = frozenset("-_./: ")
-# A single letter stands somewhere in nearly every name.
+# A single letter occurs in nearly every name.
 _FEWEST = 2
 _FEWEST_SCATTERED = 3
 
 
 def rank(typed: str, name: str) -> tuple[int, int, int, int] | None:
-    """How well a name fits, both folded; None where it does not. PREFIX and so on, and among its like
-    in how many pieces, how many words of the name are skipped, and at the end how long it is.
+    """Return how well a name matches, both folded, or None.
+
+    The items are the kind of match, the number of pieces, the number of skipped words, and the length.
 
     >>> [rank("blst", name) for name in ("block-stream", "blst", "a-blst", "block-set-to", "quit")]
     [(1, 2, 0, 12), (0, 0, 0, 0), (1, 1, 1, 6), (1, 3, 0, 12), None]
@@ -72,8 +71,8 @@ def rank(typed: str, name: str) -> tuple[int, int, int, int] | None:
     )
 
 
-def natural(name: str) -> list[tuple[bool, int, str]]:
-    """What names are sorted by so that `ide.2` comes before `ide.10`."""
+def natural_key(name: str) -> list[tuple[bool, int, str]]:
+    """Return a sort key that puts `ide.2` before `ide.10`."""
     parts = re.split("([0-9]{1,9})", name)
     return [
         (number % 2 == 1, int(part) if number % 2 else 0, part) for number, part in enumerate(parts)
@@ -81,7 +80,7 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
 
 
 def _is_scattered(typed: str, name: str) -> bool:
-    """Whether all letters stand in the name, in this order."""
+    """Return True if the name contains all letters in this order."""
     position = 0
     for char in typed:
         position = name.find(char, position) + 1
@@ -91,7 +90,7 @@ def _is_scattered(typed: str, name: str) -> bool:
 
 
 def _runs(typed: str, name: str) -> int:
-    """In how many pieces the letters stand in the name, each as early as it can be."""
+    """Return how many pieces of the name the letters form, each as early as possible."""
     count = position = 0
     for char in typed:
         place = name.find(char, position)
@@ -101,15 +100,16 @@ def _runs(typed: str, name: str) -> int:
 
 
 def _in_words(typed: str, name: str) -> tuple[int, int] | None:
-    """In how many beginnings of words of the name the letters stand, in their order, at the fewest, and
-    how many words they skip; None where they do not: each letter goes on with a word, or begins a later
-    one."""
+    """Return the least number of word prefixes of the name that form the text, and the words skipped.
+
+    Each letter continues a word or starts a later one. None if that is impossible.
+    """
     heads = [place for place in range(len(name)) if not place or name[place - 1] in _BREAKS]
     if len(heads) > _MOST_WORDS:
         return None
     numbers = {place: number for number, place in enumerate(heads)}
-    # Where the letters so far may end; in how many pieces they stand then, which words they skip, and
-    # the number of the word that they end in.
+    # Where the letters so far may end, with the number of pieces, the skipped words, and the number
+    # of the word that they end in.
     ends = {0: (0, 0, -1)}
     for index, char in enumerate(typed):
         found: dict[int, tuple[int, int, int]] = {}
@@ -132,16 +132,19 @@ REGULAR_FILE = "file"
 SOCKET = "socket"
 OTHER = "device or pipe"
 
-# What people are warned of, and what is offered last.
+# Features that users are warned about; such names come last.
 _LAST = ("deprecated", "unstable")
 _EXPERIMENTAL = "x-"
-# Who has typed so much of a name does not mean one that has these letters somewhere.
+# After this many letters, the user does not mean a name that contains them scattered.
 _ENOUGH = 4
 
 
-class Offer:
-    """`name` is compared with what is typed, `text` is what is inserted at `start`, an offset in the
-    line. Of those that fit as well, the smaller `order` comes first."""
+class UnrankedCandidate:
+    """A possible completion before ranking.
+
+    `name` is compared with the typed text; `text` is inserted at `start`, an offset in the line. Of
+    equal matches, the smaller `order` comes first.
+    """
 
     __slots__ = ("is_last", "meta", "name", "order", "start", "text")
 
@@ -163,17 +166,21 @@ class Offer:
         self.is_last = name.startswith(_EXPERIMENTAL) or any(one in _LAST for one in features)
 
 
-def told(*words: str, features: Iterable[str] = ()) -> str:
-    """What a menu says: words that are not empty, and what people are warned of."""
-    return ", ".join([*filter(None, words), *(one for one in features if one in _LAST)])
+def describe_match(*words: str, features: Iterable[str] = ()) -> str:
+    """Return the description for the menu: non-empty words, and warnings."""
+    warnings = ", ".join(feature for feature in features if feature in _LAST)
+    text = ", ".join(filter(None, words))
+    return f"{text} ({warnings})" if text and warnings else text or warnings
 
 
-def choose(offers: Iterable[Offer], typed: str, cursor: int) -> list[Candidate]:
-    """Those that what is typed may mean, the likeliest first."""
-    folded = fold(typed)
-    found: list[tuple[tuple[int, ...], Offer]] = []
+def rank_candidates(
+    offers: Iterable[UnrankedCandidate], typed: str, cursor: int
+) -> list[Candidate]:
+    """Return the candidates that match the typed text, the best first."""
+    folded = folded_name(typed)
+    found: list[tuple[tuple[int, ...], UnrankedCandidate]] = []
     for number, offer in enumerate(offers):
-        place = rank(folded, fold(offer.name))
+        place = rank(folded, folded_name(offer.name))
         if place is not None:
             *fit, length = place
             other_case = not offer.name.startswith(typed)

@@ -1,29 +1,26 @@
-"""The shape of the command that is being typed, for a line under it.
-
-Owns: which arguments are shown, and how each is marked. Must not know: colours, terminals, what fits
-(that is `fitting`), what is wrong with the command (that is `warnings`).
-"""
+"""The signature of the command at the cursor, and its layout for a width."""
 
 from __future__ import annotations
 
 from .diagnostics import find_warnings
-from .references import Live, open_names
-from .target import EVENT, find_context
+from .members import open_member_kind
+from .sources import NameQuery
+from .target import EVENT, find_target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .sources import Known
-    from .target import Call, Given
-    from .types import Shapes
+    from .sources import CompletionSources
+    from .target import PartialCommand, TypedValue
+    from .types import TypeResolver
 
     Width = Callable[[str], int]
 
     # A style and its text.
     Piece = tuple[str, str]
 
-    # What stays together: a name, or an argument with its type.
+    # Pieces that stay together: a name, or an argument with its type.
     Part = list[Piece]
 
 
@@ -39,11 +36,13 @@ _ELLIPSIS = "…"
 _OR = "|"
 
 
-def fit(
+def shrink(
     parts: Sequence[Part], columns: int, current: int | None, *, width: Width = len
 ) -> list[Piece]:
-    """What of the parts fits in so many columns, with blanks between them and … where something is left
-    out. The first part is the command's name, and where in its arguments the others are."""
+    """Return the parts that fit in `columns`, with blanks between them and … for what is left out.
+
+    The first part is the command's name and the path in its arguments.
+    """
     if not parts or columns < 1:
         return []
     row = _Row(parts, columns, width)
@@ -59,7 +58,7 @@ class _Row:
         self._width = width
         self._shown: dict[int, Part] = {0: parts[0]}
         self._core: list[int] = []
-        # The columns that each part takes.
+        # The columns of each part.
         self._widths = [self._width_of(part) for part in parts]
 
     def _width_of(self, part: Part) -> int:
@@ -79,7 +78,7 @@ class _Row:
         return self._width_of(self.pieces()) <= self._columns
 
     def _try(self, index: int, part: Part) -> bool:
-        """Show a part so, if there is room."""
+        """Show a part in this form if there is room."""
         before = self._shown.get(index)
         self._shown[index] = part
         if self._fits():
@@ -90,16 +89,14 @@ class _Row:
             self._shown[index] = before
         return False
 
-    # -- what stays ----------------------------------------------------------------------------
-
     def add_core(self, current: int | None) -> None:
-        """The current part and the required ones: first their names, then as much of them as fits."""
+        """Add the current and the required parts: first their names, then as much of them as fits."""
         if current:
             self._add_current(current)
         for index, part in enumerate(self._parts):
-            if index != current and any(style == REQUIRED for style, _ in part):
-                if self._try(index, _without_type(part)):
-                    self._core.append(index)
+            is_required = index != current and any(style == REQUIRED for style, _ in part)
+            if is_required and self._try(index, _without_type(part)):
+                self._core.append(index)
         for index in self._core:
             if not self._try(index, self._parts[index]):
                 self._shorten(index)
@@ -116,7 +113,7 @@ class _Row:
             self._try(0, path[1:])
 
     def _shorten(self, index: int) -> None:
-        """As many of the values of its type as fit."""
+        """Show as many values of the part's type as fit."""
         part = self._parts[index]
         place = next((i for i, (style, _) in enumerate(part) if style == TYPE), None)
         values = part[place][1].split(_OR) if place is not None else []
@@ -126,10 +123,8 @@ class _Row:
             if self._try(index, [*part[:place], (TYPE, text), *part[place + 1 :]]):
                 return
 
-    # -- what else has room --------------------------------------------------------------------
-
     def add_neighbours(self, current: int | None) -> None:
-        """Those behind the current part, then those before it, up to the first that has no room."""
+        """Add the parts after the current one, then those before it, until one does not fit."""
         middle = current or 0
         for indices in (range(middle + 1, len(self._parts)), range(middle - 1, -1, -1)):
             for index in indices:
@@ -137,7 +132,7 @@ class _Row:
                     break
 
     def _has_room(self, index: int) -> bool:
-        # A gap may close by it, which makes room.
+        # The part may close a gap, which makes room.
         least = self._widths[index] - 2 * len(_ELLIPSIS)
         free = self._columns - self._width_of(self.pieces())
         return least <= free and self._try(index, self._parts[index])
@@ -148,7 +143,7 @@ def _without_type(part: Part) -> Part:
 
 
 def _cut(pieces: Sequence[Piece], columns: int, width: Width) -> list[Piece]:
-    """As much as fits; what is cut ends with …"""
+    """Return as much as fits; … marks a cut."""
     if sum(width(text) for _, text in pieces) <= columns:
         return list(pieces)
     found: list[Piece] = []
@@ -171,12 +166,11 @@ def _beginning(text: str, columns: int, width: Width) -> str:
     return text
 
 
-# -- warnings -------------------------------------------------------------------------------------
-
-
 def wrap(text: str, columns: int, rows: int, *, width: Width = len) -> list[str]:
-    """A text in at most so many rows, broken between words, which are cut where they are too long for a
-    row; … at its end says that there is more."""
+    """Wrap a text into at most `rows` rows, between words or within too long ones.
+
+    … at the end marks a cut.
+    """
     if columns < 1 or rows < 1:
         return []
     found = [""]
@@ -213,10 +207,12 @@ CURRENT = "current"
 
 
 class Signature:
-    """`parts` are the command's name, with the path of what is shown in it, and the arguments there,
-    each of pieces (style, text) that stay together; `current` is the index of the part that the cursor
-    is in, None if in none. `warnings` are sentences without an end. All of them hold the server's
-    words, which are not trusted."""
+    """The signature of a command.
+
+    `parts` are the command's name with the path of what is shown, and the arguments there, each a
+    list of pieces (style, text). `current` is the index of the part at the cursor, or None.
+    `warnings` are diagnostics. All texts come from the server and are not trusted.
+    """
 
     __slots__ = ("current", "parts", "warnings")
 
@@ -227,14 +223,13 @@ class Signature:
 
     @property
     def text(self) -> str:
-        """All of the shape, without styles."""
+        """The complete signature without styles."""
         return " ".join("".join(text for _, text in part) for part in self.parts)
 
 
-def describe(line: str, cursor: int, known: Known) -> Signature | None:
-    """The shape of the command that the cursor is in, and what is wrong with it; None where there is
-    none, or it is not known. It never fails."""
-    context = find_context(line, cursor)
+def describe(line: str, cursor: int, known: CompletionSources) -> Signature | None:
+    """Return the signature of the command at the cursor and its diagnostics, or None. Never fails."""
+    context = find_target(line, cursor)
     warnings = find_warnings(line, context, known)
     call = context.call
     shapes = known.shapes_of(call.name) if call is not None and call.name else None
@@ -245,7 +240,9 @@ def describe(line: str, cursor: int, known: Known) -> Signature | None:
 
 
 class _Drawing:
-    def __init__(self, call: Call, shapes: Shapes, known: Known) -> None:
+    def __init__(
+        self, call: PartialCommand, shapes: TypeResolver, known: CompletionSources
+    ) -> None:
         self._call = call
         self._shapes = shapes
         self._known = known
@@ -267,10 +264,10 @@ class _Drawing:
         return Signature(self._parts, self._current, warnings)
 
     def _level(self, type_name: str) -> tuple[tuple[str, ...], str]:
-        """The object that is shown, and the member of it that the cursor is in."""
+        """Return the object that is shown, and the member at the cursor."""
         path, name = self._call.key_path
-        given: Given | None = self._call.root
-        known = 0  # so many parts of the path lead to an object or an array
+        given: TypedValue | None = self._call.root
+        known = 0  # how many parts of the path lead to an object or an array
         for index, part in enumerate(path, 1):
             type_name = self._shapes.below(type_name, given, part)
             given = given.members.get(part) if given is not None else None
@@ -280,7 +277,9 @@ class _Drawing:
                 known = index
         return (path, name) if known == len(path) else (path[:known], path[known])
 
-    def _members(self, type_name: str, path: Sequence[str], given: Given | None, name: str) -> None:
+    def _members(
+        self, type_name: str, path: Sequence[str], given: TypedValue | None, name: str
+    ) -> None:
         there = given.members if given is not None else {}
         tags = self._shapes.tags(type_name, given)
         members = list(self._shapes.members(type_name, given).values())
@@ -292,8 +291,8 @@ class _Drawing:
                 style = CURRENT
                 self._current = len(self._parts)
             self._add(member.name, self._shapes.words(member.type), style, in_brackets=not must)
-        kind, subject = open_names(self._call, path, given)
-        for one in self._known.peek_live(Live(kind, subject)) if kind else ():
+        kind, subject = open_member_kind(self._call, path, given)
+        for one in self._known.peek_live(NameQuery(kind, subject)) if kind else ():
             if one.name in there:
                 style = CURRENT if one.name == name else GIVEN
                 if style == CURRENT:

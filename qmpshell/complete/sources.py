@@ -1,41 +1,94 @@
-"""What completion knows of the server and of this machine.
-
-Owns: which schema is asked for which command, and what is remembered of it. Must not know: lines, how
-any of it is learnt.
-"""
+"""What completion uses: the schema, names, live names, files and settings that are known."""
 
 from __future__ import annotations
 
-from ..qmp import load_agent_schema
-from .references import LiveKind, read_table
-from .types import Shapes
+from ..qmp import load_agent_schema, load_references
+from .types import TypeResolver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Protocol
 
     from ..errors import LineError
-    from ..language import LocalCommand
-    from ..qmp import Schema
-    from .references import Live, LiveName, LiveNames
+    from ..language import ShellCommand
+    from ..qmp import Reference, Schema
 
-    # The names in the folder that a path's beginning is in, each with what it is, by `file_kinds`.
+    # Returns the names in the directory of a path prefix, each with its kind.
     Files = Callable[[str], Iterable[tuple[str, str]]]
+
+    class LiveNames(Protocol):
+        """The live names that are known now. Its methods never wait."""
+
+        def find(self, want: NameQuery) -> Sequence[LiveName] | None:
+            """Return the names of a kind, or None if they are unknown, which starts a query."""
+
+        def peek(self, want: NameQuery) -> Sequence[LiveName]:
+            """Return the names that are known, without a query."""
 
 
 _AGENT_PREFIX = "guest-"
-# What is remembered of single words is forgotten when it is so much.
+# The cache for single words is cleared at this size.
 _MOST = 500
 
 
-class Known:
-    """What there is to complete from; make a new one for another server.
+class NameQuery:
+    """A kind of names and its subject. Hashable."""
 
-    `names` are those of query-commands, and may be set at any time, as may `schema`. `live` gives
-    names of the running server, None for none at all; `files` those in the folder of a path that has
-    begun, without that folder, and what they are; `styles` finds the styles of colours that others made;
-    `local_commands` are `name: (anything, how it is called, what it does)`, and `find_local_mistake` says
-    what is wrong with a call of one.
+    __slots__ = ("kind", "subject")
+
+    def __init__(self, kind: str, subject: str = "") -> None:
+        self.kind = kind
+        self.subject = subject
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NameQuery) and (self.kind, self.subject) == (
+            other.kind,
+            other.subject,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.subject))
+
+    def __repr__(self) -> str:
+        return f"NameQuery({self.kind!r}, {self.subject!r})"
+
+
+class LiveName:
+    """A name and its short description. Both come from the server and are not trusted.
+
+    Names with a smaller `order` come first. For a property, `choices` are its values, if known, and
+    `default` is its default.
+    """
+
+    __slots__ = ("choices", "default", "meta", "name", "order")
+
+    def __init__(
+        self,
+        name: str,
+        meta: str = "",
+        *,
+        order: int = 0,
+        choices: Sequence[str] = (),
+        default: str = "",
+    ) -> None:
+        self.name = name
+        self.meta = meta
+        self.order = order
+        self.choices = tuple(choices)
+        self.default = default
+
+    def __repr__(self) -> str:
+        return f"LiveName({self.name!r}, {self.meta!r})"
+
+
+class CompletionSources:
+    """The sources of completion for one server.
+
+    `names` are those of query-commands; they and `schema` may be set at any time. `live` returns
+    live names, None for none. `files` returns the names in a path's directory and their kinds.
+    `styles` returns the colour styles of other packages. `shell_commands` are `name: (anything,
+    usage, help)`, and `find_shell_mistake` returns what is wrong with a call of one.
     """
 
     def __init__(
@@ -46,35 +99,36 @@ class Known:
         live: LiveNames | None = None,
         files: Files | None = None,
         styles: Callable[[], Iterable[str]] | None = None,
-        local_commands: Mapping[str, tuple[str, str, str]] | None = None,
-        find_local_mistake: Callable[[LocalCommand], LineError | None] | None = None,
+        shell_commands: Mapping[str, tuple[str, str, str]] | None = None,
+        find_shell_mistake: Callable[[ShellCommand], LineError | None] | None = None,
     ) -> None:
         self._schema = schema
         self._names = tuple(names)
-        # Those of the names that are of no use here: an agent's commands may be switched off.
+        # Names that cannot be used: an agent's commands may be disabled.
         self.disabled: frozenset[str] = frozenset()
         self.live = live
         self.files = files
         self._find_styles = styles
         self._styles: Sequence[str] | None = None
-        self.local_commands = local_commands or {}
-        self.find_local_mistake = find_local_mistake
-        self.live_kinds: dict[tuple[str, str], LiveKind] = read_table()
-        self._shapes: Shapes | None = None
-        self._agent: Shapes | None = None
+        self.shell_commands = shell_commands or {}
+        self.find_shell_mistake = find_shell_mistake
+        self.live_kinds: dict[tuple[str, str], Reference] = load_references()
+        self._shapes: TypeResolver | None = None
+        self._agent: TypeResolver | None = None
         self._commands: list[str] | None = None
-        # A guess at what was meant by a word, by the word.
+        # Suggestions for mistyped words.
         self._guesses: dict[tuple[str, str], str] = {}
 
     @property
     def styles(self) -> Sequence[str]:
-        """What there is beside our own, found where one is asked for."""
+        """The styles of other packages, found on first use."""
         if self._styles is None:
             self._styles = sorted(self._find_styles()) if self._find_styles is not None else []
         return self._styles
 
     @property
     def schema(self) -> Schema | None:
+        """The schema of the server, or None."""
         return self._schema
 
     @schema.setter
@@ -84,6 +138,7 @@ class Known:
 
     @property
     def names(self) -> Sequence[str]:
+        """The names of query-commands."""
         return self._names
 
     @names.setter
@@ -97,43 +152,43 @@ class Known:
         self._guesses.clear()
 
     @property
-    def shapes(self) -> Shapes | None:
-        """Of the server's own schema."""
+    def shapes(self) -> TypeResolver | None:
+        """The types of the server's schema."""
         if self._shapes is None and self._schema is not None:
-            self._shapes = Shapes(self._schema)
+            self._shapes = TypeResolver(self._schema)
         return self._shapes
 
-    def shapes_of(self, command: str) -> Shapes | None:
-        """Of the schema that has a command: the guest agent has none of its own."""
+    def shapes_of(self, command: str) -> TypeResolver | None:
+        """Return the types of the schema that has a command: the agent's is part of the program."""
         if not command.startswith(_AGENT_PREFIX):
             return self.shapes
         if self._agent is None:
-            self._agent = Shapes(load_agent_schema())
+            self._agent = TypeResolver(load_agent_schema())
         return self._agent
 
     def commands(self) -> Sequence[str]:
-        """The server's commands by name, as far as all that is known agrees on them."""
+        """Return the names of the server's commands, from both the schema and query-commands."""
         if self._commands is None:
             names = self._schema.commands() if self._schema is not None else []
             both = set(names) & set(self._names)
             self._commands = sorted(both or names or self._names)
         return self._commands
 
-    def find_live(self, want: Live) -> Sequence[LiveName]:
-        """The names of a kind that are known by now."""
+    def find_live(self, want: NameQuery) -> Sequence[LiveName]:
+        """Return the known names of a kind, and query them if necessary."""
         return (self.live.find(want) if self.live is not None else None) or ()
 
-    def peek_live(self, want: Live) -> Sequence[LiveName]:
-        """The same for who only looks on while one types: the server is not asked for that."""
+    def peek_live(self, want: NameQuery) -> Sequence[LiveName]:
+        """Return the known names of a kind without a query, for use while typing."""
         return self.live.peek(want) if self.live is not None else ()
 
     def guess(self, word: str, names: Iterable[str], where: str) -> str:
-        """The name that may be meant by a word, or nothing; `where` says which names they are."""
+        """Return a suggestion for a word, or "". `where` identifies the names."""
         found = self._guesses.get((where, word))
         if found is None:
-            from ..language import nearest  # only for mistakes
+            from ..language import nearest_name  # only after mistakes
 
             if len(self._guesses) > _MOST:
                 self._guesses.clear()
-            found = self._guesses[where, word] = nearest(word, names)
+            found = self._guesses[where, word] = nearest_name(word, names)
         return found

@@ -1,7 +1,4 @@
-"""A place in a line where something may stand.
-
-Owns: the shapes that say so. Must not know: how places are found, what is offered there.
-"""
+"""What is at the cursor: the completion target, and the command around it."""
 
 from __future__ import annotations
 
@@ -9,7 +6,9 @@ import re
 
 from ..errors import LineError
 from ..language import (
+    BOTH_KINDS,
     OLD_SYNTAX,
+    REPEATED,
     LineAssembler,
     Token,
     key_parts,
@@ -25,45 +24,45 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ..language import Token
+    from ..language import BOTH_KINDS, REPEATED, Token
 
 
-# What may stand there.
-COMMAND = "command"  # a command of the server's
-LOCAL = "local"  # a command of ours
-KEY = "key"  # a member of what is at `path`
+# What can be completed.
+COMMAND = "command"  # a command of the server
+LOCAL = "local"  # a shell command
+KEY = "key"  # a member of the object at `path`
 VALUE = "value"  # the value at `path`
 EVENT = "event"
-EVENT_FILTER = "event-filter"  # a mode, or an event with wildcards
-TOPIC = "topic"  # whatever /help knows
+EVENT_FILTER = "event-filter"  # a mode, or an event name with wildcards
+TOPIC = "topic"  # anything that /help accepts
 JOB_ID = "job-id"
-FILE = "file"  # of which sort the `subject` says, ADDRESS or nothing
+FILE = "file"  # a file; `subject` is ADDRESS or ""
 SETTING = "setting"
-SETTING_VALUE = "setting-value"  # of the setting `subject`
+SETTING_VALUE = "setting-value"  # a value of the setting `subject`
 OPTION_NAME = "option-name"  # blockdev, device…
 ENVELOPE = "envelope"  # a member of a command in JSON
 WORD = "word"  # one of `words`
 
 # What a FILE is for.
-ADDRESS = "address"  # where a server listens
+ADDRESS = "address"  # a socket to connect to
 
-# How it is written.
-LINE = "line"  # words of the command line
-LITERAL = "literal"  # in a JSON or Python literal
-KEYVAL = "keyval"  # in an option string of QEMU's
+# The syntax around the target.
+LINE = "line"  # words of a line
+LITERAL = "literal"  # a JSON or Python literal
+KEYVAL = "keyval"  # an option string
 
-# Whose arguments a call's are.
-ACTION = "action"  # of a transaction, by its own name
+# Whose arguments a command has.
+ACTION = "action"  # an action of a transaction
 
 
-class Call:
-    """A command that is being typed: `sort` is COMMAND, EVENT (which /wait takes like one) or ACTION.
+class PartialCommand:
+    """A command while it is typed. `sort` is COMMAND, EVENT (for /wait) or ACTION.
 
-    `root` is what its arguments are so far, `key_path` where in them the cursor is: the path of the
-    object or array that it is in, and the name of the member that it is on, if on one. `writing` is LINE,
-    LITERAL or KEYVAL; `is_whole` says that the arguments are an object in brackets, `is_closed` that the
-    cursor stands behind the last of them; `envelope` is what a command in JSON has around its
-    arguments; `mistakes` are sentences about words that are no arguments.
+    `root` contains its arguments so far. `key_path` is the position of the cursor in them: the path
+    of the object or array, and the name of the member if the cursor is on one. `writing` is LINE,
+    LITERAL or KEYVAL. `is_whole` is true if the arguments are an object in brackets, `is_closed` if
+    the cursor is after the last of them. `envelope` contains the other members of a command in
+    JSON. `mistakes` are sentences about words that are not arguments.
     """
 
     __slots__ = (
@@ -80,7 +79,7 @@ class Call:
         "writing",
     )
 
-    def __init__(self, sort: str, name: str, root: Given, *, name_end: int) -> None:
+    def __init__(self, sort: str, name: str, root: TypedValue, *, name_end: int) -> None:
         self.sort = sort
         self.name = name
         self.name_end = name_end
@@ -88,19 +87,20 @@ class Call:
         self.writing = LINE
         self.is_whole = False
         self.is_closed = False
-        self.envelope: Given | None = None
+        self.envelope: TypedValue | None = None
         self.is_out_of_band = False
         self.mistakes: list[str] = []
         self.key_path: tuple[tuple[str, ...], str] = ((), "")
 
 
-class Slot:
-    """`text` is what is typed already, without quotes, and stands from `start` on; all of it up to the
-    cursor is replaced. `quote` is the one that it began with; `writing` is LINE, LITERAL or KEYVAL.
+class CompletionTarget:
+    """A completion target.
 
-    `after` characters behind the cursor belong to the same word and are replaced too; `behind` is the
-    one that stands behind those; `own` is the name that is there now, which may be
-    typed anew; `raw` is the key up to the cursor as it is written, from `raw_start` on.
+    `text` is the typed text without quotes; it starts at `start` and is replaced up to the cursor.
+    `quote` is its opening quote; `writing` is LINE, LITERAL or KEYVAL. `after` characters behind
+    the cursor are part of the word and are replaced too; `behind` is the character after them.
+    `own` is the name at the cursor, which can be replaced. `raw` is the key up to the cursor as
+    written, from `raw_start` on.
     """
 
     __slots__ = (
@@ -127,7 +127,7 @@ class Slot:
         text: str,
         start: int,
         *,
-        call: Call | None = None,
+        call: PartialCommand | None = None,
         path: Sequence[str] = (),
         writing: str = LINE,
         quote: str = "",
@@ -155,31 +155,37 @@ class Slot:
 
 
 class Context:
-    """What may stand at the cursor, and the call that it stands in, if any."""
+    """The completion targets at the cursor, and the command around it, if any."""
 
     __slots__ = ("call", "cursor", "slots")
 
-    def __init__(self, cursor: int, slots: Sequence[Slot] = (), call: Call | None = None) -> None:
+    def __init__(
+        self,
+        cursor: int,
+        slots: Sequence[CompletionTarget] = (),
+        call: PartialCommand | None = None,
+    ) -> None:
         self.cursor = cursor
         self.slots = list(slots)
         self.call = call
 
 
-BARE_WORD = "word"  # text as it stands, to be read by the type
-TEXT = "text"  # in quotes behind `=`: the type counts all the same
-STRING = "string"  # a string of JSON's, whatever it looks like
-JSON = "json"  # JSON's own true, 5, null
-OPAQUE = "opaque"  # what is not to be seen here: from a file, or typed unseen
+BARE_WORD = "word"  # unquoted text, whose type decides
+TEXT = "text"  # quoted text after `=`, whose type also decides
+STRING = "string"  # a JSON string
+JSON = "json"  # another JSON scalar: true, 5, null
+OPAQUE = "opaque"  # a value that is not in the line: from a file, or typed without echo
 OBJECT = "object"
 ARRAY = "array"
-DOTTED = "dotted"  # members that dotted keys give: an object or an array
+DOTTED = "dotted"  # members from dotted keys: an object or an array
 
 
-class Given:
-    """One value: `form` is one of the above, `text` that of a scalar, and of brackets behind `=`, which
-    may be meant as text; `members` are those of what is no scalar (of an array by "0", "1"…). `start`
-    and `end` are its place in the line; of a member by a dotted key, `key_start` is where its name
-    begins.
+class TypedValue:
+    """A value in a line.
+
+    `form` is one of the above; `text` is that of a scalar, or of brackets after `=`, which may be
+    meant as text; `members` are those of an object or array (by "0", "1"…). `start` and `end` are
+    its position; `key_start` is where its name starts if it has a dotted key.
     """
 
     __slots__ = ("end", "form", "key_start", "members", "start", "text")
@@ -190,55 +196,56 @@ class Given:
         self.start = start
         self.end = end
         self.key_start = start if key_start < 0 else key_start
-        self.members: dict[str, Given] = {}
+        self.members: dict[str, TypedValue] = {}
 
     @property
     def is_scalar(self) -> bool:
+        """Whether it is neither an object nor an array."""
         return self.form in (BARE_WORD, TEXT, STRING, JSON, OPAQUE)
 
     def holds(self, cursor: int) -> bool:
-        """Whether the cursor is in it, or at an end of it: it is being typed."""
+        """Return True if the cursor is in the value or at an end of it, so that it is being typed."""
         return self.start <= cursor <= self.end
 
     @property
     def is_literal(self) -> bool:
-        """Whether it stands in brackets, so that no dotted key can add to it."""
+        """Return True if it is in brackets, so that no dotted key can add to it."""
         return self.form in (OBJECT, ARRAY)
 
     def text_of(self, name: str) -> str | None:
-        """The text of a member that has one."""
+        """Return the text of a member, or None."""
         member = self.members.get(name)
         is_text = member is not None and member.form in (BARE_WORD, TEXT, STRING)
         return member.text if member is not None and is_text else None
 
-    def at(self, path: Iterable[str]) -> Given | None:
-        """What stands at a path below this."""
-        found: Given | None = self
+    def at(self, path: Iterable[str]) -> TypedValue | None:
+        """Return the value at a path below this one, or None."""
+        found: TypedValue | None = self
         for name in path:
             found = found.members.get(name) if found is not None else None
         return found
 
-    def add(self, path: Sequence[str], value: Given) -> str:
-        """Hang a value in at a path; what is wrong with that, if anything, without saying where."""
+    def add(self, path: Sequence[str], value: TypedValue) -> str:
+        """Add a value at a path. Return what is wrong with that, or ""."""
         node = self
         for name in path[:-1]:
             child = node.members.get(name)
             if child is None:
-                child = node.members[name] = Given(DOTTED, "", value.start, value.end)
+                child = node.members[name] = TypedValue(DOTTED, "", value.start, value.end)
                 child.key_start = value.key_start
             elif child.form != DOTTED:
-                return "both a value and members"
+                return BOTH_KINDS
             node = child
         there = node.members.get(path[-1])
         if there is not None:
-            return "both a value and members" if there.form == DOTTED else "twice"
+            return BOTH_KINDS if there.form == DOTTED else REPEATED
         node.members[path[-1]] = value
         return ""
 
 
-def nothing(position: int) -> Given:
-    """No arguments yet."""
-    return Given(DOTTED, "", position, position)
+def nothing(position: int) -> TypedValue:
+    """Return an empty set of arguments."""
+    return TypedValue(DOTTED, "", position, position)
 
 
 _TOKEN = (
@@ -248,13 +255,11 @@ _TOKEN = (
 _KEY, _COLON, _VALUE, _COMMA = "key", "colon", "value", "comma"
 
 
-class Spot:
-    """What is expected at the cursor: the name of a member of what is at `path`, or with `is_value` the
-    value at `path` itself.
+class CursorTarget:
+    """What is expected at the cursor: a member of the object at `path`, or with `is_value` a value there.
 
-    `text` is what is typed of it, from `start` on; `quote` is the quote that it began with, if any,
-    `closed` says that its closing quote stands right behind the cursor, and `own` is the name that
-    stands there now, if it is whole.
+    `text` is the typed part, from `start` on; `quote` is its opening quote, if any; `closed` is
+    true if its closing quote is right after the cursor; `own` is the complete name at the cursor.
     """
 
     __slots__ = ("closed", "is_value", "own", "path", "quote", "start", "text")
@@ -270,20 +275,21 @@ class Spot:
 
 
 class _Frame:
-    """An object or array that is open, what may come next in it, and where in it the last value is."""
+    """An open object or array, what may come next in it, and the path of its last value."""
 
     __slots__ = ("expects", "given", "key")
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, given: TypedValue) -> None:
         self.given = given
         self.expects = _KEY if given.form == OBJECT else _VALUE
         self.key = ""
 
 
-def scan(text: str, start: int, cursor: int) -> tuple[Given, Spot | None]:
-    """What a literal that begins at the opening bracket `text[0]` holds, and the spot at the cursor;
-    None where nothing is expected there. `start` is the offset of the text in the line, in which
-    `cursor` is, too."""
+def scan_literal(text: str, start: int, cursor: int) -> tuple[TypedValue, CursorTarget | None]:
+    """Return the content of a literal that starts at the bracket `text[0]`, and the target at the cursor.
+
+    `start` is the offset of the text in the line, which `cursor` refers to.
+    """
     scanner = _Scanner(start, cursor)
     for match in re.finditer(_TOKEN, text):
         if not scanner.take(match):
@@ -296,12 +302,12 @@ class _Scanner:
         self._offset = start
         self._cursor = cursor
         self._stack: list[_Frame] = []
-        self._root: Given | None = None
-        self._spot: Spot | None = None
+        self._root: TypedValue | None = None
+        self._spot: CursorTarget | None = None
         self._is_past = False  # the cursor
 
     def take(self, match: re.Match[str]) -> bool:
-        """Go on by a token; whether the literal is still open."""
+        """Handle a token. Return True if the literal is still open."""
         start, end = self._offset + match.start(), self._offset + match.end()
         token = match[0]
         if self._root is None:
@@ -312,7 +318,7 @@ class _Scanner:
         if match.lastgroup is not None:
             is_whole = len(token) > 1 and token[-1] == token[0]
             is_string = match.lastgroup == "string"
-            # Behind a closing quote there is nothing left to complete.
+            # After a closing quote there is nothing to complete.
             if not self._is_past and self._cursor <= end - (is_string and is_whole):
                 self._find_spot(start, token)
             self._scalar(token, start, end, is_string=is_string)
@@ -327,7 +333,7 @@ class _Scanner:
             self._punctuation(token)
         return True
 
-    def finish(self, end: int) -> tuple[Given, Spot | None]:
+    def finish(self, end: int) -> tuple[TypedValue, CursorTarget | None]:
         assert self._root is not None
         if self._stack:
             for frame in self._stack:
@@ -337,7 +343,7 @@ class _Scanner:
         return self._root, self._spot
 
     def _find_spot(self, start: int, token: str = "") -> None:
-        """The cursor is here, or in a token that begins here."""
+        """Set the target: the cursor is here, or in a token that starts here."""
         self._is_past = True
         frame = self._stack[-1]
         if frame.expects not in (_KEY, _VALUE):
@@ -346,7 +352,7 @@ class _Scanner:
         path = [one.key for one in self._stack[:-1]]
         if is_value:
             path.append(_place(frame))
-        spot = self._spot = Spot(path, start, is_value=is_value)
+        spot = self._spot = CursorTarget(path, start, is_value=is_value)
         spot.quote = token[0] if token and token[0] in "\"'" else ""
         typed = token[: self._cursor - start]
         spot.text = unquoted(typed) if spot.quote else typed
@@ -364,18 +370,18 @@ class _Scanner:
             frame.key = text
             frame.expects = _COLON
         elif frame.expects == _VALUE:
-            self._hang(Given(STRING if is_string else JSON, text, start, end))
+            self._hang(TypedValue(STRING if is_string else JSON, text, start, end))
             frame.expects = _COMMA
 
     def _open(self, token: str, start: int) -> None:
-        given = Given(OBJECT if token == "{" else ARRAY, "", start, start + 1)
+        given = TypedValue(OBJECT if token == "{" else ARRAY, "", start, start + 1)
         if self._root is None:
             self._root = given
         else:
             self._hang(given)
         self._stack.append(_Frame(given))
 
-    def _hang(self, given: Given) -> None:
+    def _hang(self, given: TypedValue) -> None:
         frame = self._stack[-1]
         if frame.expects == _VALUE:
             frame.key = _place(frame)
@@ -391,12 +397,12 @@ class _Scanner:
 
 
 def _place(frame: _Frame) -> str:
-    """The name under which the next value of an object or array stands."""
+    """Return the name of the next value in an object or array."""
     return frame.key if frame.given.form == OBJECT else str(len(frame.given.members))
 
 
 def unquoted(token: str) -> str:
-    """The text of a string that may be open at its end, escapes as far as they are whole."""
+    """Return the text of a string that may be unclosed, with complete escapes decoded."""
     quote = token[0]
     inner = token[1:-1] if len(token) > 1 and token[-1] == quote else token[1:]
     if "\\" not in inner:
@@ -412,16 +418,16 @@ def unquoted(token: str) -> str:
 _LONG = 40
 
 
-def read_arguments(
+def argument_context(
     line: str, cursor: int, sort: str, name: Token, tokens: Sequence[Token]
 ) -> Context:
-    """The context of a cursor behind a command's name: `tokens` are those behind it."""
-    call = Call(sort, name.text, nothing(name.end), name_end=name.end)
+    """Return the context of a cursor after a command's name. `tokens` are those after it."""
+    call = PartialCommand(sort, name.text, nothing(name.end), name_end=name.end)
     reader = _ArgumentReader(line, cursor, call)
     if tokens and tokens[0].kind == t.OBJECT:
         call.is_whole = True
         call.is_closed = tokens[0].closed and cursor >= tokens[0].end
-        call.root, spot = scan(tokens[0].text, tokens[0].start, cursor)
+        call.root, spot = scan_literal(tokens[0].text, tokens[0].start, cursor)
         if cursor <= tokens[0].start:
             return Context(cursor, [], call)
         reader.spot(spot, ())
@@ -430,12 +436,12 @@ def read_arguments(
 
 
 class _ArgumentReader:
-    def __init__(self, line: str, cursor: int, call: Call) -> None:
+    def __init__(self, line: str, cursor: int, call: PartialCommand) -> None:
         self._line = line
         self._cursor = cursor
         self._call = call
         self._is_found = False  # the cursor
-        self.slots: list[Slot] = []
+        self.slots: list[CompletionTarget] = []
 
     def read(self, tokens: Sequence[Token]) -> Context:
         position = 0
@@ -458,26 +464,26 @@ class _ArgumentReader:
     def _blank(self) -> None:
         self._is_found = True
         if self._line[self._cursor - 1 : self._cursor] in (" ", "\t", "\n"):
-            self.slots.append(Slot(KEY, "", self._cursor, call=self._call))
+            self.slots.append(CompletionTarget(KEY, "", self._cursor, call=self._call))
 
     def _word(self, token: Token) -> None:
-        """A word that is no argument yet."""
+        """Handle a word that is not an argument yet."""
         if not self._is_found and token.start < self._cursor <= token.end:
             self._is_found = True
             if token.kind == t.WORD:
                 self._key(token, token.end)
         elif token.kind == t.WORD:
-            self._call.mistakes.append(f"{token.text[:_LONG]} is no KEY=VALUE")
+            self._call.mistakes.append(f"{token.text[:_LONG]!r}: expected KEY=VALUE")
         else:
-            self._call.mistakes.append("nothing may stand beside a JSON object")
+            self._call.mistakes.append("a JSON object must be the only argument")
 
-    def _key(self, token: Token, end: int) -> None:
-        """The cursor is in a key that ends at `end`; what stands there may be typed anew."""
+    def _key(self, token: Token, _end: int) -> None:
+        """Handle a cursor in a key that ends at `end` and can be replaced."""
         start = token.start
         parts = [(start + offset, name) for offset, name in _parts(token.text)]
         *parents, (place, _) = [one for one in parts if one[0] <= self._cursor]
         typed = self._line[place : self._cursor]
-        slot = Slot(
+        slot = CompletionTarget(
             KEY,
             part_text(typed),
             place,
@@ -496,7 +502,7 @@ class _ArgumentReader:
         given.key_start = key.start
         why = self._call.root.add(path, given)
         if why:
-            self._call.mistakes.append(f"{key.text[:_LONG]} is given {why}")
+            self._call.mistakes.append(f"{key.text[:_LONG]} {why}")
         if self._is_found or not key.start < self._cursor <= value.end:
             return
         self._is_found = True
@@ -509,10 +515,10 @@ class _ArgumentReader:
             elif not (value.kind == t.QUOTED and value.closed and self._cursor == value.end):
                 self._scalar(value, path, operator=operator.text)
 
-    def _value(self, operator: Token, value: Token) -> tuple[Given, Spot | None]:
+    def _value(self, operator: Token, value: Token) -> tuple[TypedValue, CursorTarget | None]:
         is_plain = operator.text == "="
         if value.kind == t.COMPOUND:
-            given, spot = scan(value.text, value.start, self._cursor)
+            given, spot = scan_literal(value.text, value.start, self._cursor)
             given.text = value.text if is_plain else ""
             return given, spot
         form = BARE_WORD if is_plain else JSON
@@ -521,31 +527,35 @@ class _ArgumentReader:
             form, text = TEXT if is_plain else STRING, unquoted(text)
         elif text.startswith("@"):
             form = OPAQUE
-        return Given(form, text, value.start, value.end), None
+        return TypedValue(form, text, value.start, value.end), None
 
     def _scalar(self, value: Token, path: Sequence[str], *, operator: str) -> None:
         typed = self._line[value.start : self._cursor]
         if typed.startswith("@"):
             start = value.start + 1
-            slot = Slot(FILE, typed[1:], start, call=self._call, subject="@")
+            slot = CompletionTarget(FILE, typed[1:], start, call=self._call, subject="@")
         else:
             quote = typed[:1] if value.kind == t.QUOTED else ""
             text = unquoted(typed) if quote else typed
-            slot = Slot(VALUE, text, value.start, call=self._call, path=path, quote=quote)
+            slot = CompletionTarget(
+                VALUE, text, value.start, call=self._call, path=path, quote=quote
+            )
             slot.closed = value.closed and self._cursor == value.end - 1 and bool(quote)
             if operator == ":=":
                 slot.writing = LITERAL
         self.slots.append(slot)
 
-    def spot(self, spot: Spot | None, path: Sequence[str]) -> None:
-        """The cursor is in a literal that stands at `path`."""
+    def spot(self, spot: CursorTarget | None, path: Sequence[str]) -> None:
+        """Handle a cursor in a literal at `path`."""
         self._is_found = True
         if spot is not None:
             self.slots.append(_slot_of_spot(spot, self._call, (*path, *spot.path)))
 
 
-def _slot_of_spot(spot: Spot, call: Call, path: Sequence[str]) -> Slot:
-    slot = Slot(
+def _slot_of_spot(
+    spot: CursorTarget, call: PartialCommand, path: Sequence[str]
+) -> CompletionTarget:
+    slot = CompletionTarget(
         VALUE if spot.is_value else KEY,
         spot.text,
         spot.start,
@@ -563,33 +573,31 @@ def _slot_of_spot(spot: Spot, call: Call, path: Sequence[str]) -> Slot:
 
 
 def _parts(key: str) -> list[tuple[int, str]]:
-    """The parts of a key that may be half typed, with their offsets."""
+    """Return the parts of an incomplete key with their offsets."""
     found: list[tuple[int, str]] = []
     for one in key_parts(key):
         if not one[0] and key[one.end() : one.end() + 1] == '"':
-            # A quote that is still open.
+            # An unclosed quote.
             return [*found, (one.end(), part_text(key[one.end() :]))]
         found.append((one.start(), part_text(one[0])))
     return found
 
 
 def part_text(part: str) -> str:
-    """The name that a part of a key is, which may be in quotes and open at its end."""
+    """Return the name for a part of a key, which may be quoted and unclosed."""
     return unquoted(part) if part[:1] == '"' else part
 
-
-# -- a command in JSON ----------------------------------------------------------------------------
 
 ENVELOPE_MEMBERS = ("execute", "arguments", "id", "exec-oob")
 EXECUTE = ("execute", "exec-oob")
 
 
-def read_raw(line: str, cursor: int, token: Token) -> Context:
-    """The context in a line of raw JSON."""
-    root, spot = scan(token.text, token.start, cursor)
+def raw_context(_line: str, cursor: int, token: Token) -> Context:
+    """Return the context in a line of raw JSON."""
+    root, spot = scan_literal(token.text, token.start, cursor)
     name = next(filter(None, map(root.text_of, EXECUTE)), "")
     arguments = root.members.get("arguments") or nothing(token.end)
-    call = Call(COMMAND, name, arguments, name_end=token.start)
+    call = PartialCommand(COMMAND, name, arguments, name_end=token.start)
     call.is_whole = True
     call.is_closed = token.closed and cursor >= token.end
     call.envelope = root
@@ -613,15 +621,12 @@ def read_raw(line: str, cursor: int, token: Token) -> Context:
     return Context(cursor, [slot], call)
 
 
-# -- an option string -----------------------------------------------------------------------------
-
-
-def read_option_string(line: str, cursor: int, word: Token, start: int) -> Context:
-    """The context in the option string that begins at `start`, for the command that `word` names."""
+def option_string_context(line: str, cursor: int, word: Token, start: int) -> Context:
+    """Return the context in the option string at `start` for the command that `word` names."""
     name, implied = option_command(word.text)
-    call = Call(COMMAND, name, nothing(start), name_end=word.end)
+    call = PartialCommand(COMMAND, name, nothing(start), name_end=word.end)
     call.writing = KEYVAL
-    slots: list[Slot] = []
+    slots: list[CompletionTarget] = []
     text = line[start:].rstrip()
     if start + len(text) < cursor:
         text = line[start:cursor]
@@ -632,21 +637,21 @@ def read_option_string(line: str, cursor: int, word: Token, start: int) -> Conte
         value_start = begin if is_implied else min(key_end + 1, end)
         value = text[value_start:end].replace(",,", ",")
         if end == len(text):
-            value = value.rstrip()  # what ends the line is no part of it
+            value = value.rstrip()  # the end of the line is not part of it
         if (is_implied and value) or key_end < end:
-            given = Given(BARE_WORD, value, start + value_start, start + end, start + begin)
+            given = TypedValue(BARE_WORD, value, start + value_start, start + end, start + begin)
             why = call.root.add(path, given)
             if why:
-                call.mistakes.append(f"{written[:_LONG]} is given {why}")
+                call.mistakes.append(f"{written[:_LONG]} {why}")
         if not start + begin <= cursor <= start + end:
             continue
         if is_implied or cursor > start + key_end:
             call.key_path = (tuple(path[:-1]), path[-1])
             typed = line[start + value_start : cursor].replace(",,", ",")
-            slots.append(Slot(VALUE, typed, start + value_start, call=call, path=path))
+            slots.append(CompletionTarget(VALUE, typed, start + value_start, call=call, path=path))
         if cursor <= start + key_end:
             *parents, last = _key_path(line[start + begin : cursor], name)
-            slot = Slot(KEY, last, cursor - len(last), call=call, path=parents)
+            slot = CompletionTarget(KEY, last, cursor - len(last), call=call, path=parents)
             slot.own = path[len(parents)] if len(path) > len(parents) else ""
             call.key_path = (slot.path, slot.own)
             slots.append(slot)
@@ -659,7 +664,7 @@ def _key_path(text: str, command: str) -> list[str]:
     return [text] if command == OLD_SYNTAX else text.split(".")
 
 
-# What a single word is; a FILE is all that follows the name, whatever it looks like.
+# What a single word of each shell command is. A FILE is everything after the name.
 _WORDS = {
     "/help": TOPIC,
     "/wait-job": JOB_ID,
@@ -669,12 +674,12 @@ _WORDS = {
     "/events": EVENT_FILTER,
 }
 _OFF = {"/log": ("off",)}
-# Those that a number follows.
+# Options with a number as value.
 _OPTIONS = {"/wait": ("-t",), "/wait-job": ("-t",), "/jobs": ("-t",), "/watch": ("-n", "-c")}
 
 
-def local_slots(line: str, cursor: int, name: Token, tokens: Sequence[Token]) -> Context:
-    """The context of a cursor behind a local command's name."""
+def shell_command_context(line: str, cursor: int, name: Token, tokens: Sequence[Token]) -> Context:
+    """Return the context of a cursor after the name of a shell command."""
     options = _OPTIONS.get(name.text, ())
     while tokens and tokens[0].text in options and cursor > tokens[0].end:
         if len(tokens) == 1 or cursor <= tokens[1].end:
@@ -685,11 +690,12 @@ def local_slots(line: str, cursor: int, name: Token, tokens: Sequence[Token]) ->
     text, start = _typed(line, cursor, tokens[:1])
     if options and (text or name.text == "/jobs"):
         words = tuple(f"{option} " for option in options)
-        context.slots.append(Slot(WORD, text, start, words=words))
+        context.slots.append(CompletionTarget(WORD, text, start, words=words))
     return context
 
 
 def _behind(line: str, cursor: int, name: str, tokens: Sequence[Token]) -> Context:
+    """Return the context in the arguments of the shell command `name`."""
     if name in ("/oob", "/watch"):
         return _command(line, cursor, COMMAND, tokens, is_out_of_band=name == "/oob")
     if name == "/wait":
@@ -699,28 +705,34 @@ def _behind(line: str, cursor: int, name: str, tokens: Sequence[Token]) -> Conte
     if name == "/set":
         return Context(cursor, _settings(line, cursor, tokens))
     kind = _WORDS.get(name)
-    text, start = _typed(line, cursor, tokens)
     if kind is None or (tokens and cursor > tokens[-1].end):
         return Context(cursor)
+    return Context(cursor, _word_slots(line, cursor, name, kind, tokens))
+
+
+def _word_slots(
+    line: str, cursor: int, name: str, kind: str, tokens: Sequence[Token]
+) -> list[CompletionTarget]:
+    text, start = _typed(line, cursor, tokens)
     if kind == FILE:
         slots = _files(line, cursor, tokens, words=_OFF.get(name, ()))
         if name == "/connect":
             for slot in slots:
                 slot.subject = ADDRESS
-        return Context(cursor, slots)
-    if len(tokens) > 1 and kind != EVENT_FILTER:
-        return Context(cursor)
+        return slots
     if kind == EVENT_FILTER:
         typed = text.rpartition(",")[2].lstrip("+-")
-        slot = Slot(kind, typed, cursor - len(typed))
-        if len(tokens) > 1:
-            return Context(cursor, [slot])
-        return Context(cursor, [Slot(WORD, text, start, words=("list",)), slot])
-    return Context(cursor, [Slot(kind, text, start)])
+        slot = CompletionTarget(kind, typed, cursor - len(typed))
+        return (
+            [slot]
+            if len(tokens) > 1
+            else [CompletionTarget(WORD, text, start, words=("list",)), slot]
+        )
+    return [] if len(tokens) > 1 else [CompletionTarget(kind, text, start)]
 
 
 def _typed(line: str, cursor: int, tokens: Sequence[Token]) -> tuple[str, int]:
-    """The word at the cursor as far as it is typed."""
+    """Return the typed part of the word at the cursor."""
     for token in tokens:
         if token.start < cursor <= token.end:
             return line[token.start : cursor], token.start
@@ -732,9 +744,9 @@ def _command(
 ) -> Context:
     if not tokens or cursor <= tokens[0].end:
         text, start = _typed(line, cursor, tokens)
-        slot = Slot(sort, text, start, subject="oob" if is_out_of_band else "")
+        slot = CompletionTarget(sort, text, start, subject="oob" if is_out_of_band else "")
         return Context(cursor, [slot])
-    context = read_arguments(line, cursor, sort, tokens[0], tokens[1:])
+    context = argument_context(line, cursor, sort, tokens[0], tokens[1:])
     if context.call is not None:
         context.call.is_out_of_band = is_out_of_band
     return context
@@ -743,14 +755,14 @@ def _command(
 def _option_string(line: str, cursor: int, tokens: Sequence[Token]) -> Context:
     if not tokens or cursor <= tokens[0].end:
         text, start = _typed(line, cursor, tokens)
-        return Context(cursor, [Slot(OPTION_NAME, text, start)])
+        return Context(cursor, [CompletionTarget(OPTION_NAME, text, start)])
     if len(tokens) > 1 and tokens[1].kind == t.OBJECT:
-        return read_arguments(line, cursor, COMMAND, tokens[0], tokens[1:])
+        return argument_context(line, cursor, COMMAND, tokens[0], tokens[1:])
     start = min(tokens[1].start, cursor) if len(tokens) > 1 else cursor
-    return read_option_string(line, cursor, tokens[0], start)
+    return option_string_context(line, cursor, tokens[0], start)
 
 
-def _settings(line: str, cursor: int, tokens: Sequence[Token]) -> list[Slot]:
+def _settings(line: str, cursor: int, tokens: Sequence[Token]) -> list[CompletionTarget]:
     for index, token in enumerate(tokens):
         if not token.start <= cursor <= token.end:
             continue
@@ -764,30 +776,32 @@ def _settings(line: str, cursor: int, tokens: Sequence[Token]) -> list[Slot]:
                 typed = typed.rpartition(",")[2]
                 start, quote = cursor - len(typed), ""
             name = tokens[index - 2].text
-            return [Slot(SETTING_VALUE, typed, start, subject=name, quote=quote)]
+            return [CompletionTarget(SETTING_VALUE, typed, start, subject=name, quote=quote)]
         if token.kind in (t.WORD, t.KEY) and cursor > token.start:
-            return [Slot(SETTING, line[token.start : cursor], token.start)]
+            return [CompletionTarget(SETTING, line[token.start : cursor], token.start)]
     at_blank = line[cursor - 1 : cursor] in (" ", "\t")
-    return [Slot(SETTING, "", cursor)] if at_blank else []
+    return [CompletionTarget(SETTING, "", cursor)] if at_blank else []
 
 
-def _files(line: str, cursor: int, tokens: Sequence[Token], *, words: Sequence[str]) -> list[Slot]:
+def _files(
+    line: str, cursor: int, tokens: Sequence[Token], *, words: Sequence[str]
+) -> list[CompletionTarget]:
     start = tokens[0].start if tokens and tokens[0].start < cursor else cursor
     typed = line[start:cursor]
     quote = typed[:1] if typed[:1] in ("'", '"') else ""
     if not quote and any(char in " \t" for char in typed):
         return []
-    if quote and tokens and tokens[0].closed and cursor == tokens[0].end and len(typed) > 1:
-        if typed.endswith(quote):
-            return []
-    slots = [Slot(FILE, typed[len(quote) :], start, quote=quote)]
-    return [*slots, Slot(WORD, typed, start, words=words)] if words else slots
+    is_closed = bool(tokens) and tokens[0].closed and cursor == tokens[0].end and len(typed) > 1
+    if quote and is_closed and typed.endswith(quote):
+        return []
+    slots = [CompletionTarget(FILE, typed[len(quote) :], start, quote=quote)]
+    return [*slots, CompletionTarget(WORD, typed, start, words=words)] if words else slots
 
 
-# A longer line was pasted; nobody completes it, and reading it at each key would be felt.
+# A longer line was pasted and is not completed: parsing it at each key would delay typing.
 _LONGEST = 1 << 13
 _OUTPUT_OF_DOCUMENTS = "<- "
-# What is a name as a whole, and how one goes on.
+# Targets that are replaced as a whole, and the characters of such a name.
 _NAMES = (COMMAND, LOCAL, KEY, EVENT, TOPIC)
 _REST_OF_NAME = re.compile(r"[\w-]+")
 _REST_OF_VALUE = re.compile(r"(?:(?!;(?:\s|$))\S)+")
@@ -795,8 +809,7 @@ _REST_OF_OPTION = re.compile(r"(?:,,|[^,\s])+")
 
 
 def logical_line(text: str, cursor: int) -> tuple[str, int]:
-    """Of a text of several physical lines, the logical line that the cursor is in, and the cursor's
-    offset there."""
+    """Return the logical line at the cursor of a text with several physical lines, and the offset there."""
     if "\n" not in text:
         return text, cursor
     assembler = LineAssembler()
@@ -818,7 +831,7 @@ def logical_line(text: str, cursor: int) -> tuple[str, int]:
 
 
 def _slot_place(logical: str, text: str, *, first: int, cursor: int) -> tuple[str, int]:
-    """Where the cursor is in a logical line that begins in the physical line `first` of a text."""
+    """Return the position of the cursor in a logical line that starts at physical line `first`."""
     physical = text.split("\n")
     start = sum(len(line) + 1 for line in physical[: first - 1])
     row = text.count("\n", start, cursor)
@@ -831,8 +844,8 @@ def _slot_place(logical: str, text: str, *, first: int, cursor: int) -> tuple[st
     return logical, sum(len(line) + 1 for line in lines[:row]) + min(column, len(lines[row]))
 
 
-def find_context(line: str, cursor: int) -> Context:
-    """What may stand at `cursor` of a logical line."""
+def find_target(line: str, cursor: int) -> Context:
+    """Return what is at `cursor` of a logical line."""
     found = find_tokens(line, cursor)
     if found is None:
         return Context(cursor)
@@ -844,9 +857,11 @@ def find_context(line: str, cursor: int) -> Context:
     return context
 
 
-def _rest_of_word(slot: Slot, line: str, cursor: int) -> int:
-    """How much behind the cursor belongs to the name or the value that is completed. Where nothing of a
-    name stands before the cursor, another one is to be put there."""
+def _rest_of_word(slot: CompletionTarget, line: str, cursor: int) -> int:
+    """Return how many characters after the cursor belong to the completed name or value.
+
+    If no part of a name is before the cursor, a new one is inserted there.
+    """
     if slot.quote or slot.writing == LITERAL:
         return 0
     if slot.kind == VALUE:
@@ -860,8 +875,10 @@ def _rest_of_word(slot: Slot, line: str, cursor: int) -> int:
 
 
 def find_tokens(line: str, cursor: int) -> tuple[str, list[Token]] | None:
-    """The line with blanks for a prompt that was pasted with it, so that all offsets stay as they are,
-    and its tokens; None where it is too long, or nothing for a server at the cursor."""
+    """Return the line with blanks in place of a pasted prompt, and its tokens.
+
+    All offsets stay the same. None if the line is too long, or nothing for a server is at the cursor.
+    """
     if len(line) > _LONGEST or not 0 <= cursor <= len(line):
         return None
     dropped = prompt_width(line)
@@ -872,7 +889,7 @@ def find_tokens(line: str, cursor: int) -> tuple[str, list[Token]] | None:
     return line, tokenize(line)
 
 
-def _find(line: str, cursor: int, tokens: list[Token]) -> Context:
+def _find(line: str, cursor: int, tokens: list[Token]) -> Context:  # noqa: C901 - a state machine
     item: list[Token] = []
     is_action = in_transaction = is_closing = False
     for index, token in enumerate(tokens):
@@ -901,38 +918,40 @@ def _find(line: str, cursor: int, tokens: list[Token]) -> Context:
             is_action = in_transaction
         else:
             item.append(token)
-    return read_item(line, cursor, item, is_action=is_action, is_closing=is_closing)
+    return item_context(line, cursor, item, is_action=is_action, is_closing=is_closing)
 
 
-def read_item(
+def item_context(
     line: str, cursor: int, item: Sequence[Token], *, is_action: bool, is_closing: bool
 ) -> Context:
-    """The context in one item of a line, of which `item` are the tokens; `is_closing` says that it
-    stands behind the `)` of a transaction, whose other arguments these are."""
+    """Return the context in one item of a line, whose tokens are `item`.
+
+    `is_closing` is true for the arguments after the `)` of a transaction.
+    """
     if not is_closing:
         return _item(line, cursor, item, is_action=is_action)
     name = Token(t.NAME, "transaction", 0)
-    context = read_arguments(line, cursor, COMMAND, name, item)
+    context = argument_context(line, cursor, COMMAND, name, item)
     if context.call is not None:
-        context.call.root.members.setdefault("actions", Given(OPAQUE, "", 0, 0))
+        context.call.root.members.setdefault("actions", TypedValue(OPAQUE, "", 0, 0))
     return context
 
 
-def _opening(token: Token, cursor: int) -> list[Slot]:
+def _opening(token: Token, cursor: int) -> list[CompletionTarget]:
     if token.kind != t.OPEN:
         return []
-    return [Slot(COMMAND, token.text[: cursor - token.start], token.start)]
+    return [CompletionTarget(COMMAND, token.text[: cursor - token.start], token.start)]
 
 
-def _file_slots(line: str, cursor: int, mark: Token, file: Token | None) -> list[Slot]:
+def _file_slots(line: str, cursor: int, mark: Token, file: Token | None) -> list[CompletionTarget]:
     if cursor == mark.end:
         return []
     if file is None or cursor <= file.start or file.kind != t.FILE:
-        return [Slot(FILE, "", cursor)]
+        return [CompletionTarget(FILE, "", cursor)]
     quote = file.text[0] if file.text[0] in "\"'" else ""
     if quote and file.closed and cursor == file.end:
         return []
-    return [Slot(FILE, line[file.start + len(quote) : cursor], file.start, quote=quote)]
+    return [CompletionTarget(FILE, line[file.start + len(quote) : cursor], file.start, quote=quote)]
 
 
 def _item(line: str, cursor: int, item: Sequence[Token], *, is_action: bool) -> Context:
@@ -942,31 +961,30 @@ def _item(line: str, cursor: int, item: Sequence[Token], *, is_action: bool) -> 
     else:
         first = item[0]
         if first.kind == t.OBJECT:
-            return read_raw(line, cursor, first)
+            return raw_context(line, cursor, first)
         if cursor > first.end:
             if first.kind == t.LOCAL:
-                return local_slots(line, cursor, first, item[1:])
+                return shell_command_context(line, cursor, first, item[1:])
             sort = ACTION if is_action else COMMAND
-            return read_arguments(line, cursor, sort, first, item[1:])
+            return argument_context(line, cursor, sort, first, item[1:])
         start = first.start
         text = line[start:cursor]
     if is_action:
-        ends = [Slot(WORD, text, start, words=(")",))]
-        return Context(cursor, [Slot(COMMAND, text, start, subject=ACTION), *ends])
+        ends = [CompletionTarget(WORD, text, start, words=(")",))]
+        return Context(cursor, [CompletionTarget(COMMAND, text, start, subject=ACTION), *ends])
     if text.startswith("/"):
-        return Context(cursor, [Slot(LOCAL, text, start)])
-    slots = [Slot(COMMAND, text, start)]
-    return Context(cursor, slots if text else [*slots, Slot(LOCAL, text, start)])
+        return Context(cursor, [CompletionTarget(LOCAL, text, start)])
+    slots = [CompletionTarget(COMMAND, text, start)]
+    return Context(cursor, slots if text else [*slots, CompletionTarget(LOCAL, text, start)])
 
 
 _OUTPUTS = (">", ">>")
-# Who types more of them reads no warnings.
+# Lines with more items get no diagnostics.
 _MOST = 24
 
 
 class Item:
-    """`tokens` are those of one item, of the line up to `end`; `holds_cursor` says that it is the one
-    that is being typed."""
+    """An item of a line: its `tokens`, up to `end`. `holds_cursor` is true for the one being typed."""
 
     __slots__ = ("end", "holds_cursor", "is_action", "is_closing", "tokens")
 
@@ -978,10 +996,10 @@ class Item:
         self.holds_cursor = False
 
     def context(self, line: str) -> Context:
-        """Its call as it is when the cursor has left it."""
+        """Return its command as if the cursor had left it."""
         last = self.tokens[-1].end
         cursor = last + 1
-        return read_item(
+        return item_context(
             line[:last],
             cursor,
             self.tokens,
@@ -990,8 +1008,8 @@ class Item:
         )
 
 
-def split(line: str, cursor: int, tokens: Sequence[Token]) -> list[Item]:
-    """The items of a line, in order, as many as are looked at."""
+def split_items(line: str, cursor: int, tokens: Sequence[Token]) -> list[Item]:
+    """Return the items of a line, in order, up to the maximum number."""
     items = [one for one in _items(line, tokens) if one.tokens]
     for one in items:
         first = one.tokens[0]

@@ -1,8 +1,4 @@
-"""The type that stands at each place of a half-typed command.
-
-Owns: finding it in a schema, and remembering what was dear to find. Must not know: lines, the cursor,
-what is offered.
-"""
+"""The types of the values in a command, from the schema, and their short descriptions."""
 
 from __future__ import annotations
 
@@ -14,16 +10,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .target import Call, Given
+    from .target import PartialCommand, TypedValue
 
 
 # Members of device_add beyond these are the driver's (qdev.json).
-DEVICE_ADD = "device_add"
 _LONGEST_TYPE = 28
 
 
-class Shapes:
-    """Asks one schema."""
+class TypeResolver:
+    """Resolves types in one schema, with caches."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
@@ -32,10 +27,8 @@ class Shapes:
         self._references: dict[str, bool] = {}
         self._commands: dict[str, str] = {}
 
-    # -- types by place ------------------------------------------------------------------------
-
-    def of_call(self, call: Call) -> str:
-        """The type of a call's arguments; empty where it is not known."""
+    def of_call(self, call: PartialCommand) -> str:
+        """Return the type of a command's arguments, or "" if unknown."""
         if call.sort == ACTION:
             member = action_members(self.schema, call.name).get("data")
             return member.type if member is not None else ""
@@ -43,25 +36,26 @@ class Shapes:
         info = find(call.name)
         return info.arg_type if info is not None else ""
 
-    def at(self, type_name: str, given: Given | None, path: Sequence[str]) -> str:
-        """The type at a path below a type, as the given values have chosen it."""
+    def at(self, type_name: str, given: TypedValue | None, path: Sequence[str]) -> str:
+        """Return the type at a path below a type, with the branches that the given values choose."""
         for name in path:
             type_name = self.below(type_name, given, name)
             given = given.members.get(name) if given is not None else None
         return type_name
 
-    def below(self, type_name: str, given: Given | None, name: str) -> str:
+    def below(self, type_name: str, given: TypedValue | None, name: str) -> str:
+        """Return the type of a member or element of a type."""
         type_name = self.compound(type_name, by_index=name.isdecimal())
         if self.schema.kind(type_name) == "array":
             return self.schema.element_type(type_name) or ""
         member = self.members(type_name, given).get(name)
         if member is None:
-            # The discriminator may still come.
+            # The discriminator may follow.
             member = self.of_any_branch(type_name).get(name)
         return member.type if member is not None else ""
 
     def compound(self, type_name: str, *, by_index: bool = False) -> str:
-        """The type itself, or of an alternate the one that has members."""
+        """Return the type, or the branch of an alternate that has members."""
         if self.schema.kind(type_name) != "alternate":
             return type_name
         kinds = {self.schema.kind(name): name for name in self.schema.alternatives(type_name)}
@@ -70,12 +64,12 @@ class Shapes:
                 return kinds[kind]
         return ""
 
-    def members(self, type_name: str, given: Given | None) -> dict[str, Member]:
-        """The members of an object as it stands."""
+    def members(self, type_name: str, given: TypedValue | None) -> dict[str, Member]:
+        """Return the members of an object, with the branches that its values choose."""
         return self.schema.members(type_name, given.text_of if given is not None else _unset)
 
-    def tags(self, type_name: str, given: Given | None) -> list[str]:
-        """The discriminators, from the outermost union inwards, as far as they are known."""
+    def tags(self, type_name: str, given: TypedValue | None) -> list[str]:
+        """Return the known discriminators, from the outermost union inwards."""
         found: list[str] = []
         tag = self.schema.tag(type_name)
         while tag is not None and tag not in found:
@@ -86,7 +80,7 @@ class Shapes:
         return found
 
     def of_any_branch(self, type_name: str) -> dict[str, Member]:
-        """What some branch of a union has, the first that has it."""
+        """Return the members of all branches of a union; the first branch wins."""
         known = self._unions.get(type_name)
         if known is None:
             known = self._unions[type_name] = {}
@@ -95,11 +89,8 @@ class Shapes:
                     known.setdefault(name, member)
         return known
 
-    # -- in words ------------------------------------------------------------------------------
-
     def is_reference(self, type_name: str) -> bool:
-        """Whether it is a node's name or a whole node (BlockdevRef), by what it looks like: type names
-        say nothing."""
+        """Return True for a node name or a complete node (BlockdevRef), recognized by its structure."""
         known = self._references.get(type_name)
         if known is None:
             types = self.schema.alternatives(type_name)
@@ -109,14 +100,14 @@ class Shapes:
         return known
 
     def words(self, type_name: str) -> str:
-        """A type in a few words: `str`, `report|ignore|…`, `node or {…}`, `[int]`."""
+        """Describe a type briefly: `str`, `report|ignore|…`, `node or {…}`, `[int]`."""
         known = self._words.get(type_name)
         if known is None:
             known = self._words[type_name] = self._in_words(type_name, depth=0)
         return known
 
     def all_words(self, type_name: str, most: int) -> str:
-        """The same with all the values of an enum, or where there are more than `most`, their number."""
+        """Describe a type with all values of an enum, or their number if there are more than `most`."""
         return self._in_words(type_name, depth=0, most=most)
 
     def _in_words(self, type_name: str, depth: int, most: int = 0) -> str:
@@ -140,7 +131,7 @@ class Shapes:
         return {"object": "{…}", "boolean": "bool"}.get(kind, kind)
 
     def describe_command(self, name: str) -> str:
-        """What a command must be given."""
+        """Describe the required arguments of a command."""
         known = self._commands.get(name)
         if known is None:
             info = self.schema.command(name)
@@ -150,12 +141,13 @@ class Shapes:
         return known
 
     def takes_arguments(self, name: str) -> bool:
+        """Return True if a command has arguments."""
         info = self.schema.command(name)
         return info is None or bool(self.schema.members(info.arg_type, _unset))
 
 
 def _some(values: list[str]) -> str:
-    """The first of an enum's values."""
+    """Return the first values of an enum."""
     text = ""
     for number, value in enumerate(values):
         longer = f"{text}|{value}" if number else value
@@ -169,47 +161,43 @@ def _is_compound(words: str) -> bool:
     return words[0] in "{["
 
 
-def _unset(tag: str) -> str | None:
+def _unset(_tag: str) -> str | None:
     return None
 
 
-# Objects that are begun deeper than this are not looked into.
+# Objects deeper than this are not checked.
 _DEEPEST = 8
 
 
 def missing_below(
-    shapes: Shapes, type_name: str, given: Given, *, depth: int = 0
+    shapes: TypeResolver, type_name: str, given: TypedValue, *, depth: int = 0
 ) -> Iterator[tuple[list[str], str]]:
-    """The members that must be given and are not, in an object and in those that are begun in it, each
-    as its path and its type. What is not an object misses nothing."""
+    """Yield path and type of each required member that is missing, also in nested objects."""
     type_name = shapes.compound(type_name, by_index=_is_indexed(given))
     kind = shapes.schema.kind(type_name)
-    if depth > _DEEPEST or kind not in ("object", "array") or given.is_scalar:
+    if depth > _DEEPEST or given.is_scalar:
         return
+    types: dict[str, str] = {}
     if kind == "array":
-        element = shapes.schema.element_type(type_name) or ""
-        for index, child in given.members.items():
-            for path, missing in missing_below(shapes, element, child, depth=depth + 1):
-                yield [index, *path], missing
-        return
-    if given.form == ARRAY:
-        return
-    members = shapes.members(type_name, given)
-    for member in members.values():
-        if not member.optional and member.name not in given.members:
-            yield [member.name], member.type
+        types = dict.fromkeys(given.members, shapes.schema.element_type(type_name) or "")
+    elif kind == "object" and given.form != ARRAY:
+        members = shapes.members(type_name, given)
+        types = {name: member.type for name, member in members.items()}
+        for member in members.values():
+            if not member.optional and member.name not in given.members:
+                yield [member.name], member.type
     for name, child in given.members.items():
-        if name in members and not child.is_scalar:
-            for path, missing in missing_below(shapes, members[name].type, child, depth=depth + 1):
+        if name in types:
+            for path, missing in missing_below(shapes, types[name], child, depth=depth + 1):
                 yield [name, *path], missing
 
 
-def _is_indexed(given: Given) -> bool:
+def _is_indexed(given: TypedValue) -> bool:
     return bool(given.members) and all(name.isdecimal() for name in given.members)
 
 
-def has_missing(shapes: Shapes, call: Call) -> bool:
-    """Whether a command needs more than it has."""
+def has_missing(shapes: TypeResolver, call: PartialCommand) -> bool:
+    """Return True if a command lacks required arguments."""
     if call.sort == EVENT or call.root.form != DOTTED:
         return False
     type_name = shapes.of_call(call)

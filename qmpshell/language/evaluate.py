@@ -1,8 +1,6 @@
-"""A line to what is to be done.
+"""Evaluation: a line and what is known of the server's types give commands with JSON values.
 
-Owns: which facts a line needs, and the reading of each kind of item with them. Must not know:
-sessions, where the line came from. `read` gives a Plan, or the Need that stands in its way; it raises
-LineError.
+`evaluate` returns a ParsedLine, or the Missing information that it needs first. It raises LineError.
 """
 
 from __future__ import annotations
@@ -12,18 +10,21 @@ import unicodedata
 
 from ..errors import LineError
 from ..qmp import (
+    DEVICE_ADD,
+    DEVICE_ADD_ARGUMENTS,
     LITERAL,
     QEMU,
+    QOM_SET,
     TOO_LARGE,
     JsonError,
     JsonReader,
     is_ambiguous,
     json_number,
-    read_any,
-    read_bool,
-    read_int,
-    read_number,
-    read_property,
+    parse_any,
+    parse_bool,
+    parse_int,
+    parse_number,
+    parse_property,
 )
 from . import tokens as t
 from .syntax import (
@@ -31,22 +32,22 @@ from .syntax import (
     Argument,
     Command,
     CommandItem,
-    Destination,
     Item,
-    LocalCommand,
-    LocalItem,
     Node,
-    Plan,
+    ParsedLine,
     RawCommand,
     RawItem,
+    Redirect,
+    ShellCommand,
+    ShellCommandItem,
     TransactionItem,
-    build,
-    leaves,
+    build_tree,
     nodes,
-    parse,
+    parse_items,
+    tree_leaves,
     unquote,
 )
-from .tokens import Token, tokenize, tokenize_human
+from .tokens import Token, tokenize, tokenize_hmp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ if TYPE_CHECKING:
     from .tokens import Token
 
 
-QUOTE_IT = "to have it as text, put it in quotes"
-_AFTER_JSON_OPERATOR = "after := stands JSON, text in double quotes; plain text stands after ="
+QUOTE_IT = "quote it to send it as text"
+_AFTER_JSON_OPERATOR = "after := comes JSON, with text in double quotes; after = comes plain text"
 _NULLS = ("null", "None")
 ASK = "@?"
 _LONG = 40
@@ -73,25 +74,25 @@ _JSON_WORDS = ("true", "false", "null", "True", "False", "None", "nan", "NaN", "
 
 
 def is_json(argument: Argument) -> bool:
-    """Whether the value is JSON whatever its type is."""
+    """Return True if the value is JSON for any type."""
     return argument.operator.text == ":="
 
 
 def is_file(argument: Argument) -> bool:
-    """Whether the value stands in a file."""
+    """Return True if the value is read from a file."""
     return argument.value.kind == t.VALUE and argument.value.text[:1] == "@"
 
 
-def plain_text(argument: Argument, facts: Facts) -> str:
-    """The text after `=`, without its quotes, or from the file or the person that it names."""
+def plain_text(argument: Argument, introspection: Introspection) -> str:
+    """Return the text after `=` without quotes, or from the file or the user that it names."""
     token = argument.value
     if token.kind == t.QUOTED:
         return unquote(token)
     if not is_file(argument):
         return token.text
     if token.text == ASK:
-        return _asked(argument, facts)
-    data = _file(token, facts)
+        return _asked(argument, introspection)
+    data = _file(token, introspection)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -100,46 +101,46 @@ def plain_text(argument: Argument, facts: Facts) -> str:
         ) from None
 
 
-def _asked(argument: Argument, facts: Facts) -> str:
+def _asked(argument: Argument, introspection: Introspection) -> str:
     token = argument.value
-    secret = facts.secrets.get(token.start)
+    secret = introspection.secrets.get(token.start)
     if secret is None:
         raise LineError(
-            "there is no terminal at which to ask",
+            "there is no terminal to ask at",
             start=token.start,
             end=token.end,
-            cure="key=@FILE reads the value from a file",
+            hint="key=@FILE reads the value from a file",
         )
     return secret
 
 
-def _file(token: Token, facts: Facts) -> bytes:
+def _file(token: Token, introspection: Introspection) -> bytes:
     path = token.text[1:]
     if not path:
         raise LineError(
-            "the name of a file must follow @", start=token.start, end=token.end, cure=QUOTE_IT
+            "the name of a file must follow @", start=token.start, end=token.end, hint=QUOTE_IT
         )
     try:
-        return facts.read_file(path)
+        return introspection.read_file(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise LineError(
-            f"{path}: {reason}", start=token.start, end=token.end, cure=QUOTE_IT
+            f"{path}: {reason}", start=token.start, end=token.end, hint=QUOTE_IT
         ) from None
 
 
-def read_as_json(argument: Argument, facts: Facts) -> object:
-    """The value after `:=`."""
+def read_as_json(argument: Argument, introspection: Introspection) -> object:
+    """Return the value after `:=`."""
     token = argument.value
     if not token.text:
         raise LineError("JSON must follow :=", start=argument.operator.start, end=token.end)
     if is_file(argument):
         if token.text == ASK:
-            return _asked(argument, facts)
-        return _json_file(token, _file(token, facts))
+            return _asked(argument, introspection)
+        return _json_file(token, _file(token, introspection))
     if token.kind == t.QUOTED and token.text[0] == "'":
         return unquote(token)
-    return read_json(token.text, token.start, cure=_AFTER_JSON_OPERATOR)
+    return read_json(token.text, token.start, hint=_AFTER_JSON_OPERATOR)
 
 
 def _json_file(token: Token, data: bytes) -> object:
@@ -154,42 +155,41 @@ def _json_file(token: Token, data: bytes) -> object:
     )
 
 
-def read_untyped(argument: Argument, facts: Facts) -> object:
-    """The value where nothing says of which type it is: quotes make text, brackets JSON or Python,
-    the rest by its looks."""
+def read_untyped(argument: Argument, introspection: Introspection) -> object:
+    """Return a value of unknown type: quoted text, JSON or Python in brackets, the rest by appearance."""
     token = argument.value
     if is_json(argument):
-        return read_as_json(argument, facts)
+        return read_as_json(argument, introspection)
     if token.kind == t.COMPOUND:
-        return read_json(token.text, token.start, cure=QUOTE_IT)
-    text = plain_text(argument, facts)
+        return read_json(token.text, token.start, hint=QUOTE_IT)
+    text = plain_text(argument, introspection)
     if token.kind == t.QUOTED or is_file(argument):
         return text
     if json_number(text) in (float("inf"), float("-inf")):
-        raise LineError(TOO_LARGE, start=token.start, end=token.end, cure=QUOTE_IT)
-    return read_any(text)
+        raise LineError(TOO_LARGE, start=token.start, end=token.end, hint=QUOTE_IT)
+    return parse_any(text)
 
 
-def read_scalar(argument: Argument, kind: str, facts: Facts) -> object:
-    """The value of a builtin type or an enum; `kind` as in `Schema.kind`."""
+def read_scalar(argument: Argument, kind: str, introspection: Introspection) -> object:
+    """Return the value of a builtin type or an enum; `kind` as in `Schema.kind`."""
     if is_json(argument):
-        return read_as_json(argument, facts)
+        return read_as_json(argument, introspection)
     if kind == "any":
-        return read_untyped(argument, facts)
-    text = plain_text(argument, facts)
+        return read_untyped(argument, introspection)
+    text = plain_text(argument, introspection)
     if kind in ("str", "enum"):
         return text
-    value, found = scalar(text, kind)
+    value, found = parse_scalar(text, kind)
     if not found:
         raise _wrong(argument, f"takes {_TAKES[kind]}, not {_short(text)}")
     return value
 
 
-def scalar(text: str, kind: str) -> tuple[object, bool]:
-    """The value that `text` is of a kind that is neither `str` nor `enum`, and whether it is one."""
+def parse_scalar(text: str, kind: str) -> tuple[object, bool]:
+    """Parse `text` as a kind other than `str` and `enum`. Return the value and whether it is valid."""
     if kind == "null":
         return None, text in _NULLS
-    reader = {"int": read_int, "number": read_number, "boolean": read_bool}.get(kind)
+    reader = {"int": parse_int, "number": parse_number, "boolean": parse_bool}.get(kind)
     value: object = reader(text) if reader is not None else None
     return value, value is not None
 
@@ -205,23 +205,25 @@ _TAKES = {
 
 
 def takes(argument: Argument, kind: str, *, member: str = "") -> LineError:
-    """The error that the text of a value is none of its kind; `member` is the path below it at which
-    the text may have been meant to stand, if any."""
-    cure = ""
+    """Return the error for text that is not of its kind.
+
+    `member` is the path of the member that the text may have been meant for, or "".
+    """
+    hint = ""
     if member:
         text = argument.value.text
         value = text if argument.value.kind != t.COMPOUND and 0 < len(text) <= _LONG else "VALUE"
-        cure = f"did you mean {argument.key.text}.{member}={value}?"
-    return _wrong(argument, f"takes {_TAKES[kind]}, not {_short(argument.value.text)}", cure=cure)
+        hint = f"did you mean {argument.key.text}.{member}={value}?"
+    return _wrong(argument, f"takes {_TAKES[kind]}, not {_short(argument.value.text)}", hint=hint)
 
 
-def _wrong(argument: Argument, reason: str, *, cure: str = "") -> LineError:
+def _wrong(argument: Argument, reason: str, *, hint: str = "") -> LineError:
     token = argument.value
     return LineError(
         f"{argument.key.text} {reason}",
         start=token.start if token.text else argument.operator.start,
         end=token.end,
-        cure=cure or "what stands after := is sent as it is",
+        hint=hint or "use := to send any JSON value",
     )
 
 
@@ -229,18 +231,20 @@ def _short(text: str) -> str:
     return f"{text[:_LONG]!r}" if text else "nothing"
 
 
-def read_json(text: str, start: int, *, cure: str = "") -> object:
-    """One JSON value, Python's literals mixed in, that begins at offset `start` of the line; `cure`
-    is what to do if it is none."""
+def read_json(text: str, start: int, *, hint: str = "") -> object:
+    """Parse one JSON value, with Python literals, that starts at offset `start` of the line.
+
+    `hint` is the hint of the error if the text is invalid.
+    """
     try:
         return _read_json(text)
     except JsonError as error:
         place = start + min(error.position, len(text) - 1)
-        raise LineError(error.reason, start=place, cure=quoted_words(text) or cure) from None
+        raise LineError(error.reason, start=place, hint=quoted_words(text) or hint) from None
 
 
 def quoted_words(text: str) -> str:
-    """The cure of an object that only lacks quotes around its names and texts; else nothing."""
+    """Return a hint for an object that only lacks quotes around names and texts, else ""."""
     if text[:1] != "{":
         return ""
     quoted = re.sub(_WORDS, _quote_word, text)
@@ -251,7 +255,7 @@ def quoted_words(text: str) -> str:
     except JsonError:
         return ""
     if len(quoted) > _LONGEST_CURE:
-        return "names and texts stand in quotes there"
+        return "names and texts need quotes in JSON"
     return f"did you mean {quoted}?"
 
 
@@ -268,24 +272,26 @@ def _read_json(text: str) -> object:
         raise JsonError("the value is not complete", end)
     rest = text[end:].lstrip(" \t\r\n")
     if rest:
-        raise JsonError("text follows the value", len(text) - len(rest))
+        raise JsonError("text after the value", len(text) - len(rest))
     return reader.value
 
 
-# A schema may be recursive (a block node below a block node); typing ends before Python does.
+# A schema may be recursive (a block node below a block node). This limits nested dotted keys.
 _DEEPEST = 60
-# A path to the only scalar in an object or array is found down to so many parts.
+# The path to the only scalar in an object or array is searched for down to this depth.
 _FEW_PARTS = 4
 _TOLD = ("deprecated", "unstable")
 _SCALARS = ("str", "int", "number", "boolean", "null", "any", "enum")
 
 
-def untyped(root: Node, facts: Facts) -> dict[str, Any]:
-    """The object that a tree is where nothing says of which type it is. Does not recurse."""
+def untyped(root: Node, introspection: Introspection) -> dict[str, Any]:
+    """Return the object for a tree of unknown type. Not recursive."""
     made: dict[int, Any] = {}
     for node in (*reversed(list(nodes(root))), root):
         members = {
-            name: made.pop(id(child)) if isinstance(child, Node) else read_untyped(child, facts)
+            name: made.pop(id(child))
+            if isinstance(child, Node)
+            else read_untyped(child, introspection)
             for name, child in node.children.items()
         }
         indices = node.indices() if node is not root else []
@@ -295,16 +301,16 @@ def untyped(root: Node, facts: Facts) -> dict[str, Any]:
     return found
 
 
-class TypedReader:
-    """Reads one command's arguments; `notes` gathers what to tell of its members."""
+class TypedEvaluator:
+    """Evaluates the arguments of one command by their types. `notes` collects remarks about them."""
 
-    def __init__(self, schema: Schema, facts: Facts) -> None:
+    def __init__(self, schema: Schema, introspection: Introspection) -> None:
         self._schema = schema
-        self._facts = facts
+        self._facts = introspection
         self.notes: list[str] = []
 
     def members_of(self, node: Node, type_name: str, *, depth: int = 0) -> dict[str, Any]:
-        """The members of a node, by the object type's."""
+        """Return the members of a node of an object type."""
         members = self._schema.members(type_name, lambda tag: self._tag(node, tag))
         return {
             name: self._member(child, members.get(name), depth)
@@ -348,10 +354,8 @@ class TypedReader:
         self.note(f"{argument.key.text}={text}", self._schema.enum_values(type_name).get(text, ()))
 
     def note(self, what: str, features: Iterable[str]) -> None:
-        """Keep what is to be told of `what`."""
+        """Add a note about `what` if it is deprecated or unstable."""
         self.notes += [f"{what} is {feature}" for feature in _TOLD if feature in features]
-
-    # -- dotted keys ---------------------------------------------------------------------------
 
     def _node(self, node: Node, type_name: str, kind: str, depth: int) -> object:
         if kind == "alternate":
@@ -366,7 +370,7 @@ class TypedReader:
             f"{node.key} has no members: it is a single value",
             start=node.start,
             end=node.start + 1,
-            cure="what stands after := is sent as it is",
+            hint="use := to send any JSON value",
         )
 
     def _compound_alternative(self, node: Node, type_name: str) -> tuple[str, str]:
@@ -386,23 +390,21 @@ class TypedReader:
                     f"{node.key} is an array: {node.key}.{index} is missing",
                     start=wrong.start if isinstance(wrong, Node) else wrong.key.start,
                     end=None if isinstance(wrong, Node) else wrong.key.end,
-                    cure="indices run from 0 without a gap",
+                    hint="the indexes must be 0, 1, 2… without a gap",
                 )
         return [
             self._value(node.children[str(index)], element, depth + 1)
             for index in range(len(node.children))
         ]
 
-    # -- alternates ----------------------------------------------------------------------------
-
     def _alternate(self, argument: Argument, type_name: str) -> object:
-        """Whichever fits: an alternate has at most one type of each of JSON's kinds."""
+        """Return the value by the branch that fits: an alternate has at most one branch per JSON kind."""
         kinds = {self._schema.kind(name): name for name in self._schema.alternatives(type_name)}
         token = argument.value
         takes_text = "str" in kinds or "enum" in kinds
         bracket = {"{": "object", "[": "array"}.get(token.text[:1])
         if token.kind == t.COMPOUND and (bracket in kinds or not takes_text):
-            return read_json(token.text, token.start, cure=QUOTE_IT if takes_text else "")
+            return read_json(token.text, token.start, hint=QUOTE_IT if takes_text else "")
         text = plain_text(argument, self._facts)
         is_text = token.kind == t.QUOTED or is_file(argument)
         if "enum" in kinds and text in self._schema.enum_values(kinds["enum"]):
@@ -410,7 +412,7 @@ class TypedReader:
         if not (is_text and takes_text):
             for kind in ("null", "boolean", "int", "number"):
                 if kind in kinds:
-                    value, found = scalar(text, kind)
+                    value, found = parse_scalar(text, kind)
                     if found:
                         return value
         if takes_text:
@@ -419,7 +421,7 @@ class TypedReader:
         raise takes(argument, kind, member=self._only_member(kinds.get(kind, "")))
 
     def _only_member(self, type_name: str) -> str:
-        """The path of the one scalar that must be in an object or array, if there is one alone."""
+        """Return the path of the only required scalar in an object or array, or ""."""
         path: list[str] = []
         while len(path) < _FEW_PARTS:
             kind = self._schema.kind(type_name)
@@ -430,7 +432,7 @@ class TypedReader:
                 path.append("0")
                 type_name = self._schema.element_type(type_name) or ""
                 continue
-            members = self._schema.members(type_name, lambda tag: None).values()
+            members = self._schema.members(type_name, lambda _tag: None).values()
             required = [member for member in members if not member.optional]
             if len(required) != 1 or self._schema.tag(type_name) is not None:
                 return ""
@@ -439,10 +441,10 @@ class TypedReader:
         return ""
 
 
-def _untyped_value(node: Node, facts: Facts) -> object:
+def _untyped_value(node: Node, introspection: Introspection) -> object:
     holder = Node((), 0, 0)
     holder.children["x"] = node
-    return untyped(holder, facts)["x"]
+    return untyped(holder, introspection)["x"]
 
 
 MISSING_SCHEMA = "schema"
@@ -451,12 +453,12 @@ MISSING_OBJECT = "object"
 MISSING_SECRET = "secret"
 
 
-class Need:
-    """What must be known before a line can be read.
+class Missing:
+    """What must be known before a line can be evaluated.
 
-    SCHEMA: the server's schema. DRIVER: the properties of the device driver `subject`. OBJECT: those
-    of the object at QOM path `subject`. SECRET: what the person types, unseen, for the key `subject`
-    at `start`.
+    MISSING_SCHEMA: the server's schema. MISSING_DRIVER: the properties of the device driver
+    `subject`. MISSING_OBJECT: the properties of the object at QOM path `subject`. MISSING_SECRET:
+    what the user types without echo for the key `subject` at `start`.
     """
 
     __slots__ = ("kind", "start", "subject")
@@ -480,12 +482,13 @@ class PropertyType:
 Properties = dict[str, PropertyType]
 
 
-class Facts:
-    """`schema` is None where there is none to be had; `has_schema` is false until that is known.
+class Introspection:
+    """What is known of the server's types.
 
-    `drivers` and `objects` hold properties by driver and by QOM path, `secrets` what was typed, by the
-    offset in the line. `read_file` gives a file's bytes and raises OSError. `can_ask` says whether a
-    person is there.
+    `schema` is None if there is none; `has_schema` is false until that is known. `drivers` and
+    `objects` map drivers and QOM paths to properties; `secrets` maps offsets in the line to secrets
+    that the user typed. `read_file` returns the bytes of a file and raises OSError. `can_ask` is
+    true if a user is present.
     """
 
     __slots__ = ("can_ask", "drivers", "has_schema", "objects", "read_file", "schema", "secrets")
@@ -507,7 +510,7 @@ class Facts:
         self.secrets: dict[int, str] = {}
 
     def forget(self) -> None:
-        """The server is another one now."""
+        """Forget everything about the server, because it is another one now."""
         self.schema = None
         self.has_schema = False
         self.drivers.clear()
@@ -515,135 +518,130 @@ class Facts:
 
 
 def no_file(path: str) -> bytes:
-    """A `read_file` for readers that have no files."""
-    raise FileNotFoundError(2, "there are no files here", path)
+    """Raise OSError: the `read_file` of callers that must not read files."""
+    raise FileNotFoundError(2, "files are not available", path)
 
 
-# The guest agent's commands, of no schema.
+# The commands of the guest agent, which has no schema.
 _AGENT_PREFIX = "guest-"
-# The arguments of device_add that are not properties of the device (qdev.json).
-_DEVICE_ADD = ("driver", "bus", "id")
 
 
-def read(line: str, facts: Facts) -> Plan | Need:
-    """What a line says; a Plan without actions for a blank line or a comment."""
+def evaluate_line(line: str, introspection: Introspection) -> ParsedLine | Missing:
+    """Evaluate a line. A blank line or a comment gives a ParsedLine without actions."""
     if not line.isprintable():
         _refuse_controls(line)
-    parsed = parse(line, tokenize(line))
+    parsed = parse_items(line, tokenize(line))
     actions: list[Action] = []
     for item in parsed.items:
-        action = _read_item(item, line, facts)
-        if isinstance(action, Need):
+        action = _read_item(item, line, introspection)
+        if isinstance(action, Missing):
             return action
         actions.append(action)
-    return Plan(actions, parsed.destination)
+    return ParsedLine(actions, parsed.redirect)
 
 
-def split_human(line: str) -> tuple[str, Destination | None]:
-    """A line for the human monitor, and the shell command that takes its output."""
+def split_hmp_line(line: str) -> tuple[str, Redirect | None]:
+    """Split a line for the human monitor into the command and the redirect of its output."""
     text = ""
-    destination = None
-    tokens = tokenize_human(line)
+    redirect = None
+    tokens = tokenize_hmp(line)
     for index, token in enumerate(tokens):
         if token.kind == t.PIPE:
             if index + 1 == len(tokens):
                 raise LineError("a shell command must follow |", start=token.start)
-            destination = Destination("|", tokens[index + 1].text, token.start)
+            redirect = Redirect("|", tokens[index + 1].text, token.start)
             break
         text = token.text
-    return text, destination
+    return text, redirect
 
 
 def _refuse_controls(line: str) -> None:
     for offset, char in enumerate(line):
         if unicodedata.category(char) == "Cs":
-            raise LineError("a byte that is no text in this terminal's encoding", start=offset)
+            raise LineError("a byte that is not valid in this terminal's encoding", start=offset)
         if unicodedata.category(char) == "Cc" and char not in "\t\r\n":
             raise LineError(
-                f"a control character (U+{ord(char):04X}) stands in the line",
+                f"a control character (U+{ord(char):04X}) in the line",
                 start=offset,
-                cure="in JSON's double quotes it is written as an escape, such as \\u0007",
+                hint="in double quotes, write it as a JSON escape, such as \\u0007",
             )
 
 
-def _read_item(item: Item, line: str, facts: Facts) -> Action | Need:
+def _read_item(item: Item, line: str, introspection: Introspection) -> Action | Missing:
     if isinstance(item, RawItem):
-        return read_raw(item.token)
-    if isinstance(item, LocalItem):
+        return evaluate_raw(item.token)
+    if isinstance(item, ShellCommandItem):
         name = item.name
-        return LocalCommand(name.text, item.tokens, line=line, start=name.start)
+        return ShellCommand(name.text, item.tokens, line=line, start=name.start)
     if isinstance(item, TransactionItem):
-        return _read_transaction(item, facts)
-    return read_command(item, facts)
+        return _read_transaction(item, introspection)
+    return evaluate_command(item, introspection)
 
 
-def read_raw(token: Token) -> RawCommand:
-    """A line of JSON: one object, in JSON as QEMU reads it."""
+def evaluate_raw(token: Token) -> RawCommand:
+    """Evaluate a line of JSON: one object, in the dialect that QEMU accepts."""
     reader = JsonReader(QEMU)
     try:
         end = reader.feed(token.text)
         if not reader.complete:
             raise JsonError("the JSON object is not complete", end)
         if end < len(token.text):
-            raise JsonError("text follows the JSON object", end)
+            raise JsonError("text after the JSON object", end)
     except JsonError as error:
         raise LineError(
             error.reason,
             start=token.start + min(error.position, len(token.text) - 1),
-            cure=quoted_words(token.text),
+            hint=quoted_words(token.text),
         ) from None
     return RawCommand(token.text, reader.value, start=token.start)
 
 
-def read_command(item: CommandItem, facts: Facts) -> Command | Need:
-    """A command with its arguments, read by the types that they have."""
+def evaluate_command(item: CommandItem, introspection: Introspection) -> Command | Missing:
+    """Evaluate a command and its arguments by their types."""
     name = item.name
     if item.whole is not None:
         whole = read_json(item.whole.text, item.whole.start)
         assert isinstance(whole, dict)
         return Command(name.text, whole, start=name.start, file=item.file)
-    root = build(item.arguments)
-    need = _secret_needed(root, facts)
+    root = build_tree(item.arguments)
+    need = _secret_needed(root, introspection)
     if need is not None:
         return need
-    read = _ways.get(name.text, _by_schema)(name, root, facts)
-    if isinstance(read, Need):
-        return read
-    arguments, notes = read
+    result = _evaluators.get(name.text, _by_schema)(name, root, introspection)
+    if isinstance(result, Missing):
+        return result
+    arguments, notes = result
     return Command(name.text, arguments, start=name.start, notes=notes, file=item.file)
 
 
 Read = tuple["dict[str, Any]", list[str]]
 
 
-def _secret_needed(root: Node, facts: Facts) -> Need | None:
-    if facts.can_ask:
-        for argument in leaves(root):
-            if argument.value.text == ASK and argument.value.start not in facts.secrets:
-                return Need(MISSING_SECRET, argument.key.text, start=argument.value.start)
+def _secret_needed(root: Node, introspection: Introspection) -> Missing | None:
+    if introspection.can_ask:
+        for argument in tree_leaves(root):
+            if argument.value.text == ASK and argument.value.start not in introspection.secrets:
+                return Missing(MISSING_SECRET, argument.key.text, start=argument.value.start)
     return None
 
 
-# -- by the schema --------------------------------------------------------------------------------
-
-
-def _by_schema(name: Token, root: Node, facts: Facts) -> Read | Need:
+def _by_schema(name: Token, root: Node, introspection: Introspection) -> Read | Missing:
     if name.text.startswith(_AGENT_PREFIX):
         from ..qmp import load_agent_schema  # few scripts need it
 
-        return _typed(name, root, facts, schema=load_agent_schema())
-    if not facts.has_schema and _is_open(root):
-        return Need(MISSING_SCHEMA)
-    if facts.schema is None:
-        return untyped(root, facts), []
-    return _typed(name, root, facts, schema=facts.schema)
+        return _typed(name, root, introspection, schema=load_agent_schema())
+    if not introspection.has_schema and _is_open(root):
+        return Missing(MISSING_SCHEMA)
+    if introspection.schema is None:
+        return untyped(root, introspection), []
+    return _typed(name, root, introspection, schema=introspection.schema)
 
 
-def _typed(name: Token, root: Node, facts: Facts, *, schema: Schema) -> Read:
+def _typed(name: Token, root: Node, introspection: Introspection, *, schema: Schema) -> Read:
     command = schema.command(name.text)
     if command is None:
-        return untyped(root, facts), []
-    reader = TypedReader(schema, facts)
+        return untyped(root, introspection), []
+    reader = TypedEvaluator(schema, introspection)
     arguments = reader.members_of(root, command.arg_type)
     notes = [
         f"{name.text} is {one}" for one in ("deprecated", "unstable") if one in command.features
@@ -652,8 +650,8 @@ def _typed(name: Token, root: Node, facts: Facts, *, schema: Schema) -> Read:
 
 
 def _is_open(root: Node) -> bool:
-    """Whether anything in the tree can be read in more than one way."""
-    return any(map(_is_open_value, leaves(root))) or any(
+    """Return True if any value in the tree is ambiguous."""
+    return any(map(_is_open_value, tree_leaves(root))) or any(
         node.is_numbered() and not node.indices() for node in nodes(root)
     )
 
@@ -663,67 +661,72 @@ def _is_open_value(argument: Argument) -> bool:
         return False
     token = argument.value
     if token.kind == t.QUOTED:
-        # In quotes a number is text, unless the type says otherwise.
+        # A quoted number is text, unless the type says otherwise.
         return is_ambiguous(token.text.strip("\"'"))
     if token.text == ASK:
-        return False  # what is typed unseen is text where nothing says otherwise
+        return False  # text typed without echo is a string if the type is unknown
     return token.kind == t.COMPOUND or is_file(argument) or is_ambiguous(token.text)
 
 
-# -- what the schema leaves open ------------------------------------------------------------------
-
-
-def _device_add(name: Token, root: Node, facts: Facts) -> Read | Need:
-    """A device's properties by the driver: strict since QEMU 9.2 or so, text does for older ones."""
-    driver = _text_of(root, "driver", facts)
+def _device_add(_name: Token, root: Node, introspection: Introspection) -> Read | Missing:
+    """Evaluate device_add by the driver's properties: QEMU is strict since 9.2; older ones accept text."""
+    driver = _text_of(root, "driver", introspection)
     properties: Properties | None = None
     if driver is not None:
-        if driver in facts.drivers:
-            properties = facts.drivers[driver]
+        if driver in introspection.drivers:
+            properties = introspection.drivers[driver]
         elif any(
-            _is_open_value(child) for key, child in _arguments(root) if key not in _DEVICE_ADD
+            _is_open_value(child)
+            for key, child in _arguments(root)
+            if key not in DEVICE_ADD_ARGUMENTS
         ):
-            return Need(MISSING_DRIVER, driver)
-    return _by_properties(root, properties, texts=_DEVICE_ADD, facts=facts), []
+            return Missing(MISSING_DRIVER, driver)
+    return _by_properties(
+        root, properties, texts=DEVICE_ADD_ARGUMENTS, introspection=introspection
+    ), []
 
 
-def _qom_set(name: Token, root: Node, facts: Facts) -> Read | Need:
-    """The value of `qom-set` by the type that the object gives for the property."""
-    path, prop = _text_of(root, "path", facts), _text_of(root, "property", facts)
+def _qom_set(_name: Token, root: Node, introspection: Introspection) -> Read | Missing:
+    """Evaluate the value of `qom-set` by the type of the object's property."""
+    path, prop = _text_of(root, "path", introspection), _text_of(root, "property", introspection)
     types: Properties | None = None
     value = root.children.get("value")
     if path is not None and prop is not None and isinstance(value, Argument):
-        if path in facts.objects:
-            properties = facts.objects[path]
+        if path in introspection.objects:
+            properties = introspection.objects[path]
             if properties and prop in properties:
                 types = {"value": properties[prop]}
         elif _is_open_value(value):
-            return Need(MISSING_OBJECT, path)
-    return _by_properties(root, types, texts=("path", "property"), facts=facts), []
+            return Missing(MISSING_OBJECT, path)
+    return _by_properties(root, types, texts=("path", "property"), introspection=introspection), []
 
 
-_ways = {"device_add": _device_add, "qom-set": _qom_set}
+_evaluators = {DEVICE_ADD: _device_add, QOM_SET: _qom_set}
 
 
 def _arguments(root: Node) -> list[tuple[str, Argument]]:
     return [(key, child) for key, child in root.children.items() if isinstance(child, Argument)]
 
 
-def _text_of(root: Node, key: str, facts: Facts) -> str | None:
+def _text_of(root: Node, key: str, introspection: Introspection) -> str | None:
     child = root.children.get(key)
     if not isinstance(child, Argument) or is_json(child):
         return None
-    return plain_text(child, facts)
+    return plain_text(child, introspection)
 
 
-# What QOM calls its strings.
+# The names of string types in QOM.
 _TEXTS = ("str", "string")
 
 
 def _by_properties(
-    root: Node, properties: Properties | None, *, texts: tuple[str, ...], facts: Facts
+    root: Node,
+    properties: Properties | None,
+    *,
+    texts: tuple[str, ...],
+    introspection: Introspection,
 ) -> dict[str, Any]:
-    """Members by QOM's types; `texts` are text whatever they look like."""
+    """Return members evaluated by QOM types. The members in `texts` are text in any case."""
     typed: dict[str, Any] = {}
     rest = Node((), 0, root.start)
     for key, child in root.children.items():
@@ -732,66 +735,63 @@ def _by_properties(
         if isinstance(child, Node) or is_json(child) or kind is None:
             rest.children[key] = child
         elif child.value.kind == t.COMPOUND and kind not in _TEXTS:
-            rest.children[key] = child  # a list, or a structure that only JSON can say
+            rest.children[key] = child  # a list, or a structure that only JSON can express
         else:
             description = known.description if known is not None else ""
-            text = plain_text(child, facts)
-            typed[key] = read_property(text, kind, description=description)
-    by_looks = untyped(rest, facts)
+            text = plain_text(child, introspection)
+            typed[key] = parse_property(text, kind, description=description)
+    by_looks = untyped(rest, introspection)
     return {key: typed[key] if key in typed else by_looks[key] for key in root.children}
 
 
-# -- transactions ---------------------------------------------------------------------------------
-
-
-def _read_transaction(item: TransactionItem, facts: Facts) -> Command | Need:
-    """`transaction` with its actions: `{"type": NAME, "data": {…}}` each (transaction.json)."""
+def _read_transaction(item: TransactionItem, introspection: Introspection) -> Command | Missing:
+    """Evaluate `transaction`. Each action becomes `{"type": NAME, "data": {…}}` (transaction.json)."""
     token = item.token
-    root = build(item.arguments)
+    root = build_tree(item.arguments)
     actions_given = root.children.get("actions")
     if actions_given is not None:
         start = actions_given.start if isinstance(actions_given, Node) else actions_given.key.start
-        raise LineError("actions is given twice", start=start, end=start + len("actions"))
-    for one in (root, *(build(action.arguments) for action in item.actions)):
-        need = _secret_needed(one, facts)
+        raise LineError("actions occurs twice", start=start, end=start + len("actions"))
+    for one in (root, *(build_tree(action.arguments) for action in item.actions)):
+        need = _secret_needed(one, introspection)
         if need is not None:
             return need
-    if not facts.has_schema and any(
-        action.whole is None and _is_open(build(action.arguments)) for action in item.actions
+    if not introspection.has_schema and any(
+        action.whole is None and _is_open(build_tree(action.arguments)) for action in item.actions
     ):
-        return Need(MISSING_SCHEMA)
+        return Missing(MISSING_SCHEMA)
     actions: list[dict[str, Any]] = []
     notes: list[str] = []
     for action in item.actions:
-        data, told = _action(action, facts)
+        data, told = _action(action, introspection)
         actions.append({"type": action.name.text, "data": data})
         notes += told
-    rest = _by_schema(Token(t.NAME, "transaction", token.start), root, facts)
-    if isinstance(rest, Need):
+    rest = _by_schema(Token(t.NAME, "transaction", token.start), root, introspection)
+    if isinstance(rest, Missing):
         return rest
     arguments = {"actions": actions, **rest[0]}
     return Command("transaction", arguments, start=token.start, notes=notes + rest[1])
 
 
-def _action(action: CommandItem, facts: Facts) -> Read:
+def _action(action: CommandItem, introspection: Introspection) -> Read:
     if action.whole is not None:
         whole = read_json(action.whole.text, action.whole.start)
         assert isinstance(whole, dict)
         return whole, []
-    root = build(action.arguments)
-    schema, name = facts.schema, action.name.text
+    root = build_tree(action.arguments)
+    schema, name = introspection.schema, action.name.text
     members = action_members(schema, name) if schema is not None else {}
     if schema is None or "data" not in members:
-        return untyped(root, facts), []
-    reader = TypedReader(schema, facts)
+        return untyped(root, introspection), []
+    reader = TypedEvaluator(schema, introspection)
     if "type" in members:
         reader.note(name, schema.enum_values(members["type"].type).get(name, ()))
     return reader.members_of(root, members["data"].type), reader.notes
 
 
 def action_members(schema: Schema, name: str) -> dict[str, Member]:
-    """The members of an action of this name; none where the schema does not say."""
+    """Return the members of a transaction action, or {} if the schema does not have it."""
     command = schema.command("transaction")
-    members = schema.members(command.arg_type, lambda tag: None) if command else {}
+    members = schema.members(command.arg_type, lambda _tag: None) if command else {}
     element = schema.element_type(members["actions"].type) if "actions" in members else None
-    return schema.members(element, lambda tag: name) if element is not None else {}
+    return schema.members(element, lambda _tag: name) if element is not None else {}

@@ -1,11 +1,8 @@
-"""QEMU's own option strings, such as `driver=qcow2,file.filename=a,,b.img`.
+"""QEMU's option strings, such as `driver=qcow2,file.filename=a,,b.img`.
 
-Owns: their two syntaxes, that of -blockdev, -object and -netdev (QEMU's util/keyval.c), and that of
--device (QemuOpts, util/qemu-option.c); which option is which command, and its key that may stand
-without its name. Must not know: schemas, what a value means.
-Raises LineError, with offsets into the option string.
-
-QEMU lets the last of two equal keys win; here a key given twice is an error, as it is on a line.
+There are two syntaxes: that of -blockdev, -object and -netdev (QEMU: util/keyval.c), and that of
+-device (QemuOpts, util/qemu-option.c). Functions raise LineError with offsets into the option
+string. QEMU uses the last of two equal keys; here a repeated key is an error, as on a line.
 """
 
 from __future__ import annotations
@@ -13,6 +10,8 @@ from __future__ import annotations
 import re
 
 from ..errors import LineError
+from ..qmp import COMMANDS, DEVICE_ADD
+from .syntax import BOTH_KINDS, REPEATED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,33 +20,29 @@ if TYPE_CHECKING:
 
 _KEY = re.compile(r"[^=,]*")
 _VALUE = re.compile(r"(?:[^,]|,,)*+")
-# A QAPI name (parse_qapi_name in QEMU's util/qapi-util.c); the dots of a downstream prefix are its own.
+# A QAPI name (parse_qapi_name in QEMU's util/qapi-util.c). The dots of a downstream prefix belong
+# to it.
 _NAME = re.compile(r"(?:__[A-Za-z0-9.-]*_)?[A-Za-z][A-Za-z0-9_-]*")
 _INDEX = re.compile(r"[0-9]+")
-_LONGEST = 127  # characters in a part of a key, in QEMU
-_SHOWN = 40  # of longer words only so much is repeated
+_LONGEST = 127  # maximum length of a part of a key in QEMU, in characters
+_SHOWN = 40  # how much of a long word messages repeat, in characters
 
-# The option's name or the command's: the command, and the key that stands first without its name.
+# Option or command: the command, and the key of a first word without a name.
 _COMMANDS = {
-    "blockdev": ("blockdev-add", "driver"),
-    "blockdev-add": ("blockdev-add", "driver"),
-    "chardev-add": ("chardev-add", None),
-    "device": ("device_add", "driver"),
-    "device_add": ("device_add", "driver"),
-    "netdev": ("netdev_add", "type"),
-    "netdev_add": ("netdev_add", "type"),
-    "object": ("object-add", "qom-type"),
-    "object-add": ("object-add", "qom-type"),
+    word: (name, facts.main_argument)
+    for name, facts in COMMANDS.items()
+    if facts.option
+    for word in dict.fromkeys((facts.option, name))
 }
 OPTION_NAMES = tuple(_COMMANDS)
-# Its command has QEMU's older syntax, in which a dot belongs to the name.
-OLD_SYNTAX = "device_add"
+# The command with QEMU's older syntax, in which a dot is part of a name.
+OLD_SYNTAX = DEVICE_ADD
 
-_COMMA = "a comma inside a value is written ,,"
+_COMMA = "write ,, for a comma within a value"
 
 
 def option_command(word: str) -> tuple[str, str | None]:
-    """The command that an option or a command of this name stands for, and its implied key.
+    """Return the command that an option or command name stands for, and its implied key.
 
     >>> option_command("-device"), option_command("query-status")
     (('device_add', 'driver'), ('query-status', None))
@@ -56,8 +51,10 @@ def option_command(word: str) -> tuple[str, str | None]:
 
 
 def pieces(text: str) -> Iterator[tuple[int, int, int]]:
-    """Where the key of each piece begins and ends, and where the piece ends. It never fails: what is
-    half typed is a piece, too, which may be empty, and a piece without `=` is all key."""
+    """Yield the start and end of each piece's key, and the end of the piece.
+
+    Never fails: an incomplete piece is a piece too, possibly empty. Without `=`, it is all key.
+    """
     position = 0
     while True:
         key_end = _match(_KEY, text, position)
@@ -70,12 +67,12 @@ def pieces(text: str) -> Iterator[tuple[int, int, int]]:
         position = end + 1
 
 
-def read_keyval(text: str, *, implied_key: str | None) -> list[tuple[list[str], str]]:
-    """The keys, each as its parts, and their values, in the order of the text.
+def parse_keyval(text: str, *, implied_key: str | None) -> list[tuple[list[str], str]]:
+    """Return the keys, each as its parts, and their values, in the order of the text.
 
-    `implied_key` is what a first word without `=` is the value of. List indices lose leading zeros.
+    `implied_key` is the key of a first word without `=`. List indexes lose leading zeros.
 
-    >>> read_keyval("qcow2,file.filename=a,,b", implied_key="driver")
+    >>> parse_keyval("qcow2,file.filename=a,,b", implied_key="driver")
     [(['driver'], 'qcow2'), (['file', 'filename'], 'a,b')]
     """
     pairs: list[tuple[list[str], str]] = []
@@ -90,7 +87,7 @@ def read_keyval(text: str, *, implied_key: str | None) -> list[tuple[list[str], 
                 f"= must follow {_short(text[start:end])}",
                 start=start,
                 end=end,
-                cure=f"{text[start:end][:_SHOWN]}=on, if that is meant; {_COMMA}",
+                hint=f"{text[start:end][:_SHOWN]}=on, if that is meant; {_COMMA}",
             )
         shape.add(path)
         pairs.append(([part.name for part in path], value))
@@ -98,10 +95,10 @@ def read_keyval(text: str, *, implied_key: str | None) -> list[tuple[list[str], 
     return pairs
 
 
-def read_options(text: str, *, implied_key: str | None) -> list[tuple[list[str], str]]:
-    """The same for -device: a key has one part, whatever it looks like, and alone it means `on`.
+def parse_device_options(text: str, *, implied_key: str | None) -> list[tuple[list[str], str]]:
+    """Parse the syntax of -device: a key has one part, and a key without a value means `on`.
 
-    >>> read_options("max-x86_64-cpu,sse4.1=off,hotplugged", implied_key="driver")
+    >>> parse_device_options("max-x86_64-cpu,sse4.1=off,hotplugged", implied_key="driver")
     [(['driver'], 'max-x86_64-cpu'), (['sse4.1'], 'off'), (['hotplugged'], 'on')]
     """
     pairs: list[tuple[list[str], str]] = []
@@ -114,17 +111,17 @@ def read_options(text: str, *, implied_key: str | None) -> list[tuple[list[str],
 
 
 def _split(text: str, *, implied_key: str | None) -> Iterator[tuple[int, int, str | None]]:
-    """Where each key begins and ends, and its value: None without `=`. An implied key is empty."""
+    """Yield the start and end of each key and its value, None without `=`. An implied key is empty."""
     position = 0
     while position < len(text):
         start = position
         end = _match(_KEY, text, start)
         implied = implied_key is not None and start == 0 and text[end : end + 1] != "="
         if start == end:
-            cure = f"{_COMMA}; nothing else stands between two commas"
+            hint = f"{_COMMA}; commas separate KEY=VALUE pairs"
             if text[end] == "=":
-                cure = "a key stands before the =, as in KEY=VALUE"
-            raise LineError("a key is missing", start=start, cure=cure)
+                hint = "a key must precede =, as in KEY=VALUE"
+            raise LineError("a key is missing", start=start, hint=hint)
         if implied:
             end = start
         elif text[end : end + 1] != "=":
@@ -144,7 +141,7 @@ def _match(pattern: re.Pattern[str], text: str, position: int) -> int:
 
 
 class _Part:
-    """A part of a key and its place."""
+    """A part of a key and its position."""
 
     __slots__ = ("end", "is_index", "name", "start")
 
@@ -182,30 +179,30 @@ def _read_part(text: str, start: int, end: int, *, first: bool) -> _Part:
 
 
 def _no_part(text: str, start: int, stop: int, end: int) -> LineError:
-    """`stop` is where what could be read ends, and the mistake is."""
+    """Return the error for a part that ends at `stop`, where the mistake is."""
     if start == end or text[start] == ".":
         return LineError(
             "a part of the key is empty",
             start=min(start, end - 1),
-            cure="the parts of a key are separated by single dots",
+            hint="single dots separate the parts of a key",
         )
     if text[start] in "0123456789" and stop == start:
         return LineError(
-            "a key does not begin with a list index",
+            "a key cannot start with a list index",
             start=start,
             end=end,
-            cure="the name of the list comes first, as in NAME.0=VALUE",
+            hint="the name of the list comes first, as in NAME.0=VALUE",
         )
-    cure = "a key has letters, digits, - and _, and begins with a letter"
+    hint = "a key consists of letters, digits, - and _, and starts with a letter"
     if text[start:end].strip() != text[start:end]:
-        cure = "no blanks stand around a key"
+        hint = "a key has no blanks around it"
     elif start > 0:
-        cure += f"; {_COMMA}"
-    return LineError(f"{_short(text[start:end])} is no key", start=stop, cure=cure)
+        hint += f"; {_COMMA}"
+    return LineError(f"{_short(text[start:end])} is not a key", start=stop, hint=hint)
 
 
 class _Shape:
-    """The objects and lists that keys describe, to find keys that do not go together."""
+    """The objects and lists that keys describe. It detects keys that contradict each other."""
 
     __slots__ = ("_root", "_text")
 
@@ -225,7 +222,7 @@ class _Shape:
             sibling = next(iter(node.children.values()), None)
             if sibling and sibling.part and sibling.part.is_index != part.is_index:
                 raise LineError(
-                    "list indices and names of members do not go together",
+                    "a list index and a member name contradict each other",
                     start=part.start,
                     end=part.end,
                 )
@@ -234,15 +231,15 @@ class _Shape:
             key = self._text[key_start : part.end]
             twice = leaf and not known.children
             raise LineError(
-                f"{_short(key)} is given {'twice' if twice else 'both a value and members'}",
+                f"{_short(key)} {REPEATED if twice else BOTH_KINDS}",
                 start=key_start,
                 end=part.end,
-                cure=_twice(known.part) if twice else "",
+                hint=_twice(known.part) if twice else "",
             )
         return known
 
     def check_indices(self) -> None:
-        """Raise LineError where those of a list have a gap: only the end of the text tells."""
+        """Raise LineError if the indexes of a list have a gap, which only shows at the end of the text."""
         todo = [self._root]
         while todo:
             children = list(todo.pop().children.values())
@@ -255,12 +252,12 @@ class _Shape:
                         f"the list has no index {number}",
                         start=part.start,
                         end=part.end,
-                        cure="list indices run from 0 without a gap",
+                        hint="list the indexes must be 0, 1, 2… without a gap",
                     )
 
 
 class _Node:
-    """What a part of a key names; `part` is where it was named first."""
+    """What a part of a key names. `part` is its first occurrence."""
 
     __slots__ = ("children", "part")
 
@@ -271,7 +268,7 @@ class _Node:
 
 def _twice(first: _Part | None) -> str:
     if first is not None and first.start == first.end:
-        return "the first word, which has no =, is its value already"
+        return "the first word, without =, is already its value"
     return ""
 
 

@@ -1,8 +1,4 @@
-"""Physical lines to the logical lines that are read one by one.
-
-Owns: continuation, JSON and transactions over several lines, pasted documentation, and the way back
-from an offset to a line and a column. Must not know: commands, or where the lines come from.
-"""
+"""Assembly of physical lines into logical lines: continuations, JSON, transactions, pasted text."""
 
 from __future__ import annotations
 
@@ -16,22 +12,23 @@ _ARROWS = (*_PROMPTS, _REPLY)
 
 
 class LogicalLine:
-    """One line to be read: `text`, and how its offsets map to the lines that were typed."""
+    """A line to parse: `text`, and how its offsets map to the physical lines."""
 
     __slots__ = ("_pieces", "text")
 
     def __init__(self) -> None:
         self.text = ""
-        # For each physical line: its offset in `text`, its number, its text, its dropped beginning.
+        # For each physical line: offset in `text`, number, text, length of the dropped prefix.
         self._pieces: list[tuple[int, int, str, int]] = []
 
     def add(self, kept: str, *, number: int, line: str, dropped: int) -> None:
+        """Append a physical line, without its first `dropped` characters."""
         start = len(self.text) + 1 if self._pieces else 0
         self.text = f"{self.text}\n{kept}" if self._pieces else kept
         self._pieces.append((start, number, line, dropped))
 
     def locate(self, offset: int) -> tuple[int, int, str]:
-        """The number of the line that was typed, the column there from 1, and its text."""
+        """Return number, column (from 1) and text of the physical line at `offset`."""
         for start, number, line, dropped in reversed(self._pieces):
             if offset >= start:
                 return number, min(offset - start + dropped, len(line)) + 1, line
@@ -39,9 +36,9 @@ class LogicalLine:
 
 
 class LineAssembler:
-    """Feed it lines without their ends; a logical line comes out when it is whole.
+    """Assembles physical lines, without their ends, into logical lines.
 
-    With `verbatim` each line is one, untouched (the human monitor's).
+    With `verbatim`, each physical line is a logical line (for the human monitor).
     """
 
     def __init__(self, *, verbatim: bool = False) -> None:
@@ -55,20 +52,20 @@ class LineAssembler:
 
     @property
     def open(self) -> bool:
-        """Whether a logical line has begun and is not whole."""
+        """Whether a logical line is incomplete."""
         return self._open
 
     def take(self) -> LogicalLine:
-        """The logical line so far; the next line begins a new one."""
+        """Return the logical line so far, and start a new one."""
         line, self._line = self._line, LogicalLine()
         self._json = None
         self._open = self._in_transaction = False
         return line
 
     def feed(self, line: str, number: int) -> LogicalLine | None:
-        """Take the physical line `number`; the logical line that it completes.
+        """Add the physical line `number`. Return the logical line if it is now complete.
 
-        Raises LineError, whose offsets are into `take()`, when JSON over several lines goes wrong.
+        Raises LineError for invalid JSON over several lines. Its offsets refer to `pop()`.
         """
         if self._verbatim:
             self._line.add(line, number=number, line=line, dropped=0)
@@ -109,17 +106,17 @@ class LineAssembler:
         return self.take() if self._json.complete else None
 
     def end(self) -> None:
-        """No line will follow. Raises LineError if one has begun and is not whole."""
+        """Handle the end of input. Raises LineError if a logical line is incomplete."""
         if self._open:
             text = self._line.text
-            what = "the JSON object is not complete" if self._json else "the line goes on"
+            what = "the JSON object is not complete" if self._json else "the line is continued"
             if self._in_transaction:
-                what = "the transaction is not closed by )"
+                what = "the transaction is not closed with )"
             raise LineError(f"{what}, but the input ends", start=len(text) - len(text.lstrip()))
 
 
 def prompt_width(line: str) -> int:
-    """How much of a pasted line is the prompt that stood before it."""
+    """Return the length of the prompt at the start of a pasted line."""
     blanks = len(line) - len(line.lstrip(" \t"))
     for prompt in _PROMPTS:
         if line.startswith(prompt, blanks):
@@ -136,7 +133,7 @@ def _continues(line: str) -> bool:
 
 
 def _leaves_open(line: str, *, inside: bool) -> bool:
-    """Whether a transaction is open behind a line, which begins inside one or not."""
+    """Return True if a transaction is open after a line; `inside` tells if one was open before it."""
     for token in tokenize(f"{TRANSACTION}\n{line}" if inside else line):
         if token.kind in (OPEN, CLOSE):
             inside = token.kind == OPEN
@@ -144,7 +141,7 @@ def _leaves_open(line: str, *, inside: bool) -> bool:
 
 
 class _ReplySkipper:
-    """Covers a `<- ` message of pasted documentation, which may leave parts out ("...")."""
+    """Skips a `<- ` message of pasted documentation, which may be incomplete ("...")."""
 
     def __init__(self, line: str) -> None:
         self._depth = 0
@@ -152,7 +149,7 @@ class _ReplySkipper:
         self._count(line.lstrip()[len(_REPLY) :])
 
     def covers(self, line: str) -> bool:
-        """Whether `line` still belongs to the message."""
+        """Return True if `line` belongs to the message."""
         if self._begun and self._depth <= 0:
             return False
         if not line.strip() or line.lstrip().startswith(_ARROWS):
@@ -177,8 +174,8 @@ class _ReplySkipper:
                 self._depth -= 1
 
 
-class Source:
-    """Where a line stands: the name of its file, and the line itself."""
+class SourceLine:
+    """A logical line and the name of its file."""
 
     __slots__ = ("line", "name")
 

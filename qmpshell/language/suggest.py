@@ -1,8 +1,4 @@
-"""What may have been meant, after the server has refused.
-
-Owns: guessing from an error. Must not know: sessions. A name is always sent as it was typed; the guess
-comes after.
-"""
+"""Suggestions for mistyped names, and hints for error messages of the server."""
 
 from __future__ import annotations
 
@@ -14,19 +10,18 @@ if TYPE_CHECKING:
 
 
 _WRONG_TYPE = re.compile(r"Invalid parameter type for '([^']*)', expected: string")
-# A job has its device's name where it has no other, which a node is not (QEMU's blockjob.c).
+# A job's default id is its device's name, which a node does not have (QEMU: blockjob.c).
 _NO_JOB_ID = "Invalid job ID ''"
 
 
-def hint_for(text: str, names: Sequence[str] | None) -> str:
-    """With `names`: the one that `text` may have been meant to be, as a question. Without: what cures
-    the error that `text` describes. Empty where there is nothing to say."""
+def suggestion_for(text: str, names: Sequence[str] | None) -> str:
+    """Return a suggestion for a mistyped name, or without `names` a hint for an error, or ""."""
     if names is None:
         if text.startswith(_NO_JOB_ID):
-            return "a job on a node needs a name of its own: job-id=NAME"
+            return "a job on a node needs an id: add job-id=NAME"
         match = _WRONG_TYPE.search(text)
-        return f"to have it as text, put the value of {match[1]} in quotes" if match else ""
-    from difflib import get_close_matches  # slow to import, and seldom needed
+        return f"quote the value of {match[1]} to send it as text" if match else ""
+    from difflib import get_close_matches  # slow to import, rarely needed
 
     same = [name for name in names if _plain(name) == _plain(text)]
     close = same or get_close_matches(text, names, n=1, cutoff=0.75)
@@ -40,19 +35,19 @@ def _plain(name: str) -> str:
 _LONGEST = 40
 
 
-def nearest(word: str, names: Iterable[str]) -> str:
-    """The name with the fewest slips of the pen between it and a word, or nothing.
+def nearest_name(word: str, names: Iterable[str]) -> str:
+    """Return the name with the smallest edit distance from a word, or "" if none is close.
 
-    >>> nearest("block-streem", ["block-stream", "blockdev-add"]), nearest("x", ["device"])
+    >>> nearest_name("block-streem", ["block-stream", "blockdev-add"]), nearest_name("x", ["device"])
     ('block-stream', '')
     """
-    typed = fold(word)
+    typed = folded_name(word)
     if len(typed) > _LONGEST:
         return ""
     most = 1 + len(typed) // 5 if len(typed) > 2 else 0
     best = ""
     for name in names:
-        other = fold(name)
+        other = folded_name(name)
         if other == typed:
             return name
         if abs(len(other) - len(typed)) > most:
@@ -64,8 +59,7 @@ def nearest(word: str, names: Iterable[str]) -> str:
 
 
 def _distance(one: str, other: str, most: int) -> int:
-    """How many letters are added, left out, changed or swapped with the next; more than `most` is only
-    said to be more."""
+    """Return the edit distance, counting transpositions as one edit; `most` + 1 if it is greater."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, char in enumerate(one, 1):
@@ -83,6 +77,6 @@ def _distance(one: str, other: str, most: int) -> int:
 _SAME = str.maketrans("_", "-")
 
 
-def fold(text: str) -> str:
-    """What is compared of a text."""
+def folded_name(text: str) -> str:
+    """Return `text` in the form that names are compared in."""
     return text.lower().translate(_SAME)

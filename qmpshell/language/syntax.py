@@ -1,14 +1,11 @@
-"""What a line says, once it is understood.
-
-Owns: the shapes that `parse` and `read` give. Must not know: text, schemas, connections.
-"""
+"""Syntax: tokens to items, and the value classes of parsed and evaluated lines."""
 
 from __future__ import annotations
 
 import re
 
 from ..errors import LineError
-from ..qmp import JsonError, json_string
+from ..qmp import JsonError, json_string, main_argument
 from . import tokens as t
 
 TYPE_CHECKING = False
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Argument:
-    """`key op value`: `path` is the key's parts, each a name and its offset in the line."""
+    """`key op value`. `path` is the parts of the key, each a name and its offset in the line."""
 
     __slots__ = ("key", "operator", "path", "value")
 
@@ -34,7 +31,7 @@ class Argument:
 
 
 class FileWord:
-    """A redirection: `operator` is one of > >> < <>, `path` the file's name, `start` its offset."""
+    """A file after a redirection operator: one of > >> < <>. `start` is the offset of its name."""
 
     __slots__ = ("operator", "path", "start")
 
@@ -45,8 +42,11 @@ class FileWord:
 
 
 class CommandItem:
-    """`NAME key=value…` or `NAME {…}` as parsed: `whole` is the object that is all its arguments,
-    `file` the file whose descriptor goes with it."""
+    """`NAME key=value…` or `NAME {…}`.
+
+    `whole` is the object that is the complete arguments; `file` is the file whose descriptor is
+    passed along.
+    """
 
     __slots__ = ("arguments", "file", "name", "whole")
 
@@ -64,7 +64,7 @@ class CommandItem:
 
 
 class RawItem:
-    """A JSON object in the place of a command; `token` is its text."""
+    """A JSON object instead of a command. `token` is its text."""
 
     __slots__ = ("token",)
 
@@ -83,8 +83,8 @@ class TransactionItem:
         self.arguments = arguments
 
 
-class LocalItem:
-    """A command of our own: its name, with the `/`, and the tokens of its arguments."""
+class ShellCommandItem:
+    """A shell command: its name, with the `/`, and the tokens of its arguments."""
 
     __slots__ = ("name", "tokens")
 
@@ -93,11 +93,11 @@ class LocalItem:
         self.tokens = tokens
 
 
-Item = CommandItem | RawItem | TransactionItem | LocalItem
+Item = CommandItem | RawItem | TransactionItem | ShellCommandItem
 
 
-class Destination:
-    """Where a line's replies go: to a FILE (`>`, `>>`), or to a shell command (`|`)."""
+class Redirect:
+    """Where the replies of a line go: a file (`>`, `>>`) or a command of the system shell (`|`)."""
 
     __slots__ = ("operator", "start", "text")
 
@@ -108,18 +108,21 @@ class Destination:
 
 
 class Line:
-    """The items of a line, in order, and where their replies go."""
+    """The items of a line, in order, and the redirect of their replies."""
 
-    __slots__ = ("destination", "items")
+    __slots__ = ("items", "redirect")
 
-    def __init__(self, items: list[Item], destination: Destination | None) -> None:
+    def __init__(self, items: list[Item], redirect: Redirect | None) -> None:
         self.items = items
-        self.destination = destination
+        self.redirect = redirect
 
 
 class Command:
-    """A command ready to be sent: `arguments` as JSON values, `notes` what to tell of it (members
-    that are deprecated or unstable), `file` the file whose descriptor goes with it."""
+    """A command to send.
+
+    `arguments` are JSON values; `notes` are remarks for the user (deprecated or unstable members);
+    `file` is the file whose descriptor is passed along.
+    """
 
     __slots__ = ("arguments", "file", "name", "notes", "oob", "start")
 
@@ -142,7 +145,7 @@ class Command:
 
 
 class RawCommand:
-    """JSON that goes out as it was typed; `value` is what it says."""
+    """JSON to send as typed. `value` is its value."""
 
     __slots__ = ("start", "text", "value")
 
@@ -152,9 +155,8 @@ class RawCommand:
         self.start = start
 
 
-class LocalCommand:
-    """A command of our own, ready to run: its name with the `/`, its tokens, and the line's text
-    that they came from."""
+class ShellCommand:
+    """A shell command to run: its name with the `/`, its tokens, and the line that they are from."""
 
     __slots__ = ("line", "name", "start", "tokens")
 
@@ -165,32 +167,35 @@ class LocalCommand:
         self.start = start
 
 
-Action = Command | RawCommand | LocalCommand
+Action = Command | RawCommand | ShellCommand
 
 
-class Plan:
-    """A line as it is carried out: the actions in order, and where their replies go."""
+class ParsedLine:
+    """An evaluated line: its actions in order, and the redirect of their replies."""
 
-    __slots__ = ("actions", "destination")
+    __slots__ = ("actions", "redirect")
 
-    def __init__(self, actions: list[Action], destination: Destination | None = None) -> None:
+    def __init__(self, actions: list[Action], redirect: Redirect | None = None) -> None:
         self.actions = actions
-        self.destination = destination
+        self.redirect = redirect
 
 
-# No command of any server's is called so; `quit` is the server's own.
-LEAVING = ("exit", "/quit")
+# Commands that leave the shell. No server has these; `quit` is the server's.
+EXIT_COMMANDS = ("exit", "/quit")
 
-# In quotes; or a downstream name, whose dots are its own (qmp-spec, "Downstream extension of QMP").
+# Quoted text, or a downstream name, which contains dots (qmp-spec, "Downstream extension of QMP").
 _PART = re.compile(r'("(?:[^"\\]|\\.)*")|(__[A-Za-z0-9.-]+_[^".]*|[^".]*)')
+# What is wrong with a key.
+REPEATED = "occurs twice"
+BOTH_KINDS = "has both a value and members"
 _OUTPUTS = (">", ">>")
-_QUOTE_IT = "to have it as text, put it in quotes"
+_QUOTE_IT = "quote it to send it as text"
 
 
-def parse(line: str, tokens: list[Token]) -> Line:
-    """The items of a line, in order; none for a blank line or a comment."""
+def parse_items(line: str, tokens: list[Token]) -> Line:
+    """Return the items of a line, in order. A blank line or a comment has none."""
     words = [token for token in tokens if token.kind != t.COMMENT]
-    words, destination = _destination(line, words)
+    words, redirect = _destination(line, words)
     items: list[Item] = []
     position = 0
     while position < len(words):
@@ -203,12 +208,13 @@ def parse(line: str, tokens: list[Token]) -> Line:
             end = _item_end(words, position)
             items.append(_item(line, words[position:end]))
             position = end
-    if destination is not None and not items:
-        raise LineError("there is no command whose replies could go there", start=words_start(line))
-    return Line(items, destination)
+    if redirect is not None and not items:
+        raise LineError("there are no replies to redirect", start=words_start(line))
+    return Line(items, redirect)
 
 
 def words_start(line: str) -> int:
+    """Return the offset of the first character that is not blank."""
     return len(line) - len(line.lstrip())
 
 
@@ -218,42 +224,39 @@ def _item_end(words: list[Token], position: int) -> int:
     return position
 
 
-# -- where replies go -----------------------------------------------------------------------------
-
-
-def _destination(line: str, words: list[Token]) -> tuple[list[Token], Destination | None]:
+def _destination(line: str, words: list[Token]) -> tuple[list[Token], Redirect | None]:
     for index, token in enumerate(words):
         if token.kind == t.PIPE:
             _check_no_exec(words[:index], token)
             if index + 1 == len(words):
                 raise LineError("a shell command must follow |", start=token.start)
-            return words[:index], Destination("|", words[index + 1].text, token.start)
+            return words[:index], Redirect("|", words[index + 1].text, token.start)
         if token.kind == t.REDIRECT and token.text in _OUTPUTS:
             _check_no_exec(words[:index], token)
             file = _file_word(line, words, index)
             if index + 2 < len(words):
                 extra = words[index + 2]
                 raise LineError(
-                    "text follows the file that the line ends with",
+                    "text after the file name of the redirect",
                     start=extra.start,
                     end=extra.end,
-                    cure="> FILE takes the replies of the whole line, and stands at its end",
+                    hint="> FILE must be at the end of the line; it gets the replies to the whole line",
                 )
-            return words[:index], Destination(token.text, file.path, file.start)
+            return words[:index], Redirect(token.text, file.path, file.start)
     return words, None
 
 
 def _check_no_exec(words: list[Token], mark: Token) -> None:
-    """`uri=exec:cat > file` means the shell of the host that QEMU runs on, not ours."""
+    """Reject `uri=exec:cat > file`: the command is meant for the host of QEMU, not for this shell."""
     for token in reversed(words):
         if token.kind == t.SEPARATOR:
             return
         if token.kind == t.VALUE and token.text.startswith("exec:"):
             raise LineError(
-                f"{mark.text} after exec: would take the replies, not be part of the command",
+                f"{mark.text} after exec: would redirect the replies, and not be part of the command",
                 start=mark.start,
                 end=mark.end,
-                cure='quote the whole value: uri="exec:cat > file"',
+                hint='quote the whole value: uri="exec:cat > file"',
             )
 
 
@@ -269,27 +272,24 @@ def _file_word(line: str, words: list[Token], index: int) -> FileWord:
     return FileWord(mark.text, path, token.start)
 
 
-# -- items ----------------------------------------------------------------------------------------
-
-
 def _item(line: str, tokens: list[Token]) -> Item:
     first, *rest = tokens
     if first.kind == t.OBJECT:
         if rest:
             raise LineError(
-                "text follows the JSON object",
+                "text after the JSON object",
                 start=rest[0].start,
                 end=rest[0].end,
-                cure="a line of JSON is one object and nothing else",
+                hint="a line of JSON must be one object",
             )
         return RawItem(first)
     if first.kind == t.LOCAL:
-        return LocalItem(first, rest)
+        return ShellCommandItem(first, rest)
     return command_item(line, first, rest)
 
 
 def command_item(line: str, name: Token, rest: list[Token]) -> CommandItem:
-    """A command from its name and the tokens of its arguments."""
+    """Return a command from its name and the tokens of its arguments."""
     _check_name(name)
     file: FileWord | None = None
     for index, token in enumerate(rest):
@@ -299,10 +299,10 @@ def command_item(line: str, name: Token, rest: list[Token]) -> CommandItem:
             if index + 2 < len(rest):
                 extra = rest[index + 2]
                 raise LineError(
-                    "text follows the file that goes with the command",
+                    "text after the file that is passed to the command",
                     start=extra.start,
                     end=extra.end,
-                    cure=f"{token.text} FILE stands behind the arguments",
+                    hint=f"{token.text} FILE must follow the arguments",
                 )
             rest = rest[:index]
             break
@@ -328,7 +328,7 @@ def _transaction(line: str, words: list[Token], start: int) -> tuple[Transaction
         if not isinstance(item, CommandItem) or item.file is not None:
             token = words[position]
             raise LineError(
-                "a transaction has actions, such as blockdev-snapshot-sync, and nothing else",
+                "only actions, such as blockdev-snapshot-sync, are allowed in a transaction",
                 start=token.start,
                 end=token.end,
             )
@@ -339,7 +339,7 @@ def _transaction(line: str, words: list[Token], start: int) -> tuple[Transaction
             "the transaction is not closed",
             start=opening.start,
             end=opening.end,
-            cure=") as a word of its own ends it",
+            hint=") as a separate word ends it",
         )
     end = _item_end(words, position + 1)
     return (
@@ -349,43 +349,21 @@ def _transaction(line: str, words: list[Token], start: int) -> tuple[Transaction
 
 
 _NAME_OPENING = "\"'[(<>|&)"
-# Of longer words only so much is repeated.
+# How much of a long word messages repeat, in characters.
 _LONG = 40
-
-
-# The member that people leave the name of out, as QEMU's command line lets them.
-_FIRST = {
-    "block-commit": "device",
-    "block-stream": "device",
-    "blockdev-add": "driver",
-    "blockdev-del": "node-name",
-    "device_add": "driver",
-    "human-monitor-command": "command-line",
-    "migrate": "uri",
-    "netdev_add": "type",
-    "object-add": "qom-type",
-    "qom-get": "path",
-    "qom-list": "path",
-    "qom-set": "path",
-}
-# What these are about has an id.
-_ABOUT_IDS = ("del", "remove", "dismiss", "cancel", "pause", "resume", "complete", "finalize")
 
 
 def _check_name(name: Token) -> None:
     text = name.text
     if text[0] in _NAME_OPENING or "=" in text or name.kind != t.NAME:
-        cure = "a line is: command key=value …, or a JSON object"
+        hint = "a line is COMMAND KEY=VALUE…, or a JSON object"
         if "=" in text:
-            cure = "the command's name comes first: command key=value …"
-        raise LineError("this is no command name", start=name.start, end=name.end, cure=cure)
-
-
-# -- arguments ------------------------------------------------------------------------------------
+            hint = "the command's name comes first: COMMAND KEY=VALUE…"
+        raise LineError("not a command name", start=name.start, end=name.end, hint=hint)
 
 
 def arguments(line: str, name: Token, tokens: list[Token]) -> list[Argument]:
-    """`key=value` words; `name` is whose they are."""
+    """Return the `key=value` arguments of the command `name`."""
     found: list[Argument] = []
     position = 0
     while position < len(tokens):
@@ -410,47 +388,43 @@ def _check_alone(tokens: list[Token], position: int) -> None:
     if position < len(tokens):
         token = tokens[position]
         raise LineError(
-            "a JSON object is the whole of the arguments; nothing may stand beside it",
+            "a JSON object must be the only argument",
             start=token.start,
             end=token.end,
         )
 
 
 def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: bool) -> LineError:
-    """`before` is the plain value that `token` follows; `loose` says that an operator follows it."""
+    """Return the error for a word that is not an argument.
+
+    `before` is the plain value before `token`, if any. `loose` is true if an operator follows it.
+    """
     text = token.text
     if len(text) > _LONG:
-        cure = "an argument is KEY=VALUE"
+        hint = "expected KEY=VALUE"
     elif loose or (before is not None and not before.text):
-        cure = "no blanks stand around the ="
+        hint = "there must be no blanks around ="
     elif text.startswith("--"):
-        cure = f"did you mean {text.lstrip('-')}{'' if '=' in text else '=…'}?"
+        hint = f"did you mean {text.lstrip('-')}{'' if '=' in text else '=…'}?"
     elif text.startswith(("=", ":=")):
-        cure = "no blanks stand around the ="
+        hint = "there must be no blanks around ="
     elif before is not None:
-        cure = "an argument is KEY=VALUE; a value with blanks stands in quotes"
+        hint = "expected KEY=VALUE; quote a value that contains blanks"
     elif text[0] in "|<>":
-        cure = f"a blank must follow {text[0]}"
+        hint = f"a blank must follow {text[0]}"
     elif text == ")":
-        cure = f"it closes nothing: a transaction begins with {t.TRANSACTION}"
+        hint = f"there is no open transaction; one starts with {t.TRANSACTION}"
     else:
-        cure = "an argument is KEY=VALUE"
-        first = _FIRST.get(name.text) or _id_of(name.text)
+        hint = "expected KEY=VALUE"
+        first = main_argument(name.text)
         if first:
-            cure += f": did you mean {first}={text}?"
+            hint += f": did you mean {first}={text}?"
     return LineError(
-        f"{text[:_LONG]!r} is no argument of {name.text[:_LONG]}",
+        f"{name.text[:_LONG]} has no argument {text[:_LONG]!r}",
         start=token.start,
         end=token.end,
-        cure=cure,
+        hint=hint,
     )
-
-
-def _id_of(command: str) -> str:
-    """The member that says which one it is about, of a command of that kind."""
-    if not command.endswith(_ABOUT_IDS):
-        return ""
-    return "device" if command.startswith("block-job-") else "id"
 
 
 def _argument(line: str, key: Token, operator: Token, value: Token) -> Argument:
@@ -465,13 +439,13 @@ def _check_end(line: str, token: Token) -> None:
                 "the quote is not closed",
                 start=token.start,
                 end=token.end,
-                cure="a quote that belongs to the text stands in quotes of the other kind",
+                hint="enclose a quote character in quotes of the other kind",
             )
         raise LineError(
             "the bracket is not closed",
             start=token.start,
             end=token.end,
-            cure=_QUOTE_IT if token.kind != t.OBJECT else "",
+            hint=_QUOTE_IT if token.kind != t.OBJECT else "",
         )
     following = line[token.end : token.end + 1]
     if token.kind == t.VALUE and not token.text.startswith("json:"):
@@ -483,7 +457,7 @@ def _check_end(line: str, token: Token) -> None:
         raise LineError(
             "a blank must follow the closing quote or bracket",
             start=token.end,
-            cure="to have quotes inside a value, quote the whole of it",
+            hint="quote the whole value if it contains quotes",
         )
 
 
@@ -508,8 +482,10 @@ def _path(key: Token) -> list[tuple[str, int]]:
 
 
 def key_parts(text: str) -> Iterator[re.Match[str]]:
-    """The parts of a key as they are written: group 1 is a part in quotes, group 2 a plain one, which
-    may be empty. It never fails: what follows a part without a dot is a part of its own."""
+    """Yield the parts of a key as written: group 1 is a quoted part, group 2 a plain one, possibly empty.
+
+    Never fails: text after a part without a dot is a part of its own.
+    """
     position = 0
     while True:
         match = _PART.match(text, position)
@@ -518,7 +494,7 @@ def key_parts(text: str) -> Iterator[re.Match[str]]:
         position = match.end()
         if position == len(text):
             return
-        # A quote that opens nothing is a part of the text behind it.
+        # A quote that does not open a part belongs to the text after it.
         position += text[position] == "." or match.end() == match.start()
 
 
@@ -530,7 +506,7 @@ def _unquote_part(text: str, start: int) -> str:
 
 
 def unquote(token: Token) -> str:
-    """The text in quotes: in double quotes with JSON's escapes, in single quotes as it stands."""
+    """Return quoted text: with JSON's escapes in double quotes, verbatim in single quotes."""
     if token.text[0] == "'":
         return token.text[1:-1]
     try:
@@ -539,13 +515,15 @@ def unquote(token: Token) -> str:
         raise LineError(
             error.reason,
             start=token.start + min(error.position, len(token.text) - 1),
-            cure="a backslash is written \\\\ in double quotes, or put it in single quotes",
+            hint="write \\\\ for a backslash in double quotes, or use single quotes",
         ) from None
 
 
 class Node:
-    """The members that dotted keys give an object or array; `start` is where the first is named, at
-    `depth` parts of its `path`."""
+    """An object or array given by dotted keys.
+
+    `start` is the offset of its first name, at `depth` parts of `path`.
+    """
 
     __slots__ = ("_depth", "_path", "children", "start")
 
@@ -561,24 +539,25 @@ class Node:
         return ".".join(name for name, _ in self._path[: self._depth])
 
     def indices(self) -> list[str]:
-        """The names in order where they are 0, 1, 2… without a gap; else an empty list."""
+        """Return the names in order if they are 0, 1, 2… without a gap, else []."""
         indices = [str(number) for number in range(len(self.children))]
         return indices if all(index in self.children for index in indices) else []
 
     def is_numbered(self) -> bool:
+        """Return True if all names are decimal numbers."""
         return all(name.isascii() and name.isdecimal() for name in self.children)
 
 
-def build(arguments: Iterable[Argument]) -> Node:
-    """The tree of some arguments."""
+def build_tree(arguments: Iterable[Argument]) -> Node:
+    """Return the tree of some arguments."""
     root = Node((), 0, 0)
     for argument in arguments:
-        add(root, argument)
+        add_argument(root, argument)
     return root
 
 
-def add(root: Node, argument: Argument) -> None:
-    """Hang one argument into the tree."""
+def add_argument(root: Node, argument: Argument) -> None:
+    """Add an argument to the tree. Raises LineError if it contradicts another one."""
     node = root
     *parents, (name, start) = argument.path
     for depth, (parent, parent_start) in enumerate(parents, 1):
@@ -593,12 +572,12 @@ def add(root: Node, argument: Argument) -> None:
         raise _both(name, start)
     if there is not None:
         key = argument.key.text
-        raise LineError(f"{key} is given twice", start=argument.key.start, end=argument.key.end)
+        raise LineError(f"{key} {REPEATED}", start=argument.key.start, end=argument.key.end)
     node.children[name] = argument
 
 
-def leaves(node: Node) -> Iterator[Argument]:
-    """The arguments, in no order that matters."""
+def tree_leaves(node: Node) -> Iterator[Argument]:
+    """Yield the arguments, in any order."""
     todo = [node]
     while todo:
         for child in todo.pop().children.values():
@@ -609,7 +588,7 @@ def leaves(node: Node) -> Iterator[Argument]:
 
 
 def nodes(node: Node) -> Iterator[Node]:
-    """The nodes below, parents before their children."""
+    """Yield the nodes below, parents before children."""
     todo = [node]
     while todo:
         one = todo.pop()
@@ -620,6 +599,4 @@ def nodes(node: Node) -> Iterator[Node]:
 
 
 def _both(name: str, start: int) -> LineError:
-    return LineError(
-        f"{name} is given both a value and members", start=start, end=start + len(name)
-    )
+    return LineError(f"{name} {BOTH_KINDS}", start=start, end=start + len(name))

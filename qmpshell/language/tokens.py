@@ -1,8 +1,7 @@
-"""A line cut into tokens, each with its place.
+"""The tokenizer: splits a line into tokens with their positions.
 
-Owns: where words, quotes and brackets begin and end (DESIGN: "The line"). Must not know: commands,
-schemas, what a value means. It never fails: what is half typed or wrong becomes a token that says so
-(`closed` false, or kind WORD where nothing else fits), and strictness comes with `parse`.
+It never fails. Incomplete or invalid text becomes a token that says so (`closed` is false, or the
+kind is WORD); `parse` is strict.
 """
 
 from __future__ import annotations
@@ -18,23 +17,23 @@ NAME = "name"  # the command's name
 WORD = "word"  # a word without "=" where an argument is expected
 KEY = "key"  # file.driver
 OPERATOR = "operator"  # = or :=
-VALUE = "value"  # plain text after the operator; may be empty
-QUOTED = "quoted"  # a value in quotes, which are part of the token
+VALUE = "value"  # plain text after the operator, possibly empty
+QUOTED = "quoted"  # a quoted value, including the quotes
 COMPOUND = "compound"  # a value in brackets
-OBJECT = "object"  # a JSON object in the place of a command, or of the arguments
-SEPARATOR = "separator"  # ; and inside a transaction also the line's end
-COMMENT = "comment"  # from # to the line's end
-LOCAL = "local"  # /wait, the name of a command of our own
-TEXT = "text"  # the rest of a line, for the human monitor or the shell
+OBJECT = "object"  # a JSON object instead of a command or as its arguments
+SEPARATOR = "separator"  # ; and, within a transaction, the line end
+COMMENT = "comment"  # from # to the end of the line
+LOCAL = "local"  # /wait: the name of a shell command
+TEXT = "text"  # the rest of a line, for the human monitor or the system shell
 PIPE = "pipe"  # |
 REDIRECT = "redirect"  # > >> < <>
-FILE = "file"  # the word after it, which may be in quotes
+FILE = "file"  # the file name after a redirection operator, possibly quoted
 OPEN = "open"  # transaction(
-CLOSE = "close"  # ) as a word of its own
+CLOSE = "close"  # ) as a separate word
 
 
 class Token:
-    """`text` is the line from `start` to `end`; `closed` says that quotes and brackets match."""
+    """A token. `text` is the line from `start` to `end`; `closed` is false if a quote or bracket is open."""
 
     __slots__ = ("closed", "end", "kind", "start", "text")
 
@@ -55,15 +54,15 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 _WORD = re.compile(r"(?:[^ \t\r\n;]|;(?![ \t\r\n]|$))*+")
 _DOUBLE = re.compile(r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+("?)')
 _SINGLE = re.compile(r"'[^'\n]*+('?)")
-# A name or index, or a part in quotes, then what must follow it.
+# A name, an index or quoted text, then what must follow it.
 _KEY_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s"=.;:{}\[\]]*(?:;(?!\s|$)[^\s"=.;:{}\[\]]*)*')
 _OPERATOR = re.compile(r":?=")
 _BRACKET = re.compile(r"""["'\[\]{}]""")
 _JSON_STRINGS = {'"': _DOUBLE, "'": re.compile(r"'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+('?)")}
 
 
-# How a transaction begins, the local command whose line is the human monitor's, and the one behind
-# which a line of either kind stands.
+# The start of a transaction, the shell command that takes a line for the human monitor, and the one
+# that takes a line of either kind.
 TRANSACTION = "transaction("
 HUMAN = "/hmp"
 WATCH = "/watch"
@@ -75,16 +74,16 @@ _HUMAN_PIPE = re.compile(r"(?<=[ \t])\|(?=[ \t]+(?![-+]?[0-9])[^ \t]|[ \t]*$)")
 
 
 def tokenize(line: str) -> list[Token]:
-    """The tokens of a line; what lies between them is blanks."""
+    """Return the tokens of a line. Only blanks are between them."""
     return list(_tokens(line))
 
 
-def tokenize_human(line: str, start: int = 0) -> list[Token]:
-    """A line for the human monitor, from `start` on: its TEXT, and a pipe to the shell."""
+def tokenize_hmp(line: str, start: int = 0) -> list[Token]:
+    """Return the tokens of a human monitor line from `start` on: its TEXT, and a pipe."""
     return list(_human(line, start))
 
 
-def _tokens(line: str) -> Iterator[Token]:
+def _tokens(line: str) -> Iterator[Token]:  # noqa: C901 - a state machine
     position = 0
     expects_command = True
     in_transaction = in_watch = False
@@ -138,7 +137,7 @@ def _tokens(line: str) -> Iterator[Token]:
 
 
 def _mark(line: str, position: int) -> Token | None:
-    """What stands between words and is none: a comment, a separator, a pipe, a redirection, `)`."""
+    """Return a token that is not a word: a comment, separator, pipe, redirection operator or `)`."""
     char = line[position]
     if char == "#":
         end = line.find("\n", position)
@@ -161,7 +160,7 @@ def _command(line: str, position: int) -> Token:
     word = _word(line, position)
     if word == TRANSACTION:
         return Token(OPEN, word, position)
-    # The name of a local command; a lone "/" or a path is none.
+    # The name of a shell command. A lone "/" or a path is not one.
     local = word[0] == "/" and word[1:2].isalpha()
     return Token(LOCAL if local else NAME, word, position)
 
@@ -215,7 +214,7 @@ def _argument(line: str, start: int) -> Iterator[Token]:
     end = _key_end(line, start)
     operator = _OPERATOR.match(line, end)
     if operator is None or end == start:
-        # Quotes here have no meaning, but what they hold is one mistake, not several.
+        # Quotes have no meaning here, but their content is one mistake, not several.
         quoted = _quoted(line, start)
         yield Token(WORD, quoted.text if quoted else _word(line, start), start)
         return
@@ -267,7 +266,7 @@ def _quoted(line: str, position: int) -> Token | None:
 
 
 def _compound(line: str, start: int, kind: str) -> Token:
-    """From an opening bracket to where as many are closed; whether they match is JSON's affair."""
+    """Return the token up to the bracket that closes the first one. JSON parsing checks that they match."""
     depth = 0
     position = start
     while True:

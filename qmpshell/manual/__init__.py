@@ -10,31 +10,35 @@ if TYPE_CHECKING:
         EVENT as EVENT,
         Entry as Entry,
         first_sentence as first_sentence,
-        read_title as read_title,
+        parse_title as parse_title,
     )
     from .find import (
         AGENT as AGENT,
         QEMU as QEMU,
         STORAGE_DAEMON as STORAGE_DAEMON,
-        Library as Library,
         Manual as Manual,
+        ManualCache as ManualCache,
         find_page as find_page,
         folders as folders,
         page_of as page_of,
     )
-    from .help_pages import Articles as Articles, type_text as type_text
-    from .reference import Reference as Reference, untold_type as untold_type
-    from .roff import literal as literal, read as read, spans as spans
-    from .search import Found as Found, beginning as beginning, search_manual as search_manual
+    from .help_pages import HelpPages as HelpPages, type_text as type_text
+    from .reference import Reference as Reference, inferred_type as inferred_type
+    from .roff import literal as literal, parse_page as parse_page, spans as spans
+    from .search import (
+        Found as Found,
+        names_starting_with as names_starting_with,
+        search_manual as search_manual,
+    )
 else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "entries": "COMMAND ENUM EVENT Entry first_sentence read_title",
-            "find": "AGENT Library Manual QEMU STORAGE_DAEMON find_page folders page_of",
-            "help_pages": "Articles type_text",
-            "reference": "Reference untold_type",
-            "roff": "literal read spans",
-            "search": "Found beginning search_manual",
+            "entries": "COMMAND ENUM EVENT Entry first_sentence parse_title",
+            "find": "AGENT ManualCache Manual QEMU STORAGE_DAEMON find_page folders page_of",
+            "help_pages": "HelpPages type_text",
+            "reference": "Reference inferred_type",
+            "roff": "literal parse_page spans",
+            "search": "Found names_starting_with search_manual",
         },
     )

@@ -1,15 +1,14 @@
-"""One entry of QEMU's reference manual: a command, an event or a type.
+"""Entries of QEMU's reference manual: commands, events and types, and the parts of each.
 
-Owns: what an entry says, and telling its parts apart, however a version of the manual lays them out: by
-their labels (`Arguments`, `Members`, `Example:` …), be they headings, terms of a list or words in bold
-before what they label. Must not know: roff, files, the server's schema.
+The parts are recognized by their labels (`Arguments`, `Members`, `Example:` …), which are headings,
+terms of a list, or words in bold, depending on the version of the manual.
 """
 
 from __future__ import annotations
 
 import re
 
-from ..render import PLAIN, Block, Group, Heading, Item, Paragraph, Spans, plain
+from ..render import PLAIN, Block, Group, Heading, Item, Paragraph, Spans, plain_text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,21 +49,23 @@ _ROLES = {
     "attention": _NOTES,
     "important": _NOTES,
     "see also": _NOTES,
-    "todo": _OURS,  # what QEMU's developers tell each other
+    "todo": _OURS,  # notes for QEMU's developers
     "example": _EXAMPLES,
     "examples": _EXAMPLES,
 }
 _SEPARATOR = r"\s*(?:--|—|–|:)(?:\s+|$)"
 _OPTIONAL = r"[\s,]*\(?\boptional\b\)?"
 _ELSEWHERE = r"\bsee the documentation of (\w+)"
-# What the manual calls otherwise.
+# Types that have other names in the manual.
 _TYPE_NAMES = {"string": "str", "boolean": "bool", "value": "any"}
 _CONDITIONAL = r"\s*\(?\bIf:.*"
 
 
 class Described:
-    """A member, a value or a feature, and what is said of it. `type` is a name of the manual's, or of a
-    simple type as elsewhere; that of an array stands in brackets."""
+    """A member, a value or a feature, and its description.
+
+    `type` is a type name in the manual, or a simple type; an array's is in brackets.
+    """
 
     __slots__ = ("blocks", "name", "optional", "type")
 
@@ -78,7 +79,7 @@ class Described:
 
 
 class Inherited:
-    """The members of another type are members too: where `tag` is `value`, or always if both are empty."""
+    """The members of another type are members too: if `tag` is `value`, or always if both are empty."""
 
     __slots__ = ("tag", "type", "value")
 
@@ -89,8 +90,11 @@ class Inherited:
 
 
 class Entry:
-    """`kind` is one of KINDS, `since` the version that had it first, `return_type` as the manual writes it;
-    each may be empty, and so may the lists of blocks."""
+    """An entry of the manual.
+
+    `kind` is one of KINDS, `since` the first version that has it, `return_type` as in the manual.
+    Each may be empty, and so may the lists of blocks.
+    """
 
     __slots__ = (
         "condition",
@@ -130,10 +134,12 @@ class Entry:
                 self.inherited.append(Inherited(described[1]))
 
     def member(self, name: str) -> Described | None:
+        """Return the description of a member, or None."""
         return next((one for one in self.members if one.name == name), None)
 
     @property
     def first_sentence(self) -> str:
+        """Return the first sentence of the text."""
         return first_sentence(self.prose)
 
     def _take(self, label: str, part: list[Block]) -> None:
@@ -174,12 +180,12 @@ class Entry:
                 self.prose.append(block)
 
 
-def read_title(text: str) -> tuple[str, str, str] | None:
-    """The name, the kind and `since` of an entry from its title; None where it is no entry's.
+def parse_title(text: str) -> tuple[str, str, str] | None:
+    """Return name, kind and `since` from the title of an entry, or None for another title.
 
-    >>> read_title("block-stream (Command)")
+    >>> parse_title("block-stream (Command)")
     ('block-stream', 'command', '')
-    >>> read_title("Command  block-stream  (Since: 1.1)")
+    >>> parse_title("Command  block-stream  (Since: 1.1)")
     ('block-stream', 'command', '1.1')
     """
     since = ""
@@ -199,17 +205,17 @@ def read_title(text: str) -> tuple[str, str, str] | None:
 
 
 def first_sentence(blocks: list[Block]) -> str:
-    """The first sentence of the first paragraph, without its full stop; empty where there is none."""
+    """Return the first sentence of the first paragraph, without its full stop, or ""."""
     for block in blocks:
         if isinstance(block, Paragraph):
-            text = plain(block.spans)
+            text = plain_text_of(block.spans)
             end = re.search(r"(?<!e\.g)(?<!i\.e)(?<!etc)[.:!?](?=\s+[^a-z\s]|\s*$)", text)
             return text[: end.start()] if end else text
     return ""
 
 
 def _text(blocks: list[Block]) -> str:
-    return " ".join(plain(block.spans) for block in blocks if isinstance(block, Paragraph))
+    return " ".join(plain_text_of(block.spans) for block in blocks if isinstance(block, Paragraph))
 
 
 def _role(label: str) -> int | None:
@@ -218,7 +224,7 @@ def _role(label: str) -> int | None:
 
 
 def _parts(blocks: list[Block]) -> Iterator[tuple[str, list[Block]]]:
-    """The labelled parts of an entry in their order; the label of what has none is empty."""
+    """Yield the labelled parts of an entry in order. The label of unlabelled text is ""."""
     label, part = "", list[Block]()
     queue = list(blocks)
     while queue:
@@ -226,13 +232,13 @@ def _parts(blocks: list[Block]) -> Iterator[tuple[str, list[Block]]]:
         found: tuple[str, list[Block]] | None = None
         if isinstance(block, Heading):
             yield label, part
-            label, part = plain(block.spans), []
+            label, part = plain_text_of(block.spans), []
             continue
         if label:  # a member may have the name of a label
             part.append(block)
             continue
-        if isinstance(block, Item) and _role(plain(block.term)) is not None:
-            found = (plain(block.term), block.blocks)
+        if isinstance(block, Item) and _role(plain_text_of(block.term)) is not None:
+            found = (plain_text_of(block.term), block.blocks)
         elif isinstance(block, Group) and _is_labelled(block):
             queue[:0] = block.blocks
             continue
@@ -257,12 +263,13 @@ def _parts(blocks: list[Block]) -> Iterator[tuple[str, list[Block]]]:
 
 def _is_labelled(group: Group) -> bool:
     return bool(group.blocks) and all(
-        isinstance(block, Item) and _role(plain(block.term)) is not None for block in group.blocks
+        isinstance(block, Item) and _role(plain_text_of(block.term)) is not None
+        for block in group.blocks
     )
 
 
 def _labelled(block: Paragraph) -> tuple[str, list[Block]] | None:
-    """The label in other letters that a paragraph begins with, and the rest of it."""
+    """Return the styled label at the start of a paragraph, and the rest of the paragraph."""
     style, text = block.spans[0]
     rest = block.spans[1:]
     has_colon = text.endswith(":") or bool(rest and rest[0][1].startswith(":"))
@@ -275,23 +282,23 @@ def _labelled(block: Paragraph) -> tuple[str, list[Block]] | None:
 
 
 def _unglued(block: Paragraph) -> tuple[Paragraph, Paragraph | None]:
-    """A paragraph, and what Sphinx has put behind it for want of a line end: a condition."""
+    """Return a paragraph, and the condition that Sphinx appends to it without a line end."""
     for index, (style, text) in enumerate(block.spans):
-        if index and style != PLAIN and _ROLES.get(text.lower()) == _CONDITION:
-            if not block.spans[index - 1][1].endswith(" "):
-                return Paragraph(block.spans[:index]), Paragraph(block.spans[index:])
+        is_condition = index and style != PLAIN and _ROLES.get(text.lower()) == _CONDITION
+        if is_condition and not block.spans[index - 1][1].endswith(" "):
+            return Paragraph(block.spans[:index]), Paragraph(block.spans[index:])
     return block, None
 
 
 def _trimmed(found: Spans) -> Spans:
-    """Without blanks at the beginning."""
+    """Return spans without leading blanks."""
     while found and not found[0][1].strip():
         found = found[1:]
     return [(found[0][0], found[0][1].lstrip()), *found[1:]] if found else []
 
 
 def _head(block: Block) -> tuple[Spans, list[Block]] | None:
-    """What an item of a list begins with, up to the text on it, and that text."""
+    """Return the start of a list item up to its text, and that text."""
     if not isinstance(block, Item):
         return None
     if block.term:
@@ -309,10 +316,10 @@ def _head(block: Block) -> tuple[Spans, list[Block]] | None:
 
 
 def _typed(part: list[Block]) -> tuple[str, list[Block]]:
-    """The type that a part begins with, if a separator follows it, and the rest."""
+    """Return the type at the start of a part if a separator follows it, and the rest."""
     if part and isinstance(part[0], Paragraph):
         found = part[0].spans
-        text = plain(found)
+        text = plain_text_of(found)
         separator = re.search(r" (?:--|—|–)(?: |$)", text)
         if separator and " " not in text[: separator.start()] and found[0][0] != PLAIN:
             rest = (
@@ -323,7 +330,7 @@ def _typed(part: list[Block]) -> tuple[str, list[Block]]:
 
 
 def _type_name(text: str) -> str:
-    """A type as it is called everywhere here: `[str]` for `array of string`.
+    """Return a type in the form that the program uses: `[str]` for `array of string`.
 
     >>> _type_name("[boolean]")
     '[bool]'
@@ -340,7 +347,7 @@ def _described(block: Block) -> Described | None:
     head, blocks = parts
     if not head or head[0][0] == PLAIN:
         return None
-    detail = re.sub(_CONDITIONAL, "", plain(head[1:]))
+    detail = re.sub(_CONDITIONAL, "", plain_text_of(head[1:]))
     bare = re.sub(_OPTIONAL, "", detail)
     return Described(
         head[0][1],
@@ -350,16 +357,20 @@ def _described(block: Block) -> Described | None:
     )
 
 
-def _inherited(block: Block) -> Inherited | None:
-    found: Spans = []
+def _first_spans(block: Block) -> Spans:
     if isinstance(block, Paragraph):
-        found = block.spans
-    elif isinstance(block, Item):
+        return block.spans
+    if isinstance(block, Item):
         if block.term:
-            found = block.term
-        elif block.blocks and isinstance(block.blocks[0], Paragraph):
-            found = block.blocks[0].spans
-    text = plain(found)
+            return block.term
+        if block.blocks and isinstance(block.blocks[0], Paragraph):
+            return block.blocks[0].spans
+    return []
+
+
+def _inherited(block: Block) -> Inherited | None:
+    found = _first_spans(block)
+    text = plain_text_of(found)
     place = text.find("members of ")
     if place < 0 or (place > len("the ") and not text.lower().startswith(("when ", "if "))):
         return None

@@ -1,8 +1,4 @@
-"""Where manual pages are installed.
-
-Owns: the folders that may have them, and reading a page, compressed or not. Must not know: what is in a
-page, but for its version; servers.
-"""
+"""Finding and reading installed manual pages."""
 
 from __future__ import annotations
 
@@ -16,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
 
-class Page:
-    """`package` is Debian's."""
+class ShowDocument:
+    """A manual page. `package` is Debian's package that contains it."""
 
     __slots__ = ("name", "package")
 
@@ -26,17 +22,19 @@ class Page:
         self.package = package
 
 
-QEMU = Page("qemu-qmp-ref", "qemu-system-common")
-STORAGE_DAEMON = Page("qemu-storage-daemon-qmp-ref", "qemu-system-common")
-AGENT = Page("qemu-ga-ref", "qemu-guest-agent")
+QEMU = ShowDocument("qemu-qmp-ref", "qemu-system-common")
+STORAGE_DAEMON = ShowDocument("qemu-storage-daemon-qmp-ref", "qemu-system-common")
+AGENT = ShowDocument("qemu-ga-ref", "qemu-guest-agent")
 SECTION = "7"
-# How the names of all commands of the agent begin.
+# The prefix of the agent's commands.
 _AGENTS = "guest-"
 
 
-def page_of(commands: Collection[str], *, name: str = "") -> Page:
-    """The page about a server that has these commands: its greeting does not tell which it is. Where
-    none are known, the one that has `name`."""
+def page_of(commands: Collection[str], *, name: str = "") -> ShowDocument:
+    """Return the page for a server with these commands: its greeting does not identify its kind.
+
+    If no commands are known, return the page that contains `name`.
+    """
     if any(one.startswith(_AGENTS) for one in commands or (name,)):
         return AGENT
     if "blockdev-add" in commands and "query-status" not in commands:
@@ -47,9 +45,9 @@ def page_of(commands: Collection[str], *, name: str = "") -> Page:
 _USUAL = ("/usr/share/man", "/usr/local/share/man", "/usr/local/man")
 _HOMEBREW = ("/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew")
 _SUFFIXES = ("", ".gz", ".xz")
-# The title line of a page stands within so many bytes.
+# The title line of a page is within this many bytes.
 _HEAD = 1 << 14
-# No page is larger: a hundred times the largest so far.
+# No page is larger: this is a hundred times the largest one so far.
 _LARGEST = 1 << 27
 
 
@@ -60,10 +58,11 @@ def find_page(
     environment: Mapping[str, str],
     program: str | None = None,
 ) -> str | None:
-    """The roff text of the page that is best for a server of this version: the same version, else one
-    that is as near in its first numbers, else the first that is found. None if none is installed.
+    """Return the roff text of the page that is best for a server of this version, or None.
 
-    `program` is the server if we have started it; its manual stands beside it.
+    The same version is best, then one with the most equal leading numbers, then the first one
+    found. `program` is the server's program if qmpshell has started it; its manual is installed
+    beside it.
     """
     best, best_score = "", -1
     for path in _paths(name, environment, program):
@@ -74,14 +73,16 @@ def find_page(
 
 
 def folders(environment: Mapping[str, str], program: str | None = None) -> list[str]:
-    """The folders of manual pages, the likeliest first, as man(1) has them: $MANPATH takes the place
-    of the usual ones, which an empty part of it stands for. Before all come those beside `program` and
-    beside $QEMU."""
+    """Return the directories of manual pages, the most relevant first, like man(1).
+
+    $MANPATH replaces the usual ones; an empty part of it stands for them. The directories beside
+    `program` and $QEMU come first.
+    """
     found: list[str] = []
     for one in (program, _program_of(environment)):
         if one:
             binaries = os.path.dirname(_resolved(one, environment))
-            # Who builds QEMU has its manual there.
+            # A build directory of QEMU contains its manual.
             found += [*_beside(binaries), f"{binaries}/docs"]
     manual_path = environment.get("MANPATH")
     for part in manual_path.split(":") if manual_path else [""]:
@@ -102,13 +103,13 @@ def _usual(environment: Mapping[str, str]) -> list[str]:
 
 
 def _beside(binaries: str) -> list[str]:
-    """The folders of manual pages beside a folder of programs."""
+    """Return the directories of manual pages beside a directory of programs."""
     prefix = os.path.dirname(os.path.abspath(binaries))
     return [f"{prefix}/share/man", f"{prefix}/man"]
 
 
 def _program_of(environment: Mapping[str, str]) -> str:
-    """The program that $QEMU names, which may have options behind it."""
+    """Return the program in $QEMU, which options may follow."""
     import shlex
 
     try:
@@ -134,7 +135,7 @@ def _paths(name: str, environment: Mapping[str, str], program: str | None) -> It
 
 
 def _likeness(text: str, version: tuple[int, ...] | None) -> int:
-    """How many of the first numbers of a version are those of the other."""
+    """Return how many leading numbers of two versions are equal."""
     numbers = [int(part) for part in text.split(".") if part]
     same = 0
     for one, other in zip(numbers, version or (), strict=False):
@@ -145,7 +146,7 @@ def _likeness(text: str, version: tuple[int, ...] | None) -> int:
 
 
 def _read(path: str, size: int) -> str:
-    """The first `size` bytes of a page; empty where it cannot be read."""
+    """Return the first `size` bytes of a page, or "" if it cannot be read."""
     try:
         with open(path, "rb") as file:
             data = file.read(size)
@@ -159,7 +160,7 @@ def _read(path: str, size: int) -> str:
 
 
 def _gunzipped(data: bytes, size: int) -> bytes:
-    """Up to `size` bytes of what is in gzip's data, as much as there is of it."""
+    """Return up to `size` bytes of gzip data, as much as is valid."""
     import zlib
 
     try:
@@ -170,7 +171,7 @@ def _gunzipped(data: bytes, size: int) -> bytes:
 
 def _unxzed(data: bytes, size: int) -> bytes:
     try:
-        import lzma  # not every Python has it
+        import lzma  # not in every Python
     except ImportError:
         return b""
     try:
@@ -179,17 +180,20 @@ def _unxzed(data: bytes, size: int) -> bytes:
         return b""
 
 
-# Two versions are alike if so many of their first numbers are: the next only tells of corrections.
+# Versions are equal for this purpose if this many leading numbers are: the next one counts bug fixes.
 _TELLING = 2
 
 
 class Manual:
-    """`reference` is None where the page is not installed; `version` is the server's, if it is known."""
+    """A manual page for a server.
+
+    `reference` is None if the page is not installed. `version` is the server's, if known.
+    """
 
     __slots__ = ("page", "reference", "version")
 
     def __init__(
-        self, page: Page, reference: Reference | None, version: tuple[int, ...] | None
+        self, page: ShowDocument, reference: Reference | None, version: tuple[int, ...] | None
     ) -> None:
         self.page = page
         self.reference = reference
@@ -197,15 +201,14 @@ class Manual:
 
     @property
     def absence(self) -> str:
-        """That it is not installed, and where it is to be had; empty where it is."""
+        """A sentence that says that the page is not installed and how to get it, or ""."""
         if self.reference is not None:
             return ""
         page = self.page
-        return f"no manual is installed: Debian has {page.name}(7) in {page.package}"
+        return f"no manual is installed: on Debian, {page.name}(7) in {page.package}"
 
     def about(self, page: list[Block]) -> list[Block]:
-        """A page with a line that says where its words are from: first, if that is another version than
-        the server's."""
+        """Add a line with the source of a help page; it comes first if the versions differ."""
         title = f"{self.page.name}(7)"
         if self.reference is None:
             text = self.absence[:1].upper() + self.absence[1:]
@@ -224,15 +227,15 @@ class Manual:
         return numbers[:_TELLING] == self.version[:_TELLING]
 
 
-class Library:
-    """`find` gives a page's text (`ports.Ports.find_page`)."""
+class ManualCache:
+    """Loads manual pages. `find` returns the text of a page (`Ports.find_page`)."""
 
     def __init__(self, find: Callable[[str, tuple[int, ...] | None], str | None]) -> None:
         self._find = find
         self._read: dict[tuple[str, tuple[int, ...] | None], Reference] = {}
 
-    def manual(self, page: Page, version: tuple[int, ...] | None) -> Manual:
-        """The page for a server of this version. One that is missing is looked for each time."""
+    def manual(self, page: ShowDocument, version: tuple[int, ...] | None) -> Manual:
+        """Return the page for a server of this version. A missing page is searched for each time."""
         key = (page.name, version)
         reference = self._read.get(key)
         if reference is None:

@@ -1,13 +1,11 @@
-"""The help on one name: what the schema knows and what the manual says, as a page.
-
-Owns: what is told, in which order. Must not know: how it is laid out, where the two come from.
-"""
+"""Help pages: what the schema and the manual contain about a name, as a document."""
 
 from __future__ import annotations
 
 import re
 
-from ..complete import DEVICE_ADD, Shapes
+from ..complete import TypeResolver
+from ..qmp import DEVICE_ADD
 from ..render import (
     EMPHASIS,
     NAME,
@@ -20,10 +18,10 @@ from ..render import (
     Table,
     heading,
     paragraph,
-    plain,
+    plain_text_of,
 )
 from .entries import COMMAND, ENUM, EVENT, KINDS
-from .reference import untold_type
+from .reference import inferred_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,21 +33,23 @@ if TYPE_CHECKING:
     from .entries import Described, Entry
     from .reference import Reference
 
-    # What a tag is set to, if anything.
+    # Returns the value of a discriminator, or None.
     Chosen = Callable[[str], str | None]
 
 
-# A server's schema may refer to itself.
+# A schema may refer to itself.
 _DEEPEST_shapes = 5
 _MEANINGS = {
-    "deprecated": "deprecated: it will go",
-    "unstable": "unstable: it may change or go at any time",
+    "deprecated": "deprecated: will be removed",
+    "unstable": "unstable: may change or disappear at any time",
 }
 
 
 def type_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) -> str:
-    """A type in words, those of the menu and the signature (`complete.shapes`), but whole. `called` is its
-    name in the manual, which stands for what is long."""
+    """Describe a type like the menu and the signature (`complete.types`), but in full.
+
+    `called` is its name in the manual, which replaces a long description.
+    """
     kind = schema.kind(name) or "any"
     if depth > _DEEPEST_shapes:
         return "…"
@@ -59,18 +59,18 @@ def type_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) ->
         element = schema.element_type(name) or ""
         return f"[{type_text(schema, element, called=called, depth=depth + 1)}]"
     if kind == "alternate":
-        text = Shapes(schema).words(name)
+        text = TypeResolver(schema).words(name)
         return f"{called} ({text})" if called else text
     if kind == "object":
         members = schema.members(name, lambda _: None).values()
         inner = ", ".join(f"[{one.name}]" if one.optional else one.name for one in members)
         text = f"{{{inner}{', …' if schema.tag(name) else ''}}}"
         return f"{called} {text}" if called else text
-    return Shapes(schema).words(name)
+    return TypeResolver(schema).words(name)
 
 
 def shape_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) -> str:
-    """The same where the members of an object stand below: `BlockInfo`, `[{…}]`."""
+    """Describe a type whose members are listed below it: `BlockInfo`, `[{…}]`."""
     kind = schema.kind(name)
     if depth > _DEEPEST_shapes:
         return "…"
@@ -83,19 +83,21 @@ def shape_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) -
 
 
 def features_text(features: tuple[str, ...]) -> str:
-    """Those features that warn, to stand behind a name; others say nothing of use there."""
+    """Return the features that are warnings, to be shown after a name."""
     told = [one for one in features if one in _MEANINGS]
     return f" ({', '.join(told)})" if told else ""
 
 
 def meaning(feature: str) -> str:
-    """What a feature says, in words; empty where only the manual knows."""
+    """Return the meaning of a feature in words, or "" if only the manual has it."""
     return _MEANINGS.get(feature, "")
 
 
 def object_type(schema: Schema, name: str) -> str | None:
-    """The object type that a member of this type may hold: its own, one of an alternate's, or that of
-    an array's elements; None where there is none."""
+    """Return the object type that a member of this type may hold, or None.
+
+    That is its own type, that of an alternate's branch, or that of an array's elements.
+    """
     for _ in range(_DEEPEST_shapes):
         kind = schema.kind(name)
         if kind == "object":
@@ -110,30 +112,30 @@ def object_type(schema: Schema, name: str) -> str | None:
 
 
 TYPES = tuple(kind for kind in KINDS if kind not in (COMMAND, EVENT))
-# How far the manual refers from one type to another, at most.
+# How many references from type to type are followed in the manual.
 _FARTHEST = 8
 _SAYS_NOTHING = "Not documented"
 
-# Nobody asks about members that lie deeper.
+# Deeper members are not listed.
 _DEEPEST_members = 16
 
 
 class Members:
-    """There may be no manual."""
+    """Describes members of object types. `reference` may be None."""
 
     def __init__(self, schema: Schema, reference: Reference | None) -> None:
         self._schema = schema
         self._reference = reference
 
     def type_entry(self, type_text: str) -> Entry | None:
-        """The manual's entry on a type, or on the elements of an array."""
+        """Return the manual's entry for a type, or for the elements of an array."""
         return self._reference.entry(bare(type_text), *TYPES) if self._reference else None
 
     def taken(self, entry: Entry | None) -> Entry | None:
-        """What tells of the members of a command or an event: its own entry, or that of a type."""
+        """Return the entry that describes the arguments of a command or event: its own, or a type's."""
         if entry is None or self._reference is None:
             return entry
-        return self.type_entry(untold_type(self._reference, entry.name, self._schema)) or entry
+        return self.type_entry(inferred_type(self._reference, entry.name, self._schema)) or entry
 
     def rows(
         self,
@@ -142,8 +144,7 @@ class Members:
         prefix: str,
         given: Mapping[str, str],
     ) -> Iterator[Block]:
-        """The members of an object, those of the branch that is chosen first, and before others those
-        that are required."""
+        """Yield the members of an object: those of the chosen branch first, required ones before others."""
 
         def chosen(tag: str) -> str | None:
             return given.get(prefix + tag)
@@ -160,7 +161,7 @@ class Members:
         inner: list[Block] = []
         for number, member in enumerate((*branch, *(one for one in members if one not in branch))):
             if branch and number == len(branch):
-                yield heading("And always")
+                yield heading("Always")
             described = self.described(entry, member.name, chosen)
             yield self.row(member, described, prefix, is_tag=member.name in tags)
             inner += self._inner_rows(member, described, prefix, given)
@@ -174,7 +175,7 @@ class Members:
         prefix: str,
         given: Mapping[str, str],
     ) -> Iterator[Block]:
-        """The members of a member that something is given of."""
+        """Yield the members of a member for which a value is given."""
         path = f"{prefix}{member.name}."
         inside = next((one for one in given if one.startswith(path)), None)
         inner = object_type(self._schema, member.type)
@@ -189,7 +190,7 @@ class Members:
         yield from rows
 
     def inner_entry(self, described: Described | None) -> Entry | None:
-        """What the manual says of the object that a member holds."""
+        """Return the manual's entry for the object that a member holds."""
         entry = self.type_entry(described.type) if described is not None else None
         if entry is None or entry.kind != "alternate":
             return entry
@@ -200,7 +201,7 @@ class Members:
     def tags(
         self, type_name: str, prefix: str, given: Mapping[str, str]
     ) -> dict[str, dict[str, str]]:
-        """The tags of a union as far as they are chosen, and the first that is not, with their cases."""
+        """Return the discriminators that are chosen, and the first that is not, with their variants."""
         found: dict[str, dict[str, str]] = {}
         todo: str | None = type_name
         for _ in range(_FARTHEST):
@@ -219,6 +220,7 @@ class Members:
         *,
         is_tag: bool,
     ) -> Item:
+        """Return the help on one member."""
         text = self.type_text(member, described, is_tag=is_tag)
         name = prefix + member.name
         term: Spans = [
@@ -231,7 +233,7 @@ class Members:
         return Item(term, prose(described))
 
     def type_text(self, member: Member, described: Described | None, *, is_tag: bool) -> str:
-        """A member's type in words; of a tag its name, for what it can be is told elsewhere."""
+        """Describe a member's type. A discriminator has its name: its values are listed elsewhere."""
         called = bare(described.type) if described is not None else ""
         if called and self.type_entry(called) is None:
             called = ""
@@ -240,7 +242,7 @@ class Members:
     def described(
         self, entry: Entry | None, name: str, chosen: Chosen, depth: int = 0
     ) -> Described | None:
-        """What the manual says of a member: of the type's own, or of one that the type takes over."""
+        """Return the manual's description of a member, own or inherited."""
         if entry is None or depth > _FARTHEST:
             return None
         found = entry.member(name)
@@ -255,7 +257,7 @@ class Members:
         return None
 
     def _branch_prose(self, entry: Entry | None, chosen: Chosen) -> list[Block]:
-        """What the manual says of the type of the branch that is chosen."""
+        """Return the manual's text about the type of the chosen branch."""
         for _ in range(_FARTHEST):
             inherited = entry.inherited if entry is not None else []
             for one in inherited:
@@ -273,7 +275,7 @@ def _open_choices(
     prefix: str,
     chosen: Chosen,
 ) -> Iterator[Block]:
-    """What is still to be chosen, and what cannot be."""
+    """Yield what remains to be chosen, and choices that are invalid."""
     types = {one.name: one.type for one in members}
     for tag, cases in tags.items():
         value = chosen(tag)
@@ -286,14 +288,15 @@ def _open_choices(
 
 
 def bare(type_name: str) -> str:
-    """The name of a type, or of the elements of an array."""
+    """Return the name of a type, or of the elements of an array."""
     return type_name.strip("[]")
 
 
 def prose(described: Described | None) -> list[Block]:
+    """Return the text of a description, or []."""
     blocks = described.blocks if described is not None else []
     first = blocks[0] if blocks else None
-    if isinstance(first, Paragraph) and plain(first.spans).rstrip(".") == _SAYS_NOTHING:
+    if isinstance(first, Paragraph) and plain_text_of(first.spans).rstrip(".") == _SAYS_NOTHING:
         return blocks[1:]
     return list(blocks)
 
@@ -301,8 +304,10 @@ def prose(described: Described | None) -> list[Block]:
 def feature_rows(
     features: tuple[str, ...], entry: Entry | None, *, only_those: bool = False
 ) -> list[Block]:
-    """Features of the schema, with what the manual says of them; and those that only the manual tells
-    of, which may be a member's, unless it is `only_those`."""
+    """Return features of the schema with the manual's description of them.
+
+    Unless `only_those`, features that only the manual has are added. They may be a member's.
+    """
     rows: list[Block] = []
     described = {one.name: one for one in entry.features} if entry is not None else {}
     for name in dict.fromkeys((*features, *(() if only_those else described))):
@@ -313,15 +318,14 @@ def feature_rows(
     return [heading("Features"), *rows] if rows else []
 
 
-# A union may be in a union; a server's schema may refer to itself.
+# A union may contain a union, and a schema may refer to itself.
 _DEEPEST_argument = 2
-# So many places a path may lead to.
+# The maximum number of places for a path.
 _MOST = 40
 
 
 class _Place:
-    """An object that has members: its type, the manual's entry on it, the path to it with a dot, and what
-    must be chosen for it to be there, in words."""
+    """An object with members: type, manual entry, dotted path, and the condition for its existence."""
 
     __slots__ = ("condition", "entry", "is_array", "prefix", "type")
 
@@ -342,8 +346,10 @@ class _Place:
 
 
 class _Found:
-    """A member of a place. `choices` are those of the values of tags that bring it, none where it is
-    there already."""
+    """A member of a place.
+
+    `choices` are the discriminator values that add it, empty if it is always there.
+    """
 
     __slots__ = ("choices", "described", "member", "place")
 
@@ -355,15 +361,17 @@ class _Found:
 
     @property
     def condition(self) -> str:
-        """What must be chosen for it to be there, in words."""
+        """The condition for its existence, in words."""
         ours = _in_words(self.place.prefix, self.choices)
         return " and ".join(one for one in (self.place.condition, ours) if one)
 
 
 class Arguments:
-    """Those of the command or the event `name`: `entry` is what tells of them, `given` has the values that
-    choose branches of unions, by their dotted path, `properties` are those of the device whose driver
-    is given."""
+    """The arguments of the command or event `name`.
+
+    `entry` is the manual's entry that describes them. `given` maps dotted paths to values that
+    choose branches of unions. `properties` are those of the device whose driver is given.
+    """
 
     def __init__(
         self,
@@ -386,7 +394,7 @@ class Arguments:
         self._given = given
 
     def about(self, key: str) -> list[Block]:
-        """What is known of the argument of that dotted path, or of those whose names begin so."""
+        """Return help for the argument of a dotted path, or for those that start with it."""
         parts = key.split(".")
         while len(parts) > 1 and (not parts[-1] or parts[-1].isdecimal()):
             parts.pop()
@@ -406,16 +414,16 @@ class Arguments:
         if len(shown) == 1 and not properties:
             return self._section(shown[0])
         if shown or properties:
-            which = f"{self._noun} of {self._name}" + (": those that begin so" if is_begun else "")
+            which = f"{self._noun} of {self._name}" + (
+                ": those that start with it" if is_begun else ""
+            )
             title = Heading([(NAME, key), (PLAIN, f" ({which})")])
             return [title, *map(self._row, shown), *map(self._property, properties)]
         own = " of its own" if self._name == DEVICE_ADD else ""
         return [Paragraph([(WARNING, f"{self._name} has no {self._noun} {key}{own}.")])]
 
-    # -- finding -------------------------------------------------------------------------------
-
     def _at(self, parts: list[str]) -> list[_Place]:
-        """The places that a path may lead to, as long as something is not chosen."""
+        """Return the places that a path may lead to, depending on open choices."""
         places = [self._root]
         for part in parts:
             places = [inner for place in places for inner in self._below(place, part)][:_MOST]
@@ -438,7 +446,7 @@ class Arguments:
                 )
 
     def _all(self, place: _Place) -> list[_Found]:
-        """All members, those of branches too that may still be chosen."""
+        """Return all members, including those of branches that can still be chosen."""
 
         def chosen(tag: str) -> str | None:
             return self._given.get(place.prefix + tag)
@@ -478,8 +486,6 @@ class Arguments:
             lambda tag: choice.get(tag) or self._given.get(place.prefix + tag),
         )
 
-    # -- telling -------------------------------------------------------------------------------
-
     def _row(self, found: _Found) -> Item:
         row = self._members.row(found.member, found.described, found.place.prefix, is_tag=False)
         if found.condition:
@@ -487,7 +493,7 @@ class Arguments:
         return row
 
     def _property(self, name: str) -> Item:
-        """A property of the device that is to be added."""
+        """Describe a property of the device."""
         found = self._properties[name]
         whose = f" (of {self._given.get('driver', '')})"
         blocks: list[Block] = [paragraph(found.description)] if found.description else []
@@ -504,7 +510,7 @@ class Arguments:
             paragraph(self._members.type_text(member, described, is_tag=member.name in tags))
         )
         if found.condition:
-            page.append(paragraph(f"It is there with {found.condition}."))
+            page.append(paragraph(f"Only with {found.condition}."))
         page += prose(described)
         page += feature_rows(tuple(member.features), place.entry, only_those=True)
         page += self._values(path, member, described)
@@ -518,7 +524,7 @@ class Arguments:
         return page
 
     def _values(self, path: str, member: Member, described: Described | None) -> list[Block]:
-        """What the manual says of the values of an enum: of the one that is given, or of all."""
+        """Return the manual's description of the given enum value, or of all values."""
         values = self._schema.enum_values(member.type)
         entry = self._members.type_entry(described.type) if described is not None else None
         if entry is None or entry.kind != ENUM:
@@ -531,7 +537,7 @@ class Arguments:
 
 
 def _in_words(prefix: str, choices: list[dict[str, str]]) -> str:
-    """`driver=qcow2, qed`: the values of the last tag together, if the others are the same."""
+    """Describe choices: `driver=qcow2, qed`, the values of the last discriminator together."""
     groups: dict[str, list[str]] = {}
     for choice in choices:
         *outer, (tag, value) = choice.items()
@@ -540,19 +546,19 @@ def _in_words(prefix: str, choices: list[dict[str, str]]) -> str:
     return "; or with ".join(f"{key}{', '.join(values)}" for key, values in groups.items())
 
 
-# How far the manual refers from one type to another, at most.
+# How many references from type to type are followed in the manual.
 _DEEPEST = 4
 
 
-class Articles:
-    """Each of the two sources may be missing."""
+class HelpPages:
+    """Builds help pages. Schema and reference may be None."""
 
     def __init__(self, schema: Schema | None, reference: Reference | None) -> None:
         self._schema = schema
         self._reference = reference
 
     def names(self) -> list[str]:
-        """All names of commands, events and types that something is known of."""
+        """Return the names of all commands, events and types with help."""
         known = [*self._schema.commands(), *self._schema.events()] if self._schema else []
         return list(dict.fromkeys(known + (self._reference.names() if self._reference else [])))
 
@@ -564,10 +570,12 @@ class Articles:
         *,
         properties: Properties | None = None,
     ) -> list[Block]:
-        """The page on a command, an event, or a type of the manual's; empty where nothing is known.
-        `given` has the values that choose branches of unions, by their dotted path. What is known of
-        the argument or member `key`, a dotted path or the beginning of one, stands first; it may be one
-        of the `properties` of a device's driver."""
+        """Return the help page of a command, an event, or a type of the manual, or [].
+
+        `given` maps dotted paths to values that choose branches of unions. Help for the argument or
+        member `key`, a dotted path or the start of one, comes first; it may be one of the
+        `properties` of a device's driver.
+        """
         schema = self._schema
         info = (schema.command(name) or schema.event(name)) if schema is not None else None
         if schema is not None and info is not None:
@@ -578,8 +586,7 @@ class Articles:
         return [*(self._member(entry, key) if key else []), *self._documented(entry)]
 
     def about_value(self, name: str) -> list[Block]:
-        """The page on a value of enums: what it means in each, and which arguments take it; empty where
-        nothing is known."""
+        """Return the help page of an enum value: its meanings and the arguments that accept it, or []."""
         rows: list[Block] = []
         if self._reference is not None:
             for enum in self._reference.enums_with(name):
@@ -590,15 +597,13 @@ class Articles:
         page = [_title(name, ["value"]), *rows]
         if takers:
             page += [
-                heading("Taken by"),
+                heading("Used by"),
                 Table([[(NAME, one), (PLAIN, of)] for one, of in takers]),
             ]
         return page
 
     def _entry(self, name: str, *kinds: str) -> Entry | None:
         return self._reference.entry(name, *kinds) if self._reference is not None else None
-
-    # -- commands and events -------------------------------------------------------------------
 
     def _known(
         self,
@@ -627,7 +632,7 @@ class Articles:
                 properties=properties,
             ).about(key)
         rows = list(members.rows(info.arg_type, taken, "", given))
-        # Of a part that is chosen, this is all.
+        # A chosen part is complete without a heading.
         is_whole = not any(isinstance(row, Heading) for row in rows)
         told = [kind, *(one for one in info.features if meaning(one))]
         if entry is not None and entry.since:
@@ -643,7 +648,7 @@ class Articles:
             page += self._returned(schema, members, ret_type, entry)
         page += feature_rows(info.features, entry)
         if getattr(info, "allow_oob", False):
-            page.append(paragraph(f"It can be sent out of band: /oob {info.name}"))
+            page.append(paragraph(f"Can run out of band: /oob {info.name}"))
         if entry is not None and is_whole:
             page += _rest(entry)
         return page
@@ -671,7 +676,7 @@ class Articles:
         ]
 
     def _return_entry(self, schema: Schema, inner: str, entry: Entry | None) -> Entry | None:
-        """The manual's entry on the object that is returned. 7.2's names it, if at all, in its prose."""
+        """Return the manual's entry for the returned object. In 7.2, only the text names it, if at all."""
         names = set(schema.members(inner, lambda _: None))
         words = [entry.return_type, *_words(entry.returns)] if entry is not None else []
         for word in map(bare, words):
@@ -680,17 +685,15 @@ class Articles:
                 return found
         return None
 
-    # -- the manual alone ----------------------------------------------------------------------
-
     def _documented(self, entry: Entry) -> list[Block]:
         told = [entry.kind]
         if entry.since:
             told.append(f"since {entry.since}")
         page: list[Block] = [_title(entry.name, told)]
         if self._schema is not None and entry.kind in (COMMAND, EVENT):
-            page.append(paragraph(f"This server has no such {entry.kind}."))
+            page.append(paragraph(f"This server does not have this {entry.kind}."))
             if entry.condition:
-                page.append(paragraph(f"It is there where QEMU was built so: {entry.condition}"))
+                page.append(paragraph(f"Only if QEMU was built with: {entry.condition}"))
         page += entry.prose
         labels = {COMMAND: "Arguments", EVENT: "Data", ENUM: "Values"}
         if entry.members or entry.inherited:
@@ -711,7 +714,7 @@ class Articles:
         return page + feature_rows((), entry) + _rest(entry)
 
     def _member(self, entry: Entry, key: str) -> list[Block]:
-        """What the manual says of the member of that name, or of those that begin so."""
+        """Return the manual's description of the member of that name, or of those that start with it."""
         found = [one for one in self._members_of(entry, 0) if one.name.startswith(key)]
         found = [one for one in found if one.name == key][:1] or found
         if not found:
@@ -742,8 +745,8 @@ def _title(name: str, told: list[str]) -> Heading:
 
 
 def _words(blocks: list[Block]) -> list[str]:
-    """Those that may be the names of types."""
-    texts = [plain(block.spans) for block in blocks if isinstance(block, Paragraph)]
+    """Return the words that may be names of types."""
+    texts = [plain_text_of(block.spans) for block in blocks if isinstance(block, Paragraph)]
     return re.findall(r"\b[A-Z]\w+", " ".join(texts))
 
 

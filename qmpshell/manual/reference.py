@@ -1,16 +1,12 @@
-"""A page of QEMU's reference manual: its entries by name, and what they say.
-
-Owns: finding where each entry stands, so that only those asked for are read. Must not know: which page
-it is, where it came from, the server.
-"""
+"""A page of QEMU's reference manual: an index of its entries, which are parsed on demand."""
 
 from __future__ import annotations
 
 import re
 
-from ..render import plain
-from .entries import COMMAND, ENUM, EVENT, KINDS, Entry, first_sentence, read_title
-from .roff import read, spans
+from ..render import plain_text_of
+from .entries import COMMAND, ENUM, EVENT, KINDS, Entry, first_sentence, parse_title
+from .roff import parse_page, spans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,21 +15,21 @@ if TYPE_CHECKING:
     from ..qmp import Schema
 
 
-# A line that may be a title: of a section, of an item, or in bold.
+# A line that may be a title: of a section, an item, or in bold.
 _TITLE = (
     r"^(?:[.'][ \t]*(?:SS|SH|B|IP)[ \t]+|[.'][ \t]*TP.*\n(?![.']))"
     rf"(.*\b(?i:{'|'.join(KINDS)})\b.*)$"
 )
 _SECTION = r"^[.'][ \t]*SH\b"
 _VERSION = r"\d{1,9}(?:\.\d{1,9})+"
-# In roff a change of letters may stand before it.
+# A roff font change may precede it.
 _TYPE_NAME = r"(?:\\f[A-Z]|\\%|\b)([A-Z]\w+)"
-# The first paragraph of an entry ends before that.
+# The first paragraph of an entry is within this many characters.
 _HEAD = 2000
 
 
 class Place:
-    """Where an entry stands: its body is `text[start:end]` of the page."""
+    """The position of an entry: its body is `text[start:end]` of the page."""
 
     __slots__ = ("end", "kind", "name", "since", "start")
 
@@ -46,8 +42,10 @@ class Place:
 
 
 class Reference:
-    """`version` is the manual's own, or empty; `places` are all entries in the manual's order. `text` is
-    roff."""
+    """A manual page as roff text.
+
+    `version` is the manual's, or ""; `places` are all entries in the manual's order.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -58,22 +56,22 @@ class Reference:
             self._by_name.setdefault(place.name, []).append(place)
         self._entries: dict[int, Entry] = {}
         self._sentences: dict[int, str] = {}
-        # Where the names of types stand, from when somebody asks.
+        # The entries that mention each type, computed on demand.
         self._mentions: dict[str, list[Place]] | None = None
 
     def names(self, *kinds: str) -> list[str]:
-        """The names of all entries, or of those of these kinds, in the manual's order."""
+        """Return the names of all entries, or of those of these kinds, in the manual's order."""
         return [place.name for place in self.places if not kinds or place.kind in kinds]
 
     def entry(self, name: str, *kinds: str) -> Entry | None:
-        """The first entry of that name, of one of the kinds if any are given."""
+        """Return the first entry of that name, of one of the kinds if any are given."""
         for place in self._by_name.get(name, ()):
             if not kinds or place.kind in kinds:
                 return self.at(place)
         return None
 
     def enums_with(self, value: str) -> Iterator[Entry]:
-        """The enums that have such a value."""
+        """Yield the enums that have such a value."""
         for place in self.places:
             if place.kind == ENUM and value in _words(self._text[place.start : place.end]):
                 entry = self.at(place)
@@ -81,7 +79,7 @@ class Reference:
                     yield entry
 
     def mentioning(self, type_name: str) -> list[Place]:
-        """The entries in which the name of a type stands, but for its own."""
+        """Return the entries that mention a type, except its own."""
         if self._mentions is None:
             self._mentions = {}
             for place in self.places:
@@ -91,33 +89,34 @@ class Reference:
         return self._mentions.get(type_name, [])
 
     def words_of(self, place: Place) -> str:
-        """The text of an entry, nearly as it is printed."""
+        """Return the text of an entry, approximately as printed."""
         return _words(self._text[place.start : place.end])
 
     def at(self, place: Place) -> Entry:
+        """Return the entry at a place."""
         entry = self._entries.get(place.start)
         if entry is None:
-            blocks = read(self._text[place.start : place.end], is_part=True)
+            blocks = parse_page(self._text[place.start : place.end], is_part=True)
             entry = Entry(place.name, place.kind, place.since, blocks)
             self._entries[place.start] = entry
         return entry
 
     def sentence(self, place: Place) -> str:
-        """The first sentence of an entry."""
+        """Return the first sentence of an entry."""
         found = self._sentences.get(place.start)
         if found is None:
             head = self._text[place.start : min(place.end, place.start + _HEAD)]
             if len(head) == _HEAD:
                 head = head.rpartition("\n")[0]
-            found = first_sentence(Entry("", "", "", read(head, is_part=True)).prose)
+            found = first_sentence(Entry("", "", "", parse_page(head, is_part=True)).prose)
             self._sentences[place.start] = found
         return found
 
 
 def page_version(text: str) -> str:
-    """The version in a page's title line, such as `7.2.22`; empty where there is none."""
+    """Return the version in a page's title line, such as `7.2.22`, or ""."""
     title = re.search(r"(?m)^\.TH\b(.*)$", text)
-    # A date has no such form.
+    # A date does not have this form.
     found = re.search(rf"(?<![\w.])({_VERSION})\b", title[1]) if title else None
     return found[1] if found else ""
 
@@ -128,7 +127,7 @@ def _places(text: str) -> list[Place]:
     sections.append(len(text))
     number = 0
     for match in re.finditer(_TITLE, text, re.MULTILINE):
-        title = read_title(plain(spans(match[1])))
+        title = parse_title(plain_text_of(spans(match[1])))
         if title is None:
             continue
         _end_last(places, match.start(), sections, number)
@@ -140,7 +139,7 @@ def _places(text: str) -> list[Place]:
 
 
 def _end_last(places: list[Place], next_title: int, sections: list[int], number: int) -> None:
-    """The last entry ends where the next begins, or the next section."""
+    """Set the end of the last entry: the next entry or the next section."""
     if places:
         while sections[number] < places[-1].start:
             number += 1
@@ -148,7 +147,7 @@ def _end_last(places: list[Place], next_title: int, sections: list[int], number:
 
 
 def _words(text: str) -> str:
-    """Roff text, nearly as it is printed: fit for looking for words."""
+    """Return roff text approximately as printed, for searching words."""
     text = re.sub(r"(?m)^[.'][ \t]*(?:(?:B|SS|SH|IP)\b|.*$)", "", text)
     for code, char in (("\\-", "-"), ("\\(aq", "'"), ("\\(dq", '"')):
         text = text.replace(code, char)
@@ -158,9 +157,11 @@ def _words(text: str) -> str:
 _TYPED = (COMMAND, EVENT)
 
 
-def untold_type(reference: Reference, name: str, schema: Schema | None) -> str:
-    """The type whose members a command or an event takes where the manual does not say so: by its name,
-    and by the names of its members if there is a schema. Empty where there is none."""
+def inferred_type(reference: Reference, name: str, schema: Schema | None) -> str:
+    """Return the type with the members of a command or event if the manual does not name it, or "".
+
+    It is inferred from the command's name and, with a schema, from the names of the members.
+    """
     entry = reference.entry(name, *_TYPED)
     if entry is None or entry.members or entry.inherited:
         return ""
@@ -170,9 +171,9 @@ def untold_type(reference: Reference, name: str, schema: Schema | None) -> str:
         members = set(schema.members(info.arg_type, lambda _: None)) if info is not None else None
     if members is not None and not members:
         return ""
-    whole = squeezed(name)
+    whole = normalized(name)
     for place in reference.places:
-        type_name = squeezed(place.name)
+        type_name = normalized(place.name)
         if place.kind in _TYPED or type_name not in whole:
             continue
         if members is None and type_name == whole:
@@ -182,6 +183,6 @@ def untold_type(reference: Reference, name: str, schema: Schema | None) -> str:
     return ""
 
 
-def squeezed(name: str) -> str:
-    """`block-dirty-bitmap-add` and `BlockDirtyBitmapAdd` as one."""
+def normalized(name: str) -> str:
+    """Return a name in a form that is equal for `block-dirty-bitmap-add` and `BlockDirtyBitmapAdd`."""
     return name.replace("-", "").replace("_", "").lower()

@@ -1,8 +1,7 @@
-"""A manual page in roff, as blocks of text.
+"""A parser for manual pages in roff.
 
-Owns: the macros and escapes that rst2man and Sphinx write, and what other pages use most. Must not know:
-what a page is about, files. Whatever it is given, it gives blocks: what it does not know is passed
-over, and text stays.
+It supports the macros and escapes of rst2man and Sphinx and the most common others. It never fails:
+unknown macros are ignored, and text is kept.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from ..render import (
     Paragraph,
     Spans,
     Table,
-    plain,
+    plain_text_of,
 )
 
-# \f and a font; a character by its name; what only moves or asks for a register; a comment; any other.
+# A font change; a named character; a motion or register; a comment; any other escape.
 _ESCAPE = (
     r"\\(?:f(?:\[(?P<long>[^\]\n]*)\]|\((?P<two>..)|(?P<one>.))"
     r"|\((?P<char>..)|\[(?P<name>[^\]\n]*)\]"
@@ -59,13 +58,15 @@ _LETTERS = {"-": "-", "e": "\\", "\\": "\\", " ": " ", "~": " ", "0": " ", "'": 
 _FONTS = {"B": NAME, "3": NAME, "CW": NAME, "CB": NAME, "C": NAME, "I": EMPHASIS, "2": EMPHASIS}
 _BULLET = "•"
 _LONGEST_MARK = 4
-# Deeper indentation is not read as such.
+# Deeper indentation is ignored.
 _DEEPEST = 64
 
 
-def read(text: str, *, is_part: bool = False) -> list[Block]:
-    """The blocks of a page; with `is_part`, of the beginning of `text` up to where more indentation
-    ends than began in it."""
+def parse_page(text: str, *, is_part: bool = False) -> list[Block]:
+    """Return the blocks of a page.
+
+    With `is_part`, stop where more indentation ends than began in `text`.
+    """
     reader = _Reader(is_part=is_part)
     for line in text.split("\n"):
         if reader.ended:
@@ -75,7 +76,7 @@ def read(text: str, *, is_part: bool = False) -> list[Block]:
 
 
 def spans(text: str, *, style: str = PLAIN) -> Spans:
-    """The spans of roff text, its blanks and line ends as single blanks, none around it."""
+    """Return the spans of roff text, with blanks and line ends as single blanks and none around it."""
     found: Spans = []
     font = before = style
     position = 0
@@ -93,7 +94,7 @@ def spans(text: str, *, style: str = PLAIN) -> Spans:
 
 
 def literal(text: str) -> str:
-    """Roff text as it is printed, its blanks kept."""
+    """Return roff text as printed, with its blanks."""
     if "\\" not in text:
         return text
     return re.sub(_ESCAPE, _character, text)
@@ -123,8 +124,8 @@ def _add(found: Spans, style: str, text: str) -> None:
 
 
 def _squeezed(found: Spans) -> Spans:
-    squeezed: Spans = []
-    ended = True  # with a blank, or not begun
+    normalized: Spans = []
+    ended = True  # with a blank, or empty
     for style, text in found:
         words = " ".join(text.split())
         if text[0].isspace() and not ended:
@@ -132,17 +133,17 @@ def _squeezed(found: Spans) -> Spans:
         if words and words != " " and text[-1].isspace():
             words += " "
         if words:
-            _add(squeezed, style, words)
+            _add(normalized, style, words)
             ended = words[-1] == " "
-    if squeezed and ended:
-        style, text = squeezed.pop()
+    if normalized and ended:
+        style, text = normalized.pop()
         if text.rstrip(" "):
-            squeezed.append((style, text.rstrip(" ")))
-    return squeezed
+            normalized.append((style, text.rstrip(" ")))
+    return normalized
 
 
 class _Frame:
-    """A level of indentation: `blocks` are its own, `into` is where the next one goes."""
+    """A level of indentation: its `blocks`, and `into`, the list that receives the next block."""
 
     __slots__ = ("blocks", "into")
 
@@ -157,7 +158,7 @@ class _Reader:
         self._frames = [_Frame()]
         self._lines: list[str] = []
         self._awaits_term = False
-        # The lines of literal text, or of a table, that is under way.
+        # The lines of literal text or of a table that is open.
         self._literal: list[str] | None = None
         self._table: list[str] | None = None
         self._is_defining = False
@@ -178,7 +179,7 @@ class _Reader:
         elif not line.strip():
             self._flush()
         else:
-            # Sphinx forgets a line end before some lists.
+            # Sphinx omits a line end before some lists.
             text, dot, amount = line.rpartition(".INDENT ")
             if dot and text and amount.replace(".", "").isdecimal():
                 self._text(text)
@@ -198,7 +199,7 @@ class _Reader:
         else:
             self._lines.append(line)
 
-    def _macro(self, name: str, rest: str) -> None:
+    def _macro(self, name: str, rest: str) -> None:  # noqa: C901 - a dispatch on macro names
         if name in ("B", "I", "BI", "BR", "RB", "IB", "IR", "RI", "SB", "SM"):
             self._styled(name, rest)
         elif name in ("SH", "SS"):
@@ -249,7 +250,7 @@ class _Reader:
             self._text(f"\\f{name}{text}\\fP")
 
     def _begin_point(self, mark: str) -> None:
-        text = plain(spans(mark))
+        text = plain_text_of(spans(mark))
         if not text:
             self._frames[-1].into = self._frames[-1].blocks
         elif len(text) <= _LONGEST_MARK and not text.isalpha():
@@ -278,7 +279,7 @@ class _Reader:
             blocks = self._frames.pop().blocks
             alone = len(blocks) == 1 and isinstance(blocks[0], (Group, Literal, Table))
             if alone or all(isinstance(block, Item) for block in blocks):
-                # It is a list, or set off anyhow.
+                # It is a list, or already set off.
                 self._frames[-1].into += blocks
             else:
                 self._put(Group(blocks))
@@ -289,7 +290,7 @@ class _Reader:
         self._frames[-1].into.append(block)
 
     def _flush(self) -> None:
-        """End the paragraph, the literal text or the table that is under way."""
+        """End the open paragraph, literal text or table."""
         self._awaits_term = False
         lines, self._lines = self._lines, []
         if lines:
@@ -309,7 +310,7 @@ class _Reader:
 
 
 def _argument(text: str) -> tuple[str, str]:
-    """A macro's first argument, or all of what has no quotes; and the rest."""
+    """Return a macro's first argument, or the complete text if it has no quotes, and the rest."""
     if text[:1] != '"':
         return text, ""
     inner, _, rest = text[1:].partition('"')
@@ -325,7 +326,7 @@ def _arguments(text: str) -> list[str]:
 
 
 def _rows(lines: list[str]) -> list[Spans]:
-    """The rows of a table (tbl(1)): behind the line that ends with a full stop stand its cells."""
+    """Return the rows of a table (tbl(1)): its cells follow the line that ends with a full stop."""
     start = next((n for n, line in enumerate(lines, 1) if line.rstrip().endswith(".")), 0)
     rows: list[Spans] = []
     cells: list[str] = []
@@ -350,4 +351,4 @@ def _rows(lines: list[str]) -> list[Spans]:
 
 
 def _row(cells: list[str]) -> list[Spans]:
-    return [[(PLAIN, plain(spans(cell))) for cell in cells]] if cells else []
+    return [[(PLAIN, plain_text_of(spans(cell))) for cell in cells]] if cells else []

@@ -1,13 +1,9 @@
-"""Searching a manual for words.
-
-Owns: what is a hit, in which order hits are told, and that a hit in a type leads to what takes the type.
-Must not know: how a manual is laid out, what is said of a hit.
-"""
+"""Full-text search in a manual."""
 
 from __future__ import annotations
 
 from .entries import COMMAND, EVENT
-from .reference import squeezed, untold_type
+from .reference import inferred_type, normalized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,12 +16,12 @@ if TYPE_CHECKING:
 _NAMED, _IN_NAME, _IN_SENTENCE, _ANYWHERE, _IN_TYPE = range(5)
 _TYPED = (COMMAND, EVENT)
 _ORDER = {COMMAND: 0, EVENT: 1}
-# The types that QEMU puts around others; only its own schema is written with them.
+# QEMU wraps types in these, and only its schema contains them.
 _WRAPPER = "Wrapper"
 
 
 class Found:
-    """What a search found: an entry's name, kind and first sentence."""
+    """A search result: name, kind and first sentence of an entry."""
 
     __slots__ = ("kind", "name", "sentence")
 
@@ -38,10 +34,11 @@ class Found:
 def search_manual(
     reference: Reference | None, words: list[str], schema: Schema | None = None
 ) -> list[Found]:
-    """What has all of the words, whatever their case, in its name, its entry or in a type that it takes.
-    What has just that name comes first; then commands before events before types; and of these first
-    what has the words in its name, then in the first sentence too, then in its arguments, then farther
-    off."""
+    """Return the entries with all words, ignoring case, in name, text, or a type that they use.
+
+    An exact name comes first; then commands before events before types; among these, those with the
+    words in the name, then in the first sentence, then in the arguments, then elsewhere.
+    """
     wanted = [word.lower() for word in words]
     ranks = _ranks(reference, wanted, schema) if reference is not None else {}
     found = [
@@ -60,8 +57,10 @@ def search_manual(
     return [one for _, _, one in found]
 
 
-def beginning(reference: Reference | None, start: str, schema: Schema | None) -> list[Found]:
-    """All names that begin so: commands before events before types, each once."""
+def names_starting_with(
+    reference: Reference | None, start: str, schema: Schema | None
+) -> list[Found]:
+    """Return all names with this prefix, each once: commands before events before types."""
     found = [
         Found(place.name, place.kind, reference.sentence(place))
         for place in (reference.places if reference is not None else ())
@@ -112,10 +111,12 @@ def _rank(reference: Reference, place: Place, wanted: list[str]) -> int | None:
 def _takers(
     reference: Reference, types: Collection[Place], schema: Schema | None
 ) -> dict[Place, int]:
-    """The commands and events that take one of the types, with how far off it is: 0 where its members
-    are theirs, as they always are."""
+    """Return the commands and events that use one of the types, with the distance of each.
+
+    The distance is 0 if the type's members are the command's own arguments.
+    """
     found: dict[Place, int] = {}
-    typed = [(squeezed(one.name), one) for one in reference.places if one.kind in _TYPED]
+    typed = [(normalized(one.name), one) for one in reference.places if one.kind in _TYPED]
     seen = {place.name: 0 for place in types}
     nearest = list(seen)
     while nearest:
@@ -127,7 +128,7 @@ def _takers(
                 found[place] = min(found.get(place, farther), farther)
             elif farther < seen.get(place.name, farther + 1):
                 seen[place.name] = farther
-                # Those at the same distance are looked at first.
+                # Those at the same distance come first.
                 nearest.insert(0 if step == 0 else len(nearest), place.name)
     return found
 
@@ -143,7 +144,7 @@ def _direct_takers(
             one.type.strip("[]") == name for one in entry.members
         ):
             yield place, 1
-    part = squeezed(name)
+    part = normalized(name)
     for whole, place in typed:
-        if part in whole and untold_type(reference, place.name, schema) == name:
+        if part in whole and inferred_type(reference, place.name, schema) == name:
             yield place, 0

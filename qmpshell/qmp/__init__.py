@@ -6,17 +6,30 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .agent import (
         LIST_COMMANDS as LIST_COMMANDS,
-        SILENT as SILENT,
         AgentProtocol as AgentProtocol,
     )
     from .agent_schema import load_agent_schema as load_agent_schema
-    from .aliases import meant_by as meant_by
+    from .commands import (
+        COMMANDS as COMMANDS,
+        DEVICE_ADD as DEVICE_ADD,
+        DEVICE_ADD_ARGUMENTS as DEVICE_ADD_ARGUMENTS,
+        ERROR_STATES as ERROR_STATES,
+        NO_MIGRATION as NO_MIGRATION,
+        QOM_SET as QOM_SET,
+        RUN_STATE_EVENTS as RUN_STATE_EVENTS,
+        RUN_STATES as RUN_STATES,
+        RUNNING as RUNNING,
+        command_facts as command_facts,
+        expand_driver_alias as expand_driver_alias,
+        main_argument as main_argument,
+        qmp_name as qmp_name,
+    )
     from .framing import Framer as Framer
     from .hmp import (
-        chosen_cpu as chosen_cpu,
         failed as failed,
-        human_command as human_command,
-        human_text as human_text,
+        hmp_command as hmp_command,
+        hmp_text as hmp_text,
+        selected_cpu as selected_cpu,
     )
     from .json import (
         LITERAL as LITERAL,
@@ -35,11 +48,11 @@ if TYPE_CHECKING:
     )
     from .messages import (
         Event as Event,
-        Foreign as Foreign,
-        Garbage as Garbage,
         Greeting as Greeting,
         Item as Item,
+        Malformed as Malformed,
         Message as Message,
+        NotQmp as NotQmp,
         Reply as Reply,
         command_object as command_object,
         encode_message as encode_message,
@@ -51,14 +64,56 @@ if TYPE_CHECKING:
         REFUSED as REFUSED,
         QmpProtocol as QmpProtocol,
     )
+    from .references import (
+        AUDIODEV as AUDIODEV,
+        BITMAP as BITMAP,
+        BLOCK_DEVICE as BLOCK_DEVICE,
+        BLOCK_QDEV as BLOCK_QDEV,
+        BUS as BUS,
+        CAN_BUS as CAN_BUS,
+        CHAIN as CHAIN,
+        CHAIN_FILE as CHAIN_FILE,
+        CHARDEV as CHARDEV,
+        CPU_MODEL as CPU_MODEL,
+        CRYPTODEV as CRYPTODEV,
+        DEVICE_DRIVER as DEVICE_DRIVER,
+        DEVICE_PROPERTY as DEVICE_PROPERTY,
+        DISPLAY as DISPLAY,
+        EXPORT as EXPORT,
+        FILE as FILE,
+        HUMAN_COMMAND as HUMAN_COMMAND,
+        IOMMUFD as IOMMUFD,
+        IOTHREAD as IOTHREAD,
+        JOB as JOB,
+        MEMORY_BACKEND as MEMORY_BACKEND,
+        NETDEV as NETDEV,
+        NODE as NODE,
+        OBJECT as OBJECT,
+        PR_MANAGER as PR_MANAGER,
+        QDEV as QDEV,
+        QOM_CHILD as QOM_CHILD,
+        QOM_PATH as QOM_PATH,
+        QOM_PROPERTY as QOM_PROPERTY,
+        QOM_TYPE as QOM_TYPE,
+        RNG as RNG,
+        SECRET_OBJECT as SECRET_OBJECT,
+        SNAPSHOT as SNAPSHOT,
+        THROTTLE_GROUP as THROTTLE_GROUP,
+        TLS_AUTHZ as TLS_AUTHZ,
+        TLS_CREDS as TLS_CREDS,
+        TPMDEV as TPMDEV,
+        Reference as Reference,
+        linked_kind as linked_kind,
+        load_references as load_references,
+    )
     from .scalars import (
         is_ambiguous as is_ambiguous,
+        parse_any as parse_any,
+        parse_bool as parse_bool,
+        parse_int as parse_int,
+        parse_number as parse_number,
+        parse_property as parse_property,
         property_kind as property_kind,
-        read_any as read_any,
-        read_bool as read_bool,
-        read_int as read_int,
-        read_number as read_number,
-        read_property as read_property,
     )
     from .schema import (
         CommandInfo as CommandInfo,
@@ -70,15 +125,16 @@ else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "agent": "AgentProtocol LIST_COMMANDS SILENT",
+            "agent": "AgentProtocol LIST_COMMANDS",
             "agent_schema": "load_agent_schema",
-            "aliases": "meant_by",
+            "commands": "COMMANDS DEVICE_ADD DEVICE_ADD_ARGUMENTS ERROR_STATES NO_MIGRATION QOM_SET RUN_STATE_EVENTS RUN_STATES RUNNING command_facts expand_driver_alias main_argument qmp_name",
             "framing": "Framer",
-            "hmp": "chosen_cpu failed human_command human_text",
+            "hmp": "selected_cpu failed hmp_command hmp_text",
             "json": "Dialect JsonError JsonReader LITERAL QEMU SERVER TOO_LARGE decode decode_strict encode encode_scalar json_number json_string",
-            "messages": "Event Foreign Garbage Greeting Item Message Reply command_object encode_message",
+            "messages": "Event NotQmp Malformed Greeting Item Message Reply command_object encode_message",
             "negotiation": "GREETING NEGOTIATING QmpProtocol READY REFUSED",
-            "scalars": "is_ambiguous property_kind read_any read_bool read_int read_number read_property",
+            "references": "AUDIODEV BITMAP BLOCK_DEVICE BLOCK_QDEV BUS CAN_BUS CHAIN CHAIN_FILE CHARDEV CPU_MODEL CRYPTODEV DEVICE_DRIVER DEVICE_PROPERTY DISPLAY EXPORT FILE HUMAN_COMMAND IOMMUFD IOTHREAD JOB MEMORY_BACKEND NETDEV NODE OBJECT PR_MANAGER QDEV QOM_CHILD QOM_PATH QOM_PROPERTY QOM_TYPE RNG Reference SECRET_OBJECT SNAPSHOT THROTTLE_GROUP TLS_AUTHZ TLS_CREDS TPMDEV linked_kind load_references",
+            "scalars": "is_ambiguous property_kind parse_any parse_bool parse_int parse_number parse_property",
             "schema": "CommandInfo EventInfo Member Schema",
         },
     )

@@ -1,39 +1,32 @@
-"""Into step with a guest agent, which greets nobody.
-
-Owns: the synchronisation that takes a greeting's place (qga/qapi-schema.json, guest-sync-delimited), and
-how else an agent differs from a QMP server: it may not know ids, and says nothing where some commands
-succeed. Must not know: I/O, time, its other commands.
-"""
+"""Handshake with a QEMU guest agent, which sends no greeting (qga/qapi-schema.json)."""
 
 from __future__ import annotations
 
 from .framing import Framer
-from .messages import Event, Foreign, Greeting, Message, Reply, command_object, encode_message
-from .negotiation import GREETING, NEGOTIATING, READY, OwnTalk
+from .messages import Event, Greeting, Message, NotQmp, Reply, command_object, encode_message
+from .negotiation import GREETING, NEGOTIATING, READY, Handshake
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .messages import Garbage, Item
+    from .messages import Item, Malformed
 
 
-# They are answered only where they fail (`success-response`: false).
-SILENT = ("guest-shutdown", "guest-suspend-disk", "guest-suspend-hybrid", "guest-suspend-ram")
 LIST_COMMANDS = "guest-info"
 
 _SENTINEL = b"\xff"
 _OUR_ID = "qmpshell-synchronisation"
-# Ids of guest-sync are int64 (qga/qapi-schema.json).
+# Ids of guest-sync-delimited are int64 (qga/qapi-schema.json).
 _MARKERS = 1 << 62
 
 
-class AgentProtocol(OwnTalk):
-    """One connection to an agent without its stream; the same calls as `QmpProtocol`.
+class AgentProtocol(Handshake):
+    """One connection to a guest agent, without its stream; same methods as `QmpProtocol`.
 
-    After `synchronise` it is ready when the answer to that has come; all that came before was for a
-    former client, and is left out. `echoes_ids` is false for agents before QEMU 4.0, which refuse a
-    command with an `id`. With `negotiate` false it is ready at once.
+    After `synchronize`, it is ready when the matching reply has arrived. Everything before that
+    reply was meant for an earlier client and is dropped. `echoes_ids` is false for agents before
+    QEMU 4.0, which reject a command with an `id`. With `negotiate=False`, it is ready at once.
     """
 
     greeting: Greeting | None = None
@@ -46,42 +39,44 @@ class AgentProtocol(OwnTalk):
         self._negotiate = negotiate
         self._marker: int | None = None
         self._count = 0
-        # What came that is no message, while nothing else did.
+        # Bytes that are not a message, while no message has arrived.
         self._strange = b""
         self.state = GREETING if negotiate else READY
         self.echoes_ids = True
 
-    def synchronise(self, seed: int) -> None:
-        """Begin, or begin anew, with what there is to send then; `seed` is a number that no client
-        before us is likely to have taken."""
+    def synchronize(self, seed: int) -> None:
+        """Start or restart the synchronization.
+
+        `seed` makes an id that an earlier client is unlikely to have used.
+        """
         if self._negotiate:
             self._marker = seed % _MARKERS
             self.state = GREETING
             command = command_object("guest-sync-delimited", {"id": self._marker})
-            # The sentinel makes the agent forget what a former client has half sent.
+            # The sentinel makes the agent discard what an earlier client has half sent.
             self._outgoing.append(_SENTINEL + encode_message(command))
 
     @property
     def pending(self) -> bytes:
-        """The beginning of a message that has not come whole, or what came and is none."""
+        """The start of an incomplete message, or bytes that are not a message."""
         return self._framer.pending or self._strange
 
     def receive(self, data: bytes) -> list[Item]:
-        """What `data` completed, in order, without the answers to our own synchronisation."""
+        """Return the complete messages in `data`, without the replies to the synchronization."""
         if self.state == READY:
             return self._sorted(self._framer.feed(data))
         items: list[Item] = []
         for number, piece in enumerate(data.split(_SENTINEL)):
             if number:
-                self._framer = Framer()  # whatever was half read is not continued
+                self._framer = Framer()  # discard an incomplete message
             items += self._sorted(self._framer.feed(piece))
         return items
 
     def receive_end(self) -> list[Item]:
-        """The stream has ended; a message that was cut off comes out as garbage."""
+        """Handle the end of the stream. Return an incomplete message as Malformed."""
         return self._sorted(self._framer.end())
 
-    def _sorted(self, found: Sequence[Message | Garbage]) -> list[Item]:
+    def _sorted(self, found: Sequence[Message | Malformed]) -> list[Item]:
         items: list[Item] = []
         for item in found:
             if self.state == READY:
@@ -90,7 +85,7 @@ class AgentProtocol(OwnTalk):
                 self._own_replies.append((len(items), item))
                 self._reply(item)
             elif isinstance(item, Greeting):
-                items.append(Foreign(item.raw))
+                items.append(NotQmp(item.raw))
             else:
                 self._strange = item.raw
         return items
@@ -117,8 +112,8 @@ class AgentProtocol(OwnTalk):
         return f"{_OUR_ID}-{self._count}"
 
 
-def _plain(item: Message | Garbage) -> Message | Garbage:
-    """What only a QMP server sends means nothing from an agent, which the guest may speak for."""
+def _plain(item: Message | Malformed) -> Message | Malformed:
+    """Return the item as a plain message if only a QMP server can send its kind."""
     if isinstance(item, (Event, Greeting)):
         return Message(item.raw, item.value, strict=item.strict)
     return item

@@ -1,8 +1,4 @@
-"""The guest agent's commands, which has no schema of its own to ask.
-
-Owns: the arguments of its commands and their types (qga/qapi-schema.json), as data. Must not know:
-how they are read.
-"""
+"""The guest agent's commands and argument types as data: an agent has no schema to query."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-# NAME: TYPE, with ? behind what may be left out; [TYPE] is an array.
+# NAME: TYPE. A trailing ? marks an optional member, [TYPE] an array.
 _COMMANDS = {
     "guest-exec": "path: str, arg: [str]?, env: [str]?, input-data: str?, capture-output: capture?",
     "guest-exec-status": "pid: int",
@@ -73,7 +69,7 @@ _BUILTINS = {"str": "string", "int": "int", "boolean": "boolean"}
 
 
 def load_agent_schema() -> Schema:
-    """The agent's commands in the form of `query-qmp-schema`."""
+    """Return the agent's commands in the form of `query-qmp-schema`."""
     entities: list[dict[str, Any]] = [
         {"name": name, "meta-type": "builtin", "json-type": json_type}
         for name, json_type in _BUILTINS.items()

@@ -1,18 +1,15 @@
-"""Bytes to messages.
+"""Framing: splits a byte stream into JSON objects, in linear time for any chunking.
 
-Owns: finding where each JSON object in a stream ends, in time linear in the bytes, however they are
-cut. Must not know: what the messages mean, or where the bytes come from.
+QMP ends each message with CRLF (qmp-spec, "General Definitions"). Without `pretty=on`, a server
+sends no other line end within a message, so the fast path parses a whole line as an object.
+Everything else (a message over many lines, several on one line, incomplete ones) is scanned for
+strings and brackets. In a large message, the scan does not visit every bracket: it deletes
+everything that is not structure with the C methods of `bytes` and cancels pairs.
 
-QMP ends each message with CRLF (qmp-spec, "General Definitions"), and a server without `pretty=on`
-puts no other line end into it: a line that reads as an object is a message, and that is the fast way.
-All else (a message over many lines, several on one, none complete yet) is scanned for strings and
-brackets. Where a message is large the scan does not look at each bracket: it deletes whatever is not
-structure with the C primitives of `bytes` and cancels pairs.
-
-Bytes that cannot be part of an object come out as Garbage, and the next object is found again:
-- outside an object, all up to the line's end or the next `{`;
-- a string with a raw line end in it (JSON forbids it) ends the broken object with that line;
-- a greeting inside an object ends it: the server was restarted, as it can be behind a serial line.
+Bytes that cannot belong to an object become Malformed, and scanning resumes at the next object:
+- outside an object, everything up to the end of the line or the next `{`;
+- a string that contains a line end (invalid JSON) ends the broken object with that line;
+- a greeting within an object ends it: the server was restarted, as on a serial line.
 """
 
 from __future__ import annotations
@@ -20,7 +17,7 @@ from __future__ import annotations
 import re
 
 from .json import JsonError, decode, decode_strict
-from .messages import Garbage, Message, classify
+from .messages import Malformed, Message, classify
 
 _OPEN = 0x7B
 _STRUCTURE = re.compile(rb'["{}\[\]\\]')
@@ -29,26 +26,26 @@ _NOT_STRUCTURE = bytes(set(range(256)) - set(b'"{}[]\n'))
 _ONE_BRACKET = bytes.maketrans(b"[]", b"{}")
 _BETWEEN = re.compile(rb"[ \t\r\n\xff]*")
 _GARBAGE_END = re.compile(rb"[\n{]")
-# Not possible inside a message: in a string the quotes would be escaped, and QMP has no such member.
+# Impossible within a message: quotes in a string are escaped, and QMP has no such member.
 _GREETING = b'{"QMP": {"'
 
-# So many bytes of an object are scanned plainly; then windows are passed over that double in size,
-# so that the work is never more than in proportion to the object.
+# This many bytes of an object are scanned plainly. After them, the windows double in size, so that the
+# total work is proportional to the size of the object.
 _PLAIN_WINDOW = 4096
 _LARGEST_WINDOW = 1 << 20
-# Garbage without a line end is given out in pieces of about this size.
+# Malformed bytes without a line end are returned in pieces of about this size.
 _GARBAGE_LIMIT = 1 << 16
-# Nesting deeper than this is counted bracket by bracket.
+# Deeper nesting than this is counted bracket by bracket.
 _CANCEL_ROUNDS = 16
 
 
 class Framer:
-    """Feed it bytes in any pieces; each call returns what they completed, in order."""
+    """Splits bytes into messages. Each call of `feed` returns what is complete, in order."""
 
     __slots__ = ("_depth", "_escaped", "_in_string", "_length", "_parts")
 
     def __init__(self) -> None:
-        # The bytes of the object (or of the garbage, where the depth is 0) that is not complete.
+        # The bytes of the incomplete object (or of malformed data if the depth is 0).
         self._parts: list[bytes] = []
         self._restart()
 
@@ -61,7 +58,7 @@ class Framer:
 
     @property
     def pending(self) -> bytes:
-        """The beginning of what is not complete yet, 4096 bytes at most."""
+        """The start of the incomplete data, at most 4096 bytes."""
         head = b""
         for part in self._parts:
             head += part[: 4096 - len(head)]
@@ -69,12 +66,13 @@ class Framer:
                 break
         return head
 
-    def feed(self, data: bytes) -> list[Message | Garbage]:
-        found: list[Message | Garbage] = []
+    def feed(self, data: bytes) -> list[Message | Malformed]:
+        """Add bytes. Return the messages and malformed data that are now complete, in order."""
+        found: list[Message | Malformed] = []
         position = 0
-        # A line that was read whole in vain is not read whole again, nor looked for where there is none.
+        # A line that could not be parsed as a whole is not tried again before this offset.
         plain_until = 0
-        # Where the next greeting begins, which ends an object; looked for when the last one is passed.
+        # Where the next greeting starts, which ends an object; searched for again once it is passed.
         greeting = -1
         while position < len(data):
             if not self._parts:
@@ -106,9 +104,9 @@ class Framer:
                 position = self._object(data, position, greeting, found)
         return found
 
-    def end(self) -> list[Message | Garbage]:
-        """The stream has ended: what was not complete, as garbage."""
-        found: list[Message | Garbage] = []
+    def end(self) -> list[Message | Malformed]:
+        """Handle the end of the stream. Return incomplete data as Malformed."""
+        found: list[Message | Malformed] = []
         if self._parts:
             self._give_garbage(found)
         return found
@@ -117,11 +115,11 @@ class Framer:
         self._parts.append(part)
         self._length += len(part)
 
-    def _give_garbage(self, found: list[Message | Garbage]) -> None:
-        found.append(Garbage(b"".join(self._parts).rstrip(b"\r\n")))
+    def _give_garbage(self, found: list[Message | Malformed]) -> None:
+        found.append(Malformed(b"".join(self._parts).rstrip(b"\r\n")))
         self._restart()
 
-    def _garbage(self, data: bytes, position: int, found: list[Message | Garbage]) -> int:
+    def _garbage(self, data: bytes, position: int, found: list[Message | Malformed]) -> int:
         match = _GARBAGE_END.search(data, position)
         end = match.start() if match else len(data)
         self._add(data[position:end])
@@ -130,10 +128,12 @@ class Framer:
         return end
 
     def _object(
-        self, data: bytes, position: int, greeting: int, found: list[Message | Garbage]
+        self, data: bytes, position: int, greeting: int, found: list[Message | Malformed]
     ) -> int:
-        """Take what belongs to the object that is open or begins here, up to `greeting` at most; the
-        offset behind it."""
+        """Consume the object that is open or starts at `position`, at most up to `greeting`.
+
+        Return the offset after it.
+        """
         end = self._object_end(data, position, greeting)
         self._add(data[position : end or greeting])
         if (end and self._in_string) or (not end and greeting < len(data)):
@@ -146,8 +146,11 @@ class Framer:
         return end or greeting
 
     def _greeting_at_seam(self, data: bytes, start: int) -> int:
-        """Where a greeting begins, counted from the open object's first byte, that began in an earlier
-        piece and goes on in `data`; 0 for none: the object may itself be the greeting."""
+        """Return where a greeting starts that began in an earlier chunk and continues in `data`.
+
+        The offset counts from the first byte of the open object. 0 means none: the object may
+        itself be the greeting.
+        """
         overlap = len(_GREETING) - 1
         if not self._parts:
             return 0
@@ -156,9 +159,9 @@ class Framer:
         return self._length - len(tail) + seam if seam >= 0 else 0
 
     def _object_end(self, data: bytes, position: int, limit: int) -> int:
-        """The offset after the object's last byte, 0 where it does not end before `limit`.
+        """Return the offset after the object's last byte, or 0 if it does not end before `limit`.
 
-        Where the object breaks in a string, that is the end, and `_in_string` stays set.
+        If the object breaks within a string, that is the end, and `_in_string` stays set.
         """
         window = _PLAIN_WINDOW
         stop = min(position + window, limit)
@@ -198,12 +201,12 @@ class Framer:
                     return position
 
     def _pass_over(self, piece: bytes) -> bool:
-        """Whether the object goes on beyond `piece`; then, and only then, the state moves there."""
+        """Return True if the object continues after `piece`. Only then does the state advance."""
         if self._escaped:
             piece = piece[1:]
         escaped = False
         if b"\\" in piece:
-            # In this order: what is left of a run of backslashes escapes what follows it.
+            # The order matters: the rest of a run of backslashes escapes what follows it.
             piece = piece.replace(b"\\\\", b"").replace(b'\\"', b"")
             escaped = piece.endswith(b"\\")
         parts = piece.translate(None, _NOT_STRUCTURE).split(b'"')
@@ -219,8 +222,8 @@ class Framer:
         return True
 
 
-def _strictly(raw: bytes, found: list[Message | Garbage]) -> bool:
-    """Add the message that `raw`, blanks around it aside, is, if the fast decoder can read it."""
+def _strictly(raw: bytes, found: list[Message | Malformed]) -> bool:
+    """Append the message in `raw`, without surrounding blanks, if the fast decoder can parse it."""
     raw = raw.rstrip()
     try:
         value = decode_strict(raw)
@@ -230,15 +233,15 @@ def _strictly(raw: bytes, found: list[Message | Garbage]) -> bool:
     return True
 
 
-def _leniently(raw: bytes, found: list[Message | Garbage]) -> None:
+def _leniently(raw: bytes, found: list[Message | Malformed]) -> None:
     try:
         found.append(classify(raw, decode(raw), strict=False))
     except JsonError:
-        found.append(Garbage(raw))
+        found.append(Malformed(raw))
 
 
 def _depths(brackets: bytes) -> tuple[int, int]:
-    """The lowest depth that a run of `{` and `}` reaches, and the one it ends at, from 0.
+    """Return the lowest and the final depth of a run of `{` and `}` that starts at depth 0.
 
     >>> _depths(b"}{{")
     (-1, 1)

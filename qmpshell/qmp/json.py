@@ -1,18 +1,15 @@
-"""A JSON reader that stops where the standard library's gives up.
+"""JSON parsing and encoding: strict and fast where possible, tolerant and non-recursive where needed.
 
-Owns: reading JSON text in the dialects that QMP meets, without recursion, piece by piece, with the
-place of every mistake. Must not know: QMP, lines, or who reads.
-
-`json.loads` is several times faster and is tried first wherever that is possible; this reader serves
-nesting beyond Python's recursion limit, the `inf` and `nan` that QEMU prints (its json-writer.c), the
-single quotes that QEMU accepts (json-lexer.c), Python's literals, input over several lines, and carets.
+`json.loads` is several times faster than `JsonReader` and is tried first. `JsonReader` handles nesting
+beyond Python's recursion limit, the `inf` and `nan` that QEMU prints (json-writer.c), the single quotes
+that QEMU accepts (json-lexer.c), Python literals, input over several lines, and error positions.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed leaves it out
+from json.decoder import scanstring  # type: ignore[attr-defined]  # not in typeshed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class JsonError(ValueError):
-    """Text that is not JSON in the dialect: `reason`, and `position`, an offset into the text."""
+    """Invalid JSON: `reason`, and `position` as an offset into the text."""
 
     def __init__(self, reason: str, position: int) -> None:
         super().__init__(f"{reason} at offset {position}")
@@ -30,7 +27,7 @@ class JsonError(ValueError):
 
 
 class Dialect:
-    """What is accepted beyond RFC 8259."""
+    """What a JsonReader accepts beyond RFC 8259."""
 
     __slots__ = ("infinite", "repeated_keys", "single_quotes", "trailing_commas", "words")
 
@@ -58,11 +55,11 @@ _NOT_FINITE = {
     "NaN": float("nan"),
 }
 
-# What servers write: json-writer.c prints doubles with "%.17g".
+# What servers send: json-writer.c prints doubles with "%.17g".
 SERVER = Dialect(words=_JSON_WORDS | _NOT_FINITE, repeated_keys=True)
-# What QEMU reads; repeated keys are for the server to refuse.
+# What QEMU accepts. Repeated keys pass: the server rejects them itself.
 QEMU = Dialect(words=_JSON_WORDS, single_quotes=True, repeated_keys=True)
-# What people type as a value: JSON and Python mixed.
+# What users type as a value: JSON and Python literals, mixed.
 LITERAL = Dialect(
     words=_JSON_WORDS | {"True": True, "False": False, "None": None},
     single_quotes=True,
@@ -90,7 +87,7 @@ _EXPECTED = {
 
 
 def json_number(text: str) -> int | float | None:
-    """The number that `text` is in JSON's grammar, integers exact; None where it is not one.
+    """Return the number that `text` is in JSON's grammar, or None. Integers are exact.
 
     >>> json_number("-5"), json_number("1e3"), json_number("007")
     (-5, 1000.0, None)
@@ -112,7 +109,7 @@ def _number(match: re.Match[str]) -> int | float:
 
 
 def json_string(text: str, start: int) -> tuple[str, int]:
-    """The string whose opening double quote is at `start`, and the offset after its closing one.
+    """Parse the string whose opening double quote is at `start`. Return it and the offset after it.
 
     Raises JsonError.
     """
@@ -124,9 +121,9 @@ def json_string(text: str, start: int) -> tuple[str, int]:
 
 
 class JsonReader:
-    """Reads one value, in as many pieces as it comes in. A string, word or number is never split.
+    """An incremental parser for one value. A string, word or number is never split between chunks.
 
-    After `complete`, `value` is the value. `depth` is the number of brackets still open.
+    Once `complete` is true, `value` is the value. `depth` is the number of open brackets.
     """
 
     __slots__ = ("_dialect", "_keys", "_stack", "_state", "value")
@@ -140,16 +137,18 @@ class JsonReader:
 
     @property
     def complete(self) -> bool:
+        """Whether the value is complete."""
         return self._state == _DONE
 
     @property
     def depth(self) -> int:
+        """The number of open brackets."""
         return len(self._stack)
 
     def feed(self, text: str, position: int = 0) -> int:
-        """Read on at `position`; return the offset after the value, or the end of the text.
+        """Parse from `position` on. Return the offset after the value, or the end of the text.
 
-        Raises JsonError. A reader that raised is spent.
+        Raises JsonError, after which the reader cannot be used.
         """
         blanks = _BLANKS.match
         while self._state != _DONE:
@@ -206,7 +205,7 @@ class JsonReader:
             raise JsonError(f"expected {_EXPECTED[self._state]}", position)
         key, end = self._string(text, position)
         if not self._dialect.repeated_keys and key in self._stack[-1]:
-            raise JsonError(f"the name {key!r} is given twice", position)
+            raise JsonError(f"the name {key!r} occurs twice", position)
         self._keys.append(key)
         self._state = _COLON
         return end
@@ -235,7 +234,7 @@ class JsonReader:
     def _string(self, text: str, position: int) -> tuple[str, int]:
         single = text[position] == "'"
         if single and not self._dialect.single_quotes:
-            raise JsonError("strings stand in double quotes", position)
+            raise JsonError("strings need double quotes", position)
         if not single:
             try:
                 return json_string(text, position)
@@ -247,7 +246,7 @@ class JsonReader:
         if match is None:
             raise _not_closed(text, position) if single else original
         try:
-            # QEMU knows \' in both kinds of string, JSON in neither.
+            # QEMU accepts \' in both kinds of string, JSON in neither.
             inner = _QUOTES.sub(_requote, match[0][1:-1])
             return json_string(f'"{inner}"', 0)[0], match.end()
         except JsonError as error:
@@ -295,7 +294,7 @@ def _string_mistake(message: str, start: int, error: ValueError) -> tuple[str, i
     if message.startswith("Invalid control character"):
         return _CONTROL, position
     if "escape" in message:
-        return "the string has an escape that JSON does not know", position
+        return "the string has an escape that is not valid in JSON", position
     return "the string is not closed", start
 
 
@@ -303,27 +302,27 @@ _encode_string = json.encoder.encode_basestring_ascii
 
 
 def _refuse_word(word: str) -> float:
-    # Python's NaN and Infinity; our own reader takes the spellings that QEMU uses as well.
+    # Python's NaN and Infinity. JsonReader also accepts QEMU's spellings.
     raise ValueError(word)
 
 
 _decoder = json.JSONDecoder(parse_constant=_refuse_word)
-# json.dumps makes an encoder anew each time it is not given the usual options.
+# json.dumps creates an encoder on each call with unusual options.
 _encoder = json.JSONEncoder(allow_nan=False)
 
 
 def decode_strict(data: bytes) -> Any:
-    """The value of one RFC 8259 text in UTF-8, by the fast decoder alone.
+    """Parse one RFC 8259 text in UTF-8 with the fast decoder alone.
 
-    Raises ValueError or RecursionError for all that `decode` may still be able to read.
+    Raises ValueError or RecursionError for everything that `decode` may still be able to parse.
     """
     return _decoder.decode(str(data, "utf-8"))
 
 
 def decode(data: bytes) -> Any:
-    """The value of one JSON text in UTF-8; bytes that are not UTF-8 become U+FFFD.
+    """Parse one JSON text in UTF-8. Bytes that are not UTF-8 become U+FFFD.
 
-    Raises JsonError, with an offset into the decoded text, for anything that is not one JSON value.
+    Raises JsonError, with an offset into the decoded text, for anything but one JSON value.
     """
     text = str(data, "utf-8", "replace")
     try:
@@ -338,15 +337,15 @@ def _decode_slowly(text: str) -> Any:
     if not reader.complete:
         raise JsonError("the text ends inside a value", end)
     if text[end:].strip(" \t\r\n"):
-        raise JsonError("text follows the value", end)
+        raise JsonError("text after the value", end)
     return reader.value
 
 
 def encode(value: object) -> str:
-    """One line of ASCII JSON, laid out as QEMU does it.
+    """Return one line of ASCII JSON in QEMU's layout.
 
-    JSON has no infinite numbers: they are written as 1e999 and -1e999, which every reader takes for
-    them, and NaN as null.
+    JSON has no infinite numbers: they are written as 1e999 and -1e999, which every parser reads as
+    infinite. NaN is written as null.
     """
     try:
         return _encoder.encode(value)
@@ -355,7 +354,7 @@ def encode(value: object) -> str:
 
 
 def encode_scalar(value: object) -> str:
-    """JSON for a value that is neither an object nor an array, ASCII."""
+    """Return ASCII JSON for a value that is neither an object nor an array."""
     if isinstance(value, str):
         return _encode_string(value)
     if isinstance(value, float):
@@ -372,11 +371,11 @@ def encode_scalar(value: object) -> str:
         return "null"
     if isinstance(value, int):
         return int.__repr__(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+    raise TypeError(f"{type(value).__name__} cannot be represented in JSON")
 
 
 def _pieces(value: object) -> Iterator[str]:
-    # A stack of what is still to be written: text as it stands, or a value.
+    # A stack of what remains to be written: text, or a value.
     todo: list[tuple[bool, Any]] = [(False, value)]
     while todo:
         is_text, item = todo.pop()

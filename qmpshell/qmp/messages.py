@@ -1,8 +1,4 @@
-"""The kinds of message that a QMP server sends.
-
-Owns: telling greeting, reply and event apart (qmp-spec, "Protocol Specification"). Must not know:
-how messages were framed, or what becomes of them.
-"""
+"""The messages of the protocol: parsed ones from the server, encoded ones to it."""
 
 from __future__ import annotations
 
@@ -14,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class Message:
-    """One JSON object from the server: `raw`, its text as it came, and `value`, what it says.
+    """One JSON object from the server: `raw`, its bytes, and `value`, its members.
 
-    `strict` is false where the text is not quite JSON (RFC 8259) and was read all the same.
-    A message of none of the kinds below is of this class itself.
+    `strict` is false if the text is not RFC 8259 JSON and was parsed tolerantly. An object of none
+    of the kinds below is an instance of this class itself.
     """
 
     __slots__ = ("raw", "strict", "value")
@@ -32,12 +28,13 @@ class Message:
 
 
 class Greeting(Message):
-    """`{"QMP": {"version": …, "capabilities": […]}}`; QEMU 0.12's has neither."""
+    """`{"QMP": {"version": …, "capabilities": […]}}`. QEMU 0.12 sends neither member."""
 
     __slots__ = ()
 
     @property
     def capabilities(self) -> list[str]:
+        """The names of the capabilities that the server offers."""
         body = self.value["QMP"]
         offered = body.get("capabilities") if isinstance(body, dict) else None
         if not isinstance(offered, list):
@@ -46,7 +43,7 @@ class Greeting(Message):
 
     @property
     def version(self) -> tuple[int, int, int] | None:
-        """(major, minor, micro) of the server, or None where it does not say."""
+        """The server's (major, minor, micro), or None if it sent no version."""
         try:
             numbers = self.value["QMP"]["version"]["qemu"]
             return int(numbers["major"]), int(numbers["minor"]), int(numbers["micro"])
@@ -55,7 +52,7 @@ class Greeting(Message):
 
     @property
     def package(self) -> str:
-        """The distributor's version text, which may be empty."""
+        """The distributor's version text, possibly empty."""
         try:
             return str(self.value["QMP"]["version"]["package"]).strip()
         except (KeyError, TypeError, IndexError):
@@ -69,14 +66,17 @@ class Reply(Message):
 
     @property
     def is_error(self) -> bool:
+        """Whether the server reports an error."""
         return "error" in self.value
 
     @property
     def error_class(self) -> str:
+        """The error's class."""
         return self._error_member("class", "GenericError")
 
     @property
     def desc(self) -> str:
+        """The error's description."""
         return self._error_member("desc", "")
 
     def _error_member(self, name: str, default: str) -> str:
@@ -91,11 +91,12 @@ class Event(Message):
 
     @property
     def name(self) -> str:
+        """The event's name."""
         return str(self.value["event"])
 
 
-class Garbage:
-    """Bytes that are no JSON object; the next object is read again."""
+class Malformed:
+    """Bytes that are not a JSON object. Parsing resumes at the next object."""
 
     __slots__ = ("raw",)
 
@@ -106,8 +107,8 @@ class Garbage:
         return f"Garbage({self.raw[:60]!r})"
 
 
-class Foreign:
-    """What came where a greeting was due and cannot come before one: the other end speaks no QMP."""
+class NotQmp:
+    """Data instead of a greeting that no QMP server sends there."""
 
     __slots__ = ("raw",)
 
@@ -118,11 +119,11 @@ class Foreign:
         return f"Foreign({self.raw[:60]!r})"
 
 
-Item = Message | Garbage | Foreign
+Item = Message | Malformed | NotQmp
 
 
 def classify(raw: bytes, value: dict[str, Any], *, strict: bool = True) -> Message:
-    """The message that `value`, read from `raw`, is."""
+    """Return the message of the right class for `value`, parsed from `raw`."""
     kind = Message
     if "return" in value or "error" in value:
         kind = Reply
@@ -136,7 +137,7 @@ def classify(raw: bytes, value: dict[str, Any], *, strict: bool = True) -> Messa
 def command_object(
     name: str, arguments: dict[str, Any] | None = None, *, oob: bool = False
 ) -> dict[str, Any]:
-    """`{"execute": NAME, "arguments": {…}}`; `exec-oob` for out-of-band execution."""
+    """Return `{"execute": NAME, "arguments": {…}}`, with `exec-oob` for out-of-band execution."""
     command: dict[str, Any] = {"exec-oob" if oob else "execute": name}
     if arguments:
         command["arguments"] = arguments
@@ -144,5 +145,5 @@ def command_object(
 
 
 def encode_message(message: dict[str, Any]) -> bytes:
-    """The bytes to send: one line. QEMU needs no line end, proxies that read by line do."""
+    """Return the bytes to send. QEMU needs no line end, but proxies that read lines do."""
     return encode(message).encode("ascii") + b"\n"

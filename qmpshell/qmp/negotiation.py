@@ -1,7 +1,6 @@
-"""From the greeting to command mode, and back when the server starts anew.
+"""The QMP handshake: from the greeting to command mode, and again if the server restarts.
 
-Owns: qmp-spec's "Capabilities Negotiation", what is our own talk and what is the user's. Must not
-know: I/O, time, how anything is shown.
+Source: qmp-spec, "Capabilities Negotiation".
 """
 
 from __future__ import annotations
@@ -9,11 +8,11 @@ from __future__ import annotations
 from .framing import Framer
 from .messages import (
     Event,
-    Foreign,
-    Garbage,
     Greeting,
     Item,
+    Malformed,
     Message,
+    NotQmp,
     Reply,
     command_object,
     encode_message,
@@ -26,42 +25,41 @@ if TYPE_CHECKING:
     from .messages import Reply
 
 
-class OwnTalk:
-    """The base of both protocols."""
+class Handshake:
+    """Base class of the handshakes with a QMP server and with a guest agent."""
 
     def __init__(self) -> None:
         self._outgoing: list[bytes] = []
-        # For who logs them: each with how many items of the same `receive` came before it.
+        # For the log: each reply with the number of items of the same `receive` before it.
         self._own_replies: list[tuple[int, Reply]] = []
 
     def data_to_send(self) -> bytes:
-        """What it wants to say; call after each `receive`."""
+        """Return the bytes that the handshake wants to send. Call it after each `receive`."""
         data = b"".join(self._outgoing)
         self._outgoing.clear()
         return data
 
-    def take_own_replies(self) -> list[tuple[int, Reply]]:
-        """The replies that the last `receive` left out, each with how many items came before it."""
+    def pop_handshake_replies(self) -> list[tuple[int, Reply]]:
+        """Return the replies that the last `receive` consumed, each with the number of items before it."""
         replies, self._own_replies = self._own_replies, []
         return replies
 
 
-# Where the connection stands.
-GREETING = "greeting"  # nothing heard that would tell us that the other end speaks QMP
-NEGOTIATING = "negotiating"  # greeted; our qmp_capabilities is not answered yet
-READY = "ready"  # commands may be sent
-REFUSED = "refused"  # the server will not negotiate; `refusal` is its reply
+# The states of a connection.
+GREETING = "greeting"  # nothing received yet that identifies a QMP server
+NEGOTIATING = "negotiating"  # greeted; no reply to qmp_capabilities yet
+READY = "ready"  # commands can be sent
+REFUSED = "refused"  # the server refuses to negotiate; `refusal` is its reply
 
 _OUR_ID = "qmpshell-negotiation"
 
 
-class QmpProtocol(OwnTalk):
+class QmpProtocol(Handshake):
     """One QMP connection without its stream: bytes in, messages out, and the reverse.
 
-    With `negotiate` false it is ready at once and takes a greeting for a message like any other.
-    Every greeting while it negotiates or is ready starts the negotiation again: pty monitors greet
-    twice, and a restarted server behind a serial line greets in mid-session. What was in flight then
-    is lost.
+    With `negotiate=False`, it is ready at once and treats a greeting like any message. Every other
+    greeting restarts the negotiation: pty monitors greet twice, and a restarted server behind a
+    serial line greets in mid-session. Commands in flight at that moment are lost.
     """
 
     def __init__(self, *, negotiate: bool = True) -> None:
@@ -74,26 +72,26 @@ class QmpProtocol(OwnTalk):
         self.greeting: Greeting | None = None
         self.refusal: Reply | None = None
         self.capabilities: frozenset[str] = frozenset()
-        # Every server of QMP's gives a command's id back.
+        # Every QMP server echoes a command's id.
         self.echoes_ids = True
 
     @property
     def pending(self) -> bytes:
-        """The beginning of a message that has not come whole."""
+        """The start of an incomplete message."""
         return self._framer.pending
 
     def receive(self, data: bytes) -> list[Item]:
-        """What `data` completed, in order, without the replies to our own negotiation.
+        """Return the complete messages in `data`, in order, without the replies to the handshake.
 
-        While commands cannot be sent a reply is a stale one, of a client before us, and left out.
+        While commands cannot be sent, a reply is meant for an earlier client and is dropped.
         """
         return self._sorted(self._framer.feed(data))
 
     def receive_end(self) -> list[Item]:
-        """The stream has ended; a message that was cut off comes out as garbage."""
+        """Handle the end of the stream. Return an incomplete message as Malformed."""
         return self._sorted(self._framer.end())
 
-    def _sorted(self, found: Sequence[Message | Garbage]) -> list[Item]:
+    def _sorted(self, found: Sequence[Message | Malformed]) -> list[Item]:
         items: list[Item] = []
         for item in found:
             if isinstance(item, Reply):
@@ -107,7 +105,7 @@ class QmpProtocol(OwnTalk):
                 self._greeting(item)
                 items.append(item)
             elif self.state == GREETING:
-                items.append(Foreign(item.raw))
+                items.append(NotQmp(item.raw))
             else:
                 items.append(item)
         return items
@@ -127,19 +125,19 @@ class QmpProtocol(OwnTalk):
         self._outgoing.append(encode_message(command | {"id": f"{_OUR_ID}-{self._asked}"}))
 
     def _reply(self, reply: Reply) -> bool:
-        """Take a reply that is not the user's; whether it is none."""
+        """Handle a reply. Return True if it belongs to the handshake."""
         marker = reply.value.get("id")
         ours = isinstance(marker, str) and marker.startswith(_OUR_ID)
         if self.state == READY:
-            # Of several greetings each was answered, and the last answer may be late.
+            # Each of several greetings was answered, and the last reply may be late.
             return ours and self._asked > 0
         if self.state != NEGOTIATING or (not ours and "id" in reply.value):
             return True
         if not reply.is_error:
             self._done(self._enable)
         elif reply.error_class == "CommandNotFound":
-            # Either negotiated already, by whoever held the stream before us, or a server that
-            # knows no qmp_capabilities: both take commands.
+            # Either an earlier client of the stream has negotiated, or the server does not have
+            # qmp_capabilities. Both accept commands.
             self._done([])
         elif self._enable:
             self._enable = []

@@ -1,8 +1,4 @@
-"""The text of a scalar to its value, by type.
-
-Owns: how integers, sizes, numbers and booleans are written (DESIGN: "The line"), and what QOM calls
-its types. Must not know: tokens, quotes, keys. A text that is none of its type is None, not an error.
-"""
+"""Parsing of scalar values by type. Text of another type gives None, not an error."""
 
 from __future__ import annotations
 
@@ -26,7 +22,7 @@ _BOOLEANS = {
     "no": False,
 }
 _NULLS = ("null", "None")
-# What these words are where nothing says of which type they are: `on` and `yes` are text there.
+# The meaning of these words if the type is unknown. `on` and `yes` are text there.
 _WORDS: dict[str, object] = {
     "true": True,
     "True": True,
@@ -36,27 +32,28 @@ _WORDS: dict[str, object] = {
     "None": None,
 }
 
-# Compiled when they are first needed: most scripts need none.
+# Compiled on first use: most scripts need none.
 _HEXADECIMAL = r"[-+]?0[xX][0-9a-fA-F]+"
 _SIZE = r"([-+]?)([0-9]+)(?:\.([0-9]+))?([bBkKmMgGtTpPeE]?)"
 _NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
 _POWERS = "bkmgtpe"
 
-# Also `uint4` (vfio-pci), `uint64_t` (the machines' smbios properties).
+# Also `uint4` (vfio-pci) and `uint64_t` (smbios properties of machines).
 _PROPERTY_INTEGER = r"u?int[0-9]*(?:_t)?|size(?:32)?"
 _PROPERTY_NUMBERS = ("number", "double", "float")
-# QEMU 7.2 calls a PCI address "int32" and describes it with these words; QEMU 10 calls it "str". It is
-# text in both: as text, 10 is the slot 0x10, and as an integer other slots, not the same in the two.
+# QEMU 7.2 gives a PCI address the type "int32" and this description; QEMU 10 gives it the type
+# "str". It is text in both: as text, 10 is slot 0x10; as an integer, it is another slot, and not
+# the same in both.
 _PCI_ADDRESS = "Slot and optional function number"
 
 
-def read_int(text: str) -> int | None:
-    """An integer: decimal, `0x…`, or a size as QEMU writes them.
+def parse_int(text: str) -> int | None:
+    """Parse an integer: decimal, `0x…`, or a size as QEMU writes it.
 
-    >>> read_int("-5"), read_int("0x1b"), read_int("64k"), read_int("1.5G"), read_int("1.5")
+    >>> parse_int("-5"), parse_int("0x1b"), parse_int("64k"), parse_int("1.5G"), parse_int("1.5")
     (-5, 27, 65536, 1610612736, None)
     """
-    # Hexadecimal has no suffixes: the b of 0x1b is a digit, and QEMU has deprecated the others.
+    # Hexadecimal numbers have no suffix: the b of 0x1b is a digit, and QEMU has deprecated the others.
     if re.fullmatch(_HEXADECIMAL, text):
         return int(text, 16)
     match = re.fullmatch(_SIZE, text)
@@ -73,30 +70,31 @@ def read_int(text: str) -> int | None:
     return None if rest else value
 
 
-def read_number(text: str) -> int | float | None:
-    """A number in JSON's grammar, integers exact; None also where it is too large to be finite."""
+def parse_number(text: str) -> int | float | None:
+    """Parse a number in JSON's grammar. Integers are exact; a number that is not finite gives None."""
     number = json_number(text)
     return None if number in (float("inf"), float("-inf")) else number
 
 
-def read_bool(text: str) -> bool | None:
+def parse_bool(text: str) -> bool | None:
+    """Parse a boolean: on/off, true/false, yes/no, True/False."""
     return _BOOLEANS.get(text)
 
 
-def read_any(text: str) -> object:
-    """A scalar by its looks, where nothing says of which type it is: the rest is text.
+def parse_any(text: str) -> object:
+    """Parse a scalar whose type is unknown by its appearance. Anything else is text.
 
-    >>> read_any("1e3"), read_any("None"), read_any("on"), read_any("64k"), read_any("007")
+    >>> parse_any("1e3"), parse_any("None"), parse_any("on"), parse_any("64k"), parse_any("007")
     (1000.0, None, 'on', '64k', '007')
     """
     if text in _WORDS:
         return _WORDS[text]
-    number = read_number(text)
+    number = parse_number(text)
     return text if number is None else number
 
 
 def is_ambiguous(text: str) -> bool:
-    """Whether an unquoted text may be anything but a string, so that its type must be known.
+    """Return True if an unquoted text may be anything but a string, so that its type matters.
 
     >>> [is_ambiguous(text) for text in ("5", "64k", "on", "null", "[1]", "disk0", "5.0.0", "")]
     [True, True, True, True, True, False, False, False]
@@ -111,27 +109,29 @@ def is_ambiguous(text: str) -> bool:
     )
 
 
-def read_property(text: str, type_name: str, *, description: str = "") -> object:
-    """The value of a QOM property, whose type and description `device-list-properties` and
-    `qom-list` give.
+def parse_property(text: str, type_name: str, *, description: str = "") -> object:
+    """Parse the value of a QOM property.
 
-    What does not read as its type is sent as text, for the server to judge: its older versions read
-    everything from text, and an integer property may take more than integers.
+    `type_name` and `description` are those of `device-list-properties` or `qom-list`. Text that is
+    not of the type is returned as it is, for the server to judge: older versions parse everything
+    from text, and an integer property may accept more than integers.
 
-    >>> read_property("64k", "size"), read_property("5.0", "int32"), read_property("on", "OnOffAuto")
+    >>> parse_property("64k", "size"), parse_property("5.0", "int32"), parse_property("on", "OnOffAuto")
     (65536, '5.0', 'on')
     """
     if type_name == "any":
-        return read_any(text)
+        return parse_any(text)
     kind = property_kind(type_name, descriptions=(description,))
-    reader = {"boolean": read_bool, "number": read_number, "int": read_int}.get(kind)
+    reader = {"boolean": parse_bool, "number": parse_number, "int": parse_int}.get(kind)
     value: object = reader(text) if reader is not None else None
     return text if value is None else value
 
 
 def property_kind(type_name: str, *, descriptions: Iterable[str]) -> str:
-    """Which kind of scalar (`int`, `number`, `boolean`) a QOM property of a type takes; empty for any
-    text. `descriptions` are what is said of it."""
+    """Return the kind of scalar of a QOM property: `int`, `number`, `boolean`, or "" for text.
+
+    `descriptions` are the property's descriptions.
+    """
     if type_name == "bool":
         return "boolean"
     if type_name in _PROPERTY_NUMBERS:

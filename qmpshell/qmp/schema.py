@@ -1,10 +1,7 @@
-"""What `query-qmp-schema` returns, as a model to ask.
+"""A model of what `query-qmp-schema` returns (SchemaInfo in QEMU's qapi/introspect.json).
 
-Owns: the shape of SchemaInfo (QEMU's qapi/introspect.json): commands, events, members, unions,
-alternates, features. Must not know: lines, values, connections.
-
-A schema comes from the server and is not trusted: whatever it holds, nothing here raises; what is
-missing or of the wrong shape is None or empty. Type names are meaningless and differ between servers.
+A schema comes from the server and is not trusted. No method raises, whatever it contains: what is
+missing or malformed is None or empty. Type names are meaningless and differ between servers.
 """
 
 from __future__ import annotations
@@ -29,7 +26,7 @@ _KINDS = ("enum", "array", "object", "alternate")
 
 
 class CommandInfo:
-    """`arg_type` is an object type; `ret_type` may be any type."""
+    """A command. `arg_type` is an object type; `ret_type` is any type."""
 
     __slots__ = ("allow_oob", "arg_type", "features", "name", "ret_type")
 
@@ -50,7 +47,7 @@ class CommandInfo:
 
 
 class EventInfo:
-    """`arg_type` is the object type of the event's `data`."""
+    """An event. `arg_type` is the object type of its `data`."""
 
     __slots__ = ("arg_type", "features", "name")
 
@@ -61,7 +58,7 @@ class EventInfo:
 
 
 class Member:
-    """A member of an object. `type` is empty where the schema has a hole."""
+    """A member of an object. `type` is empty if the schema does not have the type."""
 
     __slots__ = ("features", "name", "optional", "type")
 
@@ -78,20 +75,19 @@ class Member:
 
 
 class Schema:
-    """An index by name is made at once, everything else when it is asked for."""
+    """The schema of a server. Everything but the index of names is computed on demand."""
 
     __slots__ = ("_cases", "_entities", "_enums", "_own_members")
 
     def __init__(self, entities: list[dict[str, Any]]) -> None:
         self._entities = {entity["name"]: entity for entity in _named(entities)}
-        # What was worked out before, by type.
+        # Computed members by type.
         self._own_members: dict[str, dict[str, Member]] = {}
         self._enums: dict[str, dict[str, tuple[str, ...]]] = {}
         self._cases: dict[str, dict[str, str]] = {}
 
-    # -- commands and events -------------------------------------------------------------------
-
     def command(self, name: str) -> CommandInfo | None:
+        """Return a command, or None."""
         entity = self._of_meta_type(name, "command")
         if entity is None:
             return None
@@ -104,27 +100,30 @@ class Schema:
         )
 
     def commands(self) -> list[str]:
-        """The names, in the server's order."""
+        """Return the names of the commands, in the server's order."""
         return self._names("command")
 
     def event(self, name: str) -> EventInfo | None:
+        """Return an event, or None."""
         entity = self._of_meta_type(name, "event")
         if entity is None:
             return None
         return EventInfo(name, _text(entity.get("arg-type")), _texts(entity.get("features")))
 
     def events(self) -> list[str]:
+        """Return the names of the events, in the server's order."""
         return self._names("event")
 
-    # -- types ---------------------------------------------------------------------------------
-
     def entity(self, type_name: str) -> dict[str, Any] | None:
-        """The SchemaInfo as the server sent it."""
+        """Return the SchemaInfo as the server sent it."""
         return self._entities.get(type_name)
 
     def kind(self, type_name: str) -> str | None:
-        """`str`, `int`, `number`, `boolean`, `null`, `any`, `enum`, `array`, `object` or
-        `alternate`; None for what is no type that this schema knows."""
+        """Return the kind of a type, or None for an unknown type.
+
+        The kinds are `str`, `int`, `number`, `boolean`, `null`, `any`, `enum`, `array`, `object`,
+        `alternate`.
+        """
         entity = self._entities.get(type_name)
         if entity is None:
             return None
@@ -134,9 +133,9 @@ class Schema:
         return meta_type if meta_type in _KINDS else None
 
     def enum_values(self, type_name: str) -> dict[str, tuple[str, ...]]:
-        """Each value of an enum with its features, in the server's order.
+        """Return each value of an enum with its features, in the server's order.
 
-        `members` is there since QEMU 6.2 or so; `values` is older, and deprecated.
+        QEMU sends `members` since 6.2; `values` is older and deprecated.
         """
         known = self._enums.get(type_name)
         if known is not None:
@@ -154,24 +153,23 @@ class Schema:
         return values
 
     def element_type(self, type_name: str) -> str | None:
+        """Return the type of an array's elements, or None."""
         entity = self._of_meta_type(type_name, "array")
         return None if entity is None else _text(entity.get("element-type")) or None
 
     def alternatives(self, type_name: str) -> list[str]:
-        """The types that an alternate may have."""
+        """Return the types of an alternate's branches."""
         entity = self._of_meta_type(type_name, "alternate")
         types = [_text(member.get("type")) for member in _dicts(entity and entity.get("members"))]
         return [name for name in types if name]
 
-    # -- objects -------------------------------------------------------------------------------
-
     def tag(self, type_name: str) -> str | None:
-        """The name of the member that chooses a union's variant; None where it is no union."""
+        """Return the name of a union's discriminator, or None if the type is not a union."""
         entity = self._of_meta_type(type_name, "object")
         return None if entity is None else _text(entity.get("tag")) or None
 
     def cases(self, type_name: str) -> dict[str, str]:
-        """Each value of a union's tag that has a variant, with the variant's type."""
+        """Return the variant type of each discriminator value that has one."""
         known = self._cases.get(type_name)
         if known is None:
             entity = self._of_meta_type(type_name, "object")
@@ -184,9 +182,10 @@ class Schema:
         return known
 
     def members(self, type_name: str, tag_value: Callable[[str], str | None]) -> dict[str, Member]:
-        """The members of an object as it stands: `tag_value` says what a tag is set to, if anything.
+        """Return the members of an object. `tag_value` returns the value of a discriminator, or None.
 
-        A variant's members stand beside the tag, on the same level; a variant may be a union too.
+        The members of a variant are on the same level as the discriminator. A variant may itself be
+        a union.
         """
         found: dict[str, Member] = {}
         seen: set[str] = set()
@@ -215,8 +214,6 @@ class Schema:
             }
             self._own_members[type_name] = own
         return own
-
-    # -- the index -----------------------------------------------------------------------------
 
     def _of_meta_type(self, name: str, meta_type: str) -> dict[str, Any] | None:
         entity = self._entities.get(name)

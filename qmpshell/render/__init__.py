@@ -4,7 +4,11 @@ from .. import export_lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .diagnostics import excerpt as excerpt, line_message as line_message, placed as placed
+    from .diagnostics import (
+        excerpt as excerpt,
+        format_line_error as format_line_error,
+        with_position as with_position,
+    )
     from .diff import (
         changed_scalars as changed_scalars,
         mark_changes as mark_changes,
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
         format_document as format_document,
         heading as heading,
         paragraph as paragraph,
-        plain as plain,
+        plain_text_of as plain_text_of,
         text_of as text_of,
     )
     from .fold import fold_pieces as fold_pieces, remainder_text as remainder_text
@@ -41,30 +45,30 @@ if TYPE_CHECKING:
         JSON_STRING as JSON_STRING,
         JSON_WORD as JSON_WORD,
         Piece as Piece,
-        coloured as coloured,
+        color_json as color_json,
         message_line as message_line,
-        painted as painted,
+        paint_json as paint_json,
         style_json as style_json,
         value_line as value_line,
         value_pretty as value_pretty,
     )
     from .text import (
-        bar as bar,
         escape as escape,
         escape_json as escape_json,
         escape_lines as escape_lines,
         percent as percent,
+        progress_bar as progress_bar,
         utf8_string as utf8_string,
     )
 else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "diagnostics": "excerpt line_message placed",
+            "diagnostics": "excerpt format_line_error with_position",
             "diff": "changed_scalars mark_changes mark_words",
-            "document": "Block EMPHASIS Group HEADING Heading Item LITERAL Literal NAME PLAIN Paragraph STYLES Span Spans Table WARNING format_document heading paragraph plain text_of",
+            "document": "Block EMPHASIS Group HEADING Heading Item LITERAL Literal NAME PLAIN Paragraph STYLES Span Spans Table WARNING format_document heading paragraph plain_text_of text_of",
             "fold": "fold_pieces remainder_text",
-            "json": "JSON_NAME JSON_NUMBER JSON_PUNCTUATION JSON_STRING JSON_WORD Piece coloured message_line painted style_json value_line value_pretty",
-            "text": "bar escape escape_json escape_lines percent utf8_string",
+            "json": "JSON_NAME JSON_NUMBER JSON_PUNCTUATION JSON_STRING JSON_WORD Piece color_json message_line paint_json style_json value_line value_pretty",
+            "text": "progress_bar escape escape_json escape_lines percent utf8_string",
         },
     )

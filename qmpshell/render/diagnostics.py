@@ -1,7 +1,4 @@
-"""Mistakes in lines, shown with their place.
-
-Owns: `NAME:LINE:COLUMN: message`, the line and the caret under it. Must not know: why it is a mistake.
-"""
+"""Error messages for lines, with their position and a caret."""
 
 from __future__ import annotations
 
@@ -12,32 +9,34 @@ from .text import escape
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..errors import LineError
-    from ..language import Source
+    from ..language import SourceLine
 
 
-# Of a long line so many characters are shown around the mistake.
+# How much of a long line is shown before and after the error, in characters.
 _BEFORE, _AFTER = 50, 26
 
 
-def placed(source: Source, offset: int, text: str) -> str:
-    """`text` behind the place of `offset`."""
+def with_position(source: SourceLine, offset: int, text: str) -> str:
+    """Return `text` with the position of `offset` before it."""
     number, column, _ = source.line.locate(offset)
     return f"{escape(source.name)}:{number}:{column}: {text}"
 
 
-def line_message(source: Source, error: LineError, *, named: bool) -> str:
-    """The mistake, its line, a caret under its place, and the cure, on lines of their own; `named`
-    puts the place as NAME:LINE:COLUMN before it."""
+def format_line_error(source: SourceLine, error: LineError, *, named: bool) -> str:
+    """Return an error message with its line, a caret under the position, and the hint.
+
+    With `named`, NAME:LINE:COLUMN precedes the message.
+    """
     _, column, line = source.line.locate(error.start)
     shown, caret = excerpt(line, column - 1, error.end - error.start)
     reason = escape(error.reason)
-    place = placed(source, error.start, reason) if named else reason
+    place = with_position(source, error.start, reason) if named else reason
     text = f"{place}\n  {shown}\n  {caret}"
-    return f"{text}\n  {escape(error.cure)}" if error.cure else text
+    return f"{text}\n  {escape(error.hint)}" if error.hint else text
 
 
 def excerpt(line: str, start: int, length: int) -> tuple[str, str]:
-    """What is shown of a line around `start`, and the carets to be put under it."""
+    """Return the part of a line around `start` and the carets to show below it."""
     first = max(0, start - _BEFORE)
     last = max(start + 1, min(len(line), start + _AFTER))
     head = "…" if first else ""
@@ -49,7 +48,7 @@ def excerpt(line: str, start: int, length: int) -> tuple[str, str]:
 
 
 def _width(text: str) -> int:
-    """The columns that `text` takes on a terminal."""
+    """Return the number of columns that `text` takes on a terminal."""
     if text.isascii():
         return len(text)
     return sum(

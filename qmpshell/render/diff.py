@@ -1,7 +1,6 @@
-"""What has changed between two values, or two texts.
+"""Differences between two JSON values or two texts.
 
-Owns: which scalars and words those are. Must not know: how they are marked. It does not recurse, and
-it computes no more than is asked for: the head of a huge value is cheap.
+It is not recursive and computes only what is consumed, so that the head of a huge value is cheap.
 """
 
 from __future__ import annotations
@@ -23,8 +22,7 @@ _MISSING = object()
 def mark_changes(
     pieces: Iterable[Piece], before: object, after: object
 ) -> Iterator[tuple[str, str, bool]]:
-    """The pieces of `layout(after)`, each with whether it belongs to a scalar that `before` has not
-    in the same place."""
+    """Yield the pieces of `style_json(after)`, each with whether it belongs to a changed scalar."""
     changes = changed_scalars(before, after)
     in_scalar = changed = False
     for style, text in pieces:
@@ -38,7 +36,7 @@ def mark_changes(
 
 
 def changed_scalars(before: object, after: object) -> Iterator[bool]:
-    """For each scalar of `after`, in the order in which they are written, whether it is new."""
+    """Yield for each scalar of `after`, in output order, whether it differs from that in `before`."""
     todo: list[Iterator[tuple[Any, Any]]] = [iter([(before, after)])]
     while todo:
         for old, new in todo[-1]:
@@ -49,7 +47,7 @@ def changed_scalars(before: object, after: object) -> Iterator[bool]:
             if isinstance(new, list):
                 todo.append(_elements(old if isinstance(old, list) else [], new))
                 break
-            # Of the types too: true is not 1.
+            # The types count too: true is not 1.
             yield type(old) is not type(new) or old != new
         else:
             todo.pop()
@@ -64,8 +62,11 @@ def _elements(old: list[Any], new: list[Any]) -> Iterator[tuple[Any, Any]]:
 
 
 def mark_words(before: str, after: str) -> Iterator[tuple[str, bool]]:
-    """The lines of `after`, line ends included, in parts, each with whether it has changed: the words
-    that stand elsewhere in the same line of `before`, or the whole line where it has other words."""
+    """Yield the lines of `after`, with line ends, in parts, each with whether it has changed.
+
+    A part is a word that differs from that in the same place of `before`, or the whole line if its
+    number of words differs.
+    """
     old_lines = before.splitlines()
     for number, line in enumerate(after.splitlines(keepends=True)):
         old = _words(old_lines[number]) if number < len(old_lines) else []
@@ -80,7 +81,7 @@ def mark_words(before: str, after: str) -> Iterator[tuple[str, bool]]:
 
 
 def _words(line: str) -> list[str]:
-    """Words and the blanks between them, by turns.
+    """Split a line into words and the blanks between them, alternating.
 
     >>> _words("  a bc")
     ['  ', 'a', ' ', 'bc']

@@ -1,7 +1,6 @@
-"""A page of text: what is said, not how it is laid out.
+"""Help documents: blocks of styled text, and their layout for a width.
 
-Owns: the kinds of blocks, and the styles that words have. Must not know: where text comes from, widths,
-colours. Nothing in it is escaped yet: whoever shows it does that (`render.pages`).
+The text in a document is not escaped; `format_document` escapes it.
 """
 
 from __future__ import annotations
@@ -17,17 +16,17 @@ if TYPE_CHECKING:
 
 
 PLAIN = ""
-NAME = "name"  # what is typed, or defined
+NAME = "name"  # something that the user types, or that is defined
 EMPHASIS = "emphasis"
 WARNING = "warning"
 
-# `(style, text)`; a blank between two words belongs to one of them.
+# `(style, text)`. A blank between two words belongs to one of them.
 Span = tuple[str, str]
 Spans = list[Span]
 
 
 class Block:
-    """Blocks of one kind with the same parts are equal."""
+    """Base class of blocks. Blocks of the same class with the same fields are equal."""
 
     __slots__: Sequence[str] = ()
 
@@ -44,7 +43,7 @@ class Block:
 
 
 class Heading(Block):
-    """`level` 1 is the highest."""
+    """A heading. `level` 1 is the highest."""
 
     __slots__ = ("level", "spans")
 
@@ -54,6 +53,8 @@ class Heading(Block):
 
 
 class Paragraph(Block):
+    """Text that is filled into lines."""
+
     __slots__ = ("spans",)
 
     def __init__(self, spans: Spans) -> None:
@@ -61,7 +62,7 @@ class Paragraph(Block):
 
 
 class Literal(Block):
-    """Text whose lines stay as they are."""
+    """Text whose line breaks are kept."""
 
     __slots__ = ("text",)
 
@@ -70,7 +71,10 @@ class Literal(Block):
 
 
 class Item(Block):
-    """An item of a list: `term` is what it defines, or `mark` what stands before it, such as `1.`"""
+    """An item of a list or a definition.
+
+    `term` is what the item defines; `mark` precedes the item, for example `1.`
+    """
 
     __slots__ = ("blocks", "mark", "term")
 
@@ -81,7 +85,7 @@ class Item(Block):
 
 
 class Group(Block):
-    """Blocks that are set off from those around them."""
+    """Blocks that are separated from those around them."""
 
     __slots__ = ("blocks",)
 
@@ -90,7 +94,7 @@ class Group(Block):
 
 
 class Table(Block):
-    """Rows of cells; the last column has what is said of the others."""
+    """Rows of cells. The last column describes the others."""
 
     __slots__ = ("rows",)
 
@@ -99,18 +103,19 @@ class Table(Block):
 
 
 def heading(text: str) -> Heading:
-    """A lesser heading."""
+    """Return a heading of level 2."""
     return Heading([(PLAIN, text)], 2)
 
 
 def paragraph(text: str) -> Paragraph:
+    """Return a paragraph of plain text."""
     return Paragraph([(PLAIN, text)])
 
 
-def plain(spans: Iterable[Span]) -> str:
-    """The text of spans, without its styles.
+def plain_text_of(spans: Iterable[Span]) -> str:
+    """Return the text of spans without styles.
 
-    >>> plain([(NAME, "stop"), (PLAIN, " stops")])
+    >>> plain_text_of([(NAME, "stop"), (PLAIN, " stops")])
     'stop stops'
     """
     return "".join(text for _, text in spans)
@@ -118,31 +123,34 @@ def plain(spans: Iterable[Span]) -> str:
 
 HEADING = "heading"
 LITERAL = "literal"
-# The styles of pieces; what has none of them is plain.
+# The styles of pieces. Text without any of them is plain.
 STYLES = (HEADING, LITERAL, NAME, EMPHASIS, WARNING)
 
 Piece = tuple[str, str]
 
 _NARROW = 60
-# So much of a line is left to text, however deep its indentation.
+# How much of a line is left to text at any indentation, in columns.
 _LEAST = 16
 _INDENT, _GAP = 2, 2
-# The last column of a table has so much of a line, or all that it needs, or stands below the others.
+# The least width of the last column of a table. If there is less room, its cells go below the others.
 _LEAST_COLUMN = 24
-# A word that has no room on a line is taken apart behind one of these: of the first, where there are any.
+# A word that is too long for a line is split after one of these characters, preferably of the first
+# set.
 _SEAMS = ("|,", "-_/.=")
 
 
 def format_document(
     blocks: Sequence[Block], *, width: int, measure: Callable[[str], int] = len
 ) -> Iterator[Piece]:
-    """`(style, text)` pieces, whose lines have at most `width` columns, but for literal text; the last
-    ends with a line end. `measure` gives the columns of a text that is escaped."""
+    """Yield `(style, text)` pieces whose lines have at most `width` columns, except for literal text.
+
+    The last piece ends with a line end. `measure` returns the columns of escaped text.
+    """
     return _Layout(max(width, _LEAST), measure).blocks(blocks, 0)
 
 
 def text_of(blocks: Sequence[Block], *, width: int) -> str:
-    """The same without styles, and without the last line end."""
+    """Return the layout without styles and without the last line end."""
     return "".join(text for _, text in format_document(blocks, width=width)).removesuffix("\n")
 
 
@@ -160,7 +168,7 @@ class _Layout:
                 yield (PLAIN, "\n")
             before = block
             if isinstance(block, Heading):
-                # What stands below a lesser heading stands further in.
+                # Blocks below a heading of level 2 are indented.
                 indent = outer + (_INDENT if block.level > 1 else 0)
                 yield from self._filled(
                     [(HEADING if style == PLAIN else style, text) for style, text in block.spans],
@@ -170,10 +178,7 @@ class _Layout:
             elif isinstance(block, Paragraph):
                 yield from self._filled(block.spans, indent)
             elif isinstance(block, Literal):
-                for line in block.text.split("\n"):
-                    if line.strip():
-                        yield (LITERAL, " " * indent + escape(line.expandtabs()))
-                    yield (PLAIN, "\n")
+                yield from self._literal(block, indent)
             elif isinstance(block, Item):
                 yield from self._item(block, indent)
             elif isinstance(block, Group):
@@ -183,6 +188,12 @@ class _Layout:
 
     def _deeper(self, indent: int, step: int) -> int:
         return min(indent + step, self._width - _LEAST)
+
+    def _literal(self, literal: Literal, indent: int) -> Iterator[Piece]:
+        for line in literal.text.split("\n"):
+            if line.strip():
+                yield (LITERAL, " " * indent + escape(line.expandtabs()))
+            yield (PLAIN, "\n")
 
     def _item(self, item: Item, indent: int) -> Iterator[Piece]:
         if not item.mark:
@@ -195,7 +206,7 @@ class _Layout:
         style, text = next(pieces, (PLAIN, "\n"))
         room = inner - self._measure(mark)
         if room > 0 and text[:inner].isspace() and len(text) >= inner and text[0] == " ":
-            # It stands in the indentation of the first line.
+            # The mark takes the place of the indentation in the first line.
             yield (PLAIN, mark + " " * room)
             yield (style, text[inner:])
         else:
@@ -207,8 +218,10 @@ class _Layout:
     def _filled(
         self, spans: Iterable[Span], indent: int, *, hanging: int = 0, column: int = 0
     ) -> Iterator[Piece]:
-        """The words of spans, line by line; all lines but the first stand `hanging` further in. The
-        first `column` columns of the first are taken."""
+        """Yield the words of spans, filled into lines. All lines but the first are indented by `hanging`.
+
+        The first `column` columns of the first line are in use.
+        """
         start, is_first = indent, True
         room = self._width - max(indent, self._deeper(indent, hanging))
         for word in _words(spans):
@@ -231,8 +244,10 @@ class _Layout:
             yield (PLAIN, "\n")
 
     def _cut(self, word: list[Piece], room: int, *, whole: int) -> Iterator[list[Piece]]:
-        """A word of at most `whole` columns, or parts of one that has no room on any line: of names,
-        alternatives and lists where there are some."""
+        """Yield a word, or its parts if it has more than `whole` columns.
+
+        Names, alternatives and lists are split at their separators.
+        """
         if sum(self._measure(text) for _, text in word) <= whole:
             yield word
             return
@@ -262,7 +277,7 @@ class _Layout:
                 yield from self._stacked(row, indent, last=max(map(len, rows)) - 1)
 
     def _starts(self, rows: Sequence[Sequence[Piece]], indent: int) -> list[int]:
-        """Where each column of a table begins; empty where the last would have no room."""
+        """Return the start of each column of a table, or [] if the last one has too little room."""
         starts = [indent]
         count = max(map(len, rows), default=0)
         for number in range(count - 1):
@@ -274,8 +289,7 @@ class _Layout:
         return starts if self._width - starts[-1] >= min(last, _LEAST_COLUMN) else []
 
     def _most(self, number: int, indent: int) -> int:
-        """The columns of the screen that a column of a table may take: the first most of all. What is
-        longer stands on a line of its own."""
+        """Return the maximum width of a column of a table. A longer cell gets a line of its own."""
         return (self._width - indent) * 2 // 5 // (number + 1)
 
     def _aligned(self, row: Sequence[Piece], starts: list[int]) -> Iterator[Piece]:
@@ -300,21 +314,21 @@ class _Layout:
             yield (PLAIN, "\n")
 
     def _stacked(self, row: Sequence[Piece], indent: int, *, last: int) -> Iterator[Piece]:
-        """A row whose last cell stands below the others."""
+        """Yield a row whose last cell goes below the others."""
         before = [piece for cell in row[:last] for piece in (cell, (PLAIN, " "))]
         yield from self._filled(before, indent, hanging=2 * self._step)
         yield from self._filled(row[last:], self._deeper(indent, self._step))
 
 
 def _is_apart(before: Block, block: Block) -> bool:
-    """Whether a blank line stands between the two."""
+    """Return True if a blank line separates the two blocks."""
     if isinstance(block, Item) and isinstance(before, Item):
         return False
     return not (isinstance(before, Heading) and before.level > 1)
 
 
 def _seam(chars: list[Piece]) -> int:
-    """Behind how many of its characters a word is taken apart, at most all of them."""
+    """Return after how many characters a word is split."""
     for seams in _SEAMS:
         found = [number for number, (_, char) in enumerate(chars, 1) if char in seams]
         if found:
@@ -323,7 +337,7 @@ def _seam(chars: list[Piece]) -> int:
 
 
 def _joined(chars: list[Piece]) -> list[Piece]:
-    """Single characters as pieces, one for each run of a style."""
+    """Join single characters to pieces, one for each run of a style."""
     return [
         (style, "".join(char for _, char in run))
         for style, run in groupby(chars, key=lambda one: one[0])
@@ -331,7 +345,7 @@ def _joined(chars: list[Piece]) -> list[Piece]:
 
 
 def _words(spans: Iterable[Span]) -> Iterator[list[Piece]]:
-    """The words of spans, escaped; one may have several styles."""
+    """Yield the words of spans, escaped. A word may have several styles."""
     word: list[Piece] = []
     for style, text in spans:
         for number, part in enumerate(re.split(r"[ \n\t]+", text)):

@@ -1,7 +1,6 @@
-"""The head of a text that is too long for the screen, and how much the rest is.
+"""Folding: the head of text that is too long for the screen, and the size of the rest.
 
-Owns: counting the rows that text takes, where it is cut, and the words for what is left out. Must not
-know: what the text says, or where it is shown. It takes no more of the text than it needs.
+It consumes no more of the text than necessary.
 """
 
 from __future__ import annotations
@@ -12,11 +11,11 @@ from itertools import chain
 
 from .json import Piece
 
-# Leaving out so few rows would spare nothing: what says so takes one itself.
+# Hiding this many rows or fewer would save nothing: the note about them takes a row itself.
 _SLACK = 2
 _TAB = 8
 
-# What stands for one character in JSON text or in escaped plain text; a surrogate pair is one.
+# Text that stands for one character in JSON or in escaped plain text, such as a surrogate pair.
 _ESCAPE = (
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     r"|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\U[0-9a-fA-F]{8}|\\."
@@ -24,19 +23,20 @@ _ESCAPE = (
 _LONGEST_ESCAPE = 12
 _PART = 1 << 16
 
-# Lines are counted in so many characters at most: laying them out takes about 40 ms, and while that
-# lasts nothing else is done.
+# Lines are counted up to this many characters: laying them out takes about 40 ms, which blocks the
+# terminal.
 _COUNTED = 500_000
 
 
 def fold_pieces(
     pieces: Iterable[Piece], *, lines: int, columns: int, width: Callable[[str], int] = len
 ) -> tuple[list[Piece], Iterator[Piece] | None]:
-    """What is shown of `pieces` in `lines` rows of `columns`, and what is left out, None for nothing.
+    """Return what fits in `lines` rows of `columns`, and the rest, or None if everything fits.
 
-    All is shown where `lines` is 0 and where that takes two rows more at most. A line that is longer
-    than `columns` counts as the rows that it takes, and it is cut too, but not inside an escape. The line
-    end at the cut belongs to what is left out. `width` gives the columns of text without controls.
+    Everything is shown if `lines` is 0 or if that takes at most two more rows. A line longer than
+    `columns` counts as the rows that it takes; it is split too, but never within an escape. The
+    line end at the cut belongs to the rest. `width` returns the columns of text without control
+    characters.
     """
     source = iter(pieces)
     if lines <= 0:
@@ -75,14 +75,14 @@ def _cut(
 
 
 def _parts(style: str, text: str, start: int) -> Iterator[Piece]:
-    """What `text` has from `start` on: copied only as far as it is asked for."""
+    """Yield `text` from `start` on, in parts that are copied only when consumed."""
     for at in range(start, len(text), _PART):
         yield (style, text[at : at + _PART])
 
 
 def _before_escape(text: str, at: int) -> int:
-    """`at`, or the start of the escape that it is inside of."""
-    # From the beginning on: in the middle nothing tells which of two backslashes belongs to which.
+    """Return `at`, or the start of the escape that contains it."""
+    # Scan from the start: only there is it clear which of two backslashes escapes the other.
     for match in re.finditer(_ESCAPE, text[: at + _LONGEST_ESCAPE]):
         if match.end() > at:
             return min(match.start(), at)
@@ -90,18 +90,18 @@ def _before_escape(text: str, at: int) -> int:
 
 
 class _Screen:
-    """Counts the rows that text takes on a terminal that wraps its lines."""
+    """Counts the rows that text takes on a terminal that wraps lines."""
 
     def __init__(self, columns: int, width: Callable[[str], int]) -> None:
         self._columns = columns
         self._width = width
         self._row = 1
         self._column = 0
-        # A line end begins a row only for what follows it.
+        # A line end starts a new row only if text follows it.
         self._line_ended = False
 
     def fill(self, text: str, start: int, rows: int) -> int:
-        """Write `text` from `start` on into the first `rows` rows; how far it got in them."""
+        """Write `text` from `start` on into the first `rows` rows. Return the offset after what fits."""
         at = start
         while at < len(text):
             if self._line_ended:
@@ -128,18 +128,18 @@ class _Screen:
         self._line_ended = False
 
     def _fill_row(self, text: str, start: int, end: int) -> int:
-        """How far `text` goes on the present row."""
+        """Return the offset up to which `text` fits in the current row."""
         stretch = text[start:end]
         taken = self._column + self._width(stretch)
         if taken <= self._columns and "\t" not in stretch:
             self._column = taken
             return end
         for at, char in enumerate(stretch, start):
-            if char == "\t":  # it stops at the edge
+            if char == "\t":  # a tab stops at the last column
                 taken = min(self._column - self._column % _TAB + _TAB, self._columns)
             else:
                 taken = self._column + self._width(char)
-            # What is wider than the whole row is written nevertheless.
+            # A character that is wider than the whole row is written all the same.
             if taken > self._columns and self._column:
                 return at
             self._column = taken
@@ -147,9 +147,9 @@ class _Screen:
 
 
 def remainder_text(rest: Iterable[Piece], *, size: int) -> str:
-    """How much `rest` is, as "3,214 more lines" or, of a very long one, "the rest of 10.3 MB".
+    """Describe the size of `rest`, as "3,214 more lines" or, if very long, "the rest of 10.3 MB".
 
-    `size` is that of the whole as it came, in bytes.
+    `size` is the size of the whole message in bytes.
     """
     lines = characters = 0
     last = ""

@@ -1,8 +1,7 @@
-"""A JSON value as styled text, laid out to a width.
+"""JSON values as styled text, laid out for a width.
 
-Owns: what stands on a line and what is broken, and where a style begins and ends. Must not know:
-colours (the styles are names), or terminals. It does not recurse: servers nest as deep as they like.
-It computes little beyond what is asked for, so that the head of a huge value is cheap.
+It is not recursive, because servers may nest to any depth, and it computes little beyond what is
+consumed, so that the head of a huge value is cheap.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..qmp import Message
 
-    # The members of an object; those of an array have no names.
+    # Name and value of each member of an object; the elements of an array have no names.
     Members = Iterator[tuple[str | None, Any]]
 
 
@@ -34,22 +33,22 @@ _INDENT = 2
 _PLAIN = ("", "")
 _MARKS = (",", "{", "}", "{}", "[", "]", "[]")
 
-# Text is handed out after about so many members: few at first, for whoever wants only the head.
+# Text is yielded after about this many members: few at first, for a caller that only needs the head.
 _FIRST_CHUNK, _LARGEST_CHUNK = 16, 4096
-# A longer string is written in parts of so many characters.
+# A longer string is written in parts of this many characters.
 _PART = 1 << 16
 
 
 def style_json(
     value: Any, *, width: int | None, string: Callable[[str], str] = encode_scalar, indent: int = 0
 ) -> Iterator[Piece]:
-    """`(style, text)` pieces of the text of `painted`; what has no other style is punctuation."""
-    # In JSON text no control character stands for itself, so that they can mark where styles change.
+    """Yield `(style, text)` pieces of the text of `paint_json`. Punctuation is the default style."""
+    # JSON text contains no control characters, so they can mark where the style changes.
     paint = {
         style: (f"\0{style}\1", "\0") for style in (JSON_NAME, JSON_STRING, JSON_NUMBER, JSON_WORD)
     }
     style = JSON_PUNCTUATION
-    for chunk in painted(value, width=width, string=string, paint=paint, indent=indent):
+    for chunk in paint_json(value, width=width, string=string, paint=paint, indent=indent):
         for number, text in enumerate(chunk.split("\0")):
             if number and style == JSON_PUNCTUATION:
                 style, _, text = text.partition("\1")
@@ -59,7 +58,7 @@ def style_json(
                 yield (style, text)
 
 
-def painted(
+def paint_json(
     value: Any,
     *,
     width: int | None,
@@ -67,20 +66,20 @@ def painted(
     paint: Mapping[str, tuple[str, str]],
     indent: int = 0,
 ) -> Iterator[str]:
-    """The text of `value`, whose first line begins at column `indent`, in chunks cut anywhere.
+    """Yield the text of `value` in chunks of any size; its first line starts at column `indent`.
 
-    An object or array that fits on its line stays on it; with `width` 0 each one that has members is
-    broken, with None none is. `string` writes a string as JSON: each character for itself, between
-    quotes, and none as a control character. `paint` has what is put before and behind the text of a
-    style; those that it has not stay plain. No style reaches over the end of a line.
+    An object or array that fits on its line stays on it. With `width` 0, every non-empty one is
+    broken; with None, none is. `string` encodes a string as JSON: each character independently,
+    between quotes, none as a control character. `paint` maps a style to the text before and after
+    it; other styles stay plain. No style extends over a line end.
     """
     return _Painter(width, string, paint).chunks(value, indent)
 
 
 class _Names(dict[str | None, str]):
-    """What stands before a member for its name: most names stand in a value many times.
+    """Caches the text before a member, because most names occur many times in a value.
 
-    `columns` has what each takes on a line, a comma and a blank included.
+    `columns` maps a name to the columns of its text on a line, including a comma and a blank.
     """
 
     def __init__(
@@ -100,8 +99,10 @@ class _Names(dict[str | None, str]):
 
 
 class _Painter:
-    """Writes what is broken member by member, and what fits on a line at once, by a loop of its own:
-    only there are columns counted, and only as many as the line has."""
+    """Writes a value: broken containers member by member, and those that fit on a line in one loop.
+
+    Only that loop counts columns, and at most those of the line.
+    """
 
     def __init__(
         self,
@@ -118,14 +119,14 @@ class _Painter:
         self._marks = {mark: mark.join(punctuation) for mark in _MARKS}
         self._names = _Names(string, paint.get(JSON_NAME, _PLAIN), punctuation)
 
-    def chunks(self, value: object, indent: int) -> Iterator[str]:
+    def chunks(self, value: object, indent: int) -> Iterator[str]:  # noqa: C901 - a hot loop
         names, string, marks, width = self._names, self._string, self._marks, self._width
         before, after = self._string_paint
         chunk: list[str] = []
         write = chunk.append
         most = _FIRST_CHUNK
-        # The container that is being written: what is still to come of it, what stands before the next
-        # member, what before those behind that, and what is written when there are no more.
+        # The open container: its remaining members, the text before the next member, the text
+        # before those after it, and the closing text.
         members: Members = iter([(None, value)])
         lead = comma = end = ""
         around: list[tuple[Members, str, str]] = []
@@ -151,7 +152,7 @@ class _Painter:
                 else:
                     line = None
                     if width:
-                        # The comma that may follow has to fit, but nothing follows the outermost.
+                        # The comma that may follow must fit, except after the outermost value.
                         taken = names.columns[name] - (1 if around else 2)
                         line = self._line(member, width - depth - taken)
                     if line is None:
@@ -187,10 +188,10 @@ class _Painter:
                 most = min(2 * most, _LARGEST_CHUNK)
         yield "".join(chunk)
 
-    def _line(self, value: dict[str, Any] | list[Any], room: int) -> str | None:
-        """`value`, which has members, on one line, or None where it takes more than `room` columns."""
+    def _line(self, value: dict[str, Any] | list[Any], room: int) -> str | None:  # noqa: C901 - a hot loop
+        """Return a non-empty `value` on one line, or None if it takes more than `room` columns."""
         if len(value) * (6 if isinstance(value, dict) else 3) > room:
-            return None  # beyond what fits nothing need be looked at
+            return None  # it does not fit, whatever follows
         names, string, marks = self._names, self._string, self._marks
         before, after = self._string_paint
         opening, closing = "{}" if isinstance(value, dict) else "[]"
@@ -204,7 +205,7 @@ class _Painter:
         while True:
             for name, member in members:
                 key = names[name]
-                # The comma and blank that the first member does not have pay for the brackets.
+                # The first member has no comma and blank; their columns are for the brackets.
                 room -= names.columns[name]
                 if isinstance(member, str):
                     if len(member) >= room:
@@ -245,7 +246,7 @@ class _Painter:
         return f"{before}{text}{after}"
 
     def _parts(self, text: str) -> Iterator[str]:
-        """A long string as JSON, part by part."""
+        """Yield a long string as JSON, in parts."""
         quotes = self._string("")
         yield quotes[:1]
         for start in range(0, len(text), _PART):
@@ -261,9 +262,9 @@ _CONTROLS = (b"\n", b"\r", b"\x7f")
 
 
 def message_line(message: Message) -> bytes:
-    """The message on one line, with a line end: as it came, if that is one line of plain JSON.
+    """Return a message on one line, with a line end, unchanged if it is one line of plain JSON.
 
-    Numbers too precise for a double, and names that stand twice, so reach the reader as they were.
+    Numbers beyond the precision of a double and repeated names thus reach the reader unchanged.
     """
     raw = message.raw
     if message.strict and raw.isascii() and not any(control in raw for control in _CONTROLS):
@@ -272,21 +273,21 @@ def message_line(message: Message) -> bytes:
 
 
 def value_line(value: object) -> bytes:
-    """A value on one line, with a line end."""
+    """Return a value on one line, with a line end."""
     return encode(value).encode("ascii") + b"\n"
 
 
 def value_pretty(value: Any) -> bytes:
-    """A value laid out with an indentation of two blanks, with a line end."""
-    text = "".join(painted(value, width=0, paint={}))
+    """Return a value indented by two blanks, with a line end."""
+    text = "".join(paint_json(value, width=0, paint={}))
     return text.encode("ascii") + b"\n"
 
 
 _COLOURS = {JSON_NAME: "34", JSON_STRING: "32", JSON_NUMBER: "36", JSON_WORD: "35"}
 
 
-def coloured(value: Any, *, pretty: bool) -> bytes:
-    """A value as ASCII JSON, on one line or laid out with an indentation of two blanks."""
+def color_json(value: Any, *, pretty: bool) -> bytes:
+    """Return a value as coloured ASCII JSON, on one line or indented by two blanks."""
     paint = {style: (f"\x1b[{colour}m", "\x1b[0m") for style, colour in _COLOURS.items()}
-    text = "".join(painted(value, width=0 if pretty else None, paint=paint))
+    text = "".join(paint_json(value, width=0 if pretty else None, paint=paint))
     return text.encode("ascii") + b"\n"

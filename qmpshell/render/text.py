@@ -1,22 +1,18 @@
-"""Text that may be shown at a terminal.
-
-Owns: which characters act on a terminal or turn text around, and how they are shown instead. Must not
-know: where the text came from.
-"""
+"""Text that is safe to show at a terminal: escaping, and progress bars."""
 
 from __future__ import annotations
 
 import re
 from json.encoder import encode_basestring
 
-# C0 and C1 controls and DEL; the bidirectional controls and marks; line and paragraph separators;
-# zero-width characters, the byte-order mark, tags; and surrogates, which no encoding has. It is compiled
-# when it is first needed, which in most scripts is never.
+# C0 and C1 controls and DEL; bidirectional controls and marks; line and paragraph separators;
+# zero-width characters, the byte-order mark, tags; and surrogates, which no encoding has. Compiled
+# on first use: most scripts never need it.
 _UNSAFE = "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 
 
 def escape(text: str, *, keep: str = "") -> str:
-    r"""`text` with every unsafe character as `\xNN` or `\uNNNN`, but for those in `keep`.
+    r"""Return `text` with every unsafe character as `\xNN` or `\uNNNN`, except those in `keep`.
 
     >>> escape("a\x1b[2J")
     'a\\x1b[2J'
@@ -27,19 +23,19 @@ def escape(text: str, *, keep: str = "") -> str:
 
 
 def escape_lines(text: str) -> str:
-    """The same for text over several lines: line ends and tabs stay."""
+    """Escape text of several lines: line ends and tabs stay."""
     return escape(text, keep="\n\t")
 
 
 def escape_json(text: str) -> str:
-    r"""The same for JSON text: what is escaped is a JSON escape, `\uNNNN`."""
+    r"""Escape JSON text: unsafe characters become JSON escapes, `\uNNNN`."""
     if text.isascii() and text.isprintable():
         return text
     return re.sub(_UNSAFE, _json_escaped, text)
 
 
 def utf8_string(text: str) -> str:
-    """A string as JSON that a terminal of Unicode may show: what is unsafe there is escaped."""
+    """Encode a string as JSON for a Unicode terminal: only unsafe characters are escaped."""
     return escape_json(encode_basestring(text))
 
 
@@ -62,16 +58,16 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def percent(done: int, total: int) -> int:
-    """How much of `total`, which is above 0, is done: 100 only where all is."""
+    """Return the percentage of `total`, which is above 0; 100 only if all is done."""
     return max(0, min(100, 100 * done // total))
 
 
-def bar(done: int, total: int, *, cells: int, unicode: bool) -> str:
-    """A bar of `cells` columns between two marks.
+def progress_bar(done: int, total: int, *, cells: int, unicode: bool) -> str:
+    """Return a progress bar of `cells` columns between two marks.
 
-    >>> bar(43, 100, cells=8, unicode=True)
+    >>> progress_bar(43, 100, cells=8, unicode=True)
     '▕███▍    ▏'
-    >>> bar(43, 100, cells=8, unicode=False)
+    >>> progress_bar(43, 100, cells=8, unicode=False)
     '[###.....]'
     """
     steps = 8 if unicode else 1

@@ -4,8 +4,8 @@ from .. import export_lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .commands.arguments import mistake as mistake
-    from .commands.registry import COMMANDS as COMMANDS, find as find
+    from .commands.arguments import find_mistake as find_mistake
+    from .commands.registry import COMMANDS as COMMANDS, find_command as find_command
     from .connection import (
         CONNECTED as CONNECTED,
         UNCONNECTED as UNCONNECTED,
@@ -13,64 +13,64 @@ if TYPE_CHECKING:
         explain_silence as explain_silence,
     )
     from .effects import (
-        Ask as Ask,
-        AskSecret as AskSecret,
+        CloseRedirect as CloseRedirect,
+        Confirm as Confirm,
         Connect as Connect,
-        Divert as Divert,
         Effect as Effect,
-        Finish as Finish,
-        Greeted as Greeted,
-        Learned as Learned,
-        Leave as Leave,
-        Page as Page,
+        Exit as Exit,
+        OpenRedirect as OpenRedirect,
+        QueryResult as QueryResult,
+        ReadSecret as ReadSecret,
+        Ready as Ready,
         Send as Send,
         ShowBytes as ShowBytes,
         ShowCommand as ShowCommand,
+        ShowDocument as ShowDocument,
         ShowEvent as ShowEvent,
+        ShowMessage as ShowMessage,
         ShowReply as ShowReply,
-        ShowStray as ShowStray,
-        Tell as Tell,
+        ShowUnexpected as ShowUnexpected,
     )
     from .execute import disabled_in as disabled_in, names_in as names_in
     from .input import LineInput as LineInput, ScriptLines as ScriptLines
-    from .live_names import LIVE as LIVE, CatalogueLoader as CatalogueLoader, LiveCache as LiveCache
+    from .live_names import (
+        LIVE as LIVE,
+        HmpCatalogueLoader as HmpCatalogueLoader,
+        LiveCache as LiveCache,
+    )
+    from .live_views import JobsWatch as JobsWatch, Watch as Watch
     from .ports import Ports as Ports
     from .raw import RawSession as RawSession
     from .requests import (
-        Prepared as Prepared,
+        PreparedLine as PreparedLine,
         Request as Request,
-        destroys as destroys,
-        make_human_request as make_human_request,
+        confirmation_question as confirmation_question,
+        make_hmp_request as make_hmp_request,
         make_request as make_request,
-        mistaken_name as mistaken_name,
         prepare as prepare,
-        prepare_human as prepare_human,
+        prepare_hmp as prepare_hmp,
+        unknown_command_name as unknown_command_name,
     )
     from .session import Session as Session
-    from .vm import RUNNING as RUNNING, Job as Job, Jobs as Jobs, Machine as Machine
-    from .waits import (
-        EventWait as EventWait,
-        JobsWatch as JobsWatch,
-        JobWait as JobWait,
-        Wait as Wait,
-        Watch as Watch,
-    )
+    from .vm import Job as Job, Jobs as Jobs, VmState as VmState
+    from .waits import EventWait as EventWait, JobWait as JobWait, Wait as Wait
 else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "commands.arguments": "mistake",
-            "commands.registry": "COMMANDS find",
+            "commands.arguments": "find_mistake",
+            "commands.registry": "COMMANDS find_command",
             "connection": "CONNECTED UNCONNECTED explain_garbage explain_silence",
-            "effects": "Ask AskSecret Connect Divert Effect Finish Greeted Learned Leave Page Send ShowBytes ShowCommand ShowEvent ShowReply ShowStray Tell",
+            "effects": "Confirm ReadSecret Connect OpenRedirect Effect CloseRedirect Ready QueryResult Exit ShowDocument Send ShowBytes ShowCommand ShowEvent ShowReply ShowUnexpected ShowMessage",
             "execute": "disabled_in names_in",
             "input": "LineInput ScriptLines",
-            "live_names": "CatalogueLoader LIVE LiveCache",
+            "live_names": "HmpCatalogueLoader LIVE LiveCache",
             "ports": "Ports",
             "raw": "RawSession",
-            "requests": "Prepared Request destroys make_human_request make_request mistaken_name prepare prepare_human",
+            "requests": "PreparedLine Request confirmation_question make_hmp_request make_request unknown_command_name prepare prepare_hmp",
             "session": "Session",
-            "vm": "Job Jobs Machine RUNNING",
-            "waits": "EventWait JobWait JobsWatch Wait Watch",
+            "vm": "Job Jobs VmState",
+            "live_views": "JobsWatch Watch",
+            "waits": "EventWait JobWait Wait",
         },
     )

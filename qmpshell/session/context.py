@@ -1,126 +1,134 @@
-"""What a session does for its local commands (`commands.host`).
-
-Owns: turning their calls into the session's. Must not know: any of the commands.
-"""
+"""What a session does for its shell commands."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from ..language import MISSING_SECRET, Command, Plan, RawCommand, Source
+from ..language import MISSING_SECRET, Command, ParsedLine, RawCommand, SourceLine
 from ..render import escape
 from .connection import CONNECTED
-from .effects import Page, ShowEvent, ShowReply, Tell
+from .effects import ShowDocument, ShowEvent, ShowMessage, ShowReply
 from .execute import UNANSWERED, ask_for, learn, returned, version_numbers
-from .requests import Prepared, Request, make_human_request, make_request
+from .requests import PreparedLine, Request, make_hmp_request, make_request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..language import Command, Facts, LocalCommand, Need, RawCommand, Token
+    from ..language import Command, Introspection, Missing, RawCommand, ShellCommand, Token
     from ..manual import Manual
     from ..qmp import Event, Reply
     from ..render import Block
     from ..storage import Settings
     from .effects import Effect
-    from .lines import CurrentLine
+    from .lines import RunningLine
     from .session import Session
     from .waits import Wait
 
 
-# One file may run another so deep.
+# How deep files may run files.
 _DEEPEST_SOURCE = 16
-# A control character makes the server's parser give up what it has (qmp-spec, "Errors").
+# A control character makes the server's parser discard incomplete input (qmp-spec, "Errors").
 _RESYNC = b"\x01\n"
 
 
-class LocalHost:
-    """The session as one call of a local command of the current line sees it."""
+class CommandContext:
+    """The session for one call of a shell command in the current line."""
 
-    def __init__(self, session: Session, line: CurrentLine, call: LocalCommand) -> None:
+    def __init__(self, session: Session, line: RunningLine, call: ShellCommand) -> None:
         self._session = session
         self._line = line
         self._call = call
 
     @property
     def can_probe(self) -> bool:
+        """Whether qmpshell may send its own queries."""
         return self._session.can_probe
 
     @property
     def settings(self) -> Settings:
+        """The settings of the session."""
         return self._session.settings
 
     @property
-    def facts(self) -> Facts:
-        return self._session.facts
+    def introspection(self) -> Introspection:
+        """What is known of the server's types."""
+        return self._session.introspection
 
     @property
     def now(self) -> float:
+        """The current time of the session, in seconds."""
         return self._session.now
 
-    def untaken_events(self) -> list[Event]:
+    def unclaimed_events(self) -> list[Event]:
+        """Return the latest events that no `/wait` has consumed, oldest first."""
         return list(self._session.events)
 
-    def take_event(self, event: Event) -> None:
+    def claim_event(self, event: Event) -> None:
+        """Remove an event that a wait consumes."""
         self._session.events.remove(event)
 
     def tell(self, text: str) -> list[Effect]:
-        return [Tell(text)]
+        """Show a message."""
+        return [ShowMessage(text)]
 
     def page(self, blocks: list[Block]) -> list[Effect]:
-        return [Page(blocks)]
+        """Show a help document."""
+        return [ShowDocument(blocks)]
 
     def manual(self, name: str = "") -> Manual:
+        """Return the manual of the server, or the one that contains `name` if the server is unknown."""
         from ..manual import (
             AGENT,
-            Library,  # few scripts ask for help
+            ManualCache,  # few scripts ask for help
             page_of,
         )
 
         session = self._session
-        if session.library is None:
-            session.library = Library(session.ports.find_page)
-        schema = session.facts.schema
+        if session.manual_cache is None:
+            session.manual_cache = ManualCache(session.ports.find_page)
+        schema = session.introspection.schema
         commands = schema.commands() if schema is not None else session.names or ()
         if session.settings.agent:
-            return session.library.manual(AGENT, version_numbers(session.agent_version))
+            return session.manual_cache.manual(AGENT, version_numbers(session.agent_version))
         version = session.greeting.version if session.greeting is not None else None
-        return session.library.manual(page_of(commands, name=name), version)
+        return session.manual_cache.manual(page_of(commands, name=name), version)
 
     def fail(self, text: str) -> list[Effect]:
+        """Report the failure of the running command."""
         return self._session.failures.at(self._line.source, self._call.start, text)
 
     def ask(
         self, name: str, arguments: dict[str, Any], then: Callable[[Reply | None], list[Effect]]
     ) -> list[Effect]:
+        """Send a query. `then` receives the reply, or None if there was none."""
         return self._session.ask(name, arguments, then)
 
-    def satisfy(self, need: Need, call: LocalCommand) -> list[Effect]:
+    def satisfy(self, need: Missing, call: ShellCommand) -> list[Effect]:
+        """Query what is missing, and run `call` again with the answer."""
         session = self._session
         if need.kind == MISSING_SECRET:
-            return self.fail("a secret is asked for only where a command itself takes it")
+            return self.fail("only the arguments of a server command can be secrets")
         self._line.actions.appendleft((call, None))
         if not session.can_probe:
-            learn(session.facts, need, None)
+            learn(session.introspection, need, None)
             return session.runner.note_untyped(self._line.source, self._call.start)
 
         def answered(reply: Reply | None) -> list[Effect]:
             if reply is None:
                 self._line.actions.clear()
                 return self.fail(UNANSWERED)
-            learn(session.facts, need, returned(reply))
+            learn(session.introspection, need, returned(reply))
             note = session.runner.note_untyped(self._line.source, self._call.start)
             if reply.is_error and note:
                 return note
             if self._line is not session.queue.current:
-                return session.runner.overtake(self._line)
+                return session.runner.run_at_once(self._line)
             return []
 
         return ask_for(session, need, answered)
 
     def wait(self, wait: Wait) -> list[Effect]:
+        """Block the queue until `wait` is over."""
         session = self._session
         if session.settings.dry_run:
             return []
@@ -136,14 +144,15 @@ class LocalHost:
     def watch(
         self, what: Command | RawCommand | Token, text: str, *, interval: float, count: int | None
     ) -> list[Effect]:
-        from .waits import Watch  # few scripts need it
+        """Send a command, or the human monitor line in a token, repeatedly. Raises LineError."""
+        from .live_views import Watch  # few scripts need it
 
         session, line = self._session, self._line
 
         def make() -> Request:
             if isinstance(what, (Command, RawCommand)):
                 return make_request(what, line.source, session.next_id())
-            return make_human_request(
+            return make_hmp_request(
                 what.text, line.source, session.next_id(), start=what.start, cpu=session.cpu
             )
 
@@ -153,43 +162,43 @@ class LocalHost:
             make=make,
             interval=interval,
             count=count,
-            destination=line.destination,
+            redirect=line.redirect,
         )
         if session.settings.dry_run:
             return watch.begin()
         notes = session.runner.notes(what) if isinstance(what, Command) else []
         effects = self._look_on(watch)
-        if watch not in (session.waits.panel, session.waits.awaited):
+        if watch not in (session.waits.live_view, session.waits.awaited):
             return effects
         return [*notes, *effects, *watch.begin()]
 
     def watch_jobs(self, deadline: float | None) -> list[Effect]:
-        from .vm import Machine  # few scripts need them
-        from .waits import JobsWatch
+        """Follow all jobs until they have ended."""
+        from .live_views import JobsWatch
+        from .vm import VmState  # few scripts need them
 
         session = self._session
         watch = JobsWatch(session, deadline=deadline)
         effects = self._look_on(watch)
-        if watch not in (session.waits.panel, session.waits.awaited):
+        if watch not in (session.waits.live_view, session.waits.awaited):
             return effects
         if session.machine is None:
-            session.machine = Machine(session, only_jobs=True)
-            for event in session.recent:  # a job may have ended before anybody looked
+            session.machine = VmState(session, only_jobs=True)
+            for event in session.recent:  # a job may have ended before the command ran
                 session.machine.see(event)
         if session.interactive:
-            session.machine.jobs.take_ended()
+            session.machine.jobs.pop_ended()
         return [*effects, *session.machine.list_jobs(session.now)]
 
     def _look_on(self, wait: Wait) -> list[Effect]:
-        """Hold up the lines until `wait` is over, but not at a terminal where nothing depends on it:
-        a person who looks on may go on typing."""
+        """Block the queue until `wait` is over; not at a terminal if nothing depends on it."""
         session, line = self._session, self._line
-        alone = not line.actions and line.destination is None
+        alone = not line.actions and line.redirect is None
         wait.is_beside = session.interactive and alone and not self._is_in_file
         if not wait.is_beside or session.link.state != CONNECTED:
             return self.wait(wait)
         wait.source, wait.start, wait.since = line.source, self._call.start, session.now
-        before, session.waits.panel = session.waits.panel, wait
+        before, session.waits.live_view = session.waits.live_view, wait
         return before.stop() if before is not None else []
 
     @property
@@ -197,72 +206,81 @@ class LocalHost:
         return self._line.source.name in self._session.source_depth
 
     def recent_events(self) -> list[Event]:
+        """Return the latest events, oldest first."""
         return list(self._session.recent)
 
     def show_event(self, event: Event) -> list[Effect]:
+        """Show an event, even if it is hidden."""
         return [ShowEvent(event, again=True)]
 
     def settle(self, wait: Wait) -> list[Effect]:
+        """Continue if `wait` is over."""
         return self._session.waits.settle(wait)
 
     def perform(self, command: Command) -> list[Effect]:
+        """Send a command as if it had been typed."""
         return self._session.runner.perform(command)
 
-    def perform_human(self, text: str, start: int) -> list[Effect]:
-        return self._session.runner.perform_human(text, start)
+    def perform_hmp(self, text: str, start: int) -> list[Effect]:
+        """Send a human monitor line."""
+        return self._session.runner.perform_hmp(text, start)
 
     def show_last(self) -> list[Effect]:
+        """Show the last reply again, in the redirect of the line if there is one."""
         last = self._session.last
         if self._session.settings.dry_run:
             return []
         if last is None:
-            return self.fail("there is no reply yet")
+            return self.fail("no reply yet")
         return [
             ShowReply(
                 last.reply,
                 last.request,
                 late=False,
                 elapsed=last.elapsed,
-                destination=self._line.destination,
+                redirect=self._line.redirect,
                 again=True,
             )
         ]
 
     def connect(self, text: str | None) -> list[Effect]:
+        """Connect to the address in `text`, or with None to the same server again."""
         return [] if self._session.settings.dry_run else self._session.connecting.begin(text)
 
     def resync(self) -> list[Effect]:
+        """Reset the server's parser."""
         if self._session.settings.dry_run:
             return []
         if self._session.link.state != CONNECTED:
             return self._session.runner.refuse(self._line.source, self._call.start, "not connected")
 
         def answered(reply: Reply | None) -> list[Effect]:
-            # The answer is an error without an id, and a good sign.
+            # The reply is an error without an id, and shows that the parser works.
             if reply is None:
                 return self.fail("the server did not answer; it may be stopped")
-            return [Tell("the server's parser has begun anew")]
+            return [ShowMessage("the server's parser was reset")]
 
         return self._session.transmit(Request({}, data=_RESYNC, source=None, then=answered))
 
     def source(self, name: str, data: bytes) -> list[Effect]:
+        """Run the lines of a file before the following ones."""
         from .input import LineInput, ScriptLines  # few scripts need it
 
         session = self._session
         depth = session.source_depth.get(self._line.source.name, 0) + 1
         if depth > _DEEPEST_SOURCE:
-            return self.fail(f"{escape(name)}: files run files, more than {_DEEPEST_SOURCE} deep")
+            return self.fail(f"{escape(name)}: /source is nested more than {_DEEPEST_SOURCE} deep")
         session.source_depth[name] = depth
         lines = ScriptLines([LineInput(name, data=data)], verbatim=session.settings.hmp)
-        found: list[Prepared] = []
+        found: list[PreparedLine] = []
         while not lines.ended:
             taken = lines.take()
             if taken is not None:
-                found.append(session.prepare(taken) if isinstance(taken, Source) else taken)
+                found.append(session.prepare(taken) if isinstance(taken, SourceLine) else taken)
         if self._line.actions:
-            # What stands behind it in its line comes behind the file's lines.
+            # The rest of the line runs after the file's lines.
             actions, requests = zip(*self._line.actions, strict=True)
-            rest = Prepared(self._line.source, Plan(list(actions)))
+            rest = PreparedLine(self._line.source, ParsedLine(list(actions)))
             rest.requests = list(requests)
             found.append(rest)
             self._line.actions.clear()
@@ -270,9 +288,11 @@ class LocalHost:
         return []
 
     def set_log(self, path: str | None) -> None:
-        self._session.logbook.open(path)
+        """Start or end the log. Raises QmpShellError."""
+        self._session.message_logger.open(path)
 
     def describe(self) -> str:
+        """Describe the connection in several lines."""
         session = self._session
         protocol = session.link.protocol
         lines = [f"{session.link.address}: {session.link.state}"]
@@ -282,95 +302,14 @@ class LocalHost:
             version = ".".join(map(str, protocol.greeting.version))
             lines.append(f"server: QEMU {version} {escape(protocol.greeting.package)}".rstrip())
         if session.machine is not None and session.machine.status:
-            lines.append(f"virtual machine: {escape(session.machine.status)}")
+            lines.append(f"VM state: {escape(session.machine.status)}")
         if not session.settings.agent:
             lines.append(f"capabilities: {', '.join(sorted(protocol.capabilities)) or 'none'}")
-            lines.append(f"events kept for /wait: {len(session.events)}")
+            lines.append(f"unclaimed events: {len(session.events)}")
         if session.waiting is not None:
             lines.append(f"waiting for the reply to {session.waiting.label}")
         return "\n".join(lines)
 
     def leave(self) -> list[Effect]:
+        """Leave the shell."""
         return self._session.leave()
-
-
-class Host(Protocol):
-    """A session, as its local commands see it. Every call returns effects to be passed on."""
-
-    @property
-    def settings(self) -> Settings: ...
-    @property
-    def facts(self) -> Facts: ...
-    @property
-    def now(self) -> float: ...
-    @property
-    def can_probe(self) -> bool:
-        """Whether the server may be asked what nobody typed."""
-
-    def untaken_events(self) -> list[Event]:
-        """The latest events that no `/wait` has taken, oldest first."""
-
-    def take_event(self, event: Event) -> None: ...
-    def tell(self, text: str) -> list[Effect]: ...
-    def page(self, blocks: list[Block]) -> list[Effect]:
-        """Show a page of text."""
-
-    def manual(self, name: str = "") -> Manual:
-        """The manual of the server, or what there is of it; where it is not known which server it is,
-        the one that has `name`."""
-
-    def fail(self, text: str) -> list[Effect]:
-        """The command that runs has failed."""
-
-    def ask(
-        self, name: str, arguments: dict[str, Any], then: Callable[[Reply | None], list[Effect]]
-    ) -> list[Effect]:
-        """Ask the server something of our own; `then` takes the reply, or None where none came."""
-
-    def wait(self, wait: Wait) -> list[Effect]:
-        """Hold up the lines that follow until `wait` is over."""
-
-    def watch(
-        self, what: Command | RawCommand | Token, text: str, *, interval: float, count: int | None
-    ) -> list[Effect]:
-        """Send a command, or the human monitor's line that a token is, again and again. Raises
-        LineError."""
-
-    def watch_jobs(self, deadline: float | None) -> list[Effect]:
-        """Follow all jobs until they are done."""
-
-    def recent_events(self) -> list[Event]:
-        """The latest events, oldest first."""
-
-    def show_event(self, event: Event) -> list[Effect]:
-        """Show an event, whichever are wanted."""
-
-    def settle(self, wait: Wait) -> list[Effect]:
-        """Go on if `wait` is over."""
-
-    def perform(self, command: Command) -> list[Effect]:
-        """Send a command as if it had been typed."""
-
-    def perform_human(self, text: str, start: int) -> list[Effect]:
-        """Send a line to the human monitor."""
-
-    def show_last(self) -> list[Effect]:
-        """Show the last reply again, where the line's replies go."""
-
-    def connect(self, text: str | None) -> list[Effect]:
-        """Leave this server for what `text` names, or with None connect to it anew."""
-
-    def resync(self) -> list[Effect]: ...
-    def source(self, name: str, data: bytes) -> list[Effect]:
-        """Run the lines of a file before what follows."""
-
-    def set_log(self, path: str | None) -> None:
-        """Raises QmpShellError."""
-
-    def satisfy(self, need: Need, call: LocalCommand) -> list[Effect]:
-        """Get what must be known first, and run `call` again; what is not to be had is known then."""
-
-    def describe(self) -> str:
-        """What the session is connected to, over several lines."""
-
-    def leave(self) -> list[Effect]: ...

@@ -1,20 +1,17 @@
-"""What a session asks of its driver.
-
-Owns: the shapes of a session's answers. Must not know: how a driver carries them out.
-"""
+"""Effects: what a session asks its driver to do."""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..language import Destination
-    from ..qmp import Event, Foreign, Garbage, Message, Reply
+    from ..language import Redirect
+    from ..qmp import Event, Malformed, Message, NotQmp, Reply
     from ..render import Block
     from .requests import Request
 
 
 class Send:
-    """Send `data`; `request` is what the user asked, or None for talk of our own."""
+    """Send `data`. `request` is the user's request, or None for the handshake."""
 
     __slots__ = ("data", "request")
 
@@ -24,10 +21,13 @@ class Send:
 
 
 class ShowReply:
-    """Show a reply to a request; `late` after the user gave up on it, `elapsed` in seconds. It goes to
-    `destination`, if it has one; `again` means that all of it is asked for."""
+    """Show the reply to a request.
 
-    __slots__ = ("again", "destination", "elapsed", "late", "reply", "request")
+    `late` is true if the user has stopped waiting for it. `elapsed` is in seconds. `redirect` is
+    where it goes, if not to the output. `again` is true if the user wants to see all of it.
+    """
+
+    __slots__ = ("again", "elapsed", "late", "redirect", "reply", "request")
 
     def __init__(
         self,
@@ -36,19 +36,19 @@ class ShowReply:
         *,
         late: bool,
         elapsed: float,
-        destination: Destination | None = None,
+        redirect: Redirect | None = None,
         again: bool = False,
     ) -> None:
         self.reply = reply
         self.request = request
         self.late = late
         self.elapsed = elapsed
-        self.destination = destination
+        self.redirect = redirect
         self.again = again
 
 
 class ShowEvent:
-    """Show an event, if such events are wanted; `again` means that it is asked for."""
+    """Show an event if it is not hidden, or with `again` in any case."""
 
     __slots__ = ("again", "event")
 
@@ -57,18 +57,18 @@ class ShowEvent:
         self.again = again
 
 
-class ShowStray:
-    """Show what nobody asked for: a reply of a stranger's, an unknown message, or garbage."""
+class ShowUnexpected:
+    """Show an unexpected reply, an unknown message, or malformed data."""
 
     __slots__ = ("item", "reason")
 
-    def __init__(self, item: Message | Garbage | Foreign, reason: str) -> None:
+    def __init__(self, item: Message | Malformed | NotQmp, reason: str) -> None:
         self.item = item
         self.reason = reason
 
 
 class ShowBytes:
-    """Show bytes of the server's as they came (`--raw`)."""
+    """Show received bytes unchanged (`--raw`)."""
 
     __slots__ = ("data",)
 
@@ -76,8 +76,8 @@ class ShowBytes:
         self.data = data
 
 
-class Tell:
-    """Say something of our own: a diagnosis, a hint, a mistake in a line, already worded."""
+class ShowMessage:
+    """Show a message of qmpshell's own, such as a diagnosis, a hint or an error in a line."""
 
     __slots__ = ("is_error", "text")
 
@@ -86,8 +86,8 @@ class Tell:
         self.is_error = is_error
 
 
-class Page:
-    """Show a page of text: the help that was asked for."""
+class ShowDocument:
+    """Show a help document."""
 
     __slots__ = ("blocks",)
 
@@ -95,8 +95,8 @@ class Page:
         self.blocks = blocks
 
 
-class Ask:
-    """Ask whether to go on with `request`; tell the session with `answer`."""
+class Confirm:
+    """Ask the user whether to send `request`. The driver calls `answer`."""
 
     __slots__ = ("question", "request")
 
@@ -105,14 +105,14 @@ class Ask:
         self.request = request
 
 
-class Greeted:
-    """The server has greeted and is ready for commands."""
+class Ready:
+    """The server has sent its greeting and accepts commands."""
 
     __slots__ = ()
 
 
-class Learned:
-    """The server's answer to a question of our own: what command `name` returned."""
+class QueryResult:
+    """The result of a query of qmpshell's own: what command `name` returned."""
 
     __slots__ = ("name", "value")
     __match_args__ = ("name", "value")
@@ -122,8 +122,8 @@ class Learned:
         self.value = value
 
 
-class AskSecret:
-    """Ask for the value of `key`, unseen; give it to the session with `secret`."""
+class ReadSecret:
+    """Ask for the value of `key` without echo. The driver calls `secret`."""
 
     __slots__ = ("key",)
 
@@ -141,27 +141,29 @@ class ShowCommand:
         self.request = request
 
 
-class Divert:
-    """The replies of the requests that have this destination go there: begin with it."""
+class OpenRedirect:
+    """Open the redirect of the following replies. The driver calls `redirect_opened`."""
 
-    __slots__ = ("destination",)
+    __slots__ = ("redirect",)
 
-    def __init__(self, destination: Destination) -> None:
-        self.destination = destination
+    def __init__(self, redirect: Redirect) -> None:
+        self.redirect = redirect
 
 
-class Finish:
-    """All replies to a destination have been shown: end it, and tell the session with `finished`."""
+class CloseRedirect:
+    """Close a redirect after its last reply. The driver calls `redirect_closed`."""
 
-    __slots__ = ("destination",)
+    __slots__ = ("redirect",)
 
-    def __init__(self, destination: Destination) -> None:
-        self.destination = destination
+    def __init__(self, redirect: Redirect) -> None:
+        self.redirect = redirect
 
 
 class Connect:
-    """Connect to the address that `text` names, or with None to the same one again; tell the session
-    with `connected` or `connect_failed`. A connection that is open is closed first."""
+    """Connect to the address in `text`, or with None to the same one again.
+
+    The driver closes the open connection first, and calls `connected` or `connect_failed`.
+    """
 
     __slots__ = ("text",)
 
@@ -169,8 +171,8 @@ class Connect:
         self.text = text
 
 
-class Leave:
-    """End, with this exit status."""
+class Exit:
+    """Exit with this status."""
 
     __slots__ = ("status",)
 
@@ -182,17 +184,17 @@ Effect = (
     Send
     | ShowReply
     | ShowEvent
-    | ShowStray
+    | ShowUnexpected
     | ShowBytes
     | ShowCommand
-    | Tell
-    | Page
-    | Ask
-    | AskSecret
-    | Greeted
-    | Learned
-    | Divert
-    | Finish
+    | ShowMessage
+    | ShowDocument
+    | Confirm
+    | ReadSecret
+    | Ready
+    | QueryResult
+    | OpenRedirect
+    | CloseRedirect
     | Connect
-    | Leave
+    | Exit
 )

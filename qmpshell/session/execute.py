@@ -1,49 +1,54 @@
-"""Carrying out one line.
-
-Owns: what each kind of line and action leads to: facts that are missing, local commands, requests, the
-question before what destroys. Must not know: the order of lines, replies.
-"""
+"""Execution of one line: missing information, shell commands, requests, and confirmations."""
 
 from __future__ import annotations
 
 from ..errors import LineError
 from ..language import (
-    LEAVING,
+    EXIT_COMMANDS,
     MISSING_DRIVER,
     MISSING_OBJECT,
     MISSING_SCHEMA,
     MISSING_SECRET,
     Command,
-    Facts,
-    LocalCommand,
-    Need,
+    Introspection,
+    Missing,
     PropertyType,
     RawCommand,
+    ShellCommand,
 )
-from ..qmp import meant_by
+from ..qmp import expand_driver_alias
 from .connection import CONNECTED, OFFLINE, UNCONNECTED
-from .effects import Ask, AskSecret, Divert, Finish, ShowCommand, Tell
-from .lines import CurrentLine
-from .requests import Prepared, destroys, make_human_request, make_request, prepare, prepare_human
+from .effects import CloseRedirect, Confirm, OpenRedirect, ReadSecret, ShowCommand, ShowMessage
+from .lines import RunningLine
+from .requests import (
+    PreparedLine,
+    confirmation_question,
+    make_hmp_request,
+    make_request,
+    prepare,
+    prepare_hmp,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..language import Action, FileWord, Need, Source
+    from ..language import Action, FileWord, Missing, SourceLine
     from ..qmp import Reply
     from .effects import Effect
-    from .requests import Prepared, Request
+    from .requests import PreparedLine, Request
     from .session import Session
 
 
-# A question of our own had no answer, and what depends on it is not sent.
-UNANSWERED = "the server did not say of which types the values are; nothing was sent"
+# A query failed, and the line that depends on it is not sent.
+UNANSWERED = (
+    "the types of the values are unknown, because the server did not answer; nothing was sent"
+)
 
 
-def question(need: Need) -> tuple[str, dict[str, Any]]:
-    """The command, with its arguments, that answers a need."""
+def question(need: Missing) -> tuple[str, dict[str, Any]]:
+    """Return the command and arguments that query missing information."""
     if need.kind == MISSING_DRIVER:
         return "device-list-properties", {"typename": need.subject}
     if need.kind == MISSING_OBJECT:
@@ -52,13 +57,15 @@ def question(need: Need) -> tuple[str, dict[str, Any]]:
 
 
 def ask_for(
-    session: Session, need: Need, then: Callable[[Reply | None], list[Effect]]
+    session: Session, need: Missing, then: Callable[[Reply | None], list[Effect]]
 ) -> list[Effect]:
-    """Ask the server for what is needed; of a driver whose name it does not know, for what that may be
-    short for. `then` takes the last reply, or None where none came."""
+    """Query missing information. `then` receives the last reply, or None.
+
+    For a driver that the server does not know, the drivers that its name may stand for are queried.
+    """
     needs = [need]
     if need.kind == MISSING_DRIVER:
-        needs += [Need(MISSING_DRIVER, name) for name in meant_by(need.subject)]
+        needs += [Missing(MISSING_DRIVER, name) for name in expand_driver_alias(need.subject)]
 
     def ask(index: int) -> list[Effect]:
         def answered(reply: Reply | None) -> list[Effect]:
@@ -71,21 +78,21 @@ def ask_for(
     return ask(0)
 
 
-def learn(facts: Facts, need: Need, value: object) -> None:
-    """Take the answer to a need; None, or what cannot be an answer, means that there is none."""
+def learn(introspection: Introspection, need: Missing, value: object) -> None:
+    """Store the answer to a query. None or an invalid answer means that there is none."""
     if need.kind == MISSING_SCHEMA:
-        facts.has_schema = True
+        introspection.has_schema = True
         if isinstance(value, list):
             from ..qmp import Schema  # many scripts need none
 
-            facts.schema = Schema(value)
+            introspection.schema = Schema(value)
     else:
-        table = facts.drivers if need.kind == MISSING_DRIVER else facts.objects
+        table = introspection.drivers if need.kind == MISSING_DRIVER else introspection.objects
         table[need.subject] = _properties(value)
 
 
 def list_commands(*, agent: bool) -> str:
-    """The command that lists the server's commands."""
+    """Return the command that lists the server's commands."""
     if agent:
         from ..qmp import LIST_COMMANDS
 
@@ -94,7 +101,7 @@ def list_commands(*, agent: bool) -> str:
 
 
 def names_in(value: object) -> list[str]:
-    """The names that `query-commands` returned, or of an agent's `guest-info` those that are enabled."""
+    """Return the names in a result of `query-commands`, or the enabled ones of an agent's `guest-info`."""
     if isinstance(value, dict):
         value = value.get("supported_commands")
     if not isinstance(value, list):
@@ -107,7 +114,7 @@ def names_in(value: object) -> list[str]:
 
 
 def disabled_in(value: object) -> list[str]:
-    """The names of the commands that an agent's `guest-info` says are switched off."""
+    """Return the names of the commands that `guest-info` reports as disabled."""
     listed = value.get("supported_commands") if isinstance(value, dict) else None
     return [
         str(one.get("name"))
@@ -117,13 +124,13 @@ def disabled_in(value: object) -> list[str]:
 
 
 def agent_version(value: object) -> str:
-    """The version in what `guest-info` returned, or nothing."""
+    """Return the version in a result of `guest-info`, or ""."""
     version = value.get("version") if isinstance(value, dict) else None
     return version if isinstance(version, str) else ""
 
 
 def version_numbers(text: str) -> tuple[int, ...] | None:
-    """(major, minor, micro) of a version such as an agent's, or None where it has none.
+    """Return (major, minor, micro) of a version text, or None.
 
     >>> version_numbers("10.0.2 (Debian 1:10.0.2)")
     (10, 0, 2)
@@ -135,7 +142,7 @@ def version_numbers(text: str) -> tuple[int, ...] | None:
 
 
 def returned(reply: Reply | None) -> object:
-    """What a reply returned; None for an error, or where none came."""
+    """Return what a reply returned, or None for an error or no reply."""
     return reply.value.get("return") if reply is not None else None
 
 
@@ -150,83 +157,85 @@ def _properties(value: object) -> dict[str, PropertyType] | None:
 
 
 class LineRunner:
-    """Does a session's lines, action by action."""
+    """Executes the lines of a session, action by action."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def begin(self, prepared: Prepared) -> list[Effect]:
+    def begin(self, prepared: PreparedLine) -> list[Effect]:
+        """Start a line."""
         if prepared.error is not None:
             return self._session.failures.of_line(prepared.source, prepared.error)
         if prepared.need is not None and not prepared.is_fresh:
-            # What it needs may have become known since it was read.
+            # The missing information may have arrived since the line was parsed.
             self.read_again(prepared)
             return []
         if prepared.need is not None:
             return self._resolve(prepared, prepared.need)
-        self._session.queue.current = CurrentLine(prepared)
+        self._session.queue.current = RunningLine(prepared)
         if self._session.settings.dry_run:
-            self._session.queue.current.destination = None
-        destination = self._session.queue.current.destination
-        if destination is None:
+            self._session.queue.current.redirect = None
+        redirect = self._session.queue.current.redirect
+        if redirect is None:
             return []
-        self._session.queue.opening = destination
-        return [Divert(destination)]
+        self._session.queue.opening = redirect
+        return [OpenRedirect(redirect)]
 
-    def _resolve(self, prepared: Prepared, need: Need) -> list[Effect]:
-        """Get what a line needs before it can be read; then read it again."""
+    def _resolve(self, prepared: PreparedLine, need: Missing) -> list[Effect]:
+        """Query what a line needs, then evaluate it again."""
         if need.kind == MISSING_SECRET:
-            self._session.queue.needing = prepared
-            return [AskSecret(need.subject)]
+            self._session.queue.missing_line = prepared
+            return [ReadSecret(need.subject)]
         if not self._session.can_probe:
-            learn(self._session.facts, need, None)
+            learn(self._session.introspection, need, None)
             self.read_again(prepared)
             return self.note_untyped(prepared.source, 0)
-        self._session.queue.needing = prepared
+        self._session.queue.missing_line = prepared
 
         def answered(reply: Reply | None) -> list[Effect]:
-            if self._session.queue.needing is not prepared:
+            if self._session.queue.missing_line is not prepared:
                 return []
-            self._session.queue.needing = None
+            self._session.queue.missing_line = None
             if reply is None:
                 return self._session.failures.at(prepared.source, 0, UNANSWERED)
-            learn(self._session.facts, need, returned(reply))
+            learn(self._session.introspection, need, returned(reply))
             self.read_again(prepared)
             return self.note_untyped(prepared.source, 0) if reply.is_error else []
 
         return ask_for(self._session, need, answered)
 
-    def note_untyped(self, source: Source, start: int) -> list[Effect]:
-        """Say in a dry run that there was nothing to type a line's values by."""
+    def note_untyped(self, source: SourceLine, start: int) -> list[Effect]:
+        """Report in a dry run that the types of a line's values are unknown."""
         if not self._session.settings.dry_run:
             return []
-        text = "read without a schema: the server gave none"
+        text = "evaluated without a schema: the server has none"
         if self._session.link.state == OFFLINE:
-            text = "read without the server's schema: give an ADDRESS to have its types"
-        return [Tell(self._session.failures.place(source, start, text))]
+            text = "evaluated without the server's schema: add an ADDRESS to use its types"
+        return [ShowMessage(self._session.failures.place(source, start, text))]
 
-    def read_again(self, prepared: Prepared) -> None:
-        """Read a line once more, now that more is known, with the secrets that are its own."""
-        self._session.facts.secrets = prepared.secrets
+    def read_again(self, prepared: PreparedLine) -> None:
+        """Evaluate a line again, with its own secrets."""
+        self._session.introspection.secrets = prepared.secrets
         again = self._session.prepare(prepared.source)
-        self._session.facts.secrets = {}
+        self._session.introspection.secrets = {}
         again.secrets = prepared.secrets
         again.is_fresh = True
         self._session.queue.lines.appendleft(again)
 
-    def step(self, line: CurrentLine) -> list[Effect]:
+    def step(self, line: RunningLine) -> list[Effect]:
+        """Run the next action of a line, or finish it."""
         if line.actions:
             return self._act(line, *line.actions.popleft())
-        if line.destination is not None:
-            self._session.queue.finishing = line.destination
-            return [Finish(line.destination)]
+        if line.redirect is not None:
+            self._session.queue.closing = line.redirect
+            return [CloseRedirect(line.redirect)]
         self._session.queue.current = None
-        self._session.facts.objects.clear()
+        self._session.introspection.objects.clear()
         return []
 
-    def _act(self, line: CurrentLine, action: Action, request: Request | None) -> list[Effect]:
+    def _act(self, line: RunningLine, action: Action, request: Request | None) -> list[Effect]:
         try:
-            if isinstance(action, LocalCommand):
+            if isinstance(action, ShellCommand):
                 return self._run_local(line, action)
             if is_exit(action):
                 return self._session.leave()
@@ -234,21 +243,21 @@ class LineRunner:
         except LineError as error:
             return self._session.failures.of_line(line.source, error)
 
-    def _run_local(self, line: CurrentLine, call: LocalCommand) -> list[Effect]:
-        """Raises LineError."""
-        from .commands.registry import find  # few scripts need it
-        from .context import LocalHost
+    def _run_local(self, line: RunningLine, call: ShellCommand) -> list[Effect]:
+        """Run a shell command. Raises LineError."""
+        from .commands.registry import find_command  # few scripts need it
+        from .context import CommandContext
 
         if call.name == "/hmp" and not call.tokens and self._session.settings.hmp:
-            return self.perform_human(call.line, call.start)
-        run = find(call.name)
-        assert run is not None  # `prepare` has looked
-        return run(LocalHost(self._session, line, call), call)
+            return self.perform_hmp(call.line, call.start)
+        run = find_command(call.name)
+        assert run is not None  # `prepare` has checked that
+        return run(CommandContext(self._session, line, call), call)
 
-    def overtake(self, line: CurrentLine) -> list[Effect]:
-        """Carry out a line before the one that is current: `/oob` at a terminal waits for nothing."""
+    def run_at_once(self, line: RunningLine) -> list[Effect]:
+        """Execute a line before the current one: `/oob` at a terminal does not wait."""
         held, self._session.queue.current = self._session.queue.current, line
-        line.destination = None
+        line.redirect = None
         effects: list[Effect] = []
         if line.actions:
             effects = self._act(line, *line.actions.popleft())
@@ -258,8 +267,7 @@ class LineRunner:
     def perform(
         self, command: Command | RawCommand, request: Request | None = None
     ) -> list[Effect]:
-        """Send a command as if it had been typed; `request` is what was made of it before, if
-        anything. Raises LineError."""
+        """Send a command as if it had been typed. `request` is its encoded form, if any. Raises LineError."""
         assert self._session.queue.current is not None
         if request is None or (self._session.needs_ids and not isinstance(command, RawCommand)):
             request = make_request(
@@ -275,43 +283,43 @@ class LineRunner:
             request.descriptor = self._open(command.file)
         return [*self.notes(command), *self.send(request)]
 
-    def perform_human(self, text: str, start: int) -> list[Effect]:
-        """Send a line to the human monitor."""
+    def perform_hmp(self, text: str, start: int) -> list[Effect]:
+        """Send a human monitor line."""
         assert self._session.queue.current is not None
         source = self._session.queue.current.source
         return self.send(
-            make_human_request(
+            make_hmp_request(
                 text, source, self._session.next_id(), start=start, cpu=self._session.cpu
             )
         )
 
     def send(self, request: Request) -> list[Effect]:
-        """Send a request if there is a server, and if the person is sure."""
+        """Send a request, after confirmation if necessary."""
         if self._session.queue.current is not None:
-            request.destination = self._session.queue.current.destination
+            request.redirect = self._session.queue.current.redirect
         if self._session.settings.dry_run:
             return [ShowCommand(request.data, request)]
         if self._session.lost:
             text = "not connected; nothing was sent"
             if self._session.interactive:
-                text += "; /connect goes back"
+                text += "; use /connect to reconnect"
             return self.refuse(request.source, request.start, text)
         if self._session.interactive:
-            what = destroys(request, self._session.settings.confirm)
+            what = confirmation_question(request, self._session.settings.confirm)
             if what:
                 self._session.asking = request
-                return [Ask(what, request)]
+                return [Confirm(what, request)]
         return self._session.transmit(request)
 
-    def refuse(self, source: Source | None, start: int, text: str) -> list[Effect]:
-        """There is no server for what a line says."""
-        self._session.forget_lines()
+    def refuse(self, source: SourceLine | None, start: int, text: str) -> list[Effect]:
+        """Report that there is no server."""
+        self._session.drop_lines()
         return self._session.failures.no_server(self._session.failures.place(source, start, text))
 
     def _open(self, file: FileWord) -> int:
         end = file.start + len(file.path)
         if not self._session.link.passes_descriptors:
-            text = "an open file can be sent over a UNIX socket only"
+            text = "a file can be passed only over a UNIX socket"
             raise LineError(text, start=file.start, end=end)
         try:
             return self._session.ports.open_file(file.path, file.operator)
@@ -320,47 +328,47 @@ class LineRunner:
             raise LineError(f"{file.path}: {reason}", start=file.start, end=end) from None
 
     def notes(self, command: Command) -> list[Effect]:
-        """What is deprecated or unstable in a command, once for each."""
+        """Return notes about deprecated or unstable members, each once."""
         if not command.notes or not (self._session.interactive or self._session.settings.verbose):
             return []
         new = [note for note in dict.fromkeys(command.notes) if note not in self._session.told]
         self._session.told.update(new)
-        return [Tell(note) for note in new]
+        return [ShowMessage(note) for note in new]
 
 
 def is_exit(action: Command | RawCommand) -> bool:
-    """Whether it is `exit`, which no server has."""
-    return isinstance(action, Command) and action.name in LEAVING and not action.arguments
+    """Return True for `exit`, which is not a command of any server."""
+    return isinstance(action, Command) and action.name in EXIT_COMMANDS and not action.arguments
 
 
-# A person's commands that wait for none before them.
+# Shell commands that do not wait for earlier lines at a terminal.
 _AT_ONCE = ("/oob", "/status", "/help", "/apropos")
 
 
-class Intake:
-    """Takes the lines of one session."""
+class LineSubmitter:
+    """Accepts the lines of one session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def prepare(self, source: Source) -> Prepared:
-        """Read a line, which may be done while an earlier one is under way."""
+    def prepare(self, source: SourceLine) -> PreparedLine:
+        """Parse and evaluate a line, possibly while an earlier one is in flight."""
         session = self._session
         if session.settings.hmp:
-            return prepare_human(source)
-        prepared = prepare(source, session.facts, encode=not session.interactive)
+            return prepare_hmp(source)
+        prepared = prepare(source, session.introspection, encode=not session.interactive)
         if prepared.plan is not None:
             for action in prepared.plan.actions:
-                if isinstance(action, LocalCommand):
-                    from .commands.arguments import mistake  # few scripts need it
+                if isinstance(action, ShellCommand):
+                    from .commands.arguments import find_mistake  # few scripts need it
 
-                    error = mistake(action)
+                    error = find_mistake(action)
                     if error is not None:
-                        return Prepared(source, error=error)
+                        return PreparedLine(source, error=error)
         return prepared
 
-    def submit(self, prepared: Prepared) -> list[Effect]:
-        """Queue a line that was read, or say why it could not be read."""
+    def submit(self, prepared: PreparedLine) -> list[Effect]:
+        """Queue a line, or report its error."""
         session = self._session
         if session.ending.is_leaving:
             return []
@@ -371,13 +379,13 @@ class Intake:
         session.queue.lines.append(prepared)
         return session.advance()
 
-    def _at_once(self, prepared: Prepared) -> list[Effect] | None:
-        """What a person's line does that waits for no other; None where it is to be queued."""
+    def _at_once(self, prepared: PreparedLine) -> list[Effect] | None:
+        """Run a line that does not wait for others. None if it must be queued."""
         session = self._session
         if self._may_overtake and any(_is_local(prepared, name) for name in _AT_ONCE):
-            return session.runner.overtake(CurrentLine(prepared))
+            return session.runner.run_at_once(RunningLine(prepared))
         if _is_local(prepared, "/connect"):
-            effects = session.connecting.make_way()
+            effects = session.connecting.abandon_all()
             session.queue.lines.append(prepared)
             return [*effects, *session.advance()]
         if not session.queue.unsent and _leaves(prepared):
@@ -394,20 +402,20 @@ class Intake:
         return link.state == CONNECTED and link.is_ready and self._session.asking is None
 
 
-def _is_local(prepared: Prepared, name: str) -> bool:
-    """Whether the line is one local command, of this name."""
+def _is_local(prepared: PreparedLine, name: str) -> bool:
+    """Return True if the line consists of this shell command."""
     plan = prepared.plan
     if plan is None or len(plan.actions) != 1:
         return False
     action = plan.actions[0]
-    return isinstance(action, LocalCommand) and action.name == name and not plan.destination
+    return isinstance(action, ShellCommand) and action.name == name and not plan.redirect
 
 
-def _leaves(prepared: Prepared) -> bool:
+def _leaves(prepared: PreparedLine) -> bool:
     plan = prepared.plan
     if plan is None or len(plan.actions) != 1:
         return False
     action = plan.actions[0]
-    if isinstance(action, LocalCommand):
+    if isinstance(action, ShellCommand):
         return action.name == "/quit" and not action.tokens
     return is_exit(action)

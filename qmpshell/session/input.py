@@ -1,14 +1,10 @@
-"""The lines of scripts, from whatever gives bytes.
-
-Owns: reading no more than is needed, line ends, the byte-order mark, and bytes that are not UTF-8.
-Must not know: what the lines say, sessions, waiting, descriptors (reading is handed in).
-"""
+"""The lines of scripts, from any source of bytes."""
 
 from __future__ import annotations
 
 from ..errors import LineError
-from ..language import LineAssembler, LogicalLine, Source
-from .requests import Prepared
+from ..language import LineAssembler, LogicalLine, SourceLine
+from .requests import PreparedLine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,10 +15,10 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class LineInput:
-    """One input: its name in messages, and either all its bytes, or `read`, which waits for some and
-    gives b"" at the end, with the `descriptor` that tells when it need not wait.
+    """An input: its name in messages, and all its bytes, or a `read` function.
 
-    With `raw` its lines keep their ends, and nothing is dropped.
+    `read` blocks until there is data and returns b"" at the end; `descriptor` shows when it need
+    not block. With `raw`, lines keep their ends, and nothing is dropped.
     """
 
     def __init__(
@@ -46,7 +42,7 @@ class LineInput:
 
     @property
     def ended(self) -> bool:
-        """Whether all has been read and given out."""
+        """Whether all has been read and returned."""
         return self._ended and not self._parts and self._position >= len(self._buffer)
 
     @property
@@ -55,7 +51,7 @@ class LineInput:
         return not self._ended
 
     def fill(self) -> None:
-        """Read once, which waits where nothing is there. Raises OSError."""
+        """Read once, which may block. Raises OSError."""
         assert self._read is not None
         try:
             data = self._read()
@@ -67,7 +63,7 @@ class LineInput:
             self._ended = True
 
     def take(self) -> bytes | None:
-        """The next line without its end; None where none is complete yet."""
+        """Return the next line without its end, or None if none is complete."""
         while True:
             end = self._buffer.find(b"\n", self._position)
             if end >= 0:
@@ -84,7 +80,7 @@ class LineInput:
         return None
 
     def _has_end(self) -> bool:
-        # Only the newest part can have a line end that was not looked for.
+        # Only the newest part can contain a line end that was not searched for.
         return bool(self._parts) and (b"\n" in self._parts[-1] or self._read is None)
 
     def _refill(self) -> None:
@@ -102,10 +98,10 @@ class LineInput:
 
 
 class ScriptLines:
-    """The logical lines of several inputs, one after the other, each with its place.
+    """The logical lines of several inputs, with their positions.
 
-    With `verbatim` each line is one, whatever it holds; bytes that are not UTF-8 are then kept as
-    surrogates if `raw` is given too.
+    With `verbatim`, each line is a logical line; with `raw` too, bytes that are not UTF-8 become
+    surrogates.
     """
 
     def __init__(
@@ -119,27 +115,29 @@ class ScriptLines:
 
     @property
     def ended(self) -> bool:
+        """Whether all lines have been returned."""
         return not self._inputs
 
     @property
     def descriptor(self) -> int | None:
-        """What must be read before the next line can be had, or None."""
+        """The descriptor to read before the next line, or None."""
         if self._inputs and self._inputs[0].reads_on:
             return self._inputs[0].descriptor
         return None
 
     @property
     def name(self) -> str:
+        """The name of the current input."""
         return self._inputs[0].name if self._inputs else ""
 
     def fill(self) -> None:
         """Read once from `descriptor`. Raises OSError."""
         self._inputs[0].fill()
 
-    def take(self) -> Source | Prepared | None:
-        """The next line; one that can go no further comes as Prepared with its error.
+    def take(self) -> SourceLine | PreparedLine | None:
+        """Return the next line, as a PreparedLine if it has an error.
 
-        None where more must be read first, or all is ended.
+        None if more must be read first, or at the end.
         """
         while self._inputs:
             current = self._inputs[0]
@@ -157,7 +155,7 @@ class ScriptLines:
                     return found
         return None
 
-    def _physical(self, name: str, line: bytes) -> Source | Prepared | None:
+    def _physical(self, name: str, line: bytes) -> SourceLine | PreparedLine | None:
         try:
             text = line.decode("utf-8", "surrogateescape" if self._raw else "strict")
         except UnicodeDecodeError as error:
@@ -167,19 +165,19 @@ class ScriptLines:
             logical = LogicalLine()
             logical.add(text, number=self._number, line=text, dropped=0)
             self._assembler.take()
-            return Prepared(Source(name, logical), error=mistake)
+            return PreparedLine(SourceLine(name, logical), error=mistake)
         try:
             whole = self._assembler.feed(text, self._number)
         except LineError as error:
-            return Prepared(Source(name, self._assembler.take()), error=error)
-        return Source(name, whole) if whole else None
+            return PreparedLine(SourceLine(name, self._assembler.take()), error=error)
+        return SourceLine(name, whole) if whole else None
 
-    def _next_input(self, name: str) -> Prepared | None:
+    def _next_input(self, name: str) -> PreparedLine | None:
         found = None
         try:
             self._assembler.end()
         except LineError as error:
-            found = Prepared(Source(name, self._assembler.take()), error=error)
+            found = PreparedLine(SourceLine(name, self._assembler.take()), error=error)
         self._inputs.pop(0)
         self._assembler = LineAssembler(verbatim=self._verbatim)
         self._number = 0

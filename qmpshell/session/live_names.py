@@ -1,48 +1,56 @@
-"""Names that only the running server knows, asked for in the background.
+"""Queries that qmpshell sends in the background, and a cache of the names that they return.
 
-Owns: when the server is asked and how often, what is kept of its answers and for how long. Must not
-know: what is asked and what the answers mean (`complete.live_questions`, `complete.live_answers`),
-menus, keys. A person's own commands always go first.
+The user's commands have precedence.
 """
 
 from __future__ import annotations
 
-from ..complete import Question, doubted_by_event, may_change, names, questions, read_catalogue
-from ..language import MISSING_SCHEMA, Need
-from ..qmp import failed, human_command, human_text
+from ..complete import (
+    LiveQuery,
+    may_change,
+    names_of_kind,
+    parse_catalogue,
+    queries_for,
+    stale_after_event,
+)
+from ..language import MISSING_SCHEMA, Missing
+from ..qmp import failed, hmp_command, hmp_text
 from ..render import escape
-from .effects import Learned, ShowEvent, ShowReply, Tell
+from .effects import QueryResult, ShowEvent, ShowMessage, ShowReply
 from .execute import agent_version, learn, list_commands, names_in, returned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from ..complete import Live, LiveName
+    from ..complete import LiveName, NameQuery
     from ..qmp import Greeting, Reply
     from .effects import Effect
     from .requests import Request
     from .session import Session
 
 
-# The name of Learned where names have come.
+# The name of QueryResult for live names.
 LIVE = "live"
-# Questions under way at a time: QEMU carries them out in line with the person's own commands.
+# Maximum number of queries in flight: QEMU runs them in line with the user's commands.
 _MOST_ASKED = 2
-# After so many seconds an answer is no longer expected.
+# Seconds after which a reply is no longer expected.
 _PATIENCE = 30.0
-# A wait of so many seconds is told of.
+# Seconds after which a wait is shown.
 _TOLD = 1.0
-# For so many seconds what failed is not asked again.
+# Seconds for which a failed query is not repeated.
 _FAILED_LIFE = 60.0
-# What was wanted last is kept in mind, and what was learnt.
+# How many of the latest requests for names are remembered.
 _MOST_WANTED = 8
 _MOST_ANSWERS = 256
 
 
 class _Answer:
-    """`life` in seconds, None for as long as the server runs; `doubtful` means that it is to be
-    asked anew at the next want, `is_stale` that something has changed since it came."""
+    """A cached reply.
+
+    `life` is in seconds, None for as long as the server runs. `doubtful` is true if it must be
+    queried again; `is_stale` if something has changed since.
+    """
 
     __slots__ = ("at", "doubtful", "is_stale", "life")
 
@@ -53,17 +61,16 @@ class _Answer:
         self.is_stale = False
 
     def stands(self, now: float) -> bool:
-        """Whether it need not be asked anew."""
+        """Return True if it need not be queried again."""
         return not self.doubtful and self.is_current(now)
 
     def is_current(self, now: float) -> bool:
-        """Whether nothing is known to have changed since it came, and that is not long ago."""
+        """Return True if it is recent and nothing has changed since."""
         return not self.is_stale and (self.life is None or now < self.at + self.life)
 
 
 class _Asked:
-    """A question under way, asked of the server at `address`; `doubtful` means that what it asks for
-    has changed meanwhile."""
+    """A query in flight to the server at `address`. `doubtful` is true if its subject has changed."""
 
     __slots__ = ("address", "at", "doubtful")
 
@@ -74,44 +81,44 @@ class _Asked:
 
 
 class LiveCache:
-    """The names of one session's server.
+    """A cache of the names of one session's server.
 
-    `find` is for completion, at every keystroke, and never sends. The driver hands all of the session's
-    effects to `saw`, and after completing calls `take_wanted`; both give effects to carry out. When
-    names that were found missing or old have come, an effect Learned says so, its name LIVE and its
-    value the Live that was wanted.
+    `find` is for completion, at every key, and never sends. The driver passes all effects of the
+    session to `on_effects`, and calls `send_queries` after completion; both return effects. When
+    missing or old names have arrived, a QueryResult follows with the name LIVE and the NameQuery as
+    value.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._greeting: Greeting | None = None
-        self._known: dict[Question, object] = {}
-        self._answers: dict[Question, _Answer] = {}
-        self._asked: dict[Question, _Asked] = {}
-        # What is wanted, the newest last, each with what was asked for it since it was wanted.
-        self._wanted: dict[Live, set[Question]] = {}
-        # What was found for the latest wants, to tell news by, and whether it could be relied on.
-        self._found: dict[Live, tuple[list[LiveName] | None, bool]] = {}
-        self._names: dict[Live, list[LiveName]] = {}
-        # Whether anything that was found since `begin` may be wrong, or is not known yet.
+        self._known: dict[LiveQuery, object] = {}
+        self._answers: dict[LiveQuery, _Answer] = {}
+        self._asked: dict[LiveQuery, _Asked] = {}
+        # Requested names, the newest last, each with the queries sent for it since.
+        self._wanted: dict[NameQuery, set[LiveQuery]] = {}
+        # The names found for the latest requests, to detect changes, and whether they were reliable.
+        self._found: dict[NameQuery, tuple[list[LiveName] | None, bool]] = {}
+        self._names: dict[NameQuery, list[LiveName]] = {}
+        # Whether any names found since `begin` are unknown or possibly wrong.
         self.is_in_doubt = False
-        # Which questions, by the server's address, had a server's end for an answer.
-        self._fatal: set[tuple[str, Question]] = set()
+        # Queries during which the server ended, by its address.
+        self._fatal: set[tuple[str, LiveQuery]] = set()
 
     def begin(self, now: float) -> None:
-        """Names are about to be found: nothing is in doubt yet."""
+        """Start a new completion: nothing is stale yet."""
         self._session.now = now
         self.is_in_doubt = False
 
-    def peek(self, want: Live) -> Sequence[LiveName]:
-        """What is known now, which is not wanted for that: nobody is asked for it."""
+    def peek(self, want: NameQuery) -> Sequence[LiveName]:
+        """Return the known names, without a query."""
         if not self._may_probe:
             return ()
         self._meet()
         return self._look_up(want) or ()
 
-    def find(self, want: Live) -> Sequence[LiveName] | None:
-        """What is known now; None where nothing is yet. It is wanted from now on."""
+    def find(self, want: NameQuery) -> Sequence[LiveName] | None:
+        """Return the known names, or None if there are none, and remember to query them."""
         if not self._may_probe:
             return ()
         self._meet()
@@ -129,18 +136,18 @@ class LiveCache:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether names are asked for, and have not come."""
+        """Whether queried names have not arrived yet."""
         return bool(self._asked)
 
     def describe_wait(self, now: float) -> str:
-        """For how long they have been waited for, in words; empty if not for long."""
+        """Describe how long names have been awaited, or return "" if not for long."""
         seconds = now - min((asked.at for asked in self._asked.values()), default=now)
         if seconds < _TOLD or self._session.lost:
             return ""
-        return f"the server is asked for names, {int(seconds)} s; it may be stopped, or busy"
+        return f"waiting for names from the server, {int(seconds)} s; it may be stopped or busy"
 
-    def take_wanted(self, now: float) -> list[Effect]:
-        """Ask for what is wanted and not known well enough, unless the server has better to do."""
+    def send_queries(self, now: float) -> list[Effect]:
+        """Send the queries for missing or stale names, unless the user's commands are waiting."""
         if not self._wanted or not self._may_ask:
             return []
         self._meet()
@@ -151,16 +158,14 @@ class LiveCache:
             effects += self._ask_for(want, now)
         return [*effects, *self._news()]
 
-    def saw(self, effects: Iterable[Effect], now: float) -> list[Effect]:
-        """Take note of what the session's effects say of the machine; then as `take_wanted`."""
+    def on_effects(self, effects: Iterable[Effect], now: float) -> list[Effect]:
+        """Handle the effects of the session, then do the same as `send_queries`."""
         for effect in effects:
             if isinstance(effect, ShowEvent):
-                self._doubt(doubted_by_event(effect.event.name))
+                self._doubt(stale_after_event(effect.event.name))
             elif isinstance(effect, ShowReply) and not effect.again and _changes(effect.request):
                 self._doubt(None)
-        return self.take_wanted(now)
-
-    # -- when it may be asked ------------------------------------------------------------------
+        return self.send_queries(now)
 
     @property
     def _may_probe(self) -> bool:
@@ -169,18 +174,18 @@ class LiveCache:
 
     @property
     def _may_ask(self) -> bool:
-        """Whether nothing of the person's is under way or waits to be sent."""
+        """Return True if no command of the user's is in flight or queued."""
         session = self._session
         return (
             self._may_probe
             and session.link.is_ready
             and session.asking is None
-            and session.outstanding.holding is None
+            and session.request_table.holding is None
             and not session.queue.unsent
         )
 
     def _meet(self) -> None:
-        """Forget everything if the server is another one."""
+        """Clear the cache if the server is another one."""
         greeting = self._session.greeting
         if greeting is self._greeting:
             return
@@ -188,18 +193,18 @@ class LiveCache:
         for table in (self._known, self._answers, self._asked, self._names):
             table.clear()
 
-    def _blame(self, question: Question, asked: _Asked) -> list[Effect]:
-        """The server went while it was asked: if the question may be why, it is not asked there again."""
+    def _blame(self, question: LiveQuery, asked: _Asked) -> list[Effect]:
+        """Handle a server that ended during a query: it is not run on this server again."""
         if not question.loads_modules:
             return []
         self._fatal.add((asked.address, question))
         why = f"it went while completion asked for {question.command}, which may be why"
-        return [Tell(f"{why}; this shell will not ask that at {escape(asked.address)} again")]
+        return [
+            ShowMessage(f"{why}; this shell will not ask that at {escape(asked.address)} again")
+        ]
 
-    # -- asking --------------------------------------------------------------------------------
-
-    def _ask_for(self, want: Live, now: float) -> list[Effect]:
-        """Ask once each, since it was wanted, what is not known well enough."""
+    def _ask_for(self, want: NameQuery, now: float) -> list[Effect]:
+        """Send the missing queries of a kind, each once per request."""
         asked = self._wanted[want]
         effects: list[Effect] = []
         pending = False
@@ -216,23 +221,23 @@ class LiveCache:
             del self._wanted[want]
         return effects
 
-    def _questions(self, want: Live) -> list[Question]:
-        """The questions of a want; those that the server is known not to answer are failed at once."""
+    def _questions(self, want: NameQuery) -> list[LiveQuery]:
+        """Return the queries of a kind. Those that the server does not have fail at once."""
         while True:
-            found = questions(want, self._known)
+            found = queries_for(want, self._known)
             hopeless = [one for one in found if one not in self._known and self._is_hopeless(one)]
             if not hopeless:
                 return found
             for question in hopeless:
                 self._keep(question, None, _Answer(self._session.now, None, doubtful=False))
 
-    def _is_hopeless(self, question: Question) -> bool:
+    def _is_hopeless(self, question: LiveQuery) -> bool:
         commands = self._session.names
         if commands and question.command not in commands:
             return True
         return (self._session.link.address, question) in self._fatal
 
-    def _ask(self, question: Question, now: float) -> list[Effect]:
+    def _ask(self, question: LiveQuery, now: float) -> list[Effect]:
         greeting = self._greeting
         self._asked[question] = _Asked(now, self._session.link.address)
 
@@ -243,21 +248,21 @@ class LiveCache:
 
         return self._session.ask(question.command, question.arguments, answered, background=True)
 
-    def _answered(self, question: Question, reply: Reply | None) -> list[Effect]:
+    def _answered(self, question: LiveQuery, reply: Reply | None) -> list[Effect]:
         asked = self._asked.pop(question, None)
-        if reply is None:  # the server, or the connection, is another one
-            is_gone = self._session.lost  # and was not left, or greeted anew
+        if reply is None:  # the server or the connection is another one
+            is_gone = self._session.lost  # not left, and not restarted
             return self._blame(question, asked) if asked is not None and is_gone else []
         now = self._session.now
         value = returned(reply)
-        if isinstance(value, str) and failed(human_text(value)):
+        if isinstance(value, str) and failed(hmp_text(value)):
             value = None
         life = question.life
         if value is None:
             life = None if reply.error_class == "CommandNotFound" else _FAILED_LIFE
         doubtful = asked is None or asked.doubtful
         self._keep(question, value, _Answer(now, life, doubtful=doubtful))
-        return [*self._news(), *self.take_wanted(now)]
+        return [*self._news(), *self.send_queries(now)]
 
     def _give_up_waiting(self, now: float) -> None:
         for question, asked in list(self._asked.items()):
@@ -265,9 +270,7 @@ class LiveCache:
                 del self._asked[question]
                 self._answers[question] = _Answer(now, _FAILED_LIFE, doubtful=False)
 
-    # -- what is known -------------------------------------------------------------------------
-
-    def _keep(self, question: Question, value: object, answer: _Answer) -> None:
+    def _keep(self, question: LiveQuery, value: object, answer: _Answer) -> None:
         self._names.clear()
         for table in (self._known, self._answers):
             table.pop(question, None)
@@ -279,7 +282,7 @@ class LiveCache:
             self._known.pop(oldest, None)
 
     def _doubt(self, commands: frozenset[str] | None) -> None:
-        """What these commands answered may be wrong by now; None for all commands."""
+        """Mark the replies of these commands as stale, None for all."""
         for question, answer in self._answers.items():
             if answer.life is not None and _is_among(question, commands):
                 answer.doubtful = answer.is_stale = True
@@ -287,23 +290,23 @@ class LiveCache:
             if _is_among(question, commands):
                 asked.doubtful = True
 
-    def _is_certain(self, want: Live) -> bool:
-        """Whether all is known that it needs, and nothing of that may be wrong by now."""
+    def _is_certain(self, want: NameQuery) -> bool:
+        """Return True if everything that it needs is known and current."""
         answers = [self._answers.get(one) for one in self._questions(want)]
         return all(one is not None and one.is_current(self._session.now) for one in answers)
 
-    def _look_up(self, want: Live) -> list[LiveName] | None:
+    def _look_up(self, want: NameQuery) -> list[LiveName] | None:
         found = self._names.get(want)
         if found is None:
             if len(self._names) > _MOST_ANSWERS:
                 self._names.clear()
-            found = self._names[want] = names(want, self._known)
+            found = self._names[want] = names_of_kind(want, self._known)
         if not found and any(one not in self._known for one in self._questions(want)):
             return None
         return found
 
     def _news(self) -> list[Effect]:
-        """What is not any more as it was found, or can be relied on only now."""
+        """Return QueryResults for names that have changed or become reliable."""
         effects: list[Effect] = []
         for want, (before, was_certain) in self._found.items():
             found = self._look_up(want)
@@ -312,12 +315,12 @@ class LiveCache:
             is_certain = self._is_certain(want)
             if before is None or is_certain > was_certain or _told(found) != _told(before):
                 self._found[want] = (found, is_certain)
-                effects.append(Learned(LIVE, want))
+                effects.append(QueryResult(LIVE, want))
         return effects
 
 
-def _is_among(question: Question, commands: frozenset[str] | None) -> bool:
-    """Whether the answer may change with what these commands answer; None for all commands."""
+def _is_among(question: LiveQuery, commands: frozenset[str] | None) -> bool:
+    """Return True if a reply may change with those of the commands, None for all."""
     return question.life is not None and (commands is None or question.command in commands)
 
 
@@ -330,76 +333,81 @@ def _changes(request: Request) -> bool:
     return may_change(request.name, line)
 
 
-class Probes:
-    """Asks for one session. The answers come as Learned, errors as nothing."""
+class BackgroundQueries:
+    """Sends queries for one session. Results arrive as QueryResult; errors are ignored."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def learn_commands(self, now: float) -> list[Effect]:
-        """Ask for the names of the server's commands; of an agent for its version, too."""
+        """Query the names of the server's commands, and an agent's version."""
         session = self._session
         name = list_commands(agent=session.settings.agent)
 
-        def learnt(value: object) -> None:
+        def on_query_result(value: object) -> None:
             session.names = names_in(value)
             session.agent_version = agent_version(value)
 
-        return self.learn(name, now, learnt)
+        return self.learn(name, now, on_query_result)
 
     def learn(
         self, name: str, now: float, take: Callable[[object], None] | None = None
     ) -> list[Effect]:
-        """Ask for what the command `name` returns; `take` is given it first."""
+        """Query the result of command `name`. `store` receives it first."""
         session = self._session
         session.now = now
 
-        def learnt(reply: Reply | None) -> list[Effect]:
+        def on_query_result(reply: Reply | None) -> list[Effect]:
             value = returned(reply)
             if take is not None and value is not None:
                 take(value)
-            return [Learned(name, value)] if value is not None else []
+            return [QueryResult(name, value)] if value is not None else []
 
-        return session.ask(name, {}, learnt, background=True)
+        return session.ask(name, {}, on_query_result, background=True)
 
     def load_schema(self, now: float) -> list[Effect]:
-        """Ask for the schema, unless it is known or cannot be."""
+        """Query the schema, unless it is known or unavailable."""
         session = self._session
         session.now = now
-        if session.facts.has_schema or not session.can_probe:
+        if session.introspection.has_schema or not session.can_probe:
             return []
 
         def loaded(reply: Reply | None) -> list[Effect]:
             value = returned(reply)
-            if reply is not None and not session.facts.has_schema:
-                learn(session.facts, Need(MISSING_SCHEMA), value)
-            return [Learned("query-qmp-schema", value)] if value is not None else []
+            if reply is not None and not session.introspection.has_schema:
+                learn(session.introspection, Missing(MISSING_SCHEMA), value)
+            return [QueryResult("query-qmp-schema", value)] if value is not None else []
 
         return session.ask("query-qmp-schema", {}, loaded, background=True)
 
     def watch_machine(self, now: float) -> list[Effect]:
-        """From now on follow what the virtual machine of a server that has greeted does, as far as it
-        may be asked. The first run state comes as Learned too."""
-        from .vm import Machine  # a script has no need of it
+        """Start to track the VM of the connected server.
+
+        The first run state also arrives as QueryResult.
+        """
+        from .vm import VmState  # a script does not need it
 
         session = self._session
         session.now = now
         if session.can_probe and not session.settings.agent:
-            session.machine = Machine(session)
+            session.machine = VmState(session)
         return []
 
 
-class CatalogueLoader:
-    """Asks each server once, in the background. The answer comes as Learned with a Catalogue; a server
-    without a human monitor, such as qemu-storage-daemon, answers with an error, and that is all."""
+class HmpCatalogueLoader:
+    """Queries the human monitor's help once per server, in the background.
+
+    The result arrives as QueryResult with a Catalogue. A server without a human monitor returns an
+    error.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        # Whose help was asked for: a server that started anew, or another one, greets anew.
+        # The greeting of the server that was asked: a new or restarted server sends another one.
         self._asked: Greeting | None = None
 
     def load(self, now: float) -> list[Effect]:
-        """Ask, if it was not asked yet and may be."""
+        """Send the query if it was not sent and is allowed."""
         session = self._session
         if not session.can_probe or not session.link.is_ready or session.greeting is self._asked:
             return []
@@ -413,17 +421,17 @@ class CatalogueLoader:
         return self._ask("help info", lambda info: self._learned(text, info))
 
     def _learned(self, text: str, info: str) -> list[Effect]:
-        catalogue = read_catalogue(text, info)
-        return [Learned("human-monitor-command", catalogue)] if catalogue.commands else []
+        catalogue = parse_catalogue(text, info)
+        return [QueryResult("human-monitor-command", catalogue)] if catalogue.commands else []
 
     def _ask(self, line: str, then: Callable[[str], list[Effect]]) -> list[Effect]:
-        """Ask for what the human monitor prints of `line`; `then` takes it, or "" for none."""
+        """Query the output of the human monitor command `line`. `then` receives it, or ""."""
 
         def answered(reply: Reply | None) -> list[Effect]:
             text = returned(reply)
             return then(text if isinstance(text, str) else "")
 
-        command = human_command(line, None)
+        command = hmp_command(line, None)
         return self._session.ask(
             command["execute"], command["arguments"], answered, background=True
         )

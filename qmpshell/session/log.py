@@ -1,8 +1,4 @@
-"""The log of a session's messages.
-
-Owns: that nothing secret gets into it, and what becomes of one that cannot be written. Must not know:
-files, sessions.
-"""
+"""The session's side of the message log: redaction and write errors."""
 
 from __future__ import annotations
 
@@ -18,12 +14,12 @@ if TYPE_CHECKING:
     from .requests import Request
 
 
-# What an agent is woken with is no message.
+# The byte that precedes an agent's synchronization is not a message.
 _SENTINEL = b"\xff"
 
 
-class Logbook:
-    """Writes to the log that is open, if one is. `problem` says why it ended by itself, once."""
+class MessageLogger:
+    """Writes to the open log, if any. `problem` is the reason for its end, once."""
 
     def __init__(self, open_log: Callable[[str], MessageLog]) -> None:
         self._open_log = open_log
@@ -32,25 +28,26 @@ class Logbook:
         self.problem = ""
 
     def open(self, path: str | None) -> None:
-        """Begin a log, or with None end it. Raises QmpShellError; the one before stays then."""
+        """Start a log, or end it with None. Raises QmpShellError and keeps the previous log then."""
         log = self._open_log(path) if path is not None else None
         if self._log is not None:
             self._log.close()
         self._log = log
         if log is not None:
-            # Few sessions keep a log; in those that do an import for each message would count.
+            # Few sessions have a log; in those, an import per message would be slow.
             from ..storage import redact_reply
 
             self._redact_reply = redact_reply
 
     def sent(self, message: dict[str, Any]) -> None:
+        """Log a sent message."""
         if self._log is not None:
-            from ..storage import redact_command  # few sessions keep a log
+            from ..storage import redact_command  # few sessions have a log
 
             self._write("sent", redact_command(message))
 
     def sent_bytes(self, data: bytes) -> None:
-        """What the negotiation sends."""
+        """Log what the handshake sends."""
         if self._log is not None:
             from ..qmp import decode
 
@@ -58,7 +55,7 @@ class Logbook:
                 self.sent(decode(line.lstrip(_SENTINEL)))
 
     def received(self, message: Message, request: Request | None = None) -> None:
-        """A message, and the request that it answers."""
+        """Log a received message. `request` is the one that it answers."""
         if self._log is not None:
             command = request.message if request is not None else None
             self._write("received", self._redact_reply(message.value, command))
@@ -68,5 +65,5 @@ class Logbook:
         try:
             self._log.write(direction, message)
         except QmpShellError as error:
-            self.problem = f"the log has ended: {error}"
+            self.problem = f"the log was closed: {error}"
             self._log = None

@@ -1,7 +1,4 @@
-"""What a session needs of the world besides its stream.
-
-Owns: the calls for files that are handed in. Must not know: how they are carried out.
-"""
+"""The functions that a session needs for files."""
 
 from __future__ import annotations
 
@@ -13,23 +10,27 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class MessageLog(Protocol):
-        """A log that takes whole messages, secrets and all removed."""
+        """A log of complete, redacted messages."""
 
         def write(self, direction: str, message: dict[str, Any]) -> None:
-            """Raises QmpShellError."""
+            """Write a message. Raises QmpShellError."""
 
-        def close(self) -> None: ...
+        def close(self) -> None:
+            """Close the log."""
 
 
-def no_page(name: str, version: tuple[int, ...] | None) -> str | None:
-    """A `find_page` where no manual is."""
+def no_page(_name: str, _version: tuple[int, ...] | None) -> str | None:
+    """Return None: a `find_page` without a manual."""
     return None
 
 
 class Ports:
-    """`read_file` gives a file's bytes, `open_file` a descriptor for `<` or `<>`; both raise OSError.
-    `open_log` opens a log and raises QmpShellError. `find_page` gives the text of the manual page of a
-    name that is best for a server of a version, or None where none is installed."""
+    """File functions for a session.
+
+    `read_file` returns a file's bytes, `open_file` a descriptor for `<` or `<>`; both raise
+    OSError. `open_log` opens a log and raises QmpShellError. `find_page` returns the text of the
+    best manual page for a version of the server, or None.
+    """
 
     __slots__ = ("find_page", "open_file", "open_log", "read_file")
 

@@ -1,26 +1,22 @@
-"""The session of `--raw`: bytes through.
-
-Owns: that each line goes out as it is and every byte that comes is shown, and when a piped input has
-been answered: after a second of quiet. Must not know: QMP.
-"""
+"""The session of `--raw`: bytes pass through unchanged."""
 
 from __future__ import annotations
 
 from ..errors import CONNECTION, OK
-from ..language import Source
-from .effects import Effect, Leave, Send, ShowBytes, Tell
-from .requests import Prepared, Request
+from ..language import SourceLine
+from .effects import Effect, Exit, Send, ShowBytes, ShowMessage
+from .requests import PreparedLine, Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..language import Destination
+    from ..language import Redirect
 
 
 _QUIET = 1.0
 
 
 class RawSession:
-    """Has the same calls as `Session`, and no protocol."""
+    """A session without a protocol, with the same methods as `Session`."""
 
     def __init__(self, *, address: str, interactive: bool) -> None:
         self._address = address
@@ -31,10 +27,12 @@ class RawSession:
 
     @property
     def idle(self) -> bool:
+        """Whether the next line can be sent, which is always so."""
         return True
 
     @property
     def deadline(self) -> float | None:
+        """The time at which `tick` is due, or None."""
         return self._quiet_at
 
     def connected(
@@ -45,15 +43,16 @@ class RawSession:
         give_up_at: float | None = None,
         passes_descriptors: bool = False,
     ) -> list[Effect]:
-        """The stream is open."""
-        text = f"Connected to {self._address}; bytes go through as they are. Ctrl-D leaves."
-        return [Tell(text)] if self._interactive else []
+        """Handle an open stream."""
+        text = f"Connected to {self._address}; bytes pass through unchanged. Ctrl-D leaves."
+        return [ShowMessage(text)] if self._interactive else []
 
     def connect_failed(self, text: str, now: float) -> list[Effect]:
-        return []  # there is no /connect here
+        """Do nothing: there is no /connect."""
+        return []  # /connect does not exist here
 
     def receive(self, data: bytes, now: float) -> list[Effect]:
-        """Bytes from the server; b"" is its end."""
+        """Handle received bytes; b"" is the end."""
         if not data:
             return self.connection_lost("")
         if self._input_ended:
@@ -61,45 +60,48 @@ class RawSession:
         return [ShowBytes(data)]
 
     def connection_lost(self, reason: str) -> list[Effect]:
-        """The other end closed, which ends a script well if all of it was sent."""
+        """Handle the end of the connection. A script succeeds if all of its input was sent."""
         self.lost = True
         self._quiet_at = None
         if self._interactive or reason or not self._input_ended:
             text = f"{self._address}: connection {'lost: ' + reason if reason else 'closed'}"
-            tell = Tell(text, is_error=True)
-            return [tell] if self._interactive else [tell, Leave(CONNECTION)]
-        return [Leave(OK)]
+            tell = ShowMessage(text, is_error=True)
+            return [tell] if self._interactive else [tell, Exit(CONNECTION)]
+        return [Exit(OK)]
 
-    def prepare(self, source: Source) -> Prepared:
-        """The line as it is; its end, if it is to have one, is part of it."""
-        return Prepared(source)
+    def prepare(self, source: SourceLine) -> PreparedLine:
+        """Return the line unchanged, with its end."""
+        return PreparedLine(source)
 
-    def submit(self, prepared: Prepared, now: float) -> list[Effect]:
+    def submit(self, prepared: PreparedLine, now: float) -> list[Effect]:
+        """Send a line."""
         if self.lost:
-            return [Tell("not connected; nothing was sent", is_error=True)]
+            return [ShowMessage("not connected; nothing was sent", is_error=True)]
         source = prepared.source
         data = source.line.text.encode("utf-8", "surrogateescape")
         return [Send(data, Request({}, data=data, source=source))]
 
-    def diverted(self, destination: Destination, problem: str, now: float) -> list[Effect]:
+    def redirect_opened(self, redirect: Redirect, problem: str, now: float) -> list[Effect]:
+        """Do nothing: there are no redirects."""
         return []
 
-    def finished(self, destination: Destination, problem: str, now: float) -> list[Effect]:
+    def redirect_closed(self, redirect: Redirect, problem: str, now: float) -> list[Effect]:
+        """Do nothing: there are no redirects."""
         return []
 
-    def person_leaves(self) -> list[Effect]:
-        """The person leaves."""
-        return [Leave(OK)]
+    def leave_now(self) -> list[Effect]:
+        """Leave at the user's request."""
+        return [Exit(OK)]
 
     def end_of_input(self, now: float) -> list[Effect]:
-        """No line will follow: wait for a second of quiet."""
+        """Handle the end of input: wait for a second without data."""
         self._input_ended = True
         self._quiet_at = now + _QUIET
         return []
 
     def tick(self, now: float) -> list[Effect]:
-        """Do what is due by now."""
+        """Do what is due at `now`."""
         if self._quiet_at is not None and now >= self._quiet_at:
             self._quiet_at = None
-            return [Leave(OK)]
+            return [Exit(OK)]
         return []

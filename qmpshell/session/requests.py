@@ -1,16 +1,21 @@
-"""A line of the user's, on its way to the server.
-
-Owns: lines that were read, requests with or without an id, and matching replies to them. Must not
-know: when they are sent, or how replies are shown.
-"""
+"""Prepared lines, requests, confirmation of destructive requests, and matching of replies."""
 
 from __future__ import annotations
 
 from collections import deque
 
 from ..errors import LineError
-from ..language import LEAVING, Command, LocalCommand, Need, Plan, RawCommand, read, split_human
-from ..qmp import chosen_cpu, command_object, encode_message, human_command
+from ..language import (
+    EXIT_COMMANDS,
+    Command,
+    Missing,
+    ParsedLine,
+    RawCommand,
+    ShellCommand,
+    evaluate_line,
+    split_hmp_line,
+)
+from ..qmp import command_facts, command_object, encode_message, hmp_command, qmp_name, selected_cpu
 from ..render import escape
 
 TYPE_CHECKING = False
@@ -18,18 +23,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-    from ..language import Destination, Facts, Source
+    from ..language import Introspection, Redirect, SourceLine
     from ..qmp import Reply
     from .effects import Effect
 
 
 class Request:
-    """One message to be sent. `name` is the command's name, `arguments` what it takes.
+    """A message to send. `name` is the command's name.
 
-    `own_id` is the id that we added, and hide again, or None; `text` is the human monitor's line;
-    `is_typed` tells a command line from raw JSON; `source` is None for questions of our own, whose
-    reply goes to `then`, which gives effects. `descriptor` is an open file that is sent along, and then
-    closed.
+    `own_id` is an id that qmpshell has added, or None. `text` is the human monitor's line.
+    `is_typed` is true for a command line, false for raw JSON. `source` is None for qmpshell's own
+    queries, whose reply goes to `then`, which returns effects. `descriptor` is an open file that is
+    passed along and then closed.
     """
 
     __slots__ = (
@@ -38,11 +43,11 @@ class Request:
         "background",
         "data",
         "descriptor",
-        "destination",
         "is_typed",
         "message",
         "name",
         "own_id",
+        "redirect",
         "sent_at",
         "source",
         "start",
@@ -56,7 +61,7 @@ class Request:
         message: dict[str, Any],
         *,
         data: bytes,
-        source: Source | None,
+        source: SourceLine | None,
         start: int = 0,
         own_id: str | None = None,
         text: str | None = None,
@@ -76,16 +81,16 @@ class Request:
         self.text = text
         self.is_typed = is_typed
         self.then = then
-        self.destination: Destination | None = None
+        self.redirect: Redirect | None = None
         self.descriptor: int | None = None
         self.sent_at = 0.0
         self.abandoned = False
-        # A question of our own that holds nobody up.
+        # True for a query that blocks nothing.
         self.background = False
 
     @property
     def label(self) -> str:
-        """What the user would call it."""
+        """The request in the user's terms."""
         return self.text or self.name or "the command"
 
     @property
@@ -97,32 +102,33 @@ class Request:
 
     @property
     def is_silent(self) -> bool:
-        """Whether it is answered only where it fails."""
+        """Whether it is answered only if it fails."""
         if not self.name.startswith("guest-"):
             return False
-        from ..qmp import SILENT  # most sessions have no agent
-
-        return self.name in SILENT
+        return not command_facts(self.name).replies_on_success
 
     def answers(self, reply: Reply) -> bool:
-        """Whether `reply` may be this request's. One without an id answers any (qmp-spec, "Error":
-        the server may fail before it has read the id)."""
+        """Return True if `reply` may be this request's.
+
+        A reply without an id may answer any request (qmp-spec, "Error": the server may fail before
+        it has read the id).
+        """
         if "id" not in reply.value:
             return reply.is_error or not self.is_silent
         return echoes(self.user_id if self.own_id is None else self.own_id, reply.value["id"])
 
     def visible(self, reply: Reply) -> dict[str, Any]:
-        """What the user is shown of a reply: an id that we added is not part of it."""
+        """Return a reply as the user should see it, without an id that qmpshell has added."""
         if self.own_id is None or reply.value.get("id") != self.own_id:
             return reply.value
         return {name: member for name, member in reply.value.items() if name != "id"}
 
 
 def echoes(sent: object, got: object) -> bool:
-    """Whether the server's `got` is the id that was `sent`.
+    """Return True if the id in a reply equals the sent one.
 
-    JSON's types are kept apart, as Python's equality does not, but an integer beyond 64 bits comes
-    back as a double. Does not recurse: QEMU echoes a thousand levels.
+    JSON types are distinguished, unlike in Python, but an integer beyond 64 bits returns as a
+    double. Not recursive: QEMU echoes a thousand levels.
     """
     todo = [(sent, got)]
     while todo:
@@ -136,7 +142,7 @@ def echoes(sent: object, got: object) -> bool:
                 return False
             todo += zip(one, other, strict=True)
         elif _is_number(one) and _is_number(other):
-            if one != other and not _as_double(one) == _as_double(other):
+            if one != other and _as_double(one) != _as_double(other):
                 return False
         elif type(one) is not type(other) or one != other:
             return False
@@ -154,22 +160,21 @@ def _as_double(value: Any) -> float:
         return float("inf") if value > 0 else float("-inf")
 
 
-class Prepared:
-    """What became of a line: its plan, or the need or the error that stopped it.
+class PreparedLine:
+    """A line after parsing: its plan, or the missing information or error that stopped it.
 
-    `requests` holds what could be encoded ahead: for each action its request, or None; `secrets` what
-    was typed for this line alone, by offset; `is_fresh` that all that is known was known when it was
-    read.
+    `requests` contains the encoded request of each action, or None; `secrets` those typed for this
+    line, by offset; `is_fresh` is true if it was evaluated with all current information.
     """
 
     __slots__ = ("error", "is_fresh", "need", "plan", "requests", "secrets", "source")
 
     def __init__(
         self,
-        source: Source,
-        plan: Plan | None = None,
+        source: SourceLine,
+        plan: ParsedLine | None = None,
         *,
-        need: Need | None = None,
+        need: Missing | None = None,
         error: LineError | None = None,
     ) -> None:
         self.source = source
@@ -181,39 +186,43 @@ class Prepared:
         self.requests: list[Request | None] = [None] * len(plan.actions) if plan else []
 
 
-def prepare(source: Source, facts: Facts, *, encode: bool = False) -> Prepared:
-    """Read a line of commands; with `encode` also make the messages of those, without ids."""
+def prepare(
+    source: SourceLine, introspection: Introspection, *, encode: bool = False
+) -> PreparedLine:
+    """Parse and evaluate a line; with `encode`, also encode its messages, without ids."""
     try:
-        found = read(source.line.text, facts)
+        found = evaluate_line(source.line.text, introspection)
     except LineError as error:
-        return Prepared(source, error=error)
-    if isinstance(found, Need):
-        return Prepared(source, need=found)
-    prepared = Prepared(source, found)
+        return PreparedLine(source, error=error)
+    if isinstance(found, Missing):
+        return PreparedLine(source, need=found)
+    prepared = PreparedLine(source, found)
     if encode:
         prepared.requests = [
-            None if isinstance(action, LocalCommand) else make_request(action, source, None)
+            None if isinstance(action, ShellCommand) else make_request(action, source, None)
             for action in found.actions
         ]
     return prepared
 
 
-def prepare_human(source: Source) -> Prepared:
-    """A line for the human monitor: none of the language applies, but for a pipe."""
+def prepare_hmp(source: SourceLine) -> PreparedLine:
+    """Prepare a line for the human monitor: no syntax applies except a pipe."""
     line = source.line.text
     try:
-        text, destination = split_human(line)
+        text, redirect = split_hmp_line(line)
     except LineError as error:
-        return Prepared(source, error=error)
+        return PreparedLine(source, error=error)
     if not text:
-        return Prepared(source, Plan([]))
-    name = "/quit" if text in LEAVING else "/hmp"
+        return PreparedLine(source, ParsedLine([]))
+    name = "/quit" if text in EXIT_COMMANDS else "/hmp"
     start = len(line) - len(line.lstrip())
-    return Prepared(source, Plan([LocalCommand(name, [], line=text, start=start)], destination))
+    return PreparedLine(
+        source, ParsedLine([ShellCommand(name, [], line=text, start=start)], redirect)
+    )
 
 
-def make_request(command: Command | RawCommand, source: Source, own_id: str | None) -> Request:
-    """The message of a command."""
+def make_request(command: Command | RawCommand, source: SourceLine, own_id: str | None) -> Request:
+    """Return the request for a command."""
     if isinstance(command, RawCommand):
         data = command.text.encode("utf-8") + b"\n"
         return Request(command.value, data=data, source=source, start=command.start, is_typed=False)
@@ -225,12 +234,12 @@ def make_request(command: Command | RawCommand, source: Source, own_id: str | No
     )
 
 
-def make_human_request(
-    text: str, source: Source, own_id: str | None, *, start: int, cpu: int | None
+def make_hmp_request(
+    text: str, source: SourceLine, own_id: str | None, *, start: int, cpu: int | None
 ) -> Request:
-    """The message that runs a line of the human monitor's, on the CPU that was chosen."""
-    chosen = chosen_cpu(text)
-    message = human_command(text, cpu if chosen is None else chosen)
+    """Return the request that runs a human monitor line, on the selected CPU."""
+    chosen = selected_cpu(text)
+    message = hmp_command(text, cpu if chosen is None else chosen)
     if own_id is not None:
         message["id"] = own_id
     return Request(
@@ -243,54 +252,38 @@ def make_human_request(
     )
 
 
-def mistaken_name(reply: Reply, request: Request) -> str:
-    """The command's name if the server has none of that name, else nothing."""
+def unknown_command_name(reply: Reply, request: Request) -> str:
+    """Return the command's name if the server does not have it, else ""."""
     missing = reply.error_class == "CommandNotFound" and "has not been found" in reply.desc
     return request.name if missing and request.is_typed else ""
 
 
-_QUESTIONS = {
-    "quit": "quit ends the server, and the virtual machine with it",
-    "system_reset": "system_reset resets the virtual machine",
-    "system_powerdown": "system_powerdown asks the guest to power off",
-    "guest-shutdown": "guest-shutdown ends what runs in the guest, and the virtual machine with it",
-}
-# The human monitor's own names for commands of QMP's.
-_HUMAN = {
-    "c": "cont",
-    "delvm": "snapshot-delete",
-    "loadvm": "snapshot-load",
-    "nmi": "inject-nmi",
-    "q": "quit",
-    "s": "stop",
-}
 _WILDCARDS = "*?["
 
 
-def destroys(request: Request, names: Sequence[str]) -> str:
-    """What `request` would do, as a sentence; empty where it needs no question.
+def confirmation_question(request: Request, names: Sequence[str]) -> str:
+    """Return a sentence about what `request` destroys, or "" if it needs no confirmation.
 
-    `names` are the commands that need one, with wildcards if need be; - and _ are the same in them. A
-    name of QMP's stands for the human monitor's command of the same meaning too, and for a
-    transaction with an action of that name.
+    `names` are commands or globs; - and _ are equal in them. A QMP name also stands for the human
+    monitor command with the same meaning, and for a transaction with an action of that name.
     """
     for name in _spellings(request):
         if name and any(_matches(name, wanted) for wanted in names):
-            return _QUESTIONS.get(_HUMAN.get(name, name)) or (
-                f"{escape(name)} is on the list of what is to be confirmed"
+            return command_facts(qmp_name(name)).confirmation or (
+                f"{escape(name)} needs confirmation (setting confirm)"
             )
     return ""
 
 
 def _spellings(request: Request) -> Iterator[str]:
-    """The names by which what a request does may be on the list."""
+    """Yield the names under which a request may be listed."""
     if request.name != "human-monitor-command":
         yield request.name
     else:
-        # Its parser ends a name at a slash too, where a format begins, as in x/10i.
+        # The human monitor ends a name at a slash too, where a format starts, as in x/10i.
         words = str(request.arguments.get("command-line", "")).replace("/", " ").split()
         if words:
-            yield _HUMAN.get(words[0], words[0])
+            yield qmp_name(words[0])
             yield words[0]
         yield request.name
     if request.name == "transaction":
@@ -304,30 +297,31 @@ def _matches(name: str, wanted: str) -> bool:
     name, wanted = name.replace("_", "-"), wanted.replace("_", "-")
     if not any(char in wanted for char in _WILDCARDS):
         return name == wanted
-    from fnmatch import fnmatchcase  # slow to import, and seldom needed
+    from fnmatch import fnmatchcase  # slow to import, rarely needed
 
     return fnmatchcase(name, wanted)
 
 
-class Outstanding:
-    """Requests in the order in which they were sent."""
+class RequestTable:
+    """The requests in flight, in the order of sending."""
 
     def __init__(self) -> None:
         self._requests: deque[Request] = deque()
-        # Those that would have been answered by now if they had failed.
+        # Requests that would have been answered by now if they had failed.
         self._silent: list[Request] = []
 
     def __bool__(self) -> bool:
         return bool(self._requests)
 
     def add(self, request: Request) -> None:
+        """Add a request that was sent."""
         self._requests.append(request)
 
     def take(self, reply: Reply) -> Request | None:
-        """The request that `reply` answers, no longer outstanding then."""
+        """Remove and return the request that `reply` answers, or None."""
         fitting = [request for request in self._requests if request.answers(reply)]
         if len(fitting) > 1 and "id" not in reply.value:
-            # One that was sent without an id is the likelier.
+            # A request without an id is more likely.
             fitting = [one for one in fitting if "id" not in one.message] or fitting
         if not fitting:
             return self._take_silent(reply)
@@ -342,19 +336,22 @@ class Outstanding:
         return None
 
     def dismiss(self, request: Request) -> None:
-        """Its silence was its answer: it is awaited no longer. What it still says is late, and where
-        nobody tells by an id whose it is, it is taken for the reply to what was sent since."""
+        """Treat the silence of a request as success.
+
+        A later reply is shown as late. If ids do not tell, it is taken for the reply to a later
+        request.
+        """
         request.abandoned = True
         self._requests.remove(request)
         self._silent.append(request)
 
     @property
-    def has_silent(self) -> bool:
-        """Whether a reply may come that is not to what was sent last."""
+    def has_silent_requests(self) -> bool:
+        """Whether a reply may belong to an earlier request than the last one."""
         return bool(self._silent)
 
     def clear(self) -> list[Request]:
-        """All of them, no longer outstanding."""
+        """Remove and return all requests."""
         requests = list(self._requests)
         self._requests.clear()
         self._silent.clear()
@@ -362,8 +359,7 @@ class Outstanding:
 
     @property
     def holding(self) -> Request | None:
-        """The oldest that holds up what follows: nobody gave up on it, and it is not asked in the
-        background."""
+        """The oldest request that blocks the queue: not abandoned, not in the background."""
         for request in self._requests:
             if not request.abandoned and not request.background:
                 return request
@@ -371,20 +367,20 @@ class Outstanding:
 
     @property
     def has_foreground(self) -> bool:
-        """Whether any is not asked in the background, given up on or not."""
+        """Whether any request is not in the background, abandoned or not."""
         return any(not request.background for request in self._requests)
 
     @property
     def waiting(self) -> Request | None:
-        """The oldest of the user's own that nobody gave up on."""
+        """The oldest request of the user's that is not abandoned."""
         for request in self._requests:
             if request.source is not None and not request.abandoned:
                 return request
         return None
 
     @property
-    def all_quit(self) -> bool:
-        """Whether what is waited for, if anything, is the server's own end, or nothing at all."""
+    def only_quit_awaited(self) -> bool:
+        """Whether only commands that end the server are awaited, or nothing."""
         return all(
             request.is_quit or request.is_silent
             for request in self._requests
@@ -392,7 +388,7 @@ class Outstanding:
         )
 
 
-def answer_own(request: Request, reply: Reply | None) -> list[Effect]:
-    """Hand the reply to a question of our own to who asked, once; None where none came."""
+def answer_query(request: Request, reply: Reply | None) -> list[Effect]:
+    """Pass the reply to a query of qmpshell's own to its callback, once; None if there is none."""
     then, request.then = request.then, None
     return then(reply) if then is not None else []

@@ -1,16 +1,15 @@
-"""What is known of the virtual machine: its run state, its jobs, its migration.
+"""The state of the VM: run state, jobs and migration, from events and background queries.
 
-Owns: what events say of them, and when the server is asked again. Must not know: how they are shown,
-clocks (`now` is handed in, in seconds). All questions are asked in the background, one at a time, none
-while a command of the user's is awaited, and each at most once a second. What the server refuses once
-is not asked again until it greets anew.
+One query is in flight at a time, none while a command of the user's is awaited, and each at most
+once per second. A query that the server rejects is not repeated until its next greeting.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
-from .effects import Learned
+from ..qmp import NO_MIGRATION, RUN_STATE_EVENTS, RUN_STATES, RUNNING
+from .effects import QueryResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,19 +22,22 @@ if TYPE_CHECKING:
 
 
 CONCLUDED = "concluded"
-# In these nothing happens that no event tells of (job.json, JobStatus).
+# Events report all changes in these states (job.json, JobStatus).
 _STILL = ("created", "paused", "standby", "waiting", "pending", CONCLUDED)
-# More jobs than people look at; a server may make them up.
+# More jobs than anyone looks at; a server may invent them.
 _MOST = 1000
 _KEPT_ENDED = 100
-# Before query-jobs there was query-block-jobs, which has other names for the same.
+# Servers without query-jobs have query-block-jobs with other names.
 _BLOCK_JOB_EVENTS = ("BLOCK_JOB_COMPLETED", "BLOCK_JOB_CANCELLED")
 
 
 class Job:
-    """`kind` is the server's type, such as mirror, empty as long as only an event has named the job;
-    `status` one of JobStatus; `current` of `total` is done, in units of the job's own; `error` is the
-    server's text. All of them are the server's, and not trusted."""
+    """A job.
+
+    `kind` is the server's type, such as mirror, "" while only an event has named the job; `status`
+    is a JobStatus; `current` of `total` is done, in the job's own units; `error` is the server's
+    text. All of them come from the server and are not trusted.
+    """
 
     __slots__ = ("aborted", "cancelled", "current", "error", "id", "kind", "status", "total")
 
@@ -51,43 +53,45 @@ class Job:
 
     @property
     def is_over(self) -> bool:
+        """Whether the job has concluded."""
         return self.status == CONCLUDED
 
     @property
     def has_failed(self) -> bool:
-        """One that was cancelled has ended, and not failed."""
+        """Return True if the job failed. A cancelled job did not."""
         return not self.cancelled and (bool(self.error) or self.aborted)
 
 
 class Jobs:
-    """`all` has those that there are, by their ids, `ended` the latest of those that are gone."""
+    """The jobs by id in `all`, and the latest of the past ones in `ended`."""
 
     def __init__(self) -> None:
         self.all: dict[str, Job] = {}
         self.ended: deque[Job] = deque(maxlen=_KEPT_ENDED)
-        # Whether a list was taken; before, there may be others.
+        # Whether a list has arrived; before, there may be others.
         self.are_known = False
         self.are_refused = False
-        # Whether a list would tell what is not known yet.
+        # Whether a list would tell more.
         self.need_list = False
 
     @property
-    def are_moving(self) -> bool:
-        """Whether any job gets on without an event that says so."""
+    def make_progress(self) -> bool:
+        """Return True if a job makes progress that no event reports."""
         return any(job.status not in _STILL for job in self.all.values())
 
     @property
     def are_over(self) -> bool:
+        """Whether all jobs have concluded."""
         return all(job.is_over for job in self.all.values())
 
-    def take_ended(self) -> list[Job]:
-        """Those that are gone since the last time."""
+    def pop_ended(self) -> list[Job]:
+        """Remove and return the jobs that have ended since the last call."""
         ended = list(self.ended)
         self.ended.clear()
         return ended
 
     def see(self, event: Event) -> bool:
-        """Take notice of an event; whether it was one of a job."""
+        """Handle an event. Return True if it is about a job."""
         data = event.value.get("data")
         if not isinstance(data, dict):
             return False
@@ -121,11 +125,11 @@ class Jobs:
             job = self.all[name] = Job(name)
         job.status = status
         job.aborted |= status == "aborting"
-        # Who has concluded may have an error, which only a list tells.
+        # A concluded job may have an error, which only a list contains.
         self.need_list |= not job.kind or status == CONCLUDED
 
     def take(self, listed: Any) -> None:
-        """What `query-jobs` returned, or `query-block-jobs`."""
+        """Handle a result of `query-jobs` or `query-block-jobs`."""
         self.need_list = False
         self.are_known = True
         if not isinstance(listed, list):
@@ -159,27 +163,16 @@ def _take_progress(job: Job, current: object, total: object) -> None:
         job.current, job.total = current, total
 
 
-RUNNING = "running"
-
-_PAUSE = 1.0  # seconds between two questions of a kind
-# What an event says the run state is (run-state.json).
-_STATES = {
-    "RESUME": RUNNING,
-    "WAKEUP": RUNNING,
-    "SUSPEND": "suspended",
-    "SHUTDOWN": "shutdown",
-    "GUEST_PANICKED": "guest-panicked",
-}
-# The run state may be another after these; STOP does not say why.
-_UNCLEAR = ("STOP", "RESET", "GUEST_PANICKED", "WATCHDOG", "SUSPEND_DISK", "MIGRATION")
-# MigrationStatus (migration.json): these are no migration that goes on.
-_NO_MIGRATION = ("", "none", "completed", "failed", "cancelled")
+_PAUSE = 1.0  # seconds between two queries of a kind
 _BLOCK_JOB_COMMANDS = ("block-", "blockdev-", "drive-", "transaction")
 
 
 class Migration:
-    """`status` is one of MigrationStatus, or empty; `done` of `total` bytes of the guest's memory are
-    copied. `was_seen` says that it went on while we were there."""
+    """A migration.
+
+    `status` is a MigrationStatus or ""; `done` of `total` bytes of the guest's memory are copied.
+    `was_seen` is true if it was in progress during this session.
+    """
 
     __slots__ = ("done", "status", "total", "was_seen")
 
@@ -190,15 +183,16 @@ class Migration:
         self.was_seen = False
 
     @property
-    def goes_on(self) -> bool:
-        return self.status not in _NO_MIGRATION
+    def is_active(self) -> bool:
+        """Whether the migration is in progress."""
+        return self.status not in NO_MIGRATION
 
     def take(self, value: Any) -> None:
-        """What `query-migrate` returned."""
+        """Handle a result of `query-migrate`."""
         if not isinstance(value, dict):
             return
         self.status = str(value.get("status", ""))
-        self.was_seen |= self.goes_on
+        self.was_seen |= self.is_active
         ram = value.get("ram")
         if isinstance(ram, dict):
             total, remaining = ram.get("total"), ram.get("remaining")
@@ -207,7 +201,7 @@ class Migration:
 
 
 class _Question:
-    """One that is asked again and again, as long as it is `wanted`, and not before `free_at`."""
+    """A repeated query: sent while it is `wanted`, and not before `free_at`."""
 
     __slots__ = ("free_at", "name", "wanted")
 
@@ -217,9 +211,8 @@ class _Question:
         self.free_at = 0.0
 
 
-class Machine:
-    """`status` is the run state, empty where it is not known. With `only_jobs` nothing but the jobs is
-    followed."""
+class VmState:
+    """The state of a VM. `status` is the run state, or "". With `only_jobs`, only jobs are tracked."""
 
     def __init__(self, session: Session, *, only_jobs: bool = False) -> None:
         self._session = session
@@ -227,7 +220,7 @@ class Machine:
         self.begin()
 
     def begin(self) -> None:
-        """A server has greeted: nothing is known of its machine."""
+        """Reset the state after a greeting."""
         self.status = ""
         self.jobs = Jobs()
         self.migration = Migration()
@@ -239,28 +232,27 @@ class Machine:
         self._asked: _Question | None = None
         self._is_told = False
 
-    # -- what is noticed -----------------------------------------------------------------------
-
     def see(self, event: Event) -> None:
+        """Handle an event."""
         name = event.name
         if self.jobs.see(event):
-            self._jobs.wanted |= self.jobs.need_list or self.jobs.are_moving
+            self._jobs.wanted |= self.jobs.need_list or self.jobs.make_progress
             return
         if self._only_jobs:
             return
-        state = _STATES.get(name)
+        state = RUN_STATES.get(name)
         if state is not None:
             self.status = state
             self._status.wanted = False
         elif name == "STOP" and self.status in ("", RUNNING):
-            self.status = "paused"  # until the answer says why
-        if name in _UNCLEAR:
+            self.status = "paused"  # until the query returns the reason
+        if name in RUN_STATE_EVENTS:
             self._status.wanted = True
         if name == "MIGRATION":
             self._migration.wanted = True
 
     def see_reply(self, request: Request, reply: Reply) -> None:
-        """The reply to a command of the user's."""
+        """Handle the reply to a command that the user has typed."""
         if reply.is_error:
             return
         name, value = request.name, reply.value.get("return")
@@ -270,18 +262,16 @@ class Machine:
             self._take_status(value)
         elif name == "query-jobs":
             self.jobs.take(value)
-            self._jobs.wanted |= self.jobs.are_moving
-        elif name.startswith("migrate"):  # without a capability no event tells of it
+            self._jobs.wanted |= self.jobs.make_progress
+        elif name.startswith("migrate"):  # without a capability, no event reports it
             self._migration.wanted = not self._only_jobs
             self.migration.was_seen |= name == "migrate"
         elif name.startswith(_BLOCK_JOB_COMMANDS) and self._jobs.name == "query-block-jobs":
             self._jobs.wanted = True
 
-    # -- asking --------------------------------------------------------------------------------
-
     @property
     def deadline(self) -> float | None:
-        """When `tick` is due; None as long as there is nothing to ask, or no time for it."""
+        """The time at which `tick` is due, or None."""
         times = [one.free_at for one in self._questions if one.wanted]
         return min(times) if times and self._may_ask else None
 
@@ -292,9 +282,10 @@ class Machine:
             return False
         if self._only_jobs and not any(wait.follows_jobs for wait in session.waits):
             return False
-        return not session.outstanding.has_foreground
+        return not session.request_table.has_foreground
 
     def tick(self, now: float) -> list[Effect]:
+        """Send the query that is due, if any."""
         if not self._may_ask:
             return []
         for question in self._questions:
@@ -303,7 +294,7 @@ class Machine:
         return []
 
     def list_jobs(self, now: float) -> list[Effect]:
-        """Ask for the jobs now, as the user wants to see them."""
+        """Query the jobs now, because the user wants to see them."""
         self._jobs.wanted = True
         self._jobs.free_at = now
         return self._ask(self._jobs, now) if self._asked is None else []
@@ -314,7 +305,7 @@ class Machine:
         question.free_at = now + _PAUSE
 
         def answered(reply: Reply | None) -> list[Effect]:
-            if self._asked is not question:  # of another server
+            if self._asked is not question:  # a query to another server
                 return []
             self._asked = None
             if reply is None:
@@ -324,7 +315,7 @@ class Machine:
         return self._session.ask(question.name, {}, answered, background=True)
 
     def _refused(self, question: _Question) -> list[Effect]:
-        if question.name == "query-jobs":  # it is of QEMU 3.0
+        if question.name == "query-jobs":  # it is new in QEMU 3.0
             question.name = "query-block-jobs"
             return self._ask(question, self._session.now)
         self._questions = [one for one in self._questions if one is not question]
@@ -339,15 +330,15 @@ class Machine:
         if question is self._status:
             self._take_status(value)
             first, self._is_told = not self._is_told, True
-            return [Learned(question.name, value)] if first else []
+            return [QueryResult(question.name, value)] if first else []
         if question is self._migration:
             self.migration.take(value)
-            question.wanted |= self.migration.goes_on
-            # Its end changes the run state, of which an event tells only where the machine ran.
-            self._status.wanted |= self.migration.was_seen and not self.migration.goes_on
+            question.wanted |= self.migration.is_active
+            # Its end changes the run state; an event reports that only for a running VM.
+            self._status.wanted |= self.migration.was_seen and not self.migration.is_active
             return []
         self.jobs.take(value)
-        question.wanted |= self.jobs.are_moving
+        question.wanted |= self.jobs.make_progress
         return self._session.waits.look()
 
     def _take_status(self, value: object) -> None:

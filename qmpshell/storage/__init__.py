@@ -5,22 +5,28 @@ from .. import export_lazily
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .config import (
+        OPTIONS as OPTIONS,
+        OWN_STYLES as OWN_STYLES,
         Configuration as Configuration,
-        configuration_path as configuration_path,
-        read_configuration as read_configuration,
+        Option as Option,
+        OptionError as OptionError,
+        apply as apply,
+        check_style as check_style,
+        config_path as config_path,
+        read_config as read_config,
     )
     from .history import (
         HistoryError as HistoryError,
         HistoryFile as HistoryFile,
+        escape_entry as escape_entry,
         history_path as history_path,
-        showable as showable,
     )
     from .log import RECEIVED as RECEIVED, SENT as SENT, Log as Log, LogError as LogError
-    from .paths import state_folder as state_folder
+    from .paths import state_directory as state_directory
     from .redact import (
         Secrets as Secrets,
-        blanked as blanked,
-        human_spans as human_spans,
+        blank_spans as blank_spans,
+        hmp_secret_spans as hmp_secret_spans,
         is_secret_name as is_secret_name,
         redact_command as redact_command,
         redact_reply as redact_reply,
@@ -36,17 +42,11 @@ if TYPE_CHECKING:
         EVENTS_NONE as EVENTS_NONE,
         EVENTS_STDERR as EVENTS_STDERR,
         MUTED as MUTED,
-        OPTIONS as OPTIONS,
-        OWN_STYLES as OWN_STYLES,
         PRETTY as PRETTY,
         SHOWN as SHOWN,
         VI as VI,
-        Option as Option,
-        OptionError as OptionError,
         Settings as Settings,
         adjust_events as adjust_events,
-        apply as apply,
-        check_style as check_style,
         event_place as event_place,
         parse_events as parse_events,
     )
@@ -54,12 +54,12 @@ else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "config": "Configuration configuration_path read_configuration",
-            "history": "HistoryError HistoryFile history_path showable",
+            "config": "OPTIONS OWN_STYLES Option OptionError apply check_style Configuration config_path read_config",
+            "history": "HistoryError HistoryFile history_path escape_entry",
             "log": "Log LogError RECEIVED SENT",
-            "paths": "state_folder",
-            "redact": "Secrets blanked human_spans is_secret_name redact_command redact_reply secret_spans sent_text",
+            "paths": "state_directory",
+            "redact": "Secrets blank_spans hmp_secret_spans is_secret_name redact_command redact_reply secret_spans sent_text",
             "redact_lines": "redact_entry redact_line",
-            "settings": "COMPACT CONFIRM EVENTS_INLINE EVENTS_NONE EVENTS_STDERR EVENT_MODES MUTED OPTIONS OWN_STYLES Option OptionError PRETTY SHOWN Settings VI adjust_events apply check_style event_place parse_events",
+            "settings": "COMPACT CONFIRM EVENTS_INLINE EVENTS_NONE EVENTS_STDERR EVENT_MODES MUTED PRETTY SHOWN Settings VI adjust_events event_place parse_events",
         },
     )

@@ -1,8 +1,4 @@
-"""The settings file.
-
-Owns: where it is, when it is not trusted, and what is wrong with it. Must not know: which settings and
-addresses there are (that is `options` and `transport`), or when it is read.
-"""
+"""Settings that users change by name: the settings file, and `/set`."""
 
 from __future__ import annotations
 
@@ -11,34 +7,318 @@ import re
 import stat
 
 from ..errors import QmpShellError
-from ..language import hint_for
+from ..language import suggestion_for
 from ..render import escape
 from ..transport import is_word
-from .paths import config_folder, home_folder
+from .paths import config_directory, home_directory
+from .settings import COMPACT, EMACS, PRETTY, VI, parse_events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+    from typing import Any
 
-    from .settings import Option
+    from .settings import Settings
 
 
 _TARGETS = "targets"
 _EXAMPLE = 'lab = "/run/lab.sock"'
-_NOT_READ = "nothing of the file is used"
+_NOT_READ = "the file is ignored"
 _LONG = 40
-# Without waiting: a FIFO that nobody writes to would hold us.
+# Do not wait for the writer of a FIFO.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _LARGEST = 1 << 20
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
-class Configuration:
-    """What the file says, as far as it can be used.
+_MOST_LINES = 1_000_000_000
+_LONGEST = 1e9
+# The styles that do not need Pygments.
+OWN_STYLES = ("auto", "dark", "light")
+_SOME_STYLES = ("monokai", "gruvbox-dark", "one-dark", "default", "friendly", "xcode")
 
-    `values` are those of options, by the options' names (`options.apply` sets them), `targets` the
-    addresses of named targets. Each of `problems`, with the file or with its targets, and of
-    `option_problems` is a sentence with the file, the line where that is known, and what is possible.
+
+class OptionError(QmpShellError):
+    """An invalid value. The text names the setting, the value and the allowed values."""
+
+
+class Option:
+    """A setting that users can change by name.
+
+    `help` describes it; `attribute` is its name in Settings; `possible` lists the values as text
+    and `possible_toml` those in the settings file; `choices` are the values if there are few. A
+    `file_only` setting cannot change during a session.
+    """
+
+    __slots__ = ("attribute", "choices", "file_only", "name", "possible", "possible_toml", "what")
+
+    def __init__(
+        self,
+        name: str,
+        what: str,
+        *,
+        possible: str = "",
+        possible_toml: str = "",
+        attribute: str = "",
+        choices: tuple[str, ...] = (),
+        file_only: bool = False,
+    ) -> None:
+        self.name = name
+        self.what = what
+        self.possible = possible
+        self.possible_toml = possible_toml or possible
+        self.attribute = attribute or name
+        self.choices = choices
+        self.file_only = file_only
+
+    def read(self, text: str) -> object:
+        """Return the value for a text. Raises OptionError."""
+        try:
+            return self._read(text)
+        except ValueError as error:
+            raise self._error(repr(text[:_LONG]), self.possible, error) from None
+
+    def take(self, value: object) -> object:
+        """Return the value for a TOML value. Raises OptionError."""
+        try:
+            return self._take(value)
+        except ValueError as error:
+            raise self._error(_shown(value), self.possible_toml, error) from None
+
+    def write(self, settings: Settings) -> str:
+        """Return the current value as text that `parse` accepts."""
+        return self._write(getattr(settings, self.attribute))
+
+    # The methods of the subclasses. They raise ValueError with a reason for an invalid value.
+
+    def _read(self, text: str) -> object:
+        raise NotImplementedError
+
+    def _take(self, value: object) -> object:
+        if not isinstance(value, str):
+            raise ValueError
+        return self._read(value)
+
+    def _write(self, value: Any) -> str:
+        return str(value)
+
+    def _error(self, shown: str, possible: str, error: ValueError) -> OptionError:
+        return OptionError(f"{self.name} cannot be {shown}: {str(error) or possible}")
+
+
+def _shown(value: object) -> str:
+    """Return a TOML value in TOML's syntax if it is short."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    try:
+        return repr(value[:_LONG] if isinstance(value, str) else value)[: _LONG + 2]
+    except ValueError:  # a number of thousands of digits
+        return "a very long number"
+
+
+class _Choice(Option):
+    """A setting with a few possible words."""
+
+    def __init__(self, name: str, what: str, choices: tuple[str, ...], **others: Any) -> None:
+        possible = f"it must be {', '.join(choices[:-1])} or {choices[-1]}"
+        super().__init__(name, what, possible=possible, choices=choices, **others)
+
+    def _read(self, text: str) -> object:
+        if text not in self.choices:
+            raise ValueError
+        return text
+
+
+class _Layout(_Choice):
+    """The layout of JSON. `auto` is None in Settings."""
+
+    def _read(self, text: str) -> object:
+        return None if super()._read(text) == "auto" else text
+
+    def _write(self, value: Any) -> str:
+        return value or "auto"
+
+
+class _Switch(_Choice):
+    def __init__(self, name: str, what: str, **others: Any) -> None:
+        super().__init__(name, what, ("on", "off"), **others)
+        self.possible_toml = "it must be true or false"
+
+    def _read(self, text: str) -> object:
+        return super()._read(text) == "on"
+
+    def _take(self, value: object) -> object:
+        if not isinstance(value, bool):
+            raise ValueError
+        return value
+
+    def _write(self, value: Any) -> str:
+        return "on" if value else "off"
+
+
+class _Lines(Option):
+    def _read(self, text: str) -> object:
+        if not (text.isascii() and text.isdecimal()):
+            raise ValueError
+        return self._take(int(text[:_LONG]))
+
+    def _take(self, value: object) -> object:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST_LINES:
+            raise ValueError
+        return value
+
+
+class _Seconds(Option):
+    def _read(self, text: str) -> object:
+        try:
+            return None if text == "none" else self._take(float(text))
+        except ValueError:
+            raise ValueError from None  # the text of float's own exception is not for users
+
+    def _take(self, value: object) -> object:
+        if value == "none":
+            return None
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise ValueError
+        if not 0 <= value <= _LONGEST:
+            raise ValueError
+        return float(value)
+
+    def _write(self, value: Any) -> str:
+        return "none" if value is None else str(value).removesuffix(".0")
+
+
+class _Names(Option):
+    def _read(self, text: str) -> object:
+        return self._take([name.strip() for name in text.split(",")] if text.strip() else [])
+
+    def _take(self, value: object) -> object:
+        if not isinstance(value, list) or not all(map(_is_name, value)):
+            raise ValueError
+        return tuple(value)
+
+    def _write(self, value: Any) -> str:
+        return ",".join(value)
+
+
+def _is_name(value: object) -> bool:
+    """Return True if the value may be the name of a command, or a glob."""
+    if not isinstance(value, str) or not value.isprintable():
+        return False
+    return bool(value) and " " not in value and "," not in value
+
+
+class _Events(Option):
+    def _read(self, text: str) -> object:
+        mode = parse_events(text)
+        if mode is None or not text.isprintable():
+            raise ValueError
+        return mode
+
+    def _take(self, value: object) -> object:
+        if isinstance(value, str):
+            return self._read(value)
+        if not isinstance(value, list) or not all(map(_is_name, value)):
+            raise ValueError
+        return self._read(",".join(value) or "none")
+
+    def _write(self, value: Any) -> str:
+        return value if isinstance(value, str) else ",".join(value)
+
+
+class _Command(Option):
+    def _read(self, text: str) -> object:
+        if not text.isprintable():
+            raise ValueError
+        return text.strip()
+
+
+class _Style(Option):
+    def _read(self, text: str) -> object:
+        if text not in OWN_STYLES:
+            check_style(text)
+        return text
+
+
+def check_style(name: str) -> None:
+    """Check that Pygments has a style of this name. Raises ValueError with some that it has."""
+    from pygments.styles import get_style_by_name  # imported only for such a style
+    from pygments.util import ClassNotFound
+
+    try:
+        if not name.replace("-", "").replace("_", "").isalnum():
+            raise ClassNotFound
+        get_style_by_name(name)
+    except ClassNotFound:
+        possible = ", ".join((*OWN_STYLES, *_SOME_STYLES))
+        raise ValueError(f"it must be {possible} or another Pygments style") from None
+
+
+_ALL = (
+    _Choice("color", "use colours", ("auto", "always", "never")),
+    _Names(
+        "confirm",
+        "commands that need confirmation at a terminal",
+        possible="it must be names separated by commas, as in quit,blockdev-*",
+        possible_toml='it must be a list of names, as in ["quit", "blockdev-*"]',
+    ),
+    _Choice("editing", "key bindings: emacs or vi", (EMACS, VI)),
+    _Events(
+        "events",
+        "events to show",
+        possible="it must be inline, stderr, none, or names with wildcards, as in JOB_*,STOP or -RTC_*",
+        possible_toml='it must be "inline", "stderr", "none", or a list of names, as in ["JOB_*", "STOP"]',
+        choices=("inline", "stderr", "none"),
+    ),
+    _Lines(
+        "fold",
+        "maximum lines of a reply at a terminal",
+        possible="it must be a number of lines, 0 for all",
+    ),
+    _Layout("layout", "layout of JSON", (PRETTY, COMPACT, "auto")),
+    _Command(
+        "pager",
+        "pager for long replies; if empty, $PAGER or less",
+        possible="it must be a command on one line",
+    ),
+    _Switch("quiet", "show no banner", file_only=True),
+    _Switch("result", "print only results", attribute="result_only"),
+    _Style(
+        "style",
+        "colour style; auto uses the terminal's palette",
+        possible=f"it must be {', '.join(OWN_STYLES)} or a Pygments style, such as monokai",
+        choices=OWN_STYLES,
+    ),
+    _Seconds(
+        "timeout",
+        "reply timeout",
+        possible="it must be a number of seconds, or none",
+        possible_toml='it must be a number of seconds, or "none"',
+        choices=("none",),
+    ),
+    _Switch("toolbar", "show the toolbar"),
+    _Switch("verbose", "show each command as it is sent"),
+)
+OPTIONS: Mapping[str, Option] = {option.name: option for option in _ALL}
+
+
+def apply(values: Mapping[str, object], settings: Settings, *, given: Collection[str] = ()) -> None:
+    """Apply values by setting name. Settings whose attribute is in `explicit` keep their value.
+
+    `explicit` are those from the command line, which has precedence over the settings file.
+    """
+    for name, value in values.items():
+        option = OPTIONS[name]
+        if option.attribute not in given:
+            setattr(settings, option.attribute, value)
+
+
+class Configuration:
+    """The usable contents of the file.
+
+    `values` are the values of settings by name (see `apply_settings`); `targets` are the addresses
+    of named targets. Each item of `problems` (about the file or its targets) and of
+    `option_problems` is a sentence with the file, the line if it is known, and what is allowed.
     """
 
     __slots__ = ("option_problems", "problems", "targets", "values")
@@ -50,16 +330,16 @@ class Configuration:
         self.option_problems: list[str] = []
 
 
-def configuration_path(environment: Mapping[str, str]) -> str | None:
-    """Where the file is, if there is one; None where no place for it is known."""
-    folder = config_folder(environment)
+def config_path(environment: Mapping[str, str]) -> str | None:
+    """Return the path of the settings file, or None if there is no place for it."""
+    folder = config_directory(environment)
     return os.path.join(folder, "config.toml") if folder is not None else None
 
 
-def read_configuration(environment: Mapping[str, str]) -> Configuration:
-    """Read the file. It raises nothing: what is wrong with it is left out, and told in `problems`."""
+def read_config(environment: Mapping[str, str]) -> Configuration:
+    """Read the settings file. Never raises: invalid parts are ignored and reported in `problems`."""
     found = Configuration()
-    path = configuration_path(environment)
+    path = config_path(environment)
     if path is None:
         return found
     try:
@@ -70,12 +350,12 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
         reason = getattr(error, "strerror", None) or str(error)
         found.problems.append(f"{escape(path)} is not read: {reason}")
         return found
-    _Reader(path, found, home=home_folder(environment)).read(data)
+    _Reader(path, found, home=home_directory(environment)).read(data)
     return found
 
 
 def _read(path: str) -> bytes:
-    """Raises OSError, and ValueError with a reason where the file is not to be trusted."""
+    """Read the file. Raises OSError, or ValueError with a reason if the file is not trusted."""
     descriptor = os.open(path, _FLAGS)
     try:
         status = os.fstat(descriptor)
@@ -85,9 +365,9 @@ def _read(path: str) -> bytes:
             raise ValueError("it belongs to another user")
         if status.st_mode & _WRITABLE_BY_OTHERS:
             mode = stat.S_IMODE(status.st_mode)
-            raise ValueError(f"others may write to it (mode {mode:04o}); chmod go-w makes it safe")
+            raise ValueError(f"others can write to it (mode {mode:04o}); chmod go-w fixes that")
         if status.st_size > _LARGEST:
-            raise ValueError("it is far larger than settings are")
+            raise ValueError("it is too large for a settings file")
         with open(descriptor, "rb", closefd=False) as file:
             return file.read(_LARGEST)
     finally:
@@ -95,7 +375,7 @@ def _read(path: str) -> bytes:
 
 
 class _Reader:
-    """Reads the text of the file at `path` into `found`; `home` is what ~ stands for."""
+    """Parses the text of the file at `path` into `found`. `home` replaces ~."""
 
     def __init__(self, path: str, found: Configuration, *, home: str) -> None:
         self._path = escape(path)
@@ -105,9 +385,7 @@ class _Reader:
         self._options: Mapping[str, Option] = {}
 
     def read(self, data: bytes) -> None:
-        import tomllib  # slow to import, and most have no such file
-
-        from .settings import OPTIONS
+        import tomllib  # slow to import, and most users have no such file
 
         self._options = OPTIONS
 
@@ -120,7 +398,7 @@ class _Reader:
         try:
             values = tomllib.loads(self._text)
         except RecursionError:
-            self._found.problems.append(f"{self._path}: this nests too deep; {_NOT_READ}")
+            self._found.problems.append(f"{self._path}: this is nested too deeply; {_NOT_READ}")
             return
         except ValueError as error:
             self._found.problems.append(self._mistake(str(error)))
@@ -132,11 +410,11 @@ class _Reader:
             for name, value in targets.items():
                 self._take_target(name, value)
         else:
-            text = f"{_TARGETS} is a table: a line [{_TARGETS}], then lines such as {_EXAMPLE}"
+            text = f"{_TARGETS} must be a table: a line [{_TARGETS}], then lines such as {_EXAMPLE}"
             self._found.problems.append(self._placed(_TARGETS, text))
 
     def _mistake(self, reason: str) -> str:
-        """What tomllib says is wrong, with the place where people look for one."""
+        """Return tomllib's error message with a position in the form of other messages."""
         match = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", reason, re.DOTALL)
         if match is None:
             return f"{self._path}: {escape(reason)}; {_NOT_READ}"
@@ -146,9 +424,9 @@ class _Reader:
     def _take_option(self, name: str, value: object) -> None:
         option = self._options.get(name)
         if option is None:
-            cure = hint_for(name, [*self._options, _TARGETS])
-            cure = cure or f"there are {', '.join(self._options)}"
-            text = f"there is no setting {escape(name[:_LONG])}; {cure}"
+            hint = suggestion_for(name, [*self._options, _TARGETS])
+            hint = hint or f"there are {', '.join(self._options)}"
+            text = f"unknown setting {escape(name[:_LONG])}; {hint}"
             self._found.option_problems.append(self._placed(name, text))
             return
         try:
@@ -159,26 +437,24 @@ class _Reader:
     def _take_target(self, name: str, value: object) -> None:
         shown = escape(name[:_LONG])
         if name in self._options:
-            text = (
-                f"{name} below [{_TARGETS}] would be a target; settings stand above the first table"
-            )
+            text = f"{name} below [{_TARGETS}] would be a target; settings must precede the first table"
         elif not is_word(name) or not name.isprintable() or " " in name or name[0] == "-":
-            text = f"{shown!r} cannot be the name of a target: a word without / : and , is one"
+            text = f"{shown!r} cannot be the name of a target, which must not contain / : or ,"
         elif not isinstance(value, str) or not value:
-            text = f"the target {shown} has no address: that is a text, as in {_EXAMPLE}"
+            text = f"the target {shown} has no address, which must be text, as in {_EXAMPLE}"
         else:
             self._found.targets[name] = self._from_home(value)
             return
         self._found.problems.append(self._placed(name, text))
 
     def _from_home(self, address: str) -> str:
-        """An address with ~/ at the beginning of its path: no shell has looked at it."""
+        """Expand ~/ at the start of an address's path, because no shell has done it."""
         scheme = "unix:" if address.startswith("unix:") else ""
         path = address[len(scheme) :]
         return scheme + self._home + path[1:] if path.startswith("~/") else address
 
     def _placed(self, key: str, text: str) -> str:
-        """`text` behind the file and, if only one line can be meant, the number of the key's line."""
+        """Return `text` after the file and, if it is unambiguous, the line number of the key."""
         bare = re.escape(key)
         pattern = re.compile(rf"""[ \t]*(?:\[[ \t]*)?(["']?){bare}\1[ \t]*[.=\]]""")
         lines = self._text.split("\n")

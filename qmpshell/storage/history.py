@@ -1,10 +1,7 @@
-"""The file that keeps what was typed from one shell to the next.
+"""The history file of typed lines.
 
-Owns: where it is, opening it safely, appending to it so that other shells may too, and reading its
-end. Must not know: which entries may be kept (that is `entries`), prompts.
-
-It is prompt_toolkit's format: an empty line, `# TIME`, then each line of the entry behind a `+`. The
-empty line comes first, so that an entry which was cut off does not spoil the next.
+The format is prompt_toolkit's: an empty line, `# TIME`, then each line of the entry after a `+`.
+The empty line comes first, so that an entry that was cut off does not damage the next one.
 """
 
 from __future__ import annotations
@@ -19,37 +16,37 @@ from collections.abc import Callable, Mapping
 
 from ..errors import QmpShellError
 from ..render import escape, escape_json
-from .paths import state_folder
+from .paths import state_directory
 
-# What is read of it. All entries are gone through at each prompt, and at each key that is typed.
+# How much of the file is read. All entries are searched at each prompt and each key.
 _MOST_BYTES = 1 << 20
 _MOST_ENTRIES = 10_000
-# Nobody types longer ones, and an editor of lines is slow with them.
+# Longer entries are not typed by hand, and they make a line editor slow.
 _LONGEST = 1 << 16
-# Without waiting: a FIFO would hold us until somebody reads it.
+# Do not wait for the reader of a FIFO.
 _FLAGS = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _PRIVATE_FILE = 0o600
 _PRIVATE_FOLDER = 0o700
 _ANOTHERS = "it belongs to another user"
-_NO_FILE = "it is no regular file"
+_NO_FILE = "it is not a regular file"
 
 
 class HistoryError(QmpShellError):
-    """The history is not kept; the text says why in a sentence."""
+    """The history cannot be kept; the text says why."""
 
 
 def history_path(environment: Mapping[str, str], name: str) -> str:
-    """Where the history of this name is, by the XDG base directories. Raises HistoryError."""
-    folder = state_folder(environment)
+    """Return the path of the history called `name` (XDG base directories). Raises HistoryError."""
+    folder = state_directory(environment)
     if folder is None:
-        raise HistoryError("the history is not kept: HOME is not the path of a directory")
+        raise HistoryError("the history is not saved: HOME is not the path of a directory")
     return os.path.join(folder, name)
 
 
 class HistoryFile:
-    """The entries in the file at `path`; `clock` returns the seconds since the epoch.
+    """The entries in the file at `path`. `clock` returns the seconds since the epoch.
 
-    The file is opened anew for each entry: the person may remove it, or edit it, meanwhile.
+    The file is opened again for each entry, because the user may remove or edit it meanwhile.
     """
 
     def __init__(self, path: str, *, clock: Callable[[], float]) -> None:
@@ -57,12 +54,11 @@ class HistoryFile:
         self._clock = clock
 
     def check(self) -> None:
-        """Make the file where there is none. Raises HistoryError if nothing can be kept in it."""
+        """Create the file if it does not exist. Raises HistoryError if it cannot be written."""
         self._append(b"")
 
     def append(self, entry: str) -> None:
-        """Append in one write, so that the entries of several shells stay whole. Raises
-        HistoryError."""
+        """Append an entry in one write: those of several shells stay intact. Raises HistoryError."""
         if len(entry) > _LONGEST:
             return
         moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self._clock()))
@@ -70,7 +66,7 @@ class HistoryFile:
         self._append(f"\n# {moment}\n{lines}".encode("utf-8", "backslashreplace"))
 
     def read(self) -> list[str]:
-        """The last entries, the oldest first, as they may be shown; none if it cannot be read."""
+        """Return the last entries, oldest first, safe to show; [] if the file cannot be read."""
         try:
             descriptor = _open(self._path, os.O_RDONLY)
             try:
@@ -107,13 +103,13 @@ class HistoryFile:
         return _open(self._path, flags | os.O_CREAT)
 
     def _problem(self, reason: str) -> HistoryError:
-        return HistoryError(f"the history is not kept: {escape(self._path)}: {reason}")
+        return HistoryError(f"the history is not saved: {escape(self._path)}: {reason}")
 
 
-def showable(text: str) -> str:
-    r"""`text` with JSON's escapes for what would act on a terminal: in quotes they mean the same.
+def escape_entry(text: str) -> str:
+    r"""Return `text` with control characters as JSON escapes, which mean the same in quotes.
 
-    >>> showable('a\n\tb="\x1b"')
+    >>> escape_entry('a\n\tb="\x1b"')
     'a\n\tb="\\u001b"'
     """
     if text.isascii() and text.isprintable():
@@ -132,28 +128,28 @@ def _make_folder(path: str) -> None:
     try:
         os.mkdir(path, _PRIVATE_FOLDER)
     except FileExistsError:
-        if not os.path.isdir(path):  # another shell may have made it
+        if not os.path.isdir(path):  # another shell may have created it
             raise
 
 
 def _check_owner(folder: str) -> None:
-    """Root makes nothing in a user's folders that the user could not write to afterwards."""
+    """Raise HistoryError if root would create a file in a directory of another user."""
     if os.geteuid() == 0 and os.stat(folder).st_uid != 0:
         raise HistoryError(f"{escape(folder)} belongs to another user")
 
 
 def _open(path: str, flags: int) -> int:
-    """Raises OSError, ValueError for a path that is none, and HistoryError with the reason."""
+    """Open a file. Raises OSError, ValueError for an invalid path, or HistoryError with the reason."""
     try:
         descriptor = os.open(path, flags | _FLAGS | os.O_NOFOLLOW, _PRIVATE_FILE)
     except OSError as error:
         if error.errno not in (errno.ELOOP, errno.EMLINK):
             raise
-        # A link is followed if the person made it: some keep such files elsewhere, and one to
-        # /dev/null keeps none. What is judged is what was opened.
+        # A link that the user has made is followed: some keep such files elsewhere, and a link to
+        # /dev/null disables the history. The checks apply to what was opened.
         null = os.path.realpath(path) == os.devnull
         if os.lstat(path).st_uid != os.geteuid() and not null:
-            raise HistoryError("it is a symbolic link of another user's") from None
+            raise HistoryError("it is a symbolic link that belongs to another user") from None
         descriptor = os.open(path, flags | _FLAGS, _PRIVATE_FILE)
     try:
         _judge(descriptor)
@@ -169,14 +165,14 @@ def _judge(descriptor: int) -> None:
         if status.st_uid != os.geteuid():
             raise HistoryError(_ANOTHERS)
         if stat.S_IMODE(status.st_mode) & ~_PRIVATE_FILE:
-            with contextlib.suppress(OSError):  # not every file system has modes
+            with contextlib.suppress(OSError):  # some file systems have no modes
                 os.fchmod(descriptor, _PRIVATE_FILE)
     elif not (stat.S_ISCHR(status.st_mode) and status.st_rdev == os.stat(os.devnull).st_rdev):
         raise HistoryError(_NO_FILE)
 
 
 def _last_bytes(descriptor: int) -> bytes:
-    """The end of the file, from the beginning of an entry on."""
+    """Return the end of the file, from the start of an entry on."""
     before = max(0, os.fstat(descriptor).st_size - _MOST_BYTES)
     data = os.pread(descriptor, _MOST_BYTES, before)
     if not before:
@@ -192,7 +188,7 @@ def _entries(text: str) -> list[str]:
         if line[:1] == "+":
             lines.append(line[1:])
         elif lines:
-            entry = showable("\n".join(lines))
+            entry = escape_entry("\n".join(lines))
             lines.clear()
             if 0 < len(entry) <= _LONGEST and entry != (found[-1] if found else None):
                 found.append(entry)

@@ -1,8 +1,4 @@
-"""The log: every message, a line of JSON each.
-
-Owns: opening the file safely, and appending to it so that others may too. Must not know: sessions,
-connections, secrets (what it is given has none).
-"""
+"""The message log: one line of JSON for each message."""
 
 from __future__ import annotations
 
@@ -24,7 +20,7 @@ if TYPE_CHECKING:
 SENT = "sent"
 RECEIVED = "received"
 
-# Without waiting: a FIFO that nobody reads would hold us until somebody does.
+# Do not wait for the reader of a FIFO.
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _PRIVATE = 0o600
 _NO_FILE = "it is neither a file nor a FIFO nor a terminal"
@@ -32,21 +28,21 @@ _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 class LogError(QmpShellError):
-    """The log cannot be opened, or not be written to."""
+    """The log cannot be opened or written."""
 
 
 class Log:
-    """Appends to the file at `path`, which is made where there is none, for its owner alone.
+    """Appends to the file at `path`, which is created with mode 0600 if necessary.
 
-    `clock` returns the seconds since the epoch. Each line goes out in one write, so that the lines of
-    several logs on one file stay whole. A FIFO or a terminal that takes nothing holds the writer:
-    no message may be lost.
+    `clock` returns the seconds since the epoch. Each line is one write, so that the lines of
+    several logs in one file stay intact. Writing to a FIFO or terminal blocks until it accepts the
+    data: no message is lost.
     """
 
     def __init__(self, path: str, *, clock: Callable[[], float]) -> None:
         self.path = path
         self._clock = clock
-        # A line was cut off, as on a full disk; the next must not be joined to it.
+        # A line was cut off, for example on a full disk. The next one must not be joined to it.
         self._torn = False
         self._descriptor: int | None = _open(path)
 
@@ -64,6 +60,7 @@ class Log:
         self._torn = False
 
     def close(self) -> None:
+        """Close the file."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -93,8 +90,8 @@ def _open_for_appending(path: str) -> int:
         if error.errno != errno.ELOOP:
             raise
         link = error
-    # /dev/stderr and a shell's >(COMMAND) are links; only those to regular files are dangerous.
-    # The link is followed once, and what is judged is what was opened.
+    # /dev/stderr and a shell's >(COMMAND) are links; only links to regular files are dangerous. The
+    # link is followed once, and the checks apply to what was opened.
     try:
         descriptor = os.open(path, _FLAGS)
     except FileNotFoundError:
@@ -106,19 +103,17 @@ def _open_for_appending(path: str) -> int:
 
 
 def _refusal(mode: int) -> str:
-    """Why a file of this mode is not written to; empty if it is."""
+    """Return why a file of this mode is not used, or ""."""
     if stat.S_ISREG(mode):
         if mode & _WRITABLE_BY_OTHERS:
-            return (
-                f"others may write to it (mode {stat.S_IMODE(mode):04o}); chmod go-w makes it safe"
-            )
+            return f"others can write to it (mode {stat.S_IMODE(mode):04o}); chmod go-w fixes that"
     elif not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
         return _NO_FILE
     return ""
 
 
 def _is_socket(path: str) -> bool:
-    """Opening one fails as does opening a FIFO that nobody reads."""
+    """Return True for a socket: opening one fails in the same way as opening a FIFO without a reader."""
     try:
         return stat.S_ISSOCK(os.stat(path).st_mode)
     except (OSError, ValueError):
@@ -137,14 +132,14 @@ def _reason(error: OSError | ValueError) -> str:
     if error.errno == errno.ELOOP:
         return "it is a symbolic link, which is not followed"
     if error.errno == errno.ENXIO:
-        return "nobody reads it"
+        return "it has no reader"
     if error.errno == errno.EPIPE:
-        return "nobody reads it any more"
+        return "its reader is gone"
     return error.strerror or str(error)
 
 
 def _timestamp(seconds: float) -> str:
-    """ISO 8601 in UTC.
+    """Return the time in ISO 8601, UTC.
 
     >>> _timestamp(1700000000.5)
     '2023-11-14T22:13:20.500000Z'
@@ -153,6 +148,6 @@ def _timestamp(seconds: float) -> str:
     return f"{_whole_seconds(whole)}.{microseconds:06d}Z"
 
 
-@lru_cache(maxsize=1)  # in a storm many messages share a second
+@lru_cache(maxsize=1)  # in an event storm, many messages have the same second
 def _whole_seconds(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

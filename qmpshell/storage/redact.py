@@ -1,15 +1,11 @@
-"""Messages as a record may keep them.
-
-Owns: replacing the secrets of a message, and of the reply to it, by `<redacted>`. Must not know: what
-is secret (that is `secrets`), or where the record goes.
-"""
+"""Redaction: replaces the secrets of messages and texts by `<redacted>`."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 
-from ..qmp import LITERAL, JsonError, JsonReader, encode
+from ..qmp import LITERAL, JsonError, JsonReader, command_facts, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,20 +16,20 @@ if TYPE_CHECKING:
 
     Container = dict[str, Any] | list[Any]
 
-    # A member of an object or an item of an array, the container by its identity.
+    # A member of an object or an item of an array; the container by its identity.
     Place = tuple[int, str | int]
 
 
 REDACTED = "<redacted>"
 
-# Not the ids of secret objects (password-secret, key-secret, passwordid). A slip of the finger in
-# "password" still makes a secret's name, though no server knows it.
+# Not the ids of secret objects (password-secret, key-secret, passwordid). A misspelt "password" is
+# still the name of a secret, although no server has such a member.
 _NAME = re.compile(
     r".*(?:pas+(?:wo?r?|or)d|passphrase|passcode)s?(?:[-_]?(?:[0-9]+|b64|base64|hash|hashed|text))?"
     r"|(?:.*[-_])?(?:cookies?|pwd|pass|input-data)",
     re.IGNORECASE | re.DOTALL,
 )
-# Names that some members have whose numbers are no secrets: the pass of a migration, a flow's cookie.
+# Members with these names are not secret if they are numbers: the pass of a migration, a flow's cookie.
 _COUNTED = re.compile(r"(?:.*[-_])?(?:cookies?|pass)", re.IGNORECASE | re.DOTALL)
 _BROADLY = re.compile(
     r"pas+(?:wo?r?|or)d|passphrase|passcode|cookie|secret|input-data|\bpwd\b|\bpass\b",
@@ -42,7 +38,7 @@ _BROADLY = re.compile(
 _QOM_SET = re.compile(r"\bqom[-_]set\b", re.IGNORECASE)
 _OBJECT_ADD = re.compile(r"\bobject[-_]add\b", re.IGNORECASE)
 _ASSIGNED = re.compile(r"(?<![\w.-])([\w.-]++)=")
-# In key=value lists a comma ends the value, two are one of its own (QEMU's keyval syntax).
+# In key=value lists, a comma ends the value, and two stand for one (QEMU's keyval syntax).
 _LISTED = re.compile(r"(?:[^,\n]|,,)*+")
 _TO_THE_END = re.compile(r"[^\n]*+")
 _SWITCH = re.compile(r"(?:on|off|yes|no|true|false)(?![^\s,;])", re.IGNORECASE)
@@ -56,8 +52,9 @@ _MEMBER = re.compile(
 
 @lru_cache(maxsize=512)
 def is_secret_name(name: str) -> bool:
-    """Whether a member, property or variable called so holds a secret; of a dotted name its last
-    part counts.
+    """Return True if a member, property or variable of this name holds a secret.
+
+    Only the last part of a dotted name counts.
 
     >>> is_secret_name("file.proxy-password"), is_secret_name("password-secret")
     (True, False)
@@ -66,12 +63,12 @@ def is_secret_name(name: str) -> bool:
 
 
 def may_be_counted(name: str) -> bool:
-    """Whether a number by this name, which is a secret's, is none."""
+    """Return True if a number under this name is not secret."""
     return _COUNTED.fullmatch(name.rpartition(".")[2]) is not None
 
 
 def looks_secret(text: str) -> bool:
-    """Whether a text that cannot be read may hold a secret."""
+    """Return True if text that cannot be parsed may contain a secret."""
     return (
         _BROADLY.search(text) is not None
         or (_OBJECT_ADD.search(text) is not None and "data" in text)
@@ -81,16 +78,20 @@ def looks_secret(text: str) -> bool:
 
 
 def is_harmless(name: str, text: str, position: int) -> bool:
-    """Whether the word at `position` is none although the name before it is a secret's:
-    `password=on` asks for one."""
+    """Return True if the word at `position` is not a secret although the name before it is a secret's.
+
+    Example: `password=on` requests a password.
+    """
     return _SWITCH.match(text, position) is not None or (
         may_be_counted(name) and _NUMBER.match(text, position) is not None
     )
 
 
 def secret_spans(text: str, *, assignments: bool = True) -> list[Span]:
-    """Where in `text` secrets stand, in order and apart; without those of `NAME=VALUE` if not
-    `assignments`."""
+    """Return the positions of secrets in `text`, in order and disjoint.
+
+    Without `assignments`, those of `NAME=VALUE` are omitted.
+    """
     spans: list[Span] = []
     if assignments and "=" in text:
         spans += _assigned(text)
@@ -98,7 +99,7 @@ def secret_spans(text: str, *, assignments: bool = True) -> list[Span]:
         spans += (match.span(1) for match in _ADDRESS.finditer(text))
     if ":" in text:
         spans += _members(text)
-    return merged(spans)
+    return merge_spans(spans)
 
 
 def _assigned(text: str) -> Iterator[Span]:
@@ -106,7 +107,7 @@ def _assigned(text: str) -> Iterator[Span]:
     while match := _ASSIGNED.search(text, position):
         position = match.end()
         if is_secret_name(match[1]) and not is_harmless(match[1], text, position):
-            # A variable of the environment has its text for itself, commas and all.
+            # An environment variable's value is the complete text, including commas.
             value = (_LISTED if match.start() else _TO_THE_END).match(text, position)
             assert value is not None
             position = value.end()
@@ -120,10 +121,10 @@ def _members(text: str) -> Iterator[Span]:
             return
 
 
-def merged(spans: list[Span]) -> list[Span]:
-    """The same places, those that overlap as one, and none that is empty.
+def merge_spans(spans: list[Span]) -> list[Span]:
+    """Return the positions with overlapping ones merged and empty ones removed.
 
-    >>> merged([(5, 9), (1, 3), (2, 4), (7, 7)])
+    >>> merge_spans([(5, 9), (1, 3), (2, 4), (7, 7)])
     [(1, 4), (5, 9)]
     """
     result: list[Span] = []
@@ -135,8 +136,8 @@ def merged(spans: list[Span]) -> list[Span]:
     return result
 
 
-def blanked(text: str, spans: list[Span]) -> str:
-    """`text` without what stands at `spans`, which are in order and apart."""
+def blank_spans(text: str, spans: list[Span]) -> str:
+    """Return `text` with the given positions redacted. They are in order and disjoint."""
     for start, end in reversed(spans):
         text = text[:start] + REDACTED + text[end:]
     return text
@@ -150,26 +151,26 @@ _AFTER_PASSWORD = re.compile(r"\s*(?:-d\s*\S+)?\s*(?:keep|fail|disconnect)?\s*")
 _SECRET_DATA = re.compile(r"(?:^|(?<=[\s,]))(?:props\.)?data=((?:[^,]|,,)*+)")
 
 
-def human_spans(line: str) -> list[Span]:
-    """Where in `line` secrets stand, in order and apart."""
+def hmp_secret_spans(line: str) -> list[Span]:
+    """Return the positions of secrets in a human monitor line, in order and disjoint."""
     name, words = _split(line)
     own = _FORMS.get(name)
-    return merged((own(line, words) if own else []) + secret_spans(line))
+    return merge_spans((own(line, words) if own else []) + secret_spans(line))
 
 
 def asks_for_secret(line: str) -> bool:
-    """Whether the answer to `line` is a secret."""
+    """Return True if the result of `line` is a secret."""
     name, words = _split(line)
     return name == "qom-get" and len(words) > 1 and is_secret_property(_plain(words[1]))
 
 
 def is_secret_property(name: str) -> bool:
-    """Whether an object's property of that name may be a secret: a secret object's is `data`."""
+    """Return True if an object property of this name may be secret, such as `data` of a secret object."""
     return name == "data" or is_secret_name(name)
 
 
 def _split(line: str) -> tuple[str, list[re.Match[str]]]:
-    """The command's name and its words, without the flags before the first."""
+    """Return the command's name and its words, without flags before the first word."""
     command = _COMMAND.match(line)
     assert command is not None
     words = list(_WORD.finditer(line, command.end()))
@@ -187,19 +188,19 @@ def _rest(line: str, words: list[re.Match[str]], index: int) -> list[Span]:
 
 
 def _set_password(line: str, words: list[re.Match[str]]) -> list[Span]:
-    """`set_password PROTOCOL PASSWORD [-d DISPLAY] [ACTION]`"""
+    """Find the secret of `set_password PROTOCOL PASSWORD [-d DISPLAY] [ACTION]`."""
     if len(words) > 1 and _AFTER_PASSWORD.fullmatch(line, words[1].end()):
         return [words[1].span()]
     return _rest(line, words, 1)
 
 
 def _block_passwd(line: str, words: list[re.Match[str]]) -> list[Span]:
-    """`block_passwd DEVICE PASSWORD`"""
+    """Find the secret of `block_passwd DEVICE PASSWORD`."""
     return _rest(line, words, 1)
 
 
 def _change(line: str, words: list[re.Match[str]]) -> list[Span]:
-    """`change vnc password PASSWORD`"""
+    """Find the secret of `change vnc password PASSWORD`."""
     words = [word for word in words if word[0] != "-f"]
     if [_plain(word) for word in words[:2]] in (["vnc", "password"], ["vnc", "passwd"]):
         return _rest(line, words, 2)
@@ -207,14 +208,14 @@ def _change(line: str, words: list[re.Match[str]]) -> list[Span]:
 
 
 def _qom_set(line: str, words: list[re.Match[str]]) -> list[Span]:
-    """`qom-set PATH PROPERTY VALUE`"""
+    """Find the secret of `qom-set PATH PROPERTY VALUE`."""
     if len(words) > 1 and is_secret_property(_plain(words[1])):
         return _rest(line, words, 2)
     return []
 
 
 def _object_add(line: str, words: list[re.Match[str]]) -> list[Span]:
-    """`object_add secret,id=ID,data=DATA,…` or the same as JSON"""
+    """Find the secrets of `object_add secret,id=ID,data=DATA,…`, or of the same as JSON."""
     if not words:
         return []
     options = line[words[0].start() :].lower()
@@ -230,49 +231,34 @@ _FORMS: dict[str, Callable[[str, list[re.Match[str]]], list[Span]]] = {
     "block_passwd": _block_passwd,
     "change": _change,
     "object_add": _object_add,
-    # Not the human monitor's, but typed there.
+    # Not a command of the human monitor, but users type it there.
     "object-add": _object_add,
     "qom-set": _qom_set,
     "set_password": _set_password,
 }
 
-# Each with the argument that is secret, whatever its type. The packet header of
-# sev-inject-launch-secret is left: an IV and a checksum of what is encrypted.
-_ARGUMENTS = {
-    "block_passwd": "password",
-    "change-vnc-password": "password",
-    "guest-exec": "input-data",
-    "guest-set-user-password": "password",
-    "set_password": "password",
-    "sev-inject-launch-secret": "secret",
-}
-# What is secret depending on another argument, which a command that is not whole may lack.
-_UNTOLD = {
-    "object-add": ("qom-type", ("data", "props")),
-    "qom-set": ("property", ("value",)),
-}
 _ESCAPE = re.compile(r"\\(.)")
-# Shorter ones are part of many words.
+# Shorter secrets are part of many words.
 _WORTH_SEEKING = 4
 
 
 class Secrets:
-    """The secrets of a message: `places`, what stands there instead, and `texts`, what they were.
+    """The secrets of a message: `places` with their replacements, and `texts`, the secrets themselves.
 
-    `places` holds identities: the message must live as long.
+    `places` contains identities, so the message must exist as long as this object.
     """
 
     __slots__ = ("_is_command", "_quoted", "_todo", "places", "texts")
 
     def __init__(self, message: Container, *, is_command: bool, quoted: Sequence[str] = ()) -> None:
-        """`quoted` are secrets of another message that this one may repeat."""
+        """Find the secrets of `message`. `quoted` are secrets of another message that it may repeat."""
         self.places: dict[Place, object] = {}
         self.texts: list[str] = []
         self._is_command = is_command
-        # The longest first: one may be part of another.
+        # The longest first, because one may be part of another.
         self._quoted = sorted(set(quoted), key=len, reverse=True)
-        # Containers to be looked through, and whether all in them is secret. Messages may be nested
-        # deeper than Python recurses.
+        # Containers to search, and whether everything in them is secret. A stack, because messages
+        # may be nested deeper than Python's recursion limit.
         self._todo: list[tuple[Container, bool]] = [(message, False)]
         self._look_through(message)
 
@@ -284,7 +270,7 @@ class Secrets:
                 self._company(node)
                 members = node.items()
                 if node is message and "id" in node:
-                    # It is the user's, and tells messages apart.
+                    # The id is the user's and identifies the message.
                     members = [item for item in members if item[0] != "id"]
             else:
                 members = enumerate(node)
@@ -304,13 +290,17 @@ class Secrets:
                 self.hide(node, key)
             else:
                 self._text(node, key, value)
-        elif secret and self._is_command and isinstance(value, (int, float)):
-            # A password of digits that was read without a schema.
-            if not isinstance(value, bool) and (hidden or not may_be_counted(str(key))):
-                self.hide(node, key)
+        elif (
+            secret
+            and self._is_command
+            and type(value) in (int, float)
+            and (hidden or not may_be_counted(str(key)))
+        ):
+            # A password of digits that was evaluated without a schema.
+            self.hide(node, key)
 
     def hide(self, node: Any, key: str | int) -> None:
-        """All that stands there is a secret, of whatever type."""
+        """Mark everything at this place as secret, whatever its type."""
         value = node[key]
         if value is not None:
             self.places[id(node), key] = REDACTED
@@ -320,7 +310,7 @@ class Secrets:
                 self.texts.append(str(value))
 
     def _company(self, node: dict[str, Any]) -> None:
-        """Members that are secrets because of others beside them."""
+        """Mark members that are secret because of other members beside them."""
         qom_type = node.get("qom-type")
         if isinstance(qom_type, str) and "secret" in qom_type.lower():
             for owner in (node, node.get("props")):  # `props` up to QEMU 5.2
@@ -339,31 +329,31 @@ class Secrets:
         if isinstance(name, str) and is_secret_property(name):
             self.hide(node, "value")
         name = node.get("name")  # lists of properties with their values
-        if isinstance(name, str) and isinstance(node["value"], str):
-            if is_secret_name(name) or (name == "data" and node.get("type") == "string"):
-                self.hide(node, "value")
+        is_text = isinstance(name, str) and isinstance(node["value"], str)
+        if is_text and (
+            is_secret_name(str(name)) or (name == "data" and node.get("type") == "string")
+        ):
+            self.hide(node, "value")
 
     def _arguments(self, command: object, arguments: dict[str, Any]) -> None:
         if not isinstance(command, str):
             return
-        name = _ARGUMENTS.get(command)
-        if name in arguments:
-            self.hide(arguments, name)
-        decisive, depending = _UNTOLD.get(command, ("", ()))
-        if not isinstance(arguments.get(decisive), str):
-            for name in depending:
+        facts = command_facts(command)
+        # An incomplete command may lack the argument that decides.
+        if not facts.secrets_by or not isinstance(arguments.get(facts.secrets_by), str):
+            for name in facts.secrets:
                 if name in arguments:
                     self.hide(arguments, name)
         line = arguments.get("command-line")
         if command == "human-monitor-command" and isinstance(line, str):
-            self._spans(arguments, "command-line", line, human_spans(line))
-        if command == "change" and arguments.get("device") == "vnc":  # up to QEMU 5.2
-            if arguments.get("target") in ("password", "passwd") and "arg" in arguments:
-                self.hide(arguments, "arg")
+            self._spans(arguments, "command-line", line, hmp_secret_spans(line))
+        is_password = arguments.get("target") in ("password", "passwd") and "arg" in arguments
+        if command == "change" and arguments.get("device") == "vnc" and is_password:
+            self.hide(arguments, "arg")  # up to QEMU 5.2
 
     def _text(self, node: Container, key: str | int, text: str) -> None:
         if not self._quoted and "=" not in text and ":" not in text:
-            return  # as most: a log must keep up with a storm of events
+            return  # the usual case: a log must keep up with an event storm
         if text.startswith("json:"):
             inner = _secrets_of_json(text[5:], is_command=self._is_command)
             if inner is not None:
@@ -378,15 +368,15 @@ class Secrets:
 
     def _spans(self, node: Any, key: str | int, text: str, spans: list[Span]) -> None:
         if spans:
-            self.places[id(node), key] = blanked(text, spans)
+            self.places[id(node), key] = blank_spans(text, spans)
             for start, end in spans:
                 piece = text[start:end]
-                # In quotes it means what they enclose.
+                # The secret of a quoted value is the text between the quotes.
                 self.texts += (piece, _ESCAPE.sub(r"\1", piece.strip("\"'")))
 
 
 def _secrets_of_json(text: str, *, is_command: bool) -> list[str] | None:
-    """The secrets of a `json:` file name; None where it has none."""
+    """Return the secrets of a `json:` file name, or None if it has none."""
     reader = JsonReader(LITERAL)
     try:
         end = reader.feed(text)
@@ -399,7 +389,7 @@ def _secrets_of_json(text: str, *, is_command: bool) -> list[str] | None:
 
 
 def without(text: str, secrets: Sequence[str]) -> str:
-    """`text` with the secrets that it repeats replaced; short ones only where quotes enclose them."""
+    """Return `text` with repeated secrets replaced; short ones only between quotes."""
     for secret in secrets:
         if len(secret) >= _WORTH_SEEKING:
             text = text.replace(secret, REDACTED)
@@ -409,14 +399,14 @@ def without(text: str, secrets: Sequence[str]) -> str:
 
 
 def redact_command(message: dict[str, Any]) -> dict[str, Any]:
-    """What was sent, without its secrets; `message` itself where it has none."""
+    """Return a sent message without its secrets; `message` itself if it has none."""
     return _rewritten(message, Secrets(message, is_command=True).places)
 
 
 def redact_reply(message: dict[str, Any], command: dict[str, Any] | None) -> dict[str, Any]:
-    """What was received, without its secrets and without those of `command`, which it answers.
+    """Return a received message without its secrets and those of `command`, which it answers.
 
-    `command` is the whole message as it was sent, or None for an event and for what nobody asked.
+    `command` is the complete message as sent, or None for an event or an unexpected message.
     """
     quoted = Secrets(command, is_command=True).texts if command is not None else []
     found = Secrets(message, is_command=False, quoted=quoted)
@@ -444,7 +434,7 @@ def _answer_is_secret(reply: dict[str, Any], command: dict[str, Any]) -> bool:
 
 
 def _rewritten(message: dict[str, Any], places: dict[Place, object]) -> dict[str, Any]:
-    """A copy with other values at `places`; does not recurse."""
+    """Return a copy with other values at `places`. Not recursive."""
     if not places:
         return message
     result: dict[str, Any] = {}
@@ -467,6 +457,6 @@ def _rewritten(message: dict[str, Any], places: dict[Place, object]) -> dict[str
 
 
 def sent_text(data: bytes, message: dict[str, Any]) -> str:
-    """What is sent, as `-v` may show it: as it is, or encoded anew without its secrets."""
+    """Return sent data for `-v`: unchanged, or encoded again without its secrets."""
     shown = redact_command(message)
     return data.decode("utf-8").strip() if shown is message else encode(shown)

@@ -1,7 +1,6 @@
-"""Typed lines as the history may keep them.
+"""Redaction of typed lines for the history: `@?`, which asks again, replaces each secret.
 
-Owns: putting `@?`, which asks again, in the place of each secret, and dropping the lines where that
-cannot be done. Must not know: files, or what is secret (that is `secrets`).
+Lines in which that is impossible are dropped.
 """
 
 from __future__ import annotations
@@ -11,7 +10,14 @@ import re
 from ..errors import LineError
 from ..language import LineAssembler, tokenize, tokens as t
 from ..qmp import LITERAL, JsonError, JsonReader, json_number, json_string
-from .redact import Secrets, human_spans, is_harmless, is_secret_name, looks_secret, secret_spans
+from .redact import (
+    Secrets,
+    hmp_secret_spans,
+    is_harmless,
+    is_secret_name,
+    looks_secret,
+    secret_spans,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,46 +35,45 @@ _ASSIGNED = re.compile(r'(?<![\w.-])([\w.-]++)"?[ \t]*+:?=[ \t]*+(?=[^@\s])')
 _PIECE = re.compile(r"""[=:"'{}\[\],]""")
 _OBJECT_ADD = re.compile(r"\bobject[-_]add\b")
 _DATA = re.compile(r"\bdata:?=(?!@)")
-# What may hold a secret depending on what stands before it.
+# Words that may make a later word a secret.
 _IN_COMPANY = re.compile(
     r"""(?<![\w-])(?:arg|data|secret|value)["']?[ \t]*+(?:=|:)(?!=?[ \t]*+@)"""
 )
 
 
 def redact_line(line: str, *, human: bool = False) -> str | None:
-    """The line without its secrets, or None where it may not be kept at all.
+    """Return the line without its secrets, or None if it must not be kept.
 
-    A line without secrets is returned as it is. `human` says that it is for the human monitor, where
-    `@?` would be a password like any other: there a line with a secret is not kept. A line with one
-    inside JSON is not kept either.
+    A line without secrets is returned unchanged. `human` is true for a human monitor line, where
+    `@?` would be an ordinary password: there, a line with a secret is dropped, like a line with a
+    secret within JSON.
     """
     spans = secret_values(line, human=human)
-    return None if spans is None else asking(line, spans)
+    return None if spans is None else ask_in_text(line, spans)
 
 
 def secret_values(line: str, *, human: bool = False) -> list[Span] | None:
-    """Where in `line` a secret must be replaced by `@?`, in order and apart; None where the line
-    may not be kept at all."""
+    """Return the positions that `@?` must replace, in order and disjoint, or None to drop the line."""
     if human:
-        return None if human_spans(line) else []
+        return None if hmp_secret_spans(line) else []
     try:
         spans = list(_edits(line))
-    except _NotKept:
+    except _CannotRedactError:
         return None
     except LineError:
-        return None if looks_secret(line) or human_spans(line) or _strays(line) else []
-    return None if _secret_is_left(asking(line, spans)) else spans
+        return None if looks_secret(line) or hmp_secret_spans(line) or _strays(line) else []
+    return None if _secret_is_left(ask_in_text(line, spans)) else spans
 
 
-def asking(text: str, spans: list[Span]) -> str:
-    """`text` with `@?` in the place of each of the spans, which are in order and apart."""
+def ask_in_text(text: str, spans: list[Span]) -> str:
+    """Return `text` with `@?` at the given positions, which are in order and disjoint."""
     for start, end in reversed(spans):
         text = f"{text[:start]}@?{text[end:]}"
     return text
 
 
-class _NotKept(Exception):
-    """The line has a secret where `@?` cannot stand."""
+class _CannotRedactError(Exception):
+    """The line has a secret at a place where `@?` is not possible."""
 
 
 class _Leaf:
@@ -83,7 +88,7 @@ class _Leaf:
 
 
 def _secret_is_left(line: str) -> bool:
-    """Whether there is one in what the grammar does not tell: comments, names, a shell's command."""
+    """Return True if there is a secret outside the grammar: in comments, names, system shell commands."""
     return (
         bool(secret_spans(line, assignments=False))
         or _adds_secret_object(line)
@@ -95,7 +100,7 @@ def _secret_is_left(line: str) -> bool:
 
 
 def _adds_secret_object(line: str) -> bool:
-    """`object_add secret,data=DATA`, typed where it is no line for the human monitor."""
+    """Return True for `object_add secret,data=DATA`, typed as a QMP line."""
     command = _OBJECT_ADD.search(line)
     return (
         command is not None
@@ -105,7 +110,7 @@ def _adds_secret_object(line: str) -> bool:
 
 
 def _edits(line: str) -> Iterator[Span]:
-    """What `@?` must replace, in order. Raises LineError for what cannot be read, and _NotKept."""
+    """Yield the positions that `@?` must replace. Raises LineError for invalid lines, or _NotKept."""
     for item in _items(tokenize(line)):
         first, *rest = item
         if first.kind == t.OBJECT:
@@ -114,31 +119,33 @@ def _edits(line: str) -> Iterator[Span]:
             _check_json(_read_json(first))
         elif first.text == t.HUMAN:
             _check_human(" ".join(token.text for token in rest))
-        elif item[-1].kind == t.TEXT:  # /watch with a line for the human monitor
+        elif item[-1].kind == t.TEXT:  # /watch with a human monitor line
             _check_human(item[-1].text)
         elif first.text == _KEYVAL:
-            # The human monitor's object_add takes the same option string.
+            # object_add of the human monitor has the same option string.
             _check_human("object_add " + line[(rest or item)[0].end : item[-1].end])
         else:
             if _strays(line[first.start :]):
-                raise _NotKept
+                raise _CannotRedactError
             yield from _item_edits(first, rest)
 
 
 def is_piece(line: str) -> bool:
-    """Whether the line begins in the middle of a command or of JSON."""
+    """Return True if the line starts in the middle of a command or of JSON."""
     words = line.split(None, 1)
     return bool(words) and words[0][0] not in "{#" and _PIECE.search(words[0]) is not None
 
 
 def _strays(line: str) -> bool:
-    """Whether in such a line may be a secret that only its command would tell."""
+    """Return True if such a line may contain a secret that only its command would reveal."""
     return is_piece(line) and _IN_COMPANY.search(line) is not None
 
 
 def _items(tokens: list[Token]) -> Iterator[list[Token]]:
-    """The tokens of each command, without files and what is the shell's; what stands behind a
-    transaction is a command here."""
+    """Yield the tokens of each command, without files and system shell commands.
+
+    Text after a transaction is a command here.
+    """
     item: list[Token] = []
     before: Token | None = None
     for token in tokens:
@@ -179,16 +186,16 @@ def _item_edits(first: Token, rest: list[Token]) -> Iterator[Span]:
 
 def _check_json(value: Any) -> None:
     if Secrets(value, is_command=True).places:
-        raise _NotKept
+        raise _CannotRedactError
 
 
 def _check_human(line: str) -> None:
-    if human_spans(line):
-        raise _NotKept
+    if hmp_secret_spans(line):
+        raise _CannotRedactError
 
 
 def _containers(value: object) -> Iterator[int]:
-    """The identities of all objects and arrays in `value`."""
+    """Return the identities of all objects and arrays in `value`."""
     todo = [value]
     while todo:
         node = todo.pop()
@@ -200,7 +207,7 @@ def _containers(value: object) -> Iterator[int]:
 def _arguments(
     first: Token, rest: list[Token]
 ) -> tuple[str, Token | None, list[_Leaf], dict[str, Any]]:
-    """The command's name, the object that is all its arguments, or the values with their tree."""
+    """Return the command's name, and either the object that is its arguments or its values as a tree."""
     name = first.text
     whole: Token | None = None
     leaves: list[_Leaf] = []
@@ -223,7 +230,7 @@ def _arguments(
 
 
 def _leaves(arguments: dict[str, Any], key: Token, value: Token) -> list[_Leaf]:
-    """Put a value where its key says; none for one that is empty, in a file, or asked for."""
+    """Add a value to the tree. Return no leaf for a value that is empty, in a file, or asked for."""
     if not value.closed:
         raise _unreadable(value)
     *parents, name = _path(key)
@@ -261,7 +268,7 @@ def _path(key: Token) -> list[str]:
 
 
 def _value(token: Token) -> object:
-    """What the value says, or may say: without a schema that is not certain."""
+    """Return the value, as far as it is certain without a schema."""
     text = token.text
     if token.kind == t.QUOTED:
         return text[1:-1] if text[0] == "'" else _json_text(token)
@@ -281,7 +288,7 @@ def _json_text(token: Token) -> str:
 
 
 def _read_json(token: Token) -> Any:
-    # A name given twice is a mistake here, as its first value would be lost to sight.
+    # A repeated name is an error here: its first value would go unnoticed.
     reader = JsonReader(LITERAL)
     try:
         end = reader.feed(token.text)
@@ -292,36 +299,36 @@ def _read_json(token: Token) -> Any:
     return reader.value
 
 
-# QMP's, and a mistake in a line for the human monitor.
+# JSON for QMP, which is a mistake in a human monitor line.
 _JSON_COMMAND = re.compile(r"""^\s*{|["']exec(?:ute|-oob)["']""", re.MULTILINE)
-# How a line ends whose backslash was forgotten.
+# Line endings that suggest a forgotten backslash.
 _GOES_ON = ("=", ":", ",", "{", "[")
 
 
 def redact_entry(text: str, *, human: bool, raw: bool = False) -> str | None:
-    """The entry without its secrets; None where nothing of it may be kept, as of one that begins
-    with a blank.
+    """Return a history entry without its secrets, or None if nothing of it may be kept.
 
-    Lines without secrets come back as they are, but for empty ones around them. `human` says that
-    they are for the human monitor, `raw` that they go out as they stand: neither knows `@?`.
+    An entry with a leading blank is not kept. Lines without secrets are returned unchanged, except
+    for empty ones around them. `human` is true for human monitor lines, `raw` for lines sent
+    verbatim; neither has `@?`.
     """
     if text[:1] in (" ", "\t"):
         return None
     if raw or (human and _JSON_COMMAND.search(text)):
         kept = text if _is_harmless(text) else ""
     elif human:
-        kept = "\n".join(line for line in text.split("\n") if not human_spans(line))
+        kept = "\n".join(line for line in text.split("\n") if not hmp_secret_spans(line))
     else:
         kept = _redact(text)
-    # A blank in front would keep the line out when it is entered again.
+    # A leading blank would keep the line out of the history when it is entered again.
     return kept.lstrip().rstrip("\n") or None
 
 
 def _is_harmless(text: str) -> bool:
-    """Whether no secret is in a text that may be QMP's or the human monitor's."""
+    """Return True if a text contains no secret, whether it is for QMP or the human monitor."""
     return not (
         secret_spans(text)
-        or any(human_spans(line) for line in text.split("\n"))
+        or any(hmp_secret_spans(line) for line in text.split("\n"))
         or any(_tells(line, spans, text) for line, spans in _logical_lines(text))
     )
 
@@ -341,15 +348,16 @@ def _redact(text: str) -> str:
         before = line
         if stray and suspicious is None:
             suspicious = looks_secret(text)
-        # Where a backslash was forgotten, a secret stands far from what makes it one.
+        # After a forgotten backslash, a secret may be far from what makes it one.
         if spans is not None and not (stray and suspicious):
-            kept.append(asking(line, spans))
+            kept.append(ask_in_text(line, spans))
     return "\n".join(kept)
 
 
 def _logical_lines(text: str) -> Iterator[tuple[str, list[Span] | None]]:
-    """Each logical line as it was typed, and where secrets stand in it; None says that it may not
-    be kept. JSON that goes wrong takes with it all that follows: nobody knows where it ends.
+    """Yield each logical line as typed, and the positions of its secrets, or None to drop it.
+
+    Invalid JSON includes everything after it, because its end is unknown.
     """
     typed = text.split("\n")
     assembler = LineAssembler()
@@ -368,7 +376,7 @@ def _logical_lines(text: str) -> Iterator[tuple[str, list[Span] | None]]:
 
 
 def _as_typed(typed: list[str], line: LogicalLine, last: int) -> tuple[str, list[Span] | None]:
-    """What was typed for a logical line, without a prompt, and where secrets stand there."""
+    """Return the typed text of a logical line, without a prompt, and the positions of its secrets."""
     first, column, _ = line.locate(0)
     prompt = column - 1
     begins = {first: -prompt}
@@ -381,6 +389,6 @@ def _as_typed(typed: list[str], line: LogicalLine, last: int) -> tuple[str, list
 
     spans = secret_values(line.text)
     if spans is not None:
-        # The end by the last character: what follows it may stand on another line.
+        # The end is found by the last character: the text after it may be on another line.
         spans = [(place(start), place(end - 1) + 1) for start, end in spans]
     return "\n".join(typed[first : last + 1])[prompt:], spans

@@ -1,8 +1,4 @@
-"""The shell at a terminal.
-
-Owns: the prompt and what takes its place for a while, and carrying out a session's effects on
-prompt_toolkit's loop. Must not know: what lines and messages mean, how they look.
-"""
+"""The interactive shell: performs a session's effects on prompt_toolkit's event loop."""
 
 from __future__ import annotations
 
@@ -20,45 +16,46 @@ from typing import Any
 from prompt_toolkit.input import Input, create_input
 from prompt_toolkit.output import Output, create_output
 
-from ..language import Destination, Source
+from ..language import Redirect, SourceLine
 from ..render import escape
 from ..session import (
-    Ask,
-    AskSecret,
+    CloseRedirect,
+    Confirm,
     Connect,
-    Divert,
     Effect,
-    Finish,
-    Greeted,
-    Learned,
-    Leave,
-    Page,
+    Exit,
+    OpenRedirect,
+    QueryResult,
     RawSession,
+    ReadSecret,
+    Ready,
     Send,
     Session,
+    ShowDocument,
     ShowReply,
 )
 from ..storage import Settings
 from ..transport import Stream
-from .background import Companion, CompanionWatch, Reconnecting, is_hang_up
-from .bottom_toolbar import Below, Bottom
-from .completer import Learning
-from .formatter import TerminalView
-from .history import HistorySuggest, SafeHistory, open_history
-from .keys import help_line, human_help_line
+from .background import ChildServer, ChildWatcher, Reconnector, is_terminal_gone
+from .bottom_toolbar import BelowPrompt, BottomToolbar
+from .completer import CompletionModel
+from .formatter import EffectFormatter
+from .history import HistorySuggester, SafeHistory, open_history
+from .keys import help_line, hmp_help_line
 from .lexer import LineLexer
-from .output import Display
-from .prompt import Entry, Stage
-from .redirect import Destinations
-from .stream_reader import Wire
-from .styles import Look
+from .output import OutputView
+from .prompt import InputSplitter, PromptController
+from .redirect import RedirectController
+from .stream_reader import StreamReader
+from .styles import Theme
 
 
-class Shell:
-    """One session at one terminal. `run` returns the exit status.
+class App:
+    """A session at a terminal. `run` returns the exit status.
 
-    `connect` opens the stream to an address, or with None to the same one again, says how it is named,
-    and raises QmpShellError; it runs in a thread. `companion` is the server if it was started with us.
+    `connect` opens the stream to an address, or with None to the same one again, returns its name,
+    and raises QmpShellError; it runs in a thread. `child_server` is the server if qmpshell has
+    started it.
     """
 
     def __init__(
@@ -66,18 +63,18 @@ class Shell:
         settings: Settings,
         session: Session | RawSession,
         *,
-        view: TerminalView,
-        look: Look,
+        view: EffectFormatter,
+        look: Theme,
         input: Input,
         output: Output,
         history: SafeHistory,
         connect: Callable[[str | None], tuple[Stream, str]],
         environment: Mapping[str, str],
-        companion: Companion | None = None,
+        child_server: ChildServer | None = None,
     ) -> None:
         self._settings = settings
         self._session = session
-        self._learning = Learning(
+        self._learning = CompletionModel(
             settings,
             session,
             perform=self._perform,
@@ -86,8 +83,8 @@ class Shell:
             changed=lambda: self._stage.redraw(),
         )
         self._history = history
-        self._entry = Entry(settings)
-        self._stage = Stage(
+        self._entry = InputSplitter(settings)
+        self._stage = PromptController(
             input=input,
             output=output,
             look=look,
@@ -98,7 +95,7 @@ class Shell:
             is_in_doubt=lambda: self._learning.is_in_doubt,
             typed=self._learning.names.typed,
             history=history,
-            suggest=HistorySuggest(history),
+            suggest=HistorySuggester(history),
             lexer=None if settings.raw or settings.hmp else LineLexer(),
             is_whole=self._entry.is_whole,
             interrupt=self._interrupt,
@@ -109,8 +106,10 @@ class Shell:
             ),
             bottom=lambda: self._bottom.fragments,
         )
-        below = Below(settings, session, self._learning, unicode=view.unicode, clock=time.monotonic)
-        self._bottom = Bottom(
+        below = BelowPrompt(
+            settings, session, self._learning, unicode=view.unicode, clock=time.monotonic
+        )
+        self._bottom = BottomToolbar(
             below.draw,
             is_live=lambda: below.is_live,
             size=output.get_size,
@@ -119,23 +118,23 @@ class Shell:
         )
         self._input = input
         self._look = look
-        self._display = Display(
+        self._display = OutputView(
             view,
             self._stage.printer,
             rows=lambda: output.get_size().rows,
             clock=time.monotonic,
         )
-        self._wire = Wire(received=self._received, lost=self._broken)
-        self._companion: CompanionWatch | None = None
-        if companion is not None:
-            self._companion = CompanionWatch(
-                companion, show=self._display.output, ended=self._tell_error
+        self._wire = StreamReader(received=self._received, lost=self._broken)
+        self._companion: ChildWatcher | None = None
+        if child_server is not None:
+            self._companion = ChildWatcher(
+                child_server, show=self._display.output, ended=self._tell_error
             )
         self._status: int | None = None
-        self._reconnecting = Reconnecting(
+        self._reconnecting = Reconnector(
             connect, connected=self._connected, failed=self._connected_not
         )
-        self._destinations = Destinations(
+        self._destinations = RedirectController(
             settings,
             self._stage,
             opened=self._diverted,
@@ -148,7 +147,7 @@ class Shell:
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self, stream: Stream) -> int:
-        """Until the person leaves; the exit status. Raises what went wrong with ourselves."""
+        """Run until the user leaves. Return the exit status. Raises internal errors."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._failed)
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -162,7 +161,7 @@ class Shell:
         printing = asyncio.ensure_future(self._stage.printer.run())
         printing.add_done_callback(self._printing_ended)
         try:
-            # Raw between two prompts too, or the terminal itself would echo what is typed there.
+            # Raw mode between two prompts too, or the terminal would echo what is typed there.
             with self._input.raw_mode():
                 self._perform(
                     self._session.connected(
@@ -194,10 +193,10 @@ class Shell:
         if self._companion is not None:
             self._companion.look()
 
-    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """A mistake of our own in what the loop calls: the shell ends, tidily."""
+    def _failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Handle an internal error in a callback of the loop: the shell ends cleanly."""
         failure = context.get("exception") or RuntimeError(context.get("message"))
-        if is_hang_up(failure):
+        if is_terminal_gone(failure):
             self._leave(128 + signal.SIGHUP)
             return
         self._failure = self._failure or failure
@@ -211,7 +210,7 @@ class Shell:
         try:
             text = await self._stage.turn()
         except EOFError:
-            self._perform(self._session.person_leaves())
+            self._perform(self._session.leave_now())
         else:
             if text is not None:
                 self._tell_history()
@@ -219,13 +218,13 @@ class Shell:
 
     def _enter(self, text: str) -> None:
         for line in self._entry.lines(text):
-            prepared = self._session.prepare(line) if isinstance(line, Source) else line
+            prepared = self._session.prepare(line) if isinstance(line, SourceLine) else line
             self._perform(self._session.submit(prepared, time.monotonic()))
 
     def _help(self, text: str, cursor: int) -> None:
-        """F1: help on what stands at the cursor; what is being typed stays, and so does the history."""
+        """Show help for what is at the cursor (F1). The typed line and the history stay."""
         if self._settings.hmp:
-            self._enter(human_help_line(text, cursor))
+            self._enter(hmp_help_line(text, cursor))
         elif not self._settings.raw:
             self._enter(help_line(text, cursor))
 
@@ -236,10 +235,8 @@ class Shell:
             return "(QGA) "
         return "(qemu) " if self._settings.hmp else "(QEMU) "
 
-    # -- what the session wants ----------------------------------------------------------------
-
     def _interrupt(self) -> None:
-        """Ctrl-C with nothing typed, or SIGINT."""
+        """Handle Ctrl-C on an empty line, or SIGINT."""
         if self._stage.drop_question():
             return
         if self._reconnecting.cancel():
@@ -252,42 +249,42 @@ class Shell:
         else:
             self._display.tell("Ctrl-D leaves the shell")
 
-    def _perform(self, effects: Sequence[Effect]) -> None:
+    def _perform(self, effects: Sequence[Effect]) -> None:  # noqa: C901 - a dispatch on effects
         for effect in effects:
             if not self._divert(effect):
                 self._display.show(effect)
             match effect:
                 case Send(data=data, request=request):
                     self._wire.send(data, request.descriptor if request else None)
-                case Divert(destination=destination):
-                    self._destinations.begin(destination)
-                case Finish():
+                case OpenRedirect(redirect=redirect):
+                    self._destinations.begin(redirect)
+                case CloseRedirect():
                     self._destinations.end()
-                case Ask():
+                case Confirm():
                     self._stage.interlude(partial(self._ask, effect))
-                case AskSecret():
+                case ReadSecret():
                     self._stage.interlude(partial(self._ask_secret, effect))
                 case Connect(text=text):
                     self._wire.close()
                     self._reconnecting.begin(text)
-                case Greeted():
+                case Ready():
                     self._greeted()
-                case Learned():
+                case QueryResult():
                     self._learnt(effect)
-                case Leave(status=status):
+                case Exit(status=status):
                     self._leave(status)
         self._set_timer()
         self._bottom.touch()
-        more = self._learning.saw(effects)
+        more = self._learning.on_effects(effects)
         if more:
             self._perform(more)
 
-    async def _ask(self, ask: Ask) -> None:
+    async def _ask(self, ask: Confirm) -> None:
         go_on = await self._stage.confirm(ask.question)
         assert isinstance(self._session, Session)
         self._perform(self._session.answer(go_on=go_on, now=time.monotonic(), to=ask.request))
 
-    async def _ask_secret(self, ask: AskSecret) -> None:
+    async def _ask_secret(self, ask: ReadSecret) -> None:
         text = await self._stage.ask_secret(escape(ask.key))
         assert isinstance(self._session, Session)
         self._perform(self._session.secret(text, time.monotonic()))
@@ -305,13 +302,13 @@ class Shell:
         self._perform(self._session.probes.watch_machine(time.monotonic()))
         self._learning.greeted()
 
-    def _learnt(self, learned: Learned) -> None:
+    def _learnt(self, learned: QueryResult) -> None:
         match learned:
-            case Learned(name="query-status", value={"status": str(status)}):
-                if self._greetings > 1:  # what was known of the machine may be wrong by now
-                    self._display.tell(f"The virtual machine is {escape(status)}.")
+            case QueryResult(name="query-status", value={"status": str(status)}):
+                if self._greetings > 1:  # the state of the VM may have changed
+                    self._display.tell(f"VM state: {escape(status)}")
             case _:
-                self._learning.learnt(learned)
+                self._learning.on_query_result(learned)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -330,7 +327,7 @@ class Shell:
         self._display.tell(text, is_error=True)
 
     def _tell_history(self) -> None:
-        problem = self._history.take_problem()
+        problem = self._history.pop_problem()
         if problem:
             self._display.tell(problem)
 
@@ -339,8 +336,6 @@ class Shell:
             self._status = status
         self._reconnecting.cancel()
         self._stage.close()
-
-    # -- the server ----------------------------------------------------------------------------
 
     def _received(self, data: bytes) -> None:
         self._perform(self._session.receive(data, time.monotonic()))
@@ -363,14 +358,12 @@ class Shell:
     def _connected_not(self, reason: str) -> None:
         self._perform(self._session.connect_failed(reason, time.monotonic()))
 
-    # -- where a line's replies go -------------------------------------------------------------
-
     def _divert(self, effect: Effect) -> bool:
-        """Whether the effect goes somewhere else than to the screen."""
-        if isinstance(effect, Page):
+        """Handle an effect for a redirect. Return True if it does not go to the screen."""
+        if isinstance(effect, ShowDocument):
             if not self._display.page(effect.blocks):
                 pages, paint = self._display.view.pages, self._look.page_paint
-                self._page(pages.painted(effect.blocks, paint))
+                self._page(pages.paint(effect.blocks, paint))
             return True
         if not isinstance(effect, ShowReply):
             return False
@@ -383,15 +376,15 @@ class Shell:
         return False
 
     def _page(self, text: Iterable[str]) -> None:
-        """Show in the pager what has no room on the screen."""
+        """Show text that does not fit on the screen in the pager."""
         page = partial(self._stage.programs.page, text, pager=self._settings.pager)
         self._stage.interlude(lambda: self._run_program(page()))
 
-    def _diverted(self, destination: Destination, problem: str) -> None:
-        self._perform(self._session.diverted(destination, problem, time.monotonic()))
+    def _diverted(self, redirect: Redirect, problem: str) -> None:
+        self._perform(self._session.redirect_opened(redirect, problem, time.monotonic()))
 
-    def _finished(self, destination: Destination, problem: str) -> None:
-        self._perform(self._session.finished(destination, problem, time.monotonic()))
+    def _finished(self, redirect: Redirect, problem: str) -> None:
+        self._perform(self._session.redirect_closed(redirect, problem, time.monotonic()))
 
 
 def run_terminal(
@@ -402,18 +395,19 @@ def run_terminal(
     address: str,
     connect: Callable[[str | None], tuple[Stream, str]],
     environment: Mapping[str, str],
-    companion: Companion | None = None,
+    child_server: ChildServer | None = None,
 ) -> int:
-    """Run the shell on a stream that is open, at the process's own terminal; the exit status.
+    """Run the shell on an open stream, at the terminal of the process. Return the exit status.
 
-    `connect` opens a stream to another address, `companion` is a server that was started with the
-    shell (`Shell`)."""
+    `connect` opens a stream to another address; `child_server` is the server if qmpshell has
+    started it.
+    """
     try:
         return asyncio.run(
-            _run(settings, session, stream, address, connect, environment, companion)
+            _run(settings, session, stream, address, connect, environment, child_server)
         )
     except (OSError, termios.error) as error:
-        if is_hang_up(error):
+        if is_terminal_gone(error):
             return 128 + signal.SIGHUP
         raise
 
@@ -425,26 +419,26 @@ async def _run(
     address: str,
     connect: Callable[[str | None], tuple[Stream, str]],
     environment: Mapping[str, str],
-    companion: Companion | None,
+    child_server: ChildServer | None,
 ) -> int:
     output = create_output(stdout=sys.stdout)
-    view = TerminalView(
+    view = EffectFormatter(
         settings,
         address=address,
         width=lambda: output.get_size().columns,
         unicode=(output.encoding() or "").lower().replace("-", "") == "utf8",
         now=datetime.now,
     )
-    shell = Shell(
+    shell = App(
         settings,
         session,
         view=view,
-        look=Look(settings, environment),
+        look=Theme(settings, environment),
         input=create_input(),
         output=output,
         history=open_history(environment, human=settings.hmp, raw=settings.raw, clock=time.time),
         connect=connect,
         environment=environment,
-        companion=companion,
+        child_server=child_server,
     )
     return await shell.run(stream)

@@ -1,7 +1,6 @@
-"""Calls that wait, beside the loop.
+"""Blocking calls in threads, reconnecting, and the output of a server that qmpshell has started.
 
-Owns: a thread for each, which nothing waits for: the shell can end while one hangs, as the loop's own
-threads would not let it. Must not know: what is called.
+The shell can end while such a call hangs, which asyncio's own threads do not allow.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from ..transport import Stream
 T = TypeVar("T")
 
 
-def in_thread(call: Callable[[], T], *, unwanted: Callable[[T], None]) -> asyncio.Future[T]:
-    """What `call` returns or raises. If that is cancelled before, `unwanted` is given the result."""
+def run_in_thread(call: Callable[[], T], *, unwanted: Callable[[T], None]) -> asyncio.Future[T]:
+    """Return the result of `call` as a future. If it is cancelled, `discard` receives the result."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -48,9 +47,12 @@ def in_thread(call: Callable[[], T], *, unwanted: Callable[[T], None]) -> asynci
     return future
 
 
-class Reconnecting:
-    """`connect` opens the stream to an address, or with None to the same one again, says how it is named,
-    and raises what it likes; it runs in a thread. `connected` is given both, `failed` why there is none."""
+class Reconnector:
+    """Reconnects in a thread.
+
+    `connect` opens the stream to an address, or with None to the same one again, and returns its
+    name; it may raise any exception. `connected` receives both, `failed` the reason.
+    """
 
     def __init__(
         self,
@@ -65,11 +67,12 @@ class Reconnecting:
         self._attempt: asyncio.Task[None] | None = None
 
     def begin(self, text: str | None) -> None:
+        """Start an attempt to connect, and cancel the previous one."""
         self.cancel()
         self._attempt = asyncio.ensure_future(self._try(text))
 
     def cancel(self) -> bool:
-        """Whether there was anything to cancel."""
+        """Cancel the attempt. Return True if there was one."""
         if self._attempt is None:
             return False
         self._attempt.cancel()
@@ -77,12 +80,12 @@ class Reconnecting:
 
     async def _try(self, text: str | None) -> None:
         try:
-            stream, address = await in_thread(
+            stream, address = await run_in_thread(
                 partial(self._connect, text), unwanted=lambda opened: opened[0].close()
             )
         except asyncio.CancelledError:
             self._end("not connected")
-        except Exception as error:  # whatever it is, the shell is not to wait for ever
+        except Exception as error:  # whatever it is, the shell must not wait forever
             self._end(str(error))
         else:
             self._attempt = None
@@ -94,39 +97,47 @@ class Reconnecting:
             self._failed(reason)
 
 
-class Companion(Protocol):
-    """A process with an output. Either descriptor may be None: nothing can be waited for, or no
-    longer."""
+class ChildServer(Protocol):
+    """A process with output. Its descriptors are None if there is nothing to wait for."""
 
     @property
-    def output_descriptor(self) -> int | None: ...
+    def output_descriptor(self) -> int | None:
+        """The descriptor that is readable if there is output, or None."""
+
     @property
-    def end_descriptor(self) -> int | None: ...
+    def end_descriptor(self) -> int | None:
+        """The descriptor that is readable after the end, or None."""
+
     def read_output(self) -> str:
-        """What it has written since the last call; never waits."""
+        """Return the output since the last call. Never blocks."""
 
-    def rest_of_output(self) -> str:
-        """All that is left when it has ended."""
+    def read_rest(self) -> str:
+        """Return the remaining output after its end."""
 
     def poll(self) -> int | None:
-        """None while it runs."""
+        """Return None while it runs."""
 
     def describe_end(self) -> str:
-        """How it ended, in words."""
+        """Describe how it ended."""
 
 
-class CompanionWatch:
-    """`show` is given what it writes, `ended` how it ended. Call `look` on SIGCHLD."""
+class ChildWatcher:
+    """Watches a child server. `show` receives its output, `ended` how it ended. Call `check` on SIGCHLD."""
 
     def __init__(
-        self, companion: Companion, *, show: Callable[[str], None], ended: Callable[[str], None]
+        self,
+        child_server: ChildServer,
+        *,
+        show: Callable[[str], None],
+        ended: Callable[[str], None],
     ) -> None:
-        self._companion = companion
+        self._companion = child_server
         self._show = show
         self._ended = ended
         self._watched: list[int] = []
 
     def begin(self) -> None:
+        """Start to watch."""
         loop = asyncio.get_running_loop()
         for descriptor in (self._companion.output_descriptor, self._companion.end_descriptor):
             if descriptor is not None:
@@ -134,12 +145,12 @@ class CompanionWatch:
                 self._watched.append(descriptor)
 
     def look(self) -> None:
-        """Show what is new."""
+        """Show new output."""
         if not self._watched:
             return
         if self._companion.poll() is not None:
             self.close()
-            self._give(self._companion.rest_of_output())
+            self._give(self._companion.read_rest())
             self._ended(self._companion.describe_end())
             return
         self._give(self._companion.read_output())
@@ -149,11 +160,12 @@ class CompanionWatch:
                 self._companion.output_descriptor,
                 self._companion.end_descriptor,
             ):
-                # It has closed its output, and that was closed here.
+                # The server has closed its output, and the descriptor is closed.
                 loop.remove_reader(descriptor)
                 self._watched.remove(descriptor)
 
     def close(self) -> None:
+        """Stop watching."""
         loop = asyncio.get_running_loop()
         for descriptor in self._watched:
             loop.remove_reader(descriptor)
@@ -164,8 +176,8 @@ class CompanionWatch:
             self._show(text)
 
 
-def is_hang_up(error: BaseException) -> bool:
-    """Whether reading, writing or setting the terminal failed because its window was closed."""
+def is_terminal_gone(error: BaseException) -> bool:
+    """Return True if an operation failed because the terminal's window was closed."""
     gone = (errno.EIO, errno.ENXIO, errno.ENOTTY)
     if isinstance(error, termios.error):
         return bool(error.args) and error.args[0] in gone

@@ -1,8 +1,4 @@
-"""What stands below the prompt, kept up to date.
-
-Owns: how often it is drawn anew: four times a second at most, whatever comes, and only where it looks
-different then. Must not know: what it shows.
-"""
+"""The rows below the prompt, redrawn at most four times per second and only after a change."""
 
 from __future__ import annotations
 
@@ -15,19 +11,21 @@ from ..qmp import encode_scalar
 from ..render import utf8_string
 from ..session import RawSession, Session
 from ..storage import Settings
-from .completer import Learning
-from .live_view import PanelView, on_ground
-from .status import lay_out, status_parts
+from .completer import CompletionModel
+from .live_view import LiveView, on_ground
+from .status import layout_toolbar, status_parts
 from .styles import Fragments
 
 _PAUSE = 0.25  # seconds
 _BEAT = 1.0
 
 
-class Bottom:
-    """`draw` gives the fragments for a terminal of a size, none for nothing at all; `is_live` says
-    whether they change by themselves, as seconds do; `changed` is called when they have. `clock` is
-    monotonic, in seconds."""
+class BottomToolbar:
+    """Redraws the rows below the prompt.
+
+    `draw` returns the fragments for a terminal size. `is_live` returns True if they change with
+    time. `changed` is called after a change. `clock` is monotonic, in seconds.
+    """
 
     def __init__(
         self,
@@ -49,14 +47,14 @@ class Bottom:
 
     @property
     def fragments(self) -> Fragments:
-        """As they were drawn last, if the terminal still has that size."""
+        """The fragments of the last drawing if the terminal still has that size."""
         size = self._size()
         if self._drawn is None or self._drawn[0] != size:
             self._drawn = (size, self._draw(size))
         return self._drawn[1]
 
     def touch(self) -> None:
-        """What is shown may be different by now."""
+        """Mark the rows as possibly changed."""
         now = self._clock()
         if self._drawn_at is None or now - self._drawn_at >= _PAUSE:
             self._redraw(now)
@@ -91,14 +89,14 @@ class Bottom:
 _FEWEST_ROWS = 10
 
 
-class Below:
-    """`unicode` says whether the terminal shows more than ASCII; `clock` is the session's."""
+class BelowPrompt:
+    """Draws the rows below the prompt. `unicode` is false if the terminal only shows ASCII."""
 
     def __init__(
         self,
         settings: Settings,
         session: Session | RawSession,
-        learning: Learning,
+        learning: CompletionModel,
         *,
         unicode: bool,
         clock: Callable[[], float],
@@ -108,26 +106,27 @@ class Below:
         self._learning = learning
         self._unicode = unicode
         self._clock = clock
-        self._panel = PanelView(string=utf8_string if unicode else encode_scalar, unicode=unicode)
+        self._panel = LiveView(string=utf8_string if unicode else encode_scalar, unicode=unicode)
 
     @property
     def is_live(self) -> bool:
-        """Whether it changes as time goes by: seconds are counted."""
-        held_up = isinstance(self._session, Session) and self._session.is_held_up
+        """Return True if the rows change with time, because they count seconds."""
+        held_up = isinstance(self._session, Session) and self._session.is_blocked
         return held_up or self._learning.is_waiting
 
     def draw(self, size: Size) -> Fragments:
+        """Return the fragments for a terminal of this size."""
         session = self._session
         if not isinstance(session, Session):
             return []
         rows: list[Fragments] = []
-        if session.waits.panel is not None:
+        if session.waits.live_view is not None:
             height = max(2, size.rows // 2 - 1)
-            panel = self._panel.rows(session.waits.panel, columns=size.columns, rows=height)
-            rows += [on_ground(row, size.columns) for row in panel]
+            live_view = self._panel.rows(session.waits.live_view, columns=size.columns, rows=height)
+            rows += [on_ground(row, size.columns) for row in live_view]
         shown = self._settings.toolbar and size.rows >= _FEWEST_ROWS
         parts = status_parts(session, unicode=self._unicode) if shown else []
-        waits = session.describe_hold_up(self._clock()) or self._learning.describe_wait()
-        rows += lay_out(waits, parts, size.columns)
+        waits = session.describe_blocker(self._clock()) or self._learning.describe_wait()
+        rows += layout_toolbar(waits, parts, size.columns)
         fragments = [fragment for row in rows for fragment in (*row, ("", "\n"))]
         return fragments[:-1]

@@ -1,7 +1,4 @@
-"""Completion of lines for the human monitor.
-
-Owns: which lines they are, and the menu's entries. Must not know: how the catalogue is learnt.
-"""
+"""Completion in prompt_toolkit: completers, the signature line, and queries for live names."""
 
 from __future__ import annotations
 
@@ -21,71 +18,72 @@ from ..complete import (
     REGULAR_FILE,
     SOCKET,
     Candidate,
-    Catalogue,
-    Known,
-    Live,
+    CompletionSources,
+    HmpCatalogue,
+    NameQuery,
     Signature,
     complete,
-    complete_human,
+    complete_hmp,
     describe,
-    fit,
-    human_line,
+    hmp_line,
     logical_line,
+    shrink,
     wrap,
 )
-from ..language import HUMAN, LEAVING
+from ..language import EXIT_COMMANDS, HUMAN
 from ..qmp import load_agent_schema
 from ..render import escape
 from ..session import (
     COMMANDS,
-    CatalogueLoader,
     Effect,
-    Learned,
+    HmpCatalogueLoader,
     LiveCache,
+    QueryResult,
     RawSession,
     Session,
     disabled_in,
-    mistake,
+    find_mistake,
     names_in,
 )
 from ..storage import Settings
 from .keys import Replacement
 from .styles import WARNING, Fragments, signature_style, style_names
 
-# No menu is wider, and text beyond it would only be measured in vain.
+# No menu is wider; measuring longer text would be wasted.
 _META_WIDTH = 200
 
 
-class HumanNames(Completer):
-    """Completes by `catalogue`, which may be set at any time.
+class HmpCompleter(Completer):
+    """Completes human monitor lines from `catalogue`, which may be set at any time.
 
-    `others` completes the lines that are not the human monitor's; without it all lines are. `begin` is
-    called before anything is looked up, `wanted` whenever such a line is typed or completed: then the
-    catalogue is needed.
+    `others` completes other lines; without it, all lines are human monitor lines. `begin` is called
+    before each completion, `wanted` whenever such a line is typed or completed and the catalogue is
+    needed.
     """
 
     def __init__(
         self, others: Completer | None, *, begin: Callable[[], None], wanted: Callable[[], None]
     ) -> None:
-        self.catalogue = Catalogue()
+        self.catalogue = HmpCatalogue()
         self._others = others
         self._begin = begin
         self._wanted = wanted
 
     def typed(self, buffer: Buffer) -> None:
-        """The line has changed: for a Buffer's `on_text_changed`."""
+        """Handle a change of the line, as a Buffer's `on_text_changed`."""
         if self._others is None or buffer.text.lstrip().startswith(f"{HUMAN} "):
             self._wanted()
 
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterator[Completion]:
+        """Yield the completions of a document."""
         self._begin()
         text = document.current_line_before_cursor
-        line = text if self._others is None else human_line(text)
+        line = text if self._others is None else hmp_line(text)
         if line is not None:
             self._wanted()
-            candidates = complete_human(line, self.catalogue)
+            candidates = complete_hmp(line, self.catalogue)
             if self._others is None:
                 candidates = sorted([*candidates, *_leaving(line)], key=lambda one: one.text)
             yield from completions(candidates)
@@ -94,7 +92,7 @@ class HumanNames(Completer):
 
 
 def completions(candidates: Iterable[Candidate]) -> Iterator[Completion]:
-    """Candidates for a menu; none that a terminal could not be shown as it is."""
+    """Yield candidates for a menu, without those that a terminal cannot show as they are."""
     for one in candidates:
         if escape(one.text) == one.text:
             yield Replacement(
@@ -107,35 +105,36 @@ def completions(candidates: Iterable[Candidate]) -> Iterator[Completion]:
 
 
 def _leaving(line: str) -> list[Candidate]:
-    """The words that leave the shell, which are words of ours and not of the human monitor's."""
+    """Return the commands that leave the shell, which the human monitor does not have."""
     word = line.lstrip()
     meta = COMMANDS["/quit"][2]
-    return [Candidate(one, -len(word), meta) for one in LEAVING if one.startswith(word)]
+    return [Candidate(one, -len(word), meta) for one in EXIT_COMMANDS if one.startswith(word)]
 
 
 _BEGIN = ("", " ")
-# What warnings may take of the screen.
+# The maximum number of rows for warnings.
 _ROWS = 2
 _NARROW = 60  # columns
 _ROWS_WHERE_NARROW = 3
 
 
-class LineNames(Completer):
-    """Completes by `known`; `wanted` is called when names of the running server may be wanted."""
+class LineCompleter(Completer):
+    """Completes from `sources`. `wanted` is called when live names may be needed."""
 
-    def __init__(self, known: Known, *, wanted: Callable[[], None]) -> None:
+    def __init__(self, known: CompletionSources, *, wanted: Callable[[], None]) -> None:
         self._known = known
         self._wanted = wanted
 
     def get_completions(
-        self, document: Document, complete_event: CompleteEvent
+        self, document: Document, _complete_event: CompleteEvent
     ) -> Iterator[Completion]:
+        """Yield the completions of a document."""
         line, cursor = logical_line(document.text, document.cursor_position)
         candidates = complete(line, cursor, self._known)
         word = line[:cursor].lstrip()
         candidates += [
             Candidate(name, -len(word), COMMANDS["/quit"][2])
-            for name in LEAVING
+            for name in EXIT_COMMANDS
             if name.startswith(word) and name not in COMMANDS
         ]
         self._wanted()
@@ -143,20 +142,20 @@ class LineNames(Completer):
 
 
 class SignatureLine:
-    """What stands below a line that is being typed."""
+    """The signature below the line that is being typed."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: CompletionSources) -> None:
         self._known = known
-        # Drawn at every key, and more often than the line changes.
+        # It is drawn more often than the line changes.
         self._key: object = None
         self._found: Signature | None = None
 
     def forget(self) -> None:
-        """More is known now than when the line was looked at."""
+        """Draw the line again, because more is known now."""
         self._key = None
 
     def fragments(self, document: Document, columns: int) -> list[Fragments]:
-        """The signature in a row of so many columns, and what is wrong with the line in a few."""
+        """Return the signature in one row, and the diagnostics in a few."""
         line, cursor = logical_line(document.text, document.cursor_position)
         key = (line, cursor, self._known.schema)
         if key != self._key:
@@ -167,21 +166,23 @@ class SignatureLine:
             return []
         rows: list[Fragments] = []
         if found.warnings:
-            # Above the signature, which so keeps its place while they come and go.
+            # Above the signature, whose place so does not change.
             text = escape("; ".join(found.warnings))
             most = _ROWS if columns > _NARROW else _ROWS_WHERE_NARROW
             for row in wrap(text, columns - 1, most, width=get_cwidth):
                 rows.append([_BEGIN, (signature_style(WARNING), row)])
         parts = [[(style, escape(text)) for style, text in part] for part in found.parts]
-        pieces = fit(parts, columns - 1, found.current, width=get_cwidth)
+        pieces = shrink(parts, columns - 1, found.current, width=get_cwidth)
         if pieces:
             rows.append([_BEGIN, *((signature_style(style), text) for style, text in pieces)])
         return rows
 
 
-def list_folder(path: str) -> Iterator[tuple[str, str]]:
-    """The names in the folder that the beginning of a path is in, in no order, each with what it is, as
-    `complete.file_kinds` calls that; none where it cannot be read. `~/` stands for the home directory."""
+def list_directory(path: str) -> Iterator[tuple[str, str]]:
+    """Yield the names in the directory of a path prefix, each with its kind; none if it is unreadable.
+
+    `~/` stands for the home directory.
+    """
     folder = os.path.expanduser(os.path.dirname(path)) or "."
     try:
         with os.scandir(folder) as entries:
@@ -198,13 +199,16 @@ def _kind(entry: os.DirEntry[str]) -> str:
         return REGULAR_FILE
     try:
         return SOCKET if stat.S_ISSOCK(entry.stat().st_mode) else OTHER
-    except OSError:  # a link to nothing
+    except OSError:  # a dangling link
         return OTHER
 
 
-class Learning:
-    """`perform` carries out what a session wants; `clock` is the session's, in seconds. `came` is called
-    when names that were wanted have come, `changed` when what is drawn may look different."""
+class CompletionModel:
+    """Keeps the completion sources of a session up to date.
+
+    `perform` performs effects; `clock` is the session's, in seconds. `arrived` is called when
+    requested live names have arrived, `changed` when the rows below the prompt may have changed.
+    """
 
     def __init__(
         self,
@@ -222,27 +226,27 @@ class Learning:
         self._clock = clock
         self._came = came
         self._changed = changed
-        self._known = Known(
+        self._known = CompletionSources(
             names=self._names_before(),
-            files=list_folder,
+            files=list_directory,
             styles=style_names,
-            local_commands=COMMANDS,
-            find_local_mistake=mistake,
+            shell_commands=COMMANDS,
+            find_shell_mistake=find_mistake,
         )
         self._live: LiveCache | None = None
-        self._loader: CatalogueLoader | None = None
+        self._loader: HmpCatalogueLoader | None = None
         if self._session is not None:
             self._live = self._known.live = LiveCache(self._session)
-            self._loader = CatalogueLoader(self._session)
-        self.names = HumanNames(
-            None if settings.hmp else LineNames(self._known, wanted=self._want_live),
+            self._loader = HmpCatalogueLoader(self._session)
+        self.names = HmpCompleter(
+            None if settings.hmp else LineCompleter(self._known, wanted=self._want_live),
             begin=self._begin,
             wanted=self._load_catalogue,
         )
         self.signature = SignatureLine(self._known)
 
     def greeted(self) -> None:
-        """Another server, or the same one anew: nothing of what was known counts any longer."""
+        """Handle a greeting: everything known about the previous server is obsolete."""
         session = self._session
         assert session is not None
         self._known.schema = None
@@ -256,56 +260,57 @@ class Learning:
             self._perform(session.probes.learn_commands(self._clock()))
 
     def _names_before(self) -> Sequence[str]:
-        """What the server's commands are as long as it has not said so."""
+        """Return the server's commands as far as they are known before it answers."""
         return load_agent_schema().commands() if self._settings.agent else ()
 
-    def learnt(self, learned: Learned) -> None:
+    def on_query_result(self, learned: QueryResult) -> None:
+        """Handle the result of a query."""
         assert self._session is not None
         match learned:
-            case Learned(value=Catalogue() as catalogue):
+            case QueryResult(value=HmpCatalogue() as catalogue):
                 self.names.catalogue = catalogue
                 self._came()
-            case Learned(name="live", value=Live()):
+            case QueryResult(name="live", value=NameQuery()):
                 self.signature.forget()
                 self._came()
-            case Learned(name="query-qmp-schema"):
-                self._known.schema = self._session.facts.schema
+            case QueryResult(name="query-qmp-schema"):
+                self._known.schema = self._session.introspection.schema
                 self._changed()
-            case Learned(name="query-commands" | "guest-info", value=value):
+            case QueryResult(name="query-commands" | "guest-info", value=value):
                 self._known.disabled = frozenset(disabled_in(value))
                 self._known.names = [*names_in(value), *self._known.disabled]
-                # The prompt is up by then; a line that needs the schema at once asks for itself.
+                # The prompt is visible by now. A line that needs the schema at once queries it itself.
                 self._perform(self._session.probes.load_schema(self._clock()))
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether names that were just offered may be wrong, and are asked for anew."""
+        """Whether names that were just offered may be wrong and are being queried."""
         return self._live is not None and self._live.is_in_doubt
 
     @property
     def is_waiting(self) -> bool:
-        """Whether names are asked for, and have not come."""
+        """Whether queried names have not arrived."""
         return self._live is not None and self._live.is_waiting
 
     def describe_wait(self) -> str:
-        """For how long, in words; empty if not for long."""
+        """Describe how long names have been awaited, or return ""."""
         return self._live.describe_wait(self._clock()) if self._live is not None else ""
 
-    def saw(self, effects: Iterable[Effect]) -> Sequence[Effect]:
-        """What names of the running server are to be asked for after these effects."""
-        return self._live.saw(effects, self._clock()) if self._live is not None else []
+    def on_effects(self, effects: Iterable[Effect]) -> Sequence[Effect]:
+        """Return the queries for live names that follow from these effects."""
+        return self._live.on_effects(effects, self._clock()) if self._live is not None else []
 
     def _begin(self) -> None:
         if self._live is not None:
             self._live.begin(self._clock())
 
     def _want_live(self) -> None:
-        # Not from within a keystroke.
+        # Not within a key press.
         asyncio.get_running_loop().call_soon(self._take_wanted)
 
     def _take_wanted(self) -> None:
         if self._live is not None:
-            self._perform(self._live.take_wanted(self._clock()))
+            self._perform(self._live.send_queries(self._clock()))
 
     def _load_catalogue(self) -> None:
         if self._loader is not None:

@@ -1,11 +1,8 @@
-"""What a person is asked in place of the prompt.
-
-Owns: a question that only a key pressed after it was put can answer, and one whose answer is not seen.
-Must not know: what they are about.
-"""
+"""Questions in place of the prompt: confirmations and secrets."""
 
 from __future__ import annotations
 
+import contextlib
 import termios
 
 from prompt_toolkit import PromptSession
@@ -18,11 +15,11 @@ from prompt_toolkit.layout.processors import PasswordProcessor
 from prompt_toolkit.output import Output
 
 from . import styles
-from .styles import Look
+from .styles import Theme
 
 
-async def confirm(question: str, *, input: Input, output: Output, look: Look) -> bool:
-    """Whether the person pressed y; everything else that answers means no."""
+async def confirm(question: str, *, input: Input, output: Output, look: Theme) -> bool:
+    """Ask a question. Return True if the user presses y; any other key means no."""
     bindings = KeyBindings()
 
     @bindings.add("y")
@@ -40,7 +37,9 @@ async def confirm(question: str, *, input: Input, output: Output, look: Look) ->
     @bindings.add("c-s")
     @bindings.add("c-z")
     @bindings.add("escape", eager=True)
-    @bindings.add(Keys.Any)  # who types on has not read the question: the y of "query" is no answer
+    @bindings.add(
+        Keys.Any
+    )  # the user typed on without reading the question, as with the y of "query"
     def no(event: KeyPressEvent) -> None:
         event.current_buffer.text = "n"
         event.app.exit(result="n")
@@ -50,10 +49,9 @@ async def confirm(question: str, *, input: Input, output: Output, look: Look) ->
         pass
 
     clear_typeahead(input)
-    try:
+    # In tests, the input is not a terminal.
+    with contextlib.suppress(termios.error, OSError, NotImplementedError):
         termios.tcflush(input.fileno(), termios.TCIFLUSH)
-    except (termios.error, OSError, NotImplementedError):
-        pass  # not a terminal, in tests
     session: PromptSession[str] = PromptSession(
         FormattedText([(f"class:{styles.PROMPT}", f"{question}. Go on? [y/N] ")]),
         key_bindings=bindings,
@@ -65,20 +63,20 @@ async def confirm(question: str, *, input: Input, output: Output, look: Look) ->
     return await session.prompt_async(handle_sigint=False) == "y"
 
 
-async def ask_secret(what: str, *, input: Input, output: Output, look: Look) -> str | None:
-    """What the person typed, unseen; None if nothing."""
+async def ask_secret(what: str, *, input: Input, output: Output, look: Theme) -> str | None:
+    """Ask for text without echo. None if the user cancels."""
     bindings = KeyBindings()
 
     @bindings.add("c-z")
     @bindings.add("c-r")
     @bindings.add("c-s")
     def nothing(event: KeyPressEvent) -> None:
-        """What cannot be seen is no part of a secret, and there is nothing to search."""
+        """Ignore keys that have no meaning in a secret, such as a search."""
 
     session: PromptSession[str] = PromptSession(
         FormattedText([(f"class:{styles.PROMPT}", f"{what}: ")]),
         key_bindings=bindings,
-        input_processors=[PasswordProcessor("")],  # not even how long it is
+        input_processors=[PasswordProcessor("")],  # not even its length
         input=input,
         output=output,
         style=look.style,

@@ -1,8 +1,4 @@
-"""What a session says, as styled lines for a terminal.
-
-Owns: how replies, events and our own words look. Must not know: prompts, or when things are printed.
-Everything of the server's passes through `render.escape` here.
-"""
+"""Formats the effects of a session as styled text. All text from the server is escaped here."""
 
 from __future__ import annotations
 
@@ -11,31 +7,31 @@ from datetime import datetime
 
 from prompt_toolkit.utils import get_cwidth
 
-from ..qmp import Event, Greeting, encode_scalar, human_text
+from ..qmp import Event, Greeting, encode_scalar, hmp_text
 from ..render import (
     Block,
     escape,
     escape_lines,
     fold_pieces,
     format_document,
-    painted,
+    paint_json,
     remainder_text,
     style_json,
     utf8_string,
 )
-from ..session import Effect, Page, Send, ShowBytes, ShowReply, ShowStray, Tell
+from ..session import Effect, Send, ShowBytes, ShowDocument, ShowMessage, ShowReply, ShowUnexpected
 from ..storage import COMPACT, Settings, event_place
 from . import styles
 from .styles import Fragments
-from .throttle import OTHERS, Folded
+from .throttle import OTHERS, EventCount
 
 _NARROWEST = 20  # columns
-# Text has no place for so little to stand in (seconds).
+# Shorter times, in seconds, are not shown for text.
 _NOTABLE = 1.0
 
 
-class ReplyView:
-    """`width` gives the columns of the terminal, `string` writes a string as JSON."""
+class ReplyFormatter:
+    """Formats replies. `width` returns the columns of the terminal; `string` encodes a string as JSON."""
 
     def __init__(
         self,
@@ -49,7 +45,7 @@ class ReplyView:
         self._string = string
 
     def fragments(self, shown: ShowReply) -> Fragments:
-        """A reply as it is shown when it comes, the end of a huge one left out."""
+        """Return a new reply, folded if it is very long."""
         found = list(self._late(shown)) if shown.late else []
         text = self._text(shown)
         if text is not None:
@@ -57,20 +53,20 @@ class ReplyView:
             if text and not found[-1][1].endswith("\n"):
                 found.append(("", "\n"))
             if shown.elapsed >= _NOTABLE:
-                found.append((f"class:{styles.ELAPSED}", f"({elapsed_text(shown.elapsed)})\n"))
+                found.append((f"class:{styles.ELAPSED}", f"({format_elapsed(shown.elapsed)})\n"))
             return found
         error = self._error(shown)
         if error is not None:
             found.append((f"class:{styles.ERROR}", error))
         else:
             found += self._fold(shown, self._pieces(self._value(shown), self._columns))
-        elapsed = elapsed_text(shown.elapsed)
+        elapsed = format_elapsed(shown.elapsed)
         begin = "\n" if self._room(found) < len(elapsed) + 2 else "  "
         found += [(f"class:{styles.ELAPSED}", f"{begin}{elapsed}"), ("", "\n")]
         return found
 
     def again(self, shown: ShowReply, *, rows: int) -> Fragments | None:
-        """A reply once more; None where it takes more than so many rows."""
+        """Return a reply again, or None if it has more than `rows` rows."""
         text = self._text(shown)
         if text is None:
             text = self._error(shown)
@@ -84,7 +80,7 @@ class ReplyView:
         return found if ended else [*found, ("", "\n")]
 
     def on_one_line(self, value: object) -> Fragments:
-        """A value on a line of its own; of a very long one the beginning."""
+        """Return a value on one line, cut if it is very long."""
         pieces = self._pieces(value, None)
         found, rest = fold_pieces(
             pieces, lines=self._settings.fold, columns=self._width(), width=get_cwidth
@@ -94,14 +90,14 @@ class ReplyView:
         return found
 
     def whole(self, shown: ShowReply, paint: Mapping[str, tuple[str, str]]) -> Iterator[str]:
-        """All of a reply as text; `paint` has what stands before and behind each style of JSON."""
+        """Yield the complete reply as text. `paint` maps JSON styles to the text before and after."""
         text = self._text(shown)
         if text is None:
             text = self._error(shown)
         if text is not None:
             yield text if text.endswith("\n") else text + "\n"
             return
-        yield from painted(
+        yield from paint_json(
             self._value(shown), width=self._columns, string=self._string, paint=paint
         )
         yield "\n"
@@ -115,13 +111,13 @@ class ReplyView:
         yield (f"class:{styles.LATE}", f"late reply to {name}:\n")
 
     def _text(self, shown: ShowReply) -> str | None:
-        """The human monitor's text; None where the reply is no such text."""
+        """Return the human monitor's text, or None for another reply."""
         if shown.request.text is None or shown.reply.is_error:
             return None
-        return escape_lines(human_text(shown.reply.value.get("return", "")))
+        return escape_lines(hmp_text(shown.reply.value.get("return", "")))
 
     def _error(self, shown: ShowReply) -> str | None:
-        """An error in words; None where it is shown as it came."""
+        """Return an error in words, or None to show it as it is."""
         reply = shown.reply
         if reply.is_error and (shown.request.is_typed or self._settings.result_only):
             return escape(f"{reply.error_class}: {reply.desc}")
@@ -137,7 +133,7 @@ class ReplyView:
             yield (f"class:{styles.json_style(style)}", text)
 
     def _room(self, fragments: Fragments) -> int:
-        """The columns that are free behind the last line of what is shown."""
+        """Return the free columns after the last line."""
         line = ""
         for _, text in reversed(fragments):
             _, newline, last = text.rpartition("\n")
@@ -152,16 +148,16 @@ class ReplyView:
         )
         if rest is not None:
             left_out = remainder_text(rest, size=len(shown.reply.raw))
-            # With --hmp a line that begins so is the human monitor's.
-            whole = "" if self._settings.hmp else "; /last has all"
+            # With --hmp, a line that starts with / is for the human monitor.
+            whole = "" if self._settings.hmp else "; /last shows all"
             head.append((f"class:{styles.MORE}", f"\n… {left_out}{whole}"))
         return head
 
 
-def elapsed_text(seconds: float) -> str:
-    """A duration as people say it.
+def format_elapsed(seconds: float) -> str:
+    """Format a duration.
 
-    >>> [elapsed_text(one) for one in (0.0004, 0.0123, 1.234, 75.6, 7384)]
+    >>> [format_elapsed(seconds) for seconds in (0.0004, 0.0123, 1.234, 75.6, 7384)]
     ['0.4 ms', '12 ms', '1.23 s', '1 min 16 s', '2 h 3 min']
     """
     if seconds < 0.0095:
@@ -176,14 +172,14 @@ def elapsed_text(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-class PageView:
-    """`width` gives the columns of the terminal."""
+class DocumentFormatter:
+    """Formats help documents. `width` returns the columns of the terminal."""
 
     def __init__(self, *, width: Callable[[], int]) -> None:
         self._width = width
 
     def fragments(self, blocks: list[Block], *, rows: int) -> Fragments | None:
-        """The page in styles; None where it takes more than so many rows. 0 rows are no limit."""
+        """Return the document, or None if it has more than `rows` rows; 0 means no limit."""
         shown, rest = fold_pieces(
             self._pieces(blocks), lines=rows, columns=self._width(), width=get_cwidth
         )
@@ -193,8 +189,8 @@ class PageView:
             (f"class:{styles.help_style(style)}" if style else "", text) for style, text in shown
         ]
 
-    def painted(self, blocks: list[Block], paint: Mapping[str, tuple[str, str]]) -> Iterator[str]:
-        """The page as text; `paint` has what stands before and behind each style."""
+    def paint(self, blocks: list[Block], paint: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+        """Yield the document as text. `paint` maps styles to the text before and after."""
         for style, text in self._pieces(blocks):
             before, after = paint.get(style, ("", ""))
             yield f"{before}{text}{after}"
@@ -203,11 +199,11 @@ class PageView:
         return format_document(blocks, width=self._width(), measure=get_cwidth)
 
 
-class TerminalView:
-    """Turns effects into fragments that end with a line end.
+class EffectFormatter:
+    """Formats effects as fragments that end with a line end.
 
-    `width` gives the columns of the terminal; `unicode` says whether it shows more than ASCII; `now`
-    is the local time for events that carry none.
+    `width` returns the columns of the terminal; `unicode` is false if it only shows ASCII; `now`
+    returns the local time, for events without one.
     """
 
     def __init__(
@@ -222,20 +218,20 @@ class TerminalView:
         self._settings = settings
         self.address = address
         self.unicode = unicode
-        self._replies = ReplyView(
+        self._replies = ReplyFormatter(
             settings, width=width, string=utf8_string if unicode else encode_scalar
         )
-        self.pages = PageView(width=width)
+        self.pages = DocumentFormatter(width=width)
         self._now = now
 
     def fragments(self, effect: Effect) -> Fragments:
-        """What is shown of an effect; nothing for those that show nothing."""
+        """Return what is shown of an effect, or []."""
         match effect:
             case ShowReply():
                 return self._replies.fragments(effect)
-            case Tell(text=text, is_error=is_error):
+            case ShowMessage(text=text, is_error=is_error):
                 return _line(styles.ERROR if is_error else styles.NOTE, escape_lines(text))
-            case Page(blocks=blocks):
+            case ShowDocument(blocks=blocks):
                 return self.pages.fragments(blocks, rows=0) or []
             case ShowBytes(data=data):
                 return [
@@ -246,37 +242,37 @@ class TerminalView:
                         ),
                     )
                 ]
-            case ShowStray(item=item, reason=reason):
+            case ShowUnexpected(item=item, reason=reason):
                 text = escape(item.raw[:2000].decode("utf-8", "backslashreplace"))
                 return _line(styles.NOTE, f"{reason}: {text}" if reason else text)
             case Send(data=data, request=request) if self._settings.verbose:
                 if request is None or request.source is None:
-                    return []  # talk of our own
-                from ..storage import sent_text  # only who asks to see it needs it
+                    return []  # the handshake
+                from ..storage import sent_text  # only with -v
 
                 return _line(styles.SENT, "-> " + escape_lines(sent_text(data, request.message)))
         return []
 
     def whole(self, shown: ShowReply, paint: Mapping[str, tuple[str, str]]) -> Iterator[str]:
-        """All of a reply as text; `paint` has what stands before and behind each style of JSON."""
+        """Yield the complete reply as text. `paint` maps JSON styles to the text before and after."""
         return self._replies.whole(shown, paint)
 
     def again(self, shown: ShowReply, *, rows: int) -> Fragments | None:
-        """A reply once more; None where it takes more than so many rows."""
+        """Return a reply again, or None if it has more than `rows` rows."""
         return self._replies.again(shown, rows=rows)
 
     def output(self, text: str) -> Fragments:
-        """What a program has written, its controls escaped."""
+        """Return the output of a program with control characters escaped."""
         return _line(styles.OUTPUT, escape_lines(text.replace("\r\n", "\n")))
 
     def banner(self, greeting: Greeting | None) -> Fragments:
-        """Who is at the other end, and how to leave."""
+        """Return the banner: the server, and how to leave."""
         if self._settings.agent:
             at = escape(self.address)
             return _line(
                 styles.NOTE, f"Connected to a guest agent at {at}. Ctrl-D leaves the shell."
             )
-        server = "the server, without a greeting"
+        server = "a server that sent no greeting"
         if greeting is not None:
             version = greeting.version
             server = f"QEMU {'.'.join(map(str, version))}" if version else "QEMU, version unknown"
@@ -289,15 +285,15 @@ class TerminalView:
         )
 
     def wants(self, event: Event) -> bool:
-        """Whether events of its name are shown."""
+        """Return True if events of this name are shown."""
         return bool(event_place(self._settings.events, event.name))
 
     def event(self, event: Event) -> Fragments:
-        """One line: local time, name, data."""
+        """Return an event on one line: local time, name, data."""
         return list(self._event(event, event.name, 1))
 
-    def folded(self, folded: Folded) -> Fragments:
-        """One line for several events of a name: the time and data of the latest."""
+    def folded(self, folded: EventCount) -> Fragments:
+        """Return one line for several events of a name, with time and data of the latest."""
         name = folded.name if folded.name != OTHERS else "other events"
         return list(self._event(folded.last, name, folded.count))
 
@@ -318,7 +314,7 @@ class TerminalView:
         if isinstance(stamp, dict):
             try:
                 seconds = stamp["seconds"] + stamp["microseconds"] / 1e6
-                if seconds >= 0:  # -1 where the host has no clock (qmp-spec)
+                if seconds >= 0:  # -1 if the host has no clock (qmp-spec)
                     when = datetime.fromtimestamp(seconds)
             except (KeyError, TypeError, ValueError, OverflowError, OSError):
                 pass

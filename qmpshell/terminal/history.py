@@ -1,8 +1,4 @@
-"""What was typed, to be recalled.
-
-Owns: what is recalled and suggested, and that no secret is among it. Must not know: what is secret, or
-how entries are kept (that is `records`), keys.
-"""
+"""The history of typed lines in prompt_toolkit, without secrets, and suggestions from it."""
 
 from __future__ import annotations
 
@@ -13,13 +9,15 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import History
 
-from ..storage import HistoryError, HistoryFile, history_path, showable
+from ..storage import HistoryError, HistoryFile, escape_entry, history_path
 
 
 class SafeHistory(History):
-    """Keeps an entry as `records.entries` says, in `file` too if there is one; two that are the same
-    and in succession are one. `human` says that lines are the human monitor's, `raw` that they go
-    out as they stand; `problem` is why there is no file."""
+    """Keeps redacted entries, also in `file` if there is one. Equal consecutive entries are one.
+
+    `human` is true for human monitor lines, `raw` for lines sent verbatim. `problem` is why there
+    is no file.
+    """
 
     def __init__(
         self, file: HistoryFile | None, *, human: bool, raw: bool, problem: str = ""
@@ -30,45 +28,50 @@ class SafeHistory(History):
         self._raw = raw
         self._problem = problem
         self._told = False
-        # The oldest first; None before the file is read, which is not before the first prompt.
+        # The oldest first. None before the file is read, which follows the first prompt.
         self._entries: list[str] | None = None
 
-    def take_problem(self) -> str:
-        """Why the history is not kept, as a sentence to be shown; empty if it is, and from the
-        second time on."""
+    def pop_problem(self) -> str:
+        """Return once why the history is not kept, then ""."""
         if self._told or not self._problem:
             return ""
         self._told = True
         return self._problem
 
     def newest_first(self) -> Iterator[str]:
+        """Return the entries, the newest first."""
         return reversed(self._known())
 
     async def load(self) -> AsyncGenerator[str, None]:
-        # All at once: Up must find the last line even if it is pressed before there is a prompt.
+        """Yield the entries, the newest first."""
+        # All at once: Up must find the last line even if it is pressed before the prompt appears.
         for entry in self.newest_first():
             yield entry
 
     def get_strings(self) -> list[str]:
+        """Return the entries, the oldest first."""
         return self._known().copy()
 
     def append_string(self, string: str) -> None:
+        """Add an entry without its secrets, unless it is the last one again."""
         # Slow to import, and not needed before the first prompt.
         from ..storage import redact_entry
 
         kept = redact_entry(string, human=self._human, raw=self._raw)
         if kept is None:
             return
-        entry = showable(kept)
+        entry = escape_entry(kept)
         entries = self._known()
         if entries[-1:] != [entry]:
             entries.append(entry)
             self.store_string(entry)
 
     def load_history_strings(self) -> Iterable[str]:
+        """Return the entries, the newest first."""
         return self.newest_first()
 
     def store_string(self, string: str) -> None:
+        """Append an entry to the file."""
         if self._file is None:
             return
         try:
@@ -82,19 +85,20 @@ class SafeHistory(History):
         return self._entries
 
 
-class HistorySuggest(AutoSuggest):
-    """Suggests how a line went on when it last began like this one."""
+class HistorySuggester(AutoSuggest):
+    """Suggests the rest of the latest line with the same start."""
 
     def __init__(self, history: SafeHistory) -> None:
         self._history = history
 
     def get_suggestion(self, buffer: Buffer, document: Document) -> Suggestion | None:
+        """Return the rest of the latest line with the same start, or None."""
         rest = rest_of_line(self._history.newest_first, document.text)
         return _BesideMenus(rest, buffer) if rest else None
 
 
 class _BesideMenus(Suggestion):
-    """Empty while a menu is open, over which it would seem to be a part of what is offered there."""
+    """A suggestion that is empty while a menu is open, which would seem to contain it."""
 
     def __init__(self, text: str, buffer: Buffer) -> None:
         self._text = text
@@ -106,8 +110,9 @@ class _BesideMenus(Suggestion):
 
 
 def rest_of_line(entries: Callable[[], Iterable[str]], text: str) -> str:
-    """How the last line of `text` goes on in the first of the `entries` where it does; empty if it
-    does in none. An entry that begins with the whole of `text` comes before others.
+    """Return the rest of the first entry that starts like the last line of `text`, or "".
+
+    An entry that starts with all of `text` has precedence.
 
     >>> rest_of_line(lambda: ["stop", "query-status"], "q")
     'uery-status'
@@ -133,8 +138,10 @@ def rest_of_line(entries: Callable[[], Iterable[str]], text: str) -> str:
 def open_history(
     environment: Mapping[str, str], *, human: bool, raw: bool, clock: Callable[[], float]
 ) -> SafeHistory:
-    """The history of this kind of lines on the disk, or for this session alone where that cannot
-    be. `clock` returns the seconds since the epoch."""
+    """Open the history on disk, or one for this session alone if that is impossible.
+
+    `clock` returns the seconds since the epoch.
+    """
     name = "history-raw" if raw else "history-hmp" if human else "history"
     file: HistoryFile | None = None
     problem = ""

@@ -1,7 +1,4 @@
-"""The keys of the prompt, beyond prompt_toolkit's own.
-
-Owns: which key does what. Must not know: what is done.
-"""
+"""Key bindings of the prompt, Tab completion, and the help for F1."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ from ..language import (
 from ..session import COMMANDS
 
 
-def make_bindings(
+def make_bindings(  # noqa: C901 - one function for each key
     *,
     complete: Callable[[Buffer], None],
     is_whole: Callable[[str], bool],
@@ -42,8 +39,11 @@ def make_bindings(
     suspend: Callable[[], None],
     help: Callable[[str, int], None],
 ) -> KeyBindings:
-    """`complete` completes a text at once; `is_whole` says of a text whether Enter ends it; `interrupt`
-    is Ctrl-C with nothing typed; `help` takes the text and the cursor's place in it."""
+    """Return the key bindings.
+
+    `complete` completes a text at once; `is_whole` returns True if Enter ends a text; `interrupt`
+    handles Ctrl-C on an empty line; `help` receives the text and the cursor.
+    """
     bindings = KeyBindings()
     typing = has_focus(DEFAULT_BUFFER)  # not while searching
 
@@ -52,7 +52,7 @@ def make_bindings(
         buffer = event.current_buffer
         state = buffer.complete_state
         if state is not None and state.current_completion is not None:
-            # Who takes something from a menu has not read the line yet that it makes.
+            # Enter only accepts the completion: the user has not seen the resulting line yet.
             buffer.complete_state = None
         elif is_whole(buffer.text):
             buffer.validate_and_handle()
@@ -64,14 +64,14 @@ def make_bindings(
 
     @bindings.add("tab", filter=typing)
     def complete_or_next(event: KeyPressEvent) -> None:
-        # At once, and not in the background: Enter may be the next key, and must find it done.
+        # Not in the background: the next key may be Enter, which needs the result.
         buffer = event.current_buffer
         if buffer.complete_state is not None:
             buffer.complete_next()
         else:
             complete(buffer)
 
-    # At once: as the beginning of other keys it would be waited for.
+    # Eager, because Escape is also the start of other keys, for which it would wait.
     @bindings.add("escape", filter=typing & has_completions, eager=True)
     def close_menu(event: KeyPressEvent) -> None:
         event.current_buffer.cancel_completion()
@@ -104,26 +104,26 @@ def make_bindings(
         help(event.current_buffer.text, event.current_buffer.cursor_position)
 
     @bindings.add("c-z")
-    def suspend_shell(event: KeyPressEvent) -> None:
+    def suspend_shell(_event: KeyPressEvent) -> None:
         suspend()
 
     return bindings
 
 
 class Tab:
-    """At once, and not in the background: Enter may be the next key, and must find it done.
+    """Completes at once, not in the background: the next key may be Enter.
 
-    `is_in_doubt` says whether names that were just offered may be wrong, and are asked for anew: then
-    nothing is inserted, and a menu has them until they have come.
+    `is_in_doubt` returns True if names that were just offered may be wrong and are being queried.
+    Then nothing is inserted, and a menu shows them until the replies arrive.
     """
 
     def __init__(self, *, is_in_doubt: Callable[[], bool]) -> None:
         self._is_in_doubt = is_in_doubt
-        # Where Tab could not do all that it does, as the server had not answered.
+        # The document in which Tab waits for the server.
         self._waiting: Document | None = None
 
     def complete(self, buffer: Buffer) -> None:
-        """Insert what is certain; a menu has the rest."""
+        """Insert what is certain, and show the rest in a menu."""
         document = buffer.document
         found = _offered(buffer)
         after = max((one.after for one in found if isinstance(one, Replacement)), default=0)
@@ -142,8 +142,10 @@ class Tab:
             _open_menu(buffer, found)
 
     def complete_again(self, buffer: Buffer) -> None:
-        """Names have come: for a Tab that waits for them, or for a menu that is open. Where something is
-        chosen from it already, it stays."""
+        """Complete again, because live names have arrived.
+
+        This applies to a waiting Tab or an open menu. A menu with a selected entry stays.
+        """
         state = buffer.complete_state
         if state is not None:
             if state.current_completion is not None:
@@ -156,7 +158,7 @@ class Tab:
 
 
 class Replacement(Completion):
-    """One that takes the place of `after` characters behind the cursor, too."""
+    """A completion that also replaces `after` characters behind the cursor."""
 
     def __init__(
         self, text: str, *, start_position: int, display: str, display_meta: str, after: int
@@ -173,14 +175,14 @@ def _offered(buffer: Buffer) -> list[Completion]:
 
 
 def _open_menu(buffer: Buffer, found: list[Completion]) -> None:
-    """Not in the background either: Down may be the next key."""
+    """Open the menu, not in the background: the next key may be Down."""
     if found:
         buffer.complete_state = _Menu(buffer.document, found)
         buffer.on_completions_changed.fire()
 
 
 class _Menu(CompletionState):
-    """What is chosen replaces what stands behind the cursor too; where nothing is, that comes back."""
+    """A menu whose selected entry also replaces text behind the cursor."""
 
     def new_text_and_position(self) -> tuple[str, int]:
         text, position = super().new_text_and_position()
@@ -190,13 +192,13 @@ class _Menu(CompletionState):
 
 
 def _replaced(one: Completion, document: Document) -> str:
-    """What stands where the completion would."""
+    """Return the document's text with the completion applied."""
     cursor = document.cursor_position
     return document.text[cursor + one.start_position : cursor]
 
 
 def _common(found: list[Completion], document: Document) -> str:
-    """How all of them go on."""
+    """Return the common start of the completions."""
     rests = [one.text[len(_replaced(one, document)) :] for one in found]
     first, last = min(rests), max(rests)
     length = next((i for i, char in enumerate(first) if last[i] != char), len(first))
@@ -204,15 +206,16 @@ def _common(found: list[Completion], document: Document) -> str:
 
 
 _EXECUTE = r"""["'](?:execute|exec-oob)["']\s*:\s*["']([^"'\s]+)["']"""
-# No other text may be put in a line of ours.
+# The only text that is inserted into a line of qmpshell's own.
 _SIMPLE = r"[\w.:/+-]+"
 _HELP = "/help"
 _HUMAN_HELP = ("help", "?")
 
 
 def help_line(text: str, cursor: int) -> str:
-    """The `/help` for the item of `text` that the cursor is in: with the argument that it is on, and
-    with those that may choose a branch. Without an item the overview.
+    """Return the `/help` line for the item at the cursor, or for the overview.
+
+    It contains the argument at the cursor and those that may choose a branch.
 
     >>> help_line("stop; blockdev-add driver=qcow2 no", 34)
     '/help blockdev-add no driver=qcow2'
@@ -239,7 +242,7 @@ def help_line(text: str, cursor: int) -> str:
 
 
 def _key(arguments: list[Token], cursor: int) -> list[str]:
-    """The name of the argument that the cursor is on, if it is on one."""
+    """Return the name of the argument at the cursor, or []."""
     key: Token | None = None
     for token in arguments:
         if token.kind not in (WORD, KEY, OPERATOR, VALUE, QUOTED, COMPOUND):
@@ -251,25 +254,26 @@ def _key(arguments: list[Token], cursor: int) -> list[str]:
     return []
 
 
-def human_help_line(text: str, cursor: int) -> str:
-    """The line for the human monitor that asks its own help for the command that the cursor is in; without
-    a command, for all.
+def hmp_help_line(text: str, cursor: int) -> str:
+    """Return the human monitor line for its help on the command at the cursor, or on all commands.
 
-    >>> human_help_line("info block -v", 3)
+    >>> hmp_help_line("info block -v", 3)
     'help info block'
     """
     begin = text.rfind("\n", 0, cursor) + 1
     words = text[begin:].partition("\n")[0].split()
     if words and words[0] in _HUMAN_HELP:
         words = words[1:]
-    # The name ends where a format begins, as in "x/4i $pc".
+    # The name ends where a format starts, as in "x/4i $pc".
     topic = [word.partition("/")[0] for word in words[: 2 if words[:1] == [INFO] else 1]]
     return " ".join([_HUMAN_HELP[0], *(word for word in topic if _is_simple(word))])
 
 
 def _item(text: str, cursor: int) -> list[Token]:
-    """The tokens of the item that the cursor stands in, or behind: from its name on. What stands behind
-    the cursor belongs to it, too: it may choose a branch."""
+    """Return the tokens of the item at or before the cursor, from its name on.
+
+    Tokens behind the cursor are included, because they may choose a branch.
+    """
     items: list[list[Token]] = []
     for token in tokenize(text):
         is_argument = token.kind == OBJECT and items and items[-1][0].kind == NAME
@@ -286,12 +290,12 @@ def _item(text: str, cursor: int) -> list[Token]:
 
 
 def _of_local(item: list[Token], cursor: int) -> str:
-    """Of a local command itself, or of the name behind it that the cursor is in."""
+    """Return the topic for a shell command: its name, or the name in its arguments at the cursor."""
     name = item[0].text
     for token in item[1:]:
-        if token.kind == WORD and token.start <= cursor <= token.end and _is_simple(token.text):
-            if token.text[:1] not in ("-", "/"):
-                return f"{_HELP} {token.text}"
+        is_name = token.kind == WORD and token.text[:1] not in ("-", "/")
+        if is_name and token.start <= cursor <= token.end and _is_simple(token.text):
+            return f"{_HELP} {token.text}"
     return f"{_HELP} {name}" if any(one.startswith(name) for one in COMMANDS) else _HELP
 
 

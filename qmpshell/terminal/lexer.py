@@ -1,8 +1,4 @@
-"""Colours for what is typed, from the parser's own tokens.
-
-Owns: which token has which style. Must not know: what the styles look like, what lines mean. It never
-fails: half-typed lines have tokens too.
-"""
+"""Syntax highlighting of the line being typed, from the parser's tokens. It never fails."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ from prompt_toolkit.lexers import Lexer
 
 from ..language import Token, prompt_width, tokenize, tokens as t
 from . import styles
-from .prompt import groups
+from .prompt import split_entry
 from .styles import Fragments
 
 _STYLES = {
@@ -43,10 +39,13 @@ _WORDS = ("true", "false", "null", "on", "off", "yes", "no", "True", "False", "N
 
 
 class LineLexer(Lexer):
-    """For lines of commands; the human monitor's and raw ones need none."""
+    """A lexer for command lines. Human monitor and raw lines need none."""
 
     def lex_document(self, document: Document) -> Callable[[int], StyleAndTextTuples]:
-        lines = [[*line] for _, group in groups(document.text) for line in _split(_colour(group))]
+        """Return a function for the fragments of each physical line."""
+        lines = [
+            [*line] for _, group in split_entry(document.text) for line in _split(_colour(group))
+        ]
 
         def line(number: int) -> StyleAndTextTuples:
             return [*lines[number]] if number < len(lines) else []
@@ -55,7 +54,7 @@ class LineLexer(Lexer):
 
 
 def _colour(text: str) -> Fragments:
-    """The fragments of a line to be read; together they are its text."""
+    """Return the fragments of a line. Joined, they are its text."""
     dropped = prompt_width(text)
     found: Fragments = [(_style(styles.TYPED_COMMENT), text[:dropped])] if dropped else []
     if text.startswith("<- ", len(text) - len(text.lstrip())):
@@ -109,7 +108,7 @@ def _style(name: str) -> str:
 
 
 def _split(fragments: Fragments) -> Iterator[Fragments]:
-    """The fragments of each physical line."""
+    """Yield the fragments of each physical line."""
     line: Fragments = []
     for style, text in fragments:
         first, *others = text.split("\n")

@@ -1,8 +1,4 @@
-"""What is looked on at beside the lines, as a live picture below the prompt.
-
-Owns: how /watch and /jobs look there. Must not know: when they are drawn, when they are over.
-Everything of the server's passes through `render.escape`.
-"""
+"""The live views of /watch and /jobs below the prompt. All text from the server is escaped here."""
 
 from __future__ import annotations
 
@@ -10,11 +6,19 @@ from collections.abc import Callable, Iterable, Iterator
 
 from prompt_toolkit.utils import get_cwidth
 
-from ..qmp import Reply, human_text
-from ..render import bar, escape, escape_lines, mark_changes, mark_words, percent, style_json
+from ..qmp import Reply, hmp_text
+from ..render import (
+    escape,
+    escape_lines,
+    mark_changes,
+    mark_words,
+    percent,
+    progress_bar,
+    style_json,
+)
 from ..session import Job, JobsWatch, ShowReply, Wait, Watch
 from . import styles
-from .formatter import elapsed_text
+from .formatter import format_elapsed
 from .status import clip
 from .styles import Fragments
 
@@ -24,8 +28,8 @@ _CELLS = 20
 _NARROW = 60  # columns
 
 
-class PanelView:
-    """`string` writes a string as JSON; `unicode` says whether there is more than ASCII."""
+class LiveView:
+    """Formats live views. `string` encodes a string as JSON; `unicode` is false for ASCII terminals."""
 
     def __init__(self, *, string: Callable[[str], str], unicode: bool) -> None:
         self._string = string
@@ -33,24 +37,24 @@ class PanelView:
         self._more = "…" if unicode else "..."
 
     def rows(self, wait: Wait, *, columns: int, rows: int) -> list[Fragments]:
-        """At most so many rows, none wider than `columns`."""
+        """Return at most `rows` rows, none wider than `columns`."""
         if isinstance(wait, Watch):
             title = f"{escape(wait.text)}: every {wait.interval:g} s"
             if wait.shown is not None:
-                title += f", {elapsed_text(wait.shown.elapsed)}"
+                title += f", {format_elapsed(wait.shown.elapsed)}"
             body = self._watch(wait, columns)
         elif isinstance(wait, JobsWatch):
             title = "jobs"
             body = self._jobs(wait, columns)
         else:
             return []
-        return [[(_TITLE, clip(f"{title}; Ctrl-C ends it", columns))], *self._cut(body, rows - 1)]
+        return [[(_TITLE, clip(f"{title}; Ctrl-C stops", columns))], *self._cut(body, rows - 1)]
 
     def _cut(self, body: Iterable[Fragments], rows: int) -> list[Fragments]:
         shown: list[Fragments] = []
         for row in body:
             if len(shown) == rows:
-                shown[-1:] = [[(f"class:{styles.MORE}", f"{self._more} there is more of it")]]
+                shown[-1:] = [[(f"class:{styles.MORE}", f"{self._more} more")]]
                 break
             shown.append(row)
         return shown
@@ -70,7 +74,7 @@ class PanelView:
         after = reply.value.get("return")
         old = before.value.get("return") if before is not None else after
         if shown.request.text is not None:
-            texts = (escape_lines(human_text(one or "")) for one in (old, after))
+            texts = (escape_lines(hmp_text(one or "")) for one in (old, after))
             for text, changed in mark_words(*texts):
                 yield (_CHANGED if changed else ""), text
             return
@@ -93,21 +97,21 @@ class PanelView:
         text += f"{escape(job.status):10}"
         if job.total > 0:
             if is_wide:
-                drawn = bar(job.current, job.total, cells=_CELLS, unicode=self._unicode)
+                drawn = progress_bar(job.current, job.total, cells=_CELLS, unicode=self._unicode)
                 text += f" {drawn}"
             text += f" {percent(job.current, job.total):3} %"
         return f"{text} {escape(job.error)}".rstrip()
 
 
 def on_ground(row: Fragments, columns: int) -> Fragments:
-    """The row, in all its width, not in the reverse video of what else stands below the prompt."""
+    """Return the row, filled to full width, without the reverse video of the toolbar."""
     ground = f"class:{styles.PANEL}"
     room = columns - sum(get_cwidth(text) for _, text in row)
     return [*((f"{ground} {style}", text) for style, text in row), (ground, " " * max(room, 0))]
 
 
 def _lines(pieces: Iterable[tuple[str, str]], columns: int) -> Iterator[Fragments]:
-    """The lines of styled text, each clipped to `columns`."""
+    """Yield the lines of styled text, each clipped to `columns`."""
     line: Fragments = []
     room = columns
     for style, text in pieces:

@@ -1,9 +1,6 @@
-"""Output above the line that is being typed.
+"""Output above the prompt, in order, and held while another program owns the terminal.
 
-Owns: printing in order, without disturbing the prompt, and not at all while another program has the
-terminal. Must not know: what is printed.
-All that has gathered since the last time is printed at once: the prompt is taken away and drawn anew
-once for a burst, not once for each message of it.
+All pending output is printed at once: the prompt is erased and redrawn once for a burst.
 """
 
 from __future__ import annotations
@@ -18,16 +15,16 @@ from prompt_toolkit.renderer import print_formatted_text
 
 from ..qmp import Event, Greeting
 from ..render import Block
-from ..session import Effect, ShowEvent, ShowReply, Tell
-from .formatter import TerminalView
-from .styles import Fragments, Look
-from .throttle import Folded, Storm
+from ..session import Effect, ShowEvent, ShowMessage, ShowReply
+from .formatter import EffectFormatter
+from .styles import Fragments, Theme
+from .throttle import EventCount, EventThrottle
 
 
-class Printer:
-    """Give it fragments at any time; `run` prints them as long as it is not cancelled."""
+class OutputQueue:
+    """Prints queued fragments while `run` is running."""
 
-    def __init__(self, output: Output, look: Look) -> None:
+    def __init__(self, output: Output, look: Theme) -> None:
         self._output = output
         self._encoding = output.encoding() or "utf-8"
         self._look = look
@@ -39,28 +36,30 @@ class Printer:
         self._done.set()
 
     def print(self, fragments: Fragments) -> None:
-        """Queue what ends with a line end."""
+        """Queue fragments that end with a line end."""
         if fragments:
             self._waiting += fragments
             self._done.clear()
             self._wake.set()
 
     def hold(self) -> None:
-        """Another program has the terminal."""
+        """Hold the output, because another program owns the terminal."""
         self._free.clear()
 
     def release(self) -> None:
+        """Continue to print."""
         self._free.set()
 
     async def settled(self) -> None:
-        """Wait until all that was given is on the screen."""
+        """Wait until all queued output is on the screen."""
         await self._done.wait()
 
     async def run(self) -> None:
+        """Print queued fragments until cancelled."""
         try:
             await self._run()
         finally:
-            self._done.set()  # nobody is to wait for what will not be printed
+            self._done.set()  # no caller must wait for what will not be printed
 
     async def _run(self) -> None:
         while True:
@@ -68,13 +67,13 @@ class Printer:
             await self._free.wait()
             app = get_app_or_none()
             if app is not None and app.is_running and app.output.responds_to_cpr:
-                await app.renderer.wait_for_cpr_responses()  # or they tell where the cursor was
+                await app.renderer.wait_for_cpr_responses()  # or they report an old cursor position
             if not self._free.is_set():
                 continue
             if app is None or not app.is_running:
                 self.flush()
             else:
-                # Not in_terminal(): that lets the terminal echo what is typed meanwhile.
+                # Not in_terminal(), which lets the terminal echo what is typed meanwhile.
                 app.renderer.erase()
                 self.flush()
                 app.renderer.reset()
@@ -83,11 +82,13 @@ class Printer:
             await asyncio.sleep(0)
 
     def flush(self) -> None:
-        """Print what waits, now: only while no prompt is on the screen."""
+        """Print the queue now. Only while no prompt is on the screen."""
         self._wake.clear()
         waiting, self._waiting = self._waiting, []
         if waiting:
-            fitting = [(style, fit(text, self._encoding)) for style, text in waiting]
+            fitting = [
+                (style, encode_for_terminal(text, self._encoding)) for style, text in waiting
+            ]
             print_formatted_text(
                 self._output,
                 FormattedText(fitting),
@@ -97,10 +98,10 @@ class Printer:
         self._done.set()
 
 
-def fit(text: str, encoding: str) -> str:
-    r"""The text as a terminal of this encoding can show it.
+def encode_for_terminal(text: str, encoding: str) -> str:
+    r"""Return the text as a terminal with this encoding can show it.
 
-    >>> fit("KEY=VALUE… ×3 é", "ascii")
+    >>> encode_for_terminal("KEY=VALUE… ×3 é", "ascii")
     'KEY=VALUE... x3 \\xe9'
     """
     if text.isascii():
@@ -113,13 +114,13 @@ def fit(text: str, encoding: str) -> str:
     return text
 
 
-class Display:
-    """`rows` gives the height of the terminal; `clock` is monotonic, in seconds."""
+class OutputView:
+    """Shows effects and messages. `rows` returns the height of the terminal; `clock` is in seconds."""
 
     def __init__(
         self,
-        view: TerminalView,
-        printer: Printer,
+        view: EffectFormatter,
+        printer: OutputQueue,
         *,
         rows: Callable[[], int],
         clock: Callable[[], float],
@@ -128,10 +129,11 @@ class Display:
         self._rows = rows
         self._printer = printer
         self._clock = clock
-        self._storm = Storm()
+        self._storm = EventThrottle()
         self._timer: asyncio.TimerHandle | None = None
 
     def show(self, effect: Effect) -> None:
+        """Show an effect, if it is of a kind that is shown."""
         if isinstance(effect, ShowEvent) and effect.again:
             self.flush()
             self._print_event(effect.event)
@@ -148,15 +150,16 @@ class Display:
             self._printer.print(fragments)
 
     def banner(self, greeting: Greeting | None) -> None:
+        """Show the banner."""
         self.flush()
         self._printer.print(self.view.banner(greeting))
 
     def again(self, shown: ShowReply) -> bool:
-        """Show a reply once more, if the screen has room for all of it."""
+        """Show a reply again. Return False if it does not fit on the screen."""
         return self._if_it_fits(self.view.again(shown, rows=self._room))
 
     def page(self, blocks: list[Block]) -> bool:
-        """Show a page, if the screen has room for all of it."""
+        """Show a help document. Return False if it does not fit on the screen."""
         return self._if_it_fits(self.view.pages.fragments(blocks, rows=self._room))
 
     @property
@@ -170,22 +173,23 @@ class Display:
         return fragments is not None
 
     def output(self, text: str) -> None:
-        """What the server that was started with us has written."""
+        """Show the output of a server that qmpshell has started."""
         self.flush()
         self._printer.print(self.view.output(text))
 
     def tell(self, text: str, *, is_error: bool = False) -> None:
-        self.show(Tell(text, is_error=is_error))
+        """Show a message of qmpshell's own."""
+        self.show(ShowMessage(text, is_error=is_error))
 
     def flush(self) -> None:
-        """Show what a storm has counted so far."""
+        """Show the event counts so far."""
         for one in self._storm.flush():
             self._print_event(one)
         self._set_timer()
 
-    def _print_event(self, one: Event | Folded) -> None:
+    def _print_event(self, one: Event | EventCount) -> None:
         self._printer.print(
-            self.view.folded(one) if isinstance(one, Folded) else self.view.event(one)
+            self.view.folded(one) if isinstance(one, EventCount) else self.view.event(one)
         )
 
     def _set_timer(self) -> None:

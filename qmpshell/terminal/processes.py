@@ -1,8 +1,7 @@
-"""A program that has the terminal for a while: a pager, an editor, a shell command.
+"""Programs that own the terminal for a while: pager, editor, system shell commands.
 
-Owns: its process group, handing the terminal over and taking it back, being stopped and continued
-together. Must not know: what the program is for, sessions, the screen.
-The loop goes on meanwhile, so that the server is read.
+Each has its own process group, which gets the terminal, and is stopped and continued together with the
+shell. Meanwhile the event loop runs, so that the server is read.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ import termios
 from asyncio import sleep
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-# A program that touches the terminal before it has been given it is stopped by the kernel.
+# The kernel stops a program that uses the terminal before it owns it.
 _TOO_EARLY = (signal.SIGTTIN, signal.SIGTTOU)
 _PATIENCE = 1.0  # seconds
 
 
-class Foreground:
+class ForegroundProcess:
     """Runs one program at a time on the terminal `descriptor`.
 
-    `stop` stops ourselves, and returns when we are continued. Call `child_changed` on SIGCHLD.
+    `stop` stops this process and returns when it is continued. Call `child_changed` on SIGCHLD.
     """
 
     def __init__(self, descriptor: int, *, stop: Callable[[], None]) -> None:
@@ -36,10 +35,11 @@ class Foreground:
         self._process: subprocess.Popen[bytes] | None = None
 
     def child_changed(self) -> None:
+        """Handle SIGCHLD."""
         self._changed.set()
 
     def end(self) -> None:
-        """Tell the program that its terminal has gone; one that does not care is killed."""
+        """Tell the program that the terminal has gone, and kill it if it does not end."""
         if self._process is not None:
             self._signal(self._process.pid, signal.SIGHUP, signal.SIGCONT)
             asyncio.get_running_loop().call_later(_PATIENCE, self._kill, self._process.pid)
@@ -60,9 +60,10 @@ class Foreground:
         stdin: int | None = None,
         environment: Mapping[str, str],
     ) -> int:
-        """Until the program ends; its exit status, below 0 for a signal. Text is a shell command.
+        """Run a program until it ends. Return its exit status, negative for a signal.
 
-        The terminal must be in the mode that programs expect. Raises OSError where it cannot begin.
+        Text is a system shell command. The terminal must be in the mode that programs expect.
+        Raises OSError if it cannot be started.
         """
         modes = termios.tcgetattr(self._terminal)
         ours = os.getpgrp()
@@ -101,19 +102,19 @@ class Foreground:
                 return os.waitstatus_to_exitcode(status)
 
     def _hand_over(self, group: int) -> None:
-        # Who is in the background would be stopped by asking for the terminal.
+        # The kernel stops a background process that uses the terminal.
         before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         try:
             os.tcsetpgrp(self._terminal, group)
         except (OSError, ProcessLookupError):
-            pass  # it has ended already, or the terminal has gone
+            pass  # it has ended, or the terminal has gone
         finally:
             signal.signal(signal.SIGTTOU, before)
 
 
 @contextlib.contextmanager
 def nameless() -> Iterator[int]:
-    """The descriptor of an empty file that is gone when it is closed."""
+    """Yield the descriptor of an unlinked empty file."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("qmpshell")
         try:
@@ -127,7 +128,7 @@ def nameless() -> Iterator[int]:
 
 @contextlib.contextmanager
 def private(text: str, *, suffix: str) -> Iterator[str]:
-    """The path of a file with this text that only its owner can read; it is removed at the end."""
+    """Yield the path of a file with this text that only its owner can read, and remove it afterwards."""
     with tempfile.TemporaryDirectory(prefix="qmpshell-") as directory:
         path = os.path.join(directory, f"line{suffix}")
         with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
@@ -136,38 +137,38 @@ def private(text: str, *, suffix: str) -> Iterator[str]:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Raises OSError."""
+    """Write all data. Raises OSError."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
 
 
-# What a shell's exit status says of the command it was to run.
+# The system shell's exit status for a command that does not exist.
 _NOT_FOUND = 127
 _CHUNK = 1 << 18
 _LONG = 60
 
 
-class Programs:
-    """Runs them by `foreground`, with the variables of `environment`."""
+class ProcessRunner:
+    """Runs programs in the foreground, with the variables of `environment`."""
 
-    def __init__(self, foreground: Foreground, environment: Mapping[str, str]) -> None:
+    def __init__(self, foreground: ForegroundProcess, environment: Mapping[str, str]) -> None:
         self._foreground = foreground
         self._environment = environment
 
     async def shell(self, command: str, data: bytes) -> str:
-        """Run a shell command that reads `data`; what went wrong, or nothing."""
+        """Run a system shell command that reads `data`. Return what went wrong, or ""."""
         try:
             status = await self._read_by(command, [data], self._environment)
         except OSError as error:
             return f"{command[:_LONG]}: {error.strerror}"
-        return f"{command}: {_ended(status)}" if status else ""
+        # The user has interrupted it.
+        return f"{command}: {_ended(status)}" if status not in (0, -signal.SIGINT) else ""
 
     async def page(self, text: Iterable[str], *, pager: str) -> str:
-        """Show text in `pager`, or in the environment's where that is empty; what went wrong, or
-        nothing."""
+        """Show text in `pager`, or in the environment's if it is "". Return what went wrong, or ""."""
         command = pager or self._environment.get("PAGER") or self._usual_pager()
-        # As git does: colours are shown as such, unless the person has settings of his own.
+        # Like git: show colours, unless the user has set these.
         environment = {"LESS": "-R", "LV": "-c", **self._environment}
         chunks = (part.encode("utf-8", "backslashreplace") for part in text)
         try:
@@ -177,16 +178,16 @@ class Programs:
         return f"{command}: {_ended(status)}" if status == _NOT_FOUND else ""
 
     async def edit(self, text: str) -> tuple[str | None, str]:
-        """The text as it is after the editor has ended, None if that failed; and what went wrong."""
+        """Return the text after editing, None on failure, and what went wrong."""
         editor = self._environment.get("VISUAL") or self._environment.get("EDITOR") or "vi"
         try:
             with private(text, suffix=".qmp") as path:
-                # By the shell: the variables may hold options, and quotes.
+                # Through the system shell, because the variables may contain options and quotes.
                 status = await self._foreground.run(
                     ["/bin/sh", "-c", f'{editor} "$1"', "sh", path], environment=self._environment
                 )
                 if status:
-                    return None, f"{editor}: {_ended(status)}; the line stays as it was"
+                    return None, f"{editor}: {_ended(status)}; the line is unchanged"
                 with open(path, encoding="utf-8", errors="surrogateescape") as file:
                     return file.read().removesuffix("\n"), ""
         except OSError as error:
@@ -213,5 +214,5 @@ class Programs:
 
 def _ended(status: int) -> str:
     if status == _NOT_FOUND:
-        return "there is no such command"
+        return "no such command"
     return f"ended by signal {-status}" if status < 0 else f"ended with status {status}"

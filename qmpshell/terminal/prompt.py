@@ -1,8 +1,4 @@
-"""Who has the terminal: the prompt, a question, another program, or the shell that we came from.
-
-Owns: one of them at a time, and that what was being typed comes back. Must not know: sessions, what
-lines, questions and programs are about.
-"""
+"""The prompt, and which of prompt, dialog or external program owns the terminal."""
 
 from __future__ import annotations
 
@@ -30,34 +26,36 @@ from prompt_toolkit.output import Output
 from prompt_toolkit.output.color_depth import ColorDepth
 
 from ..errors import LineError
-from ..language import LineAssembler, Source
-from ..session import Prepared
+from ..language import LineAssembler, SourceLine
+from ..session import PreparedLine
 from ..storage import VI, Settings
 from . import styles
 from .dialogs import ask_secret, confirm
 from .keys import Tab, make_bindings
-from .output import Printer
-from .processes import Foreground, Programs
-from .styles import Look
+from .output import OutputQueue
+from .processes import ForegroundProcess, ProcessRunner
+from .styles import Theme
 
 
-class _Interrupted(Exception):
-    """The prompt was taken down for something that cannot wait."""
+class _PromptRemovedError(Exception):
+    """The prompt was removed for something urgent."""
 
 
-class Stage:
-    """`prompt` gives the prompt's text at each time; `is_whole` says whether
-    Enter ends a text, `is_in_doubt` is Tab's, `typed` is told of every change
-    of it, `interrupt` of Ctrl-C with nothing typed, `help` of F1 with the text and
-    the cursor's place in it, `problem` of what went wrong with a program. Below it stand
-    the rows of `signature`, and then what `bottom` gives, if anything."""
+class PromptController:
+    """Controls whether the prompt, a dialog or an external program owns the terminal.
+
+    `prompt` returns the prompt's text; `is_whole` returns True if Enter ends a text; `is_in_doubt`
+    is for Tab; `typed` is called after each change of the text; `interrupt` handles Ctrl-C on an
+    empty line; `help` handles F1 with the text and the cursor; `problem` reports a failed program.
+    The rows of `signature` are below the prompt, followed by those of `bottom`.
+    """
 
     def __init__(
         self,
         *,
         input: Input,
         output: Output,
-        look: Look,
+        look: Theme,
         settings: Settings,
         environment: Mapping[str, str],
         prompt: Callable[[], str],
@@ -83,10 +81,10 @@ class Stage:
         self._prompt_text = prompt
         self._problem = problem
         self._suggest = suggest
-        self.printer = Printer(output, look)
-        self._foreground = Foreground(input.fileno(), stop=self._stop)
-        self.programs = Programs(self._foreground, environment)
-        # What takes the prompt's place, in this order.
+        self.printer = OutputQueue(output, look)
+        self._foreground = ForegroundProcess(input.fileno(), stop=self._stop)
+        self.programs = ProcessRunner(self._foreground, environment)
+        # What replaces the prompt next, in this order.
         self._interludes: deque[Callable[[], Awaitable[None]]] = deque()
         self._tab = Tab(is_in_doubt=is_in_doubt)
         self._question: asyncio.Future[object] | None = None
@@ -105,7 +103,7 @@ class Stage:
             completer=completer,
             lexer=lexer,
             complete_while_typing=False,
-            # Only where there are several lines: the search then has no place in the prompt.
+            # Only with several lines, because the search is not part of the prompt then.
             multiline=Condition(lambda: "\n" in self._prompt.default_buffer.text),
             prompt_continuation=_continuation,
             input=input,
@@ -116,16 +114,14 @@ class Stage:
         self._prompt.default_buffer.on_text_changed += typed
         self._prompt.app.before_render += self._set_bottom
 
-    # -- the prompt ----------------------------------------------------------------------------
-
     def redraw(self) -> None:
-        """What stands below the prompt has changed."""
+        """Redraw what is below the prompt."""
         self._prompt.app.invalidate()
 
     def complete_again(self) -> None:
-        """Names have come: what was asked for by Tab may be among them."""
+        """Complete again, because live names have arrived."""
         self._tab.complete_again(self._prompt.default_buffer)
-        self.redraw()  # a menu may be gone by it
+        self.redraw()  # the menu may have closed
 
     def _set_bottom(self, _: object) -> None:
         rows: list[list[tuple[str, str]]] = []
@@ -137,9 +133,9 @@ class Stage:
         self._prompt.bottom_toolbar = FormattedText(fragments) if fragments else None
 
     async def turn(self) -> str | None:
-        """What was entered at the prompt; None where nothing was, or something took its place.
+        """Show the prompt. Return the text, or None if something else replaced the prompt.
 
-        Raises EOFError where the person leaves.
+        Raises EOFError if the user leaves.
         """
         await asyncio.sleep(0)
         if self._interludes:
@@ -147,11 +143,11 @@ class Stage:
             return None
         draft, self._draft = self._draft, Document()
         self._prompt.app.erase_when_done = False
-        # A search may have had it when the prompt was taken down.
+        # A search may have had the focus when the prompt was removed.
         self._prompt.layout.focus(self._prompt.default_buffer)
-        # The person may have chosen others.
+        # The user may have changed the setting.
         self._prompt.color_depth = self._look.depth
-        # Without colours nothing would tell a suggestion from what is typed.
+        # Without colours, a suggestion cannot be told from typed text.
         colours = self._look.depth != ColorDepth.DEPTH_1_BIT
         self._prompt.auto_suggest = self._suggest if colours else None
         self._prompt.editing_mode = (
@@ -165,14 +161,14 @@ class Stage:
                 handle_sigint=False,
                 set_exception_handler=False,
             )
-        except _Interrupted:
+        except _PromptRemovedError:
             self._draft = self._prompt.default_buffer.document
         except KeyboardInterrupt:
             pass
         return None
 
     def _put_off_typeahead(self) -> None:
-        """What was typed ahead comes when the prompt has its history, or Up would find nothing."""
+        """Process type-ahead only after the history is loaded, or Up would find nothing."""
         keys = get_typeahead(self._input)
         app = self._prompt.app
 
@@ -183,22 +179,22 @@ class Stage:
             else:
                 store_typeahead(self._input, keys)
 
-        def soon(sender: object) -> None:
+        def soon(_sender: object) -> None:
             app.after_render.remove_handler(soon)
-            # Behind the loading of the history, and before more keys are read.
+            # After the history is loaded, and before more keys are read.
             asyncio.get_running_loop().call_soon(feed)
 
         if keys:
             app.after_render.add_handler(soon)
 
     def interlude(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Put `work` in the prompt's place; what is being typed comes back after it."""
+        """Run `work` in place of the prompt. The typed text returns afterwards."""
         if not self._closed:
             self._interludes.append(work)
             self._take_down_prompt()
 
     def close(self) -> None:
-        """The shell ends: whoever has the terminal is to give it back, and nobody follows."""
+        """End: the terminal is released, and nothing else gets it."""
         self._closed = True
         self._interludes.clear()
         self.drop_question()
@@ -208,13 +204,11 @@ class Stage:
     def _take_down_prompt(self) -> None:
         app = self._prompt.app
         if app.is_running and app.future is not None and not app.future.done():
-            app.erase_when_done = not self._closed  # it will be there again
-            app.exit(exception=_Interrupted())
-
-    # -- questions, in an interlude ------------------------------------------------------------
+            app.erase_when_done = not self._closed  # the prompt will return
+            app.exit(exception=_PromptRemovedError())
 
     async def confirm(self, question: str) -> bool:
-        """Whether the person says yes; a question that is dropped is answered by no."""
+        """Ask a question. Return True for yes; False if the question is dropped."""
         asked = confirm(
             question,
             input=self._input,
@@ -224,7 +218,7 @@ class Stage:
         return bool(await self._answer(asked))
 
     async def ask_secret(self, what: str) -> str | None:
-        """What the person typed, unseen; None if nothing."""
+        """Ask for text without echo. None if the user cancels."""
         asked = ask_secret(
             what,
             input=self._input,
@@ -235,7 +229,7 @@ class Stage:
         return answer if isinstance(answer, str) else None
 
     def drop_question(self) -> bool:
-        """Nobody is to answer the question that is put; whether one was."""
+        """Drop the open question. Return True if there was one."""
         if self._question is None:
             return False
         self._question.cancel()
@@ -252,14 +246,12 @@ class Stage:
         finally:
             self._question = None
 
-    # -- other programs ------------------------------------------------------------------------
-
     def child_changed(self) -> None:
-        """SIGCHLD has come."""
+        """Handle SIGCHLD."""
         self._foreground.child_changed()
 
     async def run_program(self, work: Awaitable[str]) -> None:
-        """In an interlude: lend the terminal to `work`, which says what went wrong, or nothing."""
+        """Lend the terminal to `work`, which returns what went wrong, or ""."""
         await self.printer.settled()
         with self._lend_terminal():
             problem = await work
@@ -269,7 +261,7 @@ class Stage:
 
     @contextlib.contextmanager
     def _lend_terminal(self) -> Iterator[None]:
-        """What is printed meanwhile is shown afterwards."""
+        """Hold the output meanwhile."""
         self.printer.hold()
         try:
             with self._input.cooked_mode():
@@ -289,7 +281,7 @@ class Stage:
         self.interlude(work)
 
     def suspend(self) -> None:
-        """Ctrl-Z, or SIGTSTP."""
+        """Handle Ctrl-Z or SIGTSTP."""
         app = get_app_or_none()
         if app is not None and app.is_running:
             run_in_terminal(self._stop)
@@ -298,32 +290,32 @@ class Stage:
                 self._stop()
 
     def _stop(self) -> None:
-        """Stop, and all of our process group with us, as its shell expects; return when continued."""
+        """Stop the whole process group, as the user's shell expects. Return when continued."""
         loop = asyncio.get_running_loop()
         loop.remove_signal_handler(signal.SIGTSTP)
         os.killpg(0, signal.SIGTSTP)
         loop.add_signal_handler(signal.SIGTSTP, self.suspend)
 
 
-def _continuation(width: int, line_number: int, wrap_count: int) -> FormattedText:
+def _continuation(_width: int, _line_number: int, wrap_count: int) -> FormattedText:
     return FormattedText([] if wrap_count else [(f"class:{styles.PROMPT}", "... ")])
 
 
 def _end_line(output: Output) -> None:
-    """Where a program left the cursor in a line, begin the next one: the blanks reach into it."""
+    """Start a new line if a program left the cursor within one: the blanks wrap into it."""
     output.write_raw("\x1b[7m%\x1b[m" + " " * (output.get_size().columns - 1) + "\r\x1b[J")
     output.flush()
 
 
-class Entry:
-    """`settings` say whether lines are commands, the human monitor's, or bytes."""
+class InputSplitter:
+    """Splits entered text into lines. `settings` tell if they are commands, human monitor lines or bytes."""
 
     def __init__(self, settings: Settings) -> None:
         self._raw = settings.raw
         self._verbatim = settings.hmp or settings.raw
 
     def is_whole(self, text: str) -> bool:
-        """Whether the lines of `text` need none behind them: a mistake needs none either."""
+        """Return True if `text` needs no further lines. That includes invalid text."""
         assembler = self._assembler()
         for number, line in enumerate(text.split("\n"), 1):
             try:
@@ -332,32 +324,32 @@ class Entry:
                 return True
         return not assembler.open
 
-    def lines(self, text: str) -> Iterator[Source | Prepared]:
-        """The lines to be read; one that is broken, or not whole, comes with its error."""
+    def lines(self, text: str) -> Iterator[SourceLine | PreparedLine]:
+        """Yield the lines. An invalid or incomplete one has its error."""
         assembler = self._assembler()
         for number, line in enumerate(text.split("\n"), 1):
             try:
                 whole = assembler.feed(line + "\n" if self._raw else line, number)
             except LineError as error:
-                yield Prepared(Source("", assembler.take()), error=error)
+                yield PreparedLine(SourceLine("", assembler.take()), error=error)
                 assembler = self._assembler()
             else:
                 if whole is not None:
-                    yield Source("", whole)
+                    yield SourceLine("", whole)
         try:
             assembler.end()
         except LineError as error:
-            yield Prepared(Source("", assembler.take()), error=error)
+            yield PreparedLine(SourceLine("", assembler.take()), error=error)
 
     def _assembler(self) -> LineAssembler:
         return LineAssembler(verbatim=self._verbatim)
 
 
-def groups(text: str) -> Iterator[tuple[int, str]]:
-    """The lines of an entry as they are read, each with its offset: one may be over several rows.
+def split_entry(text: str) -> Iterator[tuple[int, str]]:
+    r"""Yield the logical lines of an entry with their offsets.
 
-    >>> list(groups('stop\\n{"execute":\\n"cont"}'))
-    [(0, 'stop'), (5, '{"execute":\\n"cont"}')]
+    >>> list(split_entry('stop\n{"execute":\n"cont"}'))
+    [(0, 'stop'), (5, '{"execute":\n"cont"}')]
     """
     assembler = LineAssembler()
     start = position = 0

@@ -1,81 +1,83 @@
-"""A line's replies at the terminal, on their way to a file or to a shell command.
-
-Owns: the file, or what is kept for the command. Must not know: sessions, the screen, how a command is
-run.
-"""
+"""Redirects at the terminal: replies go to a file or a system shell command."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
 
-from ..language import Destination
+from ..language import Redirect
 from ..render import escape
 from ..script import ScriptView
 from ..session import ShowReply
 from ..storage import Settings
 from .processes import write_all
-from .prompt import Stage
+from .prompt import PromptController
 
 
-class Diversion:
-    """`open`, then `write`, then `close`; for a command, `data` is what it is to read."""
+class TerminalRedirect:
+    """The target of a line's replies: `open`, `write`, `close`. For a command, `data` is its input."""
 
-    def __init__(self, destination: Destination) -> None:
-        self.destination = destination
+    def __init__(self, redirect: Redirect) -> None:
+        self.redirect = redirect
         self._descriptor: int | None = None
         self._parts: list[bytes] = []
         self._problem = ""
 
     @property
     def is_command(self) -> bool:
-        return self.destination.operator == "|"
+        """Whether the target is a system shell command."""
+        return self.redirect.operator == "|"
 
     def open(self) -> str:
-        """What went wrong, or nothing."""
+        """Open the target. Return what went wrong, or ""."""
         if self.is_command:
             return ""
-        flags = os.O_TRUNC if self.destination.operator == ">" else os.O_APPEND
+        flags = os.O_TRUNC if self.redirect.operator == ">" else os.O_APPEND
         try:
             self._descriptor = os.open(
-                self.destination.text, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o666
+                self.redirect.text, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o666
             )
         except OSError as error:
-            return f"{self.destination.text}: {error.strerror}"
+            return f"{self.redirect.text}: {error.strerror}"
         return ""
 
     def write(self, data: bytes) -> None:
+        """Write or keep data."""
         if self._descriptor is None:
             self._parts.append(data)
             return
         try:
             write_all(self._descriptor, data)
         except OSError as error:
-            self._problem = f"{self.destination.text}: {error.strerror}"
+            self._problem = f"{self.redirect.text}: {error.strerror}"
 
     @property
     def data(self) -> bytes:
+        """The data for the command."""
         return b"".join(self._parts)
 
     def close(self) -> str:
-        """What went wrong, or nothing."""
+        """Close the target. Return what went wrong, or ""."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
         return self._problem
 
 
-class Destinations:
-    """One at a time. `opened` is told that one is ready, or what is wrong with it; `done` the same when it
-    has taken all; `run_program` lends the terminal to what is awaited."""
+class RedirectController:
+    """Handles redirects, one at a time.
+
+    `opened` is called with a target and what went wrong, or ""; `done` likewise after it was
+    closed. `run_program` lends the terminal to an awaitable.
+    """
 
     def __init__(
         self,
         settings: Settings,
-        stage: Stage,
+        stage: PromptController,
         *,
-        opened: Callable[[Destination, str], None],
-        done: Callable[[Destination, str], None],
+        opened: Callable[[Redirect, str], None],
+        done: Callable[[Redirect, str], None],
         run_program: Callable[[Awaitable[str]], Awaitable[None]],
         problem: Callable[[str], None],
     ) -> None:
@@ -83,53 +85,54 @@ class Destinations:
         self._opened = opened
         self._done = done
         self._run_program = run_program
-        self._diversion: Diversion | None = None
-        # What goes to files and commands looks as it does in scripts.
+        self._diversion: TerminalRedirect | None = None
+        # Redirected output looks like that of a script.
         self._view = ScriptView(settings, name="", out=self._write, err=problem)
 
     def take(self, shown: ShowReply) -> bool:
-        """Whether the reply goes somewhere else than to the screen."""
-        if shown.destination is None or self._diversion is None:
+        """Handle a reply. Return True if it goes to a redirect."""
+        if shown.redirect is None or self._diversion is None:
             return False
         self._view.show(shown)
         return True
 
-    def begin(self, destination: Destination) -> None:
-        if destination.operator == ">" and os.path.exists(destination.text):
-            self._stage.interlude(lambda: self._ask_overwrite(destination))
+    def begin(self, redirect: Redirect) -> None:
+        """Open a redirect, after confirmation if a file would be overwritten."""
+        if redirect.operator == ">" and os.path.exists(redirect.text):
+            self._stage.interlude(lambda: self._ask_overwrite(redirect))
         else:
-            self._open(destination)
+            self._open(redirect)
 
     def end(self) -> None:
-        """All replies have been taken."""
+        """Close the redirect after the last reply."""
         diversion, self._diversion = self._diversion, None
         if diversion is None:
             return
         problem = diversion.close()
         if not diversion.is_command:
-            self._done(diversion.destination, problem)
+            self._done(diversion.redirect, problem)
             return
 
         async def work() -> None:
-            command = diversion.destination.text
+            command = diversion.redirect.text
             await self._run_program(self._stage.programs.shell(command, diversion.data))
-            self._done(diversion.destination, "")
+            self._done(diversion.redirect, "")
 
         self._stage.interlude(work)
 
-    async def _ask_overwrite(self, destination: Destination) -> None:
-        if await self._stage.confirm(f"{escape(destination.text)} exists and would be overwritten"):
-            self._open(destination)
+    async def _ask_overwrite(self, redirect: Redirect) -> None:
+        if await self._stage.confirm(f"{escape(redirect.text)} exists and would be overwritten"):
+            self._open(redirect)
         else:
-            self._opened(destination, f"{destination.text} was left as it is; nothing was sent")
+            self._opened(redirect, f"{redirect.text} was not overwritten; nothing was sent")
 
-    def _open(self, destination: Destination) -> None:
-        self._diversion = Diversion(destination)
+    def _open(self, redirect: Redirect) -> None:
+        self._diversion = TerminalRedirect(redirect)
         problem = self._diversion.open()
         if problem:
             self._diversion = None
-        self._opened(destination, problem)
+        self._opened(redirect, problem)
 
-    def _write(self, data: bytes, destination: Destination | None) -> None:
+    def _write(self, data: bytes, _destination: Redirect | None) -> None:
         if self._diversion is not None:
             self._diversion.write(data)

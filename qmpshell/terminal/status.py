@@ -1,7 +1,4 @@
-"""The line at the bottom of the terminal: what stands in it where there is little room.
-
-Owns: which parts are shown, and in which of their forms. Must not know: what the parts say.
-"""
+"""The toolbar: its contents, and their layout for a width."""
 
 from __future__ import annotations
 
@@ -11,9 +8,9 @@ from collections.abc import Collection, Sequence
 from prompt_toolkit.utils import get_cwidth
 
 from ..manual import STORAGE_DAEMON, page_of
-from ..qmp import READY, Greeting
-from ..render import bar, escape, percent
-from ..session import CONNECTED, RUNNING, UNCONNECTED, Job, Machine, Session
+from ..qmp import ERROR_STATES, READY, RUNNING, Greeting
+from ..render import escape, percent, progress_bar
+from ..session import CONNECTED, UNCONNECTED, Job, Session, VmState
 from . import styles
 from .styles import Fragments
 
@@ -23,7 +20,7 @@ _MOST_ROWS = 4
 
 
 class Part:
-    """`forms` are its fragments from the longest to the shortest; `rank` 0 is the most important."""
+    """A part of the toolbar. `forms` are its fragments from long to short; `rank` 0 is most important."""
 
     __slots__ = ("forms", "rank")
 
@@ -32,11 +29,11 @@ class Part:
         self.rank = rank
 
 
-def lay_out(lead: str, parts: Sequence[Part], columns: int) -> list[Fragments]:
-    """The rows of the toolbar, each as wide as the terminal; none where there is nothing to say.
+def layout_toolbar(lead: str, parts: Sequence[Part], columns: int) -> list[Fragments]:
+    """Return the rows of the toolbar, each as wide as the terminal.
 
-    `lead` goes first and stays whole, over several rows if need be; then no part is shown. The parts
-    keep their order; the important ones are shown first, and made longer first.
+    `lead` comes first and is shown completely, if necessary in several rows, without parts. The
+    parts keep their order; important ones are shown and lengthened first.
     """
     if columns < 2 or not (lead or parts):
         return []
@@ -71,7 +68,7 @@ def _chosen(parts: Sequence[Part], room: int, *, begun: bool) -> list[Fragments]
 
 
 def _filled(fragments: Fragments, columns: int) -> Fragments:
-    """A row of the bar, a blank before and the rest of it blank too."""
+    """Return a row of the toolbar, filled with blanks."""
     return [
         (_BAR, " "),
         *fragments,
@@ -80,11 +77,11 @@ def _filled(fragments: Fragments, columns: int) -> Fragments:
 
 
 def _wrap(text: str, columns: int) -> list[str]:
-    """`text` in rows, which are as wide as `columns` at most."""
+    """Wrap `text` into rows of at most `columns`."""
     if get_cwidth(text) <= columns:
         return [text]
     rows: list[str] = []
-    # textwrap counts characters; wide ones are broken where they come to stand.
+    # textwrap counts characters, so wide ones are wrapped by columns.
     for row in textwrap.wrap(text, max(columns, 1)):
         while get_cwidth(row) > columns:
             head = clip(row, columns, mark="")
@@ -99,7 +96,7 @@ def _wrap(text: str, columns: int) -> list[str]:
 
 
 def clip(text: str, columns: int, *, mark: str = "…") -> str:
-    """The head of `text`, which takes no more than `columns`; `mark` says that something is missing."""
+    """Return the start of `text` that fits in `columns`; `mark` shows that it is cut."""
     if get_cwidth(text) <= columns:
         return text
     room = columns - get_cwidth(mark)
@@ -111,7 +108,7 @@ def clip(text: str, columns: int, *, mark: str = "…") -> str:
 
 
 def clip_left(text: str, columns: int) -> str:
-    """The tail of `text`, where the name of a file stands.
+    """Return the end of `text` that fits in `columns`, where a path has its file name.
 
     >>> clip_left("/run/user/1000/vm.sock", 12)
     '…000/vm.sock'
@@ -128,18 +125,16 @@ _GOOD = f"class:{styles.TOOLBAR_GOOD}"
 _NOTABLE = f"class:{styles.TOOLBAR_NOTABLE}"
 _BAD = f"class:{styles.TOOLBAR_BAD}"
 
-# Run states in which something has gone wrong (run-state.json).
-_WRONG = ("guest-panicked", "internal-error", "io-error", "watchdog")
 _CELLS = 8
-_LONGEST_NAME = 31  # columns; a name of a node's has so many at most
-# So many jobs are shown one by one.
+_LONGEST_NAME = 31  # columns; the maximum length of a node name
+# The maximum number of jobs that are shown individually.
 _MOST_JOBS = 4
 
 _STATE_RANK, _JOBS_RANK, _MIGRATION_RANK, _ADDRESS_RANK, _SERVER_RANK, _LAST_RANK = range(6)
 
 
 def status_parts(session: Session, *, unicode: bool) -> list[Part]:
-    """In the order in which they stand; `unicode` says whether the terminal shows more than ASCII."""
+    """Return the parts of the toolbar in order. `unicode` is false for ASCII terminals."""
     parts = [_address(session.link.address)]
     link = session.link
     if link.state == UNCONNECTED:
@@ -179,13 +174,13 @@ def _agent(version: str) -> Part:
     return Part([[(_PLAIN, form)] for form in forms], rank=_SERVER_RANK)
 
 
-def _machine(machine: Machine, *, unicode: bool) -> list[Part]:
+def _machine(machine: VmState, *, unicode: bool) -> list[Part]:
     parts: list[Part] = []
     if machine.status:
         parts.append(Part([[_state(machine.status)]], rank=_STATE_RANK))
     parts += _jobs(list(machine.jobs.all.values()), unicode=unicode)
     migration = machine.migration
-    if migration.goes_on:
+    if migration.is_active:
         status = "" if migration.status == "active" else f" {escape(migration.status)}"
         forms = _progress(
             f"migration{status}", "migration", migration.done, migration.total, unicode=unicode
@@ -199,7 +194,7 @@ def _machine(machine: Machine, *, unicode: bool) -> list[Part]:
 
 
 def _state(status: str) -> tuple[str, str]:
-    style = _GOOD if status == RUNNING else _BAD if status in _WRONG else _NOTABLE
+    style = _GOOD if status == RUNNING else _BAD if status in ERROR_STATES else _NOTABLE
     return (style, f" {escape(status[:_LONGEST_NAME])} ")
 
 
@@ -219,7 +214,7 @@ def _jobs(jobs: list[Job], *, unicode: bool) -> list[Part]:
 
 
 def job_forms(job: Job, *, cells: int, unicode: bool) -> list[Fragments]:
-    """A job in words and a bar, from the longest form to the shortest."""
+    """Return a job as text and a bar, from the longest form to the shortest."""
     name = clip(escape(job.id), _LONGEST_NAME)
     status = "" if job.status == "running" else f" {escape(job.status)}"
     kind = f"{escape(job.kind)} " if job.kind else ""
@@ -239,7 +234,7 @@ def _progress(
     if total <= 0:
         return [[(_PLAIN, long)], [(_PLAIN, short)]]
     number = f"{percent(done, total)} %"
-    drawn = bar(done, total, cells=cells, unicode=unicode)
+    drawn = progress_bar(done, total, cells=cells, unicode=unicode)
     return [
         [(_PLAIN, f"{long} {drawn} {number}")],
         [(_PLAIN, f"{long} {number}")],

@@ -1,8 +1,4 @@
-"""The stream of a session on prompt_toolkit's loop.
-
-Owns: when the stream is read and written, and that it is closed once. Must not know: what the bytes
-say, or what an end of the stream means.
-"""
+"""Reading and writing a session's stream on prompt_toolkit's event loop."""
 
 from __future__ import annotations
 
@@ -13,19 +9,22 @@ from collections.abc import Callable
 from ..errors import ConnectionLost
 from ..transport import Stream
 
-# Keys are dealt with between two reads. So much is read at once as takes about so long (seconds):
-# cheap are the pieces of a large reply, dear are events that are logged.
+# Keys are handled between two reads, so a read takes about this long, in seconds: pieces of a large
+# reply are cheap, logged events are expensive.
 _MOMENT = 0.004
 _LEAST, _MOST = 1 << 12, 1 << 18
-# A server writes events one by one. Who reads each of them at once does little else in a storm, and
-# where processors are scarce the keys wait: so many seconds of it are read together. What answers us
-# is read at once, and so is the rest of a line.
+# A server writes events one by one. Reading each at once would leave no time for keys in an event
+# storm, so the events of this many seconds are read together. A reply and the rest of a line are
+# read at once.
 _GATHER = 0.005
 
 
-class Wire:
-    """Holds one stream at a time. `received` is given what comes, b"" for its end, after which the
-    stream is closed; `lost` is told why it broke."""
+class StreamReader:
+    """Owns one stream at a time.
+
+    `received` is called with data, b"" at the end, after which the stream is closed; `lost` with
+    the reason of a failure.
+    """
 
     def __init__(self, *, received: Callable[[bytes], None], lost: Callable[[str], None]) -> None:
         self._received = received
@@ -38,25 +37,26 @@ class Wire:
         self._resting: asyncio.TimerHandle | None = None
 
     def attach(self, stream: Stream) -> None:
-        """Read from this stream from now on; the one before is closed."""
+        """Read from this stream from now on, and close the previous one."""
         self.close()
         self._stream = stream
         asyncio.get_running_loop().add_reader(stream.fileno(), self._readable)
 
     def send(self, data: bytes, descriptor: int | None) -> None:
-        """Send, or queue; where there is no stream nothing happens."""
+        """Send or queue data. Without a stream, do nothing."""
         if self._stream is None:
             return
         self._answered = False
         try:
             self._stream.write(data, descriptor)
         except ConnectionLost:
-            return  # its end is about to be read, behind what the server said last
+            return  # its end will be read after the server's last messages
         if self._stream.want_write and not self._writing:
             self._writing = True
             asyncio.get_running_loop().add_writer(self._stream.fileno(), self._writable)
 
     def close(self) -> None:
+        """Close the stream."""
         stream, self._stream = self._stream, None
         if stream is None:
             return
@@ -94,7 +94,7 @@ class Wire:
             self._rest()
 
     def _pace(self, count: int, taken: float) -> None:
-        """Read on so that it takes about a moment, judging by `count` bytes that took `taken`."""
+        """Adapt the size of reads so that one takes about a moment; `count` bytes took `taken` seconds."""
         fitting = int(count * _MOMENT / max(taken, 1e-6))
         self._read_size = min(max(fitting, _LEAST), 2 * self._read_size, _MOST)
 

@@ -1,9 +1,4 @@
-"""The colours of the terminal.
-
-Owns: the names of styles and what they look like: by the sixteen colours that every terminal has in its
-own palette, which are right on dark and on light, or by a Pygments style. Must not know: what is shown
-in them, or how many colours the terminal has (`depth`).
-"""
+"""Styles and colours: by the terminal's own sixteen colours, or by a Pygments style."""
 
 from __future__ import annotations
 
@@ -36,16 +31,16 @@ HELP_LITERAL = "help.literal"
 HELP_WARNING = "help.warning"
 SUGGESTION = "auto-suggestion"  # prompt_toolkit's name
 
-# Below the prompt: the toolbar is seen without colours too.
+# Below the prompt. The toolbar is visible without colours too.
 TOOLBAR = "toolbar"
 TOOLBAR_GOOD = "toolbar.good"
 TOOLBAR_NOTABLE = "toolbar.notable"
 TOOLBAR_BAD = "toolbar.bad"
-PANEL = "panel"  # as what is above the prompt
-PANEL_TITLE = "panel.title"
+PANEL = "panel"  # like the text above the prompt
+PANEL_TITLE = "live_view.title"
 CHANGED = "changed"
 
-# What is being typed.
+# The line being typed.
 TYPED_COMMAND = "typed.command"
 TYPED_ARGUMENT = "typed.argument"
 TYPED_OPERATOR = "typed.operator"
@@ -54,34 +49,34 @@ TYPED_NUMBER = "typed.number"
 TYPED_WORD = "typed.word"  # true, false, null
 TYPED_LOCAL = "typed.local"
 TYPED_COMMENT = "typed.comment"
-TYPED_SHELL = "typed.shell"  # what is for the user's shell, or the name of a file
+TYPED_SHELL = "typed.shell"  # a system shell command or a file name
 TYPED_ERROR = "typed.error"
 
 WARNING = "warning"
 
-# Text with styles, as prompt_toolkit prints it: (style, text).
+# Text with styles, as in prompt_toolkit: (style, text).
 Fragments = list[tuple[str, str]]
 
 
 def signature_style(name: str) -> str:
-    """The style of a piece of a signature, by its name in `complete.signature`, or of a warning."""
+    """Return the style of a signature piece, by its name in `complete.signature`, or of a warning."""
     return f"class:signature.{name}"
 
 
 def json_style(name: str) -> str:
-    """The style of a piece of JSON, by its name in `render.layout`."""
+    """Return the style of a JSON piece, by its name in `render.json`."""
     return f"json.{name}"
 
 
 def help_style(name: str) -> str:
-    """The style of a piece of a page, by its name in `render.pages`."""
+    """Return the style of a document piece, by its name in `render.document`."""
     return f"help.{name}"
 
 
 _JSON = (JSON_PUNCTUATION, JSON_NAME, JSON_STRING, JSON_NUMBER, JSON_WORD)
 
 AUTO = "auto"
-# The Pygments styles that stand out on black and on white; the tests measure that.
+# Pygments styles with enough contrast on black and on white, which tests measure.
 _CHOSEN = {"dark": "monokai", "light": "default"}
 
 _LOOKS = {
@@ -124,7 +119,7 @@ _LOOKS = {
     TYPED_COMMENT: "ansibrightblack",
     TYPED_SHELL: "ansibrightblack",
     TYPED_ERROR: "ansired",
-    # In reverse video a colour would be the ground.
+    # In reverse video, a colour would be the background.
     "signature.command": "bold",
     "signature.required": "bold",
     "signature.optional": "",
@@ -135,8 +130,8 @@ _LOOKS = {
     f"signature.{WARNING}": "ansiyellow",
 }
 
-# The Pygments tokens that mean the same, the best first: the first that does not look like plain text
-# is taken. Where all do, it is plain text, but for what must stand out.
+# The equivalent Pygments tokens, the best first. The first one that differs from plain text is
+# used. If none does, it is plain text, except for what must stand out.
 _TOKENS = {
     json_style(JSON_NAME): ("Name.Tag", "Name.Attribute"),
     json_style(JSON_STRING): ("Literal.String",),
@@ -166,27 +161,27 @@ _TOKENS = {
     TYPED_SHELL: ("Comment.Preproc", "Comment"),
     TYPED_ERROR: ("Generic.Error",),
 }
-# These look neither like plain text nor like a piece of JSON.
+# These differ from plain text and from JSON.
 _MUST_STAND_OUT = (ERROR, LATE, PROMPT, TYPED_ERROR)
 
 
 def style_names() -> Iterable[str]:
-    """The names of Pygments' styles."""
+    """Return the names of Pygments' styles."""
     from pygments.styles import get_all_styles  # slow to import
 
     return get_all_styles()
 
 
 def make_style(name: str = AUTO) -> BaseStyle:
-    """The looks of AUTO, "dark", "light", or of the Pygments style of this name.
+    """Return the style AUTO, "dark", "light", or the Pygments style of this name.
 
-    Raises ValueError, whose text names some, where there is none of that name.
+    Raises ValueError with some valid names if there is none of that name.
     """
     return Style.from_dict(_LOOKS if name == AUTO else _pygments_looks(_CHOSEN.get(name, name)))
 
 
 def _pygments_looks(name: str) -> dict[str, str]:
-    from pygments.styles import get_style_by_name  # slow to import; AUTO needs none of this
+    from pygments.styles import get_style_by_name  # slow to import, and AUTO needs none of this
     from pygments.token import Token, string_to_tokentype
 
     from ..storage import check_style
@@ -213,7 +208,7 @@ def _pygments_looks(name: str) -> dict[str, str]:
 
 
 def _look(attributes: Mapping[str, object]) -> str:
-    """A Pygments look as prompt_toolkit's. Backgrounds stay the terminal's own."""
+    """Convert a Pygments style to prompt_toolkit's. Backgrounds are omitted."""
     words = [word for word in ("bold", "italic", "underline") if attributes[word]]
     if attributes["ansicolor"]:
         words.append(str(attributes["ansicolor"]))
@@ -223,13 +218,15 @@ def _look(attributes: Mapping[str, object]) -> str:
 
 
 def paint_table(style: BaseStyle, depth: ColorDepth) -> dict[str, tuple[str, str]]:
-    """For each style of `render.layout` what is written before and after a text that has it, for
-    what is shown outside of prompt_toolkit; both are empty where it looks like plain text."""
+    """Return the text before and after each style of `render.json`, for use outside prompt_toolkit.
+
+    Both are "" for a style that looks like plain text.
+    """
     return _paint_table(style, depth, {name: json_style(name) for name in _JSON})
 
 
 def page_paint_table(style: BaseStyle, depth: ColorDepth) -> dict[str, tuple[str, str]]:
-    """The same for each style of `render.pages`."""
+    """Return the same for each style of `render.document`."""
     return _paint_table(style, depth, {name: help_style(name) for name in STYLES})
 
 
@@ -246,7 +243,7 @@ def _paint_table(
 
 
 class _Painter:
-    """Control sequences as prompt_toolkit's own output writes them."""
+    """Writes control sequences like prompt_toolkit's output."""
 
     def __init__(self, depth: ColorDepth) -> None:
         self._depth = depth
@@ -254,7 +251,7 @@ class _Painter:
         self._output = Vt100_Output(self._text, lambda: Size(rows=24, columns=80))
 
     def start(self, style: BaseStyle, text: str) -> str:
-        """The sequence that sets the attributes of a style string, and no others."""
+        """Return the sequence that sets the attributes of a style string, and no others."""
         self._text.seek(0)
         self._text.truncate()
         self._output.set_attributes(style.get_attrs_for_style_str(text), self._depth)
@@ -262,18 +259,18 @@ class _Painter:
         return self._text.getvalue()
 
 
-# Terminals with no more than the sixteen colours of a palette.
+# Terminals with only the sixteen colours of a palette.
 _SIXTEEN = ("linux", "eterm-color")
 
 
 def terminal_colours(term: str) -> int | None:
-    """How many colours the system's own description of a terminal has; None where it has none.
+    """Return the number of colours in the system's description of a terminal, or None.
 
     The first answer in a process is that of all later ones.
     """
     try:
         import curses
-    except ImportError:  # some builds of Python have none
+    except ImportError:  # some builds of Python do not have it
         return None
     try:
         curses.setupterm(term, 1)
@@ -288,10 +285,10 @@ def color_depth(
     *,
     colours: Callable[[str], int | None] = terminal_colours,
 ) -> ColorDepth:
-    """How many colours are used, for the setting `color`: auto, always or never.
+    """Return the colour depth for the setting `color`: auto, always or never.
 
-    NO_COLOR (if it is not empty) and a terminal without colours are obeyed unless they are asked for
-    always. Bold and italic are no colours.
+    NO_COLOR (not empty) and a terminal without colours are respected unless it is "always". Bold
+    and italic are not colours.
     """
     term = environment.get("TERM", "")
     if color == "never" or (color == "auto" and environment.get("NO_COLOR")):
@@ -308,8 +305,8 @@ def color_depth(
     return ColorDepth.DEPTH_4_BIT if term in _SIXTEEN else ColorDepth.DEPTH_8_BIT
 
 
-class Look:
-    """`style` may be handed out once and for all; the others are asked for each time."""
+class Theme:
+    """The theme: style and colour depth. `style` is constant; the others follow the settings."""
 
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
         self._settings = settings
@@ -320,16 +317,17 @@ class Look:
 
     @property
     def depth(self) -> ColorDepth:
+        """The colour depth."""
         return color_depth(self._settings.color, self._environment)
 
     @property
     def paint(self) -> dict[str, tuple[str, str]]:
-        """What is written before and behind each style of JSON outside of prompt_toolkit."""
+        """The text before and after each JSON style, for use outside prompt_toolkit."""
         return paint_table(self._chosen(), self.depth)
 
     @property
     def page_paint(self) -> dict[str, tuple[str, str]]:
-        """The same for each style of a page."""
+        """The same for each style of a document."""
         return page_paint_table(self._chosen(), self.depth)
 
     def _chosen(self) -> BaseStyle:

@@ -1,26 +1,24 @@
-"""Storms of events, folded.
+"""Throttling of event storms: frequent events are counted by name.
 
-Owns: which events are shown one by one, and which only counted with others of their name. Must not
-know: how either looks, or clocks (`now` is handed in, in seconds).
-Each name may come in a burst, and go on slowly; who comes faster is counted until there is calm. The
-order stays: what was counted is given out before anything that came later.
+An event name may occur in a burst, and then slowly; faster ones are counted until the storm ends.
+The order is kept: counted events are shown before anything that came later.
 """
 
 from __future__ import annotations
 
 from ..qmp import Event
 
-_BURST = 30.0  # so many of a name at once are shown one by one
-_RATE = 5.0  # and so many a second
-_CALM = _BURST / 2  # a storm is over when so many could be shown again
-_PAUSE = 1.0  # seconds between two counts of a storm
-# A server may make up names; beyond so many they are counted as one.
+_BURST = 30.0  # events of a name that are shown at once
+_RATE = 5.0  # and per second after that
+_CALM = _BURST / 2  # a storm ends when this many could be shown again
+_PAUSE = 1.0  # seconds between two counts in a storm
+# A server may invent names; beyond this number, they are counted together.
 _NAMES = 256
 OTHERS = ""
 
 
-class Folded:
-    """`count` events of one `name`, or of several if that is OTHERS; `last` is the latest."""
+class EventCount:
+    """`count` events of one `name`, or of several if that is OTHERS. `last` is the latest."""
 
     __slots__ = ("count", "last", "name")
 
@@ -31,7 +29,7 @@ class Folded:
 
 
 class _Allowance:
-    """How many events of a name may be shown; `stormy` while none is."""
+    """How many events of a name may be shown. `stormy` while none may."""
 
     __slots__ = ("left", "stormy", "when")
 
@@ -41,28 +39,28 @@ class _Allowance:
         self.stormy = False
 
     def take(self, now: float) -> bool:
-        """Whether one more may be shown."""
+        """Return True if one more may be shown."""
         self.left = min(_BURST, self.left + (now - self.when) * _RATE)
         self.when = now
         if self.left < 1:
             self.stormy = True
         elif self.left >= _CALM:
             self.stormy = False
-        # A storm uses up what it is not given, too: it ends when it calms down.
+        # Hidden events count too, so that a storm only ends when it calms down.
         self.left = max(0.0, self.left - 1)
         return not self.stormy
 
 
-class Storm:
-    """Give it every event; `due` is when `flush` is to be called at the latest, or None."""
+class EventThrottle:
+    """Receives every event. `due` is when `flush` must be called, or None."""
 
     def __init__(self) -> None:
         self._allowances: dict[str, _Allowance] = {}
-        self._folded: dict[str, Folded] = {}
+        self._folded: dict[str, EventCount] = {}
         self.due: float | None = None
 
-    def take(self, event: Event, now: float) -> list[Event | Folded]:
-        """What is to be shown now that `event` has come."""
+    def take(self, event: Event, now: float) -> list[Event | EventCount]:
+        """Return what to show for `event`."""
         name = event.name
         allowance = self._allowances.get(name)
         if allowance is None:
@@ -71,17 +69,17 @@ class Storm:
             return [*self.flush(), event]
         folded = self._folded.pop(name, None)
         if folded is None:
-            folded = Folded(name, event)
+            folded = EventCount(name, event)
         else:
             folded.count += 1
             folded.last = event
-        self._folded[name] = folded  # behind those whose latest is older
+        self._folded[name] = folded  # after those whose latest event is older
         if self.due is None:
             self.due = now + _PAUSE
         return []
 
-    def flush(self) -> list[Event | Folded]:
-        """What was counted since the last time; the name whose latest is oldest comes first."""
+    def flush(self) -> list[Event | EventCount]:
+        """Return the counts since the last time, by the time of the latest event."""
         self.due = None
         if not self._folded:
             return []

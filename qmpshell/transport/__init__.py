@@ -11,18 +11,18 @@ if TYPE_CHECKING:
         UnixAddress as UnixAddress,
         is_word as is_word,
         parse_address as parse_address,
-        resolve as resolve,
+        resolve_address as resolve_address,
         target_hint as target_hint,
     )
-    from .connect import accept_one as accept_one, open_patiently as open_patiently
+    from .connect import accept_one as accept_one, connect_with_retries as connect_with_retries
     from .sockets import Listener as Listener, open_stream as open_stream
     from .stream import SocketStream as SocketStream, Stream as Stream
 else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "address": "Address FdAddress TcpAddress UnixAddress is_word parse_address resolve target_hint",
-            "connect": "accept_one open_patiently",
+            "address": "Address FdAddress TcpAddress UnixAddress is_word parse_address resolve_address target_hint",
+            "connect": "accept_one connect_with_retries",
             "sockets": "Listener open_stream",
             "stream": "SocketStream Stream",
         },

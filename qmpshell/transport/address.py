@@ -1,13 +1,9 @@
-"""What people type as an address, read.
-
-Owns: the spellings of addresses, QEMU's own `-qmp` and `-chardev` strings among them. Must not know:
-how a stream is opened. The only look at the world is `exists`, which is handed in.
-"""
+"""Parsing of addresses, in all forms that users have, including QEMU's own strings."""
 
 from __future__ import annotations
 
 from ..errors import AddressError
-from ..language import hint_for
+from ..language import suggestion_for
 from ..render import escape
 
 TYPE_CHECKING = False
@@ -15,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 
-# The spellings that QEMU knows and that a later version may open.
+# The forms that QEMU has and that are not supported yet.
 _NOT_YET = ("telnet", "websocket", "ws", "wss", "vsock", "socket", "exec", "pty", "stdio")
 _NOT_YET_STARTS = (*(f"{name}:" for name in _NOT_YET), "socket,")
 
@@ -61,7 +57,7 @@ class TcpAddress:
 
 
 class FdAddress:
-    """A file descriptor that the process was started with."""
+    """An inherited file descriptor."""
 
     __slots__ = ("number",)
 
@@ -82,10 +78,9 @@ Address = UnixAddress | TcpAddress | FdAddress
 
 
 def parse_address(text: str, *, exists: Callable[[str], bool]) -> Address:
-    """Read an address; `exists` says of a text whether a file of that name is there.
+    """Parse an address. `exists` returns True if a file of that name exists.
 
-    A text with a `/`, or that names a file, is a path, whatever else it may look like.
-    Raises AddressError.
+    A text that contains a `/` or names a file is always a path. Raises AddressError.
     """
     if not text:
         raise AddressError("the address is empty")
@@ -105,12 +100,12 @@ def parse_address(text: str, *, exists: Callable[[str], bool]) -> Address:
         raise AddressError(f"{name}: addresses of this kind are not supported")
     if colon:
         return _tcp(text, text)
-    # A bare word: most likely a socket that is not there yet, or not here.
+    # A bare word is most likely a socket that does not exist yet.
     return UnixAddress(text)
 
 
 def is_word(text: str) -> bool:
-    """Whether an address is a bare word: the name of a target, or of a socket in the current folder."""
+    """Return True if an address is a bare word: a target's name, or a socket in the current directory."""
     return bool(text) and not any(char in text for char in "/:,\0")
 
 
@@ -130,14 +125,14 @@ def _unix(text: str) -> UnixAddress:
 
 
 def _options(text: str) -> tuple[str, list[str]]:
-    """QEMU's comma-separated options: the first, with `,,` for a comma, and the others."""
+    """Split QEMU's comma-separated options into the first, with `,,` for a comma, and the others."""
     parts = text.replace(",,", "\0").split(",")
     first, *others = [part.replace("\0", ",") for part in parts]
     return first, others
 
 
 def _read_options(options: Iterable[str], known: tuple[str, ...]) -> dict[str, bool]:
-    """The options that are switches; old spellings are `server` and `nowait`, `nodelay`."""
+    """Return the switches. Their old forms are `server`, `nowait` and `nodelay`."""
     switches: dict[str, bool] = {}
     for option in options:
         name, equals, value = option.partition("=")
@@ -146,7 +141,7 @@ def _read_options(options: Iterable[str], known: tuple[str, ...]) -> dict[str, b
         elif not equals:
             value = "on"
         if name not in known:
-            raise AddressError(f"the address has an option {name!r} that is not known")
+            raise AddressError(f"unknown option in the address: {name!r} that is unknown")
         if value in _ON or value in _OFF:
             switches[name] = value in _ON
     for name in ("telnet", "websocket"):
@@ -172,7 +167,7 @@ def _tcp(text: str, whole: str) -> TcpAddress:
         raise AddressError(f"{whole}: write an IPv6 address as [::1]:4444, a path with a /")
     if not colon or not port.isascii() or not port.isdecimal() or not 0 < int(port[:6]) < 65536:
         raise AddressError(
-            f"{whole}: {port!r} is no port number (1 to 65535); a socket of this name is ./{whole}"
+            f"{whole}: {port!r} is not a port number (1 to 65535); for a socket of this name, use ./{whole}"
         )
     return TcpAddress(host or "localhost", int(port))
 
@@ -186,10 +181,12 @@ def _descriptor(text: str) -> FdAddress:
 _MOST_NAMED = 8
 
 
-def resolve(text: str, targets: Mapping[str, str], *, exists: Callable[[str], bool]) -> Address:
-    """The address that `text` is, or that the target of this name has.
+def resolve_address(
+    text: str, targets: Mapping[str, str], *, exists: Callable[[str], bool]
+) -> Address:
+    """Return the address for `text`, or for the target of that name.
 
-    `exists` says of a text whether a file of that name is there: it goes first. Raises AddressError.
+    `exists` returns True if a file of that name exists; the file has precedence. Raises AddressError.
     """
     if is_word(text) and text in targets and not exists(text):
         try:
@@ -200,13 +197,12 @@ def resolve(text: str, targets: Mapping[str, str], *, exists: Callable[[str], bo
 
 
 def target_hint(text: str, targets: Mapping[str, str]) -> str:
-    """What may have been meant by a word for which there is neither a target nor a file; empty where
-    there is nothing to say."""
+    """Return a hint for a word that is neither a target nor a file, or ""."""
     if not targets or not is_word(text) or text in targets:
         return ""
-    near = hint_for(text, list(targets))
+    near = suggestion_for(text, list(targets))
     if near:
         return escape(near)
     names = sorted(targets)
     more = ", …" if len(names) > _MOST_NAMED else ""
-    return escape(f"the targets of the settings file are {', '.join(names[:_MOST_NAMED])}{more}")
+    return escape(f"the targets in the settings file are {', '.join(names[:_MOST_NAMED])}{more}")

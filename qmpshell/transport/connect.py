@@ -1,9 +1,8 @@
-"""Opening a stream with patience.
+"""Connecting with retries.
 
-Owns: how often and how long an address is tried. Must not know: QMP, how a delay is told to people.
-A server whose backlog is full is tried again for a while, also without `--wait`: its other clients
-may be about to leave. One that takes the connection is never left and tried again: that would use up
-QEMU's backlog of one.
+A server whose backlog is full is retried for a while even without `--wait`, because its clients may be
+about to leave. After a connection succeeds, it is never closed and retried: that would use up QEMU's
+backlog of one.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ _BUSY_PATIENCE = 5.0
 _BUSY_NOTICE = 2.0
 
 
-def open_patiently(
+def connect_with_retries(
     address: Address,
     *,
     wait: float | None,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
-    notice: Callable[[str], None] = lambda text: None,
+    notice: Callable[[str], None] = lambda _text: None,
 ) -> Stream:
-    """Connect, trying for `wait` seconds; with None once, or five seconds where it is busy.
+    """Connect. Retry for `wait` seconds; with None try once, or for five seconds if the server is busy.
 
-    `notice` is told of a busy server after two seconds. Raises ConnectError.
+    `notice` is called after two seconds with a busy server. Raises ConnectError.
     """
     begun = clock()
     pause = _FIRST_PAUSE
@@ -59,7 +58,7 @@ def open_patiently(
 
 
 def accept_one(address: Address, *, wait: float | None) -> Stream:
-    """Listen until one peer has connected, within `wait` seconds. Raises ConnectError."""
+    """Listen until a client connects, at most `wait` seconds. Raises ConnectError."""
     listener = Listener(address)
     try:
         return listener.accept(timeout=wait)

@@ -1,7 +1,6 @@
-"""Opening the streams of this machine's network and file system.
+"""UNIX, TCP and inherited sockets: connecting, listening, and errors in plain words.
 
-Owns: connect and listen for UNIX, TCP and inherited sockets, and what each failure means to a person.
-Must not know: QMP. A path that we did not bind is never unlinked.
+A path that this process did not bind is never unlinked.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-# Trying again may help: the server is not there yet, or its one place to wait is taken.
+# Retrying may help: the server is not there yet, or its backlog is full.
 _RETRIABLE = (
     errno.ENOENT,
     errno.ECONNREFUSED,
@@ -33,7 +32,7 @@ _RETRIABLE = (
 
 
 def open_stream(address: Address, *, timeout: float) -> Stream:
-    """Connect, within `timeout` seconds. Raises ConnectError."""
+    """Connect within `timeout` seconds. Raises ConnectError."""
     if isinstance(address, FdAddress):
         return _inherited(address)
     try:
@@ -41,7 +40,7 @@ def open_stream(address: Address, *, timeout: float) -> Stream:
             return SocketStream(_connect_unix(address))
         return SocketStream(_connect_tcp(address, timeout))
     except UnicodeError as error:
-        raise ConnectError(f"{address}: this is not the name of a host") from error
+        raise ConnectError(f"{address}: not a valid host name") from error
     except socket.gaierror as error:
         raise ConnectError(f"{address}: no such host ({error.strerror})") from error
     except OSError as error:
@@ -56,8 +55,8 @@ def open_stream(address: Address, *, timeout: float) -> Stream:
 def _connect_unix(address: UnixAddress) -> socket.socket:
     connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        # Never waiting: with QEMU's backlog of 1 a blocking connect would wait for another client
-        # to leave, without a word. A UNIX socket that can be connected to is so at once.
+        # Do not block: with QEMU's backlog of 1, a blocking connect would silently wait until
+        # another client leaves. A connect to a UNIX socket succeeds at once or not at all.
         connected.setblocking(False)
         connected.connect(socket_name(address))
         connected.setblocking(True)
@@ -75,7 +74,7 @@ def _connect_tcp(address: TcpAddress, timeout: float) -> socket.socket:
 
 
 def socket_name(address: UnixAddress) -> str | bytes:
-    """What `bind` and `connect` take. Raises OSError(ENAMETOOLONG) beyond the system's limit."""
+    """Return the name for `bind` and `connect`. Raises OSError(ENAMETOOLONG) beyond the system's limit."""
     name = os.fsencode(address.path)
     if len(name) > 107:
         raise OSError(errno.ENAMETOOLONG, "the path of a UNIX socket has at most 107 bytes")
@@ -89,10 +88,10 @@ def _inherited(address: FdAddress) -> Stream:
             if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
                 return DescriptorStream(os.dup(address.number))
             raise ConnectError(f"{address}: is neither a socket nor a pipe nor a terminal")
-        # A duplicate: closing the stream leaves the descriptor that was handed to us alone.
+        # A duplicate, so that closing the stream leaves the inherited descriptor open.
         return SocketStream(socket.socket(fileno=os.dup(address.number)))
     except OSError as error:
-        raise ConnectError(f"{address}: {error.strerror}; was it handed to us open?") from error
+        raise ConnectError(f"{address}: {error.strerror}; was it inherited?") from error
 
 
 def _explain(address: Address, error: OSError) -> str:
@@ -104,11 +103,11 @@ def _explain(address: Address, error: OSError) -> str:
         return "connection refused: nothing listens there (is QEMU running?)"
     if error.errno == errno.EAGAIN:
         return (
-            "busy: another client holds this monitor, and one more waits already (QEMU serves one"
+            "busy: another client holds this monitor, and one more is waiting (QEMU serves one"
             " at a time)"
         )
     if isinstance(error, TimeoutError):
-        return "no answer to the attempt to connect"
+        return "connecting timed out"
     return error.strerror or str(error)
 
 
@@ -118,14 +117,14 @@ def _explain_path(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM):
         return "permission denied: the socket belongs to another user"
     if error.errno == errno.ECONNREFUSED:
-        return "connection refused: nothing listens there any more (has QEMU exited?)"
+        return "connection refused: nothing listens there (has QEMU exited?)"
     if error.errno == errno.EPROTOTYPE:
         return "a socket, but not a stream socket"
     return ""
 
 
 def _other(path: str) -> str:
-    """What is at `path` if it is no socket; empty where it is one, or nothing is known."""
+    """Describe what is at `path` if it is not a socket, else return ""."""
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):
@@ -139,13 +138,13 @@ def _other(path: str) -> str:
         (stat.S_ISBLK, "a block device"),
         (stat.S_ISFIFO, "a pipe"),
     )
-    return next((name for test, name in kinds if test(mode)), "something else")
+    return next((name for test, name in kinds if test(mode)), "an unknown file type")
 
 
 class Listener:
-    """A socket bound at an address, waiting for QEMU to connect (`-qmp unix:PATH`, no server).
+    """A bound socket that waits for QEMU to connect (`-qmp unix:PATH` without server=on).
 
-    Raises ConnectError where the address cannot be bound: what is there already is left alone.
+    Raises ConnectError if the address cannot be bound. An existing file is left alone.
     """
 
     def __init__(self, address: Address) -> None:
@@ -175,17 +174,17 @@ class Listener:
             self._bound = status.st_dev, status.st_ino
 
     def accept(self, *, timeout: float | None) -> Stream:
-        """The first to connect within `timeout` seconds (None: no limit). Raises ConnectError."""
+        """Return the first connection within `timeout` seconds (None: no limit). Raises ConnectError."""
         self._socket.settimeout(timeout)
         try:
             connected, _ = self._socket.accept()
         except TimeoutError:
-            raise ConnectError(f"{self.address}: nobody connected in {timeout:g} s") from None
+            raise ConnectError(f"{self.address}: no connection within {timeout:g} s") from None
         connected.settimeout(None)
         return SocketStream(connected)
 
     def close(self) -> None:
-        """Stop listening, and remove the socket's path if it is still the one that we made."""
+        """Stop listening. Remove the socket's path if it is still the one that was bound here."""
         self._socket.close()
         if self._bound is None or not isinstance(self.address, UnixAddress):
             return

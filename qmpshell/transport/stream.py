@@ -1,7 +1,6 @@
-"""A stream of bytes over a descriptor, never blocking.
+"""Non-blocking byte streams over descriptors.
 
-Owns: reading what is there, queueing what cannot be written yet. Must not know: addresses, QMP,
-who waits. O_NONBLOCK is never set: the descriptor may be shared with other processes.
+O_NONBLOCK is never set, because other processes may share the descriptor.
 """
 
 from __future__ import annotations
@@ -15,37 +14,36 @@ from collections import deque
 
 from ..errors import ConnectionLost
 
-# The memory for a large read is a mapping of its own each time, so much is read at once only while
-# as much is there.
+# A large read allocates a new mapping each time, so it is used only while that much data arrives.
 _READ_SIZE = 1 << 16
 _LARGE_READ_SIZE = 1 << 20
-# A pipe that poll calls writable takes this many bytes without blocking (POSIX's PIPE_BUF is less).
+# A pipe that poll reports as writable accepts this many bytes without blocking (POSIX PIPE_BUF).
 _SURE_SIZE = 512
 _ENDED = (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.ESHUTDOWN, errno.EIO)
 
 
 class Stream:
-    """Base of the streams: a queue for writing over two primitives that may raise BlockingIOError."""
+    """Base class of streams: a write queue over two primitives that may raise BlockingIOError."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        # What is to be sent, and a descriptor that goes with its first byte.
+        # Data to send, each with a descriptor to pass with its first byte, or None.
         self._queue: deque[tuple[memoryview, int | None]] = deque()
         self._read_size = _READ_SIZE
 
     def fileno(self) -> int:
+        """Return the descriptor."""
         return self._descriptor
 
     @property
     def want_write(self) -> bool:
-        """Whether something waits until the descriptor can be written to; then call `flush`."""
+        """Whether data waits for the descriptor to become writable; then call `flush`."""
         return bool(self._queue)
 
     def read(self, most: int = _LARGE_READ_SIZE) -> bytes | None:
-        """What has come, `most` bytes of it; None if nothing has, b"" at the end. A reset counts as
-        the end.
+        """Return available data, at most `most` bytes, None if there is none, b"" at the end.
 
-        Raises ConnectionLost if the stream broke in any other way.
+        A reset counts as the end. Raises ConnectionLost for any other failure.
         """
         try:
             data = self._read(min(self._read_size, most))
@@ -60,18 +58,20 @@ class Stream:
 
     @property
     def passes_descriptors(self) -> bool:
-        """Whether open files can be sent along: over a UNIX socket only."""
+        """Whether open files can be passed along: only over a UNIX socket."""
         return False
 
     def write(self, data: bytes, descriptor: int | None = None) -> None:
-        """Send as much as goes at once and queue the rest. `descriptor` goes along with the first
-        byte, and is closed here when it has gone. Raises ConnectionLost."""
+        """Send as much as possible and queue the rest. Raises ConnectionLost.
+
+        `descriptor` is passed with the first byte and closed after that.
+        """
         self._queue.append((memoryview(data), descriptor))
         if len(self._queue) == 1:
             self.flush()
 
     def flush(self) -> None:
-        """Send on from the queue as much as goes at once. Raises ConnectionLost."""
+        """Send as much of the queue as possible. Raises ConnectionLost."""
         while self._queue:
             head, descriptor = self._queue[0]
             try:
@@ -95,6 +95,7 @@ class Stream:
         self._queue.clear()
 
     def close(self) -> None:
+        """Close the stream."""
         raise NotImplementedError
 
     def _read(self, size: int) -> bytes:
@@ -105,7 +106,7 @@ class Stream:
 
 
 class SocketStream(Stream):
-    """A connected stream socket, which is owned and closed with the stream."""
+    """A connected stream socket. Closing the stream closes it."""
 
     def __init__(self, connected: socket.socket) -> None:
         super().__init__(connected.fileno())
@@ -116,6 +117,7 @@ class SocketStream(Stream):
 
     @property
     def passes_descriptors(self) -> bool:
+        """Whether it is a UNIX socket."""
         return self._socket.family == socket.AF_UNIX
 
     def _write(self, data: memoryview, descriptor: int | None) -> int:
@@ -125,11 +127,12 @@ class SocketStream(Stream):
         return self._socket.send(data, socket.MSG_DONTWAIT)
 
     def close(self) -> None:
+        """Close the socket."""
         self._socket.close()
 
 
 class DescriptorStream(Stream):
-    """A pipe or a terminal that was handed to us, for both directions."""
+    """An inherited pipe or terminal, for both directions."""
 
     def _ready(self, events: int) -> None:
         poll = select.poll()
@@ -141,9 +144,10 @@ class DescriptorStream(Stream):
         self._ready(select.POLLIN)
         return os.read(self._descriptor, size)
 
-    def _write(self, data: memoryview, descriptor: int | None) -> int:
+    def _write(self, data: memoryview, _descriptor: int | None) -> int:
         self._ready(select.POLLOUT)
         return os.write(self._descriptor, data[:_SURE_SIZE])
 
     def close(self) -> None:
+        """Close the descriptor."""
         os.close(self._descriptor)

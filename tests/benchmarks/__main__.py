@@ -1,7 +1,7 @@
-"""Benchmarks: `python -m tests.benchmarks [NAME…]`.
+"""Run the benchmarks: `python -m tests.benchmarks [NAME…]`.
 
-Prints medians and ratios against a floor and against qemu.qmp's qmp-shell, measured in the same run:
-these machines are noisy, and a time alone means nothing. Exits with 1 if a bound does not hold.
+Print medians and ratios to a baseline and to qemu.qmp's qmp-shell from the same run, because absolute
+times vary on shared machines. The exit status is 1 if a bound is exceeded.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Layout and colour of a reply of 10 MB against `jq -C`."""
+"""Benchmark of the layout and color of a reply of 10 MB, compared with `jq -C`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from qmpshell import connect
 from qmpshell.qmp import encode_scalar
-from qmpshell.render import JSON_NAME, JSON_NUMBER, JSON_STRING, JSON_WORD, painted, utf8_string
+from qmpshell.render import JSON_NAME, JSON_NUMBER, JSON_STRING, JSON_WORD, paint_json, utf8_string
 from tests.harness.scripted import Peer, ScriptedServer
 from tests.harness.servers import SYSTEM, start_qemu
 
@@ -28,15 +28,17 @@ _BOUND = 3.0
 
 
 def _schema() -> object:
-    """What a real QEMU says to query-qmp-schema: small objects, few of them deep."""
-    with tempfile.TemporaryDirectory() as directory:
-        with start_qemu(SYSTEM, Path(directory) / "vm.sock") as server:
-            with connect(server.address) as qmp:
-                return qmp.execute("query-qmp-schema")
+    """Return the members of query-qmp-schema's reply: small objects, few of them deep."""
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        start_qemu(SYSTEM, Path(directory) / "vm.sock") as server,
+        connect(server.address) as qmp,
+    ):
+        return qmp.execute("query-qmp-schema")
 
 
 def _block_node() -> object:
-    """One member of the reply to query-named-block-nodes: many members, numbers, and words."""
+    """Return a member of query-named-block-nodes's reply: many members, numbers and words."""
     image = {
         "virtual-size": 21474836480,
         "filename": "/var/lib/images/disk-0001.qcow2",
@@ -74,7 +76,7 @@ def _block_node() -> object:
 
 
 def _message(unit: bytes) -> bytes:
-    """A reply of about 10 MB that repeats `unit`."""
+    """Return a reply of about 10 MB that repeats `unit`."""
     return b'{"return": [' + b", ".join([unit] * (_SIZE // (len(unit) + 2))) + b"]}\r\n"
 
 
@@ -92,9 +94,9 @@ def _server(directory: Path, message: bytes) -> Iterator[str]:
 
 def _timed(run: Callable[[], object]) -> Callable[[], float]:
     def measure() -> float:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         run()
-        return time.perf_counter() - begun
+        return time.perf_counter() - started
 
     return measure
 
@@ -104,12 +106,12 @@ def _write(value: object) -> None:
         (JSON_NAME, JSON_STRING, JSON_NUMBER, JSON_WORD), ("\x1b[1;34m", "\x1b[0m")
     )
     with open("/dev/null", "w", encoding="utf-8") as sink:
-        for chunk in painted(value, width=100, string=utf8_string, paint=paint):
+        for chunk in paint_json(value, width=100, string=utf8_string, paint=paint):
             sink.write(chunk)
 
 
 def _count(value: object) -> None:
-    for chunk in painted(value, width=100, string=encode_scalar, paint={}):
+    for chunk in paint_json(value, width=100, string=encode_scalar, paint={}):
         chunk.count("\n")
 
 

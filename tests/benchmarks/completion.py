@@ -1,21 +1,21 @@
-"""Candidates and signature at each cursor position of realistic lines, on the schemas of real QEMUs."""
+"""Benchmark of candidates and signatures at each cursor position of realistic lines."""
 
 from __future__ import annotations
 
 import time
 
-from qmpshell.complete import Known, complete, describe, fit
+from qmpshell.complete import CompletionSources, complete, describe, shrink
 from tests.harness.completion import LINES, known
 from tests.harness.schemas import SYSTEMS
 
 _BOUND = 10.0
 _COLUMNS = 100
-# These machines are shared: the quicker of two has not waited for others.
+# On shared machines the faster of two runs has waited less.
 _ROUNDS = 2
 
 
 def _measure(server: str) -> list[tuple[float, str]]:
-    """Milliseconds for each beginning of each line, and each position in it, and the text."""
+    """Return the milliseconds and the text for each prefix of each line and each position in it."""
     knows = known(server)
     samples = []
     for line in LINES:
@@ -26,13 +26,13 @@ def _measure(server: str) -> list[tuple[float, str]]:
     return samples
 
 
-def _milliseconds(text: str, cursor: int, knows: Known) -> float:
-    begun = time.perf_counter()
+def _milliseconds(text: str, cursor: int, knows: CompletionSources) -> float:
+    started = time.perf_counter()
     complete(text, cursor, knows)
     signature = describe(text, cursor, knows)
     if signature is not None:
-        fit(signature.parts, _COLUMNS, signature.current)
-    return (time.perf_counter() - begun) * 1000
+        shrink(signature.parts, _COLUMNS, signature.current)
+    return (time.perf_counter() - started) * 1000
 
 
 def run() -> bool:

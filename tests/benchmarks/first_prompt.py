@@ -1,4 +1,4 @@
-"""From exec to the first prompt, at a terminal, with a QEMU that has greeted."""
+"""Benchmark of the time from exec to the first prompt at a terminal."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ _GREETED = "qmpshell, prompt below the greeting"
 
 
 def _to_prompt(command: list[str], *, below: str = "") -> float:
-    """Seconds until an empty prompt is drawn, and `below` stands above it."""
+    """Return the seconds until an empty prompt is drawn with `below` above it."""
     with Terminal(command) as terminal:
         drawn = terminal.wait(lambda: terminal.typed == PROMPT and below in terminal.text)
         return drawn - terminal.began
 
 
 def run() -> bool:
-    with tempfile.TemporaryDirectory() as directory:
-        with start_qemu(SYSTEM, Path(directory) / "vm.sock") as server:
-            ours = [str(BIN / "qmpshell"), server.address]
-            medians = compare(
-                {
-                    _FLOOR_NAME: lambda: _to_prompt(BARE),
-                    _ANY: lambda: _to_prompt(ours),
-                    _GREETED: lambda: _to_prompt(ours, below="Connected to QEMU"),
-                },
-                rounds=21,
-            )
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        start_qemu(SYSTEM, Path(directory) / "vm.sock") as server,
+    ):
+        command = [str(BIN / "qmpshell"), server.address]
+        medians = compare(
+            {
+                _FLOOR_NAME: lambda: _to_prompt(BARE),
+                _ANY: lambda: _to_prompt(command),
+                _GREETED: lambda: _to_prompt(command, below="Connected to QEMU"),
+            },
+            rounds=21,
+        )
     return report(
         "From exec to the first prompt",
         {name: seconds * 1000 for name, seconds in medians.items()},

@@ -1,4 +1,4 @@
-"""A reply of 64 MiB: time and peak memory against reading it, `json.loads` and `json.dumps`."""
+"""Benchmark of time and peak memory for a reply of 64 MiB."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def _server(directory: Path, body: bytes) -> Iterator[str]:
 
 
 def _run(command: list[str]) -> tuple[float, float]:
-    """Seconds, and the peak of resident memory in MiB."""
-    begun = time.perf_counter()
+    """Return the seconds and the peak of resident memory in MiB."""
+    started = time.perf_counter()
     reader, writer = os.pipe()
     os.write(writer, b"x\n")
     os.close(writer)
@@ -80,25 +80,27 @@ def _run(command: list[str]) -> tuple[float, float]:
     os.close(null)
     _, status, usage = os.wait4(process, 0)
     assert status == 0, command
-    return time.perf_counter() - begun, usage.ru_maxrss / 1024
+    return time.perf_counter() - started, usage.ru_maxrss / 1024
 
 
 def run() -> bool:
     good = True
     names = "loads and dumps", "qmpshell ADDRESS"
     for title, make in _bodies().items():
-        with tempfile.TemporaryDirectory() as directory:
-            with _server(Path(directory), make()) as address:
-                commands = (
-                    [sys.executable, "-c", FLOOR, address],
-                    [str(BIN / "qmpshell"), address],
-                )
-                samples: list[list[tuple[float, float]]] = [[], []]
-                for _ in range(5):
-                    for index, command in enumerate(commands):
-                        samples[index].append(_run(command))
-        times = [statistics.median(seconds for seconds, _ in one) * 1000 for one in samples]
-        peaks = [statistics.median(peak for _, peak in one) for one in samples]
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            _server(Path(directory), make()) as address,
+        ):
+            commands = (
+                [sys.executable, "-c", FLOOR, address],
+                [str(BIN / "qmpshell"), address],
+            )
+            samples: list[list[tuple[float, float]]] = [[], []]
+            for _ in range(5):
+                for index, command in enumerate(commands):
+                    samples[index].append(_run(command))
+        times = [statistics.median(seconds for seconds, _ in sample) * 1000 for sample in samples]
+        peaks = [statistics.median(peak for _, peak in sample) for sample in samples]
         bounds = [(names[1], names[0], 2.0)]
         good &= report(
             f"A reply of 64 MiB, {title}: time", dict(zip(names, times, strict=True)), bounds, "ms"

@@ -1,7 +1,4 @@
-"""Running commands in turn, and comparing what they take.
-
-Owns: interleaving, medians, and the report. Must not know: what is measured.
-"""
+"""Functions that run commands in turn and compare their measurements."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-# Where the programs of this environment are: the package as it was installed, byte code and all.
+# The programs of this environment use the installed package with its byte code.
 BIN = Path(sys.executable).parent
 
 
@@ -25,8 +22,8 @@ def environment() -> dict[str, str]:
 
 
 def wall_time(command: Sequence[str], data: bytes) -> float:
-    """Seconds from start to exit, with `data` on a pipe."""
-    begun = time.perf_counter()
+    """Return the seconds from start to exit, with `data` on stdin."""
+    started = time.perf_counter()
     subprocess.run(
         command,
         input=data,
@@ -36,11 +33,11 @@ def wall_time(command: Sequence[str], data: bytes) -> float:
         cwd="/",
         check=True,
     )
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
 def compare(runs: Mapping[str, Callable[[], float]], *, rounds: int) -> dict[str, float]:
-    """The median of each, all measured in turn so that noise falls on all of them."""
+    """Return the median of each measurement, taken in turn so that noise affects all equally."""
     for run in runs.values():
         run()
     samples: dict[str, list[float]] = {name: [] for name in runs}
@@ -53,7 +50,7 @@ def compare(runs: Mapping[str, Callable[[], float]], *, rounds: int) -> dict[str
 def report(
     title: str, medians: Mapping[str, float], bounds: Sequence[tuple[str, str, float]], unit: str
 ) -> bool:
-    """Print medians and ratios; whether each (what, against what, at most) holds."""
+    """Print medians and ratios; return True if each bound (name, baseline, maximum) holds."""
     print(f"{title}")
     for name, value in medians.items():
         print(f"  {name:34} {value:10.1f} {unit}")

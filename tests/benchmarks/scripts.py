@@ -1,4 +1,4 @@
-"""Scripts: one command from start to exit, and five thousand of them."""
+"""Benchmark of scripts: one command, and five thousand commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.harness.servers import SYSTEM, start_qemu
 
 from .measure import BIN, compare, report, wall_time
 
-# What a program without any shell does: connect, send, read, print each reply at once.
+# The baseline without a shell: connect, send, read and print each reply.
 FLOOR = r"""
 import json, socket, sys
 s = socket.socket(socket.AF_UNIX)
@@ -33,23 +33,25 @@ OPTIONS = "qmpshell -r ADDRESS"
 
 def _compare(lines: int, *, rounds: int, with_options: bool) -> dict[str, float]:
     data = b"query-status\n" * lines
-    with tempfile.TemporaryDirectory() as directory:
-        with start_qemu(SYSTEM, Path(directory) / "vm.sock") as server:
-            commands = {
-                FLOOR_NAME: [sys.executable, "-c", FLOOR, server.address],
-                PLAIN: [str(BIN / "qmpshell"), server.address],
-                OPTIONS: [str(BIN / "qmpshell"), "-r", server.address],
-                PEER_NAME: [str(BIN / "qmp-shell"), server.address],
-            }
-            if not with_options:
-                del commands[OPTIONS]
-            medians = compare(
-                {
-                    name: lambda command=command: wall_time(command, data)  # type: ignore[misc]
-                    for name, command in commands.items()
-                },
-                rounds=rounds,
-            )
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        start_qemu(SYSTEM, Path(directory) / "vm.sock") as server,
+    ):
+        commands = {
+            FLOOR_NAME: [sys.executable, "-c", FLOOR, server.address],
+            PLAIN: [str(BIN / "qmpshell"), server.address],
+            OPTIONS: [str(BIN / "qmpshell"), "-r", server.address],
+            PEER_NAME: [str(BIN / "qmp-shell"), server.address],
+        }
+        if not with_options:
+            del commands[OPTIONS]
+        medians = compare(
+            {
+                name: lambda command=command: wall_time(command, data)  # type: ignore[misc]
+                for name, command in commands.items()
+            },
+            rounds=rounds,
+        )
     return {name: seconds * 1000 for name, seconds in medians.items()}
 
 

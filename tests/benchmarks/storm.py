@@ -1,7 +1,7 @@
-"""A storm of real events while a person types: echo, log and memory.
+"""Benchmark of echo, log and memory while a user types during an event storm.
 
-A QEMU with two monitors; on the second a client stops and continues the machine as fast as QEMU takes
-it, and counts the events, which both monitors get.
+QEMU has two monitors. On the second, a client stops and continues the VM as fast as possible and counts the
+events; both monitors receive them.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from tests.harness.servers import BACKPORTS, SYSTEM, Installation, start_qemu
 from .measure import BIN
 from .terminals import BARE, PROMPT, Terminal
 
-# Each round types so many lines in each way.
+# Number of lines per round and way of typing.
 _ROUNDS, _LINES = 4, 2
-_RATE = 20.0  # keystrokes a second
-_MOST_ECHO = 0.050  # seconds, 99 of 100 keystrokes
-_LEAST_STORM = 2500  # events a second
+_RATE = 20.0  # keystrokes per second
+_MAX_ECHO = 0.050  # seconds, 99 of 100 keystrokes
+_MIN_STORM_RATE = 2500  # events per second
 _EVENTS = 1_000_000
-# Growth of the memory from a fifth of the events to all of them: either bound will do.
-_MOST_GROWTH, _MOST_GROWTH_BYTES = 0.05, 2 << 20
+# Bounds for memory growth from a fifth of the events to all; one must hold.
+_MAX_GROWTH, _MAX_GROWTH_BYTES = 0.05, 2 << 20
 
 _LINE = "blockdev-add driver=qcow2 node-name=fmt0 file.driver=file"
 _CLEAR = "\x15"  # Ctrl-U
-_PATIENCE = 10.0  # seconds
+_TIMEOUT = 10.0  # seconds
 
-# Sends pairs of commands and reads what comes, until its standard input ends; then it reads the
-# rest and says how many events there were. Each line on its input asks for the number so far.
+# Send pairs of commands and read replies until standard input ends; then read the
+# rest and print the number of events. Each input line requests the current number.
 _CLIENT = r"""
 import select, socket, sys
 s = socket.socket(socket.AF_UNIX)
@@ -75,7 +75,7 @@ print(events, flush=True)
 
 
 class _Storm:
-    """The client on the second monitor. `events` is how many there have been in all."""
+    """The client on the second monitor; `events` is the total number of events."""
 
     def __init__(self, address: str) -> None:
         self._began = time.monotonic()
@@ -94,12 +94,12 @@ class _Storm:
         return self._count()
 
     def wait(self) -> None:
-        """Until it rages."""
+        """Wait until the storm runs."""
         while not self.events:
             pass
 
     def end(self) -> int:
-        """All events, after the last has come."""
+        """Stop the storm; return the number of events after the last one arrives."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         events = self._count()
@@ -121,29 +121,29 @@ class _Storm:
 
 @contextmanager
 def _two_monitors(installation: Installation) -> Iterator[tuple[str, str]]:
-    """A QEMU, by the addresses of its monitors."""
+    """Start a QEMU; yield the addresses of its two monitors."""
     with tempfile.TemporaryDirectory() as directory:
         first, second = f"{directory}/vm.sock", f"{directory}/second.sock"
         monitor = ("-qmp", f"unix:{second},server=on,wait=off")
         with start_qemu(installation, Path(first), *monitor) as server:
             with socket.socket(socket.AF_UNIX) as probe:
                 probe.connect(first)
-                probe.recv(1)  # greeted: the other monitor is there, too
+                probe.recv(1)  # after the greeting the other monitor exists, too
             yield server.address, second
 
 
 @contextmanager
 def _shell(address: str, *options: str) -> Iterator[Terminal]:
-    """The program at a terminal, greeted."""
+    """Start the program at a terminal and wait for the greeting."""
     with Terminal([str(BIN / "qmpshell"), *options, address]) as terminal:
         terminal.wait(lambda: terminal.typed == PROMPT and "Connected to" in terminal.text)
         yield terminal
 
 
 def _type(terminal: Terminal) -> list[tuple[float, float]]:
-    """Seconds from each keystroke to its echo, and for how many of them the program had a processor.
+    """Return the seconds from each keystroke to its echo and the processor seconds of the program.
 
-    Keystrokes come whether the echo of those before is there or not.
+    Keystrokes do not wait for earlier echoes.
     """
     echoes: list[tuple[float, float]] = []
     due = time.monotonic()
@@ -155,30 +155,30 @@ def _type(terminal: Terminal) -> list[tuple[float, float]]:
                 pressed.append((time.monotonic(), terminal.work))
                 terminal.type(_LINE[len(pressed) - 1])
                 due += 1 / _RATE
-            waited = terminal.watch(due if len(pressed) < len(_LINE) else due + _PATIENCE)
+            waited = terminal.watch(due if len(pressed) < len(_LINE) else due + _TIMEOUT)
             if not waited and time.monotonic() > due + 1:
                 raise TimeoutError(f"no echo:\n{terminal.text}")
             now, typed = time.monotonic(), terminal.typed
             if typed.startswith(PROMPT) and _LINE.startswith(typed[len(PROMPT) :]):
-                seen = len(typed) - len(PROMPT)
-                if seen > shown:
+                echoed = len(typed) - len(PROMPT)
+                if echoed > shown:
                     work = terminal.work
-                    echoes += [(now - when, work - then) for when, then in pressed[shown:seen]]
-                    shown = seen
+                    echoes += [(now - when, work - then) for when, then in pressed[shown:echoed]]
+                    shown = echoed
         terminal.type(_CLEAR)
         due = terminal.wait(lambda: terminal.typed == PROMPT)
     return echoes
 
 
 def _catch_up(terminal: Terminal) -> float:
-    """Seconds until the program has taken all that came before: the reply comes behind it."""
+    """Return the seconds until the reply to a new command arrives behind all earlier events."""
     began = time.monotonic()
     terminal.type("query-name\r")
     return terminal.wait(lambda: '"return"' in terminal.text) - began
 
 
 def _logged(path: Path) -> int:
-    """The events in a log."""
+    """Return the number of events in a log."""
     with path.open("rb") as log:
         return sum(b'"event": "' in line for line in log)
 
@@ -188,8 +188,11 @@ def _p99(values: list[float]) -> float:
 
 
 class _Echoes:
-    """What was measured of one way to type: over all rounds. `work` is what no crowd on the machine
-    changes: the time for which the program had a processor between a keystroke and its echo."""
+    """Measurements of one way to type, over all rounds.
+
+    `work` holds the processor seconds between a keystroke and its echo, which do not depend on
+    other load.
+    """
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -205,7 +208,7 @@ class _Echoes:
             self.work.append(work)
 
     def type_in_storm(self, terminal: Terminal, second: str) -> int:
-        """The number of events."""
+        """Type during the storm; return the number of events."""
         with _Storm(second) as storm:
             storm.wait()
             self.type(terminal)
@@ -233,10 +236,10 @@ class _Echoes:
 
 
 def echo() -> bool:
-    """Typing while it is calm, in a storm, and in a storm that is logged.
+    """Measure typing without a storm, in a storm, and in a storm that is logged.
 
-    Where the storm keeps all processors busy nobody is sure to get one at once: the bound is what is
-    asked, or what a bare prompt comes to in the same storm.
+    A storm can keep all processors busy, so the bound is the larger of the fixed limit and the time of a
+    bare prompt in the same storm.
     """
     good = True
     for installation in (SYSTEM, BACKPORTS):
@@ -259,12 +262,10 @@ def echo() -> bool:
         logged.report("qmpshell, storm, logged")
         behind = max(storm.behind, logged.behind)
         print(f"  behind at the end: {behind:.1f} s; missing in the log: {logged.missing}")
-        most, rate = max(_MOST_ECHO, bare.p99), min(storm.rate, logged.rate)
-        fast = max(storm.p99, logged.p99) <= most and rate >= _LEAST_STORM
+        most, rate = max(_MAX_ECHO, bare.p99), min(storm.rate, logged.rate)
+        fast = max(storm.p99, logged.p99) <= most and rate >= _MIN_STORM_RATE
         good &= fast and not logged.missing
-        text = (
-            f"  p99 at most {most * 1000:.1f} ms, at least {_LEAST_STORM} events/s, none missing:"
-        )
+        text = f"  p99 at most {most * 1000:.1f} ms, at least {_MIN_STORM_RATE} events/s, none missing:"
         print(text, _verdict(fast and not logged.missing), end="\n\n", flush=True)
     return good
 
@@ -283,7 +284,7 @@ def _verdict(good: bool) -> str:
 
 
 def memory() -> bool:
-    """A million events, all in the log."""
+    """Measure the memory for a million logged events."""
     with tempfile.TemporaryDirectory() as directory:
         log = Path(directory) / "events.log"
         with (
@@ -305,7 +306,7 @@ def memory() -> bool:
         logged = _logged(log)
     growth = max(samples[2:]) - samples[1]
     share = growth / samples[1]
-    good = (growth <= _MOST_GROWTH_BYTES or share <= _MOST_GROWTH) and logged == events
+    good = (growth <= _MAX_GROWTH_BYTES or share <= _MAX_GROWTH) and logged == events
     print(f"  {events} events, {events / storm.seconds:.0f}/s; {behind:.1f} s behind at the end")
     print(f"  events in the log: {logged}")
     print(f"  growth after a fifth: {growth / 2**20:.1f} MiB, {share:.1%}:", _verdict(good))

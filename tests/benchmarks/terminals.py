@@ -1,8 +1,4 @@
-"""A program at a terminal, and when its screen shows what.
-
-Owns: a pty with a screen model, and the time of each change. Must not know: what is shown, or why.
-Unlike the tests' own terminal it is lean: what it takes itself is part of what is measured.
-"""
+"""A program at a pseudo-terminal, with the time of each change of its screen."""
 
 from __future__ import annotations
 
@@ -29,15 +25,15 @@ async def main():
     await PromptSession().prompt_async({PROMPT!r})
 asyncio.run(main())
 """
-# What every shell on prompt_toolkit does at least.
+# The minimum that any prompt_toolkit shell does.
 BARE = [sys.executable, "-c", _BARE]
 
 COLUMNS, ROWS = 100, 30
-_PATIENCE = 30.0  # seconds
+_TIMEOUT = 30.0  # seconds
 
 
 class _Screen(pyte.Screen):
-    """Answers when it is asked where the cursor is."""
+    """A screen that answers queries for the cursor position."""
 
     def __init__(self, answer: Callable[[str], None]) -> None:
         super().__init__(COLUMNS, ROWS)
@@ -48,7 +44,7 @@ class _Screen(pyte.Screen):
 
 
 class Terminal:
-    """Starts `command`; `began` is when, by the monotonic clock."""
+    """Start `command`; `began` is its start time on the monotonic clock."""
 
     def __init__(self, command: list[str]) -> None:
         self._screen = _Screen(self.type)
@@ -69,29 +65,29 @@ class Terminal:
 
     @property
     def typed(self) -> str:
-        """The cursor's line up to the cursor."""
+        """Return the cursor's line up to the cursor."""
         cursor = self._screen.cursor
         line = self._screen.buffer[cursor.y]
         return "".join(line[x].data for x in range(cursor.x))
 
     @property
     def text(self) -> str:
-        """All that the screen shows."""
+        """Return the text on the screen."""
         return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
 
     def type(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
     def watch(self, until: float) -> bool:
-        """Take what the program writes next; whether it did before the time `until`."""
+        """Read the next output; return True if it arrived before the time `until`."""
         ready, _, _ = select.select([self._master], [], [], max(0.0, until - time.monotonic()))
         if ready:
             self._stream.feed(os.read(self._master, 1 << 16))
         return bool(ready)
 
     def wait(self, condition: Callable[[], bool]) -> float:
-        """Until `condition` holds; the time then."""
-        deadline = time.monotonic() + _PATIENCE
+        """Wait until `condition` holds; return that time."""
+        deadline = time.monotonic() + _TIMEOUT
         while not condition():
             if not self.watch(deadline):
                 raise TimeoutError(f"what was waited for does not come:\n{self.text}")
@@ -99,13 +95,13 @@ class Terminal:
 
     @property
     def memory(self) -> int:
-        """Bytes of the program that are resident."""
+        """Return the resident memory in bytes."""
         with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     @property
     def work(self) -> float:
-        """Seconds of a processor that the program has used."""
+        """Return the processor seconds that the program has used."""
         with open(f"/proc/{self.pid}/schedstat", encoding="ascii") as file:
             return int(file.read().split()[0]) / 1e9
 

@@ -1,4 +1,4 @@
-"""What a program writes, in lines, from a pipe and from a file that grows."""
+"""Tests of the reading of QEMU's output from a pipe and from a growing file."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ def make_pipe() -> tuple[OutputReader, int]:
 
 
 @given(st.lists(st.binary(max_size=30)))
-def test_a_pipe_gives_complete_lines_and_at_its_end_the_rest(parts: list[bytes]) -> None:
+def test_pipe_gives_complete_lines_and_final_rest(parts: list[bytes]) -> None:
     reader, writer = make_pipe()
     text = ""
     written = b""
     for part in parts:
         os.write(writer, part)
         written += part
-        said = reader.read()
-        assert said is not None
-        text += said
+        output = reader.read()
+        assert output is not None
+        text += output
         assert text == written[: written.rfind(b"\n") + 1].decode("utf-8", "backslashreplace")
     os.close(writer)
     last = reader.read()
@@ -36,7 +36,7 @@ def test_a_pipe_gives_complete_lines_and_at_its_end_the_rest(parts: list[bytes])
     reader.close()
 
 
-def test_a_line_that_does_not_end_is_given_out_in_parts() -> None:
+def test_very_long_line_is_returned_in_parts() -> None:
     reader, writer = make_pipe()
     for _ in range(3):
         os.write(writer, b"x" * 65536)
@@ -48,8 +48,8 @@ def test_a_line_that_does_not_end_is_given_out_in_parts() -> None:
     reader.close()
 
 
-def test_the_rest_of_a_pipe_needs_no_end() -> None:
-    """A process that the writer has started may hold it open."""
+def test_rest_returns_while_pipe_is_open() -> None:
+    """A child of the writer may keep the pipe open."""
     reader, writer = make_pipe()
     os.write(writer, b"a\nb")
     assert reader.rest() == "a\nb"
@@ -60,7 +60,7 @@ def test_the_rest_of_a_pipe_needs_no_end() -> None:
     assert reader.read() is None
 
 
-def test_a_file_that_grows(tmp_path: Path) -> None:
+def test_growing_file_gives_complete_lines(tmp_path: Path) -> None:
     path = tmp_path / "log"
     with path.open("ab", buffering=0) as file:
         reader = OutputReader(os.open(path, os.O_RDONLY), is_pipe=False)
@@ -75,7 +75,7 @@ def test_a_file_that_grows(tmp_path: Path) -> None:
     assert reader.rest() == ""
 
 
-def test_of_a_file_that_has_grown_long_the_end_is_read(tmp_path: Path) -> None:
+def test_rest_of_large_file_is_its_end(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"x" * 1_000_000 + b"end\n")
     reader = OutputReader(os.open(path, os.O_RDONLY), is_pipe=False)

@@ -1,4 +1,4 @@
-"""The command line: help, version, completions, and where sessions go."""
+"""Tests of the command line: options, help, version and shell completion."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 import pytest
 
 import qmpshell
-from qmpshell.cli import Choice, parse_arguments, run_command, shell_command
+from qmpshell.cli import Invocation, parse_arguments, run_command, shell_command
 from qmpshell.storage import COMPACT, PRETTY, Settings
 from tests.harness.program import environment, run
 
@@ -18,13 +18,13 @@ TOP = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("option", ["-V", "--version"])
-def test_version(option: str) -> None:
+def test_version_option_prints_version(option: str) -> None:
     result = run(option)
     assert (result.status, result.out) == (0, f"qmpshell {qmpshell.__version__}\n")
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
-def test_help_names_every_option_and_fits_eighty_columns(option: str) -> None:
+def test_help_lists_all_options_within_eighty_columns(option: str) -> None:
     result = run(option, COLUMNS="80")
     assert result.status == 0
     for parameter in shell_command.params:
@@ -34,20 +34,20 @@ def test_help_names_every_option_and_fits_eighty_columns(option: str) -> None:
     assert max(map(len, result.lines)) <= 80
 
 
-def choice(*arguments: str) -> Choice:
+def parse(*arguments: str) -> Invocation:
     result = parse_arguments(arguments)
-    assert isinstance(result, Choice)
+    assert isinstance(result, Invocation)
     return result
 
 
-def test_without_options_the_defaults_are_the_same_whichever_way_they_are_read() -> None:
-    plain, parsed = Settings(), choice("a").settings
+def test_parsed_defaults_equal_settings_defaults() -> None:
+    plain, parsed = Settings(), parse("a").settings
     for name in Settings.__slots__:
         assert getattr(plain, name) == getattr(parsed, name)
 
 
-def test_options() -> None:
-    chosen = choice(
+def test_options_set_address_commands_and_settings() -> None:
+    chosen = parse(
         "-c", "a", "-c", "b", "-e", "-r", "--compact", "-v", "-N", "--wait", "3", "vm.sock"
     )
     assert chosen.address == "vm.sock"
@@ -58,7 +58,7 @@ def test_options() -> None:
     assert settings.verbose
     assert not settings.negotiate
     assert (settings.layout, settings.wait, settings.events) == (COMPACT, 3.0, "none")
-    settings = choice("-p", "-r", "--events", "JOB_*,STOP", "-H", "-q", "--timeout", "0.5").settings
+    settings = parse("-p", "-r", "--events", "JOB_*,STOP", "-H", "-q", "--timeout", "0.5").settings
     assert (settings.layout, settings.timeout) == (PRETTY, 0.5)
     assert settings.events == ("JOB_*", "STOP")
     assert settings.hmp
@@ -79,12 +79,14 @@ def test_options() -> None:
         (("-q", "-v"), {"quiet", "verbose"}),
     ],
 )
-def test_what_an_option_chose_is_known(arguments: tuple[str, ...], given: set[str]) -> None:
-    assert set(choice(*arguments).given) == given
+def test_given_lists_settings_of_explicit_options(
+    arguments: tuple[str, ...], given: set[str]
+) -> None:
+    assert set(parse(*arguments).given) == given
 
 
 @pytest.mark.parametrize("shell_name", ["bash", "zsh", "fish"])
-def test_completions_are_those_that_click_makes(shell_name: str) -> None:
+def test_completion_files_equal_click_output(shell_name: str) -> None:
     program = "import sys; sys.argv[0] = 'qmpshell'; from qmpshell.cli.main import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -100,7 +102,7 @@ def test_completions_are_those_that_click_makes(shell_name: str) -> None:
 
 
 def complete(*words: str) -> list[str]:
-    """What bash would offer for the last word: `TYPE,VALUE` as click's script reads it."""
+    """Return bash completions of the last word, as lines `TYPE,VALUE` of click's script."""
     program = "import sys; sys.argv[0] = 'qmpshell'; from qmpshell.cli.main import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -117,20 +119,20 @@ def complete(*words: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_completion_of_options() -> None:
+def test_completion_offers_options_and_choices() -> None:
     assert complete("--sk") == ["plain,--skip-negotiation"]
     assert complete("-q", "--col") == ["plain,--color"]
     assert complete("--color", "a") == ["plain,auto", "plain,always"]
 
 
-def test_completion_of_subcommands_as_the_first_word_only() -> None:
+def test_completion_offers_subcommands_only_as_first_word() -> None:
     assert complete("ru") == ["plain,run"]
     assert complete("") == ["plain,run"]
     assert complete("-q", "ru") == ["file,ru"]
     assert complete("vm") == ["file,vm"]
 
 
-def test_completion_of_run_is_of_long_options_and_files() -> None:
+def test_completion_of_run_offers_options_and_files() -> None:
     assert complete("run", "--ke") == ["plain,--keep"]
     assert complete("run", "--keep", "--sk") == ["plain,--skip-negotiation"]
     assert complete("run", "--color", "n") == ["plain,never"]
@@ -138,26 +140,28 @@ def test_completion_of_run_is_of_long_options_and_files() -> None:
     names = [parameter.opts for parameter in run_command.params if parameter.name != "words"]
     everything = complete("run", "")
     assert everything == complete("run", "--")
-    assert set(everything) == {f"plain,{name}" for one in names for name in one} | {"plain,--help"}
+    assert set(everything) == {f"plain,{name}" for option_name in names for name in option_name} | {
+        "plain,--help"
+    }
     assert complete("run", "-") == everything
     assert complete("run", "./qemu") == ["file,./qemu"]
     assert complete("run", "--keep", "./q") == ["file,./q"]
 
 
-def test_behind_qemus_first_word_no_option_of_ours_is_completed() -> None:
+def test_completion_after_qemu_words_offers_only_files() -> None:
     for before in (["./qemu"], ["-m", "64"], ["--", "-S"], ["--keep", "qemu", "-M"]):
         assert complete("run", *before, "--ke") == []
         assert complete("run", *before, "a.img") == ["file,a.img"]
 
 
 def run_choice(*arguments: str) -> tuple[list[str], bool, Settings]:
-    parsed = choice("run", *arguments)
+    parsed = parse("run", *arguments)
     assert parsed.words is not None
     assert parsed.address is None
     return list(parsed.words), parsed.keep, parsed.settings
 
 
-def test_options_of_run_end_at_the_first_other_word() -> None:
+def test_run_options_end_at_first_other_word() -> None:
     assert run_choice()[:2] == ([], False)
     words, keep, settings = run_choice(
         "--keep", "--log", "a", "--wait=3", "--hmp", "-m", "64", "--quiet", "--", "-S"
@@ -180,11 +184,11 @@ def test_options_of_run_end_at_the_first_other_word() -> None:
         ([""], [""]),
     ],
 )
-def test_words_of_qemus(arguments: list[str], words: list[str]) -> None:
+def test_run_passes_remaining_words_to_qemu(arguments: list[str], words: list[str]) -> None:
     assert run_choice(*arguments)[0] == words
 
 
-def test_run_has_the_long_options_of_a_session() -> None:
+def test_run_has_long_options_of_shell_command() -> None:
     def long(command: click.Command) -> set[str]:
         names = {name for parameter in command.params for name in parameter.opts}
         return {name for name in names if name.startswith("--")}
@@ -195,12 +199,12 @@ def test_run_has_the_long_options_of_a_session() -> None:
     assert names - long(shell_command) == {"--keep"}
 
 
-def test_run_is_no_subcommand_behind_an_option() -> None:
-    chosen = choice("-q", "run")
+def test_run_after_option_is_an_address() -> None:
+    chosen = parse("-q", "run")
     assert (chosen.address, chosen.words) == ("run", None)
 
 
-def test_help_that_cannot_be_written_fails() -> None:
+def test_help_to_full_device_fails_without_traceback() -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "qmpshell", "--help"],

@@ -1,4 +1,4 @@
-"""QEMU's command line: the program, what is refused, and the machine that is made up."""
+"""Tests of QEMU's command line: program, rejected options and the default machine."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from qmpshell.cli import (
-    QemuLine,
+    QemuCommandLine,
     default_machine,
-    read_line,
+    make_command_line,
     refuse_terminal,
     split_options,
     takes_argument,
@@ -22,18 +22,20 @@ from qmpshell.errors import CommandLineError, LaunchError
 from tests.harness.servers import Installation
 
 
-def read(*words: str, named: str = "", machine: str = "x86_64", there: str = "") -> QemuLine:
-    """With `there`: the only program that can be found; without, every one is in /bin."""
+def read(
+    *words: str, named: str = "", machine: str = "x86_64", available: str = ""
+) -> QemuCommandLine:
+    """Return a command line; only the program `available` exists, or every program if it is empty."""
 
     def find(name: str) -> str:
-        if there and name != there:
+        if available and name != available:
             raise LaunchError(f"{name}: not found")
         return name if "/" in name else f"/bin/{name}"
 
-    return read_line(words, named=named, machine=machine, find=find)
+    return make_command_line(words, named=named, machine=machine, find=find)
 
 
-def test_the_first_word_is_the_program_unless_it_begins_with_a_dash() -> None:
+def test_first_word_without_dash_is_the_program() -> None:
     line = read("./build/qemu", "-M", "q35", "disk.img", named="other")
     assert (line.program, line.own, line.arguments) == (
         "./build/qemu",
@@ -45,16 +47,16 @@ def test_the_first_word_is_the_program_unless_it_begins_with_a_dash() -> None:
     assert line.arguments == ["-M", "q35", "./build/qemu"]
 
 
-def test_the_environment_names_the_program_and_words_of_its_own() -> None:
+def test_qemu_variable_sets_program_and_arguments() -> None:
     line = read("-S", named="qemu -L '/a b'")
     assert (line.program, line.own, line.arguments) == ("/bin/qemu", ["-L", "/a b"], ["-S"])
     assert read("-S", named=" ").program == "/bin/qemu-system-x86_64"
 
 
-def test_a_name_in_the_environment_that_is_wrong_is_said_to_be_the_environments() -> None:
-    with pytest.raises(LaunchError, match=r"environment's QEMU: qemu: not found"):
-        read("-S", named="qemu", there="other")
-    with pytest.raises(CommandLineError, match=r"environment's QEMU='qemu: no closing quotation"):
+def test_invalid_qemu_variable_error_names_the_variable() -> None:
+    with pytest.raises(LaunchError, match=r"\$QEMU: qemu: not found"):
+        read("-S", named="qemu", available="other")
+    with pytest.raises(CommandLineError, match=r"\$QEMU='qemu: no closing quotation"):
         read("-S", named="'qemu")
 
 
@@ -72,13 +74,13 @@ def test_a_name_in_the_environment_that_is_wrong_is_said_to_be_the_environments(
         ("riscv64", "riscv64"),
     ],
 )
-def test_without_a_name_it_is_the_hosts_own(machine: str, program: str) -> None:
+def test_default_program_matches_host_architecture(machine: str, program: str) -> None:
     assert read(machine=machine).program == f"/bin/qemu-system-{program}"
 
 
 @pytest.mark.parametrize("name", ["/usr/libexec/qemu-kvm", "qemu-kvm", "kvm"])
-def test_where_that_is_missing_other_names_of_it_will_do(name: str) -> None:
-    line = read(there=name)
+def test_missing_default_program_uses_other_names(name: str) -> None:
+    line = read(available=name)
     assert line.program.endswith(name)
     assert "q35" in line.arguments
 
@@ -92,17 +94,17 @@ def test_where_that_is_missing_other_names_of_it_will_do(name: str) -> None:
         ("riscv64", "qemu-system-misc"),
     ],
 )
-def test_without_any_the_package_is_named(machine: str, package: str) -> None:
+def test_missing_qemu_error_names_the_package(machine: str, package: str) -> None:
     with pytest.raises(LaunchError, match=rf"install the package {package} \(Debian"):
-        read(machine=machine, there="nothing")
+        read(machine=machine, available="nothing")
 
 
-def test_a_program_that_is_named_is_not_replaced() -> None:
+def test_missing_explicit_program_is_not_replaced() -> None:
     with pytest.raises(LaunchError, match=r"^qemu-x: not found$"):
-        read("qemu-x", there="kvm")
+        read("qemu-x", available="kvm")
 
 
-def test_the_monitor_stands_in_front_of_the_users_words() -> None:
+def test_monitor_options_precede_user_arguments() -> None:
     line = read("-m", named="qemu -L /a")
     assert line.command(7) == [
         "/bin/qemu",
@@ -123,20 +125,20 @@ def test_the_monitor_stands_in_front_of_the_users_words() -> None:
         (("/opt/qemu",), "q35"),
     ],
 )
-def test_without_arguments_there_is_a_small_machine(words: tuple[str, ...], machine: str) -> None:
+def test_no_arguments_give_default_machine(words: tuple[str, ...], machine: str) -> None:
     arguments = read(*words).arguments
     assert arguments == default_machine(
         {"q35": "x86_64", "virt": "aarch64", "none": "s390x"}[machine]
     )
-    given = list(split_options(arguments))
-    assert ("machine", machine) in given
-    assert ("S", "") in given
-    assert ("display", "none") in given
-    assert [name for name, _ in given].count("blockdev") == 2
-    assert [name for name, _ in given].count("device") == (0 if machine == "none" else 2)
+    options = list(split_options(arguments))
+    assert ("machine", machine) in options
+    assert ("S", "") in options
+    assert ("display", "none") in options
+    assert [name for name, _ in options].count("blockdev") == 2
+    assert [name for name, _ in options].count("device") == (0 if machine == "none" else 2)
 
 
-def test_arguments_of_the_environments_are_not_the_users() -> None:
+def test_qemu_variable_arguments_keep_default_machine() -> None:
     assert "q35" in read(named="qemu -L /a").arguments
 
 
@@ -155,8 +157,8 @@ TERMINAL = [
     ("-parallel stdio", "-parallel pty"),
     ("-debugcon stdio", "-debugcon pty"),
     ("-monitor stdio", "/hmp"),
-    ("-qmp stdio", "monitor of its own"),
-    ("-qmp-pretty stdio", "monitor of its own"),
+    ("-qmp stdio", "its own monitor"),
+    ("-qmp-pretty stdio", "its own monitor"),
     ("-gdb stdio", "-gdb tcp::"),
     ("-chardev stdio,id=a", "-chardev pty"),
     ("-chardev id=a,backend=stdio,signal=off", "-chardev pty"),
@@ -167,9 +169,7 @@ TERMINAL = [
 
 @pytest.mark.parametrize(("text", "remedy"), TERMINAL)
 @pytest.mark.parametrize("around", ["{}", "-m 64 {} -S", "-S {}", "-append x {}", "a.img {}"])
-def test_what_needs_the_terminal_is_refused_with_the_remedy(
-    text: str, remedy: str, around: str
-) -> None:
+def test_option_using_terminal_is_rejected_with_hint(text: str, remedy: str, around: str) -> None:
     with pytest.raises(CommandLineError) as caught:
         refuse_terminal(shlex.split(around.format(text)))
     assert remedy in str(caught.value)
@@ -177,7 +177,7 @@ def test_what_needs_the_terminal_is_refused_with_the_remedy(
     assert str(caught.value).startswith(" ".join(["-" + option.lstrip("-"), *value]))
 
 
-def test_that_of_the_environment_is_refused_too() -> None:
+def test_terminal_option_in_qemu_variable_is_rejected() -> None:
     with pytest.raises(CommandLineError):
         read("-S", named="qemu -nographic")
 
@@ -209,12 +209,12 @@ def test_that_of_the_environment_is_refused_too() -> None:
         "",
     ],
 )
-def test_what_only_looks_like_it_is_not(text: str) -> None:
+def test_similar_options_are_accepted(text: str) -> None:
     refuse_terminal(shlex.split(text))
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"))))
-def test_any_words_are_read(words: list[str]) -> None:
+def test_split_options_accepts_random_words(words: list[str]) -> None:
     assert len(list(split_options(words))) <= len(words)
 
 
@@ -222,16 +222,16 @@ def test_any_words_are_read(words: list[str]) -> None:
     st.lists(st.sampled_from([*(f"-{name}" for name in ("S", "usb", "m", "name")), "x", "--"])),
     st.sampled_from(["-nographic", "-daemonize"]),
 )
-def test_a_flag_counts_unless_it_is_an_argument(words: list[str], flag: str) -> None:
+def test_flag_after_option_is_its_argument(words: list[str], flag: str) -> None:
     names = [name for name, _ in split_options([*words, flag])]
     values = [value for _, value in split_options([*words, flag])]
     assert (flag[1:] in names) != (flag in values)
 
 
-def test_the_options_without_argument_are_qemus(installation: Installation) -> None:
+def test_flag_list_matches_qemu(installation: Installation) -> None:
     program = installation.program("qemu-system-x86_64")
 
-    def ask(*words: str) -> str:
+    def run_qemu(*words: str) -> str:
         done = subprocess.run(
             [program, *words],
             capture_output=True,
@@ -242,9 +242,9 @@ def test_the_options_without_argument_are_qemus(installation: Installation) -> N
         )
         return done.stdout + done.stderr
 
-    names = set(re.findall(r"^-([a-z0-9][\w-]*)", ask("-help"), re.MULTILINE | re.IGNORECASE))
+    names = set(re.findall(r"^-([a-z0-9][\w-]*)", run_qemu("-help"), re.MULTILINE | re.IGNORECASE))
     assert len(names) > 100
     for name in names:
-        # QEMU looks at all its words before it does what the first says.
-        needs = "requires an argument" in ask("-version", f"-{name}")
+        # QEMU checks all words before it acts on the first.
+        needs = "requires an argument" in run_qemu("-version", f"-{name}")
         assert takes_argument(name) == needs, name

@@ -1,4 +1,4 @@
-"""The directory of QEMU's socket: where it is, who may enter, when it goes."""
+"""Tests of the directory of QEMU's socket: its path, permissions and removal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from qmpshell.cli import make_private_directory
+from qmpshell.cli import make_runtime_directory
 from qmpshell.errors import LaunchError
 
 
@@ -26,7 +26,7 @@ def runtime(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where temporary files go."""
+    """Return a directory that replaces the system's temporary directory."""
     path = tmp_path / "tmp"
     path.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(path))
@@ -35,7 +35,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def dead_pid() -> int:
-    """The number of a process that has ended."""
+    """Return the process ID of a process that has ended."""
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         pass
     return process.pid
@@ -43,7 +43,7 @@ def dead_pid() -> int:
 
 @pytest.fixture
 def holder() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that goes on."""
+    """Start a process that runs until the test ends."""
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     yield process
     process.communicate(b"\n")
@@ -53,10 +53,10 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_it_is_in_the_runtime_directory_and_private(runtime: Path) -> None:
+def test_directory_in_runtime_dir_is_private(runtime: Path) -> None:
     before = os.umask(0)
     try:
-        directory = make_private_directory(str(runtime), pid=os.getpid())
+        directory = make_runtime_directory(str(runtime), pid=os.getpid())
     finally:
         os.umask(before)
     path = runtime / "qmpshell" / str(os.getpid())
@@ -70,28 +70,28 @@ def test_it_is_in_the_runtime_directory_and_private(runtime: Path) -> None:
     assert list(runtime.rglob("*")) == [runtime / "qmpshell"]
 
 
-def test_what_others_put_there_stays(runtime: Path) -> None:
-    directory = make_private_directory(str(runtime), pid=os.getpid())
+def test_remove_keeps_files_of_others(runtime: Path) -> None:
+    directory = make_runtime_directory(str(runtime), pid=os.getpid())
     Path(directory.path, "core").touch()
     Path(directory.socket).touch()
     directory.remove()
     assert os.listdir(directory.path) == ["core"]
 
 
-def test_a_parent_that_others_can_enter_is_closed_to_them(runtime: Path) -> None:
+def test_accessible_parent_becomes_private(runtime: Path) -> None:
     (runtime / "qmpshell").mkdir()
     (runtime / "qmpshell").chmod(0o777)
-    make_private_directory(str(runtime), pid=os.getpid()).remove()
+    make_runtime_directory(str(runtime), pid=os.getpid()).remove()
     assert mode(runtime / "qmpshell") == 0o700
 
 
 @pytest.mark.parametrize("text", ["", "run", "/nonexistent"])
-def test_without_one_it_is_a_temporary_one(
+def test_no_runtime_dir_uses_temporary_directory(
     temporary: Path, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(temporary.parent)
     Path("run").mkdir()
-    directory = make_private_directory(text, pid=os.getpid())
+    directory = make_runtime_directory(text, pid=os.getpid())
     assert Path(directory.path).parent == temporary
     assert mode(Path(directory.path)) == 0o700
     directory.remove()
@@ -99,70 +99,67 @@ def test_without_one_it_is_a_temporary_one(
 
 
 @pytest.mark.parametrize("others", [".", "qmpshell"])
-def test_a_directory_of_another_user_is_not_used(
+def test_directory_of_another_user_is_not_used(
     runtime: Path, temporary: Path, others: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (runtime / "qmpshell").mkdir()
-    theirs = (runtime / others).resolve()
+    foreign = (runtime / others).resolve()
     true_lstat = os.lstat
 
     def lstat(path: str) -> os.stat_result:
         status = true_lstat(path)
-        if Path(path) != theirs:
+        if Path(path) != foreign:
             return status
         return os.stat_result((*status[:4], status.st_uid + 1, *status[5:10]))
 
     monkeypatch.setattr(os, "lstat", lstat)
-    directory = make_private_directory(str(runtime), pid=os.getpid())
+    directory = make_runtime_directory(str(runtime), pid=os.getpid())
     assert Path(directory.path).parent == temporary
     directory.remove()
 
 
-def test_a_link_in_the_place_of_ours_is_not_followed(runtime: Path, temporary: Path) -> None:
+def test_symlink_as_parent_is_not_followed(runtime: Path, temporary: Path) -> None:
     elsewhere = runtime / "elsewhere"
     elsewhere.mkdir()
     (runtime / "qmpshell").symlink_to(elsewhere)
-    directory = make_private_directory(str(runtime), pid=os.getpid())
+    directory = make_runtime_directory(str(runtime), pid=os.getpid())
     assert Path(directory.path).parent == temporary
     directory.remove()
     assert list(elsewhere.iterdir()) == []
 
 
-def test_where_the_path_would_be_too_long_for_a_socket_it_is_elsewhere(
-    runtime: Path, temporary: Path
-) -> None:
+@pytest.mark.usefixtures("temporary")
+def test_too_long_socket_path_uses_another_directory(runtime: Path) -> None:
     deep = runtime / ("ä" * 50)
     deep.mkdir(0o700)
-    directory = make_private_directory(str(deep), pid=os.getpid())
+    directory = make_runtime_directory(str(deep), pid=os.getpid())
     assert not directory.path.startswith(str(deep))
-    with socket.socket(socket.AF_UNIX) as one:
-        one.bind(directory.socket)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(directory.socket)
     directory.remove()
     assert list(deep.rglob("*")) == [deep / "qmpshell"]
 
 
-def test_where_the_temporary_paths_are_too_long_too_it_is_in_tmp(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_long_temporary_path_uses_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = tmp_path / ("a" * 100)
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
-    directory = make_private_directory("", pid=os.getpid())
+    directory = make_runtime_directory("", pid=os.getpid())
     assert Path(directory.path).parent == Path("/tmp")
     directory.remove()
     assert list(deep.iterdir()) == []
 
 
-def test_where_there_is_no_place_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    def mkdtemp(*arguments: object, **keywords: object) -> str:
+def test_no_usable_directory_raises_launch_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mkdtemp(*_arguments: object, **_keywords: object) -> str:
         raise PermissionError(13, "Permission denied", "/tmp/x")
 
     monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
     with pytest.raises(LaunchError, match="/tmp/x: Permission denied"):
-        make_private_directory("", pid=os.getpid())
+        make_runtime_directory("", pid=os.getpid())
 
 
-def test_what_a_killed_shell_left_is_removed(runtime: Path, dead_pid: int) -> None:
+def test_directories_of_killed_shells_are_removed(runtime: Path, dead_pid: int) -> None:
     for name in (str(dead_pid), f"{dead_pid}-abc", str(os.getpid())):
         left = runtime / "qmpshell" / name
         left.mkdir(parents=True)
@@ -170,33 +167,31 @@ def test_what_a_killed_shell_left_is_removed(runtime: Path, dead_pid: int) -> No
         (left / "qemu.log").touch()
     (runtime / "qmpshell" / "notes").mkdir()
     (runtime / "qmpshell" / f"{dead_pid}-file").touch()
-    make_private_directory(str(runtime), pid=os.getpid()).remove()
+    make_runtime_directory(str(runtime), pid=os.getpid()).remove()
     left_over = {path.name for path in (runtime / "qmpshell").iterdir()}
     assert left_over == {"notes", f"{dead_pid}-file"}
 
 
-def test_what_a_living_shell_has_stays(runtime: Path, holder: subprocess.Popen[bytes]) -> None:
+def test_directory_of_running_shell_is_kept(runtime: Path, holder: subprocess.Popen[bytes]) -> None:
     living = runtime / "qmpshell" / str(holder.pid)
     living.mkdir(parents=True)
-    make_private_directory(str(runtime), pid=os.getpid()).remove()
+    make_runtime_directory(str(runtime), pid=os.getpid()).remove()
     assert living.exists()
 
 
-def test_what_has_outlived_its_shell_stays_while_somebody_holds_it(
-    runtime: Path, dead_pid: int
-) -> None:
-    kept = make_private_directory(str(runtime), pid=dead_pid)
-    os.set_inheritable(kept.descriptor, True)
+def test_directory_held_by_child_is_kept(runtime: Path, dead_pid: int) -> None:
+    directory = make_runtime_directory(str(runtime), pid=dead_pid)
+    os.set_inheritable(directory.descriptor, True)
     with subprocess.Popen(
         [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False
     ) as heir:
-        kept.release()
-        # Also for a shell that happens to get the same number.
-        other = make_private_directory(str(runtime), pid=dead_pid)
-        assert Path(other.path).parent == Path(kept.path).parent
+        directory.release()
+        # Another shell can get the same process ID.
+        other = make_runtime_directory(str(runtime), pid=dead_pid)
+        assert Path(other.path).parent == Path(directory.path).parent
         assert Path(other.path).name.startswith(f"{dead_pid}-")
-        assert os.path.isdir(kept.path)
+        assert os.path.isdir(directory.path)
         heir.communicate(b"\n")
     other.remove()
-    make_private_directory(str(runtime), pid=os.getpid()).remove()
-    assert not os.path.exists(kept.path)
+    make_runtime_directory(str(runtime), pid=os.getpid()).remove()
+    assert not os.path.exists(directory.path)

@@ -9,39 +9,41 @@ from hypothesis import example, given, strategies as st
 
 from qmpshell.complete import (
     COMMAND,
-    DEVICE_DRIVER,
-    DEVICE_PROPERTY,
     KEY,
-    QOM_CHILD,
     VALUE,
     Candidate,
-    Known,
-    Live,
+    CompletionSources,
     LiveName,
+    NameQuery,
     complete,
     describe,
-    find_context,
+    find_target,
     logical_line,
     rank,
 )
 from qmpshell.language import tokenize, tokens as t
+from qmpshell.qmp import DEVICE_DRIVER, DEVICE_PROPERTY, QOM_CHILD
 from qmpshell.session import COMMANDS
 from tests.harness.completion import LINES, FakeLive, files, known
 from tests.harness.schemas import ALL, SYSTEMS, schema
 
 KNOWN = {server: known(server) for server in ALL}
-NOTHING = Known()
-AGENT = Known(names=["guest-file-seek", "guest-exec", "guest-ping"], local_commands=COMMANDS)
+NOTHING = CompletionSources()
+AGENT = CompletionSources(
+    names=["guest-file-seek", "guest-exec", "guest-ping"], shell_commands=COMMANDS
+)
 
 
-def offered(line: str, server: str = "10", knows: Known | None = None) -> list[Candidate]:
-    """The candidates at the `|`, or at the line's end."""
+def offered(
+    line: str, server: str = "10", knows: CompletionSources | None = None
+) -> list[Candidate]:
+    """Return the candidates at the `|`, or at the end of the line."""
     cursor = line.find("|")
     text = line if cursor < 0 else line.replace("|", "", 1)
     return complete(text, len(text) if cursor < 0 else cursor, knows or KNOWN[server])
 
 
-def texts(line: str, server: str = "10", knows: Known | None = None) -> list[str]:
+def texts(line: str, server: str = "10", knows: CompletionSources | None = None) -> list[str]:
     return [one.text for one in offered(line, server, knows)]
 
 
@@ -376,14 +378,14 @@ def test_what_goes_on_behind_a_dot_is_an_object() -> None:
         ("blockdev-add driver=raw file", "node or {…}, required"),
         ("blockdev-add driver=qcow2 backin", "node or null or {…}"),
         ("migrate-set-capabilities capabilities", "{…}, required"),
-        ("drive-back", "device, sync, target, deprecated"),
+        ("drive-back", "device, sync, target (deprecated)"),
         ("x-query-jit", "unstable"),
         ("blockdev-mirror", "device, target, sync"),
         ("/wait JOB_STATUS_CHANGE i", "str"),
         ("/help STOP", "event"),
         ("device_add driver=e1000 rerror=au", "the default"),
         ("device_add driver=e1000 rerror=re", ""),
-        ("/quit", "leave the shell; the server goes on"),
+        ("/quit", "leave the shell; the server continues"),
         ("blockdev-add driver=file filename=/images/d", "file"),
     ],
 )
@@ -416,10 +418,10 @@ def test_an_empty_line_offers_all_commands_and_our_own() -> None:
 
 
 def test_commands_are_those_that_the_server_says_it_has() -> None:
-    some = Known(schema=schema("10"), names=["stop", "cont", "not-in-schema"])
+    some = CompletionSources(schema=schema("10"), names=["stop", "cont", "not-in-schema"])
     assert texts("", knows=some)[:2] == ["cont", "stop"]
     assert texts("not-in", knows=some) == []
-    no_schema = Known(names=["stop", "cont"])
+    no_schema = CompletionSources(names=["stop", "cont"])
     assert texts("sto", knows=no_schema) == ["stop "]
     some.names = ["quit"]
     assert texts("qui", knows=some) == ["quit"]
@@ -434,7 +436,7 @@ def test_styles_are_found_once_and_only_where_one_is_asked_for() -> None:
         asked.append("styles")
         return ["zenburn", "monokai"]
 
-    knows = Known(styles=find, local_commands=COMMANDS)
+    knows = CompletionSources(styles=find, shell_commands=COMMANDS)
     assert texts("/set color=", knows=knows) == ["auto", "always", "never"]
     assert not asked
     everything = ["auto", "dark", "light", "monokai", "zenburn"]
@@ -446,8 +448,8 @@ def test_styles_are_found_once_and_only_where_one_is_asked_for() -> None:
 
 def test_more_files_than_anyone_reads_are_in_order_too() -> None:
     listed = [(f"f{number}", "file") for number in range(5000, 0, -1)]
-    many = Known(files=lambda typed: listed, local_commands=COMMANDS)
-    few = Known(files=lambda typed: listed[-20:], local_commands=COMMANDS)
+    many = CompletionSources(files=lambda _typed: listed, shell_commands=COMMANDS)
+    few = CompletionSources(files=lambda _typed: listed[-20:], shell_commands=COMMANDS)
     assert texts("/source f", knows=few)[:2] == ["f1", "f2"]
     assert texts("/source f", knows=many) == sorted(name for name, _ in listed)
 
@@ -473,10 +475,10 @@ class Names:
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
 
-    def peek(self, want: Live) -> Sequence[LiveName]:
+    def peek(self, _want: NameQuery) -> Sequence[LiveName]:
         return [LiveName(name) for name in self.names]
 
-    def find(self, want: Live) -> Sequence[LiveName] | None:
+    def find(self, want: NameQuery) -> Sequence[LiveName] | None:
         return self.peek(want)
 
 
@@ -490,12 +492,12 @@ class Names:
 @example("null", "")
 @example("\x1b\u2028", "")
 def test_a_name_is_written_so_that_it_is_read_back(name: str, quote: str) -> None:
-    from qmpshell.language import Facts, no_file, read
+    from qmpshell.language import Introspection, evaluate_line, no_file
 
     if any(0xD800 <= ord(char) < 0xE000 for char in name):
         return
-    knows = Known(schema=schema("10"), live=Names([name]))
-    facts = Facts(read_file=no_file, schema=schema("10"))
+    knows = CompletionSources(schema=schema("10"), live=Names([name]))
+    introspection = Introspection(read_file=no_file, schema=schema("10"))
     for line, member in (
         ("block-stream device=", "device"),
         ("blockdev-add driver=qcow2 file=x backing=", "backing"),
@@ -504,32 +506,32 @@ def test_a_name_is_written_so_that_it_is_read_back(name: str, quote: str) -> Non
         found = [one for one in complete(typed, len(typed), knows) if one.text.strip() != "{"]
         mine = [one for one in found if one.text.strip() not in ("null",) or member == "device"]
         whole = typed[: len(typed) + mine[0].start] + mine[0].text
-        plan = read(whole, facts)
+        plan = evaluate_line(whole, introspection)
         actions = getattr(plan, "actions")  # noqa: B009
         assert actions[0].arguments[member] == name
 
 
 def test_what_is_not_known_is_asked_for_by_looking() -> None:
     asked = FakeLive()
-    knows = Known(schema=schema("10"), live=asked)
+    knows = CompletionSources(schema=schema("10"), live=asked)
     complete("qom-get path=/machine/", 22, knows)
-    assert asked.asked == [Live(QOM_CHILD, "/machine")]
+    assert asked.asked == [NameQuery(QOM_CHILD, "/machine")]
     assert complete("blockdev-del node-name=zzz", 26, knows) == []
 
 
 def test_a_driver_is_not_asked_about_while_it_is_typed() -> None:
     asked = FakeLive()
-    knows = Known(schema=schema("10"), live=asked)
+    knows = CompletionSources(schema=schema("10"), live=asked)
     for line in ("device_add driver=e1000", "device_add id=x driver=e10"):
         complete(line, len(line), knows)
         describe(line, len(line), knows)
     assert {one.kind for one in asked.asked} == {DEVICE_DRIVER}
     complete("device_add driver=e1000 ", 24, knows)
-    assert asked.asked[-1] == Live(DEVICE_PROPERTY, "e1000")
+    assert asked.asked[-1] == NameQuery(DEVICE_PROPERTY, "e1000")
 
 
 def test_without_live_names_nothing_is_asked() -> None:
-    knows = Known(schema=schema("10"), files=files)
+    knows = CompletionSources(schema=schema("10"), files=files)
     assert texts("blockdev-del node-name=", knows=knows) == []
     assert texts("device_add driver=x ", knows=knows) == ["bus=", "id="]
 
@@ -545,12 +547,14 @@ def is_next(line: str, cursor: int, one: Candidate) -> bool:
 
 
 def known_places(server: str, line: str) -> list[int]:
-    """Where what follows is known by the schema: in names of commands and members, and in values that
-    can be listed."""
+    """Return the positions whose continuation the schema determines.
+
+    They are in names of commands and members, and in values from a list.
+    """
     knows = KNOWN[server]
     places = []
     for cursor in range(len(line)):
-        for slot in find_context(line, cursor).slots:
+        for slot in find_target(line, cursor).slots:
             if slot.kind == KEY and slot.text and slot.call is not None:
                 shapes = knows.shapes_of(slot.call.name)
                 holder = slot.call.root.at(slot.path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from qmpshell.complete import Candidate, Catalogue, complete_human, human_line, read_catalogue
+from qmpshell.complete import Candidate, HmpCatalogue, complete_hmp, hmp_line, parse_catalogue
 from tests.harness.human_help import VERSIONS, catalogue
 
 BOTH = {version: catalogue(version) for version in VERSIONS}
@@ -15,9 +15,9 @@ def offered(line: str, version: str = "7.2") -> list[str]:
     return [one.text for one in checked(line, BOTH[version])]
 
 
-def checked(line: str, known: Catalogue) -> list[Candidate]:
-    """The candidates: each begins with what it replaces, and they stand in order."""
-    found = complete_human(line, known)
+def checked(line: str, known: HmpCatalogue) -> list[Candidate]:
+    """Return the candidates after checking their start and their order."""
+    found = complete_hmp(line, known)
     for one in found:
         assert one.start <= 0
         assert one.text.startswith(line[len(line) + one.start :])
@@ -135,23 +135,23 @@ def test_nothing_typed_offers_all_commands_with_their_aliases(version: str) -> N
 
 
 def test_what_is_said_of_a_candidate() -> None:
-    (one,) = complete_human("inf", BOTH["7.2"])
+    (one,) = complete_hmp("inf", BOTH["7.2"])
     assert repr(one) == "Candidate('info ', -3, 'show various information about the system state')"
     assert one.label == "info"
-    (one,) = complete_human("info registers -", BOTH["7.2"])
+    (one,) = complete_hmp("info registers -", BOTH["7.2"])
     assert repr(one) == "Candidate('-a', -1, 'show register info for all cpus')"
-    metas = {one.meta for one in complete_human("set_link net0 ", BOTH["7.2"])}
+    metas = {one.meta for one in complete_hmp("set_link net0 ", BOTH["7.2"])}
     assert metas == {"change the link status of a network adapter"}
 
 
 @pytest.mark.parametrize("line", ["", "inf", "info ", "help ", "x/4", '"', "| "])
 def test_without_a_help_nothing_is_offered(line: str) -> None:
-    assert complete_human(line, Catalogue()) == []
-    assert complete_human(line, read_catalogue("unknown command: 'help'\r\n", "\r\n")) == []
+    assert complete_hmp(line, HmpCatalogue()) == []
+    assert complete_hmp(line, parse_catalogue("unknown command: 'help'\r\n", "\r\n")) == []
 
 
 def test_without_the_help_of_info_its_own_parameters_are_read() -> None:
-    known = read_catalogue("info [-x] [subcommand] -- show\n")
+    known = parse_catalogue("info [-x] [subcommand] -- show\n")
     assert [one.text for one in checked("info ", known)] == ["-x"]
 
 
@@ -195,7 +195,7 @@ def test_any_line(version: str, line: str) -> None:
     st.text(alphabet='ab?-/ |"', max_size=12),
 )
 def test_any_help_with_any_line(text: str, info: str, line: str) -> None:
-    checked(line, read_catalogue(text, info))
+    checked(line, parse_catalogue(text, info))
 
 
 @pytest.mark.parametrize(
@@ -220,10 +220,10 @@ def test_any_help_with_any_line(text: str, info: str, line: str) -> None:
     ],
 )
 def test_which_part_of_a_line_is_the_human_monitors(line: str, expected: str | None) -> None:
-    assert human_line(line) == expected
+    assert hmp_line(line) == expected
 
 
 @given(st.text())
 def test_any_line_of_the_shell(line: str) -> None:
-    part = human_line(line)
+    part = hmp_line(line)
     assert part is None or line.endswith(part)

@@ -8,14 +8,14 @@ import time
 import pytest
 from hypothesis import given, strategies as st
 
-from qmpshell.complete import Catalogue, HumanCommand, read_catalogue, read_parameters
+from qmpshell.complete import HmpCatalogue, HmpCommand, parse_catalogue, parse_parameters
 from qmpshell.render import escape
 from tests.harness.human_help import VERSIONS, catalogue, help_text, info_text
 
 
-def command(text: str) -> HumanCommand:
-    """The only command of a help."""
-    (one,) = read_catalogue(text).commands
+def command(text: str) -> HmpCommand:
+    """Return the only command of a help text."""
+    (one,) = parse_catalogue(text).commands
     return one
 
 
@@ -118,7 +118,7 @@ def test_the_words_that_a_real_help_spells_out(version: str, more: dict[str, set
     found = catalogue(version)
     words = {}
     for one in (*found.commands, *found.info):
-        choices = {word for part in read_parameters(one.parameters) for word in part.choices}
+        choices = {word for part in parse_parameters(one.parameters) for word in part.choices}
         choices = {word for word in choices - found.placeholders if not word.startswith("-")}
         if choices:
             words[one.names[0]] = choices
@@ -160,7 +160,7 @@ def test_what_a_flag_does(description: str, flag: str, expected: str) -> None:
     ],
 )
 def test_what_is_no_help_gives_no_name(text: str) -> None:
-    found = read_catalogue(text, text)
+    found = parse_catalogue(text, text)
     assert (found.names, found.info_names) == ([], [])
 
 
@@ -181,12 +181,12 @@ def test_what_is_no_help_gives_no_name(text: str) -> None:
     ],
 )
 def test_other_ways_to_write_it(text: str, names: tuple[str, ...], summary: str) -> None:
-    one = read_catalogue(text).commands[0]
+    one = parse_catalogue(text).commands[0]
     assert (one.names, one.summary) == (names, summary)
 
 
 def test_info_is_read_from_its_own_help_alone() -> None:
-    found = read_catalogue(
+    found = parse_catalogue(
         "info [subcommand] -- x\ninfo block -- x\n", "cont|c -- y\ninfo a|b -- z"
     )
     assert found.info_names == ["a", "b"]
@@ -198,8 +198,8 @@ HELP = st.text(alphabet="ab|? -[]<>\r\n\t:;()\x1b\u202e", max_size=80)
 
 @given(HELP | st.text(max_size=60), HELP | st.text(max_size=60))
 def test_any_text_gives_a_catalogue(text: str, info: str) -> None:
-    found = read_catalogue(text, f"info {info}")
-    assert isinstance(found, Catalogue)
+    found = parse_catalogue(text, f"info {info}")
+    assert isinstance(found, HmpCatalogue)
     for name in (*found.names, *found.info_names):
         assert name == escape(name) and name.strip() == name and name
     for one in (*found.commands, *found.info):
@@ -211,6 +211,6 @@ def test_any_text_gives_a_catalogue(text: str, info: str) -> None:
 def test_no_help_is_too_long(piece: str) -> None:
     text = "a -- b" + piece * (10_000_000 // len(piece))
     before = time.process_time()
-    for one in read_catalogue(text, text).commands[:1]:
+    for one in parse_catalogue(text, text).commands[:1]:
         one.describe_flag("-a")
     assert time.process_time() - before < 5

@@ -7,12 +7,14 @@ import time
 import pytest
 from hypothesis import given, strategies as st
 
-from qmpshell.complete import Parameter, choices_after, read_parameters
+from qmpshell.complete import Parameter, choices_after, parse_parameters
 
 
 def shape(parameter: Parameter) -> str:
-    """`a|b` for choices, `NAME` for a value, `.` for what is neither; `?` where it may be left out,
-    `=` where a value follows."""
+    """Return the shape of a parameter as text.
+
+    `a|b` are choices, `NAME` is a value, `.` is neither; `?` marks an optional one, `=` one with a value.
+    """
     text = "|".join(parameter.choices) or parameter.name.upper() or "."
     return text + "=" * parameter.takes_value + "?" * parameter.is_optional
 
@@ -57,7 +59,7 @@ def shape(parameter: Parameter) -> str:
     ],
 )
 def test_parameters(text: str, expected: str) -> None:
-    assert " ".join(map(shape, read_parameters(text))) == expected
+    assert " ".join(map(shape, parse_parameters(text))) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ def test_parameters(text: str, expected: str) -> None:
     ],
 )
 def test_what_may_follow(text: str, words: list[str], expected: list[str]) -> None:
-    assert choices_after(read_parameters(text), words) == expected
+    assert choices_after(parse_parameters(text), words) == expected
 
 
 PARAMETERS = st.text(alphabet="[]<>|-,.: \n\tab0\x1b\u202e", max_size=40)
@@ -95,7 +97,7 @@ PARAMETERS = st.text(alphabet="[]<>|-,.: \n\tab0\x1b\u202e", max_size=40)
 
 @given(PARAMETERS, st.lists(st.text(alphabet="ab-", max_size=2), max_size=6))
 def test_any_text_gives_parameters(text: str, words: list[str]) -> None:
-    parameters = read_parameters(text)
+    parameters = parse_parameters(text)
     known = {choice for parameter in parameters for choice in parameter.choices}
     assert all(choice and choice in text for choice in known)
     assert set(choices_after(parameters, words)) <= known
@@ -104,5 +106,5 @@ def test_any_text_gives_parameters(text: str, words: list[str]) -> None:
 @pytest.mark.parametrize("text", ["[" * 200_000, "[-" * 100_000, "[a " * 70_000, "a|" * 100_000])
 def test_no_text_is_too_deep_or_too_long(text: str) -> None:
     before = time.process_time()
-    assert read_parameters(text)
+    assert parse_parameters(text)
     assert time.process_time() - before < 5

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from prompt_toolkit.document import Document
 from prompt_toolkit.utils import get_cwidth
 
-from qmpshell.complete import REQUIRED, Known, Signature, describe, fit, wrap
+from qmpshell.complete import REQUIRED, CompletionSources, Signature, describe, shrink, wrap
 from qmpshell.qmp import Schema
 from qmpshell.terminal import SignatureLine
 from tests.harness.completion import FakeLive, known
@@ -36,7 +36,7 @@ def shape(line: str) -> Signature:
 
 def shown(line: str, columns: int) -> str:
     found = shape(line)
-    return "".join(text for _, text in fit(found.parts, columns, found.current))
+    return "".join(text for _, text in shrink(found.parts, columns, found.current))
 
 
 def test_all_of_it_is_shown_where_there_is_room() -> None:
@@ -44,20 +44,20 @@ def test_all_of_it_is_shown_where_there_is_room() -> None:
 
 
 def words(part: Sequence[tuple[str, str]]) -> set[str]:
-    """The words of a part but for its type."""
+    """Return the words of a part without its type."""
     text = "".join(text for style, text in part if style != "type")
     return set(text.replace(":", "").strip("[]").split())
 
 
 def names(signature: Signature, index: int) -> str:
-    """A part without its type."""
+    """Return a part without its type."""
     part = signature.parts[index]
     return "".join(text for style, text in part if style != "type" and text != ": ")
 
 
 @given(st.integers(1, 200), st.sampled_from([shape(line) for line in LINES]))
 def test_what_is_shown_fits_and_has_the_current_argument(columns: int, whole: Signature) -> None:
-    text = "".join(piece for _, piece in fit(whole.parts, columns, whole.current))
+    text = "".join(piece for _, piece in shrink(whole.parts, columns, whole.current))
     assert 0 < len(text) <= columns
     assert "…" in text or all(words(part) <= words([("", text)]) for part in whole.parts)
     if whole.current is not None:
@@ -68,7 +68,7 @@ def test_what_is_shown_fits_and_has_the_current_argument(columns: int, whole: Si
 
 @given(st.integers(1, 200), st.sampled_from([shape(line) for line in LINES]))
 def test_what_is_required_stays_before_types_and_neighbours(columns: int, whole: Signature) -> None:
-    text = "".join(piece for _, piece in fit(whole.parts, columns, whole.current))
+    text = "".join(piece for _, piece in shrink(whole.parts, columns, whole.current))
     core = [
         names(whole, index)
         for index, part in enumerate(whole.parts)
@@ -101,8 +101,8 @@ def test_a_narrow_terminal(line: str, columns: int, text: str) -> None:
 
 
 def test_no_room_at_all() -> None:
-    assert fit([], 10, None) == []
-    assert fit(shape("block-stream ").parts, 0, None) == []
+    assert shrink([], 10, None) == []
+    assert shrink(shape("block-stream ").parts, 0, None) == []
 
 
 # -- warnings -------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def test_names_that_would_do_something_to_the_screen_are_measured_as_they_are_sh
         {"name": "0", "meta-type": "object", "members": [{"name": HOSTILE, "type": "str"}]},
         {"name": "x", "meta-type": "command", "arg-type": "0", "ret-type": "0"},
     ]
-    line = SignatureLine(Known(schema=Schema(entities)))
+    line = SignatureLine(CompletionSources(schema=Schema(entities)))
     for row in line.fragments(Document("x a=1 "), columns):
         text = "".join(text for _, text in row)
         assert get_cwidth(text) <= columns
@@ -169,7 +169,7 @@ def test_names_that_would_do_something_to_the_screen_are_measured_as_they_are_sh
 
 def test_a_line_is_looked_at_again_when_more_is_known() -> None:
     live = FakeLive()
-    line = SignatureLine(Known(schema=schema("10"), live=live))
+    line = SignatureLine(CompletionSources(schema=schema("10"), live=live))
     document = Document("device_add driver=e1000 disable-modern=maybe ")
     known_later, live.of_devices = live.of_devices, []
     before = line.fragments(document, 100)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from qmpshell.complete import CURRENT, GIVEN, REQUIRED, Known, Signature, describe
-from qmpshell.session import COMMANDS, mistake
+from qmpshell.complete import CURRENT, GIVEN, REQUIRED, CompletionSources, Signature, describe
+from qmpshell.session import COMMANDS, find_mistake
 from tests.harness.completion import LINES, known
 from tests.harness.schemas import SYSTEMS
 
 KNOWN = {server: known(server) for server in SYSTEMS}
 
 
-def described(line: str, server: str = "10", knows: Known | None = None) -> Signature:
+def described(line: str, server: str = "10", knows: CompletionSources | None = None) -> Signature:
     """At the `|`, or at the line's end."""
     cursor = line.find("|")
     text = line if cursor < 0 else line.replace("|", "", 1)
@@ -22,7 +22,7 @@ def described(line: str, server: str = "10", knows: Known | None = None) -> Sign
 
 
 def styles(signature: Signature) -> dict[str, str]:
-    """The style of each argument's name."""
+    """Return the style of each argument's name."""
     marked = {}
     for part in signature.parts[1:]:
         style, name = next(piece for piece in part if piece[0] != "mark")
@@ -99,7 +99,7 @@ def test_where_there_is_no_command_there_is_no_shape(line: str) -> None:
 
 
 def test_without_a_schema_there_is_no_shape() -> None:
-    assert describe("block-stream x", 14, Known()) is None
+    assert describe("block-stream x", 14, CompletionSources()) is None
 
 
 # -- warnings -------------------------------------------------------------------------------------
@@ -112,11 +112,11 @@ def test_without_a_schema_there_is_no_shape() -> None:
         ("block-stream ", []),
         ("block-stream speed=5 ", ["missing: device"]),
         ("blockdev-mirror job-id=x ", ["missing: device, target, sync"]),
-        ("block-streem ", ["the server has no command block-streem: did you mean block-stream?"]),
-        ("qwertzuiop ", ["the server has no command qwertzuiop"]),
-        ("/wait JOB_STATUS_CHANG ", ["the server has no event JOB_STATUS_CHANG: "
+        ("block-streem ", ["the server has no command 'block-streem': did you mean block-stream?"]),
+        ("qwertzuiop ", ["the server has no command 'qwertzuiop'"]),
+        ("/wait JOB_STATUS_CHANG ", ["the server has no event 'JOB_STATUS_CHANG': "
                                      "did you mean JOB_STATUS_CHANGE?"]),
-        ("transaction( abrot ", ["the server has no action of a transaction abrot: "
+        ("transaction( abrot ", ["the server has no action of a transaction 'abrot': "
                                  "did you mean abort?"]),
         ("block-stream device=x devcie=y ", ["block-stream has no devcie: did you mean device?"]),
         ("block-stream device=x devcie", []),
@@ -131,17 +131,17 @@ def test_without_a_schema_there_is_no_shape() -> None:
             "on-error takes report|ignore|enospc|stop|auto, not rx"]),
         ("set_link name=x up=o", []),
         ("set_link name=x up=maybe ", ["up takes on or off, true or false, not maybe"]),
-        ("blockdev-add node-name=n ", ["missing: driver, which chooses the other members"]),
+        ("blockdev-add node-name=n ", ["missing: driver, which selects the other members"]),
         ("blockdev-add driver=qcow2 ", ["missing: file"]),
         ("blockdev-add driver=qcow2 file.driver=file ", ["missing: file.filename"]),
         ("blockdev-add driver=qcow2 file.driver=file file.filename=x ", []),
         ("blockdev-add driver=qcow2 file=x backing=null ", []),
-        ("blockdev-add driver=qcow2 file=x backing=null file=y ", ["file is given twice"]),
-        ("block-stream device=x device.y=z ", ["device.y is given both a value and members"]),
-        ("block-stream device=x y ", ["y is no KEY=VALUE"]),
+        ("blockdev-add driver=qcow2 file=x backing=null file=y ", ["file occurs twice"]),
+        ("block-stream device=x device.y=z ", ["device.y has both a value and members"]),
+        ("block-stream device=x y ", ["'y': expected KEY=VALUE"]),
         ("block-stream device={} ", []),  # the text {}
         ("block-stream device:={} ", ["device takes text"]),
-        ('block-stream {"device": 5} ', ["device takes text, in quotes"]),
+        ('block-stream {"device": 5} ', ["device must be text, in quotes"]),
         ('{"execute": "block-stream", "arguments": {"device": "x", "speed": "5x"}}|', [
             "speed takes a whole number, without quotes"]),
         ("blockdev-add driver=raw file=x cache=x ", ["cache takes {…}, or cache.NAME=…"]),
@@ -178,7 +178,7 @@ def test_warnings(server: str, line: str, warnings: list[str]) -> None:
             "auto-dismiss takes true or false, without quotes"]),
         ('block-stream {"device":"x","auto-dismiss":1} ', [
             "auto-dismiss takes true or false, not 1"]),
-        ('block-stream {"device":"x","on-error":stop} ', ["on-error takes text, in quotes"]),
+        ('block-stream {"device":"x","on-error":stop} ', ["on-error must be text, in quotes"]),
         ('migrate-set-capabilities capabilities=[{"capability":"xbzrle","state":"on"}] ', [
             "capabilities.0.state takes true or false, without quotes"]),
         ('blockdev-add driver=raw file={"driver":"null-co","size":"5"} ', [
@@ -277,14 +277,14 @@ def test_values_of_properties_that_only_the_running_server_knows(
             "on-error takes report|ignore|enospc|stop|auto, not foo"]),
         ("blockdev-add driver=qcwo2 ", [
             "driver takes one of {} values, not qcwo2: did you mean qcow2?"]),
-        ("blockdev-add driver=foo ", ["driver takes one of {} values, not foo: Tab lists them"]),
+        ("blockdev-add driver=foo ", ["driver takes one of {} values, not foo: Tab shows the list"]),
     ],
 )  # fmt: skip
 def test_the_values_of_an_enum(server: str, line: str, warnings: list[str]) -> None:
     found = known(server).schema
     assert found is not None
     info = found.command("blockdev-add")
-    member = found.members(info.arg_type if info else "", lambda tag: None)["driver"]
+    member = found.members(info.arg_type if info else "", lambda _tag: None)["driver"]
     count = len(found.enum_values(member.type))
     assert described(line, server).warnings == [one.format(count) for one in warnings]
 
@@ -309,7 +309,7 @@ def test_the_values_of_an_enum(server: str, line: str, warnings: list[str]) -> N
         ("block-stream ; drive-backup ", [
             "block-stream: missing: device", "drive-backup is deprecated"]),
         ("blok-stream ; blockdev-mirror job-id=x ", [
-            "the server has no command blok-stream: did you mean block-stream?",
+            "the server has no command 'blok-stream': did you mean block-stream?",
             "missing: device, target, sync"]),
         ("block-stream device=x speed=fast ; block-stream speed=x ", [
             "speed takes a whole number, such as 5, 0x1f or 64k, not x",
@@ -328,14 +328,14 @@ def test_the_values_of_an_enum(server: str, line: str, warnings: list[str]) -> N
         ("/wait JOB_STATUS_CHANGE ; stop ", []),
         ("transaction( abort ; block-dirty-bitmap-add node=x name=y ) ; stop ", []),
         ("exit ", []),
-        ("exit x=1 ", ["the server has no command exit"]),
-        ("foo ; foo ; stop ", ["the server has no command foo"]),
+        ("exit x=1 ", ["the server has no command 'exit'"]),
+        ("foo ; foo ; stop ", ["the server has no command 'foo'"]),
         ("(QEMU) block-stream ; stop ", ["block-stream: missing: device"]),
         ('{"execute":"stop","argument":{}}', [
             "a command in JSON has no argument: did you mean arguments?"]),
         ('{"execute":"stop","bla":3}', ["a command in JSON has no bla"]),
         ('{"execute":"stop","bla', []),
-        ('{"execute":5}', ["execute takes text, in quotes"]),
+        ('{"execute":5}', ["execute must be text, in quotes"]),
         ('{"execute":"stop","arguments":[1]}', ["arguments takes {…}"]),
         ('{"arguments":{}}', ["missing: execute"]),
         ('{"arguments":{}', []),
@@ -354,23 +354,23 @@ def test_all_of_a_line_is_looked_at(server: str, line: str, warnings: list[str])
 @pytest.mark.parametrize(
     ("line", "warnings"),
     [
-        ("/nosuch ", ["there is no local command /nosuch; /help lists them"]),
-        ("/wach ", ["there is no local command /wach: did you mean /watch?"]),
+        ("/nosuch ", ["unknown shell command /nosuch; /help shows the list"]),
+        ("/wach ", ["unknown shell command /wach: did you mean /watch?"]),
         ("/wach", []),
-        ("/set nosuch=1 ", ["there is no setting nosuch; /set lists them"]),
-        ("/set nosuch=1", ["there is no setting nosuch; /set lists them"]),
+        ("/set nosuch=1 ", ["unknown setting nosuch; /set shows the list"]),
+        ("/set nosuch=1", ["unknown setting nosuch; /set shows the list"]),
         ("/set nosuch", []),
-        ("/set fold=abc ", ["fold cannot be 'abc': it is a number of lines, 0 for all"]),
+        ("/set fold=abc ", ["fold cannot be 'abc': it must be a number of lines, 0 for all"]),
         ("/watch -n x stop", [
-            "'x' is no number of seconds; usage: {}"]),
+            "'x' is not a number of seconds; usage: {}"]),
         ("/watch -n x", []),
         ("/watch -n ", []),
         ("/watch ", []),
         ("/watch ; stop ", ["the command to watch is missing; usage: {}"]),
         ("/keyval blockdev raw,file=y,x ; stop ", [
-            "= must follow 'x'; x=on, if that is meant; a comma inside a value is written ,,"]),
+            "= must follow 'x'; x=on, if that is meant; write ,, for a comma within a value"]),
         ("/watch block-streem device=x ", [
-            "the server has no command block-streem: did you mean block-stream?"]),
+            "the server has no command 'block-streem': did you mean block-stream?"]),
         ("/wait-job ", []),
         ("/set color=always editing=", []),
     ],
@@ -383,7 +383,7 @@ def test_local_commands_are_looked_at(line: str, warnings: list[str]) -> None:
 
 @pytest.mark.parametrize("line", ["/nosuch ", "block-stream x "])
 def test_without_a_schema_only_the_line_itself_is_looked_at(line: str) -> None:
-    found = describe(line, len(line), Known(find_local_mistake=mistake))
+    found = describe(line, len(line), CompletionSources(find_shell_mistake=find_mistake))
     assert found is not None and len(found.warnings) == 1
 
 

@@ -1,1 +1,1 @@
-"""What the tests start and talk to: real servers, scripted ones, the program, a terminal."""
+"""Helpers of the tests: servers, the program, a terminal and sessions without I/O."""

@@ -1,7 +1,4 @@
-"""What completion is tested and measured with.
-
-Owns: realistic lines, and a server's live names that go with them. Must not know: what is offered.
-"""
+"""Realistic lines and fake live names for the tests and benchmarks of completion."""
 
 from __future__ import annotations
 
@@ -9,6 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qmpshell.complete import (
+    DIRECTORY,
+    OTHER,
+    REGULAR_FILE,
+    SOCKET,
+    CompletionSources,
+    LiveName,
+    NameQuery,
+)
+from qmpshell.qmp import (
     BITMAP,
     BLOCK_DEVICE,
     BUS,
@@ -19,7 +25,6 @@ from qmpshell.complete import (
     CPU_MODEL,
     DEVICE_DRIVER,
     DEVICE_PROPERTY,
-    DIRECTORY,
     EXPORT,
     IOTHREAD,
     JOB,
@@ -27,20 +32,14 @@ from qmpshell.complete import (
     NETDEV,
     NODE,
     OBJECT,
-    OTHER,
     QDEV,
     QOM_CHILD,
     QOM_PROPERTY,
     QOM_TYPE,
-    REGULAR_FILE,
     SECRET_OBJECT,
-    SOCKET,
     TLS_CREDS,
-    Known,
-    Live,
-    LiveName,
 )
-from qmpshell.session import COMMANDS, mistake
+from qmpshell.session import COMMANDS, find_mistake
 from tests.harness.schemas import schema
 
 LINES = (Path(__file__).parents[1] / "data" / "completion-lines.txt").read_text().splitlines()
@@ -65,15 +64,15 @@ _NAMES = {
     QOM_TYPE: "device memory-backend",
 }
 _OF = {
-    Live(BITMAP, "disk0"): "bm0 bm1 bm2",
-    Live(BITMAP, "base0"): "bm0",
-    Live(CHAIN, "disk0"): "base0",
-    Live(CHAIN_FILE, "disk0"): "/images/base.img",
-    Live(QOM_CHILD, "/"): "machine objects chardevs",
-    Live(QOM_CHILD, "/machine"): "peripheral unattached",
-    Live(QOM_CHILD, "/machine/peripheral"): "dev0",
-    Live(QOM_PROPERTY, "/machine"): "type",
-    Live(QOM_PROPERTY, "/machine/peripheral/dev0"): "type driver",
+    NameQuery(BITMAP, "disk0"): "bm0 bm1 bm2",
+    NameQuery(BITMAP, "base0"): "bm0",
+    NameQuery(CHAIN, "disk0"): "base0",
+    NameQuery(CHAIN_FILE, "disk0"): "/images/base.img",
+    NameQuery(QOM_CHILD, "/"): "machine objects chardevs",
+    NameQuery(QOM_CHILD, "/machine"): "peripheral unattached",
+    NameQuery(QOM_CHILD, "/machine/peripheral"): "dev0",
+    NameQuery(QOM_PROPERTY, "/machine"): "type",
+    NameQuery(QOM_PROPERTY, "/machine/peripheral/dev0"): "type driver",
 }
 _DEVICE = [
     LiveName("netdev", "str"),
@@ -90,27 +89,27 @@ _DEVICE = [
 
 
 class FakeLive:
-    """Knows everything at once; `asked` is what it was asked for."""
+    """Live names that are known at once; `asked` lists the requested queries."""
 
     def __init__(self) -> None:
-        self.asked: list[Live] = []
+        self.asked: list[NameQuery] = []
         self.of_devices = _DEVICE
 
-    def peek(self, want: Live) -> Sequence[LiveName]:
+    def peek(self, want: NameQuery) -> Sequence[LiveName]:
         return self.find(want) or ()
 
-    def find(self, want: Live) -> Sequence[LiveName] | None:
+    def find(self, want: NameQuery) -> Sequence[LiveName] | None:
         self.asked.append(want)
         if want.kind == DEVICE_PROPERTY:
             return self.of_devices
-        if want == Live(QOM_PROPERTY, "/machine/unattached"):
+        if want == NameQuery(QOM_PROPERTY, "/machine/unattached"):
             return [LiveName("realized", "bool"), LiveName("size", "uint64"), _DEVICE[-1]]
         names = _OF.get(want) or _NAMES.get(want.kind)
         return [LiveName(name, want.kind) for name in names.split()] if names else None
 
 
 def files(prefix: str) -> list[tuple[str, str]]:
-    """A file system with a folder /images, and one /run that has one of each."""
+    """Return the names in a fake file system with the folders /images and /run."""
     folder = prefix.rpartition("/")[0]
     known = {
         "": [("images", DIRECTORY)],
@@ -129,12 +128,12 @@ def files(prefix: str) -> list[tuple[str, str]]:
     return known.get(folder, [])
 
 
-def known(server: str) -> Known:
-    """What a shell knows that is connected to a captured server."""
-    return Known(
+def known(server: str) -> CompletionSources:
+    """Return the completion sources of a shell that is connected to a captured server."""
+    return CompletionSources(
         schema=schema(server),
         live=FakeLive(),
         files=files,
-        local_commands=COMMANDS,
-        find_local_mistake=mistake,
+        shell_commands=COMMANDS,
+        find_shell_mistake=find_mistake,
     )

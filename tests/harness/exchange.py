@@ -1,7 +1,4 @@
-"""What a run of the program says of the exchange with the server.
-
-Owns: telling replies, events, what was sent and what the log holds apart. Must not know: servers.
-"""
+"""Functions that extract replies, events, commands and log records from a run."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from .program import Result
 
 
 def messages(result: Result) -> list[Any]:
-    """Everything on stdout, a message a line."""
+    """Return the messages on stdout."""
     return [json.loads(line) for line in result.lines]
 
 
@@ -23,7 +20,7 @@ def replies(result: Result) -> list[Any]:
 
 
 def returns(result: Result) -> list[Any]:
-    """The values of the replies, none of which may be an error."""
+    """Return the values of the replies; assert that none is an error."""
     return [_value(reply) for reply in replies(result)]
 
 
@@ -33,12 +30,12 @@ def _value(reply: dict[str, Any]) -> Any:
 
 
 def events(result: Result, name: str) -> list[Any]:
-    """The data of the events of that name."""
+    """Return the data of the events of that name."""
     return [message.get("data", {}) for message in messages(result) if message.get("event") == name]
 
 
 def sent(result: Result) -> list[Any]:
-    """With -v: the commands that were sent."""
+    """Return the sent commands, which -v prints."""
     return [json.loads(line[3:]) for line in result.err.splitlines() if line.startswith("-> ")]
 
 
@@ -47,25 +44,25 @@ def sent_arguments(result: Result) -> list[Any]:
 
 
 def complaints(result: Result) -> list[str]:
-    """With -v: the other lines on stderr."""
+    """Return the other lines on stderr, printed with -v."""
     return [line for line in result.err.splitlines() if not line.startswith("-> ")]
 
 
 def script(*lines: str | Iterable[str]) -> str:
-    """Lines, and lists of lines, as a script."""
+    """Return lines, and lists of lines, as a script."""
     return "".join(
         f"{line}\n" for part in lines for line in ([part] if isinstance(part, str) else part)
     )
 
 
 def logged(path: Path) -> list[tuple[str, Any]]:
-    """The log's directions and messages."""
+    """Return the directions and messages of the log."""
     records = [json.loads(line) for line in path.read_text("ascii").splitlines()]
-    assert [set(one) for one in records] == [{"time", "direction", "message"}] * len(records)
-    assert [one["time"] for one in records] == sorted(one["time"] for one in records)
-    return [(one["direction"], one["message"]) for one in records]
+    assert [set(record) for record in records] == [{"time", "direction", "message"}] * len(records)
+    assert [record["time"] for record in records] == sorted(record["time"] for record in records)
+    return [(record["direction"], record["message"]) for record in records]
 
 
 def logged_commands(path: Path) -> list[Any]:
-    """The commands that the log says were sent."""
+    """Return the sent commands in the log."""
     return [message for direction, message in logged(path) if direction == "sent"]

@@ -1,7 +1,4 @@
-"""The manual pages of the versions that the tests run on.
-
-Owns: reading them. Must not know: what is in them.
-"""
+"""Manual pages of the QEMU versions that the tests use."""
 
 from __future__ import annotations
 
@@ -14,6 +11,6 @@ PAGES = ("qemu-qmp-ref", "qemu-storage-daemon-qmp-ref", "qemu-ga-ref")
 
 
 def page_text(installation: Installation, name: str) -> str:
-    """The roff text of a page."""
+    """Return the roff text of a page."""
     path = Path(installation.manuals) / "man7" / f"{name}.7.gz"
     return gzip.decompress(path.read_bytes()).decode()

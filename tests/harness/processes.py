@@ -1,8 +1,4 @@
-"""Processes that the program starts, and not the test.
-
-Owns: finding them by a word of their command line, which the test has made up. Must not know: what
-they are.
-"""
+"""Functions that find and kill processes by a unique word of their command line."""
 
 from __future__ import annotations
 
@@ -13,11 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-_PATIENCE = 15.0
+_TIMEOUT = 15.0  # seconds
 
 
 def find(mark: str) -> list[int]:
-    """The ids of the processes that have `mark` as a word of their command line, and still run."""
+    """Return the ids of the running processes that have `mark` as a word of their command line."""
     found = []
     for directory in Path("/proc").iterdir():
         if directory.name.isdecimal():
@@ -30,7 +26,7 @@ def find(mark: str) -> list[int]:
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.01)
@@ -38,7 +34,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 
 @contextlib.contextmanager
 def killed_afterwards(mark: str) -> Iterator[None]:
-    """Leaves none of them behind, should the test fail."""
+    """Kill all processes with the mark at the end of the block."""
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""The program as a script runs it."""
+"""Functions that run the program as a script."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COMMAND = (sys.executable, "-m", "qmpshell")
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """The test's environment without what would change the program's behaviour."""
+    """Return the test's environment without variables that change the program's behavior."""
     clean = {
         name: value
         for name, value in os.environ.items()
@@ -24,8 +24,10 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def own_folders(directory: Path) -> dict[str, str]:
-    """The variables that keep a program away from the settings, the history and the sockets of
-    whoever runs the tests: folders below `directory`. As at a login, only the last one exists."""
+    """Return variables that place settings, history and sockets in folders below `directory`.
+
+    Only the runtime folder exists, as after a login.
+    """
     runtime = directory / "run"
     runtime.mkdir(mode=0o700)
     return {
@@ -54,7 +56,7 @@ def run(
     variables: Mapping[str, str] = MappingProxyType({}),
     **env: str,
 ) -> Result:
-    """Run to the end with `input` piped in. No traceback may ever be seen."""
+    """Run the program until it exits, with `input` on stdin; assert that it prints no traceback."""
     data = input.encode() if isinstance(input, str) else input
     done = subprocess.run(
         [*COMMAND, *arguments],
@@ -73,7 +75,7 @@ def run(
 def start(
     *arguments: str, variables: Mapping[str, str] = MappingProxyType({}), **env: str
 ) -> subprocess.Popen[bytes]:
-    """Start with pipes for all three streams."""
+    """Start the program with pipes for all three streams."""
     return subprocess.Popen(
         [*COMMAND, *arguments],
         stdin=subprocess.PIPE,

@@ -1,7 +1,4 @@
-"""What real servers returned for query-qmp-schema.
-
-Owns: finding the captures. Must not know: what is in them.
-"""
+"""Captured replies of real servers to query-qmp-schema."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ def schema(server: str) -> Schema:
 
 
 def entities(server: str) -> list[dict[str, Any]]:
-    """As it was returned."""
+    """Return the schema as the server returned it."""
     found = json.loads(gzip.decompress((_DATA / f"schema-{server}.json.gz").read_bytes()))
     assert isinstance(found, list)
     return found

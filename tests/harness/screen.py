@@ -1,8 +1,4 @@
-"""A terminal with a screen model, and the program in it.
-
-Owns: a pty, the keys that go in, and the screen that comes out. It waits for what a person would wait
-for, never for a time.
-"""
+"""The program at a pseudo-terminal with a model of the screen."""
 
 from __future__ import annotations
 
@@ -18,11 +14,11 @@ import pyte
 
 from .program import COMMAND, environment
 
-_PATIENCE = 15.0
+_TIMEOUT = 15.0  # seconds
 
 
 class _Screen(pyte.HistoryScreen):
-    """A screen that answers when it is asked where the cursor is."""
+    """A screen that answers queries for the cursor position."""
 
     def __init__(self, columns: int, rows: int, *, answer: Callable[[str], None]) -> None:
         super().__init__(columns, rows, history=10_000)
@@ -33,10 +29,10 @@ class _Screen(pyte.HistoryScreen):
 
 
 class Terminal:
-    """The program at a terminal of so many columns and rows.
+    """The program at a terminal of the given size.
 
-    `screen` is what it shows, `raw` every byte that the program wrote, `modes_before` what `modes`
-    were when the program began.
+    `screen` is the screen model, `raw` holds all bytes that the program wrote, `modes_before` is
+    the value of `modes` before the program started.
     """
 
     def __init__(
@@ -54,7 +50,7 @@ class Terminal:
             [*command[1:], *arguments],
             dimensions=(rows, columns),
             env=environment(**{"TERM": "xterm", "LC_ALL": "C.UTF-8", **variables}),
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
         )
         self.modes_before = self.modes
         self.child.delaybeforesend = None
@@ -62,18 +58,18 @@ class Terminal:
 
     @property
     def modes(self) -> list[Any]:
-        """How the terminal is set: what `stty -a` shows."""
+        """Return the terminal attributes, as `stty -a` prints them."""
         return termios.tcgetattr(self.child.child_fd)
 
     @property
     def lines(self) -> list[str]:
-        """What the screen shows, without blanks at the ends; the rows of the toolbar are empty."""
+        """Return the screen lines without trailing blanks; toolbar rows are empty."""
         toolbar = self._toolbar_rows
         return ["" if y in toolbar else line for y, line in enumerate(self._all_lines)]
 
     @property
     def toolbar(self) -> str:
-        """What the toolbar at the bottom says, its rows joined by blanks."""
+        """Return the text of the bottom toolbar, with its rows joined by blanks."""
         return " ".join(self._all_lines[y].strip() for y in self._toolbar_rows)
 
     @property
@@ -82,8 +78,10 @@ class Terminal:
 
     @property
     def _toolbar_rows(self) -> range:
-        """The last rows that are not empty, as far as they are in reverse video from the first blank
-        on; where the terminal was made wider, the rest of them is not drawn yet."""
+        """Return the last non-empty rows that are in reverse video from the first blank.
+
+        After the terminal was widened, the right part of these rows is not drawn yet.
+        """
         end = len(self.screen.display)
         while end and not any(map(self._is_drawn, self._cells(end - 1))):
             end -= 1
@@ -108,16 +106,16 @@ class Terminal:
 
     @property
     def current(self) -> str:
-        """The line with the cursor."""
+        """Return the line with the cursor."""
         return self.lines[self.screen.cursor.y]
 
     @property
     def above(self) -> list[str]:
-        """The lines above the cursor, the nearest first."""
+        """Return the lines above the cursor, nearest first."""
         return self.lines[: self.screen.cursor.y][::-1]
 
     def colour_of(self, text: str) -> str:
-        """The colour in which `text` begins, where it stands first on the screen."""
+        """Return the color of the first character of the first occurrence of `text`."""
         for y, line in enumerate(self.screen.display):
             if text in line:
                 return str(self.screen.buffer[y][line.index(text)].fg)
@@ -125,7 +123,7 @@ class Terminal:
 
     @property
     def history(self) -> list[str]:
-        """What the screen shows and what has left it at the top."""
+        """Return the lines on the screen and the lines that scrolled off."""
         columns = range(self.screen.columns)
         left = ["".join(line[x].data for x in columns).rstrip() for line in self.screen.history.top]
         return left + self.lines
@@ -134,7 +132,7 @@ class Terminal:
         self.child.send(keys)
 
     def paste(self, text: str) -> None:
-        """What a terminal sends when text is pasted into it."""
+        """Send text as a terminal sends pasted text."""
         self.type(f"\x1b[200~{text}\x1b[201~")
 
     def line(self, text: str) -> None:
@@ -150,7 +148,7 @@ class Terminal:
         self.child.kill(number)
 
     def _pump(self) -> bool:
-        """Take what has come; whether the program still runs."""
+        """Read pending output; return True if the program is running."""
         try:
             data = self.child.read_nonblocking(65536, timeout=0.05)
         except pexpect.TIMEOUT:
@@ -162,7 +160,7 @@ class Terminal:
         return True
 
     def wait(self, condition: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _TIMEOUT
         while not condition():
             alive = self._pump()
             if condition():
@@ -172,15 +170,15 @@ class Terminal:
                 raise AssertionError(f"no {what} on the screen:\n{self.text}{below}")
 
     def wait_for(self, text: str) -> None:
-        """Until `text` is on the screen."""
+        """Wait until `text` is on the screen."""
         self.wait(lambda: text in self.text, repr(text))
 
     def wait_toolbar(self, *texts: str) -> None:
-        """Until the toolbar has all of `texts`."""
+        """Wait until the toolbar contains all of `texts`."""
         self.wait(lambda: all(text in self.toolbar for text in texts), f"toolbar with {texts}")
 
     def wait_prompt(self, prompt: str = "(QEMU)") -> None:
-        """Until the cursor stands behind an empty prompt."""
+        """Wait until the cursor is behind an empty prompt."""
         column = len(prompt) + 1
         self.wait(
             lambda: self.current == prompt and self.screen.cursor.x == column,
@@ -188,12 +186,12 @@ class Terminal:
         )
 
     def wait_ready(self, prompt: str = "(QEMU)") -> None:
-        """Until the banner is there, and below it a prompt."""
+        """Wait until the banner and a prompt below it are shown."""
         self.wait_for("Ctrl-D leaves the shell;")
         self.wait_prompt(prompt)
 
     def wait_above(self, *texts: str, prompt: str = "(QEMU)") -> None:
-        """Until right above an empty prompt stand lines with these texts."""
+        """Wait until lines with these texts are directly above an empty prompt."""
         self.wait(
             lambda: (
                 self.current == prompt
@@ -204,8 +202,8 @@ class Terminal:
         )
 
     def end(self) -> int:
-        """Wait for the program's end; its exit status."""
-        deadline = time.monotonic() + _PATIENCE
+        """Wait until the program exits; return its exit status."""
+        deadline = time.monotonic() + _TIMEOUT
         while self._pump():
             if time.monotonic() > deadline:
                 raise AssertionError(f"the program does not end:\n{self.text}")

@@ -1,8 +1,4 @@
-"""A server that misbehaves as it is told, for what no real one can be made to show.
-
-Owns: one thread that plays a part on one connection after the other. What goes wrong in the part
-fails the test.
-"""
+"""A server that runs a scripted part on each connection."""
 
 from __future__ import annotations
 
@@ -21,12 +17,12 @@ GREETING = (
 
 
 class Peer:
-    """The server's end of a connection, as a part uses it."""
+    """The server's end of a connection."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self._buffer = b""
-        # What the terminal still asks once, to know what the virtual machine does.
+        # Queries for the VM state that the terminal sends once.
         self._questions: set[str] = set()
         connection.settimeout(20)
 
@@ -34,15 +30,14 @@ class Peer:
         self.connection.sendall(data)
 
     def read(self) -> dict[str, Any]:
-        """The next command, but for what the terminal asks of the virtual machine: that is refused,
-        and so asked once."""
+        """Return the next command; reject the terminal's own query for the VM state."""
         while True:
             command = self.read_any()
             if not self._refuses(command):
                 return command
 
     def _refuses(self, command: dict[str, Any]) -> bool:
-        """Whether the command is such a question; then it is answered."""
+        """Reject the command and return True if it queries the VM state."""
         if "id" not in command or command.get("execute") not in self._questions:
             return False
         self._questions.discard(command["execute"])
@@ -50,7 +45,7 @@ class Peer:
         return True
 
     def read_any(self) -> dict[str, Any]:
-        """The next command, whoever asks."""
+        """Return the next command from the user or the terminal."""
         while b"\n" not in self._buffer:
             data = self.connection.recv(65536)
             if not data:
@@ -62,7 +57,7 @@ class Peer:
         return value
 
     def read_the_users(self) -> dict[str, Any]:
-        """The next command of the user's; what the terminal asks by itself is answered."""
+        """Return the user's next command; answer the terminal's own queries."""
         while True:
             command = self.read()
             if not _is_own_question(command):
@@ -70,7 +65,7 @@ class Peer:
             self.reply(command, [])
 
     def poll_the_users(self) -> dict[str, Any] | None:
-        """The same, if it has come."""
+        """Return the user's next command, or None if it has not arrived."""
         while b"\n" in self._buffer or select.select([self.connection], [], [], 0)[0]:
             command = self.read_any()
             if self._refuses(command):
@@ -81,14 +76,14 @@ class Peer:
         return None
 
     def reply(self, command: dict[str, Any], value: object = None, **members: object) -> None:
-        """Answer a command, with its id if it has one."""
+        """Answer a command with its id, if any."""
         message: dict[str, Any] = members or {"return": {} if value is None else value}
         if "id" in command:
             message["id"] = command["id"]
         self.send(json.dumps(message).encode() + b"\r\n")
 
     def negotiate(self, greeting: bytes = GREETING) -> None:
-        """Greet and grant what is asked for."""
+        """Send the greeting and accept the negotiation."""
         self._questions = {"query-status", "query-jobs", "query-block-jobs", "query-migrate"}
         self.send(greeting)
         command = self.read()
@@ -96,7 +91,7 @@ class Peer:
         self.reply(command)
 
     def ended(self) -> bool:
-        """Wait for the client's end."""
+        """Wait until the client closes the connection."""
         try:
             while self.connection.recv(65536):
                 pass
@@ -106,7 +101,7 @@ class Peer:
 
 
 def _is_own_question(command: dict[str, Any]) -> bool:
-    """Whether the terminal asks it by itself."""
+    """Return True if the terminal sends this command by itself."""
     line = command.get("arguments", {}).get("command-line")
     return command.get("execute") in ("query-commands", "query-qmp-schema") or line in (
         "help",
@@ -115,7 +110,7 @@ def _is_own_question(command: dict[str, Any]) -> bool:
 
 
 class ScriptedServer:
-    """Plays `part` on each connection, until it is left."""
+    """Run `part` on each connection until the block ends."""
 
     def __init__(self, path: Path, part: Callable[[Peer], object]) -> None:
         self.path = path

@@ -1,8 +1,4 @@
-"""Real servers from Debian's packages.
-
-Owns: finding them, starting them on sockets of the test's own, ending them by process id. A server
-that is missing fails the test.
-"""
+"""Real QEMU servers from Debian's packages, started on private sockets."""
 
 from __future__ import annotations
 
@@ -27,7 +23,7 @@ AGENT_BLOCKED = (
 
 @dataclass(frozen=True)
 class Installation:
-    """Where one version's programs and data are; `root` is empty for the system's own."""
+    """The programs and data of one QEMU version; `root` is empty for the installed version."""
 
     name: str
     root: str
@@ -42,7 +38,7 @@ class Installation:
 
     @property
     def manuals(self) -> str:
-        """The folder of its manual pages."""
+        """Return the folder of the manual pages."""
         return f"{self.root}/usr/share/man"
 
     def data_options(self) -> list[str]:
@@ -55,7 +51,7 @@ class Installation:
         return {**os.environ, **({"QEMU_MODULE_DIR": modules} if self.root else {})}
 
     def variables(self, *options: str) -> dict[str, str]:
-        """What makes `qmpshell run` take this version, with these options of QEMU's."""
+        """Return variables that make `qmpshell run` use this version with these QEMU options."""
         words = [self.program("qemu-system-x86_64"), *self.data_options(), *options]
         changed = self.environment().items() - os.environ.items()
         return {"QEMU": shlex.join(words), **dict(changed)}
@@ -67,7 +63,7 @@ class Installation:
 
 
 def cache() -> Path:
-    """Where tests/run.sh unpacks what it does not install."""
+    """Return the folder where tests/run.sh unpacks other QEMU versions."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(base) / "qmpshell-tests"
 
@@ -77,7 +73,7 @@ BACKPORTS = Installation("backports", str(cache() / "qemu-10"))
 
 
 class Server:
-    """A process behind a UNIX socket that listens before the process is started: no race."""
+    """A process on a UNIX socket that listens before the process starts, to avoid a race."""
 
     def __init__(self, process: subprocess.Popen[bytes], path: Path) -> None:
         self.process = process
@@ -92,7 +88,7 @@ class Server:
         self.process.wait()
 
     def stop(self) -> None:
-        """Stop it in the sense of SIGSTOP."""
+        """Send SIGSTOP to the process."""
         self.process.send_signal(signal.SIGSTOP)
 
     def __enter__(self) -> Self:
@@ -131,7 +127,7 @@ def start_qemu(
     chardev: str = "",
     monitor: str = "mode=control",
 ) -> Server:
-    """QEMU without a guest, its monitor on `path`."""
+    """Start QEMU without a guest, with its monitor on `path`."""
     listener = listening(path)
     command = [
         os.environ.get("QMPSHELL_TEST_QEMU") or installation.program("qemu-system-x86_64"),
@@ -155,7 +151,7 @@ def start_storage_daemon(installation: Installation, path: Path) -> Server:
 
 
 def start_agent(installation: Installation, directory: Path) -> Server:
-    """A guest agent that may do nothing to this machine. It makes its own socket."""
+    """Start a guest agent that cannot change this machine; it creates its own socket."""
     path = directory / "ga.sock"
     process = subprocess.Popen(
         [

@@ -1,8 +1,4 @@
-"""A session without I/O, driven by hand.
-
-Owns: feeding it lines, bytes and time, and its effects as tuples that can be compared. It stands on
-files and logs that are only in memory.
-"""
+"""A driver for sessions without I/O: it feeds input and returns effects as tuples."""
 
 from __future__ import annotations
 
@@ -11,28 +7,28 @@ from collections.abc import Iterable
 from typing import Any
 
 from qmpshell.errors import QmpShellError
-from qmpshell.language import Destination, LogicalLine, Source
+from qmpshell.language import LogicalLine, Redirect, SourceLine
 from qmpshell.render import text_of
 from qmpshell.session import (
-    Ask,
-    AskSecret,
+    CloseRedirect,
+    Confirm,
     Connect,
-    Divert,
     Effect,
-    Finish,
-    Greeted,
-    Learned,
-    Leave,
-    Page,
+    Exit,
+    OpenRedirect,
     Ports,
-    Prepared,
+    PreparedLine,
+    QueryResult,
+    ReadSecret,
+    Ready,
     Send,
     Session,
     ShowCommand,
+    ShowDocument,
     ShowEvent,
+    ShowMessage,
     ShowReply,
-    ShowStray,
-    Tell,
+    ShowUnexpected,
 )
 from qmpshell.storage import Settings
 
@@ -49,11 +45,11 @@ Said = tuple[Any, ...]
 
 
 def said(effects: Iterable[Effect]) -> list[Said]:
-    """Effects as tuples that can be compared."""
+    """Return effects as tuples that can be compared."""
     return [_said(effect) for effect in effects]
 
 
-def _said(effect: Effect) -> Said:
+def _said(effect: Effect) -> Said:  # noqa: C901 - a dispatch on effects
     match effect:
         case Send():
             return ("send", effect.data)
@@ -61,35 +57,35 @@ def _said(effect: Effect) -> Said:
             return ("late" if effect.late else "reply", effect.reply.value)
         case ShowEvent():
             return ("event", effect.event.name)
-        case ShowStray():
+        case ShowUnexpected():
             return ("stray", effect.item.raw, effect.reason)
         case ShowCommand():
             return ("show", effect.data)
-        case Tell():
+        case ShowMessage():
             return ("error" if effect.is_error else "tell", effect.text)
-        case Page():
+        case ShowDocument():
             return ("page", text_of(effect.blocks, width=80))
-        case Ask():
+        case Confirm():
             return ("ask", effect.question)
-        case AskSecret():
+        case ReadSecret():
             return ("ask secret", effect.key)
-        case Greeted():
+        case Ready():
             return ("greeted",)
-        case Learned():
+        case QueryResult():
             return ("learned", effect.name)
-        case Divert():
-            return ("divert", effect.destination.operator, effect.destination.text)
-        case Finish():
-            return ("finish", effect.destination.operator, effect.destination.text)
+        case OpenRedirect():
+            return ("divert", effect.redirect.operator, effect.redirect.text)
+        case CloseRedirect():
+            return ("finish", effect.redirect.operator, effect.redirect.text)
         case Connect():
             return ("connect", effect.text)
-        case Leave():
+        case Exit():
             return ("leave", effect.status)
     raise AssertionError(effect)
 
 
 class MemoryLog:
-    """A log that keeps its messages; with `full` it takes none."""
+    """A log that keeps its messages in memory; writes fail if `full` is set."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, dict[str, Any]]] = []
@@ -106,10 +102,11 @@ class MemoryLog:
 
 
 class Driver:
-    """A session, driven by hand; the clock stands where `now` was put.
+    """A driver for a session, with a manual clock `now`.
 
-    `files` are what can be read, `pages` the manual pages that are installed, `logs` what was opened; a log named `forbidden` cannot be. With
-    `offline` there is no server. Destinations are opened and ended by hand, too.
+    `files` are the readable files, `pages` the installed manual pages, `logs` the opened logs; a log
+    named `forbidden` cannot be opened. With `offline` there is no server. Tests open and close
+    redirects themselves.
     """
 
     def __init__(
@@ -131,26 +128,26 @@ class Driver:
             interactive=interactive,
             ports=Ports(
                 read_file=self._read,
-                open_file=lambda path, operator: 0,
+                open_file=lambda _path, _operator: 0,
                 open_log=self._open_log,
-                find_page=lambda name, version: self.pages.get(name),
+                find_page=lambda name, _version: self.pages.get(name),
             ),
         )
         self.now = 100.0
         self.number = 0
-        # The destinations that the session asked for, the newest last.
-        self.destinations: list[Destination] = []
+        # The redirects that the session requested, newest last.
+        self.destinations: list[Redirect] = []
         if offline:
             assert said(self.session.offline()) == []
             return
-        begin = said(self.session.connected(self.now))
+        effects_of_greeting = said(self.session.connected(self.now))
         if not self.session.settings.negotiate:
-            assert begin == [("greeted",)]
+            assert effects_of_greeting == [("greeted",)]
         elif greeted:
             self.greet()
 
     def connected(self, address: str | None = None) -> list[Said]:
-        """The stream is open that the session asked for."""
+        """Report that the requested stream is open."""
         return self._done(self.session.connected(self.now, address=address))
 
     def connect_failed(self, text: str) -> list[Said]:
@@ -172,17 +169,17 @@ class Driver:
         return self.logs[path]
 
     def _done(self, effects: list[Effect]) -> list[Said]:
-        self.destinations += [one.destination for one in effects if isinstance(one, Divert)]
+        self.destinations += [one.redirect for one in effects if isinstance(one, OpenRedirect)]
         return said(effects)
 
-    def prepare(self, text: str) -> Prepared:
-        """Read a line, as drivers may while an earlier one is under way."""
+    def prepare(self, text: str) -> PreparedLine:
+        """Prepare a line, as drivers may do while an earlier line runs."""
         self.number += 1
         line = LogicalLine()
         line.add(text, number=self.number, line=text, dropped=0)
-        return self.session.prepare(Source("stdin", line))
+        return self.session.prepare(SourceLine("stdin", line))
 
-    def submit(self, prepared: Prepared) -> list[Said]:
+    def submit(self, prepared: PreparedLine) -> list[Said]:
         return self._done(self.session.submit(prepared, self.now))
 
     def line(self, text: str) -> list[Said]:
@@ -213,11 +210,11 @@ class Driver:
     def answer(self, *, go_on: bool) -> list[Said]:
         return self._done(self.session.answer(go_on=go_on, now=self.now))
 
-    def diverted(self, problem: str = "") -> list[Said]:
-        return self._done(self.session.diverted(self.destinations[-1], problem, self.now))
+    def redirect_opened(self, problem: str = "") -> list[Said]:
+        return self._done(self.session.redirect_opened(self.destinations[-1], problem, self.now))
 
-    def finished(self, problem: str = "") -> list[Said]:
-        return self._done(self.session.finished(self.destinations[-1], problem, self.now))
+    def redirect_closed(self, problem: str = "") -> list[Said]:
+        return self._done(self.session.redirect_closed(self.destinations[-1], problem, self.now))
 
     @property
     def status(self) -> int:
@@ -229,12 +226,12 @@ def sent(text: str) -> Said:
 
 
 def shown(text: str) -> Said:
-    """What a dry run shows."""
+    """Return the output of a dry run."""
     return ("show", text.encode() + b"\n")
 
 
 def own_question(number: int, name: str, **arguments: object) -> Said:
-    """A question of the session's own, which is the so-many-th message with an id."""
+    """Return the effect that sends the session's own query with id number `number`."""
     message: dict[str, object] = {"execute": name}
     if arguments:
         message["arguments"] = arguments
@@ -242,7 +239,7 @@ def own_question(number: int, name: str, **arguments: object) -> Said:
 
 
 def reply(value: object, marker: object = None) -> bytes:
-    """The server's reply, to the question or line whose id is `qmpshell-MARKER` for a number."""
+    """Return a reply with the id `qmpshell-MARKER`, or `marker` if it is not a number."""
     message: dict[str, object] = {"return": value}
     if marker is not None:
         message["id"] = f"qmpshell-{marker}" if isinstance(marker, int) else marker
@@ -257,7 +254,7 @@ def error(desc: str, error_class: str = "GenericError", marker: int | None = Non
 
 
 def event(name: str, **data: object) -> bytes:
-    """An event; underscores in the names of its data stand for dashes."""
+    """Return an event; underscores in the names of its data become dashes."""
     message = {
         "timestamp": {"seconds": 1, "microseconds": 2},
         "event": name,
@@ -266,14 +263,14 @@ def event(name: str, **data: object) -> bytes:
     return json.dumps(message).encode() + b"\r\n"
 
 
-def mistake(line: str, carets: str, reason: str, cure: str = "", *, place: str = "") -> Said:
-    """What is said of a mistake in a line: `carets` stand under its place."""
+def mistake(line: str, carets: str, reason: str, hint: str = "", *, place: str = "") -> Said:
+    """Return the text of an error in a line; `carets` mark the position."""
     text = f"{place}: {reason}" if place else reason
     text = f"{text}\n  {line}\n  {carets}"
-    return ("error", f"{text}\n  {cure}" if cure else text)
+    return ("error", f"{text}\n  {hint}" if hint else text)
 
 
-# A schema of a few commands of ours.
+# A small schema for the tests.
 SCHEMA: list[dict[str, Any]] = [
     {"name": "str", "meta-type": "builtin", "json-type": "string"},
     {"name": "int", "meta-type": "builtin", "json-type": "int"},

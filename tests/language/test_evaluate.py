@@ -1,4 +1,4 @@
-"""Lines to commands without a schema: what is sent, and what each mistake is told to be, and where."""
+"""Tests of the evaluation of lines without a schema: commands, errors and their positions."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import pytest
 from hypothesis import given, strategies as st
 
 from qmpshell.errors import LineError
-from qmpshell.language import Command, Facts, Plan, RawCommand, no_file, read
+from qmpshell.language import Command, Introspection, ParsedLine, RawCommand, evaluate_line, no_file
 from qmpshell.qmp import encode
 
 
 def read_line(line: str) -> list[Command | RawCommand]:
-    """The commands of a line, without local ones."""
-    plan = read(line, Facts(read_file=no_file, has_schema=True))
-    assert isinstance(plan, Plan) and plan.destination is None
-    return [one for one in plan.actions if isinstance(one, (Command, RawCommand))]
+    """Return the commands of a line without its shell commands."""
+    plan = evaluate_line(line, Introspection(read_file=no_file, has_schema=True))
+    assert isinstance(plan, ParsedLine) and plan.redirect is None
+    return [action for action in plan.actions if isinstance(action, (Command, RawCommand))]
 
 
 def commands(line: str) -> list[tuple[str, object]]:
-    """Each command with its arguments; raw JSON as "" with its text."""
+    """Return each command with its arguments; raw JSON has the name "" and its text."""
     return [
-        (one.name, one.arguments) if isinstance(one, Command) else ("", one.text)
-        for one in read_line(line)
+        (action.name, action.arguments) if isinstance(action, Command) else ("", action.text)
+        for action in read_line(line)
     ]
 
 
 def arguments(words: str) -> dict[str, Any]:
-    (one,) = read_line(f"x {words}")
-    assert isinstance(one, Command) and one.name == "x"
-    return one.arguments
+    (action,) = read_line(f"x {words}")
+    assert isinstance(action, Command) and action.name == "x"
+    return action.arguments
 
 
 def outcome(line: str) -> list[Command | RawCommand] | LineError:
@@ -46,7 +46,7 @@ def mistake(line: str) -> tuple[str, int, int, str]:
     with pytest.raises(LineError) as caught:
         read_line(line)
     error = caught.value
-    return error.reason, error.start, error.end, error.cure
+    return error.reason, error.start, error.end, error.hint
 
 
 @pytest.mark.parametrize(
@@ -83,11 +83,11 @@ def mistake(line: str) -> tuple[str, int, int, str]:
         ("__com.redhat_x a=1", [("__com.redhat_x", {"a": 1})]),
     ],
 )
-def test_items_of_a_line(line: str, expected: list[tuple[str, object]]) -> None:
+def test_evaluate_line_returns_all_items(line: str, expected: list[tuple[str, object]]) -> None:
     assert commands(line) == expected
 
 
-def test_what_raw_json_says_and_where_each_item_stands() -> None:
+def test_raw_json_keeps_value_and_start_position() -> None:
     line = " {'execute': \"a\\u00e9\", 'id': null}; b"
     raw, command = read_line(line)
     assert isinstance(raw, RawCommand)
@@ -169,7 +169,7 @@ def test_what_raw_json_says_and_where_each_item_stands() -> None:
         ("[18446744073709551615, 1.0]", [2**64 - 1, 1.0]),
     ],
 )
-def test_a_value_without_a_schema(text: str, value: object) -> None:
+def test_value_without_schema_gets_its_json_type(text: str, value: object) -> None:
     found = arguments(f"a={text}")
     assert found == {"a": value}
     assert type(found["a"]) is type(value)
@@ -189,7 +189,7 @@ def test_a_value_without_a_schema(text: str, value: object) -> None:
         ("12345678901234567890123", 12345678901234567890123),
     ],
 )
-def test_a_value_that_is_json_whatever_the_schema_says(text: str, value: object) -> None:
+def test_json_operator_value_is_parsed_as_json(text: str, value: object) -> None:
     assert arguments(f"a:={text}") == {"a": value}
 
 
@@ -221,7 +221,7 @@ def test_a_value_that_is_json_whatever_the_schema_says(text: str, value: object)
         ("é=ü", {"é": "ü"}),
     ],
 )
-def test_keys(words: str, expected: dict[str, Any]) -> None:
+def test_dotted_keys_build_nested_arguments(words: str, expected: dict[str, Any]) -> None:
     assert arguments(words) == expected
 
 
@@ -234,10 +234,10 @@ def test_keys(words: str, expected: dict[str, Any]) -> None:
         "a.0.b=1 a.1.b=2 a.0.c=3",
     ],
 )
-def test_the_order_of_the_words_makes_no_difference(words: str) -> None:
+def test_word_order_does_not_change_the_arguments(words: str) -> None:
     pieces = words.split(" ")
     results = [arguments(" ".join(order)) for order in permutations(pieces)]
-    assert all(one == results[0] for one in results)
+    assert all(action == results[0] for action in results)
 
 
 names = st.text("abc-_", min_size=1, max_size=3)
@@ -245,9 +245,7 @@ paths = st.lists(names, min_size=1, max_size=3).map(".".join)
 
 
 @given(st.dictionaries(paths, st.integers(), max_size=6), st.randoms(use_true_random=False))
-def test_any_order_of_any_keys_gives_the_same_or_fails_alike(
-    values: dict[str, int], random: Any
-) -> None:
+def test_random_keys_in_any_order_give_same_outcome(values: dict[str, int], random: Any) -> None:
     def found(words: list[str]) -> object:
         try:
             return arguments(" ".join(words))
@@ -260,27 +258,27 @@ def test_any_order_of_any_keys_gives_the_same_or_fails_alike(
     assert found(words) == before
 
 
-def test_arguments_keep_the_order_in_which_they_were_typed() -> None:
+def test_arguments_keep_typed_order() -> None:
     assert list(arguments("c=1 a=2 b.z=1 b.y=2")) == ["c", "a", "b"]
 
 
-NOT_A_NAME = "this is no command name"
-LINE_IS = "a line is: command key=value …, or a JSON object"
-NAME_FIRST = "the command's name comes first: command key=value …"
-NO_BLANKS = "no blanks stand around the ="
+NOT_A_NAME = "not a command name"
+LINE_IS = "a line is COMMAND KEY=VALUE…, or a JSON object"
+NAME_FIRST = "the command's name comes first: COMMAND KEY=VALUE…"
+NO_BLANKS = "there must be no blanks around ="
 NOT_CLOSED = "the quote is not closed"
-OTHER_KIND = "a quote that belongs to the text stands in quotes of the other kind"
+OTHER_KIND = "enclose a quote character in quotes of the other kind"
 MUST_FOLLOW = "a blank must follow the closing quote or bracket"
-QUOTE_WHOLE = "to have quotes inside a value, quote the whole of it"
-ALONE = "a JSON object is the whole of the arguments; nothing may stand beside it"
+QUOTE_WHOLE = "quote the whole value if it contains quotes"
+ALONE = "a JSON object must be the only argument"
 TOO_LARGE = "the number is too large for JSON as QEMU reads it"
-BACKSLASH = "a backslash is written \\\\ in double quotes, or put it in single quotes"
-UNKNOWN_ESCAPE = "the string has an escape that JSON does not know"
-ESCAPE_IT = "in JSON's double quotes it is written as an escape, such as \\u0007"
+BACKSLASH = "write \\\\ for a backslash in double quotes, or use single quotes"
+UNKNOWN_ESCAPE = "the string has an escape that is not valid in JSON"
+ESCAPE_IT = "in double quotes, write it as a JSON escape, such as \\u0007"
 
 
 @pytest.mark.parametrize(
-    ("line", "reason", "start", "end", "cure"),
+    ("line", "reason", "start", "end", "hint"),
     [
         ("a=1", NOT_A_NAME, 0, 3, NAME_FIRST),
         ("x; stop=1 a=2", NOT_A_NAME, 3, 9, NAME_FIRST),
@@ -291,16 +289,16 @@ ESCAPE_IT = "in JSON's double quotes it is written as an escape, such as \\u0007
         ("| x", NOT_A_NAME, 0, 1, LINE_IS),
         (
             "device_del net1",
-            "'net1' is no argument of device_del",
+            "device_del has no argument 'net1'",
             11,
             15,
-            "an argument is KEY=VALUE: did you mean id=net1?",
+            "expected KEY=VALUE: did you mean id=net1?",
         ),
-        ("x --a", "'--a' is no argument of x", 2, 5, "did you mean a=…?"),
-        ("x a= 5", "'5' is no argument of x", 5, 6, NO_BLANKS),
-        ("x a = 5", "'a' is no argument of x", 2, 3, NO_BLANKS),
-        ("x a =5", "'a' is no argument of x", 2, 3, NO_BLANKS),
-        ("x a := 5", "'a' is no argument of x", 2, 3, NO_BLANKS),
+        ("x --a", "x has no argument '--a'", 2, 5, "did you mean a=…?"),
+        ("x a= 5", "x has no argument '5'", 5, 6, NO_BLANKS),
+        ("x a = 5", "x has no argument 'a'", 2, 3, NO_BLANKS),
+        ("x a =5", "x has no argument 'a'", 2, 3, NO_BLANKS),
+        ("x a := 5", "x has no argument 'a'", 2, 3, NO_BLANKS),
         ('x a="b', NOT_CLOSED, 4, 6, OTHER_KIND),
         ("x a='b c=d", NOT_CLOSED, 4, 10, OTHER_KIND),
         ('x a="b\\"', NOT_CLOSED, 4, 8, OTHER_KIND),
@@ -311,51 +309,53 @@ ESCAPE_IT = "in JSON's double quotes it is written as an escape, such as \\u0007
         ('x f=json:{"a": 1}x', MUST_FOLLOW, 17, 18, QUOTE_WHOLE),
         ('x a="\\q"', UNKNOWN_ESCAPE, 5, 6, BACKSLASH),
         ('x a="C:\\dir"', UNKNOWN_ESCAPE, 7, 8, BACKSLASH),
-        ("x a=1e400", TOO_LARGE, 4, 9, "to have it as text, put it in quotes"),
+        ("x a=1e400", TOO_LARGE, 4, 9, "quote it to send it as text"),
         ("x a:=", "JSON must follow :=", 3, 5, ""),
         ("x l=[1 2]", "expected a comma or ]", 7, 8, None),
         ("x l={1: 2}", "expected a name in quotes or }", 5, 6, None),
         ('x l={"a" 1}', "expected a colon", 9, 10, None),
-        ('x l={"a": 1, "a": 2}', "the name 'a' is given twice", 13, 14, None),
+        ('x l={"a": 1, "a": 2}', "the name 'a' occurs twice", 13, 14, None),
         ("x l=[1}", "expected a comma or ]", 6, 7, None),
         ("x l=[nan]", "expected a value or ], not 'nan'", 5, 6, None),
         ('x {"a": 1} b=1', ALONE, 11, 12, ""),
         ('x b=1 {"a": 1}', ALONE, 6, 14, ""),
         ('x {"a": 1} {"b": 1}', ALONE, 11, 19, ""),
-        ("x a=1 a=2", "a is given twice", 6, 7, ""),
-        ("x a.b=1 a.b=1", "a.b is given twice", 8, 11, ""),
-        ("x a.b=1 a=2", "a is given both a value and members", 8, 9, ""),
-        ("x a=2 a.b=1", "a is given both a value and members", 6, 7, ""),
-        ("x a={} a.b=1", "a is given both a value and members", 7, 8, ""),
-        ("x a.b=1 a.b.c=1", "b is given both a value and members", 10, 11, ""),
-        ("x a.b.c=1 a.b=1", "b is given both a value and members", 12, 13, ""),
-        ("x a=null a.b=1", "a is given both a value and members", 9, 10, ""),
+        ("x a=1 a=2", "a occurs twice", 6, 7, ""),
+        ("x a.b=1 a.b=1", "a.b occurs twice", 8, 11, ""),
+        ("x a.b=1 a=2", "a has both a value and members", 8, 9, ""),
+        ("x a=2 a.b=1", "a has both a value and members", 6, 7, ""),
+        ("x a={} a.b=1", "a has both a value and members", 7, 8, ""),
+        ("x a.b=1 a.b.c=1", "b has both a value and members", 10, 11, ""),
+        ("x a.b.c=1 a.b=1", "b has both a value and members", 12, 13, ""),
+        ("x a=null a.b=1", "a has both a value and members", 9, 10, ""),
         ("x .a=1", "a part of the key is empty", 2, 3, ""),
         ("x a.=1", "a part of the key is empty", 3, 4, ""),
         ("x a..b=1", "a part of the key is empty", 4, 5, ""),
         ('x "\\q"=1', UNKNOWN_ESCAPE, 2, 6, ""),
         (
             '{"execute": "stop"} x',
-            "text follows the JSON object",
+            "text after the JSON object",
             20,
             21,
-            "a line of JSON is one object and nothing else",
+            "a line of JSON must be one object",
         ),
         ("{]", "expected a name in quotes or }", 1, 2, ""),
         ('{"execute": True}', "expected a value, not 'True'", 12, 13, ""),
         ('{"a": 1,}', "expected a name in quotes", 8, 9, ""),
         ('x; {"a": nan}', "expected a value, not 'nan'", 9, 10, ""),
-        ("x a\x07=1", "a control character (U+0007) stands in the line", 3, 4, ESCAPE_IT),
-        ("x a=\x9b", "a control character (U+009B) stands in the line", 4, 5, ESCAPE_IT),
-        ("x\0", "a control character (U+0000) stands in the line", 1, 2, ESCAPE_IT),
-        ("x a=\ud800", "a byte that is no text in this terminal's encoding", 4, 5, ""),
+        ("x a\x07=1", "a control character (U+0007) in the line", 3, 4, ESCAPE_IT),
+        ("x a=\x9b", "a control character (U+009B) in the line", 4, 5, ESCAPE_IT),
+        ("x\0", "a control character (U+0000) in the line", 1, 2, ESCAPE_IT),
+        ("x a=\ud800", "a byte that is not valid in this terminal's encoding", 4, 5, ""),
     ],
 )
-def test_mistakes(line: str, reason: str, start: int, end: int, cure: str | None) -> None:
-    """A cure of None stands where the text of it is the business of another test."""
+def test_invalid_line_reports_reason_position_and_hint(
+    line: str, reason: str, start: int, end: int, hint: str | None
+) -> None:
+    """A hint of None is not checked."""
     found = mistake(line)
     assert found[:3] == (reason, start, end)
-    assert cure is None or found[3] == cure
+    assert hint is None or found[3] == hint
 
 
 @pytest.mark.parametrize(
@@ -375,25 +375,25 @@ def test_mistakes(line: str, reason: str, start: int, end: int, cure: str | None
         'x a="\\q"',
     ],
 )
-def test_an_error_that_quoting_would_cure_says_so(line: str) -> None:
-    _, _, _, cure = mistake(line)
-    assert "quote" in cure
+def test_error_hint_suggests_quotes(line: str) -> None:
+    _, _, _, hint = mistake(line)
+    assert "quote" in hint
 
 
 @pytest.mark.parametrize("line", ["x l=[1", 'x l={"a": [', "x {", 'x {"a": 1'])
-def test_a_bracket_that_is_not_closed_is_marked_from_where_it_opens(line: str) -> None:
+def test_unclosed_bracket_is_marked_from_its_start(line: str) -> None:
     reason, start, end, _ = mistake(line)
     assert reason == "the bracket is not closed"
     assert line[start] in "[{" and line[:start].rstrip(" ")[-1] in "=x"
     assert end == len(line)
 
 
-def test_a_line_with_a_mistake_gives_nothing_of_itself() -> None:
+def test_invalid_last_item_rejects_whole_line() -> None:
     assert mistake("stop; cont; x y")[1:3] == (14, 15)
 
 
 @pytest.mark.parametrize("digits", [4300, 5000, 100_000])
-def test_an_integer_of_any_length_is_exact_or_refused(digits: int) -> None:
+def test_long_integer_is_exact_or_rejected(digits: int) -> None:
     for line in (f"x a={'9' * digits}", f"x a=[{'9' * digits}]", f"x a:={'9' * digits}"):
         found = outcome(line)
         if isinstance(found, LineError):
@@ -404,12 +404,12 @@ def test_an_integer_of_any_length_is_exact_or_refused(digits: int) -> None:
 
 
 @pytest.mark.parametrize("line", ["x a=[1e400]", "x a:=-1e400", 'x {"a": 1e999}'])
-def test_a_number_too_large_is_refused_wherever_it_stands(line: str) -> None:
+def test_too_large_number_is_rejected_everywhere(line: str) -> None:
     assert mistake(line)[0] == TOO_LARGE
 
 
 @given(st.integers())
-def test_integers_are_exact(number: int) -> None:
+def test_random_integers_are_exact(number: int) -> None:
     found = arguments(f"a={number} b:={number} c=[{number}]")
     assert found == {"a": number, "b": number, "c": [number]}
 
@@ -417,53 +417,78 @@ def test_integers_are_exact(number: int) -> None:
 DEEP = 10_000
 
 
-def test_deep_nesting_in_a_value() -> None:
+def test_deeply_nested_value_is_evaluated() -> None:
     text = "[" * DEEP + "]" * DEEP
     assert encode(arguments(f"a={text}")["a"]) == text
     assert encode(arguments(f"a:={text}")["a"]) == text
 
 
-def test_deep_nesting_as_all_the_arguments() -> None:
+def test_deeply_nested_arguments_object_is_evaluated() -> None:
     text = '{"a": ' * DEEP + "1" + "}" * DEEP
     assert encode(arguments(text)) == text
 
 
-def test_deep_nesting_in_raw_json() -> None:
+def test_deeply_nested_raw_json_is_evaluated() -> None:
     text = '{"a": ' * DEEP + "1" + "}" * DEEP
-    (one,) = read_line(text)
-    assert isinstance(one, RawCommand) and one.text == text
-    assert encode(one.value) == text
+    (action,) = read_line(text)
+    assert isinstance(action, RawCommand) and action.text == text
+    assert encode(action.value) == text
 
 
 @pytest.mark.parametrize("part", ["a", "0"])
-def test_deep_nesting_in_a_key(part: str) -> None:
+def test_deeply_nested_key_is_evaluated(part: str) -> None:
     found = arguments("k." + ".".join([part] * DEEP) + "=1")
     text = encode(found)
     assert text.count("{") + text.count("[") == DEEP + 1
     assert text.startswith('{"k": {"a": {"a": ' if part == "a" else '{"k": [[[')
 
 
-SNIPPETS = """x = := a . 0 " ' { } [ ] ; # \\ json: 1e9 true , : "a" {'a':1} __c.d_e é""".split()
+SNIPPETS = [
+    "x",
+    "=",
+    ":=",
+    "a",
+    ".",
+    "0",
+    '"',
+    "'",
+    "{",
+    "}",
+    "[",
+    "]",
+    ";",
+    "#",
+    "\\",
+    "json:",
+    "1e9",
+    "true",
+    ",",
+    ":",
+    '"a"',
+    "{'a':1}",
+    "__c.d_e",
+    "é",
+]
 lines = st.lists(
     st.sampled_from([*SNIPPETS, " ", "\n", "\x1b", "\ud800"]) | st.text(max_size=4)
 ).map("".join)
 
 
 @given(lines)
-def test_any_text_gives_commands_or_a_mistake_in_its_place(line: str) -> None:
+def test_random_text_gives_commands_or_positioned_error(line: str) -> None:
     found = outcome(line)
     if isinstance(found, LineError):
         assert found.reason
         assert 0 <= found.start < found.end
         assert found.start <= len(line)
         return
-    for one in found:
-        if isinstance(one, RawCommand):
-            assert line[one.start :].startswith(one.text)
-            assert isinstance(one.value, dict)
+    for action in found:
+        if isinstance(action, RawCommand):
+            assert line[action.start :].startswith(action.text)
+            assert isinstance(action.value, dict)
         else:
-            assert line[one.start :].startswith(one.name)
-            assert json.loads(encode(one.arguments)) == one.arguments
+            assert line[action.start :].startswith(action.name)
+            assert json.loads(encode(action.arguments)) == action.arguments
 
 
 json_values = st.recursive(
@@ -478,24 +503,24 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_any_json_can_be_given_as_a_value(value: object) -> None:
+def test_random_json_value_round_trips(value: object) -> None:
     assert arguments(f"a:={json.dumps(value)} b=1") == {"a": value, "b": 1}
     if not isinstance(value, (str, float)):
         assert arguments(f"a={json.dumps(value)}") == {"a": value}
 
 
 @given(st.dictionaries(st.text(), json_values))
-def test_any_json_object_can_be_the_arguments(value: dict[str, Any]) -> None:
+def test_random_json_object_round_trips_as_arguments(value: dict[str, Any]) -> None:
     assert arguments(json.dumps(value)) == value
 
 
 @given(st.text())
-def test_any_text_can_be_given_in_quotes(text: str) -> None:
+def test_random_quoted_text_round_trips(text: str) -> None:
     assert arguments(f"a={json.dumps(text)}") == {"a": text}
 
 
 @given(st.lists(st.text(), min_size=1, max_size=3))
-def test_any_key_can_be_given_in_quotes(parts: list[str]) -> None:
+def test_random_quoted_keys_round_trip(parts: list[str]) -> None:
     expected: Any = 1
     for part in reversed(parts):
         expected = {part: expected}
@@ -505,18 +530,18 @@ def test_any_key_can_be_given_in_quotes(parts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "cure"),
+    ("line", "hint"),
     [
         ("x file={driver: null-co}", 'did you mean {"driver": "null-co"}?'),
         ("x {a: b, c: {d: [e, 5, -1.5, true, None]}}",
          'did you mean {"a": "b", "c": {"d": ["e", 5, -1.5, true, None]}}?'),
         ('x {"a": null-co}', 'did you mean {"a": "null-co"}?'),
         ("{execute: 'stop'}", 'did you mean {"execute": \'stop\'}?'),
-        (f"x {{a: {'b' * 80}}}", "names and texts stand in quotes there"),
-        ("x file={driver: a/b:c}", "to have it as text, put it in quotes"),
+        (f"x {{a: {'b' * 80}}}", "names and texts need quotes in JSON"),
+        ("x file={driver: a/b:c}", "quote it to send it as text"),
         ("x {a: b,, c: d}", ""),
         ('x {"a": "b" c}', ""),
     ],
 )  # fmt: skip
-def test_an_object_that_lacks_only_quotes_is_shown_with_them(line: str, cure: str) -> None:
-    assert mistake(line)[3] == cure
+def test_unquoted_object_hint_shows_quoted_object(line: str, hint: str) -> None:
+    assert mistake(line)[3] == hint

@@ -1,4 +1,4 @@
-"""What a session asks before it can read a line: once, in order, and never where it must not."""
+"""Tests of the queries that a session makes before it can evaluate a line."""
 
 from __future__ import annotations
 
@@ -60,29 +60,29 @@ OPEN = [
 
 @pytest.mark.parametrize("line", PLAIN)
 @pytest.mark.parametrize("interactive", [False, True])
-def test_what_can_be_read_in_one_way_only_asks_nothing(line: str, interactive: bool) -> None:
+def test_unambiguous_line_makes_no_query(line: str, interactive: bool) -> None:
     driver = Driver(interactive=interactive)
     driver.bytes(event("STOP", n=5))
-    for one in driver.line(line):
-        assert one[0] == "send"
-        assert b"query-qmp-schema" not in one[1]
+    for effect in driver.line(line):
+        assert effect[0] == "send"
+        assert b"query-qmp-schema" not in effect[1]
 
 
 @pytest.mark.parametrize("line", OPEN)
 @pytest.mark.parametrize("interactive", [False, True])
-def test_what_can_be_read_in_several_ways_asks_for_the_schema(line: str, interactive: bool) -> None:
+def test_ambiguous_line_queries_the_schema(line: str, interactive: bool) -> None:
     driver = Driver(interactive=interactive)
     assert driver.line(line) == [ASKED]
     assert not driver.session.idle
-    assert driver.session.waiting is None  # the user waits for no reply of theirs
-    (found,) = [one for one in driver.bytes(reply(SCHEMA, 1)) if one[0] != "tell"]
+    assert driver.session.waiting is None  # no command of the user is pending
+    (found,) = [effect for effect in driver.bytes(reply(SCHEMA, 1)) if effect[0] != "tell"]
     assert found[0] in ("send", "error")
     assert found != ASKED
 
 
 @pytest.mark.parametrize("line", OPEN)
 @pytest.mark.parametrize("options", [{"probe": False}, {"negotiate": False}])
-def test_without_probes_nothing_is_asked(line: str, options: dict[str, Any]) -> None:
+def test_line_without_probes_makes_no_query(line: str, options: dict[str, Any]) -> None:
     driver = Driver(**options)
     ((kind, data),) = driver.line(line)
     assert kind == "send"
@@ -90,7 +90,7 @@ def test_without_probes_nothing_is_asked(line: str, options: dict[str, Any]) -> 
     assert b'"id": "qmpshell' not in data
 
 
-def test_a_line_is_read_by_the_schema_that_was_asked_for() -> None:
+def test_line_is_evaluated_with_queried_schema() -> None:
     driver = Driver()
     assert driver.line("resize id=5 size=64k force=off names.0=7 base=null") == [ASKED]
     assert driver.bytes(reply(SCHEMA, 1)) == [
@@ -103,7 +103,7 @@ def test_a_line_is_read_by_the_schema_that_was_asked_for() -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_the_schema_is_asked_for_once() -> None:
+def test_schema_is_queried_once() -> None:
     driver = Driver()
     driver.line("resize id=5")
     driver.bytes(reply(SCHEMA, 1))
@@ -112,8 +112,8 @@ def test_the_schema_is_asked_for_once() -> None:
 
 
 @pytest.mark.parametrize("answer", [reply(SCHEMA, 1), error("no", "CommandNotFound", 1)])
-def test_a_line_that_was_read_ahead_does_not_ask_again(answer: bytes) -> None:
-    """As a script does, and a person who types on while the schema is awaited."""
+def test_prepared_line_does_not_query_schema_again(answer: bytes) -> None:
+    """Scripts prepare lines early, as does a user who types while the schema is pending."""
     driver = Driver()
     driver.line("resize id=5")
     ahead = driver.prepare("resize id=5")
@@ -123,7 +123,7 @@ def test_a_line_that_was_read_ahead_does_not_ask_again(answer: bytes) -> None:
     assert driver.submit(ahead) == [first]
 
 
-def test_lines_typed_while_the_schema_is_asked_for_stay_in_order() -> None:
+def test_lines_typed_during_schema_query_keep_order() -> None:
     driver = Driver(interactive=True)
     assert driver.line("resize id=5") == [ASKED]
     assert driver.line("resize id=6") == []
@@ -131,14 +131,14 @@ def test_lines_typed_while_the_schema_is_asked_for_stay_in_order() -> None:
     found = driver.bytes(reply(SCHEMA, 1))
     found += driver.bytes(reply({}, 2))
     found += driver.bytes(reply({}, 3))
-    assert [one for one in found if one[0] == "send"] == [
+    assert [effect for effect in found if effect[0] == "send"] == [
         sent('{"execute": "resize", "arguments": {"id": "5"}, "id": "qmpshell-2"}'),
         sent('{"execute": "resize", "arguments": {"id": "6"}, "id": "qmpshell-3"}'),
         sent('{"execute": "stop", "id": "qmpshell-4"}'),
     ]
 
 
-def test_nothing_of_a_line_is_sent_before_all_of_it_is_understood() -> None:
+def test_invalid_line_sends_none_of_its_commands() -> None:
     driver = Driver()
     assert driver.line("stop; resize id=5 size=x") == [ASKED]
     ((kind, text),) = driver.bytes(reply(SCHEMA, 1))
@@ -147,21 +147,21 @@ def test_nothing_of_a_line_is_sent_before_all_of_it_is_understood() -> None:
     assert driver.session.idle
 
 
-def test_a_file_that_is_run_asks_once() -> None:
+def test_source_file_queries_schema_once() -> None:
     driver = Driver(files={"f": "resize id=5\nresize id=5\n"})
     assert driver.line("/source f") == [ASKED]
     assert driver.bytes(reply(SCHEMA, 1)) == [RESIZE]
     assert driver.bytes(DONE)[1:] == [RESIZE]
 
 
-def test_the_schema_is_asked_for_after_the_greeting() -> None:
+def test_schema_query_waits_for_negotiation() -> None:
     driver = Driver(greeted=False)
     assert driver.line("resize id=5") == []
     driver.bytes(GREETING)
     assert driver.bytes(b'{"return": {}, "id": "qmpshell-negotiation-1"}') == [("greeted",), ASKED]
 
 
-def test_events_are_shown_while_the_schema_is_asked_for() -> None:
+def test_events_are_shown_during_schema_query() -> None:
     driver = Driver()
     driver.line("resize id=5")
     assert driver.bytes(event("STOP")) == [("event", "STOP")]
@@ -177,7 +177,7 @@ def test_events_are_shown_while_the_schema_is_asked_for() -> None:
         reply("no list", 1),
     ],
 )
-def test_an_error_means_reading_without(answer: bytes) -> None:
+def test_failed_schema_query_evaluates_line_untyped(answer: bytes) -> None:
     driver = Driver()
     driver.line("resize id=5")
     assert driver.bytes(answer) == [UNTYPED]
@@ -187,15 +187,15 @@ def test_an_error_means_reading_without(answer: bytes) -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_a_stranger_s_reply_is_not_the_schema() -> None:
+def test_reply_with_foreign_id_is_not_the_schema() -> None:
     driver = Driver()
     driver.line("resize id=5")
     found = driver.bytes(reply(SCHEMA, "libvirt-1"))
-    assert [one[0] for one in found] == ["stray"]
+    assert [effect[0] for effect in found] == ["stray"]
     assert driver.bytes(reply(SCHEMA, 1)) == [RESIZE]
 
 
-def test_a_schema_that_does_not_come_in_time() -> None:
+def test_schema_query_timeout_ends_the_script() -> None:
     driver = Driver(timeout=2)
     driver.line("resize id=5")
     assert driver.session.deadline == 102.0
@@ -204,7 +204,7 @@ def test_a_schema_that_does_not_come_in_time() -> None:
 
 
 @pytest.mark.parametrize("interactive", [False, True])
-def test_a_loss_while_the_schema_is_asked_for(interactive: bool) -> None:
+def test_connection_loss_during_schema_query_drops_lines(interactive: bool) -> None:
     driver = Driver(interactive=interactive)
     driver.line("resize id=5")
     driver.line("stop")
@@ -216,7 +216,7 @@ def test_a_loss_while_the_schema_is_asked_for(interactive: bool) -> None:
     assert driver.session.idle
 
 
-def test_a_line_after_a_loss_is_not_sent_and_asks_nothing() -> None:
+def test_line_after_connection_loss_is_not_sent() -> None:
     driver = Driver(interactive=True)
     driver.gone()
     ((kind, text),) = driver.line("resize id=5")
@@ -224,11 +224,11 @@ def test_a_line_after_a_loss_is_not_sent_and_asks_nothing() -> None:
     assert "nothing was sent" in text
 
 
-def test_a_server_that_starts_anew_is_asked_anew() -> None:
+def test_server_restart_repeats_pending_schema_query() -> None:
     driver = Driver()
     driver.line("resize id=5")
     driver.line("stop")
-    assert [one[0] for one in driver.bytes(GREETING)] == ["send"]
+    assert [effect[0] for effect in driver.bytes(GREETING)] == ["send"]
     assert driver.bytes(RESTARTED) == [("greeted",), own_question(2, "query-qmp-schema")]
     assert driver.bytes(reply(SCHEMA, 2)) == [RESIZE]
     assert driver.bytes(DONE)[1:] == [STOP]
@@ -236,8 +236,8 @@ def test_a_server_that_starts_anew_is_asked_anew() -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_the_schema_of_a_server_that_is_no_more_is_forgotten() -> None:
-    """What starts anew behind a serial line may be another version."""
+def test_server_restart_clears_cached_schema() -> None:
+    """A restarted server behind a serial line may have another version."""
     driver = Driver()
     driver.line("resize id=5")
     driver.bytes(reply(SCHEMA, 1))
@@ -247,22 +247,22 @@ def test_the_schema_of_a_server_that_is_no_more_is_forgotten() -> None:
     assert driver.line("resize id=5") == [own_question(2, "query-qmp-schema")]
 
 
-def test_a_person_can_give_up_what_waits_for_the_schema() -> None:
-    """Ctrl-C sends nothing: least of all the line with its values read otherwise."""
+def test_abandon_during_schema_query_drops_the_line() -> None:
+    """Ctrl-C must not send the line with untyped values."""
     driver = Driver(interactive=True)
     driver.line("resize id=5")
     found = driver.abandon()
-    assert found and not [one for one in found if one[0] == "send"]
+    assert found and not [effect for effect in found if effect[0] == "send"]
     assert driver.bytes(reply(SCHEMA, 1)) == []
     assert driver.line("stop") == [sent('{"execute": "stop", "id": "qmpshell-2"}')]
 
 
-def test_notes_of_the_schema_are_told_once_at_a_terminal() -> None:
+def test_interactive_session_shows_schema_note_once() -> None:
     driver = Driver(interactive=True)
     driver.line("resize id=a force=on; resize id=b force=on")
     found = driver.bytes(reply(SCHEMA, 1))
     found += driver.bytes(reply({}, 2))
-    notes = [one for one in found if one[0] == "tell"]
+    notes = [effect for effect in found if effect[0] == "tell"]
     assert notes == [("tell", "force is deprecated")]
 
 
@@ -280,7 +280,7 @@ def device(arguments: str) -> tuple[str, bytes]:
     return sent(f'{{"execute": "device_add", "arguments": {{"driver": "e1000", {arguments}}}}}')
 
 
-def test_a_device_asks_for_the_properties_of_its_driver_and_for_no_schema() -> None:
+def test_device_add_queries_driver_properties_without_schema() -> None:
     driver = Driver()
     assert driver.line("device_add multifunction=on driver=e1000 id=5 mac=7") == [DEVICE]
     assert driver.bytes(reply(PROPERTIES, 1)) == [
@@ -291,7 +291,7 @@ def test_a_device_asks_for_the_properties_of_its_driver_and_for_no_schema() -> N
     ]
 
 
-def test_a_drivers_properties_are_asked_for_once() -> None:
+def test_driver_properties_are_queried_once() -> None:
     driver = Driver()
     driver.line("device_add driver=e1000 mac=7")
     ahead = driver.prepare("device_add driver=e1000 mac=8")
@@ -310,13 +310,13 @@ def test_a_drivers_properties_are_asked_for_once() -> None:
     "line",
     ["device_add driver=e1000 id=5 bus=0", "device_add driver=e1000 mac=x", "device_add mac=7"],
 )
-def test_a_device_that_asks_nothing(line: str) -> None:
+def test_unambiguous_device_add_makes_no_query(line: str) -> None:
     ((kind, data),) = Driver().line(line)
     assert kind == "send"
     assert b'"device_add"' in data
 
 
-def test_an_unknown_driver_is_the_servers_to_refuse() -> None:
+def test_unknown_driver_is_sent_to_the_server() -> None:
     driver = Driver()
     driver.line("device_add driver=e1000 mac=7")
     assert driver.bytes(error("Device 'e1000' not found", "DeviceNotFound", 1)) == [
@@ -327,7 +327,7 @@ def test_an_unknown_driver_is_the_servers_to_refuse() -> None:
     assert driver.line("device_add driver=e1000 mac=7") == [device('"mac": 7')]
 
 
-def test_a_device_without_probes_asks_nothing() -> None:
+def test_device_add_without_probes_makes_no_query() -> None:
     assert Driver(probe=False).line("device_add driver=e1000 mac=7") == [device('"mac": 7')]
 
 
@@ -347,15 +347,15 @@ def qom_set(value: str) -> tuple[str, bytes]:
     ("type_name", "text", "value"),
     [("bool", "on", "true"), ("string", "on", '"on"'), ("uint64", "64k", "65536")],
 )
-def test_qom_set_asks_for_the_type_of_the_property(type_name: str, text: str, value: str) -> None:
+def test_qom_set_queries_the_property_type(type_name: str, text: str, value: str) -> None:
     driver = Driver()
     assert driver.line(f"qom-set path=/machine property=p value={text}") == [OBJECT]
     properties = [{"name": "p", "type": type_name}, {"name": "q", "type": "bool"}]
     assert driver.bytes(reply(properties, 1)) == [qom_set(value)]
 
 
-def test_an_objects_properties_are_asked_for_in_each_line() -> None:
-    """Objects come and go, and properties with them."""
+def test_object_properties_are_queried_for_each_line() -> None:
+    """Objects and their properties can change between lines."""
     driver = Driver()
     driver.line(
         "qom-set path=/machine property=p value=5; qom-set path=/machine property=p value=6"
@@ -368,13 +368,13 @@ def test_an_objects_properties_are_asked_for_in_each_line() -> None:
     ]
 
 
-def test_an_object_that_is_not_there_is_the_servers_to_refuse() -> None:
+def test_missing_object_is_sent_to_the_server() -> None:
     driver = Driver()
     driver.line("qom-set path=/machine property=p value=5")
     assert driver.bytes(error("Device '/machine' not found", "DeviceNotFound", 1)) == [qom_set("5")]
 
 
-def test_several_facts_are_asked_for_one_after_the_other() -> None:
+def test_several_queries_are_sent_in_sequence() -> None:
     driver = Driver()
     line = "resize id=5; device_add driver=e1000 mac=7; qom-set path=/machine property=p value=5"
     assert driver.line(line) == [ASKED]
@@ -387,7 +387,7 @@ def test_several_facts_are_asked_for_one_after_the_other() -> None:
     assert driver.bytes(DONE)[1:] == [qom_set('"5"')]
 
 
-# -- what only the person knows -------------------------------------------------------------------
+# -- secrets -------------------------------------------------------------------------------------
 
 
 def secret_sent(number: int, value: str, name: str = "x") -> tuple[str, bytes]:
@@ -400,7 +400,7 @@ QUESTION = ("ask secret", "password")
 
 
 @pytest.mark.parametrize("line", ["x password=@?", "x password:=@?"])
-def test_a_person_is_asked_for_a_secret(line: str) -> None:
+def test_secret_placeholder_prompts_the_user(line: str) -> None:
     driver = Driver(interactive=True)
     assert driver.line(line) == [QUESTION]
     assert not driver.session.idle
@@ -409,7 +409,7 @@ def test_a_person_is_asked_for_a_secret(line: str) -> None:
     assert driver.session.idle
 
 
-def test_an_answer_is_used_once() -> None:
+def test_secret_answer_is_used_once() -> None:
     driver = Driver(interactive=True)
     driver.line("x password=@?")
     driver.secret("one")
@@ -418,7 +418,7 @@ def test_an_answer_is_used_once() -> None:
     assert driver.secret("two") == [secret_sent(2, "two")]
 
 
-def test_an_answer_is_not_used_for_a_line_typed_before_the_reply() -> None:
+def test_secret_answer_is_not_used_for_next_line() -> None:
     driver = Driver(interactive=True)
     driver.line("x password=@?")
     driver.secret("one")
@@ -427,23 +427,23 @@ def test_an_answer_is_not_used_for_a_line_typed_before_the_reply() -> None:
     assert driver.secret("two") == [secret_sent(2, "two", "y")]
 
 
-def test_an_answer_is_forgotten_with_a_line_that_could_not_be_read() -> None:
+def test_secret_answer_is_dropped_with_invalid_line() -> None:
     driver = Driver(interactive=True, probe=False)
     driver.line("x password=@? a=@missing")
-    assert [one[0] for one in driver.secret("one")] == ["error"]
+    assert [effect[0] for effect in driver.secret("one")] == ["error"]
     assert driver.line("y password=@?") == [QUESTION]
 
 
-def test_an_answer_is_forgotten_with_a_line_that_was_given_up() -> None:
+def test_secret_answer_is_dropped_after_connection_loss() -> None:
     driver = Driver(interactive=True)
     driver.line("x password=@?; /wait STOP")
     driver.secret("one")
     driver.bytes(reply({}, 1))
     driver.gone()
-    assert not driver.session.facts.secrets
+    assert not driver.session.introspection.secrets
 
 
-def test_two_secrets_of_a_line_are_asked_for_one_after_the_other() -> None:
+def test_two_secrets_are_prompted_in_sequence() -> None:
     driver = Driver(interactive=True)
     assert driver.line("x a=@? b=@?") == [("ask secret", "a")]
     assert driver.secret("one") == [("ask secret", "b")]
@@ -452,7 +452,7 @@ def test_two_secrets_of_a_line_are_asked_for_one_after_the_other() -> None:
     ]
 
 
-def test_a_secret_and_the_schema_are_both_asked_for() -> None:
+def test_secret_prompt_precedes_schema_query() -> None:
     driver = Driver(interactive=True)
     assert driver.line("resize id=@? size=5") == [("ask secret", "id")]
     assert driver.secret("007") == [ASKED]
@@ -461,7 +461,7 @@ def test_a_secret_and_the_schema_are_both_asked_for() -> None:
     ]
 
 
-def test_a_question_that_is_not_answered_drops_the_line() -> None:
+def test_unanswered_secret_prompt_drops_the_line() -> None:
     driver = Driver(interactive=True)
     driver.line("x password=@?; stop")
     assert driver.line("cont") == []
@@ -471,28 +471,28 @@ def test_a_question_that_is_not_answered_drops_the_line() -> None:
     ]
 
 
-def test_an_empty_answer_is_one() -> None:
+def test_empty_secret_answer_is_sent() -> None:
     driver = Driver(interactive=True)
     driver.line("x password=@?")
     assert driver.secret("") == [secret_sent(1, "")]
 
 
-def test_a_secret_is_asked_for_in_its_turn() -> None:
+def test_secret_prompt_waits_for_earlier_line() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
     assert driver.line("x password=@?") == []
     assert driver.bytes(reply({}, 1))[1:] == [QUESTION]
 
 
-def test_a_secret_that_comes_after_a_loss_goes_nowhere() -> None:
+def test_secret_answer_after_connection_loss_is_ignored() -> None:
     driver = Driver(interactive=True)
     driver.line("x password=@?")
     driver.gone()
     assert driver.secret("one") == []
-    assert not driver.session.facts.secrets
+    assert not driver.session.introspection.secrets
 
 
-def test_a_secret_given_up_with_ctrl_c() -> None:
+def test_abandon_during_secret_prompt_drops_the_line() -> None:
     driver = Driver(interactive=True)
     driver.line("x password=@?")
     assert driver.abandon() == [("tell", "1 was not sent")]
@@ -500,7 +500,7 @@ def test_a_secret_given_up_with_ctrl_c() -> None:
     assert driver.session.idle
 
 
-def test_a_secret_in_a_transaction_is_asked_for_too() -> None:
+def test_secret_in_transaction_prompts_the_user() -> None:
     driver = Driver(interactive=True)
     assert driver.line("transaction( x password=@? )") == [QUESTION]
     assert driver.secret("one") == [
@@ -511,20 +511,20 @@ def test_a_secret_in_a_transaction_is_asked_for_too() -> None:
     ]
 
 
-def test_a_script_has_nobody_to_ask() -> None:
+def test_secret_placeholder_in_script_fails() -> None:
     driver = Driver()
     ((kind, text),) = driver.line("x password=@?")
     assert kind == "error"
-    assert text.startswith("stdin:1:12: there is no terminal at which to ask")
+    assert text.startswith("stdin:1:12: there is no terminal to ask at")
     assert driver.status == FAILED
 
 
-def test_in_quotes_it_is_text() -> None:
+def test_quoted_secret_placeholder_is_text() -> None:
     driver = Driver(interactive=True)
     assert driver.line('x password="@?"') == [secret_sent(1, "@?")]
 
 
-def test_secrets_do_not_reach_the_log() -> None:
+def test_secrets_are_not_logged() -> None:
     driver = Driver(interactive=True)
     driver.line("/log f")
     driver.line("x password=@?")
@@ -533,9 +533,9 @@ def test_secrets_do_not_reach_the_log() -> None:
     assert len(driver.logs["f"].messages) == 1
 
 
-def test_a_driver_that_is_not_known_is_asked_for_as_what_it_may_be_short_for() -> None:
+def test_unknown_driver_name_is_queried_as_alias() -> None:
     driver = Driver()
-    driver.session.facts.has_schema = True
+    driver.session.introspection.has_schema = True
     line = "device_add driver=virtio-net mq=on"
     assert driver.line(line) == [own_question(1, "device-list-properties", typename="virtio-net")]
     assert driver.bytes(error("Device 'virtio-net' not found", "DeviceNotFound", 1)) == [
@@ -546,4 +546,4 @@ def test_a_driver_that_is_not_known_is_asked_for_as_what_it_may_be_short_for() -
     )
     assert driver.bytes(reply([{"name": "mq", "type": "bool"}], 2)) == [device_add]
     driver.bytes(DONE)
-    assert driver.line(line) == [device_add]  # it is remembered by the name that was typed
+    assert driver.line(line) == [device_add]  # cached under the typed name

@@ -1,4 +1,4 @@
-"""QEMU's option strings: what they say, what is wrong with them, and where."""
+"""Tests of the parsers of QEMU's option strings: values, errors and their positions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, strategies as st
 
 from qmpshell.errors import LineError
-from qmpshell.language import read_keyval, read_options
+from qmpshell.language import parse_device_options, parse_keyval
 from tests.harness.servers import Installation
 
 
 def joined(text: str, implied_key: str | None = None) -> dict[str, str]:
-    """What keyval reads, the parts of the keys joined again."""
-    return {".".join(path): value for path, value in read_keyval(text, implied_key=implied_key)}
+    """Return the parsed pairs with dotted keys."""
+    return {".".join(path): value for path, value in parse_keyval(text, implied_key=implied_key)}
 
 
 @pytest.mark.parametrize(
@@ -47,17 +47,17 @@ def joined(text: str, implied_key: str | None = None) -> dict[str, str]:
         ('a={"b": 1}', {"a": '{"b": 1}'}),
     ],
 )
-def test_keyval(text: str, expected: dict[str, str]) -> None:
+def test_parse_keyval_returns_dotted_keys_in_order(text: str, expected: dict[str, str]) -> None:
     assert joined(text) == expected
     assert list(joined(text)) == list(expected)
 
 
-def test_dots_of_a_downstream_prefix_are_its_own() -> None:
-    pairs = read_keyval("a.__com.example_x.y=1", implied_key=None)
+def test_downstream_prefix_keeps_its_dots() -> None:
+    pairs = parse_keyval("a.__com.example_x.y=1", implied_key=None)
     assert pairs == [(["a", "__com.example_x", "y"], "1")]
 
 
-@pytest.mark.parametrize("read", [read_keyval, read_options])
+@pytest.mark.parametrize("read", [parse_keyval, parse_device_options])
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -71,45 +71,45 @@ def test_dots_of_a_downstream_prefix_are_its_own() -> None:
         ("", []),
     ],
 )
-def test_the_implied_key(
+def test_implied_key_is_inserted(
     read: Callable[..., object], text: str, expected: list[tuple[list[str], str]]
 ) -> None:
     assert read(text, implied_key="driver") == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "place", "reason", "cure"),
+    ("text", "place", "reason", "hint"),
     [
-        ("=1", (0, 1), "a key is missing", "before the ="),
-        ("a=1,=2", (4, 5), "a key is missing", "before the ="),
-        (",a=1", (0, 1), "a key is missing", "written ,,"),
-        ("a=1,b=2,,c=3,=4", (13, 14), "a key is missing", "before the ="),
+        ("=1", (0, 1), "a key is missing", "must precede ="),
+        ("a=1,=2", (4, 5), "a key is missing", "must precede ="),
+        (",a=1", (0, 1), "a key is missing", "write ,,"),
+        ("a=1,b=2,,c=3,=4", (13, 14), "a key is missing", "must precede ="),
         ("a", (0, 1), "= must follow 'a'", "a=on"),
         ("a=1,read-only", (4, 13), "= must follow 'read-only'", "read-only=on"),
-        ("a=1,b.c,d=2", (4, 7), "= must follow 'b.c'", "written ,,"),
-        ("a=x,b.img", (4, 9), "= must follow 'b.img'", "written ,,"),
+        ("a=1,b.c,d=2", (4, 7), "= must follow 'b.c'", "write ,,"),
+        ("a=x,b.img", (4, 9), "= must follow 'b.img'", "write ,,"),
         (".a=1", (0, 1), "a part of the key is empty", "single dots"),
         ("a..b=1", (2, 3), "a part of the key is empty", "single dots"),
         ("x=1,a.=1", (5, 6), "a part of the key is empty", "single dots"),
-        ("0=1", (0, 1), "does not begin with a list index", "NAME.0"),
-        ("1.a=x", (0, 3), "does not begin with a list index", "NAME.0"),
-        ("a b=1", (1, 2), "'a b' is no key", "begins with a letter"),
-        (" a=1", (0, 1), "' a' is no key", "no blanks"),
-        ("a=1, b=2", (4, 5), "' b' is no key", "no blanks"),
-        ("a =1", (1, 2), "'a ' is no key", "no blanks"),
-        ("a$=1", (1, 2), "'a$' is no key", "begins with a letter"),
-        ("a.5b=1", (3, 4), "'5b' is no key", "begins with a letter"),
-        ("_a=1", (0, 1), "'_a' is no key", "begins with a letter"),
-        ("é=1", (0, 1), "'é' is no key", "begins with a letter"),
-        ("a[0]=1", (1, 2), "'a[0]' is no key", "begins with a letter"),
-        ("f=/x,y z=1", (6, 7), "'y z' is no key", "written ,,"),
-        ("b=1,a=1,a=2", (8, 9), "'a' is given twice", ""),
-        ("x.a.b=1,x.a.b=2", (8, 13), "'x.a.b' is given twice", ""),
-        ("a.0=x,a.00=y", (6, 10), "'a.00' is given twice", ""),
-        ("a.b=1,a=2", (6, 7), "'a' is given both a value and members", ""),
-        ("x.a=2,x.a.b=1", (6, 9), "'x.a' is given both a value and members", ""),
-        ("a.b=1,a.0=2", (8, 9), "do not go together", ""),
-        ("a.0=2,a.b=1", (8, 9), "do not go together", ""),
+        ("0=1", (0, 1), "cannot start with a list index", "NAME.0"),
+        ("1.a=x", (0, 3), "cannot start with a list index", "NAME.0"),
+        ("a b=1", (1, 2), "'a b' is not a key", "starts with a letter"),
+        (" a=1", (0, 1), "' a' is not a key", "no blanks around"),
+        ("a=1, b=2", (4, 5), "' b' is not a key", "no blanks around"),
+        ("a =1", (1, 2), "'a ' is not a key", "no blanks around"),
+        ("a$=1", (1, 2), "'a$' is not a key", "starts with a letter"),
+        ("a.5b=1", (3, 4), "'5b' is not a key", "starts with a letter"),
+        ("_a=1", (0, 1), "'_a' is not a key", "starts with a letter"),
+        ("é=1", (0, 1), "'é' is not a key", "starts with a letter"),
+        ("a[0]=1", (1, 2), "'a[0]' is not a key", "starts with a letter"),
+        ("f=/x,y z=1", (6, 7), "'y z' is not a key", "write ,,"),
+        ("b=1,a=1,a=2", (8, 9), "'a' occurs twice", ""),
+        ("x.a.b=1,x.a.b=2", (8, 13), "'x.a.b' occurs twice", ""),
+        ("a.0=x,a.00=y", (6, 10), "'a.00' occurs twice", ""),
+        ("a.b=1,a=2", (6, 7), "'a' has both a value and members", ""),
+        ("x.a=2,x.a.b=1", (6, 9), "'x.a' has both a value and members", ""),
+        ("a.b=1,a.0=2", (8, 9), "contradict each other", ""),
+        ("a.0=2,a.b=1", (8, 9), "contradict each other", ""),
         ("a.1=x", (2, 3), "the list has no index 0", "without a gap"),
         ("a.0=x,a.3=y,a.2=z", (14, 15), "the list has no index 1", "without a gap"),
         ("b=1,a.0.c.4=x", (10, 11), "the list has no index 0", "without a gap"),
@@ -117,24 +117,26 @@ def test_the_implied_key(
         ("k." + "1" * 5000 + "=1", (2, 5002), "longer than 127 characters", ""),
     ],
 )
-def test_mistakes_are_pointed_at(text: str, place: tuple[int, int], reason: str, cure: str) -> None:
+def test_invalid_keyval_reports_reason_position_and_hint(
+    text: str, place: tuple[int, int], reason: str, hint: str
+) -> None:
     with pytest.raises(LineError, match=re.escape(reason)) as caught:
-        read_keyval(text, implied_key=None)
+        parse_keyval(text, implied_key=None)
     assert (caught.value.start, caught.value.end) == place
-    assert cure in caught.value.cure
+    assert hint in caught.value.hint
 
 
-@pytest.mark.parametrize("read", [read_keyval, read_options])
-def test_the_implied_key_given_again(read: Callable[..., object]) -> None:
-    with pytest.raises(LineError, match="'driver' is given twice") as caught:
+@pytest.mark.parametrize("read", [parse_keyval, parse_device_options])
+def test_repeated_implied_key_is_rejected(read: Callable[..., object]) -> None:
+    with pytest.raises(LineError, match="'driver' occurs twice") as caught:
         read("raw,driver=qcow2", implied_key="driver")
     assert (caught.value.start, caught.value.end) == (4, 10)
-    assert "first word" in caught.value.cure
+    assert "first word" in caught.value.hint
 
 
-def test_an_implied_value_is_never_empty() -> None:
+def test_empty_implied_value_is_rejected() -> None:
     with pytest.raises(LineError, match="a key is missing") as caught:
-        read_keyval(",a=1", implied_key="driver")
+        parse_keyval(",a=1", implied_key="driver")
     assert caught.value.start == 0
 
 
@@ -154,8 +156,8 @@ def test_an_implied_value_is_never_empty() -> None:
         ("a b=1", {"a b": "1"}),
     ],
 )
-def test_options(text: str, expected: dict[str, str]) -> None:
-    pairs = read_options(text, implied_key=None)
+def test_device_options_are_parsed(text: str, expected: dict[str, str]) -> None:
+    pairs = parse_device_options(text, implied_key=None)
     assert {name: value for [name], value in pairs} == expected
 
 
@@ -163,9 +165,9 @@ def test_options(text: str, expected: dict[str, str]) -> None:
     ("text", "start", "reason"),
     [("=1", 0, "missing"), ("a=1,=2", 4, "missing"), ("a,,b", 2, "missing"), ("a,a=1", 2, "twice")],
 )
-def test_mistakes_in_options(text: str, start: int, reason: str) -> None:
+def test_invalid_device_options_report_the_position(text: str, start: int, reason: str) -> None:
     with pytest.raises(LineError, match=reason) as caught:
-        read_options(text, implied_key=None)
+        parse_device_options(text, implied_key=None)
     assert caught.value.start == start
 
 
@@ -176,23 +178,23 @@ _VALUES = st.text() | st.text(",=.a")
 
 
 @given(st.dictionaries(_PART, _VALUES))
-def test_quoting_commas_round_trips(values: dict[str, str]) -> None:
+def test_doubled_commas_round_trip(values: dict[str, str]) -> None:
     text = ",".join(f"{key}={value.replace(',', ',,')}" for key, value in values.items())
     assert joined(text) == values
-    assert {name: value for [name], value in read_options(text, implied_key=None)} == values
+    assert {name: value for [name], value in parse_device_options(text, implied_key=None)} == values
 
 
 @given(_VALUES.filter(lambda value: value and value[0] != "," and "=" not in value))
-def test_an_implied_value_round_trips(value: str) -> None:
+def test_implied_value_round_trips(value: str) -> None:
     assert joined(value.replace(",", ",,") + ",x=1", "driver") == {"driver": value, "x": "1"}
 
 
 @given(
     st.text() | st.text("ab,=.01_- "),
     st.sampled_from([None, "driver"]),
-    st.sampled_from([read_keyval, read_options]),
+    st.sampled_from([parse_keyval, parse_device_options]),
 )
-def test_any_text_is_read_or_pointed_into(
+def test_random_text_is_parsed_or_reports_position(
     text: str, implied_key: str | None, read: Callable[..., object]
 ) -> None:
     mistake = None
@@ -205,7 +207,7 @@ def test_any_text_is_read_or_pointed_into(
         assert mistake.reason
 
 
-_DISPUTABLE = (
+_KEYVAL_CASES = (
     *("a=1,", "a=x,,", "a=1,,,", "a.00=x,a.1=y", "__com.example_x=1", "___a=1", "a-=1", "x.a.0=1"),
     *(
         "=1",
@@ -225,9 +227,9 @@ _DISPUTABLE = (
 )
 
 
-def test_real_servers_agree_on_what_is_wrong(installation: Installation) -> None:
-    """-compat reads keyval; it knows none of these keys, and says so once it has read them."""
-    for text in _DISPUTABLE:
+def test_parser_and_qemu_agree_on_option_strings(installation: Installation) -> None:
+    """-compat parses its value as keyval and rejects these keys only after that."""
+    for text in _KEYVAL_CASES:
         done = subprocess.run(
             [
                 installation.program("qemu-system-x86_64"),
@@ -241,16 +243,16 @@ def test_real_servers_agree_on_what_is_wrong(installation: Installation) -> None
         )
         assert done.returncode == 1, text
         try:
-            read_keyval(text, implied_key=None)
+            parse_keyval(text, implied_key=None)
             reads = True
         except LineError:
             reads = False
         assert reads == ("is unexpected" in done.stderr), (text, done.stderr)
 
 
-def test_long_and_deep_keys_cost_little(count_lines: Callable[[Callable[[], object]], int]) -> None:
+def test_long_keys_take_linear_time(count_lines: Callable[[Callable[[], object]], int]) -> None:
     def lines(depth: int) -> int:
         text = "a." * depth + "a=" + "x,," * depth
-        return count_lines(lambda: read_keyval(text, implied_key=None))
+        return count_lines(lambda: parse_keyval(text, implied_key=None))
 
     assert lines(20_000) < 11 * lines(2_000)

@@ -1,4 +1,4 @@
-"""Physical lines to logical ones: continuation, JSON over several lines, pasted documentation, places."""
+"""Tests of the assembly of physical lines into logical lines, and of their positions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qmpshell.language import LineAssembler, LogicalLine
 
 
 def assemble(text: str, *, verbatim: bool = False) -> list[str]:
-    """The logical lines of a text; a mistake comes as "!REASON"."""
+    """Return the logical lines of a text; an error is returned as "!REASON"."""
     assembler = LineAssembler(verbatim=verbatim)
     found: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
@@ -47,10 +47,10 @@ def assemble(text: str, *, verbatim: bool = False) -> list[str]:
         ("# a \\\nb", ["# a \\", "b"]),
         ("  # a \\\nb", ["  # a \\", "b"]),
         ("a \\ \nb", ["a \\ ", "b"]),
-        ("a \\", ["!the line goes on, but the input ends"]),
+        ("a \\", ["!the line is continued, but the input ends"]),
     ],
 )
-def test_continuation(text: str, expected: list[str]) -> None:
+def test_backslash_joins_lines(text: str, expected: list[str]) -> None:
     assert assemble(text) == expected
 
 
@@ -71,7 +71,7 @@ def test_continuation(text: str, expected: list[str]) -> None:
         ("{", ["!the JSON object is not complete, but the input ends"]),
     ],
 )
-def test_json_over_several_lines(text: str, expected: list[str]) -> None:
+def test_open_json_joins_lines(text: str, expected: list[str]) -> None:
     assert assemble(text) == expected
 
 
@@ -88,12 +88,12 @@ def test_json_over_several_lines(text: str, expected: list[str]) -> None:
         ("TRANS> transaction(\na\n)", ["transaction(\na\n)"]),
         ("transaction(\na\n); b\nstop", ["transaction(\na\n); b", "stop"]),
         ("transaction( a ); transaction(\nb\n)", ["transaction( a ); transaction(\nb\n)"]),
-        ("transaction(\na", ["!the transaction is not closed by ), but the input ends"]),
+        ("transaction(\na", ["!the transaction is not closed with ), but the input ends"]),
         ("transaction(a\nb", ["transaction(a", "b"]),
         ("stop; transaction(\na\n)", ["stop; transaction(\na\n)"]),
     ],
 )
-def test_transactions_over_several_lines(text: str, expected: list[str]) -> None:
+def test_open_transaction_joins_lines(text: str, expected: list[str]) -> None:
     assert assemble(text) == expected
 
 
@@ -110,7 +110,7 @@ def test_transactions_over_several_lines(text: str, expected: list[str]) -> None
         (['-> {"a": nil}'], "expected a value, not 'nil'", 1, 10),
     ],
 )
-def test_a_mistake_in_json_is_told_with_the_line_it_stands_on(
+def test_json_error_reports_its_physical_line(
     lines: list[str], reason: str, number: int, column: int
 ) -> None:
     assembler = LineAssembler()
@@ -139,7 +139,7 @@ DOCUMENTATION = """-> { "execute": "query-status" }
 """
 
 
-def test_pasted_documentation() -> None:
+def test_pasted_documentation_gives_its_commands() -> None:
     first, second, last = assemble(DOCUMENTATION)
     assert json.loads(first) == {"execute": "query-status"}
     assert json.loads(second) == {"execute": "x", "arguments": {"a": [1, 2]}}
@@ -174,17 +174,17 @@ def test_pasted_documentation() -> None:
         ('{"execute":\n<- x', ["!expected a value"]),
     ],
 )
-def test_prompts_and_replies_of_pasted_text(text: str, expected: list[str]) -> None:
+def test_pasted_prompts_and_replies_are_dropped(text: str, expected: list[str]) -> None:
     assert assemble(text) == expected
 
 
 @pytest.mark.parametrize("line", ["-> x", "<- x", "a \\", "{", "", "  b"])
-def test_a_line_of_the_human_monitor_is_left_as_it_is(line: str) -> None:
+def test_verbatim_line_is_unchanged(line: str) -> None:
     assert assemble(line, verbatim=True) == [line]
 
 
 @given(st.lists(st.text(alphabet="-> <{}\"':,\\#ab1 \t[]", max_size=12)))
-def test_any_lines_are_safe_and_each_mistake_is_in_what_was_typed(lines: list[str]) -> None:
+def test_random_lines_report_errors_at_valid_positions(lines: list[str]) -> None:
     assembler = LineAssembler()
     for number, line in enumerate(lines, 1):
         try:
@@ -209,7 +209,7 @@ def test_any_lines_are_safe_and_each_mistake_is_in_what_was_typed(lines: list[st
         assert 1 <= at <= len(lines) and column >= 1
 
 
-def test_places_lead_back_to_what_was_typed() -> None:
+def test_locate_returns_physical_line_and_column() -> None:
     assembler = LineAssembler()
     assert assembler.feed("-> a \\", 7) is None
     whole = assembler.feed("  b=1", 8)
@@ -220,20 +220,20 @@ def test_places_lead_back_to_what_was_typed() -> None:
     assert whole.locate(len(whole.text)) == (8, 6, "  b=1")
 
 
-def test_a_place_beyond_the_end_is_the_end() -> None:
+def test_locate_clamps_position_to_line_end() -> None:
     line = LogicalLine()
     line.add("abc", number=3, line="abc", dropped=0)
     assert line.locate(99) == (3, 4, "abc")
 
 
-def test_the_next_line_has_its_own_places() -> None:
+def test_locate_in_second_line_uses_its_number() -> None:
     assembler = LineAssembler()
     assembler.feed("a", 1)
     whole = assembler.feed("b", 2)
     assert whole is not None and whole.locate(0) == (2, 1, "b")
 
 
-def test_a_line_given_up_leaves_nothing_behind() -> None:
+def test_take_resets_the_assembler() -> None:
     assembler = LineAssembler()
     assert assembler.feed('{"a":', 1) is None
     assert assembler.take().text == '{"a":'
@@ -247,9 +247,7 @@ def test_a_line_given_up_leaves_nothing_behind() -> None:
     ("lines", "place"),
     [(["", '  {"a":'], (2, 3)), (["x", "  y \\"], (2, 3)), (["x \\", "y \\"], (1, 1))],
 )
-def test_an_input_that_ends_too_early_is_told_where_the_line_began(
-    lines: list[str], place: tuple[int, int]
-) -> None:
+def test_incomplete_input_reports_start_of_line(lines: list[str], place: tuple[int, int]) -> None:
     assembler = LineAssembler()
     for number, line in enumerate(lines, 1):
         assembler.feed(line, number)
@@ -258,8 +256,8 @@ def test_an_input_that_ends_too_early_is_told_where_the_line_began(
     assert assembler.take().locate(caught.value.start)[:2] == place
 
 
-def test_work_is_linear_in_the_lines(count_lines: Any) -> None:
-    """Counts executed lines: four times the JSON is about four times the work."""
+def test_assembler_work_is_linear_in_lines(count_lines: Any) -> None:
+    """Four times the JSON may execute at most six times as many lines of Python."""
 
     def run(size: int) -> None:
         assembler = LineAssembler()

@@ -1,4 +1,4 @@
-"""The grammar of a line: items, where replies go, files, local commands, transactions, comments."""
+"""Tests of the grammar of a line: items, redirects, shell commands, transactions and comments."""
 
 from __future__ import annotations
 
@@ -12,32 +12,38 @@ from qmpshell.language import (
     CommandItem,
     Item,
     Line,
-    LocalItem,
     RawItem,
+    ShellCommandItem,
     TransactionItem,
-    parse,
-    split_human,
+    parse_items,
+    split_hmp_line,
     tokenize,
     tokens as t,
 )
 
 
 def parsed(line: str) -> Line:
-    return parse(line, tokenize(line))
+    return parse_items(line, tokenize(line))
 
 
-def told(item: Item) -> Any:
-    """An item as it was typed: (NAME, its arguments, its file)."""
+def item_as_tuple(item: Item) -> Any:
+    """Return an item as typed: (NAME, its arguments, its file)."""
     match item:
         case RawItem():
             return item.token.text
-        case LocalItem():
+        case ShellCommandItem():
             return [item.name.text, *(token.text for token in item.tokens)]
         case TransactionItem():
-            rest = [one.key.text + one.operator.text + one.value.text for one in item.arguments]
-            return ("transaction(", [told(action) for action in item.actions], *rest)
+            rest = [
+                argument.key.text + argument.operator.text + argument.value.text
+                for argument in item.arguments
+            ]
+            return ("transaction(", [item_as_tuple(action) for action in item.actions], *rest)
     assert isinstance(item, CommandItem)
-    words = [one.key.text + one.operator.text + one.value.text for one in item.arguments]
+    words = [
+        argument.key.text + argument.operator.text + argument.value.text
+        for argument in item.arguments
+    ]
     if item.whole is not None:
         words.append(item.whole.text)
     if item.file is not None:
@@ -47,16 +53,16 @@ def told(item: Item) -> Any:
 
 def items(line: str) -> list[Any]:
     found = parsed(line)
-    assert found.destination is None
-    return [told(item) for item in found.items]
+    assert found.redirect is None
+    return [item_as_tuple(item) for item in found.items]
 
 
 def mistake(line: str) -> tuple[str, str, str]:
-    """The reason, what of the line is marked, and the cure."""
+    """Return the reason, the marked text and the hint of the error."""
     with pytest.raises(LineError) as caught:
         parsed(line)
     error = caught.value
-    return error.reason, line[error.start : error.end], error.cure
+    return error.reason, line[error.start : error.end], error.hint
 
 
 # -- tokens ----------------------------------------------------------------------------------------
@@ -98,7 +104,7 @@ def mistake(line: str) -> tuple[str, str, str]:
         ("a \n b=c", [(t.NAME, "a"), (t.KEY, "b"), (t.OPERATOR, "="), (t.VALUE, "c")]),
     ],
 )  # fmt: skip
-def test_tokens(line: str, expected: list[tuple[str, str]]) -> None:
+def test_tokenize_returns_kinds_and_texts(line: str, expected: list[tuple[str, str]]) -> None:
     found = tokenize(line)
     assert [(token.kind, token.text) for token in found] == expected
     assert all(line.startswith(token.text, token.start) for token in found)
@@ -118,7 +124,6 @@ def test_tokens(line: str, expected: list[tuple[str, str]]) -> None:
         ("a b=c:=d e:=1", [("a", "b=c:=d", "e:=1")]),
         ("a {'b': 1}; c", [("a", "{'b': 1}"), ("c",)]),
         ('{"a": "; | >"}; c', ['{"a": "; | >"}', ("c",)]),
-        # Comments.
         ("# a", []),
         ("  # a | b > c", []),
         ("a # b | c", [("a",)]),
@@ -126,21 +131,20 @@ def test_tokens(line: str, expected: list[tuple[str, str]]) -> None:
         ("a b=#c", [("a", "b=#c")]),
         ("a; # b", [("a",)]),
         ("a < f # b", [("a", "< f")]),
-        # Files that go with a command.
+        # Files passed with a command.
         ("getfd fdname=x < f", [("getfd", "fdname=x", "< f")]),
         ("add-fd fdset-id=1 <> f; b", [("add-fd", "fdset-id=1", "<> f"), ("b",)]),
         ("getfd < 'a b'", [("getfd", "< a b")]),
         ('getfd < "a\\u0041"', [("getfd", "< aA")]),
         ("getfd {'fdname': 'x'} < f", [("getfd", "{'fdname': 'x'}", "< f")]),
         ("getfd fdname=x < a;b", [("getfd", "fdname=x", "< a;b")]),
-        # Local commands.
+        # Shell commands.
         ("/quit", [["/quit"]]),
         ("/wait -t 5 JOB_* id=a; b", [["/wait", "-t", "5", "JOB_*", "id", "=", "a"], ("b",)]),
         ("/keyval blockdev-add driver=raw,file.x=a", [["/keyval", "blockdev-add", "driver", "=", "raw,file.x=a"]]),
         ("/events # a", [["/events"]]),
         ("/nosuch a", [["/nosuch", "a"]]),
         ("a; /hmp info b; c | 2", [("a",), ["/hmp", "info b; c | 2"]]),
-        # Transactions.
         ("transaction( )", [("transaction(", [])]),
         ("transaction( a b=c; d )", [("transaction(", [("a", "b=c"), ("d",)])]),
         ("transaction(\n\na b=c\n  d\n)", [("transaction(", [("a", "b=c"), ("d",)])]),
@@ -154,12 +158,12 @@ def test_tokens(line: str, expected: list[tuple[str, str]]) -> None:
         ("transaction a=b", [("transaction", "a=b")]),
     ],
 )  # fmt: skip
-def test_items(line: str, expected: list[Any]) -> None:
+def test_parse_items_returns_all_items(line: str, expected: list[Any]) -> None:
     assert items(line) == expected
 
 
 @pytest.mark.parametrize(
-    ("line", "destination"),
+    ("line", "redirect"),
     [
         ("a | b", ("|", "b", "|")),
         ("a; b | c | d > e", ("|", "c | d > e", "|")),
@@ -180,77 +184,79 @@ def test_items(line: str, expected: list[Any]) -> None:
         ("a", None),
     ],
 )
-def test_where_replies_go(line: str, destination: tuple[str, str, str] | None) -> None:
-    found = parsed(line).destination
-    if destination is None:
+def test_redirect_is_parsed(line: str, redirect: tuple[str, str, str] | None) -> None:
+    found = parsed(line).redirect
+    if redirect is None:
         assert found is None
         return
     assert found is not None
-    operator, text, begins = destination
+    operator, text, begins = redirect
     assert (found.operator, found.text) == (operator, text)
     assert line.startswith(begins, found.start)
 
 
 # -- mistakes --------------------------------------------------------------------------------------
 
-AT_END = "> FILE takes the replies of the whole line, and stands at its end"
-BEHIND = "the file that goes with the command"
+AT_END = "> FILE must be at the end of the line; it gets the replies to the whole line"
+BEHIND = "the file that is passed to the command"
 QUOTE_EXEC = 'quote the whole value: uri="exec:cat > file"'
-LINE_IS = "a line is: command key=value …, or a JSON object"
-ONLY_ACTIONS = "a transaction has actions, such as blockdev-snapshot-sync, and nothing else"
+LINE_IS = "a line is COMMAND KEY=VALUE…, or a JSON object"
+ONLY_ACTIONS = "only actions, such as blockdev-snapshot-sync, are allowed in a transaction"
 
 
 @pytest.mark.parametrize(
-    ("line", "reason", "marked", "cure"),
+    ("line", "reason", "marked", "hint"),
     [
         ("a |", "a shell command must follow |", "|", ""),
         ("a |  ", "a shell command must follow |", "|", ""),
         ("/hmp a |", "a shell command must follow |", "|", ""),
-        ("| a", "this is no command name", "|", LINE_IS),
-        ("a; | b", "this is no command name", "|", LINE_IS),
-        ("> a", "this is no command name", ">", LINE_IS),
+        ("| a", "not a command name", "|", LINE_IS),
+        ("a; | b", "not a command name", "|", LINE_IS),
+        ("> a", "not a command name", ">", LINE_IS),
         ("a >", "a file must follow >", ">", ""),
         ("a >> ", "a file must follow >>", ">>", ""),
         ("a > # b", "a file must follow >", ">", ""),
         ("a > ; b", "a file must follow >", ">", ""),
         ("a > | b", "a file must follow >", ">", ""),
         ("a <", "a file must follow <", "<", ""),
-        ("a <>; b", "'<>' is no argument of a", "<>", None),
-        ("a > b c", "text follows the file that the line ends with", "c", AT_END),
-        ("a > b; c", "text follows the file that the line ends with", ";", AT_END),
-        ("a > b | c", "text follows the file that the line ends with", "|", AT_END),
-        ("a > b > c", "text follows the file that the line ends with", ">", AT_END),
-        ("a > b < c", "text follows the file that the line ends with", "<", AT_END),
-        ("a < b c=d", f"text follows {BEHIND}", "c", "< FILE stands behind the arguments"),
-        ("a <> b c", f"text follows {BEHIND}", "c", "<> FILE stands behind the arguments"),
-        ("a < b < c", f"text follows {BEHIND}", "<", "< FILE stands behind the arguments"),
+        ("a <>; b", "a has no argument '<>'", "<>", None),
+        ("a > b c", "text after the file name of the redirect", "c", AT_END),
+        ("a > b; c", "text after the file name of the redirect", ";", AT_END),
+        ("a > b | c", "text after the file name of the redirect", "|", AT_END),
+        ("a > b > c", "text after the file name of the redirect", ">", AT_END),
+        ("a > b < c", "text after the file name of the redirect", "<", AT_END),
+        ("a < b c=d", f"text after {BEHIND}", "c", "< FILE must follow the arguments"),
+        ("a <> b c", f"text after {BEHIND}", "c", "<> FILE must follow the arguments"),
+        ("a < b < c", f"text after {BEHIND}", "<", "< FILE must follow the arguments"),
         ("a > 'b", "the quote is not closed", "'b", None),
         ("a > 'b'c", "a blank must follow the closing quote or bracket", "c", None),
-        ("a < \"b\\q\"", "the string has an escape that JSON does not know", "\\", None),
-        ("a |b", "'|b' is no argument of a", "|b", "a blank must follow |"),
-        ("a >b", "'>b' is no argument of a", ">b", "a blank must follow >"),
-        ("a <b", "'<b' is no argument of a", "<b", "a blank must follow <"),
-        ("migrate uri=exec:cat > f", "> after exec: would take the replies, not be part of the command", ">", QUOTE_EXEC),
-        ("migrate uri=exec:cat >> f", ">> after exec: would take the replies, not be part of the command", ">>", QUOTE_EXEC),
-        ("migrate uri=exec:gzip -c > f", "> after exec: would take the replies, not be part of the command", ">", QUOTE_EXEC),
-        ("stop; migrate uri=exec:cat > f", "> after exec: would take the replies, not be part of the command", ">", QUOTE_EXEC),
-        ('{"a": 1} < b', "text follows the JSON object", "<", "a line of JSON is one object and nothing else"),
-        ("transaction(", "the transaction is not closed", "transaction(", ") as a word of its own ends it"),
-        ("transaction( a", "the transaction is not closed", "transaction(", ") as a word of its own ends it"),
-        ("a; transaction( b c=d)", "the transaction is not closed", "transaction(", ") as a word of its own ends it"),
+        ("a < \"b\\q\"", "the string has an escape that is not valid in JSON", "\\", None),
+        ("a |b", "a has no argument '|b'", "|b", "a blank must follow |"),
+        ("a >b", "a has no argument '>b'", ">b", "a blank must follow >"),
+        ("a <b", "a has no argument '<b'", "<b", "a blank must follow <"),
+        ("migrate uri=exec:cat > f", "> after exec: would redirect the replies, and not be part of the command", ">", QUOTE_EXEC),
+        ("migrate uri=exec:cat >> f", ">> after exec: would redirect the replies, and not be part of the command", ">>", QUOTE_EXEC),
+        ("migrate uri=exec:gzip -c > f", "> after exec: would redirect the replies, and not be part of the command", ">", QUOTE_EXEC),
+        ("stop; migrate uri=exec:cat > f", "> after exec: would redirect the replies, and not be part of the command", ">", QUOTE_EXEC),
+        ('{"a": 1} < b', "text after the JSON object", "<", "a line of JSON must be one object"),
+        ("transaction(", "the transaction is not closed", "transaction(", ") as a separate word ends it"),
+        ("transaction( a", "the transaction is not closed", "transaction(", ") as a separate word ends it"),
+        ("a; transaction( b c=d)", "the transaction is not closed", "transaction(", ") as a separate word ends it"),
         ("transaction( {'a': 1} )", ONLY_ACTIONS, "{'a': 1}", ""),
         ("transaction( a; /wait X )", ONLY_ACTIONS, "/wait", ""),
         ("transaction( a < f )", ONLY_ACTIONS, "a", ""),
-        ("transaction( a b )", "'b' is no argument of a", "b", None),
-        ("transaction( a=b )", "this is no command name", "a=b", None),
-        ("transaction( a ) {'b': 1}", "a JSON object is the whole of the arguments; nothing may stand beside it", "{'b': 1}", ""),
+        ("transaction( a b )", "a has no argument 'b'", "b", None),
+        ("transaction( a=b )", "not a command name", "a=b", None),
+        ("transaction( a ) {'b': 1}", "a JSON object must be the only argument", "{'b': 1}", ""),
     ],
 )  # fmt: skip
-def test_mistakes(line: str, reason: str, marked: str, cure: str | None) -> None:
-    """A cure of None stands where the text of it is the business of another test."""
+def test_invalid_line_reports_reason_and_position(
+    line: str, reason: str, marked: str, hint: str | None
+) -> None:
+    """A hint of None is not checked."""
     found = mistake(line)
     assert found[:2] == (reason, marked)
-    assert cure is None or found[2] == cure
+    assert hint is None or found[2] == hint
 
 
 @pytest.mark.parametrize(
@@ -261,17 +267,17 @@ def test_mistakes(line: str, reason: str, marked: str, cure: str | None) -> None
         ("x --force", "force=…"),
     ],
 )
-def test_what_was_meant(line: str, meant: str) -> None:
+def test_misspelled_item_gets_suggestion(line: str, meant: str) -> None:
     assert f"did you mean {meant}?" in mistake(line)[2]
 
 
-def test_a_mistake_in_any_item_is_a_mistake_of_the_line() -> None:
+def test_invalid_item_at_any_position_raises_error() -> None:
     for line in ("a; b c", "a b; c", "a; transaction( b c ); d", "a; b | "):
         with pytest.raises(LineError):
             parsed(line)
 
 
-# -- the human monitor -----------------------------------------------------------------------------
+# -- HMP lines ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -294,32 +300,63 @@ def test_a_mistake_in_any_item_is_a_mistake_of_the_line() -> None:
         ("", "", None),
     ],
 )
-def test_only_a_pipe_means_anything_to_a_human_line(
-    line: str, text: str, command: str | None
-) -> None:
-    for found_text, destination in (split_human(line), hmp(line)):
+def test_hmp_line_treats_only_pipe_as_syntax(line: str, text: str, command: str | None) -> None:
+    for found_text, redirect in (split_hmp_line(line), hmp(line)):
         assert found_text == text
-        assert (destination.text if destination else None) == command
+        assert (redirect.text if redirect else None) == command
 
 
 def hmp(line: str) -> tuple[str, Any]:
     found = parsed(f"stop; /hmp {line}")
-    assert told(found.items[0]) == ("stop",)
-    name, *rest = told(found.items[1])
+    assert item_as_tuple(found.items[0]) == ("stop",)
+    name, *rest = item_as_tuple(found.items[1])
     assert name == "/hmp" and len(rest) <= 1
-    return "".join(rest), found.destination
+    return "".join(rest), found.redirect
 
 
-def test_a_human_line_that_ends_with_a_pipe_is_a_mistake() -> None:
+def test_hmp_line_with_trailing_pipe_is_rejected() -> None:
     with pytest.raises(LineError) as caught:
-        split_human("info a |")
+        split_hmp_line("info a |")
     assert (caught.value.reason, caught.value.start) == ("a shell command must follow |", 7)
 
 
-# -- whatever is typed -----------------------------------------------------------------------------
+# -- random text -------------------------------------------------------------------------------
 
-SNIPPETS = """a b=c ; | > >> < <> # 'd' "e" { } {'f':1} transaction( ) /hmp /wait | 2 exec: uri=exec:x \\ = :=
-f.g= [ ] json: ] ' " é""".split()
+SNIPPETS = [
+    "a",
+    "b=c",
+    ";",
+    "|",
+    ">",
+    ">>",
+    "<",
+    "<>",
+    "#",
+    "'d'",
+    '"e"',
+    "{",
+    "}",
+    "{'f':1}",
+    "transaction(",
+    ")",
+    "/hmp",
+    "/wait",
+    "|",
+    "2",
+    "exec:",
+    "uri=exec:x",
+    "\\",
+    "=",
+    ":=",
+    "f.g=",
+    "[",
+    "]",
+    "json:",
+    "]",
+    "'",
+    '"',
+    "é",
+]
 lines = st.lists(st.sampled_from([*SNIPPETS, " ", "\n"]) | st.text(max_size=3)).map("".join)
 spaced = st.lists(st.sampled_from(SNIPPETS)).map(" ".join)
 
@@ -332,30 +369,30 @@ def outcome(line: str) -> Line | LineError:
 
 
 @given(lines | spaced)
-def test_any_text_is_safe(line: str) -> None:
+def test_random_text_gives_items_or_positioned_error(line: str) -> None:
     found = outcome(line)
     if isinstance(found, LineError):
         assert found.reason
         assert 0 <= found.start < found.end
         assert found.start <= len(line)
         return
-    assert found.items or found.destination is None
-    if found.destination is not None:
-        assert found.destination.operator in ("|", ">", ">>")
+    assert found.items or found.redirect is None
+    if found.redirect is not None:
+        assert found.redirect.operator in ("|", ">", ">>")
 
 
 @given(lines | spaced)
-def test_any_human_line_is_safe(line: str) -> None:
+def test_random_hmp_line_is_split_or_rejected(line: str) -> None:
     try:
-        text, destination = split_human(line)
+        text, redirect = split_hmp_line(line)
     except LineError as error:
-        text, destination = line[: error.start], None
+        text, redirect = line[: error.start], None
     assert line.lstrip(" \t\r\n").startswith(text.lstrip(" \t\r\n"))
-    assert destination is None or line.rstrip().endswith(destination.text)
+    assert redirect is None or line.rstrip().endswith(redirect.text)
 
 
 @given(st.lists(st.sampled_from(["a", "b c=d", "e f='; g'", "{'h': 1}", "/i j"]), max_size=5))
-def test_items_stand_side_by_side(pieces: list[str]) -> None:
-    alone = [told(parsed(piece).items[0]) for piece in pieces]
+def test_semicolon_separates_independent_items(pieces: list[str]) -> None:
+    alone = [item_as_tuple(parsed(piece).items[0]) for piece in pieces]
     assert items("; ".join(pieces)) == alone
     assert items(" ;\t".join([*pieces, ""])) == alone

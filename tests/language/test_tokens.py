@@ -1,4 +1,4 @@
-"""Tokens: every character of a line has its place in one, and half-typed text does no harm."""
+"""Tests of the tokenizer: positions of tokens, and incomplete text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def texts(line: str) -> list[tuple[str, str]]:
 
 
 def check(line: str) -> list[Token]:
-    """Tokens stand in order, say where, and leave nothing but blanks between them."""
+    """Assert that tokens are ordered, have correct positions and omit only blanks."""
     found = tokenize(line)
     position = 0
     for token in found:
@@ -71,7 +71,7 @@ def check(line: str) -> list[Token]:
         ("a b=1 # c", [*[(t.NAME, "a"), (t.KEY, "b"), (t.OPERATOR, "="), (t.VALUE, "1")], (t.COMMENT, "# c")]),
     ],
 )  # fmt: skip
-def test_tokens(line: str, expected: list[tuple[str, str]]) -> None:
+def test_tokenize_returns_kinds_and_texts(line: str, expected: list[tuple[str, str]]) -> None:
     assert texts(line) == expected
     check(line)
 
@@ -98,7 +98,7 @@ def test_tokens(line: str, expected: list[tuple[str, str]]) -> None:
         ("a", True),
     ],
 )
-def test_half_typed_text_is_known_as_such(line: str, closed: bool) -> None:
+def test_incomplete_token_is_not_closed(line: str, closed: bool) -> None:
     assert check(line)[-1].closed is closed
 
 
@@ -109,16 +109,16 @@ def test_half_typed_text_is_known_as_such(line: str, closed: bool) -> None:
         'x a."b.c"=json:["1", 2] d:={"e": \'f\'} g="\\u0041" h=[[[{}]]] i=; {"execute": "x"}',
     ],
 )
-def test_every_beginning_of_a_line_has_tokens(line: str) -> None:
+def test_every_prefix_of_line_has_valid_tokens(line: str) -> None:
     for end in range(len(line) + 1):
         check(line[:end])
 
 
-def test_what_stands_before_the_cursor_keeps_its_tokens_as_typing_goes_on() -> None:
+def test_appended_text_keeps_earlier_tokens() -> None:
     line = "blockdev-add driver=raw file.driver=file "
-    before = [(one.kind, one.text, one.start) for one in tokenize(line)]
+    before = [(token.kind, token.text, token.start) for token in tokenize(line)]
     for more in ("x", 'x="', "x={", "x=[1, ", "'", "# no"):
-        after = [(one.kind, one.text, one.start) for one in tokenize(line + more)]
+        after = [(token.kind, token.text, token.start) for token in tokenize(line + more)]
         assert after[: len(before)] == before
 
 
@@ -130,17 +130,17 @@ pieces = st.lists(
 
 
 @pytest.mark.parametrize("line", ["a | b\xa0", "a | \u3000", "/hmp a\x85", "/hmp \xa0"])
-def test_a_blank_is_a_space_a_tab_or_a_line_end_everywhere(line: str) -> None:
+def test_space_tab_and_line_end_separate_tokens(line: str) -> None:
     check(line)
 
 
 @given(pieces)
-def test_any_text_is_safe(line: str) -> None:
+def test_random_text_has_valid_tokens(line: str) -> None:
     check(line)
 
 
 @given(pieces)
-def test_a_colour_or_caret_never_sees_an_empty_token_but_a_missing_value(line: str) -> None:
+def test_only_missing_value_is_an_empty_token(line: str) -> None:
     for token in check(line):
         assert token.text or token.kind == t.VALUE
 
@@ -148,10 +148,10 @@ def test_a_colour_or_caret_never_sees_an_empty_token_but_a_missing_value(line: s
 @pytest.mark.parametrize(
     "unit", ['"', "'", "[", "{", "a.", "a=", "a:", ";", "=", "\\", "#", "a=[ ", "> ", "< a ", "|"]
 )
-@pytest.mark.parametrize("begin", ["x ", "transaction( x ", "/hmp ", "/watch "])
-def test_work_is_linear_in_the_text(unit: str, begin: str, count_lines: Any) -> None:
-    """Counts executed lines: four times the text is about four times the work."""
+@pytest.mark.parametrize("prefix", ["x ", "transaction( x ", "/hmp ", "/watch "])
+def test_tokenizer_work_is_linear_in_text(unit: str, prefix: str, count_lines: Any) -> None:
+    """Four times the text may execute at most about six times as many lines of Python."""
     small, large = (
-        count_lines(lambda line=begin + unit * size: tokenize(line)) for size in (500, 2000)
+        count_lines(lambda line=prefix + unit * size: tokenize(line)) for size in (500, 2000)
     )
     assert large < 6 * small + 500

@@ -1,4 +1,4 @@
-"""The reading of arguments by type, on the schemas of real servers, and what must be known for it."""
+"""Tests of the evaluation of arguments by type, with the schemas of real servers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from qmpshell.language import (
     MISSING_SCHEMA,
     MISSING_SECRET,
     Command,
-    Facts,
-    LocalCommand,
-    Need,
-    Plan,
+    Introspection,
+    Missing,
+    ParsedLine,
     PropertyType,
     RawCommand,
+    ShellCommand,
+    evaluate_line,
     no_file,
-    read,
 )
 from qmpshell.qmp import Schema
 from tests.harness.servers import Installation, Server
@@ -51,8 +51,8 @@ def read_file(path: str) -> bytes:
     return FILES[path]
 
 
-class Known:
-    """What one server answered."""
+class CompletionSources:
+    """The schema and properties that a server returned."""
 
     def __init__(self, address: str) -> None:
         with connect(address) as qmp:
@@ -65,52 +65,52 @@ class Known:
                 path: properties(qmp.execute("qom-list", {"path": path})) for path in OBJECTS
             }
 
-    def facts(self, *, can_ask: bool = False) -> Facts:
-        facts = Facts(read_file=read_file, schema=self.schema, can_ask=can_ask)
-        facts.drivers.update(self.drivers)
-        facts.objects.update(self.objects)
-        return facts
+    def introspection(self, *, can_ask: bool = False) -> Introspection:
+        introspection = Introspection(read_file=read_file, schema=self.schema, can_ask=can_ask)
+        introspection.drivers.update(self.drivers)
+        introspection.objects.update(self.objects)
+        return introspection
 
 
 def properties(answer: Any) -> dict[str, PropertyType]:
     return {one["name"]: PropertyType(one["type"], one.get("description", "")) for one in answer}
 
 
-# Asked once of each version, of a server that the first test to need it started.
-_known: dict[str, Known] = {}
+# The first test that needs a version starts its server and caches the answers.
+_known: dict[str, CompletionSources] = {}
 
 
 @pytest.fixture
-def known(installation: Installation, request: pytest.FixtureRequest) -> Known:
+def known(installation: Installation, request: pytest.FixtureRequest) -> CompletionSources:
     if installation.name not in _known:
         server: Server = request.getfixturevalue("qemu")
-        _known[installation.name] = Known(server.address)
+        _known[installation.name] = CompletionSources(server.address)
     return _known[installation.name]
 
 
-def unknowing(*, has_schema: bool = False, can_ask: bool = False) -> Facts:
-    return Facts(read_file=read_file, has_schema=has_schema, can_ask=can_ask)
+def empty_introspection(*, has_schema: bool = False, can_ask: bool = False) -> Introspection:
+    return Introspection(read_file=read_file, has_schema=has_schema, can_ask=can_ask)
 
 
-def command(line: str, facts: Facts) -> Command:
-    plan = read(line, facts)
-    assert isinstance(plan, Plan), vars_of(plan)
+def command(line: str, introspection: Introspection) -> Command:
+    plan = evaluate_line(line, introspection)
+    assert isinstance(plan, ParsedLine), vars_of(plan)
     (one,) = plan.actions
     assert isinstance(one, Command)
     return one
 
 
-def vars_of(need: Need) -> tuple[str, str, int]:
+def vars_of(need: Missing) -> tuple[str, str, int]:
     return need.kind, need.subject, need.start
 
 
 def same(found: object, expected: object) -> bool:
-    """Equality that tells 1 from true."""
+    """Return True if the values are equal; 1 and true differ."""
     return json.dumps(found, sort_keys=True) == json.dumps(expected, sort_keys=True)
 
 
-def check(line: str, facts: Facts, expected: dict[str, Any]) -> None:
-    found = command(line, facts).arguments
+def check(line: str, introspection: Introspection, expected: dict[str, Any]) -> None:
+    found = command(line, introspection).arguments
     assert same(found, expected), found
 
 
@@ -128,7 +128,7 @@ ANY = "x-nosuch a="
 @pytest.mark.parametrize(
     ("line", "value"),
     [
-        # A string is the text as it stands.
+        # Strings.
         (TEXT + "5", "5"),
         (TEXT + '"5"', "5"),
         (TEXT + "'a b'", "a b"),
@@ -151,12 +151,11 @@ ANY = "x-nosuch a="
         (TEXT + '"@text"', "@text"),
         (TEXT + "'@?'", "@?"),
         (TEXT + "a@text", "a@text"),
-        # So is an enum's value, also one that the enum has not.
+        # Enums, including unknown values.
         (ENUM + "unmap", "unmap"),
         (ENUM + '"unmap"', "unmap"),
         (ENUM + "on", "on"),
         (ENUM + "5", "5"),
-        # Integers.
         (INT + "5", 5),
         (INT + "-5", -5),
         (INT + "+5", 5),
@@ -173,7 +172,6 @@ ANY = "x-nosuch a="
         (INT + "-9223372036854775808", -(2**63)),
         (INT + '"64k"', 65536),
         (INT + "@size", 65536),
-        # Booleans.
         (BOOL + "true", True),
         (BOOL + "True", True),
         (BOOL + "on", True),
@@ -184,7 +182,6 @@ ANY = "x-nosuch a="
         (BOOL + "no", False),
         (BOOL + '"on"', True),
         (BOOL + "@on", True),
-        # Alternates.
         (STR_OR_NULL + "null", None),
         (STR_OR_NULL + '"null"', "null"),
         (STR_OR_NULL + "'null'", "null"),
@@ -208,7 +205,7 @@ ANY = "x-nosuch a="
         ("blockdev-add driver=qcow2 backing=", ""),
         ("blockdev-add driver=qcow2 backing={'driver': 'raw'}", {"driver": "raw"}),
         ("blockdev-add driver=qcow2 overlap-check=all", "all"),
-        # What the schema does not know.
+        # Unknown commands and members.
         (ANY + "5", 5),
         (ANY + "on", "on"),
         (ANY + "null", None),
@@ -218,7 +215,7 @@ ANY = "x-nosuch a="
         ("device_del id=a nosuch=5", 5),
         ("device_del id=a nosuch=on", "on"),
         ("device_del id=a nosuch=[1, 'a']", [1, "a"]),
-        # JSON whatever the type is.
+        # JSON for any type.
         ("device_del id:=5", 5),
         ('device_del id:="5"', "5"),
         ("device_del id:=null", None),
@@ -231,8 +228,8 @@ ANY = "x-nosuch a="
         ("migrate-set-parameters tls-creds:=null", None),
     ],
 )
-def test_one_value(known: Known, line: str, value: object) -> None:
-    found = command(line, known.facts()).arguments
+def test_value_is_evaluated_by_its_type(known: CompletionSources, line: str, value: object) -> None:
+    found = command(line, known.introspection()).arguments
     last = list(found.values())[-1]
     assert same(last, value), found
 
@@ -373,8 +370,10 @@ def test_one_value(known: Known, line: str, value: object) -> None:
         ),
     ],
 )
-def test_members(known: Known, line: str, expected: dict[str, Any]) -> None:
-    check(line, known.facts(), expected)
+def test_members_are_evaluated_by_their_types(
+    known: CompletionSources, line: str, expected: dict[str, Any]
+) -> None:
+    check(line, known.introspection(), expected)
 
 
 @pytest.mark.parametrize(
@@ -386,27 +385,27 @@ def test_members(known: Known, line: str, expected: dict[str, Any]) -> None:
         "driver=nbd server.type=inet server.port=5 server.to=5 export=7",
     ],
 )
-def test_the_order_of_the_words_makes_no_difference(known: Known, words: str) -> None:
+def test_word_order_does_not_change_the_arguments(known: CompletionSources, words: str) -> None:
     pieces = words.split(" ")
-    facts = known.facts()
-    first = command(f"blockdev-add {words}", facts).arguments
+    introspection = known.introspection()
+    first = command(f"blockdev-add {words}", introspection).arguments
     for order in permutations(pieces):
-        found = command("blockdev-add " + " ".join(order), facts).arguments
+        found = command("blockdev-add " + " ".join(order), introspection).arguments
         assert same(found, first), order
 
 
 @pytest.mark.parametrize("levels", [10, 150, 190, 200, 250, 400])
-def test_a_schema_may_be_followed_deep(known: Known, levels: int) -> None:
-    """Typing may end somewhere; it ends well."""
+def test_recursive_type_is_evaluated_at_any_depth(known: CompletionSources, levels: int) -> None:
+
     words = [f"{'file.' * level}driver=raw" for level in range(levels)]
-    found = command("blockdev-add " + " ".join(words), known.facts()).arguments
+    found = command("blockdev-add " + " ".join(words), known.introspection()).arguments
     for _ in range(levels - 1):
         assert found["driver"] == "raw"
         found = found["file"]
     assert found == {"driver": "raw"}
 
 
-# -- what the schema leaves open -------------------------------------------------------------------
+# -- properties that the schema does not describe -------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -434,7 +433,7 @@ def test_a_schema_may_be_followed_deep(known: Known, levels: int) -> None:
             },
         ),
         (
-            # As text, 10 is the slot 0x10, in every version.
+            # In every version, the text "10" is the slot 0x10.
             "device_add driver=pcie-root-port chassis=5 addr=10 multifunction=on slot=0x10 port=3",
             {
                 "driver": "pcie-root-port",
@@ -533,22 +532,26 @@ def test_a_schema_may_be_followed_deep(known: Known, levels: int) -> None:
         ),
     ],
 )
-def test_properties(known: Known, line: str, expected: dict[str, Any]) -> None:
-    check(line, known.facts(), expected)
+def test_device_and_object_properties_use_their_types(
+    known: CompletionSources, line: str, expected: dict[str, Any]
+) -> None:
+    check(line, known.introspection(), expected)
 
 
-def test_a_driver_that_the_server_does_not_know_is_not_asked_for_again(known: Known) -> None:
-    facts = known.facts()
-    facts.drivers["nosuch"] = None
+def test_unknown_driver_or_object_is_evaluated_untyped(
+    known: CompletionSources,
+) -> None:
+    introspection = known.introspection()
+    introspection.drivers["nosuch"] = None
     check(
         "device_add driver=nosuch id=5 x=5 y=on",
-        facts,
+        introspection,
         {"driver": "nosuch", "id": "5", "x": 5, "y": "on"},
     )
-    facts.objects["/nosuch"] = None
+    introspection.objects["/nosuch"] = None
     check(
         "qom-set path=/nosuch property=5 value=5",
-        facts,
+        introspection,
         {"path": "/nosuch", "property": "5", "value": 5},
     )
 
@@ -615,26 +618,30 @@ def test_a_driver_that_the_server_does_not_know_is_not_asked_for_again(known: Kn
         ("transaction( )", {"actions": []}),
     ],
 )
-def test_transactions(known: Known, line: str, expected: dict[str, Any]) -> None:
-    found = command(line, known.facts())
+def test_transaction_is_evaluated_as_one_command(
+    known: CompletionSources, line: str, expected: dict[str, Any]
+) -> None:
+    found = command(line, known.introspection())
     assert found.name == "transaction"
     assert same(found.arguments, expected), found.arguments
 
 
-def test_a_transaction_asks_for_secrets_as_commands_do(known: Known) -> None:
+def test_secret_in_transaction_is_missing(known: CompletionSources) -> None:
     line = "transaction( x-nosuch password=@? )"
-    facts = known.facts(can_ask=True)
-    need = read(line, facts)
-    assert isinstance(need, Need)
+    introspection = known.introspection(can_ask=True)
+    need = evaluate_line(line, introspection)
+    assert isinstance(need, Missing)
     assert vars_of(need) == (MISSING_SECRET, "password", line.index("@?"))
-    facts.secrets[line.index("@?")] = "pw"
-    check(line, facts, {"actions": [{"type": "x-nosuch", "data": {"password": "pw"}}]})
+    introspection.secrets[line.index("@?")] = "pw"
+    check(line, introspection, {"actions": [{"type": "x-nosuch", "data": {"password": "pw"}}]})
 
 
 @pytest.mark.parametrize("words", ["actions:=[]", "actions.0.type=abort", "actions=[]"])
-def test_the_actions_of_a_transaction_are_not_given_a_second_time(known: Known, words: str) -> None:
+def test_transaction_with_second_actions_argument_is_rejected(
+    known: CompletionSources, words: str
+) -> None:
     with pytest.raises(LineError):
-        read(f"transaction( abort ) {words}", known.facts())
+        evaluate_line(f"transaction( abort ) {words}", known.introspection())
 
 
 # -- the guest agent -------------------------------------------------------------------------------
@@ -671,15 +678,15 @@ def test_the_actions_of_a_transaction_are_not_given_a_second_time(known: Known, 
         ("guest-ping nosuch=5", {"nosuch": 5}),
     ],
 )
-def test_the_agent_needs_no_schema(line: str, expected: dict[str, Any]) -> None:
-    check(line, unknowing(), expected)
-    check(line, unknowing(has_schema=True), expected)
+def test_guest_agent_commands_need_no_schema(line: str, expected: dict[str, Any]) -> None:
+    check(line, empty_introspection(), expected)
+    check(line, empty_introspection(has_schema=True), expected)
 
 
 # -- mistakes --------------------------------------------------------------------------------------
 
-AS_IT_IS = "what stands after := is sent as it is"
-QUOTE = "to have it as text, put it in quotes"
+AS_IT_IS = "use := to send any JSON value"
+QUOTE = "quote it to send it as text"
 NUMBER = "takes a whole number, such as 5, 0x1f or 64k, not "
 SWITCH = "takes on or off, true or false, yes or no, not "
 MEMBERS = "takes members, as in KEY.MEMBER=VALUE, or {…}, not "
@@ -687,7 +694,7 @@ ELEMENTS = "takes members, as in KEY.0=VALUE, or […], not "
 
 
 @pytest.mark.parametrize(
-    ("line", "reason", "marked", "cure"),
+    ("line", "reason", "marked", "hint"),
     [
         (INT + "abc", f"size {NUMBER}'abc'", "abc", AS_IT_IS),
         (INT + "5.0", f"size {NUMBER}'5.0'", "5.0", AS_IT_IS),
@@ -742,12 +749,12 @@ ELEMENTS = "takes members, as in KEY.0=VALUE, or […], not "
         ("guest-exec-status pid=x", f"pid {NUMBER}'x'", "x", AS_IT_IS),
         (
             "blockdev-add file=a file.driver=b driver=raw",
-            "file is given both a value and members",
+            "file has both a value and members",
             "file",
             "",
         ),
-        ("set_link up=on name=5 up=off", "up is given twice", "up", ""),
-        ('set_link up=on "up"=off', '"up" is given twice', '"up"', ""),
+        ("set_link up=on name=5 up=off", "up occurs twice", "up", ""),
+        ('set_link up=on "up"=off', '"up" occurs twice', '"up"', ""),
         (TEXT + "@nosuch", "nosuch: No such file or directory", "@nosuch", QUOTE),
         (TEXT + "@latin", "latin is not UTF-8", "@latin", ""),
         (TEXT + "@", "the name of a file must follow @", "@", QUOTE),
@@ -760,13 +767,13 @@ ELEMENTS = "takes members, as in KEY.0=VALUE, or […], not "
         ("device_del id:=@latin", "latin: offset 0: not UTF-8", "@latin", ""),
         (
             TEXT + "@?",
-            "there is no terminal at which to ask",
+            "there is no terminal to ask at",
             "@?",
             "key=@FILE reads the value from a file",
         ),
         (
             "device_del id:=@?",
-            "there is no terminal at which to ask",
+            "there is no terminal to ask at",
             "@?",
             "key=@FILE reads the value from a file",
         ),
@@ -774,7 +781,7 @@ ELEMENTS = "takes members, as in KEY.0=VALUE, or […], not "
             "device_del id:=abc",
             "expected a value, not 'abc'",
             "a",
-            "after := stands JSON, text in double quotes; plain text stands after =",
+            "after := comes JSON, with text in double quotes; after = comes plain text",
         ),
         (
             "blockdev-add driver=quorum children=[1",
@@ -784,19 +791,25 @@ ELEMENTS = "takes members, as in KEY.0=VALUE, or […], not "
         ),
     ],
 )
-def test_mistakes(known: Known, line: str, reason: str, marked: str, cure: str) -> None:
+def test_invalid_argument_reports_reason_and_position(
+    known: CompletionSources, line: str, reason: str, marked: str, hint: str
+) -> None:
     with pytest.raises(LineError) as caught:
-        read(line, known.facts())
+        evaluate_line(line, known.introspection())
     error = caught.value
-    assert (error.reason, line[error.start : error.end], error.cure) == (reason, marked, cure)
+    assert (error.reason, line[error.start : error.end], error.hint) == (reason, marked, hint)
     if marked not in ("=", "a"):
-        assert error.end == len(line.removesuffix(" )")) or " given " in reason
+        assert (
+            error.end == len(line.removesuffix(" )"))
+            or " has both " in reason
+            or " occurs " in reason
+        )
 
 
-def test_the_second_of_two_is_marked(known: Known) -> None:
+def test_duplicate_argument_error_marks_the_second(known: CompletionSources) -> None:
     line = "set_link up=on name=5 up=off"
     with pytest.raises(LineError) as caught:
-        read(line, known.facts())
+        evaluate_line(line, known.introspection())
     assert caught.value.start == line.rindex("up")
 
 
@@ -810,15 +823,17 @@ def test_the_second_of_two_is_marked(known: Known) -> None:
         ("block_resize size.0=5", "size"),
     ],
 )
-def test_a_single_value_has_no_members(known: Known, line: str, name: str) -> None:
-    if not name:  # an object may have any members; the server judges
-        assert command(line, known.facts()).arguments["backing"] == {"0": "a"}
+def test_members_of_single_value_are_rejected(
+    known: CompletionSources, line: str, name: str
+) -> None:
+    if not name:  # the server checks members of an object
+        assert command(line, known.introspection()).arguments["backing"] == {"0": "a"}
         return
     with pytest.raises(LineError) as caught:
-        read(line, known.facts())
+        evaluate_line(line, known.introspection())
     assert caught.value.reason == f"{name} has no members: it is a single value"
     assert caught.value.start == line.index(f" {name}.") + 1
-    assert caught.value.cure == AS_IT_IS
+    assert caught.value.hint == AS_IT_IS
 
 
 @pytest.mark.parametrize(
@@ -831,23 +846,25 @@ def test_a_single_value_has_no_members(known: Known, line: str, name: str) -> No
         ("children.0.driver=raw children.2.driver=raw", "1"),
     ],
 )
-def test_an_array_has_no_gaps(known: Known, words: str, missing: str) -> None:
+def test_array_with_missing_index_is_rejected(
+    known: CompletionSources, words: str, missing: str
+) -> None:
     line = f"blockdev-add driver=quorum {words}"
     with pytest.raises(LineError) as caught:
-        read(line, known.facts())
+        evaluate_line(line, known.introspection())
     assert caught.value.reason == f"children is an array: children.{missing} is missing"
     assert caught.value.start >= line.index("children")
-    assert caught.value.cure == "indices run from 0 without a gap"
+    assert caught.value.hint == "the indexes must be 0, 1, 2… without a gap"
 
 
 @pytest.mark.parametrize("line", [REF + "{abc}", REF + "{'driver' 5}", REF + "{a"])
-def test_an_error_that_quoting_would_cure_says_so(known: Known, line: str) -> None:
+def test_error_hint_suggests_quotes(known: CompletionSources, line: str) -> None:
     with pytest.raises(LineError) as caught:
-        read(line, known.facts())
-    assert "quote" in caught.value.cure
+        evaluate_line(line, known.introspection())
+    assert "quote" in caught.value.hint
 
 
-# -- what must be known ----------------------------------------------------------------------------
+# -- required introspection ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -885,17 +902,20 @@ def test_an_error_that_quoting_would_cure_says_so(known: Known, line: str) -> No
         "set_link up=@on",
     ],
 )
-def test_the_schema_is_needed_where_a_value_can_be_read_in_more_than_one_way(line: str) -> None:
-    need = read(line, unknowing())
-    assert isinstance(need, Need)
+def test_ambiguous_value_needs_the_schema(line: str) -> None:
+    need = evaluate_line(line, empty_introspection())
+    assert isinstance(need, Missing)
     assert vars_of(need) == (MISSING_SCHEMA, "", 0)
 
 
-def test_what_was_asked_for_and_is_not_to_be_had_is_not_asked_for_again() -> None:
-    assert command("x a=5 b=on", unknowing(has_schema=True)).arguments == {"a": 5, "b": "on"}
-    facts = unknowing(has_schema=True)
-    facts.drivers["e1000"] = None
-    assert command("device_add driver=e1000 x=5", facts).arguments["x"] == 5
+def test_unavailable_introspection_is_not_required_again() -> None:
+    assert command("x a=5 b=on", empty_introspection(has_schema=True)).arguments == {
+        "a": 5,
+        "b": "on",
+    }
+    introspection = empty_introspection(has_schema=True)
+    introspection.drivers["e1000"] = None
+    assert command("device_add driver=e1000 x=5", introspection).arguments["x"] == 5
 
 
 @pytest.mark.parametrize(
@@ -935,9 +955,9 @@ def test_what_was_asked_for_and_is_not_to_be_had_is_not_asked_for_again() -> Non
         "getfd fdname=x < 5",
     ],
 )
-def test_the_schema_is_not_needed_elsewhere(line: str) -> None:
-    assert isinstance(read(line, unknowing()), Plan)
-    assert isinstance(read(line, unknowing(can_ask=True)), Plan)
+def test_unambiguous_line_needs_no_schema(line: str) -> None:
+    assert isinstance(evaluate_line(line, empty_introspection()), ParsedLine)
+    assert isinstance(evaluate_line(line, empty_introspection(can_ask=True)), ParsedLine)
 
 
 @pytest.mark.parametrize(
@@ -954,10 +974,10 @@ def test_the_schema_is_not_needed_elsewhere(line: str) -> None:
         ("qom-set path=/ property=a value={'a': 1}", (MISSING_OBJECT, "/", 0)),
     ],
 )
-def test_what_the_schema_leaves_open_is_asked_for(line: str, need: tuple[str, str, int]) -> None:
+def test_device_and_object_values_need_properties(line: str, need: tuple[str, str, int]) -> None:
     for has_schema in (False, True):
-        found = read(line, unknowing(has_schema=has_schema))
-        assert isinstance(found, Need)
+        found = evaluate_line(line, empty_introspection(has_schema=has_schema))
+        assert isinstance(found, Missing)
         assert vars_of(found) == need
 
 
@@ -972,9 +992,9 @@ def test_what_the_schema_leaves_open_is_asked_for(line: str, need: tuple[str, st
         ("stop; x a=@?", "a"),
     ],
 )
-def test_a_person_is_asked_for_secrets_before_anything_else(line: str, key: str) -> None:
-    found = read(line, unknowing(can_ask=True))
-    assert isinstance(found, Need)
+def test_secret_is_required_before_other_introspection(line: str, key: str) -> None:
+    found = evaluate_line(line, empty_introspection(can_ask=True))
+    assert isinstance(found, Missing)
     assert vars_of(found) == (MISSING_SECRET, key, line.index("@?"))
 
 
@@ -994,33 +1014,35 @@ def test_a_person_is_asked_for_secrets_before_anything_else(line: str, key: str)
         ("qom-set path=/machine property=kernel value=@?", "5", "5"),
     ],
 )
-def test_a_secret_is_what_was_typed(known: Known, line: str, text: str, value: object) -> None:
-    facts = known.facts(can_ask=True)
-    facts.secrets[line.index("@?")] = text
-    found = command(line, facts).arguments
+def test_secret_answer_is_used_unchanged(
+    known: CompletionSources, line: str, text: str, value: object
+) -> None:
+    introspection = known.introspection(can_ask=True)
+    introspection.secrets[line.index("@?")] = text
+    found = command(line, introspection).arguments
     assert same(list(found.values())[-1], value), found
 
 
-def test_each_secret_of_a_line_is_asked_for() -> None:
+def test_each_secret_of_line_is_required() -> None:
     line = "x a=@?; y b=@?"
-    facts = unknowing(can_ask=True)
+    introspection = empty_introspection(can_ask=True)
     starts = []
     for text in ("one", "two"):
-        need = read(line, facts)
-        assert isinstance(need, Need) and need.kind == MISSING_SECRET
+        need = evaluate_line(line, introspection)
+        assert isinstance(need, Missing) and need.kind == MISSING_SECRET
         starts.append(need.start)
-        facts.secrets[need.start] = text
+        introspection.secrets[need.start] = text
     assert starts == [line.index("@?"), line.rindex("@?")]
-    plan = read(line, facts)
-    assert isinstance(plan, Plan)
+    plan = evaluate_line(line, introspection)
+    assert isinstance(plan, ParsedLine)
     found = [one.arguments for one in plan.actions if isinstance(one, Command)]
     assert found == [{"a": "one"}, {"b": "two"}]
 
 
-def test_a_line_with_a_mistake_is_told_before_anything_is_asked() -> None:
+def test_invalid_line_fails_before_introspection_is_required() -> None:
     for line in ("x a=5; y z", "device_add driver=e1000 x=5 x=6", "x a=@? b=c b=d"):
         with pytest.raises(LineError):
-            read(line, unknowing(can_ask=True))
+            evaluate_line(line, empty_introspection(can_ask=True))
 
 
 # -- notes -----------------------------------------------------------------------------------------
@@ -1053,18 +1075,20 @@ def test_a_line_with_a_mistake_is_told_before_anything_is_asked() -> None:
         ),
     ],
 )
-def test_what_is_deprecated_or_unstable_is_told(known: Known, line: str, notes: list[str]) -> None:
-    assert command(line, known.facts()).notes == notes
+def test_deprecated_and_unstable_members_give_notes(
+    known: CompletionSources, line: str, notes: list[str]
+) -> None:
+    assert command(line, known.introspection()).notes == notes
 
 
-# -- whatever is typed -----------------------------------------------------------------------------
+# -- random text -------------------------------------------------------------------------------
 
 any_server = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 printable = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
 def values(schema: Schema, type_name: str, depth: int) -> st.SearchStrategy[Any]:
-    """Values of a type; below a few levels only what must be there."""
+    """Return a strategy for values of a type; deep levels hold only required members."""
     kind = schema.kind(type_name)
     if kind in ("str", "any"):
         return printable | st.sampled_from(["5", "on", "null", "@x", "{", ""])
@@ -1112,7 +1136,7 @@ def objects(draw: Callable[[Any], Any], schema: Schema, type_name: str, depth: i
 
 
 def words_of(path: str, value: object) -> list[str]:
-    """KEY=VALUE words that give `value` to the key `path`."""
+    """Return KEY=VALUE words that assign `value` to the key `path`."""
     if isinstance(value, bool):
         return [f"{path}={'on' if value else 'off'}"]
     if isinstance(value, dict) and value:
@@ -1128,7 +1152,9 @@ def words_of(path: str, value: object) -> list[str]:
 
 @any_server
 @given(data=st.data())
-def test_what_is_written_by_the_schema_is_read_by_it(known: Known, data: st.DataObject) -> None:
+def test_random_arguments_of_schema_round_trip(
+    known: CompletionSources, data: st.DataObject
+) -> None:
     schema = known.schema
     names = [name for name in schema.commands() if name not in ("device_add", "qom-set")]
     name = data.draw(st.sampled_from(names))
@@ -1137,54 +1163,122 @@ def test_what_is_written_by_the_schema_is_read_by_it(known: Known, data: st.Data
     arguments = data.draw(objects(schema, info.arg_type, 0))
     words = [word for key, one in arguments.items() for word in words_of(key, one)]
     words = data.draw(st.permutations(words))
-    found = command(" ".join([name, *words]), known.facts())
+    found = command(" ".join([name, *words]), known.introspection())
     assert found.name == name
     assert same(found.arguments, arguments), found.arguments
 
 
 @any_server
 @given(data=st.data())
-def test_a_whole_object_is_sent_as_it_is(known: Known, data: st.DataObject) -> None:
+def test_random_json_arguments_are_sent_unchanged(
+    known: CompletionSources, data: st.DataObject
+) -> None:
     info = known.schema.command("blockdev-add")
     assert info is not None
     arguments = data.draw(objects(known.schema, info.arg_type, 0))
-    check(f"blockdev-add {json.dumps(arguments)}", known.facts(), arguments)
+    check(f"blockdev-add {json.dumps(arguments)}", known.introspection(), arguments)
 
 
-SNIPPETS = """
-blockdev-add device_add qom-set transaction( ) ; | > >> < <> # \\ { } [ ] " ' = := . @? @text @nosuch @
-driver=raw driver=quorum driver= driver:="raw" driver.x=1 driver=@raw file= file.driver=raw file.file.
-children.0=a children.1. children= backing=null overlap-check. server.type=inet server. path=/machine
-property=graphics value= value. value.0=1 guest-exec arg. capture-output= set_link up=on up= size=64k
-properties. /hmp /wait exec:x "a" {'a':1} [1,] null on 5 0x 1e9 , : 0 é props."a.b"=
-""".split()
+SNIPPETS = [
+    "blockdev-add",
+    "device_add",
+    "qom-set",
+    "transaction(",
+    ")",
+    ";",
+    "|",
+    ">",
+    ">>",
+    "<",
+    "<>",
+    "#",
+    "\\",
+    "{",
+    "}",
+    "[",
+    "]",
+    '"',
+    "'",
+    "=",
+    ":=",
+    ".",
+    "@?",
+    "@text",
+    "@nosuch",
+    "@",
+    "driver=raw",
+    "driver=quorum",
+    "driver=",
+    'driver:="raw"',
+    "driver.x=1",
+    "driver=@raw",
+    "file=",
+    "file.driver=raw",
+    "file.file.",
+    "children.0=a",
+    "children.1.",
+    "children=",
+    "backing=null",
+    "overlap-check.",
+    "server.type=inet",
+    "server.",
+    "path=/machine",
+    "property=graphics",
+    "value=",
+    "value.",
+    "value.0=1",
+    "guest-exec",
+    "arg.",
+    "capture-output=",
+    "set_link",
+    "up=on",
+    "up=",
+    "size=64k",
+    "properties.",
+    "/hmp",
+    "/wait",
+    "exec:x",
+    '"a"',
+    "{'a':1}",
+    "[1,]",
+    "null",
+    "on",
+    "5",
+    "0x",
+    "1e9",
+    ",",
+    ":",
+    "0",
+    "é",
+    'props."a.b"=',
+]
 lines = st.lists(
     st.sampled_from([*SNIPPETS, " ", " ", " ", "\n", "\x1b", "\ud800"]) | st.text(max_size=3)
 ).map("".join)
 spaced = st.lists(st.sampled_from(SNIPPETS)).map(" ".join)
 
 
-def outcome(line: str, facts: Facts) -> Plan | Need | LineError:
+def outcome(line: str, introspection: Introspection) -> ParsedLine | Missing | LineError:
     try:
-        return read(line, facts)
+        return evaluate_line(line, introspection)
     except LineError as error:
         return error
 
 
-def check_safe(line: str, facts: Facts) -> None:
-    found = outcome(line, facts)
+def check_safe(line: str, introspection: Introspection) -> None:
+    found = outcome(line, introspection)
     if isinstance(found, LineError):
         assert found.reason
         assert 0 <= found.start < found.end
         assert found.start <= len(line)
         return
-    if isinstance(found, Need):
+    if isinstance(found, Missing):
         assert found.kind in (MISSING_SCHEMA, MISSING_DRIVER, MISSING_OBJECT, MISSING_SECRET)
-        assert found.kind != MISSING_SCHEMA or not facts.has_schema
+        assert found.kind != MISSING_SCHEMA or not introspection.has_schema
         assert found.kind != MISSING_SECRET or line.startswith("@?", found.start)
         return
     for one in found.actions:
-        assert isinstance(one, (Command, RawCommand, LocalCommand))
+        assert isinstance(one, (Command, RawCommand, ShellCommand))
         assert line[one.start :].strip()
         if isinstance(one, Command):
             json.dumps(one.arguments)
@@ -1192,15 +1286,17 @@ def check_safe(line: str, facts: Facts) -> None:
 
 @any_server
 @given(line=lines | spaced, can_ask=st.booleans())
-def test_any_text_is_safe_with_a_schema(known: Known, line: str, can_ask: bool) -> None:
-    check_safe(line, known.facts(can_ask=can_ask))
+def test_random_text_is_safe_with_schema(
+    known: CompletionSources, line: str, can_ask: bool
+) -> None:
+    check_safe(line, known.introspection(can_ask=can_ask))
 
 
 @given(lines | spaced, st.booleans(), st.booleans())
-def test_any_text_is_safe_without_a_schema(line: str, can_ask: bool, has_schema: bool) -> None:
-    check_safe(line, unknowing(can_ask=can_ask, has_schema=has_schema))
+def test_random_text_is_safe_without_schema(line: str, can_ask: bool, has_schema: bool) -> None:
+    check_safe(line, empty_introspection(can_ask=can_ask, has_schema=has_schema))
 
 
 @given(lines | spaced)
-def test_any_text_is_safe_with_a_schema_that_says_nothing(line: str) -> None:
-    check_safe(line, Facts(read_file=no_file, schema=Schema([])))
+def test_random_text_is_safe_with_empty_schema(line: str) -> None:
+    check_safe(line, Introspection(read_file=no_file, schema=Schema([])))

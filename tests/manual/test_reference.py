@@ -14,13 +14,13 @@ from qmpshell.manual import (
     Entry,
     Reference,
     first_sentence,
-    read,
-    read_title,
+    inferred_type,
+    parse_page,
+    parse_title,
     search_manual,
-    untold_type,
 )
 from qmpshell.qmp import Schema
-from qmpshell.render import NAME, PLAIN, Block, Item, Literal, Paragraph, plain
+from qmpshell.render import NAME, PLAIN, Block, Item, Literal, Paragraph, plain_text_of
 from tests.harness.manuals import PAGES, page_text
 from tests.harness.schemas import schema
 from tests.harness.servers import BACKPORTS, SYSTEM, Installation
@@ -38,11 +38,11 @@ def entry(installation: Installation, name: str, page: str = "qemu-qmp-ref") -> 
 
 
 def texts(blocks: list[Block]) -> list[str]:
-    """The paragraphs, those in lists included."""
+    """Return the paragraphs, including those in lists."""
     found: list[str] = []
     for block in blocks:
         if isinstance(block, Paragraph):
-            found.append(plain(block.spans))
+            found.append(plain_text_of(block.spans))
         elif isinstance(block, Item):
             found += texts(block.blocks)
     return found
@@ -66,12 +66,12 @@ def texts(blocks: list[Block]) -> list[str]:
     ],
 )
 def test_titles(title: str, found: object) -> None:
-    assert read_title(title) == found
+    assert parse_title(title) == found
 
 
 @given(st.text())
 def test_any_text_may_be_a_title(text: str) -> None:
-    read_title(text)
+    parse_title(text)
 
 
 # -- the real pages -------------------------------------------------------------------------------
@@ -263,9 +263,9 @@ def test_what_only_wraps_another_type_is_left_out(installation: Installation) ->
 def test_the_type_whose_members_a_command_takes_untold(name: str) -> None:
     """The manual of 7.2 does not say so."""
     whole = reference(SYSTEM)
-    assert untold_type(whole, f"block-dirty-bitmap-{name}", schema("7.2")) == "BlockDirtyBitmap"
-    assert untold_type(whole, f"block-dirty-bitmap-{name}", None) == ""
-    assert untold_type(whole, "stop", schema("7.2")) == untold_type(whole, "nosuch", None) == ""
+    assert inferred_type(whole, f"block-dirty-bitmap-{name}", schema("7.2")) == "BlockDirtyBitmap"
+    assert inferred_type(whole, f"block-dirty-bitmap-{name}", None) == ""
+    assert inferred_type(whole, "stop", schema("7.2")) == inferred_type(whole, "nosuch", None) == ""
 
 
 def test_first_sentences() -> None:
@@ -349,5 +349,5 @@ def test_any_page_can_be_read(lines: list[str]) -> None:
 
 @given(st.lists(LINES))
 def test_any_blocks_are_an_entry(lines: list[str]) -> None:
-    one = Entry("a", COMMAND, "", read("\n".join(lines)))
+    one = Entry("a", COMMAND, "", parse_page("\n".join(lines)))
     assert isinstance(one.first_sentence, str)

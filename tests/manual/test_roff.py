@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from qmpshell.manual import literal, read, spans
+from qmpshell.manual import literal, parse_page, spans
 from qmpshell.render import (
     EMPHASIS,
     NAME,
@@ -17,7 +17,7 @@ from qmpshell.render import (
     Literal,
     Paragraph,
     Table,
-    plain,
+    plain_text_of,
 )
 
 
@@ -50,7 +50,7 @@ def words(text: str) -> Paragraph:
     ],
 )
 def test_escapes(roff: str, text: str) -> None:
-    assert plain(spans(roff)) == text
+    assert plain_text_of(spans(roff)) == text
 
 
 @pytest.mark.parametrize(
@@ -130,18 +130,18 @@ BLOCKS: list[tuple[str, list[Block]]] = [
 
 @pytest.mark.parametrize(("text", "blocks"), BLOCKS)
 def test_blocks(text: str, blocks: list[Block]) -> None:
-    found = read(text)
+    found = parse_page(text)
     assert [one for one in found if one != Group([])] == [one for one in blocks if one != Group([])]
 
 
 def test_a_part_ends_where_the_indentation_does() -> None:
     text = "one\n.INDENT 7.0\ntwo\n.UNINDENT\nthree\n.UNINDENT\nfour\n"
-    assert read(text, is_part=True) == [words("one"), Group([words("two")]), words("three")]
-    assert read(text)[-1] == words("four")
+    assert parse_page(text, is_part=True) == [words("one"), Group([words("two")]), words("three")]
+    assert parse_page(text)[-1] == words("four")
 
 
 def test_indentation_without_end_is_read() -> None:
-    blocks = read(".INDENT 1\n" * 10_000 + "deep\n" + ".UNINDENT\n" * 10_000 + "x")
+    blocks = parse_page(".INDENT 1\n" * 10_000 + "deep\n" + ".UNINDENT\n" * 10_000 + "x")
     assert "deep" in repr(blocks)
     assert blocks[-1] == words("x")
 
@@ -159,13 +159,13 @@ LINES = st.one_of(
 @given(st.lists(LINES))
 def test_anything_can_be_read(lines: list[str]) -> None:
     text = "\n".join(lines)
-    read(text)
-    read(text, is_part=True)
+    parse_page(text)
+    parse_page(text, is_part=True)
 
 
 @given(st.lists(st.sampled_from(["alpha", "beta", ".sp", ".PP", ".INDENT 1", ".UNINDENT", ".TP"])))
 def test_no_text_is_lost(lines: list[str]) -> None:
-    found = repr(read("\n".join(lines)))
+    found = repr(parse_page("\n".join(lines)))
     for word in ("alpha", "beta"):
         assert found.count(word) == lines.count(word)
 
@@ -174,6 +174,6 @@ def test_no_text_is_lost(lines: list[str]) -> None:
 def test_spans_have_single_blanks_and_none_around(text: str) -> None:
     found = spans(text)
     assert all(part for _, part in found)
-    whole = plain(found)
+    whole = plain_text_of(found)
     assert whole == whole.strip(" ")
     assert "  " not in whole

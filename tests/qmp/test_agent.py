@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from qmpshell.qmp import GREETING, NEGOTIATING, READY, AgentProtocol, Foreign, Garbage, Reply
+from qmpshell.qmp import GREETING, NEGOTIATING, READY, AgentProtocol, Malformed, NotQmp, Reply
 
 SEED = 12345
 ANSWER = b'\xff{"return": 12345}\n'
@@ -19,7 +19,7 @@ STRAY = b'{"error": {"class": "GenericError", "desc": "JSON parse error"}}\n'
 
 def begun() -> AgentProtocol:
     protocol = AgentProtocol()
-    protocol.synchronise(SEED)
+    protocol.synchronize(SEED)
     assert sent(protocol) == [{"execute": "guest-sync-delimited", "arguments": {"id": SEED}}]
     return protocol
 
@@ -35,13 +35,13 @@ def ready() -> AgentProtocol:
     sent(protocol)
     assert protocol.receive(ECHO) == []
     assert protocol.state == READY
-    protocol.take_own_replies()
+    protocol.pop_handshake_replies()
     return protocol
 
 
 def test_the_sentinel_stands_before_what_synchronises() -> None:
     protocol = AgentProtocol()
-    protocol.synchronise(SEED)
+    protocol.synchronize(SEED)
     assert protocol.data_to_send().startswith(b'\xff{"execute": "guest-sync-delimited"')
     assert protocol.data_to_send() == b""
 
@@ -76,7 +76,7 @@ def test_what_was_for_a_former_client_is_left_out_and_kept_for_the_log() -> None
     stale = b'{"return": {"pid": 7}}\n{"return": 12344}\n'
     assert protocol.receive(STRAY + stale + b'{"return": {"half": "of a' + ANSWER) == []
     assert protocol.state == NEGOTIATING
-    assert [reply.value for _, reply in protocol.take_own_replies()] == [
+    assert [reply.value for _, reply in protocol.pop_handshake_replies()] == [
         {"error": {"class": "GenericError", "desc": "JSON parse error"}},
         {"return": {"pid": 7}},
         {"return": 12344},
@@ -87,7 +87,7 @@ def test_what_was_for_a_former_client_is_left_out_and_kept_for_the_log() -> None
 @pytest.mark.parametrize("value", ["true", "12345.0", '"12345"', "[12345]", "{}", "null"])
 def test_no_other_value_synchronises(value: str) -> None:
     protocol = AgentProtocol()
-    protocol.synchronise(1 if value == "true" else SEED)
+    protocol.synchronize(1 if value == "true" else SEED)
     protocol.receive(b'\xff{"return": ' + value.encode() + b"}\n")
     assert protocol.state == GREETING
 
@@ -95,7 +95,7 @@ def test_no_other_value_synchronises(value: str) -> None:
 def test_only_the_latest_of_several_attempts_counts() -> None:
     """Between the answers to two of them stands the error that the second sentinel makes."""
     protocol = begun()
-    protocol.synchronise(SEED + 1)
+    protocol.synchronize(SEED + 1)
     assert protocol.receive(STRAY + ANSWER + STRAY) == []
     assert protocol.state == GREETING
     assert protocol.receive(b'\xff{"return": 12346}\n') == []
@@ -105,7 +105,7 @@ def test_only_the_latest_of_several_attempts_counts() -> None:
 def test_a_monitor_is_no_agent() -> None:
     protocol = begun()
     (item,) = protocol.receive(b'{"QMP": {"version": {}, "capabilities": []}}\r\n')
-    assert isinstance(item, Foreign)
+    assert isinstance(item, NotQmp)
 
 
 def test_what_is_no_message_is_remembered_for_who_explains_the_silence() -> None:
@@ -119,20 +119,20 @@ def test_what_is_no_message_is_remembered_for_who_explains_the_silence() -> None
 
 def test_ready_at_once_without_synchronisation() -> None:
     protocol = AgentProtocol(negotiate=False)
-    protocol.synchronise(SEED)
+    protocol.synchronize(SEED)
     assert (protocol.state, protocol.data_to_send()) == (READY, b"")
 
 
 def test_in_command_mode_all_is_the_users() -> None:
     protocol = ready()
     found = protocol.receive(b'\xff{"return": 12345}\nrubbish\n')
-    assert [type(item) for item in found] == [Reply, Garbage]
-    assert protocol.take_own_replies() == []
+    assert [type(item) for item in found] == [Reply, Malformed]
+    assert protocol.pop_handshake_replies() == []
 
 
 def test_the_id_fits_the_agents_integers() -> None:
     protocol = AgentProtocol()
-    protocol.synchronise(1 << 80 | 5)
+    protocol.synchronize(1 << 80 | 5)
     assert 0 <= sent(protocol)[0]["arguments"]["id"] < 1 << 63
 
 

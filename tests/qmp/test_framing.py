@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from qmpshell.qmp import Event, Framer, Garbage, Greeting, Message, Reply, encode
+from qmpshell.qmp import Event, Framer, Greeting, Malformed, Message, Reply, encode
 
 GREETING = b'{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""}, "capabilities": ["oob"]}}'
 
 
-def feed(data: bytes, sizes: list[int] | None = None) -> list[Message | Garbage]:
+def feed(data: bytes, sizes: list[int] | None = None) -> list[Message | Malformed]:
     framer = Framer()
     found = []
     cuts = [0]
@@ -25,7 +25,7 @@ def feed(data: bytes, sizes: list[int] | None = None) -> list[Message | Garbage]
     return found + framer.end()
 
 
-def values(found: list[Message | Garbage]) -> list[Any]:
+def values(found: list[Message | Malformed]) -> list[Any]:
     return [item.value if isinstance(item, Message) else item.raw for item in found]
 
 
@@ -139,7 +139,7 @@ def test_any_bytes_are_safe_however_they_are_cut(data: bytes, sizes: list[int]) 
         v for v in values(feed(data)) if isinstance(v, dict)
     ]
     for item in found:
-        assert isinstance(item, (Message, Garbage))
+        assert isinstance(item, (Message, Malformed))
 
 
 @given(noise)
@@ -155,7 +155,7 @@ def test_a_greeting_on_its_own_line_is_always_found_again(data: bytes) -> None:
 def test_a_greeting_after_a_broken_message_is_found(broken: bytes, cut: int) -> None:
     data = broken + GREETING + b"\r\n"
     found = feed(data, [len(broken) + cut])
-    assert [type(item) for item in found] == [Garbage, Greeting]
+    assert [type(item) for item in found] == [Malformed, Greeting]
     assert found[0].raw == broken
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qmpshell.qmp import chosen_cpu, failed, human_command, human_text
+from qmpshell.qmp import failed, hmp_command, hmp_text, selected_cpu
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from qmpshell.qmp import chosen_cpu, failed, human_command, human_text
     ],
 )
 def test_command(cpu: int | None, arguments: dict[str, object]) -> None:
-    assert human_command("info status", cpu) == {
+    assert hmp_command("info status", cpu) == {
         "execute": "human-monitor-command",
         "arguments": arguments,
     }
@@ -27,7 +27,7 @@ def test_command(cpu: int | None, arguments: dict[str, object]) -> None:
     [("a\r\nb\r\n", "a\nb\n"), ("", ""), ("a", "a"), ({}, "{}"), (5, "5")],
 )
 def test_text(value: object, text: str) -> None:
-    assert human_text(value) == text
+    assert hmp_text(value) == text
 
 
 @pytest.mark.parametrize(
@@ -79,4 +79,4 @@ def test_text_that_does_not(text: str) -> None:
     ],
 )
 def test_the_choice_of_a_cpu(line: str, number: str | None) -> None:
-    assert chosen_cpu(line) == (None if number is None else int(number))
+    assert selected_cpu(line) == (None if number is None else int(number))

@@ -82,10 +82,10 @@ def test_decode_what_is_no_number(data: bytes) -> None:
     [
         (b"", "the text ends inside a value", 0),
         (b'{"a":', "the text ends inside a value", 5),
-        (b"1 2", "text follows the value", 1),
-        (b'{"a": 1}x', "text follows the value", 8),
+        (b"1 2", "text after the value", 1),
+        (b'{"a": 1}x', "text after the value", 8),
         (b"[1,]", "expected a value", 3),
-        (b"'a'", "strings stand in double quotes", 0),
+        (b"'a'", "strings need double quotes", 0),
         (b'"\x01"', "a string may not hold a raw control character or line end", 1),
         (b"\xff", "expected a value", 0),
     ],

@@ -79,8 +79,8 @@ def test_any_text_gives_a_value_or_a_mistake_in_its_place(text: str) -> None:
         assert position <= len(text)
 
 
-@given(json_values, st.lists(st.integers(0, 30)))
-def test_the_pieces_of_a_text_make_no_difference(value: object, cuts: list[int]) -> None:
+@given(json_values)
+def test_the_pieces_of_a_text_make_no_difference(value: object) -> None:
     """Cut where there is a line end: strings, words and numbers are never split."""
     lines = json.dumps(value, indent=1).split("\n")
     reader = JsonReader(QEMU)
@@ -178,7 +178,7 @@ def test_python_is_for_values_that_people_type(text: str, value: object) -> None
 
 NOT_CLOSED = "the string is not closed"
 CONTROL = "a string may not hold a raw control character or line end"
-ESCAPE = "the string has an escape that JSON does not know"
+ESCAPE = "the string has an escape that is not valid in JSON"
 
 
 @pytest.mark.parametrize(
@@ -211,8 +211,8 @@ ESCAPE = "the string has an escape that JSON does not know"
         ('{"a"}', QEMU, "expected a colon", 4),
         ('{"a": }', QEMU, "expected a value", 6),
         ('{"a": 1]', QEMU, "expected a comma or }", 7),
-        ('{"a": 1, "a": 2}', LITERAL, "the name 'a' is given twice", 9),
-        ("'a'", SERVER, "strings stand in double quotes", 0),
+        ('{"a": 1, "a": 2}', LITERAL, "the name 'a' occurs twice", 9),
+        ("'a'", SERVER, "strings need double quotes", 0),
         ('["a]', QEMU, NOT_CLOSED, 1),
         ('["a\\', QEMU, NOT_CLOSED, 1),
         ('"a\nb"', QEMU, CONTROL, 2),

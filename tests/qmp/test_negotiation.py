@@ -15,11 +15,11 @@ from qmpshell.qmp import (
     READY,
     REFUSED,
     Event,
-    Foreign,
-    Garbage,
     Greeting,
     Item,
+    Malformed,
     Message,
+    NotQmp,
     QmpProtocol,
     Reply,
 )
@@ -44,7 +44,7 @@ def answer(number: int, error: dict[str, str] | None = None) -> bytes:
 
 
 def sent(protocol: QmpProtocol) -> list[dict[str, Any]]:
-    """What is to be sent, one message a line."""
+    """Return the messages to send, one per line."""
     data = protocol.data_to_send()
     assert data == b"" or data.endswith(b"\n")
     return [json.loads(line) for line in data.splitlines()]
@@ -188,7 +188,7 @@ def test_once_ready_replies_and_events_are_the_users() -> None:
         Reply,
         Event,
         Message,
-        Garbage,
+        Malformed,
     ]
 
 
@@ -225,7 +225,7 @@ def test_a_greeting_after_half_a_message() -> None:
     protocol = QmpProtocol()
     protocol.receive(WITHOUT)
     protocol.receive(answer(1))
-    assert kinds(protocol.receive(b'{"return": {"sta' + WITHOUT)) == [Garbage, Greeting]
+    assert kinds(protocol.receive(b'{"return": {"sta' + WITHOUT)) == [Malformed, Greeting]
     assert protocol.state == NEGOTIATING
 
 
@@ -244,7 +244,7 @@ def test_what_was_cut_off_at_the_end_is_garbage() -> None:
     assert protocol.receive(b'{"QMP": {') == []
     assert protocol.pending == b'{"QMP": {'
     (item,) = protocol.receive_end()
-    assert isinstance(item, Foreign) and item.raw == b'{"QMP": {'
+    assert isinstance(item, NotQmp) and item.raw == b'{"QMP": {'
 
 
 @given(st.lists(st.integers(1, 60)), st.booleans())

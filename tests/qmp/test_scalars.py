@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from qmpshell import connect
-from qmpshell.qmp import is_ambiguous, read_any, read_bool, read_int, read_number, read_property
+from qmpshell.qmp import (
+    is_ambiguous,
+    parse_any,
+    parse_bool,
+    parse_int,
+    parse_number,
+    parse_property,
+)
 from tests.harness.servers import Installation, start_qemu
 
 K = 1024
@@ -47,7 +54,7 @@ K = 1024
     ],
 )
 def test_integers(text: str, value: int) -> None:
-    assert read_int(text) == value
+    assert parse_int(text) == value
     assert is_ambiguous(text)
 
 
@@ -60,12 +67,12 @@ def test_integers(text: str, value: int) -> None:
     ],
 )
 def test_no_integers(text: str) -> None:
-    assert read_int(text) is None
+    assert parse_int(text) is None
 
 
 @pytest.mark.parametrize("digits", ["9" * 5000, "9" * 5000 + "k", "1." + "1" * 5000 + "G"])
 def test_numbers_longer_than_python_reads_are_no_integers(digits: str) -> None:
-    assert read_int(digits) is None
+    assert parse_int(digits) is None
     assert is_ambiguous(digits)
 
 
@@ -74,7 +81,7 @@ def test_numbers_longer_than_python_reads_are_no_integers(digits: str) -> None:
     [("5", 5), ("-5", -5), ("1.5", 1.5), ("1e3", 1000.0), ("-0.5E-1", -0.05), ("0", 0)],
 )
 def test_numbers(text: str, value: float) -> None:
-    read = read_number(text)
+    read = parse_number(text)
     assert read == value
     assert type(read) is type(value)
     assert is_ambiguous(text)
@@ -84,24 +91,24 @@ def test_numbers(text: str, value: float) -> None:
     "text", ["", "+5", "007", "1.", ".5", "0x10", "64k", "1e", "1e999", "-1e999", "inf", "nan"]
 )
 def test_no_numbers(text: str) -> None:
-    assert read_number(text) is None
+    assert parse_number(text) is None
 
 
 @pytest.mark.parametrize("text", ["true", "True", "on", "yes"])
 def test_what_is_true(text: str) -> None:
-    assert read_bool(text) is True
+    assert parse_bool(text) is True
     assert is_ambiguous(text)
 
 
 @pytest.mark.parametrize("text", ["false", "False", "off", "no"])
 def test_what_is_false(text: str) -> None:
-    assert read_bool(text) is False
+    assert parse_bool(text) is False
     assert is_ambiguous(text)
 
 
 @pytest.mark.parametrize("text", ["", "1", "0", "ON", "TRUE", "y", "n", "enabled", "true ", "null"])
 def test_what_is_no_boolean(text: str) -> None:
-    assert read_bool(text) is None
+    assert parse_bool(text) is None
 
 
 @pytest.mark.parametrize(
@@ -124,7 +131,7 @@ def test_what_is_no_boolean(text: str) -> None:
     ],
 )
 def test_by_its_looks(text: str, value: object) -> None:
-    read = read_any(text)
+    read = parse_any(text)
     assert read == value
     assert type(read) is type(value)
 
@@ -161,17 +168,17 @@ def test_what_can_only_be_a_string(text: str) -> None:
 @given(st.text() | st.text("0123456789.+-eExXkKmMGbB"))
 def test_what_is_not_ambiguous_reads_as_nothing_but_a_string(text: str) -> None:
     if not is_ambiguous(text):
-        assert read_int(text) is None
-        assert read_number(text) is None
-        assert read_bool(text) is None
-        assert read_any(text) == text
+        assert parse_int(text) is None
+        assert parse_number(text) is None
+        assert parse_bool(text) is None
+        assert parse_any(text) == text
 
 
 @given(st.integers())
 def test_integers_round_trip(number: int) -> None:
-    assert read_int(str(number)) == number
-    assert read_int(hex(number)) == number
-    assert read_int(f"{number}k") == number * K
+    assert parse_int(str(number)) == number
+    assert parse_int(hex(number)) == number
+    assert parse_int(f"{number}k") == number * K
 
 
 @given(st.integers(0, 2**64), st.sampled_from("kMGTPE"))
@@ -179,7 +186,7 @@ def test_sizes_with_a_fraction_are_exact_or_nothing(number: int, suffix: str) ->
     unit = K ** ("kMGTPE".index(suffix) + 1)
     text = f"{number // 1000}.{number % 1000:03}{suffix}"
     value, rest = divmod(number * unit, 1000)
-    assert read_int(text) == (None if rest else value)
+    assert parse_int(text) == (None if rest else value)
 
 
 # -- QOM ---------------------------------------------------------------------------------------
@@ -220,14 +227,14 @@ def test_sizes_with_a_fraction_are_exact_or_nothing(number: int, suffix: str) ->
     ],
 )
 def test_properties(text: str, type_name: str, value: object) -> None:
-    read = read_property(text, type_name)
+    read = parse_property(text, type_name)
     assert read == value
     assert type(read) is type(value)
 
 
 @given(st.text(), st.text() | st.sampled_from(["bool", "int", "size", "number", "any", "str"]))
 def test_any_property_is_safe(text: str, type_name: str) -> None:
-    read_property(text, type_name)
+    parse_property(text, type_name)
 
 
 def test_a_device_of_a_real_server_takes_what_is_read(
@@ -245,7 +252,7 @@ def test_a_device_of_a_real_server_takes_what_is_read(
         arguments: dict[str, object] = dict(typed)
         for name in properties.keys() & typed.keys():
             one = properties[name]
-            arguments[name] = read_property(
+            arguments[name] = parse_property(
                 typed[name], one["type"], description=one.get("description", "")
             )
         assert (arguments["addr"], arguments["multifunction"]) == ("10", True)

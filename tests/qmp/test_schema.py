@@ -30,12 +30,12 @@ def schema(entities: Any) -> Schema:
     return Schema(entities)
 
 
-def unset(tag: str) -> str | None:
+def unset(_tag: str) -> str | None:
     return None
 
 
 def chosen(**tags: str) -> Callable[[str], str | None]:
-    """What a tag is set to, `_` standing for a dash."""
+    """Return a function for the values of discriminators; `_` becomes a dash."""
     return {name.replace("_", "-"): value for name, value in tags.items()}.get
 
 
@@ -241,7 +241,7 @@ def test_a_variant_that_is_a_union_adds_its_own_variant() -> None:
         "path",
     ]
     circle = Schema([union("1", "a", x="2"), union("2", "b", x="1")])
-    assert list(circle.members("1", lambda tag: "x")) == ["a", "b"]
+    assert list(circle.members("1", lambda _tag: "x")) == ["a", "b"]
 
 
 def test_the_unions_of_migration_channels(schema: Schema) -> None:
@@ -292,7 +292,7 @@ def test_the_type_graph_of_every_command_and_event_can_be_walked(schema: Schema)
 
 
 def referred(schema: Schema, name: str) -> list[str]:
-    """The types that one names, each of them checked to be there."""
+    """Return the types that an entity refers to, after checking that they exist."""
     kind = schema.kind(name)
     assert kind is not None, name
     found: list[str] = []
@@ -317,11 +317,39 @@ def referred(schema: Schema, name: str) -> list[str]:
 # -- malformed schemas -------------------------------------------------------------------------
 
 _WORDS = st.sampled_from(
-    "a b name meta-type builtin enum array object alternate command event string".split()
+    [
+        "a",
+        "b",
+        "name",
+        "meta-type",
+        "builtin",
+        "enum",
+        "array",
+        "object",
+        "alternate",
+        "command",
+        "event",
+        "string",
+    ]
 )
 _KEYS = st.sampled_from(
-    "name meta-type json-type members values element-type tag variants case type default features "
-    "arg-type ret-type allow-oob".split()
+    [
+        "name",
+        "meta-type",
+        "json-type",
+        "members",
+        "values",
+        "element-type",
+        "tag",
+        "variants",
+        "case",
+        "type",
+        "default",
+        "features",
+        "arg-type",
+        "ret-type",
+        "allow-oob",
+    ]
 )
 _ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | _WORDS | st.text(),
@@ -344,7 +372,7 @@ def test_no_malformed_schema_raises(entities: Any) -> None:
         schema.alternatives(name)
         schema.tag(name)
         schema.cases(name)
-        for tag_value in (unset, lambda tag: "a"):
+        for tag_value in (unset, lambda _tag: "a"):
             for member in schema.members(name, tag_value).values():
                 schema.kind(member.type)
 

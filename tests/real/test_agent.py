@@ -1,4 +1,4 @@
-"""The guest agent, which has no schema: its arguments are typed by data of ours."""
+"""Test the guest agent, whose arguments get their types from the built-in schema."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from qmpshell.qmp import SILENT, load_agent_schema
+from qmpshell.qmp import COMMANDS, load_agent_schema
 from tests.harness.exchange import messages, returns, script, sent_arguments
 from tests.harness.program import run
 from tests.harness.servers import Installation, Server, start_agent, start_qemu
@@ -21,7 +21,7 @@ def agent(installation: Installation, tmp_path: Path) -> Iterator[Server]:
         yield server
 
 
-def test_files(agent: Server, tmp_path: Path) -> None:
+def test_agent_file_commands_get_typed_arguments(agent: Server, tmp_path: Path) -> None:
     file = tmp_path / "5"
     line = f"guest-file-open path={file} mode=w+\n"
     (handle,) = returns(run("-N", "--wait", "9", agent.address, input=line))
@@ -46,7 +46,7 @@ def test_files(agent: Server, tmp_path: Path) -> None:
     assert returns(result)[4]["buf-b64"] == "NQo="
 
 
-def test_programs(agent: Server) -> None:
+def test_guest_exec_gets_typed_arguments(agent: Server) -> None:
     result = run(
         "-N",
         "-v",
@@ -74,24 +74,24 @@ def test_programs(agent: Server) -> None:
     assert arguments[2] == {"pid": 0x7FFFFFFF}
 
 
-def test_nothing_is_asked_of_an_agent(agent: Server) -> None:
-    """It has neither a schema nor query-commands."""
+def test_no_negotiation_sends_no_query_to_agent(agent: Server) -> None:
+    """The agent implements neither query-qmp-schema nor query-commands."""
     result = run("-N", "-v", "--wait", "9", agent.address, input="guest-pong\nguest-ping a=5\n")
     assert result.status == 1
-    assert [set(one) for one in messages(result)] == [{"error"}, {"error"}]
+    assert [set(message) for message in messages(result)] == [{"error"}, {"error"}]
     assert sent_arguments(result) == [{}, {"a": 5}]
 
 
-def test_what_is_blocked_says_so(agent: Server) -> None:
+def test_blocked_agent_command_returns_error(agent: Server) -> None:
     result = run("-N", "--wait", "9", agent.address, input="guest-fsfreeze-freeze\n")
     assert result.status == 1
     assert messages(result)[0]["error"]["class"] == "CommandNotFound"
 
 
-# -- in step with it -------------------------------------------------------------------------------
+# -- synchronisation -------------------------------------------------------------------------------
 
 
-def test_a_script_in_step_with_an_agent(agent: Server, tmp_path: Path) -> None:
+def test_ga_option_synchronises_before_first_command(agent: Server, tmp_path: Path) -> None:
     log = tmp_path / "log"
     result = run(
         *("--ga", "--wait", "9", "-l", str(log), agent.address),
@@ -100,8 +100,8 @@ def test_a_script_in_step_with_an_agent(agent: Server, tmp_path: Path) -> None:
     ping, missing, info = messages(result)
     assert (ping, set(missing), result.status) == ({"return": {}}, {"error"}, 1)
     assert info["return"]["version"].startswith(("7.2.", "10.0."))
-    sent = [one["message"] for one in map(json.loads, log.read_text().splitlines())]
-    assert [one["execute"] for one in sent if "execute" in one] == [
+    sent = [record["message"] for record in map(json.loads, log.read_text().splitlines())]
+    assert [message["execute"] for message in sent if "execute" in message] == [
         "guest-sync-delimited",
         "guest-sync",
         "guest-ping",
@@ -110,17 +110,17 @@ def test_a_script_in_step_with_an_agent(agent: Server, tmp_path: Path) -> None:
     ]
 
 
-def test_what_a_former_client_left_behind_disturbs_nobody(agent: Server) -> None:
+def test_agent_input_of_earlier_client_is_discarded(agent: Server) -> None:
     assert run("--ga", "--wait", "9", "-c", "guest-ping", agent.address).status == 0
     with socket.socket(socket.AF_UNIX) as former:
         former.connect(agent.address)
         former.sendall(b'{"execute": "guest-ping"}\n{"execute": "guest-pi')
-        assert former.recv(100)  # an agent that cannot answer ends
+        assert former.recv(100)  # the agent exits if it cannot write the reply
     result = run("--ga", "-r", "-c", "guest-sync id=77", agent.address)
     assert (result.out, result.status) == ("77\n", 0)
 
 
-def test_the_environment_names_an_agent_of_its_own(agent: Server, tmp_path: Path) -> None:
+def test_agent_address_comes_from_its_own_variable(agent: Server, tmp_path: Path) -> None:
     monitor = str(tmp_path / "none")
     ping = ("--ga", "--wait", "9", "-c", "guest-ping")
     assert run(*ping, QGA_CLIENT_ADDRESS=agent.address, QMP_SOCKET=monitor).status == 0
@@ -129,16 +129,16 @@ def test_the_environment_names_an_agent_of_its_own(agent: Server, tmp_path: Path
     assert "name the agent's socket, or set QGA_CLIENT_ADDRESS" in without.err
 
 
-def test_a_monitor_is_no_agent_and_an_agent_no_monitor(agent: Server, one_qemu: Server) -> None:
+def test_ga_option_mismatch_is_explained(agent: Server, one_qemu: Server) -> None:
     wrong = run("--ga", "-c", "guest-ping", one_qemu.address)
     assert wrong.status == 3
-    assert "this is a QMP monitor, and no guest agent: leave out --ga" in wrong.err
+    assert "this is a QMP monitor, not a guest agent: omit --ga" in wrong.err
     silent = run("--wait", "3", "-c", "query-name", agent.address)
     assert silent.status == 3
     assert "this may be a guest agent (try --ga)" in silent.err
 
 
-def test_a_guest_that_is_not_running(installation: Installation, tmp_path: Path) -> None:
+def test_agent_in_stopped_guest_is_explained(installation: Installation, tmp_path: Path) -> None:
     path = tmp_path / "qga.sock"
     port = (
         *("-chardev", f"socket,id=ga,path={path},server=on,wait=off", "-device", "virtio-serial"),
@@ -151,16 +151,16 @@ def test_a_guest_that_is_not_running(installation: Installation, tmp_path: Path)
     assert "the guest agent may not be running in the guest" in result.err
 
 
-def test_all_that_an_agent_knows_is_in_our_data(agent: Server) -> None:
+def test_agent_schema_contains_every_command(agent: Server) -> None:
     result = run("--ga", "--wait", "9", "-r", "-c", "guest-info", agent.address)
     commands = json.loads(result.out)["supported_commands"]
     known = load_agent_schema()
-    assert {one["name"] for one in commands} <= set(known.commands())
-    silent = {one["name"] for one in commands if not one["success-response"]}
-    assert silent == set(SILENT)
+    assert {command["name"] for command in commands} <= set(known.commands())
+    silent = {command["name"] for command in commands if not command["success-response"]}
+    assert silent == {name for name, facts in COMMANDS.items() if not facts.replies_on_success}
 
 
-def test_a_command_that_is_switched_off_fails_as_any_does(agent: Server) -> None:
+def test_disabled_agent_command_returns_error(agent: Server) -> None:
     result = run("--ga", "--wait", "9", "-c", "guest-suspend-ram", agent.address)
     assert result.status == 1
     assert messages(result)[0]["error"]["class"] == "CommandNotFound"

@@ -1,4 +1,4 @@
-"""Where a line's replies go: shell commands and files, never events."""
+"""Test redirects of replies to shell commands and files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.harness.servers import Server
 _NODE = "blockdev-add driver=null-co node-name=n0 size=1048576\n"
 
 
-def test_a_shell_command_takes_the_replies(qemu: Server) -> None:
+def test_pipe_receives_the_replies(qemu: Server) -> None:
     result = run(
         qemu.address,
         input=f"{_NODE}query-named-block-nodes | grep -o 'null-co' | tr a-z A-Z | uniq\nquery-name\n",
@@ -23,14 +23,17 @@ def test_a_shell_command_takes_the_replies(qemu: Server) -> None:
     assert result.lines == ['{"return": {}}', "NULL-CO", '{"return": {}}']
 
 
-def test_all_replies_of_a_line_and_no_events(qemu: Server) -> None:
+def test_pipe_receives_all_replies_but_no_events(qemu: Server) -> None:
     result = run(qemu.address, input="cont; query-name; stop | wc -l\n/wait -t 9 STOP\n")
     assert result.status == 0
     assert [line.strip() for line in result.lines if "event" not in line] == ["3"]
-    assert [one["event"] for one in map(json.loads, result.lines) if one != 3] == ["RESUME", "STOP"]
+    assert [item["event"] for item in map(json.loads, result.lines) if item != 3] == [
+        "RESUME",
+        "STOP",
+    ]
 
 
-def test_values_only(qemu: Server) -> None:
+def test_pipe_with_result_option_receives_values(qemu: Server) -> None:
     result = run(
         "-r", qemu.address, input="query-status | grep -o 'running.: [a-z]*'\nno-such | cat\n"
     )
@@ -39,7 +42,7 @@ def test_values_only(qemu: Server) -> None:
     assert result.err.startswith("stdin:2:1: CommandNotFound: ")
 
 
-def test_files(qemu: Server, tmp_path: Path) -> None:
+def test_redirect_writes_or_appends_to_file(qemu: Server, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "a second; with | odd > characters"
     first.write_text("to be gone")
     result = run(
@@ -50,7 +53,7 @@ def test_files(qemu: Server, tmp_path: Path) -> None:
         f"cont > {first}.third\n",
     )
     assert result.status == 1
-    assert [one.get("event") for one in messages(result)] == ["RESUME"]
+    assert [message.get("event") for message in messages(result)] == ["RESUME"]
     name, kvm = map(json.loads, first.read_text().splitlines())
     assert (name, "enabled" in kvm["return"]) == ({"return": {}}, True)
     again, error = map(json.loads, second.read_text().splitlines())
@@ -58,7 +61,7 @@ def test_files(qemu: Server, tmp_path: Path) -> None:
     assert Path(f"{first}.third").read_text() == '{"return": {}}\n'
 
 
-def test_a_shell_command_that_fails(qemu: Server) -> None:
+def test_failing_shell_command_fails_the_script(qemu: Server) -> None:
     result = run(
         "-v", qemu.address, input="query-name | cat; exit 7\nquery-name | false\nquery-kvm\n"
     )
@@ -72,23 +75,23 @@ def test_a_shell_command_that_fails(qemu: Server) -> None:
     assert (strict.status, strict.out) == (1, "")
 
 
-def test_a_shell_command_that_is_not_there(qemu: Server) -> None:
+def test_missing_shell_command_fails_the_script(qemu: Server) -> None:
     result = run(qemu.address, input="query-name | no-such-command-at-all\nquery-name\n")
     assert (result.status, result.out) == (1, '{"return": {}}\n')
     assert "ended with status 127" in result.err
 
 
-def test_a_reader_that_has_seen_enough_is_no_failure(one_qemu: Server) -> None:
+def test_shell_command_may_close_its_input_early(one_qemu: Server) -> None:
     result = run(one_qemu.address, input="query-qmp-schema | head -c 9\nquery-name\n")
     assert (result.status, result.err) == (0, "")
     assert result.out == '{"return"{"return": {}}\n'
 
 
 @pytest.mark.parametrize("operator", [">", ">>"])
-def test_a_file_that_cannot_be_written(qemu: Server, tmp_path: Path, operator: str) -> None:
+def test_redirect_to_unwritable_file_sends_nothing(qemu: Server, operator: str) -> None:
     result = run("-v", qemu.address, input=f"cont {operator} /no/such\nquery-status\n")
     assert result.status == 1
-    assert [one["execute"] for one in sent(result)] == ["query-status"]
+    assert [command["execute"] for command in sent(result)] == ["query-status"]
     assert messages(result)[0]["return"]["running"] is False
     column = 6 + len(operator) + 1
     assert complaints(result) == [
@@ -103,25 +106,25 @@ def test_a_file_that_cannot_be_written(qemu: Server, tmp_path: Path, operator: s
     [
         ("cont >", 6, "a file must follow >"),
         ("cont |", 6, "a shell command must follow |"),
-        ("cont > a b", 10, "text follows the file that the line ends with"),
-        ("cont |cat", 6, "'|cat' is no argument of cont"),
-        ("> /dev/null", 1, "this is no command name"),
+        ("cont > a b", 10, "text after the file name of the redirect"),
+        ("cont |cat", 6, "cont has no argument '|cat'"),
+        ("> /dev/null", 1, "not a command name"),
         ("cont > 'x", 8, "the quote is not closed"),
     ],
 )
-def test_what_is_no_destination(qemu: Server, line: str, column: int, complaint: str) -> None:
+def test_invalid_redirect_is_reported(qemu: Server, line: str, column: int, complaint: str) -> None:
     result = run("-v", qemu.address, input=f"{line}\n")
     assert (result.status, result.out, sent(result)) == (1, "", [])
     assert result.err.startswith(f"stdin:1:{column}: {complaint}\n  {line}\n")
 
 
-def test_a_full_disk(one_qemu: Server) -> None:
+def test_redirect_to_full_disk_is_reported(one_qemu: Server) -> None:
     result = run(one_qemu.address, input="query-name > /dev/full\nquery-name\n")
     assert (result.status, result.out) == (1, '{"return": {}}\n')
     assert result.err.startswith("stdin:1:14: /dev/full: No space left on device\n")
 
 
-def test_a_large_reply_through_a_slow_command(one_qemu: Server) -> None:
+def test_large_reply_passes_through_slow_command(one_qemu: Server) -> None:
     command = "(dd bs=1000 count=1 2>/dev/null; cat) | wc -c"
     result = run(one_qemu.address, input=f"query-qmp-schema | {command}\nquery-qmp-schema | wc -c")
     assert (result.status, result.err) == (0, "")

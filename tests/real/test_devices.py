@@ -1,4 +1,4 @@
-"""Devices on real machines: properties typed by the driver, hot-plug, hot-unplug, QOM."""
+"""Test device and QOM commands on real machines: property types, hot-plug and hot-unplug."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from tests.harness.servers import Installation, Server, start_qemu
 
 @pytest.fixture
 def machine(installation: Installation, tmp_path: Path) -> Iterator[Server]:
-    """A q35 with buses to plug into: rp0 to rp3, vs0.0, scsi0.0, ehci.0; and a node n0."""
+    """Start a q35 machine with the buses rp0 to rp3, vs0.0, scsi0.0, ehci.0, and a node n0."""
     ports = [f"pcie-root-port,id=rp{number},chassis={number + 1}" for number in range(4)]
     controllers = ["virtio-serial-pci,id=vs0", "virtio-scsi-pci,id=scsi0", "usb-ehci,id=ehci"]
     with start_qemu(
         installation,
         tmp_path / "vm.sock",
-        *(word for device in ports + controllers for word in ("-device", device)),
+        *(argument for device in ports + controllers for argument in ("-device", device)),
         *("-blockdev", "driver=null-co,node-name=n0,size=1048576,read-zeroes=on"),
         machine="q35",
     ) as server:
         yield server
 
 
-def test_a_short_name_of_a_driver_has_the_types_of_what_it_is_short_for(machine: Server) -> None:
+def test_driver_alias_has_types_of_its_target(machine: Server) -> None:
     result = run(
         "-v",
         machine.address,
@@ -47,7 +47,7 @@ def test_a_short_name_of_a_driver_has_the_types_of_what_it_is_short_for(machine:
     assert (net["driver"], net["mq"], net["vectors"]) == ("virtio-net", True, 4)
 
 
-def test_properties_have_the_drivers_types(machine: Server) -> None:
+def test_device_properties_get_types_of_the_driver(machine: Server) -> None:
     result = run(
         "-v",
         machine.address,
@@ -90,7 +90,7 @@ def test_properties_have_the_drivers_types(machine: Server) -> None:
     assert returns(read) == ["52:54:00:12:34:56", True, 4, 65536, "007", 4096, "5"]
 
 
-def test_what_is_no_value_of_its_type_is_left_to_the_server(machine: Server) -> None:
+def test_unparsable_device_values_are_sent_as_typed(machine: Server) -> None:
     result = run(
         "-v",
         machine.address,
@@ -111,16 +111,16 @@ def test_what_is_no_value_of_its_type_is_left_to_the_server(machine: Server) -> 
     ]
 
 
-def test_ids_that_look_like_numbers(machine: Server) -> None:
+def test_numeric_device_id_stays_a_string(machine: Server) -> None:
     result = run(
         "-v",
         machine.address,
         input="device_add driver=virtio-rng-pci bus=rp0 id=5\ndevice_del id=5\n",
     )
-    assert [one["id"] for one in sent_arguments(result)] == ["5", "5"]
+    assert [arguments["id"] for arguments in sent_arguments(result)] == ["5", "5"]
 
 
-def test_an_address_is_hexadecimal_text(installation: Installation, tmp_path: Path) -> None:
+def test_pci_address_is_sent_as_text(installation: Installation, tmp_path: Path) -> None:
     bridge = ("-device", "pcie-root-port,id=rp0", "-device", "pcie-pci-bridge,id=br0,bus=rp0")
     with start_qemu(installation, tmp_path / "vm.sock", *bridge, machine="q35") as server:
         result = run(
@@ -133,14 +133,14 @@ def test_an_address_is_hexadecimal_text(installation: Installation, tmp_path: Pa
             ),
         )
     assert result.status == 0
-    assert [one >> 3 if isinstance(one, int) else one for one in returns(result)[3:]] == [
+    assert [value >> 3 if isinstance(value, int) else value for value in returns(result)[3:]] == [
         0x10,
         0x5,
         0x7,
     ]
 
 
-def test_devices_that_go_at_once(machine: Server) -> None:
+def test_device_del_without_guest_sends_event(machine: Server) -> None:
     devices = {
         "port0": "driver=virtserialport bus=vs0.0",
         "hd0": "driver=scsi-hd bus=scsi0.0 drive=n0",
@@ -159,10 +159,10 @@ def test_devices_that_go_at_once(machine: Server) -> None:
         ),
     )
     assert (result.status, result.err) == (0, "")
-    assert [one["device"] for one in events(result, "DEVICE_DELETED")] == list(devices)
+    assert [data["device"] for data in events(result, "DEVICE_DELETED")] == list(devices)
 
 
-def test_a_device_that_goes_with_a_reset(machine: Server) -> None:
+def test_device_del_completes_after_system_reset(machine: Server) -> None:
     result = run(
         machine.address,
         input=script(
@@ -176,10 +176,10 @@ def test_a_device_that_goes_with_a_reset(machine: Server) -> None:
     )
     assert result.status == 1
     assert result.err == "stdin:3:1: DEVICE_DELETED did not come in time\n"
-    assert "net0" not in [one["name"] for one in returns(result)[-1]]
+    assert "net0" not in [item["name"] for item in returns(result)[-1]]
 
 
-def test_memory_and_processors(installation: Installation, tmp_path: Path) -> None:
+def test_memory_and_cpu_can_be_hot_plugged(installation: Installation, tmp_path: Path) -> None:
     with start_qemu(
         installation,
         tmp_path / "vm.sock",
@@ -203,19 +203,19 @@ def test_memory_and_processors(installation: Installation, tmp_path: Path) -> No
     assert sent_arguments(result)[2]["socket-id"] == 1
 
 
-# -- mistakes, and the hints that follow ----------------------------------------------------------
+# -- errors and hints ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("typed", ["device-add", "device_ad", "devcie_add"])
-def test_a_name_that_is_nearly_right(machine: Server, typed: str) -> None:
+def test_command_typo_gets_a_hint(machine: Server, typed: str) -> None:
     result = run("-v", machine.address, input=f"  {typed} driver=virtio-rng-pci bus=rp0\n")
     assert result.status == 1
     assert replies(result)[0]["error"]["class"] == "CommandNotFound"
-    assert [one["execute"] for one in sent(result)] == [typed]
+    assert [command["execute"] for command in sent(result)] == [typed]
     assert complaints(result) == ["stdin:1:3: did you mean device_add?"]
 
 
-def test_an_id_without_its_key(machine: Server) -> None:
+def test_id_without_key_gets_a_hint(machine: Server) -> None:
     result = run("-v", machine.address, input="device_del net1\n")
     assert (result.status, result.out, sent(result)) == (1, "", [])
     assert "did you mean id=net1?" in result.err
@@ -229,7 +229,7 @@ def read_back(path: str, name: str, value: str) -> list[str]:
     return [f"qom-set {place} value={value}", f"qom-get {place}"]
 
 
-def test_properties_are_set_by_their_types(machine: Server) -> None:
+def test_qom_set_uses_the_property_type(machine: Server) -> None:
     cases: list[tuple[str, str, str, Any]] = [
         ("/machine", "hpet", "off", False),
         ("/machine", "usb", "yes", True),
@@ -254,7 +254,7 @@ def test_properties_are_set_by_their_types(machine: Server) -> None:
     assert returns(result)[3::2] == [value for *_, value in cases]
 
 
-def test_properties_of_objects_are_set_whole(installation: Installation, tmp_path: Path) -> None:
+def test_qom_set_accepts_struct_values(installation: Installation, tmp_path: Path) -> None:
     with start_qemu(installation, tmp_path / "vm.sock") as server:
         limits = "path=/objects/tg property=limits"
         result = run(

@@ -1,4 +1,4 @@
-"""What is sent that was not typed, and what a dry run shows instead of sending it."""
+"""Test background queries in scripts, and `--dry-run`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.harness.exchange import logged_commands, messages, returns, script
 from tests.harness.program import run
 from tests.harness.servers import Installation, Server, start_qemu
 
-# -- what is sent that was not typed --------------------------------------------------------------
+# -- background queries ----------------------------------------------------------------------------
 
 LINES = script(
     "blockdev-add driver=null-co node-name=n0 size=64k read-zeroes=on",
@@ -24,12 +24,12 @@ LINES = script(
 )
 
 
-def test_without_probes_nothing_is_sent_that_was_not_typed(qemu: Server, tmp_path: Path) -> None:
+def test_no_probe_option_sends_only_typed_commands(qemu: Server, tmp_path: Path) -> None:
     log = tmp_path / "log"
     result = run("--no-probe", "-l", str(log), qemu.address, input=LINES)
     assert result.status == 1
     commands = logged_commands(log)
-    assert [one["execute"] for one in commands] == [
+    assert [command["execute"] for command in commands] == [
         "qmp_capabilities",
         "blockdev-add",
         "qom-set",
@@ -39,28 +39,28 @@ def test_without_probes_nothing_is_sent_that_was_not_typed(qemu: Server, tmp_pat
         "quary-name",
         "query-name",
     ]
-    # Without a schema, values are read by their looks.
+    # Without a schema, the type follows from the spelling of the value.
     assert commands[1]["arguments"]["size"] == "64k"
     assert commands[1]["arguments"]["read-zeroes"] == "on"
     assert commands[3]["arguments"]["max-bytes"] == 5
     assert commands[4]["arguments"]["command-line"] == 5
 
 
-def test_the_schema_is_asked_for_only_when_it_is_needed(qemu: Server, tmp_path: Path) -> None:
+def test_schema_is_queried_once_and_only_if_needed(qemu: Server, tmp_path: Path) -> None:
     log = tmp_path / "log"
     lines = 'query-name\nqom-get path=/ property=type\n{"execute": "stop"}\nobject-del id=sec\n'
     run("-l", str(log), qemu.address, input=lines)
     assert "query-qmp-schema" not in log.read_text()
     run("-l", str(log), qemu.address, input=LINES * 2)
-    asked = [one["execute"] for one in logged_commands(log)]
-    assert asked.count("query-qmp-schema") == 1
-    assert asked.count("device-list-properties") == 1
+    queries = [command["execute"] for command in logged_commands(log)]
+    assert queries.count("query-qmp-schema") == 1
+    assert queries.count("device-list-properties") == 1
 
 
 # -- --dry-run ------------------------------------------------------------------------------------
 
 
-def test_a_dry_run_without_a_server(one_qemu: Server) -> None:
+def test_dry_run_without_address_prints_commands(one_qemu: Server) -> None:
     result = run(
         "-n",
         input=script(
@@ -84,14 +84,12 @@ def test_a_dry_run_without_a_server(one_qemu: Server) -> None:
     assert notes[0].startswith("stdin:2:")
 
 
-def test_a_dry_run_never_goes_to_the_environments_server(tmp_path: Path) -> None:
+def test_dry_run_ignores_address_from_environment(tmp_path: Path) -> None:
     result = run("-n", input="stop\n", QMP_SOCKET=str(tmp_path / "none.sock"))
     assert (result.status, result.out, result.err) == (0, '{"execute": "stop"}\n', "")
 
 
-def test_a_dry_run_with_a_server_changes_nothing(
-    installation: Installation, tmp_path: Path
-) -> None:
+def test_dry_run_with_server_changes_nothing(installation: Installation, tmp_path: Path) -> None:
     log = tmp_path / "log"
     port = ("-device", "pcie-root-port,id=rp0")
     with start_qemu(installation, tmp_path / "vm.sock", *port, machine="q35") as server:
@@ -127,15 +125,15 @@ def test_a_dry_run_with_a_server_changes_nothing(
         )
     status, nodes, peripheral, usb = returns(state)
     assert (status["running"], nodes, usb) == (False, [], False)
-    assert "r0" not in [one["name"] for one in peripheral]
+    assert "r0" not in [item["name"] for item in peripheral]
     shown = [json.loads(line) for line in result.lines]
-    arguments = [one.get("arguments", {}) for one in shown]
+    arguments = [command.get("arguments", {}) for command in shown]
     assert arguments[1]["size"] == 65536
     assert arguments[1]["read-zeroes"] is True
     assert (arguments[2]["max-bytes"], arguments[2]["addr"]) == (65536, "0")
     assert arguments[3]["value"] is True
     assert arguments[5] == {"driver": "null-co", "node-name": "n1", "size": 1048576}
-    names = [one.get("execute") or one["exec-oob"] for one in shown]
+    names = [command.get("execute") or command["exec-oob"] for command in shown]
     assert names == [
         "cont",
         "blockdev-add",
@@ -148,13 +146,13 @@ def test_a_dry_run_with_a_server_changes_nothing(
         "cont",
         "quit",
     ]
-    asked = {one.get("execute") for one in logged_commands(log)}
-    assert asked <= {"qmp_capabilities", "query-qmp-schema", "device-list-properties", "qom-list"}
+    queries = {command.get("execute") for command in logged_commands(log)}
+    assert queries <= {"qmp_capabilities", "query-qmp-schema", "device-list-properties", "qom-list"}
     assert (result.status, result.err) == (0, "")
 
 
 @pytest.mark.parametrize("line", ["/wait-job j0", "/wait STOP", "/resync"])
-def test_a_dry_run_waits_for_nothing_and_sends_nothing(one_qemu: Server, line: str) -> None:
+def test_dry_run_skips_wait_and_resync(one_qemu: Server, line: str) -> None:
     for address in ([one_qemu.address], []):
         result = run("-n", *address, input=f"{line}\nstop\n")
         assert (result.status, result.out, result.err) == (0, '{"execute": "stop"}\n', "")
@@ -172,7 +170,7 @@ def test_a_dry_run_waits_for_nothing_and_sends_nothing(one_qemu: Server, line: s
         "/oob x-forks-command a=5",
     ],
 )
-def test_a_value_that_needed_the_schema_gets_a_note(line: str) -> None:
+def test_dry_run_notes_value_that_needs_schema(line: str) -> None:
     result = run("-n", input=f"stop\n{line}\n")
     assert (result.status, len(result.lines)) == (0, 2)
     assert result.err.startswith("stdin:2:")
@@ -191,12 +189,12 @@ def test_a_value_that_needed_the_schema_gets_a_note(line: str) -> None:
         "a b:=5",
     ],
 )
-def test_a_value_that_needs_no_schema_gets_none(line: str) -> None:
+def test_dry_run_omits_note_without_schema_need(line: str) -> None:
     result = run("-n", input=f"{line}\n")
     assert (result.status, len(result.lines), result.err) == (0, 1, "")
 
 
-def test_a_dry_run_opens_no_file_and_starts_no_shell(one_qemu: Server, tmp_path: Path) -> None:
+def test_dry_run_ignores_redirects(one_qemu: Server, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.write_text("kept")
     result = run(

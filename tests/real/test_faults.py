@@ -1,4 +1,4 @@
-"""Bad input, bad servers, bad ends: one clear line, the right status, no traceback, no hang."""
+"""Test error messages and exit statuses for bad input, servers and connections."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def one_line(text: str) -> str:
         (["--no-such"], "No such option"),
         (["--timeout", "x", "a"], "--timeout"),
         (["--wait", "-1", "a"], "--wait"),
-        (["-c", "a", "-f", "b", "c"], "exclude"),
+        (["-c", "a", "-f", "b", "c"], "mutually exclusive"),
         (["--events", "a,,b", "c"], "--events"),
-        (["--raw", "-H", "c"], "exclude"),
+        (["--raw", "-H", "c"], "mutually exclusive"),
         (["a", "b"], "unexpected extra argument"),
         ([], "QMP_SOCKET"),
         (["-e"], "QMP_SOCKET"),
         ([""], "QMP_SOCKET"),
-        (["localhost:port"], "no port number"),
-        (["localhost:0"], "no port number"),
-        (["localhost:65536"], "no port number"),
+        (["localhost:port"], "not a port number"),
+        (["localhost:0"], "not a port number"),
+        (["localhost:65536"], "not a port number"),
         (["::1:4444"], "[::1]:4444"),
         (["unix:"], "needs a path"),
         (["unix:a,sever=on"], "sever"),
@@ -51,7 +51,7 @@ def one_line(text: str) -> str:
         (["-f", "/no/such/file", "a"], "No such file"),
     ],
 )
-def test_wrong_usage(arguments: list[str], complaint: str) -> None:
+def test_wrong_usage_returns_status_2(arguments: list[str], complaint: str) -> None:
     result = run(*arguments, input="query-name\n")
     assert (result.status, result.out) == (2, "")
     assert complaint in result.err
@@ -60,7 +60,7 @@ def test_wrong_usage(arguments: list[str], complaint: str) -> None:
 # -- no connection --------------------------------------------------------------------------------
 
 
-def test_addresses_without_a_server(tmp_path: Path) -> None:
+def test_address_without_server_reports_reason(tmp_path: Path) -> None:
     gone = tmp_path / "gone.sock"
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(gone))
@@ -87,22 +87,21 @@ def test_addresses_without_a_server(tmp_path: Path) -> None:
             result = run(address, input="query-name\n")
             assert (result.status, result.out) == (3, ""), address
             assert complaint in one_line(result.err)
-    # Nothing that was there is gone.
     assert gone.exists()
     assert datagram.exists()
     assert file.read_text() == "text"
 
 
-def test_wait_gives_up_in_time(tmp_path: Path) -> None:
-    begun = time.monotonic()
+def test_wait_option_limits_connection_attempts(tmp_path: Path) -> None:
+    start_time = time.monotonic()
     result = run("--wait", "0.3", "-c", "query-name", str(tmp_path / "none.sock"))
     assert result.status == 3
     assert "tried for 0.3 s" in one_line(result.err)
-    assert 0.3 <= time.monotonic() - begun < 5
+    assert 0.3 <= time.monotonic() - start_time < 5
 
 
 @pytest.mark.parametrize(
-    ("says", "complaint"),
+    ("data", "complaint"),
     [
         (b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n", "a web server (HTTP)"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "an SSH server"),
@@ -114,11 +113,11 @@ def test_wait_gives_up_in_time(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("closes", [True, False])
-def test_another_protocol_at_the_other_end(
-    scripted: Scripted, says: bytes, complaint: str, closes: bool
+def test_other_protocol_is_named_in_error(
+    scripted: Scripted, data: bytes, complaint: str, closes: bool
 ) -> None:
     def part(peer: Peer) -> None:
-        peer.send(says)
+        peer.send(data)
         if not closes:
             peer.ended()
 
@@ -128,54 +127,54 @@ def test_another_protocol_at_the_other_end(
     assert "\x1b" not in result.err
 
 
-def test_half_a_greeting(scripted: Scripted) -> None:
+def test_truncated_greeting_is_shown_in_error(scripted: Scripted) -> None:
     result = run(scripted(lambda peer: peer.send(b'{"QMP": \n')).address, input="query-name\n")
     assert (result.status, result.out) == (3, "")
-    assert 'it says “{"QMP":”' in one_line(result.err)
+    assert 'it sent “{"QMP":”' in one_line(result.err)
 
 
-def test_the_human_monitor_at_the_other_end(installation: Installation, tmp_path: Path) -> None:
+def test_human_monitor_is_named_in_error(installation: Installation, tmp_path: Path) -> None:
     with start_qemu(installation, tmp_path / "vm.sock", monitor="mode=readline") as server:
         result = run("-c", "query-name", server.address)
         assert (result.status, result.out) == (3, "")
         assert "human monitor, not QMP" in one_line(result.err)
 
 
-def test_a_server_that_closes_without_a_word(scripted: Scripted) -> None:
-    result = run(scripted(lambda peer: None).address, input="query-name\n")
+def test_connection_closed_before_greeting_is_reported(scripted: Scripted) -> None:
+    result = run(scripted(lambda _peer: None).address, input="query-name\n")
     assert (result.status, result.out) == (3, "")
-    assert "closed before the server greeted" in one_line(result.err)
+    assert "closed before the server's greeting" in one_line(result.err)
 
 
-def test_silence_is_diagnosed_and_then_given_up(scripted: Scripted) -> None:
+def test_missing_greeting_is_explained_then_fatal(scripted: Scripted) -> None:
     server = scripted(lambda peer: peer.ended())
     with start("-c", "query-name", server.address) as client:
-        begun = time.monotonic()
+        start_time = time.monotonic()
         assert client.stderr is not None
         first = client.stderr.readline().decode()
-        assert 1.9 < time.monotonic() - begun < 4.5
+        assert 1.9 < time.monotonic() - start_time < 4.5
         assert "no greeting" in first
         assert "another client" in first
         rest = client.stderr.read().decode()
-        assert 4.9 < time.monotonic() - begun < 9
+        assert 4.9 < time.monotonic() - start_time < 9
         assert client.wait() == 3
         assert "no greeting" in one_line(rest)
 
 
-@pytest.mark.parametrize("says", [b"", GREETING[:30], GREETING])
-def test_wait_bounds_the_wait_for_the_greeting(scripted: Scripted, says: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", GREETING[:30], GREETING])
+def test_wait_option_limits_wait_for_greeting(scripted: Scripted, data: bytes) -> None:
     def part(peer: Peer) -> None:
-        peer.send(says)
+        peer.send(data)
         peer.ended()
 
-    begun = time.monotonic()
+    start_time = time.monotonic()
     result = run("--wait", "0.5", "-c", "query-name", scripted(part).address)
     assert result.status == 3
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - start_time < 4
     one_line(result.err)
 
 
-def test_the_second_client_of_a_monitor(qemu: Server) -> None:
+def test_second_client_waits_for_the_first(qemu: Server) -> None:
     with start(qemu.address) as first:
         assert first.stdin is not None
         assert first.stdout is not None
@@ -185,7 +184,7 @@ def test_the_second_client_of_a_monitor(qemu: Server) -> None:
         waiting = run("--wait", "0.5", "-c", "query-name", qemu.address)
         assert waiting.status == 3
         assert "another client" in one_line(waiting.err)
-        # When the first leaves, who waits is served.
+        # The waiting client is served when the first disconnects.
         with start("--wait", "20", "-c", "query-name", qemu.address) as second:
             assert second.stdout is not None
             first.stdin.close()
@@ -194,17 +193,17 @@ def test_the_second_client_of_a_monitor(qemu: Server) -> None:
             assert second.wait(10) == 0
 
 
-def test_the_fourth_client_of_a_monitor_is_told_that_it_is_busy(qemu: Server) -> None:
+def test_client_of_full_queue_reports_busy(qemu: Server) -> None:
     with socket.socket(socket.AF_UNIX) as holder:
         holder.connect(qemu.address)
         assert holder.recv(10)
         others = []
         try:
             while True:
-                one = socket.socket(socket.AF_UNIX)
-                others.append(one)
-                one.setblocking(False)
-                one.connect(qemu.address)
+                client_socket = socket.socket(socket.AF_UNIX)
+                others.append(client_socket)
+                client_socket.setblocking(False)
+                client_socket.connect(qemu.address)
         except BlockingIOError:
             pass
         result = run("--wait", "0.2", "-c", "query-name", qemu.address)
@@ -213,8 +212,8 @@ def test_the_fourth_client_of_a_monitor_is_told_that_it_is_busy(qemu: Server) ->
         with start("-c", "query-name", qemu.address) as client:
             assert client.stderr is not None
             assert b"busy" in client.stderr.readline()
-            for one in others:
-                one.close()
+            for client_socket in others:
+                client_socket.close()
             holder.close()
             assert client.stdout is not None
             assert client.stdout.readline() == b'{"return": {}}\n'
@@ -224,7 +223,7 @@ def test_the_fourth_client_of_a_monitor_is_told_that_it_is_busy(qemu: Server) ->
 # -- loss -----------------------------------------------------------------------------------------
 
 
-def test_a_reply_that_is_cut_in_half(scripted: Scripted) -> None:
+def test_truncated_reply_is_reported(scripted: Scripted) -> None:
     def part(peer: Peer) -> None:
         peer.negotiate()
         peer.read()
@@ -237,7 +236,7 @@ def test_a_reply_that_is_cut_in_half(scripted: Scripted) -> None:
     assert "stdin:1:1: connection lost while waiting for the reply to query-name" in lost
 
 
-def test_a_server_that_is_killed_during_a_command(qemu: Server) -> None:
+def test_server_death_during_command_returns_status_3(qemu: Server) -> None:
     with start(qemu.address) as client:
         assert client.stdin is not None
         assert client.stdout is not None
@@ -254,7 +253,7 @@ def test_a_server_that_is_killed_during_a_command(qemu: Server) -> None:
         assert client.stderr.read() == b""
 
 
-def test_a_server_that_is_killed_while_the_script_waits_for_input(qemu: Server) -> None:
+def test_server_death_during_input_returns_status_3(qemu: Server) -> None:
     with start(qemu.address) as client:
         assert client.stdin is not None
         assert client.stdout is not None
@@ -267,7 +266,7 @@ def test_a_server_that_is_killed_while_the_script_waits_for_input(qemu: Server) 
         assert client.stderr.read().count(b"\n") == 1
 
 
-def test_a_stopped_server_and_a_timeout(qemu: Server) -> None:
+def test_timeout_with_stopped_server_returns_status_3(qemu: Server) -> None:
     with start("--timeout", "0.3", qemu.address) as client:
         assert client.stdin is not None
         assert client.stdout is not None
@@ -284,7 +283,7 @@ def test_a_stopped_server_and_a_timeout(qemu: Server) -> None:
         )
 
 
-def test_what_a_server_says_that_nobody_asked_for(scripted: Scripted) -> None:
+def test_unexpected_server_messages_are_reported(scripted: Scripted) -> None:
     def part(peer: Peer) -> None:
         peer.send(b'{"event": "EARLY", "timestamp": {"seconds": -1, "microseconds": -1}}\n')
         peer.send(b'{"return": "of another client", "id": "x"}\n')
@@ -307,15 +306,15 @@ def test_what_a_server_says_that_nobody_asked_for(scripted: Scripted) -> None:
     assert name == '{"return": {}}'
     assert kvm == '{"error": {"class": "GenericError", "desc": "no \\u001b[31m"}}'
     assert [line.split(": ")[2] for line in result.err.splitlines()] == [
-        "a reply that nobody asked for",
+        "an unexpected reply",
         "unreadable",
         "unreadable",
-        "not a message of QMP",
+        "not a QMP message",
     ]
     assert not set("\x1b\x9b") & set(result.err)
 
 
-def test_a_server_that_starts_anew_in_mid_session(scripted: Scripted) -> None:
+def test_second_greeting_restarts_the_session(scripted: Scripted) -> None:
     def part(peer: Peer) -> None:
         peer.negotiate()
         peer.read()
@@ -327,10 +326,10 @@ def test_a_server_that_starts_anew_in_mid_session(scripted: Scripted) -> None:
     result = run(scripted(part).address, input="query-name\nquery-status\n")
     assert result.status == 1
     assert result.lines == ['{"return": "second"}']
-    assert "the server started anew; the outcome of query-name is unknown" in result.err
+    assert "the server was restarted; the outcome of query-name is unknown" in result.err
 
 
-def test_a_server_that_does_not_know_capabilities(scripted: Scripted) -> None:
+def test_server_without_qmp_capabilities_is_accepted(scripted: Scripted) -> None:
     def part(peer: Peer) -> None:
         peer.send(b'{"QMP": {}}\r\n')
         peer.reply(peer.read(), error={"class": "CommandNotFound", "desc": "no"})
@@ -341,7 +340,7 @@ def test_a_server_that_does_not_know_capabilities(scripted: Scripted) -> None:
     assert (result.status, result.out, result.err) == (0, '{"return": 5}\n', "")
 
 
-def test_a_server_that_refuses(scripted: Scripted) -> None:
+def test_refused_negotiation_is_reported(scripted: Scripted) -> None:
     def part(peer: Peer) -> None:
         peer.send(GREETING)
         for _ in range(2):
@@ -350,15 +349,15 @@ def test_a_server_that_refuses(scripted: Scripted) -> None:
 
     result = run(scripted(part).address, input="query-name\n")
     assert (result.status, result.out) == (3, "")
-    assert "refuses: not you" in one_line(result.err)
+    assert "refused to negotiate: not you" in one_line(result.err)
 
 
-def test_a_large_command_to_a_server_that_does_not_read(scripted: Scripted) -> None:
-    """Neither a hang nor a busy loop: the time-out ends it."""
+def test_timeout_with_blocked_write_returns_status_3(scripted: Scripted) -> None:
+    """The timeout ends the program although the server reads nothing."""
 
     def part(peer: Peer) -> None:
         peer.negotiate()
-        time.sleep(1.5)  # the misbehaviour itself: it reads nothing
+        time.sleep(1.5)
 
     line = f'x a="{"y" * 4_000_000}"\n'
     result = run("--timeout", "0.5", scripted(part).address, input=line)
@@ -366,10 +365,10 @@ def test_a_large_command_to_a_server_that_does_not_read(scripted: Scripted) -> N
     assert "no reply to x within 0.5 s" in result.err
 
 
-# -- the reader of our output ---------------------------------------------------------------------
+# -- standard streams ------------------------------------------------------------------------------
 
 
-def test_a_reader_that_goes_away(one_qemu: Server) -> None:
+def test_closed_stdout_returns_status_141(one_qemu: Server) -> None:
     script = (
         f"yes query-name | {' '.join(COMMAND)} {one_qemu.address} | head -1;"
         ' echo "${PIPESTATUS[@]}"'
@@ -382,7 +381,7 @@ def test_a_reader_that_goes_away(one_qemu: Server) -> None:
     assert done.stderr == b""
 
 
-def test_a_reader_that_goes_away_while_nothing_is_written(one_qemu: Server) -> None:
+def test_stdout_closed_while_idle_returns_status_141(one_qemu: Server) -> None:
     with start(one_qemu.address) as client:
         assert client.stdin is not None
         assert client.stdout is not None
@@ -395,7 +394,7 @@ def test_a_reader_that_goes_away_while_nothing_is_written(one_qemu: Server) -> N
         assert client.stderr.read() == b""
 
 
-def test_a_slow_reader_gets_all_and_the_socket_is_read_meanwhile(scripted: Scripted) -> None:
+def test_socket_is_read_while_stdout_is_blocked(scripted: Scripted) -> None:
     count = 20_000
     sent = []
 
@@ -403,7 +402,7 @@ def test_a_slow_reader_gets_all_and_the_socket_is_read_meanwhile(scripted: Scrip
         peer.negotiate()
         for number in range(count):
             peer.send(b'{"event": "E", "data": {"n": %d}}\r\n' % number)
-        sent.append(True)  # more than any buffer between us: it was read
+        sent.append(True)  # the data exceeds all buffers, so the client has read it
         peer.reply(peer.read())
         peer.ended()
 
@@ -413,7 +412,7 @@ def test_a_slow_reader_gets_all_and_the_socket_is_read_meanwhile(scripted: Scrip
         assert client.stdout is not None
         deadline = time.monotonic() + 20
         while not sent and time.monotonic() < deadline:
-            time.sleep(0.01)  # nothing of ours reads meanwhile
+            time.sleep(0.01)  # the test does not read stdout
         assert sent
         out, _ = client.communicate(b"query-name\n", timeout=30)
         lines = out.splitlines()
@@ -426,7 +425,7 @@ def test_a_slow_reader_gets_all_and_the_socket_is_read_meanwhile(scripted: Scrip
     ("redirection", "complaint"),
     [(">/dev/full", b"No space left on device"), (">&-", b"Bad file descriptor")],
 )
-def test_output_that_cannot_be_written(
+def test_unwritable_stdout_returns_status_1(
     one_qemu: Server, redirection: str, complaint: bytes
 ) -> None:
     command = f"{' '.join(COMMAND)} -c query-name -c stop {one_qemu.address} {redirection}"
@@ -439,7 +438,7 @@ def test_output_that_cannot_be_written(
 
 
 @pytest.mark.parametrize("redirection", ["<&-", "2>&-", "<&- 2>&-", "2>/dev/full"])
-def test_closed_input_and_diagnostics(one_qemu: Server, redirection: str) -> None:
+def test_closed_stdin_or_stderr_keeps_commands_running(one_qemu: Server, redirection: str) -> None:
     command = f"{' '.join(COMMAND)} -c query-name -c 'x y' {one_qemu.address} {redirection}"
     done = subprocess.run(
         ["bash", "-c", command], capture_output=True, env=environment(), timeout=30, check=False
@@ -447,7 +446,7 @@ def test_closed_input_and_diagnostics(one_qemu: Server, redirection: str) -> Non
     assert (done.returncode, done.stdout) == (1, b'{"return": {}}\n')
 
 
-def test_the_users_descriptors_stay_blocking(one_qemu: Server) -> None:
+def test_inherited_descriptors_stay_blocking(one_qemu: Server) -> None:
     inner, outer = socket.socketpair()
     with inner, outer, socket.socket(socket.AF_UNIX) as link:
         link.connect(one_qemu.address)
@@ -465,8 +464,8 @@ def test_the_users_descriptors_stay_blocking(one_qemu: Server) -> None:
         )
         assert done.returncode == 0
         assert outer.recv(100) == b'{"return": {}}\n'
-        for one in (inner, link):
-            assert os.get_blocking(one.fileno())
+        for descriptor in (inner, link):
+            assert os.get_blocking(descriptor.fileno())
 
 
 # -- signals --------------------------------------------------------------------------------------
@@ -476,7 +475,7 @@ def test_the_users_descriptors_stay_blocking(one_qemu: Server) -> None:
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"]
 )
 @pytest.mark.parametrize("moment", ["connecting", "greeting", "input", "reply", "output"])
-def test_signals_at_every_moment(
+def test_signal_in_any_state_ends_program_silently(
     scripted: Scripted, tmp_path: Path, number: int, status: int, moment: str
 ) -> None:
     reached: list[bool] = []
@@ -514,7 +513,7 @@ def test_signals_at_every_moment(
         while not reached and moment != "connecting" and time.monotonic() < deadline:
             time.sleep(0.005)
         if moment == "connecting":
-            # It has no way to tell; its signal handlers are there once it maps our modules.
+            # No output marks this state, so wait for the signal handlers.
             _wait_for_handlers(client.pid)
         client.send_signal(number)
         client.stdout.close()
@@ -523,24 +522,24 @@ def test_signals_at_every_moment(
 
 
 def _wait_for_handlers(pid: int) -> None:
-    """Until the process handles SIGINT (bit 1) and SIGTERM (bit 14) itself."""
-    wanted = 1 << (signal.SIGINT - 1) | 1 << (signal.SIGTERM - 1)
+    """Wait until the process has handlers for SIGINT (bit 1) and SIGTERM (bit 14)."""
+    required = 1 << (signal.SIGINT - 1) | 1 << (signal.SIGTERM - 1)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         status = Path(f"/proc/{pid}/status").read_text()
         caught = int(status.partition("SigCgt:")[2].split()[0], 16)
-        if caught & wanted == wanted:
+        if caught & required == required:
             return
         time.sleep(0.002)
     raise AssertionError("no signal handlers")
 
 
-def test_interrupts_during_the_start_leave_no_traceback(one_qemu: Server) -> None:
-    """From the moment at which the program has its handlers on."""
+def test_sigint_during_start_prints_no_traceback(one_qemu: Server) -> None:
+    """Send SIGINT at various times after the program has installed its handlers."""
     for delay in range(0, 40, 4):
         with start("-r", one_qemu.address) as client:
             _wait_for_handlers(client.pid)
-            time.sleep(delay / 1000)  # any moment of the start will do
+            time.sleep(delay / 1000)
             client.send_signal(signal.SIGINT)
             assert client.stderr is not None
             assert client.wait(10) == 130
@@ -556,16 +555,18 @@ def test_interrupts_during_the_start_leave_no_traceback(one_qemu: Server) -> Non
         (b"x a=\xff b=1", "1:5", "not UTF-8"),
         (b"x a=\x00", "1:5", "control character (U+0000)"),
         (b"x a=\x1b[2J", "1:5", "control character (U+001B)"),
-        (b"x a=1 a=2", "1:7", "given twice"),
+        (b"x a=1 a=2", "1:7", "occurs twice"),
         (b'x a="b', "1:5", "not closed"),
         (b"x a=[1, 2", "1:5", "not closed"),
         (b'{"execute": "a" "b"}', "1:17", "expected a comma or }"),
         (b'{"execute": "a"', "1:1", "not complete, but the input ends"),
-        (b"query-name \\", "1:1", "the line goes on, but the input ends"),
+        (b"query-name \\", "1:1", "the line is continued, but the input ends"),
         ("x ä=1 b".encode(), "1:7", "no argument"),
     ],
 )
-def test_lines_that_make_no_sense(one_qemu: Server, line: bytes, place: str, reason: str) -> None:
+def test_invalid_line_is_reported_with_position(
+    one_qemu: Server, line: bytes, place: str, reason: str
+) -> None:
     result = run("-v", one_qemu.address, input=line)
     assert (result.status, result.out) == (1, "")
     assert result.err.startswith(f"stdin:{place}: ")
@@ -575,7 +576,7 @@ def test_lines_that_make_no_sense(one_qemu: Server, line: bytes, place: str, rea
     assert "\x1b" not in result.err
 
 
-def test_a_line_of_64_mib(one_qemu: Server) -> None:
+def test_line_of_64_mib_is_reported_briefly(one_qemu: Server) -> None:
     result = run(
         one_qemu.address, input=b"query-name " + b"y" * (64 << 20) + b"\nquery-name", timeout=60
     )
@@ -584,7 +585,7 @@ def test_a_line_of_64_mib(one_qemu: Server) -> None:
     assert len(result.err) < 1000
 
 
-def test_a_line_that_breaks_the_json_of_the_lines_before_is_told_at_once(one_qemu: Server) -> None:
+def test_line_inside_open_json_is_reported_alone(one_qemu: Server) -> None:
     result = run(one_qemu.address, input='{"execute": "stop"\nquery-name\nquery-name\n')
     assert result.lines == ['{"return": {}}']
     assert result.err.startswith("stdin:2:1: expected a comma or }\n  query-name\n  ^")

@@ -1,4 +1,4 @@
-"""`/help` and `/apropos` in scripts, on real servers and with their manuals."""
+"""Test `/help` and `/apropos` in scripts with real servers and manuals."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ask(server: Server, *lines: str, manuals: str) -> Result:
 
 
 @pytest.mark.parametrize("page", ["qemu-qmp-ref", "qemu-storage-daemon-qmp-ref"])
-def test_the_manual_has_every_command_and_event_and_nearly_every_argument(
+def test_manual_parser_finds_every_schema_entity(
     installation: Installation, tmp_path: Path, page: str
 ) -> None:
     start = start_qemu if page == "qemu-qmp-ref" else start_storage_daemon
@@ -53,12 +53,12 @@ def test_the_manual_has_every_command_and_event_and_nearly_every_argument(
         info, entry = schema.command(name), reference.entry(name, COMMAND)
         assert info is not None and entry is not None
         for member in schema.members(info.arg_type, lambda _: None):
-            told = entry.member(member) is not None or bool(entry.inherited)
-            # The manual of 7.2 says nothing of those of bitmaps.
-            assert told or (installation is SYSTEM and "dirty-bitmap" in name), (name, member)
+            documented = entry.member(member) is not None or bool(entry.inherited)
+            # The manual of 7.2 does not document the arguments of bitmaps.
+            assert documented or (installation is SYSTEM and "dirty-bitmap" in name), (name, member)
 
 
-def test_help_is_from_the_servers_own_manual(installation: Installation, qemu: Server) -> None:
+def test_help_uses_the_manual_of_the_server(installation: Installation, qemu: Server) -> None:
     result = ask(
         qemu, "/help block-stream", "/help JOB_STATUS_CHANGE", manuals=installation.manuals
     )
@@ -74,7 +74,7 @@ def test_help_is_from_the_servers_own_manual(installation: Installation, qemu: S
     assert max(map(len, lines)) <= 80
 
 
-def test_what_is_returned_has_types(installation: Installation, qemu: Server) -> None:
+def test_help_lists_returned_members_with_types(installation: Installation, qemu: Server) -> None:
     result = ask(qemu, "/help query-named-block-nodes", manuals=installation.manuals)
     lines = result.err.splitlines()
     place = lines.index("  [BlockDeviceInfo]")
@@ -84,19 +84,21 @@ def test_what_is_returned_has_types(installation: Installation, qemu: Server) ->
     assert "      the filename of the backing device" in lines[place:]
 
 
-def test_a_branch_of_a_union(installation: Installation, qemu: Server) -> None:
+def test_help_with_discriminator_shows_the_branch(installation: Installation, qemu: Server) -> None:
     result = ask(qemu, "/help blockdev-add driver=qcow2", manuals=installation.manuals)
     lines = result.err.splitlines()
     assert lines[2] == "With driver=qcow2"
     assert lines[3] == "  Driver specific block device options for qcow2."
-    # From types that this one takes over.
+    # The description comes from a base type.
     place = lines.index("  [backing]: BlockdevRefOrNull (node or null or {…})")
     assert lines[place + 1].startswith("      reference to or definition of the backing file")
     assert "  [lazy-refcounts]: bool" in lines
     assert "  driver: BlockdevDriver" in lines
 
 
-def test_a_branch_below_a_member(installation: Installation, qemu: Server) -> None:
+def test_help_with_nested_discriminator_shows_the_branch(
+    installation: Installation, qemu: Server
+) -> None:
     line = "/help chardev-add backend.type=socket backend.data.addr.type=inet"
     result = ask(qemu, line, manuals=installation.manuals)
     for words in ("With backend.type=socket", "With backend.data.addr.type=inet"):
@@ -104,7 +106,7 @@ def test_a_branch_below_a_member(installation: Installation, qemu: Server) -> No
     assert "backend.data.addr: SocketAddressLegacy {type" in result.err
 
 
-def test_an_argument_stands_first(installation: Installation, qemu: Server) -> None:
+def test_help_for_argument_shows_it_first(installation: Installation, qemu: Server) -> None:
     result = ask(
         qemu,
         "/help blockdev-add driver=qcow2 lazy-ref",
@@ -117,7 +119,7 @@ def test_an_argument_stands_first(installation: Installation, qemu: Server) -> N
     assert lines[place + 2].startswith("[drive]: str (of virtio-blk-pci)")
 
 
-def test_types_and_values(installation: Installation, qemu: Server) -> None:
+def test_help_describes_types_and_enum_values(installation: Installation, qemu: Server) -> None:
     result = ask(qemu, "/help BlockdevCacheOptions", "/help unmap", manuals=installation.manuals)
     assert "  [no-flush]: bool" in result.err
     assert "unmap (value)" in result.err
@@ -127,13 +129,15 @@ def test_types_and_values(installation: Installation, qemu: Server) -> None:
     assert "  blockdev-add  discard=unmap" in lines
 
 
-def test_the_storage_daemons_own_manual(installation: Installation, daemon: Server) -> None:
+def test_help_with_storage_daemon_uses_its_manual(
+    installation: Installation, daemon: Server
+) -> None:
     result = ask(daemon, "/help blockdev-add", manuals=installation.manuals)
     assert "Creates a new block device." in result.err
     assert "From qemu-storage-daemon-qmp-ref(7) of QEMU " in result.err
 
 
-def test_apropos(installation: Installation, qemu: Server) -> None:
+def test_apropos_lists_best_match_first(installation: Installation, qemu: Server) -> None:
     result = ask(qemu, "/apropos dirty bitmap", manuals=installation.manuals)
     first = result.err.splitlines()[0].split()
     assert first[:5] == ["block-dirty-bitmap-add", "command", "Create", "a", "dirty"]
@@ -141,12 +145,12 @@ def test_apropos(installation: Installation, qemu: Server) -> None:
     assert result.err.startswith("block-dirty-bitmap-add ")
 
 
-def test_arguments_that_only_a_type_tells_of(installation: Installation, qemu: Server) -> None:
+def test_help_takes_argument_text_from_its_type(installation: Installation, qemu: Server) -> None:
     result = ask(qemu, "/help block-dirty-bitmap-add", manuals=installation.manuals)
     assert "      the bitmap is persistent, i.e. it will be saved" in result.err
 
 
-def test_a_manual_of_another_version_is_told_of(qemu: Server, installation: Installation) -> None:
+def test_help_reports_manual_of_other_version(qemu: Server, installation: Installation) -> None:
     other = BACKPORTS if installation is SYSTEM else SYSTEM
     both = f"{other.manuals}:{installation.manuals}"
     (first, *_) = ask(qemu, "/help stop", manuals=other.manuals).err.splitlines()
@@ -155,16 +159,18 @@ def test_a_manual_of_another_version_is_told_of(qemu: Server, installation: Inst
     assert ask(qemu, "/help stop", manuals=both).err.startswith("stop (command, since 0.14)\n")
 
 
-def test_without_a_manual(qemu: Server, daemon: Server, tmp_path: Path) -> None:
+def test_help_without_manual_names_the_package(
+    qemu: Server, daemon: Server, tmp_path: Path
+) -> None:
     result = ask(qemu, "/help block_resize", manuals=str(tmp_path))
     assert result.err.startswith("block_resize (command)\n\nArguments\n  size: int\n")
-    last = "No manual is installed: Debian has qemu-qmp-ref(7) in qemu-system-common."
+    last = "No manual is installed: on Debian, qemu-qmp-ref(7) in qemu-system-common."
     assert result.err.splitlines()[-1] == last
     result = ask(daemon, "/help blockdev-add", manuals=str(tmp_path))
     assert "qemu-storage-daemon-qmp-ref(7) in qemu-system-common" in " ".join(result.err.split())
 
 
-def test_the_manual_beside_the_qemu_that_was_started(tmp_path: Path) -> None:
+def test_help_in_run_finds_manual_next_to_qemu(tmp_path: Path) -> None:
     result = run(
         "run",
         "--command",
@@ -175,13 +181,13 @@ def test_the_manual_beside_the_qemu_that_was_started(tmp_path: Path) -> None:
     assert "From qemu-qmp-ref(7) of QEMU 10." in result.err, result.err
 
 
-def test_help_without_a_server() -> None:
+def test_help_in_dry_run_uses_installed_manual() -> None:
     result = run("-n", "-c", "/help block-stream", MANPATH=SYSTEM.manuals)
     assert (result.status, result.out) == (0, "")
     assert "  device: str\n      the device or node name of the top image\n" in result.err
 
 
-def test_the_guest_agent_has_a_manual_and_no_schema(tmp_path: Path) -> None:
+def test_help_with_agent_uses_its_manual(tmp_path: Path) -> None:
     with start_agent(SYSTEM, tmp_path) as agent:
         wait_until(Path(agent.address).exists, "the agent's socket")
         result = run("-N", agent.address, input="/help guest-exec\n", MANPATH=SYSTEM.manuals)

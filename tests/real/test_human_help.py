@@ -1,16 +1,16 @@
-"""The catalogue against the monitor that it was read from."""
+"""Test the parsed help of the human monitor against the monitor itself."""
 
 from __future__ import annotations
 
 import json
 
-from qmpshell.complete import HumanCommand, is_flag, read_catalogue, read_parameters
+from qmpshell.complete import HmpCommand, is_flag, parse_catalogue, parse_parameters
 from tests.harness.program import run
 from tests.harness.servers import Server
 
 
-def printed(server: Server, *lines: str) -> list[str]:
-    """What the human monitor prints of each line, as it came."""
+def hmp_output(server: Server, *lines: str) -> list[str]:
+    """Return the output of the human monitor for each line."""
     script = "".join(f"human-monitor-command command-line={json.dumps(line)}\n" for line in lines)
     result = run("-r", server.address, input=script)
     assert result.status == 0, result.err
@@ -19,36 +19,40 @@ def printed(server: Server, *lines: str) -> list[str]:
     return texts
 
 
-def flags(command: HumanCommand) -> list[str]:
-    parameters = read_parameters(command.parameters)
-    return [choice for one in parameters for choice in one.choices if is_flag(choice)]
+def flags(command: HmpCommand) -> list[str]:
+    parameters = parse_parameters(command.parameters)
+    return [choice for parameter in parameters for choice in parameter.choices if is_flag(choice)]
 
 
-def test_the_monitor_knows_each_name_by_the_help_that_it_was_read_from(qemu: Server) -> None:
-    catalogue = read_catalogue(*printed(qemu, "help", "help info"))
+def test_catalogue_matches_help_of_each_command(qemu: Server) -> None:
+    catalogue = parse_catalogue(*hmp_output(qemu, "help", "help info"))
     assert len(catalogue.commands) > 100
     assert len(catalogue.info) > 50
     names = [name for name in catalogue.names if name != "info"]
-    for name, text in zip(names, printed(qemu, *(f"help {one}" for one in names)), strict=True):
+    for name, text in zip(
+        names, hmp_output(qemu, *(f"help {name}" for name in names)), strict=True
+    ):
         if name == "log":
-            assert text.startswith("Log items")  # its help lists them
+            assert text.startswith("Log items")  # "help log" prints the log items instead
             continue
-        (found,) = read_catalogue(text).commands
+        (found,) = parse_catalogue(text).commands
         expected = catalogue.find(name)
         assert expected is not None
         assert (found.names, found.parameters) == (expected.names, expected.parameters)
         assert found.description == expected.description
     names = catalogue.info_names
-    texts = printed(qemu, *(f"help info {one}" for one in names))
+    texts = hmp_output(qemu, *(f"help info {name}" for name in names))
     for name, text in zip(names, texts, strict=True):
-        assert [one.names for one in read_catalogue("", text).info] == [(name,)]
+        assert [command.names for command in parse_catalogue("", text).info] == [(name,)]
 
 
-def test_the_monitor_takes_the_flags_of_info(qemu: Server) -> None:
-    catalogue = read_catalogue(*printed(qemu, "help", "help info"))
-    lines = [f"info {one.names[0]} {flag}" for one in catalogue.info for flag in flags(one)]
+def test_info_commands_accept_their_parsed_flags(qemu: Server) -> None:
+    catalogue = parse_catalogue(*hmp_output(qemu, "help", "help info"))
+    lines = [
+        f"info {command.names[0]} {flag}" for command in catalogue.info for flag in flags(command)
+    ]
     assert len(lines) > 5
-    for line, text in zip(lines, printed(qemu, *lines), strict=True):
+    for line, text in zip(lines, hmp_output(qemu, *lines), strict=True):
         assert "unsupported option" not in text, line
-    (refused,) = printed(qemu, "info block -x")
-    assert "unsupported option" in refused  # so it would say
+    (refused,) = hmp_output(qemu, "info block -x")
+    assert "unsupported option" in refused  # the message for an unknown flag

@@ -1,4 +1,4 @@
-"""Jobs and events that a script waits for, on real servers."""
+"""Test `/wait` and `/wait-job` in scripts on real servers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.harness.servers import (
 Scripted = Callable[[Callable[[Peer], object]], ScriptedServer]
 
 SIZE = 1 << 20
-# A throttled backup copies its first megabyte at once.
+# A throttled backup copies the first megabyte without delay.
 NODE_SIZE = 4 * SIZE
 
 
@@ -42,7 +42,7 @@ def image_info(installation: Installation, path: Path) -> str:
 
 @pytest.fixture
 def disk(installation: Installation, tmp_path: Path) -> Iterator[Server]:
-    """A machine with a disk `a`, and images b, c and d in the test's folder."""
+    """Start a machine with a disk `a`; create the images b, c and d in tmp_path."""
     for name in "abcd":
         make_image(installation, tmp_path / f"{name}.qcow2")
     file = f"file.driver=file,file.filename={tmp_path}/a.qcow2"
@@ -57,30 +57,32 @@ def disk(installation: Installation, tmp_path: Path) -> Iterator[Server]:
 
 
 def add(tmp_path: Path, name: str, *more: str) -> str:
-    """The line that adds an image as a node."""
+    """Return the line that adds an image as a node."""
     file = f"file.driver=file file.filename={tmp_path}/{name}.qcow2"
     return f"blockdev-add driver=qcow2 node-name={name} {file} {' '.join(more)}"
 
 
 def statuses(result: Result, job: str) -> list[str]:
-    return [one["status"] for one in events(result, "JOB_STATUS_CHANGE") if one["id"] == job]
+    return [data["status"] for data in events(result, "JOB_STATUS_CHANGE") if data["id"] == job]
 
 
 def ended_before(result: Result, job: str, command: int) -> bool:
-    """Whether the job was gone before the reply to the command of that number came."""
-    seen = messages(result)
+    """Return True if the job ended before the reply to the command with this index."""
+    received = messages(result)
     gone = next(
         index
-        for index, message in enumerate(seen)
+        for index, message in enumerate(received)
         if message.get("data") == {"id": job, "status": "null"}
     )
-    return gone < [index for index, message in enumerate(seen) if "event" not in message][command]
+    return (
+        gone < [index for index, message in enumerate(received) if "event" not in message][command]
+    )
 
 
 # -- the operations of docs/interop/live-block-operations -----------------------------------------
 
 
-def test_a_chain_of_snapshots_is_streamed(disk: Server, tmp_path: Path) -> None:
+def test_wait_job_waits_for_block_stream(disk: Server, tmp_path: Path) -> None:
     result = run(
         disk.address,
         input=script(
@@ -100,7 +102,7 @@ def test_a_chain_of_snapshots_is_streamed(disk: Server, tmp_path: Path) -> None:
     assert nodes["s"]["backing_file"].endswith("/a.qcow2")
 
 
-def test_an_overlay_is_committed(disk: Server, tmp_path: Path) -> None:
+def test_wait_job_waits_for_block_commit(disk: Server, tmp_path: Path) -> None:
     result = run(
         disk.address,
         input=script(
@@ -122,7 +124,9 @@ def test_an_overlay_is_committed(disk: Server, tmp_path: Path) -> None:
     assert ended_before(result, "j1", 7)
 
 
-def test_a_disk_is_mirrored(disk: Server, tmp_path: Path, installation: Installation) -> None:
+def test_wait_job_waits_for_mirror(
+    disk: Server, tmp_path: Path, installation: Installation
+) -> None:
     result = run(
         disk.address,
         input=script(
@@ -142,7 +146,7 @@ def test_a_disk_is_mirrored(disk: Server, tmp_path: Path, installation: Installa
     assert '"format": "qcow2"' in image_info(installation, tmp_path / "m.qcow2")
 
 
-def test_a_disk_is_backed_up(disk: Server, tmp_path: Path) -> None:
+def test_wait_job_waits_for_backup(disk: Server, tmp_path: Path) -> None:
     result = run(
         disk.address,
         input=script(
@@ -166,7 +170,7 @@ def nodes(*names: str) -> list[str]:
 
 
 def failing(name: str) -> list[str]:
-    """The lines that add a node of which every write fails."""
+    """Return the lines that add a node with failing writes."""
     error = "inject-error.0.event=none inject-error.0.iotype=write inject-error.0.errno=28"
     return [
         f"blockdev-add driver=null-co node-name=under-{name} size={NODE_SIZE}",
@@ -174,7 +178,7 @@ def failing(name: str) -> list[str]:
     ]
 
 
-def test_a_job_that_stays_until_it_is_dismissed(qemu: Server) -> None:
+def test_wait_job_accepts_concluded_or_dismissed_job(qemu: Server) -> None:
     result = run(
         qemu.address,
         input=script(
@@ -194,7 +198,7 @@ def test_a_job_that_stays_until_it_is_dismissed(qemu: Server) -> None:
     assert (dismissed, after) == ({}, [])
 
 
-def test_jobs_that_end_before_their_reply(qemu: Server) -> None:
+def test_wait_job_accepts_jobs_that_end_early(qemu: Server) -> None:
     lines = [
         line
         for number in range(20)
@@ -208,7 +212,7 @@ def test_jobs_that_end_before_their_reply(qemu: Server) -> None:
     assert returns(result) == [{}] * 22
 
 
-def test_a_job_that_is_still_running(qemu: Server) -> None:
+def test_wait_job_waits_for_running_job(qemu: Server) -> None:
     result = run(
         qemu.address,
         input=script(
@@ -223,7 +227,7 @@ def test_a_job_that_is_still_running(qemu: Server) -> None:
     assert returns(result)[-1] == []
 
 
-def test_a_job_goes_on_when_the_time_is_over(qemu: Server) -> None:
+def test_wait_job_timeout_keeps_job_running(qemu: Server) -> None:
     result = run(
         qemu.address,
         input=script(
@@ -242,7 +246,7 @@ def test_a_job_goes_on_when_the_time_is_over(qemu: Server) -> None:
 
 
 @pytest.mark.parametrize("dismiss", ["true", "off"])
-def test_a_job_that_fails(qemu: Server, dismiss: str) -> None:
+def test_wait_job_reports_failed_job(qemu: Server, dismiss: str) -> None:
     result = run(
         qemu.address,
         input=script(
@@ -258,7 +262,7 @@ def test_a_job_that_fails(qemu: Server, dismiss: str) -> None:
     assert returns(result) == [{}] * 5
 
 
-def test_a_job_that_fails_ends_a_strict_script(qemu: Server) -> None:
+def test_failed_job_ends_script_with_stop_on_error(qemu: Server) -> None:
     lines = [
         *nodes("n0"),
         *failing("bad"),
@@ -271,7 +275,7 @@ def test_a_job_that_fails_ends_a_strict_script(qemu: Server) -> None:
     assert result.err == "stdin:5:1: job j0 failed: No space left on device\n"
 
 
-def test_a_job_of_the_same_name_that_failed_before(qemu: Server) -> None:
+def test_wait_job_ignores_earlier_job_with_same_id(qemu: Server) -> None:
     result = run(
         qemu.address,
         input=script(
@@ -287,7 +291,7 @@ def test_a_job_of_the_same_name_that_failed_before(qemu: Server) -> None:
     assert (result.status, result.err) == (0, "")
 
 
-def test_a_job_that_is_not_there(qemu: Server) -> None:
+def test_wait_job_reports_unknown_job(qemu: Server) -> None:
     result = run(qemu.address, input="/wait-job nope\nquery-name\n")
     assert result.status == 1
     assert result.err == "stdin:1:1: there is no job nope\n"
@@ -311,7 +315,7 @@ def job_event(status: str) -> bytes:
 RUNNING = {"id": "j0", "type": "backup", "status": "running"}
 
 
-def test_a_job_that_ends_while_it_is_asked_about(scripted: Scripted) -> None:
+def test_wait_job_accepts_end_during_its_query(scripted: Scripted) -> None:
     def part(peer: Peer) -> None:
         peer.negotiate()
         answer_jobs(peer, [], job_event("concluded"), job_event("null"))
@@ -321,7 +325,7 @@ def test_a_job_that_ends_while_it_is_asked_about(scripted: Scripted) -> None:
     assert (result.status, result.err) == (0, "")
 
 
-def test_a_job_that_is_gone_before_its_error_was_asked_for(scripted: Scripted) -> None:
+def test_wait_job_accepts_end_before_error_query(scripted: Scripted) -> None:
     def part(peer: Peer) -> None:
         peer.negotiate()
         answer_jobs(peer, [RUNNING])
@@ -336,7 +340,7 @@ def test_a_job_that_is_gone_before_its_error_was_asked_for(scripted: Scripted) -
 # -- /wait ----------------------------------------------------------------------------------------
 
 
-def test_wait_takes_each_event_once(qemu: Server) -> None:
+def test_wait_matches_each_event_once(qemu: Server) -> None:
     result = run(
         qemu.address,
         input=script(
@@ -358,7 +362,7 @@ def test_wait_takes_each_event_once(qemu: Server) -> None:
     )
 
 
-def test_wait_expires_and_the_script_goes_on(one_qemu: Server) -> None:
+def test_wait_timeout_does_not_end_script(one_qemu: Server) -> None:
     result = run(one_qemu.address, input="/wait -t 0.2 STOP\ncont\n/wait -t 9 RESUME\nquery-name\n")
     assert result.status == 1
     assert result.err == "stdin:1:1: STOP did not come in time\n"
@@ -367,7 +371,7 @@ def test_wait_expires_and_the_script_goes_on(one_qemu: Server) -> None:
     assert (strict.status, strict.out) == (1, "")
 
 
-def test_wait_needs_no_events_on_stdout(one_qemu: Server) -> None:
+def test_wait_works_with_hidden_events(one_qemu: Server) -> None:
     result = run(
         "-r", one_qemu.address, input="cont\n/wait -t 9 RESUME\n/events none\nstop\n/wait STOP"
     )
@@ -375,7 +379,7 @@ def test_wait_needs_no_events_on_stdout(one_qemu: Server) -> None:
 
 
 @pytest.mark.parametrize("wait", ["/wait STOP", "/wait -t 20 STOP", "/wait-job j0"])
-def test_the_connection_is_lost_while_waiting(tmp_path: Path, wait: str) -> None:
+def test_connection_loss_during_wait_returns_status_3(tmp_path: Path, wait: str) -> None:
     with start_qemu(SYSTEM, tmp_path / "vm.sock") as server:
         run(server.address, input=script(nodes("n0", "n1"), f"{_SLOW}\nquery-name"))
         process = start(server.address)
@@ -400,15 +404,17 @@ _SLOW = "blockdev-backup device=n0 target=n1 sync=full job-id=j0 speed=1"
     ("line", "column", "complaint"),
     [
         ("/wait", 1, "the name of an event is missing"),
-        ("/wait -t STOP", 10, "'STOP' is no number of seconds"),
+        ("/wait -t STOP", 10, "'STOP' is not a number of seconds"),
         ("/wait -t", 7, "a number of seconds must follow -t"),
-        ("/wait STOP id", 12, "'id' is no argument of STOP"),
+        ("/wait STOP id", 12, "STOP has no argument 'id'"),
         ("/wait-job", 1, "the id of a job is missing"),
         ("/wait-job a b", 1, "the id of a job is missing"),
         ("/wait-job id=a", 1, "the id of a job is missing"),
     ],
 )
-def test_what_is_no_wait(one_qemu: Server, line: str, column: int, complaint: str) -> None:
+def test_invalid_wait_arguments_are_reported(
+    one_qemu: Server, line: str, column: int, complaint: str
+) -> None:
     result = run(one_qemu.address, input=f"{line}\nquery-name\n")
     assert (result.status, result.out) == (1, '{"return": {}}\n')
     place, shown, caret, *_ = result.err.splitlines()
@@ -420,7 +426,7 @@ def test_what_is_no_wait(one_qemu: Server, line: str, column: int, complaint: st
 # -- qemu-storage-daemon --------------------------------------------------------------------------
 
 
-def test_jobs_of_the_storage_daemon(installation: Installation, tmp_path: Path) -> None:
+def test_wait_job_works_with_storage_daemon(installation: Installation, tmp_path: Path) -> None:
     with start_storage_daemon(installation, tmp_path / "qsd.sock") as daemon:
         result = run(
             daemon.address,

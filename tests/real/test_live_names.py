@@ -1,4 +1,4 @@
-"""The names that completion offers, asked of real servers over a session."""
+"""Test the live names for completion with real servers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Self
 
 import pytest
 
-from qmpshell.complete import (
+from qmpshell.complete import NameQuery
+from qmpshell.qmp import (
     AUDIODEV,
     BITMAP,
     BLOCK_DEVICE,
@@ -38,36 +39,37 @@ from qmpshell.complete import (
     SECRET_OBJECT,
     SNAPSHOT,
     TPMDEV,
-    Live,
 )
 from qmpshell.session import Effect, LiveCache, Send
-from qmpshell.transport import open_patiently, parse_address
+from qmpshell.transport import connect_with_retries, parse_address
 from tests.harness.servers import SYSTEM, Installation, Server, start_qemu, start_storage_daemon
 from tests.harness.sessions import Driver
 
-_PATIENCE = 30.0
+_TIMEOUT = 30.0
 
 
 class Connected:
-    """A session with a real server, its cache beside it."""
+    """A session with a real server, and its name cache."""
 
     def __init__(self, server: Server) -> None:
-        address = parse_address(server.address, exists=lambda path: True)
-        self._stream = open_patiently(address, wait=5.0, clock=time.monotonic, sleep=time.sleep)
+        address = parse_address(server.address, exists=lambda _path: True)
+        self._stream = connect_with_retries(
+            address, wait=5.0, clock=time.monotonic, sleep=time.sleep
+        )
         self._driver = Driver(interactive=True, greeted=False)
         self.session = self._driver.session
         self.cache = LiveCache(self.session)
         self._until(lambda: self.session.link.is_ready)
 
     def find(self, kind: str, subject: str = "") -> dict[str, str]:
-        """The names, when all that is asked for them is answered."""
-        want = Live(kind, subject)
+        """Return the names with their descriptions after all queries are complete."""
+        want = NameQuery(kind, subject)
         self.cache.find(want)
-        self._perform(self.cache.take_wanted(time.monotonic()))
-        self._until(lambda: not self.session.outstanding)
+        self._perform(self.cache.send_queries(time.monotonic()))
+        self._until(lambda: not self.session.request_table)
         found = self.cache.find(want)
         assert found is not None
-        return {one.name: one.meta for one in found}
+        return {name.name: name.meta for name in found}
 
     def line(self, text: str) -> None:
         prepared = self._driver.prepare(text)
@@ -83,7 +85,7 @@ class Connected:
 
     def _until(self, done: object) -> None:
         assert callable(done)
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + _TIMEOUT
         while not done():
             ready, _, _ = select.select([self._stream.fileno()], [], [], end - time.monotonic())
             assert ready
@@ -97,7 +99,7 @@ class Connected:
             for effect in effects:
                 if isinstance(effect, Send):
                     self._stream.write(effect.data)
-            effects = self.cache.saw(effects, time.monotonic())
+            effects = self.cache.on_effects(effects, time.monotonic())
 
 
 def make_image(installation: Installation, path: Path) -> Path:
@@ -108,29 +110,36 @@ def make_image(installation: Installation, path: Path) -> Path:
 
 @pytest.fixture
 def machine(installation: Installation, tmp_path: Path) -> Iterator[Connected]:
-    """A machine with some of everything."""
+    """Start a machine with an object of each kind."""
     first, second = (make_image(installation, tmp_path / f"{name}.qcow2") for name in "ab")
     image = installation.program("qemu-img")
     subprocess.run([image, "snapshot", "-c", "before", str(first)], check=True)
-    with start_qemu(
-        installation,
-        tmp_path / "vm.sock",
-        *("-object", "secret,id=sec0,data=x", "-object", "iothread,id=io0"),
-        *("-object", "memory-backend-ram,id=mem0,size=16M"),
-        *("-blockdev", f"qcow2,node-name=disk0,file.driver=file,file.filename={first}"),
-        *("-drive", f"if=none,id=drv0,file={second},format=qcow2"),
-        *("-chardev", "null,id=nul0"),
-        *("-netdev", "user,id=net0", "-netdev", "hubport,id=port0,hubid=0"),
-        *("-device", "virtio-blk-pci,drive=disk0,id=vd0,iothread=io0"),
-        *("-device", "ide-hd,drive=drv0,id=hd0", "-device", "virtio-net-pci,netdev=net0,id=nic0"),
-        *("-device", "pcie-root-port,id=rp0", "-device", "virtio-serial-pci"),
-        machine="q35",
-    ) as server:
-        with Connected(server) as connected:
-            yield connected
+    with (
+        start_qemu(
+            installation,
+            tmp_path / "vm.sock",
+            *("-object", "secret,id=sec0,data=x", "-object", "iothread,id=io0"),
+            *("-object", "memory-backend-ram,id=mem0,size=16M"),
+            *("-blockdev", f"qcow2,node-name=disk0,file.driver=file,file.filename={first}"),
+            *("-drive", f"if=none,id=drv0,file={second},format=qcow2"),
+            *("-chardev", "null,id=nul0"),
+            *("-netdev", "user,id=net0", "-netdev", "hubport,id=port0,hubid=0"),
+            *("-device", "virtio-blk-pci,drive=disk0,id=vd0,iothread=io0"),
+            *(
+                "-device",
+                "ide-hd,drive=drv0,id=hd0",
+                "-device",
+                "virtio-net-pci,netdev=net0,id=nic0",
+            ),
+            *("-device", "pcie-root-port,id=rp0", "-device", "virtio-serial-pci"),
+            machine="q35",
+        ) as server,
+        Connected(server) as connected,
+    ):
+        yield connected
 
 
-def test_the_names_of_a_machine(machine: Connected) -> None:
+def test_live_names_of_each_kind_are_found(machine: Connected) -> None:
     assert machine.find(NODE)["disk0"] == "qcow2, a.qcow2"
     assert {"drv0", "hd0", "disk0"} <= machine.find(BLOCK_DEVICE).keys()
     assert machine.find(SNAPSHOT, "disk0").keys() == {"before"}
@@ -144,7 +153,7 @@ def test_the_names_of_a_machine(machine: Connected) -> None:
     assert devices["vd0"] == "virtio-blk-pci"
     assert devices["/machine/peripheral-anon/device[0]"] == "virtio-serial-pci"
     buses = machine.find(BUS)
-    assert buses["pcie.0"].startswith("PCIE")
+    assert buses["pcie.0"].startswith("PCIe bus")
     assert {"rp0", "ide.0", "virtio-serial-bus.0"} <= buses.keys()
     assert {"max", "qemu64"} <= machine.find(CPU_MODEL).keys()
     assert "serial" in machine.find(DEVICE_PROPERTY, "virtio-blk-pci")
@@ -155,8 +164,8 @@ def test_the_names_of_a_machine(machine: Connected) -> None:
     assert machine.find(QOM_PROPERTY, "/machine/peripheral/vd0")["realized"] == "bool"
     assert machine.find(QOM_CHILD, "/no/such") == {}
     assert "rerror" in machine.find(QOM_PROPERTY, "/machine/peripheral/vd0")
-    listed = machine.cache.find(Live(QOM_PROPERTY, "/machine/peripheral/vd0")) or ()
-    choices = {one.name: one.choices for one in listed}
+    listed = machine.cache.find(NameQuery(QOM_PROPERTY, "/machine/peripheral/vd0")) or ()
+    choices = {name.name: name.choices for name in listed}
     assert choices["rerror"] == ("report", "ignore", "enospc", "stop", "auto")
     assert choices["disable-legacy"] == ("on", "off", "auto")
     assert machine.find(BLOCK_QDEV).keys() == {*("hd0", "/machine/peripheral/vd0/virtio-backend")}
@@ -165,7 +174,7 @@ def test_the_names_of_a_machine(machine: Connected) -> None:
     assert "info" in machine.find(HUMAN_COMMAND)
 
 
-def test_the_chain_below_a_node(machine: Connected, tmp_path: Path) -> None:
+def test_chain_names_follow_the_backing_files(machine: Connected, tmp_path: Path) -> None:
     overlay, base = tmp_path / "overlay.qcow2", tmp_path / "a.qcow2"
     machine.line(
         f"blockdev-snapshot-sync node-name=disk0 snapshot-file={overlay} snapshot-node-name=top"
@@ -174,7 +183,7 @@ def test_the_chain_below_a_node(machine: Connected, tmp_path: Path) -> None:
     assert list(machine.find(CHAIN_FILE, "top"))[:2] == [str(base), str(overlay)]
 
 
-def test_what_commands_make_is_found_at_once(machine: Connected) -> None:
+def test_live_names_include_newly_created_objects(machine: Connected) -> None:
     assert "new" not in machine.find(NODE)
     assert machine.find(BITMAP, "disk0") == machine.find(JOB) == {}
     machine.line("blockdev-add driver=null-co node-name=new size=67108864")
@@ -194,7 +203,7 @@ def test_what_commands_make_is_found_at_once(machine: Connected) -> None:
     assert "scsi1" in machine.find(QDEV)
 
 
-def test_a_storage_daemon_has_what_it_has(installation: Installation, tmp_path: Path) -> None:
+def test_live_names_of_storage_daemon_are_found(installation: Installation, tmp_path: Path) -> None:
     with (
         start_storage_daemon(installation, tmp_path / "qsd.sock") as server,
         Connected(server) as daemon,
@@ -213,13 +222,13 @@ def test_a_storage_daemon_has_what_it_has(installation: Installation, tmp_path: 
         assert daemon.find(DEVICE_PROPERTY, "virtio-blk-pci") == {}
 
 
-def test_the_drivers_of_a_qemu_with_its_own_modules(tmp_path: Path) -> None:
-    """Only the system's has them: beside an unpacked one it finds those of another build."""
+def test_device_drivers_of_system_qemu_are_found(tmp_path: Path) -> None:
+    """Use only the system's QEMU: an unpacked QEMU finds modules of another build."""
     with start_qemu(SYSTEM, tmp_path / "vm.sock") as server, Connected(server) as connected:
         drivers = connected.find(DEVICE_DRIVER)
         assert drivers["e1000"] == "PCI, Intel Gigabit Ethernet"
-        assert drivers["virtio-blk"] == "is virtio-blk-pci, PCI"
-        assert "q35-pcihost" not in drivers  # no user can create it
+        assert drivers["virtio-blk"] == "alias of virtio-blk-pci, PCI"
+        assert "q35-pcihost" not in drivers  # users cannot create this type
         assert "serial" in connected.find(DEVICE_PROPERTY, "virtio-blk")
         assert connected.find(DEVICE_PROPERTY, "virtio-bl") == {}
         assert "iothread" in connected.find(QOM_TYPE)

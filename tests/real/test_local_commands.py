@@ -1,4 +1,4 @@
-"""The shell's own commands, the log and the dry run, on real servers."""
+"""Test the shell's own commands and the log on real servers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.harness.servers import (
 # -- /keyval --------------------------------------------------------------------------------------
 
 
-def test_the_strings_of_blockdev(qemu: Server, tmp_path: Path) -> None:
+def test_keyval_parses_blockdev_strings(qemu: Server, tmp_path: Path) -> None:
     file = tmp_path / "a,b"
     file.write_bytes(b"\0" * 4096)
     name = str(file).replace(",", ",,")
@@ -63,11 +63,11 @@ def test_the_strings_of_blockdev(qemu: Server, tmp_path: Path) -> None:
     assert same == {"driver": "null-co", "node-name": "n1", "size": 1048576}
     assert (quorum["vote-threshold"], quorum["children"]) == (1, ["n0", "n1"])
     assert other["latency-ns"] == 16
-    assert complaints(result)[0] == "stdin:6:55: 'size' is given twice"
-    assert {one["execute"] for one in sent(result)} == {"blockdev-add"}
+    assert complaints(result)[0] == "stdin:6:55: 'size' occurs twice"
+    assert {command["execute"] for command in sent(result)} == {"blockdev-add"}
 
 
-def test_the_strings_of_other_options(installation: Installation, tmp_path: Path) -> None:
+def test_keyval_parses_other_option_strings(installation: Installation, tmp_path: Path) -> None:
     ports = ("-device", "pcie-root-port,id=rp0,chassis=1", "-device", "pcie-root-port,id=rp1")
     with start_qemu(installation, tmp_path / "vm.sock", *ports, machine="q35") as server:
         result = run(
@@ -105,18 +105,18 @@ def test_the_strings_of_other_options(installation: Installation, tmp_path: Path
 # -- /source, /events, /hmp, /oob, /help, /status, /resync, /quit ---------------------------------
 
 
-def test_a_file_runs_before_what_follows(qemu: Server, tmp_path: Path) -> None:
+def test_source_runs_file_before_next_line(qemu: Server, tmp_path: Path) -> None:
     inner, outer = tmp_path / "inner", tmp_path / "outer"
     inner.write_bytes(b"\xef\xbb\xbfquery-kvm\r\n")
     outer.write_text(f"# a comment\nquery-name; query-name\nstop now\n/source {inner}\nstop")
     result = run("-v", qemu.address, input=f"/source {outer}\nquery-status\n")
     assert result.status == 1
-    names = [one["execute"] for one in sent(result)]
+    names = [command["execute"] for command in sent(result)]
     assert names == ["query-name", "query-name", "query-kvm", "stop", "query-status"]
-    assert complaints(result)[0] == f"{outer}:3:6: 'now' is no argument of stop"
+    assert complaints(result)[0] == f"{outer}:3:6: stop has no argument 'now'"
 
 
-def test_a_file_that_runs_itself(one_qemu: Server, tmp_path: Path) -> None:
+def test_source_of_recursive_file_is_limited(one_qemu: Server, tmp_path: Path) -> None:
     itself = tmp_path / "itself"
     itself.write_text(f"query-name\n/source {itself}\n")
     result = run(one_qemu.address, input=f"/source {itself}\nquery-status\n")
@@ -126,7 +126,7 @@ def test_a_file_that_runs_itself(one_qemu: Server, tmp_path: Path) -> None:
     assert replies(result)[-1]["return"]["running"] is False
 
 
-def test_which_events_are_shown_changes_in_mid_script(qemu: Server) -> None:
+def test_events_command_changes_output_within_script(qemu: Server) -> None:
     result = run(
         qemu.address,
         input=script(
@@ -150,7 +150,7 @@ def test_which_events_are_shown_changes_in_mid_script(qemu: Server) -> None:
     assert "stdin:11:" in result.err
 
 
-def test_the_human_monitor_for_a_line(qemu: Server) -> None:
+def test_hmp_command_prints_plain_text(qemu: Server) -> None:
     result = run(qemu.address, input="/hmp info version # no comment\n/hmp info name;\n")
     assert "\r" not in result.out
     version = run("-v", qemu.address, input="/hmp info version\nquery-version\n")
@@ -165,33 +165,36 @@ def test_the_human_monitor_for_a_line(qemu: Server) -> None:
     assert "unknown command" in wrong.out + wrong.err
 
 
-def test_out_of_band(qemu: Server) -> None:
+def test_oob_command_sends_exec_oob(qemu: Server) -> None:
     result = run(
         "-v",
         qemu.address,
         input="/oob query-yank\n/oob yank instances=[]\n/oob query-name\n/oob\n",
     )
     assert result.status == 1
-    assert [list(one) for one in sent(result)[:2]] == [["exec-oob"], ["exec-oob", "arguments"]]
+    assert [list(command) for command in sent(result)[:2]] == [
+        ["exec-oob"],
+        ["exec-oob", "arguments"],
+    ]
     yank, done, refused = replies(result)
     assert isinstance(yank["return"], list)
     assert done == {"return": {}}
     assert "OOB" in refused["error"]["desc"]
 
 
-def test_help_and_status_go_to_stderr(one_qemu: Server) -> None:
+def test_help_and_status_print_to_stderr(one_qemu: Server) -> None:
     result = run(one_qemu.address, input="/help\n/help blockdev-add\n/help /wait\n/status\n")
     assert (result.status, result.out) == (0, "")
     for word in ("/wait-job", "/keyval", "blockdev-add", one_qemu.address):
         assert word in result.err
 
 
-def test_the_parser_begins_anew(qemu: Server) -> None:
+def test_resync_keeps_the_session_usable(qemu: Server) -> None:
     result = run(qemu.address, input="/resync\nquery-name\n/resync\nquery-name\n")
     assert (result.status, returns(result)) == (0, [{}, {}])
 
 
-def test_leaving_in_mid_script(qemu: Server) -> None:
+def test_quit_and_exit_end_script_early(qemu: Server) -> None:
     for line in ("/quit", "exit"):
         result = run(qemu.address, input=f"query-name\n{line}\ncont\n")
         assert (result.status, result.out, result.err) == (0, '{"return": {}}\n', "")
@@ -201,7 +204,7 @@ def test_leaving_in_mid_script(qemu: Server) -> None:
 @pytest.mark.parametrize(
     ("typed", "hint"), [("/wiat STOP", "/wait"), ("/keyvals x", "/keyval"), ("/x", "/help")]
 )
-def test_an_unknown_local_command(one_qemu: Server, typed: str, hint: str) -> None:
+def test_unknown_shell_command_gets_a_hint(one_qemu: Server, typed: str, hint: str) -> None:
     result = run("-v", one_qemu.address, input=typed)
     assert (result.status, result.out, sent(result)) == (1, "", [])
     assert hint in result.err.splitlines()[-1]
@@ -210,9 +213,9 @@ def test_an_unknown_local_command(one_qemu: Server, typed: str, hint: str) -> No
 # -- the log --------------------------------------------------------------------------------------
 
 
-def test_the_log_has_both_directions(qemu: Server, tmp_path: Path) -> None:
+def test_log_has_both_directions_without_secrets(qemu: Server, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    for _ in range(2):  # the second appends
+    for _ in range(2):  # the second run appends
         result = run(
             "-r",
             "--events",
@@ -245,7 +248,7 @@ def test_the_log_has_both_directions(qemu: Server, tmp_path: Path) -> None:
     assert commands.count("object-add") == 4
 
 
-def test_the_log_begins_and_ends_in_mid_script(qemu: Server, tmp_path: Path) -> None:
+def test_log_command_starts_and_stops_log(qemu: Server, tmp_path: Path) -> None:
     log = tmp_path / "log"
     result = run(
         qemu.address,
@@ -253,22 +256,25 @@ def test_the_log_begins_and_ends_in_mid_script(qemu: Server, tmp_path: Path) -> 
     )
     assert result.status == 1
     assert result.err.startswith("stdin:6:6: cannot open the log")
-    assert [one.get("execute", "reply") for _, one in logged(log)] == ["query-status", "reply"]
+    assert [message.get("execute", "reply") for _, message in logged(log)] == [
+        "query-status",
+        "reply",
+    ]
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
-def test_a_log_that_cannot_be_opened(one_qemu: Server, tmp_path: Path) -> None:
+def test_unwritable_log_returns_status_2(one_qemu: Server, tmp_path: Path) -> None:
     result = run("-l", str(tmp_path / "no" / "log"), one_qemu.address, input="cont\n")
     assert (result.out, result.err.count("\n")) == ("", 1)
     assert "cannot open the log" in result.err
-    assert result.status == 2  # as with -f; the connection has nothing to do with it
+    assert result.status == 2  # status 2 as for a missing -f file, not 3
     assert returns(run(one_qemu.address, input="query-status\n"))[0]["running"] is False
 
 
-# -- a server with fewer commands -----------------------------------------------------------------
+# -- the storage daemon ----------------------------------------------------------------------------
 
 
-def test_the_storage_daemon_has_a_schema_too(installation: Installation, tmp_path: Path) -> None:
+def test_storage_daemon_values_get_schema_types(installation: Installation, tmp_path: Path) -> None:
     with start_storage_daemon(installation, tmp_path / "qsd.sock") as daemon:
         result = run(
             "-v",
@@ -290,9 +296,9 @@ def test_the_storage_daemon_has_a_schema_too(installation: Installation, tmp_pat
         '"node-name": "n0"',
         '"node-name": "t0"',
     ]
-    errors = [json.loads(one)["error"]["class"] for one in result.lines if '"error"' in one]
+    errors = [json.loads(line)["error"]["class"] for line in result.lines if '"error"' in line]
     assert errors == ["CommandNotFound"]
-    # The human monitor's answers are text; an error is no answer of it.
+    # /hmp prints text on stdout, so a QMP error is printed on stderr.
     assert [line for line in complaints(result) if "human-monitor-command" in line] == [
         "stdin:7:6: CommandNotFound: The command human-monitor-command has not been found"
     ]

@@ -1,4 +1,4 @@
-"""/jobs, /watch and /events in scripts, on real servers."""
+"""Test /jobs, /watch and /events in scripts on real servers."""
 
 from __future__ import annotations
 
@@ -20,64 +20,64 @@ BACKUP = "blockdev-backup device=a target=b sync=full job-id="
 def server(
     request: pytest.FixtureRequest, installation: Installation, tmp_path: Path
 ) -> Iterator[Server]:
-    begin: Callable[[Installation, Path], Server] = (
+    start: Callable[[Installation, Path], Server] = (
         start_storage_daemon if request.param == "storage daemon" else start_qemu
     )
-    with begin(installation, tmp_path / "vm.sock") as one:
-        yield one
+    with start(installation, tmp_path / "vm.sock") as server:
+        yield server
 
 
-def told(err: str) -> list[str]:
-    """What was said of jobs, without how far they were."""
+def job_lines(err: str) -> list[str]:
+    """Return the lines about jobs without their progress."""
     return [line.partition(",")[0] for line in err.splitlines() if line.startswith("job ")]
 
 
-def test_jobs_are_followed_until_they_are_done(server: Server) -> None:
+def test_jobs_command_follows_jobs_until_done(server: Server) -> None:
     lines = [*NODES, f"{BACKUP}j0 speed=33554432", "/jobs", "query-jobs"]
     result = run("--events", "none", server.address, input=script(lines))
     assert (result.status, returns(result)) == (0, [{}, {}, {}, []])
-    assert told(result.err)[0] == "job j0 (backup): running"
-    assert told(result.err)[-1] == "job j0 (backup): done"
+    assert job_lines(result.err)[0] == "job j0 (backup): running"
+    assert job_lines(result.err)[-1] == "job j0 (backup): done"
 
 
-def test_a_job_that_was_over_before_is_told_of(server: Server) -> None:
+def test_jobs_command_reports_finished_job(server: Server) -> None:
     result = run(server.address, input=script(NODES, f"{BACKUP}j0", "/wait-job j0", "/jobs"))
     assert result.status == 0
-    assert told(result.err)[-1] in ("job j0: done", "job j0 (backup): done")
+    assert job_lines(result.err)[-1] in ("job j0: done", "job j0 (backup): done")
 
 
-def test_a_job_that_fails_makes_the_script_fail(server: Server, tmp_path: Path) -> None:
+def test_jobs_command_fails_for_failed_job(server: Server, tmp_path: Path) -> None:
     image = tmp_path / "forbidden" / "image"
     options = f"options.driver=file options.filename={image} options.size=1M"
     result = run(server.address, input=script(f"blockdev-create job-id=c {options}", "/jobs"))
     assert result.status == 1
-    assert told(result.err)[-1].startswith("job c (create): failed: ")
+    assert job_lines(result.err)[-1].startswith("job c (create): failed: ")
     assert "stdin:2:1: 1 of 1 jobs failed" in result.err
 
 
-def test_a_job_that_is_cancelled_has_not_failed(server: Server) -> None:
+def test_jobs_command_succeeds_for_cancelled_job(server: Server) -> None:
     lines = [*NODES, f"{BACKUP}j0 speed=1M", "block-job-cancel device=j0", "/jobs"]
     result = run(server.address, input=script(lines))
     assert result.status == 0
-    assert told(result.err)[-1].endswith(": cancelled")
+    assert job_lines(result.err)[-1].endswith(": cancelled")
 
 
-def test_a_job_that_takes_too_long(server: Server) -> None:
+def test_jobs_command_timeout_is_reported(server: Server) -> None:
     result = run(server.address, input=script(NODES, f"{BACKUP}j0 speed=1", "/jobs -t 0.3"))
     assert result.status == 1
     assert "stdin:4:1: the end of the jobs did not come in time" in result.err
 
 
-def test_jobs_of_a_server_that_has_none(server: Server) -> None:
+def test_jobs_command_without_jobs_says_so(server: Server) -> None:
     result = run("-c", "/jobs", server.address)
     assert (result.status, result.out, result.err) == (0, "", "there are no jobs\n")
 
 
-def test_without_probing_jobs_are_followed_by_their_events(server: Server) -> None:
+def test_jobs_command_without_probing_uses_events(server: Server) -> None:
     lines = [*NODES, f"{BACKUP}j0 speed=33554432", "/jobs"]
     result = run("--no-probe", "-v", server.address, input=script(lines))
     assert result.status == 0
-    assert told(result.err)[-1] == "job j0 (backup): done"
+    assert job_lines(result.err)[-1] == "job j0 (backup): done"
 
 
 def test_watch_prints_each_reply(server: Server) -> None:
@@ -88,7 +88,7 @@ def test_watch_prints_each_reply(server: Server) -> None:
     assert result.status == 0
 
 
-def test_watch_has_a_destination(one_qemu: Server, tmp_path: Path) -> None:
+def test_watch_replies_can_be_redirected(one_qemu: Server, tmp_path: Path) -> None:
     path = tmp_path / "out"
     line = f"/watch -n 0.1 -c 2 query-status > {path}"
     result = run("-c", line, "-c", "query-name", one_qemu.address)
@@ -96,19 +96,19 @@ def test_watch_has_a_destination(one_qemu: Server, tmp_path: Path) -> None:
     assert path.read_text().count('"prelaunch"') == 2
 
 
-def test_the_human_monitor_is_watched(qemu: Server) -> None:
+def test_watch_accepts_hmp_command(qemu: Server) -> None:
     result = run("-c", "/watch -n 0.1 -c 2 /hmp info name", qemu.address)
     assert result.status == 0
     result = run("-c", "/watch -n 0.1 -c 2 /hmp info status", qemu.address)
     assert [line.startswith("VM status: paused") for line in result.lines] == [True, True]
 
 
-def test_a_command_that_does_not_exist_is_not_watched(server: Server) -> None:
+def test_watch_of_unknown_command_fails(server: Server) -> None:
     result = run("-c", "/watch query-nonsense", server.address)
     assert result.status == 1
 
 
-def test_events_are_muted_and_listed(qemu: Server) -> None:
+def test_events_command_mutes_and_lists_events(qemu: Server) -> None:
     lines = ["/events -RESUME", "cont", "stop", "/events +*", "cont", "/events list -n 3"]
     result = run("--compact", qemu.address, input=script(lines))
     names = [line.split('"event": "')[1].split('"')[0] for line in result.lines if "event" in line]

@@ -1,4 +1,4 @@
-"""Backends and objects on real servers: unions and nested members as one types them."""
+"""Test backends and objects with unions and nested members on real servers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.harness.servers import Installation, Server, start_qemu
 # -- character devices ----------------------------------------------------------------------------
 
 
-def test_character_devices(qemu: Server, tmp_path: Path) -> None:
+def test_chardev_add_accepts_every_backend(qemu: Server, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     server = "backend.data.server=on backend.data.wait=off"
     address = "backend.data.addr"
@@ -58,8 +58,10 @@ def test_character_devices(qemu: Server, tmp_path: Path) -> None:
     added = dict(zip(lines, values, strict=False))
     assert added["pty"]["pty"].startswith("/dev/pts/")
     assert values[len(lines) : len(lines) + 3] == [{}, {}, "0 on5"]
-    assert {one["label"] for one in values[-1]} == {"m", "ring", "mux"}
-    sent_to = {one["id"]: one["backend"] for one in sent_arguments(result)[: len(lines)]}
+    assert {chardev["label"] for chardev in values[-1]} == {"m", "ring", "mux"}
+    sent_to = {
+        arguments["id"]: arguments["backend"] for arguments in sent_arguments(result)[: len(lines)]
+    }
     assert sent_to["inet"] == {
         "type": "socket",
         "data": {
@@ -77,7 +79,7 @@ def test_character_devices(qemu: Server, tmp_path: Path) -> None:
 # -- networks -------------------------------------------------------------------------------------
 
 
-def test_networks(qemu: Server, tmp_path: Path) -> None:
+def test_netdev_add_accepts_nested_arguments(qemu: Server, tmp_path: Path) -> None:
     result = run(
         "-v",
         qemu.address,
@@ -105,7 +107,7 @@ def test_networks(qemu: Server, tmp_path: Path) -> None:
 # -- objects --------------------------------------------------------------------------------------
 
 
-def test_objects(qemu: Server, tmp_path: Path) -> None:
+def test_object_add_types_and_redacts_arguments(qemu: Server, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("geheim")
     result = run(
@@ -129,7 +131,7 @@ def test_objects(qemu: Server, tmp_path: Path) -> None:
     *_, limits, size, _ = returns(result)
     assert (limits["bps-total"], limits["iops-total"]) == (10 << 20, 16)
     assert size == 64 << 20
-    shown = {one.get("id"): one for one in sent_arguments(result)}
+    shown = {arguments.get("id"): arguments for arguments in sent_arguments(result)}
     assert [shown[f"sec{n}"].get("data") for n in range(3)] == [None, "<redacted>", "<redacted>"]
     assert "geheim" not in result.err
     assert shown["az"]["rules"][1] == {"match": "5", "policy": "deny"}
@@ -141,7 +143,7 @@ def test_objects(qemu: Server, tmp_path: Path) -> None:
 NODES = [f"blockdev-add driver=null-co node-name={name} size=1048576" for name in ("n0", "n1")]
 
 
-def test_exports(qemu: Server, tmp_path: Path) -> None:
+def test_block_exports_can_be_added_and_deleted(qemu: Server, tmp_path: Path) -> None:
     result = run(
         "-v",
         qemu.address,
@@ -158,14 +160,14 @@ def test_exports(qemu: Server, tmp_path: Path) -> None:
         ),
     )
     exports = [reply["return"] for reply in replies(result) if "return" in reply][-3]
-    assert {one["id"] for one in exports} == {"n0", "e1"}
-    assert result.status == 1  # there is no bitmap b
+    assert {export["id"] for export in exports} == {"n0", "e1"}
+    assert result.status == 1  # bitmap b does not exist
     assert sent_arguments(result)[4]["bitmaps"] == ["b"]
     assert sent_arguments(result)[5]["name"] == "5"
     assert complaints(result) == ["nbd-server-add is deprecated"]
 
 
-def test_a_transaction_over_several_lines(qemu: Server) -> None:
+def test_transaction_lines_become_typed_actions(qemu: Server) -> None:
     result = run(
         "-v",
         qemu.address,
@@ -193,12 +195,12 @@ def test_a_transaction_over_several_lines(qemu: Server) -> None:
         {"type": "block-dirty-bitmap-enable", "data": {"node": "n0", "name": "5"}},
     ]
     assert message["arguments"]["properties"] == {"completion-mode": "individual"}
-    nodes = {one["node-name"]: one["dirty-bitmaps"] for one in returns(result)[-1]}
+    nodes = {node["node-name"]: node["dirty-bitmaps"] for node in returns(result)[-1]}
     assert nodes["n0"][0]["recording"] is True
     assert nodes["n1"][0]["name"] == "b1"
 
 
-def test_grouped_jobs_of_a_transaction(qemu: Server) -> None:
+def test_transaction_starts_grouped_jobs(qemu: Server) -> None:
     result = run(
         qemu.address,
         input=script(
@@ -214,10 +216,10 @@ def test_grouped_jobs_of_a_transaction(qemu: Server) -> None:
         ),
     )
     assert (result.status, result.err) == (0, "")
-    assert {one["device"] for one in events(result, "BLOCK_JOB_COMPLETED")} == {"j0", "j1"}
+    assert {data["device"] for data in events(result, "BLOCK_JOB_COMPLETED")} == {"j0", "j1"}
 
 
-def test_a_transaction_that_fails_changes_nothing(qemu: Server) -> None:
+def test_failed_transaction_changes_nothing(qemu: Server) -> None:
     result = run(
         qemu.address,
         input=script(
@@ -236,14 +238,14 @@ def test_a_transaction_that_fails_changes_nothing(qemu: Server) -> None:
     *_, failed, not_found = replies(result)
     assert "nope" in failed["error"]["desc"]
     assert "not found" in not_found["error"]["desc"]
-    assert result.err.startswith("stdin:7:77: 'x' is no argument of blockdev-snapshot-sync\n")
+    assert result.err.startswith("stdin:7:77: blockdev-snapshot-sync has no argument 'x'\n")
     assert "stdin:9:1: the transaction is not closed" in result.err
 
 
 # -- migration, passwords, dumps ------------------------------------------------------------------
 
 
-def test_migration_to_a_file(installation: Installation, tmp_path: Path) -> None:
+def test_migration_to_file_needs_quoted_uri(installation: Installation, tmp_path: Path) -> None:
     file = tmp_path / "state"
     with start_qemu(installation, tmp_path / "vm.sock", "-m", "16", machine="q35") as server:
         result = run(
@@ -258,14 +260,17 @@ def test_migration_to_a_file(installation: Installation, tmp_path: Path) -> None
             ),
         )
     assert result.status == 1
-    place, *_, cure = result.err.splitlines()
-    assert place == "stdin:3:22: > after exec: would take the replies, not be part of the command"
-    assert cure == '  quote the whole value: uri="exec:cat > file"'
+    place, *_, hint = result.err.splitlines()
+    assert (
+        place
+        == "stdin:3:22: > after exec: would redirect the replies, and not be part of the command"
+    )
+    assert hint == '  quote the whole value: uri="exec:cat > file"'
     assert returns(result)[-1]["status"] == "completed"
     assert file.read_bytes()[:4] == b"QEVM"
 
 
-def test_migration_to_another(installation: Installation, tmp_path: Path) -> None:
+def test_migration_to_other_vm_completes(installation: Installation, tmp_path: Path) -> None:
     path = tmp_path / "migration"
     options = ("-m", "16", "-nodefaults")
     with (
@@ -295,7 +300,7 @@ def test_migration_to_another(installation: Installation, tmp_path: Path) -> Non
         assert '"completed"' in status.out
 
 
-def test_passwords(installation: Installation, tmp_path: Path) -> None:
+def test_passwords_are_redacted_everywhere(installation: Installation, tmp_path: Path) -> None:
     vnc = ("-vnc", f"unix:{tmp_path}/vnc,password=on")
     file = tmp_path / "password"
     file.write_text("geheim")
@@ -318,8 +323,8 @@ def test_passwords(installation: Installation, tmp_path: Path) -> None:
         )
     assert returns(result) == [{}] * 5
     assert result.status == 1
-    assert "there is no terminal at which to ask" in result.err
-    times = [one["time"] for one in sent_arguments(result) if "time" in one]
+    assert "there is no terminal to ask at" in result.err
+    times = [arguments["time"] for arguments in sent_arguments(result) if "time" in arguments]
     assert times == ["+60", "1335196800"]
     for text in (result.err, log.read_text()):
         assert "geheim" not in text
@@ -327,7 +332,7 @@ def test_passwords(installation: Installation, tmp_path: Path) -> None:
         assert "<redacted>" in text
 
 
-def test_a_dump(installation: Installation, tmp_path: Path) -> None:
+def test_dump_guest_memory_writes_files(installation: Installation, tmp_path: Path) -> None:
     with start_qemu(installation, tmp_path / "vm.sock", "-m", "16", machine="q35") as server:
         result = run(
             server.address,

@@ -1,4 +1,4 @@
-"""Open files that go to the server along with a command."""
+"""Test file descriptors that are passed to the server with `<` and `<>`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.harness.program import run
 from tests.harness.servers import SYSTEM, Server, start_qemu
 
 
-def test_open_files_go_along(qemu: Server, tmp_path: Path) -> None:
+def test_input_redirect_passes_descriptor(qemu: Server, tmp_path: Path) -> None:
     file = tmp_path / "a file"
     file.write_text("x")
     result = run(
@@ -30,7 +30,7 @@ def test_open_files_go_along(qemu: Server, tmp_path: Path) -> None:
     assert result.status == 1
     first, second, sets, got, closed, without = replies(result)
     assert first["return"]["fdset-id"] == second["return"]["fdset-id"] == 1
-    assert {one.get("opaque") for one in sets["return"][0]["fds"]} == {"5", None}
+    assert {item.get("opaque") for item in sets["return"][0]["fds"]} == {"5", None}
     assert (got, closed) == ({"return": {}}, {"return": {}})
     assert "No file descriptor supplied" in without["error"]["desc"]
     place, _, caret, *rest = complaints(result)
@@ -43,7 +43,7 @@ def test_open_files_go_along(qemu: Server, tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_opened_here_is_a_disk_there(qemu: Server, tmp_path: Path) -> None:
+def test_passed_descriptor_can_back_a_disk(qemu: Server, tmp_path: Path) -> None:
     file = tmp_path / "disk"
     file.write_bytes(b"\0" * 4096)
     result = run(
@@ -58,7 +58,7 @@ def test_a_file_opened_here_is_a_disk_there(qemu: Server, tmp_path: Path) -> Non
     assert returns(result)[-1][0]["image"]["virtual-size"] == 4096
 
 
-def test_no_file_goes_over_tcp(tmp_path: Path) -> None:
+def test_input_redirect_over_tcp_is_refused(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -69,7 +69,7 @@ def test_no_file_goes_over_tcp(tmp_path: Path) -> None:
         result = run("-v", "--wait", "9", f"127.0.0.1:{port}", input=f"{text}\nquery-name\n")
     assert (result.status, result.out) == (1, '{"return": {}}\n')
     place, shown, caret = complaints(result)
-    assert place == "stdin:1:18: an open file can be sent over a UNIX socket only"
+    assert place == "stdin:1:18: a file can be passed only over a UNIX socket"
     assert shown.startswith("  getfd fdname=x < /")
     assert caret.startswith(f"{' ' * 19}^^^")
-    assert [one["execute"] for one in sent(result)] == ["query-name"]
+    assert [command["execute"] for command in sent(result)] == ["query-name"]

@@ -1,4 +1,4 @@
-"""`qmpshell run` as a script: QEMU starts, serves, and leaves nothing behind."""
+"""Test `qmpshell run` in scripts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.harness.processes import find, killed_afterwards, wait_until
 from tests.harness.program import run, start
 from tests.harness.servers import SYSTEM, Installation
 
-# A word of QEMU's command line, by which its processes are found.
+# An argument that identifies the QEMU processes of this test.
 MARK = f"name-of-test-{os.getpid()}"
 NAMED = ("-name", MARK)
 EMPTY = ("-machine", "none", "-nodefaults", "-display", "none")
@@ -27,7 +27,7 @@ EMPTY = ("-machine", "none", "-nodefaults", "-display", "none")
 
 @pytest.fixture
 def runtime(tmp_path: Path) -> Iterator[Path]:
-    """The runtime directory of the user; nothing of ours may be left in it, or run."""
+    """Return a runtime directory; assert afterwards that no file or process remains."""
     path = tmp_path / "r"
     path.mkdir(0o700)
     with killed_afterwards(MARK):
@@ -42,23 +42,21 @@ def variables(runtime: Path) -> dict[str, str]:
 
 
 def write_program(path: Path, text: str) -> str:
-    """A shell script; its path."""
+    """Write a shell script and return its path."""
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
     return str(path)
 
 
-def imitate(path: Path, text: str) -> dict[str, str]:
-    """What makes `qmpshell run` start a shell script, which is found by the mark."""
+def replace_qemu(path: Path, text: str) -> dict[str, str]:
+    """Return variables that make `qmpshell run` start a shell script instead of QEMU."""
     return {"QEMU": shlex.join([write_program(path, text), MARK])}
 
 
 # -- the machine ---------------------------------------------------------------------------------
 
 
-def test_without_arguments_there_is_a_machine_to_try_things_on(
-    installation: Installation, runtime: Path
-) -> None:
+def test_run_without_arguments_starts_default_vm(installation: Installation, runtime: Path) -> None:
     lines = """
     query-status
     query-named-block-nodes
@@ -74,20 +72,18 @@ def test_without_arguments_there_is_a_machine_to_try_things_on(
     assert sorted(node["node-name"] for node in nodes) == ["disk0", "disk1"]
     assert others == [{}, {}, {}]
     assert result.status == 0
-    # All that QEMU has to say is about its own target; our way to end it is silent.
+    # QEMU only warns about its target; the shell ends it silently.
     assert [line for line in result.err.splitlines() if "block size" not in line] == []
 
 
-def test_a_program_alone_gets_that_machine_too(variables: dict[str, str]) -> None:
+def test_run_with_program_only_starts_default_vm(variables: dict[str, str]) -> None:
     program = SYSTEM.program("qemu-system-x86_64")
     variables["QEMU"] = "/nonexistent"
     result = run("run", "--result", "--command", "query-block-jobs", program, variables=variables)
     assert (result.status, result.out, result.err) == (0, "[]\n", "")
 
 
-def test_any_line_of_qemus_runs_and_gets_nothing_of_ours(
-    installation: Installation, runtime: Path
-) -> None:
+def test_run_with_qemu_options_adds_no_devices(installation: Installation, runtime: Path) -> None:
     variables = installation.variables(*NAMED)
     lines = "query-name\nquery-named-block-nodes\nquery-chardev\n"
     result = run("run", *EMPTY, input=lines, variables=variables, XDG_RUNTIME_DIR=str(runtime))
@@ -97,7 +93,7 @@ def test_any_line_of_qemus_runs_and_gets_nothing_of_ours(
     assert (result.status, result.err) == (0, "")
 
 
-def test_two_dashes_end_our_options(variables: dict[str, str]) -> None:
+def test_double_dash_ends_options_of_the_shell(variables: dict[str, str]) -> None:
     lines = ("--command", "query-name")
     result = run("run", "--result", *lines, "--", "--name", MARK, *EMPTY, variables=variables)
     assert result.out == f'{{"name": "{MARK}"}}\n'
@@ -105,13 +101,13 @@ def test_two_dashes_end_our_options(variables: dict[str, str]) -> None:
     assert "--result: invalid option" in result.err
 
 
-def test_behind_qemus_first_word_nothing_is_ours(variables: dict[str, str]) -> None:
+def test_options_after_first_qemu_option_are_qemus(variables: dict[str, str]) -> None:
     result = run("run", "--command", "query-name", *EMPTY, "--keep", variables=variables)
     assert result.status == 3
     assert "--keep: invalid option" in result.err
 
 
-def test_descriptors_that_we_were_handed_are_qemus_too(
+def test_inherited_descriptors_are_passed_to_qemu(
     variables: dict[str, str], tmp_path: Path
 ) -> None:
     with (tmp_path / "file").open("wb") as file:
@@ -126,34 +122,32 @@ def test_descriptors_that_we_were_handed_are_qemus_too(
     assert messages(result)[0][0]["fdset-id"] == 5
 
 
-# -- how it runs -----------------------------------------------------------------------------------
+# -- the process and --keep ------------------------------------------------------------------------
 
 
 class Running:
-    """A script that waits for its next line, on a QEMU that runs."""
+    """A running script that waits for its next line."""
 
     def __init__(self, *arguments: str, variables: Mapping[str, str]) -> None:
         self.process = start("run", *arguments, variables=variables)
-        self.say("query-name")
+        self.send_line("query-name")
         assert self.process.stdout is not None
         assert "return" in json.loads(self.process.stdout.readline())
         (self.qemu,) = find(MARK)
 
-    def say(self, line: str) -> None:
+    def send_line(self, line: str) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(line.encode() + b"\n")
         self.process.stdin.flush()
 
     def end(self) -> tuple[int, str]:
-        """The exit status and the rest of standard error."""
+        """Close the input; return the exit status and the remaining standard error."""
         _, err = self.process.communicate(timeout=30)
         assert b"Traceback" not in err
         return self.process.returncode, err.decode()
 
 
-def test_it_has_its_own_process_group_no_input_and_a_private_directory(
-    variables: dict[str, str], runtime: Path
-) -> None:
+def test_qemu_is_isolated_from_the_terminal(variables: dict[str, str], runtime: Path) -> None:
     running = Running(*EMPTY, variables=variables)
     assert os.getpgid(running.qemu) == running.qemu
     assert os.getsid(running.qemu) == os.getsid(running.process.pid)
@@ -164,20 +158,20 @@ def test_it_has_its_own_process_group_no_input_and_a_private_directory(
     assert running.end() == (0, "")
 
 
-def test_another_tool_can_have_the_socket_when_the_shell_has_left_it(
+def test_kept_qemu_accepts_later_clients(
     variables: dict[str, str],
 ) -> None:
     result = run("run", "--keep", "--command", "stop", *EMPTY, variables=variables)
     assert result.status == 0
     (pid,) = find(MARK)
-    told, _, rest = result.err.partition(" goes on; qmpshell ")
-    address, _, rest = rest.partition(" comes back to it; its output is in ")
-    assert told == f"qemu-system-x86_64 (pid {pid})"
+    announcement, _, rest = result.err.partition(" continues; qmpshell ")
+    address, _, rest = rest.partition(" reconnects; its output is in ")
+    assert announcement == f"qemu-system-x86_64 (pid {pid})"
     assert Path(rest.strip()).parent == Path(address).parent
     for _ in range(2):
         again = run("--result", "--command", "query-name", address)
         assert (again.status, again.out) == (0, f'{{"name": "{MARK}"}}\n')
-    # Another start does not take it for something that was left.
+    # Another start does not remove the directory of a running QEMU.
     run("run", "--command", "quit", *EMPTY, variables=variables)
     assert os.path.exists(address)
     assert run("--command", "quit", address).status == 0
@@ -186,8 +180,8 @@ def test_another_tool_can_have_the_socket_when_the_shell_has_left_it(
     assert not os.path.exists(os.path.dirname(address))
 
 
-def test_what_is_kept_does_not_hold_the_scripts_output(variables: dict[str, str]) -> None:
-    """A pipeline ends when the script has."""
+def test_kept_qemu_does_not_hold_stdout_open(variables: dict[str, str]) -> None:
+    """A pipeline must end when the script ends."""
     result = run(
         "run", "--keep", "--command", "query-name", *EMPTY, timeout=10, variables=variables
     )
@@ -198,21 +192,21 @@ def test_what_is_kept_does_not_hold_the_scripts_output(variables: dict[str, str]
     assert result.status == 0
 
 
-def test_what_is_kept_writes_to_its_log(variables: dict[str, str], runtime: Path) -> None:
+def test_kept_qemu_writes_to_its_log(variables: dict[str, str], runtime: Path) -> None:
     result = run(
         *("run", "--keep", "--result", "--command", "query-chardev", "-serial", "pty", *EMPTY),
         variables=variables,
     )
     (log,) = runtime.glob("qmpshell/*/qemu.log")
     assert "char device redirected to /dev/pts/" in log.read_text()
-    # It was there before the greeting, and so it was shown.
+    # Output before the greeting is also shown.
     assert log.read_text() in result.err
     assert run("--command", "quit", str(log.with_name("qmp.sock"))).status == 0
     wait_until(lambda: not find(MARK), "end of QEMU")
     run("run", "--command", "quit", variables=variables)
 
 
-def test_a_kept_one_that_has_ended_is_tidied_up(variables: dict[str, str]) -> None:
+def test_kept_qemu_that_exits_is_cleaned_up(variables: dict[str, str]) -> None:
     result = run("run", "--keep", "--command", "quit", *EMPTY, variables=variables)
     assert (result.status, result.err) == (0, "")
 
@@ -228,7 +222,7 @@ def test_a_kept_one_that_has_ended_is_tidied_up(variables: dict[str, str]) -> No
         (("-daemonize",), "--keep"),
     ],
 )
-def test_what_would_take_the_terminal_is_refused(
+def test_qemu_option_that_needs_terminal_is_refused(
     variables: dict[str, str], tmp_path: Path, words: tuple[str, ...], remedy: str
 ) -> None:
     program = write_program(tmp_path / "qemu", f"touch {tmp_path}/started")
@@ -238,7 +232,7 @@ def test_what_would_take_the_terminal_is_refused(
     assert not (tmp_path / "started").exists()
 
 
-def test_mistakes_of_ours_start_nothing(variables: dict[str, str], tmp_path: Path) -> None:
+def test_usage_error_does_not_start_qemu(variables: dict[str, str], tmp_path: Path) -> None:
     program = write_program(tmp_path / "qemu", f"touch {tmp_path}/started")
     for arguments in (
         ["--file", "/nonexistent", program],
@@ -253,7 +247,7 @@ def test_mistakes_of_ours_start_nothing(variables: dict[str, str], tmp_path: Pat
     assert not (tmp_path / "started").exists()
 
 
-def test_without_qemu_the_package_is_named(variables: dict[str, str], tmp_path: Path) -> None:
+def test_missing_qemu_error_names_the_package(variables: dict[str, str], tmp_path: Path) -> None:
     del variables["QEMU"]
     result = run("run", PATH=str(tmp_path), variables=variables)
     assert (result.status, result.out) == (3, "")
@@ -261,7 +255,7 @@ def test_without_qemu_the_package_is_named(variables: dict[str, str], tmp_path: 
     assert len(result.err.splitlines()) == 1
 
 
-def test_other_names_of_qemu_will_do(variables: dict[str, str], tmp_path: Path) -> None:
+def test_run_finds_qemu_under_other_names(variables: dict[str, str], tmp_path: Path) -> None:
     del variables["QEMU"]
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "kvm").symlink_to(SYSTEM.program("qemu-system-x86_64"))
@@ -272,27 +266,27 @@ def test_other_names_of_qemu_will_do(variables: dict[str, str], tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
-        (None, "there is no such file"),
-        (lambda path: path.touch(), "this is no program"),
-        (lambda path: path.mkdir(), "this is no program"),
+        (None, "no such file"),
+        (lambda path: path.touch(), "not a program"),
+        (lambda path: path.mkdir(), "not a program"),
         (lambda path: path.write_text("nonsense") and path.chmod(0o755), "cannot be started: Exec"),
     ],
 )
-def test_a_program_that_is_none(
-    variables: dict[str, str], tmp_path: Path, make: Callable[[Path], object], said: str
+def test_unusable_qemu_program_is_reported(
+    variables: dict[str, str], tmp_path: Path, make: Callable[[Path], object], message: str
 ) -> None:
     path = tmp_path / "qemu"
     if make is not None:
         make(path)
     result = run("run", str(path), variables=variables)
     assert (result.status, result.out) == (3, "")
-    assert said in result.err
+    assert message in result.err
     assert "qemu" in result.err
 
 
-def test_a_program_is_looked_up_in_the_path(variables: dict[str, str]) -> None:
+def test_missing_program_in_path_is_reported(variables: dict[str, str]) -> None:
     result = run("run", "no-such-qemu", variables=variables)
     assert (result.status, result.err) == (
         3,
@@ -300,73 +294,71 @@ def test_a_program_is_looked_up_in_the_path(variables: dict[str, str]) -> None:
     )
 
 
-# -- an end that was not asked for -----------------------------------------------------------------
+# -- an unexpected end -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("keep", [[], ["--keep"]])
-def test_a_qemu_that_cannot_start_is_heard_at_once(
+def test_qemu_start_failure_is_reported_at_once(
     installation: Installation, runtime: Path, keep: list[str]
 ) -> None:
     variables = installation.variables(*NAMED)
-    begun = time.monotonic()
+    start_time = time.monotonic()
     result = run(
         *("run", *keep, "--wait", "60", "--command", "stop", *EMPTY, "-device", "nonsense"),
         variables=variables,
         XDG_RUNTIME_DIR=str(runtime),
     )
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - start_time < 20
     assert (result.status, result.out) == (3, "")
-    said, end = result.err.splitlines()
-    assert "'nonsense' is not a valid device model name" in said
-    assert end == "qmpshell: qemu-system-x86_64 exited with status 1 before it could be spoken to"
+    error, end = result.err.splitlines()
+    assert "'nonsense' is not a valid device model name" in error
+    assert end == "qmpshell: qemu-system-x86_64 exited with status 1 before the monitor was ready"
 
 
-def test_qemus_version_is_shown_with_its_status(variables: dict[str, str]) -> None:
+def test_qemu_version_option_shows_output_and_status(variables: dict[str, str]) -> None:
     result = run("run", "--", "-version", variables=variables)
     assert (result.status, result.out) == (3, "")
     assert "QEMU emulator version" in result.err
-    assert "exited with status 0 before it could be spoken to" in result.err
+    assert "exited with status 0 before the monitor was ready" in result.err
 
 
-def test_a_qemu_that_is_killed_is_said_to_be(variables: dict[str, str]) -> None:
+def test_killed_qemu_is_reported(variables: dict[str, str]) -> None:
     running = Running(*EMPTY, variables=variables)
     os.kill(running.qemu, signal.SIGKILL)
-    running.process.wait(timeout=20)  # its input has not ended
+    running.process.wait(timeout=20)  # the script ends although its input is open
     status, err = running.end()
     assert status == 3
     assert err.splitlines()[-1] == "qmpshell: qemu-system-x86_64 was killed by signal 9 (SIGKILL)"
 
 
-def test_quit_ends_it_well(variables: dict[str, str]) -> None:
+def test_quit_returns_status_0(variables: dict[str, str]) -> None:
     result = run("run", "--compact", *EMPTY, input="query-name\nquit\n", variables=variables)
     assert (result.status, result.err) == (0, "")
     assert replies(result)[-1] == {"return": {}}
 
 
-def test_a_program_that_says_nothing_is_given_up(variables: dict[str, str], tmp_path: Path) -> None:
-    variables |= imitate(tmp_path / "qemu", "while :; do sleep 0.1; done")
+def test_silent_program_is_ended_after_wait(variables: dict[str, str], tmp_path: Path) -> None:
+    variables |= replace_qemu(tmp_path / "qemu", "while :; do sleep 0.1; done")
     result = run("run", "--wait", "0.3", "--command", "stop", variables=variables)
     assert result.status == 3
     assert "no greeting" in result.err
 
 
-def test_what_it_writes_before_it_ends_is_shown_in_full(
-    variables: dict[str, str], tmp_path: Path
-) -> None:
+def test_output_before_early_exit_is_shown(variables: dict[str, str], tmp_path: Path) -> None:
     program = write_program(tmp_path / "qemu", "echo one; printf 'two\\033[2J' >&2; exit 7")
     result = run("run", "--keep", "--command", "stop", program, variables=variables)
     assert result.err == (
-        "one\ntwo\\x1b[2J\nqmpshell: qemu exited with status 7 before it could be spoken to\n"
+        "one\ntwo\\x1b[2J\nqmpshell: qemu exited with status 7 before the monitor was ready\n"
     )
 
 
-# -- signals, and an end that takes long -----------------------------------------------------------
+# -- signals and slow exits ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
-def test_a_signal_ends_qemu_too(
+def test_signal_to_script_ends_qemu(
     variables: dict[str, str], number: signal.Signals, status: int
 ) -> None:
     running = Running(*EMPTY, variables=variables)
@@ -374,41 +366,41 @@ def test_a_signal_ends_qemu_too(
     assert running.end() == (status, "")
 
 
-def test_a_signal_while_nothing_was_said_yet(variables: dict[str, str], tmp_path: Path) -> None:
-    variables |= imitate(tmp_path / "qemu", "echo begun; while :; do sleep 0.1; done")
+def test_signal_before_greeting_ends_both(variables: dict[str, str], tmp_path: Path) -> None:
+    variables |= replace_qemu(tmp_path / "qemu", "echo start_time; while :; do sleep 0.1; done")
     process = start("run", "--wait", "60", variables=variables)
     assert process.stderr is not None
-    assert process.stderr.readline() == b"begun\n"
+    assert process.stderr.readline() == b"start_time\n"
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 143
     assert b"Traceback" not in err
 
 
-def test_with_keep_it_survives_a_signal_to_us(variables: dict[str, str]) -> None:
+def test_kept_qemu_survives_signal_to_script(variables: dict[str, str]) -> None:
     running = Running("--keep", *EMPTY, variables=variables)
     running.process.send_signal(signal.SIGTERM)
     status, err = running.end()
     assert status == 143
-    assert "goes on" in err
+    assert "continues" in err
     assert find(MARK) == [running.qemu]
     os.kill(running.qemu, signal.SIGTERM)
     wait_until(lambda: not find(MARK), "end of QEMU")
     run("run", "--command", "quit", variables=variables)
 
 
-def test_when_we_are_killed_qemu_ends(installation: Installation, runtime: Path) -> None:
+def test_killed_script_ends_qemu(installation: Installation, runtime: Path) -> None:
     variables = {"XDG_RUNTIME_DIR": str(runtime), **installation.variables(*NAMED)}
     running = Running(*EMPTY, variables=variables)
     running.process.kill()
     wait_until(lambda: not find(MARK), "end of QEMU")
     running.end()
-    # What could not be removed any more goes at the next start.
+    # The next start removes the leftover directory.
     assert list(runtime.glob("qmpshell/*"))
     run("run", "--command", "quit", variables=variables)
 
 
-def test_with_keep_it_survives_when_we_are_killed(variables: dict[str, str], runtime: Path) -> None:
+def test_kept_qemu_survives_killed_script(variables: dict[str, str], runtime: Path) -> None:
     running = Running("--keep", *EMPTY, variables=variables)
     running.process.kill()
     running.process.communicate()
@@ -418,7 +410,7 @@ def test_with_keep_it_survives_when_we_are_killed(variables: dict[str, str], run
     run("run", "--command", "quit", variables=variables)
 
 
-def test_a_qemu_that_is_stopped_is_ended_nonetheless(variables: dict[str, str]) -> None:
+def test_stopped_qemu_is_ended(variables: dict[str, str]) -> None:
     running = Running(*EMPTY, variables=variables)
     os.kill(running.qemu, signal.SIGSTOP)
     status, err = running.end()
@@ -426,11 +418,9 @@ def test_a_qemu_that_is_stopped_is_ended_nonetheless(variables: dict[str, str]) 
     assert f"waiting for qemu-system-x86_64 (pid {running.qemu}) to end" in err
 
 
-def test_one_that_will_not_end_is_killed_by_ctrl_c(
-    variables: dict[str, str], tmp_path: Path
-) -> None:
-    text = "trap '' TERM; echo begun; while :; do sleep 0.1; done"
-    variables |= imitate(tmp_path / "qemu", text)
+def test_ctrl_c_kills_qemu_that_ignores_sigterm(variables: dict[str, str], tmp_path: Path) -> None:
+    text = "trap '' TERM; echo start_time; while :; do sleep 0.1; done"
+    variables |= replace_qemu(tmp_path / "qemu", text)
     process = start("run", "--skip-negotiation", "--wait", "0", variables=variables)
     assert process.stdin is not None
     assert process.stderr is not None
@@ -438,27 +428,25 @@ def test_one_that_will_not_end_is_killed_by_ctrl_c(
     process.stdin = None
     while b"Ctrl-C kills it" not in process.stderr.readline():
         assert process.poll() is None
-    begun = time.monotonic()
+    start_time = time.monotonic()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - start_time < 5
     assert process.returncode == 0
 
 
-def test_a_wrapper_that_starts_qemu_is_ended_with_it(
-    variables: dict[str, str], tmp_path: Path
-) -> None:
+def test_wrapper_script_is_ended_with_qemu(variables: dict[str, str], tmp_path: Path) -> None:
     program = SYSTEM.program("qemu-system-x86_64")
     wrapper = write_program(tmp_path / "wrapper", f'{program} "$@"; exit $?')
     result = run("run", "--result", "--command", "query-name", wrapper, *EMPTY, variables=variables)
     assert (result.status, result.err) == (0, "")
 
 
-# -- where the directory is ------------------------------------------------------------------------
+# -- the runtime directory -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["", "a" * 100])
-def test_without_a_runtime_directory_that_will_do(
+def test_unusable_runtime_directory_falls_back_to_tmpdir(
     variables: dict[str, str], tmp_path: Path, name: str
 ) -> None:
     temporary = tmp_path / "t"
@@ -474,10 +462,10 @@ def test_without_a_runtime_directory_that_will_do(
     assert list(temporary.iterdir()) == []
 
 
-# -- our options -----------------------------------------------------------------------------------
+# -- options of the shell --------------------------------------------------------------------------
 
 
-def test_the_options_of_a_session(variables: dict[str, str], tmp_path: Path) -> None:
+def test_run_accepts_session_options(variables: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "lines").write_text("cont\nnonsense\nstop\n")
     result = run(
         *("run", "--stop-on-error", f"--file={tmp_path}/lines", "--events=none", "--verbose"),
@@ -485,20 +473,18 @@ def test_the_options_of_a_session(variables: dict[str, str], tmp_path: Path) -> 
         variables=variables,
     )
     assert result.status == 1
-    assert [set(one) for one in messages(result)] == [{"return"}, {"error"}]
+    assert [set(message) for message in messages(result)] == [{"return"}, {"error"}]
     assert '"execute": "cont"' in result.err
     assert "nonsense" in (tmp_path / "log").read_text()
     result = run("run", "--hmp", "--command", "info name", *EMPTY, variables=variables)
     assert (result.status, result.out) == (0, f"{MARK}\n")
     lines = '{"execute": "qmp_capabilities"}\n'
     result = run("run", "--raw", *EMPTY, input=lines, variables=variables)
-    assert [set(one) for one in messages(result)] == [{"QMP"}, {"return"}]
+    assert [set(message) for message in messages(result)] == [{"QMP"}, {"return"}]
 
 
-def test_a_child_of_the_scripts_does_not_hold_the_directory(
-    variables: dict[str, str], runtime: Path
-) -> None:
-    """It would seem to be in use for ever."""
+def test_shell_command_does_not_inherit_directory(variables: dict[str, str], runtime: Path) -> None:
+    """An inherited descriptor would make the directory look used."""
     assert shutil.which("ls")
     result = run(
         *("run", "--command", "query-name | ls -l /proc/self/fd >&2", *EMPTY), variables=variables
@@ -507,13 +493,13 @@ def test_a_child_of_the_scripts_does_not_hold_the_directory(
     assert str(runtime) not in result.err
 
 
-def test_qemus_own_environment_is_ours(variables: dict[str, str], tmp_path: Path) -> None:
+def test_qemu_inherits_the_environment(variables: dict[str, str], tmp_path: Path) -> None:
     program = write_program(tmp_path / "qemu", 'echo "$GREETING_OF_TEST" >&2; exit 1')
     result = run("run", program, GREETING_OF_TEST="hello", variables=variables)
     assert result.err.startswith("hello\n")
 
 
-def test_two_at_once(variables: dict[str, str], runtime: Path) -> None:
+def test_two_concurrent_runs_are_independent(variables: dict[str, str], runtime: Path) -> None:
     first = Running(*EMPTY, variables=variables)
     second = run("run", "--command", "query-name", *EMPTY, variables=variables)
     assert second.status == 0
@@ -522,7 +508,7 @@ def test_two_at_once(variables: dict[str, str], runtime: Path) -> None:
     assert first.end() == (0, "")
 
 
-def test_help_and_version_are_ours_only_by_their_long_names(variables: dict[str, str]) -> None:
+def test_only_long_help_options_belong_to_shell(variables: dict[str, str]) -> None:
     result = run("run", "--help", variables=variables)
     assert (result.status, result.err) == (0, "")
     assert result.out.startswith("Usage: qmpshell run ")
@@ -531,14 +517,14 @@ def test_help_and_version_are_ours_only_by_their_long_names(variables: dict[str,
         assert "QEMU emulator version" in run("run", option, variables=variables).err
 
 
-def test_a_subcommand_is_one_as_the_first_word_only(tmp_path: Path) -> None:
+def test_run_is_subcommand_only_as_first_argument() -> None:
     for arguments in (["--quiet", "run"], ["./run"]):
         done = run(*arguments, timeout=10)
         assert done.status == 3
         assert "run: no such socket" in done.err
 
 
-def test_no_process_is_left_as_a_zombie(variables: dict[str, str]) -> None:
+def test_run_leaves_no_zombie_process(variables: dict[str, str]) -> None:
     process = start("run", "--command", "query-name", *EMPTY, variables=variables)
     process.communicate(timeout=20)
     assert process.returncode == 0

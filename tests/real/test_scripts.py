@@ -1,4 +1,4 @@
-"""Scripts on real servers: what stdout and stderr hold, and the exit status."""
+"""Test stdout, stderr and the exit status of scripts on real servers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def messages(result: Result) -> list[Any]:
     return [json.loads(line) for line in result.lines]
 
 
-def test_replies_and_events_come_one_a_line_in_order_of_arrival(qemu: Server) -> None:
+def test_replies_and_events_print_in_order(qemu: Server) -> None:
     result = run(qemu.address, input="query-status\ncont\nquery-name\n")
     assert (result.status, result.err) == (0, "")
     status, event, cont, name = messages(result)
@@ -37,24 +37,24 @@ def test_replies_and_events_come_one_a_line_in_order_of_arrival(qemu: Server) ->
     assert "id" not in result.out
 
 
-def test_a_line_that_is_not_understood_sends_nothing_and_the_rest_runs(qemu: Server) -> None:
+def test_invalid_line_is_reported_and_skipped(qemu: Server) -> None:
     result = run(qemu.address, input="query-name\nstop now\ncont x\nquery-status\n")
     assert result.status == 1
     assert [set(message) for message in messages(result)] == [{"return"}, {"return"}]
     assert messages(result)[1]["return"]["running"] is False
     assert result.err == (
-        "stdin:2:6: 'now' is no argument of stop\n"
+        "stdin:2:6: stop has no argument 'now'\n"
         "  stop now\n"
         "       ^^^\n"
-        "  an argument is KEY=VALUE\n"
-        "stdin:3:6: 'x' is no argument of cont\n"
+        "  expected KEY=VALUE\n"
+        "stdin:3:6: cont has no argument 'x'\n"
         "  cont x\n"
         "       ^\n"
-        "  an argument is KEY=VALUE\n"
+        "  expected KEY=VALUE\n"
     )
 
 
-def test_an_error_reply_is_data_and_fails_the_script(qemu: Server) -> None:
+def test_error_reply_is_printed_with_status_1(qemu: Server) -> None:
     result = run(qemu.address, input="no-such-command\nquery-name\n")
     assert result.status == 1
     error, name = messages(result)
@@ -63,7 +63,7 @@ def test_an_error_reply_is_data_and_fails_the_script(qemu: Server) -> None:
     assert result.err == ""
 
 
-def test_stop_on_error_ends_at_the_first_failure(qemu: Server) -> None:
+def test_stop_on_error_ends_at_first_failure(qemu: Server) -> None:
     for bad in ("no-such-command", "x y", '{"execute" 1}'):
         result = run("-e", qemu.address, input=f"query-name\n{bad}\ncont\n")
         assert result.status == 1
@@ -73,7 +73,7 @@ def test_stop_on_error_ends_at_the_first_failure(qemu: Server) -> None:
     assert messages(last)[0]["return"]["running"] is False
 
 
-def test_result_prints_only_values_and_errors_go_to_stderr(qemu: Server) -> None:
+def test_result_option_prints_values_and_stderr_errors(qemu: Server) -> None:
     result = run("-r", qemu.address, input="cont\nquery-status\nno-such-command\n")
     assert result.status == 1
     first, second = messages(result)
@@ -95,7 +95,7 @@ def test_result_prints_only_values_and_errors_go_to_stderr(qemu: Server) -> None
         ("STOP", False, False),
     ],
 )
-def test_events_go_where_they_are_wanted(
+def test_events_option_selects_events_and_stream(
     one_qemu: Server, mode: str, on_stdout: bool, on_stderr: bool
 ) -> None:
     for options in ([], ["-r"]):
@@ -105,9 +105,7 @@ def test_events_go_where_they_are_wanted(
         assert ("RESUME" in result.err) == on_stderr
 
 
-def test_events_are_shown_while_the_script_waits_for_its_next_line(
-    installation: Installation, tmp_path: Path
-) -> None:
+def test_events_print_while_script_awaits_input(installation: Installation, tmp_path: Path) -> None:
     second = tmp_path / "second.sock"
     with start_qemu(
         installation, tmp_path / "vm.sock", "-qmp", f"unix:{second},server=on,wait=off"
@@ -130,7 +128,7 @@ def test_events_are_shown_while_the_script_waits_for_its_next_line(
         process.stdout.close()
 
 
-def test_layouts(one_qemu: Server) -> None:
+def test_pretty_and_compact_options_set_layout(one_qemu: Server) -> None:
     compact = run("-c", "query-version", one_qemu.address)
     assert len(compact.lines) == 1
     pretty = run("-p", "-c", "query-version", one_qemu.address)
@@ -140,7 +138,7 @@ def test_layouts(one_qemu: Server) -> None:
     assert run("-p", "--compact", "-c", "query-version", one_qemu.address).out == compact.out
 
 
-def test_commands_and_files(one_qemu: Server, tmp_path: Path) -> None:
+def test_command_and_file_options_locate_errors(one_qemu: Server, tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_bytes(
         b"\xef\xbb\xbfquery-name\r\n# a comment\r\n\r\n  query-name # and another\r\nfoo"
@@ -150,13 +148,13 @@ def test_commands_and_files(one_qemu: Server, tmp_path: Path) -> None:
     assert result.status == 1
     result = run("-c", "query-name", "-c", "a b", "-c", "query-name; query-name", one_qemu.address)
     assert messages(result) == [{"return": {}}] * 3
-    assert result.err.startswith("-c#2:1:3: 'b' is no argument of a\n")
+    assert result.err.startswith("-c#2:1:3: a has no argument 'b'\n")
     bad = run("-r", "-f", str(script), one_qemu.address)
     assert bad.err == f"{script}:5:1: CommandNotFound: The command foo has not been found\n"
     assert run("-f", "-", one_qemu.address, input="query-name").out == '{"return": {}}\n'
 
 
-def test_verbose(one_qemu: Server) -> None:
+def test_verbose_option_prints_sent_commands(one_qemu: Server) -> None:
     result = run(
         "-v", one_qemu.address, input='qom-get path=/ property=type\n{"execute":"query-name"}'
     )
@@ -167,7 +165,7 @@ def test_verbose(one_qemu: Server) -> None:
     assert messages(result)[0] == {"return": "container"}
 
 
-def test_pasted_documentation_runs(qemu: Server) -> None:
+def test_pasted_documentation_runs_its_commands(qemu: Server) -> None:
     pasted = """
     -> { "execute": "query-status",
          "arguments": {} }
@@ -194,7 +192,7 @@ def test_pasted_documentation_runs(qemu: Server) -> None:
     ]
 
 
-def test_a_recipe_for_telnet_gets_its_answer_and_a_hint(qemu: Server) -> None:
+def test_typed_qmp_capabilities_gets_a_hint(qemu: Server) -> None:
     result = run(qemu.address, input='{"execute": "qmp_capabilities"}\n{"execute": "query-name"}\n')
     assert result.status == 0
     error, name = messages(result)
@@ -204,7 +202,7 @@ def test_a_recipe_for_telnet_gets_its_answer_and_a_hint(qemu: Server) -> None:
     assert "-N" in result.err
 
 
-def test_without_negotiation_all_is_the_users(qemu: Server) -> None:
+def test_skip_negotiation_leaves_it_to_user(qemu: Server) -> None:
     result = run(
         "-N", qemu.address, input='query-name\nqmp_capabilities\n{"execute":"query-name","id":7}'
     )
@@ -218,13 +216,13 @@ def test_without_negotiation_all_is_the_users(qemu: Server) -> None:
 @pytest.mark.parametrize(
     "marker", ["null", "0", '"x"', "[1, [2]]", '{"a": {"b": null}}', "18446744073709551615", "true"]
 )
-def test_ids_of_any_json_value_come_back(qemu: Server, marker: str) -> None:
+def test_json_id_of_any_type_is_returned(qemu: Server, marker: str) -> None:
     result = run(qemu.address, input=f'{{"execute": "query-name", "id": {marker}}}\nfoo')
     assert json.loads(result.lines[0]) == {"return": {}, "id": json.loads(marker)}
     assert result.err == ""
 
 
-def test_an_id_nested_as_deep_as_qemu_allows(qemu: Server) -> None:
+def test_deeply_nested_id_is_returned(qemu: Server) -> None:
     marker = "[" * 1000 + "]" * 1000
     result = run(qemu.address, input=f'{{"execute": "query-name", "id": {marker}}}\nquery-name')
     assert result.status == 0
@@ -233,7 +231,7 @@ def test_an_id_nested_as_deep_as_qemu_allows(qemu: Server) -> None:
     assert "".join(pretty.out.split()) == f'{{"return":{{}},"id":{marker}}}'
 
 
-def test_numbers_that_json_does_not_have_are_written_as_json(qemu: Server) -> None:
+def test_infinite_numbers_are_printed_as_json(qemu: Server) -> None:
     result = run(
         qemu.address, input='{"execute": "query-name", "id": [1e400, 18446744073709551615]}'
     )
@@ -241,7 +239,7 @@ def test_numbers_that_json_does_not_have_are_written_as_json(qemu: Server) -> No
     assert result.status == 0
 
 
-def test_an_answer_to_the_wrong_json_is_shown_and_the_session_goes_on(qemu: Server) -> None:
+def test_invalid_qmp_message_does_not_end_session(qemu: Server) -> None:
     result = run(
         qemu.address,
         input='{"exekute": 1}\n{"execute": "query-name", "id": 1, "id": 2}\n{}\nquery-name',
@@ -254,7 +252,7 @@ def test_an_answer_to_the_wrong_json_is_shown_and_the_session_goes_on(qemu: Serv
 
 
 @pytest.mark.parametrize("monitor", ["mode=control,pretty=on"])
-def test_a_pretty_printing_monitor(
+def test_pretty_monitor_output_is_compacted(
     installation: Installation, tmp_path: Path, monitor: str
 ) -> None:
     with start_qemu(installation, tmp_path / "vm.sock", monitor=monitor) as server:
@@ -263,12 +261,12 @@ def test_a_pretty_printing_monitor(
         assert messages(result)[2] == {"return": {}}
 
 
-def test_a_large_reply(qemu: Server) -> None:
+def test_large_reply_is_printed_completely(qemu: Server) -> None:
     result = run("-r", "-c", "query-qmp-schema", qemu.address)
     assert len(json.loads(result.out)) > 1000
 
 
-def test_the_human_monitor(qemu: Server) -> None:
+def test_hmp_option_sends_human_monitor_commands(qemu: Server) -> None:
     result = run(
         "-H", qemu.address, input="info name\ninfo version\n   \ncpu\n# not a comment; no\n"
     )
@@ -279,7 +277,9 @@ def test_the_human_monitor(qemu: Server) -> None:
     assert run("-H", "-c", "info version", qemu.address).status == 0
 
 
-def test_the_human_monitors_cpu_is_remembered(installation: Installation, tmp_path: Path) -> None:
+def test_hmp_cpu_command_applies_to_later_commands(
+    installation: Installation, tmp_path: Path
+) -> None:
     with start_qemu(installation, tmp_path / "vm.sock", "-smp", "2", machine="q35") as server:
         result = run(
             "-H", "-v", server.address, input="info registers\ncpu 1\ninfo registers\ncpu 7\n"
@@ -287,10 +287,10 @@ def test_the_human_monitors_cpu_is_remembered(installation: Installation, tmp_pa
         assert "CPU#0" in result.out
         assert "CPU#1" in result.out
         assert '"command-line": "info registers", "cpu-index": 1' in result.err
-        assert result.status == 1  # there is no CPU 7
+        assert result.status == 1  # CPU 7 does not exist
 
 
-def test_quit_is_the_servers_and_ends_well(qemu: Server) -> None:
+def test_quit_ends_server_with_status_0(qemu: Server) -> None:
     result = run(qemu.address, input="query-name\nquit\n")
     assert (result.status, result.err) == (0, "")
     assert "SHUTDOWN" in result.out
@@ -298,26 +298,26 @@ def test_quit_is_the_servers_and_ends_well(qemu: Server) -> None:
     assert qemu.process.wait(10) == 0
 
 
-def test_lines_after_quit_are_lost(qemu: Server) -> None:
+def test_lines_after_quit_return_status_3(qemu: Server) -> None:
     result = run(qemu.address, input="quit\nquery-name\nquery-name\n")
     assert result.status == 3
     assert result.err.count("\n") == 1
     assert "connection" in result.err
 
 
-def test_leaving_leaves_the_server_alone(qemu: Server) -> None:
+def test_exit_keeps_the_server_running(qemu: Server) -> None:
     assert run(qemu.address, input="").status == 0
     assert run(qemu.address, input="exit\nquery-name\n").out == ""
     assert run(qemu.address, input="query-name").status == 0
     assert qemu.process.poll() is None
 
 
-def test_the_address_from_the_environment(qemu: Server) -> None:
+def test_address_comes_from_environment_variable(qemu: Server) -> None:
     assert run(input="query-name", QMP_SOCKET=qemu.address).out == '{"return": {}}\n'
     assert run("-q", input="query-name", QMP_SOCKET=qemu.address).status == 0
 
 
-def test_raw_passes_bytes_through(qemu: Server) -> None:
+def test_raw_option_passes_bytes_through(qemu: Server) -> None:
     line = b'{"execute" :\t"qmp_capabilities"}\r\n{"execute": "query-name", "id": "\\u00e4"}\n'
     result = run("--raw", qemu.address, input=line)
     assert result.status == 0
@@ -325,13 +325,15 @@ def test_raw_passes_bytes_through(qemu: Server) -> None:
     assert "QMP" in greeting
     assert capabilities == {"return": {}}
     assert name == {"return": {}, "id": "ä"}
-    assert result.out.count("\r\n") == 3 or "\r" not in result.out  # text mode may fold them
+    assert (
+        result.out.count("\r\n") == 3 or "\r" not in result.out
+    )  # text mode may convert the line ends
     broken = run("--raw", qemu.address, input=b"\x01{'execute': 'qmp_capabilities'} ; | #")
     assert '"GenericError"' in broken.out
     assert broken.status == 0
 
 
-def test_tcp_and_the_rest_of_the_addresses(installation: Installation, tmp_path: Path) -> None:
+def test_every_address_form_connects(installation: Installation, tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -357,18 +359,18 @@ def test_tcp_and_the_rest_of_the_addresses(installation: Installation, tmp_path:
             assert (result.status, result.out, result.err) == (0, '{"return": {}}\n', ""), address
 
 
-def test_an_inherited_descriptor(qemu: Server) -> None:
-    with socket.socket(socket.AF_UNIX) as ours:
-        ours.connect(qemu.address)
-        number = ours.fileno()
+def test_fd_address_uses_inherited_descriptor(qemu: Server) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(qemu.address)
+        number = connection.fileno()
         result = run("-c", "query-name", f"fd:{number}", pass_fds=[number])
         assert (result.status, result.out) == (0, '{"return": {}}\n')
-        # The same connection, taken over in mid-session.
+        # Reuse the negotiated connection.
         again = run("-N", "-c", "query-name", f"fd:{number}", pass_fds=[number])
         assert (again.status, again.out) == (0, '{"return": {}}\n')
 
 
-def test_qemu_that_connects_to_us(installation: Installation, tmp_path: Path) -> None:
+def test_listen_option_accepts_qemu_connection(installation: Installation, tmp_path: Path) -> None:
     path = tmp_path / "listen.sock"
     with (
         subprocess.Popen(
@@ -388,7 +390,7 @@ def test_qemu_that_connects_to_us(installation: Installation, tmp_path: Path) ->
     assert not path.exists()
 
 
-def test_the_storage_daemon(installation: Installation, tmp_path: Path) -> None:
+def test_storage_daemon_runs_its_commands(installation: Installation, tmp_path: Path) -> None:
     with start_storage_daemon(installation, tmp_path / "qsd.sock") as server:
         result = run(
             server.address,
@@ -400,7 +402,7 @@ def test_the_storage_daemon(installation: Installation, tmp_path: Path) -> None:
         assert status["error"]["class"] == "CommandNotFound"
 
 
-def test_the_guest_agent_without_negotiation(installation: Installation, tmp_path: Path) -> None:
+def test_agent_works_with_skip_negotiation(installation: Installation, tmp_path: Path) -> None:
     with start_agent(installation, tmp_path) as agent:
         result = run(
             "-N", "--wait", "5", "-c", "guest-ping", "-c", "guest-sync id=5", agent.address
@@ -409,7 +411,7 @@ def test_the_guest_agent_without_negotiation(installation: Installation, tmp_pat
         assert result.status == 0
 
 
-def test_wait_bridges_the_start_of_a_server(tmp_path: Path) -> None:
+def test_wait_option_retries_until_server_starts(tmp_path: Path) -> None:
     path = tmp_path / "late.sock"
     with subprocess.Popen(
         [*COMMAND, "--wait", "20", "-c", "query-name", str(path)],
@@ -421,7 +423,7 @@ def test_wait_bridges_the_start_of_a_server(tmp_path: Path) -> None:
         assert client.returncode == 0
 
 
-def test_five_thousand_lines(one_qemu: Server) -> None:
+def test_script_of_5000_lines_succeeds(one_qemu: Server) -> None:
     result = run(one_qemu.address, input="query-name\n" * 5000)
     assert result.status == 0
     assert result.lines == ['{"return": {}}'] * 5000

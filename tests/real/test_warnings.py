@@ -1,4 +1,4 @@
-"""What is warned of while a line is typed, and what real servers say of the same lines."""
+"""Test that completion warns about exactly the lines that real servers reject."""
 
 from __future__ import annotations
 
@@ -10,14 +10,22 @@ import pytest
 
 from qmpshell import connect
 from qmpshell.client import Connection
-from qmpshell.complete import Known, Live, LiveName, Question, describe, names, questions
+from qmpshell.complete import (
+    CompletionSources,
+    LiveName,
+    LiveQuery,
+    NameQuery,
+    describe,
+    names_of_kind,
+    queries_for,
+)
 from qmpshell.errors import CommandError
 from qmpshell.qmp import Schema
 from tests.harness.exchange import messages, script
 from tests.harness.program import run
 from tests.harness.servers import Installation, Server, start_qemu
 
-REFUSED = (
+REJECTED = (
     '{"execute":"block-stream","arguments":{"speed":"7","device":"x"}}',
     'block-stream {"device":"x","speed":1.5}',
     'block-stream {"device":"x","speed":1e3}',
@@ -48,7 +56,7 @@ REFUSED = (
     "qom-set path=/machine property=graphics value=maybe",
     'qom-set {"path":"/machine","property":"graphics","value":"on"}',
 )
-TAKEN = (
+ACCEPTED = (
     "migrate-set-parameters tls-creds={}",
     'migrate-set-parameters {"tls-creds":null}',
     'blockdev-add {"driver":"raw","node-name":"r1","file":{"driver":"null-co","size":1048576}}',
@@ -66,7 +74,7 @@ TAKEN = (
 
 @pytest.fixture
 def machine(installation: Installation, tmp_path: Path) -> Iterator[Server]:
-    """A q35 with two buses to plug into, and two nodes."""
+    """Start a q35 machine with two free buses and two nodes."""
     with start_qemu(
         installation,
         tmp_path / "vm.sock",
@@ -80,41 +88,41 @@ def machine(installation: Installation, tmp_path: Path) -> Iterator[Server]:
 
 
 class Names:
-    """Asks the server at once."""
+    """A name source that queries the server synchronously."""
 
     def __init__(self, qmp: Connection) -> None:
         self._qmp = qmp
 
-    def peek(self, want: Live) -> Sequence[LiveName]:
+    def peek(self, want: NameQuery) -> Sequence[LiveName]:
         return self.find(want)
 
-    def find(self, want: Live) -> Sequence[LiveName]:
-        known: dict[Question, object] = {}
-        for question in questions(want, known):
+    def find(self, want: NameQuery) -> Sequence[LiveName]:
+        known: dict[LiveQuery, object] = {}
+        for question in queries_for(want, known):
             try:
                 known[question] = self._qmp.execute(question.command, question.arguments)
             except CommandError:
                 known[question] = None
-        return list(names(want, known))
+        return list(names_of_kind(want, known))
 
 
 def warnings(machine: Server) -> dict[str, list[str]]:
     with connect(machine.address) as qmp:
         schema: Any = qmp.execute("query-qmp-schema")
-        knows = Known(schema=Schema(schema), live=Names(qmp))
+        knows = CompletionSources(schema=Schema(schema), live=Names(qmp))
         found = {}
-        for line in (*REFUSED, *TAKEN):
-            # A blank behind it: the last word is finished.
+        for line in (*REJECTED, *ACCEPTED):
+            # The blank completes the last word.
             shape = describe(f"{line} ", len(line) + 1, knows)
             found[line] = shape.warnings if shape is not None else []
     return found
 
 
-def test_what_is_warned_of_is_refused_and_nothing_else(machine: Server) -> None:
-    told = warnings(machine)
-    result = run("--events", "none", machine.address, input=script(*REFUSED, *TAKEN))
+def test_warnings_match_the_lines_that_servers_reject(machine: Server) -> None:
+    found = warnings(machine)
+    result = run("--events", "none", machine.address, input=script(*REJECTED, *ACCEPTED))
     answers = messages(result)
-    assert len(answers) == len(REFUSED) + len(TAKEN), result.err
-    for line, answer in zip((*REFUSED, *TAKEN), answers, strict=True):
-        assert ("error" in answer) == (line in REFUSED), (line, answer)
-        assert bool(told[line]) == (line in REFUSED), (line, told[line])
+    assert len(answers) == len(REJECTED) + len(ACCEPTED), result.err
+    for line, answer in zip((*REJECTED, *ACCEPTED), answers, strict=True):
+        assert ("error" in answer) == (line in REJECTED), (line, answer)
+        assert bool(found[line]) == (line in REJECTED), (line, found[line])

@@ -1,4 +1,4 @@
-"""Mistakes shown with their place: the caret stands under it, whatever the line holds."""
+"""Tests of errors shown with position, line and carets."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given, strategies as st
 
 from qmpshell.errors import LineError
-from qmpshell.language import LogicalLine, Source
-from qmpshell.render import escape, excerpt, line_message, placed
+from qmpshell.language import LogicalLine, SourceLine
+from qmpshell.render import escape, excerpt, format_line_error, with_position
 
 
-def source(*pieces: tuple[str, int], name: str = "stdin", first: int = 1) -> Source:
-    """A logical line of pieces: what was typed, and how much of its beginning was dropped."""
+def source(*pieces: tuple[str, int], name: str = "stdin", first: int = 1) -> SourceLine:
+    """Return a logical line of pieces: each is its text and the length of its dropped prefix."""
     line = LogicalLine()
     for number, (text, dropped) in enumerate(pieces, first):
         line.add(text[dropped:], number=number, line=text, dropped=dropped)
-    return Source(name, line)
+    return SourceLine(name, line)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def source(*pieces: tuple[str, int], name: str = "stdin", first: int = 1) -> Sou
         ("ﾊﾟx", 2, 1, "ﾊﾟx", "  ^"),
     ],
 )
-def test_the_caret_stands_under_the_place(
+def test_excerpt_places_carets_under_position(
     line: str, start: int, length: int, shown: str, carets: str
 ) -> None:
     assert excerpt(line, start, length) == (shown, carets)
@@ -49,7 +49,7 @@ def test_the_caret_stands_under_the_place(
 
 @pytest.mark.parametrize("start", [0, 1, 49, 50, 51, 100, 173, 174, 175, 198, 199, 200])
 @pytest.mark.parametrize("length", [1, 3, 150])
-def test_of_a_long_line_the_part_around_the_place_is_shown(start: int, length: int) -> None:
+def test_excerpt_of_long_line_shows_the_position(start: int, length: int) -> None:
     line = "".join(chr(0x21 + number % 90) for number in range(200))
     shown, carets = excerpt(line, start, length)
     assert len(shown) <= 79
@@ -63,7 +63,7 @@ def test_of_a_long_line_the_part_around_the_place_is_shown(start: int, length: i
 
 
 @given(st.text("aé语\t\x1b\u0301", max_size=120), st.integers(0, 120), st.integers(1, 40))
-def test_any_line_and_place(line: str, start: int, length: int) -> None:
+def test_excerpt_of_random_line_is_escaped(line: str, start: int, length: int) -> None:
     start = min(start, len(line))
     shown, carets = excerpt(line, start, length)
     assert escape(shown) == shown
@@ -71,41 +71,41 @@ def test_any_line_and_place(line: str, start: int, length: int) -> None:
     assert "\n" not in shown
 
 
-def test_a_mistake_with_its_place_line_caret_and_cure() -> None:
-    error = LineError("no such thing", start=5, end=8, cure="try another")
-    assert line_message(source(("stop xyz a", 0), first=7), error, named=True) == (
+def test_line_error_shows_position_line_carets_and_hint() -> None:
+    error = LineError("no such thing", start=5, end=8, hint="try another")
+    assert format_line_error(source(("stop xyz a", 0), first=7), error, named=True) == (
         "stdin:7:6: no such thing\n  stop xyz a\n       ^^^\n  try another"
     )
 
 
-def test_a_mistake_at_a_terminal_has_no_place_in_numbers() -> None:
+def test_unnamed_line_error_omits_position_numbers() -> None:
     error = LineError("no such thing", start=5, end=8)
-    assert line_message(source(("stop xyz a", 0)), error, named=False) == (
+    assert format_line_error(source(("stop xyz a", 0)), error, named=False) == (
         "no such thing\n  stop xyz a\n       ^^^"
     )
 
 
-def test_a_mistake_on_a_later_line_shows_that_line() -> None:
+def test_error_on_later_line_shows_that_line() -> None:
     where = source(("-> a \\", 3), ("  b c", 0), name="x.qmp", first=3)
     start = where.line.text.index("b")
     error = LineError("wrong", start=start, end=start + 1)
-    assert line_message(where, error, named=True) == "x.qmp:4:3: wrong\n    b c\n    ^"
+    assert format_line_error(where, error, named=True) == "x.qmp:4:3: wrong\n    b c\n    ^"
 
 
-def test_a_mistake_behind_a_dropped_prompt_counts_it() -> None:
+def test_error_column_includes_dropped_prompt() -> None:
     error = LineError("wrong", start=0, end=4)
-    assert line_message(source(("(QEMU) stop", 7)), error, named=True) == (
+    assert format_line_error(source(("(QEMU) stop", 7)), error, named=True) == (
         "stdin:1:8: wrong\n  (QEMU) stop\n         ^^^^"
     )
 
 
-def test_nothing_in_a_mistake_acts_on_the_terminal() -> None:
-    error = LineError("bad \x1b[1m", start=0, cure="not \u202e")
-    text = line_message(source(("\x07x", 0), name="\x9bfile"), error, named=True)
+def test_control_characters_in_error_are_escaped() -> None:
+    error = LineError("bad \x1b[1m", start=0, hint="not \u202e")
+    text = format_line_error(source(("\x07x", 0), name="\x9bfile"), error, named=True)
     assert text == (
         "\\x9bfile:1:1: bad \\x1b[1m\n  \\x07x\n  ^^^^\n  not \\u202e"
     )  # fmt: skip
 
 
-def test_what_is_said_of_a_place() -> None:
-    assert placed(source(("a; bc", 0), name="-c#2"), 3, "lost") == "-c#2:1:4: lost"
+def test_with_position_adds_source_line_and_column() -> None:
+    assert with_position(source(("a; bc", 0), name="-c#2"), 3, "lost") == "-c#2:1:4: lost"

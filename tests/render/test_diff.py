@@ -1,4 +1,4 @@
-"""What has changed between two replies: just the scalars and words that have."""
+"""Tests of the marking of changes between two replies."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ values = st.recursive(
 
 
 def marked(before: Any, after: Any, width: int | None = 40) -> list[str]:
-    """The texts that are marked."""
+    """Return the marked texts."""
     pieces = mark_changes(style_json(after, width=width), before, after)
     return [text for _, text, changed in pieces if changed]
 
 
-def test_the_scalars_that_have_changed_are_marked() -> None:
+def test_changed_scalars_are_marked() -> None:
     before = {"status": "paused", "running": False, "jobs": [{"offset": 1, "len": 9}]}
     after = {"status": "running", "running": True, "jobs": [{"offset": 5, "len": 9}]}
     assert marked(before, after) == ['"running"', "true", "5"]
     assert marked(before, before) == []
 
 
-def test_what_is_new_is_marked() -> None:
+def test_new_values_are_marked() -> None:
     assert marked([1], [1, 2, {"a": 3}]) == ["2", "3"]
     assert marked({}, {"a": {"b": "c"}}) == ['"c"']
     assert marked(5, {"a": 5}) == ["5"]
     assert marked(None, []) == []
 
 
-def test_types_are_told_apart() -> None:
+def test_change_of_type_is_marked() -> None:
     assert marked([1, 0.0, 1], [True, 0, 1]) == ["true", "0"]
 
 
-def test_members_may_change_their_order() -> None:
+def test_reordered_members_are_not_marked() -> None:
     assert marked({"a": 1, "b": 2}, {"b": 2, "a": 3}) == ["3"]
 
 
-def test_a_long_string_is_marked_as_a_whole() -> None:
+def test_long_changed_string_is_marked_whole() -> None:
     text = "x" * 200_000
     assert "".join(marked(["y", 1], [text, 1])) == f'"{text}"'
 
 
-def test_a_value_may_be_nested_deeply() -> None:
+def test_deeply_nested_values_are_compared() -> None:
     before: Any = 1
     after: Any = 2
     for _ in range(5000):
@@ -61,7 +61,7 @@ def test_a_value_may_be_nested_deeply() -> None:
 
 
 @given(values, values, st.none() | st.integers(0, 30))
-def test_nothing_is_lost_and_what_is_equal_is_not_marked(
+def test_random_values_keep_text_and_mark_changes(
     before: Any, after: Any, width: int | None
 ) -> None:
     pieces = list(mark_changes(style_json(after, width=width), before, after))
@@ -77,7 +77,7 @@ def words(before: str, after: str) -> list[str]:
     return [text for text, changed in parts if changed]
 
 
-def test_the_words_of_a_text_that_have_changed_are_marked() -> None:
+def test_changed_words_are_marked() -> None:
     assert words("VM status: paused\nx 1\n", "VM status: running\nx 1\n") == ["running"]
     assert words("a b\n", "a b c\n") == ["a b c"]
     assert words("a  b\n", "a b\n") == []
@@ -86,6 +86,6 @@ def test_the_words_of_a_text_that_have_changed_are_marked() -> None:
 
 
 @given(st.text("ab \n", max_size=30), st.text("ab \n", max_size=30))
-def test_no_word_is_lost(before: str, after: str) -> None:
+def test_random_text_keeps_all_words(before: str, after: str) -> None:
     words(before, after)
     assert words(after, after) == []

@@ -1,4 +1,4 @@
-"""Pages of text, laid out."""
+"""Tests of the layout of help pages."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from qmpshell.render import (
 )
 
 
-def words(text: str) -> Paragraph:
+def paragraph(text: str) -> Paragraph:
     return Paragraph([(PLAIN, text)])
 
 
 PAGE: list[Block] = [
     Heading([(NAME, "stop"), (PLAIN, " (command)")]),
-    words("Stop all of them at once, and say so."),
+    paragraph("Stop all of them at once, and say so."),
     Heading([(PLAIN, "Arguments")], 2),
-    Item([(NAME, "when"), (PLAIN, ": int")], [words("the time"), words("in seconds")]),
-    Item([(NAME, "why"), (PLAIN, ": str")], [words("the reason")]),
-    Item([], [words("one point of a list")], mark="•"),
-    Item([], [words("two")], mark="10."),
+    Item([(NAME, "when"), (PLAIN, ": int")], [paragraph("the time"), paragraph("in seconds")]),
+    Item([(NAME, "why"), (PLAIN, ": str")], [paragraph("the reason")]),
+    Item([], [paragraph("one point of a list")], mark="•"),
+    Item([], [paragraph("two")], mark="10."),
     Heading([(PLAIN, "Example")], 2),
     Literal('-> { "execute":\n\n       "stop" }'),
-    Group([words("set off")]),
+    Group([paragraph("set off")]),
     Heading([(EMPHASIS, "From a manual.")]),
 ]
 
 
-def test_a_page() -> None:
+def test_page_is_wrapped_and_indented() -> None:
     assert (
         text_of(PAGE, width=32)
         == """\
@@ -75,7 +75,7 @@ From a manual."""
     )
 
 
-def test_styles() -> None:
+def test_page_pieces_have_styles() -> None:
     pieces = list(format_document(PAGE, width=80))
     assert pieces[0:2] == [(PLAIN, ""), (NAME, "stop")] or pieces[0] == (NAME, "stop")
     assert (HEADING, "Arguments") in pieces
@@ -83,18 +83,22 @@ def test_styles() -> None:
     assert "".join(text for _, text in pieces).endswith("manual.\n")
 
 
-def test_words_of_several_styles_are_not_taken_apart() -> None:
+def test_word_of_several_styles_is_not_split() -> None:
     spans: list[Span] = [(PLAIN, 'see "'), (NAME, "device"), (PLAIN, '", it is there')]
     assert text_of([Paragraph(spans)], width=16) == 'see "device", it\nis there'
 
 
-def test_what_has_no_room_is_cut_and_nothing_is_lost() -> None:
-    assert text_of([words("a " + "x" * 40)], width=20) == f"a\n{'x' * 20}\n{'x' * 20}"
+def test_long_word_is_split_at_width() -> None:
+    assert text_of([paragraph("a " + "x" * 40)], width=20) == f"a\n{'x' * 20}\n{'x' * 20}"
 
 
-def test_what_has_no_room_is_cut_between_names_and_alternatives() -> None:
-    assert text_of([words("[none|GLOB,…|-GLOB|list]")], width=16) == "[none|GLOB,…|\n-GLOB|list]"
-    assert text_of([words("x block-dirty-bitmap-add")], width=20) == "x\nblock-dirty-bitmap-\nadd"
+def test_long_name_is_split_after_separators() -> None:
+    assert (
+        text_of([paragraph("[none|GLOB,…|-GLOB|list]")], width=16) == "[none|GLOB,…|\n-GLOB|list]"
+    )
+    assert (
+        text_of([paragraph("x block-dirty-bitmap-add")], width=20) == "x\nblock-dirty-bitmap-\nadd"
+    )
 
 
 ROWS: list[list[Span]] = [
@@ -105,7 +109,7 @@ ROWS: list[list[Span]] = [
 ]
 
 
-def test_the_last_column_of_a_table_is_filled_and_a_long_cell_shifts_nothing() -> None:
+def test_table_wraps_last_column_and_long_cells() -> None:
     assert text_of([Table(ROWS)], width=50).splitlines() == [
         "a  command  does something or other, and then",
         "            stops",
@@ -117,7 +121,7 @@ def test_the_last_column_of_a_table_is_filled_and_a_long_cell_shifts_nothing() -
     ]
 
 
-def test_where_it_is_narrow_the_last_cell_stands_below_the_others() -> None:
+def test_narrow_table_puts_last_cell_below() -> None:
     assert text_of([Table(ROWS)], width=28).splitlines() == [
         "a command",
         "  does something or other,",
@@ -131,13 +135,13 @@ def test_where_it_is_narrow_the_last_cell_stands_below_the_others() -> None:
     ]
 
 
-def test_a_table_with_little_to_say_stays_one_where_it_is_narrow() -> None:
+def test_small_table_keeps_columns_at_narrow_width() -> None:
     rows: list[list[Span]] = [[(NAME, "x=1"), (PLAIN, "One")], [(NAME, "x=two"), (PLAIN, "Two")]]
     assert text_of([Table(rows)], width=16) == "x=1    One\nx=two  Two"
 
 
 @pytest.mark.parametrize("width", [100, 80, 40, 20])
-def test_no_word_of_a_table_is_broken(width: int) -> None:
+def test_table_words_are_not_split(width: int) -> None:
     rows = [list(row) for row in ROWS if len(row[0][1]) < width]
     lines = text_of([Heading([(PLAIN, "x")], 2), Table(rows)], width=width).splitlines()
     assert max(map(len, lines)) <= width
@@ -146,20 +150,20 @@ def test_no_word_of_a_table_is_broken(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [-5, 0, 1, 16, 40, 10_000])
-def test_any_width(width: int) -> None:
+def test_page_at_any_width_keeps_its_text(width: int) -> None:
     text = text_of(PAGE, width=width)
     assert "".join(text.split()) == "".join(text_of(PAGE, width=80).split())
 
 
-def test_what_acts_on_a_terminal_is_escaped() -> None:
+def test_control_characters_in_page_are_escaped() -> None:
     hostile = "\x1b[2J\u202e\x00"
     spans: list[Span] = [(NAME, hostile)]
     blocks: list[Block] = [
         Heading(spans),
         Paragraph(spans),
         Literal(hostile),
-        Item(spans, [words(hostile)]),
-        Item([], [words("x")], mark=hostile),
+        Item(spans, [paragraph(hostile)]),
+        Item([], [paragraph("x")], mark=hostile),
         Table([spans, spans]),
     ]
     text = text_of(blocks, width=80)
@@ -190,7 +194,7 @@ BLOCKS = st.lists(st.recursive(SIMPLE, nested, max_leaves=12), max_size=4)
 
 @given(BLOCKS, st.integers(16, 100))
 @example([Group([Paragraph([("", "\u200b" * 3)])])], 16)
-def test_no_line_is_wider_and_no_word_is_lost(blocks: list[Block], width: int) -> None:
+def test_random_page_fits_width_and_keeps_words(blocks: list[Block], width: int) -> None:
     pieces = list(format_document(blocks, width=width, measure=get_cwidth))
     assert {style for style, _ in pieces} <= {PLAIN, *STYLES}
     text = "".join(piece for _, piece in pieces)

@@ -1,4 +1,4 @@
-"""Folding: as much as there is room for, no more of the text taken than that, and what is left said."""
+"""Tests of the folding of long output."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from qmpshell.render import (
 
 SLACK = 2
 
-# Text of lines as long as they like, cut into pieces anywhere.
+# Lines of any length, split into pieces anywhere.
 plain_text = st.lists(st.text("abc d", max_size=40)).map("\n".join)
 room = st.tuples(st.integers(1, 12), st.integers(1, 15))
 
@@ -38,12 +38,12 @@ def joined(pieces: list[Piece]) -> str:
 
 
 def rows(text: str, columns: int) -> int:
-    """How many rows text takes whose characters have a column each."""
+    """Return the number of terminal rows that the text needs; each character takes one column."""
     return sum(max(1, -(-len(line) // columns)) for line in text.removesuffix("\n").split("\n"))
 
 
 def columns_of(text: str) -> int:
-    """As a terminal counts them."""
+    """Return the number of terminal columns of the text."""
     return sum(
         0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF")
         for char in text
@@ -51,7 +51,7 @@ def columns_of(text: str) -> int:
 
 
 @given(pieces_of(), room)
-def test_what_is_shown_and_what_is_left_are_the_whole(
+def test_shown_and_remaining_pieces_form_the_whole(
     pieces: list[Piece], limits: tuple[int, int]
 ) -> None:
     lines, columns = limits
@@ -63,7 +63,7 @@ def test_what_is_shown_and_what_is_left_are_the_whole(
 
 
 @given(pieces_of(), room)
-def test_as_many_rows_as_there_may_be(pieces: list[Piece], limits: tuple[int, int]) -> None:
+def test_fold_shows_the_maximum_of_rows(pieces: list[Piece], limits: tuple[int, int]) -> None:
     lines, columns = limits
     shown, rest = fold_pieces(pieces, lines=lines, columns=columns)
     if rows(joined(pieces), columns) <= lines + SLACK:
@@ -72,13 +72,13 @@ def test_as_many_rows_as_there_may_be(pieces: list[Piece], limits: tuple[int, in
     assert rest is not None
     text, left = joined(shown), joined(list(rest))
     assert rows(text + "\n", columns) == lines
-    # A row is left out as a whole, and the line end before it with it.
+    # A row is omitted as a whole, with the line end before it.
     last = text.rsplit("\n", 1)[-1]
     assert left.startswith("\n") or (last and len(last) % columns == 0)
 
 
 @given(pieces_of(), room)
-def test_no_more_is_taken_than_shows_that_it_is_too_much(
+def test_fold_consumes_only_the_pieces_it_needs(
     pieces: list[Piece], limits: tuple[int, int]
 ) -> None:
     lines, columns = limits
@@ -96,7 +96,7 @@ def test_no_more_is_taken_than_shows_that_it_is_too_much(
 
 
 @given(pieces_of())
-def test_no_limit(pieces: list[Piece]) -> None:
+def test_fold_without_limit_shows_everything(pieces: list[Piece]) -> None:
     assert fold_pieces(pieces, lines=0, columns=1) == (pieces, None)
 
 
@@ -104,11 +104,11 @@ wide_text = st.lists(st.text("a日本é̈ ", max_size=30)).map("\n".join)
 
 
 @given(pieces_of(wide_text), st.tuples(st.integers(1, 8), st.integers(2, 15)))
-def test_wide_characters(pieces: list[Piece], limits: tuple[int, int]) -> None:
+def test_fold_counts_wide_characters(pieces: list[Piece], limits: tuple[int, int]) -> None:
     lines, columns = limits
 
     def wrapped(text: str) -> list[str]:
-        """The rows of a text, written character by character."""
+        """Return the rows of a text that is written character by character."""
         found = [""]
         for char in text:
             if char == "\n":
@@ -136,7 +136,7 @@ def test_wide_characters(pieces: list[Piece], limits: tuple[int, int]) -> None:
         ("\t\t\t\t\t\tabcdefg" * 4, "\t\t\t\t\t\t"),  # a tab stops at the edge
     ],
 )
-def test_tabs(text: str, shown: str) -> None:
+def test_fold_expands_tabs(text: str, shown: str) -> None:
     assert joined(fold_pieces([("", text)], lines=1, columns=8)[0]) == shown
 
 
@@ -145,13 +145,13 @@ def test_tabs(text: str, shown: str) -> None:
     st.integers(1, 4),
     st.integers(12, 30),
 )
-def test_no_escape_in_json_is_cut(value: str, lines: int, columns: int) -> None:
+def test_json_escapes_are_not_split(value: str, lines: int, columns: int) -> None:
     shown, rest = fold_pieces(style_json(value, width=80), lines=lines, columns=columns)
     if rest is not None:
         head, tail = joined(shown), joined(list(rest))
-        one, other = json.loads(head + '"'), json.loads('"' + tail)
-        assert one + other == value
-        # What an escape takes at most is all that is missing on the last row.
+        first, second = json.loads(head + '"'), json.loads('"' + tail)
+        assert first + second == value
+        # The last row lacks at most the width of one escape.
         assert lines * columns - 12 < len(head) <= lines * columns
 
 
@@ -160,7 +160,7 @@ def test_no_escape_in_json_is_cut(value: str, lines: int, columns: int) -> None:
     st.integers(1, 4),
     st.integers(12, 30),
 )
-def test_no_escape_in_text_is_cut(value: str, lines: int, columns: int) -> None:
+def test_text_escapes_are_not_split(value: str, lines: int, columns: int) -> None:
     text = escape_lines(value)
     shown, rest = fold_pieces([("", text)], lines=lines, columns=columns)
     if rest is not None:
@@ -169,29 +169,29 @@ def test_no_escape_in_text_is_cut(value: str, lines: int, columns: int) -> None:
         assert lines * columns - 12 < len(head) <= lines * columns
 
 
-def test_an_escape_that_ends_at_the_edge_is_shown() -> None:
+def test_escape_ending_at_the_edge_is_shown() -> None:
     text = "ab\\ncdefghijklmnopqrstuvwxyz"
     assert fold_pieces([("", text)], lines=1, columns=4)[0] == [("", "ab\\n")]
     assert fold_pieces([("", text)], lines=1, columns=3)[0] == [("", "ab")]
 
 
-def test_what_is_wider_than_the_terminal() -> None:
+def test_character_wider_than_terminal_is_shown() -> None:
     text = "日\n本\n語\n"
     assert fold_pieces([("", text)], lines=1, columns=1, width=columns_of) == ([("", text)], None)
 
 
-def test_a_backslash_at_the_end_of_a_line_takes_no_line_end_with_it() -> None:
+def test_trailing_backslash_is_separate_from_line_end() -> None:
     shown, _ = fold_pieces([("", "ab\\\ncd\nef\ngh\nij")], lines=1, columns=10)
     assert shown == [("", "ab\\")]
 
 
-def test_styles_are_kept_where_a_piece_is_cut() -> None:
+def test_split_piece_keeps_its_style() -> None:
     shown, rest = fold_pieces([("a", "12345"), ("b", "67890" * 9)], lines=2, columns=4)
     assert shown == [("a", "12345"), ("b", "678")]
     assert rest is not None and list(rest) == [("b", "90" + "67890" * 8)]
 
 
-def test_of_a_long_text_little_is_looked_at() -> None:
+def test_fold_measures_little_of_long_text() -> None:
     measured = 0
 
     def width(text: str) -> int:
@@ -205,7 +205,7 @@ def test_of_a_long_text_little_is_looked_at() -> None:
     assert measured < 10_000
 
 
-def test_an_endless_reply() -> None:
+def test_fold_of_endless_pieces_returns() -> None:
     def endless() -> Iterator[Piece]:
         while True:
             yield (JSON_STRING, "x")
@@ -230,7 +230,7 @@ def test_an_endless_reply() -> None:
         ("a" * 12_345, "12,345 more characters"),
     ],
 )
-def test_how_much_is_left(text: str, words: str) -> None:
+def test_remainder_text_counts_lines_or_characters(text: str, words: str) -> None:
     assert remainder_text([("", text)], size=1) == words
     assert remainder_text([*(("", char) for char in text), ("", "")], size=1) == words
 
@@ -245,7 +245,7 @@ def test_how_much_is_left(text: str, words: str) -> None:
         (2_500_000_000, "the rest of 2,500.0 MB"),
     ],
 )
-def test_how_much_is_left_of_what_is_too_long_to_count(size: int, words: str) -> None:
+def test_remainder_text_gives_size_for_endless_pieces(size: int, words: str) -> None:
     def endless() -> Iterator[Piece]:
         while True:
             yield ("", "abc\n")
@@ -253,7 +253,7 @@ def test_how_much_is_left_of_what_is_too_long_to_count(size: int, words: str) ->
     assert remainder_text(endless(), size=size) == words
 
 
-def test_a_reply_of_many_objects() -> None:
+def test_fold_of_many_objects_counts_remaining_lines() -> None:
     value = {"return": [{"name": f"device{number}", "type": "x" * 60} for number in range(1000)]}
     shown, rest = fold_pieces(style_json(value, width=60), lines=10, columns=60)
     whole = joined(list(style_json(value, width=60)))

@@ -1,4 +1,4 @@
-"""Layout: the text is the value's, what fits stays on one line, what does not is broken."""
+"""Tests of the layout of JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qmpshell.render import (
     JSON_PUNCTUATION,
     JSON_STRING,
     JSON_WORD,
-    painted,
+    paint_json,
     style_json,
     utf8_string,
 )
@@ -42,32 +42,32 @@ def joined(value: object, width: int | None, indent: int = 0) -> str:
 
 
 @given(json_values, widths | st.just(0))
-def test_the_text_is_the_value(value: object, width: int) -> None:
+def test_formatted_text_parses_to_the_value(value: object, width: int) -> None:
     text = joined(value, width)
     assert json.loads(text) == value
     assert json.dumps(json.loads(text)) == json.dumps(value)
 
 
 @given(json_values)
-def test_without_a_width_all_is_broken_as_the_standard_library_does_it(value: object) -> None:
+def test_zero_width_equals_json_dumps_with_indent(value: object) -> None:
     assert joined(value, 0) == json.dumps(value, indent=2)
 
 
 @given(json_values, st.integers(0, 5))
-def test_what_fits_is_on_one_line(value: object, indent: int) -> None:
+def test_fitting_value_is_on_one_line(value: object, indent: int) -> None:
     line = json.dumps(value)
     assert joined(value, len(line) + indent, indent) == line
 
 
 @given(json_values, widths)
-def test_what_does_not_fit_is_broken(value: object, width: int) -> None:
+def test_too_wide_value_is_on_several_lines(value: object, width: int) -> None:
     line = json.dumps(value)
     if len(line) > width and isinstance(value, (dict, list)) and value:
         assert "\n" in joined(value, width)
 
 
-def by_the_rule(value: Any, width: int, indent: int, taken: int) -> str:
-    """The rule as it is said, as slow as it is: what fits where it stands is on one line."""
+def reference_layout(value: Any, width: int, indent: int, taken: int) -> str:
+    """Return the layout by a simple, slow reference: a value that fits is on one line."""
     line = json.dumps(value)
     if not value or not isinstance(value, (dict, list)) or len(line) <= width - indent - taken:
         return line
@@ -77,7 +77,7 @@ def by_the_rule(value: Any, width: int, indent: int, taken: int) -> str:
     else:
         named = [("", member) for member in value]
     members = [
-        f"{' ' * inner}{name}{by_the_rule(member, width, inner, len(name) + 1)}"
+        f"{' ' * inner}{name}{reference_layout(member, width, inner, len(name) + 1)}"
         for name, member in named
     ]
     opening, closing = "{}" if isinstance(value, dict) else "[]"
@@ -85,18 +85,18 @@ def by_the_rule(value: Any, width: int, indent: int, taken: int) -> str:
 
 
 @given(json_values, widths, st.integers(0, 5))
-def test_lines_are_broken_by_the_rule(value: object, width: int, indent: int) -> None:
-    assert joined(value, width, indent) == by_the_rule(value, width, indent, 0)
+def test_layout_equals_the_reference_layout(value: object, width: int, indent: int) -> None:
+    assert joined(value, width, indent) == reference_layout(value, width, indent, 0)
 
 
 @given(json_values)
-def test_with_no_width_all_is_on_one_line(value: object) -> None:
+def test_width_none_gives_one_line(value: object) -> None:
     assert joined(value, None) == joined(value, 1 << 30) == json.dumps(value)
 
 
 @given(json_values, widths)
-def test_an_object_that_fits_where_it_stands_is_not_broken(value: object, width: int) -> None:
-    """A bracket opens at the end of a line only if what follows had not fitted behind it."""
+def test_fitting_nested_object_is_not_broken(value: object, width: int) -> None:
+    """A bracket ends a line only if its contents do not fit on that line."""
     lines = joined(value, width).split("\n")
     for number, line in enumerate(lines):
         if not line.endswith(("{", "[")) or number == len(lines) - 1:
@@ -107,7 +107,7 @@ def test_an_object_that_fits_where_it_stands_is_not_broken(value: object, width:
             for at in range(number + 1, len(lines))
             if lines[at].startswith((" " * depth + "}", " " * depth + "]"))
         )
-        inner = " ".join(one.strip(" ") for one in lines[number + 1 : end])
+        inner = " ".join(part_line.strip(" ") for part_line in lines[number + 1 : end])
         whole = line + inner + lines[end].strip(" ").rstrip(",")
         assert len(whole) + (end < len(lines) - 1) > width
 
@@ -136,17 +136,17 @@ def test_an_object_that_fits_where_it_stands_is_not_broken(value: object, width:
         ),
     ],
 )
-def test_layouts(value: object, width: int, expected: str) -> None:
+def test_style_json_formats_examples(value: object, width: int, expected: str) -> None:
     assert joined(value, width) == expected
 
 
-def test_a_value_that_begins_further_right_has_its_lines_below_there() -> None:
+def test_indent_applies_to_all_following_lines() -> None:
     assert joined([[1, 2], 3], 11, indent=4) == "[\n      [1, 2],\n      3\n    ]".replace(
         "[1, 2]", "[\n        1,\n        2\n      ]"
     )
 
 
-def test_styles() -> None:
+def test_style_json_returns_styled_pieces() -> None:
     pieces = list(style_json({"a": ["x", 1, -2.5, True, None, {}]}, width=80))
     assert pieces == [
         (JSON_PUNCTUATION, "{"),
@@ -166,7 +166,7 @@ def test_styles() -> None:
 
 
 @given(json_values, widths | st.just(0) | st.none())
-def test_each_piece_has_the_style_of_what_it_is(value: object, width: int | None) -> None:
+def test_each_piece_has_the_style_of_its_kind(value: object, width: int | None) -> None:
     pieces = list(style_json(value, width=width))
     for (style, text), (_, following) in itertools.pairwise([*pieces, (JSON_PUNCTUATION, "")]):
         if style == JSON_PUNCTUATION:
@@ -180,14 +180,14 @@ def test_each_piece_has_the_style_of_what_it_is(value: object, width: int | None
 
 
 @given(json_values, widths | st.just(0) | st.none(), st.booleans())
-def test_paint_stands_around_each_piece(value: object, width: int | None, plain: bool) -> None:
-    """Paint that closes itself: once the blanks of punctuation are unpainted it is the pieces."""
+def test_paint_surrounds_each_piece(value: object, width: int | None, plain: bool) -> None:
+    """Each piece has its own paint; blanks in punctuation have none."""
     paint = {} if plain else BRACKETS
-    text = "".join(painted(value, width=width, paint=paint))
+    text = "".join(paint_json(value, width=width, paint=paint))
     expected = "".join(
         _paint(style, text) if not plain else text for style, text in style_json(value, width=width)
     )
-    # Marks of punctuation that follow each other may be painted together.
+    # Adjacent punctuation may be painted together.
     both = "".join(reversed(BRACKETS[JSON_PUNCTUATION]))
     assert text.replace(both, "") == expected.replace(both, "")
     for line in text.split("\n"):
@@ -202,13 +202,13 @@ def _paint(style: str, text: str) -> str:
 
 
 @pytest.mark.parametrize("width", [None, 0, 80])
-def test_a_very_long_string_is_itself(width: int | None) -> None:
+def test_very_long_string_is_split_into_parts(width: int | None) -> None:
     text = 'abcdefg\u00e9"\U0001f600\n' * 20_000
     for string in (json.dumps, utf8_string):
         pieces = list(style_json({"a": text, "b": [text, 1]}, width=width, string=string))
         assert "".join(part for style, part in pieces if style == JSON_STRING) == 2 * string(text)
         assert json.loads("".join(part for _, part in pieces)) == {"a": text, "b": [text, 1]}
-        # It comes in parts, so that whoever wants its head need not wait for the rest.
+        # The string comes in parts, so that its start can be shown early.
         assert max(len(part) for _, part in pieces) < len(text)
 
 
@@ -225,8 +225,8 @@ def test_a_very_long_string_is_itself(width: int | None) -> None:
     ],
     ids=["array", "object", "rows", "string", "inner string", "inner array"],
 )
-def test_the_head_costs_little(value: object, width: int | None) -> None:
-    """Counts the characters that are written as JSON before the first string is on hand."""
+def test_first_string_needs_little_work(value: object, width: int | None) -> None:
+    """Count the characters converted to JSON before the first string is returned."""
     written = 0
 
     def string(text: str) -> str:
@@ -241,12 +241,12 @@ def test_the_head_costs_little(value: object, width: int | None) -> None:
     assert head < written / 20
 
 
-def test_numbers_that_json_does_not_have() -> None:
+def test_infinity_and_nan_are_formatted() -> None:
     assert joined([float("inf"), float("-inf"), float("nan")], 80) == "[1e999, -1e999, null]"
 
 
 @pytest.mark.parametrize("width", [0, 80])
-def test_deep_nesting(width: int) -> None:
+def test_deeply_nested_value_is_formatted(width: int) -> None:
     value: Any = 1
     for number in range(3000):
         value = [value] if number % 2 else {"a": value}
@@ -269,13 +269,13 @@ ROWS = [{"name": f"device{number}", "values": [1, {}, "é", True]} for number in
 
 
 @pytest.mark.parametrize("width", [None, 0, 80, 250])
-def test_work_is_linear_in_the_value(
+def test_layout_work_is_linear_in_the_value(
     count_lines: Callable[[Callable[[], object]], int], width: int | None
 ) -> None:
-    """Counts executed lines: four times as much, laid out by four times as many at most."""
+    """Four times the value may execute at most about four times as many lines of Python."""
 
     def work(value: object) -> int:
-        return count_lines(lambda: sum(1 for _ in painted(value, width=width, paint=BRACKETS)))
+        return count_lines(lambda: sum(1 for _ in paint_json(value, width=width, paint=BRACKETS)))
 
     for small, large in (
         (ROWS[:400], ROWS),
@@ -286,13 +286,13 @@ def test_work_is_linear_in_the_value(
         assert work(large) < 4.2 * work(small) + 1000
 
 
-def test_work_at_a_width_is_but_little_more(
+def test_layout_work_hardly_depends_on_width(
     count_lines: Callable[[Callable[[], object]], int],
 ) -> None:
-    """What does not fit is looked at only as far as the line goes."""
+    """A value that does not fit is measured only up to the width."""
 
     def work(width: int, value: object) -> int:
-        return count_lines(lambda: sum(1 for _ in painted(value, width=width, paint={})))
+        return count_lines(lambda: sum(1 for _ in paint_json(value, width=width, paint={})))
 
     for value in (ROWS, {"a": {"b": ROWS}}, nested(2000)):
         for width in (20, 80, 250):

@@ -1,4 +1,4 @@
-"""JSON for programs: a message a line, as it came where that can be, in ASCII."""
+"""Tests of JSON for programs: one ASCII line for each message, unchanged if possible."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ json_values = st.recursive(
         (b'{"return": [inf, -inf, nan]}\n', b'{"return": [1e999, -1e999, null]}\n'),
     ],
 )
-def test_a_message_as_a_line(data: bytes, line: bytes) -> None:
+def test_message_line_keeps_the_received_text(data: bytes, line: bytes) -> None:
     assert message_line(message(data)) == line
 
 
@@ -52,7 +52,7 @@ def test_a_message_as_a_line(data: bytes, line: bytes) -> None:
     st.sampled_from([None, 0, 4]),
     st.booleans(),
 )
-def test_any_message_is_one_line_of_ascii_and_says_the_same(
+def test_random_message_is_one_equal_ascii_line(
     value: dict[str, Any], indent: int | None, ascii_only: bool
 ) -> None:  # fmt: skip
     data = json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "replace")
@@ -74,7 +74,7 @@ def test_any_message_is_one_line_of_ascii_and_says_the_same(
         (2**64 - 1, b"18446744073709551615\n"),
     ],
 )
-def test_a_value_as_a_line(value: object, line: bytes) -> None:
+def test_value_line_formats_examples(value: object, line: bytes) -> None:
     assert value_line(value) == line
 
 
@@ -87,18 +87,18 @@ def test_a_value_as_a_line(value: object, line: bytes) -> None:
         ("x", b'"x"\n'),
     ],
 )
-def test_a_value_over_several_lines(value: object, text: bytes) -> None:
+def test_value_pretty_formats_examples(value: object, text: bytes) -> None:
     assert value_pretty(value) == text
 
 
 @given(json_values)
-def test_any_value_over_several_lines_says_the_same(value: object) -> None:
+def test_random_value_pretty_is_equal_ascii_json(value: object) -> None:
     text = value_pretty(value)
     assert text.isascii()
     assert json.loads(text) == value
 
 
-def test_deep_nesting() -> None:
+def test_deeply_nested_message_is_formatted() -> None:
     found = message(b'{"return": ' + b"[" * 3000 + b"]" * 3000 + b"}\r\n")
     assert message_line(found) == b'{"return": ' + b"[" * 3000 + b"]" * 3000 + b"}\n"
     pretty = value_pretty(found.value)

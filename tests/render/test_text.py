@@ -1,4 +1,4 @@
-"""Escaping: nothing a server says can act on a terminal or turn text around."""
+"""Tests of the escaping of control and direction characters."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ TAGS = [0xE0001, 0xE0041, 0xE007F]
 
 
 @pytest.mark.parametrize("code", CONTROLS)
-def test_every_control_is_escaped(code: int) -> None:
+def test_control_characters_are_escaped(code: int) -> None:
     assert escape(f"a{chr(code)}b") == f"a\\x{code:02x}b"
 
 
 @pytest.mark.parametrize("code", [*BIDIRECTIONAL, *INVISIBLE[1:], *SURROGATES], ids=hex)
-def test_every_character_that_turns_or_hides_text_is_escaped(code: int) -> None:
+def test_direction_and_invisible_characters_are_escaped(code: int) -> None:
     assert escape(f"a{chr(code)}b") == f"a\\u{code:04x}b"
     assert escape(f"é{chr(code)}") == f"é\\u{code:04x}"
 
 
-def test_a_soft_hyphen_is_escaped() -> None:
+def test_soft_hyphen_is_escaped() -> None:
     assert escape("a\xadb") == "a\\xadb"
 
 
 @pytest.mark.parametrize("code", TAGS, ids=hex)
-def test_tags_are_escaped(code: int) -> None:
+def test_tag_characters_are_escaped(code: int) -> None:
     assert escape(chr(code)) == f"\\U{code:08x}"
 
 
 @pytest.mark.parametrize(
     "text", ["", "plain ASCII ~!", "é ü 日本語 🙂", "a\\x1b", "ก้", "\u00a0", "مرحبا", "\ue000"]
 )
-def test_other_text_stays(text: str) -> None:
+def test_ordinary_text_is_unchanged(text: str) -> None:
     assert escape(text) == escape_lines(text) == text
 
 
 @given(st.text(st.characters() | st.sampled_from([chr(c) for c in (*SURROGATES, 0x1B, 0x9B)])))
-def test_nothing_that_acts_is_left(text: str) -> None:
+def test_random_text_has_no_active_characters(text: str) -> None:
     shown = escape(text)
     assert not any(unicodedata.category(char) in ("Cc", "Cs") for char in shown)
     assert not any(
@@ -64,11 +64,11 @@ def test_nothing_that_acts_is_left(text: str) -> None:
         ("\x1b]52;c;eA==\x07", "\n", "\\x1b]52;c;eA==\\x07"),
     ],
 )
-def test_what_is_kept(text: str, keep: str, shown: str) -> None:
+def test_escape_keeps_given_characters(text: str, keep: str, shown: str) -> None:
     assert escape(text, keep=keep) == shown
 
 
-def test_text_over_several_lines_keeps_line_ends_and_tabs() -> None:
+def test_escape_lines_keeps_line_ends_and_tabs() -> None:
     assert escape_lines("a\n\tb\r\n\x1b[31m\u202ec") == "a\n\tb\\x0d\n\\x1b[31m\\u202ec"
 
 
@@ -81,12 +81,12 @@ def test_text_over_several_lines_keeps_line_ends_and_tabs() -> None:
         ('"\U000e0041é"', '"\\udb40\\udc41é"'),
     ],
 )
-def test_json_stays_json(text: str, shown: str) -> None:
+def test_escape_json_uses_json_escapes(text: str, shown: str) -> None:
     assert escape_json(text) == shown
 
 
 @given(st.text())
-def test_any_json_stays_the_same_value(text: str) -> None:
+def test_escape_json_keeps_random_value(text: str) -> None:
     shown = escape_json(json.dumps(text, ensure_ascii=False))
     assert json.loads(shown) == text
     assert escape(shown) == shown
@@ -95,7 +95,7 @@ def test_any_json_stays_the_same_value(text: str) -> None:
 @given(
     st.text(st.characters() | st.sampled_from([chr(c) for c in (*SURROGATES, 0x1B, 0x7F, 0x9B)]))
 )
-def test_a_string_for_a_terminal_is_json_that_acts_on_nothing(text: str) -> None:
+def test_utf8_string_is_equal_escaped_json(text: str) -> None:
     shown = utf8_string(text)
     assert json.loads(shown) == json.loads(json.dumps(text))
     assert shown == escape(shown)

@@ -18,7 +18,7 @@ from tests.harness.sessions import (
 )
 
 ASKED = own_question(1, "query-qmp-schema")
-NOTE = "read without the server's schema: give an ADDRESS to have its types"
+NOTE = "evaluated without the server's schema: add an ADDRESS to use its types"
 PLACED = ("tell", f"stdin:1:1: {NOTE}")
 
 

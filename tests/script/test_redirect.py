@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from qmpshell.errors import FAILED, OK
-from qmpshell.language import Destination
-from qmpshell.script import Diversion, OutputFailed
+from qmpshell.language import Redirect
+from qmpshell.script import OutputError, ScriptRedirect
 from tests.harness.program import run
 from tests.harness.scripted import Peer, ScriptedServer
 from tests.harness.sessions import DONE, NOT_FOUND, REFUSAL, Driver, event, reply, sent
@@ -38,12 +38,12 @@ def nothing_is_left_open() -> Iterator[None]:
         os.waitpid(-1, os.WNOHANG)
 
 
-def diversion(operator: str, text: object, **environment: str) -> Diversion:
-    destination = Destination(operator, str(text), 0)
-    return Diversion(destination, environment={"PATH": os.environ["PATH"], **environment})
+def diversion(operator: str, text: object, **environment: str) -> ScriptRedirect:
+    redirect = Redirect(operator, str(text), 0)
+    return ScriptRedirect(redirect, environment={"PATH": os.environ["PATH"], **environment})
 
 
-def settle(one: Diversion) -> str:
+def settle(one: ScriptRedirect) -> str:
     """Go on as the loop does, until it is over; what went wrong."""
     deadline = time.monotonic() + _PATIENCE
     while one.problem is None:
@@ -116,7 +116,7 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path, name: str, reason: str) ->
     (tmp_path / "file").write_bytes(b"")
     path = tmp_path / name
     one = diversion(">", path)
-    with pytest.raises(OutputFailed) as caught:
+    with pytest.raises(OutputError) as caught:
         one.start()
     assert str(caught.value) == f"{path}: {reason}"
 
@@ -316,11 +316,11 @@ def test_a_line_waits_until_its_destination_is_ready(where: str, operator: str, 
     assert not driver.session.idle
     assert driver.line("c") == []
     assert driver.bytes(event("STOP")) == [("event", "STOP")]
-    assert driver.diverted() == [sent('{"execute": "a"}')]
+    assert driver.redirect_opened() == [sent('{"execute": "a"}')]
     assert driver.bytes(DONE)[1:] == [sent('{"execute": "b"}')]
     assert driver.bytes(DONE)[1:] == [("finish", operator, text)]
     assert not driver.session.idle
-    assert driver.finished() == [sent('{"execute": "c"}')]
+    assert driver.redirect_closed() == [sent('{"execute": "c"}')]
     driver.bytes(DONE)
     assert driver.session.idle
     assert driver.end() == [("leave", OK)]
@@ -329,9 +329,9 @@ def test_a_line_waits_until_its_destination_is_ready(where: str, operator: str, 
 def test_the_requests_of_a_line_know_where_their_replies_go() -> None:
     driver = Driver()
     driver.line("a > f")
-    (effect,) = driver.session.diverted(driver.destinations[-1], "", driver.now)
+    (effect,) = driver.session.redirect_opened(driver.destinations[-1], "", driver.now)
     request = getattr(effect, "request", None)
-    assert request is not None and request.destination is driver.destinations[-1]
+    assert request is not None and request.redirect is driver.destinations[-1]
 
 
 PROBLEM = f"missing/f: {NOT_FOUND}"
@@ -344,7 +344,7 @@ def test_with_a_problem_at_opening_nothing_of_the_line_is_sent(interactive: bool
     driver.line("c")
     place = "" if interactive else "stdin:1:8: "
     marker = ', "id": "qmpshell-1"' if interactive else ""
-    assert driver.diverted(PROBLEM) == [
+    assert driver.redirect_opened(PROBLEM) == [
         ("error", f"{place}{PROBLEM}\n  a; b > missing/f\n         ^^^^^^^^^"),
         sent(f'{{"execute": "c"{marker}}}'),
     ]
@@ -354,7 +354,7 @@ def test_with_a_problem_at_opening_nothing_of_the_line_is_sent(interactive: bool
 def test_a_problem_at_opening_stops_on_error() -> None:
     driver = Driver(stop_on_error=True)
     driver.line("a > missing/f")
-    assert driver.diverted(PROBLEM) == [
+    assert driver.redirect_opened(PROBLEM) == [
         ("error", f"stdin:1:5: {PROBLEM}\n  a > missing/f\n      ^^^^^^^^^"),
         ("leave", FAILED),
     ]
@@ -363,9 +363,9 @@ def test_a_problem_at_opening_stops_on_error() -> None:
 def test_a_problem_at_the_end_is_a_failure() -> None:
     driver = Driver()
     driver.line("a | false; b")
-    driver.diverted()
+    driver.redirect_opened()
     driver.bytes(DONE)
-    assert driver.finished("false; b: ended with status 1") == [
+    assert driver.redirect_closed("false; b: ended with status 1") == [
         ("error", "stdin:1:3: false; b: ended with status 1")
     ]
     assert driver.end() == [("leave", FAILED)]
@@ -374,24 +374,24 @@ def test_a_problem_at_the_end_is_a_failure() -> None:
 def test_a_problem_is_shown_without_its_controls() -> None:
     driver = Driver(interactive=True)
     driver.line("a > f")
-    assert driver.diverted("\x1b[2J: no") == [("error", "\\x1b[2J: no\n  a > f\n      ^")]
+    assert driver.redirect_opened("\x1b[2J: no") == [("error", "\\x1b[2J: no\n  a > f\n      ^")]
 
 
 def test_a_line_of_local_commands_only_is_begun_and_ended_too() -> None:
     driver = Driver()
     assert driver.line("/events none | cat") == [("divert", "|", "cat")]
-    assert driver.diverted() == [("finish", "|", "cat")]
-    assert driver.finished() == []
+    assert driver.redirect_opened() == [("finish", "|", "cat")]
+    assert driver.redirect_closed() == []
     assert driver.session.idle
 
 
 def test_an_error_reply_goes_where_the_others_go_and_the_line_goes_on() -> None:
     driver = Driver()
     driver.line("a; b > f")
-    driver.diverted()
+    driver.redirect_opened()
     assert [one[0] for one in driver.bytes(REFUSAL)] == ["reply", "send"]
     assert [one[0] for one in driver.bytes(DONE)] == ["reply", "finish"]
-    driver.finished()
+    driver.redirect_closed()
     assert driver.end() == [("leave", FAILED)]
 
 
@@ -399,19 +399,19 @@ def test_stopping_on_an_error_ends_the_destination_first() -> None:
     """Or what it took would be lost, and a shell command's words come after us."""
     driver = Driver(stop_on_error=True)
     driver.line("a; b | sort")
-    driver.diverted()
+    driver.redirect_opened()
     assert [one[0] for one in driver.bytes(REFUSAL)] == ["reply", "finish"]
-    assert driver.finished() == [("leave", FAILED)]
+    assert driver.redirect_closed() == [("leave", FAILED)]
 
 
 def test_the_servers_end_does_not_cut_the_destination_off() -> None:
     driver = Driver()
     driver.line("quit | sort")
-    driver.diverted()
+    driver.redirect_opened()
     assert [one[0] for one in driver.bytes(DONE)] == ["reply", "finish"]
     assert driver.gone() == []
     assert not driver.session.idle
-    driver.finished("sort: ended with status 2")
+    driver.redirect_closed("sort: ended with status 2")
     assert driver.end() == [("leave", FAILED)]
 
 
@@ -419,27 +419,27 @@ def test_a_loss_before_the_destination_is_ready() -> None:
     driver = Driver(interactive=True)
     driver.line("a > f")
     assert [one[0] for one in driver.gone()] == ["error"]
-    assert driver.diverted() == []
+    assert driver.redirect_opened() == []
     assert driver.session.idle
 
 
 def test_a_person_can_give_up_a_shell_command_that_does_not_end() -> None:
     driver = Driver(interactive=True)
     driver.line("a | cat")
-    driver.diverted()
+    driver.redirect_opened()
     driver.bytes(reply({}, 1))
     driver.abandon()
     assert driver.session.idle
-    assert driver.finished("too late") == []
+    assert driver.redirect_closed("too late") == []
 
 
 def test_an_answer_for_another_destination_is_passed_over() -> None:
     driver = Driver()
     driver.line("a > f")
-    other = Destination(">", "f", 4)
-    assert driver.session.diverted(other, "no", driver.now) == []
-    assert driver.session.finished(other, "no", driver.now) == []
-    assert driver.diverted() == [sent('{"execute": "a"}')]
+    other = Redirect(">", "f", 4)
+    assert driver.session.redirect_opened(other, "no", driver.now) == []
+    assert driver.session.redirect_closed(other, "no", driver.now) == []
+    assert driver.redirect_opened() == [sent('{"execute": "a"}')]
 
 
 def test_the_schema_is_asked_for_before_the_destination_is_opened() -> None:

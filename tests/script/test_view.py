@@ -7,30 +7,30 @@ from typing import Any
 
 import pytest
 
-from qmpshell.language import Destination, LogicalLine, Source
-from qmpshell.qmp import Event, Foreign, Garbage, Message, Reply
+from qmpshell.language import LogicalLine, Redirect, SourceLine
+from qmpshell.qmp import Event, Malformed, Message, NotQmp, Reply
 from qmpshell.script import ScriptView
 from qmpshell.session import (
-    Ask,
-    AskSecret,
-    Divert,
+    CloseRedirect,
+    Confirm,
     Effect,
-    Finish,
-    Greeted,
-    Learned,
-    Leave,
+    Exit,
+    OpenRedirect,
+    QueryResult,
+    ReadSecret,
+    Ready,
     Request,
     Send,
     ShowBytes,
     ShowCommand,
     ShowEvent,
+    ShowMessage,
     ShowReply,
-    ShowStray,
-    Tell,
+    ShowUnexpected,
 )
 from qmpshell.storage import COMPACT, PRETTY, Settings
 
-FILE = Destination(">", "f", 0)
+FILE = Redirect(">", "f", 0)
 
 
 class Outputs:
@@ -38,16 +38,16 @@ class Outputs:
 
     def __init__(self, layout: str = COMPACT, **options: Any) -> None:
         self.out = b""
-        self.diverted: list[tuple[Destination, bytes]] = []
+        self.redirect_opened: list[tuple[Redirect, bytes]] = []
         self.err: list[str] = []
         settings = Settings(layout=layout, **options)
         self.view = ScriptView(settings, name="vm.sock", out=self._write, err=self.err.append)
 
-    def _write(self, data: bytes, destination: Destination | None) -> None:
-        if destination is None:
+    def _write(self, data: bytes, redirect: Redirect | None) -> None:
+        if redirect is None:
             self.out += data
         else:
-            self.diverted.append((destination, data))
+            self.redirect_opened.append((redirect, data))
 
     def show(self, *effects: Effect) -> Outputs:
         for effect in effects:
@@ -55,10 +55,10 @@ class Outputs:
         return self
 
 
-def source(text: str, number: int = 3) -> Source:
+def source(text: str, number: int = 3) -> SourceLine:
     line = LogicalLine()
     line.add(text, number=number, line=text, dropped=0)
-    return Source("stdin", line)
+    return SourceLine("stdin", line)
 
 
 def request(
@@ -67,7 +67,7 @@ def request(
     start: int = 0,
     text: str | None = None,
     own_id: str | None = None,
-    destination: Destination | None = None,
+    redirect: Redirect | None = None,
     is_ours: bool = False,
     data: bytes | None = None,
 ) -> Request:
@@ -80,14 +80,14 @@ def request(
         text=text,
         own_id=own_id,
     )
-    made.destination = destination
+    made.redirect = redirect
     return made
 
 
 def replied(raw: bytes, to: Request | None = None, *, strict: bool = True) -> ShowReply:
     answer = Reply(raw, json.loads(raw), strict=strict)
     to = to or request()
-    return ShowReply(answer, to, late=False, elapsed=0.5, destination=to.destination)
+    return ShowReply(answer, to, late=False, elapsed=0.5, redirect=to.redirect)
 
 
 def happened(raw: bytes) -> ShowEvent:
@@ -186,34 +186,36 @@ def test_an_error_takes_one_line(raw: bytes, text: str) -> None:
 def test_replies_go_where_their_line_says(options: dict[str, Any]) -> None:
     outputs = Outputs(events="inline", **options)
     outputs.show(
-        replied(b'{"return": 1}', request(destination=FILE)),
+        replied(b'{"return": 1}', request(redirect=FILE)),
         happened(STOP),
         replied(b'{"return": 2}'),
     )
     first, second = (b"1\n", b"2\n") if options else (b'{"return": 1}\n', b'{"return": 2}\n')
-    assert outputs.diverted == [(FILE, first)]
+    assert outputs.redirect_opened == [(FILE, first)]
     assert outputs.out == STOP + b"\n" + second  # never events
 
 
 def test_an_error_reply_goes_there_too() -> None:
-    outputs = Outputs().show(replied(BAD, request(destination=FILE)))
-    assert outputs.diverted == [(FILE, BAD + b"\n")]
+    outputs = Outputs().show(replied(BAD, request(redirect=FILE)))
+    assert outputs.redirect_opened == [(FILE, BAD + b"\n")]
 
 
 def test_with_result_only_an_error_goes_to_stderr_and_not_there() -> None:
-    outputs = Outputs(result_only=True).show(replied(BAD, request(destination=FILE)))
-    assert (outputs.diverted, outputs.out) == ([], b"")
+    outputs = Outputs(result_only=True).show(replied(BAD, request(redirect=FILE)))
+    assert (outputs.redirect_opened, outputs.out) == ([], b"")
     assert len(outputs.err) == 1
 
 
 def test_a_pretty_reply_is_pretty_there() -> None:
-    outputs = Outputs(PRETTY).show(replied(b'{"return": {}}', request(destination=FILE)))
-    assert outputs.diverted == [(FILE, b'{\n  "return": {}\n}\n')]
+    outputs = Outputs(PRETTY).show(replied(b'{"return": {}}', request(redirect=FILE)))
+    assert outputs.redirect_opened == [(FILE, b'{\n  "return": {}\n}\n')]
 
 
 def test_human_text_goes_where_its_line_says() -> None:
-    asked = request(text="info status", destination=FILE)
-    assert Outputs().show(replied(b'{"return": "ok\\r\\n"}', asked)).diverted == [(FILE, b"ok\n")]
+    asked = request(text="info status", redirect=FILE)
+    assert Outputs().show(replied(b'{"return": "ok\\r\\n"}', asked)).redirect_opened == [
+        (FILE, b"ok\n")
+    ]
 
 
 # -- the human monitor ----------------------------------------------------------------------------
@@ -291,7 +293,7 @@ def test_with_result_only_no_events_unless_they_are_asked_for() -> None:
 def test_the_choice_can_change() -> None:
     settings = Settings(layout=COMPACT)
     found: list[bytes] = []
-    view = ScriptView(settings, name="", out=lambda data, where: found.append(data), err=print)
+    view = ScriptView(settings, name="", out=lambda data, _where: found.append(data), err=print)
     view.show(happened(STOP))
     settings.events = "none"
     view.show(happened(STOP))
@@ -375,7 +377,7 @@ def test_a_dry_run_shows_what_would_be_sent() -> None:
 
 
 def test_what_is_said_goes_to_stderr() -> None:
-    outputs = Outputs().show(Tell("a note"), Tell("a\nmistake", is_error=True))
+    outputs = Outputs().show(ShowMessage("a note"), ShowMessage("a\nmistake", is_error=True))
     assert (outputs.out, outputs.err) == (b"", ["a note", "a\nmistake"])
 
 
@@ -385,20 +387,20 @@ def test_what_is_said_goes_to_stderr() -> None:
     [
         (Reply(b'{"return": 1, "id": "x"}', {"return": 1, "id": "x"}), '{"return": 1, "id": "x"}'),
         (Message(b'{"a": 1}', {"a": 1}), '{"a": 1}'),
-        (Garbage(b"abc\x1b[2J\xff\n"), "abc\\x1b[2J\\xff\\x0a"),
-        (Foreign(b"SSH-2.0"), "SSH-2.0"),
+        (Malformed(b"abc\x1b[2J\xff\n"), "abc\\x1b[2J\\xff\\x0a"),
+        (NotQmp(b"SSH-2.0"), "SSH-2.0"),
     ],
 )
 def test_what_nobody_asked_for_goes_to_stderr(
-    options: dict[str, Any], item: Message | Garbage | Foreign, text: str
+    options: dict[str, Any], item: Message | Malformed | NotQmp, text: str
 ) -> None:
-    outputs = Outputs(**options).show(ShowStray(item, "unreadable"))
+    outputs = Outputs(**options).show(ShowUnexpected(item, "unreadable"))
     assert outputs.out == b""
     assert outputs.err == [f"vm.sock: unreadable: {text}"]
 
 
 def test_of_a_huge_stray_only_the_beginning_is_shown() -> None:
-    (text,) = Outputs().show(ShowStray(Garbage(b"x" * 1_000_000), "unreadable")).err
+    (text,) = Outputs().show(ShowUnexpected(Malformed(b"x" * 1_000_000), "unreadable")).err
     assert 1000 < len(text) < 5000
 
 
@@ -408,13 +410,13 @@ def test_bytes_go_through() -> None:
 
 def test_the_rest_is_not_shown() -> None:
     silent: list[Effect] = [
-        Greeted(),
-        Learned("query-commands", []),
-        Ask("?", request()),
-        AskSecret("password"),
-        Divert(FILE),
-        Finish(FILE),
-        Leave(0),
+        Ready(),
+        QueryResult("query-commands", []),
+        Confirm("?", request()),
+        ReadSecret("password"),
+        OpenRedirect(FILE),
+        CloseRedirect(FILE),
+        Exit(0),
     ]
     outputs = Outputs(verbose=True).show(*silent)
-    assert (outputs.out, outputs.err, outputs.diverted) == (b"", [], [])
+    assert (outputs.out, outputs.err, outputs.redirect_opened) == (b"", [], [])

@@ -105,7 +105,7 @@ def test_a_console_is_told_by_what_it_says() -> None:
     driver = Driver(agent=True, greeted=False)
     assert driver.bytes(b"debian login: \r\n") == []
     (told,) = driver.after(2)
-    assert told == ("tell", "vm.sock: this is no guest agent: it says “debian login:”")
+    assert told == ("tell", "vm.sock: this is not a guest agent: it sent “debian login:”")
 
 
 def test_a_monitor_is_told_from_an_agent() -> None:
@@ -113,7 +113,7 @@ def test_a_monitor_is_told_from_an_agent() -> None:
     told, left = driver.bytes(GREETING)
     assert told == (
         "error",
-        "vm.sock: this is a QMP monitor, and no guest agent: leave out --ga",
+        "vm.sock: this is a QMP monitor, not a guest agent: omit --ga",
     )
     assert left == ("leave", CONNECTION)
 
@@ -164,7 +164,7 @@ def test_what_only_a_server_of_qmp_says_means_nothing_from_an_agent(message: byt
     driver = agent()
     driver.line("guest-ping")
     (stray,) = driver.bytes(message)
-    assert (stray[0], stray[2]) == ("stray", "not a message of QMP")
+    assert (stray[0], stray[2]) == ("stray", "not a QMP message")
     assert driver.session.deadline is None
     assert driver.bytes(reply({})) == [("reply", {"return": {}})]
     assert driver.gone()[-1] == ("leave", CONNECTION)
@@ -184,7 +184,7 @@ def test_what_fails_after_all_is_shown_as_late() -> None:
     driver = agent(interactive=True, confirm=())
     driver.line("guest-suspend-ram")
     assert driver.after(3) == [
-        ("tell", "guest-suspend-ram is under way: it is answered only where it fails")
+        ("tell", "guest-suspend-ram was sent; it is answered only if it fails")
     ]
     failed = error("the guest cannot", marker=1)
     assert driver.bytes(failed)[0][0] == "late"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness.sessions import GREETING, Driver, event, reply
 
-CAUSE = "; the server may be stopped, or busy"
+CAUSE = "; the server may be stopped or busy"
 
 
 def person(**options: Any) -> Driver:
@@ -16,8 +16,8 @@ def person(**options: Any) -> Driver:
 
 
 def told(driver: Driver, seconds: float) -> str:
-    """What is said so many seconds from now."""
-    return driver.session.describe_hold_up(driver.now + seconds)
+    """Return the description of the blocker after `seconds`."""
+    return driver.session.describe_blocker(driver.now + seconds)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def told(driver: Driver, seconds: float) -> str:
 def test_the_longer_the_more_is_said(seconds: float, text: str) -> None:
     driver = person()
     driver.line("stop")
-    assert driver.session.is_held_up
+    assert driver.session.is_blocked
     assert told(driver, seconds) == text
 
 
@@ -62,7 +62,7 @@ def test_nothing_is_said_when_nothing_is_waited_for() -> None:
     driver.line("stop")
     driver.bytes(reply({}, 1))
     assert told(driver, 100) == ""
-    assert not driver.session.is_held_up
+    assert not driver.session.is_blocked
 
 
 def test_who_gave_up_does_not_wait() -> None:
@@ -70,7 +70,7 @@ def test_who_gave_up_does_not_wait() -> None:
     driver.line("stop")
     driver.abandon()
     assert told(driver, 100) == ""
-    assert not driver.session.is_held_up
+    assert not driver.session.is_blocked
 
 
 def test_a_wait_for_an_event() -> None:
@@ -97,7 +97,7 @@ def test_a_line_of_the_human_monitor_is_named_as_it_was_typed() -> None:
 def test_what_we_ask_ourselves_is_told_only_where_a_line_waits_for_it() -> None:
     driver = person()
     driver.session.probes.learn_commands(driver.now)
-    assert not driver.session.is_held_up
+    assert not driver.session.is_blocked
     assert told(driver, 100) == ""
     driver.line("resize id=5")
     assert told(driver, 2) == (
@@ -108,13 +108,13 @@ def test_what_we_ask_ourselves_is_told_only_where_a_line_waits_for_it() -> None:
 def test_a_connection_that_is_being_made() -> None:
     driver = person()
     driver.line("/connect other")
-    assert driver.session.is_held_up
+    assert driver.session.is_blocked
     assert told(driver, 1) == "waiting for a connection to other, 1 s; Ctrl-C stops waiting"
     driver.line("stop")
     assert told(driver, 9).endswith("9 s; Ctrl-C stops waiting; 1 more is queued")
     driver.connect_failed("nobody there")
     assert told(driver, 100) == ""
-    assert not driver.session.is_held_up
+    assert not driver.session.is_blocked
 
 
 def test_a_greeting_that_does_not_come_is_told_by_itself() -> None:
@@ -136,4 +136,4 @@ def test_nothing_is_waited_for_after_a_loss() -> None:
     driver.line("stop")
     driver.gone()
     assert told(driver, 100) == ""
-    assert not driver.session.is_held_up
+    assert not driver.session.is_blocked

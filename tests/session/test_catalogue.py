@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from qmpshell.complete import Catalogue
-from qmpshell.session import CatalogueLoader, Effect, Learned
+from qmpshell.complete import HmpCatalogue
+from qmpshell.session import Effect, HmpCatalogueLoader, QueryResult
 from tests.harness.sessions import (
     GREETING,
     NEGOTIATED,
@@ -23,24 +23,24 @@ def ask(number: int, line: str) -> Said:
     return own_question(number, "human-monitor-command", **{"command-line": line})
 
 
-def load(driver: Driver, loader: CatalogueLoader) -> list[Said]:
+def load(driver: Driver, loader: HmpCatalogueLoader) -> list[Said]:
     return said(loader.load(driver.now))
 
 
-def learnt(effects: list[Effect]) -> Catalogue:
+def on_query_result(effects: list[Effect]) -> HmpCatalogue:
     (one,) = effects
-    assert isinstance(one, Learned)
-    assert isinstance(one.value, Catalogue)
+    assert isinstance(one, QueryResult)
+    assert isinstance(one.value, HmpCatalogue)
     return one.value
 
 
 def test_help_then_help_info_and_the_catalogue_is_learnt() -> None:
     driver = Driver(interactive=True, hmp=True)
-    loader = CatalogueLoader(driver.session)
+    loader = HmpCatalogueLoader(driver.session)
     assert load(driver, loader) == [ask(1, "help")]
     assert load(driver, loader) == []  # once
     assert driver.bytes(reply(HELP, 1)) == [ask(2, "help info")]
-    catalogue = learnt(driver.session.receive(reply(INFO, 2), driver.now))
+    catalogue = on_query_result(driver.session.receive(reply(INFO, 2), driver.now))
     assert catalogue.names == ["cont", "c"]
     assert catalogue.info_names == ["block"]
     assert load(driver, loader) == []
@@ -49,7 +49,7 @@ def test_help_then_help_info_and_the_catalogue_is_learnt() -> None:
 
 def test_it_holds_up_no_line() -> None:
     driver = Driver(interactive=True, hmp=True)
-    loader = CatalogueLoader(driver.session)
+    loader = HmpCatalogueLoader(driver.session)
     load(driver, loader)
     question = own_question(2, "human-monitor-command", **{"command-line": "info name"})
     assert driver.line("info name") == [question]
@@ -61,7 +61,7 @@ def test_it_holds_up_no_line() -> None:
 
 def test_a_server_without_a_human_monitor() -> None:
     driver = Driver(interactive=True)
-    loader = CatalogueLoader(driver.session)
+    loader = HmpCatalogueLoader(driver.session)
     assert load(driver, loader) == [ask(1, "help")]
     refusal = error("The command human-monitor-command has not been found", "CommandNotFound", 1)
     assert driver.bytes(refusal) == []
@@ -72,17 +72,17 @@ def test_a_server_without_a_human_monitor() -> None:
 def test_answers_that_are_none() -> None:
     for help_answer in (reply({}, 1), reply(["cont -- x"], 1), reply(None, 1)):
         driver = Driver(interactive=True)
-        load(driver, CatalogueLoader(driver.session))
+        load(driver, HmpCatalogueLoader(driver.session))
         assert driver.bytes(help_answer) == []
     driver = Driver(interactive=True)
-    load(driver, CatalogueLoader(driver.session))
+    load(driver, HmpCatalogueLoader(driver.session))
     assert driver.bytes(reply("unknown command: 'help'\r\n", 1)) == [ask(2, "help info")]
     assert driver.bytes(reply("unknown command: 'help'\r\n", 2)) == []
 
 
 def test_without_the_help_of_info_there_are_the_commands() -> None:
     driver = Driver(interactive=True)
-    load(driver, CatalogueLoader(driver.session))
+    load(driver, HmpCatalogueLoader(driver.session))
     driver.bytes(reply(HELP, 1))
     assert driver.bytes(error("no", marker=2)) == [("learned", "human-monitor-command")]
 
@@ -92,14 +92,14 @@ def test_nothing_is_asked_that_may_not_be() -> None:
         Driver(interactive=True, hmp=True, probe=False),
         Driver(interactive=True, hmp=True, negotiate=False),
     ):
-        assert load(driver, CatalogueLoader(driver.session)) == []
+        assert load(driver, HmpCatalogueLoader(driver.session)) == []
     driver = Driver(offline=True)
-    assert load(driver, CatalogueLoader(driver.session)) == []
+    assert load(driver, HmpCatalogueLoader(driver.session)) == []
 
 
 def test_nothing_is_asked_before_the_server_is_ready_or_after_its_end() -> None:
     driver = Driver(interactive=True, greeted=False)
-    loader = CatalogueLoader(driver.session)
+    loader = HmpCatalogueLoader(driver.session)
     assert load(driver, loader) == []
     driver.bytes(GREETING)
     assert load(driver, loader) == []
@@ -111,7 +111,7 @@ def test_nothing_is_asked_before_the_server_is_ready_or_after_its_end() -> None:
 
 def test_a_server_that_starts_anew_is_asked_anew() -> None:
     driver = Driver(interactive=True)
-    loader = CatalogueLoader(driver.session)
+    loader = HmpCatalogueLoader(driver.session)
     load(driver, loader)
     assert ("learned", "human-monitor-command") not in driver.bytes(GREETING)
     assert load(driver, loader) == []
@@ -122,7 +122,7 @@ def test_a_server_that_starts_anew_is_asked_anew() -> None:
 
 def test_the_log_has_the_questions_and_the_answers() -> None:
     driver = Driver(interactive=True, log="log")
-    load(driver, CatalogueLoader(driver.session))
+    load(driver, HmpCatalogueLoader(driver.session))
     driver.bytes(reply(HELP, 1))
     driver.bytes(reply(INFO, 2))
     messages = [message for _, message in driver.logs["log"].messages][-4:]

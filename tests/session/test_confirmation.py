@@ -4,31 +4,39 @@ from __future__ import annotations
 
 import pytest
 
-from qmpshell.language import Command, Facts, LocalCommand, LogicalLine, RawCommand, Source, no_file
+from qmpshell.language import (
+    Command,
+    Introspection,
+    LogicalLine,
+    RawCommand,
+    ShellCommand,
+    SourceLine,
+    no_file,
+)
 from qmpshell.session import (
     Request,
-    destroys,
-    make_human_request,
+    confirmation_question,
+    make_hmp_request,
     make_request,
     prepare,
-    prepare_human,
+    prepare_hmp,
 )
 from qmpshell.storage import CONFIRM
 
-QUIT = "quit ends the server, and the virtual machine with it"
-RESET = "system_reset resets the virtual machine"
+QUIT = "quit ends the server and its VM"
+RESET = "system_reset resets the VM"
 POWER = "system_powerdown asks the guest to power off"
-AGENT = "guest-shutdown ends what runs in the guest, and the virtual machine with it"
+AGENT = "guest-shutdown shuts down the guest and its VM"
 
 
-def source(text: str) -> Source:
+def source(text: str) -> SourceLine:
     line = LogicalLine()
     line.add(text, number=1, line=text, dropped=0)
-    return Source("stdin", line)
+    return SourceLine("stdin", line)
 
 
 def request(text: str) -> Request:
-    plan = prepare(source(text), Facts(read_file=no_file, has_schema=True)).plan
+    plan = prepare(source(text), Introspection(read_file=no_file, has_schema=True)).plan
     assert plan is not None
     (action,) = plan.actions
     assert isinstance(action, (Command, RawCommand))
@@ -36,11 +44,11 @@ def request(text: str) -> Request:
 
 
 def human_request(text: str) -> Request:
-    plan = prepare_human(source(text)).plan
+    plan = prepare_hmp(source(text)).plan
     assert plan is not None
     (action,) = plan.actions
-    assert isinstance(action, LocalCommand) and action.name == "/hmp"
-    return make_human_request(action.line, source(text), None, start=action.start, cpu=None)
+    assert isinstance(action, ShellCommand) and action.name == "/hmp"
+    return make_hmp_request(action.line, source(text), None, start=action.start, cpu=None)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +71,7 @@ def human_request(text: str) -> Request:
     ],
 )
 def test_asked(text: str, question: str) -> None:
-    assert destroys(request(text), CONFIRM) == question
+    assert confirmation_question(request(text), CONFIRM) == question
 
 
 @pytest.mark.parametrize(
@@ -87,7 +95,7 @@ def test_asked(text: str, question: str) -> None:
     ],
 )
 def test_not_asked(text: str) -> None:
-    assert destroys(request(text), CONFIRM) == ""
+    assert confirmation_question(request(text), CONFIRM) == ""
 
 
 @pytest.mark.parametrize(
@@ -103,11 +111,11 @@ def test_not_asked(text: str) -> None:
     ],
 )
 def test_asked_in_the_human_monitor(text: str, question: str) -> None:
-    assert destroys(human_request(text), CONFIRM) == question
+    assert confirmation_question(human_request(text), CONFIRM) == question
 
 
 def listed(name: str) -> str:
-    return f"{name} is on the list of what is to be confirmed"
+    return f"{name} needs confirmation (setting confirm)"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +140,7 @@ def listed(name: str) -> str:
     ],
 )
 def test_the_list_is_the_persons_own(text: str, names: tuple[str, ...], question: str) -> None:
-    assert destroys(request(text), names) == question
+    assert confirmation_question(request(text), names) == question
 
 
 @pytest.mark.parametrize(
@@ -155,9 +163,9 @@ def test_the_human_monitors_names_are_found_too(
     text: str, names: tuple[str, ...], question: str
 ) -> None:
     command = f"human-monitor-command command-line='{text}'"
-    assert destroys(request(command), names) == question
+    assert confirmation_question(request(command), names) == question
     if text:
-        assert destroys(human_request(text), names) == question
+        assert confirmation_question(human_request(text), names) == question
 
 
 @pytest.mark.parametrize(
@@ -172,6 +180,6 @@ def test_the_human_monitors_names_are_found_too(
 )
 def test_a_transaction_is_what_its_actions_are(actions: str, question: str) -> None:
     text = f"{{'execute': 'transaction', 'arguments': {{'actions': {actions}}}}}"
-    assert destroys(request(text), ("drive-*",)) == question
-    assert destroys(request(text), CONFIRM) == ""
-    assert destroys(request(text), ("transaction",)) == listed("transaction")
+    assert confirmation_question(request(text), ("drive-*",)) == question
+    assert confirmation_question(request(text), CONFIRM) == ""
+    assert confirmation_question(request(text), ("transaction",)) == listed("transaction")

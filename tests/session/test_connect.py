@@ -28,7 +28,7 @@ CAPABILITIES = (
     b' "id": "qmpshell-negotiation-1"}\n',
 )
 AGAIN = ("connect", None)
-NOT_CONNECTED = ("error", "not connected; nothing was sent; /connect goes back")
+NOT_CONNECTED = ("error", "not connected; nothing was sent; use /connect to reconnect")
 STOP = '{"execute": "stop", "id": "qmpshell-%d"}'
 
 
@@ -37,7 +37,7 @@ def person(**options: Any) -> Driver:
 
 
 def back(driver: Driver, address: str | None = None) -> list[Said]:
-    """The connection that was asked for is made, and the server greets; what follows from that."""
+    """Open the requested connection and greet. Return what follows."""
     assert driver.connected(address) == []
     assert driver.bytes(GREETING) == [CAPABILITIES]
     greeted, *more = driver.bytes(NEGOTIATED)
@@ -94,7 +94,7 @@ def test_with_a_reply_outstanding_that_was_given_up() -> None:
     assert driver.line("/connect") == [AGAIN]
     back(driver)
     stray = b'{"return": {}, "id": "qmpshell-1"}'
-    assert driver.bytes(stray) == [("stray", stray, "a reply that nobody asked for")]
+    assert driver.bytes(stray) == [("stray", stray, "an unexpected reply")]
 
 
 def test_with_lines_queued() -> None:
@@ -168,19 +168,19 @@ def test_with_a_destination_being_opened() -> None:
     driver = person()
     assert driver.line("query-name > file") == [("divert", ">", "file")]
     assert driver.line("/connect") == [("tell", "1 was not sent"), AGAIN]
-    assert driver.diverted() == []
+    assert driver.redirect_opened() == []
     assert back(driver) == []
 
 
 def test_with_a_program_reading_the_replies() -> None:
     driver = person()
     driver.line("query-name | less")
-    driver.diverted()
+    driver.redirect_opened()
     assert driver.bytes(reply({}, 1))[1:] == [("finish", "|", "less")]
     assert driver.line("/connect") == [AGAIN]
-    assert driver.finished() == []
+    assert driver.redirect_closed() == []
     assert back(driver) == []
-    assert driver.finished() == []
+    assert driver.redirect_closed() == []
 
 
 def test_before_the_greeting() -> None:
@@ -254,7 +254,7 @@ def test_in_a_file_that_is_run() -> None:
 def test_with_a_destination() -> None:
     driver = person()
     assert driver.line("/connect; stop > file") == [("divert", ">", "file")]
-    assert driver.diverted() == [AGAIN]
+    assert driver.redirect_opened() == [AGAIN]
     assert back(driver) == [sent(STOP % 1)]
     assert driver.bytes(reply({}, 1))[1:] == [("finish", ">", "file")]
 
@@ -262,7 +262,7 @@ def test_with_a_destination() -> None:
 def test_a_loss_on_the_way_leaves_the_destination_to_be_finished() -> None:
     driver = person()
     driver.line("/connect; stop > file")
-    driver.diverted()
+    driver.redirect_opened()
     driver.connected()
     assert ("finish", ">", "file") in driver.gone() + driver.line("")
 
@@ -270,7 +270,7 @@ def test_a_loss_on_the_way_leaves_the_destination_to_be_finished() -> None:
 @pytest.mark.parametrize(
     ("line", "carets", "reason"),
     [
-        ("/connect a b", "           ^", "one name is enough; one with blanks stands in quotes"),
+        ("/connect a b", "           ^", "one name is enough; quote a name that contains blanks"),
     ],
 )
 def test_a_wrong_call_leaves_the_connection_alone(line: str, carets: str, reason: str) -> None:
@@ -320,7 +320,7 @@ def test_a_server_that_leaves_before_it_greets() -> None:
     driver.line("/connect other; stop")
     assert driver.connected("other") == []
     assert driver.gone() == [
-        ("error", "other: the connection was closed before the server greeted; 1 was not sent")
+        ("error", "other: the connection was closed before the server's greeting; 1 was not sent")
     ]
     assert driver.line("stop") == [NOT_CONNECTED]
 
@@ -347,7 +347,7 @@ def test_a_server_that_refuses() -> None:
     )
     assert driver.bytes(
         b'{"error": {"class": "GenericError", "desc": "no"}, "id": "qmpshell-negotiation-2"}\n'
-    ) == [("error", "vm.sock: the server refuses: no")]
+    ) == [("error", "vm.sock: the server refused to negotiate: no")]
     assert driver.line("/connect") == [AGAIN]
     assert back(driver) == []
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from qmpshell.complete import Shapes
+from qmpshell.complete import TypeResolver
 from qmpshell.errors import OK
-from qmpshell.manual import AGENT, QEMU, STORAGE_DAEMON, Articles, Reference, page_of, type_text
+from qmpshell.manual import AGENT, QEMU, STORAGE_DAEMON, HelpPages, Reference, page_of, type_text
 from qmpshell.qmp import Schema
 from qmpshell.render import text_of
 from qmpshell.session import COMMANDS
@@ -38,7 +38,7 @@ FULL = Schema(
     ]
 )
 ASKED = own_question(1, "query-qmp-schema")
-MISSING = "no manual is installed: Debian has qemu-qmp-ref(7) in qemu-system-common"
+MISSING = "no manual is installed: on Debian, qemu-qmp-ref(7) in qemu-system-common"
 WITHOUT = f"\n\nN{MISSING[1:]}."
 FROM = "\n\nFrom qemu-qmp-ref(7) of QEMU 7.2.1."
 
@@ -157,7 +157,7 @@ PAGES = {"qemu-qmp-ref": MANUAL}
 
 
 def ask(line: str, *, pages: dict[str, str] | None = None) -> Said:
-    """What is told of a line where the schema is known."""
+    """Return the help for a line with a known schema."""
     driver = Driver(pages=PAGES if pages is None else pages)
     driver.line("/help stop")
     driver.bytes(reply(SCHEMA, 1))
@@ -226,7 +226,7 @@ def test_the_beginning_of_several_names_lists_them() -> None:
     assert (
         help_text("/help res", pages=pages)
         == """\
-Names that begin with res
+Names that start with res
   resize      command  Resize something
   resize-old  command, not in this server
                        Resize no longer"""
@@ -234,8 +234,8 @@ Names that begin with res
     )
     # What is known of the value, too.
     assert help_text("/help raw", pages={"qemu-qmp-ref": MANUAL.replace("Raw", "raw2")}) == (
-        "raw (value)\n\nBlockdevDriver\n    as it is\n\nTaken by\n  blockdev-add  driver=raw\n\n"
-        "Names that begin with raw\n  raw2  object  A node over another one" + FROM
+        "raw (value)\n\nBlockdevDriver\n    as it is\n\nUsed by\n  blockdev-add  driver=raw\n\n"
+        "Names that start with raw\n  raw2  object  A node over another one" + FROM
     )
 
 
@@ -250,11 +250,11 @@ def test_the_beginning_of_names_of_the_shells_own(start: str) -> None:
 
 def test_help_of_what_nobody_has() -> None:
     line = "/help nosuch"
-    reason = "nothing is known of nosuch: the server has none of that name"
+    reason = "no command, event or type named 'nosuch'"
     carets = "      ^^^^^^"
     assert ask(line, pages={}) == mistake(line, carets, reason, MISSING, place="stdin:2:7")
-    cure = "/apropos nosuch searches the manual"
-    assert ask(line) == mistake(line, carets, reason, cure, place="stdin:2:7")
+    hint = "/apropos nosuch searches the manual"
+    assert ask(line) == mistake(line, carets, reason, hint, place="stdin:2:7")
     (_, text) = ask("/help re_size")
     assert text.endswith("did you mean resize?")
 
@@ -274,7 +274,7 @@ def test_help_where_there_is_no_schema(options: dict[str, Any], pages: dict[str,
         assert text.startswith("resize (command, since 1.1)\n\nResize something. It takes id.\n")
         assert "\n  [size]: int\n    in bytes\n" in text.replace("      in", "    in")
         return
-    reason = "nothing is known of resize: there is no schema, and no manual"
+    reason = "no command, event or type named 'resize' (there is no schema, and no manual)"
     assert found == [mistake(line, "      ^^^^^^", reason, MISSING, place="stdin:1:7")]
 
 
@@ -302,7 +302,7 @@ Arguments
 
 Features
   unstable
-      it may change or go at any time"""
+      may change or disappear at any time"""
 
 
 @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ With driver=raw
   file: BlockdevOptions {driver, [node-name], [read-only], …}
       the node below
 
-And always
+Always
   driver: BlockdevDriver
       which it is
   [node-name]: str
@@ -381,7 +381,7 @@ And always
 
 Features
   unstable
-      it may change or go at any time"""
+      may change or disappear at any time"""
         + FROM
     )
 
@@ -484,7 +484,7 @@ def test_a_type_has_one_name_here_and_in_the_menu() -> None:
     assert "\n  [busy]: bool\n" in text
     for type_name in (*"0123456", "[str]", "bool"):
         if FULL.kind(type_name) not in ("object", "enum"):
-            assert type_text(FULL, type_name) == Shapes(FULL).words(type_name)
+            assert type_text(FULL, type_name) == TypeResolver(FULL).words(type_name)
     assert type_text(FULL, "8") == "node or {…}"
     assert type_text(FULL, "8", called="Ref") == "Ref (node or {…})"
     assert type_text(FULL, "[8]") == "[node or {…}]"
@@ -492,14 +492,14 @@ def test_a_type_has_one_name_here_and_in_the_menu() -> None:
 
 def test_a_command_that_this_server_does_not_have() -> None:
     text = help_text("/help old-resize")
-    assert text.startswith("old-resize (command)\n\nThis server has no such command.\n")
-    assert "It is there where QEMU was built so: CONFIG_OLD" in text
+    assert text.startswith("old-resize (command)\n\nThis server does not have this command.\n")
+    assert "Only if QEMU was built with: CONFIG_OLD" in text
 
 
 def test_a_value_of_an_enum() -> None:
     assert (
         help_text("/help raw")
-        == "raw (value)\n\nBlockdevDriver\n    as it is\n\nTaken by\n  blockdev-add  driver=raw"
+        == "raw (value)\n\nBlockdevDriver\n    as it is\n\nUsed by\n  blockdev-add  driver=raw"
         + FROM
     )
     assert "resize  how=fast" in help_text("/help fast", pages={})
@@ -507,7 +507,7 @@ def test_a_value_of_an_enum() -> None:
 
 def test_a_command_of_the_shells_own_comes_before_a_value() -> None:
     pages = {"qemu-qmp-ref": MANUAL.replace("fBslow", "fBlast")}
-    assert ask("/help last", pages=pages) == ("page", "/last\n    the last reply again, all of it")
+    assert ask("/help last", pages=pages) == ("page", "/last\n    show the complete last reply")
 
 
 @pytest.mark.parametrize(
@@ -537,7 +537,7 @@ def test_which_manual_it_is() -> None:
 
 
 def argument_text(line: str, **options: Any) -> str:
-    """What stands before the page."""
+    """Return the text before the help page."""
     text = help_text(line, **options)
     whole = line.split()[1]
     return text[: text.index(f"\n\n{whole} (")]
@@ -574,12 +574,12 @@ def argument_text(line: str, **options: Any) -> str:
         ),
         (
             "blockdev-add size",
-            "size (argument of blockdev-add, required)\n\nint\n\nIt is there with driver=null-co.",
+            "size (argument of blockdev-add, required)\n\nint\n\nOnly with driver=null-co.",
         ),
         (
             "blockdev-add file.size",
             "file.size (argument of blockdev-add, required)\n\nint\n\n"
-            "It is there with driver=raw and file.driver=null-co.",
+            "Only with driver=raw and file.driver=null-co.",
         ),
         (
             "resize n",
@@ -635,7 +635,7 @@ def test_several_arguments_that_begin_so() -> None:
     driver.line("/help x a-")
     ((_, text),) = driver.bytes(reply(schema, 1))
     assert text.startswith(
-        "a- (argument of x: those that begin so)\n\na-one: int\n[a-two]: str\n\nx (command)\n"
+        "a- (argument of x: those that start with it)\n\na-one: int\n[a-two]: str\n\nx (command)\n"
     )
     ((_, text),) = driver.line("/help x b")
     assert text.startswith(
@@ -674,7 +674,7 @@ def test_a_property_of_the_device_that_is_added() -> None:
         "[drive]: str (of virtio-blk-pci)\n    ID of a drive\n\ndevice_add (command)"
     )
     driven = "\n\n[drive]: str (of virtio-blk-pci)\n    ID of a drive\n\ndevice_add (command)"
-    begun = "(argument of device_add: those that begin so)"
+    begun = "(argument of device_add: those that start with it)"
     ((_, text),) = driver.line("/help device_add dr driver=virtio-blk-pci")
     assert text.startswith(f"dr {begun}{driven}")
     ((_, text),) = driver.line("/help device_add i driver=virtio-blk-pci")
@@ -693,7 +693,7 @@ def test_arguments_that_choose_nothing_leave_the_page_whole() -> None:
 
 
 def apropos(words: str, *, pages: dict[str, str] | None = None) -> list[list[str]]:
-    """The lines, as far as the manual's origin, as words."""
+    """Return the words of each row, up to the manual's origin."""
     text = help_text(f"/apropos {words}", pages=pages)
     return [line.split() for line in text.partition("\n\n")[0].splitlines()]
 
@@ -720,10 +720,10 @@ def test_apropos_without_a_manual() -> None:
 
 
 def test_apropos_finds_nothing() -> None:
-    assert ask("/apropos zzz yyy") == ("error", "stdin:2:1: nothing has to do with zzz yyy")
+    assert ask("/apropos zzz yyy") == ("error", "stdin:2:1: nothing found for zzz yyy")
     assert ask("/apropos zzz", pages={}) == (
         "error",
-        f"stdin:2:1: nothing has to do with zzz: {MISSING}",
+        f"stdin:2:1: nothing found for zzz: {MISSING}",
     )
 
 
@@ -801,7 +801,7 @@ PATHS = st.lists(NAMES, min_size=1, max_size=4).map(".".join)
 @given(ENTITIES, st.dictionaries(PATHS, NAMES, max_size=4))
 def test_any_schema_has_help(entities: list[dict[str, Any]], given: dict[str, str]) -> None:
     for reference in (None, Reference(MANUAL)):
-        articles = Articles(Schema(entities), reference)
+        articles = HelpPages(Schema(entities), reference)
         for name in ("t", "x", "a", "nosuch"):
             text_of(articles.about(name, given), width=40)
             for key in given:

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from hypothesis import given, strategies as st
 
-from qmpshell.language import Source
-from qmpshell.session import LineInput, Prepared, ScriptLines
+from qmpshell.language import SourceLine
+from qmpshell.session import LineInput, PreparedLine, ScriptLines
 
 
 def lines_of(*inputs: LineInput, verbatim: bool = False, raw: bool = False) -> list[str]:
@@ -19,7 +19,7 @@ def lines_of(*inputs: LineInput, verbatim: bool = False, raw: bool = False) -> l
         if taken is None:
             if lines.descriptor is not None:
                 lines.fill()
-        elif isinstance(taken, Prepared):
+        elif isinstance(taken, PreparedLine):
             assert taken.error is not None
             number, column, _ = taken.source.line.locate(taken.error.start)
             found.append(f"{taken.source.name}:{number}:{column}: {taken.error.reason}")
@@ -44,12 +44,12 @@ def test_any_cutting_gives_the_same_lines(parts: list[bytes], sizes: list[int]) 
             os.write(writer, data[start:end])
             lines.fill()
         while (taken := lines.take()) is not None:
-            assert isinstance(taken, Source)
+            assert isinstance(taken, SourceLine)
             got.append(taken.line.text)
     os.close(writer)
     lines.fill()
     while (taken := lines.take()) is not None:
-        assert isinstance(taken, Source)
+        assert isinstance(taken, SourceLine)
         got.append(taken.line.text)
     os.close(reader)
     assert lines.ended
@@ -72,7 +72,7 @@ def test_several_inputs_are_separate() -> None:
     third = LineInput("three", data=b"\n\xff")
     assert lines_of(first, second, third) == [
         "one:1:1: the JSON object is not complete, but the input ends",
-        "two:1:1: the line goes on, but the input ends",
+        "two:1:1: the line is continued, but the input ends",
         "",
         "three:2:1: the line is not UTF-8",
     ]
@@ -86,13 +86,13 @@ def test_no_more_is_read_while_a_line_is_left() -> None:
     lines.fill()
     for text in ("a", "b"):
         taken = lines.take()
-        assert isinstance(taken, Source)
+        assert isinstance(taken, SourceLine)
         assert taken.line.text == text
     assert lines.take() is None
     os.close(writer)
     lines.fill()
     taken = lines.take()
-    assert isinstance(taken, Source)
+    assert isinstance(taken, SourceLine)
     assert taken.line.text == "c"
     assert lines.take() is None
     assert lines.ended

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from qmpshell.errors import FAILED
-from qmpshell.language import LogicalLine, Source
+from qmpshell.language import LogicalLine, SourceLine
 from qmpshell.session import Effect, ShowReply
 from tests.harness.sessions import DONE, REFUSAL, Driver, error, reply
 
@@ -17,10 +17,10 @@ def person(**options: Any) -> Driver:
 
 
 def last(driver: Driver) -> list[Effect]:
-    """The effects of `/last` themselves."""
+    """Return the effects of `/last`."""
     line = LogicalLine()
     line.add("/last", number=1, line="/last", dropped=0)
-    prepared = driver.session.prepare(Source("stdin", line))
+    prepared = driver.session.prepare(SourceLine("stdin", line))
     return driver.session.submit(prepared, driver.now)
 
 
@@ -28,7 +28,7 @@ NAMED = {"return": {"name": "one"}, "id": "qmpshell-1"}
 
 
 def test_there_is_none_yet() -> None:
-    assert person().line("/last") == [("error", "there is no reply yet")]
+    assert person().line("/last") == [("error", "no reply yet")]
 
 
 def test_it_asks_for_all_of_the_reply_and_sends_nothing() -> None:
@@ -42,7 +42,7 @@ def test_it_asks_for_all_of_the_reply_and_sends_nothing() -> None:
         assert isinstance(shown, ShowReply)
         assert shown.again
         assert shown.reply.value == NAMED
-        assert (shown.elapsed, shown.late, shown.destination) == (3, False, None)
+        assert (shown.elapsed, shown.late, shown.redirect) == (3, False, None)
 
 
 def test_a_reply_that_is_shown_as_it_comes_is_not_again() -> None:
@@ -59,8 +59,8 @@ def test_a_destination_gets_it() -> None:
     driver.bytes(reply({"name": "one"}, 1))
     for operator, target in ((">", "file"), ("|", "jq .")):
         assert driver.line(f"/last {operator} {target}") == [("divert", operator, target)]
-        assert driver.diverted() == [("reply", NAMED), ("finish", operator, target)]
-        assert driver.finished() == []
+        assert driver.redirect_opened() == [("reply", NAMED), ("finish", operator, target)]
+        assert driver.redirect_closed() == []
 
 
 def test_a_destination_that_cannot_be_opened_gets_nothing() -> None:
@@ -68,7 +68,7 @@ def test_a_destination_that_cannot_be_opened_gets_nothing() -> None:
     driver.line("query-name")
     driver.bytes(reply({}, 1))
     driver.line("/last > file")
-    ((kind, text),) = driver.diverted("file: Permission denied")
+    ((kind, text),) = driver.redirect_opened("file: Permission denied")
     assert kind == "error"
     assert "Permission denied" in text
 
@@ -128,7 +128,7 @@ def test_it_outlives_the_connection() -> None:
 
 def test_in_a_script_it_is_the_reply_to_the_command_before() -> None:
     driver = Driver()
-    assert driver.line("/last") == [("error", "stdin:1:1: there is no reply yet")]
+    assert driver.line("/last") == [("error", "stdin:1:1: no reply yet")]
     driver.line("query-name; /last; stop; /last")
     assert driver.bytes(DONE)[:2] == [("reply", {"return": {}})] * 2
     refused = ("reply", {"error": {"class": "GenericError", "desc": "no"}})

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from qmpshell.complete import (
+from qmpshell.complete import NameQuery
+from qmpshell.qmp import (
     CHARDEV,
     DEVICE_DRIVER,
     DEVICE_PROPERTY,
@@ -19,9 +20,8 @@ from qmpshell.complete import (
     OBJECT,
     QDEV,
     QOM_CHILD,
-    Live,
 )
-from qmpshell.session import LIVE, Effect, Learned, LiveCache, Send
+from qmpshell.session import LIVE, Effect, LiveCache, QueryResult, Send
 from tests.harness.sessions import (
     GREETING,
     NEGOTIATED,
@@ -32,13 +32,13 @@ from tests.harness.sessions import (
     said,
 )
 
-NODES = Live(NODE)
-JOBS = Live(JOB)
-CHARDEVS = Live(CHARDEV)
-EXPORTS = Live(EXPORT)
+NODES = NameQuery(NODE)
+JOBS = NameQuery(JOB)
+CHARDEVS = NameQuery(CHARDEV)
+EXPORTS = NameQuery(EXPORT)
 
 
-class Shell:
+class App:
     """A driver that hands the session's effects to a cache, as a terminal does."""
 
     def __init__(self, **options: Any) -> None:
@@ -48,14 +48,14 @@ class Shell:
         # Questions of the cache's that were sent: the ids, and what was asked.
         self.ids: list[str] = []
         self.asked: list[str] = []
-        self.learned: list[Live] = []
+        self.learned: list[NameQuery] = []
         self.shown = 0
 
-    def find(self, want: Live) -> list[str] | None:
-        """What a keystroke finds, and what it leads to."""
+    def find(self, want: NameQuery) -> list[str] | None:
+        """Return what a key press finds, and perform its effects."""
         self.cache.begin(self.driver.now)
         found = self.cache.find(want)
-        self._note(self.cache.take_wanted(self.driver.now))
+        self._note(self.cache.send_queries(self.driver.now))
         return None if found is None else [one.name for one in found]
 
     def bytes(self, data: bytes) -> None:
@@ -77,17 +77,17 @@ class Shell:
         self.bytes(NEGOTIATED)
 
     def take(self) -> list[str]:
-        """What was asked since the last time."""
+        """Remove and return the queries sent since the last call."""
         asked, self.asked = self.asked, []
         return asked
 
-    def news(self) -> list[Live]:
+    def news(self) -> list[NameQuery]:
         learned, self.learned = self.learned, []
         return learned
 
     def _perform(self, effects: list[Effect]) -> None:
         self._note(effects)
-        self._note(self.cache.saw(effects, self.driver.now))
+        self._note(self.cache.on_effects(effects, self.driver.now))
 
     def _note(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -97,9 +97,9 @@ class Shell:
                 message = json.loads(effect.data)
                 self.ids.append(message["id"])
                 self.asked.append(message["execute"])
-            elif isinstance(effect, Learned):
+            elif isinstance(effect, QueryResult):
                 assert effect.name == LIVE
-                assert isinstance(effect.value, Live)
+                assert isinstance(effect.value, NameQuery)
                 self.learned.append(effect.value)
             else:
                 self.shown += 1
@@ -110,7 +110,7 @@ def nodes(*names: str) -> list[dict[str, str]]:
 
 
 def test_what_is_not_known_is_asked_once_and_told_when_it_comes() -> None:
-    shell = Shell()
+    shell = App()
     assert shell.find(NODES) is None
     assert shell.take() == ["query-named-block-nodes"]
     assert shell.find(NODES) is None
@@ -125,7 +125,7 @@ def test_what_is_not_known_is_asked_once_and_told_when_it_comes() -> None:
 
 
 def test_an_old_answer_is_given_while_it_is_asked_anew() -> None:
-    shell = Shell()
+    shell = App()
     shell.find(NODES)
     shell.answer(nodes("a"))
     shell.news()
@@ -145,19 +145,19 @@ def test_an_old_answer_is_given_while_it_is_asked_anew() -> None:
 
 
 def test_one_answer_serves_all_kinds_that_need_it() -> None:
-    shell = Shell()
-    shell.find(Live(OBJECT))
+    shell = App()
+    shell.find(NameQuery(OBJECT))
     assert shell.take() == ["qom-list"]
-    assert shell.find(Live(IOTHREAD)) is None
+    assert shell.find(NameQuery(IOTHREAD)) is None
     assert shell.take() == []
     shell.answer([{"name": "i", "type": "child<iothread>"}, {"name": "t", "type": "child<x>"}])
-    assert shell.news() == [Live(OBJECT), Live(IOTHREAD)]
-    assert shell.find(Live(OBJECT)) == ["i", "t"]
-    assert shell.find(Live(IOTHREAD)) == ["i"]
+    assert shell.news() == [NameQuery(OBJECT), NameQuery(IOTHREAD)]
+    assert shell.find(NameQuery(OBJECT)) == ["i", "t"]
+    assert shell.find(NameQuery(IOTHREAD)) == ["i"]
 
 
 def test_no_more_than_two_are_under_way_and_the_newest_wish_is_first() -> None:
-    shell = Shell()
+    shell = App()
     for want in (NODES, JOBS, CHARDEVS, EXPORTS):
         shell.find(want)
     assert shell.take() == ["query-named-block-nodes", "query-jobs"]
@@ -171,8 +171,8 @@ def test_no_more_than_two_are_under_way_and_the_newest_wish_is_first() -> None:
 
 
 def test_what_has_two_answers_is_given_in_part() -> None:
-    shell = Shell()
-    want = Live(QDEV)
+    shell = App()
+    want = NameQuery(QDEV)
     shell.find(want)
     assert shell.take() == ["qom-list", "qom-list"]
     shell.answer([{"name": "d", "type": "child<x>"}], 0)
@@ -187,7 +187,7 @@ def test_what_has_two_answers_is_given_in_part() -> None:
 
 
 def test_nothing_is_asked_while_a_command_is_under_way() -> None:
-    shell = Shell()
+    shell = App()
     shell.line("stop")
     assert shell.find(NODES) is None
     assert shell.take() == []
@@ -196,7 +196,7 @@ def test_nothing_is_asked_while_a_command_is_under_way() -> None:
 
 
 def test_nothing_is_asked_while_commands_are_queued_or_a_question_is_open() -> None:
-    shell = Shell()
+    shell = App()
     shell.line("stop")
     shell.line("cont")
     shell.find(NODES)
@@ -204,7 +204,7 @@ def test_nothing_is_asked_while_commands_are_queued_or_a_question_is_open() -> N
     assert shell.take() == []
     shell.bytes(reply({}, 2))
     assert shell.take() == ["query-named-block-nodes"]
-    shell = Shell()
+    shell = App()
     shell.line("quit")
     assert shell.session.asking is not None
     shell.find(NODES)
@@ -212,7 +212,7 @@ def test_nothing_is_asked_while_commands_are_queued_or_a_question_is_open() -> N
 
 
 def test_a_command_is_sent_at_once_whatever_is_asked() -> None:
-    shell = Shell()
+    shell = App()
     shell.find(NODES)
     effects = shell.session.submit(shell.driver.prepare("stop"), shell.driver.now)
     assert [type(one) for one in effects] == [Send]
@@ -222,20 +222,20 @@ def test_a_command_is_sent_at_once_whatever_is_asked() -> None:
 
 
 def test_it_holds_nobody_up_and_no_timeout_hits_it() -> None:
-    shell = Shell(timeout=1.0)
+    shell = App(timeout=1.0)
     shell.find(NODES)
     assert shell.session.deadline is None
     shell.after(100)
     assert shell.session.tick(shell.driver.now) == []
     assert shell.session.abandon(shell.driver.now) == []
-    assert not shell.session.is_held_up
+    assert not shell.session.is_blocked
     assert shell.driver.line("/quit") == [("leave", 0)]
 
 
 # -- what makes it doubtful ------------------------------------------------------------------------
 
 
-def learn(shell: Shell, want: Live, value: object) -> None:
+def learn(shell: App, want: NameQuery, value: object) -> None:
     shell.find(want)
     shell.answer(value)
     shell.take()
@@ -244,7 +244,7 @@ def learn(shell: Shell, want: Live, value: object) -> None:
 
 @pytest.mark.parametrize("name", ["JOB_STATUS_CHANGE", "BLOCK_JOB_COMPLETED", "DEVICE_DELETED"])
 def test_an_event_makes_it_be_asked_anew(name: str) -> None:
-    shell = Shell()
+    shell = App()
     learn(shell, JOBS, [{"id": "j"}])
     shell.bytes(event("RTC_CHANGE"))
     assert shell.find(JOBS) == ["j"]
@@ -259,7 +259,7 @@ def test_an_event_makes_it_be_asked_anew(name: str) -> None:
 
 
 def test_an_event_while_it_is_asked_makes_the_answer_doubtful() -> None:
-    shell = Shell()
+    shell = App()
     shell.find(JOBS)
     shell.take()
     shell.bytes(event("JOB_STATUS_CHANGE"))
@@ -270,7 +270,7 @@ def test_an_event_while_it_is_asked_makes_the_answer_doubtful() -> None:
 
 
 def test_a_command_that_may_change_something_makes_all_be_asked_anew() -> None:
-    shell = Shell()
+    shell = App()
     learn(shell, CHARDEVS, [{"label": "c"}])
     shell.line("query-status")
     shell.bytes(reply({}, 2))
@@ -283,8 +283,8 @@ def test_a_command_that_may_change_something_makes_all_be_asked_anew() -> None:
 
 
 def test_what_cannot_change_is_asked_once() -> None:
-    shell = Shell()
-    want = Live(DEVICE_DRIVER)
+    shell = App()
+    want = NameQuery(DEVICE_DRIVER)
     shell.find(want)
     assert shell.take() == ["qom-list-types"]
     shell.answer([{"name": "e1000"}])
@@ -299,25 +299,25 @@ def test_what_cannot_change_is_asked_once() -> None:
 
 
 def test_properties_are_asked_of_known_drivers_only() -> None:
-    shell = Shell()
-    shell.find(Live(DEVICE_DRIVER))
+    shell = App()
+    shell.find(NameQuery(DEVICE_DRIVER))
     shell.answer([{"name": "e1000"}])
     shell.answer("")
     shell.take()
-    assert shell.find(Live(DEVICE_PROPERTY, "e10")) == []
+    assert shell.find(NameQuery(DEVICE_PROPERTY, "e10")) == []
     assert shell.take() == []
-    assert shell.find(Live(DEVICE_PROPERTY, "e1000")) is None
+    assert shell.find(NameQuery(DEVICE_PROPERTY, "e1000")) is None
     assert shell.take() == ["device-list-properties"]
     shell.answer([{"name": "mac"}])
-    assert shell.find(Live(DEVICE_PROPERTY, "e1000")) == ["mac"]
+    assert shell.find(NameQuery(DEVICE_PROPERTY, "e1000")) == ["mac"]
 
 
 # -- failures --------------------------------------------------------------------------------------
 
 
 def test_a_failure_is_remembered_for_a_while_or_until_something_changes() -> None:
-    shell = Shell()
-    want = Live(QOM_CHILD, "/nosuch")
+    shell = App()
+    want = NameQuery(QOM_CHILD, "/nosuch")
     shell.find(want)
     shell.take()
     shell.bytes(error("Device '/nosuch' not found", "DeviceNotFound", 1))
@@ -338,7 +338,7 @@ def test_a_failure_is_remembered_for_a_while_or_until_something_changes() -> Non
 
 
 def test_a_command_that_there_is_not_is_asked_once() -> None:
-    shell = Shell()
+    shell = App()
     shell.find(CHARDEVS)
     shell.bytes(error("no", "CommandNotFound", 1))
     shell.line("stop")
@@ -350,7 +350,7 @@ def test_a_command_that_there_is_not_is_asked_once() -> None:
 
 
 def test_a_command_that_is_known_not_to_be_there_is_not_asked() -> None:
-    shell = Shell()
+    shell = App()
     shell.session.names = ["query-block-jobs"]
     assert shell.find(CHARDEVS) == []
     assert shell.take() == []
@@ -359,7 +359,7 @@ def test_a_command_that_is_known_not_to_be_there_is_not_asked() -> None:
 
 
 def test_an_older_server_is_asked_in_its_own_words() -> None:
-    shell = Shell()
+    shell = App()
     shell.find(NODES)
     shell.bytes(error("Parameter 'flat' is unexpected", marker=1))
     assert shell.take() == ["query-named-block-nodes", "query-named-block-nodes"]
@@ -370,7 +370,7 @@ def test_an_older_server_is_asked_in_its_own_words() -> None:
 
 @pytest.mark.parametrize("value", [None, {}, "text", 5, [[1]], [{"node-name": {}}]])
 def test_an_answer_of_another_shape_is_no_names(value: object) -> None:
-    shell = Shell()
+    shell = App()
     shell.find(NODES)
     shell.answer(value)
     if value is None:  # as good as a failure, which brings the older question
@@ -379,7 +379,7 @@ def test_an_answer_of_another_shape_is_no_names(value: object) -> None:
 
 
 def test_an_answer_that_never_comes_is_awaited_for_so_long() -> None:
-    shell = Shell()
+    shell = App()
     shell.find(NODES)
     shell.find(JOBS)
     assert len(shell.take()) == 2
@@ -398,7 +398,7 @@ def test_an_answer_that_never_comes_is_awaited_for_so_long() -> None:
 
 
 def test_after_a_loss_there_is_nothing_and_a_new_server_is_asked_anew() -> None:
-    shell = Shell()
+    shell = App()
     learn(shell, NODES, nodes("a"))
     shell.find(JOBS)
     shell.take()
@@ -413,7 +413,7 @@ def test_after_a_loss_there_is_nothing_and_a_new_server_is_asked_anew() -> None:
 
 
 def test_a_server_that_starts_anew_is_asked_anew() -> None:
-    shell = Shell()
+    shell = App()
     learn(shell, NODES, nodes("a"))
     shell.find(JOBS)
     shell.bytes(GREETING)
@@ -426,8 +426,8 @@ def test_a_server_that_starts_anew_is_asked_anew() -> None:
 
 
 def test_what_a_server_may_have_died_of_is_not_asked_there_again() -> None:
-    shell = Shell()
-    want = Live(DEVICE_DRIVER)
+    shell = App()
+    want = NameQuery(DEVICE_DRIVER)
     shell.find(want)
     shell.find(NODES)
     assert shell.take() == ["qom-list-types", "query-named-block-nodes"]
@@ -446,8 +446,8 @@ def test_what_a_server_may_have_died_of_is_not_asked_there_again() -> None:
 
 
 def test_a_server_that_was_left_is_not_blamed() -> None:
-    shell = Shell()
-    want = Live(DEVICE_DRIVER)
+    shell = App()
+    want = NameQuery(DEVICE_DRIVER)
     shell.find(want)
     assert shell.take() == ["qom-list-types"]
     told = said(shell.session.submit(shell.driver.prepare("/connect"), shell.driver.now))
@@ -460,7 +460,7 @@ def test_a_server_that_was_left_is_not_blamed() -> None:
 
 
 def test_who_only_looks_on_is_not_told_of_the_server_before() -> None:
-    shell = Shell()
+    shell = App()
     learn(shell, NODES, nodes("a"))
     shell.bytes(GREETING)
     shell.bytes(NEGOTIATED)
@@ -468,7 +468,7 @@ def test_who_only_looks_on_is_not_told_of_the_server_before() -> None:
 
 
 def test_who_only_looks_on_is_told_what_is_known_and_makes_nobody_ask() -> None:
-    shell = Shell()
+    shell = App()
     assert list(shell.cache.peek(NODES)) == []
     shell.line("stop")
     shell.bytes(reply({}, 1))
@@ -481,7 +481,7 @@ def test_who_only_looks_on_is_told_what_is_known_and_makes_nobody_ask() -> None:
 
 
 def test_other_questions_are_not_blamed_for_an_end() -> None:
-    shell = Shell()
+    shell = App()
     shell.find(NODES)
     assert said(shell.session.receive(b"", shell.driver.now)) == [
         ("error", "vm.sock: connection lost")
@@ -492,7 +492,7 @@ def test_other_questions_are_not_blamed_for_an_end() -> None:
 
 
 def test_what_is_not_known_yet_is_in_doubt_until_it_has_come() -> None:
-    shell = Shell()
+    shell = App()
     shell.find(NODES)
     assert shell.cache.is_in_doubt
     shell.answer(nodes("a"))
@@ -501,15 +501,15 @@ def test_what_is_not_known_yet_is_in_doubt_until_it_has_come() -> None:
 
 
 def test_a_part_of_the_answers_leaves_the_names_in_doubt() -> None:
-    shell = Shell()
-    shell.find(Live(QDEV))
+    shell = App()
+    shell.find(NameQuery(QDEV))
     shell.answer([{"name": "d", "type": "child<x>"}], 0)
-    assert shell.find(Live(QDEV)) == ["d"]
+    assert shell.find(NameQuery(QDEV)) == ["d"]
     assert shell.cache.is_in_doubt
 
 
 def test_what_was_found_before_a_change_is_in_doubt_and_told_anew_in_any_case() -> None:
-    shell = Shell()
+    shell = App()
     learn(shell, NODES, nodes("a"))
     shell.line("blockdev-add driver=null-co node-name=b")
     shell.bytes(reply({}, 2))
@@ -524,7 +524,7 @@ def test_what_was_found_before_a_change_is_in_doubt_and_told_anew_in_any_case() 
 
 
 def test_an_answer_is_in_doubt_when_its_life_is_over() -> None:
-    shell = Shell()
+    shell = App()
     learn(shell, NODES, nodes("a"))
     shell.after(1)
     shell.find(NODES)
@@ -537,7 +537,7 @@ def test_an_answer_is_in_doubt_when_its_life_is_over() -> None:
 
 
 def test_what_the_server_refuses_to_say_is_in_no_doubt() -> None:
-    shell = Shell()
+    shell = App()
     shell.find(CHARDEVS)
     shell.bytes(error("no", "CommandNotFound", 1))
     shell.find(CHARDEVS)
@@ -545,7 +545,7 @@ def test_what_the_server_refuses_to_say_is_in_no_doubt() -> None:
 
 
 def test_the_doubt_is_about_what_is_found_now() -> None:
-    shell = Shell()
+    shell = App()
     shell.find(NODES)
     assert shell.cache.is_in_doubt
     shell.cache.begin(shell.driver.now)
@@ -554,7 +554,7 @@ def test_the_doubt_is_about_what_is_found_now() -> None:
 
 @pytest.mark.parametrize("options", [{"probe": False}, {"negotiate": False}, {"hmp": True}])
 def test_nothing_is_asked_that_may_not_be(options: dict[str, bool]) -> None:
-    shell = Shell(**options)
+    shell = App(**options)
     assert shell.find(NODES) == []
     assert shell.take() == []
     shell.bytes(event("DEVICE_DELETED"))
@@ -562,7 +562,7 @@ def test_nothing_is_asked_that_may_not_be(options: dict[str, bool]) -> None:
 
 
 def test_nothing_is_asked_before_the_server_is_ready() -> None:
-    shell = Shell(greeted=False)
+    shell = App(greeted=False)
     shell.find(NODES)
     shell.bytes(GREETING)
     assert shell.take() == []
@@ -571,7 +571,7 @@ def test_nothing_is_asked_before_the_server_is_ready() -> None:
 
 
 def test_the_log_has_the_questions_and_the_answers() -> None:
-    shell = Shell(log="log")
+    shell = App(log="log")
     shell.find(CHARDEVS)
     shell.answer([{"label": "c"}])
     messages = [message for _, message in shell.driver.logs["log"].messages][-2:]
@@ -580,12 +580,12 @@ def test_the_log_has_the_questions_and_the_answers() -> None:
 
 
 def test_many_wishes_and_answers_are_not_kept_for_ever() -> None:
-    shell = Shell()
+    shell = App()
     for number in range(400):
-        shell.find(Live(QOM_CHILD, f"/{number}"))
+        shell.find(NameQuery(QOM_CHILD, f"/{number}"))
         shell.answer([{"name": "a", "type": "child<x>"}])
-    assert shell.find(Live(QOM_CHILD, "/399")) == ["a"]
-    assert shell.find(Live(QOM_CHILD, "/0")) is None
+    assert shell.find(NameQuery(QOM_CHILD, "/399")) == ["a"]
+    assert shell.find(NameQuery(QOM_CHILD, "/0")) is None
     for number in range(400):
-        shell.find(Live(DEVICE_PROPERTY, f"no driver {number}"))
-    assert shell.find(Live(QOM_CHILD, "/399")) == ["a"]
+        shell.find(NameQuery(DEVICE_PROPERTY, f"no driver {number}"))
+    assert shell.find(NameQuery(QOM_CHILD, "/399")) == ["a"]

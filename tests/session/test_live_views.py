@@ -43,45 +43,45 @@ def job(**changes: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("line", "carets", "reason", "cure"),
+    ("line", "carets", "reason", "hint"),
     [
         ("/watch", "^^^^^^", "the command to watch is missing", WATCH),
         ("/watch -n 5", "^^^^^^", "the command to watch is missing", WATCH),
         ("/watch a=1", "^^^^^^", "the command to watch is missing", WATCH),
         ("/watch -n", "       ^^", "a number of seconds must follow -n", WATCH),
-        ("/watch -n x stop", "          ^", "'x' is no number of seconds", WATCH),
-        ("/watch -n 0 stop", "          ^", "it takes at least 0.1 seconds", WATCH),
+        ("/watch -n x stop", "          ^", "'x' is not a number of seconds", WATCH),
+        ("/watch -n 0 stop", "          ^", "it must be at least 0.1 seconds", WATCH),
         ("/watch -c", "       ^^", "a number of times must follow -c", WATCH),
-        ("/watch -c 0 stop", "          ^", "it is 1 or a larger whole number", WATCH),
-        ("/watch -c 1.5 stop", "          ^^^", "it is 1 or a larger whole number", WATCH),
-        ("/watch /hmp", "       ^^^^", "a line for the human monitor is missing", WATCH),
+        ("/watch -c 0 stop", "          ^", "it must be a whole number, at least 1", WATCH),
+        ("/watch -c 1.5 stop", "          ^^^", "it must be a whole number, at least 1", WATCH),
+        ("/watch /hmp", "       ^^^^", "a human monitor command is missing", WATCH),
         (
             "/watch /wait STOP",
             "       ^^^^^",
-            "only commands of the server's and /hmp can be watched",
+            "only server commands and /hmp can be watched",
             WATCH,
         ),
-        ('/watch {"execute": "stop"} x', " " * 27 + "^", "text follows the JSON object", WATCH),
+        ('/watch {"execute": "stop"} x', " " * 27 + "^", "text after the JSON object", WATCH),
         ("/watch {a}", "        ^", "expected a name in quotes", None),
         (
             "/watch getfd fdname=x < f",
             " " * 24 + "^",
-            "no file can go with a command that is sent again and again",
+            "a repeated command cannot pass a file",
             WATCH,
         ),
-        ("/jobs j0", "      ^^", "'j0' is not for /jobs", JOBS),
+        ("/jobs j0", "      ^^", "/jobs has no argument 'j0'", JOBS),
         ("/jobs -t", "      ^^", "a number of seconds must follow -t", JOBS),
     ],
 )
-def test_a_wrong_call(line: str, carets: str, reason: str, cure: str | None) -> None:
+def test_a_wrong_call(line: str, carets: str, reason: str, hint: str | None) -> None:
     driver = Driver(probe=False)
     column = carets.index("^") + 1
     ((kind, text),) = driver.line(line)
     place = f"stdin:1:{column}"
-    if cure is None:
+    if hint is None:
         assert (kind, text.split("\n")[0].split(": ")[0]) == ("error", place)
     else:
-        assert (kind, text) == mistake(line, carets, reason, cure, place=place)
+        assert (kind, text) == mistake(line, carets, reason, hint, place=place)
     assert driver.session.idle
     assert driver.end() == [("leave", FAILED)]
 
@@ -197,13 +197,13 @@ def test_a_loss_ends_it() -> None:
 def test_replies_go_where_the_line_says() -> None:
     driver = Driver()
     driver.line("/watch -c 2 query-name > out")
-    assert driver.diverted() == [NAME]
+    assert driver.redirect_opened() == [NAME]
     driver.bytes(DONE)
     driver.after(2)
     effects = driver.session.receive(DONE, driver.now)
     (shown,) = [one for one in effects if isinstance(one, ShowReply)]
-    assert shown.destination is driver.destinations[0]
-    assert driver.session.queue.finishing is driver.destinations[0]
+    assert shown.redirect is driver.destinations[0]
+    assert driver.session.queue.closing is driver.destinations[0]
 
 
 # -- /watch at a terminal -------------------------------------------------------------------------
@@ -213,9 +213,9 @@ def terminal(**options: Any) -> Driver:
     return Driver(interactive=True, **options)
 
 
-def panel(driver: Driver) -> Watch:
-    assert isinstance(driver.session.waits.panel, Watch)
-    return driver.session.waits.panel
+def live_view(driver: Driver) -> Watch:
+    assert isinstance(driver.session.waits.live_view, Watch)
+    return driver.session.waits.live_view
 
 
 def test_at_a_terminal_the_prompt_stays_free() -> None:
@@ -223,12 +223,12 @@ def test_at_a_terminal_the_prompt_stays_free() -> None:
     assert driver.line("/watch query-name") == [named(1)]
     assert driver.line("stop") == [named(2, "stop")]
     assert driver.bytes(reply({"name": "x"}, 1)) == []  # it is drawn
-    shown = panel(driver).shown
+    shown = live_view(driver).shown
     assert shown is not None and shown.reply.value["return"] == {"name": "x"}
     assert driver.bytes(reply({}, 2))[0][0] == "reply"
     assert driver.after(2) == [named(3)]
     driver.bytes(reply({"name": "y"}, 3))
-    before = panel(driver).before
+    before = live_view(driver).before
     assert before is not None and before.value["return"] == {"name": "x"}
 
 
@@ -240,7 +240,7 @@ def test_ctrl_c_ends_it_and_leaves_the_last_reply() -> None:
     [shown, told] = driver.abandon()
     assert shown[0] == "reply"
     assert told == ("tell", "no longer watching query-name")
-    assert driver.session.waits.panel is None
+    assert driver.session.waits.live_view is None
     assert driver.bytes(reply({"name": "y"}, 2)) == []
     assert driver.after(60) == []
 
@@ -250,14 +250,14 @@ def test_ctrl_c_ends_what_is_waited_for_first() -> None:
     driver.line("/watch query-name")
     driver.line("stop")
     assert "no longer waiting for the reply to stop" in driver.abandon()[0][1]
-    assert driver.session.waits.panel is not None
+    assert driver.session.waits.live_view is not None
 
 
 def test_the_last_time_is_shown_as_a_reply() -> None:
     driver = terminal()
     driver.line("/watch -c 1 query-name")
     assert [one[0] for one in driver.bytes(reply({"name": "x"}, 1))] == ["reply"]
-    assert driver.session.waits.panel is None
+    assert driver.session.waits.live_view is None
 
 
 def test_another_one_takes_its_place() -> None:
@@ -266,7 +266,7 @@ def test_another_one_takes_its_place() -> None:
     driver.bytes(reply({}, 1))
     found = driver.line("/watch query-uuid")
     assert [one[0] for one in found] == ["reply", "tell", "send"]
-    assert panel(driver).text == "query-uuid"
+    assert live_view(driver).text == "query-uuid"
     driver.bytes(reply({}, 2))
     assert driver.after(2) == [named(3, "query-uuid")]
 
@@ -283,7 +283,7 @@ def test_what_destroys_and_is_declined_is_not_watched() -> None:
     driver = terminal()
     driver.line("/watch system_reset")
     assert driver.answer(go_on=False) == [("tell", "not sent")]
-    assert driver.session.waits.panel is None
+    assert driver.session.waits.live_view is None
     assert driver.after(60) == []
 
 
@@ -292,8 +292,8 @@ def test_what_stands_behind_it_waits_for_it(line: str) -> None:
     driver = terminal()
     driver.line(line)
     if "|" in line:
-        driver.diverted()
-    assert driver.session.waits.panel is None
+        driver.redirect_opened()
+    assert driver.session.waits.live_view is None
     assert driver.line("query-uuid") == []
     assert [one[0] for one in driver.bytes(reply({}, 1))] in (
         ["reply", "send"],
@@ -312,7 +312,7 @@ def test_a_loss_takes_it_away() -> None:
     driver.line("/watch query-name")
     driver.bytes(reply({}, 1))
     driver.gone()
-    assert driver.session.waits.panel is None
+    assert driver.session.waits.live_view is None
     assert driver.after(60) == []
     assert [one[0] for one in driver.line("/watch query-name")] == ["error"]
 
@@ -321,14 +321,14 @@ def test_connecting_takes_it_away() -> None:
     driver = terminal()
     driver.line("/watch query-name")
     assert driver.line("/connect") == [("connect", None)]
-    assert driver.session.waits.panel is None
+    assert driver.session.waits.live_view is None
 
 
 def test_a_server_that_starts_anew_takes_it_away() -> None:
     driver = terminal(probe=False)
     driver.line("/watch query-name")
     driver.greet()
-    assert driver.session.waits.panel is None
+    assert driver.session.waits.live_view is None
 
 
 # -- /jobs in a script ----------------------------------------------------------------------------
@@ -449,13 +449,13 @@ def test_at_a_terminal_only_ends_are_told(probe: bool) -> None:
     driver.session.probes.watch_machine(driver.now)
     assert driver.line("/jobs") == [own_question(1, "query-jobs")]
     assert driver.bytes(reply([job()], 1)) == []
-    assert driver.session.waits.panel is not None
+    assert driver.session.waits.live_view is not None
     assert driver.line("stop") == [named(2, "stop")]  # the prompt is free
     driver.bytes(reply({}, 2))
     assert driver.bytes(status_change("ready")) == [("event", "JOB_STATUS_CHANGE")]
     found = driver.bytes(status_change("concluded") + status_change("null"))
     assert [one for one in found if one[0] != "event"] == [("tell", "job j0 (mirror): done")]
-    assert driver.session.waits.panel is None
+    assert driver.session.waits.live_view is None
 
 
 def test_ctrl_c_ends_the_view_of_the_jobs() -> None:
@@ -463,4 +463,4 @@ def test_ctrl_c_ends_the_view_of_the_jobs() -> None:
     driver.line("/jobs")
     driver.bytes(reply([job()], 1))
     assert driver.abandon() == [("tell", "no longer watching the jobs")]
-    assert driver.session.waits.panel is None
+    assert driver.session.waits.live_view is None

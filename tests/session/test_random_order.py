@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from qmpshell.language import Destination
+from qmpshell.language import Redirect
 from qmpshell.session import (
-    Ask,
-    AskSecret,
+    CloseRedirect,
+    Confirm,
     Connect,
-    Divert,
     Effect,
-    Finish,
+    OpenRedirect,
+    ReadSecret,
     Request,
     Send,
     ShowReply,
@@ -45,8 +45,8 @@ class Session(RuleBasedStateMachine):
         self.answered: list[Request] = []
         # What the server has not answered, on this connection.
         self.owed: list[object] = []
-        self.interludes: list[Ask | AskSecret | Destination] = []
-        self.finishing: list[Destination] = []
+        self.interludes: list[Confirm | ReadSecret | Redirect] = []
+        self.closing: list[Redirect] = []
 
     def perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -65,12 +65,12 @@ class Session(RuleBasedStateMachine):
                 case Connect():
                     self.stream = OPENING
                     self.owed.clear()
-                case Ask() | AskSecret():
+                case Confirm() | ReadSecret():
                     self.interludes.append(effect)
-                case Divert(destination=destination):
-                    self.interludes.append(destination)
-                case Finish(destination=destination):
-                    self.finishing.append(destination)
+                case OpenRedirect(redirect=redirect):
+                    self.interludes.append(redirect)
+                case CloseRedirect(redirect=redirect):
+                    self.closing.append(redirect)
 
     @initialize()
     def greets_at_first(self) -> None:
@@ -81,7 +81,7 @@ class Session(RuleBasedStateMachine):
 
     # -- the person --------------------------------------------------------------------------------
 
-    @precondition(lambda self: not self.interludes and not self.finishing)
+    @precondition(lambda self: not self.interludes and not self.closing)
     @rule(line=st.sampled_from(LINES))
     def type_a_line(self, line: str) -> None:
         for _ in range(line.count("NAME")):
@@ -95,21 +95,21 @@ class Session(RuleBasedStateMachine):
     def answer(self, yes: bool) -> None:
         session, now = self.driver.session, self.driver.now
         match self.interludes.pop(0):
-            case Ask(request=request):
+            case Confirm(request=request):
                 before = self.sent.total()
                 self.perform(session.answer(go_on=yes, now=now))
                 if yes and self.sent.total() > before:
                     assert self.sent[str(request.user_id)] == 1
-            case AskSecret():
+            case ReadSecret():
                 self.perform(session.secret("hunter2" if yes else None, now))
-            case Destination() as destination:
-                self.perform(session.diverted(destination, "" if yes else "no", now))
+            case Redirect() as redirect:
+                self.perform(session.redirect_opened(redirect, "" if yes else "no", now))
 
-    @precondition(lambda self: self.finishing)
+    @precondition(lambda self: self.closing)
     @rule(problem=st.sampled_from(["", "disk full"]))
     def finish(self, problem: str) -> None:
-        destination = self.finishing.pop(0)
-        self.perform(self.driver.session.finished(destination, problem, self.driver.now))
+        redirect = self.closing.pop(0)
+        self.perform(self.driver.session.redirect_closed(redirect, problem, self.driver.now))
 
     @precondition(lambda self: not self.interludes)
     @rule()
@@ -183,7 +183,7 @@ class Session(RuleBasedStateMachine):
         for _ in range(1000):
             if self.interludes:
                 self.answer(False)
-            elif self.finishing:
+            elif self.closing:
                 self.finish("")
             elif self.stream == OPENING:
                 self.fail_to_open()

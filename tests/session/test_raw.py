@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from qmpshell.errors import CONNECTION, OK
-from qmpshell.language import LogicalLine, Source
-from qmpshell.session import Effect, Leave, RawSession, Send, ShowBytes, Tell
+from qmpshell.language import LogicalLine, SourceLine
+from qmpshell.session import Effect, Exit, RawSession, Send, ShowBytes, ShowMessage
 
 
-def source(text: str) -> Source:
+def source(text: str) -> SourceLine:
     line = LogicalLine()
     line.add(text, number=1, line=text, dropped=0)
-    return Source("stdin", line)
+    return SourceLine("stdin", line)
 
 
 def said(effects: list[Effect]) -> list[tuple[str, object]]:
@@ -23,9 +23,9 @@ def said(effects: list[Effect]) -> list[tuple[str, object]]:
                 found.append(("send", effect.data))
             case ShowBytes():
                 found.append(("show", effect.data))
-            case Tell():
+            case ShowMessage():
                 found.append(("error" if effect.is_error else "tell", effect.text))
-            case Leave():
+            case Exit():
                 found.append(("leave", effect.status))
             case _:
                 raise AssertionError(effect)
@@ -126,8 +126,8 @@ def test_a_person_stays_after_a_loss_and_leaves_when_it_pleases_them() -> None:
     assert said(raw.submit(raw.prepare(source("x\n")), 100.0)) == [
         ("error", "not connected; nothing was sent")
     ]
-    assert [one[0] for one in said(raw.person_leaves())] == ["leave"]
+    assert [one[0] for one in said(raw.leave_now())] == ["leave"]
 
 
 def test_a_person_leaves() -> None:
-    assert said(session(interactive=True).person_leaves()) == [("leave", OK)]
+    assert said(session(interactive=True).leave_now()) == [("leave", OK)]

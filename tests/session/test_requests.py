@@ -7,46 +7,46 @@ import json
 import pytest
 
 from qmpshell.language import (
-    LEAVING,
+    EXIT_COMMANDS,
     MISSING_SCHEMA,
     Command,
-    Facts,
-    LocalCommand,
+    Introspection,
     LogicalLine,
-    Plan,
+    ParsedLine,
     RawCommand,
-    Source,
+    ShellCommand,
+    SourceLine,
     no_file,
 )
 from qmpshell.qmp import Reply
 from qmpshell.session import (
-    Prepared,
+    PreparedLine,
     Request,
-    make_human_request,
+    make_hmp_request,
     make_request,
     prepare,
-    prepare_human,
+    prepare_hmp,
 )
 
 
-def source(text: str) -> Source:
+def source(text: str) -> SourceLine:
     line = LogicalLine()
     line.add(text, number=1, line=text, dropped=0)
-    return Source("stdin", line)
+    return SourceLine("stdin", line)
 
 
-def read(text: str) -> Prepared:
-    return prepare(source(text), Facts(read_file=no_file, has_schema=True))
+def read(text: str) -> PreparedLine:
+    return prepare(source(text), Introspection(read_file=no_file, has_schema=True))
 
 
-def plan(prepared: Prepared) -> Plan:
+def plan(prepared: PreparedLine) -> ParsedLine:
     assert prepared.error is None and prepared.need is None
     assert prepared.plan is not None
     return prepared.plan
 
 
 def requests(text: str, *, own: bool = False) -> list[Request]:
-    """The requests of a line, whose own ids are own-1, own-2, …"""
+    """Return the requests of a line; their own ids are own-1, own-2 and so on."""
     prepared = read(text)
     found = []
     for number, action in enumerate(plan(prepared).actions, 1):
@@ -55,9 +55,9 @@ def requests(text: str, *, own: bool = False) -> list[Request]:
     return found
 
 
-def human(text: str) -> LocalCommand:
-    (action,) = plan(prepare_human(source(text))).actions
-    assert isinstance(action, LocalCommand)
+def human(text: str) -> ShellCommand:
+    (action,) = plan(prepare_hmp(source(text))).actions
+    assert isinstance(action, ShellCommand)
     return action
 
 
@@ -128,9 +128,9 @@ def test_leaving(text: str, names: list[str], leaves: bool) -> None:
 
 
 def leaving(action: object) -> bool:
-    if isinstance(action, LocalCommand):
-        return action.name in LEAVING
-    return isinstance(action, Command) and action.name in LEAVING and not action.arguments
+    if isinstance(action, ShellCommand):
+        return action.name in EXIT_COMMANDS
+    return isinstance(action, Command) and action.name in EXIT_COMMANDS and not action.arguments
 
 
 def test_a_line_with_a_mistake_has_no_requests() -> None:
@@ -141,7 +141,7 @@ def test_a_line_with_a_mistake_has_no_requests() -> None:
 
 
 def test_a_line_that_needs_the_schema_has_no_requests_yet() -> None:
-    prepared = prepare(source("stop; x a=5"), Facts(read_file=no_file))
+    prepared = prepare(source("stop; x a=5"), Introspection(read_file=no_file))
     assert prepared.plan is None and prepared.error is None
     assert prepared.need is not None and prepared.need.kind == MISSING_SCHEMA
 
@@ -201,7 +201,7 @@ def test_which_replies_answer(text: str, own: bool, message: str, answered: bool
 def test_human_lines(text: str, cpu: int | None, own: bool, sent: dict[str, object]) -> None:
     found = human(text)
     assert (found.name, found.tokens) == ("/hmp", [])
-    request = make_human_request(
+    request = make_hmp_request(
         found.line, source(text), "own-1" if own else None, start=found.start, cpu=cpu
     )
     expected: dict[str, object] = {"execute": "human-monitor-command", "arguments": sent}
@@ -217,8 +217,8 @@ def test_human_lines(text: str, cpu: int | None, own: bool, sent: dict[str, obje
     ("text", "leaves"), [("", False), ("  ", False), ("exit", True), (" /quit ", True)]
 )
 def test_human_lines_that_send_nothing(text: str, leaves: bool) -> None:
-    actions = plan(prepare_human(source(text))).actions
-    assert [one.name for one in actions if isinstance(one, LocalCommand)] == ["/quit"] * leaves
+    actions = plan(prepare_hmp(source(text))).actions
+    assert [one.name for one in actions if isinstance(one, ShellCommand)] == ["/quit"] * leaves
     assert len(actions) == leaves
 
 

@@ -12,7 +12,7 @@ from tests.harness.servers import Server
 from tests.harness.sessions import DONE, Driver, mistake, own_question, reply, sent
 
 USAGE = "usage: /set [NAME[=VALUE]…]"
-QUOTE = "a quote that belongs to the text stands in quotes of the other kind"
+QUOTE = "enclose a quote character in quotes of the other kind"
 
 
 def listing(driver: Driver, call: str = "/set") -> list[str]:
@@ -28,8 +28,8 @@ def test_all_are_listed_one_a_line_and_nothing_is_asked(interactive: bool) -> No
     assert [line.partition("=")[0] for line in lines] == [
         name for name, option in OPTIONS.items() if not option.file_only
     ]
-    assert lines[0] == "color=auto        # whether there are colours"
-    assert lines[1] == "confirm=quit,system_reset,system_powerdown,guest-shutdown"
+    assert lines[0] == "color=auto        # use colours"
+    assert lines[1] == "confirm=guest-shutdown,quit,system_powerdown,system_reset"
     assert max(map(len, lines)) < 80
     assert driver.session.idle
     assert driver.status == OK
@@ -38,7 +38,7 @@ def test_all_are_listed_one_a_line_and_nothing_is_asked(interactive: bool) -> No
 def test_what_the_list_says_can_be_set() -> None:
     driver = Driver(events=("JOB_*",), pager="less -R #x", confirm=(), timeout=0.5, verbose=True)
     lines = listing(driver)
-    assert 'pager="less -R #x"  # what shows a long reply; if empty, $PAGER or less' in lines
+    assert 'pager="less -R #x"  # pager for long replies; if empty, $PAGER or less' in lines
     other = Driver()
     for line in lines:
         assert other.line(f"/set {line}") == []
@@ -49,8 +49,8 @@ def test_what_the_list_says_can_be_set() -> None:
 def test_one_is_shown_with_what_is_possible() -> None:
     assert listing(Driver(), "/set fold") == [
         "fold=60",
-        "  how much of a reply a terminal shows before it is folded",
-        "  it is a number of lines, 0 for all",
+        "  maximum lines of a reply at a terminal",
+        "  it must be a number of lines, 0 for all",
     ]
 
 
@@ -89,30 +89,30 @@ def test_a_value_is_set(words: str, attribute: str, value: object) -> None:
         assert getattr(driver.session.settings, attribute) == value
 
 
-NUMBER = "it is a number of lines, 0 for all"
+NUMBER = "it must be a number of lines, 0 for all"
 WRONG = [
-    ("/set fol=1", "     ^^^", "there is no setting fol", "did you mean fold?"),
-    ("/set Fold", "     ^^^^", "there is no setting Fold", "did you mean fold?"),
+    ("/set fol=1", "     ^^^", "unknown setting fol", "did you mean fold?"),
+    ("/set Fold", "     ^^^^", "unknown setting Fold", "did you mean fold?"),
     (
         "/set nosuchthing=1",
         "     ^^^^^^^^^^^",
-        "there is no setting nosuchthing",
-        "/set lists them",
+        "unknown setting nosuchthing",
+        "/set shows the list",
     ),
-    ("/set fold.x=1", "     ^^^^^^", "there is no setting fold.x", "did you mean fold?"),
+    ("/set fold.x=1", "     ^^^^^^", "unknown setting fold.x", "did you mean fold?"),
     (
         "/set pager=less -R",
         "                ^^",
-        "there is no setting -R",
-        "a value with blanks stands in quotes",
+        "unknown setting -R",
+        "quote a value that contains blanks",
     ),
-    ("/set quiet=on", "     ^^^^^", "quiet can be set in the settings file only", ""),
-    ("/set quiet", "     ^^^^^", "quiet can be set in the settings file only", ""),
-    ("/set {}", "     ^^", "'{}' is not for /set", USAGE),
-    ("/set fold:=1", "         ^^", "between a name and its value stands =, not :=", USAGE),
+    ("/set quiet=on", "     ^^^^^", "quiet can only be set in the settings file", ""),
+    ("/set quiet", "     ^^^^^", "quiet can only be set in the settings file", ""),
+    ("/set {}", "     ^^", "/set has no argument '{}'", USAGE),
+    ("/set fold:=1", "         ^^", "expected NAME=VALUE, not NAME :=", USAGE),
     ("/set fold=x", "          ^", f"fold cannot be 'x': {NUMBER}", ""),
     ("/set fold=", "          ^", f"fold cannot be '': {NUMBER}", ""),
-    ("/set fold=1 fold=2", "            ^^^^", "fold is given twice", ""),
+    ("/set fold=1 fold=2", "            ^^^^", "fold occurs twice", ""),
     ("/set fold=[1]", "          ^^^", f"fold cannot be '[1]': {NUMBER}", ""),
     ("/set pager='x", "           ^^", "the quote is not closed", QUOTE),
     ("/set layout=pretty fold=x", "                        ^", f"fold cannot be 'x': {NUMBER}", ""),
@@ -120,13 +120,13 @@ WRONG = [
 
 
 @pytest.mark.parametrize("interactive", [False, True])
-@pytest.mark.parametrize(("line", "carets", "reason", "cure"), WRONG)
+@pytest.mark.parametrize(("line", "carets", "reason", "hint"), WRONG)
 def test_a_wrong_call_changes_nothing(
-    line: str, carets: str, reason: str, cure: str, interactive: bool
+    line: str, carets: str, reason: str, hint: str, interactive: bool
 ) -> None:
     driver = Driver(interactive=interactive)
     place = "" if interactive else f"stdin:1:{carets.index('^') + 1}"
-    assert driver.line(line) == [mistake(line, carets, reason, cure, place=place)]
+    assert driver.line(line) == [mistake(line, carets, reason, hint, place=place)]
     plain = Settings()
     for name in Settings.__slots__:
         assert getattr(driver.session.settings, name) == getattr(plain, name)
@@ -153,7 +153,7 @@ def test_what_is_confirmed_can_be_set() -> None:
     assert driver.line("stop") == [own_question(1, "stop")]
     driver.bytes(reply({}, 1))
     driver.line("/set confirm=stop")
-    assert driver.line("stop") == [("ask", "stop is on the list of what is to be confirmed")]
+    assert driver.line("stop") == [("ask", "stop needs confirmation (setting confirm)")]
     assert driver.answer(go_on=False) == [("tell", "not sent")]
     driver.line("/set confirm=")
     assert [one[0] for one in driver.line("quit")] == ["send"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qmpshell.errors import FAILED, OK
-from qmpshell.session import COMMANDS, find
+from qmpshell.session import COMMANDS, find_command
 from qmpshell.storage import event_place, parse_events
 from tests.harness.schemas import schema
 from tests.harness.sessions import (
@@ -29,11 +29,11 @@ MANY = 25
 
 def test_every_command_of_the_registry_can_be_found() -> None:
     for name, (_, how, what) in COMMANDS.items():
-        assert callable(find(name))
+        assert callable(find_command(name))
         assert how.split()[0] == name
         assert what
-    assert find("/nosuch") is None
-    assert find("help") is None
+    assert find_command("/nosuch") is None
+    assert find_command("help") is None
 
 
 # -- wrong calls ----------------------------------------------------------------------------------
@@ -48,49 +48,49 @@ OOB = "usage: /oob COMMAND [KEY=VALUE…]"
 KEYVAL = "usage: /keyval COMMAND KEY=VALUE,…"
 SOURCE = "usage: /source FILE"
 LOG = "usage: /log FILE|off"
-ARGUMENT = "an argument is KEY=VALUE"
-ALONE = "a JSON object is the whole of the arguments; nothing may stand beside it"
+ARGUMENT = "expected KEY=VALUE"
+ALONE = "a JSON object must be the only argument"
 
 WRONG = [
-    ("/help stop a cont", "             ^^^^", "one argument's name, or none", HELP),
-    ("/help a=1", "      ^", "'a' is not for /help", HELP),
-    ("/help {}", "      ^^", "'{}' is not for /help", HELP),
-    ("/help x {}", "        ^^", "'{}' is not for /help", HELP),
-    ("/help x b a=1 c", "              ^", "one argument's name, or none", HELP),
+    ("/help stop a cont", "             ^^^^", "expected at most one argument name", HELP),
+    ("/help a=1", "      ^", "/help has no argument 'a'", HELP),
+    ("/help {}", "      ^^", "/help has no argument '{}'", HELP),
+    ("/help x {}", "        ^^", "/help has no argument '{}'", HELP),
+    ("/help x b a=1 c", "              ^", "expected at most one argument name", HELP),
     ("/apropos", "^^^^^^^^", "a word to look for is missing", APROPOS),
-    ("/apropos a=1", "         ^", "'a' is not for /apropos", APROPOS),
+    ("/apropos a=1", "         ^", "/apropos has no argument 'a'", APROPOS),
     ("/events ,", "        ^", "inline, stderr, none, or names with wildcards", EVENTS),
-    ("/events a=b", "        ^", "'a' is not for /events", EVENTS),
+    ("/events a=b", "        ^", "/events has no argument 'a'", EVENTS),
     ("/wait", "^^^^^", "the name of an event is missing", WAIT),
     ("  /wait", "  ^^^^^", "the name of an event is missing", WAIT),
     ("/wait a=1", "^^^^^", "the name of an event is missing", WAIT),
     ("/wait {}", "^^^^^", "the name of an event is missing", WAIT),
     ("/wait -t", "      ^^", "a number of seconds must follow -t", WAIT),
     ("/wait -t 5", "^^^^^", "the name of an event is missing", WAIT),
-    ("/wait -t x STOP", "         ^", "'x' is no number of seconds", WAIT),
-    ("/wait -t STOP", "         ^^^^", "'STOP' is no number of seconds", WAIT),
-    ("/wait -t -1 STOP", "         ^^", "'-1' is no number of seconds", WAIT),
-    ("/wait -t nan STOP", "         ^^^", "'nan' is no number of seconds", WAIT),
-    ("/wait -t inf STOP", "         ^^^", "'inf' is no number of seconds", WAIT),
-    ("/wait -t 1e9 STOP", "         ^^^", "'1e9' is no number of seconds", WAIT),
-    ("/wait STOP now", "           ^^^", "'now' is no argument of STOP", ARGUMENT),
+    ("/wait -t x STOP", "         ^", "'x' is not a number of seconds", WAIT),
+    ("/wait -t STOP", "         ^^^^", "'STOP' is not a number of seconds", WAIT),
+    ("/wait -t -1 STOP", "         ^^", "'-1' is not a number of seconds", WAIT),
+    ("/wait -t nan STOP", "         ^^^", "'nan' is not a number of seconds", WAIT),
+    ("/wait -t inf STOP", "         ^^^", "'inf' is not a number of seconds", WAIT),
+    ("/wait -t 1e9 STOP", "         ^^^", "'1e9' is not a number of seconds", WAIT),
+    ("/wait STOP now", "           ^^^", "STOP has no argument 'now'", ARGUMENT),
     ("/wait STOP {}", "           ^^", ALONE, ""),
     (
         "/wait STOP a=[1",
         "             ^^",
         "the bracket is not closed",
-        "to have it as text, put it in quotes",
+        "quote it to send it as text",
     ),
     ("/wait-job", "^^^^^^^^^", "the id of a job is missing", JOB),
     ("/wait-job -t 5", "^^^^^^^^^", "the id of a job is missing", JOB),
     ("/wait-job id=j", "^^^^^^^^^", "the id of a job is missing", JOB),
     ("/wait-job -t", "          ^^", "a number of seconds must follow -t", JOB),
-    ("/wait-job -t j 5", "             ^", "'j' is no number of seconds", JOB),
-    ("/hmp", "^^^^", "a line for the human monitor is missing", HMP),
+    ("/wait-job -t j 5", "             ^", "'j' is not a number of seconds", JOB),
+    ("/hmp", "^^^^", "a human monitor command is missing", HMP),
     ("/oob", "^^^^", "the name of a command is missing", OOB),
     ("/oob a=1", "^^^^", "the name of a command is missing", OOB),
-    ("/oob x now", "       ^^^", "'now' is no argument of x", ARGUMENT),
-    ("/oob x a=1 a=2", "           ^", "a is given twice", ""),
+    ("/oob x now", "       ^^^", "x has no argument 'now'", ARGUMENT),
+    ("/oob x a=1 a=2", "           ^", "a occurs twice", ""),
     ("/oob x {} a=1", "          ^", ALONE, ""),
     ("/keyval", "^^^^^^^", "a command and its option string are missing", KEYVAL),
     ("/keyval blockdev", "^^^^^^^", "a command and its option string are missing", KEYVAL),
@@ -99,47 +99,47 @@ WRONG = [
         "/keyval x a=1,b",
         "              ^",
         "= must follow 'b'",
-        "b=on, if that is meant; a comma inside a value is written ,,",
+        "b=on, if that is meant; write ,, for a comma within a value",
     ),
-    ("/keyval x a=1,a=2", "              ^", "'a' is given twice", ""),
+    ("/keyval x a=1,a=2", "              ^", "'a' occurs twice", ""),
     ("/keyval x a.1=1", "            ^", "the list has no index 0", "…"),
-    ("/source", "^^^^^^^", "the name of a file is missing", SOURCE),
-    ("/source a b", "          ^", "one name is enough; one with blanks stands in quotes", SOURCE),
+    ("/source", "^^^^^^^", "a file name is missing", SOURCE),
+    ("/source a b", "          ^", "one name is enough; quote a name that contains blanks", SOURCE),
     ("/source none", "        ^^^^", f"none: {NOT_FOUND}", ""),
-    ("/log", "^^^^", "the name of a file is missing, or off", LOG),
-    ("/log a b", "       ^", "one name is enough; one with blanks stands in quotes", LOG),
+    ("/log", "^^^^", "a file name is missing, or off", LOG),
+    ("/log a b", "       ^", "one name is enough; quote a name that contains blanks", LOG),
     (
         "/log forbidden",
         "     ^^^^^^^^^",
         "cannot open the log forbidden: Permission denied",
         "",
     ),
-    ("/resync now", "        ^^^", "it takes nothing", "usage: /resync"),
-    ("/status now", "        ^^^", "it takes nothing", "usage: /status"),
-    ("/quit now", "      ^^^", "it takes nothing", "usage: /quit"),
-    ("/quit a=1", "      ^", "'a' is not for /quit", "usage: /quit"),
-    ("/hlep", "^^^^^", "there is no local command /hlep", "did you mean /help?"),
-    ("/WAIT STOP", "^^^^^", "there is no local command /WAIT", "did you mean /wait?"),
-    ("/wait_job j", "^^^^^^^^^", "there is no local command /wait_job", "did you mean /wait-job?"),
-    ("/nosuchthing", "^^^^^^^^^^^^", "there is no local command /nosuchthing", "/help lists them"),
+    ("/resync now", "        ^^^", "it has no arguments", "usage: /resync"),
+    ("/status now", "        ^^^", "it has no arguments", "usage: /status"),
+    ("/quit now", "      ^^^", "it has no arguments", "usage: /quit"),
+    ("/quit a=1", "      ^", "/quit has no argument 'a'", "usage: /quit"),
+    ("/hlep", "^^^^^", "unknown shell command /hlep", "did you mean /help?"),
+    ("/WAIT STOP", "^^^^^", "unknown shell command /WAIT", "did you mean /wait?"),
+    ("/wait_job j", "^^^^^^^^^", "unknown shell command /wait_job", "did you mean /wait-job?"),
+    ("/nosuchthing", "^^^^^^^^^^^^", "unknown shell command /nosuchthing", "/help shows the list"),
 ]
-_CURES = {"…": "list indices run from 0 without a gap"}
+_CURES = {"…": "list the indexes must be 0, 1, 2… without a gap"}
 
 
-@pytest.mark.parametrize(("line", "carets", "reason", "cure"), WRONG)
-def test_a_wrong_call_in_a_script(line: str, carets: str, reason: str, cure: str) -> None:
+@pytest.mark.parametrize(("line", "carets", "reason", "hint"), WRONG)
+def test_a_wrong_call_in_a_script(line: str, carets: str, reason: str, hint: str) -> None:
     driver = Driver(probe=False)
     column = carets.index("^") + 1
-    expected = mistake(line, carets, reason, _CURES.get(cure, cure), place=f"stdin:1:{column}")
+    expected = mistake(line, carets, reason, _CURES.get(hint, hint), place=f"stdin:1:{column}")
     assert driver.line(line) == [expected]
     assert driver.session.idle
     assert driver.end() == [("leave", FAILED)]
 
 
-@pytest.mark.parametrize(("line", "carets", "reason", "cure"), WRONG)
-def test_a_wrong_call_at_a_terminal(line: str, carets: str, reason: str, cure: str) -> None:
+@pytest.mark.parametrize(("line", "carets", "reason", "hint"), WRONG)
+def test_a_wrong_call_at_a_terminal(line: str, carets: str, reason: str, hint: str) -> None:
     driver = Driver(probe=False, interactive=True)
-    assert driver.line(line) == [mistake(line, carets, reason, _CURES.get(cure, cure))]
+    assert driver.line(line) == [mistake(line, carets, reason, _CURES.get(hint, hint))]
     assert driver.session.idle
 
 
@@ -165,7 +165,7 @@ def test_of_a_long_unknown_name_only_the_beginning_is_repeated() -> None:
     name = "/" + "x" * 100
     ((kind, text),) = Driver().line(name)
     assert kind == "error"
-    assert text.split("\n")[0] == f"stdin:1:1: there is no local command {name[:40]}"
+    assert text.split("\n")[0] == f"stdin:1:1: unknown shell command {name[:40]}"
 
 
 # -- /help ----------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ def test_help_lists_every_local_command_and_asks_nothing(interactive: bool) -> N
 @pytest.mark.parametrize(("name", "probe"), [("wait-job", False), ("/wait-job", True)])
 def test_help_of_a_local_command(name: str, probe: bool) -> None:
     assert Driver(probe=probe).line(f"/help {name}") == [
-        ("page", "/wait-job [-t SECONDS] ID\n    until a job has ended; fails if it failed")
+        ("page", "/wait-job [-t SECONDS] ID\n    wait until a job has ended; fails if it failed")
     ]
 
 
@@ -255,10 +255,10 @@ def test_events_are_muted_and_shown_again(before: str, words: str, after: str) -
         ("-RES*", "events: inline,-RES*"),
         ("STOP", "events: STOP"),
         ("none", "events: none"),
-        ("FOO*", "events: FOO*\nFOO* names no event of this server"),
+        ("FOO*", "events: FOO*\nFOO* is not an event of this server"),
         (
             "-STOPP",
-            "events: inline,-STOPP\nSTOPP names no event of this server: did you mean STOP?",
+            "events: inline,-STOPP\nSTOPP is not an event of this server: did you mean STOP?",
         ),
     ],
 )
@@ -266,15 +266,15 @@ def test_a_person_is_told_which_events_are_shown_now(words: str, told: str) -> N
     driver = Driver(interactive=True)
     assert driver.line(f"/events {words}") == [("tell", told.partition("\n")[0])]
     driver = Driver(interactive=True)
-    driver.session.facts.schema = schema("10")
+    driver.session.introspection.schema = schema("10")
     assert driver.line(f"/events {words}") == [("tell", told)]
 
 
 def test_a_script_is_told_of_events_that_are_none() -> None:
     driver = Driver()
-    driver.session.facts.schema = schema("10")
+    driver.session.introspection.schema = schema("10")
     assert driver.line("/events STOP,-JOB_*") == []
-    assert driver.line("/events FOO") == [("tell", "FOO names no event of this server")]
+    assert driver.line("/events FOO") == [("tell", "FOO is not an event of this server")]
 
 
 @pytest.mark.parametrize("words", ["-", "+", "STOP -", "-A,,", "-A B"])
@@ -316,7 +316,7 @@ def test_events_lists_the_latest_shown_or_not_taken_or_not() -> None:
     assert listed("JOB_*,STOP") == ["STOP", "JOB_A", "JOB_B"]
     assert listed("JOB_* STOP -n 1") == ["JOB_B"]
     assert listed("-n 0") == []
-    assert listed("X*") == ["no such events have come"]
+    assert listed("X*") == ["no such events have arrived"]
     assert Driver().line("/events list") == [("tell", "no events have come")]
 
 
@@ -376,16 +376,14 @@ def test_a_failure_of_the_human_monitor_counts() -> None:
 
 def test_hmp_quit_is_asked_about_at_a_terminal() -> None:
     driver = Driver(interactive=True)
-    assert driver.line("/hmp q") == [
-        ("ask", "quit ends the server, and the virtual machine with it")
-    ]
+    assert driver.line("/hmp q") == [("ask", "quit ends the server and its VM")]
     assert driver.answer(go_on=False) == [("tell", "not sent")]
 
 
 def test_hmp_pipes_but_not_before_a_number() -> None:
     driver = Driver()
     assert driver.line("/hmp p 1 | 2 | cat") == [("divert", "|", "cat")]
-    assert driver.diverted() == [human("p 1 | 2")]
+    assert driver.redirect_opened() == [human("p 1 | 2")]
 
 
 # -- /oob -----------------------------------------------------------------------------------------
@@ -472,7 +470,7 @@ def test_oob_is_asked_about_when_it_destroys() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
     found = driver.line("/oob system_reset")
-    assert found == [("ask", "system_reset resets the virtual machine")]
+    assert found == [("ask", "system_reset resets the VM")]
     assert driver.answer(go_on=True) == [sent('{"exec-oob": "system_reset", "id": "qmpshell-2"}')]
 
 
@@ -603,14 +601,14 @@ FILE = "a\n  x y\nb; c 5\n"
 FIRST = (
     "  x y",
     "    ^",
-    "'y' is no argument of x",
-    "an argument is KEY=VALUE",
+    "x has no argument 'y'",
+    "expected KEY=VALUE",
 )
 SECOND = (
     "b; c 5",
     "     ^",
-    "'5' is no argument of c",
-    "an argument is KEY=VALUE",
+    "c has no argument '5'",
+    "expected KEY=VALUE",
 )
 
 
@@ -674,7 +672,7 @@ def test_files_that_run_each_other_come_to_an_end(files: dict[str, str]) -> None
     ((kind, text),) = driver.line("/source f")
     assert kind == "error"
     assert text in [
-        f"{name}:1:1: {other}: files run files, more than 16 deep"
+        f"{name}:1:1: {other}: /source is nested more than 16 deep"
         for name in "fg"
         for other in "fg"
     ]
@@ -796,7 +794,7 @@ def test_a_log_has_the_messages_in_the_order_in_which_they_came() -> None:
 
 RESYNC = ("send", b"\x01\n")
 PARSE_ERROR = error("JSON parse error, expecting value")
-ANEW = ("tell", "the server's parser has begun anew")
+ANEW = ("tell", "the server's parser was reset")
 
 
 @pytest.mark.parametrize("interactive", [False, True])
@@ -860,7 +858,7 @@ def test_status() -> None:
     assert driver.line("/status") == [
         (
             "tell",
-            "vm.sock: connected\nserver: QEMU 7.2.22\ncapabilities: oob\nevents kept for /wait: 1",
+            "vm.sock: connected\nserver: QEMU 7.2.22\ncapabilities: oob\nunclaimed events: 1",
         )
     ]
     assert driver.status == OK
@@ -868,7 +866,7 @@ def test_status() -> None:
 
 def test_status_without_negotiation() -> None:
     assert Driver(negotiate=False).line("/status") == [
-        ("tell", "vm.sock: connected\ncapabilities: none\nevents kept for /wait: 0")
+        ("tell", "vm.sock: connected\ncapabilities: none\nunclaimed events: 0")
     ]
 
 
@@ -890,10 +888,10 @@ def test_status_at_a_terminal_says_at_once_what_is_waited_for() -> None:
 
 # -- /quit and exit -------------------------------------------------------------------------------
 
-LEAVING = ["/quit", "exit", "  exit  # so long", "/quit;"]
+EXIT_COMMANDS = ["/quit", "exit", "  exit  # so long", "/quit;"]
 
 
-@pytest.mark.parametrize("word", LEAVING)
+@pytest.mark.parametrize("word", EXIT_COMMANDS)
 @pytest.mark.parametrize("interactive", [False, True])
 def test_leaving(word: str, interactive: bool) -> None:
     assert Driver(interactive=interactive).line(word) == [("leave", OK)]
@@ -914,7 +912,7 @@ def test_leaving_in_the_middle_of_a_line(word: str, interactive: bool) -> None:
 def test_leaving_with_a_reply_outstanding_waits_for_it_and_for_no_more(word: str) -> None:
     driver = Driver(interactive=True)
     driver.line("a")
-    assert driver.line(word) == [("tell", "leaving when a is answered; Ctrl-D leaves now")]
+    assert driver.line(word) == [("tell", "leaving after the reply to a; Ctrl-D leaves now")]
     assert driver.line("b") == []  # typed behind it
     found = driver.bytes(reply({}, 1))
     assert [one[0] for one in found] == ["reply", "leave"]
@@ -949,11 +947,11 @@ def test_leaving_while_a_wait_goes_on() -> None:
 def test_leaving_waits_for_where_the_replies_go(word: str) -> None:
     driver = Driver()
     driver.line(f"a; {word} | sort")
-    assert driver.diverted() == [sent('{"execute": "a"}')]
+    assert driver.redirect_opened() == [sent('{"execute": "a"}')]
     assert [one[0] for one in driver.bytes(DONE)] == ["reply", "finish"]
-    assert driver.finished() == [("leave", OK)]
+    assert driver.redirect_closed() == [("leave", OK)]
 
 
 def test_the_effects_of_leaving_name_no_server() -> None:
     driver = Driver(interactive=True)
-    assert said(driver.session.person_leaves()) == [("leave", OK)]
+    assert said(driver.session.leave_now()) == [("leave", OK)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qmpshell.session import Jobs, Machine
+from qmpshell.session import Jobs, VmState
 from tests.harness.sessions import (
     GREETING,
     NEGOTIATED,
@@ -31,12 +31,12 @@ class Watcher(Driver):
         assert self.session.probes.watch_machine(self.now) == []
 
     @property
-    def machine(self) -> Machine:
+    def machine(self) -> VmState:
         assert self.session.machine is not None
         return self.session.machine
 
     def due(self) -> list[Said]:
-        """What is done at the time when something is due, if that is now."""
+        """Return what happens now if something is due."""
         deadline = self.session.deadline
         return self.after(0) if deadline is not None and deadline <= self.now else []
 
@@ -222,7 +222,7 @@ def test_an_answer_that_makes_no_sense_says_nothing() -> None:
         driver.due()
         driver.bytes(reply(answer, number))
     assert (driver.machine.status, driver.machine.jobs.all) == ("", {})
-    assert not driver.machine.migration.goes_on
+    assert not driver.machine.migration.is_active
 
 
 # -- jobs -----------------------------------------------------------------------------------------
@@ -336,11 +336,11 @@ def test_after_the_users_migrate_it_is_asked_every_second_as_long_as_it_goes_on(
     assert driver.due() == [own_question(5, "query-migrate")]
     driver.bytes(reply(ACTIVE, 5))
     migration = driver.machine.migration
-    assert (migration.done, migration.total, migration.goes_on) == (40, 100, True)
+    assert (migration.done, migration.total, migration.is_active) == (40, 100, True)
     assert driver.later(0.9) == []
     assert driver.later(0.1) == [own_question(6, "query-migrate")]
     driver.bytes(reply({"status": "completed"}, 6))
-    assert (migration.goes_on, migration.was_seen) == (False, True)
+    assert (migration.is_active, migration.was_seen) == (False, True)
     assert driver.due() == [own_question(7, "query-status")]
     driver.bytes(reply({"status": "postmigrate"}, 7))
     assert driver.machine.status == "postmigrate"

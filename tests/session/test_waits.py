@@ -34,7 +34,7 @@ def cancelled(job: str = "j") -> Event:
 
 
 def test_an_event_of_the_name_ends_it_and_is_taken() -> None:
-    wait = EventWait("STOP", lambda one: True, deadline=5.0)
+    wait = EventWait("STOP", lambda _one: True, deadline=5.0)
     assert (wait.label, wait.deadline, wait.ended, wait.failure) == ("STOP", 5.0, False, "")
     assert not wait.see(event("RESUME"))
     assert not wait.ended
@@ -46,7 +46,7 @@ def test_an_event_of_the_name_ends_it_and_is_taken() -> None:
 
 @pytest.mark.parametrize("name", ["stop", "STOPPED", "STO", ""])
 def test_another_name_is_another_event(name: str) -> None:
-    wait = EventWait("STOP", lambda one: True, deadline=None)
+    wait = EventWait("STOP", lambda _one: True, deadline=None)
     assert not wait.wants(event(name))
     assert not wait.see(event(name))
 
@@ -59,7 +59,7 @@ def test_what_does_not_match_is_not_taken() -> None:
 
 
 def test_wanting_is_not_ending() -> None:
-    wait = EventWait("X", lambda one: True, deadline=None)
+    wait = EventWait("X", lambda _one: True, deadline=None)
     assert wait.wants(event("X"))
     assert not wait.ended
 
@@ -68,7 +68,7 @@ def test_wanting_is_not_ending() -> None:
 
 
 def job_wait() -> tuple[JobWait, list[int]]:
-    """A wait, and how often it asked for the list of jobs."""
+    """Return a wait, and a list with the number of its queries for jobs."""
     wait = JobWait("j", deadline=None)
     asked: list[int] = []
 

@@ -1,4 +1,4 @@
-"""The settings file: where it is, what it says, when it is not trusted, and what is wrong with it."""
+"""Tests of the settings file: its place, its contents, its permissions and its errors."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, strategies as st
 
 import qmpshell
-from qmpshell.storage import OPTIONS, Configuration, configuration_path, read_configuration
+from qmpshell.storage import OPTIONS, Configuration, config_path, read_config
 from tests.harness.program import Result, run
 from tests.harness.screen import Terminal
 from tests.harness.servers import SYSTEM, Server, start_qemu
 
-LEFT = "nothing of the file is used"
+LEFT = "the file is ignored"
 
 
 class Home:
-    """A place for a settings file, and the variables that lead there."""
+    """A folder for a settings file, and the environment variables that select it."""
 
     def __init__(self, base: Path) -> None:
         self.base = base
@@ -33,10 +33,10 @@ class Home:
         return self
 
     def read(self) -> Configuration:
-        return read_configuration(self.variables | {"HOME": "/home/somebody"})
+        return read_config(self.variables | {"HOME": "/home/somebody"})
 
     def run(self, *arguments: str, socket: str = "") -> Result:
-        """Run a script, wherever the current folder is."""
+        """Run a script in any current folder."""
         return run(
             *arguments,
             XDG_CONFIG_HOME=str(self.base),
@@ -45,11 +45,11 @@ class Home:
         )
 
     def problems(self) -> list[str]:
-        """What is wrong, each without the file's name."""
+        """Return the errors of the file without its path."""
         found = self.read()
-        told = [*found.problems, *found.option_problems]
-        assert all(one.startswith(str(self.path)) for one in told)
-        return [one.removeprefix(str(self.path)) for one in told]
+        problems = [*found.problems, *found.option_problems]
+        assert all(problem.startswith(str(self.path)) for problem in problems)
+        return [problem.removeprefix(str(self.path)) for problem in problems]
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "config")
 
 
-# -- where it is ----------------------------------------------------------------------------------
+# -- path ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -72,32 +72,32 @@ def home(tmp_path: Path) -> Home:
         ({"XDG_CONFIG_HOME": "c", "HOME": "."}, None),
     ],
 )
-def test_its_place(variables: dict[str, str], path: str | None) -> None:
-    assert configuration_path(variables) == path
+def test_config_path_follows_environment(variables: dict[str, str], path: str | None) -> None:
+    assert config_path(variables) == path
 
 
-def test_nothing_is_read_from_the_current_folder(
+def test_relative_config_directories_are_ignored(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home.write("fold = 5")
     monkeypatch.chdir(tmp_path)
     assert home.read().values == {"fold": 5}
     for variables in ({"XDG_CONFIG_HOME": "config", "HOME": "/nowhere"}, {"HOME": "config"}):
-        assert read_configuration(variables).values == {}
+        assert read_config(variables).values == {}
 
 
-def test_no_file_is_no_problem(home: Home, tmp_path: Path) -> None:
+def test_missing_file_gives_no_problems(home: Home, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     for base in (str(home.base), str(tmp_path / "none"), "/dev/null", str(file)):
-        found = read_configuration({"XDG_CONFIG_HOME": base})
+        found = read_config({"XDG_CONFIG_HOME": base})
         assert (found.values, found.targets, found.problems) == ({}, {}, [])
 
 
-# -- what it says ---------------------------------------------------------------------------------
+# -- contents ------------------------------------------------------------------------------------
 
 
-def test_everything_that_it_may_say(home: Home) -> None:
+def test_all_settings_and_targets_are_read(home: Home) -> None:
     home.write(
         """
         color = "always"
@@ -149,7 +149,7 @@ def test_everything_that_it_may_say(home: Home) -> None:
     }
 
 
-def test_the_readmes_example(home: Home) -> None:
+def test_readme_example_has_no_errors(home: Home) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     _, _, section = readme.partition("## Settings\n")
     lines = [
@@ -162,13 +162,13 @@ def test_the_readmes_example(home: Home) -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"# nothing\n", b"\xef\xbb\xbffold = 7\r\n", b"[targets]\n"])
-def test_marks_of_other_systems_do_not_matter(home: Home, text: bytes) -> None:
+def test_empty_file_bom_and_crlf_are_accepted(home: Home, text: bytes) -> None:
     found = home.write(text).read()
     assert (found.problems, found.option_problems) == ([], [])
     assert found.values == ({"fold": 7} if b"fold" in text else {})
 
 
-# -- what is wrong with it ------------------------------------------------------------------------
+# -- errors --------------------------------------------------------------------------------------
 
 EXAMPLE = 'lab = "/run/lab.sock"'
 
@@ -180,38 +180,50 @@ EXAMPLE = 'lab = "/run/lab.sock"'
         ("fold =", f": Invalid value (at end of document); {LEFT}"),
         (
             'verbose = true\nfold = "7"',
-            ":2: fold cannot be '7': it is a number of lines, 0 for all",
+            ":2: fold cannot be '7': it must be a number of lines, 0 for all",
         ),
-        ("colour = 1", ":1: there is no setting colour; did you mean color?"),
-        ("\n\nnosuch = 1", f":3: there is no setting nosuch; there are {', '.join(OPTIONS)}"),
-        ("[target]\nlab = '/x'", ":1: there is no setting target; did you mean targets?"),
-        ("[confirm]\nquit = true", ":1: confirm cannot be {'quit': True}: it is a list of names"),
-        ("timeout = 2024-01-01", ":1: timeout cannot be datetime.date(2024, 1, 1): it is a number"),
-        ('"x\\u001b[2J" = 1', ": there is no setting x\\x1b[2J; there are "),
+        ("colour = 1", ":1: unknown setting colour; did you mean color?"),
+        ("\n\nnosuch = 1", f":3: unknown setting nosuch; there are {', '.join(OPTIONS)}"),
+        ("[target]\nlab = '/x'", ":1: unknown setting target; did you mean targets?"),
+        (
+            "[confirm]\nquit = true",
+            ":1: confirm cannot be {'quit': True}: it must be a list of names",
+        ),
+        (
+            "timeout = 2024-01-01",
+            ":1: timeout cannot be datetime.date(2024, 1, 1): it must be a number",
+        ),
+        ('"x\\u001b[2J" = 1', ": unknown setting x\\x1b[2J; there are "),
         (
             "targets = 'x'",
-            f":1: targets is a table: a line [targets], then lines such as {EXAMPLE}",
+            f":1: targets must be a table: a line [targets], then lines such as {EXAMPLE}",
         ),
-        ("[[targets]]\nlab = 'x'", ": targets is a table: a line [targets], then"),
+        ("[[targets]]\nlab = 'x'", ": targets must be a table: a line [targets], then"),
         (
             "[targets]\nlab = 5",
-            f":2: the target lab has no address: that is a text, as in {EXAMPLE}",
+            f":2: the target lab has no address, which must be text, as in {EXAMPLE}",
         ),
-        ("[targets]\nlab = ''", ":2: the target lab has no address: that is a text"),
-        ("[targets.lab]\nsocket = ''", ": the target lab has no address: that is a text"),
+        ("[targets]\nlab = ''", ":2: the target lab has no address, which must be text"),
+        ("[targets.lab]\nsocket = ''", ": the target lab has no address, which must be text"),
         (
             "[targets]\n'a/b' = '/x'",
-            ":2: 'a/b' cannot be the name of a target: a word without / : ",
+            ":2: 'a/b' cannot be the name of a target, which must not contain / : ",
         ),
         (
             "[targets]\n'a b' = '/x'",
-            ":2: 'a b' cannot be the name of a target: a word without / : ",
+            ":2: 'a b' cannot be the name of a target, which must not contain / : ",
         ),
-        ("[targets]\n'' = '/x'", ":2: '' cannot be the name of a target: a word without / : and ,"),
-        ("[targets]\n-r = '/x'", ":2: '-r' cannot be the name of a target: a word without / : and"),
+        (
+            "[targets]\n'' = '/x'",
+            ":2: '' cannot be the name of a target, which must not contain / : ",
+        ),
+        (
+            "[targets]\n-r = '/x'",
+            ":2: '-r' cannot be the name of a target, which must not contain / :",
+        ),
         (
             "[targets]\nlab = '/x'\nstyle = 'dark'",
-            ":3: style below [targets] would be a target; settings stand above the first table",
+            ":3: style below [targets] would be a target; settings must precede the first table",
         ),
         (b"fold = 7\npager = '\xff'", f":2: this is not UTF-8; {LEFT}"),
         (b"fold = \0", f":1:8: invalid value; {LEFT}"),
@@ -219,31 +231,31 @@ EXAMPLE = 'lab = "/run/lab.sock"'
             "fold = " + "9" * 5000,
             ": Exceeds the limit (4300 digits) for integer string conversion",
         ),
-        ("fold = " + "[" * 50_000, f": this nests too deep; {LEFT}"),
+        ("fold = " + "[" * 50_000, f": this is nested too deeply; {LEFT}"),
     ],
 )
-def test_a_mistake_is_one_sentence_with_its_place(
+def test_error_message_is_one_line_with_position(
     home: Home, text: str | bytes, problem: str
 ) -> None:
-    (told,) = home.write(text).problems()
-    assert told.startswith(problem)
-    assert told.isprintable()
+    (message,) = home.write(text).problems()
+    assert message.startswith(problem)
+    assert message.isprintable()
     assert home.read().values == ({"verbose": True} if b"verbose" in home.path.read_bytes() else {})
 
 
-def test_a_place_is_not_told_where_it_could_be_another(home: Home) -> None:
+def test_ambiguous_position_is_left_out(home: Home) -> None:
     home.write("style = 'dark'\nfold = 'x'\n[targets]\nfold = '/x'")
     found = home.read()
     assert found.option_problems == [
-        f"{home.path}: fold cannot be 'x': it is a number of lines, 0 for all"
+        f"{home.path}: fold cannot be 'x': it must be a number of lines, 0 for all"
     ]
     assert found.problems == [
-        f"{home.path}: fold below [targets] would be a target; settings stand above the first table"
+        f"{home.path}: fold below [targets] would be a target; settings must precede the first table"
     ]
     assert found.values == {"style": "dark"}
 
 
-def test_what_is_right_is_used_beside_what_is_wrong(home: Home) -> None:
+def test_valid_settings_are_used_despite_errors(home: Home) -> None:
     home.write("fold = 'x'\nstyle = 'dark'\nwrong = 1\n[targets]\nbad = 1\ngood = '/x'")
     found = home.read()
     assert found.values == {"style": "dark"}
@@ -253,32 +265,34 @@ def test_what_is_right_is_used_beside_what_is_wrong(home: Home) -> None:
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: f"fold = {text}".encode()))
-def test_no_bytes_are_too_strange(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+def test_random_bytes_give_printable_errors(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
     home = Home(tmp_path_factory.mktemp("home") / "config").write(data)
     for problem in home.problems():
         assert problem.isprintable()
 
 
-# -- when it is not trusted -----------------------------------------------------------------------
+# -- permissions ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666, 0o777])
-def test_a_file_that_others_may_write_to_is_not_read(home: Home, mode: int) -> None:
+def test_file_writable_by_others_is_rejected(home: Home, mode: int) -> None:
     home.write("fold = 5").path.chmod(mode)
     assert home.problems() == [
-        f" is not read: others may write to it (mode {mode:04o}); chmod go-w makes it safe"
+        f" is not read: others can write to it (mode {mode:04o}); chmod go-w fixes that"
     ]
     assert home.read().values == {}
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o400])
-def test_a_file_that_others_may_read_is_read(home: Home, mode: int) -> None:
+def test_file_readable_by_others_is_read(home: Home, mode: int) -> None:
     home.write("fold = 5").path.chmod(mode)
     assert home.read().values == {"fold": 5}
     assert home.problems() == []
 
 
-def test_a_file_of_another_users_is_not_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_of_another_user_is_rejected(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     home.write("fold = 5")
     if os.geteuid() == 0:
         os.chown(home.path, 12345, -1)
@@ -316,17 +330,19 @@ def _large(path: Path) -> None:
         (_fifo, "it is not a regular file"),
         (_device, "it is not a regular file"),
         (_loop, "Too many levels of symbolic links"),
-        (_large, "it is far larger than settings are"),
+        (_large, "it is too large for a settings file"),
     ],
 )
-def test_what_is_no_file_of_settings(home: Home, make: Callable[[Path], None], reason: str) -> None:
+def test_special_or_large_file_is_rejected(
+    home: Home, make: Callable[[Path], None], reason: str
+) -> None:
     make(home.path)
     if home.path.is_file():
         home.path.chmod(0o600)
     assert home.problems() == [f" is not read: {reason}"]
 
 
-def test_a_link_to_a_file_of_ones_own_is_followed(home: Home, tmp_path: Path) -> None:
+def test_symlink_to_own_file_is_followed(home: Home, tmp_path: Path) -> None:
     file = tmp_path / "settings"
     file.write_text("fold = 5")
     file.chmod(0o600)
@@ -334,13 +350,13 @@ def test_a_link_to_a_file_of_ones_own_is_followed(home: Home, tmp_path: Path) ->
     assert home.read().values == {"fold": 5}
     file.chmod(0o666)
     (problem,) = home.problems()
-    assert "others may write to it" in problem
+    assert "others can write to it" in problem
 
 
 # -- the program ----------------------------------------------------------------------------------
 
 
-def test_a_script_takes_nothing_but_targets_from_it(home: Home, one_qemu: Server) -> None:
+def test_script_uses_only_targets(home: Home, one_qemu: Server) -> None:
     home.write(
         "layout = 'pretty'\nresult = true\ncolor = 'always'\nverbose = true\nnosuch = 1\n"
         f"[targets]\nlab = 'unix:{one_qemu.address},server=on,wait=off'\n"
@@ -353,8 +369,8 @@ def test_a_script_takes_nothing_but_targets_from_it(home: Home, one_qemu: Server
     assert (found.status, found.out, found.err) == (0, '{"return": {}}\n', "")
 
 
-def test_a_script_that_names_a_file_does_not_read_it(home: Home) -> None:
-    os.mkfifo(home.path)  # whoever opens it says so
+def test_script_with_plain_address_skips_settings_file(home: Home) -> None:
+    os.mkfifo(home.path)  # opening it gives an error message
     for address in ("/no/such.sock", "unix:lab", "127.0.0.1:1", "./lab"):
         found = home.run("-c", "stop", address)
         assert found.status == 3
@@ -364,7 +380,7 @@ def test_a_script_that_names_a_file_does_not_read_it(home: Home) -> None:
     assert f"{home.path} is not read: it is not a regular file" in found.err
 
 
-def test_a_socket_goes_before_a_target_and_a_target_before_a_directory(
+def test_socket_precedes_target_and_target_precedes_directory(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -382,7 +398,7 @@ def test_a_socket_goes_before_a_target_and_a_target_before_a_directory(
         assert "not a socket but a directory" in found.err
 
 
-def test_what_may_have_been_meant_by_a_word(home: Home) -> None:
+def test_unknown_address_error_suggests_targets(home: Home) -> None:
     missing = "no such socket (is QEMU running, and is this the path given to it?)"
     home.write("[targets]\nlab = '/x'\nhost-7 = '/y'\n")
     found = home.run("-c", "stop", "host_7")
@@ -392,20 +408,20 @@ def test_what_may_have_been_meant_by_a_word(home: Home) -> None:
     )
     found = home.run("-c", "stop", "nosuch")
     assert found.err == (
-        f"qmpshell: nosuch: {missing}; the targets of the settings file are host-7, lab\n"
+        f"qmpshell: nosuch: {missing}; the targets in the settings file are host-7, lab\n"
     )
     home.path.unlink()
     assert home.run("-c", "stop", "nosuch").err == f"qmpshell: nosuch: {missing}\n"
 
 
-def test_a_target_whose_address_cannot_be_read(home: Home) -> None:
+def test_target_with_invalid_address_fails(home: Home) -> None:
     home.write("[targets]\nlab = 'lab.example:x'\n")
     found = home.run("-c", "stop", "lab")
     assert found.status == 2
-    assert found.err.startswith("qmpshell: the target lab: lab.example:x: 'x' is no port number")
+    assert found.err.startswith("qmpshell: the target lab: lab.example:x: 'x' is not a port number")
 
 
-def test_a_word_that_is_no_target_where_the_file_is_wrong(home: Home) -> None:
+def test_unknown_target_with_broken_file_reports_both(home: Home) -> None:
     home.write("[targets\n")
     found = home.run("-c", "stop", "lab")
     first, second = found.err.splitlines()
@@ -415,9 +431,7 @@ def test_a_word_that_is_no_target_where_the_file_is_wrong(home: Home) -> None:
     assert second.startswith("qmpshell: lab: no such socket")
 
 
-def test_at_a_terminal_it_applies_and_the_command_line_goes_first(
-    home: Home, one_qemu: Server
-) -> None:
+def test_interactive_shell_prefers_command_line_options(home: Home, one_qemu: Server) -> None:
     home.write(
         "quiet = true\nlayout = 'compact'\nverbose = true\nfold = 7\ntimeout = 9\n"
         f"[targets]\nlab = '{one_qemu.address}'\n"
@@ -429,40 +443,38 @@ def test_at_a_terminal_it_applies_and_the_command_line_goes_first(
         terminal.wait_above("(QEMU) query-name", '-> {"execute": "query-name"', '{"return": {}}')
         terminal.line("/set layout timeout fold")
         terminal.wait_above(
-            *("layout=compact", "how", "it is", "timeout=5", "how", "it is"),
-            *("fold=7", "how", "it is"),
+            *("layout=compact", "layout of", "it must be", "timeout=5", "reply", "it must be"),
+            *("fold=7", "maximum", "it must be"),
         )
         terminal.line("/set fold=8; /set fold; /events")
-        terminal.wait_above("fold=8", "how", "it is", "events: inline")
+        terminal.wait_above("fold=8", "maximum", "it must be", "events: inline")
 
 
-def test_at_a_terminal_each_mistake_is_told_and_the_shell_starts(
-    home: Home, one_qemu: Server
-) -> None:
+def test_interactive_shell_shows_all_errors_and_starts(home: Home, one_qemu: Server) -> None:
     home.write("quiet = true\nfold = 'x'\ncolour = 1\n[targets]\nlab = 5\n")
     with Terminal(one_qemu.address, columns=200, variables=home.variables) as terminal:
         terminal.wait_prompt()
         assert terminal.text.splitlines() == [
-            f"qmpshell: {home.path}:5: the target lab has no address: that is a text, as in {EXAMPLE}",
-            f"qmpshell: {home.path}:2: fold cannot be 'x': it is a number of lines, 0 for all",
-            f"qmpshell: {home.path}:3: there is no setting colour; did you mean color?",
+            f"qmpshell: {home.path}:5: the target lab has no address, which must be text, as in {EXAMPLE}",
+            f"qmpshell: {home.path}:2: fold cannot be 'x': it must be a number of lines, 0 for all",
+            f"qmpshell: {home.path}:3: unknown setting colour; did you mean color?",
             "(QEMU)",
         ]
 
 
-def test_what_the_file_says_is_to_be_confirmed(home: Home, one_qemu: Server) -> None:
+def test_confirm_setting_replaces_the_default_list(home: Home, one_qemu: Server) -> None:
     home.write("confirm = ['query-*']\n")
     with Terminal(one_qemu.address, variables=home.variables) as terminal:
         terminal.wait_ready()
         terminal.line("query-name")
-        terminal.wait_for("query-name is on the list of what is to be confirmed. Go on? [y/N]")
+        terminal.wait_for("query-name needs confirmation (setting confirm). Go on? [y/N]")
         terminal.type("n")
         terminal.wait_above("not sent")
         terminal.line("quit")
         terminal.wait_above("the server has exited")
 
 
-def test_a_script_at_a_terminal_is_a_script(home: Home, one_qemu: Server) -> None:
+def test_script_at_terminal_ignores_settings(home: Home, one_qemu: Server) -> None:
     home.write("layout = 'compact'\nverbose = true\n[targets]\nlab = 5\n")
     arguments = ("--color", "never", "-c", "query-name", one_qemu.address)
     with Terminal(*arguments, variables=home.variables) as terminal:

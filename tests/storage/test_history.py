@@ -1,4 +1,4 @@
-"""The file of the history: where it is, who may read it, what is read of it, however it looks."""
+"""Tests of the history file: its path, its permissions, and how entries are written and read."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ import pytest
 from hypothesis import given, strategies as st
 
 from qmpshell.render import escape_lines
-from qmpshell.storage import HistoryError, HistoryFile, history_path, showable
+from qmpshell.storage import HistoryError, HistoryFile, escape_entry, history_path
 
 
 def clock() -> float:
     return 1_700_000_000.0
 
 
-def opened(path: Path | str) -> HistoryFile:
+def open_history(path: Path | str) -> HistoryFile:
     return HistoryFile(str(path), clock=clock)
 
 
 def problem(path: Path | str) -> str:
     with pytest.raises(HistoryError) as caught:
-        opened(path).check()
+        open_history(path).check()
     with pytest.raises(HistoryError) as again:
-        opened(path).append("stop")
+        open_history(path).append("stop")
     assert str(again.value) == str(caught.value)
-    assert opened(path).read() == []
+    assert open_history(path).read() == []
     return str(caught.value)
 
 
@@ -39,7 +39,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-# -- where it is -----------------------------------------------------------------------------------
+# -- path -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -53,23 +53,23 @@ def mode(path: Path) -> int:
         ({"XDG_STATE_HOME": "./s", "HOME": "/h"}, "/h/.local/state/qmpshell/history"),
     ],
 )
-def test_where_it_is(environment: dict[str, str], expected: str) -> None:
+def test_history_path_follows_environment(environment: dict[str, str], expected: str) -> None:
     assert history_path(environment, "history") == expected
 
 
 @pytest.mark.parametrize(
     "environment", [{}, {"HOME": ""}, {"HOME": "h"}, {"XDG_STATE_HOME": "s", "HOME": "."}]
 )
-def test_without_a_home_there_is_none(environment: dict[str, str]) -> None:
-    with pytest.raises(HistoryError, match="the history is not kept: HOME is not"):
+def test_history_path_without_home_raises_error(environment: dict[str, str]) -> None:
+    with pytest.raises(HistoryError, match="the history is not saved: HOME is not"):
         history_path(environment, "history")
 
 
-def test_what_is_made_is_the_persons_alone(tmp_path: Path) -> None:
+def test_new_file_and_folders_are_private(tmp_path: Path) -> None:
     path = tmp_path / "state" / "qmpshell" / "history"
     before = os.umask(0)
     try:
-        opened(path).check()
+        open_history(path).check()
     finally:
         os.umask(before)
     assert mode(tmp_path / "state") == 0o700
@@ -78,20 +78,20 @@ def test_what_is_made_is_the_persons_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == b""
 
 
-def test_a_file_that_others_could_read_is_theirs_no_more(tmp_path: Path) -> None:
+def test_existing_file_becomes_private(tmp_path: Path) -> None:
     path = tmp_path / "history"
     path.write_text("\n# x\n+stop\n")
     path.chmod(0o666)
-    assert opened(path).read() == ["stop"]
+    assert open_history(path).read() == ["stop"]
     assert mode(path) == 0o600
     path.chmod(0o755)
-    opened(path).append("cont")
+    open_history(path).append("cont")
     assert mode(path) == 0o600
 
 
-def test_a_file_and_a_folder_that_were_removed_are_made_again(tmp_path: Path) -> None:
+def test_removed_file_and_folder_are_recreated(tmp_path: Path) -> None:
     path = tmp_path / "qmpshell" / "history"
-    history = opened(path)
+    history = open_history(path)
     history.append("a")
     path.unlink()
     history.append("b")
@@ -103,48 +103,46 @@ def test_a_file_and_a_folder_that_were_removed_are_made_again(tmp_path: Path) ->
     assert history.read() == ["c"]
 
 
-# -- what is no good place -------------------------------------------------------------------------
+# -- unusable paths -------------------------------------------------------------------------------
 
 
-def test_what_is_no_file_is_not_written_to(tmp_path: Path) -> None:
+def test_special_files_are_rejected(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "file").touch()
     (tmp_path / "device").symlink_to("/dev/zero")
-    assert problem(tmp_path) == f"the history is not kept: {tmp_path}: Is a directory"
-    assert problem(tmp_path / "fifo").endswith("fifo: it is no regular file")
-    assert problem(tmp_path / "device").endswith("device: it is no regular file")
+    assert problem(tmp_path) == f"the history is not saved: {tmp_path}: Is a directory"
+    assert problem(tmp_path / "fifo").endswith("fifo: it is not a regular file")
+    assert problem(tmp_path / "device").endswith("device: it is not a regular file")
     assert problem(tmp_path / "file" / "history").endswith("Not a directory")
     assert problem(tmp_path / "file" / "qmpshell" / "history").endswith("Not a directory")
     assert "NUL" in problem("/a\0b/history")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "vm.sock"))
-        assert problem(tmp_path / "vm.sock").endswith("it is no regular file")
+        assert problem(tmp_path / "vm.sock").endswith("it is not a regular file")
 
 
-def test_a_fifo_that_somebody_reads_is_not_written_to_either(tmp_path: Path) -> None:
+def test_fifo_with_reader_is_rejected(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     reading = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
-    assert problem(tmp_path / "fifo").endswith("it is no regular file")
+    assert problem(tmp_path / "fifo").endswith("it is not a regular file")
     assert os.read(reading, 1) == b""
     os.close(reading)
 
 
-def test_where_nothing_can_be_made(tmp_path: Path) -> None:
-    # A file system that takes no files, even from root.
+def test_folder_that_cannot_be_created_is_reported() -> None:
+    # In /proc, even root cannot create files.
     assert "/proc/self/qmpshell/history: " in problem("/proc/self/qmpshell/history")
 
 
-def test_a_path_is_told_in_one_safe_line(tmp_path: Path) -> None:
+def test_path_is_escaped_in_error_message(tmp_path: Path) -> None:
     path = tmp_path / "a\nb\x1b"
     path.mkdir()
     assert problem(path).endswith(r"a\x0ab\x1b: Is a directory")
 
 
-def test_a_file_of_another_user_is_neither_read_nor_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_of_another_user_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "history"
-    opened(path).append("stop")
+    open_history(path).append("stop")
     path.chmod(0o666)
     before = path.read_bytes()
     monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
@@ -153,7 +151,7 @@ def test_a_file_of_another_user_is_neither_read_nor_written(
     assert mode(path) == 0o666
 
 
-def test_root_makes_nothing_in_the_folders_of_a_user(
+def test_root_creates_nothing_in_folders_of_users(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
@@ -164,18 +162,18 @@ def test_root_makes_nothing_in_the_folders_of_a_user(
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert problem(home / "qmpshell" / "history").endswith("qmpshell belongs to another user")
     assert problem(home / "state" / "history").endswith("home belongs to another user")
-    assert [one.name for one in home.rglob("*")] == ["qmpshell"]
+    assert [path.name for path in home.rglob("*")] == ["qmpshell"]
 
 
 # -- links -----------------------------------------------------------------------------------------
 
 
-def test_a_link_of_ones_own_is_followed(tmp_path: Path) -> None:
+def test_own_symlink_is_followed(tmp_path: Path) -> None:
     link = tmp_path / "history"
     link.symlink_to(tmp_path / "elsewhere")
-    opened(link).append("stop")
+    open_history(link).append("stop")
     assert link.is_symlink()
-    assert opened(tmp_path / "elsewhere").read() == ["stop"]
+    assert open_history(tmp_path / "elsewhere").read() == ["stop"]
     assert mode(tmp_path / "elsewhere") == 0o600
     link.unlink()
     link.symlink_to(tmp_path / "no" / "such" / "folder")
@@ -185,90 +183,92 @@ def test_a_link_of_ones_own_is_followed(tmp_path: Path) -> None:
     assert problem(link).endswith("Too many levels of symbolic links")
 
 
-def test_a_link_to_dev_null_keeps_nothing_and_says_nothing(tmp_path: Path) -> None:
+def test_symlink_to_dev_null_disables_history_silently(tmp_path: Path) -> None:
     link = tmp_path / "history"
     link.symlink_to("/dev/null")
     before = os.stat("/dev/null").st_mode
-    history = opened(link)
+    history = open_history(link)
     history.check()
     history.append("stop")
     assert history.read() == []
     assert os.stat("/dev/null").st_mode == before
-    assert opened("/dev/null").read() == []
+    assert open_history("/dev/null").read() == []
 
 
-def test_a_link_of_another_users_is_not_followed(
+def test_symlink_of_another_user_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, link = tmp_path / "mine", tmp_path / "history"
     path.write_text("precious")
     link.symlink_to(path)
     lstat = os.lstat
-    theirs = list(lstat(link)[:10])
-    theirs[stat.ST_UID] += 1
+    foreign_status = list(lstat(link)[:10])
+    foreign_status[stat.ST_UID] += 1
 
-    def pretending(name: str) -> os.stat_result:
-        return os.stat_result(theirs) if name == str(link) else lstat(name)
+    def lstat_of_other_user(name: str) -> os.stat_result:
+        return os.stat_result(foreign_status) if name == str(link) else lstat(name)
 
-    monkeypatch.setattr(os, "lstat", pretending)
-    assert problem(link).endswith("it is a symbolic link of another user's")
+    monkeypatch.setattr(os, "lstat", lstat_of_other_user)
+    assert problem(link).endswith("it is a symbolic link that belongs to another user")
     assert path.read_text() == "precious"
 
 
 # -- writing ---------------------------------------------------------------------------------------
 
 
-def test_the_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_append_writes_prompt_toolkit_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sizes: list[int] = []
     write = os.write
 
-    def counted(descriptor: int, data: bytes) -> int:
+    def counting_write(descriptor: int, data: bytes) -> int:
         sizes.append(len(data))
         return write(descriptor, data)
 
-    monkeypatch.setattr(os, "write", counted)
+    monkeypatch.setattr(os, "write", counting_write)
     path = tmp_path / "history"
-    opened(path).append("query-status")
-    opened(path).append('{"execute":\n\n "stop", "id": "ü"}')
+    open_history(path).append("query-status")
+    open_history(path).append('{"execute":\n\n "stop", "id": "ü"}')
     text = path.read_text(encoding="utf-8")
-    assert len(sizes) == 2  # one write each
+    assert len(sizes) == 2  # one write for each entry
     first, second = text.split("\n\n")
     assert first.startswith("\n# 2023-11-1") and first.endswith("\n+query-status")
     assert second.partition("\n")[2] == '+{"execute":\n+\n+ "stop", "id": "ü"}\n'
-    assert opened(path).read() == ["query-status", '{"execute":\n\n "stop", "id": "ü"}']
+    assert open_history(path).read() == ["query-status", '{"execute":\n\n "stop", "id": "ü"}']
 
 
-def test_an_entry_that_was_cut_off_is_told_and_does_not_spoil_the_next(
+def test_truncated_entry_is_reported_and_next_entry_intact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "history"
     write = os.write
-    rooms = [40, 30, 2, 0]
+    free_bytes = [40, 30, 2, 0]
 
-    def short(descriptor: int, data: bytes) -> int:
-        room = rooms.pop(0) if rooms else len(data)
+    def short_write(descriptor: int, data: bytes) -> int:
+        room = free_bytes.pop(0) if free_bytes else len(data)
         if not room:
             raise OSError(28, "No space left on device")
         return write(descriptor, data[:room])
 
-    history = opened(path)
-    monkeypatch.setattr(os, "write", short)
+    history = open_history(path)
+    monkeypatch.setattr(os, "write", short_write)
     history.append("stop")
     for text in ("query-status", "query-name"):
         with pytest.raises(HistoryError, match="an entry was cut off; is the disk full"):
             history.append(text)
-    with pytest.raises(HistoryError, match=f"not kept: {path}: No space left on device"):
+    with pytest.raises(HistoryError, match=f"not saved: {path}: No space left on device"):
         history.append("query-block")
     history.append("cont")
     assert history.read() == ["stop", "query-", "cont"]
 
 
-def test_several_writers_lose_nothing(tmp_path: Path) -> None:
+def test_concurrent_writers_lose_no_entries(tmp_path: Path) -> None:
     path = tmp_path / "history"
 
     def fill(name: str) -> None:
         for number in range(200):
-            opened(path).append(f"{name} {number}\n{name * 3000}")
+            open_history(path).append(f"{name} {number}\n{name * 3000}")
 
     writers = [threading.Thread(target=fill, args=(name,)) for name in "abc"]
     for writer in writers:
@@ -281,16 +281,16 @@ def test_several_writers_lose_nothing(tmp_path: Path) -> None:
             int(line.split()[1]) for line in text.splitlines() if line.startswith(f"+{name} ")
         ]
         assert numbers == list(range(200))
-    assert all(entry.endswith(f"\n{entry[0] * 3000}") for entry in opened(path).read())
+    assert all(entry.endswith(f"\n{entry[0] * 3000}") for entry in open_history(path).read())
 
 
-def test_a_very_long_entry_is_left_out(tmp_path: Path) -> None:
+def test_very_long_entry_is_not_saved(tmp_path: Path) -> None:
     path = tmp_path / "history"
-    opened(path).append("x" * (1 << 16))
-    opened(path).append("y" * ((1 << 16) + 1))
-    assert [entry[0] for entry in opened(path).read()] == ["x"]
+    open_history(path).append("x" * (1 << 16))
+    open_history(path).append("y" * ((1 << 16) + 1))
+    assert [entry[0] for entry in open_history(path).read()] == ["x"]
     path.write_text("+" + "z" * 500_000 + "\n\n+stop\n")
-    assert opened(path).read() == ["stop"]
+    assert open_history(path).read() == ["stop"]
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -315,67 +315,69 @@ def test_a_very_long_entry_is_left_out(tmp_path: Path) -> None:
         (b"+a\tb\n", ["a\tb"]),
     ],
 )
-def test_what_is_read(tmp_path: Path, content: bytes, expected: list[str]) -> None:
+def test_read_returns_entries_of_any_content(
+    tmp_path: Path, content: bytes, expected: list[str]
+) -> None:
     path = tmp_path / "history"
     path.write_bytes(content)
-    assert opened(path).read() == expected
+    assert open_history(path).read() == expected
 
 
-def test_no_file_is_an_empty_one(tmp_path: Path) -> None:
-    assert opened(tmp_path / "none" / "history").read() == []
+def test_missing_file_reads_as_empty(tmp_path: Path) -> None:
+    assert open_history(tmp_path / "none" / "history").read() == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_the_end_of_a_large_file_is_read(tmp_path: Path) -> None:
+def test_large_file_is_read_from_its_end(tmp_path: Path) -> None:
     path = tmp_path / "history"
     entries = [f"transaction(\n  {number}\n)" for number in range(100_000)]
     path.write_text("".join("\n# t\n" + e.replace("\n", "\n+").join("+\n") for e in entries))
-    found = opened(path).read()
+    found = open_history(path).read()
     assert found == entries[-10_000:]
     longer = [entry + " " * 1000 for entry in entries[:5000]]
     path.write_text("".join("\n# t\n" + e.replace("\n", "\n+").join("+\n") for e in longer))
-    found = opened(path).read()
+    found = open_history(path).read()
     assert found == longer[-len(found) :]
     assert 950 < len(found) < 1050  # a mebibyte
     path.write_bytes(b"+" + b"\n+".join([b"x" * 100] * 20_000))
-    assert opened(path).read() == []  # nobody knows where it begins
+    assert open_history(path).read() == []  # the start of the entry is unknown
 
 
 @given(
     content=st.binary()
     | st.lists(st.sampled_from([b"\n", b"+", b"#", b"a", b"\xff\x1b"])).map(b"".join)
 )
-def test_any_file_is_safe(content: bytes) -> None:
+def test_random_file_content_is_read_safely(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "history"
         path.write_bytes(content)
-        before = opened(path).read()
+        before = open_history(path).read()
         assert all(escape_lines(entry) == entry for entry in before)
-        opened(path).append("last\nof all")
-        assert opened(path).read()[-1] == "last\nof all"
-        assert opened(path).read()[: len(before)] == before
+        open_history(path).append("last\nof all")
+        assert open_history(path).read()[-1] == "last\nof all"
+        assert open_history(path).read()[: len(before)] == before
 
 
 @given(entries=st.lists(st.text(min_size=1)))
-def test_what_was_appended_is_read(entries: list[str]) -> None:
+def test_appended_entries_round_trip(entries: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        history = opened(Path(folder) / "history")
+        history = open_history(Path(folder) / "history")
         for entry in entries:
-            history.append(showable(entry))
+            history.append(escape_entry(entry))
         found = history.read()
     expected = [
-        showable(entry)
+        escape_entry(entry)
         for before, entry in zip([None, *entries], entries, strict=False)
-        if before is None or showable(before) != showable(entry)
+        if before is None or escape_entry(before) != escape_entry(entry)
     ]
     assert found == expected
 
 
-def test_reading_takes_time_in_proportion(
+def test_reading_takes_linear_time(
     tmp_path: Path, count_lines: Callable[[Callable[[], object]], int]
 ) -> None:
     def lines(times: int) -> int:
         (tmp_path / "history").write_bytes(b"\n# t\n+a\n+b\n\n# t\n+c\n" * times)
-        return count_lines(opened(tmp_path / "history").read)
+        return count_lines(open_history(tmp_path / "history").read)
 
     assert lines(400) < 6 * lines(100)

@@ -1,4 +1,4 @@
-"""Names of this machine's files, for completion."""
+"""Tests of the listing of local files for completion."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from qmpshell.terminal import list_folder
+from qmpshell.terminal import list_directory
 
 
-def test_what_each_name_in_a_folder_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A socket's path may not be long.
+def test_list_directory_returns_kind_of_each_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A socket path has a maximum length, so it must be relative.
     monkeypatch.chdir(tmp_path)
     Path("folder").mkdir()
     Path("plain").touch()
@@ -31,9 +33,9 @@ def test_what_each_name_in_a_folder_is(tmp_path: Path, monkeypatch: pytest.Monke
         "to-folder": "folder",
         "to-nothing": "device or pipe",
     }
-    assert dict(list_folder("")) == dict(list_folder("vm.s")) == expected
-    assert dict(list_folder(f"{tmp_path}/x")) == expected
+    assert dict(list_directory("")) == dict(list_directory("vm.s")) == expected
+    assert dict(list_directory(f"{tmp_path}/x")) == expected
 
 
-def test_a_folder_that_cannot_be_read_has_no_names(tmp_path: Path) -> None:
-    assert list(list_folder(f"{tmp_path}/nothing/x")) == []
+def test_missing_folder_has_no_names(tmp_path: Path) -> None:
+    assert list(list_directory(f"{tmp_path}/nothing/x")) == []

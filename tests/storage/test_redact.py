@@ -1,4 +1,4 @@
-"""Secrets reach no record: commands, replies, and the lines that were typed."""
+"""Tests that secrets in commands, replies and typed lines are not recorded."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import given, strategies as st
 
 from qmpshell.storage import (
     Secrets,
-    blanked,
-    human_spans,
+    blank_spans,
+    hmp_secret_spans,
     is_secret_name,
     redact_command,
     redact_line,
@@ -41,28 +41,78 @@ def hmp(line: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "name",
-    """password passwd passphrase passcode pwd pass cookie cookies input-data old-password new_password
-    key-password vncPassword PASSWORD PGPASSWORD DB_PASSWD password1 password-base64 passwords
-    file.cookie file.server.password __com.redhat_password proxy-password pasword passord""".split(),
+    [
+        "password",
+        "passwd",
+        "passphrase",
+        "passcode",
+        "pwd",
+        "pass",
+        "cookie",
+        "cookies",
+        "input-data",
+        "old-password",
+        "new_password",
+        "key-password",
+        "vncPassword",
+        "PASSWORD",
+        "PGPASSWORD",
+        "DB_PASSWD",
+        "password1",
+        "password-base64",
+        "passwords",
+        "file.cookie",
+        "file.server.password",
+        "__com.redhat_password",
+        "proxy-password",
+        "pasword",
+        "passord",
+    ],
 )
-def test_names_of_secrets(name: str) -> None:
+def test_is_secret_name_accepts_secret_names(name: str) -> None:
     assert is_secret_name(name)
 
 
 @pytest.mark.parametrize(
     "name",
-    """key-secret password-secret proxy-password-secret cookie-secret passwordid tls-creds tls-authz
-    secret new-secret old-secret keyid iv data key id username cookie64 txcookie pass-discard-request
-    bypass iommu-bypass compass password-required set_password-done passwordless packet-header
-    keys name""".split(),
+    [
+        "key-secret",
+        "password-secret",
+        "proxy-password-secret",
+        "cookie-secret",
+        "passwordid",
+        "tls-creds",
+        "tls-authz",
+        "secret",
+        "new-secret",
+        "old-secret",
+        "keyid",
+        "iv",
+        "data",
+        "key",
+        "id",
+        "username",
+        "cookie64",
+        "txcookie",
+        "pass-discard-request",
+        "bypass",
+        "iommu-bypass",
+        "compass",
+        "password-required",
+        "set_password-done",
+        "passwordless",
+        "packet-header",
+        "keys",
+        "name",
+    ],
 )
-def test_names_of_what_is_none(name: str) -> None:
+def test_is_secret_name_rejects_other_names(name: str) -> None:
     assert not is_secret_name(name)
 
 
 # -- commands -------------------------------------------------------------------------------------
 
-# Each holds SECRET, once or more, and nothing of it may be left.
+# Each contains SECRET at least once.
 SECRET_COMMANDS: list[dict[str, Any]] = [
     command("set_password", protocol="vnc", password=SECRET),
     command("set_password", protocol="vnc", password=SECRET, display="d0", connected="keep"),
@@ -116,7 +166,7 @@ SECRET_COMMANDS: list[dict[str, Any]] = [
             ]
         },
     },
-    # Told to the server where it does not belong.
+    # Secrets in unexpected arguments.
     {"execute": "x", "password": SECRET},
     command("human-monitor-command", command_line="x", password=SECRET),
 ]
@@ -196,7 +246,7 @@ HARMLESS_COMMANDS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("message", SECRET_COMMANDS, ids=json.dumps)
-def test_secrets_of_commands(message: dict[str, Any]) -> None:
+def test_secrets_in_commands_are_hidden(message: dict[str, Any]) -> None:
     assert SECRET in json.dumps(message)
     before = copy.deepcopy(message)
     redacted = redact_command(message)
@@ -208,16 +258,16 @@ def test_secrets_of_commands(message: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("line", "expected"), HUMAN_SECRETS)
-def test_secrets_of_human_commands(line: str, expected: str) -> None:
+def test_secrets_in_hmp_commands_are_hidden(line: str, expected: str) -> None:
     assert redact_command(hmp(line)) == hmp(expected)
 
 
 @pytest.mark.parametrize("message", HARMLESS_COMMANDS, ids=json.dumps)
-def test_commands_without_secrets_are_not_even_copied(message: dict[str, Any]) -> None:
+def test_command_without_secret_is_returned_uncopied(message: dict[str, Any]) -> None:
     assert redact_command(message) is message
 
 
-def test_only_the_secret_is_replaced() -> None:
+def test_redact_command_keeps_other_arguments() -> None:
     message = command("set_password", protocol="vnc", password=SECRET, connected="keep")
     assert redact_command(message) == command(
         "set_password", protocol="vnc", password=HIDDEN, connected="keep"
@@ -229,12 +279,12 @@ def test_only_the_secret_is_replaced() -> None:
 
 
 @pytest.mark.parametrize("value", [12345, 1.5, True, [1], {"a": 1}, ""])
-def test_a_secret_that_was_sent_with_the_wrong_type(value: object) -> None:
+def test_secret_of_wrong_type_is_hidden(value: object) -> None:
     message = command("set_password", protocol="vnc", password=value)
     assert redact_command(message)["arguments"]["password"] == HIDDEN
 
 
-def test_digits_for_an_unknown_password_are_hidden_too() -> None:
+def test_numeric_value_of_unknown_password_is_hidden() -> None:
     message = command("x-set", root_password=12345)
     assert redact_command(message)["arguments"] == {"root-password": HIDDEN}
 
@@ -242,7 +292,7 @@ def test_digits_for_an_unknown_password_are_hidden_too() -> None:
 @pytest.mark.parametrize(
     "marker", [SECRET, {"password": SECRET}, [{"data": SECRET, "qom-type": "secret"}], None, 5]
 )
-def test_the_id_is_not_touched(marker: object) -> None:
+def test_message_id_is_unchanged(marker: object) -> None:
     message = command("set_password", password="x") | {"id": marker}
     assert redact_command(message)["id"] == marker
     stop = {"execute": "stop", "id": marker}
@@ -250,11 +300,11 @@ def test_the_id_is_not_touched(marker: object) -> None:
     reply = {"return": {}, "id": marker}
     assert redact_reply(reply, message) is reply
     error = {"error": {"class": "GenericError", "desc": SECRET}, "id": marker}
-    asked = command("set_password", password=SECRET) | {"id": marker}
-    assert redact_reply(error, asked)["id"] == marker
+    command_sent = command("set_password", password=SECRET) | {"id": marker}
+    assert redact_reply(error, command_sent)["id"] == marker
 
 
-def test_messages_deeper_than_python_recurses() -> None:
+def test_deeply_nested_command_is_redacted() -> None:
     deep: Any = {"password": SECRET}
     for _ in range(3000):
         deep = [deep]
@@ -281,18 +331,20 @@ MESSAGES = st.dictionaries(
 
 
 @given(MESSAGES, st.none() | MESSAGES)
-def test_any_messages_do_no_harm(message: dict[str, Any], asked: dict[str, Any] | None) -> None:
+def test_random_messages_keep_their_keys(
+    message: dict[str, Any], command_sent: dict[str, Any] | None
+) -> None:
     assert redact_command(message).keys() == message.keys()
-    assert redact_reply(message, asked).keys() == message.keys()
+    assert redact_reply(message, command_sent).keys() == message.keys()
 
 
 @given(st.text(alphabet="abc=:/@%\"'\\{},-.\n ") | st.text())
-def test_any_text_does_no_harm(text: str) -> None:
-    for find in (secret_spans, human_spans):
+def test_random_text_gives_ordered_secret_spans(text: str) -> None:
+    for find in (secret_spans, hmp_secret_spans):
         spans = find(text)
         ends = [offset for span in spans for offset in span]
         assert ends == sorted(ends)
-        assert blanked(text, spans).count(HIDDEN) >= len(spans)
+        assert blank_spans(text, spans).count(HIDDEN) >= len(spans)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +363,7 @@ def test_any_text_does_no_harm(text: str) -> None:
     ids=lambda text: text[:12],
 )
 @pytest.mark.parametrize("prefix", ["", "json:", "object_add secret,", "qom-set /x "])
-def test_long_texts_take_time_in_proportion(
+def test_long_text_is_redacted_in_bounded_work(
     text: str, prefix: str, count_lines: Callable[[Callable[[], object]], int]
 ) -> None:
     message = hmp(prefix + text) | {"return": prefix + text}
@@ -329,7 +381,7 @@ def error(desc: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("reply", "asked", "expected"),
+    ("reply", "command_sent", "expected"),
     [
         ({"return": SECRET}, QOM_GET, {"return": HIDDEN}),
         ({"return": {"a": SECRET}, "id": 1}, QOM_GET, {"return": HIDDEN, "id": 1}),
@@ -396,16 +448,16 @@ def error(desc: str) -> dict[str, Any]:
     ],
     ids=str,
 )
-def test_secrets_of_replies(
-    reply: dict[str, Any], asked: dict[str, Any] | None, expected: dict[str, Any]
+def test_secrets_in_replies_are_hidden(
+    reply: dict[str, Any], command_sent: dict[str, Any] | None, expected: dict[str, Any]
 ) -> None:
     before = copy.deepcopy(reply)
-    assert redact_reply(reply, asked) == expected
+    assert redact_reply(reply, command_sent) == expected
     assert reply == before
 
 
 @pytest.mark.parametrize(
-    ("reply", "asked"),
+    ("reply", "command_sent"),
     [
         ({"return": {}}, SET),
         ({"return": {"status": "running"}}, {"execute": "query-status"}),
@@ -425,23 +477,25 @@ def test_secrets_of_replies(
     ],
     ids=str,
 )
-def test_replies_without_secrets_are_not_even_copied(
-    reply: dict[str, Any], asked: dict[str, Any] | None
+def test_reply_without_secret_is_returned_uncopied(
+    reply: dict[str, Any], command_sent: dict[str, Any] | None
 ) -> None:
-    assert redact_reply(reply, asked) is reply
+    assert redact_reply(reply, command_sent) is reply
 
 
-# Of the others the secret is a longer text, or stands in JSON that cannot be read.
-REPEATABLE = [one for one in SECRET_COMMANDS if SECRET in Secrets(one, is_command=True).texts]
+# In the other commands the secret is longer or in invalid JSON.
+REPEATABLE = [
+    command for command in SECRET_COMMANDS if SECRET in Secrets(command, is_command=True).texts
+]
 
 
 @pytest.mark.parametrize("message", REPEATABLE, ids=json.dumps)
-def test_an_error_does_not_repeat_what_the_command_hid(message: dict[str, Any]) -> None:
+def test_error_reply_hides_secret_of_its_command(message: dict[str, Any]) -> None:
     redacted = redact_reply(error(f"Invalid value '{SECRET}'"), message)
     assert redacted == error(f"Invalid value '{HIDDEN}'")
 
 
-def test_most_secrets_are_known_by_themselves() -> None:
+def test_most_secret_commands_have_repeatable_secrets() -> None:
     assert len(REPEATABLE) >= len(SECRET_COMMANDS) - 3
 
 
@@ -510,7 +564,7 @@ def test_most_secrets_are_known_by_themselves() -> None:
         ),
     ],
 )
-def test_lines_that_are_kept_without_their_secrets(line: str, expected: str) -> None:
+def test_secret_in_line_becomes_placeholder(line: str, expected: str) -> None:
     assert redact_line(line) == expected
     assert redact_line(expected) == expected
 
@@ -560,7 +614,7 @@ def test_lines_that_are_kept_without_their_secrets(line: str, expected: str) -> 
         "x a=1 https://me:hunter2@host/",
     ],
 )
-def test_lines_that_are_not_kept(line: str) -> None:
+def test_line_that_cannot_be_redacted_is_dropped(line: str) -> None:
     assert redact_line(line) is None
 
 
@@ -599,19 +653,19 @@ def test_lines_that_are_not_kept(line: str) -> None:
         ")",
     ],
 )
-def test_lines_without_secrets_are_kept_as_they_are(line: str) -> None:
+def test_line_without_secret_is_unchanged(line: str) -> None:
     assert redact_line(line) == line
 
 
-@pytest.mark.parametrize(("line", "expected"), HUMAN_SECRETS)
-def test_human_lines_with_secrets_are_not_kept(line: str, expected: str) -> None:
-    """There `@?` would be sent as it stands, and become the password."""
+@pytest.mark.parametrize("line", [line for line, _ in HUMAN_SECRETS])
+def test_hmp_line_with_secret_is_dropped(line: str) -> None:
+    """HMP would send `@?` unchanged as the password."""
     assert redact_line(line, human=True) is None
     assert redact_line(f"/hmp {line}") is None
 
 
 @pytest.mark.parametrize("line", ["info status", "x/10i $pc", "p 1 | 2", "change cd0 /x; #y", "'"])
-def test_other_human_lines_are_kept(line: str) -> None:
+def test_hmp_line_without_secret_is_unchanged(line: str) -> None:
     assert redact_line(line, human=True) == line
 
 
@@ -650,10 +704,10 @@ PIECES = st.sampled_from(
 
 
 @given(st.text() | st.lists(PIECES).map("".join), st.booleans())
-def test_any_line_is_safe(line: str, human: bool) -> None:
-    kept = redact_line(line, human=human)
-    if kept is not None:
-        assert redact_line(kept, human=human) == kept
+def test_redacting_random_line_twice_changes_nothing(line: str, human: bool) -> None:
+    redacted_line = redact_line(line, human=human)
+    if redacted_line is not None:
+        assert redact_line(redacted_line, human=human) == redacted_line
 
 
 def plain(secret: str) -> str | None:
@@ -695,17 +749,17 @@ TYPED = [
     st.text(max_size=5),
     st.sampled_from(QUOTINGS),
 )
-def test_no_secret_survives_whatever_its_quotes(
+def test_secret_with_any_quotes_is_redacted(
     line: str, before: str, after: str, quote: Callable[[str], str | None]
 ) -> None:
     quoted = quote(before + SECRET + after)
     if quoted is None:
         return
-    kept = redact_line(line.replace("SECRET", quoted))
-    assert kept is None or (SECRET not in kept and "@?" in kept)
+    redacted_line = redact_line(line.replace("SECRET", quoted))
+    assert redacted_line is None or (SECRET not in redacted_line and "@?" in redacted_line)
 
 
 @given(st.sampled_from(TYPED[:12]), st.text(alphabet="ab '\"{}[]=,:\\@#|", max_size=12))
-def test_a_properly_quoted_secret_is_asked_for_again(line: str, secret: str) -> None:
-    kept = redact_line(line.replace("SECRET", json.dumps(SECRET + secret)))
-    assert kept == line.replace("SECRET", "@?")
+def test_json_quoted_secret_becomes_placeholder(line: str, secret: str) -> None:
+    redacted_line = redact_line(line.replace("SECRET", json.dumps(SECRET + secret)))
+    assert redacted_line == line.replace("SECRET", "@?")

@@ -1,4 +1,4 @@
-"""Entries of the history, of one line and of several: no secret survives, and all else does."""
+"""Tests that history entries, of one line or several, are saved without secrets."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from qmpshell.storage import redact_entry, redact_line
 from tests.storage.test_redact import HUMAN_SECRETS, SECRET, SECRET_COMMANDS, TYPED
 
 
-def keep(text: str) -> str | None:
+def redact(text: str) -> str | None:
     return redact_entry(text, human=False)
 
 
 def logical_lines(text: str) -> list[str]:
-    """What the shell reads of an entry; what is not whole is a line too."""
+    """Return the logical lines of an entry, including an incomplete last line."""
     assembler = LineAssembler()
     found = [assembler.feed(line, number) for number, line in enumerate(text.split("\n"))]
     found.append(assembler.take() if assembler.open else None)
@@ -58,9 +58,9 @@ def logical_lines(text: str) -> list[str]:
         ('stop\n{"execute": "x",\n "arguments": {"password":\n "hunter2', "stop"),
     ],
 )
-def test_each_line_loses_its_own_secret(text: str, expected: str) -> None:
-    assert keep(text) == expected
-    assert keep(expected) == expected
+def test_each_line_of_entry_is_redacted(text: str, expected: str) -> None:
+    assert redact(text) == expected
+    assert redact(expected) == expected
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_each_line_loses_its_own_secret(text: str, expected: str) -> None:
         ("guest-exec path=/x env=[\n'PASSWORD=a',\nhunter2]\nstop", "guest-exec path=/x env=["),
     ],
 )
-def test_a_line_whose_backslash_was_forgotten(text: str, expected: str) -> None:
-    assert keep(text) == f"{expected}\nstop"
+def test_line_without_its_backslash_is_redacted(text: str, expected: str) -> None:
+    assert redact(text) == f"{expected}\nstop"
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_a_line_whose_backslash_was_forgotten(text: str, expected: str) -> None:
         ("<- {\n...\n", None),
     ],
 )
-def test_prompts_and_replies_that_were_pasted_are_not_kept(text: str, expected: str | None) -> None:
-    assert keep(text) == expected
+def test_pasted_prompts_and_replies_are_dropped(text: str, expected: str | None) -> None:
+    assert redact(text) == expected
 
 
 @pytest.mark.parametrize("human", [False, True])
@@ -104,9 +104,7 @@ def test_prompts_and_replies_that_were_pasted_are_not_kept(text: str, expected: 
 @pytest.mark.parametrize(
     "text", ["", "\n", " stop", "\tstop", " \n", ' {"execute":\n"stop"}', " stop\ncont"]
 )
-def test_an_entry_that_begins_with_a_blank_or_is_empty_is_not_kept(
-    text: str, human: bool, raw: bool
-) -> None:
+def test_blank_or_indented_entry_is_dropped(text: str, human: bool, raw: bool) -> None:
     assert redact_entry(text, human=human, raw=raw) is None
 
 
@@ -131,8 +129,8 @@ def test_an_entry_that_begins_with_a_blank_or_is_empty_is_not_kept(
         "/help secret\n/hmp info status",
     ],
 )
-def test_what_has_no_secret_comes_back_as_it_is(text: str) -> None:
-    assert keep(text) == text
+def test_entry_without_secret_is_unchanged(text: str) -> None:
+    assert redact(text) == text
 
 
 @pytest.mark.parametrize(
@@ -147,26 +145,24 @@ def test_what_has_no_secret_comes_back_as_it_is(text: str) -> None:
         'set_password {"password":\n"hunter2"}',
     ],
 )
-def test_broken_pieces_with_a_secret_are_not_kept(text: str) -> None:
-    assert keep(text) is None
-    assert keep(f"stop\n{text}") == "stop"
+def test_broken_line_with_secret_is_dropped(text: str) -> None:
+    assert redact(text) is None
+    assert redact(f"stop\n{text}") == "stop"
     assert redact_entry(text, human=False, raw=True) is None
 
 
-def test_what_follows_broken_json_is_judged_with_it() -> None:
+def test_lines_after_broken_json_are_dropped_with_secret() -> None:
     text = '{"execute" "x"}\nobject-add qom-type=secret id=s data=hunter2'
-    assert keep(text) is None
-    assert keep("stop\n" + text.partition("\n")[0]) == 'stop\n{"execute" "x"}'
+    assert redact(text) is None
+    assert redact("stop\n" + text.partition("\n")[0]) == 'stop\n{"execute" "x"}'
 
 
-@pytest.mark.parametrize(("line", "redacted"), HUMAN_SECRETS)
-def test_lines_of_the_human_monitor_and_raw_ones_are_kept_whole_or_not_at_all(
-    line: str, redacted: str
-) -> None:
+@pytest.mark.parametrize("line", [line for line, _ in HUMAN_SECRETS])
+def test_hmp_and_raw_lines_with_secrets_are_dropped(line: str) -> None:
     text = f"info status\n{line}\ninfo name"
     assert redact_entry(text, human=True) == "info status\ninfo name"
     assert redact_entry(text, human=False, raw=True) is None
-    assert keep(f"stop\n/hmp {line}") == "stop"
+    assert redact(f"stop\n/hmp {line}") == "stop"
 
 
 @pytest.mark.parametrize(
@@ -181,16 +177,16 @@ def test_lines_of_the_human_monitor_and_raw_ones_are_kept_whole_or_not_at_all(
         '{"execute": "x"]',
     ],
 )
-def test_other_human_and_raw_lines_are_left_as_they_are(text: str) -> None:
+def test_hmp_and_raw_entries_without_secret_are_unchanged(text: str) -> None:
     assert redact_entry(text, human=True) == text
     assert redact_entry(text, human=False, raw=True) == text
 
 
 @pytest.mark.parametrize("command", SECRET_COMMANDS, ids=json.dumps)
-def test_json_with_a_secret_is_not_kept_anywhere(command: dict[str, object]) -> None:
+def test_json_command_with_secret_is_dropped(command: dict[str, object]) -> None:
     for text in (json.dumps(command), "-> " + json.dumps(command, indent=4)):
-        assert keep(text) is None
-        assert keep(f"stop\n{text}\ncont") == "stop\ncont"
+        assert redact(text) is None
+        assert redact(f"stop\n{text}\ncont") == "stop\ncont"
         assert redact_entry(text, human=False, raw=True) is None
         assert redact_entry(text, human=True) is None
 
@@ -213,15 +209,15 @@ HARMLESS = [
 HOLDING = [
     *(line.replace("SECRET", f'"a {SECRET}"') for line in TYPED),
     *(line.replace(" ", " \\\n  ").replace("SECRET", SECRET) for line in TYPED[:9]),
-    *(json.dumps(one) for one in SECRET_COMMANDS),
-    *(json.dumps(one, indent=2) for one in SECRET_COMMANDS),
+    *(json.dumps(command) for command in SECRET_COMMANDS),
+    *(json.dumps(command, indent=2) for command in SECRET_COMMANDS),
 ]
 HOLDING_HUMAN = [f"/hmp {line}" for line, _ in HUMAN_SECRETS]
 REPLIES = ['<- {"return": {}}', '<- { "return": [\n  { "cookie": "hunter2" } ] }', "<- {\n...\n"]
 
 
 @given(st.lists(st.sampled_from(HARMLESS), min_size=1), st.booleans())
-def test_harmless_lines_come_back_as_they_are(pieces: list[str], human: bool) -> None:
+def test_random_harmless_lines_are_unchanged(pieces: list[str], human: bool) -> None:
     text = "\n".join(pieces).lstrip().rstrip("\n")
     assert redact_entry(text, human=human) == (text or None)
     assert redact_entry(text, human=False, raw=True) == (text or None)
@@ -240,69 +236,69 @@ def stripped(lines: Iterable[str]) -> list[str]:
         min_size=1,
     )
 )
-def test_what_runs_again_is_what_is_kept(pieces: list[tuple[str, str]]) -> None:
+def test_redacted_entry_runs_the_same_redacted_lines(pieces: list[tuple[str, str]]) -> None:
     text = "\n".join(prompt + piece if piece[:1] != "<" else piece for prompt, piece in pieces)
-    kept = keep(text)
+    redacted = redact(text)
     if text[:1] == " ":
-        assert kept is None
+        assert redacted is None
         return
-    wanted = [redact_line(line) for line in logical_lines(text)]
-    assert stripped(logical_lines(kept or "")) == stripped(filter(None, wanted))
-    assert keep(kept or "") == kept
+    expected_lines = [redact_line(line) for line in logical_lines(text)]
+    assert stripped(logical_lines(redacted or "")) == stripped(filter(None, expected_lines))
+    assert redact(redacted or "") == redacted
 
 
-def plain_blanks(text: str) -> list[int]:
-    """Where a blank, a comma or a bracket stands outside quotes."""
+def unquoted_separators(text: str) -> list[int]:
+    """Return the positions of blanks and punctuation outside quotes."""
     outside = re.sub(r'"(?:[^"\\]|\\.)*"', lambda match: "x" * len(match[0]), text)
     return [at for at, char in enumerate(outside) if char in " \n,:{}[]="]
 
 
-def cut_off(text: str, at: int) -> str:
+def truncate(text: str, at: int) -> str:
     return text[:at]
 
 
-def broken_in_two(text: str, at: int) -> str:
+def insert_line_end(text: str, at: int) -> str:
     return f"{text[:at]}\n{text[at:]}"
 
 
-def one_lost(text: str, at: int) -> str:
+def drop_character(text: str, at: int) -> str:
     return text[:at] + text[at + 1 :]
 
 
-def one_too_many(text: str, at: int) -> str:
+def insert_comma(text: str, at: int) -> str:
     return f"{text[:at]},{text[at:]}"
 
 
-@given(st.data(), st.sampled_from([cut_off, broken_in_two, one_lost, one_too_many]))
-def test_no_secret_survives_a_line_that_is_broken(
+@given(st.data(), st.sampled_from([truncate, insert_line_end, drop_character, insert_comma]))
+def test_secret_in_damaged_line_is_dropped(
     data: st.DataObject, damage: Callable[[str, int], str]
 ) -> None:
     choice = HOLDING
-    if damage is cut_off:  # what else were left of a line for the human monitor may be anything
+    if damage is truncate:  # other damage to an HMP line can give any valid line
         choice = HOLDING + HOLDING_HUMAN
-    elif damage is one_too_many:  # as may be a key with a comma in it
+    elif damage is insert_comma:  # an extra comma can become part of a key
         choice = [line for line in HOLDING if line[0] == "{"]
     line = data.draw(st.sampled_from(choice))
     before = data.draw(st.lists(st.sampled_from([*HARMLESS, *REPLIES])))
     after = data.draw(st.lists(st.sampled_from([*HARMLESS, *REPLIES])))
-    raw = line[0] == "{"  # in raw mode the rest means nothing
-    places = plain_blanks(line)
+    raw = line[0] == "{"  # raw mode accepts only JSON
+    places = unquoted_separators(line)
     if places:
         line = damage(line, data.draw(st.sampled_from(places)))
     text = "\n".join([*before, line, *after])
-    assert SECRET not in (keep(text) or "")
+    assert SECRET not in (redact(text) or "")
     assert not raw or SECRET not in (redact_entry(text, human=False, raw=True) or "")
 
 
 @given(st.text(alphabet="-> <{}\"':,=\\#ab1 \t[]\n") | st.text(), st.booleans(), st.booleans())
-def test_any_entry_is_safe(text: str, human: bool, raw: bool) -> None:
-    kept = redact_entry(text, human=human, raw=raw)
-    assert kept is None or (kept.strip() and kept[0] not in " \t")
+def test_random_entry_gives_nonblank_text_or_none(text: str, human: bool, raw: bool) -> None:
+    redacted = redact_entry(text, human=human, raw=raw)
+    assert redacted is None or (redacted.strip() and redacted[0] not in " \t")
 
 
-def test_long_entries_take_time_in_proportion(
+def test_long_entries_take_linear_time(
     count_lines: Callable[[Callable[[], object]], int],
 ) -> None:
     for piece in ("stop\n", "a b=1 \\\n", '{"a": 1}\n', '"a": 1,\n', "x password=a\n"):
-        small = count_lines(partial(keep, piece * 100))
-        assert count_lines(partial(keep, piece * 400)) < 6 * small, piece
+        small = count_lines(partial(redact, piece * 100))
+        assert count_lines(partial(redact, piece * 400)) < 6 * small, piece

@@ -1,4 +1,4 @@
-"""What may be set by name: every value as text, as TOML, and as it is shown."""
+"""Tests of the settings as text and as TOML values."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.harness.program import environment
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_an_option_is_a_setting_and_its_default_can_be_read(name: str) -> None:
+def test_option_default_round_trips(name: str) -> None:
     option = OPTIONS[name]
     settings = Settings()
     assert option.name == name
     assert option.what
-    assert option.possible.startswith("it is ")
+    assert option.possible.startswith("it must be ")
     assert option.read(option.write(settings)) == getattr(settings, option.attribute)
     for choice in option.choices:
         setattr(settings, option.attribute, option.read(choice))
@@ -53,7 +53,7 @@ def test_an_option_is_a_setting_and_its_default_can_be_read(name: str) -> None:
         ("verbose", "on", True),
     ],
 )
-def test_text_is_read(name: str, text: str, value: object) -> None:
+def test_option_text_is_parsed(name: str, text: str, value: object) -> None:
     found = OPTIONS[name].read(text)
     assert found == value
     assert type(found) is type(value)
@@ -96,11 +96,11 @@ def test_text_is_read(name: str, text: str, value: object) -> None:
         ("verbose", "maybe"),
     ],
 )
-def test_a_wrong_text_is_told_with_what_is_possible(name: str, text: str) -> None:
+def test_invalid_text_error_lists_possible_values(name: str, text: str) -> None:
     with pytest.raises(OptionError) as caught:
         OPTIONS[name].read(text)
     message = str(caught.value)
-    assert message.startswith(f"{name} cannot be {text[:40]!r}: it is ")
+    assert message.startswith(f"{name} cannot be {text[:40]!r}: it must be ")
     assert message.isprintable()
     assert all(choice in message for choice in OPTIONS[name].choices)
 
@@ -127,7 +127,7 @@ def test_a_wrong_text_is_told_with_what_is_possible(name: str, text: str) -> Non
         ("timeout", "none", None),
     ],
 )
-def test_a_value_of_toml_is_taken(name: str, value: object, taken: object) -> None:
+def test_toml_value_is_accepted(name: str, value: object, taken: object) -> None:
     found = OPTIONS[name].take(value)
     assert found == taken
     assert type(found) is type(taken)
@@ -136,35 +136,43 @@ def test_a_value_of_toml_is_taken(name: str, value: object, taken: object) -> No
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("color", 5, "color cannot be 5: it is auto, always or never"),
-        ("color", True, "color cannot be true: it is auto, always or never"),
+        ("color", 5, "color cannot be 5: it must be auto, always or never"),
+        ("color", True, "color cannot be true: it must be auto, always or never"),
         (
             "confirm",
             "quit",
-            'confirm cannot be \'quit\': it is a list of names, as in ["quit", "blockdev-*"]',
+            'confirm cannot be \'quit\': it must be a list of names, as in ["quit", "blockdev-*"]',
         ),
-        ("confirm", ["quit", 5], "confirm cannot be ['quit', 5]: it is a list of names"),
-        ("confirm", ["a b"], "confirm cannot be ['a b']: it is a list of names"),
-        ("confirm", ["a,b"], "confirm cannot be ['a,b']: it is a list of names"),
-        ("confirm", [""], "confirm cannot be ['']: it is a list of names"),
-        ("events", 5, 'events cannot be 5: it is "inline", "stderr", "none", or a list of names'),
-        ("events", ["a", ""], "events cannot be ['a', '']: it is "),
-        ("fold", True, "fold cannot be true: it is a number of lines, 0 for all"),
-        ("fold", 1.5, "fold cannot be 1.5: it is a number of lines"),
-        ("fold", -1, "fold cannot be -1: it is a number of lines"),
-        ("fold", "60", "fold cannot be '60': it is a number of lines"),
-        ("pager", ["less"], "pager cannot be ['less']: it is a command"),
-        ("pager", "a\x1b[2J", "pager cannot be 'a\\x1b[2J': it is a command"),
-        ("quiet", "on", "quiet cannot be 'on': it is true or false"),
-        ("quiet", 1, "quiet cannot be 1: it is true or false"),
-        ("style", {"a": 1}, "style cannot be {'a': 1}: it is auto, dark, light or a style"),
-        ("timeout", True, 'timeout cannot be true: it is a number of seconds, or "none"'),
-        ("timeout", "5", "timeout cannot be '5': it is a number of seconds"),
-        ("timeout", float("nan"), "timeout cannot be nan: it is a number of seconds"),
+        ("confirm", ["quit", 5], "confirm cannot be ['quit', 5]: it must be a list of names"),
+        ("confirm", ["a b"], "confirm cannot be ['a b']: it must be a list of names"),
+        ("confirm", ["a,b"], "confirm cannot be ['a,b']: it must be a list of names"),
+        ("confirm", [""], "confirm cannot be ['']: it must be a list of names"),
+        (
+            "events",
+            5,
+            'events cannot be 5: it must be "inline", "stderr", "none", or a list of names',
+        ),
+        ("events", ["a", ""], "events cannot be ['a', '']: it must be "),
+        ("fold", True, "fold cannot be true: it must be a number of lines, 0 for all"),
+        ("fold", 1.5, "fold cannot be 1.5: it must be a number of lines"),
+        ("fold", -1, "fold cannot be -1: it must be a number of lines"),
+        ("fold", "60", "fold cannot be '60': it must be a number of lines"),
+        ("pager", ["less"], "pager cannot be ['less']: it must be a command"),
+        ("pager", "a\x1b[2J", "pager cannot be 'a\\x1b[2J': it must be a command"),
+        ("quiet", "on", "quiet cannot be 'on': it must be true or false"),
+        ("quiet", 1, "quiet cannot be 1: it must be true or false"),
+        (
+            "style",
+            {"a": 1},
+            "style cannot be {'a': 1}: it must be auto, dark, light or a Pygments style",
+        ),
+        ("timeout", True, 'timeout cannot be true: it must be a number of seconds, or "none"'),
+        ("timeout", "5", "timeout cannot be '5': it must be a number of seconds"),
+        ("timeout", float("nan"), "timeout cannot be nan: it must be a number of seconds"),
         ("verbose", [1] * 100, "verbose cannot be [1, 1, 1, "),
     ],
 )
-def test_a_wrong_value_of_toml_is_told_with_what_is_possible(
+def test_invalid_toml_value_error_lists_possible_values(
     name: str, value: object, message: str
 ) -> None:
     with pytest.raises(OptionError) as caught:
@@ -173,8 +181,10 @@ def test_a_wrong_value_of_toml_is_told_with_what_is_possible(
     assert len(str(caught.value)) < 200
 
 
-def test_a_number_that_python_does_not_write_is_told_too() -> None:
-    with pytest.raises(OptionError, match="fold cannot be so long a number: it is a number of"):
+def test_very_long_number_error_omits_the_number() -> None:
+    with pytest.raises(
+        OptionError, match="fold cannot be a very long number: it must be a number of"
+    ):
         OPTIONS["fold"].take(1 << 20_000)
 
 
@@ -183,7 +193,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_characters=", "), min_size=
 )
 VALUES = {
     "confirm": st.lists(NAMES).map(tuple),
-    # A sign alone mutes nothing.
+    # "-" without a name mutes no event.
     "events": st.lists(NAMES.filter(lambda name: name.strip("-+")), min_size=1).map(tuple),
     "fold": st.integers(0, 10**9),
     "pager": st.text().filter(str.isprintable).map(str.strip),
@@ -192,7 +202,7 @@ VALUES = {
 
 
 @given(st.data(), st.sampled_from(sorted(VALUES)))
-def test_what_is_written_can_be_read(data: st.DataObject, name: str) -> None:
+def test_random_setting_round_trips_as_text(data: st.DataObject, name: str) -> None:
     value: Any = data.draw(VALUES[name])
     settings = Settings()
     apply({name: value}, settings)
@@ -201,7 +211,7 @@ def test_what_is_written_can_be_read(data: st.DataObject, name: str) -> None:
 
 
 @given(st.sampled_from(sorted(OPTIONS.keys() - {"style"})), st.text())
-def test_any_text_is_read_or_refused(name: str, text: str) -> None:
+def test_random_text_is_parsed_or_rejected(name: str, text: str) -> None:
     settings = Settings()
     try:
         apply({name: OPTIONS[name].read(text)}, settings)
@@ -212,7 +222,7 @@ def test_any_text_is_read_or_refused(name: str, text: str) -> None:
     assert OPTIONS[name].read(shown) == getattr(settings, OPTIONS[name].attribute)
 
 
-def test_what_the_command_line_says_goes_first() -> None:
+def test_apply_keeps_options_of_command_line() -> None:
     settings = Settings(verbose=True, timeout=3)
     values = {"verbose": False, "timeout": 9.0, "result": True, "style": "dark", "confirm": ()}
     apply(values, settings, given={"verbose", "timeout"})
@@ -224,26 +234,26 @@ def test_what_the_command_line_says_goes_first() -> None:
     assert settings.confirm == ()
 
 
-def test_the_default_list_of_what_is_confirmed() -> None:
+def test_confirm_default_lists_destructive_commands() -> None:
     assert Settings().confirm == CONFIRM
     assert OPTIONS["confirm"].write(Settings()) == (
-        "quit,system_reset,system_powerdown,guest-shutdown"
+        "guest-shutdown,quit,system_powerdown,system_reset"
     )
 
 
-def test_a_wrong_style_is_told_some_that_there_are() -> None:
-    with pytest.raises(ValueError, match="it is auto, dark, light, ") as caught:
+def test_unknown_style_error_lists_existing_styles() -> None:
+    with pytest.raises(ValueError, match="it must be auto, dark, light, ") as caught:
         check_style("nosuch")
-    named = str(caught.value).removeprefix("it is ").partition(" or another")[0].split(", ")
+    named = str(caught.value).removeprefix("it must be ").partition(" or another")[0].split(", ")
     for name in named:
         if name not in OWN_STYLES:
             check_style(name)
     assert "monokai" in named
 
 
-def test_pygments_is_imported_only_for_a_style_of_its_own() -> None:
+def test_pygments_is_imported_only_for_its_styles() -> None:
     program = (
-        "import sys; from qmpshell.storage.settings import OPTIONS;"
+        "import sys; from qmpshell.storage.config import OPTIONS;"
         "[OPTIONS['style'].read(name) for name in ('auto', 'dark', 'light')];"
         "print('pygments' in sys.modules);"
         "OPTIONS['style'].read('monokai'); print('pygments' in sys.modules)"

@@ -1,4 +1,4 @@
-"""Completion and the signature at the prompt, on real QEMU, storage daemon and agent."""
+"""Test completion and the toolbar hint with a real QEMU, storage daemon and guest agent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DISKS = (
 )
 
 
-# What is typed, and the line that it makes.
+# The typed keys, and the line after completion.
 CERTAIN = (
     ("qnbn\t", "query-named-block-nodes "),
     (
@@ -77,7 +77,7 @@ def terminal(machine: Server) -> Iterator[Terminal]:
 
 
 def wait_menu(terminal: Terminal, *entries: str) -> None:
-    """Until the menu has these entries, in this order, and perhaps others between them."""
+    """Wait until the menu contains these entries in this order. Other entries may be between them."""
 
     def shown() -> bool:
         rest = iter(menu(terminal))
@@ -86,10 +86,10 @@ def wait_menu(terminal: Terminal, *entries: str) -> None:
     terminal.wait(shown, f"menu with {entries}")
 
 
-# -- names and values by the schema ----------------------------------------------------------------
+# -- names and values from the schema --------------------------------------------------------------
 
 
-def test_arguments_are_offered_the_required_first_and_given_ones_left_out(
+def test_argument_menu_puts_required_first_and_omits_present(
     terminal: Terminal,
 ) -> None:
     terminal.type("block-str\t")
@@ -107,7 +107,7 @@ def test_arguments_are_offered_the_required_first_and_given_ones_left_out(
     assert not any(entry.startswith("device=") for entry in menu(terminal))
 
 
-def test_a_branch_comes_with_its_discriminator(terminal: Terminal) -> None:
+def test_union_members_appear_after_the_discriminator(terminal: Terminal) -> None:
     terminal.type("blockdev-add \t")
     wait_menu(terminal, "driver= blkdebug|blklogwrites|…, required")
     assert not any(entry.startswith(("file=", "file.")) for entry in menu(terminal))
@@ -123,7 +123,7 @@ def test_a_branch_comes_with_its_discriminator(terminal: Terminal) -> None:
     wait_line(terminal, "(QEMU) blockdev-add driver=qcow2 file.driver=file file.filename=")
 
 
-def test_what_is_certain_is_inserted(terminal: Terminal) -> None:
+def test_tab_with_single_candidate_inserts_it(terminal: Terminal) -> None:
     for typed, line in CERTAIN:
         terminal.type(typed)
         wait_line(terminal, f"(QEMU) {line}")
@@ -131,7 +131,7 @@ def test_what_is_certain_is_inserted(terminal: Terminal) -> None:
         clear(terminal)
 
 
-def test_letters_of_a_name_find_it(terminal: Terminal) -> None:
+def test_tab_with_scattered_letters_finds_command(terminal: Terminal) -> None:
     terminal.type("blst\t")
     wait_menu(terminal, "block-stream device")
     assert menu(terminal)[0] == "block-stream device"
@@ -139,7 +139,7 @@ def test_letters_of_a_name_find_it(terminal: Terminal) -> None:
     wait_line(terminal, "(QEMU) block-stream ")
 
 
-def test_in_the_middle_of_a_line(terminal: Terminal) -> None:
+def test_tab_in_middle_of_line_keeps_rest(terminal: Terminal) -> None:
     terminal.type("block-stream dev job-id=j" + LEFT * len(" job-id=j") + "\t")
     start = "(QEMU) block-stream device="
     wait_line(terminal, f"{start} job-id=j", cursor=len(start))
@@ -147,7 +147,7 @@ def test_in_the_middle_of_a_line(terminal: Terminal) -> None:
     wait_line(terminal, f"{start}disk1 job-id=j", cursor=len(f"{start}disk1"))
 
 
-def test_arrows_choose_and_go_round(terminal: Terminal) -> None:
+def test_arrow_keys_select_entries_and_wrap_around(terminal: Terminal) -> None:
     terminal.type("drive-m\t")
     wait_line(terminal, "(QEMU) drive-mirror ")
     terminal.type("sync=\t")
@@ -162,7 +162,7 @@ def test_arrows_choose_and_go_round(terminal: Terminal) -> None:
     wait_line(terminal, f"(QEMU) drive-mirror sync={entries[-1].split()[0]} ")
 
 
-def test_enter_sends_what_the_signature_warns_of(terminal: Terminal) -> None:
+def test_enter_sends_line_despite_toolbar_warnings(terminal: Terminal) -> None:
     terminal.type("block-stream device=nowhere spede=1 on-error=perhaps")
     terminal.wait_toolbar("block-stream has no spede: did you mean speed?", "on-error takes")
     terminal.type("\r")
@@ -173,7 +173,7 @@ def test_enter_sends_what_the_signature_warns_of(terminal: Terminal) -> None:
     terminal.wait_above('{"return": {}}')
 
 
-def test_a_transaction_by_the_union_of_its_actions(terminal: Terminal) -> None:
+def test_transaction_actions_complete_like_commands(terminal: Terminal) -> None:
     terminal.type("transaction(\r")
     wait_line(terminal, "... ")
     terminal.type("block-dirty-bitmap-a\t")
@@ -184,10 +184,10 @@ def test_a_transaction_by_the_union_of_its_actions(terminal: Terminal) -> None:
     wait_line(terminal, "(QEMU) block-dirty-bitmap-remove node=disk1 name=b0 ")
 
 
-# -- names of what runs ----------------------------------------------------------------------------
+# -- names of live objects -------------------------------------------------------------------------
 
 
-def test_nodes_and_their_changes(terminal: Terminal) -> None:
+def test_node_names_follow_added_and_deleted_nodes(terminal: Terminal) -> None:
     terminal.type("blockdev-mirror job-id=j sync=full device=\t")
     wait_menu(terminal, "disk0 node, null-co", "disk1 node, null-co")
     clear(terminal)
@@ -202,7 +202,7 @@ def test_nodes_and_their_changes(terminal: Terminal) -> None:
     wait_line(terminal, "(QEMU) block_resize size=1 node-name=zx")
 
 
-def test_a_menu_of_what_is_gone_goes_by_itself(terminal: Terminal) -> None:
+def test_deleted_node_is_not_in_the_menu(terminal: Terminal) -> None:
     terminal.line("blockdev-add driver=null-co node-name=tmp")
     terminal.wait_above('{"return": {}}')
     terminal.type("blockdev-del node-name=t\t")
@@ -211,14 +211,14 @@ def test_a_menu_of_what_is_gone_goes_by_itself(terminal: Terminal) -> None:
     terminal.wait_above('{"return": {}}')
     typed = "(QEMU) blockdev-del node-name=t"
     terminal.type("blockdev-del node-name=t\t")
-    # What was typed before is suggested again where no menu is open.
+    # Without an open menu, the history suggests the earlier line.
     wait_line(terminal, f"{typed}mp", cursor=len(typed))
     assert menu(terminal) == []
     terminal.type("x")
     wait_line(terminal, "(QEMU) blockdev-del node-name=tx")
 
 
-def test_devices_with_their_own_properties(terminal: Terminal) -> None:
+def test_device_properties_complete_by_driver(terminal: Terminal) -> None:
     terminal.type("device_add driver=virtio-blk-pci bus=por\t")
     wait_line(terminal, "(QEMU) device_add driver=virtio-blk-pci bus=port0 ")
     terminal.type("drive=disk0 id=vd0 write-c\t")
@@ -241,7 +241,7 @@ def test_devices_with_their_own_properties(terminal: Terminal) -> None:
     wait_line(terminal, "(QEMU) qom-get path=/machine/peripheral/vd0 property=drive ")
 
 
-def test_files_where_files_are_meant(terminal: Terminal, tmp_path: Path) -> None:
+def test_filename_argument_completes_files(terminal: Terminal, tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     image = tmp_path / "images" / "a disk.qcow2"
     subprocess.run(
@@ -259,8 +259,8 @@ def test_files_where_files_are_meant(terminal: Terminal, tmp_path: Path) -> None
     wait_line(terminal, f"(QEMU) getfd fdname=x < {tmp_path}/images/")
 
 
-def test_drivers_of_a_qemu_with_its_own_modules(tmp_path: Path) -> None:
-    """Only the system's: beside an unpacked one stand the modules of another build."""
+def test_device_drivers_of_system_qemu_complete(tmp_path: Path) -> None:
+    """Use only the system's QEMU: an unpacked QEMU finds modules of another build."""
     with (
         start_qemu(SYSTEM, tmp_path / "vm.sock", machine="q35") as server,
         Terminal(server.address, rows=40) as terminal,
@@ -270,10 +270,10 @@ def test_drivers_of_a_qemu_with_its_own_modules(tmp_path: Path) -> None:
         wait_menu(terminal, "virtio-blk-pci PCI", "virtio-blk-pci-transitional PCI")
 
 
-# -- what a menu does ------------------------------------------------------------------------------
+# -- the menu --------------------------------------------------------------------------------------
 
 
-def test_enter_takes_from_the_menu_and_the_next_enter_sends(terminal: Terminal) -> None:
+def test_enter_accepts_menu_entry_without_sending(terminal: Terminal) -> None:
     terminal.type("query-block-j\t\t")
     wait_line(terminal, "(QEMU) query-block-jobs")
     terminal.line(CTRL_U + "blockdev-add driver=null-co node-name=x detect-zeroes=\t" + DOWN)
@@ -283,7 +283,7 @@ def test_enter_takes_from_the_menu_and_the_next_enter_sends(terminal: Terminal) 
     terminal.wait_above('{"return": {}}')
 
 
-def test_escape_closes_the_menu_and_leaves_the_line(terminal: Terminal) -> None:
+def test_escape_closes_menu_and_restores_line(terminal: Terminal) -> None:
     terminal.type("blockdev-add driver=null-co detect-zeroes=\t")
     wait_menu(terminal, "off", "on", "unmap")
     terminal.type(DOWN)
@@ -293,7 +293,7 @@ def test_escape_closes_the_menu_and_leaves_the_line(terminal: Terminal) -> None:
     wait_line(terminal, "(QEMU) blockdev-add driver=null-co detect-zeroes=")
 
 
-def test_what_was_typed_before_is_not_suggested_below_a_menu(terminal: Terminal) -> None:
+def test_history_suggestion_is_hidden_while_menu_is_open(terminal: Terminal) -> None:
     terminal.line("blockdev-add driver=null-co detect-zeroes=on node-name=x")
     terminal.wait_above('{"return": {}}')
     typed = "(QEMU) blockdev-add driver=null-co detect-zeroes="
@@ -307,7 +307,7 @@ def test_what_was_typed_before_is_not_suggested_below_a_menu(terminal: Terminal)
 # -- widths ----------------------------------------------------------------------------------------
 
 
-def test_forty_columns(machine: Server) -> None:
+def test_menu_at_forty_columns_fits_the_screen(machine: Server) -> None:
     with Terminal(machine.address, columns=40, rows=30) as terminal:
         wait_known(terminal)
         terminal.type("blockdev-add driver=qcow2 \t")
@@ -319,7 +319,7 @@ def test_forty_columns(machine: Server) -> None:
         terminal.wait_above('{"return": {}}')
 
 
-def test_another_width_while_the_menu_is_open(terminal: Terminal) -> None:
+def test_open_menu_survives_a_resize(terminal: Terminal) -> None:
     terminal.type("blockdev-add driver=qcow2 \t")
     wait_menu(terminal, "file= node or {…}, required")
     for columns, rows in ((40, 20), (160, 30), (20, 12), (100, 40)):
@@ -336,20 +336,24 @@ def test_another_width_while_the_menu_is_open(terminal: Terminal) -> None:
 # -- the other servers -----------------------------------------------------------------------------
 
 
-def test_a_storage_daemon(installation: Installation, tmp_path: Path) -> None:
-    with start_storage_daemon(installation, tmp_path / "qsd.sock") as server:
-        with Terminal(server.address, rows=40) as terminal:
-            wait_known(terminal)
-            terminal.line("blockdev-add driver=null-co node-name=n0")
-            terminal.wait_above('{"return": {}}')
-            terminal.type("block-export-add type=nb\t")
-            wait_line(terminal, "(QEMU) block-export-add type=nbd ")
-            terminal.type("node-name=\t")
-            wait_line(terminal, "(QEMU) block-export-add type=nbd node-name=n0 ")
-            clear(terminal)
-            terminal.type("device_a\t")
-            terminal.type("x")
-            wait_line(terminal, "(QEMU) device_ax")  # it has no devices
+def test_storage_daemon_completes_its_own_commands(
+    installation: Installation, tmp_path: Path
+) -> None:
+    with (
+        start_storage_daemon(installation, tmp_path / "qsd.sock") as server,
+        Terminal(server.address, rows=40) as terminal,
+    ):
+        wait_known(terminal)
+        terminal.line("blockdev-add driver=null-co node-name=n0")
+        terminal.wait_above('{"return": {}}')
+        terminal.type("block-export-add type=nb\t")
+        wait_line(terminal, "(QEMU) block-export-add type=nbd ")
+        terminal.type("node-name=\t")
+        wait_line(terminal, "(QEMU) block-export-add type=nbd node-name=n0 ")
+        clear(terminal)
+        terminal.type("device_a\t")
+        terminal.type("x")
+        wait_line(terminal, "(QEMU) device_ax")  # the storage daemon has no devices
 
 
 @pytest.fixture
@@ -368,19 +372,19 @@ def agent(installation: Installation, tmp_path: Path) -> Iterator[Terminal]:
         yield terminal
 
 
-def test_an_agent_completes_from_what_it_says_it_has(agent: Terminal, tmp_path: Path) -> None:
+def test_agent_completes_commands_from_guest_info(agent: Terminal, tmp_path: Path) -> None:
     agent.type("guest-fsf\t")
     wait_line(agent, "(QGA) guest-fsfreeze-")
     wait_menu(
         agent,
         "guest-fsfreeze-status",
         "guest-fsfreeze-thaw",
-        "guest-fsfreeze-freeze switched off",
+        "guest-fsfreeze-freeze disabled",
     )
     clear(agent, "(QGA)")
     agent.type("guest-set-t\t")
     wait_line(agent, "(QGA) guest-set-time ")
-    agent.wait_toolbar("guest-set-time is switched off on this agent")
+    agent.wait_toolbar("guest-set-time is disabled on this agent")
     clear(agent, "(QGA)")
     file = tmp_path / "guest.txt"
     file.write_text("the guest's")
@@ -395,7 +399,7 @@ def test_an_agent_completes_from_what_it_says_it_has(agent: Terminal, tmp_path: 
     agent.wait_above('{"return": {', prompt="(QGA)")
 
 
-def test_an_agents_help_is_of_its_own_manual(agent: Terminal, installation: Installation) -> None:
+def test_f1_with_agent_shows_the_agent_manual(agent: Terminal, installation: Installation) -> None:
     agent.type("guest-ping")
     wait_line(agent, "(QGA) guest-ping")
     agent.type(LEFT + F1)
@@ -405,15 +409,17 @@ def test_an_agents_help_is_of_its_own_manual(agent: Terminal, installation: Inst
     wait_line(agent, "(QGA) guest-ping", cursor=len("(QGA) guest-pin"))
 
 
-def test_an_agents_mistakes_are_told_while_they_are_typed(agent: Terminal) -> None:
+def test_agent_command_typo_gets_hint_in_toolbar(agent: Terminal) -> None:
     agent.type("guest-pong ")
     agent.wait_toolbar("guest-pong", "guest-ping")
     agent.type("\r")
     agent.wait_above("CommandNotFound", "did you mean guest-ping?", prompt="(QGA)")
 
 
-def test_an_agent_that_is_not_up_yet(installation: Installation, tmp_path: Path) -> None:
-    """Its commands are known all the same, and what is typed waits for it."""
+def test_agent_before_first_reply_completes_and_queues_commands(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """Use a guest without a running agent: the built-in schema supplies the names."""
     path = tmp_path / "qga.sock"
     port = (
         *("-chardev", f"socket,id=ga,path={path},server=on,wait=off", "-device", "virtio-serial"),

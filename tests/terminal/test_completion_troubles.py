@@ -1,4 +1,4 @@
-"""A server that is slow, stopped or gone while one completes: typing goes on, and nothing is lost."""
+"""Test that completion never blocks typing when the server is slow, stopped or dead."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def terminal(machine: Server) -> Iterator[Terminal]:
 # -- stopped ---------------------------------------------------------------------------------------
 
 
-def test_a_stopped_server_holds_up_no_key_and_its_names_come_when_it_goes_on(
+def test_completion_with_stopped_server_finishes_after_resume(
     terminal: Terminal, machine: Server
 ) -> None:
     machine.stop()
     terminal.type("blockdev-del node-name=\t")
-    terminal.wait_toolbar("the server is asked for names", "it may be stopped, or busy")
+    terminal.wait_toolbar("waiting for names from the server", "it may be stopped or busy")
     wait_line(terminal, "(QEMU) blockdev-del node-name=")
     terminal.type("x")
     wait_line(terminal, "(QEMU) blockdev-del node-name=x")
-    terminal.type("\x7f; block-str\t")  # the schema is here, and needs no server
+    terminal.type("\x7f; block-str\t")  # the schema is cached
     wait_line(terminal, "(QEMU) blockdev-del node-name=; block-stream ")
     clear(terminal)
     terminal.type("block_resize size=1 node-name=\t")
@@ -58,10 +58,10 @@ def test_a_stopped_server_holds_up_no_key_and_its_names_come_when_it_goes_on(
     terminal.wait(lambda: "is asked for names" not in terminal.toolbar, "no wait")
 
 
-def test_ctrl_c_and_enter_while_names_are_awaited(terminal: Terminal, machine: Server) -> None:
+def test_ctrl_c_and_enter_work_while_names_load(terminal: Terminal, machine: Server) -> None:
     machine.stop()
     terminal.type("blockdev-del node-name=\t")
-    terminal.wait_toolbar("the server is asked for names")
+    terminal.wait_toolbar("waiting for names from the server")
     clear(terminal)
     terminal.line("query-name")
     terminal.wait_toolbar("waiting for the reply to query-name")
@@ -75,10 +75,10 @@ def test_ctrl_c_and_enter_while_names_are_awaited(terminal: Terminal, machine: S
 # -- gone ------------------------------------------------------------------------------------------
 
 
-def test_a_server_that_dies_while_names_are_asked(terminal: Terminal, machine: Server) -> None:
+def test_server_death_during_name_query_keeps_line(terminal: Terminal, machine: Server) -> None:
     machine.stop()
     terminal.type("blockdev-del node-name=\t")
-    terminal.wait_toolbar("the server is asked for names")
+    terminal.wait_toolbar("waiting for names from the server")
     machine.kill()
     terminal.wait_for("connection lost")
     terminal.wait_toolbar("connection lost")
@@ -87,11 +87,11 @@ def test_a_server_that_dies_while_names_are_asked(terminal: Terminal, machine: S
     terminal.type("\t\tx")
     wait_line(terminal, "(QEMU) blockdev-del node-name=x")
     clear(terminal)
-    terminal.type("blockdev-add driver=qcow2 file.dri\t")  # what was learnt stays
+    terminal.type("blockdev-add driver=qcow2 file.dri\t")  # the schema stays cached
     wait_line(terminal, "(QEMU) blockdev-add driver=qcow2 file.driver=")
 
 
-def test_a_server_that_dies_below_an_open_menu(terminal: Terminal, machine: Server) -> None:
+def test_server_death_with_open_menu_keeps_menu(terminal: Terminal, machine: Server) -> None:
     terminal.type("blockdev-add driver=null-co detect-zeroes=\t")
     terminal.wait_for("unmap")
     machine.kill()
@@ -99,11 +99,11 @@ def test_a_server_that_dies_below_an_open_menu(terminal: Terminal, machine: Serv
     terminal.type(DOWN)
     wait_line(terminal, "(QEMU) blockdev-add driver=null-co detect-zeroes=off ")
     terminal.type("\r\r")
-    terminal.wait_for("not connected; nothing was sent; /connect goes back")
+    terminal.wait_for("not connected; nothing was sent; use /connect to reconnect")
     terminal.wait_prompt()
 
 
-def test_the_names_of_another_server_are_its_own(
+def test_reconnect_to_other_server_completes_its_names(
     terminal: Terminal, machine: Server, tmp_path: Path
 ) -> None:
     terminal.type("blockdev-del node-name=\t")
@@ -119,9 +119,8 @@ def test_the_names_of_another_server_are_its_own(
         wait_line(terminal, "(QEMU) blockdev-del node-name=other ")
 
 
-def test_a_question_that_may_have_been_the_end_is_told(scripted: Scripted) -> None:
-    """As of a QEMU whose modules are of another build: it aborts when it loads them all."""
-
+def test_server_death_after_query_names_the_query(scripted: Scripted) -> None:
+    """Imitate a QEMU with modules of another build, which aborts when it loads all of them."""
     server = scripted(lambda peer: serve(peer, dies_of="qom-list-types"))
     with Terminal(server.address, columns=200, rows=40) as terminal:
         wait_known(terminal)
@@ -139,11 +138,11 @@ NAMES = ("quit", "blockdev-del", "block-stream", "device_add", "qom-list-types",
 def serve(
     peer: Peer, *, dies_of: str = "", slow: str = "", gate: threading.Event | None = None
 ) -> None:
-    """Greet, and answer what a shell asks, with the schema of a real server: `slow` when the gate opens."""
+    """Serve a session with a real schema; reply to the command `slow` after the gate opens."""
     peer.negotiate()
     answers: dict[str, Any] = {
         "query-qmp-schema": entities("10"),
-        "query-commands": [{"name": one} for one in NAMES],
+        "query-commands": [{"name": name} for name in NAMES],
         QUERY_NODES: [{"node-name": "late0", "drv": "raw"}],
     }
     while True:
@@ -157,16 +156,14 @@ def serve(
 
 
 @pytest.mark.parametrize("typed", ["", "my"])
-def test_names_that_are_slow_come_to_the_tab_that_waits_for_them_alone(
-    scripted: Scripted, typed: str
-) -> None:
+def test_late_names_complete_only_an_unchanged_line(scripted: Scripted, typed: str) -> None:
     gate = threading.Event()
     server = scripted(lambda peer: serve(peer, slow=QUERY_NODES, gate=gate))
     with Terminal(server.address, rows=40) as terminal:
         wait_known(terminal)
         terminal.type("blockdev-del node-name=\t")
-        terminal.wait_toolbar("the server is asked for names, 1 s")
-        terminal.wait_toolbar("the server is asked for names, 2 s")
+        terminal.wait_toolbar("waiting for names from the server, 1 s")
+        terminal.wait_toolbar("waiting for names from the server, 2 s")
         terminal.type(typed)
         wait_line(terminal, f"(QEMU) blockdev-del node-name={typed}")
         gate.set()

@@ -1,4 +1,4 @@
-"""What destroys is asked about, and only a key pressed after the question answers it."""
+"""Test that destructive commands need a confirmation typed after the question."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.harness.program import run
 from tests.harness.screen import Terminal
 from tests.harness.servers import Server
 
-QUESTION = "quit ends the server, and the virtual machine with it. Go on? [y/N]"
+QUESTION = "quit ends the server and its VM. Go on? [y/N]"
 
 
 def wait_question(terminal: Terminal) -> None:
@@ -18,14 +18,14 @@ def wait_question(terminal: Terminal) -> None:
 
 
 def assert_alive(terminal: Terminal, *, prompt: str = "(QEMU)") -> None:
-    """The server still answers, and the shell is at its prompt."""
+    """Assert that the server replies and that the shell shows its prompt."""
     terminal.wait_prompt(prompt)
     terminal.line("query-status" if prompt == "(QEMU)" else "info status")
     terminal.wait_above("status", prompt=prompt)
     assert "SHUTDOWN" not in terminal.text
 
 
-def test_y_ends_the_server_and_the_shell_stays(qemu: Server) -> None:
+def test_quit_with_y_ends_server_but_not_shell(qemu: Server) -> None:
     with Terminal(qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         terminal.line("quit")
@@ -38,7 +38,7 @@ def test_y_ends_the_server_and_the_shell_stays(qemu: Server) -> None:
 
 
 @pytest.mark.parametrize("key", ["n", "N", "\r", "\x03", "\x04", "\x1b", "x", "\x12"])
-def test_other_keys_mean_no(one_qemu: Server, key: str) -> None:
+def test_quit_with_other_keys_is_not_sent(one_qemu: Server, key: str) -> None:
     with Terminal(one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         terminal.line("quit")
@@ -61,19 +61,21 @@ def test_other_keys_mean_no(one_qemu: Server, key: str) -> None:
         '{"execute": "human-monitor-command", "arguments": {"command-line": "system_reset"}}',
     ],
 )
-def test_every_spelling_is_asked_about(one_qemu: Server, line: str) -> None:
+def test_destructive_command_in_any_spelling_needs_confirmation(
+    one_qemu: Server, line: str
+) -> None:
     with Terminal("-v", one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         terminal.line(line)
         terminal.wait(lambda: terminal.current.endswith("Go on? [y/N]"), "question")
-        assert "->" not in terminal.text  # nothing has been sent
+        assert "->" not in terminal.text
         terminal.type("n")
         terminal.wait_above("Go on? [y/N] n", "not sent")
         assert_alive(terminal)
 
 
 @pytest.mark.parametrize("line", ["quit", "q", " quit ", "system_reset"])
-def test_the_human_monitors_spellings(one_qemu: Server, line: str) -> None:
+def test_destructive_hmp_command_needs_confirmation(one_qemu: Server, line: str) -> None:
     with Terminal("-H", one_qemu.address, columns=120) as terminal:
         terminal.wait_ready("(qemu)")
         terminal.line(line)
@@ -84,7 +86,7 @@ def test_the_human_monitors_spellings(one_qemu: Server, line: str) -> None:
 
 
 @pytest.mark.parametrize("keys", ["quit\ry\r", "quit\ry", "query-name\rquit\ry\r", "quit\nyyyy"])
-def test_what_was_typed_ahead_is_no_answer(one_qemu: Server, keys: str) -> None:
+def test_keys_typed_ahead_do_not_answer_question(one_qemu: Server, keys: str) -> None:
     with Terminal(one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         terminal.type(keys)
@@ -94,12 +96,12 @@ def test_what_was_typed_ahead_is_no_answer(one_qemu: Server, keys: str) -> None:
         assert_alive(terminal)
 
 
-def test_what_was_pasted_is_no_answer(one_qemu: Server) -> None:
+def test_pasted_text_does_not_answer_question(one_qemu: Server) -> None:
     with Terminal(one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         terminal.paste("quit\ny\n")
         terminal.wait(lambda: terminal.above[1].endswith("quit"), "pasted lines")
-        assert "Go on?" not in terminal.text  # a paste is not carried out before Enter
+        assert "Go on?" not in terminal.text  # a paste runs only after Enter
         terminal.type("\r")
         wait_question(terminal)
         terminal.paste("y\ny")
@@ -108,18 +110,18 @@ def test_what_was_pasted_is_no_answer(one_qemu: Server) -> None:
         assert_alive(terminal)
 
 
-def test_who_types_on_has_not_answered(one_qemu: Server) -> None:
+def test_fast_typing_after_quit_does_not_confirm(one_qemu: Server) -> None:
     with Terminal(one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         terminal.line("quit")
         wait_question(terminal)
-        terminal.type("query-name\r")  # there is a y in it
+        terminal.type("query-name\r")  # the line contains a y
         terminal.wait_for("not sent")
         terminal.wait_for("CommandNotFound")
         assert_alive(terminal)
 
 
-def test_a_line_begun_before_the_question_comes_back_after_it(one_qemu: Server) -> None:
+def test_partial_line_returns_after_the_question(one_qemu: Server) -> None:
     with Terminal(one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         one_qemu.stop()
@@ -133,7 +135,7 @@ def test_a_line_begun_before_the_question_comes_back_after_it(one_qemu: Server) 
         terminal.wait_above('"prelaunch"')
 
 
-def test_what_follows_on_the_line_goes_on_after_a_no(one_qemu: Server) -> None:
+def test_rest_of_line_runs_after_a_no(one_qemu: Server) -> None:
     with Terminal(one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         terminal.line("quit; query-status")
@@ -142,7 +144,7 @@ def test_what_follows_on_the_line_goes_on_after_a_no(one_qemu: Server) -> None:
         terminal.wait_above(QUESTION, "not sent", '"prelaunch"')
 
 
-def test_sigint_means_no_and_the_next_one_is_heard_too(one_qemu: Server) -> None:
+def test_sigint_answers_no_and_works_again(one_qemu: Server) -> None:
     with Terminal(one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         terminal.line("quit")
@@ -154,7 +156,7 @@ def test_sigint_means_no_and_the_next_one_is_heard_too(one_qemu: Server) -> None
         assert_alive(terminal)
 
 
-def test_sigterm_does_not_wait_for_an_answer(one_qemu: Server) -> None:
+def test_sigterm_during_question_ends_shell(one_qemu: Server) -> None:
     with Terminal(one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         terminal.line("quit")
@@ -165,7 +167,7 @@ def test_sigterm_does_not_wait_for_an_answer(one_qemu: Server) -> None:
     assert run("-c", "query-name", one_qemu.address).status == 0
 
 
-def test_a_loss_takes_the_question_away(one_qemu: Server) -> None:
+def test_connection_loss_during_question_shows_prompt(one_qemu: Server) -> None:
     with Terminal(one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         terminal.line("quit")

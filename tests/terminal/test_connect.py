@@ -1,4 +1,4 @@
-"""`/connect` at the terminal, and a server that is lost at any moment."""
+"""Test `/connect` at the terminal and a connection loss at various moments."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Start = Callable[[Callable[[Peer], object]], ScriptedServer]
 CTRL_C = "\x03"
 
 
-def test_back_to_a_server_that_was_started_anew(tmp_path: Path) -> None:
+def test_connect_to_restarted_server_loads_new_schema(tmp_path: Path) -> None:
     path = tmp_path / "vm.sock"
     with ExitStack() as stack:
         first = stack.enter_context(start_qemu(SYSTEM, path, "-name", "first"))
@@ -35,10 +35,10 @@ def test_back_to_a_server_that_was_started_anew(tmp_path: Path) -> None:
         stack.enter_context(start_qemu(BACKPORTS, path, "-name", "second", machine="q35"))
         terminal.type(CTRL_C)
         terminal.line("/connect")
-        terminal.wait_above("Connected to QEMU 10.", "Ctrl-D", "The virtual machine is prelaunch.")
+        terminal.wait_above("Connected to QEMU 10.", "Ctrl-D", "VM state: prelaunch")
         terminal.line("query-name")
         terminal.wait_above('"second"')
-        # The names, and the types, are the new server's.
+        # The names and types come from the new server.
         terminal.type("query-audio\t")
         terminal.wait(lambda: terminal.current == "(QEMU) query-audiodevs", "completion")
         terminal.type(CTRL_C)
@@ -52,7 +52,7 @@ def test_back_to_a_server_that_was_started_anew(tmp_path: Path) -> None:
         assert terminal.end() == 0
 
 
-def test_to_another_server_and_back(tmp_path: Path) -> None:
+def test_connect_switches_between_two_servers(tmp_path: Path) -> None:
     with (
         start_qemu(SYSTEM, tmp_path / "a.sock", "-name", "first") as first,
         start_qemu(SYSTEM, tmp_path / "b.sock", "-name", "second") as second,
@@ -61,20 +61,20 @@ def test_to_another_server_and_back(tmp_path: Path) -> None:
         terminal.wait_prompt()
         for server, name in ((second, "second"), (first, "first"), (second, "second")):
             terminal.line(f"/connect {server.address}; query-name")
-            terminal.wait_above(f'"{name}"', "The virtual machine is prelaunch.")
-        # The one that was left serves others.
+            terminal.wait_above(f'"{name}"', "VM state: prelaunch")
+        # The first server accepts other clients again.
         assert run("-c", "query-name", first.address).status == 0
         second.kill()
         terminal.wait_above(f"{second.address}: connection lost")
 
 
-def test_to_nobody(one_qemu: Server, tmp_path: Path) -> None:
+def test_connect_to_bad_address_reports_reason(one_qemu: Server, tmp_path: Path) -> None:
     with Terminal("-q", one_qemu.address, columns=200) as terminal:
         terminal.wait_prompt()
         for address, reason in (
             (f"{tmp_path}/nobody.sock", "no such socket"),
             ("localhost:1", "connection refused"),
-            ("localhost:70000", "no port number"),
+            ("localhost:70000", "not a port number"),
             ("ws://x/", "not supported"),
             (str(tmp_path), "not a socket but a directory"),
         ):
@@ -89,7 +89,7 @@ def test_to_nobody(one_qemu: Server, tmp_path: Path) -> None:
         assert terminal.end() == 0
 
 
-def test_to_a_server_that_is_stopped(one_qemu: Server) -> None:
+def test_connect_to_stopped_server_waits_until_resume(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address, columns=250) as terminal:
         terminal.wait_prompt()
         one_qemu.stop()
@@ -102,14 +102,14 @@ def test_to_a_server_that_is_stopped(one_qemu: Server) -> None:
         terminal.type(CTRL_C)
         terminal.wait_above("1 was not sent")
         one_qemu.process.send_signal(signal.SIGCONT)
-        terminal.wait_above("The virtual machine is prelaunch.")
+        terminal.wait_above("VM state: prelaunch")
         terminal.line("query-name")
         terminal.wait_above('{"return": {}}')
 
 
 @pytest.fixture
 def busy(tmp_path: Path) -> Iterator[str]:
-    """The address of a server that takes nobody more."""
+    """Return the address of a server with a full connection queue."""
     path = str(tmp_path / "busy.sock")
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket(socket.AF_UNIX))
@@ -120,7 +120,7 @@ def busy(tmp_path: Path) -> Iterator[str]:
         yield path
 
 
-def test_to_a_server_that_is_busy(one_qemu: Server, busy: str) -> None:
+def test_connect_to_busy_server_can_be_cancelled(one_qemu: Server, busy: str) -> None:
     with Terminal("-q", one_qemu.address, columns=200) as terminal:
         terminal.wait_prompt()
         terminal.line(f"/connect {busy}")
@@ -131,14 +131,14 @@ def test_to_a_server_that_is_busy(one_qemu: Server, busy: str) -> None:
         terminal.line("query-name")
         terminal.wait_above("not connected; nothing was sent")
         terminal.line(f"/connect {busy}")
-        terminal.line(f"/connect {one_qemu.address}; query-name")  # waits for the one before it
-        terminal.line(f"/connect {one_qemu.address}")  # does not
-        terminal.wait_above("were not sent", "The virtual machine is prelaunch.")
+        terminal.line(f"/connect {one_qemu.address}; query-name")  # waits for the first /connect
+        terminal.line(f"/connect {one_qemu.address}")  # cancels both
+        terminal.wait_above("were not sent", "VM state: prelaunch")
         terminal.line("query-name")
         terminal.wait_above('{"return": {}}')
 
 
-def test_what_is_waited_for_is_told_below_the_prompt(one_qemu: Server) -> None:
+def test_toolbar_names_the_pending_reply(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address, columns=150) as terminal:
         terminal.wait_prompt()
         terminal.line("query-name")
@@ -154,7 +154,7 @@ def test_what_is_waited_for_is_told_below_the_prompt(one_qemu: Server) -> None:
         terminal.wait(lambda: "waiting" not in terminal.toolbar, "end of it")
 
 
-def test_a_loss_while_a_question_waits_behind_a_program(one_qemu: Server) -> None:
+def test_connection_loss_with_pager_drops_queued_question(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address, columns=120) as terminal:
         terminal.wait_prompt()
         terminal.paste("query-name | exec less\nquit")
@@ -166,7 +166,7 @@ def test_a_loss_while_a_question_waits_behind_a_program(one_qemu: Server) -> Non
         assert "Go on?" not in terminal.text
 
 
-def test_a_loss_while_a_secret_is_asked_for(one_qemu: Server) -> None:
+def test_connection_loss_during_secret_question_shows_prompt(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address, columns=200) as terminal:
         terminal.wait_prompt()
         terminal.line("set_password protocol=vnc password=@?; stop")
@@ -180,7 +180,9 @@ def test_a_loss_while_a_secret_is_asked_for(one_qemu: Server) -> None:
         assert b"hunt" not in terminal.raw
 
 
-def test_a_loss_while_a_file_is_asked_about(one_qemu: Server, tmp_path: Path) -> None:
+def test_connection_loss_during_overwrite_question_keeps_file(
+    one_qemu: Server, tmp_path: Path
+) -> None:
     path = tmp_path / "out"
     path.write_text("precious")
     with Terminal("-q", one_qemu.address, columns=200) as terminal:
@@ -193,7 +195,7 @@ def test_a_loss_while_a_file_is_asked_about(one_qemu: Server, tmp_path: Path) ->
         assert path.read_text() == "precious"
 
 
-def test_a_loss_during_the_negotiation(scripted: Start) -> None:
+def test_connection_loss_during_negotiation_is_reported(scripted: Start) -> None:
     def part(peer: Peer) -> None:
         peer.send(b'{"QMP": {"version": {}, "capabilities": []}}\r\n')
         peer.read()
@@ -207,7 +209,7 @@ def test_a_loss_during_the_negotiation(scripted: Start) -> None:
 
 
 @pytest.mark.parametrize("keys", ["\x04", "exit\r"])
-def test_leaving_after_a_failure_to_connect(one_qemu: Server, keys: str) -> None:
+def test_exit_after_failed_connect_returns_status_3(one_qemu: Server, keys: str) -> None:
     with Terminal("-q", one_qemu.address, columns=200) as terminal:
         terminal.wait_prompt()
         terminal.line("/connect ./nobody")

@@ -1,4 +1,4 @@
-"""A mistake of our own: the terminal is as it was found, and what went wrong is in a file."""
+"""Test that an internal error restores the terminal and writes a crash report."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ sys.exit(main())
 """
 
 
-def spoil(where: str) -> tuple[str, ...]:
-    """The program with one member of one class replaced by a mistake."""
+def command_with_error(where: str) -> tuple[str, ...]:
+    """Return the command for the program with one method replaced by a function that raises."""
     module, name, member = where.rsplit(".", 2)
     code = WRAPPER.format(module=f"qmpshell.{module}", name=name, member=member)
     return (sys.executable, "-c", code)
 
 
 def assert_crashed(terminal: Terminal, state: Path) -> None:
-    """It has ended with one sentence, the details in a file, and everything tidy."""
+    """Assert that the shell printed one message, wrote a report and restored the terminal."""
     assert terminal.end() == 1
     assert terminal.modes == terminal.modes_before
     for on, off in ((b"\x1b[?2004h", b"\x1b[?2004l"), (b"\x1b[?25l", b"\x1b[?25h")):
@@ -45,42 +45,41 @@ def assert_crashed(terminal: Terminal, state: Path) -> None:
     assert text.startswith("qmpshell ")
     assert "Traceback (most recent call last)" in text
     assert "in spoilt" in text
-    sentence = (
-        "qmpshell: a mistake of qmpshell's own: RuntimeError: spoilt\\x1b[2J;"
-        f" the details are in {path}"
-    )
+    sentence = f"qmpshell: internal error: RuntimeError: spoilt\\x1b[2J; the details are in {path}"
     assert terminal.text.splitlines()[-1] == sentence
-    assert terminal.text.count("a mistake of") == 1
-    assert terminal.current == ""  # the next prompt of the user's shell begins a line
+    assert terminal.text.count("internal error") == 1
+    assert terminal.current == ""  # the next prompt of the user's shell starts in column 0
 
 
 @pytest.mark.parametrize(
     ("where", "keys"),
     [
         ("session.Session.submit", "query-name\r"),
-        ("terminal.formatter.TerminalView.fragments", ""),
-        ("terminal.formatter.TerminalView.event", "cont\r"),
-        ("terminal.throttle.Storm.take", "cont\r"),
-        ("terminal.output.Printer.flush", "query-name\r"),
-        ("terminal.prompt.Stage._edit", "half a line\x18\x05"),
-        ("terminal.prompt.Entry.is_whole", "query-name\r"),
-        ("terminal.prompt.Entry.lines", "query-name\r"),
-        ("terminal.completer.LineNames.get_completions", "query-n\t"),
-        ("terminal.processes.Programs.page", "query-commands; /last\r"),
-        ("terminal.processes.Foreground.run", "query-name | cat\r"),
-        ("terminal.prompt.Stage.confirm", "quit\r"),
-        ("terminal.app.Shell._ask_secret", "set_password password=@?\r"),
-        ("terminal.background.Reconnecting.begin", "/connect\r"),
-        ("terminal.stream_reader.Wire.send", ""),
-        ("session.live_names.Probes.learn", ""),
-        ("session.Session.describe_hold_up", ""),
-        ("terminal.prompt.Stage.turn", ""),
+        ("terminal.formatter.EffectFormatter.fragments", ""),
+        ("terminal.formatter.EffectFormatter.event", "cont\r"),
+        ("terminal.throttle.EventThrottle.take", "cont\r"),
+        ("terminal.output.OutputQueue.flush", "query-name\r"),
+        ("terminal.prompt.PromptController._edit", "half a line\x18\x05"),
+        ("terminal.prompt.InputSplitter.is_whole", "query-name\r"),
+        ("terminal.prompt.InputSplitter.lines", "query-name\r"),
+        ("terminal.completer.LineCompleter.get_completions", "query-n\t"),
+        ("terminal.processes.ProcessRunner.page", "query-commands; /last\r"),
+        ("terminal.processes.ForegroundProcess.run", "query-name | cat\r"),
+        ("terminal.prompt.PromptController.confirm", "quit\r"),
+        ("terminal.app.App._ask_secret", "set_password password=@?\r"),
+        ("terminal.background.Reconnector.begin", "/connect\r"),
+        ("terminal.stream_reader.StreamReader.send", ""),
+        ("session.live_names.BackgroundQueries.learn", ""),
+        ("session.Session.describe_blocker", ""),
+        ("terminal.prompt.PromptController.turn", ""),
     ],
 )
-def test_a_mistake_anywhere(one_qemu: Server, tmp_path: Path, where: str, keys: str) -> None:
+def test_internal_error_ends_shell_cleanly(
+    one_qemu: Server, tmp_path: Path, where: str, keys: str
+) -> None:
     variables = {"XDG_STATE_HOME": str(tmp_path)}
     with Terminal(
-        "-q", one_qemu.address, command=spoil(where), columns=200, variables=variables
+        "-q", one_qemu.address, command=command_with_error(where), columns=200, variables=variables
     ) as terminal:
         if keys:
             terminal.wait_prompt()
@@ -89,11 +88,11 @@ def test_a_mistake_anywhere(one_qemu: Server, tmp_path: Path, where: str, keys: 
     assert run("-c", "query-name", one_qemu.address).status == 0
 
 
-def test_a_mistake_while_a_pager_is_open(tmp_path: Path) -> None:
+def test_internal_error_with_open_pager_ends_shell_cleanly(tmp_path: Path) -> None:
     second = f"{tmp_path}/second.sock"
     options = ("-qmp", f"unix:{second},server=on,wait=off")
     variables = {"XDG_STATE_HOME": str(tmp_path)}
-    command = spoil("terminal.formatter.TerminalView.event")
+    command = command_with_error("terminal.formatter.EffectFormatter.event")
     with (
         start_qemu(SYSTEM, tmp_path / "vm.sock", *options) as qemu,
         Terminal("-q", qemu.address, command=command, columns=200, variables=variables) as terminal,
@@ -106,11 +105,9 @@ def test_a_mistake_while_a_pager_is_open(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("state", ["", "relative", "/dev/null/x"])
-def test_where_no_file_can_be_written_the_sentence_is_told(
-    one_qemu: Server, tmp_path: Path, state: str
-) -> None:
+def test_internal_error_without_report_file_prints_message(one_qemu: Server, state: str) -> None:
     variables = {"XDG_STATE_HOME": state, "HOME": "/dev/null"}
-    command = spoil("session.Session.submit")
+    command = command_with_error("session.Session.submit")
     with Terminal(
         "-q", one_qemu.address, command=command, columns=200, variables=variables
     ) as terminal:
@@ -119,20 +116,18 @@ def test_where_no_file_can_be_written_the_sentence_is_told(
         assert terminal.end() == 1
         assert terminal.modes == terminal.modes_before
         last = terminal.text.splitlines()[-1]
-        assert last == "qmpshell: a mistake of qmpshell's own: RuntimeError: spoilt\\x1b[2J"
+        assert last == "qmpshell: internal error: RuntimeError: spoilt\\x1b[2J"
 
 
-def test_a_script_tells_of_it_in_the_same_way(one_qemu: Server, tmp_path: Path) -> None:
+def test_internal_error_in_script_prints_same_message(one_qemu: Server, tmp_path: Path) -> None:
     done = subprocess.run(
-        [*spoil("session.Session.submit"), "-c", "query-name", one_qemu.address],
+        [*command_with_error("session.Session.submit"), "-c", "query-name", one_qemu.address],
         capture_output=True,
         text=True,
         check=False,
         env=environment(XDG_STATE_HOME=str(tmp_path)),
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(
-        "qmpshell: a mistake of qmpshell's own: RuntimeError: spoilt\\x1b"
-    )
+    assert done.stderr.startswith("qmpshell: internal error: RuntimeError: spoilt\\x1b")
     assert len(done.stderr.splitlines()) == 1
     assert len(list((tmp_path / "qmpshell").iterdir())) == 1

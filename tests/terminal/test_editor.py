@@ -1,4 +1,4 @@
-"""Ctrl-X Ctrl-E: the entry in an editor, whatever the editor does with it."""
+"""Test Ctrl-X Ctrl-E, which opens the input in an external editor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EDIT = "\x18\x05"
 
 
 def editor(directory: Path, text: str) -> str:
-    """An editor that does what `text`, a shell script, says; the file is its last argument, $file."""
+    """Write an editor: the shell script `text`, with the edited file in $file. Return its path."""
     path = directory / "editor"
     path.write_text(f"#!/bin/sh\nfor file; do :; done\n{text}\n")
     path.chmod(0o700)
@@ -23,11 +23,11 @@ def editor(directory: Path, text: str) -> str:
 
 
 def entry(terminal: Terminal) -> str:
-    """What is being typed."""
+    """Return the text after the prompt."""
     return terminal.text.rpartition("(QEMU)")[2].strip()
 
 
-def test_the_entry_is_edited_and_waits_for_enter(one_qemu: Server, tmp_path: Path) -> None:
+def test_editor_result_is_not_sent_before_enter(one_qemu: Server, tmp_path: Path) -> None:
     directory = tmp_path / "it's here"
     directory.mkdir()
     script = editor(
@@ -41,17 +41,17 @@ def test_the_entry_is_edited_and_waits_for_enter(one_qemu: Server, tmp_path: Pat
         terminal.wait(lambda: terminal.current == "(QEMU) query-status", "edited line")
         assert "drwx------\nquery-st\n" in terminal.text
         assert "return" not in terminal.text
-        assert [one for one in tmp_path.iterdir() if one.name.startswith("qmpshell-")] == []
+        assert [path for path in tmp_path.iterdir() if path.name.startswith("qmpshell-")] == []
         terminal.type("\r")
         terminal.wait_above("(QEMU) query-status", '"prelaunch"')
         assert terminal.text.count("prelaunch") == 1
 
 
-def test_an_entry_of_several_lines(one_qemu: Server, tmp_path: Path) -> None:
+def test_editor_can_write_several_lines(one_qemu: Server, tmp_path: Path) -> None:
     script = editor(tmp_path, r'printf "query-name\n{\"execute\":\n \"query-status\"}\n" > "$file"')
     with Terminal("-q", one_qemu.address, variables={"EDITOR": script}) as terminal:
         terminal.wait_prompt()
-        terminal.type(EDIT)  # on an empty line
+        terminal.type(EDIT)
         terminal.wait(
             lambda: entry(terminal) == 'query-name\n... {"execute":\n...  "query-status"}',
             "edited lines",
@@ -61,33 +61,33 @@ def test_an_entry_of_several_lines(one_qemu: Server, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ("echo spoilt > $file; exit 3", "ended with status 3; the line stays as it was"),
-        ("echo spoilt > $file; kill -9 $$", "the line stays as it was"),
+        ("echo spoilt > $file; exit 3", "ended with status 3; the line is unchanged"),
+        ("echo spoilt > $file; kill -9 $$", "the line is unchanged"),
         ("rm $file", "No such file or directory"),
     ],
     ids=["status", "signal", "file"],
 )
-def test_an_editor_that_fails_leaves_the_entry_as_it_was(
-    one_qemu: Server, tmp_path: Path, text: str, said: str
+def test_failing_editor_leaves_input_unchanged(
+    one_qemu: Server, tmp_path: Path, text: str, message: str
 ) -> None:
     variables = {"EDITOR": editor(tmp_path, text)}
     with Terminal("-q", one_qemu.address, columns=200, variables=variables) as terminal:
         terminal.wait_prompt()
         terminal.type("query-status" + EDIT)
-        terminal.wait_for(said)
+        terminal.wait_for(message)
         terminal.wait(lambda: terminal.current == "(QEMU) query-status", "line as it was")
         terminal.type("\r")
         terminal.wait_above('"prelaunch"')
 
 
-def test_no_such_editor_and_one_that_leaves_nothing(one_qemu: Server, tmp_path: Path) -> None:
+def test_missing_editor_keeps_input_and_empty_file_clears(one_qemu: Server, tmp_path: Path) -> None:
     variables = {"EDITOR": "no-such-editor -x"}
     with Terminal("-q", one_qemu.address, columns=120, variables=variables) as terminal:
         terminal.wait_prompt()
         terminal.type("query-status" + EDIT)
-        terminal.wait_for("no-such-editor -x: there is no such command; the line stays as it was")
+        terminal.wait_for("no-such-editor -x: no such command; the line is unchanged")
         terminal.wait(lambda: terminal.current == "(QEMU) query-status", "line as it was")
     variables = {"EDITOR": editor(tmp_path, ": > $file")}
     with Terminal("-q", one_qemu.address, columns=120, variables=variables) as terminal:
@@ -99,7 +99,7 @@ def test_no_such_editor_and_one_that_leaves_nothing(one_qemu: Server, tmp_path: 
         assert "prelaunch" not in terminal.text
 
 
-def test_a_file_that_is_no_text_is_a_mistake_and_no_crash(one_qemu: Server, tmp_path: Path) -> None:
+def test_editor_file_with_bad_utf8_is_reported(one_qemu: Server, tmp_path: Path) -> None:
     variables = {"EDITOR": editor(tmp_path, r"printf 'query-status \377\n' > $file")}
     with Terminal("-q", one_qemu.address, columns=120, variables=variables) as terminal:
         terminal.wait_prompt()
@@ -112,7 +112,7 @@ def test_a_file_that_is_no_text_is_a_mistake_and_no_crash(one_qemu: Server, tmp_
         terminal.wait_above('{"return": {}}')
 
 
-def test_a_reply_that_comes_meanwhile_is_shown_after_it(one_qemu: Server, tmp_path: Path) -> None:
+def test_reply_during_editor_is_shown_afterwards(one_qemu: Server, tmp_path: Path) -> None:
     log = tmp_path / "log"
     script = editor(tmp_path, "printf 'type: '; read word < /dev/tty; echo query-$word > $file")
     options = ("-q", "-l", str(log), one_qemu.address)
@@ -131,7 +131,7 @@ def test_a_reply_that_comes_meanwhile_is_shown_after_it(one_qemu: Server, tmp_pa
         terminal.wait_above("(QEMU) query-status", '"prelaunch"')
 
 
-def test_a_signal_ends_the_editor_too(one_qemu: Server, tmp_path: Path) -> None:
+def test_sigterm_during_editor_ends_both(one_qemu: Server, tmp_path: Path) -> None:
     variables = {"EDITOR": editor(tmp_path, "echo editing; read word < /dev/tty")}
     variables["TMPDIR"] = str(tmp_path)
     with Terminal("-q", one_qemu.address, variables=variables) as terminal:
@@ -141,4 +141,4 @@ def test_a_signal_ends_the_editor_too(one_qemu: Server, tmp_path: Path) -> None:
         terminal.signal(signal.SIGTERM)
         assert terminal.end() == 143
         assert terminal.modes == terminal.modes_before
-        assert [one for one in tmp_path.iterdir() if one.name.startswith("qmpshell-")] == []
+        assert [path for path in tmp_path.iterdir() if path.name.startswith("qmpshell-")] == []

@@ -1,4 +1,4 @@
-"""What comes from the server unasked, while a line is being typed; and what it may not do."""
+"""Test events at the prompt and that server text never controls the terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.harness.servers import Installation, Server, start_qemu
 
 Start = Callable[[Callable[[Peer], object]], ScriptedServer]
 
-# What acts on a terminal, or turns text around.
+# Characters that control a terminal or reverse the text direction.
 HOSTILE = "\x1b]0;owned\x07 \x1b[2J \x9b2J \x9d0;owned\x9c \u202egpj.exe\u2066 \x7f \u200b \r\n\x08"
 FORBIDDEN = (
     "\x1b]",
@@ -41,14 +41,14 @@ def event(name: str, **data: object) -> bytes:
 
 @pytest.fixture
 def two_monitors(installation: Installation, tmp_path: Path) -> Iterator[tuple[Server, str]]:
-    """A QEMU, and the address of a second monitor of its."""
+    """Start QEMU; yield the server and the address of its second monitor."""
     second = f"{tmp_path}/second.sock"
     options = ("-qmp", f"unix:{second},server=on,wait=off")
     with start_qemu(installation, tmp_path / "vm.sock", *options) as server:
         yield server, second
 
 
-def test_events_appear_above_a_line_being_typed(two_monitors: tuple[Server, str]) -> None:
+def test_events_appear_above_the_partial_line(two_monitors: tuple[Server, str]) -> None:
     server, second = two_monitors
     with Terminal(server.address, columns=120) as terminal:
         terminal.wait_ready()
@@ -65,7 +65,7 @@ def test_events_appear_above_a_line_being_typed(two_monitors: tuple[Server, str]
         assert terminal.colour_of("RESUME") == "brown"
 
 
-def test_an_event_is_one_line_of_local_time_name_and_data(two_monitors: tuple[Server, str]) -> None:
+def test_event_line_has_local_time_name_and_data(two_monitors: tuple[Server, str]) -> None:
     server, second = two_monitors
     with Terminal("-q", server.address, variables={"TZ": "UTC-5"}) as terminal:
         terminal.wait_prompt()
@@ -79,7 +79,7 @@ def test_an_event_is_one_line_of_local_time_name_and_data(two_monitors: tuple[Se
         terminal.wait_for('SHUTDOWN {"guest": false, "reason": "host-qmp-quit"}')
 
 
-def test_replies_and_events_are_shown_in_order_of_arrival(qemu: Server) -> None:
+def test_replies_and_events_appear_in_order(qemu: Server) -> None:
     with Terminal("-q", qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.line("query-name; cont; query-status; stop")
@@ -94,7 +94,7 @@ def test_replies_and_events_are_shown_in_order_of_arrival(qemu: Server) -> None:
         )
 
 
-def test_only_the_events_that_are_wanted(two_monitors: tuple[Server, str]) -> None:
+def test_events_option_filters_shown_events(two_monitors: tuple[Server, str]) -> None:
     server, second = two_monitors
     with Terminal("--events", "STO*", server.address) as terminal:
         terminal.wait_ready()
@@ -103,7 +103,7 @@ def test_only_the_events_that_are_wanted(two_monitors: tuple[Server, str]) -> No
         assert "RESUME" not in terminal.text
 
 
-def test_a_burst_is_shown_folded_in_order_and_none_is_missing(scripted: Start) -> None:
+def test_event_burst_is_folded_in_order_without_loss(scripted: Start) -> None:
     def part(peer: Peer) -> None:
         peer.negotiate()
         command = peer.read_the_users()
@@ -132,7 +132,7 @@ def test_a_burst_is_shown_folded_in_order_and_none_is_missing(scripted: Start) -
         assert len(counts) < 60
 
 
-def test_typing_and_commands_get_through_a_flood(scripted: Start) -> None:
+def test_typing_and_commands_work_during_event_flood(scripted: Start) -> None:
     def part(peer: Peer) -> None:
         peer.negotiate()
         peer.reply(peer.read_the_users())
@@ -153,16 +153,18 @@ def test_typing_and_commands_get_through_a_flood(scripted: Start) -> None:
         terminal.wait_above('{"return": "heard"}')
         lines = itertools.dropwhile(lambda line: "TICK" not in line, terminal.history)
         shown = re.compile(r"\d\d:\d\d:\d\d\.\d{3} TICK(?: ×\d+)?|\(QEMU\).*|\{.*\}  [\d.]+ m?s|")
-        assert [line for line in lines if not shown.fullmatch(line)] == []  # no key gone astray
+        assert [
+            line for line in lines if not shown.fullmatch(line)
+        ] == []  # no key was echoed into an event line
 
 
 def dumps(value: object) -> bytes:
-    """JSON with everything in it raw that may be."""
+    """Return JSON without escapes for non-ASCII characters."""
     return json.dumps(value, ensure_ascii=False).encode() + b"\r\n"
 
 
 def hostile(peer: Peer) -> None:
-    """A server that says the same everywhere it can."""
+    """Send the hostile text in every field that a server controls."""
     version: dict[str, Any] = {"qemu": {"major": 9, "minor": 0, "micro": 0}, "package": HOSTILE}
     peer.negotiate(dumps({"QMP": {"version": version, "capabilities": []}}))
     command = peer.read()
@@ -186,7 +188,7 @@ def hostile(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("-H",), ("-r",), ("--compact",)], ids=str)
-def test_what_the_server_says_never_acts_on_the_terminal(
+def test_hostile_server_text_does_not_control_terminal(
     scripted: Start, options: tuple[str, ...]
 ) -> None:
     prompt = "(qemu)" if "-H" in options else "(QEMU)"
@@ -197,15 +199,15 @@ def test_what_the_server_says_never_acts_on_the_terminal(
         terminal.line("two")
         terminal.line("three")
         terminal.wait_for("the end")
-        terminal.type("hos\t")  # only the harmless name is offered
+        terminal.type("hos\t")  # completion omits the hostile name
         terminal.wait(lambda: terminal.current == f"{prompt} hostess", "completion")
         terminal.type("\x03")
         terminal.wait_prompt(prompt)
         terminal.type("\x04")
         assert terminal.end() == 0
-        said = terminal.raw.decode()
-        assert [one for one in FORBIDDEN if one in said] == []
-        assert "owned" in said  # it was shown, and harmless
+        output = terminal.raw.decode()
+        assert [text for text in FORBIDDEN if text in output] == []
+        assert "owned" in output  # the text was shown, escaped
         assert terminal.screen.title == ""
 
 
@@ -217,5 +219,5 @@ def test_raw_escapes_control_characters_at_a_terminal(scripted: Start) -> None:
     with Terminal("--raw", scripted(part).address) as terminal:
         terminal.wait_above("plain", prompt=">")
         assert "\\x1b]0;owned\\x07" in terminal.text
-        said = terminal.raw.decode()
-        assert [one for one in FORBIDDEN if one in said] == []
+        output = terminal.raw.decode()
+        assert [text for text in FORBIDDEN if text in output] == []

@@ -1,4 +1,4 @@
-"""How replies look at a terminal: in words, folded, and how long they took."""
+"""Test how replies and events are formatted for a terminal."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import json
 
 import pytest
 
-from qmpshell.language import LogicalLine, Source
+from qmpshell.language import LogicalLine, SourceLine
 from qmpshell.qmp import Reply, encode_scalar
 from qmpshell.session import Request, ShowReply
 from qmpshell.storage import Settings
-from qmpshell.terminal import ReplyView, elapsed_text
+from qmpshell.terminal import ReplyFormatter, format_elapsed
 
-SOURCE = Source("", LogicalLine())
+SOURCE = SourceLine("", LogicalLine())
 
 
-def view(*, columns: int = 80, **options: object) -> ReplyView:
+def view(*, columns: int = 80, **options: object) -> ReplyFormatter:
     settings = Settings(**options)  # type: ignore[arg-type]
-    return ReplyView(settings, width=lambda: columns, string=encode_scalar)
+    return ReplyFormatter(settings, width=lambda: columns, string=encode_scalar)
 
 
 def shown(
@@ -56,12 +56,12 @@ ERROR = {"error": {"class": "GenericError", "desc": "no \x1b[2J"}}
         (shown("", text="stop"), ""),
     ],
 )
-def test_replies_in_words(reply: ShowReply, expected: str) -> None:
+def test_reply_is_formatted_with_elapsed_time(reply: ShowReply, expected: str) -> None:
     assert text_of(view().fragments(reply)) == expected
 
 
 @pytest.mark.parametrize("columns", range(20, 40))
-def test_the_time_never_makes_a_row_longer_than_the_screen(columns: int) -> None:
+def test_elapsed_time_never_overflows_the_row(columns: int) -> None:
     for value in ("a" * size for size in range(30)):
         lines = text_of(view(columns=columns).fragments(shown(value))).splitlines()
         if len(lines) == 1:
@@ -71,28 +71,28 @@ def test_the_time_never_makes_a_row_longer_than_the_screen(columns: int) -> None
             assert lines[-1] in ("12 ms", "}  12 ms")
 
 
-def test_the_beginning_of_a_huge_reply_and_how_much_is_missing() -> None:
+def test_long_reply_is_folded_with_line_count() -> None:
     value = [f"line {number}" for number in range(1000)]
     lines = text_of(view(fold=10).fragments(shown(value))).splitlines()
     assert lines[:2] == ["{", '  "return": [']
     assert lines[9] == '    "line 7",'
-    assert lines[10] == "… 994 more lines; /last has all  12 ms"
+    assert lines[10] == "… 994 more lines; /last shows all  12 ms"
     assert len(lines) == 11
     assert json.loads("".join(view().whole(shown(value), {}))) == {"return": value}
     assert len(text_of(view(fold=0).fragments(shown(value))).splitlines()) == 1004
 
 
-def test_a_huge_text_of_the_human_monitor_is_folded_too() -> None:
+def test_long_hmp_text_is_folded_too() -> None:
     reply = shown("row\r\n" * 100, text="info mtree")
     lines = text_of(view(fold=10).fragments(reply)).splitlines()
-    assert lines == ["row"] * 10 + ["… 90 more lines; /last has all"]
+    assert lines == ["row"] * 10 + ["… 90 more lines; /last shows all"]
     assert text_of(view(fold=10).fragments(reply)).endswith("\n")
     human = text_of(view(fold=10, hmp=True).fragments(reply))
     assert human.endswith("\n… 90 more lines\n")
     assert "".join(view().whole(reply, {})) == "row\n" * 100
 
 
-def test_again_where_there_is_room() -> None:
+def test_again_returns_none_if_rows_do_not_suffice() -> None:
     reply = shown(list(range(30)))
     assert view(columns=20).again(reply, rows=10) is None
     again = view(columns=20).again(reply, rows=100)
@@ -101,14 +101,14 @@ def test_again_where_there_is_room() -> None:
     assert view().again(shown(ERROR), rows=1) is not None
 
 
-def test_an_event_is_on_one_line_of_limited_length() -> None:
+def test_event_data_is_one_truncated_line() -> None:
     assert text_of(view().on_one_line({"a": [1, 2]})) == '{"a": [1, 2]}'
     long = text_of(view(fold=3).on_one_line("x" * 100_000))
     assert long.endswith("x…")
     assert len(long) == 241
 
 
-def test_a_painted_text_keeps_its_paint_within_lines() -> None:
+def test_colours_do_not_span_line_breaks() -> None:
     chunks = view(columns=20).whole(shown(["a"]), {"string": ("<", ">")})
     assert "".join(chunks) == '{"return": [<"a">]}\n'
     chunks = view(columns=20).whole(shown(["a", "b"]), {"string": ("<", ">")})
@@ -125,5 +125,5 @@ def test_a_painted_text_keeps_its_paint_within_lines() -> None:
         (60, "1 min 0 s"),
     ],
 )
-def test_durations(seconds: float, text: str) -> None:
-    assert elapsed_text(seconds) == text
+def test_format_elapsed_rounds_to_the_unit(seconds: float, text: str) -> None:
+    assert format_elapsed(seconds) == text

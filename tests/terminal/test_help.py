@@ -1,4 +1,4 @@
-"""Help at the prompt: in colours, to the width, in the pager where it is long, and by F1."""
+"""Test `/help`, `/apropos` and F1 at the prompt."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def manuals(installation: Installation) -> dict[str, str]:
 
 @pytest.fixture
 def terminal(installation: Installation, qemu: Server) -> Iterator[Terminal]:
-    """A shell on each version of QEMU, with its own manual."""
+    """Start a shell on each version of QEMU with the matching manual."""
     with Terminal(qemu.address, rows=40, variables=manuals(installation)) as terminal:
         terminal.wait_ready()
         yield terminal
 
 
-def test_help_that_has_room_stands_above_the_prompt(terminal: Terminal) -> None:
+def test_short_help_appears_above_the_prompt(terminal: Terminal) -> None:
     terminal.line("/help block-job-cancel")
     terminal.wait_prompt()
     terminal.line("/help stop")
@@ -47,7 +47,7 @@ def test_help_that_has_room_stands_above_the_prompt(terminal: Terminal) -> None:
     assert "From qemu-qmp-ref(7) of QEMU " in terminal.text
 
 
-def test_long_help_is_in_the_pager_in_colours(terminal: Terminal) -> None:
+def test_long_help_opens_pager_with_colours(terminal: Terminal) -> None:
     terminal.line("/help blockdev-add")
     terminal.wait(lambda: terminal.current == ":", "pager")
     assert terminal.lines[0] == "blockdev-add (command, since 2.9)"
@@ -60,7 +60,7 @@ def test_long_help_is_in_the_pager_in_colours(terminal: Terminal) -> None:
     terminal.wait_above('{"return": {}}')
 
 
-def test_f1_shows_the_help_and_leaves_the_line_alone(terminal: Terminal) -> None:
+def test_f1_shows_help_and_keeps_line(terminal: Terminal) -> None:
     terminal.type("stop")
     terminal.wait_for("(QEMU) stop")
     terminal.type(LEFT * 2 + F1)
@@ -71,7 +71,7 @@ def test_f1_shows_the_help_and_leaves_the_line_alone(terminal: Terminal) -> None
     terminal.wait(lambda: terminal.current == "(QEMU) stXop", "X where the cursor was")
 
 
-def test_f1_in_the_pager_leaves_the_line_and_the_cursor_alone(terminal: Terminal) -> None:
+def test_f1_with_pager_keeps_line_and_cursor(terminal: Terminal) -> None:
     line = "blockdev-add driver=qcow2 file"
     terminal.type(line)
     terminal.wait_for(line)
@@ -86,7 +86,7 @@ def test_f1_in_the_pager_leaves_the_line_and_the_cursor_alone(terminal: Terminal
     terminal.wait(lambda: terminal.current.endswith(" fXile"), "X where the cursor was")
 
 
-def test_f1_on_an_argument_that_is_half_typed(terminal: Terminal) -> None:
+def test_f1_on_partial_argument_shows_its_help(terminal: Terminal) -> None:
     line = "blockdev-add driver=qcow2 file.driver=file lazy-ref"
     terminal.type(line)
     terminal.wait_for(line)
@@ -98,16 +98,16 @@ def test_f1_on_an_argument_that_is_half_typed(terminal: Terminal) -> None:
     terminal.wait(lambda: terminal.current == f"(QEMU) {line}", "line")
 
 
-def test_f1_on_a_name_that_is_half_typed(terminal: Terminal) -> None:
+def test_f1_on_partial_command_lists_matching_names(terminal: Terminal) -> None:
     terminal.type("query-st")
     terminal.wait_for("(QEMU) query-st")
     terminal.type(F1)
-    terminal.wait_for("Names that begin with query-st")
+    terminal.wait_for("Names that start with query-st")
     assert "  query-status         command  Query the run status of" in terminal.text
     terminal.wait(lambda: terminal.current == "(QEMU) query-st", "line")
 
 
-def test_f1_is_not_remembered(one_qemu: Server) -> None:
+def test_f1_is_not_saved_in_history(one_qemu: Server) -> None:
     with Terminal(one_qemu.address, rows=40, variables=manuals(SYSTEM)) as terminal:
         terminal.wait_ready()
         terminal.line("query-name")
@@ -121,7 +121,7 @@ def test_f1_is_not_remembered(one_qemu: Server) -> None:
     assert "/help" not in history.read_text()
 
 
-def test_help_waits_for_no_reply(scripted: Scripted) -> None:
+def test_help_does_not_wait_for_pending_reply(scripted: Scripted) -> None:
     def part(peer: Peer) -> None:
         peer.send(GREETING)
         peer.reply(peer.read(), {})
@@ -135,7 +135,7 @@ def test_help_waits_for_no_reply(scripted: Scripted) -> None:
         terminal.wait_for("/wait-job [-t SECONDS] ID")
 
 
-def test_a_narrow_terminal(one_qemu: Server) -> None:
+def test_help_wraps_at_forty_columns(one_qemu: Server) -> None:
     with Terminal(one_qemu.address, columns=40, variables=manuals(SYSTEM)) as terminal:
         terminal.wait_for("(QEMU)")
         terminal.line("/help system_wakeup")
@@ -151,13 +151,11 @@ def test_a_narrow_terminal(one_qemu: Server) -> None:
         terminal.wait_for("system_wakeup command\n  Wake up guest from suspend")
         terminal.wait_prompt()
         terminal.type(F1)
-        terminal.wait_for(
-            "/apropos WORD…\n    names, and what the manual says of\n    them, searched"
-        )
+        terminal.wait_for("/apropos WORD…\n    search names and the manual")
         assert max(map(len, terminal.history)) <= 40
 
 
-def test_the_storage_daemons_own_manual(tmp_path: Path) -> None:
+def test_help_with_storage_daemon_uses_its_manual(tmp_path: Path) -> None:
     with (
         start_storage_daemon(BACKPORTS, tmp_path / "qsd.sock") as server,
         Terminal(server.address, rows=45, variables=manuals(BACKPORTS)) as terminal,
@@ -169,7 +167,7 @@ def test_the_storage_daemons_own_manual(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["", "other"])
-def test_a_manual_that_is_missing_or_another_versions(
+def test_help_reports_missing_or_mismatched_manual(
     one_qemu: Server, tmp_path: Path, folder: str
 ) -> None:
     path = BACKPORTS.manuals if folder else str(tmp_path)
@@ -181,10 +179,10 @@ def test_a_manual_that_is_missing_or_another_versions(
             assert ", but the server is QEMU 7.2." in terminal.text
         else:
             terminal.wait_for("stop (command)")
-            terminal.wait_for("No manual is installed: Debian has qemu-qmp-ref(7)")
+            terminal.wait_for("No manual is installed: on Debian, qemu-qmp-ref(7)")
 
 
-def test_hostile_names_are_harmless(scripted: Scripted) -> None:
+def test_help_escapes_control_characters_in_names(scripted: Scripted) -> None:
     hostile = "\x1b[2Jowned"
     schema = [
         {"name": "x", "meta-type": "command", "arg-type": "t", "features": [hostile]},
@@ -197,8 +195,8 @@ def test_hostile_names_are_harmless(scripted: Scripted) -> None:
         peer.reply(peer.read(), {})
         while True:
             command = peer.read()
-            asked = command["execute"] == "query-qmp-schema"
-            peer.reply(command, schema if asked else [])
+            is_schema_query = command["execute"] == "query-qmp-schema"
+            peer.reply(command, schema if is_schema_query else [])
 
     with Terminal(scripted(part).address, rows=40) as terminal:
         terminal.wait_ready()
@@ -211,7 +209,7 @@ def test_hostile_names_are_harmless(scripted: Scripted) -> None:
         terminal.end()
 
 
-def test_f1_asks_the_human_monitor_for_its_own_help(qemu: Server) -> None:
+def test_f1_in_hmp_mode_shows_hmp_help(qemu: Server) -> None:
     with Terminal(qemu.address, "-H", rows=40) as terminal:
         terminal.wait_prompt("(qemu)")
         terminal.line("info name")

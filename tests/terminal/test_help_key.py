@@ -1,13 +1,13 @@
-"""Which help F1 asks for, at each place of a line."""
+"""Test which help line F1 produces for each cursor position."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import given, strategies as st
 
-from qmpshell.terminal import help_line, human_help_line
+from qmpshell.terminal import help_line, hmp_help_line
 
-# ^ stands where the cursor is.
+# ^ marks the cursor.
 PLACES = [
     ("^", "/help"),
     ("   ^", "/help"),
@@ -60,13 +60,13 @@ PLACES = [
 ]
 
 
-@pytest.mark.parametrize(("line", "asked"), PLACES)
-def test_help_for_a_place(line: str, asked: str) -> None:
-    assert help_line(line.replace("^", ""), line.index("^")) == asked
+@pytest.mark.parametrize(("line", "expected"), PLACES)
+def test_help_line_at_cursor_names_command_and_argument(line: str, expected: str) -> None:
+    assert help_line(line.replace("^", ""), line.index("^")) == expected
 
 
 @pytest.mark.parametrize(
-    ("line", "asked"),
+    ("line", "expected"),
     [
         ("^", "help"),
         ("  ^ ", "help"),
@@ -84,12 +84,12 @@ def test_help_for_a_place(line: str, asked: str) -> None:
         ("info | less^", "help info"),
     ],
 )
-def test_the_human_monitors_own_help(line: str, asked: str) -> None:
-    assert human_help_line(line.replace("^", ""), line.index("^")) == asked
+def test_hmp_help_line_at_cursor_names_command(line: str, expected: str) -> None:
+    assert hmp_help_line(line.replace("^", ""), line.index("^")) == expected
 
 
 @given(st.one_of(st.text(), st.sampled_from([line for line, _ in PLACES])), st.integers(0, 80))
-def test_any_place_has_help_on_one_line(text: str, cursor: int) -> None:
+def test_help_line_of_any_text_is_one_command(text: str, cursor: int) -> None:
     for end in range(len(text) + 1):
         line = help_line(text[:end], min(cursor, end))
         assert line.split()[0] == "/help"

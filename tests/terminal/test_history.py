@@ -1,4 +1,4 @@
-"""What can be recalled: what was typed in this shell and in those before, without its secrets."""
+"""Test the history: saved lines, redacted secrets, search and suggestions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 
 from qmpshell.storage import HistoryFile
-from qmpshell.terminal import HistorySuggest, SafeHistory, open_history, rest_of_line
+from qmpshell.terminal import HistorySuggester, SafeHistory, open_history, rest_of_line
 from tests.harness.program import COMMAND
 from tests.harness.screen import Terminal
 from tests.harness.servers import SYSTEM, Server, start_qemu
@@ -24,12 +24,12 @@ SECRET = "hunter2"
 
 @pytest.fixture
 def folder() -> Path:
-    """Where the histories of this test are."""
+    """Return the directory of the history files."""
     return Path(os.environ["XDG_STATE_HOME"]) / "qmpshell"
 
 
-def kept(path: Path) -> list[str]:
-    """The entries of a file, the oldest first."""
+def read_entries(path: Path) -> list[str]:
+    """Return the entries of a history file, oldest first."""
     found: list[str] = []
     for block in path.read_text(encoding="utf-8").split("\n# ")[1:]:
         found.append("\n".join(line[1:] for line in block.rstrip("\n").split("\n")[1:]))
@@ -45,7 +45,7 @@ def recalls(terminal: Terminal, line: str, *, prompt: str = "(QEMU)") -> None:
 # -- on disk ---------------------------------------------------------------------------------------
 
 
-def test_the_next_shell_recalls_what_was_typed(one_qemu: Server, folder: Path) -> None:
+def test_history_is_recalled_in_next_shell(one_qemu: Server, folder: Path) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         for line in ("query-name", "query-status", "query-status"):
@@ -53,17 +53,17 @@ def test_the_next_shell_recalls_what_was_typed(one_qemu: Server, folder: Path) -
             terminal.wait_above(f"(QEMU) {line}", '{"return": ')
         terminal.type("\x04")
         assert terminal.end() == 0
-    assert kept(folder / "history") == ["query-name", "query-status"]
+    assert read_entries(folder / "history") == ["query-name", "query-status"]
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         recalls(terminal, "query-status")
         recalls(terminal, "query-name")
         terminal.type("\r")
         terminal.wait_above("(QEMU) query-name", '{"return": {}}')
-    assert kept(folder / "history") == ["query-name", "query-status", "query-name"]
+    assert read_entries(folder / "history") == ["query-name", "query-status", "query-name"]
 
 
-def test_it_is_for_its_owner_alone(one_qemu: Server, folder: Path) -> None:
+def test_history_file_is_private_to_the_user(one_qemu: Server, folder: Path) -> None:
     command = ("sh", "-c", 'umask 0; exec "$@"', "sh", *COMMAND)
     with Terminal(one_qemu.address, command=command) as terminal:
         terminal.wait_ready()
@@ -73,7 +73,7 @@ def test_it_is_for_its_owner_alone(one_qemu: Server, folder: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
-def test_two_shells_at_once_lose_nothing(tmp_path: Path, folder: Path) -> None:
+def test_history_of_two_concurrent_shells_is_complete(tmp_path: Path, folder: Path) -> None:
     names = "ab"
     with (
         start_qemu(SYSTEM, tmp_path / "a.sock") as a,
@@ -90,13 +90,15 @@ def test_two_shells_at_once_lose_nothing(tmp_path: Path, folder: Path) -> None:
             terminal.wait_for(f"{name}-59 has not been found")
         recalls(first, "a-59")
         recalls(second, "b-59")
-    found = kept(folder / "history")
+    found = read_entries(folder / "history")
     assert len(found) == 120
     for name in names:
-        assert [one for one in found if one[0] == name] == [f"{name}-{at}" for at in range(60)]
+        assert [entry for entry in found if entry[0] == name] == [
+            f"{name}-{at}" for at in range(60)
+        ]
 
 
-def test_a_killed_shell_has_lost_nothing(one_qemu: Server, folder: Path) -> None:
+def test_history_survives_a_killed_shell(one_qemu: Server, folder: Path) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         terminal.line("/wait STOP")
@@ -104,12 +106,10 @@ def test_a_killed_shell_has_lost_nothing(one_qemu: Server, folder: Path) -> None
         terminal.signal(signal.SIGKILL)
         with pytest.raises(AssertionError, match="ended by signal 9"):
             terminal.end()
-    assert kept(folder / "history") == ["/wait STOP"]
+    assert read_entries(folder / "history") == ["/wait STOP"]
 
 
-def test_the_human_monitor_and_raw_lines_have_files_of_their_own(
-    one_qemu: Server, folder: Path
-) -> None:
+def test_hmp_and_raw_modes_use_separate_history_files(one_qemu: Server, folder: Path) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         terminal.line("query-name")
@@ -131,12 +131,12 @@ def test_the_human_monitor_and_raw_lines_have_files_of_their_own(
         arguments = f"{{'password': '{SECRET}'}}"
         terminal.line(f"{{'execute': 'change-vnc-password', 'arguments': {arguments}}}")
         terminal.wait_for('{"error": ')
-    assert kept(folder / "history") == ["query-name"]
-    assert kept(folder / "history-hmp") == ["info status"]
-    assert kept(folder / "history-raw") == ["{'execute': 'qmp_capabilities'}"]
+    assert read_entries(folder / "history") == ["query-name"]
+    assert read_entries(folder / "history-hmp") == ["info status"]
+    assert read_entries(folder / "history-raw") == ["{'execute': 'qmp_capabilities'}"]
 
 
-def test_several_lines_are_one_entry(one_qemu: Server, folder: Path) -> None:
+def test_multiline_input_is_one_history_entry(one_qemu: Server, folder: Path) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.line('{"execute":')
@@ -146,7 +146,10 @@ def test_several_lines_are_one_entry(one_qemu: Server, folder: Path) -> None:
         terminal.paste("(QEMU) query-status\n<- {}\nquery-name")
         terminal.type("\r")
         terminal.wait_above('"prelaunch"', '{"return": {}}')
-    assert kept(folder / "history") == ['{"execute":\n   "query-name"}', "query-status\nquery-name"]
+    assert read_entries(folder / "history") == [
+        '{"execute":\n   "query-name"}',
+        "query-status\nquery-name",
+    ]
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.type(UP)
@@ -161,7 +164,7 @@ def test_several_lines_are_one_entry(one_qemu: Server, folder: Path) -> None:
         terminal.wait_above('"query-name"}', '{"return": {}}')
 
 
-def test_up_finds_the_last_line_even_if_it_is_typed_ahead(one_qemu: Server) -> None:
+def test_up_typed_ahead_recalls_the_last_line(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.line("query-name\r" + UP + "\r" + UP)
@@ -169,10 +172,10 @@ def test_up_finds_the_last_line_even_if_it_is_typed_ahead(one_qemu: Server) -> N
         assert terminal.lines.count("(QEMU) query-name") == 3
 
 
-# -- what is kept out ------------------------------------------------------------------------------
+# -- excluded lines --------------------------------------------------------------------------------
 
 
-def test_a_secret_is_recalled_as_a_question(one_qemu: Server, folder: Path) -> None:
+def test_secret_is_saved_as_placeholder(one_qemu: Server, folder: Path) -> None:
     with Terminal(one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         terminal.line(f"set_password protocol=vnc password={SECRET}")
@@ -189,7 +192,7 @@ def test_a_secret_is_recalled_as_a_question(one_qemu: Server, folder: Path) -> N
         terminal.paste(f"query-name\nset_password protocol=vnc \\\n  password={SECRET}")
         terminal.type("\r")
         terminal.wait_above("Could not set password")
-    assert kept(folder / "history") == [
+    assert read_entries(folder / "history") == [
         "set_password protocol=vnc password=@?",
         "object-add qom-type=secret id=s0 data=@?",
         "object-add qom-type=secret id=s1 data=@?",
@@ -197,9 +200,7 @@ def test_a_secret_is_recalled_as_a_question(one_qemu: Server, folder: Path) -> N
     ]
 
 
-def test_a_line_that_begins_with_a_blank_and_one_of_json_with_a_secret_are_not_kept(
-    one_qemu: Server, folder: Path
-) -> None:
+def test_leading_blank_or_json_secret_is_not_saved(one_qemu: Server, folder: Path) -> None:
     message = {"execute": "set_password", "arguments": {"protocol": "vnc", "password": SECRET}}
     with Terminal(one_qemu.address, columns=160) as terminal:
         terminal.wait_ready()
@@ -208,10 +209,10 @@ def test_a_line_that_begins_with_a_blank_and_one_of_json_with_a_secret_are_not_k
             answer = '"GenericError"' if SECRET in line else '{"return": '
             terminal.wait_above(f"(QEMU) {line}"[:100], answer)
         recalls(terminal, "query-name")
-    assert kept(folder / "history") == ["query-name"]
+    assert read_entries(folder / "history") == ["query-name"]
 
 
-def test_a_line_that_was_dropped_is_not_kept(one_qemu: Server, folder: Path) -> None:
+def test_line_dropped_with_ctrl_c_is_not_saved(one_qemu: Server, folder: Path) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         terminal.type(f"half a secret {SECRET}")
@@ -221,13 +222,13 @@ def test_a_line_that_was_dropped_is_not_kept(one_qemu: Server, folder: Path) -> 
         terminal.line("query-name")
         terminal.wait_above('{"return": {}}')
         recalls(terminal, "query-name")
-    assert kept(folder / "history") == ["query-name"]
+    assert read_entries(folder / "history") == ["query-name"]
 
 
 # -- search and suggestions ------------------------------------------------------------------------
 
 
-def test_ctrl_r_finds_what_an_earlier_shell_kept(one_qemu: Server, folder: Path) -> None:
+def test_ctrl_r_finds_line_of_earlier_shell(one_qemu: Server, folder: Path) -> None:
     file = HistoryFile(str(folder / "history"), clock=lambda: 0.0)
     for entry in ("query-name", "query-status", "query-block"):
         file.append(entry)
@@ -241,9 +242,7 @@ def test_ctrl_r_finds_what_an_earlier_shell_kept(one_qemu: Server, folder: Path)
         terminal.wait_above("(QEMU) query-name", '{"return": {}}')
 
 
-def test_what_was_typed_before_is_suggested_and_taken_with_the_right_key(
-    one_qemu: Server, folder: Path
-) -> None:
+def test_right_key_accepts_suggestion_from_history(one_qemu: Server, folder: Path) -> None:
     HistoryFile(str(folder / "history"), clock=lambda: 0.0).append("query-status\nquery-name")
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
@@ -260,7 +259,7 @@ def test_what_was_typed_before_is_suggested_and_taken_with_the_right_key(
         terminal.wait(lambda: terminal.screen.cursor.x == len("(QEMU) query-status"), "taken")
         terminal.type("\r")
         terminal.wait_above("(QEMU) query-status", '"prelaunch"')
-        # What is not taken is not sent, and leaves nothing on the screen.
+        # A rejected suggestion is neither sent nor left on the screen.
         terminal.type("query-st")
         terminal.wait(lambda: terminal.current == "(QEMU) query-status", "suggestion")
         terminal.type("\r")
@@ -268,7 +267,7 @@ def test_what_was_typed_before_is_suggested_and_taken_with_the_right_key(
         terminal.wait(lambda: "(QEMU) query-st" in terminal.lines, "line as it was sent")
 
 
-def test_without_colours_nothing_is_suggested(one_qemu: Server, folder: Path) -> None:
+def test_suggestions_are_off_without_colours(one_qemu: Server, folder: Path) -> None:
     HistoryFile(str(folder / "history"), clock=lambda: 0.0).append("query-status")
     with Terminal(one_qemu.address, variables={"NO_COLOR": "1"}) as terminal:
         terminal.wait_ready()
@@ -302,12 +301,12 @@ def test_without_colours_nothing_is_suggested(one_qemu: Server, folder: Path) ->
         (" query-n", ""),
     ],
 )
-def test_a_line_is_suggested_to_its_end(text: str, expected: str) -> None:
+def test_rest_of_line_comes_from_latest_matching_entry(text: str, expected: str) -> None:
     entries = ["query-block", "query-name", "transaction(\n  a x=1\n) p=2", "  "]
     assert rest_of_line(lambda: entries, text) == expected
 
 
-# -- where it cannot be kept -----------------------------------------------------------------------
+# -- unusable history files ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -318,36 +317,36 @@ def test_a_line_is_suggested_to_its_end(text: str, expected: str) -> None:
     ],
 )
 @pytest.mark.parametrize("options", [(), ("-q",)])
-def test_the_shell_works_without_and_says_why_once(
+def test_unusable_history_directory_is_reported_once(
     one_qemu: Server, variables: dict[str, str], reason: str, options: tuple[str, ...]
 ) -> None:
     with Terminal(*options, one_qemu.address, columns=120, variables=variables) as terminal:
-        terminal.wait_for(f"the history is not kept: {reason}")
+        terminal.wait_for(f"the history is not saved: {reason}")
         terminal.wait_prompt()
         for line in ("query-name", "query-status"):
             terminal.line(line)
             terminal.wait_above(f"(QEMU) {line}", '{"return": ')
         recalls(terminal, "query-status")
         recalls(terminal, "query-name")
-        assert terminal.text.count("is not kept") == 1
+        assert terminal.text.count("is not saved") == 1
 
 
-def test_raw_lines_are_not_kept_either(one_qemu: Server) -> None:
+def test_unusable_raw_history_is_reported(one_qemu: Server) -> None:
     variables = {"XDG_STATE_HOME": "/dev/null"}
     with Terminal("--raw", one_qemu.address, columns=120, variables=variables) as terminal:
-        terminal.wait_for("the history is not kept: /dev/null/qmpshell/history-raw: ")
+        terminal.wait_for("the history is not saved: /dev/null/qmpshell/history-raw: ")
 
 
-def test_a_relative_state_directory_is_ignored(one_qemu: Server, tmp_path: Path) -> None:
+def test_relative_state_directory_is_ignored(one_qemu: Server, tmp_path: Path) -> None:
     variables = {"XDG_STATE_HOME": "relative", "HOME": str(tmp_path)}
     with Terminal(one_qemu.address, variables=variables) as terminal:
         terminal.wait_ready()
         terminal.line("query-name")
         terminal.wait_above('{"return": {}}')
-    assert kept(tmp_path / ".local" / "state" / "qmpshell" / "history") == ["query-name"]
+    assert read_entries(tmp_path / ".local" / "state" / "qmpshell" / "history") == ["query-name"]
 
 
-def test_a_full_disk_is_told_once_and_spoils_nothing(one_qemu: Server, folder: Path) -> None:
+def test_full_disk_is_reported_once_without_corruption(one_qemu: Server, folder: Path) -> None:
     path = folder / "history"
     file = HistoryFile(str(path), clock=lambda: 0.0)
     file.append("first")
@@ -358,11 +357,11 @@ def test_a_full_disk_is_told_once_and_spoils_nothing(one_qemu: Server, folder: P
     with Terminal(one_qemu.address, command=limited, columns=200) as terminal:
         terminal.wait_ready()
         terminal.line("query-name")
-        terminal.wait_above("the history is not kept: ", '{"return": {}}')
+        terminal.wait_above("the history is not saved: ", '{"return": {}}')
         terminal.line("query-status")
         terminal.wait_above("(QEMU) query-status", '"prelaunch"')
         recalls(terminal, "query-status")
-        assert terminal.text.count("is not kept") == 1
+        assert terminal.text.count("is not saved") == 1
         assert f"{path}: an entry was cut off; is the disk full?" in terminal.text
     assert path.stat().st_size == 1024
     file.append("last")
@@ -370,7 +369,7 @@ def test_a_full_disk_is_told_once_and_spoils_nothing(one_qemu: Server, folder: P
     assert file.read()[-1] == "last"
 
 
-def test_a_link_to_dev_null_turns_it_off(one_qemu: Server, folder: Path) -> None:
+def test_link_to_dev_null_disables_history_file(one_qemu: Server, folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "history").symlink_to("/dev/null")
     with Terminal(one_qemu.address) as terminal:
@@ -378,14 +377,14 @@ def test_a_link_to_dev_null_turns_it_off(one_qemu: Server, folder: Path) -> None
         terminal.line("query-name")
         terminal.wait_above('{"return": {}}')
         recalls(terminal, "query-name")
-        assert "not kept" not in terminal.text
+        assert "not saved" not in terminal.text
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         terminal.type(UP + "x")
         terminal.wait(lambda: terminal.current == "(QEMU) x", "nothing to recall")
 
 
-def test_a_damaged_file_is_safe(one_qemu: Server, folder: Path) -> None:
+def test_damaged_history_file_is_escaped_and_kept(one_qemu: Server, folder: Path) -> None:
     folder.mkdir(parents=True)
     content = (
         b"\x00\x01 no history\n\x1b[2J\n+query-name\n\n"
@@ -413,24 +412,24 @@ def test_a_damaged_file_is_safe(one_qemu: Server, folder: Path) -> None:
 # -- without a terminal ----------------------------------------------------------------------------
 
 
-def test_a_problem_is_handed_out_once(tmp_path: Path) -> None:
+def test_pop_problem_returns_each_problem_once(tmp_path: Path) -> None:
     history = open_history({"HOME": ""}, human=False, raw=False, clock=lambda: 0.0)
-    assert history.take_problem().startswith("the history is not kept: ")
-    assert history.take_problem() == ""
+    assert history.pop_problem().startswith("the history is not saved: ")
+    assert history.pop_problem() == ""
     history = open_history({"HOME": str(tmp_path)}, human=True, raw=False, clock=lambda: 0.0)
-    assert history.take_problem() == ""
+    assert history.pop_problem() == ""
     path = tmp_path / ".local" / "state" / "qmpshell" / "history-hmp"
     path.unlink()
     path.mkdir()
     for line in ("info status", "info name"):
         history.append_string(line)
-    assert history.take_problem() == f"the history is not kept: {path}: Is a directory"
+    assert history.pop_problem() == f"the history is not saved: {path}: Is a directory"
     history.append_string("stop")
-    assert history.take_problem() == ""
+    assert history.pop_problem() == ""
     assert history.get_strings() == ["info status", "info name", "stop"]
 
 
-def test_what_was_typed_before_the_file_is_read_comes_after_it(tmp_path: Path) -> None:
+def test_lines_before_first_read_come_after_file(tmp_path: Path) -> None:
     file = HistoryFile(str(tmp_path / "history"), clock=lambda: 0.0)
     file.append("old")
     history = SafeHistory(file, human=False, raw=False)
@@ -439,7 +438,7 @@ def test_what_was_typed_before_the_file_is_read_comes_after_it(tmp_path: Path) -
     assert history.get_strings() == ["old", 'x a="\\u001b"']
     assert list(history.load_history_strings()) == ['x a="\\u001b"', "old"]
     assert file.read() == ["old", 'x a="\\u001b"']
-    suggest = HistorySuggest(history)
+    suggest = HistorySuggester(history)
     found = suggest.get_suggestion(Buffer(), Document("x a"))
     assert found is not None and found.text == '="\\u001b"'
     assert suggest.get_suggestion(Buffer(), Document("y")) is None

@@ -1,4 +1,4 @@
-"""The human monitor's own completion, on its own help."""
+"""Test completion of human monitor commands from the monitor's help text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HUMAN = "(qemu)"
 
 
 def wait_menu(terminal: Terminal, *entries: str) -> None:
-    """Until the menu has exactly these entries, each beginning so."""
+    """Wait until each menu entry starts with the corresponding text."""
 
     def shown() -> bool:
         found = menu(terminal)
@@ -30,26 +30,26 @@ def wait_menu(terminal: Terminal, *entries: str) -> None:
     terminal.wait(shown, f"menu {entries}")
 
 
-def settle(terminal: Terminal) -> None:
-    """Until the program has dealt with all keys: it draws anew for a new width, which comes later."""
+def wait_redraw(terminal: Terminal) -> None:
+    """Resize the screen and wait for the redraw, which follows all earlier keys."""
     before = len(terminal.raw)
     terminal.resize(terminal.screen.columns + 1, terminal.screen.lines)
     terminal.wait(lambda: len(terminal.raw) > before, "answer to a new width")
 
 
-def offered_nothing(terminal: Terminal, text: str, prompt: str = HUMAN) -> None:
-    """Type a text and Tab, and see that this does nothing. Then clear the line."""
+def assert_no_completion(terminal: Terminal, text: str, prompt: str = HUMAN) -> None:
+    """Assert that Tab after the text changes nothing, and clear the line."""
     terminal.type(text)
     wait_line(terminal, f"{prompt} {text}")
     terminal.type("\t")
-    settle(terminal)
+    wait_redraw(terminal)
     wait_line(terminal, f"{prompt} {text}")
     assert menu(terminal) == []
     clear(terminal, prompt)
 
 
-def wait_learnt(terminal: Terminal, log: Path) -> None:
-    """Until the answers have come; they have been dealt with before the next key."""
+def wait_help(terminal: Terminal, log: Path) -> None:
+    """Wait until the help replies are logged; the shell parses them before the next key."""
     terminal.wait(lambda: "info version  -- " in log.read_text(), "help in the log")
 
 
@@ -58,11 +58,11 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "log"
 
 
-def test_commands_info_and_help(qemu: Server, log: Path) -> None:
+def test_hmp_commands_arguments_and_flags_complete(qemu: Server, log: Path) -> None:
     with Terminal("-H", "-l", str(log), qemu.address, columns=100) as terminal:
         terminal.wait_ready(HUMAN)
-        wait_learnt(terminal, log)
-        assert len(terminal.text.splitlines()) <= 4  # nothing of that has been shown
+        wait_help(terminal, log)
+        assert len(terminal.text.splitlines()) <= 4  # the help replies are hidden
         terminal.type("inf\t")
         wait_line(terminal, "(qemu) info ")
         terminal.type("blo\t")
@@ -98,49 +98,49 @@ def test_commands_info_and_help(qemu: Server, log: Path) -> None:
         wait_line(terminal, "(qemu) set_link net0 off")
 
 
-def test_the_versions_differ(qemu: Server, log: Path) -> None:
+def test_completion_matches_commands_of_the_version(qemu: Server, log: Path) -> None:
     with Terminal("-H", "-l", str(log), qemu.address) as terminal:
         terminal.wait_ready(HUMAN)
-        wait_learnt(terminal, log)
+        wait_help(terminal, log)
         is_new = "QEMU 10" in terminal.text
         if is_new:
             terminal.type("one-insn\t")
             wait_line(terminal, "(qemu) one-insn-per-tb ")
             clear(terminal, HUMAN)
-            offered_nothing(terminal, "singlestep o")
+            assert_no_completion(terminal, "singlestep o")
         else:
             terminal.type("singlestep of\t")
             wait_line(terminal, "(qemu) singlestep off")
             clear(terminal, HUMAN)
-            offered_nothing(terminal, "one-insn")
+            assert_no_completion(terminal, "one-insn")
 
 
-def test_what_leaves_is_offered_too(one_qemu: Server, log: Path) -> None:
+def test_exit_commands_of_shell_complete_too(one_qemu: Server, log: Path) -> None:
     with Terminal("-H", "-l", str(log), one_qemu.address) as terminal:
         terminal.wait_ready(HUMAN)
-        wait_learnt(terminal, log)
+        wait_help(terminal, log)
         terminal.type("exi\t")
         wait_menu(terminal, "exit leave the shell", "exit_preconfig exit the preconfig")
         clear(terminal, HUMAN)
-        offered_nothing(terminal, "info exi")
+        assert_no_completion(terminal, "info exi")
         terminal.type("/\t")
         wait_line(terminal, "(qemu) /quit")
         terminal.type("\r")
         assert terminal.end() == 0
 
 
-def test_formats_and_pipes_are_left_alone(one_qemu: Server, log: Path) -> None:
+def test_tab_after_format_or_pipe_does_nothing(one_qemu: Server, log: Path) -> None:
     with Terminal("-H", "-l", str(log), one_qemu.address) as terminal:
         terminal.wait_ready(HUMAN)
-        wait_learnt(terminal, log)
+        wait_help(terminal, log)
         for text in ("x/4", "x/4i ", "print/x ", "info name | ", "info name | inf"):
-            offered_nothing(terminal, text)
+            assert_no_completion(terminal, text)
 
 
-def test_forty_columns(qemu: Server, log: Path) -> None:
+def test_hmp_menu_at_forty_columns_fits_screen(qemu: Server, log: Path) -> None:
     with Terminal("-H", "-q", "-l", str(log), qemu.address, columns=40) as terminal:
         terminal.wait_prompt(HUMAN)
-        wait_learnt(terminal, log)
+        wait_help(terminal, log)
         terminal.type("info migr\t")
         wait_menu(terminal, "migrate ", "migrate_capabilities ", "migrate_parameters ")
         wait_line(terminal, "(qemu) info migrate")
@@ -152,13 +152,13 @@ def test_forty_columns(qemu: Server, log: Path) -> None:
         terminal.wait_prompt(HUMAN)
 
 
-def test_hmp_in_the_shell(qemu: Server, log: Path) -> None:
+def test_hmp_command_in_qmp_shell_completes(qemu: Server, log: Path) -> None:
     with Terminal("-l", str(log), qemu.address) as terminal:
         terminal.wait_ready()
         terminal.wait(lambda: "meta-type" in log.read_text(), "schema")
         assert "human-monitor-command" not in str(logged_commands(log))
         terminal.type("/hmp ")
-        wait_learnt(terminal, log)
+        wait_help(terminal, log)
         terminal.type("info st\t")
         wait_menu(terminal, "stats show statistics", "status show the current VM status")
         terminal.type(DOWN + DOWN)
@@ -166,18 +166,20 @@ def test_hmp_in_the_shell(qemu: Server, log: Path) -> None:
         terminal.type("\r\r")
         terminal.wait_above("(QEMU) /hmp info status", "VM status: paused")
         terminal.type("query-name; /hmp exi\t")
-        wait_line(terminal, "(QEMU) query-name; /hmp exit_preconfig")  # exit is none of its words
+        wait_line(terminal, "(QEMU) query-name; /hmp exit_preconfig")  # /hmp has no exit command
         clear(terminal, "(QEMU)")
-        # For the human monitor ; is text.
-        offered_nothing(terminal, "/hmp info name; query-nam", "(QEMU)")
+        # The human monitor treats ; as text.
+        assert_no_completion(terminal, "/hmp info name; query-nam", "(QEMU)")
         terminal.type("query-nam\t")
         terminal.wait_for("query-named-block-nodes")
-        lines = [one.get("arguments", {}).get("command-line") for one in logged_commands(log)]
+        lines = [
+            command.get("arguments", {}).get("command-line") for command in logged_commands(log)
+        ]
         assert [line for line in lines if line] == ["help", "help info", "info status"]
 
 
 @pytest.mark.parametrize("options", [("-H", "--no-probe"), ("--no-probe",), ("-N",), ("-H", "-N")])
-def test_nothing_is_asked_without_leave(
+def test_no_probe_option_sends_no_help_query(
     one_qemu: Server, log: Path, options: tuple[str, ...]
 ) -> None:
     prompt, human = (HUMAN, "") if "-H" in options else ("(QEMU)", "/hmp ")
@@ -186,12 +188,12 @@ def test_nothing_is_asked_without_leave(
         terminal.type(f"{human}info stat\tu\ts\r")
         terminal.wait_for("VM status" if "-N" not in options else "CommandNotFound")
         terminal.wait_prompt(prompt)
-    sent = [one for one in logged_commands(log) if one["execute"] != "qmp_capabilities"]
-    assert [one["arguments"]["command-line"] for one in sent] == ["info status"]
+    sent = [command for command in logged_commands(log) if command["execute"] != "qmp_capabilities"]
+    assert [command["arguments"]["command-line"] for command in sent] == ["info status"]
 
 
 @pytest.mark.parametrize("options", [("-H",), ()], ids=["-H", "/hmp"])
-def test_a_server_without_a_human_monitor(
+def test_server_without_human_monitor_completes_nothing(
     installation: Installation, tmp_path: Path, log: Path, options: tuple[str, ...]
 ) -> None:
     prompt, human = (HUMAN, "") if options else ("(QEMU)", "/hmp ")
@@ -203,18 +205,18 @@ def test_a_server_without_a_human_monitor(
         terminal.type(human)
         terminal.wait(lambda: "CommandNotFound" in log.read_text(), "error in the log")
         terminal.type("inf")
-        settle(terminal)
+        wait_redraw(terminal)
         assert "NotFound" not in terminal.text
         clear(terminal, prompt)
-        offered_nothing(terminal, f"{human}inf", prompt)
+        assert_no_completion(terminal, f"{human}inf", prompt)
         terminal.type(f"{human}info name\r")
         terminal.wait_for("CommandNotFound: The command human-monitor-command has not been found")
         terminal.wait_prompt(prompt)
-    lines = [one.get("arguments", {}).get("command-line") for one in logged_commands(log)]
+    lines = [command.get("arguments", {}).get("command-line") for command in logged_commands(log)]
     assert [line for line in lines if line] == ["help", "info name"]
 
 
-def test_an_answer_that_never_comes_holds_up_nothing(scripted: Start) -> None:
+def test_missing_help_reply_does_not_block_commands(scripted: Start) -> None:
     def part(peer: Peer) -> None:
         peer.negotiate()
         assert peer.read()["arguments"] == {"command-line": "help"}
@@ -228,16 +230,16 @@ def test_an_answer_that_never_comes_holds_up_nothing(scripted: Start) -> None:
         terminal.type("inf\tX\r")
         terminal.wait_above("(qemu) infX", "the reply", prompt=HUMAN)
         terminal.type("\x03")
-        terminal.wait_for("Ctrl-D leaves the shell\n")  # there is no wait that could be abandoned
+        terminal.wait_for("Ctrl-D leaves the shell\n")  # the shell does not wait for the help query
         terminal.type("\x04")
         assert terminal.end() == 0
 
 
-def test_the_answer_that_comes_while_a_line_is_typed_leaves_it_alone(scripted: Start) -> None:
+def test_help_reply_during_typing_keeps_the_line(scripted: Start) -> None:
     def part(peer: Peer) -> None:
         peer.negotiate()
         command = peer.read()
-        mark = peer.read()  # the shell goes on by itself only when something is typed
+        mark = peer.read()  # the shell sends the next query only after input
         peer.reply(mark, "now\r\n")
         peer.reply(command, help_text("10"))
         peer.reply(peer.read(), info_text("10"))
@@ -257,7 +259,7 @@ def test_the_answer_that_comes_while_a_line_is_typed_leaves_it_alone(scripted: S
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b1A\u202eowned"
 
 
-def test_hostile_help_does_not_reach_the_screen(scripted: Start, log: Path) -> None:
+def test_hostile_help_text_is_escaped(scripted: Start, log: Path) -> None:
     names = f"in{HOSTILE}|inno\r\nin{HOSTILE}  -- x\r\ninfo x{HOSTILE} -- y{HOSTILE}\r\n"
     info = f"info in{HOSTILE}  -- x\r\ninfo version  -- v{HOSTILE}\r\ninfo vera  -- v\r\n"
 
@@ -271,7 +273,7 @@ def test_hostile_help_does_not_reach_the_screen(scripted: Start, log: Path) -> N
 
     with Terminal("-H", "-l", str(log), scripted(part).address, columns=120) as terminal:
         terminal.wait_ready(HUMAN)
-        wait_learnt(terminal, log)
+        wait_help(terminal, log)
         terminal.type("in\t")
         wait_menu(terminal, "info y\\x1b]0;owned\\x07\\x1b[2J\\x9b1A\\u202eowned", "inno a\\x1b")
         clear(terminal, HUMAN)
@@ -281,15 +283,15 @@ def test_hostile_help_does_not_reach_the_screen(scripted: Start, log: Path) -> N
         terminal.type("inno \t")
         wait_line(terminal, "(qemu) inno -a")
         assert terminal.screen.title == ""
-        said = terminal.raw.decode()
-        assert [one for one in ("\x1b]0;owned", "\x9b", "\u202e", "\x07") if one in said] == []
+        output = terminal.raw.decode()
+        assert [text for text in ("\x1b]0;owned", "\x9b", "\u202e", "\x07") if text in output] == []
 
 
-def test_the_log_says_what_was_asked(qemu: Server, log: Path) -> None:
+def test_log_contains_help_queries_and_replies(qemu: Server, log: Path) -> None:
     with Terminal("-H", "-l", str(log), qemu.address) as terminal:
         terminal.wait_ready(HUMAN)
-        wait_learnt(terminal, log)
+        wait_help(terminal, log)
     records = logged(log)
-    asked = [message["id"] for _, message in records if "help" in str(message.get("arguments"))]
+    query_ids = [message["id"] for _, message in records if "help" in str(message.get("arguments"))]
     answered = [message.get("id") for direction, message in records if direction == "received"]
-    assert len(asked) == 2 and set(asked) <= set(answered)
+    assert len(query_ids) == 2 and set(query_ids) <= set(answered)

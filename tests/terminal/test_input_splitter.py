@@ -1,4 +1,4 @@
-"""What is typed or pasted at one prompt: when Enter ends it, and the lines that it is taken apart into."""
+"""Test when Enter ends the input and how the input is split into lines."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import json
 import pytest
 from hypothesis import example, given, strategies as st
 
-from qmpshell.language import Source
-from qmpshell.session import Prepared
+from qmpshell.language import SourceLine
+from qmpshell.session import PreparedLine
 from qmpshell.storage import Settings
-from qmpshell.terminal import Entry
+from qmpshell.terminal import InputSplitter
 from tests.harness.sessions import Driver
 
 UNFINISHED = "but the input ends"
 
 
-def taken_apart(text: str, settings: Settings | None = None) -> list[str]:
-    """The lines to be read; a mistake comes as "!REASON"."""
+def split(text: str, settings: Settings | None = None) -> list[str]:
+    """Split the text and return the lines; an error becomes "!REASON"."""
     return [
-        f"!{one.error.reason}" if isinstance(one, Prepared) and one.error else _text(one)
-        for one in Entry(settings or Settings()).lines(text)
+        f"!{line.error.reason}" if isinstance(line, PreparedLine) and line.error else _text(line)
+        for line in InputSplitter(settings or Settings()).lines(text)
     ]
 
 
-def _text(one: Source | Prepared) -> str:
-    assert isinstance(one, Source)
-    return one.line.text
+def _text(line: SourceLine | PreparedLine) -> str:
+    assert isinstance(line, SourceLine)
+    return line.line.text
 
 
 DOCUMENTATION = """\
@@ -53,7 +53,7 @@ DOCUMENTATION = """\
         ("query-name; stop", ["query-name; stop"]),
         ('{"execute":\n "stop"}', ['{"execute":\n "stop"}']),
         ('\n{"execute":\n\n"stop"}\nstop', ["", '{"execute":\n\n"stop"}', "stop"]),
-        ("a x={'b':\n1}", ["a x={'b':", "1}"]),  # only raw JSON goes on by itself
+        ("a x={'b':\n1}", ["a x={'b':", "1}"]),  # only raw JSON continues without \
         ("a x=1 \\\n  y=2", ["a x=1 \n  y=2"]),
         ("transaction(\na b=1\nc d=2\n)", ["transaction(\na b=1\nc d=2\n)"]),
         ("transaction( a; b )\nstop", ["transaction( a; b )", "stop"]),
@@ -72,12 +72,14 @@ DOCUMENTATION = """\
         ),
     ],
 )
-def test_what_is_whole_is_taken_apart(text: str, lines: list[str]) -> None:
-    entry = Entry(Settings())
+def test_complete_input_is_split_into_lines(text: str, lines: list[str]) -> None:
+    entry = InputSplitter(Settings())
     assert entry.is_whole(text)
-    found = taken_apart(text)
+    found = split(text)
     assert len(found) == len(lines)
-    assert [one for one, line in zip(found, lines, strict=True) if not one.startswith(line)] == []
+    assert [
+        text for text, line in zip(found, lines, strict=True) if not text.startswith(line)
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -87,50 +89,48 @@ def test_what_is_whole_is_taken_apart(text: str, lines: list[str]) -> None:
         ('{"execute":', "the JSON object is not complete"),
         ('{"a": [{}]\n', "the JSON object is not complete"),
         ('-> {"execute":', "the JSON object is not complete"),
-        ("query-name \\", "the line goes on"),
-        ("query-name \\\n\\", "the line goes on"),
-        ("transaction(", "the transaction is not closed by )"),
-        ("transaction(\na b=1\n", "the transaction is not closed by )"),
-        ("transaction(\na b=')'", "the transaction is not closed by )"),
-        ("transaction(\na b=1)", "the transaction is not closed by )"),
-        ("stop; transaction( a", "the transaction is not closed by )"),
+        ("query-name \\", "the line is continued"),
+        ("query-name \\\n\\", "the line is continued"),
+        ("transaction(", "the transaction is not closed with )"),
+        ("transaction(\na b=1\n", "the transaction is not closed with )"),
+        ("transaction(\na b=')'", "the transaction is not closed with )"),
+        ("transaction(\na b=1)", "the transaction is not closed with )"),
+        ("stop; transaction( a", "the transaction is not closed with )"),
     ],
 )
-def test_what_is_not_whole_goes_on_and_is_a_mistake_if_it_is_ended_all_the_same(
-    text: str, reason: str
-) -> None:
-    assert not Entry(Settings()).is_whole(text)
-    assert not Entry(Settings()).is_whole("query-name\n" + text)
-    assert taken_apart("query-name\n" + text) == ["query-name", f"!{reason}, {UNFINISHED}"]
+def test_incomplete_input_continues_and_fails_at_end(text: str, reason: str) -> None:
+    assert not InputSplitter(Settings()).is_whole(text)
+    assert not InputSplitter(Settings()).is_whole("query-name\n" + text)
+    assert split("query-name\n" + text) == ["query-name", f"!{reason}, {UNFINISHED}"]
 
 
-def test_a_mistake_needs_no_more_lines_and_shows_its_own() -> None:
+def test_json_error_ends_input_and_locates_itself() -> None:
     text = 'stop\n{"execute":\n  wrong}\ncont'
-    assert Entry(Settings()).is_whole(text)
-    stop, broken, cont = Entry(Settings()).lines(text)
+    assert InputSplitter(Settings()).is_whole(text)
+    stop, broken, cont = InputSplitter(Settings()).lines(text)
     assert (_text(stop), _text(cont)) == ("stop", "cont")
-    assert isinstance(broken, Prepared)
+    assert isinstance(broken, PreparedLine)
     assert broken.error is not None
     assert broken.source.line.locate(broken.error.start) == (3, 3, "  wrong}")
 
 
 @pytest.mark.parametrize("text", ['{"a": "}', "{'a': '}", '{"execute": "a b'])
-def test_a_string_ends_on_its_line(text: str) -> None:
-    assert Entry(Settings()).is_whole(text)
-    mistake, following = taken_apart(f"{text}\nstop")
+def test_unclosed_string_ends_at_the_line_end(text: str) -> None:
+    assert InputSplitter(Settings()).is_whole(text)
+    mistake, following = split(f"{text}\nstop")
     assert mistake.startswith("!the string is not closed")
     assert following == "stop"
 
 
 @pytest.mark.parametrize("text", ["{", "transaction(", "info name \\", "a\n{"])
-def test_the_human_monitors_lines_and_bytes_stand_each_on_its_own(text: str) -> None:
-    assert Entry(Settings(hmp=True)).is_whole(text)
-    assert taken_apart(text, Settings(hmp=True)) == text.split("\n")
-    assert Entry(Settings(raw=True)).is_whole(text)
-    assert taken_apart(text, Settings(raw=True)) == [line + "\n" for line in text.split("\n")]
+def test_hmp_and_raw_lines_are_always_complete(text: str) -> None:
+    assert InputSplitter(Settings(hmp=True)).is_whole(text)
+    assert split(text, Settings(hmp=True)) == text.split("\n")
+    assert InputSplitter(Settings(raw=True)).is_whole(text)
+    assert split(text, Settings(raw=True)) == [line + "\n" for line in text.split("\n")]
 
 
-# Any text, and texts from the pieces that the language is made of.
+# Arbitrary text, and text built from the tokens of the language.
 TEXTS = st.one_of(
     st.text(st.characters()),
     st.lists(
@@ -149,10 +149,10 @@ TEXTS = st.one_of(
 
 @given(TEXTS, st.sampled_from(["hmp", "raw", ""]))
 @example('{"a" 1}\n{', "")
-def test_enter_and_taking_apart_agree_on_what_is_whole(text: str, mode: str) -> None:
+def test_is_whole_agrees_with_lines(text: str, mode: str) -> None:
     settings = Settings(hmp=mode == "hmp", raw=mode == "raw")
-    whole = Entry(settings).is_whole(text)
-    lines = taken_apart(text, settings)
+    whole = InputSplitter(settings).is_whole(text)
+    lines = split(text, settings)
     mistakes = [line for line in lines if line.startswith("!") and line not in text.split("\n")]
     if not whole:
         assert mistakes == lines[-1:]
@@ -162,10 +162,10 @@ def test_enter_and_taking_apart_agree_on_what_is_whole(text: str, mode: str) -> 
 
 
 @given(TEXTS)
-def test_every_line_is_taken_once_and_in_order(text: str) -> None:
+def test_lines_have_increasing_line_numbers(text: str) -> None:
     places: list[int] = []
-    for one in Entry(Settings()).lines(text):
-        source = one.source if isinstance(one, Prepared) else one
+    for item in InputSplitter(Settings()).lines(text):
+        source = item.source if isinstance(item, PreparedLine) else item
         number, column, line = source.line.locate(0)
         assert line == text.split("\n")[number - 1]
         assert column >= 1
@@ -174,20 +174,18 @@ def test_every_line_is_taken_once_and_in_order(text: str) -> None:
 
 
 @given(st.dictionaries(st.text(), st.lists(st.text() | st.integers())), st.data())
-def test_json_may_be_broken_wherever_a_blank_may_stand(
-    value: dict[str, object], data: st.DataObject
-) -> None:
+def test_indented_json_is_one_complete_input(value: dict[str, object], data: st.DataObject) -> None:
     text = json.dumps({"execute": "x", "arguments": value}, indent=data.draw(st.integers(0, 4)))
-    entry = Entry(Settings())
+    entry = InputSplitter(Settings())
     lines = text.split("\n")
     part = "\n".join(lines[: data.draw(st.integers(1, len(lines)))])
     assert entry.is_whole(part) == (part == text)
     assert entry.is_whole(text)
-    assert taken_apart(text) == [text]
+    assert split(text) == [text]
 
 
 @given(TEXTS, st.booleans())
-def test_no_text_breaks_a_session(text: str, hmp: bool) -> None:
+def test_session_accepts_any_split_text(text: str, hmp: bool) -> None:
     driver = Driver(interactive=True, probe=False, hmp=hmp)
-    for one in Entry(driver.session.settings).lines(text):
-        driver.submit(driver.session.prepare(one) if isinstance(one, Source) else one)
+    for line in InputSplitter(driver.session.settings).lines(text):
+        driver.submit(driver.session.prepare(line) if isinstance(line, SourceLine) else line)

@@ -1,4 +1,4 @@
-"""Ctrl-C, leaving, signals, a server that is silent or dies: the shell stays in step and tidy."""
+"""Test Ctrl-C, exit, signals, and a silent or dead server at the terminal."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Start = Callable[[Callable[[Peer], object]], ScriptedServer]
 
 
 def assert_tidy(terminal: Terminal) -> None:
-    """The terminal is as it was found."""
+    """Assert that the terminal modes are restored."""
     assert terminal.modes == terminal.modes_before
     for on, off in ((b"\x1b[?2004h", b"\x1b[?2004l"), (b"\x1b[?25l", b"\x1b[?25h")):
         assert terminal.raw.rfind(on) < terminal.raw.rfind(off)
     assert b"\x1b[?1049h" not in terminal.raw
-    assert terminal.current == ""  # the next prompt of the user's shell begins a line
+    assert terminal.current == ""  # the next prompt of the user's shell starts in column 0
 
 
 @pytest.mark.parametrize("keys", ["\x04", "exit\r", "/quit\r", "  exit  \r", "query-name; exit\r"])
-def test_leaving_leaves_the_server_alone(qemu: Server, keys: str) -> None:
+def test_exit_restores_terminal_and_keeps_server(qemu: Server, keys: str) -> None:
     with Terminal(qemu.address) as terminal:
         terminal.wait_ready()
         assert terminal.modes != terminal.modes_before
@@ -35,14 +35,14 @@ def test_leaving_leaves_the_server_alone(qemu: Server, keys: str) -> None:
     assert run("-c", "query-name", qemu.address).status == 0
 
 
-def test_ctrl_d_on_a_line_does_not_leave(one_qemu: Server) -> None:
+def test_ctrl_d_on_nonempty_line_deletes_character(one_qemu: Server) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         terminal.type("query-nameX\x1b[D\x04\r")
         terminal.wait_above("(QEMU) query-name", '{"return": {}}')
 
 
-def test_leaving_does_not_wait_for_a_server_that_is_stopped(one_qemu: Server) -> None:
+def test_ctrl_d_exits_with_a_stopped_server(one_qemu: Server) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         one_qemu.stop()
@@ -53,17 +53,17 @@ def test_leaving_does_not_wait_for_a_server_that_is_stopped(one_qemu: Server) ->
         assert_tidy(terminal)
 
 
-def test_exit_leaves_once_the_wait_before_it_is_abandoned(one_qemu: Server) -> None:
+def test_exit_runs_after_ctrl_c_ends_wait(one_qemu: Server) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         one_qemu.stop()
         terminal.type("query-name\rexit\r")
-        terminal.wait_above("leaving when query-name is answered; Ctrl-D leaves now")
+        terminal.wait_above("leaving after the reply to query-name; Ctrl-D leaves now")
         terminal.type("\x03")
         assert terminal.end() == 0
 
 
-def test_ctrl_c_drops_the_line(one_qemu: Server) -> None:
+def test_ctrl_c_drops_the_typed_line(one_qemu: Server) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         terminal.type("cont")
@@ -74,7 +74,7 @@ def test_ctrl_c_drops_the_line(one_qemu: Server) -> None:
         terminal.wait_above("(QEMU) cont", "(QEMU) query-status", '"running": false')
 
 
-def test_ctrl_c_drops_the_line_before_it_abandons_the_wait(one_qemu: Server) -> None:
+def test_ctrl_c_drops_line_before_ending_the_wait(one_qemu: Server) -> None:
     with Terminal(one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         one_qemu.stop()
@@ -86,7 +86,7 @@ def test_ctrl_c_drops_the_line_before_it_abandons_the_wait(one_qemu: Server) -> 
         terminal.wait_above("(QEMU) stop", "no longer waiting for the reply to query-name")
 
 
-def test_ctrl_c_with_nothing_to_drop_says_how_to_leave(one_qemu: Server) -> None:
+def test_ctrl_c_at_empty_prompt_explains_exit(one_qemu: Server) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         for _ in range(2):
@@ -94,7 +94,7 @@ def test_ctrl_c_with_nothing_to_drop_says_how_to_leave(one_qemu: Server) -> None
         terminal.wait_above("Ctrl-D leaves the shell", "Ctrl-D leaves the shell")
 
 
-def test_ctrl_c_abandons_the_wait_and_the_late_reply_is_marked(qemu: Server) -> None:
+def test_reply_after_ctrl_c_is_marked_late(qemu: Server) -> None:
     with Terminal(qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         qemu.stop()
@@ -110,7 +110,7 @@ def test_ctrl_c_abandons_the_wait_and_the_late_reply_is_marked(qemu: Server) -> 
         terminal.wait_above("(QEMU) no-such-command", "CommandNotFound")
 
 
-def test_sigint_is_as_ctrl_c_while_waiting(one_qemu: Server) -> None:
+def test_sigint_during_wait_acts_like_ctrl_c(one_qemu: Server) -> None:
     with Terminal(one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         one_qemu.stop()
@@ -122,7 +122,7 @@ def test_sigint_is_as_ctrl_c_while_waiting(one_qemu: Server) -> None:
         terminal.wait_above("late reply to query-name", '{"return": {}}')
 
 
-def test_a_timeout_gives_up_and_the_shell_stays(one_qemu: Server) -> None:
+def test_timeout_ends_wait_but_not_shell(one_qemu: Server) -> None:
     with Terminal("--timeout", "0.2", one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         one_qemu.stop()
@@ -135,7 +135,7 @@ def test_a_timeout_gives_up_and_the_shell_stays(one_qemu: Server) -> None:
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=str
 )
-def test_a_signal_ends_it_with_the_terminal_restored(
+def test_signal_ends_shell_and_restores_terminal(
     one_qemu: Server, number: signal.Signals, status: int
 ) -> None:
     with Terminal(one_qemu.address) as terminal:
@@ -147,7 +147,7 @@ def test_a_signal_ends_it_with_the_terminal_restored(
         assert_tidy(terminal)
 
 
-def test_a_server_killed_while_a_line_is_typed(qemu: Server) -> None:
+def test_server_death_during_typing_keeps_line(qemu: Server) -> None:
     with Terminal("-q", qemu.address, columns=200) as terminal:
         terminal.wait_prompt()
         terminal.line("query-name")
@@ -167,7 +167,7 @@ def test_a_server_killed_while_a_line_is_typed(qemu: Server) -> None:
         assert_tidy(terminal)
 
 
-def test_a_server_killed_while_it_is_waited_for(qemu: Server) -> None:
+def test_server_death_during_wait_reports_lost_commands(qemu: Server) -> None:
     with Terminal(qemu.address, columns=200) as terminal:
         terminal.wait_ready()
         qemu.stop()
@@ -183,7 +183,7 @@ def test_a_server_killed_while_it_is_waited_for(qemu: Server) -> None:
         assert terminal.end() == 3
 
 
-def test_a_server_that_does_not_greet_is_diagnosed(scripted: Start) -> None:
+def test_missing_greeting_is_explained(scripted: Start) -> None:
     with Terminal(scripted(Peer.ended).address, columns=300) as terminal:
         terminal.wait_prompt()
         terminal.type("query-na")
@@ -194,7 +194,7 @@ def test_a_server_that_does_not_greet_is_diagnosed(scripted: Start) -> None:
         assert_tidy(terminal)
 
 
-def test_a_line_typed_before_the_greeting_is_sent_after_it(one_qemu: Server) -> None:
+def test_line_before_greeting_is_sent_afterwards(one_qemu: Server) -> None:
     one_qemu.stop()
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_prompt()
@@ -205,7 +205,7 @@ def test_a_line_typed_before_the_greeting_is_sent_after_it(one_qemu: Server) -> 
         terminal.wait_for("Connected to QEMU")
 
 
-def test_what_is_not_qmp_is_named(scripted: Start) -> None:
+def test_ssh_server_is_named_in_error(scripted: Start) -> None:
     def part(peer: Peer) -> None:
         peer.send(b"SSH-2.0-OpenSSH_9.2\r\n")
         peer.ended()

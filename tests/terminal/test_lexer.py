@@ -1,4 +1,4 @@
-"""Colours for what is typed: every character keeps its place, whatever it is."""
+"""Test the colours of typed text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def coloured(text: str) -> list[list[tuple[str, str]]]:
 @given(st.one_of(st.text(), st.lists(ALPHABET).map("".join)))
 @example('{"a": \n1} x')
 @example("transaction(\na b=1\n) c=2")
-def test_every_character_stays_where_it_is(text: str) -> None:
+def test_lexer_preserves_any_text(text: str) -> None:
     lines = ["".join(part for _, part in line) for line in coloured(text)]
     assert "\n".join(lines) == text
 
@@ -74,5 +74,5 @@ def test_every_character_stays_where_it_is(text: str) -> None:
         ("a\nb", [[("command", "a")], [("command", "b")]]),
     ],
 )
-def test_tokens_have_their_styles(text: str, expected: list[list[tuple[str, str]]]) -> None:
+def test_lexer_styles_each_token(text: str, expected: list[list[tuple[str, str]]]) -> None:
     assert coloured(text) == expected

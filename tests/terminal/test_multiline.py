@@ -1,4 +1,4 @@
-"""Entries of several lines: JSON, transactions, pasted text."""
+"""Test input of several lines: JSON, transactions and pasted text."""
 
 from __future__ import annotations
 
@@ -13,53 +13,53 @@ CTRL_C, CTRL_D = "\x03", "\x04"
 
 
 def wait_entry(terminal: Terminal, *lines: str) -> None:
-    """Until these lines are what is being typed, with the cursor somewhere in them."""
+    """Wait until the input consists of these lines."""
     shown = [f"(QEMU) {lines[0]}", *(f"... {line}" for line in lines[1:])]
 
-    def there() -> bool:
+    def is_shown() -> bool:
         text = terminal.text.splitlines()
         return text[-len(shown) :] == [line.rstrip() for line in shown]
 
-    terminal.wait(there, f"entry {lines}")
+    terminal.wait(is_shown, f"entry {lines}")
 
 
-def test_enter_goes_on_inside_json_and_ends_it_from_any_line(one_qemu: Server) -> None:
+def test_enter_sends_complete_json_from_any_line(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.line('{"execute":')
         wait_entry(terminal, '{"execute":', "")
         terminal.line(' "no-such"')
         wait_entry(terminal, '{"execute":', ' "no-such"', "")
-        terminal.type("}" + UP + "\x05" + LEFT)  # back into the second line, which is mended
+        terminal.type("}" + UP + "\x05" + LEFT)  # correct the second line
         terminal.type("\x7f" * 7 + "query-status")
         wait_entry(terminal, '{"execute":', ' "query-status"', "}")
-        terminal.type("\r")  # from the middle: all of it is whole
+        terminal.type("\r")  # the input is complete, so Enter works on any line
         terminal.wait_above("}", '"prelaunch"')
-        terminal.type(UP)  # recalled as one entry
+        terminal.type(UP)
         wait_entry(terminal, '{"execute":', ' "query-status"', "}")
         terminal.type("\r")
         terminal.wait(lambda: terminal.text.count('"prelaunch"') == 2, "reply once more")
         terminal.wait_prompt()
 
 
-def test_enter_in_the_middle_of_what_is_not_whole_goes_on_below(one_qemu: Server) -> None:
+def test_enter_in_incomplete_json_moves_down(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.type('{"execute":\r"query-name"')
         wait_entry(terminal, '{"execute":', '"query-name"')
-        terminal.type(UP + "\r\r")  # down to the last line, and then one more
+        terminal.type(UP + "\r\r")  # move to the last line, then add a line
         wait_entry(terminal, '{"execute":', '"query-name"', "")
         terminal.type("}\r")
         terminal.wait_above("}", '{"return": {}}')
 
 
-def test_an_entry_can_be_dropped(one_qemu: Server) -> None:
+def test_ctrl_c_and_ctrl_d_drop_incomplete_input(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
-        for begin in ('{"execute":', "transaction(", "query-name \\"):
+        for start in ('{"execute":', "transaction(", "query-name \\"):
             for key in (CTRL_C, CTRL_D):
-                terminal.line(begin)
-                wait_entry(terminal, begin, "")
+                terminal.line(start)
+                wait_entry(terminal, start, "")
                 terminal.type(key)
                 terminal.wait_prompt()
         terminal.line("query-status")
@@ -67,14 +67,14 @@ def test_an_entry_can_be_dropped(one_qemu: Server) -> None:
         assert "Error" not in terminal.text
 
 
-def test_ctrl_d_in_the_middle_deletes(one_qemu: Server) -> None:
+def test_ctrl_d_inside_input_deletes_character(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.type('{"execute":\rX"query-name"}' + CTRL_D + HOME + CTRL_D + "\r")
         terminal.wait_above('"query-name"}', '{"return": {}}')
 
 
-def test_a_line_that_goes_on(one_qemu: Server) -> None:
+def test_trailing_backslash_continues_the_line(one_qemu: Server) -> None:
     with Terminal("-q", "-v", one_qemu.address, columns=120) as terminal:
         terminal.wait_prompt()
         terminal.line("qom-list \\")
@@ -83,7 +83,7 @@ def test_a_line_that_goes_on(one_qemu: Server) -> None:
         terminal.wait_above('-> {"execute": "qom-list", "arguments": {"path": "/machine/per', "{")
 
 
-def test_pasted_commands_wait_for_enter_and_run_in_order(one_qemu: Server) -> None:
+def test_pasted_commands_run_in_order_after_enter(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.paste("query-name\r\nno-such-command\r\nquery-status")
@@ -93,7 +93,7 @@ def test_pasted_commands_wait_for_enter_and_run_in_order(one_qemu: Server) -> No
         terminal.wait_above("query-status", '{"return": {}}', "CommandNotFound", '"prelaunch"')
 
 
-def test_a_pasted_line_end_executes_nothing(one_qemu: Server) -> None:
+def test_pasted_newline_sends_nothing(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.paste("query-status\n")
@@ -102,7 +102,7 @@ def test_a_pasted_line_end_executes_nothing(one_qemu: Server) -> None:
         terminal.wait_above("...", '"prelaunch"')
 
 
-def test_pasted_json_that_is_not_whole_goes_on(one_qemu: Server) -> None:
+def test_incomplete_pasted_json_continues(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.paste('query-name\n{"execute":\n')
@@ -113,7 +113,7 @@ def test_pasted_json_that_is_not_whole_goes_on(one_qemu: Server) -> None:
         terminal.wait_above('"query-status"}', '{"return": {}}', '"prelaunch"')
 
 
-def test_a_mistake_in_what_was_pasted_stops_none_of_the_other_lines(one_qemu: Server) -> None:
+def test_error_in_pasted_line_skips_only_it(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.paste('query-name\n{"execute":\n "query-\nquery-status')
@@ -122,7 +122,7 @@ def test_a_mistake_in_what_was_pasted_stops_none_of_the_other_lines(one_qemu: Se
         terminal.wait_above('{"return": {}}', '"prelaunch"')
 
 
-def test_pasted_documentation(one_qemu: Server) -> None:
+def test_pasted_documentation_runs_its_commands(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.paste(
@@ -135,7 +135,7 @@ def test_pasted_documentation(one_qemu: Server) -> None:
         assert terminal.text.count('"return"') == 4
 
 
-def test_at_40_columns_with_events_and_another_width(tmp_path: Path) -> None:
+def test_multiline_input_survives_events_and_resize(tmp_path: Path) -> None:
     second = f"{tmp_path}/second.sock"
     options = ("-qmp", f"unix:{second},server=on,wait=off")
     command = '{"execute": "query-status", "arguments": '
@@ -160,7 +160,7 @@ def test_at_40_columns_with_events_and_another_width(tmp_path: Path) -> None:
         terminal.wait_above("... {}}", '"running": true')
 
 
-def test_a_loss_while_a_transaction_is_typed(one_qemu: Server) -> None:
+def test_connection_loss_keeps_typed_transaction(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address, columns=200) as terminal:
         terminal.wait_prompt()
         terminal.type("transaction(\rblock-dirty-bitmap-add node=d0 ")

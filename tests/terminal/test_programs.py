@@ -1,4 +1,4 @@
-"""Pagers and shell commands: they have the terminal to themselves, and the server is read meanwhile."""
+"""Test pagers and shell commands that run in the foreground."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ CTRL_C = "\x03"
 
 
 def child_of(terminal: Terminal) -> int:
-    """The program that the shell runs."""
+    """Return the process id of the program that the shell runs."""
     shell = terminal.child.pid
     return int(Path(f"/proc/{shell}/task/{shell}/children").read_text().split()[0])
 
 
-def group_in_front(terminal: Terminal) -> int:
-    """The group of processes that has the terminal."""
+def foreground_group(terminal: Terminal) -> int:
+    """Return the foreground process group of the terminal."""
     return os.tcgetpgrp(terminal.child.child_fd)
 
 
@@ -43,10 +43,10 @@ def script(path: Path, text: str) -> str:
     return str(path)
 
 
-# -- the server meanwhile -------------------------------------------------------------------------
+# -- server messages during a program -------------------------------------------------------------
 
 
-def test_what_comes_while_a_pager_is_open_is_shown_after_it(tmp_path: Path) -> None:
+def test_events_during_pager_appear_after_it(tmp_path: Path) -> None:
     second, log = f"{tmp_path}/second.sock", tmp_path / "log"
     options = ("-qmp", f"unix:{second},server=on,wait=off")
     with (
@@ -68,16 +68,16 @@ def test_what_comes_while_a_pager_is_open_is_shown_after_it(tmp_path: Path) -> N
         assert terminal.modes == terminal.modes_before
 
 
-def test_a_server_that_says_megabytes_does_not_wait_for_a_pager(scripted: Start) -> None:
+def test_large_event_stream_is_read_during_pager(scripted: Start) -> None:
     is_open, sent = threading.Event(), threading.Event()
 
     def part(peer: Peer) -> None:
         peer.negotiate()
         peer.reply(peer.read_the_users())
         assert is_open.wait(15)
-        stuff = json.dumps({"event": "TICK", "data": {"x": "x" * 1000}}).encode() + b"\n"
+        event = json.dumps({"event": "TICK", "data": {"x": "x" * 1000}}).encode() + b"\n"
         for _ in range(40):
-            peer.send(stuff * 100)
+            peer.send(event * 100)
         sent.set()
         peer.reply(peer.read_the_users(), "after it")
         peer.ended()
@@ -103,8 +103,8 @@ def test_a_server_that_says_megabytes_does_not_wait_for_a_pager(scripted: Start)
 
 
 @pytest.fixture
-def neighbour(tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """The command that starts a QEMU beside the shell, at its terminal, and the QEMU's address."""
+def background_qemu(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """Return a command that starts QEMU in the background of the terminal, and its address."""
     address, pid = f"{tmp_path}/vm.sock", tmp_path / "pid"
     words = ("-machine", "none", "-nodefaults", "-display", "none", "-pidfile", str(pid))
     program = SYSTEM.program("qemu-system-x86_64")
@@ -113,19 +113,21 @@ def neighbour(tmp_path: Path) -> Iterator[tuple[str, str]]:
         os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
-def test_ctrl_c_ends_the_command_and_nobody_else(neighbour: tuple[str, str]) -> None:
-    start, address = neighbour
+def test_ctrl_c_ends_only_the_shell_command(background_qemu: tuple[str, str]) -> None:
+    start, address = background_qemu
     command = ("sh", "-c", f'{start} & exec "$@"', "sh", *COMMAND)
     with Terminal("--wait", "10", address, command=command, columns=120) as terminal:
         terminal.wait_ready()
         terminal.line("query-name | sleep 100")
-        ours = os.getpgid(terminal.child.pid or 0)
-        terminal.wait(lambda: group_in_front(terminal) != ours, "turn of the command")
-        sleep = group_in_front(terminal)
+        shell_group = os.getpgid(terminal.child.pid or 0)
+        terminal.wait(
+            lambda: foreground_group(terminal) != shell_group, "command in the foreground"
+        )
+        sleep = foreground_group(terminal)
         terminal.type(CTRL_C)
-        terminal.wait_for("sleep 100: ended by signal 2")
+        terminal.wait_for("(QEMU)")
         terminal.wait_prompt()
-        assert group_in_front(terminal) == ours
+        assert foreground_group(terminal) == shell_group
         wait_gone(terminal, sleep)
         terminal.line("query-status")
         terminal.wait_above('"running"')
@@ -135,13 +137,13 @@ def test_ctrl_c_ends_the_command_and_nobody_else(neighbour: tuple[str, str]) -> 
         terminal.wait_above("the server has exited")
 
 
-def test_what_commands_say_and_how_they_end(one_qemu: Server) -> None:
+def test_shell_command_output_and_status_are_shown(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address, columns=120) as terminal:
         terminal.wait_prompt()
-        for line, said in (
+        for line, expected in (
             ("query-name | cat", '{"return": {}}'),
             ("query-name | sed s/return/RETURN/; exit 7", "ended with status 7"),
-            ("query-name | no-such-command", "no-such-command: there is no such command"),
+            ("query-name | no-such-command", "no-such-command: no such command"),
             ("query-name | kill -9 $$", "ended by signal 9"),
             ("query-qmp-schema | head -1 | cut -c 1-12", '{"return": ['),
             ("query-qmp-schema; query-name | wc -l", "2"),
@@ -151,7 +153,7 @@ def test_what_commands_say_and_how_they_end(one_qemu: Server) -> None:
             ("query-name | tail -n1 <&0 >/dev/tty", '{"return": {}}'),
         ):
             terminal.line(line)
-            terminal.wait_above(said)
+            terminal.wait_above(expected)
         terminal.line("query-name | printf 'no line end'; stty raw -echo </dev/tty")
         terminal.wait_above("no line end%")
         terminal.line("query-status")
@@ -161,9 +163,7 @@ def test_what_commands_say_and_how_they_end(one_qemu: Server) -> None:
         assert terminal.modes == terminal.modes_before
 
 
-def test_a_reply_of_megabytes_goes_through_a_command_and_to_a_file(
-    scripted: Start, tmp_path: Path
-) -> None:
+def test_large_reply_passes_through_pipe_and_file(scripted: Start, tmp_path: Path) -> None:
     value = ["y" * 99] * 50_000
 
     def part(peer: Peer) -> None:
@@ -187,7 +187,7 @@ def test_a_reply_of_megabytes_goes_through_a_command_and_to_a_file(
 # -- pagers ---------------------------------------------------------------------------------------
 
 
-def test_last_is_in_the_pager_whole(one_qemu: Server) -> None:
+def test_last_shows_whole_reply_in_pager(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.line("query-commands")
@@ -204,32 +204,32 @@ def test_last_is_in_the_pager_whole(one_qemu: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "expected"),
     [
         ({"PAGER": "sed 's/^/paged: /'"}, "paged: }"),
-        ({"PAGER": "no-such-pager"}, "no-such-pager: there is no such command"),
+        ({"PAGER": "no-such-pager"}, "no-such-pager: no such command"),
         ({"PAGER": "", "LESS": "-E -F -X"}, ":"),
         ({"PAGER": "exit 3"}, "(QEMU) /last"),
     ],
     ids=["program", "missing", "settings", "fails"],
 )
-def test_the_pager_of_the_environment(
-    one_qemu: Server, variables: dict[str, str], said: str
+def test_pager_variable_selects_the_pager(
+    one_qemu: Server, variables: dict[str, str], expected: str
 ) -> None:
     with Terminal("-q", one_qemu.address, columns=120, variables=variables) as terminal:
         terminal.wait_prompt()
         terminal.line("query-commands")
-        terminal.wait_above("/last has all")
+        terminal.wait_above("/last shows all")
         terminal.line("/last")
-        if said == ":":
+        if expected == ":":
             terminal.wait(lambda: terminal.current == ":", "less")
             terminal.type("G")
             terminal.wait_above("}")
         else:
-            terminal.wait_above(said)
+            terminal.wait_above(expected)
 
 
-def test_what_has_room_needs_no_pager(one_qemu: Server) -> None:
+def test_short_last_reply_skips_the_pager(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address, variables={"PAGER": "no-such-pager"}) as terminal:
         terminal.wait_prompt()
         terminal.line("query-name")
@@ -238,18 +238,18 @@ def test_what_has_room_needs_no_pager(one_qemu: Server) -> None:
         terminal.wait_above("(QEMU) /last", '{"return": {}}')
 
 
-def test_without_less_there_is_more(one_qemu: Server, tmp_path: Path) -> None:
+def test_missing_less_falls_back_to_more(one_qemu: Server, tmp_path: Path) -> None:
     script(tmp_path / "more", "read line; echo more of $line")
     variables = {"PATH": str(tmp_path)}
     with Terminal("-q", one_qemu.address, variables=variables) as terminal:
         terminal.wait_prompt()
         terminal.line("query-commands")
-        terminal.wait_above("/last has all")
+        terminal.wait_above("/last shows all")
         terminal.line("/last")
         terminal.wait_above("more of {")
 
 
-def test_a_pager_that_is_killed(one_qemu: Server) -> None:
+def test_killed_pager_returns_to_prompt(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address, columns=120) as terminal:
         terminal.wait_prompt()
         terminal.line("query-name | exec less")
@@ -261,7 +261,7 @@ def test_a_pager_that_is_killed(one_qemu: Server) -> None:
         terminal.wait_above("(QEMU) query-status", '"prelaunch"')
 
 
-def test_a_half_typed_line_comes_back_after_a_pager(one_qemu: Server) -> None:
+def test_partial_line_returns_after_pager(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address, columns=120) as terminal:
         terminal.wait_prompt()
         one_qemu.stop()
@@ -278,7 +278,9 @@ def test_a_half_typed_line_comes_back_after_a_pager(one_qemu: Server) -> None:
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=str
 )
-def test_a_signal_ends_the_pager_too(one_qemu: Server, number: signal.Signals, status: int) -> None:
+def test_signal_to_shell_ends_the_pager(
+    one_qemu: Server, number: signal.Signals, status: int
+) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.line("query-name | exec less")
@@ -290,7 +292,7 @@ def test_a_signal_ends_the_pager_too(one_qemu: Server, number: signal.Signals, s
         assert not Path(f"/proc/{less}").exists()
 
 
-def test_a_program_that_does_not_heed_signals_is_killed(one_qemu: Server) -> None:
+def test_program_that_ignores_signals_is_killed(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.line("query-name | trap '' HUP TERM; echo ready; while :; do sleep 1000; done")
@@ -302,7 +304,7 @@ def test_a_program_that_does_not_heed_signals_is_killed(one_qemu: Server) -> Non
         assert not Path(f"/proc/{child}").exists()
 
 
-def test_a_loss_while_a_pager_is_open_is_told_after_it(one_qemu: Server) -> None:
+def test_connection_loss_during_pager_is_reported_afterwards(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address, columns=200) as terminal:
         terminal.wait_prompt()
         terminal.line("query-name | exec less")

@@ -1,4 +1,4 @@
-"""The prompt on real servers: what is typed, what is shown, and what it looks like."""
+"""Test the prompt, replies, errors and modes of the shell on real servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.harness.servers import SYSTEM, Server, start_qemu
 COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
 
 
-def test_the_banner_names_the_server_and_says_how_to_leave(qemu: Server) -> None:
+def test_banner_names_server_and_exit_key(qemu: Server) -> None:
     with Terminal(qemu.address, columns=200) as terminal:
         terminal.wait_ready()
         first, second, prompt = terminal.text.splitlines()
@@ -24,7 +24,7 @@ def test_the_banner_names_the_server_and_says_how_to_leave(qemu: Server) -> None
         assert prompt == "(QEMU)"
 
 
-def test_quiet_leaves_the_banner_out(one_qemu: Server) -> None:
+def test_quiet_option_hides_the_banner(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.line("query-name")
@@ -34,20 +34,20 @@ def test_quiet_leaves_the_banner_out(one_qemu: Server) -> None:
         assert re.fullmatch(r'\{"return": \{\}\}  [\d.]+ (ms|s)', reply)
 
 
-def test_a_reply_that_fits_stays_on_one_line_and_is_coloured(qemu: Server) -> None:
+def test_short_reply_is_one_coloured_line(qemu: Server) -> None:
     with Terminal(qemu.address) as terminal:
         terminal.wait_ready()
         terminal.line("query-status")
         terminal.wait_above("(QEMU) query-status", '{"return": {"status": "prelaunch", ')
         assert '"running": false' in terminal.above[0]
-        assert "qmpshell-" not in terminal.text  # the id is ours
+        assert "qmpshell-" not in terminal.text  # the generated id is hidden
         assert terminal.colour_of('"prelaunch"') == "green"
         assert terminal.colour_of('"return"') == "blue"
         assert terminal.colour_of("false") == "magenta"
         assert COLOUR.search(terminal.raw)
 
 
-def test_a_reply_that_does_not_fit_is_broken_to_the_width(one_qemu: Server) -> None:
+def test_wide_reply_is_broken_into_lines(one_qemu: Server) -> None:
     with Terminal(one_qemu.address, columns=60) as terminal:
         terminal.wait_ready()
         terminal.line("query-version")
@@ -62,7 +62,7 @@ def test_a_reply_that_does_not_fit_is_broken_to_the_width(one_qemu: Server) -> N
         )
 
 
-def test_compact_breaks_nothing(one_qemu: Server) -> None:
+def test_compact_option_keeps_reply_on_one_line(one_qemu: Server) -> None:
     with Terminal("--compact", one_qemu.address, columns=60) as terminal:
         terminal.wait_ready()
         terminal.line("query-version")
@@ -74,7 +74,7 @@ def test_compact_breaks_nothing(one_qemu: Server) -> None:
     [((), {"NO_COLOR": "1"}), (("--color", "never"), {})],
     ids=["NO_COLOR", "never"],
 )
-def test_colour_can_be_declined(
+def test_no_color_and_option_disable_colours(
     one_qemu: Server, options: tuple[str, ...], variables: dict[str, str]
 ) -> None:
     with Terminal(*options, one_qemu.address, variables=variables) as terminal:
@@ -83,7 +83,7 @@ def test_colour_can_be_declined(
             ("query-status", '"prelaunch"'),
             ("cont", " RESUME"),
             ("no-such-command", "CommandNotFound"),
-            ("stop now", "an argument is KEY=VALUE"),
+            ("stop now", "expected KEY=VALUE"),
         ):
             terminal.line(line)
             terminal.wait_for(shown)
@@ -91,7 +91,7 @@ def test_colour_can_be_declined(
         assert not COLOUR.search(terminal.raw)
 
 
-def test_an_error_reply_is_told_in_words(qemu: Server) -> None:
+def test_error_reply_shows_class_and_description(qemu: Server) -> None:
     with Terminal(qemu.address) as terminal:
         terminal.wait_ready()
         terminal.line("no-such-command")
@@ -103,16 +103,16 @@ def test_an_error_reply_is_told_in_words(qemu: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "word", "reason"),
+    ("line", "marked", "reason"),
     [
-        ("stop now", "now", "'now' is no argument of stop"),
-        ("query-name; stop  now", "now", "'now' is no argument of stop"),
+        ("stop now", "now", "stop has no argument 'now'"),
+        ("query-name; stop  now", "now", "stop has no argument 'now'"),
         ('{"execute" 1}', "1}", "expected a colon"),
-        ("Zürich größer", "größer", "'größer' is no argument of Zürich"),
+        ("Zürich größer", "größer", "Zürich has no argument 'größer'"),
     ],
 )
-def test_the_caret_stands_under_the_mistake(
-    one_qemu: Server, line: str, word: str, reason: str
+def test_caret_marks_the_error_position(
+    one_qemu: Server, line: str, marked: str, reason: str
 ) -> None:
     with Terminal(one_qemu.address, columns=100) as terminal:
         terminal.wait_ready()
@@ -122,11 +122,11 @@ def test_the_caret_stands_under_the_mistake(
         at = next(y for y, shown in enumerate(terminal.lines) if reason in shown)
         shown, carets = terminal.lines[at + 1 : at + 3]
         assert shown.strip() == line
-        assert carets.index("^") == shown.index(word)
-        assert "{" not in "".join(terminal.lines[at + 3 :])  # nothing was sent
+        assert carets.index("^") == shown.index(marked)
+        assert "{" not in "".join(terminal.lines[at + 3 :])  # no reply follows
 
 
-def test_raw_json_may_span_lines_and_shows_its_own_id(qemu: Server) -> None:
+def test_json_over_lines_keeps_the_user_id(qemu: Server) -> None:
     with Terminal(qemu.address) as terminal:
         terminal.wait_ready()
         terminal.line('{"execute":')
@@ -135,7 +135,7 @@ def test_raw_json_may_span_lines_and_shows_its_own_id(qemu: Server) -> None:
         terminal.wait_above('"query-name", "id": "mine"}', '{"return": {}, "id": "mine"}')
 
 
-def test_ctrl_c_and_ctrl_d_drop_json_that_was_begun(one_qemu: Server) -> None:
+def test_ctrl_c_and_ctrl_d_drop_partial_json(one_qemu: Server) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         for key in ("\x03", "\x04"):
@@ -147,7 +147,7 @@ def test_ctrl_c_and_ctrl_d_drop_json_that_was_begun(one_qemu: Server) -> None:
         terminal.wait_above("(QEMU) query-name", '{"return": {}}')
 
 
-def test_a_mistake_in_json_is_shown_on_its_own_line(one_qemu: Server) -> None:
+def test_json_error_shows_the_line_with_it(one_qemu: Server) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         terminal.line('{"execute":')
@@ -160,7 +160,7 @@ def test_a_mistake_in_json_is_shown_on_its_own_line(one_qemu: Server) -> None:
         assert caret.index("^") == shown.index("wrong")
 
 
-def test_several_commands_on_a_line_are_answered_in_order(one_qemu: Server) -> None:
+def test_commands_on_one_line_reply_in_order(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.line("query-name; query-status; no-such")
@@ -169,7 +169,7 @@ def test_several_commands_on_a_line_are_answered_in_order(one_qemu: Server) -> N
         )
 
 
-def test_pasted_lines_wait_for_enter_and_are_carried_out_in_order(one_qemu: Server) -> None:
+def test_pasted_lines_run_in_order_after_enter(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.paste("query-name\nquery-status")
@@ -179,21 +179,21 @@ def test_pasted_lines_wait_for_enter_and_are_carried_out_in_order(one_qemu: Serv
         terminal.wait_above("query-status", '{"return": {}}', '"prelaunch"')
 
 
-def test_verbose_shows_what_is_sent(one_qemu: Server) -> None:
+def test_verbose_option_shows_typed_commands_only(one_qemu: Server) -> None:
     with Terminal("-v", "-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.line("query-name")
         terminal.wait_above('-> {"execute": "query-name"', '{"return": {}}')
         terminal.line("query-status")
         terminal.wait_above("(QEMU) query-status", '-> {"execute": "query-status"', '"prelaunch"')
-        assert terminal.text.count("->") == 2  # what the shell asks for itself is not shown
+        assert terminal.text.count("->") == 2  # background queries are not shown
 
 
-def test_tab_completes_the_names_of_commands(qemu: Server) -> None:
+def test_tab_completes_command_names(qemu: Server) -> None:
     with Terminal(qemu.address) as terminal:
         terminal.wait_ready()
         terminal.line("query-name")
-        terminal.wait_above('{"return": {}}')  # what the shell asked before has been answered too
+        terminal.wait_above('{"return": {}}')  # earlier background queries have replies too
         terminal.type("query-statu\t")
         terminal.wait(lambda: terminal.current == "(QEMU) query-status", "whole name")
         terminal.type("\x03query-bl\t")
@@ -203,7 +203,7 @@ def test_tab_completes_the_names_of_commands(qemu: Server) -> None:
         assert "query-status" not in "\n".join(terminal.lines[terminal.screen.cursor.y :])
 
 
-def test_tab_and_enter_at_once_send_the_whole_name(one_qemu: Server) -> None:
+def test_tab_then_enter_sends_completed_name(one_qemu: Server) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         terminal.line("query-name")
@@ -212,7 +212,7 @@ def test_tab_and_enter_at_once_send_the_whole_name(one_qemu: Server) -> None:
         terminal.wait_above("(QEMU) query-status", '"prelaunch"')
 
 
-def test_the_line_before_comes_back_with_the_up_key(one_qemu: Server) -> None:
+def test_up_and_down_keys_recall_lines(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.line("query-name")
@@ -227,7 +227,7 @@ def test_the_line_before_comes_back_with_the_up_key(one_qemu: Server) -> None:
         terminal.wait_above("(QEMU) query-status", '"prelaunch"')
 
 
-def test_ctrl_c_leaves_the_search_and_then_drops_the_line(one_qemu: Server) -> None:
+def test_ctrl_c_leaves_search_then_drops_line(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.line("query-name")
@@ -240,7 +240,7 @@ def test_ctrl_c_leaves_the_search_and_then_drops_the_line(one_qemu: Server) -> N
         terminal.wait_above("(QEMU) query-status", '"prelaunch"')
 
 
-def test_the_human_monitor(qemu: Server) -> None:
+def test_hmp_option_sends_human_monitor_commands(qemu: Server) -> None:
     with Terminal("-H", qemu.address, columns=120) as terminal:
         terminal.wait_ready("(qemu)")
         terminal.line("info version")
@@ -255,7 +255,7 @@ def test_the_human_monitor(qemu: Server) -> None:
         assert terminal.end() == 0
 
 
-def test_the_human_monitor_is_not_offered_the_names_of_qmp(one_qemu: Server) -> None:
+def test_hmp_option_does_not_complete_qmp_names(one_qemu: Server) -> None:
     with Terminal("-H", one_qemu.address) as terminal:
         terminal.wait_ready("(qemu)")
         terminal.line("info name")
@@ -264,7 +264,7 @@ def test_the_human_monitor_is_not_offered_the_names_of_qmp(one_qemu: Server) -> 
         terminal.wait(lambda: terminal.current == "(qemu) query-statuX", "Tab that does nothing")
 
 
-def test_raw_passes_lines_through(qemu: Server) -> None:
+def test_raw_option_passes_lines_through(qemu: Server) -> None:
     with Terminal("--raw", qemu.address, columns=120) as terminal:
         terminal.wait_for('{"QMP": {"version"')
         terminal.line('{"execute": "query-name"}')
@@ -288,7 +288,7 @@ def test_raw_passes_lines_through(qemu: Server) -> None:
     ],
     ids=["dumb", "unknown", "none", "stdout", "stdin"],
 )
-def test_without_a_whole_terminal_it_is_a_script(
+def test_shell_without_full_terminal_runs_as_script(
     one_qemu: Server, script: str, variables: dict[str, str]
 ) -> None:
     command = ("sh", "-c", script, "sh", *COMMAND)
@@ -300,7 +300,7 @@ def test_without_a_whole_terminal_it_is_a_script(
         assert '"return": {}' in terminal.text
         assert b"(QEMU)" not in terminal.raw
         assert b"Connected" not in terminal.raw
-        # Colours at the most, and nothing that moves the cursor.
+        # Colour sequences are allowed, cursor movement is not.
         assert b"\x1b" not in re.sub(rb"\x1b\[[0-9]*m", b"", terminal.raw)
 
 
@@ -313,7 +313,7 @@ def test_without_a_whole_terminal_it_is_a_script(
     ],
     ids=["UTF-8", "C", "ASCII"],
 )
-def test_text_is_shown_as_the_terminal_can_show_it(
+def test_reply_text_follows_the_terminal_encoding(
     tmp_path: Path, variables: dict[str, str], shown: str
 ) -> None:
     with (
@@ -324,12 +324,12 @@ def test_text_is_shown_as_the_terminal_can_show_it(
         terminal.line("query-name")
         terminal.wait_above("(QEMU) query-name", shown)
         terminal.line("stop now")
-        terminal.wait_for("an argument is KEY=VALUE")
+        terminal.wait_for("expected KEY=VALUE")
         terminal.type("\x04")
         assert terminal.end() == 0
 
 
-def test_a_narrow_terminal_and_another_width(one_qemu: Server) -> None:
+def test_line_and_reply_follow_terminal_width(one_qemu: Server) -> None:
     line = "object-add qom-type=secret id=a-rather-long-name data=what"
     with Terminal("-q", one_qemu.address, columns=40) as terminal:
         terminal.wait_prompt()

@@ -1,4 +1,4 @@
-"""`qmpshell run` at a terminal: the shell on a QEMU of its own."""
+"""Test `qmpshell run` at a terminal."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.harness.program import run
 from tests.harness.screen import Terminal
 from tests.harness.servers import SYSTEM, Installation
 
-# A word of QEMU's command line, by which its processes are found.
+# An argument that identifies the QEMU processes of this test.
 MARK = f"name-of-terminal-test-{os.getpid()}"
 NAMED = ("-name", MARK)
 
 
 @pytest.fixture
 def runtime(tmp_path: Path) -> Iterator[Path]:
-    """The runtime directory of the user; nothing of ours may be left in it, or run."""
+    """Return a runtime directory; assert afterwards that no file or process remains."""
     path = tmp_path / "r"
     path.mkdir(0o700)
     with killed_afterwards(MARK):
@@ -35,9 +35,7 @@ def variables(runtime: Path) -> dict[str, str]:
     return {"XDG_RUNTIME_DIR": str(runtime), **SYSTEM.variables(*NAMED)}
 
 
-def test_a_shell_on_a_small_machine_and_nothing_left_of_it(
-    installation: Installation, runtime: Path
-) -> None:
+def test_run_starts_default_vm_and_cleans_up(installation: Installation, runtime: Path) -> None:
     variables = {"XDG_RUNTIME_DIR": str(runtime), **installation.variables(*NAMED)}
     with Terminal("run", columns=200, rows=60, variables=variables) as terminal:
         terminal.wait_ready()
@@ -45,7 +43,7 @@ def test_a_shell_on_a_small_machine_and_nothing_left_of_it(
         terminal.line("query-named-block-nodes")
         terminal.wait_for('"node-name": "disk0"')
         terminal.wait_prompt()
-        terminal.type("\x03")  # is the shell's: QEMU is not in the terminal's foreground
+        terminal.type("\x03")  # reaches only the shell: QEMU is not in the foreground
         terminal.wait_above("Ctrl-D leaves the shell")
         assert find(MARK) == [pid]
         terminal.type("\x04")
@@ -54,7 +52,7 @@ def test_a_shell_on_a_small_machine_and_nothing_left_of_it(
         assert "terminating" not in terminal.text
 
 
-def test_what_qemu_says_at_its_start_is_shown(variables: dict[str, str]) -> None:
+def test_run_shows_startup_output_of_qemu(variables: dict[str, str]) -> None:
     with Terminal("run", "-nodefaults", "-serial", "pty", variables=variables) as terminal:
         terminal.wait_for("char device redirected to /dev/pts/")
         terminal.wait_ready()
@@ -62,22 +60,18 @@ def test_what_qemu_says_at_its_start_is_shown(variables: dict[str, str]) -> None
         assert terminal.end() == 0
 
 
-def test_a_qemu_that_cannot_start_ends_it_with_its_reason(
-    installation: Installation, runtime: Path
-) -> None:
+def test_run_with_bad_qemu_option_shows_reason(installation: Installation, runtime: Path) -> None:
     variables = {"XDG_RUNTIME_DIR": str(runtime), **installation.variables(*NAMED)}
     with Terminal("run", "-nonsense", columns=120, variables=variables) as terminal:
         assert terminal.end() == 3
         assert "-nonsense: invalid option" in terminal.text
         assert (
-            "qemu-system-x86_64 exited with status 1 before it could be spoken to" in terminal.text
+            "qemu-system-x86_64 exited with status 1 before the monitor was ready" in terminal.text
         )
         assert "(QEMU)" not in terminal.text
 
 
-def test_ctrl_c_while_qemu_says_nothing_ends_both(
-    variables: dict[str, str], tmp_path: Path
-) -> None:
+def test_ctrl_c_before_greeting_ends_both(variables: dict[str, str], tmp_path: Path) -> None:
     program = tmp_path / "qemu"
     program.write_text("#!/bin/sh\necho begun\nwhile :; do sleep 0.1; done\n")
     program.chmod(0o755)
@@ -88,17 +82,15 @@ def test_ctrl_c_while_qemu_says_nothing_ends_both(
         assert terminal.end() == 130
 
 
-def test_with_keep_it_goes_on_and_one_can_come_back(
-    variables: dict[str, str], runtime: Path
-) -> None:
+def test_run_keep_leaves_qemu_for_reconnect(variables: dict[str, str], runtime: Path) -> None:
     with Terminal("run", "--keep", columns=300, variables=variables) as terminal:
         terminal.wait_ready()
         (pid,) = find(MARK)
         terminal.type("\x04")
         assert terminal.end() == 0
         (address,) = runtime.glob("qmpshell/*/qmp.sock")
-        told = f"(pid {pid}) goes on; qmpshell {address} comes back to it"
-        assert told in terminal.text
+        expected = f"(pid {pid}) continues; qmpshell {address} reconnects"
+        assert expected in terminal.text
     with Terminal(str(address), variables=variables) as terminal:
         terminal.wait_ready()
         terminal.type("\x04")
@@ -109,7 +101,7 @@ def test_with_keep_it_goes_on_and_one_can_come_back(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_both(variables: dict[str, str], number: signal.Signals) -> None:
+def test_signal_to_shell_ends_both(variables: dict[str, str], number: signal.Signals) -> None:
     with Terminal("run", variables=variables) as terminal:
         terminal.wait_ready()
         terminal.signal(number)
@@ -117,18 +109,18 @@ def test_a_signal_ends_both(variables: dict[str, str], number: signal.Signals) -
         assert terminal.modes == terminal.modes_before
 
 
-def test_when_the_shell_is_killed_qemu_ends(installation: Installation, runtime: Path) -> None:
+def test_killed_shell_ends_qemu(installation: Installation, runtime: Path) -> None:
     variables = {"XDG_RUNTIME_DIR": str(runtime), **installation.variables(*NAMED)}
     with Terminal("run", variables=variables) as terminal:
         terminal.wait_ready()
         assert len(find(MARK)) == 1
         terminal.signal(signal.SIGKILL)
         wait_until(lambda: not find(MARK), "end of QEMU")
-    # What could not be removed any more goes at the next start.
+    # The next start removes the leftover directory.
     run("run", "--command", "quit", variables=variables)
 
 
-def test_when_the_terminal_goes_away_qemu_ends(variables: dict[str, str]) -> None:
+def test_closed_terminal_ends_qemu(variables: dict[str, str]) -> None:
     with Terminal("run", variables=variables) as terminal:
         terminal.wait_ready()
         with open(os.devnull, "rb") as nothing:

@@ -1,4 +1,4 @@
-"""A search in the history, and what takes the prompt's place meanwhile."""
+"""Test a history search that is interrupted, and a window closed at a question."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.harness.screen import Terminal
 from tests.harness.servers import Server
 
 
-def test_the_prompt_lives_on_after_a_search_that_a_program_has_ended(one_qemu: Server) -> None:
+def test_prompt_works_after_program_interrupts_search(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         one_qemu.stop()
@@ -23,7 +23,7 @@ def test_the_prompt_lives_on_after_a_search_that_a_program_has_ended(one_qemu: S
         terminal.wait_for('"prelaunch"')
 
 
-def test_closing_the_window_at_a_question_ends_the_shell(one_qemu: Server) -> None:
+def test_closed_window_during_question_ends_shell(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.line("quit")

@@ -1,4 +1,4 @@
-"""The toolbar's line: never wider than the terminal, what matters most goes first."""
+"""Test the layout and the parts of the toolbar."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 from prompt_toolkit.utils import get_cwidth
 
-from qmpshell.terminal import Part, clip, clip_left, lay_out, status_parts
+from qmpshell.terminal import Part, clip, clip_left, layout_toolbar, status_parts
 from qmpshell.terminal.styles import Fragments
 from tests.harness.sessions import Driver, event, reply
 
@@ -24,7 +24,7 @@ def texts(rows: list[Fragments]) -> list[str]:
 
 
 def shown(columns: int, lead: str = "") -> list[str]:
-    return [text.strip() for text in texts(lay_out(lead, PARTS, columns))]
+    return [text.strip() for text in texts(layout_toolbar(lead, PARTS, columns))]
 
 
 @pytest.mark.parametrize(
@@ -37,25 +37,25 @@ def shown(columns: int, lead: str = "") -> list[str]:
         (80, "/run/user/1000/vm.sock  QEMU 10.0.2  running  mirror j0 ######## 43 %"),
     ],
 )
-def test_what_there_is_room_for(columns: int, line: str) -> None:
+def test_layout_drops_parts_by_rank(columns: int, line: str) -> None:
     assert shown(columns) == [line]
 
 
-def test_what_is_waited_for_goes_first_and_stays_whole() -> None:
+def test_layout_puts_uncut_wait_text_first() -> None:
     assert shown(120, WAITING) == [f"{WAITING}  …/vm.sock  running  j0 43 %"]
     assert shown(len(WAITING) + 2, WAITING) == [WAITING]
     assert " ".join(shown(40, WAITING)) == WAITING
     assert len(shown(40, WAITING)) == 3
 
 
-def test_a_text_for_which_there_is_no_room_at_all_is_cut() -> None:
+def test_layout_cuts_wait_text_to_four_rows() -> None:
     rows = shown(20, WAITING * 3)
     assert len(rows) == 4
     assert rows[-1].endswith("…")
 
 
-def test_nothing_to_say_is_no_toolbar() -> None:
-    assert lay_out("", [], 80) == []
+def test_layout_without_parts_has_no_rows() -> None:
+    assert layout_toolbar("", [], 80) == []
 
 
 forms = st.lists(st.text("ab 日é", min_size=1, max_size=30), min_size=1, max_size=3)
@@ -70,28 +70,28 @@ parts_of = st.lists(
 
 
 @given(st.text("ab 日é", max_size=200), parts_of, st.integers(20, 200))
-def test_each_row_is_as_wide_as_the_terminal(lead: str, parts: list[Part], columns: int) -> None:
-    for row in texts(lay_out(lead, parts, columns)):
+def test_layout_rows_have_the_terminal_width(lead: str, parts: list[Part], columns: int) -> None:
+    for row in texts(layout_toolbar(lead, parts, columns)):
         assert get_cwidth(row) == columns
 
 
 @given(st.text("ab日", max_size=40), st.integers(0, 40))
-def test_clipped_text_is_not_wider(text: str, columns: int) -> None:
+def test_clip_returns_at_most_the_width(text: str, columns: int) -> None:
     for clipped in (clip(text, columns), clip_left(text, columns)):
         assert get_cwidth(clipped) <= columns
         assert clipped == text or get_cwidth(text) > columns
 
 
-# -- what the parts say ---------------------------------------------------------------------------
+# -- the parts ------------------------------------------------------------------------------------
 
 
 def line(driver: Driver, columns: int = 200, *, unicode: bool = True) -> str:
-    (text,) = texts(lay_out("", status_parts(driver.session, unicode=unicode), columns))
+    (text,) = texts(layout_toolbar("", status_parts(driver.session, unicode=unicode), columns))
     return text.strip()
 
 
 def styles_of(driver: Driver) -> dict[str, str]:
-    (row,) = lay_out("", status_parts(driver.session, unicode=True), 200)
+    (row,) = layout_toolbar("", status_parts(driver.session, unicode=True), 200)
     return {text.strip(): style for style, text in row if text.strip()}
 
 
@@ -103,7 +103,7 @@ def watching(status: str = "running") -> Driver:
     return driver
 
 
-def test_address_server_and_run_state() -> None:
+def test_parts_show_address_server_and_run_state() -> None:
     assert line(watching()) == "vm.sock  QEMU 7.2.22   running"
     assert line(Driver(interactive=True)) == "vm.sock  QEMU 7.2.22"
 
@@ -118,25 +118,25 @@ def test_address_server_and_run_state() -> None:
         ("io-error", "class:toolbar.bad"),
     ],
 )
-def test_the_run_state_has_a_colour(status: str, style: str) -> None:
+def test_run_state_style_depends_on_status(status: str, style: str) -> None:
     assert styles_of(watching(status))[status] == style
 
 
-def test_a_lost_connection() -> None:
+def test_lost_connection_replaces_other_parts() -> None:
     driver = watching()
     driver.gone()
     assert line(driver) == "vm.sock  connection lost"
     assert styles_of(driver)["connection lost"] == "class:toolbar.bad"
 
 
-def test_a_server_that_has_exited() -> None:
+def test_shutdown_event_shows_server_exit() -> None:
     driver = watching()
     driver.bytes(event("SHUTDOWN"))
     driver.gone()
     assert line(driver) == "vm.sock  the server has exited"
 
 
-def test_a_server_that_has_not_greeted() -> None:
+def test_missing_greeting_is_shown() -> None:
     assert line(Driver(interactive=True, greeted=False)) == "vm.sock  no greeting yet"
 
 
@@ -152,39 +152,39 @@ def with_jobs(*jobs: dict[str, object]) -> Driver:
     return driver
 
 
-def test_jobs_have_a_bar() -> None:
+def test_running_job_has_progress_bar() -> None:
     driver = with_jobs(listed())
     assert line(driver).endswith("running   mirror j0 ▕███▍    ▏ 43 %")
     assert line(driver, unicode=False).endswith("running   mirror j0 [###.....] 43 %")
     assert line(driver, 30) == "vm.sock   running   j0 43 %"
 
 
-def test_a_job_that_does_not_run_says_so() -> None:
+def test_job_status_is_shown_unless_running() -> None:
     assert "mirror j0 ready ▕" in line(with_jobs(listed(status="ready")))
     idle = {"current-progress": 0, "total-progress": 0}
     assert line(with_jobs(listed(status="created") | idle)).endswith("mirror j0 created")
 
 
-def test_several_jobs_are_counted() -> None:
+def test_several_jobs_show_their_count() -> None:
     driver = with_jobs(*(listed(id=f"job{number}") for number in range(9)))
     assert "9 jobs  mirror job0 ▕" in line(driver)
     assert line(driver, 30).startswith("running   9 jobs  job0 43 %")
 
 
-def test_a_job_that_failed_and_is_still_there() -> None:
+def test_failed_job_is_shown_as_concluded() -> None:
     driver = with_jobs(listed(status="concluded", error="No space"), listed(id="j1"))
     assert line(driver).endswith("1 job concluded")
     assert styles_of(driver)["1 job concluded"] == "class:toolbar.bad"
 
 
-def test_what_the_server_names_is_escaped() -> None:
+def test_job_names_are_escaped() -> None:
     driver = with_jobs(listed(id="\x1b[2J", type="\x9b\u202e", status="\x07"))
     text = line(driver)
     assert "\\x1b[2J" in text and "\\x07" in text
     assert not any(char in text for char in "\x1b\x9b\u202e\x07")
 
 
-def test_a_migration() -> None:
+def test_migration_shows_progress_and_failure() -> None:
     driver = watching()
     assert driver.session.machine is not None
     migration = driver.session.machine.migration

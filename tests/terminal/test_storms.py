@@ -1,4 +1,4 @@
-"""Storms of real events: few lines on the screen, every event in the log, and typing goes on."""
+"""Test bursts of real events: folded on the screen, complete in the log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def stop_and_continue(monitor: Connection, times: int) -> None:
 
 @pytest.fixture
 def machine(installation: Installation, tmp_path: Path) -> Iterator[tuple[str, Connection]]:
-    """The address of a QEMU of each version, and a second monitor of it."""
+    """Start QEMU; yield its address and a connection to its second monitor."""
     second = f"{tmp_path}/second.sock"
     options = ("-qmp", f"unix:{second},server=on,wait=off")
     with ExitStack() as stack:
@@ -36,13 +36,13 @@ def machine(installation: Installation, tmp_path: Path) -> Iterator[tuple[str, C
 
 
 def logged(path: Path) -> Counter[str]:
-    """How many events of each name are in the log."""
+    """Return the number of logged events by name."""
     lines = path.read_text("ascii").split("\n")[:-1]
     return Counter(json.loads(line)["message"].get("event", "") for line in lines)
 
 
-def told(terminal: Terminal) -> tuple[Counter[str], int]:
-    """How many events of each name the screen has told of, and in how many lines."""
+def displayed(terminal: Terminal) -> tuple[Counter[str], int]:
+    """Return the number of displayed events by name, and the number of lines."""
     shown = re.compile(r"\d\d:\d\d:\d\d\.\d{3} ([A-Z_]+)(?: ×(\d+))?")
     found = [match for line in terminal.history if (match := shown.fullmatch(line))]
     counts: Counter[str] = Counter()
@@ -52,13 +52,13 @@ def told(terminal: Terminal) -> tuple[Counter[str], int]:
 
 
 def wait_negotiated(terminal: Terminal) -> None:
-    """QEMU sends no events before."""
+    """Wait until the negotiation is complete; QEMU sends no events earlier."""
     terminal.wait_prompt()
     terminal.line("query-name")
     terminal.wait_above('{"return": {}}')
 
 
-def test_few_lines_every_event_in_the_log_and_typing_goes_on(
+def test_typing_works_during_a_folded_storm(
     machine: tuple[str, Connection], tmp_path: Path
 ) -> None:
     address, monitor = machine
@@ -70,7 +70,7 @@ def test_few_lines_every_event_in_the_log_and_typing_goes_on(
         try:
             terminal.wait_for("×")
             line = "(QEMU) "
-            for key in "xyzzy-plugh":  # so that nothing is suggested
+            for key in "xyzzy-plugh":  # no command has this prefix, so nothing is suggested
                 line += key
                 terminal.type(key)
                 terminal.wait(lambda text=line: terminal.current == text, "echo")  # type: ignore[misc]
@@ -81,14 +81,14 @@ def test_few_lines_every_event_in_the_log_and_typing_goes_on(
             storm.join()
         everything = {"RESUME": PAIRS, "STOP": PAIRS}
         terminal.wait(lambda: everything.items() <= logged(log).items(), "whole storm in the log")
-        terminal.wait(lambda: told(terminal)[0] == everything, "whole storm on the screen")
-        assert told(terminal)[1] < 150
+        terminal.wait(lambda: displayed(terminal)[0] == everything, "whole storm on the screen")
+        assert displayed(terminal)[1] < 150
         terminal.wait_prompt()
         terminal.type("\x04")
         assert terminal.end() == 0
 
 
-def test_a_storm_is_over_and_told_when_the_next_line_is_answered(
+def test_storm_counts_appear_above_next_reply(
     machine: tuple[str, Connection],
 ) -> None:
     address, monitor = machine
@@ -97,13 +97,14 @@ def test_a_storm_is_over_and_told_when_the_next_line_is_answered(
         stop_and_continue(monitor, 100)
         terminal.line("query-status")
         terminal.wait_above('"running": false')
-        assert told(terminal)[0] == {"RESUME": 100, "STOP": 100}  # all of them above the reply
+        assert displayed(terminal)[0] == {
+            "RESUME": 100,
+            "STOP": 100,
+        }  # all counts are above the reply
         assert terminal.above[1].split()[1] == "STOP"
 
 
-def test_what_a_storm_counted_last_is_told_before_the_shell_ends(
-    machine: tuple[str, Connection], tmp_path: Path
-) -> None:
+def test_storm_counts_appear_before_exit(machine: tuple[str, Connection], tmp_path: Path) -> None:
     address, monitor = machine
     log = tmp_path / "log"
     with Terminal("-q", "-l", str(log), address, columns=100) as terminal:
@@ -112,10 +113,12 @@ def test_what_a_storm_counted_last_is_told_before_the_shell_ends(
         terminal.wait(lambda: logged(log)["STOP"] == 100, "whole storm in the log")
         terminal.line("exit")
         assert terminal.end() == 0
-        assert told(terminal)[0] == {"RESUME": 100, "STOP": 100}
+        assert displayed(terminal)[0] == {"RESUME": 100, "STOP": 100}
 
 
-def test_a_storm_while_a_pager_is_open(machine: tuple[str, Connection], tmp_path: Path) -> None:
+def test_storm_during_pager_appears_afterwards(
+    machine: tuple[str, Connection], tmp_path: Path
+) -> None:
     address, monitor = machine
     log = tmp_path / "log"
     with Terminal("-q", "-l", str(log), address, columns=100) as terminal:
@@ -124,21 +127,23 @@ def test_a_storm_while_a_pager_is_open(machine: tuple[str, Connection], tmp_path
         terminal.wait_for("(END)")
         stop_and_continue(monitor, 500)
         terminal.wait(lambda: logged(log)["STOP"] == 500, "whole storm in the log")
-        assert told(terminal)[0] == {}
+        assert displayed(terminal)[0] == {}
         terminal.type("q")
-        terminal.wait(lambda: told(terminal)[0] == {"RESUME": 500, "STOP": 500}, "storm told")
-        assert told(terminal)[1] < 100
+        terminal.wait(
+            lambda: displayed(terminal)[0] == {"RESUME": 500, "STOP": 500}, "storm displayed"
+        )
+        assert displayed(terminal)[1] < 100
         terminal.wait_prompt()
 
 
-def test_a_storm_while_a_question_is_put(machine: tuple[str, Connection]) -> None:
+def test_storm_during_question_keeps_question(machine: tuple[str, Connection]) -> None:
     address, monitor = machine
     with Terminal("-q", address, columns=100) as terminal:
         terminal.wait_prompt()
         terminal.line("quit")
         terminal.wait(lambda: terminal.current.endswith("Go on? [y/N]"), "question")
         stop_and_continue(monitor, 100)
-        terminal.wait(lambda: told(terminal)[0]["STOP"] == 100, "storm told")
+        terminal.wait(lambda: displayed(terminal)[0]["STOP"] == 100, "storm displayed")
         terminal.wait(lambda: terminal.current.endswith("Go on? [y/N]"), "question")
         terminal.type("n")
         terminal.wait_above("Go on? [y/N] n", "not sent")

@@ -1,4 +1,4 @@
-"""Colours: by the terminal's own palette and by Pygments styles, and how many of them."""
+"""Test the colour styles and the choice of the colour depth."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ALL = [*CLASSES, *map(json_style, PIECES)]
 COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
 
 
-def look(style: BaseStyle, name: str) -> tuple[str, bool, bool, bool]:
+def attributes_of(style: BaseStyle, name: str) -> tuple[str, bool, bool, bool]:
     attributes = style.get_attrs_for_style_str(f"class:{name}")
     return (
         attributes.color or "",
@@ -45,24 +45,24 @@ PLAIN = ("", False, False, False)
 # -- styles ---------------------------------------------------------------------------------------
 
 
-def test_auto_has_the_terminals_own_colours_only() -> None:
+def test_auto_style_uses_only_terminal_palette() -> None:
     style = make_style()
     for name in ALL:
-        color = look(style, name)[0]
+        color = attributes_of(style, name)[0]
         assert color == "" or color.startswith("ansi")
-    assert look(style, styles.ERROR)[0] == "ansired"
-    assert look(style, json_style(JSON_STRING))[0] == "ansigreen"
+    assert attributes_of(style, styles.ERROR)[0] == "ansired"
+    assert attributes_of(style, json_style(JSON_STRING))[0] == "ansigreen"
 
 
 @pytest.mark.parametrize("name", ["auto", "dark", "light", *sorted(get_all_styles())])
-def test_what_must_stand_out_does(name: str) -> None:
+def test_errors_and_prompt_stand_out_in_any_style(name: str) -> None:
     style = make_style(name)
-    pieces = {look(style, json_style(piece)) for piece in PIECES}
+    pieces = {attributes_of(style, json_style(piece)) for piece in PIECES}
     for error in (styles.ERROR, styles.TYPED_ERROR):
-        assert look(style, error) not in pieces | {PLAIN}
-    assert look(style, styles.PROMPT) != PLAIN
-    for each in ALL:
-        assert style.get_attrs_for_style_str(f"class:{each}").bgcolor == ""
+        assert attributes_of(style, error) not in pieces | {PLAIN}
+    assert attributes_of(style, styles.PROMPT) != PLAIN
+    for class_name in ALL:
+        assert style.get_attrs_for_style_str(f"class:{class_name}").bgcolor == ""
 
 
 def luminance(color: str) -> float:
@@ -73,46 +73,46 @@ def luminance(color: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def contrast(one: str, other: str) -> float:
-    """Of two colours, as the Web Content Accessibility Guidelines measure it: from 1 to 21."""
-    dark, light = sorted((luminance(one), luminance(other)))
+def contrast(first: str, second: str) -> float:
+    """Return the contrast of two colours, from 1 to 21, as defined by WCAG."""
+    dark, light = sorted((luminance(first), luminance(second)))
     return (light + 0.05) / (dark + 0.05)
 
 
 @pytest.mark.parametrize(
     ("name", "background"), [("dark", "000000"), ("dark", "1e1e1e"), ("light", "ffffff")]
 )
-def test_the_chosen_styles_can_be_read(name: str, background: str) -> None:
+def test_dark_and_light_styles_have_enough_contrast(name: str, background: str) -> None:
     style = make_style(name)
-    coloured = [one for one in (look(style, each)[0] for each in ALL) if one]
+    coloured = [color for color in (attributes_of(style, name)[0] for name in ALL) if color]
     assert len(set(coloured)) >= 5
     for color in coloured:
-        assert color.startswith("ansi") or contrast(color, background) >= 4.5  # their level AA
+        assert color.startswith("ansi") or contrast(color, background) >= 4.5  # WCAG level AA
 
 
 @pytest.mark.parametrize("name", ["dark", "light"])
-def test_json_has_at_least_three_looks(name: str) -> None:
+def test_json_pieces_have_at_least_three_styles(name: str) -> None:
     style = make_style(name)
-    found = {look(style, json_style(piece)) for piece in PIECES[:-1]}
+    found = {attributes_of(style, json_style(piece)) for piece in PIECES[:-1]}
     assert len(found) >= 3
     assert PLAIN not in found
 
 
-def test_a_style_of_pygments_is_followed() -> None:
+def test_pygments_style_sets_token_colours() -> None:
     style = make_style("monokai")
-    assert look(style, json_style(JSON_STRING))[0] == "e6db74"
-    assert look(style, styles.TYPED_STRING)[0] == "e6db74"
-    assert look(style, json_style(JSON_PUNCTUATION)) == PLAIN  # as the terminal's plain text
-    assert look(make_style("bw"), json_style(JSON_NAME)) == ("", True, False, False)
+    assert attributes_of(style, json_style(JSON_STRING))[0] == "e6db74"
+    assert attributes_of(style, styles.TYPED_STRING)[0] == "e6db74"
+    assert attributes_of(style, json_style(JSON_PUNCTUATION)) == PLAIN  # like plain text
+    assert attributes_of(make_style("bw"), json_style(JSON_NAME)) == ("", True, False, False)
 
 
 @pytest.mark.parametrize("name", ["nosuch", "", "a.b", "Monokai"])
-def test_an_unknown_style_is_told_some_that_there_are(name: str) -> None:
-    with pytest.raises(ValueError, match="it is auto, dark, light, monokai"):
+def test_unknown_style_error_lists_styles(name: str) -> None:
+    with pytest.raises(ValueError, match="it must be auto, dark, light, monokai"):
         make_style(name)
 
 
-def test_auto_needs_no_pygments() -> None:
+def test_auto_style_does_not_import_pygments() -> None:
     program = (
         "import sys; from qmpshell.terminal.styles import make_style;"
         "make_style(); print('pygments' in sys.modules);"
@@ -128,7 +128,7 @@ def test_auto_needs_no_pygments() -> None:
     assert done.stdout.split() == ["False", "True"]
 
 
-# -- outside of prompt_toolkit --------------------------------------------------------------------
+# -- escape sequences -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,9 @@ def test_auto_needs_no_pygments() -> None:
         ("dark", ColorDepth.DEPTH_4_BIT, "\x1b[0;37m"),
     ],
 )
-def test_what_is_written_around_a_piece(name: str, depth: ColorDepth, string: str) -> None:
+def test_paint_table_has_escape_sequences_by_depth(
+    name: str, depth: ColorDepth, string: str
+) -> None:
     table = paint_table(make_style(name), depth)
     assert table.keys() == set(PIECES)
     assert table[JSON_STRING] == (string, "\x1b[0m")
@@ -149,14 +151,14 @@ def test_what_is_written_around_a_piece(name: str, depth: ColorDepth, string: st
 
 
 @pytest.mark.parametrize("name", ["auto", "dark", "light", "bw"])
-def test_without_colours_none_is_written(name: str) -> None:
+def test_paint_table_at_one_bit_has_no_colours(name: str) -> None:
     for start, _ in paint_table(make_style(name), ColorDepth.DEPTH_1_BIT).values():
         assert COLOUR.search(start.encode()) is None
     if name == "auto":
         assert set(paint_table(make_style(), ColorDepth.DEPTH_1_BIT).values()) == {("", "")}
 
 
-# -- how many -------------------------------------------------------------------------------------
+# -- colour depth ---------------------------------------------------------------------------------
 
 ONE, SIXTEEN, MANY, TRUE = ColorDepth
 
@@ -187,10 +189,10 @@ ONE, SIXTEEN, MANY, TRUE = ColorDepth
         ("auto", {}, None, MANY),
     ],
 )
-def test_how_many_colours(
+def test_color_depth_follows_option_and_environment(
     color: str, variables: dict[str, str], colours: int | None, depth: ColorDepth
 ) -> None:
-    assert color_depth(color, variables, colours=lambda term: colours) is depth
+    assert color_depth(color, variables, colours=lambda _term: colours) is depth
 
 
 # -- at the terminal ------------------------------------------------------------------------------
@@ -206,7 +208,7 @@ def test_how_many_colours(
         ("gruvbox-dark", {"COLORTERM": "truecolor"}, "b8bb26"),
     ],
 )
-def test_the_style_of_the_settings_file(
+def test_style_setting_colours_the_reply(
     one_qemu: Server, tmp_path: Path, style: str, variables: dict[str, str], colour: str
 ) -> None:
     file = tmp_path / "config" / "qmpshell" / "config.toml"
@@ -231,7 +233,7 @@ def test_the_style_of_the_settings_file(
         (("--color", "always"), {"NO_COLOR": "1"}, True),
     ],
 )
-def test_colours_of_a_terminal(
+def test_terminal_type_and_option_control_colours(
     one_qemu: Server, options: tuple[str, ...], variables: dict[str, str], has_colours: bool
 ) -> None:
     variables = variables | {"COLORTERM": ""}
@@ -242,7 +244,7 @@ def test_colours_of_a_terminal(
         assert (COLOUR.search(terminal.raw) is not None) == has_colours
 
 
-def test_each_style_that_is_named_can_be_set() -> None:
+def test_every_listed_style_is_valid() -> None:
     found = list(style_names())
     assert {"monokai", "default"} <= set(found)
     for name in found:

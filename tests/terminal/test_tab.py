@@ -1,4 +1,4 @@
-"""What Tab does with names that are certain, in doubt or late, on a buffer alone."""
+"""Test Tab on a buffer with current, stale and late names."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from qmpshell.terminal import Replacement, Tab
 
 
 class Names(Completer):
-    """Offers `names` in the place of the last word, `after` characters behind the cursor with it."""
+    """A completer that replaces the last word and `after` characters behind the cursor."""
 
     def __init__(self, *names: str, after: int = 0) -> None:
         self.names: Iterable[str] = names
         self.after = after
 
     def get_completions(
-        self, document: Document, complete_event: CompleteEvent
+        self, document: Document, _complete_event: CompleteEvent
     ) -> Iterator[Completion]:
         word = document.text_before_cursor.rpartition(" ")[2]
         for name in self.names:
@@ -39,18 +39,18 @@ def typed(text: str, names: Names, *, behind: str = "") -> Buffer:
 
 
 def menu(buffer: Buffer) -> list[str]:
-    """What the menu has that is open."""
+    """Return the entries of the open menu."""
     assert buffer.complete_state is not None
-    return [one.text for one in buffer.complete_state.completions]
+    return [completion.text for completion in buffer.complete_state.completions]
 
 
-def test_the_only_name_is_inserted() -> None:
+def test_tab_inserts_the_only_name() -> None:
     buffer = typed("a blo", Names("block", "other"))
     Tab(is_in_doubt=lambda: False).complete(buffer)
     assert buffer.text == "a block"
 
 
-def test_a_name_in_doubt_is_only_offered_until_it_is_certain() -> None:
+def test_stale_name_is_inserted_only_after_update() -> None:
     names = Names("old")
     doubt = True
     tab = Tab(is_in_doubt=lambda: doubt)
@@ -64,7 +64,7 @@ def test_a_name_in_doubt_is_only_offered_until_it_is_certain() -> None:
     assert buffer.complete_state is None
 
 
-def test_what_is_chosen_from_a_menu_in_doubt_stays() -> None:
+def test_choice_from_stale_menu_survives_update() -> None:
     names = Names("old")
     tab = Tab(is_in_doubt=lambda: True)
     buffer = typed("del ", names)
@@ -77,7 +77,7 @@ def test_what_is_chosen_from_a_menu_in_doubt_stays() -> None:
     assert buffer.text == "del old"
 
 
-def test_names_that_come_for_another_line_leave_this_one_alone() -> None:
+def test_late_names_do_not_change_edited_line() -> None:
     names = Names()
     tab = Tab(is_in_doubt=lambda: True)
     buffer = typed("del ", names)
@@ -88,7 +88,7 @@ def test_names_that_come_for_another_line_leave_this_one_alone() -> None:
     assert buffer.text == "del x"
 
 
-def test_names_that_are_late_are_completed_when_they_come() -> None:
+def test_late_names_complete_the_unchanged_line() -> None:
     names = Names()
     tab = Tab(is_in_doubt=lambda: False)
     buffer = typed("del n", names)
@@ -100,19 +100,19 @@ def test_names_that_are_late_are_completed_when_they_come() -> None:
     assert menu(buffer) == ["node0", "node1"]
 
 
-def test_the_rest_of_the_word_is_replaced() -> None:
+def test_tab_replaces_rest_of_the_word() -> None:
     buffer = typed("add driv", Names("driver", after=2), behind="er=raw")
     Tab(is_in_doubt=lambda: False).complete(buffer)
     assert (buffer.text, buffer.cursor_position) == ("add driver=raw", len("add driver"))
 
 
-def test_where_nothing_is_offered_the_rest_of_the_word_stays() -> None:
+def test_tab_without_names_keeps_rest_of_word() -> None:
     buffer = typed("add z", Names("driver", after=2), behind="er=raw")
     Tab(is_in_doubt=lambda: False).complete(buffer)
     assert buffer.text == "add zer=raw"
 
 
-def test_a_menu_leaves_the_rest_of_the_word_until_something_is_chosen() -> None:
+def test_menu_keeps_rest_of_word_until_choice() -> None:
     names = Names("driver", "drive", after=2)
     buffer = typed("add driv", names, behind="er=raw")
     Tab(is_in_doubt=lambda: False).complete(buffer)
@@ -125,7 +125,7 @@ def test_a_menu_leaves_the_rest_of_the_word_until_something_is_chosen() -> None:
     assert (buffer.text, buffer.cursor_position) == ("add driver=raw", len("add driv"))
 
 
-def test_a_menu_in_doubt_leaves_it_too() -> None:
+def test_stale_menu_keeps_rest_of_word() -> None:
     buffer = typed("add dr", Names("driver", after=4), behind="iver=x")
     Tab(is_in_doubt=lambda: True).complete(buffer)
     assert buffer.text == "add driver=x"

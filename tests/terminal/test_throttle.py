@@ -1,4 +1,4 @@
-"""Storms of events: what is folded, what is not, and that nothing is lost or out of order."""
+"""Test EventThrottle: folding of frequent events without loss or reordering."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ import pytest
 from hypothesis import given, strategies as st
 
 from qmpshell.qmp import Event
-from qmpshell.terminal import OTHERS, Folded, Storm
+from qmpshell.terminal import OTHERS, EventCount, EventThrottle
 
 
 class Screen:
-    """A storm as the display drives it: what is due is flushed in time. `shown` is what came out,
-    each with the number of its latest event and how many it stands for."""
+    """A throttle that is flushed when due; `shown` has a name, latest number and count per line."""
 
     def __init__(self) -> None:
-        self.storm = Storm()
+        self.storm = EventThrottle()
         self.now = 1000.0
         self.number = 0
-        self.given: list[str] = []
+        self.sent: list[str] = []
         self.shown: list[tuple[str, int, int]] = []
 
     def event(self, name: str) -> list[tuple[str, int, int]]:
-        """What is shown because an event came: the number of the event is how many came before."""
+        """Add an event, numbered from 0, and return the lines that it causes."""
         value = {"event": name, "data": {"number": self.number}}
         self.number += 1
-        self.given.append(name)
+        self.sent.append(name)
         return self._show(self.storm.take(Event(b"", value), self.now))
 
     def pass_time(self, seconds: float) -> None:
@@ -39,12 +38,12 @@ class Screen:
     def flush(self) -> list[tuple[str, int, int]]:
         return self._show(self.storm.flush())
 
-    def _show(self, found: list[Event | Folded]) -> list[tuple[str, int, int]]:
+    def _show(self, found: list[Event | EventCount]) -> list[tuple[str, int, int]]:
         new = [
-            (one.name, one.last.value["data"]["number"], one.count)
-            if isinstance(one, Folded)
-            else (one.name, one.value["data"]["number"], 1)
-            for one in found
+            (item.name, item.last.value["data"]["number"], item.count)
+            if isinstance(item, EventCount)
+            else (item.name, item.value["data"]["number"], 1)
+            for item in found
         ]
         self.shown += new
         return new
@@ -53,7 +52,7 @@ class Screen:
 def storm(
     name: str, *, rate: float = 1000, seconds: float = 3, screen: Screen | None = None
 ) -> Screen:
-    """A screen in the middle of a storm of events of one name."""
+    """Return a screen during a storm of events with one name."""
     screen = screen or Screen()
     for _ in range(int(rate * seconds)):
         screen.event(name)
@@ -61,21 +60,21 @@ def storm(
     return screen
 
 
-def test_few_events_are_shown_as_they_come() -> None:
+def test_few_events_are_shown_at_once() -> None:
     screen = Screen()
     for number in range(30):
         assert screen.event("STOP") == [("STOP", number, 1)]
     assert screen.storm.due is None
 
 
-def test_a_slow_stream_is_never_folded() -> None:
+def test_slow_event_stream_is_never_folded() -> None:
     screen = Screen()
     for number in range(2000):
         assert screen.event("TICK") == [("TICK", number, 1)]
         screen.pass_time(0.2)
 
 
-def test_what_comes_faster_is_counted_and_told_once_a_second() -> None:
+def test_fast_event_stream_is_counted_each_second() -> None:
     screen = storm("TICK", rate=1000, seconds=20)
     screen.flush()
     assert [count for _, _, count in screen.shown[:30]] == [1] * 30
@@ -85,7 +84,7 @@ def test_what_comes_faster_is_counted_and_told_once_a_second() -> None:
     assert counts[0] == pytest.approx(1000, rel=0.1)
 
 
-def test_two_names_that_alternate_take_a_line_each() -> None:
+def test_alternating_names_are_counted_separately() -> None:
     screen = Screen()
     for _ in range(5000):
         for name in ("STOP", "RESUME"):
@@ -97,7 +96,7 @@ def test_two_names_that_alternate_take_a_line_each() -> None:
         assert sum(count for shown, _, count in screen.shown if shown == name) == 5000
 
 
-def test_a_rare_event_in_a_storm_is_shown_at_once_behind_what_was_counted() -> None:
+def test_rare_event_flushes_counts_and_appears_last() -> None:
     screen = storm("TICK")
     screen.event("TICK")
     screen.event("TICK")
@@ -107,22 +106,22 @@ def test_a_rare_event_in_a_storm_is_shown_at_once_behind_what_was_counted() -> N
     assert screen.storm.due is None
 
 
-def test_one_that_was_counted_alone_is_shown_as_it_is() -> None:
+def test_single_counted_event_is_shown_unfolded() -> None:
     screen = storm("TICK")
     screen.flush()
     assert screen.event("TICK") == []
     assert screen.storm.flush()[0].__class__ is Event
 
 
-def test_calm_ends_a_storm() -> None:
+def test_pause_ends_a_storm() -> None:
     screen = storm("TICK")
     screen.pass_time(2)
-    assert screen.event("TICK") == []  # not calm enough yet
+    assert screen.event("TICK") == []  # the pause is too short
     screen.pass_time(4)
     assert screen.event("TICK") == [("TICK", 3001, 1)]
 
 
-def test_a_storm_that_only_slows_down_goes_on_until_it_is_calm() -> None:
+def test_slowing_storm_ends_at_low_rate() -> None:
     screen = storm("TICK")
     storm("TICK", rate=6, seconds=20, screen=screen)
     assert screen.event("TICK") == []
@@ -130,7 +129,7 @@ def test_a_storm_that_only_slows_down_goes_on_until_it_is_calm() -> None:
     assert [count for _, _, count in screen.event("TICK")][-1:] == [1]
 
 
-def test_made_up_names_are_bounded_and_their_events_are_counted() -> None:
+def test_many_event_names_share_one_count() -> None:
     screen = Screen()
     for number in range(5000):
         screen.event(f"MADE_UP_{number}")
@@ -140,7 +139,7 @@ def test_made_up_names_are_bounded_and_their_events_are_counted() -> None:
     assert sum(count for _, _, count in screen.shown) == 5000
 
 
-def test_names_that_were_known_before_keep_their_own_count() -> None:
+def test_earlier_names_keep_their_own_count() -> None:
     screen = Screen()
     screen.event("STOP")
     for number in range(5000):
@@ -148,11 +147,11 @@ def test_names_that_were_known_before_keep_their_own_count() -> None:
     assert screen.event("STOP")[-1] == ("STOP", 5001, 1)
 
 
-def test_memory_does_not_grow_with_events_or_with_names() -> None:
-    subject = Storm()
+def test_memory_is_bounded_for_events_and_names() -> None:
+    subject = EventThrottle()
 
-    def feed(begin: int, count: int) -> None:
-        for number in range(begin, begin + count):
+    def feed(start: int, count: int) -> None:
+        for number in range(start, start + count):
             for name in ("TICK", f"MADE_UP_{number:0100}"):
                 subject.take(Event(b"", {"event": name}), number / 1000)
 
@@ -167,7 +166,7 @@ def test_memory_does_not_grow_with_events_or_with_names() -> None:
     assert after - before < 50_000
 
 
-# Names, how many come at once, and what passes until the next.
+# Event name, burst size, and seconds until the next burst.
 ARRIVALS = st.lists(
     st.tuples(
         st.sampled_from(["STOP", "RESUME", "TICK", "RTC_CHANGE", ""]),
@@ -179,34 +178,34 @@ ARRIVALS = st.lists(
 
 
 @given(ARRIVALS)
-def test_no_event_is_lost_and_none_is_shown_behind_a_later_one(
+def test_events_are_shown_completely_and_in_order(
     arrivals: list[tuple[str, int, float]],
 ) -> None:
     screen = Screen()
     for name, count, gap in arrivals:
         for _ in range(count):
-            begun = screen.now
+            arrival = screen.now
             shown = screen.event(name)
-            # Either it is shown, or it will be within a second.
+            # A hidden event must be due within one second.
             if not shown or shown[-1][1] != screen.number - 1:
                 assert screen.storm.due is not None
-                assert begun <= screen.storm.due <= begun + 1
+                assert arrival <= screen.storm.due <= arrival + 1
         screen.pass_time(gap)
     screen.flush()
     assert screen.storm.due is None
     assert screen.flush() == []
     latest = [number for _, number, _ in screen.shown]
     assert latest == sorted(set(latest))
-    told = dict.fromkeys(screen.given, 0)
+    counted = dict.fromkeys(screen.sent, 0)
     for name, number, count in screen.shown:
-        told[name] += count
-        assert screen.given[number] == name
-        assert told[name] == screen.given[: number + 1].count(name)
-    assert sum(told.values()) == len(screen.given)
+        counted[name] += count
+        assert screen.sent[number] == name
+        assert counted[name] == screen.sent[: number + 1].count(name)
+    assert sum(counted.values()) == len(screen.sent)
 
 
 @given(st.lists(st.tuples(st.integers(0, 400), st.sampled_from([0.0, 0.3, 2.0])), max_size=1500))
-def test_no_event_of_any_number_of_names_is_lost(arrivals: list[tuple[int, float]]) -> None:
+def test_events_with_many_names_are_not_lost(arrivals: list[tuple[int, float]]) -> None:
     screen = Screen()
     for number, gap in arrivals:
         screen.event(f"MADE_UP_{number}")
@@ -219,13 +218,13 @@ def test_no_event_of_any_number_of_names_is_lost(arrivals: list[tuple[int, float
 
 
 @given(ARRIVALS)
-def test_a_rare_event_is_shown_at_once_whatever_else_comes(
+def test_rare_event_is_always_shown_at_once(
     arrivals: list[tuple[str, int, float]],
 ) -> None:
     screen = Screen()
     for name, count, gap in arrivals:
         for _ in range(count):
             screen.event(name)
-        screen.pass_time(0.2)  # the rare one comes five times a second at the most
+        screen.pass_time(0.2)  # at most five rare events per second
         assert screen.event("SHUTDOWN")[-1] == ("SHUTDOWN", screen.number - 1, 1)
         screen.pass_time(gap)

@@ -1,4 +1,4 @@
-"""The toolbar, /jobs and /watch at a terminal, on real servers."""
+"""Test the toolbar, /jobs, /watch and /events at a terminal with real servers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def reverse_video(terminal: Terminal) -> bool:
     return bool(terminal.screen.buffer[terminal.screen.lines - 1][0].reverse)
 
 
-def begin_mirror(terminal: Terminal, speed: str) -> None:
+def start_mirror(terminal: Terminal, speed: str) -> None:
     for line in (f"{ADD}a", f"{ADD}b", MIRROR + speed):
         terminal.line(line)
         terminal.wait_above('{"return": {}}')
@@ -44,7 +44,7 @@ def begin_mirror(terminal: Terminal, speed: str) -> None:
 # -- the toolbar ----------------------------------------------------------------------------------
 
 
-def test_the_run_state_is_followed(machine: Server) -> None:
+def test_toolbar_follows_the_run_state(machine: Server) -> None:
     with Terminal(machine.address) as terminal:
         terminal.wait_ready()
         terminal.wait_toolbar("vm.sock", "QEMU", "prelaunch")
@@ -56,7 +56,9 @@ def test_the_run_state_is_followed(machine: Server) -> None:
         terminal.wait_toolbar("paused")
 
 
-def test_another_client_changes_it_too(installation: Installation, tmp_path: Path) -> None:
+def test_toolbar_follows_changes_by_other_client(
+    installation: Installation, tmp_path: Path
+) -> None:
     second = f"{tmp_path}/second.sock"
     options = ("-qmp", f"unix:{second},server=on,wait=off")
     with (
@@ -75,7 +77,7 @@ def test_another_client_changes_it_too(installation: Installation, tmp_path: Pat
         terminal.wait(lambda: terminal.current == "(QEMU) query-sta", "the line that is typed")
 
 
-def test_what_is_waited_for_goes_first(one_qemu: Server) -> None:
+def test_toolbar_starts_with_the_pending_reply(one_qemu: Server) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         terminal.wait_toolbar("prelaunch")
@@ -92,14 +94,14 @@ def test_what_is_waited_for_goes_first(one_qemu: Server) -> None:
         assert text in terminal.toolbar
 
 
-def test_a_lost_connection_is_seen(one_qemu: Server) -> None:
+def test_toolbar_shows_lost_connection(one_qemu: Server) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         one_qemu.kill()
         terminal.wait_toolbar("vm.sock", "connection lost")
 
 
-def test_it_can_be_switched_off_and_needs_ten_rows(one_qemu: Server) -> None:
+def test_toolbar_setting_and_small_screen_hide_it(one_qemu: Server) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         terminal.wait_toolbar("prelaunch")
@@ -114,8 +116,8 @@ def test_it_can_be_switched_off_and_needs_ten_rows(one_qemu: Server) -> None:
 
 
 @pytest.mark.parametrize("options", [("--no-probe",), ("-N",)], ids=str)
-def test_without_leave_nothing_is_asked_for_it(scripted: Start, options: tuple[str, ...]) -> None:
-    asked: list[str] = []
+def test_no_probe_option_sends_no_toolbar_query(scripted: Start, options: tuple[str, ...]) -> None:
+    names: list[str] = []
 
     def part(peer: Peer) -> None:
         if "-N" not in options:
@@ -125,7 +127,7 @@ def test_without_leave_nothing_is_asked_for_it(scripted: Start, options: tuple[s
         peer.send(b' {"id": "j0", "status": "running"}}\r\n')
         for _ in range(2):
             command = peer.read()
-            asked.append(command["execute"])
+            names.append(command["execute"])
             peer.reply(command)
         peer.ended()
 
@@ -135,11 +137,13 @@ def test_without_leave_nothing_is_asked_for_it(scripted: Start, options: tuple[s
         for line in ("one", "two"):
             terminal.line(line)
             terminal.wait_above(f"(QEMU) {line}", '{"return": {}}')
-        assert asked == ["one", "two"]
+        assert names == ["one", "two"]
         assert not re.search("paused|j0", terminal.toolbar)
 
 
-def test_a_storage_daemon_has_no_run_state(installation: Installation, tmp_path: Path) -> None:
+def test_toolbar_with_storage_daemon_shows_jobs_only(
+    installation: Installation, tmp_path: Path
+) -> None:
     log = tmp_path / "log"
     with (
         start_storage_daemon(installation, tmp_path / "qsd.sock") as server,
@@ -147,7 +151,7 @@ def test_a_storage_daemon_has_no_run_state(installation: Installation, tmp_path:
     ):
         terminal.wait_ready()
         terminal.wait_toolbar("storage daemon ")
-        begin_mirror(terminal, "2M")
+        start_mirror(terminal, "2M")
         terminal.wait_toolbar("mirror j0", " %")
         terminal.line("block-job-cancel device=j0 force=true")
         terminal.wait(lambda: "j0" not in terminal.toolbar, "no job")
@@ -155,17 +159,19 @@ def test_a_storage_daemon_has_no_run_state(installation: Installation, tmp_path:
     assert log.read_text().count('"execute": "query-migrate"') == 1
 
 
-def test_an_agent_is_not_asked_about_a_machine(installation: Installation, tmp_path: Path) -> None:
-    with start_agent(installation, tmp_path) as server:
-        with Terminal("-N", "--wait", "5", server.address) as terminal:
-            terminal.wait_prompt()
-            terminal.line("guest-ping")
-            terminal.wait_above('{"return": {}}')
-            terminal.wait_toolbar("ga.sock")
+def test_toolbar_with_agent_shows_address(installation: Installation, tmp_path: Path) -> None:
+    with (
+        start_agent(installation, tmp_path) as server,
+        Terminal("-N", "--wait", "5", server.address) as terminal,
+    ):
+        terminal.wait_prompt()
+        terminal.line("guest-ping")
+        terminal.wait_above('{"return": {}}')
+        terminal.wait_toolbar("ga.sock")
 
 
-def test_a_migration_is_followed(installation: Installation, tmp_path: Path) -> None:
-    options = ("-m", "2G")  # of zero pages, which take so little that it is over soon
+def test_toolbar_follows_a_migration(installation: Installation, tmp_path: Path) -> None:
+    options = ("-m", "2G")  # zero pages migrate quickly
     with (
         start_qemu(installation, tmp_path / "vm.sock", *options, machine="q35") as server,
         Terminal(server.address, columns=120) as terminal,
@@ -182,10 +188,10 @@ def test_a_migration_is_followed(installation: Installation, tmp_path: Path) -> 
         terminal.wait_toolbar("migration completed", "postmigrate")
 
 
-def test_a_terminal_of_ascii_has_bars_of_ascii(one_qemu_q35: Server) -> None:
+def test_ascii_terminal_gets_ascii_progress_bar(one_qemu_q35: Server) -> None:
     with Terminal(one_qemu_q35.address, variables={"PYTHONIOENCODING": "ascii"}) as terminal:
         terminal.wait_ready()
-        begin_mirror(terminal, "100M")
+        start_mirror(terminal, "100M")
         terminal.wait_toolbar("mirror j0 [", "] ")
         assert terminal.toolbar.isascii()
 
@@ -199,7 +205,7 @@ def one_qemu_q35(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize("variables", [{}, {"NO_COLOR": "1"}], ids=["colours", "NO_COLOR"])
-def test_the_run_state_has_a_colour(one_qemu: Server, variables: dict[str, str]) -> None:
+def test_toolbar_colours_the_run_state(one_qemu: Server, variables: dict[str, str]) -> None:
     with Terminal(one_qemu.address, variables=variables) as terminal:
         terminal.wait_ready()
         terminal.wait_toolbar("prelaunch")
@@ -211,14 +217,14 @@ def test_the_run_state_has_a_colour(one_qemu: Server, variables: dict[str, str])
 
 
 @pytest.mark.parametrize("columns", [20, 40, 80, 200])
-def test_any_width(one_qemu_q35: Server, columns: int) -> None:
+def test_toolbar_is_one_row_at_any_width(one_qemu_q35: Server, columns: int) -> None:
     with Terminal("-q", one_qemu_q35.address, columns=columns) as terminal:
         terminal.wait_prompt()
         terminal.wait_toolbar("prelaunch")
         assert len(terminal._toolbar_rows) == 1
 
 
-def test_a_storm_draws_it_a_few_times_a_second(scripted: Start) -> None:
+def test_toolbar_does_not_block_typing_during_storm(scripted: Start) -> None:
     def part(peer: Peer) -> None:
         peer.negotiate()
         peer.reply(peer.read_the_users())
@@ -246,15 +252,15 @@ def test_a_storm_draws_it_a_few_times_a_second(scripted: Start) -> None:
 # -- /jobs ----------------------------------------------------------------------------------------
 
 
-def test_jobs_are_drawn_until_they_are_done(machine: Server) -> None:
+def test_jobs_view_shows_progress_until_done(machine: Server) -> None:
     with Terminal(machine.address) as terminal:
         terminal.wait_ready()
-        begin_mirror(terminal, "200M")
+        start_mirror(terminal, "200M")
         terminal.line("/jobs")
-        terminal.wait_for("jobs; Ctrl-C ends it")
+        terminal.wait_for("jobs; Ctrl-C stops")
         terminal.wait_for("j0  mirror         running")
         terminal.wait(lambda: bool(re.search(r"▕█.*▏ +\d+ %", terminal.text)), "a bar")
-        terminal.type("block-job-set-speed device=j0 speed=0")  # the prompt is free
+        terminal.type("block-job-set-speed device=j0 speed=0")
         terminal.wait(lambda: terminal.current.endswith("speed=0"), "what is typed")
         terminal.type("\r")
         terminal.wait_for("j0  mirror         ready")
@@ -263,12 +269,12 @@ def test_jobs_are_drawn_until_they_are_done(machine: Server) -> None:
         terminal.wait(lambda: "Ctrl-C ends it" not in terminal.text, "no view of the jobs")
 
 
-def test_ctrl_c_ends_the_view_of_the_jobs(one_qemu_q35: Server) -> None:
+def test_ctrl_c_ends_the_jobs_view(one_qemu_q35: Server) -> None:
     with Terminal(one_qemu_q35.address) as terminal:
         terminal.wait_ready()
-        begin_mirror(terminal, "2M")
+        start_mirror(terminal, "2M")
         terminal.line("/jobs")
-        terminal.wait_for("jobs; Ctrl-C ends it")
+        terminal.wait_for("jobs; Ctrl-C stops")
         terminal.wait_prompt()
         terminal.type("\x03")
         terminal.wait_above("no longer watching the jobs")
@@ -280,7 +286,7 @@ def test_ctrl_c_ends_the_view_of_the_jobs(one_qemu_q35: Server) -> None:
 
 
 def marked(terminal: Terminal) -> list[str]:
-    """The texts in reverse video above the toolbar, in rows."""
+    """Return the texts in reverse video above the toolbar."""
     found = []
     for y in range(terminal.screen.lines):
         if y not in terminal._toolbar_rows:
@@ -290,7 +296,7 @@ def marked(terminal: Terminal) -> list[str]:
     return found
 
 
-def test_watch_redraws_in_place_and_marks_what_changes(machine: Server) -> None:
+def test_watch_redraws_in_place_and_marks_changes(machine: Server) -> None:
     with Terminal(machine.address, columns=80) as terminal:
         terminal.wait_ready()
         terminal.line("/watch -n 0.2 query-status")
@@ -298,15 +304,15 @@ def test_watch_redraws_in_place_and_marks_what_changes(machine: Server) -> None:
         terminal.wait_for('{"status": "prelaunch", ')
         terminal.wait_prompt()
         assert marked(terminal) == []
-        seen: list[str] = []
+        found: list[str] = []
         terminal.line("cont")
 
         def is_marked() -> bool:
-            seen.extend(marked(terminal))
-            return '"running"' in seen
+            found.extend(marked(terminal))
+            return '"running"' in found
 
         terminal.wait(is_marked, "a change that is marked")
-        assert "true" in seen
+        assert "true" in found
         terminal.wait(lambda: marked(terminal) == [], "no more changes")
         assert terminal.text.count("query-status: every") == 1
         terminal.type("\x03")
@@ -314,7 +320,7 @@ def test_watch_redraws_in_place_and_marks_what_changes(machine: Server) -> None:
         terminal.wait(lambda: "every" not in terminal.text, "end of the view")
 
 
-def test_the_human_monitor_is_watched(one_qemu: Server) -> None:
+def test_watch_accepts_hmp_command(one_qemu: Server) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         terminal.line("/watch -n 0.2 /hmp info status")
@@ -328,18 +334,18 @@ def test_the_human_monitor_is_watched(one_qemu: Server) -> None:
         terminal.wait(lambda: "every 0.2 s" not in terminal.text, "no view of the reply")
 
 
-def test_a_long_reply_leaves_room_for_the_prompt(one_qemu: Server) -> None:
+def test_watch_of_long_reply_keeps_prompt_visible(one_qemu: Server) -> None:
     with Terminal(one_qemu.address, rows=20) as terminal:
         terminal.wait_ready()
         terminal.line("/watch -n 0.2 query-commands")
-        terminal.wait_for("there is more of it")
+        terminal.wait_for("more")
         terminal.wait_prompt()
         assert terminal.screen.cursor.y < 12
         terminal.line("query-name")
         terminal.wait_above("(QEMU) query-name", '{"return": {}}')
 
 
-def test_events_come_while_it_is_watched(scripted: Start) -> None:
+def test_events_appear_during_watch(scripted: Start) -> None:
     def part(peer: Peer) -> None:
         peer.negotiate()
         for number in range(5):
@@ -359,7 +365,7 @@ def test_events_come_while_it_is_watched(scripted: Start) -> None:
 # -- /events --------------------------------------------------------------------------------------
 
 
-def test_events_are_muted_and_listed(one_qemu: Server) -> None:
+def test_events_command_mutes_and_lists_events(one_qemu: Server) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         terminal.line("/events -RESUME")
@@ -376,10 +382,10 @@ def test_events_are_muted_and_listed(one_qemu: Server) -> None:
 # -- keys -----------------------------------------------------------------------------------------
 
 
-def test_vi_and_emacs_keys(one_qemu: Server) -> None:
+def test_editing_setting_switches_vi_and_emacs_keys(one_qemu: Server) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
-        terminal.type("name\x01query-")  # Ctrl-A: the line's begin
+        terminal.type("name\x01query-")  # Ctrl-A: start of line
         terminal.wait(lambda: terminal.current == "(QEMU) query-name", "emacs keys")
         terminal.type("\x05\x15")  # Ctrl-E, Ctrl-U
         terminal.line("/set editing=vi")

@@ -1,4 +1,4 @@
-"""Addresses: what people hold in their hands, QEMU's own strings among them."""
+"""Tests of the parser of addresses, including QEMU's own option strings."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def parse(text: str, *existing: str) -> Address:
         ("fd:3", FdAddress(3)),
     ],
 )
-def test_spellings(text: str, address: Address) -> None:
+def test_parse_address_accepts_all_spellings(text: str, address: Address) -> None:
     assert parse(text) == address
 
 
-def test_a_file_that_exists_is_a_path() -> None:
+def test_name_of_existing_file_is_a_path() -> None:
     assert parse("host:4444", "host:4444") == UnixAddress("host:4444")
 
 
@@ -55,9 +55,15 @@ def test_a_file_that_exists_is_a_path() -> None:
         ("", "the address is empty"),
         ("a\0b", "an address cannot hold a NUL character"),
         ("unix:", "unix: needs a path, as in unix:/run/vm.sock"),
-        ("unix:a,sever=on", "the address has an option 'sever' that is not known"),
-        ("host:x", "host:x: 'x' is no port number (1 to 65535); a socket of this name is ./host:x"),
-        ("host:", "host:: '' is no port number (1 to 65535); a socket of this name is ./host:"),
+        ("unix:a,sever=on", "unknown option in the address: 'sever' that is unknown"),
+        (
+            "host:x",
+            "host:x: 'x' is not a port number (1 to 65535); for a socket of this name, use ./host:x",
+        ),
+        (
+            "host:",
+            "host:: '' is not a port number (1 to 65535); for a socket of this name, use ./host:",
+        ),
         ("::1:44", "::1:44: write an IPv6 address as [::1]:4444, a path with a /"),
         ("[::1]", "[::1]: an IPv6 address is written [::1]:4444"),
         ("[::1:44", "[::1:44: an IPv6 address is written [::1]:4444"),
@@ -73,14 +79,14 @@ def test_a_file_that_exists_is_a_path() -> None:
         ),
     ],
 )
-def test_mistakes(text: str, complaint: str) -> None:
+def test_invalid_address_is_rejected_with_reason(text: str, complaint: str) -> None:
     with pytest.raises(AddressError) as caught:
         parse(text)
     assert str(caught.value) == complaint
 
 
 @given(st.text() | st.from_regex(r"(unix|tcp|fd|ws|)(:|)[a-z\[\],=:.0-9]*", fullmatch=True))
-def test_any_text_is_an_address_or_a_mistake(text: str) -> None:
+def test_random_text_is_parsed_or_rejected(text: str) -> None:
     try:
         address = parse(text)
     except AddressError:

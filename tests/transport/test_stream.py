@@ -1,4 +1,4 @@
-"""Streams: nothing blocks, nothing is lost, the descriptor's flags are left alone."""
+"""Tests of streams, listeners and connection attempts."""
 
 from __future__ import annotations
 
@@ -18,87 +18,87 @@ from qmpshell.transport import (
     Stream,
     TcpAddress,
     UnixAddress,
-    open_patiently,
+    connect_with_retries,
     open_stream,
 )
 
 
 def pair() -> tuple[SocketStream, socket.socket]:
-    ours, theirs = socket.socketpair()
-    return SocketStream(ours), theirs
+    local, remote = socket.socketpair()
+    return SocketStream(local), remote
 
 
-def test_reading_gives_what_is_there_and_never_waits() -> None:
-    stream, theirs = pair()
-    with theirs:
+def test_read_returns_available_bytes_without_blocking() -> None:
+    stream, remote = pair()
+    with remote:
         assert stream.read() is None
-        theirs.sendall(b"abc")
+        remote.sendall(b"abc")
         assert stream.read() == b"abc"
         assert stream.read() is None
-        theirs.close()
+        remote.close()
         assert stream.read() == b""
     stream.close()
 
 
-def test_no_more_is_read_than_is_asked_for() -> None:
-    stream, theirs = pair()
-    with theirs:
-        theirs.sendall(b"abcde")
+def test_read_returns_at_most_the_requested_size() -> None:
+    stream, remote = pair()
+    with remote:
+        remote.sendall(b"abcde")
         assert [stream.read(2), stream.read(2), stream.read(2)] == [b"ab", b"cd", b"e"]
     stream.close()
 
 
-def test_all_of_a_large_write_arrives_though_the_other_end_is_slow() -> None:
-    stream, theirs = pair()
+def test_large_write_arrives_at_slow_reader() -> None:
+    stream, remote = pair()
     data = os.urandom(3_000_000)
-    got = b""
-    with theirs:
+    received = b""
+    with remote:
         stream.write(data[:2_000_000])
         stream.write(data[2_000_000:])
         assert stream.want_write
-        while len(got) < len(data):
-            got += theirs.recv(1 << 20)
+        while len(received) < len(data):
+            received += remote.recv(1 << 20)
             stream.flush()
         assert not stream.want_write
-    assert got == data
+    assert received == data
     stream.close()
 
 
-def test_the_descriptor_stays_blocking() -> None:
-    stream, theirs = pair()
-    with theirs:
+def test_descriptor_stays_blocking() -> None:
+    stream, remote = pair()
+    with remote:
         stream.write(b"x" * 3_000_000)
         assert stream.read() is None
         assert os.get_blocking(stream.fileno())
     stream.close()
 
 
-def test_writing_to_a_peer_that_has_gone_is_a_loss() -> None:
-    stream, theirs = pair()
-    theirs.close()
+def test_write_to_closed_peer_raises_connection_lost() -> None:
+    stream, remote = pair()
+    remote.close()
     with pytest.raises(ConnectionLost):
         stream.write(b"x")
     stream.close()
 
 
-def test_a_terminal_that_was_handed_to_us() -> None:
-    ours, theirs = pty.openpty()
-    tty.setraw(theirs)
-    stream = open_stream(FdAddress(theirs), timeout=1)
-    os.write(ours, b"greeting\n")
+def test_terminal_descriptor_is_used_and_not_closed() -> None:
+    local, remote = pty.openpty()
+    tty.setraw(remote)
+    stream = open_stream(FdAddress(remote), timeout=1)
+    os.write(local, b"greeting\n")
     assert stream.read() == b"greeting\n"
     stream.write(b"x" * 2000)
-    got = b""
-    while len(got) < 2000:
-        got += os.read(ours, 4096)
+    received = b""
+    while len(received) < 2000:
+        received += os.read(local, 4096)
         stream.flush()
-    assert got == b"x" * 2000
+    assert received == b"x" * 2000
     stream.close()
-    os.close(theirs)  # it was ours to lend, and is open still
-    os.close(ours)
+    os.close(remote)  # the caller still owns the open descriptor
+    os.close(local)
 
 
-def test_a_listener_removes_what_it_made_and_nothing_else(tmp_path: Path) -> None:
+def test_listener_removes_only_its_own_socket(tmp_path: Path) -> None:
     path = tmp_path / "a.sock"
     listener = Listener(UnixAddress(str(path)))
     assert path.exists()
@@ -115,14 +115,14 @@ def test_a_listener_removes_what_it_made_and_nothing_else(tmp_path: Path) -> Non
     assert not other.exists()
 
 
-def test_nobody_connects(tmp_path: Path) -> None:
+def test_accept_timeout_raises_connect_error(tmp_path: Path) -> None:
     listener = Listener(UnixAddress(str(tmp_path / "a.sock")))
-    with pytest.raises(ConnectError, match=r"nobody connected in 0\.01 s"):
+    with pytest.raises(ConnectError, match=r"no connection within 0\.01 s"):
         listener.accept(timeout=0.01)
     listener.close()
 
 
-def test_a_socket_that_may_not_be_opened(tmp_path: Path) -> None:
+def test_socket_without_permission_raises_connect_error(tmp_path: Path) -> None:
     path = tmp_path / "a.sock"
     listener = Listener(UnixAddress(str(path)))
     for parent in (tmp_path, *list(tmp_path.parents)[:2]):
@@ -141,7 +141,7 @@ def test_a_socket_that_may_not_be_opened(tmp_path: Path) -> None:
 
 
 class Clock:
-    """Time that passes only while somebody sleeps."""
+    """A clock that advances only in `sleep`."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -156,36 +156,38 @@ class Clock:
         self.slept += 1
 
 
-def patiently(address: UnixAddress | TcpAddress, clock: Clock, *, wait: float | None) -> Stream:
-    return open_patiently(address, wait=wait, clock=clock, sleep=clock.sleep, notice=NOTICES.append)
+def connect(address: UnixAddress | TcpAddress, clock: Clock, *, wait: float | None) -> Stream:
+    return connect_with_retries(
+        address, wait=wait, clock=clock, sleep=clock.sleep, notice=NOTICES.append
+    )
 
 
 NOTICES: list[str] = []
 
 
-def test_without_wait_one_attempt_is_made(tmp_path: Path) -> None:
+def test_connect_without_wait_tries_once(tmp_path: Path) -> None:
     clock = Clock()
     with pytest.raises(ConnectError, match="no such socket"):
-        patiently(UnixAddress(str(tmp_path / "none")), clock, wait=None)
+        connect(UnixAddress(str(tmp_path / "none")), clock, wait=None)
     assert clock.slept == 0
 
 
-def test_wait_tries_on_for_so_long_and_not_longer(tmp_path: Path) -> None:
+def test_connect_with_wait_retries_until_timeout(tmp_path: Path) -> None:
     clock = Clock()
     with pytest.raises(ConnectError, match=r"tried for 3 s"):
-        patiently(UnixAddress(str(tmp_path / "none")), clock, wait=3)
+        connect(UnixAddress(str(tmp_path / "none")), clock, wait=3)
     assert clock.now == pytest.approx(3)
     assert 10 < clock.slept < 40
 
 
-def test_wait_does_not_help_against_what_will_not_change(tmp_path: Path) -> None:
+def test_permanent_error_is_not_retried(tmp_path: Path) -> None:
     clock = Clock()
     with pytest.raises(ConnectError, match="a directory"):
-        patiently(UnixAddress(str(tmp_path)), clock, wait=3)
+        connect(UnixAddress(str(tmp_path)), clock, wait=3)
     assert clock.slept == 0
 
 
-def test_a_busy_server_is_tried_again_for_five_seconds_and_told_of_after_two(
+def test_busy_server_is_retried_and_notice_shown(
     tmp_path: Path,
 ) -> None:
     NOTICES.clear()
@@ -197,15 +199,15 @@ def test_a_busy_server_is_tried_again_for_five_seconds_and_told_of_after_two(
         server.listen(1)
         try:
             while True:
-                one = socket.socket(socket.AF_UNIX)
-                waiting.append(one)
-                one.setblocking(False)
-                one.connect(str(path))
+                client = socket.socket(socket.AF_UNIX)
+                waiting.append(client)
+                client.setblocking(False)
+                client.connect(str(path))
         except BlockingIOError:
             pass
         with pytest.raises(ConnectError, match="busy"):
-            patiently(UnixAddress(str(path)), clock, wait=None)
+            connect(UnixAddress(str(path)), clock, wait=None)
         assert clock.now == pytest.approx(5)
         assert len(NOTICES) == 1
-        for one in waiting:
-            one.close()
+        for client in waiting:
+            client.close()

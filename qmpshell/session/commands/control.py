@@ -1,7 +1,4 @@
-"""`/connect`: back to the server, or to another one.
-
-Owns: the words of it. Must not know: addresses.
-"""
+"""Shell commands that send requests or change the session."""
 
 from __future__ import annotations
 
@@ -17,43 +14,46 @@ from ...language import (
     WORD,
     Argument,
     CommandItem,
-    Need,
+    Missing,
     Token,
     command_item,
+    evaluate_command,
     option_command,
-    read_command,
-    read_keyval,
-    read_options,
+    parse_device_options,
+    parse_keyval,
 )
 from ...qmp import encode
-from .arguments import file_name, usage, words
+from .arguments import command_words, file_name, usage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ...language import LocalCommand
-    from ..context import Host
+    from ...language import ShellCommand
+    from ..context import CommandContext
     from ..effects import Effect
 
 
-def run_connect(host: Host, call: LocalCommand) -> list[Effect]:
+def run_connect(context: CommandContext, call: ShellCommand) -> list[Effect]:
+    """Run `/connect [ADDRESS]`."""
     address = file_name(call, "")[0] if call.tokens else None
-    return host.connect(address)
+    return context.connect(address)
 
 
-def run_hmp(host: Host, call: LocalCommand) -> list[Effect]:
+def run_hmp(context: CommandContext, call: ShellCommand) -> list[Effect]:
+    """Run `/hmp LINE`."""
     if not call.tokens:
-        raise usage(call, "a line for the human monitor is missing")
+        raise usage_error(call, "a human monitor command is missing")
     token = call.tokens[0]
-    return host.perform_human(token.text, token.start)
+    return context.perform_hmp(token.text, token.start)
 
 
-def run_keyval(host: Host, call: LocalCommand) -> list[Effect]:
+def run_keyval(context: CommandContext, call: ShellCommand) -> list[Effect]:
+    """Run `/keyval COMMAND KEY=VALUE,…`."""
     if len(call.tokens) < 2 or call.tokens[0].kind != WORD:
-        raise usage(call, "a command and its option string are missing")
+        raise usage_error(call, "a command and its option string are missing")
     first, second = call.tokens[:2]
     name, implied = option_command(first.text)
     if second.kind == OBJECT and len(call.tokens) > 2:
-        raise usage(call, "text follows the JSON object", call.tokens[2])
+        raise usage_error(call, "text after the JSON object", call.tokens[2])
     start, end = second.start, call.tokens[-1].end
     text = call.line[start:end]
     token = Token(NAME, name, first.start)
@@ -61,83 +61,90 @@ def run_keyval(host: Host, call: LocalCommand) -> list[Effect]:
         item = CommandItem(token, [], second)
     else:
         item = CommandItem(token, _arguments(text, start, name, implied), None)
-    command = read_command(item, host.facts)
-    if isinstance(command, Need):
-        return host.satisfy(command, call)
-    return host.perform(command)
+    command = evaluate_command(item, context.introspection)
+    if isinstance(command, Missing):
+        return context.satisfy(command, call)
+    return context.perform(command)
 
 
 def _arguments(text: str, start: int, name: str, implied: str | None) -> list[Argument]:
-    read = read_options if name == OLD_SYNTAX else read_keyval
+    read = parse_device_options if name == OLD_SYNTAX else parse_keyval
     try:
         pairs = read(text, implied_key=implied)
     except LineError as error:
         raise LineError(
-            error.reason, start=start + error.start, end=start + error.end, cure=error.cure
+            error.reason, start=start + error.start, end=start + error.end, hint=error.hint
         ) from None
     return [
         Argument(
             Token(KEY, ".".join(path), start),
             [(part, start) for part in path],
             Token(OPERATOR, "=", start),
-            # An @ has no meaning in QEMU's syntax, but in quotes it has none in ours.
+            # An @ has no meaning in QEMU's option strings, and none in quotes here.
             Token(QUOTED, encode(value), start) if value[:1] == "@" else Token(VALUE, value, start),
         )
         for path, value in pairs
     ]
 
 
-def run_last(host: Host, call: LocalCommand) -> list[Effect]:
-    if words(call):
-        raise usage(call, "it takes nothing", call.tokens[0])
-    return host.show_last()
+def run_last(context: CommandContext, call: ShellCommand) -> list[Effect]:
+    """Run `/last`."""
+    if command_words(call):
+        raise usage_error(call, "it has no arguments", call.tokens[0])
+    return context.show_last()
 
 
-def run_log(host: Host, call: LocalCommand) -> list[Effect]:
-    path, start, end = file_name(call, "the name of a file is missing, or off")
+def run_log(context: CommandContext, call: ShellCommand) -> list[Effect]:
+    """Run `/log FILE|off`."""
+    path, start, end = file_name(call, "a file name is missing, or off")
     try:
-        host.set_log(None if call.tokens[0].text == "off" else path)
+        context.set_log(None if call.tokens[0].text == "off" else path)
     except QmpShellError as error:
         raise LineError(str(error), start=start, end=end) from None
     return []
 
 
-def run_oob(host: Host, call: LocalCommand) -> list[Effect]:
+def run_oob(context: CommandContext, call: ShellCommand) -> list[Effect]:
+    """Run `/oob COMMAND [KEY=VALUE…]`."""
     if not call.tokens or call.tokens[0].kind != WORD:
-        raise usage(call, "the name of a command is missing")
+        raise usage_error(call, "the name of a command is missing")
     first = call.tokens[0]
     name = Token(NAME, first.text, first.start)
     item = command_item(call.line, name, call.tokens[1:])
-    command = read_command(item, host.facts)
-    if isinstance(command, Need):
-        return host.satisfy(command, call)
+    command = evaluate_command(item, context.introspection)
+    if isinstance(command, Missing):
+        return context.satisfy(command, call)
     command.oob = True
-    return host.perform(command)
+    return context.perform(command)
 
 
-def run_quit(host: Host, call: LocalCommand) -> list[Effect]:
-    if words(call):
-        raise usage(call, "it takes nothing", call.tokens[0])
-    return host.leave()
+def run_quit(context: CommandContext, call: ShellCommand) -> list[Effect]:
+    """Run `/quit`."""
+    if command_words(call):
+        raise usage_error(call, "it has no arguments", call.tokens[0])
+    return context.leave()
 
 
-def run_resync(host: Host, call: LocalCommand) -> list[Effect]:
-    if words(call):
-        raise usage(call, "it takes nothing", call.tokens[0])
-    return host.resync()
+def run_resync(context: CommandContext, call: ShellCommand) -> list[Effect]:
+    """Run `/resync`."""
+    if command_words(call):
+        raise usage_error(call, "it has no arguments", call.tokens[0])
+    return context.resync()
 
 
-def run_source(host: Host, call: LocalCommand) -> list[Effect]:
-    path, start, end = file_name(call, "the name of a file is missing")
+def run_source(context: CommandContext, call: ShellCommand) -> list[Effect]:
+    """Run `/source FILE`."""
+    path, start, end = file_name(call, "a file name is missing")
     try:
-        data = host.facts.read_file(path)
+        data = context.introspection.read_file(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise LineError(f"{path}: {reason}", start=start, end=end) from None
-    return host.source(path, data)
+    return context.source(path, data)
 
 
-def run_status(host: Host, call: LocalCommand) -> list[Effect]:
-    if words(call):
-        raise usage(call, "it takes nothing", call.tokens[0])
-    return host.tell(host.describe())
+def run_status(context: CommandContext, call: ShellCommand) -> list[Effect]:
+    """Run `/status`."""
+    if command_words(call):
+        raise usage_error(call, "it has no arguments", call.tokens[0])
+    return context.tell(context.describe())

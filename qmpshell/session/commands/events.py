@@ -1,23 +1,29 @@
-"""`/events`: which events are shown, and the latest ones again.
-
-Owns: the spellings of that. Must not know: how events are shown.
-"""
+"""The shell commands /events and /wait."""
 
 from __future__ import annotations
 
-from ...language import COMPOUND, QUOTED, WORD, arguments, hint_for, read_json, scalar, unquote
+from ...language import (
+    COMPOUND,
+    QUOTED,
+    WORD,
+    arguments,
+    parse_scalar,
+    read_json,
+    suggestion_for,
+    unquote,
+)
 from ...storage import EVENT_MODES, MUTED, SHOWN, adjust_events, parse_events
 from ..requests import echoes
 from ..waits import EventWait
-from .arguments import number, take_timeout, text_of, usage, words
+from .arguments import command_words, number, parse_timeout, text_of, usage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ...language import Argument, LocalCommand, Token
+    from ...language import Argument, ShellCommand, Token
     from ...qmp import Event
-    from ..context import Host
+    from ..context import CommandContext
     from ..effects import Effect
 
 
@@ -25,38 +31,39 @@ _LISTED = 20
 _LONG = 40
 
 
-def run_events(host: Host, call: LocalCommand) -> list[Effect]:
-    given = words(call)
+def run_events(context: CommandContext, call: ShellCommand) -> list[Effect]:
+    """Run `/events [MODE|list]`."""
+    given = command_words(call)
     if not given:
-        return host.tell(_shown(host))
+        return context.tell(_shown(context))
     if given[0].text == "list":
-        return _list(host, call, given[1:])
+        return _list(context, call, given[1:])
     texts = [one.strip() for one in ",".join(map(text_of, given)).split(",")]
     mode = parse_events(",".join(texts))
     if mode is None:
-        raise usage(call, "inline, stderr, none, or names with wildcards", given[0])
+        raise usage_error(call, "inline, stderr, none, or names with wildcards", given[0])
     if texts[0][0] in MUTED + SHOWN:
         if not all(text[0] in MUTED + SHOWN for text in texts):
-            raise usage(
-                call, f"each begins with {MUTED} or {SHOWN}, or the first does not", given[0]
+            raise usage_error(
+                call, f"each must start with {MUTED} or {SHOWN}, or the first does not", given[0]
             )
-        mode = adjust_events(host.settings.events, texts)
-    host.settings.events = mode
-    told = _no_events(host, texts)
-    # A script said it for itself.
-    if host.facts.can_ask:
-        told.insert(0, _shown(host))
-    return host.tell("\n".join(told)) if told else []
+        mode = adjust_events(context.settings.events, texts)
+    context.settings.events = mode
+    told = _no_events(context, texts)
+    # A script needs no confirmation.
+    if context.introspection.can_ask:
+        told.insert(0, _shown(context))
+    return context.tell("\n".join(told)) if told else []
 
 
-def _shown(host: Host) -> str:
-    mode = host.settings.events
+def _shown(context: CommandContext) -> str:
+    mode = context.settings.events
     return f"events: {mode if isinstance(mode, str) else ','.join(mode)}"
 
 
-def _no_events(host: Host, texts: list[str]) -> list[str]:
-    """What is said of names that no event of the server's has."""
-    schema = host.facts.schema
+def _no_events(context: CommandContext, texts: list[str]) -> list[str]:
+    """Return notes about names that match no event of the server."""
+    schema = context.introspection.schema
     names = schema.events() if schema is not None else []
     if not names:
         return []
@@ -64,16 +71,16 @@ def _no_events(host: Host, texts: list[str]) -> list[str]:
 
     globs = [text.lstrip(MUTED + SHOWN) for text in texts if text not in EVENT_MODES]
     unknown = [one for one in globs if not any(fnmatchcase(name, one) for name in names)]
-    return [f"{one[:_LONG]} names no event of this server{_meant(one, names)}" for one in unknown]
+    return [f"{one[:_LONG]} is not an event of this server{_meant(one, names)}" for one in unknown]
 
 
 def _meant(text: str, names: list[str]) -> str:
-    hint = hint_for(text, names)
+    hint = suggestion_for(text, names)
     return f": {hint}" if hint else ""
 
 
-def _list(host: Host, call: LocalCommand, given: list[Token]) -> list[Effect]:
-    """The latest events again, be they shown otherwise or not."""
+def _list(context: CommandContext, call: ShellCommand, given: list[Token]) -> list[Effect]:
+    """Show the latest events, including hidden ones."""
     from fnmatch import fnmatchcase  # few scripts need it
 
     count, globs = _LISTED, list[str]()
@@ -81,7 +88,7 @@ def _list(host: Host, call: LocalCommand, given: list[Token]) -> list[Effect]:
         if given[0].text == "-n":
             asked = number(call, given, "events")
             if asked != int(asked):
-                raise usage(call, "it is a whole number", given[1])
+                raise usage_error(call, "it must be a whole number", given[1])
             count = int(asked)
             given = given[1:]
         else:
@@ -89,30 +96,31 @@ def _list(host: Host, call: LocalCommand, given: list[Token]) -> list[Effect]:
         given = given[1:]
     found = [
         event
-        for event in host.recent_events()
+        for event in context.recent_events()
         if not globs or any(fnmatchcase(event.name, glob) for glob in globs)
     ]
     if not found:
-        return host.tell("no such events have come" if globs else "no events have come")
-    return [effect for event in found[-count:] if count for effect in host.show_event(event)]
+        return context.tell("no such events have arrived" if globs else "no events have come")
+    return [effect for event in found[-count:] if count for effect in context.show_event(event)]
 
 
-def run_wait(host: Host, call: LocalCommand) -> list[Effect]:
-    timeout, tokens = take_timeout(call)
+def run_wait(context: CommandContext, call: ShellCommand) -> list[Effect]:
+    """Run `/wait [-t SECONDS] EVENT [KEY=VALUE…]`."""
+    timeout, tokens = parse_timeout(call)
     if not tokens or tokens[0].kind != WORD:
-        raise usage(call, "the name of an event is missing")
+        raise usage_error(call, "the name of an event is missing")
     name = tokens[0]
     wanted = arguments(call.line, name, tokens[1:])
     wait = EventWait(
         name.text,
         lambda event: all(_has(event, argument) for argument in wanted),
-        deadline=None if timeout is None else host.now + timeout,
+        deadline=None if timeout is None else context.now + timeout,
     )
-    for event in host.untaken_events():
+    for event in context.unclaimed_events():
         if wait.wants(event):
-            host.take_event(event)
+            context.claim_event(event)
             return []
-    return host.wait(wait)
+    return context.wait(wait)
 
 
 def _has(event: Event, argument: Argument) -> bool:
@@ -128,7 +136,7 @@ def _has(event: Event, argument: Argument) -> bool:
 
 
 def _matches(value: object, argument: Argument) -> bool:
-    """Whether a member of the event is what was typed: read as the type that it has."""
+    """Return True if a member of the event equals the typed value, evaluated by the member's type."""
     token = argument.value
     if argument.operator.text == ":=" or token.kind == COMPOUND:
         return echoes(read_json(token.text, token.start), value)
@@ -141,5 +149,5 @@ def _matches(value: object, argument: Argument) -> bool:
     kind = kinds.get(type(value))
     if kind is None:
         return False
-    wanted, found = scalar(text, kind)
+    wanted, found = parse_scalar(text, kind)
     return found and wanted == value

@@ -1,12 +1,7 @@
-"""`/help`: the local commands, or what is known of a name.
-
-Owns: the words of it. Must not know: what there is to tell (that is `manual.article`), or where it is
-shown.
-"""
+"""The shell commands /help and /apropos."""
 
 from __future__ import annotations
 
-from ...complete import DEVICE_ADD
 from ...errors import LineError
 from ...language import (
     MISSING_DRIVER,
@@ -14,46 +9,48 @@ from ...language import (
     OBJECT,
     QUOTED,
     WORD,
-    Need,
+    Missing,
     arguments,
-    hint_for,
+    suggestion_for,
     unquote,
 )
+from ...qmp import DEVICE_ADD
 from ...render import EMPHASIS, NAME, PLAIN, Item, Table, escape, heading, paragraph
-from .arguments import text_of, usage, words
+from .arguments import command_words, text_of, usage_error
 from .registry import COMMANDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ...language import LocalCommand, Token
+    from ...language import ShellCommand, Token
     from ...manual import Found
     from ...qmp import Schema
     from ...render import Block, Span
-    from ..context import Host
+    from ..context import CommandContext
     from ..effects import Effect
 
 
-def run_apropos(host: Host, call: LocalCommand) -> list[Effect]:
-    wanted = [text_of(token) for token in words(call)]
+def run_apropos(context: CommandContext, call: ShellCommand) -> list[Effect]:
+    """Run `/apropos WORD…`."""
+    wanted = [text_of(token) for token in command_words(call)]
     if not wanted:
-        raise usage(call, "a word to look for is missing")
-    if not host.facts.has_schema:
-        return host.satisfy(Need(MISSING_SCHEMA), call)
+        raise usage_error(call, "a word to look for is missing")
+    if not context.introspection.has_schema:
+        return context.satisfy(Missing(MISSING_SCHEMA), call)
     from ...manual import search_manual  # few scripts search
 
-    schema, manual = host.facts.schema, host.manual()
+    schema, manual = context.introspection.schema, context.manual()
     rows = rows_of(search_manual(manual.reference, wanted, schema), schema)
     if not rows:
         what = escape(" ".join(wanted))
         why = f": {manual.absence}" if manual.absence else ""
-        return host.fail(f"nothing has to do with {what}{why}")
-    return host.page(manual.about([Table(rows)]))
+        return context.fail(f"nothing found for {what}{why}")
+    return context.page(manual.about([Table(rows)]))
 
 
 def rows_of(found: list[Found], schema: Schema | None) -> list[list[Span]]:
-    """What was found, for a table; of what the server does not have it says so."""
+    """Return the search results as table rows, marking those that the server does not have."""
     rows: list[list[Span]] = []
     for one in found:
         kind = one.kind
@@ -64,78 +61,82 @@ def rows_of(found: list[Found], schema: Schema | None) -> list[list[Span]]:
 
 
 def _is_had(schema: Schema, found: Found) -> bool:
-    """Whether the server has what was found; its types have no names."""
+    """Return True if the server has what was found. Types in its schema have no names."""
     if found.kind == "command":
         return schema.command(found.name) is not None
     return found.kind != "event" or schema.event(found.name) is not None
 
 
-_OVERVIEW = (
-    "A line is COMMAND KEY=VALUE … or a JSON object; /help COMMAND says what a command takes."
-)
+_OVERVIEW = "A line is COMMAND KEY=VALUE … or a JSON object; /help COMMAND shows its arguments."
 
 
-def run_help(host: Host, call: LocalCommand) -> list[Effect]:
+def run_help(context: CommandContext, call: ShellCommand) -> list[Effect]:
+    """Run `/help [NAME [KEY] [KEY=VALUE…]]`."""
     if not call.tokens:
-        return host.page(_overview())
+        return context.page(_overview())
     name, key, given = call.tokens[0], *_given(call)
-    ours = [one for one in COMMANDS if one.startswith(name.text)] if name.text[0] == "/" else []
-    if name.text in COMMANDS or len(ours) == 1:
-        return host.page(_ours(name.text if name.text in COMMANDS else ours[0]))
-    if ours:
-        return host.page([_table_of(ours)])
-    if not host.facts.has_schema:
-        return host.satisfy(Need(MISSING_SCHEMA), call)
+    own = _own_page(name.text)
+    if own:
+        return context.page(own)
+    if not context.introspection.has_schema:
+        return context.satisfy(Missing(MISSING_SCHEMA), call)
     driver = given.get("driver") if key and name.text == DEVICE_ADD else None
-    if driver is not None and driver not in host.facts.drivers:
-        return host.satisfy(Need(MISSING_DRIVER, driver), call)
+    if driver is not None and driver not in context.introspection.drivers:
+        return context.satisfy(Missing(MISSING_DRIVER, driver), call)
     from ...manual import (
-        Articles,  # few scripts ask for help
-        beginning,
+        HelpPages,  # few scripts ask for help
+        names_starting_with,
     )
 
-    manual = host.manual(name.text)
-    articles = Articles(host.facts.schema, manual.reference)
-    properties = host.facts.drivers.get(driver) if driver is not None else None
+    schema = context.introspection.schema
+    manual = context.manual(name.text)
+    articles = HelpPages(schema, manual.reference)
+    properties = context.introspection.drivers.get(driver) if driver is not None else None
     page = articles.about(name.text, given, key, properties=properties)
     if not page and f"/{name.text}" in COMMANDS:
-        return host.page(_ours(f"/{name.text}"))
+        return context.page(_ours(f"/{name.text}"))
     if not page:
         page = articles.about_value(name.text)
-        begun = beginning(manual.reference, name.text, host.facts.schema)
-        if len(begun) == 1 and not page:
-            page = articles.about(begun[0].name, given, key)
-        elif begun:
-            page += [heading(f"Names that begin with {name.text}")]
-            page += [Table(rows_of(begun, host.facts.schema))]
+        found = names_starting_with(manual.reference, name.text, schema)
+        if len(found) == 1 and not page:
+            page = articles.about(found[0].name, given, key)
+        elif found:
+            page += [heading(f"Names that start with {name.text}")]
+            page += [Table(rows_of(found, schema))]
     if page:
-        return host.page(manual.about(page))
-    why = "there is no schema, and no manual"
-    if host.facts.schema is not None:
-        why = "the server has none of that name"
-    elif manual.reference is not None:
-        why = "the manual has none of that name"
+        return context.page(manual.about(page))
+    reason = "" if schema or manual.reference else " (there is no schema, and no manual)"
     raise LineError(
-        f"nothing is known of {name.text}: {why}",
+        f"no command, event or type named {name.text!r}{reason}",
         start=name.start,
         end=name.end,
-        cure=hint_for(name.text, articles.names())
+        hint=suggestion_for(name.text, articles.names())
         or manual.absence
         or f"/apropos {name.text} searches the manual",
     )
 
 
-def _given(call: LocalCommand) -> tuple[str, dict[str, str]]:
-    """The argument that is asked for, if one is, and the values behind the name, by their dotted path."""
+def _own_page(name: str) -> list[Block]:
+    """Return the help page of the shell command `name`, or of those that start with it, or []."""
+    matches = (
+        [command for command in COMMANDS if command.startswith(name)] if name[0] == "/" else []
+    )
+    if name in COMMANDS or len(matches) == 1:
+        return _ours(name if name in COMMANDS else matches[0])
+    return [_table_of(matches)] if matches else []
+
+
+def _given(call: ShellCommand) -> tuple[str, dict[str, str]]:
+    """Return the argument in question, or "", and the values after the name by dotted path."""
     first, rest = call.tokens[0], call.tokens[1:]
     if first.kind != WORD:
-        raise usage(call, f"{first.text[:40]!r} is not for {call.name}", first)
+        raise usage_error(call, f"{call.name} has no argument {first.text[:40]!r}", first)
     keys = [token for token in rest if token.kind == WORD]
     for token in rest:
         if token in keys[1:]:
-            raise usage(call, "one argument's name, or none", token)
+            raise usage_error(call, "expected at most one argument name", token)
         if token.kind == OBJECT:
-            raise usage(call, f"{token.text[:40]!r} is not for {call.name}", token)
+            raise usage_error(call, f"{call.name} has no argument {token.text[:40]!r}", token)
     found = arguments(call.line, first, [token for token in rest if token not in keys])
     given = {".".join(name for name, _ in one.path): _text(one.value) for one in found}
     return (keys[0].text if keys else ""), given
@@ -148,7 +149,7 @@ def _text(token: Token) -> str:
 def _overview() -> list[Block]:
     return [
         paragraph(_OVERVIEW),
-        heading("Commands of this shell's own"),
+        heading("Shell commands"),
         _table_of(COMMANDS),
     ]
 

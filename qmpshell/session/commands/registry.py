@@ -1,8 +1,4 @@
-"""All local commands.
-
-Owns: their names, how they are called, and where each is. Must not know: what they do; a command's file
-is imported when it is called.
-"""
+"""The table of shell commands. The module of a command is imported on first use."""
 
 from __future__ import annotations
 
@@ -12,88 +8,88 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ...language import LocalCommand
-    from ..context import Host
+    from ...language import ShellCommand
+    from ..context import CommandContext
     from ..effects import Effect
 
 
-# NAME: (the module and the function, how it is called, what it does).
+# NAME: (module and function, usage, help).
 COMMANDS = {
     "/help": (
         "help.run_help",
         "/help [NAME [KEY] [KEY=VALUE…]]",
-        "these; or all about a name, first about its argument KEY; KEY=VALUE chooses a branch",
+        "list shell commands, or show help on NAME, starting with its argument KEY; KEY=VALUE selects a branch",
     ),
     "/apropos": (
         "help.run_apropos",
         "/apropos WORD…",
-        "names, and what the manual says of them, searched",
+        "search names and the manual",
     ),
     "/events": (
         "events.run_events",
         "/events [inline|stderr|none|GLOB,…|-GLOB|+GLOB|list]",
-        "which events are shown: -GLOB mutes, +GLOB unmutes; list [GLOB] [-n N] has the latest",
+        "choose the events to show: -GLOB hides, +GLOB shows; list [GLOB] [-n N] prints the latest",
     ),
     "/wait": (
         "events.run_wait",
         "/wait [-t SECONDS] EVENT [KEY=VALUE…]",
-        "until an event comes, or one that no /wait has taken",
+        "wait for an event (a past, unclaimed one counts)",
     ),
     "/wait-job": (
         "jobs.run_wait_job",
         "/wait-job [-t SECONDS] ID",
-        "until a job has ended; fails if it failed",
+        "wait until a job has ended; fails if it failed",
     ),
     "/jobs": (
         "jobs.run_jobs",
         "/jobs [-t SECONDS]",
-        "the jobs, until all are done; fails if one failed",
+        "show the jobs until all have ended; fails if one failed",
     ),
     "/watch": (
         "jobs.run_watch",
         "/watch [-n SECONDS] [-c TIMES] COMMAND|/hmp LINE",
-        "a command again and again, every 2 s; what changes is marked",
+        "repeat a command, every 2 s by default; changes are marked",
     ),
-    "/hmp": ("control.run_hmp", "/hmp LINE", "a line for the human monitor"),
-    "/oob": ("control.run_oob", "/oob COMMAND [KEY=VALUE…]", "a command out of band"),
+    "/hmp": ("control.run_hmp", "/hmp LINE", "run LINE in the human monitor"),
+    "/oob": ("control.run_oob", "/oob COMMAND [KEY=VALUE…]", "run a command out of band"),
     "/keyval": (
         "control.run_keyval",
         "/keyval COMMAND KEY=VALUE,…",
-        "a command with arguments as -blockdev, -device, -netdev or -object take them",
+        "run a command with an option string, as for -blockdev, -device, -netdev or -object",
     ),
-    "/source": ("control.run_source", "/source FILE", "the lines of a file"),
-    "/log": ("control.run_log", "/log FILE|off", "append every message to a file"),
-    "/last": ("control.run_last", "/last", "the last reply again, all of it"),
+    "/source": ("control.run_source", "/source FILE", "run the lines of a file"),
+    "/log": ("control.run_log", "/log FILE|off", "log every message to a file"),
+    "/last": ("control.run_last", "/last", "show the complete last reply"),
     "/connect": (
         "control.run_connect",
         "/connect [ADDRESS]",
-        "back to the server, or to another one",
+        "reconnect, or connect to ADDRESS",
     ),
     "/set": (
         "settings.run_set",
         "/set [NAME[=VALUE]…]",
-        "the settings, and how they stand; or other values for them",
+        "show or change settings",
     ),
     "/resync": (
         "control.run_resync",
         "/resync",
-        "make the server's parser forget what was half sent",
+        "reset the server's parser after an incomplete message",
     ),
     "/status": (
         "control.run_status",
         "/status",
-        "what this session is connected to, and what it waits for",
+        "show the connection and what the session waits for",
     ),
-    "/quit": ("control.run_quit", "/quit", "leave the shell; the server goes on"),
+    "/quit": ("control.run_quit", "/quit", "leave the shell; the server continues"),
 }
 
 
-def find(name: str) -> Callable[[Host, LocalCommand], list[Effect]] | None:
-    """The function that runs a local command, or None where there is none of that name."""
+def find_command(name: str) -> Callable[[CommandContext, ShellCommand], list[Effect]] | None:
+    """Return the function that runs a shell command, or None if there is none of that name."""
     entry = COMMANDS.get(name)
     if entry is None:
         return None
-    run: Callable[[Host, LocalCommand], list[Effect]]
+    run: Callable[[CommandContext, ShellCommand], list[Effect]]
     module, _, function = entry[0].partition(".")
     run = getattr(import_module(f".{module}", __package__), function)
     return run

@@ -1,22 +1,18 @@
-"""`/set`: the settings, shown and changed.
-
-Owns: the words of that; all of them are right before anything is changed. Must not know: which settings
-there are (that is `options`), or what they are used for.
-"""
+"""The shell command /set. It validates all values before it changes any."""
 
 from __future__ import annotations
 
 from ...errors import LineError
-from ...language import KEY, QUOTED, WORD, arguments, hint_for, unquote
+from ...language import KEY, QUOTED, WORD, arguments, suggestion_for, unquote
 from ...qmp import encode_scalar
 from ...storage import OPTIONS, OptionError
-from .arguments import usage
+from .arguments import usage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ...language import Argument, LocalCommand, Token
+    from ...language import Argument, ShellCommand, Token
     from ...storage import Option, Settings
-    from ..context import Host
+    from ..context import CommandContext
     from ..effects import Effect
 
 
@@ -25,7 +21,8 @@ _LONG = 40
 _COLUMN, _WIDTH = 16, 79
 
 
-def run_set(host: Host, call: LocalCommand) -> list[Effect]:
+def run_set(context: CommandContext, call: ShellCommand) -> list[Effect]:
+    """Run `/set [NAME[=VALUE]…]`."""
     asked: list[Option] = []
     values: dict[str, object] = {}
     tokens = list(call.tokens)
@@ -37,46 +34,46 @@ def run_set(host: Host, call: LocalCommand) -> list[Effect]:
         elif name.kind == KEY:
             option = _option(call, name)
             if option.name in values:
-                raise LineError(f"{option.name} is given twice", start=name.start, end=name.end)
+                raise LineError(f"{option.name} occurs twice", start=name.start, end=name.end)
             (argument,) = arguments(call.line, name, tokens[:3])
             values[option.name] = _value(call, option, argument)
             del tokens[:3]
         else:
-            raise usage(call, f"{name.text[:_LONG]!r} is not for {call.name}", name)
-    settings = host.settings
+            raise usage_error(call, f"{call.name} has no argument {name.text[:_LONG]!r}", name)
+    settings = context.settings
     for option_name, value in values.items():
         setattr(settings, OPTIONS[option_name].attribute, value)
     if asked:
-        return host.tell("\n".join(_explained(option, settings) for option in asked))
-    return [] if values else host.tell(_listing(settings))
+        return context.tell("\n".join(_explained(option, settings) for option in asked))
+    return [] if values else context.tell(_listing(settings))
 
 
-def _option(call: LocalCommand, token: Token, *, is_loose: bool = False) -> Option:
-    """The option that a word names; `is_loose` says that the word stands behind a value."""
+def _option(call: ShellCommand, token: Token, *, is_loose: bool = False) -> Option:
+    """Return the setting that a word names. `is_loose` is true if the word follows a value."""
     option = OPTIONS.get(token.text)
     if option is None:
-        cure = hint_for(token.text, list(OPTIONS)) or f"{call.name} lists them"
+        hint = suggestion_for(token.text, list(OPTIONS)) or f"{call.name} shows the list"
         if is_loose:
-            cure = "a value with blanks stands in quotes"
+            hint = "quote a value that contains blanks"
         raise LineError(
-            f"there is no setting {token.text[:_LONG]}",
+            f"unknown setting {token.text[:_LONG]}",
             start=token.start,
             end=token.end,
-            cure=cure,
+            hint=hint,
         )
     if option.file_only:
         raise LineError(
-            f"{option.name} can be set in the settings file only",
+            f"{option.name} can only be set in the settings file",
             start=token.start,
             end=token.end,
         )
     return option
 
 
-def _value(call: LocalCommand, option: Option, argument: Argument) -> object:
+def _value(call: ShellCommand, option: Option, argument: Argument) -> object:
     operator, token = argument.operator, argument.value
     if operator.text != "=":
-        raise usage(call, f"between a name and its value stands =, not {operator.text}", operator)
+        raise usage_error(call, f"expected NAME=VALUE, not NAME {operator.text}", operator)
     text = unquote(token) if token.kind == QUOTED else token.text
     try:
         return option.read(text)
@@ -90,7 +87,7 @@ def _explained(option: Option, settings: Settings) -> str:
 
 
 def _listing(settings: Settings) -> str:
-    """One a line, in the form in which it can be set, and what it is where that has room."""
+    """Return one setting per line, in the form that changes it, with its help if there is room."""
     lines: list[str] = []
     for option in OPTIONS.values():
         text = _assignment(option, settings)

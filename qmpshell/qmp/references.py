@@ -1,38 +1,18 @@
-"""Names that only the running server knows.
+"""Arguments that refer to names which only the server knows, such as nodes, jobs and devices.
 
-Owns: the kinds of them, which completion asks for and a session keeps. Must not know: how they are
-asked for, where they are offered.
+`tests/qmp/test_references.py` checks the table against the captured schemas.
 """
 
 from __future__ import annotations
 
-from .target import EVENT
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Protocol
-
-    from .target import Call, Given
-
-    class LiveNames(Protocol):
-        """What is known now of the server's names. It never waits."""
-
-        def find(self, want: Live) -> Sequence[LiveName] | None:
-            """The names of a kind; None where they are not known yet, which makes them be asked for."""
-
-        def peek(self, want: Live) -> Sequence[LiveName]:
-            """Those that are known by chance."""
-
-
-# What `subject` is for each kind stands behind it, where it has one.
+# The kinds of names. The comment says what `subject` is, for the kinds that have one.
 NODE = "node"  # block nodes
-CHAIN = "chain"  # block nodes, those below first; the device or node that they are below
-CHAIN_FILE = "chain-file"  # the names of their images; likewise
-BLOCK_DEVICE = "block-device"  # block devices and the ids of their guest devices, and nodes
+CHAIN = "chain"  # block nodes, those below first; subject: the device or node above them
+CHAIN_FILE = "chain-file"  # the file names of their images; subject: the same
+BLOCK_DEVICE = "block-device"  # block devices, ids of their guest devices, and nodes
 JOB = "job"
-BITMAP = "bitmap"  # the node
-SNAPSHOT = "snapshot"  # the node
+BITMAP = "bitmap"  # subject: the node
+SNAPSHOT = "snapshot"  # subject: the node
 EXPORT = "export"
 CHARDEV = "chardev"
 NETDEV = "netdev"
@@ -51,73 +31,26 @@ IOMMUFD = "iommufd"
 AUDIODEV = "audiodev"
 TPMDEV = "tpmdev"
 QDEV = "qdev"  # ids and QOM paths of devices
-BLOCK_QDEV = "block-qdev"  # those of the devices that have a block backend
-DISPLAY = "display"  # those of displays
-BUS = "bus"  # buses that take devices; the driver of one that is to sit there
+BLOCK_QDEV = "block-qdev"  # devices with a block backend
+DISPLAY = "display"  # display devices
+BUS = "bus"  # buses that accept devices; subject: the driver of the new device
 CPU_MODEL = "cpu-model"
 DEVICE_DRIVER = "device-driver"
-DEVICE_PROPERTY = "device-property"  # the driver
+DEVICE_PROPERTY = "device-property"  # subject: the driver
 QOM_TYPE = "qom-type"
-QOM_CHILD = "qom-child"  # the path whose children and links these are
-QOM_PROPERTY = "qom-property"  # the path
+QOM_CHILD = "qom-child"  # children and links; subject: the path
+QOM_PROPERTY = "qom-property"  # subject: the path
 HUMAN_COMMAND = "human-command"
 
 
-class Live:
-    """One want: a kind, and what it is of. It may be the key of a dict."""
-
-    __slots__ = ("kind", "subject")
-
-    def __init__(self, kind: str, subject: str = "") -> None:
-        self.kind = kind
-        self.subject = subject
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Live) and (self.kind, self.subject) == (other.kind, other.subject)
-
-    def __hash__(self) -> int:
-        return hash((self.kind, self.subject))
-
-    def __repr__(self) -> str:
-        return f"Live({self.kind!r}, {self.subject!r})"
-
-
-class LiveName:
-    """A name and, in a few words, what it names; both are the server's and are not trusted.
-
-    Of a kind's names those of the smallest `order` come first. Of a property, `choices` are the values
-    that it takes, if they are known, and `default` is the one that it has by itself.
-    """
-
-    __slots__ = ("choices", "default", "meta", "name", "order")
-
-    def __init__(
-        self,
-        name: str,
-        meta: str = "",
-        *,
-        order: int = 0,
-        choices: Sequence[str] = (),
-        default: str = "",
-    ) -> None:
-        self.name = name
-        self.meta = meta
-        self.order = order
-        self.choices = tuple(choices)
-        self.default = default
-
-    def __repr__(self) -> str:
-        return f"LiveName({self.name!r}, {self.meta!r})"
-
-
-# A file of this machine's, which is often also the server's.
+# A file of this host, which is often also the server's.
 FILE = "file"
-# A QOM path, which is walked level by level.
+# A QOM path, which is completed level by level.
 QOM_PATH = "qom-path"
 
-# COMMANDS: MEMBERS, each `name kind`, and `name kind(subject)` where the kind is of the value of
-# another member beside it; behind ! is a member beside it which cannot have the same value. A member is
-# a dotted path, * in it any index; **.name is one at any depth.
+# COMMANDS: MEMBERS. A member is `name kind`, or `name kind(subject)` if the kind depends on the
+# value of another member beside it. `!other` names a member that cannot have the same value. A name
+# is a dotted path; * is any index, and **.name is a member at any depth.
 _TABLE: tuple[tuple[str, str], ...] = (
     # Block jobs and nodes.
     (
@@ -200,7 +133,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
         " job-finalize job-pause job-resume",
         "id job",
     ),
-    # Snapshots of the whole machine.
+    # Snapshots of the VM.
     ("snapshot-save", "vmstate node, devices.* node"),
     (
         "snapshot-load",
@@ -217,7 +150,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ("nbd-server-add", "device block-device, bitmap bitmap(device)"),
     ("nbd-server-remove", "name export"),
     ("nbd-server-start", "tls-creds tls-creds, tls-authz tls-authz, addr.data.path file"),
-    # Character devices, networks.
+    # Character devices and networks.
     ("chardev-remove chardev-send-break", "id chardev"),
     ("chardev-change", "id chardev"),
     (
@@ -248,7 +181,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
         " socket.path file",
     ),
     ("set-numa-node", "memdev memory-backend"),
-    # Devices; those of device_add beyond its own are properties of many drivers.
+    # Devices. The members of device_add that are not its own are properties of many drivers.
     (
         "device_add",
         "driver device-driver, bus bus(driver), netdev netdev, chardev chardev, memdev memory-backend,"
@@ -279,13 +212,13 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ),
     ("query-stats", "vcpus.* qom-path"),
     ("yank", "instances.*.node-name node, instances.*.id chardev"),
-    # Files of the machine that the server runs on.
+    # Files of the server's host.
     (
         "screendump dumpdtb memsave pmemsave xen-save-devices-state xen-load-devices-state",
         "filename file",
     ),
     ("migrate migrate-incoming", "channels.*.addr.path file, channels.*.addr.filename file"),
-    # Events, of which /wait takes the members.
+    # Events, whose members are arguments of /wait.
     ("JOB_STATUS_CHANGE BLOCK_JOB_PENDING", "id job"),
     (
         "BLOCK_JOB_COMPLETED BLOCK_JOB_CANCELLED BLOCK_JOB_READY BLOCK_JOB_ERROR",
@@ -301,8 +234,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ("MEMORY_DEVICE_SIZE_CHANGE", "id qdev, qom-path qom-path"),
     ("RTC_CHANGE", "qom-path qom-path"),
 )
-_ANYWHERE = "**"
-# What a driver's property is a link to, by its type.
+# What a driver's property links to, by its type.
 _LINKS = {
     "link<memory-backend>": MEMORY_BACKEND,
     "link<iothread>": IOTHREAD,
@@ -313,9 +245,12 @@ _LINKS = {
 }
 
 
-class LiveKind:
-    """What a value names: a kind of `live`'s, FILE or QOM_PATH; `subject` is the member, beside this
-    one, that it is of, `other` the one that has another value."""
+class Reference:
+    """What a value refers to: a kind of live names, FILE or QOM_PATH.
+
+    `subject` is the member beside it that the kind depends on; `other` is the one with a different
+    value.
+    """
 
     __slots__ = ("kind", "other", "subject")
 
@@ -325,100 +260,19 @@ class LiveKind:
         self.other = other
 
 
-def read_table() -> dict[tuple[str, str], LiveKind]:
-    """By command and member."""
-    table: dict[tuple[str, str], LiveKind] = {}
+def load_references() -> dict[tuple[str, str], Reference]:
+    """Return the table by command and member."""
+    table: dict[tuple[str, str], Reference] = {}
     for commands, members in _TABLE:
         for member in members.split(", "):
             name, kind = member.split()
             kind, _, other = kind.partition("!")
             kind, _, subject = kind.rstrip(")").partition("(")
             for command in commands.split():
-                table[command, name] = LiveKind(kind, subject, other)
+                table[command, name] = Reference(kind, subject, other)
     return table
 
 
-def find_kind(
-    table: dict[tuple[str, str], LiveKind], call: Call, path: Sequence[str]
-) -> tuple[str, str]:
-    """The kind of what a value names, and what it is of; empty where it names nothing."""
-    name, root, path = action_of(call.name, call.root, path)
-    found = _entry(table, name, path)
-    if found is None:
-        return "", ""
-    subject = found.subject
-    if not subject:
-        return found.kind, ""
-    return found.kind, _beside(root, path, subject.split("."))
-
-
-def taken(
-    table: dict[tuple[str, str], LiveKind], call: Call, path: Sequence[str]
-) -> frozenset[str]:
-    """The names that stand beside a value already, and so are not meant by it."""
-    name, root, path = action_of(call.name, call.root, path)
-    found = _entry(table, name, path)
-    if found is None or root is None:
-        return frozenset()
-    places: list[Given | None] = []
-    depth = len(path) - 1
-    if path[-1].isdecimal():
-        array = root.at(path[:-1])
-        items = array.members.items() if array is not None else ()
-        places += [item for index, item in items if index != path[-1]]
-        depth -= 1
-    other = root.at((*path[:depth], found.other)) if found.other else None
-    if other is not None:
-        places += [other, *other.members.values()]
-    return frozenset(one.text for one in places if one is not None and one.is_scalar)
-
-
-def _entry(
-    table: dict[tuple[str, str], LiveKind], name: str, path: Sequence[str]
-) -> LiveKind | None:
-    pattern = ".".join("*" if part.isdecimal() else part for part in path)
-    last = pattern.rpartition(".")[2]
-    return table.get((name, pattern)) or table.get((name, f"{_ANYWHERE}.{last}"))
-
-
-def _beside(root: Given | None, path: Sequence[str], subject: Sequence[str]) -> str:
-    """The text of a member that stands where the value is, or nearest above it."""
-    for depth in range(len(path) - 1, -1, -1):
-        holder = root.at((*path[:depth], *subject[:-1])) if root is not None else None
-        text = holder.text_of(subject[-1]) if holder is not None else None
-        if text is not None:
-            return text
-    return ""
-
-
-def action_of(
-    name: str, root: Given | None, path: Sequence[str]
-) -> tuple[str, Given | None, Sequence[str]]:
-    """Of a value in a transaction's action in JSON: the action, its arguments and the place there."""
-    if name != "transaction" or len(path) < 3 or path[0] != "actions" or path[2] != "data":
-        return name, root, path
-    action = root.at(path[:2]) if root is not None else None
-    if action is None:
-        return name, root, path
-    return action.text_of("type") or "", action.members.get("data"), path[3:]
-
-
-def open_names(call: Call, path: Sequence[str], given: Given | None) -> tuple[str, str]:
-    """The live kind that names members which no schema has, and what it is of."""
-    # A name that is still being typed is not one to ask about.
-    if call.sort == EVENT or path or given is None or call.key_path == ((), "driver"):
-        return "", ""
-    driver = given.text_of("driver") if call.name == "device_add" else None
-    return (DEVICE_PROPERTY, driver) if driver else ("", "")
-
-
 def linked_kind(type_name: str) -> str:
-    """The live kind that a driver's property of this type names; empty for none."""
+    """Return the kind of name that a driver's property of this type holds, or ""."""
     return _LINKS.get(type_name, "")
-
-
-def property_of(call: Call, path: Sequence[str]) -> tuple[str, str]:
-    """The path and the property whose value stands at a path; empty where there is none."""
-    if call.sort == EVENT or call.name != "qom-set" or tuple(path) != ("value",):
-        return "", ""
-    return call.root.text_of("path") or "", call.root.text_of("property") or ""

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from qmpshell.complete import (
+from qmpshell.complete import COMMAND, argument_context, find_kind
+from qmpshell.language import tokenize
+from qmpshell.qmp import (
     BITMAP,
     BLOCK_DEVICE,
     BLOCK_QDEV,
     BUS,
-    COMMAND,
     DEVICE_PROPERTY,
     DISPLAY,
     FILE,
@@ -21,16 +22,14 @@ from qmpshell.complete import (
     QOM_PATH,
     QOM_PROPERTY,
     SNAPSHOT,
-    find_kind,
-    read_arguments,
-    read_table,
+    Member,
+    Schema,
+    load_references,
     references,
 )
-from qmpshell.language import tokenize
-from qmpshell.qmp import Member, Schema
 from tests.harness.schemas import ALL, schema
 
-TABLE = read_table()
+TABLE = load_references()
 # device_add has members that no schema knows: properties of drivers.
 OPEN = "device_add"
 
@@ -52,7 +51,7 @@ def all_members(known: Schema, type_name: str) -> Iterator[Member]:
 
 
 def plain(known: Schema, type_name: str) -> list[str]:
-    """The type, or the types that an alternate may have."""
+    """Return the type, or the types of an alternate's branches."""
     if known.kind(type_name) == "alternate":
         return known.alternatives(type_name)
     return [type_name]
@@ -70,7 +69,7 @@ def below(known: Schema, types: Iterable[str], part: str) -> set[str]:
 
 
 def reachable(known: Schema, type_name: str) -> Iterator[Member]:
-    """The members of a type, and of all that they hold."""
+    """Yield the members of a type and of everything that they contain."""
     todo = [type_name]
     seen: set[str] = set()
     while todo:
@@ -152,11 +151,34 @@ def test_each_member_with_another_value_is_a_member_beside_the_value() -> None:
 
 # Strings of commands' own arguments that name nothing of the server's, or what cannot be listed. What is
 # new in a server appears in the test below, to be looked at.
-NO_NAMES = """
-    cert-subject child command-line component-id data description fdname filter-node-name format group
-    hostname id job-id mnonce name node-name opaque option packet-header password protocol secret
-    snapshot-node-name tag time uri
-""".split()
+NO_NAMES = [
+    "cert-subject",
+    "child",
+    "command-line",
+    "component-id",
+    "data",
+    "description",
+    "fdname",
+    "filter-node-name",
+    "format",
+    "group",
+    "hostname",
+    "id",
+    "job-id",
+    "mnonce",
+    "name",
+    "node-name",
+    "opaque",
+    "option",
+    "packet-header",
+    "password",
+    "protocol",
+    "secret",
+    "snapshot-node-name",
+    "tag",
+    "time",
+    "uri",
+]
 
 
 def test_strings_without_a_kind_are_known() -> None:
@@ -204,6 +226,6 @@ def test_strings_without_a_kind_are_known() -> None:
 )
 def test_what_a_value_names(line: str, path: list[str], expected: tuple[str, str]) -> None:
     name, *rest = tokenize(line)
-    call = read_arguments(line, len(line), COMMAND, name, rest).call
+    call = argument_context(line, len(line), COMMAND, name, rest).call
     assert call is not None
     assert find_kind(TABLE, call, path) == expected

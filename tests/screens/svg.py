@@ -1,0 +1,75 @@
+"""SVG pictures of a terminal's screen."""
+
+from __future__ import annotations
+
+from html import escape
+from itertools import groupby
+from typing import Any
+
+import pyte
+
+_CELL_WIDTH, _CELL_HEIGHT, _MARGIN = 8.4, 18, 12  # pixels
+_BACKGROUND, _FOREGROUND = "#1e1e1e", "#d4d4d4"
+# The colours of a terminal's palette, by pyte's names.
+_PALETTE = {
+    "default": _FOREGROUND,
+    "black": "#1e1e1e",
+    "red": "#f14c4c",
+    "green": "#23d18b",
+    "brown": "#e5e510",
+    "blue": "#3b8eea",
+    "magenta": "#d670d6",
+    "cyan": "#29b8db",
+    "white": "#e5e5e5",
+    "brightblack": "#8a8a8a",
+    "brightred": "#f14c4c",
+    "brightgreen": "#23d18b",
+    "brightyellow": "#f5f543",
+    "brightblue": "#3b8eea",
+    "brightmagenta": "#d670d6",
+    "brightcyan": "#29b8db",
+    "brightwhite": "#ffffff",
+}
+
+
+def _color(name: str) -> str:
+    return _PALETTE.get(name) or f"#{name}"
+
+
+def _style(cell: Any) -> tuple[str, str, bool]:
+    """Return foreground, background and whether the cell is bold."""
+    fg, bg = _color(cell.fg), _BACKGROUND if cell.bg == "default" else _color(cell.bg)
+    return (bg, fg, bool(cell.bold)) if cell.reverse else (fg, bg, bool(cell.bold))
+
+
+def render(screen: pyte.Screen, texts: list[str]) -> str:
+    """Return the screen as SVG. `texts` replace the characters of each row, and may be shorter."""
+    width = 2 * _MARGIN + screen.columns * _CELL_WIDTH
+    height = 2 * _MARGIN + len(texts) * _CELL_HEIGHT
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}"'
+        f' width="{width:g}" height="{height:g}" font-family="monospace" font-size="14"'
+        ' xml:space="preserve">',
+        f'<rect width="100%" height="100%" rx="8" fill="{_BACKGROUND}"/>',
+    ]
+    for y, text in enumerate(texts):
+        cells = [screen.buffer[y][x] for x in range(len(text))]
+        x = 0
+        for (fg, bg, bold), run in groupby(cells, _style):
+            length = len(list(run))
+            part = text[x : x + length].ljust(length)
+            left = _MARGIN + x * _CELL_WIDTH
+            top = _MARGIN + y * _CELL_HEIGHT
+            if bg != _BACKGROUND:
+                parts.append(
+                    f'<rect x="{left:g}" y="{top}" width="{length * _CELL_WIDTH:g}"'
+                    f' height="{_CELL_HEIGHT}" fill="{bg}"/>'
+                )
+            if part.strip():
+                weight = ' font-weight="bold"' if bold else ""
+                parts.append(
+                    f'<text x="{left:g}" y="{top + 14}" fill="{fg}"{weight}'
+                    f' textLength="{length * _CELL_WIDTH:g}">{escape(part)}</text>'
+                )
+            x += length
+    return "\n".join([*parts, "</svg>", ""])

@@ -1,0 +1,15 @@
+"""The pictures of the README show what the shell shows now."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.harness.servers import BACKPORTS
+
+from .pictures import FOLDER, PICTURES
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_picture_equals_screen(name: str) -> None:
+    saved = (FOLDER / f"{name}.svg").read_text()
+    assert PICTURES[name](BACKPORTS) == saved, "python -m tests.screens writes it anew"
