@@ -63,10 +63,11 @@ fi
 if [ -n "${LOWEST:-}" ]; then
     # shellcheck disable=SC2046 # a list of requirements
     "$venv/bin/pip" install -q --disable-pip-version-check $("$venv/bin/python" tests/lowest.py)
+else # one version of each library is enough for these
+    "$venv/bin/ruff" check .
+    "$venv/bin/ruff" format --check .
+    "$venv/bin/mypy"
 fi
-"$venv/bin/ruff" check .
-"$venv/bin/ruff" format --check .
-"$venv/bin/mypy"
 # Most tests wait for servers, so run one more of them at a time than there are processors. The test
 # directories need short names because the path of a socket has at most 107 bytes.
 folder=$(mktemp -d)

@@ -125,7 +125,7 @@ def test_imports_point_down(path: Path) -> None:
         assert name == own or beside or layer_of(name) < layer_of(own), f"imports {relative(other)}"
 
 
-def test_packages_of_one_layer_do_not_import_each_other() -> None:
+def test_packages_of_one_layer_are_independent() -> None:
     uses = {
         (package_of(path), package_of(other)) for path in MODULES for other in own_imports(path)
     }

@@ -78,7 +78,7 @@ def test_package_text_has_no_banned_phrase(path: Path) -> None:
     [path for path in SOURCES if path not in EXEMPT and ROOT not in path.parents],
     ids=lambda path: str(path.relative_to(TOP)),
 )
-def test_comments_and_docstrings_of_tests_have_no_banned_phrase(path: Path) -> None:
+def test_test_text_has_no_banned_phrase(path: Path) -> None:
     text = path.read_text()
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     docstrings = (

@@ -15,7 +15,6 @@ from ..complete import (
 )
 from ..language import MISSING_SCHEMA, Missing
 from ..qmp import failed, hmp_command, hmp_text
-from ..render import escape
 from .effects import QueryResult, ShowEvent, ShowMessage, ShowReply
 from .execute import agent_version, learn, list_commands, names_in, returned
 
@@ -198,9 +197,11 @@ class LiveCache:
         if not question.loads_modules:
             return []
         self._fatal.add((asked.address, question))
-        why = f"it went while completion asked for {question.command}, which may be why"
         return [
-            ShowMessage(f"{why}; this shell will not ask that at {escape(asked.address)} again")
+            ShowMessage(
+                f"connection lost while completion was running {question.command}, possibly the cause; "
+                "it will not be run on this server again"
+            )
         ]
 
     def _ask_for(self, want: NameQuery, now: float) -> list[Effect]:

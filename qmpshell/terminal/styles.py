@@ -76,8 +76,9 @@ def help_style(name: str) -> str:
 _JSON = (JSON_PUNCTUATION, JSON_NAME, JSON_STRING, JSON_NUMBER, JSON_WORD)
 
 AUTO = "auto"
-# Pygments styles with enough contrast on black and on white, which tests measure.
-_CHOSEN = {"dark": "monokai", "light": "default"}
+# Pygments styles with enough contrast on black and on white in every version from 2.14 on (monokai
+# has it only in later ones). Tests measure it.
+_CHOSEN = {"dark": "github-dark", "light": "default"}
 
 _LOOKS = {
     json_style(JSON_NAME): "ansiblue",

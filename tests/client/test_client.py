@@ -77,7 +77,7 @@ def test_events_at_once(qemu: Server) -> None:
         assert qmp.clear_events() == []
 
 
-def test_wait_event_takes_what_came_before_and_leaves_the_others(qemu: Server) -> None:
+def test_wait_event_matches_earlier_events(qemu: Server) -> None:
     with connect(qemu.address) as qmp:
         qmp.execute("cont")
         qmp.execute("stop")
@@ -91,7 +91,7 @@ def test_wait_event_takes_what_came_before_and_leaves_the_others(qemu: Server) -
         assert event["data"]["guest"] is False
 
 
-def test_a_reply_that_comes_after_its_timeout_is_not_taken_for_the_next(scripted: Scripted) -> None:
+def test_late_reply_is_not_matched_to_next(scripted: Scripted) -> None:
     def part(peer: Peer) -> None:
         peer.negotiate()
         first = peer.read()
@@ -114,7 +114,7 @@ def test_the_connections_own_timeout(qemu: Server) -> None:
             qmp.execute("query-name")
 
 
-def test_an_error_without_an_id_belongs_to_who_waits(scripted: Scripted) -> None:
+def test_error_without_id_answers_pending_request(scripted: Scripted) -> None:
     def part(peer: Peer) -> None:
         peer.negotiate()
         peer.read()
@@ -206,7 +206,7 @@ def test_a_loop_of_ones_own(qemu: Server) -> None:
         assert len(qmp.get_events()) == 1
 
 
-def test_a_large_command_to_a_server_that_answers_meanwhile(scripted: Scripted) -> None:
+def test_large_command_while_server_replies(scripted: Scripted) -> None:
     """Both directions at once: neither side may wait for the other."""
 
     def part(peer: Peer) -> None:

@@ -1,4 +1,4 @@
-"""What may stand at the cursor of a line for QMP, on the schemas of real servers."""
+"""Completions of QMP lines, with the schemas of real servers."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def texts(line: str, server: str = "10", knows: CompletionSources | None = None)
         ("blockdev-add driver=throttle throttle-group=", []),
         ("blockdev-add driver=nbd tls-creds=", ["tls0 "]),
         ("device_add driver=e1000 canbus1=", ["can0"]),
-        # What stands there already.
+        # What is there already.
         ("block-dirty-bitmap-merge node=disk0 target=bm0 bitmaps=['bm1', ", ['"bm2"', "{"]),
         ("block-dirty-bitmap-merge node=disk0 target=bm0 bitmaps=['bm1', '", ["'bm2'"]),
         ("block-dirty-bitmap-merge node=disk0 target=bm0 bitmaps.0=bm1 bitmaps.1=", ["bm2"]),
@@ -287,7 +287,7 @@ def test_what_is_offered_first(server: str, line: str, first: list[str]) -> None
         ("blockdev-mirror sync=fu| device=disk0", "full"),  # there is one
         ("set_link name=x up=t", "true "),
         ("blockdev-add driver=file filename=/images/d", "/images/disk.img "),
-        ("blockdev-add driver=file filename=/im", "/images/"),  # one goes on inside it
+        ("blockdev-add driver=file filename=/im", "/images/"),  # completion continues inside it
         ("qom-get path=/mach", "/machine"),
         ("blockdev-add driver=raw file={", ""),
         ('block-stream {"device": "disk', '"disk0"'),
@@ -316,9 +316,7 @@ def test_a_blank_follows_a_value_that_is_whole(line: str, text: str) -> None:
         ("/keyval blockdev-add driver=qco|w2,node-name=x", "qcow", 2),
     ],
 )
-def test_the_rest_of_a_name_that_is_typed_anew_is_replaced(
-    line: str, text: str, after: int
-) -> None:
+def test_completion_replaces_rest_of_name(line: str, text: str, after: int) -> None:
     first = offered(line)[0]
     assert (first.text, first.after) == (text.rpartition(".")[2], after)
 
@@ -326,7 +324,7 @@ def test_the_rest_of_a_name_that_is_typed_anew_is_replaced(
 @pytest.mark.parametrize(
     "line",
     [
-        "block-stream |device=x",  # another one is to stand there
+        "block-stream |device=x",  # the cursor is before another one
         "block-stream device=x |",
         'blockdev-add driver="qc|ow2"',
         '{"exec|ute": "stop"}',
@@ -337,7 +335,7 @@ def test_nothing_else_behind_the_cursor_is_touched(line: str) -> None:
 
 
 @pytest.mark.parametrize("server", SYSTEMS)
-def test_letters_that_only_one_name_begins_its_words_with(server: str) -> None:
+def test_initials_that_match_one_name(server: str) -> None:
     assert texts("qnbn", server) == ["query-named-block-nodes "]
 
 
@@ -363,7 +361,7 @@ def test_drivers_that_create_images_come_first(server: str, line: str) -> None:
     assert {"null-co", "nbd", "raw", "quorum"} <= set(found[first:])
 
 
-def test_what_goes_on_behind_a_dot_is_an_object() -> None:
+def test_dotted_key_completes_an_object() -> None:
     metas = {one.text: one.meta for one in offered("blockdev-add driver=raw file")}
     assert metas["file="] == "node or {…}, required"
     assert metas["file."] == "{…}, required"
@@ -411,13 +409,13 @@ def test_what_is_deprecated_or_unstable_comes_last() -> None:
     assert texts("x-query-ji")[0] == "x-query-jit"
 
 
-def test_an_empty_line_offers_all_commands_and_our_own() -> None:
+def test_empty_line_offers_server_and_shell_commands() -> None:
     found = {one.strip() for one in texts("")}
     assert set(schema("10").commands()) <= found
     assert set(COMMANDS) <= found
 
 
-def test_commands_are_those_that_the_server_says_it_has() -> None:
+def test_commands_come_from_the_server() -> None:
     some = CompletionSources(schema=schema("10"), names=["stop", "cont", "not-in-schema"])
     assert texts("", knows=some)[:2] == ["cont", "stop"]
     assert texts("not-in", knows=some) == []
@@ -429,7 +427,7 @@ def test_commands_are_those_that_the_server_says_it_has() -> None:
     assert texts("quit ", knows=some) == []
 
 
-def test_styles_are_found_once_and_only_where_one_is_asked_for() -> None:
+def test_style_search_runs_once_when_needed() -> None:
     asked = []
 
     def find() -> Sequence[str]:
@@ -446,7 +444,7 @@ def test_styles_are_found_once_and_only_where_one_is_asked_for() -> None:
     assert texts("/set style=", knows=NOTHING) == ["auto", "dark", "light"]
 
 
-def test_more_files_than_anyone_reads_are_in_order_too() -> None:
+def test_many_file_names_are_sorted() -> None:
     listed = [(f"f{number}", "file") for number in range(5000, 0, -1)]
     many = CompletionSources(files=lambda _typed: listed, shell_commands=COMMANDS)
     few = CompletionSources(files=lambda _typed: listed[-20:], shell_commands=COMMANDS)
@@ -491,7 +489,7 @@ class Names:
 @example('json:"x"', "")
 @example("null", "")
 @example("\x1b\u2028", "")
-def test_a_name_is_written_so_that_it_is_read_back(name: str, quote: str) -> None:
+def test_quoted_name_reads_back_equal(name: str, quote: str) -> None:
     from qmpshell.language import Introspection, evaluate_line, no_file
 
     if any(0xD800 <= ord(char) < 0xE000 for char in name):
@@ -511,7 +509,7 @@ def test_a_name_is_written_so_that_it_is_read_back(name: str, quote: str) -> Non
         assert actions[0].arguments[member] == name
 
 
-def test_what_is_not_known_is_asked_for_by_looking() -> None:
+def test_reading_an_unknown_answer_queues_a_query() -> None:
     asked = FakeLive()
     knows = CompletionSources(schema=schema("10"), live=asked)
     complete("qom-get path=/machine/", 22, knows)
@@ -519,7 +517,7 @@ def test_what_is_not_known_is_asked_for_by_looking() -> None:
     assert complete("blockdev-del node-name=zzz", 26, knows) == []
 
 
-def test_a_driver_is_not_asked_about_while_it_is_typed() -> None:
+def test_partial_driver_name_is_not_queried() -> None:
     asked = FakeLive()
     knows = CompletionSources(schema=schema("10"), live=asked)
     for line in ("device_add driver=e1000", "device_add id=x driver=e10"):
@@ -540,7 +538,7 @@ def test_without_live_names_nothing_is_asked() -> None:
 
 
 def is_next(line: str, cursor: int, one: Candidate) -> bool:
-    """Whether a candidate goes on with what really stands there."""
+    """Return True if a candidate continues the text at the cursor."""
     made = (line[: cursor + one.start] + one.text).rstrip(" ")
     is_same = line.startswith(made) or line.replace(":=", "=").startswith(made)
     return is_same and len(made) >= cursor
@@ -600,11 +598,11 @@ TYPED = [
 
 @pytest.mark.parametrize("server", SYSTEMS)
 @pytest.mark.parametrize("line", TYPED)
-def test_a_line_can_be_typed_from_left_to_right(server: str, line: str) -> None:
+def test_line_completes_from_left_to_right(server: str, line: str) -> None:
     for token in tokenize(line):
         if token.kind in (t.KEY, t.NAME, t.LOCAL, t.OPEN):
             found = complete(line[: token.start], token.start, KNOWN[server])
-            # Each of them goes on a bit at least, at the beginning of the word.
+            # Each of them adds at least one character, at the beginning of the word.
             assert any(
                 is_next(line, token.start, one) and one.text for one in found if one.start == 0
             ), line[: token.start]
@@ -697,7 +695,7 @@ def test_the_logical_line_of_a_text(text: str, expected: str) -> None:
     assert f"{line[:place]}|{line[place:]}" == expected
 
 
-def test_a_name_of_many_words_is_ranked_without_delay(count_lines: Callable[..., int]) -> None:
+def test_long_name_is_ranked_quickly(count_lines: Callable[..., int]) -> None:
     """Names are the server's, or the file system's."""
     short, long = (
         count_lines(lambda words=words: rank("a" * 30, "a-" * words + "b")) for words in (200, 800)

@@ -1,4 +1,4 @@
-"""What may stand at the cursor of a line for the human monitor."""
+"""Completions of human monitor lines."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def checked(line: str, known: HmpCatalogue) -> list[Candidate]:
         ("netdev_add user,id=n0", []),
         ("log ", []),
         ("nonsense ", []),
-        # Formats, and what they stand in front of.
+        # Formats, and the arguments after them.
         ("x/4", []),
         ("x/4i", []),
         ("x/4i $", []),
@@ -150,7 +150,7 @@ def test_without_a_help_nothing_is_offered(line: str) -> None:
     assert complete_hmp(line, parse_catalogue("unknown command: 'help'\r\n", "\r\n")) == []
 
 
-def test_without_the_help_of_info_its_own_parameters_are_read() -> None:
+def test_info_parameters_without_help_info() -> None:
     known = parse_catalogue("info [-x] [subcommand] -- show\n")
     assert [one.text for one in checked("info ", known)] == ["-x"]
 
@@ -219,7 +219,7 @@ def test_any_help_with_any_line(text: str, info: str, line: str) -> None:
         ('{"execute": "/hmp inf', None),
     ],
 )
-def test_which_part_of_a_line_is_the_human_monitors(line: str, expected: str | None) -> None:
+def test_hmp_part_of_a_line(line: str, expected: str | None) -> None:
     assert hmp_line(line) == expected
 
 

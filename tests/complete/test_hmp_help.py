@@ -20,7 +20,7 @@ def command(text: str) -> HmpCommand:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_each_line_of_a_real_help_that_begins_a_command_gives_one(version: str) -> None:
+def test_each_real_help_line_gives_a_command(version: str) -> None:
     begins = re.findall(r"^([a-z?][^ ]*) .*\r$", help_text(version), re.M)
     assert [one.names for one in catalogue(version).commands] == [
         tuple(names.split("|")) for names in begins

@@ -160,7 +160,7 @@ def test_nodes_below_a_device_come_first(device: str) -> None:
     assert list(found(CHAIN_ANSWERS, CHAIN_FILE, device)) == ["/middle", "/base", "/top", "/other"]
 
 
-def test_where_no_chain_is_known_all_nodes_are_as_good() -> None:
+def test_unknown_chain_offers_all_nodes_equally() -> None:
     assert list(found(CHAIN_ANSWERS, CHAIN)) == list(found(CHAIN_ANSWERS, NODE))
     assert list(found(CHAIN_ANSWERS, CHAIN, "zzz")) == list(found(CHAIN_ANSWERS, NODE))
     assert "other" not in found(CHAIN_ANSWERS, CHAIN, "other")
@@ -246,7 +246,7 @@ def test_only_objects_of_the_type_that_fits(kind: str, types: str) -> None:
     assert len(found(known, OBJECT)) == len(every)
 
 
-def test_audio_and_tpm_backends_have_commands_of_their_own() -> None:
+def test_audio_and_tpm_backends_have_own_commands() -> None:
     audio = {LiveQuery("query-audiodevs"): [{"id": "snd0", "driver": "none"}]}
     assert found(audio, AUDIODEV) == {"snd0": "none"}
     tpm = {LiveQuery("query-tpm"): [{"id": "tpm0", "model": "tpm-tis", "options": {}}]}
@@ -304,7 +304,7 @@ def test_buses_that_a_driver_can_sit_on(
     assert list(found(machine, BUS, driver)) == expected
 
 
-def test_where_it_is_not_known_what_fits_all_buses_are_named(
+def test_unknown_bus_type_offers_all_buses(
     machine: dict[LiveQuery, object],
 ) -> None:
     everything = found(machine, BUS)
@@ -314,7 +314,7 @@ def test_where_it_is_not_known_what_fits_all_buses_are_named(
     assert len(everything) > 10
 
 
-def test_buses_that_can_be_hot_plugged_into_come_first() -> None:
+def test_hotpluggable_buses_come_first() -> None:
     def bus(name: str, type_name: str, *inside: str) -> list[str]:
         return [f"bus: {name}", f"  type {type_name}", *(f"  {line}" for line in inside)]
 
@@ -337,12 +337,12 @@ def test_buses_that_can_be_hot_plugged_into_come_first() -> None:
     assert list(found({**known, TREE: old}, BUS, "e1000")) == ["pci.0", "a-full"]
 
 
-def test_no_bus_is_worth_a_question_that_loads_modules() -> None:
+def test_bus_queries_never_load_modules() -> None:
     assert queries_for(NameQuery(BUS, "e1000"), {}) == [TREE]
     assert queries_for(NameQuery(BUS, "e1000"), {DRIVERS: []}) == [TREE]
 
 
-def test_where_the_drivers_bus_is_not_known_free_ports_come_first() -> None:
+def test_unknown_driver_bus_ranks_free_ports_first() -> None:
     tree = """bus: main-system-bus
   type System
   dev: q35-pcihost, id ""
@@ -363,7 +363,7 @@ def test_where_the_drivers_bus_is_not_known_free_ports_come_first() -> None:
     ]
 
 
-def test_a_short_name_of_a_driver_is_asked_for_as_what_it_may_be_short_for() -> None:
+def test_driver_alias_queries_each_possible_driver() -> None:
     def asked(known: dict[LiveQuery, object]) -> list[object]:
         want = NameQuery(DEVICE_PROPERTY, "virtio-blk")
         return [one.arguments["typename"] for one in queries_for(want, known)]
@@ -421,7 +421,7 @@ def test_values_that_a_description_spells_out(
     assert one.choices == tuple(choices.split())
 
 
-def test_a_description_stands_for_all_properties_of_its_type() -> None:
+def test_description_covers_all_properties_of_its_type() -> None:
     asked = LiveQuery("device-list-properties", {"typename": "x"})
     tracking = {"name": "a", "type": "OnOffAuto", "description": "Track pages (DEBUG)"}
     plain = {"name": "b", "type": "OnOffAuto", "description": "on/off/auto"}
@@ -438,7 +438,7 @@ def test_only_enumerations_have_choices(machine: dict[LiveQuery, object]) -> Non
     assert types == {"OnOffAuto", "BlockdevOnError"}
 
 
-def test_what_an_object_takes_is_said_by_its_type(machine: dict[LiveQuery, object]) -> None:
+def test_object_properties_come_from_its_type(machine: dict[LiveQuery, object]) -> None:
     path = "/machine/peripheral/vd0"
     own = LiveQuery("qom-list", {"path": path})
     known = {**machine, own: [{"name": "rerror", "type": "BlockdevOnError"}]}
@@ -456,7 +456,7 @@ def test_what_an_object_takes_is_said_by_its_type(machine: dict[LiveQuery, objec
     assert len(queries_for(NameQuery(QOM_PROPERTY, "/"), known)) == 2
 
 
-def test_drivers_on_a_bus_come_first_and_processors_last(machine: dict[LiveQuery, object]) -> None:
+def test_bus_drivers_come_first_and_cpus_last(machine: dict[LiveQuery, object]) -> None:
     drivers = found(machine, DEVICE_DRIVER)
     ordered = list(drivers)
     sitting = [name for name in ordered if "PCI" in drivers[name] or "usb-bus" in drivers[name]]
@@ -469,7 +469,7 @@ def test_drivers_on_a_bus_come_first_and_processors_last(machine: dict[LiveQuery
     assert without_help[-len(processors) :] == processors
 
 
-def test_types_that_are_one_of_a_crowd_come_last() -> None:
+def test_crowded_types_come_last() -> None:
     types = [
         *({"name": name} for name in ("486-v1-x86_64-cpu", "pc-q35-7.2-machine")),
         *({"name": name} for name in ("cfi.pflash01", "PCI::conventional-pci-device", "tpm-tis")),
@@ -502,7 +502,7 @@ def test_a_storage_daemon(daemon: dict[LiveQuery, object]) -> None:
 # -- what is asked ---------------------------------------------------------------------------------
 
 
-def test_an_older_question_follows_where_the_newer_has_no_answer() -> None:
+def test_older_query_runs_after_newer_fails() -> None:
     want = NameQuery(NODE)
     assert queries_for(want, {}) == [FLAT_NODES]
     nested = LiveQuery("query-named-block-nodes")
@@ -515,7 +515,7 @@ def test_an_older_question_follows_where_the_newer_has_no_answer() -> None:
     assert found({JOBS: None, old: [job]}, JOB) == {"a": "stream, 40 %"}
 
 
-def test_the_help_of_drivers_is_asked_only_where_there_are_drivers() -> None:
+def test_driver_help_needs_a_driver_command() -> None:
     want = NameQuery(DEVICE_DRIVER)
     assert queries_for(want, {}) == [DRIVERS]
     assert queries_for(want, {DRIVERS: None}) == [DRIVERS]
@@ -529,7 +529,7 @@ def properties_asked(driver: str, known: dict[LiveQuery, object]) -> list[object
     return [one.arguments["typename"] for one in asked]
 
 
-def test_properties_are_asked_only_of_what_can_be_a_driver() -> None:
+def test_only_possible_drivers_are_queried() -> None:
     assert properties_asked("virtio-bl", {}) == ["virtio-bl"]
     for text in ("", "a b", "é", "x" * 129, '"', "a/b"):
         assert properties_asked(text, {}) == []
@@ -547,7 +547,7 @@ def test_paths_are_asked_only_where_they_are_paths() -> None:
     assert queries_for(NameQuery(DEVICE_PROPERTY, "no type"), {}) == []
 
 
-def test_what_cannot_change_stands_and_what_moves_does_not() -> None:
+def test_constant_answers_stay_valid() -> None:
     assert FLAT_NODES.life == JOBS.life == 2.0
     assert NETWORK.life == TREE.life == LiveQuery("qom-list", {"path": "/"}).life == 5.0
     assert DRIVERS.life is DRIVERS_HELP.life is LiveQuery("query-cpu-definitions").life is None
@@ -694,7 +694,7 @@ def test_whatever_is_answered_there_are_names_or_none(
     assert len({one.name for one in listed}) == len(listed)
 
 
-def test_a_number_too_long_to_print_is_left_out() -> None:
+def test_too_long_number_is_omitted() -> None:
     number = 10**5000
     job = {"id": "j", "type": "t", "current-progress": number, "total-progress": number}
     assert found({JOBS: [job]}, JOB) == {"j": "t"}
@@ -703,6 +703,6 @@ def test_a_number_too_long_to_print_is_left_out() -> None:
     assert found(known, DEVICE_PROPERTY, "x") == {"p": "int"}
 
 
-def test_more_names_than_any_menu_shows_are_cut_off() -> None:
+def test_long_name_lists_are_truncated() -> None:
     nodes = [{"node-name": str(number)} for number in range(20_000)]
     assert len(found({FLAT_NODES: nodes}, NODE)) == 10_000

@@ -39,7 +39,7 @@ def shown(line: str, columns: int) -> str:
     return "".join(text for _, text in shrink(found.parts, columns, found.current))
 
 
-def test_all_of_it_is_shown_where_there_is_room() -> None:
+def test_everything_is_shown_when_it_fits() -> None:
     assert shown("block-stream on-error=x", 1000) == shape("block-stream on-error=x").text
 
 
@@ -56,7 +56,7 @@ def names(signature: Signature, index: int) -> str:
 
 
 @given(st.integers(1, 200), st.sampled_from([shape(line) for line in LINES]))
-def test_what_is_shown_fits_and_has_the_current_argument(columns: int, whole: Signature) -> None:
+def test_shrunk_signature_fits_with_current_argument(columns: int, whole: Signature) -> None:
     text = "".join(piece for _, piece in shrink(whole.parts, columns, whole.current))
     assert 0 < len(text) <= columns
     assert "…" in text or all(words(part) <= words([("", text)]) for part in whole.parts)
@@ -152,7 +152,7 @@ HOSTILE = "\x1b[2J\u202e" * 4
 
 
 @pytest.mark.parametrize("columns", [30, 80])
-def test_names_that_would_do_something_to_the_screen_are_measured_as_they_are_shown(
+def test_control_characters_in_names_are_measured_escaped(
     columns: int,
 ) -> None:
     entities: list[dict[str, Any]] = [
@@ -167,7 +167,7 @@ def test_names_that_would_do_something_to_the_screen_are_measured_as_they_are_sh
         assert "\x1b" not in text
 
 
-def test_a_line_is_looked_at_again_when_more_is_known() -> None:
+def test_line_is_completed_again_after_new_answers() -> None:
     live = FakeLive()
     line = SignatureLine(CompletionSources(schema=schema("10"), live=live))
     document = Document("device_add driver=e1000 disable-modern=maybe ")

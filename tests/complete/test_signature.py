@@ -84,7 +84,7 @@ def test_the_current_argument_is_marked(line: str, current: str | None) -> None:
         assert signature.current is None
 
 
-def test_what_is_given_and_what_is_required_is_marked() -> None:
+def test_given_and_required_arguments_are_marked() -> None:
     marked = styles(described("block-stream speed=5 "))
     assert marked["speed"] == GIVEN
     assert marked["device"] == REQUIRED
@@ -93,7 +93,7 @@ def test_what_is_given_and_what_is_required_is_marked() -> None:
 @pytest.mark.parametrize(
     "line", ["", "block-st", "block-stream", "/quit", "# x", "/hmp info x", "x "]
 )
-def test_where_there_is_no_command_there_is_no_shape(line: str) -> None:
+def test_no_signature_without_a_command(line: str) -> None:
     found = describe(line, len(line), KNOWN["10"])
     assert found is None or not found.parts
 
@@ -263,9 +263,7 @@ def test_what_the_server_takes_is_not_warned_of(server: str, line: str) -> None:
         ("qom-set path=/machine/unattached property=nonesuch value=x ", []),
     ],
 )  # fmt: skip
-def test_values_of_properties_that_only_the_running_server_knows(
-    line: str, warnings: list[str]
-) -> None:
+def test_property_values_from_the_running_server(line: str, warnings: list[str]) -> None:
     assert described(line).warnings == warnings
 
 
@@ -382,7 +380,7 @@ def test_local_commands_are_looked_at(line: str, warnings: list[str]) -> None:
 
 
 @pytest.mark.parametrize("line", ["/nosuch ", "block-stream x "])
-def test_without_a_schema_only_the_line_itself_is_looked_at(line: str) -> None:
+def test_line_is_checked_without_a_schema(line: str) -> None:
     found = describe(line, len(line), CompletionSources(find_shell_mistake=find_mistake))
     assert found is not None and len(found.warnings) == 1
 

@@ -113,7 +113,7 @@ def test_schema_is_queried_once() -> None:
 
 @pytest.mark.parametrize("answer", [reply(SCHEMA, 1), error("no", "CommandNotFound", 1)])
 def test_prepared_line_does_not_query_schema_again(answer: bytes) -> None:
-    """Scripts prepare lines early, as does a user who types while the schema is pending."""
+    """Scripts prepare lines early, and users type while the schema is pending."""
     driver = Driver()
     driver.line("resize id=5")
     ahead = driver.prepare("resize id=5")

@@ -74,7 +74,7 @@ def test_the_servers_version_is_preferred(tmp_path: Path) -> None:
         assert found(*parts, version=wanted) == page(best)
 
 
-def test_one_that_is_broken_is_not_taken_for_another(tmp_path: Path) -> None:
+def test_corrupt_cached_manual_is_rejected(tmp_path: Path) -> None:
     install(tmp_path / "a", page("no version"))
     install(tmp_path / "b", page("7.2.22"))
     assert found(tmp_path / "a", tmp_path / "b", version=(7, 2, 0)) == page("7.2.22")

@@ -237,7 +237,7 @@ def names_of(installation: Installation, *words: str, told: Schema | None = None
     return [one.name for one in search_manual(reference(installation), list(words), told)]
 
 
-def test_a_hit_in_a_type_leads_to_what_takes_it(installation: Installation) -> None:
+def test_match_in_type_leads_to_its_command(installation: Installation) -> None:
     told = schema("7.2" if installation is SYSTEM else "10")
     for known in (told, None):
         found = names_of(installation, "persistent", "bitmap", told=known)

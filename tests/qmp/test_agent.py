@@ -64,14 +64,14 @@ def test_in_step_by_two_questions() -> None:
     assert isinstance(reply, Reply)
 
 
-def test_an_agent_that_knows_no_ids_is_used_without() -> None:
+def test_agent_without_ids_is_supported() -> None:
     protocol = begun()
     protocol.receive(ANSWER)
     protocol.receive(OLD)
     assert (protocol.state, protocol.echoes_ids) == (READY, False)
 
 
-def test_what_was_for_a_former_client_is_left_out_and_kept_for_the_log() -> None:
+def test_reply_for_earlier_client_is_only_logged() -> None:
     protocol = begun()
     stale = b'{"return": {"pid": 7}}\n{"return": 12344}\n'
     assert protocol.receive(STRAY + stale + b'{"return": {"half": "of a' + ANSWER) == []
@@ -108,7 +108,7 @@ def test_a_monitor_is_no_agent() -> None:
     assert isinstance(item, NotQmp)
 
 
-def test_what_is_no_message_is_remembered_for_who_explains_the_silence() -> None:
+def test_garbage_is_kept_for_the_diagnosis() -> None:
     protocol = begun()
     assert protocol.receive(b"debian login: \r\n") == []
     assert protocol.receive(b"") == []

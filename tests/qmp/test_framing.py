@@ -100,7 +100,7 @@ PIECES: list[Any] = [
     layouts,
     st.lists(st.integers(1, 30_000), max_size=12),
 )
-def test_a_large_message_is_found_whole_however_it_is_cut(
+def test_large_message_survives_any_chunking(
     pieces: list[Any], layout: str, sizes: list[int]
 ) -> None:
     """Beyond a few kilobytes brackets are not looked at one by one."""
@@ -143,7 +143,7 @@ def test_any_bytes_are_safe_however_they_are_cut(data: bytes, sizes: list[int]) 
 
 
 @given(noise)
-def test_a_greeting_on_its_own_line_is_always_found_again(data: bytes) -> None:
+def test_greeting_on_its_own_line_is_always_found(data: bytes) -> None:
     found = feed(data + b'"\n' + GREETING + b"\r\n")
     assert isinstance(found[-1], Greeting)
 
@@ -244,9 +244,7 @@ def test_the_agents_delimiter_between_messages_is_passed_over() -> None:
         (b"{]{", [b"{]", b"{"]),
     ],
 )
-def test_garbage_comes_out_as_such_and_the_next_object_is_found(
-    data: bytes, expected: list[Any]
-) -> None:
+def test_garbage_is_reported_and_next_object_found(data: bytes, expected: list[Any]) -> None:
     assert values(feed(data)) == expected
 
 

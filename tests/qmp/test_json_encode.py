@@ -33,12 +33,12 @@ def test_a_value_comes_back_as_it_was(value: object) -> None:
 
 
 @given(json_values)
-def test_the_slow_writer_writes_what_the_fast_one_does(value: object) -> None:
+def test_slow_encoder_equals_fast_encoder(value: object) -> None:
     assert encode([value, math.inf]) == f"[{json.dumps(value)}, 1e999]"
 
 
 @given(json_values)
-def test_the_slow_reader_reads_what_the_fast_one_does(value: object) -> None:
+def test_slow_parser_equals_fast_parser(value: object) -> None:
     assert decode(f"[{json.dumps(value)}, inf]".encode()) == [value, math.inf]
 
 
@@ -130,7 +130,7 @@ def test_encode(value: object, text: str) -> None:
 @pytest.mark.parametrize(
     "value", [None, True, False, 0, -5, 2**64, 1.5, -0.0, 1e22, "", 'é\n"\\', "\u2028"]
 )
-def test_a_scalar_is_written_as_the_standard_library_writes_it(value: object) -> None:
+def test_scalar_encodes_like_standard_library(value: object) -> None:
     assert encode_scalar(value) == json.dumps(value)
 
 

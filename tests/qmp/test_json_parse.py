@@ -49,7 +49,7 @@ def mistake(text: str, dialect: Dialect) -> tuple[str, int]:
 
 @every_dialect
 @given(value=json_values, indent=st.sampled_from([None, 0, 3]), ascii_only=st.booleans())
-def test_all_json_reads_as_the_standard_library_reads_it(
+def test_json_parses_like_standard_library(
     dialect: Dialect, value: object, indent: int | None, ascii_only: bool
 ) -> None:
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
@@ -66,7 +66,7 @@ def test_pythons_own_notation_of_a_value_is_read(value: object) -> None:
 
 
 @given(st.lists(st.text("{}[]\",:'1 \\anulte-.\n", max_size=4)).map("".join))
-def test_any_text_gives_a_value_or_a_mistake_in_its_place(text: str) -> None:
+def test_any_text_gives_value_or_located_error(text: str) -> None:
     for dialect in ALL.values():
         reader = JsonReader(dialect)
         position = -1
@@ -155,7 +155,7 @@ def test_single_quotes(dialect: Dialect, text: str, value: object) -> None:
     assert read(text, dialect) == value
 
 
-def test_an_escaped_single_quote_in_double_quotes_as_qemu_takes_it() -> None:
+def test_escaped_single_quote_in_double_quotes() -> None:
     assert read('"it\\\'s"', QEMU) == "it's"
 
 
@@ -230,7 +230,7 @@ def test_mistakes(text: str, dialect: Dialect, reason: str, position: int) -> No
     assert mistake(text, dialect) == (reason, position)
 
 
-def test_a_mistake_is_placed_in_the_piece_that_has_it() -> None:
+def test_error_location_is_in_its_part() -> None:
     reader = JsonReader(QEMU)
     reader.feed('{"a":')
     with pytest.raises(JsonError) as caught:

@@ -239,7 +239,7 @@ def test_without_negotiation_all_is_the_users() -> None:
     assert protocol.greeting is not None
 
 
-def test_what_was_cut_off_at_the_end_is_garbage() -> None:
+def test_truncated_message_at_end_is_garbage() -> None:
     protocol = QmpProtocol()
     assert protocol.receive(b'{"QMP": {') == []
     assert protocol.pending == b'{"QMP": {'
@@ -271,8 +271,8 @@ def test_any_cutting_leads_to_the_same(sizes: list[int], oob: bool) -> None:
         | st.binary(max_size=8)
     )
 )
-def test_a_good_server_is_served_whatever_came_before_it(noise: list[bytes]) -> None:
-    """Bytes of any kind do no harm, and a greeting on its own line starts anew after them."""
+def test_valid_server_works_after_any_earlier_input(noise: list[bytes]) -> None:
+    """Any bytes are ignored, and a greeting on its own line after them restarts the negotiation."""
     protocol = QmpProtocol()
     for data in noise:
         protocol.receive(data)

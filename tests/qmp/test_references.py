@@ -101,11 +101,11 @@ def is_real(known: Schema, command: str, member: str) -> bool:
 
 
 @pytest.mark.parametrize(("command", "member"), [one for one in TABLE if one[0] != OPEN])
-def test_each_entry_is_a_string_of_a_real_command(command: str, member: str) -> None:
+def test_each_reference_is_a_real_string_argument(command: str, member: str) -> None:
     assert any(is_real(schema(server), command, member) for server in ALL)
 
 
-def test_each_kind_is_one_that_can_be_asked_for() -> None:
+def test_each_reference_kind_has_a_query() -> None:
     kinds = {
         value
         for name, value in vars(references).items()
@@ -127,7 +127,7 @@ def test_each_kind_is_wanted_somewhere() -> None:
     assert kinds - {one.kind for one in TABLE.values()} == ELSEWHERE
 
 
-def test_each_subject_is_a_member_beside_the_value_or_above_it() -> None:
+def test_each_subject_is_a_sibling_or_parent() -> None:
     for (command, member), one in TABLE.items():
         if one.subject:
             holders = member.split(".")
@@ -138,7 +138,7 @@ def test_each_subject_is_a_member_beside_the_value_or_above_it() -> None:
             ), (command, member)
 
 
-def test_each_member_with_another_value_is_a_member_beside_the_value() -> None:
+def test_conditional_member_names_a_sibling_argument() -> None:
     pairs = [(command, member, one.other) for (command, member), one in TABLE.items() if one.other]
     assert len(pairs) > 4
     for command, member, other in pairs:
@@ -149,7 +149,7 @@ def test_each_member_with_another_value_is_a_member_beside_the_value() -> None:
         ), (command, member)
 
 
-# Strings of commands' own arguments that name nothing of the server's, or what cannot be listed. What is
+# String arguments that name nothing on the server, or things that cannot be listed. What is
 # new in a server appears in the test below, to be looked at.
 NO_NAMES = [
     "cert-subject",

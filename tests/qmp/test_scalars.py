@@ -166,7 +166,7 @@ def test_what_can_only_be_a_string(text: str) -> None:
 
 
 @given(st.text() | st.text("0123456789.+-eExXkKmMGbB"))
-def test_what_is_not_ambiguous_reads_as_nothing_but_a_string(text: str) -> None:
+def test_unambiguous_value_reads_as_string(text: str) -> None:
     if not is_ambiguous(text):
         assert parse_int(text) is None
         assert parse_number(text) is None
@@ -237,9 +237,7 @@ def test_any_property_is_safe(text: str, type_name: str) -> None:
     parse_property(text, type_name)
 
 
-def test_a_device_of_a_real_server_takes_what_is_read(
-    installation: Installation, tmp_path: Path
-) -> None:
+def test_real_device_accepts_property_values(installation: Installation, tmp_path: Path) -> None:
     """The slot 0x10 is written addr=10; the integer 16 is slot 2 in QEMU 10, and 0x16 in 7.2."""
     typed = {"driver": "pci-testdev", "id": "t0", "addr": "10", "multifunction": "on"}
     typed |= {"membar": "64k", "romfile": ""}

@@ -1,4 +1,4 @@
-"""Write the pictures of the README anew: `python -m tests.screens`."""
+"""Write the pictures of the README again: `python -m tests.screens`."""
 
 from __future__ import annotations
 

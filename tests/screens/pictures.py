@@ -83,7 +83,8 @@ def _session(installation: Installation) -> str:
 def _menu(installation: Installation) -> str:
     with _shell(installation, 24) as terminal:
         terminal.type("blockdev-add driver=qcow2 node-name=top file.driver=file file.")
-        terminal.wait_toolbar("prelaunch")
+        # The members are known, so Tab opens the menu.
+        terminal.wait_toolbar("missing: file.filename", "prelaunch")
         terminal.type("\t")
         terminal.wait_for("(unstable)")
         cells = next(

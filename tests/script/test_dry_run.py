@@ -65,7 +65,7 @@ def test_without_a_server(line: str, messages: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("line", "messages"), SHOWN)
-def test_with_a_server_the_same_is_shown_and_nothing_sent(line: str, messages: list[str]) -> None:
+def test_dry_run_with_server_sends_nothing(line: str, messages: list[str]) -> None:
     driver = online()
     assert driver.line(line) == [shown(text) for text in messages]
     assert driver.session.idle
@@ -93,7 +93,7 @@ def test_a_mistake_stops_on_error() -> None:
 # -- the schema -----------------------------------------------------------------------------------
 
 
-def test_without_a_server_a_value_that_needs_the_schema_gets_a_note() -> None:
+def test_offline_ambiguous_value_gets_a_note() -> None:
     driver = offline()
     assert driver.line("resize id=5") == [
         PLACED,
@@ -153,7 +153,7 @@ def test_without_probes_nothing_is_asked(options: dict[str, Any]) -> None:
     assert [one for one in found if one[0] == "send"] == []
 
 
-# -- local commands -------------------------------------------------------------------------------
+# -- shell commands -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("make", [offline, online])
@@ -195,7 +195,7 @@ def test_a_wrong_local_command_is_a_mistake(make: Any) -> None:
 # -- files and shell commands ---------------------------------------------------------------------
 
 
-def test_a_file_that_would_go_along_is_not_opened() -> None:
+def test_dry_run_does_not_open_sent_file() -> None:
     driver = online()
     assert driver.line("getfd fdname=x < /nonexistent") == [
         shown('{"execute": "getfd", "arguments": {"fdname": "x"}}')
@@ -204,7 +204,7 @@ def test_a_file_that_would_go_along_is_not_opened() -> None:
 
 @pytest.mark.parametrize("where", ["> out.json", ">> out.json", "| sh"])
 @pytest.mark.parametrize("make", [offline, online])
-def test_no_file_is_overwritten_and_no_shell_command_run(make: Any, where: str) -> None:
+def test_dry_run_writes_and_runs_nothing(make: Any, where: str) -> None:
     """There are no replies that could go there, and a dry run changes nothing."""
     driver = make()
     assert driver.line(f"stop {where}") == [shown('{"execute": "stop"}')]

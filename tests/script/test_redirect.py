@@ -93,7 +93,7 @@ def test_a_file_is_overwritten_or_appended_to(tmp_path: Path) -> None:
     assert path.read_bytes() == b""
 
 
-def test_a_new_file_is_one_as_the_shell_makes_it(tmp_path: Path) -> None:
+def test_new_file_has_normal_permissions(tmp_path: Path) -> None:
     path = tmp_path / "f"
     before = os.umask(0o027)
     try:
@@ -103,7 +103,7 @@ def test_a_new_file_is_one_as_the_shell_makes_it(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
-def test_without_anything_to_write_a_file_is_made_all_the_same(tmp_path: Path) -> None:
+def test_empty_redirect_still_creates_file(tmp_path: Path) -> None:
     assert divert(">", tmp_path / "f") == ""
     assert (tmp_path / "f").read_bytes() == b""
 
@@ -121,7 +121,7 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path, name: str, reason: str) ->
     assert str(caught.value) == f"{path}: {reason}"
 
 
-def test_a_full_disk_is_told_once_and_takes_no_more() -> None:
+def test_full_disk_is_reported_once() -> None:
     one = diversion(">", "/dev/full")
     one.start()
     one.write(b"x\n")
@@ -140,7 +140,7 @@ def test_a_problem_is_not_told_before_the_end() -> None:
     assert settle(one) == "/dev/full: No space left on device"
 
 
-def test_a_pipe_as_a_file_takes_more_than_it_holds(tmp_path: Path) -> None:
+def test_fifo_accepts_more_than_its_capacity(tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -175,7 +175,7 @@ def test_a_shell_command_takes_all_in_order(tmp_path: Path) -> None:
     assert path.read_bytes() == b"".join(parts)
 
 
-def test_a_shell_command_takes_more_than_a_pipe_holds(tmp_path: Path) -> None:
+def test_external_command_reads_beyond_pipe_capacity(tmp_path: Path) -> None:
     path = tmp_path / "f"
     assert divert("|", f"cat > {path}", BIG, BIG) == ""
     assert path.read_bytes() == BIG + BIG
@@ -206,14 +206,14 @@ def test_a_shell_command_is_the_shells(capfdbinary: Capture) -> None:
 
 @pytest.mark.parametrize("command", ["head -1", "true", "exec <&-; exit 0"])
 @pytest.mark.parametrize("data", [b"a\nb\n", BIG])
-def test_a_shell_command_that_has_seen_enough_is_well(
+def test_external_command_may_stop_reading_early(
     command: str, data: bytes, capfdbinary: Capture
 ) -> None:
     assert divert("|", command, *[data] * 3) == ""
     assert capfdbinary.readouterr().out in (b"a\n", b"0000000\n", b"")
 
 
-def test_what_comes_after_it_has_seen_enough_is_dropped(tmp_path: Path) -> None:
+def test_output_after_external_command_exit_is_dropped(tmp_path: Path) -> None:
     done = tmp_path / "done"
     one = diversion("|", f"exec <&-; touch {done}")
     one.start()
@@ -244,13 +244,13 @@ def test_a_shell_command_that_a_signal_ended() -> None:
     assert "signal" in problem or "SIGTERM" in problem
 
 
-def test_signals_in_a_shell_command_are_as_in_a_shell(capfdbinary: Capture) -> None:
+def test_external_command_has_default_signals(capfdbinary: Capture) -> None:
     """Python ignores SIGPIPE; a program that inherits that complains of a broken pipe."""
     divert("|", "yes | head -1; sh -c 'kill -PIPE $$; echo ignored'", b"x\n")
     assert capfdbinary.readouterr() == (b"y\n", b"")
 
 
-def test_a_shell_command_has_a_process_group_of_its_own(tmp_path: Path) -> None:
+def test_external_command_has_its_own_process_group(tmp_path: Path) -> None:
     """So that Ctrl-C at a terminal does not reach it before us."""
     path = tmp_path / "pid"
     one = diversion("|", f"echo $$ > {path}.new; mv {path}.new {path}; cat")
@@ -263,7 +263,7 @@ def test_a_shell_command_has_a_process_group_of_its_own(tmp_path: Path) -> None:
     assert settle(one) == ""
 
 
-def test_the_end_of_a_shell_command_is_waited_for(tmp_path: Path) -> None:
+def test_external_command_exit_is_awaited(tmp_path: Path) -> None:
     go = tmp_path / "go"
     os.mkfifo(go)
     one = diversion("|", f"cat > /dev/null; read x < {go}; exit 4")
@@ -326,7 +326,7 @@ def test_a_line_waits_until_its_destination_is_ready(where: str, operator: str, 
     assert driver.end() == [("leave", OK)]
 
 
-def test_the_requests_of_a_line_know_where_their_replies_go() -> None:
+def test_line_requests_share_their_redirect() -> None:
     driver = Driver()
     driver.line("a > f")
     (effect,) = driver.session.redirect_opened(driver.destinations[-1], "", driver.now)
@@ -338,7 +338,7 @@ PROBLEM = f"missing/f: {NOT_FOUND}"
 
 
 @pytest.mark.parametrize("interactive", [False, True])
-def test_with_a_problem_at_opening_nothing_of_the_line_is_sent(interactive: bool) -> None:
+def test_failed_redirect_open_sends_nothing(interactive: bool) -> None:
     driver = Driver(interactive=interactive)
     driver.line("a; b > missing/f")
     driver.line("c")
@@ -377,7 +377,7 @@ def test_a_problem_is_shown_without_its_controls() -> None:
     assert driver.redirect_opened("\x1b[2J: no") == [("error", "\\x1b[2J: no\n  a > f\n      ^")]
 
 
-def test_a_line_of_local_commands_only_is_begun_and_ended_too() -> None:
+def test_shell_only_line_starts_and_ends_too() -> None:
     driver = Driver()
     assert driver.line("/events none | cat") == [("divert", "|", "cat")]
     assert driver.redirect_opened() == [("finish", "|", "cat")]
@@ -385,7 +385,7 @@ def test_a_line_of_local_commands_only_is_begun_and_ended_too() -> None:
     assert driver.session.idle
 
 
-def test_an_error_reply_goes_where_the_others_go_and_the_line_goes_on() -> None:
+def test_error_reply_is_redirected_and_line_continues() -> None:
     driver = Driver()
     driver.line("a; b > f")
     driver.redirect_opened()
@@ -404,7 +404,7 @@ def test_stopping_on_an_error_ends_the_destination_first() -> None:
     assert driver.redirect_closed() == [("leave", FAILED)]
 
 
-def test_the_servers_end_does_not_cut_the_destination_off() -> None:
+def test_server_exit_does_not_truncate_redirect() -> None:
     driver = Driver()
     driver.line("quit | sort")
     driver.redirect_opened()
@@ -423,7 +423,7 @@ def test_a_loss_before_the_destination_is_ready() -> None:
     assert driver.session.idle
 
 
-def test_a_person_can_give_up_a_shell_command_that_does_not_end() -> None:
+def test_ctrl_c_abandons_running_shell_command() -> None:
     driver = Driver(interactive=True)
     driver.line("a | cat")
     driver.redirect_opened()
@@ -442,7 +442,7 @@ def test_an_answer_for_another_destination_is_passed_over() -> None:
     assert driver.redirect_opened() == [sent('{"execute": "a"}')]
 
 
-def test_the_schema_is_asked_for_before_the_destination_is_opened() -> None:
+def test_schema_is_queried_before_redirect_opens() -> None:
     driver = Driver()
     assert [one[0] for one in driver.line("a b=5 > f")] == ["send"]
     assert driver.bytes(reply([], 1)) == [("divert", ">", "f")]
@@ -460,7 +460,7 @@ Start = Callable[[Callable[[Peer], object]], ScriptedServer]
 
 
 def echo(peer: Peer) -> None:
-    """Answers each command with its name, and tells of it in an event before."""
+    """Reply to each command with its name, after an event that names it."""
     peer.negotiate()
     while True:
         command = peer.read()
@@ -479,7 +479,7 @@ def test_a_script_with_destinations(scripted: Start, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["a > /dev/full", "a; b; c > /dev/full"])
-def test_a_full_disk_is_a_failure_and_the_script_goes_on(scripted: Start, line: str) -> None:
+def test_full_disk_fails_and_script_continues(scripted: Start, line: str) -> None:
     server = scripted(echo)
     done = run("-r", server.address, input=f"{line}\nd\n", timeout=10)
     assert done.err.splitlines() == [

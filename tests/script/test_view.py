@@ -116,7 +116,7 @@ def test_a_reply_is_a_line_as_it_came(raw: bytes) -> None:
         (b'{"return": "\x7f"}', b'{"return": "\\u007f"}\n'),
     ],
 )
-def test_a_reply_that_is_no_line_of_ascii_becomes_one(raw: bytes, line: bytes) -> None:
+def test_non_ascii_reply_is_escaped_on_one_line(raw: bytes, line: bytes) -> None:
     assert Outputs().show(replied(raw)).out == line
 
 
@@ -129,7 +129,7 @@ def test_a_pretty_reply() -> None:
 @pytest.mark.parametrize(
     ("layout", "text"), [(COMPACT, b'{"return": 1}\n'), (PRETTY, b'{\n  "return": 1\n}\n')]
 )
-def test_an_id_of_ours_is_not_shown_in_either_layout(layout: str, text: bytes) -> None:
+def test_internal_id_is_not_shown(layout: str, text: bytes) -> None:
     asked = request({"execute": "x", "id": "qmpshell-1"}, own_id="qmpshell-1")
     assert Outputs(layout).show(replied(b'{"return": 1, "id": "qmpshell-1"}', asked)).out == text
 
@@ -162,7 +162,7 @@ def test_with_result_only_and_pretty() -> None:
 
 
 @pytest.mark.parametrize("layout", [COMPACT, PRETTY])
-def test_with_result_only_an_error_goes_to_stderr_with_its_place(layout: str) -> None:
+def test_result_only_error_has_its_location(layout: str) -> None:
     outputs = Outputs(layout, result_only=True).show(replied(BAD, request(start=6)))
     assert outputs.out == b""
     assert outputs.err == ["stdin:3:7: GenericError: no \\x1b[2J"]
@@ -200,7 +200,7 @@ def test_an_error_reply_goes_there_too() -> None:
     assert outputs.redirect_opened == [(FILE, BAD + b"\n")]
 
 
-def test_with_result_only_an_error_goes_to_stderr_and_not_there() -> None:
+def test_result_only_error_goes_to_stderr_only() -> None:
     outputs = Outputs(result_only=True).show(replied(BAD, request(redirect=FILE)))
     assert (outputs.redirect_opened, outputs.out) == ([], b"")
     assert len(outputs.err) == 1
@@ -242,7 +242,7 @@ def test_human_text_is_shown_as_text(options: dict[str, Any], value: object, tex
 
 
 @pytest.mark.parametrize("result_only", [False, True])
-def test_a_refusal_of_the_human_monitor_goes_to_stderr(result_only: bool) -> None:
+def test_hmp_error_goes_to_stderr(result_only: bool) -> None:
     outputs = Outputs(result_only=result_only).show(replied(BAD, request(text="x", start=6)))
     assert outputs.out == b""
     assert outputs.err == ["stdin:3:7: GenericError: no \\x1b[2J"]
@@ -285,7 +285,7 @@ def test_an_event_that_is_asked_for_is_shown() -> None:
     assert outputs.show(asked).out == STOP + b"\n"
 
 
-def test_with_result_only_no_events_unless_they_are_asked_for() -> None:
+def test_result_only_shows_requested_events_only() -> None:
     assert Outputs(result_only=True).show(happened(STOP)).out == b""
     assert Outputs(result_only=True, events="inline").show(happened(STOP)).out == STOP + b"\n"
 
@@ -305,7 +305,7 @@ def test_a_pretty_event() -> None:
     assert outputs.out == b'{\n  "event": "STOP"\n}\n'
 
 
-def test_an_event_on_stderr_is_one_line_of_ascii() -> None:
+def test_stderr_event_is_one_ascii_line() -> None:
     outputs = Outputs(PRETTY, events="stderr").show(happened('{"event": "\u202e"}'.encode()))
     assert outputs.err == ['{"event": "\\u202e"}']
 
@@ -325,7 +325,7 @@ def test_without_verbose_they_are_not() -> None:
     assert Outputs().show(Send(asked.data, asked)).err == []
 
 
-def test_with_verbose_raw_json_is_shown_as_it_goes_out() -> None:
+def test_verbose_shows_raw_json_as_sent() -> None:
     asked = request(
         {"execute": "stop", "id": "é"}, data="{ 'execute':'stop',\n\"id\":'é\u202e'}\n".encode()
     )
@@ -359,7 +359,7 @@ def test_with_verbose_secrets_are_not_shown(message: dict[str, Any]) -> None:
     assert "redacted" in text
 
 
-def test_with_verbose_the_id_of_a_secret_is_shown() -> None:
+def test_verbose_shows_secret_id() -> None:
     asked = request(
         {"execute": "blockdev-add", "arguments": {"driver": "luks", "key-secret": "sec0"}}
     )
@@ -399,7 +399,7 @@ def test_what_nobody_asked_for_goes_to_stderr(
     assert outputs.err == [f"vm.sock: unreadable: {text}"]
 
 
-def test_of_a_huge_stray_only_the_beginning_is_shown() -> None:
+def test_huge_unexpected_data_is_truncated() -> None:
     (text,) = Outputs().show(ShowUnexpected(Malformed(b"x" * 1_000_000), "unreadable")).err
     assert 1000 < len(text) < 5000
 

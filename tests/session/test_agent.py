@@ -40,7 +40,7 @@ def agent(*, echoes: bool = True, **options: Any) -> Driver:
     return driver
 
 
-def test_a_line_waits_until_the_agent_is_in_step() -> None:
+def test_line_waits_for_agent_synchronization() -> None:
     driver = Driver(agent=True, greeted=False)
     assert driver.line("guest-ping") == []
     ask = driver.bytes(b'\xff{"return": %d}\n' % marker(driver))
@@ -53,7 +53,7 @@ def test_a_line_waits_until_the_agent_is_in_step() -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_values_are_read_by_data_of_ours_and_nothing_is_asked() -> None:
+def test_values_parse_by_static_types_without_queries() -> None:
     driver = agent()
     assert driver.line("guest-file-read handle=1 count=1k") == [
         sent('{"execute": "guest-file-read", "arguments": {"handle": 1, "count": 1024}}')
@@ -77,7 +77,7 @@ def test_an_old_agent_gets_no_ids() -> None:
     assert driver.session.agent_version == "10.0.2"
 
 
-def test_where_it_is_quiet_it_is_asked_again_ever_more_seldom() -> None:
+def test_query_interval_grows_while_quiet() -> None:
     driver = Driver(agent=True, greeted=False, interactive=True)
     (told,) = driver.after(2)
     assert told[0] == "tell"
@@ -139,7 +139,7 @@ def test_no_answer_is_the_answer_of_some_commands(name: str) -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_an_agent_without_ids_is_understood_after_a_silent_command() -> None:
+def test_agent_without_ids_after_silent_command() -> None:
     driver = agent(echoes=False, interactive=True, confirm=())
     driver.line("guest-suspend-ram")
     driver.after(3)
@@ -160,7 +160,7 @@ def test_a_script_leaves_behind_a_silent_command() -> None:
     "message",
     [GREETING, b'{"event": "SHUTDOWN", "timestamp": {"seconds": 1, "microseconds": 1}}\n'],
 )
-def test_what_only_a_server_of_qmp_says_means_nothing_from_an_agent(message: bytes) -> None:
+def test_agent_ignores_qmp_only_messages(message: bytes) -> None:
     driver = agent()
     driver.line("guest-ping")
     (stray,) = driver.bytes(message)
@@ -199,7 +199,7 @@ def test_it_may_fail_at_once() -> None:
 
 @pytest.mark.parametrize("name", ["guest-shutdown", "guest-suspend-disk"])
 @pytest.mark.parametrize("seconds", [1, 5])
-def test_the_end_of_the_guest_is_what_was_asked_for(name: str, seconds: float) -> None:
+def test_requested_guest_shutdown_is_success(name: str, seconds: float) -> None:
     driver = agent()
     driver.line(name)
     driver.after(seconds)
@@ -210,7 +210,7 @@ def test_the_end_of_the_guest_is_what_was_asked_for(name: str, seconds: float) -
     assert driver.end() == [("leave", OK)]
 
 
-def test_lines_that_were_not_sent_are_no_good_end() -> None:
+def test_unsent_lines_give_a_failure_status() -> None:
     driver = agent(interactive=True, confirm=())
     driver.line("guest-shutdown")
     driver.line("guest-ping")
@@ -218,7 +218,7 @@ def test_lines_that_were_not_sent_are_no_good_end() -> None:
     assert told[1].endswith("its outcome is unknown; 1 more was not sent")
 
 
-def test_the_names_for_a_hint_are_the_agents_own() -> None:
+def test_hint_names_come_from_the_agent() -> None:
     driver = agent()
     driver.line("guest-pong")
     found = driver.bytes(error("The command guest-pong has not been found", "CommandNotFound"))

@@ -1,4 +1,4 @@
-"""What a person is told of why the lines wait, second by second."""
+"""The message that says why lines are waiting, second by second."""
 
 from __future__ import annotations
 
@@ -88,13 +88,13 @@ def test_a_wait_for_a_job() -> None:
     assert told(driver, 2) == "waiting for job j0, 2 s; Ctrl-C stops waiting"
 
 
-def test_a_line_of_the_human_monitor_is_named_as_it_was_typed() -> None:
+def test_hmp_line_is_named_as_typed() -> None:
     driver = person()
     driver.line("/hmp info name")
     assert told(driver, 1) == "waiting for the reply to info name, 1 s; Ctrl-C stops waiting"
 
 
-def test_what_we_ask_ourselves_is_told_only_where_a_line_waits_for_it() -> None:
+def test_internal_reply_is_reported_only_when_awaited() -> None:
     driver = person()
     driver.session.probes.learn_commands(driver.now)
     assert not driver.session.is_blocked
@@ -117,7 +117,7 @@ def test_a_connection_that_is_being_made() -> None:
     assert not driver.session.is_blocked
 
 
-def test_a_greeting_that_does_not_come_is_told_by_itself() -> None:
+def test_missing_greeting_is_reported_automatically() -> None:
     driver = person(greeted=False)
     driver.line("stop")
     assert told(driver, 100) == ""
@@ -125,7 +125,7 @@ def test_a_greeting_that_does_not_come_is_told_by_itself() -> None:
     assert told(driver, 100) == ""
 
 
-def test_a_question_holds_up_what_follows_and_is_seen() -> None:
+def test_confirmation_delays_following_lines_visibly() -> None:
     driver = person()
     driver.line("quit; stop")
     assert told(driver, 100) == ""

@@ -34,7 +34,7 @@ def on_query_result(effects: list[Effect]) -> HmpCatalogue:
     return one.value
 
 
-def test_help_then_help_info_and_the_catalogue_is_learnt() -> None:
+def test_help_and_help_info_build_catalogue() -> None:
     driver = Driver(interactive=True, hmp=True)
     loader = HmpCatalogueLoader(driver.session)
     assert load(driver, loader) == [ask(1, "help")]
@@ -80,7 +80,7 @@ def test_answers_that_are_none() -> None:
     assert driver.bytes(reply("unknown command: 'help'\r\n", 2)) == []
 
 
-def test_without_the_help_of_info_there_are_the_commands() -> None:
+def test_commands_without_help_info() -> None:
     driver = Driver(interactive=True)
     load(driver, HmpCatalogueLoader(driver.session))
     driver.bytes(reply(HELP, 1))
@@ -97,7 +97,7 @@ def test_nothing_is_asked_that_may_not_be() -> None:
     assert load(driver, HmpCatalogueLoader(driver.session)) == []
 
 
-def test_nothing_is_asked_before_the_server_is_ready_or_after_its_end() -> None:
+def test_queries_run_only_while_ready() -> None:
     driver = Driver(interactive=True, greeted=False)
     loader = HmpCatalogueLoader(driver.session)
     assert load(driver, loader) == []

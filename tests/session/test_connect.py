@@ -201,7 +201,7 @@ def test_while_connecting_already() -> None:
     assert text.splitlines()[0] == "there: connected"
 
 
-def test_lines_typed_meanwhile_are_sent_when_it_is_there() -> None:
+def test_lines_typed_during_connect_are_sent_later() -> None:
     driver = person()
     driver.line("/connect")
     assert driver.line("stop") == []
@@ -221,7 +221,7 @@ def test_lines_typed_meanwhile_can_be_dropped() -> None:
 # -- on a line with others ------------------------------------------------------------------------
 
 
-def test_what_stands_behind_it_is_for_the_new_server() -> None:
+def test_lines_after_connect_use_new_server() -> None:
     driver = person()
     driver.line("query-status")
     assert driver.line("/connect other; stop") == []  # in its turn
@@ -231,14 +231,14 @@ def test_what_stands_behind_it_is_for_the_new_server() -> None:
     assert driver.bytes(reply({}, 2))[1:] == [sent('{"execute": "cont", "id": "qmpshell-3"}')]
 
 
-def test_what_stands_before_it_is_for_the_old_one() -> None:
+def test_lines_before_connect_use_old_server() -> None:
     driver = person()
     assert driver.line("stop; /connect; cont") == [sent(STOP % 1)]
     assert driver.bytes(reply({}, 1))[1:] == [AGAIN]
     assert back(driver) == [sent('{"execute": "cont", "id": "qmpshell-2"}')]
 
 
-def test_what_stands_behind_it_is_not_sent_if_it_fails() -> None:
+def test_lines_after_failed_connect_are_unsent() -> None:
     driver = person()
     assert driver.line("/connect; stop; cont") == [AGAIN]
     driver.line("query-name")
@@ -259,7 +259,7 @@ def test_with_a_destination() -> None:
     assert driver.bytes(reply({}, 1))[1:] == [("finish", ">", "file")]
 
 
-def test_a_loss_on_the_way_leaves_the_destination_to_be_finished() -> None:
+def test_connection_loss_finishes_redirect() -> None:
     driver = person()
     driver.line("/connect; stop > file")
     driver.redirect_opened()
@@ -292,7 +292,7 @@ def test_a_dry_run_connects_nowhere() -> None:
 # -- failures -------------------------------------------------------------------------------------
 
 
-def test_a_failure_is_told_and_lines_are_refused_until_another_attempt() -> None:
+def test_failed_connection_refuses_lines_until_next_attempt() -> None:
     driver = person()
     driver.line("/connect")
     assert driver.connect_failed("nobody there") == [("error", "nobody there")]
@@ -302,14 +302,14 @@ def test_a_failure_is_told_and_lines_are_refused_until_another_attempt() -> None
     assert driver.line("stop")[0][0] == "send"
 
 
-def test_after_a_failure_leaving_says_so_in_the_status() -> None:
+def test_exit_after_failure_sets_status() -> None:
     driver = person()
     driver.line("/connect")
     driver.connect_failed("nobody there")
     assert driver.line("exit") == [("leave", CONNECTION)]
 
 
-def test_a_failure_that_comes_too_late_does_no_harm() -> None:
+def test_late_failure_is_ignored() -> None:
     driver = person()
     assert driver.connect_failed("nobody there") == []
     assert driver.line("stop") == [sent(STOP % 1)]
@@ -352,7 +352,7 @@ def test_a_server_that_refuses() -> None:
     assert back(driver) == []
 
 
-def test_half_a_message_of_the_old_server_is_forgotten() -> None:
+def test_partial_message_is_discarded_on_reconnect() -> None:
     driver = person()
     assert driver.bytes(b'{"event": "STOP", "data"') == []
     driver.line("/connect")
@@ -412,7 +412,7 @@ def test_the_chosen_cpu_is_forgotten() -> None:
     assert b"cpu-index" not in data
 
 
-def test_a_shutdown_of_the_server_before_does_not_excuse_a_loss() -> None:
+def test_earlier_shutdown_does_not_excuse_loss() -> None:
     driver = person()
     driver.bytes(event("SHUTDOWN"))
     assert driver.gone() == [("tell", "the server has exited")]
@@ -422,7 +422,7 @@ def test_a_shutdown_of_the_server_before_does_not_excuse_a_loss() -> None:
     assert driver.end() == [("leave", CONNECTION)]
 
 
-def test_the_events_of_another_server_are_not_waited_for() -> None:
+def test_events_of_another_server_are_ignored() -> None:
     driver = person()
     driver.bytes(event("STOP"))
     driver.line("/connect other")
@@ -431,7 +431,7 @@ def test_the_events_of_another_server_are_not_waited_for() -> None:
     assert driver.line("stop") == []
 
 
-def test_the_new_address_is_the_one_that_is_named() -> None:
+def test_new_address_is_the_one_shown() -> None:
     driver = person()
     driver.line("/connect other")
     back(driver, "unix:other")
@@ -479,7 +479,7 @@ def test_a_script_that_cannot_connect_ends() -> None:
     ]
 
 
-def test_a_script_gives_up_a_server_that_does_not_greet() -> None:
+def test_script_abandons_server_without_greeting() -> None:
     driver = Driver()
     driver.line("/connect")
     driver.connected()

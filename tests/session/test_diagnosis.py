@@ -62,7 +62,7 @@ def test_what_silence_may_mean(pending: bytes, greeted: bool, text: str) -> None
 
 
 @given(st.binary(max_size=80), st.booleans())
-def test_nothing_that_a_stranger_sends_acts_on_the_terminal(raw: bytes, greeted: bool) -> None:
+def test_foreign_server_text_is_escaped(raw: bytes, greeted: bool) -> None:
     for text in (explain_garbage("a", raw), explain_silence("a", raw, greeted=greeted)):
         assert text.startswith("a: ")
         assert escape(text) == text

@@ -194,7 +194,7 @@ def test_help_is_first_a_question_then_the_text(interactive: bool) -> None:
     assert driver.status == OK
 
 
-def test_help_keeps_its_place_in_a_script_while_the_schema_is_asked_for() -> None:
+def test_help_waits_for_schema_in_order() -> None:
     driver = Driver()
     assert driver.line("/help stop; cont; /help") == [ASKED]
     assert driver.line("query-status") == []
@@ -215,7 +215,7 @@ def test_a_persons_help_waits_for_no_reply(line: str) -> None:
     assert found[0] == "page"
 
 
-def test_the_beginning_of_one_name_is_as_good_as_the_name() -> None:
+def test_unique_prefix_equals_the_name() -> None:
     assert help_text("/help blockdev-a driver=raw") == help_text("/help blockdev-add driver=raw")
     assert help_text("/help How") == help_text("/help HowFast")
     assert help_text("/help query-st", pages={}) == help_text("/help query-status", pages={})
@@ -278,7 +278,7 @@ def test_help_where_there_is_no_schema(options: dict[str, Any], pages: dict[str,
     assert found == [mistake(line, "      ^^^^^^", reason, MISSING, place="stdin:1:7")]
 
 
-# -- what is told ---------------------------------------------------------------------------------
+# -- the help text --------------------------------------------------------------------------------
 
 RESIZE = """\
 resize (command)
@@ -467,7 +467,7 @@ def test_what_is_returned_has_types() -> None:
     )
 
 
-def test_what_is_returned_is_described_by_the_type_that_the_manual_names() -> None:
+def test_return_value_uses_the_manual_type() -> None:
     text = returned(**{"qemu-qmp-ref": MANUAL + RETURNING})
     assert (
         "\nReturns\n  [Thing]\n\n  all, as a Common or a Thing each\n\n"
@@ -476,7 +476,7 @@ def test_what_is_returned_is_described_by_the_type_that_the_manual_names() -> No
     )
 
 
-def test_a_type_has_one_name_here_and_in_the_menu() -> None:
+def test_type_names_match_the_menu() -> None:
     """The manual says `boolean`, `string` and `array of string`."""
     pages = {"qemu-qmp-ref": MANUAL + RETURNING}
     text = help_text("/help Thing", pages=pages)
@@ -505,7 +505,7 @@ def test_a_value_of_an_enum() -> None:
     assert "resize  how=fast" in help_text("/help fast", pages={})
 
 
-def test_a_command_of_the_shells_own_comes_before_a_value() -> None:
+def test_shell_command_is_recognized_before_a_value() -> None:
     pages = {"qemu-qmp-ref": MANUAL.replace("fBslow", "fBlast")}
     assert ask("/help last", pages=pages) == ("page", "/last\n    show the complete last reply")
 
@@ -519,7 +519,7 @@ def test_a_command_of_the_shells_own_comes_before_a_value() -> None:
         ("", "resize (command, since 1.1)"),
     ],
 )
-def test_a_manual_of_another_version_is_told_of_first(version: str, first: str) -> None:
+def test_manual_of_another_version_is_announced_first(version: str, first: str) -> None:
     pages = {"qemu-qmp-ref": MANUAL.replace("7.2.1", version)}
     assert help_text("/help resize", pages=pages).splitlines()[0] == first
 
@@ -674,11 +674,11 @@ def test_a_property_of_the_device_that_is_added() -> None:
         "[drive]: str (of virtio-blk-pci)\n    ID of a drive\n\ndevice_add (command)"
     )
     driven = "\n\n[drive]: str (of virtio-blk-pci)\n    ID of a drive\n\ndevice_add (command)"
-    begun = "(argument of device_add: those that start with it)"
+    started = "(argument of device_add: those that start with it)"
     ((_, text),) = driver.line("/help device_add dr driver=virtio-blk-pci")
-    assert text.startswith(f"dr {begun}{driven}")
+    assert text.startswith(f"dr {started}{driven}")
     ((_, text),) = driver.line("/help device_add i driver=virtio-blk-pci")
-    assert text.startswith(f"i {begun}\n\nid: str\n[ide]: int (of virtio-blk-pci)\n\ndevice_add")
+    assert text.startswith(f"i {started}\n\nid: str\n[ide]: int (of virtio-blk-pci)\n\ndevice_add")
     ((_, text),) = driver.line("/help device_add id driver=virtio-blk-pci")
     assert text.startswith("id (argument of device_add, required)")
     ((_, text),) = driver.line("/help device_add dr driver=virtio-blk-pci dr=1")
@@ -710,7 +710,7 @@ def test_apropos_finds_the_best_first() -> None:
     assert [line[0] for line in apropos("'over another'")] == ["blockdev-add", "Raw"]
 
 
-def test_apropos_leads_from_a_member_of_a_type_to_the_command_that_takes_it() -> None:
+def test_apropos_finds_command_of_type_member() -> None:
     assert [line[0] for line in apropos("begins where")] == ["blockdev-add", "Common"]
 
 

@@ -78,7 +78,7 @@ def test_several_inputs_are_separate() -> None:
     ]
 
 
-def test_no_more_is_read_while_a_line_is_left() -> None:
+def test_reading_pauses_while_a_line_is_queued() -> None:
     reader, writer = os.pipe()
     os.write(writer, b"a\nb\nc")
     lines = ScriptLines([LineInput("x", read=lambda: os.read(reader, 65536), descriptor=reader)])

@@ -31,7 +31,7 @@ def test_there_is_none_yet() -> None:
     assert person().line("/last") == [("error", "no reply yet")]
 
 
-def test_it_asks_for_all_of_the_reply_and_sends_nothing() -> None:
+def test_save_requests_whole_reply_without_sending() -> None:
     driver = person()
     driver.line("query-name")
     driver.now += 3
@@ -45,7 +45,7 @@ def test_it_asks_for_all_of_the_reply_and_sends_nothing() -> None:
         assert (shown.elapsed, shown.late, shown.redirect) == (3, False, None)
 
 
-def test_a_reply_that_is_shown_as_it_comes_is_not_again() -> None:
+def test_streamed_reply_is_not_shown_twice() -> None:
     driver = person()
     driver.line("query-name")
     (shown,) = driver.session.receive(reply({}, 1), driver.now)
@@ -89,7 +89,7 @@ def test_a_reply_of_the_human_monitor() -> None:
     assert driver.line("/last") == [("reply", {"return": "one\r\ntwo", "id": "qmpshell-1"})]
 
 
-def test_one_that_came_late_is_the_last_too_and_not_late_any_more() -> None:
+def test_late_reply_becomes_the_last_reply() -> None:
     driver = person()
     driver.line("query-name")
     driver.abandon()
@@ -126,7 +126,7 @@ def test_it_outlives_the_connection() -> None:
     assert driver.line("/last") == [("reply", NAMED)]
 
 
-def test_in_a_script_it_is_the_reply_to_the_command_before() -> None:
+def test_last_in_script_is_the_previous_reply() -> None:
     driver = Driver()
     assert driver.line("/last") == [("error", "stdin:1:1: no reply yet")]
     driver.line("query-name; /last; stop; /last")

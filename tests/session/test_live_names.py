@@ -109,7 +109,7 @@ def nodes(*names: str) -> list[dict[str, str]]:
     return [{"node-name": name} for name in names]
 
 
-def test_what_is_not_known_is_asked_once_and_told_when_it_comes() -> None:
+def test_unknown_answer_is_queried_once_and_announced() -> None:
     shell = App()
     assert shell.find(NODES) is None
     assert shell.take() == ["query-named-block-nodes"]
@@ -124,7 +124,7 @@ def test_what_is_not_known_is_asked_once_and_told_when_it_comes() -> None:
     assert shell.session.failures.status == 0
 
 
-def test_an_old_answer_is_given_while_it_is_asked_anew() -> None:
+def test_old_answer_is_used_during_new_query() -> None:
     shell = App()
     shell.find(NODES)
     shell.answer(nodes("a"))
@@ -156,7 +156,7 @@ def test_one_answer_serves_all_kinds_that_need_it() -> None:
     assert shell.find(NameQuery(IOTHREAD)) == ["i"]
 
 
-def test_no_more_than_two_are_under_way_and_the_newest_wish_is_first() -> None:
+def test_two_queries_at_once_newest_first() -> None:
     shell = App()
     for want in (NODES, JOBS, CHARDEVS, EXPORTS):
         shell.find(want)
@@ -186,7 +186,7 @@ def test_what_has_two_answers_is_given_in_part() -> None:
 # -- the person's own first ------------------------------------------------------------------------
 
 
-def test_nothing_is_asked_while_a_command_is_under_way() -> None:
+def test_no_query_runs_during_a_command() -> None:
     shell = App()
     shell.line("stop")
     assert shell.find(NODES) is None
@@ -195,7 +195,7 @@ def test_nothing_is_asked_while_a_command_is_under_way() -> None:
     assert shell.take() == ["query-named-block-nodes"]
 
 
-def test_nothing_is_asked_while_commands_are_queued_or_a_question_is_open() -> None:
+def test_no_query_runs_while_user_lines_wait() -> None:
     shell = App()
     shell.line("stop")
     shell.line("cont")
@@ -211,7 +211,7 @@ def test_nothing_is_asked_while_commands_are_queued_or_a_question_is_open() -> N
     assert shell.take() == []
 
 
-def test_a_command_is_sent_at_once_whatever_is_asked() -> None:
+def test_user_command_is_not_delayed_by_queries() -> None:
     shell = App()
     shell.find(NODES)
     effects = shell.session.submit(shell.driver.prepare("stop"), shell.driver.now)
@@ -221,7 +221,7 @@ def test_a_command_is_sent_at_once_whatever_is_asked() -> None:
     assert [type(one) for one in shell.session.abandon(shell.driver.now)] != [Send]
 
 
-def test_it_holds_nobody_up_and_no_timeout_hits_it() -> None:
+def test_internal_query_delays_nothing_without_timeout() -> None:
     shell = App(timeout=1.0)
     shell.find(NODES)
     assert shell.session.deadline is None
@@ -258,7 +258,7 @@ def test_an_event_makes_it_be_asked_anew(name: str) -> None:
     assert shell.find(JOBS) == []
 
 
-def test_an_event_while_it_is_asked_makes_the_answer_doubtful() -> None:
+def test_event_during_query_makes_answer_uncertain() -> None:
     shell = App()
     shell.find(JOBS)
     shell.take()
@@ -269,7 +269,7 @@ def test_an_event_while_it_is_asked_makes_the_answer_doubtful() -> None:
     assert shell.take() == ["query-jobs"]
 
 
-def test_a_command_that_may_change_something_makes_all_be_asked_anew() -> None:
+def test_state_changing_command_invalidates_all_answers() -> None:
     shell = App()
     learn(shell, CHARDEVS, [{"label": "c"}])
     shell.line("query-status")
@@ -315,7 +315,7 @@ def test_properties_are_asked_of_known_drivers_only() -> None:
 # -- failures --------------------------------------------------------------------------------------
 
 
-def test_a_failure_is_remembered_for_a_while_or_until_something_changes() -> None:
+def test_failure_is_cached_until_change_or_expiry() -> None:
     shell = App()
     want = NameQuery(QOM_CHILD, "/nosuch")
     shell.find(want)
@@ -337,7 +337,7 @@ def test_a_failure_is_remembered_for_a_while_or_until_something_changes() -> Non
     assert shell.session.failures.status == 0
 
 
-def test_a_command_that_there_is_not_is_asked_once() -> None:
+def test_missing_command_is_queried_once() -> None:
     shell = App()
     shell.find(CHARDEVS)
     shell.bytes(error("no", "CommandNotFound", 1))
@@ -349,7 +349,7 @@ def test_a_command_that_there_is_not_is_asked_once() -> None:
     assert shell.take() == []
 
 
-def test_a_command_that_is_known_not_to_be_there_is_not_asked() -> None:
+def test_missing_command_is_not_queried() -> None:
     shell = App()
     shell.session.names = ["query-block-jobs"]
     assert shell.find(CHARDEVS) == []
@@ -358,7 +358,7 @@ def test_a_command_that_is_known_not_to_be_there_is_not_asked() -> None:
     assert shell.take() == ["query-block-jobs"]
 
 
-def test_an_older_server_is_asked_in_its_own_words() -> None:
+def test_older_server_gets_older_commands() -> None:
     shell = App()
     shell.find(NODES)
     shell.bytes(error("Parameter 'flat' is unexpected", marker=1))
@@ -378,7 +378,7 @@ def test_an_answer_of_another_shape_is_no_names(value: object) -> None:
     assert shell.find(NODES) == []
 
 
-def test_an_answer_that_never_comes_is_awaited_for_so_long() -> None:
+def test_missing_answer_times_out() -> None:
     shell = App()
     shell.find(NODES)
     shell.find(JOBS)
@@ -397,7 +397,7 @@ def test_an_answer_that_never_comes_is_awaited_for_so_long() -> None:
 # -- other servers ---------------------------------------------------------------------------------
 
 
-def test_after_a_loss_there_is_nothing_and_a_new_server_is_asked_anew() -> None:
+def test_connection_loss_clears_answers() -> None:
     shell = App()
     learn(shell, NODES, nodes("a"))
     shell.find(JOBS)
@@ -425,7 +425,7 @@ def test_a_server_that_starts_anew_is_asked_anew() -> None:
     assert shell.take() == ["query-jobs"]
 
 
-def test_what_a_server_may_have_died_of_is_not_asked_there_again() -> None:
+def test_query_before_a_crash_is_not_repeated() -> None:
     shell = App()
     want = NameQuery(DEVICE_DRIVER)
     shell.find(want)
@@ -435,8 +435,8 @@ def test_what_a_server_may_have_died_of_is_not_asked_there_again() -> None:
     assert lost == ("error", "vm.sock: connection lost")
     assert why == (
         "tell",
-        "it went while completion asked for qom-list-types, which may be why; this shell will not ask"
-        " that at vm.sock again",
+        "connection lost while completion was running qom-list-types, possibly the cause; "
+        "it will not be run on this server again",
     )
     shell.reconnect()
     shell.find(want)
@@ -459,7 +459,7 @@ def test_a_server_that_was_left_is_not_blamed() -> None:
     assert shell.take() == ["qom-list-types"]
 
 
-def test_who_only_looks_on_is_not_told_of_the_server_before() -> None:
+def test_observer_gets_nothing_of_earlier_server() -> None:
     shell = App()
     learn(shell, NODES, nodes("a"))
     shell.bytes(GREETING)
@@ -467,7 +467,7 @@ def test_who_only_looks_on_is_not_told_of_the_server_before() -> None:
     assert list(shell.cache.peek(NODES)) == []
 
 
-def test_who_only_looks_on_is_told_what_is_known_and_makes_nobody_ask() -> None:
+def test_observer_gets_answers_without_queries() -> None:
     shell = App()
     assert list(shell.cache.peek(NODES)) == []
     shell.line("stop")
@@ -491,7 +491,7 @@ def test_other_questions_are_not_blamed_for_an_end() -> None:
 # -- what cannot be relied on ----------------------------------------------------------------------
 
 
-def test_what_is_not_known_yet_is_in_doubt_until_it_has_come() -> None:
+def test_pending_answer_is_uncertain() -> None:
     shell = App()
     shell.find(NODES)
     assert shell.cache.is_in_doubt
@@ -500,7 +500,7 @@ def test_what_is_not_known_yet_is_in_doubt_until_it_has_come() -> None:
     assert not shell.cache.is_in_doubt
 
 
-def test_a_part_of_the_answers_leaves_the_names_in_doubt() -> None:
+def test_partial_answers_are_marked_uncertain() -> None:
     shell = App()
     shell.find(NameQuery(QDEV))
     shell.answer([{"name": "d", "type": "child<x>"}], 0)
@@ -508,7 +508,7 @@ def test_a_part_of_the_answers_leaves_the_names_in_doubt() -> None:
     assert shell.cache.is_in_doubt
 
 
-def test_what_was_found_before_a_change_is_in_doubt_and_told_anew_in_any_case() -> None:
+def test_answer_before_a_change_is_uncertain() -> None:
     shell = App()
     learn(shell, NODES, nodes("a"))
     shell.line("blockdev-add driver=null-co node-name=b")
@@ -523,7 +523,7 @@ def test_what_was_found_before_a_change_is_in_doubt_and_told_anew_in_any_case() 
     assert not shell.cache.is_in_doubt
 
 
-def test_an_answer_is_in_doubt_when_its_life_is_over() -> None:
+def test_expired_answer_is_uncertain() -> None:
     shell = App()
     learn(shell, NODES, nodes("a"))
     shell.after(1)
@@ -536,7 +536,7 @@ def test_an_answer_is_in_doubt_when_its_life_is_over() -> None:
     assert shell.news() == [NODES]
 
 
-def test_what_the_server_refuses_to_say_is_in_no_doubt() -> None:
+def test_refused_query_is_a_certain_answer() -> None:
     shell = App()
     shell.find(CHARDEVS)
     shell.bytes(error("no", "CommandNotFound", 1))
@@ -579,7 +579,7 @@ def test_the_log_has_the_questions_and_the_answers() -> None:
     assert messages[1]["return"] == [{"label": "c"}]
 
 
-def test_many_wishes_and_answers_are_not_kept_for_ever() -> None:
+def test_old_queries_and_answers_are_discarded() -> None:
     shell = App()
     for number in range(400):
         shell.find(NameQuery(QOM_CHILD, f"/{number}"))

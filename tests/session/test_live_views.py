@@ -96,7 +96,7 @@ def test_in_a_dry_run_it_is_shown_once() -> None:
 # -- /watch in a script ---------------------------------------------------------------------------
 
 
-def test_a_script_shows_each_reply_and_then_goes_on() -> None:
+def test_script_shows_each_reply_before_continuing() -> None:
     driver = Driver()
     assert driver.line("/watch -c 2 query-name; stop") == [NAME]
     assert driver.bytes(reply({"name": "x"})) == [("reply", {"return": {"name": "x"}})]
@@ -111,7 +111,7 @@ def test_a_script_shows_each_reply_and_then_goes_on() -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_nothing_is_sent_as_long_as_a_reply_is_awaited() -> None:
+def test_nothing_is_sent_while_a_reply_is_pending() -> None:
     driver = Driver()
     driver.line("/watch -n 1 query-name")
     assert driver.after(30) == []
@@ -133,7 +133,7 @@ def test_events_disturb_nothing() -> None:
     assert driver.after(2) == [NAME]
 
 
-def test_a_line_of_json_is_sent_as_it_is() -> None:
+def test_json_line_is_sent_unchanged() -> None:
     driver = Driver()
     line = '{"execute": "query-name", "id": 7}'
     assert driver.line(f"/watch -c 2 {line}") == [sent(line)]
@@ -141,7 +141,7 @@ def test_a_line_of_json_is_sent_as_it_is() -> None:
     assert driver.after(2) == [sent(line)]
 
 
-def test_a_line_of_the_human_monitors_is_not_read_as_ours() -> None:
+def test_hmp_line_is_not_parsed_as_qmp() -> None:
     driver = Driver()
     line = "/watch -c 1 /hmp info  block; x # y"
     command = (
@@ -167,20 +167,20 @@ def test_an_error_counts_and_the_watch_goes_on() -> None:
     assert driver.end() == [("leave", FAILED)]
 
 
-def test_an_error_ends_a_script_that_stops_on_errors() -> None:
+def test_error_stops_on_error() -> None:
     driver = Driver(stop_on_error=True)
     driver.line("/watch query-name")
     assert driver.bytes(error("not now"))[-1] == ("leave", FAILED)
 
 
-def test_a_command_that_the_server_has_not_is_not_watched() -> None:
+def test_watch_rejects_missing_command() -> None:
     driver = Driver(probe=False)
     driver.line("/watch query-nmae")
     assert [one[0] for one in driver.bytes(error("no", "CommandNotFound"))] == ["reply"]
     assert driver.session.idle
 
 
-def test_a_reply_that_does_not_come_in_time_ends_a_script() -> None:
+def test_reply_timeout_ends_a_script() -> None:
     driver = Driver(timeout=3)
     driver.line("/watch query-name")
     assert driver.after(3)[-1] == ("leave", CONNECTION)
@@ -232,7 +232,7 @@ def test_at_a_terminal_the_prompt_stays_free() -> None:
     assert before is not None and before.value["return"] == {"name": "x"}
 
 
-def test_ctrl_c_ends_it_and_leaves_the_last_reply() -> None:
+def test_ctrl_c_ends_watch_and_keeps_output() -> None:
     driver = terminal()
     driver.line("/watch query-name")
     driver.bytes(reply({"name": "x"}, 1))
@@ -378,7 +378,7 @@ def test_a_job_that_was_cancelled_has_not_failed() -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_a_job_that_waits_to_be_dismissed_is_asked_for_its_error() -> None:
+def test_concluded_job_is_queried_for_its_error() -> None:
     driver = Driver()
     driver.line("/jobs")
     driver.bytes(reply([job(type="create")], 1))
@@ -391,7 +391,7 @@ def test_a_job_that_waits_to_be_dismissed_is_asked_for_its_error() -> None:
     ]
 
 
-def test_jobs_that_ended_before_it_was_called_are_told_of_once() -> None:
+def test_earlier_ended_jobs_are_reported_once() -> None:
     driver = Driver()
     driver.bytes(status_change("created") + status_change("running"))
     driver.bytes(status_change("aborting") + status_change("concluded") + status_change("null"))
@@ -431,7 +431,7 @@ def test_the_time_may_be_limited() -> None:
     assert driver.end() == [("leave", FAILED)]
 
 
-def test_without_probing_they_are_listed_once_and_then_followed() -> None:
+def test_jobs_are_listed_once_without_probing() -> None:
     driver = Driver(probe=False)
     assert driver.line("/jobs") == [own_question(1, "query-jobs")]
     driver.bytes(reply([job()], 1))

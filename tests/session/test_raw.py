@@ -73,7 +73,7 @@ def test_every_byte_is_shown_as_it_came(data: bytes) -> None:
     assert said(session().receive(data, 100.0)) == [("show", data)]
 
 
-def test_a_piped_input_has_been_answered_after_a_second_of_quiet() -> None:
+def test_pipe_input_is_done_after_quiet_second() -> None:
     raw = session()
     assert raw.end_of_input(100.0) == []
     assert raw.deadline == 101.0
@@ -101,7 +101,7 @@ def test_the_end_after_all_was_sent_is_well() -> None:
     assert raw.deadline is None
 
 
-def test_the_end_before_all_was_sent_is_a_loss() -> None:
+def test_server_exit_with_unsent_commands_is_loss() -> None:
     raw = session()
     assert said(raw.receive(b"", 100.0)) == [
         ("error", "vm.sock: connection closed"),
@@ -120,7 +120,7 @@ def test_a_broken_connection_is_a_loss(ended: bool) -> None:
     ]
 
 
-def test_a_person_stays_after_a_loss_and_leaves_when_it_pleases_them() -> None:
+def test_terminal_session_survives_connection_loss() -> None:
     raw = session(interactive=True)
     assert said(raw.connection_lost("")) == [("error", "vm.sock: connection closed")]
     assert said(raw.submit(raw.prepare(source("x\n")), 100.0)) == [

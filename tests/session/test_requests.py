@@ -93,7 +93,7 @@ def test_what_is_known_of_a_request() -> None:
 @pytest.mark.parametrize(
     "text", ["{}", '{"execute": 5}', '{"execute": null, "arguments": []}', '{"id": 1}']
 )
-def test_raw_json_that_is_no_command_is_sent_all_the_same(text: str) -> None:
+def test_raw_non_command_json_is_sent(text: str) -> None:
     (request,) = requests(text)
     assert request.data == text.encode() + b"\n"
     assert (request.name, request.arguments) == ("", {})
@@ -140,7 +140,7 @@ def test_a_line_with_a_mistake_has_no_requests() -> None:
     assert prepared.source.name == "stdin"
 
 
-def test_a_line_that_needs_the_schema_has_no_requests_yet() -> None:
+def test_line_that_needs_schema_has_no_requests() -> None:
     prepared = prepare(source("stop; x a=5"), Introspection(read_file=no_file))
     assert prepared.plan is None and prepared.error is None
     assert prepared.need is not None and prepared.need.kind == MISSING_SCHEMA

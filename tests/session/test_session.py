@@ -161,7 +161,7 @@ def test_the_greeting_of_the_server_is_known() -> None:
     assert driver.session.greeting.version == (7, 2, 22)
 
 
-def test_without_negotiation_lines_go_out_at_once_and_nothing_of_ours() -> None:
+def test_raw_mode_sends_lines_without_negotiation() -> None:
     driver = Driver(greeted=False, negotiate=False)
     assert driver.begin == [("greeted",)]
     assert driver.line("qmp_capabilities") == [sent('{"execute": "qmp_capabilities"}')]
@@ -175,7 +175,7 @@ def test_without_negotiation_a_person_sees_the_greeting() -> None:
     assert driver.bytes(GREETING) == [("stray", GREETING.strip(), "")]
 
 
-def test_a_refused_negotiation_ends_a_script_and_stays_at_a_terminal() -> None:
+def test_refused_negotiation_ends_scripts_only() -> None:
     text = "vm.sock: the server refused to negotiate: you may not"
     refusal = b'{"error": {"class": "GenericError", "desc": "you may not"}}\r\n'
     plain = GREETING.replace(b'"oob"', b"")
@@ -187,7 +187,7 @@ def test_a_refused_negotiation_ends_a_script_and_stays_at_a_terminal() -> None:
     assert driver.bytes(refusal) == [("error", text)]
 
 
-def test_a_refusal_is_shown_without_the_controls_in_it() -> None:
+def test_refusal_is_shown_without_control_characters() -> None:
     driver = Driver(greeted=False)
     driver.bytes(GREETING.replace(b'"oob"', b""))
     found = driver.bytes(b'{"error": {"class": "GenericError", "desc": "\\u001b[2Jx"}}\r\n')
@@ -200,7 +200,7 @@ SILENCE = (
 )
 
 
-def test_silence_is_diagnosed_after_2_s_and_ends_a_script_after_5() -> None:
+def test_silence_is_diagnosed_then_ends_script() -> None:
     driver = Driver(greeted=False)
     assert driver.session.deadline == 102.0
     assert driver.after(1.9) == []
@@ -278,14 +278,14 @@ def test_another_protocol_is_recognised(data: bytes, text: str) -> None:
     assert driver.session.lost
 
 
-def test_another_protocol_that_closes_without_a_line_end_is_recognised() -> None:
+def test_closing_foreign_protocol_without_newline_is_recognized() -> None:
     driver = Driver(greeted=False)
     assert driver.bytes(b"SSH-2.0-x") == []
     text = "vm.sock: this is an SSH server, not QMP: it sent “SSH-2.0-x”"
     assert driver.gone() == [("error", text), ("leave", CONNECTION)]
 
 
-def test_another_protocol_that_waits_without_a_line_end_is_recognised() -> None:
+def test_waiting_foreign_protocol_without_newline_is_recognized() -> None:
     driver = Driver(greeted=False)
     assert driver.bytes(b"SSH-2.0-x") == []
     text = "vm.sock: this is an SSH server, not QMP: it sent “SSH-2.0-x”"
@@ -308,7 +308,7 @@ def test_closed_before_the_greeting(reason: str, text: str) -> None:
     assert driver.gone(reason) == [("error", text), ("leave", CONNECTION)]
 
 
-def test_closed_in_the_middle_of_the_negotiation_is_not_called_before_the_greeting() -> None:
+def test_close_during_negotiation_is_not_before_greeting() -> None:
     driver = Driver(greeted=False)
     driver.bytes(GREETING)
     (kind, text), leave = driver.gone()
@@ -339,7 +339,7 @@ def test_one_command_after_the_other() -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_messages_are_shown_in_the_order_in_which_they_came() -> None:
+def test_messages_are_shown_in_received_order() -> None:
     driver = Driver()
     driver.line("stop")
     assert driver.bytes(STOP + DONE + STOP) == [
@@ -367,7 +367,7 @@ def test_lines_that_say_nothing(text: str) -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_an_error_reply_is_shown_and_makes_the_status_1() -> None:
+def test_error_reply_is_shown_with_status_1() -> None:
     driver = Driver()
     driver.line("x; stop")
     assert driver.bytes(REFUSAL) == [
@@ -378,7 +378,7 @@ def test_an_error_reply_is_shown_and_makes_the_status_1() -> None:
     assert driver.end() == [("leave", FAILED)]
 
 
-def test_a_line_not_understood_sends_nothing_of_it_and_makes_the_status_1() -> None:
+def test_invalid_line_sends_nothing_and_gives_status_1() -> None:
     driver = Driver()
     assert driver.line("stop") == [sent('{"execute": "stop"}')]
     driver.bytes(DONE)
@@ -404,14 +404,14 @@ def test_stop_on_error_ends_at_an_error_reply() -> None:
     ]
 
 
-def test_stop_on_error_ends_at_a_line_not_understood() -> None:
+def test_stop_on_error_ends_at_invalid_line() -> None:
     driver = Driver(stop_on_error=True)
     found = driver.line("device_del net1")
     assert [one[0] for one in found] == ["error", "leave"]
     assert found[-1] == ("leave", FAILED)
 
 
-def test_stop_on_error_does_not_throw_a_person_out() -> None:
+def test_stop_on_error_keeps_terminal_session() -> None:
     driver = Driver(stop_on_error=True, interactive=True)
     driver.line("x")
     found = driver.bytes(b'{"error": {"class": "C", "desc": "d"}, "id": "qmpshell-1"}\r\n')
@@ -482,7 +482,7 @@ def test_numbers_and_truths_are_different_ids(asked: str, other: str) -> None:
     assert [one[0] for one in found] == ["reply"]
 
 
-def test_an_integer_id_beyond_64_bits_comes_back_as_a_double() -> None:
+def test_integer_id_beyond_64_bits_returns_double() -> None:
     driver = Driver()
     driver.line('{"execute": "stop", "id": 12345678901234567890123}')
     found = driver.bytes(b'{"return": {}, "id": 1.2345678901234568e+22}\r\n')
@@ -490,7 +490,7 @@ def test_an_integer_id_beyond_64_bits_comes_back_as_a_double() -> None:
     assert driver.session.idle
 
 
-def test_an_infinite_id_comes_back_as_qemu_prints_it() -> None:
+def test_infinite_id_matches_qemu_output() -> None:
     driver = Driver()
     driver.line('{"execute": "stop", "id": 1e400}')
     assert driver.bytes(b'{"return": {}, "id": inf}\r\n') == [
@@ -508,7 +508,7 @@ def test_an_id_nested_deeply(depth: int) -> None:
 
 
 @pytest.mark.parametrize("interactive", [False, True])
-def test_an_error_without_an_id_answers_the_line_in_flight(interactive: bool) -> None:
+def test_error_without_id_answers_current_line(interactive: bool) -> None:
     driver = Driver(interactive=interactive)
     driver.line('{"execute": 5, "id": 7}')
     assert driver.bytes(REFUSAL) == [
@@ -526,7 +526,7 @@ def test_an_error_without_an_id_answers_the_line_in_flight(interactive: bool) ->
         b'{"error": {"class": "GenericError", "desc": "no"}}',
     ],
 )
-def test_a_reply_that_nobody_asked_for_is_shown_as_such(data: bytes) -> None:
+def test_unexpected_reply_is_shown_as_such(data: bytes) -> None:
     driver = Driver()
     assert driver.bytes(data + b"\r\n") == [("stray", data, "an unexpected reply")]
     assert driver.end() == [("leave", OK)]
@@ -544,7 +544,7 @@ def test_noise_in_mid_session_does_no_harm(data: bytes, reason: str) -> None:
     ]
 
 
-def test_negotiating_once_more_gets_a_hint_and_is_no_failure() -> None:
+def test_second_negotiation_gets_a_hint_without_failure() -> None:
     driver = Driver()
     driver.line('{"execute": "qmp_capabilities"}')
     error = {
@@ -562,7 +562,7 @@ def test_negotiating_once_more_gets_a_hint_and_is_no_failure() -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_negotiating_once_more_is_no_failure_with_stop_on_error_either() -> None:
+def test_second_negotiation_does_not_stop_on_error() -> None:
     driver = Driver(stop_on_error=True)
     driver.line("qmp_capabilities")
     found = driver.bytes(b'{"error": {"class": "CommandNotFound", "desc": "already"}}\r\n')
@@ -611,7 +611,7 @@ def test_the_timeout_counts_from_each_sending() -> None:
     assert driver.session.deadline is None
 
 
-def test_a_reply_that_times_out_at_a_terminal_is_waited_for_no_longer() -> None:
+def test_timed_out_reply_is_no_longer_awaited() -> None:
     driver = Driver(timeout=2, interactive=True)
     driver.line("a")
     driver.line("b")
@@ -623,7 +623,7 @@ def test_a_reply_that_times_out_at_a_terminal_is_waited_for_no_longer() -> None:
     assert driver.bytes(reply(2, "qmpshell-2")) == [("reply", {"return": 2, "id": "qmpshell-2"})]
 
 
-def test_after_a_timeout_at_a_terminal_nothing_is_due_but_the_next_timeout() -> None:
+def test_timeout_at_terminal_leaves_next_timeout_due() -> None:
     driver = Driver(timeout=2, interactive=True)
     driver.line("a")
     driver.after(2)
@@ -634,13 +634,13 @@ def test_after_a_timeout_at_a_terminal_nothing_is_due_but_the_next_timeout() -> 
     assert driver.session.deadline is None
 
 
-def test_a_line_is_not_held_by_a_question_in_the_background() -> None:
+def test_background_query_does_not_delay_a_line() -> None:
     driver = Driver(timeout=2, interactive=True)
     driver.session.probes.learn_commands(driver.now)
     assert driver.line("stop") == [sent('{"execute": "stop", "id": "qmpshell-2"}')]
 
 
-def test_a_line_whose_types_are_not_told_in_time_is_dropped() -> None:
+def test_line_is_dropped_when_schema_times_out() -> None:
     driver = Driver(timeout=2, interactive=True)
     assert [one[0] for one in driver.line("resize id=5")] == ["send"]
     assert driver.line("stop") == []
@@ -715,7 +715,7 @@ def test_the_end_after_shutdown_is_well(reason: str) -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_a_quit_whose_reply_the_shutdown_overtook_is_well() -> None:
+def test_quit_without_reply_succeeds() -> None:
     driver = Driver()
     driver.line("quit")
     driver.bytes(SHUTDOWN)
@@ -723,7 +723,7 @@ def test_a_quit_whose_reply_the_shutdown_overtook_is_well() -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_a_human_quit_whose_reply_the_shutdown_overtook_is_well() -> None:
+def test_hmp_quit_without_reply_succeeds() -> None:
     driver = Driver(hmp=True)
     driver.line("quit")
     driver.bytes(SHUTDOWN)
@@ -731,7 +731,7 @@ def test_a_human_quit_whose_reply_the_shutdown_overtook_is_well() -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_a_quit_through_human_monitor_command_is_well_too() -> None:
+def test_quit_through_human_monitor_command_succeeds() -> None:
     driver = Driver()
     driver.line("human-monitor-command command-line=quit")
     driver.bytes(SHUTDOWN)
@@ -748,7 +748,7 @@ def test_a_failure_before_the_quit_is_still_one() -> None:
     assert driver.end() == [("leave", FAILED)]
 
 
-def test_a_quit_without_answer_or_shutdown_is_a_loss() -> None:
+def test_quit_without_reply_or_shutdown_is_loss() -> None:
     driver = Driver()
     driver.line("quit")
     assert driver.gone()[-1] == ("leave", CONNECTION)
@@ -761,14 +761,14 @@ def test_a_refused_quit_is_no_quit() -> None:
     assert driver.gone()[-1] == ("leave", CONNECTION)
 
 
-def test_a_shutdown_does_not_excuse_a_command_that_was_not_answered() -> None:
+def test_shutdown_does_not_excuse_unanswered_command() -> None:
     driver = Driver()
     driver.line("query-status")
     driver.bytes(SHUTDOWN)
     assert driver.gone()[-1] == ("leave", CONNECTION)
 
 
-def test_lines_left_after_quit_are_not_sent_and_the_status_says_so() -> None:
+def test_lines_after_quit_are_unsent_with_status() -> None:
     driver = Driver()
     driver.line("quit; query-status")
     driver.bytes(SHUTDOWN)
@@ -785,7 +785,7 @@ def test_lines_left_after_quit_are_not_sent_and_the_status_says_so() -> None:
     assert found[1] == ("leave", CONNECTION)
 
 
-def test_a_line_left_after_the_end_is_named_with_its_place() -> None:
+def test_unsent_line_is_reported_with_its_location() -> None:
     driver = Driver()
     driver.line("quit")
     driver.bytes(DONE)
@@ -794,7 +794,7 @@ def test_a_line_left_after_the_end_is_named_with_its_place() -> None:
     assert text.startswith("stdin:2:1: ")
 
 
-def test_our_own_questions_are_not_counted_as_lines_that_were_not_sent() -> None:
+def test_internal_queries_do_not_count_as_unsent() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
     driver.session.probes.learn("query-qmp-schema", driver.now)
@@ -820,13 +820,13 @@ def test_a_person_hears_that_the_server_has_exited() -> None:
     assert said(driver.session.leave_now()) == [("leave", OK)]
 
 
-def test_leaving_after_a_loss_says_so_in_the_status() -> None:
+def test_exit_after_loss_sets_status() -> None:
     driver = Driver(interactive=True)
     driver.gone()
     assert said(driver.session.leave_now()) == [("leave", CONNECTION)]
 
 
-# -- a server that starts anew --------------------------------------------------------------------
+# -- a server that restarts -----------------------------------------------------------------------
 
 
 def test_a_greeting_in_mid_session_resets_the_session() -> None:
@@ -861,14 +861,14 @@ def test_a_pty_that_greets_twice_loses_nothing() -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_stop_on_error_ends_where_a_command_was_lost_to_a_restart() -> None:
+def test_stop_on_error_ends_at_restart() -> None:
     driver = Driver(stop_on_error=True)
     driver.line("a; b")
     found = driver.bytes(GREETING)
     assert ("leave", FAILED) in found
 
 
-def test_a_restarted_server_that_does_not_negotiate_is_given_up() -> None:
+def test_restarted_server_without_negotiation_is_abandoned() -> None:
     driver = Driver()
     driver.line("a")
     driver.bytes(GREETING)
@@ -962,7 +962,7 @@ def test_the_chosen_cpu_goes_with_every_human_line() -> None:
         b'{"error": {"class": "GenericError", "desc": "Parameter \'cpu-index\' is bad"}}\r\n',
     ],
 )
-def test_a_cpu_that_is_not_there_is_not_chosen(answer: bytes) -> None:
+def test_missing_cpu_is_not_selected(answer: bytes) -> None:
     driver = Driver(hmp=True)
     driver.line("cpu 9")
     driver.bytes(answer)
@@ -971,14 +971,14 @@ def test_a_cpu_that_is_not_there_is_not_chosen(answer: bytes) -> None:
 
 
 @pytest.mark.parametrize("text", ["cpu", "cpu x", "cpu ", "cpu 1 2"])
-def test_a_cpu_command_without_a_number_is_the_servers_to_refuse(text: str) -> None:
+def test_cpu_without_number_is_sent_unchanged(text: str) -> None:
     driver = Driver(hmp=True)
     assert driver.line(text) == [human(text.strip())]
     driver.bytes(reply("cpu: extraneous characters at the end of line\r\n"))
     assert driver.line("info cpus") == [human("info cpus")]
 
 
-def test_a_human_line_read_ahead_has_the_cpu_that_was_chosen_before_it() -> None:
+def test_script_hmp_line_uses_earlier_cpu() -> None:
     driver = Driver(hmp=True)
     driver.line("cpu 1")
     ahead = driver.session.prepare(source("info registers"))
@@ -986,7 +986,7 @@ def test_a_human_line_read_ahead_has_the_cpu_that_was_chosen_before_it() -> None
     assert said(driver.session.submit(ahead, driver.now)) == [human("info registers", 1)]
 
 
-def test_a_human_line_typed_ahead_has_the_cpu_that_was_chosen_before_it() -> None:
+def test_queued_hmp_line_uses_earlier_cpu() -> None:
     driver = Driver(hmp=True, interactive=True)
     driver.line("cpu 1")
     driver.line("info registers")
@@ -1007,7 +1007,7 @@ def test_a_failure_that_is_only_text_counts() -> None:
     assert driver.end() == [("leave", FAILED)]
 
 
-def test_a_failure_that_is_only_text_stops_on_error() -> None:
+def test_text_failure_stops_on_error() -> None:
     driver = Driver(hmp=True, stop_on_error=True)
     driver.line("foo")
     found = driver.bytes(reply("unknown command: 'foo'\r\n"))
@@ -1049,7 +1049,7 @@ def test_raw_json_of_a_person_gets_no_id() -> None:
     assert driver.bytes(DONE) == [("reply", {"return": {}})]
 
 
-def test_a_mistake_of_a_person_is_shown_without_a_file_name() -> None:
+def test_typed_error_has_no_file_name() -> None:
     driver = Driver(interactive=True)
     assert driver.line("device_del net1") == [
         (
@@ -1062,7 +1062,7 @@ def test_a_mistake_of_a_person_is_shown_without_a_file_name() -> None:
     ]
 
 
-def test_an_abandoned_reply_is_shown_late_and_the_session_stays_in_step() -> None:
+def test_abandoned_reply_is_shown_late() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
     driver.line("b")
@@ -1085,7 +1085,7 @@ def test_with_nothing_awaited_nothing_is_abandoned() -> None:
     assert said(driver.session.abandon(driver.now)) == []
 
 
-def test_a_loss_while_only_an_abandoned_reply_is_missing() -> None:
+def test_loss_with_only_abandoned_reply_pending() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
     driver.session.abandon(driver.now)
@@ -1126,7 +1126,7 @@ def test_a_person_is_asked_before_what_destroys(text: str, question: str) -> Non
 @pytest.mark.parametrize(
     ("text", "question"), [("quit", QUIT), (" q", QUIT), ("system_reset", RESET)]
 )
-def test_a_person_is_asked_in_the_human_monitor_too(text: str, question: str) -> None:
+def test_hmp_quit_asks_for_confirmation(text: str, question: str) -> None:
     driver = Driver(interactive=True, hmp=True)
     assert driver.line(text) == [("ask", question)]
     found = said(driver.session.answer(go_on=True, now=driver.now))
@@ -1138,7 +1138,7 @@ def test_a_script_is_not_asked(text: str) -> None:
     assert [one[0] for one in Driver().line(text)] == ["send"]
 
 
-def test_a_question_answered_with_no_sends_nothing_and_goes_on() -> None:
+def test_declined_confirmation_sends_nothing_and_continues() -> None:
     driver = Driver(interactive=True)
     assert driver.line("quit") == [("ask", QUIT)]
     assert driver.line("query-status") == []
@@ -1148,7 +1148,7 @@ def test_a_question_answered_with_no_sends_nothing_and_goes_on() -> None:
     ]
 
 
-def test_a_question_is_put_when_its_turn_has_come() -> None:
+def test_confirmation_is_asked_in_line_order() -> None:
     driver = Driver(interactive=True)
     driver.line("stop")
     assert driver.line("quit; system_reset") == []
@@ -1184,7 +1184,7 @@ def test_what_we_ask_ourselves_is_not_shown() -> None:
     assert driver.line("stop") == [sent('{"execute": "stop", "id": "qmpshell-2"}')]
 
 
-def test_an_error_to_what_we_ask_ourselves_is_passed_over() -> None:
+def test_error_to_internal_query_is_ignored() -> None:
     driver = Driver(interactive=True)
     driver.session.probes.learn_commands(driver.now)
     assert (
@@ -1197,13 +1197,13 @@ def test_an_error_to_what_we_ask_ourselves_is_passed_over() -> None:
     assert driver.session.idle
 
 
-def test_what_we_ask_ourselves_does_not_keep_a_person_who_leaves() -> None:
+def test_internal_query_does_not_delay_exit() -> None:
     driver = Driver(interactive=True)
     driver.session.probes.learn_commands(driver.now)
     assert driver.line("exit") == [("leave", OK)]
 
 
-def test_a_person_leaves_when_the_last_reply_has_come() -> None:
+def test_exit_waits_for_last_reply() -> None:
     driver = Driver(interactive=True)
     driver.line("stop")
     assert driver.line("exit") == [("tell", "leaving after the reply to stop; Ctrl-D leaves now")]
@@ -1213,7 +1213,7 @@ def test_a_person_leaves_when_the_last_reply_has_come() -> None:
     ]
 
 
-def test_an_abandoned_reply_does_not_keep_a_person_who_leaves() -> None:
+def test_abandoned_reply_does_not_delay_exit() -> None:
     driver = Driver(interactive=True)
     driver.line("stop")
     driver.session.abandon(driver.now)
@@ -1234,7 +1234,7 @@ def test_a_person_is_not_punished_for_failures() -> None:
     assert said(driver.session.leave_now()) == [("leave", OK)]
 
 
-def test_ids_of_ours_never_meet_those_of_the_negotiation() -> None:
+def test_request_ids_never_equal_negotiation_ids() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
     late = b'{"return": {}, "id": "qmpshell-negotiation-1"}\r\n'

@@ -1,4 +1,4 @@
-"""`/set`, through a session: what is shown, what is changed, and what every wrong call is told."""
+"""`/set`, in a session: what it shows, what it changes, and its error messages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def listing(driver: Driver, call: str = "/set") -> list[str]:
 
 
 @pytest.mark.parametrize("interactive", [False, True])
-def test_all_are_listed_one_a_line_and_nothing_is_asked(interactive: bool) -> None:
+def test_list_has_one_per_line_without_queries(interactive: bool) -> None:
     driver = Driver(interactive=interactive)
     lines = listing(driver)
     assert [line.partition("=")[0] for line in lines] == [
@@ -133,7 +133,7 @@ def test_a_wrong_call_changes_nothing(
     assert driver.status == FAILED
 
 
-def test_a_line_with_a_wrong_value_in_it_sends_nothing() -> None:
+def test_line_with_invalid_value_sends_nothing() -> None:
     (error,) = Driver().line("stop; /set fold=x")
     assert error[0] == "error"
 
@@ -159,14 +159,14 @@ def test_what_is_confirmed_can_be_set() -> None:
     assert [one[0] for one in driver.line("quit")] == ["send"]
 
 
-def test_a_session_of_its_own_has_a_list_of_its_own() -> None:
+def test_each_session_has_its_own_list() -> None:
     driver = Driver(interactive=True)
     driver.line("/set confirm=")
     assert Driver(interactive=True).session.settings.confirm == CONFIRM
 
 
 @given(st.text(max_size=20), st.sampled_from(["pager", "confirm", "events"]))
-def test_whatever_is_set_is_shown_so_that_it_can_be_set(text: str, name: str) -> None:
+def test_shown_setting_can_be_set_again(text: str, name: str) -> None:
     driver = Driver()
     option = OPTIONS[name]
     try:

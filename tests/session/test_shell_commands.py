@@ -1,4 +1,4 @@
-"""The local commands, through a session: what each does, and what every wrong call is told."""
+"""The shell commands, in a session: what each does, and its error messages."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_a_wrong_call_stops_on_error() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["/nosuch", "/wait", "/resync now", "/log", "/hmp"])
-def test_a_line_with_a_wrong_call_in_it_sends_nothing(wrong: str) -> None:
+def test_line_with_invalid_call_sends_nothing(wrong: str) -> None:
     driver = Driver()
     found = driver.line(f"stop; {wrong}")
     assert [one[0] for one in found] == ["error"]
@@ -161,7 +161,7 @@ def test_a_line_with_a_wrong_call_in_it_sends_nothing(wrong: str) -> None:
         assert [one[0] for one in found] == ["error"]
 
 
-def test_of_a_long_unknown_name_only_the_beginning_is_repeated() -> None:
+def test_long_unknown_name_is_truncated() -> None:
     name = "/" + "x" * 100
     ((kind, text),) = Driver().line(name)
     assert kind == "error"
@@ -262,7 +262,7 @@ def test_events_are_muted_and_shown_again(before: str, words: str, after: str) -
         ),
     ],
 )
-def test_a_person_is_told_which_events_are_shown_now(words: str, told: str) -> None:
+def test_events_setting_is_confirmed_at_terminal(words: str, told: str) -> None:
     driver = Driver(interactive=True)
     assert driver.line(f"/events {words}") == [("tell", told.partition("\n")[0])]
     driver = Driver(interactive=True)
@@ -270,7 +270,7 @@ def test_a_person_is_told_which_events_are_shown_now(words: str, told: str) -> N
     assert driver.line(f"/events {words}") == [("tell", told)]
 
 
-def test_a_script_is_told_of_events_that_are_none() -> None:
+def test_script_reports_malformed_events() -> None:
     driver = Driver()
     driver.session.introspection.schema = schema("10")
     assert driver.line("/events STOP,-JOB_*") == []
@@ -302,7 +302,7 @@ def test_where_events_are_shown(mode: str, places: list[str]) -> None:
     assert [event_place(parsed, name) for name in ("STOP", "JOB_A", "JOB_B")] == places
 
 
-def test_events_lists_the_latest_shown_or_not_taken_or_not() -> None:
+def test_events_lists_latest_of_every_kind() -> None:
     driver = Driver(events="none")
     driver.line("/wait STOP")  # it takes the first
     for name in ("STOP", "RESUME", "JOB_A", "JOB_B"):
@@ -426,7 +426,7 @@ def test_oob_overtakes_a_wait() -> None:
     ]
 
 
-def test_oob_that_is_read_by_the_schema_is_sent_once_that_has_come() -> None:
+def test_oob_waits_for_the_schema() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
     assert driver.line("/oob resize id=5") == [own_question(2, "query-qmp-schema")]
@@ -438,7 +438,7 @@ def test_oob_that_is_read_by_the_schema_is_sent_once_that_has_come() -> None:
     assert driver.session.idle
 
 
-def test_oob_with_a_value_that_could_be_read_in_two_ways_is_sent_without_a_schema_too() -> None:
+def test_ambiguous_oob_value_is_sent_without_schema() -> None:
     driver = Driver(interactive=True)
     driver.line("/help x")
     driver.bytes(error("no", "CommandNotFound", 1))
@@ -453,7 +453,7 @@ def test_oob_waits_for_the_greeting() -> None:
     assert not driver.session.idle
 
 
-def test_the_reply_to_oob_goes_where_the_line_says() -> None:
+def test_oob_reply_follows_the_redirect() -> None:
     driver = Driver(interactive=True)
     assert driver.line("/oob query-yank > yank.json") == [("divert", ">", "yank.json")]
 
@@ -474,7 +474,7 @@ def test_oob_is_asked_about_when_it_destroys() -> None:
     assert driver.answer(go_on=True) == [sent('{"exec-oob": "system_reset", "id": "qmpshell-2"}')]
 
 
-def test_a_mistake_behind_oob_does_not_disturb_the_line_under_way() -> None:
+def test_invalid_oob_line_leaves_current_line_alone() -> None:
     driver = Driver(interactive=True)
     driver.line("a; b")
     assert [one[0] for one in driver.line("/oob x y")] == ["error"]
@@ -552,7 +552,7 @@ def test_a_device_is_read_by_its_drivers_properties() -> None:
     ]
 
 
-def test_an_at_sign_in_an_option_string_is_text() -> None:
+def test_at_sign_in_option_is_text() -> None:
     """The syntax is QEMU's, which has no files behind @."""
     driver = Driver(probe=False, files={"b": "secret"})
     assert driver.line("/keyval x a=@b") == [sent('{"execute": "x", "arguments": {"a": "@b"}}')]
@@ -564,7 +564,7 @@ def test_text_behind_an_object_is_a_mistake() -> None:
     assert [one[0] for one in found] == ["error"]
 
 
-def test_an_object_that_is_not_closed_is_a_mistake() -> None:
+def test_unclosed_object_is_an_error() -> None:
     driver = Driver(probe=False)
     found = driver.line('/keyval blockdev {"driver": "raw"')
     assert [one[0] for one in found] == ["error"]
@@ -574,7 +574,7 @@ def test_an_object_that_is_not_closed_is_a_mistake() -> None:
 # -- /source --------------------------------------------------------------------------------------
 
 
-def test_source_runs_the_lines_of_a_file_before_what_follows() -> None:
+def test_source_runs_file_before_following_lines() -> None:
     driver = Driver(files={"f.qmp": "\ufeffa\r\n# comment\n\nb\n"})
     assert driver.line("/source f.qmp") == [sent('{"execute": "a"}')]
     assert driver.line("c") == []
@@ -584,7 +584,7 @@ def test_source_runs_the_lines_of_a_file_before_what_follows() -> None:
     assert driver.session.idle
 
 
-def test_source_runs_before_the_rest_of_its_own_line() -> None:
+def test_source_runs_before_rest_of_line() -> None:
     driver = Driver(files={"f.qmp": "a\n"})
     assert driver.line("/source f.qmp; c") == [sent('{"execute": "a"}')]
     assert driver.bytes(DONE)[1:] == [sent('{"execute": "c"}')]
@@ -613,7 +613,7 @@ SECOND = (
 
 
 @pytest.mark.parametrize("interactive", [False, True])
-def test_a_mistake_in_a_file_is_named_with_its_place_there(interactive: bool) -> None:
+def test_error_in_file_reports_its_location(interactive: bool) -> None:
     """At a terminal, too: nobody could tell otherwise which line of the file it is."""
     driver = Driver(files={"f.qmp": FILE}, interactive=interactive)
     driver.line("/source f.qmp")
@@ -634,7 +634,7 @@ def test_a_mistake_in_a_file_stops_on_error() -> None:
     ]
 
 
-def test_a_line_that_goes_on_at_the_end_of_a_file_is_a_mistake_there() -> None:
+def test_unfinished_last_line_is_an_error() -> None:
     driver = Driver(files={"f.qmp": '{"execute":\n'})
     assert driver.line("/source f.qmp") == [
         mistake(
@@ -647,7 +647,7 @@ def test_a_line_that_goes_on_at_the_end_of_a_file_is_a_mistake_there() -> None:
     assert driver.line("stop") == [sent('{"execute": "stop"}')]
 
 
-def test_an_error_reply_to_a_line_of_a_file_counts() -> None:
+def test_error_in_sourced_file_counts() -> None:
     driver = Driver(files={"f.qmp": "a\n"})
     driver.line("/source f.qmp")
     driver.bytes(REFUSAL)
@@ -667,7 +667,7 @@ def test_files_run_files() -> None:
 
 
 @pytest.mark.parametrize("files", [{"f": "/source f\n"}, {"f": "/source g\n", "g": "/source f\n"}])
-def test_files_that_run_each_other_come_to_an_end(files: dict[str, str]) -> None:
+def test_mutually_sourcing_files_terminate(files: dict[str, str]) -> None:
     driver = Driver(files=files)
     ((kind, text),) = driver.line("/source f")
     assert kind == "error"
@@ -686,7 +686,7 @@ def test_sixteen_files_deep_is_not_too_deep() -> None:
     assert driver.line("/source f1") == [sent('{"execute": "stop"}')]
 
 
-def test_one_file_can_be_run_any_number_of_times() -> None:
+def test_one_file_can_be_sourced_repeatedly() -> None:
     driver = Driver(files={"f": "# nothing\n", "g": "/source f\n" * MANY})
     for _ in range(MANY):
         assert driver.line("/source f") == []
@@ -695,7 +695,7 @@ def test_one_file_can_be_run_any_number_of_times() -> None:
 
 
 @pytest.mark.parametrize("name", ["my file", "a=b", "it's"])
-def test_the_name_of_a_file_may_stand_in_quotes(name: str) -> None:
+def test_file_name_may_be_quoted(name: str) -> None:
     driver = Driver(files={name: "stop\n"})
     assert driver.line(f'/source "{name}"') == [sent('{"execute": "stop"}')]
 
@@ -710,7 +710,7 @@ def test_a_file_that_leaves() -> None:
 # -- /log -----------------------------------------------------------------------------------------
 
 
-def test_log_takes_what_is_sent_and_received_until_it_is_off() -> None:
+def test_log_records_both_directions_until_off() -> None:
     driver = Driver()
     driver.line("a")
     driver.bytes(DONE)
@@ -737,7 +737,7 @@ def test_another_log_takes_the_place_of_the_first() -> None:
     assert driver.logs["g"].messages == [("sent", {"execute": "a"})]
 
 
-def test_a_log_that_cannot_be_opened_leaves_the_first() -> None:
+def test_unopenable_log_keeps_current_log() -> None:
     driver = Driver()
     driver.line("/log f")
     assert [one[0] for one in driver.line("/log forbidden")] == ["error"]
@@ -762,7 +762,7 @@ def test_secrets_do_not_reach_a_log() -> None:
     assert "hush" not in repr(driver.logs["f"].messages)
 
 
-def test_a_log_that_can_no_longer_be_written_is_not_lost_in_silence() -> None:
+def test_failed_log_write_is_reported() -> None:
     driver = Driver()
     driver.line("/log f")
     driver.logs["f"].full = True
@@ -771,13 +771,13 @@ def test_a_log_that_can_no_longer_be_written_is_not_lost_in_silence() -> None:
     assert any(one[0] in ("tell", "error") and "No space left" in one[1] for one in found)
 
 
-def test_the_name_of_a_log_may_stand_in_quotes() -> None:
+def test_log_name_may_be_quoted() -> None:
     driver = Driver()
     assert driver.line('/log "my log"') == []
     assert list(driver.logs) == ["my log"]
 
 
-def test_a_log_has_the_messages_in_the_order_in_which_they_came() -> None:
+def test_log_keeps_message_order() -> None:
     driver = Driver(greeted=False, log="f")
     driver.bytes(
         b'{"QMP": {"version": {}, "capabilities": []}}\r\n',
@@ -827,14 +827,14 @@ def test_resync_cures_a_server_that_did_not_answer() -> None:
     assert driver.line("b") == [sent('{"execute": "b", "id": "qmpshell-2"}')]
 
 
-def test_resync_that_is_not_answered_can_be_given_up() -> None:
+def test_ctrl_c_abandons_unanswered_resync() -> None:
     driver = Driver(interactive=True)
     driver.line("/resync")
     driver.line("b")
     assert driver.abandon()[-1:] == [sent('{"execute": "b", "id": "qmpshell-1"}')]
 
 
-def test_resync_that_is_not_answered_in_time_is_a_failure() -> None:
+def test_resync_timeout_is_a_failure() -> None:
     driver = Driver(timeout=2)
     driver.line("/resync")
     found = driver.after(2)
@@ -878,7 +878,7 @@ def test_status_after_a_loss() -> None:
     assert text.splitlines()[0] == "vm.sock: lost"
 
 
-def test_status_at_a_terminal_says_at_once_what_is_waited_for() -> None:
+def test_terminal_status_shows_what_is_awaited() -> None:
     driver = Driver(interactive=True)
     driver.line("block-commit x=y")
     ((kind, text),) = driver.line("/status")
@@ -909,7 +909,7 @@ def test_leaving_in_the_middle_of_a_line(word: str, interactive: bool) -> None:
 
 
 @pytest.mark.parametrize("word", ["/quit", "exit"])
-def test_leaving_with_a_reply_outstanding_waits_for_it_and_for_no_more(word: str) -> None:
+def test_exit_waits_only_for_pending_reply(word: str) -> None:
     driver = Driver(interactive=True)
     driver.line("a")
     assert driver.line(word) == [("tell", "leaving after the reply to a; Ctrl-D leaves now")]

@@ -66,7 +66,7 @@ def status_change(status: str, name: str = "j0") -> bytes:
 # -- the first questions --------------------------------------------------------------------------
 
 
-def test_after_the_greeting_each_is_asked_once_one_after_the_other() -> None:
+def test_each_query_runs_once_after_greeting() -> None:
     driver = Watcher()
     assert driver.due() == [own_question(1, "query-status")]
     assert driver.due() == []  # it is not answered yet
@@ -127,7 +127,7 @@ def test_nothing_is_asked_while_the_user_waits() -> None:
     assert driver.due() == [own_question(3, "query-status")]
 
 
-def test_a_reply_that_the_user_gave_up_on_is_waited_for_all_the_same() -> None:
+def test_abandoned_reply_is_still_awaited() -> None:
     driver = Watcher()
     driver.line("cont")
     driver.abandon()
@@ -142,7 +142,7 @@ def test_a_line_does_not_wait_for_a_question() -> None:
     assert driver.line("cont") == [sent('{"execute": "cont", "id": "qmpshell-2"}')]
 
 
-def test_a_wait_for_an_event_is_no_reason_not_to_ask() -> None:
+def test_event_wait_does_not_stop_queries() -> None:
     driver = Watcher()
     driver.line("/wait STOP")
     assert driver.due() == [own_question(1, "query-status")]
@@ -175,34 +175,34 @@ def test_what_an_event_does_not_say_is_asked(name: str) -> None:
     driver.settle("running")
     driver.bytes(event(name))
     assert driver.later(1) == [own_question(4, "query-status")]
-    assert driver.bytes(reply({"status": "io-error"}, 4)) == []  # it is told once only
+    assert driver.bytes(reply({"status": "io-error"}, 4)) == []  # it is reported only once
     assert driver.machine.status == "io-error"
 
 
-def test_stop_is_taken_for_a_pause_until_the_answer_comes() -> None:
+def test_stop_is_a_pause_until_status_reply() -> None:
     driver = Watcher()
     driver.settle("running")
     driver.bytes(event("STOP"))
     assert driver.machine.status == "paused"
 
 
-def test_a_stop_that_follows_a_shutdown_is_no_pause() -> None:
+def test_stop_after_shutdown_is_not_a_pause() -> None:
     driver = Watcher()
     driver.settle("running")
     driver.bytes(event("SHUTDOWN") + event("STOP"))
     assert driver.machine.status == "shutdown"
 
 
-def test_in_a_storm_it_is_asked_once_a_second() -> None:
+def test_event_storm_causes_one_query_per_second() -> None:
     driver = Watcher()
     number = driver.settle()
-    begun = driver.now
+    started = driver.now
     asked = []
     for _ in range(500):  # 5 seconds
         driver.bytes(event("RESUME") + event("STOP"))
         if driver.later(0.01):
             number += 1
-            asked.append(driver.now - begun)
+            asked.append(driver.now - started)
             driver.bytes(reply({"status": "paused"}, number))
     assert 4 <= len(asked) <= 5
     assert min(b - a for a, b in itertools.pairwise(asked)) >= 1.0
@@ -240,7 +240,7 @@ def test_a_running_job_is_asked_about_every_second() -> None:
 
 
 @pytest.mark.parametrize("status", ["paused", "standby", "pending", "waiting", "concluded"])
-def test_a_job_that_stands_still_is_not_asked_about(status: str) -> None:
+def test_idle_job_is_not_queried(status: str) -> None:
     driver = Watcher()
     driver.settle(jobs=[job(status=status)])
     assert driver.later(10) == []
@@ -252,7 +252,7 @@ def test_without_jobs_nothing_is_asked() -> None:
     assert driver.session.deadline is None
 
 
-def test_a_new_job_is_known_from_its_event_and_asked_about() -> None:
+def test_new_job_event_causes_a_query() -> None:
     driver = Watcher()
     driver.settle()
     driver.later(1)
@@ -267,7 +267,7 @@ def test_a_new_job_is_known_from_its_event_and_asked_about() -> None:
     assert driver.later(60) in ([], [own_question(5, "query-jobs")])
 
 
-def test_a_server_without_query_jobs_lists_its_block_jobs() -> None:
+def test_block_jobs_are_listed_without_query_jobs() -> None:
     driver = Watcher()
     driver.due()
     driver.bytes(reply({"status": "running"}, 1))
@@ -298,8 +298,8 @@ def seen(*events: bytes) -> Jobs:
 
 def test_how_a_job_has_ended() -> None:
     def ended(*events: bytes) -> tuple[bool, str]:
-        begun = (status_change("created"), status_change("running"))
-        (job,) = seen(*begun, *events, status_change("concluded"), status_change("null")).ended
+        started = (status_change("created"), status_change("running"))
+        (job,) = seen(*started, *events, status_change("concluded"), status_change("null")).ended
         return job.has_failed, job.error
 
     assert ended() == (False, "")
@@ -316,7 +316,7 @@ def test_a_job_of_the_same_name_begins_anew() -> None:
     assert (found.status, found.has_failed) == ("running", False)
 
 
-def test_a_server_that_makes_up_jobs_fills_no_memory() -> None:
+def test_invented_jobs_do_not_grow_memory() -> None:
     jobs = Jobs()
     jobs.take([job(id=f"j{number}") for number in range(5000)])
     assert len(jobs.all) == 1000
@@ -327,7 +327,7 @@ def test_a_server_that_makes_up_jobs_fills_no_memory() -> None:
 ACTIVE = {"status": "active", "ram": {"total": 100, "remaining": 60}}
 
 
-def test_after_the_users_migrate_it_is_asked_every_second_as_long_as_it_goes_on() -> None:
+def test_migration_is_queried_every_second() -> None:
     driver = Watcher()
     driver.settle()
     driver.later(5)
@@ -356,7 +356,7 @@ def test_after_the_human_monitors_migrate_too() -> None:
     assert driver.due() == [own_question(5, "query-migrate")]
 
 
-def test_a_migration_that_failed_to_begin_is_not_asked_about() -> None:
+def test_migration_that_failed_to_start_is_not_queried() -> None:
     driver = Watcher()
     driver.settle()
     driver.line("migrate uri=x")
@@ -364,7 +364,7 @@ def test_a_migration_that_failed_to_begin_is_not_asked_about() -> None:
     assert driver.later(60) == []
 
 
-def test_a_migration_that_was_over_before_is_not_spoken_of() -> None:
+def test_earlier_finished_migration_is_not_shown() -> None:
     driver = Watcher()
     driver.settle(migration={"status": "failed"})
     assert not driver.machine.migration.was_seen

@@ -30,7 +30,7 @@ def tray(**data: object) -> bytes:
 # -- /wait: which event ---------------------------------------------------------------------------
 
 
-def test_wait_holds_the_lines_that_follow_until_the_event() -> None:
+def test_wait_delays_following_lines_until_event() -> None:
     driver = Driver()
     assert driver.line("/wait STOP; cont") == []
     assert not driver.session.idle
@@ -91,13 +91,13 @@ def test_of_several_the_oldest_is_taken() -> None:
     assert driver.line("/wait X n=3; /wait X n=2; cont") == [CONT]
 
 
-def test_waits_need_not_stand_in_the_order_of_the_events() -> None:
+def test_waits_match_events_in_any_order() -> None:
     driver = Driver()
     driver.bytes(STOP + event("RESUME"))
     assert driver.line("/wait RESUME; /wait STOP; cont") == [CONT]
 
 
-def test_two_waits_of_a_line_take_events_of_one_read() -> None:
+def test_two_waits_match_events_of_one_read() -> None:
     driver = Driver()
     driver.line("/wait STOP; /wait RESUME; cont")
     assert driver.bytes(STOP + event("RESUME")) == [
@@ -114,7 +114,7 @@ def test_waiting_takes_only_what_it_waits_for() -> None:
     assert driver.line("/wait RESUME; cont") == [CONT]
 
 
-def test_events_that_are_not_shown_are_waited_for_all_the_same() -> None:
+def test_hidden_events_still_end_waits() -> None:
     driver = Driver(events="none")
     driver.bytes(STOP)
     assert driver.line("/wait STOP; cont") == [CONT]
@@ -201,14 +201,14 @@ def test_a_wait_that_expires_is_a_failure() -> None:
     assert driver.line("/wait STOP; cont") == [CONT]
 
 
-def test_a_job_that_goes_on_did_not_end_in_time() -> None:
+def test_running_job_times_out() -> None:
     driver = Driver()
     driver.line("/wait-job -t 2 j")
     driver.bytes(reply([{"id": "j", "status": "running"}], 1))
     assert driver.after(2) == [("error", "stdin:1:1: job j did not end in time")]
 
 
-def test_a_failed_wait_is_named_with_its_own_place() -> None:
+def test_failed_wait_reports_its_own_location() -> None:
     driver = Driver()
     driver.line("# first")
     driver.line("  /wait RESUME; /wait -t 2 STOP")
@@ -216,7 +216,7 @@ def test_a_failed_wait_is_named_with_its_own_place() -> None:
     assert driver.after(2) == [("error", "stdin:2:17: STOP did not come in time")]
 
 
-def test_a_wait_counts_from_when_its_turn_has_come() -> None:
+def test_wait_timeout_starts_with_its_turn() -> None:
     driver = Driver()
     driver.line("a; /wait -t 2 STOP")
     driver.now += 10
@@ -224,7 +224,7 @@ def test_a_wait_counts_from_when_its_turn_has_come() -> None:
     assert driver.session.deadline == driver.now + 2
 
 
-def test_a_wait_of_no_time_takes_only_what_has_come() -> None:
+def test_zero_timeout_matches_only_received_events() -> None:
     driver = Driver()
     driver.bytes(STOP)
     assert driver.line("/wait -t 0 STOP") == []
@@ -243,7 +243,7 @@ def test_the_timeout_for_replies_is_none_for_waits() -> None:
     assert driver.session.idle
 
 
-def test_a_wait_that_expires_ends_a_script_that_stops_on_error() -> None:
+def test_expired_wait_stops_on_error() -> None:
     driver = Driver(stop_on_error=True)
     driver.line("/wait -t 1 STOP; cont")
     assert driver.after(1) == [
@@ -271,7 +271,7 @@ def test_a_person_can_give_up_a_wait() -> None:
     assert driver.session.deadline is None
 
 
-def test_what_is_waited_for_is_shown_without_its_controls() -> None:
+def test_awaited_name_is_shown_escaped() -> None:
     driver = Driver(interactive=True)
     driver.line("/wait S\u202eTOP")
     assert driver.abandon() == [("tell", "no longer waiting for S\\u202eTOP")]
@@ -289,7 +289,7 @@ def test_a_loss_ends_a_wait_with_status_3() -> None:
 
 
 @pytest.mark.parametrize("first", ["quit", ""])
-def test_a_wait_that_the_servers_end_leaves_open_is_a_loss(first: str) -> None:
+def test_open_wait_at_server_exit_is_loss(first: str) -> None:
     driver = Driver()
     if first:
         driver.line(first)
@@ -308,7 +308,7 @@ def test_a_wait_for_the_end_ends_well() -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_after_the_servers_end_what_has_come_can_still_be_taken() -> None:
+def test_received_events_remain_after_server_exit() -> None:
     driver = Driver()
     driver.bytes(event("SHUTDOWN"))
     driver.gone()
@@ -400,7 +400,7 @@ def test_a_job_is_gone_when_the_list_comes(at_once: bool, known: bool) -> None:
     assert events_aside(found) == [AGAIN, CONT]
 
 
-def test_a_failure_between_the_question_and_the_list_is_one() -> None:
+def test_job_failure_before_its_list_reply_counts() -> None:
     driver = Driver()
     driver.line("/wait-job j; cont")
     found = driver.bytes(
@@ -411,7 +411,7 @@ def test_a_failure_between_the_question_and_the_list_is_one() -> None:
     assert driver.status == FAILED
 
 
-def test_a_job_that_has_to_be_dismissed_ends_when_it_is_concluded() -> None:
+def test_job_awaiting_dismissal_ends_when_concluded() -> None:
     driver = Driver()
     driver.line("/wait-job j; cont")
     driver.bytes(reply(RUNS, 1))
@@ -419,7 +419,7 @@ def test_a_job_that_has_to_be_dismissed_ends_when_it_is_concluded() -> None:
     assert driver.bytes(reply(OVER, 2)) == [CONT]
 
 
-def test_a_job_that_has_to_be_dismissed_and_failed() -> None:
+def test_failed_job_awaiting_dismissal_fails() -> None:
     driver = Driver(stop_on_error=True)
     driver.line("/wait-job j; cont")
     driver.bytes(reply(RUNS, 1))
@@ -436,7 +436,7 @@ def test_a_job_that_is_over_already(jobs: object, expected: list[object]) -> Non
 
 
 @pytest.mark.parametrize("failed", [False, True])
-def test_a_job_that_was_gone_before_its_command_was_answered(failed: bool) -> None:
+def test_job_that_ended_before_its_reply(failed: bool) -> None:
     driver = Driver()
     driver.line("block-stream device=d job-id=j; /wait-job j; cont")
     end = job("aborting") + completed(error="No space left") if failed else completed()
@@ -448,7 +448,7 @@ def test_a_job_that_was_gone_before_its_command_was_answered(failed: bool) -> No
     assert found == ([failure, CONT] if failed else [CONT])
 
 
-def test_the_events_of_a_job_are_left_to_wait() -> None:
+def test_job_events_remain_for_wait() -> None:
     driver = Driver()
     driver.line("/wait-job j")
     driver.bytes(reply(RUNS, 1))
@@ -457,7 +457,7 @@ def test_the_events_of_a_job_are_left_to_wait() -> None:
     assert driver.line("/wait BLOCK_JOB_COMPLETED device=j; cont") == [CONT]
 
 
-def test_another_job_of_the_same_id_is_waited_for() -> None:
+def test_later_job_of_same_id_is_awaited() -> None:
     driver = Driver()
     driver.bytes(job("created") + job("aborting") + job("concluded") + job("null"))
     driver.bytes(job("created") + job("running"))
@@ -469,14 +469,14 @@ def test_another_job_of_the_same_id_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize("answer", [reply([], 1), reply([{"id": "k", "status": "running"}], 1)])
-def test_a_job_that_is_not_there_is_a_failure(answer: bytes) -> None:
+def test_missing_job_is_a_failure(answer: bytes) -> None:
     driver = Driver()
     driver.line("/wait-job j; cont")
     assert driver.bytes(answer) == [("error", "stdin:1:1: there is no job j"), CONT]
     assert driver.status == FAILED
 
 
-def test_a_server_that_knows_no_jobs_is_told_as_what_it_is() -> None:
+def test_server_without_jobs_is_reported() -> None:
     driver = Driver()
     driver.line("/wait-job j")
     found = driver.bytes(error("The command query-jobs has not been found", "CommandNotFound", 1))
@@ -485,7 +485,7 @@ def test_a_server_that_knows_no_jobs_is_told_as_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("options", [{"probe": False}, {"negotiate": False}])
-def test_a_job_without_questions_is_followed_by_its_events(options: dict[str, Any]) -> None:
+def test_job_is_followed_by_events_without_queries(options: dict[str, Any]) -> None:
     """`--no-probe` sends nothing that was not typed, no job polling either (DESIGN)."""
     driver = Driver(**options)
     assert driver.line("/wait-job j; cont") == []
@@ -505,7 +505,7 @@ def test_a_job_that_does_not_end_in_time() -> None:
     assert driver.status == FAILED
 
 
-def test_the_time_of_a_job_also_runs_while_the_list_is_asked_for() -> None:
+def test_job_timeout_includes_the_list_query() -> None:
     """A stopped server answers nothing."""
     driver = Driver()
     driver.line("/wait-job -t 2 j")
@@ -526,7 +526,7 @@ def test_a_person_can_give_up_a_job() -> None:
     ]
 
 
-def test_a_person_can_give_up_a_job_while_the_list_is_asked_for() -> None:
+def test_ctrl_c_abandons_job_wait_during_query() -> None:
     driver = Driver(interactive=True)
     driver.line("/wait-job j")
     assert driver.abandon() == [("tell", "no longer waiting for job j")]
@@ -536,7 +536,7 @@ def test_a_person_can_give_up_a_job_while_the_list_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("asked", [False, True])
-def test_a_loss_while_a_job_runs_is_status_3_also_after_shutdown(asked: bool) -> None:
+def test_loss_during_job_is_status_3(asked: bool) -> None:
     driver = Driver()
     driver.line("/wait-job j")
     if not asked:

@@ -33,7 +33,7 @@ def cancelled(job: str = "j") -> Event:
 # -- one event ------------------------------------------------------------------------------------
 
 
-def test_an_event_of_the_name_ends_it_and_is_taken() -> None:
+def test_matching_event_ends_wait() -> None:
     wait = EventWait("STOP", lambda _one: True, deadline=5.0)
     assert (wait.label, wait.deadline, wait.ended, wait.failure) == ("STOP", 5.0, False, "")
     assert not wait.see(event("RESUME"))
@@ -101,7 +101,7 @@ CONCLUDED: Jobs = [{"id": "j", "status": "concluded", "type": "stream"}]
 FAILED: Jobs = [{"id": "j", "status": "concluded", "type": "stream", "error": "No space left"}]
 OTHERS: Jobs = [{"id": "k", "status": "concluded", "error": "not ours"}]
 
-# A job that dismisses itself (auto-dismiss=on), and one that does not, as QEMU tells of them.
+# Events of a job with auto-dismiss=on, and of one without, as QEMU sends them.
 SUCCESS = [*CREATED, status("waiting"), status("pending"), completed(), status("concluded")]
 ABORT = [*CREATED, status("aborting")]
 NO_SPACE = completed(error="No space left")
@@ -163,7 +163,7 @@ def test_before_its_end_a_job_goes_on(count: int) -> None:
     assert not asked
 
 
-def test_another_of_the_same_name_that_runs_is_waited_for() -> None:
+def test_running_job_of_same_name_is_awaited() -> None:
     wait, _ = job_wait()
     run(wait, [*ABORT, NO_SPACE, status("concluded"), status("null"), *CREATED, LISTED])
     assert not wait.ended
@@ -203,7 +203,7 @@ def test_what_says_nothing_of_the_job(other: Event) -> None:
 
 
 @pytest.mark.parametrize("jobs", [None, {}, "j", 5, [], [None, 5, "j"], [{}], OTHERS])
-def test_a_list_without_the_job_does_not_make_it_known(jobs: object) -> None:
+def test_job_list_without_job_adds_nothing(jobs: object) -> None:
     wait, _ = job_wait()
     wait.take_list(jobs)
     assert not wait.known
@@ -211,7 +211,7 @@ def test_a_list_without_the_job_does_not_make_it_known(jobs: object) -> None:
 
 
 @pytest.mark.parametrize("jobs", [None, {}, "no"])
-def test_a_list_that_is_none_does_not_end_a_job_that_runs(jobs: object) -> None:
+def test_invalid_job_list_does_not_end_job(jobs: object) -> None:
     wait, _ = job_wait()
     run(wait, [*CREATED])
     wait.take_list(jobs)
@@ -240,7 +240,7 @@ def test_controls_in_a_failure_are_escaped() -> None:
     assert wait.failure == "job \\x1bj failed: \\x1b[2Jx"
 
 
-def test_an_error_that_is_no_text_is_passed_over() -> None:
+def test_non_text_error_is_ignored() -> None:
     wait, _ = job_wait()
     run(wait, [*CREATED, completed(error=5), [{"id": "j", "status": "concluded", "error": None}]])
     assert wait.ended and wait.failure == ""

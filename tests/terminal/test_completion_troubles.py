@@ -125,7 +125,7 @@ def test_server_death_after_query_names_the_query(scripted: Scripted) -> None:
     with Terminal(server.address, columns=200, rows=40) as terminal:
         wait_known(terminal)
         terminal.type("device_add driver=\t")
-        terminal.wait_for("it went while completion asked for qom-list-types, which may be why")
+        terminal.wait_for("completion was running qom-list-types, possibly the cause")
         wait_line(terminal, "(QEMU) device_add driver=")
 
 

@@ -136,8 +136,8 @@ def test_auto_style_does_not_import_pygments() -> None:
     [
         ("auto", ColorDepth.DEPTH_4_BIT, "\x1b[0;32m"),
         ("auto", ColorDepth.DEPTH_24_BIT, "\x1b[0;32m"),
-        ("dark", ColorDepth.DEPTH_24_BIT, "\x1b[0;38;2;230;219;116m"),
-        ("dark", ColorDepth.DEPTH_8_BIT, "\x1b[0;38;5;186m"),
+        ("dark", ColorDepth.DEPTH_24_BIT, "\x1b[0;38;2;165;214;255m"),
+        ("dark", ColorDepth.DEPTH_8_BIT, "\x1b[0;38;5;153m"),
         ("dark", ColorDepth.DEPTH_4_BIT, "\x1b[0;37m"),
     ],
 )
@@ -202,8 +202,8 @@ def test_color_depth_follows_option_and_environment(
     ("style", "variables", "colour"),
     [
         ("auto", {"COLORTERM": "truecolor"}, "green"),
-        ("dark", {"COLORTERM": "truecolor"}, "e6db74"),
-        ("dark", {"COLORTERM": ""}, "d7d787"),
+        ("dark", {"COLORTERM": "truecolor"}, "a5d6ff"),
+        ("dark", {"COLORTERM": ""}, "afd7ff"),
         ("light", {"COLORTERM": "truecolor"}, "ba2121"),
         ("gruvbox-dark", {"COLORTERM": "truecolor"}, "b8bb26"),
     ],
