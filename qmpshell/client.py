@@ -30,7 +30,7 @@ from .session import explain_garbage, explain_silence
 from .transport import Listener, Stream, connect_with_retries, parse_address
 
 _GREETING_TIMEOUT = 5.0
-_MOST_EVENTS = 100_000
+_MAX_EVENTS = 100_000
 
 
 def connect(
@@ -340,16 +340,16 @@ class Connection:
         if not data:
             self._lost = "connection lost: the server closed it"
         for item in self._protocol.receive(data) if data else self._protocol.receive_end():
-            self._take(item)
+            self._handle(item)
         answer = self._protocol.data_to_send()
         if answer:
             self._write(answer)
 
-    def _take(self, item: Item) -> None:
+    def _handle(self, item: Item) -> None:
         if isinstance(item, Reply):
             self._replies.append(item)
         elif isinstance(item, Event):
-            if len(self._events) >= _MOST_EVENTS:
+            if len(self._events) >= _MAX_EVENTS:
                 self._events.popleft()
                 self.events_dropped += 1
             self._events.append(item.value)

@@ -199,7 +199,7 @@ class ScriptRunner:
         self._diversion: ScriptRedirect | None = None
         self._ahead: SourceLine | PreparedLine | None = None
         self._status: int | None = None
-        self._end_told = False
+        self._end_reported = False
         self._poll = select.poll()
         self._watched: dict[int, int] = {}
 
@@ -233,8 +233,8 @@ class ScriptRunner:
             if not self._session.idle or self._output.pending:
                 break
             if self._ahead is None:
-                if self._lines.ended and not self._end_told:
-                    self._end_told = True
+                if self._lines.ended and not self._end_reported:
+                    self._end_reported = True
                     self._perform(self._session.end_of_input(self._clock()))
                 return
             ahead, self._ahead = self._ahead, None

@@ -47,8 +47,8 @@ class OutputReader:
             return None
         self._fill()
         if self._ended or len(self._line) >= _LONGEST:
-            return self._take(len(self._line)) or (None if self._ended else "")
-        return self._take(self._line.rfind(b"\n") + 1)
+            return self._split_off(len(self._line)) or (None if self._ended else "")
+        return self._split_off(self._line.rfind(b"\n") + 1)
 
     def rest(self) -> str:
         """Return the rest, including an incomplete line. Its writer has ended.
@@ -62,7 +62,7 @@ class OutputReader:
                 self._line = b""
         while self._fill():
             pass
-        return self._take(len(self._line))
+        return self._split_off(len(self._line))
 
     def close(self) -> None:
         """Close the descriptor."""
@@ -83,7 +83,7 @@ class OutputReader:
         self._line += data
         return bool(data)
 
-    def _take(self, length: int) -> str:
+    def _split_off(self, length: int) -> str:
         taken, self._line = self._line[:length], self._line[length:]
         return taken.decode("utf-8", "backslashreplace")
 

@@ -84,7 +84,7 @@ class _Signals:
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored under nohup
             numbers.append(signal.SIGHUP)
         for number in numbers:
-            signal.signal(number, self._take)
+            signal.signal(number, self._on_signal)
 
     def hold(self) -> None:
         self._held = True
@@ -93,9 +93,9 @@ class _Signals:
         """Raise _SignalReceived for a signal from now on, or for a held one."""
         self._held = False
         if self._pending:
-            self._take(self._pending, None)
+            self._on_signal(self._pending, None)
 
-    def _take(self, number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._pending = number
         if not self._held:
             self._held = True

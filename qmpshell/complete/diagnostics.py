@@ -244,11 +244,11 @@ def _may_become(given: TypedValue, kind: str) -> bool:
     return all(char in "+-.0123456789xXabcdefABCDEFkKMmGgTtPpEe" for char in text)
 
 
-_MOST = 8
-_MOST_NAMES = 6
-_DEEPEST = 16
+_MAX_CANDIDATES = 8
+_MAX_NAMES = 6
+_MAX_DEPTH = 16
 _ADDRESS = "addr"
-_TOLD = ("deprecated", "unstable")
+_REPORTED_FEATURES = ("deprecated", "unstable")
 
 
 class Diagnostics:
@@ -298,7 +298,7 @@ class ItemDiagnostics:
                     is_complete=self._is_finished
                 )
         for texts in (found.wrong, found.notes):
-            del texts[_MOST:]
+            del texts[_MAX_CANDIDATES:]
         return found
 
     def _envelope(self, given: TypedValue) -> None:
@@ -385,7 +385,7 @@ class _Arguments:
         return f": did you mean {guess}?" if guess else ""
 
     def _features(self, what: str, features: Iterable[str]) -> None:
-        self._notes += [f"{what} is {one}" for one in _TOLD if one in features]
+        self._notes += [f"{what} is {one}" for one in _REPORTED_FEATURES if one in features]
 
     def _find_missing(self, type_name: str) -> None:
         names: list[str] = []
@@ -397,8 +397,8 @@ class _Arguments:
             (tags if is_tag else names).append(".".join(path))
         self._missing += [f"missing: {name}, which selects the other members" for name in tags]
         if names:
-            more = ", …" if len(names) > _MOST_NAMES else ""
-            self._missing.append(f"missing: {', '.join(names[:_MOST_NAMES])}{more}")
+            more = ", …" if len(names) > _MAX_NAMES else ""
+            self._missing.append(f"missing: {', '.join(names[:_MAX_NAMES])}{more}")
 
     def _object(self, given: TypedValue, type_name: str, path: tuple[str, ...]) -> None:
         shapes = self._shapes
@@ -411,7 +411,7 @@ class _Arguments:
         # If the discriminator is missing or wrong, the members that it selects are unknown.
         is_open |= any((given.text_of(tag) or "") not in self._values(members, tag) for tag in tags)
         for name, child in given.members.items():
-            if len(self._wrong) > _MOST:
+            if len(self._wrong) > _MAX_CANDIDATES:
                 return
             member = members.get(name)
             if member is not None:
@@ -456,7 +456,7 @@ class _Arguments:
         return f"{of} has no {name[:LONG]}{guess}"
 
     def _value(self, given: TypedValue, type_name: str, path: tuple[str, ...]) -> None:
-        if len(path) > _DEEPEST or given.form == OPAQUE:
+        if len(path) > _MAX_DEPTH or given.form == OPAQUE:
             return
         schema = self._shapes.schema
         kind = schema.kind(type_name) or "any"

@@ -311,7 +311,7 @@ def buses(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     for bus in fitting or found:
         about = _bus_words(bus.type) + (f" on {bus.owner}" if bus.owner else "")
         is_port = bool(fitting) or bus.type in _EXPRESS
-        yield LiveName(bus.name, about, order=_willing(bus) if is_port else 1)
+        yield LiveName(bus.name, about, order=_hotplug_rank(bus) if is_port else 1)
 
 
 def _bus_words(type_name: str) -> str:
@@ -328,7 +328,7 @@ def _fits(type_name: str, wanted: str) -> bool:
     return type_name == wanted or (wanted == _PCI and type_name in _PCI_BUSES)
 
 
-def _willing(bus: Bus) -> int:
+def _hotplug_rank(bus: Bus) -> int:
     """Return how unsuitable a bus is for hot-plugging.
 
     A port accepts one device, the PCI Express root bus none, an expander bus only bridges.
@@ -447,7 +447,7 @@ _OBJECT_TYPES = {
     IOMMUFD: "iommufd",
 }
 # No server has this many names of a kind, and no menu shows them.
-_MOST = 10_000
+_MAX_NAMES = 10_000
 
 
 def names_of_kind(want: NameQuery, known: CompletionSources) -> list[LiveName]:
@@ -457,12 +457,12 @@ def names_of_kind(want: NameQuery, known: CompletionSources) -> list[LiveName]:
     for one in read(want, known) if read is not None else ():
         if one.name:
             found.setdefault(one.name, one)
-        if len(found) >= _MOST:
+        if len(found) >= _MAX_NAMES:
             break
-    return sorted(found.values(), key=_place)
+    return sorted(found.values(), key=_sort_key)
 
 
-def _place(one: LiveName) -> tuple[int, bool, list[tuple[bool, int, str]]]:
+def _sort_key(one: LiveName) -> tuple[int, bool, list[tuple[bool, int, str]]]:
     """Return a sort key. QEMU's generated node names start with #, paths with /."""
     return one.order, one.name[:1] in ("#", "/"), natural_key(one.name)
 
@@ -509,10 +509,10 @@ def _cpu_models(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName
 def _types(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     for one in dicts(known.get(TYPES)):
         name, parent = text_at(one, "name"), text_at(one, "parent")
-        yield LiveName(name, f"a {parent}" if parent else "", order=_remoteness(name))
+        yield LiveName(name, f"a {parent}" if parent else "", order=_type_rank(name))
 
 
-def _remoteness(type_name: str) -> int:
+def _type_rank(type_name: str) -> int:
     """Return how rarely users mean a type.
 
     There are more CPU types and machine versions than anything else, and interfaces,

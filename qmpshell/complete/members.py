@@ -292,7 +292,7 @@ _OTHER_BOOLEANS = ("on", "off", "yes", "no", "True", "False")
 # Members that name a driver although their type is text.
 _FORMAT = ("format",)
 # Nobody reads more names than this, and sorting them naturally would delay typing.
-_MOST_NATURAL = 1000
+_MAX_NATURAL = 1000
 _OPENING = {"object": "{", "array": "["}
 # Discriminators whose values without members are useless: a driver without creation options creates no
 # image. In blockdev-add, null-co needs no members and is valid.
@@ -324,7 +324,7 @@ def file_names(typed: str, known: CompletionSources) -> Iterator[tuple[str, str]
         for name, kind in known.files(typed)
         if name.startswith(partial) and (partial or not name.startswith("."))
     ]
-    if len(found) <= _MOST_NATURAL:
+    if len(found) <= _MAX_NATURAL:
         found.sort(key=lambda one: (one[0], natural_key(one[1]), one[2]))
     else:
         found.sort()

@@ -40,7 +40,7 @@ class Candidate:
 PREFIX, WORDS, INSIDE, SCATTERED = range(4)
 
 # Names with more words are compared by letters only, which is fast enough to type.
-_MOST_WORDS = 32
+_MAX_WORDS = 32
 _BREAKS = frozenset("-_./: ")
 # A single letter occurs in nearly every name.
 _FEWEST = 2
@@ -105,7 +105,7 @@ def _in_words(typed: str, name: str) -> tuple[int, int] | None:
     Each letter continues a word or starts a later one. None if that is impossible.
     """
     heads = [place for place in range(len(name)) if not place or name[place - 1] in _BREAKS]
-    if len(heads) > _MOST_WORDS:
+    if len(heads) > _MAX_WORDS:
         return None
     numbers = {place: number for number, place in enumerate(heads)}
     # Where the letters so far may end, with the number of pieces, the skipped words, and the number

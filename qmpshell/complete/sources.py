@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _AGENT_PREFIX = "guest-"
 # The cache for single words is cleared at this size.
-_MOST = 500
+_MAX_CACHED_WORDS = 500
 
 
 class NameQuery:
@@ -188,7 +188,7 @@ class CompletionSources:
         if found is None:
             from ..language import nearest_name  # only after mistakes
 
-            if len(self._guesses) > _MOST:
+            if len(self._guesses) > _MAX_CACHED_WORDS:
                 self._guesses.clear()
             found = self._guesses[where, word] = nearest_name(word, names)
         return found

@@ -292,7 +292,7 @@ def scan_literal(text: str, start: int, cursor: int) -> tuple[TypedValue, Cursor
     """
     scanner = _Scanner(start, cursor)
     for match in re.finditer(_TOKEN, text):
-        if not scanner.take(match):
+        if not scanner.on_token(match):
             break
     return scanner.finish(start + len(text))
 
@@ -306,7 +306,7 @@ class _Scanner:
         self._spot: CursorTarget | None = None
         self._is_past = False  # the cursor
 
-    def take(self, match: re.Match[str]) -> bool:
+    def on_token(self, match: re.Match[str]) -> bool:
         """Handle a token. Return True if the literal is still open."""
         start, end = self._offset + match.start(), self._offset + match.end()
         token = match[0]
@@ -351,7 +351,7 @@ class _Scanner:
         is_value = frame.expects == _VALUE
         path = [one.key for one in self._stack[:-1]]
         if is_value:
-            path.append(_place(frame))
+            path.append(_next_key(frame))
         spot = self._spot = CursorTarget(path, start, is_value=is_value)
         spot.quote = token[0] if token and token[0] in "\"'" else ""
         typed = token[: self._cursor - start]
@@ -384,7 +384,7 @@ class _Scanner:
     def _hang(self, given: TypedValue) -> None:
         frame = self._stack[-1]
         if frame.expects == _VALUE:
-            frame.key = _place(frame)
+            frame.key = _next_key(frame)
             frame.given.members.setdefault(frame.key, given)
 
     def _punctuation(self, token: str) -> None:
@@ -396,7 +396,7 @@ class _Scanner:
             frame.expects = _KEY if frame.given.form == OBJECT else _VALUE
 
 
-def _place(frame: _Frame) -> str:
+def _next_key(frame: _Frame) -> str:
     """Return the name of the next value in an object or array."""
     return frame.key if frame.given.form == OBJECT else str(len(frame.given.members))
 
@@ -415,7 +415,7 @@ def unquoted(token: str) -> str:
         return inner
 
 
-_LONG = 40
+_MAX_SHOWN = 40
 
 
 def argument_context(
@@ -473,7 +473,7 @@ class _ArgumentReader:
             if token.kind == t.WORD:
                 self._key(token, token.end)
         elif token.kind == t.WORD:
-            self._call.mistakes.append(f"{token.text[:_LONG]!r}: expected KEY=VALUE")
+            self._call.mistakes.append(f"{token.text[:_MAX_SHOWN]!r}: expected KEY=VALUE")
         else:
             self._call.mistakes.append("a JSON object must be the only argument")
 
@@ -502,7 +502,7 @@ class _ArgumentReader:
         given.key_start = key.start
         why = self._call.root.add(path, given)
         if why:
-            self._call.mistakes.append(f"{key.text[:_LONG]} {why}")
+            self._call.mistakes.append(f"{key.text[:_MAX_SHOWN]} {why}")
         if self._is_found or not key.start < self._cursor <= value.end:
             return
         self._is_found = True
@@ -642,7 +642,7 @@ def option_string_context(line: str, cursor: int, word: Token, start: int) -> Co
             given = TypedValue(BARE_WORD, value, start + value_start, start + end, start + begin)
             why = call.root.add(path, given)
             if why:
-                call.mistakes.append(f"{written[:_LONG]} {why}")
+                call.mistakes.append(f"{written[:_MAX_SHOWN]} {why}")
         if not start + begin <= cursor <= start + end:
             continue
         if is_implied or cursor > start + key_end:
@@ -980,7 +980,7 @@ def _item(line: str, cursor: int, item: Sequence[Token], *, is_action: bool) -> 
 
 _OUTPUTS = (">", ">>")
 # Lines with more items get no diagnostics.
-_MOST = 24
+_MAX_ITEMS = 24
 
 
 class Item:
@@ -1014,7 +1014,7 @@ def split_items(line: str, cursor: int, tokens: Sequence[Token]) -> list[Item]:
     for one in items:
         first = one.tokens[0]
         one.holds_cursor = first.start <= cursor <= one.end
-    return items[:_MOST]
+    return items[:_MAX_ITEMS]
 
 
 def _items(line: str, tokens: Sequence[Token]) -> Iterator[Item]:

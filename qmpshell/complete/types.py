@@ -166,7 +166,7 @@ def _unset(_tag: str) -> str | None:
 
 
 # Objects deeper than this are not checked.
-_DEEPEST = 8
+_MAX_DEPTH = 8
 
 
 def missing_below(
@@ -175,7 +175,7 @@ def missing_below(
     """Yield path and type of each required member that is missing, also in nested objects."""
     type_name = shapes.compound(type_name, by_index=_is_indexed(given))
     kind = shapes.schema.kind(type_name)
-    if depth > _DEEPEST or given.is_scalar:
+    if depth > _MAX_DEPTH or given.is_scalar:
         return
     types: dict[str, str] = {}
     if kind == "array":

@@ -63,7 +63,7 @@ QUOTE_IT = "quote it to send it as text"
 _AFTER_JSON_OPERATOR = "after := comes JSON, with text in double quotes; after = comes plain text"
 _NULLS = ("null", "None")
 ASK = "@?"
-_LONG = 40
+_MAX_SHOWN = 40
 _LONGEST_CURE = 70
 # Strings, and words between brackets, commas and colons.
 _WORDS = (
@@ -212,7 +212,9 @@ def takes(argument: Argument, kind: str, *, member: str = "") -> LineError:
     hint = ""
     if member:
         text = argument.value.text
-        value = text if argument.value.kind != t.COMPOUND and 0 < len(text) <= _LONG else "VALUE"
+        value = (
+            text if argument.value.kind != t.COMPOUND and 0 < len(text) <= _MAX_SHOWN else "VALUE"
+        )
         hint = f"did you mean {argument.key.text}.{member}={value}?"
     return _wrong(argument, f"takes {_TAKES[kind]}, not {_short(argument.value.text)}", hint=hint)
 
@@ -228,7 +230,7 @@ def _wrong(argument: Argument, reason: str, *, hint: str = "") -> LineError:
 
 
 def _short(text: str) -> str:
-    return f"{text[:_LONG]!r}" if text else "nothing"
+    return f"{text[:_MAX_SHOWN]!r}" if text else "nothing"
 
 
 def read_json(text: str, start: int, *, hint: str = "") -> object:
@@ -277,10 +279,10 @@ def _read_json(text: str) -> object:
 
 
 # A schema may be recursive (a block node below a block node). This limits nested dotted keys.
-_DEEPEST = 60
+_MAX_DEPTH = 60
 # The path to the only scalar in an object or array is searched for down to this depth.
 _FEW_PARTS = 4
-_TOLD = ("deprecated", "unstable")
+_REPORTED_FEATURES = ("deprecated", "unstable")
 _SCALARS = ("str", "int", "number", "boolean", "null", "any", "enum")
 
 
@@ -355,12 +357,14 @@ class TypedEvaluator:
 
     def note(self, what: str, features: Iterable[str]) -> None:
         """Add a note about `what` if it is deprecated or unstable."""
-        self.notes += [f"{what} is {feature}" for feature in _TOLD if feature in features]
+        self.notes += [
+            f"{what} is {feature}" for feature in _REPORTED_FEATURES if feature in features
+        ]
 
     def _node(self, node: Node, type_name: str, kind: str, depth: int) -> object:
         if kind == "alternate":
             type_name, kind = self._compound_alternative(node, type_name)
-        if depth > _DEEPEST or kind == "any":
+        if depth > _MAX_DEPTH or kind == "any":
             return _untyped_value(node, self._facts)
         if kind == "object":
             return self.members_of(node, type_name, depth=depth)

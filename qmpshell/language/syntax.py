@@ -350,7 +350,7 @@ def _transaction(line: str, words: list[Token], start: int) -> tuple[Transaction
 
 _NAME_OPENING = "\"'[(<>|&)"
 # How much of a long word messages repeat, in characters.
-_LONG = 40
+_MAX_SHOWN = 40
 
 
 def _check_name(name: Token) -> None:
@@ -400,7 +400,7 @@ def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: 
     `before` is the plain value before `token`, if any. `loose` is true if an operator follows it.
     """
     text = token.text
-    if len(text) > _LONG:
+    if len(text) > _MAX_SHOWN:
         hint = "expected KEY=VALUE"
     elif loose or (before is not None and not before.text):
         hint = "there must be no blanks around ="
@@ -420,7 +420,7 @@ def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: 
         if first:
             hint += f": did you mean {first}={text}?"
     return LineError(
-        f"{name.text[:_LONG]} has no argument {text[:_LONG]!r}",
+        f"{name.text[:_MAX_SHOWN]} has no argument {text[:_MAX_SHOWN]!r}",
         start=token.start,
         end=token.end,
         hint=hint,

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 # A schema may refer to itself.
-_DEEPEST_shapes = 5
+_MAX_SHAPE_DEPTH = 5
 _MEANINGS = {
     "deprecated": "deprecated: will be removed",
     "unstable": "unstable: may change or disappear at any time",
@@ -51,7 +51,7 @@ def type_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) ->
     `called` is its name in the manual, which replaces a long description.
     """
     kind = schema.kind(name) or "any"
-    if depth > _DEEPEST_shapes:
+    if depth > _MAX_SHAPE_DEPTH:
         return "…"
     if kind == "enum":
         return " | ".join(schema.enum_values(name)) or "any"
@@ -72,7 +72,7 @@ def type_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) ->
 def shape_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) -> str:
     """Describe a type whose members are listed below it: `BlockInfo`, `[{…}]`."""
     kind = schema.kind(name)
-    if depth > _DEEPEST_shapes:
+    if depth > _MAX_SHAPE_DEPTH:
         return "…"
     if kind == "array":
         element = schema.element_type(name) or ""
@@ -98,7 +98,7 @@ def object_type(schema: Schema, name: str) -> str | None:
 
     That is its own type, that of an alternate's branch, or that of an array's elements.
     """
-    for _ in range(_DEEPEST_shapes):
+    for _ in range(_MAX_SHAPE_DEPTH):
         kind = schema.kind(name)
         if kind == "object":
             return name
@@ -117,7 +117,7 @@ _FARTHEST = 8
 _SAYS_NOTHING = "Not documented"
 
 # Deeper members are not listed.
-_DEEPEST_members = 16
+_MAX_MEMBER_DEPTH = 16
 
 
 class Members:
@@ -179,7 +179,7 @@ class Members:
         path = f"{prefix}{member.name}."
         inside = next((one for one in given if one.startswith(path)), None)
         inner = object_type(self._schema, member.type)
-        if inside is None or inner is None or prefix.count(".") > _DEEPEST_members:
+        if inside is None or inner is None or prefix.count(".") > _MAX_MEMBER_DEPTH:
             return
         index = inside[len(path) :].partition(".")[0]
         if self._schema.kind(member.type) == "array" and index.isdecimal():
@@ -319,9 +319,9 @@ def feature_rows(
 
 
 # A union may contain a union, and a schema may refer to itself.
-_DEEPEST_argument = 2
+_MAX_UNION_DEPTH = 2
 # The maximum number of places for a path.
-_MOST = 40
+_MAX_PLACES = 40
 
 
 class _Place:
@@ -426,7 +426,7 @@ class Arguments:
         """Return the places that a path may lead to, depending on open choices."""
         places = [self._root]
         for part in parts:
-            places = [inner for place in places for inner in self._below(place, part)][:_MOST]
+            places = [inner for place in places for inner in self._below(place, part)][:_MAX_PLACES]
         return places
 
     def _below(self, place: _Place, part: str) -> Iterator[_Place]:
@@ -466,7 +466,7 @@ class Arguments:
         self, place: _Place, type_name: str, choice: dict[str, str]
     ) -> Iterator[tuple[Member, dict[str, str]]]:
         tag = self._schema.tag(type_name)
-        if tag is None or tag in choice or len(choice) == _DEEPEST_argument:
+        if tag is None or tag in choice or len(choice) == _MAX_UNION_DEPTH:
             return
         value = self._given.get(place.prefix + tag)
         cases = self._schema.cases(type_name)
@@ -532,8 +532,8 @@ class Arguments:
         given = self._given.get(path)
         told = [one for one in ([given] if given in values else values) if one is not None]
         rows: list[Block] = [Item([(NAME, one)], prose(entry.member(one))) for one in told]
-        is_told = any(isinstance(row, Item) and row.blocks for row in rows)
-        return [heading("Values"), *rows] if is_told else []
+        has_text = any(isinstance(row, Item) and row.blocks for row in rows)
+        return [heading("Values"), *rows] if has_text else []
 
 
 def _in_words(prefix: str, choices: list[dict[str, str]]) -> str:
@@ -547,7 +547,7 @@ def _in_words(prefix: str, choices: list[dict[str, str]]) -> str:
 
 
 # How many references from type to type are followed in the manual.
-_DEEPEST = 4
+_MAX_INHERITED_DEPTH = 4
 
 
 class HelpPages:
@@ -591,7 +591,7 @@ class HelpPages:
         if self._reference is not None:
             for enum in self._reference.enums_with(name):
                 rows.append(Item([(NAME, enum.name)], prose(enum.member(name))))
-        takers = list(self._takers(name))
+        takers = list(self._users_of_value(name))
         if not rows and not takers:
             return []
         page = [_title(name, ["value"]), *rows]
@@ -724,12 +724,12 @@ class HelpPages:
 
     def _members_of(self, entry: Entry, depth: int) -> Iterator[Described]:
         yield from entry.members
-        for one in entry.inherited if depth < _DEEPEST else ():
+        for one in entry.inherited if depth < _MAX_INHERITED_DEPTH else ():
             inner = self._entry(one.type, *TYPES)
             if inner is not None:
                 yield from self._members_of(inner, depth + 1)
 
-    def _takers(self, value: str) -> Iterator[tuple[str, str]]:
+    def _users_of_value(self, value: str) -> Iterator[tuple[str, str]]:
         schema = self._schema
         for name in schema.commands() if schema is not None else ():
             assert schema is not None

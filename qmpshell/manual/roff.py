@@ -59,7 +59,7 @@ _FONTS = {"B": NAME, "3": NAME, "CW": NAME, "CB": NAME, "C": NAME, "I": EMPHASIS
 _BULLET = "•"
 _LONGEST_MARK = 4
 # Deeper indentation is ignored.
-_DEEPEST = 64
+_MAX_DEPTH = 64
 
 
 def parse_page(text: str, *, is_part: bool = False) -> list[Block]:
@@ -267,7 +267,7 @@ class _Reader:
 
     def _indent(self) -> None:
         self._flush()
-        if len(self._frames) < _DEEPEST:
+        if len(self._frames) < _MAX_DEPTH:
             self._frames.append(_Frame())
         else:
             self._too_deep += 1

@@ -86,7 +86,7 @@ def _ranks(reference: Reference, wanted: list[str], schema: Schema | None) -> di
         if rank is not None:
             ranks[place] = rank
     types = [place for place in ranks if place.kind not in _TYPED]
-    for place, distance in _takers(reference, types, schema).items():
+    for place, distance in _users_of_types(reference, types, schema).items():
         ranks[place] = min(ranks.get(place, _IN_TYPE + distance), _ANYWHERE + distance)
     if len(ranks) > len(types):
         for place in types:
@@ -108,7 +108,7 @@ def _rank(reference: Reference, place: Place, wanted: list[str]) -> int | None:
     return _IN_SENTENCE if all(word in sentence for word in wanted) else _ANYWHERE
 
 
-def _takers(
+def _users_of_types(
     reference: Reference, types: Collection[Place], schema: Schema | None
 ) -> dict[Place, int]:
     """Return the commands and events that use one of the types, with the distance of each.

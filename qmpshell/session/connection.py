@@ -75,7 +75,7 @@ def _quote(raw: bytes) -> str:
 _SILENCE = 2.0
 _GIVE_UP = 5.0
 # Seconds until an agent is asked a second time.
-_PATIENCE = 4.0
+_FIRST_RETRY = 4.0
 
 UNCONNECTED = "unconnected"
 CONNECTED = "connected"
@@ -110,7 +110,7 @@ class ConnectionState:
         self._gives_up = gives_up
         # When an agent that did not answer is asked again, and the pause after that.
         self.again_at: float | None = None
-        self._patience = _PATIENCE
+        self._retry_after = _FIRST_RETRY
 
     @property
     def is_ready(self) -> bool:
@@ -128,7 +128,7 @@ class ConnectionState:
         times = (self.silence_at, self.give_up_at, self.again_at)
         return [time for time in times if time is not None]
 
-    def begin(self, now: float, *, give_up_at: float | None = None) -> None:
+    def start_negotiation(self, now: float, *, give_up_at: float | None = None) -> None:
         """Start the negotiation on an open stream."""
         self.expect_answer(now, give_up_at=give_up_at)
         if self._agent is not None:
@@ -138,8 +138,8 @@ class ConnectionState:
         """Synchronize with an agent. Retries become rarer: data sent while the guest starts may be lost."""
         if self._agent is not None:
             self._agent.synchronize(int(now * 1e6))
-            self.again_at = now + self._patience
-            self._patience *= 2
+            self.again_at = now + self._retry_after
+            self._retry_after *= 2
 
     def expect_answer(self, now: float, *, give_up_at: float | None = None) -> None:
         """Limit the time for the negotiation from now on."""
@@ -152,15 +152,15 @@ class ConnectionState:
         """Whether the time for the negotiation is limited."""
         return self.silence_at is not None or self.give_up_at is not None
 
-    def settle(self) -> None:
+    def end_negotiation(self) -> None:
         """End the negotiation."""
         self.silence_at = self.give_up_at = self.again_at = None
-        self._patience = _PATIENCE
+        self._retry_after = _FIRST_RETRY
 
     def end(self) -> None:
         """Mark the connection as lost."""
         self.state = LOST
-        self.settle()
+        self.end_negotiation()
 
     def explain_silence(self) -> str:
         """Return a message about why the server does not answer."""

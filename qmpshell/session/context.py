@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 # How deep files may run files.
-_DEEPEST_SOURCE = 16
+_MAX_SOURCE_DEPTH = 16
 # A control character makes the server's parser discard incomplete input (qmp-spec, "Errors").
 _RESYNC = b"\x01\n"
 
@@ -67,7 +67,7 @@ class CommandContext:
         """Remove an event that a wait consumes."""
         self._session.events.remove(event)
 
-    def tell(self, text: str) -> list[Effect]:
+    def show_message(self, text: str) -> list[Effect]:
         """Show a message."""
         return [ShowMessage(text)]
 
@@ -165,12 +165,12 @@ class CommandContext:
             redirect=line.redirect,
         )
         if session.settings.dry_run:
-            return watch.begin()
+            return watch.send_first()
         notes = session.runner.notes(what) if isinstance(what, Command) else []
         effects = self._look_on(watch)
         if watch not in (session.waits.live_view, session.waits.awaited):
             return effects
-        return [*notes, *effects, *watch.begin()]
+        return [*notes, *effects, *watch.send_first()]
 
     def watch_jobs(self, deadline: float | None) -> list[Effect]:
         """Follow all jobs until they have ended."""
@@ -185,7 +185,7 @@ class CommandContext:
         if session.machine is None:
             session.machine = VmState(session, only_jobs=True)
             for event in session.recent:  # a job may have ended before the command ran
-                session.machine.see(event)
+                session.machine.on_event(event)
         if session.interactive:
             session.machine.jobs.pop_ended()
         return [*effects, *session.machine.list_jobs(session.now)]
@@ -213,9 +213,9 @@ class CommandContext:
         """Show an event, even if it is hidden."""
         return [ShowEvent(event, again=True)]
 
-    def settle(self, wait: Wait) -> list[Effect]:
+    def finish_if_ended(self, wait: Wait) -> list[Effect]:
         """Continue if `wait` is over."""
-        return self._session.waits.settle(wait)
+        return self._session.waits.finish_if_ended(wait)
 
     def perform(self, command: Command) -> list[Effect]:
         """Send a command as if it had been typed."""
@@ -245,7 +245,7 @@ class CommandContext:
 
     def connect(self, text: str | None) -> list[Effect]:
         """Connect to the address in `text`, or with None to the same server again."""
-        return [] if self._session.settings.dry_run else self._session.connecting.begin(text)
+        return [] if self._session.settings.dry_run else self._session.connecting.start(text)
 
     def resync(self) -> list[Effect]:
         """Reset the server's parser."""
@@ -268,8 +268,10 @@ class CommandContext:
 
         session = self._session
         depth = session.source_depth.get(self._line.source.name, 0) + 1
-        if depth > _DEEPEST_SOURCE:
-            return self.fail(f"{escape(name)}: /source is nested more than {_DEEPEST_SOURCE} deep")
+        if depth > _MAX_SOURCE_DEPTH:
+            return self.fail(
+                f"{escape(name)}: /source is nested more than {_MAX_SOURCE_DEPTH} deep"
+            )
         session.source_depth[name] = depth
         lines = ScriptLines([LineInput(name, data=data)], verbatim=session.settings.hmp)
         found: list[PreparedLine] = []

@@ -162,7 +162,7 @@ class LineRunner:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def begin(self, prepared: PreparedLine) -> list[Effect]:
+    def start(self, prepared: PreparedLine) -> list[Effect]:
         """Start a line."""
         if prepared.error is not None:
             return self._session.failures.of_line(prepared.source, prepared.error)

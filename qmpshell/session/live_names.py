@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 # The name of QueryResult for live names.
 LIVE = "live"
 # Maximum number of queries in flight: QEMU runs them in line with the user's commands.
-_MOST_ASKED = 2
+_MAX_IN_FLIGHT = 2
 # Seconds after which a reply is no longer expected.
-_PATIENCE = 30.0
+_QUERY_TIMEOUT = 30.0
 # Seconds after which a wait is shown.
-_TOLD = 1.0
+_SHOWN_AFTER = 1.0
 # Seconds for which a failed query is not repeated.
 _FAILED_LIFE = 60.0
 # How many of the latest requests for names are remembered.
-_MOST_WANTED = 8
-_MOST_ANSWERS = 256
+_MAX_WANTED = 8
+_MAX_ANSWERS = 256
 
 
 class _Answer:
@@ -99,12 +99,12 @@ class LiveCache:
         # The names found for the latest requests, to detect changes, and whether they were reliable.
         self._found: dict[NameQuery, tuple[list[LiveName] | None, bool]] = {}
         self._names: dict[NameQuery, list[LiveName]] = {}
-        # Whether any names found since `begin` are unknown or possibly wrong.
+        # Whether any names found since `on_ready` are unknown or possibly wrong.
         self.is_in_doubt = False
         # Queries during which the server ended, by its address.
         self._fatal: set[tuple[str, LiveQuery]] = set()
 
-    def begin(self, now: float) -> None:
+    def on_ready(self, now: float) -> None:
         """Start a new completion: nothing is stale yet."""
         self._session.now = now
         self.is_in_doubt = False
@@ -113,14 +113,14 @@ class LiveCache:
         """Return the known names, without a query."""
         if not self._may_probe:
             return ()
-        self._meet()
+        self._clear_if_another_server()
         return self._look_up(want) or ()
 
     def find(self, want: NameQuery) -> Sequence[LiveName] | None:
         """Return the known names, or None if there are none, and remember to query them."""
         if not self._may_probe:
             return ()
-        self._meet()
+        self._clear_if_another_server()
         self._wanted.pop(want, None)
         self._wanted[want] = set()
         self._found.pop(want, None)
@@ -129,7 +129,7 @@ class LiveCache:
         self.is_in_doubt |= not is_certain
         self._found[want] = (found, is_certain)
         for table in (self._wanted, self._found):
-            while len(table) > _MOST_WANTED:
+            while len(table) > _MAX_WANTED:
                 table.pop(next(iter(table)))
         return found
 
@@ -141,7 +141,7 @@ class LiveCache:
     def describe_wait(self, now: float) -> str:
         """Describe how long names have been awaited, or return "" if not for long."""
         seconds = now - min((asked.at for asked in self._asked.values()), default=now)
-        if seconds < _TOLD or self._session.lost:
+        if seconds < _SHOWN_AFTER or self._session.lost:
             return ""
         return f"waiting for names from the server, {int(seconds)} s; it may be stopped or busy"
 
@@ -149,21 +149,21 @@ class LiveCache:
         """Send the queries for missing or stale names, unless the user's commands are waiting."""
         if not self._wanted or not self._may_ask:
             return []
-        self._meet()
+        self._clear_if_another_server()
         self._session.now = now
         self._give_up_waiting(now)
         effects: list[Effect] = []
         for want in reversed(list(self._wanted)):
             effects += self._ask_for(want, now)
-        return [*effects, *self._news()]
+        return [*effects, *self._changed_results()]
 
     def on_effects(self, effects: Iterable[Effect], now: float) -> list[Effect]:
         """Handle the effects of the session, then do the same as `send_queries`."""
         for effect in effects:
             if isinstance(effect, ShowEvent):
-                self._doubt(stale_after_event(effect.event.name))
+                self._mark_stale(stale_after_event(effect.event.name))
             elif isinstance(effect, ShowReply) and not effect.again and _changes(effect.request):
-                self._doubt(None)
+                self._mark_stale(None)
         return self.send_queries(now)
 
     @property
@@ -183,7 +183,7 @@ class LiveCache:
             and not session.queue.unsent
         )
 
-    def _meet(self) -> None:
+    def _clear_if_another_server(self) -> None:
         """Clear the cache if the server is another one."""
         greeting = self._session.greeting
         if greeting is self._greeting:
@@ -192,7 +192,7 @@ class LiveCache:
         for table in (self._known, self._answers, self._asked, self._names):
             table.clear()
 
-    def _blame(self, question: LiveQuery, asked: _Asked) -> list[Effect]:
+    def _block_fatal_query(self, question: LiveQuery, asked: _Asked) -> list[Effect]:
         """Handle a server that ended during a query: it is not run on this server again."""
         if not question.loads_modules:
             return []
@@ -215,7 +215,7 @@ class LiveCache:
                 pending = True
             elif question not in asked and (answer is None or not answer.stands(now)):
                 pending = True
-                if len(self._asked) < _MOST_ASKED:
+                if len(self._asked) < _MAX_IN_FLIGHT:
                     asked.add(question)
                     effects += self._ask(question, now)
         if not pending:
@@ -230,7 +230,7 @@ class LiveCache:
             if not hopeless:
                 return found
             for question in hopeless:
-                self._keep(question, None, _Answer(self._session.now, None, doubtful=False))
+                self._store(question, None, _Answer(self._session.now, None, doubtful=False))
 
     def _is_hopeless(self, question: LiveQuery) -> bool:
         commands = self._session.names
@@ -253,7 +253,7 @@ class LiveCache:
         asked = self._asked.pop(question, None)
         if reply is None:  # the server or the connection is another one
             is_gone = self._session.lost  # not left, and not restarted
-            return self._blame(question, asked) if asked is not None and is_gone else []
+            return self._block_fatal_query(question, asked) if asked is not None and is_gone else []
         now = self._session.now
         value = returned(reply)
         if isinstance(value, str) and failed(hmp_text(value)):
@@ -262,27 +262,27 @@ class LiveCache:
         if value is None:
             life = None if reply.error_class == "CommandNotFound" else _FAILED_LIFE
         doubtful = asked is None or asked.doubtful
-        self._keep(question, value, _Answer(now, life, doubtful=doubtful))
-        return [*self._news(), *self.send_queries(now)]
+        self._store(question, value, _Answer(now, life, doubtful=doubtful))
+        return [*self._changed_results(), *self.send_queries(now)]
 
     def _give_up_waiting(self, now: float) -> None:
         for question, asked in list(self._asked.items()):
-            if now >= asked.at + _PATIENCE:
+            if now >= asked.at + _QUERY_TIMEOUT:
                 del self._asked[question]
                 self._answers[question] = _Answer(now, _FAILED_LIFE, doubtful=False)
 
-    def _keep(self, question: LiveQuery, value: object, answer: _Answer) -> None:
+    def _store(self, question: LiveQuery, value: object, answer: _Answer) -> None:
         self._names.clear()
         for table in (self._known, self._answers):
             table.pop(question, None)
         self._known[question] = value
         self._answers[question] = answer
-        while len(self._answers) > _MOST_ANSWERS:
+        while len(self._answers) > _MAX_ANSWERS:
             oldest = next(iter(self._answers))
             del self._answers[oldest]
             self._known.pop(oldest, None)
 
-    def _doubt(self, commands: frozenset[str] | None) -> None:
+    def _mark_stale(self, commands: frozenset[str] | None) -> None:
         """Mark the replies of these commands as stale, None for all."""
         for question, answer in self._answers.items():
             if answer.life is not None and _is_among(question, commands):
@@ -299,14 +299,14 @@ class LiveCache:
     def _look_up(self, want: NameQuery) -> list[LiveName] | None:
         found = self._names.get(want)
         if found is None:
-            if len(self._names) > _MOST_ANSWERS:
+            if len(self._names) > _MAX_ANSWERS:
                 self._names.clear()
             found = self._names[want] = names_of_kind(want, self._known)
         if not found and any(one not in self._known for one in self._questions(want)):
             return None
         return found
 
-    def _news(self) -> list[Effect]:
+    def _changed_results(self) -> list[Effect]:
         """Return QueryResults for names that have changed or become reliable."""
         effects: list[Effect] = []
         for want, (before, was_certain) in self._found.items():
@@ -314,7 +314,11 @@ class LiveCache:
             if found is None:
                 continue
             is_certain = self._is_certain(want)
-            if before is None or is_certain > was_certain or _told(found) != _told(before):
+            if (
+                before is None
+                or is_certain > was_certain
+                or _shown_fields(found) != _shown_fields(before)
+            ):
                 self._found[want] = (found, is_certain)
                 effects.append(QueryResult(LIVE, want))
         return effects
@@ -325,7 +329,7 @@ def _is_among(question: LiveQuery, commands: frozenset[str] | None) -> bool:
     return question.life is not None and (commands is None or question.command in commands)
 
 
-def _told(found: Iterable[LiveName]) -> list[tuple[object, ...]]:
+def _shown_fields(found: Iterable[LiveName]) -> list[tuple[object, ...]]:
     return [(one.name, one.meta, one.choices) for one in found]
 
 

@@ -51,11 +51,11 @@ class Watch(Wait):
         self.before: Reply | None = None
         self.times = 0
 
-    def begin(self) -> list[Effect]:
+    def send_first(self) -> list[Effect]:
         """Send the first request, which may need confirmation. Raises LineError."""
         return self._session.runner.send(self._request())
 
-    def see(self, _event: Event) -> bool:
+    def on_event(self, _event: Event) -> bool:
         """Ignore an event."""
         return False
 
@@ -96,7 +96,7 @@ class Watch(Wait):
         session = self._session
         if reply is None:
             self.ended = True
-            return session.waits.settle(self)
+            return session.waits.finish_if_ended(self)
         self.times += 1
         self._compare(reply)
         elapsed = session.now - self._begun_at
@@ -106,7 +106,7 @@ class Watch(Wait):
         self.ended |= self.times == self._count
         if self.ended:
             last: list[Effect] = [self.shown] if session.waits.live_view is self else []
-            return [*last, *session.waits.settle(self)]
+            return [*last, *session.waits.finish_if_ended(self)]
         self.due = max(self._begun_at + self.interval, session.now)
         return []
 
@@ -122,7 +122,7 @@ class JobsWatch(Wait):
         self.follows_jobs = True
         self._session = session
         # The status that was reported of each job.
-        self._told: dict[str, str] = {}
+        self._reported: dict[str, str] = {}
         self._failed = 0
 
     @property
@@ -131,7 +131,7 @@ class JobsWatch(Wait):
         assert self._session.machine is not None
         return self._session.machine.jobs
 
-    def see(self, _event: Event) -> bool:
+    def on_event(self, _event: Event) -> bool:
         """Ignore an event: the VM's state handles it."""
         return False
 
@@ -139,7 +139,7 @@ class JobsWatch(Wait):
         """Stop watching."""
         return [ShowMessage("no longer watching the jobs")]
 
-    def look(self) -> list[Effect]:
+    def on_change(self) -> list[Effect]:
         """Report changes of the jobs, and end when all have ended."""
         jobs = self.jobs
         if not jobs.are_known or self.ended:
@@ -153,10 +153,10 @@ class JobsWatch(Wait):
         self.ended = jobs.are_over and (self._is_settled or not jobs.all)
         if self.ended and jobs.are_refused:
             self.failure = "the server does not list its jobs"
-        elif self.ended and not self._told:
+        elif self.ended and not self._reported:
             effects.append(ShowMessage("there are no jobs"))
         elif self.ended and self._failed:
-            self.failure = f"{self._failed} of {len(self._told)} jobs failed"
+            self.failure = f"{self._failed} of {len(self._reported)} jobs failed"
         return effects
 
     @property
@@ -165,18 +165,18 @@ class JobsWatch(Wait):
         return not self.jobs.need_list or not self._session.can_probe
 
     def _status(self, job: Job) -> list[Effect]:
-        if self._told.get(job.id) == job.status or not job.kind:
+        if self._reported.get(job.id) == job.status or not job.kind:
             return []
-        self._told[job.id] = job.status
+        self._reported[job.id] = job.status
         if self.is_beside:
             return []
         done = f", {100 * job.current // job.total} %" if job.total > 0 else ""
         return [ShowMessage(f"{job_label(job)}: {escape(job.status)}{done}")]
 
     def _over(self, job: Job) -> list[Effect]:
-        if self._told.get(job.id) == _OVER:
+        if self._reported.get(job.id) == _OVER:
             return []
-        self._told[job.id] = _OVER
+        self._reported[job.id] = _OVER
         self._failed += job.has_failed
         return [ShowMessage(f"{job_label(job)}: {outcome(job)}", is_error=job.has_failed)]
 

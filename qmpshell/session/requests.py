@@ -317,18 +317,18 @@ class RequestTable:
         """Add a request that was sent."""
         self._requests.append(request)
 
-    def take(self, reply: Reply) -> Request | None:
+    def match(self, reply: Reply) -> Request | None:
         """Remove and return the request that `reply` answers, or None."""
         fitting = [request for request in self._requests if request.answers(reply)]
         if len(fitting) > 1 and "id" not in reply.value:
             # A request without an id is more likely.
             fitting = [one for one in fitting if "id" not in one.message] or fitting
         if not fitting:
-            return self._take_silent(reply)
+            return self._match_silent(reply)
         self._requests.remove(fitting[0])
         return fitting[0]
 
-    def _take_silent(self, reply: Reply) -> Request | None:
+    def _match_silent(self, reply: Reply) -> Request | None:
         for request in self._silent:
             if reply.is_error and request.answers(reply):
                 self._silent.remove(request)

@@ -74,15 +74,15 @@ class MessageHandler:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def take(self, item: Item) -> list[Effect]:
+    def handle(self, item: Item) -> list[Effect]:
         """Handle a message or malformed data."""
         if isinstance(item, Reply):
             return self._reply(item)
         if isinstance(item, NotQmp):
             address = self._session.link.address
             if self._session.settings.agent:
-                return self._session.ending.give_up(explain_monitor(address))
-            return self._session.ending.give_up(explain_garbage(address, item.raw))
+                return self._session.ending.abandon_connection(explain_monitor(address))
+            return self._session.ending.abandon_connection(explain_garbage(address, item.raw))
         if isinstance(item, Malformed):
             return [ShowUnexpected(item, "unreadable")]
         self._session.message_logger.received(item)
@@ -98,12 +98,12 @@ class MessageHandler:
         session = self._session
         session.recent.append(event)
         if session.machine is not None:
-            session.machine.see(event)
-        if not session.waits.see(event):
+            session.machine.on_event(event)
+        if not session.waits.on_event(event):
             session.events.append(event)
         if session.waits.awaited is None and session.waits.live_view is None:
             return [ShowEvent(event)]
-        return [ShowEvent(event), *session.waits.look()]
+        return [ShowEvent(event), *session.waits.on_change()]
 
     def _greeting(self, greeting: Greeting) -> list[Effect]:
         if not self._session.settings.negotiate:
@@ -128,7 +128,7 @@ class MessageHandler:
         return effects
 
     def _reply(self, reply: Reply) -> list[Effect]:
-        request = self._session.request_table.take(reply)
+        request = self._session.request_table.match(reply)
         self._session.message_logger.received(reply, request)
         if request is None:
             return [ShowUnexpected(reply, "an unexpected reply")]
@@ -144,7 +144,7 @@ class MessageHandler:
         )
         self._session.last = shown
         if self._session.machine is not None:
-            self._session.machine.see_reply(request, reply)
+            self._session.machine.on_reply(request, reply)
         return [*self._shown(shown), *answer_query(request, reply)]
 
     def _shown(self, shown: ShowReply) -> list[Effect]:
@@ -217,11 +217,11 @@ class SessionEnd:
         effects: list[Effect] = []
         for item in session.link.protocol.receive_end():
             if isinstance(item, NotQmp):
-                return self.give_up(explain_garbage(session.link.address, item.raw))
+                return self.abandon_connection(explain_garbage(session.link.address, item.raw))
             effects.append(ShowUnexpected(item, "cut off"))
         return effects + self.connection_lost("")
 
-    def give_up(self, text: str) -> list[Effect]:
+    def abandon_connection(self, text: str) -> list[Effect]:
         """End an unusable connection; `text` says why."""
         session = self._session
         session.link.end()
@@ -375,7 +375,7 @@ class Timeouts:
         """The time at which `tick` is due, or None."""
         session = self._session
         holding = session.request_table.holding
-        patience = self._patience(holding) if holding is not None else None
+        patience = self._timeout_of(holding) if holding is not None else None
         if patience is None and session.machine is None and self._is_timeless:
             return None  # the usual case in scripts, for every message
         times = [*session.link.deadlines, *session.waits.deadlines]
@@ -397,7 +397,7 @@ class Timeouts:
         """Do what is due at `now`."""
         session, link = self._session, self._session.link
         if link.give_up_at is not None and now >= link.give_up_at:
-            return session.ending.give_up(link.explain_silence())
+            return session.ending.abandon_connection(link.explain_silence())
         effects: list[Effect] = []
         if link.silence_at is not None and now >= link.silence_at:
             link.silence_at = None
@@ -410,12 +410,12 @@ class Timeouts:
             effects += session.machine.tick(now)
         request = session.request_table.holding
         if request is not None:
-            patience = self._patience(request)
+            patience = self._timeout_of(request)
             if patience is not None and now >= request.sent_at + patience:
                 effects += self._give_up(request)
         return effects
 
-    def _patience(self, request: Request) -> float | None:
+    def _timeout_of(self, request: Request) -> float | None:
         """Return the timeout of a request in seconds, or None."""
         timeout = self._session.settings.timeout
         if request.is_silent:
@@ -469,7 +469,7 @@ class Reconnection:
         session.link.end()
         return [*effects, ShowMessage(describe_unsent(unsent))] if unsent else effects
 
-    def begin(self, text: str | None) -> list[Effect]:
+    def start(self, text: str | None) -> list[Effect]:
         """Close the connection and connect to the address in `text`, or with None to the same one."""
         session = self._session
         effects = self._forget() if session.link.state == CONNECTED else []
@@ -515,8 +515,8 @@ class Reconnection:
 
 
 # Seconds after which a wait is shown, and after which a cause is suggested.
-_TOLD = 1.0
-_LONG = 5.0
+_SHOWN_AFTER = 1.0
+_LONG_WAIT = 5.0
 
 
 def is_blocked(session: Session) -> bool:
@@ -535,13 +535,13 @@ def describe_blocker(session: Session, now: float) -> str:
         return ""
     what, since, cause = held
     seconds = now - since
-    if seconds < _TOLD:
+    if seconds < _SHOWN_AFTER:
         return ""
     text = f"waiting for {what}, {int(seconds)} s; Ctrl-C stops waiting"
     unsent = session.queue.unsent
     if unsent:
         text += f"; {unsent} more {'is' if unsent == 1 else 'are'} queued"
-    return f"{text}; {cause}" if cause and seconds >= _LONG else text
+    return f"{text}; {cause}" if cause and seconds >= _LONG_WAIT else text
 
 
 def _held_by(session: Session) -> tuple[str, float, str] | None:
@@ -674,7 +674,7 @@ class Session:
         if not self.can_probe or self.settings.agent:
             self.introspection.has_schema = True
         if not self.link.is_ready:
-            self.link.begin(now, give_up_at=give_up_at)
+            self.link.start_negotiation(now, give_up_at=give_up_at)
             return self.negotiate()
         return [Ready(), *self.advance()]
 
@@ -704,7 +704,7 @@ class Session:
         for index, item in enumerate(items):
             while own and own[0][0] <= index:
                 self.message_logger.received(own.pop(0)[1])
-            effects += self._incoming.take(item)
+            effects += self._incoming.handle(item)
             if self.lost:
                 return effects
         for _, reply in own:
@@ -715,11 +715,11 @@ class Session:
         if protocol.state == REFUSED:
             assert protocol.refusal is not None
             desc = escape(protocol.refusal.desc)
-            effects += self.ending.give_up(
+            effects += self.ending.abandon_connection(
                 f"{self.link.address}: the server refused to negotiate: {desc}"
             )
         elif protocol.state == READY and not was_ready:
-            self.link.settle()
+            self.link.end_negotiation()
             effects.append(Ready())
         return [*effects, *self.advance()]
 
@@ -838,7 +838,7 @@ class Session:
             if queue.current is not None:
                 effects += self.runner.step(queue.current)
             elif queue.lines:
-                effects += self.runner.begin(queue.lines.popleft())
+                effects += self.runner.start(queue.lines.popleft())
             else:
                 break
         if self.message_logger.problem:

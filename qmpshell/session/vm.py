@@ -25,7 +25,7 @@ CONCLUDED = "concluded"
 # Events report all changes in these states (job.json, JobStatus).
 _STILL = ("created", "paused", "standby", "waiting", "pending", CONCLUDED)
 # More jobs than anyone looks at; a server may invent them.
-_MOST = 1000
+_MAX_JOBS = 1000
 _KEPT_ENDED = 100
 # Servers without query-jobs have query-block-jobs with other names.
 _BLOCK_JOB_EVENTS = ("BLOCK_JOB_COMPLETED", "BLOCK_JOB_CANCELLED")
@@ -90,7 +90,7 @@ class Jobs:
         self.ended.clear()
         return ended
 
-    def see(self, event: Event) -> bool:
+    def on_event(self, event: Event) -> bool:
         """Handle an event. Return True if it is about a job."""
         data = event.value.get("data")
         if not isinstance(data, dict):
@@ -105,7 +105,7 @@ class Jobs:
         job = self.all.get(str(data.get("device")))
         if job is not None:
             job.cancelled |= event.name == "BLOCK_JOB_CANCELLED"
-            _take_progress(job, data.get("offset"), data.get("len"))
+            _update_progress(job, data.get("offset"), data.get("len"))
             if event.name in _BLOCK_JOB_EVENTS and isinstance(data.get("error"), str):
                 job.error = data["error"]
         # An old server has no other events.
@@ -120,7 +120,7 @@ class Jobs:
             return
         job = self.all.get(name)
         if job is None or (status == "created" and job.is_over):
-            if len(self.all) >= _MOST:
+            if len(self.all) >= _MAX_JOBS:
                 return
             job = self.all[name] = Job(name)
         job.status = status
@@ -128,37 +128,37 @@ class Jobs:
         # A concluded job may have an error, which only a list contains.
         self.need_list |= not job.kind or status == CONCLUDED
 
-    def take(self, listed: Any) -> None:
+    def update(self, listed: Any) -> None:
         """Handle a result of `query-jobs` or `query-block-jobs`."""
         self.need_list = False
         self.are_known = True
         if not isinstance(listed, list):
             return
         found: dict[str, Job] = {}
-        for one in listed[:_MOST]:
+        for one in listed[:_MAX_JOBS]:
             if isinstance(one, dict):
                 name = one.get("id", one.get("device"))
                 if isinstance(name, str):
                     found[name] = self.all.get(name) or Job(name)
-                    _take_job(found[name], one)
+                    _update_job(found[name], one)
         self.ended.extend(job for name, job in self.all.items() if name not in found)
         self.all = found
 
 
-def _take_job(job: Job, one: dict[str, Any]) -> None:
+def _update_job(job: Job, one: dict[str, Any]) -> None:
     job.kind = str(one.get("type", job.kind))
     if "device" in one:
         state = "paused" if one.get("paused") is True else "running"
         job.status = str(one.get("status", "ready" if one.get("ready") is True else state))
-        _take_progress(job, one.get("offset"), one.get("len"))
+        _update_progress(job, one.get("offset"), one.get("len"))
     else:
         job.status = str(one.get("status", job.status))
-        _take_progress(job, one.get("current-progress"), one.get("total-progress"))
+        _update_progress(job, one.get("current-progress"), one.get("total-progress"))
     if isinstance(one.get("error"), str):
         job.error = one["error"]
 
 
-def _take_progress(job: Job, current: object, total: object) -> None:
+def _update_progress(job: Job, current: object, total: object) -> None:
     if isinstance(current, int) and isinstance(total, int):
         job.current, job.total = current, total
 
@@ -187,7 +187,7 @@ class Migration:
         """Whether the migration is in progress."""
         return self.status not in NO_MIGRATION
 
-    def take(self, value: Any) -> None:
+    def update(self, value: Any) -> None:
         """Handle a result of `query-migrate`."""
         if not isinstance(value, dict):
             return
@@ -200,7 +200,7 @@ class Migration:
                 self.total, self.done = total, max(total - remaining, 0)
 
 
-class _Question:
+class _Query:
     """A repeated query: sent while it is `wanted`, and not before `free_at`."""
 
     __slots__ = ("free_at", "name", "wanted")
@@ -217,25 +217,25 @@ class VmState:
     def __init__(self, session: Session, *, only_jobs: bool = False) -> None:
         self._session = session
         self._only_jobs = only_jobs
-        self.begin()
+        self.reset()
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Reset the state after a greeting."""
         self.status = ""
         self.jobs = Jobs()
         self.migration = Migration()
         everything = not self._only_jobs
-        self._status = _Question("query-status", wanted=everything)
-        self._jobs = _Question("query-jobs", wanted=True)
-        self._migration = _Question("query-migrate", wanted=everything)
-        self._questions = [self._status, self._jobs, self._migration]
-        self._asked: _Question | None = None
-        self._is_told = False
+        self._status = _Query("query-status", wanted=everything)
+        self._jobs = _Query("query-jobs", wanted=True)
+        self._migration = _Query("query-migrate", wanted=everything)
+        self._queries = [self._status, self._jobs, self._migration]
+        self._asked: _Query | None = None
+        self._is_reported = False
 
-    def see(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Handle an event."""
         name = event.name
-        if self.jobs.see(event):
+        if self.jobs.on_event(event):
             self._jobs.wanted |= self.jobs.need_list or self.jobs.make_progress
             return
         if self._only_jobs:
@@ -251,7 +251,7 @@ class VmState:
         if name == "MIGRATION":
             self._migration.wanted = True
 
-    def see_reply(self, request: Request, reply: Reply) -> None:
+    def on_reply(self, request: Request, reply: Reply) -> None:
         """Handle the reply to a command that the user has typed."""
         if reply.is_error:
             return
@@ -259,9 +259,9 @@ class VmState:
         if request.text is not None:
             name = request.text.split(maxsplit=1)[0] if request.text.strip() else ""
         if name == "query-status":
-            self._take_status(value)
+            self._update_status(value)
         elif name == "query-jobs":
-            self.jobs.take(value)
+            self.jobs.update(value)
             self._jobs.wanted |= self.jobs.make_progress
         elif name.startswith("migrate"):  # without a capability, no event reports it
             self._migration.wanted = not self._only_jobs
@@ -272,7 +272,7 @@ class VmState:
     @property
     def deadline(self) -> float | None:
         """The time at which `tick` is due, or None."""
-        times = [one.free_at for one in self._questions if one.wanted]
+        times = [one.free_at for one in self._queries if one.wanted]
         return min(times) if times and self._may_ask else None
 
     @property
@@ -288,7 +288,7 @@ class VmState:
         """Send the query that is due, if any."""
         if not self._may_ask:
             return []
-        for question in self._questions:
+        for question in self._queries:
             if question.wanted and now >= question.free_at:
                 return self._ask(question, now)
         return []
@@ -299,7 +299,7 @@ class VmState:
         self._jobs.free_at = now
         return self._ask(self._jobs, now) if self._asked is None else []
 
-    def _ask(self, question: _Question, now: float) -> list[Effect]:
+    def _ask(self, question: _Query, now: float) -> list[Effect]:
         self._asked = question
         question.wanted = False
         question.free_at = now + _PAUSE
@@ -310,37 +310,37 @@ class VmState:
             self._asked = None
             if reply is None:
                 return []
-            return self._refused(question) if reply.is_error else self._take(question, reply)
+            return self._refused(question) if reply.is_error else self._on_result(question, reply)
 
         return self._session.ask(question.name, {}, answered, background=True)
 
-    def _refused(self, question: _Question) -> list[Effect]:
+    def _refused(self, question: _Query) -> list[Effect]:
         if question.name == "query-jobs":  # it is new in QEMU 3.0
             question.name = "query-block-jobs"
             return self._ask(question, self._session.now)
-        self._questions = [one for one in self._questions if one is not question]
+        self._queries = [one for one in self._queries if one is not question]
         if question is self._jobs:
             self.jobs.are_refused = True
-            self.jobs.take([])
-            return self._session.waits.look()
+            self.jobs.update([])
+            return self._session.waits.on_change()
         return []
 
-    def _take(self, question: _Question, reply: Reply) -> list[Effect]:
+    def _on_result(self, question: _Query, reply: Reply) -> list[Effect]:
         value = reply.value.get("return")
         if question is self._status:
-            self._take_status(value)
-            first, self._is_told = not self._is_told, True
+            self._update_status(value)
+            first, self._is_reported = not self._is_reported, True
             return [QueryResult(question.name, value)] if first else []
         if question is self._migration:
-            self.migration.take(value)
+            self.migration.update(value)
             question.wanted |= self.migration.is_active
             # Its end changes the run state; an event reports that only for a running VM.
             self._status.wanted |= self.migration.was_seen and not self.migration.is_active
             return []
-        self.jobs.take(value)
+        self.jobs.update(value)
         question.wanted |= self.jobs.make_progress
-        return self._session.waits.look()
+        return self._session.waits.on_change()
 
-    def _take_status(self, value: object) -> None:
+    def _update_status(self, value: object) -> None:
         if isinstance(value, dict) and isinstance(value.get("status"), str):
             self.status = value["status"]

@@ -42,11 +42,11 @@ class Wait:
         # Whether the jobs must be queried meanwhile.
         self.follows_jobs = False
 
-    def see(self, event: Event) -> bool:
+    def on_event(self, event: Event) -> bool:
         """Handle an event. Return True if the wait consumes it."""
         raise NotImplementedError
 
-    def look(self) -> list[Effect]:
+    def on_change(self) -> list[Effect]:
         """Handle new information. Return effects."""
         return []
 
@@ -74,7 +74,7 @@ class EventWait(Wait):
         """Return True for a matching event."""
         return event.name == self._name and self._matches(event)
 
-    def see(self, event: Event) -> bool:
+    def on_event(self, event: Event) -> bool:
         """Consume a matching event."""
         self.ended = self.wants(event)
         return self.ended
@@ -99,7 +99,7 @@ class JobWait(Wait):
         self.list_jobs: Callable[[], list[Effect]] | None = None
         self.is_listing = False
 
-    def see(self, event: Event) -> bool:
+    def on_event(self, event: Event) -> bool:
         """Handle an event, without consuming it."""
         data = event.value.get("data")
         if not isinstance(data, dict):
@@ -129,7 +129,7 @@ class JobWait(Wait):
         elif status == "null":
             self._end()
 
-    def take_list(self, jobs: Any) -> None:
+    def on_job_list(self, jobs: Any) -> None:
         """Handle a result of `query-jobs`. Anything but a list is ignored."""
         self.ask = None
         self.is_listing = False
@@ -148,7 +148,7 @@ class JobWait(Wait):
         if self._concluded:
             self._end()
 
-    def give_up(self, failure: str) -> None:
+    def fail(self, failure: str) -> None:
         """End the wait with a failure."""
         self.ended = True
         self.failure = failure
@@ -185,19 +185,19 @@ class WaitList:
         times = [time for wait in self for time in (wait.deadline, wait.due)]
         return [time for time in times if time is not None]
 
-    def see(self, event: Event) -> bool:
+    def on_event(self, event: Event) -> bool:
         """Handle an event. Return True if a wait consumes it."""
-        return self.awaited is not None and self.awaited.see(event)
+        return self.awaited is not None and self.awaited.on_event(event)
 
-    def look(self) -> list[Effect]:
+    def on_change(self) -> list[Effect]:
         """Handle new information that waits may be about."""
-        return [effect for wait in self for effect in self.settle(wait)]
+        return [effect for wait in self for effect in self.finish_if_ended(wait)]
 
-    def settle(self, wait: Wait) -> list[Effect]:
+    def finish_if_ended(self, wait: Wait) -> list[Effect]:
         """Continue if `wait` is over."""
         if wait not in (self.awaited, self.live_view):
             return []
-        effects = wait.look()
+        effects = wait.on_change()
         if not wait.ended:
             ask, wait.ask = wait.ask, None
             return [*effects, *(ask() if ask is not None else [])]
@@ -215,7 +215,7 @@ class WaitList:
                 text = f"{escape(wait.label)} did not {wait.verb} in time"
                 effects += self._session.failures.at(wait.source, wait.start, text)
             elif wait.due is not None and now >= wait.due:
-                effects += [*wait.act(now), *self.settle(wait)]
+                effects += [*wait.act(now), *self.finish_if_ended(wait)]
         return effects
 
     def stop_live_view(self) -> list[Effect]:

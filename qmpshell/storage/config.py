@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 _TARGETS = "targets"
 _EXAMPLE = 'lab = "/run/lab.sock"'
 _NOT_READ = "the file is ignored"
-_LONG = 40
+_MAX_SHOWN = 40
 # Do not wait for the writer of a FIFO.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _LARGEST = 1 << 20
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
-_MOST_LINES = 1_000_000_000
+_MAX_LINES = 1_000_000_000
 _LONGEST = 1e9
 # The styles that do not need Pygments.
 OWN_STYLES = ("auto", "dark", "light")
@@ -76,12 +76,12 @@ class Option:
         try:
             return self._read(text)
         except ValueError as error:
-            raise self._error(repr(text[:_LONG]), self.possible, error) from None
+            raise self._error(repr(text[:_MAX_SHOWN]), self.possible, error) from None
 
-    def take(self, value: object) -> object:
+    def from_toml(self, value: object) -> object:
         """Return the value for a TOML value. Raises OptionError."""
         try:
-            return self._take(value)
+            return self._from_toml(value)
         except ValueError as error:
             raise self._error(_shown(value), self.possible_toml, error) from None
 
@@ -94,7 +94,7 @@ class Option:
     def _read(self, text: str) -> object:
         raise NotImplementedError
 
-    def _take(self, value: object) -> object:
+    def _from_toml(self, value: object) -> object:
         if not isinstance(value, str):
             raise ValueError
         return self._read(value)
@@ -111,7 +111,7 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     try:
-        return repr(value[:_LONG] if isinstance(value, str) else value)[: _LONG + 2]
+        return repr(value[:_MAX_SHOWN] if isinstance(value, str) else value)[: _MAX_SHOWN + 2]
     except ValueError:  # a number of thousands of digits
         return "a very long number"
 
@@ -147,7 +147,7 @@ class _Switch(_Choice):
     def _read(self, text: str) -> object:
         return super()._read(text) == "on"
 
-    def _take(self, value: object) -> object:
+    def _from_toml(self, value: object) -> object:
         if not isinstance(value, bool):
             raise ValueError
         return value
@@ -160,10 +160,10 @@ class _Lines(Option):
     def _read(self, text: str) -> object:
         if not (text.isascii() and text.isdecimal()):
             raise ValueError
-        return self._take(int(text[:_LONG]))
+        return self._from_toml(int(text[:_MAX_SHOWN]))
 
-    def _take(self, value: object) -> object:
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST_LINES:
+    def _from_toml(self, value: object) -> object:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MAX_LINES:
             raise ValueError
         return value
 
@@ -171,11 +171,11 @@ class _Lines(Option):
 class _Seconds(Option):
     def _read(self, text: str) -> object:
         try:
-            return None if text == "none" else self._take(float(text))
+            return None if text == "none" else self._from_toml(float(text))
         except ValueError:
             raise ValueError from None  # the text of float's own exception is not for users
 
-    def _take(self, value: object) -> object:
+    def _from_toml(self, value: object) -> object:
         if value == "none":
             return None
         if not isinstance(value, (int, float)) or isinstance(value, bool):
@@ -190,9 +190,9 @@ class _Seconds(Option):
 
 class _Names(Option):
     def _read(self, text: str) -> object:
-        return self._take([name.strip() for name in text.split(",")] if text.strip() else [])
+        return self._from_toml([name.strip() for name in text.split(",")] if text.strip() else [])
 
-    def _take(self, value: object) -> object:
+    def _from_toml(self, value: object) -> object:
         if not isinstance(value, list) or not all(map(_is_name, value)):
             raise ValueError
         return tuple(value)
@@ -215,7 +215,7 @@ class _Events(Option):
             raise ValueError
         return mode
 
-    def _take(self, value: object) -> object:
+    def _from_toml(self, value: object) -> object:
         if isinstance(value, str):
             return self._read(value)
         if not isinstance(value, list) or not all(map(_is_name, value)):
@@ -405,10 +405,10 @@ class _Reader:
             return
         targets = values.pop(_TARGETS, {})
         for name, value in values.items():
-            self._take_option(name, value)
+            self._set_option(name, value)
         if isinstance(targets, dict):
             for name, value in targets.items():
-                self._take_target(name, value)
+                self._set_target(name, value)
         else:
             text = f"{_TARGETS} must be a table: a line [{_TARGETS}], then lines such as {_EXAMPLE}"
             self._found.problems.append(self._placed(_TARGETS, text))
@@ -421,21 +421,21 @@ class _Reader:
         text = escape(match[1])
         return f"{self._path}:{match[2]}:{match[3]}: {text[:1].lower()}{text[1:]}; {_NOT_READ}"
 
-    def _take_option(self, name: str, value: object) -> None:
+    def _set_option(self, name: str, value: object) -> None:
         option = self._options.get(name)
         if option is None:
             hint = suggestion_for(name, [*self._options, _TARGETS])
             hint = hint or f"there are {', '.join(self._options)}"
-            text = f"unknown setting {escape(name[:_LONG])}; {hint}"
+            text = f"unknown setting {escape(name[:_MAX_SHOWN])}; {hint}"
             self._found.option_problems.append(self._placed(name, text))
             return
         try:
-            self._found.values[name] = option.take(value)
+            self._found.values[name] = option.from_toml(value)
         except QmpShellError as error:
             self._found.option_problems.append(self._placed(name, str(error)))
 
-    def _take_target(self, name: str, value: object) -> None:
-        shown = escape(name[:_LONG])
+    def _set_target(self, name: str, value: object) -> None:
+        shown = escape(name[:_MAX_SHOWN])
         if name in self._options:
             text = f"{name} below [{_TARGETS}] would be a target; settings must precede the first table"
         elif not is_word(name) or not name.isprintable() or " " in name or name[0] == "-":

@@ -19,8 +19,8 @@ from ..render import escape, escape_json
 from .paths import state_directory
 
 # How much of the file is read. All entries are searched at each prompt and each key.
-_MOST_BYTES = 1 << 20
-_MOST_ENTRIES = 10_000
+_MAX_BYTES = 1 << 20
+_MAX_ENTRIES = 10_000
 # Longer entries are not typed by hand, and they make a line editor slow.
 _LONGEST = 1 << 16
 # Do not wait for the reader of a FIFO.
@@ -173,8 +173,8 @@ def _judge(descriptor: int) -> None:
 
 def _last_bytes(descriptor: int) -> bytes:
     """Return the end of the file, from the start of an entry on."""
-    before = max(0, os.fstat(descriptor).st_size - _MOST_BYTES)
-    data = os.pread(descriptor, _MOST_BYTES, before)
+    before = max(0, os.fstat(descriptor).st_size - _MAX_BYTES)
+    data = os.pread(descriptor, _MAX_BYTES, before)
     if not before:
         return data
     begin = data.find(b"\n#")
@@ -192,7 +192,7 @@ def _entries(text: str) -> list[str]:
             lines.clear()
             if 0 < len(entry) <= _LONGEST and entry != (found[-1] if found else None):
                 found.append(entry)
-    return found[-_MOST_ENTRIES:]
+    return found[-_MAX_ENTRIES:]
 
 
 def _reason(error: OSError | ValueError) -> str:

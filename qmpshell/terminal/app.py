@@ -157,7 +157,7 @@ class App:
         loop.add_signal_handler(signal.SIGCHLD, self._child_changed)
         self._wire.attach(stream)
         if self._companion is not None:
-            self._companion.begin()
+            self._companion.start()
         printing = asyncio.ensure_future(self._stage.printer.run())
         printing.add_done_callback(self._printing_ended)
         try:
@@ -191,7 +191,7 @@ class App:
     def _child_changed(self) -> None:
         self._stage.child_changed()
         if self._companion is not None:
-            self._companion.look()
+            self._companion.show_output()
 
     def _failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Handle an internal error in a callback of the loop: the shell ends cleanly."""
@@ -247,7 +247,7 @@ class App:
         if effects:
             self._perform(effects)
         else:
-            self._display.tell("Ctrl-D leaves the shell")
+            self._display.show_message("Ctrl-D leaves the shell")
 
     def _perform(self, effects: Sequence[Effect]) -> None:  # noqa: C901 - a dispatch on effects
         for effect in effects:
@@ -257,7 +257,7 @@ class App:
                 case Send(data=data, request=request):
                     self._wire.send(data, request.descriptor if request else None)
                 case OpenRedirect(redirect=redirect):
-                    self._destinations.begin(redirect)
+                    self._destinations.open(redirect)
                 case CloseRedirect():
                     self._destinations.end()
                 case Confirm():
@@ -266,7 +266,7 @@ class App:
                     self._stage.interlude(partial(self._ask_secret, effect))
                 case Connect(text=text):
                     self._wire.close()
-                    self._reconnecting.begin(text)
+                    self._reconnecting.start(text)
                 case Ready():
                     self._greeted()
                 case QueryResult():
@@ -306,7 +306,7 @@ class App:
         match learned:
             case QueryResult(name="query-status", value={"status": str(status)}):
                 if self._greetings > 1:  # the state of the VM may have changed
-                    self._display.tell(f"VM state: {escape(status)}")
+                    self._display.show_message(f"VM state: {escape(status)}")
             case _:
                 self._learning.on_query_result(learned)
 
@@ -324,12 +324,12 @@ class App:
         self._perform(self._session.tick(time.monotonic()))
 
     def _tell_error(self, text: str) -> None:
-        self._display.tell(text, is_error=True)
+        self._display.show_message(text, is_error=True)
 
     def _tell_history(self) -> None:
         problem = self._history.pop_problem()
         if problem:
-            self._display.tell(problem)
+            self._display.show_message(problem)
 
     def _leave(self, status: int) -> None:
         if self._status is None:
@@ -367,7 +367,7 @@ class App:
             return True
         if not isinstance(effect, ShowReply):
             return False
-        if self._destinations.take(effect):
+        if self._destinations.show_reply(effect):
             return True
         if effect.again:
             if not self._display.again(effect):

@@ -66,7 +66,7 @@ class Reconnector:
         self._failed = failed
         self._attempt: asyncio.Task[None] | None = None
 
-    def begin(self, text: str | None) -> None:
+    def start(self, text: str | None) -> None:
         """Start an attempt to connect, and cancel the previous one."""
         self.cancel()
         self._attempt = asyncio.ensure_future(self._try(text))
@@ -136,15 +136,15 @@ class ChildWatcher:
         self._ended = ended
         self._watched: list[int] = []
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Start to watch."""
         loop = asyncio.get_running_loop()
         for descriptor in (self._companion.output_descriptor, self._companion.end_descriptor):
             if descriptor is not None:
-                loop.add_reader(descriptor, self.look)
+                loop.add_reader(descriptor, self.show_output)
                 self._watched.append(descriptor)
 
-    def look(self) -> None:
+    def show_output(self) -> None:
         """Show new output."""
         if not self._watched:
             return

@@ -56,7 +56,7 @@ _META_WIDTH = 200
 class HmpCompleter(Completer):
     """Completes human monitor lines from `catalogue`, which may be set at any time.
 
-    `others` completes other lines; without it, all lines are human monitor lines. `begin` is called
+    `others` completes other lines; without it, all lines are human monitor lines. `on_ready` is called
     before each completion, `wanted` whenever such a line is typed or completed and the catalogue is
     needed.
     """
@@ -302,7 +302,7 @@ class CompletionModel:
 
     def _begin(self) -> None:
         if self._live is not None:
-            self._live.begin(self._clock())
+            self._live.on_ready(self._clock())
 
     def _want_live(self) -> None:
         # Not within a key press.

@@ -27,15 +27,15 @@ class SafeHistory(History):
         self._human = human
         self._raw = raw
         self._problem = problem
-        self._told = False
+        self._reported = False
         # The oldest first. None before the file is read, which follows the first prompt.
         self._entries: list[str] | None = None
 
     def pop_problem(self) -> str:
         """Return once why the history is not kept, then ""."""
-        if self._told or not self._problem:
+        if self._reported or not self._problem:
             return ""
-        self._told = True
+        self._reported = True
         return self._problem
 
     def newest_first(self) -> Iterator[str]:

@@ -177,7 +177,7 @@ class OutputView:
         self.flush()
         self._printer.print(self.view.output(text))
 
-    def tell(self, text: str, *, is_error: bool = False) -> None:
+    def show_message(self, text: str, *, is_error: bool = False) -> None:
         """Show a message of qmpshell's own."""
         self.show(ShowMessage(text, is_error=is_error))
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 # The kernel stops a program that uses the terminal before it owns it.
 _TOO_EARLY = (signal.SIGTTIN, signal.SIGTTOU)
-_PATIENCE = 1.0  # seconds
+_KILL_AFTER = 1.0  # seconds
 
 
 class ForegroundProcess:
@@ -42,7 +42,7 @@ class ForegroundProcess:
         """Tell the program that the terminal has gone, and kill it if it does not end."""
         if self._process is not None:
             self._signal(self._process.pid, signal.SIGHUP, signal.SIGCONT)
-            asyncio.get_running_loop().call_later(_PATIENCE, self._kill, self._process.pid)
+            asyncio.get_running_loop().call_later(_KILL_AFTER, self._kill, self._process.pid)
 
     def _kill(self, pid: int) -> None:
         if self._process is not None and self._process.pid == pid:
@@ -146,7 +146,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 # The system shell's exit status for a command that does not exist.
 _NOT_FOUND = 127
 _CHUNK = 1 << 18
-_LONG = 60
+_MAX_SHOWN = 60
 
 
 class ProcessRunner:
@@ -161,7 +161,7 @@ class ProcessRunner:
         try:
             status = await self._read_by(command, [data], self._environment)
         except OSError as error:
-            return f"{command[:_LONG]}: {error.strerror}"
+            return f"{command[:_MAX_SHOWN]}: {error.strerror}"
         # The user has interrupted it.
         return f"{command}: {_ended(status)}" if status not in (0, -signal.SIGINT) else ""
 
@@ -174,7 +174,7 @@ class ProcessRunner:
         try:
             status = await self._read_by(command, chunks, environment)
         except OSError as error:
-            return f"{command[:_LONG]}: {error.strerror}"
+            return f"{command[:_MAX_SHOWN]}: {error.strerror}"
         return f"{command}: {_ended(status)}" if status == _NOT_FOUND else ""
 
     async def edit(self, text: str) -> tuple[str | None, str]:

@@ -89,14 +89,14 @@ class RedirectController:
         # Redirected output looks like that of a script.
         self._view = ScriptView(settings, name="", out=self._write, err=problem)
 
-    def take(self, shown: ShowReply) -> bool:
+    def show_reply(self, shown: ShowReply) -> bool:
         """Handle a reply. Return True if it goes to a redirect."""
         if shown.redirect is None or self._diversion is None:
             return False
         self._view.show(shown)
         return True
 
-    def begin(self, redirect: Redirect) -> None:
+    def open(self, redirect: Redirect) -> None:
         """Open a redirect, after confirmation if a file would be overwritten."""
         if redirect.operator == ">" and os.path.exists(redirect.text):
             self._stage.interlude(lambda: self._ask_overwrite(redirect))

@@ -16,7 +16,7 @@ from .styles import Fragments
 
 _BAR = f"class:{styles.TOOLBAR}"
 _BETWEEN = 2  # columns
-_MOST_ROWS = 4
+_MAX_ROWS = 4
 
 
 class Part:
@@ -90,8 +90,8 @@ def _wrap(text: str, columns: int) -> list[str]:
             rows.append(head)
             row = row[len(head) :]
         rows.append(clip(row, columns, mark=""))
-    if len(rows) > _MOST_ROWS:
-        rows = [*rows[: _MOST_ROWS - 1], clip(f"{rows[_MOST_ROWS - 1]}…", columns)]
+    if len(rows) > _MAX_ROWS:
+        rows = [*rows[: _MAX_ROWS - 1], clip(f"{rows[_MAX_ROWS - 1]}…", columns)]
     return rows
 
 
@@ -128,7 +128,7 @@ _BAD = f"class:{styles.TOOLBAR_BAD}"
 _CELLS = 8
 _LONGEST_NAME = 31  # columns; the maximum length of a node name
 # The maximum number of jobs that are shown individually.
-_MOST_JOBS = 4
+_MAX_JOBS = 4
 
 _STATE_RANK, _JOBS_RANK, _MIGRATION_RANK, _ADDRESS_RANK, _SERVER_RANK, _LAST_RANK = range(6)
 
@@ -203,7 +203,7 @@ def _jobs(jobs: list[Job], *, unicode: bool) -> list[Part]:
     parts: list[Part] = []
     if len(active) > 1:
         parts.append(Part([[(_PLAIN, f"{len(active)} jobs")]], rank=_JOBS_RANK))
-    for job in active[:_MOST_JOBS]:
+    for job in active[:_MAX_JOBS]:
         parts.append(Part(job_forms(job, cells=_CELLS, unicode=unicode), rank=_JOBS_RANK))
     over = len(jobs) - len(active)
     if over:

@@ -12,7 +12,7 @@ from ..transport import Stream
 # Keys are handled between two reads, so a read takes about this long, in seconds: pieces of a large
 # reply are cheap, logged events are expensive.
 _MOMENT = 0.004
-_LEAST, _MOST = 1 << 12, 1 << 18
+_MIN_READ, _MAX_READ = 1 << 12, 1 << 18
 # A server writes events one by one. Reading each at once would leave no time for keys in an event
 # storm, so the events of this many seconds are read together. A reply and the rest of a line are
 # read at once.
@@ -31,7 +31,7 @@ class StreamReader:
         self._lost = lost
         self._stream: Stream | None = None
         self._writing = False
-        self._read_size = _LEAST
+        self._read_size = _MIN_READ
         self._read_at = 0.0
         self._answered = True
         self._resting: asyncio.TimerHandle | None = None
@@ -96,7 +96,7 @@ class StreamReader:
     def _pace(self, count: int, taken: float) -> None:
         """Adapt the size of reads so that one takes about a moment; `count` bytes took `taken` seconds."""
         fitting = int(count * _MOMENT / max(taken, 1e-6))
-        self._read_size = min(max(fitting, _LEAST), 2 * self._read_size, _MOST)
+        self._read_size = min(max(fitting, _MIN_READ), 2 * self._read_size, _MAX_READ)
 
     def _rest(self) -> None:
         if self._stream is not None:

@@ -178,7 +178,7 @@ def _descriptor(text: str) -> FdAddress:
     return FdAddress(int(text))
 
 
-_MOST_NAMED = 8
+_MAX_NAMED = 8
 
 
 def resolve_address(
@@ -204,5 +204,5 @@ def target_hint(text: str, targets: Mapping[str, str]) -> str:
     if near:
         return escape(near)
     names = sorted(targets)
-    more = ", …" if len(names) > _MOST_NAMED else ""
-    return escape(f"the targets in the settings file are {', '.join(names[:_MOST_NAMED])}{more}")
+    more = ", …" if len(names) > _MAX_NAMED else ""
+    return escape(f"the targets in the settings file are {', '.join(names[:_MAX_NAMED])}{more}")

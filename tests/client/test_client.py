@@ -1,4 +1,4 @@
-"""The library: what programs rely on."""
+"""Tests of the library interface."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.harness.servers import Installation, Server, start_agent, start_qemu
 Scripted = Callable[[Callable[[Peer], object]], ScriptedServer]
 
 
-def test_execute(qemu: Server) -> None:
+def test_execute_returns_result_or_raises(qemu: Server) -> None:
     with connect(qemu.address) as qmp:
         assert qmp.execute("query-name") == {}
         assert qmp.execute("qom-get", {"path": "/", "property": "type"}) == "container"
@@ -46,7 +46,7 @@ def test_execute(qemu: Server) -> None:
         qmp.execute("query-name")
 
 
-def test_send_shows_the_whole_reply(qemu: Server) -> None:
+def test_send_returns_whole_reply(qemu: Server) -> None:
     with connect(qemu.address) as qmp:
         assert qmp.send({"execute": "query-name"}) == {"return": {}}
         assert qmp.send({"execute": "query-name", "id": [None]}) == {"return": {}, "id": [None]}
@@ -54,7 +54,7 @@ def test_send_shows_the_whole_reply(qemu: Server) -> None:
         assert qmp.send({"exekute": "no"})["error"]["class"] == "GenericError"
 
 
-def test_events_by_iteration(qemu: Server) -> None:
+def test_iteration_yields_events(qemu: Server) -> None:
     with connect(qemu.address) as qmp:
         qmp.execute("cont")
         qmp.execute("stop")
@@ -67,7 +67,7 @@ def test_events_by_iteration(qemu: Server) -> None:
         assert qmp.pull_event(timeout=0) is None
 
 
-def test_events_at_once(qemu: Server) -> None:
+def test_get_and_clear_events_return_received_events(qemu: Server) -> None:
     with connect(qemu.address) as qmp:
         assert qmp.get_events() == []
         qmp.execute("cont")
@@ -92,7 +92,7 @@ def test_wait_event_matches_earlier_events(qemu: Server) -> None:
 
 
 def test_late_reply_is_not_matched_to_next(scripted: Scripted) -> None:
-    def part(peer: Peer) -> None:
+    def serve(peer: Peer) -> None:
         peer.negotiate()
         first = peer.read()
         second = peer.read()
@@ -100,13 +100,13 @@ def test_late_reply_is_not_matched_to_next(scripted: Scripted) -> None:
         peer.reply(second, "right")
         peer.ended()
 
-    with connect(scripted(part).address) as qmp:
+    with connect(scripted(serve).address) as qmp:
         with pytest.raises(ReplyTimeout, match=r"the reply to first did not arrive within 0\.05 s"):
             qmp.execute("first", timeout=0.05)
         assert qmp.execute("second", timeout=5) == "right"
 
 
-def test_the_connections_own_timeout(qemu: Server) -> None:
+def test_connection_timeout_applies_to_execute(qemu: Server) -> None:
     with connect(qemu.address, timeout=0.05) as qmp:
         qmp.execute("query-name")
         qemu.stop()
@@ -115,17 +115,17 @@ def test_the_connections_own_timeout(qemu: Server) -> None:
 
 
 def test_error_without_id_answers_pending_request(scripted: Scripted) -> None:
-    def part(peer: Peer) -> None:
+    def serve(peer: Peer) -> None:
         peer.negotiate()
         peer.read()
         peer.send(b'{"error": {"class": "GenericError", "desc": "JSON parse error"}}\n')
         peer.ended()
 
-    with connect(scripted(part).address) as qmp, pytest.raises(CommandError, match="JSON parse"):
+    with connect(scripted(serve).address) as qmp, pytest.raises(CommandError, match="JSON parse"):
         qmp.execute("x", timeout=5)
 
 
-def test_loss(qemu: Server) -> None:
+def test_connection_loss_raises_and_keeps_events(qemu: Server) -> None:
     with connect(qemu.address) as qmp:
         qmp.execute("cont")
         qemu.kill()
@@ -136,7 +136,7 @@ def test_loss(qemu: Server) -> None:
             qmp.execute("query-name")
 
 
-def test_no_connection(tmp_path: Path) -> None:
+def test_failed_connect_raises_specific_error(tmp_path: Path) -> None:
     with pytest.raises(ConnectError, match="no such socket"):
         connect(str(tmp_path / "none"))
     with pytest.raises(AddressError):
@@ -146,7 +146,7 @@ def test_no_connection(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("says", "error", "complaint"),
+    ("greeting_bytes", "error", "complaint"),
     [
         (b"SSH-2.0-x\r\n", ProtocolError, "SSH"),
         (b"", ReplyTimeout, "no greeting"),
@@ -154,27 +154,29 @@ def test_no_connection(tmp_path: Path) -> None:
         (b'{"QMP": {}', ReplyTimeout, "only part of a greeting"),
     ],
 )
-def test_no_greeting(
-    scripted: Scripted, says: bytes, error: type[QmpShellError], complaint: str
+def test_missing_greeting_raises_specific_error(
+    scripted: Scripted, greeting_bytes: bytes, error: type[QmpShellError], complaint: str
 ) -> None:
-    def part(peer: Peer) -> None:
-        peer.send(says)
+    def serve(peer: Peer) -> None:
+        peer.send(greeting_bytes)
         peer.ended()
 
     with pytest.raises(error, match=complaint):
-        connect(scripted(part).address, greeting_timeout=0.1)
+        connect(scripted(serve).address, greeting_timeout=0.1)
 
 
-def test_refusal(scripted: Scripted) -> None:
-    def part(peer: Peer) -> None:
+def test_refused_negotiation_raises_error(scripted: Scripted) -> None:
+    def serve(peer: Peer) -> None:
         peer.send(b'{"QMP": {}}')
         peer.reply(peer.read(), error={"class": "GenericError", "desc": "no"})
 
     with pytest.raises(NegotiationError, match="refused to negotiate: no"):
-        connect(scripted(part).address)
+        connect(scripted(serve).address)
 
 
-def test_without_negotiation(installation: Installation, tmp_path: Path) -> None:
+def test_agent_connection_without_negotiation_executes_commands(
+    installation: Installation, tmp_path: Path
+) -> None:
     with (
         start_agent(installation, tmp_path) as agent,
         connect(agent.address, negotiate=False, wait=10) as qga,
@@ -182,7 +184,7 @@ def test_without_negotiation(installation: Installation, tmp_path: Path) -> None
         assert qga.execute("guest-ping", timeout=10) == {}
 
 
-def test_a_qemu_that_connects_to_us(installation: Installation, tmp_path: Path) -> None:
+def test_listen_accepts_connection_from_qemu(installation: Installation, tmp_path: Path) -> None:
     path = tmp_path / "listen.sock"
     with (
         listen(str(path)) as server,
@@ -197,7 +199,7 @@ def test_a_qemu_that_connects_to_us(installation: Installation, tmp_path: Path) 
     assert not path.exists()
 
 
-def test_a_loop_of_ones_own(qemu: Server) -> None:
+def test_fileno_can_be_polled(qemu: Server) -> None:
     with connect(qemu.address) as qmp:
         poll = select.poll()
         poll.register(qmp.fileno(), select.POLLIN)
@@ -207,33 +209,31 @@ def test_a_loop_of_ones_own(qemu: Server) -> None:
 
 
 def test_large_command_while_server_replies(scripted: Scripted) -> None:
-    """Both directions at once: neither side may wait for the other."""
+    """The client must read and write at the same time."""
 
-    def part(peer: Peer) -> None:
+    def serve(peer: Peer) -> None:
         peer.negotiate()
         for _ in range(3000):
             peer.send(b'{"event": "E", "data": "' + b"x" * 1000 + b'"}\n')
         peer.reply(peer.read(), "done")
         peer.ended()
 
-    with connect(scripted(part).address) as qmp:
+    with connect(scripted(serve).address) as qmp:
         assert qmp.execute("x", {"data": "y" * 3_000_000}, timeout=20) == "done"
         assert len(qmp.clear_events()) == 3000
 
 
-def test_events_beyond_the_limit_are_counted(
-    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("qmpshell.client._MOST_EVENTS", 10)
+def test_dropped_events_are_counted(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qmpshell.client._MAX_EVENTS", 10)
 
-    def part(peer: Peer) -> None:
+    def serve(peer: Peer) -> None:
         peer.negotiate()
         for number in range(25):
             peer.send(b'{"event": "E%d"}\n' % number)
         peer.reply(peer.read())
         peer.ended()
 
-    with connect(scripted(part).address) as qmp:
+    with connect(scripted(serve).address) as qmp:
         qmp.execute("x")
         assert [event["event"] for event in qmp.clear_events()] == [
             f"E{number}" for number in range(15, 25)
@@ -241,14 +241,14 @@ def test_events_beyond_the_limit_are_counted(
         assert qmp.events_dropped == 15
 
 
-def test_the_names_that_programs_rely_on() -> None:
+def test_exported_names_exist() -> None:
     for name in qmpshell.__all__:
         assert getattr(qmpshell, name) is not None
     with pytest.raises(AttributeError):
         qmpshell.no_such_name  # type: ignore[attr-defined]  # noqa: B018
 
 
-def test_closing_twice_and_closing_early(qemu: Server) -> None:
+def test_close_is_idempotent_and_frees_monitor(qemu: Server) -> None:
     qmp = connect(qemu.address)
     qmp.close()
     qmp.close()

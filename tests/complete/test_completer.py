@@ -1,4 +1,4 @@
-"""Completions of QMP lines, with the schemas of real servers."""
+"""Tests of the completion of QMP lines, with the schemas of real servers."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from qmpshell.session import COMMANDS
 from tests.harness.completion import LINES, FakeLive, files, known
 from tests.harness.schemas import ALL, SYSTEMS, schema
 
-KNOWN = {server: known(server) for server in ALL}
+SOURCES = {server: known(server) for server in ALL}
 NOTHING = CompletionSources()
 AGENT = CompletionSources(
     names=["guest-file-seek", "guest-exec", "guest-ping"], shell_commands=COMMANDS
 )
 
 
-def offered(
-    line: str, server: str = "10", knows: CompletionSources | None = None
+def candidates_at(
+    line: str, server: str = "10", sources: CompletionSources | None = None
 ) -> list[Candidate]:
     """Return the candidates at the `|`, or at the end of the line."""
     cursor = line.find("|")
     text = line if cursor < 0 else line.replace("|", "", 1)
-    return complete(text, len(text) if cursor < 0 else cursor, knows or KNOWN[server])
+    return complete(text, len(text) if cursor < 0 else cursor, sources or SOURCES[server])
 
 
-def texts(line: str, server: str = "10", knows: CompletionSources | None = None) -> list[str]:
-    return [one.text for one in offered(line, server, knows)]
+def texts(line: str, server: str = "10", sources: CompletionSources | None = None) -> list[str]:
+    return [candidate.text for candidate in candidates_at(line, server, sources)]
 
 
 # -- tables -------------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ def texts(line: str, server: str = "10", knows: CompletionSources | None = None)
         ("blockdev-add driver=throttle throttle-group=", []),
         ("blockdev-add driver=nbd tls-creds=", ["tls0 "]),
         ("device_add driver=e1000 canbus1=", ["can0"]),
-        # What is there already.
+        # Names that are already in the line are not offered.
         ("block-dirty-bitmap-merge node=disk0 target=bm0 bitmaps=['bm1', ", ['"bm2"', "{"]),
         ("block-dirty-bitmap-merge node=disk0 target=bm0 bitmaps=['bm1', '", ["'bm2'"]),
         ("block-dirty-bitmap-merge node=disk0 target=bm0 bitmaps.0=bm1 bitmaps.1=", ["bm2"]),
@@ -180,7 +180,7 @@ def texts(line: str, server: str = "10", knows: CompletionSources | None = None)
         ("transaction( abort ) pro", ["properties.", "properties="]),
         ("transaction( abort ) properties.completion-mode=", ["individual", "grouped"]),
         ("transaction(\n abort\n blockdev-snap", ["blockdev-snapshot "]),
-        # Local commands.
+        # Shell commands.
         ("/wa", ["/wait ", "/wait-job "]),
         ("/qu", ["/quit"]),
         ("/wait job", ["JOB_STATUS_CHANGE"]),
@@ -236,7 +236,7 @@ def texts(line: str, server: str = "10", knows: CompletionSources | None = None)
             ],
         ),
         ("blockdev-add driver=file filename=/run/", ["/run/d9/", "/run/d10/", "/run/Docs/"]),
-        # What the schema leaves open.
+        # Members that are not in the schema.
         ("device_add ", ["driver=", "bus="]),
         ("device_add driver=e1", ["e1000"]),
         ("device_add driver=e1000 ", ["bus=", "id=", "netdev="]),
@@ -254,7 +254,7 @@ def texts(line: str, server: str = "10", knows: CompletionSources | None = None)
         ("qom-set path=/machine/unattached property=realized value=", ["true", "false"]),
         ("qom-set path=/machine/unattached property=size value=", []),
         ("qom-set path=/machine/unattached property=rerror value=", ["report", "on", "auto"]),
-        # Nothing.
+        # No candidates.
         ("/hmp inf", []),
         ("# query-st", []),
         ("stop # query-st", []),
@@ -269,13 +269,13 @@ def texts(line: str, server: str = "10", knows: CompletionSources | None = None)
         ("/quit ", []),
     ],
 )
-def test_what_is_offered_first(server: str, line: str, first: list[str]) -> None:
+def test_first_candidates_match_the_table(server: str, line: str, first: list[str]) -> None:
     found = texts(line, server)
     if not line.endswith(("=", ":")) and "=" not in line.rpartition(" ")[2]:
         assert found[: len(first)] == first if first else not found
-    else:  # whether a blank follows a value is not the table's affair
-        stripped = [one.rstrip(" ") for one in found[: len(first)]]
-        assert stripped == [one.rstrip(" ") for one in first] if first else not found
+    else:  # the table does not check the blank after a value
+        stripped = [text.rstrip(" ") for text in found[: len(first)]]
+        assert stripped == [text.rstrip(" ") for text in first] if first else not found
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_what_is_offered_first(server: str, line: str, first: list[str]) -> None
         ("block-stream device=disk", "disk0 "),
         ("blockdev-mirror sync=fu", "full "),
         ("blockdev-mirror sync=fu|", "full "),
-        ("blockdev-mirror sync=fu| device=disk0", "full"),  # there is one
+        ("blockdev-mirror sync=fu| device=disk0", "full"),  # a blank is already there
         ("set_link name=x up=t", "true "),
         ("blockdev-add driver=file filename=/images/d", "/images/disk.img "),
         ("blockdev-add driver=file filename=/im", "/images/"),  # completion continues inside it
@@ -295,7 +295,7 @@ def test_what_is_offered_first(server: str, line: str, first: list[str]) -> None
         ("/wait JOB_STATUS_CHANGE status=abo", "aborting"),
     ],
 )
-def test_a_blank_follows_a_value_that_is_whole(line: str, text: str) -> None:
+def test_complete_value_is_followed_by_a_blank(line: str, text: str) -> None:
     found = texts(line)
     assert not text or found[0] == text
 
@@ -317,36 +317,36 @@ def test_a_blank_follows_a_value_that_is_whole(line: str, text: str) -> None:
     ],
 )
 def test_completion_replaces_rest_of_name(line: str, text: str, after: int) -> None:
-    first = offered(line)[0]
+    first = candidates_at(line)[0]
     assert (first.text, first.after) == (text.rpartition(".")[2], after)
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        "block-stream |device=x",  # the cursor is before another one
+        "block-stream |device=x",  # the cursor is before another argument
         "block-stream device=x |",
         'blockdev-add driver="qc|ow2"',
         '{"exec|ute": "stop"}',
     ],
 )
-def test_nothing_else_behind_the_cursor_is_touched(line: str) -> None:
-    assert all(one.after == 0 for one in offered(line))
+def test_other_text_after_cursor_is_not_replaced(line: str) -> None:
+    assert all(candidate.after == 0 for candidate in candidates_at(line))
 
 
 @pytest.mark.parametrize("server", SYSTEMS)
-def test_initials_that_match_one_name(server: str) -> None:
+def test_initials_find_the_only_match(server: str) -> None:
     assert texts("qnbn", server) == ["query-named-block-nodes "]
 
 
 @pytest.mark.parametrize("server", SYSTEMS)
-def test_behind_exact_beginnings_stand_no_strangers(server: str) -> None:
-    found = [one.strip() for one in texts("query-st", server)]
+def test_prefix_match_hides_unrelated_names(server: str) -> None:
+    found = [text.strip() for text in texts("query-st", server)]
     assert found[:3] == ["query-stats", "query-stats-schemas", "query-status"]
-    assert all("-st" in one for one in found)
-    assert "query-sev-attestation-report" in [one.strip() for one in texts("qsevst", server)]
-    # Three letters are too few to tell.
-    assert "query-block" in [one.strip() for one in texts("blo", server)]
+    assert all("-st" in text for text in found)
+    assert "query-sev-attestation-report" in [text.strip() for text in texts("qsevst", server)]
+    # Three letters also match inside names.
+    assert "query-block" in [text.strip() for text in texts("blo", server)]
 
 
 @pytest.mark.parametrize("server", SYSTEMS)
@@ -354,15 +354,18 @@ def test_behind_exact_beginnings_stand_no_strangers(server: str) -> None:
     "line", ["blockdev-create options.driver=", 'blockdev-create {"options": {"driver": "']
 )
 def test_drivers_that_create_images_come_first(server: str, line: str) -> None:
-    found = [one.strip('" ') for one in texts(line, server)]
+    found = [text.strip('" ') for text in texts(line, server)]
     first = found.index("blkdebug")
     creating = {"file", "luks", "nfs", "parallels", "qcow", "qcow2", "vdi", "vhdx", "vmdk", "vpc"}
     assert creating <= set(found[:first])
     assert {"null-co", "nbd", "raw", "quorum"} <= set(found[first:])
 
 
-def test_dotted_key_completes_an_object() -> None:
-    metas = {one.text: one.meta for one in offered("blockdev-add driver=raw file")}
+def test_object_key_is_offered_with_a_dot() -> None:
+    metas = {
+        candidate.text: candidate.meta
+        for candidate in candidates_at("blockdev-add driver=raw file")
+    }
     assert metas["file="] == "node or {…}, required"
     assert metas["file."] == "{…}, required"
 
@@ -387,21 +390,21 @@ def test_dotted_key_completes_an_object() -> None:
         ("blockdev-add driver=file filename=/images/d", "file"),
     ],
 )
-def test_what_the_menu_says(line: str, meta: str) -> None:
-    assert offered(line)[0].meta == meta
+def test_candidate_meta_shows_type_or_description(line: str, meta: str) -> None:
+    assert candidates_at(line)[0].meta == meta
 
 
-def test_what_is_given_is_left_out() -> None:
+def test_given_arguments_are_not_offered_again() -> None:
     found = texts("block-stream device=x speed=5 ")
     assert not {"device=", "speed="} & set(found)
     assert "cache=" not in texts("blockdev-add driver=raw cache.direct=on ")
     assert "cache." in texts("blockdev-add driver=raw cache.direct=on ")
-    assert not [one for one in texts("blockdev-add cache={} ") if one.startswith("cache")]
+    assert not [text for text in texts("blockdev-add cache={} ") if text.startswith("cache")]
 
 
-def test_what_is_deprecated_or_unstable_comes_last() -> None:
-    names = [one.text.strip() for one in offered("block")]
-    all_names = [one.text.strip() for one in offered("")]
+def test_deprecated_and_unstable_names_come_last() -> None:
+    names = [candidate.text.strip() for candidate in candidates_at("block")]
+    all_names = [candidate.text.strip() for candidate in candidates_at("")]
     assert "drive-backup" in all_names[-60:]
     assert names[0] == "block-commit"
     tail = all_names[all_names.index("drive-backup") :]
@@ -410,56 +413,58 @@ def test_what_is_deprecated_or_unstable_comes_last() -> None:
 
 
 def test_empty_line_offers_server_and_shell_commands() -> None:
-    found = {one.strip() for one in texts("")}
+    found = {text.strip() for text in texts("")}
     assert set(schema("10").commands()) <= found
     assert set(COMMANDS) <= found
 
 
 def test_commands_come_from_the_server() -> None:
-    some = CompletionSources(schema=schema("10"), names=["stop", "cont", "not-in-schema"])
-    assert texts("", knows=some)[:2] == ["cont", "stop"]
-    assert texts("not-in", knows=some) == []
+    sources = CompletionSources(schema=schema("10"), names=["stop", "cont", "not-in-schema"])
+    assert texts("", sources=sources)[:2] == ["cont", "stop"]
+    assert texts("not-in", sources=sources) == []
     no_schema = CompletionSources(names=["stop", "cont"])
-    assert texts("sto", knows=no_schema) == ["stop "]
-    some.names = ["quit"]
-    assert texts("qui", knows=some) == ["quit"]
-    some.schema = schema("7.2")
-    assert texts("quit ", knows=some) == []
+    assert texts("sto", sources=no_schema) == ["stop "]
+    sources.names = ["quit"]
+    assert texts("qui", sources=sources) == ["quit"]
+    sources.schema = schema("7.2")
+    assert texts("quit ", sources=sources) == []
 
 
 def test_style_search_runs_once_when_needed() -> None:
-    asked = []
+    calls = []
 
     def find() -> Sequence[str]:
-        asked.append("styles")
+        calls.append("styles")
         return ["zenburn", "monokai"]
 
-    knows = CompletionSources(styles=find, shell_commands=COMMANDS)
-    assert texts("/set color=", knows=knows) == ["auto", "always", "never"]
-    assert not asked
+    sources = CompletionSources(styles=find, shell_commands=COMMANDS)
+    assert texts("/set color=", sources=sources) == ["auto", "always", "never"]
+    assert not calls
     everything = ["auto", "dark", "light", "monokai", "zenburn"]
-    assert texts("/set style=", knows=knows) == texts("/set style=", knows=knows) == everything
-    assert texts("/set style=mono", knows=knows) == ["monokai"]
-    assert asked == ["styles"]
-    assert texts("/set style=", knows=NOTHING) == ["auto", "dark", "light"]
+    assert (
+        texts("/set style=", sources=sources) == texts("/set style=", sources=sources) == everything
+    )
+    assert texts("/set style=mono", sources=sources) == ["monokai"]
+    assert calls == ["styles"]
+    assert texts("/set style=", sources=NOTHING) == ["auto", "dark", "light"]
 
 
 def test_many_file_names_are_sorted() -> None:
     listed = [(f"f{number}", "file") for number in range(5000, 0, -1)]
     many = CompletionSources(files=lambda _typed: listed, shell_commands=COMMANDS)
     few = CompletionSources(files=lambda _typed: listed[-20:], shell_commands=COMMANDS)
-    assert texts("/source f", knows=few)[:2] == ["f1", "f2"]
-    assert texts("/source f", knows=many) == sorted(name for name, _ in listed)
+    assert texts("/source f", sources=few)[:2] == ["f1", "f2"]
+    assert texts("/source f", sources=many) == sorted(name for name, _ in listed)
 
 
-def test_the_agent_completes_from_data_of_ours() -> None:
-    assert texts("guest-p", knows=AGENT) == ["guest-ping"]
-    assert texts("guest-file-seek ", knows=AGENT) == ["handle=", "offset=", "whence="]
-    assert texts("guest-file-seek handle=1 offset=0 whence=c", knows=AGENT) == ["cur "]
-    assert texts("guest-exec path=x capture-output=tr", knows=AGENT)[0] == "true "
+def test_agent_commands_complete_from_builtin_schema() -> None:
+    assert texts("guest-p", sources=AGENT) == ["guest-ping"]
+    assert texts("guest-file-seek ", sources=AGENT) == ["handle=", "offset=", "whence="]
+    assert texts("guest-file-seek handle=1 offset=0 whence=c", sources=AGENT) == ["cur "]
+    assert texts("guest-exec path=x capture-output=tr", sources=AGENT)[0] == "true "
 
 
-def test_the_storage_daemon_has_its_own_commands() -> None:
+def test_storage_daemon_offers_only_its_commands() -> None:
     assert texts("device_ad", "storage-daemon-10") == []
     assert texts("blockdev-add driver=qcow2 file.dr", "storage-daemon-7.2") == ["driver="]
 
@@ -468,7 +473,7 @@ def test_the_storage_daemon_has_its_own_commands() -> None:
 
 
 class Names:
-    """Of every kind the same names, which need quotes."""
+    """Live names that are the same for every kind."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
@@ -489,106 +494,116 @@ class Names:
 @example('json:"x"', "")
 @example("null", "")
 @example("\x1b\u2028", "")
-def test_quoted_name_reads_back_equal(name: str, quote: str) -> None:
+def test_quoted_name_evaluates_to_itself(name: str, quote: str) -> None:
     from qmpshell.language import Introspection, evaluate_line, no_file
 
     if any(0xD800 <= ord(char) < 0xE000 for char in name):
         return
-    knows = CompletionSources(schema=schema("10"), live=Names([name]))
+    sources = CompletionSources(schema=schema("10"), live=Names([name]))
     introspection = Introspection(read_file=no_file, schema=schema("10"))
     for line, member in (
         ("block-stream device=", "device"),
         ("blockdev-add driver=qcow2 file=x backing=", "backing"),
     ):
         typed = line + quote
-        found = [one for one in complete(typed, len(typed), knows) if one.text.strip() != "{"]
-        mine = [one for one in found if one.text.strip() not in ("null",) or member == "device"]
-        whole = typed[: len(typed) + mine[0].start] + mine[0].text
-        plan = evaluate_line(whole, introspection)
-        actions = getattr(plan, "actions")  # noqa: B009
+        found = [
+            candidate
+            for candidate in complete(typed, len(typed), sources)
+            if candidate.text.strip() != "{"
+        ]
+        names = [
+            candidate
+            for candidate in found
+            if candidate.text.strip() not in ("null",) or member == "device"
+        ]
+        whole = typed[: len(typed) + names[0].start] + names[0].text
+        parsed = evaluate_line(whole, introspection)
+        actions = getattr(parsed, "actions")  # noqa: B009
         assert actions[0].arguments[member] == name
 
 
-def test_reading_an_unknown_answer_queues_a_query() -> None:
-    asked = FakeLive()
-    knows = CompletionSources(schema=schema("10"), live=asked)
-    complete("qom-get path=/machine/", 22, knows)
-    assert asked.asked == [NameQuery(QOM_CHILD, "/machine")]
-    assert complete("blockdev-del node-name=zzz", 26, knows) == []
+def test_missing_live_name_queues_a_query() -> None:
+    live = FakeLive()
+    sources = CompletionSources(schema=schema("10"), live=live)
+    complete("qom-get path=/machine/", 22, sources)
+    assert live.asked == [NameQuery(QOM_CHILD, "/machine")]
+    assert complete("blockdev-del node-name=zzz", 26, sources) == []
 
 
 def test_partial_driver_name_is_not_queried() -> None:
-    asked = FakeLive()
-    knows = CompletionSources(schema=schema("10"), live=asked)
+    live = FakeLive()
+    sources = CompletionSources(schema=schema("10"), live=live)
     for line in ("device_add driver=e1000", "device_add id=x driver=e10"):
-        complete(line, len(line), knows)
-        describe(line, len(line), knows)
-    assert {one.kind for one in asked.asked} == {DEVICE_DRIVER}
-    complete("device_add driver=e1000 ", 24, knows)
-    assert asked.asked[-1] == NameQuery(DEVICE_PROPERTY, "e1000")
+        complete(line, len(line), sources)
+        describe(line, len(line), sources)
+    assert {query.kind for query in live.asked} == {DEVICE_DRIVER}
+    complete("device_add driver=e1000 ", 24, sources)
+    assert live.asked[-1] == NameQuery(DEVICE_PROPERTY, "e1000")
 
 
-def test_without_live_names_nothing_is_asked() -> None:
-    knows = CompletionSources(schema=schema("10"), files=files)
-    assert texts("blockdev-del node-name=", knows=knows) == []
-    assert texts("device_add driver=x ", knows=knows) == ["bus=", "id="]
+def test_completion_without_live_names_offers_schema_only() -> None:
+    sources = CompletionSources(schema=schema("10"), files=files)
+    assert texts("blockdev-del node-name=", sources=sources) == []
+    assert texts("device_add driver=x ", sources=sources) == ["bus=", "id="]
 
 
 # -- every position of real lines -----------------------------------------------------------------
 
 
-def is_next(line: str, cursor: int, one: Candidate) -> bool:
+def is_next(line: str, cursor: int, candidate: Candidate) -> bool:
     """Return True if a candidate continues the text at the cursor."""
-    made = (line[: cursor + one.start] + one.text).rstrip(" ")
-    is_same = line.startswith(made) or line.replace(":=", "=").startswith(made)
-    return is_same and len(made) >= cursor
+    completed = (line[: cursor + candidate.start] + candidate.text).rstrip(" ")
+    is_same = line.startswith(completed) or line.replace(":=", "=").startswith(completed)
+    return is_same and len(completed) >= cursor
 
 
-def known_places(server: str, line: str) -> list[int]:
+def schema_positions(server: str, line: str) -> list[int]:
     """Return the positions whose continuation the schema determines.
 
-    They are in names of commands and members, and in values from a list.
+    These are positions in names of commands and members, and in values of enums and booleans.
     """
-    knows = KNOWN[server]
-    places = []
+    sources = SOURCES[server]
+    positions = []
     for cursor in range(len(line)):
         for slot in find_target(line, cursor).slots:
             if slot.kind == KEY and slot.text and slot.call is not None:
-                shapes = knows.shapes_of(slot.call.name)
+                shapes = sources.shapes_of(slot.call.name)
                 holder = slot.call.root.at(slot.path)
                 kind = shapes.of_call(slot.call) if shapes is not None else ""
                 assert shapes is not None
                 members = shapes.members(
                     shapes.compound(shapes.at(kind, slot.call.root, slot.path)), holder
                 )
-                # What is below a value of any type is known to nobody.
+                # The schema does not describe members below a value of type any.
                 member = members.get(slot.own)
                 if member is not None and shapes.schema.kind(member.type) != "any":
-                    places.append(cursor)
+                    positions.append(cursor)
             elif slot.kind == VALUE and slot.call is not None and cursor > slot.start:
-                shapes = knows.shapes_of(slot.call.name)
+                shapes = sources.shapes_of(slot.call.name)
                 assert shapes is not None
                 kind = shapes.at(shapes.of_call(slot.call), slot.call.root, slot.path)
                 if shapes.schema.kind(kind) in ("enum", "boolean") and not slot.closed:
-                    places.append(cursor)
+                    positions.append(cursor)
             elif slot.kind == COMMAND and slot.text and not line.startswith("guest-"):
-                places.append(cursor)
-    return places
+                positions.append(cursor)
+    return positions
 
 
 @pytest.mark.parametrize("server", SYSTEMS)
 @pytest.mark.parametrize("line", LINES)
-def test_what_really_follows_is_offered(server: str, line: str) -> None:
-    places = known_places(server, line)
-    assert places or line.startswith(("/", "guest-"))
-    for cursor in places:
-        # With all of the line there, as when one corrects it.
-        assert any(is_next(line, cursor, one) for one in complete(line, cursor, KNOWN[server])), (
-            line[:cursor]
-        )
+def test_next_word_of_real_line_is_offered(server: str, line: str) -> None:
+    positions = schema_positions(server, line)
+    assert positions or line.startswith(("/", "guest-"))
+    for cursor in positions:
+        # The rest of the line stays after the cursor, as in a correction.
+        assert any(
+            is_next(line, cursor, candidate)
+            for candidate in complete(line, cursor, SOURCES[server])
+        ), line[:cursor]
 
 
-# Before the outer discriminator is given, or in a pasted prompt, there is nothing to offer.
+# Lines that completion cannot continue: pasted prompts, agent commands, and members that are
+# typed before their discriminator.
 TYPED = [
     line
     for line in LINES
@@ -601,25 +616,27 @@ TYPED = [
 def test_line_completes_from_left_to_right(server: str, line: str) -> None:
     for token in tokenize(line):
         if token.kind in (t.KEY, t.NAME, t.LOCAL, t.OPEN):
-            found = complete(line[: token.start], token.start, KNOWN[server])
-            # Each of them adds at least one character, at the beginning of the word.
+            found = complete(line[: token.start], token.start, SOURCES[server])
+            # The candidate starts at the word and is not empty.
             assert any(
-                is_next(line, token.start, one) and one.text for one in found if one.start == 0
+                is_next(line, token.start, candidate) and candidate.text
+                for candidate in found
+                if candidate.start == 0
             ), line[: token.start]
 
 
 @pytest.mark.parametrize("server", ["10", "storage-daemon-7.2", "nothing", "agent"])
-def test_no_position_of_a_real_line_fails(server: str) -> None:
-    knows = {**KNOWN, "nothing": NOTHING, "agent": AGENT}[server]
+def test_every_position_of_real_lines_completes(server: str) -> None:
+    sources = {**SOURCES, "nothing": NOTHING, "agent": AGENT}[server]
     for line in LINES:
         for cursor in range(len(line) + 1):
-            # Half typed, and typed into: that differs only in what is known already.
+            # The text ends at the cursor, or the rest of the line follows it.
             for text in (line[:cursor], line) if server == "10" else (line[:cursor],):
-                for one in complete(text, cursor, knows):
-                    assert one.text
-                    assert -cursor <= one.start <= 0
-                    assert "\n" not in one.meta
-                describe(text, cursor, knows)
+                for candidate in complete(text, cursor, sources):
+                    assert candidate.text
+                    assert -cursor <= candidate.start <= 0
+                    assert "\n" not in candidate.meta
+                describe(text, cursor, sources)
 
 
 PIECES = st.sampled_from(
@@ -653,21 +670,21 @@ PIECES = st.sampled_from(
 
 @given(st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=25).map("".join)), st.data())
 @example('blockdev-add {"a": ' + "[{" * 3000, None)
-def test_no_text_fails(text: str, data: st.DataObject | None) -> None:
+def test_random_text_gives_valid_candidates(text: str, data: st.DataObject | None) -> None:
     cursor = len(text) if data is None else data.draw(st.integers(0, len(text)))
     line, place = logical_line(text, cursor)
     assert 0 <= place <= len(line)
-    for one in complete(line, place, KNOWN["10"]):
-        assert -place <= one.start <= 0
-    signature = describe(line, place, KNOWN["10"])
+    for candidate in complete(line, place, SOURCES["10"]):
+        assert -place <= candidate.start <= 0
+    signature = describe(line, place, SOURCES["10"])
     assert signature is None or signature.current is None or signature.parts[signature.current]
 
 
-def test_a_huge_line_is_not_looked_at() -> None:
-    assert complete("block-stream device=" + "x" * 100_000, 5, KNOWN["10"]) == []
+def test_huge_line_gives_no_candidates() -> None:
+    assert complete("block-stream device=" + "x" * 100_000, 5, SOURCES["10"]) == []
 
 
-# -- lines of several lines -----------------------------------------------------------------------
+# -- multi-line text ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -689,14 +706,14 @@ def test_a_huge_line_is_not_looked_at() -> None:
         ("stop\n\n|\ncont", "|"),
     ],
 )
-def test_the_logical_line_of_a_text(text: str, expected: str) -> None:
+def test_logical_line_contains_the_cursor(text: str, expected: str) -> None:
     cursor = max(text.find("|"), 0)
     line, place = logical_line(text.replace("|", ""), cursor)
     assert f"{line[:place]}|{line[place:]}" == expected
 
 
 def test_long_name_is_ranked_quickly(count_lines: Callable[..., int]) -> None:
-    """Names are the server's, or the file system's."""
+    """The time grows linearly with the length of the name."""
     short, long = (
         count_lines(lambda words=words: rank("a" * 30, "a-" * words + "b")) for words in (200, 800)
     )

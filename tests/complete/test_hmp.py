@@ -1,4 +1,4 @@
-"""Completions of human monitor lines."""
+"""Tests of the completion of human monitor lines."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from hypothesis import given, strategies as st
 from qmpshell.complete import Candidate, HmpCatalogue, complete_hmp, hmp_line, parse_catalogue
 from tests.harness.human_help import VERSIONS, catalogue
 
-BOTH = {version: catalogue(version) for version in VERSIONS}
+CATALOGUES = {version: catalogue(version) for version in VERSIONS}
 
 
-def offered(line: str, version: str = "7.2") -> list[str]:
-    return [one.text for one in checked(line, BOTH[version])]
+def completions(line: str, version: str = "7.2") -> list[str]:
+    return [candidate.text for candidate in checked(line, CATALOGUES[version])]
 
 
 def checked(line: str, known: HmpCatalogue) -> list[Candidate]:
     """Return the candidates after checking their start and their order."""
     found = complete_hmp(line, known)
-    for one in found:
-        assert one.start <= 0
-        assert one.text.startswith(line[len(line) + one.start :])
-        assert "\n" not in one.meta
-    texts = [one.text for one in found]
+    for candidate in found:
+        assert candidate.start <= 0
+        assert candidate.text.startswith(line[len(line) + candidate.start :])
+        assert "\n" not in candidate.meta
+    texts = [candidate.text for candidate in found]
     assert texts == sorted(set(texts))
     return found
 
@@ -40,7 +40,10 @@ def checked(line: str, known: HmpCatalogue) -> list[Candidate]:
         ("hel", ["help "]),
         ("INF", []),
         ("nonsense", []),
-        ("block_jo", [*(f"block_job_{one} " for one in ("cancel", "complete", "pause", "resume"))]),
+        (
+            "block_jo",
+            [*(f"block_job_{action} " for action in ("cancel", "complete", "pause", "resume"))],
+        ),
         ("info blo", ["block ", "block-jobs", "blockstats"]),
         ("info   block-", ["block-jobs"]),
         ("\tinfo\tblock-", ["block-jobs"]),
@@ -49,11 +52,11 @@ def checked(line: str, known: HmpCatalogue) -> list[Candidate]:
         ("info block ", ["-n", "-v"]),
         ("info block -", ["-n", "-v"]),
         ("info block -n ", ["-v"]),
-        ("info registers ", ["-a"]),  # and not vcpu, which stands for a number
+        ("info registers ", ["-a"]),  # not vcpu, which is a number
         ("info mtree -f ", ["-D", "-d", "-o"]),
         ("info nonsense ", []),
         ("info status x y z", []),
-        ("help block_jo", [*(f"block_job_{one}" for one in ("cancel", "complete", "pause"))]),
+        ("help block_jo", [*(f"block_job_{action}" for action in ("cancel", "complete", "pause"))]),
         ("help inf", ["info "]),
         ("help ?", ["?"]),
         ("? con", ["cont"]),
@@ -93,14 +96,16 @@ def checked(line: str, known: HmpCatalogue) -> list[Candidate]:
         ('qemu-io "a b" ', []),
         ('set_link "net 0" o', ["off", "on"]),
         ('set_link "a \\" b" o', ["off", "on"]),
-        # Behind a pipe stands the shell's.
+        # A shell command follows a pipe.
         ("info block | ", []),
         ("info block | inf", []),
         ("info block |", []),
     ],
 )
-def test_completion(version: str, line: str, expected: list[str]) -> None:
-    found = offered(line, version)
+def test_monitor_line_offers_expected_candidates(
+    version: str, line: str, expected: list[str]
+) -> None:
+    found = completions(line, version)
     if line.endswith("block_jo"):
         found = found[: len(expected)]
     assert found == expected
@@ -121,38 +126,41 @@ def test_completion(version: str, line: str, expected: list[str]) -> None:
         ("10", "dump-guest-memory -z ", ["-R"]),
     ],
 )
-def test_the_versions_differ(version: str, line: str, expected: list[str]) -> None:
-    assert offered(line, version) == expected
+def test_candidates_depend_on_qemu_version(version: str, line: str, expected: list[str]) -> None:
+    assert completions(line, version) == expected
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_nothing_typed_offers_all_commands_with_their_aliases(version: str) -> None:
-    known = BOTH[version]
-    assert [one.label for one in checked("", known)] == sorted(known.names)
-    assert [one.label for one in checked("info ", known)] == sorted(known.info_names)
-    assert [one.label for one in checked("help ", known)] == sorted(known.names)
-    assert [one.label for one in checked("? info ", known)] == sorted(known.info_names)
+def test_empty_line_offers_all_commands_and_aliases(version: str) -> None:
+    known = CATALOGUES[version]
+    assert [candidate.label for candidate in checked("", known)] == sorted(known.names)
+    assert [candidate.label for candidate in checked("info ", known)] == sorted(known.info_names)
+    assert [candidate.label for candidate in checked("help ", known)] == sorted(known.names)
+    assert [candidate.label for candidate in checked("? info ", known)] == sorted(known.info_names)
 
 
-def test_what_is_said_of_a_candidate() -> None:
-    (one,) = complete_hmp("inf", BOTH["7.2"])
-    assert repr(one) == "Candidate('info ', -3, 'show various information about the system state')"
-    assert one.label == "info"
-    (one,) = complete_hmp("info registers -", BOTH["7.2"])
-    assert repr(one) == "Candidate('-a', -1, 'show register info for all cpus')"
-    metas = {one.meta for one in complete_hmp("set_link net0 ", BOTH["7.2"])}
+def test_candidate_has_label_and_description() -> None:
+    (candidate,) = complete_hmp("inf", CATALOGUES["7.2"])
+    assert (
+        repr(candidate)
+        == "Candidate('info ', -3, 'show various information about the system state')"
+    )
+    assert candidate.label == "info"
+    (candidate,) = complete_hmp("info registers -", CATALOGUES["7.2"])
+    assert repr(candidate) == "Candidate('-a', -1, 'show register info for all cpus')"
+    metas = {candidate.meta for candidate in complete_hmp("set_link net0 ", CATALOGUES["7.2"])}
     assert metas == {"change the link status of a network adapter"}
 
 
 @pytest.mark.parametrize("line", ["", "inf", "info ", "help ", "x/4", '"', "| "])
-def test_without_a_help_nothing_is_offered(line: str) -> None:
+def test_missing_help_offers_nothing(line: str) -> None:
     assert complete_hmp(line, HmpCatalogue()) == []
     assert complete_hmp(line, parse_catalogue("unknown command: 'help'\r\n", "\r\n")) == []
 
 
-def test_info_parameters_without_help_info() -> None:
+def test_info_without_help_info_offers_its_parameters() -> None:
     known = parse_catalogue("info [-x] [subcommand] -- show\n")
-    assert [one.text for one in checked("info ", known)] == ["-x"]
+    assert [candidate.text for candidate in checked("info ", known)] == ["-x"]
 
 
 REAL_LINES = [
@@ -174,9 +182,9 @@ REAL_LINES = [
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("line", REAL_LINES)
-def test_every_beginning_of_a_real_line(version: str, line: str) -> None:
+def test_every_prefix_of_real_line_completes(version: str, line: str) -> None:
     for end in range(len(line) + 1):
-        checked(line[:end], BOTH[version])
+        checked(line[:end], CATALOGUES[version])
 
 
 PIECES = st.sampled_from(
@@ -185,8 +193,8 @@ PIECES = st.sampled_from(
 
 
 @given(st.sampled_from(VERSIONS), st.text() | st.lists(PIECES).map("".join))
-def test_any_line(version: str, line: str) -> None:
-    checked(line, BOTH[version])
+def test_random_line_gives_valid_candidates(version: str, line: str) -> None:
+    checked(line, CATALOGUES[version])
 
 
 @given(
@@ -194,7 +202,7 @@ def test_any_line(version: str, line: str) -> None:
     st.text(alphabet="ab|? -[]\r\n", max_size=60),
     st.text(alphabet='ab?-/ |"', max_size=12),
 )
-def test_any_help_with_any_line(text: str, info: str, line: str) -> None:
+def test_random_help_and_line_give_valid_candidates(text: str, info: str, line: str) -> None:
     checked(line, parse_catalogue(text, info))
 
 
@@ -219,11 +227,11 @@ def test_any_help_with_any_line(text: str, info: str, line: str) -> None:
         ('{"execute": "/hmp inf', None),
     ],
 )
-def test_hmp_part_of_a_line(line: str, expected: str | None) -> None:
+def test_hmp_line_returns_text_after_command(line: str, expected: str | None) -> None:
     assert hmp_line(line) == expected
 
 
 @given(st.text())
-def test_any_line_of_the_shell(line: str) -> None:
+def test_hmp_line_returns_suffix_of_random_line(line: str) -> None:
     part = hmp_line(line)
     assert part is None or line.endswith(part)

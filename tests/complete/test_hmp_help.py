@@ -1,4 +1,4 @@
-"""The human monitor's help as a catalogue."""
+"""Tests of the parser of the human monitor's help text."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from tests.harness.human_help import VERSIONS, catalogue, help_text, info_text
 
 def command(text: str) -> HmpCommand:
     """Return the only command of a help text."""
-    (one,) = parse_catalogue(text).commands
-    return one
+    (parsed,) = parse_catalogue(text).commands
+    return parsed
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_each_real_help_line_gives_a_command(version: str) -> None:
-    begins = re.findall(r"^([a-z?][^ ]*) .*\r$", help_text(version), re.M)
-    assert [one.names for one in catalogue(version).commands] == [
-        tuple(names.split("|")) for names in begins
+    name_columns = re.findall(r"^([a-z?][^ ]*) .*\r$", help_text(version), re.M)
+    assert [entry.names for entry in catalogue(version).commands] == [
+        tuple(names.split("|")) for names in name_columns
     ]
     subcommands = re.findall(r"^info ([^ ]+) .*\r$", info_text(version), re.M)
-    assert [one.names for one in catalogue(version).info] == [(name,) for name in subcommands]
+    assert [entry.names for entry in catalogue(version).info] == [(name,) for name in subcommands]
 
 
 @pytest.mark.parametrize(("version", "commands", "info"), [("7.2", 108, 67), ("10", 110, 66)])
-def test_the_versions_differ(version: str, commands: int, info: int) -> None:
+def test_catalogue_size_depends_on_qemu_version(version: str, commands: int, info: int) -> None:
     found = catalogue(version)
     assert (len(found.commands), len(found.info)) == (commands, info)
     assert (found.find("one-insn-per-tb") is not None) == (version == "10")
@@ -39,38 +39,38 @@ def test_the_versions_differ(version: str, commands: int, info: int) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_aliases_parameters_and_descriptions(version: str) -> None:
+def test_catalogue_entry_has_aliases_parameters_and_summary(version: str) -> None:
     found = catalogue(version)
-    one = found.find("c")
-    assert one is not None and one is found.find("cont")
-    assert (one.names, one.parameters, one.summary) == (("cont", "c"), "", "resume emulation")
-    one = found.find("?")
-    assert one is not None
-    assert (one.names, one.parameters) == (("help", "?"), "[cmd]")
-    one = found.find("block_job_cancel")
-    assert one is not None
-    assert one.parameters == "[-f] device"
-    assert one.summary == (
+    entry = found.find("c")
+    assert entry is not None and entry is found.find("cont")
+    assert (entry.names, entry.parameters, entry.summary) == (("cont", "c"), "", "resume emulation")
+    entry = found.find("?")
+    assert entry is not None
+    assert (entry.names, entry.parameters) == (("help", "?"), "[cmd]")
+    entry = found.find("block_job_cancel")
+    assert entry is not None
+    assert entry.parameters == "[-f] device"
+    assert entry.summary == (
         "stop an active background block operation (use -f if you want to abort the operation"
         " immediately instead of keep running until data is in sync)"
     )
-    one = found.find_info("block")
-    assert one is not None
-    assert one.parameters == "[-n] [-v] [device]"
-    assert one.describe_flag("-n") == "show named nodes"
-    assert one.describe_flag("-v") == "show details"
+    entry = found.find_info("block")
+    assert entry is not None
+    assert entry.parameters == "[-n] [-v] [device]"
+    assert entry.describe_flag("-n") == "show named nodes"
+    assert entry.describe_flag("-v") == "show details"
     assert found.find_info("cont") is None
     assert found.find("block") is None
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_parameters_over_several_lines(version: str) -> None:
-    """drive_add's have line ends, behind which nothing is indented."""
-    one = catalogue(version).find("drive_add")
-    assert one is not None
-    assert one.parameters.startswith("[-n] [[<domain>:]<bus>:]<slot> [file=file][,if=type]")
-    assert one.parameters.endswith("[,copy-on-read=on|off]")
-    assert one.summary == "add drive to PCI storage controller"
+def test_parameters_on_several_lines_are_joined(version: str) -> None:
+    """The lines after the first line of drive_add's parameters are not indented."""
+    entry = catalogue(version).find("drive_add")
+    assert entry is not None
+    assert entry.parameters.startswith("[-n] [[<domain>:]<bus>:]<slot> [file=file][,if=type]")
+    assert entry.parameters.endswith("[,copy-on-read=on|off]")
+    assert entry.summary == "add drive to PCI storage controller"
     before = catalogue(version).find("device_del")
     assert before is not None
     assert before.summary == "remove device"
@@ -86,10 +86,10 @@ def test_parameters_over_several_lines(version: str) -> None:
         ("nbd_server_start", "[-a] [-w] host:port"),
     ],
 )
-def test_a_name_that_the_help_repeats(version: str, name: str, parameters: str) -> None:
-    one = catalogue(version).find(name)
-    assert one is not None
-    assert one.parameters == parameters
+def test_repeated_name_is_removed_from_parameters(version: str, name: str, parameters: str) -> None:
+    entry = catalogue(version).find(name)
+    assert entry is not None
+    assert entry.parameters == parameters
 
 
 CHOICES = {
@@ -114,14 +114,14 @@ WATCHDOG = {"reset", "shutdown", "poweroff", "pause", "debug", "none"}
         ("10", {"one-insn-per-tb": {"on", "off"}, "watchdog_action": WATCHDOG | {"inject-nmi"}}),
     ],
 )
-def test_the_words_that_a_real_help_spells_out(version: str, more: dict[str, set[str]]) -> None:
+def test_parameter_choices_match_real_help(version: str, more: dict[str, set[str]]) -> None:
     found = catalogue(version)
     words = {}
-    for one in (*found.commands, *found.info):
-        choices = {word for part in parse_parameters(one.parameters) for word in part.choices}
+    for entry in (*found.commands, *found.info):
+        choices = {word for part in parse_parameters(entry.parameters) for word in part.choices}
         choices = {word for word in choices - found.placeholders if not word.startswith("-")}
         if choices:
-            words[one.names[0]] = choices
+            words[entry.names[0]] = choices
     assert words == CHOICES | more
 
 
@@ -139,7 +139,7 @@ def test_the_words_that_a_real_help_spells_out(version: str, more: dict[str, set
         ("-x:", "-x", "-x:"),
     ],
 )
-def test_what_a_flag_does(description: str, flag: str, expected: str) -> None:
+def test_flag_description_comes_from_help(description: str, flag: str, expected: str) -> None:
     lines = description.replace("\n", "\r\n")
     assert command(f"do [-x] -- {lines}\r\n").describe_flag(flag) == expected
 
@@ -159,7 +159,7 @@ def test_what_a_flag_does(description: str, flag: str, expected: str) -> None:
         "\tindented -- x",
     ],
 )
-def test_what_is_no_help_gives_no_name(text: str) -> None:
+def test_invalid_help_text_gives_no_names(text: str) -> None:
     found = parse_catalogue(text, text)
     assert (found.names, found.info_names) == ([], [])
 
@@ -180,12 +180,14 @@ def test_what_is_no_help_gives_no_name(text: str) -> None:
         ),
     ],
 )
-def test_other_ways_to_write_it(text: str, names: tuple[str, ...], summary: str) -> None:
-    one = parse_catalogue(text).commands[0]
-    assert (one.names, one.summary) == (names, summary)
+def test_help_line_variants_give_names_and_summary(
+    text: str, names: tuple[str, ...], summary: str
+) -> None:
+    entry = parse_catalogue(text).commands[0]
+    assert (entry.names, entry.summary) == (names, summary)
 
 
-def test_info_is_read_from_its_own_help_alone() -> None:
+def test_info_names_come_from_help_info_only() -> None:
     found = parse_catalogue(
         "info [subcommand] -- x\ninfo block -- x\n", "cont|c -- y\ninfo a|b -- z"
     )
@@ -197,20 +199,20 @@ HELP = st.text(alphabet="ab|? -[]<>\r\n\t:;()\x1b\u202e", max_size=80)
 
 
 @given(HELP | st.text(max_size=60), HELP | st.text(max_size=60))
-def test_any_text_gives_a_catalogue(text: str, info: str) -> None:
+def test_random_text_gives_a_valid_catalogue(text: str, info: str) -> None:
     found = parse_catalogue(text, f"info {info}")
     assert isinstance(found, HmpCatalogue)
     for name in (*found.names, *found.info_names):
         assert name == escape(name) and name.strip() == name and name
-    for one in (*found.commands, *found.info):
-        assert "\n" not in one.summary
-        assert isinstance(one.describe_flag("-a"), str)
+    for entry in (*found.commands, *found.info):
+        assert "\n" not in entry.summary
+        assert isinstance(entry.describe_flag("-a"), str)
 
 
 @pytest.mark.parametrize("piece", ["a -- b\n", "a|", "a" * 1000, "-- ", "(", "a -- (-a: (", "\n[ "])
-def test_no_help_is_too_long(piece: str) -> None:
+def test_long_help_is_parsed_quickly(piece: str) -> None:
     text = "a -- b" + piece * (10_000_000 // len(piece))
     before = time.process_time()
-    for one in parse_catalogue(text, text).commands[:1]:
-        one.describe_flag("-a")
+    for entry in parse_catalogue(text, text).commands[:1]:
+        entry.describe_flag("-a")
     assert time.process_time() - before < 5

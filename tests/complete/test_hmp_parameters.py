@@ -1,4 +1,4 @@
-"""What the human monitor's help says of parameters."""
+"""Tests of the parser of parameters in the human monitor's help."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from hypothesis import given, strategies as st
 from qmpshell.complete import Parameter, choices_after, parse_parameters
 
 
-def shape(parameter: Parameter) -> str:
-    """Return the shape of a parameter as text.
+def to_text(parameter: Parameter) -> str:
+    """Return a parameter as text.
 
-    `a|b` are choices, `NAME` is a value, `.` is neither; `?` marks an optional one, `=` one with a value.
+    `a|b` are choices, `NAME` is a value, `.` is neither; `?` marks an optional parameter, `=` a flag with a value.
     """
     text = "|".join(parameter.choices) or parameter.name.upper() or "."
     return text + "=" * parameter.takes_value + "?" * parameter.is_optional
@@ -39,10 +39,10 @@ def shape(parameter: Parameter) -> str:
         ("name on|off [vcpu]", "NAME on|off VCPU?"),
         ("[on|off|reset]", "on|off|reset?"),
         ("[reset|inject-nmi]", "reset|inject-nmi?"),
-        # A choice with text behind it is one that must be typed.
+        # Choices that are followed by text are required.
         ("[user|vhost-user],id=str[,prop=value][,...]", "user|vhost-user"),
         ("[netdev_id] [tcp|udp]:[hostaddr]:hostport", "NETDEV_ID? tcp|udp"),
-        # What is not spelled out.
+        # Parameters without a list of choices.
         ("item1[,...]", "."),
         ("/fmt addr", ". ADDR"),
         ("driver[,prop=value][,...]", "."),
@@ -50,7 +50,7 @@ def shape(parameter: Parameter) -> str:
         ('[-d] [device] "[command]"', "-d? DEVICE? ."),
         ("[-n] [[<domain>:]<bus>:]<slot>\n[,snapshot=on|off]", "-n? . .?"),
         ("id <error_status> [<tlp header> [<tlp header prefix>]]", "ID . .? .?"),
-        # Brackets that do not match.
+        # Unbalanced brackets.
         ("[on|off", "."),
         ("on|off]", "."),
         ("]] on|off", ". on|off"),
@@ -58,8 +58,8 @@ def shape(parameter: Parameter) -> str:
         ("|", "."),
     ],
 )
-def test_parameters(text: str, expected: str) -> None:
-    assert " ".join(map(shape, parse_parameters(text))) == expected
+def test_help_parameters_are_parsed(text: str, expected: str) -> None:
+    assert " ".join(map(to_text, parse_parameters(text))) == expected
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_parameters(text: str, expected: str) -> None:
     [
         ("[-f] device", [], ["-f"]),
         ("[-f] device", ["-f"], []),
-        ("[-f] device", ["ide0"], []),  # a flag behind the device is not taken
+        ("[-f] device", ["ide0"], []),  # a flag is not offered after the device
         ("device [-f] filename", [], []),
         ("device [-f] filename", ["ide0"], ["-f"]),
         ("[-n] [-v] [device]", [], ["-n", "-v"]),
@@ -88,7 +88,7 @@ def test_parameters(text: str, expected: str) -> None:
         ("", ["on"], []),
     ],
 )
-def test_what_may_follow(text: str, words: list[str], expected: list[str]) -> None:
+def test_choices_depend_on_words_before(text: str, words: list[str], expected: list[str]) -> None:
     assert choices_after(parse_parameters(text), words) == expected
 
 
@@ -96,7 +96,7 @@ PARAMETERS = st.text(alphabet="[]<>|-,.: \n\tab0\x1b\u202e", max_size=40)
 
 
 @given(PARAMETERS, st.lists(st.text(alphabet="ab-", max_size=2), max_size=6))
-def test_any_text_gives_parameters(text: str, words: list[str]) -> None:
+def test_random_text_gives_valid_choices(text: str, words: list[str]) -> None:
     parameters = parse_parameters(text)
     known = {choice for parameter in parameters for choice in parameter.choices}
     assert all(choice and choice in text for choice in known)
@@ -104,7 +104,7 @@ def test_any_text_gives_parameters(text: str, words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, "[-" * 100_000, "[a " * 70_000, "a|" * 100_000])
-def test_no_text_is_too_deep_or_too_long(text: str) -> None:
+def test_deep_or_long_text_is_parsed_quickly(text: str) -> None:
     before = time.process_time()
     assert parse_parameters(text)
     assert time.process_time() - before < 5

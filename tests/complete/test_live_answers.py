@@ -1,4 +1,4 @@
-"""Names in what servers answered, and in what they might."""
+"""Tests of the names for completion that are parsed from replies of servers."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ from qmpshell.qmp import (
 )
 
 DATA = Path(__file__).parents[1] / "data"
-# The kinds of values whose names the server is not asked for.
+# Kinds of values that need no query.
 NOT_LIVE = ("event", "file", "qom-path", "")
 
 KINDS = sorted(
@@ -78,17 +78,24 @@ KINDS = sorted(
 
 
 def captured(name: str) -> dict[LiveQuery, object]:
-    """Return what a real server replied, with None for an error."""
+    """Return the replies of a real server, with None for an error."""
     entries = json.loads((DATA / f"live-{name}.json").read_text())
-    return {LiveQuery(one["execute"], one["arguments"]): one.get("return") for one in entries}
+    return {
+        LiveQuery(entry["execute"], entry["arguments"]): entry.get("return") for entry in entries
+    }
 
 
 MACHINES = {name: captured(name) for name in ("7.2", "10")}
 DAEMONS = {name: captured(f"storage-daemon-{name}") for name in ("7.2", "10")}
 
 
-def found(known: Mapping[LiveQuery, object], kind: str, subject: str = "") -> dict[str, str]:
-    return {one.name: one.meta for one in names_of_kind(NameQuery(kind, subject), known)}
+def names_with_meta(
+    known: Mapping[LiveQuery, object], kind: str, subject: str = ""
+) -> dict[str, str]:
+    return {
+        live_name.name: live_name.meta
+        for live_name in names_of_kind(NameQuery(kind, subject), known)
+    }
 
 
 @pytest.fixture(params=MACHINES)
@@ -101,7 +108,7 @@ def daemon(request: pytest.FixtureRequest) -> dict[LiveQuery, object]:
     return DAEMONS[request.param]
 
 
-def test_each_kind_has_a_question() -> None:
+def test_each_name_kind_has_a_query() -> None:
     subjects = {QOM_CHILD: "/", QOM_PROPERTY: "/"}
     assert len(KINDS) > 20
     for kind in KINDS:
@@ -110,18 +117,18 @@ def test_each_kind_has_a_question() -> None:
     assert names_of_kind(NameQuery("unheard-of"), {}) == []
 
 
-def test_nodes(machine: dict[LiveQuery, object]) -> None:
-    nodes = found(machine, NODE)
+def test_block_nodes_show_driver_and_file(machine: dict[LiveQuery, object]) -> None:
+    nodes = names_with_meta(machine, NODE)
     assert nodes["disk0"] == "qcow2, a.qcow2"
     assert nodes["file0"] == "file, a.qcow2"
     assert nodes["null2"] == "null-co"
-    made_up = [name.startswith("#") for name in nodes]
-    assert made_up == sorted(made_up)
-    assert any(made_up)
+    is_generated = [name.startswith("#") for name in nodes]
+    assert is_generated == sorted(is_generated)
+    assert any(is_generated)
 
 
-def test_block_devices(machine: dict[LiveQuery, object]) -> None:
-    devices = found(machine, BLOCK_DEVICE)
+def test_block_devices_include_nodes_and_guest_devices(machine: dict[LiveQuery, object]) -> None:
+    devices = names_with_meta(machine, BLOCK_DEVICE)
     assert devices["drv0"] == "device, qcow2, b.qcow2"
     assert devices["hd0"] == "guest device, qcow2, b.qcow2"
     assert "/machine/peripheral/vd0/virtio-backend" in devices
@@ -129,8 +136,8 @@ def test_block_devices(machine: dict[LiveQuery, object]) -> None:
 
 
 def disk(name: str, driver: str, file: str, backing: str = "") -> dict[str, object]:
-    below = {"backing_file": backing} if backing else {}
-    return {"node-name": name, "drv": driver, "file": file, **below}
+    optional = {"backing_file": backing} if backing else {}
+    return {"node-name": name, "drv": driver, "file": file, **optional}
 
 
 CHAIN_ANSWERS = {
@@ -152,52 +159,64 @@ CHAIN_ANSWERS = {
 
 
 @pytest.mark.parametrize("device", ["top", "drv", "hd"])
-def test_nodes_below_a_device_come_first(device: str) -> None:
-    below = found(CHAIN_ANSWERS, CHAIN, device)
-    assert below["#block2"] == "backing, qcow2, middle"
-    ours = ["#block2", "#block9", "by-json", "null", "other", "#block1", "#block3", "#block4"]
-    assert list(below) == ours
-    assert list(found(CHAIN_ANSWERS, CHAIN_FILE, device)) == ["/middle", "/base", "/top", "/other"]
+def test_backing_nodes_of_device_come_first(device: str) -> None:
+    names = names_with_meta(CHAIN_ANSWERS, CHAIN, device)
+    assert names["#block2"] == "backing, qcow2, middle"
+    expected = ["#block2", "#block9", "by-json", "null", "other", "#block1", "#block3", "#block4"]
+    assert list(names) == expected
+    assert list(names_with_meta(CHAIN_ANSWERS, CHAIN_FILE, device)) == [
+        "/middle",
+        "/base",
+        "/top",
+        "/other",
+    ]
 
 
 def test_unknown_chain_offers_all_nodes_equally() -> None:
-    assert list(found(CHAIN_ANSWERS, CHAIN)) == list(found(CHAIN_ANSWERS, NODE))
-    assert list(found(CHAIN_ANSWERS, CHAIN, "zzz")) == list(found(CHAIN_ANSWERS, NODE))
-    assert "other" not in found(CHAIN_ANSWERS, CHAIN, "other")
-    assert list(found(CHAIN_ANSWERS, CHAIN_FILE)) == ["/base", "/middle", "/other", "/top"]
+    assert list(names_with_meta(CHAIN_ANSWERS, CHAIN)) == list(names_with_meta(CHAIN_ANSWERS, NODE))
+    assert list(names_with_meta(CHAIN_ANSWERS, CHAIN, "zzz")) == list(
+        names_with_meta(CHAIN_ANSWERS, NODE)
+    )
+    assert "other" not in names_with_meta(CHAIN_ANSWERS, CHAIN, "other")
+    assert list(names_with_meta(CHAIN_ANSWERS, CHAIN_FILE)) == [
+        "/base",
+        "/middle",
+        "/other",
+        "/top",
+    ]
 
 
-def test_a_chain_that_bites_its_tail_ends() -> None:
+def test_circular_backing_chain_is_followed_once() -> None:
     nodes = [disk("a", "qcow2", "/a", "/b"), disk("b", "qcow2", "/b", "/a")]
-    assert list(found({FLAT_NODES: nodes}, CHAIN, "a")) == ["b"]
-    assert list(found({FLAT_NODES: [disk("a", "raw", "")]}, CHAIN_FILE, "a")) == []
+    assert list(names_with_meta({FLAT_NODES: nodes}, CHAIN, "a")) == ["b"]
+    assert list(names_with_meta({FLAT_NODES: [disk("a", "raw", "")]}, CHAIN_FILE, "a")) == []
 
 
-def test_jobs_bitmaps_snapshots_and_exports(machine: dict[LiveQuery, object]) -> None:
-    assert found(machine, JOB) == {"job0": "mirror, 25 %, running"}
-    assert found(machine, BITMAP, "disk0") == {"bm0": "granularity 64 KiB"}
-    assert found(machine, BITMAP) == {"bm0": "disk0, granularity 64 KiB"}
-    assert found(machine, BITMAP, "file0") == {}
+def test_jobs_bitmaps_snapshots_and_exports_are_named(machine: dict[LiveQuery, object]) -> None:
+    assert names_with_meta(machine, JOB) == {"job0": "mirror, 25 %, running"}
+    assert names_with_meta(machine, BITMAP, "disk0") == {"bm0": "granularity 64 KiB"}
+    assert names_with_meta(machine, BITMAP) == {"bm0": "disk0, granularity 64 KiB"}
+    assert names_with_meta(machine, BITMAP, "file0") == {}
     path = "/machine/peripheral/vd0/virtio-backend"
-    assert found(machine, SNAPSHOT, "disk0") == {"snap1": "id 1"}
-    assert found(machine, SNAPSHOT, path) == {"snap1": "id 1"}
-    assert found(machine, SNAPSHOT, "hd0") == {}
-    assert found(machine, EXPORT) == {"exp0": "nbd, null2"}
+    assert names_with_meta(machine, SNAPSHOT, "disk0") == {"snap1": "id 1"}
+    assert names_with_meta(machine, SNAPSHOT, path) == {"snap1": "id 1"}
+    assert names_with_meta(machine, SNAPSHOT, "hd0") == {}
+    assert names_with_meta(machine, EXPORT) == {"exp0": "nbd, null2"}
 
 
-def test_backends_and_objects(machine: dict[LiveQuery, object]) -> None:
-    chardevs = found(machine, CHARDEV)
+def test_backends_and_objects_are_named_by_kind(machine: dict[LiveQuery, object]) -> None:
+    chardevs = names_with_meta(machine, CHARDEV)
     assert chardevs["nul0"] == "null"
     assert chardevs["m"] == "unix:/vm/s.sock,server=on"
-    assert found(machine, NETDEV) == {
+    assert names_with_meta(machine, NETDEV) == {
         "net1": "user, net=10.0.2.0,restrict=off",
         "net0": "user, net=10.0.2.0,restrict=off",
     }
     objects = {"io0", "mem0", "pc.ram", "tg0", "sec0"}
-    assert found(machine, OBJECT).keys() == objects
-    assert found(machine, MEMORY_BACKEND).keys() == {"mem0", "pc.ram"}
-    assert found(machine, IOTHREAD) == {"io0": "iothread"}
-    assert found(machine, SECRET_OBJECT) == {"sec0": "secret"}
+    assert names_with_meta(machine, OBJECT).keys() == objects
+    assert names_with_meta(machine, MEMORY_BACKEND).keys() == {"mem0", "pc.ram"}
+    assert names_with_meta(machine, IOTHREAD) == {"io0": "iothread"}
+    assert names_with_meta(machine, SECRET_OBJECT) == {"sec0": "secret"}
 
 
 @pytest.mark.parametrize(
@@ -215,8 +234,8 @@ def test_backends_and_objects(machine: dict[LiveQuery, object]) -> None:
         (IOTHREAD, "iothread"),
     ],
 )
-def test_only_objects_of_the_type_that_fits(kind: str, types: str) -> None:
-    every = [
+def test_object_kind_offers_only_matching_types(kind: str, types: str) -> None:
+    all_types = [
         "throttle-group",
         "tls-creds-x509",
         "tls-creds-anon",
@@ -241,25 +260,29 @@ def test_only_objects_of_the_type_that_fits(kind: str, types: str) -> None:
         "can-host-socketcan",
         "memory-backend-ram",
     ]
-    known = {OBJECTS: [{"name": f"the-{one}", "type": f"child<{one}>"} for one in every]}
-    assert set(found(known, kind).values()) == set(types.split())
-    assert len(found(known, OBJECT)) == len(every)
+    known = {
+        OBJECTS: [
+            {"name": f"the-{type_name}", "type": f"child<{type_name}>"} for type_name in all_types
+        ]
+    }
+    assert set(names_with_meta(known, kind).values()) == set(types.split())
+    assert len(names_with_meta(known, OBJECT)) == len(all_types)
 
 
-def test_audio_and_tpm_backends_have_own_commands() -> None:
+def test_audio_and_tpm_backends_use_own_queries() -> None:
     audio = {LiveQuery("query-audiodevs"): [{"id": "snd0", "driver": "none"}]}
-    assert found(audio, AUDIODEV) == {"snd0": "none"}
+    assert names_with_meta(audio, AUDIODEV) == {"snd0": "none"}
     tpm = {LiveQuery("query-tpm"): [{"id": "tpm0", "model": "tpm-tis", "options": {}}]}
-    assert found(tpm, TPMDEV) == {"tpm0": "tpm-tis"}
+    assert names_with_meta(tpm, TPMDEV) == {"tpm0": "tpm-tis"}
 
 
-def test_devices_and_buses(machine: dict[LiveQuery, object]) -> None:
-    devices = found(machine, QDEV)
+def test_devices_and_buses_show_type_and_owner(machine: dict[LiveQuery, object]) -> None:
+    devices = names_with_meta(machine, QDEV)
     anonymous = "/machine/peripheral-anon/device[0]"
     assert devices.keys() == {"usb0", "scsi0", "nic0", "rp0", "hd0", "vd0", anonymous}
     assert devices["vd0"] == "virtio-blk-pci"
     assert devices[anonymous] == "virtio-serial-pci"
-    buses = found(machine, BUS)
+    buses = names_with_meta(machine, BUS)
     assert buses["pcie.0"] == "PCIe bus on q35-pcihost"
     assert buses["rp0"] == "PCIe bus on rp0 (pcie-root-port)"
     assert buses["usb0.0"] == "usb-bus on usb0 (usb-ehci)"
@@ -268,21 +291,23 @@ def test_devices_and_buses(machine: dict[LiveQuery, object]) -> None:
     assert not {"main-system-bus", "virtio-bus"} & buses.keys()
 
 
-def test_devices_with_a_block_backend(machine: dict[LiveQuery, object]) -> None:
+def test_block_qdev_offers_devices_with_block_backend(machine: dict[LiveQuery, object]) -> None:
     path = "/machine/peripheral/vd0/virtio-backend"
-    assert found(machine, BLOCK_QDEV) == {
+    assert names_with_meta(machine, BLOCK_QDEV) == {
         "hd0": "qcow2, b.qcow2",
         path: "qcow2, a.qcow2",
     }
     tray = {LiveQuery("query-block"): [{"device": "", "qdev": "cd0", "removable": True}]}
-    assert found(tray, BLOCK_QDEV) == {"cd0": "removable, empty"}
+    assert names_with_meta(tray, BLOCK_QDEV) == {"cd0": "removable, empty"}
 
 
-def test_devices_that_may_be_displays() -> None:
+def test_display_kind_offers_only_display_devices() -> None:
     types = "pcie-root-port VGA virtio-gpu-pci virtio-blk-pci qxl cirrus-vga bochs-display ramfb"
-    listed = [{"name": f"a-{one}", "type": f"child<{one}>"} for one in types.split()]
+    listed = [
+        {"name": f"a-{type_name}", "type": f"child<{type_name}>"} for type_name in types.split()
+    ]
     known = {LiveQuery("qom-list", {"path": "/machine/peripheral"}): listed}
-    displays = found(known, DISPLAY)
+    displays = names_with_meta(known, DISPLAY)
     assert set(displays.values()) == set(types.split()) - {"pcie-root-port", "virtio-blk-pci"}
 
 
@@ -298,19 +323,19 @@ def test_devices_that_may_be_displays() -> None:
         ("virtserialport", ["virtio-serial-bus.0"]),
     ],
 )
-def test_buses_that_a_driver_can_sit_on(
+def test_bus_names_match_the_drivers_bus_type(
     machine: dict[LiveQuery, object], driver: str, expected: list[str]
 ) -> None:
-    assert list(found(machine, BUS, driver)) == expected
+    assert list(names_with_meta(machine, BUS, driver)) == expected
 
 
 def test_unknown_bus_type_offers_all_buses(
     machine: dict[LiveQuery, object],
 ) -> None:
-    everything = found(machine, BUS)
-    assert found(machine, BUS, "no-such-driver") == everything
-    assert found(machine, BUS, "sd-card") == everything
-    assert found({**machine, DRIVERS_HELP: None}, BUS, "usb-kbd") == everything
+    everything = names_with_meta(machine, BUS)
+    assert names_with_meta(machine, BUS, "no-such-driver") == everything
+    assert names_with_meta(machine, BUS, "sd-card") == everything
+    assert names_with_meta({**machine, DRIVERS_HELP: None}, BUS, "usb-kbd") == everything
     assert len(everything) > 10
 
 
@@ -329,12 +354,12 @@ def test_hotpluggable_buses_come_first() -> None:
     expander = device("pxb-host", *bus("a-pxb", "pxb-pcie-bus"))
     tree = "\n".join(bus("main", "System", *device("q35-pcihost", *root), *expander))
     known = {TREE: tree, DRIVERS: [], DRIVERS_HELP: 'name "e1000", bus PCI\n'}
-    assert list(found(known, BUS, "e1000")) == [
+    assert list(names_with_meta(known, BUS, "e1000")) == [
         *("bridge", "z-free", "a-full"),
         *("a-root", "a-switch", "a-pxb"),
     ]
     old = "\n".join(bus("main", "System", *device("i440FX-pcihost", *bus("pci.0", "PCI", *full))))
-    assert list(found({**known, TREE: old}, BUS, "e1000")) == ["pci.0", "a-full"]
+    assert list(names_with_meta({**known, TREE: old}, BUS, "e1000")) == ["pci.0", "a-full"]
 
 
 def test_bus_queries_never_load_modules() -> None:
@@ -356,7 +381,7 @@ def test_unknown_driver_bus_ranks_free_ports_first() -> None:
           type IDE
 """
     buses = names_of_kind(NameQuery(BUS, "e1000"), {TREE: tree})
-    assert [(one.name, one.order) for one in sorted(buses, key=lambda one: one.order)] == [
+    assert [(bus.name, bus.order) for bus in sorted(buses, key=lambda bus: bus.order)] == [
         ("free", 0),
         ("ide.0", 1),
         ("pcie.0", 2),
@@ -365,32 +390,32 @@ def test_unknown_driver_bus_ranks_free_ports_first() -> None:
 
 def test_driver_alias_queries_each_possible_driver() -> None:
     def asked(known: dict[LiveQuery, object]) -> list[object]:
-        want = NameQuery(DEVICE_PROPERTY, "virtio-blk")
-        return [one.arguments["typename"] for one in queries_for(want, known)]
+        name_query = NameQuery(DEVICE_PROPERTY, "virtio-blk")
+        return [query.arguments["typename"] for query in queries_for(name_query, known)]
 
     short = LiveQuery("device-list-properties", {"typename": "virtio-blk"})
     on_pci = LiveQuery("device-list-properties", {"typename": "virtio-blk-pci"})
     assert asked({}) == ["virtio-blk"]
     assert asked({short: None}) == ["virtio-blk", "virtio-blk-pci"]
-    found: dict[LiveQuery, object] = {short: None, on_pci: [{"name": "serial", "type": "str"}]}
-    assert asked(found) == ["virtio-blk", "virtio-blk-pci"]
-    assert [one.name for one in names_of_kind(NameQuery(DEVICE_PROPERTY, "virtio-blk"), found)] == [
-        "serial"
-    ]
+    replies: dict[LiveQuery, object] = {short: None, on_pci: [{"name": "serial", "type": "str"}]}
+    assert asked(replies) == ["virtio-blk", "virtio-blk-pci"]
+    assert [
+        prop.name for prop in names_of_kind(NameQuery(DEVICE_PROPERTY, "virtio-blk"), replies)
+    ] == ["serial"]
     assert asked({DRIVERS: [{"name": "virtio-blk-device"}]}) == ["virtio-blk-device"]
 
 
-def test_drivers_and_their_properties(machine: dict[LiveQuery, object]) -> None:
-    drivers = found(machine, DEVICE_DRIVER)
+def test_drivers_and_properties_show_their_types(machine: dict[LiveQuery, object]) -> None:
+    drivers = names_with_meta(machine, DEVICE_DRIVER)
     assert drivers["e1000"] == "PCI, Intel Gigabit Ethernet"
     assert drivers["virtio-blk-pci"] == "PCI"
     assert drivers["virtio-blk"] == "alias of virtio-blk-pci, PCI"
     assert "ICH9-LPC" not in drivers  # "no-user"
     assert len(drivers) > 200
-    direct = found(machine, DEVICE_PROPERTY, "virtio-blk-pci")
+    direct = names_with_meta(machine, DEVICE_PROPERTY, "virtio-blk-pci")
     assert direct["romsize"] == "uint32, default 4294967295"
     assert direct["multifunction"] == "bool, default false"
-    assert direct == found(machine, DEVICE_PROPERTY, "virtio-blk")
+    assert direct == names_with_meta(machine, DEVICE_PROPERTY, "virtio-blk")
     assert "type" not in direct
 
 
@@ -412,29 +437,29 @@ def test_drivers_and_their_properties(machine: dict[LiveQuery, object]) -> None:
         ("Odd", "/", ""),
     ],
 )
-def test_values_that_a_description_spells_out(
+def test_property_choices_come_from_its_description(
     type_name: str, description: str, choices: str
 ) -> None:
-    asked = LiveQuery("device-list-properties", {"typename": "x"})
-    known = {asked: [{"name": "p", "type": type_name, "description": description}]}
-    (one,) = names_of_kind(NameQuery(DEVICE_PROPERTY, "x"), known)
-    assert one.choices == tuple(choices.split())
+    query = LiveQuery("device-list-properties", {"typename": "x"})
+    known = {query: [{"name": "p", "type": type_name, "description": description}]}
+    (prop,) = names_of_kind(NameQuery(DEVICE_PROPERTY, "x"), known)
+    assert prop.choices == tuple(choices.split())
 
 
 def test_description_covers_all_properties_of_its_type() -> None:
-    asked = LiveQuery("device-list-properties", {"typename": "x"})
+    query = LiveQuery("device-list-properties", {"typename": "x"})
     tracking = {"name": "a", "type": "OnOffAuto", "description": "Track pages (DEBUG)"}
     plain = {"name": "b", "type": "OnOffAuto", "description": "on/off/auto"}
-    found_here = names_of_kind(NameQuery(DEVICE_PROPERTY, "x"), {asked: [tracking, plain]})
-    assert [one.choices for one in found_here] == [("on", "off", "auto")] * 2
+    properties = names_of_kind(NameQuery(DEVICE_PROPERTY, "x"), {query: [tracking, plain]})
+    assert [prop.choices for prop in properties] == [("on", "off", "auto")] * 2
 
 
 def test_only_enumerations_have_choices(machine: dict[LiveQuery, object]) -> None:
     listed = names_of_kind(NameQuery(DEVICE_PROPERTY, "virtio-blk-pci"), machine)
-    by_name = {one.name: one for one in listed}
+    by_name = {prop.name: prop for prop in listed}
     assert by_name["rerror"].choices == ("report", "ignore", "enospc", "stop", "auto")
     assert by_name["rerror"].default == "auto"
-    types = {one.meta.partition(",")[0] for one in listed if one.choices}
+    types = {prop.meta.partition(",")[0] for prop in listed if prop.choices}
     assert types == {"OnOffAuto", "BlockdevOnError"}
 
 
@@ -443,111 +468,113 @@ def test_object_properties_come_from_its_type(machine: dict[LiveQuery, object]) 
     own = LiveQuery("qom-list", {"path": path})
     known = {**machine, own: [{"name": "rerror", "type": "BlockdevOnError"}]}
     asked = queries_for(NameQuery(QOM_PROPERTY, path), known)
-    assert [one.arguments for one in asked] == [
+    assert [query.arguments for query in asked] == [
         {"path": path},
         {"path": "/machine/peripheral"},
         {"typename": "virtio-blk-pci"},
     ]
-    (one,) = names_of_kind(NameQuery(QOM_PROPERTY, path), known)
-    assert one.choices[:2] == ("report", "ignore")
-    assert one.default == "auto"
+    (prop,) = names_of_kind(NameQuery(QOM_PROPERTY, path), known)
+    assert prop.choices[:2] == ("report", "ignore")
+    assert prop.default == "auto"
     unknown = {own: known[own]}
     assert not names_of_kind(NameQuery(QOM_PROPERTY, path), unknown)[0].choices
     assert len(queries_for(NameQuery(QOM_PROPERTY, "/"), known)) == 2
 
 
 def test_bus_drivers_come_first_and_cpus_last(machine: dict[LiveQuery, object]) -> None:
-    drivers = found(machine, DEVICE_DRIVER)
+    drivers = names_with_meta(machine, DEVICE_DRIVER)
     ordered = list(drivers)
-    sitting = [name for name in ordered if "PCI" in drivers[name] or "usb-bus" in drivers[name]]
+    on_bus = [name for name in ordered if "PCI" in drivers[name] or "usb-bus" in drivers[name]]
     processors = [name for name in ordered if name.endswith("-cpu")]
-    assert len(sitting) > 100 and len(processors) > 50
+    assert len(on_bus) > 100 and len(processors) > 50
     assert ordered[-len(processors) :] == processors
-    assert ordered.index("nvdimm") > max(ordered.index(name) for name in sitting)
+    assert ordered.index("nvdimm") > max(ordered.index(name) for name in on_bus)
     assert ordered.index("nvdimm") < ordered.index(processors[0])
-    without_help = list(found({**machine, DRIVERS_HELP: None}, DEVICE_DRIVER))
+    without_help = list(names_with_meta({**machine, DRIVERS_HELP: None}, DEVICE_DRIVER))
     assert without_help[-len(processors) :] == processors
 
 
-def test_crowded_types_come_last() -> None:
+def test_cpu_and_machine_types_come_last() -> None:
     types = [
         *({"name": name} for name in ("486-v1-x86_64-cpu", "pc-q35-7.2-machine")),
         *({"name": name} for name in ("cfi.pflash01", "PCI::conventional-pci-device", "tpm-tis")),
     ]
-    ordered = list(found({LiveQuery("qom-list-types"): types}, QOM_TYPE))
+    ordered = list(names_with_meta({LiveQuery("qom-list-types"): types}, QOM_TYPE))
     assert ordered[:2] == ["cfi.pflash01", "tpm-tis"]
 
 
-def test_types_and_paths(machine: dict[LiveQuery, object]) -> None:
-    models = found(machine, CPU_MODEL)
+def test_cpu_models_and_qom_paths_show_types(machine: dict[LiveQuery, object]) -> None:
+    models = names_with_meta(machine, CPU_MODEL)
     assert models["qemu64"] == "alias of qemu64-v1"
     assert models["host"] == "not fully supported"
-    children = found(machine, QOM_CHILD, "/machine")
+    children = names_with_meta(machine, QOM_CHILD, "/machine")
     assert children["peripheral"] == "container"
     assert children["q35"] == "q35-pcihost"
     assert "kernel" not in children
-    properties = found(machine, QOM_PROPERTY, "/machine")
+    properties = names_with_meta(machine, QOM_PROPERTY, "/machine")
     assert properties["kernel"] == "string"
     assert "peripheral" not in properties
-    assert found(machine, QOM_CHILD, "/nosuch") == {}
+    assert names_with_meta(machine, QOM_CHILD, "/nosuch") == {}
 
 
-def test_a_storage_daemon(daemon: dict[LiveQuery, object]) -> None:
-    assert found(daemon, NODE) == {"n0": "null-co"}
-    assert found(daemon, CHARDEV) == {"m": "unix:/vm/q.sock,server=on"}
+def test_storage_daemon_names_only_its_own_kinds(daemon: dict[LiveQuery, object]) -> None:
+    assert names_with_meta(daemon, NODE) == {"n0": "null-co"}
+    assert names_with_meta(daemon, CHARDEV) == {"m": "unix:/vm/q.sock,server=on"}
     for kind in set(KINDS) - {NODE, CHAIN, CHARDEV, BLOCK_DEVICE}:
-        assert found(daemon, kind) == {}
+        assert names_with_meta(daemon, kind) == {}
 
 
-# -- what is asked ---------------------------------------------------------------------------------
+# -- queries ---------------------------------------------------------------------------------------
 
 
 def test_older_query_runs_after_newer_fails() -> None:
-    want = NameQuery(NODE)
-    assert queries_for(want, {}) == [FLAT_NODES]
+    query = NameQuery(NODE)
+    assert queries_for(query, {}) == [FLAT_NODES]
     nested = LiveQuery("query-named-block-nodes")
-    assert queries_for(want, {FLAT_NODES: None}) == [FLAT_NODES, nested]
+    assert queries_for(query, {FLAT_NODES: None}) == [FLAT_NODES, nested]
     known = {FLAT_NODES: None, nested: [{"node-name": "a", "drv": "raw"}]}
-    assert found(known, NODE) == {"a": "raw"}
+    assert names_with_meta(known, NODE) == {"a": "raw"}
     old = LiveQuery("query-block-jobs")
     assert queries_for(NameQuery(JOB), {JOBS: None}) == [JOBS, old]
     job = {"device": "a", "type": "stream", "len": 10, "offset": 4}
-    assert found({JOBS: None, old: [job]}, JOB) == {"a": "stream, 40 %"}
+    assert names_with_meta({JOBS: None, old: [job]}, JOB) == {"a": "stream, 40 %"}
 
 
-def test_driver_help_needs_a_driver_command() -> None:
-    want = NameQuery(DEVICE_DRIVER)
-    assert queries_for(want, {}) == [DRIVERS]
-    assert queries_for(want, {DRIVERS: None}) == [DRIVERS]
-    assert queries_for(want, {DRIVERS: []}) == [DRIVERS, DRIVERS_HELP]
-    assert found({DRIVERS: [{"name": "x"}], DRIVERS_HELP: None}, DEVICE_DRIVER) == {"x": ""}
+def test_driver_help_query_follows_driver_list() -> None:
+    query = NameQuery(DEVICE_DRIVER)
+    assert queries_for(query, {}) == [DRIVERS]
+    assert queries_for(query, {DRIVERS: None}) == [DRIVERS]
+    assert queries_for(query, {DRIVERS: []}) == [DRIVERS, DRIVERS_HELP]
+    assert names_with_meta({DRIVERS: [{"name": "x"}], DRIVERS_HELP: None}, DEVICE_DRIVER) == {
+        "x": ""
+    }
 
 
-def properties_asked(driver: str, known: dict[LiveQuery, object]) -> list[object]:
+def queried_types(driver: str, known: dict[LiveQuery, object]) -> list[object]:
     asked = queries_for(NameQuery(DEVICE_PROPERTY, driver), known)
-    assert all(one.command == "device-list-properties" for one in asked)
-    return [one.arguments["typename"] for one in asked]
+    assert all(query.command == "device-list-properties" for query in asked)
+    return [query.arguments["typename"] for query in asked]
 
 
 def test_only_possible_drivers_are_queried() -> None:
-    assert properties_asked("virtio-bl", {}) == ["virtio-bl"]
+    assert queried_types("virtio-bl", {}) == ["virtio-bl"]
     for text in ("", "a b", "é", "x" * 129, '"', "a/b"):
-        assert properties_asked(text, {}) == []
+        assert queried_types(text, {}) == []
     known = MACHINES["7.2"]
-    assert properties_asked("virtio-blk-pci", known) == ["virtio-blk-pci"]
-    assert properties_asked("virtio-blk", known) == ["virtio-blk-pci"]
-    assert properties_asked("e1000-82540em", known) == ["e1000"]
-    assert properties_asked("virtio-bl", known) == []
-    assert properties_asked("virtio-bl", {DRIVERS: None}) == ["virtio-bl"]
+    assert queried_types("virtio-blk-pci", known) == ["virtio-blk-pci"]
+    assert queried_types("virtio-blk", known) == ["virtio-blk-pci"]
+    assert queried_types("e1000-82540em", known) == ["e1000"]
+    assert queried_types("virtio-bl", known) == []
+    assert queried_types("virtio-bl", {DRIVERS: None}) == ["virtio-bl"]
 
 
-def test_paths_are_asked_only_where_they_are_paths() -> None:
+def test_invalid_path_or_type_is_not_queried() -> None:
     assert queries_for(NameQuery(QOM_CHILD, "machine"), {}) == []
     assert queries_for(NameQuery(QOM_PROPERTY, "/" + "x" * 1024), {}) == []
     assert queries_for(NameQuery(DEVICE_PROPERTY, "no type"), {}) == []
 
 
-def test_constant_answers_stay_valid() -> None:
+def test_query_lifetime_depends_on_its_command() -> None:
     assert FLAT_NODES.life == JOBS.life == 2.0
     assert NETWORK.life == TREE.life == LiveQuery("qom-list", {"path": "/"}).life == 5.0
     assert DRIVERS.life is DRIVERS_HELP.life is LiveQuery("query-cpu-definitions").life is None
@@ -555,7 +582,7 @@ def test_constant_answers_stay_valid() -> None:
     assert not NETWORK.loads_modules
 
 
-def test_questions_are_equal_by_what_they_ask() -> None:
+def test_queries_with_same_arguments_are_equal() -> None:
     other = LiveQuery("qom-list-types", {"abstract": False, "implements": "device"})
     assert other == DRIVERS
     assert hash(other) == hash(DRIVERS)
@@ -573,13 +600,13 @@ def test_questions_are_equal_by_what_they_ask() -> None:
         ("VSERPORT_CHANGE", {"query-chardev"}),
     ],
 )
-def test_events_make_answers_doubtful(event: str, commands: set[str]) -> None:
-    doubted = stale_after_event(event)
-    assert doubted is not None
-    assert commands <= doubted
+def test_event_makes_related_answers_stale(event: str, commands: set[str]) -> None:
+    stale = stale_after_event(event)
+    assert stale is not None
+    assert commands <= stale
 
 
-def test_events_that_say_all_or_nothing() -> None:
+def test_event_makes_all_or_no_answers_stale() -> None:
     assert stale_after_event("DEVICE_DELETED") is None
     assert stale_after_event("RTC_CHANGE") == frozenset()
 
@@ -598,14 +625,16 @@ def test_events_that_say_all_or_nothing() -> None:
         ("human-monitor-command", None, True),
     ],
 )
-def test_commands_that_may_change_something(name: str, line: object, *, changes: bool) -> None:
+def test_may_change_is_true_for_modifying_commands(
+    name: str, line: object, *, changes: bool
+) -> None:
     assert may_change(name, line) is changes
 
 
 # -- texts -----------------------------------------------------------------------------------------
 
 
-def test_network_backends_behind_a_hub() -> None:
+def test_parse_netdevs_reads_backends_behind_hub() -> None:
     text = (
         "hub 0\r\n"
         " \\ p1: n1: index=0,type=user,net=10.0.2.0,restrict=off\r\n"
@@ -615,7 +644,7 @@ def test_network_backends_behind_a_hub() -> None:
         " \\ n3: index=0,type=socket,\r\n"
         "broken: index=\r\n"
     )
-    assert [(one.name, one.type, one.about) for one in parse_netdevs(text)] == [
+    assert [(netdev.name, netdev.type, netdev.about) for netdev in parse_netdevs(text)] == [
         ("p1", "hubport", "to n1"),
         ("n1", "user", "net=10.0.2.0,restrict=off"),
         ("p0", "hubport", "to nic"),
@@ -626,18 +655,18 @@ def test_network_backends_behind_a_hub() -> None:
     ]
 
 
-def test_buses_below_devices_below_buses() -> None:
+def test_parse_buses_reads_nested_buses() -> None:
     text = (
         'bus: a\n  type A\n  dev: x, id ""\n    bus: b\n      type B\n  dev: y, id "i"\n    bus: c'
     )
-    assert [(one.name, one.type, one.owner, one.above, one.taken) for one in parse_buses(text)] == [
+    assert [(bus.name, bus.type, bus.owner, bus.above, bus.taken) for bus in parse_buses(text)] == [
         ("a", "A", "", "", True),
         ("b", "B", "x", "A", False),
         ("c", "", "i (y)", "A", False),
     ]
 
 
-def test_a_description_of_a_driver_may_say_anything() -> None:
+def test_driver_description_may_contain_quotes_and_keywords() -> None:
     text = 'name "a", bus PCI, alias "b", desc "say "x", no-user", no-user\r\nname "c"\r\n'
     first, second = parse_drivers(text)
     assert (first.name, first.bus, first.alias) == ("a", "PCI", "b")
@@ -645,7 +674,7 @@ def test_a_description_of_a_driver_may_say_anything() -> None:
     assert (second.name, second.bus, second.desc, second.no_user) == ("c", "", "", False)
 
 
-# -- whatever comes --------------------------------------------------------------------------------
+# -- random replies --------------------------------------------------------------------------------
 
 MEMBERS = st.sampled_from(
     [
@@ -681,28 +710,26 @@ SUBJECTS = st.sampled_from(["", "x", "/", "/x", "a", '"']) | st.text(max_size=5)
 
 
 @given(st.sampled_from(KINDS), SUBJECTS, VALUES | LINES)
-def test_whatever_is_answered_there_are_names_or_none(
-    kind: str, subject: str, value: object
-) -> None:
+def test_random_reply_gives_valid_names(kind: str, subject: str, value: object) -> None:
     known: dict[LiveQuery, object] = {}
-    want = NameQuery(kind, subject)
+    query = NameQuery(kind, subject)
     for _ in range(3):
-        known |= dict.fromkeys(queries_for(want, known), value)
-    listed: Any = names_of_kind(want, known)
-    assert all(isinstance(one.name, str) and one.name for one in listed)
-    assert all(isinstance(one.meta, str) for one in listed)
-    assert len({one.name for one in listed}) == len(listed)
+        known |= dict.fromkeys(queries_for(query, known), value)
+    listed: Any = names_of_kind(query, known)
+    assert all(isinstance(live_name.name, str) and live_name.name for live_name in listed)
+    assert all(isinstance(live_name.meta, str) for live_name in listed)
+    assert len({live_name.name for live_name in listed}) == len(listed)
 
 
 def test_too_long_number_is_omitted() -> None:
     number = 10**5000
     job = {"id": "j", "type": "t", "current-progress": number, "total-progress": number}
-    assert found({JOBS: [job]}, JOB) == {"j": "t"}
-    asked = LiveQuery("device-list-properties", {"typename": "x"})
-    known = {asked: [{"name": "p", "type": "int", "default-value": number}]}
-    assert found(known, DEVICE_PROPERTY, "x") == {"p": "int"}
+    assert names_with_meta({JOBS: [job]}, JOB) == {"j": "t"}
+    query = LiveQuery("device-list-properties", {"typename": "x"})
+    known = {query: [{"name": "p", "type": "int", "default-value": number}]}
+    assert names_with_meta(known, DEVICE_PROPERTY, "x") == {"p": "int"}
 
 
 def test_long_name_lists_are_truncated() -> None:
     nodes = [{"node-name": str(number)} for number in range(20_000)]
-    assert len(found({FLAT_NODES: nodes}, NODE)) == 10_000
+    assert len(names_with_meta({FLAT_NODES: nodes}, NODE)) == 10_000

@@ -1,4 +1,4 @@
-"""What of a signature fits in a row, and of warnings in a few."""
+"""Tests of the shortening of signatures and warnings to the terminal width."""
 
 from __future__ import annotations
 
@@ -28,19 +28,21 @@ LINES = (
 )
 
 
-def shape(line: str) -> Signature:
+def signature_of(line: str) -> Signature:
     found = describe(line, len(line), KNOWN)
     assert found is not None
     return found
 
 
-def shown(line: str, columns: int) -> str:
-    found = shape(line)
+def shrunk_text(line: str, columns: int) -> str:
+    found = signature_of(line)
     return "".join(text for _, text in shrink(found.parts, columns, found.current))
 
 
-def test_everything_is_shown_when_it_fits() -> None:
-    assert shown("block-stream on-error=x", 1000) == shape("block-stream on-error=x").text
+def test_short_signature_is_shown_completely() -> None:
+    assert (
+        shrunk_text("block-stream on-error=x", 1000) == signature_of("block-stream on-error=x").text
+    )
 
 
 def words(part: Sequence[tuple[str, str]]) -> set[str]:
@@ -55,7 +57,7 @@ def names(signature: Signature, index: int) -> str:
     return "".join(text for style, text in part if style != "type" and text != ": ")
 
 
-@given(st.integers(1, 200), st.sampled_from([shape(line) for line in LINES]))
+@given(st.integers(1, 200), st.sampled_from([signature_of(line) for line in LINES]))
 def test_shrunk_signature_fits_with_current_argument(columns: int, whole: Signature) -> None:
     text = "".join(piece for _, piece in shrink(whole.parts, columns, whole.current))
     assert 0 < len(text) <= columns
@@ -66,18 +68,18 @@ def test_shrunk_signature_fits_with_current_argument(columns: int, whole: Signat
             assert name in text
 
 
-@given(st.integers(1, 200), st.sampled_from([shape(line) for line in LINES]))
-def test_what_is_required_stays_before_types_and_neighbours(columns: int, whole: Signature) -> None:
+@given(st.integers(1, 200), st.sampled_from([signature_of(line) for line in LINES]))
+def test_required_arguments_are_kept_before_types(columns: int, whole: Signature) -> None:
     text = "".join(piece for _, piece in shrink(whole.parts, columns, whole.current))
     core = [
         names(whole, index)
         for index, part in enumerate(whole.parts)
         if index in (0, whole.current) or any(style == REQUIRED for style, _ in part)
     ]
-    # With a mark in each gap between them.
-    if sum(len(one) + 3 for one in core) <= columns:
-        for one in core:
-            assert one.strip("[]") in text
+    # Each gap between them may hold an ellipsis.
+    if sum(len(argument) + 3 for argument in core) <= columns:
+        for argument in core:
+            assert argument.strip("[]") in text
 
 
 @pytest.mark.parametrize(
@@ -96,13 +98,13 @@ def test_what_is_required_stays_before_types_and_neighbours(columns: int, whole:
         ("blockdev-add driver=raw file.driver=file file.filename=/x", 12, "… filename …"),
     ],
 )  # fmt: skip
-def test_a_narrow_terminal(line: str, columns: int, text: str) -> None:
-    assert shown(line, columns) == text
+def test_narrow_terminal_shows_shrunk_signature(line: str, columns: int, text: str) -> None:
+    assert shrunk_text(line, columns) == text
 
 
-def test_no_room_at_all() -> None:
+def test_empty_signature_or_zero_columns_gives_nothing() -> None:
     assert shrink([], 10, None) == []
-    assert shrink(shape("block-stream ").parts, 0, None) == []
+    assert shrink(signature_of("block-stream ").parts, 0, None) == []
 
 
 # -- warnings -------------------------------------------------------------------------------------
@@ -122,12 +124,14 @@ def test_no_room_at_all() -> None:
         ("one", 0, 2, []),
     ],
 )
-def test_warnings_are_wrapped(text: str, columns: int, rows: int, found: Sequence[str]) -> None:
+def test_long_warning_is_wrapped_and_truncated(
+    text: str, columns: int, rows: int, found: Sequence[str]
+) -> None:
     assert wrap(text, columns, rows) == found
 
 
 @given(st.text("ab 日é", max_size=120), st.integers(2, 40), st.integers(1, 4))
-def test_wrapped_rows_fit(text: str, columns: int, rows: int) -> None:
+def test_random_wrapped_rows_fit_the_width(text: str, columns: int, rows: int) -> None:
     found = wrap(text, columns, rows, width=get_cwidth)
     assert len(found) <= rows
     assert all(get_cwidth(row) <= columns for row in found)
@@ -136,15 +140,15 @@ def test_wrapped_rows_fit(text: str, columns: int, rows: int) -> None:
 
 
 @pytest.mark.parametrize(("columns", "most"), [(100, 2), (61, 2), (60, 3), (40, 3)])
-def test_warnings_take_few_rows(columns: int, most: int) -> None:
-    line = "block-stream " + " ".join(f"nonesuch{one}=x" for one in range(9)) + " "
+def test_many_warnings_use_few_rows(columns: int, most: int) -> None:
+    line = "block-stream " + " ".join(f"nonesuch{number}=x" for number in range(9)) + " "
     rows = SignatureLine(KNOWN).fragments(Document(line), columns)
     texts = ["".join(text for _, text in row) for row in rows]
     assert len(texts) == 1 + most
     assert all(get_cwidth(text) <= columns for text in texts)
     assert texts[0].startswith(" block-stream has no nonesuch0")
     assert texts[-2].endswith("…")
-    # The signature keeps its place above the toolbar.
+    # The signature stays in the row above the toolbar.
     assert texts[-1].startswith(" block-stream device: str ")
 
 
@@ -167,7 +171,7 @@ def test_control_characters_in_names_are_measured_escaped(
         assert "\x1b" not in text
 
 
-def test_line_is_completed_again_after_new_answers() -> None:
+def test_signature_is_updated_after_forget() -> None:
     live = FakeLive()
     line = SignatureLine(CompletionSources(schema=schema("10"), live=live))
     document = Document("device_add driver=e1000 disable-modern=maybe ")

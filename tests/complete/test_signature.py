@@ -1,4 +1,4 @@
-"""The shape of a half-typed command, and what is wrong with it."""
+"""Tests of the signature of the command at the cursor, and of its warnings."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from qmpshell.session import COMMANDS, find_mistake
 from tests.harness.completion import LINES, known
 from tests.harness.schemas import SYSTEMS
 
-KNOWN = {server: known(server) for server in SYSTEMS}
+SOURCES = {server: known(server) for server in SYSTEMS}
 
 
-def described(line: str, server: str = "10", knows: CompletionSources | None = None) -> Signature:
-    """At the `|`, or at the line's end."""
+def signature_at(
+    line: str, server: str = "10", sources: CompletionSources | None = None
+) -> Signature:
+    """Return the signature at the `|`, or at the end of the line."""
     cursor = line.find("|")
     text = line if cursor < 0 else line.replace("|", "", 1)
-    found = describe(text, len(text) if cursor < 0 else cursor, knows or KNOWN[server])
+    found = describe(text, len(text) if cursor < 0 else cursor, sources or SOURCES[server])
     assert found is not None
     return found
 
@@ -56,8 +58,8 @@ def styles(signature: Signature) -> dict[str, str]:
         ("migrate-set-capabilities capabilities.0.", "migrate-set-capabilities capabilities.0. "),
     ],
 )
-def test_the_shape(server: str, line: str, begins: str) -> None:
-    assert described(line, server).text.startswith(begins)
+def test_signature_shows_arguments_with_types(server: str, line: str, begins: str) -> None:
+    assert signature_at(line, server).text.startswith(begins)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +75,8 @@ def test_the_shape(server: str, line: str, begins: str) -> None:
         ("/keyval blockdev raw,file=x|", "file"),
     ],
 )
-def test_the_current_argument_is_marked(line: str, current: str | None) -> None:
-    signature = described(line)
+def test_signature_marks_the_current_argument(line: str, current: str | None) -> None:
+    signature = signature_at(line)
     found = [name for name, style in styles(signature).items() if style == CURRENT]
     assert found == ([current] if current else [])
     if current is not None:
@@ -84,8 +86,8 @@ def test_the_current_argument_is_marked(line: str, current: str | None) -> None:
         assert signature.current is None
 
 
-def test_given_and_required_arguments_are_marked() -> None:
-    marked = styles(described("block-stream speed=5 "))
+def test_signature_marks_given_and_required_arguments() -> None:
+    marked = styles(signature_at("block-stream speed=5 "))
     assert marked["speed"] == GIVEN
     assert marked["device"] == REQUIRED
 
@@ -93,12 +95,12 @@ def test_given_and_required_arguments_are_marked() -> None:
 @pytest.mark.parametrize(
     "line", ["", "block-st", "block-stream", "/quit", "# x", "/hmp info x", "x "]
 )
-def test_no_signature_without_a_command(line: str) -> None:
-    found = describe(line, len(line), KNOWN["10"])
+def test_line_without_command_has_no_signature(line: str) -> None:
+    found = describe(line, len(line), SOURCES["10"])
     assert found is None or not found.parts
 
 
-def test_without_a_schema_there_is_no_shape() -> None:
+def test_missing_schema_gives_no_signature() -> None:
     assert describe("block-stream x", 14, CompletionSources()) is None
 
 
@@ -156,10 +158,11 @@ def test_without_a_schema_there_is_no_shape() -> None:
         ("guest-exec arg.0=x ", ["missing: path"]),
     ],
 )  # fmt: skip
-def test_warnings(server: str, line: str, warnings: list[str]) -> None:
+def test_line_errors_give_warnings(server: str, line: str, warnings: list[str]) -> None:
     if server == "7.2" and line.startswith("drive-backup"):
-        warnings = described(line, server).warnings  # deprecated since 6.2, but not so marked
-    assert described(line, server).warnings == warnings
+        # Deprecated since 6.2, but not marked in the schema.
+        warnings = signature_at(line, server).warnings
+    assert signature_at(line, server).warnings == warnings
 
 
 @pytest.mark.parametrize("server", SYSTEMS)
@@ -197,8 +200,8 @@ def test_warnings(server: str, line: str, warnings: list[str]) -> None:
             "on-error takes report|ignore|enospc|stop|auto, not {}"]),
     ],
 )  # fmt: skip
-def test_a_wrong_type_in_a_literal(server: str, line: str, warnings: list[str]) -> None:
-    assert described(line, server).warnings == warnings
+def test_wrong_type_in_json_gives_warning(server: str, line: str, warnings: list[str]) -> None:
+    assert signature_at(line, server).warnings == warnings
 
 
 @pytest.mark.parametrize("server", SYSTEMS)
@@ -220,8 +223,8 @@ def test_a_wrong_type_in_a_literal(server: str, line: str, warnings: list[str]) 
         'migrate-set-parameters {"tls-creds":null} ',
     ],
 )
-def test_what_the_server_takes_is_not_warned_of(server: str, line: str) -> None:
-    assert described(line, server).warnings == []
+def test_valid_values_give_no_warning(server: str, line: str) -> None:
+    assert signature_at(line, server).warnings == []
 
 
 @pytest.mark.parametrize(
@@ -248,13 +251,13 @@ def test_what_the_server_takes_is_not_warned_of(server: str, line: str) -> None:
         ("device_add driver=e1000 rerror=re|", []),
         ("device_add driver=e1000 rerror=rx|", ["rerror takes report|on|auto, not rx"]),
         ("device_add driver=e1000 rerror='auto' ", []),
-        ("device_add driver=e1000 disable-modern=y ", []),  # QEMU 7.2 takes it
+        ("device_add driver=e1000 disable-modern=y ", []),  # QEMU 7.2 accepts it
         ("device_add driver=e1000 bootindex=0x1f ", []),
         ("device_add driver=e1000 bootindex=-1 ", []),
         ("device_add driver=e1000 bootindex=64k ", []),
         ("device_add driver=e1000 addr=5.0 ", []),
         ("device_add driver=e1000 mac=on ", []),
-        ('device_add {"driver":"e1000","bootindex":"5"} ', []),  # QEMU 7.2 takes it
+        ('device_add {"driver":"e1000","bootindex":"5"} ', []),  # QEMU 7.2 accepts it
         ('device_add {"driver":"e1000","bootindex":5} ', []),
         ("qom-set path=/machine/unattached property=size value=64k ", []),
         ("qom-set path=/machine/unattached property=realized value=on ", []),
@@ -263,8 +266,8 @@ def test_what_the_server_takes_is_not_warned_of(server: str, line: str) -> None:
         ("qom-set path=/machine/unattached property=nonesuch value=x ", []),
     ],
 )  # fmt: skip
-def test_property_values_from_the_running_server(line: str, warnings: list[str]) -> None:
-    assert described(line).warnings == warnings
+def test_property_values_are_checked_with_live_types(line: str, warnings: list[str]) -> None:
+    assert signature_at(line).warnings == warnings
 
 
 @pytest.mark.parametrize("server", SYSTEMS)
@@ -278,13 +281,15 @@ def test_property_values_from_the_running_server(line: str, warnings: list[str])
         ("blockdev-add driver=foo ", ["driver takes one of {} values, not foo: Tab shows the list"]),
     ],
 )  # fmt: skip
-def test_the_values_of_an_enum(server: str, line: str, warnings: list[str]) -> None:
+def test_invalid_enum_value_suggests_valid_values(
+    server: str, line: str, warnings: list[str]
+) -> None:
     found = known(server).schema
     assert found is not None
     info = found.command("blockdev-add")
     member = found.members(info.arg_type if info else "", lambda _tag: None)["driver"]
     count = len(found.enum_values(member.type))
-    assert described(line, server).warnings == [one.format(count) for one in warnings]
+    assert signature_at(line, server).warnings == [warning.format(count) for warning in warnings]
 
 
 @pytest.mark.parametrize("server", SYSTEMS)
@@ -341,12 +346,12 @@ def test_the_values_of_an_enum(server: str, line: str, warnings: list[str]) -> N
         ('{"exec-oob":"migrate-pause","id":1}', []),
     ],
 )  # fmt: skip
-def test_all_of_a_line_is_looked_at(server: str, line: str, warnings: list[str]) -> None:
+def test_every_command_of_line_is_checked(server: str, line: str, warnings: list[str]) -> None:
     cursor = line.find("¦")
     text = line.replace("¦", "", 1)
-    found = describe(text, len(text) if cursor < 0 else cursor, KNOWN[server])
-    told = found.warnings if found is not None else []
-    assert told == warnings
+    found = describe(text, len(text) if cursor < 0 else cursor, SOURCES[server])
+    actual = found.warnings if found is not None else []
+    assert actual == warnings
 
 
 @pytest.mark.parametrize(
@@ -373,10 +378,10 @@ def test_all_of_a_line_is_looked_at(server: str, line: str, warnings: list[str])
         ("/set color=always editing=", []),
     ],
 )  # fmt: skip
-def test_local_commands_are_looked_at(line: str, warnings: list[str]) -> None:
-    found = describe(line, len(line), KNOWN["10"])
-    told = found.warnings if found is not None else []
-    assert told == [one.format(COMMANDS["/watch"][1]) for one in warnings]
+def test_shell_commands_are_checked(line: str, warnings: list[str]) -> None:
+    found = describe(line, len(line), SOURCES["10"])
+    actual = found.warnings if found is not None else []
+    assert actual == [warning.format(COMMANDS["/watch"][1]) for warning in warnings]
 
 
 @pytest.mark.parametrize("line", ["/nosuch ", "block-stream x "])
@@ -386,9 +391,9 @@ def test_line_is_checked_without_a_schema(line: str) -> None:
 
 
 @pytest.mark.parametrize("server", SYSTEMS)
-@pytest.mark.parametrize("line", [one for one in LINES if not one.startswith("/events")])
+@pytest.mark.parametrize("line", [line for line in LINES if not line.startswith("/events")])
 @pytest.mark.parametrize("end", ["", " "])
-def test_whole_lines_have_nothing_wrong(server: str, line: str, end: str) -> None:
-    found = describe(line + end, len(line + end), KNOWN[server])
+def test_complete_real_lines_give_no_warnings(server: str, line: str, end: str) -> None:
+    found = describe(line + end, len(line + end), SOURCES[server])
     if found is not None:
-        assert [one for one in found.warnings if "deprecated" not in one] == []
+        assert [warning for warning in found.warnings if "deprecated" not in warning] == []

@@ -1,4 +1,4 @@
-"""Where manual pages are found, and which is taken."""
+"""Tests of the search for manual pages, and of the choice between versions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def install(folder: Path, text: str, suffix: str = ".gz") -> None:
     (folder / "man7" / f"{NAME}.7{suffix}").write_bytes(data)
 
 
-def found(
+def find_in(
     *parts: Path | str, version: tuple[int, ...] | None = None, **environment: str
 ) -> str | None:
     variables = {"MANPATH": ":".join(map(str, parts)), **environment}
@@ -33,30 +33,30 @@ def found(
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".xz"])
-def test_compressed_or_not(tmp_path: Path, suffix: str) -> None:
+def test_page_is_read_with_any_compression(tmp_path: Path, suffix: str) -> None:
     text = page("7.2.22", "long\n" * 100_000)
     install(tmp_path, text, suffix)
-    assert found(tmp_path) == text
+    assert find_in(tmp_path) == text
 
 
-def test_none(tmp_path: Path) -> None:
-    assert found(tmp_path) is None
-    assert found(tmp_path / "nowhere") is None
+def test_missing_page_is_none(tmp_path: Path) -> None:
+    assert find_in(tmp_path) is None
+    assert find_in(tmp_path / "nowhere") is None
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".xz"])
-def test_what_is_broken_is_none(tmp_path: Path, suffix: str) -> None:
+def test_broken_compressed_page_is_none(tmp_path: Path, suffix: str) -> None:
     (tmp_path / "man7").mkdir()
     broken = tmp_path / "man7" / f"{NAME}.7{suffix}"
     for data in (b"no such thing", b""):
         broken.write_bytes(data)
-        assert found(tmp_path) is None
+        assert find_in(tmp_path) is None
     broken.unlink()
     broken.mkdir()
-    assert found(tmp_path) is None
+    assert find_in(tmp_path) is None
 
 
-def test_the_servers_version_is_preferred(tmp_path: Path) -> None:
+def test_page_of_the_server_version_is_preferred(tmp_path: Path) -> None:
     versions = ("7.2.22", "10.0.2", "10.1.0")
     parts = [tmp_path / version for version in versions]
     for folder, version in zip(parts, versions, strict=True):
@@ -71,16 +71,16 @@ def test_the_servers_version_is_preferred(tmp_path: Path) -> None:
         (None, "7.2.22"),
     ]
     for wanted, best in cases:
-        assert found(*parts, version=wanted) == page(best)
+        assert find_in(*parts, version=wanted) == page(best)
 
 
-def test_corrupt_cached_manual_is_rejected(tmp_path: Path) -> None:
+def test_page_without_version_is_not_preferred(tmp_path: Path) -> None:
     install(tmp_path / "a", page("no version"))
     install(tmp_path / "b", page("7.2.22"))
-    assert found(tmp_path / "a", tmp_path / "b", version=(7, 2, 0)) == page("7.2.22")
+    assert find_in(tmp_path / "a", tmp_path / "b", version=(7, 2, 0)) == page("7.2.22")
 
 
-def test_manpath_takes_the_place_of_the_usual_folders() -> None:
+def test_manpath_replaces_or_extends_default_folders() -> None:
     assert folders({"MANPATH": "/a:/b"}) == ["/a", "/b"]
     usual = folders({})
     assert "/usr/share/man" in usual
@@ -94,7 +94,7 @@ def test_manpath_takes_the_place_of_the_usual_folders() -> None:
     assert brew.index("/brew/share/man") < brew.index("/opt/homebrew/share/man")
 
 
-def test_the_manual_beside_the_program_comes_first(tmp_path: Path) -> None:
+def test_manual_next_to_program_comes_first(tmp_path: Path) -> None:
     for name in ("own", "variable", "path"):
         program = tmp_path / name / "bin" / "qemu-system-x86_64"
         program.parent.mkdir(parents=True)
@@ -107,13 +107,13 @@ def test_the_manual_beside_the_program_comes_first(tmp_path: Path) -> None:
     places = [found.index(f"{tmp_path}/{name}/share/man") for name in ("own", "variable", "path")]
     assert places == sorted(places)
     assert found.index("/usr/share/man") > places[-1]
-    # Who builds QEMU has it there.
+    # A build of QEMU has its manual there.
     assert f"{tmp_path}/own/bin/docs" in found
     for broken in ("'", "", "   "):
         assert "/usr/share/man" in folders({"QEMU": broken})
 
 
-def test_a_build_of_qemu(tmp_path: Path) -> None:
+def test_page_in_build_directory_is_found(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / f"{NAME}.7").write_text(page("10.1.50"))
     program = tmp_path / "qemu-system-x86_64"

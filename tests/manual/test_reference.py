@@ -1,4 +1,4 @@
-"""QEMU's reference manual, by its entries: on the pages of both versions, whose layouts differ."""
+"""Tests of the parser and the search of QEMU's reference manual, with the pages of both versions."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def texts(blocks: list[Block]) -> list[str]:
         ("", None),
     ],
 )
-def test_titles(title: str, found: object) -> None:
+def test_title_gives_name_kind_and_version(title: str, found: object) -> None:
     assert parse_title(title) == found
 
 
 @given(st.text())
-def test_any_text_may_be_a_title(text: str) -> None:
+def test_random_title_is_parsed_without_error(text: str) -> None:
     parse_title(text)
 
 
@@ -78,13 +78,13 @@ def test_any_text_may_be_a_title(text: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_version_is_read(installation: Installation, page: str) -> None:
+def test_page_version_is_parsed(installation: Installation, page: str) -> None:
     major = {SYSTEM: "7.2.", BACKPORTS: "10."}[installation]
     assert reference(installation, page).version.startswith(major)
 
 
 FEWEST = {"qemu-qmp-ref": 880, "qemu-storage-daemon-qmp-ref": 420, "qemu-ga-ref": 80}
-# An empty object, and commands whose return is all that is said of them.
+# An empty object, and commands that have only a description of their return value.
 WITHOUT_MEMBERS = {"Abort"}
 WITHOUT_PROSE = {
     "query-block-exports",
@@ -95,35 +95,35 @@ WITHOUT_PROSE = {
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_entry_is_found_and_says_something(installation: Installation, page: str) -> None:
+def test_every_entry_has_description_or_members(installation: Installation, page: str) -> None:
     whole = reference(installation, page)
     names = whole.names()
     assert len(names) > FEWEST[page]
     assert len(names) == len(set(names))
     entries = [entry(installation, name, page) for name in names]
     nearly_all = 0.98 * len(entries)
-    assert sum(bool(one.since) for one in entries) > nearly_all - 10
-    for one in entries:
-        if one.kind in (COMMAND, EVENT):
-            assert one.prose or one.name in WITHOUT_PROSE, one.name
+    assert sum(bool(item.since) for item in entries) > nearly_all - 10
+    for item in entries:
+        if item.kind in (COMMAND, EVENT):
+            assert item.prose or item.name in WITHOUT_PROSE, item.name
         else:
-            assert one.members or one.inherited or one.name in WITHOUT_MEMBERS, one.name
-        for member in one.members:
+            assert item.members or item.inherited or item.name in WITHOUT_MEMBERS, item.name
+        for member in item.members:
             assert member.name.replace("-", "").replace("_", "").replace(".", "").isalnum()
-            assert bool(member.type) == (one.kind != ENUM), (one.name, member.name)
-        for inherited in one.inherited:
-            assert whole.entry(inherited.type) is not None, (one.name, inherited.type)
+            assert bool(member.type) == (item.kind != ENUM), (item.name, member.name)
+        for inherited in item.inherited:
+            assert whole.entry(inherited.type) is not None, (item.name, inherited.type)
 
 
-def test_a_command(installation: Installation) -> None:
-    one = entry(installation, "block-stream")
-    assert (one.kind, one.since) == (COMMAND, "1.1")
-    assert one.first_sentence == "Copy data from a backing file into a block device"
-    assert texts(one.prose)[1].startswith(
+def test_command_entry_has_description_members_and_examples(installation: Installation) -> None:
+    command = entry(installation, "block-stream")
+    assert (command.kind, command.since) == (COMMAND, "1.1")
+    assert command.first_sentence == "Copy data from a backing file into a block device"
+    assert texts(command.prose)[1].startswith(
         "The block streaming operation is performed in the background until the entire backing"
         " file has been copied. This command returns immediately once streaming has started."
     )
-    assert one.prose[5] == Paragraph(
+    assert command.prose[5] == Paragraph(
         [
             (PLAIN, "In case "),
             (NAME, "device"),
@@ -136,7 +136,7 @@ def test_a_command(installation: Installation) -> None:
             (PLAIN, " itself."),
         ]
     )
-    members = {member.name: member for member in one.members}
+    members = {member.name: member for member in command.members}
     assert list(members)[:6] == [
         *("job-id", "device", "base", "base-node", "bottom", "backing-file"),
     ]
@@ -145,58 +145,64 @@ def test_a_command(installation: Installation) -> None:
     assert members["on-error"].type == "BlockdevOnError"
     assert texts(members["device"].blocks) == ["the device or node name of the top image"]
     assert len(members["backing-file"].blocks) == 3
-    assert "If device does not exist, DeviceNotFound." in texts(one.returns + one.errors)
-    (example,) = one.examples
+    assert "If device does not exist, DeviceNotFound." in texts(command.returns + command.errors)
+    (example,) = command.examples
     assert isinstance(example, Literal)
     assert example.text.splitlines()[0] == '-> { "execute": "block-stream",'
     assert example.text.splitlines()[-1] == '<- { "return": {} }'
 
 
-def test_a_command_whose_arguments_are_a_type(installation: Installation) -> None:
-    one = entry(installation, "blockdev-add")
-    assert [(each.type, each.tag, each.value) for each in one.inherited] == [
+def test_command_entry_inherits_members_of_its_type(installation: Installation) -> None:
+    command = entry(installation, "blockdev-add")
+    assert [(each.type, each.tag, each.value) for each in command.inherited] == [
         ("BlockdevOptions", "", "")
     ]
     options = entry(installation, "BlockdevOptions")
     branches = {each.value: each.type for each in options.inherited}
     assert branches["qcow2"] == "BlockdevOptionsQcow2"
-    # It is there only where QEMU was built so.
+    # Only some builds of QEMU have this driver.
     assert branches["host_device"] == "BlockdevOptionsFile"
     assert {each.tag for each in options.inherited} == {"driver"}
     assert entry(installation, "blockdev-snapshot").inherited[0].type == "BlockdevSnapshot"
 
 
-def test_an_event(installation: Installation) -> None:
-    one = entry(installation, "JOB_STATUS_CHANGE")
-    assert (one.kind, one.since) == (EVENT, "3.0")
-    assert [(member.name, member.type) for member in one.members] == [
+def test_event_entry_has_members_and_version(installation: Installation) -> None:
+    event = entry(installation, "JOB_STATUS_CHANGE")
+    assert (event.kind, event.since) == (EVENT, "3.0")
+    assert [(member.name, member.type) for member in event.members] == [
         ("id", "str"),
         ("status", "JobStatus"),
     ]
-    assert texts(one.members[1].blocks) == ["The new job status"]
+    assert texts(event.members[1].blocks) == ["The new job status"]
 
 
-def test_types(installation: Installation) -> None:
+def test_type_entries_have_values_and_members(installation: Installation) -> None:
     enum = entry(installation, "OnOffSplit")
-    assert [(one.name, texts(one.blocks)) for one in enum.members] == [
+    assert [(member.name, texts(member.blocks)) for member in enum.members] == [
         ("on", ["Enabled"]),
         ("off", ["Disabled"]),
         ("split", ["Mixed"]),
     ]
     alternate = entry(installation, "StrOrNull")
-    assert [(one.name, one.type) for one in alternate.members] == [("s", "str"), ("n", "null")]
-    assert [one.name for one in entry(installation, "SecretProperties").members] == ["data", "file"]
-    assert [one.name for one in reference(installation).enums_with("qcow2")] == [
+    assert [(member.name, member.type) for member in alternate.members] == [
+        ("s", "str"),
+        ("n", "null"),
+    ]
+    assert [member.name for member in entry(installation, "SecretProperties").members] == [
+        "data",
+        "file",
+    ]
+    assert [found.name for found in reference(installation).enums_with("qcow2")] == [
         "ImageInfoSpecificKind",
         "BlockdevDriver",
     ]
 
 
-def test_the_parts_that_are_labelled(installation: Installation) -> None:
-    one = entry(installation, "device_add")
-    assert [feature.name for feature in one.features] == ["json-cli", "json-cli-hotplug"]
-    assert "Additional arguments depend on the type." in texts(one.notes)
-    assert len(texts(one.notes)) == 3
+def test_entry_has_features_notes_and_returns(installation: Installation) -> None:
+    device_add = entry(installation, "device_add")
+    assert [feature.name for feature in device_add.features] == ["json-cli", "json-cli-hotplug"]
+    assert "Additional arguments depend on the type." in texts(device_add.notes)
+    assert len(texts(device_add.notes)) == 3
     shutdown = entry(installation, "SHUTDOWN")
     assert texts(shutdown.notes)[0].startswith("If the command-line option")
     unstable = entry(installation, "x-debug-block-dirty-bitmap-sha256")
@@ -208,67 +214,71 @@ def test_the_parts_that_are_labelled(installation: Installation) -> None:
     assert texts(status.returns)[0].startswith("StatusInfo reflecting ")
 
 
-def test_a_condition_that_has_lost_its_line_end() -> None:
+def test_condition_without_line_end_is_parsed() -> None:
     condition = entry(BACKPORTS, "set-cpu-topology")
     assert condition.condition == "TARGET_S390X and CONFIG_KVM"
     assert condition.first_sentence == "This command is unstable/experimental"
 
 
-def test_what_is_searched_for(installation: Installation) -> None:
+def test_search_ranks_commands_before_types(installation: Installation) -> None:
     whole = reference(installation)
     found = search_manual(whole, ["DIRTY", "bitmap"])
-    names = [one.name for one in found]
+    names = [result.name for result in found]
     assert names[0] == "block-dirty-bitmap-add"
     assert (
         found[0].sentence
         == "Create a dirty bitmap with a name on the node, and start tracking the writes"
     )
     assert names.index("BlockDirtyBitmapSha256") > names.index("block-dirty-bitmap-merge")
-    # The first sentence of the one has both words, the other's prose.
+    # A match in the first sentence ranks before a match in the prose.
     assert names.index("BlockDirtyInfo") < names.index("MirrorSyncMode")
-    kinds = [one.kind if one.kind in (COMMAND, EVENT) else "type" for one in found]
+    kinds = [result.kind if result.kind in (COMMAND, EVENT) else "type" for result in found]
     assert kinds == sorted(kinds, key=[COMMAND, EVENT, "type"].index)
     assert search_manual(whole, ["stop"])[0].name in ("stop", "STOP")
     assert search_manual(whole, ["rst2man"]) == search_manual(whole, ["unindent"]) == []
     assert search_manual(whole, ["block-stream"])[0].name == "block-stream"
 
 
-def names_of(installation: Installation, *words: str, told: Schema | None = None) -> list[str]:
-    return [one.name for one in search_manual(reference(installation), list(words), told)]
+def names_of(
+    installation: Installation, *words: str, qmp_schema: Schema | None = None
+) -> list[str]:
+    return [
+        result.name for result in search_manual(reference(installation), list(words), qmp_schema)
+    ]
 
 
-def test_match_in_type_leads_to_its_command(installation: Installation) -> None:
-    told = schema("7.2" if installation is SYSTEM else "10")
-    for known in (told, None):
-        found = names_of(installation, "persistent", "bitmap", told=known)
+def test_search_match_in_type_finds_its_command(installation: Installation) -> None:
+    qmp_schema = schema("7.2" if installation is SYSTEM else "10")
+    for known in (qmp_schema, None):
+        found = names_of(installation, "persistent", "bitmap", qmp_schema=known)
         assert found[:2] == ["block-dirty-bitmap-add", "block-dirty-bitmap-remove"]
         assert found.index("transaction") < found.index("BlockDirtyBitmapAdd")
     found = names_of(installation, "lazy-refcounts")
     assert found[0] == "blockdev-add"
     assert found.index("blockdev-reopen") < found.index("BlockdevOptionsQcow2")
-    # An event, by a type that it takes.
+    # An event is found by the type of a member.
     found = names_of(installation, "sasl_username")
     assert found.index("VNC_INITIALIZED") < found.index("VncClientInfo")
 
 
-def test_what_only_wraps_another_type_is_left_out(installation: Installation) -> None:
+def test_search_omits_wrapper_types(installation: Installation) -> None:
     found = names_of(installation, "BlockDirtyBitmap")
     assert found[0] == "BlockDirtyBitmap"
     assert "transaction" in found
-    assert [one for one in found if one.endswith("Wrapper")] == []
+    assert [name for name in found if name.endswith("Wrapper")] == []
     assert names_of(installation, "BlockDirtyBitmapAddWrapper")[0] == "BlockDirtyBitmapAddWrapper"
 
 
 @pytest.mark.parametrize("name", ["remove", "clear", "enable", "disable"])
-def test_the_type_whose_members_a_command_takes_untold(name: str) -> None:
-    """The manual of 7.2 does not say so."""
+def test_inferred_type_comes_from_the_schema(name: str) -> None:
+    """The manual of 7.2 does not name the type."""
     whole = reference(SYSTEM)
     assert inferred_type(whole, f"block-dirty-bitmap-{name}", schema("7.2")) == "BlockDirtyBitmap"
     assert inferred_type(whole, f"block-dirty-bitmap-{name}", None) == ""
     assert inferred_type(whole, "stop", schema("7.2")) == inferred_type(whole, "nosuch", None) == ""
 
 
-def test_first_sentences() -> None:
+def test_first_sentence_ends_at_its_full_stop() -> None:
     for text, sentence in (
         ("One. Two.", "One"),
         ("One", "One"),
@@ -307,18 +317,20 @@ When \fBtype\fP is \fBuser\fP: The members of \fI\%NetdevUser\fP\&.
 """
 
 
-def test_a_layout_that_no_version_has() -> None:
+def test_mixed_layout_is_parsed() -> None:
     whole = Reference(MIXED)
     assert whole.version == "11.0.50"
     assert whole.names() == ["stop", "Netdev"]
     stop = whole.entry("stop")
     assert stop is not None
     assert stop.first_sentence == "Stop it"
-    assert [(one.name, one.type, one.optional) for one in stop.members] == [("when", "int", True)]
+    assert [(member.name, member.type, member.optional) for member in stop.members] == [
+        ("when", "int", True)
+    ]
     netdev = whole.entry("Netdev", "union")
     assert netdev is not None
     assert netdev.since == "1.2"
-    assert [(one.type, one.tag, one.value) for one in netdev.inherited] == [
+    assert [(member.type, member.tag, member.value) for member in netdev.inherited] == [
         ("NetdevUser", "type", "user")
     ]
     assert whole.entry("Netdev", COMMAND) is None
@@ -339,7 +351,7 @@ LINES = st.sampled_from(
 
 
 @given(st.lists(st.one_of(LINES, st.text(max_size=10))))
-def test_any_page_can_be_read(lines: list[str]) -> None:
+def test_random_page_is_parsed_and_searched(lines: list[str]) -> None:
     whole = Reference("\n".join(lines))
     for name in whole.names():
         assert whole.entry(name) is not None
@@ -348,6 +360,6 @@ def test_any_page_can_be_read(lines: list[str]) -> None:
 
 
 @given(st.lists(LINES))
-def test_any_blocks_are_an_entry(lines: list[str]) -> None:
-    one = Entry("a", COMMAND, "", parse_page("\n".join(lines)))
-    assert isinstance(one.first_sentence, str)
+def test_random_blocks_give_an_entry(lines: list[str]) -> None:
+    parsed = Entry("a", COMMAND, "", parse_page("\n".join(lines)))
+    assert isinstance(parsed.first_sentence, str)

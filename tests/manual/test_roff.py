@@ -1,4 +1,4 @@
-"""Manual pages in roff, as blocks."""
+"""Tests of the parser of manual pages in roff."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def words(text: str) -> Paragraph:
         (r"\(", ""),
     ],
 )
-def test_escapes(roff: str, text: str) -> None:
+def test_roff_escape_gives_plain_text(roff: str, text: str) -> None:
     assert plain_text_of(spans(roff)) == text
 
 
@@ -65,7 +65,7 @@ def test_escapes(roff: str, text: str) -> None:
         (r"\fB \fPx", [(PLAIN, "x")]),
     ],
 )
-def test_fonts(roff: str, found: object) -> None:
+def test_font_escapes_give_styled_spans(roff: str, found: object) -> None:
     assert spans(roff) == found
 
 
@@ -110,7 +110,7 @@ BLOCKS: list[tuple[str, list[Block]]] = [
     ]),
     (".INDENT 0.0\n.INDENT 3.5\nquoted\n.UNINDENT\n.UNINDENT", [Group([words("quoted")])]),
     (".INDENT 3.5\n.sp\n.nf\nx\n.fi\n.UNINDENT", [Literal("x")]),
-    # Sphinx forgets the line end.
+    # Sphinx omits the line end.
     ("\\fIAvailability\\fP: x.INDENT 7.0\n.TP\n.B a\nb\n.UNINDENT", [
         Paragraph([(EMPHASIS, "Availability"), (PLAIN, ": x")]),
         Item([(NAME, "a")], [words("b")]),
@@ -119,7 +119,7 @@ BLOCKS: list[tuple[str, list[Block]]] = [
         Table([[(PLAIN, "remote"), (PLAIN, "local address")], [(PLAIN, "a"), (PLAIN, "b")]]),
         words("x"),
     ]),
-    # What is unknown is passed over, and text stays.
+    # Unknown requests are ignored, and text is kept.
     (".nosuch x y\ntext\n.de foo\n.sp\nnot text\n..\n.\\\" comment\nmore", [words("text more")]),
     (".UNINDENT\n.UNINDENT\nx\n.INDENT", [words("x"), Group([])]),
     ("'sp\nx\r\n", [words("x")]),
@@ -129,18 +129,20 @@ BLOCKS: list[tuple[str, list[Block]]] = [
 
 
 @pytest.mark.parametrize(("text", "blocks"), BLOCKS)
-def test_blocks(text: str, blocks: list[Block]) -> None:
+def test_roff_page_gives_blocks(text: str, blocks: list[Block]) -> None:
     found = parse_page(text)
-    assert [one for one in found if one != Group([])] == [one for one in blocks if one != Group([])]
+    assert [block for block in found if block != Group([])] == [
+        block for block in blocks if block != Group([])
+    ]
 
 
-def test_a_part_ends_where_the_indentation_does() -> None:
+def test_part_ends_with_its_indentation() -> None:
     text = "one\n.INDENT 7.0\ntwo\n.UNINDENT\nthree\n.UNINDENT\nfour\n"
     assert parse_page(text, is_part=True) == [words("one"), Group([words("two")]), words("three")]
     assert parse_page(text)[-1] == words("four")
 
 
-def test_indentation_without_end_is_read() -> None:
+def test_deep_indentation_is_parsed() -> None:
     blocks = parse_page(".INDENT 1\n" * 10_000 + "deep\n" + ".UNINDENT\n" * 10_000 + "x")
     assert "deep" in repr(blocks)
     assert blocks[-1] == words("x")
@@ -157,21 +159,21 @@ LINES = st.one_of(
 
 
 @given(st.lists(LINES))
-def test_anything_can_be_read(lines: list[str]) -> None:
+def test_random_lines_are_parsed_without_error(lines: list[str]) -> None:
     text = "\n".join(lines)
     parse_page(text)
     parse_page(text, is_part=True)
 
 
 @given(st.lists(st.sampled_from(["alpha", "beta", ".sp", ".PP", ".INDENT 1", ".UNINDENT", ".TP"])))
-def test_no_text_is_lost(lines: list[str]) -> None:
+def test_random_requests_lose_no_text(lines: list[str]) -> None:
     found = repr(parse_page("\n".join(lines)))
     for word in ("alpha", "beta"):
         assert found.count(word) == lines.count(word)
 
 
 @given(st.text())
-def test_spans_have_single_blanks_and_none_around(text: str) -> None:
+def test_spans_of_random_text_have_single_blanks(text: str) -> None:
     found = spans(text)
     assert all(part for _, part in found)
     whole = plain_text_of(found)

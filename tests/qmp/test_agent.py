@@ -1,4 +1,4 @@
-"""Getting into step with a guest agent, without one."""
+"""Tests of the synchronization with a guest agent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OLD = b'{"error": {"class": "GenericError", "desc": "QMP input member \'id\' is 
 STRAY = b'{"error": {"class": "GenericError", "desc": "JSON parse error"}}\n'
 
 
-def begun() -> AgentProtocol:
+def synchronizing() -> AgentProtocol:
     protocol = AgentProtocol()
     protocol.synchronize(SEED)
     assert sent(protocol) == [{"execute": "guest-sync-delimited", "arguments": {"id": SEED}}]
@@ -30,7 +30,7 @@ def sent(protocol: AgentProtocol) -> list[dict[str, Any]]:
 
 
 def ready() -> AgentProtocol:
-    protocol = begun()
+    protocol = synchronizing()
     assert protocol.receive(ANSWER) == []
     sent(protocol)
     assert protocol.receive(ECHO) == []
@@ -39,15 +39,15 @@ def ready() -> AgentProtocol:
     return protocol
 
 
-def test_the_sentinel_stands_before_what_synchronises() -> None:
+def test_sentinel_precedes_the_synchronization_request() -> None:
     protocol = AgentProtocol()
     protocol.synchronize(SEED)
     assert protocol.data_to_send().startswith(b'\xff{"execute": "guest-sync-delimited"')
     assert protocol.data_to_send() == b""
 
 
-def test_in_step_by_two_questions() -> None:
-    protocol = begun()
+def test_two_replies_complete_the_synchronization() -> None:
+    protocol = synchronizing()
     assert protocol.state == GREETING
     assert protocol.receive(ANSWER) == []
     assert protocol.state == NEGOTIATING
@@ -65,14 +65,14 @@ def test_in_step_by_two_questions() -> None:
 
 
 def test_agent_without_ids_is_supported() -> None:
-    protocol = begun()
+    protocol = synchronizing()
     protocol.receive(ANSWER)
     protocol.receive(OLD)
     assert (protocol.state, protocol.echoes_ids) == (READY, False)
 
 
 def test_reply_for_earlier_client_is_only_logged() -> None:
-    protocol = begun()
+    protocol = synchronizing()
     stale = b'{"return": {"pid": 7}}\n{"return": 12344}\n'
     assert protocol.receive(STRAY + stale + b'{"return": {"half": "of a' + ANSWER) == []
     assert protocol.state == NEGOTIATING
@@ -85,16 +85,16 @@ def test_reply_for_earlier_client_is_only_logged() -> None:
 
 
 @pytest.mark.parametrize("value", ["true", "12345.0", '"12345"', "[12345]", "{}", "null"])
-def test_no_other_value_synchronises(value: str) -> None:
+def test_wrong_value_does_not_synchronize(value: str) -> None:
     protocol = AgentProtocol()
     protocol.synchronize(1 if value == "true" else SEED)
     protocol.receive(b'\xff{"return": ' + value.encode() + b"}\n")
     assert protocol.state == GREETING
 
 
-def test_only_the_latest_of_several_attempts_counts() -> None:
-    """Between the answers to two of them stands the error that the second sentinel makes."""
-    protocol = begun()
+def test_only_latest_attempt_synchronizes() -> None:
+    """The second sentinel causes an error between the two replies."""
+    protocol = synchronizing()
     protocol.synchronize(SEED + 1)
     assert protocol.receive(STRAY + ANSWER + STRAY) == []
     assert protocol.state == GREETING
@@ -102,43 +102,43 @@ def test_only_the_latest_of_several_attempts_counts() -> None:
     assert protocol.state == NEGOTIATING
 
 
-def test_a_monitor_is_no_agent() -> None:
-    protocol = begun()
+def test_qmp_greeting_is_reported_as_not_agent() -> None:
+    protocol = synchronizing()
     (item,) = protocol.receive(b'{"QMP": {"version": {}, "capabilities": []}}\r\n')
     assert isinstance(item, NotQmp)
 
 
-def test_garbage_is_kept_for_the_diagnosis() -> None:
-    protocol = begun()
+def test_console_text_is_kept_in_pending() -> None:
+    protocol = synchronizing()
     assert protocol.receive(b"debian login: \r\n") == []
     assert protocol.receive(b"") == []
     assert b"debian login" in protocol.pending
-    assert protocol.receive(ANSWER) == []  # it was a console that is the agent's now
+    assert protocol.receive(ANSWER) == []  # the agent now uses the former console
     assert protocol.state == NEGOTIATING
 
 
-def test_ready_at_once_without_synchronisation() -> None:
+def test_disabled_negotiation_is_ready_at_once() -> None:
     protocol = AgentProtocol(negotiate=False)
     protocol.synchronize(SEED)
     assert (protocol.state, protocol.data_to_send()) == (READY, b"")
 
 
-def test_in_command_mode_all_is_the_users() -> None:
+def test_ready_agent_returns_all_messages() -> None:
     protocol = ready()
     found = protocol.receive(b'\xff{"return": 12345}\nrubbish\n')
     assert [type(item) for item in found] == [Reply, Malformed]
     assert protocol.pop_handshake_replies() == []
 
 
-def test_the_id_fits_the_agents_integers() -> None:
+def test_synchronization_id_fits_in_63_bits() -> None:
     protocol = AgentProtocol()
     protocol.synchronize(1 << 80 | 5)
     assert 0 <= sent(protocol)[0]["arguments"]["id"] < 1 << 63
 
 
 @given(cuts=st.lists(st.integers(0, 400)), stale=st.binary(max_size=60))
-def test_however_it_is_cut(cuts: list[int], stale: bytes) -> None:
-    protocol = begun()
+def test_random_chunking_synchronizes(cuts: list[int], stale: bytes) -> None:
+    protocol = synchronizing()
     data = stale.replace(b'"QMP"', b"") + ANSWER
     for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(data)], strict=True):
         assert not protocol.receive(data[start:end])
@@ -150,8 +150,8 @@ def test_however_it_is_cut(cuts: list[int], stale: bytes) -> None:
 
 
 @given(data=st.lists(st.binary(max_size=80), max_size=8))
-def test_no_bytes_end_in_a_mistake_of_ours(data: list[bytes]) -> None:
-    protocol = begun()
+def test_random_bytes_raise_no_error(data: list[bytes]) -> None:
+    protocol = synchronizing()
     for piece in data:
         protocol.receive(piece)
         protocol.data_to_send()

@@ -1,4 +1,4 @@
-"""The tables of facts about commands, checked against the captured schemas."""
+"""Tests of the tables of facts about commands, with the captured schemas."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.harness.human_help import VERSIONS, catalogue
 from tests.harness.schemas import SYSTEMS, schema
 
 SCHEMAS = [*map(schema, SYSTEMS), load_agent_schema()]
-# No captured version has these any more.
+# Commands that no captured version has.
 REMOVED = {"block_passwd"}
 
 

@@ -1,4 +1,4 @@
-"""Framing: any cutting of the stream gives the same messages; no bytes do harm."""
+"""Tests of the framing of messages, with any chunking of the stream and any bytes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ objects = st.fixed_dictionaries({"return": json_values}, optional={"id": json_va
 layouts = st.sampled_from(["compact", "pretty", "packed", "utf8", "zero"])
 
 
-def write(value: object, layout: str) -> bytes:
+def encode_as(value: object, layout: str) -> bytes:
     match layout:
         case "pretty":
             return json.dumps(value, indent=4).encode() + b"\r\n"
@@ -62,21 +62,21 @@ def write(value: object, layout: str) -> bytes:
 def test_any_chunking_gives_the_same_messages(
     written: list[tuple[dict[str, Any], str]], sizes: list[int]
 ) -> None:
-    data = b"".join(write(value, layout) for value, layout in written)
+    data = b"".join(encode_as(value, layout) for value, layout in written)
     found = feed(data, sizes)
     assert [type(item) for item in found] == [Reply] * len(written)
     whole = values(feed(data))
     assert values(found) == whole
     for (value, layout), got in zip(written, whole, strict=True):
-        if layout != "utf8":  # lone surrogates have no UTF-8
+        if layout != "utf8":  # UTF-8 cannot encode lone surrogates
             assert got == value
 
 
 @given(st.lists(st.tuples(objects, layouts), min_size=1, max_size=3))
-def test_a_message_comes_out_with_its_last_byte(written: list[tuple[dict[str, Any], str]]) -> None:
+def test_message_is_returned_with_its_last_byte(written: list[tuple[dict[str, Any], str]]) -> None:
     framer = Framer()
     for value, layout in written:
-        data = write(value, layout).rstrip()
+        data = encode_as(value, layout).rstrip()
         for index in range(0, len(data) - 1, max(1, len(data) // 200)):
             assert (
                 framer.feed(data[index : min(index + max(1, len(data) // 200), len(data) - 1)])
@@ -100,12 +100,12 @@ PIECES: list[Any] = [
     layouts,
     st.lists(st.integers(1, 30_000), max_size=12),
 )
-def test_large_message_survives_any_chunking(
+def test_large_message_is_parsed_with_any_chunking(
     pieces: list[Any], layout: str, sizes: list[int]
 ) -> None:
-    """Beyond a few kilobytes brackets are not looked at one by one."""
+    """The framer does not count brackets one by one in large messages."""
     first, second = {"return": pieces, "id": 1}, {"return": {}, "id": 2}
-    data = write(first, layout) + write(second, layout)
+    data = encode_as(first, layout) + encode_as(second, layout)
     assert values(feed(data, sizes)) == [first, second]
 
 
@@ -132,7 +132,7 @@ noise = st.lists(
 
 
 @given(noise, st.lists(st.integers(0, 50)))
-def test_any_bytes_are_safe_however_they_are_cut(data: bytes, sizes: list[int]) -> None:
+def test_random_bytes_with_random_chunking_raise_no_error(data: bytes, sizes: list[int]) -> None:
     found = feed(data, sizes)
     joined = values(found)
     assert [v for v in joined if isinstance(v, dict)] == [
@@ -152,14 +152,14 @@ def test_greeting_on_its_own_line_is_always_found(data: bytes) -> None:
     "broken", [b'{"return": {"sta', b'{"return": {', b'{"return": {"a\\', b"{", b"x"]
 )
 @pytest.mark.parametrize("cut", range(12))
-def test_a_greeting_after_a_broken_message_is_found(broken: bytes, cut: int) -> None:
+def test_greeting_after_broken_message_is_found(broken: bytes, cut: int) -> None:
     data = broken + GREETING + b"\r\n"
     found = feed(data, [len(broken) + cut])
     assert [type(item) for item in found] == [Malformed, Greeting]
     assert found[0].raw == broken
 
 
-def test_kinds() -> None:
+def test_each_message_gets_its_class() -> None:
     found = feed(
         GREETING + b'\r\n{"return": {}, "id": null}{"error": {"class": "C", "desc": "d"}}'
         b'{"timestamp": {"seconds": -1, "microseconds": -1}, "event": "STOP"}\n{"x": 1}'
@@ -182,7 +182,7 @@ def test_kinds() -> None:
         b'{"version": {"qemu": {"major": "x"}}, "capabilities": 3}',
     ],
 )
-def test_a_greeting_without_a_version_is_one(body: bytes) -> None:
+def test_greeting_without_version_is_a_greeting(body: bytes) -> None:
     (found,) = feed(b'{"QMP": ' + body + b"}\n")
     assert isinstance(found, Greeting)
     assert found.version is None and found.capabilities == [] and found.package == ""
@@ -199,12 +199,12 @@ def test_a_greeting_without_a_version_is_one(body: bytes) -> None:
         (b"1.2345678901234568e+22", 1.2345678901234568e22),
     ],
 )
-def test_numbers_are_exact_and_infinite_ones_are_read(number: bytes, value: float) -> None:
+def test_large_and_infinite_numbers_are_parsed(number: bytes, value: float) -> None:
     (found,) = feed(b'{"return": ' + number + b"}\r\n")
     assert values([found]) == [{"return": value}]
 
 
-def test_nan_is_read() -> None:
+def test_nan_is_encoded_as_null() -> None:
     (found,) = feed(b'{"return": [nan, -nan, 5]}\r\n')
     assert isinstance(found, Reply)
     assert encode(found.value) == '{"return": [null, null, 5]}'
@@ -212,19 +212,19 @@ def test_nan_is_read() -> None:
 
 @pytest.mark.parametrize("depth", [900, 1024, 20000])
 @pytest.mark.parametrize("end", [b"\r\n", b""])
-def test_deep_nesting(depth: int, end: bytes) -> None:
+def test_deeply_nested_message_is_parsed(depth: int, end: bytes) -> None:
     raw = b'{"return": ' + b"[" * depth + b"]" * depth + b"}"
     (found,) = feed(raw + end, [7])
     assert isinstance(found, Reply) and found.raw == raw
     assert encode(found.value).encode() == raw
 
 
-def test_bytes_that_are_not_utf8_become_replacement_characters() -> None:
+def test_invalid_utf8_becomes_replacement_characters() -> None:
     (found,) = feed(b'{"return": "a\xfe\x80b"}\n')
     assert values([found]) == [{"return": "a��b"}]
 
 
-def test_the_agents_delimiter_between_messages_is_passed_over() -> None:
+def test_agent_delimiter_between_messages_is_ignored() -> None:
     assert values(feed(b'\xff{"return": 1}\n\xff\xff{"return": 2}')) == [
         {"return": 1},
         {"return": 2},
@@ -244,11 +244,11 @@ def test_the_agents_delimiter_between_messages_is_passed_over() -> None:
         (b"{]{", [b"{]", b"{"]),
     ],
 )
-def test_garbage_is_reported_and_next_object_found(data: bytes, expected: list[Any]) -> None:
+def test_malformed_bytes_are_reported_before_next_message(data: bytes, expected: list[Any]) -> None:
     assert values(feed(data)) == expected
 
 
-def test_garbage_without_end_is_given_out_in_pieces() -> None:
+def test_endless_malformed_bytes_are_returned_in_pieces() -> None:
     framer = Framer()
     got = [item for _ in range(100) for item in framer.feed(b"x" * 4096)]
     assert len(got) >= 5
@@ -258,8 +258,8 @@ def test_garbage_without_end_is_given_out_in_pieces() -> None:
 @pytest.mark.parametrize(
     "unit", [b"{}", b'{"a":1}', b'{"QMP": {"', b"{[", b'"\n{"', b"[", b'{"a":"\\\\"}', b"}"]
 )
-def test_work_is_linear_in_the_bytes(unit: bytes, count_lines: Any) -> None:
-    """Counts executed lines, not seconds: four times the bytes are about four times the work."""
+def test_framing_time_is_linear_in_size(unit: bytes, count_lines: Any) -> None:
+    """Count executed lines: four times the bytes need about four times as many."""
     small, large = (
         count_lines(lambda data=unit * size: feed(data, [len(data) // 3])) for size in (400, 1600)
     )

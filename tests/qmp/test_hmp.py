@@ -1,4 +1,4 @@
-"""The human monitor behind QMP: what is sent, and what its text means."""
+"""Tests of human monitor commands over QMP: requests, replies and errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qmpshell.qmp import failed, hmp_command, hmp_text, selected_cpu
         (3, {"command-line": "info status", "cpu-index": 3}),
     ],
 )
-def test_command(cpu: int | None, arguments: dict[str, object]) -> None:
+def test_hmp_command_contains_line_and_cpu(cpu: int | None, arguments: dict[str, object]) -> None:
     assert hmp_command("info status", cpu) == {
         "execute": "human-monitor-command",
         "arguments": arguments,
@@ -26,7 +26,7 @@ def test_command(cpu: int | None, arguments: dict[str, object]) -> None:
     ("value", "text"),
     [("a\r\nb\r\n", "a\nb\n"), ("", ""), ("a", "a"), ({}, "{}"), (5, "5")],
 )
-def test_text(value: object, text: str) -> None:
+def test_hmp_text_normalizes_line_ends(value: object, text: str) -> None:
     assert hmp_text(value) == text
 
 
@@ -42,7 +42,7 @@ def test_text(value: object, text: str) -> None:
         "Error: no\nand more\n",
     ],
 )
-def test_text_that_says_that_the_command_failed(text: str) -> None:
+def test_error_text_means_failure(text: str) -> None:
     assert failed(text)
 
 
@@ -58,7 +58,7 @@ def test_text_that_says_that_the_command_failed(text: str) -> None:
         "ret = 5\n" * 1000,
     ],
 )
-def test_text_that_does_not(text: str) -> None:
+def test_other_text_means_success(text: str) -> None:
     assert not failed(text)
 
 
@@ -78,5 +78,5 @@ def test_text_that_does_not(text: str) -> None:
         ("cpu 99999999999999999999", None),
     ],
 )
-def test_the_choice_of_a_cpu(line: str, number: str | None) -> None:
+def test_cpu_command_returns_selected_cpu(line: str, number: str | None) -> None:
     assert selected_cpu(line) == (None if number is None else int(number))

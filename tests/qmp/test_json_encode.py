@@ -1,4 +1,4 @@
-"""JSON text to values and back: exact, of any depth, and safe with any bytes."""
+"""Tests of the JSON encoder and decoder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_a_value_comes_back_as_it_was(value: object) -> None:
+def test_random_value_survives_encode_and_decode(value: object) -> None:
     text = encode(value)
     assert text == json.dumps(value)
     assert text.isascii() and text.isprintable()
@@ -43,7 +43,7 @@ def test_slow_parser_equals_fast_parser(value: object) -> None:
 
 
 @given(st.binary(max_size=20) | st.text('{}[]",:1\\ nul', max_size=20).map(str.encode))
-def test_any_bytes_give_a_value_or_a_mistake(data: bytes) -> None:
+def test_random_bytes_give_value_or_error(data: bytes) -> None:
     try:
         value = decode(data)
     except JsonError:
@@ -68,12 +68,12 @@ def test_any_bytes_give_a_value_or_a_mistake(data: bytes) -> None:
         (b"1e400", math.inf),
     ],
 )
-def test_decode(data: bytes, value: object) -> None:
+def test_decode_accepts_json_and_server_extensions(data: bytes, value: object) -> None:
     assert decode(data) == value
 
 
 @pytest.mark.parametrize("data", [b"nan", b"-nan", b"NaN"])
-def test_decode_what_is_no_number(data: bytes) -> None:
+def test_decode_accepts_nan(data: bytes) -> None:
     assert math.isnan(decode(data))
 
 
@@ -90,21 +90,21 @@ def test_decode_what_is_no_number(data: bytes) -> None:
         (b"\xff", "expected a value", 0),
     ],
 )
-def test_what_is_not_json(data: bytes, reason: str, position: int) -> None:
+def test_decode_error_has_reason_and_position(data: bytes, reason: str, position: int) -> None:
     with pytest.raises(JsonError) as caught:
         decode(data)
     assert (caught.value.reason, caught.value.position) == (reason, position)
 
 
 @pytest.mark.parametrize("data", [b"NaN", b"Infinity", b"nan", b'"\xff"', b"1 2", b"'a'"])
-def test_the_fast_decoder_takes_nothing_but_json(data: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011  JSONDecodeError, UnicodeDecodeError or our own
+def test_decode_strict_rejects_invalid_json(data: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  JSONDecodeError, UnicodeDecodeError or another subclass
         decode_strict(data)
 
 
 @pytest.mark.parametrize("depth", [1024, 100_000])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a": [', "]}")])
-def test_deep_nesting(depth: int, opening: str, closing: str) -> None:
+def test_deep_nesting_is_decoded_and_encoded(depth: int, opening: str, closing: str) -> None:
     text = opening * depth + closing * depth
     assert encode(decode(text.encode())) == text
 
@@ -123,7 +123,7 @@ def test_deep_nesting(depth: int, opening: str, closing: str) -> None:
         (10**400, "1" + "0" * 400),
     ],
 )  # fmt: skip
-def test_encode(value: object, text: str) -> None:
+def test_encode_returns_valid_ascii_json(value: object, text: str) -> None:
     assert encode(value) == text
 
 
@@ -135,6 +135,6 @@ def test_scalar_encodes_like_standard_library(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", [object(), {"a": object()}, [object(), math.inf], {1, 2}])
-def test_what_has_no_json_form(value: object) -> None:
+def test_encode_rejects_other_types(value: object) -> None:
     with pytest.raises(TypeError):
         encode(value)

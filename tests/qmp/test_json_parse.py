@@ -1,4 +1,4 @@
-"""The JSON reader: dialects, pieces, the place of each mistake, and no recursion."""
+"""Tests of the incremental JSON parser: dialects, chunks, positions of errors and deep nesting."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ json_values = st.recursive(
 )
 
 
-def read(text: str, dialect: Dialect) -> Any:
+def parse(text: str, dialect: Dialect) -> Any:
     reader = JsonReader(dialect)
     end = reader.feed(text)
     assert reader.complete and end == len(text) and reader.depth == 0
     return reader.value
 
 
-def mistake(text: str, dialect: Dialect) -> tuple[str, int]:
+def parse_error(text: str, dialect: Dialect) -> tuple[str, int]:
     with pytest.raises(JsonError) as caught:
         JsonReader(dialect).feed(text)
     return caught.value.reason, caught.value.position
@@ -53,16 +53,16 @@ def test_json_parses_like_standard_library(
     dialect: Dialect, value: object, indent: int | None, ascii_only: bool
 ) -> None:
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
-    found = read(text, dialect)
+    found = parse(text, dialect)
     assert found == value
-    assert json.dumps(found) == json.dumps(value)  # tells 1 from 1.0 and True
+    assert json.dumps(found) == json.dumps(value)  # distinguishes 1, 1.0 and True
 
 
 @given(json_values)
-def test_pythons_own_notation_of_a_value_is_read(value: object) -> None:
+def test_python_repr_parses_as_literal(value: object) -> None:
     text = repr(value)
     if "\\x" not in text and "\\U" not in text:
-        assert read(text, LITERAL) == value
+        assert parse(text, LITERAL) == value
 
 
 @given(st.lists(st.text("{}[]\",:'1 \\anulte-.\n", max_size=4)).map("".join))
@@ -80,8 +80,8 @@ def test_any_text_gives_value_or_located_error(text: str) -> None:
 
 
 @given(json_values)
-def test_the_pieces_of_a_text_make_no_difference(value: object) -> None:
-    """Cut where there is a line end: strings, words and numbers are never split."""
+def test_value_in_several_chunks_is_parsed(value: object) -> None:
+    """The chunks end at line ends: strings, words and numbers are never split."""
     lines = json.dumps(value, indent=1).split("\n")
     reader = JsonReader(QEMU)
     for number, line in enumerate(lines):
@@ -94,13 +94,13 @@ def test_the_pieces_of_a_text_make_no_difference(value: object) -> None:
 @pytest.mark.parametrize(
     ("text", "end"), [("5 6", 1), ('{"a": 1}; b', 8), ("[] ", 2), ('  "x"y', 5), ("null,", 4)]
 )
-def test_reading_stops_after_the_value(text: str, end: int) -> None:
+def test_parser_stops_after_the_value(text: str, end: int) -> None:
     reader = JsonReader(QEMU)
     assert reader.feed(text) == end
     assert reader.complete
 
 
-def test_reading_begins_where_it_is_told_to() -> None:
+def test_parser_starts_at_given_position() -> None:
     reader = JsonReader(QEMU)
     assert reader.feed('x={"a": 5} y', 2) == 10
     assert reader.value == {"a": 5}
@@ -109,7 +109,7 @@ def test_reading_begins_where_it_is_told_to() -> None:
 @pytest.mark.parametrize(
     ("text", "depth"), [("", 0), (" ", 0), ("{", 1), ('{"a": [', 2), ('{"a": []', 1), ("[[], [", 2)]
 )
-def test_what_is_still_open_is_known(text: str, depth: int) -> None:
+def test_incomplete_text_reports_its_depth(text: str, depth: int) -> None:
     reader = JsonReader(QEMU)
     assert reader.feed(text) == len(text)
     assert (reader.complete, reader.depth) == (False, depth)
@@ -127,13 +127,13 @@ def test_what_is_still_open_is_known(text: str, depth: int) -> None:
         ("1e400", math.inf),
     ],
 )
-def test_what_servers_print(text: str, value: object) -> None:
-    assert read(text, SERVER) == value
+def test_server_dialect_accepts_infinity_and_duplicates(text: str, value: object) -> None:
+    assert parse(text, SERVER) == value
 
 
 @pytest.mark.parametrize("text", ["nan", "-nan", "NaN"])
-def test_what_servers_print_for_no_number(text: str) -> None:
-    assert math.isnan(read(text, SERVER))
+def test_server_dialect_accepts_nan(text: str) -> None:
+    assert math.isnan(parse(text, SERVER))
 
 
 @pytest.mark.parametrize("dialect", [QEMU, LITERAL], ids=["qemu", "literal"])
@@ -151,12 +151,12 @@ def test_what_servers_print_for_no_number(text: str) -> None:
         ("['é', 'it\\'s']", ["é", "it's"]),
     ],
 )
-def test_single_quotes(dialect: Dialect, text: str, value: object) -> None:
-    assert read(text, dialect) == value
+def test_single_quoted_string_is_parsed(dialect: Dialect, text: str, value: object) -> None:
+    assert parse(text, dialect) == value
 
 
-def test_escaped_single_quote_in_double_quotes() -> None:
-    assert read('"it\\\'s"', QEMU) == "it's"
+def test_escaped_single_quote_in_double_quotes_is_parsed() -> None:
+    assert parse('"it\\\'s"', QEMU) == "it's"
 
 
 @pytest.mark.parametrize(
@@ -170,10 +170,10 @@ def test_escaped_single_quote_in_double_quotes() -> None:
         ("[[], {},]", [[], {}]),
     ],
 )
-def test_python_is_for_values_that_people_type(text: str, value: object) -> None:
-    assert read(text, LITERAL) == value
-    mistake(text, QEMU)
-    mistake(text, SERVER)
+def test_only_literal_dialect_accepts_python(text: str, value: object) -> None:
+    assert parse(text, LITERAL) == value
+    parse_error(text, QEMU)
+    parse_error(text, SERVER)
 
 
 NOT_CLOSED = "the string is not closed"
@@ -226,11 +226,13 @@ ESCAPE = "the string has an escape that is not valid in JSON"
         ("['a\tb']", LITERAL, CONTROL, 3),
     ],
 )
-def test_mistakes(text: str, dialect: Dialect, reason: str, position: int) -> None:
-    assert mistake(text, dialect) == (reason, position)
+def test_invalid_json_reports_reason_and_position(
+    text: str, dialect: Dialect, reason: str, position: int
+) -> None:
+    assert parse_error(text, dialect) == (reason, position)
 
 
-def test_error_location_is_in_its_part() -> None:
+def test_error_position_is_relative_to_chunk() -> None:
     reader = JsonReader(QEMU)
     reader.feed('{"a":')
     with pytest.raises(JsonError) as caught:
@@ -241,8 +243,8 @@ def test_error_location_is_in_its_part() -> None:
 
 @every_dialect
 @pytest.mark.parametrize("depth", [1024, 100_000])
-def test_deep_nesting(dialect: Dialect, depth: int) -> None:
-    value = read("[" * depth + "]" * depth, dialect)
+def test_deep_nesting_is_parsed(dialect: Dialect, depth: int) -> None:
+    value = parse("[" * depth + "]" * depth, dialect)
     for _ in range(depth - 1):
         (value,) = value
     assert value == []
@@ -263,8 +265,8 @@ def test_deep_nesting(dialect: Dialect, depth: int) -> None:
         10**4299,
     ],
 )
-def test_numbers_are_exact(dialect: Dialect, number: float) -> None:
-    found = read(repr(number), dialect)
+def test_numbers_are_parsed_exactly(dialect: Dialect, number: float) -> None:
+    found = parse(repr(number), dialect)
     assert found == number
     assert type(found) is type(number)
 
@@ -290,13 +292,13 @@ def test_numbers_are_exact(dialect: Dialect, number: float) -> None:
         ("nan", None),
     ],
 )
-def test_number(text: str, number: float | None) -> None:
+def test_json_number_parses_only_valid_numbers(text: str, number: float | None) -> None:
     found = json_number(text)
     assert found == number
     assert type(found) is type(number)
 
 
-def test_string() -> None:
+def test_json_string_returns_value_and_end() -> None:
     assert json_string('x"a\\u00e9" y', 1) == ("aé", 10)
     with pytest.raises(JsonError) as caught:
         json_string('x"a', 1)

@@ -1,4 +1,4 @@
-"""Greeting and negotiation: whatever comes in between and however it is cut, commands can be sent after."""
+"""Tests of the greeting and the negotiation of capabilities."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOT_FOUND = {"class": "CommandNotFound", "desc": "The command qmp_capabilities h
 GENERIC = {"class": "GenericError", "desc": "no"}
 
 
-def ask(number: int, *, enable: list[str] | None = None) -> dict[str, Any]:
+def request(number: int, *, enable: list[str] | None = None) -> dict[str, Any]:
     command: dict[str, Any] = {"execute": "qmp_capabilities"}
     if enable:
         command["arguments"] = {"enable": enable}
@@ -44,7 +44,7 @@ def answer(number: int, error: dict[str, str] | None = None) -> bytes:
 
 
 def sent(protocol: QmpProtocol) -> list[dict[str, Any]]:
-    """Return the messages to send, one per line."""
+    """Return the messages that the protocol sends."""
     data = protocol.data_to_send()
     assert data == b"" or data.endswith(b"\n")
     return [json.loads(line) for line in data.splitlines()]
@@ -67,13 +67,13 @@ def kinds(found: list[Item]) -> list[type]:
         (json.dumps(json.loads(WITH_OOB), indent=4).encode(), ["oob"]),
     ],
 )
-def test_a_greeting_is_answered_with_what_it_offers(greeting: bytes, enable: list[str]) -> None:
+def test_greeting_enables_offered_capabilities(greeting: bytes, enable: list[str]) -> None:
     protocol = QmpProtocol()
     assert protocol.state == GREETING
     assert sent(protocol) == []
     assert kinds(protocol.receive(greeting)) == [Greeting]
     assert protocol.state == NEGOTIATING
-    assert sent(protocol) == [ask(1, enable=enable)]
+    assert sent(protocol) == [request(1, enable=enable)]
     assert sent(protocol) == []
     assert protocol.receive(answer(1)) == []
     assert protocol.state == READY
@@ -81,14 +81,14 @@ def test_a_greeting_is_answered_with_what_it_offers(greeting: bytes, enable: lis
     assert sent(protocol) == []
 
 
-def test_the_greeting_is_kept() -> None:
+def test_greeting_is_stored_with_its_version() -> None:
     protocol = QmpProtocol()
     assert protocol.greeting is None
     protocol.receive(WITH_OOB)
     assert protocol.greeting is not None and protocol.greeting.version == (7, 2, 22)
 
 
-def test_events_before_and_during_the_negotiation_come_out() -> None:
+def test_events_during_negotiation_are_returned() -> None:
     protocol = QmpProtocol()
     assert kinds(protocol.receive(EVENT)) == [Event]
     assert protocol.state == GREETING
@@ -97,19 +97,19 @@ def test_events_before_and_during_the_negotiation_come_out() -> None:
     assert protocol.state == READY
 
 
-def test_refused_oob_is_done_without() -> None:
+def test_refused_oob_is_retried_without_oob() -> None:
     protocol = QmpProtocol()
     protocol.receive(WITH_OOB)
-    assert sent(protocol) == [ask(1, enable=["oob"])]
+    assert sent(protocol) == [request(1, enable=["oob"])]
     assert protocol.receive(answer(1, GENERIC)) == []
     assert protocol.state == NEGOTIATING
-    assert sent(protocol) == [ask(2)]
+    assert sent(protocol) == [request(2)]
     assert protocol.receive(answer(2)) == []
     assert protocol.state == READY
     assert protocol.capabilities == frozenset()
 
 
-def test_refused_without_oob_as_well() -> None:
+def test_second_refusal_ends_the_negotiation() -> None:
     protocol = QmpProtocol()
     protocol.receive(WITH_OOB)
     protocol.receive(answer(1, GENERIC))
@@ -119,7 +119,7 @@ def test_refused_without_oob_as_well() -> None:
 
 
 @pytest.mark.parametrize("greeting", [WITH_OOB, WITHOUT])
-def test_a_server_that_has_negotiated_already_takes_commands(greeting: bytes) -> None:
+def test_already_negotiated_server_is_ready(greeting: bytes) -> None:
     protocol = QmpProtocol()
     protocol.receive(greeting)
     assert protocol.receive(answer(1, NOT_FOUND)) == []
@@ -129,23 +129,23 @@ def test_a_server_that_has_negotiated_already_takes_commands(greeting: bytes) ->
 
 
 @pytest.mark.parametrize("error_class", ["GenericError", "KVMMissingCap", ""])
-def test_another_error_is_a_refusal(error_class: str) -> None:
+def test_other_error_class_refuses_negotiation(error_class: str) -> None:
     protocol = QmpProtocol()
     protocol.receive(WITHOUT)
     protocol.receive(answer(1, {"class": error_class, "desc": "you may not"}))
     assert protocol.state == REFUSED
     assert protocol.refusal is not None and protocol.refusal.desc == "you may not"
-    assert protocol.data_to_send() == ask_bytes(1)
+    assert protocol.data_to_send() == request_bytes(1)
 
 
-def ask_bytes(number: int) -> bytes:
-    return json.dumps(ask(number)).encode() + b"\n"
+def request_bytes(number: int) -> bytes:
+    return json.dumps(request(number)).encode() + b"\n"
 
 
 @pytest.mark.parametrize(
     "marker", ['"libvirt-5"', "1", "null", "[1]", '"qmpshell-1"', '{"a": "qmpshell-negotiation-1"}']
 )
-def test_replies_to_others_are_not_taken_for_ours(marker: str) -> None:
+def test_reply_with_foreign_id_is_ignored(marker: str) -> None:
     protocol = QmpProtocol()
     protocol.receive(WITHOUT)
     stale = f'{{"return": {{}}, "id": {marker}}}\r\n'.encode()
@@ -158,7 +158,7 @@ def test_replies_to_others_are_not_taken_for_ours(marker: str) -> None:
     assert protocol.state == READY
 
 
-def test_a_reply_before_the_greeting_is_not_ours() -> None:
+def test_reply_before_greeting_is_ignored() -> None:
     protocol = QmpProtocol()
     assert kinds(protocol.receive(b'{"return": {}}\r\n')) == []
     assert kinds(protocol.receive(answer(1))) == []
@@ -173,14 +173,14 @@ def test_a_reply_before_the_greeting_is_not_ours() -> None:
         (b'{"error": {"class": "GenericError", "desc": "x"}}\r\n', REFUSED),
     ],
 )
-def test_a_reply_without_an_id_is_the_answer(data: bytes, state: str) -> None:
+def test_reply_without_id_ends_negotiation(data: bytes, state: str) -> None:
     protocol = QmpProtocol()
     protocol.receive(WITHOUT)
     assert protocol.receive(data) == []
     assert protocol.state == state
 
 
-def test_once_ready_replies_and_events_are_the_users() -> None:
+def test_ready_protocol_returns_all_messages() -> None:
     protocol = QmpProtocol()
     protocol.receive(WITHOUT)
     protocol.receive(answer(1))
@@ -194,14 +194,14 @@ def test_once_ready_replies_and_events_are_the_users() -> None:
 
 @pytest.mark.parametrize("second", [None, NOT_FOUND])
 @pytest.mark.parametrize("together", [False, True])
-def test_a_pty_that_greets_twice(second: dict[str, str] | None, together: bool) -> None:
+def test_second_greeting_is_negotiated_again(second: dict[str, str] | None, together: bool) -> None:
     protocol = QmpProtocol()
     if together:
         assert kinds(protocol.receive(WITH_OOB + WITH_OOB)) == [Greeting, Greeting]
     else:
         assert kinds(protocol.receive(WITH_OOB)) == [Greeting]
         assert kinds(protocol.receive(WITH_OOB)) == [Greeting]
-    assert sent(protocol) == [ask(1, enable=["oob"]), ask(2, enable=["oob"])]
+    assert sent(protocol) == [request(1, enable=["oob"]), request(2, enable=["oob"])]
     assert protocol.receive(answer(1)) == []
     assert protocol.receive(answer(2, second)) == []
     assert protocol.state == READY
@@ -209,19 +209,19 @@ def test_a_pty_that_greets_twice(second: dict[str, str] | None, together: bool) 
     assert sent(protocol) == []
 
 
-def test_a_greeting_in_mid_session_negotiates_anew() -> None:
+def test_greeting_after_ready_restarts_negotiation() -> None:
     protocol = QmpProtocol()
     protocol.receive(WITH_OOB)
     protocol.receive(answer(1))
     assert kinds(protocol.receive(WITHOUT)) == [Greeting]
     assert protocol.state == NEGOTIATING
-    assert sent(protocol) == [ask(1, enable=["oob"]), ask(2)]
+    assert sent(protocol) == [request(1, enable=["oob"]), request(2)]
     protocol.receive(answer(2))
     assert protocol.state == READY
     assert protocol.capabilities == frozenset()
 
 
-def test_a_greeting_after_half_a_message() -> None:
+def test_greeting_after_incomplete_message_restarts_negotiation() -> None:
     protocol = QmpProtocol()
     protocol.receive(WITHOUT)
     protocol.receive(answer(1))
@@ -229,7 +229,7 @@ def test_a_greeting_after_half_a_message() -> None:
     assert protocol.state == NEGOTIATING
 
 
-def test_without_negotiation_all_is_the_users() -> None:
+def test_disabled_negotiation_returns_all_messages() -> None:
     protocol = QmpProtocol(negotiate=False)
     assert protocol.state == READY
     found = protocol.receive(WITH_OOB + answer(1) + EVENT)
@@ -239,7 +239,7 @@ def test_without_negotiation_all_is_the_users() -> None:
     assert protocol.greeting is not None
 
 
-def test_truncated_message_at_end_is_garbage() -> None:
+def test_truncated_message_at_end_is_not_qmp() -> None:
     protocol = QmpProtocol()
     assert protocol.receive(b'{"QMP": {') == []
     assert protocol.pending == b'{"QMP": {'
@@ -248,7 +248,7 @@ def test_truncated_message_at_end_is_garbage() -> None:
 
 
 @given(st.lists(st.integers(1, 60)), st.booleans())
-def test_any_cutting_leads_to_the_same(sizes: list[int], oob: bool) -> None:
+def test_random_chunking_gives_same_result(sizes: list[int], oob: bool) -> None:
     greeting = WITH_OOB if oob else WITHOUT
     steps = [EVENT + greeting + EVENT, EVENT + b'{"return": 1, "id": "x"}' + answer(1) + EVENT]
     protocol = QmpProtocol()
@@ -260,7 +260,7 @@ def test_any_cutting_leads_to_the_same(sizes: list[int], oob: bool) -> None:
         for start, end in pairwise([*cuts, len(step)]):
             found += protocol.receive(step[start:end])
     assert kinds(found) == [Event, Greeting, Event, Event, Event]
-    assert sent(protocol) == [ask(1, enable=["oob"] if oob else [])]
+    assert sent(protocol) == [request(1, enable=["oob"] if oob else [])]
     assert protocol.state == READY
 
 
@@ -272,13 +272,13 @@ def test_any_cutting_leads_to_the_same(sizes: list[int], oob: bool) -> None:
     )
 )
 def test_valid_server_works_after_any_earlier_input(noise: list[bytes]) -> None:
-    """Any bytes are ignored, and a greeting on its own line after them restarts the negotiation."""
+    """A greeting on its own line restarts the negotiation after any bytes."""
     protocol = QmpProtocol()
     for data in noise:
         protocol.receive(data)
     protocol.data_to_send()
     protocol.receive(b'"\n' + WITHOUT)
-    asked = sent(protocol)[-1]
-    reply = {"return": {}, "id": asked["id"]}
+    last_request = sent(protocol)[-1]
+    reply = {"return": {}, "id": last_request["id"]}
     protocol.receive(json.dumps(reply).encode() + b"\r\n")
     assert protocol.state == READY

@@ -1,4 +1,4 @@
-"""The table of members that name things of the server, against the schemas of real ones."""
+"""Tests of the table of arguments that name objects of the server, with the schemas of real servers."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ from qmpshell.qmp import (
 from tests.harness.schemas import ALL, schema
 
 TABLE = load_references()
-# device_add has members that no schema knows: properties of drivers.
+# The schema does not contain the driver properties that device_add accepts.
 OPEN = "device_add"
 
 
-# The kinds of values whose names the server is not asked for.
+# Kinds of values that need no query.
 NOT_LIVE = ("event", "file", "qom-path", "")
 
 
 def all_members(known: Schema, type_name: str) -> Iterator[Member]:
-    """Of an object, whatever its discriminators choose."""
+    """Yield the members of an object and of all its variants."""
     todo = [type_name]
-    seen: set[str] = set()
+    visited: set[str] = set()
     while todo:
-        one = todo.pop()
-        if one not in seen:
-            seen.add(one)
-            yield from known.members(one, lambda _: None).values()
-            todo += known.cases(one).values()
+        name = todo.pop()
+        if name not in visited:
+            visited.add(name)
+            yield from known.members(name, lambda _: None).values()
+            todo += known.cases(name).values()
 
 
 def plain(known: Schema, type_name: str) -> list[str]:
@@ -57,34 +57,34 @@ def plain(known: Schema, type_name: str) -> list[str]:
     return [type_name]
 
 
-def below(known: Schema, types: Iterable[str], part: str) -> set[str]:
+def types_below(known: Schema, types: Iterable[str], part: str) -> set[str]:
     found = set()
     for type_name in types:
-        for one in plain(known, type_name):
+        for branch in plain(known, type_name):
             if part == "*":
-                found.add(known.element_type(one) or "")
+                found.add(known.element_type(branch) or "")
             else:
-                found |= {m.type for m in all_members(known, one) if m.name == part}
+                found |= {m.type for m in all_members(known, branch) if m.name == part}
     return found - {""}
 
 
 def reachable(known: Schema, type_name: str) -> Iterator[Member]:
     """Yield the members of a type and of everything that they contain."""
     todo = [type_name]
-    seen: set[str] = set()
+    visited: set[str] = set()
     while todo:
-        for one in plain(known, todo.pop()):
-            if one in seen:
+        for branch in plain(known, todo.pop()):
+            if branch in visited:
                 continue
-            seen.add(one)
-            todo.append(known.element_type(one) or "")
-            for member in all_members(known, one):
+            visited.add(branch)
+            todo.append(known.element_type(branch) or "")
+            for member in all_members(known, branch):
                 yield member
                 todo.append(member.type)
 
 
-def takes_text(known: Schema, types: Iterable[str]) -> bool:
-    return any(known.kind(one) == "str" for name in types for one in plain(known, name))
+def accepts_text(known: Schema, types: Iterable[str]) -> bool:
+    return any(known.kind(branch) == "str" for name in types for branch in plain(known, name))
 
 
 def is_real(known: Schema, command: str, member: str) -> bool:
@@ -93,14 +93,14 @@ def is_real(known: Schema, command: str, member: str) -> bool:
         return False
     if member.startswith("**."):
         found = {m.type for m in reachable(known, info.arg_type) if m.name == member[3:]}
-        return takes_text(known, found)
+        return accepts_text(known, found)
     types = {info.arg_type}
     for part in member.split("."):
-        types = below(known, types, part)
-    return takes_text(known, types)
+        types = types_below(known, types, part)
+    return accepts_text(known, types)
 
 
-@pytest.mark.parametrize(("command", "member"), [one for one in TABLE if one[0] != OPEN])
+@pytest.mark.parametrize(("command", "member"), [key for key in TABLE if key[0] != OPEN])
 def test_each_reference_is_a_real_string_argument(command: str, member: str) -> None:
     assert any(is_real(schema(server), command, member) for server in ALL)
 
@@ -111,27 +111,27 @@ def test_each_reference_kind_has_a_query() -> None:
         for name, value in vars(references).items()
         if name.isupper() and name[0] != "_" and isinstance(value, str) and value not in NOT_LIVE
     }
-    assert {one.kind for one in TABLE.values()} <= kinds | {FILE, QOM_PATH}
+    assert {reference.kind for reference in TABLE.values()} <= kinds | {FILE, QOM_PATH}
 
 
-# Those that the table has no member for: what the schema leaves open, a path's parts, another monitor.
+# Kinds that are not in the table: names outside the schema, parts of paths, and monitor commands.
 ELSEWHERE = {DEVICE_PROPERTY, QOM_CHILD, IOMMUFD, HUMAN_COMMAND}
 
 
-def test_each_kind_is_wanted_somewhere() -> None:
+def test_each_query_kind_is_used() -> None:
     kinds = {
         value
         for name, value in vars(references).items()
         if name.isupper() and name[0] != "_" and isinstance(value, str) and value not in NOT_LIVE
     }
-    assert kinds - {one.kind for one in TABLE.values()} == ELSEWHERE
+    assert kinds - {reference.kind for reference in TABLE.values()} == ELSEWHERE
 
 
 def test_each_subject_is_a_sibling_or_parent() -> None:
-    for (command, member), one in TABLE.items():
-        if one.subject:
+    for (command, member), reference in TABLE.items():
+        if reference.subject:
             holders = member.split(".")
-            places = [".".join([*holders[:n], one.subject]) for n in range(len(holders))]
+            places = [".".join([*holders[:n], reference.subject]) for n in range(len(holders))]
             places = [place.replace(".0", ".*") for place in places]
             assert any(
                 is_real(schema(server), command, place) for server in ALL for place in places
@@ -139,18 +139,24 @@ def test_each_subject_is_a_sibling_or_parent() -> None:
 
 
 def test_conditional_member_names_a_sibling_argument() -> None:
-    pairs = [(command, member, one.other) for (command, member), one in TABLE.items() if one.other]
+    pairs = [
+        (command, member, reference.other)
+        for (command, member), reference in TABLE.items()
+        if reference.other
+    ]
     assert len(pairs) > 4
     for command, member, other in pairs:
         holder = member.removesuffix(".*").rpartition(".")[0]
         place = f"{holder}.{other}" if holder else other
         assert any(
-            is_real(schema(server), command, one) for server in ALL for one in (place, f"{place}.*")
+            is_real(schema(server), command, name)
+            for server in ALL
+            for name in (place, f"{place}.*")
         ), (command, member)
 
 
-# String arguments that name nothing on the server, or things that cannot be listed. What is
-# new in a server appears in the test below, to be looked at.
+# String arguments that name nothing on the server, or objects that cannot be listed. The test
+# below fails for new arguments of a server.
 NO_NAMES = [
     "cert-subject",
     "child",
@@ -181,7 +187,7 @@ NO_NAMES = [
 ]
 
 
-def test_strings_without_a_kind_are_known() -> None:
+def test_string_arguments_without_kind_are_listed() -> None:
     unknown = set()
     for server in ALL:
         known = schema(server)
@@ -224,7 +230,9 @@ def test_strings_without_a_kind_are_known() -> None:
         ("transaction actions.0=x", ["actions", "0"], ("", "")),
     ],
 )
-def test_what_a_value_names(line: str, path: list[str], expected: tuple[str, str]) -> None:
+def test_argument_kind_and_subject_are_found(
+    line: str, path: list[str], expected: tuple[str, str]
+) -> None:
     name, *rest = tokenize(line)
     call = argument_context(line, len(line), COMMAND, name, rest).call
     assert call is not None

@@ -1,4 +1,4 @@
-"""Scalars by type: what is read, what is not, and what may be read in more than one way."""
+"""Tests of the parsing of scalars by type, and of ambiguous values."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ K = 1024
         ("1.0k", K),
     ],
 )
-def test_integers(text: str, value: int) -> None:
+def test_parse_int_accepts_numbers_and_suffixes(text: str, value: int) -> None:
     assert parse_int(text) == value
     assert is_ambiguous(text)
 
@@ -66,12 +66,12 @@ def test_integers(text: str, value: int) -> None:
         *("0x10k", "true", "on", "null", "inf", "nan", "0o7", "0b1"),
     ],
 )
-def test_no_integers(text: str) -> None:
+def test_parse_int_rejects_other_text(text: str) -> None:
     assert parse_int(text) is None
 
 
 @pytest.mark.parametrize("digits", ["9" * 5000, "9" * 5000 + "k", "1." + "1" * 5000 + "G"])
-def test_numbers_longer_than_python_reads_are_no_integers(digits: str) -> None:
+def test_parse_int_rejects_too_many_digits(digits: str) -> None:
     assert parse_int(digits) is None
     assert is_ambiguous(digits)
 
@@ -80,34 +80,34 @@ def test_numbers_longer_than_python_reads_are_no_integers(digits: str) -> None:
     ("text", "value"),
     [("5", 5), ("-5", -5), ("1.5", 1.5), ("1e3", 1000.0), ("-0.5E-1", -0.05), ("0", 0)],
 )
-def test_numbers(text: str, value: float) -> None:
-    read = parse_number(text)
-    assert read == value
-    assert type(read) is type(value)
+def test_parse_number_accepts_json_numbers(text: str, value: float) -> None:
+    parsed = parse_number(text)
+    assert parsed == value
+    assert type(parsed) is type(value)
     assert is_ambiguous(text)
 
 
 @pytest.mark.parametrize(
     "text", ["", "+5", "007", "1.", ".5", "0x10", "64k", "1e", "1e999", "-1e999", "inf", "nan"]
 )
-def test_no_numbers(text: str) -> None:
+def test_parse_number_rejects_other_text(text: str) -> None:
     assert parse_number(text) is None
 
 
 @pytest.mark.parametrize("text", ["true", "True", "on", "yes"])
-def test_what_is_true(text: str) -> None:
+def test_parse_bool_accepts_words_for_true(text: str) -> None:
     assert parse_bool(text) is True
     assert is_ambiguous(text)
 
 
 @pytest.mark.parametrize("text", ["false", "False", "off", "no"])
-def test_what_is_false(text: str) -> None:
+def test_parse_bool_accepts_words_for_false(text: str) -> None:
     assert parse_bool(text) is False
     assert is_ambiguous(text)
 
 
 @pytest.mark.parametrize("text", ["", "1", "0", "ON", "TRUE", "y", "n", "enabled", "true ", "null"])
-def test_what_is_no_boolean(text: str) -> None:
+def test_parse_bool_rejects_other_text(text: str) -> None:
     assert parse_bool(text) is None
 
 
@@ -130,14 +130,14 @@ def test_what_is_no_boolean(text: str) -> None:
         ("", ""),
     ],
 )
-def test_by_its_looks(text: str, value: object) -> None:
-    read = parse_any(text)
-    assert read == value
-    assert type(read) is type(value)
+def test_parse_any_chooses_type_by_text(text: str, value: object) -> None:
+    parsed = parse_any(text)
+    assert parsed == value
+    assert type(parsed) is type(value)
 
 
 @pytest.mark.parametrize("text", ["null", "None", "{", "[", "{'a': 1}", "[1]", "1e999", "0.3k"])
-def test_what_else_is_ambiguous(text: str) -> None:
+def test_null_json_and_odd_numbers_are_ambiguous(text: str) -> None:
     assert is_ambiguous(text)
 
 
@@ -161,12 +161,12 @@ def test_what_else_is_ambiguous(text: str) -> None:
         *("00:11:22:33:44:55", "tcp:host:4444", "onward", "Infinity", "1..2", "5\n", "٣", "1,5"),
     ],
 )
-def test_what_can_only_be_a_string(text: str) -> None:
+def test_plain_strings_are_not_ambiguous(text: str) -> None:
     assert not is_ambiguous(text)
 
 
 @given(st.text() | st.text("0123456789.+-eExXkKmMGbB"))
-def test_unambiguous_value_reads_as_string(text: str) -> None:
+def test_unambiguous_text_is_parsed_as_string(text: str) -> None:
     if not is_ambiguous(text):
         assert parse_int(text) is None
         assert parse_number(text) is None
@@ -175,14 +175,14 @@ def test_unambiguous_value_reads_as_string(text: str) -> None:
 
 
 @given(st.integers())
-def test_integers_round_trip(number: int) -> None:
+def test_random_integers_are_parsed_exactly(number: int) -> None:
     assert parse_int(str(number)) == number
     assert parse_int(hex(number)) == number
     assert parse_int(f"{number}k") == number * K
 
 
 @given(st.integers(0, 2**64), st.sampled_from("kMGTPE"))
-def test_sizes_with_a_fraction_are_exact_or_nothing(number: int, suffix: str) -> None:
+def test_fractional_size_is_exact_or_rejected(number: int, suffix: str) -> None:
     unit = K ** ("kMGTPE".index(suffix) + 1)
     text = f"{number // 1000}.{number % 1000:03}{suffix}"
     value, rest = divmod(number * unit, 1000)
@@ -226,19 +226,19 @@ def test_sizes_with_a_fraction_are_exact_or_nothing(number: int, suffix: str) ->
         ("64k", "any", "64k"),
     ],
 )
-def test_properties(text: str, type_name: str, value: object) -> None:
-    read = parse_property(text, type_name)
-    assert read == value
-    assert type(read) is type(value)
+def test_parse_property_uses_the_property_type(text: str, type_name: str, value: object) -> None:
+    parsed = parse_property(text, type_name)
+    assert parsed == value
+    assert type(parsed) is type(value)
 
 
 @given(st.text(), st.text() | st.sampled_from(["bool", "int", "size", "number", "any", "str"]))
-def test_any_property_is_safe(text: str, type_name: str) -> None:
+def test_parse_property_accepts_random_text(text: str, type_name: str) -> None:
     parse_property(text, type_name)
 
 
 def test_real_device_accepts_property_values(installation: Installation, tmp_path: Path) -> None:
-    """The slot 0x10 is written addr=10; the integer 16 is slot 2 in QEMU 10, and 0x16 in 7.2."""
+    """`addr=10` means slot 0x10; the integer 16 means slot 2 in QEMU 10 and slot 0x16 in 7.2."""
     typed = {"driver": "pci-testdev", "id": "t0", "addr": "10", "multifunction": "on"}
     typed |= {"membar": "64k", "romfile": ""}
     with (
@@ -246,12 +246,12 @@ def test_real_device_accepts_property_values(installation: Installation, tmp_pat
         connect(server.address) as qmp,
     ):
         listed = qmp.execute("device-list-properties", {"typename": "pci-testdev"})
-        properties = {one["name"]: one for one in listed}
+        properties = {prop["name"]: prop for prop in listed}
         arguments: dict[str, object] = dict(typed)
         for name in properties.keys() & typed.keys():
-            one = properties[name]
+            prop = properties[name]
             arguments[name] = parse_property(
-                typed[name], one["type"], description=one.get("description", "")
+                typed[name], prop["type"], description=prop.get("description", "")
             )
         assert (arguments["addr"], arguments["multifunction"]) == ("10", True)
         assert arguments["membar"] == 65536

@@ -1,4 +1,4 @@
-"""The model of query-qmp-schema, on the schemas of real servers and on malformed ones."""
+"""Tests of the model of query-qmp-schema, with schemas of real servers and malformed schemas."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from qmpshell import connect
 from qmpshell.qmp import CommandInfo, Member, Schema
 from tests.harness.servers import Installation, Server
 
-# Captured once for each version, from a server that the first test to ask for it started.
+# Schemas by version; the first test that needs a schema starts the server.
 _captured: dict[str, Any] = {}
 
 
@@ -35,7 +35,7 @@ def unset(_tag: str) -> str | None:
 
 
 def chosen(**tags: str) -> Callable[[str], str | None]:
-    """Return a function for the values of discriminators; `_` becomes a dash."""
+    """Return a function that maps discriminators to values; `_` becomes a dash."""
     return {name.replace("_", "-"): value for name, value in tags.items()}.get
 
 
@@ -69,12 +69,12 @@ def test_commands_and_events_have_names_types_and_features(schema: Schema) -> No
     assert {"device", "len", "offset"} <= set(schema.members(event.arg_type, unset))
 
 
-def test_what_may_run_out_of_band_says_so(schema: Schema) -> None:
+def test_commands_with_oob_are_marked(schema: Schema) -> None:
     allowed = {name for name in schema.commands() if command_info(schema, name).allow_oob}
     assert {"migrate-pause", "migrate-recover", "yank", "query-yank"} == allowed
 
 
-def test_a_name_of_another_sort_is_not_found(schema: Schema) -> None:
+def test_name_of_another_kind_is_not_found(schema: Schema) -> None:
     assert schema.command("STOP") is None
     assert schema.command("str") is None
     assert schema.event("quit") is None
@@ -147,7 +147,7 @@ def test_alternates_are_found_by_their_structure(schema: Schema) -> None:
 # -- unions ------------------------------------------------------------------------------------
 
 
-def test_a_union_has_the_members_of_its_case(schema: Schema) -> None:
+def test_union_has_members_of_its_variant(schema: Schema) -> None:
     base = arguments(schema, "blockdev-add")
     qcow2 = arguments(schema, "blockdev-add", driver="qcow2")
     assert {"driver", "node-name", "read-only", "discard"} <= set(base)
@@ -159,7 +159,7 @@ def test_a_union_has_the_members_of_its_case(schema: Schema) -> None:
     assert set(arguments(schema, "blockdev-add", driver="no such")) == set(base)
 
 
-def test_a_union_inside_a_union_is_walked_into(schema: Schema) -> None:
+def test_union_inside_union_has_its_members(schema: Schema) -> None:
     qcow2 = arguments(schema, "blockdev-add", driver="qcow2")
     inner = next(name for name in schema.alternatives(qcow2["file"].type) if schema.tag(name))
     assert schema.tag(inner) == "driver"
@@ -169,7 +169,7 @@ def test_a_union_inside_a_union_is_walked_into(schema: Schema) -> None:
     assert {"host", "port"} <= set(schema.members(nbd["server"].type, chosen(type="inet")))
 
 
-def test_tag_and_cases(schema: Schema) -> None:
+def test_union_has_tag_and_cases(schema: Schema) -> None:
     info = command_info(schema, "blockdev-add")
     assert schema.tag(info.arg_type) == "driver"
     cases = schema.cases(info.arg_type)
@@ -181,7 +181,7 @@ def test_tag_and_cases(schema: Schema) -> None:
     assert schema.cases("str") == {}
 
 
-def test_chardev_backends_nest_three_deep(schema: Schema) -> None:
+def test_chardev_backend_has_three_nested_levels(schema: Schema) -> None:
     backend = arguments(schema, "chardev-add")["backend"].type
     assert schema.tag(backend) == "type"
     data = schema.members(backend, chosen(type="socket"))["data"].type
@@ -203,7 +203,7 @@ def test_chardev_backends_nest_three_deep(schema: Schema) -> None:
         ("block-export-add", "type", "nbd", "name"),
     ],
 )
-def test_commands_that_are_unions(
+def test_union_command_has_members_of_its_variant(
     schema: Schema, command: str, tag: str, case: str, member: str
 ) -> None:
     base = arguments(schema, command)
@@ -212,7 +212,7 @@ def test_commands_that_are_unions(
     assert member in arguments(schema, command, **{tag.replace("-", "_"): case})
 
 
-def test_a_case_without_members_adds_none(schema: Schema) -> None:
+def test_variant_without_members_adds_none(schema: Schema) -> None:
     assert set(arguments(schema, "set_password", protocol="spice")) == {
         "protocol",
         "password",
@@ -221,7 +221,7 @@ def test_a_case_without_members_adds_none(schema: Schema) -> None:
 
 
 def test_nested_union_adds_its_variant() -> None:
-    """As in the channels of `migrate`: on the wire all tags are on one level."""
+    """The channels of `migrate` have nested unions, with all tags on one level."""
 
     def union(name: str, tag: str, **variants: str) -> dict[str, Any]:
         return {
@@ -244,7 +244,7 @@ def test_nested_union_adds_its_variant() -> None:
     assert list(circle.members("1", lambda _tag: "x")) == ["a", "b"]
 
 
-def test_the_unions_of_migration_channels(schema: Schema) -> None:
+def test_migration_channel_unions_have_their_members(schema: Schema) -> None:
     channels = arguments(schema, "migrate").get("channels")
     if channels is None:
         return  # since QEMU 8.2
@@ -255,10 +255,10 @@ def test_the_unions_of_migration_channels(schema: Schema) -> None:
     assert "args" in schema.members(address, chosen(transport="exec"))
 
 
-# -- features, holes ---------------------------------------------------------------------------
+# -- features, missing fields ------------------------------------------------------------------
 
 
-def test_features_of_commands_members_and_values(schema: Schema) -> None:
+def test_commands_members_and_values_have_features(schema: Schema) -> None:
     assert "deprecated" in command_info(schema, "drive-backup").features
     assert "unstable" in command_info(schema, "x-exit-preconfig").features
     assert "deprecated" in arguments(schema, "eject")["device"].features
@@ -267,13 +267,13 @@ def test_features_of_commands_members_and_values(schema: Schema) -> None:
     assert any("unstable" in member.features for member in members)
 
 
-def test_what_the_schema_leaves_open(schema: Schema) -> None:
+def test_open_arguments_are_not_in_the_schema(schema: Schema) -> None:
     assert set(arguments(schema, "device_add")) == {"driver", "bus", "id"}
     assert schema.kind(arguments(schema, "qom-set")["value"].type) == "any"
 
 
-def test_every_type_graph_can_be_walked(schema: Schema) -> None:
-    seen: set[str] = set()
+def test_every_referenced_type_exists(schema: Schema) -> None:
+    visited: set[str] = set()
     todo: list[str] = []
     for name in schema.commands():
         command = command_info(schema, name)
@@ -285,14 +285,14 @@ def test_every_type_graph_can_be_walked(schema: Schema) -> None:
         todo.append(event.arg_type)
     while todo:
         name = todo.pop()
-        if name not in seen:
-            seen.add(name)
-            todo += referred(schema, name)
-    assert len(seen) > 700
+        if name not in visited:
+            visited.add(name)
+            todo += referenced_types(schema, name)
+    assert len(visited) > 700
 
 
-def referred(schema: Schema, name: str) -> list[str]:
-    """Return the types that an entity refers to, after checking that they exist."""
+def referenced_types(schema: Schema, name: str) -> list[str]:
+    """Return the types that an entity refers to, after checking that the entity is valid."""
     kind = schema.kind(name)
     assert kind is not None, name
     found: list[str] = []
@@ -360,7 +360,7 @@ _ENTITIES = st.lists(st.dictionaries(_KEYS, _ANYTHING, max_size=10), max_size=8)
 
 
 @given(_ENTITIES | st.lists(_ANYTHING) | _ANYTHING)
-def test_no_malformed_schema_raises(entities: Any) -> None:
+def test_malformed_schema_raises_no_error(entities: Any) -> None:
     schema = Schema(entities)
     for name in [*schema.commands(), *schema.events(), "a", "b", "name", ""]:
         schema.command(name)
@@ -377,7 +377,7 @@ def test_no_malformed_schema_raises(entities: Any) -> None:
                 schema.kind(member.type)
 
 
-def test_a_hole_is_none_or_empty() -> None:
+def test_missing_field_is_none_or_empty() -> None:
     schema = Schema(
         [
             {"name": "c", "meta-type": "command"},

@@ -1,4 +1,4 @@
-"""`--dry-run`: what would be sent is shown, and nothing is sent but the questions that reading needs."""
+"""Tests of `--dry-run`: it shows the messages, and sends only queries for the schema."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ SHOWN = [
 
 
 @pytest.mark.parametrize(("line", "messages"), SHOWN)
-def test_without_a_server(line: str, messages: list[str]) -> None:
+def test_dry_run_without_server_shows_messages(line: str, messages: list[str]) -> None:
     driver = offline()
     assert driver.line(line) == [shown(text) for text in messages]
     assert driver.session.idle
@@ -72,22 +72,22 @@ def test_dry_run_with_server_sends_nothing(line: str, messages: list[str]) -> No
     assert driver.end() == [("leave", OK)]
 
 
-def test_the_human_monitor_is_dry_too() -> None:
+def test_dry_run_shows_hmp_request() -> None:
     driver = offline(hmp=True)
     ((kind, data),) = driver.line("info status | 1")
     assert kind == "show"
     assert b'"command-line": "info status | 1"' in data
 
 
-def test_a_mistake_is_one_without_a_server_too() -> None:
+def test_dry_run_reports_invalid_line() -> None:
     driver = offline()
-    assert [one[0] for one in driver.line("stop; x y")] == ["error"]
+    assert [effect[0] for effect in driver.line("stop; x y")] == ["error"]
     assert driver.end() == [("leave", FAILED)]
 
 
-def test_a_mistake_stops_on_error() -> None:
+def test_dry_run_stops_on_error() -> None:
     driver = offline(stop_on_error=True)
-    assert [one[0] for one in driver.line("x y")] == ["error", "leave"]
+    assert [effect[0] for effect in driver.line("x y")] == ["error", "leave"]
 
 
 # -- the schema -----------------------------------------------------------------------------------
@@ -113,16 +113,16 @@ def test_offline_ambiguous_value_gets_a_note() -> None:
         "qom-set path=/machine property=p value=5",
     ],
 )
-def test_whatever_needs_the_servers_types_gets_a_note(line: str) -> None:
-    assert [one[0] for one in offline().line(line)] == ["tell", "show"]
+def test_value_with_unknown_type_gets_note(line: str) -> None:
+    assert [effect[0] for effect in offline().line(line)] == ["tell", "show"]
 
 
 @pytest.mark.parametrize("line", ["resize id=disk", "resize id:=5", 'resize {"id": 5}', "stop"])
-def test_what_needs_no_types_gets_none(line: str) -> None:
-    assert [one[0] for one in offline().line(line)] == ["show"]
+def test_value_with_clear_type_gets_no_note(line: str) -> None:
+    assert [effect[0] for effect in offline().line(line)] == ["show"]
 
 
-def test_with_a_server_its_schema_is_asked_for() -> None:
+def test_dry_run_with_server_uses_schema() -> None:
     driver = online()
     assert driver.line("resize id=5") == [ASKED]
     assert driver.bytes(reply(SCHEMA, 1)) == [
@@ -132,25 +132,25 @@ def test_with_a_server_its_schema_is_asked_for() -> None:
     assert driver.line("resize id=6") == [shown('{"execute": "resize", "arguments": {"id": "6"}}')]
 
 
-def test_nothing_is_shown_before_the_server_has_greeted() -> None:
+def test_dry_run_waits_for_greeting() -> None:
     driver = online(greeted=False)
     assert driver.line("resize id=5") == []
     assert not driver.session.idle
 
 
-def test_a_server_without_a_schema_is_noted() -> None:
+def test_dry_run_without_schema_support_gets_note() -> None:
     driver = online()
     driver.line("resize id=5")
     found = driver.bytes(error("no", "CommandNotFound", 1))
-    assert [one[0] for one in found] == ["tell", "show"]
+    assert [effect[0] for effect in found] == ["tell", "show"]
     assert "schema" in found[0][1]
 
 
 @pytest.mark.parametrize("options", [{"probe": False}, {"negotiate": False}])
-def test_without_probes_nothing_is_asked(options: dict[str, Any]) -> None:
+def test_dry_run_without_probing_sends_nothing(options: dict[str, Any]) -> None:
     found = online(**options).line("resize id=5")
     assert found[-1] == shown('{"execute": "resize", "arguments": {"id": 5}}')
-    assert [one for one in found if one[0] == "send"] == []
+    assert [effect for effect in found if effect[0] == "send"] == []
 
 
 # -- shell commands -------------------------------------------------------------------------------
@@ -160,17 +160,17 @@ def test_without_probes_nothing_is_asked(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "line", ["/resync", "/wait STOP", "/wait -t 5 STOP", "/wait-job j", "/wait-job -t 5 j"]
 )
-def test_what_would_wait_or_ask_does_neither(make: Any, line: str) -> None:
+def test_dry_run_skips_waits_and_resync(make: Any, line: str) -> None:
     driver = make()
     found = driver.line(f"{line}; stop")
-    assert [one for one in found if one[0] in ("send", "error")] == []
+    assert [effect for effect in found if effect[0] in ("send", "error")] == []
     assert found[-1] == shown('{"execute": "stop"}')
     assert driver.session.idle
     assert driver.end() == [("leave", OK)]
 
 
 @pytest.mark.parametrize("make", [offline, online])
-def test_the_lines_of_a_file_are_shown(make: Any) -> None:
+def test_dry_run_shows_sourced_lines(make: Any) -> None:
     driver = make(files={"f": "stop\ncont\n"})
     assert driver.line("/source f") == [
         shown('{"execute": "stop"}'),
@@ -179,7 +179,7 @@ def test_the_lines_of_a_file_are_shown(make: Any) -> None:
 
 
 @pytest.mark.parametrize("make", [offline, online])
-def test_leaving_leaves(make: Any) -> None:
+def test_dry_run_stops_at_exit(make: Any) -> None:
     driver = make()
     assert driver.line("stop; exit; cont") == [
         shown('{"execute": "stop"}'),
@@ -188,8 +188,8 @@ def test_leaving_leaves(make: Any) -> None:
 
 
 @pytest.mark.parametrize("make", [offline, online])
-def test_a_wrong_local_command_is_a_mistake(make: Any) -> None:
-    assert [one[0] for one in make().line("/wait")] == ["error"]
+def test_dry_run_reports_invalid_shell_command(make: Any) -> None:
+    assert [effect[0] for effect in make().line("/wait")] == ["error"]
 
 
 # -- files and shell commands ---------------------------------------------------------------------
@@ -205,7 +205,7 @@ def test_dry_run_does_not_open_sent_file() -> None:
 @pytest.mark.parametrize("where", ["> out.json", ">> out.json", "| sh"])
 @pytest.mark.parametrize("make", [offline, online])
 def test_dry_run_writes_and_runs_nothing(make: Any, where: str) -> None:
-    """There are no replies that could go there, and a dry run changes nothing."""
+    """A dry run has no replies to redirect."""
     driver = make()
     assert driver.line(f"stop {where}") == [shown('{"execute": "stop"}')]
     assert driver.session.idle
@@ -214,13 +214,13 @@ def test_dry_run_writes_and_runs_nothing(make: Any, where: str) -> None:
 # -- the server -----------------------------------------------------------------------------------
 
 
-def test_the_servers_end_is_a_loss() -> None:
+def test_dry_run_connection_loss_gives_status_3() -> None:
     driver = online()
     driver.line("resize id=5")
     assert driver.gone()[-1] == ("leave", CONNECTION)
 
 
-def test_events_do_no_harm() -> None:
+def test_dry_run_shows_events() -> None:
     driver = online()
     assert driver.bytes(event("STOP")) == [("event", "STOP")]
     assert driver.line("stop") == [shown('{"execute": "stop"}')]

@@ -1,4 +1,4 @@
-"""What a script's outputs hold: replies and events, mistakes and notes, each in its place and form."""
+"""Tests of the script view: the stream and the format of replies, events and messages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FILE = Redirect(">", "f", 0)
 
 
 class Outputs:
-    """A view whose outputs are kept: `out`, `err`, and what went to a destination, in order."""
+    """A script view that records `out`, `err` and the redirected data."""
 
     def __init__(self, layout: str = COMPACT, **options: Any) -> None:
         self.out = b""
@@ -68,14 +68,14 @@ def request(
     text: str | None = None,
     own_id: str | None = None,
     redirect: Redirect | None = None,
-    is_ours: bool = False,
+    is_internal: bool = False,
     data: bytes | None = None,
 ) -> Request:
     message = message or {"execute": "x"}
     made = Request(
         message,
         data=data if data is not None else json.dumps(message).encode() + b"\n",
-        source=None if is_ours else source("stop; x"),
+        source=None if is_internal else source("stop; x"),
         start=start,
         text=text,
         own_id=own_id,
@@ -84,13 +84,13 @@ def request(
     return made
 
 
-def replied(raw: bytes, to: Request | None = None, *, strict: bool = True) -> ShowReply:
+def show_reply(raw: bytes, to: Request | None = None, *, strict: bool = True) -> ShowReply:
     answer = Reply(raw, json.loads(raw), strict=strict)
     to = to or request()
     return ShowReply(answer, to, late=False, elapsed=0.5, redirect=to.redirect)
 
 
-def happened(raw: bytes) -> ShowEvent:
+def show_event(raw: bytes) -> ShowEvent:
     return ShowEvent(Event(raw, json.loads(raw)))
 
 
@@ -103,8 +103,8 @@ STOP = b'{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "STOP"}'
 
 
 @pytest.mark.parametrize("raw", [GOOD, BAD, b'{"id": 5, "return": 12345678901234567890.123456789}'])
-def test_a_reply_is_a_line_as_it_came(raw: bytes) -> None:
-    outputs = Outputs().show(replied(raw))
+def test_reply_is_shown_unchanged_on_one_line(raw: bytes) -> None:
+    outputs = Outputs().show(show_reply(raw))
     assert (outputs.out, outputs.err) == (raw + b"\n", [])
 
 
@@ -117,11 +117,11 @@ def test_a_reply_is_a_line_as_it_came(raw: bytes) -> None:
     ],
 )
 def test_non_ascii_reply_is_escaped_on_one_line(raw: bytes, line: bytes) -> None:
-    assert Outputs().show(replied(raw)).out == line
+    assert Outputs().show(show_reply(raw)).out == line
 
 
-def test_a_pretty_reply() -> None:
-    outputs = Outputs(PRETTY).show(replied(b'{"return": {"a": [1, {}]}}'))
+def test_pretty_reply_is_indented() -> None:
+    outputs = Outputs(PRETTY).show(show_reply(b'{"return": {"a": [1, {}]}}'))
     assert outputs.out == (b'{\n  "return": {\n    "a": [\n      1,\n      {}\n    ]\n  }\n}\n')
     assert outputs.err == []
 
@@ -130,14 +130,17 @@ def test_a_pretty_reply() -> None:
     ("layout", "text"), [(COMPACT, b'{"return": 1}\n'), (PRETTY, b'{\n  "return": 1\n}\n')]
 )
 def test_internal_id_is_not_shown(layout: str, text: bytes) -> None:
-    asked = request({"execute": "x", "id": "qmpshell-1"}, own_id="qmpshell-1")
-    assert Outputs(layout).show(replied(b'{"return": 1, "id": "qmpshell-1"}', asked)).out == text
+    sent_request = request({"execute": "x", "id": "qmpshell-1"}, own_id="qmpshell-1")
+    assert (
+        Outputs(layout).show(show_reply(b'{"return": 1, "id": "qmpshell-1"}', sent_request)).out
+        == text
+    )
 
 
-def test_an_id_of_the_users_is_shown() -> None:
-    asked = request({"execute": "x", "id": "qmpshell-1"})
+def test_user_id_is_shown() -> None:
+    sent_request = request({"execute": "x", "id": "qmpshell-1"})
     raw = b'{"return": 1, "id": "qmpshell-1"}'
-    assert Outputs().show(replied(raw, asked)).out == raw + b"\n"
+    assert Outputs().show(show_reply(raw, sent_request)).out == raw + b"\n"
 
 
 @pytest.mark.parametrize(
@@ -151,19 +154,19 @@ def test_an_id_of_the_users_is_shown() -> None:
         (b'{"return": "\xe2\x80\xae"}', b'"\\u202e"\n'),
     ],
 )
-def test_with_result_only_what_was_returned(raw: bytes, line: bytes) -> None:
-    outputs = Outputs(result_only=True).show(replied(raw))
+def test_result_only_shows_return_value(raw: bytes, line: bytes) -> None:
+    outputs = Outputs(result_only=True).show(show_reply(raw))
     assert (outputs.out, outputs.err) == (line, [])
 
 
-def test_with_result_only_and_pretty() -> None:
-    outputs = Outputs(PRETTY, result_only=True).show(replied(GOOD))
+def test_pretty_result_only_indents_return_value() -> None:
+    outputs = Outputs(PRETTY, result_only=True).show(show_reply(GOOD))
     assert outputs.out == b'{\n  "a": 1,\n  "b": []\n}\n'
 
 
 @pytest.mark.parametrize("layout", [COMPACT, PRETTY])
 def test_result_only_error_has_its_location(layout: str) -> None:
-    outputs = Outputs(layout, result_only=True).show(replied(BAD, request(start=6)))
+    outputs = Outputs(layout, result_only=True).show(show_reply(BAD, request(start=6)))
     assert outputs.out == b""
     assert outputs.err == ["stdin:3:7: GenericError: no \\x1b[2J"]
 
@@ -175,45 +178,45 @@ def test_result_only_error_has_its_location(layout: str) -> None:
         (b'{"error": {"class": "C", "desc": "a\\nb"}}', "stdin:3:1: C: a\\x0ab"),
     ],
 )
-def test_an_error_takes_one_line(raw: bytes, text: str) -> None:
-    assert Outputs(result_only=True).show(replied(raw)).err == [text]
+def test_result_only_error_is_on_one_line(raw: bytes, text: str) -> None:
+    assert Outputs(result_only=True).show(show_reply(raw)).err == [text]
 
 
-# -- destinations ---------------------------------------------------------------------------------
+# -- redirects ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", [{}, {"result_only": True}])
-def test_replies_go_where_their_line_says(options: dict[str, Any]) -> None:
+def test_replies_follow_redirect_of_their_line(options: dict[str, Any]) -> None:
     outputs = Outputs(events="inline", **options)
     outputs.show(
-        replied(b'{"return": 1}', request(redirect=FILE)),
-        happened(STOP),
-        replied(b'{"return": 2}'),
+        show_reply(b'{"return": 1}', request(redirect=FILE)),
+        show_event(STOP),
+        show_reply(b'{"return": 2}'),
     )
     first, second = (b"1\n", b"2\n") if options else (b'{"return": 1}\n', b'{"return": 2}\n')
     assert outputs.redirect_opened == [(FILE, first)]
-    assert outputs.out == STOP + b"\n" + second  # never events
+    assert outputs.out == STOP + b"\n" + second  # redirects receive no events
 
 
-def test_an_error_reply_goes_there_too() -> None:
-    outputs = Outputs().show(replied(BAD, request(redirect=FILE)))
+def test_error_reply_follows_redirect() -> None:
+    outputs = Outputs().show(show_reply(BAD, request(redirect=FILE)))
     assert outputs.redirect_opened == [(FILE, BAD + b"\n")]
 
 
 def test_result_only_error_goes_to_stderr_only() -> None:
-    outputs = Outputs(result_only=True).show(replied(BAD, request(redirect=FILE)))
+    outputs = Outputs(result_only=True).show(show_reply(BAD, request(redirect=FILE)))
     assert (outputs.redirect_opened, outputs.out) == ([], b"")
     assert len(outputs.err) == 1
 
 
-def test_a_pretty_reply_is_pretty_there() -> None:
-    outputs = Outputs(PRETTY).show(replied(b'{"return": {}}', request(redirect=FILE)))
+def test_redirected_reply_is_indented_with_pretty_layout() -> None:
+    outputs = Outputs(PRETTY).show(show_reply(b'{"return": {}}', request(redirect=FILE)))
     assert outputs.redirect_opened == [(FILE, b'{\n  "return": {}\n}\n')]
 
 
-def test_human_text_goes_where_its_line_says() -> None:
-    asked = request(text="info status", redirect=FILE)
-    assert Outputs().show(replied(b'{"return": "ok\\r\\n"}', asked)).redirect_opened == [
+def test_hmp_text_follows_redirect() -> None:
+    sent_request = request(text="info status", redirect=FILE)
+    assert Outputs().show(show_reply(b'{"return": "ok\\r\\n"}', sent_request)).redirect_opened == [
         (FILE, b"ok\n")
     ]
 
@@ -234,16 +237,18 @@ def test_human_text_goes_where_its_line_says() -> None:
         ({}, "{}\n"),
     ],
 )
-def test_human_text_is_shown_as_text(options: dict[str, Any], value: object, text: str) -> None:
+def test_hmp_reply_is_shown_as_escaped_text(
+    options: dict[str, Any], value: object, text: str
+) -> None:
     raw = json.dumps({"return": value}).encode()
-    outputs = Outputs(**options).show(replied(raw, request(text="info status")))
+    outputs = Outputs(**options).show(show_reply(raw, request(text="info status")))
     assert outputs.out.decode() == text
     assert outputs.err == []
 
 
 @pytest.mark.parametrize("result_only", [False, True])
 def test_hmp_error_goes_to_stderr(result_only: bool) -> None:
-    outputs = Outputs(result_only=result_only).show(replied(BAD, request(text="x", start=6)))
+    outputs = Outputs(result_only=result_only).show(show_reply(BAD, request(text="x", start=6)))
     assert outputs.out == b""
     assert outputs.err == ["stdin:3:7: GenericError: no \\x1b[2J"]
 
@@ -271,71 +276,73 @@ RESUME = STOP.replace(b"STOP", b"RESUME")
         (("none", "+STOP"), [STOP], []),
     ],
 )
-def test_which_events_are_shown(
+def test_events_setting_selects_stream_of_events(
     events: str | tuple[str, ...] | None, out: list[bytes], err: list[bytes]
 ) -> None:
-    outputs = Outputs(events=events).show(happened(STOP), happened(RESUME))
-    assert outputs.out == b"".join(one + b"\n" for one in out)
-    assert outputs.err == [one.decode() for one in err]
+    outputs = Outputs(events=events).show(show_event(STOP), show_event(RESUME))
+    assert outputs.out == b"".join(event + b"\n" for event in out)
+    assert outputs.err == [event.decode() for event in err]
 
 
-def test_an_event_that_is_asked_for_is_shown() -> None:
+def test_requested_event_is_shown_despite_setting() -> None:
     outputs = Outputs(events="none", result_only=True)
-    asked = ShowEvent(happened(STOP).event, again=True)
-    assert outputs.show(asked).out == STOP + b"\n"
+    effect = ShowEvent(show_event(STOP).event, again=True)
+    assert outputs.show(effect).out == STOP + b"\n"
 
 
 def test_result_only_shows_requested_events_only() -> None:
-    assert Outputs(result_only=True).show(happened(STOP)).out == b""
-    assert Outputs(result_only=True, events="inline").show(happened(STOP)).out == STOP + b"\n"
+    assert Outputs(result_only=True).show(show_event(STOP)).out == b""
+    assert Outputs(result_only=True, events="inline").show(show_event(STOP)).out == STOP + b"\n"
 
 
-def test_the_choice_can_change() -> None:
+def test_events_setting_change_takes_effect() -> None:
     settings = Settings(layout=COMPACT)
     found: list[bytes] = []
     view = ScriptView(settings, name="", out=lambda data, _where: found.append(data), err=print)
-    view.show(happened(STOP))
+    view.show(show_event(STOP))
     settings.events = "none"
-    view.show(happened(STOP))
+    view.show(show_event(STOP))
     assert found == [STOP + b"\n"]
 
 
-def test_a_pretty_event() -> None:
-    outputs = Outputs(PRETTY).show(happened(b'{"event": "STOP"}'))
+def test_pretty_event_is_indented() -> None:
+    outputs = Outputs(PRETTY).show(show_event(b'{"event": "STOP"}'))
     assert outputs.out == b'{\n  "event": "STOP"\n}\n'
 
 
 def test_stderr_event_is_one_ascii_line() -> None:
-    outputs = Outputs(PRETTY, events="stderr").show(happened('{"event": "\u202e"}'.encode()))
+    outputs = Outputs(PRETTY, events="stderr").show(show_event('{"event": "\u202e"}'.encode()))
     assert outputs.err == ['{"event": "\\u202e"}']
 
 
-# -- what is sent ---------------------------------------------------------------------------------
+# -- sent messages --------------------------------------------------------------------------------
 
 
-def test_with_verbose_commands_are_shown_on_stderr() -> None:
-    asked = request({"execute": "stop"})
-    outputs = Outputs(verbose=True).show(Send(asked.data, asked), replied(GOOD, asked))
+def test_verbose_shows_commands_on_stderr() -> None:
+    sent_request = request({"execute": "stop"})
+    outputs = Outputs(verbose=True).show(
+        Send(sent_request.data, sent_request), show_reply(GOOD, sent_request)
+    )
     assert outputs.err == ['-> {"execute": "stop"}']
     assert outputs.out == GOOD + b"\n"
 
 
-def test_without_verbose_they_are_not() -> None:
-    asked = request({"execute": "stop"})
-    assert Outputs().show(Send(asked.data, asked)).err == []
+def test_commands_are_hidden_without_verbose() -> None:
+    sent_request = request({"execute": "stop"})
+    assert Outputs().show(Send(sent_request.data, sent_request)).err == []
 
 
 def test_verbose_shows_raw_json_as_sent() -> None:
-    asked = request(
+    sent_request = request(
         {"execute": "stop", "id": "é"}, data="{ 'execute':'stop',\n\"id\":'é\u202e'}\n".encode()
     )
-    outputs = Outputs(verbose=True).show(Send(asked.data, asked))
+    outputs = Outputs(verbose=True).show(Send(sent_request.data, sent_request))
     assert outputs.err == ["-> { 'execute':'stop',\n\"id\":'é\\u202e'}"]
 
 
-def test_talk_of_our_own_is_not_shown() -> None:
-    asked = request({"execute": "query-qmp-schema", "id": "qmpshell-1"}, is_ours=True)
-    outputs = Outputs(verbose=True).show(Send(asked.data, asked), Send(b"\x01\n"))
+def test_verbose_hides_internal_requests() -> None:
+    sent_request = request({"execute": "query-qmp-schema", "id": "qmpshell-1"}, is_internal=True)
+    outputs = Outputs(verbose=True).show(Send(sent_request.data, sent_request), Send(b"\x01\n"))
     assert (outputs.out, outputs.err) == (b"", [])
 
 
@@ -350,33 +357,35 @@ SECRETS = [
 ]
 
 
-@pytest.mark.parametrize("message", SECRETS, ids=lambda one: str(one["execute"]))
-def test_with_verbose_secrets_are_not_shown(message: dict[str, Any]) -> None:
-    asked = request(message)
-    (text,) = Outputs(verbose=True).show(Send(asked.data, asked)).err
+@pytest.mark.parametrize("message", SECRETS, ids=lambda message: str(message["execute"]))
+def test_verbose_redacts_secrets(message: dict[str, Any]) -> None:
+    sent_request = request(message)
+    (text,) = Outputs(verbose=True).show(Send(sent_request.data, sent_request)).err
     assert text.startswith(f'-> {{"execute": "{message["execute"]}"')
     assert "hush" not in text
     assert "redacted" in text
 
 
 def test_verbose_shows_secret_id() -> None:
-    asked = request(
+    sent_request = request(
         {"execute": "blockdev-add", "arguments": {"driver": "luks", "key-secret": "sec0"}}
     )
-    (text,) = Outputs(verbose=True).show(Send(asked.data, asked)).err
+    (text,) = Outputs(verbose=True).show(Send(sent_request.data, sent_request)).err
     assert "sec0" in text
 
 
-def test_a_dry_run_shows_what_would_be_sent() -> None:
-    asked = request({"execute": "stop"})
-    outputs = Outputs(PRETTY, dry_run=True, result_only=True).show(ShowCommand(asked.data, asked))
+def test_dry_run_shows_message_on_stdout() -> None:
+    sent_request = request({"execute": "stop"})
+    outputs = Outputs(PRETTY, dry_run=True, result_only=True).show(
+        ShowCommand(sent_request.data, sent_request)
+    )
     assert (outputs.out, outputs.err) == (b'{"execute": "stop"}\n', [])
 
 
-# -- everything else ------------------------------------------------------------------------------
+# -- other effects --------------------------------------------------------------------------------
 
 
-def test_what_is_said_goes_to_stderr() -> None:
+def test_messages_are_shown_on_stderr() -> None:
     outputs = Outputs().show(ShowMessage("a note"), ShowMessage("a\nmistake", is_error=True))
     assert (outputs.out, outputs.err) == (b"", ["a note", "a\nmistake"])
 
@@ -391,7 +400,7 @@ def test_what_is_said_goes_to_stderr() -> None:
         (NotQmp(b"SSH-2.0"), "SSH-2.0"),
     ],
 )
-def test_what_nobody_asked_for_goes_to_stderr(
+def test_unexpected_data_is_shown_on_stderr(
     options: dict[str, Any], item: Message | Malformed | NotQmp, text: str
 ) -> None:
     outputs = Outputs(**options).show(ShowUnexpected(item, "unreadable"))
@@ -404,11 +413,11 @@ def test_huge_unexpected_data_is_truncated() -> None:
     assert 1000 < len(text) < 5000
 
 
-def test_bytes_go_through() -> None:
+def test_raw_bytes_are_shown_unchanged() -> None:
     assert Outputs().show(ShowBytes(b"\x1b\xff\r\n")).out == b"\x1b\xff\r\n"
 
 
-def test_the_rest_is_not_shown() -> None:
+def test_other_effects_are_not_shown() -> None:
     silent: list[Effect] = [
         Ready(),
         QueryResult("query-commands", []),

@@ -1,4 +1,4 @@
-"""A session with a guest agent, without I/O."""
+"""Tests of a session with a guest agent, without I/O."""
 
 from __future__ import annotations
 
@@ -32,9 +32,11 @@ def synchronising(driver: Driver) -> Said:
 
 
 def agent(*, echoes: bool = True, **options: Any) -> Driver:
-    """In step."""
+    """Return a driver whose session is synchronised with a guest agent."""
     driver = Driver(agent=True, greeted=False, **options)
-    assert [one[0] for one in driver.bytes(b'\xff{"return": %d}\n' % marker(driver))] == ["send"]
+    assert [effect[0] for effect in driver.bytes(b'\xff{"return": %d}\n' % marker(driver))] == [
+        "send"
+    ]
     answer = ECHO % (marker(driver), 1) if echoes else error("'id' is unexpected")
     assert driver.bytes(answer) == [("greeted",)]
     return driver
@@ -44,7 +46,7 @@ def test_line_waits_for_agent_synchronization() -> None:
     driver = Driver(agent=True, greeted=False)
     assert driver.line("guest-ping") == []
     ask = driver.bytes(b'\xff{"return": %d}\n' % marker(driver))
-    assert [one[0] for one in ask] == ["send"]
+    assert [effect[0] for effect in ask] == ["send"]
     assert driver.bytes(ECHO % (marker(driver), 1)) == [
         ("greeted",),
         sent('{"execute": "guest-ping"}'),
@@ -60,14 +62,14 @@ def test_values_parse_by_static_types_without_queries() -> None:
     ]
 
 
-def test_a_dry_run_knows_the_types_too() -> None:
+def test_agent_dry_run_uses_static_types() -> None:
     driver = Driver(agent=True, offline=True, dry_run=True)
     line = driver.line("guest-exec path=5 capture-output=on")
-    assert [one[0] for one in line] == ["show"]
+    assert [effect[0] for effect in line] == ["show"]
     assert b'"path": "5", "capture-output": true' in line[0][1]
 
 
-def test_an_old_agent_gets_no_ids() -> None:
+def test_old_agent_receives_commands_without_ids() -> None:
     driver = agent(echoes=False, interactive=True)
     assert driver.line("guest-ping") == [sent('{"execute": "guest-ping"}')]
     driver.session.probes.learn_commands(driver.now)
@@ -77,11 +79,11 @@ def test_an_old_agent_gets_no_ids() -> None:
     assert driver.session.agent_version == "10.0.2"
 
 
-def test_query_interval_grows_while_quiet() -> None:
+def test_synchronisation_interval_doubles_while_agent_is_silent() -> None:
     driver = Driver(agent=True, greeted=False, interactive=True)
-    (told,) = driver.after(2)
-    assert told[0] == "tell"
-    assert "the guest agent may not be running in the guest" in told[1]
+    (message,) = driver.after(2)
+    assert message[0] == "tell"
+    assert "the guest agent may not be running in the guest" in message[1]
     assert driver.after(1.9) == []
     assert driver.after(0.1) == [synchronising(driver)]  # 4 seconds after the first
     assert driver.after(7.9) == []
@@ -92,54 +94,54 @@ def test_query_interval_grows_while_quiet() -> None:
     assert driver.session.deadline is None
 
 
-def test_a_script_gives_a_quiet_agent_up() -> None:
+def test_script_exits_if_agent_stays_silent() -> None:
     driver = Driver(agent=True, greeted=False)
     driver.after(2)
     driver.after(2)
-    (told, left) = driver.after(1)
-    assert "connected, but no answer" in told[1]
-    assert left == ("leave", CONNECTION)
+    (message, exit_effect) = driver.after(1)
+    assert "connected, but no answer" in message[1]
+    assert exit_effect == ("leave", CONNECTION)
 
 
-def test_a_console_is_told_by_what_it_says() -> None:
+def test_serial_console_is_reported_with_its_output() -> None:
     driver = Driver(agent=True, greeted=False)
     assert driver.bytes(b"debian login: \r\n") == []
-    (told,) = driver.after(2)
-    assert told == ("tell", "vm.sock: this is not a guest agent: it sent “debian login:”")
+    (message,) = driver.after(2)
+    assert message == ("tell", "vm.sock: this is not a guest agent: it sent “debian login:”")
 
 
-def test_a_monitor_is_told_from_an_agent() -> None:
+def test_qmp_monitor_instead_of_agent_is_reported() -> None:
     driver = Driver(agent=True, greeted=False)
-    told, left = driver.bytes(GREETING)
-    assert told == (
+    message, exit_effect = driver.bytes(GREETING)
+    assert message == (
         "error",
         "vm.sock: this is a QMP monitor, not a guest agent: omit --ga",
     )
-    assert left == ("leave", CONNECTION)
+    assert exit_effect == ("leave", CONNECTION)
 
 
-def test_an_agent_that_hangs_up_early() -> None:
+def test_agent_closing_before_reply_ends_script() -> None:
     driver = Driver(agent=True, greeted=False)
-    told, left = driver.gone()
-    assert told[1] == "vm.sock: the connection was closed before the guest agent answered"
-    assert left == ("leave", CONNECTION)
+    message, exit_effect = driver.gone()
+    assert message[1] == "vm.sock: the connection was closed before the guest agent answered"
+    assert exit_effect == ("leave", CONNECTION)
 
 
 @pytest.mark.parametrize("name", ["guest-shutdown", "guest-suspend-ram", "guest-suspend-disk"])
-def test_no_answer_is_the_answer_of_some_commands(name: str) -> None:
+def test_silent_command_succeeds_after_three_seconds(name: str) -> None:
     driver = agent()
     assert driver.line(name) == [sent(f'{{"execute": "{name}"}}')]
     assert driver.session.deadline == driver.now + 3
     assert driver.after(2.9) == []
     assert driver.line("guest-ping") == []
-    # With an id, as what failed after all would come without one.
+    # The id distinguishes this command from the silent one, whose late error has no id.
     assert driver.after(0.2) == [own_question(1, "guest-ping")]
     assert driver.bytes(reply({}, 1)) == [("reply", {"return": {}, "id": "qmpshell-1"})]
     assert driver.session.idle
     assert driver.end() == [("leave", OK)]
 
 
-def test_agent_without_ids_after_silent_command() -> None:
+def test_old_agent_after_silent_command_gets_no_id() -> None:
     driver = agent(echoes=False, interactive=True, confirm=())
     driver.line("guest-suspend-ram")
     driver.after(3)
@@ -148,7 +150,7 @@ def test_agent_without_ids_after_silent_command() -> None:
     assert driver.session.waiting is None
 
 
-def test_a_script_leaves_behind_a_silent_command() -> None:
+def test_script_is_idle_after_silent_command_timeout() -> None:
     driver = agent()
     driver.line("guest-suspend-ram")
     assert not driver.session.idle
@@ -170,7 +172,7 @@ def test_agent_ignores_qmp_only_messages(message: bytes) -> None:
     assert driver.gone()[-1] == ("leave", CONNECTION)
 
 
-def test_the_timeout_does_not_make_it_a_failure() -> None:
+def test_reply_timeout_does_not_apply_to_silent_command() -> None:
     driver = agent(timeout=1)
     driver.line("guest-suspend-ram")
     assert driver.after(1) == []
@@ -180,7 +182,7 @@ def test_the_timeout_does_not_make_it_a_failure() -> None:
     assert driver.after(1)[-1] == ("leave", CONNECTION)
 
 
-def test_what_fails_after_all_is_shown_as_late() -> None:
+def test_silent_command_error_is_shown_late() -> None:
     driver = agent(interactive=True, confirm=())
     driver.line("guest-suspend-ram")
     assert driver.after(3) == [
@@ -190,7 +192,7 @@ def test_what_fails_after_all_is_shown_as_late() -> None:
     assert driver.bytes(failed)[0][0] == "late"
 
 
-def test_it_may_fail_at_once() -> None:
+def test_silent_command_immediate_error_gives_status_1() -> None:
     driver = agent()
     driver.line("guest-shutdown")
     assert driver.bytes(error("Command guest-shutdown has been disabled"))[0][0] == "reply"
@@ -204,18 +206,18 @@ def test_requested_guest_shutdown_is_success(name: str, seconds: float) -> None:
     driver.line(name)
     driver.after(seconds)
     if name == "guest-suspend-disk" and seconds > 3:
-        assert driver.gone()[0][1] == LOST  # it went on, and that was another end
+        assert driver.gone()[0][1] == LOST  # the guest continued, so this loss is unrelated
         return
     assert driver.gone() == []
     assert driver.end() == [("leave", OK)]
 
 
-def test_unsent_lines_give_a_failure_status() -> None:
+def test_agent_loss_reports_number_of_unsent_lines() -> None:
     driver = agent(interactive=True, confirm=())
     driver.line("guest-shutdown")
     driver.line("guest-ping")
-    (told,) = driver.gone()
-    assert told[1].endswith("its outcome is unknown; 1 more was not sent")
+    (message,) = driver.gone()
+    assert message[1].endswith("its outcome is unknown; 1 more was not sent")
 
 
 def test_hint_names_come_from_the_agent() -> None:
@@ -226,19 +228,19 @@ def test_hint_names_come_from_the_agent() -> None:
     assert driver.bytes(reply(INFO, 1)) == [("tell", "stdin:1:1: did you mean guest-ping?")]
 
 
-def test_without_synchronisation_it_is_used_at_once() -> None:
+def test_agent_without_negotiation_is_ready_immediately() -> None:
     driver = Driver(agent=True, negotiate=False)
     assert driver.line("guest-file-close handle=5") == [
         sent('{"execute": "guest-file-close", "arguments": {"handle": 5}}')
     ]
 
 
-def test_the_log_has_what_synchronised() -> None:
+def test_log_contains_synchronisation_messages() -> None:
     driver = agent(log="ga.log")
     log = [message for _, message in driver.logs["ga.log"].messages]
     assert log[0] == {"execute": "guest-sync-delimited", "arguments": {"id": marker(driver)}}
     assert log[1] == {"return": marker(driver)}
-    assert [one.get("execute", "return") for one in log] == [
+    assert [message.get("execute", "return") for message in log] == [
         "guest-sync-delimited",
         "return",
         "guest-sync",
@@ -246,22 +248,22 @@ def test_the_log_has_what_synchronised() -> None:
     ]
 
 
-def test_status_tells_what_it_is() -> None:
+def test_status_shows_agent_version() -> None:
     driver = agent(interactive=True)
     driver.session.probes.learn_commands(driver.now)
     driver.bytes(reply(INFO, 1))
-    (told,) = driver.line("/status")
-    assert told[1].splitlines()[:2] == ["vm.sock: connected", "server: guest agent 10.0.2"]
+    (message,) = driver.line("/status")
+    assert message[1].splitlines()[:2] == ["vm.sock: connected", "server: guest agent 10.0.2"]
 
 
-def test_another_connection_synchronises_anew() -> None:
+def test_reconnect_synchronises_again() -> None:
     driver = agent(interactive=True)
     assert driver.line("/connect other.sock") == [("connect", "other.sock")]
     driver.now += 1
     assert driver.connected("other.sock") == [synchronising(driver)]
 
 
-def test_no_machine_is_followed() -> None:
+def test_agent_session_has_no_vm_state() -> None:
     driver = agent(interactive=True)
     assert driver.session.probes.watch_machine(driver.now) == []
     assert driver.session.machine is None

@@ -1,4 +1,4 @@
-"""What a person is asked about: everything that ends or resets the machine, however it is written."""
+"""Tests of the commands that need confirmation, in every notation."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def request(text: str) -> Request:
     return make_request(action, source(text), "1")
 
 
-def human_request(text: str) -> Request:
+def hmp_request(text: str) -> Request:
     plan = prepare_hmp(source(text)).plan
     assert plan is not None
     (action,) = plan.actions
@@ -70,7 +70,7 @@ def human_request(text: str) -> Request:
         ('{"execute": "human-monitor-command", "arguments": {"command-line": "q"}}', QUIT),
     ],
 )
-def test_asked(text: str, question: str) -> None:
+def test_destructive_command_needs_confirmation(text: str, question: str) -> None:
     assert confirmation_question(request(text), CONFIRM) == question
 
 
@@ -94,7 +94,7 @@ def test_asked(text: str, question: str) -> None:
         '{"execute": "human-monitor-command", "arguments": ["quit"]}',
     ],
 )
-def test_not_asked(text: str) -> None:
+def test_harmless_command_needs_no_confirmation(text: str) -> None:
     assert confirmation_question(request(text), CONFIRM) == ""
 
 
@@ -110,11 +110,11 @@ def test_not_asked(text: str) -> None:
         ("print quit", ""),
     ],
 )
-def test_asked_in_the_human_monitor(text: str, question: str) -> None:
-    assert confirmation_question(human_request(text), CONFIRM) == question
+def test_destructive_hmp_line_needs_confirmation(text: str, question: str) -> None:
+    assert confirmation_question(hmp_request(text), CONFIRM) == question
 
 
-def listed(name: str) -> str:
+def setting_question(name: str) -> str:
     return f"{name} needs confirmation (setting confirm)"
 
 
@@ -126,46 +126,50 @@ def listed(name: str) -> str:
         ("quit", ("qui*",), QUIT),
         ("system_reset", ("*",), RESET),
         ("system_reset", ("system-reset",), RESET),
-        ("device_del id=x", ("device_del",), listed("device_del")),
-        ("device_del id=x", ("device-*",), listed("device_del")),
-        ("blockdev-del node-name=x", ("blockdev-*",), listed("blockdev-del")),
-        ("blockdev-del node-name=x", ("blockdev_???",), listed("blockdev-del")),
+        ("device_del id=x", ("device_del",), setting_question("device_del")),
+        ("device_del id=x", ("device-*",), setting_question("device_del")),
+        ("blockdev-del node-name=x", ("blockdev-*",), setting_question("blockdev-del")),
+        ("blockdev-del node-name=x", ("blockdev_???",), setting_question("blockdev-del")),
         ("blockdev-del node-name=x", ("Blockdev-del", "blockdev", "*-add", "[a]*"), ""),
-        ('{"execute": "stop"}', ("stop",), listed("stop")),
-        ('{"exec-oob": "migrate-pause"}', ("migrate-*",), listed("migrate-pause")),
-        ('{"execute": "human-monitor-command"}', ("human-*",), listed("human-monitor-command")),
-        ('{"execute": "\\u001b[2J"}', ("*2J",), listed("\\x1b[2J")),
+        ('{"execute": "stop"}', ("stop",), setting_question("stop")),
+        ('{"exec-oob": "migrate-pause"}', ("migrate-*",), setting_question("migrate-pause")),
+        (
+            '{"execute": "human-monitor-command"}',
+            ("human-*",),
+            setting_question("human-monitor-command"),
+        ),
+        ('{"execute": "\\u001b[2J"}', ("*2J",), setting_question("\\x1b[2J")),
         ('{"execute": 5}', ("*",), ""),
         ('{"id": 1}', ("*",), ""),
     ],
 )
-def test_the_list_is_the_persons_own(text: str, names: tuple[str, ...], question: str) -> None:
+def test_confirm_setting_selects_commands(text: str, names: tuple[str, ...], question: str) -> None:
     assert confirmation_question(request(text), names) == question
 
 
 @pytest.mark.parametrize(
     ("text", "names", "question"),
     [
-        ("nmi", ("inject-nmi",), listed("inject-nmi")),
-        ("nmi 0", ("nmi",), listed("nmi")),
-        ("s", ("stop",), listed("stop")),
-        ("loadvm now", ("snapshot-*",), listed("snapshot-load")),
-        ("loadvm now", ("loadvm",), listed("loadvm")),
-        ("object_del x", ("object-del",), listed("object_del")),
-        ("x/10i 0", ("x",), listed("x")),
+        ("nmi", ("inject-nmi",), setting_question("inject-nmi")),
+        ("nmi 0", ("nmi",), setting_question("nmi")),
+        ("s", ("stop",), setting_question("stop")),
+        ("loadvm now", ("snapshot-*",), setting_question("snapshot-load")),
+        ("loadvm now", ("loadvm",), setting_question("loadvm")),
+        ("object_del x", ("object-del",), setting_question("object_del")),
+        ("x/10i 0", ("x",), setting_question("x")),
         ("q", ("q",), QUIT),
         ("info nmi", ("nmi", "inject-nmi"), ""),
-        ("info nmi", ("human-monitor-command",), listed("human-monitor-command")),
-        ("", ("*",), listed("human-monitor-command")),
+        ("info nmi", ("human-monitor-command",), setting_question("human-monitor-command")),
+        ("", ("*",), setting_question("human-monitor-command")),
     ],
 )
-def test_the_human_monitors_names_are_found_too(
+def test_confirm_setting_matches_equivalent_hmp_commands(
     text: str, names: tuple[str, ...], question: str
 ) -> None:
     command = f"human-monitor-command command-line='{text}'"
     assert confirmation_question(request(command), names) == question
     if text:
-        assert confirmation_question(human_request(text), names) == question
+        assert confirmation_question(hmp_request(text), names) == question
 
 
 @pytest.mark.parametrize(
@@ -173,13 +177,13 @@ def test_the_human_monitors_names_are_found_too(
     [
         ("[]", ""),
         ("[{'type': 'abort'}]", ""),
-        ("[{'type': 'abort'}, {'type': 'drive-backup'}]", listed("drive-backup")),
+        ("[{'type': 'abort'}, {'type': 'drive-backup'}]", setting_question("drive-backup")),
         ("[5, {}, 'drive-backup', {'type': ['drive-backup']}]", ""),
         ("{'type': 'drive-backup'}", ""),
     ],
 )
-def test_a_transaction_is_what_its_actions_are(actions: str, question: str) -> None:
+def test_transaction_is_confirmed_by_its_action_types(actions: str, question: str) -> None:
     text = f"{{'execute': 'transaction', 'arguments': {{'actions': {actions}}}}}"
     assert confirmation_question(request(text), ("drive-*",)) == question
     assert confirmation_question(request(text), CONFIRM) == ""
-    assert confirmation_question(request(text), ("transaction",)) == listed("transaction")
+    assert confirmation_question(request(text), ("transaction",)) == setting_question("transaction")

@@ -1,4 +1,4 @@
-"""Why there is no QMP at the other end, in words that tell what to do."""
+"""Tests of the messages that explain why the peer does not send QMP."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HUMAN = (
         (b"x" * 61, f"a:1: this is not QMP: it sent “{'x' * 60}…”"),
     ],
 )
-def test_what_else_answers(raw: bytes, text: str) -> None:
+def test_foreign_protocol_message_names_protocol(raw: bytes, text: str) -> None:
     assert explain_garbage("a:1", raw) == text
 
 
@@ -57,7 +57,7 @@ def test_what_else_answers(raw: bytes, text: str) -> None:
         (b"(qemu) ", False, HUMAN.replace("a:1", "vm.sock")),
     ],
 )
-def test_what_silence_may_mean(pending: bytes, greeted: bool, text: str) -> None:
+def test_silence_message_names_likely_causes(pending: bytes, greeted: bool, text: str) -> None:
     assert explain_silence("vm.sock", pending, greeted=greeted) == text
 
 

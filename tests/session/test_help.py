@@ -1,4 +1,4 @@
-"""`/help NAME` and `/apropos`, through a session: from a schema and a manual of our own."""
+"""Tests of `/help NAME` and `/apropos` in a session with a test schema and manual."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.harness.sessions import (
     sent,
 )
 
-# A server without this command would be the storage daemon.
+# Without this command, the session takes the server for the storage daemon.
 SCHEMA = [
     *sessions.SCHEMA,
     {"name": "query-status", "meta-type": "command", "arg-type": "0", "ret-type": "1"},
@@ -171,11 +171,11 @@ def help_text(line: str, *, pages: dict[str, str] | None = None) -> str:
     return str(text)
 
 
-# -- asking ---------------------------------------------------------------------------------------
+# -- queries and lookup ---------------------------------------------------------------------------
 
 
-def test_help_of_quit_is_about_what_quit_does() -> None:
-    """`quit` is the server's, which ends the virtual machine; only `/quit` leaves the shell."""
+def test_help_of_quit_describes_server_command() -> None:
+    """The QMP command `quit` ends the VM; only `/quit` leaves the shell."""
     driver = Driver()
     assert driver.line("/help quit") == [ASKED]
     ((kind, text),) = driver.bytes(reply(SCHEMA, 1))
@@ -184,7 +184,7 @@ def test_help_of_quit_is_about_what_quit_does() -> None:
 
 
 @pytest.mark.parametrize("interactive", [False, True])
-def test_help_is_first_a_question_then_the_text(interactive: bool) -> None:
+def test_help_queries_schema_once_then_shows_page(interactive: bool) -> None:
     driver = Driver(interactive=interactive)
     assert driver.line("/help stop") == [ASKED]
     assert not driver.session.idle
@@ -202,11 +202,11 @@ def test_help_waits_for_schema_in_order() -> None:
     assert page[0] == "page"
     assert command == sent('{"execute": "cont"}')
     found = driver.bytes(DONE)
-    assert [one[0] for one in found] == ["reply", "page", "send"]
+    assert [effect[0] for effect in found] == ["reply", "page", "send"]
 
 
 @pytest.mark.parametrize("line", ["/help", "/help stop", "/apropos stop"])
-def test_a_persons_help_waits_for_no_reply(line: str) -> None:
+def test_help_at_terminal_does_not_wait(line: str) -> None:
     driver = Driver(interactive=True)
     driver.line("/help stop")
     driver.bytes(reply(SCHEMA, 1))
@@ -221,7 +221,7 @@ def test_unique_prefix_equals_the_name() -> None:
     assert help_text("/help query-st", pages={}) == help_text("/help query-status", pages={})
 
 
-def test_the_beginning_of_several_names_lists_them() -> None:
+def test_ambiguous_prefix_lists_matching_names() -> None:
     pages = {"qemu-qmp-ref": MANUAL.replace("old\\-resize", "resize\\-old")}
     assert (
         help_text("/help res", pages=pages)
@@ -232,7 +232,7 @@ Names that start with res
                        Resize no longer"""
         + FROM
     )
-    # What is known of the value, too.
+    # The page also describes the enum value.
     assert help_text("/help raw", pages={"qemu-qmp-ref": MANUAL.replace("Raw", "raw2")}) == (
         "raw (value)\n\nBlockdevDriver\n    as it is\n\nUsed by\n  blockdev-add  driver=raw\n\n"
         "Names that start with raw\n  raw2  object  A node over another one" + FROM
@@ -240,7 +240,7 @@ Names that start with res
 
 
 @pytest.mark.parametrize("start", ["/wai", "/wa"])
-def test_the_beginning_of_names_of_the_shells_own(start: str) -> None:
+def test_help_of_prefix_lists_shell_commands(start: str) -> None:
     text = help_text(f"/help {start}")
     assert [line.split()[0] for line in text.splitlines() if line[0] == "/"] == [
         name for name in COMMANDS if name.startswith(start)
@@ -248,7 +248,7 @@ def test_the_beginning_of_names_of_the_shells_own(start: str) -> None:
     assert help_text("/help /wait-j") == help_text("/help /wait-job")
 
 
-def test_help_of_what_nobody_has() -> None:
+def test_help_of_unknown_name_reports_error() -> None:
     line = "/help nosuch"
     reason = "no command, event or type named 'nosuch'"
     carets = "      ^^^^^^"
@@ -261,7 +261,7 @@ def test_help_of_what_nobody_has() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"probe": False}, {"negotiate": False}])
 @pytest.mark.parametrize("pages", [{}, PAGES])
-def test_help_where_there_is_no_schema(options: dict[str, Any], pages: dict[str, str]) -> None:
+def test_help_without_schema_uses_manual(options: dict[str, Any], pages: dict[str, str]) -> None:
     driver = Driver(pages=pages, **options)
     line = "/help resize"
     found = driver.line(line)
@@ -317,11 +317,11 @@ Features
         ),
     ],
 )
-def test_without_a_manual_there_is_the_schema(name: str, text: str) -> None:
+def test_help_without_manual_uses_schema(name: str, text: str) -> None:
     assert help_text(f"/help {name}", pages={}) == text + WITHOUT
 
 
-def test_the_manuals_words_stand_with_the_schemas_types() -> None:
+def test_help_combines_manual_text_with_schema_types() -> None:
     assert (
         help_text("/help resize")
         == """\
@@ -355,13 +355,13 @@ Example
     )
 
 
-def test_a_union() -> None:
+def test_union_arguments_name_their_discriminator() -> None:
     text = help_text("/help blockdev-add")
     assert "  driver: BlockdevDriver\n      which it is\n" in text
     assert "\n  Further members depend on driver: null-co, raw\n" in text
 
 
-def test_a_branch_comes_first() -> None:
+def test_help_shows_selected_branch_first() -> None:
     assert (
         help_text("/help blockdev-add driver=raw")
         == """\
@@ -386,7 +386,7 @@ Features
     )
 
 
-def test_a_branch_in_a_branch() -> None:
+def test_help_shows_nested_branch() -> None:
     text = help_text('/help blockdev-add driver="raw" file.driver=null-co')
     assert "\nWith file.driver=null-co\n" in text
     assert "\n  file.size: int\n" in text
@@ -403,11 +403,11 @@ def test_a_branch_in_a_branch() -> None:
         ("file.driver.x.y=raw driver=raw", "With driver=raw"),
     ],
 )
-def test_a_branch_that_is_none(line: str, words: str) -> None:
+def test_unknown_branch_value_is_reported(line: str, words: str) -> None:
     assert words in help_text(f"/help blockdev-add {line}")
 
 
-def test_a_type_of_the_manuals() -> None:
+def test_help_of_manual_type_lists_members() -> None:
     assert help_text("/help HowFast").startswith(
         "HowFast (enum)\n\nHow fast it is to be.\n\nValues\n  fast\n      at once\n  slow\n"
     )
@@ -460,7 +460,7 @@ def returned(**pages: str) -> str:
     return str(text)
 
 
-def test_what_is_returned_has_types() -> None:
+def test_return_value_members_have_schema_types() -> None:
     assert returned() == (
         "query-things (command)\n\nReturns\n  [{…}]\n\n  label: str (deprecated)\n"
         "  node: {driver, [node-name], [read-only], …}\n  [busy]: bool\n  [offset]: int" + WITHOUT
@@ -476,8 +476,8 @@ def test_return_value_uses_the_manual_type() -> None:
     )
 
 
-def test_type_names_match_the_menu() -> None:
-    """The manual says `boolean`, `string` and `array of string`."""
+def test_type_names_match_completion_menu() -> None:
+    """The manual uses `boolean`, `string` and `array of string`; the help page does not."""
     pages = {"qemu-qmp-ref": MANUAL + RETURNING}
     text = help_text("/help Thing", pages=pages)
     assert "\n  label: str\n" in text
@@ -490,13 +490,13 @@ def test_type_names_match_the_menu() -> None:
     assert type_text(FULL, "[8]") == "[node or {…}]"
 
 
-def test_a_command_that_this_server_does_not_have() -> None:
+def test_manual_command_missing_from_server_is_marked() -> None:
     text = help_text("/help old-resize")
     assert text.startswith("old-resize (command)\n\nThis server does not have this command.\n")
     assert "Only if QEMU was built with: CONFIG_OLD" in text
 
 
-def test_a_value_of_an_enum() -> None:
+def test_help_of_enum_value_lists_uses() -> None:
     assert (
         help_text("/help raw")
         == "raw (value)\n\nBlockdevDriver\n    as it is\n\nUsed by\n  blockdev-add  driver=raw"
@@ -524,7 +524,7 @@ def test_manual_of_another_version_is_announced_first(version: str, first: str) 
     assert help_text("/help resize", pages=pages).splitlines()[0] == first
 
 
-def test_which_manual_it_is() -> None:
+def test_manual_page_is_chosen_by_server_commands() -> None:
     assert page_of(["blockdev-add", "query-status"]) is QEMU
     assert page_of(["blockdev-add", "quit"]) is STORAGE_DAEMON
     assert page_of(["guest-sync", "guest-info"]) is AGENT
@@ -539,8 +539,8 @@ def test_which_manual_it_is() -> None:
 def argument_text(line: str, **options: Any) -> str:
     """Return the text before the help page."""
     text = help_text(line, **options)
-    whole = line.split()[1]
-    return text[: text.index(f"\n\n{whole} (")]
+    command = line.split()[1]
+    return text[: text.index(f"\n\n{command} (")]
 
 
 @pytest.mark.parametrize(
@@ -592,21 +592,21 @@ def argument_text(line: str, **options: Any) -> str:
         ),
     ],
 )
-def test_an_argument_stands_first(line: str, text: str) -> None:
+def test_help_shows_named_argument_before_page(line: str, text: str) -> None:
     device_add = {"name": "device_add", "meta-type": "command", "arg-type": "1"}
     driver = Driver(pages=PAGES)
     driver.line("/help stop")
     driver.bytes(reply([*SCHEMA, device_add], 1))
-    ((kind, told),) = driver.line(f"/help {line}")
+    ((kind, shown_text),) = driver.line(f"/help {line}")
     assert kind == "page"
-    name, _, given = line.partition(" ")
-    assert told.startswith(f"{text}\n\n{name} (")
-    # Then the page as it is.
-    ((_, page),) = driver.line(f"/help {name} {given.partition(' ')[2]}")
-    assert told == f"{text}\n\n{page}"
+    name, _, rest = line.partition(" ")
+    assert shown_text.startswith(f"{text}\n\n{name} (")
+    # The page of the command follows.
+    ((_, page),) = driver.line(f"/help {name} {rest.partition(' ')[2]}")
+    assert shown_text == f"{text}\n\n{page}"
 
 
-def test_the_members_of_an_argument() -> None:
+def test_argument_help_lists_its_members() -> None:
     text = argument_text("/help blockdev-add file driver=raw")
     assert text.startswith(
         "file (argument of blockdev-add, required)\n\n"
@@ -615,7 +615,7 @@ def test_the_members_of_an_argument() -> None:
     )
 
 
-def test_several_arguments_that_begin_so() -> None:
+def test_argument_prefix_shows_all_matches() -> None:
     members = [{"name": "a-one", "type": "int"}, {"name": "a-two", "type": "str", "default": None}]
     variants = [{"case": "null-co", "type": "y"}, {"case": "raw", "type": "z"}]
     schema = [
@@ -645,7 +645,7 @@ def test_several_arguments_that_begin_so() -> None:
     assert text.startswith("b (argument of x, required)\n\nstr\n\nx (command)\n")
 
 
-def test_an_argument_where_there_is_only_the_manual() -> None:
+def test_argument_help_without_schema_uses_manual() -> None:
     driver = Driver(pages=PAGES, probe=False)
     ((_, text),) = driver.line("/help resize ho")
     assert text.startswith("Of resize\n\n[how]: HowFast\n    in a hurry, or not\n\nresize (command")
@@ -655,7 +655,7 @@ def test_an_argument_where_there_is_only_the_manual() -> None:
     assert text.startswith("resize has no nosuch.\n\nresize (command")
 
 
-def test_a_property_of_the_device_that_is_added() -> None:
+def test_device_add_argument_help_queries_device_properties() -> None:
     driver = Driver(pages={})
     device_add = {"name": "device_add", "meta-type": "command", "arg-type": "1"}
     driver.line("/help stop")
@@ -685,7 +685,7 @@ def test_a_property_of_the_device_that_is_added() -> None:
     assert text.startswith("device_add has no argument dr of its own.")
 
 
-def test_arguments_that_choose_nothing_leave_the_page_whole() -> None:
+def test_plain_argument_value_does_not_change_page() -> None:
     assert help_text("/help resize id=5") == help_text("/help resize")
 
 
@@ -698,7 +698,7 @@ def apropos(words: str, *, pages: dict[str, str] | None = None) -> list[list[str
     return [line.split() for line in text.partition("\n\n")[0].splitlines()]
 
 
-def test_apropos_finds_the_best_first() -> None:
+def test_apropos_sorts_best_matches_first() -> None:
     assert apropos("RESIZE") == [
         ["resize", "command", "Resize", "something"],
         ["old-resize", "command,", "not", "in", "this", "server"],
@@ -714,12 +714,12 @@ def test_apropos_finds_command_of_type_member() -> None:
     assert [line[0] for line in apropos("begins where")] == ["blockdev-add", "Common"]
 
 
-def test_apropos_without_a_manual() -> None:
+def test_apropos_without_manual_searches_schema() -> None:
     assert apropos("size", pages={}) == [["resize", "command"], ["RESIZED", "event"]]
     assert help_text("/apropos size", pages={}).endswith(WITHOUT)
 
 
-def test_apropos_finds_nothing() -> None:
+def test_apropos_without_matches_reports_error() -> None:
     assert ask("/apropos zzz yyy") == ("error", "stdin:2:1: nothing found for zzz yyy")
     assert ask("/apropos zzz", pages={}) == (
         "error",
@@ -727,12 +727,12 @@ def test_apropos_finds_nothing() -> None:
     )
 
 
-# -- what is not to be trusted --------------------------------------------------------------------
+# -- invalid and hostile input --------------------------------------------------------------------
 
 HOSTILE = "\x1b]0;x\x07\u202e"
 
 
-def test_help_survives_a_schema_that_makes_no_sense() -> None:
+def test_recursive_schema_has_help() -> None:
     driver = Driver()
     driver.line("/help x")
     member = {"name": "a", "type": "[a]"}
@@ -755,7 +755,7 @@ def test_help_survives_a_schema_that_makes_no_sense() -> None:
     assert (kind, text.splitlines()[0]) == ("page", "x has no argument c.")
 
 
-def test_hostile_text_is_escaped() -> None:
+def test_hostile_schema_and_manual_text_is_escaped() -> None:
     driver = Driver(pages={"qemu-qmp-ref": f".SS x (Command)\n{HOSTILE}"})
     driver.line("/help x")
     schema = [
@@ -771,7 +771,7 @@ def test_hostile_text_is_escaped() -> None:
     ]
     ((kind, text),) = driver.bytes(reply(schema, 1))
     assert kind == "page"
-    assert text.isprintable() is False  # it has lines
+    assert text.isprintable() is False  # newlines are not printable
     assert text.replace("\n", "").isprintable()
     assert text.count("\\x1b]0;x") >= 4
 
@@ -799,13 +799,13 @@ PATHS = st.lists(NAMES, min_size=1, max_size=4).map(".".join)
 
 @settings(max_examples=300)
 @given(ENTITIES, st.dictionaries(PATHS, NAMES, max_size=4))
-def test_any_schema_has_help(entities: list[dict[str, Any]], given: dict[str, str]) -> None:
+def test_random_schema_has_help(entities: list[dict[str, Any]], values: dict[str, str]) -> None:
     for reference in (None, Reference(MANUAL)):
         articles = HelpPages(Schema(entities), reference)
         for name in ("t", "x", "a", "nosuch"):
-            text_of(articles.about(name, given), width=40)
-            for key in given:
-                text_of(articles.about(name, given, key), width=40)
+            text_of(articles.about(name, values), width=40)
+            for key in values:
+                text_of(articles.about(name, values, key), width=40)
                 text_of(articles.about(name, {}, key), width=40)
             text_of(articles.about_value(name), width=40)
         articles.names()

@@ -1,4 +1,4 @@
-"""The lines of a script: line ends, encodings, several inputs, no more read than is needed."""
+"""Tests of script input: line ends, encodings, several inputs and reading on demand."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ def lines_of(*inputs: LineInput, verbatim: bool = False, raw: bool = False) -> l
     lines = ScriptLines(inputs, verbatim=verbatim, raw=raw)
     found = []
     while not lines.ended:
-        taken = lines.take()
-        if taken is None:
+        item = lines.take()
+        if item is None:
             if lines.descriptor is not None:
                 lines.fill()
-        elif isinstance(taken, PreparedLine):
-            assert taken.error is not None
-            number, column, _ = taken.source.line.locate(taken.error.start)
-            found.append(f"{taken.source.name}:{number}:{column}: {taken.error.reason}")
+        elif isinstance(item, PreparedLine):
+            assert item.error is not None
+            number, column, _ = item.source.line.locate(item.error.start)
+            found.append(f"{item.source.name}:{number}:{column}: {item.error.reason}")
         else:
-            found.append(taken.line.text)
+            found.append(item.line.text)
     return found
 
 
 @given(st.lists(st.binary(max_size=40)), st.lists(st.integers(1, 30)))
-def test_any_cutting_gives_the_same_lines(parts: list[bytes], sizes: list[int]) -> None:
+def test_random_chunks_give_same_lines(parts: list[bytes], sizes: list[int]) -> None:
     data = b"\n".join(part.replace(b"\n", b"") for part in parts)
-    whole = lines_of(LineInput("x", data=data), verbatim=True, raw=True)
+    whole_lines = lines_of(LineInput("x", data=data), verbatim=True, raw=True)
     reader, writer = os.pipe()
-    one = LineInput("x", read=lambda: os.read(reader, 65536), descriptor=reader)
-    lines = ScriptLines([one], verbatim=True, raw=True)
-    got: list[str] = []
+    line_input = LineInput("x", read=lambda: os.read(reader, 65536), descriptor=reader)
+    lines = ScriptLines([line_input], verbatim=True, raw=True)
+    read_lines: list[str] = []
     cuts = [0]
     for size in sizes:
         cuts.append(cuts[-1] + size)
@@ -43,22 +43,22 @@ def test_any_cutting_gives_the_same_lines(parts: list[bytes], sizes: list[int]) 
         if data[start:end]:
             os.write(writer, data[start:end])
             lines.fill()
-        while (taken := lines.take()) is not None:
-            assert isinstance(taken, SourceLine)
-            got.append(taken.line.text)
+        while (item := lines.take()) is not None:
+            assert isinstance(item, SourceLine)
+            read_lines.append(item.line.text)
     os.close(writer)
     lines.fill()
-    while (taken := lines.take()) is not None:
-        assert isinstance(taken, SourceLine)
-        got.append(taken.line.text)
+    while (item := lines.take()) is not None:
+        assert isinstance(item, SourceLine)
+        read_lines.append(item.line.text)
     os.close(reader)
     assert lines.ended
-    assert got == whole
+    assert read_lines == whole_lines
     expected = data.decode("utf-8", "replace").removeprefix("\ufeff").split("\n")
-    assert len(got) == len(expected) - (not expected[-1])
+    assert len(read_lines) == len(expected) - (not expected[-1])
 
 
-def test_line_ends_and_marks() -> None:
+def test_line_ends_and_byte_order_marks_are_removed() -> None:
     data = b"\xef\xbb\xbfa\r\nb\n\n\xef\xbb\xbfc\rd"
     assert lines_of(LineInput("x", data=data)) == ["a", "b", "", "\ufeffc\rd"]
     assert (
@@ -66,7 +66,7 @@ def test_line_ends_and_marks() -> None:
     )
 
 
-def test_several_inputs_are_separate() -> None:
+def test_inputs_are_parsed_separately() -> None:
     first = LineInput("one", data=b'{"a":\n')
     second = LineInput("two", data=b"x \\\n")
     third = LineInput("three", data=b"\n\xff")
@@ -85,15 +85,15 @@ def test_reading_pauses_while_a_line_is_queued() -> None:
     assert lines.take() is None
     lines.fill()
     for text in ("a", "b"):
-        taken = lines.take()
-        assert isinstance(taken, SourceLine)
-        assert taken.line.text == text
+        item = lines.take()
+        assert isinstance(item, SourceLine)
+        assert item.line.text == text
     assert lines.take() is None
     os.close(writer)
     lines.fill()
-    taken = lines.take()
-    assert isinstance(taken, SourceLine)
-    assert taken.line.text == "c"
+    item = lines.take()
+    assert isinstance(item, SourceLine)
+    assert item.line.text == "c"
     assert lines.take() is None
     assert lines.ended
     os.close(reader)

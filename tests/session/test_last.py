@@ -1,4 +1,4 @@
-"""`/last`: the last reply once more, and all of it."""
+"""Tests of `/last`, which shows the complete last reply."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from qmpshell.session import Effect, ShowReply
 from tests.harness.sessions import DONE, REFUSAL, Driver, error, reply
 
 
-def person(**options: Any) -> Driver:
+def terminal_driver(**options: Any) -> Driver:
     return Driver(interactive=True, **options)
 
 
@@ -27,12 +27,12 @@ def last(driver: Driver) -> list[Effect]:
 NAMED = {"return": {"name": "one"}, "id": "qmpshell-1"}
 
 
-def test_there_is_none_yet() -> None:
-    assert person().line("/last") == [("error", "no reply yet")]
+def test_last_without_reply_reports_error() -> None:
+    assert terminal_driver().line("/last") == [("error", "no reply yet")]
 
 
-def test_save_requests_whole_reply_without_sending() -> None:
-    driver = person()
+def test_last_shows_whole_reply_without_sending() -> None:
+    driver = terminal_driver()
     driver.line("query-name")
     driver.now += 3
     driver.bytes(reply({"name": "one"}, 1))
@@ -45,16 +45,16 @@ def test_save_requests_whole_reply_without_sending() -> None:
         assert (shown.elapsed, shown.late, shown.redirect) == (3, False, None)
 
 
-def test_streamed_reply_is_not_shown_twice() -> None:
-    driver = person()
+def test_first_reply_is_not_marked_as_repeated() -> None:
+    driver = terminal_driver()
     driver.line("query-name")
     (shown,) = driver.session.receive(reply({}, 1), driver.now)
     assert isinstance(shown, ShowReply)
     assert not shown.again
 
 
-def test_a_destination_gets_it() -> None:
-    driver = person()
+def test_last_writes_to_redirect() -> None:
+    driver = terminal_driver()
     driver.line("query-name")
     driver.bytes(reply({"name": "one"}, 1))
     for operator, target in ((">", "file"), ("|", "jq .")):
@@ -63,8 +63,8 @@ def test_a_destination_gets_it() -> None:
         assert driver.redirect_closed() == []
 
 
-def test_a_destination_that_cannot_be_opened_gets_nothing() -> None:
-    driver = person()
+def test_last_reports_failed_redirect_open() -> None:
+    driver = terminal_driver()
     driver.line("query-name")
     driver.bytes(reply({}, 1))
     driver.line("/last > file")
@@ -73,8 +73,8 @@ def test_a_destination_that_cannot_be_opened_gets_nothing() -> None:
     assert "Permission denied" in text
 
 
-def test_an_error_is_a_reply() -> None:
-    driver = person()
+def test_last_shows_error_reply() -> None:
+    driver = terminal_driver()
     driver.line("stop")
     driver.bytes(error("no", marker=1))
     assert driver.line("/last") == [
@@ -82,15 +82,15 @@ def test_an_error_is_a_reply() -> None:
     ]
 
 
-def test_a_reply_of_the_human_monitor() -> None:
-    driver = person()
+def test_last_shows_hmp_reply() -> None:
+    driver = terminal_driver()
     driver.line("/hmp info name")
     driver.bytes(reply("one\r\ntwo", 1))
     assert driver.line("/last") == [("reply", {"return": "one\r\ntwo", "id": "qmpshell-1"})]
 
 
 def test_late_reply_becomes_the_last_reply() -> None:
-    driver = person()
+    driver = terminal_driver()
     driver.line("query-name")
     driver.abandon()
     driver.line("stop")
@@ -99,8 +99,8 @@ def test_late_reply_becomes_the_last_reply() -> None:
     assert driver.line("/last") == [("reply", NAMED)]
 
 
-def test_what_we_ask_ourselves_is_not_the_last() -> None:
-    driver = person()
+def test_last_ignores_internal_replies() -> None:
+    driver = terminal_driver()
     driver.line("query-name")
     driver.bytes(reply({"name": "one"}, 1))
     driver.session.probes.learn_commands(driver.now)
@@ -108,15 +108,15 @@ def test_what_we_ask_ourselves_is_not_the_last() -> None:
     assert driver.line("/last") == [("reply", NAMED)]
 
 
-def test_it_waits_for_its_turn() -> None:
-    driver = person()
+def test_last_waits_for_pending_reply() -> None:
+    driver = terminal_driver()
     driver.line("query-name")
     assert driver.line("/last") == []
     assert driver.bytes(reply({"name": "one"}, 1)) == [("reply", NAMED), ("reply", NAMED)]
 
 
-def test_it_outlives_the_connection() -> None:
-    driver = person()
+def test_last_reply_survives_connection_loss() -> None:
+    driver = terminal_driver()
     driver.line("query-name")
     driver.bytes(reply({"name": "one"}, 1))
     driver.gone()
@@ -136,16 +136,16 @@ def test_last_in_script_is_the_previous_reply() -> None:
     assert driver.end() == [("leave", FAILED)]
 
 
-def test_nothing_of_it_in_a_dry_run() -> None:
+def test_dry_run_last_has_no_effect() -> None:
     assert Driver(offline=True, dry_run=True).line("/last") == []
 
 
 @pytest.mark.parametrize("line", ["/last 2", "/last x=1"])
-def test_it_takes_nothing(line: str) -> None:
-    driver = person()
+def test_last_with_argument_reports_error(line: str) -> None:
+    driver = terminal_driver()
     driver.line("query-name")
     driver.bytes(reply({}, 1))
     ((kind, text),) = driver.line(line)
     assert kind == "error"
-    assert text.splitlines()[2].index("^") == 8  # under the word that is too many
+    assert text.splitlines()[2].index("^") == 8  # under the extra word
     assert text.endswith("usage: /last")

@@ -1,4 +1,4 @@
-"""/watch and /jobs in a session: what is sent when, what is shown, what holds up and what does not."""
+"""Tests of `/watch` and `/jobs` in a session: requests, output and queue blocking."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def status_change(status: str, name: str = "j0") -> bytes:
 
 
 def job(**changes: object) -> dict[str, object]:
-    one = {"id": "j0", "type": "mirror", "status": "running"}
-    return one | {"current-progress": 1, "total-progress": 4} | changes
+    fields = {"id": "j0", "type": "mirror", "status": "running"}
+    return fields | {"current-progress": 1, "total-progress": 4} | changes
 
 
-# -- wrong calls ----------------------------------------------------------------------------------
+# -- invalid calls --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,9 @@ def job(**changes: object) -> dict[str, object]:
         ("/jobs -t", "      ^^", "a number of seconds must follow -t", JOBS),
     ],
 )
-def test_a_wrong_call(line: str, carets: str, reason: str, hint: str | None) -> None:
+def test_invalid_watch_or_jobs_call_reports_error(
+    line: str, carets: str, reason: str, hint: str | None
+) -> None:
     driver = Driver(probe=False)
     column = carets.index("^") + 1
     ((kind, text),) = driver.line(line)
@@ -86,7 +88,7 @@ def test_a_wrong_call(line: str, carets: str, reason: str, hint: str | None) -> 
     assert driver.end() == [("leave", FAILED)]
 
 
-def test_in_a_dry_run_it_is_shown_once() -> None:
+def test_dry_run_shows_watched_command_once() -> None:
     driver = Driver(offline=True, dry_run=True)
     assert driver.line("/watch query-name") == [("show", b'{"execute": "query-name"}\n')]
     assert driver.line("/jobs") == []
@@ -111,18 +113,18 @@ def test_script_shows_each_reply_before_continuing() -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_nothing_is_sent_while_a_reply_is_pending() -> None:
+def test_watch_waits_for_pending_reply() -> None:
     driver = Driver()
     driver.line("/watch -n 1 query-name")
     assert driver.after(30) == []
     driver.bytes(DONE)
-    assert driver.after(0) == [NAME]  # it is late already
+    assert driver.after(0) == [NAME]  # the next query is overdue
     driver.bytes(DONE)
     assert driver.after(0.9) == []
     assert driver.after(0.1) == [NAME]
 
 
-def test_events_disturb_nothing() -> None:
+def test_events_do_not_interrupt_watch() -> None:
     driver = Driver()
     driver.line("/watch query-name")
     assert driver.bytes(event("STOP") + DONE + event("RESUME")) == [
@@ -150,7 +152,7 @@ def test_hmp_line_is_not_parsed_as_qmp() -> None:
     assert driver.line(line) == [sent(command)]
 
 
-def test_a_command_is_read_by_the_schema_first() -> None:
+def test_watch_loads_schema_before_first_command() -> None:
     driver = Driver()
     question = ("send", b'{"execute": "query-qmp-schema", "id": "qmpshell-1"}\n')
     assert driver.line("/watch -c 1 resize id=x size=0x10") == [question]
@@ -158,7 +160,7 @@ def test_a_command_is_read_by_the_schema_first() -> None:
     assert driver.bytes(reply(SCHEMA, 1)) == [sent(command)]
 
 
-def test_an_error_counts_and_the_watch_goes_on() -> None:
+def test_watch_continues_after_error_with_status_1() -> None:
     driver = Driver()
     driver.line("/watch -c 2 query-name")
     driver.bytes(error("not now"))
@@ -176,7 +178,7 @@ def test_error_stops_on_error() -> None:
 def test_watch_rejects_missing_command() -> None:
     driver = Driver(probe=False)
     driver.line("/watch query-nmae")
-    assert [one[0] for one in driver.bytes(error("no", "CommandNotFound"))] == ["reply"]
+    assert [effect[0] for effect in driver.bytes(error("no", "CommandNotFound"))] == ["reply"]
     assert driver.session.idle
 
 
@@ -186,7 +188,7 @@ def test_reply_timeout_ends_a_script() -> None:
     assert driver.after(3)[-1] == ("leave", CONNECTION)
 
 
-def test_a_loss_ends_it() -> None:
+def test_connection_loss_ends_script_watch() -> None:
     driver = Driver()
     driver.line("/watch query-name")
     driver.bytes(DONE)
@@ -194,14 +196,14 @@ def test_a_loss_ends_it() -> None:
     assert driver.gone() == [("error", text), ("leave", CONNECTION)]
 
 
-def test_replies_go_where_the_line_says() -> None:
+def test_watch_replies_follow_redirect() -> None:
     driver = Driver()
     driver.line("/watch -c 2 query-name > out")
     assert driver.redirect_opened() == [NAME]
     driver.bytes(DONE)
     driver.after(2)
     effects = driver.session.receive(DONE, driver.now)
-    (shown,) = [one for one in effects if isinstance(one, ShowReply)]
+    (shown,) = [effect for effect in effects if isinstance(effect, ShowReply)]
     assert shown.redirect is driver.destinations[0]
     assert driver.session.queue.closing is driver.destinations[0]
 
@@ -218,11 +220,11 @@ def live_view(driver: Driver) -> Watch:
     return driver.session.waits.live_view
 
 
-def test_at_a_terminal_the_prompt_stays_free() -> None:
+def test_terminal_watch_does_not_block_lines() -> None:
     driver = terminal()
     assert driver.line("/watch query-name") == [named(1)]
     assert driver.line("stop") == [named(2, "stop")]
-    assert driver.bytes(reply({"name": "x"}, 1)) == []  # it is drawn
+    assert driver.bytes(reply({"name": "x"}, 1)) == []  # the live view draws the reply
     shown = live_view(driver).shown
     assert shown is not None and shown.reply.value["return"] == {"name": "x"}
     assert driver.bytes(reply({}, 2))[0][0] == "reply"
@@ -237,15 +239,15 @@ def test_ctrl_c_ends_watch_and_keeps_output() -> None:
     driver.line("/watch query-name")
     driver.bytes(reply({"name": "x"}, 1))
     driver.after(2)
-    [shown, told] = driver.abandon()
+    [shown, message] = driver.abandon()
     assert shown[0] == "reply"
-    assert told == ("tell", "no longer watching query-name")
+    assert message == ("tell", "no longer watching query-name")
     assert driver.session.waits.live_view is None
     assert driver.bytes(reply({"name": "y"}, 2)) == []
     assert driver.after(60) == []
 
 
-def test_ctrl_c_ends_what_is_waited_for_first() -> None:
+def test_ctrl_c_abandons_reply_before_watch() -> None:
     driver = terminal()
     driver.line("/watch query-name")
     driver.line("stop")
@@ -253,33 +255,33 @@ def test_ctrl_c_ends_what_is_waited_for_first() -> None:
     assert driver.session.waits.live_view is not None
 
 
-def test_the_last_time_is_shown_as_a_reply() -> None:
+def test_last_watch_repetition_is_shown_as_reply() -> None:
     driver = terminal()
     driver.line("/watch -c 1 query-name")
-    assert [one[0] for one in driver.bytes(reply({"name": "x"}, 1))] == ["reply"]
+    assert [effect[0] for effect in driver.bytes(reply({"name": "x"}, 1))] == ["reply"]
     assert driver.session.waits.live_view is None
 
 
-def test_another_one_takes_its_place() -> None:
+def test_second_watch_replaces_first() -> None:
     driver = terminal()
     driver.line("/watch query-name")
     driver.bytes(reply({}, 1))
     found = driver.line("/watch query-uuid")
-    assert [one[0] for one in found] == ["reply", "tell", "send"]
+    assert [effect[0] for effect in found] == ["reply", "tell", "send"]
     assert live_view(driver).text == "query-uuid"
     driver.bytes(reply({}, 2))
     assert driver.after(2) == [named(3, "query-uuid")]
 
 
-def test_what_destroys_is_asked_about_once() -> None:
+def test_destructive_watch_is_confirmed_once() -> None:
     driver = terminal()
-    assert [one[0] for one in driver.line("/watch system_reset")] == ["ask"]
+    assert [effect[0] for effect in driver.line("/watch system_reset")] == ["ask"]
     assert driver.answer(go_on=True) == [named(1, "system_reset")]
     driver.bytes(reply({}, 1))
     assert driver.after(2) == [named(2, "system_reset")]
 
 
-def test_what_destroys_and_is_declined_is_not_watched() -> None:
+def test_declined_destructive_watch_does_not_start() -> None:
     driver = terminal()
     driver.line("/watch system_reset")
     assert driver.answer(go_on=False) == [("tell", "not sent")]
@@ -288,43 +290,43 @@ def test_what_destroys_and_is_declined_is_not_watched() -> None:
 
 
 @pytest.mark.parametrize("line", ["/watch -c 1 query-name; stop", "/watch -c 1 query-name | cat"])
-def test_what_stands_behind_it_waits_for_it(line: str) -> None:
+def test_watch_with_following_command_blocks_queue(line: str) -> None:
     driver = terminal()
     driver.line(line)
     if "|" in line:
         driver.redirect_opened()
     assert driver.session.waits.live_view is None
     assert driver.line("query-uuid") == []
-    assert [one[0] for one in driver.bytes(reply({}, 1))] in (
+    assert [effect[0] for effect in driver.bytes(reply({}, 1))] in (
         ["reply", "send"],
         ["reply", "finish"],
     )
 
 
-def test_the_lines_of_a_file_wait_for_it() -> None:
+def test_watch_in_file_blocks_following_lines() -> None:
     driver = terminal(files={"f": "/watch -c 1 query-name\nstop\n"})
     assert driver.line("/source f") == [named(1)]
-    assert [one[0] for one in driver.bytes(reply({}, 1))] == ["reply", "send"]
+    assert [effect[0] for effect in driver.bytes(reply({}, 1))] == ["reply", "send"]
 
 
-def test_a_loss_takes_it_away() -> None:
+def test_connection_loss_ends_terminal_watch() -> None:
     driver = terminal()
     driver.line("/watch query-name")
     driver.bytes(reply({}, 1))
     driver.gone()
     assert driver.session.waits.live_view is None
     assert driver.after(60) == []
-    assert [one[0] for one in driver.line("/watch query-name")] == ["error"]
+    assert [effect[0] for effect in driver.line("/watch query-name")] == ["error"]
 
 
-def test_connecting_takes_it_away() -> None:
+def test_connect_ends_watch() -> None:
     driver = terminal()
     driver.line("/watch query-name")
     assert driver.line("/connect") == [("connect", None)]
     assert driver.session.waits.live_view is None
 
 
-def test_a_server_that_starts_anew_takes_it_away() -> None:
+def test_server_restart_ends_watch() -> None:
     driver = terminal(probe=False)
     driver.line("/watch query-name")
     driver.greet()
@@ -334,7 +336,7 @@ def test_a_server_that_starts_anew_takes_it_away() -> None:
 # -- /jobs in a script ----------------------------------------------------------------------------
 
 
-def test_a_script_says_how_jobs_get_on() -> None:
+def test_script_jobs_shows_progress_changes() -> None:
     driver = Driver()
     assert driver.line("/jobs; stop") == [own_question(1, "query-jobs")]
     assert driver.bytes(reply([job()], 1)) == [("tell", "job j0 (mirror): running, 25 %")]
@@ -348,11 +350,11 @@ def test_a_script_says_how_jobs_get_on() -> None:
         sent('{"execute": "stop"}'),
     ]
     driver.bytes(DONE)
-    assert driver.after(60) == []  # nobody follows them any longer
+    assert driver.after(60) == []  # job polling has ended
     assert driver.end() == [("leave", OK)]
 
 
-def test_a_job_that_failed_makes_it_fail() -> None:
+def test_failed_job_makes_jobs_fail() -> None:
     driver = Driver()
     driver.line("/jobs")
     driver.bytes(reply([job(), job(id="j1")], 1))
@@ -368,7 +370,7 @@ def test_a_job_that_failed_makes_it_fail() -> None:
     assert driver.end() == [("leave", FAILED)]
 
 
-def test_a_job_that_was_cancelled_has_not_failed() -> None:
+def test_cancelled_job_is_not_a_failure() -> None:
     driver = Driver()
     driver.line("/jobs")
     driver.bytes(reply([job()], 1))
@@ -383,7 +385,7 @@ def test_concluded_job_is_queried_for_its_error() -> None:
     driver.line("/jobs")
     driver.bytes(reply([job(type="create")], 1))
     driver.bytes(status_change("aborting"))
-    assert [one[0] for one in driver.bytes(status_change("concluded"))] == ["event"]
+    assert [effect[0] for effect in driver.bytes(status_change("concluded"))] == ["event"]
     assert driver.after(1) == [own_question(2, "query-jobs")]
     assert driver.bytes(reply([job(type="create", status="concluded", error="denied")], 2)) == [
         ("error", "job j0 (create): failed: denied"),
@@ -404,14 +406,14 @@ def test_earlier_ended_jobs_are_reported_once() -> None:
     assert driver.bytes(reply([], 2)) == [("tell", "there are no jobs")]
 
 
-def test_there_may_be_no_jobs() -> None:
+def test_jobs_without_jobs_succeeds() -> None:
     driver = Driver()
     driver.line("/jobs")
     assert driver.bytes(reply([], 1)) == [("tell", "there are no jobs")]
     assert driver.end() == [("leave", OK)]
 
 
-def test_a_server_that_knows_no_jobs() -> None:
+def test_jobs_without_server_support_fails() -> None:
     driver = Driver()
     driver.line("/jobs")
     assert driver.bytes(error("no", "CommandNotFound", 1)) == [own_question(2, "query-block-jobs")]
@@ -421,7 +423,7 @@ def test_a_server_that_knows_no_jobs() -> None:
     assert driver.end() == [("leave", FAILED)]
 
 
-def test_the_time_may_be_limited() -> None:
+def test_jobs_timeout_is_a_failure() -> None:
     driver = Driver()
     driver.line("/jobs -t 5")
     driver.bytes(reply([job()], 1))
@@ -444,21 +446,23 @@ def test_jobs_are_listed_once_without_probing() -> None:
 
 
 @pytest.mark.parametrize("probe", [True, False])
-def test_at_a_terminal_only_ends_are_told(probe: bool) -> None:
+def test_terminal_jobs_reports_only_ended_jobs(probe: bool) -> None:
     driver = terminal(probe=probe)
     driver.session.probes.watch_machine(driver.now)
     assert driver.line("/jobs") == [own_question(1, "query-jobs")]
     assert driver.bytes(reply([job()], 1)) == []
     assert driver.session.waits.live_view is not None
-    assert driver.line("stop") == [named(2, "stop")]  # the prompt is free
+    assert driver.line("stop") == [named(2, "stop")]  # the view does not block the queue
     driver.bytes(reply({}, 2))
     assert driver.bytes(status_change("ready")) == [("event", "JOB_STATUS_CHANGE")]
     found = driver.bytes(status_change("concluded") + status_change("null"))
-    assert [one for one in found if one[0] != "event"] == [("tell", "job j0 (mirror): done")]
+    assert [effect for effect in found if effect[0] != "event"] == [
+        ("tell", "job j0 (mirror): done")
+    ]
     assert driver.session.waits.live_view is None
 
 
-def test_ctrl_c_ends_the_view_of_the_jobs() -> None:
+def test_ctrl_c_ends_jobs_view() -> None:
     driver = terminal()
     driver.line("/jobs")
     driver.bytes(reply([job()], 1))

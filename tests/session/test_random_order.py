@@ -1,4 +1,4 @@
-"""Whatever happens, in whatever order: nothing is sent twice, or to nobody, and the shell is never stuck."""
+"""Tests of a session with random input: it sends each request once and never hangs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from qmpshell.session import (
 from tests.harness.sessions import GREETING, Driver
 
 CLOSED, OPENING, OPEN = "closed", "opening", "open"
-# What stands for a line; each NAME in it is a command of its own.
+# Templates of lines; each NAME becomes a unique command.
 LINES = (
     *("NAME", "NAME", "NAME; NAME", "NAME a=5", '{"execute": "NAME"}', "/oob NAME"),
     *("/connect", "/connect other", "/connect; NAME", "NAME; /connect; NAME"),
@@ -34,18 +34,18 @@ LINES = (
 
 
 class Session(RuleBasedStateMachine):
-    """A session with a server, and a person at the prompt, none of whom can be relied upon."""
+    """A session with a server and a user that act in random order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.driver = Driver(interactive=True, greeted=False)
         self.stream = OPEN
-        self.made = 0
+        self.name_count = 0
         self.sent: Counter[str] = Counter()
-        self.answered: list[Request] = []
-        # What the server has not answered, on this connection.
-        self.owed: list[object] = []
-        self.interludes: list[Confirm | ReadSecret | Redirect] = []
+        self.replied_requests: list[Request] = []
+        # The ids of unanswered requests on this connection.
+        self.unanswered_ids: list[object] = []
+        self.pending_dialogs: list[Confirm | ReadSecret | Redirect] = []
         self.closing: list[Redirect] = []
 
     def perform(self, effects: Iterable[Effect]) -> None:
@@ -54,47 +54,47 @@ class Session(RuleBasedStateMachine):
                 case Send(data=data, request=request):
                     assert self.stream == OPEN, data
                     message = json.loads(data)
-                    self.owed.append(message.get("id"))
+                    self.unanswered_ids.append(message.get("id"))
                     if request is not None and request.source is not None:
                         name = message.get("execute", message.get("exec-oob"))
                         self.sent[message["id"] if name == "quit" else name] += 1
                         assert max(self.sent.values()) == 1, self.sent
                 case ShowReply(request=request, again=False):
-                    assert request not in self.answered
-                    self.answered.append(request)
+                    assert request not in self.replied_requests
+                    self.replied_requests.append(request)
                 case Connect():
                     self.stream = OPENING
-                    self.owed.clear()
+                    self.unanswered_ids.clear()
                 case Confirm() | ReadSecret():
-                    self.interludes.append(effect)
+                    self.pending_dialogs.append(effect)
                 case OpenRedirect(redirect=redirect):
-                    self.interludes.append(redirect)
+                    self.pending_dialogs.append(redirect)
                 case CloseRedirect(redirect=redirect):
                     self.closing.append(redirect)
 
     @initialize()
-    def greets_at_first(self) -> None:
+    def send_first_greeting(self) -> None:
         self.receive(GREETING)
 
     def receive(self, data: bytes) -> None:
         self.perform(self.driver.session.receive(data, self.driver.now))
 
-    # -- the person --------------------------------------------------------------------------------
+    # -- the user ----------------------------------------------------------------------------------
 
-    @precondition(lambda self: not self.interludes and not self.closing)
+    @precondition(lambda self: not self.pending_dialogs and not self.closing)
     @rule(line=st.sampled_from(LINES))
     def type_a_line(self, line: str) -> None:
         for _ in range(line.count("NAME")):
-            self.made += 1
-            line = line.replace("NAME", f"n{self.made}", 1)
+            self.name_count += 1
+            line = line.replace("NAME", f"n{self.name_count}", 1)
         prepared = self.driver.prepare(line)
         self.perform(self.driver.session.submit(prepared, self.driver.now))
 
-    @precondition(lambda self: self.interludes)
+    @precondition(lambda self: self.pending_dialogs)
     @rule(yes=st.booleans())
     def answer(self, yes: bool) -> None:
         session, now = self.driver.session, self.driver.now
-        match self.interludes.pop(0):
+        match self.pending_dialogs.pop(0):
             case Confirm(request=request):
                 before = self.sent.total()
                 self.perform(session.answer(go_on=yes, now=now))
@@ -111,7 +111,7 @@ class Session(RuleBasedStateMachine):
         redirect = self.closing.pop(0)
         self.perform(self.driver.session.redirect_closed(redirect, problem, self.driver.now))
 
-    @precondition(lambda self: not self.interludes)
+    @precondition(lambda self: not self.pending_dialogs)
     @rule()
     def interrupt(self) -> None:
         if self.stream == OPENING:
@@ -143,10 +143,10 @@ class Session(RuleBasedStateMachine):
     def emit(self, name: str) -> None:
         self.receive(json.dumps({"event": name}).encode() + b"\n")
 
-    @precondition(lambda self: self.stream == OPEN and self.owed)
+    @precondition(lambda self: self.stream == OPEN and self.unanswered_ids)
     @rule(fails=st.booleans(), place=st.integers(0, 20))
     def reply(self, fails: bool, place: int) -> None:
-        marker = self.owed.pop(min(place, len(self.owed) - 1))
+        marker = self.unanswered_ids.pop(min(place, len(self.unanswered_ids) - 1))
         desc = "The command x has not been found"
         error = {"class": "CommandNotFound", "desc": desc}
         message = {"error": error} if fails else {"return": list[str]()}
@@ -154,9 +154,9 @@ class Session(RuleBasedStateMachine):
 
     @precondition(lambda self: self.stream == OPEN)
     @rule(reason=st.sampled_from(["", "reading failed"]))
-    def lose(self, reason: str) -> None:
+    def lose_connection(self, reason: str) -> None:
         self.stream = CLOSED
-        self.owed.clear()
+        self.unanswered_ids.clear()
         if reason:
             self.perform(self.driver.session.connection_lost(reason))
         else:
@@ -167,31 +167,31 @@ class Session(RuleBasedStateMachine):
         self.driver.now += 1.5
         self.perform(self.driver.session.tick(self.driver.now))
 
-    # -- and in the end ----------------------------------------------------------------------------
+    # -- the end of a run --------------------------------------------------------------------------
 
     def teardown(self) -> None:
-        """Who comes back, and answers everything, has a shell that works."""
-        self.settle()
+        """Assert that a reconnected session sends a new line."""
+        self.finish_pending()
         self.type_a_line("/connect")
         self.open()
         self.receive(GREETING)
-        self.settle()
+        self.finish_pending()
         self.type_a_line("NAME")
-        assert self.sent[f"n{self.made}"] == 1
+        assert self.sent[f"n{self.name_count}"] == 1
 
-    def settle(self) -> None:
+    def finish_pending(self) -> None:
         for _ in range(1000):
-            if self.interludes:
+            if self.pending_dialogs:
                 self.answer(False)
             elif self.closing:
                 self.finish("")
             elif self.stream == OPENING:
                 self.fail_to_open()
-            elif self.stream == OPEN and self.owed:
+            elif self.stream == OPEN and self.unanswered_ids:
                 self.reply(False, 0)
             elif not self.driver.session.idle and not self.driver.session.lost:
                 self.interrupt()
-                if not self.driver.session.idle and self.stream == OPEN and not self.owed:
+                if not self.driver.session.idle and self.stream == OPEN and not self.unanswered_ids:
                     self.receive(GREETING)
             else:
                 return

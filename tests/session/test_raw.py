@@ -1,4 +1,4 @@
-"""The session of `--raw`: every byte through, both ways, and when it ends."""
+"""Tests of a `--raw` session: unchanged bytes in both directions, and the exit conditions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def source(text: str) -> SourceLine:
     return SourceLine("stdin", line)
 
 
-def said(effects: list[Effect]) -> list[tuple[str, object]]:
+def effect_tuples(effects: list[Effect]) -> list[tuple[str, object]]:
     found: list[tuple[str, object]] = []
     for effect in effects:
         match effect:
@@ -34,8 +34,8 @@ def said(effects: list[Effect]) -> list[tuple[str, object]]:
 
 def session(*, interactive: bool = False) -> RawSession:
     found = RawSession(address="vm.sock", interactive=interactive)
-    begun = said(found.connected(100.0))
-    assert [kind for kind, _ in begun] == ["tell"] * interactive
+    connect_effects = effect_tuples(found.connected(100.0))
+    assert [kind for kind, _ in connect_effects] == ["tell"] * interactive
     return found
 
 
@@ -53,14 +53,14 @@ def session(*, interactive: bool = False) -> RawSession:
         ("-> a\n", b"-> a\n"),
     ],
 )
-def test_a_line_goes_out_untouched(text: str, data: bytes) -> None:
+def test_raw_line_is_sent_unchanged(text: str, data: bytes) -> None:
     raw = session()
     prepared = raw.prepare(source(text))
     assert prepared.error is None and prepared.plan is None
-    assert said(raw.submit(prepared, 100.0)) == [("send", data)]
+    assert effect_tuples(raw.submit(prepared, 100.0)) == [("send", data)]
 
 
-def test_nothing_is_waited_for() -> None:
+def test_raw_session_does_not_wait_for_replies() -> None:
     raw = session()
     for _ in range(3):
         assert raw.idle
@@ -69,52 +69,52 @@ def test_nothing_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize("data", [b'{"QMP": {}}\r\n', b"\xff\x00\x1b[2J", b'{"ret'])
-def test_every_byte_is_shown_as_it_came(data: bytes) -> None:
-    assert said(session().receive(data, 100.0)) == [("show", data)]
+def test_received_bytes_are_shown_unchanged(data: bytes) -> None:
+    assert effect_tuples(session().receive(data, 100.0)) == [("show", data)]
 
 
-def test_pipe_input_is_done_after_quiet_second() -> None:
+def test_raw_session_exits_after_one_quiet_second() -> None:
     raw = session()
     assert raw.end_of_input(100.0) == []
     assert raw.deadline == 101.0
     assert raw.tick(100.9) == []
-    assert said(raw.receive(b"x", 100.9)) == [("show", b"x")]
+    assert effect_tuples(raw.receive(b"x", 100.9)) == [("show", b"x")]
     assert raw.deadline == 101.9
     assert raw.tick(101.0) == []
-    assert said(raw.tick(101.9)) == [("leave", OK)]
+    assert effect_tuples(raw.tick(101.9)) == [("leave", OK)]
     assert raw.deadline is None
     assert raw.tick(200.0) == []
 
 
-def test_while_there_is_input_quiet_means_nothing() -> None:
+def test_open_input_has_no_deadline() -> None:
     raw = session()
     raw.receive(b"x", 100.0)
     assert raw.deadline is None
     assert raw.tick(1000.0) == []
 
 
-def test_the_end_after_all_was_sent_is_well() -> None:
+def test_close_after_end_of_input_succeeds() -> None:
     raw = session()
     raw.end_of_input(100.0)
-    assert said(raw.receive(b"", 100.5)) == [("leave", OK)]
+    assert effect_tuples(raw.receive(b"", 100.5)) == [("leave", OK)]
     assert raw.lost
     assert raw.deadline is None
 
 
 def test_server_exit_with_unsent_commands_is_loss() -> None:
     raw = session()
-    assert said(raw.receive(b"", 100.0)) == [
+    assert effect_tuples(raw.receive(b"", 100.0)) == [
         ("error", "vm.sock: connection closed"),
         ("leave", CONNECTION),
     ]
 
 
 @pytest.mark.parametrize("ended", [False, True])
-def test_a_broken_connection_is_a_loss(ended: bool) -> None:
+def test_connection_error_gives_status_3(ended: bool) -> None:
     raw = session()
     if ended:
         raw.end_of_input(100.0)
-    assert said(raw.connection_lost("Connection reset by peer")) == [
+    assert effect_tuples(raw.connection_lost("Connection reset by peer")) == [
         ("error", "vm.sock: connection lost: Connection reset by peer"),
         ("leave", CONNECTION),
     ]
@@ -122,12 +122,12 @@ def test_a_broken_connection_is_a_loss(ended: bool) -> None:
 
 def test_terminal_session_survives_connection_loss() -> None:
     raw = session(interactive=True)
-    assert said(raw.connection_lost("")) == [("error", "vm.sock: connection closed")]
-    assert said(raw.submit(raw.prepare(source("x\n")), 100.0)) == [
+    assert effect_tuples(raw.connection_lost("")) == [("error", "vm.sock: connection closed")]
+    assert effect_tuples(raw.submit(raw.prepare(source("x\n")), 100.0)) == [
         ("error", "not connected; nothing was sent")
     ]
-    assert [one[0] for one in said(raw.leave_now())] == ["leave"]
+    assert [effect[0] for effect in effect_tuples(raw.leave_now())] == ["leave"]
 
 
-def test_a_person_leaves() -> None:
-    assert said(session(interactive=True).leave_now()) == [("leave", OK)]
+def test_exit_at_terminal_succeeds() -> None:
+    assert effect_tuples(session(interactive=True).leave_now()) == [("leave", OK)]

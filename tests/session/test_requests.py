@@ -1,4 +1,4 @@
-"""Lines on their way: the bytes of each request, and which replies answer it."""
+"""Tests of requests: their bytes, and the replies that answer them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def source(text: str) -> SourceLine:
     return SourceLine("stdin", line)
 
 
-def read(text: str) -> PreparedLine:
+def prepare_line(text: str) -> PreparedLine:
     return prepare(source(text), Introspection(read_file=no_file, has_schema=True))
 
 
@@ -46,8 +46,8 @@ def plan(prepared: PreparedLine) -> ParsedLine:
 
 
 def requests(text: str, *, own: bool = False) -> list[Request]:
-    """Return the requests of a line; their own ids are own-1, own-2 and so on."""
-    prepared = read(text)
+    """Return the requests of a line; with `own`, their ids are own-1, own-2 and so on."""
+    prepared = prepare_line(text)
     found = []
     for number, action in enumerate(plan(prepared).actions, 1):
         assert isinstance(action, (Command, RawCommand))
@@ -55,7 +55,7 @@ def requests(text: str, *, own: bool = False) -> list[Request]:
     return found
 
 
-def human(text: str) -> ShellCommand:
+def hmp_command(text: str) -> ShellCommand:
     (action,) = plan(prepare_hmp(source(text))).actions
     assert isinstance(action, ShellCommand)
     return action
@@ -76,12 +76,12 @@ def reply(text: str) -> Reply:
         ('{"execute": "a",\n"id": 1}', True, b'{"execute": "a",\n"id": 1}\n'),
     ],
 )
-def test_the_bytes_of_a_request(text: str, own: bool, sent: bytes) -> None:
+def test_request_bytes_match_line(text: str, own: bool, sent: bytes) -> None:
     (request,) = requests(text, own=own)
     assert request.data == sent
 
 
-def test_what_is_known_of_a_request() -> None:
+def test_request_fields_match_command() -> None:
     typed, raw = requests('x a=5;  {"exec-oob": "y", "arguments": {"b": 1}, "id": [2]}', own=True)
     assert (typed.name, typed.arguments, typed.start) == ("x", {"a": 5}, 0)
     assert (typed.own_id, typed.user_id, typed.is_typed) == ("own-1", None, True)
@@ -113,11 +113,11 @@ def test_raw_non_command_json_is_sent(text: str) -> None:
         ('{"execute": "exit"}', ["exit"], False),
     ],
 )
-def test_leaving(text: str, names: list[str], leaves: bool) -> None:
-    actions = plan(read(text)).actions
+def test_exit_command_ends_requests_of_line(text: str, names: list[str], leaves: bool) -> None:
+    actions = plan(prepare_line(text)).actions
     found = []
     for action in actions:
-        if leaving(action):
+        if is_exit(action):
             assert leaves
             break
         assert isinstance(action, (Command, RawCommand))
@@ -127,14 +127,14 @@ def test_leaving(text: str, names: list[str], leaves: bool) -> None:
     assert found == names
 
 
-def leaving(action: object) -> bool:
+def is_exit(action: object) -> bool:
     if isinstance(action, ShellCommand):
         return action.name in EXIT_COMMANDS
     return isinstance(action, Command) and action.name in EXIT_COMMANDS and not action.arguments
 
 
-def test_a_line_with_a_mistake_has_no_requests() -> None:
-    prepared = read("stop; x y")
+def test_invalid_line_has_no_requests() -> None:
+    prepared = prepare_line("stop; x y")
     assert prepared.plan is None and prepared.need is None
     assert prepared.error is not None and prepared.error.start == 8
     assert prepared.source.name == "stdin"
@@ -184,7 +184,7 @@ def answers(text: str, message: str, *, own: bool = False) -> bool:
         ('{"id": "x"}', True, '{"error": {}}', True),
     ],
 )
-def test_which_replies_answer(text: str, own: bool, message: str, answered: bool) -> None:
+def test_reply_answers_request_by_id(text: str, own: bool, message: str, answered: bool) -> None:
     assert answers(text, message, own=own) is answered
 
 
@@ -198,8 +198,10 @@ def test_which_replies_answer(text: str, own: bool, message: str, answered: bool
         ("é", None, False, {"command-line": "é"}),
     ],
 )
-def test_human_lines(text: str, cpu: int | None, own: bool, sent: dict[str, object]) -> None:
-    found = human(text)
+def test_hmp_line_request_has_command_line_and_cpu(
+    text: str, cpu: int | None, own: bool, sent: dict[str, object]
+) -> None:
+    found = hmp_command(text)
     assert (found.name, found.tokens) == ("/hmp", [])
     request = make_hmp_request(
         found.line, source(text), "own-1" if own else None, start=found.start, cpu=cpu
@@ -216,13 +218,15 @@ def test_human_lines(text: str, cpu: int | None, own: bool, sent: dict[str, obje
 @pytest.mark.parametrize(
     ("text", "leaves"), [("", False), ("  ", False), ("exit", True), (" /quit ", True)]
 )
-def test_human_lines_that_send_nothing(text: str, leaves: bool) -> None:
+def test_blank_or_exit_hmp_line_sends_nothing(text: str, leaves: bool) -> None:
     actions = plan(prepare_hmp(source(text))).actions
-    assert [one.name for one in actions if isinstance(one, ShellCommand)] == ["/quit"] * leaves
+    assert [action.name for action in actions if isinstance(action, ShellCommand)] == [
+        "/quit"
+    ] * leaves
     assert len(actions) == leaves
 
 
-def test_a_question_of_our_own() -> None:
+def test_internal_request_is_answered_by_its_id() -> None:
     request = Request({"execute": "x", "id": "q"}, data=b"", source=None, own_id="q")
     assert request.answers(reply('{"return": 1, "id": "q"}'))
     assert not request.answers(reply('{"return": 1, "id": "r"}'))

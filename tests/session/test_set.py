@@ -1,4 +1,4 @@
-"""`/set`, in a session: what it shows, what it changes, and its error messages."""
+"""Tests of `/set` in a session: output, changes and error messages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_list_has_one_per_line_without_queries(interactive: bool) -> None:
     assert driver.status == OK
 
 
-def test_what_the_list_says_can_be_set() -> None:
+def test_list_output_is_valid_set_input() -> None:
     driver = Driver(events=("JOB_*",), pager="less -R #x", confirm=(), timeout=0.5, verbose=True)
     lines = listing(driver)
     assert 'pager="less -R #x"  # pager for long replies; if empty, $PAGER or less' in lines
@@ -46,7 +46,7 @@ def test_what_the_list_says_can_be_set() -> None:
         assert getattr(other.session.settings, name) == getattr(driver.session.settings, name)
 
 
-def test_one_is_shown_with_what_is_possible() -> None:
+def test_one_setting_is_shown_with_valid_values() -> None:
     assert listing(Driver(), "/set fold") == [
         "fold=60",
         "  maximum lines of a reply at a terminal",
@@ -54,7 +54,7 @@ def test_one_is_shown_with_what_is_possible() -> None:
     ]
 
 
-def test_several_are_set_and_shown_at_once() -> None:
+def test_set_changes_and_shows_several_settings() -> None:
     driver = Driver()
     lines = listing(driver, "/set fold=3 layout verbose=on layout=pretty fold")
     assert [line for line in lines if line[0] != " "] == ["layout=pretty", "fold=3"]
@@ -78,11 +78,11 @@ def test_several_are_set_and_shown_at_once() -> None:
         ("editing=vi", "editing", "vi"),
     ],
 )
-def test_a_value_is_set(words: str, attribute: str, value: object) -> None:
+def test_set_changes_setting(words: str, attribute: str, value: object) -> None:
     driver = Driver()
     found = driver.line(f"/set {words}")
     if value is None:
-        assert [one[0] for one in found] == ["error"]
+        assert [effect[0] for effect in found] == ["error"]
         assert "pager cannot be 'a\\tb'" in found[0][1]
     else:
         assert found == []
@@ -121,7 +121,7 @@ WRONG = [
 
 @pytest.mark.parametrize("interactive", [False, True])
 @pytest.mark.parametrize(("line", "carets", "reason", "hint"), WRONG)
-def test_a_wrong_call_changes_nothing(
+def test_invalid_set_call_changes_nothing(
     line: str, carets: str, reason: str, hint: str, interactive: bool
 ) -> None:
     driver = Driver(interactive=interactive)
@@ -138,17 +138,17 @@ def test_line_with_invalid_value_sends_nothing() -> None:
     assert error[0] == "error"
 
 
-def test_it_applies_in_its_turn() -> None:
+def test_set_applies_in_line_order() -> None:
     driver = Driver()
     driver.line("stop; /set timeout=7")
     assert driver.session.settings.timeout is None
     driver.bytes(DONE)
     assert driver.session.settings.timeout == 7
     assert driver.line("cont") == [sent('{"execute": "cont"}')]
-    assert [one[0] for one in driver.after(7)] == ["error", "leave"]
+    assert [effect[0] for effect in driver.after(7)] == ["error", "leave"]
 
 
-def test_what_is_confirmed_can_be_set() -> None:
+def test_confirm_setting_changes_confirmed_commands() -> None:
     driver = Driver(interactive=True, probe=False)
     assert driver.line("stop") == [own_question(1, "stop")]
     driver.bytes(reply({}, 1))
@@ -156,10 +156,10 @@ def test_what_is_confirmed_can_be_set() -> None:
     assert driver.line("stop") == [("ask", "stop needs confirmation (setting confirm)")]
     assert driver.answer(go_on=False) == [("tell", "not sent")]
     driver.line("/set confirm=")
-    assert [one[0] for one in driver.line("quit")] == ["send"]
+    assert [effect[0] for effect in driver.line("quit")] == ["send"]
 
 
-def test_each_session_has_its_own_list() -> None:
+def test_setting_does_not_affect_other_sessions() -> None:
     driver = Driver(interactive=True)
     driver.line("/set confirm=")
     assert Driver(interactive=True).session.settings.confirm == CONFIRM
@@ -181,7 +181,7 @@ def test_shown_setting_can_be_set_again(text: str, name: str) -> None:
     )
 
 
-def test_a_script_changes_how_its_output_looks(one_qemu: Server) -> None:
+def test_script_set_changes_output_format(one_qemu: Server) -> None:
     calls = ["/set layout=pretty", "/set layout=auto color=always", "/set color=auto result=on"]
     lines = ["query-name", *(line for call in calls for line in (call, "query-name"))]
     found = run(one_qemu.address, input="\n".join(lines))

@@ -1,4 +1,4 @@
-"""The shell commands, in a session: what each does, and its error messages."""
+"""Tests of the shell commands in a session: effects and error messages."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ ASKED = own_question(1, "query-qmp-schema")
 MANY = 25
 
 
-def test_every_command_of_the_registry_can_be_found() -> None:
-    for name, (_, how, what) in COMMANDS.items():
+def test_every_registered_command_is_found() -> None:
+    for name, (_, usage, summary) in COMMANDS.items():
         assert callable(find_command(name))
-        assert how.split()[0] == name
-        assert what
+        assert usage.split()[0] == name
+        assert summary
     assert find_command("/nosuch") is None
     assert find_command("help") is None
 
 
-# -- wrong calls ----------------------------------------------------------------------------------
+# -- invalid calls --------------------------------------------------------------------------------
 
 HELP = "usage: /help [NAME [KEY] [KEY=VALUE…]]"
 APROPOS = "usage: /apropos WORD…"
@@ -123,42 +123,46 @@ WRONG = [
     ("/wait_job j", "^^^^^^^^^", "unknown shell command /wait_job", "did you mean /wait-job?"),
     ("/nosuchthing", "^^^^^^^^^^^^", "unknown shell command /nosuchthing", "/help shows the list"),
 ]
-_CURES = {"…": "list the indexes must be 0, 1, 2… without a gap"}
+_HINTS = {"…": "list the indexes must be 0, 1, 2… without a gap"}
 
 
 @pytest.mark.parametrize(("line", "carets", "reason", "hint"), WRONG)
-def test_a_wrong_call_in_a_script(line: str, carets: str, reason: str, hint: str) -> None:
+def test_invalid_call_in_script_reports_location(
+    line: str, carets: str, reason: str, hint: str
+) -> None:
     driver = Driver(probe=False)
     column = carets.index("^") + 1
-    expected = mistake(line, carets, reason, _CURES.get(hint, hint), place=f"stdin:1:{column}")
+    expected = mistake(line, carets, reason, _HINTS.get(hint, hint), place=f"stdin:1:{column}")
     assert driver.line(line) == [expected]
     assert driver.session.idle
     assert driver.end() == [("leave", FAILED)]
 
 
 @pytest.mark.parametrize(("line", "carets", "reason", "hint"), WRONG)
-def test_a_wrong_call_at_a_terminal(line: str, carets: str, reason: str, hint: str) -> None:
+def test_invalid_call_at_terminal_reports_reason(
+    line: str, carets: str, reason: str, hint: str
+) -> None:
     driver = Driver(probe=False, interactive=True)
-    assert driver.line(line) == [mistake(line, carets, reason, _CURES.get(hint, hint))]
+    assert driver.line(line) == [mistake(line, carets, reason, _HINTS.get(hint, hint))]
     assert driver.session.idle
 
 
-def test_a_wrong_call_stops_on_error() -> None:
+def test_invalid_call_stops_on_error() -> None:
     driver = Driver(stop_on_error=True)
     found = driver.line("/resync now")
-    assert [one[0] for one in found] == ["error", "leave"]
+    assert [effect[0] for effect in found] == ["error", "leave"]
     assert found[1] == ("leave", FAILED)
 
 
-@pytest.mark.parametrize("wrong", ["/nosuch", "/wait", "/resync now", "/log", "/hmp"])
-def test_line_with_invalid_call_sends_nothing(wrong: str) -> None:
+@pytest.mark.parametrize("call", ["/nosuch", "/wait", "/resync now", "/log", "/hmp"])
+def test_line_with_invalid_call_sends_nothing(call: str) -> None:
     driver = Driver()
-    found = driver.line(f"stop; {wrong}")
-    assert [one[0] for one in found] == ["error"]
+    found = driver.line(f"stop; {call}")
+    assert [effect[0] for effect in found] == ["error"]
     assert found[0][1].startswith("stdin:1:")
-    found = driver.line(f"{wrong}; stop")
-    if wrong != "/hmp":  # there the rest of the line is the human monitor's
-        assert [one[0] for one in found] == ["error"]
+    found = driver.line(f"{call}; stop")
+    if call != "/hmp":  # /hmp uses the rest of the line
+        assert [effect[0] for effect in found] == ["error"]
 
 
 def test_long_unknown_name_is_truncated() -> None:
@@ -172,20 +176,20 @@ def test_long_unknown_name_is_truncated() -> None:
 
 
 @pytest.mark.parametrize("interactive", [False, True])
-def test_help_lists_every_local_command_and_asks_nothing(interactive: bool) -> None:
+def test_help_lists_shell_commands_without_queries(interactive: bool) -> None:
     driver = Driver(interactive=interactive)
     ((kind, text),) = driver.line("/help")
     assert kind == "page"
-    told = " ".join(text.split())
-    for _, how, what in COMMANDS.values():
-        assert f" {how} {what}" in told
+    page = " ".join(text.split())
+    for _, usage, summary in COMMANDS.values():
+        assert f" {usage} {summary}" in page
     assert max(map(len, text.splitlines())) <= 80
     assert driver.session.idle
     assert driver.status == OK
 
 
 @pytest.mark.parametrize(("name", "probe"), [("wait-job", False), ("/wait-job", True)])
-def test_help_of_a_local_command(name: str, probe: bool) -> None:
+def test_help_of_shell_command_shows_usage(name: str, probe: bool) -> None:
     assert Driver(probe=probe).line(f"/help {name}") == [
         ("page", "/wait-job [-t SECONDS] ID\n    wait until a job has ended; fails if it failed")
     ]
@@ -194,7 +198,7 @@ def test_help_of_a_local_command(name: str, probe: bool) -> None:
 # -- /events --------------------------------------------------------------------------------------
 
 
-def test_events_says_which_are_shown() -> None:
+def test_events_without_argument_shows_setting() -> None:
     assert Driver().line("/events") == [("tell", "events: inline")]
     assert Driver(events=("JOB_*", "STOP")).line("/events") == [("tell", "events: JOB_*,STOP")]
 
@@ -212,7 +216,7 @@ def test_events_says_which_are_shown() -> None:
         ("'JOB_*'", ("JOB_*",)),
     ],
 )
-def test_events_chooses(words: str, mode: str | tuple[str, ...]) -> None:
+def test_events_changes_setting(words: str, mode: str | tuple[str, ...]) -> None:
     driver = Driver()
     assert driver.line(f"/events {words}") == []
     assert driver.session.settings.events == mode
@@ -241,16 +245,16 @@ def test_events_chooses(words: str, mode: str | tuple[str, ...]) -> None:
         ("none", "JOB_* -JOB_X", "JOB_*,-JOB_X"),
     ],
 )
-def test_events_are_muted_and_shown_again(before: str, words: str, after: str) -> None:
+def test_events_prefixes_hide_and_show_events(before: str, words: str, after: str) -> None:
     driver = Driver(events=parse_events(before))
     assert driver.line(f"/events {words}") == []
     assert driver.line("/events") == [("tell", f"events: {after}")]
-    # It can be said as an option too.
+    # The command-line option accepts the same text.
     assert parse_events(after) == driver.session.settings.events
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ("-RES*", "events: inline,-RES*"),
         ("STOP", "events: STOP"),
@@ -262,15 +266,15 @@ def test_events_are_muted_and_shown_again(before: str, words: str, after: str) -
         ),
     ],
 )
-def test_events_setting_is_confirmed_at_terminal(words: str, told: str) -> None:
+def test_events_setting_is_confirmed_at_terminal(words: str, message: str) -> None:
     driver = Driver(interactive=True)
-    assert driver.line(f"/events {words}") == [("tell", told.partition("\n")[0])]
+    assert driver.line(f"/events {words}") == [("tell", message.partition("\n")[0])]
     driver = Driver(interactive=True)
     driver.session.introspection.schema = schema("10")
-    assert driver.line(f"/events {words}") == [("tell", told)]
+    assert driver.line(f"/events {words}") == [("tell", message)]
 
 
-def test_script_reports_malformed_events() -> None:
+def test_script_reports_unknown_event_names() -> None:
     driver = Driver()
     driver.session.introspection.schema = schema("10")
     assert driver.line("/events STOP,-JOB_*") == []
@@ -278,9 +282,9 @@ def test_script_reports_malformed_events() -> None:
 
 
 @pytest.mark.parametrize("words", ["-", "+", "STOP -", "-A,,", "-A B"])
-def test_events_that_cannot_be_meant(words: str) -> None:
+def test_invalid_events_call_changes_nothing(words: str) -> None:
     driver = Driver()
-    assert [one[0] for one in driver.line(f"/events {words}")] == ["error"]
+    assert [effect[0] for effect in driver.line(f"/events {words}")] == ["error"]
     assert driver.session.settings.events == "inline"
 
 
@@ -296,44 +300,44 @@ def test_events_that_cannot_be_meant(words: str) -> None:
         ("JOB_*,-JOB_B", ["", "inline", ""]),
     ],
 )
-def test_where_events_are_shown(mode: str, places: list[str]) -> None:
+def test_events_setting_selects_output_of_event(mode: str, places: list[str]) -> None:
     parsed = parse_events(mode)
     assert parsed is not None
     assert [event_place(parsed, name) for name in ("STOP", "JOB_A", "JOB_B")] == places
 
 
-def test_events_lists_latest_of_every_kind() -> None:
+def test_events_list_filters_received_events() -> None:
     driver = Driver(events="none")
-    driver.line("/wait STOP")  # it takes the first
+    driver.line("/wait STOP")  # /wait consumes the first STOP
     for name in ("STOP", "RESUME", "JOB_A", "JOB_B"):
         driver.bytes(event(name))
 
-    def listed(words: str) -> list[str]:
-        return [one[1] for one in driver.line(f"/events list {words}")]
+    def event_names(words: str) -> list[str]:
+        return [effect[1] for effect in driver.line(f"/events list {words}")]
 
-    assert listed("") == ["STOP", "RESUME", "JOB_A", "JOB_B"]
-    assert listed("-n 2") == ["JOB_A", "JOB_B"]
-    assert listed("JOB_*,STOP") == ["STOP", "JOB_A", "JOB_B"]
-    assert listed("JOB_* STOP -n 1") == ["JOB_B"]
-    assert listed("-n 0") == []
-    assert listed("X*") == ["no such events have arrived"]
+    assert event_names("") == ["STOP", "RESUME", "JOB_A", "JOB_B"]
+    assert event_names("-n 2") == ["JOB_A", "JOB_B"]
+    assert event_names("JOB_*,STOP") == ["STOP", "JOB_A", "JOB_B"]
+    assert event_names("JOB_* STOP -n 1") == ["JOB_B"]
+    assert event_names("-n 0") == []
+    assert event_names("X*") == ["no such events have arrived"]
     assert Driver().line("/events list") == [("tell", "no events have come")]
 
 
 @pytest.mark.parametrize("words", ["-n", "-n x", "-n 1.5", "-n -1"])
-def test_events_lists_so_many(words: str) -> None:
-    (said,) = Driver().line(f"/events list {words}")
-    assert said[0] == "error"
+def test_events_list_rejects_invalid_count(words: str) -> None:
+    (effect,) = Driver().line(f"/events list {words}")
+    assert effect[0] == "error"
 
 
-def test_of_many_events_the_latest_are_kept() -> None:
+def test_events_list_keeps_latest_thousand_events() -> None:
     driver = Driver()
     driver.bytes(b"".join(event(f"E{number}") for number in range(1200)))
-    listed = [one[1] for one in driver.line("/events list -n 5000")]
-    assert (len(listed), listed[0], listed[-1]) == (1000, "E200", "E1199")
+    event_names = [effect[1] for effect in driver.line("/events list -n 5000")]
+    assert (len(event_names), event_names[0], event_names[-1]) == (1000, "E200", "E1199")
 
 
-def test_events_applies_in_its_turn() -> None:
+def test_events_applies_in_line_order() -> None:
     driver = Driver()
     driver.line("stop; /events none")
     assert driver.session.settings.events == "inline"
@@ -344,7 +348,7 @@ def test_events_applies_in_its_turn() -> None:
 # -- /hmp -----------------------------------------------------------------------------------------
 
 
-def human(line: str, cpu: int | None = None) -> tuple[str, bytes]:
+def hmp_request(line: str, cpu: int | None = None) -> tuple[str, bytes]:
     index = "" if cpu is None else f', "cpu-index": {cpu}'
     text = (
         f'{{"execute": "human-monitor-command", "arguments": {{"command-line": "{line}"{index}}}}}'
@@ -352,44 +356,44 @@ def human(line: str, cpu: int | None = None) -> tuple[str, bytes]:
     return ("send", text.encode() + b"\n")
 
 
-def test_hmp_takes_the_rest_of_the_line() -> None:
+def test_hmp_uses_rest_of_line() -> None:
     driver = Driver()
     assert driver.line("stop; /hmp info status; x # y  ") == [sent('{"execute": "stop"}')]
-    assert driver.bytes(DONE)[1:] == [human("info status; x # y")]
+    assert driver.bytes(DONE)[1:] == [hmp_request("info status; x # y")]
     assert driver.bytes(reply("ok\r\n")) == [("reply", {"return": "ok\r\n"})]
     assert driver.end() == [("leave", OK)]
 
 
-def test_hmp_remembers_the_cpu() -> None:
+def test_hmp_cpu_applies_to_later_lines() -> None:
     driver = Driver()
-    assert driver.line("/hmp cpu 1") == [human("cpu 1", 1)]
+    assert driver.line("/hmp cpu 1") == [hmp_request("cpu 1", 1)]
     driver.bytes(reply(""))
-    assert driver.line("/hmp info registers") == [human("info registers", 1)]
+    assert driver.line("/hmp info registers") == [hmp_request("info registers", 1)]
 
 
-def test_a_failure_of_the_human_monitor_counts() -> None:
+def test_hmp_command_error_gives_status_1() -> None:
     driver = Driver()
     driver.line("/hmp foo")
     driver.bytes(reply("unknown command: 'foo'\r\n"))
     assert driver.end() == [("leave", FAILED)]
 
 
-def test_hmp_quit_is_asked_about_at_a_terminal() -> None:
+def test_hmp_command_quit_is_confirmed_at_terminal() -> None:
     driver = Driver(interactive=True)
     assert driver.line("/hmp q") == [("ask", "quit ends the server and its VM")]
     assert driver.answer(go_on=False) == [("tell", "not sent")]
 
 
-def test_hmp_pipes_but_not_before_a_number() -> None:
+def test_hmp_pipe_before_number_is_not_redirect() -> None:
     driver = Driver()
     assert driver.line("/hmp p 1 | 2 | cat") == [("divert", "|", "cat")]
-    assert driver.redirect_opened() == [human("p 1 | 2")]
+    assert driver.redirect_opened() == [hmp_request("p 1 | 2")]
 
 
 # -- /oob -----------------------------------------------------------------------------------------
 
 
-def test_oob_in_a_script_keeps_the_order() -> None:
+def test_script_oob_runs_in_line_order() -> None:
     driver = Driver(probe=False)
     driver.line("a")
     assert driver.line("/oob yank instances:=[] x.y=1") == []
@@ -400,7 +404,7 @@ def test_oob_in_a_script_keeps_the_order() -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_oob_overtakes_at_a_terminal() -> None:
+def test_terminal_oob_is_sent_before_queued_lines() -> None:
     driver = Driver(interactive=True)
     assert driver.line("a; d") == [sent('{"execute": "a", "id": "qmpshell-1"}')]
     assert driver.line("b") == []
@@ -412,7 +416,7 @@ def test_oob_overtakes_at_a_terminal() -> None:
     assert driver.bytes(reply({}, 3))[1:] == [sent('{"execute": "b", "id": "qmpshell-4"}')]
 
 
-def test_oob_overtakes_a_wait() -> None:
+def test_oob_is_sent_during_event_wait() -> None:
     driver = Driver(interactive=True)
     driver.line("/wait STOP")
     assert driver.line("/oob migrate-pause") == [
@@ -426,7 +430,7 @@ def test_oob_overtakes_a_wait() -> None:
     ]
 
 
-def test_oob_waits_for_the_schema() -> None:
+def test_oob_waits_for_schema() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
     assert driver.line("/oob resize id=5") == [own_question(2, "query-qmp-schema")]
@@ -447,7 +451,7 @@ def test_ambiguous_oob_value_is_sent_without_schema() -> None:
     ]
 
 
-def test_oob_waits_for_the_greeting() -> None:
+def test_oob_waits_for_greeting() -> None:
     driver = Driver(interactive=True, greeted=False)
     assert driver.line("/oob migrate-pause") == []
     assert not driver.session.idle
@@ -458,7 +462,7 @@ def test_oob_reply_follows_the_redirect() -> None:
     assert driver.line("/oob query-yank > yank.json") == [("divert", ">", "yank.json")]
 
 
-def test_oob_after_a_loss() -> None:
+def test_oob_after_loss_reports_error() -> None:
     driver = Driver(interactive=True)
     driver.gone()
     ((kind, text),) = driver.line("/oob migrate-pause")
@@ -466,7 +470,7 @@ def test_oob_after_a_loss() -> None:
     assert "nothing was sent" in text
 
 
-def test_oob_is_asked_about_when_it_destroys() -> None:
+def test_destructive_oob_command_is_confirmed() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
     found = driver.line("/oob system_reset")
@@ -477,7 +481,7 @@ def test_oob_is_asked_about_when_it_destroys() -> None:
 def test_invalid_oob_line_leaves_current_line_alone() -> None:
     driver = Driver(interactive=True)
     driver.line("a; b")
-    assert [one[0] for one in driver.line("/oob x y")] == ["error"]
+    assert [effect[0] for effect in driver.line("/oob x y")] == ["error"]
     assert driver.bytes(reply({}, 1))[1:] == [sent('{"execute": "b", "id": "qmpshell-2"}')]
 
 
@@ -519,12 +523,12 @@ def test_invalid_oob_line_leaves_current_line_alone() -> None:
         ),
     ],
 )
-def test_keyval(words: str, message: str) -> None:
+def test_keyval_builds_arguments(words: str, message: str) -> None:
     driver = Driver(probe=False)
     assert driver.line(f"/keyval {words}") == [sent(f'{{"execute": {message}}}')]
 
 
-def test_keyval_is_read_by_the_schema() -> None:
+def test_keyval_uses_schema_types() -> None:
     driver = Driver()
     assert driver.line("/keyval blockdev null-co,node-name=5,size=64k,read-only=on; stop") == [
         ASKED
@@ -538,7 +542,7 @@ def test_keyval_is_read_by_the_schema() -> None:
     assert driver.bytes(DONE)[1:] == [sent('{"execute": "stop"}')]
 
 
-def test_a_device_is_read_by_its_drivers_properties() -> None:
+def test_keyval_device_uses_driver_properties() -> None:
     driver = Driver()
     assert driver.line("/keyval -device e1000,id=5,multifunction=on") == [
         own_question(1, "device-list-properties", typename="e1000")
@@ -552,22 +556,22 @@ def test_a_device_is_read_by_its_drivers_properties() -> None:
     ]
 
 
-def test_at_sign_in_option_is_text() -> None:
-    """The syntax is QEMU's, which has no files behind @."""
+def test_keyval_at_sign_is_text() -> None:
+    """The option syntax of QEMU cannot read files with `@`."""
     driver = Driver(probe=False, files={"b": "secret"})
     assert driver.line("/keyval x a=@b") == [sent('{"execute": "x", "arguments": {"a": "@b"}}')]
 
 
-def test_text_behind_an_object_is_a_mistake() -> None:
+def test_keyval_text_after_object_is_an_error() -> None:
     driver = Driver(probe=False)
     found = driver.line('/keyval blockdev {"driver": "raw"} junk')
-    assert [one[0] for one in found] == ["error"]
+    assert [effect[0] for effect in found] == ["error"]
 
 
-def test_unclosed_object_is_an_error() -> None:
+def test_keyval_unclosed_object_is_an_error() -> None:
     driver = Driver(probe=False)
     found = driver.line('/keyval blockdev {"driver": "raw"')
-    assert [one[0] for one in found] == ["error"]
+    assert [effect[0] for effect in found] == ["error"]
     assert found[0][1].startswith("stdin:1:")
 
 
@@ -590,7 +594,7 @@ def test_source_runs_before_rest_of_line() -> None:
     assert driver.bytes(DONE)[1:] == [sent('{"execute": "c"}')]
 
 
-def test_an_empty_file_is_run() -> None:
+def test_source_of_empty_file_succeeds() -> None:
     driver = Driver(files={"empty": ""})
     assert driver.line("/source empty") == []
     assert driver.session.idle
@@ -614,7 +618,7 @@ SECOND = (
 
 @pytest.mark.parametrize("interactive", [False, True])
 def test_error_in_file_reports_its_location(interactive: bool) -> None:
-    """At a terminal, too: nobody could tell otherwise which line of the file it is."""
+    """A terminal session needs the location, too: the user did not type the line."""
     driver = Driver(files={"f.qmp": FILE}, interactive=interactive)
     driver.line("/source f.qmp")
     marker = 1 if interactive else None
@@ -625,7 +629,7 @@ def test_error_in_file_reports_its_location(interactive: bool) -> None:
     assert driver.status == FAILED
 
 
-def test_a_mistake_in_a_file_stops_on_error() -> None:
+def test_invalid_line_in_file_stops_on_error() -> None:
     driver = Driver(files={"f.qmp": FILE}, stop_on_error=True)
     driver.line("/source f.qmp")
     assert driver.bytes(DONE)[1:] == [
@@ -654,15 +658,15 @@ def test_error_in_sourced_file_counts() -> None:
     assert driver.end() == [("leave", FAILED)]
 
 
-def test_files_run_files() -> None:
+def test_sourced_file_can_source_another_file() -> None:
     driver = Driver(files={"outer": "a\n/source inner\nd\n", "inner": "b\nx y\nc\n"})
     found = driver.line("/source outer")
     for _ in range(4):
         found += driver.bytes(DONE)
-    assert [one[1] for one in found if one[0] == "send"] == [
+    assert [effect[1] for effect in found if effect[0] == "send"] == [
         b'{"execute": "%s"}\n' % name for name in (b"a", b"b", b"c", b"d")
     ]
-    (text,) = [one[1] for one in found if one[0] == "error"]
+    (text,) = [effect[1] for effect in found if effect[0] == "error"]
     assert text.startswith("inner:2:3: ")
 
 
@@ -680,7 +684,7 @@ def test_mutually_sourcing_files_terminate(files: dict[str, str]) -> None:
     assert driver.status == FAILED
 
 
-def test_sixteen_files_deep_is_not_too_deep() -> None:
+def test_source_may_be_nested_sixteen_deep() -> None:
     files = {f"f{number}": f"/source f{number + 1}\n" for number in range(1, 16)}
     driver = Driver(files=files | {"f16": "stop\n"})
     assert driver.line("/source f1") == [sent('{"execute": "stop"}')]
@@ -700,7 +704,7 @@ def test_file_name_may_be_quoted(name: str) -> None:
     assert driver.line(f'/source "{name}"') == [sent('{"execute": "stop"}')]
 
 
-def test_a_file_that_leaves() -> None:
+def test_exit_in_sourced_file_ends_session() -> None:
     driver = Driver(files={"f": "a\nexit\nb\n"})
     driver.line("/source f")
     driver.line("c")
@@ -720,7 +724,7 @@ def test_log_records_both_directions_until_off() -> None:
     assert driver.line("/log off") == []
     driver.line("c")
     log = driver.logs["f"]
-    assert [(direction, one.get("event", one)) for direction, one in log.messages] == [
+    assert [(direction, message.get("event", message)) for direction, message in log.messages] == [
         ("sent", {"execute": "b", "arguments": {"x": "y"}}),
         ("received", "STOP"),
         ("received", {"return": {}}),
@@ -728,7 +732,7 @@ def test_log_records_both_directions_until_off() -> None:
     assert log.closed
 
 
-def test_another_log_takes_the_place_of_the_first() -> None:
+def test_second_log_replaces_first() -> None:
     driver = Driver()
     driver.line("/log f")
     driver.line("/log g")
@@ -740,18 +744,18 @@ def test_another_log_takes_the_place_of_the_first() -> None:
 def test_unopenable_log_keeps_current_log() -> None:
     driver = Driver()
     driver.line("/log f")
-    assert [one[0] for one in driver.line("/log forbidden")] == ["error"]
+    assert [effect[0] for effect in driver.line("/log forbidden")] == ["error"]
     driver.line("a")
     assert driver.logs["f"].messages == [("sent", {"execute": "a"})]
 
 
-def test_log_off_without_a_log_does_no_harm() -> None:
+def test_log_off_without_log_succeeds() -> None:
     driver = Driver()
     assert driver.line("/log off") == []
     assert driver.status == OK
 
 
-def test_secrets_do_not_reach_a_log() -> None:
+def test_log_does_not_contain_secrets() -> None:
     driver = Driver(probe=False)
     driver.line("/log f")
     driver.line("set_password protocol=vnc password=hush")
@@ -768,7 +772,7 @@ def test_failed_log_write_is_reported() -> None:
     driver.logs["f"].full = True
     found = driver.line("a")
     assert sent('{"execute": "a"}') in found
-    assert any(one[0] in ("tell", "error") and "No space left" in one[1] for one in found)
+    assert any(effect[0] in ("tell", "error") and "No space left" in effect[1] for effect in found)
 
 
 def test_log_name_may_be_quoted() -> None:
@@ -794,36 +798,36 @@ def test_log_keeps_message_order() -> None:
 
 RESYNC = ("send", b"\x01\n")
 PARSE_ERROR = error("JSON parse error, expecting value")
-ANEW = ("tell", "the server's parser was reset")
+PARSER_RESET = ("tell", "the server's parser was reset")
 
 
 @pytest.mark.parametrize("interactive", [False, True])
-def test_the_error_that_answers_resync_is_no_failure(interactive: bool) -> None:
+def test_resync_error_reply_is_not_a_failure(interactive: bool) -> None:
     driver = Driver(interactive=interactive, stop_on_error=True)
     assert driver.line("/resync") == [RESYNC]
     assert not driver.session.idle
     assert driver.line("stop") == []
     found = driver.bytes(PARSE_ERROR)
-    assert found[0] == ANEW
-    assert [one[0] for one in found] == ["tell", "send"]
+    assert found[0] == PARSER_RESET
+    assert [effect[0] for effect in found] == ["tell", "send"]
     assert driver.status == OK
 
 
-def test_resync_keeps_its_place() -> None:
+def test_resync_runs_in_line_order() -> None:
     driver = Driver()
     driver.line("a; /resync; b")
     assert driver.bytes(DONE)[1:] == [RESYNC]
     assert driver.bytes(event("STOP")) == [("event", "STOP")]
-    assert driver.bytes(PARSE_ERROR) == [ANEW, sent('{"execute": "b"}')]
+    assert driver.bytes(PARSE_ERROR) == [PARSER_RESET, sent('{"execute": "b"}')]
 
 
-def test_resync_cures_a_server_that_did_not_answer() -> None:
-    """What it is for: a command hangs as the server waits for more, and was given up."""
+def test_resync_restores_hanging_server() -> None:
+    """The server hangs because it waits for the rest of a JSON text."""
     driver = Driver(interactive=True)
     driver.line("a")
     driver.abandon()
     assert driver.line("/resync") == [RESYNC]
-    assert ANEW in driver.bytes(PARSE_ERROR)
+    assert PARSER_RESET in driver.bytes(PARSE_ERROR)
     assert driver.line("b") == [sent('{"execute": "b", "id": "qmpshell-2"}')]
 
 
@@ -838,10 +842,10 @@ def test_resync_timeout_is_a_failure() -> None:
     driver = Driver(timeout=2)
     driver.line("/resync")
     found = driver.after(2)
-    assert [one[0] for one in found][:1] == ["error"]
+    assert [effect[0] for effect in found][:1] == ["error"]
 
 
-def test_resync_without_a_connection_says_so() -> None:
+def test_resync_without_connection_reports_error() -> None:
     driver = Driver(interactive=True)
     driver.gone()
     ((kind, text),) = driver.line("/resync")
@@ -852,7 +856,7 @@ def test_resync_without_a_connection_says_so() -> None:
 # -- /status --------------------------------------------------------------------------------------
 
 
-def test_status() -> None:
+def test_status_shows_server_and_capabilities() -> None:
     driver = Driver()
     driver.bytes(event("STOP"))
     assert driver.line("/status") == [
@@ -864,13 +868,13 @@ def test_status() -> None:
     assert driver.status == OK
 
 
-def test_status_without_negotiation() -> None:
+def test_status_without_negotiation_shows_no_server() -> None:
     assert Driver(negotiate=False).line("/status") == [
         ("tell", "vm.sock: connected\ncapabilities: none\nunclaimed events: 0")
     ]
 
 
-def test_status_after_a_loss() -> None:
+def test_status_after_loss_shows_lost_connection() -> None:
     driver = Driver(interactive=True)
     driver.gone()
     ((kind, text),) = driver.line("/status")
@@ -878,7 +882,7 @@ def test_status_after_a_loss() -> None:
     assert text.splitlines()[0] == "vm.sock: lost"
 
 
-def test_terminal_status_shows_what_is_awaited() -> None:
+def test_terminal_status_shows_pending_command() -> None:
     driver = Driver(interactive=True)
     driver.line("block-commit x=y")
     ((kind, text),) = driver.line("/status")
@@ -893,18 +897,18 @@ EXIT_COMMANDS = ["/quit", "exit", "  exit  # so long", "/quit;"]
 
 @pytest.mark.parametrize("word", EXIT_COMMANDS)
 @pytest.mark.parametrize("interactive", [False, True])
-def test_leaving(word: str, interactive: bool) -> None:
+def test_exit_command_ends_session(word: str, interactive: bool) -> None:
     assert Driver(interactive=interactive).line(word) == [("leave", OK)]
 
 
 @pytest.mark.parametrize("word", ["/quit", "exit"])
 @pytest.mark.parametrize("interactive", [False, True])
-def test_leaving_in_the_middle_of_a_line(word: str, interactive: bool) -> None:
+def test_exit_skips_rest_of_line(word: str, interactive: bool) -> None:
     driver = Driver(interactive=interactive)
-    assert [one[0] for one in driver.line(f"a; {word}; b")] == ["send"]
+    assert [effect[0] for effect in driver.line(f"a; {word}; b")] == ["send"]
     driver.line("c")
     found = driver.bytes(reply({}, 1 if interactive else None))
-    assert [one[0] for one in found] == ["reply", "leave"]
+    assert [effect[0] for effect in found] == ["reply", "leave"]
     assert found[1] == ("leave", OK)
 
 
@@ -913,27 +917,27 @@ def test_exit_waits_only_for_pending_reply(word: str) -> None:
     driver = Driver(interactive=True)
     driver.line("a")
     assert driver.line(word) == [("tell", "leaving after the reply to a; Ctrl-D leaves now")]
-    assert driver.line("b") == []  # typed behind it
+    assert driver.line("b") == []  # this line follows the exit
     found = driver.bytes(reply({}, 1))
-    assert [one[0] for one in found] == ["reply", "leave"]
+    assert [effect[0] for effect in found] == ["reply", "leave"]
 
 
-def test_leaving_behind_lines_that_wait() -> None:
+def test_exit_waits_for_queued_lines() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
     driver.line("b")
     assert driver.line("exit") == []
-    assert [one[0] for one in driver.bytes(reply({}, 1))] == ["reply", "send"]
-    assert [one[0] for one in driver.bytes(reply({}, 2))] == ["reply", "leave"]
+    assert [effect[0] for effect in driver.bytes(reply({}, 1))] == ["reply", "send"]
+    assert [effect[0] for effect in driver.bytes(reply({}, 2))] == ["reply", "leave"]
 
 
-def test_leaving_after_a_failure_tells_a_script_so() -> None:
+def test_script_exit_after_error_gives_status_1() -> None:
     driver = Driver()
     driver.line("a; exit")
     assert driver.bytes(REFUSAL)[-1] == ("leave", FAILED)
 
 
-def test_leaving_while_a_wait_goes_on() -> None:
+def test_ctrl_c_during_wait_runs_queued_exit() -> None:
     driver = Driver(interactive=True)
     driver.line("/wait STOP")
     driver.line("exit")
@@ -944,14 +948,14 @@ def test_leaving_while_a_wait_goes_on() -> None:
 
 
 @pytest.mark.parametrize("word", ["exit", "/quit"])
-def test_leaving_waits_for_where_the_replies_go(word: str) -> None:
+def test_exit_waits_for_redirect_to_close(word: str) -> None:
     driver = Driver()
     driver.line(f"a; {word} | sort")
     assert driver.redirect_opened() == [sent('{"execute": "a"}')]
-    assert [one[0] for one in driver.bytes(DONE)] == ["reply", "finish"]
+    assert [effect[0] for effect in driver.bytes(DONE)] == ["reply", "finish"]
     assert driver.redirect_closed() == [("leave", OK)]
 
 
-def test_the_effects_of_leaving_name_no_server() -> None:
+def test_immediate_exit_has_one_effect() -> None:
     driver = Driver(interactive=True)
     assert said(driver.session.leave_now()) == [("leave", OK)]

@@ -1,4 +1,4 @@
-"""What is known of the virtual machine: what events say, and what is asked, how often and when not."""
+"""Tests of the VM state in a session: event handling and background queries."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ QUERIES = ("query-status", "query-jobs", "query-migrate")
 
 
 class Watcher(Driver):
-    """A session at a terminal that follows its machine; `asks` is what it asks by itself by now."""
+    """A terminal session that follows its VM."""
 
     def __init__(self, **options: object) -> None:
         super().__init__(interactive=True, **options)  # type: ignore[arg-type]
@@ -36,7 +36,7 @@ class Watcher(Driver):
         return self.session.machine
 
     def due(self) -> list[Said]:
-        """Return what happens now if something is due."""
+        """Return the effects that are due now."""
         deadline = self.session.deadline
         return self.after(0) if deadline is not None and deadline <= self.now else []
 
@@ -44,8 +44,10 @@ class Watcher(Driver):
         self.now += seconds
         return self.due()
 
-    def settle(self, status: str = "running", jobs: object = (), migration: object = ()) -> int:
-        """Answer the first questions; the number of the last."""
+    def answer_first_queries(
+        self, status: str = "running", jobs: object = (), migration: object = ()
+    ) -> int:
+        """Answer the first queries and return the number of the last one."""
         answers = [{"status": status}, list(jobs) if isinstance(jobs, tuple) else jobs, migration]
         for number, (name, answer) in enumerate(zip(QUERIES, answers, strict=True), 1):
             assert self.due() == [own_question(number, name)]
@@ -55,21 +57,21 @@ class Watcher(Driver):
 
 
 def job(**changes: object) -> dict[str, object]:
-    one = {"id": "j0", "type": "mirror", "status": "running"}
-    return one | {"current-progress": 1, "total-progress": 4} | changes
+    fields = {"id": "j0", "type": "mirror", "status": "running"}
+    return fields | {"current-progress": 1, "total-progress": 4} | changes
 
 
 def status_change(status: str, name: str = "j0") -> bytes:
     return event("JOB_STATUS_CHANGE", id=name, status=status)
 
 
-# -- the first questions --------------------------------------------------------------------------
+# -- the first queries ----------------------------------------------------------------------------
 
 
 def test_each_query_runs_once_after_greeting() -> None:
     driver = Watcher()
     assert driver.due() == [own_question(1, "query-status")]
-    assert driver.due() == []  # it is not answered yet
+    assert driver.due() == []  # the query is pending
     assert driver.bytes(reply({"status": "prelaunch"}, 1)) == [("learned", "query-status")]
     assert driver.due() == [own_question(2, "query-jobs")]
     assert driver.bytes(reply([], 2)) == []
@@ -81,7 +83,7 @@ def test_each_query_runs_once_after_greeting() -> None:
 
 
 @pytest.mark.parametrize("options", [{"probe": False}, {"negotiate": False}], ids=str)
-def test_who_may_not_be_asked_is_not_asked(options: dict[str, Any]) -> None:
+def test_disabled_probing_sends_no_vm_queries(options: dict[str, Any]) -> None:
     driver = Driver(interactive=True, **options)
     driver.session.probes.watch_machine(driver.now)
     assert driver.session.machine is None
@@ -90,8 +92,8 @@ def test_who_may_not_be_asked_is_not_asked(options: dict[str, Any]) -> None:
     assert driver.after(5) == []
 
 
-def test_what_is_refused_is_not_asked_again() -> None:
-    driver = Watcher()  # as qemu-storage-daemon answers
+def test_refused_query_is_not_repeated() -> None:
+    driver = Watcher()  # the replies match qemu-storage-daemon
     driver.due()
     assert driver.bytes(error("no such command", "CommandNotFound", 1)) == []
     assert driver.due() == [own_question(2, "query-jobs")]
@@ -102,41 +104,41 @@ def test_what_is_refused_is_not_asked_again() -> None:
     assert driver.later(60) == []
 
 
-def test_another_greeting_begins_anew() -> None:
+def test_server_restart_repeats_vm_queries() -> None:
     driver = Watcher()
     driver.due()
     driver.bytes(error("no such command", "CommandNotFound", 1))
     driver.bytes(GREETING)
     assert ("greeted",) in driver.bytes(NEGOTIATED.replace(b"-1", b"-2"))
     driver.session.probes.watch_machine(driver.now)
-    assert [one[1] for one in driver.due()] == [own_question(2, "query-status")[1]]
+    assert [effect[1] for effect in driver.due()] == [own_question(2, "query-status")[1]]
 
 
-# -- the user goes first --------------------------------------------------------------------------
+# -- priority of user commands --------------------------------------------------------------------
 
 
-def test_nothing_is_asked_while_the_user_waits() -> None:
+def test_vm_queries_wait_for_user_commands() -> None:
     driver = Watcher()
     assert driver.line("cont") == [sent('{"execute": "cont", "id": "qmpshell-1"}')]
     driver.line("stop")  # it is queued
     assert driver.session.deadline is None
     assert driver.later(5) == []
     driver.bytes(reply({}, 1))
-    assert driver.session.deadline is None  # now it is sent
+    assert driver.session.deadline is None  # stop is pending
     driver.bytes(reply({}, 2))
     assert driver.due() == [own_question(3, "query-status")]
 
 
-def test_abandoned_reply_is_still_awaited() -> None:
+def test_vm_queries_wait_for_abandoned_reply() -> None:
     driver = Watcher()
     driver.line("cont")
     driver.abandon()
-    assert driver.session.deadline is None  # a server that is stopped is not asked more and more
+    assert driver.session.deadline is None  # no more queries to a stopped server
     driver.bytes(reply({}, 1))
     assert driver.due() == [own_question(2, "query-status")]
 
 
-def test_a_line_does_not_wait_for_a_question() -> None:
+def test_user_command_does_not_wait_for_query() -> None:
     driver = Watcher()
     driver.due()
     assert driver.line("cont") == [sent('{"execute": "cont", "id": "qmpshell-2"}')]
@@ -161,62 +163,62 @@ def test_event_wait_does_not_stop_queries() -> None:
         ("POWERDOWN", "prelaunch"),
     ],
 )
-def test_what_an_event_says_is_not_asked(name: str, status: str) -> None:
+def test_event_with_state_causes_no_query(name: str, status: str) -> None:
     driver = Watcher()
-    driver.settle("prelaunch")
+    driver.answer_first_queries("prelaunch")
     driver.bytes(event(name))
     assert driver.machine.status == status
     assert driver.later(10) == []
 
 
 @pytest.mark.parametrize("name", ["STOP", "RESET", "GUEST_PANICKED", "WATCHDOG", "SUSPEND_DISK"])
-def test_what_an_event_does_not_say_is_asked(name: str) -> None:
+def test_event_without_state_causes_query(name: str) -> None:
     driver = Watcher()
-    driver.settle("running")
+    driver.answer_first_queries("running")
     driver.bytes(event(name))
     assert driver.later(1) == [own_question(4, "query-status")]
-    assert driver.bytes(reply({"status": "io-error"}, 4)) == []  # it is reported only once
+    assert driver.bytes(reply({"status": "io-error"}, 4)) == []  # the query result is reported once
     assert driver.machine.status == "io-error"
 
 
 def test_stop_is_a_pause_until_status_reply() -> None:
     driver = Watcher()
-    driver.settle("running")
+    driver.answer_first_queries("running")
     driver.bytes(event("STOP"))
     assert driver.machine.status == "paused"
 
 
 def test_stop_after_shutdown_is_not_a_pause() -> None:
     driver = Watcher()
-    driver.settle("running")
+    driver.answer_first_queries("running")
     driver.bytes(event("SHUTDOWN") + event("STOP"))
     assert driver.machine.status == "shutdown"
 
 
 def test_event_storm_causes_one_query_per_second() -> None:
     driver = Watcher()
-    number = driver.settle()
+    number = driver.answer_first_queries()
     started = driver.now
-    asked = []
+    query_times = []
     for _ in range(500):  # 5 seconds
         driver.bytes(event("RESUME") + event("STOP"))
         if driver.later(0.01):
             number += 1
-            asked.append(driver.now - started)
+            query_times.append(driver.now - started)
             driver.bytes(reply({"status": "paused"}, number))
-    assert 4 <= len(asked) <= 5
-    assert min(b - a for a, b in itertools.pairwise(asked)) >= 1.0
+    assert 4 <= len(query_times) <= 5
+    assert min(b - a for a, b in itertools.pairwise(query_times)) >= 1.0
 
 
-def test_what_the_user_asks_is_learnt_from() -> None:
+def test_user_query_updates_vm_state() -> None:
     driver = Watcher()
-    driver.settle("running")
+    driver.answer_first_queries("running")
     driver.line("query-status")
     driver.bytes(reply({"status": "debug"}, 4))
     assert driver.machine.status == "debug"
 
 
-def test_an_answer_that_makes_no_sense_says_nothing() -> None:
+def test_invalid_replies_do_not_change_vm_state() -> None:
     driver = Watcher()
     for number, answer in enumerate(("prelaunch", {"id": 1}, [1]), 1):
         driver.due()
@@ -228,9 +230,9 @@ def test_an_answer_that_makes_no_sense_says_nothing() -> None:
 # -- jobs -----------------------------------------------------------------------------------------
 
 
-def test_a_running_job_is_asked_about_every_second() -> None:
+def test_running_job_is_queried_every_second() -> None:
     driver = Watcher()
-    driver.settle(jobs=[job()])
+    driver.answer_first_queries(jobs=[job()])
     for number in range(4, 8):
         assert driver.later(0.5) == []
         assert driver.later(0.5) == [own_question(number, "query-jobs")]
@@ -242,19 +244,19 @@ def test_a_running_job_is_asked_about_every_second() -> None:
 @pytest.mark.parametrize("status", ["paused", "standby", "pending", "waiting", "concluded"])
 def test_idle_job_is_not_queried(status: str) -> None:
     driver = Watcher()
-    driver.settle(jobs=[job(status=status)])
+    driver.answer_first_queries(jobs=[job(status=status)])
     assert driver.later(10) == []
 
 
-def test_without_jobs_nothing_is_asked() -> None:
+def test_no_jobs_cause_no_queries() -> None:
     driver = Watcher()
-    driver.settle()
+    driver.answer_first_queries()
     assert driver.session.deadline is None
 
 
 def test_new_job_event_causes_a_query() -> None:
     driver = Watcher()
-    driver.settle()
+    driver.answer_first_queries()
     driver.later(1)
     driver.bytes(status_change("created") + status_change("running"))
     assert driver.machine.jobs.all["j0"].status == "running"
@@ -275,8 +277,8 @@ def test_block_jobs_are_listed_without_query_jobs() -> None:
     assert driver.bytes(error("no such command", "CommandNotFound", 2)) == [
         own_question(3, "query-block-jobs")
     ]
-    one = {"device": "d0", "type": "stream", "len": 10, "offset": 5, "paused": False}
-    driver.bytes(reply([one], 3))
+    block_job = {"device": "d0", "type": "stream", "len": 10, "offset": 5, "paused": False}
+    driver.bytes(reply([block_job], 3))
     found = driver.machine.jobs.all["d0"]
     assert (found.kind, found.status, found.current, found.total) == ("stream", "running", 5, 10)
     driver.due()
@@ -288,18 +290,20 @@ def test_block_jobs_are_listed_without_query_jobs() -> None:
     assert driver.later(1) == [own_question(7, "query-block-jobs")]
 
 
-def seen(*events: bytes) -> Jobs:
+def jobs_after(*events: bytes) -> Jobs:
     driver = Watcher()
-    driver.settle()
-    for one in events:
-        driver.bytes(one)
+    driver.answer_first_queries()
+    for data in events:
+        driver.bytes(data)
     return driver.machine.jobs
 
 
-def test_how_a_job_has_ended() -> None:
+def test_job_events_give_its_result() -> None:
     def ended(*events: bytes) -> tuple[bool, str]:
         started = (status_change("created"), status_change("running"))
-        (job,) = seen(*started, *events, status_change("concluded"), status_change("null")).ended
+        (job,) = jobs_after(
+            *started, *events, status_change("concluded"), status_change("null")
+        ).ended
         return job.has_failed, job.error
 
     assert ended() == (False, "")
@@ -310,15 +314,15 @@ def test_how_a_job_has_ended() -> None:
     assert ended(status_change("aborting"), completed) == (True, "No space")
 
 
-def test_a_job_of_the_same_name_begins_anew() -> None:
+def test_new_job_with_same_id_resets_state() -> None:
     failed = (status_change("created"), status_change("aborting"), status_change("concluded"))
-    found = seen(*failed, status_change("created"), status_change("running")).all["j0"]
+    found = jobs_after(*failed, status_change("created"), status_change("running")).all["j0"]
     assert (found.status, found.has_failed) == ("running", False)
 
 
 def test_invented_jobs_do_not_grow_memory() -> None:
     jobs = Jobs()
-    jobs.take([job(id=f"j{number}") for number in range(5000)])
+    jobs.update([job(id=f"j{number}") for number in range(5000)])
     assert len(jobs.all) == 1000
 
 
@@ -329,7 +333,7 @@ ACTIVE = {"status": "active", "ram": {"total": 100, "remaining": 60}}
 
 def test_migration_is_queried_every_second() -> None:
     driver = Watcher()
-    driver.settle()
+    driver.answer_first_queries()
     driver.later(5)
     driver.line("migrate uri=file:x")
     driver.bytes(reply({}, 4))
@@ -347,9 +351,9 @@ def test_migration_is_queried_every_second() -> None:
     assert driver.later(60) == []
 
 
-def test_after_the_human_monitors_migrate_too() -> None:
+def test_hmp_migrate_causes_migration_query() -> None:
     driver = Watcher()
-    driver.settle()
+    driver.answer_first_queries()
     driver.later(5)
     driver.line("/hmp migrate -d tcp:x:1")
     driver.bytes(reply("", 4))
@@ -358,7 +362,7 @@ def test_after_the_human_monitors_migrate_too() -> None:
 
 def test_migration_that_failed_to_start_is_not_queried() -> None:
     driver = Watcher()
-    driver.settle()
+    driver.answer_first_queries()
     driver.line("migrate uri=x")
     driver.bytes(error("no", marker=4))
     assert driver.later(60) == []
@@ -366,22 +370,22 @@ def test_migration_that_failed_to_start_is_not_queried() -> None:
 
 def test_earlier_finished_migration_is_not_shown() -> None:
     driver = Watcher()
-    driver.settle(migration={"status": "failed"})
+    driver.answer_first_queries(migration={"status": "failed"})
     assert not driver.machine.migration.was_seen
 
 
-def test_its_events_are_heeded() -> None:
+def test_migration_event_causes_queries() -> None:
     driver = Watcher()
-    driver.settle()
+    driver.answer_first_queries()
     driver.bytes(event("MIGRATION", status="setup"))
     assert driver.later(1) == [own_question(4, "query-status")]
     driver.bytes(reply({"status": "running"}, 4))
     assert driver.due() == [own_question(5, "query-migrate")]
 
 
-def test_a_loss_ends_it() -> None:
+def test_connection_loss_ends_vm_queries() -> None:
     driver = Watcher()
-    driver.settle(jobs=[job()])
+    driver.answer_first_queries(jobs=[job()])
     driver.gone()
     assert driver.session.deadline is None
     assert driver.after(60) == []

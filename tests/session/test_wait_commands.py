@@ -1,4 +1,4 @@
-"""`/wait` and `/wait-job` in a session: which event is taken, what holds, and how it can end."""
+"""Tests of `/wait` and `/wait-job` in a session: matching events, queue blocking and results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tray(**data: object) -> bytes:
     return event("DEVICE_TRAY_MOVED", **data)
 
 
-# -- /wait: which event ---------------------------------------------------------------------------
+# -- /wait: matching events -----------------------------------------------------------------------
 
 
 def test_wait_delays_following_lines_until_event() -> None:
@@ -42,27 +42,27 @@ def test_wait_delays_following_lines_until_event() -> None:
     assert driver.end() == [("leave", OK)]
 
 
-def test_an_event_that_came_before_is_taken() -> None:
+def test_wait_matches_earlier_event() -> None:
     driver = Driver()
     driver.bytes(STOP)
     assert driver.line("/wait STOP; cont") == [CONT]
 
 
-def test_an_event_that_overtook_the_reply_is_taken() -> None:
+def test_wait_matches_event_before_reply() -> None:
     driver = Driver()
     driver.line("stop; /wait STOP; cont")
     found = driver.bytes(STOP + DONE)
-    assert [one[0] for one in found] == ["event", "reply", "send"]
+    assert [effect[0] for effect in found] == ["event", "reply", "send"]
 
 
-def test_an_event_before_the_greeting_is_taken() -> None:
+def test_wait_matches_event_before_greeting() -> None:
     driver = Driver(greeted=False)
     driver.bytes(STOP)
     driver.greet()
     assert driver.line("/wait STOP; cont") == [CONT]
 
 
-def test_every_event_is_taken_once() -> None:
+def test_each_event_matches_one_wait() -> None:
     driver = Driver()
     driver.bytes(STOP + STOP)
     assert driver.line("/wait STOP; /wait STOP; /wait STOP; cont") == []
@@ -72,7 +72,7 @@ def test_every_event_is_taken_once() -> None:
     assert not driver.session.idle
 
 
-def test_an_event_that_ended_a_wait_is_taken() -> None:
+def test_matched_event_is_not_matched_again() -> None:
     driver = Driver()
     driver.line("/wait STOP")
     driver.bytes(STOP)
@@ -80,7 +80,7 @@ def test_an_event_that_ended_a_wait_is_taken() -> None:
     assert driver.line("/wait STOP; cont") == []
 
 
-def test_of_several_the_oldest_is_taken() -> None:
+def test_wait_matches_oldest_event_first() -> None:
     driver = Driver()
     driver.bytes(event("X", n=1) + event("X", n=2) + event("X", n=3))
     assert driver.line("/wait X") == []
@@ -107,7 +107,7 @@ def test_two_waits_match_events_of_one_read() -> None:
     ]
 
 
-def test_waiting_takes_only_what_it_waits_for() -> None:
+def test_wait_keeps_other_events() -> None:
     driver = Driver()
     driver.line("/wait STOP")
     driver.bytes(event("RESUME") + STOP)
@@ -120,7 +120,7 @@ def test_hidden_events_still_end_waits() -> None:
     assert driver.line("/wait STOP; cont") == [CONT]
 
 
-def test_the_latest_events_are_kept() -> None:
+def test_only_latest_events_are_kept() -> None:
     driver = Driver()
     driver.bytes(b"".join(event("X", n=number) for number in range(20_000)))
     assert driver.line("/wait X n=19999; cont") == [CONT]
@@ -168,7 +168,7 @@ DATA: list[tuple[str, dict[str, Any], bool]] = [
 
 
 @pytest.mark.parametrize(("words", "data", "matches"), DATA, ids=[f"{w} {d}" for w, d, _ in DATA])
-def test_an_event_is_chosen_by_its_data(words: str, data: dict[str, Any], matches: bool) -> None:
+def test_wait_matches_event_data(words: str, data: dict[str, Any], matches: bool) -> None:
     driver = Driver(probe=False)
     assert driver.line(f"/wait X {words}; cont") == []
     found = driver.bytes(event("X", **data))
@@ -178,17 +178,17 @@ def test_an_event_is_chosen_by_its_data(words: str, data: dict[str, Any], matche
     assert (CONT in driver.line(f"/wait X {words}; cont")) is matches
 
 
-def test_an_event_without_data_has_no_members() -> None:
+def test_event_without_data_does_not_match_members() -> None:
     driver = Driver(probe=False)
     driver.line("/wait X a=1")
     driver.bytes(b'{"event": "X"}')
     assert not driver.session.idle
 
 
-# -- /wait: how it ends ---------------------------------------------------------------------------
+# -- /wait: end of a wait -------------------------------------------------------------------------
 
 
-def test_a_wait_that_expires_is_a_failure() -> None:
+def test_expired_wait_is_a_failure() -> None:
     driver = Driver()
     driver.line("/wait -t 2.5 STOP; cont")
     assert driver.session.deadline == 102.5
@@ -231,10 +231,10 @@ def test_zero_timeout_matches_only_received_events() -> None:
     assert driver.session.idle
     driver.line("/wait -t 0 STOP")
     assert driver.session.deadline == driver.now
-    assert [one[0] for one in driver.after(0)] == ["error"]
+    assert [effect[0] for effect in driver.after(0)] == ["error"]
 
 
-def test_the_timeout_for_replies_is_none_for_waits() -> None:
+def test_reply_timeout_does_not_apply_to_waits() -> None:
     driver = Driver(timeout=1)
     driver.line("/wait STOP")
     assert driver.session.deadline is None
@@ -252,14 +252,14 @@ def test_expired_wait_stops_on_error() -> None:
     ]
 
 
-def test_a_wait_that_expires_at_a_terminal() -> None:
+def test_expired_wait_at_terminal_reports_error() -> None:
     driver = Driver(interactive=True)
     driver.line("/wait -t 1 STOP")
     assert driver.after(1) == [("error", "STOP did not come in time")]
     assert driver.session.idle
 
 
-def test_a_person_can_give_up_a_wait() -> None:
+def test_ctrl_c_abandons_event_wait() -> None:
     driver = Driver(interactive=True)
     driver.line("/wait STOP")
     driver.line("cont")
@@ -277,11 +277,11 @@ def test_awaited_name_is_shown_escaped() -> None:
     assert driver.abandon() == [("tell", "no longer waiting for S\\u202eTOP")]
 
 
-def test_a_loss_ends_a_wait_with_status_3() -> None:
+def test_loss_during_wait_gives_status_3() -> None:
     driver = Driver()
     driver.line("/wait STOP; cont")
     found = driver.gone()
-    assert [one[0] for one in found] == ["error", "leave"]
+    assert [effect[0] for effect in found] == ["error", "leave"]
     assert "connection lost while waiting for STOP" in found[0][1]
     assert "1 was not sent" in found[0][1]
     assert found[1] == ("leave", CONNECTION)
@@ -299,7 +299,7 @@ def test_open_wait_at_server_exit_is_loss(first: str) -> None:
     assert driver.gone()[-1] == ("leave", CONNECTION)
 
 
-def test_a_wait_for_the_end_ends_well() -> None:
+def test_wait_for_shutdown_after_quit_succeeds() -> None:
     driver = Driver()
     driver.line("quit; /wait SHUTDOWN")
     driver.bytes(DONE)
@@ -317,8 +317,8 @@ def test_received_events_remain_after_server_exit() -> None:
 
 
 @pytest.mark.parametrize("line", ["/wait STOP", "/wait-job j"])
-def test_after_the_servers_end_nothing_comes(line: str) -> None:
-    """As with a command, which could not be sent: no connection is status 3."""
+def test_wait_after_server_exit_gives_status_3(line: str) -> None:
+    """As for a command that cannot be sent, the status is 3."""
     driver = Driver()
     driver.bytes(event("SHUTDOWN"))
     driver.gone()
@@ -328,7 +328,7 @@ def test_after_the_servers_end_nothing_comes(line: str) -> None:
     assert driver.status == CONNECTION
 
 
-def test_a_restart_does_not_end_a_wait() -> None:
+def test_server_restart_does_not_end_wait() -> None:
     driver = Driver()
     driver.line("/wait STOP")
     driver.bytes(GREETING)
@@ -338,12 +338,12 @@ def test_a_restart_does_not_end_a_wait() -> None:
     assert driver.session.idle
 
 
-def test_replies_are_not_taken_for_events() -> None:
+def test_reply_with_event_member_does_not_match() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
     driver.abandon()
     driver.line("/wait STOP")
-    assert [one[0] for one in driver.bytes(reply({"event": "STOP"}, 1))] == ["late"]
+    assert [effect[0] for effect in driver.bytes(reply({"event": "STOP"}, 1))] == ["late"]
     assert not driver.session.idle
 
 
@@ -365,18 +365,18 @@ def completed(**more: object) -> bytes:
     return event("BLOCK_JOB_COMPLETED", device="j", **more)
 
 
-def events_aside(found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    return [one for one in found if one[0] != "event"]
+def without_events(found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [effect for effect in found if effect[0] != "event"]
 
 
 @pytest.mark.parametrize("interactive", [False, True])
-def test_a_job_that_dismisses_itself(interactive: bool) -> None:
+def test_self_dismissing_job_ends_wait(interactive: bool) -> None:
     driver = Driver(interactive=interactive)
     assert driver.line("/wait-job j") == [ASKED]
     assert driver.bytes(reply(RUNS, 1)) == []
     assert not driver.session.idle
-    assert events_aside(driver.bytes(job("waiting") + job("pending"))) == []
-    assert events_aside(driver.bytes(completed() + job("concluded") + job("null")))[:1] == [AGAIN]
+    assert without_events(driver.bytes(job("waiting") + job("pending"))) == []
+    assert without_events(driver.bytes(completed() + job("concluded") + job("null")))[:1] == [AGAIN]
     driver.bytes(reply([], 2))
     assert driver.session.idle
     assert driver.status == OK
@@ -384,8 +384,8 @@ def test_a_job_that_dismisses_itself(interactive: bool) -> None:
 
 @pytest.mark.parametrize("at_once", [False, True])
 @pytest.mark.parametrize("known", [False, True])
-def test_a_job_is_gone_when_the_list_comes(at_once: bool, known: bool) -> None:
-    """Its last events may come before the list that was asked for because of them."""
+def test_job_missing_from_later_list_has_ended(at_once: bool, known: bool) -> None:
+    """The last events of a job may arrive before the reply to query-jobs."""
     driver = Driver()
     if known:
         driver.bytes(job("running"))
@@ -397,7 +397,7 @@ def test_a_job_is_gone_when_the_list_comes(at_once: bool, known: bool) -> None:
         found = driver.bytes(job("concluded"))
         found += driver.bytes(job("null"))
         found += driver.bytes(reply([], 2))
-    assert events_aside(found) == [AGAIN, CONT]
+    assert without_events(found) == [AGAIN, CONT]
 
 
 def test_job_failure_before_its_list_reply_counts() -> None:
@@ -406,7 +406,7 @@ def test_job_failure_before_its_list_reply_counts() -> None:
     found = driver.bytes(
         job("aborting") + completed(error="No space left") + job("concluded") + job("null")
     )
-    assert events_aside(found) == [FAILURE]
+    assert without_events(found) == [FAILURE]
     assert driver.bytes(reply([], 1)) == [CONT]
     assert driver.status == FAILED
 
@@ -415,7 +415,7 @@ def test_job_awaiting_dismissal_ends_when_concluded() -> None:
     driver = Driver()
     driver.line("/wait-job j; cont")
     driver.bytes(reply(RUNS, 1))
-    assert events_aside(driver.bytes(job("concluded"))) == [AGAIN]
+    assert without_events(driver.bytes(job("concluded"))) == [AGAIN]
     assert driver.bytes(reply(OVER, 2)) == [CONT]
 
 
@@ -429,7 +429,7 @@ def test_failed_job_awaiting_dismissal_fails() -> None:
 
 
 @pytest.mark.parametrize(("jobs", "expected"), [(OVER, [CONT]), (BROKEN, [FAILURE, CONT])])
-def test_a_job_that_is_over_already(jobs: object, expected: list[object]) -> None:
+def test_concluded_job_ends_wait_immediately(jobs: object, expected: list[object]) -> None:
     driver = Driver()
     assert driver.line("/wait-job j; cont") == [ASKED]
     assert driver.bytes(reply(jobs, 1)) == expected
@@ -441,7 +441,7 @@ def test_job_that_ended_before_its_reply(failed: bool) -> None:
     driver.line("block-stream device=d job-id=j; /wait-job j; cont")
     end = job("aborting") + completed(error="No space left") if failed else completed()
     found = driver.bytes(job("created") + job("running") + end + job("concluded") + job("null"))
-    assert events_aside(found) == []
+    assert without_events(found) == []
     assert driver.bytes(DONE)[1:] == [ASKED]
     found = driver.bytes(reply([], 1))
     failure = ("error", "stdin:1:33: job j failed: No space left")
@@ -464,7 +464,7 @@ def test_later_job_of_same_id_is_awaited() -> None:
     driver.line("/wait-job j; cont")
     assert driver.bytes(reply(RUNS, 1)) == []
     assert not driver.session.idle
-    assert events_aside(driver.bytes(job("null"))) == [CONT]
+    assert without_events(driver.bytes(job("null"))) == [CONT]
     assert driver.status == OK
 
 
@@ -480,42 +480,42 @@ def test_server_without_jobs_is_reported() -> None:
     driver = Driver()
     driver.line("/wait-job j")
     found = driver.bytes(error("The command query-jobs has not been found", "CommandNotFound", 1))
-    assert [one[0] for one in found] == ["error"]
+    assert [effect[0] for effect in found] == ["error"]
     assert driver.session.idle
 
 
 @pytest.mark.parametrize("options", [{"probe": False}, {"negotiate": False}])
 def test_job_is_followed_by_events_without_queries(options: dict[str, Any]) -> None:
-    """`--no-probe` sends nothing that was not typed, no job polling either (DESIGN)."""
+    """With `--no-probe`, the session sends only typed commands."""
     driver = Driver(**options)
     assert driver.line("/wait-job j; cont") == []
     assert not driver.session.idle
     found = driver.bytes(job("running") + job("concluded") + job("null"))
-    assert events_aside(found) == [CONT]
+    assert without_events(found) == [CONT]
 
 
-def test_a_job_that_does_not_end_in_time() -> None:
+def test_job_wait_timeout_is_a_failure() -> None:
     driver = Driver()
     driver.line("/wait-job -t 2 j; cont")
     driver.bytes(reply(RUNS, 1))
     assert driver.session.deadline == 102.0
     found = driver.after(2)
-    assert [one[0] for one in found] == ["error", "send"]
+    assert [effect[0] for effect in found] == ["error", "send"]
     assert "job j" in found[0][1]
     assert driver.status == FAILED
 
 
 def test_job_timeout_includes_the_list_query() -> None:
-    """A stopped server answers nothing."""
+    """A stopped server does not reply to query-jobs."""
     driver = Driver()
     driver.line("/wait-job -t 2 j")
     assert driver.session.deadline == 102.0
     found = driver.after(2)
-    assert [one[0] for one in found] == ["error"]
+    assert [effect[0] for effect in found] == ["error"]
     assert driver.status == FAILED
 
 
-def test_a_person_can_give_up_a_job() -> None:
+def test_ctrl_c_abandons_job_wait() -> None:
     driver = Driver(interactive=True)
     driver.line("/wait-job j")
     driver.line("cont")
@@ -535,11 +535,11 @@ def test_ctrl_c_abandons_job_wait_during_query() -> None:
     assert driver.line("cont") == [sent('{"execute": "cont", "id": "qmpshell-2"}')]
 
 
-@pytest.mark.parametrize("asked", [False, True])
-def test_loss_during_job_is_status_3(asked: bool) -> None:
+@pytest.mark.parametrize("during_query", [False, True])
+def test_loss_during_job_is_status_3(during_query: bool) -> None:
     driver = Driver()
     driver.line("/wait-job j")
-    if not asked:
+    if not during_query:
         driver.bytes(reply(RUNS, 1))
     driver.bytes(event("SHUTDOWN"))
     found = driver.gone()
@@ -547,7 +547,7 @@ def test_loss_during_job_is_status_3(asked: bool) -> None:
     assert "job j" in found[0][1]
 
 
-def test_a_job_after_a_refused_command() -> None:
+def test_refused_command_skips_following_job_wait() -> None:
     driver = Driver(stop_on_error=True)
     driver.line("block-stream device=d job-id=j; /wait-job j")
     assert driver.bytes(REFUSAL)[-1] == ("leave", FAILED)

@@ -1,4 +1,4 @@
-"""What a session waits for: when it is over, and whether well, with every order of events."""
+"""Tests of event and job waits, with events and job lists in every order."""
 
 from __future__ import annotations
 
@@ -30,83 +30,83 @@ def cancelled(job: str = "j") -> Event:
     return event("BLOCK_JOB_CANCELLED", device=job, type="stream")
 
 
-# -- one event ------------------------------------------------------------------------------------
+# -- events ---------------------------------------------------------------------------------------
 
 
 def test_matching_event_ends_wait() -> None:
-    wait = EventWait("STOP", lambda _one: True, deadline=5.0)
+    wait = EventWait("STOP", lambda _event: True, deadline=5.0)
     assert (wait.label, wait.deadline, wait.ended, wait.failure) == ("STOP", 5.0, False, "")
-    assert not wait.see(event("RESUME"))
+    assert not wait.on_event(event("RESUME"))
     assert not wait.ended
-    assert wait.see(event("STOP"))
+    assert wait.on_event(event("STOP"))
     assert wait.ended
     assert wait.failure == ""
     assert wait.ask is None
 
 
 @pytest.mark.parametrize("name", ["stop", "STOPPED", "STO", ""])
-def test_another_name_is_another_event(name: str) -> None:
-    wait = EventWait("STOP", lambda _one: True, deadline=None)
+def test_similar_event_name_does_not_match(name: str) -> None:
+    wait = EventWait("STOP", lambda _event: True, deadline=None)
     assert not wait.wants(event(name))
-    assert not wait.see(event(name))
+    assert not wait.on_event(event(name))
 
 
-def test_what_does_not_match_is_not_taken() -> None:
-    wait = EventWait("X", lambda one: bool(one.value["data"].get("a") == 1), deadline=None)
-    assert not wait.see(event("X", a=2))
+def test_event_with_other_data_does_not_match() -> None:
+    wait = EventWait("X", lambda item: bool(item.value["data"].get("a") == 1), deadline=None)
+    assert not wait.on_event(event("X", a=2))
     assert not wait.ended
-    assert wait.see(event("X", a=1))
+    assert wait.on_event(event("X", a=1))
 
 
-def test_wanting_is_not_ending() -> None:
-    wait = EventWait("X", lambda _one: True, deadline=None)
+def test_wants_does_not_end_wait() -> None:
+    wait = EventWait("X", lambda _event: True, deadline=None)
     assert wait.wants(event("X"))
     assert not wait.ended
 
 
-# -- a job ----------------------------------------------------------------------------------------
+# -- jobs -----------------------------------------------------------------------------------------
 
 
 def job_wait() -> tuple[JobWait, list[int]]:
-    """Return a wait, and a list with the number of its queries for jobs."""
+    """Return a job wait, and a list with one item for each job query."""
     wait = JobWait("j", deadline=None)
-    asked: list[int] = []
+    queries: list[int] = []
 
     def ask() -> list[Effect]:
-        asked.append(1)
+        queries.append(1)
         return []
 
     wait.list_jobs = ask
-    return wait, asked
+    return wait, queries
 
 
-def run(wait: JobWait, story: list[Event | Jobs]) -> None:
-    """Let events come, and lists of jobs; the list is asked for where the wait wants it."""
-    for one in story:
-        if isinstance(one, Event):
-            assert not wait.see(one), "a job's events are left to /wait"
+def run(wait: JobWait, history: list[Event | Jobs]) -> None:
+    """Feed events and job lists to the wait, and send its queries."""
+    for item in history:
+        if isinstance(item, Event):
+            assert not wait.on_event(item), "a job's events are left to /wait"
             if wait.ask is not None:
                 ask, wait.ask = wait.ask, None
                 ask()
         else:
-            wait.take_list(one)
+            wait.on_job_list(item)
 
 
 CREATED = [status("created"), status("running")]
 GONE: Jobs = []
 LISTED: Jobs = [{"id": "j", "status": "running", "type": "stream"}]
-# query-jobs gives a cancelled job the error of its return code.
+# QEMU lists a cancelled job with the error text of ECANCELED.
 CANCELLED: Jobs = [{"id": "j", "status": "concluded", "error": "Operation canceled"}]
 CONCLUDED: Jobs = [{"id": "j", "status": "concluded", "type": "stream"}]
 FAILED: Jobs = [{"id": "j", "status": "concluded", "type": "stream", "error": "No space left"}]
 OTHERS: Jobs = [{"id": "k", "status": "concluded", "error": "not ours"}]
 
-# Events of a job with auto-dismiss=on, and of one without, as QEMU sends them.
+# The events that QEMU sends for a job; with auto-dismiss=on, "null" follows.
 SUCCESS = [*CREATED, status("waiting"), status("pending"), completed(), status("concluded")]
 ABORT = [*CREATED, status("aborting")]
 NO_SPACE = completed(error="No space left")
 
-STORIES: list[tuple[str, list[Event | Jobs], str]] = [
+HISTORIES: list[tuple[str, list[Event | Jobs], str]] = [
     ("well, dismissed", [*SUCCESS, status("null")], ""),
     ("well, not dismissed", [*SUCCESS, CONCLUDED], ""),
     ("well, gone when the list came", [*SUCCESS, GONE], ""),
@@ -141,11 +141,11 @@ STORIES: list[tuple[str, list[Event | Jobs], str]] = [
 
 
 @pytest.mark.parametrize(
-    ("story", "failure"), [one[1:] for one in STORIES], ids=[s[0] for s in STORIES]
+    ("history", "failure"), [item[1:] for item in HISTORIES], ids=[s[0] for s in HISTORIES]
 )
-def test_the_end_of_a_job(story: list[Event | Jobs], failure: str) -> None:
+def test_job_history_gives_result(history: list[Event | Jobs], failure: str) -> None:
     wait, _ = job_wait()
-    run(wait, story)
+    run(wait, history)
     assert wait.known
     assert wait.ended
     if failure:
@@ -156,11 +156,11 @@ def test_the_end_of_a_job(story: list[Event | Jobs], failure: str) -> None:
 
 
 @pytest.mark.parametrize("count", range(len(SUCCESS)))
-def test_before_its_end_a_job_goes_on(count: int) -> None:
-    wait, asked = job_wait()
+def test_job_wait_continues_before_job_ends(count: int) -> None:
+    wait, queries = job_wait()
     run(wait, [*SUCCESS[:count]])
     assert not wait.ended
-    assert not asked
+    assert not queries
 
 
 def test_running_job_of_same_name_is_awaited() -> None:
@@ -170,12 +170,12 @@ def test_running_job_of_same_name_is_awaited() -> None:
     assert wait.failure == ""
 
 
-def test_a_concluded_job_is_asked_about_once() -> None:
-    wait, asked = job_wait()
+def test_concluded_job_is_queried_once() -> None:
+    wait, queries = job_wait()
     run(wait, [*SUCCESS])
-    assert len(asked) == 1
+    assert len(queries) == 1
     run(wait, [status("null")])
-    assert len(asked) == 1
+    assert len(queries) == 1
 
 
 @pytest.mark.parametrize(
@@ -194,18 +194,18 @@ def test_a_concluded_job_is_asked_about_once() -> None:
         Event(b"", {"event": "JOB_STATUS_CHANGE"}),
     ],
 )
-def test_what_says_nothing_of_the_job(other: Event) -> None:
-    wait, asked = job_wait()
-    assert not wait.see(other)
+def test_unrelated_event_does_not_affect_job_wait(other: Event) -> None:
+    wait, queries = job_wait()
+    assert not wait.on_event(other)
     assert not wait.ended
     assert wait.failure == ""
-    assert not asked and wait.ask is None
+    assert not queries and wait.ask is None
 
 
 @pytest.mark.parametrize("jobs", [None, {}, "j", 5, [], [None, 5, "j"], [{}], OTHERS])
 def test_job_list_without_job_adds_nothing(jobs: object) -> None:
     wait, _ = job_wait()
-    wait.take_list(jobs)
+    wait.on_job_list(jobs)
     assert not wait.known
     assert not wait.ended
 
@@ -214,18 +214,18 @@ def test_job_list_without_job_adds_nothing(jobs: object) -> None:
 def test_invalid_job_list_does_not_end_job(jobs: object) -> None:
     wait, _ = job_wait()
     run(wait, [*CREATED])
-    wait.take_list(jobs)
+    wait.on_job_list(jobs)
     assert wait.known and not wait.ended
 
 
-def test_a_jobs_end_stays_as_it_was() -> None:
+def test_later_job_list_does_not_change_result() -> None:
     wait, _ = job_wait()
     run(wait, [*SUCCESS, status("null")])
-    wait.take_list(FAILED)
+    wait.on_job_list(FAILED)
     assert wait.ended and wait.failure == ""
 
 
-def test_the_words_of_a_failure() -> None:
+def test_job_failure_text_names_reason() -> None:
     wait, _ = job_wait()
     run(wait, [FAILED])
     assert wait.failure == "job j failed: No space left"
@@ -234,9 +234,9 @@ def test_the_words_of_a_failure() -> None:
     assert wait.failure == "job j was aborted"
 
 
-def test_controls_in_a_failure_are_escaped() -> None:
+def test_control_characters_in_failure_are_escaped() -> None:
     wait = JobWait("\x1bj", deadline=None)
-    wait.take_list([{"id": "\x1bj", "status": "concluded", "error": "\x1b[2Jx"}])
+    wait.on_job_list([{"id": "\x1bj", "status": "concluded", "error": "\x1b[2Jx"}])
     assert wait.failure == "job \\x1bj failed: \\x1b[2Jx"
 
 
@@ -246,6 +246,6 @@ def test_non_text_error_is_ignored() -> None:
     assert wait.ended and wait.failure == ""
 
 
-def test_the_label_names_the_job() -> None:
+def test_job_wait_label_names_job() -> None:
     assert JobWait("j", deadline=7.0).label == "job j"
     assert JobWait("j", deadline=7.0).deadline == 7.0

@@ -128,7 +128,7 @@ def test_invalid_text_error_lists_possible_values(name: str, text: str) -> None:
     ],
 )
 def test_toml_value_is_accepted(name: str, value: object, taken: object) -> None:
-    found = OPTIONS[name].take(value)
+    found = OPTIONS[name].from_toml(value)
     assert found == taken
     assert type(found) is type(taken)
 
@@ -176,7 +176,7 @@ def test_invalid_toml_value_error_lists_possible_values(
     name: str, value: object, message: str
 ) -> None:
     with pytest.raises(OptionError) as caught:
-        OPTIONS[name].take(value)
+        OPTIONS[name].from_toml(value)
     assert str(caught.value).startswith(message)
     assert len(str(caught.value)) < 200
 
@@ -185,7 +185,7 @@ def test_very_long_number_error_omits_the_number() -> None:
     with pytest.raises(
         OptionError, match="fold cannot be a very long number: it must be a number of"
     ):
-        OPTIONS["fold"].take(1 << 20_000)
+        OPTIONS["fold"].from_toml(1 << 20_000)
 
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters=", "), min_size=1).filter(

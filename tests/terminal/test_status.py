@@ -148,7 +148,7 @@ def listed(**changes: object) -> dict[str, object]:
 def with_jobs(*jobs: dict[str, object]) -> Driver:
     driver = watching()
     assert driver.session.machine is not None
-    driver.session.machine.jobs.take(list(jobs))
+    driver.session.machine.jobs.update(list(jobs))
     return driver
 
 
@@ -188,10 +188,10 @@ def test_migration_shows_progress_and_failure() -> None:
     driver = watching()
     assert driver.session.machine is not None
     migration = driver.session.machine.migration
-    migration.take({"status": "active", "ram": {"total": 100, "remaining": 25}})
+    migration.update({"status": "active", "ram": {"total": 100, "remaining": 25}})
     assert line(driver).endswith("migration ▕██████  ▏ 75 %")
-    migration.take({"status": "pre-switchover", "ram": {"total": 100, "remaining": 25}})
+    migration.update({"status": "pre-switchover", "ram": {"total": 100, "remaining": 25}})
     assert "migration pre-switchover ▕" in line(driver)
-    migration.take({"status": "failed"})
+    migration.update({"status": "failed"})
     assert line(driver).endswith("migration failed")
     assert styles_of(driver)["migration failed"] == "class:toolbar.bad"

@@ -147,4 +147,4 @@ def run_status(context: CommandContext, call: ShellCommand) -> list[Effect]:
     """Run `/status`."""
     if command_words(call):
         raise usage_error(call, "it has no arguments", call.tokens[0])
-    return context.tell(context.describe())
+    return context.show_message(context.describe())

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 _LISTED = 20
-_LONG = 40
+_MAX_SHOWN = 40
 
 
 def run_events(context: CommandContext, call: ShellCommand) -> list[Effect]:
     """Run `/events [MODE|list]`."""
     given = command_words(call)
     if not given:
-        return context.tell(_shown(context))
+        return context.show_message(_shown(context))
     if given[0].text == "list":
         return _list(context, call, given[1:])
     texts = [one.strip() for one in ",".join(map(text_of, given)).split(",")]
@@ -53,7 +53,7 @@ def run_events(context: CommandContext, call: ShellCommand) -> list[Effect]:
     # A script needs no confirmation.
     if context.introspection.can_ask:
         told.insert(0, _shown(context))
-    return context.tell("\n".join(told)) if told else []
+    return context.show_message("\n".join(told)) if told else []
 
 
 def _shown(context: CommandContext) -> str:
@@ -71,10 +71,13 @@ def _no_events(context: CommandContext, texts: list[str]) -> list[str]:
 
     globs = [text.lstrip(MUTED + SHOWN) for text in texts if text not in EVENT_MODES]
     unknown = [one for one in globs if not any(fnmatchcase(name, one) for name in names)]
-    return [f"{one[:_LONG]} is not an event of this server{_meant(one, names)}" for one in unknown]
+    return [
+        f"{one[:_MAX_SHOWN]} is not an event of this server{_event_hint(one, names)}"
+        for one in unknown
+    ]
 
 
-def _meant(text: str, names: list[str]) -> str:
+def _event_hint(text: str, names: list[str]) -> str:
     hint = suggestion_for(text, names)
     return f": {hint}" if hint else ""
 
@@ -100,7 +103,9 @@ def _list(context: CommandContext, call: ShellCommand, given: list[Token]) -> li
         if not globs or any(fnmatchcase(event.name, glob) for glob in globs)
     ]
     if not found:
-        return context.tell("no such events have arrived" if globs else "no events have come")
+        return context.show_message(
+            "no such events have arrived" if globs else "no events have come"
+        )
     return [effect for event in found[-count:] if count for effect in context.show_event(event)]
 
 

@@ -43,7 +43,7 @@ def run_wait_job(context: CommandContext, call: ShellCommand) -> list[Effect]:
         return []
     wait = JobWait(tokens[0].text, deadline=None if timeout is None else context.now + timeout)
     for event in context.unclaimed_events():
-        wait.see(event)
+        wait.on_event(event)
     wait.ask = None
 
     def ask() -> list[Effect]:
@@ -51,16 +51,16 @@ def run_wait_job(context: CommandContext, call: ShellCommand) -> list[Effect]:
         return context.ask("query-jobs", {}, listed)
 
     def listed(reply: Reply | None) -> list[Effect]:
-        wait.take_list(reply.value.get("return") if reply is not None else None)
+        wait.on_job_list(reply.value.get("return") if reply is not None else None)
         if reply is not None and reply.is_error and not wait.known:
-            wait.give_up(f"the server does not list its jobs: {escape(reply.desc)}")
+            wait.fail(f"the server does not list its jobs: {escape(reply.desc)}")
         elif reply is not None and not wait.known:
-            wait.give_up(f"there is no job {escape(tokens[0].text)}")
-        return context.settle(wait)
+            wait.fail(f"there is no job {escape(tokens[0].text)}")
+        return context.finish_if_ended(wait)
 
     effects = context.wait(wait)
     if not context.can_probe:
-        return [*effects, *context.settle(wait)]
+        return [*effects, *context.finish_if_ended(wait)]
     wait.list_jobs = ask
     return [*effects, *ask()]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-*?,./:+")
-_LONG = 40
+_MAX_SHOWN = 40
 _COLUMN, _WIDTH = 16, 79
 
 
@@ -39,13 +39,13 @@ def run_set(context: CommandContext, call: ShellCommand) -> list[Effect]:
             values[option.name] = _value(call, option, argument)
             del tokens[:3]
         else:
-            raise usage_error(call, f"{call.name} has no argument {name.text[:_LONG]!r}", name)
+            raise usage_error(call, f"{call.name} has no argument {name.text[:_MAX_SHOWN]!r}", name)
     settings = context.settings
     for option_name, value in values.items():
         setattr(settings, OPTIONS[option_name].attribute, value)
     if asked:
-        return context.tell("\n".join(_explained(option, settings) for option in asked))
-    return [] if values else context.tell(_listing(settings))
+        return context.show_message("\n".join(_explained(option, settings) for option in asked))
+    return [] if values else context.show_message(_listing(settings))
 
 
 def _option(call: ShellCommand, token: Token, *, is_loose: bool = False) -> Option:
@@ -56,7 +56,7 @@ def _option(call: ShellCommand, token: Token, *, is_loose: bool = False) -> Opti
         if is_loose:
             hint = "quote a value that contains blanks"
         raise LineError(
-            f"unknown setting {token.text[:_LONG]}",
+            f"unknown setting {token.text[:_MAX_SHOWN]}",
             start=token.start,
             end=token.end,
             hint=hint,
