@@ -60,7 +60,7 @@ def connect(
     )
     left = max(greeting_timeout, (wait or 0.0) - (time.monotonic() - begun))
     connection = Connection(stream, address=address, negotiate=negotiate, timeout=timeout)
-    connection._begin(left)
+    connection._connect(left)
     return connection
 
 
@@ -90,7 +90,7 @@ class Server:
         """Return the connection of the next client within `wait` seconds; see `connect`."""
         stream = self._listener.accept(timeout=wait)
         connection = Connection(stream, address=self._address, negotiate=negotiate, timeout=timeout)
-        connection._begin(greeting_timeout)
+        connection._connect(greeting_timeout)
         return connection
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class Connection:
         self.timeout = timeout
         self.events_dropped = 0
 
-    def _begin(self, timeout: float) -> None:
+    def _connect(self, timeout: float) -> None:
         try:
             self._receive_until(lambda: self._protocol.state in (READY, REFUSED), timeout)
         except ReplyTimeout:

@@ -119,7 +119,7 @@ class Output:
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
         # How many bytes can be written without blocking, according to the last poll.
-        self._sure = 0
+        self._ready_size = 0
         # A regular file never blocks for long.
         self._at_once = stat.S_ISREG(os.fstat(descriptor).st_mode)
 
@@ -143,12 +143,12 @@ class Output:
         while self._queue:
             head = self._queue[0]
             if not self._at_once:
-                if len(head) > self._sure:
+                if len(head) > self._ready_size:
                     if not self._poll.poll(0):
                         return
-                    self._sure = select.PIPE_BUF
-                    head = head[: self._sure]
-                self._sure -= len(head)
+                    self._ready_size = select.PIPE_BUF
+                    head = head[: self._ready_size]
+                self._ready_size -= len(head)
             try:
                 written = os.write(self._descriptor, head)
             except (BlockingIOError, InterruptedError):
@@ -183,9 +183,9 @@ class ScriptRunner:
         *,
         lines: ScriptLines,
         output: Output,
-        view: Callable[[Callable[[bytes, Redirect | None], None]], ScriptView],
+        make_view: Callable[[Callable[[bytes, Redirect | None], None]], ScriptView],
         clock: Callable[[], float],
-        divert: Callable[[Redirect], ScriptRedirect],
+        make_redirect: Callable[[Redirect], ScriptRedirect],
         connect: Callable[[str | None], tuple[Stream, str]],
     ) -> None:
         self._connect = connect
@@ -193,11 +193,11 @@ class ScriptRunner:
         self._stream = stream
         self._lines = lines
         self._output = output
-        self._view = view(self.write)
+        self._view = make_view(self.write)
         self._clock = clock
-        self._divert = divert
-        self._diversion: ScriptRedirect | None = None
-        self._ahead: SourceLine | PreparedLine | None = None
+        self._make_redirect = make_redirect
+        self._redirect: ScriptRedirect | None = None
+        self._next_line: SourceLine | PreparedLine | None = None
         self._status: int | None = None
         self._end_reported = False
         self._poll = select.poll()
@@ -215,7 +215,7 @@ class ScriptRunner:
                 if self._status is None:
                     self._wait()
             self._drain()
-            self._await_diversion()
+            self._wait_for_redirect()
         finally:
             self._close()
         return self._status
@@ -228,21 +228,21 @@ class ScriptRunner:
     def _feed(self) -> None:
         """Submit lines while the session accepts them, and read one ahead."""
         while self._status is None:
-            if self._ahead is None:
-                self._ahead = self._lines.take()
+            if self._next_line is None:
+                self._next_line = self._lines.pop()
             if not self._session.idle or self._output.pending:
                 break
-            if self._ahead is None:
+            if self._next_line is None:
                 if self._lines.ended and not self._end_reported:
                     self._end_reported = True
                     self._perform(self._session.end_of_input(self._clock()))
                 return
-            ahead, self._ahead = self._ahead, None
+            ahead, self._next_line = self._next_line, None
             if isinstance(ahead, SourceLine):
                 ahead = self._session.prepare(ahead)
             self._perform(self._session.submit(ahead, self._clock()))
-        if isinstance(self._ahead, SourceLine):
-            self._ahead = self._session.prepare(self._ahead)
+        if isinstance(self._next_line, SourceLine):
+            self._next_line = self._session.prepare(self._next_line)
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -250,11 +250,11 @@ class ScriptRunner:
                 self._view.show(effect)
                 self._send(effect)
             elif isinstance(effect, OpenRedirect):
-                self._begin_diversion(effect.redirect)
+                self._open_redirect(effect.redirect)
             elif isinstance(effect, CloseRedirect):
-                if self._diversion is not None:
-                    self._diversion.end()
-                    self._end_diversion()
+                if self._redirect is not None:
+                    self._redirect.end()
+                    self._close_redirect()
             elif isinstance(effect, Connect):
                 self._reconnect(effect.text)
             elif isinstance(effect, Exit):
@@ -280,43 +280,43 @@ class ScriptRunner:
 
     def write(self, data: bytes, redirect: Redirect | None) -> None:
         """Write to stdout, or to the redirect of a line. Raises ReaderGone or OutputFailed."""
-        if redirect is not None and self._diversion is not None:
-            self._diversion.write(data)
+        if redirect is not None and self._redirect is not None:
+            self._redirect.write(data)
         else:
             self._output.write(data)
 
-    def _begin_diversion(self, redirect: Redirect) -> None:
+    def _open_redirect(self, redirect: Redirect) -> None:
         self._drain()  # earlier output must precede that of the command
         problem = ""
-        self._diversion = self._divert(redirect)
+        self._redirect = self._make_redirect(redirect)
         try:
-            self._diversion.start()
+            self._redirect.start()
         except OutputError as error:
-            self._diversion = None
+            self._redirect = None
             problem = str(error)
         self._perform(self._session.redirect_opened(redirect, problem, self._clock()))
 
-    def _await_diversion(self) -> None:
+    def _wait_for_redirect(self) -> None:
         """At the end, wait until the redirect has received all its data and has ended."""
-        diversion, self._diversion = self._diversion, None
-        if diversion is None:
+        redirect, self._redirect = self._redirect, None
+        if redirect is None:
             return
-        diversion.end()
-        while diversion.problem is None:
+        redirect.end()
+        while redirect.problem is None:
             waiter = select.poll()
-            for descriptor, is_writing in diversion.waits_for.items():
+            for descriptor, is_writing in redirect.waits_for.items():
                 waiter.register(descriptor, select.POLLOUT if is_writing else select.POLLIN)
             waiter.poll(20)
-            diversion.flush()
+            redirect.flush()
 
-    def _end_diversion(self) -> None:
+    def _close_redirect(self) -> None:
         """Report the end of the redirect if it has ended."""
-        diversion = self._diversion
-        if diversion is not None and diversion.problem is not None:
-            self._diversion = None
-            problem = diversion.problem
+        redirect = self._redirect
+        if redirect is not None and redirect.problem is not None:
+            self._redirect = None
+            problem = redirect.problem
             now = self._clock()
-            self._perform(self._session.redirect_closed(diversion.redirect, problem, now))
+            self._perform(self._session.redirect_closed(redirect.redirect, problem, now))
 
     def _send(self, effect: Send) -> None:
         if self._stream is not None:
@@ -331,14 +331,14 @@ class ScriptRunner:
         timeout = None
         if deadline is not None:
             timeout = math.ceil(max(0.0, deadline - self._clock()) * 1000)
-        if self._diversion is not None and self._diversion.must_be_polled:
+        if self._redirect is not None and self._redirect.must_be_polled:
             timeout = 20
         ready = self._poll.poll(timeout)
         for descriptor, events in ready:
             if self._stream is not None and descriptor == self._stream.fileno():
                 self._serve(events)
-            elif self._diversion is not None and descriptor in self._diversion.waits_for:
-                self._diversion.flush()
+            elif self._redirect is not None and descriptor in self._redirect.waits_for:
+                self._redirect.flush()
             elif descriptor == self._output.fileno():
                 if events & _HANG_UP and not events & select.POLLOUT:
                     raise OutputClosedError
@@ -347,10 +347,10 @@ class ScriptRunner:
                 self._lines.fill()
             if self._status is not None:
                 return
-        if self._diversion is not None:
-            if self._diversion.must_be_polled:
-                self._diversion.flush()
-            self._end_diversion()
+        if self._redirect is not None:
+            if self._redirect.must_be_polled:
+                self._redirect.flush()
+            self._close_redirect()
         if deadline is not None and self._clock() >= deadline:
             self._perform(self._session.tick(self._clock()))
 
@@ -376,10 +376,10 @@ class ScriptRunner:
         if self._stream is not None:
             events = select.POLLIN | (select.POLLOUT if self._stream.want_write else 0)
             wanted[self._stream.fileno()] = events
-        if self._diversion is not None:
-            for descriptor, is_writing in self._diversion.waits_for.items():
+        if self._redirect is not None:
+            for descriptor, is_writing in self._redirect.waits_for.items():
                 wanted[descriptor] = select.POLLOUT if is_writing else select.POLLIN
-        if self._ahead is None and self._lines.descriptor is not None:
+        if self._next_line is None and self._lines.descriptor is not None:
             wanted[self._lines.descriptor] = select.POLLIN
         if wanted == self._watched:
             return
@@ -542,14 +542,14 @@ class ScriptView:
         settings: Settings,
         *,
         name: str,
-        colours: Callable[[], bool] = lambda: False,
+        has_colors: Callable[[], bool] = lambda: False,
         pretty: bool = False,
         out: Callable[[bytes, Redirect | None], None],
         err: Callable[[str], None],
     ) -> None:
         self._settings = settings
         self._name = name
-        self._colours = colours
+        self._has_colors = has_colors
         self._layout = PRETTY if pretty else COMPACT
         self._out = out
         self._err = err
@@ -573,7 +573,7 @@ class ScriptView:
         elif isinstance(effect, ShowUnexpected):
             text = escape(effect.item.raw[:2000].decode("utf-8", "backslashreplace"))
             self._err(f"{self._name}: {effect.reason}: {text}")
-        elif isinstance(effect, Send) and self._settings.verbose and _is_the_users(effect):
+        elif isinstance(effect, Send) and self._settings.verbose and _is_typed(effect):
             self._err(f"-> {escape(_sent(effect), keep=chr(10))}")
 
     def _reply(self, reply: Reply, request: Request, redirect: Redirect | None) -> None:
@@ -607,20 +607,20 @@ class ScriptView:
         return (self._settings.layout or self._layout) == PRETTY
 
     def _message(self, message: Message, redirect: Redirect | None = None) -> None:
-        if self._is_pretty or self._colours():
+        if self._is_pretty or self._has_colors():
             self._value(message.value, redirect)
         else:
             self._out(message_line(message), redirect)
 
     def _value(self, value: object, redirect: Redirect | None) -> None:
         pretty = self._is_pretty
-        if redirect is None and self._colours():
+        if redirect is None and self._has_colors():
             self._out(color_json(value, pretty=pretty), None)
         else:
             self._out((value_pretty if pretty else value_line)(value), redirect)
 
 
-def _is_the_users(effect: Send) -> bool:
+def _is_typed(effect: Send) -> bool:
     return effect.request is not None and effect.request.source is not None
 
 

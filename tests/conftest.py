@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.harness.program import own_folders
 from tests.harness.scripted import Peer, ScriptedServer
-from tests.harness.servers import BACKPORTS, SYSTEM, Installation, Server, start_qemu
+from tests.harness.servers import INSTALLATIONS, SYSTEM, Installation, Server, start_qemu
 
 # Shared machines are noisy, so examples have no deadline.
 settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,7 +36,7 @@ def folders() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=[SYSTEM, BACKPORTS], ids=lambda version: str(version.name))
+@pytest.fixture(params=INSTALLATIONS, ids=lambda version: str(version.name))
 def installation(request: pytest.FixtureRequest) -> Installation:
     """Return each version of QEMU that the tests use."""
     version = request.param

@@ -129,7 +129,9 @@ def test_packages_of_one_layer_are_independent() -> None:
     uses = {
         (package_of(path), package_of(other)) for path in MODULES for other in own_imports(path)
     }
-    both = {(one, two) for one, two in uses if one != two and (two, one) in uses}
+    both = {
+        (first, second) for first, second in uses if first != second and (second, first) in uses
+    }
     assert both == set()
 
 

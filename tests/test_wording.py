@@ -99,3 +99,35 @@ def test_test_names_have_at_most_eight_words() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 assert node.name.count("_") <= 8, f"{path.name}: {node.name}"
+
+
+BANNED_VERBS = {"take", "see", "look", "tell", "say", "give", "begin", "settle"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(TOP)))
+def test_names_use_standard_verbs(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            words = node.name.removeprefix("test_").strip("_").split("_")
+            assert words[0] not in BANNED_VERBS, f"line {node.lineno}: {node.name}"
+        elif isinstance(node, ast.For | ast.comprehension):
+            names = {name.id for name in ast.walk(node.target) if isinstance(name, ast.Name)}
+            assert "one" not in names, f"line {node.target.lineno}: a loop variable named 'one'"
+
+
+# Names of C, QAPI and QEMU in docstrings; other names in backquotes must exist in the package.
+FOREIGN_NAMES = {"BlockInfo", "BlockDirtyBitmapAdd", "uint4", "uint64_t", "qmp_capabilities"}
+
+
+def test_names_in_backquotes_exist() -> None:
+    texts = {path: path.read_text() for path in SOURCES if ROOT in path.parents}
+    known = FOREIGN_NAMES | {
+        token.string
+        for text in texts.values()
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.NAME
+    }
+    for path, text in texts.items():
+        for line, comment in [*comments(text), *strings(text)]:
+            for name in re.findall(r"`([A-Za-z]\w*(?:_\w+|[a-z][A-Z]\w*))(?:\(\))?`", comment):
+                assert name in known, f"{path.name}:{line}: {name}"

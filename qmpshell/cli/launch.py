@@ -26,7 +26,7 @@ from .runtime_dir import RuntimeDirectory
 _READ_SIZE = 1 << 16
 # A line without an end is returned in parts of about this many bytes, and of a file no more than
 # this is read after its writer has ended.
-_LONGEST = 1 << 16
+_MAX_OUTPUT = 1 << 16
 
 
 class OutputReader:
@@ -46,7 +46,7 @@ class OutputReader:
         if self._ended:
             return None
         self._fill()
-        if self._ended or len(self._line) >= _LONGEST:
+        if self._ended or len(self._line) >= _MAX_OUTPUT:
             return self._split_off(len(self._line)) or (None if self._ended else "")
         return self._split_off(self._line.rfind(b"\n") + 1)
 
@@ -57,8 +57,8 @@ class OutputReader:
         """
         if not self.is_pipe and not self._ended:
             size = os.fstat(self.descriptor).st_size
-            if size - os.lseek(self.descriptor, 0, os.SEEK_CUR) > _LONGEST:
-                os.lseek(self.descriptor, size - _LONGEST, os.SEEK_SET)
+            if size - os.lseek(self.descriptor, 0, os.SEEK_CUR) > _MAX_OUTPUT:
+                os.lseek(self.descriptor, size - _MAX_OUTPUT, os.SEEK_SET)
                 self._line = b""
         while self._fill():
             pass
@@ -95,7 +95,7 @@ _ANSWER = b'"qmpshell-start"'
 # SIGKILL.
 _QUIT_PATIENCE, _TERM_PATIENCE, _KILL_PATIENCE = 1.0, 10.0, 5.0
 # The interval of polling for what cannot be waited for, in seconds.
-_LOOK = 0.005
+_POLL_INTERVAL = 0.005
 # More than a greeting and a reply, in bytes.
 _PEEK_SIZE = 1 << 16
 _PR_SET_PDEATHSIG = 1
@@ -147,7 +147,7 @@ class Qemu:
         self._directory = directory
         self._reader = reader
         # Read while waiting for the end, and not returned yet.
-        self._unshown = ""
+        self._unread_output = ""
         with contextlib.suppress(AttributeError, OSError):  # not on every system
             self.end_descriptor = os.pidfd_open(self.pid)
 
@@ -168,7 +168,7 @@ class Qemu:
 
     def read_output(self) -> str:
         """Return the complete lines that QEMU has written since the last call. Never blocks."""
-        text, self._unshown = self._unshown, ""
+        text, self._unread_output = self._unread_output, ""
         if self._reader is not None:
             part = self._reader.read()
             if part is None:
@@ -191,7 +191,7 @@ class Qemu:
         while (status := self.poll()) is None and time.monotonic() < deadline:
             self._wait_for_something(None, deadline)
             if self._reader is not None:
-                self._unshown = self.read_output()
+                self._unread_output = self.read_output()
         return status
 
     def describe_end(self) -> str:
@@ -226,31 +226,33 @@ class Qemu:
                 stream.write(_QUESTION)
         expected = _ANSWER if ask else b""
         while True:
-            said = _peek(stream)
-            serves = bool(said) and expected in (said or b"")
+            received = _peek(stream)
+            serves = bool(received) and expected in (received or b"")
             ended = not serves and self.poll() is not None
-            if ended or said == b"":
+            if ended or received == b"":
                 ended = self.wait(_QUIT_PATIENCE) is not None
             text = self.read_rest() if ended else self.read_output()
             if text:
                 show(text)
-            if ended or serves or said == b"" or time.monotonic() >= deadline:
+            if ended or serves or received == b"" or time.monotonic() >= deadline:
                 return not ended
             # Unread data would end every wait for the stream.
-            self._wait_for_something(None if said else stream, deadline, look=bool(said))
+            self._wait_for_something(
+                None if received else stream, deadline, is_brief=bool(received)
+            )
 
     def _wait_for_something(
-        self, stream: Stream | None, deadline: float, *, look: bool = False
+        self, stream: Stream | None, deadline: float, *, is_brief: bool = False
     ) -> None:
-        """Wait for output, data or the end. With `look`, only briefly: one cannot be waited for."""
+        """Wait for output, data or the end. With `is_brief`, only briefly: one cannot be waited for."""
         poll = select.poll()
         others = (self.output_descriptor, self.end_descriptor)
         for descriptor in (stream.fileno() if stream is not None else None, *others):
             if descriptor is not None:
                 poll.register(descriptor, select.POLLIN)
         left = max(0.0, deadline - time.monotonic())
-        if look or self.end_descriptor is None:
-            left = min(left, _LOOK)
+        if is_brief or self.end_descriptor is None:
+            left = min(left, _POLL_INTERVAL)
         poll.poll(left * 1000 + 1)
 
     def end(self, notice: Callable[[str], None] = lambda _text: None) -> None:
@@ -272,11 +274,11 @@ class Qemu:
         if self.poll() is None:
             self._signal(signal.SIGKILL)
             self.wait(_KILL_PATIENCE)
-        self._unshown = self.read_rest()
+        self._unread_output = self.read_rest()
         self._close()
         self._directory.remove()
 
-    def let_go(self) -> None:
+    def detach(self) -> None:
         """Let it continue without qmpshell, with its directory."""
         self._process.returncode = 0  # or Python would warn about a process that nobody waits for
         self._close()

@@ -61,19 +61,19 @@ def run(arguments: Sequence[str]) -> int:
     from .start import UsageError, start, write_error
 
     try:
-        choice = _plain(arguments)
-        if choice is None:
+        invocation = _plain(arguments)
+        if invocation is None:
             from .options import parse_arguments
 
             parsed = parse_arguments(arguments)
             if isinstance(parsed, int):
                 return parsed
-            choice = parsed
-        if choice.words is not None:
+            invocation = parsed
+        if invocation.words is not None:
             from .run import run_qemu
 
-            return run_qemu(choice, environment=os.environ)
-        return start(choice, environment=os.environ)
+            return run_qemu(invocation, environment=os.environ)
+        return start(invocation, environment=os.environ)
     except (UsageError, AddressError, CommandLineError) as error:
         write_error(f"qmpshell: {error}")
         return USAGE

@@ -67,7 +67,10 @@ class FrontCommand(click.Command):
         super().format_options(ctx, formatter)
         with formatter.section("Subcommands (see qmpshell NAME --help)"):
             formatter.write_dl(
-                [(name, one.get_short_help_str(100)) for name, one in self._subcommands.items()]
+                [
+                    (name, command.get_short_help_str(100))
+                    for name, command in self._subcommands.items()
+                ]
             )
 
 
@@ -76,7 +79,7 @@ class ProgramCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the leading options. All following words belong to the program."""
-        count = self._count_ours(ctx, args)
+        count = self._count_own_options(ctx, args)
         foreign = args[count + 1 :] if args[count : count + 1] == ["--"] else args[count:]
         return super().parse_args(ctx, [*args[:count], "--", *foreign])
 
@@ -85,7 +88,7 @@ class ProgramCommand(click.Command):
         # After the program's first word, a dash starts an option of the program.
         return [] if ctx.params.get("words") else super().shell_complete(ctx, incomplete)
 
-    def _count_ours(self, ctx: click.Context, args: Sequence[str]) -> int:
+    def _count_own_options(self, ctx: click.Context, args: Sequence[str]) -> int:
         """Return how many leading words are qmpshell's options and their values."""
         options = {
             name: parameter
@@ -246,10 +249,10 @@ def _seconds(
 def shell_command(address: str | None, **options: Any) -> Invocation:
     """Open a shell for QMP, the QEMU Machine Protocol, or run a script if stdin is not a terminal."""
     listen = options.pop("listen")
-    return _choice(options, address=address, listen=listen)
+    return _invocation(options, address=address, listen=listen)
 
 
-def _choice(
+def _invocation(
     options: dict[str, Any],
     *,
     address: str | None = None,
@@ -268,9 +271,9 @@ def _choice(
         first, second = ("ga" if name == "agent" else name for name in modes[:2])
         raise click.UsageError(f"--{first} and --{second} are mutually exclusive.")
     negotiate, probe = not options.pop("skip_negotiation"), not options.pop("no_probe")
-    given = {name for name, value in options.items() if value is not None and value is not False}
+    explicit = {name for name, value in options.items() if value is not None and value is not False}
     if options["result_only"]:
-        given.add("events")  # implied by -r
+        explicit.add("events")  # implied by -r
     options["color"] = options["color"] or "auto"
     return Invocation(
         Settings(negotiate=negotiate, probe=probe, **options),
@@ -278,7 +281,7 @@ def _choice(
         commands=commands,
         file=file,
         listen=listen,
-        given=given,
+        explicit=explicit,
         words=words,
         keep=keep,
     )
@@ -320,7 +323,7 @@ def _shared_options(command: click.Command) -> list[click.Parameter]:
 )
 def run_command(words: Sequence[str], keep: bool, **options: Any) -> Invocation:
     """Start QEMU and open a shell connected to it. QEMU ends with the shell."""
-    return _choice(options, words=words, keep=keep)
+    return _invocation(options, words=words, keep=keep)
 
 
 shell_command.add_subcommand(run_command)

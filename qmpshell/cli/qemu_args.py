@@ -180,7 +180,7 @@ def default_machine(architecture: str) -> list[str]:
 def refuse_terminal(arguments: Sequence[str]) -> None:
     """Raise CommandLineError if QEMU would use the terminal, or daemonize, with these arguments."""
     for name, value in split_options(arguments):
-        remedy = _remedy(name, value)
+        remedy = _alternative(name, value)
         if remedy:
             shown = f"-{name} {value}" if value else f"-{name}"
             raise CommandLineError(f"{shown} would use the shell's terminal; {remedy}")
@@ -206,7 +206,7 @@ def takes_argument(option: str) -> bool:
     return option not in _FLAGS
 
 
-def _remedy(name: str, value: str) -> str:
+def _alternative(name: str, value: str) -> str:
     """Return the alternative to an option that needs the terminal, or ""."""
     if name == "nographic":
         return _NO_CONSOLE

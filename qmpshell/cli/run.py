@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 
 
 # Seconds until the session starts even if the monitor is not ready. `--wait` changes it.
-_START_PATIENCE = 2.0
+_START_TIMEOUT = 2.0
 # Seconds between the end of the connection and that of QEMU.
-_END_PATIENCE = 1.0
+_END_TIMEOUT = 1.0
 
 
 class EarlyExitError(QmpShellError):
     """QEMU has ended before the session could start."""
 
 
-def run_qemu(choice: Invocation, *, environment: Mapping[str, str]) -> int:
+def run_qemu(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
     """Start QEMU, run the session, end QEMU. Return the exit status. Raises QmpShellError."""
     line = make_command_line(
-        choice.words or (),
+        invocation.words or (),
         named=environment.get("QEMU", ""),
         machine=os.uname().machine,
         find=lambda name: find_program(name, environment),
@@ -51,7 +51,7 @@ def run_qemu(choice: Invocation, *, environment: Mapping[str, str]) -> int:
     signals = _Signals()
     signals.install()
     directory = make_runtime_directory(environment.get("XDG_RUNTIME_DIR", ""), pid=os.getpid())
-    run = _Run(choice, line, directory, environment=environment, signals=signals)
+    run = _Run(invocation, line, directory, environment=environment, signals=signals)
     try:
         try:
             return run.session()
@@ -107,14 +107,14 @@ class _Run:
 
     def __init__(
         self,
-        choice: Invocation,
+        invocation: Invocation,
         line: QemuCommandLine,
         directory: RuntimeDirectory,
         *,
         environment: Mapping[str, str],
         signals: _Signals,
     ) -> None:
-        self._choice = choice
+        self._invocation = invocation
         self._line = line
         self._directory = directory
         self._environment = environment
@@ -125,10 +125,12 @@ class _Run:
     def session(self) -> int:
         """Run the session. Return the exit status. Raises QmpShellError."""
         self._signals.release()
-        is_script = is_scripted(self._choice, self._environment)
-        settings, configuration = self._choice.settings, None
+        is_script = is_scripted(self._invocation, self._environment)
+        settings, configuration = self._invocation.settings, None
         if not is_script:
-            configuration = configure(settings, self._environment, given=self._choice.given)
+            configuration = configure(
+                settings, self._environment, explicit=self._invocation.explicit
+            )
         address = self._directory.socket
         connector = Connector(address, settings, self._environment, configuration=configuration)
         session = make_session(
@@ -143,17 +145,17 @@ class _Run:
 
     def _shell(self, session: Session | RawSession, connector: Connector) -> int:
         stream = self._start(output=None)
-        if self._line.note and not self._choice.settings.quiet:
+        if self._line.note and not self._invocation.settings.quiet:
             write_error(self._line.note)
         import_terminal()
         from ..terminal import run_terminal
 
         return run_terminal(
-            self._choice.settings,
+            self._invocation.settings,
             session,
             stream,
             address=self._directory.socket,
-            connect=connector.again,
+            connect=connector.reconnect,
             environment=self._environment,
             child_server=self._qemu,
         )
@@ -161,32 +163,32 @@ class _Run:
     def _script(self, session: Session | RawSession, connector: Connector) -> int:
         # stdout contains only the server's messages.
         status = run_script(
-            self._choice,
+            self._invocation,
             session,
             self._environment,
             name=self._directory.socket,
             connect=lambda: self._start(output=2),
-            again=connector.again,
+            reconnect=connector.reconnect,
         )
         qemu = self._qemu
-        if status == CONNECTION and qemu is not None and qemu.wait(_END_PATIENCE) is not None:
+        if status == CONNECTION and qemu is not None and qemu.wait(_END_TIMEOUT) is not None:
             _show(qemu.read_rest())
             write_error(f"qmpshell: {qemu.describe_end()}")
         return status
 
     def _start(self, *, output: int | None) -> Stream:
         """Start QEMU, and wait until its monitor is ready. Raises LaunchError or EndedEarly."""
-        settings = self._choice.settings
+        settings = self._invocation.settings
         self._signals.hold()  # or a QEMU could exist that nothing ends
         qemu, stream = start_qemu(
             self._line,
             self._directory,
             environment=self._environment,
-            keep=self._choice.keep,
+            keep=self._invocation.keep,
             output=output,
         )
         self._qemu = qemu
-        patience = _START_PATIENCE if settings.wait is None else settings.wait
+        patience = _START_TIMEOUT if settings.wait is None else settings.wait
         try:
             self._signals.release()
             # With -N, the user would see the reply to this query.
@@ -205,21 +207,21 @@ class _Run:
             self._directory.remove()
             return
         if isinstance(self._session, Session) and self._session.link.ended_well:
-            qemu.wait(_END_PATIENCE)  # it is about to end by itself
+            qemu.wait(_END_TIMEOUT)  # it is about to end by itself
         if qemu.keep and qemu.poll() is None:
-            qemu.let_go()
+            qemu.detach()
             write_error(
                 f"{qemu.name} (pid {qemu.pid}) continues; qmpshell {qemu.address} reconnects;"
                 f" its output is in {qemu.log}"
             )
             return
         try:
-            qemu.end(self._notice)
+            qemu.end(self._show_notice)
         except _SignalReceived:
             qemu.kill()
         _show(qemu.read_rest())
 
-    def _notice(self, text: str) -> None:
+    def _show_notice(self, text: str) -> None:
         write_error(f"qmpshell: {text}")
         self._signals.release()
 

@@ -18,7 +18,7 @@ from ..errors import LaunchError
 SOCKET, LOG = "qmp.sock", "qemu.log"
 
 # The maximum path length of a UNIX socket, in bytes.
-_LONGEST = 107
+_MAX_SOCKET_PATH = 107
 
 
 class RuntimeDirectory:
@@ -62,7 +62,7 @@ def make_runtime_directory(runtime: str, *, pid: int) -> RuntimeDirectory:
     for make in makers:
         try:
             path = make()
-            if path and len(os.fsencode(os.path.join(path, SOCKET))) <= _LONGEST:
+            if path and len(os.fsencode(os.path.join(path, SOCKET))) <= _MAX_SOCKET_PATH:
                 return RuntimeDirectory(path)
             if path:
                 os.rmdir(path)
@@ -81,7 +81,7 @@ def _make_in_runtime(runtime: str, pid: int) -> str:
     if not _is_ours(parent):
         return ""
     os.chmod(parent, 0o700)
-    _sweep(parent, pid)
+    _remove_stale(parent, pid)
     path = os.path.join(parent, str(pid))
     try:
         os.mkdir(path, 0o700)
@@ -95,16 +95,20 @@ def _is_ours(path: str) -> bool:
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
 
 
-def _sweep(parent: str, pid: int) -> None:
+def _remove_stale(parent: str, pid: int) -> None:
     """Remove the directories whose shell and QEMU have ended. `pid` has no shell yet."""
     for name in os.listdir(parent):
         owner = name.partition("-")[0]
-        if owner.isascii() and owner.isdecimal() and (int(owner) == pid or not _lives(int(owner))):
+        if (
+            owner.isascii()
+            and owner.isdecimal()
+            and (int(owner) == pid or not _is_running(int(owner)))
+        ):
             with contextlib.suppress(OSError):
                 _remove_unused(os.path.join(parent, name))
 
 
-def _lives(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):

@@ -78,8 +78,8 @@ def write_error(text: str) -> None:
 class Connector:
     """Opens the streams of one session, the first to `text`, or to the address in the environment.
 
-    With `listen`, the server connects. `config` is the settings file if it was read; otherwise it
-    is read only if the address may be the name of a target. Raises UsageError or AddressError.
+    With `listen`, the server connects. `configuration` is the settings file if it was read;
+    otherwise it is read only if the address may be the name of a target. Raises UsageError or AddressError.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Connector:
         """Open the first stream. Raises ConnectError."""
         return self._open(lambda text: write_error(f"qmpshell: {text}"))
 
-    def again(self, text: str | None) -> tuple[Stream, str]:
+    def reconnect(self, text: str | None) -> tuple[Stream, str]:
         """Open a stream to `text`, or with None to the last address. Return it and its name.
 
         Raises AddressError or ConnectError.
@@ -166,8 +166,8 @@ class Invocation:
     __slots__ = (
         "address",
         "commands",
+        "explicit",
         "file",
-        "given",
         "keep",
         "listen",
         "settings",
@@ -182,7 +182,7 @@ class Invocation:
         commands: Sequence[str] = (),
         file: str | None = None,
         listen: bool = False,
-        given: Collection[str] = (),
+        explicit: Collection[str] = (),
         words: Sequence[str] | None = None,
         keep: bool = False,
     ) -> None:
@@ -190,7 +190,7 @@ class Invocation:
         self.address = address
         self.commands = commands
         self.file = file
-        self.given = given
+        self.explicit = explicit
         self.listen = listen
         self.words = words
         self.keep = keep
@@ -200,29 +200,29 @@ def _nowhere(_text: str | None) -> tuple[Stream, str]:
     raise ConnectError("a dry run without an ADDRESS does not connect")
 
 
-def start(choice: Invocation, *, environment: Mapping[str, str]) -> int:
+def start(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
     """Connect and run. Return the exit status. Raises QmpShellError."""
-    settings = choice.settings
-    if settings.dry_run and not choice.address:  # never to an address from the environment
+    settings = invocation.settings
+    if settings.dry_run and not invocation.address:  # never to an address from the environment
         name = "no server"
         session = make_session(settings, name, interactive=False, environment=environment)
-        return run_script(choice, session, environment, name=name)
-    if not is_scripted(choice, environment):
-        return _run_terminal(choice, environment)
-    connector = _connector(choice, environment)
+        return run_script(invocation, session, environment, name=name)
+    if not is_scripted(invocation, environment):
+        return _run_terminal(invocation, environment)
+    connector = _connector(invocation, environment)
     return run_script(
-        choice,
+        invocation,
         make_session(settings, connector.name, interactive=False, environment=environment),
         environment,
         name=connector.name,
         connect=connector.open,
-        again=connector.again,
+        reconnect=connector.reconnect,
     )
 
 
-def is_scripted(choice: Invocation, environment: Mapping[str, str]) -> bool:
+def is_scripted(invocation: Invocation, environment: Mapping[str, str]) -> bool:
     """Return True if a script is to be run."""
-    if choice.commands or choice.file is not None or choice.settings.dry_run:
+    if invocation.commands or invocation.file is not None or invocation.settings.dry_run:
         return True
     return not (os.isatty(0) and os.isatty(1)) or _is_dumb(environment)
 
@@ -233,7 +233,7 @@ def _is_dumb(environment: Mapping[str, str]) -> bool:
 
 
 def configure(
-    settings: Settings, environment: Mapping[str, str], *, given: Collection[str] = ()
+    settings: Settings, environment: Mapping[str, str], *, explicit: Collection[str] = ()
 ) -> Configuration:
     """Apply the settings file, except for what is in `explicit`, for a session at a terminal.
 
@@ -245,9 +245,9 @@ def configure(
     for problem in (*configuration.problems, *configuration.option_problems):
         write_error(f"qmpshell: {problem}")
     if configuration.values:
-        from ..storage import apply
+        from ..storage import apply_settings
 
-        apply(configuration.values, settings, given=given)
+        apply_settings(configuration.values, settings, explicit=explicit)
     return configuration
 
 
@@ -270,10 +270,10 @@ def open_session(
         raise UsageError(str(error)) from error
 
 
-def _run_terminal(choice: Invocation, environment: Mapping[str, str]) -> int:
-    settings = choice.settings
-    configuration = configure(settings, environment, given=choice.given)
-    connector = _connector(choice, environment, configuration)
+def _run_terminal(invocation: Invocation, environment: Mapping[str, str]) -> int:
+    settings = invocation.settings
+    configuration = configure(settings, environment, explicit=invocation.explicit)
+    connector = _connector(invocation, environment, configuration)
     session = make_session(settings, connector.name, interactive=True, environment=environment)
     stream = connector.open()
     import_terminal()
@@ -284,7 +284,7 @@ def _run_terminal(choice: Invocation, environment: Mapping[str, str]) -> int:
         session,
         stream,
         address=connector.name,
-        connect=connector.again,
+        connect=connector.reconnect,
         environment=environment,
     )
 
@@ -303,34 +303,36 @@ def import_terminal() -> None:
 
 
 def _connector(
-    choice: Invocation, environment: Mapping[str, str], configuration: Configuration | None = None
+    invocation: Invocation,
+    environment: Mapping[str, str],
+    configuration: Configuration | None = None,
 ) -> Connector:
     return Connector(
-        choice.address,
-        choice.settings,
+        invocation.address,
+        invocation.settings,
         environment,
-        listen=choice.listen,
+        listen=invocation.listen,
         configuration=configuration,
     )
 
 
 def run_script(
-    choice: Invocation,
+    invocation: Invocation,
     session: Session | RawSession,
     environment: Mapping[str, str],
     *,
     name: str,
     connect: Callable[[], Stream] | None = None,
-    again: Callable[[str | None], tuple[Stream, str]] = _nowhere,
+    reconnect: Callable[[str | None], tuple[Stream, str]] = _nowhere,
 ) -> int:
     """Run a script on the stream that `connect` opens, or without a server. Return the exit status.
 
     `name` is the server's name in messages; `reconnect` opens another stream (`ScriptRunner`). Raises
     QmpShellError.
     """
-    settings = choice.settings
+    settings = invocation.settings
     may_colour = _may_colour(environment)
-    inputs = _inputs(choice)
+    inputs = _inputs(invocation)
     begun = time.monotonic()
     try:
         stream = connect() if connect is not None else None
@@ -339,10 +341,10 @@ def run_script(
             stream,
             lines=ScriptLines(inputs, verbatim=settings.hmp or settings.raw, raw=settings.raw),
             output=Output(1),
-            view=lambda write: ScriptView(
+            make_view=lambda write: ScriptView(
                 settings,
                 name=f"qmpshell: {name}",
-                colours=lambda: (
+                has_colors=lambda: (
                     settings.color == "always" or (settings.color == "auto" and may_colour)
                 ),
                 pretty=os.isatty(1),
@@ -350,8 +352,8 @@ def run_script(
                 err=write_error,
             ),
             clock=time.monotonic,
-            divert=lambda redirect: _divert(redirect, environment),
-            connect=again,
+            make_redirect=lambda redirect: _make_redirect(redirect, environment),
+            connect=reconnect,
         )
         if stream is None:
             assert isinstance(session, Session)
@@ -392,7 +394,7 @@ def make_session(
     return RawSession(address=address, interactive=interactive)
 
 
-def _divert(redirect: Redirect, environment: Mapping[str, str]) -> ScriptRedirect:
+def _make_redirect(redirect: Redirect, environment: Mapping[str, str]) -> ScriptRedirect:
     from ..script import ScriptRedirect  # few scripts need it
 
     return ScriptRedirect(redirect, environment=environment)
@@ -403,20 +405,20 @@ def _may_colour(environment: Mapping[str, str]) -> bool:
     return os.isatty(1) and not environment.get("NO_COLOR") and not _is_dumb(environment)
 
 
-def _inputs(choice: Invocation) -> list[LineInput]:
-    raw = choice.settings.raw
-    if choice.commands:
+def _inputs(invocation: Invocation) -> list[LineInput]:
+    raw = invocation.settings.raw
+    if invocation.commands:
         return [
             LineInput(f"-c#{number}", data=_encode(line), raw=raw)
-            for number, line in enumerate(choice.commands, 1)
+            for number, line in enumerate(invocation.commands, 1)
         ]
-    if choice.file is None or choice.file == "-":
+    if invocation.file is None or invocation.file == "-":
         return [_input("stdin", 0, raw=raw)]
     try:
-        descriptor = os.open(choice.file, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(invocation.file, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise UsageError(f"{choice.file}: {error.strerror}") from error
-    return [_input(choice.file, descriptor, raw=raw)]
+        raise UsageError(f"{invocation.file}: {error.strerror}") from error
+    return [_input(invocation.file, descriptor, raw=raw)]
 
 
 def _input(name: str, descriptor: int, *, raw: bool) -> LineInput:

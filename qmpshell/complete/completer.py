@@ -133,7 +133,8 @@ def _actions(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unran
         data = shapes.schema.members(cases.get(name, ""), lambda _: None).get("data")
         needs = shapes.schema.members(data.type, lambda _: None) if data is not None else {}
         meta = describe_match(
-            ", ".join(one.name for one in needs.values() if not one.optional), features=features
+            ", ".join(value.name for value in needs.values() if not value.optional),
+            features=features,
         )
         yield UnrankedCandidate(name, _word(slot, name, True), slot.start, meta, features=features)
 
@@ -182,23 +183,25 @@ def _event_filters(slot: CompletionTarget, known: CompletionSources) -> Iterator
 def _topics(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
     for name in known.commands():
         yield UnrankedCandidate(name, name, slot.start, "command")
-    for one in _events(slot, known):
-        one.meta = describe_match("event", one.meta)
-        yield one
+    for item in _events(slot, known):
+        item.meta = describe_match("event", item.meta)
+        yield item
     for name, (_, _, what) in known.shell_commands.items():
         yield UnrankedCandidate(name, name, slot.start, what, order=1)
 
 
 def _jobs(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
-    for one in known.find_live(NameQuery(JOB)):
-        yield UnrankedCandidate(one.name, spell_word(one.name, slot.quote), slot.start, one.meta)
+    for live_name in known.find_live(NameQuery(JOB)):
+        yield UnrankedCandidate(
+            live_name.name, spell_word(live_name.name, slot.quote), slot.start, live_name.meta
+        )
 
 
 def _settings(slot: CompletionTarget, _known: CompletionSources) -> Iterator[UnrankedCandidate]:
     for option in OPTIONS.values():
         if not option.file_only:
             text = option.name if slot.behind == "=" else f"{option.name}="
-            yield UnrankedCandidate(option.name, text, slot.start, option.what)
+            yield UnrankedCandidate(option.name, text, slot.start, option.help)
 
 
 def _setting_values(

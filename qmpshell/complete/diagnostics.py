@@ -108,7 +108,7 @@ class ValueChecker:
         if given.text in values:
             is_bare = given.form == JSON and not typed
             return f"{key} must be text, in quotes" if is_bare else ""
-        if typed and any(one.startswith(given.text) for one in values):
+        if typed and any(value.startswith(given.text) for value in values):
             return ""
         return f"{key} takes {self._values(type_name, given.text)}"
 
@@ -124,7 +124,10 @@ class ValueChecker:
     def alternate(self, given: TypedValue, type_name: str, key: str, *, typed: bool) -> str:
         """Check a scalar, or brackets, that an alternate may not accept."""
         schema = self._shapes.schema
-        kinds = {str(schema.kind(one)): one for one in schema.alternatives(type_name)}
+        kinds = {
+            str(schema.kind(alternative)): alternative
+            for alternative in schema.alternatives(type_name)
+        }
         form, text = given.form, given.text
         has_text = "str" in kinds
         if form in _BRACKETS:
@@ -151,7 +154,7 @@ def choice_misfit(given: TypedValue, choices: Sequence[str], key: str, *, typed:
     """Check the value of a QOM property that accepts one of a few words."""
     if given.form not in (BARE_WORD, TEXT, STRING) or given.text in choices:
         return ""
-    if typed and any(one.startswith(given.text) for one in choices):
+    if typed and any(value.startswith(given.text) for value in choices):
         return ""
     return f"{key} takes {'|'.join(choices)}, not {given.text[:LONG] or 'nothing'}"
 
@@ -238,7 +241,7 @@ def _may_become(given: TypedValue, kind: str) -> bool:
             words = ("true", "false", "True", "False")
             if given.form != JSON:
                 words += ("on", "off", "yes", "no")
-        return any(one.startswith(text) for one in words)
+        return any(word.startswith(text) for word in words)
     if given.form == JSON:
         return all(char in ("-0123456789" if kind == "int" else "+-.0123456789eE") for char in text)
     return all(char in "+-.0123456789xXabcdefABCDEFkKMmGgTtPpEe" for char in text)
@@ -268,7 +271,7 @@ class Diagnostics:
     def name(self, command: str) -> None:
         """Name the command in each sentence, because it is not the one at the cursor."""
         for texts in (self.wrong, self.missing):
-            texts[:] = [one if command in one else f"{command[:LONG]}: {one}" for one in texts]
+            texts[:] = [text if command in text else f"{command[:LONG]}: {text}" for text in texts]
 
 
 class ItemDiagnostics:
@@ -277,11 +280,11 @@ class ItemDiagnostics:
     `is_finished` is true if the cursor has left the command, so that nothing can be added to it.
     """
 
-    def __init__(self, context: Context, known: CompletionSources, *, is_complete: bool) -> None:
+    def __init__(self, context: Context, known: CompletionSources, *, is_finished: bool) -> None:
         self._cursor = context.cursor
         self._call = context.call
         self._known = known
-        self._is_finished = is_complete
+        self._is_finished = is_finished
         self._findings = Diagnostics()
 
     def run(self) -> Diagnostics:
@@ -295,7 +298,7 @@ class ItemDiagnostics:
             found.wrong += call.mistakes
             if shapes is not None:
                 _Arguments(call, shapes, self._known, found, cursor=self._cursor).run(
-                    is_complete=self._is_finished
+                    is_finished=self._is_finished
                 )
         for texts in (found.wrong, found.notes):
             del texts[_MAX_CANDIDATES:]
@@ -339,7 +342,7 @@ class _Arguments:
         self._missing = findings.missing
         self._notes = findings.notes
 
-    def run(self, *, is_complete: bool) -> None:
+    def run(self, *, is_finished: bool) -> None:
         call = self._call
         type_name = self._shapes.of_call(call)
         if not type_name:
@@ -350,7 +353,7 @@ class _Arguments:
         self._features(call.name, self._features_of_call())
         if call.root.form in (DOTTED, OBJECT):
             self._object(call.root, type_name, ())
-        if (call.root.members or is_complete) and call.sort != EVENT:
+        if (call.root.members or is_finished) and call.sort != EVENT:
             self._find_missing(type_name)
 
     def _unknown_call(self) -> list[str]:
@@ -385,7 +388,9 @@ class _Arguments:
         return f": did you mean {guess}?" if guess else ""
 
     def _features(self, what: str, features: Iterable[str]) -> None:
-        self._notes += [f"{what} is {one}" for one in _REPORTED_FEATURES if one in features]
+        self._notes += [
+            f"{what} is {feature}" for feature in _REPORTED_FEATURES if feature in features
+        ]
 
     def _find_missing(self, type_name: str) -> None:
         names: list[str] = []
@@ -406,7 +411,7 @@ class _Arguments:
         tags = shapes.tags(type_name, given)
         kind, subject = open_member_kind(self._call, path, given)
         live = self._known.peek_live(NameQuery(kind, subject)) if kind else ()
-        others = {one.name: one for one in live}
+        others = {live_name.name: live_name for live_name in live}
         is_open = shapes.schema.kind(type_name) != "object" or self._is_open(kind, others)
         # If the discriminator is missing or wrong, the members that it selects are unknown.
         is_open |= any((given.text_of(tag) or "") not in self._values(members, tag) for tag in tags)
@@ -431,9 +436,9 @@ class _Arguments:
         holder, name = qom_property_at(self._call, path)
         # A bus address, which may be text, cannot be told from a number here.
         if holder and name not in ("", _ADDRESS):
-            for one in self._known.peek_live(NameQuery(QOM_PROPERTY, holder)):
-                if one.name == name:
-                    self._property(given, one, ".".join(path), strict=True)
+            for live_name in self._known.peek_live(NameQuery(QOM_PROPERTY, holder)):
+                if live_name.name == name:
+                    self._property(given, live_name, ".".join(path), strict=True)
 
     def _values(self, members: Mapping[str, Member], tag: str) -> Iterable[str]:
         member = members.get(tag)
@@ -477,22 +482,22 @@ class _Arguments:
             for index, child in given.members.items():
                 self._value(child, element, (*path, index))
         elif kind == "enum":
-            self._say(self._types.enum_of_brackets(given, type_name, key))
+            self._add(self._types.enum_of_brackets(given, type_name, key))
         elif kind != "any" and (given.form == DOTTED or not is_alternate):
-            self._say(self._types.compound(given, kind, key))
+            self._add(self._types.compound(given, kind, key))
 
     def _ends_alternate(self, given: TypedValue, type_name: str, key: str) -> bool:
         """Check the kind of an alternate's value. Return True if nothing more can be checked."""
         wrong = self._types.alternate(given, type_name, key, typed=given.holds(self._cursor))
         if wrong or given.is_scalar:
-            self._say(wrong)
+            self._add(wrong)
             return True
         return False
 
     def _scalar(self, given: TypedValue, type_name: str, kind: str, key: str) -> None:
         typed = given.holds(self._cursor)
         wrong = self._types.scalar(given, type_name, kind, key, typed=typed)
-        self._say(wrong)
+        self._add(wrong)
         if kind == "enum" and not wrong:
             features = self._shapes.schema.enum_values(type_name).get(given.text, ())
             self._features(f"{key}={given.text}", features)
@@ -501,11 +506,11 @@ class _Arguments:
         """Check the value of a property that is not in the schema."""
         typed = given.holds(self._cursor)
         if told.choices:
-            self._say(choice_misfit(given, told.choices, key, typed=typed))
+            self._add(choice_misfit(given, told.choices, key, typed=typed))
         else:
-            self._say(property_misfit(given, told.meta, key, typed=typed, strict=strict))
+            self._add(property_misfit(given, told.meta, key, typed=typed, strict=strict))
 
-    def _say(self, wrong: str) -> None:
+    def _add(self, wrong: str) -> None:
         if wrong:
             self._wrong.append(wrong)
 
@@ -528,7 +533,7 @@ def find_warnings(line: str, context: Context, known: CompletionSources) -> list
     others: list[Diagnostics] = []
     for item in split_items(line, context.cursor, tokens):
         one = context if item.holds_cursor else item.context(line)
-        inspection = ItemDiagnostics(one, known, is_complete=not item.holds_cursor)
+        inspection = ItemDiagnostics(one, known, is_finished=not item.holds_cursor)
         findings = inspection.run()
         if not item.holds_cursor and one.call is not None:
             findings.name(one.call.name)
@@ -537,9 +542,9 @@ def find_warnings(line: str, context: Context, known: CompletionSources) -> list
         (typed if item.holds_cursor else others).append(findings)
     # The user may still add what the item at the cursor lacks.
     told = [
-        *(text for one in typed + others for text in one.wrong),
-        *(text for one in others + typed for text in one.missing),
-        *(text for one in typed + others for text in one.notes),
+        *(text for item in typed + others for text in item.wrong),
+        *(text for item in others + typed for text in item.missing),
+        *(text for item in typed + others for text in item.notes),
     ]
     return list(dict.fromkeys(told))
 

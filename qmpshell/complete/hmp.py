@@ -122,7 +122,7 @@ def _read(piece: str, found: list[Parameter], *, is_optional: bool, depth: int) 
 def _parameter(text: str, *, is_optional: bool) -> Parameter:
     """Return a parameter without brackets, or the content of brackets."""
     alternatives = text.split("|")
-    if not all(re.fullmatch(_PARAMETER_WORD, one) for one in alternatives):
+    if not all(re.fullmatch(_PARAMETER_WORD, type_name) for type_name in alternatives):
         return Parameter(is_optional=is_optional)
     if len(alternatives) == 1 and not is_flag(text):
         return Parameter(text, is_optional=is_optional)
@@ -160,7 +160,7 @@ _NAMES = rf"({_HELP_NAME}(?:\|{_HELP_NAME})*) "
 _MARK = " -- "
 INFO = "info"
 # In characters. QEMU's help has 20,000; anything much longer is not a help text.
-_LONGEST = 1 << 18
+_MAX_HELP = 1 << 18
 
 
 class HmpCommand:
@@ -202,8 +202,8 @@ class HmpCatalogue:
     ) -> None:
         self.commands = tuple(commands)
         self.info = tuple(info)
-        self._commands = {name: one for one in self.commands for name in one.names}
-        self._info = {name: one for one in self.info for name in one.names}
+        self._commands = {name: command for command in self.commands for name in command.names}
+        self._info = {name: item for item in self.info for name in item.names}
         # A word that stands alone somewhere is a placeholder: in `device|all`, only `all` is literal.
         self.placeholders = frozenset(
             parameter.name
@@ -245,7 +245,7 @@ def _help_entries(text: str) -> list[HmpCommand]:
     """Return the commands in order."""
     found: list[_Entry] = []
     begun: _Entry | None = None
-    for line in [*text[:_LONGEST].replace("\r", "").split("\n"), ""]:
+    for line in [*text[:_MAX_HELP].replace("\r", "").split("\n"), ""]:
         match = re.match(_NAMES, line)
         is_active = begun is not None and line.startswith(("[", "<"))
         if begun is not None and not is_active:
@@ -339,11 +339,11 @@ def complete_hmp(line: str, catalogue: HmpCatalogue) -> list[Candidate]:
 def _complete_help(words: Sequence[str], catalogue: HmpCatalogue) -> list[Candidate]:
     if len(words) == 1:
         found = _commands(words[0], catalogue.names, catalogue.find)
-        return [_without_blank(one) if one.label != INFO else one for one in found]
+        return [_without_blank(item) if item.label != INFO else item for item in found]
     topic = catalogue.find(words[0])
     if len(words) == 2 and topic is not None and INFO in topic.names:
         found = _commands(words[1], catalogue.info_names, catalogue.find_info)
-        return [_without_blank(one) for one in found]
+        return [_without_blank(item) for item in found]
     return []
 
 

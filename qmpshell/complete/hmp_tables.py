@@ -95,7 +95,7 @@ def parse_buses(text: object) -> list[Bus]:
             continue
         while above and above[-1][0] >= depth:
             above.pop()
-        buses = [one for _, one in above if isinstance(one, Bus)]
+        buses = [level for _, level in above if isinstance(level, Bus)]
         if word == "dev:":
             for bus in buses[-1:]:
                 bus.taken = True
@@ -134,15 +134,15 @@ def _driver(line: str) -> Driver | None:
     before, _, desc = rest.partition(', desc "')
     desc, _, end = desc.rpartition('"')
     # The description may contain anything, so it comes last, before one word.
-    members = [one.strip() for one in f"{before},{end}".split(",")]
-    bus = next((one[4:] for one in members if one.startswith("bus ")), "")
-    alias = next((one[6:].strip('"') for one in members if one.startswith("alias ")), "")
+    members = [line.strip() for line in f"{before},{end}".split(",")]
+    bus = next((member[4:] for member in members if member.startswith("bus ")), "")
+    alias = next((member[6:].strip('"') for member in members if member.startswith("alias ")), "")
     return Driver(name, bus, alias, desc, no_user="no-user" in members)
 
 
 def bus_of(driver: str, text: object) -> str:
     """Return the bus type of a driver or alias in `info qdm`, or ""."""
-    found = (one.bus for one in parse_drivers(text) if driver in (one.name, one.alias))
+    found = (entry.bus for entry in parse_drivers(text) if driver in (entry.name, entry.alias))
     return next(found, "")
 
 

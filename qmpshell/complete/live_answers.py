@@ -130,13 +130,13 @@ def _of_medium(node: dict[str, Any]) -> str:
     return in_words(text_at(node, "drv"), file.rpartition("/")[2], read_only)
 
 
-def block_devices(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def block_devices(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     """Yield the block devices and the ids of their guest devices."""
     for device in dicts(known.get(BLOCK)):
         medium = _of_medium(dict_at(device, "inserted")) or "empty"
         yield LiveName(text_at(device, "device"), in_words("device", medium))
         yield LiveName(text_at(device, "qdev"), in_words("guest device", medium))
-    for node in nodes(want, known):
+    for node in nodes(name_query, known):
         yield LiveName(node.name, in_words("node", node.meta))
 
 
@@ -150,30 +150,30 @@ def block_qdevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName
 
 def _media(node: str, known: CompletionSources) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the media of the device or node `node`, or all if it is empty, with their node names."""
-    for one in _all_nodes(known):
-        name = text_at(one, "node-name")
+    for entry in _all_nodes(known):
+        name = text_at(entry, "node-name")
         if node in ("", name):
-            yield name, one
+            yield name, entry
     for device in dicts(known.get(BLOCK)):
         medium = dict_at(device, "inserted")
         if node and node in (text_at(device, "device"), text_at(device, "qdev")):
             yield text_at(medium, "node-name"), medium
 
 
-def chain(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def chain(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     """Yield the nodes below a device or node, from the top down, then all others except its own."""
-    own, below = _backing(want.subject, known)
+    own, below = _backing(name_query.subject, known)
     for depth, node in enumerate(below):
         about = in_words("backing", _of_medium(node))
         yield LiveName(text_at(node, "node-name"), about, order=depth)
-    for one in nodes(want, known):
-        if one.name != text_at(own, "node-name"):
-            yield LiveName(one.name, one.meta, order=len(below))
+    for entry in nodes(name_query, known):
+        if entry.name != text_at(own, "node-name"):
+            yield LiveName(entry.name, entry.meta, order=len(below))
 
 
-def chain_files(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def chain_files(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     """Yield the images of the nodes below a device or node, from the top down, its own, then others."""
-    own, below = _backing(want.subject, known)
+    own, below = _backing(name_query.subject, known)
     for order, node in enumerate([*below, own]):
         yield _image(node, order)
     for node in _all_nodes(known):
@@ -208,12 +208,12 @@ def _backing(name: str, known: CompletionSources) -> tuple[dict[str, Any], list[
     return {**own, "node-name": own_name}, found
 
 
-def bitmaps(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def bitmaps(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     """Yield the dirty bitmaps of a node, or of all nodes."""
-    for node, medium in _media(want.subject, known):
+    for node, medium in _media(name_query.subject, known):
         for bitmap in dicts(medium.get("dirty-bitmaps")):
             words = in_words(
-                "" if want.subject else node,
+                "" if name_query.subject else node,
                 _granularity(bitmap.get("granularity")),
                 *(flag for flag in ("busy", "persistent") if bitmap.get(flag) is True),
                 "disabled" if bitmap.get("recording") is False else "",
@@ -227,13 +227,13 @@ def _granularity(size: object) -> str:
     return f"granularity {size // _KIB} KiB"
 
 
-def snapshots(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def snapshots(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     """Yield the internal snapshots of a node, or of all nodes."""
-    for node, medium in _media(want.subject, known):
+    for node, medium in _media(name_query.subject, known):
         for snapshot in dicts(dict_at(medium, "image").get("snapshots")):
             own_id, size = text_at(snapshot, "id"), snapshot.get("vm-state-size")
             words = in_words(
-                "" if want.subject else node,
+                "" if name_query.subject else node,
                 f"id {own_id}" if own_id else "",
                 "with VM state" if is_number(size) and size > 0 else "",
             )
@@ -262,10 +262,11 @@ def _percent(done: object, total: object) -> str:
 
 def exports(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     """Yield the block exports."""
-    for one in dicts(known.get(EXPORTS)):
-        going = "shutting down" if one.get("shutting-down") is True else ""
+    for entry in dicts(known.get(EXPORTS)):
+        going = "shutting down" if entry.get("shutting-down") is True else ""
         yield LiveName(
-            text_at(one, "id"), in_words(text_at(one, "type"), text_at(one, "node-name"), going)
+            text_at(entry, "id"),
+            in_words(text_at(entry, "type"), text_at(entry, "node-name"), going),
         )
 
 
@@ -296,18 +297,18 @@ def qdevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
         yield LiveName(f"{ANONYMOUS.arguments['path']}/{name}", type_name)
 
 
-def displays(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def displays(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     """Yield the display devices."""
-    for one in qdevs(want, known):
-        if _DISPLAYS.search(one.meta):
-            yield one
+    for device in qdevs(name_query, known):
+        if _DISPLAYS.search(device.meta):
+            yield device
 
 
-def buses(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def buses(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     """Yield the buses that fit the driver if that is known of any, else free ports first."""
-    wanted = bus_of(want.subject, known.get(DRIVERS_HELP)) if want.subject else ""
-    found = [one for one in parse_buses(known.get(TREE)) if one.type not in _INNER_BUSES]
-    fitting = [one for one in found if wanted and _fits(one.type, wanted)]
+    wanted = bus_of(name_query.subject, known.get(DRIVERS_HELP)) if name_query.subject else ""
+    found = [bus for bus in parse_buses(known.get(TREE)) if bus.type not in _INNER_BUSES]
+    fitting = [item for item in found if wanted and _fits(item.type, wanted)]
     for bus in fitting or found:
         about = _bus_words(bus.type) + (f" on {bus.owner}" if bus.owner else "")
         is_port = bool(fitting) or bus.type in _EXPRESS
@@ -344,7 +345,7 @@ def _hotplug_rank(bus: Bus) -> int:
 
 def drivers(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     """Yield the drivers: those on a bus first, CPU models last."""
-    drivers = {one.name: one for one in parse_drivers(known.get(DRIVERS_HELP))}
+    drivers = {driver.name: driver for driver in parse_drivers(known.get(DRIVERS_HELP))}
     for entry in dicts(known.get(DRIVERS)):
         name = text_at(entry, "name")
         driver = drivers.get(name)
@@ -362,18 +363,18 @@ def is_processor(type_name: str) -> bool:
     return type_name.endswith("-cpu")
 
 
-def properties(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def properties(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     """Yield the properties of a device driver."""
-    for question in queries_for(want, known):
+    for question in queries_for(name_query, known):
         yield from _described(known.get(question)).values()
 
 
-def qom_properties(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def qom_properties(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     """Yield the properties of an object, described by the properties of its type if it is a device."""
-    asked = queries_for(want, known)
+    asked = queries_for(name_query, known)
     described = _described(known.get(asked[2]) if len(asked) > 2 else None)
-    for one in dicts(known.get(asked[0]) if asked else None):
-        name, type_name = text_at(one, "name"), text_at(one, "type")
+    for entry in dicts(known.get(asked[0]) if asked else None):
+        name, type_name = text_at(entry, "name"), text_at(entry, "type")
         if not relation_type(type_name, "child"):
             known_as = described.get(name, LiveName(name))
             yield LiveName(name, type_name, choices=known_as.choices, default=known_as.default)
@@ -382,21 +383,21 @@ def qom_properties(want: NameQuery, known: CompletionSources) -> Iterator[LiveNa
 def _described(answer: object) -> dict[str, LiveName]:
     """Return the properties of a type by name."""
     entries = [
-        one
-        for one in dicts(answer)
+        entry
+        for entry in dicts(answer)
         # QOM's own, and an alternative name of another property.
-        if text_at(one, "name") != "type" and not text_at(one, "name").startswith("legacy-")
+        if text_at(entry, "name") != "type" and not text_at(entry, "name").startswith("legacy-")
     ]
     # Some descriptions state the purpose of a property, others of the same type its values.
-    choices = {text_at(one, "type"): _choices(one) for one in entries if _choices(one)}
+    choices = {text_at(entry, "type"): _choices(entry) for entry in entries if _choices(entry)}
     return {
-        text_at(one, "name"): LiveName(
-            text_at(one, "name"),
-            _of_property(one),
-            choices=_choices(one) or choices.get(text_at(one, "type"), ()),
-            default=_scalar(one.get("default-value")),
+        text_at(entry, "name"): LiveName(
+            text_at(entry, "name"),
+            _of_property(entry),
+            choices=_choices(entry) or choices.get(text_at(entry, "type"), ()),
+            default=_scalar(entry.get("default-value")),
         )
-        for one in entries
+        for entry in entries
     }
 
 
@@ -450,13 +451,13 @@ _OBJECT_TYPES = {
 _MAX_NAMES = 10_000
 
 
-def names_of_kind(want: NameQuery, known: CompletionSources) -> list[LiveName]:
+def names_of_kind(name_query: NameQuery, known: CompletionSources) -> list[LiveName]:
     """Return the known names of a kind, each once: by order, `ide.2` before `ide.10`, generated ones last."""
-    read = _READERS.get(want.kind)
+    read = _READERS.get(name_query.kind)
     found: dict[str, LiveName] = {}
-    for one in read(want, known) if read is not None else ():
-        if one.name:
-            found.setdefault(one.name, one)
+    for item in read(name_query, known) if read is not None else ():
+        if item.name:
+            found.setdefault(item.name, item)
         if len(found) >= _MAX_NAMES:
             break
     return sorted(found.values(), key=_sort_key)
@@ -468,29 +469,29 @@ def _sort_key(one: LiveName) -> tuple[int, bool, list[tuple[bool, int, str]]]:
 
 
 def _chardevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
-    for one in dicts(known.get(CHARDEVS)):
-        yield LiveName(text_at(one, "label"), text_at(one, "filename"))
+    for entry in dicts(known.get(CHARDEVS)):
+        yield LiveName(text_at(entry, "label"), text_at(entry, "filename"))
 
 
 def _netdevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
-    for one in parse_netdevs(known.get(NETWORK)):
-        yield LiveName(one.name, in_words(one.type, one.about))
+    for netdev in parse_netdevs(known.get(NETWORK)):
+        yield LiveName(netdev.name, in_words(netdev.type, netdev.about))
 
 
-def _objects(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def _objects(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
     for name, type_name in children(known.get(OBJECTS)):
-        if type_name.startswith(_OBJECT_TYPES[want.kind]):
+        if type_name.startswith(_OBJECT_TYPES[name_query.kind]):
             yield LiveName(name, type_name)
 
 
 def _audiodevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
-    for one in dicts(known.get(AUDIODEVS)):
-        yield LiveName(text_at(one, "id"), text_at(one, "driver"))
+    for entry in dicts(known.get(AUDIODEVS)):
+        yield LiveName(text_at(entry, "id"), text_at(entry, "driver"))
 
 
 def _tpmdevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
-    for one in dicts(known.get(TPMDEVS)):
-        yield LiveName(text_at(one, "id"), text_at(one, "model"))
+    for entry in dicts(known.get(TPMDEVS)):
+        yield LiveName(text_at(entry, "id"), text_at(entry, "model"))
 
 
 def _cpu_models(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
@@ -507,8 +508,8 @@ def _cpu_models(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName
 
 
 def _types(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
-    for one in dicts(known.get(TYPES)):
-        name, parent = text_at(one, "name"), text_at(one, "parent")
+    for entry in dicts(known.get(TYPES)):
+        name, parent = text_at(entry, "name"), text_at(entry, "parent")
         yield LiveName(name, f"a {parent}" if parent else "", order=_type_rank(name))
 
 
@@ -522,10 +523,10 @@ def _type_rank(type_name: str) -> int:
     return 1 if is_crowd else 0
 
 
-def _qom_children(want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
-    for question in queries_for(want, known):
-        for one in dicts(known.get(question)):
-            name, type_name = text_at(one, "name"), text_at(one, "type")
+def _qom_children(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+    for question in queries_for(name_query, known):
+        for entry in dicts(known.get(question)):
+            name, type_name = text_at(entry, "name"), text_at(entry, "type")
             if relation_type(type_name, "child"):
                 yield LiveName(name, relation_type(type_name, "child"))
             elif relation_type(type_name, "link"):

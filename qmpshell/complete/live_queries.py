@@ -54,15 +54,15 @@ if TYPE_CHECKING:
 
 
 # A larger number is not a size, and Python refuses to print one of thousands of digits.
-_LARGEST = 1 << 64
+_MAX_SIZE = 1 << 64
 
 
 def children(value: object) -> Iterator[tuple[str, str]]:
     """Yield the names and types of an object's children in a `qom-list` reply."""
-    for one in dicts(value):
-        type_name = relation_type(text_at(one, "type"), "child")
+    for entry in dicts(value):
+        type_name = relation_type(text_at(entry, "type"), "child")
         if type_name:
-            yield text_at(one, "name"), type_name
+            yield text_at(entry, "name"), type_name
 
 
 def relation_type(type_name: str, relation: str) -> str:
@@ -99,7 +99,7 @@ def in_words(*words: str) -> str:
 
 def is_number(value: object) -> TypeGuard[int]:
     """Return True for an integer that can be shown."""
-    return isinstance(value, int) and not isinstance(value, bool) and -_LARGEST < value < _LARGEST
+    return isinstance(value, int) and not isinstance(value, bool) and -_MAX_SIZE < value < _MAX_SIZE
 
 
 class LiveQuery:
@@ -122,11 +122,11 @@ class LiveQuery:
         return f"LiveQuery({self.command!r}, {self.arguments!r})"
 
     @property
-    def life(self) -> float | None:
+    def lifetime(self) -> float | None:
         """How many seconds a reply is valid. None: as long as the server runs."""
-        if self.command in _LASTING or self in (DRIVERS_HELP, HUMAN_HELP):
+        if self.command in _UNCHANGING or self in (DRIVERS_HELP, HUMAN_HELP):
             return None
-        return _SHORT_LIFE if self.command in _LIVELY else _LIFE
+        return _SHORT_LIFETIME if self.command in _CHANGING else _LIFETIME
 
     @property
     def loads_modules(self) -> bool:
@@ -197,16 +197,16 @@ _PLAIN = {
     HUMAN_COMMAND: (HUMAN_HELP,),
 }
 
-_LIFE = 5.0
-_SHORT_LIFE = 2.0
-_LIVELY = {
+_LIFETIME = 5.0
+_SHORT_LIFETIME = 2.0
+_CHANGING = {
     "query-named-block-nodes",
     "query-block",
     "query-jobs",
     "query-block-jobs",
     "query-block-exports",
 }
-_LASTING = {
+_UNCHANGING = {
     "qom-list-types",
     "device-list-properties",
     "query-cpu-definitions",
@@ -217,12 +217,12 @@ _LONGEST_TYPE = 128
 _LONGEST_PATH = 1024
 
 
-def queries_for(want: NameQuery, known: CompletionSources) -> list[LiveQuery]:
+def queries_for(name_query: NameQuery, known: CompletionSources) -> list[LiveQuery]:
     """Return all queries that a kind of name needs, as far as known: one reply may require another query.
 
     The result is empty if nothing can be queried.
     """
-    kind, subject = want.kind, want.subject
+    kind, subject = name_query.kind, name_query.subject
     if kind == NODE:
         return _nodes(known)
     if kind in (BLOCK_DEVICE, BITMAP, SNAPSHOT, CHAIN, CHAIN_FILE):
@@ -266,7 +266,7 @@ def _device_properties(driver: str, known: CompletionSources) -> list[LiveQuery]
     names = [aliased(driver, known.get(DRIVERS_HELP)) or driver, *expand_driver_alias(driver)]
     drivers = known.get(DRIVERS)
     if isinstance(drivers, list):
-        there = {one.get("name") for one in drivers if isinstance(one, dict)}
+        there = {driver.get("name") for driver in drivers if isinstance(driver, dict)}
         names = [name for name in names if name in there]
     asked: list[LiveQuery] = []
     for name in names:
@@ -284,19 +284,19 @@ def _of_its_type(path: str, known: CompletionSources) -> list[LiveQuery]:
 
 
 def _type_of(name: str, answer: object) -> str:
-    for one in dicts(answer):
-        if text_at(one, "name") == name:
-            return relation_type(text_at(one, "type"), "child")
+    for entry in dicts(answer):
+        if text_at(entry, "name") == name:
+            return relation_type(text_at(entry, "type"), "child")
     return ""
 
 
 def _is_type_name(text: str) -> bool:
     return 0 < len(text) <= _LONGEST_TYPE and all(
-        one.isascii() and (one.isalnum() or one in "-_.,+:") for one in text
+        char.isascii() and (char.isalnum() or char in "-_.,+:") for char in text
     )
 
 
-_BLOCK_COMMANDS = frozenset(_LIVELY)
+_BLOCK_COMMANDS = frozenset(_CHANGING)
 _NOTHING: frozenset[str] = frozenset()
 _READING = {
     "qom-list",

@@ -52,7 +52,7 @@ def is_plain_part(name: str) -> bool:
     tokens = tokenize(f"x {name}=")
     if "." in name and not name.startswith("__"):
         return False
-    return [one.kind for one in tokens[1:2]] == [KEY] and tokens[1].text == name
+    return [token.kind for token in tokens[1:2]] == [KEY] and tokens[1].text == name
 
 
 def spell_value(
@@ -154,10 +154,10 @@ def _open_keys(
     kind, subject = open_member_kind(slot.call, slot.path, given)
     if not kind or given is None:
         return
-    for one in known.find_live(NameQuery(kind, subject)):
-        if one.name not in given.members or one.name == slot.own:
-            text = spell_key(slot, one.name, "=")
-            yield UnrankedCandidate(one.name, text, slot.start, one.meta, order=_OPEN)
+    for live_name in known.find_live(NameQuery(kind, subject)):
+        if live_name.name not in given.members or live_name.name == slot.own:
+            text = spell_key(slot, live_name.name, "=")
+            yield UnrankedCandidate(live_name.name, text, slot.start, live_name.meta, order=_OPEN)
 
 
 class _KeyOffers:
@@ -232,8 +232,8 @@ class _KeyOffers:
         given = self._given
         partial = [
             index
-            for index, one in (given.members.items() if given is not None else ())
-            if one.form == DOTTED or index == self._slot.own
+            for index, item in (given.members.items() if given is not None else ())
+            if item.form == DOTTED or index == self._slot.own
         ]
         following = _next_index(given)
         for index in dict.fromkeys([*partial, following]):
@@ -245,7 +245,7 @@ class _KeyOffers:
 
     def _spell(self, key: list[str], ending: str) -> str:
         *parents, last = key
-        head = "".join(spell_key(self._slot, one, "") + "." for one in parents)
+        head = "".join(spell_key(self._slot, part, "") + "." for part in parents)
         return head + spell_key(self._slot, last, ending)
 
     def _endings(
@@ -258,7 +258,10 @@ class _KeyOffers:
         schema = self._shapes.schema
         kinds = [(schema.kind(type_name) or "any", type_name)]
         if kinds[0][0] == "alternate":
-            kinds = [(schema.kind(one) or "any", one) for one in schema.alternatives(type_name)]
+            kinds = [
+                (schema.kind(alternative) or "any", alternative)
+                for alternative in schema.alternatives(type_name)
+            ]
         names = dict(kinds)
         is_scalar = any(kind not in ("object", "array") for kind in names)
         if is_scalar and partial is None:
@@ -325,7 +328,7 @@ def file_names(typed: str, known: CompletionSources) -> Iterator[tuple[str, str]
         if name.startswith(partial) and (partial or not name.startswith("."))
     ]
     if len(found) <= _MAX_NATURAL:
-        found.sort(key=lambda one: (one[0], natural_key(one[1]), one[2]))
+        found.sort(key=lambda item: (item[0], natural_key(item[1]), item[2]))
     else:
         found.sort()
     for _, _, name, kind in found:
@@ -361,12 +364,15 @@ class _ValueOffers:
         shapes = self._shapes
         kind = shapes.schema.kind(type_name)
         if kind == "alternate":
-            kinds = {shapes.schema.kind(one): one for one in shapes.schema.alternatives(type_name)}
+            kinds = {
+                shapes.schema.kind(alternative): alternative
+                for alternative in shapes.schema.alternatives(type_name)
+            }
             is_loose = bool({"int", "number", "null", "boolean"} & kinds.keys())
             if shapes.is_reference(type_name):
                 yield from self._live(NODE, "", is_loose=is_loose)
-            for one_kind, one in kinds.items():
-                yield from self._of_kind(str(one_kind), one, is_loose=is_loose)
+            for kind_name, item in kinds.items():
+                yield from self._of_kind(str(kind_name), item, is_loose=is_loose)
         elif kind is not None:
             yield from self._of_kind(kind, type_name, is_loose=False)
 
@@ -398,7 +404,7 @@ class _ValueOffers:
             return set()
         union = shapes.compound(shapes.at(shapes.of_call(call), call.root, path[:-1]))
         cases = shapes.schema.cases(union)
-        return {name for name, one in cases.items() if not shapes.members(one, None)}
+        return {name for name, item in cases.items() if not shapes.members(item, None)}
 
     def _booleans(self) -> Iterator[UnrankedCandidate]:
         slot = self._slot
@@ -410,7 +416,7 @@ class _ValueOffers:
         elif slot.writing == LITERAL:
             words = ("True", "False") if slot.text[:1] in ("T", "F") else _BOOLEANS
         elif slot.text:
-            partial = (one for one in _OTHER_BOOLEANS if one.startswith(slot.text))
+            partial = (value for value in _OTHER_BOOLEANS if value.startswith(slot.text))
             words = (*_BOOLEANS, *partial)
         for word in words:
             yield self._offer(word, is_string=False)
@@ -452,33 +458,33 @@ class _ValueOffers:
         yield from self._names()
         if not kind:
             return
-        want = NameQuery(kind, subject)
-        yield from self._by_property(want, name)
-        for one in self._known.find_live(want):
-            linked = linked_kind(_type_of(one)) if one.name == name else ""
+        name_query = NameQuery(kind, subject)
+        yield from self._by_property(name_query, name)
+        for live_name in self._known.find_live(name_query):
+            linked = linked_kind(_type_of(live_name)) if live_name.name == name else ""
             if linked:
                 yield from self._live(linked, "", is_loose=False)
 
-    def _by_property(self, want: NameQuery, name: str) -> Iterator[UnrankedCandidate]:
+    def _by_property(self, name_query: NameQuery, name: str) -> Iterator[UnrankedCandidate]:
         """Yield values by a property's description, which starts with its type."""
-        for one in self._known.find_live(want):
-            if one.name != name:
+        for live_name in self._known.find_live(name_query):
+            if live_name.name != name:
                 continue
-            if _type_of(one) == "bool":
+            if _type_of(live_name) == "bool":
                 yield from self._booleans()
-            for choice in one.choices:
-                yield self._offer(choice, "the default" if choice == one.default else "")
+            for choice in live_name.choices:
+                yield self._offer(choice, "the default" if choice == live_name.default else "")
 
     def _live(self, kind: str, subject: str, *, is_loose: bool) -> Iterator[UnrankedCandidate]:
         taken_names = names_beside(self._known.live_kinds, self._call, self._slot.path)
-        for one in self._known.find_live(NameQuery(kind, subject)):
-            if one.name not in taken_names:
-                yield self._offer(one.name, one.meta, is_loose=is_loose)
+        for live_name in self._known.find_live(NameQuery(kind, subject)):
+            if live_name.name not in taken_names:
+                yield self._offer(live_name.name, live_name.meta, is_loose=is_loose)
 
     def _qom_paths(self) -> Iterator[UnrankedCandidate]:
         parent = self._slot.text.rpartition("/")[0]
-        for one in self._known.find_live(NameQuery(QOM_CHILD, parent or "/")):
-            offer = self._offer(f"{parent}/{one.name}", one.meta)
+        for live_name in self._known.find_live(NameQuery(QOM_CHILD, parent or "/")):
+            offer = self._offer(f"{parent}/{live_name.name}", live_name.meta)
             # The path may continue: / and Tab list what is below.
             offer.text = offer.text.removesuffix(" ")
             yield offer
@@ -494,9 +500,9 @@ class _ValueOffers:
             yield offer
 
 
-def _type_of(one: LiveName) -> str:
+def _type_of(item: LiveName) -> str:
     """Return a property's type, which is the start of its description."""
-    return one.meta.partition(",")[0]
+    return item.meta.partition(",")[0]
 
 
 # References to names of the server.
@@ -535,7 +541,7 @@ def names_beside(
     other = root.at((*path[:depth], found.other)) if found.other else None
     if other is not None:
         places += [other, *other.members.values()]
-    return frozenset(one.text for one in places if one is not None and one.is_scalar)
+    return frozenset(place.text for place in places if place is not None and place.is_scalar)
 
 
 def _entry(

@@ -163,7 +163,9 @@ class UnrankedCandidate:
         self.start = start
         self.meta = meta
         self.order = order
-        self.is_last = name.startswith(_EXPERIMENTAL) or any(one in _LAST for one in features)
+        self.is_last = name.startswith(_EXPERIMENTAL) or any(
+            feature in _LAST for feature in features
+        )
 
 
 def describe_match(*words: str, features: Iterable[str] = ()) -> str:
@@ -187,7 +189,7 @@ def rank_candidates(
             found.append(((*fit, other_case, offer.is_last, offer.order, length, number), offer))
     found.sort(key=lambda one: one[0])
     if found and found[0][0][0] == PREFIX and len(folded) >= _ENOUGH:
-        found = [one for one in found if one[0][0] <= WORDS]
+        found = [item for item in found if item[0][0] <= WORDS]
     seen: set[str] = set()
     candidates = []
     for _, offer in found:

@@ -292,12 +292,12 @@ class _Drawing:
                 self._current = len(self._parts)
             self._add(member.name, self._shapes.words(member.type), style, in_brackets=not must)
         kind, subject = open_member_kind(self._call, path, given)
-        for one in self._known.peek_live(NameQuery(kind, subject)) if kind else ():
-            if one.name in there:
-                style = CURRENT if one.name == name else GIVEN
+        for live_name in self._known.peek_live(NameQuery(kind, subject)) if kind else ():
+            if live_name.name in there:
+                style = CURRENT if live_name.name == name else GIVEN
                 if style == CURRENT:
                     self._current = len(self._parts)
-                self._add(one.name, one.meta, style, in_brackets=True)
+                self._add(live_name.name, live_name.meta, style, in_brackets=True)
         if kind:
             self._parts.append([(MARK, "[PROPERTY=VALUE…]")])
 

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     class LiveNames(Protocol):
         """The live names that are known now. Its methods never wait."""
 
-        def find(self, want: NameQuery) -> Sequence[LiveName] | None:
+        def find(self, name_query: NameQuery) -> Sequence[LiveName] | None:
             """Return the names of a kind, or None if they are unknown, which starts a query."""
 
-        def peek(self, want: NameQuery) -> Sequence[LiveName]:
+        def peek(self, name_query: NameQuery) -> Sequence[LiveName]:
             """Return the names that are known, without a query."""
 
 
@@ -174,13 +174,13 @@ class CompletionSources:
             self._commands = sorted(both or names or self._names)
         return self._commands
 
-    def find_live(self, want: NameQuery) -> Sequence[LiveName]:
+    def find_live(self, name_query: NameQuery) -> Sequence[LiveName]:
         """Return the known names of a kind, and query them if necessary."""
-        return (self.live.find(want) if self.live is not None else None) or ()
+        return (self.live.find(name_query) if self.live is not None else None) or ()
 
-    def peek_live(self, want: NameQuery) -> Sequence[LiveName]:
+    def peek_live(self, name_query: NameQuery) -> Sequence[LiveName]:
         """Return the known names of a kind without a query, for use while typing."""
-        return self.live.peek(want) if self.live is not None else ()
+        return self.live.peek(name_query) if self.live is not None else ()
 
     def guess(self, word: str, names: Iterable[str], where: str) -> str:
         """Return a suggestion for a word, or "". `where` identifies the names."""

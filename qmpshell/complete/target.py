@@ -349,7 +349,7 @@ class _Scanner:
         if frame.expects not in (_KEY, _VALUE):
             return
         is_value = frame.expects == _VALUE
-        path = [one.key for one in self._stack[:-1]]
+        path = [frame.key for frame in self._stack[:-1]]
         if is_value:
             path.append(_next_key(frame))
         spot = self._spot = CursorTarget(path, start, is_value=is_value)
@@ -481,7 +481,7 @@ class _ArgumentReader:
         """Handle a cursor in a key that ends at `end` and can be replaced."""
         start = token.start
         parts = [(start + offset, name) for offset, name in _parts(token.text)]
-        *parents, (place, _) = [one for one in parts if one[0] <= self._cursor]
+        *parents, (place, _) = [part for part in parts if part[0] <= self._cursor]
         typed = self._line[place : self._cursor]
         slot = CompletionTarget(
             KEY,
@@ -497,7 +497,7 @@ class _ArgumentReader:
         self.slots.append(slot)
 
     def _argument(self, key: Token, operator: Token, value: Token) -> None:
-        path = [part_text(one[0]) for one in key_parts(key.text)]
+        path = [part_text(part[0]) for part in key_parts(key.text)]
         given, spot = self._value(operator, value)
         given.key_start = key.start
         why = self._call.root.add(path, given)
@@ -575,11 +575,11 @@ def _slot_of_spot(
 def _parts(key: str) -> list[tuple[int, str]]:
     """Return the parts of an incomplete key with their offsets."""
     found: list[tuple[int, str]] = []
-    for one in key_parts(key):
-        if not one[0] and key[one.end() : one.end() + 1] == '"':
+    for part in key_parts(key):
+        if not part[0] and key[part.end() : part.end() + 1] == '"':
             # An unclosed quote.
-            return [*found, (one.end(), part_text(key[one.end() :]))]
-        found.append((one.start(), part_text(one[0])))
+            return [*found, (part.end(), part_text(key[part.end() :]))]
+        found.append((part.start(), part_text(part[0])))
     return found
 
 
@@ -684,7 +684,7 @@ def shell_command_context(line: str, cursor: int, name: Token, tokens: Sequence[
     while tokens and tokens[0].text in options and cursor > tokens[0].end:
         if len(tokens) == 1 or cursor <= tokens[1].end:
             return Context(cursor)
-        options = tuple(one for one in options if one != tokens[0].text)
+        options = tuple(option for option in options if option != tokens[0].text)
         tokens = tokens[2:]
     context = _behind(line, cursor, name.text, tokens)
     text, start = _typed(line, cursor, tokens[:1])
@@ -799,7 +799,7 @@ def _files(
 
 
 # A longer line was pasted and is not completed: parsing it at each key would delay typing.
-_LONGEST = 1 << 13
+_MAX_LINE = 1 << 13
 _OUTPUT_OF_DOCUMENTS = "<- "
 # Targets that are replaced as a whole, and the characters of such a name.
 _NAMES = (COMMAND, LOCAL, KEY, EVENT, TOPIC)
@@ -822,9 +822,9 @@ def logical_line(text: str, cursor: int) -> tuple[str, int]:
         try:
             whole = assembler.feed(line, number)
         except LineError:
-            whole = assembler.take()
+            whole = assembler.pop()
         if cursor <= end and (whole is not None or not assembler.open or end == len(text)):
-            found = whole or assembler.take()
+            found = whole or assembler.pop()
             return _slot_place(found.text, text, first=first, cursor=cursor)
         offset = end + 1
     return text, cursor
@@ -879,7 +879,7 @@ def find_tokens(line: str, cursor: int) -> tuple[str, list[Token]] | None:
 
     All offsets stay the same. None if the line is too long, or nothing for a server is at the cursor.
     """
-    if len(line) > _LONGEST or not 0 <= cursor <= len(line):
+    if len(line) > _MAX_LINE or not 0 <= cursor <= len(line):
         return None
     dropped = prompt_width(line)
     if cursor < dropped or line.startswith(_OUTPUT_OF_DOCUMENTS, len(line) - len(line.lstrip())):
@@ -1010,10 +1010,10 @@ class Item:
 
 def split_items(line: str, cursor: int, tokens: Sequence[Token]) -> list[Item]:
     """Return the items of a line, in order, up to the maximum number."""
-    items = [one for one in _items(line, tokens) if one.tokens]
-    for one in items:
-        first = one.tokens[0]
-        one.holds_cursor = first.start <= cursor <= one.end
+    items = [token for token in _items(line, tokens) if token.tokens]
+    for item in items:
+        first = item.tokens[0]
+        item.holds_cursor = first.start <= cursor <= item.end
     return items[:_MAX_ITEMS]
 
 

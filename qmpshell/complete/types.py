@@ -94,8 +94,10 @@ class TypeResolver:
         known = self._references.get(type_name)
         if known is None:
             types = self.schema.alternatives(type_name)
-            kinds = [self.schema.kind(one) for one in types]
-            known = "str" in kinds and any(self.schema.tag(one) == "driver" for one in types)
+            kinds = [self.schema.kind(type_name) for type_name in types]
+            known = "str" in kinds and any(
+                self.schema.tag(type_name) == "driver" for type_name in types
+            )
             self._references[type_name] = known
         return known
 
@@ -125,8 +127,8 @@ class TypeResolver:
                 return "…"
             text = "node" if self.is_reference(type_name) else "str"
             types = self.schema.alternatives(type_name)
-            kinds = [self._in_words(one, depth + 1, most) for one in types]
-            words = sorted((text if one == "str" else one for one in kinds), key=_is_compound)
+            kinds = [self._in_words(type_name, depth + 1, most) for type_name in types]
+            words = sorted((text if kind == "str" else kind for kind in kinds), key=_is_compound)
             return " or ".join(words)
         return {"object": "{…}", "boolean": "bool"}.get(kind, kind)
 

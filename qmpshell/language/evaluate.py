@@ -64,7 +64,7 @@ _AFTER_JSON_OPERATOR = "after := comes JSON, with text in double quotes; after =
 _NULLS = ("null", "None")
 ASK = "@?"
 _MAX_SHOWN = 40
-_LONGEST_CURE = 70
+_MAX_HINT = 70
 # Strings, and words between brackets, commas and colons.
 _WORDS = (
     r"""(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|'[^'\\]*+(?:\\.[^'\\]*+)*+')"""
@@ -256,7 +256,7 @@ def quoted_words(text: str) -> str:
         _read_json(quoted)
     except JsonError:
         return ""
-    if len(quoted) > _LONGEST_CURE:
+    if len(quoted) > _MAX_HINT:
         return "names and texts need quotes in JSON"
     return f"did you mean {quoted}?"
 
@@ -429,7 +429,10 @@ class TypedEvaluator:
         path: list[str] = []
         while len(path) < _FEW_PARTS:
             kind = self._schema.kind(type_name)
-            kinds = [self._schema.kind(one) for one in self._schema.alternatives(type_name)]
+            kinds = [
+                self._schema.kind(alternative)
+                for alternative in self._schema.alternatives(type_name)
+            ]
             if kind in _SCALARS or "str" in kinds:
                 return ".".join(path)
             if kind == "array":
@@ -648,7 +651,9 @@ def _typed(name: Token, root: Node, introspection: Introspection, *, schema: Sch
     reader = TypedEvaluator(schema, introspection)
     arguments = reader.members_of(root, command.arg_type)
     notes = [
-        f"{name.text} is {one}" for one in ("deprecated", "unstable") if one in command.features
+        f"{name.text} is {feature}"
+        for feature in ("deprecated", "unstable")
+        if feature in command.features
     ]
     return arguments, notes + reader.notes
 
@@ -756,8 +761,8 @@ def _read_transaction(item: TransactionItem, introspection: Introspection) -> Co
     if actions_given is not None:
         start = actions_given.start if isinstance(actions_given, Node) else actions_given.key.start
         raise LineError("actions occurs twice", start=start, end=start + len("actions"))
-    for one in (root, *(build_tree(action.arguments) for action in item.actions)):
-        need = _secret_needed(one, introspection)
+    for entry in (root, *(build_tree(action.arguments) for action in item.actions)):
+        need = _secret_needed(entry, introspection)
         if need is not None:
             return need
     if not introspection.has_schema and any(

@@ -24,8 +24,8 @@ _VALUE = re.compile(r"(?:[^,]|,,)*+")
 # to it.
 _NAME = re.compile(r"(?:__[A-Za-z0-9.-]*_)?[A-Za-z][A-Za-z0-9_-]*")
 _INDEX = re.compile(r"[0-9]+")
-_LONGEST = 127  # maximum length of a part of a key in QEMU, in characters
-_SHOWN = 40  # how much of a long word messages repeat, in characters
+_MAX_KEY_PART = 127  # maximum length of a part of a key in QEMU, in characters
+_MAX_SHOWN = 40  # how much of a long word messages repeat, in characters
 
 # Option or command: the command, and the key of a first word without a name.
 _COMMANDS = {
@@ -87,7 +87,7 @@ def parse_keyval(text: str, *, implied_key: str | None) -> list[tuple[list[str],
                 f"= must follow {_short(text[start:end])}",
                 start=start,
                 end=end,
-                hint=f"{text[start:end][:_SHOWN]}=on, if that is meant; {_COMMA}",
+                hint=f"{text[start:end][:_MAX_SHOWN]}=on, if that is meant; {_COMMA}",
             )
         shape.add(path)
         pairs.append(([part.name for part in path], value))
@@ -169,9 +169,9 @@ def _read_part(text: str, start: int, end: int, *, first: bool) -> _Part:
     stop = match.end() if match else start
     if match is None or (stop < end and text[stop] != "."):
         raise _no_part(text, start, stop, end)
-    if stop - start > _LONGEST:
+    if stop - start > _MAX_KEY_PART:
         raise LineError(
-            f"a part of the key is longer than {_LONGEST} characters", start=start, end=stop
+            f"a part of the key is longer than {_MAX_KEY_PART} characters", start=start, end=stop
         )
     if index:
         return _Part(str(int(index[0])), start, stop, is_index=True)
@@ -273,4 +273,4 @@ def _twice(first: _Part | None) -> str:
 
 
 def _short(word: str) -> str:
-    return repr(word[:_SHOWN])
+    return repr(word[:_MAX_SHOWN])

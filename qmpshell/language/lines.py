@@ -55,7 +55,7 @@ class LineAssembler:
         """Whether a logical line is incomplete."""
         return self._open
 
-    def take(self) -> LogicalLine:
+    def pop(self) -> LogicalLine:
         """Return the logical line so far, and start a new one."""
         line, self._line = self._line, LogicalLine()
         self._json = None
@@ -69,7 +69,7 @@ class LineAssembler:
         """
         if self._verbatim:
             self._line.add(line, number=number, line=line, dropped=0)
-            return self.take()
+            return self.pop()
         if self._skipping is not None:
             if self._skipping.covers(line):
                 return None
@@ -89,10 +89,10 @@ class LineAssembler:
             kept = kept[:-1]
         self._line.add(kept, number=number, line=line, dropped=dropped)
         if self._in_transaction or TRANSACTION in kept:
-            self._in_transaction = _leaves_open(kept, inside=self._in_transaction)
+            self._in_transaction = _is_left_open(kept, inside=self._in_transaction)
         more |= self._in_transaction
         self._open = more
-        return None if more else self.take()
+        return None if more else self.pop()
 
     def _feed_json(self, kept: str, *, number: int, line: str, dropped: int) -> LogicalLine | None:
         assert self._json is not None
@@ -103,7 +103,7 @@ class LineAssembler:
             self._json.feed(kept)
         except JsonError as error:
             raise LineError(error.reason, start=start + error.position) from None
-        return self.take() if self._json.complete else None
+        return self.pop() if self._json.complete else None
 
     def end(self) -> None:
         """Handle the end of input. Raises LineError if a logical line is incomplete."""
@@ -132,7 +132,7 @@ def _continues(line: str) -> bool:
     )
 
 
-def _leaves_open(line: str, *, inside: bool) -> bool:
+def _is_left_open(line: str, *, inside: bool) -> bool:
     """Return True if a transaction is open after a line; `inside` tells if one was open before it."""
     for token in tokenize(f"{TRANSACTION}\n{line}" if inside else line):
         if token.kind in (OPEN, CLOSE):

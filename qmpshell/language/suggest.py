@@ -32,7 +32,7 @@ def _plain(name: str) -> str:
     return name.strip("/").replace("_", "-").lower()
 
 
-_LONGEST = 40
+_MAX_WORD = 40
 
 
 def nearest_name(word: str, names: Iterable[str]) -> str:
@@ -42,7 +42,7 @@ def nearest_name(word: str, names: Iterable[str]) -> str:
     ('block-stream', '')
     """
     typed = folded_name(word)
-    if len(typed) > _LONGEST:
+    if len(typed) > _MAX_WORD:
         return ""
     most = 1 + len(typed) // 5 if len(typed) > 2 else 0
     best = ""

@@ -1,7 +1,7 @@
 """The tokenizer: splits a line into tokens with their positions.
 
 It never fails. Incomplete or invalid text becomes a token that says so (`closed` is false, or the
-kind is WORD); `parse` is strict.
+kind is WORD); `parse_items` is strict.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ class Entry:
         self.notes: list[Block] = []
         self.examples: list[Block] = []
         for label, part in _parts(blocks):
-            self._take(label, part)
+            self._add_part(label, part)
         if not self.members and not self.inherited:
             described = re.search(_ELSEWHERE, _text(self.prose))
             if described:
@@ -135,17 +135,17 @@ class Entry:
 
     def member(self, name: str) -> Described | None:
         """Return the description of a member, or None."""
-        return next((one for one in self.members if one.name == name), None)
+        return next((member for member in self.members if member.name == name), None)
 
     @property
     def first_sentence(self) -> str:
         """Return the first sentence of the text."""
         return first_sentence(self.prose)
 
-    def _take(self, label: str, part: list[Block]) -> None:
+    def _add_part(self, label: str, part: list[Block]) -> None:
         role = _role(label) if label else None
         if role == _MEMBERS:
-            self._take_members(part)
+            self._add_members(part)
         elif role == _FEATURES:
             self.features += [one for block in part if (one := _described(block)) is not None]
         elif role == _RETURNS:
@@ -165,7 +165,7 @@ class Entry:
         elif part and role != _OURS:
             self.notes += [Paragraph([(PLAIN, label)]), *part]
 
-    def _take_members(self, part: list[Block]) -> None:
+    def _add_members(self, part: list[Block]) -> None:
         for block in part:
             inherited = _inherited(block)
             if inherited is not None:
@@ -243,7 +243,7 @@ def _parts(blocks: list[Block]) -> Iterator[tuple[str, list[Block]]]:
             queue[:0] = block.blocks
             continue
         elif isinstance(block, Paragraph):
-            before, after = _unglued(block)
+            before, after = _split_condition(block)
             if after is not None:
                 queue[:0] = [before, after]
                 continue
@@ -281,7 +281,7 @@ def _labelled(block: Paragraph) -> tuple[str, list[Block]] | None:
     return text.rstrip(":"), [Paragraph(rest)] if rest else []
 
 
-def _unglued(block: Paragraph) -> tuple[Paragraph, Paragraph | None]:
+def _split_condition(block: Paragraph) -> tuple[Paragraph, Paragraph | None]:
     """Return a paragraph, and the condition that Sphinx appends to it without a line end."""
     for index, (style, text) in enumerate(block.spans):
         is_condition = index and style != PLAIN and _ROLES.get(text.lower()) == _CONDITION

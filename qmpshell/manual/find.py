@@ -35,20 +35,20 @@ def page_of(commands: Collection[str], *, name: str = "") -> ShowDocument:
 
     If no commands are known, return the page that contains `name`.
     """
-    if any(one.startswith(_AGENTS) for one in commands or (name,)):
+    if any(command.startswith(_AGENTS) for command in commands or (name,)):
         return AGENT
     if "blockdev-add" in commands and "query-status" not in commands:
         return STORAGE_DAEMON
     return QEMU
 
 
-_USUAL = ("/usr/share/man", "/usr/local/share/man", "/usr/local/man")
+_DEFAULT_FOLDERS = ("/usr/share/man", "/usr/local/share/man", "/usr/local/man")
 _HOMEBREW = ("/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew")
 _SUFFIXES = ("", ".gz", ".xz")
 # The title line of a page is within this many bytes.
 _HEAD = 1 << 14
 # No page is larger: this is a hundred times the largest one so far.
-_LARGEST = 1 << 27
+_MAX_PAGE_SIZE = 1 << 27
 
 
 def find_page(
@@ -69,7 +69,7 @@ def find_page(
         score = _likeness(page_version(_read(path, _HEAD)), version)
         if score > best_score:
             best, best_score = path, score
-    return (_read(best, _LARGEST) or None) if best else None
+    return (_read(best, _MAX_PAGE_SIZE) or None) if best else None
 
 
 def folders(environment: Mapping[str, str], program: str | None = None) -> list[str]:
@@ -79,9 +79,9 @@ def folders(environment: Mapping[str, str], program: str | None = None) -> list[
     `program` and $QEMU come first.
     """
     found: list[str] = []
-    for one in (program, _program_of(environment)):
-        if one:
-            binaries = os.path.dirname(_resolved(one, environment))
+    for item in (program, _program_of(environment)):
+        if item:
+            binaries = os.path.dirname(_resolved(item, environment))
             # A build directory of QEMU contains its manual.
             found += [*_beside(binaries), f"{binaries}/docs"]
     manual_path = environment.get("MANPATH")
@@ -97,9 +97,9 @@ def _usual(environment: Mapping[str, str]) -> list[str]:
         if binaries
         for folder in _beside(binaries)
     ]
-    found += _USUAL
+    found += _DEFAULT_FOLDERS
     brew = environment.get("HOMEBREW_PREFIX")
-    return found + [f"{one}/share/man" for one in ((brew, *_HOMEBREW) if brew else _HOMEBREW)]
+    return found + [f"{item}/share/man" for item in ((brew, *_HOMEBREW) if brew else _HOMEBREW)]
 
 
 def _beside(binaries: str) -> list[str]:
@@ -138,8 +138,8 @@ def _likeness(text: str, version: tuple[int, ...] | None) -> int:
     """Return how many leading numbers of two versions are equal."""
     numbers = [int(part) for part in text.split(".") if part]
     same = 0
-    for one, other in zip(numbers, version or (), strict=False):
-        if one != other:
+    for number, other in zip(numbers, version or (), strict=False):
+        if number != other:
             break
         same += 1
     return same
@@ -181,7 +181,7 @@ def _unxzed(data: bytes, size: int) -> bytes:
 
 
 # Versions are equal for this purpose if this many leading numbers are: the next one counts bug fixes.
-_TELLING = 2
+_MAJOR_MINOR = 2
 
 
 class Manual:
@@ -224,7 +224,7 @@ class Manual:
     def _is_like(self, text: str) -> bool:
         assert self.version is not None
         numbers = tuple(int(part) for part in text.split("."))
-        return numbers[:_TELLING] == self.version[:_TELLING]
+        return numbers[:_MAJOR_MINOR] == self.version[:_MAJOR_MINOR]
 
 
 class ManualCache:

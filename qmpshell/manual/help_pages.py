@@ -63,7 +63,9 @@ def type_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) ->
         return f"{called} ({text})" if called else text
     if kind == "object":
         members = schema.members(name, lambda _: None).values()
-        inner = ", ".join(f"[{one.name}]" if one.optional else one.name for one in members)
+        inner = ", ".join(
+            f"[{member.name}]" if member.optional else member.name for member in members
+        )
         text = f"{{{inner}{', …' if schema.tag(name) else ''}}}"
         return f"{called} {text}" if called else text
     return TypeResolver(schema).words(name)
@@ -84,7 +86,7 @@ def shape_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) -
 
 def features_text(features: tuple[str, ...]) -> str:
     """Return the features that are warnings, to be shown after a name."""
-    told = [one for one in features if one in _MEANINGS]
+    told = [feature for feature in features if feature in _MEANINGS]
     return f" ({', '.join(told)})" if told else ""
 
 
@@ -103,7 +105,11 @@ def object_type(schema: Schema, name: str) -> str | None:
         if kind == "object":
             return name
         if kind == "alternate":
-            inner = (one for one in schema.alternatives(name) if schema.kind(one) == "object")
+            inner = (
+                type_name
+                for type_name in schema.alternatives(name)
+                if schema.kind(type_name) == "object"
+            )
             return next(inner, None)
         if kind != "array":
             return None
@@ -113,7 +119,7 @@ def object_type(schema: Schema, name: str) -> str | None:
 
 TYPES = tuple(kind for kind in KINDS if kind not in (COMMAND, EVENT))
 # How many references from type to type are followed in the manual.
-_FARTHEST = 8
+_MAX_DEPTH = 8
 _SAYS_NOTHING = "Not documented"
 
 # Deeper members are not listed.
@@ -152,14 +158,16 @@ class Members:
         tags = self.tags(type_name, prefix, given)
         common = self._schema.members(type_name, lambda _: None)
         members = list(self._schema.members(type_name, chosen).values())
-        members.sort(key=lambda one: one.optional)
-        branch = [one for one in members if one.name not in common]
+        members.sort(key=lambda key_name: key_name.optional)
+        branch = [member for member in members if member.name not in common]
         choice = ", ".join(f"{prefix}{tag}={chosen(tag)}" for tag in tags if chosen(tag))
         if branch:
             yield heading(f"With {choice}")
             yield from self._branch_prose(entry, chosen)
         inner: list[Block] = []
-        for number, member in enumerate((*branch, *(one for one in members if one not in branch))):
+        for number, member in enumerate(
+            (*branch, *(member for member in members if member not in branch))
+        ):
             if branch and number == len(branch):
                 yield heading("Always")
             described = self.described(entry, member.name, chosen)
@@ -177,7 +185,7 @@ class Members:
     ) -> Iterator[Block]:
         """Yield the members of a member for which a value is given."""
         path = f"{prefix}{member.name}."
-        inside = next((one for one in given if one.startswith(path)), None)
+        inside = next((argument for argument in given if argument.startswith(path)), None)
         inner = object_type(self._schema, member.type)
         if inside is None or inner is None or prefix.count(".") > _MAX_MEMBER_DEPTH:
             return
@@ -194,8 +202,8 @@ class Members:
         entry = self.type_entry(described.type) if described is not None else None
         if entry is None or entry.kind != "alternate":
             return entry
-        entries = (self.type_entry(one.type) for one in entry.members)
-        objects = (one for one in entries if one is not None and one.kind != ENUM)
+        entries = (self.type_entry(member.type) for member in entry.members)
+        objects = (entry for entry in entries if entry is not None and entry.kind != ENUM)
         return next(objects, entry)
 
     def tags(
@@ -204,7 +212,7 @@ class Members:
         """Return the discriminators that are chosen, and the first that is not, with their variants."""
         found: dict[str, dict[str, str]] = {}
         todo: str | None = type_name
-        for _ in range(_FARTHEST):
+        for _ in range(_MAX_DEPTH):
             tag = self._schema.tag(todo) if todo is not None else None
             if todo is None or tag is None:
                 break
@@ -243,14 +251,14 @@ class Members:
         self, entry: Entry | None, name: str, chosen: Chosen, depth: int = 0
     ) -> Described | None:
         """Return the manual's description of a member, own or inherited."""
-        if entry is None or depth > _FARTHEST:
+        if entry is None or depth > _MAX_DEPTH:
             return None
         found = entry.member(name)
         if found is not None:
             return found
-        for one in entry.inherited:
-            if not one.tag or chosen(one.tag) == one.value:
-                inner = self.type_entry(one.type)
+        for inherited_type in entry.inherited:
+            if not inherited_type.tag or chosen(inherited_type.tag) == inherited_type.value:
+                inner = self.type_entry(inherited_type.type)
                 found = self.described(inner, name, chosen, depth + 1)
                 if found is not None:
                     return found
@@ -258,13 +266,20 @@ class Members:
 
     def _branch_prose(self, entry: Entry | None, chosen: Chosen) -> list[Block]:
         """Return the manual's text about the type of the chosen branch."""
-        for _ in range(_FARTHEST):
+        for _ in range(_MAX_DEPTH):
             inherited = entry.inherited if entry is not None else []
-            for one in inherited:
-                if one.tag and chosen(one.tag) == one.value:
-                    found = self.type_entry(one.type)
+            for inherited_type in inherited:
+                if inherited_type.tag and chosen(inherited_type.tag) == inherited_type.value:
+                    found = self.type_entry(inherited_type.type)
                     return list(found.prose) if found is not None else []
-            entry = next((self.type_entry(one.type) for one in inherited if not one.tag), None)
+            entry = next(
+                (
+                    self.type_entry(inherited_type.type)
+                    for inherited_type in inherited
+                    if not inherited_type.tag
+                ),
+                None,
+            )
         return []
 
 
@@ -276,7 +291,7 @@ def _open_choices(
     chosen: Chosen,
 ) -> Iterator[Block]:
     """Yield what remains to be chosen, and choices that are invalid."""
-    types = {one.name: one.type for one in members}
+    types = {member.name: member.type for member in members}
     for tag, cases in tags.items():
         value = chosen(tag)
         if value is None:
@@ -309,7 +324,7 @@ def feature_rows(
     Unless `only_those`, features that only the manual has are added. They may be a member's.
     """
     rows: list[Block] = []
-    described = {one.name: one for one in entry.features} if entry is not None else {}
+    described = {feature.name: feature for feature in entry.features} if entry is not None else {}
     for name in dict.fromkeys((*features, *(() if only_those else described))):
         blocks = prose(described.get(name))
         if not blocks and meaning(name):
@@ -363,7 +378,7 @@ class _Found:
     def condition(self) -> str:
         """The condition for its existence, in words."""
         ours = _in_words(self.place.prefix, self.choices)
-        return " and ".join(one for one in (self.place.condition, ours) if one)
+        return " and ".join(item for item in (self.place.condition, ours) if item)
 
 
 class Arguments:
@@ -399,18 +414,18 @@ class Arguments:
         while len(parts) > 1 and (not parts[-1] or parts[-1].isdecimal()):
             parts.pop()
         *outer, last = parts
-        found = [one for place in self._at(outer) for one in self._all(place)]
-        shown = [one for one in found if one.member.name == last]
+        found = [entry for place in self._at(outer) for entry in self._all(place)]
+        shown = [item for item in found if item.member.name == last]
         properties = [key] if key in self._properties and not shown else []
         is_begun = not shown and not properties and key not in self._given
         if is_begun:
-            shown = [one for one in found if one.member.name.startswith(last)]
-            names = {one.member.name for one in shown}
+            shown = [item for item in found if item.member.name.startswith(last)]
+            names = {row.member.name for row in shown}
             properties = [
-                one for one in self._properties if one.startswith(key) and one not in names
+                item for item in self._properties if item.startswith(key) and item not in names
             ]
-        for one in shown:
-            self._describe(one)
+        for row in shown:
+            self._describe(row)
         if len(shown) == 1 and not properties:
             return self._section(shown[0])
         if shown or properties:
@@ -456,10 +471,10 @@ class Arguments:
         branches: dict[tuple[str, str, bool], _Found] = {}
         for member, choice in self._branches(place, place.type, {}):
             if member.name not in members:
-                one = branches.setdefault(
+                key_name = branches.setdefault(
                     (member.name, member.type, member.optional), _Found(place, member)
                 )
-                one.choices.append(choice)
+                key_name.choices.append(choice)
         return [*found, *branches.values()]
 
     def _branches(
@@ -503,7 +518,7 @@ class Arguments:
         place, member, described = found.place, found.member, found.described
         path = place.prefix + member.name
         told = [f"{self._noun} of {self._name}", "optional" if member.optional else "required"]
-        told += [one for one in member.features if meaning(one)]
+        told += [feature for feature in member.features if meaning(feature)]
         page: list[Block] = [Heading([(NAME, path), (PLAIN, f" ({', '.join(told)})")])]
         tags = self._members.tags(place.type, place.prefix, self._given)
         page.append(
@@ -530,8 +545,8 @@ class Arguments:
         if entry is None or entry.kind != ENUM:
             return []
         given = self._given.get(path)
-        told = [one for one in ([given] if given in values else values) if one is not None]
-        rows: list[Block] = [Item([(NAME, one)], prose(entry.member(one))) for one in told]
+        told = [value for value in ([given] if given in values else values) if value is not None]
+        rows: list[Block] = [Item([(NAME, item)], prose(entry.member(item))) for item in told]
         has_text = any(isinstance(row, Item) and row.blocks for row in rows)
         return [heading("Values"), *rows] if has_text else []
 
@@ -541,7 +556,7 @@ def _in_words(prefix: str, choices: list[dict[str, str]]) -> str:
     groups: dict[str, list[str]] = {}
     for choice in choices:
         *outer, (tag, value) = choice.items()
-        key = " ".join([*(f"{prefix}{one}={of}" for one, of in outer), f"{prefix}{tag}="])
+        key = " ".join([*(f"{prefix}{key_name}={of}" for key_name, of in outer), f"{prefix}{tag}="])
         groups.setdefault(key, []).append(value)
     return "; or with ".join(f"{key}{', '.join(values)}" for key, values in groups.items())
 
@@ -598,7 +613,7 @@ class HelpPages:
         if takers:
             page += [
                 heading("Used by"),
-                Table([[(NAME, one), (PLAIN, of)] for one, of in takers]),
+                Table([[(NAME, key_name), (PLAIN, of)] for key_name, of in takers]),
             ]
         return page
 
@@ -634,7 +649,7 @@ class HelpPages:
         rows = list(members.rows(info.arg_type, taken, "", given))
         # A chosen part is complete without a heading.
         is_whole = not any(isinstance(row, Heading) for row in rows)
-        told = [kind, *(one for one in info.features if meaning(one))]
+        told = [kind, *(feature for feature in info.features if meaning(feature))]
         if entry is not None and entry.since:
             told.append(f"since {entry.since}")
         page.append(_title(info.name, told))
@@ -681,7 +696,10 @@ class HelpPages:
         words = [entry.return_type, *_words(entry.returns)] if entry is not None else []
         for word in map(bare, words):
             found = self._entry(word, *TYPES)
-            if found is not None and {one.name for one in self._members_of(found, 0)} >= names:
+            if (
+                found is not None
+                and {member.name for member in self._members_of(found, 0)} >= names
+            ):
                 return found
         return None
 
@@ -698,15 +716,19 @@ class HelpPages:
         labels = {COMMAND: "Arguments", EVENT: "Data", ENUM: "Values"}
         if entry.members or entry.inherited:
             page.append(heading(labels.get(entry.kind, "Members")))
-        page += [_manual_row(one) for one in entry.members]
-        always = [one.type for one in entry.inherited if not one.tag]
+        page += [_manual_row(member) for member in entry.members]
+        always = [
+            inherited_type.type for inherited_type in entry.inherited if not inherited_type.tag
+        ]
         if always:
             page.append(paragraph(f"And the members of {', '.join(always)}"))
-        branches = [one for one in entry.inherited if one.tag]
+        branches = [inherited_type for inherited_type in entry.inherited if inherited_type.tag]
         if branches:
             page.append(paragraph("And, depending on the branch, the members of:"))
             page.append(
-                Table([[(NAME, f"{one.tag}={one.value}"), (PLAIN, one.type)] for one in branches])
+                Table(
+                    [[(NAME, f"{item.tag}={item.value}"), (PLAIN, item.type)] for item in branches]
+                )
             )
         if entry.returns:
             shape = [paragraph(entry.return_type)] if entry.return_type else []
@@ -715,17 +737,17 @@ class HelpPages:
 
     def _member(self, entry: Entry, key: str) -> list[Block]:
         """Return the manual's description of the member of that name, or of those that start with it."""
-        found = [one for one in self._members_of(entry, 0) if one.name.startswith(key)]
-        found = [one for one in found if one.name == key][:1] or found
+        found = [member for member in self._members_of(entry, 0) if member.name.startswith(key)]
+        found = [item for item in found if item.name == key][:1] or found
         if not found:
             return [Paragraph([(WARNING, f"{entry.name} has no {key}.")])]
         title = Heading([(PLAIN, f"Of {entry.name}")])
-        return [title, *(_manual_row(one) for one in found)]
+        return [title, *(_manual_row(item) for item in found)]
 
     def _members_of(self, entry: Entry, depth: int) -> Iterator[Described]:
         yield from entry.members
-        for one in entry.inherited if depth < _MAX_INHERITED_DEPTH else ():
-            inner = self._entry(one.type, *TYPES)
+        for inherited_type in entry.inherited if depth < _MAX_INHERITED_DEPTH else ():
+            inner = self._entry(inherited_type.type, *TYPES)
             if inner is not None:
                 yield from self._members_of(inner, depth + 1)
 
@@ -750,11 +772,11 @@ def _words(blocks: list[Block]) -> list[str]:
     return re.findall(r"\b[A-Z]\w+", " ".join(texts))
 
 
-def _manual_row(one: Described) -> Item:
-    term: Spans = [(NAME, f"[{one.name}]" if one.optional else one.name)]
-    if one.type:
-        term.append((PLAIN, f": {one.type}"))
-    return Item(term, prose(one))
+def _manual_row(key_name: Described) -> Item:
+    term: Spans = [(NAME, f"[{key_name.name}]" if key_name.optional else key_name.name)]
+    if key_name.type:
+        term.append((PLAIN, f": {key_name.type}"))
+    return Item(term, prose(key_name))
 
 
 def _rest(entry: Entry) -> list[Block]:

@@ -57,7 +57,7 @@ class Reference:
         self._entries: dict[int, Entry] = {}
         self._sentences: dict[int, str] = {}
         # The entries that mention each type, computed on demand.
-        self._mentions: dict[str, list[Place]] | None = None
+        self._mentioned: dict[str, list[Place]] | None = None
 
     def names(self, *kinds: str) -> list[str]:
         """Return the names of all entries, or of those of these kinds, in the manual's order."""
@@ -80,13 +80,13 @@ class Reference:
 
     def mentioning(self, type_name: str) -> list[Place]:
         """Return the entries that mention a type, except its own."""
-        if self._mentions is None:
-            self._mentions = {}
+        if self._mentioned is None:
+            self._mentioned = {}
             for place in self.places:
                 names = re.findall(_TYPE_NAME, self._text[place.start : place.end])
                 for name in set(names) - {place.name}:
-                    self._mentions.setdefault(name, []).append(place)
-        return self._mentions.get(type_name, [])
+                    self._mentioned.setdefault(name, []).append(place)
+        return self._mentioned.get(type_name, [])
 
     def words_of(self, place: Place) -> str:
         """Return the text of an entry, approximately as printed."""
@@ -178,7 +178,10 @@ def inferred_type(reference: Reference, name: str, schema: Schema | None) -> str
             continue
         if members is None and type_name == whole:
             return place.name
-        if members is not None and {one.name for one in reference.at(place).members} == members:
+        if (
+            members is not None
+            and {member.name for member in reference.at(place).members} == members
+        ):
             return place.name
     return ""
 

@@ -71,7 +71,7 @@ def parse_page(text: str, *, is_part: bool = False) -> list[Block]:
     for line in text.split("\n"):
         if reader.ended:
             break
-        reader.take(line)
+        reader.add(line)
     return reader.finish()
 
 
@@ -90,7 +90,7 @@ def spans(text: str, *, style: str = PLAIN) -> Spans:
         else:
             _add(found, font, _character(match))
     _add(found, font, text[position:])
-    return _squeezed(found)
+    return _normalized(found)
 
 
 def literal(text: str) -> str:
@@ -123,7 +123,7 @@ def _add(found: Spans, style: str, text: str) -> None:
         found.append((style, text))
 
 
-def _squeezed(found: Spans) -> Spans:
+def _normalized(found: Spans) -> Spans:
     normalized: Spans = []
     ended = True  # with a blank, or empty
     for style, text in found:
@@ -165,7 +165,7 @@ class _Reader:
         self._too_deep = 0
         self.ended = False
 
-    def take(self, line: str) -> None:
+    def add(self, line: str) -> None:
         line = line.rstrip("\r")
         if self._is_defining:
             self._is_defining = line.strip() != ".."
@@ -195,7 +195,7 @@ class _Reader:
 
     def _text(self, line: str) -> None:
         if self._awaits_term:
-            self._begin_item(spans(line))
+            self._start_list_item(spans(line))
         else:
             self._lines.append(line)
 
@@ -207,13 +207,13 @@ class _Reader:
             while len(self._frames) > 1:
                 self._unindent()
             self._frames[0].into = self._frames[0].blocks
-            self._put(Heading(spans(_argument(rest)[0]), 1 if name == "SH" else 2))
+            self._add_block(Heading(spans(_argument(rest)[0]), 1 if name == "SH" else 2))
         elif name in ("TP", "TQ"):
             self._flush()
             self._awaits_term = True
         elif name == "IP":
             self._flush()
-            self._begin_point(_argument(rest)[0] if rest[:1] == '"' else rest.partition(" ")[0])
+            self._start_item(_argument(rest)[0] if rest[:1] == '"' else rest.partition(" ")[0])
         elif name in ("INDENT", "RS"):
             self._indent()
         elif name in ("UNINDENT", "RE"):
@@ -249,16 +249,16 @@ class _Reader:
         else:
             self._text(f"\\f{name}{text}\\fP")
 
-    def _begin_point(self, mark: str) -> None:
+    def _start_item(self, mark: str) -> None:
         text = plain_text_of(spans(mark))
         if not text:
             self._frames[-1].into = self._frames[-1].blocks
         elif len(text) <= _LONGEST_MARK and not text.isalpha():
-            self._begin_item([], mark=text)
+            self._start_list_item([], mark=text)
         else:
-            self._begin_item(spans(mark))
+            self._start_list_item(spans(mark))
 
-    def _begin_item(self, term: Spans, *, mark: str = "") -> None:
+    def _start_list_item(self, term: Spans, *, mark: str = "") -> None:
         self._awaits_term = False
         frame = self._frames[-1]
         item = Item(term, mark=mark)
@@ -282,11 +282,11 @@ class _Reader:
                 # It is a list, or already set off.
                 self._frames[-1].into += blocks
             else:
-                self._put(Group(blocks))
+                self._add_block(Group(blocks))
         else:
             self.ended = self._is_part
 
-    def _put(self, block: Block) -> None:
+    def _add_block(self, block: Block) -> None:
         self._frames[-1].into.append(block)
 
     def _flush(self) -> None:
@@ -296,17 +296,17 @@ class _Reader:
         if lines:
             text = spans("\n".join(lines))
             if text:
-                self._put(Paragraph(text))
+                self._add_block(Paragraph(text))
         kept, self._literal = self._literal, None
         if kept:
             whole = "\n".join(kept).strip("\n")
             if whole:
-                self._put(Literal(whole))
+                self._add_block(Literal(whole))
         table, self._table = self._table, None
         if table:
             rows = _rows(table)
             if rows:
-                self._put(Table(rows))
+                self._add_block(Table(rows))
 
 
 def _argument(text: str) -> tuple[str, str]:

@@ -53,8 +53,10 @@ def search_manual(
             for name in names
             if (name, kind) not in told and all(word in name.lower() for word in wanted)
         ]
-    found.sort(key=lambda one: (one[0] != _NAMED, _ORDER.get(one[2].kind, len(_ORDER)), *one[:2]))
-    return [one for _, _, one in found]
+    found.sort(
+        key=lambda entry: (entry[0] != _NAMED, _ORDER.get(entry[2].kind, len(_ORDER)), *entry[:2])
+    )
+    return [entry for _, _, entry in found]
 
 
 def names_starting_with(
@@ -68,10 +70,10 @@ def names_starting_with(
     ]
     for kind, names in _only_named(schema):
         found += [Found(name, kind, "") for name in names if name.startswith(start)]
-    found.sort(key=lambda one: _ORDER.get(one.kind, len(_ORDER)))
+    found.sort(key=lambda entry: _ORDER.get(entry.kind, len(_ORDER)))
     known: dict[str, Found] = {}
-    for one in found:
-        known.setdefault(one.name, one)
+    for item in found:
+        known.setdefault(item.name, item)
     return list(known.values())
 
 
@@ -116,13 +118,13 @@ def _users_of_types(
     The distance is 0 if the type's members are the command's own arguments.
     """
     found: dict[Place, int] = {}
-    typed = [(normalized(one.name), one) for one in reference.places if one.kind in _TYPED]
+    typed = [(normalized(place.name), place) for place in reference.places if place.kind in _TYPED]
     seen = {place.name: 0 for place in types}
     nearest = list(seen)
     while nearest:
         name = nearest.pop(0)
         distance = seen[name]
-        for place, step in _direct_takers(reference, name, typed, schema):
+        for place, step in _direct_users(reference, name, typed, schema):
             farther = distance + step
             if place.kind in _TYPED:
                 found[place] = min(found.get(place, farther), farther)
@@ -133,15 +135,18 @@ def _users_of_types(
     return found
 
 
-def _direct_takers(
+def _direct_users(
     reference: Reference, name: str, typed: list[tuple[str, Place]], schema: Schema | None
 ) -> Iterator[tuple[Place, int]]:
     for place in reference.mentioning(name):
         entry = reference.at(place)
-        if any(one.type == name and not one.tag for one in entry.inherited):
+        if any(
+            inherited_type.type == name and not inherited_type.tag
+            for inherited_type in entry.inherited
+        ):
             yield place, 0
-        elif any(one.type == name for one in entry.inherited) or any(
-            one.type.strip("[]") == name for one in entry.members
+        elif any(inherited_type.type == name for inherited_type in entry.inherited) or any(
+            member.type.strip("[]") == name for member in entry.members
         ):
             yield place, 1
     part = normalized(name)

@@ -40,7 +40,7 @@ class AgentProtocol(Handshake):
         self._marker: int | None = None
         self._count = 0
         # Bytes that are not a message, while no message has arrived.
-        self._strange = b""
+        self._malformed = b""
         self.state = GREETING if negotiate else READY
         self.echoes_ids = True
 
@@ -59,7 +59,7 @@ class AgentProtocol(Handshake):
     @property
     def pending(self) -> bytes:
         """The start of an incomplete message, or bytes that are not a message."""
-        return self._framer.pending or self._strange
+        return self._framer.pending or self._malformed
 
     def receive(self, data: bytes) -> list[Item]:
         """Return the complete messages in `data`, without the replies to the synchronization."""
@@ -87,7 +87,7 @@ class AgentProtocol(Handshake):
             elif isinstance(item, Greeting):
                 items.append(NotQmp(item.raw))
             else:
-                self._strange = item.raw
+                self._malformed = item.raw
         return items
 
     def _reply(self, reply: Reply) -> None:

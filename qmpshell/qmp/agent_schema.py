@@ -77,7 +77,7 @@ def load_agent_schema() -> Schema:
     for element in (*_BUILTINS, *_OBJECTS):
         entities.append({"name": f"[{element}]", "meta-type": "array", "element-type": element})
     for name, types in _ALTERNATES.items():
-        members = [{"type": one} for one in types]
+        members = [{"type": type_name} for type_name in types]
         entities.append({"name": name, "meta-type": "alternate", "members": members})
     for name, values in _ENUMS.items():
         entities.append({"name": name, "meta-type": "enum", "values": list(values)})
@@ -92,8 +92,8 @@ def load_agent_schema() -> Schema:
 
 def _members(text: str) -> list[dict[str, Any]]:
     members: list[dict[str, Any]] = []
-    for one in filter(None, text.split(", ")):
-        name, _, type_name = one.partition(": ")
+    for line in filter(None, text.split(", ")):
+        name, _, type_name = line.partition(": ")
         member: dict[str, Any] = {"name": name, "type": type_name.rstrip("?")}
         if type_name.endswith("?"):
             member["default"] = None

@@ -21,6 +21,7 @@ class CommandFacts:
 
     __slots__ = (
         "confirmation",
+        "ends_server",
         "hmp_names",
         "main_argument",
         "option",
@@ -35,6 +36,7 @@ class CommandFacts:
         main_argument: str | None = None,
         option: str = "",
         confirmation: str = "",
+        ends_server: bool = False,
         secrets: Sequence[str] = (),
         secrets_by: str = "",
         hmp_names: Sequence[str] = (),
@@ -46,6 +48,8 @@ class CommandFacts:
         self.option = option
         # What the command destroys, as a sentence; it needs confirmation.
         self.confirmation = confirmation
+        # The connection ends after it, which is not an error.
+        self.ends_server = ends_server
         # The arguments that are secret: always, or depending on the argument `secrets_by`.
         self.secrets = tuple(secrets)
         self.secrets_by = secrets_by
@@ -68,7 +72,9 @@ COMMANDS = {
     "guest-exec": CommandFacts(secrets=("input-data",)),
     "guest-set-user-password": CommandFacts(secrets=("password",)),
     "guest-shutdown": CommandFacts(
-        confirmation="guest-shutdown shuts down the guest and its VM", replies_on_success=False
+        confirmation="guest-shutdown shuts down the guest and its VM",
+        ends_server=True,
+        replies_on_success=False,
     ),
     "guest-suspend-disk": CommandFacts(replies_on_success=False),
     "guest-suspend-hybrid": CommandFacts(replies_on_success=False),
@@ -83,7 +89,9 @@ COMMANDS = {
     "qom-get": CommandFacts(main_argument="path"),
     "qom-list": CommandFacts(main_argument="path"),
     QOM_SET: CommandFacts(main_argument="path", secrets=("value",), secrets_by="property"),
-    "quit": CommandFacts(confirmation="quit ends the server and its VM", hmp_names=("q",)),
+    "quit": CommandFacts(
+        confirmation="quit ends the server and its VM", ends_server=True, hmp_names=("q",)
+    ),
     "set_password": CommandFacts(secrets=("password",)),
     "sev-inject-launch-secret": CommandFacts(secrets=("secret",)),
     "snapshot-delete": CommandFacts(hmp_names=("delvm",)),

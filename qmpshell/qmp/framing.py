@@ -87,15 +87,15 @@ class Framer:
                         position = plain_until
                         continue
             if self._depth == 0 and data[position] != _OPEN:
-                position = self._garbage(data, position, found)
+                position = self._malformed(data, position, found)
             else:
                 if self._depth == 0 and self._parts:
-                    self._give_garbage(found)
-                seam = self._greeting_at_seam(data, position)
+                    self._end_malformed(found)
+                seam = self._greeting_across_chunks(data, position)
                 if seam:
                     data, position, greeting = b"".join(self._parts) + data[position:], seam, -1
                     self._parts = [data[:seam]]
-                    self._give_garbage(found)
+                    self._end_malformed(found)
                     continue
                 inside = position + (not self._parts)  # the object may be a greeting itself
                 if greeting < inside:
@@ -108,23 +108,23 @@ class Framer:
         """Handle the end of the stream. Return incomplete data as Malformed."""
         found: list[Message | Malformed] = []
         if self._parts:
-            self._give_garbage(found)
+            self._end_malformed(found)
         return found
 
     def _add(self, part: bytes) -> None:
         self._parts.append(part)
         self._length += len(part)
 
-    def _give_garbage(self, found: list[Message | Malformed]) -> None:
+    def _end_malformed(self, found: list[Message | Malformed]) -> None:
         found.append(Malformed(b"".join(self._parts).rstrip(b"\r\n")))
         self._restart()
 
-    def _garbage(self, data: bytes, position: int, found: list[Message | Malformed]) -> int:
+    def _malformed(self, data: bytes, position: int, found: list[Message | Malformed]) -> int:
         match = _GARBAGE_END.search(data, position)
         end = match.start() if match else len(data)
         self._add(data[position:end])
         if match or self._length > _GARBAGE_LIMIT:
-            self._give_garbage(found)
+            self._end_malformed(found)
         return end
 
     def _object(
@@ -137,7 +137,7 @@ class Framer:
         end = self._object_end(data, position, greeting)
         self._add(data[position : end or greeting])
         if (end and self._in_string) or (not end and greeting < len(data)):
-            self._give_garbage(found)
+            self._end_malformed(found)
         elif end:
             raw = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
             self._restart()
@@ -145,7 +145,7 @@ class Framer:
                 _leniently(raw, found)
         return end or greeting
 
-    def _greeting_at_seam(self, data: bytes, start: int) -> int:
+    def _greeting_across_chunks(self, data: bytes, start: int) -> int:
         """Return where a greeting starts that began in an earlier chunk and continues in `data`.
 
         The offset counts from the first byte of the open object. 0 means none: the object may
@@ -166,7 +166,7 @@ class Framer:
         window = _PLAIN_WINDOW
         stop = min(position + window, limit)
         while position < limit:
-            if window == _PLAIN_WINDOW or not self._pass_over(data[position:stop]):
+            if window == _PLAIN_WINDOW or not self._skip(data[position:stop]):
                 end = self._end_in_window(data, position, stop)
                 if end:
                     return end
@@ -200,7 +200,7 @@ class Framer:
                 if self._depth == 0:
                     return position
 
-    def _pass_over(self, piece: bytes) -> bool:
+    def _skip(self, piece: bytes) -> bool:
         """Return True if the object continues after `piece`. Only then does the state advance."""
         if self._escaped:
             piece = piece[1:]

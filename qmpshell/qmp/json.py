@@ -174,7 +174,7 @@ class JsonReader:
                 self._state = _VALUE_OR_CLOSE
             else:
                 value, position = self._scalar(text, position)
-                self._take(value)
+                self._add_value(value)
                 return position
         elif state in (_KEY, _KEY_OR_CLOSE):
             if char != "}" or state == _KEY:
@@ -252,7 +252,7 @@ class JsonReader:
         except JsonError as error:
             raise JsonError(error.reason, position) from None
 
-    def _take(self, value: object) -> None:
+    def _add_value(self, value: object) -> None:
         stack = self._stack
         if not stack:
             self.value = value
@@ -266,7 +266,7 @@ class JsonReader:
         self._state = _COMMA_OR_CLOSE
 
     def _close(self) -> None:
-        self._take(self._stack.pop())
+        self._add_value(self._stack.pop())
 
 
 def _requote(match: re.Match[str]) -> str:

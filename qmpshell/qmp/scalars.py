@@ -136,6 +136,6 @@ def property_kind(type_name: str, *, descriptions: Iterable[str]) -> str:
         return "boolean"
     if type_name in _PROPERTY_NUMBERS:
         return "number"
-    if any(one.startswith(_PCI_ADDRESS) for one in descriptions):
+    if any(item.startswith(_PCI_ADDRESS) for item in descriptions):
         return ""
     return "int" if re.fullmatch(_PROPERTY_INTEGER, type_name) else ""

@@ -74,8 +74,8 @@ def mark_words(before: str, after: str) -> Iterator[tuple[str, bool]]:
         if len(old) != len(new):
             yield line.rstrip("\n"), True
         else:
-            for one, other in zip(old, new, strict=True):
-                yield other, one.strip() != other.strip() and bool(other.strip())
+            for old_word, new_word in zip(old, new, strict=True):
+                yield new_word, old_word.strip() != new_word.strip() and bool(new_word.strip())
         if line.endswith("\n"):
             yield "\n", False
 

@@ -130,13 +130,13 @@ Piece = tuple[str, str]
 
 _NARROW = 60
 # How much of a line is left to text at any indentation, in columns.
-_LEAST = 16
+_MIN_WIDTH = 16
 _INDENT, _GAP = 2, 2
 # The least width of the last column of a table. If there is less room, its cells go below the others.
 _LEAST_COLUMN = 24
 # A word that is too long for a line is split after one of these characters, preferably of the first
 # set.
-_SEAMS = ("|,", "-_/.=")
+_BREAK_CHARACTERS = ("|,", "-_/.=")
 
 
 def format_document(
@@ -146,7 +146,7 @@ def format_document(
 
     The last piece ends with a line end. `measure` returns the columns of escaped text.
     """
-    return _Layout(max(width, _LEAST), measure).blocks(blocks, 0)
+    return _Layout(max(width, _MIN_WIDTH), measure).blocks(blocks, 0)
 
 
 def text_of(blocks: Sequence[Block], *, width: int) -> str:
@@ -164,7 +164,7 @@ class _Layout:
         before: Block | None = None
         outer = indent
         for block in blocks:
-            if before is not None and _is_apart(before, block):
+            if before is not None and _needs_blank_line(before, block):
                 yield (PLAIN, "\n")
             before = block
             if isinstance(block, Heading):
@@ -187,7 +187,7 @@ class _Layout:
                 yield from self._table(block, indent)
 
     def _deeper(self, indent: int, step: int) -> int:
-        return min(indent + step, self._width - _LEAST)
+        return min(indent + step, self._width - _MIN_WIDTH)
 
     def _literal(self, literal: Literal, indent: int) -> Iterator[Piece]:
         for line in literal.text.split("\n"):
@@ -256,10 +256,10 @@ class _Layout:
         for style, char in ((style, char) for style, text in word for char in text):
             size = self._measure(char)
             if used + size > room:
-                seam = _seam(part)
+                seam = _break_position(part)
                 yield _joined(part[:seam])
                 part = part[seam:]
-                used = sum(self._measure(one) for _, one in part)
+                used = sum(self._measure(part_char) for _, part_char in part)
             part.append((style, char))
             used += size
         yield _joined(part)
@@ -283,7 +283,7 @@ class _Layout:
         for number in range(count - 1):
             most = self._most(number, indent)
             sizes = [self._measure(row[number][1]) for row in rows if number < len(row)]
-            size = max((one for one in sizes if one <= most), default=most)
+            size = max((size for size in sizes if size <= most), default=most)
             starts.append(starts[-1] + size + _GAP)
         last = max((self._measure(row[-1][1]) for row in rows if 0 < len(row) == count), default=0)
         return starts if self._width - starts[-1] >= min(last, _LEAST_COLUMN) else []
@@ -320,16 +320,16 @@ class _Layout:
         yield from self._filled(row[last:], self._deeper(indent, self._step))
 
 
-def _is_apart(before: Block, block: Block) -> bool:
+def _needs_blank_line(before: Block, block: Block) -> bool:
     """Return True if a blank line separates the two blocks."""
     if isinstance(block, Item) and isinstance(before, Item):
         return False
     return not (isinstance(before, Heading) and before.level > 1)
 
 
-def _seam(chars: list[Piece]) -> int:
+def _break_position(chars: list[Piece]) -> int:
     """Return after how many characters a word is split."""
-    for seams in _SEAMS:
+    for seams in _BREAK_CHARACTERS:
         found = [number for number, (_, char) in enumerate(chars, 1) if char in seams]
         if found:
             return found[-1]
@@ -340,7 +340,7 @@ def _joined(chars: list[Piece]) -> list[Piece]:
     """Join single characters to pieces, one for each run of a style."""
     return [
         (style, "".join(char for _, char in run))
-        for style, run in groupby(chars, key=lambda one: one[0])
+        for style, run in groupby(chars, key=lambda part_char: part_char[0])
     ]
 
 

@@ -12,7 +12,7 @@ from itertools import chain
 from .json import Piece
 
 # Hiding this many rows or fewer would save nothing: the note about them takes a row itself.
-_SLACK = 2
+_MIN_HIDDEN = 2
 _TAB = 8
 
 # Text that stands for one character in JSON or in escaped plain text, such as a surrogate pair.
@@ -52,7 +52,7 @@ def fold_pieces(
             if at < len(text):
                 cut = (len(shown), at)
         shown.append(piece)
-        if cut is not None and screen.fill(text, at, lines + _SLACK) < len(text):
+        if cut is not None and screen.fill(text, at, lines + _MIN_HIDDEN) < len(text):
             return _cut(shown, *cut, source)
     return shown, None
 
@@ -107,7 +107,7 @@ class _Screen:
             if self._line_ended:
                 if self._row == rows:
                     return at
-                self._begin_row()
+                self._start_row()
             if text[at] == "\n":
                 self._line_ended = True
                 at += 1
@@ -119,10 +119,10 @@ class _Screen:
             if at < end:
                 if self._row == rows:
                     return at
-                self._begin_row()
+                self._start_row()
         return at
 
-    def _begin_row(self) -> None:
+    def _start_row(self) -> None:
         self._row += 1
         self._column = 0
         self._line_ended = False

@@ -54,7 +54,7 @@ def _json_escaped(match: re.Match[str]) -> str:
     return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
 
 
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
 def percent(done: int, total: int) -> int:
@@ -75,5 +75,5 @@ def progress_bar(done: int, total: int, *, cells: int, unicode: bool) -> str:
     if not unicode:
         return f"[{'#' * filled:.<{cells}}]"
     full, rest = divmod(filled, steps)
-    text = _EIGHTHS[-1] * full + (_EIGHTHS[rest] if rest else "")
+    text = _BLOCKS[-1] * full + (_BLOCKS[rest] if rest else "")
     return f"▕{text:<{cells}}▏"

@@ -167,7 +167,7 @@ class CommandContext:
         if session.settings.dry_run:
             return watch.send_first()
         notes = session.runner.notes(what) if isinstance(what, Command) else []
-        effects = self._look_on(watch)
+        effects = self._block_on(watch)
         if watch not in (session.waits.live_view, session.waits.awaited):
             return effects
         return [*notes, *effects, *watch.send_first()]
@@ -179,7 +179,7 @@ class CommandContext:
 
         session = self._session
         watch = JobsWatch(session, deadline=deadline)
-        effects = self._look_on(watch)
+        effects = self._block_on(watch)
         if watch not in (session.waits.live_view, session.waits.awaited):
             return effects
         if session.machine is None:
@@ -190,7 +190,7 @@ class CommandContext:
             session.machine.jobs.pop_ended()
         return [*effects, *session.machine.list_jobs(session.now)]
 
-    def _look_on(self, wait: Wait) -> list[Effect]:
+    def _block_on(self, wait: Wait) -> list[Effect]:
         """Block the queue until `wait` is over; not at a terminal if nothing depends on it."""
         session, line = self._session, self._line
         alone = not line.actions and line.redirect is None
@@ -276,7 +276,7 @@ class CommandContext:
         lines = ScriptLines([LineInput(name, data=data)], verbatim=session.settings.hmp)
         found: list[PreparedLine] = []
         while not lines.ended:
-            taken = lines.take()
+            taken = lines.pop()
             if taken is not None:
                 found.append(session.prepare(taken) if isinstance(taken, SourceLine) else taken)
         if self._line.actions:

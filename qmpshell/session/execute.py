@@ -107,9 +107,9 @@ def names_in(value: object) -> list[str]:
     if not isinstance(value, list):
         return []
     return [
-        str(one.get("name"))
-        for one in value
-        if isinstance(one, dict) and one.get("enabled") is not False
+        str(item.get("name"))
+        for item in value
+        if isinstance(item, dict) and item.get("enabled") is not False
     ]
 
 
@@ -117,9 +117,9 @@ def disabled_in(value: object) -> list[str]:
     """Return the names of the commands that `guest-info` reports as disabled."""
     listed = value.get("supported_commands") if isinstance(value, dict) else None
     return [
-        str(one.get("name"))
-        for one in (listed if isinstance(listed, list) else ())
-        if isinstance(one, dict) and one.get("enabled") is False
+        str(entry.get("name"))
+        for entry in (listed if isinstance(listed, list) else ())
+        if isinstance(entry, dict) and entry.get("enabled") is False
     ]
 
 
@@ -150,9 +150,9 @@ def _properties(value: object) -> dict[str, PropertyType] | None:
     if not isinstance(value, list):
         return None
     return {
-        str(one.get("name")): PropertyType(str(one.get("type")), str(one.get("description", "")))
-        for one in value
-        if isinstance(one, dict)
+        str(item.get("name")): PropertyType(str(item.get("type")), str(item.get("description", "")))
+        for item in value
+        if isinstance(item, dict)
     }
 
 

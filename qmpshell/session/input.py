@@ -62,7 +62,7 @@ class LineInput:
         else:
             self._ended = True
 
-    def take(self) -> bytes | None:
+    def pop(self) -> bytes | None:
         """Return the next line without its end, or None if none is complete."""
         while True:
             end = self._buffer.find(b"\n", self._position)
@@ -134,14 +134,14 @@ class ScriptLines:
         """Read once from `descriptor`. Raises OSError."""
         self._inputs[0].fill()
 
-    def take(self) -> SourceLine | PreparedLine | None:
+    def pop(self) -> SourceLine | PreparedLine | None:
         """Return the next line, as a PreparedLine if it has an error.
 
         None if more must be read first, or at the end.
         """
         while self._inputs:
             current = self._inputs[0]
-            line = current.take()
+            line = current.pop()
             if line is not None:
                 self._number += 1
                 found = self._physical(current.name, line)
@@ -164,12 +164,12 @@ class ScriptLines:
             mistake = LineError("the line is not UTF-8", start=before)
             logical = LogicalLine()
             logical.add(text, number=self._number, line=text, dropped=0)
-            self._assembler.take()
+            self._assembler.pop()
             return PreparedLine(SourceLine(name, logical), error=mistake)
         try:
             whole = self._assembler.feed(text, self._number)
         except LineError as error:
-            return PreparedLine(SourceLine(name, self._assembler.take()), error=error)
+            return PreparedLine(SourceLine(name, self._assembler.pop()), error=error)
         return SourceLine(name, whole) if whole else None
 
     def _next_input(self, name: str) -> PreparedLine | None:
@@ -177,7 +177,7 @@ class ScriptLines:
         try:
             self._assembler.end()
         except LineError as error:
-            found = PreparedLine(SourceLine(name, self._assembler.take()), error=error)
+            found = PreparedLine(SourceLine(name, self._assembler.pop()), error=error)
         self._inputs.pop(0)
         self._assembler = LineAssembler(verbatim=self._verbatim)
         self._number = 0

@@ -50,7 +50,7 @@ class LineQueue:
     @property
     def unsent(self) -> int:
         """Return how many commands were not sent. A line that is not parsed yet counts as one."""
-        count = sum(len(one.plan.actions) if one.plan else 1 for one in self.lines)
+        count = sum(len(line.plan.actions) if line.plan else 1 for line in self.lines)
         if self.current is not None:
             count += len(self.current.actions)
         return count + (self.missing_line is not None)

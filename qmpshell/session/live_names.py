@@ -38,7 +38,7 @@ _QUERY_TIMEOUT = 30.0
 # Seconds after which a wait is shown.
 _SHOWN_AFTER = 1.0
 # Seconds for which a failed query is not repeated.
-_FAILED_LIFE = 60.0
+_FAILED_LIFETIME = 60.0
 # How many of the latest requests for names are remembered.
 _MAX_WANTED = 8
 _MAX_ANSWERS = 256
@@ -47,36 +47,36 @@ _MAX_ANSWERS = 256
 class _Answer:
     """A cached reply.
 
-    `life` is in seconds, None for as long as the server runs. `doubtful` is true if it must be
+    `lifetime` is in seconds, None for as long as the server runs. `may_be_stale` is true if it must be
     queried again; `is_stale` if something has changed since.
     """
 
-    __slots__ = ("at", "doubtful", "is_stale", "life")
+    __slots__ = ("at", "is_stale", "lifetime", "may_be_stale")
 
-    def __init__(self, at: float, life: float | None, *, doubtful: bool) -> None:
+    def __init__(self, at: float, lifetime: float | None, *, may_be_stale: bool) -> None:
         self.at = at
-        self.life = life
-        self.doubtful = doubtful
+        self.lifetime = lifetime
+        self.may_be_stale = may_be_stale
         self.is_stale = False
 
     def stands(self, now: float) -> bool:
         """Return True if it need not be queried again."""
-        return not self.doubtful and self.is_current(now)
+        return not self.may_be_stale and self.is_current(now)
 
     def is_current(self, now: float) -> bool:
         """Return True if it is recent and nothing has changed since."""
-        return not self.is_stale and (self.life is None or now < self.at + self.life)
+        return not self.is_stale and (self.lifetime is None or now < self.at + self.lifetime)
 
 
 class _Asked:
-    """A query in flight to the server at `address`. `doubtful` is true if its subject has changed."""
+    """A query in flight to the server at `address`. `may_be_stale` is true if its subject has changed."""
 
-    __slots__ = ("address", "at", "doubtful")
+    __slots__ = ("address", "at", "may_be_stale")
 
     def __init__(self, at: float, address: str) -> None:
         self.at = at
         self.address = address
-        self.doubtful = False
+        self.may_be_stale = False
 
 
 class LiveCache:
@@ -109,25 +109,25 @@ class LiveCache:
         self._session.now = now
         self.is_in_doubt = False
 
-    def peek(self, want: NameQuery) -> Sequence[LiveName]:
+    def peek(self, name_query: NameQuery) -> Sequence[LiveName]:
         """Return the known names, without a query."""
         if not self._may_probe:
             return ()
         self._clear_if_another_server()
-        return self._look_up(want) or ()
+        return self._find_names(name_query) or ()
 
-    def find(self, want: NameQuery) -> Sequence[LiveName] | None:
+    def find(self, name_query: NameQuery) -> Sequence[LiveName] | None:
         """Return the known names, or None if there are none, and remember to query them."""
         if not self._may_probe:
             return ()
         self._clear_if_another_server()
-        self._wanted.pop(want, None)
-        self._wanted[want] = set()
-        self._found.pop(want, None)
-        found = self._look_up(want)
-        is_certain = self._is_certain(want)
+        self._wanted.pop(name_query, None)
+        self._wanted[name_query] = set()
+        self._found.pop(name_query, None)
+        found = self._find_names(name_query)
+        is_certain = self._is_certain(name_query)
         self.is_in_doubt |= not is_certain
-        self._found[want] = (found, is_certain)
+        self._found[name_query] = (found, is_certain)
         for table in (self._wanted, self._found):
             while len(table) > _MAX_WANTED:
                 table.pop(next(iter(table)))
@@ -151,10 +151,10 @@ class LiveCache:
             return []
         self._clear_if_another_server()
         self._session.now = now
-        self._give_up_waiting(now)
+        self._stop_waiting(now)
         effects: list[Effect] = []
-        for want in reversed(list(self._wanted)):
-            effects += self._ask_for(want, now)
+        for name_query in reversed(list(self._wanted)):
+            effects += self._ask_for(name_query, now)
         return [*effects, *self._changed_results()]
 
     def on_effects(self, effects: Iterable[Effect], now: float) -> list[Effect]:
@@ -179,7 +179,7 @@ class LiveCache:
             self._may_probe
             and session.link.is_ready
             and session.asking is None
-            and session.request_table.holding is None
+            and session.request_table.oldest_blocking is None
             and not session.queue.unsent
         )
 
@@ -204,12 +204,12 @@ class LiveCache:
             )
         ]
 
-    def _ask_for(self, want: NameQuery, now: float) -> list[Effect]:
+    def _ask_for(self, name_query: NameQuery, now: float) -> list[Effect]:
         """Send the missing queries of a kind, each once per request."""
-        asked = self._wanted[want]
+        asked = self._wanted[name_query]
         effects: list[Effect] = []
         pending = False
-        for question in self._questions(want):
+        for question in self._questions(name_query):
             answer = self._answers.get(question)
             if question in self._asked:
                 pending = True
@@ -219,18 +219,20 @@ class LiveCache:
                     asked.add(question)
                     effects += self._ask(question, now)
         if not pending:
-            del self._wanted[want]
+            del self._wanted[name_query]
         return effects
 
-    def _questions(self, want: NameQuery) -> list[LiveQuery]:
+    def _questions(self, name_query: NameQuery) -> list[LiveQuery]:
         """Return the queries of a kind. Those that the server does not have fail at once."""
         while True:
-            found = queries_for(want, self._known)
-            hopeless = [one for one in found if one not in self._known and self._is_hopeless(one)]
+            found = queries_for(name_query, self._known)
+            hopeless = [
+                item for item in found if item not in self._known and self._is_hopeless(item)
+            ]
             if not hopeless:
                 return found
             for question in hopeless:
-                self._store(question, None, _Answer(self._session.now, None, doubtful=False))
+                self._store(question, None, _Answer(self._session.now, None, may_be_stale=False))
 
     def _is_hopeless(self, question: LiveQuery) -> bool:
         commands = self._session.names
@@ -258,18 +260,18 @@ class LiveCache:
         value = returned(reply)
         if isinstance(value, str) and failed(hmp_text(value)):
             value = None
-        life = question.life
+        lifetime = question.lifetime
         if value is None:
-            life = None if reply.error_class == "CommandNotFound" else _FAILED_LIFE
-        doubtful = asked is None or asked.doubtful
-        self._store(question, value, _Answer(now, life, doubtful=doubtful))
+            lifetime = None if reply.error_class == "CommandNotFound" else _FAILED_LIFETIME
+        may_be_stale = asked is None or asked.may_be_stale
+        self._store(question, value, _Answer(now, lifetime, may_be_stale=may_be_stale))
         return [*self._changed_results(), *self.send_queries(now)]
 
-    def _give_up_waiting(self, now: float) -> None:
+    def _stop_waiting(self, now: float) -> None:
         for question, asked in list(self._asked.items()):
             if now >= asked.at + _QUERY_TIMEOUT:
                 del self._asked[question]
-                self._answers[question] = _Answer(now, _FAILED_LIFE, doubtful=False)
+                self._answers[question] = _Answer(now, _FAILED_LIFETIME, may_be_stale=False)
 
     def _store(self, question: LiveQuery, value: object, answer: _Answer) -> None:
         self._names.clear()
@@ -285,52 +287,54 @@ class LiveCache:
     def _mark_stale(self, commands: frozenset[str] | None) -> None:
         """Mark the replies of these commands as stale, None for all."""
         for question, answer in self._answers.items():
-            if answer.life is not None and _is_among(question, commands):
-                answer.doubtful = answer.is_stale = True
+            if answer.lifetime is not None and _is_among(question, commands):
+                answer.may_be_stale = answer.is_stale = True
         for question, asked in self._asked.items():
             if _is_among(question, commands):
-                asked.doubtful = True
+                asked.may_be_stale = True
 
-    def _is_certain(self, want: NameQuery) -> bool:
+    def _is_certain(self, name_query: NameQuery) -> bool:
         """Return True if everything that it needs is known and current."""
-        answers = [self._answers.get(one) for one in self._questions(want)]
-        return all(one is not None and one.is_current(self._session.now) for one in answers)
+        answers = [self._answers.get(query) for query in self._questions(name_query)]
+        return all(
+            answer is not None and answer.is_current(self._session.now) for answer in answers
+        )
 
-    def _look_up(self, want: NameQuery) -> list[LiveName] | None:
-        found = self._names.get(want)
+    def _find_names(self, name_query: NameQuery) -> list[LiveName] | None:
+        found = self._names.get(name_query)
         if found is None:
             if len(self._names) > _MAX_ANSWERS:
                 self._names.clear()
-            found = self._names[want] = names_of_kind(want, self._known)
-        if not found and any(one not in self._known for one in self._questions(want)):
+            found = self._names[name_query] = names_of_kind(name_query, self._known)
+        if not found and any(query not in self._known for query in self._questions(name_query)):
             return None
         return found
 
     def _changed_results(self) -> list[Effect]:
         """Return QueryResults for names that have changed or become reliable."""
         effects: list[Effect] = []
-        for want, (before, was_certain) in self._found.items():
-            found = self._look_up(want)
+        for name_query, (before, was_certain) in self._found.items():
+            found = self._find_names(name_query)
             if found is None:
                 continue
-            is_certain = self._is_certain(want)
+            is_certain = self._is_certain(name_query)
             if (
                 before is None
                 or is_certain > was_certain
                 or _shown_fields(found) != _shown_fields(before)
             ):
-                self._found[want] = (found, is_certain)
-                effects.append(QueryResult(LIVE, want))
+                self._found[name_query] = (found, is_certain)
+                effects.append(QueryResult(LIVE, name_query))
         return effects
 
 
 def _is_among(question: LiveQuery, commands: frozenset[str] | None) -> bool:
     """Return True if a reply may change with those of the commands, None for all."""
-    return question.life is not None and (commands is None or question.command in commands)
+    return question.lifetime is not None and (commands is None or question.command in commands)
 
 
 def _shown_fields(found: Iterable[LiveName]) -> list[tuple[object, ...]]:
-    return [(one.name, one.meta, one.choices) for one in found]
+    return [(item.name, item.meta, item.choices) for item in found]
 
 
 def _changes(request: Request) -> bool:
@@ -356,7 +360,7 @@ class BackgroundQueries:
         return self.learn(name, now, on_query_result)
 
     def learn(
-        self, name: str, now: float, take: Callable[[object], None] | None = None
+        self, name: str, now: float, store: Callable[[object], None] | None = None
     ) -> list[Effect]:
         """Query the result of command `name`. `store` receives it first."""
         session = self._session
@@ -364,8 +368,8 @@ class BackgroundQueries:
 
         def on_query_result(reply: Reply | None) -> list[Effect]:
             value = returned(reply)
-            if take is not None and value is not None:
-                take(value)
+            if store is not None and value is not None:
+                store(value)
             return [QueryResult(name, value)] if value is not None else []
 
         return session.ask(name, {}, on_query_result, background=True)

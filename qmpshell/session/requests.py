@@ -96,9 +96,10 @@ class Request:
     @property
     def is_quit(self) -> bool:
         """Whether it ends the server."""
-        if self.name == "human-monitor-command":
-            return self.arguments.get("command-line") in ("quit", "q")
-        return self.name in ("quit", "guest-shutdown")
+        name = self.name
+        if name == "human-monitor-command":
+            name = qmp_name(str(self.arguments.get("command-line")).strip())
+        return command_facts(name).ends_server
 
     @property
     def is_silent(self) -> bool:
@@ -322,7 +323,7 @@ class RequestTable:
         fitting = [request for request in self._requests if request.answers(reply)]
         if len(fitting) > 1 and "id" not in reply.value:
             # A request without an id is more likely.
-            fitting = [one for one in fitting if "id" not in one.message] or fitting
+            fitting = [item for item in fitting if "id" not in item.message] or fitting
         if not fitting:
             return self._match_silent(reply)
         self._requests.remove(fitting[0])
@@ -358,7 +359,7 @@ class RequestTable:
         return requests
 
     @property
-    def holding(self) -> Request | None:
+    def oldest_blocking(self) -> Request | None:
         """The oldest request that blocks the queue: not abandoned, not in the background."""
         for request in self._requests:
             if not request.abandoned and not request.background:
@@ -371,7 +372,7 @@ class RequestTable:
         return any(not request.background for request in self._requests)
 
     @property
-    def waiting(self) -> Request | None:
+    def oldest_user_request(self) -> Request | None:
         """The oldest request of the user's that is not abandoned."""
         for request in self._requests:
             if request.source is not None and not request.abandoned:

@@ -232,21 +232,21 @@ class SessionEnd:
         """Handle a broken stream. `reason` is "" if the server closed it."""
         session = self._session
         link, unsent = session.link, session.queue.unsent
-        awaited, waiting = session.waits.awaited, session.request_table.waiting
+        awaited, waiting = session.waits.awaited, session.request_table.oldest_user_request
         is_quitting = link.ended_well or (waiting is not None and waiting.is_silent)
         ended_well = is_quitting and session.request_table.only_quit_awaited and awaited is None
         early = link.protocol.state != READY
         line, opening = session.queue.current, session.queue.opening
         closing = session.queue.closing
         link.end()
-        background = [one for one in session.request_table.clear() if one.background]
+        background = [request for request in session.request_table.clear() if request.background]
         session.drop_lines()
         session.asking = None
         if line is not None and line.redirect is not None and opening is None:
             # Its replies are still on their way to a file or command.
             line.actions.clear()
             session.queue.current, session.queue.closing = line, closing
-        unanswered = [effect for one in background for effect in answer_query(one, None)]
+        unanswered = [effect for item in background for effect in answer_query(item, None)]
         if early:
             text = link.explain_early_loss(reason)
             if unsent and session.interactive:
@@ -277,7 +277,7 @@ class SessionEnd:
     def leave_soon(self) -> list[Effect]:
         """Leave at the user's request, without waiting for qmpshell's own queries."""
         self.is_leaving = True
-        return self.leave_if_done() or self._tell_delay()
+        return self.leave_if_done() or self._explain_delay()
 
     def leave_if_done(self) -> list[Effect]:
         """Leave if nothing is awaited any more."""
@@ -296,7 +296,7 @@ class SessionEnd:
             return [Exit(CONNECTION)]
         return [Exit(OK if session.interactive else session.failures.status)]
 
-    def _tell_delay(self) -> list[Effect]:
+    def _explain_delay(self) -> list[Effect]:
         waiting = self._session.waiting
         if waiting is None:
             return []
@@ -374,15 +374,15 @@ class Timeouts:
     def deadline(self) -> float | None:
         """The time at which `tick` is due, or None."""
         session = self._session
-        holding = session.request_table.holding
-        patience = self._timeout_of(holding) if holding is not None else None
+        oldest_blocking = session.request_table.oldest_blocking
+        patience = self._timeout_of(oldest_blocking) if oldest_blocking is not None else None
         if patience is None and session.machine is None and self._is_timeless:
             return None  # the usual case in scripts, for every message
         times = [*session.link.deadlines, *session.waits.deadlines]
         if session.machine is not None and session.machine.deadline is not None:
             times.append(session.machine.deadline)
-        if holding is not None and patience is not None:
-            times.append(holding.sent_at + patience)
+        if oldest_blocking is not None and patience is not None:
+            times.append(oldest_blocking.sent_at + patience)
         return min(times, default=None)
 
     @property
@@ -408,11 +408,11 @@ class Timeouts:
         effects += [*session.waits.tick(now), *session.advance()]
         if session.machine is not None:
             effects += session.machine.tick(now)
-        request = session.request_table.holding
+        request = session.request_table.oldest_blocking
         if request is not None:
             patience = self._timeout_of(request)
             if patience is not None and now >= request.sent_at + patience:
-                effects += self._give_up(request)
+                effects += self._report_timeout(request)
         return effects
 
     def _timeout_of(self, request: Request) -> float | None:
@@ -422,7 +422,7 @@ class Timeouts:
             return _SILENT_SUCCESS if timeout is None else min(timeout, _SILENT_SUCCESS)
         return timeout
 
-    def _give_up(self, request: Request) -> list[Effect]:
+    def _report_timeout(self, request: Request) -> list[Effect]:
         session, timeout = self._session, self._session.settings.timeout
         missing_line = session.queue.missing_line
         if request.is_silent and request.source is not None:
@@ -523,7 +523,7 @@ def is_blocked(session: Session) -> bool:
     """Return True if the queue waits for anything that the user should know."""
     return (
         session.waits.awaited is not None
-        or session.request_table.holding is not None
+        or session.request_table.oldest_blocking is not None
         or session.link.state == UNCONNECTED
     )
 
@@ -553,7 +553,7 @@ def _held_by(session: Session) -> tuple[str, float, str] | None:
         return None  # its own message says so
     if session.waits.awaited is not None:
         return escape(session.waits.awaited.label), session.waits.awaited.since, ""
-    request = session.request_table.holding
+    request = session.request_table.oldest_blocking
     if request is not None and (request.source is not None or session.queue.unsent):
         cause = "the server may be stopped or busy"
         return f"the reply to {escape(request.label)}", request.sent_at, cause
@@ -626,7 +626,7 @@ class Session:
     @property
     def waiting(self) -> Request | None:
         """The oldest request of the user's that awaits its reply."""
-        return self.request_table.waiting
+        return self.request_table.oldest_user_request
 
     @property
     def greeting(self) -> Greeting | None:
@@ -799,7 +799,7 @@ class Session:
         if awaited is not None:
             text = f"no longer waiting for {escape(awaited.label)}"
             return [ShowMessage(text), *self.advance()]
-        request = self.request_table.holding
+        request = self.request_table.oldest_blocking
         nothing_held = request is None or (request.source is None and not self.queue.unsent)
         if nothing_held and self.waits.live_view is not None:
             return self.waits.stop_live_view()
@@ -847,7 +847,7 @@ class Session:
         return [*effects, *self.ending.leave_if_done()]
 
     def _is_held(self) -> bool:
-        if self.request_table and self.request_table.holding is not None:
+        if self.request_table and self.request_table.oldest_blocking is not None:
             return True
         return (
             not self.link.is_ready

@@ -135,27 +135,27 @@ class Jobs:
         if not isinstance(listed, list):
             return
         found: dict[str, Job] = {}
-        for one in listed[:_MAX_JOBS]:
-            if isinstance(one, dict):
-                name = one.get("id", one.get("device"))
+        for entry in listed[:_MAX_JOBS]:
+            if isinstance(entry, dict):
+                name = entry.get("id", entry.get("device"))
                 if isinstance(name, str):
                     found[name] = self.all.get(name) or Job(name)
-                    _update_job(found[name], one)
+                    _update_job(found[name], entry)
         self.ended.extend(job for name, job in self.all.items() if name not in found)
         self.all = found
 
 
-def _update_job(job: Job, one: dict[str, Any]) -> None:
-    job.kind = str(one.get("type", job.kind))
-    if "device" in one:
-        state = "paused" if one.get("paused") is True else "running"
-        job.status = str(one.get("status", "ready" if one.get("ready") is True else state))
-        _update_progress(job, one.get("offset"), one.get("len"))
+def _update_job(job: Job, entry: dict[str, Any]) -> None:
+    job.kind = str(entry.get("type", job.kind))
+    if "device" in entry:
+        state = "paused" if entry.get("paused") is True else "running"
+        job.status = str(entry.get("status", "ready" if entry.get("ready") is True else state))
+        _update_progress(job, entry.get("offset"), entry.get("len"))
     else:
-        job.status = str(one.get("status", job.status))
-        _update_progress(job, one.get("current-progress"), one.get("total-progress"))
-    if isinstance(one.get("error"), str):
-        job.error = one["error"]
+        job.status = str(entry.get("status", job.status))
+        _update_progress(job, entry.get("current-progress"), entry.get("total-progress"))
+    if isinstance(entry.get("error"), str):
+        job.error = entry["error"]
 
 
 def _update_progress(job: Job, current: object, total: object) -> None:
@@ -272,7 +272,7 @@ class VmState:
     @property
     def deadline(self) -> float | None:
         """The time at which `tick` is due, or None."""
-        times = [one.free_at for one in self._queries if one.wanted]
+        times = [query.free_at for query in self._queries if query.wanted]
         return min(times) if times and self._may_ask else None
 
     @property
@@ -318,7 +318,7 @@ class VmState:
         if question.name == "query-jobs":  # it is new in QEMU 3.0
             question.name = "query-block-jobs"
             return self._ask(question, self._session.now)
-        self._queries = [one for one in self._queries if one is not question]
+        self._queries = [query for query in self._queries if query is not question]
         if question is self._jobs:
             self.jobs.are_refused = True
             self.jobs.update([])

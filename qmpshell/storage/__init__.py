@@ -10,7 +10,7 @@ if TYPE_CHECKING:
         Configuration as Configuration,
         Option as Option,
         OptionError as OptionError,
-        apply as apply,
+        apply_settings as apply_settings,
         check_style as check_style,
         config_path as config_path,
         read_config as read_config,
@@ -54,7 +54,7 @@ else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "config": "OPTIONS OWN_STYLES Option OptionError apply check_style Configuration config_path read_config",
+            "config": "OPTIONS OWN_STYLES Option OptionError apply_settings check_style Configuration config_path read_config",
             "history": "HistoryError HistoryFile history_path escape_entry",
             "log": "Log LogError RECEIVED SENT",
             "paths": "state_directory",

@@ -27,12 +27,12 @@ _NOT_READ = "the file is ignored"
 _MAX_SHOWN = 40
 # Do not wait for the writer of a FIFO.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_LARGEST = 1 << 20
+_MAX_FILE_SIZE = 1 << 20
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 _MAX_LINES = 1_000_000_000
-_LONGEST = 1e9
+_MAX_SECONDS = 1e9
 # The styles that do not need Pygments.
 OWN_STYLES = ("auto", "dark", "light")
 _SOME_STYLES = ("monokai", "gruvbox-dark", "one-dark", "default", "friendly", "xcode")
@@ -45,17 +45,17 @@ class OptionError(QmpShellError):
 class Option:
     """A setting that users can change by name.
 
-    `help` describes it; `attribute` is its name in Settings; `possible` lists the values as text
-    and `possible_toml` those in the settings file; `choices` are the values if there are few. A
-    `file_only` setting cannot change during a session.
+    `help` describes it in a few words. `attribute` is its name in Settings. `possible` lists the
+    values as text, `possible_toml` those in the settings file; `choices` are the values if there are
+    few. A `file_only` setting cannot change during a session.
     """
 
-    __slots__ = ("attribute", "choices", "file_only", "name", "possible", "possible_toml", "what")
+    __slots__ = ("attribute", "choices", "file_only", "help", "name", "possible", "possible_toml")
 
     def __init__(
         self,
         name: str,
-        what: str,
+        help_text: str,
         *,
         possible: str = "",
         possible_toml: str = "",
@@ -64,7 +64,7 @@ class Option:
         file_only: bool = False,
     ) -> None:
         self.name = name
-        self.what = what
+        self.help = help_text
         self.possible = possible
         self.possible_toml = possible_toml or possible
         self.attribute = attribute or name
@@ -86,7 +86,7 @@ class Option:
             raise self._error(_shown(value), self.possible_toml, error) from None
 
     def write(self, settings: Settings) -> str:
-        """Return the current value as text that `parse` accepts."""
+        """Return the current value as text that `read` accepts."""
         return self._write(getattr(settings, self.attribute))
 
     # The methods of the subclasses. They raise ValueError with a reason for an invalid value.
@@ -119,9 +119,9 @@ def _shown(value: object) -> str:
 class _Choice(Option):
     """A setting with a few possible words."""
 
-    def __init__(self, name: str, what: str, choices: tuple[str, ...], **others: Any) -> None:
+    def __init__(self, name: str, help_text: str, choices: tuple[str, ...], **others: Any) -> None:
         possible = f"it must be {', '.join(choices[:-1])} or {choices[-1]}"
-        super().__init__(name, what, possible=possible, choices=choices, **others)
+        super().__init__(name, help_text, possible=possible, choices=choices, **others)
 
     def _read(self, text: str) -> object:
         if text not in self.choices:
@@ -140,8 +140,8 @@ class _Layout(_Choice):
 
 
 class _Switch(_Choice):
-    def __init__(self, name: str, what: str, **others: Any) -> None:
-        super().__init__(name, what, ("on", "off"), **others)
+    def __init__(self, name: str, help_text: str, **others: Any) -> None:
+        super().__init__(name, help_text, ("on", "off"), **others)
         self.possible_toml = "it must be true or false"
 
     def _read(self, text: str) -> object:
@@ -180,7 +180,7 @@ class _Seconds(Option):
             return None
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             raise ValueError
-        if not 0 <= value <= _LONGEST:
+        if not 0 <= value <= _MAX_SECONDS:
             raise ValueError
         return float(value)
 
@@ -254,62 +254,67 @@ def check_style(name: str) -> None:
         raise ValueError(f"it must be {possible} or another Pygments style") from None
 
 
-_ALL = (
-    _Choice("color", "use colours", ("auto", "always", "never")),
-    _Names(
-        "confirm",
-        "commands that need confirmation at a terminal",
-        possible="it must be names separated by commas, as in quit,blockdev-*",
-        possible_toml='it must be a list of names, as in ["quit", "blockdev-*"]',
-    ),
-    _Choice("editing", "key bindings: emacs or vi", (EMACS, VI)),
-    _Events(
-        "events",
-        "events to show",
-        possible="it must be inline, stderr, none, or names with wildcards, as in JOB_*,STOP or -RTC_*",
-        possible_toml='it must be "inline", "stderr", "none", or a list of names, as in ["JOB_*", "STOP"]',
-        choices=("inline", "stderr", "none"),
-    ),
-    _Lines(
-        "fold",
-        "maximum lines of a reply at a terminal",
-        possible="it must be a number of lines, 0 for all",
-    ),
-    _Layout("layout", "layout of JSON", (PRETTY, COMPACT, "auto")),
-    _Command(
-        "pager",
-        "pager for long replies; if empty, $PAGER or less",
-        possible="it must be a command on one line",
-    ),
-    _Switch("quiet", "show no banner", file_only=True),
-    _Switch("result", "print only results", attribute="result_only"),
-    _Style(
-        "style",
-        "colour style; auto uses the terminal's palette",
-        possible=f"it must be {', '.join(OWN_STYLES)} or a Pygments style, such as monokai",
-        choices=OWN_STYLES,
-    ),
-    _Seconds(
-        "timeout",
-        "reply timeout",
-        possible="it must be a number of seconds, or none",
-        possible_toml='it must be a number of seconds, or "none"',
-        choices=("none",),
-    ),
-    _Switch("toolbar", "show the toolbar"),
-    _Switch("verbose", "show each command as it is sent"),
-)
-OPTIONS: Mapping[str, Option] = {option.name: option for option in _ALL}
+# The settings by name.
+OPTIONS: Mapping[str, Option] = {
+    option.name: option
+    for option in (
+        _Choice("color", "use colours", ("auto", "always", "never")),
+        _Names(
+            "confirm",
+            "commands that need confirmation at a terminal",
+            possible="it must be names separated by commas, as in quit,blockdev-*",
+            possible_toml='it must be a list of names, as in ["quit", "blockdev-*"]',
+        ),
+        _Choice("editing", "key bindings: emacs or vi", (EMACS, VI)),
+        _Events(
+            "events",
+            "events to show",
+            possible="it must be inline, stderr, none, or names with wildcards, as in JOB_*,STOP or -RTC_*",
+            possible_toml='it must be "inline", "stderr", "none", or a list of names, as in ["JOB_*", "STOP"]',
+            choices=("inline", "stderr", "none"),
+        ),
+        _Lines(
+            "fold",
+            "maximum lines of a reply at a terminal",
+            possible="it must be a number of lines, 0 for all",
+        ),
+        _Layout("layout", "layout of JSON", (PRETTY, COMPACT, "auto")),
+        _Command(
+            "pager",
+            "pager for long replies; if empty, $PAGER or less",
+            possible="it must be a command on one line",
+        ),
+        _Switch("quiet", "show no banner", file_only=True),
+        _Switch("result", "print only results", attribute="result_only"),
+        _Style(
+            "style",
+            "colour style; auto uses the terminal's palette",
+            possible=f"it must be {', '.join(OWN_STYLES)} or a Pygments style, such as monokai",
+            choices=OWN_STYLES,
+        ),
+        _Seconds(
+            "timeout",
+            "reply timeout",
+            possible="it must be a number of seconds, or none",
+            possible_toml='it must be a number of seconds, or "none"',
+            choices=("none",),
+        ),
+        _Switch("toolbar", "show the toolbar"),
+        _Switch("verbose", "show each command as it is sent"),
+    )
+}
 
 
-def apply(values: Mapping[str, object], settings: Settings, *, given: Collection[str] = ()) -> None:
+def apply_settings(
+    values: Mapping[str, object], settings: Settings, *, explicit: Collection[str] = ()
+) -> None:
     """Apply values by setting name. Settings whose attribute is in `explicit` keep their value.
 
     `explicit` are those from the command line, which has precedence over the settings file.
     """
     for name, value in values.items():
         option = OPTIONS[name]
-        if option.attribute not in given:
+        if option.attribute not in explicit:
             setattr(settings, option.attribute, value)
 
 
@@ -366,10 +371,10 @@ def _read(path: str) -> bytes:
         if status.st_mode & _WRITABLE_BY_OTHERS:
             mode = stat.S_IMODE(status.st_mode)
             raise ValueError(f"others can write to it (mode {mode:04o}); chmod go-w fixes that")
-        if status.st_size > _LARGEST:
+        if status.st_size > _MAX_FILE_SIZE:
             raise ValueError("it is too large for a settings file")
         with open(descriptor, "rb", closefd=False) as file:
-            return file.read(_LARGEST)
+            return file.read(_MAX_FILE_SIZE)
     finally:
         os.close(descriptor)
 

@@ -22,12 +22,12 @@ from .paths import state_directory
 _MAX_BYTES = 1 << 20
 _MAX_ENTRIES = 10_000
 # Longer entries are not typed by hand, and they make a line editor slow.
-_LONGEST = 1 << 16
+_MAX_ENTRY = 1 << 16
 # Do not wait for the reader of a FIFO.
 _FLAGS = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _PRIVATE_FILE = 0o600
 _PRIVATE_FOLDER = 0o700
-_ANOTHERS = "it belongs to another user"
+_NOT_OWNER = "it belongs to another user"
 _NO_FILE = "it is not a regular file"
 
 
@@ -59,7 +59,7 @@ class HistoryFile:
 
     def append(self, entry: str) -> None:
         """Append an entry in one write: those of several shells stay intact. Raises HistoryError."""
-        if len(entry) > _LONGEST:
+        if len(entry) > _MAX_ENTRY:
             return
         moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self._clock()))
         lines = "".join(f"+{line}\n" for line in entry.split("\n"))
@@ -152,18 +152,18 @@ def _open(path: str, flags: int) -> int:
             raise HistoryError("it is a symbolic link that belongs to another user") from None
         descriptor = os.open(path, flags | _FLAGS, _PRIVATE_FILE)
     try:
-        _judge(descriptor)
+        _check_trusted(descriptor)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
 
 
-def _judge(descriptor: int) -> None:
+def _check_trusted(descriptor: int) -> None:
     status = os.fstat(descriptor)
     if stat.S_ISREG(status.st_mode):
         if status.st_uid != os.geteuid():
-            raise HistoryError(_ANOTHERS)
+            raise HistoryError(_NOT_OWNER)
         if stat.S_IMODE(status.st_mode) & ~_PRIVATE_FILE:
             with contextlib.suppress(OSError):  # some file systems have no modes
                 os.fchmod(descriptor, _PRIVATE_FILE)
@@ -190,7 +190,7 @@ def _entries(text: str) -> list[str]:
         elif lines:
             entry = escape_entry("\n".join(lines))
             lines.clear()
-            if 0 < len(entry) <= _LONGEST and entry != (found[-1] if found else None):
+            if 0 < len(entry) <= _MAX_ENTRY and entry != (found[-1] if found else None):
                 found.append(entry)
     return found[-_MAX_ENTRIES:]
 

@@ -43,7 +43,7 @@ class Log:
         self.path = path
         self._clock = clock
         # A line was cut off, for example on a full disk. The next one must not be joined to it.
-        self._torn = False
+        self._is_cut_off = False
         self._descriptor: int | None = _open(path)
 
     def write(self, direction: str, message: dict[str, Any]) -> None:
@@ -53,11 +53,11 @@ class Log:
         if self._descriptor is None:
             raise LogError(f"cannot write to the log {self.path}: it is closed")
         try:
-            _write(self._descriptor, b"\n" + line if self._torn else line)
+            _write(self._descriptor, b"\n" + line if self._is_cut_off else line)
         except OSError as error:
-            self._torn = True
+            self._is_cut_off = True
             raise LogError(f"cannot write to the log {self.path}: {_reason(error)}") from error
-        self._torn = False
+        self._is_cut_off = False
 
     def close(self) -> None:
         """Close the file."""

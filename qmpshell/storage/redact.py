@@ -31,7 +31,7 @@ _NAME = re.compile(
 )
 # Members with these names are not secret if they are numbers: the pass of a migration, a flow's cookie.
 _COUNTED = re.compile(r"(?:.*[-_])?(?:cookies?|pass)", re.IGNORECASE | re.DOTALL)
-_BROADLY = re.compile(
+_MAYBE_SECRET = re.compile(
     r"pas+(?:wo?r?|or)d|passphrase|passcode|cookie|secret|input-data|\bpwd\b|\bpass\b",
     re.IGNORECASE,
 )
@@ -40,7 +40,7 @@ _OBJECT_ADD = re.compile(r"\bobject[-_]add\b", re.IGNORECASE)
 _ASSIGNED = re.compile(r"(?<![\w.-])([\w.-]++)=")
 # In key=value lists, a comma ends the value, and two stand for one (QEMU's keyval syntax).
 _LISTED = re.compile(r"(?:[^,\n]|,,)*+")
-_TO_THE_END = re.compile(r"[^\n]*+")
+_REST_OF_LINE = re.compile(r"[^\n]*+")
 _SWITCH = re.compile(r"(?:on|off|yes|no|true|false)(?![^\s,;])", re.IGNORECASE)
 _NUMBER = re.compile(r"-?[0-9.]+(?![^\s,;])")
 # https://user:password@host (QEMU's manual, "-drive"), and iSCSI's user%password@host.
@@ -70,7 +70,7 @@ def may_be_counted(name: str) -> bool:
 def looks_secret(text: str) -> bool:
     """Return True if text that cannot be parsed may contain a secret."""
     return (
-        _BROADLY.search(text) is not None
+        _MAYBE_SECRET.search(text) is not None
         or (_OBJECT_ADD.search(text) is not None and "data" in text)
         or (_QOM_SET.search(text) is not None and ("data" in text or "property" not in text))
         or bool(secret_spans(text))
@@ -108,7 +108,7 @@ def _assigned(text: str) -> Iterator[Span]:
         position = match.end()
         if is_secret_name(match[1]) and not is_harmless(match[1], text, position):
             # An environment variable's value is the complete text, including commas.
-            value = (_LISTED if match.start() else _TO_THE_END).match(text, position)
+            value = (_LISTED if match.start() else _REST_OF_LINE).match(text, position)
             assert value is not None
             position = value.end()
             yield value.span()
@@ -248,7 +248,7 @@ class Secrets:
     `places` contains identities, so the message must exist as long as this object.
     """
 
-    __slots__ = ("_is_command", "_quoted", "_todo", "places", "texts")
+    __slots__ = ("_is_command", "_quoted", "_stack", "places", "texts")
 
     def __init__(self, message: Container, *, is_command: bool, quoted: Sequence[str] = ()) -> None:
         """Find the secrets of `message`. `quoted` are secrets of another message that it may repeat."""
@@ -259,15 +259,15 @@ class Secrets:
         self._quoted = sorted(set(quoted), key=len, reverse=True)
         # Containers to search, and whether everything in them is secret. A stack, because messages
         # may be nested deeper than Python's recursion limit.
-        self._todo: list[tuple[Container, bool]] = [(message, False)]
-        self._look_through(message)
+        self._stack: list[tuple[Container, bool]] = [(message, False)]
+        self._search(message)
 
-    def _look_through(self, message: Container) -> None:
-        while self._todo:
-            node, hidden = self._todo.pop()
+    def _search(self, message: Container) -> None:
+        while self._stack:
+            node, hidden = self._stack.pop()
             members: Iterable[tuple[Any, Any]]
             if isinstance(node, dict):
-                self._company(node)
+                self._neighbours(node)
                 members = node.items()
                 if node is message and "id" in node:
                     # The id is the user's and identifies the message.
@@ -284,7 +284,7 @@ class Secrets:
         if (id(node), key) in self.places:
             return
         if isinstance(value, (dict, list)):
-            self._todo.append((value, secret))
+            self._stack.append((value, secret))
         elif isinstance(value, str):
             if secret:
                 self.hide(node, key)
@@ -305,11 +305,11 @@ class Secrets:
         if value is not None:
             self.places[id(node), key] = REDACTED
             if isinstance(value, (dict, list)):
-                self._todo.append((value, True))
+                self._stack.append((value, True))
             elif not isinstance(value, bool):
                 self.texts.append(str(value))
 
-    def _company(self, node: dict[str, Any]) -> None:
+    def _neighbours(self, node: dict[str, Any]) -> None:
         """Mark members that are secret because of other members beside them."""
         qom_type = node.get("qom-type")
         if isinstance(qom_type, str) and "secret" in qom_type.lower():

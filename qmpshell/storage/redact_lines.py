@@ -36,7 +36,7 @@ _PIECE = re.compile(r"""[=:"'{}\[\],]""")
 _OBJECT_ADD = re.compile(r"\bobject[-_]add\b")
 _DATA = re.compile(r"\bdata:?=(?!@)")
 # Words that may make a later word a secret.
-_IN_COMPANY = re.compile(
+_SECRET_BY_NEIGHBOUR = re.compile(
     r"""(?<![\w-])(?:arg|data|secret|value)["']?[ \t]*+(?:=|:)(?!=?[ \t]*+@)"""
 )
 
@@ -61,7 +61,9 @@ def secret_values(line: str, *, human: bool = False) -> list[Span] | None:
     except _CannotRedactError:
         return None
     except LineError:
-        return None if looks_secret(line) or hmp_secret_spans(line) or _strays(line) else []
+        return (
+            None if looks_secret(line) or hmp_secret_spans(line) or _may_hide_secret(line) else []
+        )
     return None if _secret_is_left(ask_in_text(line, spans)) else spans
 
 
@@ -125,7 +127,7 @@ def _edits(line: str) -> Iterator[Span]:
             # object_add of the human monitor has the same option string.
             _check_human("object_add " + line[(rest or item)[0].end : item[-1].end])
         else:
-            if _strays(line[first.start :]):
+            if _may_hide_secret(line[first.start :]):
                 raise _CannotRedactError
             yield from _item_edits(first, rest)
 
@@ -136,9 +138,9 @@ def is_piece(line: str) -> bool:
     return bool(words) and words[0][0] not in "{#" and _PIECE.search(words[0]) is not None
 
 
-def _strays(line: str) -> bool:
+def _may_hide_secret(line: str) -> bool:
     """Return True if such a line may contain a secret that only its command would reveal."""
-    return is_piece(line) and _IN_COMPANY.search(line) is not None
+    return is_piece(line) and _SECRET_BY_NEIGHBOUR.search(line) is not None
 
 
 def _items(tokens: list[Token]) -> Iterator[list[Token]]:
@@ -302,7 +304,7 @@ def _read_json(token: Token) -> Any:
 # JSON for QMP, which is a mistake in a human monitor line.
 _JSON_COMMAND = re.compile(r"""^\s*{|["']exec(?:ute|-oob)["']""", re.MULTILINE)
 # Line endings that suggest a forgotten backslash.
-_GOES_ON = ("=", ":", ",", "{", "[")
+_CONTINUING = ("=", ":", ",", "{", "[")
 
 
 def redact_entry(text: str, *, human: bool, raw: bool = False) -> str | None:
@@ -329,11 +331,11 @@ def _is_harmless(text: str) -> bool:
     return not (
         secret_spans(text)
         or any(hmp_secret_spans(line) for line in text.split("\n"))
-        or any(_tells(line, spans, text) for line, spans in _logical_lines(text))
+        or any(_is_revealed(line, spans, text) for line, spans in _logical_lines(text))
     )
 
 
-def _tells(line: str, spans: list[Span] | None, text: str) -> bool:
+def _is_revealed(line: str, spans: list[Span] | None, text: str) -> bool:
     if is_piece(line):
         return spans != [] or looks_secret(text)
     return line.lstrip()[:1] == "{" and spans != []
@@ -344,7 +346,7 @@ def _redact(text: str) -> str:
     before = ""
     suspicious: bool | None = None
     for line, spans in _logical_lines(text):
-        stray = before.rstrip().endswith(_GOES_ON) or is_piece(line)
+        stray = before.rstrip().endswith(_CONTINUING) or is_piece(line)
         before = line
         if stray and suspicious is None:
             suspicious = looks_secret(text)
@@ -365,12 +367,14 @@ def _logical_lines(text: str) -> Iterator[tuple[str, list[Span] | None]]:
         try:
             line = assembler.feed(last, number)
         except LineError:
-            rest = "\n".join(typed[assembler.take().locate(0)[0] :])
-            broken = looks_secret(rest) or any(secret_values(one) != [] for one in rest.split("\n"))
+            rest = "\n".join(typed[assembler.pop().locate(0)[0] :])
+            broken = looks_secret(rest) or any(
+                secret_values(line) != [] for line in rest.split("\n")
+            )
             yield rest, None if broken else []
             return
         if line is None and number == len(typed) - 1 and assembler.open:
-            line = assembler.take()
+            line = assembler.pop()
         if line is not None:
             yield _as_typed(typed, line, number)
 

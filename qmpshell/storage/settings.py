@@ -75,7 +75,7 @@ def event_place(mode: EventsMode, name: str) -> str:
 
 
 class Settings:
-    """The settings of one session; DESIGN.md describes each.
+    """The settings of one session; the README and `qmpshell --help` describe each.
 
     `layout` is PRETTY, COMPACT, or None to let the output decide. `events` is an EventsMode, or
     None, which means inline, or none with `result_only`. `agent` is true for a guest agent. `wait`

@@ -64,7 +64,7 @@ class App:
         session: Session | RawSession,
         *,
         view: EffectFormatter,
-        look: Theme,
+        theme: Theme,
         input: Input,
         output: Output,
         history: SafeHistory,
@@ -74,73 +74,73 @@ class App:
     ) -> None:
         self._settings = settings
         self._session = session
-        self._learning = CompletionModel(
+        self._completion_model = CompletionModel(
             settings,
             session,
             perform=self._perform,
             clock=time.monotonic,
-            came=lambda: self._stage.complete_again(),
-            changed=lambda: self._stage.redraw(),
+            arrived=lambda: self._prompt_controller.complete_again(),
+            changed=lambda: self._prompt_controller.redraw(),
         )
         self._history = history
         self._entry = InputSplitter(settings)
-        self._stage = PromptController(
+        self._prompt_controller = PromptController(
             input=input,
             output=output,
-            look=look,
+            theme=theme,
             settings=settings,
             environment=environment,
             prompt=self._prompt_text,
-            completer=self._learning.names,
-            is_in_doubt=lambda: self._learning.is_in_doubt,
-            typed=self._learning.names.typed,
+            completer=self._completion_model.names,
+            is_in_doubt=lambda: self._completion_model.is_in_doubt,
+            typed=self._completion_model.names.typed,
             history=history,
             suggest=HistorySuggester(history),
             lexer=None if settings.raw or settings.hmp else LineLexer(),
             is_whole=self._entry.is_whole,
             interrupt=self._interrupt,
             help=self._help,
-            problem=self._tell_error,
+            problem=self._show_error,
             signature=(
-                None if settings.raw or settings.hmp else self._learning.signature.fragments
+                None if settings.raw or settings.hmp else self._completion_model.signature.fragments
             ),
-            bottom=lambda: self._bottom.fragments,
+            bottom_toolbar=lambda: self._bottom_toolbar.fragments,
         )
         below = BelowPrompt(
-            settings, session, self._learning, unicode=view.unicode, clock=time.monotonic
+            settings, session, self._completion_model, unicode=view.unicode, clock=time.monotonic
         )
-        self._bottom = BottomToolbar(
+        self._bottom_toolbar = BottomToolbar(
             below.draw,
             is_live=lambda: below.is_live,
             size=output.get_size,
-            changed=self._stage.redraw,
+            changed=self._prompt_controller.redraw,
             clock=time.monotonic,
         )
         self._input = input
-        self._look = look
+        self._theme = theme
         self._display = OutputView(
             view,
-            self._stage.printer,
+            self._prompt_controller.printer,
             rows=lambda: output.get_size().rows,
             clock=time.monotonic,
         )
-        self._wire = StreamReader(received=self._received, lost=self._broken)
-        self._companion: ChildWatcher | None = None
+        self._stream_reader = StreamReader(received=self._received, lost=self._connection_lost)
+        self._child_watcher: ChildWatcher | None = None
         if child_server is not None:
-            self._companion = ChildWatcher(
-                child_server, show=self._display.output, ended=self._tell_error
+            self._child_watcher = ChildWatcher(
+                child_server, show=self._display.output, ended=self._show_error
             )
         self._status: int | None = None
         self._reconnecting = Reconnector(
             connect, connected=self._connected, failed=self._connected_not
         )
-        self._destinations = RedirectController(
+        self._redirects = RedirectController(
             settings,
-            self._stage,
-            opened=self._diverted,
+            self._prompt_controller,
+            opened=self._redirect_opened,
             done=self._finished,
             run_program=self._run_program,
-            problem=self._tell_error,
+            problem=self._show_error,
         )
         self._failure: BaseException | None = None
         self._greetings = 0
@@ -153,12 +153,12 @@ class App:
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._leave, 128 + number)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
-        loop.add_signal_handler(signal.SIGTSTP, self._stage.suspend)
+        loop.add_signal_handler(signal.SIGTSTP, self._prompt_controller.suspend)
         loop.add_signal_handler(signal.SIGCHLD, self._child_changed)
-        self._wire.attach(stream)
-        if self._companion is not None:
-            self._companion.start()
-        printing = asyncio.ensure_future(self._stage.printer.run())
+        self._stream_reader.attach(stream)
+        if self._child_watcher is not None:
+            self._child_watcher.start()
+        printing = asyncio.ensure_future(self._prompt_controller.printer.run())
         printing.add_done_callback(self._printing_ended)
         try:
             # Raw mode between two prompts too, or the terminal would echo what is typed there.
@@ -169,29 +169,29 @@ class App:
                     )
                 )
                 if self._settings.raw:  # there is no greeting to wait for
-                    self._tell_history()
+                    self._show_history_problem()
                 while self._status is None:
-                    await self._turn()
+                    await self._read_and_submit()
                 self._display.flush()
                 if self._failure is None:
-                    await self._stage.printer.settled()
+                    await self._prompt_controller.printer.settled()
         finally:
             printing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await printing
-            self._stage.printer.flush()
-            self._wire.close()
-            if self._companion is not None:
-                self._companion.close()
+            self._prompt_controller.printer.flush()
+            self._stream_reader.close()
+            if self._child_watcher is not None:
+                self._child_watcher.close()
         if self._failure is not None:
             raise self._failure
         assert self._status is not None
         return self._status
 
     def _child_changed(self) -> None:
-        self._stage.child_changed()
-        if self._companion is not None:
-            self._companion.show_output()
+        self._prompt_controller.child_changed()
+        if self._child_watcher is not None:
+            self._child_watcher.show_output()
 
     def _failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Handle an internal error in a callback of the loop: the shell ends cleanly."""
@@ -206,17 +206,17 @@ class App:
         if not printing.cancelled() and printing.exception() is not None:
             self._failed(asyncio.get_running_loop(), {"exception": printing.exception()})
 
-    async def _turn(self) -> None:
+    async def _read_and_submit(self) -> None:
         try:
-            text = await self._stage.turn()
+            text = await self._prompt_controller.turn()
         except EOFError:
             self._perform(self._session.leave_now())
         else:
             if text is not None:
-                self._tell_history()
-                self._enter(text)
+                self._show_history_problem()
+                self._submit(text)
 
-    def _enter(self, text: str) -> None:
+    def _submit(self, text: str) -> None:
         for line in self._entry.lines(text):
             prepared = self._session.prepare(line) if isinstance(line, SourceLine) else line
             self._perform(self._session.submit(prepared, time.monotonic()))
@@ -224,9 +224,9 @@ class App:
     def _help(self, text: str, cursor: int) -> None:
         """Show help for what is at the cursor (F1). The typed line and the history stay."""
         if self._settings.hmp:
-            self._enter(hmp_help_line(text, cursor))
+            self._submit(hmp_help_line(text, cursor))
         elif not self._settings.raw:
-            self._enter(help_line(text, cursor))
+            self._submit(help_line(text, cursor))
 
     def _prompt_text(self) -> str:
         if self._settings.raw:
@@ -237,7 +237,7 @@ class App:
 
     def _interrupt(self) -> None:
         """Handle Ctrl-C on an empty line, or SIGINT."""
-        if self._stage.drop_question():
+        if self._prompt_controller.drop_question():
             return
         if self._reconnecting.cancel():
             return
@@ -251,64 +251,64 @@ class App:
 
     def _perform(self, effects: Sequence[Effect]) -> None:  # noqa: C901 - a dispatch on effects
         for effect in effects:
-            if not self._divert(effect):
+            if not self._handle_redirect(effect):
                 self._display.show(effect)
             match effect:
                 case Send(data=data, request=request):
-                    self._wire.send(data, request.descriptor if request else None)
+                    self._stream_reader.send(data, request.descriptor if request else None)
                 case OpenRedirect(redirect=redirect):
-                    self._destinations.open(redirect)
+                    self._redirects.open(redirect)
                 case CloseRedirect():
-                    self._destinations.end()
+                    self._redirects.end()
                 case Confirm():
-                    self._stage.interlude(partial(self._ask, effect))
+                    self._prompt_controller.run_suspended(partial(self._ask, effect))
                 case ReadSecret():
-                    self._stage.interlude(partial(self._ask_secret, effect))
+                    self._prompt_controller.run_suspended(partial(self._ask_secret, effect))
                 case Connect(text=text):
-                    self._wire.close()
+                    self._stream_reader.close()
                     self._reconnecting.start(text)
                 case Ready():
-                    self._greeted()
+                    self._on_ready()
                 case QueryResult():
-                    self._learnt(effect)
+                    self._on_query_result(effect)
                 case Exit(status=status):
                     self._leave(status)
         self._set_timer()
-        self._bottom.touch()
-        more = self._learning.on_effects(effects)
+        self._bottom_toolbar.touch()
+        more = self._completion_model.on_effects(effects)
         if more:
             self._perform(more)
 
     async def _ask(self, ask: Confirm) -> None:
-        go_on = await self._stage.confirm(ask.question)
+        go_on = await self._prompt_controller.confirm(ask.question)
         assert isinstance(self._session, Session)
         self._perform(self._session.answer(go_on=go_on, now=time.monotonic(), to=ask.request))
 
     async def _ask_secret(self, ask: ReadSecret) -> None:
-        text = await self._stage.ask_secret(escape(ask.key))
+        text = await self._prompt_controller.ask_secret(escape(ask.key))
         assert isinstance(self._session, Session)
         self._perform(self._session.secret(text, time.monotonic()))
 
     async def _run_program(self, work: Awaitable[str]) -> None:
         self._display.flush()
-        await self._stage.run_program(work)
+        await self._prompt_controller.run_program(work)
 
-    def _greeted(self) -> None:
+    def _on_ready(self) -> None:
         assert isinstance(self._session, Session)
         self._greetings += 1
         if not self._settings.quiet:
             self._display.banner(self._session.greeting)
-        self._tell_history()
+        self._show_history_problem()
         self._perform(self._session.probes.watch_machine(time.monotonic()))
-        self._learning.greeted()
+        self._completion_model.on_ready()
 
-    def _learnt(self, learned: QueryResult) -> None:
+    def _on_query_result(self, learned: QueryResult) -> None:
         match learned:
             case QueryResult(name="query-status", value={"status": str(status)}):
                 if self._greetings > 1:  # the state of the VM may have changed
                     self._display.show_message(f"VM state: {escape(status)}")
             case _:
-                self._learning.on_query_result(learned)
+                self._completion_model.on_query_result(learned)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -323,10 +323,10 @@ class App:
         self._timer = None
         self._perform(self._session.tick(time.monotonic()))
 
-    def _tell_error(self, text: str) -> None:
+    def _show_error(self, text: str) -> None:
         self._display.show_message(text, is_error=True)
 
-    def _tell_history(self) -> None:
+    def _show_history_problem(self) -> None:
         problem = self._history.pop_problem()
         if problem:
             self._display.show_message(problem)
@@ -335,20 +335,20 @@ class App:
         if self._status is None:
             self._status = status
         self._reconnecting.cancel()
-        self._stage.close()
+        self._prompt_controller.close()
 
     def _received(self, data: bytes) -> None:
         self._perform(self._session.receive(data, time.monotonic()))
         if self._session.lost:
-            self._stage.drop_question()
+            self._prompt_controller.drop_question()
 
-    def _broken(self, reason: str) -> None:
+    def _connection_lost(self, reason: str) -> None:
         self._perform(self._session.connection_lost(reason))
-        self._stage.drop_question()
+        self._prompt_controller.drop_question()
 
     def _connected(self, stream: Stream, address: str) -> None:
         self._display.view.address = address
-        self._wire.attach(stream)
+        self._stream_reader.attach(stream)
         self._perform(
             self._session.connected(
                 time.monotonic(), address=address, passes_descriptors=stream.passes_descriptors
@@ -358,29 +358,29 @@ class App:
     def _connected_not(self, reason: str) -> None:
         self._perform(self._session.connect_failed(reason, time.monotonic()))
 
-    def _divert(self, effect: Effect) -> bool:
+    def _handle_redirect(self, effect: Effect) -> bool:
         """Handle an effect for a redirect. Return True if it does not go to the screen."""
         if isinstance(effect, ShowDocument):
             if not self._display.page(effect.blocks):
-                pages, paint = self._display.view.pages, self._look.page_paint
+                pages, paint = self._display.view.pages, self._theme.page_paint
                 self._page(pages.paint(effect.blocks, paint))
             return True
         if not isinstance(effect, ShowReply):
             return False
-        if self._destinations.show_reply(effect):
+        if self._redirects.show_reply(effect):
             return True
         if effect.again:
             if not self._display.again(effect):
-                self._page(self._display.view.whole(effect, self._look.paint))
+                self._page(self._display.view.whole(effect, self._theme.paint))
             return True
         return False
 
     def _page(self, text: Iterable[str]) -> None:
         """Show text that does not fit on the screen in the pager."""
-        page = partial(self._stage.programs.page, text, pager=self._settings.pager)
-        self._stage.interlude(lambda: self._run_program(page()))
+        page = partial(self._prompt_controller.programs.page, text, pager=self._settings.pager)
+        self._prompt_controller.run_suspended(lambda: self._run_program(page()))
 
-    def _diverted(self, redirect: Redirect, problem: str) -> None:
+    def _redirect_opened(self, redirect: Redirect, problem: str) -> None:
         self._perform(self._session.redirect_opened(redirect, problem, time.monotonic()))
 
     def _finished(self, redirect: Redirect, problem: str) -> None:
@@ -433,7 +433,7 @@ async def _run(
         settings,
         session,
         view=view,
-        look=Theme(settings, environment),
+        theme=Theme(settings, environment),
         input=create_input(),
         output=output,
         history=open_history(environment, human=settings.hmp, raw=settings.raw, clock=time.time),

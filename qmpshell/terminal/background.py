@@ -19,14 +19,14 @@ from ..transport import Stream
 T = TypeVar("T")
 
 
-def run_in_thread(call: Callable[[], T], *, unwanted: Callable[[T], None]) -> asyncio.Future[T]:
+def run_in_thread(call: Callable[[], T], *, discard: Callable[[T], None]) -> asyncio.Future[T]:
     """Return the result of `call` as a future. If it is cancelled, `discard` receives the result."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
     def succeed(result: T) -> None:
         if future.cancelled():
-            unwanted(result)
+            discard(result)
         else:
             future.set_result(result)
 
@@ -81,7 +81,7 @@ class Reconnector:
     async def _try(self, text: str | None) -> None:
         try:
             stream, address = await run_in_thread(
-                partial(self._connect, text), unwanted=lambda opened: opened[0].close()
+                partial(self._connect, text), discard=lambda opened: opened[0].close()
             )
         except asyncio.CancelledError:
             self._end("not connected")
@@ -131,7 +131,7 @@ class ChildWatcher:
         show: Callable[[str], None],
         ended: Callable[[str], None],
     ) -> None:
-        self._companion = child_server
+        self._child_server = child_server
         self._show = show
         self._ended = ended
         self._watched: list[int] = []
@@ -139,7 +139,7 @@ class ChildWatcher:
     def start(self) -> None:
         """Start to watch."""
         loop = asyncio.get_running_loop()
-        for descriptor in (self._companion.output_descriptor, self._companion.end_descriptor):
+        for descriptor in (self._child_server.output_descriptor, self._child_server.end_descriptor):
             if descriptor is not None:
                 loop.add_reader(descriptor, self.show_output)
                 self._watched.append(descriptor)
@@ -148,17 +148,17 @@ class ChildWatcher:
         """Show new output."""
         if not self._watched:
             return
-        if self._companion.poll() is not None:
+        if self._child_server.poll() is not None:
             self.close()
-            self._give(self._companion.read_rest())
-            self._ended(self._companion.describe_end())
+            self._show_output(self._child_server.read_rest())
+            self._ended(self._child_server.describe_end())
             return
-        self._give(self._companion.read_output())
+        self._show_output(self._child_server.read_output())
         loop = asyncio.get_running_loop()
         for descriptor in self._watched[:]:
             if descriptor not in (
-                self._companion.output_descriptor,
-                self._companion.end_descriptor,
+                self._child_server.output_descriptor,
+                self._child_server.end_descriptor,
             ):
                 # The server has closed its output, and the descriptor is closed.
                 loop.remove_reader(descriptor)
@@ -171,7 +171,7 @@ class ChildWatcher:
             loop.remove_reader(descriptor)
         self._watched.clear()
 
-    def _give(self, text: str) -> None:
+    def _show_output(self, text: str) -> None:
         if text:
             self._show(text)
 

@@ -12,12 +12,12 @@ from ..render import utf8_string
 from ..session import RawSession, Session
 from ..storage import Settings
 from .completer import CompletionModel
-from .live_view import LiveView, on_ground
+from .live_view import LiveView, fill_row
 from .status import layout_toolbar, status_parts
 from .styles import Fragments
 
 _PAUSE = 0.25  # seconds
-_BEAT = 1.0
+_REFRESH_INTERVAL = 1.0
 
 
 class BottomToolbar:
@@ -71,7 +71,7 @@ class BottomToolbar:
         if before is None or fragments != before[1]:
             self._changed()
         if self._is_live():
-            self._redraw_in(_BEAT)
+            self._redraw_in(_REFRESH_INTERVAL)
 
     def _redraw_in(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
@@ -96,23 +96,25 @@ class BelowPrompt:
         self,
         settings: Settings,
         session: Session | RawSession,
-        learning: CompletionModel,
+        completion_model: CompletionModel,
         *,
         unicode: bool,
         clock: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._session = session
-        self._learning = learning
+        self._completion_model = completion_model
         self._unicode = unicode
         self._clock = clock
-        self._panel = LiveView(string=utf8_string if unicode else encode_scalar, unicode=unicode)
+        self._live_view = LiveView(
+            string=utf8_string if unicode else encode_scalar, unicode=unicode
+        )
 
     @property
     def is_live(self) -> bool:
         """Return True if the rows change with time, because they count seconds."""
         held_up = isinstance(self._session, Session) and self._session.is_blocked
-        return held_up or self._learning.is_waiting
+        return held_up or self._completion_model.is_waiting
 
     def draw(self, size: Size) -> Fragments:
         """Return the fragments for a terminal of this size."""
@@ -122,11 +124,13 @@ class BelowPrompt:
         rows: list[Fragments] = []
         if session.waits.live_view is not None:
             height = max(2, size.rows // 2 - 1)
-            live_view = self._panel.rows(session.waits.live_view, columns=size.columns, rows=height)
-            rows += [on_ground(row, size.columns) for row in live_view]
+            live_view = self._live_view.rows(
+                session.waits.live_view, columns=size.columns, rows=height
+            )
+            rows += [fill_row(row, size.columns) for row in live_view]
         shown = self._settings.toolbar and size.rows >= _FEWEST_ROWS
         parts = status_parts(session, unicode=self._unicode) if shown else []
-        waits = session.describe_blocker(self._clock()) or self._learning.describe_wait()
+        waits = session.describe_blocker(self._clock()) or self._completion_model.describe_wait()
         rows += layout_toolbar(waits, parts, size.columns)
         fragments = [fragment for row in rows for fragment in (*row, ("", "\n"))]
         return fragments[:-1]

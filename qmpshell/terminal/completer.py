@@ -66,7 +66,7 @@ class HmpCompleter(Completer):
     ) -> None:
         self.catalogue = HmpCatalogue()
         self._others = others
-        self._begin = begin
+        self._start_query = begin
         self._wanted = wanted
 
     def typed(self, buffer: Buffer) -> None:
@@ -78,7 +78,7 @@ class HmpCompleter(Completer):
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterator[Completion]:
         """Yield the completions of a document."""
-        self._begin()
+        self._start_query()
         text = document.current_line_before_cursor
         line = text if self._others is None else hmp_line(text)
         if line is not None:
@@ -93,14 +93,14 @@ class HmpCompleter(Completer):
 
 def completions(candidates: Iterable[Candidate]) -> Iterator[Completion]:
     """Yield candidates for a menu, without those that a terminal cannot show as they are."""
-    for one in candidates:
-        if escape(one.text) == one.text:
+    for candidate in candidates:
+        if escape(candidate.text) == candidate.text:
             yield Replacement(
-                one.text,
-                start_position=one.start,
-                display=one.label,
-                display_meta=escape(one.meta[:_META_WIDTH]),
-                after=one.after,
+                candidate.text,
+                start_position=candidate.start,
+                display=candidate.label,
+                display_meta=escape(candidate.meta[:_META_WIDTH]),
+                after=candidate.after,
             )
 
 
@@ -108,7 +108,11 @@ def _leaving(line: str) -> list[Candidate]:
     """Return the commands that leave the shell, which the human monitor does not have."""
     word = line.lstrip()
     meta = COMMANDS["/quit"][2]
-    return [Candidate(one, -len(word), meta) for one in EXIT_COMMANDS if one.startswith(word)]
+    return [
+        Candidate(command, -len(word), meta)
+        for command in EXIT_COMMANDS
+        if command.startswith(word)
+    ]
 
 
 _BEGIN = ("", " ")
@@ -217,14 +221,14 @@ class CompletionModel:
         *,
         perform: Callable[[Sequence[Effect]], None],
         clock: Callable[[], float],
-        came: Callable[[], None],
+        arrived: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._session = session if isinstance(session, Session) else None
         self._perform = perform
         self._clock = clock
-        self._came = came
+        self._arrived = arrived
         self._changed = changed
         self._known = CompletionSources(
             names=self._names_before(),
@@ -240,12 +244,12 @@ class CompletionModel:
             self._loader = HmpCatalogueLoader(self._session)
         self.names = HmpCompleter(
             None if settings.hmp else LineCompleter(self._known, wanted=self._want_live),
-            begin=self._begin,
+            begin=self._start_query,
             wanted=self._load_catalogue,
         )
         self.signature = SignatureLine(self._known)
 
-    def greeted(self) -> None:
+    def on_ready(self) -> None:
         """Handle a greeting: everything known about the previous server is obsolete."""
         session = self._session
         assert session is not None
@@ -269,10 +273,10 @@ class CompletionModel:
         match learned:
             case QueryResult(value=HmpCatalogue() as catalogue):
                 self.names.catalogue = catalogue
-                self._came()
+                self._arrived()
             case QueryResult(name="live", value=NameQuery()):
                 self.signature.forget()
-                self._came()
+                self._arrived()
             case QueryResult(name="query-qmp-schema"):
                 self._known.schema = self._session.introspection.schema
                 self._changed()
@@ -300,15 +304,15 @@ class CompletionModel:
         """Return the queries for live names that follow from these effects."""
         return self._live.on_effects(effects, self._clock()) if self._live is not None else []
 
-    def _begin(self) -> None:
+    def _start_query(self) -> None:
         if self._live is not None:
             self._live.on_ready(self._clock())
 
     def _want_live(self) -> None:
         # Not within a key press.
-        asyncio.get_running_loop().call_soon(self._take_wanted)
+        asyncio.get_running_loop().call_soon(self._query_wanted)
 
-    def _take_wanted(self) -> None:
+    def _query_wanted(self) -> None:
         if self._live is not None:
             self._perform(self._live.send_queries(self._clock()))
 

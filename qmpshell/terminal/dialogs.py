@@ -18,7 +18,7 @@ from . import styles
 from .styles import Theme
 
 
-async def confirm(question: str, *, input: Input, output: Output, look: Theme) -> bool:
+async def confirm(question: str, *, input: Input, output: Output, theme: Theme) -> bool:
     """Ask a question. Return True if the user presses y; any other key means no."""
     bindings = KeyBindings()
 
@@ -57,13 +57,13 @@ async def confirm(question: str, *, input: Input, output: Output, look: Theme) -
         key_bindings=bindings,
         input=input,
         output=output,
-        style=look.style,
-        color_depth=look.depth,
+        style=theme.style,
+        color_depth=theme.depth,
     )
     return await session.prompt_async(handle_sigint=False) == "y"
 
 
-async def ask_secret(what: str, *, input: Input, output: Output, look: Theme) -> str | None:
+async def ask_secret(what: str, *, input: Input, output: Output, theme: Theme) -> str | None:
     """Ask for text without echo. None if the user cancels."""
     bindings = KeyBindings()
 
@@ -79,8 +79,8 @@ async def ask_secret(what: str, *, input: Input, output: Output, look: Theme) ->
         input_processors=[PasswordProcessor("")],  # not even its length
         input=input,
         output=output,
-        style=look.style,
-        color_depth=look.depth,
+        style=theme.style,
+        color_depth=theme.depth,
     )
     try:
         return await session.prompt_async(handle_sigint=False)

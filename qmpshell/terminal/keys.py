@@ -125,10 +125,10 @@ class Tab:
     def complete(self, buffer: Buffer) -> None:
         """Insert what is certain, and show the rest in a menu."""
         document = buffer.document
-        found = _offered(buffer)
-        after = max((one.after for one in found if isinstance(one, Replacement)), default=0)
+        found = _completions(buffer)
+        after = max((item.after for item in found if isinstance(item, Replacement)), default=0)
         in_doubt = bool(found) and self._is_in_doubt()
-        exact = [one for one in found if one.text.startswith(_replaced(one, document))]
+        exact = [item for item in found if item.text.startswith(_replaced(item, document))]
         self._waiting = document if in_doubt or not found else None
         if in_doubt:
             _open_menu(buffer, found)
@@ -138,7 +138,7 @@ class Tab:
         elif found:
             if exact and not after:
                 buffer.insert_text(_common(exact, document))
-                found = _offered(buffer)
+                found = _completions(buffer)
             _open_menu(buffer, found)
 
     def complete_again(self, buffer: Buffer) -> None:
@@ -154,7 +154,7 @@ class Tab:
         if buffer.document == self._waiting:
             self.complete(buffer)
         elif state is not None:
-            _open_menu(buffer, _offered(buffer))
+            _open_menu(buffer, _completions(buffer))
 
 
 class Replacement(Completion):
@@ -169,7 +169,7 @@ class Replacement(Completion):
         self.after = after
 
 
-def _offered(buffer: Buffer) -> list[Completion]:
+def _completions(buffer: Buffer) -> list[Completion]:
     asked = CompleteEvent(completion_requested=True)
     return list(buffer.completer.get_completions(buffer.document, asked))
 
@@ -191,15 +191,15 @@ class _Menu(CompletionState):
         return text[:position] + text[position + after :], position
 
 
-def _replaced(one: Completion, document: Document) -> str:
-    """Return the document's text with the completion applied."""
+def _replaced(completion: Completion, document: Document) -> str:
+    """Return the text before the cursor that the completion replaces."""
     cursor = document.cursor_position
-    return document.text[cursor + one.start_position : cursor]
+    return document.text[cursor + completion.start_position : cursor]
 
 
 def _common(found: list[Completion], document: Document) -> str:
     """Return the common start of the completions."""
-    rests = [one.text[len(_replaced(one, document)) :] for one in found]
+    rests = [item.text[len(_replaced(item, document)) :] for item in found]
     first, last = min(rests), max(rests)
     length = next((i for i, char in enumerate(first) if last[i] != char), len(first))
     return first[:length]
@@ -296,7 +296,7 @@ def _of_local(item: list[Token], cursor: int) -> str:
         is_name = token.kind == WORD and token.text[:1] not in ("-", "/")
         if is_name and token.start <= cursor <= token.end and _is_simple(token.text):
             return f"{_HELP} {token.text}"
-    return f"{_HELP} {name}" if any(one.startswith(name) for one in COMMANDS) else _HELP
+    return f"{_HELP} {name}" if any(command.startswith(name) for command in COMMANDS) else _HELP
 
 
 def _is_simple(text: str) -> bool:

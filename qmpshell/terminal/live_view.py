@@ -74,7 +74,7 @@ class LiveView:
         after = reply.value.get("return")
         old = before.value.get("return") if before is not None else after
         if shown.request.text is not None:
-            texts = (escape_lines(hmp_text(one or "")) for one in (old, after))
+            texts = (escape_lines(hmp_text(item or "")) for item in (old, after))
             for text, changed in mark_words(*texts):
                 yield (_CHANGED if changed else ""), text
             return
@@ -103,7 +103,7 @@ class LiveView:
         return f"{text} {escape(job.error)}".rstrip()
 
 
-def on_ground(row: Fragments, columns: int) -> Fragments:
+def fill_row(row: Fragments, columns: int) -> Fragments:
     """Return the row, filled to full width, without the reverse video of the toolbar."""
     ground = f"class:{styles.PANEL}"
     room = columns - sum(get_cwidth(text) for _, text in row)

@@ -24,10 +24,10 @@ from .throttle import EventCount, EventThrottle
 class OutputQueue:
     """Prints queued fragments while `run` is running."""
 
-    def __init__(self, output: Output, look: Theme) -> None:
+    def __init__(self, output: Output, theme: Theme) -> None:
         self._output = output
         self._encoding = output.encoding() or "utf-8"
-        self._look = look
+        self._theme = theme
         self._waiting: Fragments = []
         self._wake = asyncio.Event()
         self._free = asyncio.Event()
@@ -92,8 +92,8 @@ class OutputQueue:
             print_formatted_text(
                 self._output,
                 FormattedText(fitting),
-                self._look.style,
-                color_depth=self._look.depth,
+                self._theme.style,
+                color_depth=self._theme.depth,
             )
         self._done.set()
 
@@ -129,7 +129,7 @@ class OutputView:
         self._rows = rows
         self._printer = printer
         self._clock = clock
-        self._storm = EventThrottle()
+        self._throttle = EventThrottle()
         self._timer: asyncio.TimerHandle | None = None
 
     def show(self, effect: Effect) -> None:
@@ -140,8 +140,8 @@ class OutputView:
             return
         if isinstance(effect, ShowEvent):
             if self.view.wants(effect.event):
-                for one in self._storm.take(effect.event, self._clock()):
-                    self._print_event(one)
+                for item in self._throttle.allow(effect.event, self._clock()):
+                    self._print_event(item)
                 self._set_timer()
             return
         fragments = self.view.fragments(effect)
@@ -156,17 +156,17 @@ class OutputView:
 
     def again(self, shown: ShowReply) -> bool:
         """Show a reply again. Return False if it does not fit on the screen."""
-        return self._if_it_fits(self.view.again(shown, rows=self._room))
+        return self._show_if_it_fits(self.view.again(shown, rows=self._room))
 
     def page(self, blocks: list[Block]) -> bool:
         """Show a help document. Return False if it does not fit on the screen."""
-        return self._if_it_fits(self.view.pages.fragments(blocks, rows=self._room))
+        return self._show_if_it_fits(self.view.pages.fragments(blocks, rows=self._room))
 
     @property
     def _room(self) -> int:
         return max(self._rows() - 2, 1)
 
-    def _if_it_fits(self, fragments: list[tuple[str, str]] | None) -> bool:
+    def _show_if_it_fits(self, fragments: list[tuple[str, str]] | None) -> bool:
         if fragments is not None:
             self.flush()
             self._printer.print(fragments)
@@ -183,17 +183,17 @@ class OutputView:
 
     def flush(self) -> None:
         """Show the event counts so far."""
-        for one in self._storm.flush():
-            self._print_event(one)
+        for item in self._throttle.flush():
+            self._print_event(item)
         self._set_timer()
 
-    def _print_event(self, one: Event | EventCount) -> None:
+    def _print_event(self, event: Event | EventCount) -> None:
         self._printer.print(
-            self.view.folded(one) if isinstance(one, EventCount) else self.view.event(one)
+            self.view.folded(event) if isinstance(event, EventCount) else self.view.event(event)
         )
 
     def _set_timer(self) -> None:
-        due = self._storm.due
+        due = self._throttle.due
         if due is not None and self._timer is None:
             delay = max(0.0, due - self._clock())
             self._timer = asyncio.get_running_loop().call_later(delay, self._on_time)

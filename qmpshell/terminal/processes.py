@@ -18,7 +18,7 @@ from asyncio import sleep
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 # The kernel stops a program that uses the terminal before it owns it.
-_TOO_EARLY = (signal.SIGTTIN, signal.SIGTTOU)
+_BACKGROUND_SIGNALS = (signal.SIGTTIN, signal.SIGTTOU)
 _KILL_AFTER = 1.0  # seconds
 
 
@@ -75,11 +75,11 @@ class ForegroundProcess:
             process_group=0,
         )
         try:
-            self._hand_over(process.pid)
+            self._set_foreground(process.pid)
             process.returncode = await self._wait(process.pid, ours, modes)
         finally:
             self._process = None
-            self._hand_over(ours)
+            self._set_foreground(ours)
             termios.tcsetattr(self._terminal, termios.TCSADRAIN, modes)
         return process.returncode
 
@@ -90,18 +90,18 @@ class ForegroundProcess:
             if not found:
                 await self._changed.wait()
             elif os.WIFSTOPPED(status):
-                if os.WSTOPSIG(status) not in _TOO_EARLY:
+                if os.WSTOPSIG(status) not in _BACKGROUND_SIGNALS:
                     theirs = termios.tcgetattr(self._terminal)
-                    self._hand_over(ours)
+                    self._set_foreground(ours)
                     termios.tcsetattr(self._terminal, termios.TCSADRAIN, modes)
                     self._stop()
                     termios.tcsetattr(self._terminal, termios.TCSADRAIN, theirs)
-                self._hand_over(pid)
+                self._set_foreground(pid)
                 os.killpg(pid, signal.SIGCONT)
             else:
                 return os.waitstatus_to_exitcode(status)
 
-    def _hand_over(self, group: int) -> None:
+    def _set_foreground(self, group: int) -> None:
         # The kernel stops a background process that uses the terminal.
         before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         try:
@@ -167,7 +167,7 @@ class ProcessRunner:
 
     async def page(self, text: Iterable[str], *, pager: str) -> str:
         """Show text in `pager`, or in the environment's if it is "". Return what went wrong, or ""."""
-        command = pager or self._environment.get("PAGER") or self._usual_pager()
+        command = pager or self._environment.get("PAGER") or self._default_pager()
         # Like git: show colours, unless the user has set these.
         environment = {"LESS": "-R", "LV": "-c", **self._environment}
         chunks = (part.encode("utf-8", "backslashreplace") for part in text)
@@ -193,7 +193,7 @@ class ProcessRunner:
         except OSError as error:
             return None, f"{editor}: {error.strerror}"
 
-    def _usual_pager(self) -> str:
+    def _default_pager(self) -> str:
         return "less" if shutil.which("less", path=self._environment.get("PATH")) else "more"
 
     async def _read_by(

@@ -47,7 +47,7 @@ class PromptController:
     `prompt` returns the prompt's text; `is_whole` returns True if Enter ends a text; `is_in_doubt`
     is for Tab; `typed` is called after each change of the text; `interrupt` handles Ctrl-C on an
     empty line; `help` handles F1 with the text and the cursor; `problem` reports a failed program.
-    The rows of `signature` are below the prompt, followed by those of `bottom`.
+    The rows of `signature` are below the prompt, followed by those of `bottom_toolbar`.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class PromptController:
         *,
         input: Input,
         output: Output,
-        look: Theme,
+        theme: Theme,
         settings: Settings,
         environment: Mapping[str, str],
         prompt: Callable[[], str],
@@ -70,22 +70,22 @@ class PromptController:
         help: Callable[[str, int], None],
         problem: Callable[[str], None],
         signature: Callable[[Document, int], list[list[tuple[str, str]]]] | None,
-        bottom: Callable[[], list[tuple[str, str]]],
+        bottom_toolbar: Callable[[], list[tuple[str, str]]],
     ) -> None:
         self._signature = signature
-        self._bottom = bottom
+        self._bottom_toolbar = bottom_toolbar
         self._input = input
         self._output = output
-        self._look = look
+        self._theme = theme
         self._settings = settings
         self._prompt_text = prompt
         self._problem = problem
         self._suggest = suggest
-        self.printer = OutputQueue(output, look)
+        self.printer = OutputQueue(output, theme)
         self._foreground = ForegroundProcess(input.fileno(), stop=self._stop)
         self.programs = ProcessRunner(self._foreground, environment)
         # What replaces the prompt next, in this order.
-        self._interludes: deque[Callable[[], Awaitable[None]]] = deque()
+        self._suspended_work: deque[Callable[[], Awaitable[None]]] = deque()
         self._tab = Tab(is_in_doubt=is_in_doubt)
         self._question: asyncio.Future[object] | None = None
         self._draft = Document()
@@ -108,7 +108,7 @@ class PromptController:
             prompt_continuation=_continuation,
             input=input,
             output=output,
-            style=look.style,
+            style=theme.style,
             enable_open_in_editor=False,
         )
         self._prompt.default_buffer.on_text_changed += typed
@@ -128,7 +128,7 @@ class PromptController:
         if self._signature is not None:
             columns = self._output.get_size().columns
             rows += self._signature(self._prompt.default_buffer.document, columns)
-        rows.append(self._bottom())
+        rows.append(self._bottom_toolbar())
         fragments = [fragment for row in rows if row for fragment in (*row, ("", "\n"))][:-1]
         self._prompt.bottom_toolbar = FormattedText(fragments) if fragments else None
 
@@ -138,17 +138,17 @@ class PromptController:
         Raises EOFError if the user leaves.
         """
         await asyncio.sleep(0)
-        if self._interludes:
-            await self._interludes.popleft()()
+        if self._suspended_work:
+            await self._suspended_work.popleft()()
             return None
         draft, self._draft = self._draft, Document()
         self._prompt.app.erase_when_done = False
         # A search may have had the focus when the prompt was removed.
         self._prompt.layout.focus(self._prompt.default_buffer)
         # The user may have changed the setting.
-        self._prompt.color_depth = self._look.depth
+        self._prompt.color_depth = self._theme.depth
         # Without colours, a suggestion cannot be told from typed text.
-        colours = self._look.depth != ColorDepth.DEPTH_1_BIT
+        colours = self._theme.depth != ColorDepth.DEPTH_1_BIT
         self._prompt.auto_suggest = self._suggest if colours else None
         self._prompt.editing_mode = (
             EditingMode.VI if self._settings.editing == VI else EditingMode.EMACS
@@ -157,7 +157,7 @@ class PromptController:
             return await self._prompt.prompt_async(
                 FormattedText([(f"class:{styles.PROMPT}", self._prompt_text())]),
                 default=draft,
-                pre_run=self._put_off_typeahead,
+                pre_run=self._delay_typeahead,
                 handle_sigint=False,
                 set_exception_handler=False,
             )
@@ -167,7 +167,7 @@ class PromptController:
             pass
         return None
 
-    def _put_off_typeahead(self) -> None:
+    def _delay_typeahead(self) -> None:
         """Process type-ahead only after the history is loaded, or Up would find nothing."""
         keys = get_typeahead(self._input)
         app = self._prompt.app
@@ -179,29 +179,29 @@ class PromptController:
             else:
                 store_typeahead(self._input, keys)
 
-        def soon(_sender: object) -> None:
-            app.after_render.remove_handler(soon)
+        def on_loaded(_sender: object) -> None:
+            app.after_render.remove_handler(on_loaded)
             # After the history is loaded, and before more keys are read.
             asyncio.get_running_loop().call_soon(feed)
 
         if keys:
-            app.after_render.add_handler(soon)
+            app.after_render.add_handler(on_loaded)
 
-    def interlude(self, work: Callable[[], Awaitable[None]]) -> None:
+    def run_suspended(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` in place of the prompt. The typed text returns afterwards."""
         if not self._closed:
-            self._interludes.append(work)
-            self._take_down_prompt()
+            self._suspended_work.append(work)
+            self._remove_prompt()
 
     def close(self) -> None:
         """End: the terminal is released, and nothing else gets it."""
         self._closed = True
-        self._interludes.clear()
+        self._suspended_work.clear()
         self.drop_question()
         self._foreground.end()
-        self._take_down_prompt()
+        self._remove_prompt()
 
-    def _take_down_prompt(self) -> None:
+    def _remove_prompt(self) -> None:
         app = self._prompt.app
         if app.is_running and app.future is not None and not app.future.done():
             app.erase_when_done = not self._closed  # the prompt will return
@@ -213,7 +213,7 @@ class PromptController:
             question,
             input=self._input,
             output=self._output,
-            look=self._look,
+            theme=self._theme,
         )
         return bool(await self._answer(asked))
 
@@ -223,7 +223,7 @@ class PromptController:
             what,
             input=self._input,
             output=self._output,
-            look=self._look,
+            theme=self._theme,
         )
         answer = await self._answer(asked)
         return answer if isinstance(answer, str) else None
@@ -253,14 +253,14 @@ class PromptController:
     async def run_program(self, work: Awaitable[str]) -> None:
         """Lend the terminal to `work`, which returns what went wrong, or ""."""
         await self.printer.settled()
-        with self._lend_terminal():
+        with self._release_terminal():
             problem = await work
         _end_line(self._output)
         if problem:
             self._problem(problem)
 
     @contextlib.contextmanager
-    def _lend_terminal(self) -> Iterator[None]:
+    def _release_terminal(self) -> Iterator[None]:
         """Hold the output meanwhile."""
         self.printer.hold()
         try:
@@ -271,14 +271,14 @@ class PromptController:
 
     def _edit(self, text: str) -> None:
         async def work() -> None:
-            with self._lend_terminal():
+            with self._release_terminal():
                 edited, problem = await self.programs.edit(text)
             _end_line(self._output)
             self._draft = Document(text if edited is None else edited)
             if problem:
                 self._problem(problem)
 
-        self.interlude(work)
+        self.run_suspended(work)
 
     def suspend(self) -> None:
         """Handle Ctrl-Z or SIGTSTP."""
@@ -331,7 +331,7 @@ class InputSplitter:
             try:
                 whole = assembler.feed(line + "\n" if self._raw else line, number)
             except LineError as error:
-                yield PreparedLine(SourceLine("", assembler.take()), error=error)
+                yield PreparedLine(SourceLine("", assembler.pop()), error=error)
                 assembler = self._assembler()
             else:
                 if whole is not None:
@@ -339,7 +339,7 @@ class InputSplitter:
         try:
             assembler.end()
         except LineError as error:
-            yield PreparedLine(SourceLine("", assembler.take()), error=error)
+            yield PreparedLine(SourceLine("", assembler.pop()), error=error)
 
     def _assembler(self) -> LineAssembler:
         return LineAssembler(verbatim=self._verbatim)

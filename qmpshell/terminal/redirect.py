@@ -74,24 +74,24 @@ class RedirectController:
     def __init__(
         self,
         settings: Settings,
-        stage: PromptController,
+        prompt_controller: PromptController,
         *,
         opened: Callable[[Redirect, str], None],
         done: Callable[[Redirect, str], None],
         run_program: Callable[[Awaitable[str]], Awaitable[None]],
         problem: Callable[[str], None],
     ) -> None:
-        self._stage = stage
+        self._prompt_controller = prompt_controller
         self._opened = opened
         self._done = done
         self._run_program = run_program
-        self._diversion: TerminalRedirect | None = None
+        self._redirect: TerminalRedirect | None = None
         # Redirected output looks like that of a script.
         self._view = ScriptView(settings, name="", out=self._write, err=problem)
 
     def show_reply(self, shown: ShowReply) -> bool:
         """Handle a reply. Return True if it goes to a redirect."""
-        if shown.redirect is None or self._diversion is None:
+        if shown.redirect is None or self._redirect is None:
             return False
         self._view.show(shown)
         return True
@@ -99,40 +99,42 @@ class RedirectController:
     def open(self, redirect: Redirect) -> None:
         """Open a redirect, after confirmation if a file would be overwritten."""
         if redirect.operator == ">" and os.path.exists(redirect.text):
-            self._stage.interlude(lambda: self._ask_overwrite(redirect))
+            self._prompt_controller.run_suspended(lambda: self._ask_overwrite(redirect))
         else:
             self._open(redirect)
 
     def end(self) -> None:
         """Close the redirect after the last reply."""
-        diversion, self._diversion = self._diversion, None
-        if diversion is None:
+        redirect, self._redirect = self._redirect, None
+        if redirect is None:
             return
-        problem = diversion.close()
-        if not diversion.is_command:
-            self._done(diversion.redirect, problem)
+        problem = redirect.close()
+        if not redirect.is_command:
+            self._done(redirect.redirect, problem)
             return
 
         async def work() -> None:
-            command = diversion.redirect.text
-            await self._run_program(self._stage.programs.shell(command, diversion.data))
-            self._done(diversion.redirect, "")
+            command = redirect.redirect.text
+            await self._run_program(self._prompt_controller.programs.shell(command, redirect.data))
+            self._done(redirect.redirect, "")
 
-        self._stage.interlude(work)
+        self._prompt_controller.run_suspended(work)
 
     async def _ask_overwrite(self, redirect: Redirect) -> None:
-        if await self._stage.confirm(f"{escape(redirect.text)} exists and would be overwritten"):
+        if await self._prompt_controller.confirm(
+            f"{escape(redirect.text)} exists and would be overwritten"
+        ):
             self._open(redirect)
         else:
             self._opened(redirect, f"{redirect.text} was not overwritten; nothing was sent")
 
     def _open(self, redirect: Redirect) -> None:
-        self._diversion = TerminalRedirect(redirect)
-        problem = self._diversion.open()
+        self._redirect = TerminalRedirect(redirect)
+        problem = self._redirect.open()
         if problem:
-            self._diversion = None
+            self._redirect = None
         self._opened(redirect, problem)
 
     def _write(self, data: bytes, _destination: Redirect | None) -> None:
-        if self._diversion is not None:
-            self._diversion.write(data)
+        if self._redirect is not None:
+            self._redirect.write(data)

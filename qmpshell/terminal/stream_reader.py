@@ -11,12 +11,12 @@ from ..transport import Stream
 
 # Keys are handled between two reads, so a read takes about this long, in seconds: pieces of a large
 # reply are cheap, logged events are expensive.
-_MOMENT = 0.004
+_READ_TIME = 0.004
 _MIN_READ, _MAX_READ = 1 << 12, 1 << 18
 # A server writes events one by one. Reading each at once would leave no time for keys in an event
 # storm, so the events of this many seconds are read together. A reply and the rest of a line are
 # read at once.
-_GATHER = 0.005
+_GATHER_TIME = 0.005
 
 
 class StreamReader:
@@ -34,7 +34,7 @@ class StreamReader:
         self._read_size = _MIN_READ
         self._read_at = 0.0
         self._answered = True
-        self._resting: asyncio.TimerHandle | None = None
+        self._pause_timer: asyncio.TimerHandle | None = None
 
     def attach(self, stream: Stream) -> None:
         """Read from this stream from now on, and close the previous one."""
@@ -61,9 +61,9 @@ class StreamReader:
         if stream is None:
             return
         loop = asyncio.get_running_loop()
-        if self._resting is not None:
-            self._resting.cancel()
-            self._resting = None
+        if self._pause_timer is not None:
+            self._pause_timer.cancel()
+            self._pause_timer = None
         loop.remove_reader(stream.fileno())
         loop.remove_writer(stream.fileno())
         self._writing = False
@@ -87,25 +87,25 @@ class StreamReader:
             self.close()
         self._received(data)
         self._read_at = clock()
-        self._pace(len(data), self._read_at - began)
+        self._adapt_read_size(len(data), self._read_at - began)
         is_all = len(data) < size
         is_awaited = is_answer or not self._answered or not data.endswith(b"\n")
-        if is_all and not is_awaited and began < before + 2 * _GATHER:
-            self._rest()
+        if is_all and not is_awaited and began < before + 2 * _GATHER_TIME:
+            self._pause_reading()
 
-    def _pace(self, count: int, taken: float) -> None:
+    def _adapt_read_size(self, count: int, taken: float) -> None:
         """Adapt the size of reads so that one takes about a moment; `count` bytes took `taken` seconds."""
-        fitting = int(count * _MOMENT / max(taken, 1e-6))
+        fitting = int(count * _READ_TIME / max(taken, 1e-6))
         self._read_size = min(max(fitting, _MIN_READ), 2 * self._read_size, _MAX_READ)
 
-    def _rest(self) -> None:
+    def _pause_reading(self) -> None:
         if self._stream is not None:
             loop = asyncio.get_running_loop()
             loop.remove_reader(self._stream.fileno())
-            self._resting = loop.call_later(_GATHER, self._go_on)
+            self._pause_timer = loop.call_later(_GATHER_TIME, self._resume_reading)
 
-    def _go_on(self) -> None:
-        self._resting = None
+    def _resume_reading(self) -> None:
+        self._pause_timer = None
         if self._stream is not None:
             asyncio.get_running_loop().add_reader(self._stream.fileno(), self._readable)
 

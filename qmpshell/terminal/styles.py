@@ -80,7 +80,7 @@ AUTO = "auto"
 # has it only in later ones). Tests measure it.
 _CHOSEN = {"dark": "github-dark", "light": "default"}
 
-_LOOKS = {
+_DEFAULT_STYLES = {
     json_style(JSON_NAME): "ansiblue",
     json_style(JSON_STRING): "ansigreen",
     json_style(JSON_NUMBER): "ansicyan",
@@ -163,7 +163,7 @@ _TOKENS = {
     TYPED_ERROR: ("Generic.Error",),
 }
 # These differ from plain text and from JSON.
-_MUST_STAND_OUT = (ERROR, LATE, PROMPT, TYPED_ERROR)
+_DISTINCT = (ERROR, LATE, PROMPT, TYPED_ERROR)
 
 
 def style_names() -> Iterable[str]:
@@ -178,10 +178,12 @@ def make_style(name: str = AUTO) -> BaseStyle:
 
     Raises ValueError with some valid names if there is none of that name.
     """
-    return Style.from_dict(_LOOKS if name == AUTO else _pygments_looks(_CHOSEN.get(name, name)))
+    return Style.from_dict(
+        _DEFAULT_STYLES if name == AUTO else _pygments_styles(_CHOSEN.get(name, name))
+    )
 
 
-def _pygments_looks(name: str) -> dict[str, str]:
+def _pygments_styles(name: str) -> dict[str, str]:
     from pygments.styles import get_style_by_name  # slow to import, and AUTO needs none of this
     from pygments.token import Token, string_to_tokentype
 
@@ -192,23 +194,23 @@ def _pygments_looks(name: str) -> dict[str, str]:
     style = get_style_by_name(name)
     plain = style.style_for_token(Token)
 
-    def look(tokens: tuple[str, ...], taken: Collection[str]) -> str:
+    def find_style(tokens: tuple[str, ...], taken: Collection[str]) -> str:
         for token in tokens:
             found = style.style_for_token(string_to_tokentype(token))
-            if found != plain and _look(found) not in taken:
-                return _look(found)
+            if found != plain and _convert_style(found) not in taken:
+                return _convert_style(found)
         return ""
 
-    looks = dict(_LOOKS) | {
-        name: look(tokens, ()) for name, tokens in _TOKENS.items() if name not in _MUST_STAND_OUT
+    chosen = dict(_DEFAULT_STYLES) | {
+        name: find_style(tokens, ()) for name, tokens in _TOKENS.items() if name not in _DISTINCT
     }
-    taken = [looks[json_style(name)] for name in _JSON] + ["#000000", "#ffffff"]
-    for name in _MUST_STAND_OUT:
-        looks[name] = look(_TOKENS[name], taken) or _LOOKS[name]
-    return looks
+    taken = [chosen[json_style(name)] for name in _JSON] + ["#000000", "#ffffff"]
+    for name in _DISTINCT:
+        chosen[name] = find_style(_TOKENS[name], taken) or _DEFAULT_STYLES[name]
+    return chosen
 
 
-def _look(attributes: Mapping[str, object]) -> str:
+def _convert_style(attributes: Mapping[str, object]) -> str:
     """Convert a Pygments style to prompt_toolkit's. Backgrounds are omitted."""
     words = [word for word in ("bold", "italic", "underline") if attributes[word]]
     if attributes["ansicolor"]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from ..qmp import Event
 
-_BURST = 30.0  # events of a name that are shown at once
+_MAX_BURST = 30.0  # events of a name that are shown at once
 _RATE = 5.0  # and per second after that
-_CALM = _BURST / 2  # a storm ends when this many could be shown again
+_END_LEVEL = _MAX_BURST / 2  # a storm ends when this many could be shown again
 _PAUSE = 1.0  # seconds between two counts in a storm
 # A server may invent names; beyond this number, they are counted together.
 _NAMES = 256
@@ -29,26 +29,26 @@ class EventCount:
 
 
 class _Allowance:
-    """How many events of a name may be shown. `stormy` while none may."""
+    """How many events of a name may be shown. `is_counting` while none may."""
 
-    __slots__ = ("left", "stormy", "when")
+    __slots__ = ("is_counting", "left", "when")
 
     def __init__(self, now: float) -> None:
-        self.left = _BURST
+        self.left = _MAX_BURST
         self.when = now
-        self.stormy = False
+        self.is_counting = False
 
-    def take(self, now: float) -> bool:
+    def allow(self, now: float) -> bool:
         """Return True if one more may be shown."""
-        self.left = min(_BURST, self.left + (now - self.when) * _RATE)
+        self.left = min(_MAX_BURST, self.left + (now - self.when) * _RATE)
         self.when = now
         if self.left < 1:
-            self.stormy = True
-        elif self.left >= _CALM:
-            self.stormy = False
+            self.is_counting = True
+        elif self.left >= _END_LEVEL:
+            self.is_counting = False
         # Hidden events count too, so that a storm only ends when it calms down.
         self.left = max(0.0, self.left - 1)
-        return not self.stormy
+        return not self.is_counting
 
 
 class EventThrottle:
@@ -59,13 +59,13 @@ class EventThrottle:
         self._folded: dict[str, EventCount] = {}
         self.due: float | None = None
 
-    def take(self, event: Event, now: float) -> list[Event | EventCount]:
+    def allow(self, event: Event, now: float) -> list[Event | EventCount]:
         """Return what to show for `event`."""
         name = event.name
         allowance = self._allowances.get(name)
         if allowance is None:
-            name, allowance = self._begin(name, now)
-        if allowance.take(now):
+            name, allowance = self._start_count(name, now)
+        if allowance.allow(now):
             return [*self.flush(), event]
         folded = self._folded.pop(name, None)
         if folded is None:
@@ -84,9 +84,9 @@ class EventThrottle:
         if not self._folded:
             return []
         folded, self._folded = self._folded, {}
-        return [one.last if one.count == 1 else one for one in folded.values()]
+        return [value.last if value.count == 1 else value for value in folded.values()]
 
-    def _begin(self, name: str, now: float) -> tuple[str, _Allowance]:
+    def _start_count(self, name: str, now: float) -> tuple[str, _Allowance]:
         if len(self._allowances) >= _NAMES:
             name = OTHERS
         return name, self._allowances.setdefault(name, _Allowance(now))

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 # The forms that QEMU has and that are not supported yet.
-_NOT_YET = ("telnet", "websocket", "ws", "wss", "vsock", "socket", "exec", "pty", "stdio")
-_NOT_YET_STARTS = (*(f"{name}:" for name in _NOT_YET), "socket,")
+_UNSUPPORTED = ("telnet", "websocket", "ws", "wss", "vsock", "socket", "exec", "pty", "stdio")
+_NOT_YET_STARTS = (*(f"{name}:" for name in _UNSUPPORTED), "socket,")
 
 
 class UnixAddress:
@@ -96,7 +96,7 @@ def parse_address(text: str, *, exists: Callable[[str], bool]) -> Address:
     if exists(text) or ("/" in text and not text.startswith(_NOT_YET_STARTS)):
         return UnixAddress(text)
     name = scheme if colon else text.partition(",")[0]
-    if name in _NOT_YET and (name != "socket" or "," in text) and not rest.isdecimal():
+    if name in _UNSUPPORTED and (name != "socket" or "," in text) and not rest.isdecimal():
         raise AddressError(f"{name}: addresses of this kind are not supported")
     if colon:
         return _tcp(text, text)
@@ -141,7 +141,7 @@ def _read_options(options: Iterable[str], known: tuple[str, ...]) -> dict[str, b
         elif not equals:
             value = "on"
         if name not in known:
-            raise AddressError(f"unknown option in the address: {name!r} that is unknown")
+            raise AddressError(f"unknown option {name!r} in the address")
         if value in _ON or value in _OFF:
             switches[name] = value in _ON
     for name in ("telnet", "websocket"):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 _CONNECT_TIMEOUT = 5.0
-_BUSY_PATIENCE = 5.0
+_BUSY_TIMEOUT = 5.0
 _BUSY_NOTICE = 2.0
 
 
@@ -45,7 +45,7 @@ def connect_with_retries(
             return open_stream(address, timeout=max(left, 0.1))
         except ConnectError as error:
             waited = clock() - begun
-            patience = wait if wait is not None else _BUSY_PATIENCE * error.busy
+            patience = wait if wait is not None else _BUSY_TIMEOUT * error.busy
             if not error.retriable or waited >= patience:
                 if wait and error.retriable:
                     raise ConnectError(f"{error} (tried for {wait:g} s)") from error

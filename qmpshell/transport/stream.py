@@ -18,7 +18,7 @@ from ..errors import ConnectionLost
 _READ_SIZE = 1 << 16
 _LARGE_READ_SIZE = 1 << 20
 # A pipe that poll reports as writable accepts this many bytes without blocking (POSIX PIPE_BUF).
-_SURE_SIZE = 512
+_MIN_SEND_SIZE = 512
 _ENDED = (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.ESHUTDOWN, errno.EIO)
 
 
@@ -146,7 +146,7 @@ class DescriptorStream(Stream):
 
     def _write(self, data: memoryview, _descriptor: int | None) -> int:
         self._ready(select.POLLOUT)
-        return os.write(self._descriptor, data[:_SURE_SIZE])
+        return os.write(self._descriptor, data[:_MIN_SEND_SIZE])
 
     def close(self) -> None:
         """Close the descriptor."""

@@ -13,7 +13,7 @@ from qmpshell.manual import QEMU, HelpPages, ManualCache, search_manual
 from qmpshell.qmp import Schema
 from qmpshell.render import text_of
 from tests.harness.manuals import page_text
-from tests.harness.servers import BACKPORTS, start_qemu
+from tests.harness.servers import NEWEST, start_qemu
 
 from .measure import compare, report
 
@@ -27,7 +27,7 @@ _BOUNDS = {_FIRST: 300, _SECOND: 100, _SEARCH: 100}
 def _schema() -> Schema:
     with (
         tempfile.TemporaryDirectory() as directory,
-        start_qemu(BACKPORTS, Path(directory) / "vm.sock") as server,
+        start_qemu(NEWEST, Path(directory) / "vm.sock") as server,
         connect(server.address) as qmp,
     ):
         return Schema(qmp.execute("query-qmp-schema"))
@@ -44,7 +44,7 @@ def _timed(run: Callable[[], object]) -> Callable[[], float]:
 
 def run() -> bool:
     schema = _schema()
-    ports = make_ports({"MANPATH": BACKPORTS.manuals})
+    ports = make_ports({"MANPATH": NEWEST.manuals})
 
     def ask(manual_cache: ManualCache) -> None:
         manual = manual_cache.manual(QEMU, (10, 0, 0))
@@ -61,7 +61,7 @@ def run() -> bool:
     ask(read)
     medians = compare(
         {
-            _FLOOR: _timed(lambda: page_text(BACKPORTS, QEMU.name)),
+            _FLOOR: _timed(lambda: page_text(NEWEST, QEMU.name)),
             _FIRST: _timed(lambda: ask(ManualCache(ports.find_page))),
             _SECOND: _timed(lambda: ask(read)),
             _SEARCH: _timed(search_words),

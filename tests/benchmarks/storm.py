@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.harness.servers import BACKPORTS, SYSTEM, Installation, start_qemu
+from tests.harness.servers import INSTALLATIONS, NEWEST, Installation, start_qemu
 
 from .measure import BIN
 from .terminals import BARE, PROMPT, Terminal
@@ -242,7 +242,7 @@ def echo() -> bool:
     bare prompt in the same storm.
     """
     good = True
-    for installation in (SYSTEM, BACKPORTS):
+    for installation in INSTALLATIONS:
         bare, calm, storm, logged = (_Echoes() for _ in range(4))
         with _two_monitors(installation) as (first, second):
             for _ in range(_ROUNDS):
@@ -288,7 +288,7 @@ def memory() -> bool:
     with tempfile.TemporaryDirectory() as directory:
         log = Path(directory) / "events.log"
         with (
-            _two_monitors(BACKPORTS) as (first, second),
+            _two_monitors(NEWEST) as (first, second),
             _shell(first, "--log", str(log)) as terminal,
             _Storm(second) as storm,
         ):

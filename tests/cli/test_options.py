@@ -82,7 +82,7 @@ def test_options_set_address_commands_and_settings() -> None:
 def test_given_lists_settings_of_explicit_options(
     arguments: tuple[str, ...], given: set[str]
 ) -> None:
-    assert set(parse(*arguments).given) == given
+    assert set(parse(*arguments).explicit) == given
 
 
 @pytest.mark.parametrize("shell_name", ["bash", "zsh", "fish"])

@@ -575,9 +575,14 @@ def test_invalid_path_or_type_is_not_queried() -> None:
 
 
 def test_query_lifetime_depends_on_its_command() -> None:
-    assert FLAT_NODES.life == JOBS.life == 2.0
-    assert NETWORK.life == TREE.life == LiveQuery("qom-list", {"path": "/"}).life == 5.0
-    assert DRIVERS.life is DRIVERS_HELP.life is LiveQuery("query-cpu-definitions").life is None
+    assert FLAT_NODES.lifetime == JOBS.lifetime == 2.0
+    assert NETWORK.lifetime == TREE.lifetime == LiveQuery("qom-list", {"path": "/"}).lifetime == 5.0
+    assert (
+        DRIVERS.lifetime
+        is DRIVERS_HELP.lifetime
+        is LiveQuery("query-cpu-definitions").lifetime
+        is None
+    )
     assert DRIVERS.loads_modules and DRIVERS_HELP.loads_modules
     assert not NETWORK.loads_modules
 

@@ -10,6 +10,18 @@ from .servers import Installation
 PAGES = ("qemu-qmp-ref", "qemu-storage-daemon-qmp-ref", "qemu-ga-ref")
 
 
+# A version that no installed QEMU has.
+OTHER_VERSION = "6.1.0"
+
+
+def manual_of_other_version(installation: Installation, folder: Path) -> str:
+    """Write the manual of the installed QEMU as that of another version. Return its folder."""
+    page = page_text(installation, "qemu-qmp-ref").replace(installation.version, OTHER_VERSION)
+    (folder / "other" / "man7").mkdir(parents=True)
+    (folder / "other" / "man7" / "qemu-qmp-ref.7").write_text(page)
+    return str(folder / "other")
+
+
 def page_text(installation: Installation, name: str) -> str:
     """Return the roff text of a page."""
     path = Path(installation.manuals) / "man7" / f"{name}.7.gz"

@@ -10,6 +10,7 @@ import socket
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -35,6 +36,17 @@ class Installation:
                 f"{name} of {self.name} is missing: run tests/run.sh, which installs it"
             )
         return found
+
+    @cached_property
+    def version(self) -> str:
+        """Return the version of QEMU, such as "7.2.22"."""
+        command = [self.program("qemu-system-x86_64"), "--version"]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return output.split()[3]
+
+    @property
+    def major(self) -> int:
+        return int(self.version.partition(".")[0])
 
     @property
     def manuals(self) -> str:
@@ -68,8 +80,18 @@ def cache() -> Path:
     return Path(base) / "qmpshell-tests"
 
 
+def _newest() -> Installation:
+    """Return the packaged QEMU if it is at least 10, otherwise the one that tests/run.sh unpacks."""
+    if SYSTEM.major >= NEWEST_MAJOR:
+        return SYSTEM
+    return Installation("newest", str(cache() / f"qemu-{NEWEST_MAJOR}"))
+
+
+NEWEST_MAJOR = 10
 SYSTEM = Installation("system", "")
-BACKPORTS = Installation("backports", str(cache() / "qemu-10"))
+NEWEST = _newest()
+# Debian 12 has QEMU 7.2, and QEMU 10 in its backports. Later releases have only one.
+INSTALLATIONS = tuple(dict.fromkeys((SYSTEM, NEWEST)))
 
 
 class Server:

@@ -154,7 +154,7 @@ class Driver:
         return self._done(self.session.connect_failed(text, self.now))
 
     def greet(self) -> None:
-        assert [one[0] for one in self.bytes(GREETING)] == ["send"]
+        assert [item[0] for item in self.bytes(GREETING)] == ["send"]
         assert self.bytes(NEGOTIATED)[0] == ("greeted",)
 
     def _read(self, path: str) -> bytes:
@@ -169,7 +169,7 @@ class Driver:
         return self.logs[path]
 
     def _done(self, effects: list[Effect]) -> list[Said]:
-        self.destinations += [one.redirect for one in effects if isinstance(one, OpenRedirect)]
+        self.destinations += [item.redirect for item in effects if isinstance(item, OpenRedirect)]
         return said(effects)
 
     def prepare(self, text: str) -> PreparedLine:

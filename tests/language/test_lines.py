@@ -21,7 +21,7 @@ def assemble(text: str, *, verbatim: bool = False) -> list[str]:
             whole = assembler.feed(line, number)
         except LineError as error:
             found.append("!" + error.reason)
-            assembler.take()
+            assembler.pop()
         else:
             if whole is not None:
                 found.append(whole.text)
@@ -122,7 +122,7 @@ def test_json_error_reports_its_physical_line(
         with pytest.raises(LineError) as caught:
             assembler.feed(line, at)
         assert caught.value.reason == reason
-        taken = assembler.take()
+        taken = assembler.pop()
         assert taken.locate(caught.value.start) == (number, column, line)
     assert not assembler.open
     after = assembler.feed("stop", 9)
@@ -190,7 +190,7 @@ def test_random_lines_report_errors_at_valid_positions(lines: list[str]) -> None
         try:
             whole = assembler.feed(line, number)
         except LineError as error:
-            whole = assembler.take()
+            whole = assembler.pop()
             at, column, text = whole.locate(error.start)
             assert (at, text) == (number, line)
             assert 1 <= column <= len(line) + 1
@@ -205,7 +205,7 @@ def test_random_lines_report_errors_at_valid_positions(lines: list[str]) -> None
         assembler.end()
     except LineError as error:
         assert assembler.open
-        at, column, _ = assembler.take().locate(error.start)
+        at, column, _ = assembler.pop().locate(error.start)
         assert 1 <= at <= len(lines) and column >= 1
 
 
@@ -233,10 +233,10 @@ def test_locate_in_second_line_uses_its_number() -> None:
     assert whole is not None and whole.locate(0) == (2, 1, "b")
 
 
-def test_take_resets_the_assembler() -> None:
+def test_pop_resets_the_assembler() -> None:
     assembler = LineAssembler()
     assert assembler.feed('{"a":', 1) is None
-    assert assembler.take().text == '{"a":'
+    assert assembler.pop().text == '{"a":'
     assert not assembler.open
     assembler.end()
     whole = assembler.feed("1}", 2)
@@ -253,7 +253,7 @@ def test_incomplete_input_reports_start_of_line(lines: list[str], place: tuple[i
         assembler.feed(line, number)
     with pytest.raises(LineError) as caught:
         assembler.end()
-    assert assembler.take().locate(caught.value.start)[:2] == place
+    assert assembler.pop().locate(caught.value.start)[:2] == place
 
 
 def test_assembler_work_is_linear_in_lines(count_lines: Any) -> None:

@@ -73,7 +73,9 @@ class CompletionSources:
 
 
 def properties(answer: Any) -> dict[str, PropertyType]:
-    return {one["name"]: PropertyType(one["type"], one.get("description", "")) for one in answer}
+    return {
+        item["name"]: PropertyType(item["type"], item.get("description", "")) for item in answer
+    }
 
 
 # The first test that needs a version starts its server and caches the answers.
@@ -95,9 +97,9 @@ def empty_introspection(*, has_schema: bool = False, can_ask: bool = False) -> I
 def command(line: str, introspection: Introspection) -> Command:
     plan = evaluate_line(line, introspection)
     assert isinstance(plan, ParsedLine), vars_of(plan)
-    (one,) = plan.actions
-    assert isinstance(one, Command)
-    return one
+    (item,) = plan.actions
+    assert isinstance(item, Command)
+    return item
 
 
 def vars_of(need: Missing) -> tuple[str, str, int]:
@@ -1035,7 +1037,7 @@ def test_each_secret_of_line_is_required() -> None:
     assert starts == [line.index("@?"), line.rindex("@?")]
     plan = evaluate_line(line, introspection)
     assert isinstance(plan, ParsedLine)
-    found = [one.arguments for one in plan.actions if isinstance(one, Command)]
+    found = [item.arguments for item in plan.actions if isinstance(item, Command)]
     assert found == [{"a": "one"}, {"b": "two"}]
 
 
@@ -1124,14 +1126,14 @@ def objects(draw: Callable[[Any], Any], schema: Schema, type_name: str, depth: i
 
     while True:
         members = schema.members(type_name, tag_value)
-        left = [one for name, one in members.items() if name not in found]
-        tags = [one for one in left if schema.kind(one.type) == "enum" and not one.optional]
+        left = [item for name, item in members.items() if name not in found]
+        tags = [item for item in left if schema.kind(item.type) == "enum" and not item.optional]
         if not tags:
             break
         found[tags[0].name] = draw(values(schema, tags[0].type, depth + 1))
-    for one in left:
-        if not one.optional or (depth < 3 and draw(st.integers(0, 5)) == 0):
-            found[one.name] = draw(values(schema, one.type, depth + 1))
+    for item in left:
+        if not item.optional or (depth < 3 and draw(st.integers(0, 5)) == 0):
+            found[item.name] = draw(values(schema, item.type, depth + 1))
     return found
 
 
@@ -1140,10 +1142,10 @@ def words_of(path: str, value: object) -> list[str]:
     if isinstance(value, bool):
         return [f"{path}={'on' if value else 'off'}"]
     if isinstance(value, dict) and value:
-        return [word for name, one in value.items() for word in words_of(f"{path}.{name}", one)]
+        return [word for name, item in value.items() for word in words_of(f"{path}.{name}", item)]
     if isinstance(value, list) and value:
         return [
-            word for index, one in enumerate(value) for word in words_of(f"{path}.{index}", one)
+            word for index, item in enumerate(value) for word in words_of(f"{path}.{index}", item)
         ]
     if value is None or isinstance(value, (str, int, list, dict)):
         return [f"{path}={json.dumps(value)}"]
@@ -1161,7 +1163,7 @@ def test_random_arguments_of_schema_round_trip(
     info = schema.command(name)
     assert info is not None
     arguments = data.draw(objects(schema, info.arg_type, 0))
-    words = [word for key, one in arguments.items() for word in words_of(key, one)]
+    words = [word for key, item in arguments.items() for word in words_of(key, item)]
     words = data.draw(st.permutations(words))
     found = command(" ".join([name, *words]), known.introspection())
     assert found.name == name
@@ -1277,11 +1279,11 @@ def check_safe(line: str, introspection: Introspection) -> None:
         assert found.kind != MISSING_SCHEMA or not introspection.has_schema
         assert found.kind != MISSING_SECRET or line.startswith("@?", found.start)
         return
-    for one in found.actions:
-        assert isinstance(one, (Command, RawCommand, ShellCommand))
-        assert line[one.start :].strip()
-        if isinstance(one, Command):
-            json.dumps(one.arguments)
+    for item in found.actions:
+        assert isinstance(item, (Command, RawCommand, ShellCommand))
+        assert line[item.start :].strip()
+        if isinstance(item, Command):
+            json.dumps(item.arguments)
 
 
 @any_server

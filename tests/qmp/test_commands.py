@@ -65,6 +65,12 @@ def test_confirmation_names_its_command() -> None:
         assert not facts.confirmation or facts.confirmation.startswith(f"{name} ")
 
 
+def test_command_that_ends_server_needs_confirmation() -> None:
+    ending = [name for name, facts in COMMANDS.items() if facts.ends_server]
+    assert ending == ["guest-shutdown", "quit"]
+    assert all(COMMANDS[name].confirmation for name in ending)
+
+
 def test_main_argument_of_id_commands_exists() -> None:
     for known in SCHEMAS:
         for name in known.commands():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.harness.servers import BACKPORTS
+from tests.harness.servers import NEWEST
 
 from .pictures import FOLDER, PICTURES
 
-for name, take in PICTURES.items():
-    (FOLDER / f"{name}.svg").write_text(take(BACKPORTS))
+for name, draw in PICTURES.items():
+    (FOLDER / f"{name}.svg").write_text(draw(NEWEST))

@@ -15,7 +15,7 @@ def lines_of(*inputs: LineInput, verbatim: bool = False, raw: bool = False) -> l
     lines = ScriptLines(inputs, verbatim=verbatim, raw=raw)
     found = []
     while not lines.ended:
-        item = lines.take()
+        item = lines.pop()
         if item is None:
             if lines.descriptor is not None:
                 lines.fill()
@@ -43,12 +43,12 @@ def test_random_chunks_give_same_lines(parts: list[bytes], sizes: list[int]) -> 
         if data[start:end]:
             os.write(writer, data[start:end])
             lines.fill()
-        while (item := lines.take()) is not None:
+        while (item := lines.pop()) is not None:
             assert isinstance(item, SourceLine)
             read_lines.append(item.line.text)
     os.close(writer)
     lines.fill()
-    while (item := lines.take()) is not None:
+    while (item := lines.pop()) is not None:
         assert isinstance(item, SourceLine)
         read_lines.append(item.line.text)
     os.close(reader)
@@ -82,18 +82,18 @@ def test_reading_pauses_while_a_line_is_queued() -> None:
     reader, writer = os.pipe()
     os.write(writer, b"a\nb\nc")
     lines = ScriptLines([LineInput("x", read=lambda: os.read(reader, 65536), descriptor=reader)])
-    assert lines.take() is None
+    assert lines.pop() is None
     lines.fill()
     for text in ("a", "b"):
-        item = lines.take()
+        item = lines.pop()
         assert isinstance(item, SourceLine)
         assert item.line.text == text
-    assert lines.take() is None
+    assert lines.pop() is None
     os.close(writer)
     lines.fill()
-    item = lines.take()
+    item = lines.pop()
     assert isinstance(item, SourceLine)
     assert item.line.text == "c"
-    assert lines.take() is None
+    assert lines.pop() is None
     assert lines.ended
     os.close(reader)

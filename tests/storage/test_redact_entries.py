@@ -23,7 +23,7 @@ def logical_lines(text: str) -> list[str]:
     """Return the logical lines of an entry, including an incomplete last line."""
     assembler = LineAssembler()
     found = [assembler.feed(line, number) for number, line in enumerate(text.split("\n"))]
-    found.append(assembler.take() if assembler.open else None)
+    found.append(assembler.pop() if assembler.open else None)
     return [line.text for line in found if line is not None]
 
 

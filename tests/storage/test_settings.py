@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from qmpshell.storage import CONFIRM, OPTIONS, OWN_STYLES, OptionError, Settings, apply, check_style
+from qmpshell.storage import (
+    CONFIRM,
+    OPTIONS,
+    OWN_STYLES,
+    OptionError,
+    Settings,
+    apply_settings,
+    check_style,
+)
 from tests.harness.program import environment
 
 
@@ -18,7 +26,7 @@ def test_option_default_round_trips(name: str) -> None:
     option = OPTIONS[name]
     settings = Settings()
     assert option.name == name
-    assert option.what
+    assert option.help
     assert option.possible.startswith("it must be ")
     assert option.read(option.write(settings)) == getattr(settings, option.attribute)
     for choice in option.choices:
@@ -205,7 +213,7 @@ VALUES = {
 def test_random_setting_round_trips_as_text(data: st.DataObject, name: str) -> None:
     value: Any = data.draw(VALUES[name])
     settings = Settings()
-    apply({name: value}, settings)
+    apply_settings({name: value}, settings)
     found = OPTIONS[name].read(OPTIONS[name].write(settings))
     assert found == value or (name == "events" and value in (("none",), ("stderr",), ("inline",)))
 
@@ -214,7 +222,7 @@ def test_random_setting_round_trips_as_text(data: st.DataObject, name: str) -> N
 def test_random_text_is_parsed_or_rejected(name: str, text: str) -> None:
     settings = Settings()
     try:
-        apply({name: OPTIONS[name].read(text)}, settings)
+        apply_settings({name: OPTIONS[name].read(text)}, settings)
     except OptionError:
         return
     shown = OPTIONS[name].write(settings)
@@ -225,7 +233,7 @@ def test_random_text_is_parsed_or_rejected(name: str, text: str) -> None:
 def test_apply_keeps_options_of_command_line() -> None:
     settings = Settings(verbose=True, timeout=3)
     values = {"verbose": False, "timeout": 9.0, "result": True, "style": "dark", "confirm": ()}
-    apply(values, settings, given={"verbose", "timeout"})
+    apply_settings(values, settings, explicit={"verbose", "timeout"})
     assert settings.verbose
     assert settings.timeout == 3
     assert settings.result_only

@@ -368,7 +368,7 @@ def agent(installation: Installation, tmp_path: Path) -> Iterator[Terminal]:
     ):
         terminal.wait_for("Connected to a guest agent at ")
         terminal.wait_prompt("(QGA)")
-        terminal.wait_toolbar("guest agent 10.0." if installation.root else "guest agent 7.2.")
+        terminal.wait_toolbar(f"guest agent {installation.version}")
         yield terminal
 
 
@@ -404,8 +404,7 @@ def test_f1_with_agent_shows_the_agent_manual(agent: Terminal, installation: Ins
     wait_line(agent, "(QGA) guest-ping")
     agent.type(LEFT + F1)
     agent.wait_for("guest-ping (command, since 0.15")
-    version = "10.0." if installation.root else "7.2."
-    agent.wait_for(f"From qemu-ga-ref(7) of QEMU {version}")
+    agent.wait_for(f"From qemu-ga-ref(7) of QEMU {installation.version}")
     wait_line(agent, "(QGA) guest-ping", cursor=len("(QGA) guest-pin"))
 
 

@@ -13,29 +13,29 @@ import pytest
 from tests.harness.program import run
 from tests.harness.screen import Terminal
 from tests.harness.scripted import Peer, ScriptedServer
-from tests.harness.servers import BACKPORTS, SYSTEM, Server, start_qemu
+from tests.harness.servers import NEWEST, SYSTEM, Server, start_qemu, start_storage_daemon
 
 Start = Callable[[Callable[[Peer], object]], ScriptedServer]
 CTRL_C = "\x03"
 
 
-def test_connect_to_restarted_server_loads_new_schema(tmp_path: Path) -> None:
+def test_connect_to_another_server_loads_new_schema(tmp_path: Path) -> None:
     path = tmp_path / "vm.sock"
     with ExitStack() as stack:
-        first = stack.enter_context(start_qemu(SYSTEM, path, "-name", "first"))
+        first = stack.enter_context(start_storage_daemon(SYSTEM, path))
         terminal = stack.enter_context(Terminal(str(path), columns=160))
         terminal.wait_ready()
-        terminal.line("query-name")
-        terminal.wait_above('"first"')
+        terminal.line("query-jobs")
+        terminal.wait_above('{"return": []}')
         terminal.type("query-audio\t-")
         terminal.wait(lambda: terminal.current == "(QEMU) query-audio-", "no completion")
         first.kill()
         terminal.wait_above("connection lost", prompt="(QEMU) query-audio-")
         path.unlink()
-        stack.enter_context(start_qemu(BACKPORTS, path, "-name", "second", machine="q35"))
+        stack.enter_context(start_qemu(NEWEST, path, "-name", "second", machine="q35"))
         terminal.type(CTRL_C)
         terminal.line("/connect")
-        terminal.wait_above("Connected to QEMU 10.", "Ctrl-D", "VM state: prelaunch")
+        terminal.wait_above(f"Connected to QEMU {NEWEST.version}", "Ctrl-D", "VM state: prelaunch")
         terminal.line("query-name")
         terminal.wait_above('"second"')
         # The names and types come from the new server.
@@ -47,7 +47,7 @@ def test_connect_to_restarted_server_loads_new_schema(tmp_path: Path) -> None:
         terminal.line("cont")
         terminal.wait_above(" RESUME", '{"return": {}}')
         terminal.line("/status")
-        terminal.wait_for("server: QEMU 10.")
+        terminal.wait_for(f"server: QEMU {NEWEST.version}")
         terminal.type("\x04")
         assert terminal.end() == 0
 

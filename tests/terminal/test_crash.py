@@ -57,7 +57,7 @@ def assert_crashed(terminal: Terminal, state: Path) -> None:
         ("session.Session.submit", "query-name\r"),
         ("terminal.formatter.EffectFormatter.fragments", ""),
         ("terminal.formatter.EffectFormatter.event", "cont\r"),
-        ("terminal.throttle.EventThrottle.take", "cont\r"),
+        ("terminal.throttle.EventThrottle.allow", "cont\r"),
         ("terminal.output.OutputQueue.flush", "query-name\r"),
         ("terminal.prompt.PromptController._edit", "half a line\x18\x05"),
         ("terminal.prompt.InputSplitter.is_whole", "query-name\r"),

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.manuals import OTHER_VERSION, manual_of_other_version
 from tests.harness.screen import Terminal
 from tests.harness.scripted import GREETING, Peer, ScriptedServer
 from tests.harness.servers import (
-    BACKPORTS,
+    NEWEST,
     SYSTEM,
     Installation,
     Server,
@@ -139,7 +140,7 @@ def test_help_wraps_at_forty_columns(one_qemu: Server) -> None:
     with Terminal(one_qemu.address, columns=40, variables=manuals(SYSTEM)) as terminal:
         terminal.wait_for("(QEMU)")
         terminal.line("/help system_wakeup")
-        terminal.wait_for("From qemu-qmp-ref(7) of QEMU 7.2.")
+        terminal.wait_for(f"From qemu-qmp-ref(7) of QEMU {SYSTEM.version}")
         terminal.wait_prompt()
         place = terminal.history.index("system_wakeup (command, since 1.1)")
         assert terminal.history[place + 1 : place + 4] == [
@@ -157,12 +158,12 @@ def test_help_wraps_at_forty_columns(one_qemu: Server) -> None:
 
 def test_help_with_storage_daemon_uses_its_manual(tmp_path: Path) -> None:
     with (
-        start_storage_daemon(BACKPORTS, tmp_path / "qsd.sock") as server,
-        Terminal(server.address, rows=45, variables=manuals(BACKPORTS)) as terminal,
+        start_storage_daemon(NEWEST, tmp_path / "qsd.sock") as server,
+        Terminal(server.address, rows=45, variables=manuals(NEWEST)) as terminal,
     ):
         terminal.wait_ready()
         terminal.line("/help job-pause")
-        terminal.wait_for("From qemu-storage-daemon-qmp-ref(7) of QEMU 10.")
+        terminal.wait_for(f"From qemu-storage-daemon-qmp-ref(7) of QEMU {NEWEST.version}")
         terminal.wait_prompt()
 
 
@@ -170,13 +171,13 @@ def test_help_with_storage_daemon_uses_its_manual(tmp_path: Path) -> None:
 def test_help_reports_missing_or_mismatched_manual(
     one_qemu: Server, tmp_path: Path, folder: str
 ) -> None:
-    path = BACKPORTS.manuals if folder else str(tmp_path)
+    path = manual_of_other_version(SYSTEM, tmp_path) if folder else str(tmp_path)
     with Terminal(one_qemu.address, rows=40, variables={"MANPATH": path}) as terminal:
         terminal.wait_ready()
         terminal.line("/help stop")
         if folder:
-            terminal.wait_for("From qemu-qmp-ref(7) of QEMU 10.")
-            assert ", but the server is QEMU 7.2." in terminal.text
+            terminal.wait_for(f"From qemu-qmp-ref(7) of QEMU {OTHER_VERSION}")
+            assert f", but the server is QEMU {SYSTEM.version}." in terminal.text
         else:
             terminal.wait_for("stop (command)")
             terminal.wait_for("No manual is installed: on Debian, qemu-qmp-ref(7)")

@@ -26,7 +26,7 @@ class Screen:
         value = {"event": name, "data": {"number": self.number}}
         self.number += 1
         self.sent.append(name)
-        return self._show(self.storm.take(Event(b"", value), self.now))
+        return self._show(self.storm.allow(Event(b"", value), self.now))
 
     def pass_time(self, seconds: float) -> None:
         until = self.now + seconds
@@ -153,7 +153,7 @@ def test_memory_is_bounded_for_events_and_names() -> None:
     def feed(start: int, count: int) -> None:
         for number in range(start, start + count):
             for name in ("TICK", f"MADE_UP_{number:0100}"):
-                subject.take(Event(b"", {"event": name}), number / 1000)
+                subject.allow(Event(b"", {"event": name}), number / 1000)
 
     feed(0, 1000)
     tracemalloc.start()

@@ -38,7 +38,7 @@ def run_events(context: CommandContext, call: ShellCommand) -> list[Effect]:
         return context.show_message(_shown(context))
     if given[0].text == "list":
         return _list(context, call, given[1:])
-    texts = [one.strip() for one in ",".join(map(text_of, given)).split(",")]
+    texts = [argument.strip() for argument in ",".join(map(text_of, given)).split(",")]
     mode = parse_events(",".join(texts))
     if mode is None:
         raise usage_error(call, "inline, stderr, none, or names with wildcards", given[0])
@@ -70,10 +70,10 @@ def _no_events(context: CommandContext, texts: list[str]) -> list[str]:
     from fnmatch import fnmatchcase  # few scripts need it
 
     globs = [text.lstrip(MUTED + SHOWN) for text in texts if text not in EVENT_MODES]
-    unknown = [one for one in globs if not any(fnmatchcase(name, one) for name in names)]
+    unknown = [glob for glob in globs if not any(fnmatchcase(name, glob) for name in names)]
     return [
-        f"{one[:_MAX_SHOWN]} is not an event of this server{_event_hint(one, names)}"
-        for one in unknown
+        f"{glob[:_MAX_SHOWN]} is not an event of this server{_event_hint(glob, names)}"
+        for glob in unknown
     ]
 
 

@@ -52,15 +52,15 @@ def run_apropos(context: CommandContext, call: ShellCommand) -> list[Effect]:
 def rows_of(found: list[Found], schema: Schema | None) -> list[list[Span]]:
     """Return the search results as table rows, marking those that the server does not have."""
     rows: list[list[Span]] = []
-    for one in found:
-        kind = one.kind
-        if schema is not None and not _is_had(schema, one):
+    for item in found:
+        kind = item.kind
+        if schema is not None and not _is_available(schema, item):
             kind = f"{kind}, not in this server"
-        rows.append([(NAME, one.name), (EMPHASIS, kind), (PLAIN, one.sentence)])
+        rows.append([(NAME, item.name), (EMPHASIS, kind), (PLAIN, item.sentence)])
     return rows
 
 
-def _is_had(schema: Schema, found: Found) -> bool:
+def _is_available(schema: Schema, found: Found) -> bool:
     """Return True if the server has what was found. Types in its schema have no names."""
     if found.kind == "command":
         return schema.command(found.name) is not None
@@ -94,7 +94,7 @@ def run_help(context: CommandContext, call: ShellCommand) -> list[Effect]:
     properties = context.introspection.drivers.get(driver) if driver is not None else None
     page = articles.about(name.text, given, key, properties=properties)
     if not page and f"/{name.text}" in COMMANDS:
-        return context.page(_ours(f"/{name.text}"))
+        return context.page(_own_help(f"/{name.text}"))
     if not page:
         page = articles.about_value(name.text)
         found = names_starting_with(manual.reference, name.text, schema)
@@ -122,7 +122,7 @@ def _own_page(name: str) -> list[Block]:
         [command for command in COMMANDS if command.startswith(name)] if name[0] == "/" else []
     )
     if name in COMMANDS or len(matches) == 1:
-        return _ours(name if name in COMMANDS else matches[0])
+        return _own_help(name if name in COMMANDS else matches[0])
     return [_table_of(matches)] if matches else []
 
 
@@ -138,7 +138,7 @@ def _given(call: ShellCommand) -> tuple[str, dict[str, str]]:
         if token.kind == OBJECT:
             raise usage_error(call, f"{call.name} has no argument {token.text[:40]!r}", token)
     found = arguments(call.line, first, [token for token in rest if token not in keys])
-    given = {".".join(name for name, _ in one.path): _text(one.value) for one in found}
+    given = {".".join(name for name, _ in item.path): _text(item.value) for item in found}
     return (keys[0].text if keys else ""), given
 
 
@@ -158,6 +158,6 @@ def _table_of(names: Iterable[str]) -> Table:
     return Table([[(NAME, COMMANDS[name][1]), (PLAIN, COMMANDS[name][2])] for name in names])
 
 
-def _ours(name: str) -> list[Block]:
+def _own_help(name: str) -> list[Block]:
     _, how, what = COMMANDS[name]
     return [Item([(NAME, how)], [paragraph(what)])]

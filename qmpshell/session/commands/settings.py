@@ -83,7 +83,7 @@ def _value(call: ShellCommand, option: Option, argument: Argument) -> object:
 
 
 def _explained(option: Option, settings: Settings) -> str:
-    return f"{_assignment(option, settings)}\n  {option.what}\n  {option.possible}"
+    return f"{_assignment(option, settings)}\n  {option.help}\n  {option.possible}"
 
 
 def _listing(settings: Settings) -> str:
@@ -91,7 +91,7 @@ def _listing(settings: Settings) -> str:
     lines: list[str] = []
     for option in OPTIONS.values():
         text = _assignment(option, settings)
-        line = f"{text:{_COLUMN}}  # {option.what}"
+        line = f"{text:{_COLUMN}}  # {option.help}"
         if not option.file_only:
             lines.append(line if len(line) <= _WIDTH else text)
     return "\n".join(lines)
