@@ -20,6 +20,9 @@ need qemu-system-x86_64 qemu-system-x86
 need qemu-storage-daemon qemu-utils
 need qemu-img qemu-utils
 need qemu-ga qemu-guest-agent
+need less less
+need jq jq
+need ps procps
 "$python" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
     $as_root apt-get update -q

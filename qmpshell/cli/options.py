@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from .. import __version__
 from ..errors import FAILED, INTERRUPTED, OK, USAGE
-from ..storage import COMPACT, PRETTY, Settings, parse_events
+from ..storage import COMPACT, EVENTS_INLINE, EVENTS_NONE, PRETTY, Settings, parse_events
 from .start import Invocation, write_error
 
 TYPE_CHECKING = False
@@ -274,6 +274,8 @@ def _invocation(
     explicit = {name for name, value in options.items() if value is not None and value is not False}
     if options["result_only"]:
         explicit.add("events")  # implied by -r
+    default_events = EVENTS_NONE if options["result_only"] else EVENTS_INLINE
+    options["events"] = options["events"] or default_events
     options["color"] = options["color"] or "auto"
     return Invocation(
         Settings(negotiate=negotiate, probe=probe, **options),

@@ -6,6 +6,7 @@ import json
 import shlex
 
 from ..errors import CommandLineError, LaunchError
+from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,20 +75,15 @@ _NO_DAEMON = (
 )
 
 
-class QemuCommandLine:
+class QemuCommandLine(Record):
     """QEMU's command line: the program, and its arguments."""
 
-    __slots__ = ("arguments", "note", "own", "program")
-
-    def __init__(
-        self, program: str, own: Sequence[str], arguments: Sequence[str], *, note: str = ""
-    ) -> None:
-        self.program = program
-        # A description of a machine that the user did not specify.
-        self.note = note
-        # The arguments that belong to the program (the words of $QEMU), which come first.
-        self.own = own
-        self.arguments = arguments
+    program: str
+    # The arguments that belong to the program (the words of $QEMU), which come first.
+    own: Sequence[str]
+    arguments: Sequence[str]
+    # A description of a machine that the user did not specify.
+    note: str = ""
 
     def command(self, descriptor: int) -> list[str]:
         """Return the complete command, with a monitor on the listening socket `descriptor`."""

@@ -6,6 +6,7 @@ import os
 import time
 
 from ..errors import FAILED, PIPE, ConnectError, QmpShellError
+from ..record import Record
 from ..render import escape_lines
 from ..script import Output, OutputClosedError, OutputError, ScriptRunner, ScriptView
 from ..session import LineInput, Ports, ScriptLines, Session
@@ -155,7 +156,7 @@ class Connector:
 _READ_SIZE = 1 << 16
 
 
-class Invocation:
+class Invocation(Record):
     """A parsed command line: the settings, and what they apply to.
 
     `commands` are the lines of `-c`, `file` is that of `-f`; `address` is as typed; `explicit` are
@@ -163,37 +164,14 @@ class Invocation:
     be started, and `keep` lets it outlive the shell.
     """
 
-    __slots__ = (
-        "address",
-        "commands",
-        "explicit",
-        "file",
-        "keep",
-        "listen",
-        "settings",
-        "words",
-    )
-
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        address: str | None = None,
-        commands: Sequence[str] = (),
-        file: str | None = None,
-        listen: bool = False,
-        explicit: Collection[str] = (),
-        words: Sequence[str] | None = None,
-        keep: bool = False,
-    ) -> None:
-        self.settings = settings
-        self.address = address
-        self.commands = commands
-        self.file = file
-        self.explicit = explicit
-        self.listen = listen
-        self.words = words
-        self.keep = keep
+    settings: Settings
+    address: str | None = None
+    commands: Sequence[str] = ()
+    file: str | None = None
+    listen: bool = False
+    explicit: Collection[str] = ()
+    words: Sequence[str] | None = None
+    keep: bool = False
 
 
 def _nowhere(_text: str | None) -> tuple[Stream, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from ..language import HUMAN, LOCAL, PIPE, tokenize, tokenize_hmp
+from ..record import Record
 from .ranking import Candidate
 
 TYPE_CHECKING = False
@@ -23,27 +24,17 @@ _OPENING, _CLOSING = "[<", "]>"
 _DEPTH = 4
 
 
-class Parameter:
+class Parameter(Record):
     """A parameter of a human monitor command.
 
     `choices` are the words that the help lists. Otherwise `name` is its name for the value.
     `takes_value` is true if a word follows a flag, as in `[-d display]`.
     """
 
-    __slots__ = ("choices", "is_optional", "name", "takes_value")
-
-    def __init__(
-        self,
-        name: str = "",
-        *,
-        choices: Sequence[str] = (),
-        is_optional: bool = False,
-        takes_value: bool = False,
-    ) -> None:
-        self.name = name
-        self.choices = tuple(choices)
-        self.is_optional = is_optional
-        self.takes_value = takes_value
+    name: str = ""
+    choices: tuple[str, ...] = ()
+    is_optional: bool = False
+    takes_value: bool = False
 
     @property
     def is_flag(self) -> bool:
@@ -111,7 +102,7 @@ def _read(piece: str, found: list[Parameter], *, is_optional: bool, depth: int) 
     else:
         inner = _pieces(group[1:-1]) if depth < _DEPTH else []
         if len(inner) == 2 and is_flag(inner[0]):
-            found.append(Parameter(choices=inner[:1], is_optional=True, takes_value=True))
+            found.append(Parameter(choices=tuple(inner[:1]), is_optional=True, takes_value=True))
         elif len(inner) > 1:
             for part in inner:
                 _read(part, found, is_optional=True, depth=depth + 1)
@@ -126,7 +117,7 @@ def _parameter(text: str, *, is_optional: bool) -> Parameter:
         return Parameter(is_optional=is_optional)
     if len(alternatives) == 1 and not is_flag(text):
         return Parameter(text, is_optional=is_optional)
-    return Parameter(choices=alternatives, is_optional=is_optional)
+    return Parameter(choices=tuple(alternatives), is_optional=is_optional)
 
 
 def _group(piece: str) -> str:

@@ -5,6 +5,8 @@ The texts are meant for people and are not trusted: what cannot be parsed is lef
 
 from __future__ import annotations
 
+from ..record import Record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,44 +17,35 @@ _HUB = "hub "
 _BELOW = " \\ "
 
 
-class Netdev:
+class Netdev(Record):
     """A network backend: name, type and description."""
 
-    __slots__ = ("about", "name", "type")
-
-    def __init__(self, name: str, type_name: str, about: str) -> None:
-        self.name = name
-        self.type = type_name
-        self.about = about
+    name: str
+    type: str
+    about: str
 
 
-class Bus:
+class Bus(Record):
     """A bus: name, type and the device that provides it.
 
     `above` is the type of the bus that this device is on; `taken` is true if a device is on this bus.
     """
 
-    __slots__ = ("above", "name", "owner", "taken", "type")
-
-    def __init__(self, name: str, owner: str, above: str) -> None:
-        self.name = name
-        self.type = ""
-        self.owner = owner
-        self.above = above
-        self.taken = False
+    name: str
+    owner: str
+    above: str
+    type: str = ""
+    taken: bool = False
 
 
-class Driver:
+class Driver(Record):
     """A device driver of `info qdm`. Missing fields are empty."""
 
-    __slots__ = ("alias", "bus", "desc", "name", "no_user")
-
-    def __init__(self, name: str, bus: str, alias: str, desc: str, *, no_user: bool) -> None:
-        self.name = name
-        self.bus = bus
-        self.alias = alias
-        self.desc = desc
-        self.no_user = no_user
+    name: str
+    bus: str
+    alias: str
+    desc: str
+    no_user: bool
 
 
 def parse_netdevs(text: object) -> Iterator[Netdev]:

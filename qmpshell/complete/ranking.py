@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 from ..language import folded_name
+from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class Candidate:
+class Candidate(Record):
     """A completion.
 
     `text` replaces the text between `start` and the cursor and `after` characters behind it; it
@@ -19,21 +20,15 @@ class Candidate:
     `meta` describes it on one line. The texts come from the server and are not escaped.
     """
 
-    __slots__ = ("after", "meta", "start", "text")
-
-    def __init__(self, text: str, start: int, meta: str = "") -> None:
-        self.after = 0
-        self.text = text
-        self.start = start
-        self.meta = meta
+    text: str
+    start: int
+    meta: str = ""
+    after: int = 0
 
     @property
     def label(self) -> str:
         """The text in the menu."""
         return self.text.rstrip(" ")
-
-    def __repr__(self) -> str:
-        return f"Candidate({self.text!r}, {self.start}, {self.meta!r})"
 
 
 # Kinds of matches, the best first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..record import Record
 from .diagnostics import find_warnings
 from .members import open_member_kind
 from .sources import NameQuery
@@ -206,7 +207,7 @@ GIVEN = "given"
 CURRENT = "current"
 
 
-class Signature:
+class Signature(Record):
     """The signature of a command.
 
     `parts` are the command's name with the path of what is shown, and the arguments there, each a
@@ -214,12 +215,9 @@ class Signature:
     `warnings` are diagnostics. All texts come from the server and are not trusted.
     """
 
-    __slots__ = ("current", "parts", "warnings")
-
-    def __init__(self, parts: Sequence[Part], current: int | None, warnings: Sequence[str]) -> None:
-        self.parts = list(parts)
-        self.current = current
-        self.warnings = list(warnings)
+    parts: list[Part]
+    current: int | None
+    warnings: list[str]
 
     @property
     def text(self) -> str:
@@ -261,7 +259,7 @@ class _Drawing:
             self._current = len(self._parts) - 1
         else:
             self._members(type_name, path, given, name)
-        return Signature(self._parts, self._current, warnings)
+        return Signature(self._parts, self._current, list(warnings))
 
     def _level(self, type_name: str) -> tuple[tuple[str, ...], str]:
         """Return the object that is shown, and the member at the cursor."""

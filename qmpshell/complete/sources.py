@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..qmp import load_agent_schema, load_references
+from ..record import Record
 from .types import TypeResolver
 
 TYPE_CHECKING = False
@@ -32,54 +33,25 @@ _AGENT_PREFIX = "guest-"
 _MAX_CACHED_WORDS = 500
 
 
-class NameQuery:
+class NameQuery(Record):
     """A kind of names and its subject. Hashable."""
 
-    __slots__ = ("kind", "subject")
-
-    def __init__(self, kind: str, subject: str = "") -> None:
-        self.kind = kind
-        self.subject = subject
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, NameQuery) and (self.kind, self.subject) == (
-            other.kind,
-            other.subject,
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.kind, self.subject))
-
-    def __repr__(self) -> str:
-        return f"NameQuery({self.kind!r}, {self.subject!r})"
+    kind: str
+    subject: str = ""
 
 
-class LiveName:
+class LiveName(Record):
     """A name and its short description. Both come from the server and are not trusted.
 
     Names with a smaller `order` come first. For a property, `choices` are its values, if known, and
     `default` is its default.
     """
 
-    __slots__ = ("choices", "default", "meta", "name", "order")
-
-    def __init__(
-        self,
-        name: str,
-        meta: str = "",
-        *,
-        order: int = 0,
-        choices: Sequence[str] = (),
-        default: str = "",
-    ) -> None:
-        self.name = name
-        self.meta = meta
-        self.order = order
-        self.choices = tuple(choices)
-        self.default = default
-
-    def __repr__(self) -> str:
-        return f"LiveName({self.name!r}, {self.meta!r})"
+    name: str
+    meta: str = ""
+    order: int = 0
+    choices: tuple[str, ...] = ()
+    default: str = ""
 
 
 class CompletionSources:

@@ -19,6 +19,7 @@ from ..language import (
     tokens as t,
 )
 from ..qmp import JsonError, json_string
+from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ KEYVAL = "keyval"  # an option string
 ACTION = "action"  # an action of a transaction
 
 
-class PartialCommand:
+class PartialCommand(Record):
     """A command while it is typed. `sort` is COMMAND, EVENT (for /wait) or ACTION.
 
     `root` contains its arguments so far. `key_path` is the position of the cursor in them: the path
@@ -65,35 +66,20 @@ class PartialCommand:
     JSON. `mistakes` are sentences about words that are not arguments.
     """
 
-    __slots__ = (
-        "envelope",
-        "is_closed",
-        "is_out_of_band",
-        "is_whole",
-        "key_path",
-        "mistakes",
-        "name",
-        "name_end",
-        "root",
-        "sort",
-        "writing",
-    )
-
-    def __init__(self, sort: str, name: str, root: TypedValue, *, name_end: int) -> None:
-        self.sort = sort
-        self.name = name
-        self.name_end = name_end
-        self.root = root
-        self.writing = LINE
-        self.is_whole = False
-        self.is_closed = False
-        self.envelope: TypedValue | None = None
-        self.is_out_of_band = False
-        self.mistakes: list[str] = []
-        self.key_path: tuple[tuple[str, ...], str] = ((), "")
+    sort: str
+    name: str
+    root: TypedValue
+    name_end: int
+    writing: str = LINE
+    is_whole: bool = False
+    is_closed: bool = False
+    envelope: TypedValue | None = None
+    is_out_of_band: bool = False
+    mistakes: list[str] = []
+    key_path: tuple[tuple[str, ...], str] = ((), "")
 
 
-class CompletionTarget:
+class CompletionTarget(Record):
     """A completion target.
 
     `text` is the typed text without quotes; it starts at `start` and is replaced up to the cursor.
@@ -103,71 +89,29 @@ class CompletionTarget:
     written, from `raw_start` on.
     """
 
-    __slots__ = (
-        "after",
-        "behind",
-        "call",
-        "closed",
-        "kind",
-        "own",
-        "path",
-        "quote",
-        "raw",
-        "raw_start",
-        "start",
-        "subject",
-        "text",
-        "words",
-        "writing",
-    )
-
-    def __init__(
-        self,
-        kind: str,
-        text: str,
-        start: int,
-        *,
-        call: PartialCommand | None = None,
-        path: Sequence[str] = (),
-        writing: str = LINE,
-        quote: str = "",
-        subject: str = "",
-        words: Sequence[str] = (),
-    ) -> None:
-        self.kind = kind
-        self.text = text
-        self.start = start
-        self.call = call
-        self.path = tuple(path)
-        self.writing = writing
-        self.quote = quote
-        self.subject = subject
-        self.words = tuple(words)
-        self.after = 0
-        self.behind = ""
-        self.closed = False
-        self.own = ""
-        self.raw = ""
-        self.raw_start = start
-
-    def __repr__(self) -> str:
-        return f"Slot({self.kind}, {self.text!r}, {self.start}, path={self.path})"
+    kind: str
+    text: str
+    start: int
+    call: PartialCommand | None = None
+    path: tuple[str, ...] = ()
+    writing: str = LINE
+    quote: str = ""
+    subject: str = ""
+    words: tuple[str, ...] = ()
+    after: int = 0
+    behind: str = ""
+    closed: bool = False
+    own: str = ""
+    raw: str = ""
+    raw_start: int = 0
 
 
-class Context:
+class Context(Record):
     """The completion targets at the cursor, and the command around it, if any."""
 
-    __slots__ = ("call", "cursor", "slots")
-
-    def __init__(
-        self,
-        cursor: int,
-        slots: Sequence[CompletionTarget] = (),
-        call: PartialCommand | None = None,
-    ) -> None:
-        self.cursor = cursor
-        self.slots = list(slots)
-        self.call = call
+    cursor: int
+    slots: list[CompletionTarget] = []
+    call: PartialCommand | None = None
 
 
 BARE_WORD = "word"  # unquoted text, whose type decides
@@ -488,7 +432,7 @@ class _ArgumentReader:
             part_text(typed),
             place,
             call=self._call,
-            path=[text for _, text in parents],
+            path=tuple(text for _, text in parents),
             quote='"' if typed.startswith('"') else "",
         )
         slot.own = parts[len(parents)][1]
@@ -538,7 +482,7 @@ class _ArgumentReader:
             quote = typed[:1] if value.kind == t.QUOTED else ""
             text = unquoted(typed) if quote else typed
             slot = CompletionTarget(
-                VALUE, text, value.start, call=self._call, path=path, quote=quote
+                VALUE, text, value.start, call=self._call, path=tuple(path), quote=quote
             )
             slot.closed = value.closed and self._cursor == value.end - 1 and bool(quote)
             if operator == ":=":
@@ -560,7 +504,7 @@ def _slot_of_spot(
         spot.text,
         spot.start,
         call=call,
-        path=path,
+        path=tuple(path),
         writing=LITERAL,
         quote=spot.quote,
     )
@@ -648,10 +592,12 @@ def option_string_context(line: str, cursor: int, word: Token, start: int) -> Co
         if is_implied or cursor > start + key_end:
             call.key_path = (tuple(path[:-1]), path[-1])
             typed = line[start + value_start : cursor].replace(",,", ",")
-            slots.append(CompletionTarget(VALUE, typed, start + value_start, call=call, path=path))
+            slots.append(
+                CompletionTarget(VALUE, typed, start + value_start, call=call, path=tuple(path))
+            )
         if cursor <= start + key_end:
             *parents, last = _key_path(line[start + begin : cursor], name)
-            slot = CompletionTarget(KEY, last, cursor - len(last), call=call, path=parents)
+            slot = CompletionTarget(KEY, last, cursor - len(last), call=call, path=tuple(parents))
             slot.own = path[len(parents)] if len(path) > len(parents) else ""
             call.key_path = (slot.path, slot.own)
             slots.append(slot)
@@ -795,7 +741,7 @@ def _files(
     if quote and is_closed and typed.endswith(quote):
         return []
     slots = [CompletionTarget(FILE, typed[len(quote) :], start, quote=quote)]
-    return [*slots, CompletionTarget(WORD, typed, start, words=words)] if words else slots
+    return [*slots, CompletionTarget(WORD, typed, start, words=tuple(words))] if words else slots
 
 
 # A longer line was pasted and is not completed: parsing it at each key would delay typing.

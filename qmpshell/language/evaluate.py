@@ -26,6 +26,7 @@ from ..qmp import (
     parse_number,
     parse_property,
 )
+from ..record import Record
 from . import tokens as t
 from .syntax import (
     Action,
@@ -460,7 +461,7 @@ MISSING_OBJECT = "object"
 MISSING_SECRET = "secret"
 
 
-class Missing:
+class Missing(Record):
     """What must be known before a line can be evaluated.
 
     MISSING_SCHEMA: the server's schema. MISSING_DRIVER: the properties of the device driver
@@ -468,22 +469,16 @@ class Missing:
     what the user types without echo for the key `subject` at `start`.
     """
 
-    __slots__ = ("kind", "start", "subject")
-
-    def __init__(self, kind: str, subject: str = "", *, start: int = 0) -> None:
-        self.kind = kind
-        self.subject = subject
-        self.start = start
+    kind: str
+    subject: str = ""
+    start: int = 0
 
 
-class PropertyType:
+class PropertyType(Record):
     """A QOM property's `type` and `description` (qom.json, ObjectPropertyInfo)."""
 
-    __slots__ = ("description", "type")
-
-    def __init__(self, type_name: str, description: str = "") -> None:
-        self.type = type_name
-        self.description = description
+    type: str
+    description: str = ""
 
 
 Properties = dict[str, PropertyType]

@@ -11,6 +11,7 @@ import re
 
 from ..errors import LineError
 from ..qmp import COMMANDS, DEVICE_ADD
+from ..record import Record
 from .syntax import BOTH_KINDS, REPEATED
 
 TYPE_CHECKING = False
@@ -140,16 +141,13 @@ def _match(pattern: re.Pattern[str], text: str, position: int) -> int:
     return match.end()
 
 
-class _Part:
+class _Part(Record):
     """A part of a key and its position."""
 
-    __slots__ = ("end", "is_index", "name", "start")
-
-    def __init__(self, name: str, start: int, end: int, *, is_index: bool = False) -> None:
-        self.name = name
-        self.start = start
-        self.end = end
-        self.is_index = is_index
+    name: str
+    start: int
+    end: int
+    is_index: bool = False
 
 
 def _read_key(text: str, start: int, end: int) -> list[_Part]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import LineError
 from ..qmp import QEMU, JsonError, JsonReader
+from ..record import Record
 from .tokens import CLOSE, OPEN, TRANSACTION, tokenize
 
 _PROMPTS = ("-> ", "(QEMU) ", "(QGA) ", "TRANS> ")
@@ -174,11 +175,8 @@ class _ReplySkipper:
                 self._depth -= 1
 
 
-class SourceLine:
+class SourceLine(Record):
     """A logical line and the name of its file."""
 
-    __slots__ = ("line", "name")
-
-    def __init__(self, name: str, line: LogicalLine) -> None:
-        self.name = name
-        self.line = line
+    name: str
+    line: LogicalLine

@@ -6,6 +6,7 @@ import re
 
 from ..errors import LineError
 from ..qmp import JsonError, json_string, main_argument
+from ..record import Record
 from . import tokens as t
 
 TYPE_CHECKING = False
@@ -16,168 +17,115 @@ if TYPE_CHECKING:
     from .tokens import Token
 
 
-class Argument:
+class Argument(Record):
     """`key op value`. `path` is the parts of the key, each a name and its offset in the line."""
 
-    __slots__ = ("key", "operator", "path", "value")
-
-    def __init__(
-        self, key: Token, path: list[tuple[str, int]], operator: Token, value: Token
-    ) -> None:
-        self.key = key
-        self.path = path
-        self.operator = operator
-        self.value = value
+    key: Token
+    path: list[tuple[str, int]]
+    operator: Token
+    value: Token
 
 
-class FileWord:
+class FileWord(Record):
     """A file after a redirection operator: one of > >> < <>. `start` is the offset of its name."""
 
-    __slots__ = ("operator", "path", "start")
-
-    def __init__(self, operator: str, path: str, start: int) -> None:
-        self.operator = operator
-        self.path = path
-        self.start = start
+    operator: str
+    path: str
+    start: int
 
 
-class CommandItem:
+class CommandItem(Record):
     """`NAME key=value…` or `NAME {…}`.
 
     `whole` is the object that is the complete arguments; `file` is the file whose descriptor is
     passed along.
     """
 
-    __slots__ = ("arguments", "file", "name", "whole")
-
-    def __init__(
-        self,
-        name: Token,
-        arguments: list[Argument],
-        whole: Token | None,
-        file: FileWord | None = None,
-    ) -> None:
-        self.name = name
-        self.arguments = arguments
-        self.whole = whole
-        self.file = file
+    name: Token
+    arguments: list[Argument]
+    whole: Token | None
+    file: FileWord | None = None
 
 
-class RawItem:
+class RawItem(Record):
     """A JSON object instead of a command. `token` is its text."""
 
-    __slots__ = ("token",)
-
-    def __init__(self, token: Token) -> None:
-        self.token = token
+    token: Token
 
 
-class TransactionItem:
+class TransactionItem(Record):
     """`transaction( actions ) key=value…`."""
 
-    __slots__ = ("actions", "arguments", "token")
-
-    def __init__(self, token: Token, actions: list[CommandItem], arguments: list[Argument]) -> None:
-        self.token = token
-        self.actions = actions
-        self.arguments = arguments
+    token: Token
+    actions: list[CommandItem]
+    arguments: list[Argument]
 
 
-class ShellCommandItem:
+class ShellCommandItem(Record):
     """A shell command: its name, with the `/`, and the tokens of its arguments."""
 
-    __slots__ = ("name", "tokens")
-
-    def __init__(self, name: Token, tokens: list[Token]) -> None:
-        self.name = name
-        self.tokens = tokens
+    name: Token
+    tokens: list[Token]
 
 
 Item = CommandItem | RawItem | TransactionItem | ShellCommandItem
 
 
-class Redirect:
+class Redirect(Record):
     """Where the replies of a line go: a file (`>`, `>>`) or a command of the system shell (`|`)."""
 
-    __slots__ = ("operator", "start", "text")
-
-    def __init__(self, operator: str, text: str, start: int) -> None:
-        self.operator = operator
-        self.text = text
-        self.start = start
+    operator: str
+    text: str
+    start: int
 
 
-class Line:
+class Line(Record):
     """The items of a line, in order, and the redirect of their replies."""
 
-    __slots__ = ("items", "redirect")
-
-    def __init__(self, items: list[Item], redirect: Redirect | None) -> None:
-        self.items = items
-        self.redirect = redirect
+    items: list[Item]
+    redirect: Redirect | None
 
 
-class Command:
+class Command(Record):
     """A command to send.
 
     `arguments` are JSON values; `notes` are remarks for the user (deprecated or unstable members);
     `file` is the file whose descriptor is passed along.
     """
 
-    __slots__ = ("arguments", "file", "name", "notes", "oob", "start")
-
-    def __init__(
-        self,
-        name: str,
-        arguments: dict[str, Any],
-        *,
-        start: int,
-        notes: list[str] | None = None,
-        file: FileWord | None = None,
-        oob: bool = False,
-    ) -> None:
-        self.name = name
-        self.arguments = arguments
-        self.start = start
-        self.notes = notes or []
-        self.file = file
-        self.oob = oob
+    name: str
+    arguments: dict[str, Any]
+    start: int
+    notes: list[str] = []
+    file: FileWord | None = None
+    oob: bool = False
 
 
-class RawCommand:
+class RawCommand(Record):
     """JSON to send as typed. `value` is its value."""
 
-    __slots__ = ("start", "text", "value")
-
-    def __init__(self, text: str, value: dict[str, Any], *, start: int) -> None:
-        self.text = text
-        self.value = value
-        self.start = start
+    text: str
+    value: dict[str, Any]
+    start: int
 
 
-class ShellCommand:
+class ShellCommand(Record):
     """A shell command to run: its name with the `/`, its tokens, and the line that they are from."""
 
-    __slots__ = ("line", "name", "start", "tokens")
-
-    def __init__(self, name: str, tokens: list[Token], *, line: str, start: int) -> None:
-        self.name = name
-        self.tokens = tokens
-        self.line = line
-        self.start = start
+    name: str
+    tokens: list[Token]
+    line: str
+    start: int
 
 
 Action = Command | RawCommand | ShellCommand
 
 
-class ParsedLine:
+class ParsedLine(Record):
     """An evaluated line: its actions in order, and the redirect of their replies."""
 
-    __slots__ = ("actions", "redirect")
-
-    def __init__(self, actions: list[Action], redirect: Redirect | None = None) -> None:
-        self.actions = actions
-        self.redirect = redirect
+    actions: list[Action]
+    redirect: Redirect | None = None
 
 
 # Commands that leave the shell. No server has these; `quit` is the server's.

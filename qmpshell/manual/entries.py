@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from ..record import Record
 from ..render import PLAIN, Block, Group, Heading, Item, Paragraph, Spans, plain_text_of
 
 TYPE_CHECKING = False
@@ -61,32 +62,24 @@ _TYPE_NAMES = {"string": "str", "boolean": "bool", "value": "any"}
 _CONDITIONAL = r"\s*\(?\bIf:.*"
 
 
-class Described:
+class Described(Record):
     """A member, a value or a feature, and its description.
 
     `type` is a type name in the manual, or a simple type; an array's is in brackets.
     """
 
-    __slots__ = ("blocks", "name", "optional", "type")
-
-    def __init__(
-        self, name: str, blocks: list[Block], *, type_name: str = "", optional: bool = False
-    ) -> None:
-        self.name = name
-        self.blocks = blocks
-        self.type = type_name
-        self.optional = optional
+    name: str
+    blocks: list[Block]
+    type: str = ""
+    optional: bool = False
 
 
-class Inherited:
+class Inherited(Record):
     """The members of another type are members too: if `tag` is `value`, or always if both are empty."""
 
-    __slots__ = ("tag", "type", "value")
-
-    def __init__(self, type_name: str, tag: str = "", value: str = "") -> None:
-        self.type = type_name
-        self.tag = tag
-        self.value = value
+    type: str
+    tag: str = ""
+    value: str = ""
 
 
 class Entry:
@@ -352,7 +345,7 @@ def _described(block: Block) -> Described | None:
     return Described(
         head[0][1],
         blocks,
-        type_name=_type_name(bare.strip(" :()")),
+        type=_type_name(bare.strip(" :()")),
         optional=len(bare) < len(detail),
     )
 

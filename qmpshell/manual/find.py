@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ..record import Record
 from ..render import EMPHASIS, WARNING, Block, Heading
 from .reference import Reference, page_version
 
@@ -12,14 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
 
-class ShowDocument:
+class ShowDocument(Record):
     """A manual page. `package` is Debian's package that contains it."""
 
-    __slots__ = ("name", "package")
-
-    def __init__(self, name: str, package: str) -> None:
-        self.name = name
-        self.package = package
+    name: str
+    package: str
 
 
 QEMU = ShowDocument("qemu-qmp-ref", "qemu-system-common")
@@ -184,20 +182,15 @@ def _unxzed(data: bytes, size: int) -> bytes:
 _MAJOR_MINOR = 2
 
 
-class Manual:
+class Manual(Record):
     """A manual page for a server.
 
     `reference` is None if the page is not installed. `version` is the server's, if known.
     """
 
-    __slots__ = ("page", "reference", "version")
-
-    def __init__(
-        self, page: ShowDocument, reference: Reference | None, version: tuple[int, ...] | None
-    ) -> None:
-        self.page = page
-        self.reference = reference
-        self.version = version
+    page: ShowDocument
+    reference: Reference | None
+    version: tuple[int, ...] | None
 
     @property
     def absence(self) -> str:

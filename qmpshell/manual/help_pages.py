@@ -6,6 +6,7 @@ import re
 
 from ..complete import TypeResolver
 from ..qmp import DEVICE_ADD
+from ..record import Record
 from ..render import (
     EMPHASIS,
     NAME,
@@ -339,40 +340,26 @@ _MAX_UNION_DEPTH = 2
 _MAX_PLACES = 40
 
 
-class _Place:
+class _Place(Record):
     """An object with members: type, manual entry, dotted path, and the condition for its existence."""
 
-    __slots__ = ("condition", "entry", "is_array", "prefix", "type")
-
-    def __init__(
-        self,
-        type_name: str,
-        entry: Entry | None,
-        prefix: str = "",
-        condition: str = "",
-        *,
-        is_array: bool = False,
-    ) -> None:
-        self.type = type_name
-        self.entry = entry
-        self.prefix = prefix
-        self.condition = condition
-        self.is_array = is_array
+    type: str
+    entry: Entry | None
+    prefix: str = ""
+    condition: str = ""
+    is_array: bool = False
 
 
-class _Found:
+class _Found(Record):
     """A member of a place.
 
     `choices` are the discriminator values that add it, empty if it is always there.
     """
 
-    __slots__ = ("choices", "described", "member", "place")
-
-    def __init__(self, place: _Place, member: Member) -> None:
-        self.place = place
-        self.member = member
-        self.choices: list[dict[str, str]] = []
-        self.described: Described | None = None
+    place: _Place
+    member: Member
+    choices: list[dict[str, str]] = []
+    described: Described | None = None
 
     @property
     def condition(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..record import Record
 from .entries import COMMAND, EVENT
 from .reference import inferred_type, normalized
 
@@ -20,15 +21,12 @@ _ORDER = {COMMAND: 0, EVENT: 1}
 _WRAPPER = "Wrapper"
 
 
-class Found:
+class Found(Record):
     """A search result: name, kind and first sentence of an entry."""
 
-    __slots__ = ("kind", "name", "sentence")
-
-    def __init__(self, name: str, kind: str, sentence: str) -> None:
-        self.name = name
-        self.kind = kind
-        self.sentence = sentence
+    name: str
+    kind: str
+    sentence: str
 
 
 def search_manual(

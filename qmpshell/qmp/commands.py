@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from ..record import Record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    pass
 
 # Commands whose arguments also depend on the server's drivers and objects.
 DEVICE_ADD = "device_add"
@@ -16,47 +18,24 @@ QOM_SET = "qom-set"
 DEVICE_ADD_ARGUMENTS = ("driver", "bus", "id")
 
 
-class CommandFacts:
+class CommandFacts(Record, kw_only=True):
     """What is known of a command besides its schema. Every field is optional."""
 
-    __slots__ = (
-        "confirmation",
-        "ends_server",
-        "hmp_names",
-        "main_argument",
-        "option",
-        "replies_on_success",
-        "secrets",
-        "secrets_by",
-    )
-
-    def __init__(
-        self,
-        *,
-        main_argument: str | None = None,
-        option: str = "",
-        confirmation: str = "",
-        ends_server: bool = False,
-        secrets: Sequence[str] = (),
-        secrets_by: str = "",
-        hmp_names: Sequence[str] = (),
-        replies_on_success: bool = True,
-    ) -> None:
-        # The argument whose name users omit, because QEMU's command line allows it.
-        self.main_argument = main_argument
-        # The option of QEMU's command line with the same arguments, without dashes.
-        self.option = option
-        # What the command destroys, as a sentence; it needs confirmation.
-        self.confirmation = confirmation
-        # The connection ends after it, which is not an error.
-        self.ends_server = ends_server
-        # The arguments that are secret: always, or depending on the argument `secrets_by`.
-        self.secrets = tuple(secrets)
-        self.secrets_by = secrets_by
-        # Its names in the human monitor, if they differ.
-        self.hmp_names = tuple(hmp_names)
-        # Some agent commands are answered only if they fail (`success-response`: false).
-        self.replies_on_success = replies_on_success
+    # The argument whose name users omit, because QEMU's command line allows it.
+    main_argument: str | None = None
+    # The option of QEMU's command line with the same arguments, without dashes.
+    option: str = ""
+    # What the command destroys, as a sentence; it needs confirmation.
+    confirmation: str = ""
+    # The connection ends after it, which is not an error.
+    ends_server: bool = False
+    # The arguments that are secret: always, or depending on the argument `secrets_by`.
+    secrets: tuple[str, ...] = ()
+    secrets_by: str = ""
+    # Its names in the human monitor, if they differ.
+    hmp_names: tuple[str, ...] = ()
+    # Some agent commands are answered only if they fail (`success-response`: false).
+    replies_on_success: bool = True
 
 
 COMMANDS = {

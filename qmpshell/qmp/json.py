@@ -11,6 +11,8 @@ import json
 import re
 from json.decoder import scanstring  # type: ignore[attr-defined]  # not in typeshed
 
+from ..record import Record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,25 +28,14 @@ class JsonError(ValueError):
         self.position = position
 
 
-class Dialect:
+class Dialect(Record, kw_only=True):
     """What a JsonReader accepts beyond RFC 8259."""
 
-    __slots__ = ("infinite", "repeated_keys", "single_quotes", "trailing_commas", "words")
-
-    def __init__(
-        self,
-        *,
-        words: dict[str, object],
-        single_quotes: bool = False,
-        trailing_commas: bool = False,
-        repeated_keys: bool = False,
-        infinite: bool = True,
-    ) -> None:
-        self.infinite = infinite
-        self.words = words
-        self.single_quotes = single_quotes
-        self.trailing_commas = trailing_commas
-        self.repeated_keys = repeated_keys
+    words: dict[str, object]
+    single_quotes: bool = False
+    trailing_commas: bool = False
+    repeated_keys: bool = False
+    infinite: bool = True
 
 
 _JSON_WORDS: dict[str, object] = {"true": True, "false": False, "null": None}

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from ..record import Record
+
 # The kinds of names. The comment says what `subject` is, for the kinds that have one.
 NODE = "node"  # block nodes
 CHAIN = "chain"  # block nodes, those below first; subject: the device or node above them
@@ -245,19 +247,16 @@ _LINKS = {
 }
 
 
-class Reference:
+class Reference(Record):
     """What a value refers to: a kind of live names, FILE or QOM_PATH.
 
     `subject` is the member beside it that the kind depends on; `other` is the one with a different
     value.
     """
 
-    __slots__ = ("kind", "other", "subject")
-
-    def __init__(self, kind: str, subject: str, other: str) -> None:
-        self.kind = kind
-        self.subject = subject
-        self.other = other
+    kind: str
+    subject: str
+    other: str
 
 
 def load_references() -> dict[tuple[str, str], Reference]:

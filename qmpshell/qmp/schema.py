@@ -6,6 +6,8 @@ missing or malformed is None or empty. Type names are meaningless and differ bet
 
 from __future__ import annotations
 
+from ..record import Record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,53 +27,31 @@ _KIND_OF_JSON_TYPE = {
 _KINDS = ("enum", "array", "object", "alternate")
 
 
-class CommandInfo:
+class CommandInfo(Record):
     """A command. `arg_type` is an object type; `ret_type` is any type."""
 
-    __slots__ = ("allow_oob", "arg_type", "features", "name", "ret_type")
-
-    def __init__(
-        self,
-        name: str,
-        arg_type: str,
-        ret_type: str,
-        *,
-        allow_oob: bool,
-        features: tuple[str, ...],
-    ) -> None:
-        self.name = name
-        self.arg_type = arg_type
-        self.ret_type = ret_type
-        self.allow_oob = allow_oob
-        self.features = features
+    name: str
+    arg_type: str
+    ret_type: str
+    allow_oob: bool
+    features: tuple[str, ...]
 
 
-class EventInfo:
+class EventInfo(Record):
     """An event. `arg_type` is the object type of its `data`."""
 
-    __slots__ = ("arg_type", "features", "name")
-
-    def __init__(self, name: str, arg_type: str, features: tuple[str, ...]) -> None:
-        self.name = name
-        self.arg_type = arg_type
-        self.features = features
+    name: str
+    arg_type: str
+    features: tuple[str, ...]
 
 
-class Member:
+class Member(Record):
     """A member of an object. `type` is empty if the schema does not have the type."""
 
-    __slots__ = ("features", "name", "optional", "type")
-
-    def __init__(
-        self, name: str, type_name: str, *, optional: bool, features: tuple[str, ...]
-    ) -> None:
-        self.name = name
-        self.type = type_name
-        self.optional = optional
-        self.features = features
-
-    def __repr__(self) -> str:
-        return f"Member({self.name}, {self.type!r}{', optional' if self.optional else ''})"
+    name: str
+    type: str
+    optional: bool
+    features: tuple[str, ...]
 
 
 class Schema:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from itertools import groupby
 
+from ..record import Record
 from .text import escape
 
 TYPE_CHECKING = False
@@ -25,49 +26,29 @@ Span = tuple[str, str]
 Spans = list[Span]
 
 
-class Block:
+class Block(Record):
     """Base class of blocks. Blocks of the same class with the same fields are equal."""
 
-    __slots__: Sequence[str] = ()
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and all(
-            getattr(self, name) == getattr(other, name) for name in self.__slots__
-        )
-
     __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        parts = ", ".join(repr(getattr(self, name)) for name in self.__slots__)
-        return f"{type(self).__name__}({parts})"
 
 
 class Heading(Block):
     """A heading. `level` 1 is the highest."""
 
-    __slots__ = ("level", "spans")
-
-    def __init__(self, spans: Spans, level: int = 1) -> None:
-        self.spans = spans
-        self.level = level
+    spans: Spans
+    level: int = 1
 
 
 class Paragraph(Block):
     """Text that is filled into lines."""
 
-    __slots__ = ("spans",)
-
-    def __init__(self, spans: Spans) -> None:
-        self.spans = spans
+    spans: Spans
 
 
 class Literal(Block):
     """Text whose line breaks are kept."""
 
-    __slots__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        self.text = text
+    text: str
 
 
 class Item(Block):
@@ -76,30 +57,21 @@ class Item(Block):
     `term` is what the item defines; `mark` precedes the item, for example `1.`
     """
 
-    __slots__ = ("blocks", "mark", "term")
-
-    def __init__(self, term: Spans, blocks: list[Block] | None = None, *, mark: str = "") -> None:
-        self.term = term
-        self.blocks = blocks if blocks is not None else []
-        self.mark = mark
+    term: Spans
+    blocks: list[Block] = []
+    mark: str = ""
 
 
 class Group(Block):
     """Blocks that are separated from those around them."""
 
-    __slots__ = ("blocks",)
-
-    def __init__(self, blocks: list[Block]) -> None:
-        self.blocks = blocks
+    blocks: list[Block]
 
 
 class Table(Block):
     """Rows of cells. The last column describes the others."""
 
-    __slots__ = ("rows",)
-
-    def __init__(self, rows: list[list[Span]]) -> None:
-        self.rows = rows
+    rows: list[list[Span]]
 
 
 def heading(text: str) -> Heading:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..record import Record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..language import Redirect
@@ -57,52 +59,37 @@ class ShowEvent:
         self.again = again
 
 
-class ShowUnexpected:
+class ShowUnexpected(Record):
     """Show an unexpected reply, an unknown message, or malformed data."""
 
-    __slots__ = ("item", "reason")
-
-    def __init__(self, item: Message | Malformed | NotQmp, reason: str) -> None:
-        self.item = item
-        self.reason = reason
+    item: Message | Malformed | NotQmp
+    reason: str
 
 
-class ShowBytes:
+class ShowBytes(Record):
     """Show received bytes unchanged (`--raw`)."""
 
-    __slots__ = ("data",)
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
+    data: bytes
 
 
-class ShowMessage:
+class ShowMessage(Record):
     """Show a message of qmpshell's own, such as a diagnosis, a hint or an error in a line."""
 
-    __slots__ = ("is_error", "text")
-
-    def __init__(self, text: str, *, is_error: bool = False) -> None:
-        self.text = text
-        self.is_error = is_error
+    text: str
+    is_error: bool = False
 
 
-class ShowDocument:
+class ShowDocument(Record):
     """Show a help document."""
 
-    __slots__ = ("blocks",)
-
-    def __init__(self, blocks: list[Block]) -> None:
-        self.blocks = blocks
+    blocks: list[Block]
 
 
-class Confirm:
+class Confirm(Record):
     """Ask the user whether to send `request`. The driver calls `answer`."""
 
-    __slots__ = ("question", "request")
-
-    def __init__(self, question: str, request: Request) -> None:
-        self.question = question
-        self.request = request
+    question: str
+    request: Request
 
 
 class Ready:
@@ -111,73 +98,52 @@ class Ready:
     __slots__ = ()
 
 
-class QueryResult:
+class QueryResult(Record):
     """The result of a query of qmpshell's own: what command `name` returned."""
 
-    __slots__ = ("name", "value")
+    name: str
+    value: object
     __match_args__ = ("name", "value")
 
-    def __init__(self, name: str, value: object) -> None:
-        self.name = name
-        self.value = value
 
-
-class ReadSecret:
+class ReadSecret(Record):
     """Ask for the value of `key` without echo. The driver calls `secret`."""
 
-    __slots__ = ("key",)
-
-    def __init__(self, key: str) -> None:
-        self.key = key
+    key: str
 
 
-class ShowCommand:
+class ShowCommand(Record):
     """Show what would be sent (`--dry-run`)."""
 
-    __slots__ = ("data", "request")
-
-    def __init__(self, data: bytes, request: Request) -> None:
-        self.data = data
-        self.request = request
+    data: bytes
+    request: Request
 
 
-class OpenRedirect:
+class OpenRedirect(Record):
     """Open the redirect of the following replies. The driver calls `redirect_opened`."""
 
-    __slots__ = ("redirect",)
-
-    def __init__(self, redirect: Redirect) -> None:
-        self.redirect = redirect
+    redirect: Redirect
 
 
-class CloseRedirect:
+class CloseRedirect(Record):
     """Close a redirect after its last reply. The driver calls `redirect_closed`."""
 
-    __slots__ = ("redirect",)
-
-    def __init__(self, redirect: Redirect) -> None:
-        self.redirect = redirect
+    redirect: Redirect
 
 
-class Connect:
+class Connect(Record):
     """Connect to the address in `text`, or with None to the same one again.
 
     The driver closes the open connection first, and calls `connected` or `connect_failed`.
     """
 
-    __slots__ = ("text",)
-
-    def __init__(self, text: str | None) -> None:
-        self.text = text
+    text: str | None
 
 
-class Exit:
+class Exit(Record):
     """Exit with this status."""
 
-    __slots__ = ("status",)
-
-    def __init__(self, status: int) -> None:
-        self.status = status
+    status: int
 
 
 Effect = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..language import no_file
+from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def no_page(_name: str, _version: tuple[int, ...] | None) -> str | None:
     return None
 
 
-class Ports:
+class Ports(Record, kw_only=True):
     """File functions for a session.
 
     `read_file` returns a file's bytes, `open_file` a descriptor for `<` or `<>`; both raise
@@ -32,17 +33,7 @@ class Ports:
     best manual page for a version of the server, or None.
     """
 
-    __slots__ = ("find_page", "open_file", "open_log", "read_file")
-
-    def __init__(
-        self,
-        *,
-        read_file: Callable[[str], bytes] = no_file,
-        open_file: Callable[[str, str], int],
-        open_log: Callable[[str], MessageLog],
-        find_page: Callable[[str, tuple[int, ...] | None], str | None] = no_page,
-    ) -> None:
-        self.find_page = find_page
-        self.read_file = read_file
-        self.open_file = open_file
-        self.open_log = open_log
+    read_file: Callable[[str], bytes] = no_file
+    open_file: Callable[[str, str], int]
+    open_log: Callable[[str], MessageLog]
+    find_page: Callable[[str, tuple[int, ...] | None], str | None] = no_page

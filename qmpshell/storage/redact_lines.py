@@ -10,6 +10,7 @@ import re
 from ..errors import LineError
 from ..language import LineAssembler, tokenize, tokens as t
 from ..qmp import LITERAL, JsonError, JsonReader, json_number, json_string
+from ..record import Record
 from .redact import (
     Secrets,
     hmp_secret_spans,
@@ -78,15 +79,12 @@ class _CannotRedactError(Exception):
     """The line has a secret at a place where `@?` is not possible."""
 
 
-class _Leaf:
+class _Leaf(Record):
     """A typed value and its place in the arguments."""
 
-    __slots__ = ("key", "node", "token")
-
-    def __init__(self, node: dict[str, Any], key: str, token: Token) -> None:
-        self.node = node
-        self.key = key
-        self.token = token
+    node: dict[str, Any]
+    key: str
+    token: Token
 
 
 def _secret_is_left(line: str) -> bool:

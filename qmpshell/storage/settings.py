@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..qmp import COMMANDS
+from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,11 +75,11 @@ def event_place(mode: EventsMode, name: str) -> str:
     return place if shown else ""
 
 
-class Settings:
+class Settings(Record, kw_only=True):
     """The settings of one session; the README and `qmpshell --help` describe each.
 
-    `layout` is PRETTY, COMPACT, or None to let the output decide. `events` is an EventsMode, or
-    None, which means inline, or none with `result_only`. `agent` is true for a guest agent. `wait`
+    `layout` is PRETTY, COMPACT, or None to let the output decide. `agent` is true for a guest agent.
+    `wait`
     and `timeout` are seconds or None. `log` is a file name.
 
     At a terminal: `confirm` are names or globs of commands that need confirmation; `fold` is the
@@ -87,76 +88,25 @@ class Settings:
     EMACS or VI; `toolbar` shows or hides the toolbar.
     """
 
-    __slots__ = (
-        "agent",
-        "color",
-        "confirm",
-        "dry_run",
-        "editing",
-        "events",
-        "fold",
-        "hmp",
-        "layout",
-        "log",
-        "negotiate",
-        "pager",
-        "probe",
-        "quiet",
-        "raw",
-        "result_only",
-        "stop_on_error",
-        "style",
-        "timeout",
-        "toolbar",
-        "verbose",
-        "wait",
-    )
-
-    def __init__(
-        self,
-        *,
-        agent: bool = False,
-        color: str = "auto",
-        events: str | tuple[str, ...] | None = None,
-        hmp: bool = False,
-        layout: str | None = None,
-        negotiate: bool = True,
-        quiet: bool = False,
-        raw: bool = False,
-        result_only: bool = False,
-        stop_on_error: bool = False,
-        timeout: float | None = None,
-        dry_run: bool = False,
-        log: str | None = None,
-        probe: bool = True,
-        verbose: bool = False,
-        wait: float | None = None,
-        confirm: tuple[str, ...] = CONFIRM,
-        editing: str = EMACS,
-        fold: int = 60,
-        pager: str = "",
-        style: str = "auto",
-        toolbar: bool = True,
-    ) -> None:
-        self.agent = agent
-        self.color = color
-        self.events = events or (EVENTS_NONE if result_only else EVENTS_INLINE)
-        self.hmp = hmp
-        self.layout = layout
-        self.negotiate = negotiate
-        self.quiet = quiet
-        self.raw = raw
-        self.result_only = result_only
-        self.stop_on_error = stop_on_error
-        self.timeout = timeout
-        self.dry_run = dry_run
-        self.log = log
-        self.probe = probe
-        self.verbose = verbose
-        self.wait = wait
-        self.confirm = confirm
-        self.editing = editing
-        self.fold = fold
-        self.pager = pager
-        self.style = style
-        self.toolbar = toolbar
+    agent: bool = False
+    color: str = "auto"
+    events: EventsMode = EVENTS_INLINE
+    hmp: bool = False
+    layout: str | None = None
+    negotiate: bool = True
+    quiet: bool = False
+    raw: bool = False
+    result_only: bool = False
+    stop_on_error: bool = False
+    timeout: float | None = None
+    dry_run: bool = False
+    log: str | None = None
+    probe: bool = True
+    verbose: bool = False
+    wait: float | None = None
+    confirm: tuple[str, ...] = CONFIRM
+    editing: str = EMACS
+    fold: int = 60
+    pager: str = ""
+    style: str = "auto"
+    toolbar: bool = True

@@ -9,6 +9,7 @@ from prompt_toolkit.utils import get_cwidth
 
 from ..manual import STORAGE_DAEMON, page_of
 from ..qmp import ERROR_STATES, READY, RUNNING, Greeting
+from ..record import Record
 from ..render import escape, percent, progress_bar
 from ..session import CONNECTED, UNCONNECTED, Job, Session, VmState
 from . import styles
@@ -19,14 +20,11 @@ _BETWEEN = 2  # columns
 _MAX_ROWS = 4
 
 
-class Part:
+class Part(Record):
     """A part of the toolbar. `forms` are its fragments from long to short; `rank` 0 is most important."""
 
-    __slots__ = ("forms", "rank")
-
-    def __init__(self, forms: Sequence[Fragments], *, rank: int) -> None:
-        self.forms = forms
-        self.rank = rank
+    forms: Sequence[Fragments]
+    rank: int
 
 
 def layout_toolbar(lead: str, parts: Sequence[Part], columns: int) -> list[Fragments]:

@@ -7,6 +7,7 @@ The order is kept: counted events are shown before anything that came later.
 from __future__ import annotations
 
 from ..qmp import Event
+from ..record import Record
 
 _MAX_BURST = 30.0  # events of a name that are shown at once
 _RATE = 5.0  # and per second after that
@@ -17,15 +18,12 @@ _NAMES = 256
 OTHERS = ""
 
 
-class EventCount:
+class EventCount(Record):
     """`count` events of one `name`, or of several if that is OTHERS. `last` is the latest."""
 
-    __slots__ = ("count", "last", "name")
-
-    def __init__(self, name: str, last: Event) -> None:
-        self.name = name
-        self.count = 1
-        self.last = last
+    name: str
+    last: Event
+    count: int = 1
 
 
 class _Allowance:

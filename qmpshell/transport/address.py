@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import AddressError
 from ..language import suggestion_for
+from ..record import Record
 from ..render import escape
 
 TYPE_CHECKING = False
@@ -16,14 +17,11 @@ _UNSUPPORTED = ("telnet", "websocket", "ws", "wss", "vsock", "socket", "exec", "
 _NOT_YET_STARTS = (*(f"{name}:" for name in _UNSUPPORTED), "socket,")
 
 
-class UnixAddress:
+class UnixAddress(Record):
     """A UNIX socket: a path, or a name in Linux's abstract namespace (without its NUL)."""
 
-    __slots__ = ("abstract", "path")
-
-    def __init__(self, path: str, *, abstract: bool = False) -> None:
-        self.path = path
-        self.abstract = abstract
+    path: str
+    abstract: bool = False
 
     def __str__(self) -> str:
         if self.abstract:
@@ -37,14 +35,11 @@ class UnixAddress:
         return hash(str(self))
 
 
-class TcpAddress:
+class TcpAddress(Record):
     """A host, by name or number, and a port from 1 to 65535."""
 
-    __slots__ = ("host", "port")
-
-    def __init__(self, host: str, port: int) -> None:
-        self.host = host
-        self.port = port
+    host: str
+    port: int
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -56,13 +51,10 @@ class TcpAddress:
         return hash(str(self))
 
 
-class FdAddress:
+class FdAddress(Record):
     """An inherited file descriptor."""
 
-    __slots__ = ("number",)
-
-    def __init__(self, number: int) -> None:
-        self.number = number
+    number: int
 
     def __str__(self) -> str:
         return f"fd:{self.number}"

@@ -42,7 +42,7 @@ def parse(*arguments: str) -> Invocation:
 
 def test_parsed_defaults_equal_settings_defaults() -> None:
     plain, parsed = Settings(), parse("a").settings
-    for name in Settings.__slots__:
+    for name in vars(Settings()):
         assert getattr(plain, name) == getattr(parsed, name)
 
 

@@ -268,12 +268,29 @@ def test_search_omits_wrapper_types(installation: Installation) -> None:
     assert names_of(installation, "BlockDirtyBitmapAddWrapper")[0] == "BlockDirtyBitmapAddWrapper"
 
 
-@pytest.mark.parametrize("name", ["remove", "clear", "enable", "disable"])
-def test_inferred_type_comes_from_the_schema(name: str) -> None:
-    """The manual of 7.2 does not name the type."""
-    whole = reference(SYSTEM)
-    assert inferred_type(whole, f"block-dirty-bitmap-{name}", schema("7.2")) == "BlockDirtyBitmap"
-    assert inferred_type(whole, f"block-dirty-bitmap-{name}", None) == ""
+# The manual of 7.2 does not name the type of these arguments.
+UNTYPED = r"""
+.TH "QEMU-QMP-REF" "7" "May 25, 2026" "7.2.22" "QEMU"
+.SS \fBblock\-dirty\-bitmap\-clear\fP (Command)
+Clear the bitmap.
+.SS \fBstop\fP (Command)
+Stop the guest.
+.SS \fBBlockDirtyBitmap\fP (Object)
+.SS Members
+.TP
+\fBnode\fP: \fBstring\fP
+the node
+.TP
+\fBname\fP: \fBstring\fP
+the bitmap
+"""
+
+
+def test_inferred_type_comes_from_the_schema() -> None:
+    whole = Reference(UNTYPED)
+    command = "block-dirty-bitmap-clear"
+    assert inferred_type(whole, command, schema("7.2")) == "BlockDirtyBitmap"
+    assert inferred_type(whole, command, None) == ""
     assert inferred_type(whole, "stop", schema("7.2")) == inferred_type(whole, "nosuch", None) == ""
 
 

@@ -390,4 +390,4 @@ def test_missing_field_is_none_or_empty() -> None:
     assert schema.kind("") is None
     assert schema.element_type("l") is None
     members = schema.members("o", chosen(m="x"))
-    assert repr(members) == "{'m': Member(m, '')}"
+    assert members == {"m": Member("m", "", optional=False, features=())}

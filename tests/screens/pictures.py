@@ -26,7 +26,7 @@ _ELAPSED = re.compile(r"  \d+(?:\.\d+)? (?:ms|s) *$")
 def _normalize(row: str) -> str:
     """Return a row with a fixed version and without the time that a reply took."""
     if row.startswith("Connected to "):
-        return _BANNER.sub("QEMU 10.0.2 at ", row)
+        return _BANNER.sub("QEMU 10.0.2 at ", row).rstrip().ljust(len(row))
     row = _VERSION.sub(lambda match: "QEMU 10.0.2".ljust(len(match[0]))[: len(match[0])], row)
     return _ELAPSED.sub("", row)
 

@@ -261,7 +261,6 @@ RESUME = STOP.replace(b"STOP", b"RESUME")
 @pytest.mark.parametrize(
     ("events", "out", "err"),
     [
-        (None, [STOP, RESUME], []),
         ("inline", [STOP, RESUME], []),
         ("stderr", [], [STOP, RESUME]),
         ("none", [], []),
@@ -277,7 +276,7 @@ RESUME = STOP.replace(b"STOP", b"RESUME")
     ],
 )
 def test_events_setting_selects_stream_of_events(
-    events: str | tuple[str, ...] | None, out: list[bytes], err: list[bytes]
+    events: str | tuple[str, ...], out: list[bytes], err: list[bytes]
 ) -> None:
     outputs = Outputs(events=events).show(show_event(STOP), show_event(RESUME))
     assert outputs.out == b"".join(event + b"\n" for event in out)
@@ -288,11 +287,6 @@ def test_requested_event_is_shown_despite_setting() -> None:
     outputs = Outputs(events="none", result_only=True)
     effect = ShowEvent(show_event(STOP).event, again=True)
     assert outputs.show(effect).out == STOP + b"\n"
-
-
-def test_result_only_shows_requested_events_only() -> None:
-    assert Outputs(result_only=True).show(show_event(STOP)).out == b""
-    assert Outputs(result_only=True, events="inline").show(show_event(STOP)).out == STOP + b"\n"
 
 
 def test_events_setting_change_takes_effect() -> None:

@@ -42,7 +42,7 @@ def test_list_output_is_valid_set_input() -> None:
     other = Driver()
     for line in lines:
         assert other.line(f"/set {line}") == []
-    for name in Settings.__slots__:
+    for name in vars(Settings()):
         assert getattr(other.session.settings, name) == getattr(driver.session.settings, name)
 
 
@@ -128,7 +128,7 @@ def test_invalid_set_call_changes_nothing(
     place = "" if interactive else f"stdin:1:{carets.index('^') + 1}"
     assert driver.line(line) == [mistake(line, carets, reason, hint, place=place)]
     plain = Settings()
-    for name in Settings.__slots__:
+    for name in vars(Settings()):
         assert getattr(driver.session.settings, name) == getattr(plain, name)
     assert driver.status == FAILED
 

@@ -333,8 +333,9 @@ def test_line_and_reply_follow_terminal_width(one_qemu: Server) -> None:
     line = "object-add qom-type=secret id=a-rather-long-name data=what"
     with Terminal("-q", one_qemu.address, columns=40) as terminal:
         terminal.wait_prompt()
-        terminal.line("query-status")
-        terminal.wait_above('  "return": {', '    "status": "prelaunch",', "", "", "  }", "}")
+        terminal.line("query-kvm")
+        rows = ('  "return": {', '    "enabled": false,', '    "present": ', "  }", "}")
+        terminal.wait_above(*rows)
         assert max(map(len, terminal.lines)) <= 40
         terminal.type(line)
         terminal.wait(lambda: terminal.current == line[33:], "line over two rows")
@@ -342,5 +343,5 @@ def test_line_and_reply_follow_terminal_width(one_qemu: Server) -> None:
         terminal.wait(lambda: terminal.current == f"(QEMU) {line}", "line on one row")
         terminal.type("\x03")
         terminal.wait_prompt()
-        terminal.line("query-status")
-        terminal.wait_above("(QEMU) query-status", '{"return": {"status": "prelaunch", ')
+        terminal.line("query-kvm")
+        terminal.wait_above("(QEMU) query-kvm", '{"return": {"enabled": false, "present": ')
