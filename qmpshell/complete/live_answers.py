@@ -84,7 +84,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .hmp_tables import Bus
-    from .live_queries import CompletionSources
+    from .live_queries import QueryResults
     from .sources import NameQuery
 
 
@@ -111,14 +111,14 @@ _PROTOCOLS = frozenset(
 _NO_IMAGES = ("null-co", "null-aio")
 
 
-def nodes(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def nodes(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the block nodes."""
-    for node in _all_nodes(known):
+    for node in _all_nodes(results):
         yield LiveName(text_at(node, "node-name"), _of_medium(node))
 
 
-def _all_nodes(known: CompletionSources) -> Iterator[dict[str, Any]]:
-    return dicts(known.get(FLAT_NODES) or known.get(NESTED_NODES))
+def _all_nodes(results: QueryResults) -> Iterator[dict[str, Any]]:
+    return dicts(results.get(FLAT_NODES) or results.get(NESTED_NODES))
 
 
 def _of_medium(node: dict[str, Any]) -> str:
@@ -130,53 +130,53 @@ def _of_medium(node: dict[str, Any]) -> str:
     return in_words(text_at(node, "drv"), file.rpartition("/")[2], read_only)
 
 
-def block_devices(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def block_devices(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the block devices and the ids of their guest devices."""
-    for device in dicts(known.get(BLOCK)):
+    for device in dicts(results.get(BLOCK)):
         medium = _of_medium(dict_at(device, "inserted")) or "empty"
         yield LiveName(text_at(device, "device"), in_words("device", medium))
         yield LiveName(text_at(device, "qdev"), in_words("guest device", medium))
-    for node in nodes(name_query, known):
+    for node in nodes(name_query, results):
         yield LiveName(node.name, in_words("node", node.meta))
 
 
-def block_qdevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def block_qdevs(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the guest devices with a block backend."""
-    for device in dicts(known.get(BLOCK)):
+    for device in dicts(results.get(BLOCK)):
         medium = _of_medium(dict_at(device, "inserted")) or "empty"
         removable = "removable" if device.get("removable") is True else ""
         yield LiveName(text_at(device, "qdev"), in_words(removable, medium))
 
 
-def _media(node: str, known: CompletionSources) -> Iterator[tuple[str, dict[str, Any]]]:
+def _media(node: str, results: QueryResults) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the media of the device or node `node`, or all if it is empty, with their node names."""
-    for entry in _all_nodes(known):
+    for entry in _all_nodes(results):
         name = text_at(entry, "node-name")
         if node in ("", name):
             yield name, entry
-    for device in dicts(known.get(BLOCK)):
+    for device in dicts(results.get(BLOCK)):
         medium = dict_at(device, "inserted")
         if node and node in (text_at(device, "device"), text_at(device, "qdev")):
             yield text_at(medium, "node-name"), medium
 
 
-def chain(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def chain(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the nodes below a device or node, from the top down, then all others except its own."""
-    own, below = _backing(name_query.subject, known)
+    own, below = _backing(name_query.subject, results)
     for depth, node in enumerate(below):
         about = in_words("backing", _of_medium(node))
         yield LiveName(text_at(node, "node-name"), about, order=depth)
-    for entry in nodes(name_query, known):
+    for entry in nodes(name_query, results):
         if entry.name != text_at(own, "node-name"):
             yield LiveName(entry.name, entry.meta, order=len(below))
 
 
-def chain_files(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def chain_files(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the images of the nodes below a device or node, from the top down, its own, then others."""
-    own, below = _backing(name_query.subject, known)
+    own, below = _backing(name_query.subject, results)
     for order, node in enumerate([*below, own]):
         yield _image(node, order)
-    for node in _all_nodes(known):
+    for node in _all_nodes(results):
         yield _image(node, len(below) + 1)
 
 
@@ -187,14 +187,14 @@ def _image(node: dict[str, Any], order: int) -> LiveName:
     return LiveName(file if is_named else "", about, order=order)
 
 
-def _backing(name: str, known: CompletionSources) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _backing(name: str, results: QueryResults) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the node of a device, or of that name, and the nodes below it from the top down.
 
     The chain is found by file names. Of two nodes for one image (format and file), the format is used.
     """
-    own_name, own = next(_media(name, known), ("", {})) if name else ("", {})
+    own_name, own = next(_media(name, results), ("", {})) if name else ("", {})
     by_file: dict[str, dict[str, Any]] = {}
-    for node in _all_nodes(known):
+    for node in _all_nodes(results):
         file = text_at(node, "file")
         if file not in by_file or text_at(by_file[file], "drv") in _PROTOCOLS:
             by_file[file] = node
@@ -208,9 +208,9 @@ def _backing(name: str, known: CompletionSources) -> tuple[dict[str, Any], list[
     return {**own, "node-name": own_name}, found
 
 
-def bitmaps(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def bitmaps(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the dirty bitmaps of a node, or of all nodes."""
-    for node, medium in _media(name_query.subject, known):
+    for node, medium in _media(name_query.subject, results):
         for bitmap in dicts(medium.get("dirty-bitmaps")):
             words = in_words(
                 "" if name_query.subject else node,
@@ -227,9 +227,9 @@ def _granularity(size: object) -> str:
     return f"granularity {size // _KIB} KiB"
 
 
-def snapshots(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def snapshots(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the internal snapshots of a node, or of all nodes."""
-    for node, medium in _media(name_query.subject, known):
+    for node, medium in _media(name_query.subject, results):
         for snapshot in dicts(dict_at(medium, "image").get("snapshots")):
             own_id, size = text_at(snapshot, "id"), snapshot.get("vm-state-size")
             words = in_words(
@@ -240,14 +240,14 @@ def snapshots(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveN
             yield LiveName(text_at(snapshot, "name"), words)
 
 
-def jobs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def jobs(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the jobs."""
-    for job in dicts(known.get(JOBS)):
+    for job in dicts(results.get(JOBS)):
         done = _percent(job.get("current-progress"), job.get("total-progress"))
         yield LiveName(
             text_at(job, "id"), in_words(text_at(job, "type"), done, text_at(job, "status"))
         )
-    for job in dicts(known.get(BLOCK_JOBS)):
+    for job in dicts(results.get(BLOCK_JOBS)):
         done = _percent(job.get("offset"), job.get("len"))
         yield LiveName(
             text_at(job, "device"), in_words(text_at(job, "type"), done, text_at(job, "status"))
@@ -260,9 +260,9 @@ def _percent(done: object, total: object) -> str:
     return f"{max(0, min(100, done * 100 // total))} %"
 
 
-def exports(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def exports(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the block exports."""
-    for entry in dicts(known.get(EXPORTS)):
+    for entry in dicts(results.get(EXPORTS)):
         going = "shutting down" if entry.get("shutting-down") is True else ""
         yield LiveName(
             text_at(entry, "id"),
@@ -289,25 +289,25 @@ _INNER_BUSES = ("System", "virtio-pci-bus", "virtio-mmio-bus", "virtio-ccw-bus")
 _NO_ENUMERATION = re.compile(r"bool|str|string|size|double|u?int\d*|.*[<>].*")
 
 
-def qdevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def qdevs(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the ids and QOM paths of devices."""
-    for name, type_name in children(known.get(PERIPHERAL)):
+    for name, type_name in children(results.get(PERIPHERAL)):
         yield LiveName(name, type_name)
-    for name, type_name in children(known.get(ANONYMOUS)):
+    for name, type_name in children(results.get(ANONYMOUS)):
         yield LiveName(f"{ANONYMOUS.arguments['path']}/{name}", type_name)
 
 
-def displays(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def displays(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the display devices."""
-    for device in qdevs(name_query, known):
+    for device in qdevs(name_query, results):
         if _DISPLAYS.search(device.meta):
             yield device
 
 
-def buses(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def buses(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the buses that fit the driver if that is known of any, else free ports first."""
-    wanted = bus_of(name_query.subject, known.get(DRIVERS_HELP)) if name_query.subject else ""
-    found = [bus for bus in parse_buses(known.get(TREE)) if bus.type not in _INNER_BUSES]
+    wanted = bus_of(name_query.subject, results.get(DRIVERS_HELP)) if name_query.subject else ""
+    found = [bus for bus in parse_buses(results.get(TREE)) if bus.type not in _INNER_BUSES]
     fitting = [item for item in found if wanted and _fits(item.type, wanted)]
     for bus in fitting or found:
         about = _bus_words(bus.type) + (f" on {bus.owner}" if bus.owner else "")
@@ -343,10 +343,10 @@ def _hotplug_rank(bus: Bus) -> int:
     return 1 if bus.taken else 0
 
 
-def drivers(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def drivers(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the drivers: those on a bus first, CPU models last."""
-    drivers = {driver.name: driver for driver in parse_drivers(known.get(DRIVERS_HELP))}
-    for entry in dicts(known.get(DRIVERS)):
+    drivers = {driver.name: driver for driver in parse_drivers(results.get(DRIVERS_HELP))}
+    for entry in dicts(results.get(DRIVERS)):
         name = text_at(entry, "name")
         driver = drivers.get(name)
         if driver is None:
@@ -363,17 +363,17 @@ def is_processor(type_name: str) -> bool:
     return type_name.endswith("-cpu")
 
 
-def properties(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def properties(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the properties of a device driver."""
-    for question in queries_for(name_query, known):
-        yield from _described(known.get(question)).values()
+    for question in queries_for(name_query, results):
+        yield from _described(results.get(question)).values()
 
 
-def qom_properties(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
+def qom_properties(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the properties of an object, described by the properties of its type if it is a device."""
-    asked = queries_for(name_query, known)
-    described = _described(known.get(asked[2]) if len(asked) > 2 else None)
-    for entry in dicts(known.get(asked[0]) if asked else None):
+    asked = queries_for(name_query, results)
+    described = _described(results.get(asked[2]) if len(asked) > 2 else None)
+    for entry in dicts(results.get(asked[0]) if asked else None):
         name, type_name = text_at(entry, "name"), text_at(entry, "type")
         if not relation_type(type_name, "child"):
             known_as = described.get(name, LiveName(name))
@@ -451,11 +451,11 @@ _OBJECT_TYPES = {
 _MAX_NAMES = 10_000
 
 
-def names_of_kind(name_query: NameQuery, known: CompletionSources) -> list[LiveName]:
+def names_of_kind(name_query: NameQuery, results: QueryResults) -> list[LiveName]:
     """Return the known names of a kind, each once: by order, `ide.2` before `ide.10`, generated ones last."""
     read = _READERS.get(name_query.kind)
     found: dict[str, LiveName] = {}
-    for item in read(name_query, known) if read is not None else ():
+    for item in read(name_query, results) if read is not None else ():
         if item.name:
             found.setdefault(item.name, item)
         if len(found) >= _MAX_NAMES:
@@ -468,34 +468,34 @@ def _sort_key(one: LiveName) -> tuple[int, bool, list[tuple[bool, int, str]]]:
     return one.order, one.name[:1] in ("#", "/"), natural_key(one.name)
 
 
-def _chardevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
-    for entry in dicts(known.get(CHARDEVS)):
+def _chardevs(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+    for entry in dicts(results.get(CHARDEVS)):
         yield LiveName(text_at(entry, "label"), text_at(entry, "filename"))
 
 
-def _netdevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
-    for netdev in parse_netdevs(known.get(NETWORK)):
+def _netdevs(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+    for netdev in parse_netdevs(results.get(NETWORK)):
         yield LiveName(netdev.name, in_words(netdev.type, netdev.about))
 
 
-def _objects(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
-    for name, type_name in children(known.get(OBJECTS)):
+def _objects(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+    for name, type_name in children(results.get(OBJECTS)):
         if type_name.startswith(_OBJECT_TYPES[name_query.kind]):
             yield LiveName(name, type_name)
 
 
-def _audiodevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
-    for entry in dicts(known.get(AUDIODEVS)):
+def _audiodevs(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+    for entry in dicts(results.get(AUDIODEVS)):
         yield LiveName(text_at(entry, "id"), text_at(entry, "driver"))
 
 
-def _tpmdevs(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
-    for entry in dicts(known.get(TPMDEVS)):
+def _tpmdevs(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+    for entry in dicts(results.get(TPMDEVS)):
         yield LiveName(text_at(entry, "id"), text_at(entry, "model"))
 
 
-def _cpu_models(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
-    for model in dicts(known.get(CPU_MODELS)):
+def _cpu_models(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+    for model in dicts(results.get(CPU_MODELS)):
         alias, lacking = text_at(model, "alias-of"), model.get("unavailable-features")
         yield LiveName(
             text_at(model, "name"),
@@ -507,8 +507,8 @@ def _cpu_models(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName
         )
 
 
-def _types(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
-    for entry in dicts(known.get(TYPES)):
+def _types(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+    for entry in dicts(results.get(TYPES)):
         name, parent = text_at(entry, "name"), text_at(entry, "parent")
         yield LiveName(name, f"a {parent}" if parent else "", order=_type_rank(name))
 
@@ -523,9 +523,9 @@ def _type_rank(type_name: str) -> int:
     return 1 if is_crowd else 0
 
 
-def _qom_children(name_query: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
-    for question in queries_for(name_query, known):
-        for entry in dicts(known.get(question)):
+def _qom_children(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+    for question in queries_for(name_query, results):
+        for entry in dicts(results.get(question)):
             name, type_name = text_at(entry, "name"), text_at(entry, "type")
             if relation_type(type_name, "child"):
                 yield LiveName(name, relation_type(type_name, "child"))
@@ -533,15 +533,15 @@ def _qom_children(name_query: NameQuery, known: CompletionSources) -> Iterator[L
                 yield LiveName(name, f"link to {relation_type(type_name, 'link')}")
 
 
-def _human_commands(_want: NameQuery, known: CompletionSources) -> Iterator[LiveName]:
-    text = known.get(HUMAN_HELP)
+def _human_commands(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+    text = results.get(HUMAN_HELP)
     catalogue = parse_catalogue(text if isinstance(text, str) else "")
     for name in catalogue.names:
         command = catalogue.find(name)
         yield LiveName(name, command.summary if command is not None else "")
 
 
-_READERS: dict[str, Callable[[NameQuery, CompletionSources], Iterable[LiveName]]] = {
+_READERS: dict[str, Callable[[NameQuery, QueryResults], Iterable[LiveName]]] = {
     NODE: nodes,
     BLOCK_DEVICE: block_devices,
     CHAIN: chain,

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from .sources import NameQuery
 
     # Results by query: None after a failure, absent if it was not run.
-    CompletionSources = Mapping["LiveQuery", object]
+    QueryResults = Mapping["LiveQuery", object]
 
 
 # A larger number is not a size, and Python refuses to print one of thousands of digits.
@@ -217,70 +217,70 @@ _LONGEST_TYPE = 128
 _LONGEST_PATH = 1024
 
 
-def queries_for(name_query: NameQuery, known: CompletionSources) -> list[LiveQuery]:
+def queries_for(name_query: NameQuery, results: QueryResults) -> list[LiveQuery]:
     """Return all queries that a kind of name needs, as far as known: one reply may require another query.
 
     The result is empty if nothing can be queried.
     """
     kind, subject = name_query.kind, name_query.subject
     if kind == NODE:
-        return _nodes(known)
+        return _nodes(results)
     if kind in (BLOCK_DEVICE, BITMAP, SNAPSHOT, CHAIN, CHAIN_FILE):
-        return [*_nodes(known), BLOCK]
+        return [*_nodes(results), BLOCK]
     if kind == JOB:
-        return _with_other(JOBS, BLOCK_JOBS, known)
+        return _with_other(JOBS, BLOCK_JOBS, results)
     if kind == DEVICE_DRIVER:
-        return _drivers(known)
+        return _drivers(results)
     if kind == BUS:
         return [
             TREE
         ]  # The driver's bus is known if drivers were queried; otherwise it is not worth that risk.
     if kind == DEVICE_PROPERTY:
-        return _device_properties(subject, known)
+        return _device_properties(subject, results)
     if kind in (QOM_CHILD, QOM_PROPERTY):
         if not subject.startswith("/") or len(subject) > _LONGEST_PATH:
             return []
         own = _qom_list(subject)
-        return [own] if kind == QOM_CHILD else [own, *_of_its_type(subject, known)]
+        return [own] if kind == QOM_CHILD else [own, *_of_its_type(subject, results)]
     return list(_PLAIN.get(kind, ()))
 
 
-def _nodes(known: CompletionSources) -> list[LiveQuery]:
-    return _with_other(FLAT_NODES, NESTED_NODES, known)
+def _nodes(results: QueryResults) -> list[LiveQuery]:
+    return _with_other(FLAT_NODES, NESTED_NODES, results)
 
 
-def _drivers(known: CompletionSources) -> list[LiveQuery]:
-    return [DRIVERS, DRIVERS_HELP] if known.get(DRIVERS) is not None else [DRIVERS]
+def _drivers(results: QueryResults) -> list[LiveQuery]:
+    return [DRIVERS, DRIVERS_HELP] if results.get(DRIVERS) is not None else [DRIVERS]
 
 
-def _with_other(first: LiveQuery, other: LiveQuery, known: CompletionSources) -> list[LiveQuery]:
+def _with_other(first: LiveQuery, other: LiveQuery, results: QueryResults) -> list[LiveQuery]:
     """Return a query and the one for servers that do not have it."""
-    failed = first in known and known[first] is None
+    failed = first in results and results[first] is None
     return [first, other] if failed else [first]
 
 
-def _device_properties(driver: str, known: CompletionSources) -> list[LiveQuery]:
+def _device_properties(driver: str, results: QueryResults) -> list[LiveQuery]:
     """Return the query for names that can be drivers: each query may make the server load a module."""
     if not _is_type_name(driver):
         return []
-    names = [aliased(driver, known.get(DRIVERS_HELP)) or driver, *expand_driver_alias(driver)]
-    drivers = known.get(DRIVERS)
+    names = [aliased(driver, results.get(DRIVERS_HELP)) or driver, *expand_driver_alias(driver)]
+    drivers = results.get(DRIVERS)
     if isinstance(drivers, list):
         there = {driver.get("name") for driver in drivers if isinstance(driver, dict)}
         names = [name for name in names if name in there]
     asked: list[LiveQuery] = []
     for name in names:
         asked.append(LiveQuery("device-list-properties", {"typename": name}))
-        if asked[-1] not in known or known[asked[-1]] is not None:
+        if asked[-1] not in results or results[asked[-1]] is not None:
             break
     return asked
 
 
-def _of_its_type(path: str, known: CompletionSources) -> list[LiveQuery]:
+def _of_its_type(path: str, results: QueryResults) -> list[LiveQuery]:
     """Return the queries for an object's property types: the parent knows the object's type."""
     holder, _, name = path.rstrip("/").rpartition("/")
     above = _qom_list(holder or "/")
-    return [above, *_device_properties(_type_of(name, known.get(above)), known)]
+    return [above, *_device_properties(_type_of(name, results.get(above)), results)]
 
 
 def _type_of(name: str, answer: object) -> str:

@@ -13,29 +13,34 @@ from tests.harness.program import own_folders
 from tests.harness.screen import Terminal
 from tests.harness.servers import Installation, start_qemu
 
-from .svg import render
+from .svg import Row, render
 
 FOLDER = Path(__file__).parent
 _COLUMNS = 96
-# What differs from run to run.
-_VERSION = re.compile(r"QEMU \d+\.\d+\.\d+")
-_BANNER = re.compile(r"QEMU .* at ")
-_ELAPSED = re.compile(r"  \d+(?:\.\d+)? (?:ms|s) *$")
+_VERSION = "QEMU 10.0.2"
+# What differs from run to run, and its replacement: the version, and the time that a reply took.
+_CHANGES = (
+    (re.compile(r"QEMU \d+\.\d+\.\d+(?: \(.*?\))?(?= )"), _VERSION),
+    (re.compile(r"  \d+(?:\.\d+)? (?:ms|s) *$"), ""),
+)
 
 
-def _normalize(row: str) -> str:
-    """Return a row with a fixed version and without the time that a reply took."""
-    if row.startswith("Connected to "):
-        return _BANNER.sub("QEMU 10.0.2 at ", row).rstrip().ljust(len(row))
-    row = _VERSION.sub(lambda match: "QEMU 10.0.2".ljust(len(match[0]))[: len(match[0])], row)
-    return _ELAPSED.sub("", row)
-
-
-def _rows(terminal: Terminal) -> list[str]:
-    rows = [_normalize(row) for row in terminal.screen.display]
-    while rows and not rows[-1].strip():
+def _rows(terminal: Terminal) -> list[Row]:
+    rows = [_row(terminal, y, text) for y, text in enumerate(terminal.screen.display)]
+    while rows and not "".join(char for char, _ in rows[-1]).strip():
         rows.pop()
     return rows
+
+
+def _row(terminal: Terminal, y: int, text: str) -> Row:
+    """Return a row with the changes, and as many columns as before."""
+    row = [(char, terminal.screen.buffer[y][x]) for x, char in enumerate(text)]
+    for pattern, replacement in _CHANGES:
+        match = pattern.search("".join(char for char, _ in row))
+        if match is not None:
+            style = row[match.start()][1]
+            row[match.start() : match.end()] = [(char, style) for char in replacement]
+    return [*row, *[(" ", row[-1][1])] * (_COLUMNS - len(row))][:_COLUMNS]
 
 
 @contextlib.contextmanager
@@ -77,7 +82,7 @@ def _session(installation: Installation) -> str:
         terminal.type("blockdev-mirror job-id=j0 device=disk0 target=disk1 sync=")
         terminal.wait_toolbar("sync: top|full", "prelaunch")
         terminal.wait_toolbar("prelaunch")
-        return render(terminal.screen, _rows(terminal))
+        return render(_rows(terminal), columns=_COLUMNS)
 
 
 def _menu(installation: Installation) -> str:
@@ -93,7 +98,7 @@ def _menu(installation: Installation) -> str:
             if "(unstable)" in row
         )
         terminal.wait(lambda: cells[_COLUMNS - 3].bg != "default", "complete menu")
-        return render(terminal.screen, _rows(terminal))
+        return render(_rows(terminal), columns=_COLUMNS)
 
 
 PICTURES: dict[str, Callable[[Installation], str]] = {"session": _session, "completion": _menu}

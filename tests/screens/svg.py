@@ -6,8 +6,6 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
-import pyte
-
 _CELL_WIDTH, _CELL_HEIGHT, _MARGIN = 8.4, 18, 12  # pixels
 _BACKGROUND, _FOREGROUND = "#1e1e1e", "#d4d4d4"
 # The colours of a terminal's palette, by pyte's names.
@@ -42,34 +40,35 @@ def _style(cell: Any) -> tuple[str, str, bool]:
     return (bg, fg, bool(cell.bold)) if cell.reverse else (fg, bg, bool(cell.bold))
 
 
-def render(screen: pyte.Screen, texts: list[str]) -> str:
-    """Return the screen as SVG. `texts` replace the characters of each row, and may be shorter."""
-    width = 2 * _MARGIN + screen.columns * _CELL_WIDTH
-    height = 2 * _MARGIN + len(texts) * _CELL_HEIGHT
+# The character and the cell of each column.
+Row = list[tuple[str, Any]]
+
+
+def render(rows: list[Row], *, columns: int) -> str:
+    """Return the rows of a screen as SVG."""
+    width = 2 * _MARGIN + columns * _CELL_WIDTH
+    height = 2 * _MARGIN + len(rows) * _CELL_HEIGHT
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}"'
         f' width="{width:g}" height="{height:g}" font-family="monospace" font-size="14"'
         ' xml:space="preserve">',
         f'<rect width="100%" height="100%" rx="8" fill="{_BACKGROUND}"/>',
     ]
-    for y, text in enumerate(texts):
-        cells = [screen.buffer[y][x] for x in range(len(text))]
+    for y, row in enumerate(rows):
         x = 0
-        for (fg, bg, bold), run in groupby(cells, _style):
-            length = len(list(run))
-            part = text[x : x + length].ljust(length)
-            left = _MARGIN + x * _CELL_WIDTH
-            top = _MARGIN + y * _CELL_HEIGHT
+        for (fg, bg, bold), run in groupby(row, lambda item: _style(item[1])):
+            text = "".join(char for char, _ in run)
+            size = f"{len(text) * _CELL_WIDTH:g}"
+            left, top = _MARGIN + x * _CELL_WIDTH, _MARGIN + y * _CELL_HEIGHT
             if bg != _BACKGROUND:
                 parts.append(
-                    f'<rect x="{left:g}" y="{top}" width="{length * _CELL_WIDTH:g}"'
-                    f' height="{_CELL_HEIGHT}" fill="{bg}"/>'
+                    f'<rect x="{left:g}" y="{top}" width="{size}" height="{_CELL_HEIGHT}" fill="{bg}"/>'
                 )
-            if part.strip():
+            if text.strip():
                 weight = ' font-weight="bold"' if bold else ""
                 parts.append(
                     f'<text x="{left:g}" y="{top + 14}" fill="{fg}"{weight}'
-                    f' textLength="{length * _CELL_WIDTH:g}">{escape(part)}</text>'
+                    f' textLength="{size}">{escape(text)}</text>'
                 )
-            x += length
+            x += len(text)
     return "\n".join([*parts, "</svg>", ""])
