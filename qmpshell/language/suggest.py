@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-_WRONG_TYPE = re.compile(r"Invalid parameter type for '([^']*)', expected: string")
+_WRONG_TYPE = r"Invalid parameter type for '([^']*)', expected: string"
 # A job's default id is its device's name, which a node does not have (QEMU: blockjob.c).
 _NO_JOB_ID = "Invalid job ID ''"
 
@@ -19,7 +19,7 @@ def suggestion_for(text: str, names: Sequence[str] | None) -> str:
     if names is None:
         if text.startswith(_NO_JOB_ID):
             return "a job on a node needs an id: add job-id=NAME"
-        match = _WRONG_TYPE.search(text)
+        match = re.search(_WRONG_TYPE, text)
         return f"quote the value of {match[1]} to send it as text" if match else ""
     from difflib import get_close_matches  # slow to import, rarely needed
 

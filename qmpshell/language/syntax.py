@@ -132,7 +132,7 @@ class ParsedLine(Record):
 EXIT_COMMANDS = ("exit", "/quit")
 
 # Quoted text, or a downstream name, which contains dots (qmp-spec, "Downstream extension of QMP").
-_PART = re.compile(r'("(?:[^"\\]|\\.)*")|(__[A-Za-z0-9.-]+_[^".]*|[^".]*)')
+_PART = r'("(?:[^"\\]|\\.)*")|(__[A-Za-z0-9.-]+_[^".]*|[^".]*)'
 # What is wrong with a key.
 REPEATED = "occurs twice"
 BOTH_KINDS = "has both a value and members"
@@ -436,7 +436,7 @@ def key_parts(text: str) -> Iterator[re.Match[str]]:
     """
     position = 0
     while True:
-        match = _PART.match(text, position)
+        match = re.compile(_PART).match(text, position)
         assert match is not None
         yield match
         position = match.end()

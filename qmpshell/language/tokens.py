@@ -49,16 +49,17 @@ class Token:
 
 
 _BLANKS = " \t\r\n"
+# The others are compiled on first use, because many scripts do not need them.
 _BLANK = re.compile(r"[ \t\r\n]*")
 # A word ends at a blank, or before a semicolon that a blank or the end follows.
 _WORD = re.compile(r"(?:[^ \t\r\n;]|;(?![ \t\r\n]|$))*+")
-_DOUBLE = re.compile(r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+("?)')
-_SINGLE = re.compile(r"'[^'\n]*+('?)")
+_DOUBLE = r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+("?)'
+_SINGLE = r"'[^'\n]*+('?)"
 # A name, an index or quoted text, then what must follow it.
-_KEY_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s"=.;:{}\[\]]*(?:;(?!\s|$)[^\s"=.;:{}\[\]]*)*')
-_OPERATOR = re.compile(r":?=")
-_BRACKET = re.compile(r"""["'\[\]{}]""")
-_JSON_STRINGS = {'"': _DOUBLE, "'": re.compile(r"'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+('?)")}
+_KEY_PART = r'"(?:[^"\\]|\\.)*"|[^\s"=.;:{}\[\]]*(?:;(?!\s|$)[^\s"=.;:{}\[\]]*)*'
+_OPERATOR = r":?="
+_BRACKET = r"""["'\[\]{}]"""
+_JSON_STRINGS = {'"': _DOUBLE, "'": r"'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+('?)"}
 
 
 # The start of a transaction, the shell command that takes a line for the human monitor, and the one
@@ -67,10 +68,10 @@ TRANSACTION = "transaction("
 HUMAN = "/hmp"
 WATCH = "/watch"
 
-_CLOSE_END = re.compile(r";?(?:[ \t\r\n]|$)")
-_REDIRECT = re.compile(r"(?:>>|<>|[<>])(?=[ \t\r\n]|$)")
+_CLOSE_END = r";?(?:[ \t\r\n]|$)"
+_REDIRECT = r"(?:>>|<>|[<>])(?=[ \t\r\n]|$)"
 # The human monitor has bitwise expressions, as in "p 1 | 2".
-_HUMAN_PIPE = re.compile(r"(?<=[ \t])\|(?=[ \t]+(?![-+]?[0-9])[^ \t]|[ \t]*$)")
+_HUMAN_PIPE = r"(?<=[ \t])\|(?=[ \t]+(?![-+]?[0-9])[^ \t]|[ \t]*$)"
 
 
 def tokenize(line: str) -> list[Token]:
@@ -147,9 +148,9 @@ def _mark(line: str, position: int) -> Token | None:
     if char == "|" and _stands_alone(line, position):
         return Token(PIPE, "|", position)
     if char in "<>":
-        match = _REDIRECT.match(line, position)
+        match = re.compile(_REDIRECT).match(line, position)
         return Token(REDIRECT, match[0], position) if match else None
-    if char == ")" and _CLOSE_END.match(line, position + 1):
+    if char == ")" and re.compile(_CLOSE_END).match(line, position + 1):
         return Token(CLOSE, ")", position)
     return None
 
@@ -185,7 +186,7 @@ def _rest(line: str, position: int) -> Iterator[Token]:
 
 def _human(line: str, position: int) -> Iterator[Token]:
     start = _skip(line, position)
-    pipe = _HUMAN_PIPE.search(line, start)
+    pipe = re.compile(_HUMAN_PIPE).search(line, start)
     text = line[start : pipe.start() if pipe else len(line)].rstrip(_BLANKS)
     if text:
         yield Token(TEXT, text, start)
@@ -212,7 +213,7 @@ def _word(line: str, position: int) -> str:
 
 def _argument(line: str, start: int) -> Iterator[Token]:
     end = _key_end(line, start)
-    operator = _OPERATOR.match(line, end)
+    operator = re.compile(_OPERATOR).match(line, end)
     if operator is None or end == start:
         # Quotes have no meaning here, but their content is one mistake, not several.
         quoted = _quoted(line, start)
@@ -225,12 +226,12 @@ def _argument(line: str, start: int) -> Iterator[Token]:
 
 def _key_end(line: str, position: int) -> int:
     while True:
-        part = _KEY_PART.match(line, position)
+        part = re.compile(_KEY_PART).match(line, position)
         assert part is not None
         position = part.end()
         # A colon is part of the key, unless it is part of ":=".
         while line[position : position + 1] == ":" and line[position : position + 2] != ":=":
-            rest = _KEY_PART.match(line, position + 1)
+            rest = re.compile(_KEY_PART).match(line, position + 1)
             assert rest is not None
             position = rest.end()
         if line[position : position + 1] != ".":
@@ -260,7 +261,7 @@ def _quoted(line: str, position: int) -> Token | None:
     char = line[position : position + 1]
     if char not in ('"', "'"):
         return None
-    match = (_DOUBLE if char == '"' else _SINGLE).match(line, position)
+    match = re.compile(_DOUBLE if char == '"' else _SINGLE).match(line, position)
     assert match is not None
     return Token(QUOTED, match[0], position, closed=bool(match[1]))
 
@@ -270,7 +271,7 @@ def _compound(line: str, start: int, kind: str) -> Token:
     depth = 0
     position = start
     while True:
-        match = _BRACKET.search(line, position)
+        match = re.compile(_BRACKET).search(line, position)
         if match is None:
             return Token(kind, line[start:], start, closed=False)
         position = match.end()
@@ -281,6 +282,6 @@ def _compound(line: str, start: int, kind: str) -> Token:
             if depth == 0:
                 return Token(kind, line[start:position], start)
         else:
-            string = _JSON_STRINGS[match[0]].match(line, match.start())
+            string = re.compile(_JSON_STRINGS[match[0]]).match(line, match.start())
             assert string is not None
             position = string.end()

@@ -58,12 +58,13 @@ LITERAL = Dialect(
     infinite=False,
 )
 
-_BLANKS = re.compile(r"[ \t\r\n]*")
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-_WORD = re.compile(r"-?[A-Za-z_0-9.+-]+")
-_SINGLE = re.compile(r"'[^'\\\x00-\x1f]*+(?:\\.[^'\\\x00-\x1f]*+)*+'")
-_DOUBLE = re.compile(r'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"')
-_QUOTES = re.compile(r"""\\'|"|\\.""", re.DOTALL)
+# Compiled on first use, because many scripts need none of them.
+_BLANKS = r"[ \t\r\n]*"
+_NUMBER = r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"
+_WORD = r"-?[A-Za-z_0-9.+-]+"
+_SINGLE = r"'[^'\\\x00-\x1f]*+(?:\\.[^'\\\x00-\x1f]*+)*+'"
+_DOUBLE = r'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"'
+_QUOTES = r"""\\'|"|(?s:\\.)"""
 
 TOO_LARGE = "the number is too large for JSON as QEMU reads it"
 
@@ -83,7 +84,7 @@ def json_number(text: str) -> int | float | None:
     >>> json_number("-5"), json_number("1e3"), json_number("007")
     (-5, 1000.0, None)
     """
-    match = _NUMBER.fullmatch(text)
+    match = re.fullmatch(_NUMBER, text)
     if match is None:
         return None
     return _number(match)
@@ -117,10 +118,13 @@ class JsonReader:
     Once `complete` is true, `value` is the value. `depth` is the number of open brackets.
     """
 
-    __slots__ = ("_dialect", "_keys", "_stack", "_state", "value")
+    __slots__ = ("_blanks", "_dialect", "_keys", "_number", "_stack", "_state", "_word", "value")
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
+        self._blanks = re.compile(_BLANKS).match
+        self._word = re.compile(_WORD).match
+        self._number = re.compile(_NUMBER).fullmatch
         self._stack: list[dict[str, Any] | list[Any]] = []
         self._keys: list[str] = []
         self._state = _VALUE
@@ -141,9 +145,8 @@ class JsonReader:
 
         Raises JsonError, after which the reader cannot be used.
         """
-        blanks = _BLANKS.match
         while self._state != _DONE:
-            match = blanks(text, position)
+            match = self._blanks(text, position)
             assert match is not None
             position = match.end()
             if position == len(text):
@@ -205,10 +208,10 @@ class JsonReader:
         char = text[position]
         if char in "\"'":
             return self._string(text, position)
-        word = _WORD.match(text, position)
+        word = self._word(text, position)
         if word is None:
             raise JsonError(f"expected {_EXPECTED[self._state]}", position)
-        number = _NUMBER.fullmatch(word[0])
+        number = self._number(word[0])
         if number is not None:
             value = _number(number)
             if not self._dialect.infinite and value in (float("inf"), float("-inf")):
@@ -233,12 +236,12 @@ class JsonReader:
                 if not self._dialect.single_quotes or "\\'" not in text:
                     raise
                 original = error
-        match = (_SINGLE if single else _DOUBLE).match(text, position)
+        match = re.compile(_SINGLE if single else _DOUBLE).match(text, position)
         if match is None:
             raise _not_closed(text, position) if single else original
         try:
             # QEMU accepts \' in both kinds of string, JSON in neither.
-            inner = _QUOTES.sub(_requote, match[0][1:-1])
+            inner = re.sub(_QUOTES, _requote, match[0][1:-1])
             return json_string(f'"{inner}"', 0)[0], match.end()
         except JsonError as error:
             raise JsonError(error.reason, position) from None
