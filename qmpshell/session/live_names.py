@@ -5,14 +5,7 @@ The user's commands have precedence.
 
 from __future__ import annotations
 
-from ..complete import (
-    LiveQuery,
-    may_change,
-    names_of_kind,
-    parse_catalogue,
-    queries_for,
-    stale_after_event,
-)
+from .. import complete as completion  # its modules are imported on first use, after the prompt
 from ..language import MISSING_SCHEMA, Missing
 from ..qmp import failed, hmp_command, hmp_text
 from .effects import QueryResult, ShowEvent, ShowMessage, ShowReply
@@ -22,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from ..complete import LiveName, NameQuery
+    from ..complete import LiveName, LiveQuery, NameQuery
     from ..qmp import Greeting, Reply
     from .effects import Effect
     from .requests import Request
@@ -161,7 +154,7 @@ class LiveCache:
         """Handle the effects of the session, then do the same as `send_queries`."""
         for effect in effects:
             if isinstance(effect, ShowEvent):
-                self._mark_stale(stale_after_event(effect.event.name))
+                self._mark_stale(completion.stale_after_event(effect.event.name))
             elif isinstance(effect, ShowReply) and not effect.again and _changes(effect.request):
                 self._mark_stale(None)
         return self.send_queries(now)
@@ -225,7 +218,7 @@ class LiveCache:
     def _questions(self, name_query: NameQuery) -> list[LiveQuery]:
         """Return the queries of a kind. Those that the server does not have fail at once."""
         while True:
-            found = queries_for(name_query, self._known)
+            found = completion.queries_for(name_query, self._known)
             hopeless = [
                 item for item in found if item not in self._known and self._is_hopeless(item)
             ]
@@ -305,7 +298,7 @@ class LiveCache:
         if found is None:
             if len(self._names) > _MAX_ANSWERS:
                 self._names.clear()
-            found = self._names[name_query] = names_of_kind(name_query, self._known)
+            found = self._names[name_query] = completion.names_of_kind(name_query, self._known)
         if not found and any(query not in self._known for query in self._questions(name_query)):
             return None
         return found
@@ -339,7 +332,7 @@ def _shown_fields(found: Iterable[LiveName]) -> list[tuple[object, ...]]:
 
 def _changes(request: Request) -> bool:
     line = request.arguments.get("command-line")
-    return may_change(request.name, line)
+    return completion.may_change(request.name, line)
 
 
 class BackgroundQueries:
@@ -430,7 +423,7 @@ class HmpCatalogueLoader:
         return self._ask("help info", lambda info: self._learned(text, info))
 
     def _learned(self, text: str, info: str) -> list[Effect]:
-        catalogue = parse_catalogue(text, info)
+        catalogue = completion.parse_catalogue(text, info)
         return [QueryResult("human-monitor-command", catalogue)] if catalogue.commands else []
 
     def _ask(self, line: str, then: Callable[[str], list[Effect]]) -> list[Effect]:

@@ -12,24 +12,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.utils import get_cwidth
 
-from ..complete import (
-    DIRECTORY,
-    OTHER,
-    REGULAR_FILE,
-    SOCKET,
-    Candidate,
-    CompletionSources,
-    HmpCatalogue,
-    NameQuery,
-    Signature,
-    complete,
-    complete_hmp,
-    describe,
-    hmp_line,
-    logical_line,
-    shrink,
-    wrap,
-)
+from .. import complete as completion  # its modules are imported on first use, after the prompt
 from ..language import EXIT_COMMANDS, HUMAN
 from ..qmp import load_agent_schema
 from ..render import escape
@@ -49,6 +32,10 @@ from ..storage import Settings
 from .keys import Replacement
 from .styles import WARNING, Fragments, signature_style, style_names
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..complete import Candidate, CompletionSources, Signature
+
 # No menu is wider; measuring longer text would be wasted.
 _META_WIDTH = 200
 
@@ -64,7 +51,7 @@ class HmpCompleter(Completer):
     def __init__(
         self, others: Completer | None, *, begin: Callable[[], None], wanted: Callable[[], None]
     ) -> None:
-        self.catalogue = HmpCatalogue()
+        self.catalogue = completion.HmpCatalogue()
         self._others = others
         self._start_query = begin
         self._wanted = wanted
@@ -80,10 +67,10 @@ class HmpCompleter(Completer):
         """Yield the completions of a document."""
         self._start_query()
         text = document.current_line_before_cursor
-        line = text if self._others is None else hmp_line(text)
+        line = text if self._others is None else completion.hmp_line(text)
         if line is not None:
             self._wanted()
-            candidates = complete_hmp(line, self.catalogue)
+            candidates = completion.complete_hmp(line, self.catalogue)
             if self._others is None:
                 candidates = sorted([*candidates, *_leaving(line)], key=lambda one: one.text)
             yield from completions(candidates)
@@ -109,7 +96,7 @@ def _leaving(line: str) -> list[Candidate]:
     word = line.lstrip()
     meta = COMMANDS["/quit"][2]
     return [
-        Candidate(command, -len(word), meta)
+        completion.Candidate(command, -len(word), meta)
         for command in EXIT_COMMANDS
         if command.startswith(word)
     ]
@@ -133,11 +120,11 @@ class LineCompleter(Completer):
         self, document: Document, _complete_event: CompleteEvent
     ) -> Iterator[Completion]:
         """Yield the completions of a document."""
-        line, cursor = logical_line(document.text, document.cursor_position)
-        candidates = complete(line, cursor, self._known)
+        line, cursor = completion.logical_line(document.text, document.cursor_position)
+        candidates = completion.complete(line, cursor, self._known)
         word = line[:cursor].lstrip()
         candidates += [
-            Candidate(name, -len(word), COMMANDS["/quit"][2])
+            completion.Candidate(name, -len(word), COMMANDS["/quit"][2])
             for name in EXIT_COMMANDS
             if name.startswith(word) and name not in COMMANDS
         ]
@@ -160,11 +147,11 @@ class SignatureLine:
 
     def fragments(self, document: Document, columns: int) -> list[Fragments]:
         """Return the signature in one row, and the diagnostics in a few."""
-        line, cursor = logical_line(document.text, document.cursor_position)
+        line, cursor = completion.logical_line(document.text, document.cursor_position)
         key = (line, cursor, self._known.schema)
         if key != self._key:
             self._key = key
-            self._found = describe(line, cursor, self._known) if line.strip() else None
+            self._found = completion.describe(line, cursor, self._known) if line.strip() else None
         found = self._found
         if found is None:
             return []
@@ -173,10 +160,10 @@ class SignatureLine:
             # Above the signature, whose place so does not change.
             text = escape("; ".join(found.warnings))
             most = _ROWS if columns > _NARROW else _ROWS_WHERE_NARROW
-            for row in wrap(text, columns - 1, most, width=get_cwidth):
+            for row in completion.wrap(text, columns - 1, most, width=get_cwidth):
                 rows.append([_BEGIN, (signature_style(WARNING), row)])
         parts = [[(style, escape(text)) for style, text in part] for part in found.parts]
-        pieces = shrink(parts, columns - 1, found.current, width=get_cwidth)
+        pieces = completion.shrink(parts, columns - 1, found.current, width=get_cwidth)
         if pieces:
             rows.append([_BEGIN, *((signature_style(style), text) for style, text in pieces)])
         return rows
@@ -198,13 +185,13 @@ def list_directory(path: str) -> Iterator[tuple[str, str]]:
 
 def _kind(entry: os.DirEntry[str]) -> str:
     if entry.is_dir():
-        return DIRECTORY
+        return completion.DIRECTORY
     if entry.is_file():
-        return REGULAR_FILE
+        return completion.REGULAR_FILE
     try:
-        return SOCKET if stat.S_ISSOCK(entry.stat().st_mode) else OTHER
+        return completion.SOCKET if stat.S_ISSOCK(entry.stat().st_mode) else completion.OTHER
     except OSError:  # a dangling link
-        return OTHER
+        return completion.OTHER
 
 
 class CompletionModel:
@@ -230,7 +217,7 @@ class CompletionModel:
         self._clock = clock
         self._arrived = arrived
         self._changed = changed
-        self._known = CompletionSources(
+        self._known = completion.CompletionSources(
             names=self._names_before(),
             files=list_directory,
             styles=style_names,
@@ -271,10 +258,10 @@ class CompletionModel:
         """Handle the result of a query."""
         assert self._session is not None
         match learned:
-            case QueryResult(value=HmpCatalogue() as catalogue):
+            case QueryResult(value=completion.HmpCatalogue() as catalogue):
                 self.names.catalogue = catalogue
                 self._arrived()
-            case QueryResult(name="live", value=NameQuery()):
+            case QueryResult(name="live", value=completion.NameQuery()):
                 self.signature.forget()
                 self._arrived()
             case QueryResult(name="query-qmp-schema"):
