@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
     from .language import Redirect
     from .qmp import Event, Reply
-    from .session import Effect, Request, ScriptLines
+    from .session import Effect, Request, ScriptLines, Step
     from .storage import Settings
     from .transport import Stream
 
@@ -84,19 +84,13 @@ if TYPE_CHECKING:
         def end_of_input(self, now: float) -> list[Effect]:
             """Handle the end of input."""
 
-        def redirect_opened(self, redirect: Redirect, problem: str, now: float) -> list[Effect]:
-            """Handle an opened redirect."""
-
-        def redirect_closed(self, redirect: Redirect, problem: str, now: float) -> list[Effect]:
-            """Handle a closed redirect."""
+        def answer(self, step: Step, answer: object, now: float) -> list[Effect]:
+            """Handle the answer to a step that the driver has performed."""
 
         def connected(
             self, now: float, *, address: str | None, passes_descriptors: bool
         ) -> list[Effect]:
             """Handle an open stream."""
-
-        def connect_failed(self, text: str, now: float) -> list[Effect]:
-            """Handle a failed connection attempt."""
 
         def tick(self, now: float) -> list[Effect]:
             """Do what is due at `now`."""
@@ -197,6 +191,8 @@ class ScriptRunner:
         self._clock = clock
         self._make_redirect = make_redirect
         self._redirect: ScriptRedirect | None = None
+        # The step that waits for the end of the redirect.
+        self._closing: CloseRedirect | None = None
         self._next_line: SourceLine | PreparedLine | None = None
         self._status: int | None = None
         self._end_reported = False
@@ -250,25 +246,26 @@ class ScriptRunner:
                 self._view.show(effect)
                 self._send(effect)
             elif isinstance(effect, OpenRedirect):
-                self._open_redirect(effect.redirect)
+                self._open_redirect(effect)
             elif isinstance(effect, CloseRedirect):
                 if self._redirect is not None:
+                    self._closing = effect
                     self._redirect.end()
                     self._close_redirect()
             elif isinstance(effect, Connect):
-                self._reconnect(effect.text)
+                self._reconnect(effect)
             elif isinstance(effect, Exit):
                 if self._status is None:
                     self._status = effect.status
             else:
                 self._view.show(effect)
 
-    def _reconnect(self, text: str | None) -> None:
+    def _reconnect(self, step: Connect) -> None:
         self._close()
         try:
-            self._stream, address = self._connect(text)
+            self._stream, address = self._connect(step.text)
         except QmpShellError as error:
-            self._perform(self._session.connect_failed(str(error), self._clock()))
+            self._perform(self._session.answer(step, str(error), self._clock()))
             return
         self._perform(
             self._session.connected(
@@ -285,16 +282,16 @@ class ScriptRunner:
         else:
             self._output.write(data)
 
-    def _open_redirect(self, redirect: Redirect) -> None:
+    def _open_redirect(self, step: OpenRedirect) -> None:
         self._drain()  # earlier output must precede that of the command
         problem = ""
-        self._redirect = self._make_redirect(redirect)
+        self._redirect = self._make_redirect(step.redirect)
         try:
             self._redirect.start()
         except OutputError as error:
             self._redirect = None
             problem = str(error)
-        self._perform(self._session.redirect_opened(redirect, problem, self._clock()))
+        self._perform(self._session.answer(step, problem, self._clock()))
 
     def _wait_for_redirect(self) -> None:
         """At the end, wait until the redirect has received all its data and has ended."""
@@ -314,9 +311,9 @@ class ScriptRunner:
         redirect = self._redirect
         if redirect is not None and redirect.problem is not None:
             self._redirect = None
-            problem = redirect.problem
-            now = self._clock()
-            self._perform(self._session.redirect_closed(redirect.redirect, problem, now))
+            step, self._closing = self._closing, None
+            if step is not None:
+                self._perform(self._session.answer(step, redirect.problem, self._clock()))
 
     def _send(self, effect: Send) -> None:
         if self._stream is not None:

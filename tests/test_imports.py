@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 from typing import TypeGuard
@@ -133,6 +134,13 @@ def test_packages_of_one_layer_are_independent() -> None:
         (first, second) for first, second in uses if first != second and (second, first) in uses
     }
     assert both == set()
+
+
+def test_modules_import_each_other_in_no_cycle() -> None:
+    graph = {relative(path): {relative(other) for other in own_imports(path)} for path in MODULES}
+    interfaces = {path for path in graph if path.name == "__init__.py"}
+    sorter = TopologicalSorter({path: others - interfaces for path, others in graph.items()})
+    sorter.prepare()  # raises CycleError with the modules of a cycle
 
 
 @parametrize_modules

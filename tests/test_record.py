@@ -65,3 +65,21 @@ def test_hash_agrees_with_equality() -> None:
 def test_wrong_arguments_raise_type_error(call: Callable[[], Point]) -> None:
     with pytest.raises(TypeError, match="Point needs x, y, neighbours"):
         call()
+
+
+def test_many_instances_are_like_the_first() -> None:
+    class Value(Record):
+        """A value."""
+
+        first: int
+        second: str = "x"
+        items: list[int] = []
+
+    values = [Value(number) for number in range(200)]
+    assert all(value == Value(number, "x", []) for number, value in enumerate(values))
+    values[-1].items.append(1)
+    assert values[-2].items == []
+    with pytest.raises(TypeError):
+        Value()  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        Value(1, third=2)  # type: ignore[call-arg]

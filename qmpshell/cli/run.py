@@ -206,7 +206,7 @@ class _Run:
         if qemu is None:
             self._directory.remove()
             return
-        if isinstance(self._session, Session) and self._session.link.ended_well:
+        if isinstance(self._session, Session) and self._session.connection.ended_well:
             qemu.wait(_END_TIMEOUT)  # it is about to end by itself
         if qemu.keep and qemu.poll() is None:
             qemu.detach()

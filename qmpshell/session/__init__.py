@@ -31,7 +31,6 @@ if TYPE_CHECKING:
         ShowReply as ShowReply,
         ShowUnexpected as ShowUnexpected,
     )
-    from .execute import disabled_in as disabled_in, names_in as names_in
     from .input import LineInput as LineInput, ScriptLines as ScriptLines
     from .live_names import (
         LIVE as LIVE,
@@ -51,7 +50,9 @@ if TYPE_CHECKING:
         prepare_hmp as prepare_hmp,
         unknown_command_name as unknown_command_name,
     )
+    from .server import disabled_in as disabled_in, names_in as names_in
     from .session import Session as Session
+    from .steps import Step as Step
     from .vm import Job as Job, Jobs as Jobs, VmState as VmState
     from .waits import EventWait as EventWait, JobWait as JobWait, Wait as Wait
 else:
@@ -62,7 +63,7 @@ else:
             "commands.registry": "COMMANDS find_command",
             "connection": "CONNECTED UNCONNECTED explain_garbage explain_silence",
             "effects": "Confirm ReadSecret Connect OpenRedirect Effect CloseRedirect Ready QueryResult Exit ShowDocument Send ShowBytes ShowCommand ShowEvent ShowReply ShowUnexpected ShowMessage",
-            "execute": "disabled_in names_in",
+            "server": "disabled_in names_in",
             "input": "LineInput ScriptLines",
             "live_names": "HmpCatalogueLoader LIVE LiveCache",
             "ports": "Ports",
@@ -71,6 +72,7 @@ else:
             "session": "Session",
             "vm": "Job Jobs VmState",
             "live_views": "JobsWatch Watch",
+            "steps": "Step",
             "waits": "EventWait JobWait Wait",
         },
     )

@@ -7,7 +7,7 @@ from ..render import escape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..qmp import AgentProtocol
+    from ..qmp import AgentProtocol, Greeting
     from ..storage import Settings
     from .requests import Request
     from .waits import Wait
@@ -90,6 +90,13 @@ class ConnectionState:
     """
 
     def __init__(self, address: str, settings: Settings, *, gives_up: bool) -> None:
+        self._settings = settings
+        self._gives_up = gives_up
+        self.reset(address, now=0.0)
+
+    def reset(self, address: str, *, now: float) -> None:
+        """Start again without a connection, at another address or the same one."""
+        settings = self._settings
         self.address = address
         self.protocol: QmpProtocol | AgentProtocol
         self._agent: AgentProtocol | None = None
@@ -104,10 +111,9 @@ class ConnectionState:
         self.give_up_at: float | None = None
         self.passes_descriptors = False
         self.quit_answered = False
-        # When the negotiation started.
-        self.since = 0.0
+        # When the connection was requested.
+        self.since = now
         self.shutdown_seen = False
-        self._gives_up = gives_up
         # When an agent that did not answer is asked again, and the pause after that.
         self.again_at: float | None = None
         self._retry_after = _FIRST_RETRY
@@ -116,6 +122,11 @@ class ConnectionState:
     def is_ready(self) -> bool:
         """Whether lines can be handled, if only by rejecting them."""
         return self.state != CONNECTED or self.protocol.state == READY
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection is lost."""
+        return self.state == LOST
 
     @property
     def ended_well(self) -> bool:
@@ -127,6 +138,11 @@ class ConnectionState:
         """Return the times at which something is due."""
         times = (self.silence_at, self.give_up_at, self.again_at)
         return [time for time in times if time is not None]
+
+    @property
+    def greeting(self) -> Greeting | None:
+        """The server's greeting, or None."""
+        return self.protocol.greeting
 
     def start_negotiation(self, now: float, *, give_up_at: float | None = None) -> None:
         """Start the negotiation on an open stream."""
@@ -177,13 +193,13 @@ class ConnectionState:
             when = "before the guest agent answered"
         return f"{self.address}: the connection was closed {when}{_because(reason)}"
 
-    def explain_loss(self, reason: str, waiting: Request | None, awaited: Wait | None) -> str:
+    def explain_loss(self, reason: str, request: Request | None, wait: Wait | None) -> str:
         """Return a message about a loss while a reply or something else was awaited."""
         lost = f"connection lost{_because(reason)}"
-        if waiting is not None:
-            return f"{lost} while waiting for the reply to {waiting.label}; its outcome is unknown"
-        if awaited is not None:
-            return f"{self.address}: {lost} while waiting for {escape(awaited.label)}"
+        if request is not None:
+            return f"{lost} while waiting for the reply to {request.label}; its outcome is unknown"
+        if wait is not None:
+            return f"{self.address}: {lost} while waiting for {escape(wait.label)}"
         return f"{self.address}: {lost}"
 
 

@@ -1,28 +1,35 @@
-"""What a session does for its shell commands."""
+"""What a shell command can use of its session. Use methods that return steps with `yield from`."""
 
 from __future__ import annotations
 
-from ..language import MISSING_SECRET, Command, ParsedLine, RawCommand, SourceLine
+from ..language import MISSING_SECRET, Command, Missing, ParsedLine, RawCommand, SourceLine
 from ..render import escape
-from .connection import CONNECTED
-from .effects import ShowDocument, ShowEvent, ShowMessage, ShowReply
-from .execute import UNANSWERED, ask_for, learn, returned, version_numbers
-from .requests import PreparedLine, Request, make_hmp_request, make_request
+from .connection import CONNECTED, LOST
+from .effects import Connect, ShowDocument, ShowEvent, ShowReply
+from .execute import UNANSWERED
+from .lines import describe_unsent
+from .requests import PreparedLine, Request, make_request
+from .server import version_numbers
+from .steps import Issue, MoveBeside, NotConnected, WaitFor, WaitStopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from collections.abc import Callable, Generator
+    from typing import Any, TypeVar
 
-    from ..language import Command, Introspection, Missing, RawCommand, ShellCommand, Token
+    from ..language import Introspection, ShellCommand, Token
     from ..manual import Manual
     from ..qmp import Event, Reply
     from ..render import Block
     from ..storage import Settings
-    from .effects import Effect
-    from .lines import RunningLine
-    from .session import Session
+    from .execute import LineRunner
+    from .lines import Task
+    from .live_views import Watch
+    from .state import SessionState
+    from .steps import Step, Steps
     from .waits import Wait
+
+    T = TypeVar("T")
 
 
 # How deep files may run files.
@@ -32,286 +39,332 @@ _RESYNC = b"\x01\n"
 
 
 class CommandContext:
-    """The session for one call of a shell command in the current line."""
+    """The session for the call of a shell command in a line."""
 
-    def __init__(self, session: Session, line: RunningLine, call: ShellCommand) -> None:
-        self._session = session
-        self._line = line
+    def __init__(
+        self, state: SessionState, runner: LineRunner, task: Task, call: ShellCommand
+    ) -> None:
+        self._state = state
+        self._runner = runner
+        self._task = task
         self._call = call
 
     @property
-    def can_probe(self) -> bool:
+    def can_query(self) -> bool:
         """Whether qmpshell may send its own queries."""
-        return self._session.can_probe
+        return self._state.sender.can_query
 
     @property
     def settings(self) -> Settings:
         """The settings of the session."""
-        return self._session.settings
+        return self._state.settings
 
     @property
     def introspection(self) -> Introspection:
         """What is known of the server's types."""
-        return self._session.introspection
+        return self._state.server.introspection
 
     @property
     def now(self) -> float:
         """The current time of the session, in seconds."""
-        return self._session.now
+        return self._state.outbox.now
+
+    def show_message(self, text: str) -> None:
+        """Show a message."""
+        self._state.outbox.show(text)
+
+    def show_event(self, event: Event) -> None:
+        """Show an event, even if it is hidden."""
+        self._state.outbox.emit(ShowEvent(event, again=True))
+
+    def show_document(self, blocks: list[Block]) -> None:
+        """Show a help document."""
+        self._state.outbox.emit(ShowDocument(blocks))
+
+    def fail(self, text: str) -> None:
+        """Report the failure of the command."""
+        self._state.failures.report(self._task.source, self._call.start, text)
+
+    # -- events -----------------------------------------------------------------------------------
 
     def unclaimed_events(self) -> list[Event]:
         """Return the latest events that no `/wait` has consumed, oldest first."""
-        return list(self._session.events)
+        return list(self._state.events.unclaimed)
 
     def claim_event(self, event: Event) -> None:
         """Remove an event that a wait consumes."""
-        self._session.events.remove(event)
-
-    def show_message(self, text: str) -> list[Effect]:
-        """Show a message."""
-        return [ShowMessage(text)]
-
-    def page(self, blocks: list[Block]) -> list[Effect]:
-        """Show a help document."""
-        return [ShowDocument(blocks)]
-
-    def manual(self, name: str = "") -> Manual:
-        """Return the manual of the server, or the one that contains `name` if the server is unknown."""
-        from ..manual import (
-            AGENT,
-            ManualCache,  # few scripts ask for help
-            page_of,
-        )
-
-        session = self._session
-        if session.manual_cache is None:
-            session.manual_cache = ManualCache(session.ports.find_page)
-        schema = session.introspection.schema
-        commands = schema.commands() if schema is not None else session.names or ()
-        if session.settings.agent:
-            return session.manual_cache.manual(AGENT, version_numbers(session.agent_version))
-        version = session.greeting.version if session.greeting is not None else None
-        return session.manual_cache.manual(page_of(commands, name=name), version)
-
-    def fail(self, text: str) -> list[Effect]:
-        """Report the failure of the running command."""
-        return self._session.failures.at(self._line.source, self._call.start, text)
-
-    def ask(
-        self, name: str, arguments: dict[str, Any], then: Callable[[Reply | None], list[Effect]]
-    ) -> list[Effect]:
-        """Send a query. `then` receives the reply, or None if there was none."""
-        return self._session.ask(name, arguments, then)
-
-    def satisfy(self, need: Missing, call: ShellCommand) -> list[Effect]:
-        """Query what is missing, and run `call` again with the answer."""
-        session = self._session
-        if need.kind == MISSING_SECRET:
-            return self.fail("only the arguments of a server command can be secrets")
-        self._line.actions.appendleft((call, None))
-        if not session.can_probe:
-            learn(session.introspection, need, None)
-            return session.runner.note_untyped(self._line.source, self._call.start)
-
-        def answered(reply: Reply | None) -> list[Effect]:
-            if reply is None:
-                self._line.actions.clear()
-                return self.fail(UNANSWERED)
-            learn(session.introspection, need, returned(reply))
-            note = session.runner.note_untyped(self._line.source, self._call.start)
-            if reply.is_error and note:
-                return note
-            if self._line is not session.queue.current:
-                return session.runner.run_at_once(self._line)
-            return []
-
-        return ask_for(session, need, answered)
-
-    def wait(self, wait: Wait) -> list[Effect]:
-        """Block the queue until `wait` is over."""
-        session = self._session
-        if session.settings.dry_run:
-            return []
-        wait.source, wait.start = self._line.source, self._call.start
-        if session.link.state != CONNECTED:
-            return session.runner.refuse(
-                wait.source, wait.start, f"not connected: {escape(wait.label)} will not come"
-            )
-        session.waits.awaited = wait
-        wait.since = session.now
-        return []
-
-    def watch(
-        self, what: Command | RawCommand | Token, text: str, *, interval: float, count: int | None
-    ) -> list[Effect]:
-        """Send a command, or the human monitor line in a token, repeatedly. Raises LineError."""
-        from .live_views import Watch  # few scripts need it
-
-        session, line = self._session, self._line
-
-        def make() -> Request:
-            if isinstance(what, (Command, RawCommand)):
-                return make_request(what, line.source, session.next_id())
-            return make_hmp_request(
-                what.text, line.source, session.next_id(), start=what.start, cpu=session.cpu
-            )
-
-        watch = Watch(
-            session,
-            text,
-            make=make,
-            interval=interval,
-            count=count,
-            redirect=line.redirect,
-        )
-        if session.settings.dry_run:
-            return watch.send_first()
-        notes = session.runner.notes(what) if isinstance(what, Command) else []
-        effects = self._block_on(watch)
-        if watch not in (session.waits.live_view, session.waits.awaited):
-            return effects
-        return [*notes, *effects, *watch.send_first()]
-
-    def watch_jobs(self, deadline: float | None) -> list[Effect]:
-        """Follow all jobs until they have ended."""
-        from .live_views import JobsWatch
-        from .vm import VmState  # few scripts need them
-
-        session = self._session
-        watch = JobsWatch(session, deadline=deadline)
-        effects = self._block_on(watch)
-        if watch not in (session.waits.live_view, session.waits.awaited):
-            return effects
-        if session.machine is None:
-            session.machine = VmState(session, only_jobs=True)
-            for event in session.recent:  # a job may have ended before the command ran
-                session.machine.on_event(event)
-        if session.interactive:
-            session.machine.jobs.pop_ended()
-        return [*effects, *session.machine.list_jobs(session.now)]
-
-    def _block_on(self, wait: Wait) -> list[Effect]:
-        """Block the queue until `wait` is over; not at a terminal if nothing depends on it."""
-        session, line = self._session, self._line
-        alone = not line.actions and line.redirect is None
-        wait.is_beside = session.interactive and alone and not self._is_in_file
-        if not wait.is_beside or session.link.state != CONNECTED:
-            return self.wait(wait)
-        wait.source, wait.start, wait.since = line.source, self._call.start, session.now
-        before, session.waits.live_view = session.waits.live_view, wait
-        return before.stop() if before is not None else []
-
-    @property
-    def _is_in_file(self) -> bool:
-        return self._line.source.name in self._session.source_depth
+        self._state.events.unclaimed.remove(event)
 
     def recent_events(self) -> list[Event]:
         """Return the latest events, oldest first."""
-        return list(self._session.recent)
+        return list(self._state.events.recent)
 
-    def show_event(self, event: Event) -> list[Effect]:
-        """Show an event, even if it is hidden."""
-        return [ShowEvent(event, again=True)]
+    # -- missing information ----------------------------------------------------------------------
 
-    def finish_if_ended(self, wait: Wait) -> list[Effect]:
-        """Continue if `wait` is over."""
-        return self._session.waits.finish_if_ended(wait)
+    def evaluated(self, evaluate: Callable[[], T | Missing]) -> Generator[Step, Any, T | None]:
+        """Call `evaluate` until it has the information that it needs. Return its result.
 
-    def perform(self, command: Command) -> list[Effect]:
+        Return None after a failure, which is reported.
+        """
+        while True:
+            found = evaluate()
+            if not isinstance(found, Missing):
+                return found
+            if found.kind == MISSING_SECRET:
+                self.fail("only the arguments of a server command can be secrets")
+                return None
+            if not (yield from self.find_missing(found)):
+                return None
+
+    def find_missing(self, need: Missing) -> Generator[Step, Any, bool]:
+        """Query missing information. Return False after a failure, which is reported."""
+        start = self._call.start
+        if (yield from self._runner.find_missing(need, self._task.source, start)):
+            return True
+        self._task.actions.clear()
+        self.fail(UNANSWERED)
+        return False
+
+    def manual(self, name: str = "") -> Manual:
+        """Return the manual of the server, or the one that contains `name` if the server is unknown."""
+        from ..manual import AGENT, page_of  # few scripts ask for help
+
+        server, manuals = self._state.server, self._state.manuals
+        schema = server.introspection.schema
+        commands = schema.commands() if schema is not None else server.names or ()
+        if self.settings.agent:
+            return manuals.manual(AGENT, version_numbers(server.agent_version))
+        greeting = self._state.connection.greeting
+        version = greeting.version if greeting is not None else None
+        return manuals.manual(page_of(commands, name=name), version)
+
+    # -- commands ---------------------------------------------------------------------------------
+
+    def run_command(self, command: Command) -> Steps:
         """Send a command as if it had been typed."""
-        return self._session.runner.perform(command)
+        yield from self._runner.run_command(self._task, command)
 
-    def perform_hmp(self, text: str, start: int) -> list[Effect]:
+    def run_hmp(self, text: str, start: int) -> Steps:
         """Send a human monitor line."""
-        return self._session.runner.perform_hmp(text, start)
+        yield from self._runner.run_hmp(self._task, text, start)
 
-    def show_last(self) -> list[Effect]:
+    def show_last(self) -> None:
         """Show the last reply again, in the redirect of the line if there is one."""
-        last = self._session.last
-        if self._session.settings.dry_run:
-            return []
+        last = self._state.sender.last
+        if self.settings.dry_run:
+            return
         if last is None:
-            return self.fail("no reply yet")
-        return [
+            self.fail("no reply yet")
+            return
+        self._state.outbox.emit(
             ShowReply(
                 last.reply,
                 last.request,
                 late=False,
                 elapsed=last.elapsed,
-                redirect=self._line.redirect,
+                redirect=self._task.redirect,
                 again=True,
             )
-        ]
+        )
 
-    def connect(self, text: str | None) -> list[Effect]:
+    # -- waits ------------------------------------------------------------------------------------
+
+    def wait(self, wait: Wait) -> Steps:
+        """Block the following lines until `wait` has ended, and report its failure."""
+        if self.settings.dry_run:
+            return
+        self._start_wait(wait)
+        yield WaitFor(wait)
+        if wait.failure:
+            self.fail(wait.failure)
+
+    def _start_wait(self, wait: Wait) -> None:
+        if self._state.connection.state != CONNECTED:
+            text = f"not connected: {escape(wait.label)} will not come"
+            raise NotConnected(
+                self._state.failures.place(self._task.source, self._call.start, text)
+            )
+        self._task.wait = wait
+        wait.since = self.now
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether a view does not block the following lines, because nothing depends on it."""
+        task = self._task
+        is_alone = not task.actions and task.redirect is None
+        return (
+            self._state.interactive
+            and is_alone
+            and task.source.name not in self._state.source_depth
+        )
+
+    def watch_jobs(self, deadline: float | None) -> Steps:
+        """Follow all jobs until they have ended."""
+        from .live_views import JobsWatch  # few scripts need it
+
+        if self.settings.dry_run:
+            return
+        state, is_beside = self._state, self.is_beside
+        watch = JobsWatch(
+            lambda: state.vm.jobs,
+            deadline=deadline,
+            can_query=lambda: state.sender.can_query,
+            is_beside=is_beside,
+        )
+        self._start_wait(watch)
+        if is_beside:
+            yield MoveBeside(watch)
+        state.vm.follow_jobs(state.events.recent)
+        if state.interactive:
+            state.vm.jobs.pop_ended()
+        try:
+            yield WaitFor(watch)
+        except WaitStopped as stopped:
+            if is_beside and not str(stopped):
+                self.show_message("no longer watching the jobs")
+            raise
+        if watch.failure:
+            self.fail(watch.failure)
+
+    def watch(self, what: Command | RawCommand | Token, view: Watch) -> Steps:
+        """Send a command, or the human monitor line in a token, repeatedly. Raises LineError."""
+        from .waits import Delay
+
+        if isinstance(what, Command):
+            self._runner.show_notes(what)
+        if self.settings.dry_run:
+            yield from self._runner.send(self._task, self._request(what))
+            return
+        is_beside = self.is_beside
+        self._start_wait(view)
+        if is_beside:
+            yield MoveBeside(view)
+        try:
+            while not view.ended:
+                started, request = self.now, self._request(what)
+                sent = _as_own(request) if is_beside else request
+                sent.redirect = self._task.redirect
+                if view.times == 0:
+                    reply = yield from self._runner.send(self._task, sent)
+                else:
+                    reply = yield Issue(sent)
+                if reply is None:
+                    return
+                elapsed = self.now - started
+                view.on_reply(reply, request, elapsed=elapsed, now=self.now)
+                if not view.ended:
+                    yield WaitFor(Delay(max(started + view.interval, self.now)))
+        except WaitStopped:
+            self._show_watched(view, is_beside=is_beside)
+            if is_beside:
+                self.show_message(f"no longer watching {escape(view.text)}")
+            raise
+        self._show_watched(view, is_beside=is_beside)
+
+    def _request(self, what: Command | RawCommand | Token) -> Request:
+        if isinstance(what, (Command, RawCommand)):
+            return make_request(what, self._task.source, self._state.sender.next_id())
+        return self._runner.hmp_request(self._task, what.text, what.start)
+
+    def _show_watched(self, view: Watch, *, is_beside: bool) -> None:
+        """Print the last reply of a live view, which disappears."""
+        if is_beside and view.shown is not None:
+            self._state.outbox.emit(view.shown)
+
+    # -- the session ------------------------------------------------------------------------------
+
+    def connect(self, text: str | None) -> Steps:
         """Connect to the address in `text`, or with None to the same server again."""
-        return [] if self._session.settings.dry_run else self._session.connecting.start(text)
+        if self.settings.dry_run:
+            return
+        state = self._state
+        if state.connection.state == CONNECTED:
+            state.forget_requests()
+        old = state.connection.address
+        state.connection.reset(old if text is None else text, now=self.now)
+        state.server.forget()
+        state.vm.stop()
+        state.lines.drop_view()
+        if text is not None and text != old:
+            state.events.clear()
+        problem = yield Connect(text)
+        if problem:
+            state.connection.state = LOST
+            unsent = state.drop_lines()
+            more = f"; {describe_unsent(unsent)}" if unsent else ""
+            state.failures.report_no_server(f"{problem}{more}")
 
-    def resync(self) -> list[Effect]:
+    def resync(self) -> Steps:
         """Reset the server's parser."""
-        if self._session.settings.dry_run:
-            return []
-        if self._session.link.state != CONNECTED:
-            return self._session.runner.refuse(self._line.source, self._call.start, "not connected")
+        if self.settings.dry_run:
+            return
+        source, start = self._task.source, self._call.start
+        if self._state.connection.state != CONNECTED:
+            raise NotConnected(self._state.failures.place(source, start, "not connected"))
+        # The reply is an error without an id, and shows that the parser works.
+        reply: Reply | None = yield Issue(Request({}, data=_RESYNC, source=None))
+        if reply is None:
+            self.fail("the server did not answer; it may be stopped")
+        else:
+            self.show_message("the server's parser was reset")
 
-        def answered(reply: Reply | None) -> list[Effect]:
-            # The reply is an error without an id, and shows that the parser works.
-            if reply is None:
-                return self.fail("the server did not answer; it may be stopped")
-            return [ShowMessage("the server's parser was reset")]
-
-        return self._session.transmit(Request({}, data=_RESYNC, source=None, then=answered))
-
-    def source(self, name: str, data: bytes) -> list[Effect]:
+    def run_file(self, name: str, data: bytes) -> None:
         """Run the lines of a file before the following ones."""
         from .input import LineInput, ScriptLines  # few scripts need it
 
-        session = self._session
-        depth = session.source_depth.get(self._line.source.name, 0) + 1
+        depths, task = self._state.source_depth, self._task
+        depth = depths.get(task.source.name, 0) + 1
         if depth > _MAX_SOURCE_DEPTH:
-            return self.fail(
-                f"{escape(name)}: /source is nested more than {_MAX_SOURCE_DEPTH} deep"
-            )
-        session.source_depth[name] = depth
-        lines = ScriptLines([LineInput(name, data=data)], verbatim=session.settings.hmp)
+            self.fail(f"{escape(name)}: /source is nested more than {_MAX_SOURCE_DEPTH} deep")
+            return
+        depths[name] = depth
+        lines = ScriptLines([LineInput(name, data=data)], verbatim=self.settings.hmp)
         found: list[PreparedLine] = []
         while not lines.ended:
-            taken = lines.pop()
-            if taken is not None:
-                found.append(session.prepare(taken) if isinstance(taken, SourceLine) else taken)
-        if self._line.actions:
+            line = lines.pop()
+            if line is not None:
+                found.append(self._runner.prepare(line) if isinstance(line, SourceLine) else line)
+        if task.actions:
             # The rest of the line runs after the file's lines.
-            actions, requests = zip(*self._line.actions, strict=True)
-            rest = PreparedLine(self._line.source, ParsedLine(list(actions)))
+            actions, requests = zip(*task.actions, strict=True)
+            rest = PreparedLine(task.source, ParsedLine(list(actions)))
             rest.requests = list(requests)
             found.append(rest)
-            self._line.actions.clear()
-        session.queue.lines.extendleft(reversed(found))
-        return []
+            task.actions.clear()
+        self._state.lines.waiting.extendleft(reversed(found))
 
     def set_log(self, path: str | None) -> None:
         """Start or end the log. Raises QmpShellError."""
-        self._session.message_logger.open(path)
+        self._state.message_logger.open(path)
 
     def describe(self) -> str:
         """Describe the connection in several lines."""
-        session = self._session
-        protocol = session.link.protocol
-        lines = [f"{session.link.address}: {session.link.state}"]
-        if session.settings.agent:
-            lines.append(f"server: guest agent {escape(session.agent_version)}".rstrip())
-        elif protocol.greeting is not None and protocol.greeting.version is not None:
-            version = ".".join(map(str, protocol.greeting.version))
-            lines.append(f"server: QEMU {version} {escape(protocol.greeting.package)}".rstrip())
-        if session.machine is not None and session.machine.status:
-            lines.append(f"VM state: {escape(session.machine.status)}")
-        if not session.settings.agent:
+        state = self._state
+        connection = state.connection
+        protocol, greeting = connection.protocol, connection.greeting
+        lines = [f"{connection.address}: {connection.state}"]
+        if self.settings.agent:
+            lines.append(f"server: guest agent {escape(state.server.agent_version)}".rstrip())
+        elif greeting is not None and greeting.version is not None:
+            version = ".".join(map(str, greeting.version))
+            lines.append(f"server: QEMU {version} {escape(greeting.package)}".rstrip())
+        if state.vm.state is not None and state.vm.state.status:
+            lines.append(f"VM state: {escape(state.vm.state.status)}")
+        if not self.settings.agent:
             lines.append(f"capabilities: {', '.join(sorted(protocol.capabilities)) or 'none'}")
-            lines.append(f"unclaimed events: {len(session.events)}")
-        if session.waiting is not None:
-            lines.append(f"waiting for the reply to {session.waiting.label}")
+            lines.append(f"unclaimed events: {len(state.events.unclaimed)}")
+        request = state.sender.table.oldest_user_request
+        if request is not None:
+            lines.append(f"waiting for the reply to {request.label}")
         return "\n".join(lines)
 
-    def leave(self) -> list[Effect]:
+    def leave(self) -> None:
         """Leave the shell."""
-        return self._session.leave()
+        self._state.leave()
+
+
+def _as_own(request: Request) -> Request:
+    """Return a request as a query of qmpshell's own, which is not shown and blocks nothing."""
+    own = Request(request.message, data=request.data, source=None, own_id=request.own_id)
+    own.background = True
+    return own

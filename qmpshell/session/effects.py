@@ -1,4 +1,8 @@
-"""Effects: what a session asks its driver to do."""
+"""Effects: what a session asks its driver to do.
+
+The driver passes the answer to Confirm, ReadSecret, OpenRedirect, CloseRedirect and Connect to
+`Session.answer`.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +90,7 @@ class ShowDocument(Record):
 
 
 class Confirm(Record):
-    """Ask the user whether to send `request`. The driver calls `answer`."""
+    """Ask the user whether to send `request`. The answer is True or False."""
 
     question: str
     request: Request
@@ -107,7 +111,7 @@ class QueryResult(Record):
 
 
 class ReadSecret(Record):
-    """Ask for the value of `key` without echo. The driver calls `secret`."""
+    """Ask for the value of `key` without echo. The answer is the text, or None."""
 
     key: str
 
@@ -120,13 +124,13 @@ class ShowCommand(Record):
 
 
 class OpenRedirect(Record):
-    """Open the redirect of the following replies. The driver calls `redirect_opened`."""
+    """Open the redirect of the following replies. The answer is a problem, or ""."""
 
     redirect: Redirect
 
 
 class CloseRedirect(Record):
-    """Close a redirect after its last reply. The driver calls `redirect_closed`."""
+    """Close a redirect after its last reply. The answer is a problem, or ""."""
 
     redirect: Redirect
 
@@ -134,7 +138,8 @@ class CloseRedirect(Record):
 class Connect(Record):
     """Connect to the address in `text`, or with None to the same one again.
 
-    The driver closes the open connection first, and calls `connected` or `connect_failed`.
+    The driver closes the open connection first, and calls `connected`. If that fails, the answer is
+    the problem.
     """
 
     text: str | None
@@ -164,3 +169,24 @@ Effect = (
     | Connect
     | Exit
 )
+
+
+class Outbox:
+    """The effects of one call of the session, in order, and the time of the call in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._effects: list[Effect] = []
+
+    def emit(self, effect: Effect) -> None:
+        """Add an effect."""
+        self._effects.append(effect)
+
+    def show(self, text: str, *, is_error: bool = False) -> None:
+        """Add a message to the user."""
+        self._effects.append(ShowMessage(text, is_error=is_error))
+
+    def drain(self) -> list[Effect]:
+        """Remove and return the effects."""
+        effects, self._effects = self._effects, []
+        return effects

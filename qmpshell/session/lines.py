@@ -1,64 +1,166 @@
-"""The queue of lines."""
+"""The queue of lines, and the lines that run."""
 
 from __future__ import annotations
 
 from collections import deque
 
+from .steps import WaitFor
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..language import Action, Redirect
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ..language import Action, Redirect, SourceLine
     from .requests import PreparedLine, Request
+    from .steps import Step, Steps
+    from .waits import Wait
 
 
-class RunningLine:
-    """The line being executed: the remaining actions, each with its request if it is encoded already."""
+class Task:
+    """A line that runs.
 
-    __slots__ = ("actions", "redirect", "source")
-
-    def __init__(self, prepared: PreparedLine) -> None:
-        plan = prepared.plan
-        assert plan is not None
-        self.source = prepared.source
-        self.actions: deque[tuple[Action, Request | None]] = deque(
-            zip(plan.actions, prepared.requests, strict=True)
-        )
-        self.redirect = plan.redirect
-
-
-class LineQueue:
-    """The queue of a session.
-
-    `missing` is a line that cannot be evaluated yet; `opening` and `closing` are redirects of the
-    current line that are not ready or not done.
+    `steps` is its generator. `blocked_on` is the step that it waits for, or None if it can continue
+    with `answer`, or with `error` as an exception. `actions` are those that have not started, each
+    with its request if that is encoded already. `wait` is what a shell command waits for.
     """
 
-    def __init__(self) -> None:
-        self.lines: deque[PreparedLine] = deque()
-        self.current: RunningLine | None = None
-        self.missing_line: PreparedLine | None = None
-        self.opening: Redirect | None = None
-        self.closing: Redirect | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.lines) or self.current is not None or self.missing_line is not None
+    def __init__(self, line: PreparedLine) -> None:
+        self.line = line
+        self.steps: Steps
+        self.blocked_on: Step | None = None
+        self.answer: Any = None
+        self.error: Exception | None = None
+        self.actions: deque[tuple[Action, Request | None]] = deque()
+        # Whether the line is still being evaluated.
+        self.is_evaluating = True
+        # The redirect of the replies, while it is open.
+        self.redirect: Redirect | None = None
+        self.wait: Wait | None = None
 
     @property
-    def is_held(self) -> bool:
-        """Whether the current line waits for information or a redirect."""
-        return self.missing_line is not None or self.opening is not None or self.closing is not None
+    def source(self) -> SourceLine:
+        """The source of the line."""
+        return self.line.source
+
+    def load(self, line: PreparedLine) -> None:
+        """Set the actions of an evaluated line."""
+        assert line.plan is not None
+        self.line = line
+        self.is_evaluating = False
+        self.actions.extend(zip(line.plan.actions, line.requests, strict=True))
 
     @property
     def unsent(self) -> int:
-        """Return how many commands were not sent. A line that is not parsed yet counts as one."""
-        count = sum(len(line.plan.actions) if line.plan else 1 for line in self.lines)
-        if self.current is not None:
-            count += len(self.current.actions)
-        return count + (self.missing_line is not None)
+        """How many commands were not sent. A line that is not evaluated counts as one."""
+        return 1 if self.is_evaluating and self.blocked_on is not None else len(self.actions)
+
+    def resume(self, step: Step, answer: Any) -> None:
+        """Let the line continue with an answer, if it still waits for this step."""
+        if self.blocked_on is step:
+            self.blocked_on, self.answer = None, answer
+
+    def interrupt(self, error: Exception) -> None:
+        """Let the line continue with an exception."""
+        self.blocked_on, self.error = None, error
+
+    def run(self) -> bool:
+        """Run to the next step. Return False if the line has ended. Raises NotConnected."""
+        answer, self.answer = self.answer, None
+        error, self.error = self.error, None
+        try:
+            step = self.steps.send(answer) if error is None else self.steps.throw(error)
+        except StopIteration:
+            return False
+        self.blocked_on = step
+        return True
+
+
+class LineQueue:
+    """The queue of a session: the `waiting` lines, the `current` one, and those beside it."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[PreparedLine] = deque()
+        self.current: Task | None = None
+        # Lines that do not block the others: /oob, /help, and live views.
+        self.beside: list[Task] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.waiting) or self.current is not None
+
+    def __iter__(self) -> Iterator[Task]:
+        """Iterate over the running lines."""
+        return iter([*([self.current] if self.current is not None else []), *self.beside])
+
+    @property
+    def unsent(self) -> int:
+        """How many commands were not sent. A line that is not evaluated counts as one."""
+        count = sum(len(line.plan.actions) if line.plan else 1 for line in self.waiting)
+        return count + (self.current.unsent if self.current is not None else 0)
+
+    @property
+    def ready_beside(self) -> Task | None:
+        """A line beside the others that can continue, or None."""
+        return next((task for task in self.beside if task.blocked_on is None), None)
+
+    @property
+    def awaited(self) -> Wait | None:
+        """What the current line waits for, if it is a shell command that waits."""
+        return self.current.wait if self.current is not None else None
+
+    @property
+    def view_task(self) -> Task | None:
+        """The line whose wait is shown as the live view, or None."""
+        return next((task for task in self.beside if task.wait is not None), None)
+
+    @property
+    def live_view(self) -> Wait | None:
+        """The wait of a line beside the others, which the terminal shows."""
+        task = self.view_task
+        return task.wait if task is not None else None
+
+    @property
+    def has_waits(self) -> bool:
+        """Whether any line waits for something with a deadline."""
+        return self.awaited is not None or bool(self.beside)
+
+    @property
+    def deadlines(self) -> list[float]:
+        """The times at which something is due for a wait."""
+        waits: list[Wait] = []
+        for task in self:
+            waits += [task.wait] if task.wait is not None else []
+            waits += [task.blocked_on.wait] if isinstance(task.blocked_on, WaitFor) else []
+        times = [time for wait in waits for time in (wait.deadline, wait.due)]
+        return [time for time in times if time is not None]
+
+    def remove(self, task: Task) -> None:
+        """Remove a line that has ended."""
+        if self.current is task:
+            self.current = None
+        elif task in self.beside:
+            self.beside.remove(task)
+
+    def move_beside(self, task: Task, view: Wait) -> None:
+        """Let the other lines run beside this one, whose wait is shown as the live view."""
+        if self.current is task:
+            self.current = None
+            self.beside.append(task)
+        task.wait = view
+
+    def drop_view(self) -> None:
+        """Drop the line of the live view."""
+        task = self.view_task
+        if task is not None:
+            self.beside.remove(task)
 
     def clear(self) -> None:
         """Remove all lines."""
-        self.lines.clear()
-        self.current = self.missing_line = self.opening = self.closing = None
+        for task in self:
+            task.actions.clear()
+        self.waiting.clear()
+        self.current = None
+        self.beside.clear()
 
 
 def describe_unsent(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Queries that qmpshell sends in the background, and a cache of the names that they return.
+"""A cache of the names that only the server knows, and the queries for them in the background.
 
 The user's commands have precedence.
 """
@@ -6,10 +6,9 @@ The user's commands have precedence.
 from __future__ import annotations
 
 from .. import complete as completion  # its modules are imported on first use, after the prompt
-from ..language import MISSING_SCHEMA, Missing
 from ..qmp import failed, hmp_command, hmp_text
-from .effects import QueryResult, ShowEvent, ShowMessage, ShowReply
-from .execute import agent_version, learn, list_commands, names_in, returned
+from .effects import QueryResult, ShowEvent, ShowReply
+from .server import returned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from ..qmp import Greeting, Reply
     from .effects import Effect
     from .requests import Request
-    from .session import Session
+    from .state import SessionState
 
 
 # The name of QueryResult for live names.
@@ -78,11 +77,16 @@ class LiveCache:
     `find` is for completion, at every key, and never sends. The driver passes all effects of the
     session to `on_effects`, and calls `send_queries` after completion; both return effects. When
     missing or old names have arrived, a QueryResult follows with the name LIVE and the NameQuery as
-    value.
+    value. `is_free` returns True if no command of the user's is in flight or queued.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, state: SessionState, *, is_free: Callable[[], bool]) -> None:
+        self._settings = state.settings
+        self._server = state.server
+        self._connection = state.connection
+        self._sender = state.sender
+        self._outbox = state.outbox
+        self._is_free = is_free
         self._greeting: Greeting | None = None
         self._known: dict[LiveQuery, object] = {}
         self._answers: dict[LiveQuery, _Answer] = {}
@@ -99,7 +103,7 @@ class LiveCache:
 
     def on_ready(self, now: float) -> None:
         """Start a new completion: nothing is stale yet."""
-        self._session.now = now
+        self._outbox.now = now
         self.is_in_doubt = False
 
     def peek(self, name_query: NameQuery) -> Sequence[LiveName]:
@@ -134,21 +138,24 @@ class LiveCache:
     def describe_wait(self, now: float) -> str:
         """Describe how long names have been awaited, or return "" if not for long."""
         seconds = now - min((asked.at for asked in self._asked.values()), default=now)
-        if seconds < _SHOWN_AFTER or self._session.lost:
+        if seconds < _SHOWN_AFTER or self._connection.is_lost:
             return ""
         return f"waiting for names from the server, {int(seconds)} s; it may be stopped or busy"
 
     def send_queries(self, now: float) -> list[Effect]:
         """Send the queries for missing or stale names, unless the user's commands are waiting."""
-        if not self._wanted or not self._may_ask:
-            return []
+        self._outbox.now = now
+        self._send_queries()
+        return self._outbox.drain()
+
+    def _send_queries(self) -> None:
+        if not self._wanted or not self._may_probe or not self._is_free():
+            return
         self._clear_if_another_server()
-        self._session.now = now
-        self._stop_waiting(now)
-        effects: list[Effect] = []
+        self._stop_waiting(self._outbox.now)
         for name_query in reversed(list(self._wanted)):
-            effects += self._ask_for(name_query, now)
-        return [*effects, *self._changed_results()]
+            self._ask_for(name_query, self._outbox.now)
+        self._emit_changed_results()
 
     def on_effects(self, effects: Iterable[Effect], now: float) -> list[Effect]:
         """Handle the effects of the session, then do the same as `send_queries`."""
@@ -161,46 +168,29 @@ class LiveCache:
 
     @property
     def _may_probe(self) -> bool:
-        settings = self._session.settings
-        return self._session.can_probe and not settings.hmp and not settings.agent
-
-    @property
-    def _may_ask(self) -> bool:
-        """Return True if no command of the user's is in flight or queued."""
-        session = self._session
-        return (
-            self._may_probe
-            and session.link.is_ready
-            and session.asking is None
-            and session.request_table.oldest_blocking is None
-            and not session.queue.unsent
-        )
+        return self._sender.can_query and not self._settings.hmp and not self._settings.agent
 
     def _clear_if_another_server(self) -> None:
         """Clear the cache if the server is another one."""
-        greeting = self._session.greeting
+        greeting = self._connection.greeting
         if greeting is self._greeting:
             return
         self._greeting = greeting
         for table in (self._known, self._answers, self._asked, self._names):
             table.clear()
 
-    def _block_fatal_query(self, question: LiveQuery, asked: _Asked) -> list[Effect]:
+    def _block_fatal_query(self, question: LiveQuery, asked: _Asked) -> None:
         """Handle a server that ended during a query: it is not run on this server again."""
-        if not question.loads_modules:
-            return []
-        self._fatal.add((asked.address, question))
-        return [
-            ShowMessage(
+        if question.loads_modules:
+            self._fatal.add((asked.address, question))
+            self._outbox.show(
                 f"connection lost while completion was running {question.command}, possibly the cause; "
                 "it will not be run on this server again"
             )
-        ]
 
-    def _ask_for(self, name_query: NameQuery, now: float) -> list[Effect]:
+    def _ask_for(self, name_query: NameQuery, now: float) -> None:
         """Send the missing queries of a kind, each once per request."""
         asked = self._wanted[name_query]
-        effects: list[Effect] = []
         pending = False
         for question in self._questions(name_query):
             answer = self._answers.get(question)
@@ -210,10 +200,9 @@ class LiveCache:
                 pending = True
                 if len(self._asked) < _MAX_IN_FLIGHT:
                     asked.add(question)
-                    effects += self._ask(question, now)
+                    self._ask(question, now)
         if not pending:
             del self._wanted[name_query]
-        return effects
 
     def _questions(self, name_query: NameQuery) -> list[LiveQuery]:
         """Return the queries of a kind. Those that the server does not have fail at once."""
@@ -225,31 +214,31 @@ class LiveCache:
             if not hopeless:
                 return found
             for question in hopeless:
-                self._store(question, None, _Answer(self._session.now, None, may_be_stale=False))
+                self._store(question, None, _Answer(self._outbox.now, None, may_be_stale=False))
 
     def _is_hopeless(self, question: LiveQuery) -> bool:
-        commands = self._session.names
+        commands = self._server.names
         if commands and question.command not in commands:
             return True
-        return (self._session.link.address, question) in self._fatal
+        return (self._connection.address, question) in self._fatal
 
-    def _ask(self, question: LiveQuery, now: float) -> list[Effect]:
+    def _ask(self, question: LiveQuery, now: float) -> None:
         greeting = self._greeting
-        self._asked[question] = _Asked(now, self._session.link.address)
+        self._asked[question] = _Asked(now, self._connection.address)
 
-        def answered(reply: Reply | None) -> list[Effect]:
-            if greeting is not self._greeting:
-                return []
-            return self._answered(question, reply)
+        def answered(reply: Reply | None) -> None:
+            if greeting is self._greeting:
+                self._answered(question, reply)
 
-        return self._session.ask(question.command, question.arguments, answered, background=True)
+        self._sender.query(question.command, question.arguments, answered, background=True)
 
-    def _answered(self, question: LiveQuery, reply: Reply | None) -> list[Effect]:
+    def _answered(self, question: LiveQuery, reply: Reply | None) -> None:
         asked = self._asked.pop(question, None)
         if reply is None:  # the server or the connection is another one
-            is_gone = self._session.lost  # not left, and not restarted
-            return self._block_fatal_query(question, asked) if asked is not None and is_gone else []
-        now = self._session.now
+            if asked is not None and self._connection.is_lost:  # not left, and not restarted
+                self._block_fatal_query(question, asked)
+            return
+        now = self._outbox.now
         value = returned(reply)
         if isinstance(value, str) and failed(hmp_text(value)):
             value = None
@@ -258,7 +247,8 @@ class LiveCache:
             lifetime = None if reply.error_class == "CommandNotFound" else _FAILED_LIFETIME
         may_be_stale = asked is None or asked.may_be_stale
         self._store(question, value, _Answer(now, lifetime, may_be_stale=may_be_stale))
-        return [*self._changed_results(), *self.send_queries(now)]
+        self._emit_changed_results()
+        self._send_queries()
 
     def _stop_waiting(self, now: float) -> None:
         for question, asked in list(self._asked.items()):
@@ -289,9 +279,7 @@ class LiveCache:
     def _is_certain(self, name_query: NameQuery) -> bool:
         """Return True if everything that it needs is known and current."""
         answers = [self._answers.get(query) for query in self._questions(name_query)]
-        return all(
-            answer is not None and answer.is_current(self._session.now) for answer in answers
-        )
+        return all(answer is not None and answer.is_current(self._outbox.now) for answer in answers)
 
     def _find_names(self, name_query: NameQuery) -> list[LiveName] | None:
         found = self._names.get(name_query)
@@ -303,9 +291,8 @@ class LiveCache:
             return None
         return found
 
-    def _changed_results(self) -> list[Effect]:
-        """Return QueryResults for names that have changed or become reliable."""
-        effects: list[Effect] = []
+    def _emit_changed_results(self) -> None:
+        """Emit QueryResults for names that have changed or become reliable."""
         for name_query, (before, was_certain) in self._found.items():
             found = self._find_names(name_query)
             if found is None:
@@ -317,8 +304,7 @@ class LiveCache:
                 or _shown_fields(found) != _shown_fields(before)
             ):
                 self._found[name_query] = (found, is_certain)
-                effects.append(QueryResult(LIVE, name_query))
-        return effects
+                self._outbox.emit(QueryResult(LIVE, name_query))
 
 
 def _is_among(question: LiveQuery, commands: frozenset[str] | None) -> bool:
@@ -335,67 +321,6 @@ def _changes(request: Request) -> bool:
     return completion.may_change(request.name, line)
 
 
-class BackgroundQueries:
-    """Sends queries for one session. Results arrive as QueryResult; errors are ignored."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def learn_commands(self, now: float) -> list[Effect]:
-        """Query the names of the server's commands, and an agent's version."""
-        session = self._session
-        name = list_commands(agent=session.settings.agent)
-
-        def on_query_result(value: object) -> None:
-            session.names = names_in(value)
-            session.agent_version = agent_version(value)
-
-        return self.learn(name, now, on_query_result)
-
-    def learn(
-        self, name: str, now: float, store: Callable[[object], None] | None = None
-    ) -> list[Effect]:
-        """Query the result of command `name`. `store` receives it first."""
-        session = self._session
-        session.now = now
-
-        def on_query_result(reply: Reply | None) -> list[Effect]:
-            value = returned(reply)
-            if store is not None and value is not None:
-                store(value)
-            return [QueryResult(name, value)] if value is not None else []
-
-        return session.ask(name, {}, on_query_result, background=True)
-
-    def load_schema(self, now: float) -> list[Effect]:
-        """Query the schema, unless it is known or unavailable."""
-        session = self._session
-        session.now = now
-        if session.introspection.has_schema or not session.can_probe:
-            return []
-
-        def loaded(reply: Reply | None) -> list[Effect]:
-            value = returned(reply)
-            if reply is not None and not session.introspection.has_schema:
-                learn(session.introspection, Missing(MISSING_SCHEMA), value)
-            return [QueryResult("query-qmp-schema", value)] if value is not None else []
-
-        return session.ask("query-qmp-schema", {}, loaded, background=True)
-
-    def watch_machine(self, now: float) -> list[Effect]:
-        """Start to track the VM of the connected server.
-
-        The first run state also arrives as QueryResult.
-        """
-        from .vm import VmState  # a script does not need it
-
-        session = self._session
-        session.now = now
-        if session.can_probe and not session.settings.agent:
-            session.machine = VmState(session)
-        return []
-
-
 class HmpCatalogueLoader:
     """Queries the human monitor's help once per server, in the background.
 
@@ -403,37 +328,40 @@ class HmpCatalogueLoader:
     error.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, state: SessionState) -> None:
+        self._connection = state.connection
+        self._sender = state.sender
+        self._outbox = state.outbox
         # The greeting of the server that was asked: a new or restarted server sends another one.
         self._asked: Greeting | None = None
 
     def load(self, now: float) -> list[Effect]:
         """Send the query if it was not sent and is allowed."""
-        session = self._session
-        if not session.can_probe or not session.link.is_ready or session.greeting is self._asked:
+        connection = self._connection
+        if not self._sender.can_query or not connection.is_ready:
             return []
-        self._asked = session.greeting
-        session.now = now
-        return self._ask("help", self._took_help)
-
-    def _took_help(self, text: str) -> list[Effect]:
-        if not text:
+        if connection.greeting is self._asked:
             return []
-        return self._ask("help info", lambda info: self._learned(text, info))
+        self._asked = connection.greeting
+        self._outbox.now = now
+        self._query("help", self._on_help)
+        return self._outbox.drain()
 
-    def _learned(self, text: str, info: str) -> list[Effect]:
+    def _on_help(self, text: str) -> None:
+        if text:
+            self._query("help info", lambda info: self._on_info(text, info))
+
+    def _on_info(self, text: str, info: str) -> None:
         catalogue = completion.parse_catalogue(text, info)
-        return [QueryResult("human-monitor-command", catalogue)] if catalogue.commands else []
+        if catalogue.commands:
+            self._outbox.emit(QueryResult("human-monitor-command", catalogue))
 
-    def _ask(self, line: str, then: Callable[[str], list[Effect]]) -> list[Effect]:
+    def _query(self, line: str, then: Callable[[str], None]) -> None:
         """Query the output of the human monitor command `line`. `then` receives it, or ""."""
 
-        def answered(reply: Reply | None) -> list[Effect]:
+        def answered(reply: Reply | None) -> None:
             text = returned(reply)
-            return then(text if isinstance(text, str) else "")
+            then(text if isinstance(text, str) else "")
 
         command = hmp_command(line, None)
-        return self._session.ask(
-            command["execute"], command["arguments"], answered, background=True
-        )
+        self._sender.query(command["execute"], command["arguments"], answered, background=True)

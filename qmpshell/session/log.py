@@ -1,6 +1,8 @@
-"""The session's side of the message log: redaction and write errors."""
+"""The message log, with redaction, and the latest events."""
 
 from __future__ import annotations
+
+from collections import deque
 
 from ..errors import QmpShellError
 
@@ -9,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..qmp import Message
+    from ..qmp import Event, Message
     from .ports import MessageLog
     from .requests import Request
 
@@ -19,13 +21,13 @@ _SENTINEL = b"\xff"
 
 
 class MessageLogger:
-    """Writes to the open log, if any. `problem` is the reason for its end, once."""
+    """Writes to the open log, if any."""
 
     def __init__(self, open_log: Callable[[str], MessageLog]) -> None:
         self._open_log = open_log
         self._log: MessageLog | None = None
         self._redact_reply: Callable[[dict[str, Any], dict[str, Any] | None], dict[str, Any]]
-        self.problem = ""
+        self._problem = ""
 
     def open(self, path: str | None) -> None:
         """Start a log, or end it with None. Raises QmpShellError and keeps the previous log then."""
@@ -38,6 +40,11 @@ class MessageLogger:
             from ..storage import redact_reply
 
             self._redact_reply = redact_reply
+
+    def pop_problem(self) -> str:
+        """Return why the log was closed, once, or ""."""
+        problem, self._problem = self._problem, ""
+        return problem
 
     def sent(self, message: dict[str, Any]) -> None:
         """Log a sent message."""
@@ -65,5 +72,29 @@ class MessageLogger:
         try:
             self._log.write(direction, message)
         except QmpShellError as error:
-            self.problem = f"the log was closed: {error}"
+            self._problem = f"the log was closed: {error}"
             self._log = None
+
+
+# How many of the latest events are kept for `/wait`, and for `/events list`.
+_MAX_UNCLAIMED = 10_000
+_MAX_RECENT = 1_000
+
+
+class EventLog:
+    """The latest events: all in `recent`, and those that no `/wait` has consumed in `unclaimed`."""
+
+    def __init__(self) -> None:
+        self.unclaimed: deque[Event] = deque(maxlen=_MAX_UNCLAIMED)
+        self.recent: deque[Event] = deque(maxlen=_MAX_RECENT)
+
+    def add(self, event: Event, *, is_consumed: bool) -> None:
+        """Add an event."""
+        self.recent.append(event)
+        if not is_consumed:
+            self.unclaimed.append(event)
+
+    def clear(self) -> None:
+        """Remove all events."""
+        self.unclaimed.clear()
+        self.recent.clear()

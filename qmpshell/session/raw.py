@@ -9,7 +9,7 @@ from .requests import PreparedLine, Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..language import Redirect
+    from .steps import Step
 
 
 _QUIET = 1.0
@@ -47,10 +47,6 @@ class RawSession:
         text = f"Connected to {self._address}; bytes pass through unchanged. Ctrl-D leaves."
         return [ShowMessage(text)] if self._interactive else []
 
-    def connect_failed(self, text: str, now: float) -> list[Effect]:
-        """Do nothing: there is no /connect."""
-        return []  # /connect does not exist here
-
     def receive(self, data: bytes, now: float) -> list[Effect]:
         """Handle received bytes; b"" is the end."""
         if not data:
@@ -81,12 +77,8 @@ class RawSession:
         data = source.line.text.encode("utf-8", "surrogateescape")
         return [Send(data, Request({}, data=data, source=source))]
 
-    def redirect_opened(self, redirect: Redirect, problem: str, now: float) -> list[Effect]:
-        """Do nothing: there are no redirects."""
-        return []
-
-    def redirect_closed(self, redirect: Redirect, problem: str, now: float) -> list[Effect]:
-        """Do nothing: there are no redirects."""
+    def answer(self, step: Step, answer: object, now: float) -> list[Effect]:
+        """Do nothing: there are no steps for the driver."""
         return []
 
     def leave_now(self) -> list[Effect]:

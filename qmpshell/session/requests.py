@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from ..language import Introspection, Redirect, SourceLine
     from ..qmp import Reply
-    from .effects import Effect
 
 
 class Request:
@@ -33,8 +32,8 @@ class Request:
 
     `own_id` is an id that qmpshell has added, or None. `text` is the human monitor's line.
     `is_typed` is true for a command line, false for raw JSON. `source` is None for qmpshell's own
-    queries, whose reply goes to `then`, which returns effects. `descriptor` is an open file that is
-    passed along and then closed.
+    queries. `then` receives the reply, or None if there is none. `descriptor` is an open file that
+    is passed along and then closed.
     """
 
     __slots__ = (
@@ -66,7 +65,7 @@ class Request:
         own_id: str | None = None,
         text: str | None = None,
         is_typed: bool = True,
-        then: Callable[[Reply | None], list[Any]] | None = None,
+        then: Callable[[Reply | None], None] | None = None,
     ) -> None:
         name = message.get("execute", message.get("exec-oob", ""))
         arguments = message.get("arguments")
@@ -107,6 +106,12 @@ class Request:
         if not self.name.startswith("guest-"):
             return False
         return not command_facts(self.name).replies_on_success
+
+    def answer(self, reply: Reply | None) -> None:
+        """Pass the reply to `then`, once."""
+        then, self.then = self.then, None
+        if then is not None:
+            then(reply)
 
     def answers(self, reply: Reply) -> bool:
         """Return True if `reply` may be this request's.
@@ -387,9 +392,3 @@ class RequestTable:
             for request in self._requests
             if request.source is not None and not request.abandoned
         )
-
-
-def answer_query(request: Request, reply: Reply | None) -> list[Effect]:
-    """Pass the reply to a query of qmpshell's own to its callback, once; None if there is none."""
-    then, request.then = request.then, None
-    return then(reply) if then is not None else []

@@ -1,4 +1,4 @@
-"""The session: what is sent when, and which reply belongs to what.
+"""The session: passes bytes, lines and time to its parts, and returns what the driver must do.
 
 The drivers of scripts and of the terminal call its methods, and perform the effects that each call
 returns, in order. Times are seconds of any monotonic clock.
@@ -6,10 +6,8 @@ returns, in order. Times are seconds of any monotonic clock.
 
 from __future__ import annotations
 
-from collections import deque
-
-from ..errors import CONNECTION, FAILED, OK, LineError
-from ..language import Introspection, SourceLine, suggestion_for
+from ..errors import CONNECTION, OK, ConnectionLost
+from ..language import MISSING_SCHEMA, Missing, ShellCommand, suggestion_for
 from ..qmp import (
     READY,
     REFUSED,
@@ -18,551 +16,57 @@ from ..qmp import (
     Malformed,
     NotQmp,
     Reply,
-    command_object,
-    encode_message,
     failed,
     hmp_text,
     selected_cpu,
 )
-from ..render import escape, format_line_error, with_position
-from .connection import (
-    CONNECTED,
-    LOST,
-    OFFLINE,
-    UNCONNECTED,
-    ConnectionState,
-    explain_garbage,
-    explain_monitor,
-)
+from ..render import escape
+from .connection import CONNECTED, OFFLINE, UNCONNECTED, explain_garbage, explain_monitor
 from .effects import (
+    CloseRedirect,
+    Confirm,
     Connect,
-    Effect,
     Exit,
+    OpenRedirect,
+    QueryResult,
+    ReadSecret,
     Ready,
     Send,
     ShowEvent,
-    ShowMessage,
     ShowReply,
     ShowUnexpected,
 )
-from .execute import LineRunner, LineSubmitter, list_commands, names_in, returned
-from .lines import LineQueue, describe_unsent
-from .log import MessageLogger
-from .requests import PreparedLine, Request, RequestTable, answer_query, unknown_command_name
-from .waits import WaitList
+from .execute import LineRunner, is_exit
+from .lines import Task, describe_unsent
+from .requests import PreparedLine, Request, unknown_command_name
+from .server import list_commands, names_in, returned
+from .state import SessionState
+from .steps import Issue, MoveBeside, NextCommand, NotConnected, Query, WaitFor, WaitStopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
     from ..errors import LineError
-    from ..language import Redirect, SourceLine
-    from ..manual import ManualCache
+    from ..language import Introspection, SourceLine
     from ..qmp import Item
     from ..storage import Settings
     from .effects import Effect
-    from .live_names import BackgroundQueries
+    from .live_names import HmpCatalogueLoader, LiveCache
     from .ports import Ports
-    from .requests import Request
+    from .steps import Step, Steps
     from .vm import VmState
-
-
-class MessageHandler:
-    """Handles the messages of a session, in order of arrival."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def handle(self, item: Item) -> list[Effect]:
-        """Handle a message or malformed data."""
-        if isinstance(item, Reply):
-            return self._reply(item)
-        if isinstance(item, NotQmp):
-            address = self._session.link.address
-            if self._session.settings.agent:
-                return self._session.ending.abandon_connection(explain_monitor(address))
-            return self._session.ending.abandon_connection(explain_garbage(address, item.raw))
-        if isinstance(item, Malformed):
-            return [ShowUnexpected(item, "unreadable")]
-        self._session.message_logger.received(item)
-        if isinstance(item, Event):
-            return self._event(item)
-        if isinstance(item, Greeting):
-            return self._greeting(item)
-        return [ShowUnexpected(item, "not a QMP message")]
-
-    def _event(self, event: Event) -> list[Effect]:
-        if event.name == "SHUTDOWN":
-            self._session.link.shutdown_seen = True
-        session = self._session
-        session.recent.append(event)
-        if session.machine is not None:
-            session.machine.on_event(event)
-        if not session.waits.on_event(event):
-            session.events.append(event)
-        if session.waits.awaited is None and session.waits.live_view is None:
-            return [ShowEvent(event)]
-        return [ShowEvent(event), *session.waits.on_change()]
-
-    def _greeting(self, greeting: Greeting) -> list[Effect]:
-        if not self._session.settings.negotiate:
-            return [ShowUnexpected(greeting, "")] if self._session.interactive else []
-        if not self._session.link.expects_answer:
-            self._session.link.expect_answer(self._session.now)
-        effects: list[Effect] = []
-        if self._session.can_probe:
-            self._session.introspection.forget()
-            self._session.names = None
-        if (
-            self._session.queue.missing_line is not None
-        ):  # it is evaluated when the new server is ready
-            self._session.queue.lines.appendleft(self._session.queue.missing_line)
-            self._session.queue.missing_line = None
-        for request in self._session.request_table.clear():
-            if request.source is None:
-                effects += answer_query(request, None)
-            elif not request.abandoned:
-                text = f"the server was restarted; the outcome of {request.label} is unknown"
-                effects += self._session.failures.at(request.source, request.start, text)
-        return effects
-
-    def _reply(self, reply: Reply) -> list[Effect]:
-        request = self._session.request_table.match(reply)
-        self._session.message_logger.received(reply, request)
-        if request is None:
-            return [ShowUnexpected(reply, "an unexpected reply")]
-        if request.source is None:
-            return answer_query(request, reply) if not request.abandoned else []
-        elapsed = self._session.now - request.sent_at
-        shown = ShowReply(
-            reply,
-            request,
-            late=request.abandoned,
-            elapsed=elapsed,
-            redirect=None if request.abandoned else request.redirect,
-        )
-        self._session.last = shown
-        if self._session.machine is not None:
-            self._session.machine.on_reply(request, reply)
-        return [*self._shown(shown), *answer_query(request, reply)]
-
-    def _shown(self, shown: ShowReply) -> list[Effect]:
-        """Handle the meaning of a reply to the user."""
-        reply, request = shown.reply, shown.request
-        if reply.is_error:
-            return [shown, *self._error_reply(reply, request)]
-        if request.text is not None and failed(hmp_text(reply.value.get("return", ""))):
-            self._session.failures.mark()
-            return [shown, *self._session.failures.stop_on_error()]
-        if request.is_quit:
-            self._session.link.quit_answered = True
-        if request.text is not None:
-            chosen = selected_cpu(request.text)
-            self._session.cpu = self._session.cpu if chosen is None else chosen
-        return [shown]
-
-    def _error_reply(self, reply: Reply, request: Request) -> list[Effect]:
-        refused = request.name == "qmp_capabilities" and reply.error_class == "CommandNotFound"
-        if refused and self._session.settings.negotiate:
-            text = "qmpshell has already negotiated; use -N (--skip-negotiation) to do it yourself"
-            return [ShowMessage(self._session.failures.place(request.source, request.start, text))]
-        self._session.failures.mark()
-        return [*self._hint(reply, request), *self._session.failures.stop_on_error()]
-
-    def _hint(self, reply: Reply, request: Request) -> list[Effect]:
-        """Return a hint about an error reply."""
-        text = suggestion_for(reply.desc, None)
-        if text:
-            return [ShowMessage(self._session.failures.place(request.source, request.start, text))]
-        name = unknown_command_name(reply, request)
-        if not name or (self._session.settings.stop_on_error and not self._session.interactive):
-            return []
-        if self._session.names is None and self._session.introspection.schema is not None:
-            self._session.names = self._session.introspection.schema.commands()
-        if self._session.names is not None or not self._session.can_probe:
-            return self._suggest(name, request)
-
-        def answered(found: Reply | None) -> list[Effect]:
-            self._session.names = names_in(returned(found))
-            return self._suggest(name, request)
-
-        question = list_commands(agent=self._session.settings.agent)
-        return self._session.ask(question, {}, answered)
-
-    def _suggest(self, name: str, request: Request) -> list[Effect]:
-        from .commands.registry import COMMANDS
-
-        text = suggestion_for(name, [*(self._session.names or ()), *COMMANDS])
-        return (
-            [ShowMessage(self._session.failures.place(request.source, request.start, text))]
-            if text
-            else []
-        )
-
-
-class SessionEnd:
-    """Handles the end of connections and of the session.
-
-    `is_leaving` is true once no more lines are accepted: the session ends after the last reply.
-    """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self.is_leaving = False
-
-    def end_of_stream(self) -> list[Effect]:
-        """Handle the end of the stream."""
-        session = self._session
-        effects: list[Effect] = []
-        for item in session.link.protocol.receive_end():
-            if isinstance(item, NotQmp):
-                return self.abandon_connection(explain_garbage(session.link.address, item.raw))
-            effects.append(ShowUnexpected(item, "cut off"))
-        return effects + self.connection_lost("")
-
-    def abandon_connection(self, text: str) -> list[Effect]:
-        """End an unusable connection; `text` says why."""
-        session = self._session
-        session.link.end()
-        session.drop_lines()
-        return session.failures.no_server(text)
-
-    def connection_lost(self, reason: str) -> list[Effect]:
-        """Handle a broken stream. `reason` is "" if the server closed it."""
-        session = self._session
-        link, unsent = session.link, session.queue.unsent
-        awaited, waiting = session.waits.awaited, session.request_table.oldest_user_request
-        is_quitting = link.ended_well or (waiting is not None and waiting.is_silent)
-        ended_well = is_quitting and session.request_table.only_quit_awaited and awaited is None
-        early = link.protocol.state != READY
-        line, opening = session.queue.current, session.queue.opening
-        closing = session.queue.closing
-        link.end()
-        background = [request for request in session.request_table.clear() if request.background]
-        session.drop_lines()
-        session.asking = None
-        if line is not None and line.redirect is not None and opening is None:
-            # Its replies are still on their way to a file or command.
-            line.actions.clear()
-            session.queue.current, session.queue.closing = line, closing
-        unanswered = [effect for item in background for effect in answer_query(item, None)]
-        if early:
-            text = link.explain_early_loss(reason)
-            if unsent and session.interactive:
-                text += f"; {describe_unsent(unsent)}"
-            return session.failures.no_server(text)
-        if ended_well and not unsent:
-            link.quit_answered = True
-            told: list[Effect] = (
-                [ShowMessage("the server has exited")] if session.interactive else []
-            )
-            return [*told, *session.advance()]
-        text = link.explain_loss(reason, waiting, awaited)
-        if waiting is not None:
-            text = session.failures.place(waiting.source, waiting.start, text)
-        if unsent:
-            text += f"; {_more(unsent) if waiting is not None else describe_unsent(unsent)}"
-        return [*session.advance(), *session.failures.no_server(text), *unanswered]
-
-    def leave(self) -> list[Effect]:
-        """Leave after the replies to what was sent. Queued lines are dropped."""
-        queue = self._session.queue
-        self.is_leaving = True
-        queue.lines.clear()
-        if queue.current is not None:
-            queue.current.actions.clear()
-        return []
-
-    def leave_soon(self) -> list[Effect]:
-        """Leave at the user's request, without waiting for qmpshell's own queries."""
-        self.is_leaving = True
-        return self.leave_if_done() or self._explain_delay()
-
-    def leave_if_done(self) -> list[Effect]:
-        """Leave if nothing is awaited any more."""
-        session = self._session
-        queue = session.queue
-        if not self.is_leaving or queue.lines or session.waits.awaited is not None:
-            return []
-        if queue.missing_line is not None or queue.current is not None:
-            return []
-        return self.left() if session.waiting is None else []
-
-    def left(self) -> list[Effect]:
-        """Leave without waiting for anything."""
-        session = self._session
-        if session.lost and not session.link.ended_well:
-            return [Exit(CONNECTION)]
-        return [Exit(OK if session.interactive else session.failures.status)]
-
-    def _explain_delay(self) -> list[Effect]:
-        waiting = self._session.waiting
-        if waiting is None:
-            return []
-        return [
-            ShowMessage(f"leaving after the reply to {escape(waiting.label)}; Ctrl-D leaves now")
-        ]
-
-
-def _more(unsent: int) -> str:
-    return f"{unsent} more was not sent" if unsent == 1 else f"{unsent} more were not sent"
-
-
-class FailureLog:
-    """Records failures. `status` is the exit status so far."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self.status = OK
-
-    def at(self, source: SourceLine | None, start: int, text: str) -> list[Effect]:
-        """Report the failure of a line, at this position."""
-        self.mark()
-        return [ShowMessage(self.place(source, start, text), is_error=True), *self.stop_on_error()]
-
-    def of_line(self, source: SourceLine, error: LineError) -> list[Effect]:
-        """Report a line that cannot be parsed, or not be executed as it is."""
-        self.mark()
-        text = format_line_error(source, error, named=self._is_named(source))
-        return [ShowMessage(text, is_error=True), *self.stop_on_error()]
-
-    def mark(self) -> None:
-        """Record that a command failed."""
-        if self.status == OK:
-            self.status = FAILED
-
-    def stop_on_error(self) -> list[Effect]:
-        """End the session if it ends at the first failure."""
-        session = self._session
-        if not session.settings.stop_on_error or session.interactive:
-            return []
-        line = session.queue.current
-        if line is not None and line.redirect is not None and session.queue.opening is None:
-            return session.leave()  # once the earlier replies have reached their redirect
-        session.drop_lines()
-        return [Exit(self.status)]
-
-    def no_server(self, text: str) -> list[Effect]:
-        """Report that there is no server, which ends a script."""
-        self.status = CONNECTION
-        tell = ShowMessage(text, is_error=True)
-        return [tell] if self._session.interactive else [tell, Exit(CONNECTION)]
-
-    def place(self, source: SourceLine | None, start: int, text: str) -> str:
-        """Return the text, with its position if that is not obvious."""
-        if source is None or not self._is_named(source):
-            return text
-        return with_position(source, start, text)
-
-    def _is_named(self, source: SourceLine) -> bool:
-        """Return True if the user must be told the file of a line."""
-        return not self._session.interactive or source.name in self._session.source_depth
+    from .waits import Wait
 
 
 # Seconds without a reply after which a command that is answered only on failure has succeeded.
 _SILENT_SUCCESS = 3.0
-
-
-class Timeouts:
-    """Handles the timeouts of a session."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    @property
-    def deadline(self) -> float | None:
-        """The time at which `tick` is due, or None."""
-        session = self._session
-        oldest_blocking = session.request_table.oldest_blocking
-        patience = self._timeout_of(oldest_blocking) if oldest_blocking is not None else None
-        if patience is None and session.machine is None and self._is_timeless:
-            return None  # the usual case in scripts, for every message
-        times = [*session.link.deadlines, *session.waits.deadlines]
-        if session.machine is not None and session.machine.deadline is not None:
-            times.append(session.machine.deadline)
-        if oldest_blocking is not None and patience is not None:
-            times.append(oldest_blocking.sent_at + patience)
-        return min(times, default=None)
-
-    @property
-    def _is_timeless(self) -> bool:
-        """Return True if neither the connection nor a wait has a timeout."""
-        link, waits = self._session.link, self._session.waits
-        if waits.awaited is not None or waits.live_view is not None:
-            return False
-        return link.silence_at is None and link.give_up_at is None and link.again_at is None
-
-    def tick(self, now: float) -> list[Effect]:
-        """Do what is due at `now`."""
-        session, link = self._session, self._session.link
-        if link.give_up_at is not None and now >= link.give_up_at:
-            return session.ending.abandon_connection(link.explain_silence())
-        effects: list[Effect] = []
-        if link.silence_at is not None and now >= link.silence_at:
-            link.silence_at = None
-            effects.append(ShowMessage(link.explain_silence()))
-        if link.again_at is not None and now >= link.again_at:
-            link.synchronize(now)
-            effects += session.negotiate()
-        effects += [*session.waits.tick(now), *session.advance()]
-        if session.machine is not None:
-            effects += session.machine.tick(now)
-        request = session.request_table.oldest_blocking
-        if request is not None:
-            patience = self._timeout_of(request)
-            if patience is not None and now >= request.sent_at + patience:
-                effects += self._report_timeout(request)
-        return effects
-
-    def _timeout_of(self, request: Request) -> float | None:
-        """Return the timeout of a request in seconds, or None."""
-        timeout = self._session.settings.timeout
-        if request.is_silent:
-            return _SILENT_SUCCESS if timeout is None else min(timeout, _SILENT_SUCCESS)
-        return timeout
-
-    def _report_timeout(self, request: Request) -> list[Effect]:
-        session, timeout = self._session, self._session.settings.timeout
-        missing_line = session.queue.missing_line
-        if request.is_silent and request.source is not None:
-            return self._succeeded(request)
-        if request.source is None and missing_line is not None and not session.interactive:
-            session.drop_lines()
-            text = f"no reply to {request.name} within {timeout:g} s; nothing was sent"
-            text = session.failures.place(missing_line.source, 0, text)
-            return session.failures.no_server(text)
-        request.abandoned = True
-        if request.source is None:
-            return [*answer_query(request, None), *session.advance()]
-        text = f"no reply to {request.label} within {timeout:g} s; its outcome is unknown"
-        if session.interactive:
-            return [ShowMessage(text, is_error=True), *session.advance()]
-        session.drop_lines()
-        text = session.failures.place(request.source, request.start, text)
-        return session.failures.no_server(text)
-
-    def _succeeded(self, request: Request) -> list[Effect]:
-        """Treat a request without a reply as successful. A later reply is shown as late."""
-        session = self._session
-        session.request_table.dismiss(request)
-        session.link.quit_answered |= request.is_quit
-        told: list[Effect] = []
-        if session.interactive:
-            told = [ShowMessage(f"{request.label} was sent; it is answered only if it fails")]
-        return [*told, *session.advance()]
-
-
-class Reconnection:
-    """Performs /connect."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def abandon_all(self) -> list[Effect]:
-        """Abandon all waits, because the user wants another connection now."""
-        session = self._session
-        unsent = session.queue.unsent
-        effects = self._forget()
-        session.drop_lines()
-        session.asking = None
-        session.link.end()
-        return [*effects, ShowMessage(describe_unsent(unsent))] if unsent else effects
-
-    def start(self, text: str | None) -> list[Effect]:
-        """Close the connection and connect to the address in `text`, or with None to the same one."""
-        session = self._session
-        effects = self._forget() if session.link.state == CONNECTED else []
-        settings = session.settings
-        same = text is None or text == session.link.address
-        session.link = ConnectionState(
-            session.link.address if text is None else text,
-            settings,
-            gives_up=not session.interactive,
-        )
-        session.link.state = UNCONNECTED
-        session.link.since = session.now
-        session.introspection.forget()
-        session.names = session.cpu = None
-        session.agent_version = ""
-        session.told.clear()
-        session.waits.live_view = session.machine = None
-        if not same:
-            session.events.clear()
-            session.recent.clear()
-        return [*effects, Connect(text)]
-
-    def failed(self, text: str) -> list[Effect]:
-        """Report that there is no server; `text` says why."""
-        session = self._session
-        if session.link.state != UNCONNECTED:
-            return []
-        session.link.state = LOST
-        unsent = session.queue.unsent
-        session.drop_lines()
-        return session.failures.no_server(f"{text}; {describe_unsent(unsent)}" if unsent else text)
-
-    def _forget(self) -> list[Effect]:
-        session = self._session
-        effects: list[Effect] = []
-        for request in session.request_table.clear():
-            if request.source is None:
-                effects += answer_query(request, None)
-            elif not request.abandoned:
-                text = f"no longer waiting for the reply to {request.label}; its outcome is unknown"
-                effects.append(ShowMessage(text))
-        return effects
-
-
 # Seconds after which a wait is shown, and after which a cause is suggested.
 _SHOWN_AFTER = 1.0
 _LONG_WAIT = 5.0
-
-
-def is_blocked(session: Session) -> bool:
-    """Return True if the queue waits for anything that the user should know."""
-    return (
-        session.waits.awaited is not None
-        or session.request_table.oldest_blocking is not None
-        or session.link.state == UNCONNECTED
-    )
-
-
-def describe_blocker(session: Session, now: float) -> str:
-    """Describe what blocks the queue, for how long, and the queued lines, or return ""."""
-    held = _held_by(session)
-    if held is None:
-        return ""
-    what, since, cause = held
-    seconds = now - since
-    if seconds < _SHOWN_AFTER:
-        return ""
-    text = f"waiting for {what}, {int(seconds)} s; Ctrl-C stops waiting"
-    unsent = session.queue.unsent
-    if unsent:
-        text += f"; {unsent} more {'is' if unsent == 1 else 'are'} queued"
-    return f"{text}; {cause}" if cause and seconds >= _LONG_WAIT else text
-
-
-def _held_by(session: Session) -> tuple[str, float, str] | None:
-    """Return what blocks the queue, since when, and why it may take long."""
-    link = session.link
-    if link.state == UNCONNECTED:
-        return f"a connection to {escape(link.address)}", link.since, ""
-    if link.state == CONNECTED and link.protocol.state != READY:
-        return None  # its own message says so
-    if session.waits.awaited is not None:
-        return escape(session.waits.awaited.label), session.waits.awaited.since, ""
-    request = session.request_table.oldest_blocking
-    if request is not None and (request.source is not None or session.queue.unsent):
-        cause = "the server may be stopped or busy"
-        return f"the reply to {escape(request.label)}", request.sent_at, cause
-    return None
-
-
-# How many of the latest events are kept for `/wait`.
-_KEPT_EVENTS = 10_000
-_RECENT_EVENTS = 1_000
+# Shell commands that do not wait for earlier lines at a terminal.
+_AT_ONCE = ("/oob", "/status", "/help", "/apropos")
+# Steps that the driver performs. A dialog holds all lines.
+_ANSWERED_BY_DRIVER = (Confirm, ReadSecret, OpenRedirect, CloseRedirect, Connect)
+_DIALOGS = (Confirm, ReadSecret)
 
 
 class Session:
@@ -578,81 +82,92 @@ class Session:
         self, settings: Settings, *, address: str, interactive: bool, ports: Ports
     ) -> None:
         self.settings = settings
-        self.now = 0.0
-        self.introspection = Introspection(read_file=ports.read_file, can_ask=interactive)
-        self.link = ConnectionState(address, settings, gives_up=not interactive)
-        self.queue = LineQueue()
-        self.message_logger = MessageLogger(ports.open_log)
-        # The latest events that no `/wait` has consumed.
-        self.events: deque[Event] = deque(maxlen=_KEPT_EVENTS)
-        # The latest events, consumed or not.
-        self.recent: deque[Event] = deque(maxlen=_RECENT_EVENTS)
-        self.waits = WaitList(self)
-        self.failures = FailureLog(self)
-        self.ending = SessionEnd(self)
-        self.timing = Timeouts(self)
-        # The state of the VM, if a driver tracks it.
-        self.machine: VmState | None = None
-        self.source_depth: dict[str, int] = {}
         self.interactive = interactive
-        self.ports = ports
-        self._incoming = MessageHandler(self)
-        self._intake = LineSubmitter(self)
-        self.runner = LineRunner(self)
-        self.connecting = Reconnection(self)
-        self.last: ShowReply | None = None
-        self.request_table = RequestTable()
-        self.asking: Request | None = None
-        self.names: list[str] | None = None
-        # The version of a guest agent.
-        self.agent_version = ""
-        # Loaded manual pages.
-        self.manual_cache: ManualCache | None = None
-        self.told: set[str] = set()
-        self.cpu: int | None = None
-        self._count = 0
-        self.message_logger.open(settings.log)
+        self.state = state = SessionState(
+            settings,
+            address=address,
+            interactive=interactive,
+            ports=ports,
+            leave=self._leave,
+            stop=self._stop_at_failure,
+        )
+        self.connection = state.connection
+        self.server = state.server
+        self._lines = state.lines
+        self._table = state.sender.table
+        self._outbox = state.outbox
+        self._failures = state.failures
+        self._runner = LineRunner(
+            state, run_shell_command=self._run_shell_command, find_mistake=_find_mistake
+        )
+        # Whether no more lines are accepted: the session ends after the last reply.
+        self._is_leaving = False
+        state.message_logger.open(settings.log)
+
+    # -- what drivers and the screen use ----------------------------------------------------------
+
+    @property
+    def status(self) -> int:
+        """The exit status so far."""
+        return self._failures.status
 
     @property
     def idle(self) -> bool:
         """Whether all lines are done and the next one can start."""
-        return not self.request_table and not self.queue and self.link.is_ready
+        return not self._table and not self._lines and self.connection.is_ready
 
     @property
     def lost(self) -> bool:
         """Whether the connection is lost."""
-        return self.link.state == LOST
+        return self.connection.is_lost
 
     @property
-    def waiting(self) -> Request | None:
-        """The oldest request of the user's that awaits its reply."""
-        return self.request_table.oldest_user_request
+    def can_query(self) -> bool:
+        """Whether qmpshell may send its own queries."""
+        return self.state.sender.can_query
 
     @property
     def greeting(self) -> Greeting | None:
         """The server's greeting, or None."""
-        return self.link.protocol.greeting
+        return self.connection.greeting
 
     @property
-    def deadline(self) -> float | None:
-        """The time at which `tick` is due, or None."""
-        return self.timing.deadline
+    def introspection(self) -> Introspection:
+        """What is known of the server's types."""
+        return self.server.introspection
 
     @property
-    def is_blocked(self) -> bool:
-        """Whether queued lines wait for something."""
-        return is_blocked(self)
-
-    def describe_blocker(self, now: float) -> str:
-        """Describe what blocks the queue, or return ""."""
-        return describe_blocker(self, now)
+    def vm(self) -> VmState | None:
+        """The state of the VM, if it is tracked."""
+        return self.state.vm.state
 
     @property
-    def probes(self) -> BackgroundQueries:
-        """The queries of qmpshell's own."""
-        from .live_names import BackgroundQueries  # a script sends none
+    def live_view(self) -> Wait | None:
+        """The wait of `/watch` or `/jobs` that the terminal shows below the prompt, or None."""
+        return self._lines.live_view
 
-        return BackgroundQueries(self)
+    def make_live_cache(self) -> LiveCache:
+        """Return a cache of the names that only the server knows."""
+        from .live_names import LiveCache  # a script does not need it
+
+        return LiveCache(self.state, is_free=self._is_free)
+
+    def make_catalogue_loader(self) -> HmpCatalogueLoader:
+        """Return a loader of the human monitor's help."""
+        from .live_names import HmpCatalogueLoader  # a script does not need it
+
+        return HmpCatalogueLoader(self.state)
+
+    def _is_free(self) -> bool:
+        """Return True if no command of the user's is in flight or queued."""
+        return (
+            self.connection.is_ready
+            and self._table.oldest_blocking is None
+            and not self._lines.unsent
+            and not self._is_in_dialog
+        )
+
+    # -- the connection ---------------------------------------------------------------------------
 
     def connected(
         self,
@@ -667,252 +182,675 @@ class Session:
         `address` is the server's name from now on. `give_up_at` is the end of `--wait`.
         `passes_descriptors` is true if files can be passed along.
         """
-        self.now = now
-        self.link.address = address or self.link.address
-        self.link.passes_descriptors = passes_descriptors
-        self.link.state = CONNECTED
-        if not self.can_probe or self.settings.agent:
+        self._outbox.now = now
+        connection = self.connection
+        connection.address = address or connection.address
+        connection.passes_descriptors = passes_descriptors
+        connection.state = CONNECTED
+        if not self.can_query or self.settings.agent:
             self.introspection.has_schema = True
-        if not self.link.is_ready:
-            self.link.start_negotiation(now, give_up_at=give_up_at)
-            return self.negotiate()
-        return [Ready(), *self.advance()]
-
-    def connect_failed(self, text: str, now: float) -> list[Effect]:
-        """Handle a failed connection attempt; `text` says why."""
-        self.now = now
-        return self.connecting.failed(text)
+        for task in self._lines:
+            if isinstance(task.blocked_on, Connect):
+                task.resume(task.blocked_on, "")
+        if connection.is_ready:
+            self._outbox.emit(Ready())
+            return self._advance()
+        connection.start_negotiation(now, give_up_at=give_up_at)
+        self._negotiate()
+        return self._outbox.drain()
 
     def offline(self) -> list[Effect]:
         """Work without a server: lines are only evaluated (`--dry-run`)."""
-        self.link.state = OFFLINE
+        self.connection.state = OFFLINE
         self.introspection.has_schema = self.settings.agent
         return []
 
+    def _negotiate(self) -> bool:
+        """Send what the handshake has to send. Return True if it sent anything."""
+        data = self.connection.protocol.data_to_send()
+        if data:
+            self.state.message_logger.sent_bytes(data)
+            self._outbox.emit(Send(data))
+        return bool(data)
+
+    def connection_lost(self, reason: str) -> list[Effect]:
+        """Handle a broken stream. `reason` is "" if the server closed it."""
+        self._on_lost(reason)
+        return self._outbox.drain()
+
+    def _on_lost(self, reason: str) -> None:
+        connection, lines = self.connection, self._lines
+        unsent, wait, request = lines.unsent, lines.awaited, self._table.oldest_user_request
+        is_quitting = connection.ended_well or (request is not None and request.is_silent)
+        ended_well = is_quitting and self._table.only_quit_awaited and wait is None
+        early = connection.protocol.state != READY
+        connection.end()
+        own = [item for item in self._table.clear() if item.background]
+        lines.waiting.clear()
+        if early:
+            more = f"; {describe_unsent(unsent)}" if unsent and self.interactive else ""
+            self._failures.report_no_server(f"{connection.explain_early_loss(reason)}{more}")
+            self._interrupt_all()
+        elif ended_well and not unsent:
+            connection.quit_answered = True
+            if self.interactive:
+                self._outbox.show("the server has exited")
+            self._interrupt_all()
+        else:
+            text = connection.explain_loss(reason, request, wait)
+            if request is not None:
+                text = self.state.place(request, text)
+            if unsent:
+                text += f"; {_more(unsent) if request is not None else describe_unsent(unsent)}"
+            self._interrupt_all()
+            self._failures.report_no_server(text)
+        for item in own:
+            item.answer(None)
+
+    def _interrupt_all(self) -> None:
+        """Let each line end, because the connection is lost. It still closes its redirect."""
+        for task in self._lines:
+            if not isinstance(task.blocked_on, CloseRedirect):
+                task.interrupt(ConnectionLost("the connection is lost"))
+        self._run_lines()
+
+    def _abandon_connection(self, text: str) -> None:
+        """End an unusable connection; `text` says why."""
+        self.connection.end()
+        self.state.drop_lines()
+        self._failures.report_no_server(text)
+
+    # -- messages from the server -----------------------------------------------------------------
+
     def receive(self, data: bytes, now: float) -> list[Effect]:
         """Handle received bytes; b"" is the end."""
-        self.now = now
+        self._outbox.now = now
         if self.lost:
             return []  # the session has given up the connection
-        if not data:
-            return self.ending.end_of_stream()
-        protocol = self.link.protocol
+        if data:
+            self._receive(data)
+        else:
+            self._receive_end()
+        return self._advance()
+
+    def _receive(self, data: bytes) -> None:
+        protocol, logger = self.connection.protocol, self.state.message_logger
         was_ready = protocol.state == READY
-        effects: list[Effect] = []
         items = protocol.receive(data)
         own = protocol.pop_handshake_replies()
         for index, item in enumerate(items):
             while own and own[0][0] <= index:
-                self.message_logger.received(own.pop(0)[1])
-            effects += self._incoming.handle(item)
+                logger.received(own.pop(0)[1])
+            self._on_item(item)
             if self.lost:
-                return effects
+                return
         for _, reply in own:
-            self.message_logger.received(reply)
-        negotiation = self.negotiate()
-        effects += negotiation
-        was_ready = was_ready and not negotiation
+            logger.received(reply)
+        was_ready = not self._negotiate() and was_ready
         if protocol.state == REFUSED:
             assert protocol.refusal is not None
             desc = escape(protocol.refusal.desc)
-            effects += self.ending.abandon_connection(
-                f"{self.link.address}: the server refused to negotiate: {desc}"
+            self._abandon_connection(
+                f"{self.connection.address}: the server refused to negotiate: {desc}"
             )
         elif protocol.state == READY and not was_ready:
-            self.link.end_negotiation()
-            effects.append(Ready())
-        return [*effects, *self.advance()]
+            self.connection.end_negotiation()
+            self._outbox.emit(Ready())
 
-    def negotiate(self) -> list[Effect]:
-        """Send what the handshake has to send."""
-        data = self.link.protocol.data_to_send()
-        if not data:
-            return []
-        self.message_logger.sent_bytes(data)
-        return [Send(data)]
+    def _receive_end(self) -> None:
+        for item in self.connection.protocol.receive_end():
+            if isinstance(item, NotQmp):
+                self._abandon_connection(explain_garbage(self.connection.address, item.raw))
+                return
+            self._outbox.emit(ShowUnexpected(item, "cut off"))
+        self._on_lost("")
 
-    def connection_lost(self, reason: str) -> list[Effect]:
-        """Handle a broken stream. `reason` is "" if the server closed it."""
-        return self.ending.connection_lost(reason)
+    def _on_item(self, item: Item) -> None:
+        if isinstance(item, Reply):
+            self._on_reply(item)
+        elif isinstance(item, NotQmp):
+            address = self.connection.address
+            is_monitor = self.settings.agent
+            self._abandon_connection(
+                explain_monitor(address) if is_monitor else explain_garbage(address, item.raw)
+            )
+        elif isinstance(item, Malformed):
+            self._outbox.emit(ShowUnexpected(item, "unreadable"))
+        else:
+            self.state.message_logger.received(item)
+            if isinstance(item, Event):
+                self._on_event(item)
+            elif isinstance(item, Greeting):
+                self._on_greeting(item)
+            else:
+                self._outbox.emit(ShowUnexpected(item, "not a QMP message"))
+
+    def _on_event(self, event: Event) -> None:
+        if event.name == "SHUTDOWN":
+            self.connection.shutdown_seen = True
+        self.state.vm.on_event(event)
+        wait = self._lines.awaited
+        is_consumed = wait is not None and wait.on_event(event)
+        self.state.events.add(event, is_consumed=is_consumed)
+        self._outbox.emit(ShowEvent(event))
+        if self._lines.has_waits:
+            self._check_waits()
+
+    def _on_greeting(self, greeting: Greeting) -> None:
+        connection, lines = self.connection, self._lines
+        if not self.settings.negotiate:
+            if self.interactive:
+                self._outbox.emit(ShowUnexpected(greeting, ""))
+            return
+        if not connection.expects_answer:
+            connection.expect_answer(self._outbox.now)
+        if self.can_query:
+            self.server.on_restart()
+        if lines.current is not None and lines.current.is_evaluating:
+            # It is evaluated when the new server is ready.
+            lines.waiting.appendleft(lines.current.line)
+            lines.current = None
+        for request in self._table.clear():
+            if request.source is not None and not request.abandoned:
+                text = f"the server was restarted; the outcome of {request.label} is unknown"
+                self._failures.report(request.source, request.start, text)
+            request.answer(None)
+
+    def _on_reply(self, reply: Reply) -> None:
+        request = self._table.match(reply)
+        self.state.message_logger.received(reply, request)
+        if request is None:
+            self._outbox.emit(ShowUnexpected(reply, "an unexpected reply"))
+            return
+        if request.source is not None:
+            self._on_user_reply(reply, request)
+        if request.source is not None or not request.abandoned:
+            request.answer(reply)
+        if self._lines.has_waits:
+            self._check_waits()
+
+    def _on_user_reply(self, reply: Reply, request: Request) -> None:
+        """Show the reply to a command that the user has typed, and handle its meaning."""
+        shown = ShowReply(
+            reply,
+            request,
+            late=request.abandoned,
+            elapsed=self._outbox.now - request.sent_at,
+            redirect=None if request.abandoned else request.redirect,
+        )
+        self.state.sender.last = shown
+        self.state.vm.on_reply(request, reply)
+        self._outbox.emit(shown)
+        if reply.is_error:
+            self._on_error_reply(reply, request)
+            return
+        if request.text is not None:
+            if failed(hmp_text(reply.value.get("return", ""))):
+                self._failures.mark()
+                self._failures.stop_on_error()
+                return
+            cpu = selected_cpu(request.text)
+            self.server.cpu = self.server.cpu if cpu is None else cpu
+        if request.is_quit:
+            self.connection.quit_answered = True
+
+    def _on_error_reply(self, reply: Reply, request: Request) -> None:
+        is_negotiation = request.name == "qmp_capabilities"
+        if is_negotiation and reply.error_class == "CommandNotFound" and self.settings.negotiate:
+            text = "qmpshell has already negotiated; use -N (--skip-negotiation) to do it yourself"
+            self._outbox.show(self.state.place(request, text))
+            return
+        self._failures.mark()
+        hint = suggestion_for(reply.desc, None)
+        name = unknown_command_name(reply, request)
+        if hint:
+            self._outbox.show(self.state.place(request, hint))
+        elif name and (self.interactive or not self.settings.stop_on_error):
+            assert request.source is not None
+            self._start_beside(Task(PreparedLine(request.source)), self._suggest(name, request))
+        self._failures.stop_on_error()
+
+    def _suggest(self, name: str, request: Request) -> Steps:
+        """Suggest a command or shell command with a similar name."""
+        from .commands.registry import COMMANDS
+
+        server = self.server
+        if server.names is None and server.introspection.schema is not None:
+            server.names = server.introspection.schema.commands()
+        if server.names is None and self.can_query:
+            reply = yield Query(list_commands(agent=self.settings.agent))
+            server.names = names_in(returned(reply))
+        hint = suggestion_for(name, [*(server.names or ()), *COMMANDS])
+        if hint:
+            self._outbox.show(self.state.place(request, hint))
+
+    # -- lines ------------------------------------------------------------------------------------
 
     def prepare(self, source: SourceLine) -> PreparedLine:
         """Parse and evaluate a line, possibly while an earlier one is in flight."""
-        return self._intake.prepare(source)
+        return self._runner.prepare(source)
 
-    def submit(self, prepared: PreparedLine, now: float) -> list[Effect]:
+    def submit(self, line: PreparedLine, now: float) -> list[Effect]:
         """Queue a line, or report its error."""
-        self.now = now
-        return self._intake.submit(prepared)
-
-    def answer(self, *, go_on: bool, now: float, to: Request | None = None) -> list[Effect]:
-        """Handle the answer to Confirm about the request `to`."""
-        self.now = now
-        if to is not None and to is not self.asking:
-            return []  # the question is obsolete
-        request, self.asking = self.asking, None
-        if request is None or self.lost:
+        self._outbox.now = now
+        if self._is_leaving:
             return []
-        if not go_on or not self.link.is_ready:
-            return [ShowMessage("not sent"), *answer_query(request, None), *self.advance()]
-        return [*self.transmit(request), *self.advance()]
+        if not self.interactive or not self._run_at_once(line):
+            self._lines.waiting.append(line)
+        return self._advance()
 
-    def secret(self, text: str | None, now: float) -> list[Effect]:
-        """Handle the text typed for ReadSecret, or None."""
-        self.now = now
-        prepared, self.queue.missing_line = self.queue.missing_line, None
-        if prepared is None or prepared.need is None:
-            return []
-        if text is None:
-            return [ShowMessage("not sent"), *self.advance()]
-        prepared.secrets[prepared.need.start] = text
-        self.runner.read_again(prepared)
-        return self.advance()
+    def _run_at_once(self, line: PreparedLine) -> bool:
+        """Run a line that does not wait for others. Return False if it must be queued."""
+        command = _only_command(line)
+        may_overtake = self.connection.state == CONNECTED and self.connection.is_ready
+        if command in _AT_ONCE and may_overtake and not self._is_in_dialog:
+            task = Task(line)
+            self._start_beside(task, self._runner.run_beside(task))
+            return True
+        if command == "/connect":
+            current = self._lines.current
+            self.state.forget_requests()
+            if current is not None and current.is_evaluating and current.blocked_on is None:
+                self._run(current)  # it reports that its query was not answered
+            unsent = self.state.drop_lines()
+            self.connection.end()
+            if unsent:
+                self._outbox.show(describe_unsent(unsent))
+            return False
+        if command == "/quit" and not self._lines.unsent:
+            if self.connection.state == UNCONNECTED:
+                self._exit()
+                return True
+            self._is_leaving = True
+            request = self._table.oldest_user_request
+            if request is not None:
+                text = f"leaving after the reply to {escape(request.label)}; Ctrl-D leaves now"
+                self._outbox.show(text)
+            return True
+        if line.error is not None:
+            self._failures.report_line(line.source, line.error)
+            return True
+        return False
 
-    def redirect_opened(self, redirect: Redirect, problem: str, now: float) -> list[Effect]:
-        """Handle an opened redirect. With a `problem`, nothing of its line is sent."""
-        self.now = now
-        if self.queue.opening is not redirect:
-            return []
-        self.queue.opening = None
-        effects: list[Effect] = []
-        if problem and self.queue.current is not None:
-            source, self.queue.current = self.queue.current.source, None
-            start = redirect.start
-            error = LineError(problem, start=start, end=start + len(redirect.text))
-            effects += self.failures.of_line(source, error)
-        return [*effects, *self.advance()]
+    def _run_shell_command(self, task: Task, call: ShellCommand) -> Steps | None:
+        """Return the steps of a shell command, or None if it is done. Raises LineError."""
+        from .commands.registry import find_command  # few scripts need these
+        from .context import CommandContext
 
-    def redirect_closed(self, redirect: Redirect, problem: str, now: float) -> list[Effect]:
-        """Handle a closed redirect, with a `problem` or ""."""
-        self.now = now
-        if self.queue.closing is not redirect:
-            return []
-        source = self.queue.current.source if self.queue.current is not None else None
-        self.queue.closing = self.queue.current = None
-        effects = self.failures.at(source, redirect.start, escape(problem)) if problem else []
-        return [*effects, *self.advance()]
+        run = find_command(call.name)
+        assert run is not None  # `prepare` has checked that
+        return run(CommandContext(self.state, self._runner, task, call), call)
+
+    def _advance(self) -> list[Effect]:
+        """Run lines until something blocks them. Return the effects of the call."""
+        self._run_lines()
+        problem = self.state.message_logger.pop_problem()
+        if problem:
+            self._outbox.show(problem, is_error=True)
+        if self._is_leaving and not self._lines and self._table.oldest_user_request is None:
+            self._exit()
+        return self._outbox.drain()
+
+    def _run_lines(self) -> None:
+        lines = self._lines
+        while True:
+            task = lines.ready_beside if lines.beside else None
+            if task is None:
+                if self._is_held and lines.awaited is None:
+                    return
+                if lines.current is None:
+                    if not lines.waiting:
+                        return
+                    lines.current = Task(lines.waiting.popleft())
+                    lines.current.steps = self._runner.run(lines.current)
+                task = lines.current
+                if task.blocked_on is not None:
+                    return
+            self._run(task)
+
+    @property
+    def _is_in_dialog(self) -> bool:
+        return any(isinstance(task.blocked_on, _DIALOGS) for task in self._lines)
+
+    @property
+    def _is_held(self) -> bool:
+        """Return True if no line may continue. A dialog of the current line blocks that anyway."""
+        if self._table and self._table.oldest_blocking is not None:
+            return True
+        connection = self.connection
+        if not connection.is_ready or connection.state == UNCONNECTED:
+            return True
+        return bool(self._lines.beside) and self._is_in_dialog
+
+    def _start_beside(self, task: Task, steps: Steps) -> None:
+        """Run steps that block no other line."""
+        task.steps = steps
+        self._lines.beside.append(task)
+        self._run(task)
+
+    def _run(self, task: Task) -> None:
+        """Run a line to its next step, or to its end."""
+        try:
+            is_running = task.run()
+        except NotConnected as error:
+            self.state.drop_lines()
+            self._failures.report_no_server(str(error))
+            return
+        except (ConnectionLost, WaitStopped):
+            is_running = False
+        if not is_running or task not in self._lines:
+            task.steps.close()
+            self._lines.remove(task)
+            return
+        assert task.blocked_on is not None
+        self._start(task, task.blocked_on)
+
+    def _start(self, task: Task, step: Step) -> None:
+        """Start what a line waits for."""
+        match step:
+            case Issue(request=request):
+                request.then = lambda reply: task.resume(step, reply)
+                self.state.sender.transmit(request)
+            case Query(name=name, arguments=arguments):
+                self.state.sender.query(name, arguments, lambda reply: task.resume(step, reply))
+            case WaitFor():
+                self._check_waits()
+            case MoveBeside(view=view):
+                self._stop_live_view()
+                self._lines.move_beside(task, view)
+                task.resume(step, None)
+            case NextCommand():
+                task.resume(step, None)
+            case _:
+                self._outbox.emit(step)
+
+    def answer(self, step: Step, answer: object, now: float) -> list[Effect]:
+        """Pass the driver's answer to a step to the line that waits for it.
+
+        An answer to an obsolete step is ignored.
+        """
+        self._outbox.now = now
+        for task in self._lines:
+            if task.blocked_on is step:
+                if isinstance(step, Confirm) and not self.connection.is_ready:
+                    answer = False
+                task.resume(step, answer)
+                if self._lines.current is not task or isinstance(step, Connect):
+                    self._run(task)
+        return self._advance()
+
+    def _stop_at_failure(self) -> None:
+        task = self._lines.current
+        if task is not None and task.redirect is not None:
+            self._leave()  # once the earlier replies have reached their redirect
+            return
+        self.state.drop_lines()
+        self._outbox.emit(Exit(self._failures.status))
+
+    # -- waits ------------------------------------------------------------------------------------
+
+    def _check_waits(self) -> None:
+        """Report what is new for waits, run their queries, and let the lines continue."""
+        for task in self._lines:
+            step = task.blocked_on
+            if not isinstance(step, WaitFor):
+                continue
+            wait = step.wait
+            for message in wait.new_messages():
+                self._outbox.emit(message)
+            name = wait.next_query()
+            if name is not None:
+                self.state.sender.query(name, {}, wait.on_answer)
+            elif wait.ended:
+                task.resume(step, None)
+
+    def _stop_live_view(self) -> None:
+        """Stop the live view, because the user wants it or another one is shown."""
+        task = self._lines.view_task
+        if task is not None:
+            task.interrupt(WaitStopped())
+            self._run(task)
 
     def abandon(self, now: float) -> list[Effect]:
         """Stop waiting for the oldest reply. It is shown as late when it arrives."""
-        self.now = now
-        awaited, self.waits.awaited = self.waits.awaited, None
-        if awaited is not None:
-            text = f"no longer waiting for {escape(awaited.label)}"
-            return [ShowMessage(text), *self.advance()]
-        request = self.request_table.oldest_blocking
-        nothing_held = request is None or (request.source is None and not self.queue.unsent)
-        if nothing_held and self.waits.live_view is not None:
-            return self.waits.stop_live_view()
-        if request is None or nothing_held:
-            count = self.queue.unsent
-            self.drop_lines()
-            return [ShowMessage(describe_unsent(count))] if count else []
+        self._outbox.now = now
+        task, wait = self._lines.current, self._lines.awaited
+        if task is not None and wait is not None:
+            self._outbox.show(f"no longer waiting for {escape(wait.label)}")
+            task.interrupt(WaitStopped())
+            return self._advance()
+        request = self._table.oldest_blocking
+        if request is None or (request.source is None and not self._lines.unsent):
+            if self._lines.view_task is not None:
+                self._stop_live_view()
+            else:
+                unsent = self.state.drop_lines()
+                if unsent:
+                    self._outbox.show(describe_unsent(unsent))
+            return self._outbox.drain()
         request.abandoned = True
-        if request.source is None:
-            return [*answer_query(request, None), *self.advance()]
-        text = f"no longer waiting for the reply to {request.label}; the server may still run it"
-        return [ShowMessage(text), *self.advance()]
+        if request.source is not None:
+            text = (
+                f"no longer waiting for the reply to {request.label}; the server may still run it"
+            )
+            self._outbox.show(text)
+        request.answer(None)
+        return self._advance()
 
-    def end_of_input(self, _now: float) -> list[Effect]:
-        """Handle the end of input, after all lines are done."""
-        return self.ending.left()
+    def describe_blocker(self, now: float) -> str:
+        """Describe what blocks the queue, for how long, and the queued lines, or return ""."""
+        blocker = self._blocker()
+        if blocker is None:
+            return ""
+        what, since, cause = blocker
+        seconds = now - since
+        if seconds < _SHOWN_AFTER:
+            return ""
+        text = f"waiting for {what}, {int(seconds)} s; Ctrl-C stops waiting"
+        unsent = self._lines.unsent
+        if unsent:
+            text += f"; {unsent} more {'is' if unsent == 1 else 'are'} queued"
+        return f"{text}; {cause}" if cause and seconds >= _LONG_WAIT else text
 
-    def leave_now(self) -> list[Effect]:
-        """Leave at once, whatever is awaited."""
-        return self.ending.left()
+    @property
+    def is_blocked(self) -> bool:
+        """Whether queued lines wait for something that the user should know."""
+        return (
+            self._lines.awaited is not None
+            or self._table.oldest_blocking is not None
+            or self.connection.state == UNCONNECTED
+        )
 
-    def leave(self) -> list[Effect]:
-        """Leave after the replies to what was sent. Queued lines are dropped."""
-        return self.ending.leave()
+    def _blocker(self) -> tuple[str, float, str] | None:
+        """Return what blocks the queue, since when, and why it may take long."""
+        connection, wait = self.connection, self._lines.awaited
+        if connection.state == UNCONNECTED:
+            return f"a connection to {escape(connection.address)}", connection.since, ""
+        if not connection.is_ready:
+            return None  # its own message says so
+        if wait is not None:
+            return escape(wait.label), wait.since, ""
+        request = self._table.oldest_blocking
+        if request is not None and (request.source is not None or self._lines.unsent):
+            cause = "the server may be stopped or busy"
+            return f"the reply to {escape(request.label)}", request.sent_at, cause
+        return None
+
+    # -- time -------------------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float | None:
+        """The time at which `tick` is due, or None."""
+        request, table = None, self._table
+        if table:
+            request = table.oldest_blocking
+        timeout = self._timeout_of(request) if request is not None else None
+        times = [] if timeout is None or request is None else [request.sent_at + timeout]
+        if self._lines.has_waits:
+            times += self._lines.deadlines
+        times += self.connection.deadlines
+        vm_deadline = self.state.vm.deadline
+        if vm_deadline is not None:
+            times.append(vm_deadline)
+        return min(times, default=None)
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due at `now`."""
-        self.now = now
-        return self.timing.tick(now)
+        self._outbox.now = now
+        connection = self.connection
+        if connection.give_up_at is not None and now >= connection.give_up_at:
+            self._abandon_connection(connection.explain_silence())
+            return self._outbox.drain()
+        if connection.silence_at is not None and now >= connection.silence_at:
+            connection.silence_at = None
+            self._outbox.show(connection.explain_silence())
+        if connection.again_at is not None and now >= connection.again_at:
+            connection.synchronize(now)
+            self._negotiate()
+        self._tick_waits(now)
+        effects = self._advance()
+        self.state.vm.poll()
+        request = self._table.oldest_blocking
+        timeout = self._timeout_of(request) if request is not None else None
+        if request is not None and timeout is not None and now >= request.sent_at + timeout:
+            self._on_timeout(request)
+        return effects + self._advance()
 
-    def advance(self) -> list[Effect]:
-        """Execute lines until something blocks the queue."""
-        effects: list[Effect] = []
-        queue = self.queue
-        while not self._is_held():
-            if queue.current is not None:
-                effects += self.runner.step(queue.current)
-            elif queue.lines:
-                effects += self.runner.start(queue.lines.popleft())
-            else:
-                break
-        if self.message_logger.problem:
-            effects.append(ShowMessage(self.message_logger.problem, is_error=True))
-            self.message_logger.problem = ""
-        return [*effects, *self.ending.leave_if_done()]
+    def _tick_waits(self, now: float) -> None:
+        for task in self._lines:
+            wait, step = task.wait, task.blocked_on
+            if wait is not None and wait.deadline is not None and now >= wait.deadline:
+                text = f"{escape(wait.label)} did not {wait.verb} in time"
+                task.interrupt(WaitStopped(text))
+            elif isinstance(step, WaitFor):
+                step.wait.on_time(now)
+        self._check_waits()
 
-    def _is_held(self) -> bool:
-        if self.request_table and self.request_table.oldest_blocking is not None:
-            return True
-        return (
-            not self.link.is_ready
-            or self.link.state == UNCONNECTED
-            or self.asking is not None
-            or self.waits.awaited is not None
-            or self.queue.is_held
-        )
+    def _timeout_of(self, request: Request) -> float | None:
+        """Return the timeout of a request in seconds, or None."""
+        timeout = self.settings.timeout
+        if request.is_silent:
+            return _SILENT_SUCCESS if timeout is None else min(timeout, _SILENT_SUCCESS)
+        return timeout
 
-    def ask(
-        self,
-        name: str,
-        arguments: dict[str, Any],
-        then: Callable[[Reply | None], list[Effect]],
-        *,
-        background: bool = False,
-    ) -> list[Effect]:
-        """Send a query of qmpshell's own. `then` receives the reply, or None.
+    def _on_timeout(self, request: Request) -> None:
+        timeout, task = self.settings.timeout, self._lines.current
+        if request.is_silent and request.source is not None:
+            self._on_silent_success(request)
+            return
+        is_evaluating = task is not None and task.is_evaluating
+        if task is not None and is_evaluating and request.source is None and not self.interactive:
+            self.state.drop_lines()
+            text = f"no reply to {request.name} within {timeout:g} s; nothing was sent"
+            self._failures.report_no_server(self._failures.place(task.source, 0, text))
+            return
+        request.abandoned = True
+        text = f"no reply to {request.label} within {timeout:g} s; its outcome is unknown"
+        if request.source is not None:
+            if not self.interactive:
+                self.state.drop_lines()
+                self._failures.report_no_server(self.state.place(request, text))
+                return
+            self._outbox.show(text, is_error=True)
+        request.answer(None)
 
-        With `background`, it does not block the queue.
-        """
-        if self.link.state != CONNECTED:
-            return then(None)
-        own_id = self._own_id()
-        message = command_object(name, arguments)
-        if own_id is not None:
-            message["id"] = own_id
-        data = encode_message(message)
-        request = Request(message, data=data, source=None, own_id=own_id, then=then)
-        request.background = background
-        return self.transmit(request)
+    def _on_silent_success(self, request: Request) -> None:
+        """Treat a request without a reply as successful. A later reply is shown as late."""
+        self._table.dismiss(request)
+        self.connection.quit_answered |= request.is_quit
+        if self.interactive:
+            self._outbox.show(f"{request.label} was sent; it is answered only if it fails")
+        request.answer(None)
 
-    def transmit(self, request: Request) -> list[Effect]:
-        """Send a request at once."""
-        request.sent_at = self.now
-        if not self.interactive:
-            self.last = None  # it may be large, and a script uses it at once or never
-        self.request_table.add(request)
-        self.message_logger.sent(request.message)
-        return [Send(request.data, request)]
+    # -- background queries -----------------------------------------------------------------------
 
-    @property
-    def can_probe(self) -> bool:
-        """Whether qmpshell may send its own queries."""
-        return self.settings.probe and self.settings.negotiate and self.link.state == CONNECTED
+    def track_vm(self, now: float) -> list[Effect]:
+        """Start to track the VM of the connected server. Its first run state is a QueryResult."""
+        self._outbox.now = now
+        self.state.vm.start()
+        return []
 
-    def next_id(self) -> str | None:
-        """Return an id for the next request, or None."""
-        return self._own_id() if self.needs_ids else None
+    def learn_commands(self, now: float) -> list[Effect]:
+        """Query the names of the server's commands, and an agent's version."""
+        name = list_commands(agent=self.settings.agent)
+        return self.run_query(name, now, is_command_list=True)
 
-    @property
-    def needs_ids(self) -> bool:
-        """Return True if requests need ids.
+    def run_query(self, name: str, now: float, *, is_command_list: bool = False) -> list[Effect]:
+        """Query the result of command `name`, which arrives as QueryResult. Errors are ignored."""
+        self._outbox.now = now
 
-        A script has one command in flight and needs none; an id costs QEMU 20 % of its time.
-        """
-        return self.interactive or self.request_table.has_silent_requests
+        def answered(reply: Reply | None) -> None:
+            value = returned(reply)
+            if value is None:
+                return
+            if is_command_list:
+                self.server.learn_commands(value)
+            self._outbox.emit(QueryResult(name, value))
 
-    def _own_id(self) -> str | None:
-        if not self.link.protocol.echoes_ids:
-            return None
-        self._count += 1
-        return f"qmpshell-{self._count}"
+        self.state.sender.query(name, {}, answered, background=True)
+        return self._outbox.drain()
 
-    def drop_lines(self) -> None:
-        """Drop all lines, with what they wait for."""
-        self.queue.clear()
-        self.waits.clear()
+    def load_schema(self, now: float) -> list[Effect]:
+        """Query the schema, unless it is known or unavailable."""
+        self._outbox.now = now
+        introspection = self.introspection
+        if introspection.has_schema or not self.can_query:
+            return []
+
+        def answered(reply: Reply | None) -> None:
+            value = returned(reply)
+            if reply is not None and not introspection.has_schema:
+                self.server.learn(Missing(MISSING_SCHEMA), value)
+            if value is not None:
+                self._outbox.emit(QueryResult("query-qmp-schema", value))
+
+        self.state.sender.query("query-qmp-schema", {}, answered, background=True)
+        return self._outbox.drain()
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def end_of_input(self, now: float) -> list[Effect]:
+        """Handle the end of input, after all lines are done."""
+        self._outbox.now = now
+        return self.leave_now()
+
+    def leave_now(self) -> list[Effect]:
+        """Leave at once, whatever is awaited."""
+        self._exit()
+        return self._outbox.drain()
+
+    def _leave(self) -> None:
+        """Leave after the replies to what was sent. Queued lines are dropped."""
+        self._is_leaving = True
+        self._lines.waiting.clear()
+        if self._lines.current is not None:
+            self._lines.current.actions.clear()
+
+    def _exit(self) -> None:
+        if self.lost and not self.connection.ended_well:
+            self._outbox.emit(Exit(CONNECTION))
+        else:
+            self._outbox.emit(Exit(OK if self.interactive else self._failures.status))
+
+
+def _find_mistake(call: ShellCommand) -> LineError | None:
+    from .commands.arguments import find_mistake  # few scripts need it
+
+    return find_mistake(call)
+
+
+def _more(unsent: int) -> str:
+    return f"{unsent} more was not sent" if unsent == 1 else f"{unsent} more were not sent"
+
+
+def _only_command(line: PreparedLine) -> str:
+    """Return the shell command that a line consists of, "/quit" for `exit`, or ""."""
+    plan = line.plan
+    if plan is None or len(plan.actions) != 1:
+        return ""
+    (action,) = plan.actions
+    if not isinstance(action, ShellCommand):
+        return "/quit" if is_exit(action) else ""
+    if action.name == "/quit":
+        return "/quit" if not action.tokens else ""
+    return action.name if plan.redirect is None else ""

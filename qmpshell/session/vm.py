@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..qmp import Event, Reply
-    from .effects import Effect
     from .requests import Request
-    from .session import Session
 
 
 CONCLUDED = "concluded"
@@ -212,24 +210,24 @@ class _Query:
 
 
 class VmState:
-    """The state of a VM. `status` is the run state, or "". With `only_jobs`, only jobs are tracked."""
+    """The state of a VM. `status` is the run state, or "". With `only_jobs`, only jobs are tracked.
 
-    def __init__(self, session: Session, *, only_jobs: bool = False) -> None:
-        self._session = session
-        self._only_jobs = only_jobs
-        self.reset()
+    The session sends the command that `next_query` returns, and passes the reply to `on_answer`.
+    """
 
-    def reset(self) -> None:
-        """Reset the state after a greeting."""
+    def __init__(self, *, only_jobs: bool = False) -> None:
+        self.only_jobs = only_jobs
         self.status = ""
         self.jobs = Jobs()
         self.migration = Migration()
-        everything = not self._only_jobs
-        self._status = _Query("query-status", wanted=everything)
+        self._status = _Query("query-status", wanted=not only_jobs)
         self._jobs = _Query("query-jobs", wanted=True)
-        self._migration = _Query("query-migrate", wanted=everything)
+        self._migration = _Query("query-migrate", wanted=not only_jobs)
         self._queries = [self._status, self._jobs, self._migration]
-        self._asked: _Query | None = None
+        # Whether the jobs must be queried even while the user waits for a reply.
+        self.is_urgent = False
+        # The query in flight.
+        self._sent: _Query | None = None
         self._is_reported = False
 
     def on_event(self, event: Event) -> None:
@@ -238,7 +236,7 @@ class VmState:
         if self.jobs.on_event(event):
             self._jobs.wanted |= self.jobs.need_list or self.jobs.make_progress
             return
-        if self._only_jobs:
+        if self.only_jobs:
             return
         state = RUN_STATES.get(name)
         if state is not None:
@@ -264,82 +262,69 @@ class VmState:
             self.jobs.update(value)
             self._jobs.wanted |= self.jobs.make_progress
         elif name.startswith("migrate"):  # without a capability, no event reports it
-            self._migration.wanted = not self._only_jobs
+            self._migration.wanted = not self.only_jobs
             self.migration.was_seen |= name == "migrate"
         elif name.startswith(_BLOCK_JOB_COMMANDS) and self._jobs.name == "query-block-jobs":
             self._jobs.wanted = True
 
     @property
     def deadline(self) -> float | None:
-        """The time at which `tick` is due, or None."""
-        times = [query.free_at for query in self._queries if query.wanted]
-        return min(times) if times and self._may_ask else None
+        """The time at which `next_query` has a query, or None."""
+        if self._sent is not None:
+            return None
+        return min((query.free_at for query in self._queries if query.wanted), default=None)
 
-    @property
-    def _may_ask(self) -> bool:
-        session = self._session
-        if self._asked is not None or not session.can_probe or not session.link.is_ready:
-            return False
-        if self._only_jobs and not any(wait.follows_jobs for wait in session.waits):
-            return False
-        return not session.request_table.has_foreground
+    def next_query(self, now: float) -> str | None:
+        """Return the command that must be run now, if any. One is in flight at a time."""
+        if self._sent is not None:
+            return None
+        for query in [self._jobs] if self.is_urgent else self._queries:
+            if query.wanted and now >= query.free_at:
+                self.is_urgent = False
+                self._sent = query
+                query.wanted = False
+                query.free_at = now + _PAUSE
+                return query.name
+        return None
 
-    def tick(self, now: float) -> list[Effect]:
-        """Send the query that is due, if any."""
-        if not self._may_ask:
-            return []
-        for question in self._queries:
-            if question.wanted and now >= question.free_at:
-                return self._ask(question, now)
-        return []
-
-    def list_jobs(self, now: float) -> list[Effect]:
-        """Query the jobs now, because the user wants to see them."""
-        self._jobs.wanted = True
+    def request_jobs(self, now: float) -> None:
+        """Query the jobs next, because the user wants to see them."""
+        self._jobs.wanted = self.is_urgent = True
+        self.jobs.are_known = False
         self._jobs.free_at = now
-        return self._ask(self._jobs, now) if self._asked is None else []
 
-    def _ask(self, question: _Query, now: float) -> list[Effect]:
-        self._asked = question
-        question.wanted = False
-        question.free_at = now + _PAUSE
-
-        def answered(reply: Reply | None) -> list[Effect]:
-            if self._asked is not question:  # a query to another server
-                return []
-            self._asked = None
-            if reply is None:
-                return []
-            return self._refused(question) if reply.is_error else self._on_result(question, reply)
-
-        return self._session.ask(question.name, {}, answered, background=True)
-
-    def _refused(self, question: _Query) -> list[Effect]:
-        if question.name == "query-jobs":  # it is new in QEMU 3.0
-            question.name = "query-block-jobs"
-            return self._ask(question, self._session.now)
-        self._queries = [query for query in self._queries if query is not question]
-        if question is self._jobs:
-            self.jobs.are_refused = True
-            self.jobs.update([])
-            return self._session.waits.on_change()
-        return []
-
-    def _on_result(self, question: _Query, reply: Reply) -> list[Effect]:
+    def on_answer(self, reply: Reply | None, now: float) -> QueryResult | None:
+        """Handle the reply to the query. Return the first run state."""
+        query, self._sent = self._sent, None
+        if query is None or reply is None:
+            return None
+        if reply.is_error:
+            self._on_refusal(query, now)
+            return None
         value = reply.value.get("return")
-        if question is self._status:
+        if query is self._status:
             self._update_status(value)
             first, self._is_reported = not self._is_reported, True
-            return [QueryResult(question.name, value)] if first else []
-        if question is self._migration:
+            return QueryResult(query.name, value) if first else None
+        if query is self._migration:
             self.migration.update(value)
-            question.wanted |= self.migration.is_active
+            query.wanted |= self.migration.is_active
             # Its end changes the run state; an event reports that only for a running VM.
             self._status.wanted |= self.migration.was_seen and not self.migration.is_active
-            return []
+            return None
         self.jobs.update(value)
-        question.wanted |= self.jobs.make_progress
-        return self._session.waits.on_change()
+        query.wanted |= self.jobs.make_progress
+        return None
+
+    def _on_refusal(self, query: _Query, now: float) -> None:
+        if query.name == "query-jobs":  # it is new in QEMU 3.0
+            query.name = "query-block-jobs"
+            self.request_jobs(now)
+            return
+        self._queries = [item for item in self._queries if item is not query]
+        if query is self._jobs:
+            self.jobs.are_refused = True
+            self.jobs.update([])
 
     def _update_status(self, value: object) -> None:
         if isinstance(value, dict) and isinstance(value.get("status"), str):

@@ -16,7 +16,7 @@ from typing import Any
 from prompt_toolkit.input import Input, create_input
 from prompt_toolkit.output import Output, create_output
 
-from ..language import Redirect, SourceLine
+from ..language import SourceLine
 from ..render import escape
 from ..session import (
     CloseRedirect,
@@ -33,6 +33,7 @@ from ..session import (
     Session,
     ShowDocument,
     ShowReply,
+    Step,
 )
 from ..storage import Settings
 from ..transport import Stream
@@ -137,11 +138,12 @@ class App:
         self._redirects = RedirectController(
             settings,
             self._prompt_controller,
-            opened=self._redirect_opened,
-            done=self._finished,
+            answer=self._answer,
             run_program=self._run_program,
             problem=self._show_error,
         )
+        # The step that waits for a connection.
+        self._connecting: Connect | None = None
         self._failure: BaseException | None = None
         self._greetings = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -256,17 +258,18 @@ class App:
             match effect:
                 case Send(data=data, request=request):
                     self._stream_reader.send(data, request.descriptor if request else None)
-                case OpenRedirect(redirect=redirect):
-                    self._redirects.open(redirect)
+                case OpenRedirect():
+                    self._redirects.open(effect)
                 case CloseRedirect():
-                    self._redirects.end()
+                    self._redirects.close(effect)
                 case Confirm():
                     self._prompt_controller.run_suspended(partial(self._ask, effect))
                 case ReadSecret():
                     self._prompt_controller.run_suspended(partial(self._ask_secret, effect))
-                case Connect(text=text):
+                case Connect():
                     self._stream_reader.close()
-                    self._reconnecting.start(text)
+                    self._connecting = effect
+                    self._reconnecting.start(effect.text)
                 case Ready():
                     self._on_ready()
                 case QueryResult():
@@ -280,14 +283,12 @@ class App:
             self._perform(more)
 
     async def _ask(self, ask: Confirm) -> None:
-        go_on = await self._prompt_controller.confirm(ask.question)
-        assert isinstance(self._session, Session)
-        self._perform(self._session.answer(go_on=go_on, now=time.monotonic(), to=ask.request))
+        answer = await self._prompt_controller.confirm(ask.question)
+        self._answer(ask, answer)
 
     async def _ask_secret(self, ask: ReadSecret) -> None:
         text = await self._prompt_controller.ask_secret(escape(ask.key))
-        assert isinstance(self._session, Session)
-        self._perform(self._session.secret(text, time.monotonic()))
+        self._answer(ask, text)
 
     async def _run_program(self, work: Awaitable[str]) -> None:
         self._display.flush()
@@ -299,7 +300,7 @@ class App:
         if not self._settings.quiet:
             self._display.banner(self._session.greeting)
         self._show_history_problem()
-        self._perform(self._session.probes.watch_machine(time.monotonic()))
+        self._perform(self._session.track_vm(time.monotonic()))
         self._completion_model.on_ready()
 
     def _on_query_result(self, learned: QueryResult) -> None:
@@ -356,7 +357,9 @@ class App:
         )
 
     def _connected_not(self, reason: str) -> None:
-        self._perform(self._session.connect_failed(reason, time.monotonic()))
+        step, self._connecting = self._connecting, None
+        if step is not None:
+            self._answer(step, reason)
 
     def _handle_redirect(self, effect: Effect) -> bool:
         """Handle an effect for a redirect. Return True if it does not go to the screen."""
@@ -380,11 +383,8 @@ class App:
         page = partial(self._prompt_controller.programs.page, text, pager=self._settings.pager)
         self._prompt_controller.run_suspended(lambda: self._run_program(page()))
 
-    def _redirect_opened(self, redirect: Redirect, problem: str) -> None:
-        self._perform(self._session.redirect_opened(redirect, problem, time.monotonic()))
-
-    def _finished(self, redirect: Redirect, problem: str) -> None:
-        self._perform(self._session.redirect_closed(redirect, problem, time.monotonic()))
+    def _answer(self, step: Step, answer: object) -> None:
+        self._perform(self._session.answer(step, answer, time.monotonic()))
 
 
 def run_terminal(

@@ -122,11 +122,9 @@ class BelowPrompt:
         if not isinstance(session, Session):
             return []
         rows: list[Fragments] = []
-        if session.waits.live_view is not None:
+        if session.live_view is not None:
             height = max(2, size.rows // 2 - 1)
-            live_view = self._live_view.rows(
-                session.waits.live_view, columns=size.columns, rows=height
-            )
+            live_view = self._live_view.rows(session.live_view, columns=size.columns, rows=height)
             rows += [fill_row(row, size.columns) for row in live_view]
         shown = self._settings.toolbar and size.rows >= _FEWEST_ROWS
         parts = status_parts(session, unicode=self._unicode) if shown else []

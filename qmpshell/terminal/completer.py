@@ -227,8 +227,8 @@ class CompletionModel:
         self._live: LiveCache | None = None
         self._loader: HmpCatalogueLoader | None = None
         if self._session is not None:
-            self._live = self._known.live = LiveCache(self._session)
-            self._loader = HmpCatalogueLoader(self._session)
+            self._live = self._known.live = self._session.make_live_cache()
+            self._loader = self._session.make_catalogue_loader()
         self.names = HmpCompleter(
             None if settings.hmp else LineCompleter(self._known, wanted=self._want_live),
             begin=self._start_query,
@@ -243,12 +243,12 @@ class CompletionModel:
         self._known.schema = None
         self._known.names = self._names_before()
         self._known.disabled = frozenset()
-        if not session.can_probe:
+        if not session.can_query:
             return
         if self._settings.hmp:
             self._load_catalogue()
         else:
-            self._perform(session.probes.learn_commands(self._clock()))
+            self._perform(session.learn_commands(self._clock()))
 
     def _names_before(self) -> Sequence[str]:
         """Return the server's commands as far as they are known before it answers."""
@@ -271,7 +271,7 @@ class CompletionModel:
                 self._known.disabled = frozenset(disabled_in(value))
                 self._known.names = [*names_in(value), *self._known.disabled]
                 # The prompt is visible by now. A line that needs the schema at once queries it itself.
-                self._perform(self._session.probes.load_schema(self._clock()))
+                self._perform(self._session.load_schema(self._clock()))
 
     @property
     def is_in_doubt(self) -> bool:

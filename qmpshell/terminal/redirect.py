@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from ..language import Redirect
 from ..render import escape
 from ..script import ScriptView
-from ..session import ShowReply
+from ..session import CloseRedirect, OpenRedirect, ShowReply
 from ..storage import Settings
 from .processes import write_all
 from .prompt import PromptController
@@ -67,8 +67,8 @@ class TerminalRedirect:
 class RedirectController:
     """Handles redirects, one at a time.
 
-    `opened` is called with a target and what went wrong, or ""; `done` likewise after it was
-    closed. `run_program` lends the terminal to an awaitable.
+    `answer` receives each step after it was performed, and the problem, or "". `run_program` lends
+    the terminal to an awaitable.
     """
 
     def __init__(
@@ -76,14 +76,12 @@ class RedirectController:
         settings: Settings,
         prompt_controller: PromptController,
         *,
-        opened: Callable[[Redirect, str], None],
-        done: Callable[[Redirect, str], None],
+        answer: Callable[[OpenRedirect | CloseRedirect, str], None],
         run_program: Callable[[Awaitable[str]], Awaitable[None]],
         problem: Callable[[str], None],
     ) -> None:
         self._prompt_controller = prompt_controller
-        self._opened = opened
-        self._done = done
+        self._answer = answer
         self._run_program = run_program
         self._redirect: TerminalRedirect | None = None
         # Redirected output looks like that of a script.
@@ -96,44 +94,46 @@ class RedirectController:
         self._view.show(shown)
         return True
 
-    def open(self, redirect: Redirect) -> None:
+    def open(self, step: OpenRedirect) -> None:
         """Open a redirect, after confirmation if a file would be overwritten."""
+        redirect = step.redirect
         if redirect.operator == ">" and os.path.exists(redirect.text):
-            self._prompt_controller.run_suspended(lambda: self._ask_overwrite(redirect))
+            self._prompt_controller.run_suspended(lambda: self._ask_overwrite(step))
         else:
-            self._open(redirect)
+            self._open(step)
 
-    def end(self) -> None:
+    def close(self, step: CloseRedirect) -> None:
         """Close the redirect after the last reply."""
         redirect, self._redirect = self._redirect, None
         if redirect is None:
             return
         problem = redirect.close()
         if not redirect.is_command:
-            self._done(redirect.redirect, problem)
+            self._answer(step, problem)
             return
 
         async def work() -> None:
             command = redirect.redirect.text
             await self._run_program(self._prompt_controller.programs.shell(command, redirect.data))
-            self._done(redirect.redirect, "")
+            self._answer(step, "")
 
         self._prompt_controller.run_suspended(work)
 
-    async def _ask_overwrite(self, redirect: Redirect) -> None:
+    async def _ask_overwrite(self, step: OpenRedirect) -> None:
+        redirect = step.redirect
         if await self._prompt_controller.confirm(
             f"{escape(redirect.text)} exists and would be overwritten"
         ):
-            self._open(redirect)
+            self._open(step)
         else:
-            self._opened(redirect, f"{redirect.text} was not overwritten; nothing was sent")
+            self._answer(step, f"{redirect.text} was not overwritten; nothing was sent")
 
-    def _open(self, redirect: Redirect) -> None:
-        self._redirect = TerminalRedirect(redirect)
+    def _open(self, step: OpenRedirect) -> None:
+        self._redirect = TerminalRedirect(step.redirect)
         problem = self._redirect.open()
         if problem:
             self._redirect = None
-        self._opened(redirect, problem)
+        self._answer(step, problem)
 
     def _write(self, data: bytes, _destination: Redirect | None) -> None:
         if self._redirect is not None:

@@ -133,22 +133,22 @@ _STATE_RANK, _JOBS_RANK, _MIGRATION_RANK, _ADDRESS_RANK, _SERVER_RANK, _LAST_RAN
 
 def status_parts(session: Session, *, unicode: bool) -> list[Part]:
     """Return the parts of the toolbar in order. `unicode` is false for ASCII terminals."""
-    parts = [_address(session.link.address)]
-    link = session.link
-    if link.state == UNCONNECTED:
+    parts = [_address(session.connection.address)]
+    connection = session.connection
+    if connection.state == UNCONNECTED:
         return [*parts, Part([[(_NOTABLE, "connecting")]], rank=_STATE_RANK)]
-    if link.state != CONNECTED:
-        gone = "the server has exited" if link.ended_well else "connection lost"
+    if connection.state != CONNECTED:
+        gone = "the server has exited" if connection.ended_well else "connection lost"
         return [*parts, Part([[(_BAD, gone)]], rank=_STATE_RANK)]
-    if link.protocol.state != READY:
+    if connection.protocol.state != READY:
         waits = "no answer yet" if session.settings.agent else "no greeting yet"
         return [*parts, Part([[(_NOTABLE, waits)]], rank=_STATE_RANK)]
     if session.settings.agent:
-        parts.append(_agent(session.agent_version))
+        parts.append(_agent(session.server.agent_version))
     if session.greeting is not None:
-        parts += _server(session.greeting, session.names or ())
-    if session.machine is not None:
-        parts += _machine(session.machine, unicode=unicode)
+        parts += _server(session.greeting, session.server.names or ())
+    if session.vm is not None:
+        parts += _vm(session.vm, unicode=unicode)
     return parts
 
 
@@ -172,12 +172,12 @@ def _agent(version: str) -> Part:
     return Part([[(_PLAIN, form)] for form in forms], rank=_SERVER_RANK)
 
 
-def _machine(machine: VmState, *, unicode: bool) -> list[Part]:
+def _vm(vm: VmState, *, unicode: bool) -> list[Part]:
     parts: list[Part] = []
-    if machine.status:
-        parts.append(Part([[_state(machine.status)]], rank=_STATE_RANK))
-    parts += _jobs(list(machine.jobs.all.values()), unicode=unicode)
-    migration = machine.migration
+    if vm.status:
+        parts.append(Part([[_state(vm.status)]], rank=_STATE_RANK))
+    parts += _jobs(list(vm.jobs.all.values()), unicode=unicode)
+    migration = vm.migration
     if migration.is_active:
         status = "" if migration.status == "active" else f" {escape(migration.status)}"
         forms = _progress(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from qmpshell.errors import QmpShellError
-from qmpshell.language import LogicalLine, Redirect, SourceLine
+from qmpshell.language import LogicalLine, SourceLine
 from qmpshell.render import text_of
 from qmpshell.session import (
     CloseRedirect,
@@ -29,6 +29,7 @@ from qmpshell.session import (
     ShowMessage,
     ShowReply,
     ShowUnexpected,
+    Step,
 )
 from qmpshell.storage import Settings
 
@@ -42,6 +43,8 @@ REFUSAL = b'{"error": {"class": "GenericError", "desc": "no"}}\r\n'
 NOT_FOUND = "No such file or directory"
 
 Said = tuple[Any, ...]
+# The effects that the driver answers.
+STEPS = (Confirm, ReadSecret, OpenRedirect, CloseRedirect, Connect)
 
 
 def said(effects: Iterable[Effect]) -> list[Said]:
@@ -135,8 +138,8 @@ class Driver:
         )
         self.now = 100.0
         self.number = 0
-        # The redirects that the session requested, newest last.
-        self.destinations: list[Redirect] = []
+        # The steps that the session asked the driver to perform, newest last.
+        self.steps: list[Step] = []
         if offline:
             assert said(self.session.offline()) == []
             return
@@ -151,7 +154,7 @@ class Driver:
         return self._done(self.session.connected(self.now, address=address))
 
     def connect_failed(self, text: str) -> list[Said]:
-        return self._done(self.session.connect_failed(text, self.now))
+        return self._answer(Connect, text)
 
     def greet(self) -> None:
         assert [item[0] for item in self.bytes(GREETING)] == ["send"]
@@ -169,8 +172,15 @@ class Driver:
         return self.logs[path]
 
     def _done(self, effects: list[Effect]) -> list[Said]:
-        self.destinations += [item.redirect for item in effects if isinstance(item, OpenRedirect)]
+        self.steps += [item for item in effects if isinstance(item, STEPS)]
         return said(effects)
+
+    def _answer(self, kind: type[Step], answer: object) -> list[Said]:
+        """Answer the newest step of a kind."""
+        step = next((item for item in reversed(self.steps) if isinstance(item, kind)), None)
+        if step is None:
+            return []
+        return self._done(self.session.answer(step, answer, self.now))
 
     def prepare(self, text: str) -> PreparedLine:
         """Prepare a line, as drivers may do while an earlier line runs."""
@@ -205,20 +215,20 @@ class Driver:
         return self._done(self.session.abandon(self.now))
 
     def secret(self, text: str | None) -> list[Said]:
-        return self._done(self.session.secret(text, self.now))
+        return self._answer(ReadSecret, text)
 
     def answer(self, *, go_on: bool) -> list[Said]:
-        return self._done(self.session.answer(go_on=go_on, now=self.now))
+        return self._answer(Confirm, go_on)
 
     def redirect_opened(self, problem: str = "") -> list[Said]:
-        return self._done(self.session.redirect_opened(self.destinations[-1], problem, self.now))
+        return self._answer(OpenRedirect, problem)
 
     def redirect_closed(self, problem: str = "") -> list[Said]:
-        return self._done(self.session.redirect_closed(self.destinations[-1], problem, self.now))
+        return self._answer(CloseRedirect, problem)
 
     @property
     def status(self) -> int:
-        return self.session.failures.status
+        return self.session.status
 
 
 def sent(text: str) -> Said:

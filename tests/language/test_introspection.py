@@ -74,7 +74,9 @@ def test_ambiguous_line_queries_the_schema(line: str, interactive: bool) -> None
     driver = Driver(interactive=interactive)
     assert driver.line(line) == [ASKED]
     assert not driver.session.idle
-    assert driver.session.waiting is None  # no command of the user is pending
+    assert (
+        driver.session.state.sender.table.oldest_user_request is None
+    )  # no command of the user is pending
     (found,) = [effect for effect in driver.bytes(reply(SCHEMA, 1)) if effect[0] != "tell"]
     assert found[0] in ("send", "error")
     assert found != ASKED

@@ -40,7 +40,7 @@ from qmpshell.qmp import (
     SNAPSHOT,
     TPMDEV,
 )
-from qmpshell.session import Effect, LiveCache, Send
+from qmpshell.session import Effect, Send
 from qmpshell.transport import connect_with_retries, parse_address
 from tests.harness.servers import SYSTEM, Installation, Server, start_qemu, start_storage_daemon
 from tests.harness.sessions import Driver
@@ -58,15 +58,15 @@ class Connected:
         )
         self._driver = Driver(interactive=True, greeted=False)
         self.session = self._driver.session
-        self.cache = LiveCache(self.session)
-        self._until(lambda: self.session.link.is_ready)
+        self.cache = self.session.make_live_cache()
+        self._until(lambda: self.session.connection.is_ready)
 
     def find(self, kind: str, subject: str = "") -> dict[str, str]:
         """Return the names with their descriptions after all queries are complete."""
         want = NameQuery(kind, subject)
         self.cache.find(want)
         self._perform(self.cache.send_queries(time.monotonic()))
-        self._until(lambda: not self.session.request_table)
+        self._until(lambda: not self.session.state.sender.table)
         found = self.cache.find(want)
         assert found is not None
         return {name.name: name.meta for name in found}
@@ -74,8 +74,8 @@ class Connected:
     def line(self, text: str) -> None:
         prepared = self._driver.prepare(text)
         self._perform(self.session.submit(prepared, time.monotonic()))
-        self._until(lambda: self.session.waiting is None)
-        assert self.session.failures.status == 0
+        self._until(lambda: self.session.state.sender.table.oldest_user_request is None)
+        assert self.session.status == 0
 
     def __enter__(self) -> Self:
         return self

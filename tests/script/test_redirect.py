@@ -15,6 +15,7 @@ import pytest
 from qmpshell.errors import FAILED, OK
 from qmpshell.language import Redirect
 from qmpshell.script import OutputError, ScriptRedirect
+from qmpshell.session import CloseRedirect, OpenRedirect
 from tests.harness.program import run
 from tests.harness.scripted import Peer, ScriptedServer
 from tests.harness.sessions import DONE, NOT_FOUND, REFUSAL, Driver, event, reply, sent
@@ -331,9 +332,11 @@ def test_line_waits_until_redirect_is_open(where: str, operator: str, text: str)
 def test_line_requests_share_their_redirect() -> None:
     driver = Driver()
     driver.line("a > f")
-    (effect,) = driver.session.redirect_opened(driver.destinations[-1], "", driver.now)
+    (step,) = driver.steps
+    (effect,) = driver.session.answer(step, "", driver.now)
     request = getattr(effect, "request", None)
-    assert request is not None and request.redirect is driver.destinations[-1]
+    assert isinstance(step, OpenRedirect) and request is not None
+    assert request.redirect is step.redirect
 
 
 PROBLEM = f"missing/f: {NOT_FOUND}"
@@ -439,8 +442,8 @@ def test_result_for_other_redirect_is_ignored() -> None:
     driver = Driver()
     driver.line("a > f")
     other = Redirect(">", "f", 4)
-    assert driver.session.redirect_opened(other, "no", driver.now) == []
-    assert driver.session.redirect_closed(other, "no", driver.now) == []
+    assert driver.session.answer(OpenRedirect(other), "no", driver.now) == []
+    assert driver.session.answer(CloseRedirect(other), "no", driver.now) == []
     assert driver.redirect_opened() == [sent('{"execute": "a"}')]
 
 
@@ -453,7 +456,7 @@ def test_schema_is_queried_before_redirect_opens() -> None:
 def test_invalid_line_opens_no_redirect() -> None:
     driver = Driver()
     assert [effect[0] for effect in driver.line("a b > f")] == ["error"]
-    assert driver.destinations == []
+    assert driver.steps == []
 
 
 # -- complete scripts -----------------------------------------------------------------------------

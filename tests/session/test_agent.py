@@ -72,11 +72,11 @@ def test_agent_dry_run_uses_static_types() -> None:
 def test_old_agent_receives_commands_without_ids() -> None:
     driver = agent(echoes=False, interactive=True)
     assert driver.line("guest-ping") == [sent('{"execute": "guest-ping"}')]
-    driver.session.probes.learn_commands(driver.now)
+    driver.session.learn_commands(driver.now)
     assert driver.bytes(reply({}))[0] == ("reply", {"return": {}})
     assert driver.bytes(reply(INFO)) == [("learned", "guest-info")]
-    assert driver.session.names == ["guest-info", "guest-ping"]
-    assert driver.session.agent_version == "10.0.2"
+    assert driver.session.server.names == ["guest-info", "guest-ping"]
+    assert driver.session.server.agent_version == "10.0.2"
 
 
 def test_synchronisation_interval_doubles_while_agent_is_silent() -> None:
@@ -147,7 +147,7 @@ def test_old_agent_after_silent_command_gets_no_id() -> None:
     driver.after(3)
     assert driver.line("guest-ping") == [sent('{"execute": "guest-ping"}')]
     assert driver.bytes(reply({})) == [("reply", {"return": {}})]
-    assert driver.session.waiting is None
+    assert driver.session.state.sender.table.oldest_user_request is None
 
 
 def test_script_is_idle_after_silent_command_timeout() -> None:
@@ -250,7 +250,7 @@ def test_log_contains_synchronisation_messages() -> None:
 
 def test_status_shows_agent_version() -> None:
     driver = agent(interactive=True)
-    driver.session.probes.learn_commands(driver.now)
+    driver.session.learn_commands(driver.now)
     driver.bytes(reply(INFO, 1))
     (message,) = driver.line("/status")
     assert message[1].splitlines()[:2] == ["vm.sock: connected", "server: guest agent 10.0.2"]
@@ -265,5 +265,5 @@ def test_reconnect_synchronises_again() -> None:
 
 def test_agent_session_has_no_vm_state() -> None:
     driver = agent(interactive=True)
-    assert driver.session.probes.watch_machine(driver.now) == []
-    assert driver.session.machine is None
+    assert driver.session.track_vm(driver.now) == []
+    assert driver.session.vm is None

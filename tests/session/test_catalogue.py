@@ -36,7 +36,7 @@ def catalogue_of(effects: list[Effect]) -> HmpCatalogue:
 
 def test_help_and_help_info_build_catalogue() -> None:
     driver = Driver(interactive=True, hmp=True)
-    loader = HmpCatalogueLoader(driver.session)
+    loader = driver.session.make_catalogue_loader()
     assert load(driver, loader) == [help_query(1, "help")]
     assert load(driver, loader) == []  # the query runs only once
     assert driver.bytes(reply(HELP, 1)) == [help_query(2, "help info")]
@@ -49,7 +49,7 @@ def test_help_and_help_info_build_catalogue() -> None:
 
 def test_catalogue_queries_do_not_delay_lines() -> None:
     driver = Driver(interactive=True, hmp=True)
-    loader = HmpCatalogueLoader(driver.session)
+    loader = driver.session.make_catalogue_loader()
     load(driver, loader)
     question = own_question(2, "human-monitor-command", **{"command-line": "info name"})
     assert driver.line("info name") == [question]
@@ -61,7 +61,7 @@ def test_catalogue_queries_do_not_delay_lines() -> None:
 
 def test_server_without_hmp_is_queried_once() -> None:
     driver = Driver(interactive=True)
-    loader = HmpCatalogueLoader(driver.session)
+    loader = driver.session.make_catalogue_loader()
     assert load(driver, loader) == [help_query(1, "help")]
     refusal = error("The command human-monitor-command has not been found", "CommandNotFound", 1)
     assert driver.bytes(refusal) == []
@@ -72,17 +72,17 @@ def test_server_without_hmp_is_queried_once() -> None:
 def test_invalid_help_replies_give_no_catalogue() -> None:
     for help_answer in (reply({}, 1), reply(["cont -- x"], 1), reply(None, 1)):
         driver = Driver(interactive=True)
-        load(driver, HmpCatalogueLoader(driver.session))
+        load(driver, driver.session.make_catalogue_loader())
         assert driver.bytes(help_answer) == []
     driver = Driver(interactive=True)
-    load(driver, HmpCatalogueLoader(driver.session))
+    load(driver, driver.session.make_catalogue_loader())
     assert driver.bytes(reply("unknown command: 'help'\r\n", 1)) == [help_query(2, "help info")]
     assert driver.bytes(reply("unknown command: 'help'\r\n", 2)) == []
 
 
 def test_failed_help_info_still_gives_command_names() -> None:
     driver = Driver(interactive=True)
-    load(driver, HmpCatalogueLoader(driver.session))
+    load(driver, driver.session.make_catalogue_loader())
     driver.bytes(reply(HELP, 1))
     assert driver.bytes(error("no", marker=2)) == [("learned", "human-monitor-command")]
 
@@ -92,14 +92,14 @@ def test_disabled_probing_sends_no_catalogue_queries() -> None:
         Driver(interactive=True, hmp=True, probe=False),
         Driver(interactive=True, hmp=True, negotiate=False),
     ):
-        assert load(driver, HmpCatalogueLoader(driver.session)) == []
+        assert load(driver, driver.session.make_catalogue_loader()) == []
     driver = Driver(offline=True)
-    assert load(driver, HmpCatalogueLoader(driver.session)) == []
+    assert load(driver, driver.session.make_catalogue_loader()) == []
 
 
 def test_queries_run_only_while_ready() -> None:
     driver = Driver(interactive=True, greeted=False)
-    loader = HmpCatalogueLoader(driver.session)
+    loader = driver.session.make_catalogue_loader()
     assert load(driver, loader) == []
     driver.bytes(GREETING)
     assert load(driver, loader) == []
@@ -111,7 +111,7 @@ def test_queries_run_only_while_ready() -> None:
 
 def test_restarted_server_is_queried_again() -> None:
     driver = Driver(interactive=True)
-    loader = HmpCatalogueLoader(driver.session)
+    loader = driver.session.make_catalogue_loader()
     load(driver, loader)
     assert ("learned", "human-monitor-command") not in driver.bytes(GREETING)
     assert load(driver, loader) == []
@@ -122,7 +122,7 @@ def test_restarted_server_is_queried_again() -> None:
 
 def test_log_contains_catalogue_queries_and_replies() -> None:
     driver = Driver(interactive=True, log="log")
-    load(driver, HmpCatalogueLoader(driver.session))
+    load(driver, driver.session.make_catalogue_loader())
     driver.bytes(reply(HELP, 1))
     driver.bytes(reply(INFO, 2))
     messages = [message for _, message in driver.logs["log"].messages][-4:]

@@ -21,7 +21,7 @@ from qmpshell.qmp import (
     QDEV,
     QOM_CHILD,
 )
-from qmpshell.session import LIVE, Effect, LiveCache, QueryResult, Send
+from qmpshell.session import LIVE, Effect, QueryResult, Send
 from tests.harness.sessions import (
     GREETING,
     NEGOTIATED,
@@ -44,7 +44,7 @@ class App:
     def __init__(self, **options: Any) -> None:
         self.driver = Driver(interactive=True, **options)
         self.session = self.driver.session
-        self.cache = LiveCache(self.session)
+        self.cache = self.session.make_live_cache()
         # The ids and names of the queries that the cache sent.
         self.ids: list[str] = []
         self.queries: list[str] = []
@@ -121,7 +121,7 @@ def test_unknown_answer_is_queried_once_and_announced() -> None:
     assert shell.other_effects == before  # the reply has no visible effect
     assert shell.find(NODES) == ["a", "b"]
     assert shell.pop_queries() == []
-    assert shell.session.failures.status == 0
+    assert shell.session.status == 0
 
 
 def test_old_answer_is_used_during_new_query() -> None:
@@ -206,7 +206,7 @@ def test_no_query_runs_while_user_lines_wait() -> None:
     assert shell.pop_queries() == ["query-named-block-nodes"]
     shell = App()
     shell.line("quit")
-    assert shell.session.asking is not None
+    assert shell.session.state.sender.table.oldest_blocking is None
     shell.find(NODES)
     assert shell.pop_queries() == []
 
@@ -334,7 +334,7 @@ def test_failure_is_cached_until_change_or_expiry() -> None:
     shell.bytes(reply({}, 3))
     shell.find(want)
     assert shell.pop_queries() == ["qom-list"]
-    assert shell.session.failures.status == 0
+    assert shell.session.status == 0
 
 
 def test_missing_command_is_queried_once() -> None:
@@ -351,7 +351,7 @@ def test_missing_command_is_queried_once() -> None:
 
 def test_missing_command_is_not_queried() -> None:
     shell = App()
-    shell.session.names = ["query-block-jobs"]
+    shell.session.server.names = ["query-block-jobs"]
     assert shell.find(CHARDEVS) == []
     assert shell.pop_queries() == []
     shell.find(JOBS)

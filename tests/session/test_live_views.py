@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from qmpshell.errors import CONNECTION, FAILED, OK
-from qmpshell.session import ShowReply, Watch
+from qmpshell.session import CloseRedirect, OpenRedirect, ShowReply, Watch
 from tests.harness.sessions import (
     DONE,
     SCHEMA,
@@ -204,8 +204,9 @@ def test_watch_replies_follow_redirect() -> None:
     driver.after(2)
     effects = driver.session.receive(DONE, driver.now)
     (shown,) = [effect for effect in effects if isinstance(effect, ShowReply)]
-    assert shown.redirect is driver.destinations[0]
-    assert driver.session.queue.closing is driver.destinations[0]
+    (opened,) = driver.steps
+    assert isinstance(opened, OpenRedirect) and shown.redirect is opened.redirect
+    assert effects[-1] == CloseRedirect(opened.redirect)
 
 
 # -- /watch at a terminal -------------------------------------------------------------------------
@@ -216,8 +217,8 @@ def terminal(**options: Any) -> Driver:
 
 
 def live_view(driver: Driver) -> Watch:
-    assert isinstance(driver.session.waits.live_view, Watch)
-    return driver.session.waits.live_view
+    assert isinstance(driver.session.live_view, Watch)
+    return driver.session.live_view
 
 
 def test_terminal_watch_does_not_block_lines() -> None:
@@ -242,7 +243,7 @@ def test_ctrl_c_ends_watch_and_keeps_output() -> None:
     [shown, message] = driver.abandon()
     assert shown[0] == "reply"
     assert message == ("tell", "no longer watching query-name")
-    assert driver.session.waits.live_view is None
+    assert driver.session.live_view is None
     assert driver.bytes(reply({"name": "y"}, 2)) == []
     assert driver.after(60) == []
 
@@ -252,14 +253,14 @@ def test_ctrl_c_abandons_reply_before_watch() -> None:
     driver.line("/watch query-name")
     driver.line("stop")
     assert "no longer waiting for the reply to stop" in driver.abandon()[0][1]
-    assert driver.session.waits.live_view is not None
+    assert driver.session.live_view is not None
 
 
 def test_last_watch_repetition_is_shown_as_reply() -> None:
     driver = terminal()
     driver.line("/watch -c 1 query-name")
     assert [effect[0] for effect in driver.bytes(reply({"name": "x"}, 1))] == ["reply"]
-    assert driver.session.waits.live_view is None
+    assert driver.session.live_view is None
 
 
 def test_second_watch_replaces_first() -> None:
@@ -285,7 +286,7 @@ def test_declined_destructive_watch_does_not_start() -> None:
     driver = terminal()
     driver.line("/watch system_reset")
     assert driver.answer(go_on=False) == [("tell", "not sent")]
-    assert driver.session.waits.live_view is None
+    assert driver.session.live_view is None
     assert driver.after(60) == []
 
 
@@ -295,7 +296,7 @@ def test_watch_with_following_command_blocks_queue(line: str) -> None:
     driver.line(line)
     if "|" in line:
         driver.redirect_opened()
-    assert driver.session.waits.live_view is None
+    assert driver.session.live_view is None
     assert driver.line("query-uuid") == []
     assert [effect[0] for effect in driver.bytes(reply({}, 1))] in (
         ["reply", "send"],
@@ -314,7 +315,7 @@ def test_connection_loss_ends_terminal_watch() -> None:
     driver.line("/watch query-name")
     driver.bytes(reply({}, 1))
     driver.gone()
-    assert driver.session.waits.live_view is None
+    assert driver.session.live_view is None
     assert driver.after(60) == []
     assert [effect[0] for effect in driver.line("/watch query-name")] == ["error"]
 
@@ -323,14 +324,14 @@ def test_connect_ends_watch() -> None:
     driver = terminal()
     driver.line("/watch query-name")
     assert driver.line("/connect") == [("connect", None)]
-    assert driver.session.waits.live_view is None
+    assert driver.session.live_view is None
 
 
 def test_server_restart_ends_watch() -> None:
     driver = terminal(probe=False)
     driver.line("/watch query-name")
     driver.greet()
-    assert driver.session.waits.live_view is None
+    assert driver.session.live_view is None
 
 
 # -- /jobs in a script ----------------------------------------------------------------------------
@@ -448,10 +449,10 @@ def test_jobs_are_listed_once_without_probing() -> None:
 @pytest.mark.parametrize("probe", [True, False])
 def test_terminal_jobs_reports_only_ended_jobs(probe: bool) -> None:
     driver = terminal(probe=probe)
-    driver.session.probes.watch_machine(driver.now)
+    driver.session.track_vm(driver.now)
     assert driver.line("/jobs") == [own_question(1, "query-jobs")]
     assert driver.bytes(reply([job()], 1)) == []
-    assert driver.session.waits.live_view is not None
+    assert driver.session.live_view is not None
     assert driver.line("stop") == [named(2, "stop")]  # the view does not block the queue
     driver.bytes(reply({}, 2))
     assert driver.bytes(status_change("ready")) == [("event", "JOB_STATUS_CHANGE")]
@@ -459,7 +460,7 @@ def test_terminal_jobs_reports_only_ended_jobs(probe: bool) -> None:
     assert [effect for effect in found if effect[0] != "event"] == [
         ("tell", "job j0 (mirror): done")
     ]
-    assert driver.session.waits.live_view is None
+    assert driver.session.live_view is None
 
 
 def test_ctrl_c_ends_jobs_view() -> None:
@@ -467,4 +468,4 @@ def test_ctrl_c_ends_jobs_view() -> None:
     driver.line("/jobs")
     driver.bytes(reply([job()], 1))
     assert driver.abandon() == [("tell", "no longer watching the jobs")]
-    assert driver.session.waits.live_view is None
+    assert driver.session.live_view is None

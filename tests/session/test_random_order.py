@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from qmpshell.language import Redirect
 from qmpshell.session import (
     CloseRedirect,
     Confirm,
@@ -45,8 +44,8 @@ class Session(RuleBasedStateMachine):
         self.replied_requests: list[Request] = []
         # The ids of unanswered requests on this connection.
         self.unanswered_ids: list[object] = []
-        self.pending_dialogs: list[Confirm | ReadSecret | Redirect] = []
-        self.closing: list[Redirect] = []
+        self.pending_dialogs: list[Confirm | ReadSecret | OpenRedirect] = []
+        self.closing: list[CloseRedirect] = []
 
     def perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -64,13 +63,14 @@ class Session(RuleBasedStateMachine):
                     self.replied_requests.append(request)
                 case Connect():
                     self.stream = OPENING
+                    self.connecting = effect
                     self.unanswered_ids.clear()
                 case Confirm() | ReadSecret():
                     self.pending_dialogs.append(effect)
-                case OpenRedirect(redirect=redirect):
-                    self.pending_dialogs.append(redirect)
-                case CloseRedirect(redirect=redirect):
-                    self.closing.append(redirect)
+                case OpenRedirect():
+                    self.pending_dialogs.append(effect)
+                case CloseRedirect():
+                    self.closing.append(effect)
 
     @initialize()
     def send_first_greeting(self) -> None:
@@ -95,21 +95,21 @@ class Session(RuleBasedStateMachine):
     def answer(self, yes: bool) -> None:
         session, now = self.driver.session, self.driver.now
         match self.pending_dialogs.pop(0):
-            case Confirm(request=request):
+            case Confirm(request=request) as step:
                 before = self.sent.total()
-                self.perform(session.answer(go_on=yes, now=now))
+                self.perform(session.answer(step, yes, now))
                 if yes and self.sent.total() > before:
                     assert self.sent[str(request.user_id)] == 1
-            case ReadSecret():
-                self.perform(session.secret("hunter2" if yes else None, now))
-            case Redirect() as redirect:
-                self.perform(session.redirect_opened(redirect, "" if yes else "no", now))
+            case ReadSecret() as step:
+                self.perform(session.answer(step, "hunter2" if yes else None, now))
+            case OpenRedirect() as step:
+                self.perform(session.answer(step, "" if yes else "no", now))
 
     @precondition(lambda self: self.closing)
     @rule(problem=st.sampled_from(["", "disk full"]))
     def finish(self, problem: str) -> None:
-        redirect = self.closing.pop(0)
-        self.perform(self.driver.session.redirect_closed(redirect, problem, self.driver.now))
+        step = self.closing.pop(0)
+        self.perform(self.driver.session.answer(step, problem, self.driver.now))
 
     @precondition(lambda self: not self.pending_dialogs)
     @rule()
@@ -131,7 +131,7 @@ class Session(RuleBasedStateMachine):
     @rule()
     def fail_to_open(self) -> None:
         self.stream = CLOSED
-        self.perform(self.driver.session.connect_failed("nobody there", self.driver.now))
+        self.perform(self.driver.session.answer(self.connecting, "nobody there", self.driver.now))
 
     @precondition(lambda self: self.stream == OPEN)
     @rule()

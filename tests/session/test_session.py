@@ -95,6 +95,7 @@ class Driver:
         )
         self.now = 100.0
         self.number = 0
+        self.questions: list[Confirm] = []
         self.connect_effects = effect_tuples(self.session.connected(self.now))
         if greeted:
             assert self.bytes(GREETING) == [("send", CAPABILITIES)]
@@ -103,10 +104,20 @@ class Driver:
     def line(self, text: str) -> list[EffectTuple]:
         self.number += 1
         prepared = self.session.prepare(source(text, number=self.number))
-        return effect_tuples(self.session.submit(prepared, self.now))
+        return self._done(self.session.submit(prepared, self.now))
 
     def bytes(self, data: bytes) -> list[EffectTuple]:
-        return effect_tuples(self.session.receive(data, self.now))
+        return self._done(self.session.receive(data, self.now))
+
+    def _done(self, effects: list[Effect]) -> list[EffectTuple]:
+        self.questions += [effect for effect in effects if isinstance(effect, Confirm)]
+        return effect_tuples(effects)
+
+    def answer(self, answer: bool) -> list[EffectTuple]:
+        """Answer the newest question."""
+        if not self.questions:
+            return []
+        return self._done(self.session.answer(self.questions[-1], answer, self.now))
 
     def gone(self, reason: str = "") -> list[EffectTuple]:
         return effect_tuples(self.session.connection_lost(reason) if reason else self.session_end())
@@ -123,7 +134,7 @@ class Driver:
 
     @property
     def status(self) -> int:
-        return self.session.failures.status
+        return self.session.status
 
 
 def sent(text: str) -> EffectTuple:
@@ -636,7 +647,7 @@ def test_timeout_at_terminal_leaves_next_timeout_due() -> None:
 
 def test_background_query_does_not_delay_a_line() -> None:
     driver = Driver(timeout=2, interactive=True)
-    driver.session.probes.learn_commands(driver.now)
+    driver.session.learn_commands(driver.now)
     assert driver.line("stop") == [sent('{"execute": "stop", "id": "qmpshell-2"}')]
 
 
@@ -797,7 +808,7 @@ def test_unsent_line_is_reported_with_its_location() -> None:
 def test_internal_queries_do_not_count_as_unsent() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
-    driver.session.probes.learn("query-qmp-schema", driver.now)
+    driver.session.run_query("query-qmp-schema", driver.now)
     assert driver.gone() == [
         ("error", "connection lost while waiting for the reply to a; its outcome is unknown")
     ]
@@ -1032,8 +1043,8 @@ def test_terminal_lines_have_ids_and_are_queued() -> None:
     driver = Driver(interactive=True)
     assert driver.line("a; b") == [sent('{"execute": "a", "id": "qmpshell-1"}')]
     assert driver.line("c x:=1") == []
-    assert driver.session.waiting is not None
-    assert driver.session.waiting.name == "a"
+    assert driver.session.state.sender.table.oldest_user_request is not None
+    assert driver.session.state.sender.table.oldest_user_request.name == "a"
     assert driver.bytes(reply(1, "qmpshell-1"))[1:] == [
         sent('{"execute": "b", "id": "qmpshell-2"}')
     ]
@@ -1041,7 +1052,7 @@ def test_terminal_lines_have_ids_and_are_queued() -> None:
         sent('{"execute": "c", "arguments": {"x": 1}, "id": "qmpshell-3"}')
     ]
     assert driver.bytes(reply(3, "qmpshell-3")) == [("reply", {"return": 3, "id": "qmpshell-3"})]
-    assert driver.session.waiting is None
+    assert driver.session.state.sender.table.oldest_user_request is None
     assert driver.session.idle
 
 
@@ -1072,8 +1083,8 @@ def test_abandoned_reply_is_shown_late() -> None:
         ("tell", "no longer waiting for the reply to a; the server may still run it"),
         sent('{"execute": "b", "id": "qmpshell-2"}'),
     ]
-    assert driver.session.waiting is not None
-    assert driver.session.waiting.name == "b"
+    assert driver.session.state.sender.table.oldest_user_request is not None
+    assert driver.session.state.sender.table.oldest_user_request.name == "b"
     assert driver.bytes(reply(2, "qmpshell-2")) == [("reply", {"return": 2, "id": "qmpshell-2"})]
     assert driver.bytes(reply(1, "qmpshell-1")) == [("late", {"return": 1, "id": "qmpshell-1"})]
     assert driver.session.idle
@@ -1121,7 +1132,7 @@ DESTROYING = [
 def test_terminal_confirms_destructive_command(text: str, question: str) -> None:
     driver = Driver(interactive=True)
     assert driver.line(text) == [("ask", question)]
-    found = effect_tuples(driver.session.answer(go_on=True, now=driver.now))
+    found = driver.answer(True)
     assert [effect[0] for effect in found] == ["send"]
 
 
@@ -1131,7 +1142,7 @@ def test_terminal_confirms_destructive_command(text: str, question: str) -> None
 def test_hmp_quit_asks_for_confirmation(text: str, question: str) -> None:
     driver = Driver(interactive=True, hmp=True)
     assert driver.line(text) == [("ask", question)]
-    found = effect_tuples(driver.session.answer(go_on=True, now=driver.now))
+    found = driver.answer(True)
     assert [effect[0] for effect in found] == ["send"]
 
 
@@ -1144,7 +1155,7 @@ def test_declined_confirmation_sends_nothing_and_continues() -> None:
     driver = Driver(interactive=True)
     assert driver.line("quit") == [("ask", QUIT)]
     assert driver.line("query-status") == []
-    assert effect_tuples(driver.session.answer(go_on=False, now=driver.now)) == [
+    assert driver.answer(False) == [
         ("tell", "not sent"),
         sent('{"execute": "query-status", "id": "qmpshell-2"}'),
     ]
@@ -1156,9 +1167,7 @@ def test_confirmation_is_asked_in_line_order() -> None:
     assert driver.line("quit; system_reset") == []
     assert driver.bytes(reply({}, "qmpshell-1"))[1:] == [("ask", QUIT)]
     assert driver.bytes(STOP) == [("event", "STOP")]
-    assert effect_tuples(driver.session.answer(go_on=True, now=driver.now)) == [
-        sent('{"execute": "quit", "id": "qmpshell-2"}')
-    ]
+    assert driver.answer(True) == [sent('{"execute": "quit", "id": "qmpshell-2"}')]
     assert driver.bytes(reply({}, "qmpshell-2"))[1:] == [("ask", RESET)]
 
 
@@ -1166,29 +1175,29 @@ def test_confirmation_after_loss_sends_nothing() -> None:
     driver = Driver(interactive=True)
     driver.line("quit")
     driver.gone()
-    assert effect_tuples(driver.session.answer(go_on=True, now=driver.now)) == []
-    assert effect_tuples(driver.session.answer(go_on=False, now=driver.now)) == []
+    assert driver.answer(True) == []
+    assert driver.answer(False) == []
 
 
 def test_unrequested_confirmation_does_nothing() -> None:
     driver = Driver(interactive=True)
     driver.line("stop")
-    assert effect_tuples(driver.session.answer(go_on=True, now=driver.now)) == []
+    assert driver.answer(True) == []
 
 
 def test_internal_query_and_reply_are_not_shown() -> None:
     driver = Driver(interactive=True)
-    assert effect_tuples(driver.session.probes.learn_commands(driver.now)) == [
+    assert effect_tuples(driver.session.learn_commands(driver.now)) == [
         sent('{"execute": "query-commands", "id": "qmpshell-1"}')
     ]
-    assert driver.session.waiting is None
+    assert driver.session.state.sender.table.oldest_user_request is None
     assert driver.bytes(reply([1], "qmpshell-1")) == [("learned", "query-commands", [1])]
     assert driver.line("stop") == [sent('{"execute": "stop", "id": "qmpshell-2"}')]
 
 
 def test_error_to_internal_query_is_ignored() -> None:
     driver = Driver(interactive=True)
-    driver.session.probes.learn_commands(driver.now)
+    driver.session.learn_commands(driver.now)
     assert (
         driver.bytes(
             b'{"id": "qmpshell-1", "error": {"class": "CommandNotFound", "desc": "no"}}\r\n'
@@ -1201,7 +1210,7 @@ def test_error_to_internal_query_is_ignored() -> None:
 
 def test_internal_query_does_not_delay_exit() -> None:
     driver = Driver(interactive=True)
-    driver.session.probes.learn_commands(driver.now)
+    driver.session.learn_commands(driver.now)
     assert driver.line("exit") == [("leave", OK)]
 
 
@@ -1241,7 +1250,7 @@ def test_request_ids_never_equal_negotiation_ids() -> None:
     driver.line("a")
     late = b'{"return": {}, "id": "qmpshell-negotiation-1"}\r\n'
     assert driver.bytes(late) == []
-    assert driver.session.waiting is not None
+    assert driver.session.state.sender.table.oldest_user_request is not None
 
 
 any_stream = st.lists(

@@ -28,12 +28,12 @@ class Watcher(Driver):
 
     def __init__(self, **options: object) -> None:
         super().__init__(interactive=True, **options)  # type: ignore[arg-type]
-        assert self.session.probes.watch_machine(self.now) == []
+        assert self.session.track_vm(self.now) == []
 
     @property
     def machine(self) -> VmState:
-        assert self.session.machine is not None
-        return self.session.machine
+        assert self.session.vm is not None
+        return self.session.vm
 
     def due(self) -> list[Said]:
         """Return the effects that are due now."""
@@ -85,8 +85,8 @@ def test_each_query_runs_once_after_greeting() -> None:
 @pytest.mark.parametrize("options", [{"probe": False}, {"negotiate": False}], ids=str)
 def test_disabled_probing_sends_no_vm_queries(options: dict[str, Any]) -> None:
     driver = Driver(interactive=True, **options)
-    driver.session.probes.watch_machine(driver.now)
-    assert driver.session.machine is None
+    driver.session.track_vm(driver.now)
+    assert driver.session.vm is None
     driver.bytes(event("STOP"))
     assert driver.session.deadline is None
     assert driver.after(5) == []
@@ -110,7 +110,7 @@ def test_server_restart_repeats_vm_queries() -> None:
     driver.bytes(error("no such command", "CommandNotFound", 1))
     driver.bytes(GREETING)
     assert ("greeted",) in driver.bytes(NEGOTIATED.replace(b"-1", b"-2"))
-    driver.session.probes.watch_machine(driver.now)
+    driver.session.track_vm(driver.now)
     assert [effect[1] for effect in driver.due()] == [own_question(2, "query-status")[1]]
 
 

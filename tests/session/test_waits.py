@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from qmpshell.qmp import Event
-from qmpshell.session import Effect, EventWait, JobWait
+from qmpshell.session import EventWait, JobWait
 
 Jobs = list[dict[str, Any]]
 
@@ -41,7 +41,7 @@ def test_matching_event_ends_wait() -> None:
     assert wait.on_event(event("STOP"))
     assert wait.ended
     assert wait.failure == ""
-    assert wait.ask is None
+    assert wait.next_query() is None
 
 
 @pytest.mark.parametrize("name", ["stop", "STOPPED", "STO", ""])
@@ -67,27 +67,19 @@ def test_wants_does_not_end_wait() -> None:
 # -- jobs -----------------------------------------------------------------------------------------
 
 
-def job_wait() -> tuple[JobWait, list[int]]:
-    """Return a job wait, and a list with one item for each job query."""
-    wait = JobWait("j", deadline=None)
-    queries: list[int] = []
-
-    def ask() -> list[Effect]:
-        queries.append(1)
-        return []
-
-    wait.list_jobs = ask
-    return wait, queries
+def job_wait() -> tuple[JobWait, list[str]]:
+    """Return a job wait, and a list for its queries."""
+    return JobWait("j", deadline=None), []
 
 
-def run(wait: JobWait, history: list[Event | Jobs]) -> None:
-    """Feed events and job lists to the wait, and send its queries."""
+def run(wait: JobWait, history: list[Event | Jobs], queries: list[str] | None = None) -> None:
+    """Feed events and job lists to the wait, and record its queries."""
     for item in history:
         if isinstance(item, Event):
             assert not wait.on_event(item), "a job's events are left to /wait"
-            if wait.ask is not None:
-                ask, wait.ask = wait.ask, None
-                ask()
+            query = wait.next_query()
+            if query is not None and queries is not None:
+                queries.append(query)
         else:
             wait.on_job_list(item)
 
@@ -158,7 +150,7 @@ def test_job_history_gives_result(history: list[Event | Jobs], failure: str) -> 
 @pytest.mark.parametrize("count", range(len(SUCCESS)))
 def test_job_wait_continues_before_job_ends(count: int) -> None:
     wait, queries = job_wait()
-    run(wait, [*SUCCESS[:count]])
+    run(wait, [*SUCCESS[:count]], queries)
     assert not wait.ended
     assert not queries
 
@@ -172,10 +164,10 @@ def test_running_job_of_same_name_is_awaited() -> None:
 
 def test_concluded_job_is_queried_once() -> None:
     wait, queries = job_wait()
-    run(wait, [*SUCCESS])
-    assert len(queries) == 1
-    run(wait, [status("null")])
-    assert len(queries) == 1
+    run(wait, [*SUCCESS], queries)
+    assert queries == ["query-jobs"]
+    run(wait, [status("null")], queries)
+    assert queries == ["query-jobs"]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +191,7 @@ def test_unrelated_event_does_not_affect_job_wait(other: Event) -> None:
     assert not wait.on_event(other)
     assert not wait.ended
     assert wait.failure == ""
-    assert not queries and wait.ask is None
+    assert not queries and wait.next_query() is None
 
 
 @pytest.mark.parametrize("jobs", [None, {}, "j", 5, [], [None, 5, "j"], [{}], OTHERS])

@@ -69,7 +69,7 @@ def assert_crashed(terminal: Terminal, state: Path) -> None:
         ("terminal.app.App._ask_secret", "set_password password=@?\r"),
         ("terminal.background.Reconnector.start", "/connect\r"),
         ("terminal.stream_reader.StreamReader.send", ""),
-        ("session.live_names.BackgroundQueries.learn", ""),
+        ("session.Session.run_query", ""),
         ("session.Session.describe_blocker", ""),
         ("terminal.prompt.PromptController.turn", ""),
     ],

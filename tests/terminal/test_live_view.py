@@ -31,8 +31,8 @@ def rows_of(
     driver: Driver, *, columns: int = 80, rows: int = 10, unicode: bool = True
 ) -> list[Any]:
     view = LiveView(string=utf8_string if unicode else encode_scalar, unicode=unicode)
-    assert driver.session.waits.live_view is not None
-    found = view.rows(driver.session.waits.live_view, columns=columns, rows=rows)
+    assert driver.session.live_view is not None
+    found = view.rows(driver.session.live_view, columns=columns, rows=rows)
     assert len(found) <= rows
     for row in found:
         assert get_cwidth("".join(text for _, text in row)) <= columns

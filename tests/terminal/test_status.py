@@ -97,7 +97,7 @@ def styles_of(driver: Driver) -> dict[str, str]:
 
 def watching(status: str = "running") -> Driver:
     driver = Driver(interactive=True)
-    driver.session.probes.watch_machine(driver.now)
+    driver.session.track_vm(driver.now)
     driver.after(0)
     driver.bytes(reply({"status": status}, 1))
     return driver
@@ -147,8 +147,8 @@ def listed(**changes: object) -> dict[str, object]:
 
 def with_jobs(*jobs: dict[str, object]) -> Driver:
     driver = watching()
-    assert driver.session.machine is not None
-    driver.session.machine.jobs.update(list(jobs))
+    assert driver.session.vm is not None
+    driver.session.vm.jobs.update(list(jobs))
     return driver
 
 
@@ -186,8 +186,8 @@ def test_job_names_are_escaped() -> None:
 
 def test_migration_shows_progress_and_failure() -> None:
     driver = watching()
-    assert driver.session.machine is not None
-    migration = driver.session.machine.migration
+    assert driver.session.vm is not None
+    migration = driver.session.vm.migration
     migration.update({"status": "active", "ram": {"total": 100, "remaining": 25}})
     assert line(driver).endswith("migration ▕██████  ▏ 75 %")
     migration.update({"status": "pre-switchover", "ram": {"total": 100, "remaining": 25}})

@@ -8,6 +8,7 @@ from .registry import COMMANDS, find_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ...language import ShellCommand, Token
@@ -76,6 +77,10 @@ class _ContextUsedError(Exception):
 
 
 class _NoContext:
+    def evaluated(self, evaluate: Callable[[], object]) -> None:
+        evaluate()
+        raise _ContextUsedError
+
     def __getattr__(self, name: str) -> Any:
         raise _ContextUsedError
 
@@ -92,7 +97,8 @@ def find_mistake(call: ShellCommand) -> LineError | None:
         )
     context: Any = _NoContext()
     try:
-        run(context, call)
+        for _ in run(context, call) or ():
+            break
     except _ContextUsedError:
         return None
     except LineError as error:

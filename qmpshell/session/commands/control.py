@@ -14,7 +14,6 @@ from ...language import (
     WORD,
     Argument,
     CommandItem,
-    Missing,
     Token,
     command_item,
     evaluate_command,
@@ -29,24 +28,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...language import ShellCommand
     from ..context import CommandContext
-    from ..effects import Effect
+    from ..steps import Steps
 
 
-def run_connect(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_connect(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/connect [ADDRESS]`."""
     address = file_name(call, "")[0] if call.tokens else None
-    return context.connect(address)
+    yield from context.connect(address)
 
 
-def run_hmp(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_hmp(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/hmp LINE`."""
     if not call.tokens:
         raise usage_error(call, "a human monitor command is missing")
     token = call.tokens[0]
-    return context.perform_hmp(token.text, token.start)
+    yield from context.run_hmp(token.text, token.start)
 
 
-def run_keyval(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_keyval(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/keyval COMMAND KEY=VALUE,…`."""
     if len(call.tokens) < 2 or call.tokens[0].kind != WORD:
         raise usage_error(call, "a command and its option string are missing")
@@ -61,10 +60,9 @@ def run_keyval(context: CommandContext, call: ShellCommand) -> list[Effect]:
         item = CommandItem(token, [], second)
     else:
         item = CommandItem(token, _arguments(text, start, name, implied), None)
-    command = evaluate_command(item, context.introspection)
-    if isinstance(command, Missing):
-        return context.satisfy(command, call)
-    return context.perform(command)
+    command = yield from context.evaluated(lambda: evaluate_command(item, context.introspection))
+    if command is not None:
+        yield from context.run_command(command)
 
 
 def _arguments(text: str, start: int, name: str, implied: str | None) -> list[Argument]:
@@ -87,52 +85,50 @@ def _arguments(text: str, start: int, name: str, implied: str | None) -> list[Ar
     ]
 
 
-def run_last(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_last(context: CommandContext, call: ShellCommand) -> None:
     """Run `/last`."""
     if command_words(call):
         raise usage_error(call, "it has no arguments", call.tokens[0])
-    return context.show_last()
+    context.show_last()
 
 
-def run_log(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_log(context: CommandContext, call: ShellCommand) -> None:
     """Run `/log FILE|off`."""
     path, start, end = file_name(call, "a file name is missing, or off")
     try:
         context.set_log(None if call.tokens[0].text == "off" else path)
     except QmpShellError as error:
         raise LineError(str(error), start=start, end=end) from None
-    return []
 
 
-def run_oob(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_oob(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/oob COMMAND [KEY=VALUE…]`."""
     if not call.tokens or call.tokens[0].kind != WORD:
         raise usage_error(call, "the name of a command is missing")
     first = call.tokens[0]
     name = Token(NAME, first.text, first.start)
     item = command_item(call.line, name, call.tokens[1:])
-    command = evaluate_command(item, context.introspection)
-    if isinstance(command, Missing):
-        return context.satisfy(command, call)
-    command.oob = True
-    return context.perform(command)
+    command = yield from context.evaluated(lambda: evaluate_command(item, context.introspection))
+    if command is not None:
+        command.oob = True
+        yield from context.run_command(command)
 
 
-def run_quit(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_quit(context: CommandContext, call: ShellCommand) -> None:
     """Run `/quit`."""
     if command_words(call):
         raise usage_error(call, "it has no arguments", call.tokens[0])
-    return context.leave()
+    context.leave()
 
 
-def run_resync(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_resync(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/resync`."""
     if command_words(call):
         raise usage_error(call, "it has no arguments", call.tokens[0])
-    return context.resync()
+    yield from context.resync()
 
 
-def run_source(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_source(context: CommandContext, call: ShellCommand) -> None:
     """Run `/source FILE`."""
     path, start, end = file_name(call, "a file name is missing")
     try:
@@ -140,11 +136,11 @@ def run_source(context: CommandContext, call: ShellCommand) -> list[Effect]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise LineError(f"{path}: {reason}", start=start, end=end) from None
-    return context.source(path, data)
+    context.run_file(path, data)
 
 
-def run_status(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_status(context: CommandContext, call: ShellCommand) -> None:
     """Run `/status`."""
     if command_words(call):
         raise usage_error(call, "it has no arguments", call.tokens[0])
-    return context.show_message(context.describe())
+    context.show_message(context.describe())

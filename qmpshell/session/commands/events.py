@@ -24,20 +24,22 @@ if TYPE_CHECKING:
     from ...language import Argument, ShellCommand, Token
     from ...qmp import Event
     from ..context import CommandContext
-    from ..effects import Effect
+    from ..steps import Steps
 
 
 _LISTED = 20
 _MAX_SHOWN = 40
 
 
-def run_events(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_events(context: CommandContext, call: ShellCommand) -> None:
     """Run `/events [MODE|list]`."""
     given = command_words(call)
     if not given:
-        return context.show_message(_shown(context))
+        context.show_message(_shown(context))
+        return
     if given[0].text == "list":
-        return _list(context, call, given[1:])
+        _list(context, call, given[1:])
+        return
     texts = [argument.strip() for argument in ",".join(map(text_of, given)).split(",")]
     mode = parse_events(",".join(texts))
     if mode is None:
@@ -53,7 +55,8 @@ def run_events(context: CommandContext, call: ShellCommand) -> list[Effect]:
     # A script needs no confirmation.
     if context.introspection.can_ask:
         told.insert(0, _shown(context))
-    return context.show_message("\n".join(told)) if told else []
+    if told:
+        context.show_message("\n".join(told))
 
 
 def _shown(context: CommandContext) -> str:
@@ -82,7 +85,7 @@ def _event_hint(text: str, names: list[str]) -> str:
     return f": {hint}" if hint else ""
 
 
-def _list(context: CommandContext, call: ShellCommand, given: list[Token]) -> list[Effect]:
+def _list(context: CommandContext, call: ShellCommand, given: list[Token]) -> None:
     """Show the latest events, including hidden ones."""
     from fnmatch import fnmatchcase  # few scripts need it
 
@@ -103,13 +106,12 @@ def _list(context: CommandContext, call: ShellCommand, given: list[Token]) -> li
         if not globs or any(fnmatchcase(event.name, glob) for glob in globs)
     ]
     if not found:
-        return context.show_message(
-            "no such events have arrived" if globs else "no events have come"
-        )
-    return [effect for event in found[-count:] if count for effect in context.show_event(event)]
+        context.show_message("no such events have arrived" if globs else "no events have come")
+    for event in found[-count:] if count else ():
+        context.show_event(event)
 
 
-def run_wait(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/wait [-t SECONDS] EVENT [KEY=VALUE…]`."""
     timeout, tokens = parse_timeout(call)
     if not tokens or tokens[0].kind != WORD:
@@ -124,8 +126,8 @@ def run_wait(context: CommandContext, call: ShellCommand) -> list[Effect]:
     for event in context.unclaimed_events():
         if wait.wants(event):
             context.claim_event(event)
-            return []
-    return context.wait(wait)
+            return
+    yield from context.wait(wait)
 
 
 def _has(event: Event, argument: Argument) -> bool:

@@ -21,23 +21,24 @@ from .registry import COMMANDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
+    from typing import Any
 
     from ...language import ShellCommand, Token
     from ...manual import Found
     from ...qmp import Schema
     from ...render import Block, Span
     from ..context import CommandContext
-    from ..effects import Effect
+    from ..steps import Step, Steps
 
 
-def run_apropos(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_apropos(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/apropos WORD…`."""
     wanted = [text_of(token) for token in command_words(call)]
     if not wanted:
         raise usage_error(call, "a word to look for is missing")
-    if not context.introspection.has_schema:
-        return context.satisfy(Missing(MISSING_SCHEMA), call)
+    if not (yield from _load_schema(context)):
+        return
     from ...manual import search_manual  # few scripts search
 
     schema, manual = context.introspection.schema, context.manual()
@@ -45,8 +46,16 @@ def run_apropos(context: CommandContext, call: ShellCommand) -> list[Effect]:
     if not rows:
         what = escape(" ".join(wanted))
         why = f": {manual.absence}" if manual.absence else ""
-        return context.fail(f"nothing found for {what}{why}")
-    return context.page(manual.about([Table(rows)]))
+        context.fail(f"nothing found for {what}{why}")
+        return
+    context.show_document(manual.about([Table(rows)]))
+
+
+def _load_schema(context: CommandContext) -> Generator[Step, Any, bool]:
+    """Query the schema if it is unknown. Return False after a failure, which is reported."""
+    if context.introspection.has_schema:
+        return True
+    return (yield from context.find_missing(Missing(MISSING_SCHEMA)))
 
 
 def rows_of(found: list[Found], schema: Schema | None) -> list[list[Span]]:
@@ -70,47 +79,57 @@ def _is_available(schema: Schema, found: Found) -> bool:
 _OVERVIEW = "A line is COMMAND KEY=VALUE … or a JSON object; /help COMMAND shows its arguments."
 
 
-def run_help(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_help(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/help [NAME [KEY] [KEY=VALUE…]]`."""
     if not call.tokens:
-        return context.page(_overview())
+        context.show_document(_overview())
+        return
     name, key, given = call.tokens[0], *_given(call)
     own = _own_page(name.text)
     if own:
-        return context.page(own)
-    if not context.introspection.has_schema:
-        return context.satisfy(Missing(MISSING_SCHEMA), call)
+        context.show_document(own)
+        return
+    if not (yield from _load_schema(context)):
+        return
     driver = given.get("driver") if key and name.text == DEVICE_ADD else None
-    if driver is not None and driver not in context.introspection.drivers:
-        return context.satisfy(Missing(MISSING_DRIVER, driver), call)
-    from ...manual import (
-        HelpPages,  # few scripts ask for help
-        names_starting_with,
-    )
+    need = Missing(MISSING_DRIVER, driver or "")
+    is_known = driver is None or driver in context.introspection.drivers
+    if not is_known and not (yield from context.find_missing(need)):
+        return
+    page = _find_page(context, name, key, given)
+    context.show_document(page)
+
+
+def _find_page(
+    context: CommandContext, name: Token, key: str, given: dict[str, str]
+) -> list[Block]:
+    """Return the help page for a name. Raises LineError."""
+    from ...manual import HelpPages, names_starting_with  # few scripts ask for help
 
     schema = context.introspection.schema
     manual = context.manual(name.text)
-    articles = HelpPages(schema, manual.reference)
+    pages = HelpPages(schema, manual.reference)
+    driver = given.get("driver") if key and name.text == DEVICE_ADD else None
     properties = context.introspection.drivers.get(driver) if driver is not None else None
-    page = articles.about(name.text, given, key, properties=properties)
+    page = pages.about(name.text, given, key, properties=properties)
     if not page and f"/{name.text}" in COMMANDS:
-        return context.page(_own_help(f"/{name.text}"))
+        return _own_help(f"/{name.text}")
     if not page:
-        page = articles.about_value(name.text)
+        page = pages.about_value(name.text)
         found = names_starting_with(manual.reference, name.text, schema)
         if len(found) == 1 and not page:
-            page = articles.about(found[0].name, given, key)
+            page = pages.about(found[0].name, given, key)
         elif found:
             page += [heading(f"Names that start with {name.text}")]
             page += [Table(rows_of(found, schema))]
     if page:
-        return context.page(manual.about(page))
+        return manual.about(page)
     reason = "" if schema or manual.reference else " (there is no schema, and no manual)"
     raise LineError(
         f"no command, event or type named {name.text!r}{reason}",
         start=name.start,
         end=name.end,
-        hint=suggestion_for(name.text, articles.names())
+        hint=suggestion_for(name.text, pages.names())
         or manual.absence
         or f"/apropos {name.text} searches the manual",
     )

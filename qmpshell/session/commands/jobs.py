@@ -8,77 +8,67 @@ from ...language import (
     OBJECT,
     TEXT,
     WORD,
+    Command,
     Missing,
+    RawCommand,
     Token,
     command_item,
     evaluate_command,
     evaluate_raw,
 )
-from ...render import escape
 from ..waits import JobWait
 from .arguments import number, parse_timeout, usage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ...language import Command, RawCommand, ShellCommand
-    from ...qmp import Reply
+    from ...language import ShellCommand
     from ..context import CommandContext
-    from ..effects import Effect
+    from ..steps import Steps
 
 
-def run_jobs(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_jobs(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/jobs [-t SECONDS]`."""
     timeout, tokens = parse_timeout(call)
     if tokens:
         raise usage_error(call, f"{call.name} has no argument {tokens[0].text[:40]!r}", tokens[0])
-    return context.watch_jobs(None if timeout is None else context.now + timeout)
+    yield from context.watch_jobs(None if timeout is None else context.now + timeout)
 
 
-def run_wait_job(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_wait_job(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/wait-job [-t SECONDS] ID`."""
     timeout, tokens = parse_timeout(call)
     if len(tokens) != 1 or tokens[0].kind != WORD:
         raise usage_error(call, "the id of a job is missing")
-    if context.settings.dry_run:
-        return []
-    wait = JobWait(tokens[0].text, deadline=None if timeout is None else context.now + timeout)
+    wait = JobWait(
+        tokens[0].text,
+        deadline=None if timeout is None else context.now + timeout,
+        can_query=context.can_query,
+    )
     for event in context.unclaimed_events():
         wait.on_event(event)
-    wait.ask = None
-
-    def ask() -> list[Effect]:
-        wait.is_listing = True
-        return context.ask("query-jobs", {}, listed)
-
-    def listed(reply: Reply | None) -> list[Effect]:
-        wait.on_job_list(reply.value.get("return") if reply is not None else None)
-        if reply is not None and reply.is_error and not wait.known:
-            wait.fail(f"the server does not list its jobs: {escape(reply.desc)}")
-        elif reply is not None and not wait.known:
-            wait.fail(f"there is no job {escape(tokens[0].text)}")
-        return context.finish_if_ended(wait)
-
-    effects = context.wait(wait)
-    if not context.can_probe:
-        return [*effects, *context.finish_if_ended(wait)]
-    wait.list_jobs = ask
-    return [*effects, *ask()]
+    wait.request_list()  # the job may be unknown, or may have ended before
+    yield from context.wait(wait)
 
 
 _INTERVAL = 2.0
 _SHORTEST = 0.1
 
 
-def run_watch(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_watch(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/watch [-n SECONDS] [-c TIMES] COMMAND|/hmp LINE`."""
     interval, count, tokens = _watch_options(call)
     if not tokens or tokens[0].kind not in (WORD, OBJECT):
         raise usage_error(call, "the command to watch is missing")
     text = call.line[tokens[0].start : tokens[-1].end]
-    watched = _watched(context, call, tokens[0], tokens[1:])
-    if isinstance(watched, Missing):
-        return context.satisfy(watched, call)
-    return context.watch(watched, text, interval=interval, count=count)
+
+    def evaluate() -> Command | RawCommand | Token | Missing:
+        return _watched(context, call, tokens[0], tokens[1:])
+
+    watched = yield from context.evaluated(evaluate)
+    if isinstance(watched, Command | RawCommand | Token):
+        from ..live_views import Watch  # few scripts need it
+
+        yield from context.watch(watched, Watch(text, interval=interval, count=count))
 
 
 def _watch_options(call: ShellCommand) -> tuple[float, int | None, list[Token]]:

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
     from ...language import ShellCommand
     from ..context import CommandContext
-    from ..effects import Effect
+    from ..steps import Steps
+
+    # A function that waits for something returns its steps.
+    Run = Callable[[CommandContext, ShellCommand], Steps | None]
 
 
 # NAME: (module and function, usage, help).
@@ -84,12 +87,12 @@ COMMANDS = {
 }
 
 
-def find_command(name: str) -> Callable[[CommandContext, ShellCommand], list[Effect]] | None:
+def find_command(name: str) -> Run | None:
     """Return the function that runs a shell command, or None if there is none of that name."""
     entry = COMMANDS.get(name)
     if entry is None:
         return None
-    run: Callable[[CommandContext, ShellCommand], list[Effect]]
+    run: Run
     module, _, function = entry[0].partition(".")
     run = getattr(import_module(f".{module}", __package__), function)
     return run

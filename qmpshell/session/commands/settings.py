@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from ...language import Argument, ShellCommand, Token
     from ...storage import Option, Settings
     from ..context import CommandContext
-    from ..effects import Effect
 
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-*?,./:+")
@@ -21,7 +20,7 @@ _MAX_SHOWN = 40
 _COLUMN, _WIDTH = 16, 79
 
 
-def run_set(context: CommandContext, call: ShellCommand) -> list[Effect]:
+def run_set(context: CommandContext, call: ShellCommand) -> None:
     """Run `/set [NAME[=VALUE]…]`."""
     asked: list[Option] = []
     values: dict[str, object] = {}
@@ -44,8 +43,9 @@ def run_set(context: CommandContext, call: ShellCommand) -> list[Effect]:
     for option_name, value in values.items():
         setattr(settings, OPTIONS[option_name].attribute, value)
     if asked:
-        return context.show_message("\n".join(_explained(option, settings) for option in asked))
-    return [] if values else context.show_message(_listing(settings))
+        context.show_message("\n".join(_explained(option, settings) for option in asked))
+    elif not values:
+        context.show_message(_listing(settings))
 
 
 def _option(call: ShellCommand, token: Token, *, is_loose: bool = False) -> Option:

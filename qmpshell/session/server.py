@@ -1,0 +1,149 @@
+"""What is known of the server: its types, the names of its commands, and an agent's version."""
+
+from __future__ import annotations
+
+from ..language import (
+    MISSING_DRIVER,
+    MISSING_OBJECT,
+    MISSING_SCHEMA,
+    Introspection,
+    Missing,
+    PropertyType,
+)
+from ..qmp import expand_driver_alias
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..qmp import Reply
+
+
+class ServerInfo:
+    """What is known of the current server.
+
+    `names` are its commands, or None. `agent_version` is the version of a guest agent, or "". `cpu`
+    is the CPU that the human monitor uses. `notes` are those that were shown already.
+    """
+
+    def __init__(self, *, read_file: Callable[[str], bytes], can_ask: bool) -> None:
+        self.introspection = Introspection(read_file=read_file, can_ask=can_ask)
+        self.names: list[str] | None = None
+        self.agent_version = ""
+        self.cpu: int | None = None
+        self.notes: set[str] = set()
+
+    def forget(self) -> None:
+        """Forget everything, because the server is another one."""
+        self.introspection.forget()
+        self.names = self.cpu = None
+        self.agent_version = ""
+        self.notes.clear()
+
+    def on_restart(self) -> None:
+        """Forget what a restarted server may have changed."""
+        self.introspection.forget()
+        self.names = None
+
+    def learn(self, need: Missing, value: object) -> None:
+        """Store the result of a query. None or an invalid result means that there is none."""
+        known = self.introspection
+        if need.kind == MISSING_SCHEMA:
+            known.has_schema = True
+            if isinstance(value, list):
+                from ..qmp import Schema  # many scripts need none
+
+                known.schema = Schema(value)
+        else:
+            table = known.drivers if need.kind == MISSING_DRIVER else known.objects
+            table[need.subject] = _properties(value)
+
+    def learn_commands(self, value: object) -> None:
+        """Store the result of `query-commands`, or of an agent's `guest-info`."""
+        self.names = names_in(value)
+        self.agent_version = agent_version(value)
+
+    def new_notes(self, notes: list[str]) -> list[str]:
+        """Return the notes that were not shown yet."""
+        new = [note for note in dict.fromkeys(notes) if note not in self.notes]
+        self.notes.update(new)
+        return new
+
+
+def queries_for_missing(need: Missing) -> list[tuple[str, dict[str, Any]]]:
+    """Return the commands that query missing information; each is for a failure of the one before.
+
+    For a driver that the server does not know, the drivers that its name may stand for are queried.
+    """
+    if need.kind == MISSING_DRIVER:
+        names = [need.subject, *expand_driver_alias(need.subject)]
+        return [("device-list-properties", {"typename": name}) for name in names]
+    if need.kind == MISSING_OBJECT:
+        return [("qom-list", {"path": need.subject})]
+    return [("query-qmp-schema", {})]
+
+
+def list_commands(*, agent: bool) -> str:
+    """Return the command that lists the server's commands."""
+    if agent:
+        from ..qmp import LIST_COMMANDS
+
+        return LIST_COMMANDS
+    return "query-commands"
+
+
+def names_in(value: object) -> list[str]:
+    """Return the names in a result of `query-commands`, or the enabled ones of an agent's `guest-info`."""
+    if isinstance(value, dict):
+        value = value.get("supported_commands")
+    if not isinstance(value, list):
+        return []
+    return [
+        str(item.get("name"))
+        for item in value
+        if isinstance(item, dict) and item.get("enabled") is not False
+    ]
+
+
+def disabled_in(value: object) -> list[str]:
+    """Return the names of the commands that `guest-info` reports as disabled."""
+    listed = value.get("supported_commands") if isinstance(value, dict) else None
+    return [
+        str(entry.get("name"))
+        for entry in (listed if isinstance(listed, list) else ())
+        if isinstance(entry, dict) and entry.get("enabled") is False
+    ]
+
+
+def agent_version(value: object) -> str:
+    """Return the version in a result of `guest-info`, or ""."""
+    version = value.get("version") if isinstance(value, dict) else None
+    return version if isinstance(version, str) else ""
+
+
+def version_numbers(text: str) -> tuple[int, ...] | None:
+    """Return (major, minor, micro) of a version text, or None.
+
+    >>> version_numbers("10.0.2 (Debian 1:10.0.2)")
+    (10, 0, 2)
+    """
+    parts = text.partition(" ")[0].split(".")
+    if len(parts) < 2 or not all(part.isdecimal() for part in parts):
+        return None
+    return tuple(map(int, parts[:3]))
+
+
+def returned(reply: Reply | None) -> object:
+    """Return what a reply returned, or None for an error or no reply."""
+    return reply.value.get("return") if reply is not None else None
+
+
+def _properties(value: object) -> dict[str, PropertyType] | None:
+    if not isinstance(value, list):
+        return None
+    return {
+        str(item.get("name")): PropertyType(str(item.get("type")), str(item.get("description", "")))
+        for item in value
+        if isinstance(item, dict)
+    }
