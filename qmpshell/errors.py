@@ -30,6 +30,12 @@ class LineError(QmpShellError):
         self.end = start + 1 if end is None else max(end, start + 1)
         self.hint = hint
 
+    @property
+    def sentence(self) -> str:
+        """The reason and the hint on one line."""
+        mark = ": " if self.hint.startswith("did you mean") else "; "
+        return f"{self.reason}{mark if self.hint else ''}{self.hint}"
+
 
 class ConnectError(QmpShellError):
     """No connection could be made.

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import re
 
-from ..language import EXIT_COMMANDS, ShellCommand, parse_scalar, tokens as t
+from ..language import (
+    EXIT_COMMANDS,
+    ShellCommand,
+    parse_scalar,
+    shown_value,
+    tokens as t,
+    wrong_value,
+)
 from ..qmp import QOM_PROPERTY, property_kind
 from .members import open_member_kind, qom_property_at
 from .sources import NameQuery
@@ -39,12 +46,7 @@ if TYPE_CHECKING:
 
 
 LONG = 40
-_NUMBERS = {
-    "int": "a whole number, such as 5, 0x1f or 64k",
-    "number": "a number",
-    "boolean": "on or off, true or false",
-    "null": "null",
-}
+_NUMBERS = ("int", "number", "boolean", "null")
 _JSON_WORDS = {
     "int": "a whole number",
     "number": "a number",
@@ -86,11 +88,9 @@ class ValueChecker:
         if kind == "str":
             return f"{key} must be text, in quotes" if given.form == JSON and not typed else ""
         if kind in ("object", "array") and not typed:
-            shape = "{…}" if kind == "object" else "[…]"
             if given.form in (STRING, JSON):
-                return f"{key} takes {shape}"
-            more = f"{key}.NAME=…" if kind == "object" else f"{key}.0=…"
-            return f"{key} takes {shape}, or {more}"
+                return f"{key} takes {'{…}' if kind == 'object' else '[…]'}"
+            return wrong_value(key, kind, given.text)
         return ""
 
     def compound(self, given: TypedValue, kind: str, key: str) -> str:
@@ -101,7 +101,7 @@ class ValueChecker:
 
     def enum_of_brackets(self, given: TypedValue, type_name: str, key: str) -> str:
         """Check brackets where an enum is expected."""
-        return f"{key} takes {self._values(type_name, given.text or _shown(given))}"
+        return f"{key} takes {self._values(type_name, given.text, _shown(given))}"
 
     def _enum(self, given: TypedValue, type_name: str, key: str, *, typed: bool) -> str:
         values = self._shapes.schema.enum_values(type_name)
@@ -112,14 +112,15 @@ class ValueChecker:
             return ""
         return f"{key} takes {self._values(type_name, given.text)}"
 
-    def _values(self, type_name: str, text: str) -> str:
-        """Describe the values of an enum that does not have `text`."""
+    def _values(self, type_name: str, text: str, brackets: str = "") -> str:
+        """Describe the values of an enum that does not have `text`, or brackets without a text."""
         values = self._shapes.schema.enum_values(type_name)
         guess = self._known.guess(text, values, type_name)
         meant = f": did you mean {guess}?" if guess else ""
         if not meant and len(values) > _FEW:
             meant = ": Tab shows the list"
-        return f"{self._shapes.all_words(type_name, _FEW)}, not {text[:LONG]}{meant}"
+        shown = shown_value(text) if text or not brackets else brackets
+        return f"{self._shapes.all_words(type_name, _FEW)}, not {shown}{meant}"
 
     def alternate(self, given: TypedValue, type_name: str, key: str, *, typed: bool) -> str:
         """Check a scalar, or brackets, that an alternate may not accept."""
@@ -156,7 +157,7 @@ def choice_misfit(given: TypedValue, choices: Sequence[str], key: str, *, typed:
         return ""
     if typed and any(value.startswith(given.text) for value in choices):
         return ""
-    return f"{key} takes {'|'.join(choices)}, not {given.text[:LONG] or 'nothing'}"
+    return f"{key} takes {'|'.join(choices)}, not {shown_value(given.text)}"
 
 
 def property_misfit(given: TypedValue, meta: str, key: str, *, typed: bool, strict: bool) -> str:
@@ -197,14 +198,15 @@ def _number(given: TypedValue, kind: str, key: str, *, typed: bool) -> str:
         return f"{key} takes {_JSON_WORDS[kind]}, without quotes"
     if typed and _may_become(given, kind):
         return ""
-    words = _JSON_WORDS if given.form == JSON else _NUMBERS
-    return f"{key} takes {words[kind]}, not {given.text[:LONG] or 'nothing'}"
+    if given.form == JSON:
+        return f"{key} takes {_JSON_WORDS[kind]}, not {given.text[:LONG]}"
+    return wrong_value(key, kind, given.text)
 
 
 def _shown(given: TypedValue) -> str:
     if given.form in _BRACKETS:
         return {OBJECT: "{…}", ARRAY: "[…]"}[given.form]
-    return given.text[:LONG]
+    return given.text[:LONG] if given.form == JSON else shown_value(given.text)
 
 
 def _reads_as(given: TypedValue, kind: str) -> bool:
@@ -517,7 +519,6 @@ class _Arguments:
 
 # A placeholder for a word that is not typed yet.
 _ANY_WORD = "1"
-_GUESS = "did you mean"
 
 
 def find_warnings(line: str, context: Context, known: CompletionSources) -> list[str]:
@@ -567,8 +568,7 @@ def _local(line: str, item: Item, cursor: int, known: CompletionSources) -> Iter
         )
         if longer is None or (longer.reason, longer.start) != (error.reason, error.start):
             return
-    mark = ": " if error.hint.startswith(_GUESS) else "; "
-    yield f"{error.reason}{mark if error.hint else ''}{error.hint}"
+    yield error.sentence
 
 
 def _touches(error: LineError, cursor: int) -> bool:

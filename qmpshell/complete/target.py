@@ -15,6 +15,7 @@ from ..language import (
     option_command,
     pieces,
     prompt_width,
+    stray_word,
     tokenize,
     tokens as t,
 )
@@ -170,7 +171,7 @@ class TypedValue:
         return found
 
     def add(self, path: Sequence[str], value: TypedValue) -> str:
-        """Add a value at a path. Return what is wrong with that, or ""."""
+        """Add a value at a path. Return a sentence about what is wrong with that, or ""."""
         node = self
         for name in path[:-1]:
             child = node.members.get(name)
@@ -178,11 +179,13 @@ class TypedValue:
                 child = node.members[name] = TypedValue(DOTTED, "", value.start, value.end)
                 child.key_start = value.key_start
             elif child.form != DOTTED:
-                return BOTH_KINDS
+                return f"{name[:_MAX_SHOWN]} {BOTH_KINDS}"
             node = child
         there = node.members.get(path[-1])
         if there is not None:
-            return BOTH_KINDS if there.form == DOTTED else REPEATED
+            if there.form == DOTTED:
+                return f"{path[-1][:_MAX_SHOWN]} {BOTH_KINDS}"
+            return f"{'.'.join(path)[:_MAX_SHOWN]} {REPEATED}"
         node.members[path[-1]] = value
         return ""
 
@@ -367,7 +370,7 @@ def argument_context(
 ) -> Context:
     """Return the context of a cursor after a command's name. `tokens` are those after it."""
     call = PartialCommand(sort, name.text, nothing(name.end), name_end=name.end)
-    reader = _ArgumentReader(line, cursor, call)
+    reader = _ArgumentReader(line, cursor, call, name)
     if tokens and tokens[0].kind == t.OBJECT:
         call.is_whole = True
         call.is_closed = tokens[0].closed and cursor >= tokens[0].end
@@ -380,10 +383,11 @@ def argument_context(
 
 
 class _ArgumentReader:
-    def __init__(self, line: str, cursor: int, call: PartialCommand) -> None:
+    def __init__(self, line: str, cursor: int, call: PartialCommand, name: Token) -> None:
         self._line = line
         self._cursor = cursor
         self._call = call
+        self._name = name
         self._is_found = False  # the cursor
         self.slots: list[CompletionTarget] = []
 
@@ -399,7 +403,7 @@ class _ArgumentReader:
                 self._argument(token, *tokens[position + 1 : position + 3])
                 position += 3
             else:
-                self._word(token)
+                self._word(tokens, position)
                 position += 1
         if not self._is_found and self._cursor > (tokens[-1].end if tokens else -1):
             self._blank()
@@ -410,16 +414,15 @@ class _ArgumentReader:
         if self._line[self._cursor - 1 : self._cursor] in (" ", "\t", "\n"):
             self.slots.append(CompletionTarget(KEY, "", self._cursor, call=self._call))
 
-    def _word(self, token: Token) -> None:
+    def _word(self, tokens: Sequence[Token], position: int) -> None:
         """Handle a word that is not an argument yet."""
+        token = tokens[position]
         if not self._is_found and token.start < self._cursor <= token.end:
             self._is_found = True
             if token.kind == t.WORD:
                 self._key(token, token.end)
-        elif token.kind == t.WORD:
-            self._call.mistakes.append(f"{token.text[:_MAX_SHOWN]!r}: expected KEY=VALUE")
         else:
-            self._call.mistakes.append("a JSON object must be the only argument")
+            self._call.mistakes.append(stray_word(self._name, tokens, position).sentence)
 
     def _key(self, token: Token, _end: int) -> None:
         """Handle a cursor in a key that ends at `end` and can be replaced."""
@@ -444,9 +447,9 @@ class _ArgumentReader:
         path = [part_text(part[0]) for part in key_parts(key.text)]
         given, spot = self._value(operator, value)
         given.key_start = key.start
-        why = self._call.root.add(path, given)
-        if why:
-            self._call.mistakes.append(f"{key.text[:_MAX_SHOWN]} {why}")
+        wrong = self._call.root.add(path, given)
+        if wrong:
+            self._call.mistakes.append(wrong)
         if self._is_found or not key.start < self._cursor <= value.end:
             return
         self._is_found = True
@@ -584,9 +587,9 @@ def option_string_context(line: str, cursor: int, word: Token, start: int) -> Co
             value = value.rstrip()  # the end of the line is not part of it
         if (is_implied and value) or key_end < end:
             given = TypedValue(BARE_WORD, value, start + value_start, start + end, start + begin)
-            why = call.root.add(path, given)
-            if why:
-                call.mistakes.append(f"{written[:_MAX_SHOWN]} {why}")
+            wrong = call.root.add(path, given)
+            if wrong:
+                call.mistakes.append(wrong)
         if not start + begin <= cursor <= start + end:
             continue
         if is_implied or cursor > start + key_end:

@@ -182,7 +182,7 @@ def read_scalar(argument: Argument, kind: str, introspection: Introspection) -> 
         return text
     value, found = parse_scalar(text, kind)
     if not found:
-        raise _wrong(argument, f"takes {_TAKES[kind]}, not {_short(text)}")
+        raise _wrong(argument, wrong_value(argument.key.text, kind, text))
     return value
 
 
@@ -205,6 +205,16 @@ _TAKES = {
 }
 
 
+def wrong_value(key: str, kind: str, text: str) -> str:
+    """Return the sentence about the text of a value that is not of its kind."""
+    return f"{key} takes {_TAKES[kind]}, not {shown_value(text)}"
+
+
+def shown_value(text: str) -> str:
+    """Return the start of a value in quotes, for a message."""
+    return f"{text[:_MAX_SHOWN]!r}" if text else "nothing"
+
+
 def takes(argument: Argument, kind: str, *, member: str = "") -> LineError:
     """Return the error for text that is not of its kind.
 
@@ -217,21 +227,18 @@ def takes(argument: Argument, kind: str, *, member: str = "") -> LineError:
             text if argument.value.kind != t.COMPOUND and 0 < len(text) <= _MAX_SHOWN else "VALUE"
         )
         hint = f"did you mean {argument.key.text}.{member}={value}?"
-    return _wrong(argument, f"takes {_TAKES[kind]}, not {_short(argument.value.text)}", hint=hint)
+    text = argument.value.text
+    return _wrong(argument, wrong_value(argument.key.text, kind, text), hint=hint)
 
 
 def _wrong(argument: Argument, reason: str, *, hint: str = "") -> LineError:
     token = argument.value
     return LineError(
-        f"{argument.key.text} {reason}",
+        reason,
         start=token.start if token.text else argument.operator.start,
         end=token.end,
         hint=hint or "use := to send any JSON value",
     )
-
-
-def _short(text: str) -> str:
-    return f"{text[:_MAX_SHOWN]!r}" if text else "nothing"
 
 
 def read_json(text: str, start: int, *, hint: str = "") -> object:

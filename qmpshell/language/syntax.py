@@ -313,33 +313,35 @@ def _check_name(name: Token) -> None:
 def arguments(line: str, name: Token, tokens: list[Token]) -> list[Argument]:
     """Return the `key=value` arguments of the command `name`."""
     found: list[Argument] = []
-    position = 0
-    while position < len(tokens):
-        token = tokens[position]
-        if token.kind == t.OBJECT:
-            _check_alone(tokens, position)
-        if token.kind != t.KEY:
-            following = tokens[position + 1].text if position + 1 < len(tokens) else ""
-            before = tokens[position - 1]
-            raise _not_an_argument(
-                name,
-                token,
-                before=before if before.kind == t.VALUE else None,
-                loose=following.startswith(("=", ":=")),
-            )
+    for position in range(0, len(tokens), 3):
+        if tokens[position].kind != t.KEY:
+            raise stray_word(name, tokens, position)
         found.append(_argument(line, *tokens[position : position + 3]))
-        position += 3
     return found
+
+
+def stray_word(name: Token, tokens: Sequence[Token], position: int) -> LineError:
+    """Return the error for a word among the arguments of `name` that is not an argument."""
+    token = tokens[position]
+    if token.kind == t.OBJECT:
+        return _not_alone(token)
+    following = tokens[position + 1].text if position + 1 < len(tokens) else ""
+    before = tokens[position - 1] if position else None
+    return _not_an_argument(
+        name,
+        token,
+        before=before if before is not None and before.kind == t.VALUE else None,
+        loose=following.startswith(("=", ":=")),
+    )
 
 
 def _check_alone(tokens: list[Token], position: int) -> None:
     if position < len(tokens):
-        token = tokens[position]
-        raise LineError(
-            "a JSON object must be the only argument",
-            start=token.start,
-            end=token.end,
-        )
+        raise _not_alone(tokens[position])
+
+
+def _not_alone(token: Token) -> LineError:
+    return LineError("a JSON object must be the only argument", start=token.start, end=token.end)
 
 
 def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: bool) -> LineError:

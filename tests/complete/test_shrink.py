@@ -180,4 +180,4 @@ def test_signature_is_updated_after_forget() -> None:
     live.of_devices = known_later
     assert line.fragments(document, 100) == before
     line.forget()
-    assert "not maybe" in str(line.fragments(document, 100))
+    assert "not 'maybe'" in str(line.fragments(document, 100))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from qmpshell.complete import CURRENT, GIVEN, REQUIRED, CompletionSources, Signature, describe
+from qmpshell.errors import LineError
+from qmpshell.language import Introspection, evaluate_line, no_file
 from qmpshell.session import COMMANDS, find_mistake
 from tests.harness.completion import LINES, known
-from tests.harness.schemas import SYSTEMS
+from tests.harness.schemas import SYSTEMS, schema
 
 SOURCES = {server: known(server) for server in SYSTEMS}
 
@@ -123,30 +125,30 @@ def test_missing_schema_gives_no_signature() -> None:
         ("block-stream device=x devcie=y ", ["block-stream has no devcie: did you mean device?"]),
         ("block-stream device=x devcie", []),
         ("block-stream device=x speed=fast ", [
-            "speed takes a whole number, such as 5, 0x1f or 64k, not fast"]),
+            "speed takes a whole number, such as 5, 0x1f or 64k, not 'fast'"]),
         ("block-stream device=x speed=6", []),
         ("block-stream device=x speed=", []),
         ("block-stream device=x on-error=re", []),
         ("block-stream device=x on-error=re ", [
-            "on-error takes report|ignore|enospc|stop|auto, not re"]),
+            "on-error takes report|ignore|enospc|stop|auto, not 're'"]),
         ("block-stream device=x on-error=rx", [
-            "on-error takes report|ignore|enospc|stop|auto, not rx"]),
+            "on-error takes report|ignore|enospc|stop|auto, not 'rx'"]),
         ("set_link name=x up=o", []),
-        ("set_link name=x up=maybe ", ["up takes on or off, true or false, not maybe"]),
+        ("set_link name=x up=maybe ", ["up takes on or off, true or false, yes or no, not 'maybe'"]),
         ("blockdev-add node-name=n ", ["missing: driver, which selects the other members"]),
         ("blockdev-add driver=qcow2 ", ["missing: file"]),
         ("blockdev-add driver=qcow2 file.driver=file ", ["missing: file.filename"]),
         ("blockdev-add driver=qcow2 file.driver=file file.filename=x ", []),
         ("blockdev-add driver=qcow2 file=x backing=null ", []),
         ("blockdev-add driver=qcow2 file=x backing=null file=y ", ["file occurs twice"]),
-        ("block-stream device=x device.y=z ", ["device.y has both a value and members"]),
-        ("block-stream device=x y ", ["'y': expected KEY=VALUE"]),
+        ("block-stream device=x device.y=z ", ["device has both a value and members"]),
+        ("block-stream device=x y ", ["block-stream has no argument 'y'; expected KEY=VALUE; quote a value that contains blanks"]),
         ("block-stream device={} ", []),  # the text {}
         ("block-stream device:={} ", ["device takes text"]),
         ('block-stream {"device": 5} ', ["device must be text, in quotes"]),
         ('{"execute": "block-stream", "arguments": {"device": "x", "speed": "5x"}}|', [
             "speed takes a whole number, without quotes"]),
-        ("blockdev-add driver=raw file=x cache=x ", ["cache takes {…}, or cache.NAME=…"]),
+        ("blockdev-add driver=raw file=x cache=x ", ["cache takes members, as in KEY.MEMBER=VALUE, or {…}, not 'x'"]),
         ("transaction( block-dirty-bitmap-add node=x ", ["missing: name"]),
         ("transaction( abort ) properties.completion-mode=grouped ", []),
         ("drive-backup ", ["drive-backup is deprecated"]),
@@ -197,7 +199,7 @@ def test_line_errors_give_warnings(server: str, line: str, warnings: list[str]) 
         ('block-stream {"device":["x"]} ', ["device takes text"]),
         ('blockdev-add {"driver":"raw","file":"x","cache":"y"} ', ["cache takes {…}"]),
         ("block-stream device=x on-error={} ", [
-            "on-error takes report|ignore|enospc|stop|auto, not {}"]),
+            "on-error takes report|ignore|enospc|stop|auto, not '{}'"]),
     ],
 )  # fmt: skip
 def test_wrong_type_in_json_gives_warning(server: str, line: str, warnings: list[str]) -> None:
@@ -231,25 +233,25 @@ def test_valid_values_give_no_warning(server: str, line: str) -> None:
     ("line", "warnings"),
     [
         ("device_add driver=e1000 disable-modern=maybe ", [
-            "disable-modern takes on or off, true or false, not maybe"]),
+            "disable-modern takes on or off, true or false, yes or no, not 'maybe'"]),
         ("device_add driver=e1000 bootindex=foo ", [
-            "bootindex takes a whole number, such as 5, 0x1f or 64k, not foo"]),
+            "bootindex takes a whole number, such as 5, 0x1f or 64k, not 'foo'"]),
         ('device_add {"driver":"e1000","bootindex":true} ', [
             "bootindex takes a whole number, not true"]),
         ('device_add {"driver":"e1000","bootindex":"foo"} ', [
             "bootindex takes a whole number, without quotes"]),
         ("qom-set path=/machine/unattached property=size value=foo ", [
-            "value takes a whole number, such as 5, 0x1f or 64k, not foo"]),
+            "value takes a whole number, such as 5, 0x1f or 64k, not 'foo'"]),
         ('qom-set {"path":"/machine/unattached","property":"size","value":"5"} ', [
             "value takes a whole number, without quotes"]),
         ("qom-set path=/machine/unattached property=realized value:=1 ", [
             "value takes true or false, not 1"]),
         ("device_add driver=e1000 disable-modern=ma|", [
-            "disable-modern takes on or off, true or false, not ma"]),
+            "disable-modern takes on or off, true or false, yes or no, not 'ma'"]),
         ("device_add driver=e1000 disable-modern=o|", []),
-        ("device_add driver=e1000 rerror=never ", ["rerror takes report|on|auto, not never"]),
+        ("device_add driver=e1000 rerror=never ", ["rerror takes report|on|auto, not 'never'"]),
         ("device_add driver=e1000 rerror=re|", []),
-        ("device_add driver=e1000 rerror=rx|", ["rerror takes report|on|auto, not rx"]),
+        ("device_add driver=e1000 rerror=rx|", ["rerror takes report|on|auto, not 'rx'"]),
         ("device_add driver=e1000 rerror='auto' ", []),
         ("device_add driver=e1000 disable-modern=y ", []),  # QEMU 7.2 accepts it
         ("device_add driver=e1000 bootindex=0x1f ", []),
@@ -262,7 +264,7 @@ def test_valid_values_give_no_warning(server: str, line: str) -> None:
         ("qom-set path=/machine/unattached property=size value=64k ", []),
         ("qom-set path=/machine/unattached property=realized value=on ", []),
         ("qom-set path=/machine/unattached property=realized value=y ", [
-            "value takes on or off, true or false, not y"]),
+            "value takes on or off, true or false, yes or no, not 'y'"]),
         ("qom-set path=/machine/unattached property=nonesuch value=x ", []),
     ],
 )  # fmt: skip
@@ -275,10 +277,10 @@ def test_property_values_are_checked_with_live_types(line: str, warnings: list[s
     ("line", "warnings"),
     [
         ("block-stream device=x on-error=foo ", [
-            "on-error takes report|ignore|enospc|stop|auto, not foo"]),
+            "on-error takes report|ignore|enospc|stop|auto, not 'foo'"]),
         ("blockdev-add driver=qcwo2 ", [
-            "driver takes one of {} values, not qcwo2: did you mean qcow2?"]),
-        ("blockdev-add driver=foo ", ["driver takes one of {} values, not foo: Tab shows the list"]),
+            "driver takes one of {} values, not 'qcwo2': did you mean qcow2?"]),
+        ("blockdev-add driver=foo ", ["driver takes one of {} values, not 'foo': Tab shows the list"]),
     ],
 )  # fmt: skip
 def test_invalid_enum_value_suggests_valid_values(
@@ -315,8 +317,8 @@ def test_invalid_enum_value_suggests_valid_values(
             "the server has no command 'blok-stream': did you mean block-stream?",
             "missing: device, target, sync"]),
         ("block-stream device=x speed=fast ; block-stream speed=x ", [
-            "speed takes a whole number, such as 5, 0x1f or 64k, not x",
-            "block-stream: speed takes a whole number, such as 5, 0x1f or 64k, not fast",
+            "speed takes a whole number, such as 5, 0x1f or 64k, not 'x'",
+            "block-stream: speed takes a whole number, such as 5, 0x1f or 64k, not 'fast'",
             "missing: device"]),
         ("transaction( blockdev-backup job-id=b0 device=A ; block-dirty-bitmap-add node=A ", [
             "blockdev-backup: missing: sync, target", "missing: name"]),
@@ -397,3 +399,25 @@ def test_complete_real_lines_give_no_warnings(server: str, line: str, end: str) 
     found = describe(line + end, len(line + end), SOURCES[server])
     if found is not None:
         assert [warning for warning in found.warnings if "deprecated" not in warning] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "block-stream device=x speed=fast",
+        "block-stream device=x y",
+        "block-stream device=x device=y",
+        "block-stream device=x device.y=z",
+        "block-stream device=x {}",
+        "block-stream device = x",
+        "device_del n0",
+        "set_link name=x up=maybe",
+        "blockdev-add driver=raw file=x cache=x",
+        "device_del id=x )",
+    ],
+)
+def test_mistake_has_same_words_while_typing_and_after_enter(line: str) -> None:
+    introspection = Introspection(read_file=no_file, schema=schema("10"))
+    with pytest.raises(LineError) as caught:
+        evaluate_line(line, introspection)
+    assert any(caught.value.reason in text for text in signature_at(f"{line} ").warnings)
