@@ -29,8 +29,9 @@ from .target import (
     STRING,
     TEXT,
     TypedValue,
-    find_tokens,
-    split_items,
+    find_tree,
+    finished_context,
+    items_of,
 )
 from .types import missing_below
 
@@ -39,9 +40,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..errors import LineError
+    from ..language import Part
     from ..qmp import Member
     from .sources import CompletionSources, LiveName
-    from .target import Context, Item, PartialCommand, TypedValue
+    from .target import Context, PartialCommand, TypedValue
     from .types import TypeResolver
 
 
@@ -526,21 +528,21 @@ def find_warnings(line: str, context: Context, known: CompletionSources) -> list
 
     `context` is that of the item at the cursor.
     """
-    found = find_tokens(line, context.cursor)
-    if found is None:
+    tree = find_tree(line, context.cursor)
+    if tree is None:
         return []
-    line, tokens = found
     typed: list[Diagnostics] = []
     others: list[Diagnostics] = []
-    for item in split_items(line, context.cursor, tokens):
-        one = context if item.holds_cursor else item.context(line)
-        inspection = ItemDiagnostics(one, known, is_finished=not item.holds_cursor)
-        findings = inspection.run()
-        if not item.holds_cursor and one.call is not None:
-            findings.name(one.call.name)
-        if not findings.wrong and item.tokens[0].kind == t.LOCAL:
-            findings.wrong += _local(line, item, context.cursor, known)
-        (typed if item.holds_cursor else others).append(findings)
+    for part in items_of(tree):
+        holds_cursor = part.tokens[0].start <= context.cursor <= part.end
+        item = context if holds_cursor else finished_context(tree.line, part)
+        findings = ItemDiagnostics(item, known, is_finished=not holds_cursor).run()
+        if not holds_cursor and item.call is not None:
+            findings.name(item.call.name)
+        if not findings.wrong and part.tokens[0].kind == t.LOCAL:
+            cursor = context.cursor if holds_cursor else None
+            findings.wrong += _find_shell_mistake(tree.line, part, cursor, known)
+        (typed if holds_cursor else others).append(findings)
     # The user may still add what the item at the cursor lacks.
     told = [
         *(text for item in typed + others for text in item.wrong),
@@ -550,21 +552,23 @@ def find_warnings(line: str, context: Context, known: CompletionSources) -> list
     return list(dict.fromkeys(told))
 
 
-def _local(line: str, item: Item, cursor: int, known: CompletionSources) -> Iterator[str]:
+def _find_shell_mistake(
+    line: str, part: Part, cursor: int | None, known: CompletionSources
+) -> Iterator[str]:
     """Check a shell command. At the cursor, report only what cannot become valid by typing on."""
-    name, *rest = item.tokens
+    name, *rest = part.tokens
     find = known.find_shell_mistake
     if find is None:
         return
     error = find(ShellCommand(name.text, rest, line=line, start=name.start))
     if error is None:
         return
-    if item.holds_cursor:
+    if cursor is not None:
         if _touches(error, cursor):
             return
-        more = [*rest, t.Token(t.WORD, _ANY_WORD, item.end)]
+        more = [*rest, t.Token(t.WORD, _ANY_WORD, part.end)]
         longer = find(
-            ShellCommand(name.text, more, line=f"{line[: item.end]}{_ANY_WORD}", start=name.start)
+            ShellCommand(name.text, more, line=f"{line[: part.end]}{_ANY_WORD}", start=name.start)
         )
         if longer is None or (longer.reason, longer.start) != (error.reason, error.start):
             return

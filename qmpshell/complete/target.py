@@ -13,10 +13,10 @@ from ..language import (
     Token,
     key_parts,
     option_command,
+    parse,
     pieces,
     prompt_width,
     stray_word,
-    tokenize,
     tokens as t,
 )
 from ..qmp import JsonError, json_string
@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ..language import BOTH_KINDS, REPEATED, Token
+    from ..language import BOTH_KINDS, REPEATED, Part, Token, Tree
 
 
 # What can be completed.
@@ -795,11 +795,11 @@ def _slot_place(logical: str, text: str, *, first: int, cursor: int) -> tuple[st
 
 def find_target(line: str, cursor: int) -> Context:
     """Return what is at `cursor` of a logical line."""
-    found = find_tokens(line, cursor)
-    if found is None:
+    tree = find_tree(line, cursor)
+    if tree is None:
         return Context(cursor)
-    line, tokens = found
-    context = _find(line, cursor, tokens)
+    line = tree.line
+    context = _find(tree, cursor)
     for slot in context.slots:
         slot.after = _rest_of_word(slot, line, cursor)
         slot.behind = line[cursor + slot.after : cursor + slot.after + 1]
@@ -823,51 +823,50 @@ def _rest_of_word(slot: CompletionTarget, line: str, cursor: int) -> int:
     return len(match[0]) if match else 0
 
 
-def find_tokens(line: str, cursor: int) -> tuple[str, list[Token]] | None:
-    """Return the line with blanks in place of a pasted prompt, and its tokens.
+def find_tree(line: str, cursor: int) -> Tree | None:
+    """Return the tree of a line with blanks in place of a pasted prompt, so that all offsets stay.
 
-    All offsets stay the same. None if the line is too long, or nothing for a server is at the cursor.
+    None if the line is too long, or nothing for a server is at the cursor.
     """
     if len(line) > _MAX_LINE or not 0 <= cursor <= len(line):
         return None
     dropped = prompt_width(line)
     if cursor < dropped or line.startswith(_OUTPUT_OF_DOCUMENTS, len(line) - len(line.lstrip())):
         return None
-    if dropped:
-        line = " " * dropped + line[dropped:]
-    return line, tokenize(line)
+    return parse(" " * dropped + line[dropped:])
 
 
-def _find(line: str, cursor: int, tokens: list[Token]) -> Context:  # noqa: C901 - a state machine
-    item: list[Token] = []
-    is_action = in_transaction = is_closing = False
-    for index, token in enumerate(tokens):
-        if token.start >= cursor and token.kind == t.SEPARATOR:
-            break
-        if token.kind == t.COMMENT:
-            if token.start < cursor <= token.end:
-                return Context(cursor)
-        elif token.kind == t.PIPE:
-            if token.start < cursor:
-                return Context(cursor)
-            break
-        elif token.kind == t.REDIRECT and token.end <= cursor:
-            file = tokens[index + 1] if index + 1 < len(tokens) else None
+_MARKS = (t.SEPARATOR, t.OPEN, t.CLOSE)
+
+
+def _find(tree: Tree, cursor: int) -> Context:
+    before = [token for token in tree.tokens if token.start < cursor]
+    for index, token in enumerate(before):
+        if token.kind == t.PIPE or (token.kind == t.COMMENT and cursor <= token.end):
+            return Context(cursor)
+        if token.kind == t.REDIRECT and token.end <= cursor:
+            file = tree.tokens[index + 1] if index + 1 < len(tree.tokens) else None
             if file is None or file.kind != t.FILE or cursor <= file.end:
-                return Context(cursor, _file_slots(line, cursor, token, file))
-            item.append(token)
-        elif token.kind in (t.SEPARATOR, t.OPEN, t.CLOSE):
-            if token.start < cursor <= token.end and token.text != "\n":
-                return Context(cursor, _opening(token, cursor))
-            if token.start >= cursor:
-                break
-            item = []
-            in_transaction = (in_transaction or token.kind == t.OPEN) and token.kind != t.CLOSE
-            is_closing = token.kind == t.CLOSE
-            is_action = in_transaction
-        else:
-            item.append(token)
-    return item_context(line, cursor, item, is_action=is_action, is_closing=is_closing)
+                return Context(cursor, _file_slots(tree.line, cursor, token, file))
+        elif token.kind in _MARKS and cursor <= token.end and token.text != "\n":
+            return Context(cursor, _opening(token, cursor))
+    number = sum(token.kind in _MARKS for token in before)
+    item = list(_tokens_of_part(tree, number))
+    part = tree.parts[number]
+    return item_context(
+        tree.line, cursor, item, is_action=part.is_action, is_closing=part.is_closing
+    )
+
+
+def _tokens_of_part(tree: Tree, number: int) -> Iterator[Token]:
+    """Yield the tokens of a part, with those of the redirect after it."""
+    marks = 0
+    for token in tree.tokens:
+        marks += token.kind in _MARKS
+        if marks > number or token.kind == t.PIPE:
+            return
+        if marks == number and token.kind not in (*_MARKS, t.COMMENT):
+            yield token
 
 
 def item_context(
@@ -927,59 +926,22 @@ def _item(line: str, cursor: int, item: Sequence[Token], *, is_action: bool) -> 
     return Context(cursor, slots if text else [*slots, CompletionTarget(LOCAL, text, start)])
 
 
-_OUTPUTS = (">", ">>")
 # Lines with more items get no diagnostics.
 _MAX_ITEMS = 24
 
 
-class Item:
-    """An item of a line: its `tokens`, up to `end`. `holds_cursor` is true for the one being typed."""
-
-    __slots__ = ("end", "holds_cursor", "is_action", "is_closing", "tokens")
-
-    def __init__(self, *, is_action: bool, is_closing: bool) -> None:
-        self.tokens: list[Token] = []
-        self.end = 0
-        self.is_action = is_action
-        self.is_closing = is_closing
-        self.holds_cursor = False
-
-    def context(self, line: str) -> Context:
-        """Return its command as if the cursor had left it."""
-        last = self.tokens[-1].end
-        cursor = last + 1
-        return item_context(
-            line[:last],
-            cursor,
-            self.tokens,
-            is_action=self.is_action,
-            is_closing=self.is_closing,
-        )
+def finished_context(line: str, part: Part) -> Context:
+    """Return the context of a part of a line as if the cursor had left it."""
+    last = part.tokens[-1].end
+    return item_context(
+        line[:last],
+        last + 1,
+        part.tokens,
+        is_action=part.is_action,
+        is_closing=part.is_closing,
+    )
 
 
-def split_items(line: str, cursor: int, tokens: Sequence[Token]) -> list[Item]:
-    """Return the items of a line, in order, up to the maximum number."""
-    items = [token for token in _items(line, tokens) if token.tokens]
-    for item in items:
-        first = item.tokens[0]
-        item.holds_cursor = first.start <= cursor <= item.end
-    return items[:_MAX_ITEMS]
-
-
-def _items(line: str, tokens: Sequence[Token]) -> Iterator[Item]:
-    item = Item(is_action=False, is_closing=False)
-    for token in tokens:
-        ends = token.kind in (t.SEPARATOR, t.OPEN, t.CLOSE)
-        if ends or token.kind == t.PIPE or (token.kind == t.REDIRECT and token.text in _OUTPUTS):
-            item.end = item.end or token.start
-            yield item
-            if not ends:
-                return
-            is_action = token.kind == t.OPEN or (item.is_action and token.kind != t.CLOSE)
-            item = Item(is_action=is_action, is_closing=token.kind == t.CLOSE)
-        elif token.kind != t.COMMENT:
-            item.tokens.append(token)
-        elif item.tokens:
-            item.end = token.start
-    item.end = item.end or len(line)
-    yield item
+def items_of(tree: Tree) -> list[Part]:
+    """Return the parts of a line that are not empty, up to the maximum number."""
+    return [part for part in tree.parts if part.tokens][:_MAX_ITEMS]

@@ -44,11 +44,11 @@ from .syntax import (
     TransactionItem,
     build_tree,
     nodes,
-    parse_items,
+    parse,
     tree_leaves,
     unquote,
 )
-from .tokens import Token, tokenize, tokenize_hmp
+from .tokens import Token, tokenize_hmp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -539,7 +539,7 @@ def evaluate_line(line: str, introspection: Introspection) -> ParsedLine | Missi
     """Evaluate a line. A blank line or a comment gives a ParsedLine without actions."""
     if not line.isprintable():
         _refuse_controls(line)
-    parsed = parse_items(line, tokenize(line))
+    parsed = parse(line).items()
     actions: list[Action] = []
     for item in parsed.items:
         action = _read_item(item, line, introspection)

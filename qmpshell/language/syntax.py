@@ -1,4 +1,4 @@
-"""Syntax: tokens to items, and the value classes of parsed and evaluated lines."""
+"""The syntax tree of a line, and the value classes of parsed and evaluated lines."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from ..errors import LineError
 from ..qmp import JsonError, json_string, main_argument
 from ..record import Record
 from . import tokens as t
+from .tokens import Token, tokenize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
-
-    from .tokens import Token
 
 
 class Argument(Record):
@@ -140,25 +139,85 @@ _OUTPUTS = (">", ">>")
 _QUOTE_IT = "quote it to send it as text"
 
 
-def parse_items(line: str, tokens: list[Token]) -> Line:
-    """Return the items of a line, in order. A blank line or a comment has none."""
-    words = [token for token in tokens if token.kind != t.COMMENT]
-    words, redirect = _destination(line, words)
-    items: list[Item] = []
-    position = 0
-    while position < len(words):
-        if words[position].kind == t.SEPARATOR:
-            position += 1
-        elif words[position].kind == t.OPEN:
-            item, position = _transaction(line, words, position)
-            items.append(item)
-        else:
-            end = _item_end(words, position)
-            items.append(_item(line, words[position:end]))
-            position = end
-    if redirect is not None and not items:
-        raise LineError("there are no replies to redirect", start=words_start(line))
-    return Line(items, redirect)
+class Part(Record):
+    """A part of a line: what may be one item, which may be incomplete or invalid.
+
+    `tokens` are those of the item, without comments and the redirect of its replies; `end` is where
+    the cursor leaves it. `mark` is the `;`, line end, `transaction(` or `)` before it, if any.
+    `is_action` is true in a transaction, `is_closing` for the arguments after its `)`.
+    `has_redirect` is true if the redirect of the line follows.
+    """
+
+    mark: Token | None
+    is_action: bool
+    is_closing: bool
+    tokens: list[Token] = []
+    end: int = 0
+    has_redirect: bool = False
+
+
+class Tree(Record):
+    """A parsed line. `tokens` are its leaves; only blanks are between them.
+
+    `parts` are in order. The items of a line without mistakes are its `items()`.
+    """
+
+    line: str
+    tokens: list[Token]
+    parts: list[Part]
+
+    def items(self) -> Line:
+        """Return the items and the redirect. A blank line or a comment has none. Raises LineError."""
+        redirect = _redirect(self.line, [item for item in self.tokens if item.kind != t.COMMENT])
+        items: list[Item] = []
+        opening: Token | None = None
+        actions: list[CommandItem] = []
+        for part in self.parts:
+            if part.mark is not None and part.mark.kind == t.OPEN:
+                opening, actions = part.mark, []
+            if part.is_action and part.tokens:
+                actions.append(_action(self.line, part.tokens))
+            elif part.is_closing and opening is not None:
+                rest = arguments(self.line, opening, part.tokens)
+                items.append(TransactionItem(opening, actions, rest))
+                opening = None
+            elif part.tokens:
+                items.append(_item(self.line, part.tokens))
+        if opening is not None:
+            raise LineError(
+                "the transaction is not closed",
+                start=opening.start,
+                end=opening.end,
+                hint=") as a separate word ends it",
+            )
+        if redirect is not None and not items:
+            raise LineError("there are no replies to redirect", start=words_start(self.line))
+        return Line(items, redirect)
+
+
+def parse(line: str) -> Tree:
+    """Parse a line. Never fails: mistakes are found in `Tree.items`."""
+    tokens = tokenize(line)
+    return Tree(line, tokens, list(_parts(line, tokens)))
+
+
+def _parts(line: str, tokens: list[Token]) -> Iterator[Part]:
+    part = Part(None, is_action=False, is_closing=False)
+    for token in tokens:
+        if token.kind in (t.SEPARATOR, t.OPEN, t.CLOSE):
+            part.end = part.end or token.start
+            yield part
+            is_action = token.kind == t.OPEN or (part.is_action and token.kind != t.CLOSE)
+            part = Part(token, is_action=is_action, is_closing=token.kind == t.CLOSE)
+        elif token.kind == t.PIPE or (token.kind == t.REDIRECT and token.text in _OUTPUTS):
+            part.end = part.end or token.start
+            part.has_redirect = True
+        elif token.kind == t.COMMENT:
+            part.end = part.end or (token.start if part.tokens else 0)
+        elif not part.has_redirect:
+            part.tokens.append(token)
+    part.end = part.end or len(line)
+    yield part
 
 
 def words_start(line: str) -> int:
@@ -166,19 +225,14 @@ def words_start(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _item_end(words: list[Token], position: int) -> int:
-    while position < len(words) and words[position].kind != t.SEPARATOR:
-        position += 1
-    return position
-
-
-def _destination(line: str, words: list[Token]) -> tuple[list[Token], Redirect | None]:
+def _redirect(line: str, words: list[Token]) -> Redirect | None:
+    """Return the redirect of the replies to a line. Raises LineError."""
     for index, token in enumerate(words):
         if token.kind == t.PIPE:
             _check_no_exec(words[:index], token)
             if index + 1 == len(words):
                 raise LineError("a shell command must follow |", start=token.start)
-            return words[:index], Redirect("|", words[index + 1].text, token.start)
+            return Redirect("|", words[index + 1].text, token.start)
         if token.kind == t.REDIRECT and token.text in _OUTPUTS:
             _check_no_exec(words[:index], token)
             file = _file_word(line, words, index)
@@ -190,8 +244,8 @@ def _destination(line: str, words: list[Token]) -> tuple[list[Token], Redirect |
                     end=extra.end,
                     hint="> FILE must be at the end of the line; it gets the replies to the whole line",
                 )
-            return words[:index], Redirect(token.text, file.path, file.start)
-    return words, None
+            return Redirect(token.text, file.path, file.start)
+    return None
 
 
 def _check_no_exec(words: list[Token], mark: Token) -> None:
@@ -261,39 +315,16 @@ def command_item(line: str, name: Token, rest: list[Token]) -> CommandItem:
     return CommandItem(name, arguments(line, name, rest), None, file)
 
 
-def _transaction(line: str, words: list[Token], start: int) -> tuple[TransactionItem, int]:
-    opening = words[start]
-    actions: list[CommandItem] = []
-    position = start + 1
-    while position < len(words) and words[position].kind != t.CLOSE:
-        if words[position].kind == t.SEPARATOR:
-            position += 1
-            continue
-        end = position
-        while end < len(words) and words[end].kind not in (t.SEPARATOR, t.CLOSE):
-            end += 1
-        item = _item(line, words[position:end])
-        if not isinstance(item, CommandItem) or item.file is not None:
-            token = words[position]
-            raise LineError(
-                "only actions, such as blockdev-snapshot-sync, are allowed in a transaction",
-                start=token.start,
-                end=token.end,
-            )
-        actions.append(item)
-        position = end
-    if position == len(words):
+def _action(line: str, tokens: list[Token]) -> CommandItem:
+    """Return an action of a transaction."""
+    item = _item(line, tokens)
+    if not isinstance(item, CommandItem) or item.file is not None:
         raise LineError(
-            "the transaction is not closed",
-            start=opening.start,
-            end=opening.end,
-            hint=") as a separate word ends it",
+            "only actions, such as blockdev-snapshot-sync, are allowed in a transaction",
+            start=tokens[0].start,
+            end=tokens[0].end,
         )
-    end = _item_end(words, position + 1)
-    return (
-        TransactionItem(opening, actions, arguments(line, opening, words[position + 1 : end])),
-        end,
-    )
+    return item
 
 
 _NAME_OPENING = "\"'[(<>|&)"

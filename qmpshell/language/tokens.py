@@ -1,7 +1,7 @@
 """The tokenizer: splits a line into tokens with their positions.
 
 It never fails. Incomplete or invalid text becomes a token that says so (`closed` is false, or the
-kind is WORD); `parse_items` is strict.
+kind is WORD); `Tree.items` in `syntax.py` is strict.
 """
 
 from __future__ import annotations
@@ -88,6 +88,8 @@ def _tokens(line: str) -> Iterator[Token]:  # noqa: C901 - a state machine
     position = 0
     expects_command = True
     in_transaction = in_watch = False
+    # Up to here no key with an operator starts: each stretch of text is searched for one once.
+    no_operator_before = 0
     while True:
         before = position
         position = _skip(line, position)
@@ -126,13 +128,28 @@ def _tokens(line: str) -> Iterator[Token]:  # noqa: C901 - a state machine
         elif line[position] == "{":
             token = _compound(line, position, OBJECT)
             yield token
-        elif in_watch and _word(line, position) == HUMAN:
+        elif (
+            in_watch
+            and line.startswith(HUMAN, position)
+            and _ends_word(line, position + len(HUMAN))
+        ):
             yield Token(WORD, HUMAN, position)
             yield from _human(line, position + len(HUMAN))
             return
         else:
-            token = Token(WORD, "", position)
-            for token in _argument(line, position):
+            if position >= no_operator_before:
+                end = _key_end(line, position)
+                operator = re.compile(_OPERATOR).match(line, end)
+                if operator is None or end == position:
+                    no_operator_before = max(end, position + 1)
+            if position < no_operator_before:
+                token = _word_token(line, position)
+                yield token
+            else:
+                assert operator is not None
+                yield Token(KEY, line[position:end], position)
+                yield Token(OPERATOR, operator[0], end)
+                token = _value(line, operator.end())
                 yield token
         position = token.end
 
@@ -205,23 +222,25 @@ def _stands_alone(line: str, position: int) -> bool:
     return position + 1 == len(line) or line[position + 1] in _BLANKS
 
 
+def _ends_word(line: str, position: int) -> bool:
+    return position == len(line) or line[position] in _BLANKS or _closes(line, position)
+
+
+def _closes(line: str, position: int) -> bool:
+    """Return True for a semicolon that ends a word."""
+    return line[position] == ";" and _stands_alone(line, position)
+
+
 def _word(line: str, position: int) -> str:
     match = _WORD.match(line, position)
     assert match is not None
     return match[0]
 
 
-def _argument(line: str, start: int) -> Iterator[Token]:
-    end = _key_end(line, start)
-    operator = re.compile(_OPERATOR).match(line, end)
-    if operator is None or end == start:
-        # Quotes have no meaning here, but their content is one mistake, not several.
-        quoted = _quoted(line, start)
-        yield Token(WORD, quoted.text if quoted else _word(line, start), start)
-        return
-    yield Token(KEY, line[start:end], start)
-    yield Token(OPERATOR, operator[0], end)
-    yield _value(line, operator.end())
+def _word_token(line: str, start: int) -> Token:
+    # Quotes have no meaning here, but their content is one mistake, not several.
+    quoted = _quoted(line, start)
+    return Token(WORD, quoted.text if quoted else _word(line, start), start)
 
 
 def _key_end(line: str, position: int) -> int:

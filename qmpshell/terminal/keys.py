@@ -21,11 +21,10 @@ from ..language import (
     OBJECT,
     OPERATOR,
     QUOTED,
-    SEPARATOR,
     VALUE,
     WORD,
     Token,
-    tokenize,
+    parse,
 )
 from ..session import COMMANDS
 
@@ -274,19 +273,10 @@ def _item(text: str, cursor: int) -> list[Token]:
 
     Tokens behind the cursor are included, because they may choose a branch.
     """
-    items: list[list[Token]] = []
-    for token in tokenize(text):
-        is_argument = token.kind == OBJECT and items and items[-1][0].kind == NAME
-        begins = token.kind in (NAME, LOCAL, SEPARATOR) or (
-            token.kind == OBJECT and not is_argument
-        )
-        if begins and token.start > cursor:
-            break
-        if begins or not items:
-            items.append([token])
-        else:
-            items[-1].append(token)
-    return items[-1] if items and items[-1][0].kind in (NAME, LOCAL, OBJECT) else []
+    parts = [part for part in parse(text).parts if part.mark is None or part.mark.start <= cursor]
+    tokens = parts[-1].tokens
+    is_named = bool(tokens) and tokens[0].kind in (NAME, LOCAL, OBJECT)
+    return tokens if is_named and tokens[0].start <= cursor else []
 
 
 def _of_local(item: list[Token], cursor: int) -> str:

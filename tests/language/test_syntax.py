@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from qmpshell.language import (
     RawItem,
     ShellCommandItem,
     TransactionItem,
-    parse_items,
+    parse,
     split_hmp_line,
     tokenize,
     tokens as t,
@@ -23,7 +24,7 @@ from qmpshell.language import (
 
 
 def parsed(line: str) -> Line:
-    return parse_items(line, tokenize(line))
+    return parse(line).items()
 
 
 def item_as_tuple(item: Item) -> Any:
@@ -158,7 +159,7 @@ def test_tokenize_returns_kinds_and_texts(line: str, expected: list[tuple[str, s
         ("transaction a=b", [("transaction", "a=b")]),
     ],
 )  # fmt: skip
-def test_parse_items_returns_all_items(line: str, expected: list[Any]) -> None:
+def test_tree_contains_all_items(line: str, expected: list[Any]) -> None:
     assert items(line) == expected
 
 
@@ -396,3 +397,32 @@ def test_semicolon_separates_independent_items(pieces: list[str]) -> None:
     alone = [item_as_tuple(parsed(piece).items[0]) for piece in pieces]
     assert items("; ".join(pieces)) == alone
     assert items(" ;\t".join([*pieces, ""])) == alone
+
+
+WORDS = (
+    """stop a=1 a.b='x c=" { } [ transaction( ) ; | > < # /wait /hmp /watch @? := \\ json:{ , é"""
+)
+FRAGMENTS = st.lists(st.sampled_from([*WORDS.split(), "\n", " ", "\u00a0"]), max_size=12)
+
+
+@given(st.one_of(st.text(max_size=60), FRAGMENTS.map("".join), FRAGMENTS.map(" ".join)))
+def test_leaves_joined_with_blanks_are_the_line(line: str) -> None:
+    tree = parse(line)
+    position = 0
+    for token in tree.tokens:
+        assert set(line[position : token.start]) <= set(" \t\r\n")
+        assert line[token.start : token.end] == token.text
+        position = token.end
+    assert set(line[position:]) <= set(" \t\r\n")
+
+
+@given(st.one_of(st.text(max_size=60), FRAGMENTS.map(" ".join)))
+def test_parts_contain_the_tokens_between_marks(line: str) -> None:
+    tree = parse(line)
+    marks = [token for token in tree.tokens if token.kind in (t.SEPARATOR, t.OPEN, t.CLOSE)]
+    assert [part.mark for part in tree.parts] == [None, *marks]
+    for part in tree.parts:
+        assert all(token in tree.tokens for token in part.tokens)
+        assert not part.tokens or part.tokens[-1].end <= part.end
+    with contextlib.suppress(LineError):
+        tree.items()
