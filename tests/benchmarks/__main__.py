@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.harness.program import own_folders
 
-from . import colour, completion, first_prompt, help, large_reply, reading, scripts, storm
+from . import colour, completion, first_prompt, help, large_reply, parsing, reading, scripts, storm
 
 BENCHMARKS: dict[str, Callable[[], bool]] = {
     "one-command": scripts.one_command,
@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[], bool]] = {
     "storm-echo": storm.echo,
     "storm-memory": storm.memory,
     "help": help.run,
+    "parsing": parsing.run,
 }
 
 
