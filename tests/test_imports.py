@@ -188,6 +188,17 @@ def test_script_does_not_import_the_terminal(arguments: list[str]) -> None:
         assert "click" not in imported
 
 
+def test_terminal_is_imported_without_garbage_collection() -> None:
+    code = (
+        "import gc, sys; from qmpshell.cli.start import import_terminal; import_terminal();"
+        " print('qmpshell.terminal.app' in sys.modules, gc.get_freeze_count() > 10_000)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True
+    )
+    assert done.stdout == "True True\n"
+
+
 @parametrize_modules
 def test_docstrings_and_comments_have_short_lines(path: Path) -> None:
     """The formatter leaves the lines of docstrings and comments as they are."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from .text import escape
 
 TYPE_CHECKING = False
@@ -51,9 +49,6 @@ def _width(text: str) -> int:
     """Return the number of columns that `text` takes on a terminal."""
     if text.isascii():
         return len(text)
-    return sum(
-        0
-        if unicodedata.category(char) in ("Mn", "Me")
-        else 1 + (unicodedata.east_asian_width(char) in "WF")
-        for char in text
-    )
+    from wcwidth import wcswidth  # slow to import, rarely needed
+
+    return max(0, wcswidth(text))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     )
     from .lexer import LineLexer as LineLexer
     from .live_view import LiveView as LiveView
-    from .prompt import InputSplitter as InputSplitter
+    from .splitter import InputSplitter as InputSplitter
     from .status import (
         Part as Part,
         clip as clip,
@@ -49,7 +49,7 @@ else:
             "keys": "Replacement Tab help_line hmp_help_line",
             "lexer": "LineLexer",
             "live_view": "LiveView",
-            "prompt": "InputSplitter",
+            "splitter": "InputSplitter",
             "status": "Part clip clip_left layout_toolbar status_parts",
             "stream_reader": "StreamReader",
             "styles": "color_depth json_style make_style paint_table style_names",

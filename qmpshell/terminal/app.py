@@ -13,8 +13,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from prompt_toolkit.input import Input, create_input
-from prompt_toolkit.output import Output, create_output
+from prompt_toolkit.input import create_input
+from prompt_toolkit.output import create_output
 
 from ..language import SourceLine
 from ..render import escape
@@ -41,14 +41,14 @@ from .background import ChildServer, ChildWatcher, Reconnector, is_terminal_gone
 from .bottom_toolbar import BelowPrompt, BottomToolbar
 from .completer import CompletionModel
 from .formatter import EffectFormatter
-from .history import HistorySuggester, SafeHistory, open_history
+from .history import SafeHistory, open_history
 from .keys import help_line, hmp_help_line
-from .lexer import LineLexer
 from .output import OutputView
-from .prompt import InputSplitter, PromptController
+from .prompt import PromptController
 from .redirect import RedirectController
+from .splitter import InputSplitter
 from .stream_reader import StreamReader
-from .styles import Theme
+from .styles import Devices, Theme
 
 
 class App:
@@ -61,19 +61,16 @@ class App:
 
     def __init__(
         self,
-        settings: Settings,
+        devices: Devices,
         session: Session | RawSession,
         *,
         view: EffectFormatter,
-        theme: Theme,
-        input: Input,
-        output: Output,
         history: SafeHistory,
         connect: Callable[[str | None], tuple[Stream, str]],
-        environment: Mapping[str, str],
         child_server: ChildServer | None = None,
     ) -> None:
-        self._settings = settings
+        self._devices = devices
+        self._settings = settings = devices.settings
         self._session = session
         self._completion_model = CompletionModel(
             settings,
@@ -84,52 +81,34 @@ class App:
             changed=lambda: self._prompt_controller.redraw(),
         )
         self._history = history
-        self._entry = InputSplitter(settings)
+        self._splitter = InputSplitter(settings)
         self._prompt_controller = PromptController(
-            input=input,
-            output=output,
-            theme=theme,
-            settings=settings,
-            environment=environment,
-            prompt=self._prompt_text,
-            completer=self._completion_model.names,
-            is_in_doubt=lambda: self._completion_model.is_in_doubt,
-            typed=self._completion_model.names.typed,
+            devices,
+            self,
+            splitter=self._splitter,
+            completion_model=self._completion_model,
             history=history,
-            suggest=HistorySuggester(history),
-            lexer=None if settings.raw or settings.hmp else LineLexer(),
-            is_whole=self._entry.is_whole,
-            interrupt=self._interrupt,
-            help=self._help,
-            problem=self._show_error,
-            signature=(
-                None if settings.raw or settings.hmp else self._completion_model.signature.fragments
-            ),
-            bottom_toolbar=lambda: self._bottom_toolbar.fragments,
         )
         below = BelowPrompt(
             settings, session, self._completion_model, unicode=view.unicode, clock=time.monotonic
         )
         self._bottom_toolbar = BottomToolbar(
-            below.draw,
-            is_live=lambda: below.is_live,
-            size=output.get_size,
+            below,
+            size=devices.output.get_size,
             changed=self._prompt_controller.redraw,
             clock=time.monotonic,
         )
-        self._input = input
-        self._theme = theme
         self._display = OutputView(
             view,
             self._prompt_controller.printer,
-            rows=lambda: output.get_size().rows,
+            rows=lambda: devices.output.get_size().rows,
             clock=time.monotonic,
         )
         self._stream_reader = StreamReader(received=self._received, lost=self._connection_lost)
         self._child_watcher: ChildWatcher | None = None
         if child_server is not None:
             self._child_watcher = ChildWatcher(
-                child_server, show=self._display.output, ended=self._show_error
+                child_server, show=self._display.output, ended=self.show_error
             )
         self._status: int | None = None
         self._reconnecting = Reconnector(
@@ -140,7 +119,7 @@ class App:
             self._prompt_controller,
             answer=self._answer,
             run_program=self._run_program,
-            problem=self._show_error,
+            problem=self.show_error,
         )
         # The step that waits for a connection.
         self._connecting: Connect | None = None
@@ -154,7 +133,7 @@ class App:
         loop.set_exception_handler(self._failed)
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._leave, 128 + number)
-        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        loop.add_signal_handler(signal.SIGINT, self.interrupt)
         loop.add_signal_handler(signal.SIGTSTP, self._prompt_controller.suspend)
         loop.add_signal_handler(signal.SIGCHLD, self._child_changed)
         self._stream_reader.attach(stream)
@@ -164,7 +143,7 @@ class App:
         printing.add_done_callback(self._printing_ended)
         try:
             # Raw mode between two prompts too, or the terminal would echo what is typed there.
-            with self._input.raw_mode():
+            with self._devices.input.raw_mode():
                 self._perform(
                     self._session.connected(
                         time.monotonic(), passes_descriptors=stream.passes_descriptors
@@ -219,25 +198,32 @@ class App:
                 self._submit(text)
 
     def _submit(self, text: str) -> None:
-        for line in self._entry.lines(text):
+        for line in self._splitter.lines(text):
             prepared = self._session.prepare(line) if isinstance(line, SourceLine) else line
             self._perform(self._session.submit(prepared, time.monotonic()))
 
-    def _help(self, text: str, cursor: int) -> None:
+    def show_help(self, text: str, cursor: int) -> None:
         """Show help for what is at the cursor (F1). The typed line and the history stay."""
         if self._settings.hmp:
             self._submit(hmp_help_line(text, cursor))
         elif not self._settings.raw:
             self._submit(help_line(text, cursor))
 
-    def _prompt_text(self) -> str:
+    @property
+    def bottom_rows(self) -> list[tuple[str, str]]:
+        """The toolbar and the live view."""
+        return self._bottom_toolbar.fragments
+
+    @property
+    def prompt_text(self) -> str:
+        """The text of the prompt."""
         if self._settings.raw:
             return "> "
         if self._settings.agent:
             return "(QGA) "
         return "(qemu) " if self._settings.hmp else "(QEMU) "
 
-    def _interrupt(self) -> None:
+    def interrupt(self) -> None:
         """Handle Ctrl-C on an empty line, or SIGINT."""
         if self._prompt_controller.drop_question():
             return
@@ -324,7 +310,8 @@ class App:
         self._timer = None
         self._perform(self._session.tick(time.monotonic()))
 
-    def _show_error(self, text: str) -> None:
+    def show_error(self, text: str) -> None:
+        """Show an error message."""
         self._display.show_message(text, is_error=True)
 
     def _show_history_problem(self) -> None:
@@ -365,7 +352,7 @@ class App:
         """Handle an effect for a redirect. Return True if it does not go to the screen."""
         if isinstance(effect, ShowDocument):
             if not self._display.page(effect.blocks):
-                pages, paint = self._display.view.pages, self._theme.page_paint
+                pages, paint = self._display.view.pages, self._devices.theme.page_paint
                 self._page(pages.paint(effect.blocks, paint))
             return True
         if not isinstance(effect, ShowReply):
@@ -374,7 +361,7 @@ class App:
             return True
         if effect.again:
             if not self._display.again(effect):
-                self._page(self._display.view.whole(effect, self._theme.paint))
+                self._page(self._display.view.whole(effect, self._devices.theme.paint))
             return True
         return False
 
@@ -429,16 +416,19 @@ async def _run(
         unicode=(output.encoding() or "").lower().replace("-", "") == "utf8",
         now=datetime.now,
     )
-    shell = App(
-        settings,
-        session,
-        view=view,
-        theme=Theme(settings, environment),
+    devices = Devices(
+        settings=settings,
+        environment=environment,
         input=create_input(),
         output=output,
+        theme=Theme(settings, environment),
+    )
+    shell = App(
+        devices,
+        session,
+        view=view,
         history=open_history(environment, human=settings.hmp, raw=settings.raw, clock=time.time),
         connect=connect,
-        environment=environment,
         child_server=child_server,
     )
     return await shell.run(stream)

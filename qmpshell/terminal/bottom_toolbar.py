@@ -23,21 +23,18 @@ _REFRESH_INTERVAL = 1.0
 class BottomToolbar:
     """Redraws the rows below the prompt.
 
-    `draw` returns the fragments for a terminal size. `is_live` returns True if they change with
-    time. `changed` is called after a change. `clock` is monotonic, in seconds.
+    `below` draws them. `changed` is called after a change. `clock` is monotonic, in seconds.
     """
 
     def __init__(
         self,
-        draw: Callable[[Size], Fragments],
+        below: BelowPrompt,
         *,
-        is_live: Callable[[], bool],
         size: Callable[[], Size],
         changed: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
-        self._draw = draw
-        self._is_live = is_live
+        self._below = below
         self._size = size
         self._changed = changed
         self._clock = clock
@@ -50,7 +47,7 @@ class BottomToolbar:
         """The fragments of the last drawing if the terminal still has that size."""
         size = self._size()
         if self._drawn is None or self._drawn[0] != size:
-            self._drawn = (size, self._draw(size))
+            self._drawn = (size, self._below.draw(size))
         return self._drawn[1]
 
     def touch(self) -> None:
@@ -70,7 +67,7 @@ class BottomToolbar:
         fragments = self.fragments
         if before is None or fragments != before[1]:
             self._changed()
-        if self._is_live():
+        if self._below.is_live:
             self._redraw_in(_REFRESH_INTERVAL)
 
     def _redraw_in(self, seconds: float) -> None:

@@ -7,18 +7,16 @@ import termios
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.formatted_text import FormattedText
-from prompt_toolkit.input import Input
 from prompt_toolkit.input.typeahead import clear_typeahead
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.processors import PasswordProcessor
-from prompt_toolkit.output import Output
 
 from . import styles
-from .styles import Theme
+from .styles import Devices
 
 
-async def confirm(question: str, *, input: Input, output: Output, theme: Theme) -> bool:
+async def confirm(question: str, devices: Devices) -> bool:
     """Ask a question. Return True if the user presses y; any other key means no."""
     bindings = KeyBindings()
 
@@ -48,22 +46,22 @@ async def confirm(question: str, *, input: Input, output: Output, theme: Theme) 
     def nothing(event: KeyPressEvent) -> None:
         pass
 
-    clear_typeahead(input)
+    clear_typeahead(devices.input)
     # In tests, the input is not a terminal.
     with contextlib.suppress(termios.error, OSError, NotImplementedError):
-        termios.tcflush(input.fileno(), termios.TCIFLUSH)
+        termios.tcflush(devices.input.fileno(), termios.TCIFLUSH)
     session: PromptSession[str] = PromptSession(
         FormattedText([(f"class:{styles.PROMPT}", f"{question}. Go on? [y/N] ")]),
         key_bindings=bindings,
-        input=input,
-        output=output,
-        style=theme.style,
-        color_depth=theme.depth,
+        input=devices.input,
+        output=devices.output,
+        style=devices.theme.style,
+        color_depth=devices.theme.depth,
     )
     return await session.prompt_async(handle_sigint=False) == "y"
 
 
-async def ask_secret(what: str, *, input: Input, output: Output, theme: Theme) -> str | None:
+async def ask_secret(what: str, devices: Devices) -> str | None:
     """Ask for text without echo. None if the user cancels."""
     bindings = KeyBindings()
 
@@ -77,10 +75,10 @@ async def ask_secret(what: str, *, input: Input, output: Output, theme: Theme) -
         FormattedText([(f"class:{styles.PROMPT}", f"{what}: ")]),
         key_bindings=bindings,
         input_processors=[PasswordProcessor("")],  # not even its length
-        input=input,
-        output=output,
-        style=theme.style,
-        color_depth=theme.depth,
+        input=devices.input,
+        output=devices.output,
+        style=devices.theme.style,
+        color_depth=devices.theme.depth,
     )
     try:
         return await session.prompt_async(handle_sigint=False)

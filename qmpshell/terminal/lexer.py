@@ -11,7 +11,7 @@ from prompt_toolkit.lexers import Lexer
 
 from ..language import Token, prompt_width, tokenize, tokens as t
 from . import styles
-from .prompt import split_entry
+from .splitter import split_entry
 from .styles import Fragments
 
 _STYLES = {

@@ -7,86 +7,79 @@ import contextlib
 import os
 import signal
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Protocol
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app_or_none, run_in_terminal
-from prompt_toolkit.auto_suggest import AutoSuggest
-from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import Completer
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
-from prompt_toolkit.history import History
-from prompt_toolkit.input import Input
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
-from prompt_toolkit.lexers import Lexer
 from prompt_toolkit.output import Output
 from prompt_toolkit.output.color_depth import ColorDepth
 
-from ..errors import LineError
-from ..language import LineAssembler, SourceLine
-from ..session import PreparedLine
-from ..storage import VI, Settings
+from ..storage import VI
 from . import styles
+from .completer import CompletionModel
 from .dialogs import ask_secret, confirm
+from .history import HistorySuggester, SafeHistory
 from .keys import Tab, make_bindings
+from .lexer import LineLexer
 from .output import OutputQueue
 from .processes import ForegroundProcess, ProcessRunner
-from .styles import Theme
+from .splitter import InputSplitter
+from .styles import Devices
 
 
 class _PromptRemovedError(Exception):
     """The prompt was removed for something urgent."""
 
 
-class PromptController:
-    """Controls whether the prompt, a dialog or an external program owns the terminal.
+class PromptOwner(Protocol):
+    """What owns the prompt: the shell."""
 
-    `prompt` returns the prompt's text; `is_whole` returns True if Enter ends a text; `is_in_doubt`
-    is for Tab; `typed` is called after each change of the text; `interrupt` handles Ctrl-C on an
-    empty line; `help` handles F1 with the text and the cursor; `problem` reports a failed program.
-    The rows of `signature` are below the prompt, followed by those of `bottom_toolbar`.
-    """
+    @property
+    def prompt_text(self) -> str:
+        """The text of the prompt."""
+
+    @property
+    def bottom_rows(self) -> list[tuple[str, str]]:
+        """The rows below the signature."""
+
+    def interrupt(self) -> None:
+        """Handle Ctrl-C on an empty line."""
+
+    def show_help(self, text: str, cursor: int) -> None:
+        """Handle F1."""
+
+    def show_error(self, text: str) -> None:
+        """Report a failed program."""
+
+
+class PromptController:
+    """Controls whether the prompt, a dialog or an external program owns the terminal."""
 
     def __init__(
         self,
+        devices: Devices,
+        owner: PromptOwner,
         *,
-        input: Input,
-        output: Output,
-        theme: Theme,
-        settings: Settings,
-        environment: Mapping[str, str],
-        prompt: Callable[[], str],
-        history: History,
-        suggest: AutoSuggest,
-        completer: Completer,
-        is_in_doubt: Callable[[], bool],
-        typed: Callable[[Buffer], None],
-        lexer: Lexer | None,
-        is_whole: Callable[[str], bool],
-        interrupt: Callable[[], None],
-        help: Callable[[str, int], None],
-        problem: Callable[[str], None],
-        signature: Callable[[Document, int], list[list[tuple[str, str]]]] | None,
-        bottom_toolbar: Callable[[], list[tuple[str, str]]],
+        splitter: InputSplitter,
+        completion_model: CompletionModel,
+        history: SafeHistory,
     ) -> None:
-        self._signature = signature
-        self._bottom_toolbar = bottom_toolbar
-        self._input = input
-        self._output = output
-        self._theme = theme
-        self._settings = settings
-        self._prompt_text = prompt
-        self._problem = problem
-        self._suggest = suggest
-        self.printer = OutputQueue(output, theme)
-        self._foreground = ForegroundProcess(input.fileno(), stop=self._stop)
-        self.programs = ProcessRunner(self._foreground, environment)
+        self._devices = devices
+        self._owner = owner
+        self._completion_model = completion_model
+        self._suggest = HistorySuggester(history)
+        self.printer = OutputQueue(devices.output, devices.theme)
+        self._foreground = ForegroundProcess(devices.input.fileno(), stop=self._stop)
+        self.programs = ProcessRunner(self._foreground, devices.environment)
         # What replaces the prompt next, in this order.
         self._suspended_work: deque[Callable[[], Awaitable[None]]] = deque()
-        self._tab = Tab(is_in_doubt=is_in_doubt)
+        self._tab = Tab(is_in_doubt=lambda: completion_model.is_in_doubt)
         self._question: asyncio.Future[object] | None = None
         self._draft = Document()
         self._closed = False
@@ -94,24 +87,24 @@ class PromptController:
             history=history,
             key_bindings=make_bindings(
                 complete=self._tab.complete,
-                is_whole=is_whole,
-                interrupt=interrupt,
+                is_whole=splitter.is_whole,
+                interrupt=owner.interrupt,
                 edit=self._edit,
                 suspend=self.suspend,
-                help=help,
+                help=owner.show_help,
             ),
-            completer=completer,
-            lexer=lexer,
+            completer=completion_model.names,
+            lexer=LineLexer() if devices.has_syntax else None,
             complete_while_typing=False,
             # Only with several lines, because the search is not part of the prompt then.
             multiline=Condition(lambda: "\n" in self._prompt.default_buffer.text),
             prompt_continuation=_continuation,
-            input=input,
-            output=output,
-            style=theme.style,
+            input=devices.input,
+            output=devices.output,
+            style=devices.theme.style,
             enable_open_in_editor=False,
         )
-        self._prompt.default_buffer.on_text_changed += typed
+        self._prompt.default_buffer.on_text_changed += completion_model.names.typed
         self._prompt.app.before_render += self._set_bottom
 
     def redraw(self) -> None:
@@ -125,10 +118,11 @@ class PromptController:
 
     def _set_bottom(self, _: object) -> None:
         rows: list[list[tuple[str, str]]] = []
-        if self._signature is not None:
-            columns = self._output.get_size().columns
-            rows += self._signature(self._prompt.default_buffer.document, columns)
-        rows.append(self._bottom_toolbar())
+        if self._devices.has_syntax:
+            columns = self._devices.output.get_size().columns
+            document = self._prompt.default_buffer.document
+            rows += self._completion_model.signature.fragments(document, columns)
+        rows.append(self._owner.bottom_rows)
         fragments = [fragment for row in rows if row for fragment in (*row, ("", "\n"))][:-1]
         self._prompt.bottom_toolbar = FormattedText(fragments) if fragments else None
 
@@ -146,16 +140,16 @@ class PromptController:
         # A search may have had the focus when the prompt was removed.
         self._prompt.layout.focus(self._prompt.default_buffer)
         # The user may have changed the setting.
-        self._prompt.color_depth = self._theme.depth
+        self._prompt.color_depth = self._devices.theme.depth
         # Without colours, a suggestion cannot be told from typed text.
-        colours = self._theme.depth != ColorDepth.DEPTH_1_BIT
+        colours = self._devices.theme.depth != ColorDepth.DEPTH_1_BIT
         self._prompt.auto_suggest = self._suggest if colours else None
         self._prompt.editing_mode = (
-            EditingMode.VI if self._settings.editing == VI else EditingMode.EMACS
+            EditingMode.VI if self._devices.settings.editing == VI else EditingMode.EMACS
         )
         try:
             return await self._prompt.prompt_async(
-                FormattedText([(f"class:{styles.PROMPT}", self._prompt_text())]),
+                FormattedText([(f"class:{styles.PROMPT}", self._owner.prompt_text)]),
                 default=draft,
                 pre_run=self._delay_typeahead,
                 handle_sigint=False,
@@ -169,7 +163,7 @@ class PromptController:
 
     def _delay_typeahead(self) -> None:
         """Process type-ahead only after the history is loaded, or Up would find nothing."""
-        keys = get_typeahead(self._input)
+        keys = get_typeahead(self._devices.input)
         app = self._prompt.app
 
         def feed() -> None:
@@ -177,7 +171,7 @@ class PromptController:
                 app.key_processor.feed_multiple(keys)
                 app.key_processor.process_keys()
             else:
-                store_typeahead(self._input, keys)
+                store_typeahead(self._devices.input, keys)
 
         def on_loaded(_sender: object) -> None:
             app.after_render.remove_handler(on_loaded)
@@ -209,23 +203,11 @@ class PromptController:
 
     async def confirm(self, question: str) -> bool:
         """Ask a question. Return True for yes; False if the question is dropped."""
-        asked = confirm(
-            question,
-            input=self._input,
-            output=self._output,
-            theme=self._theme,
-        )
-        return bool(await self._answer(asked))
+        return bool(await self._answer(confirm(question, self._devices)))
 
     async def ask_secret(self, what: str) -> str | None:
         """Ask for text without echo. None if the user cancels."""
-        asked = ask_secret(
-            what,
-            input=self._input,
-            output=self._output,
-            theme=self._theme,
-        )
-        answer = await self._answer(asked)
+        answer = await self._answer(ask_secret(what, self._devices))
         return answer if isinstance(answer, str) else None
 
     def drop_question(self) -> bool:
@@ -255,16 +237,16 @@ class PromptController:
         await self.printer.settled()
         with self._release_terminal():
             problem = await work
-        _end_line(self._output)
+        _end_line(self._devices.output)
         if problem:
-            self._problem(problem)
+            self._owner.show_error(problem)
 
     @contextlib.contextmanager
     def _release_terminal(self) -> Iterator[None]:
         """Hold the output meanwhile."""
         self.printer.hold()
         try:
-            with self._input.cooked_mode():
+            with self._devices.input.cooked_mode():
                 yield
         finally:
             self.printer.release()
@@ -273,10 +255,10 @@ class PromptController:
         async def work() -> None:
             with self._release_terminal():
                 edited, problem = await self.programs.edit(text)
-            _end_line(self._output)
+            _end_line(self._devices.output)
             self._draft = Document(text if edited is None else edited)
             if problem:
-                self._problem(problem)
+                self._owner.show_error(problem)
 
         self.run_suspended(work)
 
@@ -286,7 +268,7 @@ class PromptController:
         if app is not None and app.is_running:
             run_in_terminal(self._stop)
         else:
-            with self._input.cooked_mode():
+            with self._devices.input.cooked_mode():
                 self._stop()
 
     def _stop(self) -> None:
@@ -305,62 +287,3 @@ def _end_line(output: Output) -> None:
     """Start a new line if a program left the cursor within one: the blanks wrap into it."""
     output.write_raw("\x1b[7m%\x1b[m" + " " * (output.get_size().columns - 1) + "\r\x1b[J")
     output.flush()
-
-
-class InputSplitter:
-    """Splits entered text into lines. `settings` tell if they are commands, human monitor lines or bytes."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._raw = settings.raw
-        self._verbatim = settings.hmp or settings.raw
-
-    def is_whole(self, text: str) -> bool:
-        """Return True if `text` needs no further lines. That includes invalid text."""
-        assembler = self._assembler()
-        for number, line in enumerate(text.split("\n"), 1):
-            try:
-                assembler.feed(line, number)
-            except LineError:
-                return True
-        return not assembler.open
-
-    def lines(self, text: str) -> Iterator[SourceLine | PreparedLine]:
-        """Yield the lines. An invalid or incomplete one has its error."""
-        assembler = self._assembler()
-        for number, line in enumerate(text.split("\n"), 1):
-            try:
-                whole = assembler.feed(line + "\n" if self._raw else line, number)
-            except LineError as error:
-                yield PreparedLine(SourceLine("", assembler.pop()), error=error)
-                assembler = self._assembler()
-            else:
-                if whole is not None:
-                    yield SourceLine("", whole)
-        try:
-            assembler.end()
-        except LineError as error:
-            yield PreparedLine(SourceLine("", assembler.pop()), error=error)
-
-    def _assembler(self) -> LineAssembler:
-        return LineAssembler(verbatim=self._verbatim)
-
-
-def split_entry(text: str) -> Iterator[tuple[int, str]]:
-    r"""Yield the logical lines of an entry with their offsets.
-
-    >>> list(split_entry('stop\n{"execute":\n"cont"}'))
-    [(0, 'stop'), (5, '{"execute":\n"cont"}')]
-    """
-    assembler = LineAssembler()
-    start = position = 0
-    for number, line in enumerate(text.split("\n"), 1):
-        position += len(line) + 1
-        try:
-            assembler.feed(line, number)
-        except LineError:
-            assembler = LineAssembler()
-        if not assembler.open:
-            yield start, text[start : position - 1]
-            start = position
-    if start < position:
-        yield start, text[start:]

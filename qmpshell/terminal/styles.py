@@ -6,10 +6,13 @@ import io
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from prompt_toolkit.data_structures import Size
+from prompt_toolkit.input import Input
+from prompt_toolkit.output import Output
 from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import BaseStyle, DynamicStyle, Style
 
+from ..record import Record
 from ..render import JSON_NAME, JSON_NUMBER, JSON_PUNCTUATION, JSON_STRING, JSON_WORD, STYLES
 from ..storage import Settings
 
@@ -338,3 +341,18 @@ class Theme:
             self._name = self._settings.style
             self._style = make_style(self._name)
         return self._style
+
+
+class Devices(Record, kw_only=True):
+    """The terminal, and the settings of its user."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+    input: Input
+    output: Output
+    theme: Theme
+
+    @property
+    def has_syntax(self) -> bool:
+        """Whether lines have the syntax of commands: not with --raw, nor with --hmp."""
+        return not self.settings.raw and not self.settings.hmp
