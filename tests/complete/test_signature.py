@@ -416,7 +416,7 @@ def test_complete_real_lines_give_no_warnings(server: str, line: str, end: str) 
         "device_del id=x )",
     ],
 )
-def test_mistake_has_same_words_while_typing_and_after_enter(line: str) -> None:
+def test_mistake_has_same_words_before_and_after_enter(line: str) -> None:
     introspection = Introspection(read_file=no_file, schema=schema("10"))
     with pytest.raises(LineError) as caught:
         evaluate_line(line, introspection)
