@@ -139,7 +139,7 @@ _OUTPUTS = (">", ">>")
 _QUOTE_IT = "quote it to send it as text"
 
 
-class Part(Record):
+class Part:
     """A part of a line: what may be one item, which may be incomplete or invalid.
 
     `tokens` are those of the item, without comments and the redirect of its replies; `end` is where
@@ -148,27 +148,33 @@ class Part(Record):
     `has_redirect` is true if the redirect of the line follows.
     """
 
-    mark: Token | None
-    is_action: bool
-    is_closing: bool
-    tokens: list[Token] = []
-    end: int = 0
-    has_redirect: bool = False
+    __slots__ = ("end", "has_redirect", "is_action", "is_closing", "mark", "tokens")
+
+    def __init__(self, mark: Token | None, *, is_action: bool, is_closing: bool) -> None:
+        self.mark = mark
+        self.is_action = is_action
+        self.is_closing = is_closing
+        self.tokens: list[Token] = []
+        self.end = 0
+        self.has_redirect = False
 
 
-class Tree(Record):
+class Tree:
     """A parsed line. `tokens` are its leaves; only blanks are between them.
 
     `parts` are in order. The items of a line without mistakes are its `items()`.
     """
 
-    line: str
-    tokens: list[Token]
-    parts: list[Part]
+    __slots__ = ("line", "parts", "tokens")
+
+    def __init__(self, line: str, tokens: list[Token], parts: list[Part]) -> None:
+        self.line = line
+        self.tokens = tokens
+        self.parts = parts
 
     def items(self) -> Line:
         """Return the items and the redirect. A blank line or a comment has none. Raises LineError."""
-        redirect = _redirect(self.line, [item for item in self.tokens if item.kind != t.COMMENT])
+        redirect = _redirect(self.line, self.tokens) if self.parts[-1].has_redirect else None
         items: list[Item] = []
         opening: Token | None = None
         actions: list[CommandItem] = []
@@ -208,7 +214,8 @@ def _parts(line: str, tokens: list[Token]) -> Iterator[Part]:
             part.end = part.end or token.start
             yield part
             is_action = token.kind == t.OPEN or (part.is_action and token.kind != t.CLOSE)
-            part = Part(token, is_action=is_action, is_closing=token.kind == t.CLOSE)
+            before, part = part, Part(token, is_action=is_action, is_closing=token.kind == t.CLOSE)
+            part.has_redirect = before.has_redirect
         elif token.kind == t.PIPE or (token.kind == t.REDIRECT and token.text in _OUTPUTS):
             part.end = part.end or token.start
             part.has_redirect = True
@@ -225,8 +232,9 @@ def words_start(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _redirect(line: str, words: list[Token]) -> Redirect | None:
+def _redirect(line: str, tokens: list[Token]) -> Redirect | None:
     """Return the redirect of the replies to a line. Raises LineError."""
+    words = [token for token in tokens if token.kind != t.COMMENT]
     for index, token in enumerate(words):
         if token.kind == t.PIPE:
             _check_no_exec(words[:index], token)

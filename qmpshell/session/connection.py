@@ -134,6 +134,13 @@ class ConnectionState:
         return self.quit_answered or self.shutdown_seen
 
     @property
+    def has_deadlines(self) -> bool:
+        """Whether something is due at some time, which is so only during the negotiation."""
+        return (
+            self.silence_at is not None or self.give_up_at is not None or self.again_at is not None
+        )
+
+    @property
     def deadlines(self) -> list[float]:
         """Return the times at which something is due."""
         times = (self.silence_at, self.give_up_at, self.again_at)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from typing import Any
 
-    from ..language import Action, FileWord, Missing, SourceLine
+    from ..language import FileWord, Missing, SourceLine
     from ..qmp import Reply
     from .lines import Task
     from .requests import Request
@@ -75,7 +75,9 @@ class LineRunner:
 
     def run(self, task: Task) -> Steps:
         """Run a line."""
-        line = yield from self._evaluate(task)
+        line: PreparedLine | None = task.line
+        if line is not None and line.need is not None:
+            line = yield from self._evaluate(line)
         if line is None:
             return
         if line.error is not None:
@@ -109,11 +111,9 @@ class LineRunner:
         task.load(task.line)
         yield from self._run_actions(task)
 
-    def _evaluate(self, task: Task) -> Generator[Step, Any, PreparedLine | None]:
+    def _evaluate(self, line: PreparedLine) -> Generator[Step, Any, PreparedLine | None]:
         """Query what a line needs, and evaluate it again. Return None if it cannot run."""
-        line = task.line
-        if line.need is not None:
-            line = self._prepare_again(line)  # the information may have arrived meanwhile
+        line = self._prepare_again(line)  # the information may have arrived meanwhile
         while line.need is not None:
             need = line.need
             if need.kind == MISSING_SECRET:
@@ -170,7 +170,12 @@ class LineRunner:
         while task.actions:
             action, request = task.actions.popleft()
             try:
-                yield from self._run_action(task, action, request)
+                if isinstance(action, ShellCommand):
+                    yield from self._run_shell_action(task, action)
+                elif is_exit(action):
+                    self._state.leave()
+                else:
+                    yield from self.run_command(task, action, request)
             except LineError as error:
                 self._failures.report_line(task.source, error)
             except WaitStopped as stopped:
@@ -180,19 +185,14 @@ class LineRunner:
             if task.actions:
                 yield NextCommand()
 
-    def _run_action(self, task: Task, action: Action, request: Request | None) -> Steps:
-        """Run a command. Raises LineError."""
-        if isinstance(action, ShellCommand):
-            if action.name == "/hmp" and not action.tokens and self._settings.hmp:
-                yield from self.run_hmp(task, action.line, action.start)
-                return
-            steps = self._run_shell_command(task, action)
-            if steps is not None:
-                yield from steps
-        elif is_exit(action):
-            self._state.leave()
-        else:
-            yield from self.run_command(task, action, request)
+    def _run_shell_action(self, task: Task, call: ShellCommand) -> Steps:
+        """Run a shell command. Raises LineError."""
+        if call.name == "/hmp" and not call.tokens and self._settings.hmp:
+            yield from self.run_hmp(task, call.line, call.start)
+            return
+        steps = self._run_shell_command(task, call)
+        if steps is not None:
+            yield from steps
 
     def run_command(
         self, task: Task, command: Command | RawCommand, request: Request | None = None

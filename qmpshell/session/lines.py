@@ -134,6 +134,10 @@ class LineQueue:
         times = [time for wait in waits for time in (wait.deadline, wait.due)]
         return [time for time in times if time is not None]
 
+    def contains(self, task: Task) -> bool:
+        """Return True if the line runs."""
+        return self.current is task or task in self.beside
+
     def remove(self, task: Task) -> None:
         """Remove a line that has ended."""
         if self.current is task:

@@ -494,18 +494,16 @@ class Session:
     def _run_lines(self) -> None:
         lines = self._lines
         while True:
-            task = lines.ready_beside if lines.beside else None
+            task = (lines.ready_beside if lines.beside else None) or lines.current
             if task is None:
-                if self._is_held and lines.awaited is None:
+                if not lines.waiting or self._is_held:
                     return
-                if lines.current is None:
-                    if not lines.waiting:
-                        return
-                    lines.current = Task(lines.waiting.popleft())
-                    lines.current.steps = self._runner.run(lines.current)
-                task = lines.current
-                if task.blocked_on is not None:
-                    return
+                task = lines.current = Task(lines.waiting.popleft())
+                task.steps = self._runner.run(task)
+            elif task.blocked_on is not None or (
+                task is lines.current and task.wait is None and self._is_held
+            ):
+                return
             self._run(task)
 
     @property
@@ -538,7 +536,7 @@ class Session:
             return
         except (ConnectionLost, WaitStopped):
             is_running = False
-        if not is_running or task not in self._lines:
+        if not is_running or not self._lines.contains(task):
             task.steps.close()
             self._lines.remove(task)
             return
@@ -681,17 +679,17 @@ class Session:
     @property
     def deadline(self) -> float | None:
         """The time at which `tick` is due, or None."""
-        request, table = None, self._table
-        if table:
-            request = table.oldest_blocking
+        times: list[float] = []
+        request = self._table.oldest_blocking if self._table else None
         timeout = self._timeout_of(request) if request is not None else None
-        times = [] if timeout is None or request is None else [request.sent_at + timeout]
+        if request is not None and timeout is not None:
+            times.append(request.sent_at + timeout)
         if self._lines.has_waits:
             times += self._lines.deadlines
-        times += self.connection.deadlines
-        vm_deadline = self.state.vm.deadline
-        if vm_deadline is not None:
-            times.append(vm_deadline)
+        if self.connection.has_deadlines:
+            times += self.connection.deadlines
+        if self.vm is not None and self.state.vm.deadline is not None:
+            times.append(self.state.vm.deadline)
         return min(times, default=None)
 
     def tick(self, now: float) -> list[Effect]:
