@@ -6,9 +6,10 @@ Lines in which that is impossible are dropped.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from ..errors import LineError
-from ..language import LineAssembler, tokenize, tokens as t
+from ..language import LineAssembler, parse, tokens as t
 from ..qmp import LITERAL, JsonError, JsonReader, json_number, json_string
 from ..record import Record
 from .redact import (
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from ..language import LogicalLine, Token
+    from ..language import LogicalLine, Token, Tree
     from .redact import Span
 
 
 _KEY_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^".]+')
 _BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 _KEYVAL = "/keyval"
+_MARKS = (t.SEPARATOR, t.OPEN, t.CLOSE, t.PIPE)
+_AFTER_FILE = (*_MARKS, t.COMMENT, t.REDIRECT)
 _ASSIGNED = re.compile(r'(?<![\w.-])([\w.-]++)"?[ \t]*+:?=[ \t]*+(?=[^@\s])')
 _PIECE = re.compile(r"""[=:"'{}\[\],]""")
 _OBJECT_ADD = re.compile(r"\bobject[-_]add\b")
@@ -111,7 +114,7 @@ def _adds_secret_object(line: str) -> bool:
 
 def _edits(line: str) -> Iterator[Span]:
     """Yield the positions that `@?` must replace. Raises LineError for invalid lines, or _NotKept."""
-    for item in _items(tokenize(line)):
+    for item in _items(parse(line)):
         first, *rest = item
         if first.kind == t.OBJECT:
             if rest:
@@ -141,27 +144,23 @@ def _may_hide_secret(line: str) -> bool:
     return is_piece(line) and _SECRET_BY_NEIGHBOUR.search(line) is not None
 
 
-def _items(tokens: list[Token]) -> Iterator[list[Token]]:
+def _items(tree: Tree) -> Iterator[list[Token]]:
     """Yield the tokens of each command, without files and system shell commands.
 
-    Text after a transaction is a command here.
+    Text after a transaction is a command here. Raises LineError.
     """
-    item: list[Token] = []
-    before: Token | None = None
-    for token in tokens:
-        if token.kind == t.PIPE:
-            break
-        if token.kind in (t.SEPARATOR, t.OPEN, t.CLOSE):
-            if item:
-                yield item
-            item = [token] if token.kind == t.CLOSE else []
-        elif before is not None and before.end == token.start and _ends_word(before):
+    for before, token in pairwise(tree.tokens):
+        if before.end == token.start and _ends_word(before) and token.kind not in _MARKS:
             raise _unreadable(token)
-        elif token.kind not in (t.COMMENT, t.REDIRECT, t.FILE):
-            item.append(token)
-        before = token
-    if item:
-        yield item
+        is_redirected = before.kind == t.FILE and tree.parts[-1].has_redirect
+        if is_redirected and token.kind not in _AFTER_FILE:
+            raise _unreadable(token)
+    for part in tree.parts:
+        item = [token for token in part.tokens if token.kind not in (t.REDIRECT, t.FILE)]
+        if part.mark is not None and part.is_closing:
+            yield [part.mark, *item]
+        elif item:
+            yield item
 
 
 def _ends_word(token: Token) -> bool:

@@ -9,7 +9,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.lexers import Lexer
 
-from ..language import Token, prompt_width, tokenize, tokens as t
+from ..language import Token, parse, prompt_width, tokens as t
 from . import styles
 from .splitter import split_entry
 from .styles import Fragments
@@ -61,7 +61,7 @@ def _colour(text: str) -> Fragments:
         return [(_style(styles.TYPED_COMMENT), text)]
     rest = text[dropped:]
     position = 0
-    for token in tokenize(rest):
+    for token in parse(rest).tokens:
         if token.start > position:
             found.append(("", rest[position : token.start]))
         found += _token(token)
