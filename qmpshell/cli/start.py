@@ -220,7 +220,7 @@ def configure(
     from ..storage import read_config  # a script does not depend on it
 
     configuration = read_config(environment)
-    for problem in (*configuration.problems, *configuration.option_problems):
+    for problem in (*configuration.problems, *configuration.setting_problems):
         write_error(f"qmpshell: {problem}")
     if configuration.values:
         from ..storage import apply_settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..language import EXIT_COMMANDS
 from ..qmp import JOB
-from ..storage import EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, OPTIONS
+from ..storage import EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, SETTINGS
 from .members import (
     file_names,
     key_offers,
@@ -198,7 +198,7 @@ def _jobs(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unranked
 
 
 def _settings(slot: CompletionTarget, _known: CompletionSources) -> Iterator[UnrankedCandidate]:
-    for option in OPTIONS.values():
+    for option in SETTINGS.values():
         if not option.file_only:
             text = option.name if slot.behind == "=" else f"{option.name}="
             yield UnrankedCandidate(option.name, text, slot.start, option.help)
@@ -207,7 +207,7 @@ def _settings(slot: CompletionTarget, _known: CompletionSources) -> Iterator[Unr
 def _setting_values(
     slot: CompletionTarget, known: CompletionSources
 ) -> Iterator[UnrankedCandidate]:
-    option = OPTIONS.get(slot.subject)
+    option = SETTINGS.get(slot.subject)
     if option is None:
         return
     for choice in option.choices:

@@ -5,11 +5,11 @@ from .. import export_lazily
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .config import (
-        OPTIONS as OPTIONS,
         OWN_STYLES as OWN_STYLES,
+        SETTINGS as SETTINGS,
         Configuration as Configuration,
-        Option as Option,
-        OptionError as OptionError,
+        Setting as Setting,
+        SettingError as SettingError,
         apply_settings as apply_settings,
         check_style as check_style,
         config_path as config_path,
@@ -54,7 +54,7 @@ else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "config": "OPTIONS OWN_STYLES Option OptionError apply_settings check_style Configuration config_path read_config",
+            "config": "OWN_STYLES SETTINGS Setting SettingError apply_settings check_style Configuration config_path read_config",
             "history": "HistoryError HistoryFile history_path escape_entry",
             "log": "Log LogError RECEIVED SENT",
             "paths": "state_directory",

@@ -38,11 +38,11 @@ OWN_STYLES = ("auto", "dark", "light")
 _SOME_STYLES = ("monokai", "gruvbox-dark", "one-dark", "default", "friendly", "xcode")
 
 
-class OptionError(QmpShellError):
+class SettingError(QmpShellError):
     """An invalid value. The text names the setting, the value and the allowed values."""
 
 
-class Option:
+class Setting:
     """A setting that users can change by name.
 
     `help` describes it in a few words. `attribute` is its name in Settings. `possible` lists the
@@ -102,8 +102,8 @@ class Option:
     def _write(self, value: Any) -> str:
         return str(value)
 
-    def _error(self, shown: str, possible: str, error: ValueError) -> OptionError:
-        return OptionError(f"{self.name} cannot be {shown}: {str(error) or possible}")
+    def _error(self, shown: str, possible: str, error: ValueError) -> SettingError:
+        return SettingError(f"{self.name} cannot be {shown}: {str(error) or possible}")
 
 
 def _shown(value: object) -> str:
@@ -116,7 +116,7 @@ def _shown(value: object) -> str:
         return "a very long number"
 
 
-class _Choice(Option):
+class _Choice(Setting):
     """A setting with a few possible words."""
 
     def __init__(self, name: str, help_text: str, choices: tuple[str, ...], **others: Any) -> None:
@@ -156,7 +156,7 @@ class _Switch(_Choice):
         return "on" if value else "off"
 
 
-class _Lines(Option):
+class _Lines(Setting):
     def _read(self, text: str) -> object:
         if not (text.isascii() and text.isdecimal()):
             raise ValueError
@@ -168,7 +168,7 @@ class _Lines(Option):
         return value
 
 
-class _Seconds(Option):
+class _Seconds(Setting):
     def _read(self, text: str) -> object:
         try:
             return None if text == "none" else self._from_toml(float(text))
@@ -188,7 +188,7 @@ class _Seconds(Option):
         return "none" if value is None else str(value).removesuffix(".0")
 
 
-class _Names(Option):
+class _Names(Setting):
     def _read(self, text: str) -> object:
         return self._from_toml([name.strip() for name in text.split(",")] if text.strip() else [])
 
@@ -208,7 +208,7 @@ def _is_name(value: object) -> bool:
     return bool(value) and " " not in value and "," not in value
 
 
-class _Events(Option):
+class _Events(Setting):
     def _read(self, text: str) -> object:
         mode = parse_events(text)
         if mode is None or not text.isprintable():
@@ -226,14 +226,14 @@ class _Events(Option):
         return value if isinstance(value, str) else ",".join(value)
 
 
-class _Command(Option):
+class _Command(Setting):
     def _read(self, text: str) -> object:
         if not text.isprintable():
             raise ValueError
         return text.strip()
 
 
-class _Style(Option):
+class _Style(Setting):
     def _read(self, text: str) -> object:
         if text not in OWN_STYLES:
             check_style(text)
@@ -255,9 +255,9 @@ def check_style(name: str) -> None:
 
 
 # The settings by name.
-OPTIONS: Mapping[str, Option] = {
-    option.name: option
-    for option in (
+SETTINGS: Mapping[str, Setting] = {
+    setting.name: setting
+    for setting in (
         _Choice("color", "use colours", ("auto", "always", "never")),
         _Names(
             "confirm",
@@ -313,9 +313,9 @@ def apply_settings(
     `explicit` are those from the command line, which has precedence over the settings file.
     """
     for name, value in values.items():
-        option = OPTIONS[name]
-        if option.attribute not in explicit:
-            setattr(settings, option.attribute, value)
+        setting = SETTINGS[name]
+        if setting.attribute not in explicit:
+            setattr(settings, setting.attribute, value)
 
 
 class Configuration:
@@ -323,16 +323,16 @@ class Configuration:
 
     `values` are the values of settings by name (see `apply_settings`); `targets` are the addresses
     of named targets. Each item of `problems` (about the file or its targets) and of
-    `option_problems` is a sentence with the file, the line if it is known, and what is allowed.
+    `setting_problems` is a sentence with the file, the line if it is known, and what is allowed.
     """
 
-    __slots__ = ("option_problems", "problems", "targets", "values")
+    __slots__ = ("problems", "setting_problems", "targets", "values")
 
     def __init__(self) -> None:
         self.values: dict[str, object] = {}
         self.targets: dict[str, str] = {}
         self.problems: list[str] = []
-        self.option_problems: list[str] = []
+        self.setting_problems: list[str] = []
 
 
 def config_path(environment: Mapping[str, str]) -> str | None:
@@ -387,12 +387,9 @@ class _Reader:
         self._found = found
         self._home = home
         self._text = ""
-        self._options: Mapping[str, Option] = {}
 
     def read(self, data: bytes) -> None:
         import tomllib  # slow to import, and most users have no such file
-
-        self._options = OPTIONS
 
         try:
             self._text = data.decode("utf-8-sig")
@@ -410,7 +407,7 @@ class _Reader:
             return
         targets = values.pop(_TARGETS, {})
         for name, value in values.items():
-            self._set_option(name, value)
+            self._set_setting(name, value)
         if isinstance(targets, dict):
             for name, value in targets.items():
                 self._set_target(name, value)
@@ -426,22 +423,22 @@ class _Reader:
         text = escape(match[1])
         return f"{self._path}:{match[2]}:{match[3]}: {text[:1].lower()}{text[1:]}; {_NOT_READ}"
 
-    def _set_option(self, name: str, value: object) -> None:
-        option = self._options.get(name)
-        if option is None:
-            hint = suggestion_for(name, [*self._options, _TARGETS])
-            hint = hint or f"there are {', '.join(self._options)}"
+    def _set_setting(self, name: str, value: object) -> None:
+        setting = SETTINGS.get(name)
+        if setting is None:
+            hint = suggestion_for(name, [*SETTINGS, _TARGETS])
+            hint = hint or f"there are {', '.join(SETTINGS)}"
             text = f"unknown setting {escape(name[:_MAX_SHOWN])}; {hint}"
-            self._found.option_problems.append(self._placed(name, text))
+            self._found.setting_problems.append(self._placed(name, text))
             return
         try:
-            self._found.values[name] = option.from_toml(value)
+            self._found.values[name] = setting.from_toml(value)
         except QmpShellError as error:
-            self._found.option_problems.append(self._placed(name, str(error)))
+            self._found.setting_problems.append(self._placed(name, str(error)))
 
     def _set_target(self, name: str, value: object) -> None:
         shown = escape(name[:_MAX_SHOWN])
-        if name in self._options:
+        if name in SETTINGS:
             text = f"{name} below [{_TARGETS}] would be a target; settings must precede the first table"
         elif not is_word(name) or not name.isprintable() or " " in name or name[0] == "-":
             text = f"{shown!r} cannot be the name of a target, which must not contain / : or ,"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from qmpshell.errors import FAILED, OK
-from qmpshell.storage import CONFIRM, OPTIONS, OptionError, Settings
+from qmpshell.storage import CONFIRM, SETTINGS, SettingError, Settings
 from tests.harness.program import run
 from tests.harness.servers import Server
 from tests.harness.sessions import DONE, Driver, mistake, own_question, reply, sent
@@ -26,7 +26,7 @@ def test_list_has_one_per_line_without_queries(interactive: bool) -> None:
     driver = Driver(interactive=interactive)
     lines = listing(driver)
     assert [line.partition("=")[0] for line in lines] == [
-        name for name, option in OPTIONS.items() if not option.file_only
+        name for name, option in SETTINGS.items() if not option.file_only
     ]
     assert lines[0] == "color=auto        # use colours"
     assert lines[1] == "confirm=guest-shutdown,quit,system_powerdown,system_reset"
@@ -168,10 +168,10 @@ def test_setting_does_not_affect_other_sessions() -> None:
 @given(st.text(max_size=20), st.sampled_from(["pager", "confirm", "events"]))
 def test_shown_setting_can_be_set_again(text: str, name: str) -> None:
     driver = Driver()
-    option = OPTIONS[name]
+    option = SETTINGS[name]
     try:
         setattr(driver.session.settings, option.attribute, option.read(text))
-    except OptionError:
+    except SettingError:
         return
     shown = listing(driver, f"/set {name}")[0]
     other = Driver()

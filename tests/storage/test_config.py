@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import qmpshell
-from qmpshell.storage import OPTIONS, Configuration, config_path, read_config
+from qmpshell.storage import SETTINGS, Configuration, config_path, read_config
 from tests.harness.program import Result, run
 from tests.harness.screen import Terminal
 from tests.harness.servers import SYSTEM, Server, start_qemu
@@ -47,7 +47,7 @@ class Home:
     def problems(self) -> list[str]:
         """Return the errors of the file without its path."""
         found = self.read()
-        problems = [*found.problems, *found.option_problems]
+        problems = [*found.problems, *found.setting_problems]
         assert all(problem.startswith(str(self.path)) for problem in problems)
         return [problem.removeprefix(str(self.path)) for problem in problems]
 
@@ -123,7 +123,7 @@ def test_all_settings_and_targets_are_read(home: Home) -> None:
         """
     )
     found = home.read()
-    assert (found.problems, found.option_problems) == ([], [])
+    assert (found.problems, found.setting_problems) == ([], [])
     assert found.values == {
         "color": "always",
         "confirm": ("quit", "blockdev-*"),
@@ -139,7 +139,7 @@ def test_all_settings_and_targets_are_read(home: Home) -> None:
         "toolbar": False,
         "verbose": True,
     }
-    assert found.values.keys() == OPTIONS.keys()
+    assert found.values.keys() == SETTINGS.keys()
     assert found.targets == {
         "lab": "unix:/run/lab.sock,server=on",
         "düne-1.x": "lab.example:4444",
@@ -156,7 +156,7 @@ def test_readme_example_has_no_errors(home: Home) -> None:
         line for line in section.partition("\n## ")[0].splitlines() if line[:4] in ("    ", "")
     ]
     found = home.write("\n".join(line.strip() for line in lines)).read()
-    assert (found.problems, found.option_problems) == ([], [])
+    assert (found.problems, found.setting_problems) == ([], [])
     assert found.values["style"] == "dark"
     assert found.targets["far"] == "lab.example:4444"
 
@@ -164,7 +164,7 @@ def test_readme_example_has_no_errors(home: Home) -> None:
 @pytest.mark.parametrize("text", [b"", b"# nothing\n", b"\xef\xbb\xbffold = 7\r\n", b"[targets]\n"])
 def test_empty_file_bom_and_crlf_are_accepted(home: Home, text: bytes) -> None:
     found = home.write(text).read()
-    assert (found.problems, found.option_problems) == ([], [])
+    assert (found.problems, found.setting_problems) == ([], [])
     assert found.values == ({"fold": 7} if b"fold" in text else {})
 
 
@@ -183,7 +183,7 @@ EXAMPLE = 'lab = "/run/lab.sock"'
             ":2: fold cannot be '7': it must be a number of lines, 0 for all",
         ),
         ("colour = 1", ":1: unknown setting colour; did you mean color?"),
-        ("\n\nnosuch = 1", f":3: unknown setting nosuch; there are {', '.join(OPTIONS)}"),
+        ("\n\nnosuch = 1", f":3: unknown setting nosuch; there are {', '.join(SETTINGS)}"),
         ("[target]\nlab = '/x'", ":1: unknown setting target; did you mean targets?"),
         (
             "[confirm]\nquit = true",
@@ -246,7 +246,7 @@ def test_error_message_is_one_line_with_position(
 def test_ambiguous_position_is_left_out(home: Home) -> None:
     home.write("style = 'dark'\nfold = 'x'\n[targets]\nfold = '/x'")
     found = home.read()
-    assert found.option_problems == [
+    assert found.setting_problems == [
         f"{home.path}: fold cannot be 'x': it must be a number of lines, 0 for all"
     ]
     assert found.problems == [
@@ -260,7 +260,7 @@ def test_valid_settings_are_used_despite_errors(home: Home) -> None:
     found = home.read()
     assert found.values == {"style": "dark"}
     assert found.targets == {"good": "/x"}
-    assert len(found.option_problems) == 2
+    assert len(found.setting_problems) == 2
     assert len(found.problems) == 1
 
 

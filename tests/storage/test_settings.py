@@ -11,9 +11,9 @@ from hypothesis import given, strategies as st
 
 from qmpshell.storage import (
     CONFIRM,
-    OPTIONS,
     OWN_STYLES,
-    OptionError,
+    SETTINGS,
+    SettingError,
     Settings,
     apply_settings,
     check_style,
@@ -21,9 +21,9 @@ from qmpshell.storage import (
 from tests.harness.program import environment
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_option_default_round_trips(name: str) -> None:
-    option = OPTIONS[name]
+    option = SETTINGS[name]
     settings = Settings()
     assert option.name == name
     assert option.help
@@ -62,7 +62,7 @@ def test_option_default_round_trips(name: str) -> None:
     ],
 )
 def test_option_text_is_parsed(name: str, text: str, value: object) -> None:
-    found = OPTIONS[name].read(text)
+    found = SETTINGS[name].read(text)
     assert found == value
     assert type(found) is type(value)
 
@@ -105,12 +105,12 @@ def test_option_text_is_parsed(name: str, text: str, value: object) -> None:
     ],
 )
 def test_invalid_text_error_lists_possible_values(name: str, text: str) -> None:
-    with pytest.raises(OptionError) as caught:
-        OPTIONS[name].read(text)
+    with pytest.raises(SettingError) as caught:
+        SETTINGS[name].read(text)
     message = str(caught.value)
     assert message.startswith(f"{name} cannot be {text[:40]!r}: it must be ")
     assert message.isprintable()
-    assert all(choice in message for choice in OPTIONS[name].choices)
+    assert all(choice in message for choice in SETTINGS[name].choices)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_invalid_text_error_lists_possible_values(name: str, text: str) -> None:
     ],
 )
 def test_toml_value_is_accepted(name: str, value: object, taken: object) -> None:
-    found = OPTIONS[name].from_toml(value)
+    found = SETTINGS[name].from_toml(value)
     assert found == taken
     assert type(found) is type(taken)
 
@@ -183,17 +183,17 @@ def test_toml_value_is_accepted(name: str, value: object, taken: object) -> None
 def test_invalid_toml_value_error_lists_possible_values(
     name: str, value: object, message: str
 ) -> None:
-    with pytest.raises(OptionError) as caught:
-        OPTIONS[name].from_toml(value)
+    with pytest.raises(SettingError) as caught:
+        SETTINGS[name].from_toml(value)
     assert str(caught.value).startswith(message)
     assert len(str(caught.value)) < 200
 
 
 def test_very_long_number_error_omits_the_number() -> None:
     with pytest.raises(
-        OptionError, match="fold cannot be a very long number: it must be a number of"
+        SettingError, match="fold cannot be a very long number: it must be a number of"
     ):
-        OPTIONS["fold"].from_toml(1 << 20_000)
+        SETTINGS["fold"].from_toml(1 << 20_000)
 
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters=", "), min_size=1).filter(
@@ -214,20 +214,20 @@ def test_random_setting_round_trips_as_text(data: st.DataObject, name: str) -> N
     value: Any = data.draw(VALUES[name])
     settings = Settings()
     apply_settings({name: value}, settings)
-    found = OPTIONS[name].read(OPTIONS[name].write(settings))
+    found = SETTINGS[name].read(SETTINGS[name].write(settings))
     assert found == value or (name == "events" and value in (("none",), ("stderr",), ("inline",)))
 
 
-@given(st.sampled_from(sorted(OPTIONS.keys() - {"style"})), st.text())
+@given(st.sampled_from(sorted(SETTINGS.keys() - {"style"})), st.text())
 def test_random_text_is_parsed_or_rejected(name: str, text: str) -> None:
     settings = Settings()
     try:
-        apply_settings({name: OPTIONS[name].read(text)}, settings)
-    except OptionError:
+        apply_settings({name: SETTINGS[name].read(text)}, settings)
+    except SettingError:
         return
-    shown = OPTIONS[name].write(settings)
+    shown = SETTINGS[name].write(settings)
     assert shown.isprintable()
-    assert OPTIONS[name].read(shown) == getattr(settings, OPTIONS[name].attribute)
+    assert SETTINGS[name].read(shown) == getattr(settings, SETTINGS[name].attribute)
 
 
 def test_apply_keeps_options_of_command_line() -> None:
@@ -244,7 +244,7 @@ def test_apply_keeps_options_of_command_line() -> None:
 
 def test_confirm_default_lists_destructive_commands() -> None:
     assert Settings().confirm == CONFIRM
-    assert OPTIONS["confirm"].write(Settings()) == (
+    assert SETTINGS["confirm"].write(Settings()) == (
         "guest-shutdown,quit,system_powerdown,system_reset"
     )
 
@@ -261,10 +261,10 @@ def test_unknown_style_error_lists_existing_styles() -> None:
 
 def test_pygments_is_imported_only_for_its_styles() -> None:
     program = (
-        "import sys; from qmpshell.storage.config import OPTIONS;"
-        "[OPTIONS['style'].read(name) for name in ('auto', 'dark', 'light')];"
+        "import sys; from qmpshell.storage.config import SETTINGS;"
+        "[SETTINGS['style'].read(name) for name in ('auto', 'dark', 'light')];"
         "print('pygments' in sys.modules);"
-        "OPTIONS['style'].read('monokai'); print('pygments' in sys.modules)"
+        "SETTINGS['style'].read('monokai'); print('pygments' in sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],

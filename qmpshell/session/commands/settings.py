@@ -5,13 +5,13 @@ from __future__ import annotations
 from ...errors import LineError
 from ...language import KEY, QUOTED, WORD, arguments, suggestion_for, unquote
 from ...qmp import encode_scalar
-from ...storage import OPTIONS, OptionError
+from ...storage import SETTINGS, SettingError
 from .arguments import usage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...language import Argument, ShellCommand, Token
-    from ...storage import Option, Settings
+    from ...storage import Setting, Settings
     from ..context import CommandContext
 
 
@@ -22,37 +22,37 @@ _COLUMN, _WIDTH = 16, 79
 
 def run_set(context: CommandContext, call: ShellCommand) -> None:
     """Run `/set [NAME[=VALUE]…]`."""
-    asked: list[Option] = []
+    asked: list[Setting] = []
     values: dict[str, object] = {}
     tokens = list(call.tokens)
     while tokens:
         name = tokens[0]
         if name.kind == WORD:
-            asked.append(_option(call, name, is_loose=bool(values)))
+            asked.append(_find_setting(call, name, is_loose=bool(values)))
             del tokens[0]
         elif name.kind == KEY:
-            option = _option(call, name)
-            if option.name in values:
-                raise LineError(f"{option.name} occurs twice", start=name.start, end=name.end)
+            setting = _find_setting(call, name)
+            if setting.name in values:
+                raise LineError(f"{setting.name} occurs twice", start=name.start, end=name.end)
             (argument,) = arguments(call.line, name, tokens[:3])
-            values[option.name] = _value(call, option, argument)
+            values[setting.name] = _value(call, setting, argument)
             del tokens[:3]
         else:
             raise usage_error(call, f"{call.name} has no argument {name.text[:_MAX_SHOWN]!r}", name)
     settings = context.settings
-    for option_name, value in values.items():
-        setattr(settings, OPTIONS[option_name].attribute, value)
+    for setting_name, value in values.items():
+        setattr(settings, SETTINGS[setting_name].attribute, value)
     if asked:
-        context.show_message("\n".join(_explained(option, settings) for option in asked))
+        context.show_message("\n".join(_explained(setting, settings) for setting in asked))
     elif not values:
         context.show_message(_listing(settings))
 
 
-def _option(call: ShellCommand, token: Token, *, is_loose: bool = False) -> Option:
+def _find_setting(call: ShellCommand, token: Token, *, is_loose: bool = False) -> Setting:
     """Return the setting that a word names. `is_loose` is true if the word follows a value."""
-    option = OPTIONS.get(token.text)
-    if option is None:
-        hint = suggestion_for(token.text, list(OPTIONS)) or f"{call.name} shows the list"
+    setting = SETTINGS.get(token.text)
+    if setting is None:
+        hint = suggestion_for(token.text, list(SETTINGS)) or f"{call.name} shows the list"
         if is_loose:
             hint = "quote a value that contains blanks"
         raise LineError(
@@ -61,42 +61,42 @@ def _option(call: ShellCommand, token: Token, *, is_loose: bool = False) -> Opti
             end=token.end,
             hint=hint,
         )
-    if option.file_only:
+    if setting.file_only:
         raise LineError(
-            f"{option.name} can only be set in the settings file",
+            f"{setting.name} can only be set in the settings file",
             start=token.start,
             end=token.end,
         )
-    return option
+    return setting
 
 
-def _value(call: ShellCommand, option: Option, argument: Argument) -> object:
+def _value(call: ShellCommand, setting: Setting, argument: Argument) -> object:
     operator, token = argument.operator, argument.value
     if operator.text != "=":
         raise usage_error(call, f"expected NAME=VALUE, not NAME {operator.text}", operator)
     text = unquote(token) if token.kind == QUOTED else token.text
     try:
-        return option.read(text)
-    except OptionError as error:
+        return setting.read(text)
+    except SettingError as error:
         end = max(token.end, token.start + 1)
         raise LineError(str(error), start=token.start, end=end) from None
 
 
-def _explained(option: Option, settings: Settings) -> str:
-    return f"{_assignment(option, settings)}\n  {option.help}\n  {option.possible}"
+def _explained(setting: Setting, settings: Settings) -> str:
+    return f"{_assignment(setting, settings)}\n  {setting.help}\n  {setting.possible}"
 
 
 def _listing(settings: Settings) -> str:
     """Return one setting per line, in the form that changes it, with its help if there is room."""
     lines: list[str] = []
-    for option in OPTIONS.values():
-        text = _assignment(option, settings)
-        line = f"{text:{_COLUMN}}  # {option.help}"
-        if not option.file_only:
+    for setting in SETTINGS.values():
+        text = _assignment(setting, settings)
+        line = f"{text:{_COLUMN}}  # {setting.help}"
+        if not setting.file_only:
             lines.append(line if len(line) <= _WIDTH else text)
     return "\n".join(lines)
 
 
-def _assignment(option: Option, settings: Settings) -> str:
-    text = option.write(settings)
-    return f"{option.name}={text if _PLAIN.issuperset(text) else encode_scalar(text)}"
+def _assignment(setting: Setting, settings: Settings) -> str:
+    text = setting.write(settings)
+    return f"{setting.name}={text if _PLAIN.issuperset(text) else encode_scalar(text)}"
