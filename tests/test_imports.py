@@ -199,6 +199,18 @@ def test_terminal_is_imported_without_garbage_collection() -> None:
     assert done.stdout == "True True\n"
 
 
+def test_script_collects_garbage_after_its_imports() -> None:
+    code = (
+        "import gc, qmpshell.script as script; from qmpshell.cli.main import main;"
+        " script.ScriptRunner.run = lambda *_: print(gc.isenabled(), flush=True) or 0;"
+        " main(['-n', '-c', 'stop'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True
+    )
+    assert done.stdout == "True\n"
+
+
 @parametrize_modules
 def test_docstrings_and_comments_have_short_lines(path: Path) -> None:
     """The formatter leaves the lines of docstrings and comments as they are."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program with these arguments (None: those of the process). Does not return."""
     signal.signal(signal.SIGINT, _end)
     signal.signal(signal.SIGTERM, _end)
+    gc.disable()  # until everything is imported: see `enable_garbage_collection`
     _open_standard_descriptors()
     from .main import run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 
@@ -269,16 +270,17 @@ def _run_terminal(invocation: Invocation, environment: Mapping[str, str]) -> int
 
 def import_terminal() -> None:
     """Import what a shell needs, which takes most of its start-up time."""
-    import gc
     from importlib import import_module
 
-    # All imported objects stay alive, so collecting garbage among them would be wasted.
     gc.disable()
-    try:
-        import_module("..terminal.app", __package__)
-    finally:
-        gc.freeze()
-        gc.enable()
+    import_module("..terminal.app", __package__)
+    enable_garbage_collection()
+
+
+def enable_garbage_collection() -> None:
+    """Collect garbage from now on, but not among imported objects, which all stay alive."""
+    gc.freeze()
+    gc.enable()
 
 
 def _connector(
@@ -309,6 +311,7 @@ def run_script(
     `name` is the server's name in messages; `reconnect` opens another stream (`ScriptRunner`). Raises
     QmpShellError.
     """
+    enable_garbage_collection()
     settings = invocation.settings
     may_colour = _may_colour(environment)
     inputs = _inputs(invocation)
