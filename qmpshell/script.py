@@ -179,7 +179,7 @@ class ScriptRunner:
         output: Output,
         make_view: Callable[[Callable[[bytes, Redirect | None], None]], ScriptView],
         clock: Callable[[], float],
-        make_redirect: Callable[[Redirect], ScriptRedirect],
+        make_redirect: Callable[[Redirect], RedirectTarget],
         connect: Callable[[str | None], tuple[Stream, str]],
     ) -> None:
         self._connect = connect
@@ -190,7 +190,7 @@ class ScriptRunner:
         self._view = make_view(self.write)
         self._clock = clock
         self._make_redirect = make_redirect
-        self._redirect: ScriptRedirect | None = None
+        self._redirect: RedirectTarget | None = None
         # The step that waits for the end of the redirect.
         self._closing: CloseRedirect | None = None
         self._next_line: SourceLine | PreparedLine | None = None
@@ -399,8 +399,8 @@ class ScriptRunner:
 _SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM)
 
 
-class ScriptRedirect:
-    """The open file or system shell command that receives the replies of a line.
+class RedirectTarget:
+    """The open file or system shell command that receives the replies of a line, in both drivers.
 
     `start` opens it and raises OutputFailed. Then call `write`, then `end`, and `flush` whenever a
     descriptor of `waits_for` is ready, until `problem` is not None.

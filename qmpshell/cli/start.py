@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ..language import Redirect
-    from ..script import ScriptRedirect
+    from ..script import RedirectTarget
     from ..session import RawSession
     from ..session.ports import MessageLog
     from ..storage import Configuration, Settings
@@ -376,10 +376,10 @@ def make_session(
     return RawSession(address=address, interactive=interactive)
 
 
-def _make_redirect(redirect: Redirect, environment: Mapping[str, str]) -> ScriptRedirect:
-    from ..script import ScriptRedirect  # few scripts need it
+def _make_redirect(redirect: Redirect, environment: Mapping[str, str]) -> RedirectTarget:
+    from ..script import RedirectTarget  # few scripts need it
 
-    return ScriptRedirect(redirect, environment=environment)
+    return RedirectTarget(redirect, environment=environment)
 
 
 def _may_colour(environment: Mapping[str, str]) -> bool:

@@ -115,7 +115,7 @@ class App:
             connect, connected=self._connected, failed=self._connected_not
         )
         self._redirects = RedirectController(
-            settings,
+            devices,
             self._prompt_controller,
             answer=self._answer,
             run_program=self._run_program,

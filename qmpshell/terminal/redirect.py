@@ -1,67 +1,17 @@
-"""Redirects at the terminal: replies go to a file or a system shell command."""
+"""Redirects at a terminal: replies to a file or a system shell command."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable
 
 from ..language import Redirect
 from ..render import escape
-from ..script import ScriptView
+from ..script import OutputError, RedirectTarget, ScriptView
 from ..session import CloseRedirect, OpenRedirect, ShowReply
-from ..storage import Settings
-from .processes import write_all
 from .prompt import PromptController
-
-
-class TerminalRedirect:
-    """The target of a line's replies: `open`, `write`, `close`. For a command, `data` is its input."""
-
-    def __init__(self, redirect: Redirect) -> None:
-        self.redirect = redirect
-        self._descriptor: int | None = None
-        self._parts: list[bytes] = []
-        self._problem = ""
-
-    @property
-    def is_command(self) -> bool:
-        """Whether the target is a system shell command."""
-        return self.redirect.operator == "|"
-
-    def open(self) -> str:
-        """Open the target. Return what went wrong, or ""."""
-        if self.is_command:
-            return ""
-        flags = os.O_TRUNC if self.redirect.operator == ">" else os.O_APPEND
-        try:
-            self._descriptor = os.open(
-                self.redirect.text, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o666
-            )
-        except OSError as error:
-            return f"{self.redirect.text}: {error.strerror}"
-        return ""
-
-    def write(self, data: bytes) -> None:
-        """Write or keep data."""
-        if self._descriptor is None:
-            self._parts.append(data)
-            return
-        try:
-            write_all(self._descriptor, data)
-        except OSError as error:
-            self._problem = f"{self.redirect.text}: {error.strerror}"
-
-    @property
-    def data(self) -> bytes:
-        """The data for the command."""
-        return b"".join(self._parts)
-
-    def close(self) -> str:
-        """Close the target. Return what went wrong, or ""."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
-        return self._problem
+from .styles import Devices
 
 
 class RedirectController:
@@ -73,19 +23,23 @@ class RedirectController:
 
     def __init__(
         self,
-        settings: Settings,
+        devices: Devices,
         prompt_controller: PromptController,
         *,
         answer: Callable[[OpenRedirect | CloseRedirect, str], None],
         run_program: Callable[[Awaitable[str]], Awaitable[None]],
         problem: Callable[[str], None],
     ) -> None:
+        self._devices = devices
         self._prompt_controller = prompt_controller
         self._answer = answer
         self._run_program = run_program
-        self._redirect: TerminalRedirect | None = None
+        self._redirect: Redirect | None = None
+        # The open file. A command starts only after the last reply, because it needs the terminal.
+        self._file: RedirectTarget | None = None
+        self._parts: list[bytes] = []
         # Redirected output looks like that of a script.
-        self._view = ScriptView(settings, name="", out=self._write, err=problem)
+        self._view = ScriptView(devices.settings, name="", out=self._write, err=problem)
 
     def show_reply(self, shown: ShowReply) -> bool:
         """Handle a reply. Return True if it goes to a redirect."""
@@ -102,39 +56,58 @@ class RedirectController:
         else:
             self._open(step)
 
+    async def _ask_overwrite(self, step: OpenRedirect) -> None:
+        name = step.redirect.text
+        if await self._prompt_controller.confirm(f"{escape(name)} exists and would be overwritten"):
+            self._open(step)
+        else:
+            self._answer(step, f"{name} was not overwritten; nothing was sent")
+
+    def _open(self, step: OpenRedirect) -> None:
+        problem = ""
+        self._parts = []
+        if step.redirect.operator != "|":
+            self._file = RedirectTarget(step.redirect, environment=self._devices.environment)
+            try:
+                self._file.start()
+            except OutputError as error:
+                self._file, problem = None, str(error)
+        self._redirect = None if problem else step.redirect
+        self._answer(step, problem)
+
+    def _write(self, data: bytes, _redirect: Redirect | None) -> None:
+        if self._file is not None:
+            self._file.write(data)
+        else:
+            self._parts.append(data)
+
     def close(self, step: CloseRedirect) -> None:
         """Close the redirect after the last reply."""
         redirect, self._redirect = self._redirect, None
-        if redirect is None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.end()
+            self._finish(file, step)
+        elif redirect is not None:
+            self._prompt_controller.run_suspended(lambda: self._run_command(redirect, step))
+
+    def _finish(self, file: RedirectTarget, step: CloseRedirect) -> None:
+        """Write what the file has not accepted yet, such as a FIFO with a slow reader."""
+        if file.problem is not None:
+            self._answer(step, file.problem)
             return
-        problem = redirect.close()
-        if not redirect.is_command:
-            self._answer(step, problem)
-            return
+        loop = asyncio.get_running_loop()
+        (descriptor,) = file.waits_for
 
-        async def work() -> None:
-            command = redirect.redirect.text
-            await self._run_program(self._prompt_controller.programs.shell(command, redirect.data))
-            self._answer(step, "")
+        def flush() -> None:
+            loop.remove_writer(descriptor)
+            file.flush()
+            self._finish(file, step)
 
-        self._prompt_controller.run_suspended(work)
+        loop.add_writer(descriptor, flush)
 
-    async def _ask_overwrite(self, step: OpenRedirect) -> None:
-        redirect = step.redirect
-        if await self._prompt_controller.confirm(
-            f"{escape(redirect.text)} exists and would be overwritten"
-        ):
-            self._open(step)
-        else:
-            self._answer(step, f"{redirect.text} was not overwritten; nothing was sent")
-
-    def _open(self, step: OpenRedirect) -> None:
-        self._redirect = TerminalRedirect(step.redirect)
-        problem = self._redirect.open()
-        if problem:
-            self._redirect = None
-        self._answer(step, problem)
-
-    def _write(self, data: bytes, _destination: Redirect | None) -> None:
-        if self._redirect is not None:
-            self._redirect.write(data)
+    async def _run_command(self, redirect: Redirect, step: CloseRedirect) -> None:
+        data = b"".join(self._parts)
+        programs = self._prompt_controller.programs
+        await self._run_program(programs.shell(redirect.text, data))
+        self._answer(step, "")

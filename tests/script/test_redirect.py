@@ -14,7 +14,7 @@ import pytest
 
 from qmpshell.errors import FAILED, OK
 from qmpshell.language import Redirect
-from qmpshell.script import OutputError, ScriptRedirect
+from qmpshell.script import OutputError, RedirectTarget
 from qmpshell.session import CloseRedirect, OpenRedirect
 from tests.harness.program import run
 from tests.harness.scripted import Peer, ScriptedServer
@@ -39,12 +39,12 @@ def check_open_files() -> Iterator[None]:
         os.waitpid(-1, os.WNOHANG)
 
 
-def make_redirect(operator: str, text: object, **environment: str) -> ScriptRedirect:
+def make_redirect(operator: str, text: object, **environment: str) -> RedirectTarget:
     redirect = Redirect(operator, str(text), 0)
-    return ScriptRedirect(redirect, environment={"PATH": os.environ["PATH"], **environment})
+    return RedirectTarget(redirect, environment={"PATH": os.environ["PATH"], **environment})
 
 
-def finish_redirect(redirect: ScriptRedirect) -> str:
+def finish_redirect(redirect: RedirectTarget) -> str:
     """Poll the redirect until it is closed, and return its problem."""
     deadline = time.monotonic() + TIMEOUT
     while redirect.problem is None:
