@@ -223,6 +223,7 @@ def _parts(line: str, tokens: list[Token]) -> Iterator[Part]:
             part.end = part.end or (token.start if part.tokens else 0)
         elif not part.has_redirect:
             part.tokens.append(token)
+            part.end = 0  # a comment before it was not the end
     part.end = part.end or len(line)
     yield part
 

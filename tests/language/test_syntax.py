@@ -6,7 +6,7 @@ import contextlib
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from qmpshell.errors import LineError
 from qmpshell.language import (
@@ -417,6 +417,7 @@ def test_leaves_joined_with_blanks_are_the_line(line: str) -> None:
 
 
 @given(st.one_of(st.text(max_size=60), FRAGMENTS.map(" ".join)))
+@example("0 #\n0")
 def test_parts_contain_the_tokens_between_marks(line: str) -> None:
     tree = parse(line)
     marks = [token for token in tree.tokens if token.kind in (t.SEPARATOR, t.OPEN, t.CLOSE)]
