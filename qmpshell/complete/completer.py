@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..language import EXIT_COMMANDS
-from ..qmp import JOB
+from ..qmp import references as kinds
 from ..storage import EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, SETTINGS
 from .members import (
     file_names,
@@ -191,7 +191,7 @@ def _topics(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unrank
 
 
 def _jobs(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
-    for live_name in known.find_live(NameQuery(JOB)):
+    for live_name in known.find_live(NameQuery(kinds.JOB)):
         yield UnrankedCandidate(
             live_name.name, spell_word(live_name.name, slot.quote), slot.start, live_name.meta
         )

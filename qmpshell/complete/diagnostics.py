@@ -12,7 +12,7 @@ from ..language import (
     tokens as t,
     wrong_value,
 )
-from ..qmp import QOM_PROPERTY, property_kind
+from ..qmp import property_kind, references as kinds
 from .members import open_member_kind, qom_property_at
 from .sources import NameQuery
 from .target import (
@@ -127,14 +127,14 @@ class ValueChecker:
     def alternate(self, given: TypedValue, type_name: str, key: str, *, typed: bool) -> str:
         """Check a scalar, or brackets, that an alternate may not accept."""
         schema = self._shapes.schema
-        kinds = {
+        branches = {
             str(schema.kind(alternative)): alternative
             for alternative in schema.alternatives(type_name)
         }
         form, text = given.form, given.text
-        has_text = "str" in kinds
+        has_text = "str" in branches
         if form in _BRACKETS:
-            if _BRACKETS[form] in kinds or (has_text and text):
+            if _BRACKETS[form] in branches or (has_text and text):
                 return ""
             return self._alternates(type_name, _shown(given), key)
         if (
@@ -143,9 +143,9 @@ class ValueChecker:
             or (form == BARE_WORD and not text)
         ):
             return ""
-        if "enum" in kinds and form != JSON and text in schema.enum_values(kinds["enum"]):
+        if "enum" in branches and form != JSON and text in schema.enum_values(branches["enum"]):
             return ""
-        if any(kind in _NUMBERS and _reads_as(given, kind) for kind in kinds):
+        if any(kind in _NUMBERS and _reads_as(given, kind) for kind in branches):
             return ""
         return self._alternates(type_name, _shown(given), key)
 
@@ -440,7 +440,7 @@ class _Arguments:
         holder, name = qom_property_at(self._call, path)
         # A bus address, which may be text, cannot be told from a number here.
         if holder and name not in ("", _ADDRESS):
-            for live_name in self._known.peek_live(NameQuery(QOM_PROPERTY, holder)):
+            for live_name in self._known.peek_live(NameQuery(kinds.QOM_PROPERTY, holder)):
                 if live_name.name == name:
                     self._property(given, live_name, ".".join(path), strict=True)
 

@@ -2,44 +2,7 @@
 
 from __future__ import annotations
 
-from ..qmp import (
-    AUDIODEV,
-    BITMAP,
-    BLOCK_DEVICE,
-    BLOCK_QDEV,
-    BUS,
-    CAN_BUS,
-    CHAIN,
-    CHAIN_FILE,
-    CHARDEV,
-    CPU_MODEL,
-    CRYPTODEV,
-    DEVICE_DRIVER,
-    DEVICE_PROPERTY,
-    DISPLAY,
-    EXPORT,
-    HUMAN_COMMAND,
-    IOMMUFD,
-    IOTHREAD,
-    JOB,
-    MEMORY_BACKEND,
-    NETDEV,
-    NODE,
-    OBJECT,
-    PR_MANAGER,
-    QDEV,
-    QOM_CHILD,
-    QOM_PROPERTY,
-    QOM_TYPE,
-    RNG,
-    SECRET_OBJECT,
-    SNAPSHOT,
-    THROTTLE_GROUP,
-    TLS_AUTHZ,
-    TLS_CREDS,
-    TPMDEV,
-    expand_driver_alias,
-)
+from ..qmp import expand_driver_alias, references as kinds
 from .hmp_tables import aliased
 
 TYPE_CHECKING = False
@@ -172,29 +135,29 @@ HUMAN_HELP = _human("help")
 
 # Kinds with a fixed list of queries.
 _PLAIN = {
-    EXPORT: (EXPORTS,),
-    CHARDEV: (CHARDEVS,),
-    NETDEV: (NETWORK,),
-    OBJECT: (OBJECTS,),
-    MEMORY_BACKEND: (OBJECTS,),
-    IOTHREAD: (OBJECTS,),
-    SECRET_OBJECT: (OBJECTS,),
-    THROTTLE_GROUP: (OBJECTS,),
-    TLS_CREDS: (OBJECTS,),
-    TLS_AUTHZ: (OBJECTS,),
-    PR_MANAGER: (OBJECTS,),
-    RNG: (OBJECTS,),
-    CRYPTODEV: (OBJECTS,),
-    CAN_BUS: (OBJECTS,),
-    IOMMUFD: (OBJECTS,),
-    AUDIODEV: (AUDIODEVS,),
-    TPMDEV: (TPMDEVS,),
-    QDEV: (PERIPHERAL, ANONYMOUS),
-    DISPLAY: (PERIPHERAL, ANONYMOUS),
-    BLOCK_QDEV: (BLOCK,),
-    CPU_MODEL: (CPU_MODELS,),
-    QOM_TYPE: (TYPES,),
-    HUMAN_COMMAND: (HUMAN_HELP,),
+    kinds.EXPORT: (EXPORTS,),
+    kinds.CHARDEV: (CHARDEVS,),
+    kinds.NETDEV: (NETWORK,),
+    kinds.OBJECT: (OBJECTS,),
+    kinds.MEMORY_BACKEND: (OBJECTS,),
+    kinds.IOTHREAD: (OBJECTS,),
+    kinds.SECRET_OBJECT: (OBJECTS,),
+    kinds.THROTTLE_GROUP: (OBJECTS,),
+    kinds.TLS_CREDS: (OBJECTS,),
+    kinds.TLS_AUTHZ: (OBJECTS,),
+    kinds.PR_MANAGER: (OBJECTS,),
+    kinds.RNG: (OBJECTS,),
+    kinds.CRYPTODEV: (OBJECTS,),
+    kinds.CAN_BUS: (OBJECTS,),
+    kinds.IOMMUFD: (OBJECTS,),
+    kinds.AUDIODEV: (AUDIODEVS,),
+    kinds.TPMDEV: (TPMDEVS,),
+    kinds.QDEV: (PERIPHERAL, ANONYMOUS),
+    kinds.DISPLAY: (PERIPHERAL, ANONYMOUS),
+    kinds.BLOCK_QDEV: (BLOCK,),
+    kinds.CPU_MODEL: (CPU_MODELS,),
+    kinds.QOM_TYPE: (TYPES,),
+    kinds.HUMAN_COMMAND: (HUMAN_HELP,),
 }
 
 _LIFETIME = 5.0
@@ -223,25 +186,25 @@ def queries_for(name_query: NameQuery, results: QueryResults) -> list[LiveQuery]
     The result is empty if nothing can be queried.
     """
     kind, subject = name_query.kind, name_query.subject
-    if kind == NODE:
+    if kind == kinds.NODE:
         return _nodes(results)
-    if kind in (BLOCK_DEVICE, BITMAP, SNAPSHOT, CHAIN, CHAIN_FILE):
+    if kind in (kinds.BLOCK_DEVICE, kinds.BITMAP, kinds.SNAPSHOT, kinds.CHAIN, kinds.CHAIN_FILE):
         return [*_nodes(results), BLOCK]
-    if kind == JOB:
+    if kind == kinds.JOB:
         return _with_other(JOBS, BLOCK_JOBS, results)
-    if kind == DEVICE_DRIVER:
+    if kind == kinds.DEVICE_DRIVER:
         return _drivers(results)
-    if kind == BUS:
+    if kind == kinds.BUS:
         return [
             TREE
         ]  # The driver's bus is known if drivers were queried; otherwise it is not worth that risk.
-    if kind == DEVICE_PROPERTY:
+    if kind == kinds.DEVICE_PROPERTY:
         return _device_properties(subject, results)
-    if kind in (QOM_CHILD, QOM_PROPERTY):
+    if kind in (kinds.QOM_CHILD, kinds.QOM_PROPERTY):
         if not subject.startswith("/") or len(subject) > _LONGEST_PATH:
             return []
         own = _qom_list(subject)
-        return [own] if kind == QOM_CHILD else [own, *_of_its_type(subject, results)]
+        return [own] if kind == kinds.QOM_CHILD else [own, *_of_its_type(subject, results)]
     return list(_PLAIN.get(kind, ()))
 
 

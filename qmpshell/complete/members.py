@@ -3,17 +3,7 @@
 from __future__ import annotations
 
 from ..language import KEY, QUOTED, VALUE, tokenize
-from ..qmp import (
-    CHAIN_FILE,
-    DEVICE_PROPERTY,
-    FILE,
-    NODE,
-    QOM_CHILD,
-    QOM_PATH,
-    QOM_PROPERTY,
-    is_ambiguous,
-    linked_kind,
-)
+from ..qmp import is_ambiguous, linked_kind, references as kinds
 from ..render import utf8_string
 from .ranking import DIRECTORY, UnrankedCandidate, describe_match, natural_key
 from .sources import NameQuery
@@ -256,13 +246,13 @@ class _KeyOffers:
             yield key, "="
             return
         schema = self._shapes.schema
-        kinds = [(schema.kind(type_name) or "any", type_name)]
-        if kinds[0][0] == "alternate":
-            kinds = [
+        branches = [(schema.kind(type_name) or "any", type_name)]
+        if branches[0][0] == "alternate":
+            branches = [
                 (schema.kind(alternative) or "any", alternative)
                 for alternative in schema.alternatives(type_name)
             ]
-        names = dict(kinds)
+        names = dict(branches)
         is_scalar = any(kind not in ("object", "array") for kind in names)
         if is_scalar and partial is None:
             yield key, "="
@@ -364,14 +354,14 @@ class _ValueOffers:
         shapes = self._shapes
         kind = shapes.schema.kind(type_name)
         if kind == "alternate":
-            kinds = {
+            branches = {
                 shapes.schema.kind(alternative): alternative
                 for alternative in shapes.schema.alternatives(type_name)
             }
-            is_loose = bool({"int", "number", "null", "boolean"} & kinds.keys())
+            is_loose = bool({"int", "number", "null", "boolean"} & branches.keys())
             if shapes.is_reference(type_name):
-                yield from self._live(NODE, "", is_loose=is_loose)
-            for kind_name, item in kinds.items():
+                yield from self._live(kinds.NODE, "", is_loose=is_loose)
+            for kind_name, item in branches.items():
                 yield from self._of_kind(str(kind_name), item, is_loose=is_loose)
         elif kind is not None:
             yield from self._of_kind(kind, type_name, is_loose=False)
@@ -423,14 +413,14 @@ class _ValueOffers:
 
     def _names(self, *, is_loose: bool = False) -> Iterator[UnrankedCandidate]:
         kind, subject = find_kind(self._known.live_kinds, self._call, self._slot.path)
-        if kind == FILE:
+        if kind == kinds.FILE:
             yield from self._files()
-        elif kind == CHAIN_FILE:
+        elif kind == kinds.CHAIN_FILE:
             yield from self._live(kind, subject, is_loose=is_loose)
             for offer in self._files():
                 offer.order = 1
                 yield offer
-        elif kind == QOM_PATH:
+        elif kind == kinds.QOM_PATH:
             yield from self._qom_paths()
         elif kind:
             yield from self._live(kind, subject, is_loose=is_loose)
@@ -438,7 +428,7 @@ class _ValueOffers:
             yield from self._formats()
         path, name = qom_property_at(self._call, self._slot.path)
         if path and name:
-            yield from self._by_property(NameQuery(QOM_PROPERTY, path), name)
+            yield from self._by_property(NameQuery(kinds.QOM_PROPERTY, path), name)
 
     def _formats(self) -> Iterator[UnrankedCandidate]:
         """Yield the drivers of blockdev-add: a format is one of them, although its type is text."""
@@ -483,7 +473,7 @@ class _ValueOffers:
 
     def _qom_paths(self) -> Iterator[UnrankedCandidate]:
         parent = self._slot.text.rpartition("/")[0]
-        for live_name in self._known.find_live(NameQuery(QOM_CHILD, parent or "/")):
+        for live_name in self._known.find_live(NameQuery(kinds.QOM_CHILD, parent or "/")):
             offer = self._offer(f"{parent}/{live_name.name}", live_name.meta)
             # The path may continue: / and Tab list what is below.
             offer.text = offer.text.removesuffix(" ")
@@ -582,7 +572,7 @@ def open_member_kind(
     if call.sort == EVENT or path or given is None or call.key_path == ((), "driver"):
         return "", ""
     driver = given.text_of("driver") if call.name == "device_add" else None
-    return (DEVICE_PROPERTY, driver) if driver else ("", "")
+    return (kinds.DEVICE_PROPERTY, driver) if driver else ("", "")
 
 
 def qom_property_at(call: PartialCommand, path: Sequence[str]) -> tuple[str, str]:

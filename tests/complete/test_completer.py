@@ -22,7 +22,7 @@ from qmpshell.complete import (
     rank,
 )
 from qmpshell.language import tokenize, tokens as t
-from qmpshell.qmp import DEVICE_DRIVER, DEVICE_PROPERTY, QOM_CHILD
+from qmpshell.qmp import references as kinds
 from qmpshell.session import COMMANDS
 from tests.harness.completion import LINES, FakeLive, files, known
 from tests.harness.schemas import ALL, SYSTEMS, schema
@@ -526,7 +526,7 @@ def test_missing_live_name_queues_a_query() -> None:
     live = FakeLive()
     sources = CompletionSources(schema=schema("10"), live=live)
     complete("qom-get path=/machine/", 22, sources)
-    assert live.asked == [NameQuery(QOM_CHILD, "/machine")]
+    assert live.asked == [NameQuery(kinds.QOM_CHILD, "/machine")]
     assert complete("blockdev-del node-name=zzz", 26, sources) == []
 
 
@@ -536,9 +536,9 @@ def test_partial_driver_name_is_not_queried() -> None:
     for line in ("device_add driver=e1000", "device_add id=x driver=e10"):
         complete(line, len(line), sources)
         describe(line, len(line), sources)
-    assert {query.kind for query in live.asked} == {DEVICE_DRIVER}
+    assert {query.kind for query in live.asked} == {kinds.DEVICE_DRIVER}
     complete("device_add driver=e1000 ", 24, sources)
-    assert live.asked[-1] == NameQuery(DEVICE_PROPERTY, "e1000")
+    assert live.asked[-1] == NameQuery(kinds.DEVICE_PROPERTY, "e1000")
 
 
 def test_completion_without_live_names_offers_schema_only() -> None:

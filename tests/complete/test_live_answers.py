@@ -28,43 +28,7 @@ from qmpshell.complete import (
     queries_for,
     stale_after_event,
 )
-from qmpshell.qmp import (
-    AUDIODEV,
-    BITMAP,
-    BLOCK_DEVICE,
-    BLOCK_QDEV,
-    BUS,
-    CAN_BUS,
-    CHAIN,
-    CHAIN_FILE,
-    CHARDEV,
-    CPU_MODEL,
-    CRYPTODEV,
-    DEVICE_DRIVER,
-    DEVICE_PROPERTY,
-    DISPLAY,
-    EXPORT,
-    IOMMUFD,
-    IOTHREAD,
-    JOB,
-    MEMORY_BACKEND,
-    NETDEV,
-    NODE,
-    OBJECT,
-    PR_MANAGER,
-    QDEV,
-    QOM_CHILD,
-    QOM_PROPERTY,
-    QOM_TYPE,
-    RNG,
-    SECRET_OBJECT,
-    SNAPSHOT,
-    THROTTLE_GROUP,
-    TLS_AUTHZ,
-    TLS_CREDS,
-    TPMDEV,
-    references,
-)
+from qmpshell.qmp import references, references as kinds
 
 DATA = Path(__file__).parents[1] / "data"
 # Kinds of values that need no query.
@@ -109,7 +73,7 @@ def daemon(request: pytest.FixtureRequest) -> dict[LiveQuery, object]:
 
 
 def test_each_name_kind_has_a_query() -> None:
-    subjects = {QOM_CHILD: "/", QOM_PROPERTY: "/"}
+    subjects = {kinds.QOM_CHILD: "/", kinds.QOM_PROPERTY: "/"}
     assert len(KINDS) > 20
     for kind in KINDS:
         assert queries_for(NameQuery(kind, subjects.get(kind, "x")), {}), kind
@@ -118,7 +82,7 @@ def test_each_name_kind_has_a_query() -> None:
 
 
 def test_block_nodes_show_driver_and_file(machine: dict[LiveQuery, object]) -> None:
-    nodes = names_with_meta(machine, NODE)
+    nodes = names_with_meta(machine, kinds.NODE)
     assert nodes["disk0"] == "qcow2, a.qcow2"
     assert nodes["file0"] == "file, a.qcow2"
     assert nodes["null2"] == "null-co"
@@ -128,7 +92,7 @@ def test_block_nodes_show_driver_and_file(machine: dict[LiveQuery, object]) -> N
 
 
 def test_block_devices_include_nodes_and_guest_devices(machine: dict[LiveQuery, object]) -> None:
-    devices = names_with_meta(machine, BLOCK_DEVICE)
+    devices = names_with_meta(machine, kinds.BLOCK_DEVICE)
     assert devices["drv0"] == "device, qcow2, b.qcow2"
     assert devices["hd0"] == "guest device, qcow2, b.qcow2"
     assert "/machine/peripheral/vd0/virtio-backend" in devices
@@ -160,11 +124,11 @@ CHAIN_ANSWERS = {
 
 @pytest.mark.parametrize("device", ["top", "drv", "hd"])
 def test_backing_nodes_of_device_come_first(device: str) -> None:
-    names = names_with_meta(CHAIN_ANSWERS, CHAIN, device)
+    names = names_with_meta(CHAIN_ANSWERS, kinds.CHAIN, device)
     assert names["#block2"] == "backing, qcow2, middle"
     expected = ["#block2", "#block9", "by-json", "null", "other", "#block1", "#block3", "#block4"]
     assert list(names) == expected
-    assert list(names_with_meta(CHAIN_ANSWERS, CHAIN_FILE, device)) == [
+    assert list(names_with_meta(CHAIN_ANSWERS, kinds.CHAIN_FILE, device)) == [
         "/middle",
         "/base",
         "/top",
@@ -173,12 +137,14 @@ def test_backing_nodes_of_device_come_first(device: str) -> None:
 
 
 def test_unknown_chain_offers_all_nodes_equally() -> None:
-    assert list(names_with_meta(CHAIN_ANSWERS, CHAIN)) == list(names_with_meta(CHAIN_ANSWERS, NODE))
-    assert list(names_with_meta(CHAIN_ANSWERS, CHAIN, "zzz")) == list(
-        names_with_meta(CHAIN_ANSWERS, NODE)
+    assert list(names_with_meta(CHAIN_ANSWERS, kinds.CHAIN)) == list(
+        names_with_meta(CHAIN_ANSWERS, kinds.NODE)
     )
-    assert "other" not in names_with_meta(CHAIN_ANSWERS, CHAIN, "other")
-    assert list(names_with_meta(CHAIN_ANSWERS, CHAIN_FILE)) == [
+    assert list(names_with_meta(CHAIN_ANSWERS, kinds.CHAIN, "zzz")) == list(
+        names_with_meta(CHAIN_ANSWERS, kinds.NODE)
+    )
+    assert "other" not in names_with_meta(CHAIN_ANSWERS, kinds.CHAIN, "other")
+    assert list(names_with_meta(CHAIN_ANSWERS, kinds.CHAIN_FILE)) == [
         "/base",
         "/middle",
         "/other",
@@ -188,50 +154,50 @@ def test_unknown_chain_offers_all_nodes_equally() -> None:
 
 def test_circular_backing_chain_is_followed_once() -> None:
     nodes = [disk("a", "qcow2", "/a", "/b"), disk("b", "qcow2", "/b", "/a")]
-    assert list(names_with_meta({FLAT_NODES: nodes}, CHAIN, "a")) == ["b"]
-    assert list(names_with_meta({FLAT_NODES: [disk("a", "raw", "")]}, CHAIN_FILE, "a")) == []
+    assert list(names_with_meta({FLAT_NODES: nodes}, kinds.CHAIN, "a")) == ["b"]
+    assert list(names_with_meta({FLAT_NODES: [disk("a", "raw", "")]}, kinds.CHAIN_FILE, "a")) == []
 
 
 def test_jobs_bitmaps_snapshots_and_exports_are_named(machine: dict[LiveQuery, object]) -> None:
-    assert names_with_meta(machine, JOB) == {"job0": "mirror, 25 %, running"}
-    assert names_with_meta(machine, BITMAP, "disk0") == {"bm0": "granularity 64 KiB"}
-    assert names_with_meta(machine, BITMAP) == {"bm0": "disk0, granularity 64 KiB"}
-    assert names_with_meta(machine, BITMAP, "file0") == {}
+    assert names_with_meta(machine, kinds.JOB) == {"job0": "mirror, 25 %, running"}
+    assert names_with_meta(machine, kinds.BITMAP, "disk0") == {"bm0": "granularity 64 KiB"}
+    assert names_with_meta(machine, kinds.BITMAP) == {"bm0": "disk0, granularity 64 KiB"}
+    assert names_with_meta(machine, kinds.BITMAP, "file0") == {}
     path = "/machine/peripheral/vd0/virtio-backend"
-    assert names_with_meta(machine, SNAPSHOT, "disk0") == {"snap1": "id 1"}
-    assert names_with_meta(machine, SNAPSHOT, path) == {"snap1": "id 1"}
-    assert names_with_meta(machine, SNAPSHOT, "hd0") == {}
-    assert names_with_meta(machine, EXPORT) == {"exp0": "nbd, null2"}
+    assert names_with_meta(machine, kinds.SNAPSHOT, "disk0") == {"snap1": "id 1"}
+    assert names_with_meta(machine, kinds.SNAPSHOT, path) == {"snap1": "id 1"}
+    assert names_with_meta(machine, kinds.SNAPSHOT, "hd0") == {}
+    assert names_with_meta(machine, kinds.EXPORT) == {"exp0": "nbd, null2"}
 
 
 def test_backends_and_objects_are_named_by_kind(machine: dict[LiveQuery, object]) -> None:
-    chardevs = names_with_meta(machine, CHARDEV)
+    chardevs = names_with_meta(machine, kinds.CHARDEV)
     assert chardevs["nul0"] == "null"
     assert chardevs["m"] == "unix:/vm/s.sock,server=on"
-    assert names_with_meta(machine, NETDEV) == {
+    assert names_with_meta(machine, kinds.NETDEV) == {
         "net1": "user, net=10.0.2.0,restrict=off",
         "net0": "user, net=10.0.2.0,restrict=off",
     }
     objects = {"io0", "mem0", "pc.ram", "tg0", "sec0"}
-    assert names_with_meta(machine, OBJECT).keys() == objects
-    assert names_with_meta(machine, MEMORY_BACKEND).keys() == {"mem0", "pc.ram"}
-    assert names_with_meta(machine, IOTHREAD) == {"io0": "iothread"}
-    assert names_with_meta(machine, SECRET_OBJECT) == {"sec0": "secret"}
+    assert names_with_meta(machine, kinds.OBJECT).keys() == objects
+    assert names_with_meta(machine, kinds.MEMORY_BACKEND).keys() == {"mem0", "pc.ram"}
+    assert names_with_meta(machine, kinds.IOTHREAD) == {"io0": "iothread"}
+    assert names_with_meta(machine, kinds.SECRET_OBJECT) == {"sec0": "secret"}
 
 
 @pytest.mark.parametrize(
     ("kind", "types"),
     [
-        (THROTTLE_GROUP, "throttle-group"),
-        (TLS_CREDS, "tls-creds-x509 tls-creds-anon tls-creds-psk"),
-        (TLS_AUTHZ, "authz-simple authz-list authz-listfile authz-pam"),
-        (PR_MANAGER, "pr-manager-helper"),
-        (RNG, "rng-random rng-egd rng-builtin"),
-        (CRYPTODEV, "cryptodev-backend cryptodev-backend-lkcf cryptodev-vhost-user"),
-        (CAN_BUS, "can-bus"),
-        (IOMMUFD, "iommufd"),
-        (SECRET_OBJECT, "secret secret_keyring"),
-        (IOTHREAD, "iothread"),
+        (kinds.THROTTLE_GROUP, "throttle-group"),
+        (kinds.TLS_CREDS, "tls-creds-x509 tls-creds-anon tls-creds-psk"),
+        (kinds.TLS_AUTHZ, "authz-simple authz-list authz-listfile authz-pam"),
+        (kinds.PR_MANAGER, "pr-manager-helper"),
+        (kinds.RNG, "rng-random rng-egd rng-builtin"),
+        (kinds.CRYPTODEV, "cryptodev-backend cryptodev-backend-lkcf cryptodev-vhost-user"),
+        (kinds.CAN_BUS, "can-bus"),
+        (kinds.IOMMUFD, "iommufd"),
+        (kinds.SECRET_OBJECT, "secret secret_keyring"),
+        (kinds.IOTHREAD, "iothread"),
     ],
 )
 def test_object_kind_offers_only_matching_types(kind: str, types: str) -> None:
@@ -266,23 +232,23 @@ def test_object_kind_offers_only_matching_types(kind: str, types: str) -> None:
         ]
     }
     assert set(names_with_meta(known, kind).values()) == set(types.split())
-    assert len(names_with_meta(known, OBJECT)) == len(all_types)
+    assert len(names_with_meta(known, kinds.OBJECT)) == len(all_types)
 
 
 def test_audio_and_tpm_backends_use_own_queries() -> None:
     audio = {LiveQuery("query-audiodevs"): [{"id": "snd0", "driver": "none"}]}
-    assert names_with_meta(audio, AUDIODEV) == {"snd0": "none"}
+    assert names_with_meta(audio, kinds.AUDIODEV) == {"snd0": "none"}
     tpm = {LiveQuery("query-tpm"): [{"id": "tpm0", "model": "tpm-tis", "options": {}}]}
-    assert names_with_meta(tpm, TPMDEV) == {"tpm0": "tpm-tis"}
+    assert names_with_meta(tpm, kinds.TPMDEV) == {"tpm0": "tpm-tis"}
 
 
 def test_devices_and_buses_show_type_and_owner(machine: dict[LiveQuery, object]) -> None:
-    devices = names_with_meta(machine, QDEV)
+    devices = names_with_meta(machine, kinds.QDEV)
     anonymous = "/machine/peripheral-anon/device[0]"
     assert devices.keys() == {"usb0", "scsi0", "nic0", "rp0", "hd0", "vd0", anonymous}
     assert devices["vd0"] == "virtio-blk-pci"
     assert devices[anonymous] == "virtio-serial-pci"
-    buses = names_with_meta(machine, BUS)
+    buses = names_with_meta(machine, kinds.BUS)
     assert buses["pcie.0"] == "PCIe bus on q35-pcihost"
     assert buses["rp0"] == "PCIe bus on rp0 (pcie-root-port)"
     assert buses["usb0.0"] == "usb-bus on usb0 (usb-ehci)"
@@ -293,12 +259,12 @@ def test_devices_and_buses_show_type_and_owner(machine: dict[LiveQuery, object])
 
 def test_block_qdev_offers_devices_with_block_backend(machine: dict[LiveQuery, object]) -> None:
     path = "/machine/peripheral/vd0/virtio-backend"
-    assert names_with_meta(machine, BLOCK_QDEV) == {
+    assert names_with_meta(machine, kinds.BLOCK_QDEV) == {
         "hd0": "qcow2, b.qcow2",
         path: "qcow2, a.qcow2",
     }
     tray = {LiveQuery("query-block"): [{"device": "", "qdev": "cd0", "removable": True}]}
-    assert names_with_meta(tray, BLOCK_QDEV) == {"cd0": "removable, empty"}
+    assert names_with_meta(tray, kinds.BLOCK_QDEV) == {"cd0": "removable, empty"}
 
 
 def test_display_kind_offers_only_display_devices() -> None:
@@ -307,7 +273,7 @@ def test_display_kind_offers_only_display_devices() -> None:
         {"name": f"a-{type_name}", "type": f"child<{type_name}>"} for type_name in types.split()
     ]
     known = {LiveQuery("qom-list", {"path": "/machine/peripheral"}): listed}
-    displays = names_with_meta(known, DISPLAY)
+    displays = names_with_meta(known, kinds.DISPLAY)
     assert set(displays.values()) == set(types.split()) - {"pcie-root-port", "virtio-blk-pci"}
 
 
@@ -326,16 +292,16 @@ def test_display_kind_offers_only_display_devices() -> None:
 def test_bus_names_match_the_drivers_bus_type(
     machine: dict[LiveQuery, object], driver: str, expected: list[str]
 ) -> None:
-    assert list(names_with_meta(machine, BUS, driver)) == expected
+    assert list(names_with_meta(machine, kinds.BUS, driver)) == expected
 
 
 def test_unknown_bus_type_offers_all_buses(
     machine: dict[LiveQuery, object],
 ) -> None:
-    everything = names_with_meta(machine, BUS)
-    assert names_with_meta(machine, BUS, "no-such-driver") == everything
-    assert names_with_meta(machine, BUS, "sd-card") == everything
-    assert names_with_meta({**machine, DRIVERS_HELP: None}, BUS, "usb-kbd") == everything
+    everything = names_with_meta(machine, kinds.BUS)
+    assert names_with_meta(machine, kinds.BUS, "no-such-driver") == everything
+    assert names_with_meta(machine, kinds.BUS, "sd-card") == everything
+    assert names_with_meta({**machine, DRIVERS_HELP: None}, kinds.BUS, "usb-kbd") == everything
     assert len(everything) > 10
 
 
@@ -354,17 +320,17 @@ def test_hotpluggable_buses_come_first() -> None:
     expander = device("pxb-host", *bus("a-pxb", "pxb-pcie-bus"))
     tree = "\n".join(bus("main", "System", *device("q35-pcihost", *root), *expander))
     known = {TREE: tree, DRIVERS: [], DRIVERS_HELP: 'name "e1000", bus PCI\n'}
-    assert list(names_with_meta(known, BUS, "e1000")) == [
+    assert list(names_with_meta(known, kinds.BUS, "e1000")) == [
         *("bridge", "z-free", "a-full"),
         *("a-root", "a-switch", "a-pxb"),
     ]
     old = "\n".join(bus("main", "System", *device("i440FX-pcihost", *bus("pci.0", "PCI", *full))))
-    assert list(names_with_meta({**known, TREE: old}, BUS, "e1000")) == ["pci.0", "a-full"]
+    assert list(names_with_meta({**known, TREE: old}, kinds.BUS, "e1000")) == ["pci.0", "a-full"]
 
 
 def test_bus_queries_never_load_modules() -> None:
-    assert queries_for(NameQuery(BUS, "e1000"), {}) == [TREE]
-    assert queries_for(NameQuery(BUS, "e1000"), {DRIVERS: []}) == [TREE]
+    assert queries_for(NameQuery(kinds.BUS, "e1000"), {}) == [TREE]
+    assert queries_for(NameQuery(kinds.BUS, "e1000"), {DRIVERS: []}) == [TREE]
 
 
 def test_unknown_driver_bus_ranks_free_ports_first() -> None:
@@ -380,7 +346,7 @@ def test_unknown_driver_bus_ranks_free_ports_first() -> None:
         bus: ide.0
           type IDE
 """
-    buses = names_of_kind(NameQuery(BUS, "e1000"), {TREE: tree})
+    buses = names_of_kind(NameQuery(kinds.BUS, "e1000"), {TREE: tree})
     assert [(bus.name, bus.order) for bus in sorted(buses, key=lambda bus: bus.order)] == [
         ("free", 0),
         ("ide.0", 1),
@@ -390,7 +356,7 @@ def test_unknown_driver_bus_ranks_free_ports_first() -> None:
 
 def test_driver_alias_queries_each_possible_driver() -> None:
     def asked(known: dict[LiveQuery, object]) -> list[object]:
-        name_query = NameQuery(DEVICE_PROPERTY, "virtio-blk")
+        name_query = NameQuery(kinds.DEVICE_PROPERTY, "virtio-blk")
         return [query.arguments["typename"] for query in queries_for(name_query, known)]
 
     short = LiveQuery("device-list-properties", {"typename": "virtio-blk"})
@@ -400,22 +366,22 @@ def test_driver_alias_queries_each_possible_driver() -> None:
     replies: dict[LiveQuery, object] = {short: None, on_pci: [{"name": "serial", "type": "str"}]}
     assert asked(replies) == ["virtio-blk", "virtio-blk-pci"]
     assert [
-        prop.name for prop in names_of_kind(NameQuery(DEVICE_PROPERTY, "virtio-blk"), replies)
+        prop.name for prop in names_of_kind(NameQuery(kinds.DEVICE_PROPERTY, "virtio-blk"), replies)
     ] == ["serial"]
     assert asked({DRIVERS: [{"name": "virtio-blk-device"}]}) == ["virtio-blk-device"]
 
 
 def test_drivers_and_properties_show_their_types(machine: dict[LiveQuery, object]) -> None:
-    drivers = names_with_meta(machine, DEVICE_DRIVER)
+    drivers = names_with_meta(machine, kinds.DEVICE_DRIVER)
     assert drivers["e1000"] == "PCI, Intel Gigabit Ethernet"
     assert drivers["virtio-blk-pci"] == "PCI"
     assert drivers["virtio-blk"] == "alias of virtio-blk-pci, PCI"
     assert "ICH9-LPC" not in drivers  # "no-user"
     assert len(drivers) > 200
-    direct = names_with_meta(machine, DEVICE_PROPERTY, "virtio-blk-pci")
+    direct = names_with_meta(machine, kinds.DEVICE_PROPERTY, "virtio-blk-pci")
     assert direct["romsize"] == "uint32, default 4294967295"
     assert direct["multifunction"] == "bool, default false"
-    assert direct == names_with_meta(machine, DEVICE_PROPERTY, "virtio-blk")
+    assert direct == names_with_meta(machine, kinds.DEVICE_PROPERTY, "virtio-blk")
     assert "type" not in direct
 
 
@@ -442,7 +408,7 @@ def test_property_choices_come_from_its_description(
 ) -> None:
     query = LiveQuery("device-list-properties", {"typename": "x"})
     known = {query: [{"name": "p", "type": type_name, "description": description}]}
-    (prop,) = names_of_kind(NameQuery(DEVICE_PROPERTY, "x"), known)
+    (prop,) = names_of_kind(NameQuery(kinds.DEVICE_PROPERTY, "x"), known)
     assert prop.choices == tuple(choices.split())
 
 
@@ -450,12 +416,12 @@ def test_description_covers_all_properties_of_its_type() -> None:
     query = LiveQuery("device-list-properties", {"typename": "x"})
     tracking = {"name": "a", "type": "OnOffAuto", "description": "Track pages (DEBUG)"}
     plain = {"name": "b", "type": "OnOffAuto", "description": "on/off/auto"}
-    properties = names_of_kind(NameQuery(DEVICE_PROPERTY, "x"), {query: [tracking, plain]})
+    properties = names_of_kind(NameQuery(kinds.DEVICE_PROPERTY, "x"), {query: [tracking, plain]})
     assert [prop.choices for prop in properties] == [("on", "off", "auto")] * 2
 
 
 def test_only_enumerations_have_choices(machine: dict[LiveQuery, object]) -> None:
-    listed = names_of_kind(NameQuery(DEVICE_PROPERTY, "virtio-blk-pci"), machine)
+    listed = names_of_kind(NameQuery(kinds.DEVICE_PROPERTY, "virtio-blk-pci"), machine)
     by_name = {prop.name: prop for prop in listed}
     assert by_name["rerror"].choices == ("report", "ignore", "enospc", "stop", "auto")
     assert by_name["rerror"].default == "auto"
@@ -467,22 +433,22 @@ def test_object_properties_come_from_its_type(machine: dict[LiveQuery, object]) 
     path = "/machine/peripheral/vd0"
     own = LiveQuery("qom-list", {"path": path})
     known = {**machine, own: [{"name": "rerror", "type": "BlockdevOnError"}]}
-    asked = queries_for(NameQuery(QOM_PROPERTY, path), known)
+    asked = queries_for(NameQuery(kinds.QOM_PROPERTY, path), known)
     assert [query.arguments for query in asked] == [
         {"path": path},
         {"path": "/machine/peripheral"},
         {"typename": "virtio-blk-pci"},
     ]
-    (prop,) = names_of_kind(NameQuery(QOM_PROPERTY, path), known)
+    (prop,) = names_of_kind(NameQuery(kinds.QOM_PROPERTY, path), known)
     assert prop.choices[:2] == ("report", "ignore")
     assert prop.default == "auto"
     unknown = {own: known[own]}
-    assert not names_of_kind(NameQuery(QOM_PROPERTY, path), unknown)[0].choices
-    assert len(queries_for(NameQuery(QOM_PROPERTY, "/"), known)) == 2
+    assert not names_of_kind(NameQuery(kinds.QOM_PROPERTY, path), unknown)[0].choices
+    assert len(queries_for(NameQuery(kinds.QOM_PROPERTY, "/"), known)) == 2
 
 
 def test_bus_drivers_come_first_and_cpus_last(machine: dict[LiveQuery, object]) -> None:
-    drivers = names_with_meta(machine, DEVICE_DRIVER)
+    drivers = names_with_meta(machine, kinds.DEVICE_DRIVER)
     ordered = list(drivers)
     on_bus = [name for name in ordered if "PCI" in drivers[name] or "usb-bus" in drivers[name]]
     processors = [name for name in ordered if name.endswith("-cpu")]
@@ -490,7 +456,7 @@ def test_bus_drivers_come_first_and_cpus_last(machine: dict[LiveQuery, object]) 
     assert ordered[-len(processors) :] == processors
     assert ordered.index("nvdimm") > max(ordered.index(name) for name in on_bus)
     assert ordered.index("nvdimm") < ordered.index(processors[0])
-    without_help = list(names_with_meta({**machine, DRIVERS_HELP: None}, DEVICE_DRIVER))
+    without_help = list(names_with_meta({**machine, DRIVERS_HELP: None}, kinds.DEVICE_DRIVER))
     assert without_help[-len(processors) :] == processors
 
 
@@ -499,28 +465,28 @@ def test_cpu_and_machine_types_come_last() -> None:
         *({"name": name} for name in ("486-v1-x86_64-cpu", "pc-q35-7.2-machine")),
         *({"name": name} for name in ("cfi.pflash01", "PCI::conventional-pci-device", "tpm-tis")),
     ]
-    ordered = list(names_with_meta({LiveQuery("qom-list-types"): types}, QOM_TYPE))
+    ordered = list(names_with_meta({LiveQuery("qom-list-types"): types}, kinds.QOM_TYPE))
     assert ordered[:2] == ["cfi.pflash01", "tpm-tis"]
 
 
 def test_cpu_models_and_qom_paths_show_types(machine: dict[LiveQuery, object]) -> None:
-    models = names_with_meta(machine, CPU_MODEL)
+    models = names_with_meta(machine, kinds.CPU_MODEL)
     assert models["qemu64"] == "alias of qemu64-v1"
     assert models["host"] == "not fully supported"
-    children = names_with_meta(machine, QOM_CHILD, "/machine")
+    children = names_with_meta(machine, kinds.QOM_CHILD, "/machine")
     assert children["peripheral"] == "container"
     assert children["q35"] == "q35-pcihost"
     assert "kernel" not in children
-    properties = names_with_meta(machine, QOM_PROPERTY, "/machine")
+    properties = names_with_meta(machine, kinds.QOM_PROPERTY, "/machine")
     assert properties["kernel"] == "string"
     assert "peripheral" not in properties
-    assert names_with_meta(machine, QOM_CHILD, "/nosuch") == {}
+    assert names_with_meta(machine, kinds.QOM_CHILD, "/nosuch") == {}
 
 
 def test_storage_daemon_names_only_its_own_kinds(daemon: dict[LiveQuery, object]) -> None:
-    assert names_with_meta(daemon, NODE) == {"n0": "null-co"}
-    assert names_with_meta(daemon, CHARDEV) == {"m": "unix:/vm/q.sock,server=on"}
-    for kind in set(KINDS) - {NODE, CHAIN, CHARDEV, BLOCK_DEVICE}:
+    assert names_with_meta(daemon, kinds.NODE) == {"n0": "null-co"}
+    assert names_with_meta(daemon, kinds.CHARDEV) == {"m": "unix:/vm/q.sock,server=on"}
+    for kind in set(KINDS) - {kinds.NODE, kinds.CHAIN, kinds.CHARDEV, kinds.BLOCK_DEVICE}:
         assert names_with_meta(daemon, kind) == {}
 
 
@@ -528,30 +494,30 @@ def test_storage_daemon_names_only_its_own_kinds(daemon: dict[LiveQuery, object]
 
 
 def test_older_query_runs_after_newer_fails() -> None:
-    query = NameQuery(NODE)
+    query = NameQuery(kinds.NODE)
     assert queries_for(query, {}) == [FLAT_NODES]
     nested = LiveQuery("query-named-block-nodes")
     assert queries_for(query, {FLAT_NODES: None}) == [FLAT_NODES, nested]
     known = {FLAT_NODES: None, nested: [{"node-name": "a", "drv": "raw"}]}
-    assert names_with_meta(known, NODE) == {"a": "raw"}
+    assert names_with_meta(known, kinds.NODE) == {"a": "raw"}
     old = LiveQuery("query-block-jobs")
-    assert queries_for(NameQuery(JOB), {JOBS: None}) == [JOBS, old]
+    assert queries_for(NameQuery(kinds.JOB), {JOBS: None}) == [JOBS, old]
     job = {"device": "a", "type": "stream", "len": 10, "offset": 4}
-    assert names_with_meta({JOBS: None, old: [job]}, JOB) == {"a": "stream, 40 %"}
+    assert names_with_meta({JOBS: None, old: [job]}, kinds.JOB) == {"a": "stream, 40 %"}
 
 
 def test_driver_help_query_follows_driver_list() -> None:
-    query = NameQuery(DEVICE_DRIVER)
+    query = NameQuery(kinds.DEVICE_DRIVER)
     assert queries_for(query, {}) == [DRIVERS]
     assert queries_for(query, {DRIVERS: None}) == [DRIVERS]
     assert queries_for(query, {DRIVERS: []}) == [DRIVERS, DRIVERS_HELP]
-    assert names_with_meta({DRIVERS: [{"name": "x"}], DRIVERS_HELP: None}, DEVICE_DRIVER) == {
+    assert names_with_meta({DRIVERS: [{"name": "x"}], DRIVERS_HELP: None}, kinds.DEVICE_DRIVER) == {
         "x": ""
     }
 
 
 def queried_types(driver: str, known: dict[LiveQuery, object]) -> list[object]:
-    asked = queries_for(NameQuery(DEVICE_PROPERTY, driver), known)
+    asked = queries_for(NameQuery(kinds.DEVICE_PROPERTY, driver), known)
     assert all(query.command == "device-list-properties" for query in asked)
     return [query.arguments["typename"] for query in asked]
 
@@ -569,9 +535,9 @@ def test_only_possible_drivers_are_queried() -> None:
 
 
 def test_invalid_path_or_type_is_not_queried() -> None:
-    assert queries_for(NameQuery(QOM_CHILD, "machine"), {}) == []
-    assert queries_for(NameQuery(QOM_PROPERTY, "/" + "x" * 1024), {}) == []
-    assert queries_for(NameQuery(DEVICE_PROPERTY, "no type"), {}) == []
+    assert queries_for(NameQuery(kinds.QOM_CHILD, "machine"), {}) == []
+    assert queries_for(NameQuery(kinds.QOM_PROPERTY, "/" + "x" * 1024), {}) == []
+    assert queries_for(NameQuery(kinds.DEVICE_PROPERTY, "no type"), {}) == []
 
 
 def test_query_lifetime_depends_on_its_command() -> None:
@@ -729,12 +695,12 @@ def test_random_reply_gives_valid_names(kind: str, subject: str, value: object) 
 def test_too_long_number_is_omitted() -> None:
     number = 10**5000
     job = {"id": "j", "type": "t", "current-progress": number, "total-progress": number}
-    assert names_with_meta({JOBS: [job]}, JOB) == {"j": "t"}
+    assert names_with_meta({JOBS: [job]}, kinds.JOB) == {"j": "t"}
     query = LiveQuery("device-list-properties", {"typename": "x"})
     known = {query: [{"name": "p", "type": "int", "default-value": number}]}
-    assert names_with_meta(known, DEVICE_PROPERTY, "x") == {"p": "int"}
+    assert names_with_meta(known, kinds.DEVICE_PROPERTY, "x") == {"p": "int"}
 
 
 def test_long_name_lists_are_truncated() -> None:
     nodes = [{"node-name": str(number)} for number in range(20_000)]
-    assert len(names_with_meta({FLAT_NODES: nodes}, NODE)) == 10_000
+    assert len(names_with_meta({FLAT_NODES: nodes}, kinds.NODE)) == 10_000

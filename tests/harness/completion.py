@@ -14,65 +14,41 @@ from qmpshell.complete import (
     LiveName,
     NameQuery,
 )
-from qmpshell.qmp import (
-    BITMAP,
-    BLOCK_DEVICE,
-    BUS,
-    CAN_BUS,
-    CHAIN,
-    CHAIN_FILE,
-    CHARDEV,
-    CPU_MODEL,
-    DEVICE_DRIVER,
-    DEVICE_PROPERTY,
-    EXPORT,
-    IOTHREAD,
-    JOB,
-    MEMORY_BACKEND,
-    NETDEV,
-    NODE,
-    OBJECT,
-    QDEV,
-    QOM_CHILD,
-    QOM_PROPERTY,
-    QOM_TYPE,
-    SECRET_OBJECT,
-    TLS_CREDS,
-)
+from qmpshell.qmp import references as kinds
 from qmpshell.session import COMMANDS, find_mistake
 from tests.harness.schemas import schema
 
 LINES = (Path(__file__).parents[1] / "data" / "completion-lines.txt").read_text().splitlines()
 
 _NAMES = {
-    NODE: "disk0 base0",
-    BLOCK_DEVICE: "disk0 virtio0",
-    JOB: "job0 job1",
-    EXPORT: "exp1",
-    CHARDEV: "chr0",
-    NETDEV: "net0",
-    OBJECT: "obj0 tls0 sec0 iot0 mem0",
-    MEMORY_BACKEND: "mem0",
-    IOTHREAD: "iot0",
-    SECRET_OBJECT: "sec0",
-    TLS_CREDS: "tls0",
-    CAN_BUS: "can0",
-    QDEV: "dev0 dev1",
-    BUS: "pcie.0",
-    CPU_MODEL: "qemu64 host",
-    DEVICE_DRIVER: "virtio-net-pci virtio-blk-pci e1000",
-    QOM_TYPE: "device memory-backend",
+    kinds.NODE: "disk0 base0",
+    kinds.BLOCK_DEVICE: "disk0 virtio0",
+    kinds.JOB: "job0 job1",
+    kinds.EXPORT: "exp1",
+    kinds.CHARDEV: "chr0",
+    kinds.NETDEV: "net0",
+    kinds.OBJECT: "obj0 tls0 sec0 iot0 mem0",
+    kinds.MEMORY_BACKEND: "mem0",
+    kinds.IOTHREAD: "iot0",
+    kinds.SECRET_OBJECT: "sec0",
+    kinds.TLS_CREDS: "tls0",
+    kinds.CAN_BUS: "can0",
+    kinds.QDEV: "dev0 dev1",
+    kinds.BUS: "pcie.0",
+    kinds.CPU_MODEL: "qemu64 host",
+    kinds.DEVICE_DRIVER: "virtio-net-pci virtio-blk-pci e1000",
+    kinds.QOM_TYPE: "device memory-backend",
 }
 _OF = {
-    NameQuery(BITMAP, "disk0"): "bm0 bm1 bm2",
-    NameQuery(BITMAP, "base0"): "bm0",
-    NameQuery(CHAIN, "disk0"): "base0",
-    NameQuery(CHAIN_FILE, "disk0"): "/images/base.img",
-    NameQuery(QOM_CHILD, "/"): "machine objects chardevs",
-    NameQuery(QOM_CHILD, "/machine"): "peripheral unattached",
-    NameQuery(QOM_CHILD, "/machine/peripheral"): "dev0",
-    NameQuery(QOM_PROPERTY, "/machine"): "type",
-    NameQuery(QOM_PROPERTY, "/machine/peripheral/dev0"): "type driver",
+    NameQuery(kinds.BITMAP, "disk0"): "bm0 bm1 bm2",
+    NameQuery(kinds.BITMAP, "base0"): "bm0",
+    NameQuery(kinds.CHAIN, "disk0"): "base0",
+    NameQuery(kinds.CHAIN_FILE, "disk0"): "/images/base.img",
+    NameQuery(kinds.QOM_CHILD, "/"): "machine objects chardevs",
+    NameQuery(kinds.QOM_CHILD, "/machine"): "peripheral unattached",
+    NameQuery(kinds.QOM_CHILD, "/machine/peripheral"): "dev0",
+    NameQuery(kinds.QOM_PROPERTY, "/machine"): "type",
+    NameQuery(kinds.QOM_PROPERTY, "/machine/peripheral/dev0"): "type driver",
 }
 _DEVICE = [
     LiveName("netdev", "str"),
@@ -100,9 +76,9 @@ class FakeLive:
 
     def find(self, want: NameQuery) -> Sequence[LiveName] | None:
         self.asked.append(want)
-        if want.kind == DEVICE_PROPERTY:
+        if want.kind == kinds.DEVICE_PROPERTY:
             return self.of_devices
-        if want == NameQuery(QOM_PROPERTY, "/machine/unattached"):
+        if want == NameQuery(kinds.QOM_PROPERTY, "/machine/unattached"):
             return [LiveName("realized", "bool"), LiveName("size", "uint64"), _DEVICE[-1]]
         names = _OF.get(want) or _NAMES.get(want.kind)
         return [LiveName(name, want.kind) for name in names.split()] if names else None

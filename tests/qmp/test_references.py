@@ -8,25 +8,7 @@ import pytest
 
 from qmpshell.complete import COMMAND, argument_context, find_kind
 from qmpshell.language import tokenize
-from qmpshell.qmp import (
-    BITMAP,
-    BLOCK_DEVICE,
-    BLOCK_QDEV,
-    BUS,
-    DEVICE_PROPERTY,
-    DISPLAY,
-    FILE,
-    HUMAN_COMMAND,
-    IOMMUFD,
-    QOM_CHILD,
-    QOM_PATH,
-    QOM_PROPERTY,
-    SNAPSHOT,
-    Member,
-    Schema,
-    load_references,
-    references,
-)
+from qmpshell.qmp import Member, Schema, load_references, references, references as kinds
 from tests.harness.schemas import ALL, schema
 
 TABLE = load_references()
@@ -106,25 +88,25 @@ def test_each_reference_is_a_real_string_argument(command: str, member: str) -> 
 
 
 def test_each_reference_kind_has_a_query() -> None:
-    kinds = {
+    found = {
         value
         for name, value in vars(references).items()
         if name.isupper() and name[0] != "_" and isinstance(value, str) and value not in NOT_LIVE
     }
-    assert {reference.kind for reference in TABLE.values()} <= kinds | {FILE, QOM_PATH}
+    assert {reference.kind for reference in TABLE.values()} <= found | {kinds.FILE, kinds.QOM_PATH}
 
 
 # Kinds that are not in the table: names outside the schema, parts of paths, and monitor commands.
-ELSEWHERE = {DEVICE_PROPERTY, QOM_CHILD, IOMMUFD, HUMAN_COMMAND}
+ELSEWHERE = {kinds.DEVICE_PROPERTY, kinds.QOM_CHILD, kinds.IOMMUFD, kinds.HUMAN_COMMAND}
 
 
 def test_each_query_kind_is_used() -> None:
-    kinds = {
+    found = {
         value
         for name, value in vars(references).items()
         if name.isupper() and name[0] != "_" and isinstance(value, str) and value not in NOT_LIVE
     }
-    assert kinds - {reference.kind for reference in TABLE.values()} == ELSEWHERE
+    assert found - {reference.kind for reference in TABLE.values()} == ELSEWHERE
 
 
 def test_each_subject_is_a_sibling_or_parent() -> None:
@@ -204,27 +186,27 @@ def test_string_arguments_without_kind_are_listed() -> None:
 @pytest.mark.parametrize(
     ("line", "path", "expected"),
     [
-        ("block-stream device=x", ["device"], (BLOCK_DEVICE, "")),
+        ("block-stream device=x", ["device"], (kinds.BLOCK_DEVICE, "")),
         ("block-stream speed=1", ["speed"], ("", "")),
-        ("screendump device=x", ["device"], (DISPLAY, "")),
-        ("block_set_io_throttle id=x", ["id"], (BLOCK_QDEV, "")),
-        ("device_add bus=x driver=e1000", ["bus"], (BUS, "e1000")),
-        ("block-dirty-bitmap-clear name=b node=n0", ["name"], (BITMAP, "n0")),
-        ("block-dirty-bitmap-clear name=b", ["name"], (BITMAP, "")),
-        ("block-dirty-bitmap-merge node=n0 bitmaps.0=b", ["bitmaps", "0"], (BITMAP, "n0")),
+        ("screendump device=x", ["device"], (kinds.DISPLAY, "")),
+        ("block_set_io_throttle id=x", ["id"], (kinds.BLOCK_QDEV, "")),
+        ("device_add bus=x driver=e1000", ["bus"], (kinds.BUS, "e1000")),
+        ("block-dirty-bitmap-clear name=b node=n0", ["name"], (kinds.BITMAP, "n0")),
+        ("block-dirty-bitmap-clear name=b", ["name"], (kinds.BITMAP, "")),
+        ("block-dirty-bitmap-merge node=n0 bitmaps.0=b", ["bitmaps", "0"], (kinds.BITMAP, "n0")),
         (
             "block-dirty-bitmap-merge node=n0 bitmaps.0.name=b bitmaps.0.node=n1",
             ["bitmaps", "0", "name"],
-            (BITMAP, "n1"),
+            (kinds.BITMAP, "n1"),
         ),
-        ("snapshot-delete devices.0=n2 tag=x", ["tag"], (SNAPSHOT, "n2")),
-        ("qom-get path=/machine property=x", ["property"], (QOM_PROPERTY, "/machine")),
-        ("qom-get path=x", ["path"], (QOM_PATH, "")),
-        ("blockdev-add file.file.filename=x", ["file", "file", "filename"], (FILE, "")),
+        ("snapshot-delete devices.0=n2 tag=x", ["tag"], (kinds.SNAPSHOT, "n2")),
+        ("qom-get path=/machine property=x", ["property"], (kinds.QOM_PROPERTY, "/machine")),
+        ("qom-get path=x", ["path"], (kinds.QOM_PATH, "")),
+        ("blockdev-add file.file.filename=x", ["file", "file", "filename"], (kinds.FILE, "")),
         (
             "transaction actions.0.type=block-dirty-bitmap-clear actions.0.data.node=n3",
             ["actions", "0", "data", "name"],
-            (BITMAP, "n3"),
+            (kinds.BITMAP, "n3"),
         ),
         ("transaction actions.0.type=x", ["actions", "0", "data", "name"], ("", "")),
         ("transaction actions.0=x", ["actions", "0"], ("", "")),

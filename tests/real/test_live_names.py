@@ -12,34 +12,7 @@ from typing import Self
 import pytest
 
 from qmpshell.complete import NameQuery
-from qmpshell.qmp import (
-    AUDIODEV,
-    BITMAP,
-    BLOCK_DEVICE,
-    BLOCK_QDEV,
-    BUS,
-    CHAIN,
-    CHAIN_FILE,
-    CHARDEV,
-    CPU_MODEL,
-    DEVICE_DRIVER,
-    DEVICE_PROPERTY,
-    EXPORT,
-    HUMAN_COMMAND,
-    IOTHREAD,
-    JOB,
-    MEMORY_BACKEND,
-    NETDEV,
-    NODE,
-    OBJECT,
-    QDEV,
-    QOM_CHILD,
-    QOM_PROPERTY,
-    QOM_TYPE,
-    SECRET_OBJECT,
-    SNAPSHOT,
-    TPMDEV,
-)
+from qmpshell.qmp import references as kinds
 from qmpshell.session import Effect, Send
 from qmpshell.transport import connect_with_retries, parse_address
 from tests.harness.servers import SYSTEM, Installation, Server, start_qemu, start_storage_daemon
@@ -140,38 +113,42 @@ def machine(installation: Installation, tmp_path: Path) -> Iterator[Connected]:
 
 
 def test_live_names_of_each_kind_are_found(machine: Connected) -> None:
-    assert machine.find(NODE)["disk0"] == "qcow2, a.qcow2"
-    assert {"drv0", "hd0", "disk0"} <= machine.find(BLOCK_DEVICE).keys()
-    assert machine.find(SNAPSHOT, "disk0").keys() == {"before"}
-    assert machine.find(CHARDEV)["nul0"] == "null"
-    assert machine.find(NETDEV).keys() == {"net0", "port0"}
-    assert {"sec0", "io0", "mem0"} <= machine.find(OBJECT).keys()
-    assert "mem0" in machine.find(MEMORY_BACKEND)
-    assert machine.find(IOTHREAD).keys() == {"io0"}
-    assert machine.find(SECRET_OBJECT).keys() == {"sec0"}
-    devices = machine.find(QDEV)
+    assert machine.find(kinds.NODE)["disk0"] == "qcow2, a.qcow2"
+    assert {"drv0", "hd0", "disk0"} <= machine.find(kinds.BLOCK_DEVICE).keys()
+    assert machine.find(kinds.SNAPSHOT, "disk0").keys() == {"before"}
+    assert machine.find(kinds.CHARDEV)["nul0"] == "null"
+    assert machine.find(kinds.NETDEV).keys() == {"net0", "port0"}
+    assert {"sec0", "io0", "mem0"} <= machine.find(kinds.OBJECT).keys()
+    assert "mem0" in machine.find(kinds.MEMORY_BACKEND)
+    assert machine.find(kinds.IOTHREAD).keys() == {"io0"}
+    assert machine.find(kinds.SECRET_OBJECT).keys() == {"sec0"}
+    devices = machine.find(kinds.QDEV)
     assert devices["vd0"] == "virtio-blk-pci"
     assert devices["/machine/peripheral-anon/device[0]"] == "virtio-serial-pci"
-    buses = machine.find(BUS)
+    buses = machine.find(kinds.BUS)
     assert buses["pcie.0"].startswith("PCIe bus")
     assert {"rp0", "ide.0", "virtio-serial-bus.0"} <= buses.keys()
-    assert {"max", "qemu64"} <= machine.find(CPU_MODEL).keys()
-    assert "serial" in machine.find(DEVICE_PROPERTY, "virtio-blk-pci")
-    assert machine.find(DEVICE_PROPERTY, "no-such-driver") == {}
-    assert {"machine", "objects"} <= machine.find(QOM_CHILD, "/").keys()
-    assert "vd0" in machine.find(QOM_CHILD, "/machine/peripheral")
-    assert machine.find(QOM_CHILD, "/machine/peripheral/vd0")["iothread"] == "link to iothread"
-    assert machine.find(QOM_PROPERTY, "/machine/peripheral/vd0")["realized"] == "bool"
-    assert machine.find(QOM_CHILD, "/no/such") == {}
-    assert "rerror" in machine.find(QOM_PROPERTY, "/machine/peripheral/vd0")
-    listed = machine.cache.find(NameQuery(QOM_PROPERTY, "/machine/peripheral/vd0")) or ()
+    assert {"max", "qemu64"} <= machine.find(kinds.CPU_MODEL).keys()
+    assert "serial" in machine.find(kinds.DEVICE_PROPERTY, "virtio-blk-pci")
+    assert machine.find(kinds.DEVICE_PROPERTY, "no-such-driver") == {}
+    assert {"machine", "objects"} <= machine.find(kinds.QOM_CHILD, "/").keys()
+    assert "vd0" in machine.find(kinds.QOM_CHILD, "/machine/peripheral")
+    assert (
+        machine.find(kinds.QOM_CHILD, "/machine/peripheral/vd0")["iothread"] == "link to iothread"
+    )
+    assert machine.find(kinds.QOM_PROPERTY, "/machine/peripheral/vd0")["realized"] == "bool"
+    assert machine.find(kinds.QOM_CHILD, "/no/such") == {}
+    assert "rerror" in machine.find(kinds.QOM_PROPERTY, "/machine/peripheral/vd0")
+    listed = machine.cache.find(NameQuery(kinds.QOM_PROPERTY, "/machine/peripheral/vd0")) or ()
     choices = {name.name: name.choices for name in listed}
     assert choices["rerror"] == ("report", "ignore", "enospc", "stop", "auto")
     assert choices["disable-legacy"] == ("on", "off", "auto")
-    assert machine.find(BLOCK_QDEV).keys() == {*("hd0", "/machine/peripheral/vd0/virtio-backend")}
-    assert machine.find(AUDIODEV) == machine.find(TPMDEV) == {}
-    assert machine.find(JOB) == machine.find(EXPORT) == {}
-    assert "info" in machine.find(HUMAN_COMMAND)
+    assert machine.find(kinds.BLOCK_QDEV).keys() == {
+        *("hd0", "/machine/peripheral/vd0/virtio-backend")
+    }
+    assert machine.find(kinds.AUDIODEV) == machine.find(kinds.TPMDEV) == {}
+    assert machine.find(kinds.JOB) == machine.find(kinds.EXPORT) == {}
+    assert "info" in machine.find(kinds.HUMAN_COMMAND)
 
 
 def test_chain_names_follow_the_backing_files(machine: Connected, tmp_path: Path) -> None:
@@ -179,28 +156,28 @@ def test_chain_names_follow_the_backing_files(machine: Connected, tmp_path: Path
     machine.line(
         f"blockdev-snapshot-sync node-name=disk0 snapshot-file={overlay} snapshot-node-name=top"
     )
-    assert next(iter(machine.find(CHAIN, "top"))) == "disk0"
-    assert list(machine.find(CHAIN_FILE, "top"))[:2] == [str(base), str(overlay)]
+    assert next(iter(machine.find(kinds.CHAIN, "top"))) == "disk0"
+    assert list(machine.find(kinds.CHAIN_FILE, "top"))[:2] == [str(base), str(overlay)]
 
 
 def test_live_names_include_newly_created_objects(machine: Connected) -> None:
-    assert "new" not in machine.find(NODE)
-    assert machine.find(BITMAP, "disk0") == machine.find(JOB) == {}
+    assert "new" not in machine.find(kinds.NODE)
+    assert machine.find(kinds.BITMAP, "disk0") == machine.find(kinds.JOB) == {}
     machine.line("blockdev-add driver=null-co node-name=new size=67108864")
-    assert machine.find(NODE)["new"] == "null-co"
+    assert machine.find(kinds.NODE)["new"] == "null-co"
     machine.line("block-dirty-bitmap-add node=disk0 name=bits")
-    assert machine.find(BITMAP, "disk0") == {"bits": "granularity 64 KiB"}
+    assert machine.find(kinds.BITMAP, "disk0") == {"bits": "granularity 64 KiB"}
     machine.line("blockdev-mirror job-id=job0 device=disk0 target=new sync=full speed=1")
-    assert machine.find(JOB)["job0"].startswith("mirror, ")
+    assert machine.find(kinds.JOB)["job0"].startswith("mirror, ")
     machine.line("netdev_add type=user id=net1")
-    assert "net1" in machine.find(NETDEV)
+    assert "net1" in machine.find(kinds.NETDEV)
     machine.line("object-add qom-type=iothread id=io1")
-    assert "io1" in machine.find(IOTHREAD)
+    assert "io1" in machine.find(kinds.IOTHREAD)
     machine.line("/hmp chardev-add null,id=nul1")
-    assert "nul1" in machine.find(CHARDEV)
+    assert "nul1" in machine.find(kinds.CHARDEV)
     machine.line("device_add driver=virtio-scsi-pci id=scsi1 bus=rp0")
-    assert "scsi1.0" in machine.find(BUS)
-    assert "scsi1" in machine.find(QDEV)
+    assert "scsi1.0" in machine.find(kinds.BUS)
+    assert "scsi1" in machine.find(kinds.QDEV)
 
 
 def test_live_names_of_storage_daemon_are_found(installation: Installation, tmp_path: Path) -> None:
@@ -210,25 +187,25 @@ def test_live_names_of_storage_daemon_are_found(installation: Installation, tmp_
     ):
         daemon.line("blockdev-add driver=null-co node-name=n size=1048576")
         daemon.line("object-add qom-type=secret id=s data=x")
-        assert daemon.find(NODE) == {"n": "null-co"}
-        assert daemon.find(CHARDEV).keys() == {"m"}
-        assert daemon.find(OBJECT) == daemon.find(SECRET_OBJECT) == {"s": "secret"}
-        assert "objects" in daemon.find(QOM_CHILD, "/")
+        assert daemon.find(kinds.NODE) == {"n": "null-co"}
+        assert daemon.find(kinds.CHARDEV).keys() == {"m"}
+        assert daemon.find(kinds.OBJECT) == daemon.find(kinds.SECRET_OBJECT) == {"s": "secret"}
+        assert "objects" in daemon.find(kinds.QOM_CHILD, "/")
         daemon.line(f"nbd-server-start addr.type=unix addr.data.path={tmp_path}/nbd")
         daemon.line("block-export-add type=nbd id=e node-name=n")
-        assert daemon.find(EXPORT) == {"e": "nbd, n"}
-        for kind in (NETDEV, QDEV, BUS, CPU_MODEL, JOB):
+        assert daemon.find(kinds.EXPORT) == {"e": "nbd, n"}
+        for kind in (kinds.NETDEV, kinds.QDEV, kinds.BUS, kinds.CPU_MODEL, kinds.JOB):
             assert daemon.find(kind) == {}
-        assert daemon.find(DEVICE_PROPERTY, "virtio-blk-pci") == {}
+        assert daemon.find(kinds.DEVICE_PROPERTY, "virtio-blk-pci") == {}
 
 
 def test_device_drivers_of_system_qemu_are_found(tmp_path: Path) -> None:
     """Use only the system's QEMU: an unpacked QEMU finds modules of another build."""
     with start_qemu(SYSTEM, tmp_path / "vm.sock") as server, Connected(server) as connected:
-        drivers = connected.find(DEVICE_DRIVER)
+        drivers = connected.find(kinds.DEVICE_DRIVER)
         assert drivers["e1000"] == "PCI, Intel Gigabit Ethernet"
         assert drivers["virtio-blk"] == "alias of virtio-blk-pci, PCI"
         assert "q35-pcihost" not in drivers  # users cannot create this type
-        assert "serial" in connected.find(DEVICE_PROPERTY, "virtio-blk")
-        assert connected.find(DEVICE_PROPERTY, "virtio-bl") == {}
-        assert "iothread" in connected.find(QOM_TYPE)
+        assert "serial" in connected.find(kinds.DEVICE_PROPERTY, "virtio-blk")
+        assert connected.find(kinds.DEVICE_PROPERTY, "virtio-bl") == {}
+        assert "iothread" in connected.find(kinds.QOM_TYPE)

@@ -9,18 +9,7 @@ from typing import Any
 import pytest
 
 from qmpshell.complete import NameQuery
-from qmpshell.qmp import (
-    CHARDEV,
-    DEVICE_DRIVER,
-    DEVICE_PROPERTY,
-    EXPORT,
-    IOTHREAD,
-    JOB,
-    NODE,
-    OBJECT,
-    QDEV,
-    QOM_CHILD,
-)
+from qmpshell.qmp import references as kinds
 from qmpshell.session import LIVE, Effect, QueryResult, Send
 from tests.harness.sessions import (
     GREETING,
@@ -32,10 +21,10 @@ from tests.harness.sessions import (
     said,
 )
 
-NODES = NameQuery(NODE)
-JOBS = NameQuery(JOB)
-CHARDEVS = NameQuery(CHARDEV)
-EXPORTS = NameQuery(EXPORT)
+NODES = NameQuery(kinds.NODE)
+JOBS = NameQuery(kinds.JOB)
+CHARDEVS = NameQuery(kinds.CHARDEV)
+EXPORTS = NameQuery(kinds.EXPORT)
 
 
 class App:
@@ -146,14 +135,14 @@ def test_old_answer_is_used_during_new_query() -> None:
 
 def test_one_answer_serves_all_kinds_that_need_it() -> None:
     shell = App()
-    shell.find(NameQuery(OBJECT))
+    shell.find(NameQuery(kinds.OBJECT))
     assert shell.pop_queries() == ["qom-list"]
-    assert shell.find(NameQuery(IOTHREAD)) is None
+    assert shell.find(NameQuery(kinds.IOTHREAD)) is None
     assert shell.pop_queries() == []
     shell.answer([{"name": "i", "type": "child<iothread>"}, {"name": "t", "type": "child<x>"}])
-    assert shell.pop_updates() == [NameQuery(OBJECT), NameQuery(IOTHREAD)]
-    assert shell.find(NameQuery(OBJECT)) == ["i", "t"]
-    assert shell.find(NameQuery(IOTHREAD)) == ["i"]
+    assert shell.pop_updates() == [NameQuery(kinds.OBJECT), NameQuery(kinds.IOTHREAD)]
+    assert shell.find(NameQuery(kinds.OBJECT)) == ["i", "t"]
+    assert shell.find(NameQuery(kinds.IOTHREAD)) == ["i"]
 
 
 def test_two_queries_at_once_newest_first() -> None:
@@ -172,7 +161,7 @@ def test_two_queries_at_once_newest_first() -> None:
 
 def test_query_with_two_answers_gives_partial_names() -> None:
     shell = App()
-    want = NameQuery(QDEV)
+    want = NameQuery(kinds.QDEV)
     shell.find(want)
     assert shell.pop_queries() == ["qom-list", "qom-list"]
     shell.answer([{"name": "d", "type": "child<x>"}], 0)
@@ -284,7 +273,7 @@ def test_state_changing_command_invalidates_all_answers() -> None:
 
 def test_constant_names_are_queried_once() -> None:
     shell = App()
-    want = NameQuery(DEVICE_DRIVER)
+    want = NameQuery(kinds.DEVICE_DRIVER)
     shell.find(want)
     assert shell.pop_queries() == ["qom-list-types"]
     shell.answer([{"name": "e1000"}])
@@ -300,16 +289,16 @@ def test_constant_names_are_queried_once() -> None:
 
 def test_properties_are_queried_for_known_drivers_only() -> None:
     shell = App()
-    shell.find(NameQuery(DEVICE_DRIVER))
+    shell.find(NameQuery(kinds.DEVICE_DRIVER))
     shell.answer([{"name": "e1000"}])
     shell.answer("")
     shell.pop_queries()
-    assert shell.find(NameQuery(DEVICE_PROPERTY, "e10")) == []
+    assert shell.find(NameQuery(kinds.DEVICE_PROPERTY, "e10")) == []
     assert shell.pop_queries() == []
-    assert shell.find(NameQuery(DEVICE_PROPERTY, "e1000")) is None
+    assert shell.find(NameQuery(kinds.DEVICE_PROPERTY, "e1000")) is None
     assert shell.pop_queries() == ["device-list-properties"]
     shell.answer([{"name": "mac"}])
-    assert shell.find(NameQuery(DEVICE_PROPERTY, "e1000")) == ["mac"]
+    assert shell.find(NameQuery(kinds.DEVICE_PROPERTY, "e1000")) == ["mac"]
 
 
 # -- failures --------------------------------------------------------------------------------------
@@ -317,7 +306,7 @@ def test_properties_are_queried_for_known_drivers_only() -> None:
 
 def test_failure_is_cached_until_change_or_expiry() -> None:
     shell = App()
-    want = NameQuery(QOM_CHILD, "/nosuch")
+    want = NameQuery(kinds.QOM_CHILD, "/nosuch")
     shell.find(want)
     shell.pop_queries()
     shell.bytes(error("Device '/nosuch' not found", "DeviceNotFound", 1))
@@ -427,7 +416,7 @@ def test_restarted_server_is_queried_again() -> None:
 
 def test_query_before_a_crash_is_not_repeated() -> None:
     shell = App()
-    want = NameQuery(DEVICE_DRIVER)
+    want = NameQuery(kinds.DEVICE_DRIVER)
     shell.find(want)
     shell.find(NODES)
     assert shell.pop_queries() == ["qom-list-types", "query-named-block-nodes"]
@@ -447,7 +436,7 @@ def test_query_before_a_crash_is_not_repeated() -> None:
 
 def test_query_pending_at_reconnect_is_repeated() -> None:
     shell = App()
-    want = NameQuery(DEVICE_DRIVER)
+    want = NameQuery(kinds.DEVICE_DRIVER)
     shell.find(want)
     assert shell.pop_queries() == ["qom-list-types"]
     effects = said(shell.session.submit(shell.driver.prepare("/connect"), shell.driver.now))
@@ -502,9 +491,9 @@ def test_pending_answer_is_uncertain() -> None:
 
 def test_partial_answers_are_marked_uncertain() -> None:
     shell = App()
-    shell.find(NameQuery(QDEV))
+    shell.find(NameQuery(kinds.QDEV))
     shell.answer([{"name": "d", "type": "child<x>"}], 0)
-    assert shell.find(NameQuery(QDEV)) == ["d"]
+    assert shell.find(NameQuery(kinds.QDEV)) == ["d"]
     assert shell.cache.is_in_doubt
 
 
@@ -582,10 +571,10 @@ def test_log_contains_name_queries_and_replies() -> None:
 def test_old_queries_and_answers_are_discarded() -> None:
     shell = App()
     for number in range(400):
-        shell.find(NameQuery(QOM_CHILD, f"/{number}"))
+        shell.find(NameQuery(kinds.QOM_CHILD, f"/{number}"))
         shell.answer([{"name": "a", "type": "child<x>"}])
-    assert shell.find(NameQuery(QOM_CHILD, "/399")) == ["a"]
-    assert shell.find(NameQuery(QOM_CHILD, "/0")) is None
+    assert shell.find(NameQuery(kinds.QOM_CHILD, "/399")) == ["a"]
+    assert shell.find(NameQuery(kinds.QOM_CHILD, "/0")) is None
     for number in range(400):
-        shell.find(NameQuery(DEVICE_PROPERTY, f"no driver {number}"))
-    assert shell.find(NameQuery(QOM_CHILD, "/399")) == ["a"]
+        shell.find(NameQuery(kinds.DEVICE_PROPERTY, f"no driver {number}"))
+    assert shell.find(NameQuery(kinds.QOM_CHILD, "/399")) == ["a"]
