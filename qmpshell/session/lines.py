@@ -25,8 +25,10 @@ class Task:
     with its request if that is encoded already. `wait` is what a shell command waits for.
     """
 
-    def __init__(self, line: PreparedLine) -> None:
+    def __init__(self, line: PreparedLine, *, number: int) -> None:
         self.line = line
+        # The order in which lines have started.
+        self.number = number
         self.steps: Steps
         self.blocked_on: Step | None = None
         self.answer: Any = None
@@ -84,6 +86,7 @@ class LineQueue:
         self.current: Task | None = None
         # Lines that do not block the others: /oob, /help, and live views.
         self.beside: list[Task] = []
+        self._count = 0
 
     def __bool__(self) -> bool:
         return bool(self.waiting) or self.current is not None
@@ -91,6 +94,16 @@ class LineQueue:
     def __iter__(self) -> Iterator[Task]:
         """Iterate over the running lines."""
         return iter([*([self.current] if self.current is not None else []), *self.beside])
+
+    def make_task(self, line: PreparedLine) -> Task:
+        """Return a line to run."""
+        self._count += 1
+        return Task(line, number=self._count)
+
+    def start_next(self) -> Task:
+        """Make the next waiting line the current one."""
+        self.current = self.make_task(self.waiting.popleft())
+        return self.current
 
     @property
     def unsent(self) -> int:

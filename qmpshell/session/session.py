@@ -407,7 +407,8 @@ class Session:
             self._outbox.show(self.state.place(request, hint))
         elif name and (self.interactive or not self.settings.stop_on_error):
             assert request.source is not None
-            self._start_beside(Task(PreparedLine(request.source)), self._suggest(name, request))
+            task = self._lines.make_task(PreparedLine(request.source))
+            self._start_beside(task, self._suggest(name, request))
         self._failures.stop_on_error()
 
     def _suggest(self, name: str, request: Request) -> Steps:
@@ -444,7 +445,7 @@ class Session:
         command = _only_command(line)
         may_overtake = self.connection.state == CONNECTED and self.connection.is_ready
         if command in _AT_ONCE and may_overtake and not self._is_in_dialog:
-            task = Task(line)
+            task = self._lines.make_task(line)
             self._start_beside(task, self._runner.run_beside(task))
             return True
         if command == "/connect":
@@ -492,19 +493,23 @@ class Session:
         return self._outbox.drain()
 
     def _run_lines(self) -> None:
-        lines = self._lines
         while True:
-            task = (lines.ready_beside if lines.beside else None) or lines.current
+            task = self._next_task()
             if task is None:
-                if not lines.waiting or self._is_held:
-                    return
-                task = lines.current = Task(lines.waiting.popleft())
-                task.steps = self._runner.run(task)
-            elif task.blocked_on is not None or (
-                task is lines.current and task.wait is None and self._is_held
-            ):
                 return
             self._run(task)
+
+    def _next_task(self) -> Task | None:
+        """Return the line that continues or starts next: the oldest of those that can."""
+        lines, task = self._lines, self._lines.current
+        if task is None:
+            if lines.waiting and not self._is_held:
+                task = lines.start_next()
+                task.steps = self._runner.run(task)
+        elif task.blocked_on is not None or (task.wait is None and self._is_held):
+            task = None
+        other = lines.ready_beside if lines.beside else None
+        return other if task is None or (other and other.number < task.number) else task
 
     @property
     def _is_in_dialog(self) -> bool:

@@ -143,9 +143,9 @@ class Driver:
         if offline:
             assert said(self.session.offline()) == []
             return
-        effects_of_greeting = said(self.session.connected(self.now))
+        self.connect_effects = said(self.session.connected(self.now))
         if not self.session.settings.negotiate:
-            assert effects_of_greeting == [("greeted",)]
+            assert self.connect_effects == [("greeted",)]
         elif greeted:
             self.greet()
 
@@ -198,8 +198,8 @@ class Driver:
     def bytes(self, data: bytes) -> list[Said]:
         return self._done(self.session.receive(data, self.now))
 
-    def gone(self) -> list[Said]:
-        return self.bytes(b"")
+    def gone(self, reason: str = "") -> list[Said]:
+        return self.broken(reason) if reason else self.bytes(b"")
 
     def broken(self, reason: str) -> list[Said]:
         return self._done(self.session.connection_lost(reason))

@@ -809,3 +809,16 @@ def test_random_schema_has_help(entities: list[dict[str, Any]], values: dict[str
                 text_of(articles.about(name, {}, key), width=40)
             text_of(articles.about_value(name), width=40)
         articles.names()
+
+
+def test_queued_help_appears_before_later_help() -> None:
+    driver = Driver(interactive=True, greeted=False)
+    assert driver.line("/help resize") == []  # it waits for the greeting
+    driver.bytes(sessions.GREETING)
+    assert driver.bytes(sessions.NEGOTIATED)[-1] == ASKED
+    assert driver.line("/help stop") == [own_question(2, "query-qmp-schema")]
+    pages = driver.bytes(reply(SCHEMA, 1) + reply(SCHEMA, 2))
+    assert [(kind, text.split(" ")[0]) for kind, text in pages] == [
+        ("page", "resize"),
+        ("page", "stop"),
+    ]

@@ -3,147 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
 
 from qmpshell.errors import CONNECTION, FAILED, OK
-from qmpshell.language import LogicalLine, SourceLine
 from qmpshell.session import (
-    Confirm,
-    Effect,
-    Exit,
-    Ports,
-    QueryResult,
-    Ready,
-    Send,
-    Session,
-    ShowEvent,
-    ShowMessage,
     ShowReply,
-    ShowUnexpected,
 )
-from qmpshell.storage import Settings
+from tests.harness.sessions import (
+    DONE,
+    GREETING,
+    NEGOTIATED,
+    REFUSAL,
+    Driver,
+    Said,
+    reply,
+    said,
+    sent,
+)
 
-GREETING = (
-    b'{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""},'
-    b' "capabilities": ["oob"]}}\r\n'
-)
 CAPABILITIES = (
     b'{"execute": "qmp_capabilities", "arguments": {"enable": ["oob"]},'
     b' "id": "qmpshell-negotiation-1"}\n'
 )
-NEGOTIATED = b'{"return": {}, "id": "qmpshell-negotiation-1"}\r\n'
-DONE = b'{"return": {}}\r\n'
 STOP = b'{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "STOP"}\r\n'
 SHUTDOWN = b'{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {}}\r\n'
-REFUSAL = b'{"error": {"class": "GenericError", "desc": "no"}}\r\n'
-
-EffectTuple = tuple[Any, ...]
-
-
-def no_log(path: str) -> Any:
-    raise AssertionError(path)
-
-
-PORTS = Ports(open_file=lambda _path, _operator: 0, open_log=no_log)
-
-
-def source(text: str, *, number: int = 1, name: str = "stdin") -> SourceLine:
-    line = LogicalLine()
-    line.add(text, number=number, line=text, dropped=0)
-    return SourceLine(name, line)
-
-
-def effect_tuples(effects: Iterable[Effect]) -> list[EffectTuple]:  # noqa: C901 - a dispatch on effects
-    """Return effects as tuples that can be compared."""
-    found: list[EffectTuple] = []
-    for effect in effects:
-        match effect:
-            case Send():
-                found.append(("send", effect.data))
-            case ShowReply():
-                found.append(("late" if effect.late else "reply", effect.reply.value))
-            case ShowEvent():
-                found.append(("event", effect.event.name))
-            case ShowUnexpected():
-                found.append(("stray", effect.item.raw, effect.reason))
-            case ShowMessage():
-                found.append(("error" if effect.is_error else "tell", effect.text))
-            case Confirm():
-                found.append(("ask", effect.question))
-            case Ready():
-                found.append(("greeted",))
-            case QueryResult():
-                found.append(("learned", effect.name, effect.value))
-            case Exit():
-                found.append(("leave", effect.status))
-            case _:
-                raise AssertionError(effect)
-    return found
-
-
-class Driver:
-    """A driver for a session, with a manual clock `now`."""
-
-    def __init__(self, *, interactive: bool = False, greeted: bool = True, **options: Any) -> None:
-        self.session = Session(
-            Settings(**options), address="vm.sock", interactive=interactive, ports=PORTS
-        )
-        self.now = 100.0
-        self.number = 0
-        self.questions: list[Confirm] = []
-        self.connect_effects = effect_tuples(self.session.connected(self.now))
-        if greeted:
-            assert self.bytes(GREETING) == [("send", CAPABILITIES)]
-            assert self.bytes(NEGOTIATED) == [("greeted",)]
-
-    def line(self, text: str) -> list[EffectTuple]:
-        self.number += 1
-        prepared = self.session.prepare(source(text, number=self.number))
-        return self._done(self.session.submit(prepared, self.now))
-
-    def bytes(self, data: bytes) -> list[EffectTuple]:
-        return self._done(self.session.receive(data, self.now))
-
-    def _done(self, effects: list[Effect]) -> list[EffectTuple]:
-        self.questions += [effect for effect in effects if isinstance(effect, Confirm)]
-        return effect_tuples(effects)
-
-    def answer(self, answer: bool) -> list[EffectTuple]:
-        """Answer the newest question."""
-        if not self.questions:
-            return []
-        return self._done(self.session.answer(self.questions[-1], answer, self.now))
-
-    def gone(self, reason: str = "") -> list[EffectTuple]:
-        return effect_tuples(self.session.connection_lost(reason) if reason else self.session_end())
-
-    def session_end(self) -> list[Effect]:
-        return self.session.receive(b"", self.now)
-
-    def after(self, seconds: float) -> list[EffectTuple]:
-        self.now += seconds
-        return effect_tuples(self.session.tick(self.now))
-
-    def end(self) -> list[EffectTuple]:
-        return effect_tuples(self.session.end_of_input(self.now))
-
-    @property
-    def status(self) -> int:
-        return self.session.status
-
-
-def sent(text: str) -> EffectTuple:
-    return ("send", text.encode() + b"\n")
-
-
-def reply(value: object, marker: object = None) -> bytes:
-    message = {"return": value} if marker is None else {"return": value, "id": marker}
-    return json.dumps(message).encode() + b"\r\n"
 
 
 # -- the greeting ---------------------------------------------------------------------------------
@@ -232,13 +118,13 @@ def test_terminal_keeps_waiting_for_greeting() -> None:
 
 @pytest.mark.parametrize(("give_up", "first"), [(101.5, 101.5), (130.0, 102.0)])
 def test_wait_setting_limits_script_wait_for_greeting(give_up: float, first: float) -> None:
-    session = Session(Settings(wait=30), address="vm.sock", interactive=False, ports=PORTS)
+    session = Driver(greeted=False, wait=30).session
     assert session.connected(100.0, give_up_at=give_up) == []
     assert session.deadline == first
-    found = effect_tuples(session.tick(first))
+    found = said(session.tick(first))
     if first < give_up:
         assert found == [("tell", SILENCE)]
-        found = effect_tuples(session.tick(give_up))
+        found = said(session.tick(give_up))
     assert found == [("error", SILENCE), ("leave", CONNECTION)]
 
 
@@ -828,13 +714,13 @@ def test_terminal_reports_server_exit() -> None:
     driver = Driver(interactive=True)
     driver.bytes(SHUTDOWN)
     assert driver.gone() == [("tell", "the server has exited")]
-    assert effect_tuples(driver.session.leave_now()) == [("leave", OK)]
+    assert said(driver.session.leave_now()) == [("leave", OK)]
 
 
 def test_exit_after_loss_sets_status() -> None:
     driver = Driver(interactive=True)
     driver.gone()
-    assert effect_tuples(driver.session.leave_now()) == [("leave", CONNECTION)]
+    assert said(driver.session.leave_now()) == [("leave", CONNECTION)]
 
 
 # -- server restarts ------------------------------------------------------------------------------
@@ -900,13 +786,13 @@ STREAMS = {
 }
 
 
-def visible_effects(data: bytes, sizes: list[int]) -> list[EffectTuple]:
+def visible_effects(data: bytes, sizes: list[int]) -> list[Said]:
     """Return the effects for the user, without the sent bytes."""
     driver = Driver(greeted=False)
     cuts = [0]
     for size in sizes:
         cuts.append(min(cuts[-1] + size, len(data)))
-    found: list[EffectTuple] = []
+    found: list[Said] = []
     for start, end in pairwise([*cuts, len(data)]):
         if end > start and ("leave", CONNECTION) not in found:
             found += driver.bytes(data[start:end])
@@ -923,7 +809,7 @@ def test_random_chunks_give_same_output(name: str, sizes: list[int]) -> None:
 # -- the human monitor ----------------------------------------------------------------------------
 
 
-def hmp_request(line: str, cpu: int | None = None) -> EffectTuple:
+def hmp_request(line: str, cpu: int | None = None) -> Said:
     arguments: dict[str, object] = {"command-line": line}
     if cpu is not None:
         arguments["cpu-index"] = cpu
@@ -992,11 +878,9 @@ def test_cpu_without_number_is_sent_unchanged(text: str) -> None:
 def test_script_hmp_line_uses_earlier_cpu() -> None:
     driver = Driver(hmp=True)
     driver.line("cpu 1")
-    ahead = driver.session.prepare(source("info registers"))
+    ahead = driver.prepare("info registers")
     driver.bytes(reply(""))
-    assert effect_tuples(driver.session.submit(ahead, driver.now)) == [
-        hmp_request("info registers", 1)
-    ]
+    assert said(driver.session.submit(ahead, driver.now)) == [hmp_request("info registers", 1)]
 
 
 def test_queued_hmp_line_uses_earlier_cpu() -> None:
@@ -1079,7 +963,7 @@ def test_abandoned_reply_is_shown_late() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
     driver.line("b")
-    assert effect_tuples(driver.session.abandon(driver.now)) == [
+    assert said(driver.session.abandon(driver.now)) == [
         ("tell", "no longer waiting for the reply to a; the server may still run it"),
         sent('{"execute": "b", "id": "qmpshell-2"}'),
     ]
@@ -1092,10 +976,10 @@ def test_abandoned_reply_is_shown_late() -> None:
 
 def test_abandon_without_pending_reply_does_nothing() -> None:
     driver = Driver(interactive=True)
-    assert effect_tuples(driver.session.abandon(driver.now)) == []
+    assert said(driver.session.abandon(driver.now)) == []
     driver.line("a")
     driver.session.abandon(driver.now)
-    assert effect_tuples(driver.session.abandon(driver.now)) == []
+    assert said(driver.session.abandon(driver.now)) == []
 
 
 def test_loss_with_only_abandoned_reply_pending() -> None:
@@ -1132,7 +1016,7 @@ DESTROYING = [
 def test_terminal_confirms_destructive_command(text: str, question: str) -> None:
     driver = Driver(interactive=True)
     assert driver.line(text) == [("ask", question)]
-    found = driver.answer(True)
+    found = driver.answer(go_on=True)
     assert [effect[0] for effect in found] == ["send"]
 
 
@@ -1142,7 +1026,7 @@ def test_terminal_confirms_destructive_command(text: str, question: str) -> None
 def test_hmp_quit_asks_for_confirmation(text: str, question: str) -> None:
     driver = Driver(interactive=True, hmp=True)
     assert driver.line(text) == [("ask", question)]
-    found = driver.answer(True)
+    found = driver.answer(go_on=True)
     assert [effect[0] for effect in found] == ["send"]
 
 
@@ -1155,7 +1039,7 @@ def test_declined_confirmation_sends_nothing_and_continues() -> None:
     driver = Driver(interactive=True)
     assert driver.line("quit") == [("ask", QUIT)]
     assert driver.line("query-status") == []
-    assert driver.answer(False) == [
+    assert driver.answer(go_on=False) == [
         ("tell", "not sent"),
         sent('{"execute": "query-status", "id": "qmpshell-2"}'),
     ]
@@ -1167,7 +1051,7 @@ def test_confirmation_is_asked_in_line_order() -> None:
     assert driver.line("quit; system_reset") == []
     assert driver.bytes(reply({}, "qmpshell-1"))[1:] == [("ask", QUIT)]
     assert driver.bytes(STOP) == [("event", "STOP")]
-    assert driver.answer(True) == [sent('{"execute": "quit", "id": "qmpshell-2"}')]
+    assert driver.answer(go_on=True) == [sent('{"execute": "quit", "id": "qmpshell-2"}')]
     assert driver.bytes(reply({}, "qmpshell-2"))[1:] == [("ask", RESET)]
 
 
@@ -1175,23 +1059,23 @@ def test_confirmation_after_loss_sends_nothing() -> None:
     driver = Driver(interactive=True)
     driver.line("quit")
     driver.gone()
-    assert driver.answer(True) == []
-    assert driver.answer(False) == []
+    assert driver.answer(go_on=True) == []
+    assert driver.answer(go_on=False) == []
 
 
 def test_unrequested_confirmation_does_nothing() -> None:
     driver = Driver(interactive=True)
     driver.line("stop")
-    assert driver.answer(True) == []
+    assert driver.answer(go_on=True) == []
 
 
 def test_internal_query_and_reply_are_not_shown() -> None:
     driver = Driver(interactive=True)
-    assert effect_tuples(driver.session.learn_commands(driver.now)) == [
+    assert said(driver.session.learn_commands(driver.now)) == [
         sent('{"execute": "query-commands", "id": "qmpshell-1"}')
     ]
     assert driver.session.state.sender.table.oldest_user_request is None
-    assert driver.bytes(reply([1], "qmpshell-1")) == [("learned", "query-commands", [1])]
+    assert driver.bytes(reply([1], "qmpshell-1")) == [("learned", "query-commands")]
     assert driver.line("stop") == [sent('{"execute": "stop", "id": "qmpshell-2"}')]
 
 
@@ -1242,7 +1126,7 @@ def test_blank_line_does_not_cancel_pending_exit() -> None:
 def test_terminal_exit_ignores_earlier_failures() -> None:
     driver = Driver(interactive=True)
     driver.line("device_del x")
-    assert effect_tuples(driver.session.leave_now()) == [("leave", OK)]
+    assert said(driver.session.leave_now()) == [("leave", OK)]
 
 
 def test_request_ids_never_equal_negotiation_ids() -> None:
