@@ -407,7 +407,8 @@ class Session:
             self._outbox.show(self.state.place(request, hint))
         elif name and (self.interactive or not self.settings.stop_on_error):
             assert request.source is not None
-            task = self._lines.make_task(PreparedLine(request.source))
+            # The suggestion is about a command that is done. No line runs before it is shown.
+            task = Task(PreparedLine(request.source), number=0)
             self._start_beside(task, self._suggest(name, request))
         self._failures.stop_on_error()
 
