@@ -542,6 +542,9 @@ def find_warnings(line: str, context: Context, known: CompletionSources) -> list
         if not findings.wrong and part.tokens[0].kind == t.LOCAL:
             cursor = context.cursor if holds_cursor else None
             findings.wrong += _find_shell_mistake(tree.line, part, cursor, known)
+        error = tree.find_error(part)
+        if error is not None and not (holds_cursor and error.end >= context.cursor):
+            findings.wrong.insert(0, error.sentence)
         (typed if holds_cursor else others).append(findings)
     # The user may still add what the item at the cursor lacks.
     told = [

@@ -200,6 +200,19 @@ class Tree:
             raise LineError("there are no replies to redirect", start=words_start(self.line))
         return Line(items, redirect)
 
+    def find_error(self, part: Part) -> LineError | None:
+        """Return the mistake in one part, or None."""
+        try:
+            if part.is_closing and part.mark is not None:
+                arguments(self.line, part.mark, part.tokens)
+            elif part.is_action and part.tokens:
+                _action(self.line, part.tokens)
+            elif part.tokens:
+                _item(self.line, part.tokens)
+        except LineError as error:
+            return error
+        return None
+
 
 def parse(line: str) -> Tree:
     """Parse a line. Never fails: mistakes are found in `Tree.items`."""

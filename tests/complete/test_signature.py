@@ -414,6 +414,12 @@ def test_complete_real_lines_give_no_warnings(server: str, line: str, end: str) 
         "set_link name=x up=maybe",
         "blockdev-add driver=raw file=x cache=x",
         "device_del id=x )",
+        "stop; 'x' a=1",
+        'block-stream device="x"y; stop',
+        "transaction( {} ) properties={}",
+        "transaction( block-dirty-bitmap-add node=a name='b'c )",
+        "cont; a..b=1; stop",
+        "getfd fdname=x <; stop",
     ],
 )
 def test_mistake_has_same_words_before_and_after_enter(line: str) -> None:
