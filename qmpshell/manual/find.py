@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
 
-class ShowDocument(Record):
+class ManualPage(Record):
     """A manual page. `package` is Debian's package that contains it."""
 
     name: str
     package: str
 
 
-QEMU = ShowDocument("qemu-qmp-ref", "qemu-system-common")
-STORAGE_DAEMON = ShowDocument("qemu-storage-daemon-qmp-ref", "qemu-system-common")
-AGENT = ShowDocument("qemu-ga-ref", "qemu-guest-agent")
+QEMU = ManualPage("qemu-qmp-ref", "qemu-system-common")
+STORAGE_DAEMON = ManualPage("qemu-storage-daemon-qmp-ref", "qemu-system-common")
+AGENT = ManualPage("qemu-ga-ref", "qemu-guest-agent")
 SECTION = "7"
 # The prefix of the agent's commands.
 _AGENTS = "guest-"
 
 
-def page_of(commands: Collection[str], *, name: str = "") -> ShowDocument:
+def page_of(commands: Collection[str], *, name: str = "") -> ManualPage:
     """Return the page for a server with these commands: its greeting does not identify its kind.
 
     If no commands are known, return the page that contains `name`.
@@ -188,7 +188,7 @@ class Manual(Record):
     `reference` is None if the page is not installed. `version` is the server's, if known.
     """
 
-    page: ShowDocument
+    page: ManualPage
     reference: Reference | None
     version: tuple[int, ...] | None
 
@@ -227,7 +227,7 @@ class ManualCache:
         self._find = find
         self._read: dict[tuple[str, tuple[int, ...] | None], Reference] = {}
 
-    def manual(self, page: ShowDocument, version: tuple[int, ...] | None) -> Manual:
+    def manual(self, page: ManualPage, version: tuple[int, ...] | None) -> Manual:
         """Return the page for a server of this version. A missing page is searched for each time."""
         key = (page.name, version)
         reference = self._read.get(key)

@@ -159,7 +159,7 @@ class Members:
         tags = self.tags(type_name, prefix, given)
         common = self._schema.members(type_name, lambda _: None)
         members = list(self._schema.members(type_name, chosen).values())
-        members.sort(key=lambda key_name: key_name.optional)
+        members.sort(key=lambda member: member.optional)
         branch = [member for member in members if member.name not in common]
         choice = ", ".join(f"{prefix}{tag}={chosen(tag)}" for tag in tags if chosen(tag))
         if branch:
@@ -458,10 +458,10 @@ class Arguments:
         branches: dict[tuple[str, str, bool], _Found] = {}
         for member, choice in self._branches(place, place.type, {}):
             if member.name not in members:
-                key_name = branches.setdefault(
+                conditional = branches.setdefault(
                     (member.name, member.type, member.optional), _Found(place, member)
                 )
-                key_name.choices.append(choice)
+                conditional.choices.append(choice)
         return [*found, *branches.values()]
 
     def _branches(
@@ -543,9 +543,9 @@ def _in_words(prefix: str, choices: list[dict[str, str]]) -> str:
     groups: dict[str, list[str]] = {}
     for choice in choices:
         *outer, (tag, value) = choice.items()
-        key = " ".join([*(f"{prefix}{key_name}={of}" for key_name, of in outer), f"{prefix}{tag}="])
-        groups.setdefault(key, []).append(value)
-    return "; or with ".join(f"{key}{', '.join(values)}" for key, values in groups.items())
+        start = " ".join([*(f"{prefix}{key}={case}" for key, case in outer), f"{prefix}{tag}="])
+        groups.setdefault(start, []).append(value)
+    return "; or with ".join(f"{start}{', '.join(values)}" for start, values in groups.items())
 
 
 # How many references from type to type are followed in the manual.
@@ -593,14 +593,14 @@ class HelpPages:
         if self._reference is not None:
             for enum in self._reference.enums_with(name):
                 rows.append(Item([(NAME, enum.name)], prose(enum.member(name))))
-        takers = list(self._users_of_value(name))
-        if not rows and not takers:
+        users = list(self._users_of_value(name))
+        if not rows and not users:
             return []
         page = [_title(name, ["value"]), *rows]
-        if takers:
+        if users:
             page += [
                 heading("Used by"),
-                Table([[(NAME, key_name), (PLAIN, of)] for key_name, of in takers]),
+                Table([[(NAME, user), (PLAIN, members)] for user, members in users]),
             ]
         return page
 
@@ -759,11 +759,11 @@ def _words(blocks: list[Block]) -> list[str]:
     return re.findall(r"\b[A-Z]\w+", " ".join(texts))
 
 
-def _manual_row(key_name: Described) -> Item:
-    term: Spans = [(NAME, f"[{key_name.name}]" if key_name.optional else key_name.name)]
-    if key_name.type:
-        term.append((PLAIN, f": {key_name.type}"))
-    return Item(term, prose(key_name))
+def _manual_row(member: Described) -> Item:
+    term: Spans = [(NAME, f"[{member.name}]" if member.optional else member.name)]
+    if member.type:
+        term.append((PLAIN, f": {member.type}"))
+    return Item(term, prose(member))
 
 
 def _rest(entry: Entry) -> list[Block]:

@@ -231,7 +231,7 @@ class _Layout:
                 seam = _break_position(part)
                 yield _joined(part[:seam])
                 part = part[seam:]
-                used = sum(self._measure(part_char) for _, part_char in part)
+                used = sum(self._measure(char) for _, char in part)
             part.append((style, char))
             used += size
         yield _joined(part)
@@ -312,7 +312,7 @@ def _joined(chars: list[Piece]) -> list[Piece]:
     """Join single characters to pieces, one for each run of a style."""
     return [
         (style, "".join(char for _, char in run))
-        for style, run in groupby(chars, key=lambda part_char: part_char[0])
+        for style, run in groupby(chars, key=lambda piece: piece[0])
     ]
 
 

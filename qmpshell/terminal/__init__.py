@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .live_view import LiveView as LiveView
     from .splitter import InputSplitter as InputSplitter
     from .status import (
-        Part as Part,
+        ToolbarPart as ToolbarPart,
         clip as clip,
         clip_left as clip_left,
         layout_toolbar as layout_toolbar,
@@ -50,7 +50,7 @@ else:
             "lexer": "LineLexer",
             "live_view": "LiveView",
             "splitter": "InputSplitter",
-            "status": "Part clip clip_left layout_toolbar status_parts",
+            "status": "ToolbarPart clip clip_left layout_toolbar status_parts",
             "stream_reader": "StreamReader",
             "styles": "color_depth json_style make_style paint_table style_names",
             "throttle": "EventCount OTHERS EventThrottle",

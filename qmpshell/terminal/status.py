@@ -20,14 +20,14 @@ _BETWEEN = 2  # columns
 _MAX_ROWS = 4
 
 
-class Part(Record):
+class ToolbarPart(Record):
     """A part of the toolbar. `forms` are its fragments from long to short; `rank` 0 is most important."""
 
     forms: Sequence[Fragments]
     rank: int
 
 
-def layout_toolbar(lead: str, parts: Sequence[Part], columns: int) -> list[Fragments]:
+def layout_toolbar(lead: str, parts: Sequence[ToolbarPart], columns: int) -> list[Fragments]:
     """Return the rows of the toolbar, each as wide as the terminal.
 
     `lead` comes first and is shown completely, if necessary in several rows, without parts. The
@@ -46,7 +46,7 @@ def layout_toolbar(lead: str, parts: Sequence[Part], columns: int) -> list[Fragm
     return [_filled(fragments, columns)]
 
 
-def _chosen(parts: Sequence[Part], room: int, *, begun: bool) -> list[Fragments]:
+def _chosen(parts: Sequence[ToolbarPart], room: int, *, begun: bool) -> list[Fragments]:
     chosen: dict[int, Fragments] = {}
     by_rank = sorted(range(len(parts)), key=lambda at: parts[at].rank)
     for at in by_rank:
@@ -131,18 +131,18 @@ _MAX_JOBS = 4
 _STATE_RANK, _JOBS_RANK, _MIGRATION_RANK, _ADDRESS_RANK, _SERVER_RANK, _LAST_RANK = range(6)
 
 
-def status_parts(session: Session, *, unicode: bool) -> list[Part]:
+def status_parts(session: Session, *, unicode: bool) -> list[ToolbarPart]:
     """Return the parts of the toolbar in order. `unicode` is false for ASCII terminals."""
     parts = [_address(session.connection.address)]
     connection = session.connection
     if connection.state == UNCONNECTED:
-        return [*parts, Part([[(_NOTABLE, "connecting")]], rank=_STATE_RANK)]
+        return [*parts, ToolbarPart([[(_NOTABLE, "connecting")]], rank=_STATE_RANK)]
     if connection.state != CONNECTED:
         gone = "the server has exited" if connection.ended_well else "connection lost"
-        return [*parts, Part([[(_BAD, gone)]], rank=_STATE_RANK)]
+        return [*parts, ToolbarPart([[(_BAD, gone)]], rank=_STATE_RANK)]
     if connection.protocol.state != READY:
         waits = "no answer yet" if session.settings.agent else "no greeting yet"
-        return [*parts, Part([[(_NOTABLE, waits)]], rank=_STATE_RANK)]
+        return [*parts, ToolbarPart([[(_NOTABLE, waits)]], rank=_STATE_RANK)]
     if session.settings.agent:
         parts.append(_agent(session.server.agent_version))
     if session.greeting is not None:
@@ -152,30 +152,30 @@ def status_parts(session: Session, *, unicode: bool) -> list[Part]:
     return parts
 
 
-def _address(address: str) -> Part:
+def _address(address: str) -> ToolbarPart:
     shown = escape(address)
     forms = [[(_PLAIN, clip_left(shown, columns))] for columns in (60, 40, 24, 12)]
-    return Part(forms, rank=_ADDRESS_RANK)
+    return ToolbarPart(forms, rank=_ADDRESS_RANK)
 
 
-def _server(greeting: Greeting, commands: Collection[str]) -> list[Part]:
+def _server(greeting: Greeting, commands: Collection[str]) -> list[ToolbarPart]:
     if greeting.version is None:
         return []
     version = ".".join(map(str, greeting.version))
     name = "storage daemon" if page_of(commands) is STORAGE_DAEMON else "QEMU"
-    return [Part([[(_PLAIN, f"{name} {version}")], [(_PLAIN, version)]], rank=_SERVER_RANK)]
+    return [ToolbarPart([[(_PLAIN, f"{name} {version}")], [(_PLAIN, version)]], rank=_SERVER_RANK)]
 
 
-def _agent(version: str) -> Part:
+def _agent(version: str) -> ToolbarPart:
     shown = clip(escape(version), _LONGEST_NAME)
     forms = [f"guest agent {shown}".rstrip(), "guest agent", "agent"]
-    return Part([[(_PLAIN, form)] for form in forms], rank=_SERVER_RANK)
+    return ToolbarPart([[(_PLAIN, form)] for form in forms], rank=_SERVER_RANK)
 
 
-def _vm(vm: VmState, *, unicode: bool) -> list[Part]:
-    parts: list[Part] = []
+def _vm(vm: VmState, *, unicode: bool) -> list[ToolbarPart]:
+    parts: list[ToolbarPart] = []
     if vm.status:
-        parts.append(Part([[_state(vm.status)]], rank=_STATE_RANK))
+        parts.append(ToolbarPart([[_state(vm.status)]], rank=_STATE_RANK))
     parts += _jobs(list(vm.jobs.all.values()), unicode=unicode)
     migration = vm.migration
     if migration.is_active:
@@ -183,11 +183,11 @@ def _vm(vm: VmState, *, unicode: bool) -> list[Part]:
         forms = _progress(
             f"migration{status}", "migration", migration.done, migration.total, unicode=unicode
         )
-        parts.append(Part(forms, rank=_MIGRATION_RANK))
+        parts.append(ToolbarPart(forms, rank=_MIGRATION_RANK))
     elif migration.was_seen and migration.status:
         style = _BAD if migration.status == "failed" else _PLAIN
         text = f"migration {escape(migration.status)}"
-        parts.append(Part([[(style, text)]], rank=_LAST_RANK))
+        parts.append(ToolbarPart([[(style, text)]], rank=_LAST_RANK))
     return parts
 
 
@@ -196,18 +196,18 @@ def _state(status: str) -> tuple[str, str]:
     return (style, f" {escape(status[:_LONGEST_NAME])} ")
 
 
-def _jobs(jobs: list[Job], *, unicode: bool) -> list[Part]:
+def _jobs(jobs: list[Job], *, unicode: bool) -> list[ToolbarPart]:
     active = [job for job in jobs if not job.is_over]
-    parts: list[Part] = []
+    parts: list[ToolbarPart] = []
     if len(active) > 1:
-        parts.append(Part([[(_PLAIN, f"{len(active)} jobs")]], rank=_JOBS_RANK))
+        parts.append(ToolbarPart([[(_PLAIN, f"{len(active)} jobs")]], rank=_JOBS_RANK))
     for job in active[:_MAX_JOBS]:
-        parts.append(Part(job_forms(job, cells=_CELLS, unicode=unicode), rank=_JOBS_RANK))
+        parts.append(ToolbarPart(job_forms(job, cells=_CELLS, unicode=unicode), rank=_JOBS_RANK))
     over = len(jobs) - len(active)
     if over:
         text = f"{over} job{'s' if over > 1 else ''} concluded"
         style = _BAD if any(job.has_failed for job in jobs) else _PLAIN
-        parts.append(Part([[(style, text)]], rank=_LAST_RANK))
+        parts.append(ToolbarPart([[(style, text)]], rank=_LAST_RANK))
     return parts
 
 

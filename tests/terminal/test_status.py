@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, strategies as st
 from prompt_toolkit.utils import get_cwidth
 
-from qmpshell.terminal import Part, clip, clip_left, layout_toolbar, status_parts
+from qmpshell.terminal import ToolbarPart, clip, clip_left, layout_toolbar, status_parts
 from qmpshell.terminal.styles import Fragments
 from tests.harness.sessions import Driver, event, reply
 
 PARTS = [
-    Part([[("", "/run/user/1000/vm.sock")], [("", "…/vm.sock")]], rank=3),
-    Part([[("", "QEMU 10.0.2")], [("", "10.0.2")]], rank=4),
-    Part([[("", "running")]], rank=0),
-    Part([[("", "mirror j0 ######## 43 %")], [("", "j0 43 %")]], rank=1),
+    ToolbarPart([[("", "/run/user/1000/vm.sock")], [("", "…/vm.sock")]], rank=3),
+    ToolbarPart([[("", "QEMU 10.0.2")], [("", "10.0.2")]], rank=4),
+    ToolbarPart([[("", "running")]], rank=0),
+    ToolbarPart([[("", "mirror j0 ######## 43 %")], [("", "j0 43 %")]], rank=1),
 ]
 WAITING = "waiting for the reply to query-status, 7 s; Ctrl-C stops waiting; 2 more are queued"
 
@@ -61,7 +61,7 @@ def test_layout_without_parts_has_no_rows() -> None:
 forms = st.lists(st.text("ab 日é", min_size=1, max_size=30), min_size=1, max_size=3)
 parts_of = st.lists(
     st.builds(
-        lambda texts, rank: Part([[("", text)] for text in texts], rank=rank),
+        lambda texts, rank: ToolbarPart([[("", text)] for text in texts], rank=rank),
         forms,
         st.integers(0, 5),
     ),
@@ -70,7 +70,9 @@ parts_of = st.lists(
 
 
 @given(st.text("ab 日é", max_size=200), parts_of, st.integers(20, 200))
-def test_layout_rows_have_the_terminal_width(lead: str, parts: list[Part], columns: int) -> None:
+def test_layout_rows_have_the_terminal_width(
+    lead: str, parts: list[ToolbarPart], columns: int
+) -> None:
     for row in texts(layout_toolbar(lead, parts, columns)):
         assert get_cwidth(row) == columns
 
