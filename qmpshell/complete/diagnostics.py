@@ -543,7 +543,7 @@ def find_warnings(line: str, context: Context, known: CompletionSources) -> list
             cursor = context.cursor if holds_cursor else None
             findings.wrong += _find_shell_mistake(tree.line, part, cursor, known)
         error = tree.find_error(part)
-        if error is not None and not (holds_cursor and error.end >= context.cursor):
+        if error is not None and not (holds_cursor and _may_be_mended(line, error, context.cursor)):
             findings.wrong.insert(0, error.sentence)
         (typed if holds_cursor else others).append(findings)
     # The user may still add what the item at the cursor lacks.
@@ -553,6 +553,17 @@ def find_warnings(line: str, context: Context, known: CompletionSources) -> list
         *(text for item in typed + others for text in item.notes),
     ]
     return list(dict.fromkeys(told))
+
+
+def _may_be_mended(line: str, error: LineError, cursor: int) -> bool:
+    """Return True if the line may become valid by typing on at the cursor."""
+    if _touches(error, cursor):
+        return True
+    longer = find_tree(f"{line[:cursor]}{_ANY_WORD}{line[cursor:]}", cursor + len(_ANY_WORD))
+    found = [longer.find_error(part) for part in items_of(longer)] if longer is not None else []
+    return (error.reason, error.start) not in [
+        (other.reason, other.start) for other in found if other is not None
+    ]
 
 
 def _find_shell_mistake(

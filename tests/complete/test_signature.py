@@ -6,7 +6,7 @@ import pytest
 
 from qmpshell.complete import CURRENT, GIVEN, REQUIRED, CompletionSources, Signature, describe
 from qmpshell.errors import LineError
-from qmpshell.language import Introspection, evaluate_line, no_file
+from qmpshell.language import Introspection, evaluate_line, no_file, parse
 from qmpshell.session import COMMANDS, find_mistake
 from tests.harness.completion import LINES, known
 from tests.harness.schemas import SYSTEMS, schema
@@ -399,6 +399,16 @@ def test_complete_real_lines_give_no_warnings(server: str, line: str, end: str) 
     found = describe(line + end, len(line + end), SOURCES[server])
     if found is not None:
         assert [warning for warning in found.warnings if "deprecated" not in warning] == []
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if not line.startswith("/events")])
+def test_typing_a_valid_line_shows_no_syntax_mistake(line: str) -> None:
+    for end in range(1, len(line) + 1):
+        tree = parse(line[:end])
+        errors = [tree.find_error(part) for part in tree.parts if part.tokens]
+        found = describe(line[:end], end, SOURCES["10"])
+        warnings = found.warnings if found is not None else []
+        assert not {error.sentence for error in errors if error is not None}.intersection(warnings)
 
 
 @pytest.mark.parametrize(
