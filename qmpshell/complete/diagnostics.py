@@ -544,7 +544,7 @@ def find_warnings(line: str, context: Context, known: CompletionSources) -> list
             findings.wrong += _find_shell_mistake(tree.line, part, cursor, known)
         error = tree.find_error(part)
         if error is not None and not (holds_cursor and _may_be_mended(line, error, context.cursor)):
-            findings.wrong.insert(0, error.sentence)
+            findings.wrong[:] = [error.sentence]
         (typed if holds_cursor else others).append(findings)
     # The user may still add what the item at the cursor lacks.
     told = [

@@ -436,4 +436,4 @@ def test_mistake_has_same_words_before_and_after_enter(line: str) -> None:
     introspection = Introspection(read_file=no_file, schema=schema("10"))
     with pytest.raises(LineError) as caught:
         evaluate_line(line, introspection)
-    assert any(caught.value.reason in text for text in signature_at(f"{line} ").warnings)
+    assert signature_at(f"{line} ").warnings[0].startswith(caught.value.reason)
