@@ -140,7 +140,7 @@ _QUOTE_IT = "quote it to send it as text"
 
 
 class Part:
-    """A part of a line: what may be one item, which may be incomplete or invalid.
+    """The text of one item, or of its place in the line. It may be incomplete or invalid.
 
     `tokens` are those of the item, without comments and the redirect of its replies; `end` is where
     the cursor leaves it. `mark` is the `;`, line end, `transaction(` or `)` before it, if any.
@@ -203,8 +203,8 @@ class Tree:
     def find_error(self, part: Part) -> LineError | None:
         """Return the mistake in one part, or None."""
         try:
-            if part.is_closing and part.mark is not None:
-                arguments(self.line, part.mark, part.tokens)
+            if part.is_closing:
+                arguments(self.line, self._opening_of(part), part.tokens)
             elif part.is_action and part.tokens:
                 _action(self.line, part.tokens)
             elif part.tokens:
@@ -212,6 +212,13 @@ class Tree:
         except LineError as error:
             return error
         return None
+
+    def _opening_of(self, closing: Part) -> Token:
+        """Return the `transaction(` that the part after a `)` belongs to."""
+        before = self.parts[: self.parts.index(closing)]
+        return next(
+            part.mark for part in reversed(before) if part.mark and part.mark.kind == t.OPEN
+        )
 
 
 def parse(line: str) -> Tree:

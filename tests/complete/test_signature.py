@@ -427,6 +427,7 @@ def test_typing_a_valid_line_shows_no_syntax_mistake(line: str) -> None:
         "stop; 'x' a=1",
         'block-stream device="x"y; stop',
         "transaction( {} ) properties={}",
+        "transaction( block-dirty-bitmap-clear node=a name=b ) c; stop",
         "transaction( block-dirty-bitmap-add node=a name='b'c )",
         "cont; a..b=1; stop",
         "getfd fdname=x <; stop",
