@@ -244,7 +244,7 @@ class Qemu:
     def _wait_for_something(
         self, stream: Stream | None, deadline: float, *, is_brief: bool = False
     ) -> None:
-        """Wait for output, data or the end. With `is_brief`, only briefly: one cannot be waited for."""
+        """Wait for output, data or the end; with `is_brief`, only briefly, since one cannot be polled."""
         poll = select.poll()
         others = (self.output_descriptor, self.end_descriptor)
         for descriptor in (stream.fileno() if stream is not None else None, *others):

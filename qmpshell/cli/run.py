@@ -177,7 +177,7 @@ class _Run:
         return status
 
     def _start(self, *, output: int | None) -> Stream:
-        """Start QEMU, and wait until its monitor is ready. Raises LaunchError or EndedEarly."""
+        """Start QEMU, and wait until its monitor is ready. Raises LaunchError or EarlyExitError."""
         settings = self._invocation.settings
         self._signals.hold()  # or a QEMU could exist that nothing ends
         qemu, stream = start_qemu(

@@ -198,26 +198,26 @@ def _jobs(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unranked
 
 
 def _settings(slot: CompletionTarget, _known: CompletionSources) -> Iterator[UnrankedCandidate]:
-    for option in SETTINGS.values():
-        if not option.file_only:
-            text = option.name if slot.behind == "=" else f"{option.name}="
-            yield UnrankedCandidate(option.name, text, slot.start, option.help)
+    for setting in SETTINGS.values():
+        if not setting.file_only:
+            text = setting.name if slot.behind == "=" else f"{setting.name}="
+            yield UnrankedCandidate(setting.name, text, slot.start, setting.help)
 
 
 def _setting_values(
     slot: CompletionTarget, known: CompletionSources
 ) -> Iterator[UnrankedCandidate]:
-    option = SETTINGS.get(slot.subject)
-    if option is None:
+    setting = SETTINGS.get(slot.subject)
+    if setting is None:
         return
-    for choice in option.choices:
+    for choice in setting.choices:
         yield UnrankedCandidate(choice, choice, slot.start)
-    if option.name == "style":
+    if setting.name == "style":
         for name in known.styles:
             yield UnrankedCandidate(name, name, slot.start)
-    elif option.name == "events":
+    elif setting.name == "events":
         yield from _events(slot, known)
-    elif option.name == "confirm":
+    elif setting.name == "confirm":
         for name in known.commands():
             yield UnrankedCandidate(name, name, slot.start)
 

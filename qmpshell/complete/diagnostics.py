@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from ..language import Part
     from ..qmp import Member
     from .sources import CompletionSources, LiveName
-    from .target import Context, PartialCommand, TypedValue
+    from .target import Context, PartialCommand
     from .types import TypeResolver
 
 

@@ -113,7 +113,7 @@ def _read(piece: str, found: list[Parameter], *, is_optional: bool, depth: int) 
 def _parameter(text: str, *, is_optional: bool) -> Parameter:
     """Return a parameter without brackets, or the content of brackets."""
     alternatives = text.split("|")
-    if not all(re.fullmatch(_PARAMETER_WORD, type_name) for type_name in alternatives):
+    if not all(re.fullmatch(_PARAMETER_WORD, word) for word in alternatives):
         return Parameter(is_optional=is_optional)
     if len(alternatives) == 1 and not is_flag(text):
         return Parameter(text, is_optional=is_optional)

@@ -127,10 +127,10 @@ def _driver(line: str) -> Driver | None:
     before, _, desc = rest.partition(', desc "')
     desc, _, end = desc.rpartition('"')
     # The description may contain anything, so it comes last, before one word.
-    members = [line.strip() for line in f"{before},{end}".split(",")]
-    bus = next((member[4:] for member in members if member.startswith("bus ")), "")
-    alias = next((member[6:].strip('"') for member in members if member.startswith("alias ")), "")
-    return Driver(name, bus, alias, desc, no_user="no-user" in members)
+    fields = [field.strip() for field in f"{before},{end}".split(",")]
+    bus = next((field[4:] for field in fields if field.startswith("bus ")), "")
+    alias = next((field[6:].strip('"') for field in fields if field.startswith("alias ")), "")
+    return Driver(name, bus, alias, desc, no_user="no-user" in fields)
 
 
 def bus_of(driver: str, text: object) -> str:

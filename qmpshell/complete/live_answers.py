@@ -75,7 +75,7 @@ _PROTOCOLS = frozenset(
 _NO_IMAGES = ("null-co", "null-aio")
 
 
-def nodes(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+def nodes(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the block nodes."""
     for node in _all_nodes(results):
         yield LiveName(text_at(node, "node-name"), _of_medium(node))
@@ -104,7 +104,7 @@ def block_devices(name_query: NameQuery, results: QueryResults) -> Iterator[Live
         yield LiveName(node.name, in_words("node", node.meta))
 
 
-def block_qdevs(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+def block_qdevs(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the guest devices with a block backend."""
     for device in dicts(results.get(BLOCK)):
         medium = _of_medium(dict_at(device, "inserted")) or "empty"
@@ -204,7 +204,7 @@ def snapshots(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName
             yield LiveName(text_at(snapshot, "name"), words)
 
 
-def jobs(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+def jobs(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the jobs."""
     for job in dicts(results.get(JOBS)):
         done = _percent(job.get("current-progress"), job.get("total-progress"))
@@ -224,7 +224,7 @@ def _percent(done: object, total: object) -> str:
     return f"{max(0, min(100, done * 100 // total))} %"
 
 
-def exports(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+def exports(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the block exports."""
     for entry in dicts(results.get(EXPORTS)):
         going = "shutting down" if entry.get("shutting-down") is True else ""
@@ -253,7 +253,7 @@ _INNER_BUSES = ("System", "virtio-pci-bus", "virtio-mmio-bus", "virtio-ccw-bus")
 _NO_ENUMERATION = re.compile(r"bool|str|string|size|double|u?int\d*|.*[<>].*")
 
 
-def qdevs(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+def qdevs(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the ids and QOM paths of devices."""
     for name, type_name in children(results.get(PERIPHERAL)):
         yield LiveName(name, type_name)
@@ -307,7 +307,7 @@ def _hotplug_rank(bus: Bus) -> int:
     return 1 if bus.taken else 0
 
 
-def drivers(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+def drivers(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the drivers: those on a bus first, CPU models last."""
     drivers = {driver.name: driver for driver in parse_drivers(results.get(DRIVERS_HELP))}
     for entry in dicts(results.get(DRIVERS)):
@@ -432,12 +432,12 @@ def _sort_key(one: LiveName) -> tuple[int, bool, list[tuple[bool, int, str]]]:
     return one.order, one.name[:1] in ("#", "/"), natural_key(one.name)
 
 
-def _chardevs(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+def _chardevs(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     for entry in dicts(results.get(CHARDEVS)):
         yield LiveName(text_at(entry, "label"), text_at(entry, "filename"))
 
 
-def _netdevs(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+def _netdevs(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     for netdev in parse_netdevs(results.get(NETWORK)):
         yield LiveName(netdev.name, in_words(netdev.type, netdev.about))
 
@@ -448,17 +448,17 @@ def _objects(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]
             yield LiveName(name, type_name)
 
 
-def _audiodevs(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+def _audiodevs(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     for entry in dicts(results.get(AUDIODEVS)):
         yield LiveName(text_at(entry, "id"), text_at(entry, "driver"))
 
 
-def _tpmdevs(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+def _tpmdevs(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     for entry in dicts(results.get(TPMDEVS)):
         yield LiveName(text_at(entry, "id"), text_at(entry, "model"))
 
 
-def _cpu_models(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+def _cpu_models(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     for model in dicts(results.get(CPU_MODELS)):
         alias, lacking = text_at(model, "alias-of"), model.get("unavailable-features")
         yield LiveName(
@@ -471,7 +471,7 @@ def _cpu_models(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
         )
 
 
-def _types(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+def _types(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     for entry in dicts(results.get(TYPES)):
         name, parent = text_at(entry, "name"), text_at(entry, "parent")
         yield LiveName(name, f"a {parent}" if parent else "", order=_type_rank(name))
@@ -497,7 +497,7 @@ def _qom_children(name_query: NameQuery, results: QueryResults) -> Iterator[Live
                 yield LiveName(name, f"link to {relation_type(type_name, 'link')}")
 
 
-def _human_commands(_want: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+def _human_commands(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     text = results.get(HUMAN_HELP)
     catalogue = parse_catalogue(text if isinstance(text, str) else "")
     for name in catalogue.names:

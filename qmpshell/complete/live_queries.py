@@ -195,9 +195,9 @@ def queries_for(name_query: NameQuery, results: QueryResults) -> list[LiveQuery]
     if kind == kinds.DEVICE_DRIVER:
         return _drivers(results)
     if kind == kinds.BUS:
-        return [
-            TREE
-        ]  # The driver's bus is known if drivers were queried; otherwise it is not worth that risk.
+        # The bus type of a driver is used if the drivers are known. They are not queried for this,
+        # because that query may load modules.
+        return [TREE]
     if kind == kinds.DEVICE_PROPERTY:
         return _device_properties(subject, results)
     if kind in (kinds.QOM_CHILD, kinds.QOM_PROPERTY):

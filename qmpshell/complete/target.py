@@ -420,12 +420,12 @@ class _ArgumentReader:
         if not self._is_found and token.start < self._cursor <= token.end:
             self._is_found = True
             if token.kind == t.WORD:
-                self._key(token, token.end)
+                self._key(token)
         else:
             self._call.mistakes.append(stray_word(self._name, tokens, position).sentence)
 
-    def _key(self, token: Token, _end: int) -> None:
-        """Handle a cursor in a key that ends at `end` and can be replaced."""
+    def _key(self, token: Token) -> None:
+        """Handle a cursor in a key."""
         start = token.start
         parts = [(start + offset, name) for offset, name in _parts(token.text)]
         *parents, (place, _) = [part for part in parts if part[0] <= self._cursor]
@@ -454,7 +454,7 @@ class _ArgumentReader:
             return
         self._is_found = True
         if self._cursor <= key.end:
-            self._key(key, key.end)
+            self._key(key)
         elif self._cursor >= value.start:
             self._call.key_path = (tuple(path[:-1]), path[-1])
             if value.kind == t.COMPOUND:

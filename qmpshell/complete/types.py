@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..language import action_members
 from ..qmp import Member, Schema
-from .target import ACTION, ARRAY, DOTTED, EVENT
+from .target import ACTION, ARRAY, EVENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,9 +94,9 @@ class TypeResolver:
         known = self._references.get(type_name)
         if known is None:
             types = self.schema.alternatives(type_name)
-            kinds = [self.schema.kind(type_name) for type_name in types]
+            kinds = [self.schema.kind(alternative) for alternative in types]
             known = "str" in kinds and any(
-                self.schema.tag(type_name) == "driver" for type_name in types
+                self.schema.tag(alternative) == "driver" for alternative in types
             )
             self._references[type_name] = known
         return known
@@ -127,7 +127,7 @@ class TypeResolver:
                 return "…"
             text = "node" if self.is_reference(type_name) else "str"
             types = self.schema.alternatives(type_name)
-            kinds = [self._in_words(type_name, depth + 1, most) for type_name in types]
+            kinds = [self._in_words(alternative, depth + 1, most) for alternative in types]
             words = sorted((text if kind == "str" else kind for kind in kinds), key=_is_compound)
             return " or ".join(words)
         return {"object": "{…}", "boolean": "bool"}.get(kind, kind)
@@ -196,11 +196,3 @@ def missing_below(
 
 def _is_indexed(given: TypedValue) -> bool:
     return bool(given.members) and all(name.isdecimal() for name in given.members)
-
-
-def has_missing(shapes: TypeResolver, call: PartialCommand) -> bool:
-    """Return True if a command lacks required arguments."""
-    if call.sort == EVENT or call.root.form != DOTTED:
-        return False
-    type_name = shapes.of_call(call)
-    return any(True for _ in missing_below(shapes, type_name, call.root))

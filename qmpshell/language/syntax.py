@@ -430,7 +430,7 @@ def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: 
         if first:
             hint += f": did you mean {first}={text}?"
     return LineError(
-        f"{name.text[:_MAX_SHOWN]} has no argument {text[:_MAX_SHOWN]!r}",
+        f"{name.text.removesuffix('(')[:_MAX_SHOWN]} has no argument {text[:_MAX_SHOWN]!r}",
         start=token.start,
         end=token.end,
         hint=hint,

@@ -257,9 +257,9 @@ class Members:
         found = entry.member(name)
         if found is not None:
             return found
-        for inherited_type in entry.inherited:
-            if not inherited_type.tag or chosen(inherited_type.tag) == inherited_type.value:
-                inner = self.type_entry(inherited_type.type)
+        for base in entry.inherited:
+            if not base.tag or chosen(base.tag) == base.value:
+                inner = self.type_entry(base.type)
                 found = self.described(inner, name, chosen, depth + 1)
                 if found is not None:
                     return found
@@ -269,16 +269,12 @@ class Members:
         """Return the manual's text about the type of the chosen branch."""
         for _ in range(_MAX_DEPTH):
             inherited = entry.inherited if entry is not None else []
-            for inherited_type in inherited:
-                if inherited_type.tag and chosen(inherited_type.tag) == inherited_type.value:
-                    found = self.type_entry(inherited_type.type)
+            for base in inherited:
+                if base.tag and chosen(base.tag) == base.value:
+                    found = self.type_entry(base.type)
                     return list(found.prose) if found is not None else []
             entry = next(
-                (
-                    self.type_entry(inherited_type.type)
-                    for inherited_type in inherited
-                    if not inherited_type.tag
-                ),
+                (self.type_entry(base.type) for base in inherited if not base.tag),
                 None,
             )
         return []
@@ -704,12 +700,10 @@ class HelpPages:
         if entry.members or entry.inherited:
             page.append(heading(labels.get(entry.kind, "Members")))
         page += [_manual_row(member) for member in entry.members]
-        always = [
-            inherited_type.type for inherited_type in entry.inherited if not inherited_type.tag
-        ]
+        always = [base.type for base in entry.inherited if not base.tag]
         if always:
             page.append(paragraph(f"And the members of {', '.join(always)}"))
-        branches = [inherited_type for inherited_type in entry.inherited if inherited_type.tag]
+        branches = [base for base in entry.inherited if base.tag]
         if branches:
             page.append(paragraph("And, depending on the branch, the members of:"))
             page.append(
@@ -733,8 +727,8 @@ class HelpPages:
 
     def _members_of(self, entry: Entry, depth: int) -> Iterator[Described]:
         yield from entry.members
-        for inherited_type in entry.inherited if depth < _MAX_INHERITED_DEPTH else ():
-            inner = self._entry(inherited_type.type, *TYPES)
+        for base in entry.inherited if depth < _MAX_INHERITED_DEPTH else ():
+            inner = self._entry(base.type, *TYPES)
             if inner is not None:
                 yield from self._members_of(inner, depth + 1)
 

@@ -56,7 +56,6 @@ _CHARACTERS = {
 }
 _LETTERS = {"-": "-", "e": "\\", "\\": "\\", " ": " ", "~": " ", "0": " ", "'": "'", "`": "`"}
 _FONTS = {"B": NAME, "3": NAME, "CW": NAME, "CB": NAME, "C": NAME, "I": EMPHASIS, "2": EMPHASIS}
-_BULLET = "•"
 _LONGEST_MARK = 4
 # Deeper indentation is ignored.
 _MAX_DEPTH = 64

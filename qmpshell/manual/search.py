@@ -138,12 +138,9 @@ def _direct_users(
 ) -> Iterator[tuple[Place, int]]:
     for place in reference.mentioning(name):
         entry = reference.at(place)
-        if any(
-            inherited_type.type == name and not inherited_type.tag
-            for inherited_type in entry.inherited
-        ):
+        if any(base.type == name and not base.tag for base in entry.inherited):
             yield place, 0
-        elif any(inherited_type.type == name for inherited_type in entry.inherited) or any(
+        elif any(base.type == name for base in entry.inherited) or any(
             member.type.strip("[]") == name for member in entry.members
         ):
             yield place, 1

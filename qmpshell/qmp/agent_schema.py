@@ -92,8 +92,8 @@ def load_agent_schema() -> Schema:
 
 def _members(text: str) -> list[dict[str, Any]]:
     members: list[dict[str, Any]] = []
-    for line in filter(None, text.split(", ")):
-        name, _, type_name = line.partition(": ")
+    for described in filter(None, text.split(", ")):
+        name, _, type_name = described.partition(": ")
         member: dict[str, Any] = {"name": name, "type": type_name.rstrip("?")}
         if type_name.endswith("?"):
             member["default"] = None

@@ -228,9 +228,9 @@ class _Layout:
         for style, char in ((style, char) for style, text in word for char in text):
             size = self._measure(char)
             if used + size > room:
-                seam = _break_position(part)
-                yield _joined(part[:seam])
-                part = part[seam:]
+                position = _break_position(part)
+                yield _joined(part[:position])
+                part = part[position:]
                 used = sum(self._measure(char) for _, char in part)
             part.append((style, char))
             used += size
@@ -301,8 +301,8 @@ def _needs_blank_line(before: Block, block: Block) -> bool:
 
 def _break_position(chars: list[Piece]) -> int:
     """Return after how many characters a word is split."""
-    for seams in _BREAK_CHARACTERS:
-        found = [number for number, (_, char) in enumerate(chars, 1) if char in seams]
+    for characters in _BREAK_CHARACTERS:
+        found = [number for number, (_, char) in enumerate(chars, 1) if char in characters]
         if found:
             return found[-1]
     return len(chars)

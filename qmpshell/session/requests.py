@@ -170,10 +170,10 @@ class PreparedLine:
     """A line after parsing: its plan, or the missing information or error that stopped it.
 
     `requests` contains the encoded request of each action, or None; `secrets` those typed for this
-    line, by offset; `is_fresh` is true if it was evaluated with all current information.
+    line, by offset.
     """
 
-    __slots__ = ("error", "is_fresh", "need", "plan", "requests", "secrets", "source")
+    __slots__ = ("error", "need", "plan", "requests", "secrets", "source")
 
     def __init__(
         self,
@@ -188,7 +188,6 @@ class PreparedLine:
         self.need = need
         self.error = error
         self.secrets: dict[int, str] = {}
-        self.is_fresh = False
         self.requests: list[Request | None] = [None] * len(plan.actions) if plan else []
 
 

@@ -51,7 +51,7 @@ class RequestSender:
 
     @property
     def needs_ids(self) -> bool:
-        """Return True if requests need ids.
+        """Whether requests need ids.
 
         A script has one command in flight and needs none; an id costs QEMU 20 % of its time.
         """

@@ -27,7 +27,6 @@ from .effects import (
     Confirm,
     Connect,
     Exit,
-    OpenRedirect,
     QueryResult,
     ReadSecret,
     Ready,
@@ -64,8 +63,7 @@ _SHOWN_AFTER = 1.0
 _LONG_WAIT = 5.0
 # Shell commands that do not wait for earlier lines at a terminal.
 _AT_ONCE = ("/oob", "/status", "/help", "/apropos")
-# Steps that the driver performs. A dialog holds all lines.
-_ANSWERED_BY_DRIVER = (Confirm, ReadSecret, OpenRedirect, CloseRedirect, Connect)
+# Steps that open a dialog, which holds all lines.
 _DIALOGS = (Confirm, ReadSecret)
 
 
@@ -310,9 +308,10 @@ class Session:
             self._on_reply(item)
         elif isinstance(item, NotQmp):
             address = self.connection.address
-            is_monitor = self.settings.agent
             self._abandon_connection(
-                explain_monitor(address) if is_monitor else explain_garbage(address, item.raw)
+                explain_monitor(address)
+                if self.settings.agent
+                else explain_garbage(address, item.raw)
             )
         elif isinstance(item, Malformed):
             self._outbox.emit(ShowUnexpected(item, "unreadable"))
@@ -518,7 +517,7 @@ class Session:
 
     @property
     def _is_held(self) -> bool:
-        """Return True if no line may continue. A dialog of the current line blocks that anyway."""
+        """Whether no line may continue, apart from one that waits for the answer to its dialog."""
         if self._table and self._table.oldest_blocking is not None:
             return True
         connection = self.connection
@@ -768,11 +767,10 @@ class Session:
 
     # -- background queries -----------------------------------------------------------------------
 
-    def track_vm(self, now: float) -> list[Effect]:
+    def track_vm(self, now: float) -> None:
         """Start to track the VM of the connected server. Its first run state is a QueryResult."""
         self._outbox.now = now
         self.state.vm.start()
-        return []
 
     def learn_commands(self, now: float) -> list[Effect]:
         """Query the names of the server's commands, and an agent's version."""

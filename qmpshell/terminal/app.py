@@ -286,7 +286,7 @@ class App:
         if not self._settings.quiet:
             self._display.banner(self._session.greeting)
         self._show_history_problem()
-        self._perform(self._session.track_vm(time.monotonic()))
+        self._session.track_vm(time.monotonic())
         self._completion_model.on_ready()
 
     def _on_query_result(self, learned: QueryResult) -> None:

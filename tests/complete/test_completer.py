@@ -478,7 +478,7 @@ class Names:
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
 
-    def peek(self, _want: NameQuery) -> Sequence[LiveName]:
+    def peek(self, _name_query: NameQuery) -> Sequence[LiveName]:
         return [LiveName(name) for name in self.names]
 
     def find(self, want: NameQuery) -> Sequence[LiveName] | None:

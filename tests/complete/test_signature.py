@@ -438,3 +438,8 @@ def test_mistake_has_same_words_before_and_after_enter(line: str) -> None:
     with pytest.raises(LineError) as caught:
         evaluate_line(line, introspection)
     assert signature_at(f"{line} ").warnings[0].startswith(caught.value.reason)
+
+
+def test_mistake_after_a_transaction_names_transaction() -> None:
+    found = signature_at("transaction( block-dirty-bitmap-clear node=a name=b ) c; stop").warnings
+    assert found == ["transaction has no argument 'c'; expected KEY=VALUE"]

@@ -71,17 +71,17 @@ class FakeLive:
         self.asked: list[NameQuery] = []
         self.of_devices = _DEVICE
 
-    def peek(self, want: NameQuery) -> Sequence[LiveName]:
-        return self.find(want) or ()
+    def peek(self, name_query: NameQuery) -> Sequence[LiveName]:
+        return self.find(name_query) or ()
 
-    def find(self, want: NameQuery) -> Sequence[LiveName] | None:
-        self.asked.append(want)
-        if want.kind == kinds.DEVICE_PROPERTY:
+    def find(self, name_query: NameQuery) -> Sequence[LiveName] | None:
+        self.asked.append(name_query)
+        if name_query.kind == kinds.DEVICE_PROPERTY:
             return self.of_devices
-        if want == NameQuery(kinds.QOM_PROPERTY, "/machine/unattached"):
+        if name_query == NameQuery(kinds.QOM_PROPERTY, "/machine/unattached"):
             return [LiveName("realized", "bool"), LiveName("size", "uint64"), _DEVICE[-1]]
-        names = _OF.get(want) or _NAMES.get(want.kind)
-        return [LiveName(name, want.kind) for name in names.split()] if names else None
+        names = _OF.get(name_query) or _NAMES.get(name_query.kind)
+        return [LiveName(name, name_query.kind) for name in names.split()] if names else None
 
 
 def files(prefix: str) -> list[tuple[str, str]]:

@@ -39,7 +39,7 @@ class Installation:
 
     @cached_property
     def version(self) -> str:
-        """Return the version of QEMU, such as "7.2.22"."""
+        """The version of QEMU, such as "7.2.22"."""
         command = [self.program("qemu-system-x86_64"), "--version"]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         return output.split()[3]

@@ -40,10 +40,10 @@ class App:
         self.updates: list[NameQuery] = []
         self.other_effects = 0
 
-    def find(self, want: NameQuery) -> list[str] | None:
+    def find(self, name_query: NameQuery) -> list[str] | None:
         """Return the names for a completion request, and send the queries that it needs."""
         self.cache.on_ready(self.driver.now)
-        found = self.cache.find(want)
+        found = self.cache.find(name_query)
         self._record(self.cache.send_queries(self.driver.now))
         return None if found is None else [name.name for name in found]
 
@@ -147,8 +147,8 @@ def test_one_answer_serves_all_kinds_that_need_it() -> None:
 
 def test_two_queries_at_once_newest_first() -> None:
     shell = App()
-    for want in (NODES, JOBS, CHARDEVS, EXPORTS):
-        shell.find(want)
+    for name_query in (NODES, JOBS, CHARDEVS, EXPORTS):
+        shell.find(name_query)
     assert shell.pop_queries() == ["query-named-block-nodes", "query-jobs"]
     shell.answer([], 0)
     assert shell.pop_queries() == ["query-block-exports"]
@@ -161,15 +161,15 @@ def test_two_queries_at_once_newest_first() -> None:
 
 def test_query_with_two_answers_gives_partial_names() -> None:
     shell = App()
-    want = NameQuery(kinds.QDEV)
-    shell.find(want)
+    name_query = NameQuery(kinds.QDEV)
+    shell.find(name_query)
     assert shell.pop_queries() == ["qom-list", "qom-list"]
     shell.answer([{"name": "d", "type": "child<x>"}], 0)
-    assert shell.pop_updates() == [want]
-    assert shell.find(want) == ["d"]
+    assert shell.pop_updates() == [name_query]
+    assert shell.find(name_query) == ["d"]
     shell.answer([{"name": "device[0]", "type": "child<x>"}], 1)
-    assert shell.pop_updates() == [want]
-    assert shell.find(want) == ["d", "/machine/peripheral-anon/device[0]"]
+    assert shell.pop_updates() == [name_query]
+    assert shell.find(name_query) == ["d", "/machine/peripheral-anon/device[0]"]
 
 
 # -- priority of user commands ---------------------------------------------------------------------
@@ -224,8 +224,8 @@ def test_internal_query_delays_nothing_without_timeout() -> None:
 # -- invalidation ----------------------------------------------------------------------------------
 
 
-def cache_answer(shell: App, want: NameQuery, value: object) -> None:
-    shell.find(want)
+def cache_answer(shell: App, name_query: NameQuery, value: object) -> None:
+    shell.find(name_query)
     shell.answer(value)
     shell.pop_queries()
     shell.pop_updates()
@@ -273,8 +273,8 @@ def test_state_changing_command_invalidates_all_answers() -> None:
 
 def test_constant_names_are_queried_once() -> None:
     shell = App()
-    want = NameQuery(kinds.DEVICE_DRIVER)
-    shell.find(want)
+    name_query = NameQuery(kinds.DEVICE_DRIVER)
+    shell.find(name_query)
     assert shell.pop_queries() == ["qom-list-types"]
     shell.answer([{"name": "e1000"}])
     assert shell.pop_queries() == ["human-monitor-command"]
@@ -283,7 +283,7 @@ def test_constant_names_are_queried_once() -> None:
     shell.bytes(reply({}, 3))
     shell.bytes(event("DEVICE_DELETED"))
     shell.after(1e6)
-    assert shell.find(want) == ["e", "e1000"]
+    assert shell.find(name_query) == ["e", "e1000"]
     assert shell.pop_queries() == []
 
 
@@ -306,22 +306,22 @@ def test_properties_are_queried_for_known_drivers_only() -> None:
 
 def test_failure_is_cached_until_change_or_expiry() -> None:
     shell = App()
-    want = NameQuery(kinds.QOM_CHILD, "/nosuch")
-    shell.find(want)
+    name_query = NameQuery(kinds.QOM_CHILD, "/nosuch")
+    shell.find(name_query)
     shell.pop_queries()
     shell.bytes(error("Device '/nosuch' not found", "DeviceNotFound", 1))
-    assert shell.pop_updates() == [want]
-    assert shell.find(want) == []
+    assert shell.pop_updates() == [name_query]
+    assert shell.find(name_query) == []
     shell.after(59)
-    shell.find(want)
+    shell.find(name_query)
     assert shell.pop_queries() == []
     shell.after(2)
-    shell.find(want)
+    shell.find(name_query)
     assert shell.pop_queries() == ["qom-list"]
     shell.bytes(error("Device '/nosuch' not found", "DeviceNotFound", 2))
     shell.line("stop")
     shell.bytes(reply({}, 3))
-    shell.find(want)
+    shell.find(name_query)
     assert shell.pop_queries() == ["qom-list"]
     assert shell.session.status == 0
 
@@ -416,8 +416,8 @@ def test_restarted_server_is_queried_again() -> None:
 
 def test_query_before_a_crash_is_not_repeated() -> None:
     shell = App()
-    want = NameQuery(kinds.DEVICE_DRIVER)
-    shell.find(want)
+    name_query = NameQuery(kinds.DEVICE_DRIVER)
+    shell.find(name_query)
     shell.find(NODES)
     assert shell.pop_queries() == ["qom-list-types", "query-named-block-nodes"]
     lost, why = said(shell.session.receive(b"", shell.driver.now))
@@ -428,23 +428,23 @@ def test_query_before_a_crash_is_not_repeated() -> None:
         "it will not be run on this server again",
     )
     shell.reconnect()
-    shell.find(want)
+    shell.find(name_query)
     shell.find(NODES)
     assert shell.pop_queries() == ["query-named-block-nodes"]
-    assert shell.find(want) == []
+    assert shell.find(name_query) == []
 
 
 def test_query_pending_at_reconnect_is_repeated() -> None:
     shell = App()
-    want = NameQuery(kinds.DEVICE_DRIVER)
-    shell.find(want)
+    name_query = NameQuery(kinds.DEVICE_DRIVER)
+    shell.find(name_query)
     assert shell.pop_queries() == ["qom-list-types"]
     effects = said(shell.session.submit(shell.driver.prepare("/connect"), shell.driver.now))
     assert [effect[0] for effect in effects] == ["connect"]
     shell.session.connected(shell.driver.now)
     shell.bytes(GREETING)
     shell.bytes(NEGOTIATED)
-    assert shell.find(want) is None
+    assert shell.find(name_query) is None
     assert shell.pop_queries() == ["qom-list-types"]
 
 

@@ -26,7 +26,7 @@ def test_list_has_one_per_line_without_queries(interactive: bool) -> None:
     driver = Driver(interactive=interactive)
     lines = listing(driver)
     assert [line.partition("=")[0] for line in lines] == [
-        name for name, option in SETTINGS.items() if not option.file_only
+        name for name, setting in SETTINGS.items() if not setting.file_only
     ]
     assert lines[0] == "color=auto        # use colours"
     assert lines[1] == "confirm=guest-shutdown,quit,system_powerdown,system_reset"
@@ -168,16 +168,16 @@ def test_setting_does_not_affect_other_sessions() -> None:
 @given(st.text(max_size=20), st.sampled_from(["pager", "confirm", "events"]))
 def test_shown_setting_can_be_set_again(text: str, name: str) -> None:
     driver = Driver()
-    option = SETTINGS[name]
+    setting = SETTINGS[name]
     try:
-        setattr(driver.session.settings, option.attribute, option.read(text))
+        setattr(driver.session.settings, setting.attribute, setting.read(text))
     except SettingError:
         return
     shown = listing(driver, f"/set {name}")[0]
     other = Driver()
     assert other.line(f"/set {shown}") == []
-    assert getattr(other.session.settings, option.attribute) == getattr(
-        driver.session.settings, option.attribute
+    assert getattr(other.session.settings, setting.attribute) == getattr(
+        driver.session.settings, setting.attribute
     )
 
 

@@ -67,9 +67,9 @@ def test_wants_does_not_end_wait() -> None:
 # -- jobs -----------------------------------------------------------------------------------------
 
 
-def job_wait() -> tuple[JobWait, list[str]]:
-    """Return a job wait, and a list for its queries."""
-    return JobWait("j", deadline=None), []
+def job_wait() -> JobWait:
+    """Return a wait for job j."""
+    return JobWait("j", deadline=None)
 
 
 def run(wait: JobWait, history: list[Event | Jobs], queries: list[str] | None = None) -> None:
@@ -136,7 +136,7 @@ HISTORIES: list[tuple[str, list[Event | Jobs], str]] = [
     ("history", "failure"), [item[1:] for item in HISTORIES], ids=[s[0] for s in HISTORIES]
 )
 def test_job_history_gives_result(history: list[Event | Jobs], failure: str) -> None:
-    wait, _ = job_wait()
+    wait = job_wait()
     run(wait, history)
     assert wait.known
     assert wait.ended
@@ -149,21 +149,21 @@ def test_job_history_gives_result(history: list[Event | Jobs], failure: str) -> 
 
 @pytest.mark.parametrize("count", range(len(SUCCESS)))
 def test_job_wait_continues_before_job_ends(count: int) -> None:
-    wait, queries = job_wait()
+    wait, queries = job_wait(), list[str]()
     run(wait, [*SUCCESS[:count]], queries)
     assert not wait.ended
     assert not queries
 
 
 def test_running_job_of_same_name_is_awaited() -> None:
-    wait, _ = job_wait()
+    wait = job_wait()
     run(wait, [*ABORT, NO_SPACE, status("concluded"), status("null"), *CREATED, LISTED])
     assert not wait.ended
     assert wait.failure == ""
 
 
 def test_concluded_job_is_queried_once() -> None:
-    wait, queries = job_wait()
+    wait, queries = job_wait(), list[str]()
     run(wait, [*SUCCESS], queries)
     assert queries == ["query-jobs"]
     run(wait, [status("null")], queries)
@@ -187,7 +187,7 @@ def test_concluded_job_is_queried_once() -> None:
     ],
 )
 def test_unrelated_event_does_not_affect_job_wait(other: Event) -> None:
-    wait, queries = job_wait()
+    wait, queries = job_wait(), list[str]()
     assert not wait.on_event(other)
     assert not wait.ended
     assert wait.failure == ""
@@ -196,7 +196,7 @@ def test_unrelated_event_does_not_affect_job_wait(other: Event) -> None:
 
 @pytest.mark.parametrize("jobs", [None, {}, "j", 5, [], [None, 5, "j"], [{}], OTHERS])
 def test_job_list_without_job_adds_nothing(jobs: object) -> None:
-    wait, _ = job_wait()
+    wait = job_wait()
     wait.on_job_list(jobs)
     assert not wait.known
     assert not wait.ended
@@ -204,24 +204,24 @@ def test_job_list_without_job_adds_nothing(jobs: object) -> None:
 
 @pytest.mark.parametrize("jobs", [None, {}, "no"])
 def test_invalid_job_list_does_not_end_job(jobs: object) -> None:
-    wait, _ = job_wait()
+    wait = job_wait()
     run(wait, [*CREATED])
     wait.on_job_list(jobs)
     assert wait.known and not wait.ended
 
 
 def test_later_job_list_does_not_change_result() -> None:
-    wait, _ = job_wait()
+    wait = job_wait()
     run(wait, [*SUCCESS, status("null")])
     wait.on_job_list(FAILED)
     assert wait.ended and wait.failure == ""
 
 
 def test_job_failure_text_names_reason() -> None:
-    wait, _ = job_wait()
+    wait = job_wait()
     run(wait, [FAILED])
     assert wait.failure == "job j failed: No space left"
-    wait, _ = job_wait()
+    wait = job_wait()
     run(wait, [*ABORT, status("null")])
     assert wait.failure == "job j was aborted"
 
@@ -233,7 +233,7 @@ def test_control_characters_in_failure_are_escaped() -> None:
 
 
 def test_non_text_error_is_ignored() -> None:
-    wait, _ = job_wait()
+    wait = job_wait()
     run(wait, [*CREATED, completed(error=5), [{"id": "j", "status": "concluded", "error": None}]])
     assert wait.ended and wait.failure == ""
 
