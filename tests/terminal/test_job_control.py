@@ -176,10 +176,10 @@ def test_ctrl_z_without_job_control_is_ignored(one_qemu: Server) -> None:
         terminal.wait_prompt()
         terminal.type("query-st" + CTRL_Z + "atus\r")
         terminal.wait_above("(QEMU) query-status", '"prelaunch"')
-        terminal.line("query-name | trap 'echo going on' CONT; until read x </dev/tty; do :; done")
-        terminal.wait(
-            lambda: terminal.child.pid != foreground_group(terminal), "command in the foreground"
+        terminal.line(
+            "query-name | trap 'echo going on' CONT; echo ready; until read x </dev/tty; do :; done"
         )
+        terminal.wait(lambda: "ready" in terminal.lines, "command with its trap set")
         terminal.type(CTRL_Z)
         # The kernel sends the signal and then echoes ^Z: either text can appear first.
         expected = ("^Zgoing on", "going on")
