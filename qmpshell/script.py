@@ -5,9 +5,7 @@ It uses `poll` because `epoll` rejects regular files and /dev/null.
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import math
 import os
 import select
 import signal
@@ -318,16 +316,17 @@ class ScriptRunner:
     def _send(self, effect: Send) -> None:
         if self._stream is not None:
             request = effect.request
-            # If it is lost, the server's last messages are still to be read, and then the end.
-            with contextlib.suppress(ConnectionLost):
+            try:
                 self._stream.write(effect.data, request.descriptor if request else None)
+            except ConnectionLost:
+                return  # the server's last messages are still to be read, and then the end
 
     def _wait(self) -> None:  # noqa: C901 - one poll loop
         self._watch()
         deadline = self._session.deadline
         timeout = None
         if deadline is not None:
-            timeout = math.ceil(max(0.0, deadline - self._clock()) * 1000)
+            timeout = int(max(0.0, deadline - self._clock()) * 1000) + 1
         if self._redirect is not None and self._redirect.must_be_polled:
             timeout = 20
         ready = self._poll.poll(timeout)

@@ -6,7 +6,6 @@ from copy import copy
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from .. import __version__
 from ..errors import FAILED, INTERRUPTED, OK, USAGE
@@ -16,6 +15,8 @@ from .start import Invocation, write_error
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from click.shell_completion import CompletionItem
 
 
 _FIRST_WORD = f"{__name__}.is_first_word"
@@ -110,6 +111,8 @@ def complete_address(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Complete subcommands in the first place, else files."""
+    from click.shell_completion import CompletionItem  # not needed to run a script
+
     command = context.command
     if isinstance(command, FrontCommand) and context.meta.get(_FIRST_WORD):
         names = [name for name in command.subcommands if name.startswith(incomplete)]
@@ -122,6 +125,8 @@ def complete_program(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Complete qmpshell's options if nothing is typed yet, else files: the program, images."""
+    from click.shell_completion import CompletionItem
+
     if not incomplete and not context.params.get("words"):
         return context.command.shell_complete(context, "--")
     if incomplete.startswith("-"):

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from ..errors import LineError
 from ..qmp import (
@@ -565,10 +564,12 @@ def split_hmp_line(line: str) -> tuple[str, Redirect | None]:
 
 
 def _refuse_controls(line: str) -> None:
+    if line.isprintable():
+        return
     for offset, char in enumerate(line):
-        if unicodedata.category(char) == "Cs":
+        if "\ud800" <= char <= "\udfff":
             raise LineError("a byte that is not valid in this terminal's encoding", start=offset)
-        if unicodedata.category(char) == "Cc" and char not in "\t\r\n":
+        if (char < " " or "\x7f" <= char <= "\x9f") and char not in "\t\r\n":
             raise LineError(
                 f"a control character (U+{ord(char):04X}) in the line",
                 start=offset,
