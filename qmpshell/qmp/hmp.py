@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from .json import as_text
 from .messages import command_object
 
 TYPE_CHECKING = False
@@ -34,7 +35,7 @@ def hmp_command(line: str, cpu: int | None) -> dict[str, Any]:
 
 def hmp_text(value: object) -> str:
     """Return the text of a reply with plain line ends, or another value (old servers) as it is."""
-    return str(value).replace("\r", "")
+    return as_text(value).replace("\r", "")
 
 
 def failed(text: str) -> bool:

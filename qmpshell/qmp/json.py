@@ -347,6 +347,15 @@ def encode(value: object) -> str:
         return "".join(_pieces(value))
 
 
+def as_text(value: object) -> str:
+    """Return a value from a server as text: a string as it is, another value as JSON. Never raises.
+
+    >>> as_text("stop"), as_text([1, None])
+    ('stop', '[1, null]')
+    """
+    return value if isinstance(value, str) else encode(value)
+
+
 def encode_scalar(value: object) -> str:
     """Return ASCII JSON for a value that is neither an object nor an array."""
     if isinstance(value, str):

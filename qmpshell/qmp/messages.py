@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .json import encode
+from .json import as_text, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,19 +44,24 @@ class Greeting(Message):
     @property
     def version(self) -> tuple[int, int, int] | None:
         """The server's (major, minor, micro), or None if it sent no version."""
-        try:
-            numbers = self.value["QMP"]["version"]["qemu"]
-            return int(numbers["major"]), int(numbers["minor"]), int(numbers["micro"])
-        except (KeyError, TypeError, ValueError, IndexError):
+        numbers = self._version.get("qemu")
+        if not isinstance(numbers, dict):
             return None
+        major, minor, micro = (numbers.get(name) for name in ("major", "minor", "micro"))
+        if isinstance(major, int) and isinstance(minor, int) and isinstance(micro, int):
+            return major, minor, micro
+        return None
 
     @property
     def package(self) -> str:
         """The distributor's version text, possibly empty."""
-        try:
-            return str(self.value["QMP"]["version"]["package"]).strip()
-        except (KeyError, TypeError, IndexError):
-            return ""
+        return as_text(self._version.get("package", "")).strip()
+
+    @property
+    def _version(self) -> dict[str, Any]:
+        body = self.value["QMP"]
+        version = body.get("version") if isinstance(body, dict) else None
+        return version if isinstance(version, dict) else {}
 
 
 class Reply(Message):
@@ -81,7 +86,7 @@ class Reply(Message):
 
     def _error_member(self, name: str, default: str) -> str:
         error = self.value.get("error")
-        return str(error.get(name, default)) if isinstance(error, dict) else str(error)
+        return as_text(error.get(name, default) if isinstance(error, dict) else error)
 
 
 class Event(Message):
@@ -92,7 +97,7 @@ class Event(Message):
     @property
     def name(self) -> str:
         """The event's name."""
-        return str(self.value["event"])
+        return as_text(self.value["event"])
 
 
 class Malformed:
@@ -104,7 +109,7 @@ class Malformed:
         self.raw = raw
 
     def __repr__(self) -> str:
-        return f"Garbage({self.raw[:60]!r})"
+        return f"{type(self).__name__}({self.raw[:60]!r})"
 
 
 class NotQmp:
@@ -116,7 +121,7 @@ class NotQmp:
         self.raw = raw
 
     def __repr__(self) -> str:
-        return f"Foreign({self.raw[:60]!r})"
+        return f"{type(self).__name__}({self.raw[:60]!r})"
 
 
 Item = Message | Malformed | NotQmp

@@ -10,7 +10,7 @@ from ..language import (
     Missing,
     PropertyType,
 )
-from ..qmp import expand_driver_alias
+from ..qmp import as_text, expand_driver_alias
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def names_in(value: object) -> list[str]:
     if not isinstance(value, list):
         return []
     return [
-        str(item.get("name"))
+        as_text(item.get("name"))
         for item in value
         if isinstance(item, dict) and item.get("enabled") is not False
     ]
@@ -110,7 +110,7 @@ def disabled_in(value: object) -> list[str]:
     """Return the names of the commands that `guest-info` reports as disabled."""
     listed = value.get("supported_commands") if isinstance(value, dict) else None
     return [
-        str(entry.get("name"))
+        as_text(entry.get("name"))
         for entry in (listed if isinstance(listed, list) else ())
         if isinstance(entry, dict) and entry.get("enabled") is False
     ]
@@ -143,7 +143,9 @@ def _properties(value: object) -> dict[str, PropertyType] | None:
     if not isinstance(value, list):
         return None
     return {
-        str(item.get("name")): PropertyType(str(item.get("type")), str(item.get("description", "")))
+        as_text(item.get("name")): PropertyType(
+            as_text(item.get("type")), as_text(item.get("description", ""))
+        )
         for item in value
         if isinstance(item, dict)
     }

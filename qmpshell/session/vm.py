@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from ..qmp import NO_MIGRATION, RUN_STATE_EVENTS, RUN_STATES, RUNNING
+from ..qmp import NO_MIGRATION, RUN_STATE_EVENTS, RUN_STATES, RUNNING, as_text
 from .effects import QueryResult
 
 TYPE_CHECKING = False
@@ -100,7 +100,7 @@ class Jobs:
             return True
         if not event.name.startswith("BLOCK_JOB_"):
             return False
-        job = self.all.get(str(data.get("device")))
+        job = self.all.get(as_text(data.get("device")))
         if job is not None:
             job.cancelled |= event.name == "BLOCK_JOB_CANCELLED"
             _update_progress(job, data.get("offset"), data.get("len"))
@@ -144,13 +144,13 @@ class Jobs:
 
 
 def _update_job(job: Job, entry: dict[str, Any]) -> None:
-    job.kind = str(entry.get("type", job.kind))
+    job.kind = as_text(entry.get("type", job.kind))
     if "device" in entry:
         state = "paused" if entry.get("paused") is True else "running"
-        job.status = str(entry.get("status", "ready" if entry.get("ready") is True else state))
+        job.status = as_text(entry.get("status", "ready" if entry.get("ready") is True else state))
         _update_progress(job, entry.get("offset"), entry.get("len"))
     else:
-        job.status = str(entry.get("status", job.status))
+        job.status = as_text(entry.get("status", job.status))
         _update_progress(job, entry.get("current-progress"), entry.get("total-progress"))
     if isinstance(entry.get("error"), str):
         job.error = entry["error"]
@@ -189,7 +189,7 @@ class Migration:
         """Handle a result of `query-migrate`."""
         if not isinstance(value, dict):
             return
-        self.status = str(value.get("status", ""))
+        self.status = as_text(value.get("status", ""))
         self.was_seen |= self.is_active
         ram = value.get("ram")
         if isinstance(ram, dict):

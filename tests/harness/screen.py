@@ -212,6 +212,19 @@ class Terminal:
             raise AssertionError(f"ended by signal {self.child.signalstatus}")
         return int(self.child.exitstatus)
 
+    def leave(self) -> int:
+        """Type q, Ctrl-C and Ctrl-D, which end pagers, waits and the shell; return the exit status."""
+        deadline = time.monotonic() + _TIMEOUT
+        typed_at = 0.0
+        while self._pump():
+            now = time.monotonic()
+            if now > deadline:
+                raise AssertionError(f"the program does not end:\n{self.text}")
+            if now > typed_at + 0.5:
+                self.type("q\x03\x04")
+                typed_at = now
+        return self.end()
+
     def __enter__(self) -> Self:
         return self
 
