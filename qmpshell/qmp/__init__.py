@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         Reply as Reply,
         command_object as command_object,
         encode_message as encode_message,
+        is_too_deep as is_too_deep,
     )
     from .negotiation import (
         GREETING as GREETING,
@@ -95,7 +96,7 @@ else:
             "framing": "Framer",
             "hmp": "selected_cpu failed hmp_command hmp_text",
             "json": "Dialect JsonError JsonReader LITERAL QEMU SERVER TOO_LARGE as_text decode decode_strict encode encode_scalar json_number json_string",
-            "messages": "Event NotQmp Malformed Greeting Item Message Reply command_object encode_message",
+            "messages": "Event NotQmp Malformed Greeting Item Message Reply command_object encode_message is_too_deep",
             "negotiation": "GREETING NEGOTIATING QmpProtocol READY REFUSED",
             "references": "Reference linked_kind load_references",
             "scalars": "is_ambiguous property_kind parse_any parse_bool parse_int parse_number parse_property",

@@ -335,6 +335,36 @@ def _decode_slowly(text: str) -> Any:
     return reader.value
 
 
+def encode_strict(value: object) -> str:
+    """Return one line of ASCII JSON in QEMU's layout.
+
+    Raises ValueError for numbers that are not finite and for circular references.
+    """
+    try:
+        return _encoder.encode(value)
+    except RecursionError:
+        _check_acyclic(value)
+        return "".join(_pieces(value))
+
+
+def _check_acyclic(value: object) -> None:
+    """Raise ValueError if a value contains itself or a number that is not finite."""
+    todo: list[tuple[bool, object]] = [(False, value)]
+    above: set[int] = set()
+    while todo:
+        is_end, item = todo.pop()
+        if is_end:
+            above.discard(id(item))
+        elif isinstance(item, (dict, list, tuple)):
+            if id(item) in above:
+                raise ValueError("Circular reference detected")
+            above.add(id(item))
+            todo.append((True, item))
+            todo += [(False, part) for part in (item.values() if isinstance(item, dict) else item)]
+        elif isinstance(item, float) and (item != item or abs(item) == float("inf")):
+            raise ValueError("Out of range float values are not JSON compliant")
+
+
 def encode(value: object) -> str:
     """Return one line of ASCII JSON in QEMU's layout.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .json import as_text, encode
+import re
+
+from .json import as_text, encode_strict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,5 +152,27 @@ def command_object(
 
 
 def encode_message(message: dict[str, Any]) -> bytes:
-    """Return the bytes to send. QEMU needs no line end, but proxies that read lines do."""
-    return encode(message).encode("ascii") + b"\n"
+    """Return the bytes to send. QEMU needs no line end, but proxies that read lines do.
+
+    Raises ValueError for a circular reference, and for numbers that are not finite.
+    """
+    return encode_strict(message).encode("ascii") + b"\n"
+
+
+# QEMU rejects deeper JSON, and then the rest of the same text in further errors without an id, which
+# cannot be told from replies to later commands (json-streamer.c).
+MAX_NESTING = 1024
+# Compiled on first use: few messages are long enough. Strings, and brackets.
+_STRING_OR_BRACKET = rb"""\"[^"\\]*+(?:\\.[^"\\]*+)*+"|'[^'\\]*+(?:\\.[^'\\]*+)*+'|(?P<open>[\[{])|(?P<close>[\]}])"""
+
+
+def is_too_deep(data: bytes) -> bool:
+    """Return True if the JSON text of a message is nested deeper than QEMU accepts."""
+    if data.count(b"[") + data.count(b"{") <= MAX_NESTING:
+        return False
+    depth = 0
+    for match in re.finditer(_STRING_OR_BRACKET, data, re.DOTALL):
+        depth += (match.lastgroup == "open") - (match.lastgroup == "close")
+        if depth > MAX_NESTING:
+            return True
+    return False

@@ -15,7 +15,16 @@ from ..language import (
     evaluate_line,
     split_hmp_line,
 )
-from ..qmp import command_facts, command_object, encode_message, hmp_command, qmp_name, selected_cpu
+from ..qmp import (
+    as_text,
+    command_facts,
+    command_object,
+    encode_message,
+    hmp_command,
+    is_too_deep,
+    qmp_name,
+    selected_cpu,
+)
 from ..render import escape
 
 TYPE_CHECKING = False
@@ -97,7 +106,7 @@ class Request:
         """Whether it ends the server."""
         name = self.name
         if name == "human-monitor-command":
-            name = qmp_name(str(self.arguments.get("command-line")).strip())
+            name = qmp_name(as_text(self.arguments.get("command-line", "")).strip())
         return command_facts(name).ends_server
 
     @property
@@ -203,10 +212,13 @@ def prepare(
         return PreparedLine(source, need=found)
     prepared = PreparedLine(source, found)
     if encode:
-        prepared.requests = [
-            None if isinstance(action, ShellCommand) else make_request(action, source, None)
-            for action in found.actions
-        ]
+        try:
+            prepared.requests = [
+                None if isinstance(action, ShellCommand) else make_request(action, source, None)
+                for action in found.actions
+            ]
+        except LineError as error:
+            return PreparedLine(source, error=error)
     return prepared
 
 
@@ -227,16 +239,26 @@ def prepare_hmp(source: SourceLine) -> PreparedLine:
 
 
 def make_request(command: Command | RawCommand, source: SourceLine, own_id: str | None) -> Request:
-    """Return the request for a command."""
+    """Return the request for a command. Raises LineError if QEMU cannot parse it."""
     if isinstance(command, RawCommand):
         data = command.text.encode("utf-8") + b"\n"
+        _check_depth(command, data)
         return Request(command.value, data=data, source=source, start=command.start, is_typed=False)
     message = command_object(command.name, command.arguments, oob=command.oob)
     if own_id is not None:
         message["id"] = own_id
-    return Request(
-        message, data=encode_message(message), source=source, start=command.start, own_id=own_id
-    )
+    data = encode_message(message)
+    _check_depth(command, data)
+    return Request(message, data=data, source=source, start=command.start, own_id=own_id)
+
+
+def _check_depth(command: Command | RawCommand, data: bytes) -> None:
+    if is_too_deep(data):
+        raise LineError(
+            "the JSON is nested deeper than QEMU accepts; nothing was sent",
+            start=command.start,
+            hint="the limit is 1,024 brackets; --raw sends lines unchecked",
+        )
 
 
 def make_hmp_request(
@@ -286,7 +308,7 @@ def _spellings(request: Request) -> Iterator[str]:
         yield request.name
     else:
         # The human monitor ends a name at a slash too, where a format starts, as in x/10i.
-        words = str(request.arguments.get("command-line", "")).replace("/", " ").split()
+        words = as_text(request.arguments.get("command-line", "")).replace("/", " ").split()
         if words:
             yield qmp_name(words[0])
             yield words[0]
@@ -295,7 +317,7 @@ def _spellings(request: Request) -> Iterator[str]:
         actions = request.arguments.get("actions")
         for action in actions if isinstance(actions, list) else ():
             if isinstance(action, dict):
-                yield str(action.get("type", ""))
+                yield as_text(action.get("type", ""))
 
 
 def _matches(name: str, wanted: str) -> bool:

@@ -17,6 +17,7 @@ from qmpshell.qmp import (
     command_object,
     encode_message,
     hmp_text,
+    is_too_deep,
 )
 from tests.harness.mutation import RAW
 
@@ -52,6 +53,65 @@ def test_random_arguments_are_encoded_exactly(arguments: dict[str, Any]) -> None
     data = encode_message(command_object("x", arguments))
     assert data.isascii() and data.endswith(b"\n") and data.count(b"\n") == 1
     assert json.loads(data).get("arguments", {}) == arguments
+
+
+def chain(length: int) -> dict[str, Any]:
+    """Return objects nested `length` deep."""
+    value: dict[str, Any] = {}
+    for _ in range(length - 1):
+        value = {"a": value}
+    return value
+
+
+def test_deep_message_is_encoded() -> None:
+    assert encode_message(chain(3000)) == b'{"a": ' * 2999 + b"{}" + b"}" * 2999 + b"\n"
+
+
+@pytest.mark.parametrize("depth", [1, 3000])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_number_that_is_not_finite_is_rejected(depth: int, value: float) -> None:
+    message = chain(depth)
+    end = message
+    while end:
+        end = end["a"]
+    end["a"] = value
+    with pytest.raises(ValueError, match="Out of range"):
+        encode_message(message)
+
+
+@pytest.mark.parametrize("depth", [1, 3000])
+def test_circular_message_is_rejected(depth: int) -> None:
+    message = chain(depth)
+    end = message
+    while end:
+        end = end["a"]
+    end["a"] = [message]
+    with pytest.raises(ValueError, match="Circular"):
+        encode_message(message)
+
+
+def test_repeated_part_of_message_is_not_circular() -> None:
+    part = chain(1200)
+    assert encode_message({"a": part, "b": part}).count(b'"a"') == 2399
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[" * 1024 + "]" * 1024, False),
+        ("[" * 1025 + "]" * 1025, True),
+        ('{"a":' * 1025 + "1" + "}" * 1025, True),
+        ("[" * 1025, True),
+        ("[]" * 5000, False),
+        ('["' + "[" * 5000 + '"]', False),
+        ("['" + "[" * 5000 + "\\'[']", False),
+        ('["\\"' + "[" * 5000 + '"]', False),
+        ('["a", ' + "[" * 1024 + "]" * 1024 + "]", True),
+    ],
+    ids=range(9),
+)
+def test_nesting_beyond_the_limit_is_found(text: str, expected: bool) -> None:
+    assert is_too_deep(text.encode()) is expected
 
 
 def parse(raw: str) -> Message:

@@ -427,3 +427,33 @@ def test_script_of_5000_lines_succeeds(one_qemu: Server) -> None:
     result = run(one_qemu.address, input="query-name\n" * 5000)
     assert result.status == 0
     assert result.lines == ['{"return": {}}'] * 5000
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [('{"execute": "x", "arguments": ', "}"), ("x a:=", ""), ("transaction actions:=", "")],
+    ids=["json", "value", "actions"],
+)
+def test_nesting_beyond_the_limit_is_not_sent(qemu: Server, start: str, end: str) -> None:
+    """QEMU answers such a message with several errors, which would look like later replies."""
+    around = 1 if end else 2
+    lines = [
+        start + '{"a":' * depth + "[]" + "}" * depth + end
+        for depth in (1023 - around, 1024 - around)
+    ]
+    result = run(qemu.address, input="\n".join([*lines, "query-name"]))
+    error, name = messages(result)
+    assert "nesting" not in error["error"]["desc"]
+    assert name == {"return": {}}
+    assert result.err.startswith("stdin:2:1: the JSON is nested deeper than QEMU accepts")
+    raw = run(qemu.address, "--raw", input=lines[1] if end else '{"a":' + "[" * 1024)
+    assert "JSON nesting depth limit exceeded" in raw.out
+
+
+def test_member_nested_to_the_limit_is_read(qemu: Server) -> None:
+    deep = "[" * 1000 + "]" * 1000
+    line = '{"execute": "human-monitor-command", "arguments": {"command-line": %s}}'
+    result = run(qemu.address, input=line.replace("%s", deep) + "\nquery-name\n")
+    error, name = messages(result)
+    assert error["error"]["desc"].startswith("Invalid parameter type for 'command-line'")
+    assert name == {"return": {}}
