@@ -8,10 +8,10 @@ import os
 import signal
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import get_app_or_none, run_in_terminal
+from prompt_toolkit.application import Application, get_app_or_none
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
@@ -81,6 +81,7 @@ class PromptController:
         self._suspended_work: deque[Callable[[], Awaitable[None]]] = deque()
         self._tab = Tab(is_in_doubt=lambda: completion_model.is_in_doubt)
         self._question: asyncio.Future[object] | None = None
+        self._suspending: asyncio.Future[None] | None = None
         self._draft = Document()
         self._closed = False
         self._prompt: PromptSession[str] = PromptSession(
@@ -266,10 +267,25 @@ class PromptController:
         """Handle Ctrl-Z or SIGTSTP."""
         app = get_app_or_none()
         if app is not None and app.is_running:
-            run_in_terminal(self._stop)
+            self._suspending = asyncio.ensure_future(self._suspend_prompt(app))
         else:
             with self._devices.input.cooked_mode():
                 self._stop()
+
+    async def _suspend_prompt(self, app: Application[Any]) -> None:
+        # Not run_in_terminal(): if Enter was read together with Ctrl-Z, it would not draw the line
+        # again, and continue to read keys after the end of the prompt.
+        if app.output.responds_to_cpr:
+            await app.renderer.wait_for_cpr_responses()  # or the user's shell would read them
+        is_shown = app.is_running and not app.is_done
+        if is_shown:
+            app.renderer.erase()
+        with self._devices.input.cooked_mode():
+            self._stop()
+        if is_shown:
+            app.renderer.reset()
+            app.renderer.request_absolute_cursor_position()
+            app.invalidate()
 
     def _stop(self) -> None:
         """Stop the whole process group, as the user's shell expects. Return when continued."""
