@@ -102,12 +102,18 @@ class OutputError(Exception):
     """The output could not be written; the text says why."""
 
 
+# The server is not read while more output than this waits for a slow reader.
+_MAX_PENDING = 16 << 20  # bytes
+_OVERHEAD = 250  # bytes of memory for each item of the queue, about
+
+
 class Output:
     """A queue of bytes for a descriptor that may block."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._queue: deque[memoryview] = deque()
+        self._size = 0
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
         # How many bytes can be written without blocking, according to the last poll.
@@ -124,14 +130,20 @@ class Output:
         """Whether data waits for the descriptor to become writable; then call `flush`."""
         return bool(self._queue)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much data waits that no more should be produced."""
+        return self._size > _MAX_PENDING
+
     def write(self, data: bytes) -> None:
-        """Queue `data` and write as much as possible. Raises ReaderGone or OutputFailed."""
+        """Queue `data` and write as much as possible. Raises OutputClosedError or OutputError."""
         self._queue.append(memoryview(data))
+        self._size += len(data) + _OVERHEAD
         if len(self._queue) == 1:
             self.flush()
 
     def flush(self) -> None:
-        """Write as much of the queue as possible. Raises ReaderGone or OutputFailed."""
+        """Write as much of the queue as possible. Raises OutputClosedError or OutputError."""
         while self._queue:
             head = self._queue[0]
             if not self._at_once:
@@ -147,13 +159,16 @@ class Output:
                 return
             except OSError as error:
                 self._queue.clear()
+                self._size = 0
                 if error.errno in (errno.EPIPE, errno.ECONNRESET):
                     raise OutputClosedError from None
                 raise OutputError(error.strerror or str(error)) from None
+            self._size -= written
             if written < len(self._queue[0]):
                 self._queue[0] = self._queue[0][written:]
             else:
                 self._queue.popleft()
+                self._size -= _OVERHEAD
 
 
 _HANG_UP = select.POLLERR | select.POLLHUP | select.POLLNVAL
@@ -194,13 +209,16 @@ class ScriptRunner:
         self._next_line: SourceLine | PreparedLine | None = None
         self._status: int | None = None
         self._end_reported = False
+        # Since when the server is not read, and for how long it was not read before, in seconds.
+        self._pause_start: float | None = None
+        self._paused = 0.0
         self._poll = select.poll()
         self._watched: dict[int, int] = {}
 
     def run(self, begin: Iterable[Effect]) -> int:
         """Perform `effects`, then run until the session ends. Return the exit status.
 
-        Raises ReaderGone or OutputFailed.
+        Raises OutputClosedError or OutputError.
         """
         try:
             self._perform(begin)
@@ -229,12 +247,12 @@ class ScriptRunner:
             if self._next_line is None:
                 if self._lines.ended and not self._end_reported:
                     self._end_reported = True
-                    self._perform(self._session.end_of_input(self._clock()))
+                    self._perform(self._session.end_of_input(self._now()))
                 return
             ahead, self._next_line = self._next_line, None
             if isinstance(ahead, SourceLine):
                 ahead = self._session.prepare(ahead)
-            self._perform(self._session.submit(ahead, self._clock()))
+            self._perform(self._session.submit(ahead, self._now()))
         if isinstance(self._next_line, SourceLine):
             self._next_line = self._session.prepare(self._next_line)
 
@@ -263,18 +281,18 @@ class ScriptRunner:
         try:
             self._stream, address = self._connect(step.text)
         except QmpShellError as error:
-            self._perform(self._session.answer(step, str(error), self._clock()))
+            self._perform(self._session.answer(step, str(error), self._now()))
             return
         self._perform(
             self._session.connected(
-                self._clock(),
+                self._now(),
                 address=address,
                 passes_descriptors=self._stream.passes_descriptors,
             )
         )
 
     def write(self, data: bytes, redirect: Redirect | None) -> None:
-        """Write to stdout, or to the redirect of a line. Raises ReaderGone or OutputFailed."""
+        """Write to stdout, or to the redirect of a line. Raises OutputClosedError or OutputError."""
         if redirect is not None and self._redirect is not None:
             self._redirect.write(data)
         else:
@@ -289,7 +307,7 @@ class ScriptRunner:
         except OutputError as error:
             self._redirect = None
             problem = str(error)
-        self._perform(self._session.answer(step, problem, self._clock()))
+        self._perform(self._session.answer(step, problem, self._now()))
 
     def _wait_for_redirect(self) -> None:
         """At the end, wait until the redirect has received all its data and has ended."""
@@ -311,7 +329,7 @@ class ScriptRunner:
             self._redirect = None
             step, self._closing = self._closing, None
             if step is not None:
-                self._perform(self._session.answer(step, redirect.problem, self._clock()))
+                self._perform(self._session.answer(step, redirect.problem, self._now()))
 
     def _send(self, effect: Send) -> None:
         if self._stream is not None:
@@ -322,11 +340,12 @@ class ScriptRunner:
                 return  # the server's last messages are still to be read, and then the end
 
     def _wait(self) -> None:  # noqa: C901 - one poll loop
-        self._watch()
+        is_reading = self._update_pause()
+        self._watch(is_reading=is_reading)
         deadline = self._session.deadline
         timeout = None
-        if deadline is not None:
-            timeout = int(max(0.0, deadline - self._clock()) * 1000) + 1
+        if deadline is not None and is_reading:
+            timeout = int(max(0.0, deadline - self._now()) * 1000) + 1
         if self._redirect is not None and self._redirect.must_be_polled:
             timeout = 20
         ready = self._poll.poll(timeout)
@@ -347,8 +366,24 @@ class ScriptRunner:
             if self._redirect.must_be_polled:
                 self._redirect.flush()
             self._close_redirect()
-        if deadline is not None and self._clock() >= deadline:
-            self._perform(self._session.tick(self._clock()))
+        if deadline is not None and self._now() >= deadline:
+            self._perform(self._session.tick(self._now()))
+
+    def _update_pause(self) -> bool:
+        """Pause reading while too much output waits for its reader. Return True if not paused."""
+        is_full = self._output.is_full or (self._redirect is not None and self._redirect.is_full)
+        now = self._clock()
+        if is_full and self._pause_start is None:
+            self._pause_start = now
+        elif not is_full and self._pause_start is not None:
+            self._paused += now - self._pause_start
+            self._pause_start = None
+        return not is_full
+
+    def _now(self) -> float:
+        """Return the session's time. It stands still during a pause, so that no wait ends then."""
+        now = self._clock() if self._pause_start is None else self._pause_start
+        return now - self._paused
 
     def _serve(self, events: int) -> None:
         stream = self._stream
@@ -361,16 +396,18 @@ class ScriptRunner:
                 if data is not None:
                     if not data:
                         self._close()
-                    self._perform(self._session.receive(data, self._clock()))
+                    self._perform(self._session.receive(data, self._now()))
         except ConnectionLost as error:
             self._close()
             self._perform(self._session.connection_lost(str(error)))
 
-    def _watch(self) -> None:
+    def _watch(self, *, is_reading: bool) -> None:
         """Update what `poll` waits for. Only a change costs a system call."""
         wanted = {self._output.fileno(): select.POLLOUT if self._output.pending else 0}
         if self._stream is not None:
-            events = select.POLLIN | (select.POLLOUT if self._stream.want_write else 0)
+            events = select.POLLOUT if self._stream.want_write else 0
+            if is_reading:
+                events |= select.POLLIN
             wanted[self._stream.fileno()] = events
         if self._redirect is not None:
             for descriptor, is_writing in self._redirect.waits_for.items():
@@ -401,7 +438,7 @@ _SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM)
 class RedirectTarget:
     """The open file or system shell command that receives the replies of a line, in both drivers.
 
-    `start` opens it and raises OutputFailed. Then call `write`, then `end`, and `flush` whenever a
+    `start` opens it and raises OutputError. Then call `write`, then `end`, and `flush` whenever a
     descriptor of `waits_for` is ready, until `problem` is not None.
     """
 
@@ -418,7 +455,7 @@ class RedirectTarget:
         self.problem: str | None = None
 
     def start(self) -> None:
-        """Open the file or start the command. Raises OutputFailed."""
+        """Open the file or start the command. Raises OutputError."""
         try:
             if self.redirect.operator == "|":
                 self._spawn(self.redirect.text)
@@ -457,6 +494,11 @@ class RedirectTarget:
         elif self._ending and self._child_descriptor is not None:
             waits[self._child_descriptor] = False
         return waits
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the file or command is so slow that no more should be written."""
+        return self._output is not None and self._output.is_full
 
     @property
     def must_be_polled(self) -> bool:
