@@ -314,3 +314,15 @@ def test_connection_loss_during_pager_is_reported_afterwards(one_qemu: Server) -
         terminal.type("q")
         terminal.wait_above(f"{one_qemu.address}: connection lost")
         assert terminal.text.count("connection lost") == 1
+
+
+def test_sigquit_does_not_end_the_shell(one_qemu: Server) -> None:
+    r"""Ctrl-\ sends it while the terminal is prepared for a program."""
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.signal(signal.SIGQUIT)
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+        # A program gets the default back: it ends.
+        terminal.line("query-name | kill -QUIT $$")
+        terminal.wait_above("ended by signal 3")
