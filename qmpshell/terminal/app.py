@@ -135,7 +135,7 @@ class App:
             loop.add_signal_handler(number, self._leave, 128 + number)
         loop.add_signal_handler(signal.SIGINT, self.interrupt)
         loop.add_signal_handler(signal.SIGTSTP, self._prompt_controller.suspend)
-        # Ctrl-\\ while another program is being started must not end the shell.
+        # Ctrl-\ while another program is being started must not end the shell.
         loop.add_signal_handler(signal.SIGQUIT, lambda: None)
         loop.add_signal_handler(signal.SIGCHLD, self._child_changed)
         self._stream_reader.attach(stream)
