@@ -198,6 +198,10 @@ class CommandContext:
             and task.source.name not in self._state.source_depth
         )
 
+    def is_ending_job(self, job: str) -> bool:
+        """Return True if the user has ended a job, which may still be ready for a moment."""
+        return job in self._state.vm.ending_jobs
+
     def watch_jobs(self, deadline: float | None) -> Steps:
         """Follow all jobs until they have ended."""
         from .live_views import JobsWatch  # few scripts need it
@@ -210,6 +214,7 @@ class CommandContext:
             deadline=deadline,
             can_query=lambda: state.sender.can_query,
             is_beside=is_beside,
+            ending=state.vm.ending_jobs,
         )
         self._start_wait(watch)
         if is_beside:

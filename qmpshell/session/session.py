@@ -723,8 +723,7 @@ class Session:
         for task in self._lines:
             wait, step = task.wait, task.blocked_on
             if wait is not None and wait.deadline is not None and now >= wait.deadline:
-                text = f"{escape(wait.label)} did not {wait.verb} in time"
-                task.interrupt(WaitStopped(text))
+                task.interrupt(WaitStopped(wait.explain_timeout()))
             elif isinstance(step, WaitFor):
                 step.wait.on_time(now)
         self._check_waits()

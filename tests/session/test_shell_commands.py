@@ -191,7 +191,11 @@ def test_help_lists_shell_commands_without_queries(interactive: bool) -> None:
 @pytest.mark.parametrize(("name", "probe"), [("wait-job", False), ("/wait-job", True)])
 def test_help_of_shell_command_shows_usage(name: str, probe: bool) -> None:
     assert Driver(probe=probe).line(f"/help {name}") == [
-        ("page", "/wait-job [-t SECONDS] ID\n    wait until a job has ended; fails if it failed")
+        (
+            "page",
+            "/wait-job [-t SECONDS] ID\n"
+            "    wait until a job has ended; fails if it failed or was cancelled",
+        )
     ]
 
 

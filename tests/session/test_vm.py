@@ -309,7 +309,7 @@ def test_job_events_give_its_result() -> None:
     assert ended() == (False, "")
     assert ended(status_change("aborting")) == (True, "")
     cancelled = event("BLOCK_JOB_CANCELLED", device="j0", len=4, offset=1)
-    assert ended(status_change("aborting"), cancelled) == (False, "")
+    assert ended(status_change("aborting"), cancelled) == (True, "")
     completed = event("BLOCK_JOB_COMPLETED", device="j0", len=4, offset=1, error="No space")
     assert ended(status_change("aborting"), completed) == (True, "No space")
 

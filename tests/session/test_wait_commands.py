@@ -193,7 +193,7 @@ def test_expired_wait_is_a_failure() -> None:
     driver.line("/wait -t 2.5 STOP; cont")
     assert driver.session.deadline == 102.5
     assert driver.after(2.4) == []
-    assert driver.after(0.1) == [("error", "stdin:1:1: STOP did not come in time"), CONT]
+    assert driver.after(0.1) == [("error", "stdin:1:1: no STOP within 2.5 s"), CONT]
     assert driver.session.deadline is None
     assert driver.status == FAILED
     driver.bytes(DONE)
@@ -205,7 +205,7 @@ def test_running_job_times_out() -> None:
     driver = Driver()
     driver.line("/wait-job -t 2 j")
     driver.bytes(reply([{"id": "j", "status": "running"}], 1))
-    assert driver.after(2) == [("error", "stdin:1:1: job j did not end in time")]
+    assert driver.after(2) == [("error", "stdin:1:1: job j did not end within 2 s")]
 
 
 def test_failed_wait_reports_its_own_location() -> None:
@@ -213,7 +213,7 @@ def test_failed_wait_reports_its_own_location() -> None:
     driver.line("# first")
     driver.line("  /wait RESUME; /wait -t 2 STOP")
     driver.bytes(event("RESUME"))
-    assert driver.after(2) == [("error", "stdin:2:17: STOP did not come in time")]
+    assert driver.after(2) == [("error", "stdin:2:17: no STOP within 2 s")]
 
 
 def test_wait_timeout_starts_with_its_turn() -> None:
@@ -247,7 +247,7 @@ def test_expired_wait_stops_on_error() -> None:
     driver = Driver(stop_on_error=True)
     driver.line("/wait -t 1 STOP; cont")
     assert driver.after(1) == [
-        ("error", "stdin:1:1: STOP did not come in time"),
+        ("error", "stdin:1:1: no STOP within 1 s"),
         ("leave", FAILED),
     ]
 
@@ -255,7 +255,7 @@ def test_expired_wait_stops_on_error() -> None:
 def test_expired_wait_at_terminal_reports_error() -> None:
     driver = Driver(interactive=True)
     driver.line("/wait -t 1 STOP")
-    assert driver.after(1) == [("error", "STOP did not come in time")]
+    assert driver.after(1) == [("error", "no STOP within 1 s")]
     assert driver.session.idle
 
 
@@ -355,6 +355,7 @@ RUNS = [{"id": "j", "status": "running"}]
 OVER = [{"id": "j", "status": "concluded"}]
 BROKEN = [{"id": "j", "status": "concluded", "error": "No space left"}]
 FAILURE = ("error", "stdin:1:1: job j failed: No space left")
+NO_JOB = "there is no job j; it may have ended (auto-dismiss=off keeps it)"
 
 
 def job(state: str, name: str = "j") -> bytes:
@@ -448,6 +449,26 @@ def test_job_that_ended_before_its_reply(failed: bool) -> None:
     assert found == ([failure, CONT] if failed else [CONT])
 
 
+def test_cancelled_job_makes_wait_job_fail() -> None:
+    driver = Driver()
+    driver.line("/wait-job j; cont")
+    driver.bytes(reply(RUNS, 1))
+    found = driver.bytes(job("aborting") + event("BLOCK_JOB_CANCELLED", device="j") + job("null"))
+    assert without_events(found) == [("error", "stdin:1:1: job j was cancelled"), CONT]
+    assert driver.status == FAILED
+
+
+@pytest.mark.parametrize("line", ["job-complete id=j", "block-job-complete device=j"])
+@pytest.mark.parametrize("accepted", [True, False])
+def test_ready_job_is_reported_unless_completed(line: str, accepted: bool) -> None:
+    driver = Driver()
+    driver.line(line)
+    driver.bytes(DONE if accepted else REFUSAL)
+    driver.line("/wait-job j")
+    found = driver.bytes(reply([{"id": "j", "status": "ready"}], 1))
+    assert found == ([] if accepted else [("tell", "job j is ready; job-complete ends it")])
+
+
 def test_job_events_remain_for_wait() -> None:
     driver = Driver()
     driver.line("/wait-job j")
@@ -472,7 +493,7 @@ def test_later_job_of_same_id_is_awaited() -> None:
 def test_missing_job_is_a_failure(answer: bytes) -> None:
     driver = Driver()
     driver.line("/wait-job j; cont")
-    assert driver.bytes(answer) == [("error", "stdin:1:1: there is no job j"), CONT]
+    assert driver.bytes(answer) == [("error", f"stdin:1:1: {NO_JOB}"), CONT]
     assert driver.status == FAILED
 
 

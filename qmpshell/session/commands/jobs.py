@@ -43,6 +43,7 @@ def run_wait_job(context: CommandContext, call: ShellCommand) -> Steps:
         tokens[0].text,
         deadline=None if timeout is None else context.now + timeout,
         can_query=context.can_query,
+        is_ending=context.is_ending_job(tokens[0].text),
     )
     for event in context.unclaimed_events():
         wait.on_event(event)

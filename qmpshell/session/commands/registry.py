@@ -41,12 +41,12 @@ COMMANDS = {
     "/wait-job": (
         "jobs.run_wait_job",
         "/wait-job [-t SECONDS] ID",
-        "wait until a job has ended; fails if it failed",
+        "wait until a job has ended; fails if it failed or was cancelled",
     ),
     "/jobs": (
         "jobs.run_jobs",
         "/jobs [-t SECONDS]",
-        "show the jobs until all have ended; fails if one failed",
+        "show the jobs until all have ended; fails if one failed or was cancelled",
     ),
     "/watch": (
         "jobs.run_watch",
