@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .connection import (
         CONNECTED as CONNECTED,
         UNCONNECTED as UNCONNECTED,
+        ConnectionState as ConnectionState,
         explain_garbage as explain_garbage,
         explain_silence as explain_silence,
     )
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         ShowMessage as ShowMessage,
         ShowReply as ShowReply,
         ShowUnexpected as ShowUnexpected,
+        TryConnect as TryConnect,
     )
     from .input import LineInput as LineInput, ScriptLines as ScriptLines
     from .live_names import (
@@ -61,8 +63,8 @@ else:
         {
             "commands.arguments": "find_mistake",
             "commands.registry": "COMMANDS find_command",
-            "connection": "CONNECTED UNCONNECTED explain_garbage explain_silence",
-            "effects": "Confirm ReadSecret Connect OpenRedirect Effect CloseRedirect Ready QueryResult Exit ShowDocument Send ShowBytes ShowCommand ShowEvent ShowReply ShowUnexpected ShowMessage",
+            "connection": "CONNECTED UNCONNECTED ConnectionState explain_garbage explain_silence",
+            "effects": "Confirm ReadSecret Connect OpenRedirect Effect CloseRedirect Ready QueryResult Exit ShowDocument Send ShowBytes ShowCommand ShowEvent ShowReply ShowUnexpected ShowMessage TryConnect",
             "server": "disabled_in names_in",
             "input": "LineInput ScriptLines",
             "live_names": "HmpCatalogueLoader LIVE LiveCache",

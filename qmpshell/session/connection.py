@@ -92,12 +92,19 @@ class ConnectionState:
     def __init__(self, address: str, settings: Settings, *, gives_up: bool) -> None:
         self._settings = settings
         self._gives_up = gives_up
-        self.reset(address, now=0.0)
+        # The address of the last server that sent a greeting, as a name and as the user typed it.
+        self.greeted_address = address
+        self.greeted_text: str | None = None
+        self.reset(address, None, now=0.0)
 
-    def reset(self, address: str, *, now: float) -> None:
-        """Start again without a connection, at another address or the same one."""
+    def reset(self, address: str, text: str | None, *, now: float) -> None:
+        """Start again without a connection.
+
+        `address` is the server's name in messages; `text` is the typed address, None for the first.
+        """
         settings = self._settings
         self.address = address
+        self._text = text
         self.protocol: QmpProtocol | AgentProtocol
         self._agent: AgentProtocol | None = None
         if settings.agent:
@@ -124,9 +131,19 @@ class ConnectionState:
         return self.state != CONNECTED or self.protocol.state == READY
 
     @property
+    def is_working(self) -> bool:
+        """Whether the server has sent its greeting and accepts commands."""
+        return self.state == CONNECTED and self.protocol.state == READY
+
+    @property
     def is_lost(self) -> bool:
         """Whether the connection is lost."""
         return self.state == LOST
+
+    @property
+    def has_greeting(self) -> bool:
+        """Whether the server has shown that it is one: by its greeting, or as an agent by an answer."""
+        return self.protocol.state == READY or self.protocol.greeting is not None
 
     @property
     def ended_well(self) -> bool:
@@ -176,7 +193,9 @@ class ConnectionState:
         return self.silence_at is not None or self.give_up_at is not None
 
     def end_negotiation(self) -> None:
-        """End the negotiation."""
+        """End the negotiation: the server accepts commands, or the connection is lost."""
+        if self.state == CONNECTED:
+            self.greeted_address, self.greeted_text = self.address, self._text
         self.silence_at = self.give_up_at = self.again_at = None
         self._retry_after = _FIRST_RETRY
 
@@ -191,6 +210,12 @@ class ConnectionState:
         if self._agent is not None:
             return explain_quiet_agent(self.address, pending)
         return explain_silence(self.address, pending, greeted=greeted)
+
+    def explain_not_server(self, raw: bytes) -> str:
+        """Return a message about what sent `raw` instead of a greeting or an agent's answer."""
+        if self._agent is not None:
+            return explain_monitor(self.address)
+        return explain_garbage(self.address, raw)
 
     def explain_early_loss(self, reason: str) -> str:
         """Return a message about a loss before commands could be sent."""

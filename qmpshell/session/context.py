@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..language import MISSING_SECRET, Command, Missing, ParsedLine, RawCommand, SourceLine
 from ..render import escape
 from .connection import CONNECTED, LOST
-from .effects import Connect, ShowDocument, ShowEvent, ShowReply
+from .effects import Connect, ShowDocument, ShowEvent, ShowReply, TryConnect
 from .execute import UNANSWERED
 from .lines import describe_unsent
 from .requests import PreparedLine, Request, make_request
@@ -279,19 +279,26 @@ class CommandContext:
     # -- the session ------------------------------------------------------------------------------
 
     def connect(self, text: str | None) -> Steps:
-        """Connect to the address in `text`, or with None to the same server again."""
+        """Connect to the address in `text`, or with None to the last server that sent a greeting."""
         if self.settings.dry_run:
             return
-        state = self._state
-        if state.connection.state == CONNECTED:
+        state, connection = self._state, self._state.connection
+        if text is not None and state.interactive and connection.is_working:
+            problem = yield TryConnect(text, self.now)
+            if problem:
+                self.fail(state.explain_kept_connection(problem, unsent=state.drop_lines()))
+                return
+        if connection.state == CONNECTED:
             state.forget_requests()
-        old = state.connection.address
-        state.connection.reset(old if text is None else text, now=self.now)
+        address = text
+        if address is None:
+            address, text = connection.greeted_address, connection.greeted_text
+        if address != connection.greeted_address:
+            state.events.clear()
+        connection.reset(address, text, now=self.now)
         state.server.forget()
         state.vm.stop()
         state.lines.drop_view()
-        if text is not None and text != old:
-            state.events.clear()
         problem = yield Connect(text)
         if problem:
             state.connection.state = LOST

@@ -1,7 +1,7 @@
 """Effects: what a session asks its driver to do.
 
-The driver passes the answer to Confirm, ReadSecret, OpenRedirect, CloseRedirect and Connect to
-`Session.answer`.
+The driver passes the answer to Confirm, ReadSecret, OpenRedirect, CloseRedirect, Connect and
+TryConnect to `Session.answer`. Only a session at a terminal has TryConnect.
 """
 
 from __future__ import annotations
@@ -136,13 +136,23 @@ class CloseRedirect(Record):
 
 
 class Connect(Record):
-    """Connect to the address in `text`, or with None to the same one again.
+    """Connect to the address in `text`, or with None to the first one.
 
     The driver closes the open connection first, and calls `connected`. If that fails, the answer is
     the problem.
     """
 
     text: str | None
+
+
+class TryConnect(Record):
+    """Open a second connection and wait for the server's greeting. The answer is a problem, or "".
+
+    After "", the next Connect to the same `text` uses it. `since` is the time of the request.
+    """
+
+    text: str
+    since: float
 
 
 class Exit(Record):
@@ -167,6 +177,7 @@ Effect = (
     | OpenRedirect
     | CloseRedirect
     | Connect
+    | TryConnect
     | Exit
 )
 

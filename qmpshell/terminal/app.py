@@ -34,6 +34,7 @@ from ..session import (
     ShowDocument,
     ShowReply,
     Step,
+    TryConnect,
 )
 from ..storage import Settings
 from ..transport import Stream
@@ -54,8 +55,8 @@ from .styles import Devices, Theme
 class App:
     """A session at a terminal. `run` returns the exit status.
 
-    `connect` opens the stream to an address, or with None to the same one again, returns its name,
-    and raises QmpShellError; it runs in a thread. `child_server` is the server if qmpshell has
+    `connect` opens the stream to an address, or with None to the first one, returns its name, and
+    raises QmpShellError; it runs in a thread. `child_server` is the server if qmpshell has
     started it.
     """
 
@@ -112,7 +113,7 @@ class App:
             )
         self._status: int | None = None
         self._reconnecting = Reconnector(
-            connect, connected=self._connected, failed=self._connected_not
+            connect, connected=self._connected, failed=self._connected_not, tried=self._tried
         )
         self._redirects = RedirectController(
             devices,
@@ -122,7 +123,7 @@ class App:
             problem=self.show_error,
         )
         # The step that waits for a connection.
-        self._connecting: Connect | None = None
+        self._connecting: Connect | TryConnect | None = None
         self._failure: BaseException | None = None
         self._greetings = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -256,6 +257,11 @@ class App:
                     self._stream_reader.close()
                     self._connecting = effect
                     self._reconnecting.start(effect.text)
+                case TryConnect():
+                    self._connecting = effect
+                    self._reconnecting.try_connect(
+                        effect.text, current=self._display.view.address, settings=self._settings
+                    )
                 case Ready():
                     self._on_ready()
                 case QueryResult():
@@ -334,7 +340,7 @@ class App:
         self._perform(self._session.connection_lost(reason))
         self._prompt_controller.drop_question()
 
-    def _connected(self, stream: Stream, address: str) -> None:
+    def _connected(self, stream: Stream, address: str, data: bytes) -> None:
         self._display.view.address = address
         self._stream_reader.attach(stream)
         self._perform(
@@ -342,11 +348,18 @@ class App:
                 time.monotonic(), address=address, passes_descriptors=stream.passes_descriptors
             )
         )
+        if data:
+            self._received(data)
 
     def _connected_not(self, reason: str) -> None:
         step, self._connecting = self._connecting, None
         if step is not None:
             self._answer(step, reason)
+
+    def _tried(self, problem: str) -> None:
+        self._connected_not(problem)
+        # After a success, the answer has led to a Connect, unless the line has been dropped.
+        self._reconnecting.drop_reached()
 
     def _handle_redirect(self, effect: Effect) -> bool:
         """Handle an effect for a redirect. Return True if it does not go to the screen."""

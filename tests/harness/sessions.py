@@ -30,6 +30,7 @@ from qmpshell.session import (
     ShowReply,
     ShowUnexpected,
     Step,
+    TryConnect,
 )
 from qmpshell.storage import Settings
 
@@ -44,7 +45,7 @@ NOT_FOUND = "No such file or directory"
 
 Said = tuple[Any, ...]
 # The effects that the driver answers.
-STEPS = (Confirm, ReadSecret, OpenRedirect, CloseRedirect, Connect)
+STEPS = (Confirm, ReadSecret, OpenRedirect, CloseRedirect, Connect, TryConnect)
 
 
 def said(effects: Iterable[Effect]) -> list[Said]:
@@ -82,6 +83,8 @@ def _said(effect: Effect) -> Said:  # noqa: C901 - a dispatch on effects
             return ("finish", effect.redirect.operator, effect.redirect.text)
         case Connect():
             return ("connect", effect.text)
+        case TryConnect():
+            return ("try", effect.text)
         case Exit():
             return ("leave", effect.status)
     raise AssertionError(effect)
@@ -155,6 +158,10 @@ class Driver:
 
     def connect_failed(self, text: str) -> list[Said]:
         return self._answer(Connect, text)
+
+    def tried(self, problem: str = "") -> list[Said]:
+        """Report that the server of a TryConnect has sent its greeting, or the problem."""
+        return self._answer(TryConnect, problem)
 
     def greet(self) -> None:
         assert [item[0] for item in self.bytes(GREETING)] == ["send"]

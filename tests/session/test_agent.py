@@ -258,7 +258,8 @@ def test_status_shows_agent_version() -> None:
 
 def test_reconnect_synchronises_again() -> None:
     driver = agent(interactive=True)
-    assert driver.line("/connect other.sock") == [("connect", "other.sock")]
+    assert driver.line("/connect other.sock") == [("try", "other.sock")]
+    assert driver.tried() == [("connect", "other.sock")]
     driver.now += 1
     assert driver.connected("other.sock") == [synchronising(driver)]
 

@@ -119,6 +119,7 @@ def test_internal_reply_is_reported_only_when_awaited() -> None:
 
 def test_pending_connection_is_described() -> None:
     driver = terminal_driver()
+    driver.gone()
     driver.line("/connect other")
     assert driver.session.is_blocked
     assert (
