@@ -554,7 +554,7 @@ class ScriptView:
     def show(self, effect: Effect) -> None:
         """Show one effect, if it is of a kind that is shown."""
         if isinstance(effect, ShowReply):
-            self._reply(effect.reply, effect.request, effect.redirect)
+            self._reply(effect, effect.reply, effect.request)
         elif isinstance(effect, ShowEvent):
             self._event(effect.event, again=effect.again)
         elif isinstance(effect, ShowMessage):
@@ -573,13 +573,18 @@ class ScriptView:
         elif isinstance(effect, Send) and self._settings.verbose and _is_typed(effect):
             self._err(f"-> {escape(_sent(effect), keep=chr(10))}")
 
-    def _reply(self, reply: Reply, request: Request, redirect: Redirect | None) -> None:
+    def _reply(self, shown: ShowReply, reply: Reply, request: Request) -> None:
+        redirect = shown.redirect
+        # The reader of a redirect expects results, and stdout may be what it writes.
+        is_diverted = redirect is not None and shown.is_failure
         if request.text is not None and not reply.is_error:
             text = escape_lines(hmp_text(reply.value.get("return", "")))
-            if text:
+            if is_diverted:
+                self._err(text.rstrip("\n"))
+            elif text:
                 text = text if text.endswith("\n") else text + "\n"
                 self._out(text.encode("utf-8"), redirect)
-        elif not self._settings.result_only and (request.text is None or not reply.is_error):
+        elif not (self._settings.result_only or is_diverted or request.text is not None):
             visible = request.visible(reply)
             if visible is reply.value:
                 self._message(reply, redirect)

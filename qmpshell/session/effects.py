@@ -6,6 +6,7 @@ TryConnect to `Session.answer`. Only a session at a terminal has TryConnect.
 
 from __future__ import annotations
 
+from ..qmp import failed, hmp_text
 from ..record import Record
 
 TYPE_CHECKING = False
@@ -30,7 +31,8 @@ class ShowReply:
     """Show the reply to a request.
 
     `late` is true if the user has stopped waiting for it. `elapsed` is in seconds. `redirect` is
-    where it goes, if not to the output. `again` is true if the user wants to see all of it.
+    where a result goes, if not to the output; failures never go there. `again` is true if the user
+    wants to see all of it.
     """
 
     __slots__ = ("again", "elapsed", "late", "redirect", "reply", "request")
@@ -51,6 +53,13 @@ class ShowReply:
         self.elapsed = elapsed
         self.redirect = redirect
         self.again = again
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the server, or its human monitor, reports a failure."""
+        if self.reply.is_error or self.request.text is None:
+            return self.reply.is_error
+        return failed(hmp_text(self.reply.value.get("return", "")))
 
 
 class ShowEvent:

@@ -16,8 +16,6 @@ from ..qmp import (
     Malformed,
     NotQmp,
     Reply,
-    failed,
-    hmp_text,
     selected_cpu,
 )
 from ..render import escape
@@ -381,7 +379,7 @@ class Session:
             self._on_error_reply(reply, request)
             return
         if request.text is not None:
-            if failed(hmp_text(reply.value.get("return", ""))):
+            if shown.is_failure:
                 self._failures.mark()
                 self._failures.stop_on_error()
                 return

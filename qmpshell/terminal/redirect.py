@@ -38,12 +38,17 @@ class RedirectController:
         # The open file. A command starts only after the last reply, because it needs the terminal.
         self._file: RedirectTarget | None = None
         self._parts: list[bytes] = []
+        # Whether a failure was shown. A command that would get no data is not run then.
+        self._has_failed = False
         # Redirected output looks like that of a script.
         self._view = ScriptView(devices.settings, name="", out=self._write, err=problem)
 
     def show_reply(self, shown: ShowReply) -> bool:
-        """Handle a reply. Return True if it goes to a redirect."""
+        """Handle a reply. Return True if it goes to a redirect, and False for a failure."""
         if shown.redirect is None or self._redirect is None:
+            return False
+        if shown.is_failure:
+            self._has_failed = True
             return False
         self._view.show(shown)
         return True
@@ -66,6 +71,7 @@ class RedirectController:
     def _open(self, step: OpenRedirect) -> None:
         problem = ""
         self._parts = []
+        self._has_failed = False
         if step.redirect.operator != "|":
             self._file = RedirectTarget(step.redirect, environment=self._devices.environment)
             try:
@@ -88,6 +94,8 @@ class RedirectController:
         if file is not None:
             file.end()
             self._finish(file, step)
+        elif self._has_failed and not self._parts:
+            self._answer(step, "")
         elif redirect is not None:
             self._prompt_controller.run_suspended(lambda: self._run_command(redirect, step))
 

@@ -149,8 +149,7 @@ def test_shell_command_output_and_status_are_shown(one_qemu: Server) -> None:
             ("query-qmp-schema | head -1 | cut -c 1-12", '{"return": ['),
             ("query-qmp-schema; query-name | wc -l", "2"),
             ("query-qmp-schema | jq '.return | length > 500'", "true"),
-            ("no-such-thing | jq -r .error.class", "CommandNotFound"),
-            ("/last | jq -r .error.class", "CommandNotFound"),
+            ("no-such-thing; query-name | jq -c .", '{"return":{}}'),
             ("query-name | tail -n1 <&0 >/dev/tty", '{"return": {}}'),
         ):
             terminal.line(line)
@@ -162,6 +161,24 @@ def test_shell_command_output_and_status_are_shown(one_qemu: Server) -> None:
         terminal.type("\x04")
         assert terminal.end() == 0
         assert terminal.modes == terminal.modes_before
+
+
+@pytest.mark.parametrize("line", ["no-such-thing", "/last", "/hmp no-such-thing"])
+def test_failure_is_shown_instead_of_piped(one_qemu: Server, tmp_path: Path, line: str) -> None:
+    path = tmp_path / "file"
+    with Terminal("-q", one_qemu.address, columns=120) as terminal:
+        terminal.wait_prompt()
+        terminal.line("no-such-thing")
+        terminal.wait_above("has not been found")
+        for target in ("| cat -n; echo done", f"> {path}"):
+            terminal.line(f"{line} {target}")
+            terminal.wait_for(target)
+            terminal.wait(
+                lambda: terminal.current == "(QEMU)" and "no-such-thing" in terminal.above[0],
+                "failure",
+            )
+        assert "done" not in terminal.lines
+        assert not path.exists() or path.read_text() == ""
 
 
 def test_large_reply_passes_through_pipe_and_file(scripted: Start, tmp_path: Path) -> None:
