@@ -39,6 +39,7 @@ from .session import (
     ShowEvent,
     ShowMessage,
     ShowReply,
+    ShowResult,
     ShowUnexpected,
 )
 from .storage import COMPACT, EVENTS_INLINE, EVENTS_STDERR, PRETTY, event_place
@@ -557,6 +558,8 @@ class ScriptView:
             self._reply(effect, effect.reply, effect.request)
         elif isinstance(effect, ShowEvent):
             self._event(effect.event, again=effect.again)
+        elif isinstance(effect, ShowResult):
+            self._result(effect)
         elif isinstance(effect, ShowMessage):
             self._err(effect.text)
         elif isinstance(effect, ShowDocument):
@@ -596,6 +599,16 @@ class ScriptView:
             self._err(with_position(request.source, request.start, escape(text)))
         else:
             self._value(reply.value["return"], redirect)
+
+    def _result(self, result: ShowResult) -> None:
+        """Show the event of a wait if results are read, unless stdout contains it already."""
+        value = result.value
+        if result.redirect is None:
+            name = value.get("event") if isinstance(value, dict) else None
+            is_shown = event_place(self._settings.events, str(name)) == EVENTS_INLINE
+            if is_shown or not self._settings.result_only:
+                return
+        self._value(value, result.redirect)
 
     def _event(self, event: Event, *, again: bool) -> None:
         place = EVENTS_INLINE if again else event_place(self._settings.events, event.name)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ShowEvent as ShowEvent,
         ShowMessage as ShowMessage,
         ShowReply as ShowReply,
+        ShowResult as ShowResult,
         ShowUnexpected as ShowUnexpected,
         TryConnect as TryConnect,
     )
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         LiveCache as LiveCache,
     )
     from .live_views import JobsWatch as JobsWatch, Watch as Watch
+    from .migration import MigrationWait as MigrationWait
     from .ports import Ports as Ports
     from .raw import RawSession as RawSession
     from .requests import (
@@ -64,7 +66,7 @@ else:
             "commands.arguments": "find_mistake",
             "commands.registry": "COMMANDS find_command",
             "connection": "CONNECTED UNCONNECTED ConnectionState explain_garbage explain_silence",
-            "effects": "Confirm ReadSecret Connect OpenRedirect Effect CloseRedirect Ready QueryResult Exit ShowDocument Send ShowBytes ShowCommand ShowEvent ShowReply ShowUnexpected ShowMessage TryConnect",
+            "effects": "Confirm ReadSecret Connect OpenRedirect Effect CloseRedirect Ready QueryResult Exit ShowDocument Send ShowBytes ShowCommand ShowEvent ShowReply ShowResult ShowUnexpected ShowMessage TryConnect",
             "server": "disabled_in names_in",
             "input": "LineInput ScriptLines",
             "live_names": "HmpCatalogueLoader LIVE LiveCache",
@@ -74,6 +76,7 @@ else:
             "session": "Session",
             "vm": "Job Jobs VmState",
             "live_views": "JobsWatch Watch",
+            "migration": "MigrationWait",
             "steps": "Step",
             "waits": "EventWait JobWait Wait",
         },

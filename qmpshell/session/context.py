@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from ..language import MISSING_SECRET, Command, Missing, ParsedLine, RawCommand, SourceLine
+from ..language import (
+    MISSING_SCHEMA,
+    MISSING_SECRET,
+    Command,
+    Missing,
+    ParsedLine,
+    RawCommand,
+    SourceLine,
+)
 from ..render import escape
 from .connection import CONNECTED, LOST
-from .effects import Connect, ShowDocument, ShowEvent, ShowReply, TryConnect
+from .effects import Connect, ShowDocument, ShowEvent, ShowReply, ShowResult, TryConnect
 from .execute import UNANSWERED
 from .lines import describe_unsent
 from .requests import PreparedLine, Request, make_request
-from .server import version_numbers
-from .steps import Issue, MoveBeside, NotConnected, WaitFor, WaitStopped
+from .server import returned, version_numbers
+from .steps import Issue, MoveBeside, NotConnected, Query, WaitFor, WaitStopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
     from .execute import LineRunner
     from .lines import Task
     from .live_views import Watch
+    from .migration import MigrationWait
     from .state import SessionState
     from .steps import Step, Steps
     from .waits import Wait
@@ -69,6 +78,15 @@ class CommandContext:
         """The current time of the session, in seconds."""
         return self._state.outbox.now
 
+    def deadline(self, timeout: float | None) -> float | None:
+        """Return the end of a wait with this timeout, or with that of the settings, or None."""
+        seconds = self.settings.timeout if timeout is None else timeout
+        return None if seconds is None else self.now + seconds
+
+    def show_result(self, value: object) -> None:
+        """Show the result of the command, or write it to the redirect of the line."""
+        self._state.outbox.emit(ShowResult(value, self._task.redirect))
+
     def show_message(self, text: str) -> None:
         """Show a message."""
         self._state.outbox.show(text)
@@ -98,6 +116,10 @@ class CommandContext:
     def recent_events(self) -> list[Event]:
         """Return the latest events, oldest first."""
         return list(self._state.events.recent)
+
+    def learn_schema(self, reply: Reply) -> None:
+        """Store the reply to `query-qmp-schema`."""
+        self._state.server.learn(Missing(MISSING_SCHEMA), returned(reply))
 
     # -- missing information ----------------------------------------------------------------------
 
@@ -186,6 +208,24 @@ class CommandContext:
             )
         self._task.wait = wait
         wait.since = self.now
+
+    def wait_for_migration(self, wait: MigrationWait) -> Steps:
+        """Block the following lines until the migration has ended, and report its failure."""
+        from .migration import POLL_INTERVAL
+        from .waits import Delay
+
+        if self.settings.dry_run:
+            return
+        self._start_wait(wait)
+        while not wait.ended:
+            if self.can_query:
+                wait.on_answer((yield Query("query-migrate", {})))
+                for message in wait.new_messages():
+                    self._state.outbox.emit(message)
+            if not wait.ended:
+                yield WaitFor(Delay(self.now + POLL_INTERVAL) if self.can_query else wait)
+        if wait.failure:
+            self.fail(wait.failure)
 
     @property
     def is_beside(self) -> bool:

@@ -62,6 +62,13 @@ class ShowReply:
         return failed(hmp_text(self.reply.value.get("return", "")))
 
 
+class ShowResult(Record):
+    """Show the result of a shell command, if it is a value and is not visible otherwise."""
+
+    value: object
+    redirect: Redirect | None = None
+
+
 class ShowEvent:
     """Show an event if it is not hidden, or with `again` in any case."""
 
@@ -173,6 +180,7 @@ class Exit(Record):
 Effect = (
     Send
     | ShowReply
+    | ShowResult
     | ShowEvent
     | ShowUnexpected
     | ShowBytes

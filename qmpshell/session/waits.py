@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ..errors import LineError
     from ..qmp import Event, Reply
 
 
@@ -80,26 +81,66 @@ class Delay(Wait):
         self.ended = now >= self._until
 
 
+_WILDCARDS = "*?["
+
+
 class EventWait(Wait):
-    """Waits for one event and consumes it."""
+    """Waits for one event, which is consumed and then in `event`.
+
+    `name` is a name or glob, or several with commas between them. `matches` checks the members of
+    an event, and `members` describes them for the user. `check` receives the reply to the query
+    for the schema, and returns a mistake in the call, if any; without it, there is no query.
+    """
 
     def __init__(
-        self, name: str, matches: Callable[[Event], bool], *, deadline: float | None
+        self,
+        name: str,
+        matches: Callable[[Event], bool],
+        *,
+        deadline: float | None,
+        members: str = "",
+        check: Callable[[Reply], LineError | None] | None = None,
     ) -> None:
-        super().__init__(name, deadline)
-        self._name = name
+        super().__init__(f"{name} with {members}" if members else name, deadline)
+        self._names = name.split(",")
+        self._has_globs = any(char in name for char in _WILDCARDS)
         self._matches = matches
+        self._check = check
+        self._needs_schema = check is not None
+        self.event: Event | None = None
+        self.mistake: LineError | None = None
 
     def wants(self, event: Event) -> bool:
         """Return True for a matching event."""
-        return event.name == self._name and self._matches(event)
+        return self._is_named(event.name) and self._matches(event)
+
+    def _is_named(self, name: str) -> bool:
+        if not self._has_globs:
+            return name in self._names
+        from fnmatch import fnmatchcase  # slow to import, rarely needed
+
+        return any(fnmatchcase(name, glob) for glob in self._names)
 
     def on_event(self, event: Event) -> bool:
         """Consume a matching event."""
         if self.ended or not self.wants(event):
             return False
         self.ended = True
+        self.event = event
         return True
+
+    def next_query(self) -> str | None:
+        """Return the command that returns the schema, once."""
+        needs_schema, self._needs_schema = self._needs_schema, False
+        return "query-qmp-schema" if needs_schema else None
+
+    def on_answer(self, reply: Reply | None) -> None:
+        """Check the call with the schema, unless the event has arrived already."""
+        if reply is not None and self._check is not None:
+            mistake = self._check(reply)
+            if not self.ended:
+                self.mistake = mistake
+                self.ended = mistake is not None
 
     def explain_timeout(self) -> str:
         """Return a message for the case that the deadline has passed."""

@@ -33,6 +33,7 @@ from ..session import (
     Session,
     ShowDocument,
     ShowReply,
+    ShowResult,
     Step,
     TryConnect,
 )
@@ -368,11 +369,11 @@ class App:
                 pages, paint = self._display.view.pages, self._devices.theme.page_paint
                 self._page(pages.paint(effect.blocks, paint))
             return True
-        if not isinstance(effect, ShowReply):
+        if not isinstance(effect, ShowReply | ShowResult):
             return False
         if self._redirects.show_reply(effect):
             return True
-        if effect.again:
+        if isinstance(effect, ShowReply) and effect.again:
             if not self._display.again(effect):
                 self._page(self._display.view.whole(effect, self._devices.theme.paint))
             return True

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from ..language import Redirect
 from ..render import escape
 from ..script import OutputError, RedirectTarget, ScriptView
-from ..session import CloseRedirect, OpenRedirect, ShowReply
+from ..session import CloseRedirect, OpenRedirect, ShowReply, ShowResult
 from .prompt import PromptController
 from .styles import Devices
 
@@ -43,11 +43,11 @@ class RedirectController:
         # Redirected output looks like that of a script.
         self._view = ScriptView(devices.settings, name="", out=self._write, err=problem)
 
-    def show_reply(self, shown: ShowReply) -> bool:
-        """Handle a reply. Return True if it goes to a redirect, and False for a failure."""
+    def show_reply(self, shown: ShowReply | ShowResult) -> bool:
+        """Handle a reply or result. Return True if it goes to a redirect, and False for a failure."""
         if shown.redirect is None or self._redirect is None:
             return False
-        if shown.is_failure:
+        if isinstance(shown, ShowReply) and shown.is_failure:
             self._has_failed = True
             return False
         self._view.show(shown)

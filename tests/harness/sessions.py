@@ -28,6 +28,7 @@ from qmpshell.session import (
     ShowEvent,
     ShowMessage,
     ShowReply,
+    ShowResult,
     ShowUnexpected,
     Step,
     TryConnect,
@@ -49,8 +50,8 @@ STEPS = (Confirm, ReadSecret, OpenRedirect, CloseRedirect, Connect, TryConnect)
 
 
 def said(effects: Iterable[Effect]) -> list[Said]:
-    """Return effects as tuples that can be compared."""
-    return [_said(effect) for effect in effects]
+    """Return effects, except results of shell commands, as tuples that can be compared."""
+    return [_said(effect) for effect in effects if not isinstance(effect, ShowResult)]
 
 
 def _said(effect: Effect) -> Said:  # noqa: C901 - a dispatch on effects
@@ -143,6 +144,8 @@ class Driver:
         self.number = 0
         # The steps that the session asked the driver to perform, newest last.
         self.steps: list[Step] = []
+        # The results of shell commands.
+        self.results: list[object] = []
         if offline:
             assert said(self.session.offline()) == []
             return
@@ -180,6 +183,7 @@ class Driver:
 
     def _done(self, effects: list[Effect]) -> list[Said]:
         self.steps += [item for item in effects if isinstance(item, STEPS)]
+        self.results += [item.value for item in effects if isinstance(item, ShowResult)]
         return said(effects)
 
     def _answer(self, kind: type[Step], answer: object) -> list[Said]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -385,7 +386,7 @@ def test_wait_matches_each_event_once(qemu: Server) -> None:
     )
     assert result.status == 1
     assert result.err == (
-        "stdin:9:1: no BLOCK_JOB_COMPLETED within 0.1 s\n"
+        "stdin:9:1: no BLOCK_JOB_COMPLETED with device=j0 within 0.1 s\n"
         "stdin:10:1: no BLOCK_JOB_COMPLETED within 0.1 s\n"
     )
 
@@ -403,7 +404,43 @@ def test_wait_works_with_hidden_events(one_qemu: Server) -> None:
     result = run(
         "-r", one_qemu.address, input="cont\n/wait -t 9 RESUME\n/events none\nstop\n/wait STOP"
     )
-    assert (result.status, result.out, result.err) == (0, "{}\n{}\n", "")
+    assert (result.status, result.err) == (0, "")
+    cont, resumed, stop, stopped = map(json.loads, result.lines)
+    assert (cont, resumed["event"], stop, stopped["event"]) == ({}, "RESUME", {}, "STOP")
+
+
+def test_wait_passes_its_event_to_redirect(one_qemu: Server) -> None:
+    wait = "/wait -t 9 'RES*,STOP' | jq -r .event"
+    result = run(one_qemu.address, input=f"cont\n{wait}\n")
+    assert (result.status, result.err) == (0, "")
+    assert result.lines[-1] == "RESUME"
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("/wait JOB_STATUS_CHANGED", "the server has no event 'JOB_STATUS_CHANGED'"),
+        ("/wait JOB_STATUS_CHANGE job=j0", "JOB_STATUS_CHANGE has no job"),
+        ("/wait JOB_STATUS_CHANGE status=ended", "status takes "),
+    ],
+)
+def test_wait_rejects_impossible_event(qemu: Server, line: str, complaint: str) -> None:
+    result = run(qemu.address, input=f"{line}\nquery-name\n")
+    assert (result.status, returns(result)) == (1, [{}])
+    assert complaint in result.err
+
+
+@pytest.mark.parametrize(
+    ("uri", "status", "complaint"),
+    [("exec:cat>/dev/null", 0, ""), ("exec:exit 1", 1, "stdin:2:1: the migration failed")],
+)
+def test_wait_migration_returns_outcome(
+    installation: Installation, tmp_path: Path, uri: str, status: int, complaint: str
+) -> None:
+    with start_qemu(installation, tmp_path / "vm.sock", machine="q35") as server:
+        result = run(server.address, input=f"migrate uri='{uri}'\n/wait-migration -t 20\n")
+    assert result.status == status, result.err
+    assert result.err.startswith(complaint) and bool(result.err) == bool(complaint)
 
 
 @pytest.mark.parametrize("wait", ["/wait STOP", "/wait -t 20 STOP", "/wait-job j0"])

@@ -77,7 +77,7 @@ def test_abandoned_command_does_not_block() -> None:
 
 
 def test_event_wait_is_described() -> None:
-    driver = terminal_driver()
+    driver = terminal_driver(probe=False)
     driver.line("/wait STOP")
     driver.line("cont")
     assert (

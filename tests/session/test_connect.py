@@ -115,7 +115,7 @@ def test_connect_drops_rest_of_running_line() -> None:
 
 @pytest.mark.parametrize("wait", ["/wait STOP", "/wait -t 9 STOP"])
 def test_connect_cancels_event_wait(wait: str) -> None:
-    driver = terminal_driver()
+    driver = terminal_driver(probe=False)
     driver.line(wait)
     assert driver.line("/connect") == [AGAIN]
     assert open_connection(driver) == []
@@ -529,7 +529,7 @@ def test_earlier_shutdown_does_not_excuse_loss() -> None:
 
 
 def test_events_of_another_server_are_ignored() -> None:
-    driver = terminal_driver()
+    driver = terminal_driver(probe=False)
     driver.bytes(event("STOP"))
     driver.line("/connect other")
     driver.tried()

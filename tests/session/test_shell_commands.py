@@ -311,7 +311,7 @@ def test_events_setting_selects_output_of_event(mode: str, places: list[str]) ->
 
 
 def test_events_list_filters_received_events() -> None:
-    driver = Driver(events="none")
+    driver = Driver(probe=False, events="none")
     driver.line("/wait STOP")  # /wait consumes the first STOP
     for name in ("STOP", "RESUME", "JOB_A", "JOB_B"):
         driver.bytes(event(name))
@@ -325,7 +325,7 @@ def test_events_list_filters_received_events() -> None:
     assert event_names("JOB_* STOP -n 1") == ["JOB_B"]
     assert event_names("-n 0") == []
     assert event_names("X*") == ["no such events have arrived"]
-    assert Driver().line("/events list") == [("tell", "no events have come")]
+    assert Driver(probe=False).line("/events list") == [("tell", "no events have come")]
 
 
 @pytest.mark.parametrize("words", ["-n", "-n x", "-n 1.5", "-n -1"])
@@ -421,7 +421,7 @@ def test_terminal_oob_is_sent_before_queued_lines() -> None:
 
 
 def test_oob_is_sent_during_event_wait() -> None:
-    driver = Driver(interactive=True)
+    driver = Driver(probe=False, interactive=True)
     driver.line("/wait STOP")
     assert driver.line("/oob migrate-pause") == [
         sent('{"exec-oob": "migrate-pause", "id": "qmpshell-1"}')
@@ -942,7 +942,7 @@ def test_script_exit_after_error_gives_status_1() -> None:
 
 
 def test_ctrl_c_during_wait_runs_queued_exit() -> None:
-    driver = Driver(interactive=True)
+    driver = Driver(probe=False, interactive=True)
     driver.line("/wait STOP")
     driver.line("exit")
     assert driver.abandon() == [

@@ -147,7 +147,8 @@ def test_user_command_does_not_wait_for_query() -> None:
 def test_event_wait_does_not_stop_queries() -> None:
     driver = Watcher()
     driver.line("/wait STOP")
-    assert driver.due() == [own_question(1, "query-status")]
+    driver.bytes(reply([], 1))  # the schema
+    assert driver.due() == [own_question(2, "query-status")]
 
 
 # -- the run state --------------------------------------------------------------------------------
