@@ -121,16 +121,16 @@ class Connector:
         Raises AddressError or ConnectError.
         """
         if text is None:
-            return self._open(lambda _text: None), self.name
+            return self._open(None), self.name
         address, hint = self._find(text)
-        return self._connect(address, hint, lambda _text: None), str(address)
+        return self._connect(address, hint, None), str(address)
 
-    def _open(self, notice: Callable[[str], None]) -> Stream:
+    def _open(self, notice: Callable[[str], None] | None) -> Stream:
         if self._listen:
             return accept_one(self._address, wait=self._settings.wait)
         return self._connect(self._address, self._hint, notice)
 
-    def _connect(self, address: Address, hint: str, notice: Callable[[str], None]) -> Stream:
+    def _connect(self, address: Address, hint: str, notice: Callable[[str], None] | None) -> Stream:
         wait = self._settings.wait
         try:
             return connect_with_retries(

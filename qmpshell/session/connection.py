@@ -116,6 +116,9 @@ class ConnectionState:
         self.state = UNCONNECTED
         self.silence_at: float | None = None
         self.give_up_at: float | None = None
+        # When the wait for an answer has started, and the explanation that was shown.
+        self._expected_since = now
+        self._explained = ""
         self.passes_descriptors = False
         self.quit_answered = False
         # When the connection was requested.
@@ -183,6 +186,7 @@ class ConnectionState:
 
     def expect_answer(self, now: float, *, give_up_at: float | None = None) -> None:
         """Limit the time for the negotiation from now on."""
+        self._expected_since, self._explained = now, ""
         self.silence_at = now + _SILENCE
         if self._gives_up:
             self.give_up_at = give_up_at if give_up_at is not None else now + _GIVE_UP
@@ -208,8 +212,18 @@ class ConnectionState:
         """Return a message about why the server does not answer."""
         pending, greeted = self.protocol.pending, self.protocol.state != GREETING
         if self._agent is not None:
-            return explain_quiet_agent(self.address, pending)
-        return explain_silence(self.address, pending, greeted=greeted)
+            self._explained = explain_quiet_agent(self.address, pending)
+        else:
+            self._explained = explain_silence(self.address, pending, greeted=greeted)
+        return self._explained
+
+    def explain_giving_up(self, now: float) -> str:
+        """Return a message about the end of the wait for an answer, which repeats no explanation."""
+        shown = self._explained
+        text = self.explain_silence()
+        if text != shown:
+            return text
+        return f"{self.address}: gave up after {now - self._expected_since:.0f} s"
 
     def explain_not_server(self, raw: bytes) -> str:
         """Return a message about what sent `raw` instead of a greeting or an agent's answer."""

@@ -730,7 +730,7 @@ class Session:
         self._outbox.now = now
         connection = self.connection
         if connection.give_up_at is not None and now >= connection.give_up_at:
-            self._abandon_connection(connection.explain_silence())
+            self._abandon_connection(connection.explain_giving_up(now))
             return self._outbox.drain()
         if connection.silence_at is not None and now >= connection.silence_at:
             connection.silence_at = None

@@ -73,7 +73,8 @@ WRONG = [
     ("/wait -t nan STOP", "         ^^^", "'nan' is not a number of seconds", WAIT),
     ("/wait -t inf STOP", "         ^^^", "'inf' is not a number of seconds", WAIT),
     ("/wait -t 1e9 STOP", "         ^^^", "'1e9' is not a number of seconds", WAIT),
-    ("/wait STOP now", "           ^^^", "STOP has no argument 'now'", ARGUMENT),
+    ("/wait STOP now", "           ^^^", "STOP has no argument 'now'", WAIT),
+    ("/wait STOP -t", "           ^^", "a number of seconds must follow -t", WAIT),
     ("/wait STOP {}", "           ^^", ALONE, ""),
     (
         "/wait STOP a=[1",

@@ -210,6 +210,13 @@ def test_running_job_times_out() -> None:
     assert driver.after(2) == [("error", "stdin:1:1: job j did not end within 2 s")]
 
 
+@pytest.mark.parametrize("line", ["/wait STOP a=1 -t 2", "/wait STOP -t 2 a=1", "/wait-job j -t 2"])
+def test_timeout_option_may_follow_other_words(line: str) -> None:
+    driver = Driver(probe=False)
+    driver.line(line)
+    assert driver.session.deadline == 102.0
+
+
 def test_failed_wait_reports_its_own_location() -> None:
     driver = Driver(probe=False)
     driver.line("# first")

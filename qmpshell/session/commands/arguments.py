@@ -53,11 +53,13 @@ def file_name(call: ShellCommand, what: str) -> tuple[str, int, int]:
 
 
 def parse_timeout(call: ShellCommand) -> tuple[float | None, list[Token]]:
-    """Return the seconds of `-t`, or None, and the other tokens."""
+    """Return the seconds of `-t`, in any place, or None, and the other tokens."""
     tokens = call.tokens
-    if not tokens or tokens[0].text != "-t":
-        return None, tokens
-    return number(call, tokens, "seconds"), tokens[2:]
+    for index, token in enumerate(tokens):
+        if token.kind == t.WORD and token.text == "-t":
+            rest = tokens[:index] + tokens[index + 2 :]
+            return number(call, tokens[index:], "seconds"), rest
+    return None, tokens
 
 
 def number(call: ShellCommand, tokens: list[Token], what: str) -> float:

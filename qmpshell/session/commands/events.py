@@ -119,6 +119,10 @@ def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
     if not all(names.split(",")):
         raise usage_error(call, "the name of an event is missing")
     name, given = tokens[0], tokens[1:]
+    for token in given:
+        if token.kind == WORD:
+            text = f"{name.text[:_MAX_SHOWN]} has no argument {token.text[:_MAX_SHOWN]!r}"
+            raise usage_error(call, text, token)
     wanted = arguments(call.line, name, given)
     require_monitor(context, call, "events")
     known = context.introspection
