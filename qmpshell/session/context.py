@@ -273,8 +273,6 @@ class CommandContext:
 
     def watch(self, what: Command | RawCommand | Token, view: Watch) -> Steps:
         """Send a command, or the human monitor line in a token, repeatedly. Raises LineError."""
-        from .waits import Delay
-
         if isinstance(what, Command):
             self._runner.show_notes(what)
         if self.settings.dry_run:
@@ -298,13 +296,28 @@ class CommandContext:
                 elapsed = self.now - started
                 view.on_reply(reply, request, elapsed=elapsed, now=self.now)
                 if not view.ended:
-                    yield WaitFor(Delay(max(started + view.interval, self.now)))
+                    yield from self._pause(max(started + view.interval, self.now))
         except WaitStopped:
             self._show_watched(view, is_beside=is_beside)
             if is_beside:
                 self.show_message(f"no longer watching {escape(view.text)}")
             raise
         self._show_watched(view, is_beside=is_beside)
+
+    def _pause(self, until: float) -> Steps:
+        """Wait for the next round.
+
+        A terminal runs a system shell command after its last reply, so each round has its own.
+        """
+        from .waits import Delay  # few scripts need it
+
+        task, redirect = self._task, self._task.redirect
+        if not self._state.interactive or redirect is None or redirect.operator != "|":
+            yield WaitFor(Delay(until))
+            return
+        yield from self._runner.close_redirect(task)
+        yield WaitFor(Delay(until))
+        yield from self._runner.open_redirect(task, redirect)
 
     def _request(self, what: Command | RawCommand | Token) -> Request:
         if isinstance(what, (Command, RawCommand)):

@@ -119,6 +119,7 @@ class App:
         self._redirects = RedirectController(
             devices,
             self._prompt_controller,
+            whole=lambda shown: view.whole(shown, devices.theme.paint),
             answer=self._answer,
             run_program=self._run_program,
             problem=self.show_error,
@@ -200,8 +201,13 @@ class App:
                 self._submit(text)
 
     def _submit(self, text: str) -> None:
-        for line in self._splitter.lines(text):
-            prepared = self._session.prepare(line) if isinstance(line, SourceLine) else line
+        lines = list(self._splitter.lines(text))
+        for line in lines:
+            if isinstance(line, SourceLine):
+                source = SourceLine(line.name, line.line, is_one_of_several=len(lines) > 1)
+                prepared = self._session.prepare(source)
+            else:
+                prepared = line
             self._perform(self._session.submit(prepared, time.monotonic()))
 
     def show_help(self, text: str, cursor: int) -> None:

@@ -209,6 +209,29 @@ def test_watch_replies_follow_redirect() -> None:
     assert effects[-1] == CloseRedirect(opened.redirect)
 
 
+def test_terminal_watch_runs_shell_command_per_round() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/watch -c 2 query-name | jq .")
+    assert driver.redirect_opened() == [own_question(1, "query-name")]
+    assert driver.bytes(reply({}, 1))[1:] == [("finish", "|", "jq .")]
+    assert driver.redirect_closed() == []
+    assert driver.after(2) == [("divert", "|", "jq .")]
+    assert driver.redirect_opened() == [own_question(2, "query-name")]
+    assert driver.bytes(reply({}, 2))[1:] == [("finish", "|", "jq .")]
+    assert driver.redirect_closed() == []
+    assert driver.session.idle
+
+
+def test_ctrl_c_between_rounds_runs_no_shell_command() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/watch query-name | jq .")
+    driver.redirect_opened()
+    driver.bytes(reply({}, 1))
+    driver.redirect_closed()
+    assert driver.abandon() == [("tell", "no longer waiting for /watch query-name")]
+    assert driver.session.idle
+
+
 # -- /watch at a terminal -------------------------------------------------------------------------
 
 
