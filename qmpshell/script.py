@@ -37,6 +37,7 @@ from .session import (
     ShowEvent,
     ShowMessage,
     ShowReply,
+    ShowResult,
     ShowUnexpected,
 )
 from .storage import COMPACT, EVENTS_INLINE, EVENTS_STDERR, PRETTY, event_place
@@ -595,9 +596,11 @@ class ScriptView:
     def show(self, effect: Effect) -> None:
         """Show one effect, if it is of a kind that is shown."""
         if isinstance(effect, ShowReply):
-            self._reply(effect.reply, effect.request, effect.redirect)
+            self._reply(effect, effect.reply, effect.request)
         elif isinstance(effect, ShowEvent):
             self._event(effect.event, again=effect.again)
+        elif isinstance(effect, ShowResult):
+            self._result(effect)
         elif isinstance(effect, ShowMessage):
             self._err(effect.text)
         elif isinstance(effect, ShowDocument):
@@ -614,13 +617,18 @@ class ScriptView:
         elif isinstance(effect, Send) and self._settings.verbose and _is_typed(effect):
             self._err(f"-> {escape(_sent(effect), keep=chr(10))}")
 
-    def _reply(self, reply: Reply, request: Request, redirect: Redirect | None) -> None:
+    def _reply(self, shown: ShowReply, reply: Reply, request: Request) -> None:
+        redirect = shown.redirect
+        # The reader of a redirect expects results, and stdout may be what it writes.
+        is_diverted = redirect is not None and shown.is_failure
         if request.text is not None and not reply.is_error:
             text = escape_lines(hmp_text(reply.value.get("return", "")))
-            if text:
+            if is_diverted:
+                self._err(text.rstrip("\n"))
+            elif text:
                 text = text if text.endswith("\n") else text + "\n"
                 self._out(text.encode("utf-8"), redirect)
-        elif not self._settings.result_only and (request.text is None or not reply.is_error):
+        elif not (self._settings.result_only or is_diverted or request.text is not None):
             visible = request.visible(reply)
             if visible is reply.value:
                 self._message(reply, redirect)
@@ -632,6 +640,16 @@ class ScriptView:
             self._err(with_position(request.source, request.start, escape(text)))
         else:
             self._value(reply.value["return"], redirect)
+
+    def _result(self, result: ShowResult) -> None:
+        """Show the event of a wait if results are read, unless stdout contains it already."""
+        value = result.value
+        if result.redirect is None:
+            name = value.get("event") if isinstance(value, dict) else None
+            is_shown = event_place(self._settings.events, str(name)) == EVENTS_INLINE
+            if is_shown or not self._settings.result_only:
+                return
+        self._value(value, result.redirect)
 
     def _event(self, event: Event, *, again: bool) -> None:
         place = EVENTS_INLINE if again else event_place(self._settings.events, event.name)

@@ -227,7 +227,7 @@ def _seconds(
     metavar="SECONDS",
     type=float,
     callback=_seconds,
-    help="Stop waiting for a reply after this time.",
+    help="Stop waiting for a reply after this time. Also limits waits without -t.",
 )
 @click.option(
     "--events",

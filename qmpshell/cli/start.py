@@ -116,27 +116,30 @@ class Connector:
         return self._open(lambda text: write_error(f"qmpshell: {text}"))
 
     def reconnect(self, text: str | None) -> tuple[Stream, str]:
-        """Open a stream to `text`, or with None to the last address. Return it and its name.
+        """Open a stream to `text`, or with None to the first address. Return it and its name.
 
         Raises AddressError or ConnectError.
         """
-        if text is not None:
-            self._address, self._hint = self._find(text)
-            self._listen = False
-        return self._open(lambda _text: None), self.name
+        if text is None:
+            return self._open(None), self.name
+        address, hint = self._find(text)
+        return self._connect(address, hint, None), str(address)
 
-    def _open(self, notice: Callable[[str], None]) -> Stream:
+    def _open(self, notice: Callable[[str], None] | None) -> Stream:
+        if self._listen:
+            return accept_one(self._address, wait=self._settings.wait)
+        return self._connect(self._address, self._hint, notice)
+
+    def _connect(self, address: Address, hint: str, notice: Callable[[str], None] | None) -> Stream:
         wait = self._settings.wait
         try:
-            if self._listen:
-                return accept_one(self._address, wait=wait)
             return connect_with_retries(
-                self._address, wait=wait, clock=time.monotonic, sleep=time.sleep, notice=notice
+                address, wait=wait, clock=time.monotonic, sleep=time.sleep, notice=notice
             )
         except ConnectError as error:
-            if not self._hint:
+            if not hint:
                 raise
-            raise ConnectError(f"{error}; {self._hint}") from error
+            raise ConnectError(f"{error}; {hint}") from error
 
     def _find(self, text: str) -> tuple[Address, str]:
         """Return the address, and a hint in case nothing is there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 
 from ..language import (
     EXIT_COMMANDS,
@@ -14,7 +15,7 @@ from ..language import (
 )
 from ..qmp import property_kind, references as kinds
 from .members import open_member_kind, qom_property_at
-from .sources import NameQuery
+from .sources import CompletionSources, NameQuery
 from .target import (
     ACTION,
     ARRAY,
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 
     from ..errors import LineError
     from ..language import Part
-    from ..qmp import Member
-    from .sources import CompletionSources, LiveName
+    from ..qmp import Member, Schema
+    from .sources import LiveName
     from .target import Context, PartialCommand
     from .types import TypeResolver
 
@@ -364,8 +365,9 @@ class _Arguments:
         call = self._call
         name = call.name[:LONG]
         if call.sort == EVENT:
-            what, names = "event", self._shapes.schema.events()
-        elif call.sort == ACTION:
+            names = self._shapes.schema.events()
+            return _unknown_events(call.name, names, self._known)
+        if call.sort == ACTION:
             what, names = "action of a transaction", self._actions()
         else:
             what, names = "command", [*self._known.commands()]
@@ -517,6 +519,44 @@ class _Arguments:
     def _add(self, wrong: str) -> None:
         if wrong:
             self._wrong.append(wrong)
+
+
+def _unknown_events(text: str, names: Sequence[str], known: CompletionSources) -> list[str]:
+    """Return what is wrong with names and globs of events, separated by commas."""
+    found: list[str] = []
+    if len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]:
+        text = text[1:-1]
+    for name in text.split(",") if names else ():
+        if name and name not in names and not any(fnmatchcase(other, name) for other in names):
+            guess = known.guess(name, names, "event")
+            meant = f": did you mean {guess}?" if guess else ""
+            found.append(f"the server has no event '{name[:LONG]}'{meant}")
+    return found
+
+
+def find_event_mistake(schema: Schema, names: str, member: str) -> str:
+    """Return what is wrong with waiting for events of these names, or "".
+
+    The names may be globs. With a `member`, KEY=VALUE, return the reason why none of the events
+    can have it.
+    """
+    known = CompletionSources(schema=schema)
+    if not member:
+        return next(iter(_unknown_events(names, schema.events(), known)), "")
+    found = [
+        _event_mistakes(f"/wait {event} {member}", known)
+        for event in schema.events()
+        if any(fnmatchcase(event, name) for name in names.split(","))
+    ]
+    return found[0][0] if found and all(found) else ""
+
+
+def _event_mistakes(line: str, known: CompletionSources) -> list[str]:
+    tree = find_tree(line, len(line))
+    if tree is None:
+        return []
+    (part,) = items_of(tree)
+    return ItemDiagnostics(finished_context(line, part), known, is_finished=True).run().wrong
 
 
 # A placeholder for a word that is not typed yet.

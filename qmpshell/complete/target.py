@@ -624,7 +624,13 @@ _WORDS = {
 }
 _OFF = {"/log": ("off",)}
 # Options with a number as value.
-_OPTIONS = {"/wait": ("-t",), "/wait-job": ("-t",), "/jobs": ("-t",), "/watch": ("-n", "-c")}
+_OPTIONS = {
+    "/wait": ("-t",),
+    "/wait-job": ("-t",),
+    "/wait-migration": ("-t",),
+    "/jobs": ("-t",),
+    "/watch": ("-n", "-c"),
+}
 
 
 def shell_command_context(line: str, cursor: int, name: Token, tokens: Sequence[Token]) -> Context:
@@ -637,7 +643,7 @@ def shell_command_context(line: str, cursor: int, name: Token, tokens: Sequence[
         tokens = tokens[2:]
     context = _behind(line, cursor, name.text, tokens)
     text, start = _typed(line, cursor, tokens[:1])
-    if options and (text or name.text == "/jobs"):
+    if options and (text or name.text in ("/jobs", "/wait-migration")):
         words = tuple(f"{option} " for option in options)
         context.slots.append(CompletionTarget(WORD, text, start, words=words))
     return context
@@ -693,6 +699,9 @@ def _command(
 ) -> Context:
     if not tokens or cursor <= tokens[0].end:
         text, start = _typed(line, cursor, tokens)
+        if sort == EVENT:  # the last of several names
+            start += text.rfind(",") + 1
+            text = line[start:cursor]
         slot = CompletionTarget(sort, text, start, subject="oob" if is_out_of_band else "")
         return Context(cursor, [slot])
     context = argument_context(line, cursor, sort, tokens[0], tokens[1:])

@@ -176,7 +176,11 @@ class _ReplySkipper:
 
 
 class SourceLine(Record):
-    """A logical line and the name of its file."""
+    """A logical line and the name of its file.
+
+    `is_one_of_several` is true if the user has entered it together with others.
+    """
 
     name: str
     line: LogicalLine
+    is_one_of_several: bool = False

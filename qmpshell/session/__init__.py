@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .connection import (
         CONNECTED as CONNECTED,
         UNCONNECTED as UNCONNECTED,
+        ConnectionState as ConnectionState,
         explain_garbage as explain_garbage,
         explain_silence as explain_silence,
     )
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
         ShowEvent as ShowEvent,
         ShowMessage as ShowMessage,
         ShowReply as ShowReply,
+        ShowResult as ShowResult,
         ShowUnexpected as ShowUnexpected,
+        TryConnect as TryConnect,
     )
     from .input import LineInput as LineInput, ScriptLines as ScriptLines
     from .live_names import (
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
         LiveCache as LiveCache,
     )
     from .live_views import JobsWatch as JobsWatch, Watch as Watch
+    from .migration import MigrationWait as MigrationWait
     from .ports import Ports as Ports
     from .raw import RawSession as RawSession
     from .requests import (
@@ -61,8 +65,8 @@ else:
         {
             "commands.arguments": "find_mistake",
             "commands.registry": "COMMANDS find_command",
-            "connection": "CONNECTED UNCONNECTED explain_garbage explain_silence",
-            "effects": "Confirm ReadSecret Connect OpenRedirect Effect CloseRedirect Ready QueryResult Exit ShowDocument Send ShowBytes ShowCommand ShowEvent ShowReply ShowUnexpected ShowMessage",
+            "connection": "CONNECTED UNCONNECTED ConnectionState explain_garbage explain_silence",
+            "effects": "Confirm ReadSecret Connect OpenRedirect Effect CloseRedirect Ready QueryResult Exit ShowDocument Send ShowBytes ShowCommand ShowEvent ShowReply ShowResult ShowUnexpected ShowMessage TryConnect",
             "server": "disabled_in names_in",
             "input": "LineInput ScriptLines",
             "live_names": "HmpCatalogueLoader LIVE LiveCache",
@@ -72,6 +76,7 @@ else:
             "session": "Session",
             "vm": "Job Jobs VmState",
             "live_views": "JobsWatch Watch",
+            "migration": "MigrationWait",
             "steps": "Step",
             "waits": "EventWait JobWait Wait",
         },

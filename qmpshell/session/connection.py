@@ -92,12 +92,19 @@ class ConnectionState:
     def __init__(self, address: str, settings: Settings, *, gives_up: bool) -> None:
         self._settings = settings
         self._gives_up = gives_up
-        self.reset(address, now=0.0)
+        # The address of the last server that sent a greeting, as a name and as the user typed it.
+        self.greeted_address = address
+        self.greeted_text: str | None = None
+        self.reset(address, None, now=0.0)
 
-    def reset(self, address: str, *, now: float) -> None:
-        """Start again without a connection, at another address or the same one."""
+    def reset(self, address: str, text: str | None, *, now: float) -> None:
+        """Start again without a connection.
+
+        `address` is the server's name in messages; `text` is the typed address, None for the first.
+        """
         settings = self._settings
         self.address = address
+        self._text = text
         self.protocol: QmpProtocol | AgentProtocol
         self._agent: AgentProtocol | None = None
         if settings.agent:
@@ -109,6 +116,9 @@ class ConnectionState:
         self.state = UNCONNECTED
         self.silence_at: float | None = None
         self.give_up_at: float | None = None
+        # When the wait for an answer has started, and the explanation that was shown.
+        self._expected_since = now
+        self._explained = ""
         self.passes_descriptors = False
         self.quit_answered = False
         # When the connection was requested.
@@ -124,9 +134,19 @@ class ConnectionState:
         return self.state != CONNECTED or self.protocol.state == READY
 
     @property
+    def is_working(self) -> bool:
+        """Whether the server has sent its greeting and accepts commands."""
+        return self.state == CONNECTED and self.protocol.state == READY
+
+    @property
     def is_lost(self) -> bool:
         """Whether the connection is lost."""
         return self.state == LOST
+
+    @property
+    def has_greeting(self) -> bool:
+        """Whether the server has shown that it is one: by its greeting, or as an agent by an answer."""
+        return self.protocol.state == READY or self.protocol.greeting is not None
 
     @property
     def ended_well(self) -> bool:
@@ -166,6 +186,7 @@ class ConnectionState:
 
     def expect_answer(self, now: float, *, give_up_at: float | None = None) -> None:
         """Limit the time for the negotiation from now on."""
+        self._expected_since, self._explained = now, ""
         self.silence_at = now + _SILENCE
         if self._gives_up:
             self.give_up_at = give_up_at if give_up_at is not None else now + _GIVE_UP
@@ -176,7 +197,9 @@ class ConnectionState:
         return self.silence_at is not None or self.give_up_at is not None
 
     def end_negotiation(self) -> None:
-        """End the negotiation."""
+        """End the negotiation: the server accepts commands, or the connection is lost."""
+        if self.state == CONNECTED:
+            self.greeted_address, self.greeted_text = self.address, self._text
         self.silence_at = self.give_up_at = self.again_at = None
         self._retry_after = _FIRST_RETRY
 
@@ -189,8 +212,24 @@ class ConnectionState:
         """Return a message about why the server does not answer."""
         pending, greeted = self.protocol.pending, self.protocol.state != GREETING
         if self._agent is not None:
-            return explain_quiet_agent(self.address, pending)
-        return explain_silence(self.address, pending, greeted=greeted)
+            self._explained = explain_quiet_agent(self.address, pending)
+        else:
+            self._explained = explain_silence(self.address, pending, greeted=greeted)
+        return self._explained
+
+    def explain_giving_up(self, now: float) -> str:
+        """Return a message about the end of the wait for an answer, which repeats no explanation."""
+        shown = self._explained
+        text = self.explain_silence()
+        if text != shown:
+            return text
+        return f"{self.address}: gave up after {now - self._expected_since:.0f} s"
+
+    def explain_not_server(self, raw: bytes) -> str:
+        """Return a message about what sent `raw` instead of a greeting or an agent's answer."""
+        if self._agent is not None:
+            return explain_monitor(self.address)
+        return explain_garbage(self.address, raw)
 
     def explain_early_loss(self, reason: str) -> str:
         """Return a message about a loss before commands could be sent."""

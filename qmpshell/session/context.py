@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from ..language import MISSING_SECRET, Command, Missing, ParsedLine, RawCommand, SourceLine
+from ..language import (
+    MISSING_SCHEMA,
+    MISSING_SECRET,
+    Command,
+    Missing,
+    ParsedLine,
+    RawCommand,
+    SourceLine,
+)
 from ..render import escape
 from .connection import CONNECTED, LOST
-from .effects import Connect, ShowDocument, ShowEvent, ShowReply
+from .effects import Connect, ShowDocument, ShowEvent, ShowReply, ShowResult, TryConnect
 from .execute import UNANSWERED
 from .lines import describe_unsent
 from .requests import PreparedLine, Request, make_request
-from .server import version_numbers
-from .steps import Issue, MoveBeside, NotConnected, WaitFor, WaitStopped
+from .server import returned, version_numbers
+from .steps import Issue, MoveBeside, NotConnected, Query, WaitFor, WaitStopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
     from .execute import LineRunner
     from .lines import Task
     from .live_views import Watch
+    from .migration import MigrationWait
     from .state import SessionState
     from .steps import Step, Steps
     from .waits import Wait
@@ -69,6 +78,15 @@ class CommandContext:
         """The current time of the session, in seconds."""
         return self._state.outbox.now
 
+    def deadline(self, timeout: float | None) -> float | None:
+        """Return the end of a wait with this timeout, or with that of the settings, or None."""
+        seconds = self.settings.timeout if timeout is None else timeout
+        return None if seconds is None else self.now + seconds
+
+    def show_result(self, value: object) -> None:
+        """Show the result of the command, or write it to the redirect of the line."""
+        self._state.outbox.emit(ShowResult(value, self._task.redirect))
+
     def show_message(self, text: str) -> None:
         """Show a message."""
         self._state.outbox.show(text)
@@ -98,6 +116,10 @@ class CommandContext:
     def recent_events(self) -> list[Event]:
         """Return the latest events, oldest first."""
         return list(self._state.events.recent)
+
+    def learn_schema(self, reply: Reply) -> None:
+        """Store the reply to `query-qmp-schema`."""
+        self._state.server.learn(Missing(MISSING_SCHEMA), returned(reply))
 
     # -- missing information ----------------------------------------------------------------------
 
@@ -187,6 +209,24 @@ class CommandContext:
         self._task.wait = wait
         wait.since = self.now
 
+    def wait_for_migration(self, wait: MigrationWait) -> Steps:
+        """Block the following lines until the migration has ended, and report its failure."""
+        from .migration import POLL_INTERVAL
+        from .waits import Delay
+
+        if self.settings.dry_run:
+            return
+        self._start_wait(wait)
+        while not wait.ended:
+            if self.can_query:
+                wait.on_answer((yield Query("query-migrate", {})))
+                for message in wait.new_messages():
+                    self._state.outbox.emit(message)
+            if not wait.ended:
+                yield WaitFor(Delay(self.now + POLL_INTERVAL) if self.can_query else wait)
+        if wait.failure:
+            self.fail(wait.failure)
+
     @property
     def is_beside(self) -> bool:
         """Whether a view does not block the following lines, because nothing depends on it."""
@@ -197,6 +237,10 @@ class CommandContext:
             and is_alone
             and task.source.name not in self._state.source_depth
         )
+
+    def is_ending_job(self, job: str) -> bool:
+        """Return True if the user has ended a job, which may still be ready for a moment."""
+        return job in self._state.vm.ending_jobs
 
     def watch_jobs(self, deadline: float | None) -> Steps:
         """Follow all jobs until they have ended."""
@@ -210,6 +254,7 @@ class CommandContext:
             deadline=deadline,
             can_query=lambda: state.sender.can_query,
             is_beside=is_beside,
+            ending=state.vm.ending_jobs,
         )
         self._start_wait(watch)
         if is_beside:
@@ -228,8 +273,6 @@ class CommandContext:
 
     def watch(self, what: Command | RawCommand | Token, view: Watch) -> Steps:
         """Send a command, or the human monitor line in a token, repeatedly. Raises LineError."""
-        from .waits import Delay
-
         if isinstance(what, Command):
             self._runner.show_notes(what)
         if self.settings.dry_run:
@@ -253,13 +296,28 @@ class CommandContext:
                 elapsed = self.now - started
                 view.on_reply(reply, request, elapsed=elapsed, now=self.now)
                 if not view.ended:
-                    yield WaitFor(Delay(max(started + view.interval, self.now)))
+                    yield from self._pause(max(started + view.interval, self.now))
         except WaitStopped:
             self._show_watched(view, is_beside=is_beside)
             if is_beside:
                 self.show_message(f"no longer watching {escape(view.text)}")
             raise
         self._show_watched(view, is_beside=is_beside)
+
+    def _pause(self, until: float) -> Steps:
+        """Wait for the next round.
+
+        A terminal runs a system shell command after its last reply, so each round has its own.
+        """
+        from .waits import Delay  # few scripts need it
+
+        task, redirect = self._task, self._task.redirect
+        if not self._state.interactive or redirect is None or redirect.operator != "|":
+            yield WaitFor(Delay(until))
+            return
+        yield from self._runner.close_redirect(task)
+        yield WaitFor(Delay(until))
+        yield from self._runner.open_redirect(task, redirect)
 
     def _request(self, what: Command | RawCommand | Token) -> Request:
         if isinstance(what, (Command, RawCommand)):
@@ -274,19 +332,26 @@ class CommandContext:
     # -- the session ------------------------------------------------------------------------------
 
     def connect(self, text: str | None) -> Steps:
-        """Connect to the address in `text`, or with None to the same server again."""
+        """Connect to the address in `text`, or with None to the last server that sent a greeting."""
         if self.settings.dry_run:
             return
-        state = self._state
-        if state.connection.state == CONNECTED:
+        state, connection = self._state, self._state.connection
+        if text is not None and state.interactive and connection.is_working:
+            problem = yield TryConnect(text, self.now)
+            if problem:
+                self.fail(state.explain_kept_connection(problem, unsent=state.drop_lines()))
+                return
+        if connection.state == CONNECTED:
             state.forget_requests()
-        old = state.connection.address
-        state.connection.reset(old if text is None else text, now=self.now)
+        address = text
+        if address is None:
+            address, text = connection.greeted_address, connection.greeted_text
+        if address != connection.greeted_address:
+            state.events.clear()
+        connection.reset(address, text, now=self.now)
         state.server.forget()
         state.vm.stop()
         state.lines.drop_view()
-        if text is not None and text != old:
-            state.events.clear()
         problem = yield Connect(text)
         if problem:
             state.connection.state = LOST

@@ -1,11 +1,12 @@
 """Effects: what a session asks its driver to do.
 
-The driver passes the answer to Confirm, ReadSecret, OpenRedirect, CloseRedirect and Connect to
-`Session.answer`.
+The driver passes the answer to Confirm, ReadSecret, OpenRedirect, CloseRedirect, Connect and
+TryConnect to `Session.answer`. Only a session at a terminal has TryConnect.
 """
 
 from __future__ import annotations
 
+from ..qmp import failed, hmp_text
 from ..record import Record
 
 TYPE_CHECKING = False
@@ -30,7 +31,8 @@ class ShowReply:
     """Show the reply to a request.
 
     `late` is true if the user has stopped waiting for it. `elapsed` is in seconds. `redirect` is
-    where it goes, if not to the output. `again` is true if the user wants to see all of it.
+    where a result goes, if not to the output; failures never go there. `again` is true if the user
+    wants to see all of it.
     """
 
     __slots__ = ("again", "elapsed", "late", "redirect", "reply", "request")
@@ -51,6 +53,20 @@ class ShowReply:
         self.elapsed = elapsed
         self.redirect = redirect
         self.again = again
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the server, or its human monitor, reports a failure."""
+        if self.reply.is_error or self.request.text is None:
+            return self.reply.is_error
+        return failed(hmp_text(self.reply.value.get("return", "")))
+
+
+class ShowResult(Record):
+    """Show the result of a shell command, if it is a value and is not visible otherwise."""
+
+    value: object
+    redirect: Redirect | None = None
 
 
 class ShowEvent:
@@ -136,13 +152,23 @@ class CloseRedirect(Record):
 
 
 class Connect(Record):
-    """Connect to the address in `text`, or with None to the same one again.
+    """Connect to the address in `text`, or with None to the first one.
 
     The driver closes the open connection first, and calls `connected`. If that fails, the answer is
     the problem.
     """
 
     text: str | None
+
+
+class TryConnect(Record):
+    """Open a second connection and wait for the server's greeting. The answer is a problem, or "".
+
+    After "", the next Connect to the same `text` uses it. `since` is the time of the request.
+    """
+
+    text: str
+    since: float
 
 
 class Exit(Record):
@@ -154,6 +180,7 @@ class Exit(Record):
 Effect = (
     Send
     | ShowReply
+    | ShowResult
     | ShowEvent
     | ShowUnexpected
     | ShowBytes
@@ -167,6 +194,7 @@ Effect = (
     | OpenRedirect
     | CloseRedirect
     | Connect
+    | TryConnect
     | Exit
 )
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from typing import Any
 
-    from ..language import FileWord, Missing, SourceLine
+    from ..language import FileWord, Missing, Redirect, SourceLine
     from ..qmp import Reply
     from .lines import Task
     from .requests import Request
@@ -89,22 +89,35 @@ class LineRunner:
         if redirect is None or self._settings.dry_run:
             yield from self._run_actions(task)
         else:
-            problem = yield OpenRedirect(redirect)
-            if problem:
-                end = redirect.start + len(redirect.text)
-                error = LineError(problem, start=redirect.start, end=end)
-                self._failures.report_line(line.source, error)
+            yield from self.open_redirect(task, redirect)
+            if task.redirect is None:
                 return
-            task.redirect = redirect
             try:
                 yield from self._run_actions(task)
             except ConnectionLost:  # replies are still on their way to the file or command
                 task.actions.clear()
-            problem = yield CloseRedirect(redirect)
-            task.redirect = None
-            if problem:
-                self._failures.report(line.source, redirect.start, escape(problem))
+            yield from self.close_redirect(task)
         self._server.introspection.objects.clear()
+
+    def open_redirect(self, task: Task, redirect: Redirect) -> Steps:
+        """Open the redirect of a line. `task.redirect` stays None after a failure, which is reported."""
+        problem = yield OpenRedirect(redirect)
+        if problem:
+            end = redirect.start + len(redirect.text)
+            error = LineError(problem, start=redirect.start, end=end)
+            self._failures.report_line(task.source, error)
+        else:
+            task.redirect = redirect
+
+    def close_redirect(self, task: Task) -> Steps:
+        """Close the redirect of a line, if it is open, and report its failure."""
+        redirect = task.redirect
+        if redirect is None:
+            return
+        problem = yield CloseRedirect(redirect)
+        task.redirect = None
+        if problem:
+            self._failures.report(task.source, redirect.start, escape(problem))
 
     def run_beside(self, task: Task) -> Steps:
         """Run the only command of a line that does not wait for the others."""

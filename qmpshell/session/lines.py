@@ -8,7 +8,7 @@ from .steps import WaitFor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from ..language import Action, Redirect, SourceLine
@@ -108,8 +108,7 @@ class LineQueue:
     @property
     def unsent(self) -> int:
         """How many commands were not sent. A line that is not evaluated counts as one."""
-        count = sum(len(line.plan.actions) if line.plan else 1 for line in self.waiting)
-        return count + (self.current.unsent if self.current is not None else 0)
+        return count_commands(self.waiting) + (self.current.unsent if self.current else 0)
 
     @property
     def ready_beside(self) -> Task | None:
@@ -178,6 +177,11 @@ class LineQueue:
         self.waiting.clear()
         self.current = None
         self.beside.clear()
+
+
+def count_commands(lines: Iterable[PreparedLine]) -> int:
+    """Return how many commands are in lines. A line that is not evaluated counts as one."""
+    return sum(len(line.plan.actions) if line.plan else 1 for line in lines)
 
 
 def describe_unsent(count: int) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ..render import escape
 from .effects import ShowMessage, ShowReply
-from .waits import Wait
+from .waits import PENDING, Wait, advice_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from ..qmp import Reply
     from .requests import Request
@@ -56,10 +56,11 @@ class Watch(Wait):
 
 
 class JobsWatch(Wait):
-    """Follows all jobs until they have ended; fails if one failed.
+    """Follows all jobs until they have ended; fails if one failed or was cancelled.
 
     A job that waits for a command from the user, such as a mirror that is ready, has not ended.
-    `find_jobs` returns the jobs of the VM. With `is_beside`, the terminal shows the running jobs.
+    `find_jobs` returns the jobs of the VM; `ending` are the ids of those that the user has ended.
+    With `is_beside`, the terminal shows the running jobs.
     """
 
     follows_jobs = True
@@ -71,6 +72,7 @@ class JobsWatch(Wait):
         deadline: float | None,
         can_query: Callable[[], bool],
         is_beside: bool,
+        ending: Collection[str] = (),
     ) -> None:
         super().__init__("the end of the jobs", deadline)
         self._find_jobs = find_jobs
@@ -78,7 +80,8 @@ class JobsWatch(Wait):
         self._is_beside = is_beside
         # The status that was reported of each job.
         self._reported: dict[str, str] = {}
-        self._failed = 0
+        self._ending = ending
+        self._failed = self._cancelled = 0
 
     @property
     def jobs(self) -> Jobs:
@@ -101,9 +104,32 @@ class JobsWatch(Wait):
             self.failure = "the server does not list its jobs"
         elif self.ended and not self._reported:
             messages.append(ShowMessage("there are no jobs"))
-        elif self.ended and self._failed:
-            self.failure = f"{self._failed} of {len(self._reported)} jobs failed"
+        elif self.ended:
+            self.failure = self._describe_failures()
         return messages
+
+    def _describe_failures(self) -> str:
+        """Return how many jobs did not succeed, in words, or ""."""
+        failed, total = self._failed, len(self._reported)
+        if not self._cancelled:
+            return f"{failed} of {total} jobs failed" if failed else ""
+        cancelled = f"{self._cancelled} was cancelled"
+        if self._cancelled > 1:
+            cancelled = f"{self._cancelled} were cancelled"
+        return f"of {total} jobs, {f'{failed} failed and ' if failed else ''}{cancelled}"
+
+    def explain_timeout(self) -> str:
+        """Return a message for the case that the deadline has passed."""
+        waiting = [
+            f"{job_label(job)} is {job.status}; {self.advice(job)}"
+            for job in self.jobs.all.values()
+            if self.advice(job)
+        ]
+        return "; ".join([f"the jobs did not end within {self._seconds}", *waiting[:1]])
+
+    def advice(self, job: Job) -> str:
+        """Return how the user ends a job that waits for that, or ""."""
+        return advice_for(job.status) if job.awaits_user and job.id not in self._ending else ""
 
     @property
     def _is_settled(self) -> bool:
@@ -113,17 +139,22 @@ class JobsWatch(Wait):
     def _report_status(self, job: Job) -> list[ShowMessage]:
         if self._reported.get(job.id) == job.status or not job.kind:
             return []
+        if job.status == PENDING and not job.awaits_user:
+            return []  # for a moment only
         self._reported[job.id] = job.status
         if self._is_beside:
             return []
         done = f", {100 * job.current // job.total} %" if job.total > 0 else ""
-        return [ShowMessage(f"{job_label(job)}: {escape(job.status)}{done}")]
+        advice = self.advice(job)
+        text = f"{job_label(job)}: {escape(job.status)}{done}{'; ' if advice else ''}{advice}"
+        return [ShowMessage(text)]
 
     def _report_end(self, job: Job) -> list[ShowMessage]:
         if self._reported.get(job.id) == _OVER:
             return []
         self._reported[job.id] = _OVER
-        self._failed += job.has_failed
+        self._cancelled += job.cancelled
+        self._failed += job.has_failed and not job.cancelled
         return [ShowMessage(f"{job_label(job)}: {outcome(job)}", is_error=job.has_failed)]
 
 

@@ -16,12 +16,10 @@ from ..qmp import (
     Malformed,
     NotQmp,
     Reply,
-    failed,
-    hmp_text,
     selected_cpu,
 )
 from ..render import escape
-from .connection import CONNECTED, OFFLINE, UNCONNECTED, explain_garbage, explain_monitor
+from .connection import CONNECTED, OFFLINE, UNCONNECTED
 from .effects import (
     CloseRedirect,
     Confirm,
@@ -34,9 +32,10 @@ from .effects import (
     ShowEvent,
     ShowReply,
     ShowUnexpected,
+    TryConnect,
 )
 from .execute import LineRunner, is_exit
-from .lines import Task, describe_unsent
+from .lines import Task, count_commands, describe_unsent
 from .requests import PreparedLine, Request, unknown_command_name
 from .server import list_commands, names_in, returned
 from .state import SessionState
@@ -191,6 +190,7 @@ class Session:
             if isinstance(task.blocked_on, Connect):
                 task.resume(task.blocked_on, "")
         if connection.is_ready:
+            connection.end_negotiation()
             self._outbox.emit(Ready())
             return self._advance()
         connection.start_negotiation(now, give_up_at=give_up_at)
@@ -298,7 +298,7 @@ class Session:
     def _receive_end(self) -> None:
         for item in self.connection.protocol.receive_end():
             if isinstance(item, NotQmp):
-                self._abandon_connection(explain_garbage(self.connection.address, item.raw))
+                self._abandon_connection(self.connection.explain_not_server(item.raw))
                 return
             self._outbox.emit(ShowUnexpected(item, "cut off"))
         self._on_lost("")
@@ -307,12 +307,7 @@ class Session:
         if isinstance(item, Reply):
             self._on_reply(item)
         elif isinstance(item, NotQmp):
-            address = self.connection.address
-            self._abandon_connection(
-                explain_monitor(address)
-                if self.settings.agent
-                else explain_garbage(address, item.raw)
-            )
+            self._abandon_connection(self.connection.explain_not_server(item.raw))
         elif isinstance(item, Malformed):
             self._outbox.emit(ShowUnexpected(item, "unreadable"))
         else:
@@ -384,7 +379,7 @@ class Session:
             self._on_error_reply(reply, request)
             return
         if request.text is not None:
-            if failed(hmp_text(reply.value.get("return", ""))):
+            if shown.is_failure:
                 self._failures.mark()
                 self._failures.stop_on_error()
                 return
@@ -449,14 +444,14 @@ class Session:
             self._start_beside(task, self._runner.run_beside(task))
             return True
         if command == "/connect":
-            current = self._lines.current
-            self.state.forget_requests()
-            if current is not None and current.is_evaluating and current.blocked_on is None:
-                self._run(current)  # it reports that its query was not answered
-            unsent = self.state.drop_lines()
-            self.connection.end()
-            if unsent:
-                self._outbox.show(describe_unsent(unsent))
+            address = _address_of(line)
+            if address is not None and self.connection.is_working:
+                for attempt in [task for task in self._lines.beside if _is_connecting(task)]:
+                    attempt.steps.close()
+                    self._lines.remove(attempt)
+                self._start_beside(self._lines.make_task(line), self._try_connect(line, address))
+                return True
+            self._drop_connection()
             return False
         if command == "/quit" and not self._lines.unsent:
             if self.connection.state == UNCONNECTED:
@@ -472,6 +467,33 @@ class Session:
             self._failures.report_line(line.source, line.error)
             return True
         return False
+
+    def _try_connect(self, line: PreparedLine, address: str) -> Steps:
+        """Connect to another server, and keep the connection if that fails. Meanwhile lines wait."""
+        waiting = self._lines.waiting
+        earlier = len(waiting)
+        try:
+            problem = yield TryConnect(address, self._outbox.now)
+        except ConnectionLost:  # there is nothing to keep
+            problem = ""
+        later = [waiting.pop() for _ in range(len(waiting) - earlier)][::-1]
+        if problem:
+            text = self.state.explain_kept_connection(problem, unsent=count_commands(later))
+            self._failures.report(line.source, 0, text)
+            return
+        self._drop_connection()
+        waiting.extend([line, *later])
+
+    def _drop_connection(self) -> None:
+        """Leave the server, because the user wants another connection."""
+        current = self._lines.current
+        self.state.forget_requests()
+        if current is not None and current.is_evaluating and current.blocked_on is None:
+            self._run(current)  # it reports that its query was not answered
+        unsent = self.state.drop_lines()
+        self.connection.end()
+        if unsent:
+            self._outbox.show(describe_unsent(unsent))
 
     def _run_shell_command(self, task: Task, call: ShellCommand) -> Steps | None:
         """Return the steps of a shell command, or None if it is done. Raises LineError."""
@@ -523,7 +545,8 @@ class Session:
         connection = self.connection
         if not connection.is_ready or connection.state == UNCONNECTED:
             return True
-        return bool(self._lines.beside) and self._is_in_dialog
+        beside = self._lines.beside
+        return bool(beside) and (self._is_in_dialog or any(map(_is_connecting, beside)))
 
     def _start_beside(self, task: Task, steps: Steps) -> None:
         """Run steps that block no other line."""
@@ -660,6 +683,7 @@ class Session:
         """Whether queued lines wait for something that the user should know."""
         return (
             self._lines.awaited is not None
+            or any(map(_is_connecting, self._lines))
             or self._table.oldest_blocking is not None
             or self.connection.state == UNCONNECTED
         )
@@ -669,6 +693,10 @@ class Session:
         connection, wait = self.connection, self._lines.awaited
         if connection.state == UNCONNECTED:
             return f"a connection to {escape(connection.address)}", connection.since, ""
+        for task in self._lines:
+            if isinstance(task.blocked_on, TryConnect):
+                attempt = task.blocked_on
+                return f"a connection to {escape(attempt.text)}", attempt.since, ""
         if not connection.is_ready:
             return None  # its own message says so
         if wait is not None:
@@ -702,7 +730,7 @@ class Session:
         self._outbox.now = now
         connection = self.connection
         if connection.give_up_at is not None and now >= connection.give_up_at:
-            self._abandon_connection(connection.explain_silence())
+            self._abandon_connection(connection.explain_giving_up(now))
             return self._outbox.drain()
         if connection.silence_at is not None and now >= connection.silence_at:
             connection.silence_at = None
@@ -723,8 +751,7 @@ class Session:
         for task in self._lines:
             wait, step = task.wait, task.blocked_on
             if wait is not None and wait.deadline is not None and now >= wait.deadline:
-                text = f"{escape(wait.label)} did not {wait.verb} in time"
-                task.interrupt(WaitStopped(text))
+                task.interrupt(WaitStopped(wait.explain_timeout()))
             elif isinstance(step, WaitFor):
                 step.wait.on_time(now)
         self._check_waits()
@@ -839,6 +866,20 @@ def _find_mistake(call: ShellCommand) -> LineError | None:
     from .commands.arguments import find_mistake  # few scripts need it
 
     return find_mistake(call)
+
+
+def _address_of(line: PreparedLine) -> str | None:
+    """Return the address in a `/connect` line, or None."""
+    from .commands.arguments import file_name  # few sessions need it
+
+    assert line.plan is not None
+    (call,) = line.plan.actions
+    assert isinstance(call, ShellCommand)
+    return file_name(call, "")[0] if call.tokens else None
+
+
+def _is_connecting(task: Task) -> bool:
+    return isinstance(task.blocked_on, TryConnect)
 
 
 def _more(unsent: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .connection import ConnectionState
 from .effects import Outbox
 from .failures import FailureLog
-from .lines import LineQueue
+from .lines import LineQueue, describe_unsent
 from .log import EventLog, MessageLogger
 from .sender import RequestSender
 from .server import ServerInfo
@@ -87,6 +87,11 @@ class SessionState:
         unsent = self.lines.unsent
         self.lines.clear()
         return unsent
+
+    def explain_kept_connection(self, problem: str, *, unsent: int) -> str:
+        """Return a message about a server that could not be reached from a working connection."""
+        text = f"{problem}; still connected to {self.connection.address}"
+        return f"{text}; {describe_unsent(unsent)}" if unsent else text
 
     def place(self, request: Request, text: str) -> str:
         """Return a text about a request, with its position if that is not obvious."""

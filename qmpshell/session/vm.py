@@ -10,6 +10,7 @@ from collections import deque
 
 from ..qmp import NO_MIGRATION, RUN_STATE_EVENTS, RUN_STATES, RUNNING, as_text
 from .effects import QueryResult
+from .waits import CANCELLED, CONCLUDED, PENDING, READY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
     from .requests import Request
 
 
-CONCLUDED = "concluded"
 # Events report all changes in these states (job.json, JobStatus).
-_STILL = ("created", "paused", "standby", "waiting", "pending", CONCLUDED)
+_STILL = ("created", "paused", "standby", "waiting", PENDING, CONCLUDED)
 # More jobs than anyone looks at; a server may invent them.
 _MAX_JOBS = 1000
 _KEPT_ENDED = 100
@@ -37,7 +37,17 @@ class Job:
     text. All of them come from the server and are not trusted.
     """
 
-    __slots__ = ("aborted", "cancelled", "current", "error", "id", "kind", "status", "total")
+    __slots__ = (
+        "aborted",
+        "awaits_user",
+        "cancelled",
+        "current",
+        "error",
+        "id",
+        "kind",
+        "status",
+        "total",
+    )
 
     def __init__(self, name: str) -> None:
         self.id = name
@@ -48,6 +58,8 @@ class Job:
         self.error = ""
         self.aborted = False
         self.cancelled = False
+        # Whether it is ready, or pending, until the user acts.
+        self.awaits_user = False
 
     @property
     def is_over(self) -> bool:
@@ -56,8 +68,8 @@ class Job:
 
     @property
     def has_failed(self) -> bool:
-        """Return True if the job failed. A cancelled job did not."""
-        return not self.cancelled and (bool(self.error) or self.aborted)
+        """Whether the job failed or was cancelled."""
+        return self.cancelled or bool(self.error) or self.aborted
 
 
 class Jobs:
@@ -100,8 +112,9 @@ class Jobs:
             return True
         if not event.name.startswith("BLOCK_JOB_"):
             return False
-        job = self.all.get(as_text(data.get("device")))
+        job = self.all.get(as_text(data.get("id", data.get("device"))))
         if job is not None:
+            job.awaits_user |= event.name == "BLOCK_JOB_PENDING"
             job.cancelled |= event.name == "BLOCK_JOB_CANCELLED"
             _update_progress(job, data.get("offset"), data.get("len"))
             if event.name in _BLOCK_JOB_EVENTS and isinstance(data.get("error"), str):
@@ -122,6 +135,7 @@ class Jobs:
                 return
             job = self.all[name] = Job(name)
         job.status = status
+        job.awaits_user = status == READY
         job.aborted |= status == "aborting"
         # A concluded job may have an error, which only a list contains.
         self.need_list |= not job.kind or status == CONCLUDED
@@ -152,8 +166,10 @@ def _update_job(job: Job, entry: dict[str, Any]) -> None:
     else:
         job.status = as_text(entry.get("status", job.status))
         _update_progress(job, entry.get("current-progress"), entry.get("total-progress"))
+    job.awaits_user = job.status in (READY, PENDING)
     if isinstance(entry.get("error"), str):
         job.error = entry["error"]
+        job.cancelled |= job.error == CANCELLED
 
 
 def _update_progress(job: Job, current: object, total: object) -> None:

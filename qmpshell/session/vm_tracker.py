@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from .vm import Jobs, VmState
 
 
+# With a prefix, these have been commands since before QEMU 3.0.
+_ENDS_JOB = ("job-cancel", "job-complete", "job-finalize")
+
+
 class VmTracker:
     """Keeps the state of the VM in `state`, which is None as long as nothing needs it."""
 
@@ -36,6 +40,8 @@ class VmTracker:
         self._outbox = outbox
         self._lines = lines
         self.state: VmState | None = None
+        # The ids of jobs that the user has ended, but that may be ready for a moment longer.
+        self.ending_jobs: set[str] = set()
 
     def start(self) -> None:
         """Start to track the VM of the connected server. Its first run state is a QueryResult."""
@@ -47,6 +53,7 @@ class VmTracker:
     def stop(self) -> None:
         """Forget the VM, because the server is another one."""
         self.state = None
+        self.ending_jobs.clear()
 
     def follow_jobs(self, recent: Iterable[Event]) -> None:
         """Track the jobs, with the `recent` events, and query them now."""
@@ -67,11 +74,18 @@ class VmTracker:
 
     def on_event(self, event: Event) -> None:
         """Handle an event."""
+        if self.ending_jobs and event.name == "JOB_STATUS_CHANGE":
+            data = event.value.get("data")
+            if isinstance(data, dict) and data.get("status") == "created":
+                self.ending_jobs.discard(str(data.get("id")))
         if self.state is not None:
             self.state.on_event(event)
 
     def on_reply(self, request: Request, reply: Reply) -> None:
         """Handle the reply to a command that the user has typed."""
+        if request.name.removeprefix("block-") in _ENDS_JOB and not reply.is_error:
+            job = request.arguments.get("id", request.arguments.get("device"))
+            self.ending_jobs.add(str(job))
         if self.state is not None:
             self.state.on_reply(request, reply)
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from ..render import escape
+from .effects import ShowMessage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ..errors import LineError
     from ..qmp import Event, Reply
-    from .effects import ShowMessage
 
 
 class Wait:
     """What a line waits for. The session passes events to it and runs its queries.
 
-    `label` names it for the user. At `deadline`, if any, it fails, and `verb` completes the sentence
-    about that. Once it has `ended`, `failure` is the reason, if any. `since` is when it started.
+    `label` names it for the user. At `deadline`, if any, it fails. Once it has `ended`, `failure` is
+    the reason, if any. `since` is when it started.
     """
 
-    verb = "come"
     # Whether the jobs of the VM must be tracked meanwhile.
     follows_jobs = False
 
@@ -42,6 +42,15 @@ class Wait:
     def due(self) -> float | None:
         """When `on_time` has an effect, or None."""
         return None
+
+    def explain_timeout(self) -> str:
+        """Return a message for the case that the deadline has passed."""
+        return f"{escape(self.label)} did not end within {self._seconds}"
+
+    @property
+    def _seconds(self) -> str:
+        """The time from the start to the deadline, in words."""
+        return f"{(self.deadline or 0.0) - self.since:g} s"
 
     def next_query(self) -> str | None:
         """Return the command that must be run before the wait can end, once, or None."""
@@ -72,43 +81,120 @@ class Delay(Wait):
         self.ended = now >= self._until
 
 
+_WILDCARDS = "*?["
+
+
 class EventWait(Wait):
-    """Waits for one event and consumes it."""
+    """Waits for one event, which is consumed and then in `event`.
+
+    `name` is a name or glob, or several with commas between them. `matches` checks the members of
+    an event, and `members` describes them for the user. `check` receives the reply to the query
+    for the schema, and returns a mistake in the call, if any; without it, there is no query.
+    """
 
     def __init__(
-        self, name: str, matches: Callable[[Event], bool], *, deadline: float | None
+        self,
+        name: str,
+        matches: Callable[[Event], bool],
+        *,
+        deadline: float | None,
+        members: str = "",
+        check: Callable[[Reply], LineError | None] | None = None,
     ) -> None:
-        super().__init__(name, deadline)
-        self._name = name
+        super().__init__(f"{name} with {members}" if members else name, deadline)
+        self._names = name.split(",")
+        self._has_globs = any(char in name for char in _WILDCARDS)
         self._matches = matches
+        self._check = check
+        self._needs_schema = check is not None
+        self.event: Event | None = None
+        self.mistake: LineError | None = None
 
     def wants(self, event: Event) -> bool:
         """Return True for a matching event."""
-        return event.name == self._name and self._matches(event)
+        return self._is_named(event.name) and self._matches(event)
+
+    def _is_named(self, name: str) -> bool:
+        if not self._has_globs:
+            return name in self._names
+        from fnmatch import fnmatchcase  # slow to import, rarely needed
+
+        return any(fnmatchcase(name, glob) for glob in self._names)
 
     def on_event(self, event: Event) -> bool:
         """Consume a matching event."""
         if self.ended or not self.wants(event):
             return False
         self.ended = True
+        self.event = event
         return True
+
+    def next_query(self) -> str | None:
+        """Return the command that returns the schema, once."""
+        needs_schema, self._needs_schema = self._needs_schema, False
+        return "query-qmp-schema" if needs_schema else None
+
+    def on_answer(self, reply: Reply | None) -> None:
+        """Check the call with the schema, unless the event has arrived already."""
+        if reply is not None and self._check is not None:
+            mistake = self._check(reply)
+            if not self.ended:
+                self.mistake = mistake
+                self.ended = mistake is not None
+
+    def explain_timeout(self) -> str:
+        """Return a message for the case that the deadline has passed."""
+        return f"no {escape(self.label)} within {self._seconds}"
+
+
+# States of jobs (job.json, JobStatus).
+CONCLUDED = "concluded"
+PENDING = "pending"
+READY = "ready"
+# The error text of a cancelled job (QEMU: job.c, from ECANCELED).
+CANCELLED = "Operation canceled"
+_ADVICE = {
+    READY: "job-complete ends it",
+    PENDING: "job-finalize ends it",
+    "paused": "job-resume continues it",
+    "standby": "job-resume continues it",
+}
+# A job has these states for a moment, too: whenever QEMU drains its nodes, or without manual
+# finalization. BLOCK_JOB_PENDING is only sent if the job waits for the user.
+_MOMENTARY = ("paused", "standby", PENDING)
+
+
+def advice_for(status: str) -> str:
+    """Return how the user ends or continues a job in this state, or ""."""
+    return _ADVICE.get(status, "")
 
 
 class JobWait(Wait):
     """Waits for the end of a job (job.json): concluded, or no longer there.
 
     A concluded job that is not dismissed automatically is queried for its error, if `can_query`. A
-    cancelled job has ended and did not fail.
+    cancelled job has failed. A job that waits for the user is reported, unless the user has ended
+    it already (`is_ending`).
     """
 
-    verb = "end"
-
-    def __init__(self, job: str, *, deadline: float | None, can_query: bool = True) -> None:
+    def __init__(
+        self,
+        job: str,
+        *,
+        deadline: float | None,
+        can_query: bool = True,
+        is_ending: bool = False,
+    ) -> None:
         super().__init__(f"job {job}", deadline)
         self._job = job
         self.known = False
         self._concluded = self._aborted = self._cancelled = False
         self._error = ""
+        # The last state, whether the job stays in it, and the states that were reported.
+        self._state = ""
+        self._lasts = False
+        self._reported: set[str] = set()
+        self._is_ending = is_ending
         self._can_query = can_query
         self._needs_list = self._is_listing = False
 
@@ -129,7 +215,9 @@ class JobWait(Wait):
         if reply is None or self.known:
             return
         self.ended = True
-        self.failure = f"there is no job {escape(self._job)}"
+        self.failure = (
+            f"there is no job {escape(self._job)}; it may have ended (auto-dismiss=off keeps it)"
+        )
         if reply.is_error:
             self.failure = f"the server does not list its jobs: {escape(reply.desc)}"
 
@@ -140,6 +228,8 @@ class JobWait(Wait):
             return False
         if event.name == "JOB_STATUS_CHANGE" and data.get("id") == self._job:
             self._status(data.get("status"))
+        elif data.get("id") == self._job and event.name == "BLOCK_JOB_PENDING":
+            self._set_state(PENDING, is_lasting=True)
         elif data.get("device") == self._job and event.name == "BLOCK_JOB_CANCELLED":
             self._cancelled = True
         elif data.get("device") == self._job and event.name == "BLOCK_JOB_COMPLETED":
@@ -152,11 +242,14 @@ class JobWait(Wait):
             return
         if status == "created":  # another job of the same name
             self.ended = self._concluded = self._aborted = self._cancelled = False
+            self._is_ending = False
+            self._reported.clear()
             self.failure = self._error = ""
         self.known = True
+        self._set_state(status, is_lasting=status not in _MOMENTARY)
         if status == "aborting":
             self._aborted = True
-        elif status == "concluded":
+        elif status == CONCLUDED:
             self._concluded = True
             # A list that was queried already may contain enough.
             self._needs_list = not self._is_listing
@@ -171,7 +264,9 @@ class JobWait(Wait):
         for job in jobs:
             if isinstance(job, dict) and job.get("id") == self._job:
                 self.known = True
-                if job.get("status") == "concluded":
+                status = str(job.get("status"))
+                self._set_state(status, is_lasting=status not in ("paused", "standby"))
+                if status == CONCLUDED:
                     if isinstance(job.get("error"), str):
                         self._error = job["error"]
                     self._end()
@@ -181,12 +276,33 @@ class JobWait(Wait):
         if self._concluded:
             self._end()
 
+    def _set_state(self, state: str, *, is_lasting: bool) -> None:
+        self._lasts = is_lasting or (self._lasts and state == self._state)
+        self._state = state
+
+    def new_messages(self) -> list[ShowMessage]:
+        """Return a message about a job that waits for the user."""
+        advice = self._advice if self._lasts else ""
+        if self.ended or not advice or self._state in self._reported:
+            return []
+        self._reported.add(self._state)
+        return [ShowMessage(f"{escape(self.label)} is {self._state}; {advice}")]
+
+    @property
+    def _advice(self) -> str:
+        return "" if self._is_ending else advice_for(self._state)
+
+    def explain_timeout(self) -> str:
+        """Return a message for the case that the deadline has passed."""
+        advice = f": it is {self._state}; {self._advice}" if self._advice else ""
+        return f"{super().explain_timeout()}{advice}"
+
     def _end(self) -> None:
         self.ended = True
         self._needs_list = False
-        if self._cancelled:
-            return
-        if self._error:
+        if self._cancelled or self._error == CANCELLED:
+            self.failure = f"job {escape(self._job)} was cancelled"
+        elif self._error:
             self.failure = f"job {escape(self._job)} failed: {escape(self._error)}"
         elif self._aborted:
             self.failure = f"job {escape(self._job)} was aborted"

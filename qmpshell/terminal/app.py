@@ -33,7 +33,9 @@ from ..session import (
     Session,
     ShowDocument,
     ShowReply,
+    ShowResult,
     Step,
+    TryConnect,
 )
 from ..storage import Settings
 from ..transport import Stream
@@ -54,8 +56,8 @@ from .styles import Devices, Theme
 class App:
     """A session at a terminal. `run` returns the exit status.
 
-    `connect` opens the stream to an address, or with None to the same one again, returns its name,
-    and raises QmpShellError; it runs in a thread. `child_server` is the server if qmpshell has
+    `connect` opens the stream to an address, or with None to the first one, returns its name, and
+    raises QmpShellError; it runs in a thread. `child_server` is the server if qmpshell has
     started it.
     """
 
@@ -112,17 +114,18 @@ class App:
             )
         self._status: int | None = None
         self._reconnecting = Reconnector(
-            connect, connected=self._connected, failed=self._connected_not
+            connect, connected=self._connected, failed=self._connected_not, tried=self._tried
         )
         self._redirects = RedirectController(
             devices,
             self._prompt_controller,
+            whole=lambda shown: view.whole(shown, devices.theme.paint),
             answer=self._answer,
             run_program=self._run_program,
             problem=self.show_error,
         )
         # The step that waits for a connection.
-        self._connecting: Connect | None = None
+        self._connecting: Connect | TryConnect | None = None
         self._failure: BaseException | None = None
         self._greetings = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -200,8 +203,13 @@ class App:
                 self._submit(text)
 
     def _submit(self, text: str) -> None:
-        for line in self._splitter.lines(text):
-            prepared = self._session.prepare(line) if isinstance(line, SourceLine) else line
+        lines = list(self._splitter.lines(text))
+        for line in lines:
+            if isinstance(line, SourceLine):
+                source = SourceLine(line.name, line.line, is_one_of_several=len(lines) > 1)
+                prepared = self._session.prepare(source)
+            else:
+                prepared = line
             self._perform(self._session.submit(prepared, time.monotonic()))
 
     def show_help(self, text: str, cursor: int) -> None:
@@ -258,6 +266,11 @@ class App:
                     self._stream_reader.close()
                     self._connecting = effect
                     self._reconnecting.start(effect.text)
+                case TryConnect():
+                    self._connecting = effect
+                    self._reconnecting.try_connect(
+                        effect.text, current=self._display.view.address, settings=self._settings
+                    )
                 case Ready():
                     self._on_ready()
                 case QueryResult():
@@ -336,7 +349,7 @@ class App:
         self._perform(self._session.connection_lost(reason))
         self._prompt_controller.drop_question()
 
-    def _connected(self, stream: Stream, address: str) -> None:
+    def _connected(self, stream: Stream, address: str, data: bytes) -> None:
         self._display.view.address = address
         self._stream_reader.attach(stream)
         self._perform(
@@ -344,11 +357,18 @@ class App:
                 time.monotonic(), address=address, passes_descriptors=stream.passes_descriptors
             )
         )
+        if data:
+            self._received(data)
 
     def _connected_not(self, reason: str) -> None:
         step, self._connecting = self._connecting, None
         if step is not None:
             self._answer(step, reason)
+
+    def _tried(self, problem: str) -> None:
+        self._connected_not(problem)
+        # After a success, the answer has led to a Connect, unless the line has been dropped.
+        self._reconnecting.drop_reached()
 
     def _handle_redirect(self, effect: Effect) -> bool:
         """Handle an effect for a redirect. Return True if it does not go to the screen."""
@@ -357,11 +377,11 @@ class App:
                 pages, paint = self._display.view.pages, self._devices.theme.page_paint
                 self._page(pages.paint(effect.blocks, paint))
             return True
-        if not isinstance(effect, ShowReply):
+        if not isinstance(effect, ShowReply | ShowResult):
             return False
         if self._redirects.show_reply(effect):
             return True
-        if effect.again:
+        if isinstance(effect, ShowReply) and effect.again:
             if not self._display.again(effect):
                 self._page(self._display.view.whole(effect, self._devices.theme.paint))
             return True

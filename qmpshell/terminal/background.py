@@ -8,12 +8,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import math
+import os
+import select
 import termios
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol, TypeVar
 
+from ..errors import ConnectError
+from ..qmp import NotQmp
+from ..record import Record
+from ..session import ConnectionState
+from ..storage import Settings
 from ..transport import Stream
 
 T = TypeVar("T")
@@ -47,54 +56,151 @@ def run_in_thread(call: Callable[[], T], *, discard: Callable[[T], None]) -> asy
     return future
 
 
-class Reconnector:
-    """Reconnects in a thread.
+def await_greeting(
+    stream: Stream, connection: ConnectionState, clock: Callable[[], float]
+) -> bytes:
+    """Wait for the greeting of a QMP server, or the answer of an agent. Return the received bytes.
 
-    `connect` opens the stream to an address, or with None to the same one again, and returns its
-    name; it may raise any exception. `connected` receives both, `failed` the reason.
+    Raises ConnectError or ConnectionLost.
+    """
+    connection.start_negotiation(clock())
+    protocol, received = connection.protocol, b""
+    poll = select.poll()
+    poll.register(stream.fileno(), select.POLLIN)
+    while not connection.has_greeting:
+        hello = protocol.data_to_send()
+        if hello:
+            stream.write(hello)
+        left = (connection.give_up_at or 0.0) - clock()
+        if left <= 0:
+            raise ConnectError(connection.explain_silence())
+        poll.poll(math.ceil(left * 1000))
+        data = stream.read()
+        if data is None:
+            continue
+        for item in protocol.receive(data) if data else protocol.receive_end():
+            if isinstance(item, NotQmp):
+                raise ConnectError(connection.explain_not_server(item.raw))
+        if not data:
+            raise ConnectError(connection.explain_early_loss(""))
+        received += data
+    return received if protocol.greeting is not None else b""
+
+
+def is_same_server(name: str, other: str) -> bool:
+    """Return True if two addresses are equal, or are paths of the same socket."""
+    try:
+        return name == other or os.path.samefile(name, other)
+    except (OSError, ValueError):
+        return False
+
+
+class _Reached(Record):
+    """An open stream to a server that has sent its greeting, which is in `data`."""
+
+    text: str
+    stream: Stream
+    address: str
+    data: bytes = b""
+
+
+class Reconnector:
+    """Connects in a thread.
+
+    `connect` opens the stream to an address, or with None to the first one, and returns its name;
+    it may raise any exception. `connected` receives both, and what was read already; `failed` the
+    reason. `tried` receives the result of `try_connect`: the problem, or "".
     """
 
     def __init__(
         self,
         connect: Callable[[str | None], tuple[Stream, str]],
         *,
-        connected: Callable[[Stream, str], None],
+        connected: Callable[[Stream, str, bytes], None],
         failed: Callable[[str], None],
+        tried: Callable[[str], None],
     ) -> None:
         self._connect = connect
         self._connected = connected
         self._failed = failed
+        self._tried = tried
         self._attempt: asyncio.Task[None] | None = None
+        # The server that the last attempt has reached and that is not used yet.
+        self._reached: _Reached | None = None
 
     def start(self, text: str | None) -> None:
-        """Start an attempt to connect, and cancel the previous one."""
+        """Connect, with the stream of the last attempt if it is for this address."""
+        reached = self._reached
+        if reached is not None and reached.text == text:
+            self._reached = None
+            self._connected(reached.stream, reached.address, reached.data)
+            return
         self.cancel()
-        self._attempt = asyncio.ensure_future(self._try(text))
+        self._attempt = asyncio.ensure_future(self._start(text))
+
+    def try_connect(self, text: str, *, current: str, settings: Settings) -> None:
+        """Connect beside the server at `current`, which is kept, and wait for the greeting."""
+        self.cancel()
+        self._attempt = asyncio.ensure_future(self._try(text, current, settings))
 
     def cancel(self) -> bool:
         """Cancel the attempt. Return True if there was one."""
+        self.drop_reached()
         if self._attempt is None:
             return False
         self._attempt.cancel()
         return True
 
-    async def _try(self, text: str | None) -> None:
+    def drop_reached(self) -> None:
+        """Close the stream of the last attempt, if it is not used."""
+        reached, self._reached = self._reached, None
+        if reached is not None:
+            reached.stream.close()
+
+    async def _start(self, text: str | None) -> None:
         try:
             stream, address = await run_in_thread(
                 partial(self._connect, text), discard=lambda opened: opened[0].close()
             )
         except asyncio.CancelledError:
-            self._end("not connected")
+            self._end(self._failed, "not connected")
         except Exception as error:  # whatever it is, the shell must not wait forever
-            self._end(str(error))
+            self._end(self._failed, str(error))
         else:
             self._attempt = None
-            self._connected(stream, address)
+            self._connected(stream, address, b"")
 
-    def _end(self, reason: str) -> None:
+    async def _try(self, text: str, current: str, settings: Settings) -> None:
+        try:
+            self._reached = await run_in_thread(
+                partial(self._reach, text, current, settings),
+                discard=lambda reached: reached.stream.close(),
+            )
+        except asyncio.CancelledError:
+            self._end(self._tried, "stopped connecting")
+        except Exception as error:  # as above
+            self._end(self._tried, str(error))
+        else:
+            self._end(self._tried, "")
+
+    def _reach(self, text: str, current: str, settings: Settings) -> _Reached:
+        stream, address = self._connect(text)
+        # A monitor serves one client: it greets this one when the other connection is closed.
+        if is_same_server(address, current):
+            return _Reached(text, stream, address)
+        try:
+            connection = ConnectionState(address, settings, gives_up=True)
+            return _Reached(
+                text, stream, address, await_greeting(stream, connection, time.monotonic)
+            )
+        except BaseException:
+            stream.close()
+            raise
+
+    def _end(self, report: Callable[[str], None], reason: str) -> None:
         if self._attempt is asyncio.current_task():
             self._attempt = None
-            self._failed(reason)
+            report(reason)
 
 
 class ChildServer(Protocol):

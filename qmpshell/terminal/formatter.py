@@ -22,6 +22,7 @@ from ..render import (
 from ..session import Effect, Send, ShowBytes, ShowDocument, ShowMessage, ShowReply, ShowUnexpected
 from ..storage import COMPACT, Settings, event_place
 from . import styles
+from .status import clip
 from .styles import Fragments
 from .throttle import OTHERS, EventCount
 
@@ -46,7 +47,7 @@ class ReplyFormatter:
 
     def fragments(self, shown: ShowReply) -> Fragments:
         """Return a new reply, folded if it is very long."""
-        found = list(self._late(shown)) if shown.late else []
+        found = list(self._late(shown)) if shown.late else self._line(shown)
         text = self._text(shown)
         if text is not None:
             found += self._fold(shown, [("", text)])
@@ -109,6 +110,15 @@ class ReplyFormatter:
     def _late(self, shown: ShowReply) -> Iterator[tuple[str, str]]:
         name = escape(shown.request.text or shown.request.name or "an earlier command")
         yield (f"class:{styles.LATE}", f"late reply to {name}:\n")
+
+    def _line(self, shown: ShowReply) -> Fragments:
+        """Return the line that a reply belongs to, if the user has entered several."""
+        source = shown.request.source
+        if source is None or not source.is_one_of_several:
+            return []
+        number, _, text = source.line.locate(shown.request.start)
+        row = clip(f"line {number}: {escape(text.strip())}", max(self._width(), _NARROWEST))
+        return [(f"class:{styles.NOTE}", f"{row}\n")]
 
     def _text(self, shown: ShowReply) -> str | None:
         """Return the human monitor's text, or None for another reply."""

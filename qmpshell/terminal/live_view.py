@@ -89,7 +89,8 @@ class LiveView:
         widest = max(map(get_cwidth, labels), default=0)
         for job, label in zip(jobs, labels, strict=True):
             gap = " " * (widest - get_cwidth(label))
-            yield [("", clip(f"{label}{gap}  {self._job(job, columns)}", columns))]
+            text = f"{label}{gap}  {self._job(job, columns)} {watch.advice(job)}"
+            yield [("", clip(text.rstrip(), columns))]
 
     def _job(self, job: Job, columns: int) -> str:
         is_wide = columns >= _NARROW

@@ -168,8 +168,9 @@ class ProcessRunner:
     async def page(self, text: Iterable[str], *, pager: str) -> str:
         """Show text in `pager`, or in the environment's if it is "". Return what went wrong, or ""."""
         command = pager or self._environment.get("PAGER") or self._default_pager()
-        # Like git: show colours, unless the user has set these.
-        environment = {"LESS": "-R", "LV": "-c", **self._environment}
+        # Without these, the programs show the codes of colours. The user's own options follow.
+        environment = {**self._environment, "LESS": f"-R {self._environment.get('LESS', '')}"}
+        environment.setdefault("LV", "-c")
         chunks = (part.encode("utf-8", "backslashreplace") for part in text)
         try:
             status = await self._read_by(command, chunks, environment)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import chain
 
 from ..language import Redirect
 from ..render import escape
 from ..script import OutputError, RedirectTarget, ScriptView
-from ..session import CloseRedirect, OpenRedirect, ShowReply
+from ..session import CloseRedirect, OpenRedirect, ShowReply, ShowResult
 from .prompt import PromptController
 from .styles import Devices
 
@@ -17,8 +18,8 @@ from .styles import Devices
 class RedirectController:
     """Handles redirects, one at a time.
 
-    `answer` receives each step after it was performed, and the problem, or "". `run_program` lends
-    the terminal to an awaitable.
+    `whole` lays out a reply for a pager. `answer` receives each step after it was performed, and the
+    problem, or "". `run_program` lends the terminal to an awaitable.
     """
 
     def __init__(
@@ -26,26 +27,38 @@ class RedirectController:
         devices: Devices,
         prompt_controller: PromptController,
         *,
+        whole: Callable[[ShowReply], Iterable[str]],
         answer: Callable[[OpenRedirect | CloseRedirect, str], None],
         run_program: Callable[[Awaitable[str]], Awaitable[None]],
         problem: Callable[[str], None],
     ) -> None:
         self._devices = devices
         self._prompt_controller = prompt_controller
+        self._whole = whole
         self._answer = answer
         self._run_program = run_program
         self._redirect: Redirect | None = None
         # The open file. A command starts only after the last reply, because it needs the terminal.
         self._file: RedirectTarget | None = None
         self._parts: list[bytes] = []
+        # The replies for a pager, laid out for the terminal.
+        self._pages: list[Iterable[str]] = []
+        # Whether a failure was shown. A command that would get no data is not run then.
+        self._has_failed = False
         # Redirected output looks like that of a script.
         self._view = ScriptView(devices.settings, name="", out=self._write, err=problem)
 
-    def show_reply(self, shown: ShowReply) -> bool:
-        """Handle a reply. Return True if it goes to a redirect."""
+    def show_reply(self, shown: ShowReply | ShowResult) -> bool:
+        """Handle a reply or result. Return True if it goes to a redirect, and False for a failure."""
         if shown.redirect is None or self._redirect is None:
             return False
-        self._view.show(shown)
+        if isinstance(shown, ShowReply) and shown.is_failure:
+            self._has_failed = True
+            return False
+        if isinstance(shown, ShowReply) and is_pager(shown.redirect):
+            self._pages.append(self._whole(shown))
+        else:
+            self._view.show(shown)
         return True
 
     def open(self, step: OpenRedirect) -> None:
@@ -65,7 +78,8 @@ class RedirectController:
 
     def _open(self, step: OpenRedirect) -> None:
         problem = ""
-        self._parts = []
+        self._parts, self._pages = [], []
+        self._has_failed = False
         if step.redirect.operator != "|":
             self._file = RedirectTarget(step.redirect, environment=self._devices.environment)
             try:
@@ -88,6 +102,8 @@ class RedirectController:
         if file is not None:
             file.end()
             self._finish(file, step)
+        elif self._has_failed and not self._parts and not self._pages:
+            self._answer(step, "")
         elif redirect is not None:
             self._prompt_controller.run_suspended(lambda: self._run_command(redirect, step))
 
@@ -107,7 +123,23 @@ class RedirectController:
         loop.add_writer(descriptor, flush)
 
     async def _run_command(self, redirect: Redirect, step: CloseRedirect) -> None:
-        data = b"".join(self._parts)
         programs = self._prompt_controller.programs
-        await self._run_program(programs.shell(redirect.text, data))
+        if self._pages:
+            work = programs.page(chain(*self._pages), pager=redirect.text)
+        else:
+            work = programs.shell(redirect.text, b"".join(self._parts))
+        await self._run_program(work)
         self._answer(step, "")
+
+
+_PAGERS = ("less", "more", "most")
+# Text of a system shell command that is more than one program and its arguments.
+_OPERATORS = frozenset("|&;<>()`$\n")
+
+
+def is_pager(redirect: Redirect | None) -> bool:
+    """Return True if a redirect is a pager and nothing else."""
+    if redirect is None or redirect.operator != "|" or _OPERATORS.intersection(redirect.text):
+        return False
+    program = redirect.text.split(maxsplit=1)[:1]
+    return bool(program) and os.path.basename(program[0]) in _PAGERS

@@ -30,11 +30,12 @@ def connect_with_retries(
     wait: float | None,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
-    notice: Callable[[str], None] = lambda _text: None,
+    notice: Callable[[str], None] | None = None,
 ) -> Stream:
     """Connect. Retry for `wait` seconds; with None try once, or for five seconds if the server is busy.
 
-    `notice` is called after two seconds with a busy server. Raises ConnectError.
+    `notice` is called after two seconds with a busy server, and the error does not repeat its text.
+    Raises ConnectError.
     """
     begun = clock()
     pause = _FIRST_PAUSE
@@ -47,10 +48,12 @@ def connect_with_retries(
             waited = clock() - begun
             patience = wait if wait is not None else _BUSY_TIMEOUT * error.busy
             if not error.retriable or waited >= patience:
+                if noticed:
+                    raise ConnectError(f"{address}: gave up after {waited:.0f} s") from error
                 if wait and error.retriable:
                     raise ConnectError(f"{error} (tried for {wait:g} s)") from error
                 raise
-            if error.busy and not noticed and waited >= _BUSY_NOTICE:
+            if error.busy and notice is not None and not noticed and waited >= _BUSY_NOTICE:
                 noticed = True
                 notice(str(error))
             sleep(min(pause, patience - waited))

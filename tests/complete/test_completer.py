@@ -184,6 +184,8 @@ def texts(line: str, server: str = "10", sources: CompletionSources | None = Non
         ("/wa", ["/wait ", "/wait-job "]),
         ("/qu", ["/quit"]),
         ("/wait job", ["JOB_STATUS_CHANGE"]),
+        ("/wait STOP,job", ["JOB_STATUS_CHANGE"]),
+        ("/wait-migration -", ["-t "]),
         ("/wait -", ["-t "]),
         ("/wait -t 5 JOB_STATUS_CHANGE ", ["id=", "status="]),
         ("/wait JOB_STATUS_CHANGE status=conc", ["concluded"]),

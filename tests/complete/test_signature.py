@@ -120,6 +120,7 @@ def test_missing_schema_gives_no_signature() -> None:
         ("qwertzuiop ", ["the server has no command 'qwertzuiop'"]),
         ("/wait JOB_STATUS_CHANG ", ["the server has no event 'JOB_STATUS_CHANG': "
                                      "did you mean JOB_STATUS_CHANGE?"]),
+        ("/wait 'JOB_*,STPO' ", ["the server has no event 'STPO': did you mean STOP?"]),
         ("transaction( abrot ", ["the server has no action of a transaction 'abrot': "
                                  "did you mean abort?"]),
         ("block-stream device=x devcie=y ", ["block-stream has no devcie: did you mean device?"]),

@@ -28,8 +28,10 @@ from qmpshell.session import (
     ShowEvent,
     ShowMessage,
     ShowReply,
+    ShowResult,
     ShowUnexpected,
     Step,
+    TryConnect,
 )
 from qmpshell.storage import Settings
 
@@ -44,12 +46,12 @@ NOT_FOUND = "No such file or directory"
 
 Said = tuple[Any, ...]
 # The effects that the driver answers.
-STEPS = (Confirm, ReadSecret, OpenRedirect, CloseRedirect, Connect)
+STEPS = (Confirm, ReadSecret, OpenRedirect, CloseRedirect, Connect, TryConnect)
 
 
 def said(effects: Iterable[Effect]) -> list[Said]:
-    """Return effects as tuples that can be compared."""
-    return [_said(effect) for effect in effects]
+    """Return effects, except results of shell commands, as tuples that can be compared."""
+    return [_said(effect) for effect in effects if not isinstance(effect, ShowResult)]
 
 
 def _said(effect: Effect) -> Said:  # noqa: C901 - a dispatch on effects
@@ -82,6 +84,8 @@ def _said(effect: Effect) -> Said:  # noqa: C901 - a dispatch on effects
             return ("finish", effect.redirect.operator, effect.redirect.text)
         case Connect():
             return ("connect", effect.text)
+        case TryConnect():
+            return ("try", effect.text)
         case Exit():
             return ("leave", effect.status)
     raise AssertionError(effect)
@@ -140,6 +144,8 @@ class Driver:
         self.number = 0
         # The steps that the session asked the driver to perform, newest last.
         self.steps: list[Step] = []
+        # The results of shell commands.
+        self.results: list[object] = []
         if offline:
             assert said(self.session.offline()) == []
             return
@@ -155,6 +161,10 @@ class Driver:
 
     def connect_failed(self, text: str) -> list[Said]:
         return self._answer(Connect, text)
+
+    def tried(self, problem: str = "") -> list[Said]:
+        """Report that the server of a TryConnect has sent its greeting, or the problem."""
+        return self._answer(TryConnect, problem)
 
     def greet(self) -> None:
         assert [item[0] for item in self.bytes(GREETING)] == ["send"]
@@ -173,6 +183,7 @@ class Driver:
 
     def _done(self, effects: list[Effect]) -> list[Said]:
         self.steps += [item for item in effects if isinstance(item, STEPS)]
+        self.results += [item.value for item in effects if isinstance(item, ShowResult)]
         return said(effects)
 
     def _answer(self, kind: type[Step], answer: object) -> list[Said]:

@@ -175,7 +175,7 @@ def test_device_del_completes_after_system_reset(machine: Server) -> None:
         ),
     )
     assert result.status == 1
-    assert result.err == "stdin:3:1: DEVICE_DELETED did not come in time\n"
+    assert result.err == "stdin:3:1: no DEVICE_DELETED with device=net0 within 0.1 s\n"
     assert "net0" not in [item["name"] for item in returns(result)[-1]]
 
 

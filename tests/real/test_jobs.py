@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -146,6 +147,31 @@ def test_wait_job_waits_for_mirror(
     assert '"format": "qcow2"' in image_info(installation, tmp_path / "m.qcow2")
 
 
+def test_wait_job_reports_ready_and_pending_job(disk: Server, tmp_path: Path) -> None:
+    mirror = "blockdev-mirror device=a target=b sync=full job-id=j0 speed=1G auto-finalize=off"
+    result = run(
+        disk.address,
+        input=script(
+            add(tmp_path, "b"),
+            mirror,
+            "/wait BLOCK_JOB_READY",
+            "/wait-job -t 0.1 j0",
+            "job-complete id=j0",
+            "/wait BLOCK_JOB_PENDING",
+            "/wait-job -t 0.1 j0",
+            "job-finalize id=j0",
+            "/wait-job -t 9 j0",
+        ),
+    )
+    assert result.status == 1
+    assert result.err.splitlines() == [
+        "job j0 is ready; job-complete ends it",
+        "stdin:4:1: job j0 did not end within 0.1 s: it is ready; job-complete ends it",
+        "job j0 is pending; job-finalize ends it",
+        "stdin:7:1: job j0 did not end within 0.1 s: it is pending; job-finalize ends it",
+    ]
+
+
 def test_wait_job_waits_for_backup(disk: Server, tmp_path: Path) -> None:
     result = run(
         disk.address,
@@ -240,7 +266,9 @@ def test_wait_job_timeout_keeps_job_running(qemu: Server) -> None:
         ),
     )
     assert result.status == 1
-    assert result.err == "stdin:4:1: job j0 did not end in time\n"
+    assert result.err == (
+        "stdin:4:1: job j0 did not end within 0.1 s\nstdin:7:1: job j0 was cancelled\n"
+    )
     assert returns(result)[3][0]["status"] == "running"
     assert statuses(result, "j0")[-1] == "null"
 
@@ -294,7 +322,8 @@ def test_wait_job_ignores_earlier_job_with_same_id(qemu: Server) -> None:
 def test_wait_job_reports_unknown_job(qemu: Server) -> None:
     result = run(qemu.address, input="/wait-job nope\nquery-name\n")
     assert result.status == 1
-    assert result.err == "stdin:1:1: there is no job nope\n"
+    missing = "there is no job nope; it may have ended (auto-dismiss=off keeps it)"
+    assert result.err == f"stdin:1:1: {missing}\n"
     assert returns(result) == [{}]
 
 
@@ -357,15 +386,15 @@ def test_wait_matches_each_event_once(qemu: Server) -> None:
     )
     assert result.status == 1
     assert result.err == (
-        "stdin:9:1: BLOCK_JOB_COMPLETED did not come in time\n"
-        "stdin:10:1: BLOCK_JOB_COMPLETED did not come in time\n"
+        "stdin:9:1: no BLOCK_JOB_COMPLETED with device=j0 within 0.1 s\n"
+        "stdin:10:1: no BLOCK_JOB_COMPLETED within 0.1 s\n"
     )
 
 
 def test_wait_timeout_does_not_end_script(one_qemu: Server) -> None:
     result = run(one_qemu.address, input="/wait -t 0.2 STOP\ncont\n/wait -t 9 RESUME\nquery-name\n")
     assert result.status == 1
-    assert result.err == "stdin:1:1: STOP did not come in time\n"
+    assert result.err == "stdin:1:1: no STOP within 0.2 s\n"
     assert len(replies(result)) == 2
     strict = run("-e", one_qemu.address, input="/wait -t 0 SHUTDOWN\nquery-name\n")
     assert (strict.status, strict.out) == (1, "")
@@ -375,7 +404,43 @@ def test_wait_works_with_hidden_events(one_qemu: Server) -> None:
     result = run(
         "-r", one_qemu.address, input="cont\n/wait -t 9 RESUME\n/events none\nstop\n/wait STOP"
     )
-    assert (result.status, result.out, result.err) == (0, "{}\n{}\n", "")
+    assert (result.status, result.err) == (0, "")
+    cont, resumed, stop, stopped = map(json.loads, result.lines)
+    assert (cont, resumed["event"], stop, stopped["event"]) == ({}, "RESUME", {}, "STOP")
+
+
+def test_wait_passes_its_event_to_redirect(one_qemu: Server) -> None:
+    wait = "/wait -t 9 'RES*,STOP' | jq -r .event"
+    result = run(one_qemu.address, input=f"cont\n{wait}\n")
+    assert (result.status, result.err) == (0, "")
+    assert result.lines[-1] == "RESUME"
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("/wait JOB_STATUS_CHANGED", "the server has no event 'JOB_STATUS_CHANGED'"),
+        ("/wait JOB_STATUS_CHANGE job=j0", "JOB_STATUS_CHANGE has no job"),
+        ("/wait JOB_STATUS_CHANGE status=ended", "status takes "),
+    ],
+)
+def test_wait_rejects_impossible_event(qemu: Server, line: str, complaint: str) -> None:
+    result = run(qemu.address, input=f"{line}\nquery-name\n")
+    assert (result.status, returns(result)) == (1, [{}])
+    assert complaint in result.err
+
+
+@pytest.mark.parametrize(
+    ("uri", "status", "complaint"),
+    [("exec:cat>/dev/null", 0, ""), ("exec:exit 1", 1, "stdin:2:1: the migration failed")],
+)
+def test_wait_migration_returns_outcome(
+    installation: Installation, tmp_path: Path, uri: str, status: int, complaint: str
+) -> None:
+    with start_qemu(installation, tmp_path / "vm.sock", machine="q35") as server:
+        result = run(server.address, input=f"migrate uri='{uri}'\n/wait-migration -t 20\n")
+    assert result.status == status, result.err
+    assert result.err.startswith(complaint) and bool(result.err) == bool(complaint)
 
 
 @pytest.mark.parametrize("wait", ["/wait STOP", "/wait -t 20 STOP", "/wait-job j0"])

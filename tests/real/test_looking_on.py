@@ -55,17 +55,18 @@ def test_jobs_command_fails_for_failed_job(server: Server, tmp_path: Path) -> No
     assert "stdin:2:1: 1 of 1 jobs failed" in result.err
 
 
-def test_jobs_command_succeeds_for_cancelled_job(server: Server) -> None:
+def test_jobs_command_fails_for_cancelled_job(server: Server) -> None:
     lines = [*NODES, f"{BACKUP}j0 speed=1M", "block-job-cancel device=j0", "/jobs"]
     result = run(server.address, input=script(lines))
-    assert result.status == 0
+    assert result.status == 1
     assert job_lines(result.err)[-1].endswith(": cancelled")
+    assert "stdin:5:1: of 1 jobs, 1 was cancelled" in result.err
 
 
 def test_jobs_command_timeout_is_reported(server: Server) -> None:
     result = run(server.address, input=script(NODES, f"{BACKUP}j0 speed=1", "/jobs -t 0.3"))
     assert result.status == 1
-    assert "stdin:4:1: the end of the jobs did not come in time" in result.err
+    assert "stdin:4:1: the jobs did not end within 0.3 s" in result.err
 
 
 def test_jobs_command_without_jobs_says_so(server: Server) -> None:

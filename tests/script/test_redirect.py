@@ -390,7 +390,7 @@ def test_line_without_requests_opens_and_closes_redirect() -> None:
     assert driver.session.idle
 
 
-def test_error_reply_is_redirected_and_line_continues() -> None:
+def test_line_continues_after_error_reply() -> None:
     driver = Driver()
     driver.line("a; b > f")
     driver.redirect_opened()

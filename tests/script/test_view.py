@@ -198,15 +198,18 @@ def test_replies_follow_redirect_of_their_line(options: dict[str, Any]) -> None:
     assert outputs.out == STOP + b"\n" + second  # redirects receive no events
 
 
-def test_error_reply_follows_redirect() -> None:
-    outputs = Outputs().show(show_reply(BAD, request(redirect=FILE)))
-    assert outputs.redirect_opened == [(FILE, BAD + b"\n")]
-
-
-def test_result_only_error_goes_to_stderr_only() -> None:
-    outputs = Outputs(result_only=True).show(show_reply(BAD, request(redirect=FILE)))
+@pytest.mark.parametrize("options", [{}, {"result_only": True}, {"layout": PRETTY}])
+def test_error_of_redirected_line_goes_to_stderr(options: dict[str, Any]) -> None:
+    outputs = Outputs(**options).show(show_reply(BAD, request(redirect=FILE)))
     assert (outputs.redirect_opened, outputs.out) == ([], b"")
-    assert len(outputs.err) == 1
+    assert outputs.err == ["stdin:3:1: GenericError: no \\x1b[2J"]
+
+
+def test_redirected_hmp_failure_goes_to_stderr() -> None:
+    text = "unknown command: 'inof'"
+    raw = json.dumps({"return": f"{text}\r\n"}).encode()
+    outputs = Outputs().show(show_reply(raw, request(text="inof", redirect=FILE)))
+    assert (outputs.redirect_opened, outputs.out, outputs.err) == ([], b"", [text])
 
 
 def test_redirected_reply_is_indented_with_pretty_layout() -> None:

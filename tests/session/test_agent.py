@@ -96,11 +96,10 @@ def test_synchronisation_interval_doubles_while_agent_is_silent() -> None:
 
 def test_script_exits_if_agent_stays_silent() -> None:
     driver = Driver(agent=True, greeted=False)
-    driver.after(2)
-    driver.after(2)
-    (message, exit_effect) = driver.after(1)
+    (message,) = driver.after(2)
     assert "connected, but no answer" in message[1]
-    assert exit_effect == ("leave", CONNECTION)
+    driver.after(2)
+    assert driver.after(1) == [("error", "vm.sock: gave up after 5 s"), ("leave", CONNECTION)]
 
 
 def test_serial_console_is_reported_with_its_output() -> None:
@@ -258,7 +257,8 @@ def test_status_shows_agent_version() -> None:
 
 def test_reconnect_synchronises_again() -> None:
     driver = agent(interactive=True)
-    assert driver.line("/connect other.sock") == [("connect", "other.sock")]
+    assert driver.line("/connect other.sock") == [("try", "other.sock")]
+    assert driver.tried() == [("connect", "other.sock")]
     driver.now += 1
     assert driver.connected("other.sock") == [synchronising(driver)]
 

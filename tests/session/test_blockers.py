@@ -77,7 +77,7 @@ def test_abandoned_command_does_not_block() -> None:
 
 
 def test_event_wait_is_described() -> None:
-    driver = terminal_driver()
+    driver = terminal_driver(probe=False)
     driver.line("/wait STOP")
     driver.line("cont")
     assert (
@@ -119,6 +119,7 @@ def test_internal_reply_is_reported_only_when_awaited() -> None:
 
 def test_pending_connection_is_described() -> None:
     driver = terminal_driver()
+    driver.gone()
     driver.line("/connect other")
     assert driver.session.is_blocked
     assert (

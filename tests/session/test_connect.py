@@ -115,7 +115,7 @@ def test_connect_drops_rest_of_running_line() -> None:
 
 @pytest.mark.parametrize("wait", ["/wait STOP", "/wait -t 9 STOP"])
 def test_connect_cancels_event_wait(wait: str) -> None:
-    driver = terminal_driver()
+    driver = terminal_driver(probe=False)
     driver.line(wait)
     assert driver.line("/connect") == [AGAIN]
     assert open_connection(driver) == []
@@ -193,9 +193,10 @@ def test_connect_before_greeting_drops_lines() -> None:
 
 def test_connect_while_connecting_uses_latest_address() -> None:
     driver = terminal_driver()
-    assert driver.line("/connect here") == [("connect", "here")]
+    assert driver.line("/connect here") == [("try", "here")]
     assert driver.line("stop") == []
-    assert driver.line("/connect there") == [("tell", "1 was not sent"), ("connect", "there")]
+    assert driver.line("/connect there") == [("try", "there")]
+    assert driver.tried() == [("tell", "1 was not sent"), ("connect", "there")]
     assert open_connection(driver, "there") == []
     ((_, text),) = driver.line("/status")
     assert text.splitlines()[0] == "there: connected"
@@ -218,6 +219,107 @@ def test_ctrl_c_during_connect_drops_typed_lines() -> None:
     assert open_connection(driver) == []
 
 
+# -- a server that cannot be reached --------------------------------------------------------------
+
+
+KEPT = "nobody there; still connected to vm.sock"
+
+
+def test_failed_connect_keeps_connection_and_request() -> None:
+    driver = terminal_driver()
+    driver.line("stop")
+    driver.line("cont")
+    assert driver.line("/connect other") == [("try", "other")]
+    assert driver.tried("nobody there") == [("error", KEPT)]
+    assert driver.bytes(reply({}, 1)) == [
+        ("reply", {"return": {}, "id": "qmpshell-1"}),
+        sent('{"execute": "cont", "id": "qmpshell-2"}'),
+    ]
+
+
+def test_failed_connect_drops_lines_typed_after_it() -> None:
+    driver = terminal_driver()
+    driver.line("/connect other")
+    assert driver.line("stop; cont") == []
+    assert driver.line("query-name") == []
+    assert driver.tried("nobody there") == [("error", f"{KEPT}; 3 were not sent")]
+    assert driver.line("stop") == [sent(STOP % 1)]
+
+
+def test_successful_connect_sends_lines_typed_after_it() -> None:
+    driver = terminal_driver()
+    driver.line("cont")
+    driver.line("query-name")
+    driver.line("/connect other")
+    assert driver.line("stop") == []
+    assert driver.bytes(reply({}, 1)) == [("reply", {"return": {}, "id": "qmpshell-1"})]
+    assert driver.tried() == [("tell", "1 was not sent"), ("connect", "other")]
+    assert open_connection(driver, "other") == [sent(STOP % 2)]
+
+
+def test_failed_connect_drops_rest_of_its_line() -> None:
+    driver = terminal_driver()
+    assert driver.line("/connect other; stop; cont") == [("try", "other")]
+    driver.line("query-name")
+    assert driver.tried("nobody there") == [("error", f"{KEPT}; 3 were not sent")]
+    assert driver.line("stop") == [sent(STOP % 1)]
+
+
+def test_failed_connect_keeps_wait_and_live_view() -> None:
+    driver = terminal_driver(probe=False)
+    driver.line("/watch query-name")
+    driver.line("/wait STOP")
+    driver.line("/connect other")
+    driver.tried("nobody there")
+    assert driver.session.live_view is not None
+    assert driver.session.is_blocked
+    driver.bytes(event("STOP"))
+    assert not driver.session.is_blocked
+
+
+def test_failed_connect_keeps_schema() -> None:
+    driver = terminal_driver()
+    driver.line("resize id=5")
+    driver.bytes(reply(SCHEMA, 1))
+    driver.bytes(reply({}, 2))
+    driver.line("/connect other")
+    driver.tried("nobody there")
+    assert driver.line("resize id=5")[0][0] == "send"
+
+
+def test_connection_lost_while_connecting_uses_new_server() -> None:
+    driver = terminal_driver()
+    driver.line("/connect other")
+    assert driver.gone() == [("connect", "other"), ("error", "vm.sock: connection lost")]
+    assert open_connection(driver, "other") == []
+    assert driver.line("stop") == [sent(STOP % 1)]
+
+
+def test_connecting_is_described_as_blocker() -> None:
+    driver = terminal_driver()
+    driver.line("/connect other")
+    assert driver.session.is_blocked
+    expected = "waiting for a connection to other, 3 s; Ctrl-C stops waiting"
+    assert driver.session.describe_blocker(driver.now + 3) == expected
+
+
+def test_bare_connect_returns_to_last_greeted_server() -> None:
+    driver = terminal_driver()
+    driver.gone()
+    assert driver.line("/connect first") == [("connect", "first")]
+    open_connection(driver, "unix:first")
+    driver.gone()
+    assert driver.line("/connect broken") == [("connect", "broken")]
+    driver.connect_failed("nobody there")
+    assert driver.line("/connect silent") == [("connect", "silent")]
+    assert driver.connected("silent") == []
+    assert driver.line("/connect") == [("connect", "first")]
+    driver.connect_failed("nobody there")
+    assert driver.line("/connect") == [("connect", "first")]
+    open_connection(driver, "unix:first")
+    assert driver.gone() == [("error", "unix:first: connection lost")]
+
+
 # -- lines with several commands ------------------------------------------------------------------
 
 
@@ -226,7 +328,8 @@ def test_lines_after_connect_use_new_server() -> None:
     driver.line("query-status")
     assert driver.line("/connect other; stop") == []  # /connect waits for the reply
     assert driver.line("cont") == []
-    assert driver.bytes(reply({}, 1))[1:] == [("connect", "other")]
+    assert driver.bytes(reply({}, 1))[1:] == [("try", "other")]
+    assert driver.tried() == [("connect", "other")]
     assert open_connection(driver, "other") == [sent(STOP % 2)]
     assert driver.bytes(reply({}, 2))[1:] == [sent('{"execute": "cont", "id": "qmpshell-3"}')]
 
@@ -282,7 +385,9 @@ def test_invalid_connect_call_keeps_connection(line: str, carets: str, reason: s
 
 @pytest.mark.parametrize("word", ["/run/vm.sock", '"/run/vm.sock"', "tcp:[::1]:4444", "x=y:1"])
 def test_connect_passes_address_text_unparsed(word: str) -> None:
-    assert terminal_driver().line(f"/connect {word}") == [("connect", word.strip('"'))]
+    driver = terminal_driver()
+    assert driver.line(f"/connect {word}") == [("try", word.strip('"'))]
+    assert driver.tried() == [("connect", word.strip('"'))]
 
 
 def test_dry_run_connect_has_no_effect() -> None:
@@ -318,6 +423,7 @@ def test_late_failure_is_ignored() -> None:
 def test_close_before_new_greeting_is_reported() -> None:
     driver = terminal_driver()
     driver.line("/connect other; stop")
+    driver.tried()
     assert driver.connected("other") == []
     assert driver.gone() == [
         ("error", "other: the connection was closed before the server's greeting; 1 was not sent")
@@ -423,9 +529,10 @@ def test_earlier_shutdown_does_not_excuse_loss() -> None:
 
 
 def test_events_of_another_server_are_ignored() -> None:
-    driver = terminal_driver()
+    driver = terminal_driver(probe=False)
     driver.bytes(event("STOP"))
     driver.line("/connect other")
+    driver.tried()
     open_connection(driver, "other")
     driver.line("/wait STOP")
     assert driver.line("stop") == []
@@ -434,6 +541,7 @@ def test_events_of_another_server_are_ignored() -> None:
 def test_new_address_is_the_one_shown() -> None:
     driver = terminal_driver()
     driver.line("/connect other")
+    driver.tried()
     open_connection(driver, "unix:other")
     assert driver.gone() == [("error", "unix:other: connection lost")]
 

@@ -209,6 +209,29 @@ def test_watch_replies_follow_redirect() -> None:
     assert effects[-1] == CloseRedirect(opened.redirect)
 
 
+def test_terminal_watch_runs_shell_command_per_round() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/watch -c 2 query-name | jq .")
+    assert driver.redirect_opened() == [own_question(1, "query-name")]
+    assert driver.bytes(reply({}, 1))[1:] == [("finish", "|", "jq .")]
+    assert driver.redirect_closed() == []
+    assert driver.after(2) == [("divert", "|", "jq .")]
+    assert driver.redirect_opened() == [own_question(2, "query-name")]
+    assert driver.bytes(reply({}, 2))[1:] == [("finish", "|", "jq .")]
+    assert driver.redirect_closed() == []
+    assert driver.session.idle
+
+
+def test_ctrl_c_between_rounds_runs_no_shell_command() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/watch query-name | jq .")
+    driver.redirect_opened()
+    driver.bytes(reply({}, 1))
+    driver.redirect_closed()
+    assert driver.abandon() == [("tell", "no longer waiting for /watch query-name")]
+    assert driver.session.idle
+
+
 # -- /watch at a terminal -------------------------------------------------------------------------
 
 
@@ -343,7 +366,8 @@ def test_script_jobs_shows_progress_changes() -> None:
     assert driver.bytes(reply([job()], 1)) == [("tell", "job j0 (mirror): running, 25 %")]
     assert driver.after(1) == [own_question(2, "query-jobs")]
     assert driver.bytes(reply([job(**{"current-progress": 2})], 2)) == []
-    assert driver.bytes(status_change("ready"))[1:] == [("tell", "job j0 (mirror): ready, 50 %")]
+    ready = "job j0 (mirror): ready, 50 %; job-complete ends it"
+    assert driver.bytes(status_change("ready"))[1:] == [("tell", ready)]
     driver.bytes(status_change("waiting") + status_change("pending"))
     assert driver.bytes(status_change("concluded"))[-1][0] == "event"
     assert driver.bytes(status_change("null"))[1:] == [
@@ -371,14 +395,54 @@ def test_failed_job_makes_jobs_fail() -> None:
     assert driver.end() == [("leave", FAILED)]
 
 
-def test_cancelled_job_is_not_a_failure() -> None:
+def test_cancelled_job_makes_jobs_fail() -> None:
     driver = Driver()
     driver.line("/jobs")
     driver.bytes(reply([job()], 1))
     driver.bytes(status_change("aborting") + event("BLOCK_JOB_CANCELLED", device="j0"))
     found = driver.bytes(status_change("concluded") + status_change("null"))
-    assert found[-1] == ("tell", "job j0 (mirror): cancelled")
-    assert driver.end() == [("leave", OK)]
+    assert found[-2:] == [
+        ("error", "job j0 (mirror): cancelled"),
+        ("error", "stdin:1:1: of 1 jobs, 1 was cancelled"),
+    ]
+    assert driver.end() == [("leave", FAILED)]
+
+
+def test_jobs_counts_failed_and_cancelled_jobs() -> None:
+    driver = Driver()
+    driver.line("/jobs")
+    driver.bytes(reply([job(id=f"j{number}") for number in range(4)], 1))
+    driver.bytes(event("BLOCK_JOB_CANCELLED", device="j0"))
+    driver.bytes(event("BLOCK_JOB_CANCELLED", device="j1"))
+    driver.bytes(event("BLOCK_JOB_COMPLETED", device="j2", error="No space"))
+    found = driver.bytes(b"".join(status_change("null", f"j{number}") for number in range(4)))
+    text = "stdin:1:1: of 4 jobs, 1 failed and 2 were cancelled"
+    assert found[-1] == ("error", text)
+
+
+def test_jobs_reports_job_awaiting_finalization() -> None:
+    driver = Driver()
+    driver.line("/jobs -t 5")
+    driver.bytes(reply([job()], 1))
+    assert driver.bytes(status_change("waiting"))[1:] == [
+        ("tell", "job j0 (mirror): waiting, 25 %")
+    ]
+    assert driver.bytes(status_change("pending"))[1:] == []
+    pending = event("BLOCK_JOB_PENDING", type="mirror", id="j0")
+    advice = "pending, 25 %; job-finalize ends it"
+    assert driver.bytes(pending)[1:] == [("tell", f"job j0 (mirror): {advice}")]
+    text = "the jobs did not end within 5 s; job j0 (mirror) is pending; job-finalize ends it"
+    assert ("error", f"stdin:1:1: {text}") in driver.after(5)
+
+
+def test_completed_job_is_reported_without_advice() -> None:
+    driver = Driver()
+    driver.line("job-complete id=j0")
+    driver.bytes(DONE)
+    driver.line("/jobs")
+    assert driver.bytes(reply([job(status="ready")], 1)) == [
+        ("tell", "job j0 (mirror): ready, 25 %")
+    ]
 
 
 def test_concluded_job_is_queried_for_its_error() -> None:
@@ -428,7 +492,7 @@ def test_jobs_timeout_is_a_failure() -> None:
     driver = Driver()
     driver.line("/jobs -t 5")
     driver.bytes(reply([job()], 1))
-    text = "stdin:1:1: the end of the jobs did not come in time"
+    text = "stdin:1:1: the jobs did not end within 5 s"
     assert ("error", text) in driver.after(5)
     assert driver.after(60) == []
     assert driver.end() == [("leave", FAILED)]

@@ -104,7 +104,17 @@ def test_silence_is_diagnosed_then_ends_script() -> None:
     assert driver.after(0.1) == [("tell", SILENCE)]
     assert driver.session.deadline == 105.0
     assert driver.after(2.9) == []
-    assert driver.after(0.1) == [("error", SILENCE), ("leave", CONNECTION)]
+    # The explanation is not repeated.
+    assert driver.after(0.1) == [("error", "vm.sock: gave up after 5 s"), ("leave", CONNECTION)]
+
+
+def test_new_explanation_is_shown_at_the_end() -> None:
+    driver = Driver(greeted=False)
+    driver.after(2)
+    driver.bytes(GREETING[:30])
+    ((kind, text), *_) = driver.after(3)
+    assert kind == "error"
+    assert "only part of a greeting arrived" in text
 
 
 def test_terminal_keeps_waiting_for_greeting() -> None:
@@ -125,7 +135,9 @@ def test_wait_setting_limits_script_wait_for_greeting(give_up: float, first: flo
     if first < give_up:
         assert found == [("tell", SILENCE)]
         found = said(session.tick(give_up))
-    assert found == [("error", SILENCE), ("leave", CONNECTION)]
+        assert found == [("error", "vm.sock: gave up after 30 s"), ("leave", CONNECTION)]
+    else:
+        assert found == [("error", SILENCE), ("leave", CONNECTION)]
 
 
 def test_greeting_in_time_clears_deadline() -> None:
@@ -139,7 +151,7 @@ def test_unanswered_negotiation_is_diagnosed() -> None:
     driver.bytes(GREETING)
     text = "vm.sock: the server sent a greeting, but does not answer qmp_capabilities"
     assert driver.after(2) == [("tell", text)]
-    assert driver.after(3) == [("error", text), ("leave", CONNECTION)]
+    assert driver.after(3) == [("error", "vm.sock: gave up after 5 s"), ("leave", CONNECTION)]
 
 
 def test_partial_greeting_is_shown_in_diagnosis() -> None:

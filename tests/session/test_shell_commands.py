@@ -73,7 +73,8 @@ WRONG = [
     ("/wait -t nan STOP", "         ^^^", "'nan' is not a number of seconds", WAIT),
     ("/wait -t inf STOP", "         ^^^", "'inf' is not a number of seconds", WAIT),
     ("/wait -t 1e9 STOP", "         ^^^", "'1e9' is not a number of seconds", WAIT),
-    ("/wait STOP now", "           ^^^", "STOP has no argument 'now'", ARGUMENT),
+    ("/wait STOP now", "           ^^^", "STOP has no argument 'now'", WAIT),
+    ("/wait STOP -t", "           ^^", "a number of seconds must follow -t", WAIT),
     ("/wait STOP {}", "           ^^", ALONE, ""),
     (
         "/wait STOP a=[1",
@@ -191,7 +192,11 @@ def test_help_lists_shell_commands_without_queries(interactive: bool) -> None:
 @pytest.mark.parametrize(("name", "probe"), [("wait-job", False), ("/wait-job", True)])
 def test_help_of_shell_command_shows_usage(name: str, probe: bool) -> None:
     assert Driver(probe=probe).line(f"/help {name}") == [
-        ("page", "/wait-job [-t SECONDS] ID\n    wait until a job has ended; fails if it failed")
+        (
+            "page",
+            "/wait-job [-t SECONDS] ID\n"
+            "    wait until a job has ended; fails if it failed or was cancelled",
+        )
     ]
 
 
@@ -307,7 +312,7 @@ def test_events_setting_selects_output_of_event(mode: str, places: list[str]) ->
 
 
 def test_events_list_filters_received_events() -> None:
-    driver = Driver(events="none")
+    driver = Driver(probe=False, events="none")
     driver.line("/wait STOP")  # /wait consumes the first STOP
     for name in ("STOP", "RESUME", "JOB_A", "JOB_B"):
         driver.bytes(event(name))
@@ -321,7 +326,7 @@ def test_events_list_filters_received_events() -> None:
     assert event_names("JOB_* STOP -n 1") == ["JOB_B"]
     assert event_names("-n 0") == []
     assert event_names("X*") == ["no such events have arrived"]
-    assert Driver().line("/events list") == [("tell", "no events have come")]
+    assert Driver(probe=False).line("/events list") == [("tell", "no events have come")]
 
 
 @pytest.mark.parametrize("words", ["-n", "-n x", "-n 1.5", "-n -1"])
@@ -417,7 +422,7 @@ def test_terminal_oob_is_sent_before_queued_lines() -> None:
 
 
 def test_oob_is_sent_during_event_wait() -> None:
-    driver = Driver(interactive=True)
+    driver = Driver(probe=False, interactive=True)
     driver.line("/wait STOP")
     assert driver.line("/oob migrate-pause") == [
         sent('{"exec-oob": "migrate-pause", "id": "qmpshell-1"}')
@@ -938,7 +943,7 @@ def test_script_exit_after_error_gives_status_1() -> None:
 
 
 def test_ctrl_c_during_wait_runs_queued_exit() -> None:
-    driver = Driver(interactive=True)
+    driver = Driver(probe=False, interactive=True)
     driver.line("/wait STOP")
     driver.line("exit")
     assert driver.abandon() == [

@@ -147,7 +147,8 @@ def test_user_command_does_not_wait_for_query() -> None:
 def test_event_wait_does_not_stop_queries() -> None:
     driver = Watcher()
     driver.line("/wait STOP")
-    assert driver.due() == [own_question(1, "query-status")]
+    driver.bytes(reply([], 1))  # the schema
+    assert driver.due() == [own_question(2, "query-status")]
 
 
 # -- the run state --------------------------------------------------------------------------------
@@ -309,7 +310,7 @@ def test_job_events_give_its_result() -> None:
     assert ended() == (False, "")
     assert ended(status_change("aborting")) == (True, "")
     cancelled = event("BLOCK_JOB_CANCELLED", device="j0", len=4, offset=1)
-    assert ended(status_change("aborting"), cancelled) == (False, "")
+    assert ended(status_change("aborting"), cancelled) == (True, "")
     completed = event("BLOCK_JOB_COMPLETED", device="j0", len=4, offset=1, error="No space")
     assert ended(status_change("aborting"), completed) == (True, "No space")
 

@@ -11,9 +11,11 @@ from tests.harness.sessions import (
     DONE,
     GREETING,
     REFUSAL,
+    SCHEMA,
     Driver,
     error,
     event,
+    mistake,
     own_question,
     reply,
     sent,
@@ -31,7 +33,7 @@ def tray(**data: object) -> bytes:
 
 
 def test_wait_delays_following_lines_until_event() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     assert driver.line("/wait STOP; cont") == []
     assert not driver.session.idle
     assert driver.line("query-status") == []
@@ -43,27 +45,27 @@ def test_wait_delays_following_lines_until_event() -> None:
 
 
 def test_wait_matches_earlier_event() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     driver.bytes(STOP)
     assert driver.line("/wait STOP; cont") == [CONT]
 
 
 def test_wait_matches_event_before_reply() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     driver.line("stop; /wait STOP; cont")
     found = driver.bytes(STOP + DONE)
     assert [effect[0] for effect in found] == ["event", "reply", "send"]
 
 
 def test_wait_matches_event_before_greeting() -> None:
-    driver = Driver(greeted=False)
+    driver = Driver(probe=False, greeted=False)
     driver.bytes(STOP)
     driver.greet()
     assert driver.line("/wait STOP; cont") == [CONT]
 
 
 def test_each_event_matches_one_wait() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     driver.bytes(STOP + STOP)
     assert driver.line("/wait STOP; /wait STOP; /wait STOP; cont") == []
     assert driver.bytes(STOP) == [("event", "STOP"), CONT]
@@ -73,7 +75,7 @@ def test_each_event_matches_one_wait() -> None:
 
 
 def test_matched_event_is_not_matched_again() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     driver.line("/wait STOP")
     driver.bytes(STOP)
     assert driver.session.idle
@@ -81,7 +83,7 @@ def test_matched_event_is_not_matched_again() -> None:
 
 
 def test_wait_matches_oldest_event_first() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     driver.bytes(event("X", n=1) + event("X", n=2) + event("X", n=3))
     assert driver.line("/wait X") == []
     assert driver.session.idle
@@ -92,13 +94,13 @@ def test_wait_matches_oldest_event_first() -> None:
 
 
 def test_waits_match_events_in_any_order() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     driver.bytes(STOP + event("RESUME"))
     assert driver.line("/wait RESUME; /wait STOP; cont") == [CONT]
 
 
 def test_two_waits_match_events_of_one_read() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     driver.line("/wait STOP; /wait RESUME; cont")
     assert driver.bytes(STOP + event("RESUME")) == [
         ("event", "STOP"),
@@ -108,20 +110,20 @@ def test_two_waits_match_events_of_one_read() -> None:
 
 
 def test_wait_keeps_other_events() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     driver.line("/wait STOP")
     driver.bytes(event("RESUME") + STOP)
     assert driver.line("/wait RESUME; cont") == [CONT]
 
 
 def test_hidden_events_still_end_waits() -> None:
-    driver = Driver(events="none")
+    driver = Driver(probe=False, events="none")
     driver.bytes(STOP)
     assert driver.line("/wait STOP; cont") == [CONT]
 
 
 def test_only_latest_events_are_kept() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     driver.bytes(b"".join(event("X", n=number) for number in range(20_000)))
     assert driver.line("/wait X n=19999; cont") == [CONT]
     driver.bytes(DONE)
@@ -189,11 +191,11 @@ def test_event_without_data_does_not_match_members() -> None:
 
 
 def test_expired_wait_is_a_failure() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     driver.line("/wait -t 2.5 STOP; cont")
     assert driver.session.deadline == 102.5
     assert driver.after(2.4) == []
-    assert driver.after(0.1) == [("error", "stdin:1:1: STOP did not come in time"), CONT]
+    assert driver.after(0.1) == [("error", "stdin:1:1: no STOP within 2.5 s"), CONT]
     assert driver.session.deadline is None
     assert driver.status == FAILED
     driver.bytes(DONE)
@@ -205,19 +207,26 @@ def test_running_job_times_out() -> None:
     driver = Driver()
     driver.line("/wait-job -t 2 j")
     driver.bytes(reply([{"id": "j", "status": "running"}], 1))
-    assert driver.after(2) == [("error", "stdin:1:1: job j did not end in time")]
+    assert driver.after(2) == [("error", "stdin:1:1: job j did not end within 2 s")]
+
+
+@pytest.mark.parametrize("line", ["/wait STOP a=1 -t 2", "/wait STOP -t 2 a=1", "/wait-job j -t 2"])
+def test_timeout_option_may_follow_other_words(line: str) -> None:
+    driver = Driver(probe=False)
+    driver.line(line)
+    assert driver.session.deadline == 102.0
 
 
 def test_failed_wait_reports_its_own_location() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     driver.line("# first")
     driver.line("  /wait RESUME; /wait -t 2 STOP")
     driver.bytes(event("RESUME"))
-    assert driver.after(2) == [("error", "stdin:2:17: STOP did not come in time")]
+    assert driver.after(2) == [("error", "stdin:2:17: no STOP within 2 s")]
 
 
 def test_wait_timeout_starts_with_its_turn() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     driver.line("a; /wait -t 2 STOP")
     driver.now += 10
     driver.bytes(DONE)
@@ -225,7 +234,7 @@ def test_wait_timeout_starts_with_its_turn() -> None:
 
 
 def test_zero_timeout_matches_only_received_events() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     driver.bytes(STOP)
     assert driver.line("/wait -t 0 STOP") == []
     assert driver.session.idle
@@ -234,33 +243,256 @@ def test_zero_timeout_matches_only_received_events() -> None:
     assert [effect[0] for effect in driver.after(0)] == ["error"]
 
 
-def test_reply_timeout_does_not_apply_to_waits() -> None:
-    driver = Driver(timeout=1)
-    driver.line("/wait STOP")
-    assert driver.session.deadline is None
-    assert driver.after(100) == []
-    driver.bytes(STOP)
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("/wait STOP", "no STOP within 3 s"),
+        ("/wait-job j", "job j did not end within 3 s"),
+        ("/wait-migration", "the migration did not end within 3 s"),
+        ("/jobs", "the jobs did not end within 3 s"),
+    ],
+)
+def test_reply_timeout_limits_waits_without_option(line: str, text: str) -> None:
+    driver = Driver(probe=False, timeout=3)
+    driver.line(line)
+    assert driver.session.deadline == 103.0
+    assert driver.after(3)[0] == ("error", f"stdin:1:1: {text}")
+    assert driver.status == FAILED
+
+
+def test_wait_option_overrides_reply_timeout() -> None:
+    driver = Driver(probe=False, timeout=3)
+    driver.line("/wait -t 5 STOP")
+    assert driver.session.deadline == 105.0
+
+
+def test_reply_timeout_does_not_end_live_view() -> None:
+    driver = Driver(interactive=True, timeout=3)
+    driver.line("/jobs")
+    driver.bytes(reply([{"id": "j", "type": "mirror", "status": "ready"}], 1))
+    driver.after(30)
+    assert driver.session.live_view is not None
+
+
+# -- /wait: names, members and results ------------------------------------------------------------
+
+
+SCHEMA_ASKED = own_question(1, "query-qmp-schema")
+
+
+@pytest.mark.parametrize(
+    "names", ["JOB_*,STOP", "'JOB_*,STOP'", '"STOP,JOB_STATUS_CHANGE"', "S?OP"]
+)
+def test_wait_accepts_globs_and_several_names(names: str) -> None:
+    driver = Driver(probe=False)
+    driver.line(f"/wait {names}; cont")
+    assert driver.bytes(event("RESUME")) == [("event", "RESUME")]
+    assert driver.bytes(STOP) == [("event", "STOP"), CONT]
+
+
+def test_wait_result_is_its_event() -> None:
+    driver = Driver(probe=False)
+    driver.bytes(event("X", n=1))
+    driver.line("/wait X")
+    driver.line("/wait X n=2")
+    driver.bytes(event("X", n=2))
+    assert [item["data"] for item in driver.results if isinstance(item, dict)] == [
+        {"n": 1},
+        {"n": 2},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "carets", "reason", "hint"),
+    [
+        ("/wait RESISED", "      ^^^^^^^", "the server has no event 'RESISED'", "RESIZED"),
+        ("/wait resized", "      ^^^^^^^", "the server has no event 'resized'", "RESIZED"),
+        ("/wait RESIZED,X", "      ^^^^^^^^^", "the server has no event 'X'", ""),
+        ("/wait 'X*'", "      ^^^^", "the server has no event 'X*'", ""),
+        ("/wait RESIZED sise=1", "              ^^^^^^", "RESIZED has no sise", "size"),
+        ("/wait RES* id=1 sise=1", "                ^^^^^^", "RESIZED has no sise", "size"),
+        (
+            "/wait RESIZED size=x",
+            "              ^^^^^^",
+            "size takes a whole number, such as 5, 0x1f or 64k, not 'x'",
+            "",
+        ),
+        (
+            "/wait RESIZED how=fas",
+            "              ^^^^^^^",
+            "how takes fast|slow, not 'fas'",
+            "fast",
+        ),
+    ],
+)
+@pytest.mark.parametrize("has_schema", [True, False])
+def test_wait_for_impossible_event_fails(
+    line: str, carets: str, reason: str, hint: str, has_schema: bool
+) -> None:
+    driver = Driver()
+    if has_schema:
+        driver.line("resize id=5")
+        driver.bytes(reply(SCHEMA, 1))
+        driver.bytes(DONE)
+        found = driver.line(line)
+    else:
+        driver.line("# a comment")
+        assert driver.line(line) == [SCHEMA_ASKED]
+        found = driver.bytes(reply(SCHEMA, 1))
+    question = f"did you mean {hint}?" if hint else ""
+    assert found == [
+        mistake(line, carets, reason, question, place=f"stdin:2:{len(carets.rstrip('^')) + 1}")
+    ]
+    assert driver.status == FAILED
+
+
+@pytest.mark.parametrize("line", ["/wait RESIZED", "/wait R* size=64k how=slow", "/wait RESIZED,*"])
+def test_possible_event_is_awaited_after_check(line: str) -> None:
+    driver = Driver()
+    assert driver.line(line) == [SCHEMA_ASKED]
+    assert driver.bytes(reply(SCHEMA, 1)) == []
+    assert not driver.session.idle
+    driver.bytes(event("RESIZED", size=65536, how="slow"))
     assert driver.session.idle
 
 
+def test_event_before_schema_reply_ends_wait() -> None:
+    driver = Driver()
+    driver.line("/wait X")
+    driver.bytes(event("X"))
+    assert driver.bytes(reply(SCHEMA, 1)) == []
+    assert driver.session.idle
+    assert driver.end() == [("leave", OK)]
+
+
+def test_received_event_ends_wait_without_check() -> None:
+    driver = Driver()
+    driver.bytes(event("X"))
+    assert driver.line("/wait X; cont") == [CONT]
+
+
+def test_wait_timeout_includes_schema_query() -> None:
+    driver = Driver()
+    driver.line("/wait -t 2 STOP")
+    assert driver.after(2) == [("error", "stdin:1:1: no STOP within 2 s")]
+
+
+@pytest.mark.parametrize("answer", [error("no", "CommandNotFound", 1), reply("nonsense", 1)])
+def test_wait_without_schema_accepts_any_event(answer: bytes) -> None:
+    driver = Driver()
+    driver.line("/wait X a=1; cont")
+    driver.bytes(answer)
+    assert driver.bytes(event("X", a=1)) == [("event", "X"), CONT]
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("/wait STOP", "events"),
+        ("/wait-job j", "jobs"),
+        ("/jobs", "jobs"),
+        ("/wait-migration", "migrations"),
+    ],
+)
+def test_agent_rejects_waits(line: str, what: str) -> None:
+    driver = Driver(agent=True, negotiate=False)
+    carets = "^" * len(line.split(maxsplit=1)[0])
+    reason = f"a guest agent has no {what}"
+    assert driver.line(line) == [mistake(line, carets, reason, place="stdin:1:1")]
+
+
+# -- /wait-migration ------------------------------------------------------------------------------
+
+
+MIGRATION_ASKED = "query-migrate"
+
+
+def migrating(status: str, **more: object) -> dict[str, object]:
+    return {"status": status, **more}
+
+
+@pytest.mark.parametrize(
+    ("answers", "failure"),
+    [
+        ([migrating("completed")], ""),
+        ([migrating("setup"), migrating("active"), migrating("completed")], ""),
+        ([migrating("active"), migrating("failed")], "the migration failed"),
+        (
+            [migrating("failed", **{"error-desc": "no\x1b route"})],
+            "the migration failed: no\\x1b route",
+        ),
+        ([migrating("cancelling"), migrating("cancelled")], "the migration was cancelled"),
+        ([{}], "there is no migration"),
+        ([migrating("none")], "there is no migration"),
+    ],
+)
+def test_wait_migration_returns_its_outcome(answers: list[object], failure: str) -> None:
+    driver = Driver()
+    found = driver.line("/wait-migration; cont")
+    for number, answer in enumerate(answers, 1):
+        assert found == [own_question(number, MIGRATION_ASKED)]
+        found = driver.bytes(reply(answer, number))
+        if number < len(answers):
+            assert found == []
+            assert driver.after(0.1) == []
+            found = driver.after(0.2)
+    assert found == [*([("error", f"stdin:1:1: {failure}")] if failure else []), CONT]
+    assert driver.status == (FAILED if failure else OK)
+
+
+def test_wait_migration_reports_paused_migration_once() -> None:
+    driver = Driver()
+    driver.line("/wait-migration -t 5")
+    paused = migrating("pre-switchover", ram={"total": 4, "remaining": 1})
+    advice = "pre-switchover; migrate-continue continues it"
+    assert driver.bytes(reply(paused, 1)) == [("tell", f"the migration is {advice}")]
+    driver.after(1)
+    assert driver.bytes(reply(paused, 2)) == []
+    text = "the migration did not end within 5 s: it is pre-switchover, 75 %; migrate-continue"
+    assert driver.after(4) == [("error", f"stdin:1:1: {text} continues it")]
+
+
+def test_wait_migration_reports_server_without_migration() -> None:
+    driver = Driver()
+    driver.line("/wait-migration")
+    assert driver.bytes(error("not found", "CommandNotFound", 1)) == [
+        ("error", "stdin:1:1: the server does not report migrations: not found")
+    ]
+
+
+def test_wait_migration_uses_events_without_queries() -> None:
+    driver = Driver(probe=False)
+    assert driver.line("/wait-migration; cont") == []
+    driver.bytes(event("MIGRATION", status="active"))
+    assert driver.bytes(event("MIGRATION", status="completed"))[1:] == [CONT]
+
+
+def test_ctrl_c_abandons_migration_wait() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/wait-migration")
+    driver.bytes(reply(migrating("active"), 1))
+    assert driver.abandon() == [("tell", "no longer waiting for the migration")]
+    assert driver.session.deadline is None
+
+
 def test_expired_wait_stops_on_error() -> None:
-    driver = Driver(stop_on_error=True)
+    driver = Driver(probe=False, stop_on_error=True)
     driver.line("/wait -t 1 STOP; cont")
     assert driver.after(1) == [
-        ("error", "stdin:1:1: STOP did not come in time"),
+        ("error", "stdin:1:1: no STOP within 1 s"),
         ("leave", FAILED),
     ]
 
 
 def test_expired_wait_at_terminal_reports_error() -> None:
-    driver = Driver(interactive=True)
+    driver = Driver(probe=False, interactive=True)
     driver.line("/wait -t 1 STOP")
-    assert driver.after(1) == [("error", "STOP did not come in time")]
+    assert driver.after(1) == [("error", "no STOP within 1 s")]
     assert driver.session.idle
 
 
 def test_ctrl_c_abandons_event_wait() -> None:
-    driver = Driver(interactive=True)
+    driver = Driver(probe=False, interactive=True)
     driver.line("/wait STOP")
     driver.line("cont")
     assert driver.abandon() == [
@@ -272,13 +504,13 @@ def test_ctrl_c_abandons_event_wait() -> None:
 
 
 def test_awaited_name_is_shown_escaped() -> None:
-    driver = Driver(interactive=True)
+    driver = Driver(probe=False, interactive=True)
     driver.line("/wait S\u202eTOP")
     assert driver.abandon() == [("tell", "no longer waiting for S\\u202eTOP")]
 
 
 def test_loss_during_wait_gives_status_3() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     driver.line("/wait STOP; cont")
     found = driver.gone()
     assert [effect[0] for effect in found] == ["error", "leave"]
@@ -290,7 +522,7 @@ def test_loss_during_wait_gives_status_3() -> None:
 
 @pytest.mark.parametrize("first", ["quit", ""])
 def test_open_wait_at_server_exit_is_loss(first: str) -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     if first:
         driver.line(first)
         driver.bytes(DONE)
@@ -300,7 +532,7 @@ def test_open_wait_at_server_exit_is_loss(first: str) -> None:
 
 
 def test_wait_for_shutdown_after_quit_succeeds() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     driver.line("quit; /wait SHUTDOWN")
     driver.bytes(DONE)
     driver.bytes(event("SHUTDOWN"))
@@ -309,7 +541,7 @@ def test_wait_for_shutdown_after_quit_succeeds() -> None:
 
 
 def test_received_events_remain_after_server_exit() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     driver.bytes(event("SHUTDOWN"))
     driver.gone()
     assert driver.line("/wait SHUTDOWN") == []
@@ -329,7 +561,7 @@ def test_wait_after_server_exit_gives_status_3(line: str) -> None:
 
 
 def test_server_restart_does_not_end_wait() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     driver.line("/wait STOP")
     driver.bytes(GREETING)
     driver.bytes(b'{"return": {}, "id": "qmpshell-negotiation-2"}')
@@ -355,6 +587,7 @@ RUNS = [{"id": "j", "status": "running"}]
 OVER = [{"id": "j", "status": "concluded"}]
 BROKEN = [{"id": "j", "status": "concluded", "error": "No space left"}]
 FAILURE = ("error", "stdin:1:1: job j failed: No space left")
+NO_JOB = "there is no job j; it may have ended (auto-dismiss=off keeps it)"
 
 
 def job(state: str, name: str = "j") -> bytes:
@@ -448,6 +681,26 @@ def test_job_that_ended_before_its_reply(failed: bool) -> None:
     assert found == ([failure, CONT] if failed else [CONT])
 
 
+def test_cancelled_job_makes_wait_job_fail() -> None:
+    driver = Driver()
+    driver.line("/wait-job j; cont")
+    driver.bytes(reply(RUNS, 1))
+    found = driver.bytes(job("aborting") + event("BLOCK_JOB_CANCELLED", device="j") + job("null"))
+    assert without_events(found) == [("error", "stdin:1:1: job j was cancelled"), CONT]
+    assert driver.status == FAILED
+
+
+@pytest.mark.parametrize("line", ["job-complete id=j", "block-job-complete device=j"])
+@pytest.mark.parametrize("accepted", [True, False])
+def test_ready_job_is_reported_unless_completed(line: str, accepted: bool) -> None:
+    driver = Driver()
+    driver.line(line)
+    driver.bytes(DONE if accepted else REFUSAL)
+    driver.line("/wait-job j")
+    found = driver.bytes(reply([{"id": "j", "status": "ready"}], 1))
+    assert found == ([] if accepted else [("tell", "job j is ready; job-complete ends it")])
+
+
 def test_job_events_remain_for_wait() -> None:
     driver = Driver()
     driver.line("/wait-job j")
@@ -472,7 +725,7 @@ def test_later_job_of_same_id_is_awaited() -> None:
 def test_missing_job_is_a_failure(answer: bytes) -> None:
     driver = Driver()
     driver.line("/wait-job j; cont")
-    assert driver.bytes(answer) == [("error", "stdin:1:1: there is no job j"), CONT]
+    assert driver.bytes(answer) == [("error", f"stdin:1:1: {NO_JOB}"), CONT]
     assert driver.status == FAILED
 
 

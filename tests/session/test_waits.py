@@ -115,10 +115,11 @@ HISTORIES: list[tuple[str, list[Event | Jobs], str]] = [
     ("failed before it was aborting", [*CREATED, NO_SPACE, *ABORT[2:], status("null")], "No space"),
     ("aborted, no reason given", [*ABORT, status("concluded"), status("null")], "aborted"),
     ("aborted, gone when the list came", [*ABORT, status("concluded"), GONE], "aborted"),
-    ("cancelled", [*ABORT, cancelled(), status("concluded"), status("null")], ""),
-    ("cancelled, not dismissed", [*ABORT, cancelled(), status("concluded"), CONCLUDED], ""),
-    ("cancelled, listed so", [*ABORT, cancelled(), status("concluded"), CANCELLED], ""),
-    ("cancelled, gone when the list came", [*ABORT, cancelled(), status("concluded"), GONE], ""),
+    ("cancelled", [*ABORT, cancelled(), status("concluded"), status("null")], "cancelled"),
+    ("cancelled, kept", [*ABORT, cancelled(), status("concluded"), CONCLUDED], "cancelled"),
+    ("cancelled, listed so", [*ABORT, cancelled(), status("concluded"), CANCELLED], "cancelled"),
+    ("cancelled, only the list says so", [CANCELLED], "was cancelled"),
+    ("cancelled, gone from list", [*ABORT, cancelled(), status("concluded"), GONE], "cancelled"),
     (
         "another of the same name after a failure",
         [*ABORT, NO_SPACE, status("concluded"), status("null"), *SUCCESS, status("null")],
@@ -224,6 +225,63 @@ def test_job_failure_text_names_reason() -> None:
     wait = job_wait()
     run(wait, [*ABORT, status("null")])
     assert wait.failure == "job j was aborted"
+
+
+READY = status("ready")
+PENDING = [status("waiting"), status("pending")]
+MANUAL = [*PENDING, event("BLOCK_JOB_PENDING", type="mirror", id="j")]
+IS_READY = "job j is ready; job-complete ends it"
+IS_PENDING = "job j is pending; job-finalize ends it"
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        ([*CREATED, READY], [IS_READY]),
+        ([[{"id": "j", "status": "ready"}]], [IS_READY]),
+        ([[{"id": "j", "status": "ready"}], READY], [IS_READY]),
+        ([*CREATED, READY, status("standby"), READY], [IS_READY]),
+        ([*CREATED, READY, *MANUAL], [IS_READY, IS_PENDING]),
+        ([[{"id": "j", "status": "pending"}]], [IS_PENDING]),
+        ([*CREATED, *MANUAL], [IS_PENDING]),
+        ([*CREATED, *PENDING], []),
+        ([*CREATED, event("BLOCK_JOB_PENDING", type="mirror", id="k")], []),
+        ([*CREATED, status("ready", "k")], []),
+        ([*CREATED, status("paused")], []),
+        ([*CREATED, READY, status("concluded"), status("null"), *CREATED, READY], [IS_READY] * 2),
+    ],
+)
+def test_job_that_awaits_user_is_reported(history: list[Any], expected: list[str]) -> None:
+    wait, found = job_wait(), list[str]()
+    for item in history:
+        run(wait, [item])
+        found += [message.text for message in wait.new_messages()]
+    assert found == expected
+
+
+def test_job_that_user_has_ended_is_unreported() -> None:
+    wait = JobWait("j", deadline=None, is_ending=True)
+    run(wait, [LISTED, READY])
+    assert wait.new_messages() == []
+    run(wait, [status("null"), *CREATED, READY])  # another job
+    assert [message.text for message in wait.new_messages()] == [IS_READY]
+
+
+@pytest.mark.parametrize(
+    ("history", "more"),
+    [
+        ([LISTED], ""),
+        ([*CREATED, READY], ": it is ready; job-complete ends it"),
+        ([*CREATED, *MANUAL], ": it is pending; job-finalize ends it"),
+        ([*CREATED, status("paused")], ": it is paused; job-resume continues it"),
+        ([*CREATED, status("paused"), status("running")], ""),
+    ],
+)
+def test_expired_job_wait_explains_state(history: list[Any], more: str) -> None:
+    wait = JobWait("j", deadline=102.5)
+    wait.since = 100.0
+    run(wait, history)
+    assert wait.explain_timeout() == f"job j did not end within 2.5 s{more}"
 
 
 def test_control_characters_in_failure_are_escaped() -> None:

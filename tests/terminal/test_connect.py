@@ -69,7 +69,7 @@ def test_connect_switches_between_two_servers(tmp_path: Path) -> None:
 
 
 def test_connect_to_bad_address_reports_reason(one_qemu: Server, tmp_path: Path) -> None:
-    with Terminal("-q", one_qemu.address, columns=200) as terminal:
+    with Terminal("-q", one_qemu.address, columns=300) as terminal:
         terminal.wait_prompt()
         for address, reason in (
             (f"{tmp_path}/nobody.sock", "no such socket"),
@@ -79,10 +79,10 @@ def test_connect_to_bad_address_reports_reason(one_qemu: Server, tmp_path: Path)
             (str(tmp_path), "not a socket but a directory"),
         ):
             terminal.line(f"/connect {address}")
-            terminal.wait_for(reason)
-            terminal.wait_prompt()
+            terminal.wait_above(reason)
+            assert f"still connected to {one_qemu.address}" in terminal.text
         terminal.line("query-name")
-        terminal.wait_above("not connected; nothing was sent")
+        terminal.wait_above('{"return": {}}')
         terminal.line(f"/connect {one_qemu.address}; query-name")
         terminal.wait_above('{"return": {}}')
         terminal.type("\x04")
@@ -107,6 +107,55 @@ def test_connect_to_stopped_server_waits_until_resume(one_qemu: Server) -> None:
         terminal.wait_above('{"return": {}}')
 
 
+def close_at_once(peer: Peer) -> None:
+    """Send nothing, and close the connection."""
+
+
+def read_only(peer: Peer) -> None:
+    """Send no greeting, and read until the client gives up."""
+    peer.read()
+
+
+def greet_as_ssh(peer: Peer) -> None:
+    peer.send(b"SSH-2.0-OpenSSH_9.2\r\n")
+    peer.read()
+
+
+@pytest.mark.parametrize(
+    ("part", "reason"),
+    [
+        (close_at_once, "the connection was closed before the server's greeting"),
+        (read_only, "no greeting: another client may hold this monitor"),
+        (greet_as_ssh, "this is an SSH server"),
+    ],
+)
+def test_connect_to_bad_server_keeps_connection(
+    one_qemu: Server, scripted: Start, part: Callable[[Peer], object], reason: str
+) -> None:
+    with Terminal("-q", one_qemu.address, columns=300) as terminal:
+        terminal.wait_prompt()
+        terminal.line(f"/connect {scripted(part).address}")
+        terminal.wait_for(reason)
+        terminal.wait_prompt()
+        assert f"still connected to {one_qemu.address}" in terminal.text
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+        terminal.line("/connect")
+        terminal.wait_above("(QEMU) /connect", "VM state: prelaunch")
+
+
+def test_connect_to_same_socket_reconnects(one_qemu: Server, tmp_path: Path) -> None:
+    link = tmp_path / "link.sock"
+    link.symlink_to(one_qemu.address)
+    with Terminal("-q", one_qemu.address, columns=300) as terminal:
+        terminal.wait_prompt()
+        for address in (one_qemu.address, str(link)):
+            terminal.line(f"/connect {address}")
+            terminal.wait_above(f"(QEMU) /connect {address}", "VM state: prelaunch")
+            terminal.line("query-name")
+            terminal.wait_above('{"return": {}}')
+
+
 @pytest.fixture
 def busy(tmp_path: Path) -> Iterator[str]:
     """Return the address of a server with a full connection queue."""
@@ -126,10 +175,10 @@ def test_connect_to_busy_server_can_be_cancelled(one_qemu: Server, busy: str) ->
         terminal.line(f"/connect {busy}")
         terminal.wait_toolbar(f"waiting for a connection to {busy}, 1 s; Ctrl-C stops waiting")
         terminal.type("query-st" + CTRL_C + CTRL_C)
-        terminal.wait_above("(QEMU) query-st", "not connected")
+        terminal.wait_above("(QEMU) query-st", "stopped connecting; still connected to")
         terminal.wait(lambda: "waiting" not in terminal.toolbar, "end of it")
         terminal.line("query-name")
-        terminal.wait_above("not connected; nothing was sent")
+        terminal.wait_above('{"return": {}}')
         terminal.line(f"/connect {busy}")
         terminal.line(f"/connect {one_qemu.address}; query-name")  # waits for the first /connect
         terminal.line(f"/connect {one_qemu.address}")  # cancels both
@@ -212,6 +261,8 @@ def test_connection_loss_during_negotiation_is_reported(scripted: Start) -> None
 def test_exit_after_failed_connect_returns_status_3(one_qemu: Server, keys: str) -> None:
     with Terminal("-q", one_qemu.address, columns=200) as terminal:
         terminal.wait_prompt()
+        one_qemu.kill()
+        terminal.wait_above("connection lost")
         terminal.line("/connect ./nobody")
         terminal.wait_for("no such socket")
         terminal.type(keys)

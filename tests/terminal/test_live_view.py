@@ -47,6 +47,18 @@ def marked(rows: list[Any]) -> list[str]:
     return [text for row in rows for style, text in row if CHANGED in style]
 
 
+def test_jobs_view_shows_how_to_end_ready_job() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/jobs")
+    jobs = [{"id": "m0", "type": "mirror", "status": "ready"}]
+    driver.bytes(reply([*jobs, {"id": "m1", "type": "mirror", "status": "running"}], 1))
+    assert texts(rows_of(driver)) == [
+        "jobs; Ctrl-C stops",
+        "m0  mirror         ready job-complete ends it",
+        "m1  mirror         running",
+    ]
+
+
 def test_watch_before_first_reply_shows_title() -> None:
     assert texts(rows_of(watching("query-x"))) == ["query-x: every 2 s; Ctrl-C stops"]
 

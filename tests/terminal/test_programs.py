@@ -149,8 +149,7 @@ def test_shell_command_output_and_status_are_shown(one_qemu: Server) -> None:
             ("query-qmp-schema | head -1 | cut -c 1-12", '{"return": ['),
             ("query-qmp-schema; query-name | wc -l", "2"),
             ("query-qmp-schema | jq '.return | length > 500'", "true"),
-            ("no-such-thing | jq -r .error.class", "CommandNotFound"),
-            ("/last | jq -r .error.class", "CommandNotFound"),
+            ("no-such-thing; query-name | jq -c .", '{"return":{}}'),
             ("query-name | tail -n1 <&0 >/dev/tty", '{"return": {}}'),
         ):
             terminal.line(line)
@@ -162,6 +161,24 @@ def test_shell_command_output_and_status_are_shown(one_qemu: Server) -> None:
         terminal.type("\x04")
         assert terminal.end() == 0
         assert terminal.modes == terminal.modes_before
+
+
+@pytest.mark.parametrize("line", ["no-such-thing", "/last", "/hmp no-such-thing"])
+def test_failure_is_shown_instead_of_piped(one_qemu: Server, tmp_path: Path, line: str) -> None:
+    path = tmp_path / "file"
+    with Terminal("-q", one_qemu.address, columns=120) as terminal:
+        terminal.wait_prompt()
+        terminal.line("no-such-thing")
+        terminal.wait_above("has not been found")
+        for target in ("| cat -n; echo done", f"> {path}"):
+            terminal.line(f"{line} {target}")
+            terminal.wait_for(target)
+            terminal.wait(
+                lambda: terminal.current == "(QEMU)" and "no-such-thing" in terminal.above[0],
+                "failure",
+            )
+        assert "done" not in terminal.lines
+        assert not path.exists() or path.read_text() == ""
 
 
 def test_large_reply_passes_through_pipe_and_file(scripted: Start, tmp_path: Path) -> None:
@@ -210,9 +227,10 @@ def test_last_shows_whole_reply_in_pager(one_qemu: Server) -> None:
         ({"PAGER": "sed 's/^/paged: /'"}, "paged: }"),
         ({"PAGER": "no-such-pager"}, "no-such-pager: no such command"),
         ({"PAGER": "", "LESS": "-E -F -X"}, ":"),
+        ({"PAGER": "", "LESS": "iM"}, ":"),
         ({"PAGER": "exit 3"}, "(QEMU) /last"),
     ],
-    ids=["program", "missing", "settings", "fails"],
+    ids=["program", "missing", "settings", "letters", "fails"],
 )
 def test_pager_variable_selects_the_pager(
     one_qemu: Server, variables: dict[str, str], expected: str
@@ -223,11 +241,72 @@ def test_pager_variable_selects_the_pager(
         terminal.wait_above("/last shows all")
         terminal.line("/last")
         if expected == ":":
-            terminal.wait(lambda: terminal.current == ":", "less")
+            terminal.wait(
+                lambda: '{"name": "' in terminal.text and "(QEMU)" not in terminal.text, "less"
+            )
+            assert "ESC" not in terminal.text
             terminal.type("G")
-            terminal.wait_above("}")
+            terminal.wait_for("\n}")
         else:
             terminal.wait_above(expected)
+
+
+@pytest.mark.parametrize("pager", ["less", "/usr/bin/less -X", "more"])
+def test_reply_in_typed_pager_is_laid_out(one_qemu: Server, pager: str) -> None:
+    with Terminal("-q", one_qemu.address, columns=80) as terminal:
+        terminal.wait_prompt()
+        terminal.line(f"query-commands | {pager}")
+        terminal.wait(lambda: terminal.lines[2].startswith('    {"name": "'), "laid-out reply")
+        assert "ESC" not in terminal.text
+        terminal.type("q")
+        terminal.wait_prompt()
+
+
+def test_reply_in_pipeline_with_pager_is_compact(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address, columns=80) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-commands | wc -l | less -F -X")
+        terminal.wait_for("\n1\n")
+
+
+# -- rounds and several lines ---------------------------------------------------------------------
+
+
+def test_watch_with_shell_command_shows_each_round(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address, columns=100) as terminal:
+        terminal.wait_prompt()
+        terminal.line("/watch -n 0.1 query-status | jq -c .return.running")
+        terminal.wait(lambda: terminal.text.count("\nfalse") >= 3, "three rounds")
+        terminal.wait(lambda: _stops(terminal), "end of it")
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
+
+
+def _stops(terminal: Terminal) -> bool:
+    """Press Ctrl-C. Return True if the shell has stopped waiting."""
+    if "no longer waiting for /watch query-status" not in terminal.text:
+        terminal.type(CTRL_C)
+        return False
+    return True
+
+
+def test_replies_to_pasted_lines_name_their_line(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address, columns=60) as terminal:
+        terminal.wait_prompt()
+        terminal.paste('query-name\n\n# nothing\n{"execute":\n"no-such"}\nstop; query-kvm')
+        terminal.type("\r")
+        terminal.wait_for('"present": true')
+        terminal.wait_prompt()
+        lines = [line for line in terminal.lines if line]
+        found = [line for line in lines[lines.index("line 1: query-name") :] if "line " in line]
+        assert found == [
+            "line 1: query-name",
+            'line 4: {"execute":',
+            "line 6: stop; query-kvm",
+            "line 6: stop; query-kvm",
+        ]
+        terminal.line("query-name")
+        terminal.wait_above("(QEMU) query-name", '{"return": {}}')
 
 
 def test_short_last_reply_skips_the_pager(one_qemu: Server) -> None:

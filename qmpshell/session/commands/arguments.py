@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...language import ShellCommand, Token
+    from ..context import CommandContext
 
 
 def usage_error(call: ShellCommand, reason: str, token: Token | None = None) -> LineError:
@@ -52,11 +53,13 @@ def file_name(call: ShellCommand, what: str) -> tuple[str, int, int]:
 
 
 def parse_timeout(call: ShellCommand) -> tuple[float | None, list[Token]]:
-    """Return the seconds of `-t`, or None, and the other tokens."""
+    """Return the seconds of `-t`, in any place, or None, and the other tokens."""
     tokens = call.tokens
-    if not tokens or tokens[0].text != "-t":
-        return None, tokens
-    return number(call, tokens, "seconds"), tokens[2:]
+    for index, token in enumerate(tokens):
+        if token.kind == t.WORD and token.text == "-t":
+            rest = tokens[:index] + tokens[index + 2 :]
+            return number(call, tokens[index:], "seconds"), rest
+    return None, tokens
 
 
 def number(call: ShellCommand, tokens: list[Token], what: str) -> float:
@@ -70,6 +73,13 @@ def number(call: ShellCommand, tokens: list[Token], what: str) -> float:
     if not 0 <= found < 1e9:
         raise usage_error(call, f"{tokens[1].text[:40]!r} is not a number of {what}", tokens[1])
     return found
+
+
+def require_monitor(context: CommandContext, call: ShellCommand, what: str) -> None:
+    """Raise LineError if the server is a guest agent, which has no `what`."""
+    if context.settings.agent:
+        end = call.start + len(call.name)
+        raise LineError(f"a guest agent has no {what}", start=call.start, end=end)
 
 
 class _ContextUsedError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...errors import LineError
 from ...language import (
     COMPOUND,
     QUOTED,
@@ -15,14 +16,14 @@ from ...language import (
 from ...storage import EVENT_MODES, MUTED, SHOWN, adjust_events, parse_events
 from ..requests import echoes
 from ..waits import EventWait
-from .arguments import command_words, number, parse_timeout, text_of, usage_error
+from .arguments import command_words, number, parse_timeout, require_monitor, text_of, usage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from ...language import Argument, ShellCommand, Token
-    from ...qmp import Event
+    from ...qmp import Event, Reply, Schema
     from ..context import CommandContext
     from ..steps import Steps
 
@@ -114,20 +115,66 @@ def _list(context: CommandContext, call: ShellCommand, given: list[Token]) -> No
 def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/wait [-t SECONDS] EVENT [KEY=VALUE…]`."""
     timeout, tokens = parse_timeout(call)
-    if not tokens or tokens[0].kind != WORD:
+    names = text_of(tokens[0]) if tokens and tokens[0].kind == WORD else ""
+    if not all(names.split(",")):
         raise usage_error(call, "the name of an event is missing")
-    name = tokens[0]
-    wanted = arguments(call.line, name, tokens[1:])
+    name, given = tokens[0], tokens[1:]
+    for token in given:
+        if token.kind == WORD:
+            text = f"{name.text[:_MAX_SHOWN]} has no argument {token.text[:_MAX_SHOWN]!r}"
+            raise usage_error(call, text, token)
+    wanted = arguments(call.line, name, given)
+    require_monitor(context, call, "events")
+    known = context.introspection
+
+    def check(reply: Reply) -> LineError | None:
+        context.learn_schema(reply)
+        return _find_mistake(known.schema, names, name, call.line, wanted)
+
     wait = EventWait(
-        name.text,
+        names,
         lambda event: all(_has(event, argument) for argument in wanted),
-        deadline=None if timeout is None else context.now + timeout,
+        deadline=context.deadline(timeout),
+        members=call.line[given[0].start : given[-1].end] if given else "",
+        check=None if known.has_schema else check,
     )
-    for event in context.unclaimed_events():
-        if wait.wants(event):
-            context.claim_event(event)
-            return
-    yield from context.wait(wait)
+    found = next((event for event in context.unclaimed_events() if wait.wants(event)), None)
+    if found is not None:
+        context.claim_event(found)
+    else:
+        mistake = _find_mistake(known.schema, names, name, call.line, wanted)
+        if mistake is None:
+            yield from context.wait(wait)
+            found, mistake = wait.event, wait.mistake
+        if mistake is not None:
+            raise mistake
+    if found is not None:
+        context.show_result(found.value)
+
+
+def _find_mistake(
+    schema: Schema | None, names: str, token: Token, line: str, wanted: list[Argument]
+) -> LineError | None:
+    """Return the error for names or members that no event of the server has, or None."""
+    if schema is None:
+        return None
+    if not wanted and all(name in schema.events() for name in names.split(",")):
+        return None
+    from ...complete import find_event_mistake  # few scripts need it
+
+    texts = [
+        (line[item.key.start : item.value.end], item.key.start, item.value.end) for item in wanted
+    ]
+    for text, start, end in [("", token.start, token.end), *texts]:
+        mistake = find_event_mistake(schema, names, text)
+        if mistake:
+            reason, question, meant = mistake.partition(_QUESTION)
+            hint = f"{_QUESTION.lstrip(': ')}{meant}" if question else ""
+            return LineError(reason, start=start, end=end, hint=hint)
+    return None
+
+
+_QUESTION = ": did you mean "
 
 
 def _has(event: Event, argument: Argument) -> bool:

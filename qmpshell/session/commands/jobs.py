@@ -17,7 +17,7 @@ from ...language import (
     evaluate_raw,
 )
 from ..waits import JobWait
-from .arguments import number, parse_timeout, usage_error
+from .arguments import number, parse_timeout, require_monitor, usage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ def run_jobs(context: CommandContext, call: ShellCommand) -> Steps:
     timeout, tokens = parse_timeout(call)
     if tokens:
         raise usage_error(call, f"{call.name} has no argument {tokens[0].text[:40]!r}", tokens[0])
-    yield from context.watch_jobs(None if timeout is None else context.now + timeout)
+    require_monitor(context, call, "jobs")
+    # A live view is not a wait, and only ends early if the user wants that.
+    is_view = context.is_beside and timeout is None
+    yield from context.watch_jobs(None if is_view else context.deadline(timeout))
 
 
 def run_wait_job(context: CommandContext, call: ShellCommand) -> Steps:
@@ -39,15 +42,31 @@ def run_wait_job(context: CommandContext, call: ShellCommand) -> Steps:
     timeout, tokens = parse_timeout(call)
     if len(tokens) != 1 or tokens[0].kind != WORD:
         raise usage_error(call, "the id of a job is missing")
+    require_monitor(context, call, "jobs")
     wait = JobWait(
         tokens[0].text,
-        deadline=None if timeout is None else context.now + timeout,
+        deadline=context.deadline(timeout),
         can_query=context.can_query,
+        is_ending=context.is_ending_job(tokens[0].text),
     )
     for event in context.unclaimed_events():
         wait.on_event(event)
     wait.request_list()  # the job may be unknown, or may have ended before
     yield from context.wait(wait)
+
+
+def run_wait_migration(context: CommandContext, call: ShellCommand) -> Steps:
+    """Run `/wait-migration [-t SECONDS]`."""
+    timeout, tokens = parse_timeout(call)
+    if tokens:
+        raise usage_error(call, f"{call.name} has no argument {tokens[0].text[:40]!r}", tokens[0])
+    require_monitor(context, call, "migrations")
+    from ..migration import MigrationWait  # few scripts need it
+
+    deadline = context.deadline(timeout)
+    yield from context.wait_for_migration(
+        MigrationWait(deadline=deadline, can_query=context.can_query)
+    )
 
 
 _INTERVAL = 2.0

@@ -36,17 +36,22 @@ COMMANDS = {
     "/wait": (
         "events.run_wait",
         "/wait [-t SECONDS] EVENT [KEY=VALUE…]",
-        "wait for an event (a past, unclaimed one counts)",
+        "wait for an event (a past, unclaimed one counts); EVENT can be names and globs: STOP,JOB_*",
     ),
     "/wait-job": (
         "jobs.run_wait_job",
         "/wait-job [-t SECONDS] ID",
-        "wait until a job has ended; fails if it failed",
+        "wait until a job has ended; fails if it failed or was cancelled",
+    ),
+    "/wait-migration": (
+        "jobs.run_wait_migration",
+        "/wait-migration [-t SECONDS]",
+        "wait until the migration has ended; fails if it failed or was cancelled",
     ),
     "/jobs": (
         "jobs.run_jobs",
         "/jobs [-t SECONDS]",
-        "show the jobs until all have ended; fails if one failed",
+        "show the jobs until all have ended; fails if one failed or was cancelled",
     ),
     "/watch": (
         "jobs.run_watch",
