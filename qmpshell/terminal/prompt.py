@@ -17,6 +17,7 @@ from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
+from prompt_toolkit.key_binding import merge_key_bindings
 from prompt_toolkit.output import Output
 from prompt_toolkit.output.color_depth import ColorDepth
 
@@ -29,6 +30,7 @@ from .keys import Tab, make_bindings
 from .lexer import LineLexer
 from .output import OutputQueue
 from .processes import ForegroundProcess, ProcessRunner
+from .search import SearchStart
 from .splitter import InputSplitter
 from .styles import Devices
 
@@ -83,27 +85,30 @@ class PromptController:
         self._question: asyncio.Future[object] | None = None
         self._draft = Document()
         self._closed = False
+        bindings = make_bindings(
+            complete=self._tab.complete,
+            is_whole=splitter.is_whole,
+            interrupt=owner.interrupt,
+            edit=self._edit,
+            suspend=self.suspend,
+            help=owner.show_help,
+        )
         self._prompt: PromptSession[str] = PromptSession(
             history=history,
-            key_bindings=make_bindings(
-                complete=self._tab.complete,
-                is_whole=splitter.is_whole,
-                interrupt=owner.interrupt,
-                edit=self._edit,
-                suspend=self.suspend,
-                help=owner.show_help,
-            ),
             completer=completion_model.names,
             lexer=LineLexer() if devices.has_syntax else None,
             complete_while_typing=False,
-            # Only with several lines, because the search is not part of the prompt then.
-            multiline=Condition(lambda: "\n" in self._prompt.default_buffer.text),
+            # Only with several lines, because the search is not part of the prompt then. It must not
+            # change during a search, which may find an entry with several lines.
+            multiline=Condition(lambda: "\n" in self._search_start.draft.text),
             prompt_continuation=_continuation,
             input=devices.input,
             output=devices.output,
             style=devices.theme.style,
             enable_open_in_editor=False,
         )
+        self._search_start = SearchStart(self._prompt)
+        self._prompt.key_bindings = merge_key_bindings([bindings, self._search_start.bindings])
         self._prompt.default_buffer.on_text_changed += completion_model.names.typed
         self._prompt.app.before_render += self._set_bottom
 
@@ -156,7 +161,7 @@ class PromptController:
                 set_exception_handler=False,
             )
         except _PromptRemovedError:
-            self._draft = self._prompt.default_buffer.document
+            self._draft = self._search_start.draft
         except KeyboardInterrupt:
             pass
         return None
