@@ -13,6 +13,7 @@ from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.processors import PasswordProcessor
 
 from . import styles
+from .formatter import question_text
 from .styles import Devices
 
 
@@ -51,7 +52,7 @@ async def confirm(question: str, devices: Devices) -> bool:
     with contextlib.suppress(termios.error, OSError, NotImplementedError):
         termios.tcflush(devices.input.fileno(), termios.TCIFLUSH)
     session: PromptSession[str] = PromptSession(
-        FormattedText([(f"class:{styles.PROMPT}", f"{question}. Go on? [y/N] ")]),
+        FormattedText([(f"class:{styles.PROMPT}", question_text(question))]),
         key_bindings=bindings,
         input=devices.input,
         output=devices.output,
