@@ -107,6 +107,7 @@ class PromptController:
             style=devices.theme.style,
             enable_open_in_editor=False,
         )
+        self._prompt.app.key_processor.after_key_press += self._after_key
         self._search_start = SearchStart(self._prompt)
         self._prompt.key_bindings = merge_key_bindings([bindings, self._search_start.bindings])
         self._prompt.default_buffer.on_text_changed += completion_model.names.typed
@@ -120,6 +121,21 @@ class PromptController:
         """Complete again, because live names have arrived."""
         self._tab.complete_again(self._prompt.default_buffer)
         self.redraw()  # the menu may have closed
+
+    def _after_key(self, _: object) -> None:
+        buffer = self._prompt.default_buffer
+        if self._prompt.layout.is_searching or not self._tab.after_key(buffer):
+            return
+        if self._devices.settings.complete_while_typing:
+            # Once for all keys that have arrived, as in pasted text.
+            document = buffer.document
+            asyncio.get_running_loop().call_soon(self._complete_while_typing, document)
+
+    def _complete_while_typing(self, document: Document) -> None:
+        buffer = self._prompt.default_buffer
+        if self._prompt.app.is_running and buffer.document == document:
+            self._tab.open_while_typing(buffer)
+            self.redraw()
 
     def _set_bottom(self, _: object) -> None:
         rows: list[list[tuple[str, str]]] = []
@@ -141,6 +157,7 @@ class PromptController:
             await self._suspended_work.popleft()()
             return None
         draft, self._draft = self._draft, Document()
+        self._tab.reset()
         self._prompt.app.erase_when_done = False
         # A search may have had the focus when the prompt was removed.
         self._prompt.layout.focus(self._prompt.default_buffer)
