@@ -123,6 +123,7 @@ class Tab:
         # The document after the last key, and the text before the word that the menu completes.
         self._last = Document()
         self._before_word: str | None = None
+        self._state: CompletionState | None = None
 
     def complete(self, buffer: Buffer) -> None:
         """Insert what is certain, and show the rest in a menu."""
@@ -161,7 +162,7 @@ class Tab:
     def reset(self) -> None:
         """Handle a new prompt."""
         self._last = Document()
-        self._before_word = None
+        self._before_word = self._state = None
 
     def after_key(self, buffer: Buffer) -> bool:
         """Let an open menu follow the text that a key has changed. The server is not queried.
@@ -169,11 +170,14 @@ class Tab:
         Return True if the key has typed or deleted a character where no menu is open.
         """
         last, self._last = self._last, buffer.document
-        state = buffer.complete_state
-        if state is not None:
-            self._before_word = _before_word(state.original_document, state.completions)
+        before, self._state = self._state, buffer.complete_state
+        if self._state is not None:
+            document, found = self._state.original_document, self._state.completions
+            self._before_word = _before_word(document, found)
             return False
-        if self._last.text == last.text:  # the cursor has moved, or Escape has closed the menu
+        # Escape closes the menu, and undoes the choice of an entry.
+        was_cancelled = before is not None and before.original_document == self._last
+        if was_cancelled or self._last.text == last.text:
             self._before_word = None
             return False
         return not self._follow(buffer) and _is_typed(last, self._last)

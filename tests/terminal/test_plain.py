@@ -99,7 +99,7 @@ def test_typeahead_does_not_answer_a_question(one_qemu: Server) -> None:
         terminal.wait_above("not sent")
 
 
-def test_event_at_the_prompt_is_followed_by_the_prompt(tmp_path: Path) -> None:
+def test_event_at_the_prompt_precedes_another_prompt(tmp_path: Path) -> None:
     second = f"{tmp_path}/second.sock"
     options = ("-qmp", f"unix:{second},server=on,wait=off")
     with start_qemu(SYSTEM, tmp_path / "vm.sock", *options) as server, _plain(server) as terminal:

@@ -188,6 +188,15 @@ def test_cancelled_menu_does_not_open_again() -> None:
     assert buffer.complete_state is None
 
 
+def test_cancelled_choice_closes_the_menu() -> None:
+    tab, buffer = open_menu("del n", Names("node0", "node1"))
+    buffer.complete_next()
+    tab.after_key(buffer)
+    buffer.cancel_completion()
+    tab.after_key(buffer)
+    assert (buffer.text, buffer.complete_state) == ("del node", None)
+
+
 def test_menu_of_a_chosen_entry_closes() -> None:
     tab, buffer = open_menu("del n", Names("node0", "node1"))
     buffer.complete_next()
