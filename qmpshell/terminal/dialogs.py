@@ -14,6 +14,7 @@ from prompt_toolkit.layout.processors import PasswordProcessor
 
 from . import styles
 from .formatter import question_text
+from .reflow import erase_reflowed
 from .styles import Devices
 
 
@@ -59,6 +60,7 @@ async def confirm(question: str, devices: Devices) -> bool:
         style=devices.theme.style,
         color_depth=devices.theme.depth,
     )
+    erase_reflowed(session.app, devices.environment)
     return await session.prompt_async(handle_sigint=False) == "y"
 
 
@@ -81,6 +83,7 @@ async def ask_secret(what: str, devices: Devices) -> str | None:
         style=devices.theme.style,
         color_depth=devices.theme.depth,
     )
+    erase_reflowed(session.app, devices.environment)
     try:
         return await session.prompt_async(handle_sigint=False)
     except (KeyboardInterrupt, EOFError):

@@ -18,6 +18,7 @@ from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.key_binding import merge_key_bindings
+from prompt_toolkit.layout.processors import TabsProcessor
 from prompt_toolkit.output import Output
 from prompt_toolkit.output.color_depth import ColorDepth
 
@@ -30,9 +31,16 @@ from .keys import Tab, make_bindings
 from .lexer import LineLexer
 from .output import OutputQueue
 from .processes import ForegroundProcess, ProcessRunner
+from .reflow import erase_reflowed
 from .search import SearchStart
 from .splitter import InputSplitter
 from .styles import Devices
+
+_TAB_STOP = 8  # columns, as in terminals
+# The rows of an open completion menu with the typed line.
+_MENU_ROWS = 8
+# Nothing is shown below the line in a window of fewer rows.
+_FEWEST_ROWS = 3
 
 
 class _PromptRemovedError(Exception):
@@ -102,6 +110,7 @@ class PromptController:
             # change during a search, which may find an entry with several lines.
             multiline=Condition(lambda: "\n" in self._search_start.draft.text),
             prompt_continuation=_continuation,
+            input_processors=[TabsProcessor(tabstop=_TAB_STOP, char1=" ", char2=" ", style="")],
             input=devices.input,
             output=devices.output,
             style=devices.theme.style,
@@ -112,6 +121,7 @@ class PromptController:
         self._prompt.key_bindings = merge_key_bindings([bindings, self._search_start.bindings])
         self._prompt.default_buffer.on_text_changed += completion_model.names.typed
         self._prompt.app.before_render += self._set_bottom
+        erase_reflowed(self._prompt.app, devices.environment)
 
     def redraw(self) -> None:
         """Redraw what is below the prompt."""
@@ -138,9 +148,15 @@ class PromptController:
             self.redraw()
 
     def _set_bottom(self, _: object) -> None:
+        size = self._devices.output.get_size()
+        # All of the menu is shown only if the line and a row below it fit too.
+        self._prompt.reserve_space_for_menu = max(1, min(_MENU_ROWS, size.rows - 1))
+        if size.rows < _FEWEST_ROWS:
+            self._prompt.bottom_toolbar = None
+            return
         rows: list[list[tuple[str, str]]] = []
         if self._devices.has_syntax:
-            columns = self._devices.output.get_size().columns
+            columns = size.columns
             document = self._prompt.default_buffer.document
             rows += self._completion_model.signature.fragments(document, columns)
         rows.append(self._owner.bottom_rows)
