@@ -5,13 +5,13 @@ from __future__ import annotations
 import signal
 import termios
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
 import pexpect
 import pyte
+from pyte.screens import StaticDefaultDict
 
 from .program import COMMAND, environment
 
@@ -43,7 +43,9 @@ class _Screen(pyte.HistoryScreen):
             rows.pop()
         gone = max(len(rows) - self.lines, 0)
         for row in rows[:gone]:
-            self.history.top.append(defaultdict(lambda: self.default_char, enumerate(row)))
+            line: StaticDefaultDict[int, Any] = StaticDefaultDict(self.default_char)
+            line.update(enumerate(row))
+            self.history.top.append(line)
         self.resize(self.lines, columns)
         for y, row in enumerate(rows[gone:]):
             self.buffer[y].clear()

@@ -121,7 +121,7 @@ def test_interrupt_ends_a_wait_in_plain_shell(one_qemu: Server) -> None:
         terminal.wait_above("(QEMU) ^C", "Ctrl-D leaves the shell")
 
 
-def test_jobs_and_json_over_several_lines_work_at_a_dumb_terminal(one_qemu: Server) -> None:
+def test_jobs_and_json_work_at_dumb_terminal(one_qemu: Server) -> None:
     with _plain(one_qemu, "-q") as terminal:
         terminal.wait_prompt()
         terminal.line("/jobs")
@@ -200,7 +200,7 @@ def test_lost_connection_leaves_the_plain_shell_open(one_qemu: Server) -> None:
         assert terminal.end() == 3
 
 
-def test_run_at_a_dumb_terminal_asks_and_ends_qemu(tmp_path: Path) -> None:
+def test_run_at_dumb_terminal_ends_qemu(tmp_path: Path) -> None:
     variables = {"TERM": "dumb", **own_folders(tmp_path)}
     with Terminal("run", columns=160, variables=variables) as terminal:
         terminal.wait_for("Connected to QEMU")
