@@ -349,8 +349,7 @@ class ScriptRunner:
             timeout = int(max(0.0, deadline - self._now()) * 1000) + 1
         if self._redirect is not None and self._redirect.must_be_polled:
             timeout = 20
-        ready = self._poll.poll(timeout)
-        for descriptor, events in ready:
+        for descriptor, events in self._poll_descriptors(timeout):
             if self._stream is not None and descriptor == self._stream.fileno():
                 self._serve(events)
             elif self._redirect is not None and descriptor in self._redirect.waits_for:
@@ -385,6 +384,9 @@ class ScriptRunner:
         """Return the session's time. It stands still during a pause, so that no wait ends then."""
         now = self._clock() if self._pause_start is None else self._pause_start
         return now - self._paused
+
+    def _poll_descriptors(self, timeout: int | None) -> list[tuple[int, int]]:
+        return self._poll.poll(timeout)
 
     def _serve(self, events: int) -> None:
         stream = self._stream
@@ -440,12 +442,16 @@ class RedirectTarget:
     """The open file or system shell command that receives the replies of a line, in both drivers.
 
     `start` opens it and raises OutputError. Then call `write`, then `end`, and `flush` whenever a
-    descriptor of `waits_for` is ready, until `problem` is not None.
+    descriptor of `waits_for` is ready, until `problem` is not None. With `own_group`, the command
+    runs in a process group of its own.
     """
 
-    def __init__(self, redirect: Redirect, *, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, redirect: Redirect, *, environment: Mapping[str, str], own_group: bool = True
+    ) -> None:
         self.redirect = redirect
         self._environment = environment
+        self._own_group = own_group
         self._output: Output | None = None
         self._descriptor = -1
         self._child: int | None = None
@@ -479,7 +485,7 @@ class RedirectTarget:
                 self._environment,
                 file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0)],
                 setsigdef=_SIGNALS,
-                setpgroup=0,
+                setpgroup=0 if self._own_group else os.getpgrp(),
             )
         finally:
             os.close(reader)

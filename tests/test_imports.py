@@ -190,8 +190,8 @@ def test_script_does_not_import_the_terminal(arguments: list[str]) -> None:
 
 def test_terminal_is_imported_without_garbage_collection() -> None:
     code = (
-        "import gc, sys; from qmpshell.cli.start import import_terminal; import_terminal();"
-        " print('qmpshell.terminal.app' in sys.modules, gc.get_freeze_count() > 10_000)"
+        "import gc, sys; from qmpshell.cli.start import import_shell; import_shell({});"
+        " print('qmpshell.terminal.plain' in sys.modules, gc.get_freeze_count() > 10_000)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True

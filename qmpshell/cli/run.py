@@ -13,8 +13,9 @@ from .runtime_dir import RuntimeDirectory, make_runtime_directory
 from .start import (
     Connector,
     Invocation,
+    can_move_cursor,
     configure,
-    import_terminal,
+    import_shell,
     is_scripted,
     make_session,
     run_script,
@@ -125,7 +126,7 @@ class _Run:
     def session(self) -> int:
         """Run the session. Return the exit status. Raises QmpShellError."""
         self._signals.release()
-        is_script = is_scripted(self._invocation, self._environment)
+        is_script = is_scripted(self._invocation)
         settings, configuration = self._invocation.settings, None
         if not is_script:
             configuration = configure(
@@ -144,13 +145,10 @@ class _Run:
         return self._script(session, connector) if is_script else self._shell(session, connector)
 
     def _shell(self, session: Session | RawSession, connector: Connector) -> int:
-        stream = self._start(output=None)
+        stream = self._start(output=None if can_move_cursor(self._environment) else 2)
         if self._line.note and not self._invocation.settings.quiet:
             write_error(self._line.note)
-        import_terminal()
-        from ..terminal import run_terminal
-
-        return run_terminal(
+        return import_shell(self._environment)(
             self._invocation.settings,
             session,
             stream,

@@ -189,7 +189,7 @@ def start(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
         name = "no server"
         session = make_session(settings, name, interactive=False, environment=environment)
         return run_script(invocation, session, environment, name=name)
-    if not is_scripted(invocation, environment):
+    if not is_scripted(invocation):
         return _run_terminal(invocation, environment)
     connector = _connector(invocation, environment)
     return run_script(
@@ -202,11 +202,16 @@ def start(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
     )
 
 
-def is_scripted(invocation: Invocation, environment: Mapping[str, str]) -> bool:
-    """Return True if a script is to be run."""
+def is_scripted(invocation: Invocation) -> bool:
+    """Return True if a script is to be run, because no user is present."""
     if invocation.commands or invocation.file is not None or invocation.settings.dry_run:
         return True
-    return not (os.isatty(0) and os.isatty(1)) or _is_dumb(environment)
+    return not os.isatty(0)
+
+
+def can_move_cursor(environment: Mapping[str, str]) -> bool:
+    """Return True if the shell can draw: otherwise it writes line after line."""
+    return os.isatty(1) and not _is_dumb(environment)
 
 
 def _is_dumb(environment: Mapping[str, str]) -> bool:
@@ -247,7 +252,13 @@ def open_session(
     """
     ports = make_ports(environment, program=program)
     try:
-        return Session(settings, address=address, interactive=interactive, ports=ports)
+        return Session(
+            settings,
+            address=address,
+            interactive=interactive,
+            ports=ports,
+            has_live_view=can_move_cursor(environment),
+        )
     except QmpShellError as error:
         raise UsageError(str(error)) from error
 
@@ -258,10 +269,7 @@ def _run_terminal(invocation: Invocation, environment: Mapping[str, str]) -> int
     connector = _connector(invocation, environment, configuration)
     session = make_session(settings, connector.name, interactive=True, environment=environment)
     stream = connector.open()
-    import_terminal()
-    from ..terminal import run_terminal
-
-    return run_terminal(
+    return import_shell(environment)(
         settings,
         session,
         stream,
@@ -271,13 +279,14 @@ def _run_terminal(invocation: Invocation, environment: Mapping[str, str]) -> int
     )
 
 
-def import_terminal() -> None:
-    """Import what a shell needs, which takes most of its start-up time."""
-    from importlib import import_module
-
+def import_shell(environment: Mapping[str, str]) -> Callable[..., int]:
+    """Import what a shell needs, which takes most of its start-up time. Return what runs it."""
     gc.disable()
-    import_module("..terminal.app", __package__)
+    from .. import terminal
+
+    run = terminal.run_terminal if can_move_cursor(environment) else terminal.run_plain
     enable_garbage_collection()
+    return run
 
 
 def enable_garbage_collection() -> None:

@@ -79,6 +79,8 @@ class CompletionSources:
         # Names that cannot be used: an agent's commands may be disabled.
         self.disabled: frozenset[str] = frozenset()
         self.live = live
+        # Whether names that are missing or stale are queried.
+        self.may_query = True
         self.files = files
         self._find_styles = styles
         self._styles: Sequence[str] | None = None
@@ -147,7 +149,9 @@ class CompletionSources:
         return self._commands
 
     def find_live(self, name_query: NameQuery) -> Sequence[LiveName]:
-        """Return the known names of a kind, and query them if necessary."""
+        """Return the known names of a kind, and query them if necessary and allowed."""
+        if not self.may_query:
+            return self.peek_live(name_query)
         return (self.live.find(name_query) if self.live is not None else None) or ()
 
     def peek_live(self, name_query: NameQuery) -> Sequence[LiveName]:

@@ -233,7 +233,7 @@ class CommandContext:
         task = self._task
         is_alone = not task.actions and task.redirect is None
         return (
-            self._state.interactive
+            self._state.has_live_view
             and is_alone
             and task.source.name not in self._state.source_depth
         )

@@ -130,6 +130,11 @@ class ScriptLines:
         """The name of the current input."""
         return self._inputs[0].name if self._inputs else ""
 
+    @property
+    def open(self) -> bool:
+        """Whether a logical line is incomplete."""
+        return self._assembler.open
+
     def fill(self) -> None:
         """Read once from `descriptor`. Raises OSError."""
         self._inputs[0].fill()

@@ -70,13 +70,20 @@ class Session:
     """A session with one server.
 
     `address` is its name in messages. `interactive` is true if a user is present: destructive
-    commands need confirmation, lines can be queued, and no failure ends the session.
+    commands need confirmation, lines can be queued, and no failure ends the session. `has_live_view`
+    is true if the driver shows `live_view` below a prompt.
 
     Raises QmpShellError if the log in the settings cannot be opened.
     """
 
     def __init__(
-        self, settings: Settings, *, address: str, interactive: bool, ports: Ports
+        self,
+        settings: Settings,
+        *,
+        address: str,
+        interactive: bool,
+        ports: Ports,
+        has_live_view: bool = True,
     ) -> None:
         self.settings = settings
         self.interactive = interactive
@@ -84,6 +91,7 @@ class Session:
             settings,
             address=address,
             interactive=interactive,
+            has_live_view=has_live_view,
             ports=ports,
             leave=self._leave,
             stop=self._stop_at_failure,

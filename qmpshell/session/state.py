@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class SessionState:
     """The state of a session. Each attribute is an object that alone changes its own attributes.
 
-    `interactive` is true if a user is present. `leave` is called when a line ends the session, `stop`
+    `interactive` is true if a user is present, `has_live_view` if there is a view below the prompt.
+    `leave` is called when a line ends the session, `stop`
     at the first failure if the session ends there.
     """
 
@@ -34,12 +35,14 @@ class SessionState:
         *,
         address: str,
         interactive: bool,
+        has_live_view: bool,
         ports: Ports,
         leave: Callable[[], None],
         stop: Callable[[], None],
     ) -> None:
         self.settings = settings
         self.interactive = interactive
+        self.has_live_view = interactive and has_live_view
         self.ports = ports
         self.leave = leave
         self.outbox = Outbox()

@@ -259,6 +259,11 @@ SETTINGS: Mapping[str, Setting] = {
     setting.name: setting
     for setting in (
         _Choice("color", "use colours", ("auto", "always", "never")),
+        _Switch(
+            "complete-while-typing",
+            "open the completion menu without Tab",
+            attribute="complete_while_typing",
+        ),
         _Names(
             "confirm",
             "commands that need confirmation at a terminal",

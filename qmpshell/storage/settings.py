@@ -82,10 +82,11 @@ class Settings(Record, kw_only=True):
     `wait`
     and `timeout` are seconds or None. `log` is a file name.
 
-    At a terminal: `confirm` are names or globs of commands that need confirmation; `fold` is the
-    number of lines of a reply that are shown (0: all); `pager` is a system shell command ("": the
-    environment's); `style` is "auto", "dark", "light" or the name of a Pygments style; `editing` is
-    EMACS or VI; `toolbar` shows or hides the toolbar.
+    At a terminal: `complete_while_typing` opens the completion menu without Tab; `confirm` are
+    names or globs of commands that need confirmation; `fold` is the number of lines of a reply that
+    are shown (0: all); `pager` is a system shell command ("": the environment's); `style` is
+    "auto", "dark", "light" or the name of a Pygments style; `editing` is EMACS or VI; `toolbar`
+    shows or hides the toolbar.
     """
 
     agent: bool = False
@@ -104,6 +105,7 @@ class Settings(Record, kw_only=True):
     probe: bool = True
     verbose: bool = False
     wait: float | None = None
+    complete_while_typing: bool = False
     confirm: tuple[str, ...] = CONFIRM
     editing: str = EMACS
     fold: int = 60

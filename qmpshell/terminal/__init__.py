@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from .lexer import LineLexer as LineLexer
     from .live_view import LiveView as LiveView
+    from .plain import run_plain as run_plain
     from .splitter import InputSplitter as InputSplitter
     from .status import (
         ToolbarPart as ToolbarPart,
@@ -49,6 +50,7 @@ else:
             "keys": "Replacement Tab help_line hmp_help_line",
             "lexer": "LineLexer",
             "live_view": "LiveView",
+            "plain": "run_plain",
             "splitter": "InputSplitter",
             "status": "ToolbarPart clip clip_left layout_toolbar status_parts",
             "stream_reader": "StreamReader",

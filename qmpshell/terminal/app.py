@@ -42,7 +42,7 @@ from ..transport import Stream
 from .background import ChildServer, ChildWatcher, Reconnector, is_terminal_gone
 from .bottom_toolbar import BelowPrompt, BottomToolbar
 from .completer import CompletionModel
-from .formatter import EffectFormatter
+from .formatter import LEAVE_HINT, EffectFormatter, prompt_text
 from .history import SafeHistory, open_history
 from .keys import help_line, hmp_help_line
 from .output import OutputView
@@ -227,11 +227,7 @@ class App:
     @property
     def prompt_text(self) -> str:
         """The text of the prompt."""
-        if self._settings.raw:
-            return "> "
-        if self._settings.agent:
-            return "(QGA) "
-        return "(qemu) " if self._settings.hmp else "(QEMU) "
+        return prompt_text(self._settings)
 
     def interrupt(self) -> None:
         """Handle Ctrl-C on an empty line, or SIGINT."""
@@ -245,7 +241,7 @@ class App:
         if effects:
             self._perform(effects)
         else:
-            self._display.show_message("Ctrl-D leaves the shell")
+            self._display.show_message(LEAVE_HINT)
 
     def _perform(self, effects: Sequence[Effect]) -> None:  # noqa: C901 - a dispatch on effects
         for effect in effects:

@@ -65,11 +65,13 @@ class HmpCompleter(Completer):
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterator[Completion]:
         """Yield the completions of a document."""
-        self._start_query()
+        if complete_event.completion_requested:
+            self._start_query()
         text = document.current_line_before_cursor
         line = text if self._others is None else completion.hmp_line(text)
         if line is not None:
-            self._wanted()
+            if complete_event.completion_requested:
+                self._wanted()
             candidates = completion.complete_hmp(line, self.catalogue)
             if self._others is None:
                 candidates = sorted([*candidates, *_leaving(line)], key=lambda one: one.text)
@@ -110,16 +112,20 @@ _ROWS_WHERE_NARROW = 3
 
 
 class LineCompleter(Completer):
-    """Completes from `sources`. `wanted` is called when live names may be needed."""
+    """Completes from `known`. `wanted` is called when live names may be needed.
+
+    If the user has not requested the completion, nothing is queried.
+    """
 
     def __init__(self, known: CompletionSources, *, wanted: Callable[[], None]) -> None:
         self._known = known
         self._wanted = wanted
 
     def get_completions(
-        self, document: Document, _complete_event: CompleteEvent
+        self, document: Document, complete_event: CompleteEvent
     ) -> Iterator[Completion]:
         """Yield the completions of a document."""
+        self._known.may_query = complete_event.completion_requested
         line, cursor = completion.logical_line(document.text, document.cursor_position)
         candidates = completion.complete(line, cursor, self._known)
         word = line[:cursor].lstrip()
@@ -128,7 +134,8 @@ class LineCompleter(Completer):
             for name in EXIT_COMMANDS
             if name.startswith(word) and name not in COMMANDS
         ]
-        self._wanted()
+        if complete_event.completion_requested:
+            self._wanted()
         yield from completions(candidates)
 
 

@@ -13,6 +13,8 @@ from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.processors import PasswordProcessor
 
 from . import styles
+from .formatter import question_text
+from .reflow import erase_reflowed
 from .styles import Devices
 
 
@@ -51,13 +53,14 @@ async def confirm(question: str, devices: Devices) -> bool:
     with contextlib.suppress(termios.error, OSError, NotImplementedError):
         termios.tcflush(devices.input.fileno(), termios.TCIFLUSH)
     session: PromptSession[str] = PromptSession(
-        FormattedText([(f"class:{styles.PROMPT}", f"{question}. Go on? [y/N] ")]),
+        FormattedText([(f"class:{styles.PROMPT}", question_text(question))]),
         key_bindings=bindings,
         input=devices.input,
         output=devices.output,
         style=devices.theme.style,
         color_depth=devices.theme.depth,
     )
+    erase_reflowed(session.app, devices.environment)
     return await session.prompt_async(handle_sigint=False) == "y"
 
 
@@ -80,6 +83,7 @@ async def ask_secret(what: str, devices: Devices) -> str | None:
         style=devices.theme.style,
         color_depth=devices.theme.depth,
     )
+    erase_reflowed(session.app, devices.environment)
     try:
         return await session.prompt_async(handle_sigint=False)
     except (KeyboardInterrupt, EOFError):

@@ -26,9 +26,34 @@ from .status import clip
 from .styles import Fragments
 from .throttle import OTHERS, EventCount
 
+LEAVE_HINT = "Ctrl-D leaves the shell"
 _NARROWEST = 20  # columns
 # Shorter times, in seconds, are not shown for text.
 _NOTABLE = 1.0
+
+
+def prompt_text(settings: Settings) -> str:
+    """Return the text of the prompt."""
+    if settings.raw:
+        return "> "
+    if settings.agent:
+        return "(QGA) "
+    return "(qemu) " if settings.hmp else "(QEMU) "
+
+
+def question_text(question: str) -> str:
+    """Return the text that asks for confirmation."""
+    return f"{question}. Go on? [y/N] "
+
+
+def overwrite_question(path: str) -> str:
+    """Return the question before a redirect overwrites a file."""
+    return f"{escape(path)} exists and would be overwritten"
+
+
+def refusal_text(path: str) -> str:
+    """Return why a redirect was not opened after that question."""
+    return f"{path} was not overwritten; nothing was sent"
 
 
 class ReplyFormatter:

@@ -120,6 +120,10 @@ class Tab:
         self._is_in_doubt = is_in_doubt
         # The document in which Tab waits for the server.
         self._waiting: Document | None = None
+        # The document after the last key, and the text before the word that the menu completes.
+        self._last = Document()
+        self._before_word: str | None = None
+        self._state: CompletionState | None = None
 
     def complete(self, buffer: Buffer) -> None:
         """Insert what is certain, and show the rest in a menu."""
@@ -155,6 +159,55 @@ class Tab:
         elif state is not None:
             _open_menu(buffer, _completions(buffer))
 
+    def reset(self) -> None:
+        """Handle a new prompt."""
+        self._last = Document()
+        self._before_word = self._state = None
+
+    def after_key(self, buffer: Buffer) -> bool:
+        """Let an open menu follow the text that a key has changed. The server is not queried.
+
+        Return True if the key has typed or deleted a character where no menu is open.
+        """
+        last, self._last = self._last, buffer.document
+        before, self._state = self._state, buffer.complete_state
+        if self._state is not None:
+            document, found = self._state.original_document, self._state.completions
+            self._before_word = _before_word(document, found)
+            return False
+        # Escape closes the menu, and undoes the choice of an entry.
+        was_cancelled = before is not None and before.original_document == self._last
+        if was_cancelled or self._last.text == last.text:
+            self._before_word = None
+            return False
+        return not self._follow(buffer) and _is_typed(last, self._last)
+
+    def _follow(self, buffer: Buffer) -> bool:
+        """Open the menu again for the changed word. Return False if the word is another one."""
+        begin = self._before_word
+        if begin is None:
+            return False
+        found: list[Completion] = []
+        if buffer.document.text_before_cursor.startswith(begin):
+            found = _completions(buffer, requested=False)
+            if not found:  # they return if the user deletes what does not fit
+                return True
+        if not found or _before_word(buffer.document, found) != begin:
+            self._before_word = None
+            return False
+        if not _is_complete(found, buffer.document):
+            _open_menu(buffer, found)
+        return True
+
+    def open_while_typing(self, buffer: Buffer) -> None:
+        """Open the menu without Tab after a character was typed. The server is not queried."""
+        if buffer.complete_state is not None or not buffer.document.text_before_cursor.strip():
+            return
+        found = _completions(buffer, requested=False)
+        if found and not _is_complete(found, buffer.document):
+            _open_menu(buffer, found)
+            self._before_word = _before_word(buffer.document, found)
+
 
 class Replacement(Completion):
     """A completion that also replaces `after` characters behind the cursor."""
@@ -168,9 +221,29 @@ class Replacement(Completion):
         self.after = after
 
 
-def _completions(buffer: Buffer) -> list[Completion]:
-    asked = CompleteEvent(completion_requested=True)
+def _completions(buffer: Buffer, *, requested: bool = True) -> list[Completion]:
+    asked = CompleteEvent(text_inserted=not requested, completion_requested=requested)
     return list(buffer.completer.get_completions(buffer.document, asked))
+
+
+def _before_word(document: Document, found: list[Completion]) -> str:
+    """Return the text before the word that the completions replace."""
+    return document.text[: document.cursor_position + found[0].start_position]
+
+
+def _is_complete(found: list[Completion], document: Document) -> bool:
+    """Return True if the word is the only completion."""
+    return len(found) == 1 and found[0].text == _replaced(found[0], document)
+
+
+def _is_typed(before: Document, after: Document) -> bool:
+    """Return True if one character was typed or deleted before the cursor."""
+    short, long = sorted((before.text_before_cursor, after.text_before_cursor), key=len)
+    return (
+        before.text_after_cursor == after.text_after_cursor
+        and len(long) == len(short) + 1
+        and long.startswith(short)
+    )
 
 
 def _open_menu(buffer: Buffer, found: list[Completion]) -> None:

@@ -17,6 +17,8 @@ from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
+from prompt_toolkit.key_binding import merge_key_bindings
+from prompt_toolkit.layout.processors import TabsProcessor
 from prompt_toolkit.output import Output
 from prompt_toolkit.output.color_depth import ColorDepth
 
@@ -29,8 +31,16 @@ from .keys import Tab, make_bindings
 from .lexer import LineLexer
 from .output import OutputQueue
 from .processes import ForegroundProcess, ProcessRunner
+from .reflow import erase_reflowed
+from .search import SearchStart
 from .splitter import InputSplitter
 from .styles import Devices
+
+_TAB_STOP = 8  # columns, as in terminals
+# The rows of an open completion menu with the typed line.
+_MENU_ROWS = 8
+# Nothing is shown below the line in a window of fewer rows.
+_FEWEST_ROWS = 3
 
 
 class _PromptRemovedError(Exception):
@@ -84,29 +94,35 @@ class PromptController:
         self._suspending: asyncio.Future[None] | None = None
         self._draft = Document()
         self._closed = False
+        bindings = make_bindings(
+            complete=self._tab.complete,
+            is_whole=splitter.is_whole,
+            interrupt=owner.interrupt,
+            edit=self._edit,
+            suspend=self.suspend,
+            help=owner.show_help,
+        )
         self._prompt: PromptSession[str] = PromptSession(
             history=history,
-            key_bindings=make_bindings(
-                complete=self._tab.complete,
-                is_whole=splitter.is_whole,
-                interrupt=owner.interrupt,
-                edit=self._edit,
-                suspend=self.suspend,
-                help=owner.show_help,
-            ),
             completer=completion_model.names,
             lexer=LineLexer() if devices.has_syntax else None,
             complete_while_typing=False,
-            # Only with several lines, because the search is not part of the prompt then.
-            multiline=Condition(lambda: "\n" in self._prompt.default_buffer.text),
+            # Only with several lines, because the search is not part of the prompt then. It must not
+            # change during a search, which may find an entry with several lines.
+            multiline=Condition(lambda: "\n" in self._search_start.draft.text),
             prompt_continuation=_continuation,
+            input_processors=[TabsProcessor(tabstop=_TAB_STOP, char1=" ", char2=" ", style="")],
             input=devices.input,
             output=devices.output,
             style=devices.theme.style,
             enable_open_in_editor=False,
         )
+        self._prompt.app.key_processor.after_key_press += self._after_key
+        self._search_start = SearchStart(self._prompt)
+        self._prompt.key_bindings = merge_key_bindings([bindings, self._search_start.bindings])
         self._prompt.default_buffer.on_text_changed += completion_model.names.typed
         self._prompt.app.before_render += self._set_bottom
+        erase_reflowed(self._prompt.app, devices.environment)
 
     def redraw(self) -> None:
         """Redraw what is below the prompt."""
@@ -117,10 +133,31 @@ class PromptController:
         self._tab.complete_again(self._prompt.default_buffer)
         self.redraw()  # the menu may have closed
 
+    def _after_key(self, _: object) -> None:
+        buffer = self._prompt.default_buffer
+        if self._prompt.layout.is_searching or not self._tab.after_key(buffer):
+            return
+        if self._devices.settings.complete_while_typing:
+            # Once for all keys that have arrived, as in pasted text.
+            document = buffer.document
+            asyncio.get_running_loop().call_soon(self._complete_while_typing, document)
+
+    def _complete_while_typing(self, document: Document) -> None:
+        buffer = self._prompt.default_buffer
+        if self._prompt.app.is_running and buffer.document == document:
+            self._tab.open_while_typing(buffer)
+            self.redraw()
+
     def _set_bottom(self, _: object) -> None:
+        size = self._devices.output.get_size()
+        # All of the menu is shown only if the line and a row below it fit too.
+        self._prompt.reserve_space_for_menu = max(1, min(_MENU_ROWS, size.rows - 1))
+        if size.rows < _FEWEST_ROWS:
+            self._prompt.bottom_toolbar = None
+            return
         rows: list[list[tuple[str, str]]] = []
         if self._devices.has_syntax:
-            columns = self._devices.output.get_size().columns
+            columns = size.columns
             document = self._prompt.default_buffer.document
             rows += self._completion_model.signature.fragments(document, columns)
         rows.append(self._owner.bottom_rows)
@@ -137,6 +174,7 @@ class PromptController:
             await self._suspended_work.popleft()()
             return None
         draft, self._draft = self._draft, Document()
+        self._tab.reset()
         self._prompt.app.erase_when_done = False
         # A search may have had the focus when the prompt was removed.
         self._prompt.layout.focus(self._prompt.default_buffer)
@@ -157,7 +195,7 @@ class PromptController:
                 set_exception_handler=False,
             )
         except _PromptRemovedError:
-            self._draft = self._prompt.default_buffer.document
+            self._draft = self._search_start.draft
         except KeyboardInterrupt:
             pass
         return None

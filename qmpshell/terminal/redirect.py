@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from itertools import chain
 
 from ..language import Redirect
-from ..render import escape
 from ..script import OutputError, RedirectTarget, ScriptView
 from ..session import CloseRedirect, OpenRedirect, ShowReply, ShowResult
+from .formatter import overwrite_question, refusal_text
 from .prompt import PromptController
 from .styles import Devices
 
@@ -71,10 +71,10 @@ class RedirectController:
 
     async def _ask_overwrite(self, step: OpenRedirect) -> None:
         name = step.redirect.text
-        if await self._prompt_controller.confirm(f"{escape(name)} exists and would be overwritten"):
+        if await self._prompt_controller.confirm(overwrite_question(name)):
             self._open(step)
         else:
-            self._answer(step, f"{name} was not overwritten; nothing was sent")
+            self._answer(step, refusal_text(name))
 
     def _open(self, step: OpenRedirect) -> None:
         problem = ""

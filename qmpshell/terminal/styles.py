@@ -32,7 +32,9 @@ HELP_NAME = "help.name"
 HELP_EMPHASIS = "help.emphasis"
 HELP_LITERAL = "help.literal"
 HELP_WARNING = "help.warning"
-SUGGESTION = "auto-suggestion"  # prompt_toolkit's name
+# prompt_toolkit's names.
+SUGGESTION = "auto-suggestion"
+MENU_CURRENT = "completion-menu.completion.current"
 
 # Below the prompt. The toolbar is visible without colours too.
 TOOLBAR = "toolbar"
@@ -107,9 +109,10 @@ _DEFAULT_STYLES = {
     PROMPT: "bold",
     SUGGESTION: "ansibrightblack",
     TOOLBAR: "reverse",
-    TOOLBAR_GOOD: "ansigreen",
-    TOOLBAR_NOTABLE: "ansiyellow",
-    TOOLBAR_BAD: "ansired bold",
+    # In reverse video, so that bg is the colour of the text.
+    TOOLBAR_GOOD: "ansigreen bg:ansiblack",
+    TOOLBAR_NOTABLE: "ansiyellow bg:ansiblack",
+    TOOLBAR_BAD: "ansired bg:ansiwhite bold",
     PANEL: "noreverse",
     PANEL_TITLE: "bold",
     CHANGED: "reverse",
@@ -123,7 +126,6 @@ _DEFAULT_STYLES = {
     TYPED_COMMENT: "ansibrightblack",
     TYPED_SHELL: "ansibrightblack",
     TYPED_ERROR: "ansired",
-    # In reverse video, a colour would be the background.
     "signature.command": "bold",
     "signature.required": "bold",
     "signature.optional": "",
@@ -131,7 +133,25 @@ _DEFAULT_STYLES = {
     "signature.current": "bold underline",
     "signature.type": "",
     "signature.mark": "",
-    f"signature.{WARNING}": "ansiyellow",
+    f"signature.{WARNING}": "ansiyellow bg:ansiblack",
+    MENU_CURRENT: "#444444 bg:#ffffff reverse",  # prompt_toolkit's grey is too light
+}
+
+# What has a colour of its own on the toolbar, as in _DEFAULT_STYLES. These are colours of terminals
+# with 256 colours too.
+_STATE_STYLES = {
+    "dark": {
+        TOOLBAR_GOOD: "#5faf5f bg:#000000",
+        TOOLBAR_NOTABLE: "#d7af00 bg:#000000",
+        TOOLBAR_BAD: "#ff5f5f bg:#000000 bold",
+        f"signature.{WARNING}": "#d7af00 bg:#000000",
+    },
+    "light": {
+        TOOLBAR_GOOD: "#005f00 bg:#ffffff",
+        TOOLBAR_NOTABLE: "#875f00 bg:#ffffff",
+        TOOLBAR_BAD: "#af0000 bg:#ffffff bold",
+        f"signature.{WARNING}": "#875f00 bg:#ffffff",
+    },
 }
 
 # The equivalent Pygments tokens, the best first. The first one that differs from plain text is
@@ -149,6 +169,7 @@ _TOKENS = {
     OUTPUT: ("Generic.Output", "Comment"),
     ERROR: ("Generic.Error",),
     SENT: ("Comment",),
+    SUGGESTION: ("Comment",),
     LATE: ("Name.Exception", "Generic.Error"),
     HELP_NAME: ("Name.Attribute", "Name.Tag"),
     HELP_LITERAL: ("Literal.String",),
@@ -181,9 +202,10 @@ def make_style(name: str = AUTO) -> BaseStyle:
 
     Raises ValueError with some valid names if there is none of that name.
     """
-    return Style.from_dict(
-        _DEFAULT_STYLES if name == AUTO else _pygments_styles(_CHOSEN.get(name, name))
-    )
+    if name == AUTO:
+        return Style.from_dict(_DEFAULT_STYLES)
+    chosen = _pygments_styles(_CHOSEN.get(name, name))
+    return Style.from_dict(chosen | _STATE_STYLES.get(name, {}))
 
 
 def _pygments_styles(name: str) -> dict[str, str]:

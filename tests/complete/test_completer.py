@@ -204,7 +204,7 @@ def texts(line: str, server: str = "10", sources: CompletionSources | None = Non
         ("/watch -n 5 -", ["-c "]),
         ("/watch -c 3 -n 1 query-sta", ["query-stats ", "query-stats-schemas ", "query-status"]),
         ("/events STOP,RES", ["RESET", "RESUME"]),
-        ("/set co", ["color=", "confirm="]),
+        ("/set co", ["color=", "complete-while-typing=", "confirm="]),
         ("/set color=", ["auto", "always", "never"]),
         ("/set color=always editing=v", ["vi"]),
         ("/set confirm=quit,system_res", ["system_reset"]),

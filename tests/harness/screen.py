@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import pexpect
 import pyte
+from pyte.screens import StaticDefaultDict
 
 from .program import COMMAND, environment
 
@@ -26,6 +27,30 @@ class _Screen(pyte.HistoryScreen):
 
     def write_process_input(self, data: str) -> None:
         self._answer(data)
+
+    def wrap_again(self, columns: int) -> None:
+        """Change the width like terminals that wrap the lines on the screen again."""
+        cursor, rows = self.cursor, list[list[Any]]()
+        for y in range(self.lines):
+            cells = [self.buffer[y][x] for x in range(self.columns)]
+            while cells and cells[-1] == self.default_char:
+                cells.pop()
+            if y == cursor.y:
+                position = (len(rows) + cursor.x // columns, cursor.x % columns)
+                cells += [self.default_char] * (cursor.x + 1 - len(cells))
+            rows += [cells[at : at + columns] for at in range(0, max(len(cells), 1), columns)]
+        while len(rows) > self.lines and not rows[-1]:
+            rows.pop()
+        gone = max(len(rows) - self.lines, 0)
+        for row in rows[:gone]:
+            line: StaticDefaultDict[int, Any] = StaticDefaultDict(self.default_char)
+            line.update(enumerate(row))
+            self.history.top.append(line)
+        self.resize(self.lines, columns)
+        for y, row in enumerate(rows[gone:]):
+            self.buffer[y].clear()
+            self.buffer[y].update(enumerate(row))
+        self.cursor.y, self.cursor.x = position[0] - gone, position[1]
 
 
 class Terminal:
@@ -139,7 +164,10 @@ class Terminal:
         """Type a line and Enter."""
         self.type(text + "\r")
 
-    def resize(self, columns: int, rows: int) -> None:
+    def resize(self, columns: int, rows: int, *, wraps: bool = False) -> None:
+        """Change the size of the window. With `wraps`, the terminal wraps its lines again."""
+        if wraps:
+            self.screen.wrap_again(columns)
         self.screen.resize(rows, columns)
         self.child.setwinsize(rows, columns)
 

@@ -29,7 +29,8 @@ def test_list_has_one_per_line_without_queries(interactive: bool) -> None:
         name for name, setting in SETTINGS.items() if not setting.file_only
     ]
     assert lines[0] == "color=auto        # use colours"
-    assert lines[1] == "confirm=guest-shutdown,quit,system_powerdown,system_reset"
+    assert lines[1] == "complete-while-typing=off  # open the completion menu without Tab"
+    assert lines[2] == "confirm=guest-shutdown,quit,system_powerdown,system_reset"
     assert max(map(len, lines)) < 80
     assert driver.session.idle
     assert driver.status == OK

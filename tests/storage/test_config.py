@@ -112,6 +112,7 @@ def test_all_settings_and_targets_are_read(home: Home) -> None:
         style = "monokai"
         timeout = 2.5
         toolbar = false
+        complete-while-typing = true
         verbose = true
 
         [targets]
@@ -126,6 +127,7 @@ def test_all_settings_and_targets_are_read(home: Home) -> None:
     assert (found.problems, found.setting_problems) == ([], [])
     assert found.values == {
         "color": "always",
+        "complete-while-typing": True,
         "confirm": ("quit", "blockdev-*"),
         "editing": "vi",
         "events": ("JOB_*", "STOP"),

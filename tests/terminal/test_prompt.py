@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.program import COMMAND
 from tests.harness.screen import Terminal
 from tests.harness.servers import SYSTEM, Server, start_qemu
 
@@ -275,33 +274,6 @@ def test_raw_option_passes_lines_through(qemu: Server) -> None:
         terminal.wait_above("> exit", '{"error": {"class": "GenericError"', prompt=">")
         terminal.type("\x04")
         assert terminal.end() == 0
-
-
-@pytest.mark.parametrize(
-    ("script", "variables"),
-    [
-        ('exec "$@"', {"TERM": "dumb"}),
-        ('exec "$@"', {"TERM": "unknown"}),
-        ('exec "$@"', {"TERM": ""}),
-        ('"$@" | cat', {}),
-        ('echo query-name | "$@"', {}),
-    ],
-    ids=["dumb", "unknown", "none", "stdout", "stdin"],
-)
-def test_shell_without_full_terminal_runs_as_script(
-    one_qemu: Server, script: str, variables: dict[str, str]
-) -> None:
-    command = ("sh", "-c", script, "sh", *COMMAND)
-    with Terminal(one_qemu.address, command=command, variables=variables) as terminal:
-        if not script.startswith("echo"):
-            terminal.line("query-name")
-            terminal.type("\x04")
-        assert terminal.end() == 0
-        assert '"return": {}' in terminal.text
-        assert b"(QEMU)" not in terminal.raw
-        assert b"Connected" not in terminal.raw
-        # Colour sequences are allowed, cursor movement is not.
-        assert b"\x1b" not in re.sub(rb"\x1b\[[0-9]*m", b"", terminal.raw)
 
 
 @pytest.mark.parametrize(

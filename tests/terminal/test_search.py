@@ -1,9 +1,13 @@
-"""Test a history search that is interrupted, and a window closed at a question."""
+"""Test the search of the history: it passes all entries, and leaving it restores the draft."""
 
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
+import pytest
+
+from tests.harness.program import own_folders
 from tests.harness.screen import Terminal
 from tests.harness.servers import Server
 
@@ -30,3 +34,86 @@ def test_closed_window_during_question_ends_shell(one_qemu: Server) -> None:
         terminal.wait_for("Go on? [y/N]")
         terminal.child.close(force=False)
         assert not terminal.child.isalive()
+
+
+def _with_history(folder: Path, *entries: str, editing: str = "emacs") -> dict[str, str]:
+    """Return variables for a history of these entries, the oldest first, and an editing mode."""
+    variables = own_folders(folder)
+    settings = Path(variables["XDG_CONFIG_HOME"], "qmpshell", "config.toml")
+    settings.parent.mkdir(parents=True)
+    settings.write_text(f'editing = "{editing}"\n')
+    file = Path(variables["XDG_STATE_HOME"], "qmpshell", "history")
+    file.parent.mkdir(parents=True)
+    lines = ("\n".join(f"+{line}" for line in entry.split("\n")) for entry in entries)
+    file.write_text("".join(f"\n# 2026-01-01 00:00:00\n{text}\n" for text in lines))
+    return variables
+
+
+@pytest.mark.parametrize("editing", ["emacs", "vi"])
+@pytest.mark.parametrize(
+    ("draft", "entries"),
+    [
+        ("", ("query-name", "query-status", "transaction(\n  query-block\n)")),
+        ("my\ndraft", ("query-name", "transaction(\n  query-block\n)", "query-status")),
+    ],
+    ids=["empty", "multiline"],
+)
+def test_repeated_search_passes_entries_with_several_lines(
+    one_qemu: Server, tmp_path: Path, draft: str, entries: tuple[str, ...], editing: str
+) -> None:
+    variables = _with_history(tmp_path, *entries, editing=editing)
+    with Terminal("-q", one_qemu.address, variables=variables) as terminal:
+        terminal.wait_prompt()
+        terminal.paste(draft)
+        terminal.type("\x12query" + "\x12" * len(entries))
+        terminal.type("\x12\x12\x13\x13\x12\x12\r")
+        terminal.wait(lambda: terminal.current.endswith("query-name"), "the oldest entry")
+        terminal.type("\r")
+        terminal.wait_for('{"return": {}}')
+
+
+@pytest.mark.parametrize("leave", ["\x07", "\x03"], ids=["Ctrl-G", "Ctrl-C"])
+@pytest.mark.parametrize("draft", ["my draft", "my\ndraft"], ids=["line", "lines"])
+@pytest.mark.parametrize("editing", ["emacs", "vi"])
+def test_leaving_a_search_restores_the_draft(
+    one_qemu: Server, tmp_path: Path, leave: str, draft: str, editing: str
+) -> None:
+    entries = ("query-name", "transaction(\n  query-block\n)", "query-pci")
+    variables = _with_history(tmp_path, *entries, editing=editing)
+    with Terminal("-q", one_qemu.address, variables=variables) as terminal:
+        terminal.wait_prompt()
+        terminal.paste(draft)
+        terminal.type("\x1b[D")
+        last = draft.rpartition("\n")[2]
+        terminal.wait(lambda: terminal.current.endswith(last), "the draft")
+        shown, column = terminal.current, terminal.screen.cursor.x
+        terminal.type("\x12query")
+        terminal.wait_for("query-pci")
+        terminal.type("\x12\x12")
+        terminal.wait_for("query-name")
+        terminal.type(leave)
+        terminal.wait(
+            lambda: (terminal.current, terminal.screen.cursor.x) == (shown, column), "the draft"
+        )
+        assert terminal.text == _prompted(draft)
+
+
+def _prompted(draft: str) -> str:
+    first, *others = draft.split("\n")
+    return "\n".join([f"(QEMU) {first}", *(f"... {line}" for line in others)])
+
+
+def test_reply_to_program_during_search_restores_the_draft(
+    one_qemu: Server, tmp_path: Path
+) -> None:
+    variables = _with_history(tmp_path, "query-pci", "query-cpus-fast")
+    with Terminal("-q", one_qemu.address, variables=variables) as terminal:
+        terminal.wait_prompt()
+        one_qemu.stop()
+        terminal.line("query-name | cat")
+        terminal.wait_prompt()
+        terminal.type("my draft\x12query\x12\x12")
+        terminal.wait_for("query-pci")
+        one_qemu.process.send_signal(signal.SIGCONT)
+        terminal.wait_for('{"return": {}}')
+        terminal.wait(lambda: terminal.current == "(QEMU) my draft", "the draft")

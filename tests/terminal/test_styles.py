@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from prompt_toolkit.output.color_depth import ColorDepth
-from prompt_toolkit.styles import BaseStyle
+from prompt_toolkit.styles import BaseStyle, default_ui_style, merge_styles
 from pygments.styles import get_all_styles
 
 from qmpshell.render import JSON_NAME, JSON_NUMBER, JSON_PUNCTUATION, JSON_STRING, JSON_WORD
@@ -26,6 +26,22 @@ CLASSES = sorted(
     if name.isupper() and isinstance(value, str) and not name.startswith(("_", "JSON_", "AUTO"))
 )
 ALL = [*CLASSES, *map(json_style, PIECES)]
+STATES = (
+    styles.TOOLBAR_GOOD,
+    styles.TOOLBAR_NOTABLE,
+    styles.TOOLBAR_BAD,
+    f"signature.{styles.WARNING}",
+)
+SIGNATURE = ("command", "required", "optional", "given", "current", "type", "mark")
+# With those of the completion menu that are prompt_toolkit's.
+ALL_STYLES = (
+    *(name for name in ALL if name != styles.WARNING),
+    *(f"signature.{name}" for name in SIGNATURE),
+    *STATES,
+    "completion-menu.completion",
+    "completion-menu.meta.completion",
+    "completion-menu.meta.completion.current",
+)
 COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
 
 
@@ -47,7 +63,7 @@ PLAIN = ("", False, False, False)
 
 def test_auto_style_uses_only_terminal_palette() -> None:
     style = make_style()
-    for name in ALL:
+    for name in set(ALL) - {styles.MENU_CURRENT}:  # the menu has prompt_toolkit's colours
         color = attributes_of(style, name)[0]
         assert color == "" or color.startswith("ansi")
     assert attributes_of(style, styles.ERROR)[0] == "ansired"
@@ -61,7 +77,7 @@ def test_errors_and_prompt_stand_out_in_any_style(name: str) -> None:
     for error in (styles.ERROR, styles.TYPED_ERROR):
         assert attributes_of(style, error) not in pieces | {PLAIN}
     assert attributes_of(style, styles.PROMPT) != PLAIN
-    for class_name in ALL:
+    for class_name in set(ALL) - {*STATES, styles.MENU_CURRENT}:
         assert style.get_attrs_for_style_str(f"class:{class_name}").bgcolor == ""
 
 
@@ -79,15 +95,49 @@ def contrast(first: str, second: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+# The palette of xterm.
+PALETTE = {
+    "ansiblack": "000000",
+    "ansired": "cd0000",
+    "ansigreen": "00cd00",
+    "ansiyellow": "cdcd00",
+    "ansiwhite": "ffffff",
+}
+
+
+def drawn_colours(style: BaseStyle, classes: str, default: tuple[str, str]) -> tuple[str, str]:
+    """Return the colours of text and background; `default` are those of the terminal."""
+    attributes = style.get_attrs_for_style_str(classes)
+    text, background = attributes.color or default[0], attributes.bgcolor or default[1]
+    return (background, text) if attributes.reverse else (text, background)
+
+
+def drawn_contrast(style: BaseStyle, class_name: str, default: tuple[str, str]) -> float:
+    """Return the contrast of a style where it is used."""
+    toolbar = "class:bottom-toolbar class:bottom-toolbar.text"
+    places = {"toolbar": toolbar, "signature": toolbar, "completion-menu": "class:completion-menu"}
+    place = places.get(class_name.partition(".")[0], "")
+    whole = merge_styles([default_ui_style(), style])
+    drawn = drawn_colours(whole, f"{place} class:{class_name}", default)
+    return contrast(*(PALETTE.get(color, color) for color in drawn))
+
+
 @pytest.mark.parametrize(
-    ("name", "background"), [("dark", "000000"), ("dark", "1e1e1e"), ("light", "ffffff")]
+    ("name", "text", "background"),
+    [("dark", "d0d0d0", "000000"), ("dark", "d0d0d0", "1e1e1e"), ("light", "000000", "ffffff")],
 )
-def test_dark_and_light_styles_have_enough_contrast(name: str, background: str) -> None:
+def test_dark_and_light_styles_have_enough_contrast(name: str, text: str, background: str) -> None:
     style = make_style(name)
-    coloured = [color for color in (attributes_of(style, name)[0] for name in ALL) if color]
-    assert len(set(coloured)) >= 5
-    for color in coloured:
-        assert color.startswith("ansi") or contrast(color, background) >= 4.5  # WCAG level AA
+    assert len({attributes_of(style, name)[0] for name in ALL}) >= 6
+    for class_name in ALL_STYLES:
+        value = drawn_contrast(style, class_name, (text, background))
+        assert value >= 4.5, class_name  # WCAG level AA
+
+
+@pytest.mark.parametrize("default", [("d0d0d0", "000000"), ("000000", "ffffff")])
+def test_auto_style_has_readable_states_and_warnings(default: tuple[str, str]) -> None:
+    for name in (*STATES, styles.MENU_CURRENT):
+        assert drawn_contrast(make_style(), name, default) >= 4.5, name
 
 
 @pytest.mark.parametrize("name", ["dark", "light"])

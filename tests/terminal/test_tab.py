@@ -129,3 +129,112 @@ def test_stale_menu_keeps_rest_of_word() -> None:
     buffer = typed("add dr", Names("driver", after=4), behind="iver=x")
     Tab(is_in_doubt=lambda: True).complete(buffer)
     assert buffer.text == "add driver=x"
+
+
+# -- the menu while the user types on --------------------------------------------------------------
+
+
+def open_menu(text: str, names: Names) -> tuple[Tab, Buffer]:
+    tab, buffer = Tab(is_in_doubt=lambda: False), typed(text, names)
+    tab.complete(buffer)
+    tab.after_key(buffer)
+    return tab, buffer
+
+
+def type_keys(tab: Tab, buffer: Buffer, *keys: str) -> None:
+    """Type characters, with "<" for Backspace."""
+    for key in keys:
+        if key == "<":
+            buffer.delete_before_cursor()
+        else:
+            buffer.insert_text(key)
+        tab.after_key(buffer)
+
+
+def test_menu_narrows_and_widens_while_typing() -> None:
+    tab, buffer = open_menu("del n", Names("node0", "node1", "node10", "name"))
+    type_keys(tab, buffer, "o")
+    assert menu(buffer) == ["node0", "node1", "node10"]
+    type_keys(tab, buffer, *"de1")
+    assert menu(buffer) == ["node1", "node10"]
+    type_keys(tab, buffer, "x")
+    assert buffer.complete_state is None
+    type_keys(tab, buffer, "<", "<")
+    assert menu(buffer) == ["node0", "node1", "node10"]
+    assert buffer.text == "del node"
+    type_keys(tab, buffer, *"<<<<")
+    assert menu(buffer) == ["node0", "node1", "node10", "name"]
+
+
+def test_menu_closes_at_the_next_word() -> None:
+    tab, buffer = open_menu("del n", Names("node0", "node1"))
+    type_keys(tab, buffer, *"ode0", " ")
+    assert buffer.complete_state is None
+    type_keys(tab, buffer, "<")
+    assert buffer.complete_state is None
+
+
+def test_menu_closes_before_its_word() -> None:
+    tab, buffer = open_menu("del n", Names("node0", "node1", "del"))
+    type_keys(tab, buffer, *"<<<<<<")
+    assert buffer.complete_state is None
+
+
+def test_cancelled_menu_does_not_open_again() -> None:
+    tab, buffer = open_menu("del n", Names("node0", "node1"))
+    buffer.cancel_completion()
+    tab.after_key(buffer)
+    type_keys(tab, buffer, "o")
+    assert buffer.complete_state is None
+
+
+def test_cancelled_choice_closes_the_menu() -> None:
+    tab, buffer = open_menu("del n", Names("node0", "node1"))
+    buffer.complete_next()
+    tab.after_key(buffer)
+    buffer.cancel_completion()
+    tab.after_key(buffer)
+    assert (buffer.text, buffer.complete_state) == ("del node", None)
+
+
+def test_menu_of_a_chosen_entry_closes() -> None:
+    tab, buffer = open_menu("del n", Names("node0", "node1"))
+    buffer.complete_next()
+    tab.after_key(buffer)
+    assert buffer.text == "del node0"
+    type_keys(tab, buffer, " ")
+    assert (buffer.text, buffer.complete_state) == ("del node0 ", None)
+
+
+def test_narrowing_does_not_request_names() -> None:
+    requested: list[bool] = []
+
+    class Recorder(Names):
+        def get_completions(
+            self, document: Document, complete_event: CompleteEvent
+        ) -> Iterator[Completion]:
+            requested.append(complete_event.completion_requested)
+            return super().get_completions(document, complete_event)
+
+    tab, buffer = open_menu("del n", Recorder("node0", "node1"))
+    requested.clear()
+    type_keys(tab, buffer, "o", "<")
+    assert requested == [False, False]
+
+
+def test_menu_opens_while_typing_unless_word_is_complete() -> None:
+    tab = Tab(is_in_doubt=lambda: False)
+    buffer = typed("", Names("node0", "nodes"))
+    for keys, shown in (("n", True), ("ode0", False), ("", False)):
+        for key in keys:
+            buffer.insert_text(key)
+        tab.open_while_typing(buffer)
+        assert (buffer.complete_state is not None) == shown, keys
+
+
+def test_only_one_typed_character_counts_as_typing() -> None:
+    tab = Tab(is_in_doubt=lambda: False)
+    buffer = typed("", Names())
+    for text, counts in (("n", True), ("no", True), ("n", True), ("n", False), ("node", False)):
+        buffer.document = Document(text)
+        assert tab.after_key(buffer) == counts, text

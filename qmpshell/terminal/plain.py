@@ -1,0 +1,417 @@
+"""The interactive shell where the cursor cannot move: a plain prompt, and output line after line.
+
+This is a terminal without capabilities (TERM=dumb), such as Emacs' shell buffer, or a terminal whose
+output goes elsewhere. There, prompt, banner and questions go to stderr, and stdout holds what a
+script's would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import partial
+from types import FrameType
+from typing import TypeVar
+
+from ..errors import FAILED, PIPE, QmpShellError
+from ..language import Redirect
+from ..render import escape
+from ..script import (
+    Output,
+    OutputClosedError,
+    OutputError,
+    RedirectTarget,
+    ScriptRunner,
+    ScriptView,
+)
+from ..session import (
+    Confirm,
+    Effect,
+    LineInput,
+    OpenRedirect,
+    RawSession,
+    ReadSecret,
+    Ready,
+    ScriptLines,
+    Session,
+    ShowEvent,
+    ShowMessage,
+    ShowReply,
+)
+from ..storage import Settings
+from ..transport import Stream
+from .background import ChildServer
+from .formatter import (
+    LEAVE_HINT,
+    EffectFormatter,
+    overwrite_question,
+    prompt_text,
+    question_text,
+    refusal_text,
+)
+from .output import encode_for_terminal
+from .styles import Fragments
+
+T = TypeVar("T")
+
+_READ_SIZE = 1 << 16
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
+_YES = ("y", "yes")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+
+
+class _InterruptedError(QmpShellError):
+    """A signal has interrupted a system call."""
+
+    def __init__(self) -> None:
+        super().__init__("interrupted")
+
+
+class PlainView(ScriptView):
+    """Shows effects like the full shell, as plain text; redirected replies are like a script's.
+
+    `write` receives the text.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        formatter: EffectFormatter,
+        *,
+        out: Callable[[bytes, Redirect | None], None],
+        write: Callable[[str], None],
+    ) -> None:
+        super().__init__(settings, name="", out=out, err=write)
+        self._formatter = formatter
+        self._write_text = write
+
+    def show(self, effect: Effect) -> None:
+        """Show one effect, if it is of a kind that is shown."""
+        formatter = self._formatter
+        if isinstance(effect, ShowEvent):
+            if effect.again or formatter.wants(effect.event):
+                self._write(formatter.event(effect.event))
+        elif not isinstance(effect, ShowReply):
+            self._write(formatter.fragments(effect))
+        elif effect.redirect is not None:
+            super().show(effect)
+        elif effect.again:
+            self._write_text("".join(formatter.whole(effect, {})))
+        else:
+            self._write(formatter.fragments(effect))
+
+    def _write(self, fragments: Fragments) -> None:
+        text = "".join(text for _, text in fragments)
+        if text:
+            self._write_text(text)
+
+
+class PlainShell(ScriptRunner):
+    """A session with a user at a terminal. `run` returns the exit status.
+
+    `formatter` formats the banner, and everything on stdout if that is the terminal. `child_server`
+    is the server if qmpshell has started it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        session: Session | RawSession,
+        stream: Stream,
+        *,
+        formatter: EffectFormatter,
+        connect: Callable[[str | None], tuple[Stream, str]],
+        environment: Mapping[str, str],
+        child_server: ChildServer | None,
+    ) -> None:
+        self._settings = settings
+        self._user_session = session
+        self._formatter = formatter
+        self._open_stream = connect
+        self._child_server = child_server
+        self._is_terminal = os.isatty(_STDOUT)
+        self._encoding = (sys.stdout if self._is_terminal else sys.stderr).encoding or "utf-8"
+        # Whether the cursor is behind a prompt or a question.
+        self._is_prompted = False
+        # The text of a question, and what receives the answer, or None if there is none.
+        self._question: tuple[str, Callable[[str | None], None]] | None = None
+        self._can_interrupt = self._is_interrupted = False
+        self._input = LineInput("", read=self._read, descriptor=_STDIN, raw=settings.raw)
+        super().__init__(
+            session,
+            stream,
+            lines=ScriptLines(
+                [self._input], verbatim=settings.hmp or settings.raw, raw=settings.raw
+            ),
+            output=Output(_STDOUT),
+            make_view=self._make_view,
+            clock=time.monotonic,
+            # In this process group: the terminal would stop a pager in another one.
+            make_redirect=lambda redirect: RedirectTarget(
+                redirect, environment=environment, own_group=False
+            ),
+            connect=self._connect_to,
+        )
+
+    def _make_view(self, write: Callable[[bytes, Redirect | None], None]) -> ScriptView:
+        if self._is_terminal:
+            formatter = self._formatter
+            return PlainView(self._settings, formatter, out=write, write=self._write_text)
+        return ScriptView(
+            self._settings,
+            name="qmpshell",
+            out=write,
+            err=lambda text: self._write_text(f"{text}\n"),
+        )
+
+    def run(self, begin: Iterable[Effect]) -> int:
+        """Perform the effects, then run until the user leaves. Return the exit status."""
+        before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+        try:
+            return super().run(begin)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            self._drop_question()
+            with contextlib.suppress(OutputClosedError, OutputError):
+                self._start_line()
+                self._drain()
+
+    def _read(self) -> bytes:
+        try:
+            data = os.read(_STDIN, _READ_SIZE)
+        except OSError:  # the terminal is gone
+            return b""
+        if data:
+            self._is_prompted = False  # the terminal has echoed the end of the line
+        return data
+
+    # -- output -----------------------------------------------------------------------------------
+
+    def write(self, data: bytes, redirect: Redirect | None) -> None:
+        """Write to stdout, or to the redirect of a line."""
+        if redirect is None:
+            self._start_line()
+        super().write(data, redirect)
+
+    def _write_text(self, text: str) -> None:
+        self._start_line()
+        self._write_prompt(text)
+
+    def _start_line(self) -> None:
+        if self._is_prompted:
+            self._is_prompted = False
+            self._write_prompt("\n")
+
+    def _write_prompt(self, text: str) -> None:
+        """Write to the terminal."""
+        data = encode_for_terminal(text, self._encoding).encode(self._encoding, "backslashreplace")
+        if self._is_terminal:
+            self._output.write(data)
+            return
+        with contextlib.suppress(OSError):
+            while data:
+                data = data[os.write(_STDERR, data) :]
+
+    def _show_prompt(self) -> None:
+        if self._is_prompted or self._output.pending:
+            return
+        if self._question is not None:
+            text, _ = self._question
+        elif self._session.idle and self._next_line is None and not self._lines.ended:
+            text = "... " if self._lines.open else prompt_text(self._settings)
+        else:
+            return
+        self._write_prompt(text)
+        self._is_prompted = True
+
+    # -- the loop ---------------------------------------------------------------------------------
+
+    def _feed(self) -> None:
+        if self._question is None:
+            super()._feed()
+            return
+        line = self._input.pop()
+        if line is not None or self._lines.ended or not self._input.reads_on:
+            _, receive = self._question
+            self._drop_question()
+            receive(None if line is None else line.decode("utf-8", "surrogateescape"))
+            self._feed()
+
+    def _wait(self) -> None:
+        self._show_prompt()
+        with contextlib.suppress(_InterruptedError):
+            super()._wait()
+        if self._is_interrupted:
+            self._is_interrupted = False
+            self._interrupt()
+        elif self._session.lost:
+            self._cancel_question()
+        child = self._child_server
+        if child is not None and child.poll() is not None:
+            self._child_server = None
+            self._view.show(ShowMessage(child.describe_end(), is_error=True))
+
+    def _poll_descriptors(self, timeout: int | None) -> list[tuple[int, int]]:
+        def poll() -> list[tuple[int, int]]:
+            must_return = self._is_interrupted or self._status is not None
+            return [] if must_return else self._poll.poll(timeout)
+
+        return self._interruptibly(poll)
+
+    def _connect_to(self, text: str | None) -> tuple[Stream, str]:
+        stream, address = self._interruptibly(partial(self._open_stream, text))
+        self._formatter.address = address
+        return stream, address
+
+    def _interruptibly(self, call: Callable[[], T]) -> T:
+        """Call a function that a signal ends with _InterruptedError."""
+        self._can_interrupt = True
+        try:
+            return call()
+        finally:
+            self._can_interrupt = False
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            self._is_interrupted = True
+        elif number != signal.SIGCHLD and self._status is None:
+            self._status = 128 + number
+        if self._can_interrupt:
+            self._can_interrupt = False
+            raise _InterruptedError
+
+    def _interrupt(self) -> None:
+        """Handle Ctrl-C. The terminal has discarded the typed text, and has shown ^C."""
+        self._is_prompted = True
+        self._start_line()
+        if self._cancel_question():
+            return
+        session = self._user_session
+        effects = session.abandon(self._clock()) if isinstance(session, Session) else []
+        self._perform(effects or [ShowMessage(LEAVE_HINT)])
+
+    # -- questions --------------------------------------------------------------------------------
+
+    def _perform(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Ready):
+                self._show_banner()
+            elif isinstance(effect, Confirm):
+                self._confirm(effect.question, partial(self._answer, effect))
+            elif isinstance(effect, ReadSecret):
+                _set_echo(on=False)
+                self._ask(f"{escape(effect.key)}: ", partial(self._answer, effect))
+            else:
+                super()._perform([effect])
+
+    def _show_banner(self) -> None:
+        session = self._user_session
+        if isinstance(session, Session) and not self._settings.quiet:
+            self._write_text("".join(text for _, text in self._formatter.banner(session.greeting)))
+
+    def _answer(self, step: Confirm | ReadSecret | OpenRedirect, answer: object) -> None:
+        self._perform(self._session.answer(step, answer, self._clock()))
+
+    def _open_redirect(self, step: OpenRedirect) -> None:
+        name = step.redirect.text
+        if step.redirect.operator != ">" or not os.path.exists(name):
+            super()._open_redirect(step)
+            return
+        open_redirect = super()._open_redirect
+
+        def on_answer(answer: bool) -> None:
+            if answer:
+                open_redirect(step)
+            else:
+                self._answer(step, refusal_text(name))
+
+        self._confirm(overwrite_question(name), on_answer)
+
+    def _confirm(self, question: str, receive: Callable[[bool], None]) -> None:
+        self._ask(
+            question_text(question),
+            lambda text: receive(text is not None and text.strip().lower() in _YES),
+        )
+
+    def _ask(self, text: str, receive: Callable[[str | None], None]) -> None:
+        """Ask a question. What was typed before it does not answer it."""
+        self._question = (text, receive)
+        self._next_line = None
+        with contextlib.suppress(termios.error, OSError):
+            termios.tcflush(_STDIN, termios.TCIFLUSH)
+        while self._input.pop() is not None:
+            pass
+
+    def _cancel_question(self) -> bool:
+        """Answer an open question with None. Return True if there was one."""
+        if self._question is None:
+            return False
+        _, receive = self._question
+        self._drop_question()
+        receive(None)
+        return True
+
+    def _drop_question(self) -> None:
+        if self._question is not None:
+            self._question = None
+            _set_echo(on=True)
+
+
+def _set_echo(*, on: bool) -> None:
+    """Turn the terminal's echo on or off, except for the end of the line."""
+    with contextlib.suppress(termios.error, OSError):
+        modes = termios.tcgetattr(_STDIN)
+        without = modes[3] & ~(termios.ECHO | termios.ECHONL)
+        modes[3] = without | (termios.ECHO if on else termios.ECHONL)
+        termios.tcsetattr(_STDIN, termios.TCSADRAIN, modes)
+
+
+def run_plain(
+    settings: Settings,
+    session: Session | RawSession,
+    stream: Stream,
+    *,
+    address: str,
+    connect: Callable[[str | None], tuple[Stream, str]],
+    environment: Mapping[str, str],
+    child_server: ChildServer | None = None,
+) -> int:
+    """Run the shell on an open stream where the cursor cannot move. Return the exit status.
+
+    The parameters are those of `run_terminal`.
+    """
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    formatter = EffectFormatter(
+        settings,
+        address=address,
+        width=lambda: shutil.get_terminal_size().columns,
+        unicode=encoding == "utf8",
+        now=datetime.now,
+    )
+    shell = PlainShell(
+        settings,
+        session,
+        stream,
+        formatter=formatter,
+        connect=connect,
+        environment=environment,
+        child_server=child_server,
+    )
+    try:
+        return shell.run(
+            session.connected(time.monotonic(), passes_descriptors=stream.passes_descriptors)
+        )
+    except OutputClosedError:
+        return PIPE
+    except OutputError as error:
+        with contextlib.suppress(OSError):
+            os.write(_STDERR, f"qmpshell: cannot write to standard output: {error}\n".encode())
+        return FAILED

@@ -1,0 +1,212 @@
+"""Test the shell at a terminal whose cursor cannot move, or whose output goes elsewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import termios
+from pathlib import Path
+
+import pytest
+
+from tests.harness.program import COMMAND, own_folders, run
+from tests.harness.screen import Terminal
+from tests.harness.servers import SYSTEM, Server, start_qemu
+
+_CTRL_C, _CTRL_D = "\x03", "\x04"
+_NO_TERMINALS = [{"TERM": "dumb"}, {"TERM": "unknown"}, {"TERM": ""}]
+
+
+def _plain(server: Server, *options: str, **variables: str) -> Terminal:
+    return Terminal(*options, server.address, columns=160, variables={"TERM": "dumb", **variables})
+
+
+def _piped(server: Server, command: str, *options: str) -> Terminal:
+    shell = ("sh", "-c", f'"$@" {command}', "sh", *COMMAND)
+    return Terminal(*options, server.address, columns=160, command=shell)
+
+
+@pytest.mark.parametrize("variables", _NO_TERMINALS, ids=["dumb", "unknown", "none"])
+def test_dumb_terminal_has_banner_prompt_and_questions(
+    one_qemu: Server, variables: dict[str, str]
+) -> None:
+    with Terminal(one_qemu.address, columns=160, variables=variables) as terminal:
+        terminal.wait_ready()
+        assert terminal.text.startswith("Connected to QEMU ")
+        terminal.line("query-name")
+        terminal.wait_above("(QEMU) query-name", '{"return": {}}')
+        terminal.line("quit")
+        terminal.wait_for("quit ends the server and its VM. Go on? [y/N]")
+        terminal.line("no")
+        terminal.wait_above("not sent")
+        terminal.line("quit")
+        terminal.wait(lambda: terminal.current.endswith("[y/N]"), "the question")
+        terminal.line("y")
+        terminal.wait_for("the server has exited")
+        terminal.wait_prompt()
+        terminal.type(_CTRL_D)
+        assert terminal.end() == 0
+        assert b"\x1b" not in terminal.raw
+
+
+def test_piped_output_is_that_of_a_script(one_qemu: Server, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with _piped(one_qemu, f"| cat > {out}") as terminal:
+        terminal.wait_ready()
+        terminal.line("query-name")
+        terminal.line("system_reset")
+        terminal.wait_for("system_reset resets the VM. Go on? [y/N]")
+        terminal.line("")
+        terminal.wait_for("not sent")
+        terminal.wait_prompt()
+        terminal.line("query-nam")
+        terminal.wait_for("did you mean query-name?")
+        terminal.type(_CTRL_D)
+        assert terminal.end() == 0
+    script = run(one_qemu.address, input="query-name\nquery-nam\n")
+    assert out.read_text() == script.out
+
+
+def test_input_without_a_user_runs_as_script(one_qemu: Server) -> None:
+    shell = ("sh", "-c", 'echo query-name | "$@"', "sh", *COMMAND)
+    with Terminal(one_qemu.address, command=shell) as terminal:
+        assert terminal.end() == 0
+        assert '"return": {}' in terminal.text
+        assert b"(QEMU)" not in terminal.raw
+        assert b"Connected" not in terminal.raw
+        # Colour sequences are allowed, cursor movement is not.
+        assert b"\x1b" not in re.sub(rb"\x1b\[[0-9]*m", b"", terminal.raw)
+
+
+def test_command_option_at_dumb_terminal_runs_a_script(one_qemu: Server) -> None:
+    with _plain(one_qemu, "-c", "query-name") as terminal:
+        assert terminal.end() == 0
+        assert json.loads(terminal.text) == {"return": {}}
+
+
+def test_typeahead_does_not_answer_a_question(one_qemu: Server) -> None:
+    with _plain(one_qemu, "-q") as terminal:
+        terminal.wait_prompt()
+        one_qemu.stop()
+        terminal.line("query-name")
+        terminal.line("quit")
+        terminal.line("y")
+        terminal.wait_for("\ny")
+        one_qemu.process.send_signal(signal.SIGCONT)
+        terminal.wait(lambda: terminal.current.endswith("Go on? [y/N]"), "the question")
+        terminal.line("n")
+        terminal.wait_above("not sent")
+
+
+def test_event_at_the_prompt_precedes_another_prompt(tmp_path: Path) -> None:
+    second = f"{tmp_path}/second.sock"
+    options = ("-qmp", f"unix:{second},server=on,wait=off")
+    with start_qemu(SYSTEM, tmp_path / "vm.sock", *options) as server, _plain(server) as terminal:
+        terminal.wait_ready()
+        assert run("-c", "cont", second).status == 0
+        terminal.wait_above("(QEMU)", " RESUME")
+
+
+def test_interrupt_ends_a_wait_in_plain_shell(one_qemu: Server) -> None:
+    with _plain(one_qemu, "-q") as terminal:
+        terminal.wait_prompt()
+        terminal.line("cont")
+        terminal.wait_above(" RESUME", '{"return": {}}')
+        terminal.type("/wait STOP\n")
+        terminal.wait(lambda: terminal.current == "", "the wait")
+        terminal.type(_CTRL_C)
+        terminal.wait_above("^C", "no longer waiting for STOP")
+        terminal.type(_CTRL_C)
+        terminal.wait_above("(QEMU) ^C", "Ctrl-D leaves the shell")
+
+
+def test_jobs_and_json_work_at_dumb_terminal(one_qemu: Server) -> None:
+    with _plain(one_qemu, "-q") as terminal:
+        terminal.wait_prompt()
+        terminal.line("/jobs")
+        terminal.wait_above("(QEMU) /jobs", "there are no jobs")
+        terminal.line('{"execute":')
+        terminal.wait_prompt("...")
+        terminal.line('"query-name"}')
+        terminal.wait_above('... "query-name"}', '{"return": {}}')
+        terminal.line("stop now")
+        terminal.wait_above("stop now", "  ^^^", "expected KEY=VALUE")
+
+
+@pytest.mark.parametrize("leave", ["answer", "interrupt", "terminate"])
+def test_secret_is_not_echoed_and_echo_returns(one_qemu: Server, leave: str) -> None:
+    with _plain(one_qemu, "-q") as terminal:
+        terminal.wait_prompt()
+        terminal.line("object-add qom-type=secret id=s data=@?")
+        terminal.wait(lambda: terminal.current == "data:", "the question")
+        terminal.wait(lambda: not terminal.modes[3] & termios.ECHO, "echo off")
+        if leave == "answer":
+            terminal.line("hidden -> {")
+            terminal.wait_for('{"return": {}}')
+        elif leave == "interrupt":
+            terminal.type(f"hidden{_CTRL_C}")
+        else:
+            terminal.signal(signal.SIGTERM)
+            assert terminal.end() == 143
+        if leave != "terminate":
+            terminal.wait_prompt()
+        assert terminal.modes == terminal.modes_before
+        assert b"hidden" not in terminal.raw
+
+
+def test_overwriting_a_file_needs_confirmation(one_qemu: Server, tmp_path: Path) -> None:
+    file = tmp_path / "out"
+    file.write_text("old")
+    with _plain(one_qemu, "-q") as terminal:
+        terminal.wait_prompt()
+        terminal.line(f"query-name > {file}")
+        terminal.wait_for("exists and would be overwritten. Go on? [y/N]")
+        terminal.line("n")
+        terminal.wait_for("was not overwritten; nothing was sent")
+        terminal.wait_prompt()
+        assert file.read_text() == "old"
+        terminal.line(f"query-name > {file}")
+        terminal.wait(lambda: terminal.current.endswith("[y/N]"), "the question")
+        terminal.line("y")
+        terminal.wait_prompt()
+        assert json.loads(file.read_text()) == {"return": {}}
+
+
+def test_settings_file_applies_at_a_dumb_terminal(one_qemu: Server, tmp_path: Path) -> None:
+    variables = own_folders(tmp_path)
+    settings = Path(variables["XDG_CONFIG_HOME"], "qmpshell", "config.toml")
+    settings.parent.mkdir(parents=True)
+    settings.write_text("quiet = true\nconfirm = ['query-name']\n")
+    with _plain(one_qemu, **variables) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_for("Go on? [y/N]")
+        assert "Connected" not in terminal.text
+
+
+def test_lost_connection_leaves_the_plain_shell_open(one_qemu: Server) -> None:
+    with _plain(one_qemu, "-q") as terminal:
+        terminal.wait_prompt()
+        one_qemu.process.kill()
+        terminal.wait_for("connection lost")
+        terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above("not connected; nothing was sent; use /connect to reconnect")
+        terminal.line("/connect")
+        terminal.wait_for("connection refused")
+        terminal.wait_prompt()
+        terminal.type(_CTRL_D)
+        assert terminal.end() == 3
+
+
+def test_run_at_dumb_terminal_ends_qemu(tmp_path: Path) -> None:
+    variables = {"TERM": "dumb", **own_folders(tmp_path)}
+    with Terminal("run", columns=160, variables=variables) as terminal:
+        terminal.wait_for("Connected to QEMU")
+        terminal.wait_prompt()
+        terminal.line("query-status")
+        terminal.wait_for('"prelaunch"')
+        terminal.wait_prompt()
+        terminal.type(_CTRL_D)
+        assert terminal.end() == 0
