@@ -6,10 +6,16 @@ import os
 import signal
 
 from ..errors import CONNECTION, QmpShellError
+from ..qemu import (
+    Qemu,
+    QemuCommandLine,
+    RuntimeDirectory,
+    find_program,
+    make_command_line,
+    make_runtime_directory,
+    start_qemu,
+)
 from ..session import Session
-from .launch import Qemu, find_program, start_qemu
-from .qemu_args import QemuCommandLine, make_command_line
-from .runtime_dir import RuntimeDirectory, make_runtime_directory
 from .start import (
     Connector,
     Invocation,

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 
 from ..errors import ConnectError, ConnectionLost, LaunchError
 from ..transport import Stream, UnixAddress, open_stream
-from .qemu_args import QemuCommandLine
+from .command_line import QemuCommandLine
 from .runtime_dir import RuntimeDirectory
 
 _READ_SIZE = 1 << 16

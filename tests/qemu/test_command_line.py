@@ -10,7 +10,8 @@ import subprocess
 import pytest
 from hypothesis import given, strategies as st
 
-from qmpshell.cli import (
+from qmpshell.errors import CommandLineError, LaunchError
+from qmpshell.qemu import (
     QemuCommandLine,
     default_machine,
     make_command_line,
@@ -18,7 +19,6 @@ from qmpshell.cli import (
     split_options,
     takes_argument,
 )
-from qmpshell.errors import CommandLineError, LaunchError
 from tests.harness.servers import Installation
 
 
