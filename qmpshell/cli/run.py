@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import signal
 
@@ -29,7 +31,7 @@ from .start import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from types import FrameType
 
     from ..session import RawSession
@@ -195,12 +197,17 @@ class _Run:
         )
         self._qemu = qemu
         patience = _START_TIMEOUT if settings.wait is None else settings.wait
+        # With -N, the user would see the reply to this query.
+        ask = settings.negotiate and not settings.raw
+        may_prompt = not self._line.keeps_descriptors and os.isatty(0)
         try:
-            self._signals.release()
-            # With -N, the user would see the reply to this query.
-            ask = settings.negotiate and not settings.raw
-            if not qemu.await_start(stream, ask=ask, patience=patience, show=_show):
-                raise EarlyExitError(f"{qemu.describe_end()} before the monitor was ready")
+            with _lend_terminal(qemu.pid) if may_prompt else contextlib.nullcontext():
+                self._signals.release()
+                patience = math.inf if may_prompt else patience
+                is_running = qemu.await_start(stream, ask=ask, patience=patience, show=_show)
+            if not is_running:
+                hint = f"; {self._line.hint}" if self._line.hint else ""
+                raise EarlyExitError(f"{qemu.describe_end()} before the monitor was ready{hint}")
         except BaseException:
             stream.close()
             raise
@@ -230,6 +237,25 @@ class _Run:
     def _show_notice(self, text: str) -> None:
         write_error(f"qmpshell: {text}")
         self._signals.release()
+
+
+@contextlib.contextmanager
+def _lend_terminal(group: int) -> Iterator[None]:
+    """Let a process group read from the terminal: sudo may ask for a password."""
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    _set_foreground(group)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGCONT)  # if it has tried to read already
+    try:
+        yield
+    finally:
+        _set_foreground(os.getpgrp())
+        signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+
+
+def _set_foreground(group: int) -> None:
+    with contextlib.suppress(OSError):  # the group has ended, or it is not our terminal
+        os.tcsetpgrp(0, group)
 
 
 def _show(text: str) -> None:

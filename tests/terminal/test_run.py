@@ -127,3 +127,23 @@ def test_closed_terminal_ends_qemu(variables: dict[str, str]) -> None:
             os.dup2(nothing.fileno(), terminal.child.child_fd)
         wait_until(lambda: not find(MARK), "end of QEMU")
         wait_until(lambda: not terminal.child.isalive(), "end of the shell")
+
+
+def test_sudo_can_ask_for_a_password(variables: dict[str, str], tmp_path: Path) -> None:
+    sudo = tmp_path / "sudo"
+    sudo.write_text(
+        "#!/bin/sh\nprintf 'Password: ' >/dev/tty\nread -r word </dev/tty\n"
+        'test "$word" = sesame || exit 1\nexec "$@" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-\n'
+    )
+    sudo.chmod(0o755)
+    variables["PATH"] = f"{tmp_path}:{os.environ['PATH']}"
+    program = SYSTEM.program("qemu-system-x86_64")
+    words = ("run", "--", "sudo", program, *NAMED, "-machine", "none", "-display", "none")
+    with Terminal(*words, variables=variables) as terminal:
+        terminal.wait_for("Password:")
+        terminal.line("sesame")
+        terminal.wait_ready()
+        terminal.line("query-name")
+        terminal.wait_for(f'"name": "{MARK}"')
+        terminal.type("\x04")
+        assert terminal.end() == 0
