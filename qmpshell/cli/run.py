@@ -58,7 +58,7 @@ def run_qemu(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
     )
     signals = _Signals()
     signals.install()
-    directory = make_runtime_directory(environment.get("XDG_RUNTIME_DIR", ""), pid=os.getpid())
+    directory = _make_directory(environment)
     run = _Run(invocation, line, directory, environment=environment, signals=signals)
     try:
         try:
@@ -68,6 +68,10 @@ def run_qemu(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
             run.finish()
     except _SignalReceived as signalled:
         return signalled.status
+
+
+def _make_directory(environment: Mapping[str, str]) -> RuntimeDirectory:
+    return make_runtime_directory(environment.get("XDG_RUNTIME_DIR", ""), pid=os.getpid())
 
 
 class _SignalReceived(BaseException):
@@ -111,7 +115,10 @@ class _Signals:
 
 
 class _Run:
-    """One QEMU and its session: `session`, then `finish` in any case."""
+    """One QEMU and its session: `session`, then `finish` in any case.
+
+    The session and the terminal use it as the child process and the child server.
+    """
 
     def __init__(
         self,
@@ -146,7 +153,7 @@ class _Run:
             address,
             interactive=not is_script,
             environment=self._environment,
-            program=self._line.program,
+            child=self,
         )
         self._session = session
         return self._script(session, connector) if is_script else self._shell(session, connector)
@@ -165,7 +172,7 @@ class _Run:
             address=self._directory.socket,
             connect=connector.reconnect,
             environment=self._environment,
-            child_server=self._qemu,
+            child_server=self,
         )
 
     def _script(self, session: Session | RawSession, connector: Connector) -> int:
@@ -212,6 +219,45 @@ class _Run:
             stream.close()
             raise
         return stream
+
+    @property
+    def program(self) -> str:
+        """The program of QEMU."""
+        return self._line.program
+
+    @property
+    def keep(self) -> bool:
+        """Whether QEMU continues when the shell exits."""
+        return self._invocation.keep
+
+    @property
+    def process(self) -> Qemu:
+        """The current QEMU."""
+        assert self._qemu is not None
+        return self._qemu
+
+    def end_question(self) -> str:
+        """Return a sentence that says that QEMU will be ended, or "" if that loses nothing."""
+        qemu = self._qemu
+        if qemu is None or qemu.poll() is not None or self._line.note:
+            return ""
+        return f"this ends {qemu.name} (pid {qemu.pid})"
+
+    def end(self) -> None:
+        """End QEMU."""
+        self.process.end()
+
+    def start(self) -> tuple[Stream, str]:
+        """Start QEMU again after its end. Return a stream to it, and its address."""
+        self._directory = _make_directory(self._environment)
+        try:
+            self._qemu, stream = start_qemu(
+                self._line, self._directory, environment=self._environment, keep=self.keep
+            )
+        except BaseException:
+            self._directory.remove()
+            raise
+        return stream, self._qemu.address
 
     def finish(self) -> None:
         """End QEMU or let it continue, and clean up."""

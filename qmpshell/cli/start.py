@@ -21,20 +21,23 @@ if TYPE_CHECKING:
     from ..language import Redirect
     from ..script import RedirectTarget
     from ..session import RawSession
-    from ..session.ports import MessageLog
+    from ..session.ports import ChildProcess, MessageLog
     from ..storage import Configuration, Settings
     from ..transport import Address, Stream
 
 
-def make_ports(environment: Mapping[str, str], *, program: str | None = None) -> Ports:
-    """Return the session's functions for files. `program` is the server if qmpshell has started it."""
+def make_ports(environment: Mapping[str, str], *, child: ChildProcess | None = None) -> Ports:
+    """Return the session's functions for files. `child` is the server if qmpshell has started it."""
+    program = child.program if child is not None else None
 
     def find_page(name: str, version: tuple[int, ...] | None) -> str | None:
         from ..manual import find_page  # few scripts ask for help
 
         return find_page(name, version, environment=environment, program=program)
 
-    return Ports(read_file=_read, open_file=_open, open_log=_open_log, find_page=find_page)
+    return Ports(
+        read_file=_read, open_file=_open, open_log=_open_log, find_page=find_page, child=child
+    )
 
 
 def is_file(path: str) -> bool:
@@ -236,13 +239,13 @@ def open_session(
     address: str,
     interactive: bool,
     environment: Mapping[str, str],
-    program: str | None = None,
+    child: ChildProcess | None = None,
 ) -> Session:
-    """Return a session with access to files. `program` is the server if qmpshell starts it.
+    """Return a session with access to files. `child` is the server if qmpshell starts it.
 
     Raises UsageError if its log cannot be opened.
     """
-    ports = make_ports(environment, program=program)
+    ports = make_ports(environment, child=child)
     try:
         return Session(settings, address=address, interactive=interactive, ports=ports)
     except QmpShellError as error:
@@ -360,7 +363,7 @@ def make_session(
     *,
     interactive: bool,
     environment: Mapping[str, str],
-    program: str | None = None,
+    child: ChildProcess | None = None,
 ) -> Session | RawSession:
     """Return the session for the settings."""
     if not settings.raw:
@@ -369,7 +372,7 @@ def make_session(
             address=address,
             interactive=interactive,
             environment=environment,
-            program=program,
+            child=child,
         )
     from ..session import RawSession
 

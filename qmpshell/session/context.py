@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..language import MISSING_SECRET, Command, Missing, ParsedLine, RawCommand, SourceLine
 from ..render import escape
 from .connection import CONNECTED, LOST
-from .effects import Connect, ShowDocument, ShowEvent, ShowReply
-from .execute import UNANSWERED
+from .effects import Confirm, Connect, Restart, ShowDocument, ShowEvent, ShowReply
+from .execute import NOT_LEFT, UNANSWERED
 from .lines import describe_unsent
 from .requests import PreparedLine, Request, make_request
 from .server import version_numbers
@@ -273,8 +273,23 @@ class CommandContext:
 
     # -- the session ------------------------------------------------------------------------------
 
-    def connect(self, text: str | None) -> Steps:
-        """Connect to the address in `text`, or with None to the same server again."""
+    def restart(self) -> Steps:
+        """End the server that qmpshell has started, if it runs, and start it again."""
+        child = self._state.ports.child
+        if child is None or not self._state.interactive:
+            self.fail("/restart works only in a shell that was opened by qmpshell run")
+            return
+        question = child.end_question()
+        if question and not (yield Confirm(question, None)):
+            self.show_message(NOT_LEFT)
+            return
+        yield from self.connect(None, Restart(None))
+
+    def connect(self, text: str | None, step: Connect | None = None) -> Steps:
+        """Connect to the address in `text`, or with None to the same server again.
+
+        `step` is the step that does it.
+        """
         if self.settings.dry_run:
             return
         state = self._state
@@ -287,7 +302,7 @@ class CommandContext:
         state.lines.drop_view()
         if text is not None and text != old:
             state.events.clear()
-        problem = yield Connect(text)
+        problem = yield step or Connect(text)
         if problem:
             state.connection.state = LOST
             unsent = state.drop_lines()
@@ -358,9 +373,9 @@ class CommandContext:
             lines.append(f"waiting for the reply to {request.label}")
         return "\n".join(lines)
 
-    def leave(self) -> None:
+    def leave(self) -> Steps:
         """Leave the shell."""
-        self._state.leave()
+        yield from self._runner.leave()
 
 
 def _as_own(request: Request) -> Request:

@@ -1,7 +1,7 @@
 """Effects: what a session asks its driver to do.
 
-The driver passes the answer to Confirm, ReadSecret, OpenRedirect, CloseRedirect and Connect to
-`Session.answer`.
+The driver passes the answer to Confirm, ReadSecret, OpenRedirect, CloseRedirect, Connect and Restart
+to `Session.answer`.
 """
 
 from __future__ import annotations
@@ -90,10 +90,10 @@ class ShowDocument(Record):
 
 
 class Confirm(Record):
-    """Ask the user whether to send `request`. The answer is True or False."""
+    """Ask the user whether to send `request`, or to end the server. The answer is True or False."""
 
     question: str
-    request: Request
+    request: Request | None
 
 
 class Ready:
@@ -143,6 +143,13 @@ class Connect(Record):
     """
 
     text: str | None
+
+
+class Restart(Connect):
+    """End the server that qmpshell has started, start it again, and connect to it.
+
+    `text` is None.
+    """
 
 
 class Exit(Record):

@@ -10,7 +10,7 @@ import contextlib
 import errno
 import termios
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -68,8 +68,17 @@ class Reconnector:
 
     def start(self, text: str | None) -> None:
         """Start an attempt to connect, and cancel the previous one."""
+        self._start(
+            run_in_thread(partial(self._connect, text), discard=lambda opened: opened[0].close())
+        )
+
+    def restart(self, child_server: ChildServer) -> None:
+        """End a child server, start it again, and connect to it."""
+        self._start(_restart(child_server))
+
+    def _start(self, opening: Awaitable[tuple[Stream, str]]) -> None:
         self.cancel()
-        self._attempt = asyncio.ensure_future(self._try(text))
+        self._attempt = asyncio.ensure_future(self._try(opening))
 
     def cancel(self) -> bool:
         """Cancel the attempt. Return True if there was one."""
@@ -78,11 +87,9 @@ class Reconnector:
         self._attempt.cancel()
         return True
 
-    async def _try(self, text: str | None) -> None:
+    async def _try(self, opening: Awaitable[tuple[Stream, str]]) -> None:
         try:
-            stream, address = await run_in_thread(
-                partial(self._connect, text), discard=lambda opened: opened[0].close()
-            )
+            stream, address = await opening
         except asyncio.CancelledError:
             self._end("not connected")
         except Exception as error:  # whatever it is, the shell must not wait forever
@@ -97,8 +104,13 @@ class Reconnector:
             self._failed(reason)
 
 
-class ChildServer(Protocol):
-    """A process with output. Its descriptors are None if there is nothing to wait for."""
+class ChildProcess(Protocol):
+    """A process with output. Its descriptors are None if there is nothing to wait for.
+
+    `address` is the address of its monitor.
+    """
+
+    address: str
 
     @property
     def output_descriptor(self) -> int | None:
@@ -121,15 +133,45 @@ class ChildServer(Protocol):
         """Describe how it ended."""
 
 
+class ChildServer(Protocol):
+    """A server that qmpshell has started."""
+
+    @property
+    def process(self) -> ChildProcess:
+        """Its current process."""
+
+    @property
+    def keep(self) -> bool:
+        """Whether it continues when the shell exits."""
+
+    def end_question(self) -> str:
+        """Return a sentence that says that it will be ended, or "" if that loses nothing."""
+
+    def end(self) -> None:
+        """End the process, which may take a while."""
+
+    def start(self) -> tuple[Stream, str]:
+        """Start a new process. Return a stream to it, and its name. Raises QmpShellError."""
+
+
+async def _restart(child_server: ChildServer) -> tuple[Stream, str]:
+    await run_in_thread(child_server.end, discard=lambda _: None)
+    # Not in a thread: Linux would end the process when the thread that started it ends.
+    return child_server.start()
+
+
 class ChildWatcher:
-    """Watches a child server. `show` receives its output, `ended` how it ended. Call `check` on SIGCHLD."""
+    """Watches a child server. `show` receives its output; `ended` is called at its end.
+
+    Call `show_output` on SIGCHLD.
+    """
 
     def __init__(
         self,
         child_server: ChildServer,
         *,
         show: Callable[[str], None],
-        ended: Callable[[str], None],
+        ended: Callable[[], None],
     ) -> None:
         self._child_server = child_server
         self._show = show
@@ -139,7 +181,8 @@ class ChildWatcher:
     def start(self) -> None:
         """Start to watch."""
         loop = asyncio.get_running_loop()
-        for descriptor in (self._child_server.output_descriptor, self._child_server.end_descriptor):
+        process = self._child_server.process
+        for descriptor in (process.output_descriptor, process.end_descriptor):
             if descriptor is not None:
                 loop.add_reader(descriptor, self.show_output)
                 self._watched.append(descriptor)
@@ -148,18 +191,16 @@ class ChildWatcher:
         """Show new output."""
         if not self._watched:
             return
-        if self._child_server.poll() is not None:
+        process = self._child_server.process
+        if process.poll() is not None:
             self.close()
-            self._show_output(self._child_server.read_rest())
-            self._ended(self._child_server.describe_end())
+            self._show_output(process.read_rest())
+            self._ended()
             return
-        self._show_output(self._child_server.read_output())
+        self._show_output(process.read_output())
         loop = asyncio.get_running_loop()
         for descriptor in self._watched[:]:
-            if descriptor not in (
-                self._child_server.output_descriptor,
-                self._child_server.end_descriptor,
-            ):
+            if descriptor not in (process.output_descriptor, process.end_descriptor):
                 # The server has closed its output, and the descriptor is closed.
                 loop.remove_reader(descriptor)
                 self._watched.remove(descriptor)

@@ -203,7 +203,7 @@ class EffectFormatter:
     """Formats effects as fragments that end with a line end.
 
     `width` returns the columns of the terminal; `unicode` is false if it only shows ASCII; `now`
-    returns the local time, for events without one.
+    returns the local time, for events without one. `leave_hint` says what Ctrl-D does.
     """
 
     def __init__(
@@ -214,6 +214,7 @@ class EffectFormatter:
         width: Callable[[], int],
         unicode: bool,
         now: Callable[[], datetime],
+        leave_hint: str = "Ctrl-D leaves the shell",
     ) -> None:
         self._settings = settings
         self.address = address
@@ -223,6 +224,7 @@ class EffectFormatter:
         )
         self.pages = DocumentFormatter(width=width)
         self._now = now
+        self._leave_hint = leave_hint
 
     def fragments(self, effect: Effect) -> Fragments:
         """Return what is shown of an effect, or []."""
@@ -281,7 +283,7 @@ class EffectFormatter:
         return _line(
             styles.NOTE,
             f"Connected to {server} at {escape(self.address)}.\n"
-            "Ctrl-D leaves the shell; quit ends QEMU itself.",
+            f"{self._leave_hint}; quit ends QEMU itself.",
         )
 
     def wants(self, event: Event) -> bool:
