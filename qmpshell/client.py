@@ -10,10 +10,17 @@ import os
 import select
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Any, Literal, Self
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, Protocol, Self
 
-from .errors import CommandError, ConnectionLost, NegotiationError, ProtocolError, ReplyTimeout
+from .errors import (
+    AddressError,
+    CommandError,
+    ConnectionLost,
+    NegotiationError,
+    ProtocolError,
+    ReplyTimeout,
+)
 from .qmp import (
     NEGOTIATING,
     READY,
@@ -28,6 +35,16 @@ from .qmp import (
 )
 from .session import explain_garbage, explain_silence
 from .transport import Listener, Stream, connect_with_retries, parse_address
+
+
+class HasFileno(Protocol):
+    """An open file or socket."""
+
+    def fileno(self) -> int:
+        """Return its descriptor."""
+
+
+File = int | HasFileno
 
 _GREETING_TIMEOUT = 5.0
 _MAX_EVENTS = 100_000
@@ -154,33 +171,40 @@ class Connection:
         *,
         oob: bool = False,
         timeout: float | Literal["default"] | None = "default",
+        fds: Sequence[File] = (),
     ) -> Any:
         """Run a command and return its result.
 
-        `oob` runs it out of band if the server supports that (see `capabilities`). `timeout` is in
+        `fds` are open files or descriptors to pass along, for commands such as `getfd`; they stay
+        open here. `oob` runs it out of band if the server supports that (see `capabilities`). `timeout` is in
         seconds; None means no limit, and the default is the connection's.
 
-        Raises CommandError for an error reply, ReplyTimeout or ConnectionLost.
+        Raises CommandError for an error reply, ReplyTimeout or ConnectionLost, and AddressError if
+        files cannot be passed over this transport.
         """
-        reply = self.send(command_object(name, arguments, oob=oob), timeout=timeout)
+        reply = self.send(command_object(name, arguments, oob=oob), timeout=timeout, fds=fds)
         if "error" in reply:
             raise CommandError(reply)
         return reply["return"]
 
     def send(
-        self, message: dict[str, Any], *, timeout: float | Literal["default"] | None = "default"
+        self,
+        message: dict[str, Any],
+        *,
+        timeout: float | Literal["default"] | None = "default",
+        fds: Sequence[File] = (),
     ) -> dict[str, Any]:
         """Send a complete QMP message and return the complete reply, also if it is an error.
 
-        If the message has no `id`, one is added and removed from the reply. Raises ReplyTimeout or
-        ConnectionLost.
+        If the message has no `id`, one is added and removed from the reply. `fds` are passed along.
+        Raises ReplyTimeout or ConnectionLost, and AddressError if files cannot be passed.
         """
         added = "id" not in message
         if added:
             self._count += 1
             message = {**message, "id": f"qmpshell-{self._count}"}
         expected = message["id"]
-        self._write(encode_message(message))
+        self._write(encode_message(message), fds)
         seconds = self.timeout if timeout == "default" else timeout
         what = message.get("execute", message.get("exec-oob", "the message"))
         reply = self._await_reply(expected, seconds, str(what))
@@ -299,9 +323,12 @@ class Connection:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes, files: Sequence[File] = ()) -> None:
         self._check_open("nothing was sent")
-        self._stream.write(data)
+        if files and not self._stream.passes_descriptors:
+            raise AddressError(f"{self._address}: files can be passed only over a UNIX socket")
+        descriptors = [file if isinstance(file, int) else file.fileno() for file in files]
+        self._stream.write(data, [os.dup(descriptor) for descriptor in descriptors])
 
     def _check_open(self, consequence: str) -> None:
         if self._closed:

@@ -320,7 +320,8 @@ class ScriptRunner:
             request = effect.request
             # If it is lost, the server's last messages are still to be read, and then the end.
             with contextlib.suppress(ConnectionLost):
-                self._stream.write(effect.data, request.descriptor if request else None)
+                descriptor = request.descriptor if request else None
+                self._stream.write(effect.data, () if descriptor is None else (descriptor,))
 
     def _wait(self) -> None:  # noqa: C901 - one poll loop
         self._watch()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
+import re
+import stat
 import time
 
 from ..errors import FAILED, PIPE, ConnectError, QmpShellError
+from ..language import INHERITED
 from ..record import Record
 from ..render import escape_lines
 from ..script import Output, OutputClosedError, OutputError, ScriptRunner, ScriptView
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
     from ..session.ports import ChildProcess, MessageLog
     from ..storage import Configuration, Settings
     from ..transport import Address, Stream
+
+
+_DESCRIPTOR_PATH = r"/(?:dev|proc/self)/fd/([0-9]{1,9})"
 
 
 def make_ports(environment: Mapping[str, str], *, child: ChildProcess | None = None) -> Ports:
@@ -51,11 +58,30 @@ def _read(path: str) -> bytes:
 
 
 def _open(path: str, operator: str) -> int:
+    if operator == INHERITED:
+        return _duplicate(int(path))
+    number = re.fullmatch(_DESCRIPTOR_PATH, path)
+    if number is not None:  # like a system shell: a socket cannot be opened by this path
+        return _duplicate(int(number[1]))
+    if path == "/dev/stdin":
+        return _duplicate(0)
+    if stat.S_ISSOCK(os.stat(path).st_mode):
+        raise OSError(errno.ENXIO, "a socket cannot be opened; pass an inherited one with <&N")
     # Do not wait for the writer of a pipe.
     mode = os.O_RDWR if operator == "<>" else os.O_RDONLY | os.O_NONBLOCK
     descriptor = os.open(path, mode | os.O_CLOEXEC)
     os.set_blocking(descriptor, True)
     return descriptor
+
+
+def _duplicate(number: int) -> int:
+    """Return a duplicate of a descriptor that qmpshell has inherited. Raises OSError."""
+    try:
+        if os.get_inheritable(number):
+            return os.dup(number)
+    except OSError:
+        pass
+    raise OSError(errno.EBADF, "qmpshell has not inherited this descriptor")
 
 
 def _open_log(path: str) -> MessageLog:

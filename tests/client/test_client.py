@@ -209,6 +209,30 @@ def test_fileno_can_be_polled(qemu: Server) -> None:
         assert len(qmp.get_events()) == 1
 
 
+def test_files_and_descriptors_are_passed(qemu: Server, tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, (tmp_path / "file").open("wb") as file, connect(qemu.address) as qmp:
+        qmp.execute("getfd", {"fdname": "s"}, fds=[theirs])
+        qmp.execute("getfd", {"fdname": "t"}, fds=[theirs.fileno()])
+        assert qmp.send({"execute": "add-fd"}, fds=[file])["return"]["fdset-id"] == 0
+        qmp.execute("closefd", {"fdname": "s"})
+        with pytest.raises(CommandError, match="No file descriptor supplied"):
+            qmp.execute("getfd", {"fdname": "u"})
+        assert theirs.fileno() >= 0
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            qmp.execute("getfd", {"fdname": "u"}, fds=[12345])
+
+
+def test_files_are_not_passed_over_tcp() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as file:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        with (
+            connect(address, negotiate=False) as qmp,
+            pytest.raises(AddressError, match="files can be passed only over a UNIX socket"),
+        ):
+            qmp.execute("getfd", {"fdname": "s"}, fds=[file])
+
+
 def test_large_command_while_server_replies(scripted: Scripted) -> None:
     """The client must read and write at the same time."""
 
