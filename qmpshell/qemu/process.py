@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 
@@ -387,7 +388,8 @@ def _death_signal() -> Callable[[], None] | None:
 
     SIGTERM, not SIGKILL, so that QEMU can flush its disks.
     """
-    if sys.platform != "linux":
+    # Linux sends it when the thread ends that has started the child.
+    if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
         return None
     try:
         import ctypes

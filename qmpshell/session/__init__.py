@@ -10,6 +10,8 @@ if TYPE_CHECKING:
         CONNECTED as CONNECTED,
         UNCONNECTED as UNCONNECTED,
         explain_garbage as explain_garbage,
+        explain_monitor as explain_monitor,
+        explain_quiet_agent as explain_quiet_agent,
         explain_silence as explain_silence,
     )
     from .effects import (
@@ -62,7 +64,7 @@ else:
         {
             "commands.arguments": "find_mistake",
             "commands.registry": "COMMANDS find_command",
-            "connection": "CONNECTED UNCONNECTED explain_garbage explain_silence",
+            "connection": "CONNECTED UNCONNECTED explain_garbage explain_monitor explain_quiet_agent explain_silence",
             "effects": "Confirm ReadSecret Connect OpenRedirect Effect CloseRedirect Ready QueryResult Restart Exit ShowDocument Send ShowBytes ShowCommand ShowEvent ShowReply ShowUnexpected ShowMessage",
             "server": "disabled_in names_in",
             "input": "LineInput ScriptLines",
