@@ -16,13 +16,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .client import Connection, Server, connect, listen
+    from .client import Connection, LaunchedQemu, Server, connect, launch, listen
     from .errors import (
         AddressError,
         CommandError,
+        CommandLineError,
         ConnectError,
         ConnectionLost,
+        LaunchError,
         NegotiationError,
+        OperationError,
         ProtocolError,
         QmpShellError,
         ReplyTimeout,
@@ -31,15 +34,20 @@ if TYPE_CHECKING:
 __all__ = [
     "AddressError",
     "CommandError",
+    "CommandLineError",
     "ConnectError",
     "Connection",
     "ConnectionLost",
+    "LaunchError",
+    "LaunchedQemu",
     "NegotiationError",
+    "OperationError",
     "ProtocolError",
     "QmpShellError",
     "ReplyTimeout",
     "Server",
     "connect",
+    "launch",
     "listen",
 ]
 
@@ -70,8 +78,8 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "client": "Connection Server connect listen",
-            "errors": "AddressError CommandError ConnectError ConnectionLost NegotiationError"
-            " ProtocolError QmpShellError ReplyTimeout",
+            "client": "Connection LaunchedQemu Server connect launch listen",
+            "errors": "AddressError CommandError CommandLineError ConnectError ConnectionLost"
+            " LaunchError NegotiationError OperationError ProtocolError QmpShellError ReplyTimeout",
         },
     )

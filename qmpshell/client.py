@@ -1,70 +1,117 @@
 """A blocking QMP client for Python programs.
 
-It uses no event loop and no threads. Use a connection from one thread at a time.
+It uses no event loop and no threads. Use a connection from one thread at a time, except for `close`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import select
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Any, Literal, Self
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, Self
 
-from .errors import CommandError, ConnectionLost, NegotiationError, ProtocolError, ReplyTimeout
+from .errors import (
+    AddressError,
+    CommandError,
+    ConnectionLost,
+    LaunchError,
+    NegotiationError,
+    NoGreetingError,
+    OperationError,
+    ProtocolError,
+    ReplyTimeout,
+)
 from .qmp import (
     NEGOTIATING,
     READY,
     REFUSED,
+    AgentProtocol,
     Event,
     Item,
     NotQmp,
     QmpProtocol,
     Reply,
+    command_facts,
     command_object,
     encode_message,
 )
-from .session import explain_garbage, explain_silence
-from .transport import Listener, Stream, connect_with_retries, parse_address
+from .session import (
+    JobWait,
+    explain_garbage,
+    explain_monitor,
+    explain_quiet_agent,
+    explain_silence,
+)
+from .transport import Listener, Stream, connect_with_retries, make_address
+
+if TYPE_CHECKING:
+    from .qemu import Qemu
+
+
+class HasFileno(Protocol):
+    """An open file or socket."""
+
+    def fileno(self) -> int:
+        """Return its descriptor."""
+
+
+File = int | HasFileno
+# An address: any form that the command line accepts, the path of a UNIX socket, or host and port.
+AddressLike = str | os.PathLike[str] | tuple[str, int]
+Match = Callable[[dict[str, Any]], bool] | Mapping[str, Any]
+Timeout = float | Literal["default"] | None
 
 _GREETING_TIMEOUT = 5.0
 _MAX_EVENTS = 100_000
+# Seconds until an agent is asked again; it may not run yet.
+_FIRST_RETRY = 2.0
+# Seconds without a reply after which an agent's command that is answered only on failure has succeeded.
+_SILENT_SUCCESS = 3.0
+# The longest single wait, in seconds: poll accepts no infinite one.
+_MAX_POLL = 3600.0
+_MIGRATION_INTERVAL = 0.1
+_MIGRATION_ENDS = ("completed", "failed", "cancelled")
 
 
 def connect(
-    address: str,
+    address: AddressLike,
     *,
     negotiate: bool = True,
+    agent: bool = False,
     wait: float | None = None,
     timeout: float | None = None,
-    greeting_timeout: float = _GREETING_TIMEOUT,
+    greeting_timeout: float | None = None,
 ) -> Connection:
-    """Connect to the server at `address`, which has any form that the command line accepts.
+    """Connect to the server at `address`: a text as on the command line, a Path, or (host, port).
 
-    `wait` retries for that many seconds if the server is not there yet. The greeting must arrive
-    within `greeting_timeout` seconds, or within the rest of `wait` if that is longer. `timeout`
-    limits the wait for each later reply, in seconds; None means no limit. With `negotiate=False`,
-    nothing is sent and no greeting is expected.
+    `agent` is true for a guest agent. `wait` retries for that many seconds if the server is not
+    there yet, or serves another client. The greeting must arrive within `greeting_timeout` seconds;
+    by default, within the rest of `wait`, or 5 seconds without it. `timeout` limits the wait for each
+    later reply, in seconds; None means no limit. With `negotiate=False`, nothing is sent and no
+    greeting is expected.
 
     Raises AddressError, ConnectError, ProtocolError, NegotiationError, ReplyTimeout or
     ConnectionLost.
     """
     begun = time.monotonic()
-    stream = connect_with_retries(
-        parse_address(address, exists=os.path.exists),
-        wait=wait,
-        clock=time.monotonic,
-        sleep=time.sleep,
-    )
-    left = max(greeting_timeout, (wait or 0.0) - (time.monotonic() - begun))
-    connection = Connection(stream, address=address, negotiate=negotiate, timeout=timeout)
-    connection._connect(left)
+    parsed = make_address(address, exists=os.path.exists)
+    stream = connect_with_retries(parsed, wait=wait, clock=time.monotonic, sleep=time.sleep)
+    if greeting_timeout is None:
+        greeting_timeout = _GREETING_TIMEOUT
+        if wait:
+            greeting_timeout = max(0.1, wait - (time.monotonic() - begun))
+    name = address if isinstance(address, str) else str(parsed)
+    connection = Connection(stream, address=name, negotiate=negotiate, agent=agent, timeout=timeout)
+    connection._connect(greeting_timeout)
     return connection
 
 
-def listen(address: str) -> Server:
+def listen(address: AddressLike) -> Server:
     """Listen at `address` for a QEMU that connects (`-qmp unix:PATH` without server=on).
 
     Raises AddressError, or ConnectError if the address is in use or cannot be bound.
@@ -72,12 +119,56 @@ def listen(address: str) -> Server:
     return Server(address)
 
 
+def launch(
+    command: Sequence[str | os.PathLike[str]] = (),
+    *,
+    wait: float = 30.0,
+    timeout: float | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> LaunchedQemu:
+    """Start QEMU like `qmpshell run`, and return the connection to it. `close` ends QEMU.
+
+    `command` is the program, possibly with a wrapper in front of it, and its arguments. If the first
+    word starts with `-`, the program is `$QEMU`, or else that of the host's architecture. Without
+    arguments, QEMU gets a small paused VM. QEMU must be ready within `wait` seconds. `timeout`
+    limits the wait for each later reply. `environment` replaces that of the process.
+
+    Raises CommandLineError, LaunchError, or the exceptions of `connect`.
+    """
+    import tempfile
+
+    from .qemu import find_program, make_command_line, make_runtime_directory, start_qemu
+
+    variables = os.environ if environment is None else environment
+    line = make_command_line(
+        [os.fspath(word) for word in command],
+        named=variables.get("QEMU", ""),
+        machine=os.uname().machine,
+        find=lambda name: find_program(name, variables),
+    )
+    directory = make_runtime_directory(variables.get("XDG_RUNTIME_DIR", ""), pid=os.getpid())
+    with contextlib.ExitStack() as stack:
+        stack.callback(directory.remove)
+        # A file, because nothing may read a pipe while the program does something else.
+        output = stack.enter_context(tempfile.TemporaryFile())
+        qemu, stream = start_qemu(line, directory, environment=variables, output=output.fileno())
+        stack.pop_all()
+    connection = LaunchedQemu(stream, qemu, output=output, timeout=timeout)
+    try:
+        connection._start(wait)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 class Server:
     """A listening socket for QEMU to connect to. `close` removes its path."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
-        self._listener = Listener(parse_address(address, exists=os.path.exists))
+    def __init__(self, address: AddressLike) -> None:
+        parsed = make_address(address, exists=os.path.exists)
+        self._address = address if isinstance(address, str) else str(parsed)
+        self._listener = Listener(parsed)
 
     def accept(
         self,
@@ -109,34 +200,39 @@ class Connection:
 
     The connection keeps the newest 100,000 events until the program reads them; `events_dropped`
     counts the others. Replies are matched by id, so a reply that arrives after its timeout is
-    discarded.
+    discarded. `close` may be called from any thread; a waiting call then raises ConnectionLost.
     """
 
     def __init__(
-        self, stream: Stream, *, address: str, negotiate: bool = True, timeout: float | None = None
+        self,
+        stream: Stream,
+        *,
+        address: str,
+        negotiate: bool = True,
+        agent: bool = False,
+        timeout: float | None = None,
     ) -> None:
         self._stream = stream
         self._address = address
-        self._protocol = QmpProtocol(negotiate=negotiate)
+        self._agent = AgentProtocol(negotiate=negotiate) if agent else None
+        self._protocol = self._agent or QmpProtocol(negotiate=negotiate)
         self._events: deque[dict[str, Any]] = deque()
         self._replies: deque[Reply] = deque()
         self._count = 0
-        self._closed = False
+        # Replies without an id that must be discarded: their commands have timed out.
+        self._unanswered = 0
         self._lost: str | None = None
+        # `close` wakes a waiting call by closing the pipe's other end.
+        self._wake, self._waker = os.pipe()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._users = 0
         self.timeout = timeout
         self.events_dropped = 0
 
     def _connect(self, timeout: float) -> None:
         try:
-            self._receive_until(lambda: self._protocol.state in (READY, REFUSED), timeout)
-        except ReplyTimeout:
-            text = explain_silence(
-                self._address,
-                self._protocol.pending,
-                greeted=self._protocol.state == NEGOTIATING,
-            )
-            self.close()
-            raise ReplyTimeout(text) from None
+            self._negotiate(timeout)
         except BaseException:
             self.close()
             raise
@@ -147,43 +243,90 @@ class Connection:
                 f"{self._address}: the server refused to negotiate: {refusal.desc}"
             )
 
+    def _negotiate(self, timeout: float) -> None:
+        deadline, pause = time.monotonic() + timeout, _FIRST_RETRY
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                if self._agent is None:
+                    pause = left
+                else:
+                    self._agent.synchronize(int(time.monotonic() * 1e6))
+                    self._answer_handshake()
+                self._receive_until(self._is_negotiated, min(pause, left), "the greeting")
+            except ReplyTimeout:
+                if pause >= left:
+                    raise self._silence() from None
+                pause *= 2
+            else:
+                return
+
+    def _is_negotiated(self) -> bool:
+        return self._protocol.state in (READY, REFUSED)
+
+    def _silence(self) -> ReplyTimeout:
+        """Return the exception about a server that does not answer."""
+        pending, greeted = self._protocol.pending, self._protocol.state == NEGOTIATING
+        if self._agent is not None:
+            return NoGreetingError(explain_quiet_agent(self._address, pending))
+        text = explain_silence(self._address, pending, greeted=greeted)
+        return ReplyTimeout(text) if pending or greeted else NoGreetingError(text, busy=True)
+
     def execute(
         self,
         name: str,
         arguments: dict[str, Any] | None = None,
         *,
         oob: bool = False,
-        timeout: float | Literal["default"] | None = "default",
+        timeout: Timeout = "default",
+        fds: Sequence[File] = (),
     ) -> Any:
         """Run a command and return its result.
 
-        `oob` runs it out of band if the server supports that (see `capabilities`). `timeout` is in
-        seconds; None means no limit, and the default is the connection's.
+        `fds` are open files or descriptors to pass along, for commands such as `getfd`; they stay
+        open here. `oob` runs it out of band if the server supports that (see `capabilities`).
+        `timeout` is in seconds; None means no limit, and the default is the connection's.
 
-        Raises CommandError for an error reply, ReplyTimeout or ConnectionLost.
+        Raises CommandError for an error reply, ReplyTimeout or ConnectionLost, and AddressError if
+        files cannot be passed over this transport.
         """
-        reply = self.send(command_object(name, arguments, oob=oob), timeout=timeout)
+        reply = self.send(command_object(name, arguments, oob=oob), timeout=timeout, fds=fds)
         if "error" in reply:
             raise CommandError(reply)
         return reply["return"]
 
     def send(
-        self, message: dict[str, Any], *, timeout: float | Literal["default"] | None = "default"
+        self,
+        message: dict[str, Any],
+        *,
+        timeout: Timeout = "default",
+        fds: Sequence[File] = (),
     ) -> dict[str, Any]:
         """Send a complete QMP message and return the complete reply, also if it is an error.
 
-        If the message has no `id`, one is added and removed from the reply. Raises ReplyTimeout or
-        ConnectionLost.
+        If the message has no `id`, one is added and removed from the reply. `fds` are passed along.
+        Some commands of a guest agent are answered only if they fail, so that they succeed if no
+        reply arrives within three seconds. Raises ReplyTimeout or ConnectionLost, and AddressError
+        if files cannot be passed.
         """
-        added = "id" not in message
+        added = "id" not in message and self._protocol.echoes_ids
         if added:
             self._count += 1
             message = {**message, "id": f"qmpshell-{self._count}"}
-        expected = message["id"]
-        self._write(encode_message(message))
+        name = str(message.get("execute", message.get("exec-oob", "the message")))
+        what = f"the reply to {name}"
         seconds = self.timeout if timeout == "default" else timeout
-        what = message.get("execute", message.get("exec-oob", "the message"))
-        reply = self._await_reply(expected, seconds, str(what))
+        is_silent = self._agent is not None and not command_facts(name).replies_on_success
+        if is_silent:
+            seconds = min(_SILENT_SUCCESS, math.inf if seconds is None else seconds)
+        with self._in_use("nothing was sent"):
+            self._send(encode_message(message), fds, what)
+            try:
+                reply = self._await_reply(message.get("id"), seconds, what)
+            except (ReplyTimeout, ConnectionLost):
+                if not is_silent or self._closed:
+                    raise
+                return {"return": {}}
         if added:
             return {name: value for name, value in reply.items() if name != "id"}
         return reply
@@ -196,11 +339,19 @@ class Connection:
                 reply = self._replies.popleft()
                 # An error without an id answers a message that the server could not parse
                 # (qmp-spec, "Error").
-                if reply.value.get("id", expected if reply.is_error else None) == expected:
-                    found.append(reply)
+                if reply.value.get("id", expected if reply.is_error else None) != expected:
+                    continue
+                if self._unanswered and "id" not in reply.value and expected is None:
+                    self._unanswered -= 1
+                    continue
+                found.append(reply)
             return bool(found)
 
-        self._receive_until(answered, timeout, f"the reply to {what}")
+        try:
+            self._receive_until(answered, timeout, what)
+        except ReplyTimeout:
+            self._unanswered += expected is None
+            raise
         return found[0].value
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -227,15 +378,16 @@ class Connection:
         """
         if not self._events:
             try:
-                self._receive_until(lambda: bool(self._events), timeout)
+                self._receive_until(lambda: bool(self._events), timeout, "an event")
             except ReplyTimeout:
                 return None
         return self._events.popleft()
 
     def get_events(self) -> list[dict[str, Any]]:
         """Return all events that have arrived, without waiting."""
-        while not self._closed and self._lost is None and self._poll(0):
-            self._receive()
+        with contextlib.suppress(ConnectionLost), self._in_use(""):
+            while self._lost is None and self._poll(0):
+                self._receive()
         return self.clear_events()
 
     def clear_events(self) -> list[dict[str, Any]]:
@@ -245,16 +397,13 @@ class Connection:
         return events
 
     def wait_event(
-        self,
-        name: str,
-        *,
-        match: Callable[[dict[str, Any]], bool] | None = None,
-        timeout: float | None = None,
+        self, name: str, *, match: Match | None = None, timeout: float | None = None
     ) -> dict[str, Any]:
         """Remove and return the first event called `name`, past or future.
 
-        `match` receives the event's `data` and returns True to accept the event. Other events are
-        kept. Raises ReplyTimeout after `timeout` seconds, or ConnectionLost.
+        `match` contains members that the event's `data` must have, or is a function that receives
+        the data and returns True to accept the event. Other events are kept, also if `match` raises
+        an exception. Raises ReplyTimeout after `timeout` seconds, or ConnectionLost.
         """
         found: list[dict[str, Any]] = []
         kept: deque[dict[str, Any]] = deque()
@@ -262,15 +411,79 @@ class Connection:
         def came() -> bool:
             while self._events and not found:
                 event = self._events.popleft()
-                fits = event["event"] == name and (match is None or match(event.get("data", {})))
-                (found if fits else kept).append(event)
+                kept.append(event)  # `match` may raise
+                if event["event"] == name and _matches(match, event.get("data", {})):
+                    found.append(kept.pop())
             return bool(found)
 
+        what = f"event {name}{_describe(match)}"
         try:
-            self._receive_until(came, timeout, f"event {name}")
+            self._receive_until(came, timeout, what)
         finally:
             self._events.extendleft(reversed(kept))
         return found[0]
+
+    def wait_job(self, job: str, *, timeout: float | None = None) -> None:
+        """Wait until the job with this id has ended. It may have ended already.
+
+        Events are kept. Raises OperationError if the job failed, was cancelled or is unknown,
+        ReplyTimeout after `timeout` seconds, or ConnectionLost.
+        """
+        deadline = _deadline(timeout)
+        wait = JobWait(job, deadline=None)
+        wait.request_list()
+        seen: deque[dict[str, Any]] = deque()
+        status = ""
+        try:
+            while not wait.ended:
+                while self._events:
+                    event = self._events.popleft()
+                    seen.append(event)
+                    wait.on_event(Event(b"", event))
+                    data = event.get("data", {})
+                    if event["event"] == "JOB_STATUS_CHANGE" and data.get("id") == job:
+                        status = str(data.get("status"))
+                left, query = deadline - time.monotonic(), wait.next_query()
+                if query is not None:
+                    reply = self.send({"execute": query}, timeout=left)
+                    wait.on_answer(Reply(b"", reply))
+                elif not wait.ended:
+                    self._receive_until(lambda: bool(self._events), left, f"the end of job {job}")
+        except ReplyTimeout:
+            more = f"; it is {status}" if status else ""
+            more += ": job-complete ends it" if status == "ready" else ""
+            text = f"{self._address}: job {job} did not end within {timeout:g} s{more}"
+            raise ReplyTimeout(text) from None
+        finally:
+            self._events.extendleft(reversed(seen))
+        if wait.failure:
+            raise OperationError(f"{self._address}: {wait.failure}")
+
+    def wait_migration(self, *, timeout: float | None = None) -> dict[str, Any]:
+        """Wait until the migration has ended, and return the result of `query-migrate`.
+
+        Raises OperationError if it failed, was cancelled or was not started, ReplyTimeout after
+        `timeout` seconds, or ConnectionLost.
+        """
+        deadline = _deadline(timeout)
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            info: dict[str, Any] = self.execute("query-migrate")
+            status = info.get("status", "none")
+            if status == "none":
+                raise OperationError(f"{self._address}: no migration was started")
+            if status in _MIGRATION_ENDS:
+                break
+            if not left:
+                text = f"{self._address}: the migration did not end within {timeout:g} s"
+                raise ReplyTimeout(f"{text}; it is {status}")
+            with contextlib.suppress(ReplyTimeout):
+                self._receive_until(lambda: False, min(left, _MIGRATION_INTERVAL), "the migration")
+        if status != "completed":
+            reason = f": {info['error-desc']}" if "error-desc" in info else ""
+            how = "failed" if status == "failed" else "was cancelled"
+            raise OperationError(f"{self._address}: the migration {how}{reason}")
+        return info
 
     @property
     def greeting(self) -> dict[str, Any] | None:
@@ -288,10 +501,19 @@ class Connection:
         return self._stream.fileno()
 
     def close(self) -> None:
-        """Close the connection. The server continues."""
-        if not self._closed:
+        """Close the connection. The server continues. Any thread may call this."""
+        with self._lock:
+            if self._closed:
+                return
             self._closed = True
-            self._stream.close()
+            os.close(self._waker)
+            is_used = self._users > 0  # then the waiting call closes the stream
+        if not is_used:
+            self._dispose()
+
+    def _dispose(self) -> None:
+        self._stream.close()
+        os.close(self._wake)
 
     def __enter__(self) -> Self:
         return self
@@ -299,9 +521,20 @@ class Connection:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _write(self, data: bytes) -> None:
-        self._check_open("nothing was sent")
-        self._stream.write(data)
+    @contextlib.contextmanager
+    def _in_use(self, consequence: str) -> Iterator[None]:
+        """Keep the stream open meanwhile. Raises ConnectionLost."""
+        with self._lock:
+            self._check_open(consequence)
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                must_dispose = self._closed and not self._users
+            if must_dispose:
+                self._dispose()
 
     def _check_open(self, consequence: str) -> None:
         if self._closed:
@@ -309,23 +542,43 @@ class Connection:
         if self._lost is not None:
             raise ConnectionLost(f"{self._address}: {self._lost}; {consequence}")
 
-    def _receive_until(
-        self, done: Callable[[], bool], timeout: float | None, what: str = "the server"
-    ) -> None:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not done():
-            self._check_open(f"{what} will not arrive")
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left < 0:
-                raise ReplyTimeout(f"{self._address}: {what} did not arrive within {timeout:g} s")
-            if self._poll(left):
+    def _send(self, data: bytes, files: Sequence[File], what: str) -> None:
+        """Send a message whose reply is `what`. Raises ConnectionLost or AddressError."""
+        if files and not self._stream.passes_descriptors:
+            raise AddressError(f"{self._address}: files can be passed only over a UNIX socket")
+        descriptors = [file if isinstance(file, int) else file.fileno() for file in files]
+        try:
+            self._stream.write(data, [os.dup(descriptor) for descriptor in descriptors])
+        except ConnectionLost as error:
+            while self._lost is None and self._poll(0):  # the server's last messages
                 self._receive()
+            self._lost = self._lost or f"connection lost: {error}"
+            self._check_open(f"{what} will not arrive")
 
-    def _poll(self, timeout: float | None) -> bool:
+    def _receive_until(self, done: Callable[[], bool], timeout: float | None, what: str) -> None:
+        if done():
+            return
+        deadline = _deadline(timeout)
+        consequence = f"{what} will not arrive"
+        with self._in_use(consequence):
+            while not done():
+                self._check_open(consequence)
+                left = deadline - time.monotonic()
+                if left < 0:
+                    raise ReplyTimeout(
+                        f"{self._address}: {what} did not arrive within {timeout:g} s"
+                    )
+                if self._poll(left):
+                    self._receive()
+
+    def _poll(self, timeout: float) -> bool:
+        """Wait for the stream at most `timeout` seconds, or until `close`. Return True if it is ready."""
         poll = select.poll()
         events = select.POLLIN | (select.POLLOUT if self._stream.want_write else 0)
         poll.register(self._stream.fileno(), events)
-        return bool(poll.poll(None if timeout is None else math.ceil(max(0.0, timeout) * 1000)))
+        poll.register(self._wake, 0)
+        ready = poll.poll(math.ceil(min(max(0.0, timeout), _MAX_POLL) * 1000))
+        return not self._closed and bool(ready)
 
     def _receive(self) -> None:
         try:
@@ -341,9 +594,12 @@ class Connection:
             self._lost = "connection lost: the server closed it"
         for item in self._protocol.receive(data) if data else self._protocol.receive_end():
             self._handle(item)
+        self._answer_handshake()
+
+    def _answer_handshake(self) -> None:
         answer = self._protocol.data_to_send()
-        if answer:
-            self._write(answer)
+        if answer and self._lost is None:
+            self._send(answer, (), "the reply to the negotiation")
 
     def _handle(self, item: Item) -> None:
         if isinstance(item, Reply):
@@ -354,4 +610,76 @@ class Connection:
                 self.events_dropped += 1
             self._events.append(item.value)
         elif isinstance(item, NotQmp):
-            raise ProtocolError(explain_garbage(self._address, item.raw))
+            explain = explain_garbage(self._address, item.raw)
+            is_monitor = self._agent is not None and b'"QMP"' in item.raw
+            raise ProtocolError(explain_monitor(self._address) if is_monitor else explain)
+
+
+class LaunchedQemu(Connection):
+    """The connection to a QEMU that `launch` has started. `close` ends QEMU."""
+
+    def __init__(
+        self, stream: Stream, qemu: Qemu, *, output: BinaryIO, timeout: float | None = None
+    ) -> None:
+        super().__init__(stream, address=qemu.address, timeout=timeout)
+        self._qemu = qemu
+        self._output = output
+        self._last_output = ""
+
+    def _start(self, wait: float) -> None:
+        """Wait until QEMU is ready. Raises LaunchError, or the exceptions of `connect`."""
+        is_running = self._qemu.await_start(
+            self._stream, ask=True, patience=wait, show=lambda _text: None
+        )
+        if not is_running:
+            raise LaunchError(
+                f"{self._qemu.describe_end()} before the monitor was ready: {self.output.strip()}"
+            )
+        self._connect(wait)
+
+    @property
+    def pid(self) -> int:
+        """The process id of QEMU, or of a wrapper that has started it."""
+        return self._qemu.pid
+
+    @property
+    def address(self) -> str:
+        """The path of the monitor's socket, for a second client after this one."""
+        return self._qemu.address
+
+    @property
+    def output(self) -> str:
+        """What QEMU has written to stdout and stderr so far."""
+        if self._output.closed:
+            return self._last_output
+        size = os.fstat(self._output.fileno()).st_size
+        return os.pread(self._output.fileno(), size, 0).decode("utf-8", "backslashreplace")
+
+    def poll(self) -> int | None:
+        """Return None while QEMU runs, then its exit status, or minus the signal number."""
+        return self._qemu.poll()
+
+    def close(self) -> None:
+        """Close the connection and end QEMU: with `quit`, then SIGTERM, then SIGKILL."""
+        super().close()
+        self._qemu.end()
+        self._last_output = self.output
+        self._output.close()
+
+
+def _deadline(timeout: float | None) -> float:
+    return math.inf if timeout is None else time.monotonic() + timeout
+
+
+def _matches(match: Match | None, data: dict[str, Any]) -> bool:
+    if match is None:
+        return True
+    if isinstance(match, Mapping):
+        return all(name in data and data[name] == value for name, value in match.items())
+    return match(data)
+
+
+def _describe(match: Match | None) -> str:
+    if not isinstance(match, Mapping):
+        return ""
+    return " with " + ", ".join(f"{name}={value}" for name, value in match.items())

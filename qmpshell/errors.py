@@ -5,12 +5,29 @@ An error reply from the server is data. It becomes an exception only in `Connect
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 class QmpShellError(Exception):
     """Base class of all exceptions that the package raises on purpose.
 
     The text is one line for the user.
     """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are pickled by the arguments of their class, which differ from their text here.
+        return _restore, (type(self), self.args, vars(self))
+
+
+def _restore(
+    cls: type[QmpShellError], args: tuple[Any, ...], attributes: dict[str, Any]
+) -> QmpShellError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    vars(error).update(attributes)
+    return error
 
 
 class AddressError(QmpShellError):
@@ -71,6 +88,14 @@ class NegotiationError(ProtocolError):
 
 class ReplyTimeout(QmpShellError, TimeoutError):  # noqa: N818 - a public name
     """A greeting, a reply or an event did not arrive in time."""
+
+
+class NoGreetingError(ConnectError, ReplyTimeout):
+    """The server accepts connections, but has sent no greeting in time: it may serve another client."""
+
+
+class OperationError(QmpShellError):
+    """A job or a migration failed or was cancelled."""
 
 
 class CommandError(QmpShellError):

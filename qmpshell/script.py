@@ -280,7 +280,7 @@ class ScriptRunner:
     def _reconnect(self, step: Connect) -> None:
         self._close()
         try:
-            self._stream, address = self._connect(step.text)
+            self._stream, address = self._open_connection(step)
         except QmpShellError as error:
             self._perform(self._session.answer(step, str(error), self._now()))
             return
@@ -291,6 +291,9 @@ class ScriptRunner:
                 passes_descriptors=self._stream.passes_descriptors,
             )
         )
+
+    def _open_connection(self, step: Connect) -> tuple[Stream, str]:
+        return self._connect(step.text)
 
     def write(self, data: bytes, redirect: Redirect | None) -> None:
         """Write to stdout, or to the redirect of a line. Raises OutputClosedError or OutputError."""
@@ -336,7 +339,8 @@ class ScriptRunner:
         if self._stream is not None:
             request = effect.request
             try:
-                self._stream.write(effect.data, request.descriptor if request else None)
+                descriptor = request.descriptor if request else None
+                self._stream.write(effect.data, () if descriptor is None else (descriptor,))
             except ConnectionLost:
                 return  # the server's last messages are still to be read, and then the end
 

@@ -28,6 +28,7 @@ LAYERS = (
     ("manual",),
     ("complete",),
     ("storage",),
+    ("qemu",),
     ("transport",),
     ("render", "language"),
     ("qmp",),

@@ -143,8 +143,8 @@ A line is a command with arguments (block-stream device=drive0 job-id=j0) or a J
 0 success, 1 a command failed, 2 usage error, 3 no connection or connection lost, 130 interrupted."""
 
 _RUN_EPILOG = """Only the long options above belong to qmpshell. The first other word, or what follows --,
-starts QEMU's command line. If that word does not start with -, it is the program. Otherwise the program is
-$QEMU, or else qemu-system-ARCHITECTURE of this host. Without arguments, QEMU gets a small paused VM with two
+starts QEMU's command line. If that word does not start with -, it is the program, or a wrapper in front of it
+(nice -n 5 qemu-system-x86_64, taskset, env, sudo, gdb --args). Otherwise the program is $QEMU, or else qemu-system-ARCHITECTURE of this host. Without arguments, QEMU gets a small paused VM with two
 disks, disk0 and disk1, and two free ports, port0 and port1.
 
 QEMU cannot use the shell's terminal: use -serial pty instead of -serial stdio and -nographic."""

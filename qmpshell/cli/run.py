@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import signal
 
 from ..errors import CONNECTION, QmpShellError
+from ..qemu import (
+    Qemu,
+    QemuCommandLine,
+    RuntimeDirectory,
+    find_program,
+    make_command_line,
+    make_runtime_directory,
+    start_qemu,
+)
 from ..session import Session
-from .launch import Qemu, find_program, start_qemu
-from .qemu_args import QemuCommandLine, make_command_line
-from .runtime_dir import RuntimeDirectory, make_runtime_directory
 from .start import (
     Connector,
     Invocation,
@@ -24,7 +32,7 @@ from .start import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from types import FrameType
 
     from ..session import RawSession
@@ -51,7 +59,7 @@ def run_qemu(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
     )
     signals = _Signals()
     signals.install()
-    directory = make_runtime_directory(environment.get("XDG_RUNTIME_DIR", ""), pid=os.getpid())
+    directory = _make_directory(environment)
     run = _Run(invocation, line, directory, environment=environment, signals=signals)
     try:
         try:
@@ -61,6 +69,10 @@ def run_qemu(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
             run.finish()
     except _SignalReceived as signalled:
         return signalled.status
+
+
+def _make_directory(environment: Mapping[str, str]) -> RuntimeDirectory:
+    return make_runtime_directory(environment.get("XDG_RUNTIME_DIR", ""), pid=os.getpid())
 
 
 class _SignalReceived(BaseException):
@@ -104,7 +116,10 @@ class _Signals:
 
 
 class _Run:
-    """One QEMU and its session: `session`, then `finish` in any case."""
+    """One QEMU and its session: `session`, then `finish` in any case.
+
+    The session and the terminal use it as the child process and the child server.
+    """
 
     def __init__(
         self,
@@ -139,7 +154,7 @@ class _Run:
             address,
             interactive=not is_script,
             environment=self._environment,
-            program=self._line.program,
+            child=self,
         )
         self._session = session
         return self._script(session, connector) if is_script else self._shell(session, connector)
@@ -155,7 +170,7 @@ class _Run:
             address=self._directory.socket,
             connect=connector.reconnect,
             environment=self._environment,
-            child_server=self._qemu,
+            child_server=self,
         )
 
     def _script(self, session: Session | RawSession, connector: Connector) -> int:
@@ -187,16 +202,60 @@ class _Run:
         )
         self._qemu = qemu
         patience = _START_TIMEOUT if settings.wait is None else settings.wait
+        # With -N, the user would see the reply to this query.
+        ask = settings.negotiate and not settings.raw
+        may_prompt = not self._line.keeps_descriptors and os.isatty(0)
         try:
-            self._signals.release()
-            # With -N, the user would see the reply to this query.
-            ask = settings.negotiate and not settings.raw
-            if not qemu.await_start(stream, ask=ask, patience=patience, show=_show):
-                raise EarlyExitError(f"{qemu.describe_end()} before the monitor was ready")
+            with _lend_terminal(qemu.pid) if may_prompt else contextlib.nullcontext():
+                self._signals.release()
+                patience = math.inf if may_prompt else patience
+                is_running = qemu.await_start(stream, ask=ask, patience=patience, show=_show)
+            if not is_running:
+                hint = f"; {self._line.hint}" if self._line.hint else ""
+                raise EarlyExitError(f"{qemu.describe_end()} before the monitor was ready{hint}")
         except BaseException:
             stream.close()
             raise
         return stream
+
+    @property
+    def program(self) -> str:
+        """The program of QEMU."""
+        return self._line.program
+
+    @property
+    def keep(self) -> bool:
+        """Whether QEMU continues when the shell exits."""
+        return self._invocation.keep
+
+    @property
+    def process(self) -> Qemu:
+        """The current QEMU."""
+        assert self._qemu is not None
+        return self._qemu
+
+    def end_question(self) -> str:
+        """Return a sentence that says that QEMU will be ended, or "" if that loses nothing."""
+        qemu = self._qemu
+        if qemu is None or qemu.poll() is not None or self._line.note:
+            return ""
+        return f"this ends {qemu.name} (pid {qemu.pid})"
+
+    def end(self) -> None:
+        """End QEMU."""
+        self.process.end()
+
+    def start(self) -> tuple[Stream, str]:
+        """Start QEMU again after its end. Return a stream to it, and its address."""
+        self._directory = _make_directory(self._environment)
+        try:
+            self._qemu, stream = start_qemu(
+                self._line, self._directory, environment=self._environment, keep=self.keep
+            )
+        except BaseException:
+            self._directory.remove()
+            raise
+        return stream, self._qemu.address
 
     def finish(self) -> None:
         """End QEMU or let it continue, and clean up."""
@@ -222,6 +281,25 @@ class _Run:
     def _show_notice(self, text: str) -> None:
         write_error(f"qmpshell: {text}")
         self._signals.release()
+
+
+@contextlib.contextmanager
+def _lend_terminal(group: int) -> Iterator[None]:
+    """Let a process group read from the terminal: sudo may ask for a password."""
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    _set_foreground(group)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGCONT)  # if it has tried to read already
+    try:
+        yield
+    finally:
+        _set_foreground(os.getpgrp())
+        signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+
+
+def _set_foreground(group: int) -> None:
+    with contextlib.suppress(OSError):  # the group has ended, or it is not our terminal
+        os.tcsetpgrp(0, group)
 
 
 def _show(text: str) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
+import re
+import stat
 import time
 
 from ..errors import FAILED, PIPE, ConnectError, QmpShellError
+from ..language import INHERITED
 from ..record import Record
 from ..render import escape_lines
 from ..script import Output, OutputClosedError, OutputError, ScriptRunner, ScriptView
@@ -21,20 +25,26 @@ if TYPE_CHECKING:
     from ..language import Redirect
     from ..script import RedirectTarget
     from ..session import RawSession
-    from ..session.ports import MessageLog
+    from ..session.ports import ChildProcess, MessageLog
     from ..storage import Configuration, Settings
     from ..transport import Address, Stream
 
 
-def make_ports(environment: Mapping[str, str], *, program: str | None = None) -> Ports:
-    """Return the session's functions for files. `program` is the server if qmpshell has started it."""
+_DESCRIPTOR_PATH = r"/(?:dev|proc/self)/fd/([0-9]{1,9})"
+
+
+def make_ports(environment: Mapping[str, str], *, child: ChildProcess | None = None) -> Ports:
+    """Return the session's functions for files. `child` is the server if qmpshell has started it."""
+    program = child.program if child is not None else None
 
     def find_page(name: str, version: tuple[int, ...] | None) -> str | None:
         from ..manual import find_page  # few scripts ask for help
 
         return find_page(name, version, environment=environment, program=program)
 
-    return Ports(read_file=_read, open_file=_open, open_log=_open_log, find_page=find_page)
+    return Ports(
+        read_file=_read, open_file=_open, open_log=_open_log, find_page=find_page, child=child
+    )
 
 
 def is_file(path: str) -> bool:
@@ -48,11 +58,30 @@ def _read(path: str) -> bytes:
 
 
 def _open(path: str, operator: str) -> int:
+    if operator == INHERITED:
+        return _duplicate(int(path))
+    number = re.fullmatch(_DESCRIPTOR_PATH, path)
+    if number is not None:  # like a system shell: a socket cannot be opened by this path
+        return _duplicate(int(number[1]))
+    if path == "/dev/stdin":
+        return _duplicate(0)
+    if stat.S_ISSOCK(os.stat(path).st_mode):
+        raise OSError(errno.ENXIO, "a socket cannot be opened; pass an inherited one with <&N")
     # Do not wait for the writer of a pipe.
     mode = os.O_RDWR if operator == "<>" else os.O_RDONLY | os.O_NONBLOCK
     descriptor = os.open(path, mode | os.O_CLOEXEC)
     os.set_blocking(descriptor, True)
     return descriptor
+
+
+def _duplicate(number: int) -> int:
+    """Return a duplicate of a descriptor that qmpshell has inherited. Raises OSError."""
+    try:
+        if os.get_inheritable(number):
+            return os.dup(number)
+    except OSError:
+        pass
+    raise OSError(errno.EBADF, "qmpshell has not inherited this descriptor")
 
 
 def _open_log(path: str) -> MessageLog:
@@ -244,13 +273,13 @@ def open_session(
     address: str,
     interactive: bool,
     environment: Mapping[str, str],
-    program: str | None = None,
+    child: ChildProcess | None = None,
 ) -> Session:
-    """Return a session with access to files. `program` is the server if qmpshell starts it.
+    """Return a session with access to files. `child` is the server if qmpshell starts it.
 
     Raises UsageError if its log cannot be opened.
     """
-    ports = make_ports(environment, program=program)
+    ports = make_ports(environment, child=child)
     try:
         return Session(
             settings,
@@ -372,7 +401,7 @@ def make_session(
     *,
     interactive: bool,
     environment: Mapping[str, str],
-    program: str | None = None,
+    child: ChildProcess | None = None,
 ) -> Session | RawSession:
     """Return the session for the settings."""
     if not settings.raw:
@@ -381,7 +410,7 @@ def make_session(
             address=address,
             interactive=interactive,
             environment=environment,
-            program=program,
+            child=child,
         )
     from ..session import RawSession
 

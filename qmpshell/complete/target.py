@@ -7,6 +7,7 @@ import re
 from ..errors import LineError
 from ..language import (
     BOTH_KINDS,
+    INHERITED,
     OLD_SYNTAX,
     REPEATED,
     LineAssembler,
@@ -901,7 +902,7 @@ def _opening(token: Token, cursor: int) -> list[CompletionTarget]:
 
 
 def _file_slots(line: str, cursor: int, mark: Token, file: Token | None) -> list[CompletionTarget]:
-    if cursor == mark.end:
+    if cursor == mark.end or mark.text == INHERITED:
         return []
     if file is None or cursor <= file.start or file.kind != t.FILE:
         return [CompletionTarget(FILE, "", cursor)]

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .syntax import (
         BOTH_KINDS as BOTH_KINDS,
         EXIT_COMMANDS as EXIT_COMMANDS,
+        INHERITED as INHERITED,
         REPEATED as REPEATED,
         Action as Action,
         Argument as Argument,
@@ -97,7 +98,7 @@ else:
             "keyval": "OLD_SYNTAX OPTION_NAMES option_command pieces parse_keyval parse_device_options",
             "lines": "LineAssembler LogicalLine SourceLine prompt_width",
             "suggest": "folded_name suggestion_for nearest_name",
-            "syntax": "BOTH_KINDS REPEATED Action Argument Command CommandItem Redirect FileWord Item EXIT_COMMANDS Line ShellCommand ShellCommandItem ParsedLine RawCommand RawItem TransactionItem arguments command_item key_parts Part Tree parse stray_word unquote",
+            "syntax": "INHERITED BOTH_KINDS REPEATED Action Argument Command CommandItem Redirect FileWord Item EXIT_COMMANDS Line ShellCommand ShellCommandItem ParsedLine RawCommand RawItem TransactionItem arguments command_item key_parts Part Tree parse stray_word unquote",
             "tokens": "COMPOUND HUMAN KEY LOCAL NAME OBJECT OPEN OPERATOR PIPE QUOTED SEPARATOR TEXT Token VALUE WORD tokenize tokenize_hmp",
         },
     )

@@ -26,7 +26,10 @@ class Argument(Record):
 
 
 class FileWord(Record):
-    """A file after a redirection operator: one of > >> < <>. `start` is the offset of its name."""
+    """A file after a redirection operator: one of > >> < <>, or after <& the number of a descriptor.
+
+    `start` is the offset of its name.
+    """
 
     operator: str
     path: str
@@ -136,6 +139,8 @@ _PART = r'("(?:[^"\\]|\\.)*")|(__[A-Za-z0-9.-]+_[^".]*|[^".]*)'
 REPEATED = "occurs twice"
 BOTH_KINDS = "has both a value and members"
 _OUTPUTS = (">", ">>")
+# The operator before the number of an inherited descriptor.
+INHERITED = "<&"
 _QUOTE_IT = "quote it to send it as text"
 
 
@@ -293,6 +298,8 @@ def _check_no_exec(words: list[Token], mark: Token) -> None:
 
 def _file_word(line: str, words: list[Token], index: int) -> FileWord:
     mark = words[index]
+    if mark.text == INHERITED:
+        return _descriptor_word(words, index)
     if index + 1 == len(words) or words[index + 1].kind != t.FILE:
         raise LineError(f"a file must follow {mark.text}", start=mark.start, end=mark.end)
     token = words[index + 1]
@@ -301,6 +308,20 @@ def _file_word(line: str, words: list[Token], index: int) -> FileWord:
         _check_end(line, token)
         path = unquote(token)
     return FileWord(mark.text, path, token.start)
+
+
+def _descriptor_word(words: list[Token], index: int) -> FileWord:
+    mark = words[index]
+    token = words[index + 1] if index + 1 < len(words) else mark
+    number = token.text
+    if not (number.isascii() and number.isdecimal() and len(number) < 10):
+        raise LineError(
+            "the number of an inherited descriptor must follow <&",
+            start=token.start,
+            end=token.end,
+            hint="for a file, write < FILE",
+        )
+    return FileWord(mark.text, number, token.start)
 
 
 def _item(line: str, tokens: list[Token]) -> Item:

@@ -69,7 +69,7 @@ HUMAN = "/hmp"
 WATCH = "/watch"
 
 _CLOSE_END = r";?(?:[ \t\r\n]|$)"
-_REDIRECT = r"(?:>>|<>|[<>])(?=[ \t\r\n]|$)"
+_REDIRECT = r"<&|(?:>>|<>|[<>])(?=[ \t\r\n]|$)"
 # The human monitor has bitwise expressions, as in "p 1 | 2".
 _HUMAN_PIPE = r"(?<=[ \t])\|(?=[ \t]+(?![-+]?[0-9])[^ \t]|[ \t]*$)"
 

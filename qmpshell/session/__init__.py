@@ -11,6 +11,8 @@ if TYPE_CHECKING:
         UNCONNECTED as UNCONNECTED,
         ConnectionState as ConnectionState,
         explain_garbage as explain_garbage,
+        explain_monitor as explain_monitor,
+        explain_quiet_agent as explain_quiet_agent,
         explain_silence as explain_silence,
     )
     from .effects import (
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
         QueryResult as QueryResult,
         ReadSecret as ReadSecret,
         Ready as Ready,
+        Restart as Restart,
         Send as Send,
         ShowBytes as ShowBytes,
         ShowCommand as ShowCommand,
@@ -65,8 +68,8 @@ else:
         {
             "commands.arguments": "find_mistake",
             "commands.registry": "COMMANDS find_command",
-            "connection": "CONNECTED UNCONNECTED ConnectionState explain_garbage explain_silence",
-            "effects": "Confirm ReadSecret Connect OpenRedirect Effect CloseRedirect Ready QueryResult Exit ShowDocument Send ShowBytes ShowCommand ShowEvent ShowReply ShowResult ShowUnexpected ShowMessage TryConnect",
+            "connection": "CONNECTED UNCONNECTED ConnectionState explain_garbage explain_monitor explain_quiet_agent explain_silence",
+            "effects": "Confirm ReadSecret Connect OpenRedirect Effect CloseRedirect Ready QueryResult Restart Exit ShowDocument Send ShowBytes ShowCommand ShowEvent ShowReply ShowResult ShowUnexpected ShowMessage TryConnect",
             "server": "disabled_in names_in",
             "input": "LineInput ScriptLines",
             "live_names": "HmpCatalogueLoader LIVE LiveCache",

@@ -124,6 +124,8 @@ class ConnectionState:
         # When the connection was requested.
         self.since = now
         self.shutdown_seen = False
+        # Whether the server ends because of `quit`, of this client or another one.
+        self.was_quit = False
         # When an agent that did not answer is asked again, and the pause after that.
         self.again_at: float | None = None
         self._retry_after = _FIRST_RETRY
@@ -152,6 +154,15 @@ class ConnectionState:
     def ended_well(self) -> bool:
         """Whether the server announced the end of the connection."""
         return self.quit_answered or self.shutdown_seen
+
+    def on_quit(self) -> None:
+        """Handle an answered `quit`."""
+        self.quit_answered = self.was_quit = True
+
+    def on_shutdown(self, data: object) -> None:
+        """Handle the event SHUTDOWN with these data."""
+        self.shutdown_seen = True
+        self.was_quit |= isinstance(data, dict) and data.get("reason") == "host-qmp-quit"
 
     @property
     def has_deadlines(self) -> bool:

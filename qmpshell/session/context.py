@@ -13,8 +13,17 @@ from ..language import (
 )
 from ..render import escape
 from .connection import CONNECTED, LOST
-from .effects import Connect, ShowDocument, ShowEvent, ShowReply, ShowResult, TryConnect
-from .execute import UNANSWERED
+from .effects import (
+    Confirm,
+    Connect,
+    Restart,
+    ShowDocument,
+    ShowEvent,
+    ShowReply,
+    ShowResult,
+    TryConnect,
+)
+from .execute import NOT_LEFT, UNANSWERED
 from .lines import describe_unsent
 from .requests import PreparedLine, Request, make_request
 from .server import returned, version_numbers
@@ -331,8 +340,23 @@ class CommandContext:
 
     # -- the session ------------------------------------------------------------------------------
 
-    def connect(self, text: str | None) -> Steps:
-        """Connect to the address in `text`, or with None to the last server that sent a greeting."""
+    def restart(self) -> Steps:
+        """End the server that qmpshell has started, if it runs, and start it again."""
+        child = self._state.ports.child
+        if child is None or not self._state.interactive:
+            self.fail("/restart works only in a shell that was opened by qmpshell run")
+            return
+        question = child.end_question()
+        if question and not (yield Confirm(question, None)):
+            self.show_message(NOT_LEFT)
+            return
+        yield from self.connect(None, Restart(None))
+
+    def connect(self, text: str | None, step: Connect | None = None) -> Steps:
+        """Connect to the address in `text`, or with None to the last server that sent a greeting.
+
+        `step` is the step that does it.
+        """
         if self.settings.dry_run:
             return
         state, connection = self._state, self._state.connection
@@ -352,7 +376,7 @@ class CommandContext:
         state.server.forget()
         state.vm.stop()
         state.lines.drop_view()
-        problem = yield Connect(text)
+        problem = yield step or Connect(text)
         if problem:
             state.connection.state = LOST
             unsent = state.drop_lines()
@@ -423,9 +447,9 @@ class CommandContext:
             lines.append(f"waiting for the reply to {request.label}")
         return "\n".join(lines)
 
-    def leave(self) -> None:
+    def leave(self) -> Steps:
         """Leave the shell."""
-        self._state.leave()
+        yield from self._runner.leave()
 
 
 def _as_own(request: Request) -> Request:

@@ -1,7 +1,7 @@
 """Effects: what a session asks its driver to do.
 
-The driver passes the answer to Confirm, ReadSecret, OpenRedirect, CloseRedirect, Connect and
-TryConnect to `Session.answer`. Only a session at a terminal has TryConnect.
+The driver passes the answer to Confirm, ReadSecret, OpenRedirect, CloseRedirect, Connect, TryConnect
+and Restart to `Session.answer`. Only a session at a terminal has TryConnect and Restart.
 """
 
 from __future__ import annotations
@@ -106,10 +106,10 @@ class ShowDocument(Record):
 
 
 class Confirm(Record):
-    """Ask the user whether to send `request`. The answer is True or False."""
+    """Ask the user whether to send `request`, or to end the server. The answer is True or False."""
 
     question: str
-    request: Request
+    request: Request | None
 
 
 class Ready:
@@ -169,6 +169,13 @@ class TryConnect(Record):
 
     text: str
     since: float
+
+
+class Restart(Connect):
+    """End the server that qmpshell has started, start it again, and connect to it.
+
+    `text` is None.
+    """
 
 
 class Exit(Record):

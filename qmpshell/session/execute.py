@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .steps import Step, Steps
 
 
+NOT_LEFT = "the shell and the server continue"
 # A query failed, and the line that depends on it is not sent.
 UNANSWERED = (
     "the types of the values are unknown, because the server did not answer; nothing was sent"
@@ -186,7 +187,7 @@ class LineRunner:
                 if isinstance(action, ShellCommand):
                     yield from self._run_shell_action(task, action)
                 elif is_exit(action):
-                    self._state.leave()
+                    yield from self.leave()
                 else:
                     yield from self.run_command(task, action, request)
             except LineError as error:
@@ -197,6 +198,14 @@ class LineRunner:
             task.wait = None
             if task.actions:
                 yield NextCommand()
+
+    def leave(self) -> Steps:
+        """Leave the shell. The user confirms it if the server ends too."""
+        question = self._state.end_question()
+        if question and not (yield Confirm(question, None)):
+            self._outbox.show(NOT_LEFT)
+            return
+        self._state.leave()
 
     def _run_shell_action(self, task: Task, call: ShellCommand) -> Steps:
         """Run a shell command. Raises LineError."""

@@ -1,4 +1,4 @@
-"""The functions that a session needs for files."""
+"""The functions that a session needs for files, and the process of a server started by qmpshell."""
 
 from __future__ import annotations
 
@@ -19,6 +19,20 @@ if TYPE_CHECKING:
         def close(self) -> None:
             """Close the log."""
 
+    class ChildProcess(Protocol):
+        """The server's process, if qmpshell has started it."""
+
+        @property
+        def program(self) -> str:
+            """The program of the server."""
+
+        @property
+        def keep(self) -> bool:
+            """Whether it continues when the shell exits."""
+
+        def end_question(self) -> str:
+            """Return a sentence that says that it will be ended, or "" if that loses nothing."""
+
 
 def no_page(_name: str, _version: tuple[int, ...] | None) -> str | None:
     """Return None: a `find_page` without a manual."""
@@ -30,10 +44,12 @@ class Ports(Record, kw_only=True):
 
     `read_file` returns a file's bytes, `open_file` a descriptor for `<` or `<>`; both raise
     OSError. `open_log` opens a log and raises QmpShellError. `find_page` returns the text of the
-    best manual page for a version of the server, or None.
+    best manual page for a version of the server, or None. `child` is the server's process, if
+    qmpshell has started it.
     """
 
     read_file: Callable[[str], bytes] = no_file
     open_file: Callable[[str, str], int]
     open_log: Callable[[str], MessageLog]
     find_page: Callable[[str, tuple[int, ...] | None], str | None] = no_page
+    child: ChildProcess | None = None

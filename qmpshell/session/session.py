@@ -34,7 +34,7 @@ from .effects import (
     ShowUnexpected,
     TryConnect,
 )
-from .execute import LineRunner, is_exit
+from .execute import NOT_LEFT, LineRunner, is_exit
 from .lines import Task, count_commands, describe_unsent
 from .requests import PreparedLine, Request, unknown_command_name
 from .server import list_commands, names_in, returned
@@ -329,7 +329,7 @@ class Session:
 
     def _on_event(self, event: Event) -> None:
         if event.name == "SHUTDOWN":
-            self.connection.shutdown_seen = True
+            self.connection.on_shutdown(event.value.get("data"))
         self.state.vm.on_event(event)
         wait = self._lines.awaited
         is_consumed = wait is not None and wait.on_event(event)
@@ -394,7 +394,7 @@ class Session:
             cpu = selected_cpu(request.text)
             self.server.cpu = self.server.cpu if cpu is None else cpu
         if request.is_quit:
-            self.connection.quit_answered = True
+            self.connection.on_quit()
 
     def _on_error_reply(self, reply: Reply, request: Request) -> None:
         is_negotiation = request.name == "qmp_capabilities"
@@ -462,14 +462,11 @@ class Session:
             self._drop_connection()
             return False
         if command == "/quit" and not self._lines.unsent:
-            if self.connection.state == UNCONNECTED:
-                self._exit()
-                return True
-            self._is_leaving = True
-            request = self._table.oldest_user_request
-            if request is not None:
-                text = f"leaving after the reply to {escape(request.label)}; Ctrl-D leaves now"
-                self._outbox.show(text)
+            question = self.state.end_question()
+            if question:
+                self._start_beside(self._lines.make_task(line), self._confirm_leaving(question))
+            else:
+                self._leave_at_once()
             return True
         if line.error is not None:
             self._failures.report_line(line.source, line.error)
@@ -502,6 +499,23 @@ class Session:
         self.connection.end()
         if unsent:
             self._outbox.show(describe_unsent(unsent))
+
+    def _confirm_leaving(self, question: str) -> Steps:
+        if (yield Confirm(question, None)):
+            self._leave_at_once()
+        else:
+            self._outbox.show(NOT_LEFT)
+
+    def _leave_at_once(self) -> None:
+        """Leave after the reply to what was sent, if there is a connection."""
+        if self.connection.state == UNCONNECTED:
+            self._exit()
+            return
+        self._is_leaving = True
+        request = self._table.oldest_user_request
+        if request is not None:
+            text = f"leaving after the reply to {escape(request.label)}; Ctrl-D leaves now"
+            self._outbox.show(text)
 
     def _run_shell_command(self, task: Task, call: ShellCommand) -> Steps | None:
         """Return the steps of a shell command, or None if it is done. Raises LineError."""
@@ -606,7 +620,7 @@ class Session:
         self._outbox.now = now
         for task in self._lines:
             if task.blocked_on is step:
-                if isinstance(step, Confirm) and not self.connection.is_ready:
+                if isinstance(step, Confirm) and step.request and not self.connection.is_ready:
                     answer = False
                 task.resume(step, answer)
                 if self._lines.current is not task or isinstance(step, Connect):
@@ -795,7 +809,8 @@ class Session:
     def _on_silent_success(self, request: Request) -> None:
         """Treat a request without a reply as successful. A later reply is shown as late."""
         self._table.dismiss(request)
-        self.connection.quit_answered |= request.is_quit
+        if request.is_quit:
+            self.connection.on_quit()
         if self.interactive:
             self._outbox.show(f"{request.label} was sent; it is answered only if it fails")
         request.answer(None)

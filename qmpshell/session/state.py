@@ -71,6 +71,11 @@ class SessionState:
             self._manuals = ManualCache(self.ports.find_page)
         return self._manuals
 
+    def end_question(self) -> str:
+        """Return a question for the user because the server ends with the shell, or ""."""
+        child = self.ports.child
+        return child.end_question() if self.interactive and child and not child.keep else ""
+
     @property
     def is_lost(self) -> bool:
         """Whether the connection is lost."""

@@ -29,6 +29,7 @@ from ..session import (
     RawSession,
     ReadSecret,
     Ready,
+    Restart,
     Send,
     Session,
     ShowDocument,
@@ -42,7 +43,7 @@ from ..transport import Stream
 from .background import ChildServer, ChildWatcher, Reconnector, is_terminal_gone
 from .bottom_toolbar import BelowPrompt, BottomToolbar
 from .completer import CompletionModel
-from .formatter import LEAVE_HINT, EffectFormatter, prompt_text
+from .formatter import EffectFormatter, leave_hint, prompt_text
 from .history import SafeHistory, open_history
 from .keys import help_line, hmp_help_line
 from .output import OutputView
@@ -107,10 +108,13 @@ class App:
             clock=time.monotonic,
         )
         self._stream_reader = StreamReader(received=self._received, lost=self._connection_lost)
+        self._child_server = child_server
+        # Whether its end is still to be handled.
+        self._has_child_ended = False
         self._child_watcher: ChildWatcher | None = None
         if child_server is not None:
             self._child_watcher = ChildWatcher(
-                child_server, show=self._display.output, ended=self.show_error
+                child_server, show=self._display.output, ended=self._on_child_end
             )
         self._status: int | None = None
         self._reconnecting = Reconnector(
@@ -196,11 +200,41 @@ class App:
         try:
             text = await self._prompt_controller.turn()
         except EOFError:
-            self._perform(self._session.leave_now())
+            await self._confirm_leaving()
         else:
             if text is not None:
                 self._show_history_problem()
                 self._submit(text)
+
+    async def _confirm_leaving(self) -> None:
+        """Leave, because the user has typed Ctrl-D."""
+        child = self._child_server
+        question = child.end_question() if child is not None and not child.keep else ""
+        if not question or await self._prompt_controller.confirm(question):
+            self._perform(self._session.leave_now())
+
+    def _check_child_end(self) -> None:
+        """Handle the end of the server that qmpshell has started: leave after `quit`, else report it.
+
+        Its last messages are shown first.
+        """
+        child = self._child_server
+        if child is None or not self._has_child_ended:
+            return
+        process = child.process
+        if not self._session.lost and self._display.view.address == process.address:
+            return
+        self._has_child_ended = False
+        has_quit = isinstance(self._session, Session) and self._session.connection.was_quit
+        if has_quit and process.poll() == 0:
+            self._leave(0)
+            return
+        hint = "; /restart starts it again" if isinstance(self._session, Session) else ""
+        self.show_error(process.describe_end() + hint)
+
+    def _on_child_end(self) -> None:
+        self._has_child_ended = True
+        self._check_child_end()
 
     def _submit(self, text: str) -> None:
         lines = list(self._splitter.lines(text))
@@ -241,7 +275,7 @@ class App:
         if effects:
             self._perform(effects)
         else:
-            self._display.show_message(LEAVE_HINT)
+            self._display.show_message(leave_hint(self._child_server))
 
     def _perform(self, effects: Sequence[Effect]) -> None:  # noqa: C901 - a dispatch on effects
         for effect in effects:
@@ -258,6 +292,8 @@ class App:
                     self._prompt_controller.run_suspended(partial(self._ask, effect))
                 case ReadSecret():
                     self._prompt_controller.run_suspended(partial(self._ask_secret, effect))
+                case Restart():
+                    self._restart(effect)
                 case Connect():
                     self._stream_reader.close()
                     self._connecting = effect
@@ -278,6 +314,14 @@ class App:
         more = self._completion_model.on_effects(effects)
         if more:
             self._perform(more)
+
+    def _restart(self, step: Restart) -> None:
+        assert self._child_server is not None
+        assert self._child_watcher is not None
+        self._stream_reader.close()
+        self._child_watcher.close()
+        self._connecting = step
+        self._reconnecting.restart(self._child_server)
 
     async def _ask(self, ask: Confirm) -> None:
         answer = await self._prompt_controller.confirm(ask.question)
@@ -340,14 +384,19 @@ class App:
         self._perform(self._session.receive(data, time.monotonic()))
         if self._session.lost:
             self._prompt_controller.drop_question()
+            self._check_child_end()
 
     def _connection_lost(self, reason: str) -> None:
         self._perform(self._session.connection_lost(reason))
         self._prompt_controller.drop_question()
+        self._check_child_end()
 
     def _connected(self, stream: Stream, address: str, data: bytes) -> None:
         self._display.view.address = address
         self._stream_reader.attach(stream)
+        if isinstance(self._connecting, Restart) and self._child_watcher is not None:
+            self._child_watcher.start()
+        self._connecting = None
         self._perform(
             self._session.connected(
                 time.monotonic(), address=address, passes_descriptors=stream.passes_descriptors
@@ -433,6 +482,7 @@ async def _run(
         width=lambda: output.get_size().columns,
         unicode=(output.encoding() or "").lower().replace("-", "") == "utf8",
         now=datetime.now,
+        leave_hint=leave_hint(child_server),
     )
     devices = Devices(
         settings=settings,

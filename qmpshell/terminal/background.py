@@ -14,7 +14,7 @@ import select
 import termios
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -135,13 +135,25 @@ class Reconnector:
             self._reached = None
             self._connected(reached.stream, reached.address, reached.data)
             return
-        self.cancel()
-        self._attempt = asyncio.ensure_future(self._start(text))
+        self._run(
+            self._start(
+                run_in_thread(
+                    partial(self._connect, text), discard=lambda opened: opened[0].close()
+                )
+            )
+        )
+
+    def restart(self, child_server: ChildServer) -> None:
+        """End a child server, start it again, and connect to it."""
+        self._run(self._start(_restart(child_server)))
 
     def try_connect(self, text: str, *, current: str, settings: Settings) -> None:
         """Connect beside the server at `current`, which is kept, and wait for the greeting."""
+        self._run(self._try(text, current, settings))
+
+    def _run(self, attempt: Coroutine[object, object, None]) -> None:
         self.cancel()
-        self._attempt = asyncio.ensure_future(self._try(text, current, settings))
+        self._attempt = asyncio.ensure_future(attempt)
 
     def cancel(self) -> bool:
         """Cancel the attempt. Return True if there was one."""
@@ -157,11 +169,9 @@ class Reconnector:
         if reached is not None:
             reached.stream.close()
 
-    async def _start(self, text: str | None) -> None:
+    async def _start(self, opening: Awaitable[tuple[Stream, str]]) -> None:
         try:
-            stream, address = await run_in_thread(
-                partial(self._connect, text), discard=lambda opened: opened[0].close()
-            )
+            stream, address = await opening
         except asyncio.CancelledError:
             self._end(self._failed, "not connected")
         except Exception as error:  # whatever it is, the shell must not wait forever
@@ -203,8 +213,13 @@ class Reconnector:
             report(reason)
 
 
-class ChildServer(Protocol):
-    """A process with output. Its descriptors are None if there is nothing to wait for."""
+class ChildProcess(Protocol):
+    """A process with output. Its descriptors are None if there is nothing to wait for.
+
+    `address` is the address of its monitor.
+    """
+
+    address: str
 
     @property
     def output_descriptor(self) -> int | None:
@@ -227,15 +242,45 @@ class ChildServer(Protocol):
         """Describe how it ended."""
 
 
+class ChildServer(Protocol):
+    """A server that qmpshell has started."""
+
+    @property
+    def process(self) -> ChildProcess:
+        """Its current process."""
+
+    @property
+    def keep(self) -> bool:
+        """Whether it continues when the shell exits."""
+
+    def end_question(self) -> str:
+        """Return a sentence that says that it will be ended, or "" if that loses nothing."""
+
+    def end(self) -> None:
+        """End the process, which may take a while."""
+
+    def start(self) -> tuple[Stream, str]:
+        """Start a new process. Return a stream to it, and its name. Raises QmpShellError."""
+
+
+async def _restart(child_server: ChildServer) -> tuple[Stream, str]:
+    await run_in_thread(child_server.end, discard=lambda _: None)
+    # Not in a thread: Linux would end the process when the thread that started it ends.
+    return child_server.start()
+
+
 class ChildWatcher:
-    """Watches a child server. `show` receives its output, `ended` how it ended. Call `check` on SIGCHLD."""
+    """Watches a child server. `show` receives its output; `ended` is called at its end.
+
+    Call `show_output` on SIGCHLD.
+    """
 
     def __init__(
         self,
         child_server: ChildServer,
         *,
         show: Callable[[str], None],
-        ended: Callable[[str], None],
+        ended: Callable[[], None],
     ) -> None:
         self._child_server = child_server
         self._show = show
@@ -245,7 +290,8 @@ class ChildWatcher:
     def start(self) -> None:
         """Start to watch."""
         loop = asyncio.get_running_loop()
-        for descriptor in (self._child_server.output_descriptor, self._child_server.end_descriptor):
+        process = self._child_server.process
+        for descriptor in (process.output_descriptor, process.end_descriptor):
             if descriptor is not None:
                 loop.add_reader(descriptor, self.show_output)
                 self._watched.append(descriptor)
@@ -254,18 +300,16 @@ class ChildWatcher:
         """Show new output."""
         if not self._watched:
             return
-        if self._child_server.poll() is not None:
+        process = self._child_server.process
+        if process.poll() is not None:
             self.close()
-            self._show_output(self._child_server.read_rest())
-            self._ended(self._child_server.describe_end())
+            self._show_output(process.read_rest())
+            self._ended()
             return
-        self._show_output(self._child_server.read_output())
+        self._show_output(process.read_output())
         loop = asyncio.get_running_loop()
         for descriptor in self._watched[:]:
-            if descriptor not in (
-                self._child_server.output_descriptor,
-                self._child_server.end_descriptor,
-            ):
+            if descriptor not in (process.output_descriptor, process.end_descriptor):
                 # The server has closed its output, and the descriptor is closed.
                 loop.remove_reader(descriptor)
                 self._watched.remove(descriptor)

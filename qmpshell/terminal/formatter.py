@@ -26,7 +26,10 @@ from .status import clip
 from .styles import Fragments
 from .throttle import OTHERS, EventCount
 
-LEAVE_HINT = "Ctrl-D leaves the shell"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .background import ChildServer
+
 _NARROWEST = 20  # columns
 # Shorter times, in seconds, are not shown for text.
 _NOTABLE = 1.0
@@ -238,7 +241,7 @@ class EffectFormatter:
     """Formats effects as fragments that end with a line end.
 
     `width` returns the columns of the terminal; `unicode` is false if it only shows ASCII; `now`
-    returns the local time, for events without one.
+    returns the local time, for events without one. `leave_hint` says what Ctrl-D does.
     """
 
     def __init__(
@@ -249,6 +252,7 @@ class EffectFormatter:
         width: Callable[[], int],
         unicode: bool,
         now: Callable[[], datetime],
+        leave_hint: str,
     ) -> None:
         self._settings = settings
         self.address = address
@@ -258,6 +262,7 @@ class EffectFormatter:
         )
         self.pages = DocumentFormatter(width=width)
         self._now = now
+        self._leave_hint = leave_hint
 
     def fragments(self, effect: Effect) -> Fragments:
         """Return what is shown of an effect, or []."""
@@ -316,7 +321,7 @@ class EffectFormatter:
         return _line(
             styles.NOTE,
             f"Connected to {server} at {escape(self.address)}.\n"
-            "Ctrl-D leaves the shell; quit ends QEMU itself.",
+            f"{self._leave_hint}; quit ends QEMU itself.",
         )
 
     def wants(self, event: Event) -> bool:
@@ -358,3 +363,11 @@ class EffectFormatter:
 
 def _line(style: str, text: str) -> Fragments:
     return [(f"class:{style}", text), ("", "" if text.endswith("\n") else "\n")]
+
+
+def leave_hint(child_server: ChildServer | None) -> str:
+    """Return what Ctrl-D does."""
+    hint = "Ctrl-D leaves the shell"
+    if child_server is None:
+        return hint
+    return f"{hint}; QEMU continues" if child_server.keep else f"{hint}; this ends QEMU too"

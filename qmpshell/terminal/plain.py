@@ -33,12 +33,14 @@ from ..script import (
 )
 from ..session import (
     Confirm,
+    Connect,
     Effect,
     LineInput,
     OpenRedirect,
     RawSession,
     ReadSecret,
     Ready,
+    Restart,
     ScriptLines,
     Session,
     ShowEvent,
@@ -49,8 +51,8 @@ from ..storage import Settings
 from ..transport import Stream
 from .background import ChildServer
 from .formatter import (
-    LEAVE_HINT,
     EffectFormatter,
+    leave_hint,
     overwrite_question,
     prompt_text,
     question_text,
@@ -136,6 +138,7 @@ class PlainShell(ScriptRunner):
         self._formatter = formatter
         self._open_stream = connect
         self._child_server = child_server
+        self._has_child_ended = False
         self._is_terminal = os.isatty(_STDOUT)
         self._encoding = (sys.stdout if self._is_terminal else sys.stderr).encoding or "utf-8"
         # Whether the cursor is behind a prompt or a question.
@@ -157,7 +160,7 @@ class PlainShell(ScriptRunner):
             make_redirect=lambda redirect: RedirectTarget(
                 redirect, environment=environment, own_group=False
             ),
-            connect=self._connect_to,
+            connect=connect,
         )
 
     def _make_view(self, write: Callable[[bytes, Redirect | None], None]) -> ScriptView:
@@ -191,7 +194,24 @@ class PlainShell(ScriptRunner):
             return b""
         if data:
             self._is_prompted = False  # the terminal has echoed the end of the line
+        elif self._wants_to_stay():
+            return b"\n"
         return data
+
+    def _wants_to_stay(self) -> bool:
+        """Ask whether Ctrl-D should end the server too. A second Ctrl-D means yes."""
+        child = self._child_server
+        question = child.end_question() if child is not None and not child.keep else ""
+        if not question:
+            return False
+        self._write_text(question_text(question))
+        self._is_prompted = True
+        try:
+            answer = self._interruptibly(partial(os.read, _STDIN, _READ_SIZE))
+        except (OSError, _InterruptedError):
+            return False
+        self._is_prompted = not answer
+        return bool(answer) and answer.strip().lower() not in (b"y", b"yes")
 
     # -- output -----------------------------------------------------------------------------------
 
@@ -255,9 +275,10 @@ class PlainShell(ScriptRunner):
         elif self._session.lost:
             self._cancel_question()
         child = self._child_server
-        if child is not None and child.poll() is not None:
-            self._child_server = None
-            self._view.show(ShowMessage(child.describe_end(), is_error=True))
+        if child is not None and not self._has_child_ended and child.process.poll() is not None:
+            self._has_child_ended = True
+            text = f"{child.process.describe_end()}; /restart starts it again"
+            self._view.show(ShowMessage(text, is_error=True))
 
     def _poll_descriptors(self, timeout: int | None) -> list[tuple[int, int]]:
         def poll() -> list[tuple[int, int]]:
@@ -266,8 +287,14 @@ class PlainShell(ScriptRunner):
 
         return self._interruptibly(poll)
 
-    def _connect_to(self, text: str | None) -> tuple[Stream, str]:
-        stream, address = self._interruptibly(partial(self._open_stream, text))
+    def _open_connection(self, step: Connect) -> tuple[Stream, str]:
+        child = self._child_server
+        if isinstance(step, Restart) and child is not None:
+            child.end()
+            stream, address = child.start()
+            self._has_child_ended = False
+        else:
+            stream, address = self._interruptibly(partial(self._open_stream, step.text))
         self._formatter.address = address
         return stream, address
 
@@ -296,7 +323,7 @@ class PlainShell(ScriptRunner):
             return
         session = self._user_session
         effects = session.abandon(self._clock()) if isinstance(session, Session) else []
-        self._perform(effects or [ShowMessage(LEAVE_HINT)])
+        self._perform(effects or [ShowMessage(leave_hint(self._child_server))])
 
     # -- questions --------------------------------------------------------------------------------
 
@@ -395,6 +422,7 @@ def run_plain(
         width=lambda: shutil.get_terminal_size().columns,
         unicode=encoding == "utf8",
         now=datetime.now,
+        leave_hint=leave_hint(child_server),
     )
     shell = PlainShell(
         settings,

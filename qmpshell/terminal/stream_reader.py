@@ -48,7 +48,7 @@ class StreamReader:
             return
         self._answered = False
         try:
-            self._stream.write(data, descriptor)
+            self._stream.write(data, () if descriptor is None else (descriptor,))
         except ConnectionLost:
             return  # its end will be read after the server's last messages
         if self._stream.want_write and not self._writing:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
         TcpAddress as TcpAddress,
         UnixAddress as UnixAddress,
         is_word as is_word,
+        make_address as make_address,
         parse_address as parse_address,
         resolve_address as resolve_address,
         target_hint as target_hint,
@@ -21,7 +22,7 @@ else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "address": "Address FdAddress TcpAddress UnixAddress is_word parse_address resolve_address target_hint",
+            "address": "Address FdAddress TcpAddress UnixAddress is_word make_address parse_address resolve_address target_hint",
             "connect": "accept_one connect_with_retries",
             "sockets": "Listener open_stream",
             "stream": "SocketStream Stream",

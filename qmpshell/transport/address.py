@@ -9,6 +9,7 @@ from ..render import escape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Mapping
 
 
@@ -94,6 +95,21 @@ def parse_address(text: str, *, exists: Callable[[str], bool]) -> Address:
         return _tcp(text, text)
     # A bare word is most likely a socket that does not exist yet.
     return UnixAddress(text)
+
+
+def make_address(
+    value: str | os.PathLike[str] | tuple[str, int], *, exists: Callable[[str], bool]
+) -> Address:
+    """Return the address for a text, a path, or a host and a port. Raises AddressError."""
+    if isinstance(value, str):
+        return parse_address(value, exists=exists)
+    if isinstance(value, tuple):
+        host, port = value
+        if type(port) is not int or not 0 < port < 65536:
+            raise AddressError(f"{port!r} is not a port number (1 to 65535)")
+        return TcpAddress(host or "localhost", port)
+    path = value.__fspath__()
+    return UnixAddress(path) if path else parse_address(path, exists=exists)
 
 
 def is_word(text: str) -> bool:

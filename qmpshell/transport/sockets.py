@@ -31,8 +31,13 @@ _RETRIABLE = (
 )
 
 
+# The longest timeout in seconds: the system accepts no infinite one.
+_MAX_TIMEOUT = 1e8
+
+
 def open_stream(address: Address, *, timeout: float) -> Stream:
     """Connect within `timeout` seconds. Raises ConnectError."""
+    timeout = min(timeout, _MAX_TIMEOUT)
     if isinstance(address, FdAddress):
         return _inherited(address)
     try:
@@ -175,7 +180,7 @@ class Listener:
 
     def accept(self, *, timeout: float | None) -> Stream:
         """Return the first connection within `timeout` seconds (None: no limit). Raises ConnectError."""
-        self._socket.settimeout(timeout)
+        self._socket.settimeout(None if timeout is None else min(timeout, _MAX_TIMEOUT))
         try:
             connected, _ = self._socket.accept()
         except TimeoutError:

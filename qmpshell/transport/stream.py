@@ -14,6 +14,10 @@ from collections import deque
 
 from ..errors import ConnectionLost
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 # A large read allocates a new mapping each time, so it is used only while that much data arrives.
 _READ_SIZE = 1 << 16
 _LARGE_READ_SIZE = 1 << 20
@@ -27,8 +31,8 @@ class Stream:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        # Data to send, each with a descriptor to pass with its first byte, or None.
-        self._queue: deque[tuple[memoryview, int | None]] = deque()
+        # Data to send, each with the descriptors to pass with its first byte.
+        self._queue: deque[tuple[memoryview, Sequence[int]]] = deque()
         self._read_size = _READ_SIZE
 
     def fileno(self) -> int:
@@ -61,37 +65,35 @@ class Stream:
         """Whether open files can be passed along: only over a UNIX socket."""
         return False
 
-    def write(self, data: bytes, descriptor: int | None = None) -> None:
+    def write(self, data: bytes, descriptors: Sequence[int] = ()) -> None:
         """Send as much as possible and queue the rest. Raises ConnectionLost.
 
-        `descriptor` is passed with the first byte and closed after that.
+        `descriptors` are passed with the first byte and closed after that.
         """
-        self._queue.append((memoryview(data), descriptor))
+        self._queue.append((memoryview(data), descriptors))
         if len(self._queue) == 1:
             self.flush()
 
     def flush(self) -> None:
         """Send as much of the queue as possible. Raises ConnectionLost."""
         while self._queue:
-            head, descriptor = self._queue[0]
+            head, descriptors = self._queue[0]
             try:
-                sent = self._write(head, descriptor)
+                sent = self._write(head, descriptors)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
                 self._drop_queue()
                 raise ConnectionLost(f"sending failed: {error.strerror or error}") from error
-            if descriptor is not None:
-                os.close(descriptor)
+            _close_all(descriptors)
             if sent < len(head):
-                self._queue[0] = (head[sent:], None)
+                self._queue[0] = (head[sent:], ())
             else:
                 self._queue.popleft()
 
     def _drop_queue(self) -> None:
-        for _, descriptor in self._queue:
-            if descriptor is not None:
-                os.close(descriptor)
+        for _, descriptors in self._queue:
+            _close_all(descriptors)
         self._queue.clear()
 
     def close(self) -> None:
@@ -101,8 +103,13 @@ class Stream:
     def _read(self, size: int) -> bytes:
         raise NotImplementedError
 
-    def _write(self, data: memoryview, descriptor: int | None) -> int:
+    def _write(self, data: memoryview, descriptors: Sequence[int]) -> int:
         raise NotImplementedError
+
+
+def _close_all(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 class SocketStream(Stream):
@@ -120,9 +127,10 @@ class SocketStream(Stream):
         """Whether it is a UNIX socket."""
         return self._socket.family == socket.AF_UNIX
 
-    def _write(self, data: memoryview, descriptor: int | None) -> int:
-        if descriptor is not None:
-            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor.to_bytes(4, sys.byteorder))
+    def _write(self, data: memoryview, descriptors: Sequence[int]) -> int:
+        if descriptors:
+            numbers = b"".join(number.to_bytes(4, sys.byteorder) for number in descriptors)
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)
             return self._socket.sendmsg([data], [rights], socket.MSG_DONTWAIT)
         return self._socket.send(data, socket.MSG_DONTWAIT)
 
@@ -144,7 +152,7 @@ class DescriptorStream(Stream):
         self._ready(select.POLLIN)
         return os.read(self._descriptor, size)
 
-    def _write(self, data: memoryview, _descriptor: int | None) -> int:
+    def _write(self, data: memoryview, _descriptors: Sequence[int]) -> int:
         self._ready(select.POLLOUT)
         return os.write(self._descriptor, data[:_MIN_SEND_SIZE])
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import os
+import pickle
+import re
 import select
 import socket
+import threading
+import time
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
+from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -14,17 +23,21 @@ from qmpshell import (
     AddressError,
     CommandError,
     ConnectError,
+    Connection,
     ConnectionLost,
     NegotiationError,
+    OperationError,
     ProtocolError,
     QmpShellError,
     ReplyTimeout,
     connect,
     listen,
 )
+from qmpshell.errors import LineError
+from qmpshell.qmp import encode_message
 from tests.harness.processes import wait_until
 from tests.harness.scripted import GREETING, Peer, ScriptedServer
-from tests.harness.servers import Installation, Server, start_agent, start_qemu
+from tests.harness.servers import SYSTEM, Installation, Server, start_agent, start_qemu
 
 Scripted = Callable[[Callable[[Peer], object]], ScriptedServer]
 
@@ -185,6 +198,43 @@ def test_agent_connection_without_negotiation_executes_commands(
         assert qga.execute("guest-ping", timeout=10) == {}
 
 
+def test_agent_connection_synchronizes(installation: Installation, tmp_path: Path) -> None:
+    with start_agent(installation, tmp_path) as agent:
+        path = Path(agent.address)
+        with connect(path, negotiate=False, agent=True, wait=10) as earlier:
+            earlier._send(b'{"execute": "guest-info"}\n', (), "")  # its reply is for nobody
+        with connect(path, agent=True, wait=10) as qga:
+            assert qga.execute("guest-ping") == {}
+            assert "version" in qga.execute("guest-info")
+
+
+def test_silent_agent_command_succeeds(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qmpshell.client._SILENT_SUCCESS", 0.05)
+
+    def serve(peer: Peer) -> None:
+        command = _after_sentinel(peer)
+        peer.send(b"\xff" + encode_message({"return": command["arguments"]["id"]}))
+        peer.reply(peer.read())
+        assert peer.read()["execute"] == "guest-shutdown"
+        peer.reply(peer.read(), error={"class": "GenericError", "desc": "no"})
+        peer.ended()
+
+    with connect(scripted(serve).address, agent=True) as qga:
+        assert qga.execute("guest-shutdown") == {}
+        with pytest.raises(CommandError, match="no"):
+            qga.execute("guest-suspend-ram", timeout=10)
+
+
+def _after_sentinel(peer: Peer) -> dict[str, Any]:
+    assert peer.connection.recv(1) == b"\xff"
+    return peer.read()
+
+
+def test_monitor_is_not_an_agent(one_qemu: Server) -> None:
+    with pytest.raises(ProtocolError, match="this is a QMP monitor"):
+        connect(one_qemu.address, agent=True)
+
+
 def test_listen_accepts_connection_from_qemu(installation: Installation, tmp_path: Path) -> None:
     path = tmp_path / "listen.sock"
     with (
@@ -207,6 +257,30 @@ def test_fileno_can_be_polled(qemu: Server) -> None:
         assert poll.poll(0) == []
         qmp.execute("cont")
         assert len(qmp.get_events()) == 1
+
+
+def test_files_and_descriptors_are_passed(qemu: Server, tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, (tmp_path / "file").open("wb") as file, connect(qemu.address) as qmp:
+        qmp.execute("getfd", {"fdname": "s"}, fds=[theirs])
+        qmp.execute("getfd", {"fdname": "t"}, fds=[theirs.fileno()])
+        assert qmp.send({"execute": "add-fd"}, fds=[file])["return"]["fdset-id"] == 0
+        qmp.execute("closefd", {"fdname": "s"})
+        with pytest.raises(CommandError, match="No file descriptor supplied"):
+            qmp.execute("getfd", {"fdname": "u"})
+        assert theirs.fileno() >= 0
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            qmp.execute("getfd", {"fdname": "u"}, fds=[12345])
+
+
+def test_files_are_not_passed_over_tcp() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as file:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        with (
+            connect(address, negotiate=False) as qmp,
+            pytest.raises(AddressError, match="files can be passed only over a UNIX socket"),
+        ):
+            qmp.execute("getfd", {"fdname": "s"}, fds=[file])
 
 
 def test_large_command_while_server_replies(scripted: Scripted) -> None:
@@ -240,6 +314,256 @@ def test_dropped_events_are_counted(scripted: Scripted, monkeypatch: pytest.Monk
             f"E{number}" for number in range(15, 25)
         ]
         assert qmp.events_dropped == 15
+
+
+# -- exceptions ------------------------------------------------------------------------------------
+
+
+def _subclasses(cls: type[QmpShellError]) -> list[type[QmpShellError]]:
+    return [cls, *(inner for sub in cls.__subclasses__() for inner in _subclasses(sub))]
+
+
+@pytest.mark.parametrize("copy", [lambda error: pickle.loads(pickle.dumps(error)), deepcopy])
+def test_every_exception_can_be_pickled(copy: Callable[[QmpShellError], QmpShellError]) -> None:
+    special = [
+        CommandError({"error": {"class": "GenericError", "desc": "no"}, "id": 1}),
+        LineError("reason", start=3, end=5, hint="hint"),
+        ConnectError("text", retriable=True, busy=True),
+    ]
+    done = {type(error) for error in special}
+    errors = special + [cls("text") for cls in _subclasses(QmpShellError) if cls not in done]
+    assert len(errors) > 10
+    for error in errors:
+        again = copy(error)
+        assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
+
+
+def test_dead_server_error_names_address_and_reply(one_qemu: Server) -> None:
+    with connect(one_qemu.address) as qmp:
+        one_qemu.kill()
+        with pytest.raises(ConnectionLost) as caught:
+            qmp.execute("query-name")
+        assert str(caught.value).startswith(f"{one_qemu.address}: connection lost: ")
+        assert "the reply to query-name will not arrive" in str(caught.value)
+        with pytest.raises(
+            ConnectionLost, match=r"connection lost: .*; event STOP will not arrive"
+        ):
+            qmp.wait_event("STOP")
+
+
+def test_lost_connection_while_waiting_names_event(scripted: Scripted) -> None:
+    server = scripted(lambda peer: peer.negotiate())
+    with connect(server.address) as qmp:
+        expected = f"{server.address}: connection lost: the server closed it; event STOP with a=1"
+        with pytest.raises(ConnectionLost, match=re.escape(f"{expected} will not arrive")):
+            qmp.wait_event("STOP", match={"a": 1})
+
+
+def test_connection_closed_before_greeting_is_lost(scripted: Scripted) -> None:
+    with pytest.raises(ConnectionLost, match="the server closed it; the greeting will not arrive"):
+        connect(scripted(lambda _peer: None).address)
+
+
+def test_busy_monitor_raises_connect_error_within_wait(one_qemu: Server) -> None:
+    with connect(one_qemu.address):
+        begun = time.monotonic()
+        with pytest.raises(ConnectError, match="another client may hold this monitor") as caught:
+            connect(one_qemu.address, wait=0.3)
+        assert caught.value.busy
+        assert isinstance(caught.value, ReplyTimeout)
+        assert 0.2 < time.monotonic() - begun < 4
+        begun = time.monotonic()
+        with pytest.raises(ConnectError):
+            connect(one_qemu.address, greeting_timeout=0.1)
+        assert time.monotonic() - begun < 4
+
+
+def test_wait_outlasts_another_client(one_qemu: Server) -> None:
+    first = connect(one_qemu.address)
+    timer = threading.Timer(0.3, first.close)
+    timer.start()
+    with connect(one_qemu.address, wait=20) as qmp:
+        assert qmp.execute("query-name") == {}
+    timer.join()
+
+
+# -- close from another thread ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda qmp: qmp.wait_event("STOP"),
+        lambda qmp: qmp.pull_event(),
+        lambda qmp: qmp.execute("query-name"),
+        lambda qmp: qmp.wait_migration(),
+    ],
+)
+def test_close_in_another_thread_ends_waiting_call(
+    one_qemu: Server, call: Callable[[Connection], object]
+) -> None:
+    qmp = connect(one_qemu.address)
+    one_qemu.stop()
+    timer = threading.Timer(0.2, qmp.close)
+    timer.start()
+    with pytest.raises(ConnectionLost, match=r"the connection is closed; .* will not arrive"):
+        call(qmp)
+    timer.join()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(qmp.fileno())
+
+
+def test_close_in_another_thread_ends_iteration(one_qemu: Server) -> None:
+    qmp = connect(one_qemu.address)
+    timer = threading.Timer(0.2, qmp.close)
+    timer.start()
+    assert list(qmp) == []
+    timer.join()
+
+
+# -- addresses and timeouts ------------------------------------------------------------------------
+
+
+def test_path_and_host_with_port_are_addresses(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    path = tmp_path / "vm.sock"
+    with start_qemu(SYSTEM, path, "-qmp", f"tcp:127.0.0.1:{port},server=on,wait=off"):
+        with connect(path) as qmp:
+            assert qmp.execute("query-name") == {}
+        with connect(("127.0.0.1", port), wait=10) as qmp:
+            assert qmp.execute("query-name") == {}
+    # A Path without a slash is a path too, and never a host.
+    with pytest.raises(ConnectError, match=r"^unix:host:1: no such socket"):
+        connect(Path("host:1"))
+    with pytest.raises(AddressError, match="0 is not a port number"):
+        connect(("host", 0))
+    with listen(tmp_path / "listen.sock"):
+        assert (tmp_path / "listen.sock").exists()
+
+
+def test_infinite_timeouts_mean_no_limit(one_qemu: Server, tmp_path: Path) -> None:
+    with connect(
+        one_qemu.address, wait=math.inf, timeout=math.inf, greeting_timeout=math.inf
+    ) as qmp:
+        qmp.execute("cont", timeout=math.inf)
+        assert qmp.wait_event("RESUME", timeout=math.inf)["event"] == "RESUME"
+        qmp.execute("stop", timeout=1e300)
+        assert qmp.pull_event(timeout=math.inf) is not None
+    with socket.create_server(("127.0.0.1", 0)) as tcp:
+        connect(("127.0.0.1", tcp.getsockname()[1]), negotiate=False, wait=math.inf).close()
+    with listen(tmp_path / "l.sock") as server, socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "l.sock"))
+        server.accept(negotiate=False, wait=math.inf).close()
+
+
+# -- events, jobs and migration --------------------------------------------------------------------
+
+
+def test_match_that_raises_keeps_all_events(one_qemu: Server) -> None:
+    with connect(one_qemu.address) as qmp:
+        for name in ("cont", "stop", "cont"):
+            qmp.execute(name)
+        with pytest.raises(KeyError):
+            qmp.wait_event("STOP", match=lambda data: data["no-such-member"], timeout=5)
+        assert [event["event"] for event in qmp.clear_events()] == ["RESUME", "STOP", "RESUME"]
+
+
+def test_match_by_members_ignores_other_events(scripted: Scripted) -> None:
+    def serve(peer: Peer) -> None:
+        peer.negotiate()
+        for data in ("", ', "data": {"path": "p"}', ', "data": {"device": "n", "path": "q"}'):
+            peer.send(b'{"event": "E"%s}\n' % data.encode())
+        peer.ended()
+
+    with connect(scripted(serve).address) as qmp:
+        event = qmp.wait_event("E", match={"device": "n"}, timeout=20)
+        assert event["data"]["path"] == "q"
+        assert len(qmp.clear_events()) == 2
+
+
+def test_readme_example_works_for_virtio_devices(
+    installation: Installation, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = (Path(qmpshell.__file__).parent.parent / "README.md").read_text()
+    indented = readme.partition("## Python library")[2].partition("\nThe client")[0]
+    path = tmp_path / "vm.sock"
+    code = dedent(indented).replace("vm.sock", str(path))
+    second = tmp_path / "second.sock"
+    monitor = ("-qmp", f"unix:{second},server=on,wait=off")
+    with start_qemu(installation, path, *monitor, machine="pc"), connect(second, wait=10) as other:
+        other.execute("device_add", {"driver": "virtio-net-pci", "id": "net1"})
+        thread = threading.Thread(target=exec, args=(code, {}))
+        thread.start()
+        deleted: list[dict[str, Any]] = []
+        while thread.is_alive() and not deleted:
+            # In place of a guest: the deletion that the example requests is done at a reset.
+            other.execute("system_reset")
+            deleted = [event for event in other.events(timeout=0.1) if "DEL" in event["event"]]
+        thread.join(60)
+    output = capsys.readouterr().out
+    assert output.startswith("prelaunch\n")
+    assert "DeviceNotFound" not in output
+    assert "RESET" in output  # the example has reached its end
+
+
+def test_wait_job_returns_at_the_end(qemu: Server) -> None:
+    with connect(qemu.address) as qmp:
+        _add_disks(qmp)
+        for job in ("a", "b"):
+            backup = {"job-id": job, "device": "d0", "target": "d1", "sync": "full"}
+            qmp.execute("blockdev-backup", backup)
+            qmp.wait_job(job, timeout=20)
+        qmp.wait_job("a")  # it has ended before
+        assert "JOB_STATUS_CHANGE" in {event["event"] for event in qmp.clear_events()}
+        with pytest.raises(OperationError, match="there is no job none"):
+            qmp.wait_job("none")
+
+
+def test_wait_job_timeout_names_the_state(qemu: Server) -> None:
+    with connect(qemu.address) as qmp:
+        _add_disks(qmp)
+        mirror = {"job-id": "m", "device": "d0", "target": "d1", "sync": "full"}
+        qmp.execute("blockdev-mirror", mirror)
+        qmp.wait_event("BLOCK_JOB_READY", timeout=20)
+        expected = r"job m did not end within 0\.05 s; it is ready: job-complete ends it"
+        with pytest.raises(ReplyTimeout, match=expected):
+            qmp.wait_job("m", timeout=0.05)
+        qmp.execute("job-complete", {"id": "m"})
+        qmp.wait_job("m", timeout=20)
+
+
+def test_wait_job_raises_for_a_failed_job(one_qemu: Server) -> None:
+    with connect(one_qemu.address) as qmp:
+        node = {"driver": "null-co", "size": 1 << 20}
+        qmp.execute("blockdev-add", {**node, "node-name": "d1"})
+        error = {"event": "none", "iotype": "read", "errno": 5}
+        bad = {"driver": "blkdebug", "node-name": "d0", "image": node, "inject-error": [error]}
+        qmp.execute("blockdev-add", bad)
+        backup = {"job-id": "j", "device": "d0", "target": "d1", "sync": "full"}
+        qmp.execute("blockdev-backup", backup)
+        with pytest.raises(OperationError, match="job j failed: Input/output error"):
+            qmp.wait_job("j", timeout=20)
+
+
+def _add_disks(qmp: Connection) -> None:
+    for name in ("d0", "d1"):
+        qmp.execute("blockdev-add", {"driver": "null-co", "node-name": name, "size": 1 << 20})
+
+
+def test_wait_migration_returns_or_raises(installation: Installation, tmp_path: Path) -> None:
+    with (
+        start_qemu(installation, tmp_path / "vm.sock", machine="q35") as server,
+        connect(server.address) as qmp,
+    ):
+        with pytest.raises(OperationError, match="no migration was started"):
+            qmp.wait_migration()
+        qmp.execute("migrate", {"uri": "exec:exit 1"})
+        with pytest.raises(OperationError, match="the migration failed"):
+            qmp.wait_migration(timeout=20)
+        qmp.execute("migrate", {"uri": "exec:cat >/dev/null"})
+        assert qmp.wait_migration(timeout=20)["status"] == "completed"
 
 
 def test_exported_names_exist() -> None:

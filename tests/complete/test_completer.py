@@ -388,7 +388,7 @@ def test_object_key_is_offered_with_a_dot() -> None:
         ("/help STOP", "event"),
         ("device_add driver=e1000 rerror=au", "the default"),
         ("device_add driver=e1000 rerror=re", ""),
-        ("/quit", "leave the shell; the server continues"),
+        ("/quit", "leave the shell; the server continues, unless qmpshell run has started it"),
         ("blockdev-add driver=file filename=/images/d", "file"),
     ],
 )

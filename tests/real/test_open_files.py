@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import pytest
+
 from tests.harness.exchange import complaints, replies, returns, script, sent
 from tests.harness.program import run
 from tests.harness.servers import SYSTEM, Server, start_qemu
@@ -40,6 +42,55 @@ def test_input_redirect_passes_descriptor(qemu: Server, tmp_path: Path) -> None:
         "stdin:8:16: a file must follow <",
         "  getfd fdname=x <",
         "                 ^",
+    ]
+
+
+@pytest.mark.parametrize(
+    "redirect", ["<&{}", "<& {}", "< /dev/fd/{}", "<> /dev/fd/{}", "< /proc/self/fd/{}"]
+)
+def test_inherited_socket_is_passed(one_qemu: Server, redirect: str) -> None:
+    """A socket cannot be opened by a path."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        result = run(
+            one_qemu.address,
+            input=script(
+                f"getfd fdname=s {redirect.format(theirs.fileno())}",
+                "chardev-add id=c backend.type=socket backend.data.server=off"
+                " backend.data.addr.type=fd backend.data.addr.data.str=s",
+                "chardev-remove id=c",
+            ),
+            pass_fds=[theirs.fileno()],
+        )
+    assert (result.status, result.err) == (0, "")
+
+
+def test_standard_input_is_passed(one_qemu: Server) -> None:
+    lines = ("getfd fdname=s <&0", "getfd fdname=t < /dev/stdin", "closefd fdname=t")
+    result = run(*(word for line in lines for word in ("-c", line)), one_qemu.address)
+    assert (result.status, result.err) == (0, "")
+
+
+def test_unusable_descriptor_is_reported(one_qemu: Server) -> None:
+    with socket.socket() as unrelated:
+        closed = unrelated.fileno() + 500
+    path = one_qemu.address
+    result = run(
+        path,
+        # Descriptor 3 is a private one of qmpshell, such as its connection.
+        input=script(
+            *("getfd fdname=s <&3", f"getfd fdname=s < /dev/fd/{closed}"),
+            *(f"getfd fdname=s < {path}", "getfd fdname=s <&x", "getfd fdname=s <&"),
+        ),
+    )
+    assert (result.status, result.out) == (1, "")
+    assert complaints(result)[::3] == [
+        "stdin:1:18: 3: qmpshell has not inherited this descriptor",
+        f"stdin:2:18: /dev/fd/{closed}: qmpshell has not inherited this descriptor",
+        f"stdin:3:18: {path}: a socket cannot be opened; pass an inherited one with <&N",
+        "stdin:4:18: the number of an inherited descriptor must follow <&",
+        "  for a file, write < FILE",
+        "                 ^^",
     ]
 
 

@@ -122,6 +122,48 @@ def test_inherited_descriptors_are_passed_to_qemu(
     assert messages(result)[0][0]["fdset-id"] == 5
 
 
+# -- wrappers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrapper",
+    ["nice -n 5", "env A_OF_TEST=1", "taskset -c 0", "gdb -batch -ex run --args", "sudo -n -u me"],
+)
+def test_wrapper_runs_qemu_with_the_monitor(
+    variables: dict[str, str], tmp_path: Path, wrapper: str
+) -> None:
+    # sudo closes the inherited descriptors.
+    write_program(
+        tmp_path / "sudo", 'shift 3; for n in 3 4 5 6 7 8 9; do eval "exec $n>&-"; done; exec "$@"'
+    )
+    write_program(tmp_path / "gdb", 'while test "$1" != --args; do shift; done; shift; exec "$@"')
+    variables["PATH"] = f"{tmp_path}:{os.environ['PATH']}"
+    program = SYSTEM.program("qemu-system-x86_64")
+    result = run(
+        *("run", "--result", "--command", "query-name", "--command", "query-chardev", "--"),
+        *(*shlex.split(wrapper), program, *NAMED, *EMPTY),
+        variables=variables,
+    )
+    name, devices = messages(result)
+    assert result.status == 0
+    assert name == {"name": MARK}
+    assert [device["label"] for device in devices] == ["qmpshell"]
+
+
+def test_wrapper_in_qemu_variable_runs_qemu(variables: dict[str, str]) -> None:
+    variables["QEMU"] = f"nice -n 5 {variables['QEMU']}"
+    result = run("run", "--result", "--command", "query-name", *EMPTY, variables=variables)
+    assert (result.status, result.out, result.err) == (0, f'{{"name": "{MARK}"}}\n', "")
+
+
+def test_gdb_without_commands_gets_a_hint(variables: dict[str, str], tmp_path: Path) -> None:
+    write_program(tmp_path / "gdb", "exit 0")
+    variables["PATH"] = f"{tmp_path}:{os.environ['PATH']}"
+    result = run("run", "--", "gdb", "--args", "qemu-system-x86_64", variables=variables)
+    assert result.status == 3
+    assert "write gdb -ex run -ex bt --args PROGRAM" in result.err
+
+
 # -- the process and --keep ------------------------------------------------------------------------
 
 

@@ -95,7 +95,7 @@ class Session(RuleBasedStateMachine):
     def answer(self, yes: bool) -> None:
         session, now = self.driver.session, self.driver.now
         match self.pending_dialogs.pop(0):
-            case Confirm(request=request) as step:
+            case Confirm(request=request) as step if request is not None:
                 before = self.sent.total()
                 self.perform(session.answer(step, yes, now))
                 if yes and self.sent.total() > before:

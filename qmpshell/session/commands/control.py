@@ -114,11 +114,18 @@ def run_oob(context: CommandContext, call: ShellCommand) -> Steps:
         yield from context.run_command(command)
 
 
-def run_quit(context: CommandContext, call: ShellCommand) -> None:
+def run_quit(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/quit`."""
     if command_words(call):
         raise usage_error(call, "it has no arguments", call.tokens[0])
-    context.leave()
+    yield from context.leave()
+
+
+def run_restart(context: CommandContext, call: ShellCommand) -> Steps:
+    """Run `/restart`."""
+    if command_words(call):
+        raise usage_error(call, "it has no arguments", call.tokens[0])
+    yield from context.restart()
 
 
 def run_resync(context: CommandContext, call: ShellCommand) -> Steps:

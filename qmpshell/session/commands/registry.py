@@ -73,6 +73,11 @@ COMMANDS = {
         "/connect [ADDRESS]",
         "reconnect, or connect to ADDRESS",
     ),
+    "/restart": (
+        "control.run_restart",
+        "/restart",
+        "start QEMU again with the same command line (only with qmpshell run)",
+    ),
     "/set": (
         "settings.run_set",
         "/set [NAME[=VALUE]…]",
@@ -88,7 +93,11 @@ COMMANDS = {
         "/status",
         "show the connection and what the session waits for",
     ),
-    "/quit": ("control.run_quit", "/quit", "leave the shell; the server continues"),
+    "/quit": (
+        "control.run_quit",
+        "/quit",
+        "leave the shell; the server continues, unless qmpshell run has started it",
+    ),
 }
 
 

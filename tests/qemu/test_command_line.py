@@ -10,7 +10,8 @@ import subprocess
 import pytest
 from hypothesis import given, strategies as st
 
-from qmpshell.cli import (
+from qmpshell.errors import CommandLineError, LaunchError
+from qmpshell.qemu import (
     QemuCommandLine,
     default_machine,
     make_command_line,
@@ -18,7 +19,6 @@ from qmpshell.cli import (
     split_options,
     takes_argument,
 )
-from qmpshell.errors import CommandLineError, LaunchError
 from tests.harness.servers import Installation
 
 
@@ -248,3 +248,105 @@ def test_flag_list_matches_qemu(installation: Installation) -> None:
         # QEMU checks all words before it acts on the first.
         needs = "requires an argument" in run_qemu("-version", f"-{name}")
         assert takes_argument(name) == needs, name
+
+
+def split_wrapped(text: str, *, programs: str = "") -> tuple[str, str, str]:
+    """Return wrapper, program and arguments; only `programs` and the first word exist."""
+    words = shlex.split(text)
+    existing = [words[0], *programs.split()]
+
+    def find(name: str) -> str:
+        if name not in existing:
+            raise LaunchError(f"{name}: not found")
+        return name
+
+    line = make_command_line(words, named="", machine="x86_64", find=find)
+    return " ".join(line.wrapper), line.program, " ".join(line.arguments)
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "program"),
+    [
+        ("nice -n 5", "qemu-system-x86_64"),
+        ("nice", "qemu-system-x86_64"),
+        ("nice -5", "./build/qemu-system-arm"),
+        ("nice -n 5 --", "/opt/mine"),
+        ("env -u HOME A=b LD_PRELOAD=/x/lib.so", "qemu-system-x86_64"),
+        ("env -i", "kvm"),
+        ("/usr/bin/env", "qemu-kvm"),
+        ("taskset -c 0,2-3", "qemu-system-x86_64"),
+        ("taskset 0x3", "/opt/mine"),
+        ("sudo -u man", "qemu-system-x86_64"),
+        ("sudo -nu man", "/opt/mine"),
+        ("sudo -uman -E", "/opt/mine"),
+        ("sudo --user man --", "/opt/mine"),
+        ("sudo nice -n 5 taskset -c 0", "/opt/mine"),
+        ("gdb --args", "qemu-system-x86_64"),
+        ("gdb -batch -ex run -ex bt --args", "./mine"),
+        ("strace -f -o /tmp/x -e open", "qemu-system-x86_64"),
+        ("timeout -s KILL 10", "/opt/mine"),
+        ("numactl -N0 -m0", "qemu-system-x86_64"),
+        # Wrappers that qmpshell does not know.
+        ("perf stat -e cycles", "qemu-system-x86_64"),
+        ("ip netns exec test", "qemu-system-x86_64"),
+        ("./valgrind.sh --leak-check=full", "/opt/qemu-system-x86_64"),
+    ],
+)
+def test_wrapper_is_separated_from_program(wrapper: str, program: str) -> None:
+    programs = "man open run bt test stat /opt/mine ./mine taskset nice"
+    found = split_wrapped(f"{wrapper} {program} -M q35 -name qemu-system-arm", programs=programs)
+    assert found == (wrapper, program, "-M q35 -name qemu-system-arm")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "./mine -name qemu-system-x86_64",
+        "./mine -accel kvm",
+        "/opt/qemu-system-x86_64 -bios qemu-system-x86_64",
+        "qemu-kvm qemu-system-x86_64",
+        "./run-vm.sh kvm",
+    ],
+)
+def test_name_in_qemu_arguments_is_not_the_program(text: str) -> None:
+    program, _, arguments = text.partition(" ")
+    assert split_wrapped(text, programs="kvm qemu-system-x86_64") == ("", program, arguments)
+
+
+def test_monitor_options_follow_the_wrapped_program() -> None:
+    line = read("nice", "-n", "5", "qemu-system-x86_64", "-S")
+    assert line.command(7)[:5] == ["/bin/nice", "-n", "5", "qemu-system-x86_64", "-chardev"]
+    assert line.command(7)[-1] == "-S"
+    line = read("-S", named="nice -n 5 qemu-system-x86_64 -L /a")
+    assert line.command(7)[1:7] == ["-n", "5", "qemu-system-x86_64", "-L", "/a", "-chardev"]
+
+
+def test_wrapped_program_alone_gets_default_machine() -> None:
+    assert "q35" in read("nice", "qemu-system-x86_64").arguments
+
+
+def test_wrapper_options_are_not_checked_as_qemu_options() -> None:
+    line = read("mywrapper", "-nographic", "qemu-system-x86_64", "-S")
+    assert line.wrapper == ["/bin/mywrapper", "-nographic"]
+    with pytest.raises(CommandLineError, match="-serial pty"):
+        read("nice", "-n", "5", "qemu-system-x86_64", "-nographic")
+
+
+@pytest.mark.parametrize("text", ["nice", "nice -n 5", "nice -n 5 ./missing -M q35"])
+def test_wrapper_without_qemu_is_rejected(text: str) -> None:
+    with pytest.raises(LaunchError, match=r"^nice: no program of QEMU follows it"):
+        split_wrapped(text)
+
+
+def test_setsid_is_rejected() -> None:
+    with pytest.raises(CommandLineError, match="setsid would detach QEMU"):
+        read("nice", "setsid", "qemu-system-x86_64")
+
+
+@pytest.mark.parametrize(
+    ("text", "descriptor"),
+    [("nice", 7), ("sudo", 0), ("nice /usr/bin/sudo -u a", 0), ("doas", 0), ("gdb --args", 7)],
+)
+def test_closing_wrapper_gets_socket_as_standard_input(text: str, descriptor: int) -> None:
+    line = read(*text.split(), "qemu-system-x86_64")
+    assert f"socket,id=qmpshell,fd={descriptor},server=on,wait=off" in line.command(7)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from qmpshell.cli import make_runtime_directory
 from qmpshell.errors import LaunchError
+from qmpshell.qemu import make_runtime_directory
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import given, strategies as st
 
-from qmpshell.cli import OutputReader
+from qmpshell.qemu import OutputReader
 
 
 def make_pipe() -> tuple[OutputReader, int]:

@@ -73,6 +73,44 @@ _NO_CONSOLE = "use -display none, and -serial pty for the serial port"
 _NO_DAEMON = (
     "-daemonize would detach QEMU from the shell; omit it, and use --keep to let QEMU continue"
 )
+_NO_SETSID = "setsid would detach QEMU from the shell; omit it: QEMU gets its own process group"
+
+
+# Programs that run another one, and their options that are followed by a word of their own. Only those
+# matter whose word may be the name of a program.
+_WRAPPERS = {
+    "cgexec": ("-g",),
+    "chroot": (),
+    "chrt": (),
+    "doas": ("-u", "-C"),
+    "env": ("-u", "-C", "-S", "--unset", "--chdir", "--split-string"),
+    "gdb": ("-ex", "-iex", "-x", "-ix", "-d", "-cd", "-directory", "-command", "-eval-command"),
+    "ionice": (),
+    "ltrace": ("-e", "-o", "-u", "-x"),
+    "nice": (),
+    "nohup": (),
+    "numactl": (),
+    "pkexec": ("--user",),
+    "prlimit": (),
+    "runuser": ("-u", "-g", "-G", "--user", "--group", "--supp-group"),
+    "setarch": (),
+    "setpriv": (),
+    "setsid": (),
+    "stdbuf": (),
+    "strace": ("-e", "-E", "-o", "-P", "-u", "-S"),
+    "sudo": ("-u", "-g", "-h", "-p", "-C", "-D", "-R", "-T", "-U", "--user", "--group", "--prompt"),
+    "systemd-run": ("-p", "-u", "--property", "--unit", "--slice", "--uid", "--gid"),
+    "taskset": (),
+    "time": ("-f", "-o"),
+    "timeout": ("-s", "-k"),
+    "unshare": (),
+    "valgrind": (),
+}
+# Wrappers that close all inherited descriptors, except for the standard ones.
+_CLOSING_WRAPPERS = ("doas", "pkexec", "sudo", "systemd-run")
+_QEMU_NAME = "qemu-system-"
+# Options of gdb that give it commands.
+_RUNNING = ("ex", "x", "iex", "ix", "eval-command", "command")
 
 
 class QemuCommandLine(Record):
@@ -84,21 +122,37 @@ class QemuCommandLine(Record):
     arguments: Sequence[str]
     # A description of a machine that the user did not specify.
     note: str = ""
+    # The words before the program, which run it: `nice -n 5`.
+    wrapper: Sequence[str] = ()
+
+    @property
+    def keeps_descriptors(self) -> bool:
+        """Whether the wrapper passes inherited descriptors other than the standard ones."""
+        return not any(_name(word) in _CLOSING_WRAPPERS for word in self.wrapper)
+
+    @property
+    def hint(self) -> str:
+        """Why the wrapper may have ended before QEMU started, or ""."""
+        names = [_name(word) for word in self.wrapper]
+        if "gdb" in names and not any(word.lstrip("-") in _RUNNING for word in self.wrapper):
+            return "gdb cannot read commands here: write gdb -ex run -ex bt --args PROGRAM"
+        return ""
 
     def command(self, descriptor: int) -> list[str]:
         """Return the complete command, with a monitor on the listening socket `descriptor`."""
+        number = descriptor if self.keeps_descriptors else 0  # its standard input
         # In front, because an incomplete option of the user's would consume what follows.
         monitor = [
-            *("-chardev", f"socket,id={_MONITOR_ID},fd={descriptor},server=on,wait=off"),
+            *("-chardev", f"socket,id={_MONITOR_ID},fd={number},server=on,wait=off"),
             *("-mon", f"chardev={_MONITOR_ID},mode=control"),
         ]
-        return [self.program, *self.own, *monitor, *self.arguments]
+        return [*self.wrapper, self.program, *self.own, *monitor, *self.arguments]
 
 
 def make_command_line(
     words: Sequence[str], *, named: str, machine: str, find: Callable[[str], str]
 ) -> QemuCommandLine:
-    """Return QEMU's command line.
+    """Return QEMU's command line. `words` may start with the program, or with a wrapper and the program.
 
     `named` is the text of $QEMU, `machine` is the host as in `uname -m`. `find` returns the file of
     a program, looked up in PATH if it contains no slash, or raises LaunchError. Raises LaunchError
@@ -107,24 +161,104 @@ def make_command_line(
     """
     arguments = list(words)
     own: list[str] = []
+    wrapper: list[str] = []
     architecture = _ARCHITECTURES.get(machine, "arm" if machine.startswith("armv") else machine)
     if arguments and not arguments[0].startswith("-"):
-        program = find(arguments.pop(0))
+        wrapper, program, arguments = _split_wrapper(arguments, find)
     elif named.strip():
-        name, *own = _split(named)
         try:
-            program = find(name)
+            wrapper, program, own = _split_wrapper(_split(named), find)
         except LaunchError as error:
             raise LaunchError(f"$QEMU: {error}") from None
     else:
         program = _find_default(architecture, find)
+    if any(_name(word) == "setsid" for word in wrapper):
+        raise CommandLineError(_NO_SETSID)
     refuse_terminal([*own, *arguments])
     note = ""
     if not arguments:
         arguments = default_machine(_architecture_of(program) or architecture)
         ports = ", free ports port0 and port1" if "-device" in arguments else ""
         note = f"A small paused machine: block nodes disk0 and disk1{ports}."
-    return QemuCommandLine(program, own, arguments, note=note)
+    return QemuCommandLine(program, own, arguments, note=note, wrapper=wrapper)
+
+
+def _split_wrapper(
+    words: list[str], find: Callable[[str], str]
+) -> tuple[list[str], str, list[str]]:
+    """Return the words before QEMU's program, the program, and the words after it.
+
+    Raises LaunchError.
+    """
+    first = find(words[0])
+    position = _program_position(words, find)
+    if position == 0:
+        return [], first, words[1:]
+    # As typed, because the wrapper may search for it elsewhere.
+    return [first, *words[1:position]], words[position], words[position + 1 :]
+
+
+def _program_position(words: Sequence[str], find: Callable[[str], str]) -> int:
+    """Return the position of QEMU's program in a command that starts with a program."""
+    position = 0
+    while _name(words[position]) in _WRAPPERS:
+        position = _wrapped_position(words, position, find)
+    if not _is_qemu(words[position]):
+        # A program of another name is QEMU, or runs the QEMU that is named later.
+        for later in range(position + 1, len(words)):
+            is_argument = _is_long_option(words[later - 1])
+            if _name(words[later]).startswith(_QEMU_NAME) and not is_argument:
+                return later
+    return position
+
+
+def _wrapped_position(words: Sequence[str], wrapper: int, find: Callable[[str], str]) -> int:
+    """Return the position of the program that a wrapper runs. Raises LaunchError."""
+    options = _WRAPPERS[_name(words[wrapper])]
+    position = wrapper + 1
+    while position < len(words):
+        word = words[position]
+        if word.startswith("-"):
+            position += 2 if _uses_next_word(word, options) else 1
+        elif _is_qemu(word) or _exists(word, find):
+            return position
+        else:  # a number, a CPU list, NAME=VALUE
+            position += 1
+    raise LaunchError(f"{words[wrapper]}: no program of QEMU follows it, or it is not installed")
+
+
+def _uses_next_word(option: str, options: Sequence[str]) -> bool:
+    """Return True if the next word belongs to a wrapper's option, or to the last one of `-nu`."""
+    if option in options or f"-{option.lstrip('-')}" in options:
+        return True
+    if option.startswith("--"):
+        return False
+    letters = [index for index, letter in enumerate(option[1:], 1) if f"-{letter}" in options]
+    return letters[:1] == [len(option) - 1]
+
+
+def _is_long_option(word: str) -> bool:
+    """Return True if the word is an option in QEMU's form, such as -name, that has an argument."""
+    name = word[1:]
+    return word[:1] == "-" and name[:1].isalpha() and len(name) > 1 and takes_argument(name)
+
+
+def _is_qemu(word: str) -> bool:
+    name = _name(word)
+    return name in ("kvm", "qemu") or name.startswith("qemu-")
+
+
+def _exists(word: str, find: Callable[[str], str]) -> bool:
+    try:
+        find(word)
+    except LaunchError:
+        return False
+    return True
+
+
+def _name(program: str) -> str:
+    """Return the file name of a program."""
+    return program.rpartition("/")[2]
 
 
 def _split(named: str) -> list[str]:
@@ -150,8 +284,8 @@ def _find_default(architecture: str, find: Callable[[str], str]) -> str:
 
 def _architecture_of(program: str) -> str:
     """Return the architecture in a program's name, or ""."""
-    name = program.rpartition("/")[2]
-    return name.removeprefix("qemu-system-") if name.startswith("qemu-system-") else ""
+    name = _name(program)
+    return name.removeprefix(_QEMU_NAME) if name.startswith(_QEMU_NAME) else ""
 
 
 def default_machine(architecture: str) -> list[str]:

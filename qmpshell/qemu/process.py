@@ -15,12 +15,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 
 from ..errors import ConnectError, ConnectionLost, LaunchError
 from ..transport import Stream, UnixAddress, open_stream
-from .qemu_args import QemuCommandLine
+from .command_line import QemuCommandLine
 from .runtime_dir import RuntimeDirectory
 
 _READ_SIZE = 1 << 16
@@ -96,6 +97,8 @@ _ANSWER = b'"qmpshell-start"'
 _QUIT_PATIENCE, _TERM_PATIENCE, _KILL_PATIENCE = 1.0, 10.0, 5.0
 # The interval of polling for what cannot be waited for, in seconds.
 _POLL_INTERVAL = 0.005
+# The longest single wait, in seconds: poll accepts no infinite number.
+_MAX_POLL = 3600.0
 # More than a greeting and a reply, in bytes.
 _PEEK_SIZE = 1 << 16
 _PR_SET_PDEATHSIG = 1
@@ -250,7 +253,7 @@ class Qemu:
         for descriptor in (stream.fileno() if stream is not None else None, *others):
             if descriptor is not None:
                 poll.register(descriptor, select.POLLIN)
-        left = max(0.0, deadline - time.monotonic())
+        left = min(max(0.0, deadline - time.monotonic()), _MAX_POLL)
         if is_brief or self.end_descriptor is None:
             left = min(left, _POLL_INTERVAL)
         poll.poll(left * 1000 + 1)
@@ -318,7 +321,8 @@ def start_qemu(
 ) -> tuple[Qemu, Stream]:
     """Start QEMU with a monitor in `directory`, and connect to it.
 
-    It has its own process group and no input. Its output goes to the descriptor `output`, or else
+    It has its own process group and no input; if its wrapper closes other descriptors, the listening
+    socket is its standard input. Its output goes to the descriptor `output`, or else
     to a pipe. With `keep`, it goes to a file, and QEMU outlives qmpshell. Inherited descriptors
     stay open for it, because its command line may refer to them.
 
@@ -336,9 +340,10 @@ def start_qemu(
             stack.callback(stream.close)
             for descriptor in (listener.fileno(), directory.descriptor):
                 os.set_inheritable(descriptor, True)
+            inherited = line.keeps_descriptors
             process = subprocess.Popen(
                 line.command(listener.fileno()),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if inherited else listener.fileno(),
                 stdout=sink,
                 stderr=sink,
                 env=environment,
@@ -383,7 +388,8 @@ def _death_signal() -> Callable[[], None] | None:
 
     SIGTERM, not SIGKILL, so that QEMU can flush its disks.
     """
-    if sys.platform != "linux":
+    # Linux sends it when the thread ends that has started the child.
+    if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
         return None
     try:
         import ctypes

@@ -1,0 +1,105 @@
+"""Tests of QEMU as a context manager in the library."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qmpshell import CommandLineError, ConnectionLost, LaunchedQemu, LaunchError, connect, launch
+from tests.harness.processes import find, killed_afterwards, wait_until
+from tests.harness.servers import SYSTEM, Installation
+
+MARK = f"name-of-launch-test-{os.getpid()}"
+EMPTY = ["-machine", "none", "-nodefaults", "-display", "none", "-name", MARK]
+
+
+@pytest.fixture(autouse=True)
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return the runtime directory; assert afterwards that no file or process remains."""
+    path = tmp_path / "r"
+    path.mkdir(0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(path))
+    monkeypatch.delenv("QEMU", raising=False)
+    with killed_afterwards(MARK):
+        yield path
+        assert find(MARK) == []
+        assert list(path.glob("qmpshell/*")) == []
+
+
+def test_launch_starts_and_ends_qemu(installation: Installation) -> None:
+    program = Path(installation.program("qemu-system-x86_64"))
+    variables = installation.environment()
+    command: list[str | Path] = [program, *installation.data_options(), *EMPTY]
+    with launch(command, environment=variables) as qmp:
+        assert find(MARK) == [qmp.pid]
+        assert qmp.execute("query-name") == {"name": MARK}
+        assert qmp.poll() is None
+    assert qmp.poll() == 0
+    assert qmp.output == ""
+    with pytest.raises(ConnectionLost, match="the connection is closed"):
+        qmp.execute("query-name")
+    qmp.close()
+
+
+def test_launch_without_command_starts_default_vm() -> None:
+    with launch() as qmp:
+        assert qmp.execute("query-status")["status"] == "prelaunch"
+
+
+def test_launch_accepts_a_wrapper_and_the_qemu_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    with launch(["nice", "-n", "5", SYSTEM.program("qemu-system-x86_64"), *EMPTY]) as qmp:
+        assert qmp.execute("query-name") == {"name": MARK}
+    monkeypatch.setenv("QEMU", f"{SYSTEM.program('qemu-system-x86_64')} -name {MARK}")
+    with launch(EMPTY[:-2]) as qmp:
+        assert qmp.execute("query-name") == {"name": MARK}
+
+
+def test_two_launched_qemus_are_independent() -> None:
+    with launch(EMPTY) as first, launch(EMPTY) as second:
+        assert first.address != second.address
+        assert first.execute("query-name") == second.execute("query-name")
+        first.close()
+        with connect(second.address, negotiate=False, wait=5):
+            assert second.execute("query-name") == {"name": MARK}
+
+
+def test_launch_failure_contains_output_of_qemu() -> None:
+    with pytest.raises(LaunchError, match=r"exited with status 1 .*: invalid option"):
+        launch([*EMPTY, "-nonsense"])
+    with pytest.raises(LaunchError, match="no such program in PATH"):
+        launch(["no-such-qemu"])
+    with pytest.raises(CommandLineError, match="-daemonize"):
+        launch([*EMPTY, "-daemonize"])
+
+
+def test_exception_in_the_block_ends_qemu() -> None:
+    with pytest.raises(ZeroDivisionError), launch(EMPTY):
+        assert 1 / 0
+
+
+def test_crash_is_reported_with_status() -> None:
+    with launch(EMPTY) as qmp:
+        os.kill(qmp.pid, signal.SIGKILL)
+        with pytest.raises(ConnectionLost, match="the reply to query-name will not arrive"):
+            qmp.execute("query-name")
+        wait_until(lambda: qmp.poll() == -signal.SIGKILL, "end of QEMU")
+
+
+def test_output_of_running_qemu_can_be_read() -> None:
+    with launch([*EMPTY, "-serial", "pty"]) as qmp:
+        assert "char device redirected to /dev/pts/" in qmp.output
+    assert "char device redirected to /dev/pts/" in qmp.output
+
+
+def test_qemu_outlives_the_thread_that_launched_it() -> None:
+    launched: list[LaunchedQemu] = []
+    thread = threading.Thread(target=lambda: launched.append(launch(EMPTY)))
+    thread.start()
+    thread.join()
+    with launched[0] as qmp:
+        assert qmp.execute("query-name") == {"name": MARK}
