@@ -114,6 +114,9 @@ def _commands(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unra
                 yield UnrankedCandidate(
                     name, name, slot.start, "leave the shell; the server continues", order=1
                 )
+        if "help" not in known.commands():
+            meta = "list shell commands, or show help on a name"
+            yield UnrankedCandidate("help", _word(slot, "help", True), slot.start, meta, order=1)
 
 
 def _word(slot: CompletionTarget, name: str, takes: bool) -> str:
@@ -188,6 +191,7 @@ def _topics(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unrank
         yield item
     for name, (_, _, what) in known.shell_commands.items():
         yield UnrankedCandidate(name, name, slot.start, what, order=1)
+    yield UnrankedCandidate("keys", "keys", slot.start, "the keys of the prompt", order=1)
 
 
 def _jobs(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:

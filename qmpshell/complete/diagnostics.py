@@ -8,6 +8,7 @@ from ..language import (
     EXIT_COMMANDS,
     ShellCommand,
     parse_scalar,
+    shell_command_name,
     shown_value,
     tokens as t,
     wrong_value,
@@ -574,7 +575,8 @@ def _find_shell_mistake(
     find = known.find_shell_mistake
     if find is None:
         return
-    error = find(ShellCommand(name.text, rest, line=line, start=name.start))
+    command = shell_command_name(name.text)
+    error = find(ShellCommand(command, rest, line=line, start=name.start))
     if error is None:
         return
     if cursor is not None:
@@ -582,7 +584,7 @@ def _find_shell_mistake(
             return
         more = [*rest, t.Token(t.WORD, _ANY_WORD, part.end)]
         longer = find(
-            ShellCommand(name.text, more, line=f"{line[: part.end]}{_ANY_WORD}", start=name.start)
+            ShellCommand(command, more, line=f"{line[: part.end]}{_ANY_WORD}", start=name.start)
         )
         if longer is None or (longer.reason, longer.start) != (error.reason, error.start):
             return

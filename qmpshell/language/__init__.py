@@ -86,6 +86,7 @@ if TYPE_CHECKING:
         VALUE as VALUE,
         WORD as WORD,
         Token as Token,
+        shell_command_name as shell_command_name,
         tokenize as tokenize,
         tokenize_hmp as tokenize_hmp,
     )
@@ -98,6 +99,6 @@ else:
             "lines": "LineAssembler LogicalLine SourceLine prompt_width",
             "suggest": "folded_name suggestion_for nearest_name",
             "syntax": "BOTH_KINDS REPEATED Action Argument Command CommandItem Redirect FileWord Item EXIT_COMMANDS Line ShellCommand ShellCommandItem ParsedLine RawCommand RawItem TransactionItem arguments command_item key_parts Part Tree parse stray_word unquote",
-            "tokens": "COMPOUND HUMAN KEY LOCAL NAME OBJECT OPEN OPERATOR PIPE QUOTED SEPARATOR TEXT Token VALUE WORD tokenize tokenize_hmp",
+            "tokens": "COMPOUND HUMAN KEY LOCAL NAME OBJECT OPEN OPERATOR PIPE QUOTED SEPARATOR TEXT Token VALUE WORD shell_command_name tokenize tokenize_hmp",
         },
     )

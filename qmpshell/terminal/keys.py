@@ -25,6 +25,7 @@ from ..language import (
     WORD,
     Token,
     parse,
+    shell_command_name,
 )
 from ..session import COMMANDS
 
@@ -281,7 +282,7 @@ def _item(text: str, cursor: int) -> list[Token]:
 
 def _of_local(item: list[Token], cursor: int) -> str:
     """Return the topic for a shell command: its name, or the name in its arguments at the cursor."""
-    name = item[0].text
+    name = shell_command_name(item[0].text)
     for token in item[1:]:
         is_name = token.kind == WORD and token.text[:1] not in ("-", "/")
         if is_name and token.start <= cursor <= token.end and _is_simple(token.text):

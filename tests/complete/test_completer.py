@@ -55,6 +55,10 @@ def texts(line: str, server: str = "10", sources: CompletionSources | None = Non
     ("line", "first"),
     [
         # Commands.
+        ("hel", ["help "]),
+        ("help query-sta", ["query-stats", "query-stats-schemas", "query-status"]),
+        ("? blockdev-ad", ["blockdev-add"]),
+        ("help ke", ["keys"]),
         ("query-stat", ["query-stats ", "query-stats-schemas ", "query-status"]),
         ("blst", ["block-stream "]),
         ("devadd", ["device_add "]),

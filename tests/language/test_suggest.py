@@ -154,7 +154,7 @@ def test_names_from_terminal_are_not_queried_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"), [("help", "/help"), ("wait", "/wait"), ("wait-jobs", "/wait-job")]
+    ("name", "meant"), [("events", "/events"), ("wait", "/wait"), ("wait-jobs", "/wait-job")]
 )
 def test_similar_shell_command_is_suggested(name: str, meant: str) -> None:
     driver = Driver()

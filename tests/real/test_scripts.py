@@ -427,3 +427,16 @@ def test_script_of_5000_lines_succeeds(one_qemu: Server) -> None:
     result = run(one_qemu.address, input="query-name\n" * 5000)
     assert result.status == 0
     assert result.lines == ['{"return": {}}'] * 5000
+
+
+def test_missing_address_error_names_run() -> None:
+    result = run("-c", "query-status", QMP_SOCKET="")
+    assert (result.out, result.status) == ("", 2)
+    assert "set QMP_SOCKET (see qmpshell --help); 'qmpshell run' starts a QEMU to try" in result.err
+
+
+def test_help_word_shows_shell_help_in_script(one_qemu: Server) -> None:
+    result = run(one_qemu.address, input="help\n? stop\nhelp keys\n")
+    assert (result.out, result.status) == ("", 0)
+    for text in ("/wait [-t SECONDS] EVENT", "stop (command", "Ctrl-X Ctrl-E"):
+        assert text in result.err
