@@ -8,7 +8,7 @@ from ..render import utf8_string
 from .ranking import DIRECTORY, UnrankedCandidate, describe_match, natural_key
 from .sources import NameQuery
 from .target import DOTTED, EVENT, KEYVAL, LINE, LITERAL, CompletionTarget
-from .types import missing_below
+from .types import is_required, missing_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -173,8 +173,12 @@ class _KeyOffers:
             if member.name in tags:
                 order = _TAG
             else:
-                order = _OPTIONAL if member.optional or self._is_event else _REQUIRED
+                order = _REQUIRED if self._is_required(member) else _OPTIONAL
             yield from self._member(member, order)
+
+    def _is_required(self, member: Member) -> bool:
+        assert self._slot.call is not None
+        return not self._is_event and is_required(member, self._slot.call, self._slot.path)
 
     def _unchosen(self, type_name: str, members: Mapping[str, Member]) -> Iterator[Member]:
         """Yield members of a branch that is not chosen yet."""
@@ -193,8 +197,7 @@ class _KeyOffers:
         is_own = name == self._slot.own
         if there is not None and not is_begun and not is_own:
             return
-        needed = "required" if order in (_TAG, _REQUIRED) and not member.optional else ""
-        needed = "" if self._is_event else needed
+        needed = "required" if self._is_required(member) else ""
         endings = list(self._endings([name], member.type, there if is_begun else None))
         if is_begun and is_own:
             endings += self._endings([name], member.type, None)

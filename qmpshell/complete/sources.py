@@ -155,12 +155,12 @@ class CompletionSources:
         return self.live.peek(name_query) if self.live is not None else ()
 
     def guess(self, word: str, names: Iterable[str], where: str) -> str:
-        """Return a suggestion for a word, or "". `where` identifies the names."""
+        """Return the hint for a mistyped word, or "". `where` identifies the names."""
         found = self._guesses.get((where, word))
         if found is None:
-            from ..language import nearest_name  # only after mistakes
+            from ..language import suggestion_for  # only after mistakes
 
             if len(self._guesses) > _MAX_CACHED_WORDS:
                 self._guesses.clear()
-            found = self._guesses[where, word] = nearest_name(word, names)
+            found = self._guesses[where, word] = suggestion_for(word, names)
         return found

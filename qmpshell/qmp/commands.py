@@ -23,6 +23,8 @@ class CommandFacts(Record, kw_only=True):
 
     # The argument whose name users omit, because QEMU's command line allows it.
     main_argument: str | None = None
+    # Arguments that the server requires although they are optional in the schema.
+    needed: tuple[str, ...] = ()
     # The option of QEMU's command line with the same arguments, without dashes.
     option: str = ""
     # What the command destroys, as a sentence; it needs confirmation.
@@ -42,7 +44,7 @@ COMMANDS = {
     "block-commit": CommandFacts(main_argument="device"),
     "block-stream": CommandFacts(main_argument="device"),
     "block_passwd": CommandFacts(secrets=("password",)),  # up to QEMU 5.2
-    "blockdev-add": CommandFacts(main_argument="driver", option="blockdev"),
+    "blockdev-add": CommandFacts(main_argument="driver", needed=("node-name",), option="blockdev"),
     "blockdev-del": CommandFacts(main_argument="node-name"),
     "change-vnc-password": CommandFacts(secrets=("password",)),
     "chardev-add": CommandFacts(option="chardev-add"),

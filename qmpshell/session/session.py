@@ -7,7 +7,7 @@ returns, in order. Times are seconds of any monotonic clock.
 from __future__ import annotations
 
 from ..errors import CONNECTION, OK, ConnectionLost
-from ..language import MISSING_SCHEMA, Missing, ShellCommand, suggestion_for
+from ..language import MISSING_SCHEMA, Missing, ShellCommand, error_hint
 from ..qmp import (
     READY,
     REFUSED,
@@ -36,9 +36,10 @@ from .effects import (
     ShowUnexpected,
 )
 from .execute import LineRunner, is_exit
+from .hints import hint_steps
 from .lines import Task, describe_unsent
-from .requests import PreparedLine, Request, unknown_command_name
-from .server import list_commands, names_in, returned
+from .requests import PreparedLine, Request
+from .server import list_commands, returned
 from .state import SessionState
 from .steps import Issue, MoveBeside, NextCommand, NotConnected, Query, WaitFor, WaitStopped
 
@@ -400,30 +401,16 @@ class Session:
             self._outbox.show(self.state.place(request, text))
             return
         self._failures.mark()
-        hint = suggestion_for(reply.desc, None)
-        name = unknown_command_name(reply, request)
+        hint = error_hint(reply.desc)
         if hint:
             self._outbox.show(self.state.place(request, hint))
-        elif name and (self.interactive or not self.settings.stop_on_error):
-            assert request.source is not None
-            # The suggestion is about a command that is done. No line runs before it is shown.
-            task = Task(PreparedLine(request.source), number=0)
-            self._start_beside(task, self._suggest(name, request))
+        elif self.interactive or not self.settings.stop_on_error:
+            steps = hint_steps(self.state, reply, request)
+            if steps is not None:
+                assert request.source is not None
+                # The hint is about a command that is done. No line runs before it is shown.
+                self._start_beside(Task(PreparedLine(request.source), number=0), steps)
         self._failures.stop_on_error()
-
-    def _suggest(self, name: str, request: Request) -> Steps:
-        """Suggest a command or shell command with a similar name."""
-        from .commands.registry import COMMANDS
-
-        server = self.server
-        if server.names is None and server.introspection.schema is not None:
-            server.names = server.introspection.schema.commands()
-        if server.names is None and self.can_query:
-            reply = yield Query(list_commands(agent=self.settings.agent))
-            server.names = names_in(returned(reply))
-        hint = suggestion_for(name, [*(server.names or ()), *COMMANDS])
-        if hint:
-            self._outbox.show(self.state.place(request, hint))
 
     # -- lines ------------------------------------------------------------------------------------
 

@@ -440,3 +440,27 @@ def test_help_word_shows_shell_help_in_script(one_qemu: Server) -> None:
     assert (result.out, result.status) == ("", 0)
     for text in ("/wait [-t SECONDS] EVENT", "stop (command", "Ctrl-X Ctrl-E"):
         assert text in result.err
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("device_dle id=x", "did you mean device_del?"),
+        ("blockdev-del node_name=x", "blockdev-del has no node_name: did you mean node-name?"),
+        ("blockdev-add drver=null-co", "blockdev-add has no drver: did you mean driver?"),
+        ("blockdev-add driver=nulco", "not 'nulco': did you mean null-co?"),
+    ],
+)
+def test_rejected_name_gets_hint(qemu: Server, line: str, hint: str) -> None:
+    result = run(qemu.address, input=f"{line}\nquery-name\n")
+    error, name = messages(result)
+    assert (set(error), name) == ({"error"}, {"return": {}})
+    assert result.err.startswith("stdin:1:1: ")
+    assert result.err.endswith(f"{hint}\n")
+
+
+def test_rejected_device_property_gets_hint(installation: Installation, tmp_path: Path) -> None:
+    port = ("-device", "pcie-root-port,id=p0")
+    with start_qemu(installation, tmp_path / "m", *port, machine="q35") as server:
+        result = run(server.address, input="device_add driver=e1000 mca=x bus=p0\n")
+    assert result.err == "stdin:1:1: device_add has no mca: did you mean mac?\n"
