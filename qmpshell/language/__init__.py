@@ -63,12 +63,14 @@ if TYPE_CHECKING:
         Redirect as Redirect,
         ShellCommand as ShellCommand,
         ShellCommandItem as ShellCommandItem,
+        StrayWordError as StrayWordError,
         TransactionItem as TransactionItem,
         Tree as Tree,
         arguments as arguments,
         command_item as command_item,
         key_parts as key_parts,
         parse as parse,
+        shortened as shortened,
         stray_word as stray_word,
         unquote as unquote,
     )
@@ -100,7 +102,7 @@ else:
             "keyval": "OLD_SYNTAX OPTION_NAMES option_command pieces parse_keyval parse_device_options",
             "lines": "LineAssembler LogicalLine SourceLine prompt_width",
             "suggest": "DID_YOU_MEAN error_hint folded_name names_a_parameter suggestion_for",
-            "syntax": "BOTH_KINDS REPEATED Action Argument Command CommandItem Redirect FileWord Item EXIT_COMMANDS Line ShellCommand ShellCommandItem ParsedLine RawCommand RawItem TransactionItem arguments command_item key_parts Part Tree parse stray_word unquote",
+            "syntax": "StrayWordError shortened BOTH_KINDS REPEATED Action Argument Command CommandItem Redirect FileWord Item EXIT_COMMANDS Line ShellCommand ShellCommandItem ParsedLine RawCommand RawItem TransactionItem arguments command_item key_parts Part Tree parse stray_word unquote",
             "tokens": "COMPOUND HUMAN KEY LOCAL NAME OBJECT OPEN OPERATOR PIPE QUOTED SEPARATOR TEXT Token VALUE WORD shell_command_name tokenize tokenize_hmp",
         },
     )

@@ -129,6 +129,20 @@ def main_argument(name: str) -> str:
     return "device" if name.startswith("block-job-") else "id"
 
 
+def option_command_name(word: str) -> str:
+    """Return the command whose arguments QEMU's command line takes as an option string, or "".
+
+    >>> option_command_name("device_add"), option_command_name("-object"), option_command_name("stop")
+    ('device_add', 'object-add', '')
+    """
+    name = word.lstrip("-")
+    for command, facts in COMMANDS.items():
+        is_option = name != word and name == facts.option
+        if facts.option and (is_option or name.replace("_", "-") == command.replace("_", "-")):
+            return command
+    return ""
+
+
 def qmp_name(hmp_name: str) -> str:
     """Return the QMP command with the meaning of a human monitor command, or its name itself.
 

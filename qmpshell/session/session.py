@@ -36,7 +36,6 @@ from .effects import (
     ShowUnexpected,
 )
 from .execute import LineRunner, is_exit
-from .hints import hint_steps
 from .lines import Task, describe_unsent
 from .requests import PreparedLine, Request
 from .server import list_commands, returned
@@ -46,7 +45,7 @@ from .steps import Issue, MoveBeside, NextCommand, NotConnected, Query, WaitFor,
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..errors import LineError
-    from ..language import Introspection, SourceLine
+    from ..language import Introspection, SourceLine, StrayWordError
     from ..qmp import Item
     from ..storage import Settings
     from .effects import Effect
@@ -97,7 +96,10 @@ class Session:
         self._outbox = state.outbox
         self._failures = state.failures
         self._runner = LineRunner(
-            state, run_shell_command=self._run_shell_command, find_mistake=_find_mistake
+            state,
+            run_shell_command=self._run_shell_command,
+            find_mistake=_find_mistake,
+            suggest=self._suggest,
         )
         # Whether no more lines are accepted: the session ends after the last reply.
         self._is_leaving = False
@@ -404,13 +406,20 @@ class Session:
         hint = error_hint(reply.desc)
         if hint:
             self._outbox.show(self.state.place(request, hint))
-        elif self.interactive or not self.settings.stop_on_error:
+        elif self.state.gives_hints:
+            from .hints import hint_steps  # only after errors
+
             steps = hint_steps(self.state, reply, request)
             if steps is not None:
                 assert request.source is not None
                 # The hint is about a command that is done. No line runs before it is shown.
                 self._start_beside(Task(PreparedLine(request.source), number=0), steps)
         self._failures.stop_on_error()
+
+    def _suggest(self, error: StrayWordError, source: SourceLine) -> Steps:
+        from .hints import suggest_for_stray_word  # only after errors
+
+        yield from suggest_for_stray_word(self.state, error, source)
 
     # -- lines ------------------------------------------------------------------------------------
 
@@ -456,7 +465,8 @@ class Session:
                 self._outbox.show(text)
             return True
         if line.error is not None:
-            self._failures.report_line(line.source, line.error)
+            task = self._lines.make_task(line)
+            self._start_beside(task, self._runner.report_error(line.source, line.error))
             return True
         return False
 

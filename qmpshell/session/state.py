@@ -69,6 +69,11 @@ class SessionState:
         return self._manuals
 
     @property
+    def gives_hints(self) -> bool:
+        """Whether an error may be followed by a hint. It comes too late if the error ends a script."""
+        return self.interactive or not self.settings.stop_on_error
+
+    @property
     def is_lost(self) -> bool:
         """Whether the connection is lost."""
         return self.connection.is_lost

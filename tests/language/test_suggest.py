@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from qmpshell.complete import CompletionSources, describe
-from qmpshell.errors import CONNECTION, FAILED
-from qmpshell.language import error_hint, suggestion_for
+from qmpshell.errors import CONNECTION, FAILED, LineError
+from qmpshell.language import error_hint, parse, suggestion_for
 from qmpshell.qmp import Reply, Schema
 from qmpshell.session import COMMANDS as SHELL_COMMANDS, Request, unknown_command_name
 from tests.harness.sessions import (
@@ -17,6 +19,7 @@ from tests.harness.sessions import (
     SCHEMA,
     Driver,
     error,
+    mistake,
     own_question,
     reply,
     sent,
@@ -336,3 +339,135 @@ def test_other_error_gets_no_hint() -> None:
     driver = Driver()
     driver.line("stop")
     assert [effect[0] for effect in driver.bytes(REFUSAL)] == ["reply"]
+
+
+# -- human monitor lines --------------------------------------------------------------------------
+
+MONITOR = [
+    "change device filename  -- change a medium",
+    "device_add driver  -- add a device",
+    "drive_add [-n]  -- add a drive",
+    "info [subcommand]  -- show",
+    "migrate [-d] uri  -- migrate",
+    "quit|q  -- quit",
+    "resize name  -- resize",
+    "x /fmt addr  -- memory dump",
+]
+HELP = "\r\n".join(MONITOR) + "\r\n"
+HELP_QUERY = {"command-line": "help"}
+
+
+def monitor_hint(line: str, *, interactive: bool = False, names: Sequence[str] = ()) -> list[str]:
+    """Return the hints after a line, for a server with some commands and the human monitor."""
+    driver = Driver(interactive=interactive)
+    commands = [*COMMANDS, *({"name": name} for name in ("human-monitor-command", *names))]
+    effects = [*driver.line(line)]
+    for _ in range(5):
+        (data,) = [effect[1] for effect in effects if effect[0] == "send"][-1:] or [b"{}"]
+        message = json.loads(data)
+        marker = int(message["id"].rpartition("-")[2]) if "id" in message else None
+        if message.get("execute") == "query-commands":
+            value = reply(commands, marker)
+        elif message.get("arguments") == HELP_QUERY:
+            value = reply(HELP, marker)
+        elif message:
+            value = missing(message["execute"], marker)
+        else:
+            break
+        found = driver.bytes(value)
+        effects = [*(effect for effect in effects if effect[0] != "send"), *found]
+    assert driver.session.idle
+    return [effect[1].removeprefix("stdin:1:1: ") for effect in effects if effect[0] == "tell"]
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("info block", "use /hmp info block"),
+        ("info", "use /hmp info"),
+        ("migrate -d tcp:localhost:1", "use /hmp migrate -d tcp:localhost:1"),
+        ("drive_add 0 if=none,file=x", "use /hmp drive_add 0 if=none,file=x"),
+        ("change vnc password | cat", "use /hmp change vnc password"),
+        ("x/10i $pc", "use /hmp x/10i $pc"),
+        ("info " + "x " * 50, f"use /hmp info {'x ' * 32}x…"),
+        ("quit now", ""),
+        ("device_del net1", ""),
+        ("no-such word", ""),
+        ("device_dle net1", "did you mean device_del?"),
+        ("device-add", "did you mean device_add?"),
+    ],
+)
+def test_human_monitor_line_is_recognized(line: str, hint: str, interactive: bool) -> None:
+    assert monitor_hint(line, interactive=interactive) == ([hint] if hint else [])
+
+
+def test_human_monitor_command_with_qmp_name_is_recognized() -> None:
+    assert monitor_hint("resize drive0", names=["resize"]) == ["use /hmp resize drive0"]
+
+
+def test_human_monitor_help_is_queried_once() -> None:
+    driver = Driver()
+    driver.line("info block")
+    driver.bytes(reply([*COMMANDS, {"name": "human-monitor-command"}], 1))
+    driver.bytes(reply(HELP, 2))
+    carets = "     ^^^"
+    assert driver.line("info cpu") == [
+        mistake(
+            "info cpu",
+            carets,
+            "info has no argument 'cpu'",
+            "expected KEY=VALUE",
+            place="stdin:2:6",
+        ),
+        hint("use /hmp info cpu", place="stdin:2:1"),
+    ]
+
+
+def test_line_before_the_greeting_sends_no_query() -> None:
+    driver = Driver(interactive=True, greeted=False)
+    assert [effect[0] for effect in driver.line("info block")] == ["error"]
+
+
+def test_words_of_shell_command_get_no_monitor_hint() -> None:
+    (shown,) = Driver().line("/wait info now")
+    assert shown[0] == "error"
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("device_add e1000,id=n", "use /keyval device_add e1000,id=n"),
+        ("device_add e1000,id=n,bus=b x=1", "use /keyval device_add e1000,id=n,bus=b x=1"),
+        ("device_add driver=e1000,id=n", "use /keyval device_add driver=e1000,id=n"),
+        ("-device e1000,id=n", "use /keyval device_add e1000,id=n"),
+        ("object_add secret,id=s", "use /keyval object-add secret,id=s"),
+        (
+            "blockdev-add driver=raw,file.driver=null-co",
+            "use /keyval blockdev-add driver=raw,file.driver=null-co",
+        ),
+    ],
+)
+def test_option_string_suggests_keyval(line: str, hint: str) -> None:
+    error = find_error(line)
+    assert error is not None
+    assert (error.hint, line[error.start :].startswith(line.split()[1])) == (hint, True)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "device_add driver=x addr=1,2",
+        "blockdev-add driver=file filename=a,b=c",
+        'device_add driver="e1000,id=n"',
+        'device_add "a,b"=1',
+        "stop a,b=1",
+    ],
+)
+def test_comma_in_value_is_no_option_string(line: str) -> None:
+    assert find_error(line) is None
+
+
+def find_error(line: str) -> LineError | None:
+    tree = parse(line)
+    return tree.find_error(tree.parts[0])

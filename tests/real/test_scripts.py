@@ -445,6 +445,7 @@ def test_help_word_shows_shell_help_in_script(one_qemu: Server) -> None:
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
+        ("savevm", "use /hmp savevm"),
         ("device_dle id=x", "did you mean device_del?"),
         ("blockdev-del node_name=x", "blockdev-del has no node_name: did you mean node-name?"),
         ("blockdev-add drver=null-co", "blockdev-add has no drver: did you mean driver?"),
@@ -464,3 +465,13 @@ def test_rejected_device_property_gets_hint(installation: Installation, tmp_path
     with start_qemu(installation, tmp_path / "m", *port, machine="q35") as server:
         result = run(server.address, input="device_add driver=e1000 mca=x bus=p0\n")
     assert result.err == "stdin:1:1: device_add has no mca: did you mean mac?\n"
+
+
+@pytest.mark.parametrize(
+    "line", ["info block", "savevm x", "balloon 200", "migrate -d tcp:localhost:1", "cpu 0"]
+)
+def test_human_monitor_line_gets_hint(qemu: Server, line: str) -> None:
+    result = run(qemu.address, input=f"{line}\nquery-name\n")
+    assert messages(result) == [{"return": {}}]
+    assert result.err.endswith(f"\nstdin:1:1: use /hmp {line}\n")
+    assert result.status == 1
