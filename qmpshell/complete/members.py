@@ -269,10 +269,12 @@ class _KeyOffers:
             following = [*key, _next_index(partial)]
             if schema.kind(element) in ("object", "array"):
                 yield following, "."
-            else:
-                yield from self._endings(following, element, None)
-        if not is_scalar and partial is None and self._slot.writing != KEYVAL:
-            yield key, "="
+                return
+            yield from self._endings(following, element, None)
+            # A key that ends with a dot becomes that of a whole value when `=` is typed.
+            is_whole = partial is None and not is_scalar and "object" not in names
+            if is_whole and self._slot.writing != KEYVAL:
+                yield key, "="
 
 
 def _next_index(given: TypedValue | None) -> str:
@@ -477,20 +479,21 @@ class _ValueOffers:
     def _qom_paths(self) -> Iterator[UnrankedCandidate]:
         parent = self._slot.text.rpartition("/")[0]
         for live_name in self._known.find_live(NameQuery(kinds.QOM_CHILD, parent or "/")):
-            offer = self._offer(f"{parent}/{live_name.name}", live_name.meta)
-            # The path may continue: / and Tab list what is below.
-            offer.text = offer.text.removesuffix(" ")
-            yield offer
+            path = f"{parent}/{live_name.name}"
+            # The path may continue: another Tab adds / and lists what is below.
+            yield self._unfinished(f"{path}/" if path == self._slot.text else path, live_name.meta)
+
+    def _unfinished(self, text: str, meta: str) -> UnrankedCandidate:
+        """Return a candidate for a path, which continues after a slash at its end."""
+        offer = self._offer(text, meta)
+        offer.text = offer.text.removesuffix(" ")
+        if text.endswith("/") and offer.text[-1] in "\"'" and not self._slot.closed:
+            offer.text = offer.text[:-1]
+        return offer
 
     def _files(self) -> Iterator[UnrankedCandidate]:
         for name, kind in file_names(self._slot.text, self._known):
-            offer = self._offer(name, kind)
-            if kind == DIRECTORY:
-                # A directory: the path continues.
-                offer.text = offer.text.removesuffix(" ")
-                if offer.text[-1] in "\"'" and not self._slot.closed:
-                    offer.text = offer.text[:-1]
-            yield offer
+            yield self._unfinished(name, kind) if kind == DIRECTORY else self._offer(name, kind)
 
 
 def _type_of(item: LiveName) -> str:

@@ -92,6 +92,7 @@ class PromptController:
                 edit=self._edit,
                 suspend=self.suspend,
                 help=owner.show_help,
+                has_arguments=not (devices.settings.hmp or devices.settings.raw),
             ),
             completer=completion_model.names,
             lexer=LineLexer() if devices.has_syntax else None,

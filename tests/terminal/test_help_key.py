@@ -115,7 +115,8 @@ def test_every_key_is_in_the_help() -> None:
         complete=ignore, is_whole=bool, interrupt=ignore, edit=ignore, suspend=ignore, help=ignore
     )
     text = "\n".join(f"{key}: {what}" for key, what in KEY_BINDINGS)
-    for binding in bindings.bindings:
+    # `=` inserts itself, after it has replaced a dot.
+    for binding in [item for item in bindings.bindings if item.keys != ("=",)]:
         keys = " ".join(getattr(key, "value", key) for key in binding.keys)
         assert names.get(keys, keys.replace("c-", "Ctrl-").title()) in text
 
