@@ -5,7 +5,13 @@ from __future__ import annotations
 from ..language import KEY, QUOTED, VALUE, tokenize
 from ..qmp import is_ambiguous, linked_kind, references as kinds
 from ..render import utf8_string
-from .ranking import DIRECTORY, UnrankedCandidate, describe_match, natural_key
+from .ranking import (
+    DIRECTORY,
+    UnrankedCandidate,
+    describe_match,
+    natural_key,
+    with_description,
+)
 from .sources import NameQuery
 from .target import DOTTED, EVENT, KEYVAL, LINE, LITERAL, CompletionTarget
 from .types import is_required, missing_below
@@ -376,10 +382,14 @@ class _ValueOffers:
         slot = self._slot
         if kind == "enum":
             useless = self._useless()
-            for value, features in self._shapes.schema.enum_values(type_name).items():
-                offer = self._offer(value, describe_match(features=features), is_loose=is_loose)
+            values = self._shapes.schema.enum_values(type_name)
+            descriptions = self._known.describe_values(values)
+            for value, features in values.items():
+                warning = describe_match(features=features)
+                meta = with_description(warning, descriptions.get(value, ""))
+                offer = self._offer(value, meta, is_loose=is_loose)
                 offer.order = int(value in useless)
-                offer.is_last |= bool(offer.meta)
+                offer.is_last |= bool(warning)
                 yield offer
         elif kind == "boolean":
             yield from self._booleans()

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     # Returns the names in the directory of a path prefix, each with its kind.
     Files = Callable[[str], Iterable[tuple[str, str]]]
 
+    class Descriptions(Protocol):
+        """Descriptions from the manual, on one line."""
+
+        def of_name(self, name: str) -> str:
+            """Return the description of a command or event, or ""."""
+
+        def of_values(self, values: Iterable[str]) -> Mapping[str, str]:
+            """Return the descriptions of an enum's values, those that are known."""
+
     class LiveNames(Protocol):
         """The live names that are known now. Its methods never wait."""
 
@@ -79,6 +88,8 @@ class CompletionSources:
         # Names that cannot be used: an agent's commands may be disabled.
         self.disabled: frozenset[str] = frozenset()
         self.live = live
+        # From the manual, once it is read.
+        self.descriptions: Descriptions | None = None
         self.files = files
         self._find_styles = styles
         self._styles: Sequence[str] | None = None
@@ -145,6 +156,14 @@ class CompletionSources:
             both = set(names) & set(self._names)
             self._commands = sorted(both or names or self._names)
         return self._commands
+
+    def describe(self, name: str) -> str:
+        """Return the description of a command or event in the manual, or ""."""
+        return self.descriptions.of_name(name) if self.descriptions is not None else ""
+
+    def describe_values(self, values: Iterable[str]) -> Mapping[str, str]:
+        """Return the descriptions of an enum's values in the manual."""
+        return self.descriptions.of_values(values) if self.descriptions is not None else {}
 
     def find_live(self, name_query: NameQuery) -> Sequence[LiveName]:
         """Return the known names of a kind, and query them if necessary."""

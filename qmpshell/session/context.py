@@ -9,7 +9,6 @@ from .effects import Connect, ShowDocument, ShowEvent, ShowReply
 from .execute import UNANSWERED
 from .lines import describe_unsent
 from .requests import PreparedLine, Request, make_request
-from .server import version_numbers
 from .steps import Issue, MoveBeside, NotConnected, WaitFor, WaitStopped
 
 TYPE_CHECKING = False
@@ -127,16 +126,7 @@ class CommandContext:
 
     def manual(self, name: str = "") -> Manual:
         """Return the manual of the server, or the one that contains `name` if the server is unknown."""
-        from ..manual import AGENT, page_of  # few scripts ask for help
-
-        server, manuals = self._state.server, self._state.manuals
-        schema = server.introspection.schema
-        commands = schema.commands() if schema is not None else server.names or ()
-        if self.settings.agent:
-            return manuals.manual(AGENT, version_numbers(server.agent_version))
-        greeting = self._state.connection.greeting
-        version = greeting.version if greeting is not None else None
-        return manuals.manual(page_of(commands, name=name), version)
+        return self._state.manual(name)
 
     # -- commands ---------------------------------------------------------------------------------
 

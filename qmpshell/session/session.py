@@ -46,6 +46,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..errors import LineError
     from ..language import Introspection, SourceLine, StrayWordError
+    from ..manual import Descriptions
     from ..qmp import Item
     from ..storage import Settings
     from .effects import Effect
@@ -805,6 +806,12 @@ class Session:
 
         self.state.sender.query("query-qmp-schema", {}, answered, background=True)
         return self._outbox.drain()
+
+    def read_descriptions(self) -> Descriptions:
+        """Return the descriptions in the server's manual. This takes long; it may run in a thread."""
+        from ..manual import Descriptions  # a script does not need it
+
+        return Descriptions(self.state.manual().reference)
 
     # -- the end ----------------------------------------------------------------------------------
 

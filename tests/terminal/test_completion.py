@@ -147,6 +147,27 @@ def test_tab_in_middle_of_line_keeps_rest(terminal: Terminal) -> None:
     wait_line(terminal, f"{start}disk1 job-id=j", cursor=len(f"{start}disk1"))
 
 
+def test_menu_describes_entries_where_there_is_room(
+    machine: Server, installation: Installation
+) -> None:
+    variables = {"MANPATH": installation.manuals}
+    with Terminal(machine.address, rows=40, variables=variables) as terminal:
+        wait_known(terminal)
+        terminal.type("drive-mirror sync=\t")
+        wait_menu(terminal, "top copies data in the topmost image to the destination")
+        terminal.type("f\tdevice=")
+        wait_line(terminal, "(QEMU) drive-mirror sync=full device=")
+        terminal.type("\x15blockdev-\t")
+        terminal.wait(
+            lambda: any("- Creates a new block" in line for line in menu(terminal)), "text"
+        )
+        clear(terminal)
+        terminal.resize(50, 20)
+        terminal.type("blockdev-\t")
+        terminal.wait(lambda: any(line.endswith("...") for line in menu(terminal)), "cut texts")
+        assert any(line.startswith("blockdev-add ") for line in menu(terminal))
+
+
 def test_struct_continues_inside_or_takes_value(terminal: Terminal) -> None:
     terminal.type("chardev-add id=c back\t")
     wait_line(terminal, "(QEMU) chardev-add id=c backend.")
