@@ -130,8 +130,9 @@ class Connector:
         text = text or environment.get(variable)
         if not text:
             whose = "agent" if settings.agent else "monitor"
+            more = "" if settings.agent else "; 'qmpshell run' starts a QEMU to try"
             raise UsageError(
-                f"no ADDRESS: name the {whose}'s socket, or set {variable} (see qmpshell --help)"
+                f"no ADDRESS: name the {whose}'s socket, or set {variable} (see qmpshell --help){more}"
             )
         self._address, self._hint = self._find(text)
 

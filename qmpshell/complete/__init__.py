@@ -5,7 +5,10 @@ from .. import export_lazily
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .completer import complete as complete
-    from .diagnostics import find_event_mistake as find_event_mistake
+    from .diagnostics import (
+        find_event_mistake as find_event_mistake,
+        find_mistyped_names as find_mistyped_names,
+    )
     from .hmp import (
         INFO as INFO,
         HmpCatalogue as HmpCatalogue,
@@ -75,7 +78,7 @@ else:
         {
             "members": "find_kind",
             "completer": "complete",
-            "diagnostics": "find_event_mistake",
+            "diagnostics": "find_event_mistake find_mistyped_names",
             "hmp": "HmpCatalogue HmpCommand INFO Parameter choices_after complete_hmp hmp_line is_flag parse_catalogue parse_parameters",
             "hmp_tables": "parse_buses parse_drivers parse_netdevs",
             "live_answers": "names_of_kind",

@@ -22,6 +22,7 @@ from .ranking import (
     UnrankedCandidate,
     describe_match,
     rank_candidates,
+    with_description,
 )
 from .sources import NameQuery
 from .target import (
@@ -102,6 +103,7 @@ def _commands(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unra
         text = spell_value(slot, name, is_string=True) if is_literal else _word(slot, name, takes)
         is_disabled = name in known.disabled
         meta = describe_match(needs, "disabled" if is_disabled else "", features=features)
+        meta = with_description(meta, known.describe(name))
         offer = UnrankedCandidate(name, text, slot.start, meta, features=features)
         offer.is_last |= is_disabled
         yield offer
@@ -114,6 +116,9 @@ def _commands(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unra
                 yield UnrankedCandidate(
                     name, name, slot.start, "leave the shell; the server continues", order=1
                 )
+        if "help" not in known.commands():
+            meta = "list shell commands, or show help on a name"
+            yield UnrankedCandidate("help", _word(slot, "help", True), slot.start, meta, order=1)
 
 
 def _word(slot: CompletionTarget, name: str, takes: bool) -> str:
@@ -169,9 +174,8 @@ def _events(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unrank
     for name in sorted(schema.events()) if schema is not None else ():
         info = schema.event(name) if schema is not None else None
         features = info.features if info is not None else ()
-        yield UnrankedCandidate(
-            name, name, slot.start, describe_match(features=features), features=features
-        )
+        meta = with_description(describe_match(features=features), known.describe(name))
+        yield UnrankedCandidate(name, name, slot.start, meta, features=features)
 
 
 def _event_filters(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
@@ -182,12 +186,14 @@ def _event_filters(slot: CompletionTarget, known: CompletionSources) -> Iterator
 
 def _topics(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
     for name in known.commands():
-        yield UnrankedCandidate(name, name, slot.start, "command")
+        meta = with_description("command", known.describe(name))
+        yield UnrankedCandidate(name, name, slot.start, meta)
     for item in _events(slot, known):
         item.meta = describe_match("event", item.meta)
         yield item
     for name, (_, _, what) in known.shell_commands.items():
         yield UnrankedCandidate(name, name, slot.start, what, order=1)
+    yield UnrankedCandidate("keys", "keys", slot.start, "the keys of the prompt", order=1)
 
 
 def _jobs(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:

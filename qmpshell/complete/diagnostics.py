@@ -6,9 +6,11 @@ import re
 from fnmatch import fnmatchcase
 
 from ..language import (
+    DID_YOU_MEAN,
     EXIT_COMMANDS,
     ShellCommand,
     parse_scalar,
+    shell_command_name,
     shown_value,
     tokens as t,
     wrong_value,
@@ -34,7 +36,7 @@ from .target import (
     finished_context,
     items_of,
 )
-from .types import missing_below
+from .types import is_required, missing_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,7 +121,7 @@ class ValueChecker:
         """Describe the values of an enum that does not have `text`, or brackets without a text."""
         values = self._shapes.schema.enum_values(type_name)
         guess = self._known.guess(text, values, type_name)
-        meant = f": did you mean {guess}?" if guess else ""
+        meant = f": {guess}" if guess else ""
         if not meant and len(values) > _FEW:
             meant = ": Tab shows the list"
         shown = shown_value(text) if text or not brackets else brackets
@@ -259,6 +261,10 @@ _ADDRESS = "addr"
 _REPORTED_FEATURES = ("deprecated", "unstable")
 
 
+# Properties of devices that are no mistyped `driver`.
+_DRIVER_LIKE = ("drive",)
+
+
 class Diagnostics:
     """Diagnostics of a command.
 
@@ -315,7 +321,7 @@ class ItemDiagnostics:
         for name in given.members:
             if name not in ENVELOPE_MEMBERS:
                 guess = self._known.guess(name, ENVELOPE_MEMBERS, "envelope")
-                meant = f": did you mean {guess}?" if guess else ""
+                meant = f": {guess}" if guess else ""
                 wrong.append(f"a command in JSON has no {name[:LONG]}{meant}")
         for name in EXECUTE:
             one = given.members.get(name)
@@ -370,9 +376,9 @@ class _Arguments:
         if call.sort == ACTION:
             what, names = "action of a transaction", self._actions()
         else:
-            what, names = "command", [*self._known.commands()]
+            what, names = "command", [*self._known.commands(), *self._known.shell_commands]
         if (
-            not names
+            not self._known.commands()
             or call.name in names
             or (call.name in EXIT_COMMANDS and not call.root.members)
         ):
@@ -391,7 +397,7 @@ class _Arguments:
 
     def _guess(self, word: str, names: Iterable[str], where: str) -> str:
         guess = self._known.guess(word, names, where)
-        return f": did you mean {guess}?" if guess else ""
+        return f": {guess}" if guess else ""
 
     def _features(self, what: str, features: Iterable[str]) -> None:
         self._notes += [
@@ -401,7 +407,14 @@ class _Arguments:
     def _find_missing(self, type_name: str) -> None:
         names: list[str] = []
         tags: list[str] = []
-        for path, _ in missing_below(self._shapes, type_name, self._call.root):
+        paths = [path for path, _ in missing_below(self._shapes, type_name, self._call.root)]
+        paths += [
+            [member.name]
+            for member in self._shapes.members(type_name, self._call.root).values()
+            if member.optional and is_required(member, self._call, ())
+            if member.name not in self._call.root.members
+        ]
+        for path in paths:
             holder = self._call.root.at(path[:-1])
             kind = self._shapes.compound(self._shapes.at(type_name, self._call.root, path[:-1]))
             is_tag = path[-1] in self._shapes.tags(kind, holder)
@@ -420,7 +433,9 @@ class _Arguments:
         others = {live_name.name: live_name for live_name in live}
         is_open = shapes.schema.kind(type_name) != "object" or self._is_open(kind, others)
         # If the discriminator is missing or wrong, the members that it selects are unknown.
-        is_open |= any((given.text_of(tag) or "") not in self._values(members, tag) for tag in tags)
+        branches: Mapping[str, Member] = {}
+        if any((given.text_of(tag) or "") not in self._values(members, tag) for tag in tags):
+            is_open, branches = True, shapes.of_any_branch(type_name)
         for name, child in given.members.items():
             if len(self._wrong) > _MAX_CANDIDATES:
                 return
@@ -431,11 +446,14 @@ class _Arguments:
                 self._by_qom(child, (*path, name))
             elif name in others:
                 self._property(child, others[name], name, strict=False)
-            elif not is_open and not self._is_typed(child):
+            elif name not in branches and not self._is_typed(child):
                 where = (
                     f"{self._call.sort}:{self._call.name}:{type_name}:{'.'.join(map(str, tags))}"
                 )
-                self._wrong.append(self._unknown(name, (*path,), [*members, *others], where))
+                wrong = self._unknown(name, (*path,), [*members, *others], where)
+                # If more members may exist, only what resembles a known one is wrong.
+                if not is_open or (DID_YOU_MEAN in wrong and name not in _DRIVER_LIKE):
+                    self._wrong.append(wrong)
 
     def _by_qom(self, given: TypedValue, path: tuple[str, ...]) -> None:
         """Check the value of `qom-set` by the type of the property."""
@@ -595,6 +613,16 @@ def find_warnings(line: str, context: Context, known: CompletionSources) -> list
     return list(dict.fromkeys(told))
 
 
+def find_mistyped_names(message: str, known: CompletionSources) -> list[str]:
+    """Return the diagnostics of a command in JSON that suggest other names."""
+    tree = find_tree(message, len(message))
+    found: list[str] = []
+    for part in items_of(tree) if tree is not None else ():
+        context = finished_context(message, part)
+        found += ItemDiagnostics(context, known, is_finished=True).run().wrong
+    return [text for text in found if DID_YOU_MEAN in text]
+
+
 def _may_be_mended(line: str, error: LineError, cursor: int) -> bool:
     """Return True if the line may become valid by typing on at the cursor."""
     if _touches(error, cursor):
@@ -614,7 +642,8 @@ def _find_shell_mistake(
     find = known.find_shell_mistake
     if find is None:
         return
-    error = find(ShellCommand(name.text, rest, line=line, start=name.start))
+    command = shell_command_name(name.text)
+    error = find(ShellCommand(command, rest, line=line, start=name.start))
     if error is None:
         return
     if cursor is not None:
@@ -622,7 +651,7 @@ def _find_shell_mistake(
             return
         more = [*rest, t.Token(t.WORD, _ANY_WORD, part.end)]
         longer = find(
-            ShellCommand(name.text, more, line=f"{line[: part.end]}{_ANY_WORD}", start=name.start)
+            ShellCommand(command, more, line=f"{line[: part.end]}{_ANY_WORD}", start=name.start)
         )
         if longer is None or (longer.reason, longer.start) != (error.reason, error.start):
             return

@@ -5,10 +5,16 @@ from __future__ import annotations
 from ..language import KEY, QUOTED, VALUE, tokenize
 from ..qmp import is_ambiguous, linked_kind, references as kinds
 from ..render import utf8_string
-from .ranking import DIRECTORY, UnrankedCandidate, describe_match, natural_key
+from .ranking import (
+    DIRECTORY,
+    UnrankedCandidate,
+    describe_match,
+    natural_key,
+    with_description,
+)
 from .sources import NameQuery
 from .target import DOTTED, EVENT, KEYVAL, LINE, LITERAL, CompletionTarget
-from .types import missing_below
+from .types import is_required, missing_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -173,8 +179,12 @@ class _KeyOffers:
             if member.name in tags:
                 order = _TAG
             else:
-                order = _OPTIONAL if member.optional or self._is_event else _REQUIRED
+                order = _REQUIRED if self._is_required(member) else _OPTIONAL
             yield from self._member(member, order)
+
+    def _is_required(self, member: Member) -> bool:
+        assert self._slot.call is not None
+        return not self._is_event and is_required(member, self._slot.call, self._slot.path)
 
     def _unchosen(self, type_name: str, members: Mapping[str, Member]) -> Iterator[Member]:
         """Yield members of a branch that is not chosen yet."""
@@ -193,8 +203,7 @@ class _KeyOffers:
         is_own = name == self._slot.own
         if there is not None and not is_begun and not is_own:
             return
-        needed = "required" if order in (_TAG, _REQUIRED) and not member.optional else ""
-        needed = "" if self._is_event else needed
+        needed = "required" if self._is_required(member) else ""
         endings = list(self._endings([name], member.type, there if is_begun else None))
         if is_begun and is_own:
             endings += self._endings([name], member.type, None)
@@ -266,10 +275,12 @@ class _KeyOffers:
             following = [*key, _next_index(partial)]
             if schema.kind(element) in ("object", "array"):
                 yield following, "."
-            else:
-                yield from self._endings(following, element, None)
-        if not is_scalar and partial is None and self._slot.writing != KEYVAL:
-            yield key, "="
+                return
+            yield from self._endings(following, element, None)
+            # A key that ends with a dot becomes that of a whole value when `=` is typed.
+            is_whole = partial is None and not is_scalar and "object" not in names
+            if is_whole and self._slot.writing != KEYVAL:
+                yield key, "="
 
 
 def _next_index(given: TypedValue | None) -> str:
@@ -371,10 +382,14 @@ class _ValueOffers:
         slot = self._slot
         if kind == "enum":
             useless = self._useless()
-            for value, features in self._shapes.schema.enum_values(type_name).items():
-                offer = self._offer(value, describe_match(features=features), is_loose=is_loose)
+            values = self._shapes.schema.enum_values(type_name)
+            descriptions = self._known.describe_values(values)
+            for value, features in values.items():
+                warning = describe_match(features=features)
+                meta = with_description(warning, descriptions.get(value, ""))
+                offer = self._offer(value, meta, is_loose=is_loose)
                 offer.order = int(value in useless)
-                offer.is_last |= bool(offer.meta)
+                offer.is_last |= bool(warning)
                 yield offer
         elif kind == "boolean":
             yield from self._booleans()
@@ -474,20 +489,21 @@ class _ValueOffers:
     def _qom_paths(self) -> Iterator[UnrankedCandidate]:
         parent = self._slot.text.rpartition("/")[0]
         for live_name in self._known.find_live(NameQuery(kinds.QOM_CHILD, parent or "/")):
-            offer = self._offer(f"{parent}/{live_name.name}", live_name.meta)
-            # The path may continue: / and Tab list what is below.
-            offer.text = offer.text.removesuffix(" ")
-            yield offer
+            path = f"{parent}/{live_name.name}"
+            # The path may continue: another Tab adds / and lists what is below.
+            yield self._unfinished(f"{path}/" if path == self._slot.text else path, live_name.meta)
+
+    def _unfinished(self, text: str, meta: str) -> UnrankedCandidate:
+        """Return a candidate for a path, which continues after a slash at its end."""
+        offer = self._offer(text, meta)
+        offer.text = offer.text.removesuffix(" ")
+        if text.endswith("/") and offer.text[-1] in "\"'" and not self._slot.closed:
+            offer.text = offer.text[:-1]
+        return offer
 
     def _files(self) -> Iterator[UnrankedCandidate]:
         for name, kind in file_names(self._slot.text, self._known):
-            offer = self._offer(name, kind)
-            if kind == DIRECTORY:
-                # A directory: the path continues.
-                offer.text = offer.text.removesuffix(" ")
-                if offer.text[-1] in "\"'" and not self._slot.closed:
-                    offer.text = offer.text[:-1]
-            yield offer
+            yield self._unfinished(name, kind) if kind == DIRECTORY else self._offer(name, kind)
 
 
 def _type_of(item: LiveName) -> str:

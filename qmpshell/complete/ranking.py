@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..language import folded_name
+from ..language import folded_name, shortened
 from ..record import Record
 
 TYPE_CHECKING = False
@@ -168,6 +168,14 @@ def describe_match(*words: str, features: Iterable[str] = ()) -> str:
     warnings = ", ".join(feature for feature in features if feature in _LAST)
     text = ", ".join(filter(None, words))
     return f"{text} ({warnings})" if text and warnings else text or warnings
+
+
+def with_description(meta: str, description: str) -> str:
+    """Return the description for the menu with the first sentence of the manual after it.
+
+    The menu cuts its end if there is no room.
+    """
+    return " - ".join(filter(None, (meta, shortened(description))))
 
 
 def rank_candidates(

@@ -7,6 +7,7 @@ from .diagnostics import find_warnings
 from .members import open_member_kind
 from .sources import NameQuery
 from .target import EVENT, find_target
+from .types import is_required
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -281,9 +282,10 @@ class _Drawing:
         there = given.members if given is not None else {}
         tags = self._shapes.tags(type_name, given)
         members = list(self._shapes.members(type_name, given).values())
-        members.sort(key=lambda one: (one.name not in tags, one.optional))
+        required = {member.name for member in members if is_required(member, self._call, path)}
+        members.sort(key=lambda member: (member.name not in tags, member.name not in required))
         for member in members:
-            must = not member.optional and self._call.sort != EVENT
+            must = member.name in required and self._call.sort != EVENT
             style = GIVEN if member.name in there else REQUIRED if must else OPTIONAL
             if member.name == name:
                 style = CURRENT

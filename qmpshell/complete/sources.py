@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     # Returns the names in the directory of a path prefix, each with its kind.
     Files = Callable[[str], Iterable[tuple[str, str]]]
 
+    class Descriptions(Protocol):
+        """Descriptions from the manual, on one line."""
+
+        def of_name(self, name: str) -> str:
+            """Return the description of a command or event, or ""."""
+
+        def of_values(self, values: Iterable[str]) -> Mapping[str, str]:
+            """Return the descriptions of an enum's values, those that are known."""
+
     class LiveNames(Protocol):
         """The live names that are known now. Its methods never wait."""
 
@@ -81,6 +90,8 @@ class CompletionSources:
         self.live = live
         # Whether names that are missing or stale are queried.
         self.may_query = True
+        # From the manual, once it is read.
+        self.descriptions: Descriptions | None = None
         self.files = files
         self._find_styles = styles
         self._styles: Sequence[str] | None = None
@@ -148,6 +159,14 @@ class CompletionSources:
             self._commands = sorted(both or names or self._names)
         return self._commands
 
+    def describe(self, name: str) -> str:
+        """Return the description of a command or event in the manual, or ""."""
+        return self.descriptions.of_name(name) if self.descriptions is not None else ""
+
+    def describe_values(self, values: Iterable[str]) -> Mapping[str, str]:
+        """Return the descriptions of an enum's values in the manual."""
+        return self.descriptions.of_values(values) if self.descriptions is not None else {}
+
     def find_live(self, name_query: NameQuery) -> Sequence[LiveName]:
         """Return the known names of a kind, and query them if necessary and allowed."""
         if not self.may_query:
@@ -159,12 +178,12 @@ class CompletionSources:
         return self.live.peek(name_query) if self.live is not None else ()
 
     def guess(self, word: str, names: Iterable[str], where: str) -> str:
-        """Return a suggestion for a word, or "". `where` identifies the names."""
+        """Return the hint for a mistyped word, or "". `where` identifies the names."""
         found = self._guesses.get((where, word))
         if found is None:
-            from ..language import nearest_name  # only after mistakes
+            from ..language import suggestion_for  # only after mistakes
 
             if len(self._guesses) > _MAX_CACHED_WORDS:
                 self._guesses.clear()
-            found = self._guesses[where, word] = nearest_name(word, names)
+            found = self._guesses[where, word] = suggestion_for(word, names)
         return found

@@ -17,6 +17,7 @@ from ..language import (
     parse,
     pieces,
     prompt_width,
+    shell_command_name,
     stray_word,
     tokens as t,
 )
@@ -636,15 +637,16 @@ _OPTIONS = {
 
 def shell_command_context(line: str, cursor: int, name: Token, tokens: Sequence[Token]) -> Context:
     """Return the context of a cursor after the name of a shell command."""
-    options = _OPTIONS.get(name.text, ())
+    command = shell_command_name(name.text)
+    options = _OPTIONS.get(command, ())
     while tokens and tokens[0].text in options and cursor > tokens[0].end:
         if len(tokens) == 1 or cursor <= tokens[1].end:
             return Context(cursor)
         options = tuple(option for option in options if option != tokens[0].text)
         tokens = tokens[2:]
-    context = _behind(line, cursor, name.text, tokens)
+    context = _behind(line, cursor, command, tokens)
     text, start = _typed(line, cursor, tokens[:1])
-    if options and (text or name.text in ("/jobs", "/wait-migration")):
+    if options and (text or command in ("/jobs", "/wait-migration")):
         words = tuple(f"{option} " for option in options)
         context.slots.append(CompletionTarget(WORD, text, start, words=words))
     return context

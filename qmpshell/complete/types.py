@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..language import action_members
-from ..qmp import Member, Schema
-from .target import ACTION, ARRAY, EVENT
+from ..qmp import Member, Schema, command_facts
+from .target import ACTION, ARRAY, COMMAND, EVENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -138,7 +138,12 @@ class TypeResolver:
         if known is None:
             info = self.schema.command(name)
             members = self.schema.members(info.arg_type, _unset) if info is not None else {}
-            known = ", ".join(member.name for member in members.values() if not member.optional)
+            needed = command_facts(name).needed
+            known = ", ".join(
+                member.name
+                for member in members.values()
+                if not member.optional or member.name in needed
+            )
             self._commands[name] = known
         return known
 
@@ -169,6 +174,12 @@ def _unset(_tag: str) -> str | None:
 
 # Objects deeper than this are not checked.
 _MAX_DEPTH = 8
+
+
+def is_required(member: Member, call: PartialCommand, path: Sequence[str]) -> bool:
+    """Return True if the server requires a member of the object at `path` of a command's arguments."""
+    is_argument = call.sort == COMMAND and not path
+    return not member.optional or (is_argument and member.name in command_facts(call.name).needed)
 
 
 def missing_below(

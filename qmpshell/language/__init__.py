@@ -39,8 +39,10 @@ if TYPE_CHECKING:
         prompt_width as prompt_width,
     )
     from .suggest import (
+        DID_YOU_MEAN as DID_YOU_MEAN,
+        error_hint as error_hint,
         folded_name as folded_name,
-        nearest_name as nearest_name,
+        names_a_parameter as names_a_parameter,
         suggestion_for as suggestion_for,
     )
     from .syntax import (
@@ -62,12 +64,14 @@ if TYPE_CHECKING:
         Redirect as Redirect,
         ShellCommand as ShellCommand,
         ShellCommandItem as ShellCommandItem,
+        StrayWordError as StrayWordError,
         TransactionItem as TransactionItem,
         Tree as Tree,
         arguments as arguments,
         command_item as command_item,
         key_parts as key_parts,
         parse as parse,
+        shortened as shortened,
         stray_word as stray_word,
         unquote as unquote,
     )
@@ -87,6 +91,7 @@ if TYPE_CHECKING:
         VALUE as VALUE,
         WORD as WORD,
         Token as Token,
+        shell_command_name as shell_command_name,
         tokenize as tokenize,
         tokenize_hmp as tokenize_hmp,
     )
@@ -97,8 +102,8 @@ else:
             "evaluate": "Introspection MISSING_DRIVER MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET Missing Properties PropertyType action_members no_file evaluate_line evaluate_command read_json evaluate_raw parse_scalar split_hmp_line shown_value wrong_value",
             "keyval": "OLD_SYNTAX OPTION_NAMES option_command pieces parse_keyval parse_device_options",
             "lines": "LineAssembler LogicalLine SourceLine prompt_width",
-            "suggest": "folded_name suggestion_for nearest_name",
-            "syntax": "INHERITED BOTH_KINDS REPEATED Action Argument Command CommandItem Redirect FileWord Item EXIT_COMMANDS Line ShellCommand ShellCommandItem ParsedLine RawCommand RawItem TransactionItem arguments command_item key_parts Part Tree parse stray_word unquote",
-            "tokens": "COMPOUND HUMAN KEY LOCAL NAME OBJECT OPEN OPERATOR PIPE QUOTED SEPARATOR TEXT Token VALUE WORD tokenize tokenize_hmp",
+            "suggest": "DID_YOU_MEAN error_hint folded_name names_a_parameter suggestion_for",
+            "syntax": "INHERITED StrayWordError shortened BOTH_KINDS REPEATED Action Argument Command CommandItem Redirect FileWord Item EXIT_COMMANDS Line ShellCommand ShellCommandItem ParsedLine RawCommand RawItem TransactionItem arguments command_item key_parts Part Tree parse stray_word unquote",
+            "tokens": "COMPOUND HUMAN KEY LOCAL NAME OBJECT OPEN OPERATOR PIPE QUOTED SEPARATOR TEXT Token VALUE WORD shell_command_name tokenize tokenize_hmp",
         },
     )

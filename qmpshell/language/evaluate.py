@@ -42,12 +42,13 @@ from .syntax import (
     ShellCommandItem,
     TransactionItem,
     build_tree,
+    command_item,
     nodes,
     parse,
     tree_leaves,
     unquote,
 )
-from .tokens import Token, tokenize_hmp
+from .tokens import Token, shell_command_name, tokenize_hmp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -581,11 +582,25 @@ def _read_item(item: Item, line: str, introspection: Introspection) -> Action | 
     if isinstance(item, RawItem):
         return evaluate_raw(item.token)
     if isinstance(item, ShellCommandItem):
-        name = item.name
-        return ShellCommand(name.text, item.tokens, line=line, start=name.start)
+        return _read_shell_command(item, line, introspection)
     if isinstance(item, TransactionItem):
         return _read_transaction(item, introspection)
     return evaluate_command(item, introspection)
+
+
+def _read_shell_command(
+    item: ShellCommandItem, line: str, introspection: Introspection
+) -> Action | Missing:
+    """Return a shell command, or the server's command if a word without / is the name of one."""
+    word = item.name.text
+    if word[0] != "/":
+        if not introspection.has_schema:
+            return Missing(MISSING_SCHEMA)
+        schema = introspection.schema
+        if schema is not None and schema.command(word) is not None:
+            name = Token(t.NAME, word, item.name.start)
+            return evaluate_command(command_item(line, name, item.tokens), introspection)
+    return ShellCommand(shell_command_name(word), item.tokens, line=line, start=item.name.start)
 
 
 def evaluate_raw(token: Token) -> RawCommand:

@@ -6,56 +6,86 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 
 _WRONG_TYPE = r"Invalid parameter type for '([^']*)', expected: string"
 # A job's default id is its device's name, which a node does not have (QEMU: blockjob.c).
 _NO_JOB_ID = "Invalid job ID ''"
+# QEMU: qobject-input-visitor.c, qerror.h, qapi-util.c; qom/object.c for a property.
+_ABOUT_PARAMETER = r"(?:Invalid )?[Pp]arameter '|Property '[^']*' not found"
 
 
-def suggestion_for(text: str, names: Sequence[str] | None) -> str:
-    """Return a suggestion for a mistyped name, or without `names` a hint for an error, or ""."""
-    if names is None:
-        if text.startswith(_NO_JOB_ID):
-            return "a job on a node needs an id: add job-id=NAME"
-        match = re.search(_WRONG_TYPE, text)
-        return f"quote the value of {match[1]} to send it as text" if match else ""
-    from difflib import get_close_matches  # slow to import, rarely needed
-
-    same = [name for name in names if _plain(name) == _plain(text)]
-    close = same or get_close_matches(text, names, n=1, cutoff=0.75)
-    return f"did you mean {close[0]}?" if close else ""
-
-
-def _plain(name: str) -> str:
-    return name.strip("/").replace("_", "-").lower()
-
-
+# The start of a hint that names what the user may have meant.
+DID_YOU_MEAN = "did you mean "
+_MAX_NAMES = 3
 _MAX_WORD = 40
+# A shorter start of a name is too common to mean it.
+_MIN_START = 4
 
 
-def nearest_name(word: str, names: Iterable[str]) -> str:
-    """Return the name with the smallest edit distance from a word, or "" if none is close.
+def error_hint(desc: str) -> str:
+    """Return a hint for the error message `desc` of a server, or ""."""
+    if desc.startswith(_NO_JOB_ID):
+        return "a job on a node needs an id: add job-id=NAME"
+    match = re.search(_WRONG_TYPE, desc)
+    return f"quote the value of {match[1]} to send it as text" if match else ""
 
-    >>> nearest_name("block-streem", ["block-stream", "blockdev-add"]), nearest_name("x", ["device"])
-    ('block-stream', '')
+
+def names_a_parameter(desc: str) -> bool:
+    """Return True if an error message of a server is about an argument or its value."""
+    return re.match(_ABOUT_PARAMETER, desc) is not None
+
+
+def suggestion_for(word: str, names: Iterable[str]) -> str:
+    """Return the hint that suggests the names that a mistyped word may stand for, or "".
+
+    >>> suggestion_for("device_dle", ["device_add", "device_del"])
+    'did you mean device_del?'
+    >>> suggestion_for("a-c", ["a-b", "a-d", "e"]), suggestion_for("x", ["device"])
+    ('did you mean a-b or a-d?', '')
     """
-    typed = folded_name(word)
+    found = _near_names(word, names)
+    if len(found) > 1:
+        return f"{DID_YOU_MEAN}{', '.join(found[:-1])} or {found[-1]}?"
+    return f"{DID_YOU_MEAN}{found[0]}?" if found else ""
+
+
+def _near_names(word: str, names: Iterable[str]) -> list[str]:
+    """Return up to three names close to a word, the closest first.
+
+    These are the names with the smallest edit distance, and those that start with the word if they
+    are few.
+    """
+    typed = folded_name(word).strip("/")
     if len(typed) > _MAX_WORD:
-        return ""
-    most = 1 + len(typed) // 5 if len(typed) > 2 else 0
-    best = ""
+        return []
+    most = _max_distance(_MAX_WORD)
+    found: list[tuple[int, str]] = []
+    starts: list[str] = []
     for name in names:
-        other = folded_name(name)
-        if other == typed:
-            return name
-        if abs(len(other) - len(typed)) > most:
-            continue
-        distance = _distance(typed, other, most)
-        if distance <= most:
-            best, most = name, distance - 1
-    return best
+        other = folded_name(name).strip("/")
+        limit = min(most, _max_distance(max(len(typed), len(other))))
+        if abs(len(other) - len(typed)) <= limit:
+            distance = _distance(typed, other, limit)
+            if distance <= limit:
+                found.append((distance, name))
+                most = distance
+        if len(typed) >= _MIN_START and other.startswith(typed):
+            starts.append(name)
+    near = [name for distance, name in found if distance == most]
+    if most and len(starts) <= _MAX_NAMES:
+        near += [name for name in starts if name not in near]
+    return near[:_MAX_NAMES]
+
+
+def _max_distance(length: int) -> int:
+    """Return how many edits may lie between a mistyped word and a name, the longer of this length.
+
+    >>> [_max_distance(length) for length in (2, 3, 5, 6, 12, 18)]
+    [0, 1, 1, 2, 3, 3]
+    """
+    return min(1 + length // 6, 3) if length > 2 else 0
 
 
 def _distance(one: str, other: str, most: int) -> int:

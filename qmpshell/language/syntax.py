@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..errors import LineError
-from ..qmp import JsonError, json_string, main_argument
+from ..qmp import JsonError, json_string, main_argument, option_command_name
 from ..record import Record
 from . import tokens as t
 from .tokens import Token, tokenize
@@ -142,6 +142,18 @@ _OUTPUTS = (">", ">>")
 # The operator before the number of an inherited descriptor.
 INHERITED = "<&"
 _QUOTE_IT = "quote it to send it as text"
+
+
+class StrayWordError(LineError):
+    """The first argument of a command is a word that gives no hint of what is meant.
+
+    `command` is the name of the command, which starts at `command_start`.
+    """
+
+    def __init__(self, reason: str, command: Token, *, start: int, end: int, hint: str) -> None:
+        super().__init__(reason, start=start, end=end, hint=hint)
+        self.command = command.text
+        self.command_start = command.start
 
 
 class Part:
@@ -380,6 +392,8 @@ def _action(line: str, tokens: list[Token]) -> CommandItem:
 _NAME_OPENING = "\"'[(<>|&)"
 # How much of a long word messages repeat, in characters.
 _MAX_SHOWN = 40
+# How much of a line a hint repeats, in characters.
+_MAX_HINT = 70
 
 
 def _check_name(name: Token) -> None:
@@ -398,7 +412,37 @@ def arguments(line: str, name: Token, tokens: list[Token]) -> list[Argument]:
         if tokens[position].kind != t.KEY:
             raise stray_word(name, tokens, position)
         found.append(_argument(line, *tokens[position : position + 3]))
+    _check_no_option_string(line, name, found)
     return found
+
+
+# A further option after the text of an option string.
+_MORE_OPTIONS = r",[\w.-]+="
+
+
+def _check_no_option_string(line: str, name: Token, found: list[Argument]) -> None:
+    """Reject `device_add e1000,id=n`, which has the syntax of QEMU's command line."""
+    command = option_command_name(name.text)
+    if not command or not found:
+        return
+    first = found[0]
+    is_main = first.key.text == main_argument(command) and first.operator.text == "="
+    if "," not in first.key.text.partition('"')[0] and not (
+        is_main and first.value.kind == t.VALUE and re.search(_MORE_OPTIONS, first.value.text)
+    ):
+        return
+    text = line[first.key.start : found[-1].value.end]
+    raise LineError(
+        f"{name.text[:_MAX_SHOWN]} takes KEY=VALUE separated by blanks",
+        start=first.key.start,
+        end=first.value.end,
+        hint=f"use /keyval {command} {shortened(text)}",
+    )
+
+
+def shortened(text: str) -> str:
+    """Return a text for a hint, with … for the end of a long one."""
+    return text if len(text) <= _MAX_HINT else f"{text[:_MAX_HINT]}…"
 
 
 def stray_word(name: Token, tokens: Sequence[Token], position: int) -> LineError:
@@ -431,6 +475,7 @@ def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: 
     `before` is the plain value before `token`, if any. `loose` is true if an operator follows it.
     """
     text = token.text
+    reason = f"{name.text.removesuffix('(')[:_MAX_SHOWN]} has no argument {text[:_MAX_SHOWN]!r}"
     if len(text) > _MAX_SHOWN:
         hint = "expected KEY=VALUE"
     elif loose or (before is not None and not before.text):
@@ -447,15 +492,11 @@ def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: 
         hint = f"there is no open transaction; one starts with {t.TRANSACTION}"
     else:
         hint = "expected KEY=VALUE"
-        first = main_argument(name.text)
-        if first:
-            hint += f": did you mean {first}={text}?"
-    return LineError(
-        f"{name.text.removesuffix('(')[:_MAX_SHOWN]} has no argument {text[:_MAX_SHOWN]!r}",
-        start=token.start,
-        end=token.end,
-        hint=hint,
-    )
+        first = main_argument(name.text) if text[0] != "-" else ""
+        if not first:
+            return StrayWordError(reason, name, start=token.start, end=token.end, hint=hint)
+        hint += f": did you mean {first}={text}?"
+    return LineError(reason, start=token.start, end=token.end, hint=hint)
 
 
 def _argument(line: str, key: Token, operator: Token, value: Token) -> Argument:

@@ -67,6 +67,8 @@ _JSON_STRINGS = {'"': _DOUBLE, "'": r"'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+('?)"}
 TRANSACTION = "transaction("
 HUMAN = "/hmp"
 WATCH = "/watch"
+# Words that stand for a shell command, because users of other shells try them first.
+_ALIASES = {"help": "/help", "?": "/help"}
 
 _CLOSE_END = r";?(?:[ \t\r\n]|$)"
 _REDIRECT = r"<&|(?:>>|<>|[<>])(?=[ \t\r\n]|$)"
@@ -179,8 +181,17 @@ def _command(line: str, position: int) -> Token:
     if word == TRANSACTION:
         return Token(OPEN, word, position)
     # The name of a shell command. A lone "/" or a path is not one.
-    local = word[0] == "/" and word[1:2].isalpha()
+    local = (word[0] == "/" and word[1:2].isalpha()) or word in _ALIASES
     return Token(LOCAL if local else NAME, word, position)
+
+
+def shell_command_name(word: str) -> str:
+    """Return the name of the shell command that a word stands for.
+
+    >>> shell_command_name("?"), shell_command_name("/wait")
+    ('/help', '/wait')
+    """
+    return _ALIASES.get(word, word)
 
 
 def _file(line: str, position: int) -> Token | None:

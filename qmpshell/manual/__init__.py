@@ -4,6 +4,7 @@ from .. import export_lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .descriptions import Descriptions as Descriptions
     from .entries import (
         COMMAND as COMMAND,
         ENUM as ENUM,
@@ -34,6 +35,7 @@ else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
+            "descriptions": "Descriptions",
             "entries": "COMMAND ENUM EVENT Entry first_sentence parse_title",
             "find": "AGENT ManualCache Manual QEMU STORAGE_DAEMON find_page folders page_of",
             "help_pages": "HelpPages type_text",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         command_facts as command_facts,
         expand_driver_alias as expand_driver_alias,
         main_argument as main_argument,
+        option_command_name as option_command_name,
         qmp_name as qmp_name,
     )
     from .framing import Framer as Framer
@@ -92,7 +93,7 @@ else:
         {
             "agent": "AgentProtocol LIST_COMMANDS",
             "agent_schema": "load_agent_schema",
-            "commands": "COMMANDS DEVICE_ADD DEVICE_ADD_ARGUMENTS ERROR_STATES NO_MIGRATION QOM_SET RUN_STATE_EVENTS RUN_STATES RUNNING command_facts expand_driver_alias main_argument qmp_name",
+            "commands": "COMMANDS DEVICE_ADD DEVICE_ADD_ARGUMENTS ERROR_STATES NO_MIGRATION QOM_SET RUN_STATE_EVENTS RUN_STATES RUNNING command_facts expand_driver_alias main_argument option_command_name qmp_name",
             "framing": "Framer",
             "hmp": "selected_cpu failed hmp_command hmp_text",
             "json": "Dialect JsonError JsonReader LITERAL QEMU SERVER TOO_LARGE as_text decode decode_strict encode encode_scalar json_number json_string",

@@ -23,6 +23,8 @@ class CommandFacts(Record, kw_only=True):
 
     # The argument whose name users omit, because QEMU's command line allows it.
     main_argument: str | None = None
+    # Arguments that the server requires although they are optional in the schema.
+    needed: tuple[str, ...] = ()
     # The option of QEMU's command line with the same arguments, without dashes.
     option: str = ""
     # What the command destroys, as a sentence; it needs confirmation.
@@ -42,7 +44,7 @@ COMMANDS = {
     "block-commit": CommandFacts(main_argument="device"),
     "block-stream": CommandFacts(main_argument="device"),
     "block_passwd": CommandFacts(secrets=("password",)),  # up to QEMU 5.2
-    "blockdev-add": CommandFacts(main_argument="driver", option="blockdev"),
+    "blockdev-add": CommandFacts(main_argument="driver", needed=("node-name",), option="blockdev"),
     "blockdev-del": CommandFacts(main_argument="node-name"),
     "change-vnc-password": CommandFacts(secrets=("password",)),
     "chardev-add": CommandFacts(option="chardev-add"),
@@ -125,6 +127,20 @@ def main_argument(name: str) -> str:
     if found or not name.endswith(_ID_COMMANDS):
         return found or ""
     return "device" if name.startswith("block-job-") else "id"
+
+
+def option_command_name(word: str) -> str:
+    """Return the command whose arguments QEMU's command line takes as an option string, or "".
+
+    >>> option_command_name("device_add"), option_command_name("-object"), option_command_name("stop")
+    ('device_add', 'object-add', '')
+    """
+    name = word.lstrip("-")
+    for command, facts in COMMANDS.items():
+        is_option = name != word and name == facts.option
+        if facts.option and (is_option or name.replace("_", "-") == command.replace("_", "-")):
+            return command
+    return ""
 
 
 def qmp_name(hmp_name: str) -> str:

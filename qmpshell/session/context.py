@@ -26,7 +26,7 @@ from .effects import (
 from .execute import NOT_LEFT, UNANSWERED
 from .lines import describe_unsent
 from .requests import PreparedLine, Request, make_request
-from .server import returned, version_numbers
+from .server import returned
 from .steps import Issue, MoveBeside, NotConnected, Query, WaitFor, WaitStopped
 
 TYPE_CHECKING = False
@@ -158,16 +158,7 @@ class CommandContext:
 
     def manual(self, name: str = "") -> Manual:
         """Return the manual of the server, or the one that contains `name` if the server is unknown."""
-        from ..manual import AGENT, page_of  # few scripts ask for help
-
-        server, manuals = self._state.server, self._state.manuals
-        schema = server.introspection.schema
-        commands = schema.commands() if schema is not None else server.names or ()
-        if self.settings.agent:
-            return manuals.manual(AGENT, version_numbers(server.agent_version))
-        greeting = self._state.connection.greeting
-        version = greeting.version if greeting is not None else None
-        return manuals.manual(page_of(commands, name=name), version)
+        return self._state.manual(name)
 
     # -- commands ---------------------------------------------------------------------------------
 

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from ..errors import ConnectionLost, LineError
-from ..language import EXIT_COMMANDS, MISSING_SECRET, Command, RawCommand, ShellCommand
+from ..language import (
+    EXIT_COMMANDS,
+    MISSING_SECRET,
+    Command,
+    RawCommand,
+    ShellCommand,
+    StrayWordError,
+)
 from ..render import escape
 from .connection import CONNECTED, OFFLINE
 from .effects import CloseRedirect, Confirm, OpenRedirect, ReadSecret, ShowCommand
@@ -42,7 +49,8 @@ class LineRunner:
     """Runs lines.
 
     `run_shell_command` returns the steps of a shell command, or None if it is done. `find_mistake`
-    returns the error in a shell command that can be found before it runs.
+    returns the error in a shell command that can be found before it runs. `suggest` returns the
+    steps that show a hint about a line whose arguments are words.
     """
 
     def __init__(
@@ -51,6 +59,7 @@ class LineRunner:
         *,
         run_shell_command: Callable[[Task, ShellCommand], Steps | None],
         find_mistake: Callable[[ShellCommand], LineError | None],
+        suggest: Callable[[StrayWordError, SourceLine], Steps],
     ) -> None:
         self._state = state
         self._settings = state.settings
@@ -61,6 +70,7 @@ class LineRunner:
         self._failures = state.failures
         self._run_shell_command = run_shell_command
         self._find_mistake = find_mistake
+        self._suggest = suggest
 
     def prepare(self, source: SourceLine) -> PreparedLine:
         """Parse and evaluate a line, possibly while an earlier one is in flight."""
@@ -82,7 +92,7 @@ class LineRunner:
         if line is None:
             return
         if line.error is not None:
-            self._failures.report_line(line.source, line.error)
+            yield from self.report_error(line.source, line.error)
             return
         task.load(line)
         assert line.plan is not None
@@ -119,6 +129,13 @@ class LineRunner:
         task.redirect = None
         if problem:
             self._failures.report(task.source, redirect.start, escape(problem))
+
+    def report_error(self, source: SourceLine, error: LineError) -> Steps:
+        """Report the error in a line, with a hint if the line is meant for the human monitor."""
+        self._failures.report_line(source, error)
+        can_follow = self._state.gives_hints and self._connection.is_ready
+        if isinstance(error, StrayWordError) and can_follow:
+            yield from self._suggest(error, source)
 
     def run_beside(self, task: Task) -> Steps:
         """Run the only command of a line that does not wait for the others."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ..complete import HmpCatalogue
     from ..qmp import Reply
 
 
@@ -30,21 +31,23 @@ class ServerInfo:
     def __init__(self, *, read_file: Callable[[str], bytes], can_ask: bool) -> None:
         self.introspection = Introspection(read_file=read_file, can_ask=can_ask)
         self.names: list[str] | None = None
+        # The commands of the human monitor, if they were queried for a hint.
+        self.catalogue: HmpCatalogue | None = None
         self.agent_version = ""
         self.cpu: int | None = None
         self.notes: set[str] = set()
 
     def forget(self) -> None:
         """Forget everything, because the server is another one."""
-        self.introspection.forget()
-        self.names = self.cpu = None
+        self.on_restart()
+        self.cpu = None
         self.agent_version = ""
         self.notes.clear()
 
     def on_restart(self) -> None:
         """Forget what a restarted server may have changed."""
         self.introspection.forget()
-        self.names = None
+        self.names = self.catalogue = None
 
     def learn(self, need: Missing, value: object) -> None:
         """Store the result of a query. None or an invalid result means that there is none."""

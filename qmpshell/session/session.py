@@ -7,7 +7,7 @@ returns, in order. Times are seconds of any monotonic clock.
 from __future__ import annotations
 
 from ..errors import CONNECTION, OK, ConnectionLost
-from ..language import MISSING_SCHEMA, Missing, ShellCommand, suggestion_for
+from ..language import MISSING_SCHEMA, Missing, ShellCommand, error_hint
 from ..qmp import (
     READY,
     REFUSED,
@@ -36,15 +36,16 @@ from .effects import (
 )
 from .execute import NOT_LEFT, LineRunner, is_exit
 from .lines import Task, count_commands, describe_unsent
-from .requests import PreparedLine, Request, unknown_command_name
-from .server import list_commands, names_in, returned
+from .requests import PreparedLine, Request
+from .server import list_commands, returned
 from .state import SessionState
 from .steps import Issue, MoveBeside, NextCommand, NotConnected, Query, WaitFor, WaitStopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..errors import LineError
-    from ..language import Introspection, SourceLine
+    from ..language import Introspection, SourceLine, StrayWordError
+    from ..manual import Descriptions
     from ..qmp import Item
     from ..storage import Settings
     from .effects import Effect
@@ -103,7 +104,10 @@ class Session:
         self._outbox = state.outbox
         self._failures = state.failures
         self._runner = LineRunner(
-            state, run_shell_command=self._run_shell_command, find_mistake=_find_mistake
+            state,
+            run_shell_command=self._run_shell_command,
+            find_mistake=_find_mistake,
+            suggest=self._suggest,
         )
         # Whether no more lines are accepted: the session ends after the last reply.
         self._is_leaving = False
@@ -403,30 +407,23 @@ class Session:
             self._outbox.show(self.state.place(request, text))
             return
         self._failures.mark()
-        hint = suggestion_for(reply.desc, None)
-        name = unknown_command_name(reply, request)
+        hint = error_hint(reply.desc)
         if hint:
             self._outbox.show(self.state.place(request, hint))
-        elif name and (self.interactive or not self.settings.stop_on_error):
-            assert request.source is not None
-            # The suggestion is about a command that is done. No line runs before it is shown.
-            task = Task(PreparedLine(request.source), number=0)
-            self._start_beside(task, self._suggest(name, request))
+        elif self.state.gives_hints:
+            from .hints import hint_steps  # only after errors
+
+            steps = hint_steps(self.state, reply, request)
+            if steps is not None:
+                assert request.source is not None
+                # The hint is about a command that is done. No line runs before it is shown.
+                self._start_beside(Task(PreparedLine(request.source), number=0), steps)
         self._failures.stop_on_error()
 
-    def _suggest(self, name: str, request: Request) -> Steps:
-        """Suggest a command or shell command with a similar name."""
-        from .commands.registry import COMMANDS
+    def _suggest(self, error: StrayWordError, source: SourceLine) -> Steps:
+        from .hints import suggest_for_stray_word  # only after errors
 
-        server = self.server
-        if server.names is None and server.introspection.schema is not None:
-            server.names = server.introspection.schema.commands()
-        if server.names is None and self.can_query:
-            reply = yield Query(list_commands(agent=self.settings.agent))
-            server.names = names_in(returned(reply))
-        hint = suggestion_for(name, [*(server.names or ()), *COMMANDS])
-        if hint:
-            self._outbox.show(self.state.place(request, hint))
+        yield from suggest_for_stray_word(self.state, error, source)
 
     # -- lines ------------------------------------------------------------------------------------
 
@@ -469,7 +466,8 @@ class Session:
                 self._leave_at_once()
             return True
         if line.error is not None:
-            self._failures.report_line(line.source, line.error)
+            task = self._lines.make_task(line)
+            self._start_beside(task, self._runner.report_error(line.source, line.error))
             return True
         return False
 
@@ -858,6 +856,12 @@ class Session:
 
         self.state.sender.query("query-qmp-schema", {}, answered, background=True)
         return self._outbox.drain()
+
+    def read_descriptions(self) -> Descriptions:
+        """Return the descriptions in the server's manual. This takes long; it may run in a thread."""
+        from ..manual import Descriptions  # a script does not need it
+
+        return Descriptions(self.state.manual().reference)
 
     # -- the end ----------------------------------------------------------------------------------
 

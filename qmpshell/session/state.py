@@ -8,14 +8,14 @@ from .failures import FailureLog
 from .lines import LineQueue, describe_unsent
 from .log import EventLog, MessageLogger
 from .sender import RequestSender
-from .server import ServerInfo
+from .server import ServerInfo, version_numbers
 from .vm_tracker import VmTracker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..manual import ManualCache
+    from ..manual import Manual, ManualCache
     from ..storage import Settings
     from .ports import Ports
     from .requests import Request
@@ -75,6 +75,24 @@ class SessionState:
         """Return a question for the user because the server ends with the shell, or ""."""
         child = self.ports.child
         return child.end_question() if self.interactive and child and not child.keep else ""
+
+    def manual(self, name: str = "") -> Manual:
+        """Return the manual of the server, or the one that contains `name` if the server is unknown."""
+        from ..manual import AGENT, page_of  # few scripts ask for help
+
+        server, manuals = self.server, self.manuals
+        schema = server.introspection.schema
+        commands = schema.commands() if schema is not None else server.names or ()
+        if self.settings.agent:
+            return manuals.manual(AGENT, version_numbers(server.agent_version))
+        greeting = self.connection.greeting
+        version = greeting.version if greeting is not None else None
+        return manuals.manual(page_of(commands, name=name), version)
+
+    @property
+    def gives_hints(self) -> bool:
+        """Whether an error may be followed by a hint. It comes too late if the error ends a script."""
+        return self.interactive or not self.settings.stop_on_error
 
     @property
     def is_lost(self) -> bool:

@@ -29,12 +29,14 @@ from ..session import (
     names_in,
 )
 from ..storage import Settings
+from .background import run_in_thread
 from .keys import Replacement
 from .styles import WARNING, Fragments, signature_style, style_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..complete import Candidate, CompletionSources, Signature
+    from ..manual import Descriptions
 
 # No menu is wider; measuring longer text would be wasted.
 _META_WIDTH = 200
@@ -231,6 +233,8 @@ class CompletionModel:
             shell_commands=COMMANDS,
             find_shell_mistake=find_mistake,
         )
+        # The descriptions in the manual, once they are needed.
+        self._reading: asyncio.Future[Descriptions] | None = None
         self._live: LiveCache | None = None
         self._loader: HmpCatalogueLoader | None = None
         if self._session is not None:
@@ -250,6 +254,7 @@ class CompletionModel:
         self._known.schema = None
         self._known.names = self._names_before()
         self._known.disabled = frozenset()
+        self._known.descriptions = self._reading = None
         if not session.can_query:
             return
         if self._settings.hmp:
@@ -309,6 +314,19 @@ class CompletionModel:
     def _query_wanted(self) -> None:
         if self._live is not None:
             self._perform(self._live.send_queries(self._clock()))
+        self._read_descriptions()
+
+    def _read_descriptions(self) -> None:
+        """Read the manual in a thread, on the first completion, and show what it says in the menu."""
+        if self._session is None or self._reading is not None or not self._known.commands():
+            return
+        self._reading = run_in_thread(self._session.read_descriptions, discard=lambda _: None)
+        self._reading.add_done_callback(self._on_descriptions)
+
+    def _on_descriptions(self, reading: asyncio.Future[Descriptions]) -> None:
+        if reading is self._reading:  # the server is still the same
+            self._known.descriptions = reading.result()
+            self._arrived()
 
     def _load_catalogue(self) -> None:
         if self._loader is not None:

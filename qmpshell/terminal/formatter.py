@@ -237,6 +237,10 @@ class DocumentFormatter:
         return format_document(blocks, width=self._width(), measure=get_cwidth)
 
 
+_FIRST_KEYS = "Tab completes, F1 explains what you type, /help lists the shell commands."
+_FIRST_HMP_KEYS = "Tab completes, F1 explains what you type, help lists the commands."
+
+
 class EffectFormatter:
     """Formats effects as fragments that end with a line end.
 
@@ -310,7 +314,8 @@ class EffectFormatter:
         if self._settings.agent:
             at = escape(self.address)
             return _line(
-                styles.NOTE, f"Connected to a guest agent at {at}. Ctrl-D leaves the shell."
+                styles.NOTE,
+                f"Connected to a guest agent at {at}. Ctrl-D leaves the shell.\n{_FIRST_KEYS}",
             )
         server = "a server that sent no greeting"
         if greeting is not None:
@@ -321,6 +326,7 @@ class EffectFormatter:
         return _line(
             styles.NOTE,
             f"Connected to {server} at {escape(self.address)}.\n"
+            f"{_FIRST_HMP_KEYS if self._settings.hmp else _FIRST_KEYS}\n"
             f"{self._leave_hint}; quit ends QEMU itself.",
         )
 

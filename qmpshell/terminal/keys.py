@@ -9,7 +9,13 @@ from prompt_toolkit.buffer import Buffer, CompletionState
 from prompt_toolkit.completion import CompleteEvent, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER
-from prompt_toolkit.filters import has_completions, has_focus, vi_navigation_mode
+from prompt_toolkit.filters import (
+    emacs_insert_mode,
+    has_completions,
+    has_focus,
+    vi_insert_mode,
+    vi_navigation_mode,
+)
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from ..complete import INFO
@@ -25,6 +31,7 @@ from ..language import (
     WORD,
     Token,
     parse,
+    shell_command_name,
 )
 from ..session import COMMANDS
 
@@ -37,11 +44,13 @@ def make_bindings(  # noqa: C901 - one function for each key
     edit: Callable[[str], None],
     suspend: Callable[[], None],
     help: Callable[[str, int], None],
+    has_arguments: bool = True,
 ) -> KeyBindings:
     """Return the key bindings.
 
     `complete` completes a text at once; `is_whole` returns True if Enter ends a text; `interrupt`
-    handles Ctrl-C on an empty line; `help` receives the text and the cursor.
+    handles Ctrl-C on an empty line; `help` receives the text and the cursor. `has_arguments` is
+    false if the lines are not QMP commands.
     """
     bindings = KeyBindings()
     typing = has_focus(DEFAULT_BUFFER)  # not while searching
@@ -75,6 +84,14 @@ def make_bindings(  # noqa: C901 - one function for each key
     def close_menu(event: KeyPressEvent) -> None:
         event.current_buffer.cancel_completion()
 
+    @bindings.add("=", filter=typing & (emacs_insert_mode | vi_insert_mode))
+    def insert_equals(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        dots = dots_before_equals(buffer.document.text_before_cursor) if has_arguments else 0
+        if dots:
+            buffer.delete_before_cursor(dots)
+        buffer.insert_text("=" * event.arg)
+
     @bindings.add("c-c", filter=typing)
     def drop_or_abandon(event: KeyPressEvent) -> None:
         if event.current_buffer.text:
@@ -107,6 +124,19 @@ def make_bindings(  # noqa: C901 - one function for each key
         suspend()
 
     return bindings
+
+
+def dots_before_equals(text: str) -> int:
+    """Return how many characters at the end of a text `=` replaces, because the key must not end there.
+
+    A completed key ends with a dot, to continue inside. `=` takes the whole value instead.
+
+    >>> dots_before_equals("x cache."), dots_before_equals("x keys.0."), dots_before_equals("x a=b.")
+    (1, 3, 0)
+    """
+    match = re.search(_OPEN_KEY, text)
+    # Not in quotes, in JSON, or in a line for the human monitor.
+    return len(match[1]) if match and parse(text).tokens[-1].kind in (WORD, VALUE) else 0
 
 
 class Tab:
@@ -277,6 +307,8 @@ def _common(found: list[Completion], document: Document) -> str:
     return first[:length]
 
 
+# A key that ends with a dot, after a blank, or a comma in an option string.
+_OPEN_KEY = r"""[\s,][^\s,="'{}\[\]]*?[^\s,="'{}\[\].]((?:\.0)?\.)$"""
 _EXECUTE = r"""["'](?:execute|exec-oob)["']\s*:\s*["']([^"'\s]+)["']"""
 # The only text that is inserted into a line of qmpshell's own.
 _SIMPLE = r"[\w.:/+-]+"
@@ -354,7 +386,7 @@ def _item(text: str, cursor: int) -> list[Token]:
 
 def _of_local(item: list[Token], cursor: int) -> str:
     """Return the topic for a shell command: its name, or the name in its arguments at the cursor."""
-    name = item[0].text
+    name = shell_command_name(item[0].text)
     for token in item[1:]:
         is_name = token.kind == WORD and token.text[:1] not in ("-", "/")
         if is_name and token.start <= cursor <= token.end and _is_simple(token.text):

@@ -101,6 +101,7 @@ class PromptController:
             edit=self._edit,
             suspend=self.suspend,
             help=owner.show_help,
+            has_arguments=not (devices.settings.hmp or devices.settings.raw),
         )
         self._prompt: PromptSession[str] = PromptSession(
             history=history,

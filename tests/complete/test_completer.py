@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -55,6 +56,10 @@ def texts(line: str, server: str = "10", sources: CompletionSources | None = Non
     ("line", "first"),
     [
         # Commands.
+        ("hel", ["help "]),
+        ("help query-sta", ["query-stats", "query-stats-schemas", "query-status"]),
+        ("? blockdev-ad", ["blockdev-add"]),
+        ("help ke", ["keys"]),
         ("query-stat", ["query-stats ", "query-stats-schemas ", "query-status"]),
         ("blst", ["block-stream "]),
         ("devadd", ["device_add "]),
@@ -87,16 +92,16 @@ def texts(line: str, server: str = "10", sources: CompletionSources | None = Non
         ("block-stream | ", ["device="]),
         # Unions.
         ("blockdev-add ", ["driver=", "node-name="]),
-        ("blockdev-add driver=qcow2 ", ["file=", "file.", "node-name="]),
-        ("blockdev-add | driver=qcow2", ["file=", "file.", "node-name="]),
-        ("blockdev-add driver=qcow2 file.driver=file ", ["file.filename=", "node-name="]),
+        ("blockdev-add driver=qcow2 ", ["node-name=", "file=", "file."]),
+        ("blockdev-add | driver=qcow2", ["node-name=", "file=", "file."]),
+        ("blockdev-add driver=qcow2 file.driver=file ", ["node-name=", "file.filename="]),
         ("blockdev-add file.driver=file fil", ["file.filename=", "file."]),
         ("blockdev-add driver=qcow2 file.driver=file file.", ["filename=", "node-name="]),
         ("blockdev-add driver=qcow2 file.dr", ["driver="]),
         ("blockdev-add driver=nbd server.", ["type="]),
         ("blockdev-add server.type=inet driver=nbd server.", ["host=", "port=", "numeric="]),
-        ("chardev-add ba", ["backend.", "backend="]),
-        ("chardev-add id=c backend.type=socket ", ["backend.data.", "backend.data="]),
+        ("chardev-add ba", ["backend."]),
+        ("chardev-add id=c backend.type=socket ", ["backend.data."]),
         (
             "chardev-add backend.type=socket backend.data.addr.type=inet backend.data.addr.data.",
             ["host=", "port="],
@@ -105,13 +110,13 @@ def texts(line: str, server: str = "10", sources: CompletionSources | None = Non
         ("object-add qom-type=secret ", ["id="]),
         ("netdev_add type=user hostn", ["hostname="]),
         # Arrays.
-        ("blockdev-reopen opt", ["options.0.", "options="]),
+        ("blockdev-reopen opt", ["options.0."]),
         (
             "blockdev-reopen options.0.driver=raw opt",
             ["options.0.file=", "options.0.file.", "options.0.", "options.1."],
         ),
         ("blockdev-reopen options.0.driver=raw options.", ["0.", "1."]),
-        ("send-key ", ["keys.0.", "keys="]),
+        ("send-key ", ["keys.0.", "hold-time="]),
         ("block-export-add type=nbd bitmaps.0=a bit", ["bitmaps.1=", "bitmaps.1."]),
         ("object-add qom-type=memory-backend-ram host-n", ["host-nodes.0=", "host-nodes="]),
         # Values.
@@ -152,8 +157,8 @@ def texts(line: str, server: str = "10", sources: CompletionSources | None = Non
         ('blockdev-add {"dr|"', ['"driver']),
         ('blockdev-add {"dr|": "raw"}', ['"driver']),
         ("blockdev-add {'driver': 'qco", ["'qcow'", "'qcow2'"]),
-        ('blockdev-add {"driver": "qcow2", ', ['"file": ', '"node-name": ']),
-        ('blockdev-add {| "driver": "qcow2"}', ['"file": ', '"node-name": ']),
+        ('blockdev-add {"driver": "qcow2", ', ['"node-name": ', '"file": ']),
+        ('blockdev-add {| "driver": "qcow2"}', ['"node-name": ', '"file": ']),
         ('blockdev-add {"driver": "raw", "file": ', ['"disk0"', '"base0"', "{"]),
         ('blockdev-add {"driver": "raw", "file": {"driver": "file", ', ['"filename": ']),
         ('blockdev-add {"read-only": t', ["true"]),
@@ -177,7 +182,7 @@ def texts(line: str, server: str = "10", sources: CompletionSources | None = Non
         ("transaction( ", ["abort ", "block-dirty-bitmap-add "]),
         ("transaction( block-dirty-bitmap-add ", ["node=", "name="]),
         ("transaction( abort ; block-dirty-bitmap-clear node=disk0 name=", ["bm0"]),
-        ("transaction( abort ) pro", ["properties.", "properties="]),
+        ("transaction( abort ) pro", ["properties."]),
         ("transaction( abort ) properties.completion-mode=", ["individual", "grouped"]),
         ("transaction(\n abort\n blockdev-snap", ["blockdev-snapshot "]),
         # Shell commands.
@@ -213,7 +218,7 @@ def texts(line: str, server: str = "10", sources: CompletionSources | None = Non
         ('/source "/images/d', ['"/images/disk.img"']),
         ("/connect im", ["images/"]),
         ("/keyval ", ["blockdev ", "blockdev-add ", "chardev-add "]),
-        ("/keyval blockdev qcow2,", ["file=", "file.", "node-name="]),
+        ("/keyval blockdev qcow2,", ["node-name=", "file=", "file."]),
         ("/keyval blockdev driver=raw,file.dr", ["driver="]),
         ("/keyval blockdev driver=qc", ["qcow", "qcow2"]),
         ("/keyval blockdev qc", ["qcow", "qcow2"]),
@@ -553,9 +558,13 @@ def test_completion_without_live_names_offers_schema_only() -> None:
 
 
 def is_next(line: str, cursor: int, candidate: Candidate) -> bool:
-    """Return True if a candidate continues the text at the cursor."""
+    """Return True if a candidate continues the text at the cursor, possibly after a typed `=`."""
     completed = (line[: cursor + candidate.start] + candidate.text).rstrip(" ")
-    is_same = line.startswith(completed) or line.replace(":=", "=").startswith(completed)
+    whole = re.sub(r"(\.0)?\.$", "=", completed)
+    is_same = any(
+        line.startswith(text) or line.replace(":=", "=").startswith(text)
+        for text in (completed, whole)
+    )
     return is_same and len(completed) >= cursor
 
 
@@ -720,3 +729,35 @@ def test_long_name_is_ranked_quickly(count_lines: Callable[..., int]) -> None:
         count_lines(lambda words=words: rank("a" * 30, "a-" * words + "b")) for words in (200, 800)
     )
     assert long < 6 * short + 1000
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+def test_struct_argument_is_offered_once(server: str) -> None:
+    """A struct continues inside. Only an alternate, such as a node, also has a value of its own."""
+    known_schema = schema(server)
+    checked = 0
+    for name in known_schema.commands():
+        info = known_schema.command(name)
+        assert info is not None
+        found = texts(f"{name} ", server)
+        for member in known_schema.members(info.arg_type, lambda _: None).values():
+            if known_schema.kind(member.type) == "object":
+                assert [text for text in found if text.startswith(f"{member.name}=")] == []
+                assert f"{member.name}." in found
+                checked += 1
+    assert checked > 5
+
+
+@pytest.mark.parametrize(
+    ("line", "first"),
+    [
+        ("qom-list path=/machine", ["/machine/"]),
+        ("qom-list path=/machine/", ["/machine/peripheral", "/machine/unattached"]),
+        ("qom-list path=/mach", ["/machine"]),
+        ("qom-list path='/machine", ["'/machine/"]),
+        ("qom-list path='/machine|'", ["'/machine/"]),
+        ('{"execute": "qom-list", "arguments": {"path": "/machine', ['"/machine/']),
+    ],
+)
+def test_complete_qom_path_continues_with_slash(line: str, first: list[str]) -> None:
+    assert texts(line) == first

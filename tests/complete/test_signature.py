@@ -39,18 +39,21 @@ def styles(signature: Signature) -> dict[str, str]:
     ("line", "begins"),
     [
         ("block-stream ", "block-stream device: str [job-id: str] [base: str]"),
-        ("blockdev-add ", "blockdev-add driver: blkdebug|blklogwrites|… [node-name: str]"),
+        ("blockdev-add ", "blockdev-add driver: blkdebug|blklogwrites|… node-name: str [discard"),
         (
             "blockdev-add driver=qcow2 ",
-            "blockdev-add driver: blkdebug|blklogwrites|… file: node or {…} [node-name: str]",
+            "blockdev-add driver: blkdebug|blklogwrites|… node-name: str file: node or {…} [",
         ),
-        ("blockdev-add driver=qcow2 file.driver=file file.x", "blockdev-add file. driver: "),
+        (
+            "blockdev-add node-name=n driver=qcow2 file.driver=file file.x",
+            "blockdev-add file. driver: ",
+        ),
         ("set_link ", "set_link name: str up: bool"),
         ('{"execute": "set_link", "arguments": {', "set_link name: str up: bool"),
         ("transaction( block-dirty-bitmap-add ", "block-dirty-bitmap-add node: str name: str"),
         ("/wait JOB_STATUS_CHANGE ", "JOB_STATUS_CHANGE [id: str] [status: "),
         ("/oob migrate-recover ", "migrate-recover uri: str"),
-        ("/keyval blockdev raw,", "blockdev-add driver: "),
+        ("/keyval blockdev raw,node-name=n,", "blockdev-add driver: "),
         (
             "device_add driver=e1000 ",
             "device_add driver: str [bus: str] [id: str] [PROPERTY=VALUE…]",
@@ -71,10 +74,13 @@ def test_signature_shows_arguments_with_types(server: str, line: str, begins: st
         ("block-stream device=|x", "device"),
         ("block-stream on-error=st|", "on-error"),
         ("block-stream device=x |", None),
-        ("blockdev-add driver=raw file.driver=fi|", "driver"),
-        ('blockdev-add {"driver": "raw", "file": |', "file"),
-        ('blockdev-add {"driver": "raw", "file": {"driver": "file", "filename": "x|', "filename"),
-        ("/keyval blockdev raw,file=x|", "file"),
+        ("blockdev-add node-name=n driver=raw file.driver=fi|", "driver"),
+        ('blockdev-add {"node-name":"n","driver": "raw", "file": |', "file"),
+        (
+            'blockdev-add {"node-name":"n","driver": "raw", "file": {"driver": "file", "filename": "x|',
+            "filename",
+        ),
+        ("/keyval blockdev raw,node-name=n,file=x|", "file"),
     ],
 )
 def test_signature_marks_the_current_argument(line: str, current: str | None) -> None:
@@ -137,11 +143,12 @@ def test_missing_schema_gives_no_signature() -> None:
         ("set_link name=x up=o", []),
         ("set_link name=x up=maybe ", ["up takes on or off, true or false, yes or no, not 'maybe'"]),
         ("blockdev-add node-name=n ", ["missing: driver, which selects the other members"]),
-        ("blockdev-add driver=qcow2 ", ["missing: file"]),
-        ("blockdev-add driver=qcow2 file.driver=file ", ["missing: file.filename"]),
-        ("blockdev-add driver=qcow2 file.driver=file file.filename=x ", []),
-        ("blockdev-add driver=qcow2 file=x backing=null ", []),
-        ("blockdev-add driver=qcow2 file=x backing=null file=y ", ["file occurs twice"]),
+        ("blockdev-add driver=qcow2 ", ["missing: file, node-name"]),
+        ('{"execute": "blockdev-add", "arguments": {"driver": "null-co"}}', ["missing: node-name"]),
+        ("blockdev-add node-name=n driver=qcow2 file.driver=file ", ["missing: file.filename"]),
+        ("blockdev-add node-name=n driver=qcow2 file.driver=file file.filename=x ", []),
+        ("blockdev-add node-name=n driver=qcow2 file=x backing=null ", []),
+        ("blockdev-add node-name=n driver=qcow2 file=x backing=null file=y ", ["file occurs twice"]),
         ("block-stream device=x device.y=z ", ["device has both a value and members"]),
         ("block-stream device=x y ", ["block-stream has no argument 'y'; expected KEY=VALUE; quote a value that contains blanks"]),
         ("block-stream device={} ", []),  # the text {}
@@ -149,7 +156,7 @@ def test_missing_schema_gives_no_signature() -> None:
         ('block-stream {"device": 5} ', ["device must be text, in quotes"]),
         ('{"execute": "block-stream", "arguments": {"device": "x", "speed": "5x"}}|', [
             "speed takes a whole number, without quotes"]),
-        ("blockdev-add driver=raw file=x cache=x ", ["cache takes members, as in KEY.MEMBER=VALUE, or {…}, not 'x'"]),
+        ("blockdev-add node-name=n driver=raw file=x cache=x ", ["cache takes members, as in KEY.MEMBER=VALUE, or {…}, not 'x'"]),
         ("transaction( block-dirty-bitmap-add node=x ", ["missing: name"]),
         ("transaction( abort ) properties.completion-mode=grouped ", []),
         ("drive-backup ", ["drive-backup is deprecated"]),
@@ -187,18 +194,18 @@ def test_line_errors_give_warnings(server: str, line: str, warnings: list[str]) 
         ('block-stream {"device":"x","on-error":stop} ', ["on-error must be text, in quotes"]),
         ('migrate-set-capabilities capabilities=[{"capability":"xbzrle","state":"on"}] ', [
             "capabilities.0.state takes true or false, without quotes"]),
-        ('blockdev-add driver=raw file={"driver":"null-co","size":"5"} ', [
+        ('blockdev-add node-name=n driver=raw file={"driver":"null-co","size":"5"} ', [
             "file.size takes a whole number, without quotes"]),
-        ('blockdev-add {"driver":"raw","file":5} ', ["file takes node or {…}, not 5"]),
-        ('blockdev-add {"driver":"raw","file":["x"]} ', ["file takes node or {…}, not […]"]),
-        ('blockdev-add {"driver":"qcow2","file":"x","backing":true} ', [
+        ('blockdev-add {"node-name":"n","driver":"raw","file":5} ', ["file takes node or {…}, not 5"]),
+        ('blockdev-add {"node-name":"n","driver":"raw","file":["x"]} ', ["file takes node or {…}, not […]"]),
+        ('blockdev-add {"node-name":"n","driver":"qcow2","file":"x","backing":true} ', [
             "backing takes node or null or {…}, not true"]),
         ('migrate-set-parameters {"tls-creds":{}} ', ["tls-creds takes str or null, not {…}"]),
         ('block-stream device=x speed:="7" ', ["speed takes a whole number, without quotes"]),
         ("block-stream device=x auto-dismiss:='on' ", [
             "auto-dismiss takes true or false, without quotes"]),
         ('block-stream {"device":["x"]} ', ["device takes text"]),
-        ('blockdev-add {"driver":"raw","file":"x","cache":"y"} ', ["cache takes {…}"]),
+        ('blockdev-add {"node-name":"n","driver":"raw","file":"x","cache":"y"} ', ["cache takes {…}"]),
         ("block-stream device=x on-error={} ", [
             "on-error takes report|ignore|enospc|stop|auto, not '{}'"]),
     ],
@@ -219,9 +226,9 @@ def test_wrong_type_in_json_gives_warning(server: str, line: str, warnings: list
         'block-stream {"device":"x","auto-dismiss":tr|',
         'block-stream {"device":"x","on-error":"st|',
         "block-stream device=[1] ",
-        'blockdev-add driver=raw file=["x"] ',
-        'blockdev-add {"driver":"qcow2","file":"x","backing":null} ',
-        "blockdev-add {'driver':'qcow2','file':'x','backing':None,'overlap-check':'none'} ",
+        'blockdev-add node-name=n driver=raw file=["x"] ',
+        'blockdev-add {"node-name":"n","driver":"qcow2","file":"x","backing":null} ',
+        "blockdev-add {'node-name':'n','driver':'qcow2','file':'x','backing':None,'overlap-check':'none'} ",
         "migrate-set-parameters tls-creds={} ",
         'migrate-set-parameters {"tls-creds":null} ',
     ],
@@ -279,9 +286,9 @@ def test_property_values_are_checked_with_live_types(line: str, warnings: list[s
     [
         ("block-stream device=x on-error=foo ", [
             "on-error takes report|ignore|enospc|stop|auto, not 'foo'"]),
-        ("blockdev-add driver=qcwo2 ", [
+        ("blockdev-add node-name=n driver=qcwo2 ", [
             "driver takes one of {} values, not 'qcwo2': did you mean qcow2?"]),
-        ("blockdev-add driver=foo ", ["driver takes one of {} values, not 'foo': Tab shows the list"]),
+        ("blockdev-add node-name=n driver=foo ", ["driver takes one of {} values, not 'foo': Tab shows the list"]),
     ],
 )  # fmt: skip
 def test_invalid_enum_value_suggests_valid_values(
@@ -330,7 +337,7 @@ def test_invalid_enum_value_suggests_valid_values(
         ("transaction(\nblockdev-backup job-id=b0 device=A\nabort\n)", [
             "blockdev-backup: missing: sync, target"]),
         ("/oob migrate-recover ; stop ", ["migrate-recover: missing: uri"]),
-        ("/keyval blockdev qcow2 ; stop ", ["blockdev-add: missing: file"]),
+        ("/keyval blockdev qcow2 ; stop ", ["blockdev-add: missing: file, node-name"]),
         ("/wait JOB_STATUS_CHANGE ; stop ", []),
         ("transaction( abort ; block-dirty-bitmap-add node=x name=y ) ; stop ", []),
         ("exit ", []),
@@ -373,7 +380,7 @@ def test_every_command_of_line_is_checked(server: str, line: str, warnings: list
         ("/watch -n ", []),
         ("/watch ", []),
         ("/watch ; stop ", ["the command to watch is missing; usage: {}"]),
-        ("/keyval blockdev raw,file=y,x ; stop ", [
+        ("/keyval blockdev raw,node-name=n,file=y,x ; stop ", [
             "= must follow 'x'; x=on, if that is meant; write ,, for a comma within a value"]),
         ("/watch block-streem device=x ", [
             "the server has no command 'block-streem': did you mean block-stream?"]),
@@ -423,7 +430,7 @@ def test_typing_a_valid_line_shows_no_syntax_mistake(line: str) -> None:
         "block-stream device = x",
         "device_del n0",
         "set_link name=x up=maybe",
-        "blockdev-add driver=raw file=x cache=x",
+        "blockdev-add node-name=n driver=raw file=x cache=x",
         "device_del id=x )",
         "stop; 'x' a=1",
         'block-stream device="x"y; stop',

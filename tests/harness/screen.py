@@ -74,7 +74,10 @@ class Terminal:
             command[0],
             [*command[1:], *arguments],
             dimensions=(rows, columns),
-            env=environment(**{"TERM": "xterm", "LC_ALL": "C.UTF-8", **variables}),
+            # Menus would contain the descriptions of the manual that happens to be installed.
+            env=environment(
+                **{"TERM": "xterm", "LC_ALL": "C.UTF-8", "MANPATH": "/nonexistent", **variables}
+            ),
             timeout=_TIMEOUT,
         )
         self.modes_before = self.modes

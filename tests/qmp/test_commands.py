@@ -45,7 +45,7 @@ def test_command_with_facts_exists(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(COMMANDS.keys() - REMOVED))
 def test_arguments_in_facts_exist(name: str) -> None:
     facts = COMMANDS[name]
-    wanted = {*filter(None, (facts.main_argument, facts.secrets_by)), *facts.secrets}
+    wanted = {*filter(None, (facts.main_argument, facts.secrets_by)), *facts.secrets, *facts.needed}
     # QEMU 5.2 had object-add's members in props.
     wanted -= {"props"}
     found = [argument_names(known, name) for known in schemas_with(name)]

@@ -457,3 +457,51 @@ def test_member_nested_to_the_limit_is_read(qemu: Server) -> None:
     error, name = messages(result)
     assert error["error"]["desc"].startswith("Invalid parameter type for 'command-line'")
     assert name == {"return": {}}
+
+
+def test_missing_address_error_names_run() -> None:
+    result = run("-c", "query-status", QMP_SOCKET="")
+    assert (result.out, result.status) == ("", 2)
+    assert "set QMP_SOCKET (see qmpshell --help); 'qmpshell run' starts a QEMU to try" in result.err
+
+
+def test_help_word_shows_shell_help_in_script(one_qemu: Server) -> None:
+    result = run(one_qemu.address, input="help\n? stop\nhelp keys\n")
+    assert (result.out, result.status) == ("", 0)
+    for text in ("/wait [-t SECONDS] EVENT", "stop (command", "Ctrl-X Ctrl-E"):
+        assert text in result.err
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("savevm", "use /hmp savevm"),
+        ("device_dle id=x", "did you mean device_del?"),
+        ("blockdev-del node_name=x", "blockdev-del has no node_name: did you mean node-name?"),
+        ("blockdev-add drver=null-co", "blockdev-add has no drver: did you mean driver?"),
+        ("blockdev-add driver=nulco", "not 'nulco': did you mean null-co?"),
+    ],
+)
+def test_rejected_name_gets_hint(qemu: Server, line: str, hint: str) -> None:
+    result = run(qemu.address, input=f"{line}\nquery-name\n")
+    error, name = messages(result)
+    assert (set(error), name) == ({"error"}, {"return": {}})
+    assert result.err.startswith("stdin:1:1: ")
+    assert result.err.endswith(f"{hint}\n")
+
+
+def test_rejected_device_property_gets_hint(installation: Installation, tmp_path: Path) -> None:
+    port = ("-device", "pcie-root-port,id=p0")
+    with start_qemu(installation, tmp_path / "m", *port, machine="q35") as server:
+        result = run(server.address, input="device_add driver=e1000 mca=x bus=p0\n")
+    assert result.err == "stdin:1:1: device_add has no mca: did you mean mac?\n"
+
+
+@pytest.mark.parametrize(
+    "line", ["info block", "savevm x", "balloon 200", "migrate -d tcp:localhost:1", "cpu 0"]
+)
+def test_human_monitor_line_gets_hint(qemu: Server, line: str) -> None:
+    result = run(qemu.address, input=f"{line}\nquery-name\n")
+    assert messages(result) == [{"return": {}}]
+    assert result.err.endswith(f"\nstdin:1:1: use /hmp {line}\n")
+    assert result.status == 1

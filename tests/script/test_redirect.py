@@ -454,7 +454,7 @@ def test_schema_is_queried_before_redirect_opens() -> None:
 
 
 def test_invalid_line_opens_no_redirect() -> None:
-    driver = Driver()
+    driver = Driver(probe=False)
     assert [effect[0] for effect in driver.line("a b > f")] == ["error"]
     assert driver.steps == []
 

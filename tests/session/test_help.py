@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from qmpshell.manual import AGENT, QEMU, STORAGE_DAEMON, HelpPages, Reference, p
 from qmpshell.qmp import Schema
 from qmpshell.render import text_of
 from qmpshell.session import COMMANDS
+from qmpshell.session.commands.help import KEY_BINDINGS
 from tests.harness import sessions
 from tests.harness.sessions import (
     DONE,
@@ -192,6 +194,31 @@ def test_help_queries_schema_once_then_shows_page(interactive: bool) -> None:
     assert driver.session.idle
     assert driver.line("/help stop") == [("page", f"stop (command){WITHOUT}")]
     assert driver.status == OK
+
+
+@pytest.mark.parametrize("word", ["help", "?"])
+@pytest.mark.parametrize("topic", ["", " stop", " resize size", " keys", " /wait"])
+def test_help_word_shows_help_of_the_shell(word: str, topic: str) -> None:
+    assert ask(f"{word}{topic}") == ask(f"/help{topic}")
+
+
+def test_help_word_of_the_server_is_sent() -> None:
+    driver = Driver()
+    assert driver.line("help id=5") == [ASKED]
+    entity = {"name": "help", "meta-type": "command", "arg-type": "1", "ret-type": "0"}
+    arguments = '{"execute": "help", "arguments": {"id": "5"}}'
+    assert driver.bytes(reply([*SCHEMA, entity], 1)) == [sent(arguments)]
+
+
+def test_help_word_without_queries_shows_help() -> None:
+    kind, text = Driver(probe=False).line("help")[0]
+    assert (kind, "/help keys" in text) == ("page", True)
+
+
+def test_help_of_keys_lists_every_key() -> None:
+    text = help_text("/help keys")
+    assert re.search(r"^ *F1 +show help for the command", text, re.M)
+    assert all(key in text and what in " ".join(text.split()) for key, what in KEY_BINDINGS)
 
 
 def test_help_waits_for_schema_in_order() -> None:

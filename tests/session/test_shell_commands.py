@@ -624,7 +624,7 @@ SECOND = (
 @pytest.mark.parametrize("interactive", [False, True])
 def test_error_in_file_reports_its_location(interactive: bool) -> None:
     """A terminal session needs the location, too: the user did not type the line."""
-    driver = Driver(files={"f.qmp": FILE}, interactive=interactive)
+    driver = Driver(files={"f.qmp": FILE}, interactive=interactive, probe=False)
     driver.line("/source f.qmp")
     marker = 1 if interactive else None
     assert driver.bytes(reply({}, marker))[1:] == [
@@ -664,7 +664,7 @@ def test_error_in_sourced_file_counts() -> None:
 
 
 def test_sourced_file_can_source_another_file() -> None:
-    driver = Driver(files={"outer": "a\n/source inner\nd\n", "inner": "b\nx y\nc\n"})
+    driver = Driver(files={"outer": "a\n/source inner\nd\n", "inner": "b\nx y\nc\n"}, probe=False)
     found = driver.line("/source outer")
     for _ in range(4):
         found += driver.bytes(DONE)

@@ -147,6 +147,47 @@ def test_tab_in_middle_of_line_keeps_rest(terminal: Terminal) -> None:
     wait_line(terminal, f"{start}disk1 job-id=j", cursor=len(f"{start}disk1"))
 
 
+def test_menu_describes_entries_where_there_is_room(
+    machine: Server, installation: Installation
+) -> None:
+    variables = {"MANPATH": installation.manuals}
+    with Terminal(machine.address, rows=40, variables=variables) as terminal:
+        wait_known(terminal)
+        terminal.type("drive-mirror sync=\t")
+        wait_menu(terminal, "top copies data in the topmost image to the destination")
+        terminal.type("f\tdevice=")
+        wait_line(terminal, "(QEMU) drive-mirror sync=full device=")
+        terminal.type("\x15blockdev-\t")
+        terminal.wait(
+            lambda: any("- Creates a new block" in line for line in menu(terminal)), "text"
+        )
+        clear(terminal)
+        terminal.resize(50, 20)
+        terminal.type("blockdev-\t")
+        terminal.wait(lambda: any(line.endswith("...") for line in menu(terminal)), "cut texts")
+        assert any(line.startswith("blockdev-add ") for line in menu(terminal))
+
+
+def test_struct_continues_inside_or_takes_value(terminal: Terminal) -> None:
+    terminal.type("chardev-add id=c back\t")
+    wait_line(terminal, "(QEMU) chardev-add id=c backend.")
+    terminal.type("\t")
+    wait_line(terminal, "(QEMU) chardev-add id=c backend.type=")
+    terminal.type("\x15chardev-add id=c back\t=")
+    wait_line(terminal, "(QEMU) chardev-add id=c backend=")
+    terminal.type("\x15send-key \t" + DOWN + "=")  # the menu's entry is keys.0.
+    wait_line(terminal, "(QEMU) send-key keys=")
+    terminal.type("\x15query-block a=b.=c")
+    wait_line(terminal, "(QEMU) query-block a=b.=c")
+
+
+def test_tab_after_complete_qom_path_lists_children(terminal: Terminal) -> None:
+    terminal.type("qom-list path=/machine\t")
+    wait_line(terminal, "(QEMU) qom-list path=/machine/")
+    terminal.type("\t")
+    terminal.wait(lambda: "/machine/unattached" in "".join(menu(terminal)), "menu with children")
+
+
 def test_arrow_keys_select_entries_and_wrap_around(terminal: Terminal) -> None:
     terminal.type("drive-m\t")
     wait_line(terminal, "(QEMU) drive-mirror ")
@@ -166,7 +207,7 @@ def test_enter_sends_line_despite_toolbar_warnings(terminal: Terminal) -> None:
     terminal.type("block-stream device=nowhere spede=1 on-error=perhaps")
     terminal.wait_toolbar("block-stream has no spede: did you mean speed?", "on-error takes")
     terminal.type("\r")
-    terminal.wait_above("GenericError")
+    terminal.wait_above("GenericError", "block-stream has no spede: did you mean speed?")
     terminal.type("query-name")
     terminal.wait(lambda: "has no" not in terminal.toolbar, "no warning")
     terminal.type("\r")
@@ -234,7 +275,7 @@ def test_device_properties_complete_by_driver(terminal: Terminal) -> None:
     terminal.type("qom-get path=/mach\t")
     wait_line(terminal, "(QEMU) qom-get path=/machine")
     terminal.type("/periph\t")
-    wait_menu(terminal, "/machine/peripheral container", "/machine/peripheral-anon container")
+    wait_menu(terminal, "/machine/peripheral/ container", "/machine/peripheral-anon container")
     terminal.type("/\t")
     wait_menu(terminal, "/machine/peripheral/port0 pcie-root-port")
     terminal.type("vd\t prop\tdriv\t")
@@ -327,8 +368,8 @@ def test_open_menu_survives_a_resize(terminal: Terminal) -> None:
         terminal.wait_for("file=")
     wait_menu(terminal, "file= node or {…}, required")
     terminal.type(DOWN)
-    wait_line(terminal, "(QEMU) blockdev-add driver=qcow2 file=")
-    terminal.type("nowhere node-name=q\r")
+    wait_line(terminal, "(QEMU) blockdev-add driver=qcow2 node-name=")
+    terminal.type("q file=nowhere\r")
     terminal.wait_for("GenericError: Cannot find device")
     terminal.wait_prompt()
 

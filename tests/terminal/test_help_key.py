@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
+from qmpshell.session.commands.help import KEY_BINDINGS
 from qmpshell.terminal import help_line, hmp_help_line
+from qmpshell.terminal.keys import make_bindings
 
 # ^ marks the cursor.
 PLACES = [
@@ -50,6 +52,8 @@ PLACES = [
     ("query-st^", "/help query-st"),
     ("/hmp info bl^ock", "/help /hmp"),
     ("/help block-str^eam", "/help block-stream"),
+    ("help block-str^eam", "/help block-stream"),
+    ("?^", "/help /help"),
     ('{"execute": "stop"^}', "/help stop"),
     ("{'exec-oob': 'yank', 'id': 1}^", "/help yank"),
     ('{"execute": "stop; quit"}^', "/help"),
@@ -96,3 +100,26 @@ def test_help_line_of_any_text_is_one_command(text: str, cursor: int) -> None:
         assert "\n" not in line
         assert ";" not in line
         assert "|" not in line
+
+
+def test_every_key_is_in_the_help() -> None:
+    names = {
+        "c-m": "Enter",
+        "c-i": "Tab",
+        "escape": "Escape",
+        "f1": "F1",
+        "c-x c-e": "Ctrl-X Ctrl-E",
+        "v": "(v in vi mode)",
+    }
+    bindings = make_bindings(
+        complete=ignore, is_whole=bool, interrupt=ignore, edit=ignore, suspend=ignore, help=ignore
+    )
+    text = "\n".join(f"{key}: {what}" for key, what in KEY_BINDINGS)
+    # `=` inserts itself, after it has replaced a dot.
+    for binding in [item for item in bindings.bindings if item.keys != ("=",)]:
+        keys = " ".join(getattr(key, "value", key) for key in binding.keys)
+        assert names.get(keys, keys.replace("c-", "Ctrl-").title()) in text
+
+
+def ignore(*_: object) -> None:
+    """Do nothing."""

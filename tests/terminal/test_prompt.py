@@ -16,9 +16,10 @@ COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
 def test_banner_names_server_and_exit_key(qemu: Server) -> None:
     with Terminal(qemu.address, columns=200) as terminal:
         terminal.wait_ready()
-        first, second, prompt = terminal.text.splitlines()
+        first, keys, second, prompt = terminal.text.splitlines()
         assert re.match(r"Connected to QEMU (7|1\d)\.\d+\.\d+ \(Debian .*\) at ", first)
         assert qemu.address in first
+        assert keys == "Tab completes, F1 explains what you type, /help lists the shell commands."
         assert second == "Ctrl-D leaves the shell; quit ends QEMU itself."
         assert prompt == "(QEMU)"
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import pytest
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
 from qmpshell.terminal import Replacement, Tab
+from qmpshell.terminal.keys import dots_before_equals
 
 
 class Names(Completer):
@@ -238,3 +240,24 @@ def test_only_one_typed_character_counts_as_typing() -> None:
     for text, counts in (("n", True), ("no", True), ("n", True), ("n", False), ("node", False)):
         buffer.document = Document(text)
         assert tab.after_key(buffer) == counts, text
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("blockdev-add cache.", "blockdev-add cache"),
+        ("x keys.0.", "x keys"),
+        ("x a.b.", "x a.b"),
+        ("x a.1.", "x a.1"),
+        ("/keyval blockdev raw,cache.", "/keyval blockdev raw,cache"),
+        ("x file=a.", "x file=a."),
+        ("cache.", "cache."),
+        ('x {"a.', 'x {"a.'),
+        ('x a="b c.', 'x a="b c.'),
+        ("/hmp print a.", "/hmp print a."),
+        ("x a..", "x a.."),
+        ("x a", "x a"),
+    ],
+)
+def test_equals_replaces_dot_of_completed_key(text: str, left: str) -> None:
+    assert text[: len(text) - dots_before_equals(text)] == left

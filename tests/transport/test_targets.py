@@ -61,8 +61,8 @@ def test_is_word_accepts_plain_names(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "targets", "hint"),
     [
-        ("lba", {"lab": "/x"}, "the targets in the settings file are lab"),
-        ("lap", {"lab1": "/x", "lab": "/x"}, "the targets in the settings file are lab, lab1"),
+        ("lba", {"lab": "/x"}, "did you mean lab?"),
+        ("lbx", {"lab1": "/x", "lab": "/x"}, "the targets in the settings file are lab, lab1"),
         ("host_7", TARGETS, "did you mean host-7?"),
         ("hots-7", TARGETS, "did you mean host-7?"),
         ("lab", TARGETS, ""),

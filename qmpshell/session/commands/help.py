@@ -76,7 +76,34 @@ def _is_available(schema: Schema, found: Found) -> bool:
     return found.kind != "event" or schema.event(found.name) is not None
 
 
-_OVERVIEW = "A line is COMMAND KEY=VALUE … or a JSON object; /help COMMAND shows its arguments."
+_OVERVIEW = (
+    "A line is COMMAND KEY=VALUE … or a JSON object; /help COMMAND shows its arguments, and"
+    " /help keys lists the keys."
+)
+# The argument that selects the list of keys. No server has such a command or type.
+KEYS = "keys"
+# What the keys of the prompt do. The terminal binds the others as Emacs and vi do.
+KEY_BINDINGS = (
+    ("Tab", "complete the word at the cursor, or select the next entry of the menu"),
+    ("Shift-Tab", "select the previous entry of the menu"),
+    ("Enter", "send the line; in the menu, accept the selected entry"),
+    ("Escape", "close the menu"),
+    ("F1", "show help for the command and argument at the cursor"),
+    ("Up, Down", "go to an earlier or later line of the history"),
+    ("Right, Ctrl-E", "accept the suggestion from the history, at the end of the line"),
+    ("Ctrl-R", "search the history"),
+    ("Ctrl-C", "discard the typed line; on an empty line, stop waiting for the oldest reply"),
+    ("Ctrl-D", "leave the shell, on an empty line"),
+    ("Ctrl-X Ctrl-E", "edit the line in $VISUAL or $EDITOR (v in vi mode)"),
+    ("Ctrl-Z", "suspend the shell"),
+    ("Ctrl-L", "clear the screen"),
+    ("Ctrl-A, Ctrl-E", "go to the start or end of the line"),
+    (
+        "Ctrl-W, Ctrl-U, Ctrl-K",
+        "delete the word or the text before the cursor, or the text after it",
+    ),
+    ("Ctrl-Y", "insert the deleted text"),
+)
 
 
 def run_help(context: CommandContext, call: ShellCommand) -> Steps:
@@ -85,7 +112,7 @@ def run_help(context: CommandContext, call: ShellCommand) -> Steps:
         context.show_document(_overview())
         return
     name, key, given = call.tokens[0], *_given(call)
-    own = _own_page(name.text)
+    own = _keys_page() if call.tokens == [name] and name.text == KEYS else _own_page(name.text)
     if own:
         context.show_document(own)
         return
@@ -175,6 +202,14 @@ def _overview() -> list[Block]:
 
 def _table_of(names: Iterable[str]) -> Table:
     return Table([[(NAME, COMMANDS[name][1]), (PLAIN, COMMANDS[name][2])] for name in names])
+
+
+def _keys_page() -> list[Block]:
+    return [
+        heading("Keys"),
+        Table([[(NAME, key), (PLAIN, what)] for key, what in KEY_BINDINGS]),
+        paragraph("/set editing=vi selects the keys of vi instead of those of Emacs."),
+    ]
 
 
 def _own_help(name: str) -> list[Block]:

@@ -21,7 +21,8 @@ COMMANDS = {
     "/help": (
         "help.run_help",
         "/help [NAME [KEY] [KEY=VALUE…]]",
-        "list shell commands, or show help on NAME, starting with its argument KEY; KEY=VALUE selects a branch",
+        "list shell commands, or show help on NAME, starting with its argument KEY; KEY=VALUE selects a branch;"
+        " NAME keys lists the keys",
     ),
     "/apropos": (
         "help.run_apropos",

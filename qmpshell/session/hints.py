@@ -1,0 +1,144 @@
+"""Hints after errors: commands, arguments and human monitor lines that the user may have meant."""
+
+from __future__ import annotations
+
+from ..language import (
+    MISSING_DRIVER,
+    MISSING_SCHEMA,
+    Missing,
+    folded_name,
+    names_a_parameter,
+    parse,
+    shortened,
+    suggestion_for,
+)
+from ..qmp import DEVICE_ADD, hmp_command, hmp_text
+from .requests import unknown_command_name
+from .server import list_commands, names_in, queries_for_missing, returned
+from .steps import Query
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+    from typing import Any
+
+    from ..complete import HmpCommand, LiveName, NameQuery
+    from ..language import Properties, SourceLine, StrayWordError
+    from ..qmp import Reply
+    from .requests import Request
+    from .state import SessionState
+    from .steps import Step, Steps
+
+
+def hint_steps(state: SessionState, reply: Reply, request: Request) -> Steps | None:
+    """Return the steps that show a hint about an error reply, or None if there is none."""
+    name = unknown_command_name(reply, request)
+    if name and request.source is not None:
+        return suggest_command(state, name, request.source, request.start)
+    if request.is_typed and request.text is None and names_a_parameter(reply.desc):
+        return _suggest_parameter(state, request)
+    return None
+
+
+def suggest_for_stray_word(state: SessionState, error: StrayWordError, source: SourceLine) -> Steps:
+    """Suggest what a line whose arguments are words was meant to be."""
+    start = error.command_start
+    if _item_at(source.line.text, start):  # not in the arguments of a shell command
+        yield from suggest_command(state, error.command, source, start)
+
+
+def suggest_command(state: SessionState, name: str, source: SourceLine, start: int) -> Steps:
+    """Suggest what the command `name` at `start` of a line was meant to be.
+
+    This is a command of the human monitor, or a command or shell command with a similar name.
+    """
+    from .commands.registry import COMMANDS
+
+    names = yield from _command_names(state)
+    own = suggestion_for(name, [*names, *COMMANDS])
+    is_known = name in names
+    hint = "" if is_known else own
+    if is_known or not any(folded_name(name) == folded_name(other) for other in names):
+        command = yield from _find_monitor_command(state, name, names)
+        text = _item_at(source.line.text, start)
+        if command is not None and text and (command.parameters or not is_known):
+            hint = f"use /hmp {shortened(text)}"
+    if hint:
+        state.outbox.show(state.failures.place(source, start, hint))
+
+
+def _command_names(state: SessionState) -> Generator[Step, Any, Sequence[str]]:
+    """Return the names of the server's commands, if they can be known."""
+    server = state.server
+    if server.names is None and server.introspection.schema is not None:
+        server.names = server.introspection.schema.commands()
+    if server.names is None and state.sender.can_query:
+        reply = yield Query(list_commands(agent=state.settings.agent))
+        server.names = names_in(returned(reply))
+    return server.names or ()
+
+
+def _find_monitor_command(
+    state: SessionState, name: str, names: Sequence[str]
+) -> Generator[Step, Any, HmpCommand | None]:
+    """Return the human monitor's command of a name, or None, from the server's list of commands."""
+    server = state.server
+    query = hmp_command("help", None)
+    if server.catalogue is None and query["execute"] in names and state.sender.can_query:
+        reply = yield Query(query["execute"], query["arguments"])
+        from ..complete import parse_catalogue  # few scripts need it
+
+        server.catalogue = parse_catalogue(hmp_text(returned(reply)))
+    return server.catalogue.find(name.partition("/")[0]) if server.catalogue is not None else None
+
+
+def _item_at(text: str, start: int) -> str:
+    """Return the text of the command that starts at an offset of a line, or ""."""
+    for part in parse(text).parts:
+        if part.tokens and part.tokens[0].start == start:
+            return text[start : part.tokens[-1].end]
+    return ""
+
+
+def _suggest_parameter(state: SessionState, request: Request) -> Steps:
+    """Suggest arguments and values with similar names, in the words of the prompt's diagnostics."""
+    introspection = state.server.introspection
+    if not introspection.has_schema and state.sender.can_query:
+        reply = yield Query("query-qmp-schema")
+        if reply is not None:
+            state.server.learn(Missing(MISSING_SCHEMA), returned(reply))
+    driver = request.arguments.get("driver") if request.name == DEVICE_ADD else None
+    if isinstance(driver, str) and driver not in introspection.drivers and state.sender.can_query:
+        need = Missing(MISSING_DRIVER, driver)
+        for name, arguments in queries_for_missing(need):
+            reply = yield Query(name, arguments)
+            if reply is None or not reply.is_error:
+                break
+        state.server.learn(need, returned(reply))
+    from ..complete import CompletionSources, find_mistyped_names  # few scripts need it
+
+    known = CompletionSources(
+        schema=introspection.schema, live=_KnownProperties(introspection.drivers)
+    )
+    for text in find_mistyped_names(request.data.decode("utf-8"), known):
+        state.outbox.show(state.place(request, text))
+
+
+class _KnownProperties:
+    """The device properties that were queried for the values of a line, as live names."""
+
+    def __init__(self, drivers: Mapping[str, Properties | None]) -> None:
+        self._drivers = drivers
+
+    def find(self, name_query: NameQuery) -> Sequence[LiveName]:
+        """Return the names that are known."""
+        return self.peek(name_query)
+
+    def peek(self, name_query: NameQuery) -> Sequence[LiveName]:
+        """Return the names that are known."""
+        from ..complete import LiveName
+        from ..qmp.references import DEVICE_PROPERTY
+
+        is_device = name_query.kind == DEVICE_PROPERTY
+        properties = self._drivers.get(name_query.subject) if is_device else None
+        return [LiveName(name) for name in properties or ()]
