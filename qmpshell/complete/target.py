@@ -6,6 +6,7 @@ import re
 
 from ..errors import LineError
 from ..language import (
+    BLANKS,
     BOTH_KINDS,
     OLD_SYNTAX,
     REPEATED,
@@ -728,7 +729,7 @@ def _settings(line: str, cursor: int, tokens: Sequence[Token]) -> list[Completio
             return [CompletionTarget(SETTING_VALUE, typed, start, subject=name, quote=quote)]
         if token.kind in (t.WORD, t.KEY) and cursor > token.start:
             return [CompletionTarget(SETTING, line[token.start : cursor], token.start)]
-    at_blank = line[cursor - 1 : cursor] in (" ", "\t")
+    at_blank = line[cursor - 1 : cursor] in tuple(BLANKS)
     return [CompletionTarget(SETTING, "", cursor)] if at_blank else []
 
 
@@ -738,7 +739,7 @@ def _files(
     start = tokens[0].start if tokens and tokens[0].start < cursor else cursor
     typed = line[start:cursor]
     quote = typed[:1] if typed[:1] in ("'", '"') else ""
-    if not quote and any(char in " \t" for char in typed):
+    if not quote and any(char in BLANKS for char in typed):
         return []
     is_closed = bool(tokens) and tokens[0].closed and cursor == tokens[0].end and len(typed) > 1
     if quote and is_closed and typed.endswith(quote):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from ..errors import LineError
 from ..qmp import QEMU, JsonError, JsonReader
 from ..record import Record
-from .tokens import CLOSE, OPEN, TRANSACTION, tokenize
+from .tokens import BLANKS, CLOSE, NO_BREAK_SPACES, OPEN, TRANSACTION, tokenize
 
 _PROMPTS = ("-> ", "(QEMU) ", "(QGA) ", "TRANS> ")
 _REPLY = "<- "
 _ARROWS = (*_PROMPTS, _REPLY)
+# What precedes another JSON object on the same line.
+_NEXT_OBJECT = f"[{BLANKS}]*;?[{BLANKS}]*{{"
 
 
 class LogicalLine:
@@ -100,8 +104,14 @@ class LineAssembler:
         start = len(self._line.text) + 1 if self._open else 0
         self._line.add(kept, number=number, line=line, dropped=dropped)
         self._open = True
+        following: re.Match[str] | None = None
         try:
-            self._json.feed(kept)
+            while True:
+                end = self._json.feed(kept, following.end() - 1 if following else 0)
+                following = re.compile(_NEXT_OBJECT).match(kept, end)
+                if not self._json.complete or following is None:
+                    break
+                self._json = JsonReader(QEMU)
         except JsonError as error:
             raise LineError(error.reason, start=start + error.position) from None
         return self.pop() if self._json.complete else None
@@ -118,7 +128,7 @@ class LineAssembler:
 
 def prompt_width(line: str) -> int:
     """Return the length of the prompt at the start of a pasted line."""
-    blanks = len(line) - len(line.lstrip(" \t"))
+    blanks = len(line) - len(line.lstrip(f" \t{NO_BREAK_SPACES}"))
     for prompt in _PROMPTS:
         if line.startswith(prompt, blanks):
             return blanks + len(prompt)
@@ -128,7 +138,7 @@ def prompt_width(line: str) -> int:
 def _continues(line: str) -> bool:
     return (
         line.endswith("\\")
-        and (len(line) == 1 or line[-2] in " \t")
+        and (len(line) == 1 or line[-2] in BLANKS)
         and (not line.lstrip().startswith("#"))
     )
 

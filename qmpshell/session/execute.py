@@ -203,12 +203,12 @@ class LineRunner:
         """
         if isinstance(command, RawCommand):
             request = request or make_request(command, task.source, None)
-            return (yield from self.send(task, request))
-        if request is None or self._sender.needs_ids:
-            request = make_request(command, task.source, self._sender.next_id())
+        else:
+            if request is None or self._sender.needs_ids:
+                request = make_request(command, task.source, self._sender.next_id())
+            self.show_notes(command)
         if command.file is not None and not self._settings.dry_run:
             request.descriptor = self._open(command.file)
-        self.show_notes(command)
         return (yield from self.send(task, request))
 
     def run_hmp(self, task: Task, text: str, start: int) -> Steps:

@@ -13,6 +13,7 @@ from ..language import (
     RawCommand,
     ShellCommand,
     evaluate_line,
+    plain_blanks,
     split_hmp_line,
 )
 from ..qmp import command_facts, command_object, encode_message, hmp_command, qmp_name, selected_cpu
@@ -243,6 +244,7 @@ def make_hmp_request(
     text: str, source: SourceLine, own_id: str | None, *, start: int, cpu: int | None
 ) -> Request:
     """Return the request that runs a human monitor line, on the selected CPU."""
+    text = plain_blanks(text)
     chosen = selected_cpu(text)
     message = hmp_command(text, cpu if chosen is None else chosen)
     if own_id is not None:

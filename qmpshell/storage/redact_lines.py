@@ -311,7 +311,7 @@ def redact_entry(text: str, *, human: bool, raw: bool = False) -> str | None:
     for empty ones around them. `human` is true for human monitor lines, `raw` for lines sent
     verbatim; neither has `@?`.
     """
-    if text[:1] in (" ", "\t"):
+    if text[:1] in tuple(t.BLANKS):
         return None
     if raw or (human and _JSON_COMMAND.search(text)):
         kept = text if _is_harmless(text) else ""

@@ -54,6 +54,29 @@ def test_invalid_line_is_reported_and_skipped(qemu: Server) -> None:
     )
 
 
+@pytest.mark.parametrize("between", ["", " ", "\t", ";", " ; ", "\xa0", "\n"])
+def test_requests_on_one_line_run_in_order(one_qemu: Server, between: str) -> None:
+    names = ("qmp_capabilities", "cont", "query-status")
+    line = between.join(f'{{"execute":\xa0"{name}", "id": "{name}"}}' for name in names)
+    result = run("--events", "none", one_qemu.address, input=line)
+    assert result.status == 0
+    assert [message["id"] for message in messages(result)] == list(names)
+    assert messages(result)[-1]["return"]["running"] is True
+    assert result.err.startswith("stdin:1:1: qmpshell has already negotiated")
+
+
+def test_invalid_request_on_a_line_sends_nothing(one_qemu: Server) -> None:
+    result = run(one_qemu.address, input='{"execute": "cont"}{"execute": cont}\n')
+    assert (result.status, result.out) == (1, "")
+    assert result.err.startswith("stdin:1:32: expected a value, not 'cont'")
+
+
+def test_no_break_space_is_a_blank_in_monitor_lines(one_qemu: Server) -> None:
+    result = run("-H", one_qemu.address, input="info\xa0version |\xa0cat\n")
+    assert result.status == 0
+    assert result.out.startswith(SYSTEM.version)
+
+
 def test_error_reply_is_printed_with_status_1(qemu: Server) -> None:
     result = run(qemu.address, input="no-such-command\nquery-name\n")
     assert result.status == 1
