@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         LineAssembler as LineAssembler,
         LogicalLine as LogicalLine,
         SourceLine as SourceLine,
+        is_transcript as is_transcript,
         prompt_width as prompt_width,
     )
     from .suggest import (
@@ -97,7 +98,7 @@ else:
         {
             "evaluate": "Introspection MISSING_DRIVER MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET Missing Properties PropertyType action_members no_file evaluate_line evaluate_command read_json evaluate_raw parse_scalar plain_blanks split_hmp_line shown_value wrong_value",
             "keyval": "OLD_SYNTAX OPTION_NAMES option_command pieces parse_keyval parse_device_options",
-            "lines": "LineAssembler LogicalLine SourceLine prompt_width",
+            "lines": "LineAssembler LogicalLine SourceLine is_transcript prompt_width",
             "suggest": "folded_name suggestion_for nearest_name",
             "syntax": "BOTH_KINDS REPEATED Action Argument Command CommandItem Redirect FileWord Item EXIT_COMMANDS Line ShellCommand ShellCommandItem ParsedLine RawCommand RawItem TransactionItem arguments command_item key_parts Part Tree parse stray_word unquote",
             "tokens": "BLANKS COMPOUND HUMAN KEY LOCAL NAME OBJECT OPEN OPERATOR PIPE QUOTED SEPARATOR TEXT Token VALUE WORD tokenize tokenize_hmp",

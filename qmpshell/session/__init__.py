@@ -31,7 +31,11 @@ if TYPE_CHECKING:
         ShowReply as ShowReply,
         ShowUnexpected as ShowUnexpected,
     )
-    from .input import LineInput as LineInput, ScriptLines as ScriptLines
+    from .input import (
+        LineInput as LineInput,
+        ScriptLines as ScriptLines,
+        note_skipped as note_skipped,
+    )
     from .live_names import (
         LIVE as LIVE,
         HmpCatalogueLoader as HmpCatalogueLoader,
@@ -64,7 +68,7 @@ else:
             "connection": "CONNECTED UNCONNECTED explain_garbage explain_silence",
             "effects": "Confirm ReadSecret Connect OpenRedirect Effect CloseRedirect Ready QueryResult Exit ShowDocument Send ShowBytes ShowCommand ShowEvent ShowReply ShowUnexpected ShowMessage",
             "server": "disabled_in names_in",
-            "input": "LineInput ScriptLines",
+            "input": "LineInput ScriptLines note_skipped",
             "live_names": "HmpCatalogueLoader LIVE LiveCache",
             "ports": "Ports",
             "raw": "RawSession",

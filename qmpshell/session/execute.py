@@ -83,6 +83,8 @@ class LineRunner:
         if line.error is not None:
             self._failures.report_line(line.source, line.error)
             return
+        if line.note:
+            self._outbox.show(self._failures.place(line.source, 0, line.note))
         task.load(line)
         assert line.plan is not None
         redirect = line.plan.redirect

@@ -170,11 +170,13 @@ def _as_double(value: Any) -> float:
 class PreparedLine:
     """A line after parsing: its plan, or the missing information or error that stopped it.
 
+    `note` is a remark for the user about the line, or "".
+
     `requests` contains the encoded request of each action, or None; `secrets` those typed for this
     line, by offset.
     """
 
-    __slots__ = ("error", "need", "plan", "requests", "secrets", "source")
+    __slots__ = ("error", "need", "note", "plan", "requests", "secrets", "source")
 
     def __init__(
         self,
@@ -183,8 +185,10 @@ class PreparedLine:
         *,
         need: Missing | None = None,
         error: LineError | None = None,
+        note: str = "",
     ) -> None:
         self.source = source
+        self.note = note
         self.plan = plan
         self.need = need
         self.error = error

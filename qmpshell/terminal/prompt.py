@@ -88,6 +88,7 @@ class PromptController:
             key_bindings=make_bindings(
                 complete=self._tab.complete,
                 is_whole=splitter.is_whole,
+                is_transcript=splitter.is_transcript,
                 interrupt=owner.interrupt,
                 edit=self._edit,
                 suspend=self.suspend,
