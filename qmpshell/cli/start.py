@@ -363,7 +363,7 @@ def run_script(
         runner = ScriptRunner(
             session,
             stream,
-            lines=ScriptLines(inputs, verbatim=settings.hmp or settings.raw, raw=settings.raw),
+            lines=ScriptLines(inputs, human=settings.hmp, raw=settings.raw),
             output=Output(1),
             make_view=lambda write: ScriptView(
                 settings,

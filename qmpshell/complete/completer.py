@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..language import EXIT_COMMANDS
+from ..language import BLANKS, EXIT_COMMANDS
 from ..qmp import references as kinds
 from ..storage import EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, SETTINGS
 from .members import (
@@ -237,7 +237,7 @@ def _files(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unranke
     for name, kind in file_names(slot.text, known):
         if slot.subject == "@":
             # The name is the rest of the word, without quotes.
-            if any(char in " \t" for char in name):
+            if any(char in BLANKS for char in name):
                 continue
             text = name
         else:

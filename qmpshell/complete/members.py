@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..language import KEY, QUOTED, VALUE, tokenize
+from ..language import BLANKS, KEY, QUOTED, VALUE, tokenize
 from ..qmp import is_ambiguous, linked_kind, references as kinds
 from ..render import utf8_string
 from .ranking import (
@@ -105,7 +105,7 @@ def spell_word(text: str, mark: str = "") -> str:
     """Return a single word, such as a file name, quoted if necessary."""
     tokens = tokenize(f"x {text} ")
     plain = len(tokens) == 2 and tokens[1].text == text and tokens[1].kind not in (QUOTED,)
-    blanks = any(char in " \t\r\n" for char in text)
+    blanks = any(char in BLANKS for char in text)
     if not mark and not blanks and (plain or "=" in text) and text[:1] not in "\"'":
         return text
     return quote_word(text, mark)

@@ -6,12 +6,14 @@ import re
 
 from ..errors import LineError
 from ..language import (
+    BLANKS,
     BOTH_KINDS,
     INHERITED,
     OLD_SYNTAX,
     REPEATED,
     LineAssembler,
     Token,
+    is_transcript,
     key_parts,
     option_command,
     parse,
@@ -740,7 +742,7 @@ def _settings(line: str, cursor: int, tokens: Sequence[Token]) -> list[Completio
             return [CompletionTarget(SETTING_VALUE, typed, start, subject=name, quote=quote)]
         if token.kind in (t.WORD, t.KEY) and cursor > token.start:
             return [CompletionTarget(SETTING, line[token.start : cursor], token.start)]
-    at_blank = line[cursor - 1 : cursor] in (" ", "\t")
+    at_blank = line[cursor - 1 : cursor] in tuple(BLANKS)
     return [CompletionTarget(SETTING, "", cursor)] if at_blank else []
 
 
@@ -750,7 +752,7 @@ def _files(
     start = tokens[0].start if tokens and tokens[0].start < cursor else cursor
     typed = line[start:cursor]
     quote = typed[:1] if typed[:1] in ("'", '"') else ""
-    if not quote and any(char in " \t" for char in typed):
+    if not quote and any(char in BLANKS for char in typed):
         return []
     is_closed = bool(tokens) and tokens[0].closed and cursor == tokens[0].end and len(typed) > 1
     if quote and is_closed and typed.endswith(quote):
@@ -773,36 +775,19 @@ def logical_line(text: str, cursor: int) -> tuple[str, int]:
     """Return the logical line at the cursor of a text with several physical lines, and the offset there."""
     if "\n" not in text:
         return text, cursor
-    assembler = LineAssembler()
-    offset = 0
-    first = 0
-    for number, line in enumerate(text.split("\n"), 1):
-        end = offset + len(line)
-        if not assembler.open:
-            first = number
+    assembler = LineAssembler(transcript=is_transcript(text))
+    lines = text.split("\n")
+    row = text.count("\n", 0, cursor) + 1
+    column = cursor - (text.rfind("\n", 0, cursor) + 1)
+    for number, line in enumerate(lines, 1):
         try:
             whole = assembler.feed(line, number)
         except LineError:
             whole = assembler.pop()
-        if cursor <= end and (whole is not None or not assembler.open or end == len(text)):
+        if number >= row and (whole is not None or not assembler.open or number == len(lines)):
             found = whole or assembler.pop()
-            return _slot_place(found.text, text, first=first, cursor=cursor)
-        offset = end + 1
+            return found.text, found.offset_of(row, column)
     return text, cursor
-
-
-def _slot_place(logical: str, text: str, *, first: int, cursor: int) -> tuple[str, int]:
-    """Return the position of the cursor in a logical line that starts at physical line `first`."""
-    physical = text.split("\n")
-    start = sum(len(line) + 1 for line in physical[: first - 1])
-    row = text.count("\n", start, cursor)
-    lines = logical.split("\n")
-    if row >= len(lines):
-        return logical, len(logical)
-    column = cursor - start - sum(len(line) + 1 for line in physical[first - 1 : first - 1 + row])
-    if row == 0:
-        column = max(column - prompt_width(physical[first - 1]), 0)
-    return logical, sum(len(line) + 1 for line in lines[:row]) + min(column, len(lines[row]))
 
 
 def find_target(line: str, cursor: int) -> Context:

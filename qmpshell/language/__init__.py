@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         evaluate_raw as evaluate_raw,
         no_file as no_file,
         parse_scalar as parse_scalar,
+        plain_blanks as plain_blanks,
         read_json as read_json,
         shown_value as shown_value,
         split_hmp_line as split_hmp_line,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         LineAssembler as LineAssembler,
         LogicalLine as LogicalLine,
         SourceLine as SourceLine,
+        is_transcript as is_transcript,
         prompt_width as prompt_width,
     )
     from .suggest import (
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
         unquote as unquote,
     )
     from .tokens import (
+        BLANKS as BLANKS,
         COMPOUND as COMPOUND,
         HUMAN as HUMAN,
         KEY as KEY,
@@ -99,11 +102,11 @@ else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "evaluate": "Introspection MISSING_DRIVER MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET Missing Properties PropertyType action_members no_file evaluate_line evaluate_command read_json evaluate_raw parse_scalar split_hmp_line shown_value wrong_value",
+            "evaluate": "Introspection MISSING_DRIVER MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET Missing Properties PropertyType action_members no_file evaluate_line evaluate_command read_json evaluate_raw parse_scalar plain_blanks split_hmp_line shown_value wrong_value",
             "keyval": "OLD_SYNTAX OPTION_NAMES option_command pieces parse_keyval parse_device_options",
-            "lines": "LineAssembler LogicalLine SourceLine prompt_width",
+            "lines": "LineAssembler LogicalLine SourceLine is_transcript prompt_width",
             "suggest": "DID_YOU_MEAN error_hint folded_name names_a_parameter suggestion_for",
             "syntax": "INHERITED StrayWordError shortened BOTH_KINDS REPEATED Action Argument Command CommandItem Redirect FileWord Item EXIT_COMMANDS Line ShellCommand ShellCommandItem ParsedLine RawCommand RawItem TransactionItem arguments command_item key_parts Part Tree parse stray_word unquote",
-            "tokens": "COMPOUND HUMAN KEY LOCAL NAME OBJECT OPEN OPERATOR PIPE QUOTED SEPARATOR TEXT Token VALUE WORD shell_command_name tokenize tokenize_hmp",
+            "tokens": "BLANKS COMPOUND HUMAN KEY LOCAL NAME OBJECT OPEN OPERATOR PIPE QUOTED SEPARATOR TEXT Token VALUE WORD shell_command_name tokenize tokenize_hmp",
         },
     )

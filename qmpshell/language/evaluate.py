@@ -32,6 +32,7 @@ from .syntax import (
     Argument,
     Command,
     CommandItem,
+    FileWord,
     Item,
     Node,
     ParsedLine,
@@ -66,11 +67,10 @@ _NULLS = ("null", "None")
 ASK = "@?"
 _MAX_SHOWN = 40
 _MAX_HINT = 70
+_STRING = r"""("[^"\\]*+(?:\\.[^"\\]*+)*+"|'[^'\\]*+(?:\\.[^'\\]*+)*+')"""
 # Strings, and words between brackets, commas and colons.
-_WORDS = (
-    r"""(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|'[^'\\]*+(?:\\.[^'\\]*+)*+')"""
-    r"""|(?P<word>[^\s{}\[\]:,"'\\]+)"""
-)
+_WORDS = rf"""{_STRING}|(?P<word>[^\s{{}}\[\]:,"'\\]+)"""
+_STRING_OR_NO_BREAK_SPACE = f"{_STRING}|[{t.NO_BREAK_SPACES}]"
 _JSON_WORDS = ("true", "false", "null", "True", "False", "None", "nan", "NaN", "inf", "Infinity")
 
 
@@ -280,7 +280,7 @@ def _read_json(text: str) -> object:
     end = reader.feed(text)
     if not reader.complete:
         raise JsonError("the value is not complete", end)
-    rest = text[end:].lstrip(" \t\r\n")
+    rest = text[end:].lstrip(t.BLANKS)
     if rest:
         raise JsonError("text after the value", len(text) - len(rest))
     return reader.value
@@ -580,7 +580,7 @@ def _refuse_controls(line: str) -> None:
 
 def _read_item(item: Item, line: str, introspection: Introspection) -> Action | Missing:
     if isinstance(item, RawItem):
-        return evaluate_raw(item.token)
+        return evaluate_raw(item.token, file=item.file)
     if isinstance(item, ShellCommandItem):
         return _read_shell_command(item, line, introspection)
     if isinstance(item, TransactionItem):
@@ -603,8 +603,8 @@ def _read_shell_command(
     return ShellCommand(shell_command_name(word), item.tokens, line=line, start=item.name.start)
 
 
-def evaluate_raw(token: Token) -> RawCommand:
-    """Evaluate a line of JSON: one object, in the dialect that QEMU accepts."""
+def evaluate_raw(token: Token, *, file: FileWord | None = None) -> RawCommand:
+    """Evaluate one JSON object, in the dialect that QEMU accepts."""
     reader = JsonReader(QEMU)
     try:
         end = reader.feed(token.text)
@@ -618,7 +618,15 @@ def evaluate_raw(token: Token) -> RawCommand:
             start=token.start + min(error.position, len(token.text) - 1),
             hint=quoted_words(token.text),
         ) from None
-    return RawCommand(token.text, reader.value, start=token.start)
+    text = plain_blanks(token.text)
+    return RawCommand(text, reader.value, start=token.start, file=file)
+
+
+def plain_blanks(text: str) -> str:
+    """Return the text with blanks in place of no-break spaces outside quotes."""
+    if not any(char in text for char in t.NO_BREAK_SPACES):
+        return text
+    return re.sub(_STRING_OR_NO_BREAK_SPACE, lambda match: match[1] or " ", text)
 
 
 def evaluate_command(item: CommandItem, introspection: Introspection) -> Command | Missing:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import re
+
 from ..errors import LineError
 from ..qmp import QEMU, JsonError, JsonReader
 from ..record import Record
-from .tokens import CLOSE, OPEN, TRANSACTION, tokenize
+from .tokens import BLANKS, CLOSE, OPEN, TRANSACTION, tokenize
 
-_PROMPTS = ("-> ", "(QEMU) ", "(QGA) ", "TRANS> ")
+# The arrows of documentation.
+_COMMAND = "-> "
 _REPLY = "<- "
-_ARROWS = (*_PROMPTS, _REPLY)
+# Prompts of qmp-shell and of this shell, and the arrow of documentation.
+_PROMPT = rf"[{BLANKS}]*+(?:(\(QEMU\)|\(QGA\)|TRANS>)(?:[{BLANKS}]|$)|{_COMMAND})"
+_HUMAN_PROMPT = rf"[{BLANKS}]*+(\(qemu\)|\(QEMU\))(?:[{BLANKS}]|$)"
+_MORE_PROMPT = "... "
+# What documentation has in place of lines.
+_ELISION = "..."
+# The first lines of qmp-shell and of the human monitor.
+_BANNER = r"Welcome to the (?:QMP|HMP) (?:low-level )?shell|QEMU [0-9.]+\S* monitor - type "
+_TRANSCRIPT = (
+    "this is a transcript: only what follows a prompt such as {} is run; other lines are skipped"
+)
+# What precedes another JSON object on the same line.
+_NEXT_OBJECT = f"[{BLANKS}]*;?[{BLANKS}]*{{"
 
 
 class LogicalLine:
@@ -28,6 +43,19 @@ class LogicalLine:
         self.text = f"{self.text}\n{kept}" if self._pieces else kept
         self._pieces.append((start, number, line, dropped))
 
+    def offset_of(self, number: int, column: int) -> int:
+        """Return the offset of a place in a physical line; `column` counts from 0."""
+        ends = [*(start - 1 for start, *_ in self._pieces[1:]), len(self.text)]
+        for (start, there, _line, dropped), end in zip(self._pieces, ends, strict=False):
+            if there == number:
+                return min(start + max(0, column - dropped), end)
+        return len(self.text)
+
+    @property
+    def physical_lines(self) -> list[tuple[int, str, int]]:
+        """The number, the text, and the length of the dropped prompt of each physical line."""
+        return [piece[1:] for piece in self._pieces]
+
     def locate(self, offset: int) -> tuple[int, int, str]:
         """Return number, column (from 1) and text of the physical line at `offset`."""
         for start, number, line, dropped in reversed(self._pieces):
@@ -39,13 +67,23 @@ class LogicalLine:
 class LineAssembler:
     """Assembles physical lines, without their ends, into logical lines.
 
-    With `verbatim`, each physical line is a logical line (for the human monitor).
+    With `verbatim`, each physical line is a logical line (for `--raw`); with `human` too, but what
+    is not a command in a transcript is skipped. After a line with a prompt, or from the start with
+    `transcript`, the text is a transcript, whose lines without a prompt are skipped.
     """
 
-    def __init__(self, *, verbatim: bool = False) -> None:
+    def __init__(
+        self, *, verbatim: bool = False, human: bool = False, transcript: bool = False
+    ) -> None:
         self._verbatim = verbatim
+        self._human = human
+        self._in_transcript = transcript
+        # Whether the text is documentation, in which prompts and arrows are mixed.
+        self._has_arrows = False
+        # Whether the last line was a command of a transcript, so that "... " continues it.
+        self._after_prompt = False
+        self._note: str | None = None
         self._line = LogicalLine()
-        self._parts: list[str] = []
         self._json: JsonReader | None = None
         self._open = False
         self._in_transaction = False
@@ -63,6 +101,13 @@ class LineAssembler:
         self._open = self._in_transaction = False
         return line
 
+    def pop_note(self) -> str:
+        """Return the remark for the user about skipped lines, once, or ""."""
+        note = self._note or ""
+        if note:
+            self._note = ""
+        return note
+
     def feed(self, line: str, number: int) -> LogicalLine | None:
         """Add the physical line `number`. Return the logical line if it is now complete.
 
@@ -71,17 +116,14 @@ class LineAssembler:
         if self._verbatim:
             self._line.add(line, number=number, line=line, dropped=0)
             return self.pop()
-        if self._skipping is not None:
-            if self._skipping.covers(line):
-                return None
-            self._skipping = None
-        dropped = 0 if self._open else prompt_width(line)
-        kept = line[dropped:]
-        stripped = kept.lstrip()
-        if not self._open and stripped.startswith(_REPLY):
-            self._skipping = _ReplySkipper(kept)
+        dropped = self._dropped(line)
+        if dropped is None:
             return None
-        if self._json is None and (stripped.startswith("{") and not self._open):
+        kept = line[dropped:]
+        if self._human:
+            self._line.add(kept, number=number, line=line, dropped=dropped)
+            return self.pop()
+        if self._json is None and (kept.lstrip().startswith("{") and not self._open):
             self._json = JsonReader(QEMU)
         if self._json is not None:
             return self._feed_json(kept, number=number, line=line, dropped=dropped)
@@ -95,13 +137,62 @@ class LineAssembler:
         self._open = more
         return None if more else self.pop()
 
+    def _dropped(self, line: str) -> int | None:
+        """Return the length of the prompt to drop from a line, or None to skip the line."""
+        if self._open:
+            return self._continuation_width(line)
+        if not self._human and self._is_reply(line):
+            return None
+        prompt = re.compile(_HUMAN_PROMPT if self._human else _PROMPT).match(line)
+        if prompt is not None and prompt[1] is not None and not self._has_arrows:
+            self._in_transcript = self._after_prompt = True
+            return prompt.end() if line[prompt.end() :].strip() else None
+        if self._after_prompt and line.startswith(_MORE_PROMPT):
+            return len(_MORE_PROMPT)
+        self._after_prompt = False
+        if self._is_output(line):
+            return None
+        return prompt.end() if prompt is not None else 0
+
+    def _is_reply(self, line: str) -> bool:
+        """Return True for a line of a reply in documentation."""
+        if self._skipping is not None and self._skipping.covers(line):
+            return True
+        self._skipping = None
+        text = line.lstrip()
+        if not self._in_transcript:
+            self._has_arrows |= text.startswith((_COMMAND, _REPLY))
+        if text.startswith(_REPLY):
+            self._skipping = _ReplySkipper(line)
+        return self._skipping is not None
+
+    def _is_output(self, line: str) -> bool:
+        """Return True for a line without a prompt in a transcript, and for omitted lines."""
+        self._in_transcript |= re.compile(_BANNER).match(line) is not None
+        if self._in_transcript and line.strip() and self._note is None:
+            self._note = _TRANSCRIPT.format("(qemu)" if self._human else "(QEMU)")
+        return self._in_transcript or (not self._human and line.strip() == _ELISION)
+
+    def _continuation_width(self, line: str) -> int:
+        """Return the length of the prompt of a line that continues another one."""
+        if self._in_transcript and line.startswith(_MORE_PROMPT):
+            return len(_MORE_PROMPT)
+        prompt = re.compile(_PROMPT).match(line) if self._in_transaction else None
+        return prompt.end() if prompt is not None and prompt[1] == "TRANS>" else 0
+
     def _feed_json(self, kept: str, *, number: int, line: str, dropped: int) -> LogicalLine | None:
         assert self._json is not None
         start = len(self._line.text) + 1 if self._open else 0
         self._line.add(kept, number=number, line=line, dropped=dropped)
         self._open = True
+        following: re.Match[str] | None = None
         try:
-            self._json.feed(kept)
+            while True:
+                end = self._json.feed(kept, following.end() - 1 if following else 0)
+                following = re.compile(_NEXT_OBJECT).match(kept, end)
+                if not self._json.complete or following is None:
+                    break
+                self._json = JsonReader(QEMU)
         except JsonError as error:
             raise LineError(error.reason, start=start + error.position) from None
         return self.pop() if self._json.complete else None
@@ -116,19 +207,23 @@ class LineAssembler:
             raise LineError(f"{what}, but the input ends", start=len(text) - len(text.lstrip()))
 
 
+def is_transcript(text: str, *, human: bool = False) -> bool:
+    """Return True if a text has lines with prompts, and no arrows of documentation."""
+    prompt = re.compile(_HUMAN_PROMPT if human else _PROMPT)
+    found = [match[1] for match in map(prompt.match, text.split("\n")) if match is not None]
+    return bool(found) and None not in found
+
+
 def prompt_width(line: str) -> int:
     """Return the length of the prompt at the start of a pasted line."""
-    blanks = len(line) - len(line.lstrip(" \t"))
-    for prompt in _PROMPTS:
-        if line.startswith(prompt, blanks):
-            return blanks + len(prompt)
-    return 0
+    match = re.compile(_PROMPT).match(line)
+    return match.end() if match is not None else 0
 
 
 def _continues(line: str) -> bool:
     return (
         line.endswith("\\")
-        and (len(line) == 1 or line[-2] in " \t")
+        and (len(line) == 1 or line[-2] in BLANKS)
         and (not line.lstrip().startswith("#"))
     )
 
@@ -153,7 +248,7 @@ class _ReplySkipper:
         """Return True if `line` belongs to the message."""
         if self._begun and self._depth <= 0:
             return False
-        if not line.strip() or line.lstrip().startswith(_ARROWS):
+        if not line.strip() or line.lstrip().startswith(_REPLY) or prompt_width(line):
             return False
         self._count(line)
         return True

@@ -50,9 +50,10 @@ class CommandItem(Record):
 
 
 class RawItem(Record):
-    """A JSON object instead of a command. `token` is its text."""
+    """A JSON object instead of a command. `token` is its text; `file` is as in CommandItem."""
 
     token: Token
+    file: FileWord | None = None
 
 
 class TransactionItem(Record):
@@ -104,11 +105,12 @@ class Command(Record):
 
 
 class RawCommand(Record):
-    """JSON to send as typed. `value` is its value."""
+    """JSON to send as typed. `value` is its value; `file` is as in Command."""
 
     text: str
     value: dict[str, Any]
     start: int
+    file: FileWord | None = None
 
 
 class ShellCommand(Record):
@@ -339,14 +341,15 @@ def _descriptor_word(words: list[Token], index: int) -> FileWord:
 def _item(line: str, tokens: list[Token]) -> Item:
     first, *rest = tokens
     if first.kind == t.OBJECT:
+        rest, file = _split_file(line, rest)
         if rest:
             raise LineError(
                 "text after the JSON object",
                 start=rest[0].start,
                 end=rest[0].end,
-                hint="a line of JSON must be one object",
+                hint="only another JSON object or ; COMMAND may follow",
             )
-        return RawItem(first)
+        return RawItem(first, file)
     if first.kind == t.LOCAL:
         return ShellCommandItem(first, rest)
     return command_item(line, first, rest)
@@ -355,26 +358,30 @@ def _item(line: str, tokens: list[Token]) -> Item:
 def command_item(line: str, name: Token, rest: list[Token]) -> CommandItem:
     """Return a command from its name and the tokens of its arguments."""
     _check_name(name)
-    file: FileWord | None = None
-    for index, token in enumerate(rest):
+    rest, file = _split_file(line, rest)
+    if rest and rest[0].kind == t.OBJECT:
+        _check_end(line, rest[0])
+        _check_alone(rest, 1)
+        return CommandItem(name, [], rest[0], file)
+    return CommandItem(name, arguments(line, name, rest), None, file)
+
+
+def _split_file(line: str, tokens: list[Token]) -> tuple[list[Token], FileWord | None]:
+    """Split the tokens after a command into its arguments and the file that is passed to it."""
+    for index, token in enumerate(tokens):
         if token.kind == t.REDIRECT:
-            _check_no_exec(rest[:index], token)
-            file = _file_word(line, rest, index)
-            if index + 2 < len(rest):
-                extra = rest[index + 2]
+            _check_no_exec(tokens[:index], token)
+            file = _file_word(line, tokens, index)
+            if index + 2 < len(tokens):
+                extra = tokens[index + 2]
                 raise LineError(
                     "text after the file that is passed to the command",
                     start=extra.start,
                     end=extra.end,
                     hint=f"{token.text} FILE must follow the arguments",
                 )
-            rest = rest[:index]
-            break
-    if rest and rest[0].kind == t.OBJECT:
-        _check_end(line, rest[0])
-        _check_alone(rest, 1)
-        return CommandItem(name, [], rest[0], file)
-    return CommandItem(name, arguments(line, name, rest), None, file)
+            return tokens[:index], file
+    return tokens, None
 
 
 def _action(line: str, tokens: list[Token]) -> CommandItem:
@@ -522,9 +529,9 @@ def _check_end(line: str, token: Token) -> None:
     following = line[token.end : token.end + 1]
     if token.kind == t.VALUE and not token.text.startswith("json:"):
         return
-    if following in ("", " ", "\t", "\r", "\n"):
+    if following in t.BLANKS:
         return
-    alone = following == ";" and line[token.end + 1 : token.end + 2] in ("", " ", "\t", "\n")
+    alone = following == ";" and line[token.end + 1 : token.end + 2] in t.BLANKS
     if not alone:
         raise LineError(
             "a blank must follow the closing quote or bracket",

@@ -21,7 +21,7 @@ VALUE = "value"  # plain text after the operator, possibly empty
 QUOTED = "quoted"  # a quoted value, including the quotes
 COMPOUND = "compound"  # a value in brackets
 OBJECT = "object"  # a JSON object instead of a command or as its arguments
-SEPARATOR = "separator"  # ; and, within a transaction, the line end
+SEPARATOR = "separator"  # ; or the line end in a transaction; empty between JSON objects
 COMMENT = "comment"  # from # to the end of the line
 LOCAL = "local"  # /wait: the name of a shell command
 TEXT = "text"  # the rest of a line, for the human monitor or the system shell
@@ -48,11 +48,13 @@ class Token:
         return f"Token({self.kind}, {self.text!r}, {self.start})"
 
 
-_BLANKS = " \t\r\n"
+# Web pages contain no-break spaces, which look like blanks.
+NO_BREAK_SPACES = "\u00a0\u202f"
+BLANKS = f" \t\r\n{NO_BREAK_SPACES}"
 # The others are compiled on first use, because many scripts do not need them.
-_BLANK = re.compile(r"[ \t\r\n]*")
+_BLANK = re.compile(f"[{BLANKS}]*")
 # A word ends at a blank, or before a semicolon that a blank or the end follows.
-_WORD = re.compile(r"(?:[^ \t\r\n;]|;(?![ \t\r\n]|$))*+")
+_WORD = re.compile(f"(?:[^{BLANKS};]|;(?![{BLANKS}]|$))*+")
 _DOUBLE = r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+("?)'
 _SINGLE = r"'[^'\n]*+('?)"
 # A name, an index or quoted text, then what must follow it.
@@ -70,10 +72,13 @@ WATCH = "/watch"
 # Words that stand for a shell command, because users of other shells try them first.
 _ALIASES = {"help": "/help", "?": "/help"}
 
-_CLOSE_END = r";?(?:[ \t\r\n]|$)"
-_REDIRECT = r"<&|(?:>>|<>|[<>])(?=[ \t\r\n]|$)"
+_CLOSE_END = f";?(?:[{BLANKS}]|$)"
+_REDIRECT = f"<&|(?:>>|<>|[<>])(?=[{BLANKS}]|$)"
 # The human monitor has bitwise expressions, as in "p 1 | 2".
-_HUMAN_PIPE = r"(?<=[ \t])\|(?=[ \t]+(?![-+]?[0-9])[^ \t]|[ \t]*$)"
+_HUMAN_PIPE = (
+    rf"(?<=[ \t{NO_BREAK_SPACES}])\|"
+    rf"(?=[ \t{NO_BREAK_SPACES}]+(?![-+]?[0-9])[^ \t{NO_BREAK_SPACES}]|[ \t{NO_BREAK_SPACES}]*$)"
+)
 
 
 def tokenize(line: str) -> list[Token]:
@@ -90,6 +95,8 @@ def _tokens(line: str) -> Iterator[Token]:  # noqa: C901 - a state machine
     position = 0
     expects_command = True
     in_transaction = in_watch = False
+    # Whether the last token is a JSON object instead of a command.
+    after_json = False
     # Up to here no key with an operator starts: each stretch of text is searched for one once.
     no_operator_before = 0
     while True:
@@ -102,6 +109,12 @@ def _tokens(line: str) -> Iterator[Token]:  # noqa: C901 - a state machine
         if position == len(line):
             return
         token = _mark(line, position)
+        if after_json and line[position] == ";":
+            token = Token(SEPARATOR, ";", position)
+        elif after_json and line[position] == "{":
+            yield Token(SEPARATOR, "", position)
+            expects_command = True
+        after_json = False
         if token is not None and token.kind == PIPE and not expects_command:
             yield token
             yield from _rest(line, token.end)
@@ -123,6 +136,7 @@ def _tokens(line: str) -> Iterator[Token]:  # noqa: C901 - a state machine
             in_transaction |= token.kind == OPEN
             expects_command = token.kind == OPEN
             in_watch = token.kind == LOCAL and token.text == WATCH
+            after_json = token.kind == OBJECT
             yield token
             if token.kind == LOCAL and token.text == HUMAN:
                 yield from _human(line, token.end)
@@ -207,7 +221,7 @@ def _file(line: str, position: int) -> Token | None:
 
 def _rest(line: str, position: int) -> Iterator[Token]:
     position = _skip(line, position)
-    text = line[position:].rstrip(_BLANKS)
+    text = line[position:].rstrip(BLANKS)
     if text:
         yield Token(TEXT, text, position)
 
@@ -215,7 +229,7 @@ def _rest(line: str, position: int) -> Iterator[Token]:
 def _human(line: str, position: int) -> Iterator[Token]:
     start = _skip(line, position)
     pipe = re.compile(_HUMAN_PIPE).search(line, start)
-    text = line[start : pipe.start() if pipe else len(line)].rstrip(_BLANKS)
+    text = line[start : pipe.start() if pipe else len(line)].rstrip(BLANKS)
     if text:
         yield Token(TEXT, text, start)
     if pipe:
@@ -230,11 +244,11 @@ def _skip(line: str, position: int) -> int:
 
 
 def _stands_alone(line: str, position: int) -> bool:
-    return position + 1 == len(line) or line[position + 1] in _BLANKS
+    return position + 1 == len(line) or line[position + 1] in BLANKS
 
 
 def _ends_word(line: str, position: int) -> bool:
-    return position == len(line) or line[position] in _BLANKS or _closes(line, position)
+    return position == len(line) or line[position] in BLANKS or _closes(line, position)
 
 
 def _closes(line: str, position: int) -> bool:

@@ -36,6 +36,7 @@ class Dialect(Record, kw_only=True):
     trailing_commas: bool = False
     repeated_keys: bool = False
     infinite: bool = True
+    no_break_spaces: bool = False
 
 
 _JSON_WORDS: dict[str, object] = {"true": True, "false": False, "null": None}
@@ -48,18 +49,21 @@ _NOT_FINITE = {
 
 # What servers send: json-writer.c prints doubles with "%.17g".
 SERVER = Dialect(words=_JSON_WORDS | _NOT_FINITE, repeated_keys=True)
-# What QEMU accepts. Repeated keys pass: the server rejects them itself.
-QEMU = Dialect(words=_JSON_WORDS, single_quotes=True, repeated_keys=True)
+# What QEMU accepts, and no-break spaces of web pages. Repeated keys pass: the server rejects them
+# itself.
+QEMU = Dialect(words=_JSON_WORDS, single_quotes=True, repeated_keys=True, no_break_spaces=True)
 # What users type as a value: JSON and Python literals, mixed.
 LITERAL = Dialect(
     words=_JSON_WORDS | {"True": True, "False": False, "None": None},
     single_quotes=True,
     trailing_commas=True,
     infinite=False,
+    no_break_spaces=True,
 )
 
 # Compiled on first use, because many scripts need none of them.
 _BLANKS = r"[ \t\r\n]*"
+_MORE_BLANKS = r"[ \t\r\n\u00a0\u202f]*"
 _NUMBER = r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 _WORD = r"-?[A-Za-z_0-9.+-]+"
 _SINGLE = r"'[^'\\\x00-\x1f]*+(?:\\.[^'\\\x00-\x1f]*+)*+'"
@@ -122,7 +126,7 @@ class JsonReader:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._blanks = re.compile(_BLANKS).match
+        self._blanks = re.compile(_MORE_BLANKS if dialect.no_break_spaces else _BLANKS).match
         self._word = re.compile(_WORD).match
         self._number = re.compile(_NUMBER).fullmatch
         self._stack: list[dict[str, Any] | list[Any]] = []

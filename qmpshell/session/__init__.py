@@ -37,7 +37,11 @@ if TYPE_CHECKING:
         ShowUnexpected as ShowUnexpected,
         TryConnect as TryConnect,
     )
-    from .input import LineInput as LineInput, ScriptLines as ScriptLines
+    from .input import (
+        LineInput as LineInput,
+        ScriptLines as ScriptLines,
+        note_skipped as note_skipped,
+    )
     from .live_names import (
         LIVE as LIVE,
         HmpCatalogueLoader as HmpCatalogueLoader,
@@ -71,7 +75,7 @@ else:
             "connection": "CONNECTED UNCONNECTED ConnectionState explain_garbage explain_monitor explain_quiet_agent explain_silence",
             "effects": "Confirm ReadSecret Connect OpenRedirect Effect CloseRedirect Ready QueryResult Restart Exit ShowDocument Send ShowBytes ShowCommand ShowEvent ShowReply ShowResult ShowUnexpected ShowMessage TryConnect",
             "server": "disabled_in names_in",
-            "input": "LineInput ScriptLines",
+            "input": "LineInput ScriptLines note_skipped",
             "live_names": "HmpCatalogueLoader LIVE LiveCache",
             "ports": "Ports",
             "raw": "RawSession",

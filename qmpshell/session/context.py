@@ -398,7 +398,7 @@ class CommandContext:
             self.fail(f"{escape(name)}: /source is nested more than {_MAX_SOURCE_DEPTH} deep")
             return
         depths[name] = depth
-        lines = ScriptLines([LineInput(name, data=data)], verbatim=self.settings.hmp)
+        lines = ScriptLines([LineInput(name, data=data)], human=self.settings.hmp)
         found: list[PreparedLine] = []
         while not lines.ended:
             line = lines.pop()

@@ -94,6 +94,8 @@ class LineRunner:
         if line.error is not None:
             yield from self.report_error(line.source, line.error)
             return
+        if line.note:
+            self._outbox.show(self._failures.place(line.source, 0, line.note))
         task.load(line)
         assert line.plan is not None
         redirect = line.plan.redirect
@@ -242,12 +244,12 @@ class LineRunner:
         """
         if isinstance(command, RawCommand):
             request = request or make_request(command, task.source, None)
-            return (yield from self.send(task, request))
-        if request is None or self._sender.needs_ids:
-            request = make_request(command, task.source, self._sender.next_id())
+        else:
+            if request is None or self._sender.needs_ids:
+                request = make_request(command, task.source, self._sender.next_id())
+            self.show_notes(command)
         if command.file is not None and not self._settings.dry_run:
             request.descriptor = self._open(command.file)
-        self.show_notes(command)
         return (yield from self.send(task, request))
 
     def run_hmp(self, task: Task, text: str, start: int) -> Steps:

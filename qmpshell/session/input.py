@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import LineError
-from ..language import LineAssembler, LogicalLine, SourceLine
+from ..language import LineAssembler, LogicalLine, ParsedLine, SourceLine
 from .requests import PreparedLine
 
 TYPE_CHECKING = False
@@ -100,17 +100,17 @@ class LineInput:
 class ScriptLines:
     """The logical lines of several inputs, with their positions.
 
-    With `verbatim`, each line is a logical line; with `raw` too, bytes that are not UTF-8 become
+    With `human` or `raw`, each line is a logical line; with `raw`, bytes that are not UTF-8 become
     surrogates.
     """
 
     def __init__(
-        self, inputs: Sequence[LineInput], *, verbatim: bool = False, raw: bool = False
+        self, inputs: Sequence[LineInput], *, human: bool = False, raw: bool = False
     ) -> None:
         self._raw = raw
         self._inputs = list(inputs)
-        self._verbatim = verbatim
-        self._assembler = LineAssembler(verbatim=verbatim)
+        self._human = human
+        self._assembler = self._make_assembler()
         self._number = 0
 
     @property
@@ -175,7 +175,9 @@ class ScriptLines:
             whole = self._assembler.feed(text, self._number)
         except LineError as error:
             return PreparedLine(SourceLine(name, self._assembler.pop()), error=error)
-        return SourceLine(name, whole) if whole else None
+        if whole is not None:
+            return SourceLine(name, whole)
+        return note_skipped(name, text, self._number, self._assembler.pop_note())
 
     def _next_input(self, name: str) -> PreparedLine | None:
         found = None
@@ -184,6 +186,18 @@ class ScriptLines:
         except LineError as error:
             found = PreparedLine(SourceLine(name, self._assembler.pop()), error=error)
         self._inputs.pop(0)
-        self._assembler = LineAssembler(verbatim=self._verbatim)
+        self._assembler = self._make_assembler()
         self._number = 0
         return found
+
+    def _make_assembler(self) -> LineAssembler:
+        return LineAssembler(verbatim=self._raw, human=self._human)
+
+
+def note_skipped(name: str, text: str, number: int, note: str) -> PreparedLine | None:
+    """Return a line without commands that shows the note about a skipped line, if there is one."""
+    if not note:
+        return None
+    line = LogicalLine()
+    line.add(text, number=number, line=text, dropped=0)
+    return PreparedLine(SourceLine(name, line), ParsedLine([]), note=note)

@@ -13,6 +13,7 @@ from ..language import (
     RawCommand,
     ShellCommand,
     evaluate_line,
+    plain_blanks,
     split_hmp_line,
 )
 from ..qmp import (
@@ -178,11 +179,13 @@ def _as_double(value: Any) -> float:
 class PreparedLine:
     """A line after parsing: its plan, or the missing information or error that stopped it.
 
+    `note` is a remark for the user about the line, or "".
+
     `requests` contains the encoded request of each action, or None; `secrets` those typed for this
     line, by offset.
     """
 
-    __slots__ = ("error", "need", "plan", "requests", "secrets", "source")
+    __slots__ = ("error", "need", "note", "plan", "requests", "secrets", "source")
 
     def __init__(
         self,
@@ -191,8 +194,10 @@ class PreparedLine:
         *,
         need: Missing | None = None,
         error: LineError | None = None,
+        note: str = "",
     ) -> None:
         self.source = source
+        self.note = note
         self.plan = plan
         self.need = need
         self.error = error
@@ -265,6 +270,7 @@ def make_hmp_request(
     text: str, source: SourceLine, own_id: str | None, *, start: int, cpu: int | None
 ) -> Request:
     """Return the request that runs a human monitor line, on the selected CPU."""
+    text = plain_blanks(text)
     chosen = selected_cpu(text)
     message = hmp_command(text, cpu if chosen is None else chosen)
     if own_id is not None:

@@ -9,7 +9,7 @@ import re
 from itertools import pairwise
 
 from ..errors import LineError
-from ..language import LineAssembler, parse, tokens as t
+from ..language import LineAssembler, is_transcript, parse, tokens as t
 from ..qmp import LITERAL, JsonError, JsonReader, json_number, json_string
 from ..record import Record
 from .redact import (
@@ -311,12 +311,13 @@ def redact_entry(text: str, *, human: bool, raw: bool = False) -> str | None:
     for empty ones around them. `human` is true for human monitor lines, `raw` for lines sent
     verbatim; neither has `@?`.
     """
-    if text[:1] in (" ", "\t"):
+    if text[:1] in (" ", "\t", *t.NO_BREAK_SPACES):
         return None
     if raw or (human and _JSON_COMMAND.search(text)):
         kept = text if _is_harmless(text) else ""
     elif human:
-        kept = "\n".join(line for line in text.split("\n") if not hmp_secret_spans(line))
+        lines = [line for line, _ in _logical_lines(text, human=True)]
+        kept = "\n".join(line for line in lines if not hmp_secret_spans(line))
     else:
         kept = _redact(text)
     # A leading blank would keep the line out of the history when it is entered again.
@@ -353,13 +354,13 @@ def _redact(text: str) -> str:
     return "\n".join(kept)
 
 
-def _logical_lines(text: str) -> Iterator[tuple[str, list[Span] | None]]:
+def _logical_lines(text: str, *, human: bool = False) -> Iterator[tuple[str, list[Span] | None]]:
     """Yield each logical line as typed, and the positions of its secrets, or None to drop it.
 
     Invalid JSON includes everything after it, because its end is unknown.
     """
     typed = text.split("\n")
-    assembler = LineAssembler()
+    assembler = LineAssembler(human=human, transcript=is_transcript(text, human=human))
     for number, last in enumerate(typed):
         try:
             line = assembler.feed(last, number)
@@ -373,23 +374,25 @@ def _logical_lines(text: str) -> Iterator[tuple[str, list[Span] | None]]:
         if line is None and number == len(typed) - 1 and assembler.open:
             line = assembler.pop()
         if line is not None:
-            yield _as_typed(typed, line, number)
+            yield _as_typed(line, human=human)
 
 
-def _as_typed(typed: list[str], line: LogicalLine, last: int) -> tuple[str, list[Span] | None]:
-    """Return the typed text of a logical line, without a prompt, and the positions of its secrets."""
-    first, column, _ = line.locate(0)
-    prompt = column - 1
-    begins = {first: -prompt}
-    for number in range(first, last):
-        begins[number + 1] = begins[number] + len(typed[number]) + 1
+def _as_typed(line: LogicalLine, *, human: bool) -> tuple[str, list[Span] | None]:
+    """Return the typed text of a logical line, without prompts, and the positions of its secrets."""
+    begins: dict[int, int] = {}
+    typed: list[str] = []
+    position = 0
+    for number, text, prompt in line.physical_lines:
+        begins[number] = position - prompt
+        typed.append(text[prompt:])
+        position += len(typed[-1]) + 1
 
     def place(offset: int) -> int:
         number, column, _ = line.locate(offset)
         return begins[number] + column - 1
 
-    spans = secret_values(line.text)
+    spans = secret_values(line.text, human=human)
     if spans is not None:
         # The end is found by the last character: the text after it may be on another line.
         spans = [(place(start), place(end - 1) + 1) for start, end in spans]
-    return "\n".join(typed[first : last + 1])[prompt:], spans
+    return "\n".join(typed), spans

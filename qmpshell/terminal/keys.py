@@ -40,6 +40,7 @@ def make_bindings(  # noqa: C901 - one function for each key
     *,
     complete: Callable[[Buffer], None],
     is_whole: Callable[[str], bool],
+    is_transcript: Callable[[str], bool],
     interrupt: Callable[[], None],
     edit: Callable[[str], None],
     suspend: Callable[[], None],
@@ -48,9 +49,9 @@ def make_bindings(  # noqa: C901 - one function for each key
 ) -> KeyBindings:
     """Return the key bindings.
 
-    `complete` completes a text at once; `is_whole` returns True if Enter ends a text; `interrupt`
-    handles Ctrl-C on an empty line; `help` receives the text and the cursor. `has_arguments` is
-    false if the lines are not QMP commands.
+    `complete` completes a text at once; `is_whole` returns True if Enter ends a text, and
+    `is_transcript` if the text has prompts; `interrupt` handles Ctrl-C on an empty line; `help`
+    receives the text and the cursor. `has_arguments` is false if the lines are not QMP commands.
     """
     bindings = KeyBindings()
     typing = has_focus(DEFAULT_BUFFER)  # not while searching
@@ -62,6 +63,8 @@ def make_bindings(  # noqa: C901 - one function for each key
         if state is not None and state.current_completion is not None:
             # Enter only accepts the completion: the user has not seen the resulting line yet.
             buffer.complete_state = None
+        elif is_transcript(buffer.text) and _text_follows(event):
+            buffer.newline(copy_margin=False)
         elif is_whole(buffer.text):
             buffer.validate_and_handle()
         elif buffer.document.on_last_line:
@@ -74,7 +77,9 @@ def make_bindings(  # noqa: C901 - one function for each key
     def complete_or_next(event: KeyPressEvent) -> None:
         # Not in the background: the next key may be Enter, which needs the result.
         buffer = event.current_buffer
-        if buffer.complete_state is not None:
+        if _text_follows(event):
+            buffer.insert_text("\t")
+        elif buffer.complete_state is not None:
             buffer.complete_next()
         else:
             complete(buffer)
@@ -137,6 +142,13 @@ def dots_before_equals(text: str) -> int:
     match = re.search(_OPEN_KEY, text)
     # Not in quotes, in JSON, or in a line for the human monitor.
     return len(match[1]) if match and parse(text).tokens[-1].kind in (WORD, VALUE) else 0
+
+
+def _text_follows(event: KeyPressEvent) -> bool:
+    """Return True if text was read together with a key, as in a paste of a simple terminal."""
+    return any(
+        key.key.isprintable() and len(key.key) == 1 for key in event.key_processor.input_queue
+    )
 
 
 class Tab:

@@ -44,7 +44,9 @@ class LineLexer(Lexer):
     def lex_document(self, document: Document) -> Callable[[int], StyleAndTextTuples]:
         """Return a function for the fragments of each physical line."""
         lines = [
-            [*line] for _, group in split_entry(document.text) for line in _split(_colour(group))
+            [*line]
+            for group, is_skipped in split_entry(document.text)
+            for line in _split(_comment(group) if is_skipped else _colour(group))
         ]
 
         def line(number: int) -> StyleAndTextTuples:
@@ -53,12 +55,14 @@ class LineLexer(Lexer):
         return line
 
 
+def _comment(text: str) -> Fragments:
+    return [(_style(styles.TYPED_COMMENT), text)]
+
+
 def _colour(text: str) -> Fragments:
     """Return the fragments of a line. Joined, they are its text."""
     dropped = prompt_width(text)
-    found: Fragments = [(_style(styles.TYPED_COMMENT), text[:dropped])] if dropped else []
-    if text.startswith("<- ", len(text) - len(text.lstrip())):
-        return [(_style(styles.TYPED_COMMENT), text)]
+    found = _comment(text[:dropped]) if dropped else []
     rest = text[dropped:]
     position = 0
     for token in parse(rest).tokens:

@@ -150,9 +150,7 @@ class PlainShell(ScriptRunner):
         super().__init__(
             session,
             stream,
-            lines=ScriptLines(
-                [self._input], verbatim=settings.hmp or settings.raw, raw=settings.raw
-            ),
+            lines=ScriptLines([self._input], human=settings.hmp, raw=settings.raw),
             output=Output(_STDOUT),
             make_view=self._make_view,
             clock=time.monotonic,

@@ -97,6 +97,7 @@ class PromptController:
         bindings = make_bindings(
             complete=self._tab.complete,
             is_whole=splitter.is_whole,
+            is_transcript=splitter.is_transcript,
             interrupt=owner.interrupt,
             edit=self._edit,
             suspend=self.suspend,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..errors import LineError
-from ..language import LineAssembler, SourceLine
-from ..session import PreparedLine
+from ..language import LineAssembler, SourceLine, is_transcript
+from ..session import PreparedLine, note_skipped
 from ..storage import Settings
 
 
@@ -15,11 +15,11 @@ class InputSplitter:
 
     def __init__(self, settings: Settings) -> None:
         self._raw = settings.raw
-        self._verbatim = settings.hmp or settings.raw
+        self._human = settings.hmp
 
     def is_whole(self, text: str) -> bool:
         """Return True if `text` needs no further lines. That includes invalid text."""
-        assembler = self._assembler()
+        assembler = self._assembler(text)
         for number, line in enumerate(text.split("\n"), 1):
             try:
                 assembler.feed(line, number)
@@ -29,41 +29,50 @@ class InputSplitter:
 
     def lines(self, text: str) -> Iterator[SourceLine | PreparedLine]:
         """Yield the lines. An invalid or incomplete one has its error."""
-        assembler = self._assembler()
+        assembler = self._assembler(text)
         for number, line in enumerate(text.split("\n"), 1):
             try:
                 whole = assembler.feed(line + "\n" if self._raw else line, number)
             except LineError as error:
                 yield PreparedLine(SourceLine("", assembler.pop()), error=error)
-                assembler = self._assembler()
             else:
+                found = note_skipped("", line, number, assembler.pop_note())
                 if whole is not None:
                     yield SourceLine("", whole)
+                elif found is not None:
+                    yield found
         try:
             assembler.end()
         except LineError as error:
             yield PreparedLine(SourceLine("", assembler.pop()), error=error)
 
-    def _assembler(self) -> LineAssembler:
-        return LineAssembler(verbatim=self._verbatim)
+    def is_transcript(self, text: str) -> bool:
+        """Return True if `text` has prompts, so that only its lines with a prompt are commands."""
+        return not self._raw and is_transcript(text, human=self._human)
+
+    def _assembler(self, text: str) -> LineAssembler:
+        return LineAssembler(
+            verbatim=self._raw, human=self._human, transcript=self.is_transcript(text)
+        )
 
 
-def split_entry(text: str) -> Iterator[tuple[int, str]]:
-    r"""Yield the logical lines of an entry with their offsets.
+def split_entry(text: str) -> Iterator[tuple[str, bool]]:
+    r"""Yield the logical lines of an entry, and whether they are skipped.
 
-    >>> list(split_entry('stop\n{"execute":\n"cont"}'))
-    [(0, 'stop'), (5, '{"execute":\n"cont"}')]
+    >>> list(split_entry('stop\n{"execute":\n"cont"}\n<- {}'))
+    [('stop', False), ('{"execute":\n"cont"}', False), ('<- {}', True)]
     """
-    assembler = LineAssembler()
+    assembler = LineAssembler(transcript=is_transcript(text))
     start = position = 0
     for number, line in enumerate(text.split("\n"), 1):
         position += len(line) + 1
         try:
-            assembler.feed(line, number)
+            is_skipped = assembler.feed(line, number) is None
         except LineError:
-            assembler = LineAssembler()
+            assembler.pop()
+            is_skipped = False
         if not assembler.open:
-            yield start, text[start : position - 1]
+            yield text[start : position - 1], is_skipped
             start = position
     if start < position:
-        yield start, text[start:]
+        yield text[start:], False

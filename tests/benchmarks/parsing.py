@@ -14,7 +14,24 @@ from qmpshell.language import Introspection, LineAssembler, evaluate_line, no_fi
 from qmpshell.storage import redact_entry
 from qmpshell.terminal import LineLexer
 
-_TEXTS = ("(", '"', "'", "{", "[", "a.", ",,", "\\", "a=", "; ", "'a' ", "<> ", "#", ":=")
+_TEXTS = (
+    "(",
+    '"',
+    "'",
+    "{",
+    "[",
+    "a.",
+    ",,",
+    "\\",
+    "a=",
+    "; ",
+    "'a' ",
+    "<> ",
+    "#",
+    ":=",
+    "{}",
+    "{};",
+)
 _STARTS = ("", "x ", "x a=", "/watch ", "/hmp ", "/keyval blockdev-add ", "transaction( ")
 _SIZES = (10_000, 100_000)
 # Ten times the text takes ten times as long, with room for noise. Less time than this is noise.

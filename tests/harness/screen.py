@@ -6,6 +6,7 @@ import signal
 import termios
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from pyte.screens import StaticDefaultDict
 from .program import COMMAND, environment
 
 _TIMEOUT = 15.0  # seconds
+_READ_TIMEOUT = 2.0  # seconds
 
 
 class _Screen(pyte.HistoryScreen):
@@ -157,6 +159,28 @@ class Terminal:
         return left + self.lines
 
     def type(self, keys: str) -> None:
+        """Send keys. Text after a Tab is sent when the program has read the Tab."""
+        *first, last = keys.split("\t")
+        for number, part in enumerate(first, 1):
+            before = self._bytes_read()
+            sent = self.child.send(f"{part}\t")
+            deadline = time.monotonic() + _READ_TIMEOUT
+            while last or number < len(first):
+                if self._bytes_read() >= before + sent or time.monotonic() > deadline:
+                    break
+                self._pump()
+        self.child.send(last)
+
+    def _bytes_read(self) -> int:
+        """Return how many bytes the program has read so far."""
+        try:
+            fields = Path(f"/proc/{self.child.pid}/io").read_text("ascii").split()
+        except OSError:
+            return 0
+        return int(fields[fields.index("rchar:") + 1])
+
+    def type_at_once(self, keys: str) -> None:
+        """Send keys as a terminal without bracketed paste sends pasted text."""
         self.child.send(keys)
 
     def paste(self, text: str) -> None:

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from qmpshell.errors import LineError
-from qmpshell.language import LineAssembler, LogicalLine
+from qmpshell.language import LineAssembler, LogicalLine, is_transcript
 
 
-def assemble(text: str, *, verbatim: bool = False) -> list[str]:
+def assemble(
+    text: str, *, verbatim: bool = False, human: bool = False, transcript: bool = False
+) -> list[str]:
     """Return the logical lines of a text; an error is returned as "!REASON"."""
-    assembler = LineAssembler(verbatim=verbatim)
+    assembler = LineAssembler(verbatim=verbatim, human=human, transcript=transcript)
     found: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
         try:
@@ -65,6 +67,11 @@ def test_backslash_joins_lines(text: str, expected: list[str]) -> None:
         ("{'a':\n'}'}", ["{'a':\n'}'}"]),
         ('{"a": 1}\n{"b": 2}', ['{"a": 1}', '{"b": 2}']),
         ('{"a": 1} x', ['{"a": 1} x']),
+        ('{"a": 1}{"b":\n2} {"c": 3}\nx', ['{"a": 1}{"b":\n2} {"c": 3}', "x"]),
+        ('{"a":\n1};{"b":\n2}', ['{"a":\n1};{"b":\n2}']),
+        ('{"a": 1} \xa0; {"b":\n\xa02}', ['{"a": 1} \xa0; {"b":\n\xa02}']),
+        ('{"a": 1}{b', ["!expected a name in quotes or }"]),
+        ('{"a": 1}{"b":', ["!the JSON object is not complete, but the input ends"]),
         ('{"a": [1,\n2]}; stop', ['{"a": [1,\n2]}; stop']),
         ('x {"a":\nstop', ['x {"a":', "stop"]),
         ('{"a":', ["!the JSON object is not complete, but the input ends"]),
@@ -150,6 +157,7 @@ def test_pasted_documentation_gives_its_commands() -> None:
     ("text", "expected"),
     [
         ("-> stop", ["stop"]),
+        ("\xa0-> stop", ["stop"]),
         ("  -> stop", ["stop"]),
         ("(QEMU) stop", ["stop"]),
         ("TRANS> stop", ["stop"]),
@@ -178,7 +186,124 @@ def test_pasted_prompts_and_replies_are_dropped(text: str, expected: list[str]) 
     assert assemble(text) == expected
 
 
-@pytest.mark.parametrize("line", ["-> x", "<- x", "a \\", "{", "", "  b"])
+# A session of qmp-shell -v -p, and one of this shell, as copied from the screen.
+QMP_SHELL = """\
+Welcome to the QMP low-level shell!
+Connected to QEMU 7.2.22
+
+(QEMU) query-status
+{"execute": "query-status", "arguments": {}}
+{
+    "return": {
+        "status": "running",
+...
+    }
+}
+(QEMU)
+(QEMU) transaction(
+TRANS> block-dirty-bitmap-add node=d0 name=b0
+TRANS> block-dirty-bitmap-add node=d0 name=b1
+TRANS> )
+{"return": {}}
+Event: STOP
+(QEMU) stop now
+Error while parsing command line: Expected a key=value pair, got 'now'
+command format: <command-name>  [arg-name1=arg1] ... [arg-nameN=argN]
+(QEMU) """
+OWN = """\
+(QEMU) {"execute":
+...  "query-name"}
+{"return": {}}   (1 ms)
+(QEMU) stop
+... cont
+...
+{"return": {}}
+12:00:00.123 RESUME
+... 20 more lines
+(QEMU) x \\
+...   a=1
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            QMP_SHELL,
+            [
+                "query-status",
+                "transaction(\nblock-dirty-bitmap-add node=d0 name=b0\n"
+                "block-dirty-bitmap-add node=d0 name=b1\n)",
+                "stop now",
+            ],
+        ),
+        (OWN, ['{"execute":\n "query-name"}', "stop", "cont", "x \n  a=1"]),
+        ('(QEMU) stop\n-> {"execute": "stop"}\n{"return": {}}', ["stop"]),
+        ("(QGA) guest-ping\n{}\n(QGA)\tguest-info", ["guest-ping", "guest-info"]),
+        ("(QEMU)\xa0stop\ncont", ["stop"]),
+        ("...\nstop\n  ...", ["stop"]),
+        ("<- {}\n(QEMU) stop\n<- {}\ncont", ["stop", "cont"]),
+        ('{"execute":\n...\n"stop"}', ["!expected a value, not '...'", '"stop"}']),
+        ("(QEMU)stop", ["(QEMU)stop"]),
+    ],
+)
+def test_transcript_gives_the_commands_behind_prompts(text: str, expected: list[str]) -> None:
+    assert [line for line in assemble(text) if line][: len(expected)] == expected
+    assert len([line for line in assemble(text) if line]) == len(expected)
+
+
+def test_transcript_that_begins_with_output_skips_it() -> None:
+    text = '{"return": {}}\n(QEMU) stop\n{"return": {}}\n'
+    assert is_transcript(text)
+    assert assemble(text, transcript=True) == ["stop"]
+
+
+@pytest.mark.parametrize("text", ["stop", "-> stop\n(QEMU) cont", "(qemu) stop", "a (QEMU) b"])
+def test_text_with_arrows_is_not_a_transcript(text: str) -> None:
+    assert not is_transcript(text)
+
+
+def test_monitor_transcript_gives_the_commands_behind_prompts() -> None:
+    text = (
+        "QEMU 7.2.22 monitor - type 'help' for more information\n(qemu) info name\nvm\n"
+        "(qemu)\n(qemu) x /2i $pc\n0xfff0: ljmpl *\n<- x\n(QEMU) stop\n"
+    )
+    found = ["info name", "x /2i $pc", "stop"]
+    assert assemble(text, human=True) == found
+    assert is_transcript(text, human=True)
+    assert assemble(text.partition("\n")[2], human=True) == found
+
+
+@pytest.mark.parametrize("line", ["-> x", "<- x", "a \\", "{", "", "  b", "..."])
+def test_monitor_line_without_transcript_is_unchanged(line: str) -> None:
+    assert assemble(line, human=True) == [line]
+
+
+def test_note_about_skipped_lines_appears_once() -> None:
+    assembler = LineAssembler()
+    notes: list[str] = []
+    for number, line in enumerate(("(QEMU) a", "", "x", "y", "(QEMU) b", "z"), 1):
+        assembler.feed(line, number)
+        notes.append(assembler.pop_note())
+    assert [bool(note) for note in notes] == [False, False, True, False, False, False]
+    assembler.feed("...", 1)
+    assert LineAssembler().pop_note() == ""
+
+
+def test_offset_of_is_the_inverse_of_locate() -> None:
+    assembler = LineAssembler()
+    assembler.feed("(QEMU) transaction( \\", 1)
+    assembler.feed("TRANS> a", 2)
+    line = assembler.pop()
+    for offset in range(len(line.text)):
+        number, column, _ = line.locate(offset)
+        assert line.offset_of(number, column - 1) == offset
+    assert line.offset_of(1, 0) == 0
+    assert line.offset_of(1, 99) == line.text.index("\n")
+    assert line.offset_of(2, 99) == len(line.text)
+
+
+@pytest.mark.parametrize("line", ["(qemu) x", "-> x", "<- x", "a \\", "{", "", "  b"])
 def test_verbatim_line_is_unchanged(line: str) -> None:
     assert assemble(line, verbatim=True) == [line]
 

@@ -31,7 +31,7 @@ def item_as_tuple(item: Item) -> Any:
     """Return an item as typed: (NAME, its arguments, its file)."""
     match item:
         case RawItem():
-            return item.token.text
+            return item.token.text if item.file is None else (item.token.text, item.file.path)
         case ShellCommandItem():
             return [item.name.text, *(token.text for token in item.tokens)]
         case TransactionItem():
@@ -202,6 +202,7 @@ AT_END = "> FILE must be at the end of the line; it gets the replies to the whol
 BEHIND = "the file that is passed to the command"
 QUOTE_EXEC = 'quote the whole value: uri="exec:cat > file"'
 LINE_IS = "a line is COMMAND KEY=VALUE…, or a JSON object"
+ONLY_ITEMS = "only another JSON object or ; COMMAND may follow"
 ONLY_ACTIONS = "only actions, such as blockdev-snapshot-sync, are allowed in a transaction"
 
 
@@ -239,7 +240,9 @@ ONLY_ACTIONS = "only actions, such as blockdev-snapshot-sync, are allowed in a t
         ("migrate uri=exec:cat >> f", ">> after exec: would redirect the replies, and not be part of the command", ">>", QUOTE_EXEC),
         ("migrate uri=exec:gzip -c > f", "> after exec: would redirect the replies, and not be part of the command", ">", QUOTE_EXEC),
         ("stop; migrate uri=exec:cat > f", "> after exec: would redirect the replies, and not be part of the command", ">", QUOTE_EXEC),
-        ('{"a": 1} < b', "text after the JSON object", "<", "a line of JSON must be one object"),
+        ('{"a": 1} <>', "a file must follow <>", "<>", ""),
+        ('{"a": 1} b', "text after the JSON object", "b", ONLY_ITEMS),
+        ('{"a": 1} {"b": 2} c', "text after the JSON object", "c", ONLY_ITEMS),
         ("transaction(", "the transaction is not closed", "transaction(", ") as a separate word ends it"),
         ("transaction( a", "the transaction is not closed", "transaction(", ") as a separate word ends it"),
         ("a; transaction( b c=d)", "the transaction is not closed", "transaction(", ") as a separate word ends it"),
@@ -410,10 +413,10 @@ def test_leaves_joined_with_blanks_are_the_line(line: str) -> None:
     tree = parse(line)
     position = 0
     for token in tree.tokens:
-        assert set(line[position : token.start]) <= set(" \t\r\n")
+        assert set(line[position : token.start]) <= set(t.BLANKS)
         assert line[token.start : token.end] == token.text
         position = token.end
-    assert set(line[position:]) <= set(" \t\r\n")
+    assert set(line[position:]) <= set(t.BLANKS)
 
 
 @given(st.one_of(st.text(max_size=60), FRAGMENTS.map(" ".join)))

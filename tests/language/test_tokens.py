@@ -20,11 +20,11 @@ def check(line: str) -> list[Token]:
     position = 0
     for token in found:
         assert token.start >= position
-        assert line[position : token.start].strip(" \t\r\n") == ""
+        assert line[position : token.start].strip(t.BLANKS) == ""
         assert token.end == token.start + len(token.text)
         assert token.text == line[token.start : token.end]
         position = token.end
-    assert line[position:].strip(" \t\r\n") == ""
+    assert line[position:].strip(t.BLANKS) == ""
     return found
 
 
@@ -57,6 +57,13 @@ def check(line: str) -> list[Token]:
             ],
         ),
         ("a b", [(t.NAME, "a"), (t.WORD, "b")]),
+        ("\xa0a\xa0b=1\u202f", [(t.NAME, "a"), (t.KEY, "b"), (t.OPERATOR, "="), (t.VALUE, "1")]),
+        ("{}{}", [(t.OBJECT, "{}"), (t.SEPARATOR, ""), (t.OBJECT, "{}")]),
+        ("{} \t{}", [(t.OBJECT, "{}"), (t.SEPARATOR, ""), (t.OBJECT, "{}")]),
+        ("{};{}", [(t.OBJECT, "{}"), (t.SEPARATOR, ";"), (t.OBJECT, "{}")]),
+        ("{} ;a", [(t.OBJECT, "{}"), (t.SEPARATOR, ";"), (t.NAME, "a")]),
+        ("{} # {}", [(t.OBJECT, "{}"), (t.COMMENT, "# {}")]),
+        ("a {} {}", [(t.NAME, "a"), (t.OBJECT, "{}"), (t.OBJECT, "{}")]),
         ("a =b", [(t.NAME, "a"), (t.WORD, "=b")]),
         ('a "b c"', [(t.NAME, "a"), (t.WORD, '"b c"')]),
         ('a b."c.d e"=1', [(t.NAME, "a"), (t.KEY, 'b."c.d e"'), (t.OPERATOR, "="), (t.VALUE, "1")]),
@@ -129,8 +136,10 @@ pieces = st.lists(
 ).map("".join)
 
 
-@pytest.mark.parametrize("line", ["a | b\xa0", "a | \u3000", "/hmp a\x85", "/hmp \xa0"])
-def test_space_tab_and_line_end_separate_tokens(line: str) -> None:
+@pytest.mark.parametrize(
+    "line", ["a | b\xa0", "a | \u3000", "/hmp a\x85", "/hmp \xa0", "a\xa0b=1", "a\u202fb"]
+)
+def test_only_ascii_and_no_break_spaces_are_blanks(line: str) -> None:
     check(line)
 
 
@@ -140,13 +149,32 @@ def test_random_text_has_valid_tokens(line: str) -> None:
 
 
 @given(pieces)
-def test_only_missing_value_is_an_empty_token(line: str) -> None:
+def test_only_value_or_separator_is_empty(line: str) -> None:
     for token in check(line):
-        assert token.text or token.kind == t.VALUE
+        assert token.text or token.kind in (t.VALUE, t.SEPARATOR)
 
 
 @pytest.mark.parametrize(
-    "unit", ['"', "'", "[", "{", "a.", "a=", "a:", ";", "=", "\\", "#", "a=[ ", "> ", "< a ", "|"]
+    "unit",
+    [
+        '"',
+        "'",
+        "[",
+        "{",
+        "a.",
+        "a=",
+        "a:",
+        ";",
+        "=",
+        "\\",
+        "#",
+        "a=[ ",
+        "> ",
+        "< a ",
+        "|",
+        "{}",
+        "{};",
+    ],
 )
 @pytest.mark.parametrize("prefix", ["x ", "transaction( x ", "/hmp ", "/watch "])
 def test_tokenizer_work_is_linear_in_text(unit: str, prefix: str, count_lines: Any) -> None:

@@ -94,6 +94,15 @@ def test_unusable_descriptor_is_reported(one_qemu: Server) -> None:
     ]
 
 
+def test_redirect_after_json_passes_descriptor(qemu: Server, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("x")
+    add = '{"execute": "add-fd", "arguments": {"fdset-id": 1}}'
+    result = run(qemu.address, input=f"{add} <> {file}; {add} < {file}\nquery-fdsets\n")
+    assert (result.status, result.err) == (0, "")
+    assert len(returns(result)[-1][0]["fds"]) == 2
+
+
 def test_passed_descriptor_can_back_a_disk(qemu: Server, tmp_path: Path) -> None:
     file = tmp_path / "disk"
     file.write_bytes(b"\0" * 4096)

@@ -54,6 +54,48 @@ def test_invalid_line_is_reported_and_skipped(qemu: Server) -> None:
     )
 
 
+@pytest.mark.parametrize("between", ["", " ", "\t", ";", " ; ", "\xa0", "\n"])
+def test_requests_on_one_line_run_in_order(one_qemu: Server, between: str) -> None:
+    names = ("qmp_capabilities", "cont", "query-status")
+    line = between.join(f'{{"execute":\xa0"{name}", "id": "{name}"}}' for name in names)
+    result = run("--events", "none", one_qemu.address, input=line)
+    assert result.status == 0
+    assert [message["id"] for message in messages(result)] == list(names)
+    assert messages(result)[-1]["return"]["running"] is True
+    assert result.err.startswith("stdin:1:1: qmpshell has already negotiated")
+
+
+def test_transcript_runs_the_commands_behind_prompts(one_qemu: Server) -> None:
+    transcript = (
+        "Welcome to the QMP low-level shell!\nConnected to QEMU 7.2.22\n\n(QEMU) cont\n"
+        '{"execute": "cont"}\n{"return": {}}\n(QEMU)\n(QEMU) query-status\n{\n"return": {\n...\n'
+    )
+    result = run("-v", "--events", "none", one_qemu.address, input=transcript)
+    assert result.status == 0
+    assert [set(message) for message in messages(result)] == [{"return"}, {"return"}]
+    assert result.err.splitlines() == [
+        "stdin:1:1: this is a transcript: only what follows a prompt such as (QEMU) is run;"
+        " other lines are skipped",
+        '-> {"execute": "cont"}',
+        '-> {"execute": "query-status"}',
+    ]
+    human = run("-H", one_qemu.address, input="(qemu) info name\nquit\n(qemu) info status\nquit\n")
+    assert (human.status, human.out) == (0, "VM status: running\n")
+    assert human.err.startswith("stdin:2:1: this is a transcript")
+
+
+def test_invalid_request_on_a_line_sends_nothing(one_qemu: Server) -> None:
+    result = run(one_qemu.address, input='{"execute": "cont"}{"execute": cont}\n')
+    assert (result.status, result.out) == (1, "")
+    assert result.err.startswith("stdin:1:32: expected a value, not 'cont'")
+
+
+def test_no_break_space_in_monitor_line_is_blank(one_qemu: Server) -> None:
+    result = run("-H", one_qemu.address, input="info\xa0version |\xa0cat\n")
+    assert result.status == 0
+    assert result.out.startswith(SYSTEM.version)
+
+
 def test_error_reply_is_printed_with_status_1(qemu: Server) -> None:
     result = run(qemu.address, input="no-such-command\nquery-name\n")
     assert result.status == 1

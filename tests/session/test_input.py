@@ -11,8 +11,8 @@ from qmpshell.language import SourceLine
 from qmpshell.session import LineInput, PreparedLine, ScriptLines
 
 
-def lines_of(*inputs: LineInput, verbatim: bool = False, raw: bool = False) -> list[str]:
-    lines = ScriptLines(inputs, verbatim=verbatim, raw=raw)
+def lines_of(*inputs: LineInput, human: bool = False, raw: bool = False) -> list[str]:
+    lines = ScriptLines(inputs, human=human, raw=raw)
     found = []
     while not lines.ended:
         item = lines.pop()
@@ -32,10 +32,10 @@ def lines_of(*inputs: LineInput, verbatim: bool = False, raw: bool = False) -> l
 @example([b"\xef\xbb\xbf"], [])  # only a byte order mark
 def test_random_chunks_give_same_lines(parts: list[bytes], sizes: list[int]) -> None:
     data = b"\n".join(part.replace(b"\n", b"") for part in parts)
-    whole_lines = lines_of(LineInput("x", data=data), verbatim=True, raw=True)
+    whole_lines = lines_of(LineInput("x", data=data), human=True, raw=True)
     reader, writer = os.pipe()
     line_input = LineInput("x", read=lambda: os.read(reader, 65536), descriptor=reader)
-    lines = ScriptLines([line_input], verbatim=True, raw=True)
+    lines = ScriptLines([line_input], human=True, raw=True)
     read_lines: list[str] = []
     cuts = [0]
     for size in sizes:
@@ -62,9 +62,7 @@ def test_random_chunks_give_same_lines(parts: list[bytes], sizes: list[int]) -> 
 def test_line_ends_and_byte_order_marks_are_removed() -> None:
     data = b"\xef\xbb\xbfa\r\nb\n\n\xef\xbb\xbfc\rd"
     assert lines_of(LineInput("x", data=data)) == ["a", "b", "", "\ufeffc\rd"]
-    assert (
-        lines_of(LineInput("x", data=data, raw=True), verbatim=True, raw=True)[0] == "\ufeffa\r\n"
-    )
+    assert lines_of(LineInput("x", data=data, raw=True), human=True, raw=True)[0] == "\ufeffa\r\n"
 
 
 def test_inputs_are_parsed_separately() -> None:
@@ -98,3 +96,22 @@ def test_reading_pauses_while_a_line_is_queued() -> None:
     assert lines.pop() is None
     assert lines.ended
     os.close(reader)
+
+
+def test_skipped_lines_are_reported_once_where_they_begin() -> None:
+    data = b"(QEMU) stop\n{}\n(QEMU)\n(QEMU) cont\nRESUME\n"
+    lines = ScriptLines([LineInput("x", data=data)])
+    notes: list[str] = []
+    commands: list[str] = []
+    while not lines.ended:
+        item = lines.pop()
+        if isinstance(item, PreparedLine):
+            assert item.plan is not None and item.plan.actions == []
+            notes.append(f"{item.source.line.locate(0)[0]}: {item.note}")
+        elif item is not None:
+            commands.append(item.line.text)
+    assert [text for text in commands if text] == ["stop", "cont"]
+    assert notes == [
+        "2: this is a transcript: only what follows a prompt such as (QEMU) is run;"
+        " other lines are skipped"
+    ]

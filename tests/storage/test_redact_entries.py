@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 from hypothesis import given, strategies as st
 
-from qmpshell.language import LineAssembler
+from qmpshell.language import LineAssembler, is_transcript
 from qmpshell.storage import redact_entry, redact_line
 from tests.storage.test_redact import HUMAN_SECRETS, SECRET, SECRET_COMMANDS, TYPED
 
@@ -21,7 +21,7 @@ def redact(text: str) -> str | None:
 
 def logical_lines(text: str) -> list[str]:
     """Return the logical lines of an entry, including an incomplete last line."""
-    assembler = LineAssembler()
+    assembler = LineAssembler(transcript=is_transcript(text))
     found = [assembler.feed(line, number) for number, line in enumerate(text.split("\n"))]
     found.append(assembler.pop() if assembler.open else None)
     return [line.text for line in found if line is not None]
@@ -43,6 +43,12 @@ def logical_lines(text: str) -> list[str]:
             "-> set_password \\\n password=hunter2 \\\n display=d0",
             "set_password \\\n password=@? \\\n display=d0",
         ),
+        ('(QEMU) stop\n{"return": {}}\n(QEMU) cont', "stop\ncont"),
+        (
+            "{}\n(QEMU) transaction(\nTRANS> x password=hunter2\nTRANS> )\nhunter2",
+            "transaction(\nx password=@?\n)",
+        ),
+        ("(QEMU) a \\\n... password=hunter2", "a \\\npassword=@?"),
         ("set_password password=hunter2 \\\n", "set_password password=@? \\"),
         (
             "transaction(\nx password=hunter2\ny b=c\n) new-password=hunter2\nstop",

@@ -112,7 +112,13 @@ def test_every_key_is_in_the_help() -> None:
         "v": "(v in vi mode)",
     }
     bindings = make_bindings(
-        complete=ignore, is_whole=bool, interrupt=ignore, edit=ignore, suspend=ignore, help=ignore
+        complete=ignore,
+        is_whole=bool,
+        is_transcript=bool,
+        interrupt=ignore,
+        edit=ignore,
+        suspend=ignore,
+        help=ignore,
     )
     text = "\n".join(f"{key}: {what}" for key, what in KEY_BINDINGS)
     # `=` inserts itself, after it has replaced a dot.

@@ -21,7 +21,31 @@ def split(text: str, settings: Settings | None = None) -> list[str]:
     return [
         f"!{line.error.reason}" if isinstance(line, PreparedLine) and line.error else _text(line)
         for line in InputSplitter(settings or Settings()).lines(text)
+        if not (isinstance(line, PreparedLine) and line.note)
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "prompt", "found"),
+    [
+        (Settings(), "(QEMU)", ["", "stop", "cont"]),
+        (Settings(hmp=True), "(qemu)", ["", "stop", "cont"]),
+        (Settings(raw=True), "(qemu)", None),
+    ],
+)
+def test_pasted_transcript_gives_one_note_and_its_commands(
+    settings: Settings, prompt: str, found: list[str] | None
+) -> None:
+    text = f'{{"return": {{}}}}\n{prompt} stop\n{{"return": {{}}}}\n{prompt}\n{prompt} cont\nx'
+    items = list(InputSplitter(settings).lines(text))
+    notes = [item.note for item in items if isinstance(item, PreparedLine)]
+    if found is None:
+        assert notes == [] and len(items) == 6
+        return
+    lines = [item.line.text if isinstance(item, SourceLine) else "" for item in items]
+    assert lines == found
+    assert len(notes) == 1 and prompt in notes[0]
+    assert InputSplitter(settings).is_transcript(text)
 
 
 def _text(line: SourceLine | PreparedLine) -> str:

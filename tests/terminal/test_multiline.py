@@ -135,6 +135,64 @@ def test_pasted_documentation_runs_its_commands(one_qemu: Server) -> None:
         assert terminal.text.count('"return"') == 4
 
 
+TRANSCRIPT = """\
+{"return": {}}
+(QEMU) query-name
+{"execute": "query-name", "arguments": {}}
+{
+    "return": {}
+}
+(QEMU)
+(QEMU) no-such-command
+{"error": {"class": "CommandNotFound"
+...
+(QEMU) """
+
+
+def test_pasted_transcript_runs_each_command_once(one_qemu: Server) -> None:
+    with Terminal("-q", "-v", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.paste(TRANSCRIPT)
+        terminal.type("\r")
+        terminal.wait_above('"return"', '-> {"execute": "no-such-command"', "CommandNotFound")
+        assert [line[:24] for line in terminal.lines if line.startswith("->")] == [
+            '-> {"execute": "query-na',
+            '-> {"execute": "no-such-',
+        ]
+        assert terminal.text.count("this is a transcript") == 1
+        terminal.type(UP)
+        wait_entry(terminal, "query-name", "no-such-command")
+
+
+def test_transcript_in_one_read_waits_for_its_end(one_qemu: Server) -> None:
+    with Terminal("-q", "-v", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        _, _, transcript = TRANSCRIPT.partition("\n")
+        terminal.type_at_once(transcript.replace("\n", "\r"))
+        wait_entry(terminal, *transcript.split("\n"))
+        terminal.type("\r")
+        terminal.wait_above("transcript", '-> {"execute": "no-such-command"', "CommandNotFound")
+        assert terminal.text.count("-> {") == 2
+
+
+def test_pasted_monitor_transcript_runs_its_commands(one_qemu: Server) -> None:
+    with Terminal("-q", "-H", one_qemu.address) as terminal:
+        terminal.wait_prompt("(qemu)")
+        terminal.paste("(qemu) info name\nquit\n(qemu) info status\nVM status: running\n")
+        terminal.type("\r")
+        terminal.wait_above("VM status: paused", prompt="(qemu)")
+        assert terminal.text.count("this is a transcript") == 1
+
+
+def test_tab_inside_pasted_text_is_a_blank(one_qemu: Server) -> None:
+    with Terminal("-q", "-v", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.type_at_once("block-str\tdev\tx=1\r")
+        terminal.wait_above("block-str has no argument 'dev'", "", "^^^", "expected KEY=VALUE")
+        terminal.type_at_once("block-str\t")
+        terminal.wait_for("block-stream")
+
+
 def test_multiline_input_survives_events_and_resize(tmp_path: Path) -> None:
     second = f"{tmp_path}/second.sock"
     options = ("-qmp", f"unix:{second},server=on,wait=off")

@@ -45,7 +45,7 @@ def file_name(call: ShellCommand, what: str) -> tuple[str, int, int]:
     text = call.line[first.start : last.end]
     if len(call.tokens) == 1:
         return text_of(first), first.start, first.end
-    if any(char in " \t\r\n" for char in text):
+    if any(char in t.BLANKS for char in text):
         raise usage_error(
             call, "one name is enough; quote a name that contains blanks", call.tokens[1]
         )
