@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         prompt_width as prompt_width,
     )
     from .suggest import (
+        edit_distance as edit_distance,
         folded_name as folded_name,
         nearest_name as nearest_name,
         suggestion_for as suggestion_for,
@@ -96,7 +97,7 @@ else:
             "evaluate": "Introspection MISSING_DRIVER MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET Missing Properties PropertyType action_members no_file evaluate_line evaluate_command read_json evaluate_raw parse_scalar split_hmp_line shown_value wrong_value",
             "keyval": "OLD_SYNTAX OPTION_NAMES option_command pieces parse_keyval parse_device_options",
             "lines": "LineAssembler LogicalLine SourceLine prompt_width",
-            "suggest": "folded_name suggestion_for nearest_name",
+            "suggest": "edit_distance folded_name suggestion_for nearest_name",
             "syntax": "BOTH_KINDS REPEATED Action Argument Command CommandItem Redirect FileWord Item EXIT_COMMANDS Line ShellCommand ShellCommandItem ParsedLine RawCommand RawItem TransactionItem arguments command_item key_parts Part Tree parse stray_word unquote",
             "tokens": "COMPOUND HUMAN KEY LOCAL NAME OBJECT OPEN OPERATOR PIPE QUOTED SEPARATOR TEXT Token VALUE WORD tokenize tokenize_hmp",
         },

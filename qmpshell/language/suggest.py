@@ -50,16 +50,16 @@ def nearest_name(word: str, names: Iterable[str]) -> str:
         other = folded_name(name)
         if other == typed:
             return name
-        if abs(len(other) - len(typed)) > most:
-            continue
-        distance = _distance(typed, other, most)
+        distance = edit_distance(typed, other, most)
         if distance <= most:
             best, most = name, distance - 1
     return best
 
 
-def _distance(one: str, other: str, most: int) -> int:
+def edit_distance(one: str, other: str, most: int) -> int:
     """Return the edit distance, counting transpositions as one edit; `most` + 1 if it is greater."""
+    if abs(len(one) - len(other)) > most:
+        return most + 1
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, char in enumerate(one, 1):
