@@ -576,6 +576,8 @@ class RedirectTarget:
 
 # Width of help documents, in columns.
 _WIDTH = 80
+# How much of an unexpected message is shown, in characters.
+_MAX_UNEXPECTED = 2000
 
 
 class ScriptView:
@@ -622,7 +624,11 @@ class ScriptView:
         elif isinstance(effect, ShowCommand):
             self._out(effect.data, effect.request.redirect)
         elif isinstance(effect, ShowUnexpected):
-            text = escape(effect.item.raw[:2000].decode("utf-8", "backslashreplace"))
+            from .storage import redact_unexpected  # rarely needed
+
+            message = effect.item.value if isinstance(effect.item, Message) else None
+            raw = effect.item.raw[:_MAX_UNEXPECTED].decode("utf-8", "backslashreplace")
+            text = escape(redact_unexpected(message, raw)[:_MAX_UNEXPECTED])
             self._err(f"{self._name}: {effect.reason}: {text}")
         elif isinstance(effect, Send) and self._settings.verbose and _is_typed(effect):
             self._err(f"-> {escape(_sent(effect), keep=chr(10))}")
@@ -646,7 +652,9 @@ class ScriptView:
                 self._value(visible, redirect)
         elif reply.is_error:
             assert request.source is not None  # qmpshell's own queries are not shown
-            text = f"{reply.error_class}: {reply.desc}"
+            from .storage import redact_text  # only after a failure
+
+            text = redact_text(f"{reply.error_class}: {reply.desc}", request.message)
             self._err(with_position(request.source, request.start, escape(text)))
         else:
             self._value(reply.value["return"], redirect)

@@ -42,9 +42,11 @@ if TYPE_CHECKING:
     )
     from .suggest import (
         DID_YOU_MEAN as DID_YOU_MEAN,
+        edit_distance as edit_distance,
         error_hint as error_hint,
         folded_name as folded_name,
         names_a_parameter as names_a_parameter,
+        nearest_name as nearest_name,
         suggestion_for as suggestion_for,
     )
     from .syntax import (
@@ -105,7 +107,7 @@ else:
             "evaluate": "Introspection MISSING_DRIVER MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET Missing Properties PropertyType action_members no_file evaluate_line evaluate_command read_json evaluate_raw parse_scalar plain_blanks split_hmp_line shown_value wrong_value",
             "keyval": "OLD_SYNTAX OPTION_NAMES option_command pieces parse_keyval parse_device_options",
             "lines": "LineAssembler LogicalLine SourceLine is_transcript prompt_width",
-            "suggest": "DID_YOU_MEAN error_hint folded_name names_a_parameter suggestion_for",
+            "suggest": "DID_YOU_MEAN edit_distance error_hint folded_name names_a_parameter nearest_name suggestion_for",
             "syntax": "INHERITED StrayWordError shortened BOTH_KINDS REPEATED Action Argument Command CommandItem Redirect FileWord Item EXIT_COMMANDS Line ShellCommand ShellCommandItem ParsedLine RawCommand RawItem TransactionItem arguments command_item key_parts Part Tree parse stray_word unquote",
             "tokens": "BLANKS COMPOUND HUMAN KEY LOCAL NAME OBJECT OPEN OPERATOR PIPE QUOTED SEPARATOR TEXT Token VALUE WORD shell_command_name tokenize tokenize_hmp",
         },

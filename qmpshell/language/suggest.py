@@ -66,11 +66,10 @@ def _near_names(word: str, names: Iterable[str]) -> list[str]:
     for name in names:
         other = folded_name(name).strip("/")
         limit = min(most, _max_distance(max(len(typed), len(other))))
-        if abs(len(other) - len(typed)) <= limit:
-            distance = _distance(typed, other, limit)
-            if distance <= limit:
-                found.append((distance, name))
-                most = distance
+        distance = edit_distance(typed, other, limit)
+        if distance <= limit:
+            found.append((distance, name))
+            most = distance
         if len(typed) >= _MIN_START and other.startswith(typed):
             starts.append(name)
     near = [name for distance, name in found if distance == most]
@@ -88,8 +87,31 @@ def _max_distance(length: int) -> int:
     return min(1 + length // 6, 3) if length > 2 else 0
 
 
-def _distance(one: str, other: str, most: int) -> int:
+def nearest_name(word: str, names: Iterable[str]) -> str:
+    """Return the name with the smallest edit distance from a word, or "" if none is close.
+
+    >>> nearest_name("block-streem", ["block-stream", "blockdev-add"]), nearest_name("x", ["device"])
+    ('block-stream', '')
+    """
+    typed = folded_name(word)
+    if len(typed) > _MAX_WORD:
+        return ""
+    most = 1 + len(typed) // 5 if len(typed) > 2 else 0
+    best = ""
+    for name in names:
+        other = folded_name(name)
+        if other == typed:
+            return name
+        distance = edit_distance(typed, other, most)
+        if distance <= most:
+            best, most = name, distance - 1
+    return best
+
+
+def edit_distance(one: str, other: str, most: int) -> int:
     """Return the edit distance, counting transpositions as one edit; `most` + 1 if it is greater."""
+    if abs(len(one) - len(other)) > most:
+        return most + 1
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, char in enumerate(one, 1):

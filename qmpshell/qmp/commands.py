@@ -34,6 +34,8 @@ class CommandFacts(Record, kw_only=True):
     # The arguments that are secret: always, or depending on the argument `secrets_by`.
     secrets: tuple[str, ...] = ()
     secrets_by: str = ""
+    # The other arguments of a command with secrets. Any further argument may be a misspelt secret.
+    other_arguments: tuple[str, ...] = ()
     # Its names in the human monitor, if they differ.
     hmp_names: tuple[str, ...] = ()
     # Some agent commands are answered only if they fail (`success-response`: false).
@@ -43,15 +45,21 @@ class CommandFacts(Record, kw_only=True):
 COMMANDS = {
     "block-commit": CommandFacts(main_argument="device"),
     "block-stream": CommandFacts(main_argument="device"),
-    "block_passwd": CommandFacts(secrets=("password",)),  # up to QEMU 5.2
+    "block_passwd": CommandFacts(  # up to QEMU 5.2
+        secrets=("password",), other_arguments=("device", "node-name")
+    ),
     "blockdev-add": CommandFacts(main_argument="driver", needed=("node-name",), option="blockdev"),
     "blockdev-del": CommandFacts(main_argument="node-name"),
     "change-vnc-password": CommandFacts(secrets=("password",)),
     "chardev-add": CommandFacts(option="chardev-add"),
     "cont": CommandFacts(hmp_names=("c",)),
     DEVICE_ADD: CommandFacts(main_argument="driver", option="device"),
-    "guest-exec": CommandFacts(secrets=("input-data",)),
-    "guest-set-user-password": CommandFacts(secrets=("password",)),
+    "guest-exec": CommandFacts(
+        secrets=("input-data",), other_arguments=("path", "arg", "env", "capture-output")
+    ),
+    "guest-set-user-password": CommandFacts(
+        secrets=("password",), other_arguments=("username", "crypted")
+    ),
     "guest-shutdown": CommandFacts(
         confirmation="guest-shutdown shuts down the guest and its VM",
         ends_server=True,
@@ -65,16 +73,33 @@ COMMANDS = {
     "migrate": CommandFacts(main_argument="uri"),
     "netdev_add": CommandFacts(main_argument="type", option="netdev"),
     "object-add": CommandFacts(
-        main_argument="qom-type", option="object", secrets=("data", "props"), secrets_by="qom-type"
+        main_argument="qom-type",
+        option="object",
+        secrets=("data",),
+        secrets_by="qom-type",
+        # QEMU 5.2 had the other members in props.
+        other_arguments=(
+            *("qom-type", "id", "props", "file", "format"),
+            *("keyid", "iv", "serial"),
+        ),
     ),
     "qom-get": CommandFacts(main_argument="path"),
     "qom-list": CommandFacts(main_argument="path"),
-    QOM_SET: CommandFacts(main_argument="path", secrets=("value",), secrets_by="property"),
+    QOM_SET: CommandFacts(
+        main_argument="path",
+        secrets=("value",),
+        secrets_by="property",
+        other_arguments=("path", "property"),
+    ),
     "quit": CommandFacts(
         confirmation="quit ends the server and its VM", ends_server=True, hmp_names=("q",)
     ),
-    "set_password": CommandFacts(secrets=("password",)),
-    "sev-inject-launch-secret": CommandFacts(secrets=("secret",)),
+    "set_password": CommandFacts(
+        secrets=("password",), other_arguments=("protocol", "connected", "display")
+    ),
+    "sev-inject-launch-secret": CommandFacts(
+        secrets=("secret",), other_arguments=("packet-header", "gpa")
+    ),
     "snapshot-delete": CommandFacts(hmp_names=("delvm",)),
     "snapshot-load": CommandFacts(hmp_names=("loadvm",)),
     "stop": CommandFacts(hmp_names=("s",)),

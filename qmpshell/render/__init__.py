@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         value_pretty as value_pretty,
     )
     from .text import (
+        REDACTED as REDACTED,
         escape as escape,
         escape_json as escape_json,
         escape_lines as escape_lines,
@@ -69,6 +70,6 @@ else:
             "document": "Block EMPHASIS Group HEADING Heading Item LITERAL Literal NAME PLAIN Paragraph STYLES Span Spans Table WARNING format_document heading paragraph plain_text_of text_of",
             "fold": "fold_pieces remainder_text",
             "json": "JSON_NAME JSON_NUMBER JSON_PUNCTUATION JSON_STRING JSON_WORD Piece color_json message_line paint_json style_json value_line value_pretty",
-            "text": "progress_bar escape escape_json escape_lines percent utf8_string",
+            "text": "REDACTED progress_bar escape escape_json escape_lines percent utf8_string",
         },
     )

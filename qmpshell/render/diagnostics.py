@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from .text import escape
+from .text import REDACTED, escape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..errors import LineError
     from ..language import SourceLine
 
@@ -20,17 +22,47 @@ def with_position(source: SourceLine, offset: int, text: str) -> str:
     return f"{escape(source.name)}:{number}:{column}: {text}"
 
 
-def format_line_error(source: SourceLine, error: LineError, *, named: bool) -> str:
+def format_line_error(
+    source: SourceLine, error: LineError, *, named: bool, hidden: Iterable[tuple[int, int]] = ()
+) -> str:
     """Return an error message with its line, a caret under the position, and the hint.
 
-    With `named`, NAME:LINE:COLUMN precedes the message.
+    With `named`, NAME:LINE:COLUMN precedes the message. `hidden` are the positions of the secrets
+    in the line, in order and disjoint.
     """
     _, column, line = source.line.locate(error.start)
-    shown, caret = excerpt(line, column - 1, error.end - error.start)
+    start, end = column - 1, column - 1 + error.end - error.start
+    # A physical line, without its prompt, starts at this offset of the logical line.
+    origin = error.start - start
+    parts = [(max(0, first - origin), min(len(line), last - origin)) for first, last in hidden]
+    parts = [(first, last) for first, last in parts if first < last]
+    shown, caret = excerpt(*_redacted(line, start, end, parts))
     reason = escape(error.reason)
     place = with_position(source, error.start, reason) if named else reason
     text = f"{place}\n  {shown}\n  {caret}"
     return f"{text}\n  {escape(error.hint)}" if error.hint else text
+
+
+def _redacted(
+    line: str, start: int, end: int, hidden: list[tuple[int, int]]
+) -> tuple[str, int, int]:
+    """Return the line without what is hidden, and the start and length of the marked part in it."""
+    text = line
+    for first, last in reversed(hidden):
+        text = text[:first] + REDACTED + text[last:]
+    moved_start = _moved(start, hidden, inside=0)
+    return text, moved_start, _moved(end, hidden, inside=len(REDACTED)) - moved_start
+
+
+def _moved(offset: int, hidden: list[tuple[int, int]], *, inside: int) -> int:
+    """Return the offset in the redacted text. `inside` is added to the start of a redacted part."""
+    shift = 0
+    for first, last in hidden:
+        if offset >= last:
+            shift += len(REDACTED) - (last - first)
+        elif offset > first:
+            return first + shift + inside
+    return offset + shift
 
 
 def excerpt(line: str, start: int, length: int) -> tuple[str, str]:

@@ -11,6 +11,10 @@ from json.encoder import encode_basestring
 _UNSAFE = "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 
 
+# Replaces a secret wherever it would be shown or stored.
+REDACTED = "<redacted>"
+
+
 def escape(text: str, *, keep: str = "") -> str:
     r"""Return `text` with every unsafe character as `\xNN` or `\uNNNN`, except those in `keep`.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CONNECTION, FAILED, OK
+from ..errors import CONNECTION, FAILED, OK, LineError
 from ..render import format_line_error, with_position
 from .effects import Exit
 
@@ -10,7 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..errors import LineError
     from ..language import SourceLine
     from ..storage import Settings
     from .effects import Outbox
@@ -58,7 +57,16 @@ class FailureLog:
     def report_line(self, source: SourceLine, error: LineError) -> None:
         """Report a line that cannot be parsed, or not be executed as it is."""
         self.mark()
-        text = format_line_error(source, error, named=self._is_named(source))
+        hidden: list[tuple[int, int]] = []
+        if self._is_named(source):
+            hidden = self._hidden(source)
+            error = LineError(
+                self._clean(error.reason, source, hidden),
+                start=error.start,
+                end=error.end,
+                hint=self._clean(error.hint, source, hidden),
+            )
+        text = format_line_error(source, error, named=self._is_named(source), hidden=hidden)
         self._outbox.show(text, is_error=True)
         self.stop_on_error()
 
@@ -73,7 +81,20 @@ class FailureLog:
         """Return the text, with its position if that is not obvious."""
         if source is None or not self._is_named(source):
             return text
-        return with_position(source, start, text)
+        return with_position(source, start, self._clean(text, source, self._hidden(source)))
+
+    def _hidden(self, source: SourceLine) -> list[tuple[int, int]]:
+        """Return the positions of the secrets in a line: messages of scripts are often kept."""
+        from ..storage import hidden_spans  # only after a failure
+
+        return hidden_spans(source.line.text, human=self._settings.hmp)
+
+    def _clean(self, text: str, source: SourceLine, hidden: list[tuple[int, int]]) -> str:
+        if not hidden:
+            return text
+        from ..storage import without_spans  # only after a failure
+
+        return without_spans(text, source.line.text, hidden)
 
     def _is_named(self, source: SourceLine) -> bool:
         """Return True if the user must be told the file of a line."""

@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..qmp import Event, Message
+    from ..storage import MessageRedactor
     from .ports import MessageLog
     from .requests import Request
 
 
+# How many messages are kept from before the log: a reply in the log may repeat their secrets.
+_MAX_UNLOGGED = 100
 # The byte that precedes an agent's synchronization is not a message.
 _SENTINEL = b"\xff"
 
@@ -26,7 +29,8 @@ class MessageLogger:
     def __init__(self, open_log: Callable[[str], MessageLog]) -> None:
         self._open_log = open_log
         self._log: MessageLog | None = None
-        self._redact_reply: Callable[[dict[str, Any], dict[str, Any] | None], dict[str, Any]]
+        self._redactor: MessageRedactor | None = None
+        self._unlogged: deque[dict[str, Any]] = deque(maxlen=_MAX_UNLOGGED)
         self._problem = ""
 
     def open(self, path: str | None) -> None:
@@ -36,10 +40,11 @@ class MessageLogger:
             self._log.close()
         self._log = log
         if log is not None:
-            # Few sessions have a log; in those, an import per message would be slow.
-            from ..storage import redact_reply
+            from ..storage import MessageRedactor  # few sessions have a log
 
-            self._redact_reply = redact_reply
+            self._redactor = self._redactor or MessageRedactor()
+            while self._unlogged:
+                self._redactor.sent(self._unlogged.popleft())
 
     def pop_problem(self) -> str:
         """Return why the log was closed, once, or ""."""
@@ -48,10 +53,11 @@ class MessageLogger:
 
     def sent(self, message: dict[str, Any]) -> None:
         """Log a sent message."""
-        if self._log is not None:
-            from ..storage import redact_command  # few sessions have a log
-
-            self._write("sent", redact_command(message))
+        if self._log is None:
+            self._unlogged.append(message)
+        else:
+            assert self._redactor is not None
+            self._write("sent", self._redactor.sent(message))
 
     def sent_bytes(self, data: bytes) -> None:
         """Log what the handshake sends."""
@@ -64,8 +70,9 @@ class MessageLogger:
     def received(self, message: Message, request: Request | None = None) -> None:
         """Log a received message. `request` is the one that it answers."""
         if self._log is not None:
+            assert self._redactor is not None
             command = request.message if request is not None else None
-            self._write("received", self._redact_reply(message.value, command))
+            self._write("received", self._redactor.received(message.value, command))
 
     def _write(self, direction: str, message: dict[str, Any]) -> None:
         assert self._log is not None

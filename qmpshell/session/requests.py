@@ -99,8 +99,12 @@ class Request:
 
     @property
     def label(self) -> str:
-        """The request in the user's terms."""
-        return self.text or self.name or "the command"
+        """The request in the user's terms, without secrets."""
+        if not self.text:
+            return self.name or "the command"
+        from ..storage import blank_spans, hmp_secret_spans  # only for messages
+
+        return blank_spans(self.text, hmp_secret_spans(self.text))
 
     @property
     def is_quit(self) -> bool:

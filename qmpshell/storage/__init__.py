@@ -24,16 +24,24 @@ if TYPE_CHECKING:
     from .log import RECEIVED as RECEIVED, SENT as SENT, Log as Log, LogError as LogError
     from .paths import state_directory as state_directory
     from .redact import (
+        MessageRedactor as MessageRedactor,
         Secrets as Secrets,
         blank_spans as blank_spans,
         hmp_secret_spans as hmp_secret_spans,
-        is_secret_name as is_secret_name,
         redact_command as redact_command,
         redact_reply as redact_reply,
+        redact_text as redact_text,
+        redact_unexpected as redact_unexpected,
         secret_spans as secret_spans,
-        sent_text as sent_text,
     )
-    from .redact_lines import redact_entry as redact_entry, redact_line as redact_line
+    from .redact_lines import (
+        hidden_spans as hidden_spans,
+        redact_entry as redact_entry,
+        redact_line as redact_line,
+        sent_text as sent_text,
+        without_spans as without_spans,
+    )
+    from .secret_names import is_secret_name as is_secret_name
     from .settings import (
         COMPACT as COMPACT,
         CONFIRM as CONFIRM,
@@ -58,8 +66,9 @@ else:
             "history": "HistoryError HistoryFile history_path escape_entry",
             "log": "Log LogError RECEIVED SENT",
             "paths": "state_directory",
-            "redact": "Secrets blank_spans hmp_secret_spans is_secret_name redact_command redact_reply secret_spans sent_text",
-            "redact_lines": "redact_entry redact_line",
+            "redact": "MessageRedactor Secrets blank_spans hmp_secret_spans redact_command redact_reply redact_text redact_unexpected secret_spans",
+            "redact_lines": "hidden_spans redact_entry redact_line sent_text without_spans",
+            "secret_names": "is_secret_name",
             "settings": "COMPACT CONFIRM EVENTS_INLINE EVENTS_NONE EVENTS_STDERR EVENT_MODES MUTED PRETTY SHOWN Settings VI adjust_events event_place parse_events",
         },
     )

@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from itertools import dropwhile, islice
 
-from ..qmp import LITERAL, JsonError, JsonReader, command_facts, encode
+from ..language import nearest_name, pieces
+from ..qmp import LITERAL, QOM_SET, JsonError, JsonReader, encode
+from ..render import REDACTED
+from .secret_names import (
+    CHANGE,
+    DATA_WORD,
+    HUMAN_MONITOR,
+    NAME_WORD,
+    OBJECT_ADD,
+    SET_PASSWORD,
+    TYPE_WORD,
+    is_secret_name,
+    is_secret_property,
+    is_secret_type,
+    may_be_counted,
+    secret_arguments,
+    secret_command,
+    secret_options,
+    secret_properties,
+    word_meaning,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,27 +40,23 @@ if TYPE_CHECKING:
     Place = tuple[int, str | int]
 
 
-REDACTED = "<redacted>"
-
-# Not the ids of secret objects (password-secret, key-secret, passwordid). A misspelt "password" is
-# still the name of a secret, although no server has such a member.
-_NAME = re.compile(
-    r".*(?:pas+(?:wo?r?|or)d|passphrase|passcode)s?(?:[-_]?(?:[0-9]+|b64|base64|hash|hashed|text))?"
-    r"|(?:.*[-_])?(?:cookies?|pwd|pass|input-data)",
-    re.IGNORECASE | re.DOTALL,
-)
-# Members with these names are not secret if they are numbers: the pass of a migration, a flow's cookie.
-_COUNTED = re.compile(r"(?:.*[-_])?(?:cookies?|pass)", re.IGNORECASE | re.DOTALL)
 _MAYBE_SECRET = re.compile(
     r"pas+(?:wo?r?|or)d|passphrase|passcode|cookie|secret|input-data|\bpwd\b|\bpass\b",
     re.IGNORECASE,
 )
-_QOM_SET = re.compile(r"\bqom[-_]set\b", re.IGNORECASE)
-_OBJECT_ADD = re.compile(r"\bobject[-_]add\b", re.IGNORECASE)
+# A command with an ordinary argument.
+_NO_SECRET = re.compile(r"\bexpire[-_]password\b")
+# A command, a member or a type in a text that cannot be parsed.
+_ANY_WORD = re.compile(r"[\w-]++")
 _ASSIGNED = re.compile(r"(?<![\w.-])([\w.-]++)=")
 # In key=value lists, a comma ends the value, and two stand for one (QEMU's keyval syntax).
 _LISTED = re.compile(r"(?:[^,\n]|,,)*+")
 _REST_OF_LINE = re.compile(r"[^\n]*+")
+# The meanings of words that make a text secret.
+_ALWAYS_SECRET = (
+    *(NAME_WORD, "block_passwd", "change-vnc-password", "guest-set-user-password"),
+    *("sev-inject-launch-secret", SET_PASSWORD),
+)
 _SWITCH = re.compile(r"(?:on|off|yes|no|true|false)(?![^\s,;])", re.IGNORECASE)
 _NUMBER = re.compile(r"-?[0-9.]+(?![^\s,;])")
 # https://user:password@host (QEMU's manual, "-drive"), and iSCSI's user%password@host.
@@ -50,30 +66,16 @@ _MEMBER = re.compile(
 )
 
 
-@lru_cache(maxsize=512)
-def is_secret_name(name: str) -> bool:
-    """Return True if a member, property or variable of this name holds a secret.
-
-    Only the last part of a dotted name counts.
-
-    >>> is_secret_name("file.proxy-password"), is_secret_name("password-secret")
-    (True, False)
-    """
-    return _NAME.fullmatch(name.rpartition(".")[2]) is not None
-
-
-def may_be_counted(name: str) -> bool:
-    """Return True if a number under this name is not secret."""
-    return _COUNTED.fullmatch(name.rpartition(".")[2]) is not None
-
-
 def looks_secret(text: str) -> bool:
     """Return True if text that cannot be parsed may contain a secret."""
+    text = _NO_SECRET.sub("", text)
+    if _MAYBE_SECRET.search(text) is not None or secret_spans(text):
+        return True
+    meanings = {word_meaning(word) for word in set(_ANY_WORD.findall(text))}
     return (
-        _MAYBE_SECRET.search(text) is not None
-        or (_OBJECT_ADD.search(text) is not None and "data" in text)
-        or (_QOM_SET.search(text) is not None and ("data" in text or "property" not in text))
-        or bool(secret_spans(text))
+        not meanings.isdisjoint(_ALWAYS_SECRET)
+        or (OBJECT_ADD in meanings and not meanings.isdisjoint((DATA_WORD, TYPE_WORD)))
+        or (QOM_SET in meanings and (DATA_WORD in meanings or "property" not in text))
     )
 
 
@@ -147,14 +149,17 @@ def blank_spans(text: str, spans: list[Span]) -> str:
 _COMMAND = re.compile(r"\s*+([^\s/]*+)/?")
 # monitor/hmp.c, get_str: quotes open only at the start of a word, and the word ends with them.
 _WORD = re.compile(r'"(?:\\.|[^"\\])*+"?|\S+', re.DOTALL)
-_AFTER_PASSWORD = re.compile(r"\s*(?:-d\s*\S+)?\s*(?:keep|fail|disconnect)?\s*")
-_SECRET_DATA = re.compile(r"(?:^|(?<=[\s,]))(?:props\.)?data=((?:[^,]|,,)*+)")
+_FLAG = re.compile(r"-\w")
+_AFTER_PASSWORD = re.compile(r"\s*+(?:-d\s*+\S++)?\s*+(?:keep|fail|disconnect)?\s*+")
+# The words that decide what is secret come first.
+_MAX_WORDS = 8
+_PROTOCOLS = ("vnc", "spice")
 
 
 def hmp_secret_spans(line: str) -> list[Span]:
     """Return the positions of secrets in a human monitor line, in order and disjoint."""
     name, words = _split(line)
-    own = _FORMS.get(name)
+    own = _FORMS.get(secret_command(name))
     return merge_spans((own(line, words) if own else []) + secret_spans(line))
 
 
@@ -164,31 +169,31 @@ def asks_for_secret(line: str) -> bool:
     return name == "qom-get" and len(words) > 1 and is_secret_property(_plain(words[1]))
 
 
-def is_secret_property(name: str) -> bool:
-    """Return True if an object property of this name may be secret, such as `data` of a secret object."""
-    return name == "data" or is_secret_name(name)
-
-
 def _split(line: str) -> tuple[str, list[re.Match[str]]]:
-    """Return the command's name and its words, without flags before the first word."""
+    """Return the command's name and its first words, without flags before them."""
     command = _COMMAND.match(line)
     assert command is not None
-    words = list(_WORD.finditer(line, command.end()))
-    while words and re.fullmatch(r"-\w", words[0][0]):
-        del words[0]
-    return command[1], words
+    words = dropwhile(
+        lambda word: _FLAG.fullmatch(word[0]) is not None, _WORD.finditer(line, command.end())
+    )
+    return command[1], list(islice(words, _MAX_WORDS))
 
 
 def _plain(word: re.Match[str]) -> str:
     return word[0].strip('"')
 
 
-def _rest(line: str, words: list[re.Match[str]], index: int) -> list[Span]:
+def _rest(line: str, words: list[re.Match[str]], index: int = 0) -> list[Span]:
     return [(words[index].start(), len(line.rstrip()))] if len(words) > index else []
 
 
 def _set_password(line: str, words: list[re.Match[str]]) -> list[Span]:
-    """Find the secret of `set_password PROTOCOL PASSWORD [-d DISPLAY] [ACTION]`."""
+    """Find the secret of `set_password PROTOCOL PASSWORD [-d DISPLAY] [ACTION]`.
+
+    Without a protocol, anything may be the password.
+    """
+    if not words or not nearest_name(_plain(words[0]), _PROTOCOLS):
+        return _rest(line, words)
     if len(words) > 1 and _AFTER_PASSWORD.fullmatch(line, words[1].end()):
         return [words[1].span()]
     return _rest(line, words, 1)
@@ -202,15 +207,27 @@ def _block_passwd(line: str, words: list[re.Match[str]]) -> list[Span]:
 def _change(line: str, words: list[re.Match[str]]) -> list[Span]:
     """Find the secret of `change vnc password PASSWORD`."""
     words = [word for word in words if word[0] != "-f"]
-    if [_plain(word) for word in words[:2]] in (["vnc", "password"], ["vnc", "passwd"]):
+    if len(words) > 1 and is_secret_name(_plain(words[1])):
         return _rest(line, words, 2)
+    if words and _is_vnc(_plain(words[0])) and not _is_display(_plain(words[-1])):
+        return _rest(line, words, 1)
     return []
 
 
+def _is_vnc(device: str) -> bool:
+    return nearest_name(device, _PROTOCOLS[:1]) != ""
+
+
+def _is_display(word: str) -> bool:
+    """Return True for `none` and the address of a VNC display, such as `:1`."""
+    return word == "none" or ":" in word
+
+
 def _qom_set(line: str, words: list[re.Match[str]]) -> list[Span]:
-    """Find the secret of `qom-set PATH PROPERTY VALUE`."""
-    if len(words) > 1 and is_secret_property(_plain(words[1])):
-        return _rest(line, words, 2)
+    """Find the secret of `qom-set PATH PROPERTY VALUE`, also without its path."""
+    for index, word in enumerate(words[:3]):
+        if is_secret_property(_plain(word)):
+            return _rest(line, words, index + 1)
     return []
 
 
@@ -218,23 +235,40 @@ def _object_add(line: str, words: list[re.Match[str]]) -> list[Span]:
     """Find the secrets of `object_add secret,id=ID,data=DATA,…`, or of the same as JSON."""
     if not words:
         return []
-    options = line[words[0].start() :].lower()
-    untold = "=" in options.partition(",")[0] and "qom-type=" not in options
-    if not untold and "secret" not in options:
-        return []
-    if words[0][0].startswith("{"):
-        return _rest(line, words, 0)
-    return [match.span(1) for match in _SECRET_DATA.finditer(line, words[0].start())]
+    start = words[0].start()
+    if line[start] == "{":
+        is_typed = re.compile(r"\bqom.type\b", re.IGNORECASE).search(line, start) is not None
+        return _rest(line, words) if looks_secret(line[start:]) or not is_typed else []
+    return option_spans(line, start)
+
+
+def option_spans(line: str, start: int) -> list[Span]:
+    """Return the positions of secrets in the option string of an object, which starts at `start`."""
+    text = line[start:]
+    found = list(pieces(text))
+    options: list[tuple[str, object]] = []
+    for number, (begin, key_end, end) in enumerate(found):
+        # The first option may be the type.
+        is_type = key_end == end and number == 0
+        key, value = text[begin:key_end].strip(), text[key_end + 1 : end]
+        options.append(("", key) if is_type else (key, value))
+    return [
+        (start + key_end + 1, start + end)
+        for (_, key_end, end), is_secret in zip(found, secret_options(options), strict=True)
+        if is_secret
+    ]
 
 
 _FORMS: dict[str, Callable[[str, list[re.Match[str]]], list[Span]]] = {
     "block_passwd": _block_passwd,
-    "change": _change,
-    "object_add": _object_add,
-    # Not a command of the human monitor, but users type it there.
-    "object-add": _object_add,
-    "qom-set": _qom_set,
-    "set_password": _set_password,
+    CHANGE: _change,
+    OBJECT_ADD: _object_add,
+    QOM_SET: _qom_set,
+    SET_PASSWORD: _set_password,
+    # Not commands of the human monitor, but users type them there.
+    "change-vnc-password": _rest,
+    "guest-set-user-password": _rest,
+    "sev-inject-launch-secret": _rest,
 }
 
 _ESCAPE = re.compile(r"\\(.)")
@@ -251,12 +285,11 @@ class Secrets:
     __slots__ = ("_is_command", "_quoted", "_stack", "places", "texts")
 
     def __init__(self, message: Container, *, is_command: bool, quoted: Sequence[str] = ()) -> None:
-        """Find the secrets of `message`. `quoted` are secrets of another message that it may repeat."""
+        """Find the secrets of `message`. `quoted` are secrets that it may repeat, the longest first."""
         self.places: dict[Place, object] = {}
         self.texts: list[str] = []
         self._is_command = is_command
-        # The longest first, because one may be part of another.
-        self._quoted = sorted(set(quoted), key=len, reverse=True)
+        self._quoted = quoted
         # Containers to search, and whether everything in them is secret. A stack, because messages
         # may be nested deeper than Python's recursion limit.
         self._stack: list[tuple[Container, bool]] = [(message, False)]
@@ -269,9 +302,11 @@ class Secrets:
             if isinstance(node, dict):
                 self._neighbours(node)
                 members = node.items()
-                if node is message and "id" in node:
+                if node is message:
                     # The id is the user's and identifies the message.
                     members = [item for item in members if item[0] != "id"]
+                    if self._is_command:
+                        self._command(members)
             else:
                 members = enumerate(node)
             for key, value in members:
@@ -309,20 +344,28 @@ class Secrets:
             elif not isinstance(value, bool):
                 self.texts.append(str(value))
 
+    def _command(self, members: list[tuple[str, Any]]) -> None:
+        """Mark the secrets of a command, even if a member of the message is misspelt or misplaced."""
+        names = [value for _, value in members if isinstance(value, str)]
+        command = next(filter(None, map(secret_command, names)), "")
+        if command:
+            for _, arguments in members:
+                if isinstance(arguments, dict):
+                    self._arguments(command, arguments)
+
     def _neighbours(self, node: dict[str, Any]) -> None:
         """Mark members that are secret because of other members beside them."""
         qom_type = node.get("qom-type")
-        if isinstance(qom_type, str) and "secret" in qom_type.lower():
-            for owner in (node, node.get("props")):  # `props` up to QEMU 5.2
-                if isinstance(owner, dict) and "data" in owner:
-                    self.hide(owner, "data")
-            if "props.data" in node:
-                self.hide(node, "props.data")
+        if (isinstance(qom_type, str) and is_secret_type(qom_type)) or (
+            self._is_command and any(map(_starts_secret_object, node))
+        ):
+            self._object(node)
         if "value" in node:
             self._property(node)
         arguments = node.get("arguments")
         if isinstance(arguments, dict):
-            self._arguments(node.get("execute", node.get("exec-oob")), arguments)
+            command = node.get("execute", node.get("exec-oob"))
+            self._arguments(secret_command(command) if isinstance(command, str) else "", arguments)
 
     def _property(self, node: dict[str, Any]) -> None:
         name = node.get("property")  # qom-set
@@ -335,21 +378,46 @@ class Secrets:
         ):
             self.hide(node, "value")
 
-    def _arguments(self, command: object, arguments: dict[str, Any]) -> None:
-        if not isinstance(command, str):
-            return
-        facts = command_facts(command)
-        # An incomplete command may lack the argument that decides.
-        if not facts.secrets_by or not isinstance(arguments.get(facts.secrets_by), str):
-            for name in facts.secrets:
-                if name in arguments:
-                    self.hide(arguments, name)
-        line = arguments.get("command-line")
-        if command == "human-monitor-command" and isinstance(line, str):
-            self._spans(arguments, "command-line", line, hmp_secret_spans(line))
-        is_password = arguments.get("target") in ("password", "passwd") and "arg" in arguments
-        if command == "change" and arguments.get("device") == "vnc" and is_password:
-            self.hide(arguments, "arg")  # up to QEMU 5.2
+    def _arguments(self, command: str, arguments: dict[str, Any]) -> None:
+        """Mark the secret arguments. `command` is the result of `secret_command`."""
+        names: list[str] = []
+        if command == OBJECT_ADD:
+            self._object(arguments)
+        elif command == QOM_SET:
+            named = [name for name in arguments if nearest_name(name, ("property",))]
+            names = secret_properties(list(arguments), arguments[named[0]] if named else None)
+        elif command == HUMAN_MONITOR:
+            for name, line in arguments.items():
+                if isinstance(line, str):
+                    self._spans(arguments, name, line, hmp_secret_spans(line))
+        elif command == CHANGE:
+            target = arguments.get("target")
+            is_password = isinstance(target, str) and is_secret_name(target)
+            if is_password and _is_vnc(str(arguments.get("device"))) and "arg" in arguments:
+                names = ["arg"]
+        else:
+            names = secret_arguments(command, arguments)
+        for name in names:
+            self.hide(arguments, name)
+
+    def _object(self, members: dict[str, Any]) -> None:
+        """Mark the secrets of an object's members, also if these are option strings."""
+        owners: list[str] = []
+        options: list[tuple[str, object]] = []
+        for name, value in members.items():
+            for option in _options(name, value):
+                owners.append(name)
+                options.append(option)
+        props = members.get("props")  # up to QEMU 5.2
+        if isinstance(props, dict):
+            kinds = [option for option in options if not option[0] or option[0] == "qom-type"]
+            inner = [*kinds, *props.items()]
+            for (name, _), is_secret in zip(inner, secret_options(inner), strict=True):
+                if is_secret and name in props:
+                    self.hide(props, name)
+        for name, is_secret in zip(owners, secret_options(options), strict=True):
+            if is_secret:
+                self.hide(members, name)
 
     def _text(self, node: Container, key: str | int, text: str) -> None:
         if not self._quoted and "=" not in text and ":" not in text:
@@ -360,10 +428,10 @@ class Secrets:
                 self.texts += inner
                 self.hide(node, key)
                 return
-        clean = without(text, self._quoted)
+        clean = without(text, self._quoted) if self._quoted else text
         if clean != text:
             self.places[id(node), key] = clean
-        if not text.startswith("json:"):
+        if ("=" in clean or ":" in clean) and not text.startswith("json:"):
             self._spans(node, key, clean, secret_spans(clean))
 
     def _spans(self, node: Any, key: str | int, text: str, spans: list[Span]) -> None:
@@ -373,6 +441,27 @@ class Secrets:
                 piece = text[start:end]
                 # The secret of a quoted value is the text between the quotes.
                 self.texts += (piece, _ESCAPE.sub(r"\1", piece.strip("\"'")))
+                if piece[0] == "{":
+                    self.texts += _secrets_of_json(piece, is_command=True) or ()
+
+
+def _starts_secret_object(name: str) -> bool:
+    """Return True for a member such as `secret,id`, from an option string after a command."""
+    kind, comma, _ = name.partition(",")
+    return bool(comma) and is_secret_type(kind)
+
+
+def _options(name: str, value: object) -> Iterator[tuple[str, object]]:
+    """Yield the options that a member stands for: itself, or those of an option string."""
+    if not isinstance(value, str) or "," not in name + value:
+        yield name, value
+        return
+    text = f"{name}={value}"
+    for begin, key_end, end in pieces(text):
+        key = text[begin:key_end].strip()
+        # A type without a key precedes the first comma.
+        is_type = key_end == end and begin == 0
+        yield ("", key) if is_type else (key, text[key_end + 1 : end])
 
 
 def _secrets_of_json(text: str, *, is_command: bool) -> list[str] | None:
@@ -392,7 +481,8 @@ def without(text: str, secrets: Sequence[str]) -> str:
     """Return `text` with repeated secrets replaced; short ones only between quotes."""
     for secret in secrets:
         if len(secret) >= _WORTH_SEEKING:
-            text = text.replace(secret, REDACTED)
+            if secret in text:
+                text = text.replace(secret, REDACTED)
         elif secret:
             text = text.replace(f"'{secret}'", f"'{REDACTED}'")
     return text
@@ -409,10 +499,60 @@ def redact_reply(message: dict[str, Any], command: dict[str, Any] | None) -> dic
     `command` is the complete message as sent, or None for an event or an unexpected message.
     """
     quoted = Secrets(command, is_command=True).texts if command is not None else []
-    found = Secrets(message, is_command=False, quoted=quoted)
+    return _rewritten(message, _secrets_of_reply(message, command, longest_first(quoted)).places)
+
+
+def _secrets_of_reply(
+    message: dict[str, Any], command: dict[str, Any] | None, quoted: Sequence[str]
+) -> Secrets:
+    # A terminal between client and server echoes commands.
+    is_echo = "execute" in message or "exec-oob" in message
+    found = Secrets(message, is_command=is_echo, quoted=quoted)
     if command is not None and _answer_is_secret(message, command):
         found.hide(message, "return")
-    return _rewritten(message, found.places)
+    return found
+
+
+def longest_first(texts: Iterable[str]) -> list[str]:
+    """Return the texts without repetition. A text may be part of a longer one."""
+    return sorted(set(texts), key=len, reverse=True)
+
+
+# How many secrets are remembered, and of how many characters: no message repeats longer ones.
+_MAX_REMEMBERED = 1_000
+_MAX_REMEMBERED_LENGTH = 10_000
+
+
+class MessageRedactor:
+    """Redacts the messages of a session. Any later message may repeat a secret of an earlier one."""
+
+    def __init__(self) -> None:
+        # The secrets, the newest last.
+        self._texts: dict[str, None] = {}
+        self._quoted: list[str] = []
+
+    def sent(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Return a sent message without its secrets; `message` itself if it has none."""
+        found = Secrets(message, is_command=True)
+        self._remember(found.texts)
+        return _rewritten(message, found.places)
+
+    def received(self, message: dict[str, Any], command: dict[str, Any] | None) -> dict[str, Any]:
+        """Return a received message without secrets. `command` is the message that it answers."""
+        found = _secrets_of_reply(message, command, self._quoted)
+        self._remember(found.texts)
+        return _rewritten(message, found.places)
+
+    def _remember(self, texts: list[str]) -> None:
+        new = [text for text in texts if 0 < len(text) <= _MAX_REMEMBERED_LENGTH]
+        if not new:
+            return
+        for text in new:
+            self._texts.pop(text, None)
+            self._texts[text] = None
+        while len(self._texts) > _MAX_REMEMBERED:
+            del self._texts[next(iter(self._texts))]
+        self._quoted = longest_first(self._texts)
 
 
 def _answer_is_secret(reply: dict[str, Any], command: dict[str, Any]) -> bool:
@@ -456,7 +596,16 @@ def _rewritten(message: dict[str, Any], places: dict[Place, object]) -> dict[str
     return result
 
 
-def sent_text(data: bytes, message: dict[str, Any]) -> str:
-    """Return sent data for `-v`: unchanged, or encoded again without its secrets."""
-    shown = redact_command(message)
-    return data.decode("utf-8").strip() if shown is message else encode(shown)
+def redact_text(text: str, command: dict[str, Any]) -> str:
+    """Return the text of a reply without secrets and those of `command`, which it answers."""
+    quoted = Secrets(command, is_command=True).texts
+    clean = without(text, longest_first(quoted))
+    return blank_spans(clean, secret_spans(clean))
+
+
+def redact_unexpected(message: dict[str, Any] | None, text: str) -> str:
+    """Return the text of an unexpected message, or with None of malformed data, without secrets."""
+    if message is None:
+        return REDACTED if looks_secret(text) else text
+    shown = redact_reply(message, None)
+    return text if shown is message else encode(shown)

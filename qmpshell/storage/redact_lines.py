@@ -10,16 +10,30 @@ from itertools import pairwise
 
 from ..errors import LineError
 from ..language import LineAssembler, is_transcript, parse, tokens as t
-from ..qmp import LITERAL, JsonError, JsonReader, json_number, json_string
+from ..qmp import (
+    LITERAL,
+    QEMU,
+    Dialect,
+    JsonError,
+    JsonReader,
+    command_facts,
+    encode,
+    json_number,
+    json_string,
+)
 from ..record import Record
+from ..render import REDACTED
 from .redact import (
     Secrets,
     hmp_secret_spans,
     is_harmless,
-    is_secret_name,
+    longest_first,
     looks_secret,
+    redact_command,
     secret_spans,
+    without,
 )
+from .secret_names import is_secret_name, nearest_argument, secret_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,8 +51,10 @@ _MARKS = (t.SEPARATOR, t.OPEN, t.CLOSE, t.PIPE)
 _AFTER_FILE = (*_MARKS, t.COMMENT, t.REDIRECT)
 _ASSIGNED = re.compile(r'(?<![\w.-])([\w.-]++)"?[ \t]*+:?=[ \t]*+(?=[^@\s])')
 _PIECE = re.compile(r"""[=:"'{}\[\],]""")
-_OBJECT_ADD = re.compile(r"\bobject[-_]add\b")
+_OBJECT = re.compile(r"\bobject[-_]add\b|secret\w*,", re.IGNORECASE)
 _DATA = re.compile(r"\bdata:?=(?!@)")
+# Shell commands whose words are names, not commands to run.
+_ABOUT_NAMES = ("/help", "/apropos")
 # Words that may make a later word a secret.
 _SECRET_BY_NEIGHBOUR = re.compile(
     r"""(?<![\w-])(?:arg|data|secret|value)["']?[ \t]*+(?:=|:)(?!=?[ \t]*+@)"""
@@ -69,6 +85,55 @@ def secret_values(line: str, *, human: bool = False) -> list[Span] | None:
             None if looks_secret(line) or hmp_secret_spans(line) or _may_hide_secret(line) else []
         )
     return None if _secret_is_left(ask_in_text(line, spans)) else spans
+
+
+# Tokens that are no secret, whatever the line.
+_STRUCTURE = (*_MARKS, t.OPERATOR, t.REDIRECT)
+_COMMAND_NAME = re.compile(r"/?[\w-]+")
+# Not an option string.
+_PLAIN_VALUE = re.compile(r"[\w/-]*")
+# Words in messages are shortened to this many characters.
+_MAX_SHOWN = 40
+
+
+def hidden_spans(line: str, *, human: bool) -> list[Span]:
+    """Return the positions that a message about the line must not repeat, in order and disjoint.
+
+    If it is unclear what in a line is secret, only its first commands and their known arguments
+    are shown.
+    """
+    spans = hmp_secret_spans(line) if human else secret_values(line)
+    return _all_but_names(line) if spans is None else spans
+
+
+def _all_but_names(line: str) -> list[Span]:
+    hidden: list[Span] = []
+    command = argument = ""
+    for token in parse(line).tokens:
+        if token.kind in (t.NAME, t.LOCAL) and not command:
+            shown = _COMMAND_NAME.fullmatch(token.text) is not None
+            command = secret_command(token.text)
+        elif token.kind == t.KEY:
+            argument = nearest_argument(command, token.text)
+            shown = argument != "" or is_secret_name(token.text)
+        elif token.kind == t.VALUE and argument in command_facts(command).other_arguments:
+            shown = _PLAIN_VALUE.fullmatch(token.text) is not None
+        else:
+            shown = token.kind in _STRUCTURE
+        if not shown:
+            hidden.append((token.start, token.end))
+    return hidden
+
+
+def without_spans(message: str, line: str, spans: list[Span]) -> str:
+    """Return a message without the words of the line at these positions."""
+    words: set[str] = set()
+    for start, end in spans:
+        text = line[start:end]
+        words |= {text, text.strip("\"'"), *text.split(), *re.findall(r"\w+", text)}
+    shown = {word[:_MAX_SHOWN] for word in words}
+    quoted = {repr(word)[1:-1] for word in shown}
+    return without(message, longest_first(words | shown | quoted))
 
 
 def ask_in_text(text: str, spans: list[Span]) -> str:
@@ -103,12 +168,12 @@ def _secret_is_left(line: str) -> bool:
 
 
 def _adds_secret_object(line: str) -> bool:
-    """Return True for `object_add secret,data=DATA`, typed as a QMP line."""
-    command = _OBJECT_ADD.search(line)
+    """Return True for `object_add secret,data=DATA`, typed as a QMP line or as part of one."""
+    start = _OBJECT.search(line)
     return (
-        command is not None
+        start is not None
         and "secret" in line.lower()
-        and _DATA.search(line, command.end()) is not None
+        and _DATA.search(line, start.end()) is not None
     )
 
 
@@ -130,6 +195,8 @@ def _edits(line: str) -> Iterator[Span]:
         else:
             if _may_hide_secret(line[first.start :]):
                 raise _CannotRedactError
+            if first.kind == t.LOCAL and first.text not in _ABOUT_NAMES:
+                _check_words(line, item)
             yield from _item_edits(first, rest)
 
 
@@ -180,12 +247,22 @@ def _item_edits(first: Token, rest: list[Token]) -> Iterator[Span]:
     for leaf in leaves:
         inside = _containers(leaf.node[leaf.key])
         if (id(leaf.node), leaf.key) in found.places or not owners.isdisjoint(inside):
+            if "," in leaf.key:  # part of an option string, which the server would reject
+                raise _CannotRedactError
             yield leaf.token.start, leaf.token.end
 
 
 def _check_json(value: Any) -> None:
     if Secrets(value, is_command=True).places:
         raise _CannotRedactError
+
+
+def _check_words(line: str, item: list[Token]) -> None:
+    """Check a human monitor line after a shell command that does not accept one."""
+    for word, following in pairwise(item[1:]):
+        if word.kind == following.kind == t.WORD and secret_command(word.text):
+            _check_human(line[word.start : item[-1].end])
+            return
 
 
 def _check_human(line: str) -> None:
@@ -396,3 +473,32 @@ def _as_typed(line: LogicalLine, *, human: bool) -> tuple[str, list[Span] | None
         # The end is found by the last character: the text after it may be on another line.
         spans = [(place(start), place(end - 1) + 1) for start, end in spans]
     return "\n".join(typed), spans
+
+
+# -- text for `-v` --------------------------------------------------------------------------------
+
+_NO_REPEATED_NAMES = Dialect(words=QEMU.words, single_quotes=True)
+
+
+def sent_text(data: bytes, message: dict[str, Any]) -> str:
+    """Return sent data for `-v`: unchanged, or encoded again without its secrets.
+
+    `message` is {} for a line of `--raw`, which may be anything.
+    """
+    text = data.decode("utf-8", "backslashreplace").strip()
+    if not message:
+        return redact_entry(text, human=False, raw=True) or REDACTED
+    shown = redact_command(message)
+    if shown is not message:
+        return encode(shown)
+    # The message has only the last of several members with the same name.
+    hides_members = data.decode("utf-8", "replace").strip() != encode(message) and _has_repeated_name(text)
+    return encode(message) if hides_members and looks_secret(text) else text
+
+
+def _has_repeated_name(text: str) -> bool:
+    try:
+        JsonReader(_NO_REPEATED_NAMES).feed(text)
+    except JsonError:
+        return True
+    return False

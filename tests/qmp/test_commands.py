@@ -20,6 +20,7 @@ from tests.harness.schemas import SYSTEMS, schema
 SCHEMAS = [*map(schema, SYSTEMS), load_agent_schema()]
 # Commands that no captured version has.
 REMOVED = {"block_passwd"}
+SECRETIVE = {name for name, facts in COMMANDS.items() if facts.secrets}
 
 
 def schemas_with(command: str) -> list[Schema]:
@@ -46,10 +47,19 @@ def test_command_with_facts_exists(name: str) -> None:
 def test_arguments_in_facts_exist(name: str) -> None:
     facts = COMMANDS[name]
     wanted = {*filter(None, (facts.main_argument, facts.secrets_by)), *facts.secrets, *facts.needed}
-    # QEMU 5.2 had object-add's members in props.
-    wanted -= {"props"}
     found = [argument_names(known, name) for known in schemas_with(name)]
     assert any(wanted <= names for names in found)
+
+
+@pytest.mark.parametrize("name", sorted(SECRETIVE - REMOVED))
+def test_other_arguments_are_complete(name: str) -> None:
+    facts = COMMANDS[name]
+    known = {*facts.secrets, *facts.other_arguments}
+    if name != "object-add":  # only the arguments of secret objects matter
+        assert all(argument_names(schema, name) <= known for schema in schemas_with(name))
+    assert all(
+        known - {"props"} <= argument_names(schema, name) for schema in schemas_with(name)[-1:]
+    )
 
 
 @pytest.mark.parametrize("name", [name for name, facts in COMMANDS.items() if facts.hmp_names])

@@ -181,7 +181,7 @@ HUMAN_SECRETS = [
     (f'set_password vnc "a {SECRET}', f"set_password vnc {HIDDEN}"),
     (f"set_password vnc a {SECRET}", f"set_password vnc {HIDDEN}"),
     (f"set_password vnc -d {SECRET}", f"set_password vnc {HIDDEN}"),
-    (f"set_password/x {SECRET}", f"set_password/x {HIDDEN}"),
+    (f"set_password/x {SECRET}", f"set_password/{HIDDEN}"),
     (f"change vnc password {SECRET}", f"change vnc password {HIDDEN}"),
     (f'change "vnc" passwd {SECRET} x', f'change "vnc" passwd {HIDDEN}'),
     (f"change -f vnc password {SECRET}", f"change -f vnc password {HIDDEN}"),
