@@ -316,11 +316,17 @@ def redact_entry(text: str, *, human: bool, raw: bool = False) -> str | None:
     if raw or (human and _JSON_COMMAND.search(text)):
         kept = text if _is_harmless(text) else ""
     elif human:
-        kept = "\n".join(line for line in text.split("\n") if not hmp_secret_spans(line))
+        kept = "\n".join(line for line in text.split("\n") if _is_harmless_hmp(line))
     else:
         kept = _redact(text)
     # A leading blank would keep the line out of the history when it is entered again.
     return kept.lstrip().rstrip("\n") or None
+
+
+def _is_harmless_hmp(line: str) -> bool:
+    """Return True if a human monitor line, or a shell command in its place, contains no secret."""
+    is_shell_command = line.lstrip().startswith("/")
+    return redact_line(line) == line if is_shell_command else not hmp_secret_spans(line)
 
 
 def _is_harmless(text: str) -> bool:

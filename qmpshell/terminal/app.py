@@ -125,6 +125,8 @@ class App:
             run_program=self._run_program,
             problem=self.show_error,
         )
+        # The line for the human monitor that F1 has made: its reply opens in the pager if it is long.
+        self._help_source: SourceLine | None = None
         # The step that waits for a connection.
         self._connecting: Connect | None = None
         self._failure: BaseException | None = None
@@ -231,15 +233,17 @@ class App:
         self._has_child_ended = True
         self._check_child_end()
 
-    def _submit(self, text: str) -> None:
+    def _submit(self, text: str, *, is_help: bool = False) -> None:
         for line in self._splitter.lines(text):
+            if is_help and isinstance(line, SourceLine):
+                self._help_source = line
             prepared = self._session.prepare(line) if isinstance(line, SourceLine) else line
             self._perform(self._session.submit(prepared, time.monotonic()))
 
     def show_help(self, text: str, cursor: int) -> None:
         """Show help for what is at the cursor (F1). The typed line and the history stay."""
-        if self._settings.hmp:
-            self._submit(hmp_help_line(text, cursor))
+        if self._settings.hmp and not text.lstrip().startswith("/"):
+            self._submit(hmp_help_line(text, cursor), is_help=True)
         elif not self._settings.raw:
             self._submit(help_line(text, cursor))
 
@@ -408,7 +412,8 @@ class App:
             return False
         if self._redirects.show_reply(effect):
             return True
-        if effect.again:
+        is_help = effect.request.source is not None and effect.request.source is self._help_source
+        if effect.again or (is_help and not effect.reply.is_error):
             if not self._display.again(effect):
                 self._page(self._display.view.whole(effect, self._devices.theme.paint))
             return True
