@@ -330,7 +330,25 @@ def _shared_options(command: click.Command) -> list[click.Parameter]:
 )
 def run_command(words: Sequence[str], keep: bool, **options: Any) -> Invocation:
     """Start QEMU and open a shell connected to it. QEMU ends with the shell."""
+    _reject_short_options(words)
     return _invocation(options, words=words, keep=keep)
+
+
+def _reject_short_options(words: Sequence[str]) -> None:
+    """Raise click.UsageError for a short option of qmpshell where QEMU's arguments start.
+
+    QEMU has no option with such a name.
+    """
+    word = words[0] if words else ""
+    for parameter in shell_command.params:
+        long = next((name for name in parameter.opts if name.startswith("--")), "")
+        if word not in parameter.opts or word == long:
+            continue
+        if parameter.name in _NOT_FOR_RUN:
+            continue
+        raise click.UsageError(
+            f"{word} is no option of QEMU, and run accepts only the long options of qmpshell: {long}"
+        )
 
 
 shell_command.add_subcommand(run_command)

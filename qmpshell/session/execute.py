@@ -17,6 +17,7 @@ from .effects import CloseRedirect, Confirm, OpenRedirect, ReadSecret, ShowComma
 from .requests import (
     PreparedLine,
     confirmation_question,
+    is_shell_line,
     make_hmp_request,
     make_request,
     prepare,
@@ -74,7 +75,7 @@ class LineRunner:
 
     def prepare(self, source: SourceLine) -> PreparedLine:
         """Parse and evaluate a line, possibly while an earlier one is in flight."""
-        if self._settings.hmp:
+        if self._settings.hmp and not is_shell_line(source.line.text):
             return prepare_hmp(source)
         prepared = prepare(source, self._server.introspection, encode=not self._state.interactive)
         for action in prepared.plan.actions if prepared.plan is not None else ():

@@ -231,6 +231,12 @@ def prepare(
     return prepared
 
 
+def is_shell_line(line: str) -> bool:
+    """Return True if a line starts with a shell command. No human monitor command starts with /."""
+    text = line.lstrip()
+    return text[:1] == "/" and text[1:2].isalpha()
+
+
 def prepare_hmp(source: SourceLine) -> PreparedLine:
     """Prepare a line for the human monitor: no syntax applies except a pipe."""
     line = source.line.text

@@ -394,11 +394,17 @@ def redact_entry(text: str, *, human: bool, raw: bool = False) -> str | None:
         kept = text if _is_harmless(text) else ""
     elif human:
         lines = [line for line, _ in _logical_lines(text, human=True)]
-        kept = "\n".join(line for line in lines if not hmp_secret_spans(line))
+        kept = "\n".join(line for line in lines if _is_harmless_hmp(line))
     else:
         kept = _redact(text)
     # A leading blank would keep the line out of the history when it is entered again.
     return kept.lstrip().rstrip("\n") or None
+
+
+def _is_harmless_hmp(line: str) -> bool:
+    """Return True if a human monitor line, or a shell command in its place, contains no secret."""
+    is_shell_command = line.lstrip().startswith("/")
+    return redact_line(line) == line if is_shell_command else not hmp_secret_spans(line)
 
 
 def _is_harmless(text: str) -> bool:
@@ -492,7 +498,7 @@ def sent_text(data: bytes, message: dict[str, Any]) -> str:
     if shown is not message:
         return encode(shown)
     # The message has only the last of several members with the same name.
-    hides_members = data.decode("utf-8", "replace").strip() != encode(message) and _has_repeated_name(text)
+    hides_members = text != encode(message) and _has_repeated_name(text)
     return encode(message) if hides_members and looks_secret(text) else text
 
 

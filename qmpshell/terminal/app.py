@@ -128,6 +128,8 @@ class App:
             run_program=self._run_program,
             problem=self.show_error,
         )
+        # The line for the human monitor that F1 has made: its reply opens in the pager if it is long.
+        self._help_source: SourceLine | None = None
         # The step that waits for a connection.
         self._connecting: Connect | TryConnect | None = None
         self._failure: BaseException | None = None
@@ -236,11 +238,13 @@ class App:
         self._has_child_ended = True
         self._check_child_end()
 
-    def _submit(self, text: str) -> None:
+    def _submit(self, text: str, *, is_help: bool = False) -> None:
         lines = list(self._splitter.lines(text))
         for line in lines:
             if isinstance(line, SourceLine):
                 source = SourceLine(line.name, line.line, is_one_of_several=len(lines) > 1)
+                if is_help:
+                    self._help_source = source
                 prepared = self._session.prepare(source)
             else:
                 prepared = line
@@ -248,8 +252,8 @@ class App:
 
     def show_help(self, text: str, cursor: int) -> None:
         """Show help for what is at the cursor (F1). The typed line and the history stay."""
-        if self._settings.hmp:
-            self._submit(hmp_help_line(text, cursor))
+        if self._settings.hmp and not text.lstrip().startswith("/"):
+            self._submit(hmp_help_line(text, cursor), is_help=True)
         elif not self._settings.raw:
             self._submit(help_line(text, cursor))
 
@@ -426,7 +430,10 @@ class App:
             return False
         if self._redirects.show_reply(effect):
             return True
-        if isinstance(effect, ShowReply) and effect.again:
+        if not isinstance(effect, ShowReply):
+            return False
+        is_help = effect.request.source is not None and effect.request.source is self._help_source
+        if effect.again or (is_help and not effect.reply.is_error):
             if not self._display.again(effect):
                 self._page(self._display.view.whole(effect, self._devices.theme.paint))
             return True

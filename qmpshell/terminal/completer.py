@@ -45,22 +45,28 @@ _META_WIDTH = 200
 class HmpCompleter(Completer):
     """Completes human monitor lines from `catalogue`, which may be set at any time.
 
-    `others` completes other lines; without it, all lines are human monitor lines. `on_ready` is called
-    before each completion, `wanted` whenever such a line is typed or completed and the catalogue is
-    needed.
+    `others` completes other lines. With `is_human`, all lines but shell commands are human monitor
+    lines. `begin` is called before each completion, `wanted` whenever such a line is typed or
+    completed and the catalogue is needed.
     """
 
     def __init__(
-        self, others: Completer | None, *, begin: Callable[[], None], wanted: Callable[[], None]
+        self,
+        others: Completer,
+        *,
+        is_human: bool,
+        begin: Callable[[], None],
+        wanted: Callable[[], None],
     ) -> None:
         self.catalogue = completion.HmpCatalogue()
         self._others = others
+        self._is_human = is_human
         self._start_query = begin
         self._wanted = wanted
 
     def typed(self, buffer: Buffer) -> None:
         """Handle a change of the line, as a Buffer's `on_text_changed`."""
-        if self._others is None or buffer.text.lstrip().startswith(f"{HUMAN} "):
+        if self._is_human or buffer.text.lstrip().startswith(f"{HUMAN} "):
             self._wanted()
 
     def get_completions(
@@ -70,15 +76,16 @@ class HmpCompleter(Completer):
         if complete_event.completion_requested:
             self._start_query()
         text = document.current_line_before_cursor
-        line = text if self._others is None else completion.hmp_line(text)
+        is_human = self._is_human and not text.lstrip().startswith("/")
+        line = text if is_human else completion.hmp_line(text)
         if line is not None:
             if complete_event.completion_requested:
                 self._wanted()
             candidates = completion.complete_hmp(line, self.catalogue)
-            if self._others is None:
+            if is_human:
                 candidates = sorted([*candidates, *_leaving(line)], key=lambda one: one.text)
             yield from completions(candidates)
-        elif self._others is not None:
+        else:
             yield from self._others.get_completions(document, complete_event)
 
 
@@ -241,7 +248,8 @@ class CompletionModel:
             self._live = self._known.live = self._session.make_live_cache()
             self._loader = self._session.make_catalogue_loader()
         self.names = HmpCompleter(
-            None if settings.hmp else LineCompleter(self._known, wanted=self._want_live),
+            LineCompleter(self._known, wanted=self._want_live),
+            is_human=settings.hmp,
             begin=self._start_query,
             wanted=self._load_catalogue,
         )

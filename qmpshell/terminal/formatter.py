@@ -186,9 +186,7 @@ class ReplyFormatter:
         )
         if rest is not None:
             left_out = remainder_text(rest, size=len(shown.reply.raw))
-            # With --hmp, a line that starts with / is for the human monitor.
-            whole = "" if self._settings.hmp else "; /last shows all"
-            head.append((f"class:{styles.MORE}", f"\n… {left_out}{whole}"))
+            head.append((f"class:{styles.MORE}", f"\n… {left_out}; /last shows all"))
         return head
 
 

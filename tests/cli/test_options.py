@@ -178,7 +178,7 @@ def test_run_options_end_at_first_other_word() -> None:
         (["--keep", "--", "--", "x"], ["--", "x"]),
         (["--nographic", "--keep"], ["--nographic", "--keep"]),
         (["-h"], ["-h"]),
-        (["-q", "-c"], ["-q", "-c"]),
+        (["-m", "-c"], ["-m", "-c"]),
         (["--ke"], ["--ke"]),
         (["--command", "--keep", "--command=-x", "qemu", "-h"], ["qemu", "-h"]),
         ([""], [""]),

@@ -487,7 +487,7 @@ def test_readme_example_works_for_virtio_devices(
     installation: Installation, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     readme = (Path(qmpshell.__file__).parent.parent / "README.md").read_text()
-    indented = readme.partition("## Python library")[2].partition("\nThe client")[0]
+    indented = readme.partition("## Python library")[2].partition("\n`launch`")[0]
     path = tmp_path / "vm.sock"
     code = dedent(indented).replace("vm.sock", str(path))
     second = tmp_path / "second.sock"

@@ -302,3 +302,13 @@ def test_storage_daemon_values_get_schema_types(installation: Installation, tmp_
     assert [line for line in complaints(result) if "human-monitor-command" in line] == [
         "stdin:7:6: CommandNotFound: The command human-monitor-command has not been found"
     ]
+
+
+def test_shell_commands_work_with_hmp(one_qemu: Server) -> None:
+    lines = ("info name", "/last", "/last | cat", "stop", "/wait -t 9 STOP", "/nonsense")
+    result = run(
+        "-H", "-c", "cont", *(word for line in lines for word in ("-c", line)), one_qemu.address
+    )
+    assert result.status == 1
+    assert "unknown command" not in result.out
+    assert "unknown shell command /nonsense" in result.err

@@ -559,6 +559,24 @@ def test_only_long_help_options_belong_to_shell(variables: dict[str, str]) -> No
         assert "QEMU emulator version" in run("run", option, variables=variables).err
 
 
+@pytest.mark.parametrize(
+    ("words", "long"),
+    [
+        (["-H"], "--hmp"),
+        (["-l", "log"], "--log"),
+        (["-c", "stop"], "--command"),
+        (["--quiet", "-r", "-M", "q35"], "--result"),
+        (["--", "-v"], "--verbose"),
+    ],
+)
+def test_short_option_error_names_the_long_one(
+    variables: dict[str, str], words: list[str], long: str
+) -> None:
+    result = run("run", *words, variables=variables)
+    assert (result.status, result.out) == (2, "")
+    assert f"accepts only the long options of qmpshell: {long}\n" in result.err
+
+
 def test_run_is_subcommand_only_as_first_argument() -> None:
     for arguments in (["--quiet", "run"], ["./run"]):
         done = run(*arguments, timeout=10)

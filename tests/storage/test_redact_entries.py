@@ -308,3 +308,11 @@ def test_long_entries_take_linear_time(
     for piece in ("stop\n", "a b=1 \\\n", '{"a": 1}\n', '"a": 1,\n', "x password=a\n"):
         small = count_lines(partial(redact, piece * 100))
         assert count_lines(partial(redact, piece * 400)) < 6 * small, piece
+
+
+def test_shell_command_with_secret_leaves_hmp_history() -> None:
+    secret = "/oob set_password protocol=vnc password=hunter2"
+    for line in (secret, "/hmp set_password vnc hunter2"):
+        assert redact_entry(line, human=True) is None
+        assert redact_entry(f"info name\n{line}", human=True) == "info name"
+    assert redact_entry("/last | less", human=True) == "/last | less"

@@ -88,7 +88,7 @@ def test_long_hmp_text_is_folded_too() -> None:
     assert lines == ["row"] * 10 + ["… 90 more lines; /last shows all"]
     assert text_of(view(fold=10).fragments(reply)).endswith("\n")
     human = text_of(view(fold=10, hmp=True).fragments(reply))
-    assert human.endswith("\n… 90 more lines\n")
+    assert human.endswith("\n… 90 more lines; /last shows all\n")
     assert "".join(view().whole(reply, {})) == "row\n" * 100
 
 

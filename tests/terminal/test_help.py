@@ -225,6 +225,8 @@ def test_f1_in_hmp_mode_shows_hmp_help(qemu: Server) -> None:
         terminal.wait_prompt("(qemu)")
         terminal.type(F1)
         terminal.wait_for("closefd name -- ")
+        terminal.wait(lambda: terminal.current == ":", "pager")
+        terminal.type("q")
         terminal.wait_prompt("(qemu)")
         terminal.type(UP)
         terminal.wait(lambda: terminal.current == "(qemu) info name", "recalled line")

@@ -123,7 +123,7 @@ def test_exit_commands_of_shell_complete_too(one_qemu: Server, log: Path) -> Non
         wait_menu(terminal, "exit leave the shell", "exit_preconfig exit the preconfig")
         clear(terminal, HUMAN)
         assert_no_completion(terminal, "info exi")
-        terminal.type("/\t")
+        terminal.type("/qu\t")
         wait_line(terminal, "(qemu) /quit")
         terminal.type("\r")
         assert terminal.end() == 0
@@ -295,3 +295,59 @@ def test_log_contains_help_queries_and_replies(qemu: Server, log: Path) -> None:
     query_ids = [message["id"] for _, message in records if "help" in str(message.get("arguments"))]
     answered = [message.get("id") for direction, message in records if direction == "received"]
     assert len(query_ids) == 2 and set(query_ids) <= set(answered)
+
+
+def test_f1_opens_long_help_in_the_pager(qemu: Server) -> None:
+    with Terminal("-H", qemu.address) as terminal:
+        terminal.wait_ready(HUMAN)
+        terminal.type("\x1bOP")
+        terminal.wait(lambda: terminal.current == ":", "pager")
+        assert len(terminal.text.splitlines()) == 24
+        terminal.type("q")
+        terminal.wait_prompt(HUMAN)
+        terminal.type("info\x1bOP")
+        terminal.wait(lambda: terminal.current == ":", "pager")
+        terminal.type("q")
+        wait_line(terminal, "(qemu) info")
+
+
+def test_last_shows_long_hmp_reply_in_pager(one_qemu: Server) -> None:
+    with Terminal("-H", one_qemu.address) as terminal:
+        terminal.wait_ready(HUMAN)
+        terminal.line("help")
+        terminal.wait_for("; /last shows all")
+        terminal.wait_prompt(HUMAN)
+        terminal.line("/last")
+        terminal.wait(lambda: terminal.current == ":", "pager")
+        terminal.type("q")
+        terminal.wait_prompt(HUMAN)
+        terminal.line("/last | grep -c info")
+        terminal.wait(lambda: terminal.above[0].strip().isdecimal(), "count")
+
+
+def test_shell_commands_work_in_the_human_monitor(one_qemu: Server, log: Path) -> None:
+    with Terminal("-H", "-l", str(log), one_qemu.address, rows=60) as terminal:
+        terminal.wait_ready(HUMAN)
+        wait_help(terminal, log)
+        terminal.line("/set fold=10")
+        terminal.wait_prompt(HUMAN)
+        terminal.line("/status")
+        terminal.wait_for("capabilities: oob")
+        terminal.wait_prompt(HUMAN)
+        terminal.line("stop")
+        terminal.line("/wait -t 1 NONE")
+        terminal.wait_for("NONE did not come")
+        terminal.wait_prompt(HUMAN)
+        terminal.line("/nonsense")
+        terminal.wait_for("unknown shell command /nonsense")
+        terminal.wait_prompt(HUMAN)
+        terminal.type("/sta\t")
+        wait_line(terminal, "(qemu) /status")
+        clear(terminal, HUMAN)
+        terminal.type("/set tool\t")
+        wait_line(terminal, "(qemu) /set toolbar=")
+        clear(terminal, HUMAN)
+        terminal.type("/wait\x1bOP")
+        terminal.wait_for("/wait [-t SECONDS]")
+    sent = [command.get("arguments", {}) for command in logged_commands(log)]
+    assert [line for line in sent if "/" in str(line.get("command-line"))] == []
