@@ -59,7 +59,7 @@ class FailureLog:
         """Report a line that cannot be parsed, or not be executed as it is."""
         self.mark()
         text = format_line_error(source, error, named=self._is_named(source))
-        self._outbox.show(text, is_error=True)
+        self._outbox.show(text, is_error=True, line=source)
         self.stop_on_error()
 
     def report_no_server(self, text: str) -> None:

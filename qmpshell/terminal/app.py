@@ -8,6 +8,7 @@ import signal
 import sys
 import termios
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -32,6 +33,7 @@ from ..session import (
     Send,
     Session,
     ShowDocument,
+    ShowMessage,
     ShowReply,
     Step,
 )
@@ -49,6 +51,8 @@ from .redirect import RedirectController
 from .splitter import InputSplitter
 from .stream_reader import StreamReader
 from .styles import Devices, Theme
+
+_MAX_SUBMITTED = 100
 
 
 class App:
@@ -125,6 +129,8 @@ class App:
         self._connecting: Connect | None = None
         self._failure: BaseException | None = None
         self._greetings = 0
+        # The latest lines, each with the text that it is part of.
+        self._submitted: deque[tuple[SourceLine, str]] = deque(maxlen=_MAX_SUBMITTED)
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self, stream: Stream) -> int:
@@ -194,11 +200,15 @@ class App:
             self._perform(self._session.leave_now())
         else:
             if text is not None:
+                # prompt_toolkit does not add an entry that is the last one again.
+                self._history.append_string(text)
                 self._show_history_problem()
                 self._submit(text)
 
     def _submit(self, text: str) -> None:
         for line in self._splitter.lines(text):
+            source = line if isinstance(line, SourceLine) else line.source
+            self._submitted.append((source, text))
             prepared = self._session.prepare(line) if isinstance(line, SourceLine) else line
             self._perform(self._session.submit(prepared, time.monotonic()))
 
@@ -238,6 +248,11 @@ class App:
             if not self._handle_redirect(effect):
                 self._display.show(effect)
             match effect:
+                case ShowMessage(line=SourceLine() as line):
+                    self._mark_failed(line)
+                case ShowReply(reply=reply, request=request):
+                    if reply.is_error and reply.error_class == "CommandNotFound":
+                        self._mark_failed(request.source)
                 case Send(data=data, request=request):
                     self._stream_reader.send(data, request.descriptor if request else None)
                 case OpenRedirect():
@@ -263,6 +278,11 @@ class App:
         more = self._completion_model.on_effects(effects)
         if more:
             self._perform(more)
+
+    def _mark_failed(self, line: SourceLine | None) -> None:
+        for source, text in self._submitted:
+            if source is line:
+                self._history.mark_failed(text)
 
     async def _ask(self, ask: Confirm) -> None:
         answer = await self._prompt_controller.confirm(ask.question)

@@ -20,7 +20,6 @@ from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.key_binding import merge_key_bindings
 from prompt_toolkit.layout.processors import TabsProcessor
 from prompt_toolkit.output import Output
-from prompt_toolkit.output.color_depth import ColorDepth
 
 from ..storage import VI
 from . import styles
@@ -83,7 +82,6 @@ class PromptController:
         self._devices = devices
         self._owner = owner
         self._completion_model = completion_model
-        self._suggest = HistorySuggester(history)
         self.printer = OutputQueue(devices.output, devices.theme)
         self._foreground = ForegroundProcess(devices.input.fileno(), stop=self._stop)
         self.programs = ProcessRunner(self._foreground, devices.environment)
@@ -106,6 +104,8 @@ class PromptController:
             completer=completion_model.names,
             lexer=LineLexer() if devices.has_syntax else None,
             complete_while_typing=False,
+            enable_history_search=True,
+            auto_suggest=HistorySuggester(history),
             # Only with several lines, because the search is not part of the prompt then. It must not
             # change during a search, which may find an entry with several lines.
             multiline=Condition(lambda: "\n" in self._search_start.draft.text),
@@ -179,9 +179,6 @@ class PromptController:
         self._prompt.layout.focus(self._prompt.default_buffer)
         # The user may have changed the setting.
         self._prompt.color_depth = self._devices.theme.depth
-        # Without colours, a suggestion cannot be told from typed text.
-        colours = self._devices.theme.depth != ColorDepth.DEPTH_1_BIT
-        self._prompt.auto_suggest = self._suggest if colours else None
         self._prompt.editing_mode = (
             EditingMode.VI if self._devices.settings.editing == VI else EditingMode.EMACS
         )
