@@ -79,6 +79,7 @@ class App:
         self._completion_model = CompletionModel(
             settings,
             session,
+            environment=devices.environment,
             perform=self._perform,
             clock=time.monotonic,
             arrived=lambda: self._prompt_controller.complete_again(),
@@ -94,7 +95,12 @@ class App:
             history=history,
         )
         below = BelowPrompt(
-            settings, session, self._completion_model, unicode=view.unicode, clock=time.monotonic
+            settings,
+            session,
+            self._completion_model,
+            unicode=view.unicode,
+            clock=time.monotonic,
+            find_mode=lambda: self._prompt_controller.vi_mode,
         )
         self._bottom_toolbar = BottomToolbar(
             below,

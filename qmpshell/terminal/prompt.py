@@ -18,6 +18,7 @@ from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.key_binding import merge_key_bindings
+from prompt_toolkit.key_binding.vi_state import InputMode
 from prompt_toolkit.layout.processors import TabsProcessor
 from prompt_toolkit.output import Output
 
@@ -40,6 +41,16 @@ _TAB_STOP = 8  # columns, as in terminals
 _MENU_ROWS = 8
 # Nothing is shown below the line in a window of fewer rows.
 _FEWEST_ROWS = 3
+
+
+# As vi names them.
+_VI_MODES = {
+    InputMode.INSERT: "INSERT",
+    InputMode.INSERT_MULTIPLE: "INSERT",
+    InputMode.NAVIGATION: "NORMAL",
+    InputMode.REPLACE: "REPLACE",
+    InputMode.REPLACE_SINGLE: "REPLACE",
+}
 
 
 class _PromptRemovedError(Exception):
@@ -122,6 +133,18 @@ class PromptController:
         self._prompt.default_buffer.on_text_changed += completion_model.names.typed
         self._prompt.app.before_render += self._set_bottom
         erase_reflowed(self._prompt.app, devices.environment)
+
+    @property
+    def vi_mode(self) -> str:
+        """The mode of the vi key bindings in a word, or "" with those of Emacs."""
+        if self._prompt.editing_mode != EditingMode.VI:
+            return ""
+        if self._prompt.default_buffer.selection_state is not None:
+            return "VISUAL"
+        state = self._prompt.app.vi_state
+        if state.temporary_navigation_mode:
+            return _VI_MODES[InputMode.NAVIGATION]
+        return _VI_MODES[state.input_mode]
 
     def redraw(self) -> None:
         """Redraw what is below the prompt."""
