@@ -4,7 +4,7 @@ from .. import export_lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .completer import complete as complete
+    from .completer import complete as complete, complete_program as complete_program
     from .diagnostics import (
         find_event_mistake as find_event_mistake,
         find_mistyped_names as find_mistyped_names,
@@ -77,7 +77,7 @@ else:
         __name__,
         {
             "members": "find_kind",
-            "completer": "complete",
+            "completer": "complete complete_program",
             "diagnostics": "find_event_mistake find_mistyped_names",
             "hmp": "HmpCatalogue HmpCommand INFO Parameter choices_after complete_hmp hmp_line is_flag parse_catalogue parse_parameters",
             "hmp_tables": "parse_buses parse_drivers parse_netdevs",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..language import BLANKS, EXIT_COMMANDS
+from ..language import BLANKS, EXIT_COMMANDS, PIPE, tokenize_hmp
 from ..qmp import references as kinds
 from ..storage import EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, SETTINGS
 from .members import (
@@ -39,12 +39,14 @@ from .target import (
     LITERAL,
     LOCAL,
     OPTION_NAME,
+    PROGRAM,
     SETTING,
     SETTING_VALUE,
     TOPIC,
     VALUE,
     WORD,
     find_target,
+    program_slots,
 )
 
 TYPE_CHECKING = False
@@ -76,6 +78,16 @@ def complete(line: str, cursor: int, known: CompletionSources) -> list[Candidate
             candidate.after = slot.after
         found += fitting
     return found
+
+
+def complete_program(line: str, known: CompletionSources) -> list[Candidate]:
+    """Return the candidates after the pipe of a human monitor line, with the cursor at its end."""
+    for token in tokenize_hmp(line):
+        if token.kind == PIPE:
+            found = program_slots(line, len(line), token.end)
+            ranked = [rank_candidates(_offers(slot, known), slot.text, len(line)) for slot in found]
+            return [candidate for candidates in ranked for candidate in candidates]
+    return []
 
 
 def _offers(slot: CompletionTarget, known: CompletionSources) -> Iterable[UnrankedCandidate]:
@@ -248,6 +260,16 @@ def _files(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unranke
         yield UnrankedCandidate(name, text, slot.start, kind, order=order)
 
 
+# What often follows a pipe.
+_FILTERS = ("jq", "less", "grep", "head", "tail", "wc", "sort", "tee")
+
+
+def _programs(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+    for name in known.programs:
+        order = _FILTERS.index(name) if name in _FILTERS else len(_FILTERS)
+        yield UnrankedCandidate(name, f"{name} ", slot.start, order=order)
+
+
 _KINDS = {
     COMMAND: _commands,
     LOCAL: _locals,
@@ -256,6 +278,7 @@ _KINDS = {
     TOPIC: _topics,
     JOB_ID: _jobs,
     FILE: _files,
+    PROGRAM: _programs,
     SETTING: _settings,
     SETTING_VALUE: _setting_values,
     OPTION_NAME: _option_names,

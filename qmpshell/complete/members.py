@@ -336,6 +336,15 @@ def file_names(typed: str, known: CompletionSources) -> Iterator[tuple[str, str]
         yield f"{folder}{slash}{name}{'/' if kind == DIRECTORY else ''}", kind
 
 
+_MIGRATION_URIS = {
+    "tcp:": "HOST:PORT",
+    "unix:": "PATH",
+    "exec:": "COMMAND",
+    "fd:": "the name of a descriptor, see getfd",
+    "file:": "PATH[,offset=N]",
+}
+
+
 class _ValueOffers:
     def __init__(
         self, slot: CompletionTarget, known: CompletionSources, shapes: TypeResolver | None
@@ -429,14 +438,16 @@ class _ValueOffers:
     def _names(self, *, is_loose: bool = False) -> Iterator[UnrankedCandidate]:
         kind, subject = find_kind(self._known.live_kinds, self._call, self._slot.path)
         if kind == kinds.FILE:
-            yield from self._files()
+            yield from self._files(self._slot.text)
         elif kind == kinds.CHAIN_FILE:
             yield from self._live(kind, subject, is_loose=is_loose)
-            for offer in self._files():
+            for offer in self._files(self._slot.text):
                 offer.order = 1
                 yield offer
         elif kind == kinds.QOM_PATH:
             yield from self._qom_paths()
+        elif kind == kinds.MIGRATION_URI:
+            yield from self._migration_uris()
         elif kind:
             yield from self._live(kind, subject, is_loose=is_loose)
         elif self._slot.path[-1:] == _FORMAT:
@@ -501,9 +512,18 @@ class _ValueOffers:
             offer.text = offer.text[:-1]
         return offer
 
-    def _files(self) -> Iterator[UnrankedCandidate]:
-        for name, kind in file_names(self._slot.text, self._known):
-            yield self._unfinished(name, kind) if kind == DIRECTORY else self._offer(name, kind)
+    def _migration_uris(self) -> Iterator[UnrankedCandidate]:
+        scheme, colon, path = self._slot.text.partition(":")
+        if not colon:
+            for prefix, meta in _MIGRATION_URIS.items():
+                yield self._unfinished(prefix, meta)
+        elif scheme in ("unix", "file"):
+            yield from self._files(path, scheme + colon)
+
+    def _files(self, path: str, prefix: str = "") -> Iterator[UnrankedCandidate]:
+        for name, kind in file_names(path, self._known):
+            text = prefix + name
+            yield self._unfinished(text, kind) if kind == DIRECTORY else self._offer(text, kind)
 
 
 def _type_of(item: LiveName) -> str:

@@ -68,8 +68,9 @@ class CompletionSources:
 
     `names` are those of query-commands; they and `schema` may be set at any time. `live` returns
     live names, None for none. `files` returns the names in a path's directory and their kinds.
-    `styles` returns the colour styles of other packages. `shell_commands` are `name: (anything,
-    usage, help)`, and `find_shell_mistake` returns what is wrong with a call of one.
+    `styles` returns the colour styles of other packages, `programs` the programs of this host.
+    `shell_commands` are `name: (anything, usage, help)`, and `find_shell_mistake` returns what is
+    wrong with a call of one.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class CompletionSources:
         live: LiveNames | None = None,
         files: Files | None = None,
         styles: Callable[[], Iterable[str]] | None = None,
+        programs: Callable[[], Iterable[str]] | None = None,
         shell_commands: Mapping[str, tuple[str, str, str]] | None = None,
         find_shell_mistake: Callable[[ShellCommand], LineError | None] | None = None,
     ) -> None:
@@ -95,6 +97,8 @@ class CompletionSources:
         self.files = files
         self._find_styles = styles
         self._styles: Sequence[str] | None = None
+        self._find_programs = programs
+        self._programs: Sequence[str] | None = None
         self.shell_commands = shell_commands or {}
         self.find_shell_mistake = find_shell_mistake
         self.live_kinds: dict[tuple[str, str], Reference] = load_references()
@@ -110,6 +114,13 @@ class CompletionSources:
         if self._styles is None:
             self._styles = sorted(self._find_styles()) if self._find_styles is not None else []
         return self._styles
+
+    @property
+    def programs(self) -> Sequence[str]:
+        """The programs of this host, found on first use."""
+        if self._programs is None:
+            self._programs = sorted(self._find_programs()) if self._find_programs else []
+        return self._programs
 
     @property
     def schema(self) -> Schema | None:

@@ -43,6 +43,7 @@ EVENT_FILTER = "event-filter"  # a mode, or an event name with wildcards
 TOPIC = "topic"  # anything that /help accepts
 JOB_ID = "job-id"
 FILE = "file"  # a file; `subject` is ADDRESS or ""
+PROGRAM = "program"  # a program of this host
 SETTING = "setting"
 SETTING_VALUE = "setting-value"  # a value of the setting `subject`
 OPTION_NAME = "option-name"  # blockdev, device…
@@ -839,7 +840,9 @@ _MARKS = (t.SEPARATOR, t.OPEN, t.CLOSE)
 def _find(tree: Tree, cursor: int) -> Context:
     before = [token for token in tree.tokens if token.start < cursor]
     for index, token in enumerate(before):
-        if token.kind == t.PIPE or (token.kind == t.COMMENT and cursor <= token.end):
+        if token.kind == t.PIPE:
+            return Context(cursor, program_slots(tree.line, cursor, token.end))
+        if token.kind == t.COMMENT and cursor <= token.end:
             return Context(cursor)
         if token.kind == t.REDIRECT and token.end <= cursor:
             file = tree.tokens[index + 1] if index + 1 < len(tree.tokens) else None
@@ -886,6 +889,21 @@ def _opening(token: Token, cursor: int) -> list[CompletionTarget]:
     if token.kind != t.OPEN:
         return []
     return [CompletionTarget(COMMAND, token.text[: cursor - token.start], token.start)]
+
+
+_BETWEEN_PROGRAMS = re.compile(r"[|;&(]")
+
+
+def program_slots(line: str, cursor: int, start: int) -> list[CompletionTarget]:
+    """Return what is at the cursor in a system shell command from `start` on: a program or a file."""
+    command = line[start:cursor]
+    if not command or any(char in command for char in "\"'\\`$"):
+        return []
+    *_, last = _BETWEEN_PROGRAMS.split(command)
+    word = re.split(r"[\s<>]", last)[-1]
+    is_program = not last.strip() or last.lstrip() == word
+    kind = PROGRAM if is_program and "/" not in word else FILE
+    return [CompletionTarget(kind, word, cursor - len(word))]
 
 
 def _file_slots(line: str, cursor: int, mark: Token, file: Token | None) -> list[CompletionTarget]:

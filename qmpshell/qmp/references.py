@@ -47,6 +47,8 @@ HUMAN_COMMAND = "human-command"
 
 # A file of this host, which is often also the server's.
 FILE = "file"
+# Where a migration goes to or comes from: a scheme, and what follows it.
+MIGRATION_URI = "migration-uri"
 # A QOM path, which is completed level by level.
 QOM_PATH = "qom-path"
 
@@ -219,6 +221,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
         "screendump dumpdtb memsave pmemsave xen-save-devices-state xen-load-devices-state",
         "filename file",
     ),
+    ("migrate migrate-incoming migrate-recover", "uri migration-uri"),
     ("migrate migrate-incoming", "channels.*.addr.path file, channels.*.addr.filename file"),
     # Events, whose members are arguments of /wait.
     ("JOB_STATUS_CHANGE BLOCK_JOB_PENDING", "id job"),

@@ -11,7 +11,7 @@ from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..language import Redirect
+    from ..language import Redirect, SourceLine
     from ..qmp import Event, Malformed, Message, NotQmp, Reply
     from ..render import Block
     from .requests import Request
@@ -93,10 +93,14 @@ class ShowBytes(Record):
 
 
 class ShowMessage(Record):
-    """Show a message of qmpshell's own, such as a diagnosis, a hint or an error in a line."""
+    """Show a message of qmpshell's own, such as a diagnosis, a hint or an error in a line.
+
+    `line` is a line that cannot be executed as it is.
+    """
 
     text: str
     is_error: bool = False
+    line: SourceLine | None = None
 
 
 class ShowDocument(Record):
@@ -217,9 +221,9 @@ class Outbox:
         """Add an effect."""
         self._effects.append(effect)
 
-    def show(self, text: str, *, is_error: bool = False) -> None:
-        """Add a message to the user."""
-        self._effects.append(ShowMessage(text, is_error=is_error))
+    def show(self, text: str, *, is_error: bool = False, line: SourceLine | None = None) -> None:
+        """Add a message to the user, about `line` if that cannot be executed."""
+        self._effects.append(ShowMessage(text, is_error=is_error, line=line))
 
     def drain(self) -> list[Effect]:
         """Remove and return the effects."""

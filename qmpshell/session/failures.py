@@ -67,7 +67,7 @@ class FailureLog:
                 hint=self._clean(error.hint, source, hidden),
             )
         text = format_line_error(source, error, named=self._is_named(source), hidden=hidden)
-        self._outbox.show(text, is_error=True)
+        self._outbox.show(text, is_error=True, line=source)
         self.stop_on_error()
 
     def report_no_server(self, text: str) -> None:

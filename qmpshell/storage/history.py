@@ -1,7 +1,8 @@
 """The history file of typed lines.
 
 The format is prompt_toolkit's: an empty line, `# TIME`, then each line of the entry after a `+`.
-The empty line comes first, so that an entry that was cut off does not damage the next one.
+The empty line comes first, so that an entry that was cut off does not damage the next one. An entry
+that has failed is repeated with `-`, which prompt_toolkit ignores.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _MAX_ENTRY = 1 << 16
 # Do not wait for the reader of a FIFO.
 _FLAGS = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _PRIVATE_FILE = 0o600
+_ENTRY, _FAILED = "+", "-"
 _PRIVATE_FOLDER = 0o700
 _NOT_OWNER = "it belongs to another user"
 _NO_FILE = "it is not a regular file"
@@ -57,16 +59,25 @@ class HistoryFile:
         """Create the file if it does not exist. Raises HistoryError if it cannot be written."""
         self._append(b"")
 
-    def append(self, entry: str) -> None:
-        """Append an entry in one write: those of several shells stay intact. Raises HistoryError."""
+    def append(self, entry: str, *, has_failed: bool = False) -> None:
+        """Append an entry in one write: those of several shells stay intact. Raises HistoryError.
+
+        With `has_failed`, record that the entry has failed.
+        """
         if len(entry) > _MAX_ENTRY:
             return
         moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self._clock()))
-        lines = "".join(f"+{line}\n" for line in entry.split("\n"))
+        mark = _FAILED if has_failed else _ENTRY
+        lines = "".join(f"{mark}{line}\n" for line in entry.split("\n"))
         self._append(f"\n# {moment}\n{lines}".encode("utf-8", "backslashreplace"))
 
     def read(self) -> list[str]:
         """Return the last entries, oldest first, safe to show; [] if the file cannot be read."""
+        entries, _ = self.read_with_failed()
+        return entries
+
+    def read_with_failed(self) -> tuple[list[str], set[str]]:
+        """Return the same, and the entries that have failed when they were last used."""
         try:
             descriptor = _open(self._path, os.O_RDONLY)
             try:
@@ -74,7 +85,7 @@ class HistoryFile:
             finally:
                 os.close(descriptor)
         except (OSError, ValueError, HistoryError):
-            return []
+            return [], set()
         return _entries(data.decode("utf-8", "surrogateescape"))
 
     def _append(self, data: bytes) -> None:
@@ -181,18 +192,25 @@ def _last_bytes(descriptor: int) -> bytes:
     return data[begin:] if begin >= 0 else b""
 
 
-def _entries(text: str) -> list[str]:
+def _entries(text: str) -> tuple[list[str], set[str]]:
     found: list[str] = []
+    failed: set[str] = set()
     lines: list[str] = []
+    mark = ""
     for line in [*text.split("\n"), ""]:
-        if line[:1] == "+":
-            lines.append(line[1:])
-        elif lines:
+        if lines and line[:1] != mark:
             entry = escape_entry("\n".join(lines))
             lines.clear()
-            if 0 < len(entry) <= _MAX_ENTRY and entry != (found[-1] if found else None):
-                found.append(entry)
-    return found[-_MAX_ENTRIES:]
+            if mark == _FAILED:
+                failed.add(entry)
+            elif 0 < len(entry) <= _MAX_ENTRY:
+                failed.discard(entry)
+                if entry != (found[-1] if found else None):
+                    found.append(entry)
+        mark = line[:1]
+        if mark in (_ENTRY, _FAILED):
+            lines.append(line[1:])
+    return found[-_MAX_ENTRIES:], failed
 
 
 def _reason(error: OSError | ValueError) -> str:

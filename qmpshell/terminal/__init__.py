@@ -5,7 +5,11 @@ from .. import export_lazily
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .app import run_terminal as run_terminal
-    from .completer import SignatureLine as SignatureLine, list_directory as list_directory
+    from .completer import (
+        SignatureLine as SignatureLine,
+        list_directory as list_directory,
+        list_programs as list_programs,
+    )
     from .formatter import ReplyFormatter as ReplyFormatter, format_elapsed as format_elapsed
     from .history import (
         HistorySuggester as HistorySuggester,
@@ -44,7 +48,7 @@ else:
         __name__,
         {
             "app": "run_terminal",
-            "completer": "SignatureLine list_directory",
+            "completer": "SignatureLine list_directory list_programs",
             "formatter": "ReplyFormatter format_elapsed",
             "history": "HistorySuggester SafeHistory open_history rest_of_line",
             "keys": "Replacement Tab help_line hmp_help_line",

@@ -8,6 +8,7 @@ import signal
 import sys
 import termios
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -33,6 +34,7 @@ from ..session import (
     Send,
     Session,
     ShowDocument,
+    ShowMessage,
     ShowReply,
     ShowResult,
     Step,
@@ -52,6 +54,8 @@ from .redirect import RedirectController
 from .splitter import InputSplitter
 from .stream_reader import StreamReader
 from .styles import Devices, Theme
+
+_MAX_SUBMITTED = 100
 
 
 class App:
@@ -78,6 +82,7 @@ class App:
         self._completion_model = CompletionModel(
             settings,
             session,
+            environment=devices.environment,
             perform=self._perform,
             clock=time.monotonic,
             arrived=lambda: self._prompt_controller.complete_again(),
@@ -93,7 +98,12 @@ class App:
             history=history,
         )
         below = BelowPrompt(
-            settings, session, self._completion_model, unicode=view.unicode, clock=time.monotonic
+            settings,
+            session,
+            self._completion_model,
+            unicode=view.unicode,
+            clock=time.monotonic,
+            find_mode=lambda: self._prompt_controller.vi_mode,
         )
         self._bottom_toolbar = BottomToolbar(
             below,
@@ -134,6 +144,8 @@ class App:
         self._connecting: Connect | TryConnect | None = None
         self._failure: BaseException | None = None
         self._greetings = 0
+        # The latest lines, each with the text that it is part of.
+        self._submitted: deque[tuple[SourceLine, str]] = deque(maxlen=_MAX_SUBMITTED)
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self, stream: Stream) -> int:
@@ -205,6 +217,8 @@ class App:
             await self._confirm_leaving()
         else:
             if text is not None:
+                # prompt_toolkit does not add an entry that is the last one again.
+                self._history.append_string(text)
                 self._show_history_problem()
                 self._submit(text)
 
@@ -245,8 +259,10 @@ class App:
                 source = SourceLine(line.name, line.line, is_one_of_several=len(lines) > 1)
                 if is_help:
                     self._help_source = source
+                self._submitted.append((source, text))
                 prepared = self._session.prepare(source)
             else:
+                self._submitted.append((line.source, text))
                 prepared = line
             self._perform(self._session.submit(prepared, time.monotonic()))
 
@@ -286,6 +302,11 @@ class App:
             if not self._handle_redirect(effect):
                 self._display.show(effect)
             match effect:
+                case ShowMessage(line=SourceLine() as line):
+                    self._mark_failed(line)
+                case ShowReply(reply=reply, request=request):
+                    if reply.is_error and reply.error_class == "CommandNotFound":
+                        self._mark_failed(request.source)
                 case Send(data=data, request=request):
                     self._stream_reader.send(data, request.descriptor if request else None)
                 case OpenRedirect():
@@ -326,6 +347,11 @@ class App:
         self._child_watcher.close()
         self._connecting = step
         self._reconnecting.restart(self._child_server)
+
+    def _mark_failed(self, line: SourceLine | None) -> None:
+        for source, text in self._submitted:
+            if source is line:
+                self._history.mark_failed(text)
 
     async def _ask(self, ask: Confirm) -> None:
         answer = await self._prompt_controller.confirm(ask.question)

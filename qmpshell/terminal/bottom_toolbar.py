@@ -13,8 +13,8 @@ from ..session import RawSession, Session
 from ..storage import Settings
 from .completer import CompletionModel
 from .live_view import LiveView, fill_row
-from .status import layout_toolbar, status_parts
-from .styles import Fragments
+from .status import ToolbarPart, layout_toolbar, status_parts
+from .styles import TOOLBAR, Fragments
 
 _PAUSE = 0.25  # seconds
 _REFRESH_INTERVAL = 1.0
@@ -38,16 +38,16 @@ class BottomToolbar:
         self._size = size
         self._changed = changed
         self._clock = clock
-        self._drawn: tuple[Size, Fragments] | None = None
+        self._drawn: tuple[tuple[Size, str], Fragments] | None = None
         self._drawn_at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def fragments(self) -> Fragments:
-        """The fragments of the last drawing if the terminal still has that size."""
-        size = self._size()
-        if self._drawn is None or self._drawn[0] != size:
-            self._drawn = (size, self._below.draw(size))
+        """The fragments of the last drawing if size and editing mode are still the same."""
+        key = self._size(), self._below.editing_mode
+        if self._drawn is None or self._drawn[0] != key:
+            self._drawn = (key, self._below.draw(key[0]))
         return self._drawn[1]
 
     def touch(self) -> None:
@@ -87,7 +87,10 @@ _FEWEST_ROWS = 10
 
 
 class BelowPrompt:
-    """Draws the rows below the prompt. `unicode` is false if the terminal only shows ASCII."""
+    """Draws the rows below the prompt. `unicode` is false if the terminal only shows ASCII.
+
+    `find_mode` returns the mode of the vi key bindings, or "".
+    """
 
     def __init__(
         self,
@@ -97,7 +100,9 @@ class BelowPrompt:
         *,
         unicode: bool,
         clock: Callable[[], float],
+        find_mode: Callable[[], str],
     ) -> None:
+        self._find_mode = find_mode
         self._settings = settings
         self._session = session
         self._completion_model = completion_model
@@ -108,6 +113,11 @@ class BelowPrompt:
         )
 
     @property
+    def editing_mode(self) -> str:
+        """The mode of the vi key bindings, or ""."""
+        return self._find_mode()
+
+    @property
     def is_live(self) -> bool:
         """Return True if the rows change with time, because they count seconds."""
         held_up = isinstance(self._session, Session) and self._session.is_blocked
@@ -115,16 +125,21 @@ class BelowPrompt:
 
     def draw(self, size: Size) -> Fragments:
         """Return the fragments for a terminal of this size."""
-        session = self._session
+        session, mode = self._session, self.editing_mode
+        shown = self._settings.toolbar and size.rows >= _FEWEST_ROWS
+        parts: list[ToolbarPart] = []
+        # Without a toolbar, only a mode in which keys do not insert text is worth a row.
+        if mode and (shown or mode != "INSERT"):
+            parts.append(ToolbarPart([[(f"class:{TOOLBAR}", mode)]], rank=0))
         if not isinstance(session, Session):
-            return []
+            return [fragment for row in layout_toolbar("", parts, size.columns) for fragment in row]
         rows: list[Fragments] = []
         if session.live_view is not None:
             height = max(2, size.rows // 2 - 1)
             live_view = self._live_view.rows(session.live_view, columns=size.columns, rows=height)
             rows += [fill_row(row, size.columns) for row in live_view]
-        shown = self._settings.toolbar and size.rows >= _FEWEST_ROWS
-        parts = status_parts(session, unicode=self._unicode) if shown else []
+        if shown:
+            parts += status_parts(session, unicode=self._unicode)
         waits = session.describe_blocker(self._clock()) or self._completion_model.describe_wait()
         rows += layout_toolbar(waits, parts, size.columns)
         fragments = [fragment for row in rows for fragment in (*row, ("", "\n"))]

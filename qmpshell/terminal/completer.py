@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
@@ -45,19 +46,21 @@ _META_WIDTH = 200
 class HmpCompleter(Completer):
     """Completes human monitor lines from `catalogue`, which may be set at any time.
 
-    `others` completes other lines. With `is_human`, all lines but shell commands are human monitor
-    lines. `begin` is called before each completion, `wanted` whenever such a line is typed or
-    completed and the catalogue is needed.
+    `known` has the programs that a line can be piped to. `others` completes other lines. With
+    `is_human`, all lines but shell commands are human monitor lines. `begin` is called before each
+    completion, `wanted` whenever such a line is typed or completed and the catalogue is needed.
     """
 
     def __init__(
         self,
+        known: CompletionSources,
         others: Completer,
         *,
         is_human: bool,
         begin: Callable[[], None],
         wanted: Callable[[], None],
     ) -> None:
+        self._known = known
         self.catalogue = completion.HmpCatalogue()
         self._others = others
         self._is_human = is_human
@@ -82,6 +85,7 @@ class HmpCompleter(Completer):
             if complete_event.completion_requested:
                 self._wanted()
             candidates = completion.complete_hmp(line, self.catalogue)
+            candidates = candidates or completion.complete_program(line, self._known)
             if is_human:
                 candidates = sorted([*candidates, *_leaving(line)], key=lambda one: one.text)
             yield from completions(candidates)
@@ -199,6 +203,19 @@ def list_directory(path: str) -> Iterator[tuple[str, str]]:
         return
 
 
+def list_programs(path: str) -> set[str]:
+    """Return the names of the programs in the directories of a PATH."""
+    found: set[str] = set()
+    for folder in filter(None, path.split(os.pathsep)):
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            found |= {
+                entry.name
+                for entry in entries
+                if entry.is_file() and os.access(entry.path, os.X_OK)
+            }
+    return found
+
+
 def _kind(entry: os.DirEntry[str]) -> str:
     if entry.is_dir():
         return completion.DIRECTORY
@@ -222,6 +239,7 @@ class CompletionModel:
         settings: Settings,
         session: Session | RawSession,
         *,
+        environment: Mapping[str, str],
         perform: Callable[[Sequence[Effect]], None],
         clock: Callable[[], float],
         arrived: Callable[[], None],
@@ -237,6 +255,7 @@ class CompletionModel:
             names=self._names_before(),
             files=list_directory,
             styles=style_names,
+            programs=lambda: list_programs(environment.get("PATH", os.defpath)),
             shell_commands=COMMANDS,
             find_shell_mistake=find_mistake,
         )
@@ -248,6 +267,7 @@ class CompletionModel:
             self._live = self._known.live = self._session.make_live_cache()
             self._loader = self._session.make_catalogue_loader()
         self.names = HmpCompleter(
+            self._known,
             LineCompleter(self._known, wanted=self._want_live),
             is_human=settings.hmp,
             begin=self._start_query,

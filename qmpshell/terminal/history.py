@@ -30,6 +30,7 @@ class SafeHistory(History):
         self._reported = False
         # The oldest first. None before the file is read, which follows the first prompt.
         self._entries: list[str] | None = None
+        self._failed: set[str] = set()
 
     def pop_problem(self) -> str:
         """Return once why the history is not kept, then ""."""
@@ -41,6 +42,10 @@ class SafeHistory(History):
     def newest_first(self) -> Iterator[str]:
         """Return the entries, the newest first."""
         return reversed(self._known())
+
+    def to_suggest(self) -> Iterator[str]:
+        """Return the entries that have not failed, the newest first."""
+        return (entry for entry in self.newest_first() if entry not in self._failed)
 
     async def load(self) -> AsyncGenerator[str, None]:
         """Yield the entries, the newest first."""
@@ -54,17 +59,31 @@ class SafeHistory(History):
 
     def append_string(self, string: str) -> None:
         """Add an entry without its secrets, unless it is the last one again."""
+        entry = self._kept(string)
+        if entry is None:
+            return
+        entries = self._known()
+        is_new = entries[-1:] != [entry]
+        if is_new:
+            entries.append(entry)
+        if is_new or entry in self._failed:
+            self._failed.discard(entry)
+            self.store_string(entry)
+
+    def mark_failed(self, string: str) -> None:
+        """Record that an entry has failed, so that it is not suggested. It can still be found."""
+        entry = self._kept(string)
+        if entry is not None and entry in self._known() and entry not in self._failed:
+            self._failed.add(entry)
+            self._store(entry, has_failed=True)
+
+    def _kept(self, string: str) -> str | None:
+        """Return an entry without its secrets, or None if it is not kept."""
         # Slow to import, and not needed before the first prompt.
         from ..storage import redact_entry
 
         kept = redact_entry(string, human=self._human, raw=self._raw)
-        if kept is None:
-            return
-        entry = escape_entry(kept)
-        entries = self._known()
-        if entries[-1:] != [entry]:
-            entries.append(entry)
-            self.store_string(entry)
+        return None if kept is None else escape_entry(kept)
 
     def load_history_strings(self) -> Iterable[str]:
         """Return the entries, the newest first."""
@@ -72,28 +91,33 @@ class SafeHistory(History):
 
     def store_string(self, string: str) -> None:
         """Append an entry to the file."""
+        self._store(string, has_failed=False)
+
+    def _store(self, entry: str, *, has_failed: bool) -> None:
         if self._file is None:
             return
         try:
-            self._file.append(string)
+            self._file.append(entry, has_failed=has_failed)
         except HistoryError as error:
             self._problem = str(error)
 
     def _known(self) -> list[str]:
         if self._entries is None:
-            self._entries = [] if self._file is None else self._file.read()
+            self._entries = []
+            if self._file is not None:
+                self._entries, self._failed = self._file.read_with_failed()
         return self._entries
 
 
 class HistorySuggester(AutoSuggest):
-    """Suggests the rest of the latest line with the same start."""
+    """Suggests the rest of the latest line with the same start that has not failed."""
 
     def __init__(self, history: SafeHistory) -> None:
         self._history = history
 
     def get_suggestion(self, buffer: Buffer, document: Document) -> Suggestion | None:
         """Return the rest of the latest line with the same start, or None."""
-        rest = rest_of_line(self._history.newest_first, document.text)
+        rest = rest_of_line(self._history.to_suggest, document.text)
         return _BesideMenus(rest, buffer) if rest else None
 
 

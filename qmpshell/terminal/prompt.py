@@ -18,9 +18,9 @@ from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.key_binding import merge_key_bindings
+from prompt_toolkit.key_binding.vi_state import InputMode
 from prompt_toolkit.layout.processors import TabsProcessor
 from prompt_toolkit.output import Output
-from prompt_toolkit.output.color_depth import ColorDepth
 
 from ..storage import VI
 from . import styles
@@ -41,6 +41,16 @@ _TAB_STOP = 8  # columns, as in terminals
 _MENU_ROWS = 8
 # Nothing is shown below the line in a window of fewer rows.
 _FEWEST_ROWS = 3
+
+
+# As vi names them.
+_VI_MODES = {
+    InputMode.INSERT: "INSERT",
+    InputMode.INSERT_MULTIPLE: "INSERT",
+    InputMode.NAVIGATION: "NORMAL",
+    InputMode.REPLACE: "REPLACE",
+    InputMode.REPLACE_SINGLE: "REPLACE",
+}
 
 
 class _PromptRemovedError(Exception):
@@ -83,7 +93,6 @@ class PromptController:
         self._devices = devices
         self._owner = owner
         self._completion_model = completion_model
-        self._suggest = HistorySuggester(history)
         self.printer = OutputQueue(devices.output, devices.theme)
         self._foreground = ForegroundProcess(devices.input.fileno(), stop=self._stop)
         self.programs = ProcessRunner(self._foreground, devices.environment)
@@ -109,6 +118,8 @@ class PromptController:
             completer=completion_model.names,
             lexer=LineLexer() if devices.has_syntax else None,
             complete_while_typing=False,
+            enable_history_search=True,
+            auto_suggest=HistorySuggester(history),
             # Only with several lines, because the search is not part of the prompt then. It must not
             # change during a search, which may find an entry with several lines.
             multiline=Condition(lambda: "\n" in self._search_start.draft.text),
@@ -125,6 +136,18 @@ class PromptController:
         self._prompt.default_buffer.on_text_changed += completion_model.names.typed
         self._prompt.app.before_render += self._set_bottom
         erase_reflowed(self._prompt.app, devices.environment)
+
+    @property
+    def vi_mode(self) -> str:
+        """The mode of the vi key bindings in a word, or "" with those of Emacs."""
+        if self._prompt.editing_mode != EditingMode.VI:
+            return ""
+        if self._prompt.default_buffer.selection_state is not None:
+            return "VISUAL"
+        state = self._prompt.app.vi_state
+        if state.temporary_navigation_mode:
+            return _VI_MODES[InputMode.NAVIGATION]
+        return _VI_MODES[state.input_mode]
 
     def redraw(self) -> None:
         """Redraw what is below the prompt."""
@@ -182,9 +205,6 @@ class PromptController:
         self._prompt.layout.focus(self._prompt.default_buffer)
         # The user may have changed the setting.
         self._prompt.color_depth = self._devices.theme.depth
-        # Without colours, a suggestion cannot be told from typed text.
-        colours = self._devices.theme.depth != ColorDepth.DEPTH_1_BIT
-        self._prompt.auto_suggest = self._suggest if colours else None
         self._prompt.editing_mode = (
             EditingMode.VI if self._devices.settings.editing == VI else EditingMode.EMACS
         )

@@ -10,7 +10,7 @@ from prompt_toolkit.input import Input
 from prompt_toolkit.output import Output
 from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
-from prompt_toolkit.styles import BaseStyle, DynamicStyle, Style
+from prompt_toolkit.styles import BaseStyle, DynamicStyle, Style, merge_styles
 
 from ..record import Record
 from ..render import JSON_NAME, JSON_NUMBER, JSON_PUNCTUATION, JSON_STRING, JSON_WORD, STYLES
@@ -153,6 +153,9 @@ _STATE_STYLES = {
         f"signature.{WARNING}": "#875f00 bg:#ffffff",
     },
 }
+
+# Without colours, a suggestion must differ from typed text.
+_MONOCHROME = Style([(SUGGESTION, "underline")])
 
 # The equivalent Pygments tokens, the best first. The first one that differs from plain text is
 # used. If none does, it is plain text, except for what must stand out.
@@ -339,8 +342,10 @@ class Theme:
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
         self._settings = settings
         self._environment = environment
-        self._name = settings.style
-        self._style = make_style(settings.style)
+        self._name = ""
+        self._style: BaseStyle
+        self._monochrome: BaseStyle
+        self._chosen()
         self.style: BaseStyle = DynamicStyle(self._chosen)
 
     @property
@@ -362,7 +367,8 @@ class Theme:
         if self._settings.style != self._name:
             self._name = self._settings.style
             self._style = make_style(self._name)
-        return self._style
+            self._monochrome = merge_styles([self._style, _MONOCHROME])
+        return self._monochrome if self.depth == ColorDepth.DEPTH_1_BIT else self._style
 
 
 class Devices(Record, kw_only=True):

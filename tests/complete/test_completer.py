@@ -261,11 +261,17 @@ def texts(line: str, server: str = "10", sources: CompletionSources | None = Non
         ("qom-set path=/machine/unattached property=realized value=", ["true", "false"]),
         ("qom-set path=/machine/unattached property=size value=", []),
         ("qom-set path=/machine/unattached property=rerror value=", ["report", "on", "auto"]),
+        # The schemes of a migration.
+        ("migrate uri=", ["tcp:", "unix:", "exec:", "fd:", "file:"]),
+        ("migrate-incoming uri=t", ["tcp:"]),
+        ('migrate uri="', ['"tcp:', '"unix:', '"exec:']),
+        ("migrate-recover uri=unix:/run/z", ["unix:/run/z.sock"]),
+        ("migrate uri=file:/ima", ["file:/images/"]),
+        ("migrate uri=tcp:", []),
         # No candidates.
         ("/hmp inf", []),
         ("# query-st", []),
         ("stop # query-st", []),
-        ("query-block | le", []),
         ("query-status ", []),
         ("nonsense ", []),
         ("stop ;", []),
@@ -283,6 +289,26 @@ def test_first_candidates_match_the_table(server: str, line: str, first: list[st
     else:  # the table does not check the blank after a value
         stripped = [text.rstrip(" ") for text in found[: len(first)]]
         assert stripped == [text.rstrip(" ") for text in first] if first else not found
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("query-block | ", ["jq ", "less ", "cat ", "lessecho ", "zcat "]),
+        ("query-block | le", ["less ", "lessecho "]),
+        ("query-block | jq .return | l", ["less ", "lessecho "]),
+        ("query-block; query-name | (cat; j", ["jq "]),
+        ("query-block | cat > /run/v", ["/run/vm9.log", "/run/vm10.log"]),
+        ("query-block | jq -f /images/d", ["/images/disk.img"]),
+        ("query-block | /run/v", ["/run/vm9.log", "/run/vm10.log"]),
+        ("query-block | .return", []),
+        ("query-block |", []),
+        ('query-block | jq ".re', []),
+    ],
+)
+def test_program_or_file_is_completed_after_pipe(line: str, expected: list[str]) -> None:
+    found = complete(line, len(line), SOURCES["10"])
+    assert [candidate.text for candidate in found] == expected
 
 
 @pytest.mark.parametrize(

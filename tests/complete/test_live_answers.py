@@ -32,7 +32,7 @@ from qmpshell.qmp import references, references as kinds
 
 DATA = Path(__file__).parents[1] / "data"
 # Kinds of values that need no query.
-NOT_LIVE = ("event", "file", "qom-path", "")
+NOT_LIVE = ("event", "file", "migration-uri", "qom-path", "")
 
 KINDS = sorted(
     value

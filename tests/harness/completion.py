@@ -110,6 +110,7 @@ def known(server: str) -> CompletionSources:
         schema=schema(server),
         live=FakeLive(),
         files=files,
+        programs=lambda: ("cat", "jq", "less", "lessecho", "zcat"),
         shell_commands=COMMANDS,
         find_shell_mistake=find_mistake,
     )

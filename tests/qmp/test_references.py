@@ -93,7 +93,11 @@ def test_each_reference_kind_has_a_query() -> None:
         for name, value in vars(references).items()
         if name.isupper() and name[0] != "_" and isinstance(value, str) and value not in NOT_LIVE
     }
-    assert {reference.kind for reference in TABLE.values()} <= found | {kinds.FILE, kinds.QOM_PATH}
+    assert {reference.kind for reference in TABLE.values()} <= found | {
+        kinds.FILE,
+        kinds.MIGRATION_URI,
+        kinds.QOM_PATH,
+    }
 
 
 # Kinds that are not in the table: names outside the schema, parts of paths, and monitor commands.
@@ -165,7 +169,6 @@ NO_NAMES = [
     "snapshot-node-name",
     "tag",
     "time",
-    "uri",
 ]
 
 

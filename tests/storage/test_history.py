@@ -381,3 +381,16 @@ def test_reading_takes_linear_time(
         return count_lines(open_history(tmp_path / "history").read)
 
     assert lines(400) < 6 * lines(100)
+
+
+# -- failed entries -------------------------------------------------------------------------------
+
+
+def test_failed_entries_are_read_until_used_again(tmp_path: Path) -> None:
+    file = open_history(tmp_path / "history")
+    for entry in ("stop", "a\nb", "c"):
+        file.append(entry)
+        file.append(entry, has_failed=True)
+    file.append("stop")
+    assert file.read_with_failed() == (["stop", "a\nb", "c", "stop"], {"a\nb", "c"})
+    assert file.read() == ["stop", "a\nb", "c", "stop"]

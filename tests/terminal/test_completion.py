@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from qmpshell.terminal import list_programs
 from tests.harness.screen import Terminal
 from tests.harness.servers import (
     SYSTEM,
@@ -478,3 +480,45 @@ def test_agent_before_first_reply_completes_and_queues_commands(
         terminal.wait_prompt("(QGA)")
         terminal.type("\x04")
         assert terminal.end() == 0
+
+
+# -- programs --------------------------------------------------------------------------------------
+
+
+def test_programs_are_the_executable_files_of_path(tmp_path: Path) -> None:
+    for folder, name, mode in (("a", "one", 0o700), ("a", "data", 0o600), ("b", "two", 0o755)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / name).touch(mode=mode)
+        (tmp_path / folder / name).chmod(mode)
+    (tmp_path / "a" / "directory").mkdir()
+    assert list_programs(f"{tmp_path}/a::{tmp_path}/none:{tmp_path}/b") == {"one", "two"}
+
+
+@pytest.mark.parametrize(
+    ("options", "prompt", "line"),
+    [
+        ((), "(QEMU)", "query-name"),
+        ((), "(QEMU)", "/hmp info name"),
+        (("--hmp",), "(qemu)", "info name"),
+    ],
+)
+def test_tab_after_pipe_completes_a_program(
+    tmp_path: Path, one_qemu: Server, options: tuple[str, ...], prompt: str, line: str
+) -> None:
+    tool = tmp_path / "qmp-test-tool"
+    tool.write_text("#!/bin/sh\necho received $(wc -l)\n")
+    tool.chmod(0o700)
+    variables = {"PATH": f"{os.environ['PATH']}:{tmp_path}"}
+    with Terminal("-q", *options, one_qemu.address, variables=variables) as terminal:
+        terminal.wait_prompt(prompt)
+        terminal.type(f"{line} | qmp-test\t")
+        wait_line(terminal, f"{prompt} {line} | qmp-test-tool ")
+        terminal.type("\r")
+        terminal.wait_for("received")
+
+
+def test_tab_after_migrate_uri_offers_schemes(terminal: Terminal) -> None:
+    terminal.type("migrate uri=\t")
+    wait_menu(terminal, "tcp: HOST:PORT", "unix: PATH", "exec: COMMAND")
+    terminal.type("t\t")
+    wait_line(terminal, "(QEMU) migrate uri=tcp:")

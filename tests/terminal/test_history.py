@@ -18,7 +18,8 @@ from tests.harness.program import COMMAND
 from tests.harness.screen import Terminal
 from tests.harness.servers import SYSTEM, Server, start_qemu
 
-UP, DOWN, RIGHT, CTRL_R = "\x1b[A", "\x1b[B", "\x1b[C", "\x12"
+UP, DOWN, RIGHT, LEFT = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D"
+CTRL_R, CTRL_U = "\x12", "\x15"
 SECRET = "hunter2"
 
 
@@ -29,10 +30,12 @@ def folder() -> Path:
 
 
 def read_entries(path: Path) -> list[str]:
-    """Return the entries of a history file, oldest first."""
+    """Return the entries of a history file, oldest first, without marks of failure."""
     found: list[str] = []
     for block in path.read_text(encoding="utf-8").split("\n# ")[1:]:
-        found.append("\n".join(line[1:] for line in block.rstrip("\n").split("\n")[1:]))
+        lines = block.rstrip("\n").split("\n")[1:]
+        if lines[0].startswith("+"):
+            found.append("\n".join(line[1:] for line in lines))
     return found
 
 
@@ -267,15 +270,105 @@ def test_right_key_accepts_suggestion_from_history(one_qemu: Server, folder: Pat
         terminal.wait(lambda: "(QEMU) query-st" in terminal.lines, "line as it was sent")
 
 
-def test_suggestions_are_off_without_colours(one_qemu: Server, folder: Path) -> None:
+@pytest.mark.parametrize("options", [{"NO_COLOR": "1"}, {"TERM": "vt100"}])
+def test_suggestion_without_colours_is_underlined(
+    one_qemu: Server, folder: Path, options: dict[str, str]
+) -> None:
     HistoryFile(str(folder / "history"), clock=lambda: 0.0).append("query-status")
-    with Terminal(one_qemu.address, variables={"NO_COLOR": "1"}) as terminal:
+    with Terminal(one_qemu.address, variables=options) as terminal:
         terminal.wait_ready()
         terminal.type("query-s")
-        terminal.wait_for("(QEMU) query-s")
-        terminal.line(RIGHT + "X")
-        terminal.wait_for("query-sX has not been found")
-        assert b"tatus" not in terminal.raw
+        terminal.wait(lambda: terminal.current == "(QEMU) query-status", "suggestion")
+        row = terminal.screen.buffer[terminal.screen.cursor.y]
+        length = len("(QEMU) query-s")
+        assert not any(row[x].underscore for x in range(length))
+        assert all(row[x].underscore for x in range(length, len("(QEMU) query-status")))
+        terminal.line(RIGHT)
+        terminal.wait_above("(QEMU) query-status", '"prelaunch"')
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("query-xyz", "has not been found"),
+        ("stop xyz", "expected KEY=VALUE"),
+        ("/xyz", "unknown shell command"),
+        ('{"execute" xyz', "expected a colon"),
+        ("stop; query-xyz", "has not been found"),
+    ],
+)
+def test_failed_line_is_found_but_not_suggested(
+    one_qemu: Server, folder: Path, line: str, shown: str
+) -> None:
+    for number in range(2):
+        with Terminal("-q", one_qemu.address) as terminal:
+            terminal.wait_prompt()
+            if number == 0:
+                terminal.line(line)
+                terminal.wait(lambda: any(shown in row for row in terminal.above), "error")
+                terminal.wait_prompt()
+            terminal.type(line[:-2])
+            terminal.wait_for(f"(QEMU) {line[:-2]}")
+            terminal.type(RIGHT + "X")
+            terminal.wait(lambda: terminal.current == f"(QEMU) {line[:-2]}X", "no suggestion")
+            terminal.type(CTRL_U)
+            terminal.wait_prompt()
+            recalls(terminal, line)
+    assert read_entries(folder / "history") == [line]
+
+
+def test_line_that_succeeds_later_is_suggested(one_qemu: Server, folder: Path) -> None:
+    file = HistoryFile(str(folder / "history"), clock=lambda: 0.0)
+    file.append("query-name")
+    file.append("query-name", has_failed=True)
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above("(QEMU) query-name", '{"return": {}}')
+        terminal.type("query-na")
+        terminal.wait(lambda: terminal.current == "(QEMU) query-name", "suggestion")
+    assert file.read_with_failed() == (["query-name"], set())
+
+
+def test_line_with_another_error_is_suggested(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.line("device_del id=xyz")
+        terminal.wait_for("DeviceNotFound")
+        terminal.wait_prompt()
+        terminal.type("device_de")
+        terminal.wait(lambda: terminal.current == "(QEMU) device_del id=xyz", "suggestion")
+
+
+@pytest.mark.parametrize("editing", ["emacs", "vi"])
+def test_up_and_down_find_lines_with_same_start(
+    one_qemu: Server, folder: Path, editing: str
+) -> None:
+    file = HistoryFile(str(folder / "history"), clock=lambda: 0.0)
+    for entry in ("query-name", "stop", "query-block\nquery-pci", "cont", "query-status", "quit"):
+        file.append(entry)
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.line(f"/set editing={editing}")
+        terminal.wait(lambda: len(terminal.above) > 0 and terminal.current == "(QEMU)", "prompt")
+        terminal.type("query-x" + LEFT)
+        terminal.wait(lambda: terminal.current == "(QEMU) query-x", "the draft")
+        recalls(terminal, "query-status")
+        terminal.type(UP)
+        terminal.wait(lambda: terminal.current == "... query-pci", "lines")
+        terminal.type(UP)
+        recalls(terminal, "query-name")
+        terminal.type(UP)
+        terminal.type(DOWN)
+        terminal.wait(lambda: terminal.current == "(QEMU) query-block", "lines")
+        terminal.type(DOWN + DOWN)
+        terminal.wait(lambda: terminal.current == "(QEMU) query-status", "the next line")
+        terminal.type(DOWN)
+        terminal.wait(lambda: terminal.current == "(QEMU) query-x", "the draft")
+        terminal.type(CTRL_U)
+        terminal.wait_prompt()
+        recalls(terminal, f"/set editing={editing}")
+        recalls(terminal, "quit")
 
 
 @pytest.mark.parametrize(

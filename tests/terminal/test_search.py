@@ -10,6 +10,7 @@ import pytest
 from tests.harness.program import own_folders
 from tests.harness.screen import Terminal
 from tests.harness.servers import Server
+from tests.harness.typing import wait_line
 
 
 def test_prompt_works_after_program_interrupts_search(one_qemu: Server) -> None:
@@ -84,17 +85,14 @@ def test_leaving_a_search_restores_the_draft(
         terminal.wait_prompt()
         terminal.paste(draft)
         terminal.type("\x1b[D")
-        last = draft.rpartition("\n")[2]
-        terminal.wait(lambda: terminal.current.endswith(last), "the draft")
-        shown, column = terminal.current, terminal.screen.cursor.x
+        last = _prompted(draft).rpartition("\n")[2]
+        wait_line(terminal, last, cursor=len(last) - 1)
         terminal.type("\x12query")
         terminal.wait_for("query-pci")
         terminal.type("\x12\x12")
         terminal.wait_for("query-name")
         terminal.type(leave)
-        terminal.wait(
-            lambda: (terminal.current, terminal.screen.cursor.x) == (shown, column), "the draft"
-        )
+        wait_line(terminal, last, cursor=len(last) - 1)
         assert terminal.text == _prompted(draft)
 
 
