@@ -1,34 +1,31 @@
 #compdef qmpshell
 
 _qmpshell_completion() {
-    local -a completions
-    local -a completions_with_descriptions
-    local -a response
+    local -a response whole open shown shown_open
+    local type value text
     (( ! $+commands[qmpshell] )) && return 1
 
-    response=("${(@f)$(env COMP_WORDS="${words[*]}" COMP_CWORD=$((CURRENT-1)) _QMPSHELL_COMPLETE=zsh_complete qmpshell)}")
-
-    for type key descr in ${response}; do
-        if [[ "$type" == "plain" ]]; then
-            if [[ "$descr" == "_" ]]; then
-                completions+=("$key")
-            else
-                completions_with_descriptions+=("$key":"$descr")
-            fi
-        elif [[ "$type" == "dir" ]]; then
+    response=("${(@f)$(env COMP_WORDS="${words[*]}" COMP_CWORD=$((CURRENT-1)) \
+        _QMPSHELL_COMPLETE=zsh_complete qmpshell)}")
+    for type value text in "${response[@]}"; do
+        if [[ $type == dir ]]; then
             _path_files -/
-        elif [[ "$type" == "file" ]]; then
-            _path_files -f
+        elif [[ $type == file ]]; then
+            [[ $PREFIX == --*=* ]] && compset -P '*='
+            _path_files
+        elif [[ $type == plain ]]; then
+            [[ $text == _ ]] && text=$value || text="$value -- $text"
+            if [[ $value == *[/:=] ]]; then
+                open+=("$value")
+                shown_open+=("$text")
+            else
+                whole+=("$value")
+                shown+=("$text")
+            fi
         fi
     done
-
-    if [ -n "$completions_with_descriptions" ]; then
-        _describe -V unsorted completions_with_descriptions -U
-    fi
-
-    if [ -n "$completions" ]; then
-        compadd -U -V unsorted -a completions
-    fi
+    (( $#whole )) && compadd -Q -U -V words -d shown -a whole
+    (( $#open )) && compadd -Q -U -S '' -V words -d shown_open -a open
 }
 
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from copy import copy
 from typing import Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
+# click's variable; `main` has its name too.
+_COMPLETE = "_QMPSHELL_COMPLETE"
 _FIRST_WORD = f"{__name__}.is_first_word"
 
 
@@ -110,15 +113,15 @@ class ProgramCommand(click.Command):
 def complete_address(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Complete subcommands in the first place, else files."""
-    from click.shell_completion import CompletionItem  # not needed to run a script
+    """Complete addresses, and subcommands in the first place."""
+    from .shell_completion import addresses  # only for completion
 
     command = context.command
-    if isinstance(command, FrontCommand) and context.meta.get(_FIRST_WORD):
-        names = [name for name in command.subcommands if name.startswith(incomplete)]
-        if names:
-            return [CompletionItem(name) for name in names]
-    return [CompletionItem(incomplete, type="file")]
+    is_first = isinstance(command, FrontCommand) and context.meta.get(_FIRST_WORD)
+    subcommands = (
+        tuple(command.subcommands) if isinstance(command, FrontCommand) and is_first else ()
+    )
+    return addresses(incomplete, os.environ, subcommands=subcommands)
 
 
 def complete_program(
@@ -356,6 +359,10 @@ shell_command.add_subcommand(run_command)
 
 def parse_arguments(arguments: Sequence[str]) -> Invocation | int:
     """Parse the command line. Return the invocation, or the exit status for an error or --help."""
+    if _COMPLETE in os.environ:
+        from .shell_completion import register
+
+        register()
     try:
         result = shell_command.main(list(arguments), prog_name="qmpshell", standalone_mode=False)
     except click.ClickException as error:

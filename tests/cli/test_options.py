@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -13,6 +17,7 @@ import qmpshell
 from qmpshell.cli import Invocation, parse_arguments, run_command, shell_command
 from qmpshell.storage import COMPACT, PRETTY, Settings
 from tests.harness.program import environment, run
+from tests.harness.screen import Terminal
 
 TOP = Path(__file__).parents[2]
 
@@ -101,22 +106,42 @@ def test_completion_files_equal_click_output(shell_name: str) -> None:
     )
 
 
-def complete(*words: str) -> list[str]:
-    """Return bash completions of the last word, as lines `TYPE,VALUE` of click's script."""
+def complete(
+    *words: str, shell: str = "bash", cwd: Path | None = None, **variables: str
+) -> list[str]:
+    """Return the completions of the last word, as lines `TYPE,VALUE` for bash."""
     program = "import sys; sys.argv[0] = 'qmpshell'; from qmpshell.cli.main import main; main()"
+    line = " ".join(["qmpshell", *words])
     done = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
+        cwd=cwd,
         env=environment(
-            _QMPSHELL_COMPLETE="bash_complete",
-            COMP_WORDS=" ".join(["qmpshell", *words]),
-            COMP_CWORD=str(len(words)),
+            _QMPSHELL_COMPLETE=f"{shell}_complete",
+            COMP_LINE=f"{line} later",
+            COMP_POINT=str(len(line)),
+            COMP_WORDBREAKS=" \t\n\"'><=;|&(:",
+            COMP_WORDS=line,
+            COMP_CWORD=words[-1] if shell == "fish" else str(len(words)),
+            **variables,
         ),
         check=False,
     )
     assert done.stderr == ""
-    return done.stdout.split()
+    return [line for line in done.stdout.splitlines() if line]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Make a folder with sockets, directories and a file."""
+    (tmp_path / "run" / "inner dir").mkdir(parents=True)
+    (tmp_path / "notes.txt").touch()
+    with contextlib.ExitStack() as stack:
+        for name in ("vm.sock", "run/a.sock", "run/.hidden"):
+            server = stack.enter_context(socket.socket(socket.AF_UNIX))
+            server.bind(os.path.relpath(tmp_path / name))
+        yield tmp_path
 
 
 def test_completion_offers_options_and_choices() -> None:
@@ -125,11 +150,79 @@ def test_completion_offers_options_and_choices() -> None:
     assert complete("--color", "a") == ["plain,auto", "plain,always"]
 
 
-def test_completion_offers_subcommands_only_as_first_word() -> None:
-    assert complete("ru") == ["plain,run"]
-    assert complete("") == ["plain,run"]
-    assert complete("-q", "ru") == ["file,ru"]
-    assert complete("vm") == ["file,vm"]
+@pytest.mark.parametrize(
+    ("shell", "lines"),
+    [
+        ("bash", ["plain,auto", "plain,always"]),  # bash replaces only what follows the =
+        ("fish", ["plain,--color=auto", "plain,--color=always"]),
+        ("zsh", ["plain", "--color=auto", "_", "plain", "--color=always", "_"]),
+    ],
+)
+def test_completion_of_value_keeps_its_option(shell: str, lines: list[str]) -> None:
+    assert complete("--color=a", shell=shell) == lines
+
+
+def test_completion_offers_subcommands_targets_and_sockets(folder: Path) -> None:
+    config, runtime = folder / "config", folder / "r"
+    (config / "qmpshell").mkdir(parents=True)
+    (config / "qmpshell" / "config.toml").write_text('[targets]\nlab = "/x"\n')
+    (runtime / "qmpshell" / "7").mkdir(parents=True)
+    running = runtime / "qmpshell" / "7" / "qmp.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(running))
+        variables = {"XDG_CONFIG_HOME": str(config), "XDG_RUNTIME_DIR": str(runtime)}
+        found = complete("", cwd=folder, **variables)
+        assert found[:3] == ["plain,run", "plain,lab", "plain,vm.sock"]
+        assert f"plain,{running}" in found
+        assert "plain,run/" in found
+        assert not any("notes" in item for item in found)
+        assert complete("la", cwd=folder, **variables) == ["plain,lab"]
+        assert complete("-q", "l", cwd=folder, **variables) == ["plain,lab"]
+
+
+def test_completion_offers_subcommands_only_as_first_word(folder: Path) -> None:
+    assert complete("ru", cwd=folder) == ["plain,run", "plain,run/"]
+    assert complete("-q", "ru", cwd=folder) == ["plain,run/"]
+    assert complete("vm", cwd=folder) == ["plain,vm.sock"]
+    assert complete("none", cwd=folder) == []
+
+
+@pytest.mark.parametrize(
+    ("shell", "typed", "values"),
+    [
+        ("bash", "unix:ru", ["run/"]),
+        ("bash", "unix:run/", ["run/a.sock", r"run/inner\ dir/"]),
+        ("bash", "run/.", ["run/.hidden"]),
+        ("bash", "un", ["unix:"]),
+        ("fish", "unix:run/", ["unix:run/a.sock", "unix:run/inner dir/"]),
+        ("zsh", "unix:run/a", ["unix:run/a.sock"]),
+    ],
+)
+def test_completion_continues_paths(
+    folder: Path, shell: str, typed: str, values: list[str]
+) -> None:
+    found = complete(typed, shell=shell, cwd=folder)
+    if shell == "zsh":
+        found = [f"{kind},{value}" for kind, value in zip(found[::3], found[1::3], strict=True)]
+    assert found == [f"plain,{value}" for value in values]
+
+
+def test_bash_completes_the_typed_line(folder: Path) -> None:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    variables = {"PATH": path, "PS1": "> ", "INPUTRC": "/dev/null"}
+    command = ("bash", "--norc", "--noprofile", "-i")
+    with Terminal(command=command, variables=variables, columns=200) as terminal:
+        terminal.type(f"cd {folder}; PS1='> '; . {TOP}/completions/qmpshell.bash; clear\n")
+        for typed, shown in [
+            ("unix:ru", "unix:run/"),
+            ("unix:run/a", "unix:run/a.sock "),
+            ("run/in", r"run/inner\ dir/"),
+            ("--color=al", "--color=always "),
+            ("--col", "--color "),
+            ("v", "vm.sock "),
+        ]:
+            terminal.type(f"\x15qmpshell {typed}\t.")
+            terminal.wait_for(f"> qmpshell {shown}.")
 
 
 def test_completion_of_run_offers_options_and_files() -> None:
