@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
+import stat
 import time
 
 from ..errors import FAILED, PIPE, ConnectError, QmpShellError
@@ -50,8 +52,17 @@ def _read(path: str) -> bytes:
 def _open(path: str, operator: str) -> int:
     # Do not wait for the writer of a pipe.
     mode = os.O_RDWR if operator == "<>" else os.O_RDONLY | os.O_NONBLOCK
-    descriptor = os.open(path, mode | os.O_CLOEXEC)
+    descriptor = _open_file(path, mode)
     os.set_blocking(descriptor, True)
+    return descriptor
+
+
+def _open_file(path: str, mode: int) -> int:
+    """Open a file that is not a directory. Raises OSError."""
+    descriptor = os.open(path, mode | os.O_CLOEXEC)
+    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     return descriptor
 
 
@@ -397,9 +408,10 @@ def _inputs(invocation: Invocation) -> list[LineInput]:
     if invocation.file is None or invocation.file == "-":
         return [_input("stdin", 0, raw=raw)]
     try:
-        descriptor = os.open(invocation.file, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise UsageError(f"{invocation.file}: {error.strerror}") from error
+        descriptor = _open_file(invocation.file, os.O_RDONLY)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{invocation.file}: {reason}") from error
     return [_input(invocation.file, descriptor, raw=raw)]
 
 

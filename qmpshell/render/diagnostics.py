@@ -29,7 +29,7 @@ def format_line_error(source: SourceLine, error: LineError, *, named: bool) -> s
     shown, caret = excerpt(line, column - 1, error.end - error.start)
     reason = escape(error.reason)
     place = with_position(source, error.start, reason) if named else reason
-    text = f"{place}\n  {shown}\n  {caret}"
+    text = f"{place}\n  {shown}\n  {caret}" if line else place
     return f"{text}\n  {escape(error.hint)}" if error.hint else text
 
 

@@ -96,6 +96,33 @@ def test_no_break_space_in_monitor_line_is_blank(one_qemu: Server) -> None:
     assert result.out.startswith(SYSTEM.version)
 
 
+def test_directory_as_path_argument_is_an_error(one_qemu: Server, tmp_path: Path) -> None:
+    reason = f"{tmp_path}: Is a directory\n"
+    for option in ("-f", "-l"):
+        result = run(option, str(tmp_path), one_qemu.address, input="stop\n")
+        assert (result.status, result.out) == (2, "")
+        assert result.err.endswith(reason)
+    for line in ("/source {}", "/log {}", "getfd fdname=x < {}", "stop > {}", "stop x=@{}"):
+        result = run("-c", line.format(tmp_path), one_qemu.address)
+        assert (result.status, result.out) == (1, "")
+        assert result.err.splitlines()[0].endswith(reason.strip())
+
+
+def test_unreadable_script_is_reported_with_status_1(one_qemu: Server) -> None:
+    result = run("-f", "/proc/self/mem", one_qemu.address)
+    assert (result.status, result.out) == (1, "")
+    assert result.err == "/proc/self/mem:1:1: cannot read further: Input/output error\n"
+
+
+def test_dash_is_not_a_log_file(one_qemu: Server) -> None:
+    result = run("-l", "-", "-c", "stop", one_qemu.address)
+    assert (result.status, result.out) == (2, "")
+    assert result.err == (
+        "qmpshell: cannot open the log -: name a file; a file of this name is ./-\n"
+    )
+    assert not Path("-").exists()
+
+
 def test_error_reply_is_printed_with_status_1(qemu: Server) -> None:
     result = run(qemu.address, input="no-such-command\nquery-name\n")
     assert result.status == 1
