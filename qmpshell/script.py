@@ -426,7 +426,9 @@ class RedirectTarget:
             else:
                 flags = os.O_TRUNC if self.redirect.operator == ">" else os.O_APPEND
                 self._descriptor = os.open(
-                    self.redirect.text, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o666
+                    os.path.expanduser(self.redirect.text),
+                    os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags,
+                    0o666,
                 )
         except OSError as error:
             text = f"{self.redirect.text}: {error.strerror}"

@@ -36,7 +36,17 @@ def make_ports(environment: Mapping[str, str], *, program: str | None = None) ->
 
         return find_page(name, version, environment=environment, program=program)
 
-    return Ports(read_file=_read, open_file=_open, open_log=_open_log, find_page=find_page)
+    def read_variable(name: str) -> bytes | None:
+        value = environment.get(name)
+        return None if value is None else os.fsencode(value)
+
+    return Ports(
+        read_file=_read,
+        read_variable=read_variable,
+        open_file=_open,
+        open_log=_open_log,
+        find_page=find_page,
+    )
 
 
 def is_file(path: str) -> bool:
@@ -45,7 +55,7 @@ def is_file(path: str) -> bool:
 
 
 def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
+    with open(os.path.expanduser(path), "rb") as file:
         return file.read()
 
 
@@ -59,7 +69,7 @@ def _open(path: str, operator: str) -> int:
 
 def _open_file(path: str, mode: int) -> int:
     """Open a file that is not a directory. Raises OSError."""
-    descriptor = os.open(path, mode | os.O_CLOEXEC)
+    descriptor = os.open(os.path.expanduser(path), mode | os.O_CLOEXEC)
     if stat.S_ISDIR(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
@@ -71,7 +81,7 @@ def _open_log(path: str) -> MessageLog:
 
     from ..storage import Log  # few sessions have one
 
-    return Log(path, clock=time.time)
+    return Log(os.path.expanduser(path), clock=time.time)
 
 
 class UsageError(QmpShellError):

@@ -51,7 +51,7 @@ class RedirectController:
     def open(self, step: OpenRedirect) -> None:
         """Open a redirect, after confirmation if a file would be overwritten."""
         redirect = step.redirect
-        if redirect.operator == ">" and os.path.exists(redirect.text):
+        if redirect.operator == ">" and os.path.exists(os.path.expanduser(redirect.text)):
             self._prompt_controller.run_suspended(lambda: self._ask_overwrite(step))
         else:
             self._open(step)
