@@ -564,7 +564,11 @@ class ScriptView:
         elif isinstance(effect, ShowDocument):
             from .render import text_of  # few scripts ask for help
 
-            self._err(text_of(effect.blocks, width=_WIDTH))
+            text = text_of(effect.blocks, width=_WIDTH)
+            if effect.redirect is not None:
+                self._out(f"{text}\n".encode(), effect.redirect)
+            else:
+                self._err(text)
         elif isinstance(effect, ShowBytes):
             self._out(effect.data, None)
         elif isinstance(effect, ShowCommand):

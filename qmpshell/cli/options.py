@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from copy import copy
 from typing import Any
 
@@ -76,6 +77,18 @@ class FrontCommand(OnceCommand):
         context = super().make_context(info_name, args, parent, **extra)
         context.meta[_FIRST_WORD] = is_first
         return context
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options and the ADDRESS. Raises click.UsageError."""
+        ctx.allow_extra_args = True
+        extra = super().parse_args(ctx, args)
+        if extra and not ctx.resilient_parsing:
+            raise click.UsageError(
+                f"Unexpected argument {extra[0]!r}: only one ADDRESS is possible, and a command is"
+                f" given with -c, as in -c {shlex.quote(' '.join(extra))}.",
+                ctx,
+            )
+        return extra
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand or the command."""

@@ -350,6 +350,8 @@ class App:
 
     def _handle_redirect(self, effect: Effect) -> bool:
         """Handle an effect for a redirect. Return True if it does not go to the screen."""
+        if isinstance(effect, (ShowDocument, ShowReply)) and self._redirects.show(effect):
+            return True
         if isinstance(effect, ShowDocument):
             if not self._display.page(effect.blocks):
                 pages, paint = self._display.view.pages, self._devices.theme.page_paint
@@ -357,8 +359,6 @@ class App:
             return True
         if not isinstance(effect, ShowReply):
             return False
-        if self._redirects.show_reply(effect):
-            return True
         if effect.again:
             if not self._display.again(effect):
                 self._page(self._display.view.whole(effect, self._devices.theme.paint))

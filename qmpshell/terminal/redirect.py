@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from ..language import Redirect
 from ..render import escape
 from ..script import OutputError, RedirectTarget, ScriptView
-from ..session import CloseRedirect, OpenRedirect, ShowReply
+from ..session import CloseRedirect, OpenRedirect, ShowDocument, ShowReply
 from .prompt import PromptController
 from .styles import Devices
 
@@ -41,8 +41,8 @@ class RedirectController:
         # Redirected output looks like that of a script.
         self._view = ScriptView(devices.settings, name="", out=self._write, err=problem)
 
-    def show_reply(self, shown: ShowReply) -> bool:
-        """Handle a reply. Return True if it goes to a redirect."""
+    def show(self, shown: ShowReply | ShowDocument) -> bool:
+        """Handle a reply or a help document. Return True if it goes to a redirect."""
         if shown.redirect is None or self._redirect is None:
             return False
         self._view.show(shown)

@@ -92,6 +92,11 @@ def test_given_lists_settings_of_explicit_options(
         (("-f", "a", "--file", "b"), "--file is given twice, but only one can be used."),
         (("--timeout", "1", "--timeout=1"), "--timeout is given twice, but only one can be used."),
         (("run", "--log", "a", "--log", "b"), "--log is given twice, but only one can be used."),
+        (
+            ("vm.sock", "block_resize", "size=1"),
+            "Unexpected argument 'block_resize': only one ADDRESS is possible, and a command is given"
+            " with -c, as in -c 'block_resize size=1'.",
+        ),
         (("--events", "stop"), "events have names in capitals: did you mean STOP?"),
     ],
 )

@@ -139,6 +139,16 @@ def test_variable_reaches_the_server_verbatim(one_qemu: Server) -> None:
     assert "the environment variable MY_NAME is not set" in missing.err
 
 
+def test_help_goes_to_the_redirect_of_its_line(one_qemu: Server, tmp_path: Path) -> None:
+    file = tmp_path / "help"
+    lines = f"/help query-status | grep -c query-status\n/help > {file}\n/apropos block | cat\n"
+    result = run(one_qemu.address, input=lines)
+    assert (result.status, result.err) == (0, "")
+    assert int(result.lines[0]) > 0
+    assert "block" in "".join(result.lines[1:])
+    assert "/wait-job" in file.read_text()
+
+
 def test_dash_is_not_a_log_file(one_qemu: Server) -> None:
     result = run("-l", "-", "-c", "stop", one_qemu.address)
     assert (result.status, result.out) == (2, "")

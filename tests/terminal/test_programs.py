@@ -314,3 +314,14 @@ def test_connection_loss_during_pager_is_reported_afterwards(one_qemu: Server) -
         terminal.type("q")
         terminal.wait_above(f"{one_qemu.address}: connection lost")
         assert terminal.text.count("connection lost") == 1
+
+
+def test_help_passes_through_pipe_and_file(one_qemu: Server, tmp_path: Path) -> None:
+    file = tmp_path / "help"
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.line("/help keyval | sed -n 's/^/piped: /p'")
+        terminal.wait_for("piped: ")
+        terminal.wait_prompt()
+        terminal.line(f"/help > {file}")
+        terminal.wait(lambda: file.exists() and "/wait-job" in file.read_text(), "help in a file")
