@@ -5,6 +5,7 @@ from .. import export_lazily
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .completer import complete as complete
+    from .diagnostics import find_rejections as find_rejections
     from .hmp import (
         INFO as INFO,
         HmpCatalogue as HmpCatalogue,
@@ -74,6 +75,7 @@ else:
         {
             "members": "find_kind",
             "completer": "complete",
+            "diagnostics": "find_rejections",
             "hmp": "HmpCatalogue HmpCommand INFO Parameter choices_after complete_hmp hmp_line is_flag parse_catalogue parse_parameters",
             "hmp_tables": "parse_buses parse_drivers parse_netdevs",
             "live_answers": "names_of_kind",

@@ -7,6 +7,7 @@ import re
 from ..language import (
     EXIT_COMMANDS,
     ShellCommand,
+    parse,
     parse_scalar,
     shown_value,
     tokens as t,
@@ -70,6 +71,7 @@ _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1
 # Up to this many values of an enum are listed; of more, only the number is given.
 _FEW = 10
+_LIST_HINT = ": Tab shows the list"
 # QEMU 7.2 parses device properties from text and accepts these words too.
 _OTHER_BOOLEANS = ("y", "n")
 
@@ -120,7 +122,7 @@ class ValueChecker:
         guess = self._known.guess(text, values, type_name)
         meant = f": did you mean {guess}?" if guess else ""
         if not meant and len(values) > _FEW:
-            meant = ": Tab shows the list"
+            meant = _LIST_HINT
         shown = shown_value(text) if text or not brackets else brackets
         return f"{self._shapes.all_words(type_name, _FEW)}, not {shown}{meant}"
 
@@ -553,6 +555,19 @@ def find_warnings(line: str, context: Context, known: CompletionSources) -> list
         *(text for item in typed + others for text in item.notes),
     ]
     return list(dict.fromkeys(told))
+
+
+def find_rejections(line: str, known: CompletionSources) -> list[tuple[int, str]]:
+    """Return what the server would reject in a complete line, each with the offset of its item."""
+    found: list[tuple[int, str]] = []
+    for part in items_of(parse(line)):
+        item = finished_context(line, part)
+        findings = ItemDiagnostics(item, known, is_finished=True).run()
+        if item.call is not None:
+            findings.name(item.call.name)
+        texts = dict.fromkeys((*findings.wrong, *findings.missing))
+        found += [(part.tokens[0].start, text.removesuffix(_LIST_HINT)) for text in texts]
+    return found
 
 
 def _may_be_mended(line: str, error: LineError, cursor: int) -> bool:
