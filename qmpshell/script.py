@@ -473,7 +473,9 @@ class RedirectTarget:
             else:
                 flags = os.O_TRUNC if self.redirect.operator == ">" else os.O_APPEND
                 self._descriptor = os.open(
-                    self.redirect.text, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o666
+                    os.path.expanduser(self.redirect.text),
+                    os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags,
+                    0o666,
                 )
         except OSError as error:
             text = f"{self.redirect.text}: {error.strerror}"
@@ -616,9 +618,7 @@ class ScriptView:
         elif isinstance(effect, ShowMessage):
             self._err(effect.text)
         elif isinstance(effect, ShowDocument):
-            from .render import text_of  # few scripts ask for help
-
-            self._err(text_of(effect.blocks, width=_WIDTH))
+            self._document(effect)
         elif isinstance(effect, ShowBytes):
             self._out(effect.data, None)
         elif isinstance(effect, ShowCommand):
@@ -632,6 +632,15 @@ class ScriptView:
             self._err(f"{self._name}: {effect.reason}: {text}")
         elif isinstance(effect, Send) and self._settings.verbose and _is_typed(effect):
             self._err(f"-> {escape(_sent(effect), keep=chr(10))}")
+
+    def _document(self, effect: ShowDocument) -> None:
+        from .render import text_of  # few scripts ask for help
+
+        text = text_of(effect.blocks, width=_WIDTH)
+        if effect.redirect is not None:
+            self._out(f"{text}\n".encode(), effect.redirect)
+        else:
+            self._err(text)
 
     def _reply(self, shown: ShowReply, reply: Reply, request: Request) -> None:
         redirect = shown.redirect

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from copy import copy
 from typing import Any
 
@@ -25,7 +26,26 @@ _COMPLETE = "_QMPSHELL_COMPLETE"
 _FIRST_WORD = f"{__name__}.is_first_word"
 
 
-class FrontCommand(click.Command):
+class OnceCommand(click.Command):
+    """A command that rejects an option given twice if only one value would count."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options and arguments. Raises click.UsageError."""
+        if not ctx.resilient_parsing:
+            self._check_once(ctx, args)
+        return super().parse_args(ctx, args)
+
+    def _check_once(self, ctx: click.Context, args: Sequence[str]) -> None:
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for option in order:
+            if not isinstance(option, click.Option) or option.multiple or option.is_flag:
+                continue
+            if order.count(option) > 1:
+                name = option.opts[-1]
+                raise click.UsageError(f"{name} is given twice, but only one can be used.", ctx)
+
+
+class FrontCommand(OnceCommand):
     """A command whose first word may be a subcommand, which gets all following words.
 
     `click.Group` accepts no argument of its own before the name of a subcommand, and searches for
@@ -62,6 +82,18 @@ class FrontCommand(click.Command):
         context.meta[_FIRST_WORD] = is_first
         return context
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options and the ADDRESS. Raises click.UsageError."""
+        ctx.allow_extra_args = True
+        extra = super().parse_args(ctx, args)
+        if extra and not ctx.resilient_parsing:
+            raise click.UsageError(
+                f"Unexpected argument {extra[0]!r}: only one ADDRESS is possible, and a command is"
+                f" given with -c, as in -c {shlex.quote(' '.join(extra))}.",
+                ctx,
+            )
+        return extra
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand or the command."""
         return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
@@ -78,7 +110,7 @@ class FrontCommand(click.Command):
             )
 
 
-class ProgramCommand(click.Command):
+class ProgramCommand(OnceCommand):
     """A command whose options end at the first other word; all following words belong to a program."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -154,10 +186,13 @@ QEMU cannot use the shell's terminal: use -serial pty instead of -serial stdio a
 
 
 def _events(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
-    mode = parse_events(value) if value is not None else None
-    if value is not None and mode is None:
-        raise click.BadParameter("inline, stderr, none, or names with wildcards such as JOB_*,STOP")
-    return mode
+    if value is None:
+        return None
+    try:
+        return parse_events(value)
+    except ValueError as error:
+        possible = "inline, stderr, none, or names with wildcards such as JOB_*,STOP"
+        raise click.BadParameter(str(error) or possible) from None
 
 
 def _seconds(

@@ -17,8 +17,8 @@ from click.shell_completion import (
     split_arg_string,
 )
 
+from ..qemu.runtime_dir import SOCKET
 from ..storage import read_config
-from .runtime_dir import SOCKET
 
 _BASH = """\
 %(complete_func)s() {

@@ -42,8 +42,17 @@ def make_ports(environment: Mapping[str, str], *, child: ChildProcess | None = N
 
         return find_page(name, version, environment=environment, program=program)
 
+    def read_variable(name: str) -> bytes | None:
+        value = environment.get(name)
+        return None if value is None else os.fsencode(value)
+
     return Ports(
-        read_file=_read, open_file=_open, open_log=_open_log, find_page=find_page, child=child
+        read_file=_read,
+        read_variable=read_variable,
+        open_file=_open,
+        open_log=_open_log,
+        find_page=find_page,
+        child=child,
     )
 
 
@@ -53,7 +62,7 @@ def is_file(path: str) -> bool:
 
 
 def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
+    with open(os.path.expanduser(path), "rb") as file:
         return file.read()
 
 
@@ -69,7 +78,7 @@ def _open(path: str, operator: str) -> int:
         raise OSError(errno.ENXIO, "a socket cannot be opened; pass an inherited one with <&N")
     # Do not wait for the writer of a pipe.
     mode = os.O_RDWR if operator == "<>" else os.O_RDONLY | os.O_NONBLOCK
-    descriptor = os.open(path, mode | os.O_CLOEXEC)
+    descriptor = _open_file(path, mode)
     os.set_blocking(descriptor, True)
     return descriptor
 
@@ -84,12 +93,21 @@ def _duplicate(number: int) -> int:
     raise OSError(errno.EBADF, "qmpshell has not inherited this descriptor")
 
 
+def _open_file(path: str, mode: int) -> int:
+    """Open a file that is not a directory. Raises OSError."""
+    descriptor = os.open(os.path.expanduser(path), mode | os.O_CLOEXEC)
+    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    return descriptor
+
+
 def _open_log(path: str) -> MessageLog:
     import time
 
     from ..storage import Log  # few sessions have one
 
-    return Log(path, clock=time.time)
+    return Log(os.path.expanduser(path), clock=time.time)
 
 
 class UsageError(QmpShellError):
@@ -439,9 +457,10 @@ def _inputs(invocation: Invocation) -> list[LineInput]:
     if invocation.file is None or invocation.file == "-":
         return [_input("stdin", 0, raw=raw)]
     try:
-        descriptor = os.open(invocation.file, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise UsageError(f"{invocation.file}: {error.strerror}") from error
+        descriptor = _open_file(invocation.file, os.O_RDONLY)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{invocation.file}: {reason}") from error
     return [_input(invocation.file, descriptor, raw=raw)]
 
 

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from .diagnostics import (
         find_event_mistake as find_event_mistake,
         find_mistyped_names as find_mistyped_names,
+        find_rejections as find_rejections,
     )
     from .hmp import (
         INFO as INFO,
@@ -78,7 +79,7 @@ else:
         {
             "members": "find_kind",
             "completer": "complete complete_program",
-            "diagnostics": "find_event_mistake find_mistyped_names",
+            "diagnostics": "find_event_mistake find_mistyped_names find_rejections",
             "hmp": "HmpCatalogue HmpCommand INFO Parameter choices_after complete_hmp hmp_line is_flag parse_catalogue parse_parameters",
             "hmp_tables": "parse_buses parse_drivers parse_netdevs",
             "live_answers": "names_of_kind",

@@ -9,6 +9,7 @@ from ..language import (
     DID_YOU_MEAN,
     EXIT_COMMANDS,
     ShellCommand,
+    parse,
     parse_scalar,
     shell_command_name,
     shown_value,
@@ -73,6 +74,7 @@ _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1
 # Up to this many values of an enum are listed; of more, only the number is given.
 _FEW = 10
+_LIST_HINT = ": Tab shows the list"
 # QEMU 7.2 parses device properties from text and accepts these words too.
 _OTHER_BOOLEANS = ("y", "n")
 
@@ -123,7 +125,7 @@ class ValueChecker:
         guess = self._known.guess(text, values, type_name)
         meant = f": {guess}" if guess else ""
         if not meant and len(values) > _FEW:
-            meant = ": Tab shows the list"
+            meant = _LIST_HINT
         shown = shown_value(text) if text or not brackets else brackets
         return f"{self._shapes.all_words(type_name, _FEW)}, not {shown}{meant}"
 
@@ -621,6 +623,19 @@ def find_mistyped_names(message: str, known: CompletionSources) -> list[str]:
         context = finished_context(message, part)
         found += ItemDiagnostics(context, known, is_finished=True).run().wrong
     return [text for text in found if DID_YOU_MEAN in text]
+
+
+def find_rejections(line: str, known: CompletionSources) -> list[tuple[int, str]]:
+    """Return what the server would reject in a complete line, each with the offset of its item."""
+    found: list[tuple[int, str]] = []
+    for part in items_of(parse(line)):
+        item = finished_context(line, part)
+        findings = ItemDiagnostics(item, known, is_finished=True).run()
+        if item.call is not None:
+            findings.name(item.call.name)
+        texts = dict.fromkeys((*findings.wrong, *findings.missing))
+        found += [(part.tokens[0].start, text.removesuffix(_LIST_HINT)) for text in texts]
+    return found
 
 
 def _may_be_mended(line: str, error: LineError, cursor: int) -> bool:

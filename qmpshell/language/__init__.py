@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         evaluate_line as evaluate_line,
         evaluate_raw as evaluate_raw,
         no_file as no_file,
+        no_variable as no_variable,
         parse_scalar as parse_scalar,
         plain_blanks as plain_blanks,
         read_json as read_json,
@@ -104,7 +105,7 @@ else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "evaluate": "Introspection MISSING_DRIVER MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET Missing Properties PropertyType action_members no_file evaluate_line evaluate_command read_json evaluate_raw parse_scalar plain_blanks split_hmp_line shown_value wrong_value",
+            "evaluate": "Introspection MISSING_DRIVER MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET Missing Properties PropertyType action_members no_file no_variable evaluate_line evaluate_command read_json evaluate_raw parse_scalar plain_blanks split_hmp_line shown_value wrong_value",
             "keyval": "OLD_SYNTAX OPTION_NAMES option_command pieces parse_keyval parse_device_options",
             "lines": "LineAssembler LogicalLine SourceLine is_transcript prompt_width",
             "suggest": "DID_YOU_MEAN edit_distance error_hint folded_name names_a_parameter nearest_name suggestion_for",

@@ -65,6 +65,7 @@ QUOTE_IT = "quote it to send it as text"
 _AFTER_JSON_OPERATOR = "after := comes JSON, with text in double quotes; after = comes plain text"
 _NULLS = ("null", "None")
 ASK = "@?"
+NO_VARIABLE = "the name of an environment variable must follow @$"
 _MAX_SHOWN = 40
 _MAX_HINT = 70
 _STRING = r"""("[^"\\]*+(?:\\.[^"\\]*+)*+"|'[^'\\]*+(?:\\.[^'\\]*+)*+')"""
@@ -117,6 +118,16 @@ def _asked(argument: Argument, introspection: Introspection) -> str:
 
 def _file(token: Token, introspection: Introspection) -> bytes:
     path = token.text[1:]
+    if path[:1] == "$":
+        value = introspection.read_variable(path[1:])
+        if value is not None:
+            return value
+        raise LineError(
+            f"the environment variable {path[1:]} is not set" if path[1:] else NO_VARIABLE,
+            start=token.start,
+            end=token.end,
+            hint=f"a file of this name is @./{path}; {QUOTE_IT}",
+        )
     if not path:
         raise LineError(
             "the name of a file must follow @", start=token.start, end=token.end, hint=QUOTE_IT
@@ -496,21 +507,32 @@ class Introspection:
 
     `schema` is None if there is none; `has_schema` is false until that is known. `drivers` and
     `objects` map drivers and QOM paths to properties; `secrets` maps offsets in the line to secrets
-    that the user typed. `read_file` returns the bytes of a file and raises OSError. `can_ask` is
-    true if a user is present.
+    that the user typed. `read_file` returns the bytes of a file and raises OSError; `read_variable`
+    returns an environment variable, or None. `can_ask` is true if a user is present.
     """
 
-    __slots__ = ("can_ask", "drivers", "has_schema", "objects", "read_file", "schema", "secrets")
+    __slots__ = (
+        "can_ask",
+        "drivers",
+        "has_schema",
+        "objects",
+        "read_file",
+        "read_variable",
+        "schema",
+        "secrets",
+    )
 
     def __init__(
         self,
         *,
         read_file: Callable[[str], bytes],
+        read_variable: Callable[[str], bytes | None] | None = None,
         schema: Schema | None = None,
         has_schema: bool = False,
         can_ask: bool = False,
     ) -> None:
         self.read_file = read_file
+        self.read_variable = read_variable or no_variable
         self.schema = schema
         self.has_schema = has_schema or schema is not None
         self.can_ask = can_ask
@@ -529,6 +551,11 @@ class Introspection:
 def no_file(path: str) -> bytes:
     """Raise OSError: the `read_file` of callers that must not read files."""
     raise FileNotFoundError(2, "files are not available", path)
+
+
+def no_variable(_name: str) -> bytes | None:
+    """Return None: the `read_variable` of callers without an environment."""
+    return None
 
 
 # The commands of the guest agent, which has no schema.

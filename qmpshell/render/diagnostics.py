@@ -39,7 +39,7 @@ def format_line_error(
     shown, caret = excerpt(*_redacted(line, start, end, parts))
     reason = escape(error.reason)
     place = with_position(source, error.start, reason) if named else reason
-    text = f"{place}\n  {shown}\n  {caret}"
+    text = f"{place}\n  {shown}\n  {caret}" if line else place
     return f"{text}\n  {escape(error.hint)}" if error.hint else text
 
 

@@ -106,7 +106,7 @@ class CommandContext:
 
     def show_document(self, blocks: list[Block]) -> None:
         """Show a help document."""
-        self._state.outbox.emit(ShowDocument(blocks))
+        self._state.outbox.emit(ShowDocument(blocks, self._task.redirect))
 
     def fail(self, text: str) -> None:
         """Report the failure of the command."""

@@ -104,9 +104,10 @@ class ShowMessage(Record):
 
 
 class ShowDocument(Record):
-    """Show a help document."""
+    """Show a help document, or pass it to the redirect of its line."""
 
     blocks: list[Block]
+    redirect: Redirect | None = None
 
 
 class Confirm(Record):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from ..errors import ConnectionLost, LineError
 from ..language import (
     EXIT_COMMANDS,
+    MISSING_SCHEMA,
     MISSING_SECRET,
     Command,
+    Missing,
     RawCommand,
     ShellCommand,
     StrayWordError,
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from typing import Any
 
-    from ..language import FileWord, Missing, Redirect, SourceLine
+    from ..complete import CompletionSources
+    from ..language import Action, FileWord, Redirect, SourceLine
     from ..qmp import Reply
     from .lines import Task
     from .requests import Request
@@ -72,6 +75,8 @@ class LineRunner:
         self._run_shell_command = run_shell_command
         self._find_mistake = find_mistake
         self._suggest = suggest
+        # The types for the warnings of a dry run.
+        self._sources: CompletionSources | None = None
 
     def prepare(self, source: SourceLine) -> PreparedLine:
         """Parse and evaluate a line, possibly while an earlier one is in flight."""
@@ -97,8 +102,11 @@ class LineRunner:
             return
         if line.note:
             self._outbox.show(self._failures.place(line.source, 0, line.note))
-        task.load(line)
+            return
         assert line.plan is not None
+        if self._settings.dry_run and any(map(_has_arguments, line.plan.actions)):
+            yield from self._warn(line.source)
+        task.load(line)
         redirect = line.plan.redirect
         if redirect is None or self._settings.dry_run:
             yield from self._run_actions(task)
@@ -139,6 +147,19 @@ class LineRunner:
         can_follow = self._state.gives_hints and self._connection.is_ready
         if isinstance(error, StrayWordError) and can_follow:
             yield from self._suggest(error, source)
+
+    def _warn(self, source: SourceLine) -> Steps:
+        """Report in a dry run what the server would reject, as far as the schema shows it."""
+        from ..complete import CompletionSources, find_rejections  # few scripts are dry runs
+
+        introspection = self._server.introspection
+        if not introspection.has_schema and self._connection.state == CONNECTED:
+            reply: Reply | None = yield Query("query-qmp-schema", {})
+            self._server.learn(Missing(MISSING_SCHEMA), returned(reply))
+        if self._sources is None or self._sources.schema is not introspection.schema:
+            self._sources = CompletionSources(schema=introspection.schema)
+        for start, text in find_rejections(source.line.text, self._sources):
+            self._outbox.show(self._failures.place(source, start, f"warning: {escape(text)}"))
 
     def run_beside(self, task: Task) -> Steps:
         """Run the only command of a line that does not wait for the others."""
@@ -299,6 +320,11 @@ class LineRunner:
         if command.notes and (self._state.interactive or self._settings.verbose):
             for note in self._server.new_notes(command.notes):
                 self._outbox.show(note)
+
+
+def _has_arguments(action: Action) -> bool:
+    """Return True if the schema describes the arguments of an action."""
+    return not isinstance(action, ShellCommand) or action.name in ("/oob", "/keyval")
 
 
 def is_exit(action: Command | RawCommand) -> bool:

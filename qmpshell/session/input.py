@@ -39,6 +39,8 @@ class LineInput:
         self._read = read
         self._ended = read is None
         self._first = True
+        # Why reading has failed, or "".
+        self.problem = ""
 
     @property
     def ended(self) -> bool:
@@ -51,11 +53,18 @@ class LineInput:
         return not self._ended
 
     def fill(self) -> None:
-        """Read once, which may block. Raises OSError."""
+        """Read once, which may block. After an error, a line that is not complete is dropped."""
         assert self._read is not None
         try:
             data = self._read()
         except BlockingIOError:
+            return
+        except OSError as error:
+            self.problem = error.strerror or str(error)
+            self._parts.append(b"\n")
+            self._refill()
+            self._buffer = self._buffer[: self._buffer.rfind(b"\n", 0, -1) + 1]
+            self._ended = True
             return
         if data:
             self._parts.append(data)
@@ -136,7 +145,7 @@ class ScriptLines:
         return self._assembler.open
 
     def fill(self) -> None:
-        """Read once from `descriptor`. Raises OSError."""
+        """Read once from `descriptor`."""
         self._inputs[0].fill()
 
     def pop(self) -> SourceLine | PreparedLine | None:
@@ -185,6 +194,12 @@ class ScriptLines:
             self._assembler.end()
         except LineError as error:
             found = PreparedLine(SourceLine(name, self._assembler.pop()), error=error)
+        problem = self._inputs[0].problem
+        if problem:
+            line = LogicalLine()
+            line.add("", number=self._number + 1, line="", dropped=0)
+            unread = LineError(f"cannot read further: {problem}", start=0)
+            found = PreparedLine(SourceLine(name, line), error=unread)
         self._inputs.pop(0)
         self._assembler = self._make_assembler()
         self._number = 0

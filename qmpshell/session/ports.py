@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..language import no_file
+from ..language import no_file, no_variable
 from ..record import Record
 
 TYPE_CHECKING = False
@@ -43,12 +43,13 @@ class Ports(Record, kw_only=True):
     """File functions for a session.
 
     `read_file` returns a file's bytes, `open_file` a descriptor for `<` or `<>`; both raise
-    OSError. `open_log` opens a log and raises QmpShellError. `find_page` returns the text of the
-    best manual page for a version of the server, or None. `child` is the server's process, if
-    qmpshell has started it.
+    OSError. `read_variable` returns an environment variable, or None. `open_log` opens a log and
+    raises QmpShellError. `find_page` returns the text of the best manual page for a version of the
+    server, or None. `child` is the server's process, if qmpshell has started it.
     """
 
     read_file: Callable[[str], bytes] = no_file
+    read_variable: Callable[[str], bytes | None] = no_variable
     open_file: Callable[[str, str], int]
     open_log: Callable[[str], MessageLog]
     find_page: Callable[[str, tuple[int, ...] | None], str | None] = no_page

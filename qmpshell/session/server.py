@@ -28,8 +28,16 @@ class ServerInfo:
     is the CPU that the human monitor uses. `notes` are those that were shown already.
     """
 
-    def __init__(self, *, read_file: Callable[[str], bytes], can_ask: bool) -> None:
-        self.introspection = Introspection(read_file=read_file, can_ask=can_ask)
+    def __init__(
+        self,
+        *,
+        read_file: Callable[[str], bytes],
+        read_variable: Callable[[str], bytes | None],
+        can_ask: bool,
+    ) -> None:
+        self.introspection = Introspection(
+            read_file=read_file, read_variable=read_variable, can_ask=can_ask
+        )
         self.names: list[str] | None = None
         # The commands of the human monitor, if they were queried for a hint.
         self.catalogue: HmpCatalogue | None = None

@@ -211,7 +211,7 @@ def _is_name(value: object) -> bool:
 class _Events(Setting):
     def _read(self, text: str) -> object:
         mode = parse_events(text)
-        if mode is None or not text.isprintable():
+        if not text.isprintable():
             raise ValueError
         return mode
 

@@ -67,6 +67,8 @@ class Log:
 
 
 def _open(path: str) -> int:
+    if path == "-":
+        raise LogError("cannot open the log -: name a file; a file of this name is ./-")
     try:
         descriptor = _open_for_appending(path)
     except (OSError, ValueError) as error:

@@ -32,12 +32,43 @@ MUTED, SHOWN = "-", "+"
 EventsMode = str | tuple[str, ...]
 
 
-def parse_events(text: str) -> EventsMode | None:
-    """Return the mode for the text of `--events` or `/events`, or None if it is invalid."""
+def parse_events(text: str) -> EventsMode:
+    """Return the mode for the text of `--events` or `/events`.
+
+    Raises ValueError with the reason, which is empty if the text has no names at all.
+    """
     if text in EVENT_MODES:
         return text
     globs = tuple(glob.strip() for glob in text.split(","))
-    return globs if all(glob.strip(MUTED + SHOWN) for glob in globs) else None
+    if not all(glob.strip(MUTED + SHOWN) for glob in globs):
+        raise ValueError
+    for index, glob in enumerate(globs):
+        reason = _wrong_glob(glob, globs[0] if index else "")
+        if reason:
+            raise ValueError(reason)
+    return globs
+
+
+def _wrong_glob(glob: str, first: str) -> str:
+    """Return what is wrong with a part of the text for events, or ""; `first` is the part before it."""
+    name = glob.lstrip(MUTED + SHOWN)
+    words = glob.split()
+    if len(words) > 1:
+        return f"a comma separates names: {','.join(words)}"
+    if name[0] == "!":
+        return f"- hides events: did you mean {MUTED}{name[1:]}?"
+    if name in EVENT_MODES:
+        return (
+            "" if glob == name and not first else f"{name} must be the first word, without - or +"
+        )
+    if name.lower() in EVENT_MODES:
+        return f"did you mean {name.lower()}?"
+    if first in EVENT_MODES and glob == name:
+        return f"after {first}, use -{name} to hide or +{name} to show events"
+    # Only the prefix of a downstream name has small letters (qmp-spec, "Downstream extension").
+    if name != name.upper() and not name.startswith("__"):
+        return f"events have names in capitals: did you mean {glob.upper()}?"
+    return ""
 
 
 def adjust_events(mode: EventsMode, changes: Iterable[str]) -> EventsMode:

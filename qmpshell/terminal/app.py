@@ -447,14 +447,14 @@ class App:
 
     def _handle_redirect(self, effect: Effect) -> bool:
         """Handle an effect for a redirect. Return True if it does not go to the screen."""
+        if isinstance(effect, ShowDocument | ShowReply | ShowResult) and self._redirects.show(
+            effect
+        ):
+            return True
         if isinstance(effect, ShowDocument):
             if not self._display.page(effect.blocks):
                 pages, paint = self._display.view.pages, self._devices.theme.page_paint
                 self._page(pages.paint(effect.blocks, paint))
-            return True
-        if not isinstance(effect, ShowReply | ShowResult):
-            return False
-        if self._redirects.show_reply(effect):
             return True
         if not isinstance(effect, ShowReply):
             return False

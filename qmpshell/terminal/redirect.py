@@ -9,7 +9,7 @@ from itertools import chain
 
 from ..language import Redirect
 from ..script import OutputError, RedirectTarget, ScriptView
-from ..session import CloseRedirect, OpenRedirect, ShowReply, ShowResult
+from ..session import CloseRedirect, OpenRedirect, ShowDocument, ShowReply, ShowResult
 from .formatter import overwrite_question, refusal_text
 from .prompt import PromptController
 from .styles import Devices
@@ -48,8 +48,11 @@ class RedirectController:
         # Redirected output looks like that of a script.
         self._view = ScriptView(devices.settings, name="", out=self._write, err=problem)
 
-    def show_reply(self, shown: ShowReply | ShowResult) -> bool:
-        """Handle a reply or result. Return True if it goes to a redirect, and False for a failure."""
+    def show(self, shown: ShowReply | ShowResult | ShowDocument) -> bool:
+        """Handle a reply, a result or a help document.
+
+        Return True if it goes to a redirect, and False for a failure.
+        """
         if shown.redirect is None or self._redirect is None:
             return False
         if isinstance(shown, ShowReply) and shown.is_failure:
@@ -64,7 +67,7 @@ class RedirectController:
     def open(self, step: OpenRedirect) -> None:
         """Open a redirect, after confirmation if a file would be overwritten."""
         redirect = step.redirect
-        if redirect.operator == ">" and os.path.exists(redirect.text):
+        if redirect.operator == ">" and os.path.exists(os.path.expanduser(redirect.text)):
             self._prompt_controller.run_suspended(lambda: self._ask_overwrite(step))
         else:
             self._open(step)

@@ -18,6 +18,18 @@ _UNSUPPORTED = ("telnet", "websocket", "ws", "wss", "vsock", "socket", "exec", "
 _NOT_YET_STARTS = (*(f"{name}:" for name in _UNSUPPORTED), "socket,")
 
 
+# The address types of socat.
+_SOCAT = {
+    "UNIX": "unix",
+    "UNIX-CLIENT": "unix",
+    "UNIX-CONNECT": "unix",
+    "TCP": "tcp",
+    "TCP-CONNECT": "tcp",
+    "TCP4": "tcp",
+    "TCP6": "tcp",
+}
+
+
 class UnixAddress(Record):
     """A UNIX socket: a path, or a name in Linux's abstract namespace (without its NUL)."""
 
@@ -80,12 +92,15 @@ def parse_address(text: str, *, exists: Callable[[str], bool]) -> Address:
     if "\0" in text:
         raise AddressError("an address cannot hold a NUL character")
     scheme, colon, rest = text.partition(":")
+    if scheme in _SOCAT and not rest.isdecimal():
+        scheme = _SOCAT[scheme]
     if colon and scheme == "unix":
         return _unix(rest)
     if colon and scheme == "fd":
         return _descriptor(rest)
     if colon and scheme == "tcp":
-        return _tcp(_without_options(rest, _TCP_OPTIONS), text)
+        place = rest.removeprefix("//").removesuffix("/") if rest.startswith("//") else rest
+        return _tcp(_without_options(place, _TCP_OPTIONS), text)
     if exists(text) or ("/" in text and not text.startswith(_NOT_YET_STARTS)):
         return UnixAddress(text)
     name = scheme if colon else text.partition(",")[0]

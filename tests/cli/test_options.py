@@ -15,6 +15,7 @@ import pytest
 
 import qmpshell
 from qmpshell.cli import Invocation, parse_arguments, run_command, shell_command
+from qmpshell.errors import USAGE
 from qmpshell.storage import COMPACT, PRETTY, Settings
 from tests.harness.program import environment, run
 from tests.harness.screen import Terminal
@@ -88,6 +89,32 @@ def test_given_lists_settings_of_explicit_options(
     arguments: tuple[str, ...], given: set[str]
 ) -> None:
     assert set(parse(*arguments).explicit) == given
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("-f", "a", "--file", "b"), "--file is given twice, but only one can be used."),
+        (("--timeout", "1", "--timeout=1"), "--timeout is given twice, but only one can be used."),
+        (("run", "--log", "a", "--log", "b"), "--log is given twice, but only one can be used."),
+        (
+            ("vm.sock", "block_resize", "size=1"),
+            "Unexpected argument 'block_resize': only one ADDRESS is possible, and a command is given"
+            " with -c, as in -c 'block_resize size=1'.",
+        ),
+        (("--events", "stop"), "events have names in capitals: did you mean STOP?"),
+    ],
+)
+def test_contradictory_options_are_usage_errors(
+    arguments: tuple[str, ...], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert parse_arguments(arguments) == USAGE
+    assert complaint in capsys.readouterr().err
+
+
+def test_flags_and_commands_can_be_repeated() -> None:
+    chosen = parse("-v", "-v", "-p", "-p", "-c", "a", "-c", "a", "vm.sock")
+    assert (list(chosen.commands), chosen.settings.layout) == (["a", "a"], PRETTY)
 
 
 @pytest.mark.parametrize("shell_name", ["bash", "zsh", "fish"])

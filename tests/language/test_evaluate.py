@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import permutations
 from typing import Any
 
@@ -261,6 +262,28 @@ def test_random_keys_in_any_order_give_same_outcome(values: dict[str, int], rand
     before = found(words)
     random.shuffle(words)
     assert found(words) == before
+
+
+def test_environment_variable_is_inserted_verbatim() -> None:
+    values = {"A": b' it\'s "x" ', "J": b'{"a": [1]}', "B": b"\xff"}
+    introspection = Introspection(read_file=no_file, read_variable=values.get, has_schema=True)
+    plan = evaluate_line('x a=@$A b:=@$J c=$A d="@$A"', introspection)
+    assert isinstance(plan, ParsedLine)
+    (command,) = plan.actions
+    assert isinstance(command, Command)
+    assert command.arguments == {
+        "a": ' it\'s "x" ',
+        "b": {"a": [1]},
+        "c": "$A",
+        "d": "@$A",
+    }
+    for text, reason in (
+        ("@$N", "the environment variable N is not set"),
+        ("@$", "the name of an environment variable must follow @$"),
+        ("@$B", "$B is not UTF-8"),
+    ):
+        with pytest.raises(LineError, match=re.escape(reason)):
+            evaluate_line(f"x a={text}", introspection)
 
 
 def test_arguments_keep_typed_order() -> None:

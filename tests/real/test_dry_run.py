@@ -57,6 +57,43 @@ def test_schema_is_queried_once_and_only_if_needed(qemu: Server, tmp_path: Path)
     assert queries.count("device-list-properties") == 1
 
 
+# -- warnings of --dry-run -------------------------------------------------------------------------
+
+
+def test_dry_run_warns_about_rejected_arguments(qemu: Server) -> None:
+    result = run(
+        "-n",
+        qemu.address,
+        input=script(
+            "block-stream devcie=x",
+            "blockdev-add driver=nul node-name=a",
+            'stop; {"execute": "block-job-cancel", "arguments": {"device": "j", "forse": true}}',
+            "quary-name",
+            "transaction( block-dirty-bitmap-add node=a )",
+            "block-stream device=x job-id=j # valid",
+        ),
+    )
+    assert result.status == 0
+    assert len(messages(result)) == 7
+    warnings = result.err.splitlines()
+    assert warnings[:2] == [
+        "stdin:1:1: warning: block-stream has no devcie: did you mean device?",
+        "stdin:1:1: warning: block-stream: missing: device",
+    ]
+    assert warnings[2].startswith("stdin:2:1: warning: blockdev-add: driver takes one of ")
+    assert warnings[2].endswith(" values, not 'nul'")
+    assert warnings[3:] == [
+        "stdin:3:7: warning: block-job-cancel has no forse: did you mean force?",
+        "stdin:4:1: warning: the server has no command 'quary-name': did you mean query-name?",
+        "stdin:5:14: warning: block-dirty-bitmap-add: missing: name",
+    ]
+
+
+def test_dry_run_without_schema_does_not_warn() -> None:
+    result = run("-n", "-c", "block-stream devcie=x; no-such-command")
+    assert (result.status, result.err) == (0, "")
+
+
 # -- --dry-run ------------------------------------------------------------------------------------
 
 

@@ -96,6 +96,68 @@ def test_no_break_space_in_monitor_line_is_blank(one_qemu: Server) -> None:
     assert result.out.startswith(SYSTEM.version)
 
 
+def test_directory_as_path_argument_is_an_error(one_qemu: Server, tmp_path: Path) -> None:
+    reason = f"{tmp_path}: Is a directory\n"
+    for option in ("-f", "-l"):
+        result = run(option, str(tmp_path), one_qemu.address, input="stop\n")
+        assert (result.status, result.out) == (2, "")
+        assert result.err.endswith(reason)
+    for line in ("/source {}", "/log {}", "getfd fdname=x < {}", "stop > {}", "stop x=@{}"):
+        result = run("-c", line.format(tmp_path), one_qemu.address)
+        assert (result.status, result.out) == (1, "")
+        assert result.err.splitlines()[0].endswith(reason.strip())
+
+
+def test_unreadable_script_is_reported_with_status_1(one_qemu: Server) -> None:
+    result = run("-f", "/proc/self/mem", one_qemu.address)
+    assert (result.status, result.out) == (1, "")
+    assert result.err == "/proc/self/mem:1:1: cannot read further: Input/output error\n"
+
+
+def test_tilde_is_expanded_in_file_names(one_qemu: Server, tmp_path: Path) -> None:
+    (tmp_path / "name").write_text("disk0")
+    (tmp_path / "more").write_text("query-name\n")
+    (tmp_path / "script").write_text(
+        "blockdev-add driver=null-co node-name=@~/name\nquery-name > ~/new\nquery-name >> ~/new\n"
+        "getfd fdname=x < ~/name\nadd-fd fdset-id=1 <> ~/name\n/log ~/log2\n/source ~/more\n"
+    )
+    options = ("--file=~/script", "--log=~/log1")
+    result = run(*options, one_qemu.address, HOME=str(tmp_path))
+    assert (result.status, result.err) == (0, "")
+    assert len(messages(result)) == 4
+    assert (tmp_path / "new").read_text() == '{"return": {}}\n' * 2
+    assert '"disk0"' in (tmp_path / "log1").read_text()
+    assert "query-name" in (tmp_path / "log2").read_text()
+
+
+def test_variable_reaches_the_server_verbatim(one_qemu: Server) -> None:
+    line = "query-name id=@$MY_NAME"
+    result = run("-n", "-c", line, MY_NAME="a b\n'")
+    assert messages(result) == [{"execute": "query-name", "arguments": {"id": "a b\n'"}}]
+    missing = run("-c", line, one_qemu.address)
+    assert missing.status == 1
+    assert "the environment variable MY_NAME is not set" in missing.err
+
+
+def test_help_goes_to_the_redirect_of_its_line(one_qemu: Server, tmp_path: Path) -> None:
+    file = tmp_path / "help"
+    lines = f"/help query-status | grep -c query-status\n/help > {file}\n/apropos block | cat\n"
+    result = run(one_qemu.address, input=lines)
+    assert (result.status, result.err) == (0, "")
+    assert int(result.lines[0]) > 0
+    assert "block" in "".join(result.lines[1:])
+    assert "/wait-job" in file.read_text()
+
+
+def test_dash_is_not_a_log_file(one_qemu: Server) -> None:
+    result = run("-l", "-", "-c", "stop", one_qemu.address)
+    assert (result.status, result.out) == (2, "")
+    assert result.err == (
+        "qmpshell: cannot open the log -: name a file; a file of this name is ./-\n"
+    )
+    assert not Path("-").exists()
+
+
 def test_error_reply_is_printed_with_status_1(qemu: Server) -> None:
     result = run(qemu.address, input="no-such-command\nquery-name\n")
     assert result.status == 1

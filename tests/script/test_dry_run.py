@@ -30,6 +30,13 @@ def online(**options: Any) -> Driver:
     return Driver(dry_run=True, **options)
 
 
+def informed(**options: Any) -> Driver:
+    """Return a driver of a server that has no schema, which is known already."""
+    driver = online(**options)
+    driver.session.introspection.has_schema = True
+    return driver
+
+
 SHOWN = [
     ("stop", ['{"execute": "stop"}']),
     ("stop; cont", ['{"execute": "stop"}', '{"execute": "cont"}']),
@@ -66,7 +73,7 @@ def test_dry_run_without_server_shows_messages(line: str, messages: list[str]) -
 
 @pytest.mark.parametrize(("line", "messages"), SHOWN)
 def test_dry_run_with_server_sends_nothing(line: str, messages: list[str]) -> None:
-    driver = online()
+    driver = informed()
     assert driver.line(line) == [shown(text) for text in messages]
     assert driver.session.idle
     assert driver.end() == [("leave", OK)]
@@ -156,7 +163,7 @@ def test_dry_run_without_probing_sends_nothing(options: dict[str, Any]) -> None:
 # -- shell commands -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [offline, online])
+@pytest.mark.parametrize("make", [offline, informed])
 @pytest.mark.parametrize(
     "line", ["/resync", "/wait STOP", "/wait -t 5 STOP", "/wait-job j", "/wait-job -t 5 j"]
 )
@@ -169,7 +176,7 @@ def test_dry_run_skips_waits_and_resync(make: Any, line: str) -> None:
     assert driver.end() == [("leave", OK)]
 
 
-@pytest.mark.parametrize("make", [offline, online])
+@pytest.mark.parametrize("make", [offline, informed])
 def test_dry_run_shows_sourced_lines(make: Any) -> None:
     driver = make(files={"f": "stop\ncont\n"})
     assert driver.line("/source f") == [
@@ -178,7 +185,7 @@ def test_dry_run_shows_sourced_lines(make: Any) -> None:
     ]
 
 
-@pytest.mark.parametrize("make", [offline, online])
+@pytest.mark.parametrize("make", [offline, informed])
 def test_dry_run_stops_at_exit(make: Any) -> None:
     driver = make()
     assert driver.line("stop; exit; cont") == [
@@ -187,7 +194,7 @@ def test_dry_run_stops_at_exit(make: Any) -> None:
     ]
 
 
-@pytest.mark.parametrize("make", [offline, online])
+@pytest.mark.parametrize("make", [offline, informed])
 def test_dry_run_reports_invalid_shell_command(make: Any) -> None:
     assert [effect[0] for effect in make().line("/wait")] == ["error"]
 
@@ -196,14 +203,14 @@ def test_dry_run_reports_invalid_shell_command(make: Any) -> None:
 
 
 def test_dry_run_does_not_open_sent_file() -> None:
-    driver = online()
+    driver = informed()
     assert driver.line("getfd fdname=x < /nonexistent") == [
         shown('{"execute": "getfd", "arguments": {"fdname": "x"}}')
     ]
 
 
 @pytest.mark.parametrize("where", ["> out.json", ">> out.json", "| sh"])
-@pytest.mark.parametrize("make", [offline, online])
+@pytest.mark.parametrize("make", [offline, informed])
 def test_dry_run_writes_and_runs_nothing(make: Any, where: str) -> None:
     """A dry run has no replies to redirect."""
     driver = make()
@@ -221,6 +228,19 @@ def test_dry_run_connection_loss_gives_status_3() -> None:
 
 
 def test_dry_run_shows_events() -> None:
-    driver = online()
+    driver = informed()
     assert driver.bytes(event("STOP")) == [("event", "STOP")]
     assert driver.line("stop") == [shown('{"execute": "stop"}')]
+
+
+def test_dry_run_queries_schema_once_for_warnings() -> None:
+    driver = online()
+    assert driver.line("stop; resize size=1") == [ASKED]
+    assert driver.bytes(reply(SCHEMA, 1)) == [
+        ("tell", "stdin:1:7: warning: resize: missing: id"),
+        shown('{"execute": "stop"}'),
+        shown('{"execute": "resize", "arguments": {"size": 1}}'),
+    ]
+    found = driver.line("# none") + driver.line("/status") + driver.line("{'execute': 'stop'}")
+    assert [effect[0] for effect in found] == ["tell", "show"]
+    assert driver.status == OK

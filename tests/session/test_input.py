@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from itertools import pairwise
 
 from hypothesis import example, given, strategies as st
@@ -96,6 +97,23 @@ def test_reading_pauses_while_a_line_is_queued() -> None:
     assert lines.pop() is None
     assert lines.ended
     os.close(reader)
+
+
+def test_read_error_drops_incomplete_line_and_is_reported() -> None:
+    parts: Iterator[bytes | OSError] = iter([b"a\nb\nc", OSError(5, "Input/output error")])
+
+    def read() -> bytes:
+        part = next(parts)
+        if isinstance(part, OSError):
+            raise part
+        return part
+
+    assert lines_of(LineInput("x", read=read, descriptor=0), LineInput("y", data=b"d")) == [
+        "a",
+        "b",
+        "x:3:1: cannot read further: Input/output error",
+        "d",
+    ]
 
 
 def test_skipped_lines_are_reported_once_where_they_begin() -> None:

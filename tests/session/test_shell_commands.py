@@ -286,7 +286,7 @@ def test_script_reports_unknown_event_names() -> None:
     assert driver.line("/events FOO") == [("tell", "FOO is not an event of this server")]
 
 
-@pytest.mark.parametrize("words", ["-", "+", "STOP -", "-A,,", "-A B"])
+@pytest.mark.parametrize("words", ["-", "+", "STOP -", "-A,,", "-A B", "stop", "stderr,STOP"])
 def test_invalid_events_call_changes_nothing(words: str) -> None:
     driver = Driver()
     assert [effect[0] for effect in driver.line(f"/events {words}")] == ["error"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from typing import Any
@@ -17,6 +18,7 @@ from qmpshell.storage import (
     Settings,
     apply_settings,
     check_style,
+    parse_events,
 )
 from tests.harness.program import environment
 
@@ -65,6 +67,35 @@ def test_option_text_is_parsed(name: str, text: str, value: object) -> None:
     found = SETTINGS[name].read(text)
     assert found == value
     assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("stderr,STOP", "after stderr, use -STOP to hide or +STOP to show events"),
+        ("none, JOB_*", "after none, use -JOB_* to hide or +JOB_* to show events"),
+        ("STOP,stderr", "stderr must be the first word, without - or +"),
+        ("-stderr", "stderr must be the first word, without - or +"),
+        ("none,none", "none must be the first word, without - or +"),
+        ("stop", "events have names in capitals: did you mean STOP?"),
+        ("STOP,-job_*", "events have names in capitals: did you mean -JOB_*?"),
+        ("!STOP", "- hides events: did you mean -STOP?"),
+        ("STOP RESUME", "a comma separates names: STOP,RESUME"),
+        ("Stderr", "did you mean stderr?"),
+        (",", ""),
+        ("-", ""),
+    ],
+)
+def test_invalid_events_give_the_right_form(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(reason)}$"):
+        parse_events(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["STOP", "JOB_*,-JOB_X", "stderr,-STOP", "none,+STOP", "-[A-M]*", "__com.redhat_X"]
+)
+def test_valid_events_are_accepted(text: str) -> None:
+    assert parse_events(text) == tuple(text.split(","))
 
 
 @pytest.mark.parametrize(
@@ -202,7 +233,9 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_characters=", "), min_size=
 VALUES = {
     "confirm": st.lists(NAMES).map(tuple),
     # "-" without a name mutes no event.
-    "events": st.lists(NAMES.filter(lambda name: name.strip("-+")), min_size=1).map(tuple),
+    "events": st.lists(st.from_regex(r"[-+]?[A-Z_*][A-Z0-9_*?]*", fullmatch=True), min_size=1).map(
+        tuple
+    ),
     "fold": st.integers(0, 10**9),
     "pager": st.text().filter(str.isprintable).map(str.strip),
     "timeout": st.none() | st.floats(0, 1e9),

@@ -405,3 +405,14 @@ def test_sigquit_does_not_end_the_shell(one_qemu: Server) -> None:
         # A program gets the default back: it ends.
         terminal.line("query-name | kill -QUIT $$")
         terminal.wait_above("ended by signal 3")
+
+
+def test_help_passes_through_pipe_and_file(one_qemu: Server, tmp_path: Path) -> None:
+    file = tmp_path / "help"
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_prompt()
+        terminal.line("/help keyval | sed -n 's/^/piped: /p'")
+        terminal.wait_for("piped: ")
+        terminal.wait_prompt()
+        terminal.line(f"/help > {file}")
+        terminal.wait(lambda: file.exists() and "/wait-job" in file.read_text(), "help in a file")

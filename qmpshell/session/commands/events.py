@@ -42,9 +42,11 @@ def run_events(context: CommandContext, call: ShellCommand) -> None:
         _list(context, call, given[1:])
         return
     texts = [argument.strip() for argument in ",".join(map(text_of, given)).split(",")]
-    mode = parse_events(",".join(texts))
-    if mode is None:
-        raise usage_error(call, "inline, stderr, none, or names with wildcards", given[0])
+    try:
+        mode = parse_events(",".join(texts))
+    except ValueError as error:
+        reason = str(error) or "inline, stderr, none, or names with wildcards"
+        raise usage_error(call, reason, given[0]) from None
     if texts[0][0] in MUTED + SHOWN:
         if not all(text[0] in MUTED + SHOWN for text in texts):
             raise usage_error(
