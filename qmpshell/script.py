@@ -133,7 +133,7 @@ class Output:
 
     @property
     def is_full(self) -> bool:
-        """Whether so much data waits that no more should be produced."""
+        """Whether more data waits than the limit, so that no more should be produced."""
         return self._size > _MAX_PENDING
 
     def write(self, data: bytes) -> None:

@@ -549,7 +549,7 @@ def _unknown_events(text: str, names: Sequence[str], known: CompletionSources) -
     for name in text.split(",") if names else ():
         if name and name not in names and not any(fnmatchcase(other, name) for other in names):
             guess = known.guess(name, names, "event")
-            meant = f": did you mean {guess}?" if guess else ""
+            meant = f": {guess}" if guess else ""
             found.append(f"the server has no event '{name[:LONG]}'{meant}")
     return found
 

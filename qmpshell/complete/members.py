@@ -508,7 +508,7 @@ class _ValueOffers:
         """Return a candidate for a path, which continues after a slash at its end."""
         offer = self._offer(text, meta)
         offer.text = offer.text.removesuffix(" ")
-        if text.endswith("/") and offer.text[-1] in "\"'" and not self._slot.closed:
+        if text.endswith(("/", ":")) and offer.text[-1] in "\"'" and not self._slot.closed:
             offer.text = offer.text[:-1]
         return offer
 

@@ -87,7 +87,7 @@ def test_required_arguments_are_kept_before_types(columns: int, whole: Signature
     [
         ("block-stream on-error=x", 60,
          "block-stream device … [on-error: report|ignore|enospc|…] …"),
-        ("blockdev-add ", 40, "blockdev-add driver: blkdebug|… …"),
+        ("blockdev-add ", 40, "blockdev-add driver node-name: str …"),
         ("blockdev-mirror ", 40, "blockdev-mirror device target sync …"),
         ("blockdev-mirror ", 46, "blockdev-mirror device: str target: str sync …"),
         ("blockdev-add driver=raw file.driver=file file.filename=/x", 80,

