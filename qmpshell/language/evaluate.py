@@ -65,9 +65,9 @@ _NULLS = ("null", "None")
 ASK = "@?"
 _MAX_SHOWN = 40
 _MAX_HINT = 70
-# Strings, and words between brackets, commas and colons.
+# Strings, of which the last may be open, and words between brackets, commas and colons.
 _WORDS = (
-    r"""(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|'[^'\\]*+(?:\\.[^'\\]*+)*+')"""
+    r"""(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"?|'[^'\\]*+(?:\\.[^'\\]*+)*+'?)"""
     r"""|(?P<word>[^\s{}\[\]:,"'\\]+)"""
 )
 _JSON_WORDS = ("true", "false", "null", "True", "False", "None", "nan", "NaN", "inf", "Infinity")
