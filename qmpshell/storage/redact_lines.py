@@ -23,7 +23,7 @@ from ..qmp import (
     json_string,
 )
 from ..record import Record
-from ..render import REDACTED
+from ..render import REDACTED, replace_spans
 from .redact import (
     Secrets,
     hmp_secret_spans,
@@ -139,9 +139,7 @@ def without_spans(message: str, line: str, spans: list[Span]) -> str:
 
 def ask_in_text(text: str, spans: list[Span]) -> str:
     """Return `text` with `@?` at the given positions, which are in order and disjoint."""
-    for start, end in reversed(spans):
-        text = f"{text[:start]}@?{text[end:]}"
-    return text
+    return replace_spans(text, spans, "@?")
 
 
 class _CannotRedactError(Exception):

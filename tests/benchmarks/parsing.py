@@ -64,7 +64,7 @@ SIZES = (10_000, 100_000, 1_000_000)
 MAX_RATIO = 20.0
 _SHORTEST = 0.01  # seconds
 # How many starts are tried with each text. The largest size is measured with the slowest of them.
-_SAMPLE = 4
+_SAMPLE = 2
 
 
 def _run_script(text: str, *, hmp: bool = False) -> None:

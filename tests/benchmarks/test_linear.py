@@ -22,6 +22,10 @@ SLOW = [
     ("script", "/watch ", '"'),
     ("script", "/set ", "fold "),
     ("script", "transaction( ", ",\n"),
+    ("script", "change vnc password ", "-> "),
+    ("history", "x ", "password=a "),
+    ("history", "transaction( ", "x password=a; "),
+    ("log", "", "password=a "),
     ("log", "json:", '"'),
     ("colours", "x ", "'"),
 ]
