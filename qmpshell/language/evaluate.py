@@ -68,7 +68,8 @@ ASK = "@?"
 NO_VARIABLE = "the name of an environment variable must follow @$"
 _MAX_SHOWN = 40
 _MAX_HINT = 70
-_STRING = r"""("[^"\\]*+(?:\\.[^"\\]*+)*+"|'[^'\\]*+(?:\\.[^'\\]*+)*+')"""
+# The last string may be open.
+_STRING = r"""("[^"\\]*+(?:\\.[^"\\]*+)*+"?|'[^'\\]*+(?:\\.[^'\\]*+)*+'?)"""
 # Strings, and words between brackets, commas and colons.
 _WORDS = rf"""{_STRING}|(?P<word>[^\s{{}}\[\]:,"'\\]+)"""
 _STRING_OR_NO_BREAK_SPACE = f"{_STRING}|[{t.NO_BREAK_SPACES}]"

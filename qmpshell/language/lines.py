@@ -30,18 +30,28 @@ _NEXT_OBJECT = f"[{BLANKS}]*;?[{BLANKS}]*{{"
 class LogicalLine:
     """A line to parse: `text`, and how its offsets map to the physical lines."""
 
-    __slots__ = ("_pieces", "text")
+    __slots__ = ("_kept", "_length", "_pieces")
 
     def __init__(self) -> None:
-        self.text = ""
+        self._kept: list[str] = []
+        self._length = 0
         # For each physical line: offset in `text`, number, text, length of the dropped prefix.
         self._pieces: list[tuple[int, int, str, int]] = []
 
-    def add(self, kept: str, *, number: int, line: str, dropped: int) -> None:
-        """Append a physical line, without its first `dropped` characters."""
-        start = len(self.text) + 1 if self._pieces else 0
-        self.text = f"{self.text}\n{kept}" if self._pieces else kept
+    @property
+    def text(self) -> str:
+        """The logical line."""
+        if len(self._kept) > 1:  # once for all pieces, because a line may have very many
+            self._kept = ["\n".join(self._kept)]
+        return self._kept[0] if self._kept else ""
+
+    def add(self, kept: str, *, number: int, line: str, dropped: int) -> int:
+        """Append a physical line, without its first `dropped` characters. Return its offset in `text`."""
+        start = self._length + 1 if self._pieces else 0
+        self._kept.append(kept)
+        self._length = start + len(kept)
         self._pieces.append((start, number, line, dropped))
+        return start
 
     def offset_of(self, number: int, column: int) -> int:
         """Return the offset of a place in a physical line; `column` counts from 0."""
@@ -58,10 +68,13 @@ class LogicalLine:
 
     def locate(self, offset: int) -> tuple[int, int, str]:
         """Return number, column (from 1) and text of the physical line at `offset`."""
-        for start, number, line, dropped in reversed(self._pieces):
-            if offset >= start:
-                return number, min(offset - start + dropped, len(line)) + 1, line
-        return 1, offset + 1, self.text
+        if not self._pieces:
+            return 1, offset + 1, self.text
+        from bisect import bisect_right  # only for mistakes
+
+        index = bisect_right(self._pieces, offset, key=lambda piece: piece[0]) - 1
+        start, number, line, dropped = self._pieces[max(0, index)]
+        return number, min(offset - start + dropped, len(line)) + 1, line
 
 
 class LineAssembler:
@@ -182,8 +195,7 @@ class LineAssembler:
 
     def _feed_json(self, kept: str, *, number: int, line: str, dropped: int) -> LogicalLine | None:
         assert self._json is not None
-        start = len(self._line.text) + 1 if self._open else 0
-        self._line.add(kept, number=number, line=line, dropped=dropped)
+        start = self._line.add(kept, number=number, line=line, dropped=dropped)
         self._open = True
         following: re.Match[str] | None = None
         try:

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         escape_lines as escape_lines,
         percent as percent,
         progress_bar as progress_bar,
+        replace_spans as replace_spans,
         utf8_string as utf8_string,
     )
 else:
@@ -70,6 +71,6 @@ else:
             "document": "Block EMPHASIS Group HEADING Heading Item LITERAL Literal NAME PLAIN Paragraph STYLES Span Spans Table WARNING format_document heading paragraph plain_text_of text_of",
             "fold": "fold_pieces remainder_text",
             "json": "JSON_NAME JSON_NUMBER JSON_PUNCTUATION JSON_STRING JSON_WORD Piece color_json message_line paint_json style_json value_line value_pretty",
-            "text": "REDACTED progress_bar escape escape_json escape_lines percent utf8_string",
+            "text": "REDACTED progress_bar replace_spans escape escape_json escape_lines percent utf8_string",
         },
     )

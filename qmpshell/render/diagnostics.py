@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .text import REDACTED, escape
+from .text import REDACTED, escape, replace_spans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ def _redacted(
     line: str, start: int, end: int, hidden: list[tuple[int, int]]
 ) -> tuple[str, int, int]:
     """Return the line without what is hidden, and the start and length of the marked part in it."""
-    text = line
-    for first, last in reversed(hidden):
-        text = text[:first] + REDACTED + text[last:]
+    text = replace_spans(line, hidden, REDACTED)
     moved_start = _moved(start, hidden, inside=0)
     return text, moved_start, _moved(end, hidden, inside=len(REDACTED)) - moved_start
 

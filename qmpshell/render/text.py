@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from json.encoder import encode_basestring
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 # C0 and C1 controls and DEL; bidirectional controls and marks; line and paragraph separators;
 # zero-width characters, the byte-order mark, tags; and surrogates, which no encoding has. Compiled
 # on first use: most scripts never need it.
@@ -24,6 +28,20 @@ def escape(text: str, *, keep: str = "") -> str:
     if text.isascii() and text.isprintable():
         return text
     return re.sub(_UNSAFE, lambda match: match[0] if match[0] in keep else _escaped(match[0]), text)
+
+
+def replace_spans(text: str, spans: Iterable[tuple[int, int]], replacement: str) -> str:
+    """Return `text` with the parts at these positions replaced. They are in order and disjoint.
+
+    >>> replace_spans("a=1 b=2", [(2, 3), (6, 7)], "…")
+    'a=… b=…'
+    """
+    pieces: list[str] = []
+    position = 0
+    for start, end in spans:
+        pieces += (text[position:start], replacement)
+        position = end
+    return "".join((*pieces, text[position:]))
 
 
 def escape_lines(text: str) -> str:

@@ -7,7 +7,7 @@ from itertools import dropwhile, islice
 
 from ..language import nearest_name, pieces
 from ..qmp import LITERAL, QOM_SET, JsonError, JsonReader, encode
-from ..render import REDACTED
+from ..render import REDACTED, replace_spans
 from .secret_names import (
     CHANGE,
     DATA_WORD,
@@ -140,9 +140,7 @@ def merge_spans(spans: list[Span]) -> list[Span]:
 
 def blank_spans(text: str, spans: list[Span]) -> str:
     """Return `text` with the given positions redacted. They are in order and disjoint."""
-    for start, end in reversed(spans):
-        text = text[:start] + REDACTED + text[end:]
-    return text
+    return replace_spans(text, spans, REDACTED)
 
 
 # monitor/hmp.c, get_command_name: a slash ends a name too.

@@ -22,7 +22,7 @@ from ..qmp import (
     json_string,
 )
 from ..record import Record
-from ..render import REDACTED
+from ..render import REDACTED, replace_spans
 from .redact import (
     Secrets,
     hmp_secret_spans,
@@ -138,9 +138,7 @@ def without_spans(message: str, line: str, spans: list[Span]) -> str:
 
 def ask_in_text(text: str, spans: list[Span]) -> str:
     """Return `text` with `@?` at the given positions, which are in order and disjoint."""
-    for start, end in reversed(spans):
-        text = f"{text[:start]}@?{text[end:]}"
-    return text
+    return replace_spans(text, spans, "@?")
 
 
 class _CannotRedactError(Exception):
@@ -193,7 +191,7 @@ def _edits(line: str) -> Iterator[Span]:
             # object_add of the human monitor has the same option string.
             _check_human("object_add " + line[(rest or item)[0].end : item[-1].end])
         else:
-            if _may_hide_secret(line[first.start :]):
+            if _may_hide_secret(line[first.start : item[-1].end]):
                 raise _CannotRedactError
             if first.kind == t.LOCAL and first.text not in _ABOUT_NAMES:
                 _check_words(line, item)
@@ -376,7 +374,7 @@ def _read_json(token: Token) -> Any:
 
 
 # JSON for QMP, which is a mistake in a human monitor line.
-_JSON_COMMAND = re.compile(r"""^\s*{|["']exec(?:ute|-oob)["']""", re.MULTILINE)
+_JSON_COMMAND = re.compile(r"""^[ \t\r\f\v]*+{|["']exec(?:ute|-oob)["']""", re.MULTILINE)
 # Line endings that suggest a forgotten backslash.
 _CONTINUING = ("=", ":", ",", "{", "[")
 
@@ -409,17 +407,17 @@ def _is_harmless_hmp(line: str) -> bool:
 
 def _is_harmless(text: str) -> bool:
     """Return True if a text contains no secret, whether it is for QMP or the human monitor."""
-    return not (
-        secret_spans(text)
-        or any(hmp_secret_spans(line) for line in text.split("\n"))
-        or any(_is_revealed(line, spans, text) for line, spans in _logical_lines(text))
-    )
-
-
-def _is_revealed(line: str, spans: list[Span] | None, text: str) -> bool:
-    if is_piece(line):
-        return spans != [] or looks_secret(text)
-    return line.lstrip()[:1] == "{" and spans != []
+    if secret_spans(text) or any(hmp_secret_spans(line) for line in text.split("\n")):
+        return False
+    has_pieces = False
+    for line, spans in _logical_lines(text):
+        if is_piece(line):
+            has_pieces = True
+        elif line.lstrip()[:1] != "{":
+            continue
+        if spans != []:
+            return False
+    return not (has_pieces and looks_secret(text))
 
 
 def _redact(text: str) -> str:

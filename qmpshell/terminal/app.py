@@ -254,9 +254,12 @@ class App:
 
     def _submit(self, text: str, *, is_help: bool = False) -> None:
         lines = list(self._splitter.lines(text))
+        commands = [
+            line for line in lines if isinstance(line, SourceLine) and line.line.text.strip()
+        ]
         for line in lines:
             if isinstance(line, SourceLine):
-                source = SourceLine(line.name, line.line, is_one_of_several=len(lines) > 1)
+                source = SourceLine(line.name, line.line, is_one_of_several=len(commands) > 1)
                 if is_help:
                     self._help_source = source
                 self._submitted.append((source, text))

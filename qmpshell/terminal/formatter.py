@@ -144,8 +144,9 @@ class ReplyFormatter:
         source = shown.request.source
         if source is None or not source.is_one_of_several:
             return []
-        number, _, text = source.line.locate(shown.request.start)
-        row = clip(f"line {number}: {escape(text.strip())}", max(self._width(), _NARROWEST))
+        number, _, _ = source.line.locate(shown.request.start)
+        text = source.line.text.partition("\n")[0].strip()
+        row = clip(f"line {number}: {escape(text)}", max(self._width(), _NARROWEST))
         return [(f"class:{styles.NOTE}", f"{row}\n")]
 
     def _text(self, shown: ShowReply) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from ...errors import LineError
 from ...language import (
     COMPOUND,
@@ -94,16 +96,16 @@ def _list(context: CommandContext, call: ShellCommand, given: list[Token]) -> No
     from fnmatch import fnmatchcase  # few scripts need it
 
     count, globs = _LISTED, list[str]()
-    while given:
-        if given[0].text == "-n":
-            asked = number(call, given, "events")
+    words = iter(given)
+    for word in words:
+        if word.text == "-n":
+            option = [word, *islice(words, 1)]
+            asked = number(call, option, "events")
             if asked != int(asked):
-                raise usage_error(call, "it must be a whole number", given[1])
+                raise usage_error(call, "it must be a whole number", option[1])
             count = int(asked)
-            given = given[1:]
         else:
-            globs += [glob for glob in text_of(given[0]).split(",") if glob]
-        given = given[1:]
+            globs += [glob for glob in text_of(word).split(",") if glob]
     found = [
         event
         for event in context.recent_events()

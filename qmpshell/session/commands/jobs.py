@@ -92,19 +92,21 @@ def run_watch(context: CommandContext, call: ShellCommand) -> Steps:
 
 def _watch_options(call: ShellCommand) -> tuple[float, int | None, list[Token]]:
     """Return interval, count and the other tokens of `/watch`."""
-    interval, count, tokens = _INTERVAL, None, call.tokens
-    while tokens and tokens[0].text in ("-n", "-c"):
-        if tokens[0].text == "-n":
-            interval = number(call, tokens, "seconds")
+    interval, count, position = _INTERVAL, None, 0
+    while True:
+        option = call.tokens[position : position + 2]
+        if not option or option[0].text not in ("-n", "-c"):
+            return interval, count, call.tokens[position:]
+        if option[0].text == "-n":
+            interval = number(call, option, "seconds")
             if interval < _SHORTEST:
-                raise usage_error(call, f"it must be at least {_SHORTEST:g} seconds", tokens[1])
+                raise usage_error(call, f"it must be at least {_SHORTEST:g} seconds", option[1])
         else:
-            given = number(call, tokens, "times")
+            given = number(call, option, "times")
             if given < 1 or given != int(given):
-                raise usage_error(call, "it must be a whole number, at least 1", tokens[1])
+                raise usage_error(call, "it must be a whole number, at least 1", option[1])
             count = int(given)
-        tokens = tokens[2:]
-    return interval, count, tokens
+        position += 2
 
 
 def _watched(

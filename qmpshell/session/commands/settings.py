@@ -24,19 +24,20 @@ def run_set(context: CommandContext, call: ShellCommand) -> None:
     """Run `/set [NAME[=VALUE]…]`."""
     asked: list[Setting] = []
     values: dict[str, object] = {}
-    tokens = list(call.tokens)
-    while tokens:
-        name = tokens[0]
+    tokens = call.tokens
+    position = 0
+    while position < len(tokens):
+        name = tokens[position]
         if name.kind == WORD:
             asked.append(_find_setting(call, name, is_loose=bool(values)))
-            del tokens[0]
+            position += 1
         elif name.kind == KEY:
             setting = _find_setting(call, name)
             if setting.name in values:
                 raise LineError(f"{setting.name} occurs twice", start=name.start, end=name.end)
-            (argument,) = arguments(call.line, name, tokens[:3])
+            (argument,) = arguments(call.line, name, tokens[position : position + 3])
             values[setting.name] = _value(call, setting, argument)
-            del tokens[:3]
+            position += 3
         else:
             raise usage_error(call, f"{call.name} has no argument {name.text[:_MAX_SHOWN]!r}", name)
     settings = context.settings
