@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import signal
+import struct
 import termios
 import time
 from collections.abc import Callable, Mapping
@@ -166,13 +169,23 @@ class Terminal:
             sent = self.child.send(f"{part}\t")
             deadline = time.monotonic() + _READ_TIMEOUT
             while last or number < len(first):
-                if self._bytes_read() >= before + sent or time.monotonic() > deadline:
-                    break
                 self._pump()
+                has_read = self._bytes_read() >= before + sent and not self._bytes_waiting()
+                if has_read or time.monotonic() > deadline:
+                    break
         self.child.send(last)
 
+    def _bytes_waiting(self) -> int:
+        """Return how many typed bytes the program has not read yet."""
+        terminal = os.open(f"/proc/{self.child.pid}/fd/0", os.O_RDWR | os.O_NOCTTY)
+        try:
+            (count,) = struct.unpack("i", fcntl.ioctl(terminal, termios.FIONREAD, bytes(4)))
+        finally:
+            os.close(terminal)
+        return int(count)
+
     def _bytes_read(self) -> int:
-        """Return how many bytes the program has read so far."""
+        """Return how many bytes the program has read so far, from the terminal and from files."""
         try:
             fields = Path(f"/proc/{self.child.pid}/io").read_text("ascii").split()
         except OSError:

@@ -34,10 +34,15 @@ def _color(name: str) -> str:
     return _PALETTE.get(name) or f"#{name}"
 
 
-def _style(cell: Any) -> tuple[str, str, bool]:
-    """Return foreground, background and whether the cell is bold."""
+def _style(char: str, cell: Any) -> tuple[str, str, bool]:
+    """Return foreground, background and whether the cell is bold.
+
+    Only the background of a blank is visible. Its other attributes depend on how it was drawn.
+    """
     fg, bg = _color(cell.fg), _BACKGROUND if cell.bg == "default" else _color(cell.bg)
-    return (bg, fg, bool(cell.bold)) if cell.reverse else (fg, bg, bool(cell.bold))
+    if cell.reverse:
+        fg, bg = bg, fg
+    return (_color("default"), bg, False) if char == " " else (fg, bg, bool(cell.bold))
 
 
 # The character and the cell of each column.
@@ -56,7 +61,7 @@ def render(rows: list[Row], *, columns: int) -> str:
     ]
     for y, row in enumerate(rows):
         x = 0
-        for (fg, bg, bold), run in groupby(row, lambda item: _style(item[1])):
+        for (fg, bg, bold), run in groupby(row, lambda item: _style(*item)):
             text = "".join(char for char, _ in run)
             size = f"{len(text) * _CELL_WIDTH:g}"
             left, top = _MARGIN + x * _CELL_WIDTH, _MARGIN + y * _CELL_HEIGHT

@@ -240,8 +240,7 @@ def test_node_names_follow_added_and_deleted_nodes(terminal: Terminal) -> None:
     wait_line(terminal, "(QEMU) blockdev-del node-name=zwei ")
     terminal.type("\r")
     terminal.wait_above('{"return": {}}')
-    terminal.type("block_resize size=1 node-name=z\t")
-    terminal.type("x")
+    terminal.type("block_resize size=1 node-name=z\tx")
     wait_line(terminal, "(QEMU) block_resize size=1 node-name=zx")
 
 
@@ -420,9 +419,8 @@ def test_agent_completes_commands_from_guest_info(agent: Terminal, tmp_path: Pat
     wait_line(agent, "(QGA) guest-fsfreeze-")
     wait_menu(
         agent,
-        "guest-fsfreeze-status",
-        "guest-fsfreeze-thaw",
-        "guest-fsfreeze-freeze disabled",
+        "guest-fsfreeze-thaw Unfreeze all frozen guest filesystems",
+        "guest-fsfreeze-freeze disabled - Sync and freeze all freezable, local guest filesystems",
     )
     clear(agent, "(QGA)")
     agent.type("guest-set-t\t")

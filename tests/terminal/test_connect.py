@@ -35,7 +35,9 @@ def test_connect_to_another_server_loads_new_schema(tmp_path: Path) -> None:
         stack.enter_context(start_qemu(NEWEST, path, "-name", "second", machine="q35"))
         terminal.type(CTRL_C)
         terminal.line("/connect")
-        terminal.wait_above(f"Connected to QEMU {NEWEST.version}", "Ctrl-D", "VM state: prelaunch")
+        terminal.wait_above(
+            f"Connected to QEMU {NEWEST.version}", "Tab", "Ctrl-D", "VM state: prelaunch"
+        )
         terminal.line("query-name")
         terminal.wait_above('"second"')
         # The names and types come from the new server.

@@ -57,7 +57,10 @@ def test_editor_can_write_several_lines(one_qemu: Server, tmp_path: Path) -> Non
             "edited lines",
         )
         terminal.type("\r")
-        terminal.wait_above('"query-status"}', '{"return": {}}', '"prelaunch"')
+        terminal.wait_above(
+            *('"query-status"}', "line 1: query-name", '{"return": {}}'),
+            *('line 2: {"execute":', '"prelaunch"'),
+        )
 
 
 @pytest.mark.parametrize(

@@ -146,9 +146,9 @@ def test_multiline_input_is_one_history_entry(one_qemu: Server, folder: Path) ->
         terminal.wait_prompt("...")
         terminal.line('   "query-name"}')
         terminal.wait_above('"query-name"}', '{"return": {}}')
-        terminal.paste("(QEMU) query-status\n<- {}\nquery-name")
+        terminal.paste("-> query-status\n<- {}\nquery-name")
         terminal.type("\r")
-        terminal.wait_above('"prelaunch"', '{"return": {}}')
+        terminal.wait_above('"prelaunch"', "line 3: query-name", '{"return": {}}')
     assert read_entries(folder / "history") == [
         '{"execute":\n   "query-name"}',
         "query-status\nquery-name",

@@ -90,7 +90,11 @@ def test_pasted_commands_run_in_order_after_enter(one_qemu: Server) -> None:
         wait_entry(terminal, "query-name", "no-such-command", "query-status")
         assert "return" not in terminal.text
         terminal.type("\r")
-        terminal.wait_above("query-status", '{"return": {}}', "CommandNotFound", '"prelaunch"')
+        terminal.wait_above(
+            *("... query-status", "line 1: query-name", '{"return": {}}'),
+            *("line 2: no-such-command", "CommandNotFound"),
+            *("line 3: query-status", '"prelaunch"'),
+        )
 
 
 def test_pasted_newline_sends_nothing(one_qemu: Server) -> None:
@@ -110,7 +114,10 @@ def test_incomplete_pasted_json_continues(one_qemu: Server) -> None:
         wait_entry(terminal, "query-name", '{"execute":', "", "")
         assert "return" not in terminal.text
         terminal.type('"query-status"}\r')
-        terminal.wait_above('"query-status"}', '{"return": {}}', '"prelaunch"')
+        terminal.wait_above(
+            *('"query-status"}', "line 1: query-name", '{"return": {}}'),
+            *('line 2: {"execute":', '"prelaunch"'),
+        )
 
 
 def test_error_in_pasted_line_skips_only_it(one_qemu: Server) -> None:
@@ -119,7 +126,9 @@ def test_error_in_pasted_line_skips_only_it(one_qemu: Server) -> None:
         terminal.paste('query-name\n{"execute":\n "query-\nquery-status')
         terminal.type("\r")
         terminal.wait_for("the string is not closed")
-        terminal.wait_above('{"return": {}}', '"prelaunch"')
+        terminal.wait_above(
+            *("line 1: query-name", '{"return": {}}'), *("line 4: query-status", '"prelaunch"')
+        )
 
 
 def test_pasted_documentation_runs_its_commands(one_qemu: Server) -> None:
@@ -131,7 +140,11 @@ def test_pasted_documentation_runs_its_commands(one_qemu: Server) -> None:
             '\n-> { "execute": "query-name" }\n<- { "return": {} }\n(QEMU) no-such-command\n'
         )
         terminal.type("\r")
-        terminal.wait_above("...", '"prelaunch"', '{"return": {}}', "CommandNotFound")
+        terminal.wait_above(
+            *("...", 'line 1: { "execute": "query-status",', '"prelaunch"'),
+            *('line 6: { "execute": "query-name" }', '{"return": {}}'),
+            *("line 8: no-such-command", "CommandNotFound"),
+        )
         assert terminal.text.count('"return"') == 4
 
 
@@ -154,7 +167,10 @@ def test_pasted_transcript_runs_each_command_once(one_qemu: Server) -> None:
         terminal.wait_prompt()
         terminal.paste(TRANSCRIPT)
         terminal.type("\r")
-        terminal.wait_above('"return"', '-> {"execute": "no-such-command"', "CommandNotFound")
+        terminal.wait_above(
+            *('"return"', '-> {"execute": "no-such-command"'),
+            *("line 8: no-such-command", "CommandNotFound"),
+        )
         assert [line[:24] for line in terminal.lines if line.startswith("->")] == [
             '-> {"execute": "query-na',
             '-> {"execute": "no-such-',
@@ -171,7 +187,10 @@ def test_transcript_in_one_read_waits_for_its_end(one_qemu: Server) -> None:
         terminal.type_at_once(transcript.replace("\n", "\r"))
         wait_entry(terminal, *transcript.split("\n"))
         terminal.type("\r")
-        terminal.wait_above("transcript", '-> {"execute": "no-such-command"', "CommandNotFound")
+        terminal.wait_above(
+            *("transcript", '-> {"execute": "no-such-command"'),
+            *("line 7: no-such-command", "CommandNotFound"),
+        )
         assert terminal.text.count("-> {") == 2
 
 

@@ -176,7 +176,10 @@ def test_pasted_lines_run_in_order_after_enter(one_qemu: Server) -> None:
         terminal.wait(lambda: terminal.current.endswith("query-status"), "pasted lines")
         assert "return" not in terminal.text
         terminal.type("\r")
-        terminal.wait_above("query-status", '{"return": {}}', '"prelaunch"')
+        terminal.wait_above(
+            *("... query-status", "line 1: query-name", '{"return": {}}'),
+            *("line 2: query-status", '"prelaunch"'),
+        )
 
 
 def test_verbose_option_shows_typed_commands_only(one_qemu: Server) -> None:
