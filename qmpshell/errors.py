@@ -107,10 +107,17 @@ class CommandError(QmpShellError):
     def __init__(self, reply: dict[str, object]) -> None:
         error = reply.get("error")
         members = error if isinstance(error, dict) else {}
-        self.error_class = str(members.get("class", "GenericError"))
-        self.desc = str(members.get("desc", error))
+        self.error_class = _text(members.get("class", "GenericError"))
+        self.desc = _text(members.get("desc", error))
         self.reply = reply
         super().__init__(f"{self.error_class}: {self.desc}")
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except RecursionError:
+        return "(a value that is nested too deeply)"
 
 
 OK = 0

@@ -69,6 +69,7 @@ def _read(path: str) -> bytes:
 def _open(path: str, operator: str) -> int:
     if operator == INHERITED:
         return _duplicate(int(path))
+    path = os.path.expanduser(path)
     number = re.fullmatch(_DESCRIPTOR_PATH, path)
     if number is not None:  # like a system shell: a socket cannot be opened by this path
         return _duplicate(int(number[1]))

@@ -35,6 +35,7 @@ from qmpshell import (
 )
 from qmpshell.errors import LineError
 from qmpshell.qmp import encode_message
+from tests.harness.mutation import RAW
 from tests.harness.processes import wait_until
 from tests.harness.scripted import GREETING, Peer, ScriptedServer
 from tests.harness.servers import SYSTEM, Installation, Server, start_agent, start_qemu
@@ -331,11 +332,37 @@ def test_every_exception_can_be_pickled(copy: Callable[[QmpShellError], QmpShell
         ConnectError("text", retriable=True, busy=True),
     ]
     done = {type(error) for error in special}
-    errors = special + [cls("text") for cls in _subclasses(QmpShellError) if cls not in done]
+    public = [cls for cls in _subclasses(QmpShellError) if cls.__module__ == "qmpshell.errors"]
+    errors = special + [cls("text") for cls in public if cls not in done]
     assert len(errors) > 10
     for error in errors:
         again = copy(error)
         assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
+
+
+@pytest.mark.parametrize("raw", RAW, ids=range(len(RAW)))
+def test_error_with_any_value_is_raised(
+    scripted: Callable[[Callable[[Peer], object]], ScriptedServer], raw: str
+) -> None:
+    def serve(peer: Peer) -> None:
+        peer.negotiate()
+        command = peer.read()
+        for error in (raw, f'{{"class": {raw}, "desc": {raw}}}'):
+            peer.send(f'{{"error": {error}, "id": "{command["id"]}"}}\r\n'.encode())
+            command = peer.read()
+        peer.send(f'{{"event": {raw}}}\r\n'.encode())
+        peer.reply(command)
+        peer.ended()
+
+    with connect(scripted(serve).address) as qmp:
+        for _ in range(2):
+            with pytest.raises(CommandError) as raised:
+                qmp.execute("x")
+            assert isinstance(raised.value.desc, str)
+            assert str(raised.value)
+        qmp.execute("x")
+        with pytest.raises(ReplyTimeout):
+            qmp.wait_event("STOP", timeout=0)
 
 
 def test_dead_server_error_names_address_and_reply(one_qemu: Server) -> None:

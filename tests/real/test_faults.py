@@ -36,7 +36,7 @@ def one_line(text: str) -> str:
         (["-c", "a", "-f", "b", "c"], "mutually exclusive"),
         (["--events", "a,,b", "c"], "--events"),
         (["--raw", "-H", "c"], "mutually exclusive"),
-        (["a", "b"], "unexpected extra argument"),
+        (["a", "b"], "only one ADDRESS is possible"),
         ([], "QMP_SOCKET"),
         (["-e"], "QMP_SOCKET"),
         ([""], "QMP_SOCKET"),
