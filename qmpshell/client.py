@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, Self
 from .errors import (
     AddressError,
     CommandError,
+    ConnectError,
     ConnectionLost,
     LaunchError,
     NegotiationError,
@@ -169,6 +170,7 @@ class Server:
         parsed = make_address(address, exists=os.path.exists)
         self._address = address if isinstance(address, str) else str(parsed)
         self._listener = Listener(parsed)
+        self._is_closed = False
 
     def accept(
         self,
@@ -178,7 +180,12 @@ class Server:
         timeout: float | None = None,
         greeting_timeout: float = _GREETING_TIMEOUT,
     ) -> Connection:
-        """Return the connection of the next client within `wait` seconds; see `connect`."""
+        """Return the connection of the next client within `wait` seconds; see `connect`.
+
+        Raises ConnectError after `close`.
+        """
+        if self._is_closed:
+            raise ConnectError(f"{self._address}: closed, so that no client can connect")
         stream = self._listener.accept(timeout=wait)
         connection = Connection(stream, address=self._address, negotiate=negotiate, timeout=timeout)
         connection._connect(greeting_timeout)
@@ -186,6 +193,7 @@ class Server:
 
     def close(self) -> None:
         """Stop listening, and remove the socket's path."""
+        self._is_closed = True
         self._listener.close()
 
     def __enter__(self) -> Self:
@@ -497,7 +505,12 @@ class Connection:
         return self._protocol.capabilities
 
     def fileno(self) -> int:
-        """Return the descriptor, for a poll loop; `get_events` then reads."""
+        """Return the descriptor, for a poll loop; `get_events` then reads.
+
+        Raises ConnectionLost after `close`.
+        """
+        if self._closed:
+            raise ConnectionLost(f"{self._address}: the connection is closed")
         return self._stream.fileno()
 
     def close(self) -> None:

@@ -40,6 +40,9 @@ from tests.harness.processes import wait_until
 from tests.harness.scripted import GREETING, Peer, ScriptedServer
 from tests.harness.servers import SYSTEM, Installation, Server, start_agent, start_qemu
 
+CIRCLE: list[Any] = []
+CIRCLE.append(CIRCLE)
+
 Scripted = Callable[[Callable[[Peer], object]], ScriptedServer]
 
 
@@ -365,6 +368,37 @@ def test_error_with_any_value_is_raised(
             qmp.wait_event("STOP", timeout=0)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [{"a": float("nan")}, {"a": float("inf")}, {"a": [CIRCLE]}],
+    ids=["nan", "infinite", "circular"],
+)
+def test_impossible_argument_raises_value_error(one_qemu: Server, arguments: Any) -> None:
+    with connect(one_qemu.address) as qmp:
+        with pytest.raises(ValueError):  # noqa: PT011 - the text is Python's
+            qmp.execute("query-name", arguments)
+        assert qmp.execute("query-name") == {}
+
+
+@pytest.mark.parametrize("timeout", [1e9, 1e300, float("inf")])
+def test_very_long_timeout_is_accepted(one_qemu: Server, timeout: float) -> None:
+    with connect(one_qemu.address, timeout=timeout) as qmp:
+        assert qmp.execute("query-name", timeout=timeout) == {}
+        qmp.execute("cont")
+        assert qmp.wait_event("RESUME", timeout=timeout)["event"] == "RESUME"
+
+
+def test_closed_objects_raise_own_errors(one_qemu: Server, tmp_path: Path) -> None:
+    connection = connect(one_qemu.address)
+    connection.close()
+    with pytest.raises(ConnectionLost, match="closed"):
+        connection.fileno()
+    server = listen(tmp_path / "listen.sock")
+    server.close()
+    with pytest.raises(ConnectError, match="closed"):
+        server.accept(wait=1)
+
+
 def test_dead_server_error_names_address_and_reply(one_qemu: Server) -> None:
     with connect(one_qemu.address) as qmp:
         one_qemu.kill()
@@ -430,6 +464,7 @@ def test_close_in_another_thread_ends_waiting_call(
     one_qemu: Server, call: Callable[[Connection], object]
 ) -> None:
     qmp = connect(one_qemu.address)
+    descriptor = qmp.fileno()
     one_qemu.stop()
     timer = threading.Timer(0.2, qmp.close)
     timer.start()
@@ -437,7 +472,7 @@ def test_close_in_another_thread_ends_waiting_call(
         call(qmp)
     timer.join()
     with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(qmp.fileno())
+        os.fstat(descriptor)
 
 
 def test_close_in_another_thread_ends_iteration(one_qemu: Server) -> None:
