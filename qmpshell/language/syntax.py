@@ -493,13 +493,13 @@ def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: 
         hint = "there must be no blanks around ="
     elif before is not None:
         hint = "expected KEY=VALUE; quote a value that contains blanks"
-    elif text[0] in "|<>":
+    elif text.startswith(("|", "<", ">")):
         hint = f"a blank must follow {text[0]}"
     elif text == ")":
         hint = f"there is no open transaction; one starts with {t.TRANSACTION}"
     else:
         hint = "expected KEY=VALUE"
-        first = main_argument(name.text) if text[0] != "-" else ""
+        first = "" if text.startswith("-") else main_argument(name.text)
         if not first:
             return StrayWordError(reason, name, start=token.start, end=token.end, hint=hint)
         hint += f": did you mean {first}={text}?"
