@@ -34,3 +34,8 @@ def test_random_words_are_parsed(seed: int) -> None:
         redact_entry(text, human=False)
         with contextlib.suppress(LineError):
             evaluate_line(text, Introspection(read_file=no_file))
+
+
+def test_empty_word_after_a_redirect_is_parsed() -> None:
+    text = "file.\n/watch query-statusnode-name= > out x\\;\\"
+    describe(*logical_line(text, 45), _KNOWN)
