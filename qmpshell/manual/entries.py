@@ -197,13 +197,18 @@ def parse_title(text: str) -> tuple[str, str, str] | None:
     return None
 
 
+# What the manual says of an item without a description.
+SAYS_NOTHING = "Not documented"
+
+
 def first_sentence(blocks: list[Block]) -> str:
     """Return the first sentence of the first paragraph, without its full stop, or ""."""
     for block in blocks:
         if isinstance(block, Paragraph):
             text = plain_text_of(block.spans)
             end = re.search(r"(?<!e\.g)(?<!i\.e)(?<!etc)[.:!?](?=\s+[^a-z\s]|\s*$)", text)
-            return text[: end.start()] if end else text
+            sentence = text[: end.start()] if end else text
+            return sentence if sentence != SAYS_NOTHING else ""
     return ""
 
 

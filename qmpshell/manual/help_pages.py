@@ -21,7 +21,7 @@ from ..render import (
     paragraph,
     plain_text_of,
 )
-from .entries import COMMAND, ENUM, EVENT, KINDS
+from .entries import COMMAND, ENUM, EVENT, KINDS, SAYS_NOTHING
 from .reference import inferred_type
 
 TYPE_CHECKING = False
@@ -121,7 +121,6 @@ def object_type(schema: Schema, name: str) -> str | None:
 TYPES = tuple(kind for kind in KINDS if kind not in (COMMAND, EVENT))
 # How many references from type to type are followed in the manual.
 _MAX_DEPTH = 8
-_SAYS_NOTHING = "Not documented"
 
 # Deeper members are not listed.
 _MAX_MEMBER_DEPTH = 16
@@ -308,7 +307,7 @@ def prose(described: Described | None) -> list[Block]:
     """Return the text of a description, or []."""
     blocks = described.blocks if described is not None else []
     first = blocks[0] if blocks else None
-    if isinstance(first, Paragraph) and plain_text_of(first.spans).rstrip(".") == _SAYS_NOTHING:
+    if isinstance(first, Paragraph) and plain_text_of(first.spans).rstrip(".") == SAYS_NOTHING:
         return blocks[1:]
     return list(blocks)
 

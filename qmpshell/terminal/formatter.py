@@ -375,4 +375,4 @@ def leave_hint(child_server: ChildServer | None) -> str:
     hint = "Ctrl-D leaves the shell"
     if child_server is None:
         return hint
-    return f"{hint}; QEMU continues" if child_server.keep else f"{hint}; this ends QEMU too"
+    return f"{hint}; QEMU continues" if child_server.keep else f"{hint} and ends QEMU"

@@ -255,7 +255,7 @@ class Terminal:
 
     def wait_ready(self, prompt: str = "(QEMU)") -> None:
         """Wait until the banner and a prompt below it are shown."""
-        self.wait_for("Ctrl-D leaves the shell;")
+        self.wait_for("Ctrl-D leaves the shell")
         self.wait_prompt(prompt)
 
     def wait_above(self, *texts: str, prompt: str = "(QEMU)") -> None:

@@ -49,6 +49,12 @@ def test_menu_describes_commands_and_enum_values(
     assert arguments["job-id="] == "str"
 
 
+def test_undocumented_value_has_no_description(descriptions: Descriptions) -> None:
+    found = descriptions.of_values(["null-co", "null-aio", "qcow2", "raw", "blkdebug"])
+    assert "null-co" in found
+    assert "Not documented" not in found.values()
+
+
 def test_enum_with_removed_values_is_described(descriptions: Descriptions) -> None:
     some = descriptions.of_values(["top", "full", "none", "incremental"])
     assert some["top"] == "copies data in the topmost image to the destination"

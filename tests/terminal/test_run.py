@@ -44,7 +44,7 @@ def test_run_starts_default_vm_and_cleans_up(installation: Installation, runtime
         terminal.wait_for('"node-name": "disk0"')
         terminal.wait_prompt()
         terminal.type("\x03")  # reaches only the shell: QEMU is not in the foreground
-        terminal.wait_above("Ctrl-D leaves the shell; this ends QEMU too")
+        terminal.wait_above("Ctrl-D leaves the shell and ends QEMU")
         assert find(MARK) == [pid]
         terminal.type("\x04")
         assert terminal.end() == 0
@@ -163,7 +163,7 @@ OWN = ("run", "-machine", "none", "-nodefaults", "-display", "none")
 def test_banner_says_that_qemu_ends_too(variables: dict[str, str]) -> None:
     with Terminal("run", variables=variables) as terminal:
         terminal.wait_ready()
-        assert "Ctrl-D leaves the shell; this ends QEMU too" in terminal.text
+        assert "Ctrl-D leaves the shell and ends QEMU" in terminal.text
         terminal.type("\x04")
         assert terminal.end() == 0
 
