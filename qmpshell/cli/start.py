@@ -12,7 +12,7 @@ from ..render import escape_lines
 from ..script import Output, OutputClosedError, OutputError, ScriptRunner, ScriptView
 from ..session import LineInput, Ports, ScriptLines, Session
 from ..storage import Settings
-from ..transport import accept_one, connect_with_retries, is_word, parse_address
+from ..transport import connect_with_retries, is_word, parse_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,10 +23,16 @@ if TYPE_CHECKING:
     from ..session import RawSession
     from ..session.ports import MessageLog
     from ..storage import Configuration, Settings
-    from ..transport import Address, Stream
+    from ..transport import Address, Listener, Stream
 
 
-def make_ports(environment: Mapping[str, str], *, program: str | None = None) -> Ports:
+# How many bytes a shell holds for the reader of its log. A script waits for it instead.
+_MAX_LOG_QUEUE = 1 << 24
+
+
+def make_ports(
+    environment: Mapping[str, str], *, interactive: bool, program: str | None = None
+) -> Ports:
     """Return the session's functions for files. `program` is the server if qmpshell has started it."""
 
     def find_page(name: str, version: tuple[int, ...] | None) -> str | None:
@@ -34,7 +40,13 @@ def make_ports(environment: Mapping[str, str], *, program: str | None = None) ->
 
         return find_page(name, version, environment=environment, program=program)
 
-    return Ports(read_file=_read, open_file=_open, open_log=_open_log, find_page=find_page)
+    def open_log(path: str) -> MessageLog:
+        from ..storage import Log  # few sessions have one
+
+        limit = _MAX_LOG_QUEUE if interactive else None
+        return Log(path, clock=time.time, max_pending=limit)
+
+    return Ports(open_file=_open, open_log=open_log, find_page=find_page)
 
 
 def is_file(path: str) -> bool:
@@ -42,25 +54,12 @@ def is_file(path: str) -> bool:
     return os.path.exists(path) and not os.path.isdir(path)
 
 
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
-
-
 def _open(path: str, operator: str) -> int:
-    # Do not wait for the writer of a pipe.
-    mode = os.O_RDWR if operator == "<>" else os.O_RDONLY | os.O_NONBLOCK
-    descriptor = os.open(path, mode | os.O_CLOEXEC)
+    # Do not wait for the writer of a pipe, or for a modem.
+    mode = os.O_RDWR if operator == "<>" else os.O_RDONLY
+    descriptor = os.open(path, mode | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     os.set_blocking(descriptor, True)
     return descriptor
-
-
-def _open_log(path: str) -> MessageLog:
-    import time
-
-    from ..storage import Log  # few sessions have one
-
-    return Log(path, clock=time.time)
 
 
 class UsageError(QmpShellError):
@@ -105,6 +104,7 @@ class Connector:
                 f"no ADDRESS: name the {whose}'s socket, or set {variable} (see qmpshell --help)"
             )
         self._address, self._hint = self._find(text)
+        self._listener: Listener | None = None
 
     @property
     def name(self) -> str:
@@ -129,7 +129,7 @@ class Connector:
         wait = self._settings.wait
         try:
             if self._listen:
-                return accept_one(self._address, wait=wait)
+                return self._accept(wait)
             return connect_with_retries(
                 self._address, wait=wait, clock=time.monotonic, sleep=time.sleep, notice=notice
             )
@@ -137,6 +137,26 @@ class Connector:
             if not self._hint:
                 raise
             raise ConnectError(f"{error}; {self._hint}") from error
+
+    def _accept(self, wait: float | None) -> Stream:
+        """Wait for a client at the address, whose socket is removed afterwards."""
+        # Few sessions listen.
+        from ..transport import CleanupOnSignal, Listener, hold_signals
+
+        self.close()
+        with hold_signals():
+            self._listener = listener = Listener(self._address)
+            cleanup = CleanupOnSignal(lambda _number: listener.close())
+        try:
+            return listener.accept(timeout=wait)
+        finally:
+            listener.close()
+            cleanup.close()
+
+    def close(self) -> None:
+        """Stop to wait for a client, and remove the socket."""
+        if self._listener is not None:
+            self._listener.close()
 
     def _find(self, text: str) -> tuple[Address, str]:
         """Return the address, and a hint in case nothing is there."""
@@ -242,7 +262,7 @@ def open_session(
 
     Raises UsageError if its log cannot be opened.
     """
-    ports = make_ports(environment, program=program)
+    ports = make_ports(environment, interactive=interactive, program=program)
     try:
         return Session(settings, address=address, interactive=interactive, ports=ports)
     except QmpShellError as error:
@@ -258,14 +278,17 @@ def _run_terminal(invocation: Invocation, environment: Mapping[str, str]) -> int
     import_terminal()
     from ..terminal import run_terminal
 
-    return run_terminal(
-        settings,
-        session,
-        stream,
-        address=connector.name,
-        connect=connector.reconnect,
-        environment=environment,
-    )
+    try:
+        return run_terminal(
+            settings,
+            session,
+            stream,
+            address=connector.name,
+            connect=connector.reconnect,
+            environment=environment,
+        )
+    finally:
+        connector.close()
 
 
 def import_terminal() -> None:
@@ -334,6 +357,7 @@ def run_script(
                 err=write_error,
             ),
             clock=time.monotonic,
+            timeout=settings.timeout,
             make_redirect=lambda redirect: _make_redirect(redirect, environment),
             connect=reconnect,
         )
@@ -397,7 +421,9 @@ def _inputs(invocation: Invocation) -> list[LineInput]:
     if invocation.file is None or invocation.file == "-":
         return [_input("stdin", 0, raw=raw)]
     try:
-        descriptor = os.open(invocation.file, os.O_RDONLY | os.O_CLOEXEC)
+        # The writer of a FIFO may come later.
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        descriptor = os.open(invocation.file, flags)
     except OSError as error:
         raise UsageError(f"{invocation.file}: {error.strerror}") from error
     return [_input(invocation.file, descriptor, raw=raw)]

@@ -6,9 +6,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .evaluate import (
         MISSING_DRIVER as MISSING_DRIVER,
+        MISSING_FILE as MISSING_FILE,
         MISSING_OBJECT as MISSING_OBJECT,
         MISSING_SCHEMA as MISSING_SCHEMA,
         MISSING_SECRET as MISSING_SECRET,
+        FileNeededError as FileNeededError,
         Introspection as Introspection,
         Missing as Missing,
         Properties as Properties,
@@ -93,7 +95,7 @@ else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "evaluate": "Introspection MISSING_DRIVER MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET Missing Properties PropertyType action_members no_file evaluate_line evaluate_command read_json evaluate_raw parse_scalar split_hmp_line shown_value wrong_value",
+            "evaluate": "FileNeededError Introspection MISSING_DRIVER MISSING_FILE MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET Missing Properties PropertyType action_members no_file evaluate_line evaluate_command read_json evaluate_raw parse_scalar split_hmp_line shown_value wrong_value",
             "keyval": "OLD_SYNTAX OPTION_NAMES option_command pieces parse_keyval parse_device_options",
             "lines": "LineAssembler LogicalLine SourceLine prompt_width",
             "suggest": "folded_name suggestion_for nearest_name",

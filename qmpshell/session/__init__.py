@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Exit as Exit,
         OpenRedirect as OpenRedirect,
         QueryResult as QueryResult,
+        ReadFile as ReadFile,
         ReadSecret as ReadSecret,
         Ready as Ready,
         Send as Send,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         ShowMessage as ShowMessage,
         ShowReply as ShowReply,
         ShowUnexpected as ShowUnexpected,
+        StopFile as StopFile,
     )
     from .input import LineInput as LineInput, ScriptLines as ScriptLines
     from .live_names import (
@@ -62,7 +64,7 @@ else:
             "commands.arguments": "find_mistake",
             "commands.registry": "COMMANDS find_command",
             "connection": "CONNECTED UNCONNECTED explain_garbage explain_silence",
-            "effects": "Confirm ReadSecret Connect OpenRedirect Effect CloseRedirect Ready QueryResult Exit ShowDocument Send ShowBytes ShowCommand ShowEvent ShowReply ShowUnexpected ShowMessage",
+            "effects": "Confirm ReadFile ReadSecret StopFile Connect OpenRedirect Effect CloseRedirect Ready QueryResult Exit ShowDocument Send ShowBytes ShowCommand ShowEvent ShowReply ShowUnexpected ShowMessage",
             "server": "disabled_in names_in",
             "input": "LineInput ScriptLines",
             "live_names": "HmpCatalogueLoader LIVE LiveCache",

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from ..language import MISSING_SECRET, Command, Missing, ParsedLine, RawCommand, SourceLine
+from ..language import (
+    MISSING_FILE,
+    MISSING_SECRET,
+    Command,
+    FileNeededError,
+    Missing,
+    ParsedLine,
+    RawCommand,
+    SourceLine,
+)
 from ..render import escape
 from .connection import CONNECTED, LOST
-from .effects import Connect, ShowDocument, ShowEvent, ShowReply
+from .effects import Connect, ReadFile, ShowDocument, ShowEvent, ShowReply
 from .execute import UNANSWERED
 from .lines import describe_unsent
 from .requests import PreparedLine, Request, make_request
@@ -106,15 +115,32 @@ class CommandContext:
 
         Return None after a failure, which is reported.
         """
+        files: dict[str, bytes | OSError] = {}
+        server = self._state.server
         while True:
-            found = evaluate()
+            server.files = files
+            try:
+                found = evaluate()
+            except FileNeededError as needed:
+                found = Missing(MISSING_FILE, needed.path)
+            finally:
+                server.files = {}
             if not isinstance(found, Missing):
                 return found
             if found.kind == MISSING_SECRET:
                 self.fail("only the arguments of a server command can be secrets")
                 return None
-            if not (yield from self.find_missing(found)):
+            if found.kind == MISSING_FILE:
+                files[found.subject] = yield ReadFile(found.subject)
+            elif not (yield from self.find_missing(found)):
                 return None
+
+    def read_file(self, path: str) -> Generator[Step, Any, bytes]:
+        """Return the content of a file. Raises OSError."""
+        data: bytes | OSError = yield ReadFile(path)
+        if isinstance(data, OSError):
+            raise data
+        return data
 
     def find_missing(self, need: Missing) -> Generator[Step, Any, bool]:
         """Query missing information. Return False after a failure, which is reported."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..language import no_file
 from ..record import Record
 
 TYPE_CHECKING = False
@@ -13,8 +12,18 @@ if TYPE_CHECKING:
     class MessageLog(Protocol):
         """A log of complete, redacted messages."""
 
+        @property
+        def pending(self) -> int:
+            """The number of bytes that wait for `fileno()` to become writable."""
+
+        def fileno(self) -> int:
+            """Return the descriptor."""
+
         def write(self, direction: str, message: dict[str, Any]) -> None:
-            """Write a message. Raises QmpShellError."""
+            """Write or queue a message. Raises QmpShellError."""
+
+        def flush(self) -> None:
+            """Write as much of the queue as possible. Raises QmpShellError."""
 
         def close(self) -> None:
             """Close the log."""
@@ -28,12 +37,11 @@ def no_page(_name: str, _version: tuple[int, ...] | None) -> str | None:
 class Ports(Record, kw_only=True):
     """File functions for a session.
 
-    `read_file` returns a file's bytes, `open_file` a descriptor for `<` or `<>`; both raise
-    OSError. `open_log` opens a log and raises QmpShellError. `find_page` returns the text of the
-    best manual page for a version of the server, or None.
+    `open_file` returns a descriptor for `<` or `<>` without blocking, and raises OSError.
+    `open_log` opens a log and raises QmpShellError. `find_page` returns the text of the best manual
+    page for a version of the server, or None.
     """
 
-    read_file: Callable[[str], bytes] = no_file
     open_file: Callable[[str, str], int]
     open_log: Callable[[str], MessageLog]
     find_page: Callable[[str, tuple[int, ...] | None], str | None] = no_page

@@ -170,10 +170,10 @@ class PreparedLine:
     """A line after parsing: its plan, or the missing information or error that stopped it.
 
     `requests` contains the encoded request of each action, or None; `secrets` those typed for this
-    line, by offset.
+    line, by offset; `files` the contents of the files that it names, or the errors.
     """
 
-    __slots__ = ("error", "need", "plan", "requests", "secrets", "source")
+    __slots__ = ("error", "files", "need", "plan", "requests", "secrets", "source")
 
     def __init__(
         self,
@@ -188,6 +188,7 @@ class PreparedLine:
         self.need = need
         self.error = error
         self.secrets: dict[int, str] = {}
+        self.files: dict[str, bytes | OSError] = {}
         self.requests: list[Request | None] = [None] * len(plan.actions) if plan else []
 
 

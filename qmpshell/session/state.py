@@ -46,7 +46,7 @@ class SessionState:
         self.lines = LineQueue()
         self.events = EventLog()
         self.connection = ConnectionState(address, settings, gives_up=not interactive)
-        self.server = ServerInfo(read_file=ports.read_file, can_ask=interactive)
+        self.server = ServerInfo(can_ask=interactive)
         self.message_logger = MessageLogger(ports.open_log)
         self.sender = RequestSender(
             settings, self.connection, self.outbox, self.message_logger, interactive=interactive

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..record import Record
-from .effects import CloseRedirect, Confirm, Connect, OpenRedirect, ReadSecret
+from .effects import CloseRedirect, Confirm, Connect, OpenRedirect, ReadFile, ReadSecret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class NextCommand(Record):
     """Start the next command of the line as soon as nothing holds the lines. The answer is None."""
 
 
-# The driver performs the last five, which are effects, and calls `Session.answer`.
+# The driver performs the last six, which are effects, and calls `Session.answer`.
 Step = (
     Issue
     | Query
@@ -52,6 +52,7 @@ Step = (
     | NextCommand
     | Confirm
     | ReadSecret
+    | ReadFile
     | OpenRedirect
     | CloseRedirect
     | Connect

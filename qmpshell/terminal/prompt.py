@@ -264,6 +264,8 @@ class PromptController:
 
     def suspend(self) -> None:
         """Handle Ctrl-Z or SIGTSTP."""
+        if self._foreground.suspend():
+            return
         app = get_app_or_none()
         if app is not None and app.is_running:
             run_in_terminal(self._stop)

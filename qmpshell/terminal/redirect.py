@@ -10,12 +10,17 @@ from ..language import Redirect
 from ..render import escape
 from ..script import OutputError, RedirectTarget, ScriptView
 from ..session import CloseRedirect, OpenRedirect, ShowReply
+from .background import run_in_thread
+from .files import FileOperations, wait_until_writable
 from .prompt import PromptController
 from .styles import Devices
 
+# Seconds between two attempts to open a FIFO that has no reader.
+_RETRY_AFTER = 0.05
+
 
 class RedirectController:
-    """Handles redirects, one at a time.
+    """Handles redirects, one at a time. `files` opens and writes the files.
 
     `answer` receives each step after it was performed, and the problem, or "". `run_program` lends
     the terminal to an awaitable.
@@ -26,12 +31,14 @@ class RedirectController:
         devices: Devices,
         prompt_controller: PromptController,
         *,
+        files: FileOperations,
         answer: Callable[[OpenRedirect | CloseRedirect, str], None],
         run_program: Callable[[Awaitable[str]], Awaitable[None]],
         problem: Callable[[str], None],
     ) -> None:
         self._devices = devices
         self._prompt_controller = prompt_controller
+        self._files = files
         self._answer = answer
         self._run_program = run_program
         self._redirect: Redirect | None = None
@@ -51,29 +58,31 @@ class RedirectController:
     def open(self, step: OpenRedirect) -> None:
         """Open a redirect, after confirmation if a file would be overwritten."""
         redirect = step.redirect
-        if redirect.operator == ">" and os.path.exists(redirect.text):
+        if redirect.operator == ">" and os.path.isfile(redirect.text):
             self._prompt_controller.run_suspended(lambda: self._ask_overwrite(step))
         else:
-            self._open(step)
+            self._files.start(step, self._open(redirect))
 
     async def _ask_overwrite(self, step: OpenRedirect) -> None:
         name = step.redirect.text
         if await self._prompt_controller.confirm(f"{escape(name)} exists and would be overwritten"):
-            self._open(step)
+            self._files.start(step, self._open(step.redirect))
         else:
             self._answer(step, f"{name} was not overwritten; nothing was sent")
 
-    def _open(self, step: OpenRedirect) -> None:
-        problem = ""
+    async def _open(self, redirect: Redirect) -> str:
+        """Open the file. Return the problem, or ""."""
         self._parts = []
-        if step.redirect.operator != "|":
-            self._file = RedirectTarget(step.redirect, environment=self._devices.environment)
+        if redirect.operator != "|":
+            file = RedirectTarget(redirect, environment=self._devices.environment)
             try:
-                self._file.start()
+                while not await run_in_thread(file.start, discard=lambda _: file.stop()):
+                    await asyncio.sleep(_RETRY_AFTER)
             except OutputError as error:
-                self._file, problem = None, str(error)
-        self._redirect = None if problem else step.redirect
-        self._answer(step, problem)
+                return str(error)
+            self._file = file
+        self._redirect = redirect
+        return ""
 
     def _write(self, data: bytes, _redirect: Redirect | None) -> None:
         if self._file is not None:
@@ -86,28 +95,25 @@ class RedirectController:
         redirect, self._redirect = self._redirect, None
         file, self._file = self._file, None
         if file is not None:
-            file.end()
-            self._finish(file, step)
+            self._files.start(step, _finish(file))
         elif redirect is not None:
             self._prompt_controller.run_suspended(lambda: self._run_command(redirect, step))
-
-    def _finish(self, file: RedirectTarget, step: CloseRedirect) -> None:
-        """Write what the file has not accepted yet, such as a FIFO with a slow reader."""
-        if file.problem is not None:
-            self._answer(step, file.problem)
-            return
-        loop = asyncio.get_running_loop()
-        (descriptor,) = file.waits_for
-
-        def flush() -> None:
-            loop.remove_writer(descriptor)
-            file.flush()
-            self._finish(file, step)
-
-        loop.add_writer(descriptor, flush)
 
     async def _run_command(self, redirect: Redirect, step: CloseRedirect) -> None:
         data = b"".join(self._parts)
         programs = self._prompt_controller.programs
         await self._run_program(programs.shell(redirect.text, data))
         self._answer(step, "")
+
+
+async def _finish(file: RedirectTarget) -> str:
+    """Write what the file has not accepted yet, such as a FIFO with a slow reader."""
+    try:
+        file.end()
+        while file.problem is None:
+            (descriptor,) = file.waits_for
+            await wait_until_writable(descriptor)
+            file.flush()
+        return file.problem
+    finally:
+        file.stop()

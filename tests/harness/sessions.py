@@ -19,6 +19,7 @@ from qmpshell.session import (
     Ports,
     PreparedLine,
     QueryResult,
+    ReadFile,
     ReadSecret,
     Ready,
     Send,
@@ -30,6 +31,7 @@ from qmpshell.session import (
     ShowReply,
     ShowUnexpected,
     Step,
+    StopFile,
 )
 from qmpshell.storage import Settings
 
@@ -44,7 +46,7 @@ NOT_FOUND = "No such file or directory"
 
 Said = tuple[Any, ...]
 # The effects that the driver answers.
-STEPS = (Confirm, ReadSecret, OpenRedirect, CloseRedirect, Connect)
+STEPS = (Confirm, ReadSecret, ReadFile, OpenRedirect, CloseRedirect, Connect)
 
 
 def said(effects: Iterable[Effect]) -> list[Said]:
@@ -76,6 +78,10 @@ def _said(effect: Effect) -> Said:  # noqa: C901 - a dispatch on effects
             return ("greeted",)
         case QueryResult():
             return ("learned", effect.name)
+        case ReadFile():
+            return ("read", effect.path)
+        case StopFile():
+            return ("stop", *_said(effect.step))
         case OpenRedirect():
             return ("divert", effect.redirect.operator, effect.redirect.text)
         case CloseRedirect():
@@ -94,6 +100,13 @@ class MemoryLog:
         self.messages: list[tuple[str, dict[str, Any]]] = []
         self.closed = False
         self.full = False
+        self.pending = 0
+
+    def fileno(self) -> int:
+        return 99
+
+    def flush(self) -> None:
+        self.pending = 0
 
     def write(self, direction: str, message: dict[str, Any]) -> None:
         if self.full:
@@ -107,7 +120,7 @@ class MemoryLog:
 class Driver:
     """A driver for a session, with a manual clock `now`.
 
-    `files` are the readable files, `pages` the installed manual pages, `logs` the opened logs; a log
+    `files` are the readable files, which are read at once unless `reads_files` is false; `pages` the installed manual pages, `logs` the opened logs; a log
     named `forbidden` cannot be opened. With `offline` there is no server. Tests open and close
     redirects themselves.
     """
@@ -119,10 +132,12 @@ class Driver:
         greeted: bool = True,
         offline: bool = False,
         files: dict[str, str] | None = None,
+        reads_files: bool = True,
         pages: dict[str, str] | None = None,
         **options: Any,
     ) -> None:
         self.files = files or {}
+        self._reads_files = reads_files
         self.pages = pages or {}
         self.logs: dict[str, MemoryLog] = {}
         self.session = Session(
@@ -130,7 +145,6 @@ class Driver:
             address="vm.sock",
             interactive=interactive,
             ports=Ports(
-                read_file=self._read,
                 open_file=lambda _path, _operator: 0,
                 open_log=self._open_log,
                 find_page=lambda name, _version: self.pages.get(name),
@@ -160,10 +174,8 @@ class Driver:
         assert [item[0] for item in self.bytes(GREETING)] == ["send"]
         assert self.bytes(NEGOTIATED)[0] == ("greeted",)
 
-    def _read(self, path: str) -> bytes:
-        if path not in self.files:
-            raise FileNotFoundError(2, NOT_FOUND, path)
-        return self.files[path].encode()
+    def file_read(self, answer: bytes | OSError) -> list[Said]:
+        return self._answer(ReadFile, answer)
 
     def _open_log(self, path: str) -> MemoryLog:
         if path == "forbidden":
@@ -172,8 +184,18 @@ class Driver:
         return self.logs[path]
 
     def _done(self, effects: list[Effect]) -> list[Said]:
-        self.steps += [item for item in effects if isinstance(item, STEPS)]
-        return said(effects)
+        shown: list[Said] = []
+        for effect in effects:
+            if isinstance(effect, ReadFile) and self._reads_files:
+                shown += self._done(self.session.answer(effect, self._read(effect.path), self.now))
+            else:
+                shown += said([effect])
+                self.steps += [effect] if isinstance(effect, STEPS) else []
+        return shown
+
+    def _read(self, path: str) -> bytes | OSError:
+        text = self.files.get(path)
+        return FileNotFoundError(2, NOT_FOUND, path) if text is None else text.encode()
 
     def _answer(self, kind: type[Step], answer: object) -> list[Said]:
         """Answer the newest step of a kind."""
