@@ -30,6 +30,7 @@ from .session import (
     Exit,
     OpenRedirect,
     PreparedLine,
+    ReadFile,
     Send,
     ShowBytes,
     ShowCommand,
@@ -39,6 +40,7 @@ from .session import (
     ShowReply,
     ShowResult,
     ShowUnexpected,
+    StopFile,
 )
 from .storage import COMPACT, EVENTS_INLINE, EVENTS_STDERR, PRETTY, event_place
 
@@ -50,8 +52,8 @@ if TYPE_CHECKING:
     from .language import Redirect
     from .qmp import Event, Reply
     from .session import Effect, Request, ScriptLines, Step
-    from .storage import Settings
-    from .transport import Stream
+    from .storage import FileReader, Settings
+    from .transport import CleanupOnSignal, ForegroundChild, Stream
 
     class ScriptSession(Protocol):
         """The methods of a session that the driver calls. `Session` and `RawSession` have them."""
@@ -94,6 +96,17 @@ if TYPE_CHECKING:
         def tick(self, now: float) -> list[Effect]:
             """Do what is due at `now`."""
 
+        @property
+        def log_descriptor(self) -> int | None:
+            """The descriptor of the log if messages wait for it, or None."""
+
+        def flush_log(self, now: float, *, is_last: bool = False) -> list[Effect]:
+            """Write waiting messages to the log."""
+
+        @property
+        def status(self) -> int:
+            """The exit status so far."""
+
 
 class OutputClosedError(Exception):
     """The reader of stdout has closed it."""
@@ -109,9 +122,9 @@ _OVERHEAD = 250  # bytes of memory for each item of the queue, about
 
 
 class Output:
-    """A queue of bytes for a descriptor that may block."""
+    """A queue of bytes for a descriptor. `may_block` is false if it is non-blocking."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, may_block: bool = True) -> None:
         self._descriptor = descriptor
         self._queue: deque[memoryview] = deque()
         self._size = 0
@@ -120,7 +133,7 @@ class Output:
         # How many bytes can be written without blocking, according to the last poll.
         self._ready_size = 0
         # A regular file never blocks for long.
-        self._at_once = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        self._at_once = not may_block or stat.S_ISREG(os.fstat(descriptor).st_mode)
 
     def fileno(self) -> int:
         """Return the descriptor."""
@@ -180,8 +193,9 @@ class ScriptRunner:
 
     `make_view` returns the view for a write function. `make_redirect` returns the redirect for a
     target. `connect` opens the stream to an address, or to the same one again, and raises
-    QmpShellError. `clock` is monotonic, in seconds. One line is read ahead, so that the next
-    command is encoded while the previous one is in flight.
+    QmpShellError. `clock` is monotonic, in seconds. `timeout` limits the wait for a redirect and
+    the log at the end, in seconds. One line is read ahead, so that the next command is encoded
+    while the previous one is in flight.
     """
 
     def __init__(
@@ -193,6 +207,7 @@ class ScriptRunner:
         output: Output,
         make_view: Callable[[Callable[[bytes, Redirect | None], None]], ScriptView],
         clock: Callable[[], float],
+        timeout: float | None,
         make_redirect: Callable[[Redirect], RedirectTarget],
         connect: Callable[[str | None], tuple[Stream, str]],
     ) -> None:
@@ -203,10 +218,13 @@ class ScriptRunner:
         self._output = output
         self._view = make_view(self.write)
         self._clock = clock
+        self._timeout = timeout
         self._make_redirect = make_redirect
         self._redirect: RedirectTarget | None = None
-        # The step that waits for the end of the redirect.
+        # The steps that wait for the start and the end of the redirect.
+        self._opening: OpenRedirect | None = None
         self._closing: CloseRedirect | None = None
+        self._reading: tuple[ReadFile, FileReader] | None = None
         self._next_line: SourceLine | PreparedLine | None = None
         self._status: int | None = None
         self._end_reported = False
@@ -229,9 +247,12 @@ class ScriptRunner:
                     self._wait()
             self._drain()
             self._wait_for_redirect()
+            self._wait_for_log()
         finally:
             self._close()
-        return self._status
+            if self._redirect is not None:
+                self._redirect.stop()
+        return self._status or self._session.status
 
     def _close(self) -> None:
         if self._stream is not None:
@@ -245,6 +266,8 @@ class ScriptRunner:
                 self._next_line = self._lines.pop()
             if not self._session.idle or self._output.pending:
                 break
+            if self._session.log_descriptor is not None:
+                break
             if self._next_line is None:
                 if self._lines.ended and not self._end_reported:
                     self._end_reported = True
@@ -257,7 +280,7 @@ class ScriptRunner:
         if isinstance(self._next_line, SourceLine):
             self._next_line = self._session.prepare(self._next_line)
 
-    def _perform(self, effects: Iterable[Effect]) -> None:
+    def _perform(self, effects: Iterable[Effect]) -> None:  # noqa: C901 - a dispatch on effects
         for effect in effects:
             if isinstance(effect, Send):
                 self._view.show(effect)
@@ -269,6 +292,10 @@ class ScriptRunner:
                     self._closing = effect
                     self._redirect.end()
                     self._close_redirect()
+            elif isinstance(effect, ReadFile):
+                self._start_reading(effect)
+            elif isinstance(effect, StopFile):
+                self._stop_file()
             elif isinstance(effect, Connect):
                 self._reconnect(effect)
             elif isinstance(effect, Exit):
@@ -302,29 +329,88 @@ class ScriptRunner:
         else:
             self._output.write(data)
 
+    def _start_reading(self, step: ReadFile) -> None:
+        from .storage import FileReader  # few scripts read files
+
+        try:
+            self._reading = step, FileReader(step.path)
+        except OSError as error:
+            self._perform(self._session.answer(step, error, self._now()))
+
+    def _read_file(self) -> None:
+        """Read once, and answer the step at the end of the file."""
+        assert self._reading is not None
+        step, reader = self._reading
+        answer: bytes | OSError
+        try:
+            reader.read()
+            if not reader.has_ended:
+                return
+            answer = reader.data
+        except OSError as error:
+            answer = error
+        self._stop_file()
+        self._perform(self._session.answer(step, answer, self._now()))
+
+    def _stop_file(self) -> None:
+        """Stop to read or open a file, or to write to it."""
+        if self._reading is not None:
+            self._reading[1].close()
+            self._reading = None
+        elif self._redirect is not None:
+            self._redirect.stop()
+            self._redirect = self._opening = self._closing = None
+
     def _open_redirect(self, step: OpenRedirect) -> None:
         self._drain()  # earlier output must precede that of the command
-        problem = ""
+        self._opening = step
         self._redirect = self._make_redirect(step.redirect)
+        self._try_to_open()
+
+    def _try_to_open(self) -> None:
+        """Open the redirect, and answer the step unless a FIFO has no reader yet."""
+        step, redirect, problem = self._opening, self._redirect, ""
+        assert step is not None
+        assert redirect is not None
         try:
-            self._redirect.start()
+            if not redirect.start():
+                return
         except OutputError as error:
             self._redirect = None
             problem = str(error)
+        self._opening = None
         self._perform(self._session.answer(step, problem, self._now()))
 
     def _wait_for_redirect(self) -> None:
         """At the end, wait until the redirect has received all its data and has ended."""
-        redirect, self._redirect = self._redirect, None
-        if redirect is None:
+        redirect = self._redirect
+        if redirect is None or not redirect.is_open:
             return
         redirect.end()
-        while redirect.problem is None:
+        deadline = self._wait_deadline
+        while redirect.problem is None and self._clock() < deadline:
             waiter = select.poll()
             for descriptor, is_writing in redirect.waits_for.items():
                 waiter.register(descriptor, select.POLLOUT if is_writing else select.POLLIN)
-            waiter.poll(20)
+            waiter.poll(_POLL_INTERVAL)
             redirect.flush()
+
+    @property
+    def _wait_deadline(self) -> float:
+        """When a wait that starts now ends by `--timeout`."""
+        return self._clock() + self._timeout if self._timeout is not None else float("inf")
+
+    def _wait_for_log(self) -> None:
+        """At the end, wait until all messages are in the log."""
+        deadline = self._wait_deadline
+        descriptor = self._session.log_descriptor
+        while descriptor is not None:
+            waiter = select.poll()
+            waiter.register(descriptor, select.POLLOUT)
+            left = deadline - self._clock()
+            waiter.poll(min(left, 1000.0) * 1000 if left > 0 else 0)
+            self._perform(self._session.flush_log(self._clock(), is_last=left <= 0))
+            descriptor = self._session.log_descriptor
 
     def _close_redirect(self) -> None:
         """Report the end of the redirect if it has ended."""
@@ -352,10 +438,14 @@ class ScriptRunner:
         if deadline is not None and is_reading:
             timeout = int(max(0.0, deadline - self._now()) * 1000) + 1
         if self._redirect is not None and self._redirect.must_be_polled:
-            timeout = 20
+            timeout = _POLL_INTERVAL if timeout is None else min(timeout, _POLL_INTERVAL)
         for descriptor, events in self._poll_descriptors(timeout):
             if self._stream is not None and descriptor == self._stream.fileno():
                 self._serve(events)
+            elif descriptor == self._session.log_descriptor:
+                self._perform(self._session.flush_log(self._now()))
+            elif self._reading is not None and descriptor == self._reading[1].fileno():
+                self._read_file()
             elif self._redirect is not None and descriptor in self._redirect.waits_for:
                 self._redirect.flush()
             elif descriptor == self._output.fileno():
@@ -366,6 +456,8 @@ class ScriptRunner:
                 self._lines.fill()
             if self._status is not None:
                 return
+        if self._opening is not None:
+            self._try_to_open()
         if self._redirect is not None:
             if self._redirect.must_be_polled:
                 self._redirect.flush()
@@ -408,18 +500,27 @@ class ScriptRunner:
             self._close()
             self._perform(self._session.connection_lost(str(error)))
 
+    @property
+    def _reads_lines(self) -> bool:
+        # A command that owns the terminal reads it.
+        redirect = self._redirect
+        return self._next_line is None and not (redirect is not None and redirect.owns_terminal)
+
     def _watch(self, *, is_reading: bool) -> None:
         """Update what `poll` waits for. Only a change costs a system call."""
         wanted = {self._output.fileno(): select.POLLOUT if self._output.pending else 0}
-        if self._stream is not None:
-            events = select.POLLOUT if self._stream.want_write else 0
-            if is_reading:
-                events |= select.POLLIN
-            wanted[self._stream.fileno()] = events
+        if self._reading is not None:
+            wanted[self._reading[1].fileno()] = select.POLLIN
+        log = self._session.log_descriptor
+        if log is not None:  # no message is lost, and none is kept in memory
+            wanted[log] = select.POLLOUT
+        elif self._stream is not None:
+            events = select.POLLIN if is_reading else 0
+            wanted[self._stream.fileno()] = events | self._stream.want_write * select.POLLOUT
         if self._redirect is not None:
             for descriptor, is_writing in self._redirect.waits_for.items():
                 wanted[descriptor] = select.POLLOUT if is_writing else select.POLLIN
-        if self._next_line is None and self._lines.descriptor is not None:
+        if self._reads_lines and self._lines.descriptor is not None:
             wanted[self._lines.descriptor] = select.POLLIN
         if wanted == self._watched:
             return
@@ -441,62 +542,82 @@ class ScriptRunner:
 # Signals whose handling Python or this program has changed; a child gets the default back.
 _SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM)
 
+# Milliseconds between two checks for what cannot be waited for.
+_POLL_INTERVAL = 20
+
 
 class RedirectTarget:
-    """The open file or system shell command that receives the replies of a line, in both drivers.
+    """The file or system shell command that receives the replies of a line, in both drivers.
 
-    `start` opens it and raises OutputError. Then call `write`, then `end`, and `flush` whenever a
-    descriptor of `waits_for` is ready, until `problem` is not None. With `own_group`, the command
-    runs in a process group of its own.
+    Call `start` until it returns True. Then call `write`, then `end`, and `flush` whenever a
+    descriptor of `waits_for` is ready, until `problem` is not None. `stop` ends it earlier.
     """
 
-    def __init__(
-        self, redirect: Redirect, *, environment: Mapping[str, str], own_group: bool = True
-    ) -> None:
+    def __init__(self, redirect: Redirect, *, environment: Mapping[str, str]) -> None:
         self.redirect = redirect
         self._environment = environment
-        self._own_group = own_group
         self._output: Output | None = None
         self._descriptor = -1
         self._child: int | None = None
         self._child_descriptor: int | None = None
+        self._foreground: ForegroundChild | None = None
+        self._cleanup: CleanupOnSignal | None = None
+        # How the child has ended.
+        self._child_status = 0
         self._ending = False
         self._failure = ""
         # What went wrong, "" on success, None while it runs.
         self.problem: str | None = None
 
-    def start(self) -> None:
-        """Open the file or start the command. Raises OutputError."""
+    @property
+    def is_open(self) -> bool:
+        """Whether `start` has returned True."""
+        return self._descriptor >= 0
+
+    def start(self) -> bool:
+        """Open the file or start the command. Return False for a FIFO that has no reader yet.
+
+        Raises OutputError.
+        """
         try:
             if self.redirect.operator == "|":
                 self._spawn(self.redirect.text)
             else:
+                from .storage import open_for_writing  # few scripts write files
+
                 flags = os.O_TRUNC if self.redirect.operator == ">" else os.O_APPEND
-                self._descriptor = os.open(
-                    os.path.expanduser(self.redirect.text),
-                    os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags,
-                    0o666,
-                )
+                descriptor = open_for_writing(os.path.expanduser(self.redirect.text), flags)
+                if descriptor is None:
+                    return False
+                self._descriptor = descriptor
         except OSError as error:
             text = f"{self.redirect.text}: {error.strerror}"
             raise OutputError(text) from None
-        self._output = Output(self._descriptor)
+        self._output = Output(self._descriptor, may_block=self.redirect.operator == "|")
+        return True
 
     def _spawn(self, command: str) -> None:
+        # Few scripts need it.
+        from .transport import CleanupOnSignal, end_group, hold_signals, run_in_foreground
+
         reader, self._descriptor = os.pipe()
         try:
-            self._child = os.posix_spawn(
-                "/bin/sh",
-                ["sh", "-c", command],
-                self._environment,
-                file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0)],
-                setsigdef=_SIGNALS,
-                setpgroup=0 if self._own_group else os.getpgrp(),
-            )
+            with hold_signals() as mask:  # until the command can be ended
+                self._child = child = os.posix_spawn(
+                    "/bin/sh",
+                    ["sh", "-c", command],
+                    self._environment,
+                    file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0)],
+                    setsigdef=_SIGNALS,
+                    setsigmask=mask,
+                    setpgroup=0,
+                )
+                self._cleanup = CleanupOnSignal(lambda number: end_group(child, number))
         finally:
             os.close(reader)
-        if hasattr(os, "pidfd_open"):
-            self._child_descriptor = os.pidfd_open(self._child)
+        self._foreground = run_in_foreground(child)
+        if self._foreground is None and hasattr(os, "pidfd_open"):
+            self._child_descriptor = os.pidfd_open(child)
 
     @property
     def waits_for(self) -> dict[int, bool]:
@@ -514,8 +635,15 @@ class RedirectTarget:
         return self._output is not None and self._output.is_full
 
     @property
+    def owns_terminal(self) -> bool:
+        """Whether the command owns the terminal of this process."""
+        return self._foreground is not None
+
+    @property
     def must_be_polled(self) -> bool:
-        """Whether the child's end must be polled for (without pidfd)."""
+        """Whether a reader, a stop of the child, or without pidfd its end must be polled for."""
+        if not self.is_open or self.owns_terminal:
+            return True
         return self._ending and self._child is not None and self._child_descriptor is None
 
     def write(self, data: bytes) -> None:
@@ -534,6 +662,15 @@ class RedirectTarget:
         self._ending = True
         self.flush()
 
+    def stop(self) -> None:
+        """Close the file, whatever it has not accepted, or end the command."""
+        self._close()
+        if self._child is not None:
+            from .transport import end_group
+
+            end_group(self._child, signal.SIGTERM)
+            self._on_child_end(0)
+
     def flush(self) -> None:
         """Write as much as possible and check for the end."""
         try:
@@ -543,9 +680,13 @@ class RedirectTarget:
             self._close()
         except OutputError as error:
             self._fail(str(error))
+        if self.owns_terminal:
+            self._poll_child()
         if self._ending and (self._output is None or not self._output.pending):
             self._close()
-            self._reap()
+            self._poll_child()
+            if self._child is None:
+                self.problem = self._failure or self._child_problem
 
     def _fail(self, reason: str) -> None:
         self._close()
@@ -557,23 +698,37 @@ class RedirectTarget:
             self._output = None
             os.close(self._descriptor)
 
-    def _reap(self) -> None:
+    def _poll_child(self) -> None:
+        """Handle a stop or the end of the child."""
         if self._child is None:
-            self.problem = self._failure
             return
-        pid, status = os.waitpid(self._child, os.WNOHANG)
-        if pid == 0:
-            return
-        self._child = None
+        status: int | None
+        if self._foreground is not None:
+            status = self._foreground.poll()
+        else:
+            found, status = os.waitpid(self._child, os.WNOHANG)
+            status = status if found else None
+        if status is not None:
+            self._on_child_end(status)
+
+    def _on_child_end(self, status: int) -> None:
+        self._child, self._child_status = None, status
+        if self._cleanup is not None:
+            self._cleanup.close()
         if self._child_descriptor is not None:
             os.close(self._child_descriptor)
             self._child_descriptor = None
-        code = os.waitstatus_to_exitcode(status)
-        if code:
-            ended = f"ended with status {code}" if code > 0 else f"ended by signal {-code}"
-            self.problem = f"{self.redirect.text}: {ended}"
-        else:
-            self.problem = ""
+        if self._foreground is not None:
+            self._foreground.close()
+            self._foreground = None
+
+    @property
+    def _child_problem(self) -> str:
+        code = os.waitstatus_to_exitcode(self._child_status)
+        if not code:
+            return ""
+        ended = f"ended with status {code}" if code > 0 else f"ended by signal {-code}"
+        return f"{self.redirect.text}: {ended}"
 
 
 # Width of help documents, in columns.

@@ -265,13 +265,20 @@ class _Run:
             return
         if isinstance(self._session, Session) and self._session.connection.ended_well:
             qemu.wait(_END_TIMEOUT)  # it is about to end by itself
-        if qemu.keep and qemu.poll() is None:
+        daemons = qemu.find_daemons()
+        if qemu.keep and (daemons or qemu.poll() is None):
             qemu.detach()
+            pid = daemons[0] if daemons else qemu.pid
             write_error(
-                f"{qemu.name} (pid {qemu.pid}) continues; qmpshell {qemu.address} reconnects;"
+                f"{qemu.name} (pid {pid}) continues; qmpshell {qemu.address} reconnects;"
                 f" its output is in {qemu.log}"
             )
             return
+        if daemons:
+            write_error(
+                f"qmpshell: {qemu.name} has put itself in the background (-daemonize); it ends now"
+                " (--keep would let it continue)"
+            )
         try:
             qemu.end(self._show_notice)
         except _SignalReceived:

@@ -16,7 +16,7 @@ from ..render import escape_lines
 from ..script import Output, OutputClosedError, OutputError, ScriptRunner, ScriptView
 from ..session import LineInput, Ports, ScriptLines, Session
 from ..storage import Settings
-from ..transport import accept_one, connect_with_retries, is_word, parse_address
+from ..transport import connect_with_retries, is_word, parse_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,13 +27,17 @@ if TYPE_CHECKING:
     from ..session import RawSession
     from ..session.ports import ChildProcess, MessageLog
     from ..storage import Configuration, Settings
-    from ..transport import Address, Stream
+    from ..transport import Address, Listener, Stream
 
 
 _DESCRIPTOR_PATH = r"/(?:dev|proc/self)/fd/([0-9]{1,9})"
+# How many bytes a shell holds for the reader of its log. A script waits for it instead.
+_MAX_LOG_QUEUE = 1 << 24
 
 
-def make_ports(environment: Mapping[str, str], *, child: ChildProcess | None = None) -> Ports:
+def make_ports(
+    environment: Mapping[str, str], *, interactive: bool, child: ChildProcess | None = None
+) -> Ports:
     """Return the session's functions for files. `child` is the server if qmpshell has started it."""
     program = child.program if child is not None else None
 
@@ -46,11 +50,16 @@ def make_ports(environment: Mapping[str, str], *, child: ChildProcess | None = N
         value = environment.get(name)
         return None if value is None else os.fsencode(value)
 
+    def open_log(path: str) -> MessageLog:
+        from ..storage import Log  # few sessions have one
+
+        limit = _MAX_LOG_QUEUE if interactive else None
+        return Log(os.path.expanduser(path), clock=time.time, max_pending=limit)
+
     return Ports(
-        read_file=_read,
         read_variable=read_variable,
         open_file=_open,
-        open_log=_open_log,
+        open_log=open_log,
         find_page=find_page,
         child=child,
     )
@@ -59,11 +68,6 @@ def make_ports(environment: Mapping[str, str], *, child: ChildProcess | None = N
 def is_file(path: str) -> bool:
     """Return True if the path exists and is not a directory; it is probably a socket."""
     return os.path.exists(path) and not os.path.isdir(path)
-
-
-def _read(path: str) -> bytes:
-    with open(os.path.expanduser(path), "rb") as file:
-        return file.read()
 
 
 def _open(path: str, operator: str) -> int:
@@ -77,9 +81,9 @@ def _open(path: str, operator: str) -> int:
         return _duplicate(0)
     if stat.S_ISSOCK(os.stat(path).st_mode):
         raise OSError(errno.ENXIO, "a socket cannot be opened; pass an inherited one with <&N")
-    # Do not wait for the writer of a pipe.
-    mode = os.O_RDWR if operator == "<>" else os.O_RDONLY | os.O_NONBLOCK
-    descriptor = _open_file(path, mode)
+    # Do not wait for the writer of a pipe, or for a modem.
+    mode = os.O_RDWR if operator == "<>" else os.O_RDONLY
+    descriptor = _open_file(path, mode | os.O_NONBLOCK | os.O_NOCTTY)
     os.set_blocking(descriptor, True)
     return descriptor
 
@@ -101,14 +105,6 @@ def _open_file(path: str, mode: int) -> int:
         os.close(descriptor)
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     return descriptor
-
-
-def _open_log(path: str) -> MessageLog:
-    import time
-
-    from ..storage import Log  # few sessions have one
-
-    return Log(os.path.expanduser(path), clock=time.time)
 
 
 class UsageError(QmpShellError):
@@ -154,6 +150,7 @@ class Connector:
                 f"no ADDRESS: name the {whose}'s socket, or set {variable} (see qmpshell --help){more}"
             )
         self._address, self._hint = self._find(text)
+        self._listener: Listener | None = None
 
     @property
     def name(self) -> str:
@@ -176,7 +173,7 @@ class Connector:
 
     def _open(self, notice: Callable[[str], None] | None) -> Stream:
         if self._listen:
-            return accept_one(self._address, wait=self._settings.wait)
+            return self._accept(self._settings.wait)
         return self._connect(self._address, self._hint, notice)
 
     def _connect(self, address: Address, hint: str, notice: Callable[[str], None] | None) -> Stream:
@@ -189,6 +186,26 @@ class Connector:
             if not hint:
                 raise
             raise ConnectError(f"{error}; {hint}") from error
+
+    def _accept(self, wait: float | None) -> Stream:
+        """Wait for a client at the address, whose socket is removed afterwards."""
+        # Few sessions listen.
+        from ..transport import CleanupOnSignal, Listener, hold_signals
+
+        self.close()
+        with hold_signals():
+            self._listener = listener = Listener(self._address)
+            cleanup = CleanupOnSignal(lambda _number: listener.close())
+        try:
+            return listener.accept(timeout=wait)
+        finally:
+            listener.close()
+            cleanup.close()
+
+    def close(self) -> None:
+        """Stop to wait for a client, and remove the socket."""
+        if self._listener is not None:
+            self._listener.close()
 
     def _find(self, text: str) -> tuple[Address, str]:
         """Return the address, and a hint in case nothing is there."""
@@ -299,7 +316,7 @@ def open_session(
 
     Raises UsageError if its log cannot be opened.
     """
-    ports = make_ports(environment, child=child)
+    ports = make_ports(environment, interactive=interactive, child=child)
     try:
         return Session(
             settings,
@@ -318,14 +335,17 @@ def _run_terminal(invocation: Invocation, environment: Mapping[str, str]) -> int
     connector = _connector(invocation, environment, configuration)
     session = make_session(settings, connector.name, interactive=True, environment=environment)
     stream = connector.open()
-    return import_shell(environment)(
-        settings,
-        session,
-        stream,
-        address=connector.name,
-        connect=connector.reconnect,
-        environment=environment,
-    )
+    try:
+        return import_shell(environment)(
+            settings,
+            session,
+            stream,
+            address=connector.name,
+            connect=connector.reconnect,
+            environment=environment,
+        )
+    finally:
+        connector.close()
 
 
 def import_shell(environment: Mapping[str, str]) -> Callable[..., int]:
@@ -395,6 +415,7 @@ def run_script(
                 err=write_error,
             ),
             clock=time.monotonic,
+            timeout=settings.timeout,
             make_redirect=lambda redirect: _make_redirect(redirect, environment),
             connect=reconnect,
         )
@@ -458,7 +479,8 @@ def _inputs(invocation: Invocation) -> list[LineInput]:
     if invocation.file is None or invocation.file == "-":
         return [_input("stdin", 0, raw=raw)]
     try:
-        descriptor = _open_file(invocation.file, os.O_RDONLY)
+        # The writer of a FIFO may come later.
+        descriptor = _open_file(invocation.file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{invocation.file}: {reason}") from error

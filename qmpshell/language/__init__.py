@@ -6,9 +6,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .evaluate import (
         MISSING_DRIVER as MISSING_DRIVER,
+        MISSING_FILE as MISSING_FILE,
         MISSING_OBJECT as MISSING_OBJECT,
         MISSING_SCHEMA as MISSING_SCHEMA,
         MISSING_SECRET as MISSING_SECRET,
+        FileNeededError as FileNeededError,
         Introspection as Introspection,
         Missing as Missing,
         Properties as Properties,
@@ -105,7 +107,7 @@ else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "evaluate": "Introspection MISSING_DRIVER MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET Missing Properties PropertyType action_members no_file no_variable evaluate_line evaluate_command read_json evaluate_raw parse_scalar plain_blanks split_hmp_line shown_value wrong_value",
+            "evaluate": "FileNeededError Introspection MISSING_DRIVER MISSING_FILE MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET Missing Properties PropertyType action_members no_file no_variable evaluate_line evaluate_command read_json evaluate_raw parse_scalar plain_blanks split_hmp_line shown_value wrong_value",
             "keyval": "OLD_SYNTAX OPTION_NAMES option_command pieces parse_keyval parse_device_options",
             "lines": "LineAssembler LogicalLine SourceLine is_transcript prompt_width",
             "suggest": "DID_YOU_MEAN edit_distance error_hint folded_name names_a_parameter nearest_name suggestion_for",

@@ -478,6 +478,7 @@ MISSING_SCHEMA = "schema"
 MISSING_DRIVER = "driver"
 MISSING_OBJECT = "object"
 MISSING_SECRET = "secret"
+MISSING_FILE = "file"
 
 
 class Missing(Record):
@@ -485,12 +486,21 @@ class Missing(Record):
 
     MISSING_SCHEMA: the server's schema. MISSING_DRIVER: the properties of the device driver
     `subject`. MISSING_OBJECT: the properties of the object at QOM path `subject`. MISSING_SECRET:
-    what the user types without echo for the key `subject` at `start`.
+    what the user types without echo for the key `subject` at `start`. MISSING_FILE: the content of
+    the file `subject`.
     """
 
     kind: str
     subject: str = ""
     start: int = 0
+
+
+class FileNeededError(Exception):
+    """A `read_file` function does not have the content of the file `path` yet."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
 
 
 class PropertyType(Record):
@@ -508,8 +518,9 @@ class Introspection:
 
     `schema` is None if there is none; `has_schema` is false until that is known. `drivers` and
     `objects` map drivers and QOM paths to properties; `secrets` maps offsets in the line to secrets
-    that the user typed. `read_file` returns the bytes of a file and raises OSError; `read_variable`
-    returns an environment variable, or None. `can_ask` is true if a user is present.
+    that the user typed. `read_file` returns the bytes of a file and raises OSError, or
+    FileNeededError if they must be read first; `read_variable` returns an environment variable, or
+    None. `can_ask` is true if a user is present.
     """
 
     __slots__ = (
@@ -570,7 +581,10 @@ def evaluate_line(line: str, introspection: Introspection) -> ParsedLine | Missi
     parsed = parse(line).items()
     actions: list[Action] = []
     for item in parsed.items:
-        action = _read_item(item, line, introspection)
+        try:
+            action = _read_item(item, line, introspection)
+        except FileNeededError as needed:
+            return Missing(MISSING_FILE, needed.path)
         if isinstance(action, Missing):
             return action
         actions.append(action)

@@ -99,6 +99,8 @@ _QUIT_PATIENCE, _TERM_PATIENCE, _KILL_PATIENCE = 1.0, 10.0, 5.0
 _POLL_INTERVAL = 0.005
 # The longest single wait, in seconds: poll accepts no infinite number.
 _MAX_POLL = 3600.0
+# The same for the processes of others, which takes longer.
+_DAEMON_INTERVAL = 0.05
 # More than a greeting and a reply, in bytes.
 _PEEK_SIZE = 1 << 16
 _PR_SET_PDEATHSIG = 1
@@ -231,7 +233,7 @@ class Qemu:
         while True:
             received = _peek(stream)
             serves = bool(received) and expected in (received or b"")
-            ended = not serves and self.poll() is not None
+            ended = not serves and self.poll() is not None and not self.find_daemons()
             if ended or received == b"":
                 ended = self.wait(_QUIT_PATIENCE) is not None
             text = self.read_rest() if ended else self.read_output()
@@ -272,11 +274,28 @@ class Qemu:
             self.wait(_TERM_PATIENCE)
         self.kill()
 
+    def find_daemons(self) -> list[int]:
+        """Return the processes into which QEMU has put itself in the background (-daemonize)."""
+        return self._directory.find_holders() if self.poll() is not None else []
+
+    def _end_daemons(self) -> None:
+        for number, patience in (
+            (signal.SIGTERM, _TERM_PATIENCE),
+            (signal.SIGKILL, _KILL_PATIENCE),
+        ):
+            for pid in self.find_daemons():
+                with contextlib.suppress(OSError):
+                    os.kill(pid, number)
+            deadline = time.monotonic() + patience
+            while self.find_daemons() and time.monotonic() < deadline:
+                time.sleep(_DAEMON_INTERVAL)
+
     def kill(self) -> None:
         """Kill it, and remove its files."""
         if self.poll() is None:
             self._signal(signal.SIGKILL)
             self.wait(_KILL_PATIENCE)
+        self._end_daemons()
         self._unread_output = self.read_rest()
         self._close()
         self._directory.remove()

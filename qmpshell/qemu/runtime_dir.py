@@ -34,6 +34,17 @@ class RuntimeDirectory:
         with contextlib.suppress(OSError):  # a file system may have no locks
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+    def find_holders(self) -> list[int]:
+        """Return the processes that have inherited the lock and are still running, on Linux."""
+        self.release()
+        with contextlib.suppress(OSError):
+            self.descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _find_users(self.descriptor)
+        return []
+
     def release(self) -> None:
         """Leave the directory to the processes that have inherited the lock."""
         if self.descriptor >= 0:
@@ -45,6 +56,25 @@ class RuntimeDirectory:
         if self.descriptor >= 0:
             _remove(self.path)
             self.release()
+
+
+def _find_users(descriptor: int) -> list[int]:
+    """Return the other processes that have the file of a descriptor open."""
+    status, found = os.fstat(descriptor), []
+    for name in os.listdir("/proc"):
+        if name.isdecimal() and int(name) != os.getpid():
+            with contextlib.suppress(OSError):  # it has ended, or belongs to another user
+                folder = f"/proc/{name}/fd"
+                if any(_is_file(f"{folder}/{entry}", status) for entry in os.listdir(folder)):
+                    found.append(int(name))
+    return found
+
+
+def _is_file(path: str, status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), status)
+    except OSError:
+        return False
 
 
 def make_runtime_directory(runtime: str, *, pid: int) -> RuntimeDirectory:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Exit as Exit,
         OpenRedirect as OpenRedirect,
         QueryResult as QueryResult,
+        ReadFile as ReadFile,
         ReadSecret as ReadSecret,
         Ready as Ready,
         Restart as Restart,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         ShowReply as ShowReply,
         ShowResult as ShowResult,
         ShowUnexpected as ShowUnexpected,
+        StopFile as StopFile,
         TryConnect as TryConnect,
     )
     from .input import (
@@ -74,7 +76,7 @@ else:
             "commands.arguments": "find_mistake",
             "commands.registry": "COMMANDS find_command",
             "connection": "CONNECTED UNCONNECTED ConnectionState explain_garbage explain_monitor explain_quiet_agent explain_silence",
-            "effects": "Confirm ReadSecret Connect OpenRedirect Effect CloseRedirect Ready QueryResult Restart Exit ShowDocument Send ShowBytes ShowCommand ShowEvent ShowReply ShowResult ShowUnexpected ShowMessage TryConnect",
+            "effects": "Confirm ReadFile ReadSecret StopFile Connect OpenRedirect Effect CloseRedirect Ready QueryResult Restart Exit ShowDocument Send ShowBytes ShowCommand ShowEvent ShowReply ShowResult ShowUnexpected ShowMessage TryConnect",
             "server": "disabled_in names_in",
             "input": "LineInput ScriptLines note_skipped",
             "live_names": "HmpCatalogueLoader LIVE LiveCache",

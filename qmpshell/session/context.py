@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ..language import (
+    MISSING_FILE,
     MISSING_SCHEMA,
     MISSING_SECRET,
     Command,
+    FileNeededError,
     Missing,
     ParsedLine,
     RawCommand,
@@ -16,6 +18,7 @@ from .connection import CONNECTED, LOST
 from .effects import (
     Confirm,
     Connect,
+    ReadFile,
     Restart,
     ShowDocument,
     ShowEvent,
@@ -137,15 +140,32 @@ class CommandContext:
 
         Return None after a failure, which is reported.
         """
+        files: dict[str, bytes | OSError] = {}
+        server = self._state.server
         while True:
-            found = evaluate()
+            server.files = files
+            try:
+                found = evaluate()
+            except FileNeededError as needed:
+                found = Missing(MISSING_FILE, needed.path)
+            finally:
+                server.files = {}
             if not isinstance(found, Missing):
                 return found
             if found.kind == MISSING_SECRET:
                 self.fail("only the arguments of a server command can be secrets")
                 return None
-            if not (yield from self.find_missing(found)):
+            if found.kind == MISSING_FILE:
+                files[found.subject] = yield ReadFile(found.subject)
+            elif not (yield from self.find_missing(found)):
                 return None
+
+    def read_file(self, path: str) -> Generator[Step, Any, bytes]:
+        """Return the content of a file. Raises OSError."""
+        data: bytes | OSError = yield ReadFile(path)
+        if isinstance(data, OSError):
+            raise data
+        return data
 
     def find_missing(self, need: Missing) -> Generator[Step, Any, bool]:
         """Query missing information. Return False after a failure, which is reported."""

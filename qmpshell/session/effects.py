@@ -1,7 +1,7 @@
 """Effects: what a session asks its driver to do.
 
-The driver passes the answer to Confirm, ReadSecret, OpenRedirect, CloseRedirect, Connect, TryConnect
-and Restart to `Session.answer`. Only a session at a terminal has TryConnect and Restart.
+The driver passes the answer to Confirm, ReadSecret, ReadFile, OpenRedirect, CloseRedirect, Connect,
+TryConnect and Restart to `Session.answer`. Only a session at a terminal has TryConnect and Restart.
 """
 
 from __future__ import annotations
@@ -137,6 +137,12 @@ class ReadSecret(Record):
     key: str
 
 
+class ReadFile(Record):
+    """Read a file. The answer is its content, or an OSError."""
+
+    path: str
+
+
 class ShowCommand(Record):
     """Show what would be sent (`--dry-run`)."""
 
@@ -154,6 +160,13 @@ class CloseRedirect(Record):
     """Close a redirect after its last reply. The answer is a problem, or ""."""
 
     redirect: Redirect
+
+
+class StopFile(Record):
+    """Stop to read or open a file, or to write to it. No answer is expected any more."""
+
+    step: ReadFile | OpenRedirect | CloseRedirect
+    __match_args__ = ("step",)
 
 
 class Connect(Record):
@@ -201,10 +214,12 @@ Effect = (
     | ShowDocument
     | Confirm
     | ReadSecret
+    | ReadFile
     | Ready
     | QueryResult
     | OpenRedirect
     | CloseRedirect
+    | StopFile
     | Connect
     | TryConnect
     | Exit

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import ConnectionLost, LineError
 from ..language import (
     EXIT_COMMANDS,
+    MISSING_FILE,
     MISSING_SCHEMA,
     MISSING_SECRET,
     Command,
@@ -15,7 +16,7 @@ from ..language import (
 )
 from ..render import escape
 from .connection import CONNECTED, OFFLINE
-from .effects import CloseRedirect, Confirm, OpenRedirect, ReadSecret, ShowCommand
+from .effects import CloseRedirect, Confirm, OpenRedirect, ReadFile, ReadSecret, ShowCommand
 from .requests import (
     PreparedLine,
     confirmation_question,
@@ -177,6 +178,8 @@ class LineRunner:
                     self._outbox.show("not sent")
                     return None
                 line.secrets[need.start] = text
+            elif need.kind == MISSING_FILE:
+                line.files[need.subject] = yield ReadFile(need.subject)
             elif not (yield from self.find_missing(need, line.source, 0)):
                 self._failures.report(line.source, 0, UNANSWERED)
                 return None
@@ -204,12 +207,12 @@ class LineRunner:
         return True
 
     def _prepare_again(self, line: PreparedLine) -> PreparedLine:
-        """Evaluate a line again, with its own secrets."""
-        introspection = self._server.introspection
-        introspection.secrets = line.secrets
+        """Evaluate a line again, with its own secrets and files."""
+        server, introspection = self._server, self._server.introspection
+        introspection.secrets, server.files = line.secrets, line.files
         again = self.prepare(line.source)
-        introspection.secrets = {}
-        again.secrets = line.secrets
+        introspection.secrets, server.files = {}, {}
+        again.secrets, again.files = line.secrets, line.files
         return again
 
     def note_untyped(self, source: SourceLine, start: int) -> None:

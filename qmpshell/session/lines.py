@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from .effects import CloseRedirect, OpenRedirect, ReadFile
 from .steps import WaitFor
 
 TYPE_CHECKING = False
@@ -39,6 +40,20 @@ class Task:
         # The redirect of the replies, while it is open.
         self.redirect: Redirect | None = None
         self.wait: Wait | None = None
+        # The unanswered query of the wait.
+        self.query: Request | None = None
+        # When the driver started to open, read or write a file.
+        self.blocked_since = 0.0
+
+    @property
+    def file(self) -> str:
+        """The file that the line waits for, or ""."""
+        step = self.blocked_on
+        if isinstance(step, ReadFile):
+            return step.path
+        if isinstance(step, (OpenRedirect, CloseRedirect)) and step.redirect.operator != "|":
+            return step.redirect.text
+        return ""
 
     @property
     def source(self) -> SourceLine:
@@ -64,7 +79,14 @@ class Task:
 
     def interrupt(self, error: Exception) -> None:
         """Let the line continue with an exception."""
+        self.abandon_query()
         self.blocked_on, self.error = None, error
+
+    def abandon_query(self) -> None:
+        """Stop waiting for the answer to the query of the wait."""
+        if self.query is not None:
+            self.query.abandoned = True
+            self.query = None
 
     def run(self) -> bool:
         """Run to the next step. Return False if the line has ended. Raises NotConnected."""

@@ -36,8 +36,8 @@ class MessageLogger:
     def open(self, path: str | None) -> None:
         """Start a log, or end it with None. Raises QmpShellError and keeps the previous log then."""
         log = self._open_log(path) if path is not None else None
-        if self._log is not None:
-            self._log.close()
+        self.flush(is_last=True)
+        self._close()
         self._log = log
         if log is not None:
             from ..storage import MessageRedactor  # few sessions have a log
@@ -45,6 +45,34 @@ class MessageLogger:
             self._redactor = self._redactor or MessageRedactor()
             while self._unlogged:
                 self._redactor.sent(self._unlogged.popleft())
+
+    @property
+    def blocked_descriptor(self) -> int | None:
+        """The descriptor of the log if messages wait for it, or None."""
+        return self._log.fileno() if self._log is not None and self._log.pending else None
+
+    def flush(self, *, is_last: bool = False) -> None:
+        """Write waiting messages. With `is_last`, close the log if some remain."""
+        log = self._log
+        if log is None or not log.pending:
+            return
+        try:
+            log.flush()
+        except QmpShellError as error:
+            self.fail(str(error))
+            return
+        if is_last and log.pending:
+            self.fail(f"its reader has not accepted the last {log.pending} bytes")
+
+    def _close(self) -> None:
+        log, self._log = self._log, None
+        if log is not None:
+            log.close()
+
+    def fail(self, reason: str) -> None:
+        """Close the log, which cannot be written, and report that."""
+        self._problem = f"the log was closed: {reason}"
+        self._close()
 
     def pop_problem(self) -> str:
         """Return why the log was closed, once, or ""."""
@@ -79,8 +107,7 @@ class MessageLogger:
         try:
             self._log.write(direction, message)
         except QmpShellError as error:
-            self._problem = f"the log was closed: {error}"
-            self._log = None
+            self.fail(str(error))
 
 
 # How many of the latest events are kept for `/wait`, and for `/events list`.

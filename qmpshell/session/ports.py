@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..language import no_file, no_variable
+from ..language import no_variable
 from ..record import Record
 
 TYPE_CHECKING = False
@@ -13,8 +13,18 @@ if TYPE_CHECKING:
     class MessageLog(Protocol):
         """A log of complete, redacted messages."""
 
+        @property
+        def pending(self) -> int:
+            """The number of bytes that wait for `fileno()` to become writable."""
+
+        def fileno(self) -> int:
+            """Return the descriptor."""
+
         def write(self, direction: str, message: dict[str, Any]) -> None:
-            """Write a message. Raises QmpShellError."""
+            """Write or queue a message. Raises QmpShellError."""
+
+        def flush(self) -> None:
+            """Write as much of the queue as possible. Raises QmpShellError."""
 
         def close(self) -> None:
             """Close the log."""
@@ -42,13 +52,12 @@ def no_page(_name: str, _version: tuple[int, ...] | None) -> str | None:
 class Ports(Record, kw_only=True):
     """File functions for a session.
 
-    `read_file` returns a file's bytes, `open_file` a descriptor for `<` or `<>`; both raise
-    OSError. `read_variable` returns an environment variable, or None. `open_log` opens a log and
-    raises QmpShellError. `find_page` returns the text of the best manual page for a version of the
-    server, or None. `child` is the server's process, if qmpshell has started it.
+    `open_file` returns a descriptor for `<` or `<>` without blocking, and raises OSError.
+    `read_variable` returns an environment variable, or None. `open_log` opens a log and raises
+    QmpShellError. `find_page` returns the text of the best manual page for a version of the server,
+    or None. `child` is the server's process, if qmpshell has started it.
     """
 
-    read_file: Callable[[str], bytes] = no_file
     read_variable: Callable[[str], bytes | None] = no_variable
     open_file: Callable[[str, str], int]
     open_log: Callable[[str], MessageLog]

@@ -24,6 +24,9 @@ class RawSession:
         self._quiet_at: float | None = None
         self._input_ended = False
         self.lost = False
+        # It has no log, and no line fails.
+        self.log_descriptor: int | None = None
+        self.status = OK
 
     @property
     def idle(self) -> bool:
@@ -79,6 +82,10 @@ class RawSession:
 
     def answer(self, step: Step, answer: object, now: float) -> list[Effect]:
         """Do nothing: there are no steps for the driver."""
+        return []
+
+    def flush_log(self, now: float, *, is_last: bool = False) -> list[Effect]:
+        """Do nothing: there is no log."""
         return []
 
     def leave_now(self) -> list[Effect]:

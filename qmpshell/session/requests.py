@@ -186,10 +186,10 @@ class PreparedLine:
     `note` is a remark for the user about the line, or "".
 
     `requests` contains the encoded request of each action, or None; `secrets` those typed for this
-    line, by offset.
+    line, by offset; `files` the contents of the files that it names, or the errors.
     """
 
-    __slots__ = ("error", "need", "note", "plan", "requests", "secrets", "source")
+    __slots__ = ("error", "files", "need", "note", "plan", "requests", "secrets", "source")
 
     def __init__(
         self,
@@ -206,6 +206,7 @@ class PreparedLine:
         self.need = need
         self.error = error
         self.secrets: dict[int, str] = {}
+        self.files: dict[str, bytes | OSError] = {}
         self.requests: list[Request | None] = [None] * len(plan.actions) if plan else []
 
 

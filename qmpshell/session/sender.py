@@ -83,14 +83,14 @@ class RequestSender:
         then: Callable[[Reply | None], None],
         *,
         background: bool = False,
-    ) -> None:
-        """Send a query of qmpshell's own. `then` receives the reply, or None.
+    ) -> Request | None:
+        """Send a query of qmpshell's own, and return it. `then` receives the reply, or None.
 
         With `background`, it does not block the queue.
         """
         if self._connection.state != CONNECTED:
             then(None)
-            return
+            return None
         own_id = self._own_id()
         message = command_object(name, arguments)
         if own_id is not None:
@@ -99,3 +99,4 @@ class RequestSender:
         request = Request(message, data=data, source=None, own_id=own_id, then=then)
         request.background = background
         self.transmit(request)
+        return request

@@ -6,6 +6,7 @@ from ..language import (
     MISSING_DRIVER,
     MISSING_OBJECT,
     MISSING_SCHEMA,
+    FileNeededError,
     Introspection,
     Missing,
     PropertyType,
@@ -25,25 +26,29 @@ class ServerInfo:
     """What is known of the current server.
 
     `names` are its commands, or None. `agent_version` is the version of a guest agent, or "". `cpu`
-    is the CPU that the human monitor uses. `notes` are those that were shown already.
+    is the CPU that the human monitor uses. `notes` are those that were shown already. `files` are
+    those that were read for the current line, or the errors.
     """
 
-    def __init__(
-        self,
-        *,
-        read_file: Callable[[str], bytes],
-        read_variable: Callable[[str], bytes | None],
-        can_ask: bool,
-    ) -> None:
+    def __init__(self, *, read_variable: Callable[[str], bytes | None], can_ask: bool) -> None:
         self.introspection = Introspection(
-            read_file=read_file, read_variable=read_variable, can_ask=can_ask
+            read_file=self._read_file, read_variable=read_variable, can_ask=can_ask
         )
+        self.files: dict[str, bytes | OSError] = {}
         self.names: list[str] | None = None
         # The commands of the human monitor, if they were queried for a hint.
         self.catalogue: HmpCatalogue | None = None
         self.agent_version = ""
         self.cpu: int | None = None
         self.notes: set[str] = set()
+
+    def _read_file(self, path: str) -> bytes:
+        found = self.files.get(path)
+        if found is None:
+            raise FileNeededError(path)
+        if isinstance(found, OSError):
+            raise found
+        return found
 
     def forget(self) -> None:
         """Forget everything, because the server is another one."""

@@ -25,13 +25,16 @@ from .effects import (
     Confirm,
     Connect,
     Exit,
+    OpenRedirect,
     QueryResult,
+    ReadFile,
     ReadSecret,
     Ready,
     Send,
     ShowEvent,
     ShowReply,
     ShowUnexpected,
+    StopFile,
     TryConnect,
 )
 from .execute import NOT_LEFT, LineRunner, is_exit
@@ -109,6 +112,10 @@ class Session:
             find_mistake=_find_mistake,
             suggest=self._suggest,
         )
+        # Files that the driver opens, reads or writes.
+        self._file_steps: list[ReadFile | OpenRedirect | CloseRedirect] = []
+        # Since when the log accepts no messages.
+        self._log_blocked_since: float | None = None
         # Whether no more lines are accepted: the session ends after the last reply.
         self._is_leaving = False
         state.message_logger.open(settings.log)
@@ -123,12 +130,29 @@ class Session:
     @property
     def idle(self) -> bool:
         """Whether all lines are done and the next one can start."""
-        return not self._table and not self._lines and self.connection.is_ready
+        # A request that was given up, or that nothing waits for, need not be answered.
+        return (
+            not self._lines
+            and self.connection.is_ready
+            and (not self._table or self._table.oldest_blocking is None)
+        )
 
     @property
     def lost(self) -> bool:
         """Whether the connection is lost."""
         return self.connection.is_lost
+
+    @property
+    def log_descriptor(self) -> int | None:
+        """The descriptor of the log if messages wait for it; call `flush_log` when it is writable."""
+        return self.state.message_logger.blocked_descriptor
+
+    def flush_log(self, now: float, *, is_last: bool = False) -> list[Effect]:
+        """Write waiting messages to the log. With `is_last`, report those that remain."""
+        self._outbox.now = now
+        self.state.message_logger.flush(is_last=is_last)
+        self._log_blocked_since = None
+        return self._drain()
 
     @property
     def can_query(self) -> bool:
@@ -207,7 +231,7 @@ class Session:
             return self._advance()
         connection.start_negotiation(now, give_up_at=give_up_at)
         self._negotiate()
-        return self._outbox.drain()
+        return self._drain()
 
     def offline(self) -> list[Effect]:
         """Work without a server: lines are only evaluated (`--dry-run`)."""
@@ -226,7 +250,7 @@ class Session:
     def connection_lost(self, reason: str) -> list[Effect]:
         """Handle a broken stream. `reason` is "" if the server closed it."""
         self._on_lost(reason)
-        return self._outbox.drain()
+        return self._drain()
 
     def _on_lost(self, reason: str) -> None:
         connection, lines = self.connection, self._lines
@@ -527,12 +551,26 @@ class Session:
     def _advance(self) -> list[Effect]:
         """Run lines until something blocks them. Return the effects of the call."""
         self._run_lines()
-        problem = self.state.message_logger.pop_problem()
-        if problem:
-            self._outbox.show(problem, is_error=True)
         if self._is_leaving and not self._lines and self._table.oldest_user_request is None:
             self._exit()
+        return self._drain()
+
+    def _drain(self) -> list[Effect]:
+        """Remove and return the effects of the call."""
+        self._report_log_problem()
+        if self.log_descriptor is None:
+            self._log_blocked_since = None
+        elif self._log_blocked_since is None:
+            self._log_blocked_since = self._outbox.now
+        if self._file_steps:
+            self._stop_unneeded_files()
         return self._outbox.drain()
+
+    def _report_log_problem(self) -> None:
+        problem = self.state.message_logger.pop_problem()
+        if problem:
+            self._failures.mark()
+            self._outbox.show(problem, is_error=True)
 
     def _run_lines(self) -> None:
         while True:
@@ -608,6 +646,9 @@ class Session:
             case NextCommand():
                 task.resume(step, None)
             case _:
+                if isinstance(step, (ReadFile, OpenRedirect, CloseRedirect)):
+                    task.blocked_since = self._outbox.now
+                    self._file_steps.append(step)
                 self._outbox.emit(step)
 
     def answer(self, step: Step, answer: object, now: float) -> list[Effect]:
@@ -616,6 +657,7 @@ class Session:
         An answer to an obsolete step is ignored.
         """
         self._outbox.now = now
+        self._file_steps = [other for other in self._file_steps if other is not step]
         for task in self._lines:
             if task.blocked_on is step:
                 if isinstance(step, Confirm) and step.request and not self.connection.is_ready:
@@ -633,6 +675,57 @@ class Session:
         self.state.drop_lines()
         self._outbox.emit(Exit(self._failures.status))
 
+    # -- files ------------------------------------------------------------------------------------
+
+    @property
+    def _file_task(self) -> Task | None:
+        """The line that waits for a file, which may be a FIFO, or None."""
+        if not self._file_steps:
+            return None
+        return next((task for task in self._lines if task.file), None)
+
+    def _stop_unneeded_files(self) -> None:
+        """Stop to read or open files for lines that were dropped. Redirects are still written."""
+        awaited = {id(task.blocked_on) for task in self._lines}
+        for step in self._file_steps:
+            if id(step) not in awaited and not isinstance(step, CloseRedirect):
+                self._outbox.emit(StopFile(step))
+        self._file_steps = [step for step in self._file_steps if id(step) in awaited]
+
+    def _stop_file(self, task: Task) -> None:
+        """Stop to read, open or write the file that a line waits for."""
+        step = task.blocked_on
+        assert isinstance(step, (ReadFile, OpenRedirect, CloseRedirect))
+        self._outbox.emit(StopFile(step))
+        self._file_steps = [other for other in self._file_steps if other is not step]
+
+    @property
+    def _file_deadline(self) -> float | None:
+        """When a script stops waiting for a file or the log."""
+        timeout = self.settings.timeout
+        if timeout is None or self.interactive:
+            return None
+        task, since = self._file_task, self._log_blocked_since
+        if task is not None:
+            since = task.blocked_since
+        return None if since is None else since + timeout
+
+    def _on_file_timeout(self) -> None:
+        task, within = self._file_task, f"within {self.settings.timeout:g} s"
+        if task is None:
+            self.state.message_logger.fail(f"its reader accepted no data {within}")
+            return
+        step = task.blocked_on
+        self._stop_file(task)
+        match step:
+            case ReadFile():
+                task.resume(step, OSError(0, f"it could not be read {within}"))
+            case OpenRedirect():
+                task.resume(step, f"{task.file}: it got no reader {within}; nothing was sent")
+            case CloseRedirect():
+                text = f"its reader did not accept all data {within}"
+                task.resume(step, f"{task.file}: {text}")
+
     # -- waits ------------------------------------------------------------------------------------
 
     def _check_waits(self) -> None:
@@ -646,8 +739,9 @@ class Session:
                 self._outbox.emit(message)
             name = wait.next_query()
             if name is not None:
-                self.state.sender.query(name, {}, wait.on_answer)
+                task.query = self.state.sender.query(name, {}, wait.on_answer)
             elif wait.ended:
+                task.abandon_query()
                 task.resume(step, None)
 
     def _stop_live_view(self) -> None:
@@ -660,7 +754,15 @@ class Session:
     def abandon(self, now: float) -> list[Effect]:
         """Stop waiting for the oldest reply. It is shown as late when it arrives."""
         self._outbox.now = now
-        task, wait = self._lines.current, self._lines.awaited
+        task, wait = self._file_task, self._lines.awaited
+        if task is not None:
+            is_open = isinstance(task.blocked_on, CloseRedirect)
+            text = "not all data was written" if is_open else "nothing was sent"
+            self._outbox.show(f"no longer waiting for {escape(task.file)}; {text}")
+            self._stop_file(task)
+            task.interrupt(WaitStopped())
+            return self._advance()
+        task = self._lines.current
         if task is not None and wait is not None:
             self._outbox.show(f"no longer waiting for {escape(wait.label)}")
             task.interrupt(WaitStopped())
@@ -673,7 +775,7 @@ class Session:
                 unsent = self.state.drop_lines()
                 if unsent:
                     self._outbox.show(describe_unsent(unsent))
-            return self._outbox.drain()
+            return self._drain()
         request.abandoned = True
         if request.source is not None:
             text = (
@@ -705,6 +807,7 @@ class Session:
             self._lines.awaited is not None
             or any(map(_is_connecting, self._lines))
             or self._table.oldest_blocking is not None
+            or self._file_task is not None
             or self.connection.state == UNCONNECTED
         )
 
@@ -719,6 +822,9 @@ class Session:
                 return f"a connection to {escape(attempt.text)}", attempt.since, ""
         if not connection.is_ready:
             return None  # its own message says so
+        reader = self._file_task
+        if reader is not None:
+            return escape(reader.file), reader.blocked_since, ""
         if wait is not None:
             return escape(wait.label), wait.since, ""
         request = self._table.oldest_blocking
@@ -737,6 +843,8 @@ class Session:
         timeout = self._timeout_of(request) if request is not None else None
         if request is not None and timeout is not None:
             times.append(request.sent_at + timeout)
+        if self._file_deadline is not None:
+            times.append(self._file_deadline)
         if self._lines.has_waits:
             times += self._lines.deadlines
         if self.connection.has_deadlines:
@@ -751,7 +859,7 @@ class Session:
         connection = self.connection
         if connection.give_up_at is not None and now >= connection.give_up_at:
             self._abandon_connection(connection.explain_giving_up(now))
-            return self._outbox.drain()
+            return self._drain()
         if connection.silence_at is not None and now >= connection.silence_at:
             connection.silence_at = None
             self._outbox.show(connection.explain_silence())
@@ -759,6 +867,8 @@ class Session:
             connection.synchronize(now)
             self._negotiate()
         self._tick_waits(now)
+        if self._file_deadline is not None and now >= self._file_deadline:
+            self._on_file_timeout()
         effects = self._advance()
         self.state.vm.poll()
         request = self._table.oldest_blocking
@@ -838,7 +948,7 @@ class Session:
             self._outbox.emit(QueryResult(name, value))
 
         self.state.sender.query(name, {}, answered, background=True)
-        return self._outbox.drain()
+        return self._drain()
 
     def load_schema(self, now: float) -> list[Effect]:
         """Query the schema, unless it is known or unavailable."""
@@ -855,7 +965,7 @@ class Session:
                 self._outbox.emit(QueryResult("query-qmp-schema", value))
 
         self.state.sender.query("query-qmp-schema", {}, answered, background=True)
-        return self._outbox.drain()
+        return self._drain()
 
     def read_descriptions(self) -> Descriptions:
         """Return the descriptions in the server's manual. This takes long; it may run in a thread."""
@@ -873,7 +983,7 @@ class Session:
     def leave_now(self) -> list[Effect]:
         """Leave at once, whatever is awaited."""
         self._exit()
-        return self._outbox.drain()
+        return self._drain()
 
     def _leave(self) -> None:
         """Leave after the replies to what was sent. Queued lines are dropped."""
@@ -883,6 +993,7 @@ class Session:
             self._lines.current.actions.clear()
 
     def _exit(self) -> None:
+        self._report_log_problem()
         if self.lost and not self.connection.ended_well:
             self._outbox.emit(Exit(CONNECTION))
         else:

@@ -49,9 +49,7 @@ class SessionState:
         self.lines = LineQueue()
         self.events = EventLog()
         self.connection = ConnectionState(address, settings, gives_up=not interactive)
-        self.server = ServerInfo(
-            read_file=ports.read_file, read_variable=ports.read_variable, can_ask=interactive
-        )
+        self.server = ServerInfo(read_variable=ports.read_variable, can_ask=interactive)
         self.message_logger = MessageLogger(ports.open_log)
         self.sender = RequestSender(
             settings, self.connection, self.outbox, self.message_logger, interactive=interactive

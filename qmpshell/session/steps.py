@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from ..record import Record
-from .effects import CloseRedirect, Confirm, Connect, OpenRedirect, ReadSecret, TryConnect
+from .effects import (
+    CloseRedirect,
+    Confirm,
+    Connect,
+    OpenRedirect,
+    ReadFile,
+    ReadSecret,
+    TryConnect,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +60,7 @@ Step = (
     | NextCommand
     | Confirm
     | ReadSecret
+    | ReadFile
     | OpenRedirect
     | CloseRedirect
     | Connect

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         config_path as config_path,
         read_config as read_config,
     )
+    from .files import FileReader as FileReader, open_for_writing as open_for_writing
     from .history import (
         HistoryError as HistoryError,
         HistoryFile as HistoryFile,
@@ -63,6 +64,7 @@ else:
         __name__,
         {
             "config": "OWN_STYLES SETTINGS Setting SettingError apply_settings check_style Configuration config_path read_config",
+            "files": "FileReader open_for_writing",
             "history": "HistoryError HistoryFile history_path escape_entry",
             "log": "Log LogError RECEIVED SENT",
             "paths": "state_directory",

@@ -6,10 +6,12 @@ import errno
 import os
 import stat
 import time
+from collections import deque
 from functools import lru_cache
 
 from ..errors import QmpShellError
 from ..qmp import encode
+from .files import NON_BLOCKING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 SENT = "sent"
 RECEIVED = "received"
 
-# Do not wait for the reader of a FIFO.
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FLAGS = os.O_WRONLY | os.O_APPEND | NON_BLOCKING
 _PRIVATE = 0o600
 _NO_FILE = "it is neither a file nor a FIFO nor a terminal"
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -35,29 +36,63 @@ class Log:
     """Appends to the file at `path`, which is created with mode 0600 if necessary.
 
     `clock` returns the seconds since the epoch. Each line is one write, so that the lines of
-    several logs in one file stay intact. Writing to a FIFO or terminal blocks until it accepts the
-    data: no message is lost.
+    several logs in one file stay intact. What a FIFO or terminal does not accept at once is queued:
+    wait until `fileno()` is writable, and call `flush`. More than `max_pending` bytes in the queue
+    are an error.
     """
 
-    def __init__(self, path: str, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, path: str, *, clock: Callable[[], float], max_pending: int | None = None
+    ) -> None:
         self.path = path
         self._clock = clock
+        self._max_pending = max_pending
+        self._queue: deque[memoryview] = deque()
+        # The number of bytes that wait for the descriptor to become writable.
+        self.pending = 0
         # A line was cut off, for example on a full disk. The next one must not be joined to it.
         self._is_cut_off = False
         self._descriptor: int | None = _open(path)
 
     def write(self, direction: str, message: dict[str, Any]) -> None:
-        """Append a message; `direction` is SENT or RECEIVED. Raises LogError."""
+        """Append or queue a message; `direction` is SENT or RECEIVED. Raises LogError."""
         record = {"time": _timestamp(self._clock()), "direction": direction, "message": message}
         line = encode(record).encode("ascii") + b"\n"
         if self._descriptor is None:
-            raise LogError(f"cannot write to the log {self.path}: it is closed")
-        try:
-            _write(self._descriptor, b"\n" + line if self._is_cut_off else line)
-        except OSError as error:
-            self._is_cut_off = True
-            raise LogError(f"cannot write to the log {self.path}: {_reason(error)}") from error
-        self._is_cut_off = False
+            raise self._error("it is closed")
+        if self._is_cut_off:
+            line, self._is_cut_off = b"\n" + line, False
+        self._queue.append(memoryview(line))
+        self.pending += len(line)
+        if len(self._queue) == 1:
+            self.flush()
+        if self._max_pending is not None and self.pending > self._max_pending:
+            raise self._error("its reader does not read")
+
+    def fileno(self) -> int:
+        """Return the descriptor, or -1 if it is closed."""
+        return -1 if self._descriptor is None else self._descriptor
+
+    def flush(self) -> None:
+        """Write as much of the queue as possible. Raises LogError."""
+        while self._queue:
+            try:
+                written = os.write(self.fileno(), self._queue[0])
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                self._is_cut_off = True
+                self._queue.clear()
+                self.pending = 0
+                raise self._error(_reason(error)) from error
+            self.pending -= written
+            if written < len(self._queue[0]):
+                self._queue[0] = self._queue[0][written:]
+            else:
+                self._queue.popleft()
+
+    def _error(self, reason: str) -> LogError:
+        return LogError(f"cannot write to the log {self.path}: {reason}")
 
     def close(self) -> None:
         """Close the file."""
@@ -76,7 +111,6 @@ def _open(path: str) -> int:
         raise LogError(f"cannot open the log {path}: {reason}") from error
     try:
         refusal = _refusal(os.fstat(descriptor).st_mode)
-        os.set_blocking(descriptor, True)
     except OSError as error:
         refusal = _reason(error)
     if refusal:
@@ -120,12 +154,6 @@ def _is_socket(path: str) -> bool:
         return stat.S_ISSOCK(os.stat(path).st_mode)
     except (OSError, ValueError):
         return False
-
-
-def _write(descriptor: int, line: bytes) -> None:
-    written = os.write(descriptor, line)
-    while written < len(line):
-        written += os.write(descriptor, memoryview(line)[written:])
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -28,6 +28,7 @@ from ..session import (
     OpenRedirect,
     QueryResult,
     RawSession,
+    ReadFile,
     ReadSecret,
     Ready,
     Restart,
@@ -38,6 +39,7 @@ from ..session import (
     ShowReply,
     ShowResult,
     Step,
+    StopFile,
     TryConnect,
 )
 from ..storage import Settings
@@ -45,6 +47,7 @@ from ..transport import Stream
 from .background import ChildServer, ChildWatcher, Reconnector, is_terminal_gone
 from .bottom_toolbar import BelowPrompt, BottomToolbar
 from .completer import CompletionModel
+from .files import FileOperations
 from .formatter import EffectFormatter, leave_hint, prompt_text
 from .history import SafeHistory, open_history
 from .keys import help_line, hmp_help_line
@@ -56,6 +59,8 @@ from .stream_reader import StreamReader
 from .styles import Devices, Theme
 
 _MAX_SUBMITTED = 100
+# Seconds at the end for a log whose reader is slow.
+_LOG_PATIENCE = 1.0
 
 
 class App:
@@ -130,9 +135,11 @@ class App:
         self._reconnecting = Reconnector(
             connect, connected=self._connected, failed=self._connected_not, tried=self._tried
         )
+        self._files = FileOperations(answer=self._answer)
         self._redirects = RedirectController(
             devices,
             self._prompt_controller,
+            files=self._files,
             whole=lambda shown: view.whole(shown, devices.theme.paint),
             answer=self._answer,
             run_program=self._run_program,
@@ -140,6 +147,8 @@ class App:
         )
         # The line for the human monitor that F1 has made: its reply opens in the pager if it is long.
         self._help_source: SourceLine | None = None
+        # The descriptor of the log, while messages wait for it.
+        self._log_descriptor: int | None = None
         # The step that waits for a connection.
         self._connecting: Connect | TryConnect | None = None
         self._failure: BaseException | None = None
@@ -176,6 +185,7 @@ class App:
                     self._show_history_problem()
                 while self._status is None:
                     await self._read_and_submit()
+                await self._finish_log()
                 self._display.flush()
                 if self._failure is None:
                     await self._prompt_controller.printer.settled()
@@ -316,6 +326,10 @@ class App:
                     self._redirects.open(effect)
                 case CloseRedirect():
                     self._redirects.close(effect)
+                case ReadFile():
+                    self._files.read(effect)
+                case StopFile(step=step):
+                    self._files.stop(step)
                 case Confirm():
                     self._prompt_controller.run_suspended(partial(self._ask, effect))
                 case ReadSecret():
@@ -338,6 +352,7 @@ class App:
                 case Exit(status=status):
                     self._leave(status)
         self._set_timer()
+        self._watch_log()
         self._bottom_toolbar.touch()
         more = self._completion_model.on_effects(effects)
         if more:
@@ -397,6 +412,26 @@ class App:
     def _tick(self) -> None:
         self._timer = None
         self._perform(self._session.tick(time.monotonic()))
+
+    def _watch_log(self) -> None:
+        """Wait for a log that does not accept all messages at once, such as a FIFO."""
+        before, self._log_descriptor = self._log_descriptor, self._session.log_descriptor
+        if self._log_descriptor != before:
+            loop = asyncio.get_running_loop()
+            if before is not None:
+                loop.remove_writer(before)
+            if self._log_descriptor is not None:
+                loop.add_writer(self._log_descriptor, self._flush_log)
+
+    def _flush_log(self) -> None:
+        self._perform(self._session.flush_log(time.monotonic()))
+
+    async def _finish_log(self) -> None:
+        """Write the rest of the log, unless its reader does not read."""
+        give_up_at = time.monotonic() + _LOG_PATIENCE
+        while self._session.log_descriptor is not None and time.monotonic() < give_up_at:
+            await asyncio.sleep(_LOG_PATIENCE / 50)
+        self._perform(self._session.flush_log(time.monotonic(), is_last=True))
 
     def show_error(self, text: str) -> None:
         """Show an error message."""

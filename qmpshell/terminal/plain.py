@@ -154,10 +154,8 @@ class PlainShell(ScriptRunner):
             output=Output(_STDOUT),
             make_view=self._make_view,
             clock=time.monotonic,
-            # In this process group: the terminal would stop a pager in another one.
-            make_redirect=lambda redirect: RedirectTarget(
-                redirect, environment=environment, own_group=False
-            ),
+            timeout=settings.timeout,
+            make_redirect=lambda redirect: RedirectTarget(redirect, environment=environment),
             connect=connect,
         )
 
@@ -347,7 +345,7 @@ class PlainShell(ScriptRunner):
 
     def _open_redirect(self, step: OpenRedirect) -> None:
         name = step.redirect.text
-        if step.redirect.operator != ">" or not os.path.exists(name):
+        if step.redirect.operator != ">" or not os.path.isfile(os.path.expanduser(name)):
             super()._open_redirect(step)
             return
         open_redirect = super()._open_redirect

@@ -17,8 +17,8 @@ import termios
 from asyncio import sleep
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-# The kernel stops a program that uses the terminal before it owns it.
-_BACKGROUND_SIGNALS = (signal.SIGTTIN, signal.SIGTTOU)
+from ..transport import BACKGROUND_SIGNALS, set_foreground, signal_group
+
 _KILL_AFTER = 1.0  # seconds
 
 
@@ -41,17 +41,16 @@ class ForegroundProcess:
     def end(self) -> None:
         """Tell the program that the terminal has gone, and kill it if it does not end."""
         if self._process is not None:
-            self._signal(self._process.pid, signal.SIGHUP, signal.SIGCONT)
+            signal_group(self._process.pid, signal.SIGHUP, signal.SIGCONT)
             asyncio.get_running_loop().call_later(_KILL_AFTER, self._kill, self._process.pid)
 
     def _kill(self, pid: int) -> None:
         if self._process is not None and self._process.pid == pid:
-            self._signal(pid, signal.SIGKILL)
+            signal_group(pid, signal.SIGKILL)
 
-    def _signal(self, group: int, *numbers: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            for number in numbers:
-                os.killpg(group, number)
+    def suspend(self) -> bool:
+        """Stop the program, and then this process like after Ctrl-Z. Return False without a program."""
+        return self._process is not None and signal_group(self._process.pid, signal.SIGTSTP)
 
     async def run(
         self,
@@ -75,11 +74,11 @@ class ForegroundProcess:
             process_group=0,
         )
         try:
-            self._set_foreground(process.pid)
+            set_foreground(self._terminal, process.pid)
             process.returncode = await self._wait(process.pid, ours, modes)
         finally:
             self._process = None
-            self._set_foreground(ours)
+            set_foreground(self._terminal, ours)
             termios.tcsetattr(self._terminal, termios.TCSADRAIN, modes)
         return process.returncode
 
@@ -90,26 +89,16 @@ class ForegroundProcess:
             if not found:
                 await self._changed.wait()
             elif os.WIFSTOPPED(status):
-                if os.WSTOPSIG(status) not in _BACKGROUND_SIGNALS:
+                if os.WSTOPSIG(status) not in BACKGROUND_SIGNALS:
                     theirs = termios.tcgetattr(self._terminal)
-                    self._set_foreground(ours)
+                    set_foreground(self._terminal, ours)
                     termios.tcsetattr(self._terminal, termios.TCSADRAIN, modes)
                     self._stop()
                     termios.tcsetattr(self._terminal, termios.TCSADRAIN, theirs)
-                self._set_foreground(pid)
-                os.killpg(pid, signal.SIGCONT)
+                set_foreground(self._terminal, pid)
+                signal_group(pid, signal.SIGCONT)
             else:
                 return os.waitstatus_to_exitcode(status)
-
-    def _set_foreground(self, group: int) -> None:
-        # The kernel stops a background process that uses the terminal.
-        before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-        try:
-            os.tcsetpgrp(self._terminal, group)
-        except (OSError, ProcessLookupError):
-            pass  # it has ended, or the terminal has gone
-        finally:
-            signal.signal(signal.SIGTTOU, before)
 
 
 @contextlib.contextmanager

@@ -325,6 +325,8 @@ class PromptController:
 
     def suspend(self) -> None:
         """Handle Ctrl-Z or SIGTSTP."""
+        if self._foreground.suspend():
+            return
         app = get_app_or_none()
         if app is not None and app.is_running:
             self._suspending = asyncio.ensure_future(self._suspend_prompt(app))

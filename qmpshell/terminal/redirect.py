@@ -10,13 +10,18 @@ from itertools import chain
 from ..language import Redirect
 from ..script import OutputError, RedirectTarget, ScriptView
 from ..session import CloseRedirect, OpenRedirect, ShowDocument, ShowReply, ShowResult
+from .background import run_in_thread
+from .files import FileOperations, wait_until_writable
 from .formatter import overwrite_question, refusal_text
 from .prompt import PromptController
 from .styles import Devices
 
+# Seconds between two attempts to open a FIFO that has no reader.
+_RETRY_AFTER = 0.05
+
 
 class RedirectController:
-    """Handles redirects, one at a time.
+    """Handles redirects, one at a time. `files` opens and writes the files.
 
     `whole` lays out a reply for a pager. `answer` receives each step after it was performed, and the
     problem, or "". `run_program` lends the terminal to an awaitable.
@@ -27,6 +32,7 @@ class RedirectController:
         devices: Devices,
         prompt_controller: PromptController,
         *,
+        files: FileOperations,
         whole: Callable[[ShowReply], Iterable[str]],
         answer: Callable[[OpenRedirect | CloseRedirect, str], None],
         run_program: Callable[[Awaitable[str]], Awaitable[None]],
@@ -35,6 +41,7 @@ class RedirectController:
         self._devices = devices
         self._prompt_controller = prompt_controller
         self._whole = whole
+        self._files = files
         self._answer = answer
         self._run_program = run_program
         self._redirect: Redirect | None = None
@@ -67,30 +74,32 @@ class RedirectController:
     def open(self, step: OpenRedirect) -> None:
         """Open a redirect, after confirmation if a file would be overwritten."""
         redirect = step.redirect
-        if redirect.operator == ">" and os.path.exists(os.path.expanduser(redirect.text)):
+        if redirect.operator == ">" and os.path.isfile(os.path.expanduser(redirect.text)):
             self._prompt_controller.run_suspended(lambda: self._ask_overwrite(step))
         else:
-            self._open(step)
+            self._files.start(step, self._open(redirect))
 
     async def _ask_overwrite(self, step: OpenRedirect) -> None:
         name = step.redirect.text
         if await self._prompt_controller.confirm(overwrite_question(name)):
-            self._open(step)
+            self._files.start(step, self._open(step.redirect))
         else:
             self._answer(step, refusal_text(name))
 
-    def _open(self, step: OpenRedirect) -> None:
-        problem = ""
+    async def _open(self, redirect: Redirect) -> str:
+        """Open the file. Return the problem, or ""."""
         self._parts, self._pages = [], []
         self._has_failed = False
-        if step.redirect.operator != "|":
-            self._file = RedirectTarget(step.redirect, environment=self._devices.environment)
+        if redirect.operator != "|":
+            file = RedirectTarget(redirect, environment=self._devices.environment)
             try:
-                self._file.start()
+                while not await run_in_thread(file.start, discard=lambda _: file.stop()):
+                    await asyncio.sleep(_RETRY_AFTER)
             except OutputError as error:
-                self._file, problem = None, str(error)
-        self._redirect = None if problem else step.redirect
-        self._answer(step, problem)
+                return str(error)
+            self._file = file
+        self._redirect = redirect
+        return ""
 
     def _write(self, data: bytes, _redirect: Redirect | None) -> None:
         if self._file is not None:
@@ -103,27 +112,11 @@ class RedirectController:
         redirect, self._redirect = self._redirect, None
         file, self._file = self._file, None
         if file is not None:
-            file.end()
-            self._finish(file, step)
+            self._files.start(step, _finish(file))
         elif self._has_failed and not self._parts and not self._pages:
             self._answer(step, "")
         elif redirect is not None:
             self._prompt_controller.run_suspended(lambda: self._run_command(redirect, step))
-
-    def _finish(self, file: RedirectTarget, step: CloseRedirect) -> None:
-        """Write what the file has not accepted yet, such as a FIFO with a slow reader."""
-        if file.problem is not None:
-            self._answer(step, file.problem)
-            return
-        loop = asyncio.get_running_loop()
-        (descriptor,) = file.waits_for
-
-        def flush() -> None:
-            loop.remove_writer(descriptor)
-            file.flush()
-            self._finish(file, step)
-
-        loop.add_writer(descriptor, flush)
 
     async def _run_command(self, redirect: Redirect, step: CloseRedirect) -> None:
         programs = self._prompt_controller.programs
@@ -133,6 +126,19 @@ class RedirectController:
             work = programs.shell(redirect.text, b"".join(self._parts))
         await self._run_program(work)
         self._answer(step, "")
+
+
+async def _finish(file: RedirectTarget) -> str:
+    """Write what the file has not accepted yet, such as a FIFO with a slow reader."""
+    try:
+        file.end()
+        while file.problem is None:
+            (descriptor,) = file.waits_for
+            await wait_until_writable(descriptor)
+            file.flush()
+        return file.problem
+    finally:
+        file.stop()
 
 
 _PAGERS = ("less", "more", "most")

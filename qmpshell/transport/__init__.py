@@ -15,7 +15,18 @@ if TYPE_CHECKING:
         resolve_address as resolve_address,
         target_hint as target_hint,
     )
-    from .connect import accept_one as accept_one, connect_with_retries as connect_with_retries
+    from .connect import connect_with_retries as connect_with_retries
+    from .foreground import (
+        BACKGROUND_SIGNALS as BACKGROUND_SIGNALS,
+        ENDING_SIGNALS as ENDING_SIGNALS,
+        CleanupOnSignal as CleanupOnSignal,
+        ForegroundChild as ForegroundChild,
+        end_group as end_group,
+        hold_signals as hold_signals,
+        run_in_foreground as run_in_foreground,
+        set_foreground as set_foreground,
+        signal_group as signal_group,
+    )
     from .sockets import Listener as Listener, open_stream as open_stream
     from .stream import SocketStream as SocketStream, Stream as Stream
 else:
@@ -23,7 +34,8 @@ else:
         __name__,
         {
             "address": "Address FdAddress TcpAddress UnixAddress is_word make_address parse_address resolve_address target_hint",
-            "connect": "accept_one connect_with_retries",
+            "connect": "connect_with_retries",
+            "foreground": "BACKGROUND_SIGNALS ENDING_SIGNALS CleanupOnSignal ForegroundChild end_group hold_signals run_in_foreground set_foreground signal_group",
             "sockets": "Listener open_stream",
             "stream": "SocketStream Stream",
         },

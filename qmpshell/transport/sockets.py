@@ -5,6 +5,7 @@ A path that this process did not bind is never unlinked.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -185,11 +186,18 @@ class Listener:
             connected, _ = self._socket.accept()
         except TimeoutError:
             raise ConnectError(f"{self.address}: no connection within {timeout:g} s") from None
+        except OSError as error:  # another thread has closed it
+            raise ConnectError(f"{self.address}: {error.strerror}") from error
         connected.settimeout(None)
         return SocketStream(connected)
 
     def close(self) -> None:
-        """Stop listening. Remove the socket's path if it is still the one that was bound here."""
+        """Stop listening. Remove the socket's path if it is still the one that was bound here.
+
+        Another thread may wait in `accept`, which then fails.
+        """
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         if self._bound is None or not isinstance(self.address, UnixAddress):
             return

@@ -44,7 +44,7 @@ def _timed(run: Callable[[], object]) -> Callable[[], float]:
 
 def run() -> bool:
     schema = _schema()
-    ports = make_ports({"MANPATH": NEWEST.manuals})
+    ports = make_ports({"MANPATH": NEWEST.manuals}, interactive=False)
 
     def ask(manual_cache: ManualCache) -> None:
         manual = manual_cache.manual(QEMU, (10, 0, 0))

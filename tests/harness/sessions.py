@@ -19,6 +19,7 @@ from qmpshell.session import (
     Ports,
     PreparedLine,
     QueryResult,
+    ReadFile,
     ReadSecret,
     Ready,
     Send,
@@ -31,6 +32,7 @@ from qmpshell.session import (
     ShowResult,
     ShowUnexpected,
     Step,
+    StopFile,
     TryConnect,
 )
 from qmpshell.storage import Settings
@@ -46,7 +48,15 @@ NOT_FOUND = "No such file or directory"
 
 Said = tuple[Any, ...]
 # The effects that the driver answers.
-STEPS = (Confirm, ReadSecret, OpenRedirect, CloseRedirect, Connect, TryConnect)
+STEPS = (
+    Confirm,
+    ReadSecret,
+    ReadFile,
+    OpenRedirect,
+    CloseRedirect,
+    Connect,
+    TryConnect,
+)
 
 
 def said(effects: Iterable[Effect]) -> list[Said]:
@@ -78,6 +88,10 @@ def _said(effect: Effect) -> Said:  # noqa: C901 - a dispatch on effects
             return ("greeted",)
         case QueryResult():
             return ("learned", effect.name)
+        case ReadFile():
+            return ("read", effect.path)
+        case StopFile():
+            return ("stop", *_said(effect.step))
         case OpenRedirect():
             return ("divert", effect.redirect.operator, effect.redirect.text)
         case CloseRedirect():
@@ -98,6 +112,13 @@ class MemoryLog:
         self.messages: list[tuple[str, dict[str, Any]]] = []
         self.closed = False
         self.full = False
+        self.pending = 0
+
+    def fileno(self) -> int:
+        return 99
+
+    def flush(self) -> None:
+        self.pending = 0
 
     def write(self, direction: str, message: dict[str, Any]) -> None:
         if self.full:
@@ -111,7 +132,7 @@ class MemoryLog:
 class Driver:
     """A driver for a session, with a manual clock `now`.
 
-    `files` are the readable files, `pages` the installed manual pages, `logs` the opened logs; a log
+    `files` are the readable files, which are read at once unless `reads_files` is false; `pages` the installed manual pages, `logs` the opened logs; a log
     named `forbidden` cannot be opened. With `offline` there is no server. Tests open and close
     redirects themselves.
     """
@@ -123,10 +144,12 @@ class Driver:
         greeted: bool = True,
         offline: bool = False,
         files: dict[str, str] | None = None,
+        reads_files: bool = True,
         pages: dict[str, str] | None = None,
         **options: Any,
     ) -> None:
         self.files = files or {}
+        self._reads_files = reads_files
         self.pages = pages or {}
         self.logs: dict[str, MemoryLog] = {}
         self.session = Session(
@@ -134,7 +157,6 @@ class Driver:
             address="vm.sock",
             interactive=interactive,
             ports=Ports(
-                read_file=self._read,
                 open_file=lambda _path, _operator: 0,
                 open_log=self._open_log,
                 find_page=lambda name, _version: self.pages.get(name),
@@ -170,10 +192,8 @@ class Driver:
         assert [item[0] for item in self.bytes(GREETING)] == ["send"]
         assert self.bytes(NEGOTIATED)[0] == ("greeted",)
 
-    def _read(self, path: str) -> bytes:
-        if path not in self.files:
-            raise FileNotFoundError(2, NOT_FOUND, path)
-        return self.files[path].encode()
+    def file_read(self, answer: bytes | OSError) -> list[Said]:
+        return self._answer(ReadFile, answer)
 
     def _open_log(self, path: str) -> MemoryLog:
         if path == "forbidden":
@@ -182,9 +202,19 @@ class Driver:
         return self.logs[path]
 
     def _done(self, effects: list[Effect]) -> list[Said]:
-        self.steps += [item for item in effects if isinstance(item, STEPS)]
         self.results += [item.value for item in effects if isinstance(item, ShowResult)]
-        return said(effects)
+        shown: list[Said] = []
+        for effect in effects:
+            if isinstance(effect, ReadFile) and self._reads_files:
+                shown += self._done(self.session.answer(effect, self._read(effect.path), self.now))
+            else:
+                shown += said([effect])
+                self.steps += [effect] if isinstance(effect, STEPS) else []
+        return shown
+
+    def _read(self, path: str) -> bytes | OSError:
+        text = self.files.get(path)
+        return FileNotFoundError(2, NOT_FOUND, path) if text is None else text.encode()
 
     def _answer(self, kind: type[Step], answer: object) -> list[Said]:
         """Answer the newest step of a kind."""

@@ -423,7 +423,7 @@ def test_server_exit_does_not_truncate_redirect() -> None:
 def test_loss_before_redirect_opens_drops_line() -> None:
     driver = Driver(interactive=True)
     driver.line("a > f")
-    assert [effect[0] for effect in driver.gone()] == ["error"]
+    assert [effect[0] for effect in driver.gone()] == ["error", "stop"]
     assert driver.redirect_opened() == []
     assert driver.session.idle
 

@@ -114,6 +114,8 @@ def test_command_that_pauses_stops_the_server(scripted: Scripted, tmp_path: Path
         assert answered < 100
         gate.write_text("go\n")
         assert int(process.stdout.read()) == count
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
         assert process.wait(20) == 0
 
 

@@ -167,7 +167,8 @@ def test_connect_drops_line_waiting_for_schema() -> None:
 def test_connect_drops_line_waiting_for_redirect() -> None:
     driver = terminal_driver()
     assert driver.line("query-name > file") == [("divert", ">", "file")]
-    assert driver.line("/connect") == [("tell", "1 was not sent"), AGAIN]
+    stopped = ("stop", "divert", ">", "file")
+    assert driver.line("/connect") == [("tell", "1 was not sent"), AGAIN, stopped]
     assert driver.redirect_opened() == []
     assert open_connection(driver) == []
 

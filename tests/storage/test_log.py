@@ -185,15 +185,15 @@ def test_fifo_with_slow_reader_receives_whole_message(tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)
     reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    os.set_blocking(reading, True)
     large = {"return": "x" * 1_000_000}
     log = Log(str(path), clock=clock)
-    writer = threading.Thread(target=log.write, args=(RECEIVED, large))
-    writer.start()
+    log.write(RECEIVED, large)
+    assert log.pending
     received = b""
     while not received.endswith(b"\n"):
         received += os.read(reading, 1 << 16)
-    writer.join()
+        log.flush()
+    assert not log.pending
     assert json.loads(received)["message"] == large
     os.close(reading)
     with pytest.raises(LogError, match="its reader is gone"):

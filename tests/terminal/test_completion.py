@@ -393,8 +393,7 @@ def test_storage_daemon_completes_its_own_commands(
         terminal.type("node-name=\t")
         wait_line(terminal, "(QEMU) block-export-add type=nbd node-name=n0 ")
         clear(terminal)
-        terminal.type("device_a\t")
-        terminal.type("x")
+        terminal.type("device_a\tx")
         wait_line(terminal, "(QEMU) device_ax")  # the storage daemon has no devices
 
 

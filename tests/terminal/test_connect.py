@@ -71,7 +71,7 @@ def test_connect_switches_between_two_servers(tmp_path: Path) -> None:
 
 
 def test_connect_to_bad_address_reports_reason(one_qemu: Server, tmp_path: Path) -> None:
-    with Terminal("-q", one_qemu.address, columns=300) as terminal:
+    with Terminal("-q", one_qemu.address, columns=600) as terminal:
         terminal.wait_prompt()
         for address, reason in (
             (f"{tmp_path}/nobody.sock", "no such socket"),
@@ -134,7 +134,7 @@ def greet_as_ssh(peer: Peer) -> None:
 def test_connect_to_bad_server_keeps_connection(
     one_qemu: Server, scripted: Start, part: Callable[[Peer], object], reason: str
 ) -> None:
-    with Terminal("-q", one_qemu.address, columns=300) as terminal:
+    with Terminal("-q", one_qemu.address, columns=600) as terminal:
         terminal.wait_prompt()
         terminal.line(f"/connect {scripted(part).address}")
         terminal.wait_for(reason)
@@ -149,7 +149,7 @@ def test_connect_to_bad_server_keeps_connection(
 def test_connect_to_same_socket_reconnects(one_qemu: Server, tmp_path: Path) -> None:
     link = tmp_path / "link.sock"
     link.symlink_to(one_qemu.address)
-    with Terminal("-q", one_qemu.address, columns=300) as terminal:
+    with Terminal("-q", one_qemu.address, columns=600) as terminal:
         terminal.wait_prompt()
         for address in (one_qemu.address, str(link)):
             terminal.line(f"/connect {address}")

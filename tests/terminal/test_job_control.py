@@ -188,3 +188,58 @@ def test_ctrl_z_without_job_control_is_ignored(one_qemu: Server) -> None:
         terminal.wait_prompt()
         terminal.line("query-name")
         terminal.wait_above('{"return": {}}')
+
+
+# -- scripts ----------------------------------------------------------------------------------------
+
+
+def start_script(bash: Terminal, qemu: Server, *lines: str) -> None:
+    commands = [word for line in lines for word in ("-c", line)]
+    bash.line(shlex.join([*COMMAND, "--compact", *commands, qemu.address]) + "; echo ended $?")
+
+
+def test_script_lends_terminal_to_its_command(bash: Terminal, one_qemu: Server) -> None:
+    start_script(bash, one_qemu, "query-name | exec less -c", "query-kvm")
+    bash.wait_for("(END)")
+    bash.type("q")
+    bash.wait_for("ended 0")
+    assert '"enabled"' in bash.text
+
+
+def test_ctrl_z_stops_script_with_its_command(bash: Terminal, one_qemu: Server) -> None:
+    start_script(bash, one_qemu, "query-name | exec less -c")
+    bash.wait_for("(END)")
+    bash.type(CTRL_Z)
+    wait_stopped(bash)
+    for _ in range(2):
+        resume(bash)
+        bash.wait_for("(END)")
+        bash.type(CTRL_Z)
+        wait_stopped(bash)
+    resume(bash)
+    bash.wait_for("(END)")
+    bash.type("q")
+    bash.wait_prompt(PROMPT)
+
+
+def test_ctrl_c_in_command_ends_script(bash: Terminal, one_qemu: Server) -> None:
+    start_script(bash, one_qemu, "query-name | (echo started; exec sleep 600)", "query-kvm")
+    bash.wait_for("started")
+    bash.type("\x03")
+    bash.wait_for("ended 130")
+    assert "enabled" not in bash.text
+
+
+def test_sigtstp_during_program_stops_shell(bash: Terminal, one_qemu: Server) -> None:
+    group = start_shell(bash, one_qemu.address)
+    bash.line("query-name | exec sh $PROGRAM")
+    bash.wait(lambda: bash.current == "query-", "program")
+    for _ in range(2):
+        os.kill(group, signal.SIGTSTP)
+        wait_stopped(bash)
+        resume(bash)
+        bash.wait_for("going on, -icanon")
+    bash.line("x")
+    bash.wait_prompt()
+    bash.line("exit")
+    bash.wait_prompt(PROMPT)

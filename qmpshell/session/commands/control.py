@@ -135,14 +135,13 @@ def run_resync(context: CommandContext, call: ShellCommand) -> Steps:
     yield from context.resync()
 
 
-def run_source(context: CommandContext, call: ShellCommand) -> None:
+def run_source(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/source FILE`."""
     path, start, end = file_name(call, "a file name is missing")
     try:
-        data = context.introspection.read_file(path)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise LineError(f"{path}: {reason}", start=start, end=end) from None
+        data = yield from context.read_file(path)
+    except OSError as error:
+        raise LineError(f"{path}: {error.strerror}", start=start, end=end) from None
     context.run_file(path, data)
 
 

@@ -1,0 +1,79 @@
+"""Opening and reading the user's files without blocking, also FIFOs and terminals."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+_READ_SIZE = 1 << 20
+# QEMU accepts no longer token (json-streamer.c, MAX_TOKEN_SIZE).
+MAX_FILE_SIZE = 64 << 20
+# On a descriptor that only this process has. It does not change a regular file.
+NON_BLOCKING = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class FileReader:
+    """Reads the whole file at `path`. Raises OSError.
+
+    Wait until the descriptor is readable, then call `read`, until it `has_ended`. A FIFO without a
+    writer is not readable. With `is_interactive`, the terminal of the process cannot be read,
+    because the shell reads its keys there.
+    """
+
+    def __init__(self, path: str, *, is_interactive: bool = False) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+        self.has_ended = False
+        try:
+            self._descriptor = os.open(os.path.expanduser(path), os.O_RDONLY | NON_BLOCKING)
+        except ValueError as error:
+            raise OSError(errno.EINVAL, str(error)) from None
+        if is_interactive and _is_own_terminal(self._descriptor):
+            self.close()
+            raise OSError(errno.EBUSY, "the shell uses this terminal; @? asks for a value")
+        self.is_regular = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._descriptor
+
+    def read(self) -> None:
+        """Read once. Raises OSError."""
+        try:
+            data = os.read(self._descriptor, _READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return
+        self._parts.append(data)
+        self._size += len(data)
+        self.has_ended = not data
+        if self._size > MAX_FILE_SIZE:
+            raise OSError(errno.EFBIG, "larger than 64 MiB, which is the limit for a file")
+
+    @property
+    def data(self) -> bytes:
+        """What was read."""
+        return b"".join(self._parts)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+def _is_own_terminal(descriptor: int) -> bool:
+    try:
+        return os.ttyname(descriptor) in ("/dev/tty", os.ttyname(0))
+    except OSError:
+        return False
+
+
+def open_for_writing(path: str, flags: int) -> int | None:
+    """Return a non-blocking descriptor, or None for a FIFO without a reader. Raises OSError."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | flags | NON_BLOCKING, 0o666)
+    except OSError as error:
+        if error.errno == errno.ENXIO and stat.S_ISFIFO(os.stat(path).st_mode):
+            return None
+        raise
+    except ValueError as error:
+        raise OSError(errno.EINVAL, str(error)) from None
