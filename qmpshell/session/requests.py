@@ -186,10 +186,11 @@ class PreparedLine:
     `note` is a remark for the user about the line, or "".
 
     `requests` contains the encoded request of each action, or None; `secrets` those typed for this
-    line, by offset.
+    line, by offset. `ends_file` is true if the line follows those of a `/source` that yields one
+    answer.
     """
 
-    __slots__ = ("error", "need", "note", "plan", "requests", "secrets", "source")
+    __slots__ = ("ends_file", "error", "need", "note", "plan", "requests", "secrets", "source")
 
     def __init__(
         self,
@@ -202,6 +203,7 @@ class PreparedLine:
     ) -> None:
         self.source = source
         self.note = note
+        self.ends_file = False
         self.plan = plan
         self.need = need
         self.error = error

@@ -243,6 +243,7 @@ class Session:
             self._interrupt_all()
         elif ended_well and not unsent:
             connection.quit_answered = True
+            self.state.answers.finish_item()
             if self.interactive:
                 self._outbox.show("the server has exited")
             self._interrupt_all()
@@ -386,7 +387,7 @@ class Session:
         )
         self.state.sender.last = shown
         self.state.vm.on_reply(request, reply)
-        self._outbox.emit(shown)
+        self.state.answers.add_reply(shown)
         if reply.is_error:
             self._on_error_reply(reply, request)
             return
@@ -883,6 +884,7 @@ class Session:
             self._lines.current.actions.clear()
 
     def _exit(self) -> None:
+        self.state.answers.close()
         if self.lost and not self.connection.ended_well:
             self._outbox.emit(Exit(CONNECTION))
         else:
