@@ -32,6 +32,7 @@ from .session import (
     PreparedLine,
     ReadFile,
     Send,
+    ShowAnswer,
     ShowBytes,
     ShowCommand,
     ShowDocument,
@@ -550,12 +551,16 @@ class RedirectTarget:
     """The file or system shell command that receives the replies of a line, in both drivers.
 
     Call `start` until it returns True. Then call `write`, then `end`, and `flush` whenever a
-    descriptor of `waits_for` is ready, until `problem` is not None. `stop` ends it earlier.
+    descriptor of `waits_for` is ready, until `problem` is not None. `stop` ends it earlier. With
+    `to_stderr`, the command's output goes to stderr.
     """
 
-    def __init__(self, redirect: Redirect, *, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, redirect: Redirect, *, environment: Mapping[str, str], to_stderr: bool = False
+    ) -> None:
         self.redirect = redirect
         self._environment = environment
+        self._to_stderr = to_stderr
         self._output: Output | None = None
         self._descriptor = -1
         self._child: int | None = None
@@ -607,7 +612,10 @@ class RedirectTarget:
                     "/bin/sh",
                     ["sh", "-c", command],
                     self._environment,
-                    file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0)],
+                    file_actions=[
+                        (os.POSIX_SPAWN_DUP2, reader, 0),
+                        *([(os.POSIX_SPAWN_DUP2, 2, 1)] if self._to_stderr else ()),
+                    ],
                     setsigdef=_SIGNALS,
                     setsigmask=mask,
                     setpgroup=0,
@@ -762,7 +770,7 @@ class ScriptView:
         self._out = out
         self._err = err
 
-    def show(self, effect: Effect) -> None:
+    def show(self, effect: Effect) -> None:  # noqa: C901 - a dispatch on effects
         """Show one effect, if it is of a kind that is shown."""
         if isinstance(effect, ShowReply):
             self._reply(effect, effect.reply, effect.request)
@@ -770,6 +778,8 @@ class ScriptView:
             self._event(effect.event, again=effect.again)
         elif isinstance(effect, ShowResult):
             self._result(effect)
+        elif isinstance(effect, ShowAnswer):
+            self._value(effect.value, None)
         elif isinstance(effect, ShowMessage):
             self._err(effect.text)
         elif isinstance(effect, ShowDocument):
@@ -835,6 +845,8 @@ class ScriptView:
 
     def _event(self, event: Event, *, again: bool) -> None:
         place = EVENTS_INLINE if again else event_place(self._settings.events, event.name)
+        if again and self._settings.json_errors:
+            place = EVENTS_STDERR
         if place == EVENTS_INLINE:
             self._message(event)
         elif place == EVENTS_STDERR:

@@ -274,6 +274,12 @@ def _seconds(
     help="inline (default), stderr, none, or names with wildcards: JOB_*,STOP.",
 )
 @click.option(
+    "--json-errors",
+    is_flag=True,
+    help="Print exactly one JSON object for each item of an input line, also for an invalid line."
+    " Implies --events none.",
+)
+@click.option(
     "-l",
     "--log",
     metavar="FILE",
@@ -309,15 +315,20 @@ def _invocation(
         raise click.UsageError("--command and --file are mutually exclusive.")
     if options["raw"] and options.get("dry_run"):
         raise click.UsageError("--raw and --dry-run are mutually exclusive.")
+    for name in ("result_only", "raw"):
+        if options["json_errors"] and options[name]:
+            option = "result" if name == "result_only" else name
+            raise click.UsageError(f"--{option} and --json-errors are mutually exclusive.")
     modes = [name for name in ("raw", "hmp", "agent") if options.get(name)]
     if len(modes) > 1:
         first, second = ("ga" if name == "agent" else name for name in modes[:2])
         raise click.UsageError(f"--{first} and --{second} are mutually exclusive.")
     negotiate, probe = not options.pop("skip_negotiation"), not options.pop("no_probe")
     explicit = {name for name, value in options.items() if value is not None and value is not False}
-    if options["result_only"]:
-        explicit.add("events")  # implied by -r
-    default_events = EVENTS_NONE if options["result_only"] else EVENTS_INLINE
+    hides_events = options["result_only"] or options["json_errors"]
+    if hides_events:
+        explicit.add("events")  # implied
+    default_events = EVENTS_NONE if hides_events else EVENTS_INLINE
     options["events"] = options["events"] or default_events
     options["color"] = options["color"] or "auto"
     return Invocation(

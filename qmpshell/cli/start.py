@@ -416,7 +416,9 @@ def run_script(
             ),
             clock=time.monotonic,
             timeout=settings.timeout,
-            make_redirect=lambda redirect: _make_redirect(redirect, environment),
+            make_redirect=lambda redirect: _make_redirect(
+                redirect, environment, to_stderr=settings.json_errors
+            ),
             connect=reconnect,
         )
         if stream is None:
@@ -458,10 +460,12 @@ def make_session(
     return RawSession(address=address, interactive=interactive)
 
 
-def _make_redirect(redirect: Redirect, environment: Mapping[str, str]) -> RedirectTarget:
+def _make_redirect(
+    redirect: Redirect, environment: Mapping[str, str], *, to_stderr: bool
+) -> RedirectTarget:
     from ..script import RedirectTarget  # few scripts need it
 
-    return RedirectTarget(redirect, environment=environment)
+    return RedirectTarget(redirect, environment=environment, to_stderr=to_stderr)
 
 
 def _may_colour(environment: Mapping[str, str]) -> bool:

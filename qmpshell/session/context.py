@@ -97,6 +97,8 @@ class CommandContext:
 
     def show_result(self, value: object) -> None:
         """Show the result of the command, or write it to the redirect of the line."""
+        if self._task.redirect is None:
+            self._state.answers.set_result(value)
         self._state.outbox.emit(ShowResult(value, self._task.redirect))
 
     def show_message(self, text: str) -> None:
@@ -198,16 +200,15 @@ class CommandContext:
         if last is None:
             self.fail("no reply yet")
             return
-        self._state.outbox.emit(
-            ShowReply(
-                last.reply,
-                last.request,
-                late=False,
-                elapsed=last.elapsed,
-                redirect=self._task.redirect,
-                again=True,
-            )
+        shown = ShowReply(
+            last.reply,
+            last.request,
+            late=False,
+            elapsed=last.elapsed,
+            redirect=self._task.redirect,
+            again=True,
         )
+        self._state.answers.add_reply(shown)
 
     # -- waits ------------------------------------------------------------------------------------
 
@@ -424,13 +425,16 @@ class CommandContext:
             line = lines.pop()
             if line is not None:
                 found.append(self._runner.prepare(line) if isinstance(line, SourceLine) else line)
-        if task.actions:
+        answers = self._state.answers
+        if task.actions or answers.is_enabled:
             # The rest of the line runs after the file's lines.
-            actions, requests = zip(*task.actions, strict=True)
-            rest = PreparedLine(task.source, ParsedLine(list(actions)))
-            rest.requests = list(requests)
+            rest = PreparedLine(task.source, ParsedLine([action for action, _ in task.actions]))
+            rest.requests = [request for _, request in task.actions]
+            rest.ends_file = answers.is_enabled
             found.append(rest)
             task.actions.clear()
+        if answers.is_enabled:
+            answers.start_file()
         self._state.lines.waiting.extendleft(reversed(found))
 
     def set_log(self, path: str | None) -> None:

@@ -69,6 +69,12 @@ class ShowResult(Record):
     redirect: Redirect | None = None
 
 
+class ShowAnswer(Record):
+    """Show the answer to an item that has no reply of the server (`--json-errors`)."""
+
+    value: dict[str, object]
+
+
 class ShowEvent:
     """Show an event if it is not hidden, or with `again` in any case."""
 
@@ -206,6 +212,7 @@ Effect = (
     Send
     | ShowReply
     | ShowResult
+    | ShowAnswer
     | ShowEvent
     | ShowUnexpected
     | ShowBytes

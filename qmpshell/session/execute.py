@@ -15,6 +15,7 @@ from ..language import (
     StrayWordError,
 )
 from ..render import escape
+from .answers import GENERIC_ERROR, LINE_ERROR
 from .connection import CONNECTED, OFFLINE
 from .effects import CloseRedirect, Confirm, OpenRedirect, ReadFile, ReadSecret, ShowCommand
 from .requests import (
@@ -93,7 +94,9 @@ class LineRunner:
 
     def run(self, task: Task) -> Steps:
         """Run a line."""
+        answers = self._state.answers
         line: PreparedLine | None = task.line
+        answers.start_line(task.line)
         if line is not None and line.need is not None:
             line = yield from self._evaluate(line)
         if line is None:
@@ -102,6 +105,7 @@ class LineRunner:
             yield from self.report_error(line.source, line.error)
             return
         if line.note:
+            answers.cancel()
             self._outbox.show(self._failures.place(line.source, 0, line.note))
             return
         assert line.plan is not None
@@ -120,6 +124,7 @@ class LineRunner:
             except ConnectionLost:  # replies are still on their way to the file or command
                 task.actions.clear()
             yield from self.close_redirect(task)
+            answers.finish_item()
         self._server.introspection.objects.clear()
 
     def open_redirect(self, task: Task, redirect: Redirect) -> Steps:
@@ -176,12 +181,13 @@ class LineRunner:
                 text = yield ReadSecret(need.subject)
                 if text is None:
                     self._outbox.show("not sent")
+                    self._state.answers.fail(LINE_ERROR, "not sent")
                     return None
                 line.secrets[need.start] = text
             elif need.kind == MISSING_FILE:
                 line.files[need.subject] = yield ReadFile(need.subject)
             elif not (yield from self.find_missing(need, line.source, 0)):
-                self._failures.report(line.source, 0, UNANSWERED)
+                self._failures.report(line.source, 0, UNANSWERED, error_class=LINE_ERROR)
                 return None
             line = self._prepare_again(line)
         return line
@@ -225,8 +231,12 @@ class LineRunner:
         self._outbox.show(self._failures.place(source, start, text))
 
     def _run_actions(self, task: Task) -> Steps:
+        answers = self._state.answers
+        if not task.actions:
+            answers.cancel()
         while task.actions:
             action, request = task.actions.popleft()
+            answers.start_item()
             try:
                 if isinstance(action, ShellCommand):
                     yield from self._run_shell_action(task, action)
@@ -234,12 +244,15 @@ class LineRunner:
                     yield from self.leave()
                 else:
                     yield from self.run_command(task, action, request)
-            except LineError as error:
-                self._failures.report_line(task.source, error)
+            except LineError as error:  # earlier items of the line may have been sent
+                self._failures.report_line(task.source, error, error_class=GENERIC_ERROR)
             except WaitStopped as stopped:
                 if str(stopped):
                     self._failures.report(task.source, action.start, str(stopped))
             task.wait = None
+            # The end of a redirect may fail, and then answers for the last item.
+            if task.actions or task.redirect is None:
+                answers.finish_item()
             if task.actions:
                 yield NextCommand()
 
@@ -290,7 +303,7 @@ class LineRunner:
         """Send a request, after confirmation if necessary, and return its reply."""
         request.redirect = task.redirect
         if self._settings.dry_run:
-            self._outbox.emit(ShowCommand(request.data, request))
+            self._state.answers.add_command(ShowCommand(request.data, request))
             return None
         if self._connection.is_lost:
             text = "not connected; nothing was sent"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import CONNECTION, FAILED, OK, LineError
 from ..render import format_line_error, with_position
+from .answers import CONNECTION_LOST, GENERIC_ERROR, LINE_ERROR
 from .effects import Exit
 
 TYPE_CHECKING = False
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from ..language import SourceLine
     from ..storage import Settings
+    from .answers import AnswerLog
     from .effects import Outbox
 
 
@@ -28,12 +30,14 @@ class FailureLog:
         outbox: Outbox,
         source_depth: Mapping[str, int],
         *,
+        answers: AnswerLog,
         interactive: bool,
         stop: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._outbox = outbox
         self._source_depth = source_depth
+        self._answers = answers
         self._interactive = interactive
         self._stop = stop
         self.status = OK
@@ -46,15 +50,27 @@ class FailureLog:
     def stop_on_error(self) -> None:
         """End the session if it ends at the first failure."""
         if self._settings.stop_on_error and not self._interactive:
+            self._answers.close()
             self._stop()
 
-    def report(self, source: SourceLine | None, start: int, text: str) -> None:
+    def report(
+        self,
+        source: SourceLine | None,
+        start: int,
+        text: str,
+        *,
+        error_class: str = GENERIC_ERROR,
+    ) -> None:
         """Report the failure of a line, at this position."""
         self.mark()
         self._outbox.show(self.place(source, start, text), is_error=True)
+        if self._answers.is_enabled and source is not None:
+            self._answers.fail(error_class, self._clean(text, source, self._hidden(source)))
         self.stop_on_error()
 
-    def report_line(self, source: SourceLine, error: LineError) -> None:
+    def report_line(
+        self, source: SourceLine, error: LineError, *, error_class: str = LINE_ERROR
+    ) -> None:
         """Report a line that cannot be parsed, or not be executed as it is."""
         self.mark()
         hidden: list[tuple[int, int]] = []
@@ -68,12 +84,15 @@ class FailureLog:
             )
         text = format_line_error(source, error, named=self._is_named(source), hidden=hidden)
         self._outbox.show(text, is_error=True, line=source)
+        self._answers.fail(error_class, error.sentence)
         self.stop_on_error()
 
     def report_no_server(self, text: str) -> None:
         """Report that there is no server, which ends a script."""
         self.status = CONNECTION
         self._outbox.show(text, is_error=True)
+        self._answers.fail(CONNECTION_LOST, text)
+        self._answers.close()
         if not self._interactive:
             self._outbox.emit(Exit(CONNECTION))
 

@@ -186,10 +186,21 @@ class PreparedLine:
     `note` is a remark for the user about the line, or "".
 
     `requests` contains the encoded request of each action, or None; `secrets` those typed for this
-    line, by offset; `files` the contents of the files that it names, or the errors.
+    line, by offset; `files` the contents of the files that it names, or the errors. `ends_file` is
+    true if the line follows those of a `/source` that yields one answer.
     """
 
-    __slots__ = ("error", "files", "need", "note", "plan", "requests", "secrets", "source")
+    __slots__ = (
+        "ends_file",
+        "error",
+        "files",
+        "need",
+        "note",
+        "plan",
+        "requests",
+        "secrets",
+        "source",
+    )
 
     def __init__(
         self,
@@ -202,6 +213,7 @@ class PreparedLine:
     ) -> None:
         self.source = source
         self.note = note
+        self.ends_file = False
         self.plan = plan
         self.need = need
         self.error = error

@@ -267,6 +267,7 @@ class Session:
             self._interrupt_all()
         elif ended_well and not unsent:
             connection.quit_answered = True
+            self.state.answers.finish_item()
             if self.interactive:
                 self._outbox.show("the server has exited")
             self._interrupt_all()
@@ -410,7 +411,7 @@ class Session:
         )
         self.state.sender.last = shown
         self.state.vm.on_reply(request, reply)
-        self._outbox.emit(shown)
+        self.state.answers.add_reply(shown)
         if reply.is_error:
             self._on_error_reply(reply, request)
             return
@@ -994,6 +995,7 @@ class Session:
 
     def _exit(self) -> None:
         self._report_log_problem()
+        self.state.answers.close()
         if self.lost and not self.connection.ended_well:
             self._outbox.emit(Exit(CONNECTION))
         else:

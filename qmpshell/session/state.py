@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .answers import AnswerLog
 from .connection import ConnectionState
 from .effects import Outbox
 from .failures import FailureLog
@@ -58,8 +59,14 @@ class SessionState:
         self._manuals: ManualCache | None = None
         # The files that `/source` runs, and how deep.
         self.source_depth: dict[str, int] = {}
+        self.answers = AnswerLog(self.outbox, is_enabled=settings.json_errors and not interactive)
         self.failures = FailureLog(
-            settings, self.outbox, self.source_depth, interactive=interactive, stop=stop
+            settings,
+            self.outbox,
+            self.source_depth,
+            answers=self.answers,
+            interactive=interactive,
+            stop=stop,
         )
 
     @property

@@ -124,6 +124,7 @@ class Settings(Record, kw_only=True):
     color: str = "auto"
     events: EventsMode = EVENTS_INLINE
     hmp: bool = False
+    json_errors: bool = False
     layout: str | None = None
     negotiate: bool = True
     quiet: bool = False

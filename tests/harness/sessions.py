@@ -24,6 +24,7 @@ from qmpshell.session import (
     Ready,
     Send,
     Session,
+    ShowAnswer,
     ShowCommand,
     ShowDocument,
     ShowEvent,
@@ -70,6 +71,8 @@ def _said(effect: Effect) -> Said:  # noqa: C901 - a dispatch on effects
             return ("send", effect.data)
         case ShowReply():
             return ("late" if effect.late else "reply", effect.reply.value)
+        case ShowAnswer():
+            return ("answer", effect.value)
         case ShowEvent():
             return ("event", effect.event.name)
         case ShowUnexpected():
