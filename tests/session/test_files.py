@@ -174,7 +174,7 @@ def test_log_that_accepts_nothing_is_closed_after_timeout() -> None:
     driver = make(timeout=5.0)
     driver.line("/log f")
     driver.logs["f"].pending = 7
-    assert driver.line("/wait STOP") == []
+    assert driver.line("/wait -t 600 STOP") == []
     assert driver.session.log_descriptor == driver.logs["f"].fileno()
     assert driver.session.deadline == driver.now + 5
     assert driver.after(5) == [
@@ -189,10 +189,10 @@ def test_flushed_log_is_not_awaited() -> None:
     driver = make(timeout=5.0)
     driver.line("/log f")
     driver.logs["f"].pending = 7
-    driver.line("/wait STOP")
+    driver.line("/wait -t 600 STOP")
     driver.session.flush_log(driver.now)
     assert driver.session.log_descriptor is None
-    assert driver.session.deadline is None
+    assert driver.session.deadline == driver.now + 600
     assert driver.status == OK
 
 
