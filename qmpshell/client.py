@@ -163,7 +163,11 @@ def launch(
 
 
 class Server:
-    """A listening socket for QEMU to connect to. `close` removes its path."""
+    """A listening socket for QEMU to connect to. `close` removes its path.
+
+    Its mode is 0600, and only processes of the same user and of root are accepted. After `accept`,
+    others are refused until it is called again.
+    """
 
     def __init__(self, address: AddressLike) -> None:
         parsed = make_address(address, exists=os.path.exists)

@@ -6,6 +6,7 @@ import errno
 import gc
 import os
 import re
+import signal
 import stat
 import time
 
@@ -16,18 +17,19 @@ from ..render import escape_lines
 from ..script import Output, OutputClosedError, OutputError, ScriptRunner, ScriptView
 from ..session import LineInput, Ports, ScriptLines, Session
 from ..storage import Settings
-from ..transport import accept_one, connect_with_retries, is_word, parse_address
+from ..transport import connect_with_retries, is_word, parse_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from types import FrameType
 
     from ..language import Redirect
     from ..script import RedirectTarget
     from ..session import RawSession
     from ..session.ports import ChildProcess, MessageLog
     from ..storage import Configuration, Settings
-    from ..transport import Address, Stream
+    from ..transport import Address, Listener, Stream
 
 
 _DESCRIPTOR_PATH = r"/(?:dev|proc/self)/fd/([0-9]{1,9})"
@@ -143,6 +145,7 @@ class Connector:
         self._settings = settings
         self._environment = environment
         self._listen = listen
+        self._listener: Listener | None = None
         self._configuration = configuration
         variable = "QGA_CLIENT_ADDRESS" if settings.agent else "QMP_SOCKET"
         text = text or environment.get(variable)
@@ -175,8 +178,32 @@ class Connector:
 
     def _open(self, notice: Callable[[str], None] | None) -> Stream:
         if self._listen:
-            return accept_one(self._address, wait=self._settings.wait)
+            return self._accept(notice)
         return self._connect(self._address, self._hint, notice)
+
+    def _accept(self, notice: Callable[[str], None] | None) -> Stream:
+        if self._listener is None:
+            from ..transport import Listener  # few sessions listen
+
+            self._listener = Listener(self._address)
+        if notice is not None and os.isatty(2) and not self._settings.quiet:
+            write_error(f"Waiting for QEMU to connect to {self.name}. Ctrl-C stops waiting.")
+        return self._listener.accept(timeout=self._settings.wait, notice=notice)
+
+    def close(self) -> None:
+        """Stop listening, and remove the socket's path."""
+        if self._listener is not None:
+            self._listener.close()
+
+    def close_on_signals(self) -> None:
+        """Close when a signal ends the process."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self.close()
+        os._exit(128 + number)
 
     def _connect(self, address: Address, hint: str, notice: Callable[[str], None] | None) -> Stream:
         wait = self._settings.wait
@@ -237,17 +264,25 @@ def start(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
         name = "no server"
         session = make_session(settings, name, interactive=False, environment=environment)
         return run_script(invocation, session, environment, name=name)
+    configuration = None
     if not is_scripted(invocation):
-        return _run_terminal(invocation, environment)
-    connector = _connector(invocation, environment)
-    return run_script(
-        invocation,
-        make_session(settings, connector.name, interactive=False, environment=environment),
-        environment,
-        name=connector.name,
-        connect=connector.open,
-        reconnect=connector.reconnect,
-    )
+        configuration = configure(settings, environment, explicit=invocation.explicit)
+    connector = _connector(invocation, environment, configuration)
+    if invocation.listen:
+        connector.close_on_signals()
+    try:
+        if configuration is not None:
+            return _run_terminal(settings, connector, environment)
+        return run_script(
+            invocation,
+            make_session(settings, connector.name, interactive=False, environment=environment),
+            environment,
+            name=connector.name,
+            connect=connector.open,
+            reconnect=connector.reconnect,
+        )
+    finally:
+        connector.close()
 
 
 def is_scripted(invocation: Invocation) -> bool:
@@ -311,10 +346,7 @@ def open_session(
         raise UsageError(str(error)) from error
 
 
-def _run_terminal(invocation: Invocation, environment: Mapping[str, str]) -> int:
-    settings = invocation.settings
-    configuration = configure(settings, environment, explicit=invocation.explicit)
-    connector = _connector(invocation, environment, configuration)
+def _run_terminal(settings: Settings, connector: Connector, environment: Mapping[str, str]) -> int:
     session = make_session(settings, connector.name, interactive=True, environment=environment)
     stream = connector.open()
     return import_shell(environment)(

@@ -15,16 +15,18 @@ if TYPE_CHECKING:
         resolve_address as resolve_address,
         target_hint as target_hint,
     )
-    from .connect import accept_one as accept_one, connect_with_retries as connect_with_retries
-    from .sockets import Listener as Listener, open_stream as open_stream
+    from .connect import connect_with_retries as connect_with_retries
+    from .listen import Listener as Listener
+    from .sockets import open_stream as open_stream
     from .stream import SocketStream as SocketStream, Stream as Stream
 else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
             "address": "Address FdAddress TcpAddress UnixAddress is_word make_address parse_address resolve_address target_hint",
-            "connect": "accept_one connect_with_retries",
-            "sockets": "Listener open_stream",
+            "connect": "connect_with_retries",
+            "listen": "Listener",
+            "sockets": "open_stream",
             "stream": "SocketStream Stream",
         },
     )

@@ -8,7 +8,7 @@ backlog of one.
 from __future__ import annotations
 
 from ..errors import ConnectError
-from .sockets import Listener, open_stream
+from .sockets import open_stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,12 +58,3 @@ def connect_with_retries(
                 notice(str(error))
             sleep(min(pause, patience - waited))
             pause = min(2 * pause, _LONGEST_PAUSE)
-
-
-def accept_one(address: Address, *, wait: float | None) -> Stream:
-    """Listen until a client connects, at most `wait` seconds. Raises ConnectError."""
-    listener = Listener(address)
-    try:
-        return listener.accept(timeout=wait)
-    finally:
-        listener.close()

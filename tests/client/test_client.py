@@ -235,21 +235,6 @@ def test_monitor_is_not_an_agent(one_qemu: Server) -> None:
         connect(one_qemu.address, agent=True)
 
 
-def test_listen_accepts_connection_from_qemu(installation: Installation, tmp_path: Path) -> None:
-    path = tmp_path / "listen.sock"
-    with (
-        listen(str(path)) as server,
-        start_qemu(
-            installation,
-            tmp_path / "vm.sock",
-            *("-chardev", f"socket,id=c,path={path}", "-mon", "chardev=c,mode=control"),
-        ),
-        server.accept(wait=10) as qmp,
-    ):
-        assert qmp.execute("query-name") == {}
-    assert not path.exists()
-
-
 def test_fileno_can_be_polled(qemu: Server) -> None:
     with connect(qemu.address) as qmp:
         poll = select.poll()
