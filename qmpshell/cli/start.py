@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..session import RawSession
     from ..session.ports import ChildProcess, MessageLog
     from ..storage import Configuration, Settings
-    from ..transport import Address, Listener, Stream
+    from ..transport import Address, Listener, Peer, Stream
 
 
 _DESCRIPTOR_PATH = r"/(?:dev|proc/self)/fd/([0-9]{1,9})"
@@ -54,8 +54,15 @@ def make_ports(environment: Mapping[str, str], *, child: ChildProcess | None = N
         open_file=_open,
         open_log=_open_log,
         find_page=find_page,
+        find_peer=_find_peer,
         child=child,
     )
+
+
+def _find_peer(text: str) -> Peer | None:
+    from ..transport import find_peer  # few servers are silent
+
+    return find_peer(parse_address(text, exists=is_file))
 
 
 def is_file(path: str) -> bool:

@@ -43,11 +43,14 @@ from .steps import Issue, MoveBeside, NextCommand, NotConnected, Query, WaitFor,
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..errors import LineError
     from ..language import Introspection, SourceLine, StrayWordError
     from ..manual import Descriptions
     from ..qmp import Item
     from ..storage import Settings
+    from ..transport import Peer
     from .effects import Effect
     from .live_names import HmpCatalogueLoader, LiveCache
     from .ports import Ports
@@ -139,6 +142,11 @@ class Session:
     def greeting(self) -> Greeting | None:
         """The server's greeting, or None."""
         return self.connection.greeting
+
+    @property
+    def find_peer(self) -> Callable[[str], Peer | None] | None:
+        """The function that returns what the system shows about the server at an address, or None."""
+        return self.state.ports.find_peer
 
     @property
     def introspection(self) -> Introspection:
@@ -752,6 +760,13 @@ class Session:
         if connection.give_up_at is not None and now >= connection.give_up_at:
             self._abandon_connection(connection.explain_giving_up(now))
             return self._outbox.drain()
+        if connection.inspect_at is not None and now >= connection.inspect_at:
+            text, is_fatal = connection.inspect()
+            if is_fatal:
+                self._abandon_connection(text)
+                return self._outbox.drain()
+            if text:
+                self._outbox.show(text)
         if connection.silence_at is not None and now >= connection.silence_at:
             connection.silence_at = None
             self._outbox.show(connection.explain_silence())

@@ -48,7 +48,9 @@ class SessionState:
         self.outbox = Outbox()
         self.lines = LineQueue()
         self.events = EventLog()
-        self.connection = ConnectionState(address, settings, gives_up=not interactive)
+        self.connection = ConnectionState(
+            address, settings, gives_up=not interactive, find_peer=ports.find_peer
+        )
         self.server = ServerInfo(
             read_file=ports.read_file, read_variable=ports.read_variable, can_ask=interactive
         )

@@ -23,7 +23,7 @@ from ..qmp import NotQmp
 from ..record import Record
 from ..session import ConnectionState
 from ..storage import Settings
-from ..transport import Stream
+from ..transport import Peer, Stream
 
 T = TypeVar("T")
 
@@ -57,13 +57,19 @@ def run_in_thread(call: Callable[[], T], *, discard: Callable[[T], None]) -> asy
 
 
 def await_greeting(
-    stream: Stream, connection: ConnectionState, clock: Callable[[], float]
+    stream: Stream,
+    connection: ConnectionState,
+    clock: Callable[[], float],
+    *,
+    wait: float | None = None,
 ) -> bytes:
     """Wait for the greeting of a QMP server, or the answer of an agent. Return the received bytes.
 
-    Raises ConnectError or ConnectionLost.
+    With `wait`, a busy or stopped server gets that many seconds. Raises ConnectError or
+    ConnectionLost.
     """
-    connection.start_negotiation(clock())
+    start = clock()
+    connection.start_negotiation(start, give_up_at=None if wait is None else start + wait)
     protocol, received = connection.protocol, b""
     poll = select.poll()
     poll.register(stream.fileno(), select.POLLIN)
@@ -71,10 +77,15 @@ def await_greeting(
         hello = protocol.data_to_send()
         if hello:
             stream.write(hello)
-        left = (connection.give_up_at or 0.0) - clock()
-        if left <= 0:
+        now, give_up_at = clock(), connection.give_up_at or 0.0
+        if connection.inspect_at is not None and now >= connection.inspect_at:
+            text, is_fatal = connection.inspect()
+            if is_fatal or (text and wait is None):
+                raise ConnectError(text)
+        if now >= give_up_at:
             raise ConnectError(connection.explain_silence())
-        poll.poll(math.ceil(left * 1000))
+        left = min(give_up_at, connection.inspect_at or give_up_at) - now
+        poll.poll(math.ceil(max(left, 0.0) * 1000))
         data = stream.read()
         if data is None:
             continue
@@ -108,19 +119,22 @@ class Reconnector:
     """Connects in a thread.
 
     `connect` opens the stream to an address, or with None to the first one, and returns its name;
-    it may raise any exception. `connected` receives both, and what was read already; `failed` the
-    reason. `tried` receives the result of `try_connect`: the problem, or "".
+    it may raise any exception. `find_peer` is the session's. `connected` receives both, and what
+    was read already; `failed` the reason. `tried` receives the result of `try_connect`: the
+    problem, or "".
     """
 
     def __init__(
         self,
         connect: Callable[[str | None], tuple[Stream, str]],
         *,
+        find_peer: Callable[[str], Peer | None] | None,
         connected: Callable[[Stream, str, bytes], None],
         failed: Callable[[str], None],
         tried: Callable[[str], None],
     ) -> None:
         self._connect = connect
+        self._find_peer = find_peer
         self._connected = connected
         self._failed = failed
         self._tried = tried
@@ -199,10 +213,11 @@ class Reconnector:
         if is_same_server(address, current):
             return _Reached(text, stream, address)
         try:
-            connection = ConnectionState(address, settings, gives_up=True)
-            return _Reached(
-                text, stream, address, await_greeting(stream, connection, time.monotonic)
+            connection = ConnectionState(
+                address, settings, gives_up=True, find_peer=self._find_peer
             )
+            data = await_greeting(stream, connection, time.monotonic, wait=settings.wait)
+            return _Reached(text, stream, address, data)
         except BaseException:
             stream.close()
             raise

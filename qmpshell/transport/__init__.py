@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     )
     from .connect import connect_with_retries as connect_with_retries
     from .listen import Listener as Listener
+    from .peer import (
+        Peer as Peer,
+        Process as Process,
+        address_with as address_with,
+        explain_delay as explain_delay,
+        explain_mismatch as explain_mismatch,
+    )
+    from .proc import find_peer as find_peer
     from .sockets import open_stream as open_stream
     from .stream import SocketStream as SocketStream, Stream as Stream
 else:
@@ -26,6 +34,8 @@ else:
             "address": "Address FdAddress TcpAddress UnixAddress is_word make_address parse_address resolve_address target_hint",
             "connect": "connect_with_retries",
             "listen": "Listener",
+            "peer": "Peer Process address_with explain_delay explain_mismatch",
+            "proc": "find_peer",
             "sockets": "open_stream",
             "stream": "SocketStream Stream",
         },

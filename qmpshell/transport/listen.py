@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import math
 import os
+import select
 import socket
 import stat
 import struct
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ROOT = 0
+_MAX_POLL = 1_000_000  # milliseconds
 
 
 class Listener:
@@ -94,37 +97,57 @@ class Listener:
         except OSError as error:
             raise self._explain(error) from error
         self._is_accepting = True
-        deadline = time.monotonic() + (
-            MAX_TIMEOUT if timeout is None else min(timeout, MAX_TIMEOUT)
-        )
-        while True:
-            connected = self._accept(listening, deadline, timeout)
-            problem = _find_stranger(connected)
-            if not problem:
-                break
-            connected.close()
-            if notice is not None:
-                notice(f"{self.address}: refused {problem}")
+        try:
+            connected = self._accept_trusted(listening, timeout, notice)
+        except BaseException:
+            if self._socket is listening:
+                self._is_accepting = False
+            else:
+                listening.close()
+            raise
         self._is_accepting = False
         self._stop()
-        connected.settimeout(None)
+        connected.setblocking(True)
         if connected.family != socket.AF_UNIX:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return SocketStream(connected)
 
+    def _accept_trusted(
+        self,
+        listening: socket.socket,
+        timeout: float | None,
+        notice: Callable[[str], None] | None,
+    ) -> socket.socket:
+        limit = MAX_TIMEOUT if timeout is None else min(timeout, MAX_TIMEOUT)
+        deadline = time.monotonic() + limit
+        while True:
+            connected = self._accept(listening, deadline, timeout)
+            problem = _find_stranger(connected)
+            if not problem:
+                return connected
+            connected.close()
+            if notice is not None:
+                notice(f"{self.address}: refused {problem}")
+
     def _accept(
         self, listening: socket.socket, deadline: float, timeout: float | None
     ) -> socket.socket:
-        try:
-            listening.settimeout(max(deadline - time.monotonic(), 0.001))
-            return listening.accept()[0]
-        except TimeoutError:
-            raise ConnectError(
-                f"{self.address}: no connection within {timeout:g} s; does QEMU connect to this address"
-                " (server=off), and with reconnect= if it was started before?"
-            ) from None
-        except OSError as error:  # `_stop` was called in another thread
-            raise ConnectError(f"{self.address}: stopped listening") from error
+        poll = select.poll()
+        poll.register(listening, select.POLLIN)
+        listening.setblocking(False)
+        while True:
+            left = max(deadline - time.monotonic(), 0.0)
+            ready = poll.poll(min(math.ceil(left * 1000), _MAX_POLL))
+            if ready and ready[0][1] & select.POLLHUP:  # `_stop` was called in another thread
+                raise ConnectError(f"{self.address}: stopped listening")
+            if ready:
+                with contextlib.suppress(BlockingIOError, ConnectionAbortedError):
+                    return listening.accept()[0]
+            elif time.monotonic() >= deadline:
+                raise ConnectError(
+                    f"{self.address}: no connection within {timeout:g} s; does QEMU connect to this"
+                    " address (server=off), and with reconnect= if it was started before?"
+                )
 
     def _stop(self) -> None:
         """Stop listening: callers are refused, also those that wait already."""
@@ -132,7 +155,9 @@ class Listener:
         if bound is not None:
             with contextlib.suppress(OSError):
                 bound.shutdown(socket.SHUT_RDWR)  # wakes an `accept` in another thread
-            bound.close()
+            if not self._is_accepting:
+                bound.close()  # otherwise that thread closes it: its number could be used again
+            self._is_accepting = False
 
     def close(self) -> None:
         """Stop listening. Remove the socket's path if it is still the one that was bound here."""

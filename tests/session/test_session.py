@@ -166,11 +166,13 @@ def test_partial_greeting_is_shown_in_diagnosis() -> None:
     [
         (
             b"HTTP/1.1 400 Bad Request\r\n",
-            "vm.sock: this is a web server (HTTP), not QMP: it sent “HTTP/1.1 400 Bad Request”",
+            "vm.sock: this is a web server (HTTP), not QMP: it sent “HTTP/1.1 400 Bad Request”; a monitor"
+            " with websocket=on needs it in ADDRESS too",
         ),
         (
             b"SSH-2.0-OpenSSH_9.2p1\r\n",
-            "vm.sock: this is an SSH server, not QMP: it sent “SSH-2.0-OpenSSH_9.2p1”",
+            "vm.sock: this is an SSH server, not QMP: it sent “SSH-2.0-OpenSSH_9.2p1”; use"
+            " exec:ssh HOST socat - UNIX:PATH for a monitor behind it",
         ),
         (
             b"QEMU 7.2.22 monitor - type 'help' for more information\r\n(qemu) ",
@@ -190,14 +192,20 @@ def test_foreign_protocol_is_recognised(data: bytes, text: str) -> None:
 def test_closing_foreign_protocol_without_newline_is_recognized() -> None:
     driver = Driver(greeted=False)
     assert driver.bytes(b"SSH-2.0-x") == []
-    text = "vm.sock: this is an SSH server, not QMP: it sent “SSH-2.0-x”"
+    text = (
+        "vm.sock: this is an SSH server, not QMP: it sent “SSH-2.0-x”; use exec:ssh HOST socat -"
+        " UNIX:PATH for a monitor behind it"
+    )
     assert driver.gone() == [("error", text), ("leave", CONNECTION)]
 
 
 def test_waiting_foreign_protocol_without_newline_is_recognized() -> None:
     driver = Driver(greeted=False)
     assert driver.bytes(b"SSH-2.0-x") == []
-    text = "vm.sock: this is an SSH server, not QMP: it sent “SSH-2.0-x”"
+    text = (
+        "vm.sock: this is an SSH server, not QMP: it sent “SSH-2.0-x”; use exec:ssh HOST socat -"
+        " UNIX:PATH for a monitor behind it"
+    )
     assert driver.after(2) == [("tell", text)]
 
 

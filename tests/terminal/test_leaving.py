@@ -188,7 +188,7 @@ def test_missing_greeting_is_explained(scripted: Start) -> None:
         terminal.wait_prompt()
         terminal.type("query-na")
         terminal.wait_for("no greeting")
-        terminal.wait_above("another client may hold this monitor", prompt="(QEMU) query-na")
+        terminal.wait_above("it may be a guest agent", prompt="(QEMU) query-na")
         terminal.type("\x03\x04")
         assert terminal.end() == 0
         assert_tidy(terminal)
@@ -196,7 +196,8 @@ def test_missing_greeting_is_explained(scripted: Start) -> None:
 
 def test_line_before_greeting_is_sent_afterwards(one_qemu: Server) -> None:
     one_qemu.stop()
-    with Terminal(one_qemu.address) as terminal:
+    with Terminal(one_qemu.address, columns=160) as terminal:
+        terminal.wait_for("is stopped; kill -CONT")
         terminal.wait_prompt()
         terminal.line("query-name")
         terminal.wait_above("(QEMU) query-name")
