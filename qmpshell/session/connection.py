@@ -204,6 +204,11 @@ class ConnectionState:
         return self.state == LOST
 
     @property
+    def can_reconnect(self) -> bool:
+        """Whether the last server that sent a greeting has an address, and not only a descriptor."""
+        return not self.greeted_address.startswith("fd:")
+
+    @property
     def has_greeting(self) -> bool:
         """Whether the server has shown that it is one: by its greeting, or as an agent by an answer."""
         return self.protocol.state == READY or self.protocol.greeting is not None

@@ -66,6 +66,8 @@ _SHOWN_AFTER = 1.0
 _LONG_WAIT = 5.0
 # Shell commands that do not wait for earlier lines at a terminal.
 _AT_ONCE = ("/oob", "/status", "/help", "/apropos")
+# Seconds for a greeting in any case if the connection has taken all of `--wait`.
+_MIN_WAIT = 1.0
 # Steps that open a dialog, which holds all lines.
 _DIALOGS = (Confirm, ReadSecret)
 
@@ -209,6 +211,8 @@ class Session:
         for task in self._lines:
             if isinstance(task.blocked_on, Connect):
                 task.resume(task.blocked_on, "")
+                if self.settings.wait is not None:
+                    give_up_at = max(connection.since + self.settings.wait, now + _MIN_WAIT)
         if connection.is_ready:
             connection.end_negotiation()
             self._outbox.emit(Ready())
@@ -247,7 +251,8 @@ class Session:
         lines.waiting.clear()
         if early:
             more = f"; {describe_unsent(unsent)}" if unsent and self.interactive else ""
-            self._failures.report_no_server(f"{connection.explain_early_loss(reason)}{more}")
+            text = f"{connection.explain_early_loss(reason)}{more}{self._reconnect_hint}"
+            self._failures.report_no_server(text)
             self._interrupt_all()
         elif ended_well and not unsent:
             connection.quit_answered = True
@@ -261,9 +266,15 @@ class Session:
             if unsent:
                 text += f"; {_more(unsent) if request is not None else describe_unsent(unsent)}"
             self._interrupt_all()
-            self._failures.report_no_server(text)
+            self._failures.report_no_server(f"{text}{self._reconnect_hint}")
         for item in own:
             item.answer(None)
+
+    @property
+    def _reconnect_hint(self) -> str:
+        """What the user can do after a loss, or "". The end of a child server has its own message."""
+        can_reconnect = self.state.ports.child is None and self.connection.can_reconnect
+        return "; /connect reconnects" if self.interactive and can_reconnect else ""
 
     def _interrupt_all(self) -> None:
         """Let each line end, because the connection is lost. It still closes its redirect."""

@@ -106,13 +106,38 @@ def is_same_server(name: str, other: str) -> bool:
         return False
 
 
-class _Reached(Record):
+class Reached(Record):
     """An open stream to a server that has sent its greeting, which is in `data`."""
 
     text: str
     stream: Stream
     address: str
     data: bytes = b""
+
+
+def reach_server(
+    text: str,
+    current: str,
+    settings: Settings,
+    *,
+    connect: Callable[[str | None], tuple[Stream, str]],
+    find_peer: Callable[[str], Peer | None] | None,
+) -> Reached:
+    """Connect beside the server at `current`, which is kept, and wait for the greeting."""
+    stream, address = connect(text)
+    peer = find_peer(address) if find_peer is not None else None
+    holder = peer.holder if peer is not None else None
+    # A monitor serves one client: it greets this one when the other connection is closed. It may
+    # have another name now, such as localhost.
+    if is_same_server(address, current) or (holder is not None and holder.pid == os.getpid()):
+        return Reached(text, stream, address)
+    try:
+        connection = ConnectionState(address, settings, gives_up=True, find_peer=find_peer)
+        data = await_greeting(stream, connection, time.monotonic, wait=settings.wait)
+        return Reached(text, stream, address, data)
+    except BaseException:
+        stream.close()
+        raise
 
 
 class Reconnector:
@@ -140,7 +165,7 @@ class Reconnector:
         self._tried = tried
         self._attempt: asyncio.Task[None] | None = None
         # The server that the last attempt has reached and that is not used yet.
-        self._reached: _Reached | None = None
+        self._reached: Reached | None = None
 
     def start(self, text: str | None) -> None:
         """Connect, with the stream of the last attempt if it is for this address."""
@@ -197,7 +222,14 @@ class Reconnector:
     async def _try(self, text: str, current: str, settings: Settings) -> None:
         try:
             self._reached = await run_in_thread(
-                partial(self._reach, text, current, settings),
+                partial(
+                    reach_server,
+                    text,
+                    current,
+                    settings,
+                    connect=self._connect,
+                    find_peer=self._find_peer,
+                ),
                 discard=lambda reached: reached.stream.close(),
             )
         except asyncio.CancelledError:
@@ -206,21 +238,6 @@ class Reconnector:
             self._end(self._tried, str(error))
         else:
             self._end(self._tried, "")
-
-    def _reach(self, text: str, current: str, settings: Settings) -> _Reached:
-        stream, address = self._connect(text)
-        # A monitor serves one client: it greets this one when the other connection is closed.
-        if is_same_server(address, current):
-            return _Reached(text, stream, address)
-        try:
-            connection = ConnectionState(
-                address, settings, gives_up=True, find_peer=self._find_peer
-            )
-            data = await_greeting(stream, connection, time.monotonic, wait=settings.wait)
-            return _Reached(text, stream, address, data)
-        except BaseException:
-            stream.close()
-            raise
 
     def _end(self, report: Callable[[str], None], reason: str) -> None:
         if self._attempt is asyncio.current_task():

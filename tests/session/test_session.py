@@ -716,13 +716,16 @@ def test_internal_queries_do_not_count_as_unsent() -> None:
     driver.line("a")
     driver.session.run_query("query-qmp-schema", driver.now)
     assert driver.gone() == [
-        ("error", "connection lost while waiting for the reply to a; its outcome is unknown")
+        (
+            "error",
+            "connection lost while waiting for the reply to a; its outcome is unknown; /connect reconnects",
+        )
     ]
 
 
 def test_connection_loss_does_not_end_terminal_session() -> None:
     driver = Driver(interactive=True)
-    assert driver.gone() == [("error", "vm.sock: connection lost")]
+    assert driver.gone() == [("error", "vm.sock: connection lost; /connect reconnects")]
     assert driver.session.lost
     assert driver.session.idle
     found = driver.line("stop")
@@ -1006,7 +1009,7 @@ def test_loss_with_only_abandoned_reply_pending() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
     driver.session.abandon(driver.now)
-    assert driver.gone() == [("error", "vm.sock: connection lost")]
+    assert driver.gone() == [("error", "vm.sock: connection lost; /connect reconnects")]
 
 
 QUIT = "quit ends the server and its VM"
