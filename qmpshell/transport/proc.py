@@ -42,12 +42,14 @@ def find_peer(address: Address) -> Peer | None:
 
     None also means that another system is at the address, or that this one does not show anything.
     """
+    if not hasattr(socket, "AF_NETLINK"):
+        return None
     try:
         if isinstance(address, UnixAddress):
             return _find_unix(address)
         if isinstance(address, TcpAddress):
             return _find_tcp(address)
-    except (OSError, ValueError, struct.error):  # another system than Linux, or a restricted one
+    except (OSError, ValueError, struct.error):  # restricted, as in a container
         pass
     return None
 

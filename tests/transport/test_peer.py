@@ -176,3 +176,10 @@ def test_peer_of_unused_address_is_none(tmp_path: Path) -> None:
     assert find_peer(TcpAddress("192.0.2.1", 1)) is None
     assert find_peer(TcpAddress("localhost", 1)) is None
     assert find_peer(FdAddress(0)) is None
+
+
+def test_peer_on_another_system_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, address = listen_unix(tmp_path)
+    with server:
+        monkeypatch.delattr(socket, "AF_NETLINK")
+        assert find_peer(address) is None
