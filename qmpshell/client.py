@@ -45,13 +45,15 @@ from .session import (
     JobWait,
     explain_garbage,
     explain_monitor,
+    explain_peer,
     explain_quiet_agent,
     explain_silence,
 )
-from .transport import Listener, Stream, connect_with_retries, make_address
+from .transport import Listener, Stream, connect_with_retries, find_peer, make_address
 
 if TYPE_CHECKING:
     from .qemu import Qemu
+    from .transport import Address
 
 
 class HasFileno(Protocol):
@@ -68,6 +70,8 @@ Match = Callable[[dict[str, Any]], bool] | Mapping[str, Any]
 Timeout = float | Literal["default"] | None
 
 _GREETING_TIMEOUT = 5.0
+# Seconds without a greeting until the system is asked if the server is of another kind.
+_INSPECTION = 0.3
 _MAX_EVENTS = 100_000
 # Seconds until an agent is asked again; it may not run yet.
 _FIRST_RETRY = 2.0
@@ -108,7 +112,7 @@ def connect(
             greeting_timeout = max(0.1, wait - (time.monotonic() - begun))
     name = address if isinstance(address, str) else str(parsed)
     connection = Connection(stream, address=name, negotiate=negotiate, agent=agent, timeout=timeout)
-    connection._connect(greeting_timeout)
+    connection._connect(greeting_timeout, parsed)
     return connection
 
 
@@ -164,7 +168,11 @@ def launch(
 
 
 class Server:
-    """A listening socket for QEMU to connect to. `close` removes its path."""
+    """A listening socket for QEMU to connect to. `close` removes its path.
+
+    Its mode is 0600, and only processes of the same user and of root are accepted. After `accept`,
+    others are refused until it is called again.
+    """
 
     def __init__(self, address: AddressLike) -> None:
         parsed = make_address(address, exists=os.path.exists)
@@ -238,9 +246,9 @@ class Connection:
         self.timeout = timeout
         self.events_dropped = 0
 
-    def _connect(self, timeout: float) -> None:
+    def _connect(self, timeout: float, address: Address | None = None) -> None:
         try:
-            self._negotiate(timeout)
+            self._negotiate(timeout, address)
         except BaseException:
             self.close()
             raise
@@ -251,33 +259,46 @@ class Connection:
                 f"{self._address}: the server refused to negotiate: {refusal.desc}"
             )
 
-    def _negotiate(self, timeout: float) -> None:
+    def _negotiate(self, timeout: float, address: Address | None) -> None:
         deadline, pause = time.monotonic() + timeout, _FIRST_RETRY
+        if self._agent is None and timeout > _INSPECTION:
+            pause = _INSPECTION
         while True:
             left = deadline - time.monotonic()
             try:
-                if self._agent is None:
-                    pause = left
-                else:
+                if self._agent is not None:
                     self._agent.synchronize(int(time.monotonic() * 1e6))
                     self._answer_handshake()
                 self._receive_until(self._is_negotiated, min(pause, left), "the greeting")
             except ReplyTimeout:
                 if pause >= left:
-                    raise self._silence() from None
+                    raise self._silence(address) from None
+                if self._agent is None:
+                    self._check_kind(address)
+                    pause = timeout
                 pause *= 2
             else:
                 return
 
+    def _check_kind(self, address: Address | None) -> None:
+        """Raise ProtocolError if the silent server certainly is not a QMP server."""
+        if address is not None:
+            has_answered = bool(self._protocol.pending) or self._protocol.state == NEGOTIATING
+            peer = find_peer(address)
+            text, is_fatal = explain_peer(self._address, peer, has_answered=has_answered)
+            if is_fatal:
+                raise ProtocolError(text)
+
     def _is_negotiated(self) -> bool:
         return self._protocol.state in (READY, REFUSED)
 
-    def _silence(self) -> ReplyTimeout:
+    def _silence(self, address: Address | None) -> ReplyTimeout:
         """Return the exception about a server that does not answer."""
+        peer = find_peer(address) if address is not None else None
         pending, greeted = self._protocol.pending, self._protocol.state == NEGOTIATING
         if self._agent is not None:
-            return NoGreetingError(explain_quiet_agent(self._address, pending))
-        text = explain_silence(self._address, pending, greeted=greeted)
+            return NoGreetingError(explain_quiet_agent(self._address, pending, peer=peer))
+        text = explain_silence(self._address, pending, greeted=greeted, peer=peer)
         return ReplyTimeout(text) if pending or greeted else NoGreetingError(text, busy=True)
 
     def execute(
@@ -623,9 +644,10 @@ class Connection:
                 self.events_dropped += 1
             self._events.append(item.value)
         elif isinstance(item, NotQmp):
-            explain = explain_garbage(self._address, item.raw)
-            is_monitor = self._agent is not None and b'"QMP"' in item.raw
-            raise ProtocolError(explain_monitor(self._address) if is_monitor else explain)
+            if self._agent is not None and b'"QMP"' in item.raw:
+                raise ProtocolError(explain_monitor(self._address))
+            agent = self._agent is not None
+            raise ProtocolError(explain_garbage(self._address, item.raw, agent=agent))
 
 
 class LaunchedQemu(Connection):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..session import RawSession
     from ..session.ports import ChildProcess, MessageLog
     from ..storage import Configuration, Settings
-    from ..transport import Address, Listener, Stream
+    from ..transport import Address, CleanupOnSignal, Listener, Peer, Stream
 
 
 _DESCRIPTOR_PATH = r"/(?:dev|proc/self)/fd/([0-9]{1,9})"
@@ -61,8 +61,15 @@ def make_ports(
         open_file=_open,
         open_log=open_log,
         find_page=find_page,
+        find_peer=_find_peer,
         child=child,
     )
+
+
+def _find_peer(text: str) -> Peer | None:
+    from ..transport import find_peer  # few servers are silent
+
+    return find_peer(parse_address(text, exists=is_file))
 
 
 def is_file(path: str) -> bool:
@@ -140,6 +147,8 @@ class Connector:
         self._settings = settings
         self._environment = environment
         self._listen = listen
+        self._listener: Listener | None = None
+        self._cleanup: CleanupOnSignal | None = None
         self._configuration = configuration
         variable = "QGA_CLIENT_ADDRESS" if settings.agent else "QMP_SOCKET"
         text = text or environment.get(variable)
@@ -150,7 +159,6 @@ class Connector:
                 f"no ADDRESS: name the {whose}'s socket, or set {variable} (see qmpshell --help){more}"
             )
         self._address, self._hint = self._find(text)
-        self._listener: Listener | None = None
 
     @property
     def name(self) -> str:
@@ -173,8 +181,27 @@ class Connector:
 
     def _open(self, notice: Callable[[str], None] | None) -> Stream:
         if self._listen:
-            return self._accept(self._settings.wait)
+            return self._accept(notice)
         return self._connect(self._address, self._hint, notice)
+
+    def _accept(self, notice: Callable[[str], None] | None) -> Stream:
+        if self._listener is None:
+            # Few sessions listen.
+            from ..transport import CleanupOnSignal, Listener, hold_signals
+
+            with hold_signals():
+                self._listener = listener = Listener(self._address)
+                self._cleanup = CleanupOnSignal(lambda _number: listener.close())
+        if notice is not None and os.isatty(2) and not self._settings.quiet:
+            write_error(f"Waiting for QEMU to connect to {self.name}. Ctrl-C stops waiting.")
+        return self._listener.accept(timeout=self._settings.wait, notice=notice)
+
+    def close(self) -> None:
+        """Stop listening, and remove the socket's path."""
+        if self._listener is not None:
+            self._listener.close()
+        if self._cleanup is not None:
+            self._cleanup.close()
 
     def _connect(self, address: Address, hint: str, notice: Callable[[str], None] | None) -> Stream:
         wait = self._settings.wait
@@ -186,26 +213,6 @@ class Connector:
             if not hint:
                 raise
             raise ConnectError(f"{error}; {hint}") from error
-
-    def _accept(self, wait: float | None) -> Stream:
-        """Wait for a client at the address, whose socket is removed afterwards."""
-        # Few sessions listen.
-        from ..transport import CleanupOnSignal, Listener, hold_signals
-
-        self.close()
-        with hold_signals():
-            self._listener = listener = Listener(self._address)
-            cleanup = CleanupOnSignal(lambda _number: listener.close())
-        try:
-            return listener.accept(timeout=wait)
-        finally:
-            listener.close()
-            cleanup.close()
-
-    def close(self) -> None:
-        """Stop to wait for a client, and remove the socket."""
-        if self._listener is not None:
-            self._listener.close()
 
     def _find(self, text: str) -> tuple[Address, str]:
         """Return the address, and a hint in case nothing is there."""
@@ -255,17 +262,23 @@ def start(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
         name = "no server"
         session = make_session(settings, name, interactive=False, environment=environment)
         return run_script(invocation, session, environment, name=name)
+    configuration = None
     if not is_scripted(invocation):
-        return _run_terminal(invocation, environment)
-    connector = _connector(invocation, environment)
-    return run_script(
-        invocation,
-        make_session(settings, connector.name, interactive=False, environment=environment),
-        environment,
-        name=connector.name,
-        connect=connector.open,
-        reconnect=connector.reconnect,
-    )
+        configuration = configure(settings, environment, explicit=invocation.explicit)
+    connector = _connector(invocation, environment, configuration)
+    try:
+        if configuration is not None:
+            return _run_terminal(settings, connector, environment)
+        return run_script(
+            invocation,
+            make_session(settings, connector.name, interactive=False, environment=environment),
+            environment,
+            name=connector.name,
+            connect=connector.open,
+            reconnect=connector.reconnect,
+        )
+    finally:
+        connector.close()
 
 
 def is_scripted(invocation: Invocation) -> bool:
@@ -329,10 +342,7 @@ def open_session(
         raise UsageError(str(error)) from error
 
 
-def _run_terminal(invocation: Invocation, environment: Mapping[str, str]) -> int:
-    settings = invocation.settings
-    configuration = configure(settings, environment, explicit=invocation.explicit)
-    connector = _connector(invocation, environment, configuration)
+def _run_terminal(settings: Settings, connector: Connector, environment: Mapping[str, str]) -> int:
     session = make_session(settings, connector.name, interactive=True, environment=environment)
     stream = connector.open()
     try:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         ConnectionState as ConnectionState,
         explain_garbage as explain_garbage,
         explain_monitor as explain_monitor,
+        explain_peer as explain_peer,
         explain_quiet_agent as explain_quiet_agent,
         explain_silence as explain_silence,
     )
@@ -76,7 +77,7 @@ else:
         {
             "commands.arguments": "find_mistake",
             "commands.registry": "COMMANDS find_command",
-            "connection": "CONNECTED UNCONNECTED ConnectionState explain_garbage explain_monitor explain_quiet_agent explain_silence",
+            "connection": "CONNECTED UNCONNECTED ConnectionState explain_garbage explain_monitor explain_peer explain_quiet_agent explain_silence",
             "effects": "Confirm ReadFile ReadSecret StopFile Connect OpenRedirect Effect CloseRedirect Ready QueryResult Restart Exit ShowDocument Send ShowAnswer ShowBytes ShowCommand ShowEvent ShowReply ShowResult ShowUnexpected ShowMessage TryConnect",
             "server": "disabled_in names_in",
             "input": "LineInput ScriptLines note_skipped",

@@ -2,53 +2,95 @@
 
 from __future__ import annotations
 
+import re
+
 from ..qmp import GREETING, READY, QmpProtocol
 from ..render import escape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..qmp import AgentProtocol, Greeting
     from ..storage import Settings
+    from ..transport import Peer
     from .requests import Request
     from .waits import Wait
 
 
+# How the data of other servers starts, what they are, and what to do.
 _KNOWN = (
-    (b"HTTP/", "a web server (HTTP)"),
-    (b"SSH-", "an SSH server"),
-    (b"RFB ", "a VNC server"),
-    (b"220 ", "a mail or FTP server"),
-    (b"\xfb", "a telnet server"),
-    (b"\x16\x03", "a TLS server"),
-    (b"\x15\x03", "a TLS server"),
+    (b"HTTP/", "a web server (HTTP)", "; a monitor with websocket=on needs it in ADDRESS too"),
+    (b"SSH-", "an SSH server", "; use exec:ssh HOST socat - UNIX:PATH for a monitor behind it"),
+    (b"RFB ", "a VNC server", ""),
+    (b"220 ", "a mail or FTP server", ""),
 )
+# A command of a telnet negotiation and its option (RFC 854). The framer skips the byte 0xFF before it.
+_TELNET = re.compile(rb"\xff?[\xfb-\xfe][\x00-\x31]")
+# Records of TLS: an alert and a handshake (RFC 8446, section 5.1).
+_TLS = (b"\x15\x03", b"\x16\x03")
 
 
-def explain_garbage(address: str, raw: bytes) -> str:
-    """Return a message about what sent `raw` instead of a greeting."""
+def explain_garbage(address: str, raw: bytes, *, agent: bool = False) -> str:
+    """Return a message about what sent `raw` instead of a greeting, or an agent's answer."""
+    expected = "a guest agent" if agent else "QMP"
     if (raw.startswith(b"QEMU ") and b"monitor" in raw) or raw.startswith(b"(qemu)"):
-        return (
-            f"{address}: this is QEMU's human monitor, not QMP; start QEMU with -qmp, or with"
-            " mode=control in -mon"
-        )
-    for start, name in _KNOWN:
+        remedy = "" if agent else "; start QEMU with -qmp, or with mode=control in -mon"
+        return f"{address}: this is QEMU's human monitor, not {expected}{remedy}"
+    if _TELNET.match(raw):
+        from ..transport import address_with  # rarely needed
+
+        return f"{address}: this server uses telnet; use {address_with(address, 'telnet')}"
+    if raw.startswith(_TLS):
+        return f"{address}: this server uses TLS; add --tls-creds DIR"
+    for start, name, remedy in _KNOWN:
         if raw.startswith(start):
-            return f"{address}: this is {name}, not QMP: it sent {_quote(raw)}"
-    return f"{address}: this is not QMP: it sent {_quote(raw)}"
+            return f"{address}: this is {name}, not {expected}: it sent {_quote(raw)}{remedy}"
+    return f"{address}: this is not {expected}: it sent {_quote(raw)}"
 
 
-def explain_silence(address: str, pending: bytes, *, greeted: bool) -> str:
+def explain_silence(
+    address: str, pending: bytes, *, greeted: bool, peer: Peer | None = None
+) -> str:
     """Return a message about why the server has sent no greeting or no reply to `qmp_capabilities`."""
+    known, _ = explain_peer(address, peer, has_answered=greeted or bool(pending))
+    if known:
+        return known
     if greeted:
         return f"{address}: the server sent a greeting, but does not answer qmp_capabilities"
     if pending:
         if pending.lstrip()[:1] != b"{":
             return explain_garbage(address, pending)
         return f"{address}: only part of a greeting arrived: {_quote(pending)}"
+    if peer is not None and peer.server is not None:
+        return (
+            f"{address}: connected, but no greeting: {peer.server} sends nothing; it may be a guest"
+            " agent (try --ga), or a web, TLS or websocket server"
+        )
     return (
         f"{address}: connected, but no greeting: another client may hold this monitor (QEMU serves"
         " one at a time), QEMU may be stopped, or this may be a guest agent (try --ga)"
     )
+
+
+def explain_peer(
+    address: str, peer: Peer | None, *, has_answered: bool = False, agent: bool = False
+) -> tuple[str, bool]:
+    """Return a message about what the system shows of a silent server, and if it is not a QMP server.
+
+    The message is empty if nothing is certain.
+    """
+    if peer is None:
+        return "", False
+    from ..transport import explain_delay, explain_mismatch  # rarely needed
+
+    if has_answered:
+        peer.is_held = False
+    delay = explain_delay(address, peer)
+    if delay or has_answered or agent:
+        return delay, False
+    mismatch = explain_mismatch(address, peer)
+    return mismatch, bool(mismatch)
 
 
 def explain_monitor(address: str) -> str:
@@ -56,10 +98,13 @@ def explain_monitor(address: str) -> str:
     return f"{address}: this is a QMP monitor, not a guest agent: omit --ga"
 
 
-def explain_quiet_agent(address: str, pending: bytes) -> str:
+def explain_quiet_agent(address: str, pending: bytes, *, peer: Peer | None = None) -> str:
     """Return a message about why a guest agent does not answer."""
+    known, _ = explain_peer(address, peer, has_answered=bool(pending), agent=True)
+    if known:
+        return known
     if pending and pending.lstrip()[:1] != b"{":
-        return f"{address}: this is not a guest agent: it sent {_quote(pending)}"
+        return explain_garbage(address, pending, agent=True)
     return (
         f"{address}: connected, but no answer: the guest agent may not be running in the guest, the guest"
         " may be stopped, or another client may hold the connection"
@@ -71,7 +116,9 @@ def _quote(raw: bytes) -> str:
     return f"“{escape(text)}{'…' if len(raw) > 60 else ''}”"
 
 
-# Seconds without a greeting until a diagnosis is shown, and until a script gives up.
+# Seconds without a greeting until the system is asked for the cause, until a diagnosis is shown in any
+# case, and until a script gives up.
+_INSPECTION = 0.3
 _SILENCE = 2.0
 _GIVE_UP = 5.0
 # Seconds until an agent is asked a second time.
@@ -86,11 +133,21 @@ OFFLINE = "offline"  # a dry run without a server
 class ConnectionState:
     """The state of a connection: one of those above.
 
-    `silence_at` and `give_up_at` are the times at which a missing greeting is reported, and fatal.
+    `inspect_at`, `silence_at` and `give_up_at` are the times at which the cause of a missing
+    greeting is searched for, and the greeting is reported missing, and is fatal. `find_peer` returns
+    what the system shows about the server at an address; with None, no cause is searched for.
     """
 
-    def __init__(self, address: str, settings: Settings, *, gives_up: bool) -> None:
+    def __init__(
+        self,
+        address: str,
+        settings: Settings,
+        *,
+        gives_up: bool,
+        find_peer: Callable[[str], Peer | None] | None = None,
+    ) -> None:
         self._settings = settings
+        self._find_peer = find_peer
         self._gives_up = gives_up
         # The address of the last server that sent a greeting, as a name and as the user typed it.
         self.greeted_address = address
@@ -114,6 +171,7 @@ class ConnectionState:
         else:
             self.protocol = QmpProtocol(negotiate=settings.negotiate)
         self.state = UNCONNECTED
+        self.inspect_at: float | None = None
         self.silence_at: float | None = None
         self.give_up_at: float | None = None
         # When the wait for an answer has started, and the explanation that was shown.
@@ -146,6 +204,11 @@ class ConnectionState:
         return self.state == LOST
 
     @property
+    def can_reconnect(self) -> bool:
+        """Whether the last server that sent a greeting has an address, and not only a descriptor."""
+        return not self.greeted_address.startswith("fd:")
+
+    @property
     def has_greeting(self) -> bool:
         """Whether the server has shown that it is one: by its greeting, or as an agent by an answer."""
         return self.protocol.state == READY or self.protocol.greeting is not None
@@ -167,14 +230,12 @@ class ConnectionState:
     @property
     def has_deadlines(self) -> bool:
         """Whether something is due at some time, which is so only during the negotiation."""
-        return (
-            self.silence_at is not None or self.give_up_at is not None or self.again_at is not None
-        )
+        return bool(self.deadlines)
 
     @property
     def deadlines(self) -> list[float]:
         """Return the times at which something is due."""
-        times = (self.silence_at, self.give_up_at, self.again_at)
+        times = (self.inspect_at, self.silence_at, self.give_up_at, self.again_at)
         return [time for time in times if time is not None]
 
     @property
@@ -198,6 +259,8 @@ class ConnectionState:
     def expect_answer(self, now: float, *, give_up_at: float | None = None) -> None:
         """Limit the time for the negotiation from now on."""
         self._expected_since, self._explained = now, ""
+        if self._find_peer is not None:
+            self.inspect_at = now + _INSPECTION
         self.silence_at = now + _SILENCE
         if self._gives_up:
             self.give_up_at = give_up_at if give_up_at is not None else now + _GIVE_UP
@@ -211,7 +274,7 @@ class ConnectionState:
         """End the negotiation: the server accepts commands, or the connection is lost."""
         if self.state == CONNECTED:
             self.greeted_address, self.greeted_text = self.address, self._text
-        self.silence_at = self.give_up_at = self.again_at = None
+        self.inspect_at = self.silence_at = self.give_up_at = self.again_at = None
         self._retry_after = _FIRST_RETRY
 
     def end(self) -> None:
@@ -219,13 +282,34 @@ class ConnectionState:
         self.state = LOST
         self.end_negotiation()
 
+    def inspect(self) -> tuple[str, bool]:
+        """Return what the system shows of the silent server, and if it certainly is not a QMP server.
+
+        The message may be empty. It is not repeated when the silence is explained.
+        """
+        self.inspect_at = None
+        has_answered = bool(self.protocol.pending) or self.protocol.state != GREETING
+        text, is_fatal = explain_peer(
+            self.address,
+            self._peer(),
+            has_answered=has_answered,
+            agent=self._agent is not None,
+        )
+        if text:
+            self._explained, self.silence_at = text, None
+        return text, is_fatal
+
+    def _peer(self) -> Peer | None:
+        return self._find_peer(self.address) if self._find_peer is not None else None
+
     def explain_silence(self) -> str:
         """Return a message about why the server does not answer."""
         pending, greeted = self.protocol.pending, self.protocol.state != GREETING
+        peer = self._peer()
         if self._agent is not None:
-            self._explained = explain_quiet_agent(self.address, pending)
+            self._explained = explain_quiet_agent(self.address, pending, peer=peer)
         else:
-            self._explained = explain_silence(self.address, pending, greeted=greeted)
+            self._explained = explain_silence(self.address, pending, greeted=greeted, peer=peer)
         return self._explained
 
     def explain_giving_up(self, now: float) -> str:
@@ -234,13 +318,14 @@ class ConnectionState:
         text = self.explain_silence()
         if text != shown:
             return text
-        return f"{self.address}: gave up after {now - self._expected_since:.0f} s"
+        waited = now - self._expected_since
+        return f"{self.address}: gave up after {waited:.{int(waited < 1)}f} s"
 
     def explain_not_server(self, raw: bytes) -> str:
         """Return a message about what sent `raw` instead of a greeting or an agent's answer."""
-        if self._agent is not None:
+        if self._agent is not None and b'"QMP"' in raw:
             return explain_monitor(self.address)
-        return explain_garbage(self.address, raw)
+        return explain_garbage(self.address, raw, agent=self._agent is not None)
 
     def explain_early_loss(self, reason: str) -> str:
         """Return a message about a loss before commands could be sent."""

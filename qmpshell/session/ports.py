@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
+    from ..transport import Peer
+
     class MessageLog(Protocol):
         """A log of complete, redacted messages."""
 
@@ -50,16 +52,18 @@ def no_page(_name: str, _version: tuple[int, ...] | None) -> str | None:
 
 
 class Ports(Record, kw_only=True):
-    """File functions for a session.
+    """Functions for files and processes for a session.
 
     `open_file` returns a descriptor for `<` or `<>` without blocking, and raises OSError.
     `read_variable` returns an environment variable, or None. `open_log` opens a log and raises
     QmpShellError. `find_page` returns the text of the best manual page for a version of the server,
-    or None. `child` is the server's process, if qmpshell has started it.
+    or None. `find_peer` returns what the system shows about the server at an address, or None if it
+    shows nothing. `child` is the server's process, if qmpshell has started it.
     """
 
     read_variable: Callable[[str], bytes | None] = no_variable
     open_file: Callable[[str, str], int]
     open_log: Callable[[str], MessageLog]
     find_page: Callable[[str, tuple[int, ...] | None], str | None] = no_page
+    find_peer: Callable[[str], Peer | None] | None = None
     child: ChildProcess | None = None

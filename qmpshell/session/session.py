@@ -46,11 +46,14 @@ from .steps import Issue, MoveBeside, NextCommand, NotConnected, Query, WaitFor,
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..errors import LineError
     from ..language import Introspection, SourceLine, StrayWordError
     from ..manual import Descriptions
     from ..qmp import Item
     from ..storage import Settings
+    from ..transport import Peer
     from .effects import Effect
     from .live_names import HmpCatalogueLoader, LiveCache
     from .ports import Ports
@@ -66,6 +69,8 @@ _SHOWN_AFTER = 1.0
 _LONG_WAIT = 5.0
 # Shell commands that do not wait for earlier lines at a terminal.
 _AT_ONCE = ("/oob", "/status", "/help", "/apropos")
+# Seconds for a greeting in any case if the connection has taken all of `--wait`.
+_MIN_WAIT = 1.0
 # Steps that open a dialog, which holds all lines.
 _DIALOGS = (Confirm, ReadSecret)
 
@@ -165,6 +170,11 @@ class Session:
         return self.connection.greeting
 
     @property
+    def find_peer(self) -> Callable[[str], Peer | None] | None:
+        """The function that returns what the system shows about the server at an address, or None."""
+        return self.state.ports.find_peer
+
+    @property
     def introspection(self) -> Introspection:
         """What is known of the server's types."""
         return self.server.introspection
@@ -225,6 +235,8 @@ class Session:
         for task in self._lines:
             if isinstance(task.blocked_on, Connect):
                 task.resume(task.blocked_on, "")
+                if self.settings.wait is not None:
+                    give_up_at = max(connection.since + self.settings.wait, now + _MIN_WAIT)
         if connection.is_ready:
             connection.end_negotiation()
             self._outbox.emit(Ready())
@@ -263,7 +275,8 @@ class Session:
         lines.waiting.clear()
         if early:
             more = f"; {describe_unsent(unsent)}" if unsent and self.interactive else ""
-            self._failures.report_no_server(f"{connection.explain_early_loss(reason)}{more}")
+            text = f"{connection.explain_early_loss(reason)}{more}{self._reconnect_hint}"
+            self._failures.report_no_server(text)
             self._interrupt_all()
         elif ended_well and not unsent:
             connection.quit_answered = True
@@ -278,9 +291,15 @@ class Session:
             if unsent:
                 text += f"; {_more(unsent) if request is not None else describe_unsent(unsent)}"
             self._interrupt_all()
-            self._failures.report_no_server(text)
+            self._failures.report_no_server(f"{text}{self._reconnect_hint}")
         for item in own:
             item.answer(None)
+
+    @property
+    def _reconnect_hint(self) -> str:
+        """What the user can do after a loss, or "". The end of a child server has its own message."""
+        can_reconnect = self.state.ports.child is None and self.connection.can_reconnect
+        return "; /connect reconnects" if self.interactive and can_reconnect else ""
 
     def _interrupt_all(self) -> None:
         """Let each line end, because the connection is lost. It still closes its redirect."""
@@ -861,6 +880,13 @@ class Session:
         if connection.give_up_at is not None and now >= connection.give_up_at:
             self._abandon_connection(connection.explain_giving_up(now))
             return self._drain()
+        if connection.inspect_at is not None and now >= connection.inspect_at:
+            text, is_fatal = connection.inspect()
+            if is_fatal:
+                self._abandon_connection(text)
+                return self._drain()
+            if text:
+                self._outbox.show(text)
         if connection.silence_at is not None and now >= connection.silence_at:
             connection.silence_at = None
             self._outbox.show(connection.explain_silence())

@@ -49,7 +49,9 @@ class SessionState:
         self.outbox = Outbox()
         self.lines = LineQueue()
         self.events = EventLog()
-        self.connection = ConnectionState(address, settings, gives_up=not interactive)
+        self.connection = ConnectionState(
+            address, settings, gives_up=not interactive, find_peer=ports.find_peer
+        )
         self.server = ServerInfo(read_variable=ports.read_variable, can_ask=interactive)
         self.message_logger = MessageLogger(ports.open_log)
         self.sender = RequestSender(

@@ -133,7 +133,11 @@ class App:
             )
         self._status: int | None = None
         self._reconnecting = Reconnector(
-            connect, connected=self._connected, failed=self._connected_not, tried=self._tried
+            connect,
+            find_peer=session.find_peer if isinstance(session, Session) else None,
+            connected=self._connected,
+            failed=self._connected_not,
+            tried=self._tried,
         )
         self._files = FileOperations(answer=self._answer)
         self._redirects = RedirectController(

@@ -23,7 +23,7 @@ from ..qmp import NotQmp
 from ..record import Record
 from ..session import ConnectionState
 from ..storage import Settings
-from ..transport import Stream
+from ..transport import Peer, Stream
 
 T = TypeVar("T")
 
@@ -57,13 +57,19 @@ def run_in_thread(call: Callable[[], T], *, discard: Callable[[T], None]) -> asy
 
 
 def await_greeting(
-    stream: Stream, connection: ConnectionState, clock: Callable[[], float]
+    stream: Stream,
+    connection: ConnectionState,
+    clock: Callable[[], float],
+    *,
+    wait: float | None = None,
 ) -> bytes:
     """Wait for the greeting of a QMP server, or the answer of an agent. Return the received bytes.
 
-    Raises ConnectError or ConnectionLost.
+    With `wait`, a busy or stopped server gets that many seconds. Raises ConnectError or
+    ConnectionLost.
     """
-    connection.start_negotiation(clock())
+    start = clock()
+    connection.start_negotiation(start, give_up_at=None if wait is None else start + wait)
     protocol, received = connection.protocol, b""
     poll = select.poll()
     poll.register(stream.fileno(), select.POLLIN)
@@ -71,10 +77,15 @@ def await_greeting(
         hello = protocol.data_to_send()
         if hello:
             stream.write(hello)
-        left = (connection.give_up_at or 0.0) - clock()
-        if left <= 0:
+        now, give_up_at = clock(), connection.give_up_at or 0.0
+        if connection.inspect_at is not None and now >= connection.inspect_at:
+            text, is_fatal = connection.inspect()
+            if is_fatal or (text and wait is None):
+                raise ConnectError(text)
+        if now >= give_up_at:
             raise ConnectError(connection.explain_silence())
-        poll.poll(math.ceil(left * 1000))
+        left = min(give_up_at, connection.inspect_at or give_up_at) - now
+        poll.poll(math.ceil(max(left, 0.0) * 1000))
         data = stream.read()
         if data is None:
             continue
@@ -95,7 +106,7 @@ def is_same_server(name: str, other: str) -> bool:
         return False
 
 
-class _Reached(Record):
+class Reached(Record):
     """An open stream to a server that has sent its greeting, which is in `data`."""
 
     text: str
@@ -104,29 +115,57 @@ class _Reached(Record):
     data: bytes = b""
 
 
+def reach_server(
+    text: str,
+    current: str,
+    settings: Settings,
+    *,
+    connect: Callable[[str | None], tuple[Stream, str]],
+    find_peer: Callable[[str], Peer | None] | None,
+) -> Reached:
+    """Connect beside the server at `current`, which is kept, and wait for the greeting."""
+    stream, address = connect(text)
+    peer = find_peer(address) if find_peer is not None else None
+    holder = peer.holder if peer is not None else None
+    # A monitor serves one client: it greets this one when the other connection is closed. It may
+    # have another name now, such as localhost.
+    if is_same_server(address, current) or (holder is not None and holder.pid == os.getpid()):
+        return Reached(text, stream, address)
+    try:
+        connection = ConnectionState(address, settings, gives_up=True, find_peer=find_peer)
+        data = await_greeting(stream, connection, time.monotonic, wait=settings.wait)
+        return Reached(text, stream, address, data)
+    except BaseException:
+        stream.close()
+        raise
+
+
 class Reconnector:
     """Connects in a thread.
 
     `connect` opens the stream to an address, or with None to the first one, and returns its name;
-    it may raise any exception. `connected` receives both, and what was read already; `failed` the
-    reason. `tried` receives the result of `try_connect`: the problem, or "".
+    it may raise any exception. `find_peer` is the session's. `connected` receives both, and what
+    was read already; `failed` the reason. `tried` receives the result of `try_connect`: the
+    problem, or "".
     """
 
     def __init__(
         self,
         connect: Callable[[str | None], tuple[Stream, str]],
         *,
+        find_peer: Callable[[str], Peer | None] | None,
         connected: Callable[[Stream, str, bytes], None],
         failed: Callable[[str], None],
         tried: Callable[[str], None],
     ) -> None:
         self._connect = connect
+        self._find_peer = find_peer
         self._connected = connected
         self._failed = failed
         self._tried = tried
         self._attempt: asyncio.Task[None] | None = None
         # The server that the last attempt has reached and that is not used yet.
-        self._reached: _Reached | None = None
+        self._reached: Reached | None = None
 
     def start(self, text: str | None) -> None:
         """Connect, with the stream of the last attempt if it is for this address."""
@@ -183,7 +222,14 @@ class Reconnector:
     async def _try(self, text: str, current: str, settings: Settings) -> None:
         try:
             self._reached = await run_in_thread(
-                partial(self._reach, text, current, settings),
+                partial(
+                    reach_server,
+                    text,
+                    current,
+                    settings,
+                    connect=self._connect,
+                    find_peer=self._find_peer,
+                ),
                 discard=lambda reached: reached.stream.close(),
             )
         except asyncio.CancelledError:
@@ -192,20 +238,6 @@ class Reconnector:
             self._end(self._tried, str(error))
         else:
             self._end(self._tried, "")
-
-    def _reach(self, text: str, current: str, settings: Settings) -> _Reached:
-        stream, address = self._connect(text)
-        # A monitor serves one client: it greets this one when the other connection is closed.
-        if is_same_server(address, current):
-            return _Reached(text, stream, address)
-        try:
-            connection = ConnectionState(address, settings, gives_up=True)
-            return _Reached(
-                text, stream, address, await_greeting(stream, connection, time.monotonic)
-            )
-        except BaseException:
-            stream.close()
-            raise
 
     def _end(self, report: Callable[[str], None], reason: str) -> None:
         if self._attempt is asyncio.current_task():

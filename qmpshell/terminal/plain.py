@@ -46,10 +46,11 @@ from ..session import (
     ShowEvent,
     ShowMessage,
     ShowReply,
+    TryConnect,
 )
 from ..storage import Settings
 from ..transport import Stream
-from .background import ChildServer
+from .background import ChildServer, Reached, reach_server
 from .formatter import (
     EffectFormatter,
     leave_hint,
@@ -139,6 +140,8 @@ class PlainShell(ScriptRunner):
         self._open_stream = connect
         self._child_server = child_server
         self._has_child_ended = False
+        # The server that TryConnect has reached and that is not used yet.
+        self._reached: Reached | None = None
         self._is_terminal = os.isatty(_STDOUT)
         self._encoding = (sys.stdout if self._is_terminal else sys.stderr).encoding or "utf-8"
         # Whether the cursor is behind a prompt or a question.
@@ -289,10 +292,39 @@ class PlainShell(ScriptRunner):
             child.end()
             stream, address = child.start()
             self._has_child_ended = False
+        elif self._reached is not None:
+            stream, address = self._reached.stream, self._reached.address
         else:
             stream, address = self._interruptibly(partial(self._open_stream, step.text))
         self._formatter.address = address
         return stream, address
+
+    def _reconnect(self, step: Connect) -> None:
+        super()._reconnect(step)
+        reached, self._reached = self._reached, None
+        if reached is not None and reached.data:
+            self._perform(self._session.receive(reached.data, self._clock()))
+
+    def _try_connect(self, step: TryConnect) -> None:
+        session = self._user_session
+        assert isinstance(session, Session)
+        reach = partial(
+            reach_server,
+            step.text,
+            self._formatter.address,
+            self._settings,
+            connect=self._open_stream,
+            find_peer=session.find_peer,
+        )
+        problem = ""
+        try:
+            self._reached = self._interruptibly(reach)
+        except QmpShellError as error:
+            problem = str(error)
+        self._perform(session.answer(step, problem, self._clock()))
+        if self._reached is not None:  # the line has been dropped
+            self._reached.stream.close()
+            self._reached = None
 
     def _interruptibly(self, call: Callable[[], T]) -> T:
         """Call a function that a signal ends with _InterruptedError."""
@@ -329,6 +361,8 @@ class PlainShell(ScriptRunner):
                 self._show_banner()
             elif isinstance(effect, Confirm):
                 self._confirm(effect.question, partial(self._answer, effect))
+            elif isinstance(effect, TryConnect):
+                self._try_connect(effect)
             elif isinstance(effect, ReadSecret):
                 _set_echo(on=False)
                 self._ask(f"{escape(effect.key)}: ", partial(self._answer, effect))

@@ -27,7 +27,16 @@ if TYPE_CHECKING:
         set_foreground as set_foreground,
         signal_group as signal_group,
     )
-    from .sockets import Listener as Listener, open_stream as open_stream
+    from .listen import Listener as Listener
+    from .peer import (
+        Peer as Peer,
+        Process as Process,
+        address_with as address_with,
+        explain_delay as explain_delay,
+        explain_mismatch as explain_mismatch,
+    )
+    from .proc import find_peer as find_peer
+    from .sockets import open_stream as open_stream
     from .stream import SocketStream as SocketStream, Stream as Stream
 else:
     __getattr__, __dir__ = export_lazily(
@@ -36,7 +45,10 @@ else:
             "address": "Address FdAddress TcpAddress UnixAddress is_word make_address parse_address resolve_address target_hint",
             "connect": "connect_with_retries",
             "foreground": "BACKGROUND_SIGNALS ENDING_SIGNALS CleanupOnSignal ForegroundChild end_group hold_signals run_in_foreground set_foreground signal_group",
-            "sockets": "Listener open_stream",
+            "listen": "Listener",
+            "peer": "Peer Process address_with explain_delay explain_mismatch",
+            "proc": "find_peer",
+            "sockets": "open_stream",
             "stream": "SocketStream Stream",
         },
     )

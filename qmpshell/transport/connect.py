@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 _CONNECT_TIMEOUT = 5.0
 _BUSY_TIMEOUT = 5.0
-_BUSY_NOTICE = 2.0
+_BUSY_NOTICE = 0.3
 
 
 def connect_with_retries(
@@ -34,7 +34,8 @@ def connect_with_retries(
 ) -> Stream:
     """Connect. Retry for `wait` seconds; with None try once, or for five seconds if the server is busy.
 
-    `notice` is called after two seconds with a busy server, and the error does not repeat its text.
+    `notice` is called soon with what the system shows about a busy server, and the error does not
+    repeat its text.
     Raises ConnectError.
     """
     begun = clock()
@@ -49,12 +50,27 @@ def connect_with_retries(
             patience = wait if wait is not None else _BUSY_TIMEOUT * error.busy
             if not error.retriable or waited >= patience:
                 if noticed:
-                    raise ConnectError(f"{address}: gave up after {waited:.0f} s") from error
-                if wait and error.retriable:
-                    raise ConnectError(f"{error} (tried for {wait:g} s)") from error
-                raise
+                    raise ConnectError(
+                        f"{address}: gave up after {waited:.{int(waited < 1)}f} s"
+                    ) from error
+                text = _explain_busy(address) if error.busy else ""
+                tried = f" (tried for {wait:g} s)" if wait and error.retriable else ""
+                if not text and not tried:
+                    raise
+                raise ConnectError(
+                    f"{text or error}{tried}", retriable=error.retriable, busy=error.busy
+                ) from error
             if error.busy and notice is not None and not noticed and waited >= _BUSY_NOTICE:
                 noticed = True
-                notice(str(error))
+                notice(_explain_busy(address) or str(error))
             sleep(min(pause, patience - waited))
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _explain_busy(address: Address) -> str:
+    """Return what the system shows about a server that accepts no connection, or ""."""
+    from .peer import explain_delay  # rarely needed
+    from .proc import find_peer
+
+    peer = find_peer(address)
+    return explain_delay(str(address), peer) if peer is not None else ""

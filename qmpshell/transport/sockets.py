@@ -1,11 +1,7 @@
-"""UNIX, TCP and inherited sockets: connecting, listening, and errors in plain words.
-
-A path that this process did not bind is never unlinked.
-"""
+"""UNIX, TCP and inherited sockets: connecting, and errors in plain words."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import socket
@@ -33,12 +29,12 @@ _RETRIABLE = (
 
 
 # The longest timeout in seconds: the system accepts no infinite one.
-_MAX_TIMEOUT = 1e8
+MAX_TIMEOUT = 1e8
 
 
 def open_stream(address: Address, *, timeout: float) -> Stream:
     """Connect within `timeout` seconds. Raises ConnectError."""
-    timeout = min(timeout, _MAX_TIMEOUT)
+    timeout = min(timeout, MAX_TIMEOUT)
     if isinstance(address, FdAddress):
         return _inherited(address)
     try:
@@ -145,66 +141,3 @@ def _other(path: str) -> str:
         (stat.S_ISFIFO, "a pipe"),
     )
     return next((name for test, name in kinds if test(mode)), "an unknown file type")
-
-
-class Listener:
-    """A bound socket that waits for QEMU to connect (`-qmp unix:PATH` without server=on).
-
-    Raises ConnectError if the address cannot be bound. An existing file is left alone.
-    """
-
-    def __init__(self, address: Address) -> None:
-        if isinstance(address, FdAddress):
-            raise ConnectError(f"{address}: cannot listen on an inherited descriptor")
-        self.address = address
-        self._bound: tuple[int, int] | None = None
-        family = socket.AF_UNIX
-        if isinstance(address, TcpAddress):
-            family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            self._bind(address)
-            self._socket.listen(1)
-        except OSError as error:
-            self._socket.close()
-            raise ConnectError(f"{address}: cannot listen: {error.strerror}") from error
-
-    def _bind(self, address: UnixAddress | TcpAddress) -> None:
-        if isinstance(address, TcpAddress):
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._socket.bind((address.host, address.port))
-            return
-        self._socket.bind(socket_name(address))
-        if not address.abstract:
-            status = os.stat(address.path)
-            self._bound = status.st_dev, status.st_ino
-
-    def accept(self, *, timeout: float | None) -> Stream:
-        """Return the first connection within `timeout` seconds (None: no limit). Raises ConnectError."""
-        self._socket.settimeout(None if timeout is None else min(timeout, _MAX_TIMEOUT))
-        try:
-            connected, _ = self._socket.accept()
-        except TimeoutError:
-            raise ConnectError(f"{self.address}: no connection within {timeout:g} s") from None
-        except OSError as error:  # another thread has closed it
-            raise ConnectError(f"{self.address}: {error.strerror}") from error
-        connected.settimeout(None)
-        return SocketStream(connected)
-
-    def close(self) -> None:
-        """Stop listening. Remove the socket's path if it is still the one that was bound here.
-
-        Another thread may wait in `accept`, which then fails.
-        """
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        if self._bound is None or not isinstance(self.address, UnixAddress):
-            return
-        try:
-            status = os.stat(self.address.path)
-            if (status.st_dev, status.st_ino) == self._bound:
-                os.unlink(self.address.path)
-        except OSError:
-            pass
-        self._bound = None

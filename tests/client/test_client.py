@@ -239,21 +239,6 @@ def test_monitor_is_not_an_agent(one_qemu: Server) -> None:
         connect(one_qemu.address, agent=True)
 
 
-def test_listen_accepts_connection_from_qemu(installation: Installation, tmp_path: Path) -> None:
-    path = tmp_path / "listen.sock"
-    with (
-        listen(str(path)) as server,
-        start_qemu(
-            installation,
-            tmp_path / "vm.sock",
-            *("-chardev", f"socket,id=c,path={path}", "-mon", "chardev=c,mode=control"),
-        ),
-        server.accept(wait=10) as qmp,
-    ):
-        assert qmp.execute("query-name") == {}
-    assert not path.exists()
-
-
 def test_fileno_can_be_polled(qemu: Server) -> None:
     with connect(qemu.address) as qmp:
         poll = select.poll()
@@ -428,7 +413,9 @@ def test_connection_closed_before_greeting_is_lost(scripted: Scripted) -> None:
 def test_busy_monitor_raises_connect_error_within_wait(one_qemu: Server) -> None:
     with connect(one_qemu.address):
         begun = time.monotonic()
-        with pytest.raises(ConnectError, match="another client may hold this monitor") as caught:
+        with pytest.raises(
+            ConnectError, match=r"another client, python3? \(pid \d+\), holds"
+        ) as caught:
             connect(one_qemu.address, wait=0.3)
         assert caught.value.busy
         assert isinstance(caught.value, ReplyTimeout)

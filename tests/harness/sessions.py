@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from qmpshell.errors import QmpShellError
@@ -37,6 +37,7 @@ from qmpshell.session import (
     TryConnect,
 )
 from qmpshell.storage import Settings
+from qmpshell.transport import Peer
 
 GREETING = (
     b'{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""},'
@@ -135,8 +136,9 @@ class MemoryLog:
 class Driver:
     """A driver for a session, with a manual clock `now`.
 
-    `files` are the readable files, which are read at once unless `reads_files` is false; `pages` the installed manual pages, `logs` the opened logs; a log
-    named `forbidden` cannot be opened. With `offline` there is no server. Tests open and close
+    `files` are the readable files, which are read at once unless `reads_files` is false; `pages` the
+    installed manual pages, `logs` the opened logs; a log named `forbidden` cannot be opened. `peer`
+    returns what the system shows about a server. With `offline` there is no server. Tests open and close
     redirects themselves.
     """
 
@@ -149,6 +151,7 @@ class Driver:
         files: dict[str, str] | None = None,
         reads_files: bool = True,
         pages: dict[str, str] | None = None,
+        peer: Callable[[str], Peer | None] | None = None,
         **options: Any,
     ) -> None:
         self.files = files or {}
@@ -163,6 +166,7 @@ class Driver:
                 open_file=lambda _path, _operator: 0,
                 open_log=self._open_log,
                 find_page=lambda name, _version: self.pages.get(name),
+                find_peer=peer,
             ),
         )
         self.now = 100.0

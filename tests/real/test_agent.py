@@ -137,7 +137,7 @@ def test_ga_option_mismatch_is_explained(agent: Server, one_qemu: Server) -> Non
     assert "this is a QMP monitor, not a guest agent: omit --ga" in wrong.err
     silent = run("--wait", "3", "-c", "query-name", agent.address)
     assert silent.status == 3
-    assert "this may be a guest agent (try --ga)" in silent.err
+    assert "this is a guest agent, qemu-ga (pid" in silent.err
 
 
 def test_agent_in_stopped_guest_is_explained(installation: Installation, tmp_path: Path) -> None:

@@ -474,26 +474,6 @@ def test_fd_address_uses_inherited_descriptor(qemu: Server) -> None:
         assert (again.status, again.out) == (0, '{"return": {}}\n')
 
 
-def test_listen_option_accepts_qemu_connection(installation: Installation, tmp_path: Path) -> None:
-    path = tmp_path / "listen.sock"
-    with (
-        subprocess.Popen(
-            [*COMMAND, "--listen", "--wait", "20", "-c", "query-name", str(path)],
-            stdout=subprocess.PIPE,
-            env=environment(),
-        ) as client,
-        start_qemu(
-            installation,
-            tmp_path / "vm.sock",
-            *("-chardev", f"socket,id=c,path={path},server=off,reconnect=1"),
-            *("-mon", "chardev=c,mode=control"),
-        ),
-    ):
-        assert client.communicate(timeout=25)[0] == b'{"return": {}}\n'
-        assert client.returncode == 0
-    assert not path.exists()
-
-
 def test_storage_daemon_runs_its_commands(installation: Installation, tmp_path: Path) -> None:
     with start_storage_daemon(installation, tmp_path / "qsd.sock") as server:
         result = run(

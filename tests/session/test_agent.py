@@ -216,7 +216,7 @@ def test_agent_loss_reports_number_of_unsent_lines() -> None:
     driver.line("guest-shutdown")
     driver.line("guest-ping")
     (message,) = driver.gone()
-    assert message[1].endswith("its outcome is unknown; 1 more was not sent")
+    assert message[1].endswith("its outcome is unknown; 1 more was not sent; /connect reconnects")
 
 
 def test_hint_names_come_from_the_agent() -> None:

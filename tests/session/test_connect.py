@@ -291,7 +291,10 @@ def test_failed_connect_keeps_schema() -> None:
 def test_connection_lost_while_connecting_uses_new_server() -> None:
     driver = terminal_driver()
     driver.line("/connect other")
-    assert driver.gone() == [("connect", "other"), ("error", "vm.sock: connection lost")]
+    assert driver.gone() == [
+        ("connect", "other"),
+        ("error", "vm.sock: connection lost; /connect reconnects"),
+    ]
     assert open_connection(driver, "other") == []
     assert driver.line("stop") == [sent(STOP % 1)]
 
@@ -318,7 +321,7 @@ def test_bare_connect_returns_to_last_greeted_server() -> None:
     driver.connect_failed("nobody there")
     assert driver.line("/connect") == [("connect", "first")]
     open_connection(driver, "unix:first")
-    assert driver.gone() == [("error", "unix:first: connection lost")]
+    assert driver.gone() == [("error", "unix:first: connection lost; /connect reconnects")]
 
 
 # -- lines with several commands ------------------------------------------------------------------
@@ -427,7 +430,10 @@ def test_close_before_new_greeting_is_reported() -> None:
     driver.tried()
     assert driver.connected("other") == []
     assert driver.gone() == [
-        ("error", "other: the connection was closed before the server's greeting; 1 was not sent")
+        (
+            "error",
+            "other: the connection was closed before the server's greeting; 1 was not sent; /connect reconnects",
+        )
     ]
     assert driver.line("stop") == [NOT_CONNECTED]
 
@@ -525,7 +531,7 @@ def test_earlier_shutdown_does_not_excuse_loss() -> None:
     assert driver.gone() == [("tell", "the server has exited")]
     driver.line("/connect")
     open_connection(driver)
-    assert driver.gone() == [("error", "vm.sock: connection lost")]
+    assert driver.gone() == [("error", "vm.sock: connection lost; /connect reconnects")]
     assert driver.end() == [("leave", CONNECTION)]
 
 
@@ -544,7 +550,7 @@ def test_new_address_is_the_one_shown() -> None:
     driver.line("/connect other")
     driver.tried()
     open_connection(driver, "unix:other")
-    assert driver.gone() == [("error", "unix:other: connection lost")]
+    assert driver.gone() == [("error", "unix:other: connection lost; /connect reconnects")]
 
 
 def test_connect_without_negotiation_is_ready_immediately() -> None:

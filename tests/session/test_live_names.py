@@ -421,7 +421,7 @@ def test_query_before_a_crash_is_not_repeated() -> None:
     shell.find(NODES)
     assert shell.pop_queries() == ["qom-list-types", "query-named-block-nodes"]
     lost, why = said(shell.session.receive(b"", shell.driver.now))
-    assert lost == ("error", "vm.sock: connection lost")
+    assert lost == ("error", "vm.sock: connection lost; /connect reconnects")
     assert why == (
         "tell",
         "connection lost while completion was running qom-list-types, possibly the cause; "
@@ -473,7 +473,7 @@ def test_loss_during_harmless_query_has_no_warning() -> None:
     shell = App()
     shell.find(NODES)
     assert said(shell.session.receive(b"", shell.driver.now)) == [
-        ("error", "vm.sock: connection lost")
+        ("error", "vm.sock: connection lost; /connect reconnects")
     ]
 
 

@@ -166,11 +166,13 @@ def test_partial_greeting_is_shown_in_diagnosis() -> None:
     [
         (
             b"HTTP/1.1 400 Bad Request\r\n",
-            "vm.sock: this is a web server (HTTP), not QMP: it sent “HTTP/1.1 400 Bad Request”",
+            "vm.sock: this is a web server (HTTP), not QMP: it sent “HTTP/1.1 400 Bad Request”; a monitor"
+            " with websocket=on needs it in ADDRESS too",
         ),
         (
             b"SSH-2.0-OpenSSH_9.2p1\r\n",
-            "vm.sock: this is an SSH server, not QMP: it sent “SSH-2.0-OpenSSH_9.2p1”",
+            "vm.sock: this is an SSH server, not QMP: it sent “SSH-2.0-OpenSSH_9.2p1”; use"
+            " exec:ssh HOST socat - UNIX:PATH for a monitor behind it",
         ),
         (
             b"QEMU 7.2.22 monitor - type 'help' for more information\r\n(qemu) ",
@@ -190,14 +192,20 @@ def test_foreign_protocol_is_recognised(data: bytes, text: str) -> None:
 def test_closing_foreign_protocol_without_newline_is_recognized() -> None:
     driver = Driver(greeted=False)
     assert driver.bytes(b"SSH-2.0-x") == []
-    text = "vm.sock: this is an SSH server, not QMP: it sent “SSH-2.0-x”"
+    text = (
+        "vm.sock: this is an SSH server, not QMP: it sent “SSH-2.0-x”; use exec:ssh HOST socat -"
+        " UNIX:PATH for a monitor behind it"
+    )
     assert driver.gone() == [("error", text), ("leave", CONNECTION)]
 
 
 def test_waiting_foreign_protocol_without_newline_is_recognized() -> None:
     driver = Driver(greeted=False)
     assert driver.bytes(b"SSH-2.0-x") == []
-    text = "vm.sock: this is an SSH server, not QMP: it sent “SSH-2.0-x”"
+    text = (
+        "vm.sock: this is an SSH server, not QMP: it sent “SSH-2.0-x”; use exec:ssh HOST socat -"
+        " UNIX:PATH for a monitor behind it"
+    )
     assert driver.after(2) == [("tell", text)]
 
 
@@ -708,13 +716,16 @@ def test_internal_queries_do_not_count_as_unsent() -> None:
     driver.line("a")
     driver.session.run_query("query-qmp-schema", driver.now)
     assert driver.gone() == [
-        ("error", "connection lost while waiting for the reply to a; its outcome is unknown")
+        (
+            "error",
+            "connection lost while waiting for the reply to a; its outcome is unknown; /connect reconnects",
+        )
     ]
 
 
 def test_connection_loss_does_not_end_terminal_session() -> None:
     driver = Driver(interactive=True)
-    assert driver.gone() == [("error", "vm.sock: connection lost")]
+    assert driver.gone() == [("error", "vm.sock: connection lost; /connect reconnects")]
     assert driver.session.lost
     assert driver.session.idle
     found = driver.line("stop")
@@ -998,7 +1009,7 @@ def test_loss_with_only_abandoned_reply_pending() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
     driver.session.abandon(driver.now)
-    assert driver.gone() == [("error", "vm.sock: connection lost")]
+    assert driver.gone() == [("error", "vm.sock: connection lost; /connect reconnects")]
 
 
 QUIT = "quit ends the server and its VM"

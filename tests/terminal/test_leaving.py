@@ -176,7 +176,9 @@ def test_server_death_during_wait_reports_lost_commands(qemu: Server) -> None:
         qemu.kill()
         terminal.wait_above("(QEMU) stop", "while waiting for the reply to query-name; ")
         assert terminal.above[0].startswith("connection lost")
-        assert terminal.above[0].endswith("its outcome is unknown; 2 more were not sent")
+        assert terminal.above[0].endswith(
+            "its outcome is unknown; 2 more were not sent; /connect reconnects"
+        )
         terminal.line("query-name")
         terminal.wait_above("not connected; nothing was sent")
         terminal.type("exit\r")
@@ -188,7 +190,7 @@ def test_missing_greeting_is_explained(scripted: Start) -> None:
         terminal.wait_prompt()
         terminal.type("query-na")
         terminal.wait_for("no greeting")
-        terminal.wait_above("another client may hold this monitor", prompt="(QEMU) query-na")
+        terminal.wait_above("it may be a guest agent", prompt="(QEMU) query-na")
         terminal.type("\x03\x04")
         assert terminal.end() == 0
         assert_tidy(terminal)
@@ -196,7 +198,8 @@ def test_missing_greeting_is_explained(scripted: Start) -> None:
 
 def test_line_before_greeting_is_sent_afterwards(one_qemu: Server) -> None:
     one_qemu.stop()
-    with Terminal(one_qemu.address) as terminal:
+    with Terminal(one_qemu.address, columns=160) as terminal:
+        terminal.wait_for("is stopped; kill -CONT")
         terminal.wait_prompt()
         terminal.line("query-name")
         terminal.wait_above("(QEMU) query-name")

@@ -200,6 +200,44 @@ def test_lost_connection_leaves_the_plain_shell_open(one_qemu: Server) -> None:
         assert terminal.end() == 3
 
 
+def test_plain_shell_connects_to_another_server(one_qemu: Server, tmp_path: Path) -> None:
+    with (
+        start_qemu(SYSTEM, tmp_path / "b.sock", "-name", "second") as second,
+        _plain(one_qemu, "-q") as terminal,
+    ):
+        terminal.wait_prompt()
+        for address, reply in (
+            (second.address, '{"return": {"name": "second"}}'),
+            (one_qemu.address, '{"return": {}}'),
+            (one_qemu.address, '{"return": {}}'),
+        ):
+            terminal.line(f"/connect {address}; query-name")
+            terminal.wait_above(f"/connect {address}; query-name", reply)
+        # The second server accepts other clients again.
+        assert run("-c", "query-name", second.address).status == 0
+
+
+def test_plain_shell_keeps_connection_after_failed_connect(
+    one_qemu: Server, tmp_path: Path
+) -> None:
+    with (
+        start_qemu(SYSTEM, tmp_path / "b.sock") as second,
+        _plain(one_qemu, "-q") as terminal,
+    ):
+        terminal.wait_prompt()
+        second.stop()
+        for address, problem in (
+            (f"{tmp_path}/none", "no such socket"),
+            (second.address, "is stopped; kill -CONT"),
+        ):
+            terminal.line(f"/connect {address}; query-name")
+            terminal.wait_for(problem)
+            terminal.wait_for("still connected to")
+            terminal.wait_prompt()
+            terminal.line("query-name")
+            terminal.wait_above("(QEMU) query-name", '{"return": {}}')
+
+
 def test_run_at_dumb_terminal_ends_qemu(tmp_path: Path) -> None:
     variables = {"TERM": "dumb", **own_folders(tmp_path)}
     with Terminal("run", columns=160, variables=variables) as terminal:

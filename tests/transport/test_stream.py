@@ -1,4 +1,4 @@
-"""Tests of streams, listeners and connection attempts."""
+"""Tests of streams and connection attempts."""
 
 from __future__ import annotations
 
@@ -96,30 +96,6 @@ def test_terminal_descriptor_is_used_and_not_closed() -> None:
     stream.close()
     os.close(remote)  # the caller still owns the open descriptor
     os.close(local)
-
-
-def test_listener_removes_only_its_own_socket(tmp_path: Path) -> None:
-    path = tmp_path / "a.sock"
-    listener = Listener(UnixAddress(str(path)))
-    assert path.exists()
-    with pytest.raises(ConnectError, match="cannot listen"):
-        Listener(UnixAddress(str(path)))
-    assert path.exists()
-    path.unlink()
-    path.write_text("somebody else's")
-    listener.close()
-    assert path.read_text() == "somebody else's"
-    other = tmp_path / "b.sock"
-    listener = Listener(UnixAddress(str(other)))
-    listener.close()
-    assert not other.exists()
-
-
-def test_accept_timeout_raises_connect_error(tmp_path: Path) -> None:
-    listener = Listener(UnixAddress(str(tmp_path / "a.sock")))
-    with pytest.raises(ConnectError, match=r"no connection within 0\.01 s"):
-        listener.accept(timeout=0.01)
-    listener.close()
 
 
 def test_socket_without_permission_raises_connect_error(tmp_path: Path) -> None:
