@@ -124,6 +124,18 @@ def write_error(text: str) -> None:
         pass
 
 
+def needs_address(invocation: Invocation, environment: Mapping[str, str]) -> bool:
+    """Return True if a user must choose the address: it is neither typed nor in the environment."""
+    variable = address_variable(agent=invocation.settings.agent)
+    is_known = invocation.address or environment.get(variable) or invocation.listen
+    return not is_known and not is_scripted(invocation)
+
+
+def address_variable(*, agent: bool) -> str:
+    """Return the environment variable that contains the default address."""
+    return "QGA_CLIENT_ADDRESS" if agent else "QMP_SOCKET"
+
+
 class Connector:
     """Opens the streams of one session, the first to `text`, or to the address in the environment.
 
@@ -144,7 +156,7 @@ class Connector:
         self._environment = environment
         self._listen = listen
         self._configuration = configuration
-        variable = "QGA_CLIENT_ADDRESS" if settings.agent else "QMP_SOCKET"
+        variable = address_variable(agent=settings.agent)
         text = text or environment.get(variable)
         if not text:
             whose = "agent" if settings.agent else "monitor"
