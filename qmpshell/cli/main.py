@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .start import Invocation
 
-SUBCOMMANDS = ("run", "ls")
+SUBCOMMANDS = ("run", "exec", "ls")
 
 _INTERRUPTED, _TERMINATED = 130, 143
 

@@ -352,6 +352,21 @@ def _invocation(
 _NOT_FOR_RUN = ("agent", "dry_run", "listen", "help", "version")
 
 
+def copy_options(*names: str) -> list[click.Parameter]:
+    """Return the options of the shell command with these names, for a subcommand."""
+    return [copy(parameter) for parameter in shell_command.params if parameter.name in names]
+
+
+def socket_option() -> click.Option:
+    """Return the option for the ADDRESS, which is a subcommand's first word otherwise."""
+    return click.Option(
+        ["socket", "-s", "--socket", "--path"],
+        metavar="ADDRESS",
+        shell_complete=complete_address,
+        help="Connect to ADDRESS; the default is $QMP_SOCKET, or with --ga $QGA_CLIENT_ADDRESS.",
+    )
+
+
 def _shared_options(command: click.Command) -> list[click.Parameter]:
     """Return the options of another command, with their long names only."""
     shared: list[click.Parameter] = []
@@ -406,7 +421,10 @@ def _reject_short_options(words: Sequence[str]) -> None:
 
 
 shell_command.add_subcommand(run_command)
-for _name, _summary in (("ls", "List the monitors of the QEMU processes on this machine."),):
+for _name, _summary in (
+    ("exec", "Run one command and print its result."),
+    ("ls", "List the monitors of the QEMU processes on this machine."),
+):
     shell_command.add_lazy_subcommand(_name, _summary)
 
 

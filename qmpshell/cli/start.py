@@ -223,7 +223,8 @@ _READ_SIZE = 1 << 16
 class Invocation(Record):
     """A parsed command line: the settings, and what they apply to.
 
-    `commands` are the lines of `-c`, `file` is that of `-f`; `address` is as typed; `explicit` are
+    `commands` are the lines of `-c`, and `command_names` their names in messages, if not `-c#1`;
+    `file` is that of `-f`; `address` is as typed; `explicit` are
     the attributes of settings that options have set. `words` are QEMU's command line if QEMU is to
     be started, and `keep` lets it outlive the shell.
     """
@@ -231,6 +232,7 @@ class Invocation(Record):
     settings: Settings
     address: str | None = None
     commands: Sequence[str] = ()
+    command_names: Sequence[str] = ()
     file: str | None = None
     listen: bool = False
     explicit: Collection[str] = ()
@@ -462,9 +464,12 @@ def _may_colour(environment: Mapping[str, str]) -> bool:
 def _inputs(invocation: Invocation) -> list[LineInput]:
     raw = invocation.settings.raw
     if invocation.commands:
+        names = invocation.command_names or [
+            f"-c#{number}" for number in range(1, len(invocation.commands) + 1)
+        ]
         return [
-            LineInput(f"-c#{number}", data=_encode(line), raw=raw)
-            for number, line in enumerate(invocation.commands, 1)
+            LineInput(name, data=_encode(line), raw=raw)
+            for name, line in zip(names, invocation.commands, strict=True)
         ]
     if invocation.file is None or invocation.file == "-":
         return [_input("stdin", 0, raw=raw)]
