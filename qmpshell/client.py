@@ -107,7 +107,7 @@ def connect(
             greeting_timeout = max(0.1, wait - (time.monotonic() - begun))
     name = address if isinstance(address, str) else str(parsed)
     connection = Connection(stream, address=name, negotiate=negotiate, agent=agent, timeout=timeout)
-    connection._connect(greeting_timeout)
+    connection.negotiate(greeting_timeout)
     return connection
 
 
@@ -181,7 +181,7 @@ class Server:
         """Return the connection of the next client within `wait` seconds; see `connect`."""
         stream = self._listener.accept(timeout=wait)
         connection = Connection(stream, address=self._address, negotiate=negotiate, timeout=timeout)
-        connection._connect(greeting_timeout)
+        connection.negotiate(greeting_timeout)
         return connection
 
     def close(self) -> None:
@@ -230,7 +230,11 @@ class Connection:
         self.timeout = timeout
         self.events_dropped = 0
 
-    def _connect(self, timeout: float) -> None:
+    def negotiate(self, timeout: float) -> None:
+        """Wait for the greeting at most `timeout` seconds, and negotiate. Closes the connection on failure.
+
+        `connect` does this. Raises ReplyTimeout, NegotiationError, ProtocolError or ConnectionLost.
+        """
         try:
             self._negotiate(timeout)
         except BaseException:
@@ -635,7 +639,7 @@ class LaunchedQemu(Connection):
             raise LaunchError(
                 f"{self._qemu.describe_end()} before the monitor was ready: {self.output.strip()}"
             )
-        self._connect(wait)
+        self.negotiate(wait)
 
     @property
     def pid(self) -> int:

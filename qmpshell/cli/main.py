@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .start import Invocation
 
-SUBCOMMANDS = ("run", "exec", "ls")
+SUBCOMMANDS = ("run", "exec", "events", "ls")
 
 _INTERRUPTED, _TERMINATED = 130, 143
 

@@ -423,6 +423,7 @@ def _reject_short_options(words: Sequence[str]) -> None:
 shell_command.add_subcommand(run_command)
 for _name, _summary in (
     ("exec", "Run one command and print its result."),
+    ("events", "Print events as they arrive."),
     ("ls", "List the monitors of the QEMU processes on this machine."),
 ):
     shell_command.add_lazy_subcommand(_name, _summary)
