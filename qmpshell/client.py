@@ -112,7 +112,7 @@ def connect(
             greeting_timeout = max(0.1, wait - (time.monotonic() - begun))
     name = address if isinstance(address, str) else str(parsed)
     connection = Connection(stream, address=name, negotiate=negotiate, agent=agent, timeout=timeout)
-    connection._connect(greeting_timeout, parsed)
+    connection.negotiate(greeting_timeout, parsed)
     return connection
 
 
@@ -196,7 +196,7 @@ class Server:
             raise ConnectError(f"{self._address}: closed, so that no client can connect")
         stream = self._listener.accept(timeout=wait)
         connection = Connection(stream, address=self._address, negotiate=negotiate, timeout=timeout)
-        connection._connect(greeting_timeout)
+        connection.negotiate(greeting_timeout)
         return connection
 
     def close(self) -> None:
@@ -246,7 +246,12 @@ class Connection:
         self.timeout = timeout
         self.events_dropped = 0
 
-    def _connect(self, timeout: float, address: Address | None = None) -> None:
+    def negotiate(self, timeout: float, address: Address | None = None) -> None:
+        """Wait for the greeting at most `timeout` seconds, and negotiate. Closes the connection on failure.
+
+        `connect` does this. The errors name what is at `address`. Raises ReplyTimeout,
+        NegotiationError, ProtocolError or ConnectionLost.
+        """
         try:
             self._negotiate(timeout, address)
         except BaseException:
@@ -670,7 +675,7 @@ class LaunchedQemu(Connection):
             raise LaunchError(
                 f"{self._qemu.describe_end()} before the monitor was ready: {self.output.strip()}"
             )
-        self._connect(wait)
+        self.negotiate(wait)
 
     @property
     def pid(self) -> int:

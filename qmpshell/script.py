@@ -43,7 +43,7 @@ from .session import (
     ShowUnexpected,
     StopFile,
 )
-from .storage import COMPACT, EVENTS_INLINE, EVENTS_STDERR, PRETTY, event_place
+from .storage import COMPACT, EVENTS_INLINE, EVENTS_STDERR, FLAT, PRETTY, event_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -863,6 +863,11 @@ class ScriptView:
             self._out(message_line(message), redirect)
 
     def _value(self, value: object, redirect: Redirect | None) -> None:
+        if self._settings.layout == FLAT:
+            from .render import value_flat  # only for `exec --flat`
+
+            self._out(value_flat(value), redirect)
+            return
         pretty = self._is_pretty
         if redirect is None and self._has_colors():
             self._out(color_json(value, pretty=pretty), None)

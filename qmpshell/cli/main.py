@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .start import Invocation
 
-SUBCOMMANDS = ("run",)
+SUBCOMMANDS = ("run", "exec", "events", "ls")
 
 _INTERRUPTED, _TERMINATED = 130, 143
 
@@ -60,7 +60,7 @@ def run(arguments: Sequence[str]) -> int:
         CommandLineError,
         QmpShellError,
     )
-    from .start import UsageError, start, write_error
+    from .start import UsageError, needs_address, start, write_error
 
     try:
         invocation = _plain(arguments)
@@ -70,11 +70,17 @@ def run(arguments: Sequence[str]) -> int:
             parsed = parse_arguments(arguments)
             if isinstance(parsed, int):
                 return parsed
+            if callable(parsed):
+                return parsed(os.environ)
             invocation = parsed
         if invocation.words is not None:
             from .run import run_qemu
 
             return run_qemu(invocation, environment=os.environ)
+        if needs_address(invocation, os.environ):
+            from .ls import choose_address
+
+            invocation.address = choose_address(agent=invocation.settings.agent)
         return start(invocation, environment=os.environ)
     except (UsageError, AddressError, CommandLineError) as error:
         write_error(f"qmpshell: {error}")

@@ -16,9 +16,12 @@ from .start import Invocation, write_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from click.shell_completion import CompletionItem
+
+    # Runs a subcommand with the environment, and returns the exit status.
+    Task = Callable[[Mapping[str, str]], int]
 
 
 # click's variable; `main` has its name too.
@@ -55,16 +58,29 @@ class FrontCommand(OnceCommand):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self._subcommands: dict[str, click.Command] = {}
+        # The names and short help of those that are imported when they are used.
+        self._lazy: dict[str, str] = {}
 
     def add_subcommand(self, command: click.Command) -> None:
         """Add a command that the first word may name."""
         assert command.name is not None
         self._subcommands[command.name] = command
 
+    def add_lazy_subcommand(self, name: str, summary: str) -> None:
+        """Add the command that is `command` in the module `name` of this package."""
+        self._lazy[name] = summary
+
+    def find_subcommand(self, name: str) -> click.Command | None:
+        """Return the subcommand of that name, or None."""
+        if name in self._lazy and name not in self._subcommands:
+            module = __import__(f"{__package__}.{name}", fromlist=["command"])
+            self._subcommands[name] = module.command
+        return self._subcommands.get(name)
+
     @property
     def subcommands(self) -> Sequence[str]:
         """The names of the subcommands."""
-        return tuple(self._subcommands)
+        return tuple(dict.fromkeys((*self._subcommands, *self._lazy)))
 
     def make_context(
         self,
@@ -74,8 +90,8 @@ class FrontCommand(OnceCommand):
         **extra: Any,
     ) -> click.Context:
         """Return the context of the subcommand that the first word names, or the command's own."""
-        if args and args[0] in self._subcommands:
-            command = self._subcommands[args[0]]
+        command = self.find_subcommand(args[0]) if args else None
+        if command is not None:
             return command.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
         is_first = not args
         context = super().make_context(info_name, args, parent, **extra)
@@ -104,8 +120,8 @@ class FrontCommand(OnceCommand):
         with formatter.section("Subcommands (see qmpshell NAME --help)"):
             formatter.write_dl(
                 [
-                    (name, command.get_short_help_str(100))
-                    for name, command in self._subcommands.items()
+                    (name, self._lazy.get(name) or self._subcommands[name].get_short_help_str(100))
+                    for name in self.subcommands
                 ]
             )
 
@@ -347,6 +363,21 @@ def _invocation(
 _NOT_FOR_RUN = ("agent", "dry_run", "listen", "help", "version")
 
 
+def copy_options(*names: str) -> list[click.Parameter]:
+    """Return the options of the shell command with these names, for a subcommand."""
+    return [copy(parameter) for parameter in shell_command.params if parameter.name in names]
+
+
+def socket_option() -> click.Option:
+    """Return the option for the ADDRESS, which is a subcommand's first word otherwise."""
+    return click.Option(
+        ["socket", "-s", "--socket", "--path"],
+        metavar="ADDRESS",
+        shell_complete=complete_address,
+        help="Connect to ADDRESS; the default is $QMP_SOCKET, or with --ga $QGA_CLIENT_ADDRESS.",
+    )
+
+
 def _shared_options(command: click.Command) -> list[click.Parameter]:
     """Return the options of another command, with their long names only."""
     shared: list[click.Parameter] = []
@@ -401,10 +432,19 @@ def _reject_short_options(words: Sequence[str]) -> None:
 
 
 shell_command.add_subcommand(run_command)
+for _name, _summary in (
+    ("exec", "Run one command and print its result."),
+    ("events", "Print events as they arrive."),
+    ("ls", "List the monitors of the QEMU processes on this machine."),
+):
+    shell_command.add_lazy_subcommand(_name, _summary)
 
 
-def parse_arguments(arguments: Sequence[str]) -> Invocation | int:
-    """Parse the command line. Return the invocation, or the exit status for an error or --help."""
+def parse_arguments(arguments: Sequence[str]) -> Invocation | Task | int:
+    """Parse the command line.
+
+    Return the invocation, the function that runs a subcommand, or the exit status for an error or --help.
+    """
     if _COMPLETE in os.environ:
         from .shell_completion import register
 
@@ -419,4 +459,4 @@ def parse_arguments(arguments: Sequence[str]) -> Invocation | int:
     except OSError as error:
         write_error(f"qmpshell: cannot write to standard output: {error.strerror}")
         result = FAILED
-    return result if isinstance(result, (Invocation, int)) else OK
+    return result if isinstance(result, (Invocation, int)) or callable(result) else OK

@@ -17,6 +17,7 @@ from click.shell_completion import (
     split_arg_string,
 )
 
+from ..qemu import AGENT, QMP, find_addresses
 from ..qemu.runtime_dir import SOCKET
 from ..storage import read_config
 
@@ -177,10 +178,13 @@ def addresses(
         found += _SCHEMES
     values = [name for name in found if name.startswith(incomplete)]
     if incomplete.startswith(_UNIX):
-        values = [_UNIX + path for path in _paths(incomplete.removeprefix(_UNIX))]
+        paths = [*_paths(incomplete.removeprefix(_UNIX)), *find_addresses(QMP, AGENT)]
+        values = [path if path.startswith(_UNIX) else _UNIX + path for path in paths]
+        values = [value for value in values if value.startswith(incomplete)]
     else:
         values += _paths(incomplete)
-        values += [path for path in _running(environment) if path.startswith(incomplete)]
+        found = [*_running(environment), *find_addresses(QMP, AGENT)]
+        values += [address for address in found if address.startswith(incomplete)]
     return [CompletionItem(value) for value in dict.fromkeys(values)]
 
 

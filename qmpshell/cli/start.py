@@ -128,6 +128,18 @@ def write_error(text: str) -> None:
         pass
 
 
+def needs_address(invocation: Invocation, environment: Mapping[str, str]) -> bool:
+    """Return True if a user must choose the address: it is neither typed nor in the environment."""
+    variable = address_variable(agent=invocation.settings.agent)
+    is_known = invocation.address or environment.get(variable) or invocation.listen
+    return not is_known and not is_scripted(invocation)
+
+
+def address_variable(*, agent: bool) -> str:
+    """Return the environment variable that contains the default address."""
+    return "QGA_CLIENT_ADDRESS" if agent else "QMP_SOCKET"
+
+
 class Connector:
     """Opens the streams of one session, the first to `text`, or to the address in the environment.
 
@@ -150,7 +162,7 @@ class Connector:
         self._listener: Listener | None = None
         self._cleanup: CleanupOnSignal | None = None
         self._configuration = configuration
-        variable = "QGA_CLIENT_ADDRESS" if settings.agent else "QMP_SOCKET"
+        variable = address_variable(agent=settings.agent)
         text = text or environment.get(variable)
         if not text:
             whose = "agent" if settings.agent else "monitor"
@@ -236,7 +248,8 @@ _READ_SIZE = 1 << 16
 class Invocation(Record):
     """A parsed command line: the settings, and what they apply to.
 
-    `commands` are the lines of `-c`, `file` is that of `-f`; `address` is as typed; `explicit` are
+    `commands` are the lines of `-c`, and `command_names` their names in messages, if not `-c#1`;
+    `file` is that of `-f`; `address` is as typed; `explicit` are
     the attributes of settings that options have set. `words` are QEMU's command line if QEMU is to
     be started, and `keep` lets it outlive the shell.
     """
@@ -244,6 +257,7 @@ class Invocation(Record):
     settings: Settings
     address: str | None = None
     commands: Sequence[str] = ()
+    command_names: Sequence[str] = ()
     file: str | None = None
     listen: bool = False
     explicit: Collection[str] = ()
@@ -486,9 +500,12 @@ def _may_colour(environment: Mapping[str, str]) -> bool:
 def _inputs(invocation: Invocation) -> list[LineInput]:
     raw = invocation.settings.raw
     if invocation.commands:
+        names = invocation.command_names or [
+            f"-c#{number}" for number in range(1, len(invocation.commands) + 1)
+        ]
         return [
-            LineInput(f"-c#{number}", data=_encode(line), raw=raw)
-            for number, line in enumerate(invocation.commands, 1)
+            LineInput(name, data=_encode(line), raw=raw)
+            for name, line in zip(names, invocation.commands, strict=True)
         ]
     if invocation.file is None or invocation.file == "-":
         return [_input("stdin", 0, raw=raw)]

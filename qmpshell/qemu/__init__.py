@@ -12,6 +12,25 @@ if TYPE_CHECKING:
         split_options as split_options,
         takes_argument as takes_argument,
     )
+    from .discovery import (
+        CONNECTS as CONNECTS,
+        FREE as FREE,
+        IN_USE as IN_USE,
+        FoundMonitor as FoundMonitor,
+        FoundProcess as FoundProcess,
+        find_addresses as find_addresses,
+        find_processes as find_processes,
+    )
+    from .monitors import (
+        AGENT as AGENT,
+        HUMAN as HUMAN,
+        QMP as QMP,
+        Endpoint as Endpoint,
+        Monitor as Monitor,
+        find_monitors as find_monitors,
+        machine_name as machine_name,
+        program_name as program_name,
+    )
     from .process import (
         OutputReader as OutputReader,
         Qemu as Qemu,
@@ -28,6 +47,8 @@ else:
         {
             "command_line": "QemuCommandLine default_machine make_command_line refuse_terminal"
             " split_options takes_argument",
+            "discovery": "CONNECTS FREE IN_USE FoundMonitor FoundProcess find_addresses find_processes",
+            "monitors": "AGENT HUMAN QMP Endpoint Monitor find_monitors machine_name program_name",
             "process": "OutputReader Qemu find_program start_qemu",
             "runtime_dir": "RuntimeDirectory make_runtime_directory",
         },

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         plain_text_of as plain_text_of,
         text_of as text_of,
     )
+    from .flat import value_flat as value_flat
     from .fold import fold_pieces as fold_pieces, remainder_text as remainder_text
     from .json import (
         JSON_NAME as JSON_NAME,
@@ -69,6 +70,7 @@ else:
             "diagnostics": "excerpt format_line_error with_position",
             "diff": "changed_scalars mark_changes mark_words",
             "document": "Block EMPHASIS Group HEADING Heading Item LITERAL Literal NAME PLAIN Paragraph STYLES Span Spans Table WARNING format_document heading paragraph plain_text_of text_of",
+            "flat": "value_flat",
             "fold": "fold_pieces remainder_text",
             "json": "JSON_NAME JSON_NUMBER JSON_PUNCTUATION JSON_STRING JSON_WORD Piece color_json message_line paint_json style_json value_line value_pretty",
             "text": "REDACTED progress_bar replace_spans escape escape_json escape_lines percent utf8_string",

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         EVENTS_INLINE as EVENTS_INLINE,
         EVENTS_NONE as EVENTS_NONE,
         EVENTS_STDERR as EVENTS_STDERR,
+        FLAT as FLAT,
         MUTED as MUTED,
         PRETTY as PRETTY,
         SHOWN as SHOWN,
@@ -71,6 +72,6 @@ else:
             "redact": "MessageRedactor Secrets blank_spans hmp_secret_spans redact_command redact_reply redact_text redact_unexpected secret_spans",
             "redact_lines": "hidden_spans redact_entry redact_line sent_text without_spans",
             "secret_names": "is_secret_name",
-            "settings": "COMPACT CONFIRM EVENTS_INLINE EVENTS_NONE EVENTS_STDERR EVENT_MODES MUTED PRETTY SHOWN Settings VI adjust_events event_place parse_events",
+            "settings": "COMPACT CONFIRM EVENTS_INLINE EVENTS_NONE EVENTS_STDERR EVENT_MODES FLAT MUTED PRETTY SHOWN Settings VI adjust_events event_place parse_events",
         },
     )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 PRETTY = "pretty"
 COMPACT = "compact"
+FLAT = "flat"  # only in `exec`
 
 EVENTS_INLINE = "inline"
 EVENTS_STDERR = "stderr"
@@ -109,7 +110,7 @@ def event_place(mode: EventsMode, name: str) -> str:
 class Settings(Record, kw_only=True):
     """The settings of one session; the README and `qmpshell --help` describe each.
 
-    `layout` is PRETTY, COMPACT, or None to let the output decide. `agent` is true for a guest agent.
+    `layout` is PRETTY, COMPACT, FLAT, or None to let the output decide. `agent` is true for a guest agent.
     `wait`
     and `timeout` are seconds or None. `log` is a file name.
 

@@ -199,7 +199,7 @@ def test_completion_offers_subcommands_targets_and_sockets(folder: Path) -> None
         server.bind(os.path.relpath(running))
         variables = {"XDG_CONFIG_HOME": str(config), "XDG_RUNTIME_DIR": str(runtime)}
         found = complete("", cwd=folder, **variables)
-        assert found[:3] == ["plain,run", "plain,lab", "plain,vm.sock"]
+        assert found[:3] == ["plain,run", "plain,exec", "plain,events"]
         assert f"plain,{running}" in found
         assert "plain,run/" in found
         assert not any("notes" in item for item in found)

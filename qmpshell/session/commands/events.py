@@ -138,7 +138,7 @@ def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
 
     wait = EventWait(
         names,
-        lambda event: all(_has(event, argument) for argument in wanted),
+        lambda event: all(has_member(event, argument) for argument in wanted),
         deadline=context.deadline(timeout),
         members=call.line[given[0].start : given[-1].end] if given else "",
         check=None if known.has_schema else check,
@@ -182,7 +182,8 @@ def _find_mistake(
 _QUESTION = f": {DID_YOU_MEAN}"
 
 
-def _has(event: Event, argument: Argument) -> bool:
+def has_member(event: Event, argument: Argument) -> bool:
+    """Return True if the data of an event has the member that `KEY=VALUE` denotes."""
     value: Any = event.value.get("data", {})
     for name, _ in argument.path:
         if isinstance(value, list) and name.isdecimal() and int(name) < len(value):

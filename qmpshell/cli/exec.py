@@ -1,0 +1,166 @@
+"""`qmpshell exec`: runs one command from words that the user's shell has already unquoted."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+import click
+
+from ..storage import EVENTS_NONE, FLAT, Settings
+from .options import OnceCommand, copy_options, socket_option
+from .start import Invocation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+
+# A value that means the same in a line of qmpshell. Quotes and brackets open only at its start.
+_PLAIN = re.compile(r"""(?![;"'{\[\\]|json:)[^\s\0-\x1f]*(?<!;)""")
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_BARE = re.compile(r"[\w.:/@%+,-]+|<&[0-9]+")
+_ASSIGNMENT = re.compile(r"([^\s=:\"']+(?:\"[^\"]*\"[^\s=:\"']*)*)(:?=)(.*)", re.DOTALL)
+# The arguments that name a command's job, in order of precedence.
+_JOB_KEYS = ("job-id", "id", "device")
+
+_EPILOG = """Each argument is one word with its quoting already done: filename='a b.img'. KEY:=JSON is JSON,
+KEY=@FILE is the content of a file; --KEY=VALUE and --FLAG (KEY=true) are possible too. COMMAND may be a complete JSON object.
+Exit status: 0 success, 1 the command or what was waited for failed, 2 usage error, 3 no connection.
+
+\b
+qmpshell exec -s vm.sock query-status
+qmpshell exec -s vm.sock --wait-job block-stream device=d0 job-id=j0
+qmpshell exec -s vm.sock --wait-event SHUTDOWN system_powerdown
+qmpshell exec -s vm.sock --flat query-block"""
+
+
+@click.command(
+    "exec",
+    cls=OnceCommand,
+    params=[
+        socket_option(),
+        *copy_options("layout", "verbose", "dry_run", "agent", "wait", "timeout", "log", "color"),
+    ],
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "allow_interspersed_args": False,
+    },
+    epilog=_EPILOG,
+)
+@click.argument("name", metavar="COMMAND")
+@click.argument("words", metavar="[KEY=VALUE]...", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "--flat", "layout", flag_value=FLAT, help="Print the result as lines such as a.b[0].c: value."
+)
+@click.option(
+    "--wait-event",
+    metavar="NAME[,KEY=VALUE...]",
+    help="Then wait for this event, and print it after the result.",
+)
+@click.option(
+    "--wait-job", is_flag=True, help="Then wait until the command's job has ended; fail if it does."
+)
+@click.option(
+    "--wait-migration",
+    is_flag=True,
+    help="Then wait until the migration has ended; fail if it does.",
+)
+def command(
+    name: str,
+    words: Sequence[str],
+    wait_event: str | None,
+    wait_job: bool,
+    wait_migration: bool,
+    socket: str | None,
+    **options: Any,
+) -> Invocation:
+    """Run one command and print its result."""
+    lines = {"exec": make_line(name, words)}
+    if wait_event is not None:
+        lines["--wait-event"] = f"/wait {' '.join(_event_words(wait_event))}"
+    if wait_job:
+        lines["--wait-job"] = f"/wait-job {_quoted(_job(words))}"
+    if wait_migration:
+        lines["--wait-migration"] = "/wait-migration"
+    options["color"] = options["color"] or "auto"
+    settings = Settings(result_only=True, stop_on_error=True, events=EVENTS_NONE, **options)
+    return Invocation(
+        settings,
+        address=socket or old_address(os.environ, agent=settings.agent),
+        commands=tuple(lines.values()),
+        command_names=tuple(lines),
+    )
+
+
+def old_address(environment: Mapping[str, str], *, agent: bool) -> str | None:
+    """Return the address in the variable of the former `qmp` script, if no other variable has one."""
+    return None if agent or environment.get("QMP_SOCKET") else environment.get("QMP_PATH")
+
+
+def make_line(name: str, words: Sequence[str]) -> str:
+    """Return the line of qmpshell that a command and its words denote. Raises click.UsageError."""
+    if name.lstrip().startswith("{"):
+        if words:
+            raise click.UsageError("after a JSON object, no other argument is possible.")
+        return " ".join(name.split("\n"))
+    if not _NAME.fullmatch(name):
+        raise click.UsageError(
+            f"{name!r} is not the name of a command; use qmpshell -c for a line of the shell."
+        )
+    return " ".join([name, *map(_argument, words)])
+
+
+def _argument(word: str) -> str:
+    if word.startswith("{"):
+        return " ".join(word.split("\n"))
+    is_option = word.startswith("--") and len(word) > 2
+    match = _ASSIGNMENT.fullmatch(word[2:] if is_option else word)
+    if match is None:
+        if is_option and _NAME.fullmatch(word[2:]):
+            return f"{word[2:]}=true"
+        if _BARE.fullmatch(word):
+            return word  # the session's message says what is meant
+        raise click.UsageError(f"{word!r}: expected KEY=VALUE.")
+    key, operator, value = match.groups()
+    if operator == ":=" or value[:1] in ("{", "["):
+        return f"{key}{operator}{' '.join(value.splitlines())}"
+    return f"{key}={_quoted(value)}"
+
+
+def _quoted(value: str) -> str:
+    """Return the value, in quotes if its characters mean something else in a line."""
+    if _PLAIN.fullmatch(value):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _event_words(text: str) -> Iterator[str]:
+    """Yield the words of `/wait` for NAME[,NAME...][,KEY=VALUE...]."""
+    parts = text.split(",")
+    names = [part for part in parts if "=" not in part]
+    if not all(_NAME.fullmatch(re.sub(r"[*?\[\]!]", "_", part)) for part in names) or not names:
+        raise click.UsageError(f"--wait-event: {text!r} is not the name of an event.")
+    yield ",".join(names)
+    yield from (_argument(part) for part in parts if "=" in part)
+
+
+def _job(words: Sequence[str]) -> str:
+    """Return the id of the job that a command with these words starts. Raises click.UsageError."""
+    given: dict[str, object] = {}
+    for word in words:
+        if word.startswith("{"):
+            try:
+                given.update(json.loads(word))
+            except (ValueError, RecursionError, TypeError):
+                continue
+        else:
+            key, _, value = word.removeprefix("--").partition("=")
+            given[key] = value
+    job = next((given[key] for key in _JOB_KEYS if key in given), "")
+    if not isinstance(job, str) or not job:
+        raise click.UsageError("--wait-job: the command has no job-id=…, so that it names no job.")
+    return job

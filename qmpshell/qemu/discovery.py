@@ -1,0 +1,346 @@
+"""Finds the QEMU processes, storage daemons and guest agents of this machine in /proc.
+
+Processes may end at any time, and other users' files may be unreadable. Both only leave gaps in the
+result.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import socket
+import struct
+
+from ..record import Record
+from .monitors import Endpoint, Monitor, find_monitors, machine_name, program_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+FREE, IN_USE, CONNECTS, CLOSED, UNKNOWN = "free", "in use", "connects", "closed", "unknown"
+
+_LISTENING, _CONNECTED = 0x10000, 3  # the flag and the state in /proc/net/unix
+_TCP_LISTENING, _TCP_CONNECTED = "0A", "01"
+_LINK = re.compile(r"socket:\[([0-9]+)\]")
+_TERMINAL_NUMBER = re.compile(r"^tty-index:\s*([0-9]+)", re.MULTILINE)
+
+# linux/sock_diag.h, linux/unix_diag.h and linux/netlink.h.
+_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, _DONE, _ERROR = 4, 20, 0x301, 3, 2
+_SHOW_PEER, _PEER = 4, 2
+_NETLINK_TIMEOUT = 1.0  # seconds
+
+
+class Holder(Record):
+    """The client of a monitor: a process of this machine, or only the address it comes from."""
+
+    pid: int | None
+    name: str
+
+
+class FoundMonitor(Record):
+    """A monitor of a running process: `address` is "" if it cannot be opened, `kind` says why."""
+
+    protocol: str
+    address: str
+    kind: str
+    state: str
+    tls: bool
+    holder: Holder | None
+
+
+class FoundProcess(Record):
+    """A running QEMU, storage daemon or agent."""
+
+    pid: int
+    user: str
+    name: str
+    program: str
+    monitors: list[FoundMonitor]
+
+
+class _UnixRow(Record):
+    path: str
+    flags: int
+    state: int
+    inode: int
+
+
+class _TcpRow(Record):
+    local: tuple[str, int]
+    remote: tuple[str, int]
+    state: str
+    inode: int
+
+
+def find_processes(root: str = "/proc") -> list[FoundProcess]:
+    """Return the processes that have monitors, ordered by pid. `root` is the proc file system."""
+    scan = _Scan(root)
+    found = []
+    for pid in scan.pids():
+        process = scan.inspect(pid)
+        if process is not None:
+            found.append(process)
+    scan.name_holders()
+    return found
+
+
+def find_addresses(*protocols: str) -> list[str]:
+    """Return the addresses of the monitors of these protocols that a client can open."""
+    return [
+        monitor.address
+        for process in find_processes()
+        for monitor in process.monitors
+        if monitor.address and monitor.protocol in protocols and monitor.state != CONNECTS
+    ]
+
+
+class _Scan:
+    """One pass over the proc file system."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        # The links in /proc/PID/fd by which a client's process is found.
+        self._wanted: list[tuple[FoundMonitor, int, str]] = []
+        self._peers: dict[int, int] | None = None
+
+    def pids(self) -> list[int]:
+        """Return all process ids."""
+        return sorted(int(name) for name in self._list() if name.isdecimal())
+
+    def inspect(self, pid: int) -> FoundProcess | None:
+        """Return the process with its monitors, or None if it has none or has ended."""
+        words = [
+            os.fsdecode(word) for word in self._read(pid, "cmdline").rstrip(b"\0").split(b"\0")
+        ]
+        program = program_name(words[0]) or program_name(self._link(pid, "exe"))
+        if not program or words == [""]:
+            return None
+        monitors = [self._locate(pid, monitor) for monitor in find_monitors(words, program=program)]
+        name = machine_name(words) if program.startswith(("qemu-system", "qemu-kvm", "kvm")) else ""
+        return FoundProcess(pid, self._user(pid), name or program, program, monitors)
+
+    def name_holders(self) -> None:
+        """Set the holders of the monitors found so far that are processes of this machine."""
+        wanted = {link for _, _, link in self._wanted}
+        if not wanted:
+            return
+        holders: dict[str, list[int]] = {}
+        for pid in self.pids():
+            for link in set(self._descriptors(pid).values()) & wanted:
+                holders.setdefault(link, []).append(pid)
+        for monitor, server, link in self._wanted:
+            for pid in holders.get(link, ()):
+                if pid != server:
+                    name = os.fsdecode(self._read(pid, "comm").rstrip(b"\n"))
+                    monitor.holder, monitor.state = Holder(pid, name), IN_USE
+                    break
+
+    def _locate(self, pid: int, monitor: Monitor) -> FoundMonitor:
+        """Return a monitor with its address and state."""
+        end = self._resolve(pid, monitor.endpoint)
+        found = FoundMonitor(monitor.protocol, end.address, end.kind, UNKNOWN, end.tls, None)
+        if end.connects:
+            found.state = CONNECTS
+        elif end.kind in ("unix", "abstract"):
+            # The table has the path as the process wrote it.
+            typed = monitor.endpoint.path or end.path
+            names = {end.path, typed} if end.kind == "unix" else {f"@{end.path}"}
+            self._unix_state(pid, found, names)
+        elif end.kind in ("tcp", "telnet", "websocket"):
+            self._tcp_state(pid, found, end.port)
+        elif end.kind == "pty" and end.path:
+            found.address, found.state = end.path, FREE
+            self._wanted.append((found, pid, end.path))
+        return found
+
+    def _resolve(self, pid: int, end: Endpoint) -> Endpoint:
+        """Return the endpoint that a relative path, a descriptor or a pseudo terminal denotes."""
+        if end.kind == "unix":
+            return Endpoint(kind="unix", path=self._absolute(pid, end.path), connects=end.connects)
+        if end.kind == "pty":
+            return Endpoint(kind="pty", path=self._terminal(pid))
+        if end.kind != "fd" or end.descriptor is None:
+            return end
+        inode = _inode(self._link(pid, f"fd/{end.descriptor}"))
+        for row in self._unix_rows(pid):
+            if inode and row.inode == inode and row.path:
+                path = row.path
+                if path.startswith("@"):
+                    return Endpoint(kind="abstract", path=path[1:], connects=end.connects)
+                return Endpoint(kind="unix", path=self._absolute(pid, path), connects=end.connects)
+        for listener in self._tcp_rows(pid):
+            if inode and listener.inode == inode:
+                host, port = listener.local
+                return Endpoint(kind="tcp", host=host, port=str(port), connects=end.connects)
+        return end
+
+    def _absolute(self, pid: int, path: str) -> str:
+        """Return the absolute path of a process's file, or the path itself if that is unknown."""
+        if path.startswith("/"):
+            return path
+        # A daemon has changed its directory after it created its sockets.
+        variables = self._read(pid, "environ").split(b"\0")
+        started = next((os.fsdecode(v[4:]) for v in variables if v.startswith(b"PWD=")), "")
+        folders = [folder for folder in (self._link(pid, "cwd"), started) if folder]
+        paths = [os.path.normpath(os.path.join(folder, path)) for folder in folders]
+        return next((found for found in paths if os.path.exists(found)), path)
+
+    def _terminal(self, pid: int) -> str:
+        """Return the pseudo terminal of a process that has exactly one, or ""."""
+        masters = [
+            number for number, link in self._descriptors(pid).items() if link.endswith("/ptmx")
+        ]
+        if len(masters) != 1:
+            return ""
+        match = _TERMINAL_NUMBER.search(os.fsdecode(self._read(pid, f"fdinfo/{masters[0]}")))
+        return f"/dev/pts/{match[1]}" if match else ""
+
+    def _unix_state(self, pid: int, found: FoundMonitor, names: set[str]) -> None:
+        own = {_inode(link) for link in self._descriptors(pid).values()}
+        rows = [
+            row
+            for row in self._unix_rows(pid)
+            if row.path in names and (row.inode in own or not own)
+        ]
+        clients = [row for row in rows if row.state == _CONNECTED and row.inode]
+        if clients:
+            found.state = IN_USE
+            peer = self._peer(clients[0].inode)
+            if peer:
+                self._wanted.append((found, pid, f"socket:[{peer}]"))
+        elif rows:
+            found.state = FREE if any(row.flags & _LISTENING for row in rows) else CLOSED
+        elif os.path.exists(os.path.join(self._root, str(pid), "net", "unix")):
+            found.state = CLOSED
+
+    def _tcp_state(self, pid: int, found: FoundMonitor, port: str) -> None:
+        rows = self._tcp_rows(pid)
+        own = {_inode(link) for link in self._descriptors(pid).values()}
+        here = [
+            row
+            for row in rows
+            if str(row.local[1]) == port and row.inode and (row.inode in own or not own)
+        ]
+        clients = [row for row in here if row.state == _TCP_CONNECTED]
+        if clients:
+            client = clients[0]
+            host, number = client.remote
+            found.state, found.holder = IN_USE, Holder(None, f"{host}:{number}")
+            ends = (client.remote, client.local)
+            peer = next((row.inode for row in rows if (row.local, row.remote) == ends), 0)
+            if peer:
+                self._wanted.append((found, pid, f"socket:[{peer}]"))
+        elif any(row.state == _TCP_LISTENING for row in here):
+            found.state = FREE
+
+    def _unix_rows(self, pid: int) -> Iterator[_UnixRow]:
+        for line in self._read(pid, "net/unix").splitlines()[1:]:
+            fields = line.split(None, 7)
+            if len(fields) >= 7:
+                path = os.fsdecode(fields[7]) if len(fields) == 8 else ""
+                yield _UnixRow(path, int(fields[3], 16), int(fields[5], 16), int(fields[6]))
+
+    def _tcp_rows(self, pid: int) -> list[_TcpRow]:
+        rows = []
+        for name in ("net/tcp", "net/tcp6"):
+            for line in self._read(pid, name).decode("ascii", "replace").splitlines()[1:]:
+                fields = line.split()
+                if len(fields) > 9:
+                    local, remote = _tcp_end(fields[1]), _tcp_end(fields[2])
+                    rows.append(_TcpRow(local, remote, fields[3], int(fields[9])))
+        return rows
+
+    def _peer(self, inode: int) -> int:
+        if self._peers is None:
+            self._peers = _read_peers()
+        return self._peers.get(inode, 0)
+
+    def _user(self, pid: int) -> str:
+        try:
+            number = os.stat(os.path.join(self._root, str(pid))).st_uid
+        except OSError:
+            return "?"
+        try:
+            return pwd.getpwuid(number).pw_name
+        except KeyError:
+            return str(number)
+
+    def _descriptors(self, pid: int) -> dict[str, str]:
+        """Return the links of a process's descriptors. Empty if they cannot be read."""
+        return {name: self._link(pid, f"fd/{name}") for name in self._list(str(pid), "fd")}
+
+    def _list(self, *parts: str) -> list[str]:
+        try:
+            return os.listdir(os.path.join(self._root, *parts))
+        except OSError:
+            return []
+
+    def _link(self, pid: int, name: str) -> str:
+        try:
+            return os.readlink(os.path.join(self._root, str(pid), name))
+        except OSError:
+            return ""
+
+    def _read(self, pid: int, name: str) -> bytes:
+        try:
+            with open(os.path.join(self._root, str(pid), name), "rb") as file:
+                return file.read()
+        except OSError:
+            return b""
+
+
+def _inode(link: str) -> int:
+    match = _LINK.fullmatch(link)
+    return int(match[1]) if match else 0
+
+
+def _tcp_end(text: str) -> tuple[str, int]:
+    """Return host and port of an address such as 0100007F:1F90: words in the machine's byte order."""
+    digits, _, port = text.partition(":")
+    words = [int(digits[at : at + 8], 16) for at in range(0, len(digits), 8)]
+    packed = struct.pack(f"={len(words)}I", *words)
+    family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
+    return socket.inet_ntop(family, packed).removeprefix("::ffff:"), int(port, 16)
+
+
+def _read_peers() -> dict[int, int]:
+    """Return the inode of the other end of each connected UNIX socket. Empty if the kernel refuses.
+
+    /proc does not contain it; `ss` reads it in the same way.
+    """
+    peers: dict[int, int] = {}
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as netlink:
+            netlink.settimeout(_NETLINK_TIMEOUT)
+            query = struct.pack(
+                "=BBHIIIII", socket.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, _SHOW_PEER, *[0xFFFFFFFF] * 2
+            )
+            header = struct.pack(
+                "=IHHII", 16 + len(query), _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 1, 0
+            )
+            netlink.send(header + query)
+            while _add_peers(netlink.recv(1 << 18), peers):
+                pass
+    except (OSError, AttributeError, struct.error):
+        pass
+    return peers
+
+
+def _add_peers(data: bytes, peers: dict[int, int]) -> bool:
+    """Add the peers that one datagram contains. Return False after the last datagram."""
+    while len(data) >= 16:
+        length, kind = struct.unpack_from("=IH", data)
+        if kind in (_DONE, _ERROR) or length < 16:
+            return False
+        (inode,) = struct.unpack_from("=I", data, 20)
+        at = 32
+        while at + 4 <= length:
+            size, attribute = struct.unpack_from("=HH", data, at)
+            if attribute == _PEER and size == 8:
+                (peers[inode],) = struct.unpack_from("=I", data, at + 4)
+            at += max(4, (size + 3) & ~3)
+        data = data[(length + 3) & ~3 :]
+    return True
