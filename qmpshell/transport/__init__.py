@@ -6,14 +6,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .address import (
         Address as Address,
+        Credentials as Credentials,
+        DeviceAddress as DeviceAddress,
+        ExecAddress as ExecAddress,
         FdAddress as FdAddress,
         TcpAddress as TcpAddress,
         UnixAddress as UnixAddress,
+        VsockAddress as VsockAddress,
+        is_clear_text as is_clear_text,
         is_word as is_word,
         make_address as make_address,
         parse_address as parse_address,
         resolve_address as resolve_address,
         target_hint as target_hint,
+        with_credentials as with_credentials,
     )
     from .connect import accept_one as accept_one, connect_with_retries as connect_with_retries
     from .sockets import Listener as Listener, open_stream as open_stream
@@ -22,7 +28,7 @@ else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "address": "Address FdAddress TcpAddress UnixAddress is_word make_address parse_address resolve_address target_hint",
+            "address": "Address Credentials DeviceAddress ExecAddress FdAddress TcpAddress UnixAddress VsockAddress is_clear_text is_word make_address parse_address resolve_address target_hint with_credentials",
             "connect": "accept_one connect_with_retries",
             "sockets": "Listener open_stream",
             "stream": "SocketStream Stream",

@@ -1,5 +1,7 @@
 """Telnet negotiation and escapes."""
 
+import itertools
+
 from hypothesis import given, strategies as st
 
 from qmpshell.transport.telnet import TelnetCodec
@@ -44,7 +46,7 @@ def test_receive_skips_other_commands() -> None:
 def test_receive_of_any_pieces_gives_same_data(wire: bytes, cuts: list[int]) -> None:
     whole, parts = TelnetCodec(), TelnetCodec()
     places = sorted({0, len(wire), *(cut for cut in cuts if cut < len(wire))})
-    pieces = [wire[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [wire[a:b] for a, b in itertools.pairwise(places)]
     data, answers = b"", b""
     for piece in pieces:
         data += parts.receive(piece)
