@@ -111,7 +111,8 @@ class CodecStream(Stream):
                 self._wait(end, name)
                 if self.want_write:
                     self.flush()
-                data = self._read_wire(1 << 16)
+                # One byte, so that data after the handshake stays where `poll` reports it.
+                data = self._read_wire(1)
                 if data:
                     self._received.append(data)
                 elif data == b"" and not self._codec.is_open:

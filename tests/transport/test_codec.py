@@ -16,14 +16,18 @@ class UpperCodec:
     def __init__(self) -> None:
         self.is_open = False
         self._own = b"hello"
+        self._begin = b""
 
     def receive(self, data: bytes) -> bytes:
         if b"!" in data:
             self._own = b"alert"
             raise CodecError("a wrong byte")
-        if not self.is_open and data.startswith(b"welcome"):
+        if not self.is_open:
+            self._begin += data
+            if not self._begin.startswith(b"welcome"):
+                return b""
             self.is_open = True
-            data = data.removeprefix(b"welcome")
+            data = self._begin.removeprefix(b"welcome")
         return data.lower()
 
     def send(self, data: bytes) -> bytes:
