@@ -277,6 +277,17 @@ def _seconds(
     help="Retry until the server is available and has sent its greeting.",
 )
 @click.option(
+    "--tls-creds",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="Use TLS over TCP, with ca-cert.pem, client-cert.pem and client-key.pem in DIR.",
+)
+@click.option(
+    "--tls-hostname",
+    metavar="NAME",
+    help="Expect this name in the server's certificate instead of the address's host.",
+)
+@click.option(
     "--timeout",
     metavar="SECONDS",
     type=float,
@@ -339,6 +350,8 @@ def _invocation(
     if len(modes) > 1:
         first, second = ("ga" if name == "agent" else name for name in modes[:2])
         raise click.UsageError(f"--{first} and --{second} are mutually exclusive.")
+    if options.get("tls_hostname") and not options.get("tls_creds"):
+        raise click.UsageError("--tls-hostname needs --tls-creds.")
     negotiate, probe = not options.pop("skip_negotiation"), not options.pop("no_probe")
     explicit = {name for name, value in options.items() if value is not None and value is not False}
     hides_events = options["result_only"] or options["json_errors"]
@@ -360,7 +373,7 @@ def _invocation(
 
 
 # Options that make no sense with a QEMU that qmpshell starts.
-_NOT_FOR_RUN = ("agent", "dry_run", "listen", "help", "version")
+_NOT_FOR_RUN = ("agent", "dry_run", "listen", "help", "version", "tls_creds", "tls_hostname")
 
 
 def copy_options(*names: str) -> list[click.Parameter]:

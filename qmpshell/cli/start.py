@@ -16,7 +16,7 @@ from ..render import escape_lines
 from ..script import Output, OutputClosedError, OutputError, ScriptRunner, ScriptView
 from ..session import LineInput, Ports, ScriptLines, Session
 from ..storage import Settings
-from ..transport import connect_with_retries, is_word, parse_address
+from ..transport import TcpAddress, connect_with_retries, is_word, parse_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -217,6 +217,8 @@ class Connector:
 
     def _connect(self, address: Address, hint: str, notice: Callable[[str], None] | None) -> Stream:
         wait = self._settings.wait
+        if isinstance(address, TcpAddress):
+            address = self._secure(address)
         try:
             return connect_with_retries(
                 address, wait=wait, clock=time.monotonic, sleep=time.sleep, notice=notice
@@ -225,6 +227,20 @@ class Connector:
             if not hint:
                 raise
             raise ConnectError(f"{error}; {hint}") from error
+
+    def _secure(self, address: TcpAddress) -> Address:
+        """Return the address with the credentials, or warn about clear text."""
+        from ..transport import Credentials, is_clear_text, with_credentials  # only for TCP
+
+        directory, name = self._settings.tls_creds, self._settings.tls_hostname
+        if directory is not None:
+            return with_credentials(address, Credentials(directory, name or ""))
+        if is_clear_text(address):
+            write_error(
+                f"qmpshell: warning: {address}: the connection is not encrypted, and whoever can"
+                " reach it controls the VM; use --tls-creds, or ssh"
+            )
+        return address
 
     def _find(self, text: str) -> tuple[Address, str]:
         """Return the address, and a hint in case nothing is there."""

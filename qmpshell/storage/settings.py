@@ -112,7 +112,8 @@ class Settings(Record, kw_only=True):
 
     `layout` is PRETTY, COMPACT, FLAT, or None to let the output decide. `agent` is true for a guest agent.
     `wait`
-    and `timeout` are seconds or None. `log` is a file name.
+    and `timeout` are seconds or None. `log` is a file name. `tls_creds` is a directory of
+    certificates or None, and `tls_hostname` the name to check instead of the address's.
 
     At a terminal: `complete_while_typing` opens the completion menu without Tab; `confirm` are
     names or globs of commands that need confirmation; `fold` is the number of lines of a reply that
@@ -138,6 +139,8 @@ class Settings(Record, kw_only=True):
     probe: bool = True
     verbose: bool = False
     wait: float | None = None
+    tls_creds: str | None = None
+    tls_hostname: str | None = None
     complete_while_typing: bool = False
     confirm: tuple[str, ...] = CONFIRM
     editing: str = EMACS

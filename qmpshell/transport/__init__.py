@@ -6,14 +6,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .address import (
         Address as Address,
+        Credentials as Credentials,
+        DeviceAddress as DeviceAddress,
+        ExecAddress as ExecAddress,
         FdAddress as FdAddress,
         TcpAddress as TcpAddress,
         UnixAddress as UnixAddress,
+        VsockAddress as VsockAddress,
+        is_clear_text as is_clear_text,
         is_word as is_word,
         make_address as make_address,
         parse_address as parse_address,
         resolve_address as resolve_address,
         target_hint as target_hint,
+        with_credentials as with_credentials,
     )
     from .connect import connect_with_retries as connect_with_retries
     from .foreground import (
@@ -42,7 +48,7 @@ else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "address": "Address FdAddress TcpAddress UnixAddress is_word make_address parse_address resolve_address target_hint",
+            "address": "Address Credentials DeviceAddress ExecAddress FdAddress TcpAddress UnixAddress VsockAddress is_clear_text is_word make_address parse_address resolve_address target_hint with_credentials",
             "connect": "connect_with_retries",
             "foreground": "BACKGROUND_SIGNALS ENDING_SIGNALS CleanupOnSignal ForegroundChild end_group hold_signals run_in_foreground set_foreground signal_group",
             "listen": "Listener",

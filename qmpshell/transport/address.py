@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 
-# The forms that QEMU has and that are not supported yet.
-_UNSUPPORTED = ("telnet", "websocket", "ws", "wss", "vsock", "socket", "exec", "pty", "stdio")
-_NOT_YET_STARTS = (*(f"{name}:" for name in _UNSUPPORTED), "socket,")
-
+# The forms of addresses besides UNIX sockets, TCP and descriptors. A number after `NAME:` makes it
+# a host and a port.
+_SCHEMES = ("telnet", "websocket", "ws", "wss", "vsock", "exec", "pty", "serial")
+_DEVICE_STARTS = ("/dev/pts/", "/dev/tty")
 
 # The address types of socat.
 _SOCAT = {
@@ -35,11 +35,18 @@ class UnixAddress(Record):
 
     path: str
     abstract: bool = False
+    telnet: bool = False
+    websocket: bool = False
 
     def __str__(self) -> str:
-        if self.abstract:
-            return f"unix:{self.path},abstract=on"
-        return self.path if "/" in self.path or ":" not in self.path else f"unix:{self.path}"
+        switches = "".join(
+            f",{name}=on" for name in ("abstract", "telnet", "websocket") if getattr(self, name)
+        )
+        if switches:
+            return f"unix:{self.path.replace(',', ',,')}{switches}"
+        path = self.path
+        is_path = "/" in path and not path.startswith(_OTHER_STARTS)
+        return path if is_path or ":" not in path else f"unix:{path}"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UnixAddress) and str(self) == str(other)
@@ -48,14 +55,34 @@ class UnixAddress(Record):
         return hash(str(self))
 
 
+class Credentials(Record):
+    """A directory of certificates, and the host name to check instead of the address's, or ""."""
+
+    directory: str
+    host: str = ""
+
+
 class TcpAddress(Record):
-    """A host, by name or number, and a port from 1 to 65535."""
+    """A host, by name or number, and a port from 1 to 65535.
+
+    `tls` is the ID of QEMU's tls-creds object, or "" for clear text; `credentials` are for TLS.
+    """
 
     host: str
     port: int
+    telnet: bool = False
+    websocket: bool = False
+    tls: str = ""
+    credentials: Credentials | None = None
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        place = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        if self.websocket and self.tls:
+            return f"wss://{place}"
+        kind = "telnet:" if self.telnet else "websocket:" if self.websocket else ""
+        if self.tls:
+            return f"{kind or 'tcp:'}{place},tls-creds={self.tls}"
+        return kind + place
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TcpAddress) and str(self) == str(other)
@@ -79,7 +106,35 @@ class FdAddress(Record):
         return hash(self.number)
 
 
-Address = UnixAddress | TcpAddress | FdAddress
+class ExecAddress(Record):
+    """A command of the system shell whose stdin and stdout are the connection."""
+
+    command: str
+
+    def __str__(self) -> str:
+        return f"exec:{self.command}"
+
+
+class VsockAddress(Record):
+    """A context ID and a port of AF_VSOCK."""
+
+    cid: int
+    port: int
+
+    def __str__(self) -> str:
+        return f"vsock:{self.cid}:{self.port}"
+
+
+class DeviceAddress(Record):
+    """A character device, such as the pseudo-terminal of `-qmp pty`."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return self.path if self.path.startswith(_DEVICE_STARTS) else f"serial:{self.path}"
+
+
+Address = UnixAddress | TcpAddress | FdAddress | ExecAddress | VsockAddress | DeviceAddress
 
 
 def parse_address(text: str, *, exists: Callable[[str], bool]) -> Address:
@@ -99,17 +154,44 @@ def parse_address(text: str, *, exists: Callable[[str], bool]) -> Address:
     if colon and scheme == "fd":
         return _descriptor(rest)
     if colon and scheme == "tcp":
-        place = rest.removeprefix("//").removesuffix("/") if rest.startswith("//") else rest
-        return _tcp(_without_options(place, _TCP_OPTIONS), text)
-    if exists(text) or ("/" in text and not text.startswith(_NOT_YET_STARTS)):
-        return UnixAddress(text)
-    name = scheme if colon else text.partition(",")[0]
-    if name in _UNSUPPORTED and (name != "socket" or "," in text) and not rest.isdecimal():
-        raise AddressError(f"{name}: addresses of this kind are not supported")
-    if colon:
-        return _tcp(text, text)
+        return _tcp(_without_slashes(rest), text)
+    if not exists(text):
+        if colon and scheme in _SCHEMES and not rest.isdecimal():
+            return _other(scheme, rest, text)
+        if text.startswith("socket,"):
+            return _chardev(text)
+    return _path_or_host(text, is_file=exists(text))
+
+
+def _path_or_host(text: str, *, is_file: bool) -> Address:
+    if text.startswith(_DEVICE_STARTS):
+        return DeviceAddress(text)
     # A bare word is most likely a socket that does not exist yet.
-    return UnixAddress(text)
+    if is_file or "/" in text or ":" not in text:
+        return UnixAddress(text)
+    return _tcp(text, text)
+
+
+def with_credentials(address: Address, credentials: Credentials) -> Address:
+    """Return a TCP address that uses TLS, or any other address as it is."""
+    if not isinstance(address, TcpAddress):
+        return address
+    return TcpAddress(
+        address.host,
+        address.port,
+        telnet=address.telnet,
+        websocket=address.websocket,
+        tls=address.tls or "tls0",
+        credentials=credentials,
+    )
+
+
+def is_clear_text(address: Address) -> bool:
+    """Return True if others on the network can read and change what is sent."""
+    if not isinstance(address, TcpAddress) or address.tls:
+        return False
+    host = address.host.lower()
+    return host not in ("localhost", "::1") and not host.startswith("127.")
 
 
 def make_address(
@@ -132,9 +214,20 @@ def is_word(text: str) -> bool:
     return bool(text) and not any(char in text for char in "/:,\0")
 
 
+# What `parse_address` does not read as a path, though it holds a `/`.
+_OTHER_STARTS = (
+    *(f"{name}:" for name in (*_SCHEMES, *_SOCAT, "unix", "fd", "tcp")),
+    "socket,",
+    *_DEVICE_STARTS,
+)
 _SWITCHES = ("server", "wait", "telnet", "websocket", "tight", "nodelay", "ipv4", "ipv6", "delay")
 _UNIX_OPTIONS = (*_SWITCHES, "abstract", "reconnect", "reconnect-ms")
-_TCP_OPTIONS = (*_SWITCHES, "to", "reconnect", "reconnect-ms", "keep-alive", "mptcp")
+_TCP_OPTIONS = (
+    *(*_SWITCHES, "to", "reconnect", "reconnect-ms", "keep-alive", "mptcp"),
+    *("tls-creds", "tls-authz"),
+)
+# The options of QEMU's chardev, besides those of the two kinds of sockets.
+_CHARDEV_OPTIONS = ("id", "path", "host", "port", "logfile", "logappend", "mux")
 _ON = ("on", "yes", "true", "y")
 _OFF = ("off", "no", "false", "n")
 
@@ -144,7 +237,16 @@ def _unix(text: str) -> UnixAddress:
     given = _read_options(options, _UNIX_OPTIONS)
     if not path:
         raise AddressError("unix: needs a path, as in unix:/run/vm.sock")
-    return UnixAddress(path, abstract=given.get("abstract", False))
+    return _unix_with(path, given)
+
+
+def _unix_with(path: str, given: Mapping[str, str]) -> UnixAddress:
+    return UnixAddress(
+        path,
+        abstract=_is_on(given, "abstract"),
+        telnet=_is_on(given, "telnet"),
+        websocket=_is_on(given, "websocket"),
+    )
 
 
 def _options(text: str) -> tuple[str, list[str]]:
@@ -154,9 +256,9 @@ def _options(text: str) -> tuple[str, list[str]]:
     return first, others
 
 
-def _read_options(options: Iterable[str], known: tuple[str, ...]) -> dict[str, bool]:
-    """Return the switches. Their old forms are `server`, `nowait` and `nodelay`."""
-    switches: dict[str, bool] = {}
+def _read_options(options: Iterable[str], known: tuple[str, ...]) -> dict[str, str]:
+    """Return the options. The old forms of switches are `server`, `nowait` and `nodelay`."""
+    given: dict[str, str] = {}
     for option in options:
         name, equals, value = option.partition("=")
         if not equals and name.startswith("no") and name not in known:
@@ -164,22 +266,83 @@ def _read_options(options: Iterable[str], known: tuple[str, ...]) -> dict[str, b
         elif not equals:
             value = "on"
         if name not in known:
-            raise AddressError(f"unknown option {name!r} in the address")
-        if value in _ON or value in _OFF:
-            switches[name] = value in _ON
-    for name in ("telnet", "websocket"):
-        if switches.get(name):
-            raise AddressError(f"{name}=on: addresses of this kind are not supported")
-    return switches
+            raise AddressError(f"unknown option {name!r} in the address{_near(name, known)}")
+        if name in _SWITCHES and value not in (*_ON, *_OFF):
+            raise AddressError(f"{name}={value} in the address: expected on or off")
+        given[name] = value
+    if _is_on(given, "telnet") and _is_on(given, "websocket"):
+        raise AddressError("an address cannot have both telnet=on and websocket=on")
+    return given
 
 
-def _without_options(text: str, known: tuple[str, ...]) -> str:
-    first, options = _options(text)
-    _read_options(options, known)
-    return first
+def _near(name: str, known: tuple[str, ...]) -> str:
+    near = suggestion_for(name, list(known))
+    return f": {near}" if near else ""
+
+
+def _is_on(given: Mapping[str, str], name: str) -> bool:
+    return given.get(name) in _ON
+
+
+def _without_slashes(text: str) -> str:
+    return text.removeprefix("//").removesuffix("/") if text.startswith("//") else text
+
+
+def _other(scheme: str, rest: str, text: str) -> Address:
+    if scheme == "exec":
+        if not rest.strip():
+            raise AddressError(
+                "exec: needs a command, as in exec:ssh host socat - UNIX:/run/vm.sock"
+            )
+        return ExecAddress(rest)
+    if scheme == "vsock":
+        cid, colon, port = rest.partition(":")
+        return VsockAddress(_number(cid, text), _number(port if colon else "", text))
+    if scheme in ("pty", "serial"):
+        if not rest:
+            raise AddressError(f"{scheme}: needs a device, as in {scheme}:/dev/pts/3")
+        return DeviceAddress(rest)
+    if scheme in ("ws", "wss"):
+        rest = _without_slashes(rest)
+    address = _tcp(rest, text)
+    return TcpAddress(
+        address.host,
+        address.port,
+        telnet=scheme == "telnet" or address.telnet,
+        websocket=scheme != "telnet" or address.websocket,
+        tls=address.tls or ("wss" if scheme == "wss" else ""),
+    )
+
+
+def _number(text: str, whole: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 10 or int(text) >= 1 << 32:
+        raise AddressError(f"{whole}: a vsock address is two numbers, as in vsock:3:4444")
+    return int(text)
+
+
+def _chardev(text: str) -> Address:
+    """Parse the value of QEMU's option -chardev."""
+    _, options = _options(text)
+    known = tuple(dict.fromkeys((*_UNIX_OPTIONS, *_TCP_OPTIONS, *_CHARDEV_OPTIONS, "fd", "tight")))
+    given = _read_options(options, known)
+    if given.get("path"):
+        if "tls-creds" in given:
+            raise AddressError("tls-creds in the address: only a TCP connection can use TLS")
+        return _unix_with(given["path"], given)
+    if "port" not in given:
+        raise AddressError("a socket,… address needs path=PATH, or host=HOST,port=PORT")
+    host = given.get("host", "")
+    return _tcp_with(
+        f"[{host}]:{given['port']}" if ":" in host else f"{host}:{given['port']}", text, given
+    )
 
 
 def _tcp(text: str, whole: str) -> TcpAddress:
+    place, options = _options(text)
+    return _tcp_with(place.removesuffix("/"), whole, _read_options(options, _TCP_OPTIONS))
+
+
+def _tcp_with(text: str, whole: str, given: Mapping[str, str]) -> TcpAddress:
     host, colon, port = text.rpartition(":")
     if text.startswith("["):
         inner, bracket, after = text[1:].partition("]")
@@ -192,7 +355,13 @@ def _tcp(text: str, whole: str) -> TcpAddress:
         raise AddressError(
             f"{whole}: {port!r} is not a port number (1 to 65535); for a socket of this name, use ./{whole}"
         )
-    return TcpAddress(host or "localhost", int(port))
+    return TcpAddress(
+        host or "localhost",
+        int(port),
+        telnet=_is_on(given, "telnet"),
+        websocket=_is_on(given, "websocket"),
+        tls=given.get("tls-creds", ""),
+    )
 
 
 def _descriptor(text: str) -> FdAddress:

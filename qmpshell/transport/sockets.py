@@ -7,14 +7,15 @@ import os
 import socket
 import stat
 
-from ..errors import ConnectError
-from .address import Address, FdAddress, TcpAddress, UnixAddress
+from ..errors import ConnectError, QmpShellError
+from .address import Address, DeviceAddress, ExecAddress, FdAddress, TcpAddress, UnixAddress
 from .stream import DescriptorStream, SocketStream, Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .address import VsockAddress
 
 # Retrying may help: the server is not there yet, or its backlog is full.
 _RETRIABLE = (
@@ -37,10 +38,13 @@ def open_stream(address: Address, *, timeout: float) -> Stream:
     timeout = min(timeout, MAX_TIMEOUT)
     if isinstance(address, FdAddress):
         return _inherited(address)
+    if not isinstance(address, UnixAddress | TcpAddress):
+        return _open_other(address, timeout)
     try:
         if isinstance(address, UnixAddress):
-            return SocketStream(_connect_unix(address))
-        return SocketStream(_connect_tcp(address, timeout))
+            stream = SocketStream(_connect_unix(address))
+        else:
+            stream = SocketStream(_connect_tcp(address, timeout))
     except UnicodeError as error:
         raise ConnectError(f"{address}: not a valid host name") from error
     except socket.gaierror as error:
@@ -52,6 +56,62 @@ def open_stream(address: Address, *, timeout: float) -> Stream:
             retriable=error.errno in _RETRIABLE and not other,
             busy=error.errno == errno.EAGAIN,
         ) from error
+    if address.telnet or address.websocket or (isinstance(address, TcpAddress) and address.tls):
+        return _with_codecs(stream, address, timeout)
+    return stream
+
+
+def _open_other(address: ExecAddress | VsockAddress | DeviceAddress, timeout: float) -> Stream:
+    # Few connections need these modules, and a script should start fast.
+    opened: Stream
+    try:
+        if isinstance(address, ExecAddress):
+            from .exec import open_exec  # type: ignore[import-not-found]
+
+            opened = open_exec(address, timeout=timeout)
+        elif isinstance(address, DeviceAddress):
+            from .device import open_device  # type: ignore[import-not-found]
+
+            opened = open_device(address, timeout=timeout)
+        else:
+            from .vsock import open_vsock  # type: ignore[import-not-found]
+
+            opened = open_vsock(address, timeout=timeout)
+    except ImportError as error:
+        raise ConnectError(f"{address}: this needs the Python module {error.name}") from error
+    return opened
+
+
+def _with_codecs(stream: Stream, address: UnixAddress | TcpAddress, timeout: float) -> Stream:
+    """Put TLS, telnet or websocket over a stream. Raises ConnectError."""
+    from .codec import CodecStream
+
+    try:
+        if isinstance(address, TcpAddress) and address.tls:
+            from .tls import open_tls
+
+            stream = open_tls(stream, address, timeout=timeout)
+        if address.telnet:
+            from .telnet import TelnetCodec
+
+            stream = CodecStream(stream, TelnetCodec())
+        if address.websocket:
+            from .websocket import WebsocketCodec  # type: ignore[import-not-found]
+
+            place = "localhost"
+            if isinstance(address, TcpAddress):
+                host = f"[{address.host}]" if ":" in address.host else address.host
+                place = f"{host}:{address.port}"
+            websocket = CodecStream(stream, WebsocketCodec(f"ws://{place}/"))
+            stream = websocket
+            websocket.open(name="websocket", timeout=timeout)
+    except ImportError as error:
+        stream.close()
+        raise ConnectError(f"{address}: this needs the Python module {error.name}") from error
+    except QmpShellError as error:
+        stream.close()
+        raise ConnectError(f"{address}: {error}") from error
+    return stream
 
 
 def _connect_unix(address: UnixAddress) -> socket.socket:

@@ -47,7 +47,7 @@ def one_line(text: str) -> str:
         (["unix:"], "needs a path"),
         (["unix:a,sever=on"], "sever"),
         (["fd:x"], "number"),
-        (["telnet:localhost:1"], "telnet"),
+        (["telnet:localhost:x"], "not a port number"),
         (["-f", "/no/such/file", "a"], "No such file"),
     ],
 )

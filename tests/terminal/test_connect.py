@@ -78,7 +78,7 @@ def test_connect_to_bad_address_reports_reason(one_qemu: Server, tmp_path: Path)
             (f"{tmp_path}/nobody.sock", "no such socket"),
             ("localhost:1", "connection refused"),
             ("localhost:70000", "not a port number"),
-            ("ws://x/", "not supported"),
+            ("ws://x/", "not a port number"),
             (str(tmp_path), "not a socket but a directory"),
         ):
             terminal.line(f"/connect {address}")

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given, strategies as st
 
 from qmpshell.errors import AddressError
-from qmpshell.transport import Address, FdAddress, TcpAddress, UnixAddress, parse_address
+from qmpshell.transport import (
+    Address,
+    DeviceAddress,
+    ExecAddress,
+    FdAddress,
+    TcpAddress,
+    UnixAddress,
+    VsockAddress,
+    parse_address,
+)
 
 
 def parse(text: str, *existing: str) -> Address:
@@ -46,6 +55,29 @@ def parse(text: str, *existing: str) -> Address:
         ("TCP:4444", TcpAddress("TCP", 4444)),
         ("unix:4444", UnixAddress("4444")),
         ("telnet:4444", TcpAddress("telnet", 4444)),
+        ("telnet:localhost:4444", TcpAddress("localhost", 4444, telnet=True)),
+        ("telnet::4444,server,nowait", TcpAddress("localhost", 4444, telnet=True)),
+        ("tcp:a:1,telnet=on", TcpAddress("a", 1, telnet=True)),
+        ("tcp:a:1,telnet=off", TcpAddress("a", 1)),
+        ("unix:/x,telnet=on", UnixAddress("/x", telnet=True)),
+        ("unix:/x,websocket=on,server", UnixAddress("/x", websocket=True)),
+        ("websocket:[::1]:1", TcpAddress("::1", 1, websocket=True)),
+        ("ws://localhost:4444/", TcpAddress("localhost", 4444, websocket=True)),
+        ("wss://localhost:4444", TcpAddress("localhost", 4444, websocket=True, tls="wss")),
+        ("telnet:a:1,tls-creds=t0", TcpAddress("a", 1, telnet=True, tls="t0")),
+        ("exec:ssh h socat - UNIX:/x,y", ExecAddress("ssh h socat - UNIX:/x,y")),
+        ("vsock:3:4444", VsockAddress(3, 4444)),
+        ("/dev/pts/3", DeviceAddress("/dev/pts/3")),
+        ("pty:/dev/pts/3", DeviceAddress("/dev/pts/3")),
+        ("serial:/tmp/link", DeviceAddress("/tmp/link")),
+        ("socket,id=m,path=/x,server=on,wait=off", UnixAddress("/x")),
+        ("socket,id=m,path=/a,,b,telnet=on,logfile=/l", UnixAddress("/a,b", telnet=True)),
+        ("socket,path=x,abstract=on,tight=off", UnixAddress("x", abstract=True)),
+        (
+            "socket,id=m,host=::1,port=1,server=on,websocket=on,tls-creds=t0,tls-authz=z,ipv6=on",
+            TcpAddress("::1", 1, websocket=True, tls="t0"),
+        ),
+        ("socket,port=1,reconnect-ms=5,nodelay", TcpAddress("localhost", 1)),
         ("fd:3", FdAddress(3)),
     ],
 )
@@ -63,7 +95,7 @@ def test_name_of_existing_file_is_a_path() -> None:
         ("", "the address is empty"),
         ("a\0b", "an address cannot hold a NUL character"),
         ("unix:", "unix: needs a path, as in unix:/run/vm.sock"),
-        ("unix:a,sever=on", "unknown option 'sever' in the address"),
+        ("unix:a,sever=on", "unknown option 'sever' in the address: did you mean server?"),
         (
             "host:x",
             "host:x: 'x' is not a port number (1 to 65535); for a socket of this name, use ./host:x",
@@ -77,13 +109,22 @@ def test_name_of_existing_file_is_a_path() -> None:
         ("[::1:44", "[::1:44: an IPv6 address is written [::1]:4444"),
         ("fd:", "fd:: a file descriptor is a number, as in fd:3"),
         ("fd:-1", "fd:-1: a file descriptor is a number, as in fd:3"),
-        ("telnet:localhost:4444", "telnet: addresses of this kind are not supported"),
-        ("ws://localhost:4444", "ws: addresses of this kind are not supported"),
-        ("socket,path=/x", "socket: addresses of this kind are not supported"),
-        ("tcp:a:1,telnet=on", "telnet=on: addresses of this kind are not supported"),
         (
-            "exec:ssh host socat - UNIX:/run/vm.sock",
-            "exec: addresses of this kind are not supported",
+            "telnet:a",
+            "telnet:a: 'a' is not a port number (1 to 65535); for a socket of this name, use ./telnet:a",
+        ),
+        ("exec:", "exec: needs a command, as in exec:ssh host socat - UNIX:/run/vm.sock"),
+        ("vsock:x:1", "vsock:x:1: a vsock address is two numbers, as in vsock:3:4444"),
+        ("pty:", "pty: needs a device, as in pty:/dev/pts/3"),
+        ("socket,id=m", "a socket,… address needs path=PATH, or host=HOST,port=PORT"),
+        (
+            "socket,path=/x,tls-creds=t",
+            "tls-creds in the address: only a TCP connection can use TLS",
+        ),
+        ("tcp:a:1,telnet=maybe", "telnet=maybe in the address: expected on or off"),
+        (
+            "socket,path=/x,telnet,websocket",
+            "an address cannot have both telnet=on and websocket=on",
         ),
     ],
 )
@@ -93,7 +134,12 @@ def test_invalid_address_is_rejected_with_reason(text: str, complaint: str) -> N
     assert str(caught.value) == complaint
 
 
-@given(st.text() | st.from_regex(r"(unix|tcp|fd|ws|)(:|)[a-z\[\],=:.0-9]*", fullmatch=True))
+@given(
+    st.text()
+    | st.from_regex(
+        r"(unix|tcp|fd|ws|telnet|vsock|exec|pty|socket,path|)(:|)[a-z\[\],=:.0-9]*", fullmatch=True
+    )
+)
 def test_random_text_is_parsed_or_rejected(text: str) -> None:
     try:
         address = parse(text)
