@@ -128,7 +128,8 @@ class Connector:
     """Opens the streams of one session, the first to `text`, or to the address in the environment.
 
     With `listen`, the server connects. `configuration` is the settings file if it was read;
-    otherwise it is read only if the address may be the name of a target. Raises UsageError or AddressError.
+    otherwise it is read only if the address may be the name of a target. `captures_stderr` is
+    for a command: see `open_exec`. Raises UsageError or AddressError.
     """
 
     def __init__(
@@ -139,8 +140,10 @@ class Connector:
         *,
         listen: bool = False,
         configuration: Configuration | None = None,
+        captures_stderr: bool = False,
     ) -> None:
         self._settings = settings
+        self._captures_stderr = captures_stderr
         self._environment = environment
         self._listen = listen
         self._configuration = configuration
@@ -182,7 +185,12 @@ class Connector:
         wait = self._settings.wait
         try:
             return connect_with_retries(
-                address, wait=wait, clock=time.monotonic, sleep=time.sleep, notice=notice
+                address,
+                wait=wait,
+                clock=time.monotonic,
+                sleep=time.sleep,
+                notice=notice,
+                captures_stderr=self._captures_stderr,
             )
         except ConnectError as error:
             if not hint:
@@ -354,6 +362,10 @@ def _connector(
         environment,
         listen=invocation.listen,
         configuration=configuration,
+        # Beside a prompt, only the shell may write to the terminal.
+        captures_stderr=not is_scripted(invocation)
+        and can_move_cursor(environment)
+        and os.isatty(2),
     )
 
 

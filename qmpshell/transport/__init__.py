@@ -6,9 +6,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .address import (
         Address as Address,
+        DeviceAddress as DeviceAddress,
+        ExecAddress as ExecAddress,
         FdAddress as FdAddress,
         TcpAddress as TcpAddress,
         UnixAddress as UnixAddress,
+        VsockAddress as VsockAddress,
+        WebsocketAddress as WebsocketAddress,
         is_word as is_word,
         make_address as make_address,
         parse_address as parse_address,
@@ -22,7 +26,7 @@ else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "address": "Address FdAddress TcpAddress UnixAddress is_word make_address parse_address resolve_address target_hint",
+            "address": "Address DeviceAddress ExecAddress FdAddress TcpAddress UnixAddress VsockAddress WebsocketAddress is_word make_address parse_address resolve_address target_hint",
             "connect": "accept_one connect_with_retries",
             "sockets": "Listener open_stream",
             "stream": "SocketStream Stream",

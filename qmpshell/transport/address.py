@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 # The forms that QEMU has and that are not supported yet.
-_UNSUPPORTED = ("telnet", "websocket", "ws", "wss", "vsock", "socket", "exec", "pty", "stdio")
+_UNSUPPORTED = ("telnet", "ws", "wss", "socket", "pty", "stdio")
 _NOT_YET_STARTS = (*(f"{name}:" for name in _UNSUPPORTED), "socket,")
 
 
@@ -79,10 +79,82 @@ class FdAddress(Record):
         return hash(self.number)
 
 
-Address = UnixAddress | TcpAddress | FdAddress
+class ExecAddress(Record):
+    """A command of the system's shell whose stdin and stdout are connected to a monitor."""
+
+    command: str
+
+    def __str__(self) -> str:
+        return f"exec:{self.command}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ExecAddress) and self.command == other.command
+
+    def __hash__(self) -> int:
+        return hash(self.command)
 
 
-def parse_address(text: str, *, exists: Callable[[str], bool]) -> Address:
+class DeviceAddress(Record):
+    """A character device, such as a pty or a serial port."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DeviceAddress) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+
+class VsockAddress(Record):
+    """The context identifier (CID) of a VM or a host, and a port."""
+
+    cid: int
+    port: int
+
+    def __str__(self) -> str:
+        return f"vsock:{self.cid}:{self.port}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, VsockAddress) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+class WebsocketAddress(Record):
+    """A websocket on a host and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"websocket:{TcpAddress(self.host, self.port)}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WebsocketAddress) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+Address = (
+    UnixAddress
+    | TcpAddress
+    | FdAddress
+    | ExecAddress
+    | DeviceAddress
+    | VsockAddress
+    | WebsocketAddress
+)
+
+
+def parse_address(  # noqa: C901
+    text: str, *, exists: Callable[[str], bool]
+) -> Address:
     """Parse an address. `exists` returns True if a file of that name exists.
 
     A text that contains a `/` or names a file is always a path. Raises AddressError.
@@ -101,6 +173,11 @@ def parse_address(text: str, *, exists: Callable[[str], bool]) -> Address:
     if colon and scheme == "tcp":
         place = rest.removeprefix("//").removesuffix("/") if rest.startswith("//") else rest
         return _tcp(_without_options(place, _TCP_OPTIONS), text)
+    special = _special(scheme, rest, text) if colon else None
+    if special is None and exists(text) and _is_device(text):
+        special = DeviceAddress(text)
+    if special is not None:
+        return special
     if exists(text) or ("/" in text and not text.startswith(_NOT_YET_STARTS)):
         return UnixAddress(text)
     name = scheme if colon else text.partition(",")[0]
@@ -110,6 +187,19 @@ def parse_address(text: str, *, exists: Callable[[str], bool]) -> Address:
         return _tcp(text, text)
     # A bare word is most likely a socket that does not exist yet.
     return UnixAddress(text)
+
+
+def _special(scheme: str, rest: str, text: str) -> Address | None:
+    if scheme == "exec":
+        if not rest.strip():
+            raise AddressError("exec: needs a command, as in exec:ssh HOST socat - UNIX:PATH")
+        return ExecAddress(rest)
+    if scheme == "vsock":
+        return _vsock(rest)
+    if scheme == "websocket" and not rest.isdecimal():
+        place = _tcp(rest, text)
+        return WebsocketAddress(place.host, place.port)
+    return None
 
 
 def make_address(
@@ -199,6 +289,23 @@ def _descriptor(text: str) -> FdAddress:
     if not text.isascii() or not text.isdecimal() or len(text) > 9:
         raise AddressError(f"fd:{text}: a file descriptor is a number, as in fd:3")
     return FdAddress(int(text))
+
+
+def _vsock(text: str) -> VsockAddress:
+    parts = text.split(":")
+    if len(parts) != 2 or not all(part.isascii() and part.isdecimal() for part in parts):
+        raise AddressError(f"vsock:{text}: write two numbers, as in vsock:3:4444 (CID and port)")
+    return VsockAddress(*map(int, parts))
+
+
+def _is_device(path: str) -> bool:
+    import os
+    import stat
+
+    try:
+        return stat.S_ISCHR(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 _MAX_NAMED = 8

@@ -11,7 +11,7 @@ import socket
 import stat
 
 from ..errors import ConnectError
-from .address import Address, FdAddress, TcpAddress, UnixAddress
+from .address import Address, ExecAddress, FdAddress, TcpAddress, UnixAddress
 from .stream import DescriptorStream, SocketStream, Stream
 
 TYPE_CHECKING = False
@@ -35,11 +35,20 @@ _RETRIABLE = (
 _MAX_TIMEOUT = 1e8
 
 
-def open_stream(address: Address, *, timeout: float) -> Stream:
-    """Connect within `timeout` seconds. Raises ConnectError."""
+def open_stream(address: Address, *, timeout: float, captures_stderr: bool = False) -> Stream:
+    """Connect within `timeout` seconds. Raises ConnectError.
+
+    `captures_stderr` is for a command: see `open_exec`.
+    """
     timeout = min(timeout, _MAX_TIMEOUT)
     if isinstance(address, FdAddress):
         return _inherited(address)
+    if isinstance(address, ExecAddress):
+        from .exec import open_exec  # few addresses have a command
+
+        return open_exec(address, timeout=timeout, captures_stderr=captures_stderr)
+    if not isinstance(address, UnixAddress | TcpAddress):
+        raise ConnectError(f"{address}: addresses of this kind are not supported")
     try:
         if isinstance(address, UnixAddress):
             return SocketStream(_connect_unix(address))
@@ -155,6 +164,8 @@ class Listener:
     def __init__(self, address: Address) -> None:
         if isinstance(address, FdAddress):
             raise ConnectError(f"{address}: cannot listen on an inherited descriptor")
+        if not isinstance(address, UnixAddress | TcpAddress):
+            raise ConnectError(f"{address}: can listen only on a UNIX socket or a TCP port")
         self.address = address
         self._bound: tuple[int, int] | None = None
         family = socket.AF_UNIX

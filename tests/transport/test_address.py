@@ -6,11 +6,21 @@ import pytest
 from hypothesis import given, strategies as st
 
 from qmpshell.errors import AddressError
-from qmpshell.transport import Address, FdAddress, TcpAddress, UnixAddress, parse_address
+from qmpshell.transport import (
+    Address,
+    DeviceAddress,
+    ExecAddress,
+    FdAddress,
+    TcpAddress,
+    UnixAddress,
+    VsockAddress,
+    WebsocketAddress,
+    parse_address,
+)
 
 
 def parse(text: str, *existing: str) -> Address:
-    return parse_address(text, exists=lambda name: name in existing)
+    return parse_address(text, exists=lambda name: name in (*existing, "/dev/null"))
 
 
 @pytest.mark.parametrize(
@@ -47,6 +57,13 @@ def parse(text: str, *existing: str) -> Address:
         ("unix:4444", UnixAddress("4444")),
         ("telnet:4444", TcpAddress("telnet", 4444)),
         ("fd:3", FdAddress(3)),
+        (
+            "exec:ssh host socat - UNIX:/run/vm.sock",
+            ExecAddress("ssh host socat - UNIX:/run/vm.sock"),
+        ),
+        ("vsock:3:4444", VsockAddress(3, 4444)),
+        ("websocket:[::1]:4444", WebsocketAddress("::1", 4444)),
+        ("/dev/null", DeviceAddress("/dev/null")),
     ],
 )
 def test_parse_address_accepts_all_spellings(text: str, address: Address) -> None:
@@ -81,9 +98,10 @@ def test_name_of_existing_file_is_a_path() -> None:
         ("ws://localhost:4444", "ws: addresses of this kind are not supported"),
         ("socket,path=/x", "socket: addresses of this kind are not supported"),
         ("tcp:a:1,telnet=on", "telnet=on: addresses of this kind are not supported"),
+        ("exec: ", "exec: needs a command, as in exec:ssh HOST socat - UNIX:PATH"),
         (
-            "exec:ssh host socat - UNIX:/run/vm.sock",
-            "exec: addresses of this kind are not supported",
+            "vsock:3",
+            "vsock:3: write two numbers, as in vsock:3:4444 (CID and port)",
         ),
     ],
 )
