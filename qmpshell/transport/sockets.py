@@ -11,7 +11,7 @@ import socket
 import stat
 
 from ..errors import ConnectError
-from .address import Address, ExecAddress, FdAddress, TcpAddress, UnixAddress
+from .address import Address, DeviceAddress, ExecAddress, FdAddress, TcpAddress, UnixAddress
 from .stream import DescriptorStream, SocketStream, Stream
 
 TYPE_CHECKING = False
@@ -47,6 +47,10 @@ def open_stream(address: Address, *, timeout: float, captures_stderr: bool = Fal
         from .exec import open_exec  # few addresses have a command
 
         return open_exec(address, timeout=timeout, captures_stderr=captures_stderr)
+    if isinstance(address, DeviceAddress):
+        from .device import open_device  # few addresses are devices
+
+        return open_device(address, timeout=timeout)
     if not isinstance(address, UnixAddress | TcpAddress):
         raise ConnectError(f"{address}: addresses of this kind are not supported")
     try:
