@@ -11,7 +11,15 @@ import socket
 import stat
 
 from ..errors import ConnectError
-from .address import Address, DeviceAddress, ExecAddress, FdAddress, TcpAddress, UnixAddress
+from .address import (
+    Address,
+    DeviceAddress,
+    ExecAddress,
+    FdAddress,
+    TcpAddress,
+    UnixAddress,
+    WebsocketAddress,
+)
 from .stream import DescriptorStream, SocketStream, Stream
 
 TYPE_CHECKING = False
@@ -51,6 +59,13 @@ def open_stream(address: Address, *, timeout: float, captures_stderr: bool = Fal
         from .device import open_device  # few addresses are devices
 
         return open_device(address, timeout=timeout)
+    if isinstance(address, WebsocketAddress):
+        from .codec import CodecStream
+        from .websocket import WebsocketCodec
+
+        place = TcpAddress(address.host, address.port)
+        codec = WebsocketCodec(f"ws://{place}/")
+        return CodecStream(open_stream(place, timeout=timeout), codec)
     if not isinstance(address, UnixAddress | TcpAddress):
         raise ConnectError(f"{address}: addresses of this kind are not supported")
     try:
