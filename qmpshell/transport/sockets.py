@@ -18,6 +18,7 @@ from .address import (
     FdAddress,
     TcpAddress,
     UnixAddress,
+    VsockAddress,
     WebsocketAddress,
 )
 from .stream import DescriptorStream, SocketStream, Stream
@@ -51,23 +52,8 @@ def open_stream(address: Address, *, timeout: float, captures_stderr: bool = Fal
     timeout = min(timeout, _MAX_TIMEOUT)
     if isinstance(address, FdAddress):
         return _inherited(address)
-    if isinstance(address, ExecAddress):
-        from .exec import open_exec  # few addresses have a command
-
-        return open_exec(address, timeout=timeout, captures_stderr=captures_stderr)
-    if isinstance(address, DeviceAddress):
-        from .device import open_device  # few addresses are devices
-
-        return open_device(address, timeout=timeout)
-    if isinstance(address, WebsocketAddress):
-        from .codec import CodecStream
-        from .websocket import WebsocketCodec
-
-        place = TcpAddress(address.host, address.port)
-        codec = WebsocketCodec(f"ws://{place}/")
-        return CodecStream(open_stream(place, timeout=timeout), codec)
     if not isinstance(address, UnixAddress | TcpAddress):
-        raise ConnectError(f"{address}: addresses of this kind are not supported")
+        return _open_other(address, timeout=timeout, captures_stderr=captures_stderr)
     try:
         if isinstance(address, UnixAddress):
             return SocketStream(_connect_unix(address))
@@ -83,6 +69,33 @@ def open_stream(address: Address, *, timeout: float, captures_stderr: bool = Fal
             retriable=error.errno in _RETRIABLE and not other,
             busy=error.errno == errno.EAGAIN,
         ) from error
+
+
+def _open_other(
+    address: ExecAddress | DeviceAddress | VsockAddress | WebsocketAddress,
+    *,
+    timeout: float,
+    captures_stderr: bool,
+) -> Stream:
+    """Open a stream that few scripts need, so that the others do not import its module."""
+    if isinstance(address, ExecAddress):
+        from .exec import open_exec
+
+        return open_exec(address, timeout=timeout, captures_stderr=captures_stderr)
+    if isinstance(address, DeviceAddress):
+        from .device import open_device
+
+        return open_device(address, timeout=timeout)
+    if isinstance(address, VsockAddress):
+        from .vsock import open_vsock
+
+        return open_vsock(address, timeout=timeout)
+    from .codec import CodecStream
+    from .websocket import WebsocketCodec
+
+    place = TcpAddress(address.host, address.port)
+    codec = WebsocketCodec(f"ws://{place}/")
+    return CodecStream(open_stream(place, timeout=timeout), codec)
 
 
 def _connect_unix(address: UnixAddress) -> socket.socket:
