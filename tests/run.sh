@@ -23,6 +23,7 @@ need qemu-ga qemu-guest-agent
 need less less
 need jq jq
 need ps procps
+need socat socat
 "$python" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
     $as_root apt-get update -q

@@ -144,7 +144,8 @@ class Connector:
     """Opens the streams of one session, the first to `text`, or to the address in the environment.
 
     With `listen`, the server connects. `configuration` is the settings file if it was read;
-    otherwise it is read only if the address may be the name of a target. Raises UsageError or AddressError.
+    otherwise it is read only if the address may be the name of a target. `captures_stderr` is
+    for a command: see `open_exec`. Raises UsageError or AddressError.
     """
 
     def __init__(
@@ -155,8 +156,10 @@ class Connector:
         *,
         listen: bool = False,
         configuration: Configuration | None = None,
+        captures_stderr: bool = False,
     ) -> None:
         self._settings = settings
+        self._captures_stderr = captures_stderr
         self._environment = environment
         self._listen = listen
         self._listener: Listener | None = None
@@ -221,7 +224,12 @@ class Connector:
             address = self._secure(address)
         try:
             return connect_with_retries(
-                address, wait=wait, clock=time.monotonic, sleep=time.sleep, notice=notice
+                address,
+                wait=wait,
+                clock=time.monotonic,
+                sleep=time.sleep,
+                notice=notice,
+                captures_stderr=self._captures_stderr,
             )
         except ConnectError as error:
             if not hint:
@@ -415,6 +423,10 @@ def _connector(
         environment,
         listen=invocation.listen,
         configuration=configuration,
+        # Beside a prompt, only the shell may write to the terminal.
+        captures_stderr=not is_scripted(invocation)
+        and can_move_cursor(environment)
+        and os.isatty(2),
     )
 
 

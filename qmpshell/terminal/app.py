@@ -122,7 +122,9 @@ class App:
             rows=lambda: devices.output.get_size().rows,
             clock=time.monotonic,
         )
-        self._stream_reader = StreamReader(received=self._received, lost=self._connection_lost)
+        self._stream_reader = StreamReader(
+            received=self._received, lost=self._connection_lost, show=self._display.output
+        )
         self._child_server = child_server
         # Whether its end is still to be handled.
         self._has_child_ended = False

@@ -23,12 +23,20 @@ class StreamReader:
     """Owns one stream at a time.
 
     `received` is called with data, b"" at the end, after which the stream is closed; `lost` with
-    the reason of a failure.
+    the reason of a failure; `show` with messages of the program behind the stream.
     """
 
-    def __init__(self, *, received: Callable[[bytes], None], lost: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        *,
+        received: Callable[[bytes], None],
+        lost: Callable[[str], None],
+        show: Callable[[str], None] = lambda _text: None,
+    ) -> None:
         self._received = received
         self._lost = lost
+        self._show = show
+        self._error_descriptor: int | None = None
         self._stream: Stream | None = None
         self._writing = False
         self._read_size = _MIN_READ
@@ -41,6 +49,9 @@ class StreamReader:
         self.close()
         self._stream = stream
         asyncio.get_running_loop().add_reader(stream.fileno(), self._readable)
+        self._error_descriptor = stream.error_descriptor
+        if self._error_descriptor is not None:
+            asyncio.get_running_loop().add_reader(self._error_descriptor, self._show_errors)
 
     def send(self, data: bytes, descriptor: int | None) -> None:
         """Send or queue data. Without a stream, do nothing."""
@@ -67,7 +78,21 @@ class StreamReader:
         loop.remove_reader(stream.fileno())
         loop.remove_writer(stream.fileno())
         self._writing = False
+        self._unwatch_errors()
         stream.close()
+
+    def _show_errors(self) -> None:
+        assert self._stream is not None
+        text = self._stream.read_errors()
+        if self._stream.error_descriptor is None:
+            self._unwatch_errors()
+        if text:
+            self._show(text)
+
+    def _unwatch_errors(self) -> None:
+        if self._error_descriptor is not None:
+            asyncio.get_running_loop().remove_reader(self._error_descriptor)
+            self._error_descriptor = None
 
     def _readable(self) -> None:
         assert self._stream is not None

@@ -31,11 +31,12 @@ def connect_with_retries(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
     notice: Callable[[str], None] | None = None,
+    captures_stderr: bool = False,
 ) -> Stream:
     """Connect. Retry for `wait` seconds; with None try once, or for five seconds if the server is busy.
 
     `notice` is called soon with what the system shows about a busy server, and the error does not
-    repeat its text.
+    repeat its text. `captures_stderr` is for a command: see `open_exec`.
     Raises ConnectError.
     """
     begun = clock()
@@ -44,7 +45,7 @@ def connect_with_retries(
     while True:
         left = _CONNECT_TIMEOUT if wait is None else wait - (clock() - begun)
         try:
-            return open_stream(address, timeout=max(left, 0.1))
+            return open_stream(address, timeout=max(left, 0.1), captures_stderr=captures_stderr)
         except ConnectError as error:
             waited = clock() - begun
             patience = wait if wait is not None else _BUSY_TIMEOUT * error.busy

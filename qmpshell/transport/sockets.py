@@ -8,7 +8,15 @@ import socket
 import stat
 
 from ..errors import ConnectError, QmpShellError
-from .address import Address, DeviceAddress, ExecAddress, FdAddress, TcpAddress, UnixAddress
+from .address import (
+    Address,
+    DeviceAddress,
+    ExecAddress,
+    FdAddress,
+    TcpAddress,
+    UnixAddress,
+    VsockAddress,
+)
 from .stream import DescriptorStream, SocketStream, Stream
 
 TYPE_CHECKING = False
@@ -16,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .address import VsockAddress
+    from .websocket import WebsocketCodec
 
 # Retrying may help: the server is not there yet, or its backlog is full.
 _RETRIABLE = (
@@ -33,13 +42,18 @@ _RETRIABLE = (
 MAX_TIMEOUT = 1e8
 
 
-def open_stream(address: Address, *, timeout: float) -> Stream:
-    """Connect within `timeout` seconds. Raises ConnectError."""
+def open_stream(address: Address, *, timeout: float, captures_stderr: bool = False) -> Stream:
+    """Connect within `timeout` seconds. Raises ConnectError.
+
+    `captures_stderr` is for a command: see `open_exec`.
+    """
     timeout = min(timeout, MAX_TIMEOUT)
     if isinstance(address, FdAddress):
         return _inherited(address)
     if not isinstance(address, UnixAddress | TcpAddress):
-        return _open_other(address, timeout)
+        return _open_other(address, timeout=timeout, captures_stderr=captures_stderr)
+    # Before connecting: its library may be missing.
+    websocket = _websocket_codec(address) if address.websocket else None
     try:
         if isinstance(address, UnixAddress):
             stream = SocketStream(_connect_unix(address))
@@ -57,32 +71,26 @@ def open_stream(address: Address, *, timeout: float) -> Stream:
             busy=error.errno == errno.EAGAIN,
         ) from error
     if address.telnet or address.websocket or (isinstance(address, TcpAddress) and address.tls):
-        return _with_codecs(stream, address, timeout)
+        return _with_codecs(stream, address, timeout, websocket)
     return stream
 
 
-def _open_other(address: ExecAddress | VsockAddress | DeviceAddress, timeout: float) -> Stream:
-    # Few connections need these modules, and a script should start fast.
-    opened: Stream
-    try:
-        if isinstance(address, ExecAddress):
-            from .exec import open_exec  # type: ignore[import-not-found]
+def _websocket_codec(address: UnixAddress | TcpAddress) -> WebsocketCodec:
+    from .websocket import WebsocketCodec
 
-            opened = open_exec(address, timeout=timeout)
-        elif isinstance(address, DeviceAddress):
-            from .device import open_device  # type: ignore[import-not-found]
-
-            opened = open_device(address, timeout=timeout)
-        else:
-            from .vsock import open_vsock  # type: ignore[import-not-found]
-
-            opened = open_vsock(address, timeout=timeout)
-    except ImportError as error:
-        raise ConnectError(f"{address}: this needs the Python module {error.name}") from error
-    return opened
+    place = "localhost"
+    if isinstance(address, TcpAddress):
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        place = f"{host}:{address.port}"
+    return WebsocketCodec(f"ws://{place}/")
 
 
-def _with_codecs(stream: Stream, address: UnixAddress | TcpAddress, timeout: float) -> Stream:
+def _with_codecs(
+    stream: Stream,
+    address: UnixAddress | TcpAddress,
+    timeout: float,
+    websocket: WebsocketCodec | None,
+) -> Stream:
     """Put TLS, telnet or websocket over a stream. Raises ConnectError."""
     from .codec import CodecStream
 
@@ -95,23 +103,34 @@ def _with_codecs(stream: Stream, address: UnixAddress | TcpAddress, timeout: flo
             from .telnet import TelnetCodec
 
             stream = CodecStream(stream, TelnetCodec())
-        if address.websocket:
-            from .websocket import WebsocketCodec  # type: ignore[import-not-found]
-
-            place = "localhost"
-            if isinstance(address, TcpAddress):
-                host = f"[{address.host}]" if ":" in address.host else address.host
-                place = f"{host}:{address.port}"
-            websocket = CodecStream(stream, WebsocketCodec(f"ws://{place}/"))
-            stream = websocket
-            websocket.open(name="websocket", timeout=timeout)
-    except ImportError as error:
-        stream.close()
-        raise ConnectError(f"{address}: this needs the Python module {error.name}") from error
+        if websocket is not None:
+            opened = CodecStream(stream, websocket)
+            stream = opened
+            opened.open(name="websocket", timeout=timeout)
     except QmpShellError as error:
         stream.close()
         raise ConnectError(f"{address}: {error}") from error
     return stream
+
+
+def _open_other(
+    address: ExecAddress | DeviceAddress | VsockAddress,
+    *,
+    timeout: float,
+    captures_stderr: bool,
+) -> Stream:
+    """Open a stream that few scripts need, so that the others do not import its module."""
+    if isinstance(address, ExecAddress):
+        from .exec import open_exec
+
+        return open_exec(address, timeout=timeout, captures_stderr=captures_stderr)
+    if isinstance(address, DeviceAddress):
+        from .device import open_device
+
+        return open_device(address, timeout=timeout)
+    from .vsock import open_vsock
+
+    return open_vsock(address, timeout=timeout)
 
 
 def _connect_unix(address: UnixAddress) -> socket.socket:

@@ -65,6 +65,18 @@ class Stream:
         """Whether open files can be passed along: only over a UNIX socket."""
         return False
 
+    @property
+    def error_descriptor(self) -> int | None:
+        """The descriptor of messages for the user that come beside the data, or None.
+
+        If it is readable, call `read_errors`; it may become None then.
+        """
+        return None
+
+    def read_errors(self) -> str:
+        """Return the messages since the last call. Never blocks."""
+        return ""
+
     def write(self, data: bytes, descriptors: Sequence[int] = ()) -> None:
         """Send as much as possible and queue the rest. Raises ConnectionLost.
 
