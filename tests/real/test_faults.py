@@ -82,11 +82,13 @@ def test_address_without_server_reports_reason(tmp_path: Path) -> None:
             (f"127.0.0.1:{port}", "connection refused"),
             ("fd:77", "fd:77"),
             ("/" + "x" * 200, "107 bytes"),
-            ("no-such-host.invalid:4444", "no such host"),
         ):
             result = run(address, input="query-name\n")
             assert (result.status, result.out) == (3, ""), address
             assert complaint in one_line(result.err)
+    warning, text = run("no-such-host.invalid:4444", input="query-name\n").err.splitlines()
+    assert "the connection is not encrypted" in warning
+    assert "no such host" in text
     assert gone.exists()
     assert datagram.exists()
     assert file.read_text() == "text"

@@ -89,7 +89,8 @@ def test_listen_option_removes_socket_at_signal(
                 shell.wait(20)
         else:
             shell.send_signal(number)
-        assert shell.wait(20) == 128 + number
+        # Both are the same for the user's shell.
+        assert shell.wait(20) in (128 + number, -number)
         assert shell.communicate()[1] == b""
     assert not list(tmp_path.glob("*listen*"))
 

@@ -208,7 +208,7 @@ def test_toolbar_names_the_pending_reply(one_qemu: Server) -> None:
 
 
 def test_connection_loss_with_pager_drops_queued_question(one_qemu: Server) -> None:
-    with Terminal("-q", one_qemu.address, columns=120) as terminal:
+    with Terminal("-q", one_qemu.address, columns=300) as terminal:
         terminal.wait_prompt()
         terminal.paste("query-name | exec less\nquit")
         terminal.type("\r")

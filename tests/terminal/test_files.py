@@ -97,11 +97,11 @@ def test_own_terminal_cannot_be_read(terminal: Terminal, name: str) -> None:
     assert terminal.end() == 0
 
 
-def test_interrupt_ends_reading_of_endless_device(terminal: Terminal) -> None:
-    terminal.line("query-name a=@/dev/zero")
-    terminal.wait_toolbar("waiting for /dev/zero")
-    terminal.type(CTRL_C)
-    terminal.wait_for("no longer waiting for /dev/zero")
+@pytest.mark.parametrize("line", ["query-name a=@/dev/zero", "/source /dev/zero"])
+def test_endless_device_exceeds_the_limit(terminal: Terminal, line: str) -> None:
+    terminal.line(line)
+    terminal.wait_for("/dev/zero: larger than 64 MiB, which is the limit for a file")
+    terminal.wait_prompt()
     terminal.line("exit")
     assert terminal.end() == 0
 
