@@ -185,8 +185,9 @@ def complete_program(
     return [CompletionItem(incomplete, type="file")]
 
 
-_EPILOG = """ADDRESS is a path, unix:PATH, unix:NAME,abstract=on, HOST:PORT, [::1]:PORT, tcp:HOST:PORT or
-fd:N; QEMU's own strings (unix:vm.sock,server=on,wait=off) are accepted, and so is the name of a target in
+_EPILOG = """ADDRESS is a path, unix:PATH, unix:NAME,abstract=on, HOST:PORT, [::1]:PORT, tcp:HOST:PORT,
+telnet:HOST:PORT, websocket:HOST:PORT, vsock:CID:PORT, a character device such as /dev/pts/3, exec:COMMAND
+or fd:N; QEMU's own strings (unix:vm.sock,server=on,wait=off and socket,path=vm.sock) are accepted, and so is the name of a target in
 the settings file. Without one, QMP_SOCKET is read from the environment, or with --ga
 QGA_CLIENT_ADDRESS.
 
