@@ -315,7 +315,8 @@ def test_run_has_long_options_of_shell_command() -> None:
 
     names = {name for parameter in run_command.params for name in parameter.opts} - {"words"}
     assert all(name.startswith("--") for name in names)
-    assert long(shell_command) - names == {"--dry-run", "--ga", "--listen"}
+    foreign = {"--dry-run", "--ga", "--listen", "--tls-creds", "--tls-hostname"}
+    assert long(shell_command) - names == foreign
     assert names - long(shell_command) == {"--keep"}
 
 
