@@ -338,6 +338,8 @@ def _chardev(text: str) -> Address:
 
 
 def _tcp(text: str, whole: str) -> TcpAddress:
+    if "@" in text:  # not repeated, because it may be a password
+        raise AddressError("an address has no user name or password: write HOST:PORT")
     place, options = _options(text)
     return _tcp_with(place.removesuffix("/"), whole, _read_options(options, _TCP_OPTIONS))
 

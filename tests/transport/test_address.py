@@ -113,6 +113,7 @@ def test_name_of_existing_file_is_a_path() -> None:
             "telnet:a",
             "telnet:a: 'a' is not a port number (1 to 65535); for a socket of this name, use ./telnet:a",
         ),
+        ("ws://u:secret@h/", "an address has no user name or password: write HOST:PORT"),
         ("exec:", "exec: needs a command, as in exec:ssh host socat - UNIX:/run/vm.sock"),
         ("vsock:x:1", "vsock:x:1: a vsock address is two numbers, as in vsock:3:4444"),
         ("pty:", "pty: needs a device, as in pty:/dev/pts/3"),
