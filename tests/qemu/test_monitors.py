@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from qmpshell.errors import AddressError
 from qmpshell.qemu import AGENT, HUMAN, QMP, find_monitors, machine_name, program_name
-from qmpshell.transport import parse_address
+from qmpshell.transport import UnixAddress, parse_address
 
 QEMU, DAEMON, GUEST = "qemu-system-x86_64", "qemu-storage-daemon", "qemu-ga"
 
@@ -180,4 +180,5 @@ def test_abstract_name_survives_as_address(name: str) -> None:
         parsed = parse_address(address, exists=lambda _: False)
     except AddressError:
         pytest.fail(f"{address!r} cannot be parsed")
-    assert vars(parsed) == {"path": name, "abstract": True}
+    assert isinstance(parsed, UnixAddress)
+    assert (parsed.path, parsed.abstract) == (name, True)

@@ -297,7 +297,8 @@ def run_daemon(tmp_path: Path, *options: str) -> Result:
 def test_run_ends_qemu_in_the_background(tmp_path: Path) -> None:
     result = run_daemon(tmp_path)
     assert (result.status, result.out) == (0, f'{{"name": "{MARK}"}}\n')
-    assert "has put itself in the background (-daemonize); it ends now" in result.err
+    # If the script ends before QEMU is in the background, QEMU ends like any other.
+    assert not result.err or "in the background (-daemonize); it ends now" in result.err
     assert find(MARK) == []
 
 

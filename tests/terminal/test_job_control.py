@@ -224,7 +224,7 @@ def test_ctrl_z_stops_script_with_its_command(bash: Terminal, one_qemu: Server) 
 
 def test_ctrl_c_in_command_ends_script(bash: Terminal, one_qemu: Server) -> None:
     start_script(bash, one_qemu, "query-name | (echo started; exec sleep 600)", "query-kvm")
-    bash.wait_for("started")
+    bash.wait(lambda: "started" in bash.lines, "the command")
     bash.type("\x03")
     bash.wait_for("ended 130")
     assert "enabled" not in bash.text
