@@ -67,9 +67,13 @@ def export_lazily(
         if module is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         # Faster than importlib.import_module, which scripts do not need otherwise.
-        value = getattr(__import__(f"{package}.{module}", fromlist=[name]), name)
-        setattr(sys.modules[package], name, value)
-        return value
+        found = vars(__import__(f"{package}.{module}", fromlist=["__name__"]))
+        # All names of the module, so that this function is called once for each module.
+        names = modules[module].split()
+        vars(sys.modules[package]).update({each: found[each] for each in names if each in found})
+        if name not in found:
+            raise AttributeError(f"module {module!r} of {package!r} has no attribute {name!r}")
+        return found[name]
 
     return get_attribute, lambda: sorted(homes)
 

@@ -12,43 +12,22 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, Self
 
+from .client_state import ClientBase, PendingReply, greeting_waits, result_of
 from .errors import (
     AddressError,
     CommandError,
     ConnectError,
     ConnectionLost,
     LaunchError,
-    NegotiationError,
-    NoGreetingError,
     OperationError,
-    ProtocolError,
     ReplyTimeout,
 )
-from .qmp import (
-    NEGOTIATING,
-    READY,
-    REFUSED,
-    AgentProtocol,
-    Event,
-    Item,
-    NotQmp,
-    QmpProtocol,
-    Reply,
-    command_facts,
-    command_object,
-    encode_message,
-)
-from .session import (
-    JobWait,
-    explain_garbage,
-    explain_monitor,
-    explain_peer,
-    explain_quiet_agent,
-    explain_silence,
-)
+from .qmp import Event, Reply, command_object
+from .session import JobWait, MigrationWait
 from .transport import Listener, Stream, connect_with_retries, find_peer, make_address
 
 if TYPE_CHECKING:
@@ -70,17 +49,15 @@ Match = Callable[[dict[str, Any]], bool] | Mapping[str, Any]
 Timeout = float | Literal["default"] | None
 
 _GREETING_TIMEOUT = 5.0
-# Seconds without a greeting until the system is asked if the server is of another kind.
-_INSPECTION = 0.3
-_MAX_EVENTS = 100_000
-# Seconds until an agent is asked again; it may not run yet.
-_FIRST_RETRY = 2.0
 # Seconds without a reply after which an agent's command that is answered only on failure has succeeded.
-_SILENT_SUCCESS = 3.0
+SILENT_SUCCESS = 3.0
 # The longest single wait, in seconds: poll accepts no infinite one.
 _MAX_POLL = 3600.0
 _MIGRATION_INTERVAL = 0.1
-_MIGRATION_ENDS = ("completed", "failed", "cancelled")
+# How many commands of `execute_many` are sent before their replies have arrived.
+_MAX_UNANSWERED = 256
+# Seconds for the reply to a query that is sent when a wait ends.
+_LAST_QUERY = 1.0
 
 
 def connect(
@@ -103,17 +80,22 @@ def connect(
     Raises AddressError, ConnectError, ProtocolError, NegotiationError, ReplyTimeout or
     ConnectionLost.
     """
-    begun = time.monotonic()
+    started = time.monotonic()
     parsed = make_address(address, exists=os.path.exists)
     stream = connect_with_retries(parsed, wait=wait, clock=time.monotonic, sleep=time.sleep)
-    if greeting_timeout is None:
-        greeting_timeout = _GREETING_TIMEOUT
-        if wait:
-            greeting_timeout = max(0.1, wait - (time.monotonic() - begun))
     name = address if isinstance(address, str) else str(parsed)
     connection = Connection(stream, address=name, negotiate=negotiate, agent=agent, timeout=timeout)
-    connection.negotiate(greeting_timeout, parsed)
+    connection.negotiate(rest_for_greeting(greeting_timeout, wait, started), parsed)
     return connection
+
+
+def rest_for_greeting(timeout: float | None, wait: float | None, started: float) -> float:
+    """Return the seconds to wait for the greeting, by the parameters of `connect`."""
+    if timeout is not None:
+        return timeout
+    if wait is None:
+        return _GREETING_TIMEOUT
+    return max(0.1, wait - (time.monotonic() - started))
 
 
 def listen(address: AddressLike) -> Server:
@@ -140,6 +122,8 @@ def launch(
 
     Raises CommandLineError, LaunchError, or the exceptions of `connect`.
     """
+    if isinstance(command, str):
+        raise TypeError("the command must be a list of words, not a string")
     import tempfile
 
     from .qemu import find_program, make_command_line, make_runtime_directory, start_qemu
@@ -211,7 +195,7 @@ class Server:
         self.close()
 
 
-class Connection:
+class Connection(ClientBase):
     """A negotiated QMP connection. Iterating over it yields events, without end.
 
     The connection keeps the newest 100,000 events until the program reads them; `events_dropped`
@@ -228,23 +212,13 @@ class Connection:
         agent: bool = False,
         timeout: float | None = None,
     ) -> None:
-        self._stream = stream
-        self._address = address
-        self._agent = AgentProtocol(negotiate=negotiate) if agent else None
-        self._protocol = self._agent or QmpProtocol(negotiate=negotiate)
-        self._events: deque[dict[str, Any]] = deque()
-        self._replies: deque[Reply] = deque()
-        self._count = 0
-        # Replies without an id that must be discarded: their commands have timed out.
-        self._unanswered = 0
-        self._lost: str | None = None
+        super().__init__(stream, address=address, negotiate=negotiate, agent=agent)
         # `close` wakes a waiting call by closing the pipe's other end.
         self._wake, self._waker = os.pipe()
         self._lock = threading.Lock()
-        self._closed = False
         self._users = 0
+        self._user = 0  # the thread of the latest use
         self.timeout = timeout
-        self.events_dropped = 0
 
     def negotiate(self, timeout: float, address: Address | None = None) -> None:
         """Wait for the greeting at most `timeout` seconds, and negotiate. Closes the connection on failure.
@@ -254,57 +228,27 @@ class Connection:
         """
         try:
             self._negotiate(timeout, address)
+            self._state.check_negotiation()
         except BaseException:
             self.close()
             raise
-        refusal = self._protocol.refusal
-        if refusal is not None:
-            self.close()
-            raise NegotiationError(
-                f"{self._address}: the server refused to negotiate: {refusal.desc}"
-            )
 
     def _negotiate(self, timeout: float, address: Address | None) -> None:
-        deadline, pause = time.monotonic() + timeout, _FIRST_RETRY
-        if self._agent is None and timeout > _INSPECTION:
-            pause = _INSPECTION
-        while True:
-            left = deadline - time.monotonic()
+        agent = self._state.agent
+        peer = None
+        for seconds in greeting_waits(timeout, agent=agent is not None):
+            if agent is not None:
+                agent.synchronize(int(time.monotonic() * 1e6))
+                self._answer_handshake()
+            elif peer is not None:
+                self._state.check_kind(peer)
             try:
-                if self._agent is not None:
-                    self._agent.synchronize(int(time.monotonic() * 1e6))
-                    self._answer_handshake()
-                self._receive_until(self._is_negotiated, min(pause, left), "the greeting")
+                self._receive_until(lambda: self._state.is_negotiated, seconds, "the greeting")
             except ReplyTimeout:
-                if pause >= left:
-                    raise self._silence(address) from None
-                if self._agent is None:
-                    self._check_kind(address)
-                    pause = timeout
-                pause *= 2
+                peer = find_peer(address) if address is not None else None
             else:
                 return
-
-    def _check_kind(self, address: Address | None) -> None:
-        """Raise ProtocolError if the silent server certainly is not a QMP server."""
-        if address is not None:
-            has_answered = bool(self._protocol.pending) or self._protocol.state == NEGOTIATING
-            peer = find_peer(address)
-            text, is_fatal = explain_peer(self._address, peer, has_answered=has_answered)
-            if is_fatal:
-                raise ProtocolError(text)
-
-    def _is_negotiated(self) -> bool:
-        return self._protocol.state in (READY, REFUSED)
-
-    def _silence(self, address: Address | None) -> ReplyTimeout:
-        """Return the exception about a server that does not answer."""
-        peer = find_peer(address) if address is not None else None
-        pending, greeted = self._protocol.pending, self._protocol.state == NEGOTIATING
-        if self._agent is not None:
-            return NoGreetingError(explain_quiet_agent(self._address, pending, peer=peer))
-        text = explain_silence(self._address, pending, greeted=greeted, peer=peer)
-        return ReplyTimeout(text) if pending or greeted else NoGreetingError(text, busy=True)
+        raise self._state.no_greeting(peer)
 
     def execute(
         self,
@@ -324,10 +268,9 @@ class Connection:
         Raises CommandError for an error reply, ReplyTimeout or ConnectionLost, and AddressError if
         files cannot be passed over this transport.
         """
-        reply = self.send(command_object(name, arguments, oob=oob), timeout=timeout, fds=fds)
-        if "error" in reply:
-            raise CommandError(reply)
-        return reply["return"]
+        return result_of(
+            self.send(command_object(name, arguments, oob=oob), timeout=timeout, fds=fds)
+        )
 
     def send(
         self,
@@ -343,50 +286,59 @@ class Connection:
         reply arrives within three seconds. Raises ReplyTimeout or ConnectionLost, and AddressError
         if files cannot be passed.
         """
-        added = "id" not in message and self._protocol.echoes_ids
-        if added:
-            self._count += 1
-            message = {**message, "id": f"qmpshell-{self._count}"}
-        name = str(message.get("execute", message.get("exec-oob", "the message")))
-        what = f"the reply to {name}"
         seconds = self.timeout if timeout == "default" else timeout
-        is_silent = self._agent is not None and not command_facts(name).replies_on_success
-        if is_silent:
-            seconds = min(_SILENT_SUCCESS, math.inf if seconds is None else seconds)
+        request = self._state.make_request(message)
+        if request.is_silent:
+            seconds = min(SILENT_SUCCESS, math.inf if seconds is None else seconds)
         with self._in_use("nothing was sent"):
-            self._send(encode_message(message), fds, what)
+            self._send(request.data, fds, request.what)
+            self._state.expect(request)
             try:
-                reply = self._await_reply(message.get("id"), seconds, what)
+                self._receive_until(lambda: request.has_ended, seconds, request.what)
+                return request.result(self._address)
             except (ReplyTimeout, ConnectionLost):
-                if not is_silent or self._closed:
+                if not request.is_silent or self._closed:
                     raise
                 return {"return": {}}
-        if added:
-            return {name: value for name, value in reply.items() if name != "id"}
-        return reply
+            finally:
+                self._state.abandon(request)
 
-    def _await_reply(self, expected: object, timeout: float | None, what: str) -> dict[str, Any]:
-        found: list[Reply] = []
+    def execute_many(
+        self, commands: Iterable[tuple[str, dict[str, Any]]], *, timeout: Timeout = "default"
+    ) -> Generator[Any]:
+        """Run commands, as pairs of name and arguments, without waiting for each reply.
 
-        def answered() -> bool:
-            while self._replies and not found:
-                reply = self._replies.popleft()
-                # An error without an id answers a message that the server could not parse
-                # (qmp-spec, "Error").
-                if reply.value.get("id", expected if reply.is_error else None) != expected:
-                    continue
-                if self._unanswered and "id" not in reply.value and expected is None:
-                    self._unanswered -= 1
-                    continue
-                found.append(reply)
-            return bool(found)
-
+        Yield the result of each in order, or its CommandError. Use nothing else of the connection
+        until the iterator has ended or was closed. `timeout` limits the wait for each reply. Raises
+        ReplyTimeout or ConnectionLost.
+        """
+        seconds = self.timeout if timeout == "default" else timeout
+        rest = iter(commands)
+        requests: deque[PendingReply] = deque()
         try:
-            self._receive_until(answered, timeout, what)
-        except ReplyTimeout:
-            self._unanswered += expected is None
-            raise
-        return found[0].value
+            while True:
+                if len(requests) <= _MAX_UNANSWERED // 2:
+                    batch = [
+                        # The replies arrive in order, and an id costs QEMU time.
+                        self._state.make_request(command_object(name, arguments), needs_id=False)
+                        for name, arguments in islice(rest, _MAX_UNANSWERED - len(requests))
+                    ]
+                    data = b"".join(request.data for request in batch)
+                    if data:
+                        with self._in_use("nothing was sent"):
+                            self._send(data, (), batch[0].what)
+                            for request in batch:
+                                self._state.expect(request)
+                        requests.extend(batch)
+                if not requests:
+                    return
+                what = requests[0].what
+                self._receive_until(lambda: requests[0].has_ended, seconds, what)
+                reply = requests.popleft().result(self._address)
+                yield CommandError(reply) if "error" in reply else reply["return"]
+        finally:
+            for request in requests:
+                self._state.abandon(request)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return self.events()
@@ -410,12 +362,13 @@ class Connection:
 
         Raises ConnectionLost.
         """
-        if not self._events:
+        events = self._state.events
+        if not events:
             try:
-                self._receive_until(lambda: bool(self._events), timeout, "an event")
+                self._receive_until(lambda: bool(events), timeout, "an event")
             except ReplyTimeout:
                 return None
-        return self._events.popleft()
+        return events.popleft()
 
     def get_events(self) -> list[dict[str, Any]]:
         """Return all events that have arrived, without waiting."""
@@ -423,12 +376,6 @@ class Connection:
             while self._lost is None and self._poll(0):
                 self._receive()
         return self.clear_events()
-
-    def clear_events(self) -> list[dict[str, Any]]:
-        """Remove and return the events received so far, without reading from the connection."""
-        events = list(self._events)
-        self._events.clear()
-        return events
 
     def wait_event(
         self, name: str, *, match: Match | None = None, timeout: float | None = None
@@ -439,23 +386,12 @@ class Connection:
         the data and returns True to accept the event. Other events are kept, also if `match` raises
         an exception. Raises ReplyTimeout after `timeout` seconds, or ConnectionLost.
         """
-        found: list[dict[str, Any]] = []
-        kept: deque[dict[str, Any]] = deque()
-
-        def came() -> bool:
-            while self._events and not found:
-                event = self._events.popleft()
-                kept.append(event)  # `match` may raise
-                if event["event"] == name and _matches(match, event.get("data", {})):
-                    found.append(kept.pop())
-            return bool(found)
-
-        what = f"event {name}{_describe(match)}"
+        search = self._state.search(name, match)
         try:
-            self._receive_until(came, timeout, what)
+            self._receive_until(lambda: search.has_ended, timeout, search.what)
+            return search.result()
         finally:
-            self._events.extendleft(reversed(kept))
-        return found[0]
+            self._state.end_search(search)
 
     def wait_job(self, job: str, *, timeout: float | None = None) -> None:
         """Wait until the job with this id has ended. It may have ended already.
@@ -463,33 +399,28 @@ class Connection:
         Events are kept. Raises OperationError if the job failed, was cancelled or is unknown,
         ReplyTimeout after `timeout` seconds, or ConnectionLost.
         """
-        deadline = _deadline(timeout)
-        wait = JobWait(job, deadline=None)
+        deadline, events = _deadline(timeout), self._state.events
+        wait = JobWait(job, deadline=timeout)
         wait.request_list()
         seen: deque[dict[str, Any]] = deque()
-        status = ""
         try:
             while not wait.ended:
-                while self._events:
-                    event = self._events.popleft()
+                while events:
+                    event = events.popleft()
                     seen.append(event)
                     wait.on_event(Event(b"", event))
-                    data = event.get("data", {})
-                    if event["event"] == "JOB_STATUS_CHANGE" and data.get("id") == job:
-                        status = str(data.get("status"))
                 left, query = deadline - time.monotonic(), wait.next_query()
                 if query is not None:
-                    reply = self.send({"execute": query}, timeout=left)
+                    reply = self.send({"execute": query}, timeout=self._reply_timeout(left))
                     wait.on_answer(Reply(b"", reply))
                 elif not wait.ended:
-                    self._receive_until(lambda: bool(self._events), left, f"the end of job {job}")
+                    self._receive_until(lambda: bool(events), left, f"the end of job {job}")
         except ReplyTimeout:
-            more = f"; it is {status}" if status else ""
-            more += ": job-complete ends it" if status == "ready" else ""
-            text = f"{self._address}: job {job} did not end within {timeout:g} s{more}"
-            raise ReplyTimeout(text) from None
+            if time.monotonic() < deadline:
+                raise
+            raise ReplyTimeout(f"{self._address}: {wait.explain_timeout()}") from None
         finally:
-            self._events.extendleft(reversed(seen))
+            events.extendleft(reversed(seen))
         if wait.failure:
             raise OperationError(f"{self._address}: {wait.failure}")
 
@@ -500,35 +431,25 @@ class Connection:
         `timeout` seconds, or ConnectionLost.
         """
         deadline = _deadline(timeout)
+        wait = MigrationWait(deadline=timeout)
         while True:
             left = max(0.0, deadline - time.monotonic())
-            info: dict[str, Any] = self.execute("query-migrate")
-            status = info.get("status", "none")
-            if status == "none":
-                raise OperationError(f"{self._address}: no migration was started")
-            if status in _MIGRATION_ENDS:
+            seconds = self._reply_timeout(left + _LAST_QUERY)
+            info: dict[str, Any] = self.execute("query-migrate", timeout=seconds)
+            wait.on_answer(Reply(b"", {"return": info}))
+            if wait.ended:
                 break
             if not left:
-                text = f"{self._address}: the migration did not end within {timeout:g} s"
-                raise ReplyTimeout(f"{text}; it is {status}")
+                raise ReplyTimeout(f"{self._address}: {wait.explain_timeout()}")
             with contextlib.suppress(ReplyTimeout):
                 self._receive_until(lambda: False, min(left, _MIGRATION_INTERVAL), "the migration")
-        if status != "completed":
-            reason = f": {info['error-desc']}" if "error-desc" in info else ""
-            how = "failed" if status == "failed" else "was cancelled"
-            raise OperationError(f"{self._address}: the migration {how}{reason}")
+        if wait.failure:
+            raise OperationError(f"{self._address}: {wait.failure}")
         return info
 
-    @property
-    def greeting(self) -> dict[str, Any] | None:
-        """The server's greeting, or None without negotiation."""
-        greeting = self._protocol.greeting
-        return greeting.value if greeting is not None else None
-
-    @property
-    def capabilities(self) -> frozenset[str]:
-        """The negotiated capabilities: `oob` if the server supports it."""
-        return self._protocol.capabilities
+    def _reply_timeout(self, left: float) -> float:
+        """Return the timeout of a query of a wait that has `left` seconds left."""
+        return left if self.timeout is None else min(left, self.timeout)
 
     def fileno(self) -> int:
         """Return the descriptor, for a poll loop; `get_events` then reads.
@@ -562,9 +483,19 @@ class Connection:
 
     @contextlib.contextmanager
     def _in_use(self, consequence: str) -> Iterator[None]:
-        """Keep the stream open meanwhile. Raises ConnectionLost."""
+        """Keep the stream open meanwhile. Raises ConnectionLost.
+
+        Raises RuntimeError if another thread uses it: that one could read this one's reply.
+        """
+        thread = threading.get_ident()
         with self._lock:
             self._check_open(consequence)
+            if self._users and self._user != thread:
+                raise RuntimeError(
+                    f"{self._address}: another thread uses this connection; open one for each thread,"
+                    " or use a lock"
+                )
+            self._user = thread
             self._users += 1
         try:
             yield
@@ -575,19 +506,11 @@ class Connection:
             if must_dispose:
                 self._dispose()
 
-    def _check_open(self, consequence: str) -> None:
-        if self._closed:
-            raise ConnectionLost(f"{self._address}: the connection is closed; {consequence}")
-        if self._lost is not None:
-            raise ConnectionLost(f"{self._address}: {self._lost}; {consequence}")
-
     def _send(self, data: bytes, files: Sequence[File], what: str) -> None:
         """Send a message whose reply is `what`. Raises ConnectionLost or AddressError."""
-        if files and not self._stream.passes_descriptors:
-            raise AddressError(f"{self._address}: files can be passed only over a UNIX socket")
-        descriptors = [file if isinstance(file, int) else file.fileno() for file in files]
+        descriptors = duplicate_files(files, self._stream, self._address)
         try:
-            self._stream.write(data, [os.dup(descriptor) for descriptor in descriptors])
+            self._stream.write(self._state.protocol.data_to_send() + data, descriptors)
         except ConnectionLost as error:
             while self._lost is None and self._poll(0):  # the server's last messages
                 self._receive()
@@ -631,28 +554,13 @@ class Connection:
             return
         if not data:
             self._lost = "connection lost: the server closed it"
-        for item in self._protocol.receive(data) if data else self._protocol.receive_end():
-            self._handle(item)
+        self._state.receive(data)
         self._answer_handshake()
 
     def _answer_handshake(self) -> None:
-        answer = self._protocol.data_to_send()
+        answer = self._state.protocol.data_to_send()
         if answer and self._lost is None:
             self._send(answer, (), "the reply to the negotiation")
-
-    def _handle(self, item: Item) -> None:
-        if isinstance(item, Reply):
-            self._replies.append(item)
-        elif isinstance(item, Event):
-            if len(self._events) >= _MAX_EVENTS:
-                self._events.popleft()
-                self.events_dropped += 1
-            self._events.append(item.value)
-        elif isinstance(item, NotQmp):
-            if self._agent is not None and b'"QMP"' in item.raw:
-                raise ProtocolError(explain_monitor(self._address))
-            agent = self._agent is not None
-            raise ProtocolError(explain_garbage(self._address, item.raw, agent=agent))
 
 
 class LaunchedQemu(Connection):
@@ -707,19 +615,13 @@ class LaunchedQemu(Connection):
         self._output.close()
 
 
+def duplicate_files(files: Sequence[File], stream: Stream, address: str) -> list[int]:
+    """Return duplicates of the files' descriptors, to pass over the stream. Raises AddressError."""
+    if files and not stream.passes_descriptors:
+        raise AddressError(f"{address}: files can be passed only over a UNIX socket")
+    descriptors = [file if isinstance(file, int) else file.fileno() for file in files]
+    return [os.dup(descriptor) for descriptor in descriptors]
+
+
 def _deadline(timeout: float | None) -> float:
     return math.inf if timeout is None else time.monotonic() + timeout
-
-
-def _matches(match: Match | None, data: dict[str, Any]) -> bool:
-    if match is None:
-        return True
-    if isinstance(match, Mapping):
-        return all(name in data and data[name] == value for name, value in match.items())
-    return match(data)
-
-
-def _describe(match: Match | None) -> str:
-    if not isinstance(match, Mapping):
-        return ""
-    return " with " + ", ".join(f"{name}={value}" for name, value in match.items())

@@ -113,6 +113,14 @@ class CommandError(QmpShellError):
         super().__init__(f"{self.error_class}: {self.desc}")
 
 
+class OutputClosedError(Exception):
+    """The reader of stdout has closed it."""
+
+
+class OutputError(Exception):
+    """The output could not be written; the text says why."""
+
+
 def _text(value: object) -> str:
     try:
         return str(value)

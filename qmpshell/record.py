@@ -22,12 +22,14 @@ class Record:
     when it has many instances.
     """
 
+    _kw_only = False
+
     def __init__(self, *values: Any, **named: Any) -> None:
         cls = type(self)
         fields: _Fields = cls.__dict__.get("_fields") or _find_fields(cls)
         fields.count += 1
         if fields.count == _COMPILE_AFTER:
-            compiled = fields.compile_init(kw_only=cls._kw_only)  # type: ignore[attr-defined]
+            compiled = fields.compile_init(kw_only=cls._kw_only)
             cls.__init__ = compiled  # type: ignore[method-assign]
         state = self.__dict__
         state.update(fields.defaults)
@@ -39,8 +41,11 @@ class Record:
             raise TypeError(f"{cls.__name__} needs {', '.join(fields.names)}")
 
     def __init_subclass__(cls, *, kw_only: bool = False) -> None:
-        cls._kw_only = kw_only  # type: ignore[attr-defined]
-        if "__init__" not in cls.__dict__:
+        # Setting an attribute of a class takes as long as creating several instances.
+        if kw_only:
+            cls._kw_only = True
+        # The base class may have an `__init__` for its own fields.
+        if cls.__base__ is not Record and "__init__" not in cls.__dict__:
             cls.__init__ = Record.__init__  # type: ignore[method-assign]
 
     def __eq__(self, other: object) -> bool:

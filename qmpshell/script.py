@@ -5,16 +5,11 @@ It uses `poll` because `epoll` rejects regular files and /dev/null.
 
 from __future__ import annotations
 
-import errno
-import os
 import select
-import signal
-import stat
-from collections import deque
 
-from .errors import ConnectionLost, QmpShellError
+from .errors import ConnectionLost, OutputClosedError, OutputError, QmpShellError
 from .language import SourceLine
-from .qmp import Message, hmp_text
+from .qmp import Message
 from .render import (
     color_json,
     escape,
@@ -22,12 +17,12 @@ from .render import (
     message_line,
     value_line,
     value_pretty,
-    with_position,
 )
 from .session import (
     CloseRedirect,
     Connect,
     Exit,
+    OpenFile,
     OpenRedirect,
     PreparedLine,
     ReadFile,
@@ -38,23 +33,35 @@ from .session import (
     ShowDocument,
     ShowEvent,
     ShowMessage,
+    ShowPicture,
     ShowReply,
     ShowResult,
     ShowUnexpected,
     StopFile,
 )
-from .storage import COMPACT, EVENTS_INLINE, EVENTS_STDERR, FLAT, PRETTY, event_place
+from .storage import (
+    COMPACT,
+    EVENTS_INLINE,
+    EVENTS_STDERR,
+    FLAT,
+    LONGEST_WAIT,
+    PRETTY,
+    VIEW_JSON,
+    event_place,
+    poll_events,
+    wait_for,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from typing import Protocol
+    from collections.abc import Callable, Iterable
+    from typing import Any, Protocol
 
     from .language import Redirect
     from .qmp import Event, Reply
     from .session import Effect, Request, ScriptLines, Step
-    from .storage import FileReader, Settings
-    from .transport import CleanupOnSignal, ForegroundChild, Stream
+    from .storage import BackgroundCall, FileReader, Output, RedirectTarget, Settings
+    from .transport import Stream
 
     class ScriptSession(Protocol):
         """The methods of a session that the driver calls. `Session` and `RawSession` have them."""
@@ -98,8 +105,8 @@ if TYPE_CHECKING:
             """Do what is due at `now`."""
 
         @property
-        def log_descriptor(self) -> int | None:
-            """The descriptor of the log if messages wait for it, or None."""
+        def log_waits_for(self) -> dict[int, bool]:
+            """The descriptors that messages for the log wait for, as in `RedirectTarget`."""
 
         def flush_log(self, now: float, *, is_last: bool = False) -> list[Effect]:
             """Write waiting messages to the log."""
@@ -107,83 +114,6 @@ if TYPE_CHECKING:
         @property
         def status(self) -> int:
             """The exit status so far."""
-
-
-class OutputClosedError(Exception):
-    """The reader of stdout has closed it."""
-
-
-class OutputError(Exception):
-    """The output could not be written; the text says why."""
-
-
-# The server is not read while more output than this waits for a slow reader.
-_MAX_PENDING = 16 << 20  # bytes
-_OVERHEAD = 250  # bytes of memory for each item of the queue, about
-
-
-class Output:
-    """A queue of bytes for a descriptor. `may_block` is false if it is non-blocking."""
-
-    def __init__(self, descriptor: int, *, may_block: bool = True) -> None:
-        self._descriptor = descriptor
-        self._queue: deque[memoryview] = deque()
-        self._size = 0
-        self._poll = select.poll()
-        self._poll.register(descriptor, select.POLLOUT)
-        # How many bytes can be written without blocking, according to the last poll.
-        self._ready_size = 0
-        # A regular file never blocks for long.
-        self._at_once = not may_block or stat.S_ISREG(os.fstat(descriptor).st_mode)
-
-    def fileno(self) -> int:
-        """Return the descriptor."""
-        return self._descriptor
-
-    @property
-    def pending(self) -> bool:
-        """Whether data waits for the descriptor to become writable; then call `flush`."""
-        return bool(self._queue)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether more data waits than the limit, so that no more should be produced."""
-        return self._size > _MAX_PENDING
-
-    def write(self, data: bytes) -> None:
-        """Queue `data` and write as much as possible. Raises OutputClosedError or OutputError."""
-        self._queue.append(memoryview(data))
-        self._size += len(data) + _OVERHEAD
-        if len(self._queue) == 1:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write as much of the queue as possible. Raises OutputClosedError or OutputError."""
-        while self._queue:
-            head = self._queue[0]
-            if not self._at_once:
-                if len(head) > self._ready_size:
-                    if not self._poll.poll(0):
-                        return
-                    self._ready_size = select.PIPE_BUF
-                    head = head[: self._ready_size]
-                self._ready_size -= len(head)
-            try:
-                written = os.write(self._descriptor, head)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError as error:
-                self._queue.clear()
-                self._size = 0
-                if error.errno in (errno.EPIPE, errno.ECONNRESET):
-                    raise OutputClosedError from None
-                raise OutputError(error.strerror or str(error)) from None
-            self._size -= written
-            if written < len(self._queue[0]):
-                self._queue[0] = self._queue[0][written:]
-            else:
-                self._queue.popleft()
-                self._size -= _OVERHEAD
 
 
 _HANG_UP = select.POLLERR | select.POLLHUP | select.POLLNVAL
@@ -225,13 +155,16 @@ class ScriptRunner:
         # The steps that wait for the start and the end of the redirect.
         self._opening: OpenRedirect | None = None
         self._closing: CloseRedirect | None = None
-        self._reading: tuple[ReadFile, FileReader] | None = None
+        self._file_call: tuple[BackgroundCall, Callable[[Any], None]] | None = None
+        self._reading: tuple[ReadFile | OpenFile, FileReader] | None = None
         self._next_line: SourceLine | PreparedLine | None = None
         self._status: int | None = None
         self._end_reported = False
         # Since when the server is not read, and for how long it was not read before, in seconds.
         self._pause_start: float | None = None
         self._paused = 0.0
+        # The size of what a slow file had received, and since when it has received no more.
+        self._stuck: tuple[int, float] | None = None
         self._poll = select.poll()
         self._watched: dict[int, int] = {}
 
@@ -267,7 +200,7 @@ class ScriptRunner:
                 self._next_line = self._lines.pop()
             if not self._session.idle or self._output.pending:
                 break
-            if self._session.log_descriptor is not None:
+            if self._session.log_waits_for:
                 break
             if self._next_line is None:
                 if self._lines.ended and not self._end_reported:
@@ -283,7 +216,9 @@ class ScriptRunner:
 
     def _perform(self, effects: Iterable[Effect]) -> None:  # noqa: C901 - a dispatch on effects
         for effect in effects:
-            if isinstance(effect, Send):
+            if isinstance(effect, ShowReply):
+                self._view.show(effect)
+            elif isinstance(effect, Send):
                 self._view.show(effect)
                 self._send(effect)
             elif isinstance(effect, OpenRedirect):
@@ -293,8 +228,8 @@ class ScriptRunner:
                     self._closing = effect
                     self._redirect.end()
                     self._close_redirect()
-            elif isinstance(effect, ReadFile):
-                self._start_reading(effect)
+            elif isinstance(effect, (ReadFile, OpenFile)):
+                self._open_file(effect)
             elif isinstance(effect, StopFile):
                 self._stop_file()
             elif isinstance(effect, Connect):
@@ -330,32 +265,71 @@ class ScriptRunner:
         else:
             self._output.write(data)
 
-    def _start_reading(self, step: ReadFile) -> None:
-        from .storage import FileReader  # few scripts read files
+    def _open_file(self, step: ReadFile | OpenFile) -> None:
+        from .storage import (  # few scripts use files
+            BackgroundCall,
+            FileReader,
+            read_or_open,
+        )
 
+        def receive(result: object) -> None:
+            if isinstance(result, FileReader):
+                self._on_file_opened(step, result)
+            else:
+                self._perform(self._session.answer(step, result, self._now()))
+
+        if isinstance(step, ReadFile):
+            path = step.path
+            call = BackgroundCall(lambda: read_or_open(path), discard=FileReader.close)
+        else:
+            call = BackgroundCall(step.call, discard=step.discard)
+        self._start_file_call(call, receive)
+
+    def _start_file_call(self, call: BackgroundCall, receive: Callable[[Any], None]) -> None:
+        """Pass the result of a call, or its exception, to `receive`, unless it is stopped."""
+        self._file_call = call, receive
+        if call.wait():
+            self._on_file_call_end()
+
+    def _on_file_call_end(self) -> None:
+        assert self._file_call is not None
+        call, receive = self._file_call
+        self._file_call = None
         try:
-            self._reading = step, FileReader(step.path)
-        except OSError as error:
-            self._perform(self._session.answer(step, error, self._now()))
+            result = call.result()
+        except (OSError, QmpShellError) as error:
+            result = error
+        receive(result)
+
+    def _on_file_opened(self, step: ReadFile | OpenFile, reader: FileReader) -> None:
+        self._reading = step, reader
+        if reader.has_ended:
+            self._on_file_read(reader.data)
 
     def _read_file(self) -> None:
         """Read once, and answer the step at the end of the file."""
         assert self._reading is not None
-        step, reader = self._reading
-        answer: bytes | OSError
+        reader = self._reading[1]
         try:
             reader.read()
-            if not reader.has_ended:
-                return
-            answer = reader.data
         except OSError as error:
-            answer = error
+            self._on_file_read(error)
+            return
+        if reader.has_ended:
+            self._on_file_read(reader.data)
+
+    def _on_file_read(self, answer: bytes | OSError) -> None:
+        assert self._reading is not None
+        step = self._reading[0]
         self._stop_file()
         self._perform(self._session.answer(step, answer, self._now()))
 
     def _stop_file(self) -> None:
         """Stop to read or open a file, or to write to it."""
-        if self._reading is not None:
+        if self._file_call is not None:
+            self._file_call[0].close()
+            self._file_call = None
+        elif self._reading is not None:
             self._reading[1].close()
             self._reading = None
         elif self._redirect is not None:
@@ -369,7 +343,7 @@ class ScriptRunner:
         self._try_to_open()
 
     def _try_to_open(self) -> None:
-        """Open the redirect, and answer the step unless a FIFO has no reader yet."""
+        """Answer the step once the redirect is open."""
         step, redirect, problem = self._opening, self._redirect, ""
         assert step is not None
         assert redirect is not None
@@ -390,10 +364,7 @@ class ScriptRunner:
         redirect.end()
         deadline = self._wait_deadline
         while redirect.problem is None and self._clock() < deadline:
-            waiter = select.poll()
-            for descriptor, is_writing in redirect.waits_for.items():
-                waiter.register(descriptor, select.POLLOUT if is_writing else select.POLLIN)
-            waiter.poll(_POLL_INTERVAL)
+            wait_for(redirect.waits_for, _POLL_INTERVAL)
             redirect.flush()
 
     @property
@@ -404,14 +375,10 @@ class ScriptRunner:
     def _wait_for_log(self) -> None:
         """At the end, wait until all messages are in the log."""
         deadline = self._wait_deadline
-        descriptor = self._session.log_descriptor
-        while descriptor is not None:
-            waiter = select.poll()
-            waiter.register(descriptor, select.POLLOUT)
+        while self._session.log_waits_for:
             left = deadline - self._clock()
-            waiter.poll(min(left, 1000.0) * 1000 if left > 0 else 0)
+            wait_for(self._session.log_waits_for, min(left, 1000.0) * 1000 if left > 0 else 0)
             self._perform(self._session.flush_log(self._clock(), is_last=left <= 0))
-            descriptor = self._session.log_descriptor
 
     def _close_redirect(self) -> None:
         """Report the end of the redirect if it has ended."""
@@ -435,16 +402,21 @@ class ScriptRunner:
         is_reading = self._update_pause()
         self._watch(is_reading=is_reading)
         deadline = self._session.deadline
-        timeout = None
+        timeout = LONGEST_WAIT
         if deadline is not None and is_reading:
-            timeout = int(max(0.0, deadline - self._now()) * 1000) + 1
+            timeout = min(timeout, int(max(0.0, deadline - self._now()) * 1000) + 1)
         if self._redirect is not None and self._redirect.must_be_polled:
-            timeout = _POLL_INTERVAL if timeout is None else min(timeout, _POLL_INTERVAL)
+            timeout = min(timeout, _POLL_INTERVAL)
+        left = self._time_to_write()
+        if left is not None:
+            timeout = min(timeout, left)
         for descriptor, events in self._poll_descriptors(timeout):
             if self._stream is not None and descriptor == self._stream.fileno():
                 self._serve(events)
-            elif descriptor == self._session.log_descriptor:
+            elif descriptor in self._session.log_waits_for:
                 self._perform(self._session.flush_log(self._now()))
+            elif self._file_call is not None and descriptor == self._file_call[0].fileno():
+                self._on_file_call_end()
             elif self._reading is not None and descriptor == self._reading[1].fileno():
                 self._read_file()
             elif self._redirect is not None and descriptor in self._redirect.waits_for:
@@ -453,7 +425,9 @@ class ScriptRunner:
                 if events & _HANG_UP and not events & select.POLLOUT:
                     raise OutputClosedError
                 self._output.flush()
-            else:
+            elif descriptor in self._output.waits_for:
+                self._output.flush()
+            elif descriptor == self._lines.descriptor:
                 self._lines.fill()
             if self._status is not None:
                 return
@@ -482,7 +456,7 @@ class ScriptRunner:
         now = self._clock() if self._pause_start is None else self._pause_start
         return now - self._paused
 
-    def _poll_descriptors(self, timeout: int | None) -> list[tuple[int, int]]:
+    def _poll_descriptors(self, timeout: int) -> list[tuple[int, int]]:
         return self._poll.poll(timeout)
 
     def _serve(self, events: int) -> None:
@@ -509,18 +483,19 @@ class ScriptRunner:
 
     def _watch(self, *, is_reading: bool) -> None:
         """Update what `poll` waits for. Only a change costs a system call."""
-        wanted = {self._output.fileno(): select.POLLOUT if self._output.pending else 0}
+        wanted = {self._output.fileno(): 0, **poll_events(self._output.waits_for)}
+        if self._file_call is not None:
+            wanted[self._file_call[0].fileno()] = select.POLLIN
         if self._reading is not None:
             wanted[self._reading[1].fileno()] = select.POLLIN
-        log = self._session.log_descriptor
-        if log is not None:  # no message is lost, and none is kept in memory
-            wanted[log] = select.POLLOUT
+        log = self._session.log_waits_for
+        if log:  # no message is lost, and none is kept in memory
+            wanted.update(poll_events(log))
         elif self._stream is not None:
             events = select.POLLIN if is_reading else 0
             wanted[self._stream.fileno()] = events | self._stream.want_write * select.POLLOUT
         if self._redirect is not None:
-            for descriptor, is_writing in self._redirect.waits_for.items():
-                wanted[descriptor] = select.POLLOUT if is_writing else select.POLLIN
+            wanted.update(poll_events(self._redirect.waits_for))
         if self._reads_lines and self._lines.descriptor is not None:
             wanted[self._lines.descriptor] = select.POLLIN
         if wanted == self._watched:
@@ -533,213 +508,31 @@ class ScriptRunner:
 
     def _drain(self) -> None:
         """Wait until all output is written."""
-        waiter = select.poll()
-        waiter.register(self._output.fileno(), select.POLLOUT)
         while self._output.pending:
-            waiter.poll()
+            wait_for(self._output.waits_for, self._time_to_write())
             self._output.flush()
 
+    def _time_to_write(self) -> int | None:
+        """Return in how many milliseconds a file that accepts no data fails. Raises OutputError."""
+        written = self._output.written_to_file
+        if self._timeout is None or written is None or not self._output.pending:
+            self._stuck = None
+            return None
+        now = self._clock()
+        if self._stuck is None or self._stuck[0] != written:
+            self._stuck = written, now
+        left = self._stuck[1] + self._timeout - now
+        if left <= 0:
+            raise OutputError(f"no data could be written within {self._timeout:g} s")
+        return int(min(left, 1000.0) * 1000) + 1
 
-# Signals whose handling Python or this program has changed; a child gets the default back.
-_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM)
 
 # Milliseconds between two checks for what cannot be waited for.
 _POLL_INTERVAL = 20
 
 
-class RedirectTarget:
-    """The file or system shell command that receives the replies of a line, in both drivers.
-
-    Call `start` until it returns True. Then call `write`, then `end`, and `flush` whenever a
-    descriptor of `waits_for` is ready, until `problem` is not None. `stop` ends it earlier. With
-    `to_stderr`, the command's output goes to stderr.
-    """
-
-    def __init__(
-        self, redirect: Redirect, *, environment: Mapping[str, str], to_stderr: bool = False
-    ) -> None:
-        self.redirect = redirect
-        self._environment = environment
-        self._to_stderr = to_stderr
-        self._output: Output | None = None
-        self._descriptor = -1
-        self._child: int | None = None
-        self._child_descriptor: int | None = None
-        self._foreground: ForegroundChild | None = None
-        self._cleanup: CleanupOnSignal | None = None
-        # How the child has ended.
-        self._child_status = 0
-        self._ending = False
-        self._failure = ""
-        # What went wrong, "" on success, None while it runs.
-        self.problem: str | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether `start` has returned True."""
-        return self._descriptor >= 0
-
-    def start(self) -> bool:
-        """Open the file or start the command. Return False for a FIFO that has no reader yet.
-
-        Raises OutputError.
-        """
-        try:
-            if self.redirect.operator == "|":
-                self._spawn(self.redirect.text)
-            else:
-                from .storage import open_for_writing  # few scripts write files
-
-                flags = os.O_TRUNC if self.redirect.operator == ">" else os.O_APPEND
-                descriptor = open_for_writing(os.path.expanduser(self.redirect.text), flags)
-                if descriptor is None:
-                    return False
-                self._descriptor = descriptor
-        except OSError as error:
-            text = f"{self.redirect.text}: {error.strerror}"
-            raise OutputError(text) from None
-        self._output = Output(self._descriptor, may_block=self.redirect.operator == "|")
-        return True
-
-    def _spawn(self, command: str) -> None:
-        # Few scripts need it.
-        from .transport import CleanupOnSignal, end_group, hold_signals, run_in_foreground
-
-        reader, self._descriptor = os.pipe()
-        try:
-            with hold_signals() as mask:  # until the command can be ended
-                self._child = child = os.posix_spawn(
-                    "/bin/sh",
-                    ["sh", "-c", command],
-                    self._environment,
-                    file_actions=[
-                        (os.POSIX_SPAWN_DUP2, reader, 0),
-                        *([(os.POSIX_SPAWN_DUP2, 2, 1)] if self._to_stderr else ()),
-                    ],
-                    setsigdef=_SIGNALS,
-                    setsigmask=mask,
-                    setpgroup=0,
-                )
-                self._cleanup = CleanupOnSignal(lambda number: end_group(child, number))
-        finally:
-            os.close(reader)
-        self._foreground = run_in_foreground(child)
-        if self._foreground is None and hasattr(os, "pidfd_open"):
-            self._child_descriptor = os.pidfd_open(child)
-
-    @property
-    def waits_for(self) -> dict[int, bool]:
-        """The descriptors to wait for, each True if it must be writable, False if readable."""
-        waits: dict[int, bool] = {}
-        if self._output is not None and self._output.pending:
-            waits[self._descriptor] = True
-        elif self._ending and self._child_descriptor is not None:
-            waits[self._child_descriptor] = False
-        return waits
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the file or command is so slow that no more should be written."""
-        return self._output is not None and self._output.is_full
-
-    @property
-    def owns_terminal(self) -> bool:
-        """Whether the command owns the terminal of this process."""
-        return self._foreground is not None
-
-    @property
-    def must_be_polled(self) -> bool:
-        """Whether a reader, a stop of the child, or without pidfd its end must be polled for."""
-        if not self.is_open or self.owns_terminal:
-            return True
-        return self._ending and self._child is not None and self._child_descriptor is None
-
-    def write(self, data: bytes) -> None:
-        """Queue data and write as much as possible."""
-        if self._output is None:
-            return
-        try:
-            self._output.write(data)
-        except OutputClosedError:
-            self._close()  # the command has read enough, like head
-        except OutputError as error:
-            self._fail(str(error))
-
-    def end(self) -> None:
-        """Finish: no more data will be written."""
-        self._ending = True
-        self.flush()
-
-    def stop(self) -> None:
-        """Close the file, whatever it has not accepted, or end the command."""
-        self._close()
-        if self._child is not None:
-            from .transport import end_group
-
-            end_group(self._child, signal.SIGTERM)
-            self._on_child_end(0)
-
-    def flush(self) -> None:
-        """Write as much as possible and check for the end."""
-        try:
-            if self._output is not None:
-                self._output.flush()
-        except OutputClosedError:
-            self._close()
-        except OutputError as error:
-            self._fail(str(error))
-        if self.owns_terminal:
-            self._poll_child()
-        if self._ending and (self._output is None or not self._output.pending):
-            self._close()
-            self._poll_child()
-            if self._child is None:
-                self.problem = self._failure or self._child_problem
-
-    def _fail(self, reason: str) -> None:
-        self._close()
-        if self._child is None:
-            self._failure = f"{self.redirect.text}: {reason}"
-
-    def _close(self) -> None:
-        if self._output is not None:
-            self._output = None
-            os.close(self._descriptor)
-
-    def _poll_child(self) -> None:
-        """Handle a stop or the end of the child."""
-        if self._child is None:
-            return
-        status: int | None
-        if self._foreground is not None:
-            status = self._foreground.poll()
-        else:
-            found, status = os.waitpid(self._child, os.WNOHANG)
-            status = status if found else None
-        if status is not None:
-            self._on_child_end(status)
-
-    def _on_child_end(self, status: int) -> None:
-        self._child, self._child_status = None, status
-        if self._cleanup is not None:
-            self._cleanup.close()
-        if self._child_descriptor is not None:
-            os.close(self._child_descriptor)
-            self._child_descriptor = None
-        if self._foreground is not None:
-            self._foreground.close()
-            self._foreground = None
-
-    @property
-    def _child_problem(self) -> str:
-        code = os.waitstatus_to_exitcode(self._child_status)
-        if not code:
-            return ""
-        ended = f"ended with status {code}" if code > 0 else f"ended by signal {-code}"
-        return f"{self.redirect.text}: {ended}"
-
-
 # Width of help documents, in columns.
+_UNLIMITED = 1 << 30  # columns
 _WIDTH = 80
 # How much of an unexpected message is shown, in characters.
 _MAX_UNEXPECTED = 2000
@@ -774,6 +567,9 @@ class ScriptView:
         """Show one effect, if it is of a kind that is shown."""
         if isinstance(effect, ShowReply):
             self._reply(effect, effect.reply, effect.request)
+        elif isinstance(effect, Send):
+            if self._settings.verbose and _is_typed(effect):
+                self._err(f"-> {escape(_sent(effect), keep=chr(10))}")
         elif isinstance(effect, ShowEvent):
             self._event(effect.event, again=effect.again)
         elif isinstance(effect, ShowResult):
@@ -784,6 +580,8 @@ class ScriptView:
             self._err(effect.text)
         elif isinstance(effect, ShowDocument):
             self._document(effect)
+        elif isinstance(effect, ShowPicture):
+            self._out(effect.data, effect.redirect)
         elif isinstance(effect, ShowBytes):
             self._out(effect.data, None)
         elif isinstance(effect, ShowCommand):
@@ -795,14 +593,13 @@ class ScriptView:
             raw = effect.item.raw[:_MAX_UNEXPECTED].decode("utf-8", "backslashreplace")
             text = escape(redact_unexpected(message, raw)[:_MAX_UNEXPECTED])
             self._err(f"{self._name}: {effect.reason}: {text}")
-        elif isinstance(effect, Send) and self._settings.verbose and _is_typed(effect):
-            self._err(f"-> {escape(_sent(effect), keep=chr(10))}")
 
     def _document(self, effect: ShowDocument) -> None:
         from .render import text_of  # few scripts ask for help
 
-        text = text_of(effect.blocks, width=_WIDTH)
-        if effect.redirect is not None:
+        # Programs read the lines of results: they are not wrapped.
+        text = text_of(effect.blocks, width=_UNLIMITED if effect.is_result else _WIDTH)
+        if effect.is_result or effect.redirect is not None:
             self._out(f"{text}\n".encode(), effect.redirect)
         else:
             self._err(text)
@@ -812,12 +609,16 @@ class ScriptView:
         # The reader of a redirect expects results, and stdout may be what it writes.
         is_diverted = redirect is not None and shown.is_failure
         if request.text is not None and not reply.is_error:
+            from .qmp import hmp_text  # few scripts use the human monitor
+
             text = escape_lines(hmp_text(reply.value.get("return", "")))
             if is_diverted:
                 self._err(text.rstrip("\n"))
             elif text:
                 text = text if text.endswith("\n") else text + "\n"
                 self._out(text.encode("utf-8"), redirect)
+        elif redirect is None and self._settings.view != VIEW_JSON and self._table(reply):
+            pass
         elif not (self._settings.result_only or is_diverted or request.text is not None):
             visible = request.visible(reply)
             if visible is reply.value:
@@ -829,9 +630,25 @@ class ScriptView:
             from .storage import redact_text  # only after a failure
 
             text = redact_text(f"{reply.error_class}: {reply.desc}", request.message)
+            from .render import with_position  # few commands fail
+
             self._err(with_position(request.source, request.start, escape(text)))
         else:
             self._value(reply.value["return"], redirect)
+
+    def _table(self, reply: Reply) -> bool:
+        """Write a reply as a table or text for people. Return False if it is neither."""
+        from .render.views.table import human_text, is_tabular, make_table, table_lines
+
+        value = reply.value.get("return")
+        text = human_text(value)
+        if text is not None:
+            self._out(f"{escape_lines(text.removesuffix(chr(10)))}\n".encode(), None)
+            return True
+        table = make_table(value) if is_tabular(value) else None
+        lines = list(table_lines(table)) if table is not None else []
+        self._out("".join(f"{line}\n" for line in lines).encode(), None)
+        return bool(lines)
 
     def _result(self, result: ShowResult) -> None:
         """Show the event of a wait if results are read, unless stdout contains it already."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
+import signal
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import mkdtemp
 from types import FrameType
 from typing import Any
 
@@ -17,23 +20,87 @@ from tests.harness.program import own_folders
 from tests.harness.scripted import Peer, ScriptedServer
 from tests.harness.servers import INSTALLATIONS, SYSTEM, Installation, Server, start_qemu
 
-# Shared machines are noisy, so examples have no deadline.
-settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Shared machines are noisy, so examples have no deadline. They are the same in each run, so that a
+# failure can be repeated; `--hypothesis-profile=random` tries others.
+settings.register_profile(
+    "ci", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.register_profile("random", settings.get_profile("ci"), derandomize=False)
 settings.load_profile("ci")
+
+# Programs that tests start inherit an ignored SIGHUP, as under nohup, and would not end by it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+# Seconds after which a test that hangs fails, and then each step of its end.
+_TEST_LIMIT, _END_LIMIT = 600.0, 60.0
+
+
+def _fail_test(*_arguments: object) -> None:
+    pytest.fail(f"the test, or a step of its end, hangs: it has taken {_TEST_LIMIT:g} s")
+
+
+signal.signal(signal.SIGALRM, _fail_test)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a test fail that waits without a limit: the run would never end."""
+    if not item.config.getoption("usepdb"):
+        signal.setitimer(signal.ITIMER_REAL, _TEST_LIMIT, _END_LIMIT)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def pytest_collection_finish() -> None:
+    """Exclude the tests from garbage collection, which would visit them all many times."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def spare_folders() -> Iterator[list[Path]]:
+    """Keep the folders that a test has left empty, for the next test."""
+    spare: list[Path] = []
+    yield spare
+    for path in spare:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
-def folders() -> Iterator[None]:
+def folders(spare_folders: list[Path]) -> Iterator[None]:
     """Give each test its own folders for settings, history and sockets."""
-    # The names of tmp_path are too long for a socket. The fixture has its own MonkeyPatch,
-    # because the patches of a test must be undone before the folders are removed.
-    with (
-        tempfile.TemporaryDirectory(prefix="qmpshell-", ignore_cleanup_errors=True) as directory,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        for name, folder in own_folders(Path(directory)).items():
+    # The names of tmp_path are too long for a socket. Most tests use no folder, and some file
+    # systems need milliseconds to remove one.
+    directory = spare_folders.pop() if spare_folders else Path(mkdtemp(prefix="qmpshell-"))
+    own_folders(directory)
+    if not _is_unused(directory):  # a process of the earlier test has ended late
+        shutil.rmtree(directory, ignore_errors=True)
+        directory = Path(mkdtemp(prefix="qmpshell-"))
+    # The fixture has its own MonkeyPatch, because the patches of a test must be undone before the
+    # folders are removed.
+    with pytest.MonkeyPatch.context() as patch:
+        for name, folder in own_folders(directory).items():
             patch.setenv(name, folder)
         yield
+    if _is_unused(directory):
+        spare_folders.append(directory)
+    else:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _is_unused(directory: Path) -> bool:
+    """Return True if a directory is as `own_folders` leaves it."""
+    try:
+        modes = {
+            str(path.relative_to(directory)): path.lstat().st_mode
+            for path in (directory, *directory.rglob("*"))
+        }
+    except OSError:  # a process that ends removes its files
+        return False
+    return modes == {".": 0o40700, "run": 0o40700}
 
 
 @pytest.fixture(params=INSTALLATIONS, ids=lambda version: str(version.name))

@@ -3,9 +3,11 @@
 # mypy and pytest. Arguments go to pytest.
 #   VENV    the virtual environment to use or create (default: .venv)
 #   PYTHON  the Python that creates it (default: python3)
-#   LOWEST  if set, install the lowest versions of the run-time dependencies that pyproject.toml allows
+#   LOWEST  if set, use the lowest versions of the run-time dependencies that pyproject.toml allows
 set -eu
 cd "$(dirname "$0")/.."
+# The tests start the program many times; without compiled files each start takes several times as long.
+unset PYTHONDONTWRITEBYTECODE PYTHONUNBUFFERED
 venv=${VENV:-.venv}
 python=${PYTHON:-python3}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/qmpshell-tests
@@ -20,10 +22,15 @@ need qemu-system-x86_64 qemu-system-x86
 need qemu-storage-daemon qemu-utils
 need qemu-img qemu-utils
 need qemu-ga qemu-guest-agent
+need fusermount3 fuse3
 need less less
 need jq jq
 need ps procps
 need socat socat
+need groff groff-base
+need mandoc mandoc
+need zsh zsh
+need fish fish
 "$python" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
     $as_root apt-get update -q
@@ -64,16 +71,20 @@ fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 "$venv/bin/pip" install -q --disable-pip-version-check ".[test]"
+# The test directories need short names because the path of a socket has at most 107 bytes.
+export TMPDIR=/tmp
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
 if [ -n "${LOWEST:-}" ]; then
     # shellcheck disable=SC2046 # a list of requirements
-    "$venv/bin/pip" install -q --disable-pip-version-check $("$venv/bin/python" tests/lowest.py)
+    "$venv/bin/pip" install -q --disable-pip-version-check --no-deps --target "$folder/lowest" \
+        $("$venv/bin/python" tests/lowest.py)
+    export PYTHONPATH="$folder/lowest"
 else # one version of each library is enough for these
     "$venv/bin/ruff" check .
     "$venv/bin/ruff" format --check .
     "$venv/bin/mypy"
 fi
-# Most tests wait for servers, so run one more of them at a time than there are processors. The test
-# directories need short names because the path of a socket has at most 107 bytes.
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-"$venv/bin/pytest" -n $(($(getconf _NPROCESSORS_ONLN) + 1)) --basetemp="$folder/t" "$@"
+# Most tests wait for servers, so run more of them at a time than there are processors. The tests of a
+# file share servers and parsed files if one process runs them.
+"$venv/bin/pytest" -n $(($(getconf _NPROCESSORS_ONLN) * 2)) --dist worksteal --basetemp="$folder/t" "$@"

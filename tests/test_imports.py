@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 import qmpshell
 from tests.harness.program import environment
+from tests.harness.servers import Server
 
 ROOT = Path(qmpshell.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -23,7 +25,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 LAYERS = (
     ("cli",),
     ("terminal",),
-    ("script", "client"),
+    ("script", "client", "aio", "client_state"),
     ("session",),
     ("manual",),
     ("complete",),
@@ -34,7 +36,10 @@ LAYERS = (
     ("qmp",),
     ("errors", "record"),
 )
-PURE = ("qmp", "render", "language", "complete", "session", "manual", "errors", "record")
+PURE = (
+    *("qmp", "render", "language", "complete", "session", "manual", "client_state"),
+    *("errors", "record"),
+)
 # The one module of a pure package that reads files: it finds the manual pages.
 IMPURE_MODULES = {Path("manual/find.py")}
 IO_MODULES = {
@@ -68,6 +73,7 @@ def layer_of(package: str) -> int:
     return next(-number for number, names in enumerate(LAYERS) if package in names)
 
 
+@cache
 def exports(package: Path) -> dict[str, str]:
     """Return the module that each name of a package's interface comes from."""
     tree = ast.parse((package / "__init__.py").read_text())
@@ -79,6 +85,7 @@ def exports(package: Path) -> dict[str, str]:
     }
 
 
+@cache
 def own_imports(path: Path) -> set[Path]:
     """Return the modules of qmpshell that a module imports anywhere, also for type checking."""
     package = relative(path).parts[:-1]
@@ -113,18 +120,12 @@ def foreign_imports(path: Path) -> set[str]:
     return found
 
 
-parametrize_modules = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(relative(path)))
-
-
-@parametrize_modules
-def test_imports_point_down(path: Path) -> None:
-    if path.parent == ROOT and path.name in ("__init__.py", "__main__.py"):
-        return
-    own = package_of(path)
-    for other in own_imports(path):
-        name = package_of(other)
-        beside = {layer_of(name), layer_of(own)} == {layer_of(own)}
-        assert name == own or beside or layer_of(name) < layer_of(own), f"imports {relative(other)}"
+def test_imports_point_down() -> None:
+    top = {ROOT / "__init__.py", ROOT / "__main__.py"}
+    for path in set(MODULES) - top:
+        for other in own_imports(path):
+            reason = f"{relative(path)} imports {relative(other)}"
+            assert layer_of(package_of(other)) <= layer_of(package_of(path)), reason
 
 
 def test_packages_of_one_layer_are_independent() -> None:
@@ -144,15 +145,28 @@ def test_modules_import_each_other_in_no_cycle() -> None:
     sorter.prepare()  # raises CycleError with the modules of a cycle
 
 
-@parametrize_modules
-def test_pure_packages_import_no_io_modules(path: Path) -> None:
-    if package_of(path) in PURE and relative(path) not in IMPURE_MODULES:
-        assert not IO_MODULES & foreign_imports(path)
+def test_pure_packages_import_no_io_modules() -> None:
+    pure = [path for path in MODULES if package_of(path) in PURE]
+    for path in pure:
+        if relative(path) not in IMPURE_MODULES:
+            assert not IO_MODULES & foreign_imports(path), relative(path)
 
 
-def test_top_level_has_four_modules() -> None:
-    names = {path.name for path in ROOT.glob("*.py")} - {"__init__.py", "__main__.py"}
-    assert names <= {"client.py", "errors.py", "record.py", "script.py"}
+# `self` is not counted.
+_MAX_PARAMETERS = 10
+
+
+def test_constructor_has_at_most_ten_parameters() -> None:
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+                parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                assert len(parameters) - 1 <= _MAX_PARAMETERS, f"{path}:{node.lineno}"
+
+
+def test_top_level_has_six_modules() -> None:
+    names = {path.stem for path in ROOT.glob("*.py")} - {"__init__", "__main__"}
+    assert names <= {"aio", "client", "client_state", "errors", "record", "script"}
 
 
 @pytest.mark.parametrize(
@@ -180,13 +194,53 @@ def test_script_does_not_import_the_terminal(arguments: list[str]) -> None:
         check=False,
     )
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "qmpshell.script" in imported
+    assert "qmpshell.cli.main" in imported
+    assert ("qmpshell.script" in imported) == (arguments != ["--help"])
     for name in ("asyncio", "prompt_toolkit", "pygments", "subprocess", "dataclasses"):
         assert name not in imported, name
     for name in ("complete", "terminal", "manual"):
         assert not any(module.startswith(f"qmpshell.{name}") for module in imported), name
-    if not arguments[0].startswith("-"):
+    if arguments != ["--help"]:
         assert "click" not in imported
+
+
+def test_script_on_unix_socket_imports_no_other_transport(one_qemu: Server) -> None:
+    code = (
+        "import sys; from qmpshell.cli.main import run; status = run(sys.argv[1:]);"
+        " names = (name for name in sys.modules if 'qmpshell.transport.' in name or name == 'socket');"
+        " print(status, *sorted(names))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, one_qemu.address],
+        input="query-status\n",
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=True,
+    )
+    names = ("address", "connect", "stream")
+    modules = [f"qmpshell.transport.{name}" for name in names]
+    assert done.stdout.splitlines()[-1].split() == ["0", *modules]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from qmpshell.terminal import run_terminal",
+        "from qmpshell.cli.main import run; run(['-c', 'query-status', *sys.argv[1:]])",
+    ],
+)
+def test_views_are_imported_only_when_used(one_qemu: Server, code: str) -> None:
+    views = "print(*(name for name in sys.modules if 'render.views' in name), sep=',')"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; {code}; {views}", one_qemu.address],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=environment(),
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == ""
 
 
 def test_terminal_is_imported_without_garbage_collection() -> None:
@@ -212,15 +266,19 @@ def test_script_collects_garbage_after_its_imports() -> None:
     assert done.stdout == "True\n"
 
 
-@parametrize_modules
-def test_docstrings_and_comments_have_short_lines(path: Path) -> None:
+def test_docstrings_and_comments_have_short_lines() -> None:
     """The formatter leaves the lines of docstrings and comments as they are."""
-    text = path.read_text()
-    prose = [node.value for node in ast.walk(ast.parse(text)) if _is_text(node)]
-    lines = {number for node in prose for number in range(node.lineno, (node.end_lineno or 0) + 1)}
-    for number, line in enumerate(text.splitlines(), 1):
-        if number in lines or line.lstrip().startswith("#"):
-            assert len(line) <= 110, f"{path}:{number}"
+    for path in MODULES:
+        lines = path.read_text().splitlines()
+        long = {number for number, line in enumerate(lines, 1) if len(line) > 110}
+        assert not long or not long & _prose(lines), relative(path)
+
+
+def _prose(lines: list[str]) -> set[int]:
+    """Return the numbers of lines that are comments or parts of docstrings."""
+    comments = {number for number, line in enumerate(lines, 1) if line.lstrip().startswith("#")}
+    texts = [node.value for node in ast.walk(ast.parse("\n".join(lines))) if _is_text(node)]
+    return comments.union(*(range(node.lineno, (node.end_lineno or 0) + 1) for node in texts))
 
 
 def _is_text(node: ast.AST) -> TypeGuard[ast.Expr]:

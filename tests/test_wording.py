@@ -6,7 +6,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,6 @@ import qmpshell
 
 ROOT = Path(qmpshell.__file__).parent
 TOP = ROOT.parent
-SOURCES = sorted([*ROOT.rglob("*.py"), *Path(__file__).parent.rglob("*.py")])
 
 # Phrases of texts that are poetic, or read as translated, and what plain English says.
 BANNED = {
@@ -36,98 +35,125 @@ BANNED = {
     r"\blocal commands?\b": "shell command",
     r"\bthe (house|household|room|rooms)\b": "the package",
 }
-# The rules themselves.
-EXEMPT = {Path(__file__)}
+ANY_BANNED = re.compile("|".join(BANNED))
+# Names of C, QAPI and QEMU in docstrings; other names in backquotes must exist in the package.
+FOREIGN_NAMES = {"BlockInfo", "BlockDirtyBitmapAdd", "uint4", "uint64_t", "qmp_capabilities"}
+QUOTED_NAME = re.compile(r"`([A-Za-z]\w*(?:_\w+|[a-z][A-Z]\w*))(?:\(\))?`")
+BANNED_VERBS = {"take", "see", "look", "tell", "say", "give", "begin", "settle"}
+
+Texts = list[tuple[int, str]]
 
 
-def comments(text: str) -> Iterator[tuple[int, str]]:
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start[0], token.string
+class Source:
+    """The texts and names in a Python file, with their line numbers."""
+
+    def __init__(self, path: Path) -> None:
+        text = path.read_text()
+        self.path = path
+        self.is_test = ROOT not in path.parents
+        self.comments: Texts = []
+        self.docstrings: Texts = []
+        # All strings that contain a blank: docstrings and messages.
+        self.strings: Texts = []
+        self.functions: Texts = []
+        self.loop_variables: Texts = []
+        self.names: set[str] = set()
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT:
+                self.comments.append((token.start[0], token.string))
+            elif token.type == tokenize.NAME:
+                self.names.add(token.string)
+        for node in ast.walk(ast.parse(text)):
+            self._add(node)
+
+    def _add(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str) and " " in node.value:
+                self.strings.append((node.lineno, node.value))
+        elif isinstance(node, ast.For | ast.comprehension):
+            names = [name.id for name in ast.walk(node.target) if isinstance(name, ast.Name)]
+            self.loop_variables += [(node.target.lineno, name) for name in names]
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if node.body:
+                self.docstrings.append((node.body[0].lineno, ast.get_docstring(node) or ""))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                self.functions.append((node.lineno, node.name))
+
+    def place(self, line: int) -> str:
+        return f"{self.path.relative_to(TOP)}:{line}"
 
 
-def strings(text: str) -> Iterator[tuple[int, str]]:
-    """Yield docstrings and messages: all strings that contain a blank."""
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
-            yield node.lineno, node.value
+@pytest.fixture(scope="module")
+def sources() -> list[Source]:
+    paths = [*ROOT.rglob("*.py"), *Path(__file__).parent.rglob("*.py")]
+    return [Source(path) for path in sorted(paths)]
 
 
-def findings(lines: Iterator[tuple[int, str]]) -> list[str]:
+def findings(texts: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the places of banned phrases, with better words."""
     return [
-        f"line {number}: {match[0]!r}: better {better!r}"
-        for number, text in lines
+        f"{place}: {match[0]!r}: better {better!r}"
+        for place, text in texts
+        for words in [" ".join(text.split())]
+        if ANY_BANNED.search(words)
         for phrase, better in BANNED.items()
-        for match in [re.search(phrase, " ".join(text.split()))]
+        for match in [re.search(phrase, words)]
         if match is not None
     ]
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in SOURCES if path not in EXEMPT and ROOT in path.parents],
-    ids=lambda path: str(path.relative_to(TOP)),
-)
-def test_package_text_has_no_banned_phrase(path: Path) -> None:
-    text = path.read_text()
-    assert findings(comments(text)) + findings(strings(text)) == []
-
-
-@pytest.mark.parametrize(
-    "path",
-    [path for path in SOURCES if path not in EXEMPT and ROOT not in path.parents],
-    ids=lambda path: str(path.relative_to(TOP)),
-)
-def test_test_text_has_no_banned_phrase(path: Path) -> None:
-    text = path.read_text()
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    docstrings = (
-        (node.body[0].lineno, ast.get_docstring(node) or "")
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, documented) and node.body
+def test_package_text_has_no_banned_phrase(sources: list[Source]) -> None:
+    texts = (
+        (source.place(line), text)
+        for source in sources
+        if not source.is_test
+        for line, text in source.comments + source.strings
     )
-    assert findings(comments(text)) + findings(docstrings) == []
+    assert findings(texts) == []
+
+
+def test_test_text_has_no_banned_phrase(sources: list[Source]) -> None:
+    texts = (
+        (source.place(line), text)
+        for source in sources
+        if source.is_test and source.path != Path(__file__)  # this file contains the rules
+        for line, text in source.comments + source.docstrings
+    )
+    assert findings(texts) == []
 
 
 def test_readme_has_no_banned_phrase() -> None:
-    lines = enumerate((TOP / "README.md").read_text().splitlines(), 1)
-    assert findings(iter(lines)) == []
+    lines = (TOP / "README.md").read_text().splitlines()
+    assert findings((f"line {number}", line) for number, line in enumerate(lines, 1)) == []
 
 
-def test_test_names_have_at_most_eight_words() -> None:
-    for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                assert node.name.count("_") <= 8, f"{path.name}: {node.name}"
+def test_test_names_have_at_most_eight_words(sources: list[Source]) -> None:
+    for source in sources:
+        for line, name in source.functions:
+            assert not name.startswith("test_") or name.count("_") <= 8, source.place(line)
 
 
-BANNED_VERBS = {"take", "see", "look", "tell", "say", "give", "begin", "settle"}
+def test_names_use_standard_verbs(sources: list[Source]) -> None:
+    for source in sources:
+        for line, name in source.functions:
+            words = name.removeprefix("test_").strip("_").split("_")
+            assert words[0] not in BANNED_VERBS, f"{source.place(line)}: {name}"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(TOP)))
-def test_names_use_standard_verbs(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            words = node.name.removeprefix("test_").strip("_").split("_")
-            assert words[0] not in BANNED_VERBS, f"line {node.lineno}: {node.name}"
-        elif isinstance(node, ast.For | ast.comprehension):
-            names = {name.id for name in ast.walk(node.target) if isinstance(name, ast.Name)}
-            assert "one" not in names, f"line {node.target.lineno}: a loop variable named 'one'"
+def test_no_loop_variable_is_named_one(sources: list[Source]) -> None:
+    places = [
+        source.place(line)
+        for source in sources
+        for line, name in source.loop_variables
+        if name == "one"
+    ]
+    assert places == []
 
 
-# Names of C, QAPI and QEMU in docstrings; other names in backquotes must exist in the package.
-FOREIGN_NAMES = {"BlockInfo", "BlockDirtyBitmapAdd", "uint4", "uint64_t", "qmp_capabilities"}
-
-
-def test_names_in_backquotes_exist() -> None:
-    texts = {path: path.read_text() for path in SOURCES if ROOT in path.parents}
-    known = FOREIGN_NAMES | {
-        token.string
-        for text in texts.values()
-        for token in tokenize.generate_tokens(io.StringIO(text).readline)
-        if token.type == tokenize.NAME
-    }
-    for path, text in texts.items():
-        for line, comment in [*comments(text), *strings(text)]:
-            for name in re.findall(r"`([A-Za-z]\w*(?:_\w+|[a-z][A-Z]\w*))(?:\(\))?`", comment):
-                assert name in known, f"{path.name}:{line}: {name}"
+def test_names_in_backquotes_exist(sources: list[Source]) -> None:
+    package = [source for source in sources if not source.is_test]
+    known = FOREIGN_NAMES.union(*(source.names for source in package))
+    for source in package:
+        for line, text in source.comments + source.strings:
+            for name in QUOTED_NAME.findall(text):
+                assert name in known, f"{source.place(line)}: {name}"

@@ -13,39 +13,38 @@ from functools import partial
 
 import click
 
-from ..client import Connection
 from ..errors import (
     CONNECTION,
     FAILED,
     OK,
-    PIPE,
     USAGE,
     CommandError,
     ConnectionLost,
     LineError,
+    OutputClosedError,
 )
-from ..language import arguments, tokenize
+from ..language import arguments, build_tree, tokenize
 from ..qmp import Event, Schema
 from ..render import escape, value_line
-from ..script import Output, OutputClosedError, OutputError
 from ..session.commands.events import has_member
-from ..storage import Settings
-from .exec import make_line, old_address
-from .options import OnceCommand, copy_options, socket_option
-from .start import Connector, write_error
+from ..storage import LONGEST_WAIT, Output, Settings, poll_events
+from .connection import open_connection
+from .exec import make_line
+from .options import CONTEXT, TLS_OPTIONS, OnceCommand, copy_options, parse_seconds, socket_option
+from .shell_completion import complete_event
+from .start import write_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from ..client import Connection
     from ..language import Argument
     from .options import Task
 
 
-_GREETING_TIMEOUT = 5.0  # seconds
 _READ_TIMEOUT = 0.002  # seconds for the rest of an event of which a part has arrived
-_MAX_POLL = 3600.0
 
 _EPILOG = """PATTERN is a name or a glob; without one, all events are printed. KEY=VALUE is a member that the
 event's data must have. Exit status: 0 success, 1 --timeout passed before --count events, 2 usage error, 3 no
@@ -71,6 +70,7 @@ class _Filter:
         name, *tokens = tokenize(line)
         try:
             self._wanted: list[Argument] = arguments(line, name, tokens)
+            build_tree(self._wanted)  # for a repeated key, which no event can match
         except LineError as error:
             raise click.UsageError(error.sentence) from error
 
@@ -101,14 +101,16 @@ class _Filter:
 @click.command(
     "events",
     cls=OnceCommand,
-    params=[socket_option(), *copy_options("wait")],
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    params=[socket_option(for_agent=False), *copy_options("wait", *TLS_OPTIONS)],
+    context_settings=CONTEXT,
     epilog=_EPILOG,
 )
-@click.argument("words", metavar="[PATTERN]... [KEY=VALUE]...", nargs=-1)
+@click.argument(
+    "words", metavar="[PATTERN]... [KEY=VALUE]...", nargs=-1, shell_complete=complete_event
+)
 @click.option("--regex", is_flag=True, help="PATTERN is a regular expression, found anywhere.")
 @click.option("--count", metavar="N", type=click.IntRange(min=1), help="Exit after N events.")
-@click.option("--timeout", metavar="SECONDS", type=click.FloatRange(0, 1e9), help="Exit then.")
+@click.option("--timeout", metavar="SECONDS", type=parse_seconds, help="Exit after this time.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, also at a terminal.")
 @click.option(
     "--timestamp",
@@ -121,9 +123,9 @@ def command(
     regex: bool,
     count: int | None,
     timeout: float | None,
-    wait: float | None,
     as_json: bool,
     timestamp: str | None,
+    **options: Any,
 ) -> Task:
     """Print events as they arrive."""
     chosen = _Filter(
@@ -131,42 +133,26 @@ def command(
         [word for word in words if "=" in word],
         regex=regex,
     )
-    return partial(
-        _run,
-        address=socket,
-        chosen=chosen,
-        wait=wait,
-        count=math.inf if count is None else count,
-        timeout=timeout,
-        format_event=partial(
-            _format, is_json=as_json or not os.isatty(1), form=timestamp, now=datetime.now
-        ),
+    settings = Settings(**options)
+    format_event = partial(
+        _format, is_json=as_json or not os.isatty(1), form=timestamp, now=datetime.now
     )
 
+    def run(environment: Mapping[str, str]) -> int:
+        with open_connection(environment, socket=socket, settings=settings) as connection:
+            mistake = _find_mistake(connection, chosen)
+            if mistake:
+                write_error(f"qmpshell: {mistake}")
+                return USAGE
+            return _print(
+                connection,
+                chosen,
+                count=math.inf if count is None else count,
+                deadline=math.inf if timeout is None else time.monotonic() + timeout,
+                format_event=format_event,
+            )
 
-def _run(
-    environment: Mapping[str, str],
-    *,
-    address: str | None,
-    chosen: _Filter,
-    wait: float | None,
-    count: float,
-    timeout: float | None,
-    format_event: Callable[[dict[str, Any]], bytes],
-) -> int:
-    begun = time.monotonic()
-    address = address or old_address(environment, agent=False)
-    connector = Connector(address, Settings(wait=wait), environment)
-    connection = Connection(connector.open(), address=connector.name)
-    with connection:
-        left = _GREETING_TIMEOUT if wait is None else max(0.1, wait - (time.monotonic() - begun))
-        connection.negotiate(left)
-        mistake = _find_mistake(connection, chosen)
-        if mistake:
-            write_error(f"qmpshell: {mistake}")
-            return USAGE
-        deadline = math.inf if timeout is None else time.monotonic() + timeout
-        return _print(connection, chosen, count=count, deadline=deadline, format_event=format_event)
+    return run
 
 
 def _find_mistake(connection: Connection, chosen: _Filter) -> str:
@@ -190,8 +176,7 @@ def _print(
     output, printed, is_shutdown = Output(1), 0, False
     try:
         while time.monotonic() < deadline:
-            _wait(connection, output, deadline)
-            output.flush()
+            # Events may have arrived with an earlier reply: waiting comes last.
             while not output.is_full and time.monotonic() < deadline:
                 event = connection.pull_event(timeout=_READ_TIMEOUT)
                 if event is None:
@@ -202,23 +187,18 @@ def _print(
                     printed += 1
                     if printed >= count:
                         return _finish(output, OK)
+            output.flush()
+            _wait(connection, output, deadline)
         return _finish(output, OK if math.isinf(count) else FAILED)
     except ConnectionLost as error:
         if is_shutdown:
             return _finish(output, OK if math.isinf(count) else FAILED)
         write_error(f"qmpshell: {error}")
         return _finish(output, CONNECTION)
-    except OutputClosedError:
-        return PIPE
-    except OutputError as error:
-        write_error(f"qmpshell: cannot write to standard output: {error}")
-        return FAILED
 
 
 def _finish(output: Output, status: int) -> int:
-    while output.pending:
-        select.select([], [output.fileno()], [])
-        output.flush()
+    output.drain()
     return status
 
 
@@ -227,9 +207,11 @@ def _wait(connection: Connection, output: Output, deadline: float) -> None:
     poll = select.poll()
     if not output.is_full:
         poll.register(connection.fileno(), select.POLLIN)
-    poll.register(output.fileno(), select.POLLOUT if output.pending else 0)
-    left = min(max(0.0, deadline - time.monotonic()), _MAX_POLL)
-    for descriptor, events in poll.poll(math.ceil(left * 1000)):
+    wanted = {output.fileno(): 0, **poll_events(output.waits_for)}
+    for descriptor, mask in wanted.items():
+        poll.register(descriptor, mask)
+    left = min(max(0.0, deadline - time.monotonic()) * 1000, LONGEST_WAIT)
+    for descriptor, events in poll.poll(math.ceil(left)):
         if descriptor == output.fileno() and events & (select.POLLERR | select.POLLHUP):
             raise OutputClosedError
 

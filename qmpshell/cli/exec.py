@@ -9,12 +9,13 @@ import re
 import click
 
 from ..storage import EVENTS_NONE, FLAT, Settings
-from .options import OnceCommand, copy_options, socket_option
-from .start import Invocation
+from .options import CONTEXT, TLS_OPTIONS, OnceCommand, copy_options, socket_option
+from .shell_completion import complete_command, complete_command_words, complete_event
+from .start import Invocation, old_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
 
@@ -27,8 +28,9 @@ _ASSIGNMENT = re.compile(r"([^\s=:\"']+(?:\"[^\"]*\"[^\s=:\"']*)*)(:?=)(.*)", re
 _JOB_KEYS = ("job-id", "id", "device")
 
 _EPILOG = """Each argument is one word with its quoting already done: filename='a b.img'. KEY:=JSON is JSON,
-KEY=@FILE is the content of a file; --KEY=VALUE and --FLAG (KEY=true) are possible too. COMMAND may be a complete JSON object.
-Exit status: 0 success, 1 the command or what was waited for failed, 2 usage error, 3 no connection.
+KEY=@FILE is the content of a file; --KEY=VALUE and --FLAG (KEY=true) are possible too. COMMAND may be
+a complete JSON object. Exit status: 0 success, 1 the command or what was waited for failed, 2 usage
+error, 3 no connection, connection lost or no reply within --timeout.
 
 \b
 qmpshell exec -s vm.sock query-status
@@ -42,32 +44,38 @@ qmpshell exec -s vm.sock --flat query-block"""
     cls=OnceCommand,
     params=[
         socket_option(),
-        *copy_options("layout", "verbose", "dry_run", "agent", "wait", "timeout", "log", "color"),
+        *copy_options("layout", "verbose", "dry_run", "agent", "wait", *TLS_OPTIONS),
+        *copy_options("timeout", "log", "color"),
     ],
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "max_content_width": 100,
-        "allow_interspersed_args": False,
-    },
+    context_settings={**CONTEXT, "allow_interspersed_args": False},
     epilog=_EPILOG,
 )
-@click.argument("name", metavar="COMMAND")
-@click.argument("words", metavar="[KEY=VALUE]...", nargs=-1, type=click.UNPROCESSED)
+@click.argument("name", metavar="COMMAND", shell_complete=complete_command)
+@click.argument(
+    "words",
+    metavar="[KEY=VALUE]...",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    shell_complete=complete_command_words,
+)
 @click.option(
     "--flat", "layout", flag_value=FLAT, help="Print the result as lines such as a.b[0].c: value."
 )
 @click.option(
     "--wait-event",
     metavar="NAME[,KEY=VALUE...]",
+    shell_complete=complete_event,
     help="Then wait for this event, and print it after the result.",
 )
 @click.option(
-    "--wait-job", is_flag=True, help="Then wait until the command's job has ended; fail if it does."
+    "--wait-job",
+    is_flag=True,
+    help="Then wait until the command's job has ended; fail if it fails.",
 )
 @click.option(
     "--wait-migration",
     is_flag=True,
-    help="Then wait until the migration has ended; fail if it does.",
+    help="Then wait until the migration has ended; fail if it fails.",
 )
 def command(
     name: str,
@@ -79,26 +87,27 @@ def command(
     **options: Any,
 ) -> Invocation:
     """Run one command and print its result."""
-    lines = {"exec": make_line(name, words)}
+    lines = [("exec", make_line(name, words))]
     if wait_event is not None:
-        lines["--wait-event"] = f"/wait {' '.join(_event_words(wait_event))}"
+        event = " ".join(_event_words(wait_event))
+        # A mistyped name is reported before the command changes anything.
+        lines = [
+            ("--wait-event", f"/wait --check {event}"),
+            *lines,
+            ("--wait-event", f"/wait {event}"),
+        ]
     if wait_job:
-        lines["--wait-job"] = f"/wait-job {_quoted(_job(words))}"
+        lines.append(("--wait-job", f"/wait-job {_quoted(_job(words))}"))
     if wait_migration:
-        lines["--wait-migration"] = "/wait-migration"
+        lines.append(("--wait-migration", "/wait-migration"))
     options["color"] = options["color"] or "auto"
     settings = Settings(result_only=True, stop_on_error=True, events=EVENTS_NONE, **options)
     return Invocation(
         settings,
         address=socket or old_address(os.environ, agent=settings.agent),
-        commands=tuple(lines.values()),
-        command_names=tuple(lines),
+        commands=tuple(line for _, line in lines),
+        command_names=tuple(source for source, _ in lines),
     )
-
-
-def old_address(environment: Mapping[str, str], *, agent: bool) -> str | None:
-    """Return the address in the variable of the former `qmp` script, if no other variable has one."""
-    return None if agent or environment.get("QMP_SOCKET") else environment.get("QMP_PATH")
 
 
 def make_line(name: str, words: Sequence[str]) -> str:

@@ -9,11 +9,10 @@ from functools import partial
 
 import click
 
-from ..errors import FAILED, OK, PIPE
+from ..errors import FAILED, OK
 from ..qemu import AGENT, CONNECTS, QMP, FoundMonitor, FoundProcess, find_processes
 from ..render import escape, escape_json
-from ..script import Output, OutputClosedError, OutputError
-from .start import write_error
+from .start import write_error, write_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +28,11 @@ _REASONS = {"fd": "(an inherited socket)", "pty": "(a pty)"}
 
 _EPILOG = """PROTOCOL is qmp, human or agent (open this one with --ga). STATE is free, in use, connects
 (QEMU is the client: use --listen), closed, or unknown, if the files in /proc cannot be read. Of other
-users' processes, only some facts are visible without root."""
+users' processes, only some facts are visible without root.
+
+\b
+qmpshell ls
+qmpshell ls --json | jq -r '.monitors[].address'"""
 
 
 @click.command(
@@ -51,21 +54,7 @@ def _run(_environment: Mapping[str, str], *, as_json: bool) -> int:
     lines = map(_json_line, processes) if as_json else _table(processes)
     if not processes and not as_json:
         write_error("qmpshell: no QEMU, storage daemon or guest agent is running")
-    return write_lines("".join(f"{line}\n" for line in lines))
-
-
-def write_lines(text: str) -> int:
-    """Write text to stdout. Return the exit status."""
-    try:
-        output = Output(1)
-        output.write(text.encode("utf-8", "backslashreplace"))
-        while output.pending:
-            output.flush()
-    except OutputClosedError:
-        return PIPE
-    except OutputError as error:
-        write_error(f"qmpshell: cannot write to standard output: {error}")
-        return FAILED
+    write_lines(lines)
     return OK
 
 

@@ -12,9 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import FrameType
 
-    from .start import Invocation
+SUBCOMMANDS = ("run", "exec", "events", "info", "qom", "ls", "ga")
 
-SUBCOMMANDS = ("run", "exec", "events", "ls")
+# The scripts of QEMU that subcommands replace. Started by such a name, the program is the subcommand.
+OLD_NAMES: dict[str, tuple[str, ...]] = {
+    "qom-fuse": ("qom", "fuse"),
+    "qom-get": ("qom", "get"),
+    "qom-list": ("qom", "list"),
+    "qom-set": ("qom", "set"),
+    "qom-tree": ("qom", "tree", "--flat"),
+    "qemu-ga-client": ("ga",),
+}
 
 _INTERRUPTED, _TERMINATED = 130, 143
 
@@ -27,15 +35,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_standard_descriptors()
     from .main import run
 
-    status = run(list(sys.argv[1:] if arguments is None else arguments))
+    status = run(_own_arguments() if arguments is None else arguments)
     # All output has been written. The interpreter's own flush would fail again on a closed stream,
     # and unloading modules takes as long as a short script.
     os._exit(status)
 
 
+def _own_arguments() -> Sequence[str]:
+    """Return the arguments of the process, after those that its name stands for."""
+    return [*OLD_NAMES.get(os.path.basename(sys.argv[0]), ()), *sys.argv[1:]]
+
+
 def _end(number: int, _frame: FrameType | None) -> None:
-    # A script has nothing to clean up, since its output is written. Exiting here does not depend on
-    # what was interrupted. The terminal installs its own handlers.
+    # A script's output is written, and `CleanupOnSignal` has removed its files. Exiting here does not
+    # depend on what was interrupted. The terminal installs its own handlers.
     os._exit(_INTERRUPTED if number == signal.SIGINT else _TERMINATED)
 
 
@@ -55,39 +68,29 @@ def run(arguments: Sequence[str]) -> int:
         CONNECTION,
         FAILED,
         INTERRUPTED,
+        PIPE,
         USAGE,
         AddressError,
         CommandLineError,
+        OutputClosedError,
+        OutputError,
         QmpShellError,
     )
-    from .start import UsageError, needs_address, start, write_error
+    from .start import UsageError, write_error
 
     try:
-        invocation = _plain(arguments)
-        if invocation is None:
-            from .options import parse_arguments
-
-            parsed = parse_arguments(arguments)
-            if isinstance(parsed, int):
-                return parsed
-            if callable(parsed):
-                return parsed(os.environ)
-            invocation = parsed
-        if invocation.words is not None:
-            from .run import run_qemu
-
-            return run_qemu(invocation, environment=os.environ)
-        if needs_address(invocation, os.environ):
-            from .ls import choose_address
-
-            invocation.address = choose_address(agent=invocation.settings.agent)
-        return start(invocation, environment=os.environ)
+        return _run(arguments)
     except (UsageError, AddressError, CommandLineError) as error:
         write_error(f"qmpshell: {error}")
         return USAGE
     except QmpShellError as error:
         write_error(f"qmpshell: {error}")
         return CONNECTION
+    except OutputClosedError:
+        return PIPE
+    except OutputError as error:
+        write_error(f"qmpshell: cannot write to standard output: {error}")
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
@@ -95,19 +98,31 @@ def run(arguments: Sequence[str]) -> int:
         return FAILED
 
 
-def _plain(arguments: Sequence[str]) -> Invocation | None:
-    """Return the invocation for a command line without options, or None.
+def _run(arguments: Sequence[str]) -> int:
+    """Run the command line. Return the exit status."""
+    from .start import needs_address, parse_common_options, start
 
-    Importing the option parser takes longer than a short script.
-    """
-    if len(arguments) > 1 or "_QMPSHELL_COMPLETE" in os.environ:
-        return None
-    if arguments and (arguments[0].startswith("-") or arguments[0] in SUBCOMMANDS):
-        return None
-    from ..storage import Settings
-    from .start import Invocation
+    invocation = None
+    if "_QMPSHELL_COMPLETE" not in os.environ and not (arguments and arguments[0] in SUBCOMMANDS):
+        invocation = parse_common_options(arguments)
+    if invocation is None:
+        from .options import parse_arguments
 
-    return Invocation(Settings(), address=arguments[0] if arguments else None)
+        parsed = parse_arguments(arguments)
+        if isinstance(parsed, int):
+            return parsed
+        if callable(parsed):
+            return parsed(os.environ)
+        invocation = parsed
+    if invocation.words is not None:
+        from .run import run_qemu
+
+        return run_qemu(invocation, environment=os.environ)
+    if needs_address(invocation, os.environ):
+        from .ls import choose_address
+
+        invocation.address = choose_address(agent=invocation.settings.agent)
+    return start(invocation, environment=os.environ)
 
 
 def describe_crash(error: BaseException, environment: Mapping[str, str]) -> str:

@@ -11,8 +11,8 @@ import click
 
 from .. import __version__
 from ..errors import FAILED, INTERRUPTED, OK, USAGE
-from ..storage import COMPACT, EVENTS_INLINE, EVENTS_NONE, PRETTY, Settings, parse_events
-from .start import Invocation, write_error
+from ..storage import COMPACT, PRETTY, parse_events
+from .start import Invocation, make_invocation, write_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     # Runs a subcommand with the environment, and returns the exit status.
     Task = Callable[[Mapping[str, str]], int]
 
+
+TLS_OPTIONS = ("tls_creds", "tls_hostname")
+
+# The settings of each command with the options -h and --help.
+CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 # click's variable; `main` has its name too.
 _COMPLETE = "_QMPSHELL_COMPLETE"
@@ -38,14 +43,41 @@ class OnceCommand(click.Command):
             self._check_once(ctx, args)
         return super().parse_args(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete options, except where a dash does not start one."""
+        arguments = [item for item in self.get_params(ctx) if isinstance(item, click.Argument)]
+        if (
+            not ctx.allow_interspersed_args
+            and arguments
+            and ctx.params.get(arguments[0].name or "")
+        ):
+            return arguments[-1].shell_complete(ctx, incomplete)
+        return super().shell_complete(ctx, incomplete)
+
     def _check_once(self, ctx: click.Context, args: Sequence[str]) -> None:
         _, _, order = self.make_parser(ctx).parse_args(args=list(args))
         for option in order:
             if not isinstance(option, click.Option) or option.multiple or option.is_flag:
                 continue
             if order.count(option) > 1:
-                name = option.opts[-1]
+                long = (name for name in option.opts if name.startswith("--"))
+                name = next(long, option.opts[-1])
                 raise click.UsageError(f"{name} is given twice, but only one can be used.", ctx)
+
+
+def _version_option(*names: str) -> Callable[[Any], Any]:
+    """Return the decorator that adds the option for the version."""
+    return click.version_option(
+        __version__, *names, prog_name="qmpshell", message="%(prog)s %(version)s"
+    )
+
+
+def _add_version(command: click.Command) -> None:
+    """Add the option --version to a subcommand and to its own subcommands."""
+    _version_option("-V", "--version")(command)
+    if isinstance(command, click.Group):
+        for child in command.commands.values():
+            _add_version(child)
 
 
 class FrontCommand(OnceCommand):
@@ -58,22 +90,23 @@ class FrontCommand(OnceCommand):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self._subcommands: dict[str, click.Command] = {}
-        # The names and short help of those that are imported when they are used.
-        self._lazy: dict[str, str] = {}
+        # The short help and the module of those that are imported when they are used.
+        self._lazy: dict[str, tuple[str, str]] = {}
 
     def add_subcommand(self, command: click.Command) -> None:
         """Add a command that the first word may name."""
         assert command.name is not None
         self._subcommands[command.name] = command
 
-    def add_lazy_subcommand(self, name: str, summary: str) -> None:
-        """Add the command that is `command` in the module `name` of this package."""
-        self._lazy[name] = summary
+    def add_lazy_subcommand(self, name: str, summary: str, module: str = "") -> None:
+        """Add the command that is `command` in a module of this package, by default `name`."""
+        self._lazy[name] = (summary, module or name)
 
     def find_subcommand(self, name: str) -> click.Command | None:
         """Return the subcommand of that name, or None."""
         if name in self._lazy and name not in self._subcommands:
-            module = __import__(f"{__package__}.{name}", fromlist=["command"])
+            module = __import__(f"{__package__}.{self._lazy[name][1]}", fromlist=["command"])
+            _add_version(module.command)
             self._subcommands[name] = module.command
         return self._subcommands.get(name)
 
@@ -120,7 +153,12 @@ class FrontCommand(OnceCommand):
         with formatter.section("Subcommands (see qmpshell NAME --help)"):
             formatter.write_dl(
                 [
-                    (name, self._lazy.get(name) or self._subcommands[name].get_short_help_str(100))
+                    (
+                        name,
+                        self._lazy[name][0]
+                        if name in self._lazy
+                        else self._subcommands[name].get_short_help_str(100),
+                    )
                     for name in self.subcommands
                 ]
             )
@@ -185,21 +223,52 @@ def complete_program(
     return [CompletionItem(incomplete, type="file")]
 
 
+class FileName(click.Path):
+    """A file name, with completion. It is not checked, which could wait for its file system."""
+
+    def convert(self, value: Any, *_arguments: object, **_keywords: object) -> Any:
+        """Return the name."""
+        return value
+
+
+def parse_seconds(text: str) -> float:
+    """Return the number of seconds that a text denotes. Raises click.BadParameter."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 1e9:
+        raise click.BadParameter(f"{text!r} is not a number of seconds.")
+    return seconds
+
+
 _EPILOG = """ADDRESS is a path, unix:PATH, unix:NAME,abstract=on, HOST:PORT, [::1]:PORT, tcp:HOST:PORT,
-telnet:HOST:PORT, websocket:HOST:PORT, vsock:CID:PORT, a character device such as /dev/pts/3, exec:COMMAND
-or fd:N; QEMU's own strings (unix:vm.sock,server=on,wait=off and socket,path=vm.sock) are accepted, and so is the name of a target in
-the settings file. Without one, QMP_SOCKET is read from the environment, or with --ga
-QGA_CLIENT_ADDRESS.
+telnet:HOST:PORT, websocket:HOST:PORT, vsock:CID:PORT, a character device such as /dev/pts/3,
+exec:COMMAND or fd:N. QEMU's own strings (unix:vm.sock,server=on,wait=off and socket,path=vm.sock) are
+accepted, and so is the name of a target in the settings file. Without one, QMP_SOCKET is read from
+the environment, or with --ga QGA_CLIENT_ADDRESS.
 
 A line is a command with arguments (block-stream device=drive0 job-id=j0) or a JSON object. Exit status:
-0 success, 1 a command failed, 2 usage error, 3 no connection or connection lost, 130 interrupted."""
+0 success, 1 a command failed, 2 usage error, 3 no connection, connection lost or no reply within
+--timeout, 130 interrupted.
+
+\b
+qmpshell vm.sock
+qmpshell -c query-status vm.sock
+printf 'stop\\nquery-status\\n' | qmpshell -r vm.sock | jq .status"""
 
 _RUN_EPILOG = """Only the long options above belong to qmpshell. The first other word, or what follows --,
-starts QEMU's command line. If that word does not start with -, it is the program, or a wrapper in front of it
-(nice -n 5 qemu-system-x86_64, taskset, env, sudo, gdb --args). Otherwise the program is $QEMU, or else qemu-system-ARCHITECTURE of this host. Without arguments, QEMU gets a small paused VM with two
-disks, disk0 and disk1, and two free ports, port0 and port1.
+starts QEMU's command line. If that word does not start with -, it is the program, or a wrapper in
+front of it (nice -n 5 qemu-system-x86_64, taskset, env, sudo, gdb --args). Otherwise the program is
+$QEMU, or else qemu-system-ARCHITECTURE of this host. Without arguments, QEMU gets a small paused VM
+with two disks, disk0 and disk1, and two free ports, port0 and port1.
 
-QEMU cannot use the shell's terminal: use -serial pty instead of -serial stdio and -nographic."""
+QEMU cannot use the shell's terminal: use -serial pty instead of -serial stdio and -nographic.
+
+\b
+qmpshell run
+qmpshell run ./build/qemu-system-x86_64 -M q35 -S
+qmpshell run --command query-cpus-fast -M q35"""
 
 
 def _events(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
@@ -212,27 +281,17 @@ def _events(_context: click.Context, _parameter: click.Parameter, value: str | N
         raise click.BadParameter(str(error) or possible) from None
 
 
-def _seconds(
-    _context: click.Context, _parameter: click.Parameter, value: float | None
-) -> float | None:
-    if value is not None and not 0 <= value <= 1e9:
-        raise click.BadParameter("a number of seconds, not below 0")
-    return value
-
-
 @click.command(
     "qmpshell",
     cls=FrontCommand,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings=CONTEXT,
     epilog=_EPILOG,
 )
 @click.argument("address", required=False, shell_complete=complete_address)
 @click.option(
     "-c", "--command", "commands", metavar="LINE", multiple=True, help="Run LINE; can be repeated."
 )
-@click.option(
-    "-f", "--file", metavar="FILE", type=click.Path(allow_dash=True), help="Run the lines of FILE."
-)
+@click.option("-f", "--file", metavar="FILE", type=FileName(), help="Run the lines of FILE.")
 @click.option("-e", "--stop-on-error", is_flag=True, help="End a script at its first failure.")
 @click.option(
     "-r",
@@ -266,15 +325,14 @@ def _seconds(
     "--ga",
     "agent",
     is_flag=True,
-    help="The other end is a guest agent: get into step with it, and take silence for success"
-    " where that is its answer.",
+    help="Use a guest agent instead of QMP: synchronize with it first. No answer is success for"
+    " commands that it answers only if they fail.",
 )
 @click.option("--listen", is_flag=True, help="Wait at ADDRESS for QEMU to connect.")
 @click.option(
     "--wait",
     metavar="SECONDS",
-    type=float,
-    callback=_seconds,
+    type=parse_seconds,
     help="Retry until the server is available and has sent its greeting.",
 )
 @click.option(
@@ -291,8 +349,7 @@ def _seconds(
 @click.option(
     "--timeout",
     metavar="SECONDS",
-    type=float,
-    callback=_seconds,
+    type=parse_seconds,
     help="Stop waiting for a reply after this time. Also limits waits without -t.",
 )
 @click.option(
@@ -311,7 +368,7 @@ def _seconds(
     "-l",
     "--log",
     metavar="FILE",
-    type=click.Path(),
+    type=FileName(),
     help="Append every message, with time and direction, as JSON Lines, without secrets.",
 )
 @click.option(
@@ -320,26 +377,16 @@ def _seconds(
     help="When to use colours; NO_COLOR is respected.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Show no banner.")
-@click.version_option(
-    __version__, "-V", "--version", prog_name="qmpshell", message="%(prog)s %(version)s"
-)
+@_version_option("-V", "--version")
 def shell_command(address: str | None, **options: Any) -> Invocation:
     """Open a shell for QMP, the QEMU Machine Protocol, or run a script if stdin is not a terminal."""
-    listen = options.pop("listen")
-    return _invocation(options, address=address, listen=listen)
+    _check_options(options)
+    return make_invocation(options, address=address)
 
 
-def _invocation(
-    options: dict[str, Any],
-    *,
-    address: str | None = None,
-    listen: bool = False,
-    words: Sequence[str] | None = None,
-    keep: bool = False,
-) -> Invocation:
-    """Return the invocation for the options of a session. Raises click.UsageError."""
-    commands, file = options.pop("commands"), options.pop("file")
-    if commands and file is not None:
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Raise click.UsageError for options that exclude each other."""
+    if options["commands"] and options["file"] is not None:
         raise click.UsageError("--command and --file are mutually exclusive.")
     if options["raw"] and options.get("dry_run"):
         raise click.UsageError("--raw and --dry-run are mutually exclusive.")
@@ -351,30 +398,10 @@ def _invocation(
     if len(modes) > 1:
         first, second = ("ga" if name == "agent" else name for name in modes[:2])
         raise click.UsageError(f"--{first} and --{second} are mutually exclusive.")
-    if options.get("tls_hostname") and not options.get("tls_creds"):
-        raise click.UsageError("--tls-hostname needs --tls-creds.")
-    negotiate, probe = not options.pop("skip_negotiation"), not options.pop("no_probe")
-    explicit = {name for name, value in options.items() if value is not None and value is not False}
-    hides_events = options["result_only"] or options["json_errors"]
-    if hides_events:
-        explicit.add("events")  # implied
-    default_events = EVENTS_NONE if hides_events else EVENTS_INLINE
-    options["events"] = options["events"] or default_events
-    options["color"] = options["color"] or "auto"
-    return Invocation(
-        Settings(negotiate=negotiate, probe=probe, **options),
-        address=address,
-        commands=commands,
-        file=file,
-        listen=listen,
-        explicit=explicit,
-        words=words,
-        keep=keep,
-    )
 
 
 # Options that make no sense with a QEMU that qmpshell starts.
-_NOT_FOR_RUN = ("agent", "dry_run", "listen", "help", "version", "tls_creds", "tls_hostname")
+_NOT_FOR_RUN = ("agent", "dry_run", "listen", "help", "version", *TLS_OPTIONS)
 
 
 def copy_options(*names: str) -> list[click.Parameter]:
@@ -382,13 +409,14 @@ def copy_options(*names: str) -> list[click.Parameter]:
     return [copy(parameter) for parameter in shell_command.params if parameter.name in names]
 
 
-def socket_option() -> click.Option:
-    """Return the option for the ADDRESS, which is a subcommand's first word otherwise."""
+def socket_option(*, for_agent: bool = True) -> click.Option:
+    """Return the option for the ADDRESS. `for_agent`: the subcommand has the option --ga."""
+    agent = ", or with --ga $QGA_CLIENT_ADDRESS" if for_agent else ""
     return click.Option(
         ["socket", "-s", "--socket", "--path"],
         metavar="ADDRESS",
         shell_complete=complete_address,
-        help="Connect to ADDRESS; the default is $QMP_SOCKET, or with --ga $QGA_CLIENT_ADDRESS.",
+        help=f"Connect to ADDRESS; the default is $QMP_SOCKET or $QMP_PATH{agent}.",
     )
 
 
@@ -407,7 +435,7 @@ def _shared_options(command: click.Command) -> list[click.Parameter]:
     "run",
     cls=ProgramCommand,
     params=_shared_options(shell_command),
-    context_settings={"help_option_names": ["--help"], "max_content_width": 100},
+    context_settings={**CONTEXT, "help_option_names": ["--help"]},
     epilog=_RUN_EPILOG,
     options_metavar="[--OPTIONS] [--]",
 )
@@ -419,13 +447,12 @@ def _shared_options(command: click.Command) -> list[click.Parameter]:
     shell_complete=complete_program,
 )
 @click.option("--keep", is_flag=True, help="Let QEMU continue after the shell exits.")
-@click.version_option(
-    __version__, "--version", prog_name="qmpshell", message="%(prog)s %(version)s"
-)
+@_version_option("--version")
 def run_command(words: Sequence[str], keep: bool, **options: Any) -> Invocation:
     """Start QEMU and open a shell connected to it. QEMU ends with the shell."""
     _reject_short_options(words)
-    return _invocation(options, words=words, keep=keep)
+    _check_options(options)
+    return make_invocation(options, words=words, keep=keep)
 
 
 def _reject_short_options(words: Sequence[str]) -> None:
@@ -441,7 +468,7 @@ def _reject_short_options(words: Sequence[str]) -> None:
         if parameter.name in _NOT_FOR_RUN:
             continue
         raise click.UsageError(
-            f"{word} is no option of QEMU, and run accepts only the long options of qmpshell: {long}"
+            f"{word} is not an option of QEMU, and run accepts only the long options of qmpshell: {long}"
         )
 
 
@@ -449,9 +476,14 @@ shell_command.add_subcommand(run_command)
 for _name, _summary in (
     ("exec", "Run one command and print its result."),
     ("events", "Print events as they arrive."),
+    ("info", "Describe the machine, or show a view such as block or pci."),
+    ("qom", "Show and change the objects of QOM, QEMU's object model."),
     ("ls", "List the monitors of the QEMU processes on this machine."),
 ):
     shell_command.add_lazy_subcommand(_name, _summary)
+shell_command.add_lazy_subcommand(
+    "ga", "Use the guest agent: files, programs, state and power of a guest.", "guest"
+)
 
 
 def parse_arguments(arguments: Sequence[str]) -> Invocation | Task | int:

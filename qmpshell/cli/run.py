@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import signal
+import termios
 
 from ..errors import CONNECTION, QmpShellError
 from ..qemu import (
@@ -18,6 +19,7 @@ from ..qemu import (
     start_qemu,
 )
 from ..session import Session
+from .signals import SignalReceived, Signals
 from .start import (
     Connector,
     Invocation,
@@ -33,7 +35,6 @@ from .start import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from types import FrameType
 
     from ..session import RawSession
     from ..transport import Stream
@@ -57,7 +58,7 @@ def run_qemu(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
         machine=os.uname().machine,
         find=lambda name: find_program(name, environment),
     )
-    signals = _Signals()
+    signals = Signals()
     signals.install()
     directory = _make_directory(environment)
     run = _Run(invocation, line, directory, environment=environment, signals=signals)
@@ -67,52 +68,12 @@ def run_qemu(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
         finally:
             signals.install()  # the terminal had its own
             run.finish()
-    except _SignalReceived as signalled:
+    except SignalReceived as signalled:
         return signalled.status
 
 
 def _make_directory(environment: Mapping[str, str]) -> RuntimeDirectory:
     return make_runtime_directory(environment.get("XDG_RUNTIME_DIR", ""), pid=os.getpid())
-
-
-class _SignalReceived(BaseException):
-    """A signal requests the exit. Not an Exception, so that no other code catches it."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
-
-
-class _Signals:
-    """Signals that request the exit. They are held at first, and again after one was raised."""
-
-    def __init__(self) -> None:
-        self._held = True
-        self._pending = 0
-
-    def install(self) -> None:
-        """Install the handlers, and hold signals from now on."""
-        self._held, self._pending = True, 0
-        numbers = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored under nohup
-            numbers.append(signal.SIGHUP)
-        for number in numbers:
-            signal.signal(number, self._on_signal)
-
-    def hold(self) -> None:
-        self._held = True
-
-    def release(self) -> None:
-        """Raise _SignalReceived for a signal from now on, or for a held one."""
-        self._held = False
-        if self._pending:
-            self._on_signal(self._pending, None)
-
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        self._pending = number
-        if not self._held:
-            self._held = True
-            raise _SignalReceived(128 + number)
 
 
 class _Run:
@@ -128,7 +89,7 @@ class _Run:
         directory: RuntimeDirectory,
         *,
         environment: Mapping[str, str],
-        signals: _Signals,
+        signals: Signals,
     ) -> None:
         self._invocation = invocation
         self._line = line
@@ -281,7 +242,7 @@ class _Run:
             )
         try:
             qemu.end(self._show_notice)
-        except _SignalReceived:
+        except SignalReceived:
             qemu.kill()
         _show(qemu.read_rest())
 
@@ -292,7 +253,11 @@ class _Run:
 
 @contextlib.contextmanager
 def _lend_terminal(group: int) -> Iterator[None]:
-    """Let a process group read from the terminal: sudo may ask for a password."""
+    """Let a process group read from the terminal: sudo may ask for a password.
+
+    The terminal's modes are restored, because sudo sets raw mode for as long as its program runs.
+    """
+    modes = termios.tcgetattr(0)
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     _set_foreground(group)
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -301,6 +266,8 @@ def _lend_terminal(group: int) -> Iterator[None]:
         yield
     finally:
         _set_foreground(os.getpgrp())
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(0, termios.TCSADRAIN, modes)
         signal.signal(signal.SIGTTOU, signal.SIG_DFL)
 
 

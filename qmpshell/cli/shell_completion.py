@@ -17,94 +17,27 @@ from click.shell_completion import (
     split_arg_string,
 )
 
-from ..qemu import AGENT, QMP, find_addresses
-from ..qemu.runtime_dir import SOCKET
-from ..storage import read_config
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import click
 
-_BASH = """\
-%(complete_func)s() {
-    local IFS=$'\\n' type value
+# Subcommands import this module for their arguments. What follows is imported for completion only.
 
-    COMPREPLY=()
-    while IFS=',' read -r type value; do
-        case $type in
-            dir) compopt -o dirnames ;;
-            file) compopt -o default ;;
-            plain) COMPREPLY+=("$value") ;;
-        esac
-    done < <(env COMP_LINE="$COMP_LINE" COMP_POINT="$COMP_POINT" \\
-        COMP_WORDBREAKS="$COMP_WORDBREAKS" %(complete_var)s=bash_complete "$1")
-    if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[/:=] ]]; then
-        compopt -o nospace
-    fi
-}
-
-complete -o nosort -F %(complete_func)s %(prog_name)s
-"""
-_ZSH = """\
-#compdef %(prog_name)s
-
-%(complete_func)s() {
-    local -a response whole open shown shown_open
-    local type value text
-    (( ! $+commands[%(prog_name)s] )) && return 1
-
-    response=("${(@f)$(env COMP_WORDS="${words[*]}" COMP_CWORD=$((CURRENT-1)) \\
-        %(complete_var)s=zsh_complete %(prog_name)s)}")
-    for type value text in "${response[@]}"; do
-        if [[ $type == dir ]]; then
-            _path_files -/
-        elif [[ $type == file ]]; then
-            [[ $PREFIX == --*=* ]] && compset -P '*='
-            _path_files
-        elif [[ $type == plain ]]; then
-            [[ $text == _ ]] && text=$value || text="$value -- $text"
-            if [[ $value == *[/:=] ]]; then
-                open+=("$value")
-                shown_open+=("$text")
-            else
-                whole+=("$value")
-                shown+=("$text")
-            fi
-        fi
-    done
-    (( $#whole )) && compadd -Q -U -V words -d shown -a whole
-    (( $#open )) && compadd -Q -U -S '' -V words -d shown_open -a open
-}
-
-if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
-    # autoload from fpath, call function directly
-    %(complete_func)s "$@"
-else
-    # eval/source/. command, register function for later
-    compdef %(complete_func)s %(prog_name)s
-fi
-"""
-_FISH = """\
-function %(complete_func)s
-    set -l response (env %(complete_var)s=fish_complete COMP_WORDS=(commandline -cp) \\
-        COMP_CWORD=(commandline -ct) %(prog_name)s)
-    for completion in $response
-        set -l found (string split -m 1 "," -- $completion)
-        switch $found[1]
-            case dir
-                __fish_complete_directories $found[2]
-            case file
-                __fish_complete_path $found[2]
-            case plain
-                echo $found[2]
-        end
-    end
-end
-
-complete --no-files --command %(prog_name)s --arguments "(%(complete_func)s)"
-"""
+# The directories that can hold the scripts of the system's shells: installed, or in the source.
+_INSTALLED = os.path.join(os.path.dirname(__file__), "completions")
+_SOURCE = os.path.join(os.path.dirname(__file__), "..", "..", "completions")
 # Characters that need no backslash in bash and zsh.
 _SPECIAL = r"[^\w@%+=:,./~-]"
 
 
 class _WholeWords(ShellComplete):
     """Completes whole words: click leaves out `--color=` before a value, which zsh and fish replace."""
+
+    def source(self) -> str:
+        """Return the script for the shell."""
+        folder = _INSTALLED if os.path.isdir(_INSTALLED) else _SOURCE
+        with open(os.path.join(folder, f"qmpshell.{self.name}"), encoding="ascii") as file:
+            return file.read()
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
         """Return the completions of a word."""
@@ -118,8 +51,6 @@ class _WholeWords(ShellComplete):
 
 
 class _Bash(_WholeWords, BashComplete):
-    source_template = _BASH
-
     def get_completion_args(self) -> tuple[list[str], str]:
         """Return the words before the cursor and the one at it, which bash splits at `:` and `=`."""
         line = os.environ["COMP_LINE"][: int(os.environ["COMP_POINT"])]
@@ -144,15 +75,13 @@ class _Bash(_WholeWords, BashComplete):
 
 
 class _Zsh(_WholeWords, ZshComplete):
-    source_template = _ZSH
-
     def format_completion(self, item: CompletionItem) -> str:
         """Return three lines for the script. None is empty."""
         return f"{item.type}\n{_escaped(item.value) or '_'}\n{item.help or '_'}"
 
 
 class _Fish(_WholeWords, FishComplete):
-    source_template = _FISH
+    """Completes in fish."""
 
 
 def _escaped(text: str) -> str:
@@ -166,13 +95,16 @@ def register() -> None:
 
 
 _UNIX = "unix:"
-_SCHEMES = (_UNIX, "tcp:", "fd:")
+_SCHEMES = (_UNIX, "tcp:", "telnet:", "websocket:", "vsock:", "exec:", "fd:")
 
 
 def addresses(
     incomplete: str, environment: Mapping[str, str], *, subcommands: tuple[str, ...]
 ) -> list[CompletionItem]:
     """Return what an address may be: subcommands, targets, sockets and the way to them."""
+    from ..qemu import AGENT, QMP, find_addresses
+    from ..storage import read_config
+
     found = [*subcommands, *sorted(read_config(environment).targets)]
     if incomplete:
         found += _SCHEMES
@@ -209,14 +141,18 @@ def _paths(typed: str) -> Iterator[str]:
 
 
 def _is_socket(path: str) -> bool:
+    """Return True if the path is that of a socket or, like a pty, of a character device."""
     try:
-        return stat.S_ISSOCK(os.stat(path).st_mode) or stat.S_ISCHR(os.stat(path).st_mode)
+        mode = os.stat(path).st_mode
     except OSError:
         return False
+    return stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
 
 
 def _running(environment: Mapping[str, str]) -> Iterator[str]:
     """Yield the sockets of the QEMU processes that `qmpshell run` has started."""
+    from ..qemu.runtime_dir import SOCKET
+
     runtime = environment.get("XDG_RUNTIME_DIR")
     folder = os.path.join(runtime, "qmpshell") if runtime else ""
     try:
@@ -227,3 +163,58 @@ def _running(environment: Mapping[str, str]) -> Iterator[str]:
         path = os.path.join(folder, name, SOCKET)
         if _is_socket(path):
             yield path
+
+
+def complete_command(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the name of a command of the server."""
+    from .server_completion import command_names
+
+    return command_names(context, incomplete)
+
+
+def complete_command_words(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete an argument of the command that is the parameter `name`, or its value."""
+    from .server_completion import command_words
+
+    words = context.params.get(parameter.name or "") or ()
+    return command_words(context, context.params.get("name") or "", words, incomplete)
+
+
+def complete_copied_path(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete a file of this machine, or `guest:` if there is none with that name."""
+    from glob import escape, iglob
+
+    guest = "guest:"
+    if incomplete and guest.startswith(incomplete) and not any(iglob(f"{escape(incomplete)}*")):
+        return [CompletionItem(guest)]
+    return [] if incomplete.startswith(guest) else [CompletionItem(incomplete, type="file")]
+
+
+def complete_event(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the name of an event of the server."""
+    from .server_completion import event_names
+
+    return event_names(context, incomplete)
+
+
+def complete_qom_path(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the path of an object or PATH.PROPERTY, and in later words a property of the object.
+
+    The server is the one that the parameter `socket` of the command names, or the environment.
+    """
+    from .server_completion import qom_paths, qom_properties
+
+    earlier = context.params.get(parameter.name or "")
+    if isinstance(earlier, (tuple, list)) and earlier:
+        return qom_properties(context, str(earlier[0]), incomplete)
+    return qom_paths(context, incomplete)

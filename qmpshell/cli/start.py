@@ -9,24 +9,24 @@ import re
 import stat
 import time
 
-from ..errors import FAILED, PIPE, ConnectError, QmpShellError
+from ..errors import ConnectError, QmpShellError
 from ..language import INHERITED
 from ..record import Record
 from ..render import escape_lines
-from ..script import Output, OutputClosedError, OutputError, ScriptRunner, ScriptView
 from ..session import LineInput, Ports, ScriptLines, Session
-from ..storage import Settings
+from ..storage import EVENTS_NONE, PRETTY, Output, Settings, write_to_stderr
 from ..transport import TcpAddress, connect_with_retries, is_word, parse_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from typing import Any
 
     from ..language import Redirect
-    from ..script import RedirectTarget
+    from ..qemu import PictureDirectory
     from ..session import RawSession
     from ..session.ports import ChildProcess, MessageLog
-    from ..storage import Configuration, Settings
+    from ..storage import Configuration, RedirectTarget
     from ..transport import Address, CleanupOnSignal, Listener, Peer, Stream
 
 
@@ -36,7 +36,11 @@ _MAX_LOG_QUEUE = 1 << 24
 
 
 def make_ports(
-    environment: Mapping[str, str], *, interactive: bool, child: ChildProcess | None = None
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    interactive: bool,
+    child: ChildProcess | None = None,
 ) -> Ports:
     """Return the session's functions for files. `child` is the server if qmpshell has started it."""
     program = child.program if child is not None else None
@@ -50,17 +54,39 @@ def make_ports(
         value = environment.get(name)
         return None if value is None else os.fsencode(value)
 
-    def open_log(path: str) -> MessageLog:
-        from ..storage import Log  # few sessions have one
+    def open_log(path: str, timeout: float | None) -> MessageLog:
+        from ..storage import Log, LogError, call_in_thread  # few sessions have one
 
         limit = _MAX_LOG_QUEUE if interactive else None
-        return Log(os.path.expanduser(path), clock=time.time, max_pending=limit)
+        name = os.path.expanduser(path)
+        try:
+            log: MessageLog = call_in_thread(
+                lambda: Log(name, clock=time.time, max_pending=limit), timeout=timeout
+            )
+        except OSError as error:
+            raise LogError(f"cannot open the log {path}: {error.strerror}") from error
+        return log
+
+    def make_directory() -> PictureDirectory:
+        from ..qemu import PictureDirectory  # few sessions need it
+
+        return PictureDirectory(environment.get("XDG_RUNTIME_DIR", ""), pid=os.getpid())
+
+    def picture_format() -> str:
+        if not interactive or not can_move_cursor(environment):
+            return ""
+        from ..terminal import picture_format  # few sessions show pictures
+
+        return picture_format(settings, environment)
 
     return Ports(
         read_variable=read_variable,
         open_file=_open,
+        close_file=os.close,
         open_log=open_log,
         find_page=find_page,
+        make_directory=make_directory,
+        picture_format=picture_format,
         find_peer=_find_peer,
         child=child,
     )
@@ -120,12 +146,15 @@ class UsageError(QmpShellError):
 
 def write_error(text: str) -> None:
     """Write a message to stderr, ignoring errors."""
-    data = escape_lines(text).encode("utf-8") + b"\n"
-    try:
-        while data:
-            data = data[os.write(2, data) :]
-    except OSError:
-        pass
+    write_to_stderr(escape_lines(text).encode("utf-8") + b"\n")
+
+
+def write_lines(lines: Iterable[str]) -> None:
+    """Write lines to stdout. Raises OutputClosedError or OutputError."""
+    output = Output(1)
+    for line in lines:
+        output.write(f"{line}\n".encode("utf-8", "backslashreplace"))
+    output.drain()
 
 
 def needs_address(invocation: Invocation, environment: Mapping[str, str]) -> bool:
@@ -138,6 +167,11 @@ def needs_address(invocation: Invocation, environment: Mapping[str, str]) -> boo
 def address_variable(*, agent: bool) -> str:
     """Return the environment variable that contains the default address."""
     return "QGA_CLIENT_ADDRESS" if agent else "QMP_SOCKET"
+
+
+def old_address(environment: Mapping[str, str], *, agent: bool) -> str | None:
+    """Return the address in the variable of the former `qmp` script, if no other variable has one."""
+    return None if agent or environment.get("QMP_SOCKET") else environment.get("QMP_PATH")
 
 
 class Connector:
@@ -165,20 +199,31 @@ class Connector:
         self._listener: Listener | None = None
         self._cleanup: CleanupOnSignal | None = None
         self._configuration = configuration
+        self._warned: set[Address] = set()
+        if settings.tls_hostname and not settings.tls_creds:
+            raise UsageError("--tls-hostname needs --tls-creds")
         variable = address_variable(agent=settings.agent)
         text = text or environment.get(variable)
         if not text:
             whose = "agent" if settings.agent else "monitor"
             more = "" if settings.agent else "; 'qmpshell run' starts a QEMU to try"
             raise UsageError(
-                f"no ADDRESS: name the {whose}'s socket, or set {variable} (see qmpshell --help){more}"
+                f"no ADDRESS: name the {whose}'s socket (after a subcommand with -s),"
+                f" or set {variable} (see qmpshell --help){more}"
             )
         self._address, self._hint = self._find(text)
+        if settings.tls_creds and not isinstance(self._address, TcpAddress):
+            raise UsageError(f"--tls-creds is for TCP, but {self.name} is not a TCP address")
 
     @property
     def name(self) -> str:
         """The server's name in messages."""
         return str(self._address)
+
+    @property
+    def address(self) -> Address:
+        """The address of the first stream."""
+        return self._address
 
     def open(self) -> Stream:
         """Open the first stream. Raises ConnectError."""
@@ -237,13 +282,14 @@ class Connector:
             raise ConnectError(f"{error}; {hint}") from error
 
     def _secure(self, address: TcpAddress) -> Address:
-        """Return the address with the credentials, or warn about clear text."""
+        """Return the address with the credentials, or warn once about clear text."""
         from ..transport import Credentials, is_clear_text, with_credentials  # only for TCP
 
         directory, name = self._settings.tls_creds, self._settings.tls_hostname
         if directory is not None:
             return with_credentials(address, Credentials(directory, name or ""))
-        if is_clear_text(address):
+        if is_clear_text(address) and address not in self._warned:
+            self._warned.add(address)
             write_error(
                 f"qmpshell: warning: {address}: the connection is not encrypted, and whoever can"
                 " reach it controls the VM; use --tls-creds, or ssh"
@@ -273,9 +319,9 @@ class Invocation(Record):
     """A parsed command line: the settings, and what they apply to.
 
     `commands` are the lines of `-c`, and `command_names` their names in messages, if not `-c#1`;
-    `file` is that of `-f`; `address` is as typed; `explicit` are
-    the attributes of settings that options have set. `words` are QEMU's command line if QEMU is to
-    be started, and `keep` lets it outlive the shell.
+    `file` is that of `-f`; `address` is as typed; `explicit` are the attributes of settings that
+    options have set. `words` are QEMU's command line if QEMU is to be started, and `keep` lets it
+    outlive the shell.
     """
 
     settings: Settings
@@ -289,12 +335,88 @@ class Invocation(Record):
     keep: bool = False
 
 
+def make_invocation(
+    options: Mapping[str, Any],
+    *,
+    address: str | None = None,
+    words: Sequence[str] | None = None,
+    keep: bool = False,
+) -> Invocation:
+    """Return the invocation for the options of a session by their names in `cli/options.py`.
+
+    An option that is missing, None or False was not given.
+    """
+    given = {
+        name: value for name, value in options.items() if value is not None and value is not False
+    }
+    commands, file = given.pop("commands", ()), given.pop("file", None)
+    listen = given.pop("listen", False)
+    for option, attribute in (("skip_negotiation", "negotiate"), ("no_probe", "probe")):
+        if given.pop(option, False):
+            given[attribute] = False
+    explicit = set(given)
+    if "result_only" in given or "json_errors" in given:
+        given.setdefault("events", EVENTS_NONE)
+        explicit.add("events")  # implied
+    return Invocation(
+        Settings(**given),
+        address=address,
+        commands=commands,
+        file=file,
+        listen=listen,
+        explicit=explicit,
+        words=words,
+        keep=keep,
+    )
+
+
+# The options that scripts use most: the option's name in `cli/options.py`, and the value of a flag.
+_FLAGS = {
+    "-e": ("stop_on_error", True),
+    "-r": ("result_only", True),
+    "-p": ("layout", PRETTY),
+    "-v": ("verbose", True),
+    "-n": ("dry_run", True),
+    "-q": ("quiet", True),
+}
+_COMMAND = "-c"
+
+
+def parse_common_options(arguments: Sequence[str]) -> Invocation | None:
+    """Return the invocation for a command line with at most an ADDRESS and the most common options.
+
+    Return None for any other command line. Importing the option parser takes longer than a short
+    script.
+    """
+    options: dict[str, Any] = {}
+    commands: list[str] = []
+    address = None
+    words = iter(arguments)
+    for word in words:
+        if word in _FLAGS:
+            name, value = _FLAGS[word]
+            options[name] = value
+        elif word == _COMMAND:
+            line = next(words, None)
+            if line is None:
+                return None
+            commands.append(line)
+        elif address is not None or not word or word.startswith("-"):
+            return None
+        else:
+            address = word
+    return make_invocation({**options, "commands": tuple(commands)}, address=address)
+
+
 def _nowhere(_text: str | None) -> tuple[Stream, str]:
     raise ConnectError("a dry run without an ADDRESS does not connect")
 
 
 def start(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
-    """Connect and run. Return the exit status. Raises QmpShellError."""
+    """Connect and run. Return the exit status.
+
+    Raises QmpShellError, OutputClosedError or OutputError.
+    """
     settings = invocation.settings
     if settings.dry_run and not invocation.address:  # never to an address from the environment
         name = "no server"
@@ -303,7 +425,15 @@ def start(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
     configuration = None
     if not is_scripted(invocation):
         configuration = configure(settings, environment, explicit=invocation.explicit)
-    connector = _connector(invocation, environment, configuration)
+    connector = Connector(
+        invocation.address,
+        settings,
+        environment,
+        listen=invocation.listen,
+        configuration=configuration,
+        # Beside a prompt, only the shell may write to the terminal.
+        captures_stderr=configuration is not None and can_move_cursor(environment) and os.isatty(2),
+    )
     try:
         if configuration is not None:
             return _run_terminal(settings, connector, environment)
@@ -326,9 +456,9 @@ def is_scripted(invocation: Invocation) -> bool:
     return not os.isatty(0)
 
 
-def can_move_cursor(environment: Mapping[str, str]) -> bool:
+def can_move_cursor(environment: Mapping[str, str], *, descriptor: int = 1) -> bool:
     """Return True if the shell can draw: otherwise it writes line after line."""
-    return os.isatty(1) and not _is_dumb(environment)
+    return os.isatty(descriptor) and not _is_dumb(environment)
 
 
 def _is_dumb(environment: Mapping[str, str]) -> bool:
@@ -355,45 +485,17 @@ def configure(
     return configuration
 
 
-def open_session(
-    settings: Settings,
-    *,
-    address: str,
-    interactive: bool,
-    environment: Mapping[str, str],
-    child: ChildProcess | None = None,
-) -> Session:
-    """Return a session with access to files. `child` is the server if qmpshell starts it.
-
-    Raises UsageError if its log cannot be opened.
-    """
-    ports = make_ports(environment, interactive=interactive, child=child)
-    try:
-        return Session(
-            settings,
-            address=address,
-            interactive=interactive,
-            ports=ports,
-            has_live_view=can_move_cursor(environment),
-        )
-    except QmpShellError as error:
-        raise UsageError(str(error)) from error
-
-
 def _run_terminal(settings: Settings, connector: Connector, environment: Mapping[str, str]) -> int:
     session = make_session(settings, connector.name, interactive=True, environment=environment)
     stream = connector.open()
-    try:
-        return import_shell(environment)(
-            settings,
-            session,
-            stream,
-            address=connector.name,
-            connect=connector.reconnect,
-            environment=environment,
-        )
-    finally:
-        connector.close()
+    return import_shell(environment)(
+        settings,
+        session,
+        stream,
+        address=connector.name,
+        connect=connector.reconnect,
+        environment=environment,
+    )
 
 
 def import_shell(environment: Mapping[str, str]) -> Callable[..., int]:
@@ -412,24 +514,6 @@ def enable_garbage_collection() -> None:
     gc.enable()
 
 
-def _connector(
-    invocation: Invocation,
-    environment: Mapping[str, str],
-    configuration: Configuration | None = None,
-) -> Connector:
-    return Connector(
-        invocation.address,
-        invocation.settings,
-        environment,
-        listen=invocation.listen,
-        configuration=configuration,
-        # Beside a prompt, only the shell may write to the terminal.
-        captures_stderr=not is_scripted(invocation)
-        and can_move_cursor(environment)
-        and os.isatty(2),
-    )
-
-
 def run_script(
     invocation: Invocation,
     session: Session | RawSession,
@@ -442,52 +526,49 @@ def run_script(
     """Run a script on the stream that `connect` opens, or without a server. Return the exit status.
 
     `name` is the server's name in messages; `reconnect` opens another stream (`ScriptRunner`). Raises
-    QmpShellError.
+    QmpShellError, OutputClosedError or OutputError.
     """
+    from ..script import ScriptRunner, ScriptView  # a shell does not need it
+
     enable_garbage_collection()
     settings = invocation.settings
-    may_colour = _may_colour(environment)
+    # Whether stdout has colours by default.
+    may_colour = os.isatty(1) and not environment.get("NO_COLOR") and not _is_dumb(environment)
     inputs = _inputs(invocation)
     begun = time.monotonic()
-    try:
-        stream = connect() if connect is not None else None
-        runner = ScriptRunner(
-            session,
-            stream,
-            lines=ScriptLines(inputs, human=settings.hmp, raw=settings.raw),
-            output=Output(1),
-            make_view=lambda write: ScriptView(
-                settings,
-                name=f"qmpshell: {name}",
-                has_colors=lambda: (
-                    settings.color == "always" or (settings.color == "auto" and may_colour)
-                ),
-                pretty=os.isatty(1),
-                out=write,
-                err=write_error,
+    stream = connect() if connect is not None else None
+    runner = ScriptRunner(
+        session,
+        stream,
+        lines=ScriptLines(inputs, human=settings.hmp, raw=settings.raw),
+        output=Output(1),
+        make_view=lambda write: ScriptView(
+            settings,
+            name=f"qmpshell: {name}",
+            has_colors=lambda: (
+                settings.color == "always" or (settings.color == "auto" and may_colour)
             ),
-            clock=time.monotonic,
-            timeout=settings.timeout,
-            make_redirect=lambda redirect: _make_redirect(
-                redirect, environment, to_stderr=settings.json_errors
-            ),
-            connect=reconnect,
-        )
-        if stream is None:
-            assert isinstance(session, Session)
-            return runner.run(session.offline())
-        give_up_at = None if settings.wait is None else begun + settings.wait
-        begin = session.connected(
-            time.monotonic(),
-            give_up_at=give_up_at,
-            passes_descriptors=stream.passes_descriptors,
-        )
-        return runner.run(begin)
-    except OutputClosedError:
-        return PIPE
-    except OutputError as error:
-        write_error(f"qmpshell: cannot write to standard output: {error}")
-        return FAILED
+            pretty=os.isatty(1),
+            out=write,
+            err=write_error,
+        ),
+        clock=time.monotonic,
+        timeout=settings.timeout,
+        make_redirect=lambda redirect: _make_redirect(
+            redirect, environment, to_stderr=settings.json_errors
+        ),
+        connect=reconnect,
+    )
+    if stream is None:
+        assert isinstance(session, Session)
+        return runner.run(session.offline())
+    give_up_at = None if settings.wait is None else begun + settings.wait
+    begin = session.connected(
+        time.monotonic(),
+        give_up_at=give_up_at,
+        passes_descriptors=stream.passes_descriptors,
+    )
+    return runner.run(begin)
 
 
 def make_session(
@@ -498,59 +579,72 @@ def make_session(
     environment: Mapping[str, str],
     child: ChildProcess | None = None,
 ) -> Session | RawSession:
-    """Return the session for the settings."""
-    if not settings.raw:
-        return open_session(
+    """Return the session for the settings. `child` is the server if qmpshell starts it.
+
+    Raises UsageError if its log cannot be opened.
+    """
+    if settings.raw:
+        from ..session import RawSession
+
+        return RawSession(address=address, interactive=interactive)
+    ports = make_ports(settings, environment, interactive=interactive, child=child)
+    try:
+        return Session(
             settings,
             address=address,
             interactive=interactive,
-            environment=environment,
-            child=child,
+            ports=ports,
+            has_live_view=can_move_cursor(environment),
         )
-    from ..session import RawSession
-
-    return RawSession(address=address, interactive=interactive)
+    except QmpShellError as error:
+        raise UsageError(str(error)) from error
 
 
 def _make_redirect(
     redirect: Redirect, environment: Mapping[str, str], *, to_stderr: bool
 ) -> RedirectTarget:
-    from ..script import RedirectTarget  # few scripts need it
+    from ..storage import RedirectTarget  # few scripts need it
 
     return RedirectTarget(redirect, environment=environment, to_stderr=to_stderr)
 
 
-def _may_colour(environment: Mapping[str, str]) -> bool:
-    """Return True if stdout has colours by default."""
-    return os.isatty(1) and not environment.get("NO_COLOR") and not _is_dumb(environment)
-
-
 def _inputs(invocation: Invocation) -> list[LineInput]:
-    raw = invocation.settings.raw
+    raw, timeout = invocation.settings.raw, invocation.settings.timeout
     if invocation.commands:
         names = invocation.command_names or [
             f"-c#{number}" for number in range(1, len(invocation.commands) + 1)
         ]
         return [
-            LineInput(name, data=_encode(line), raw=raw)
+            LineInput(name, data=os.fsencode(line) + b"\n", raw=raw)
             for name, line in zip(names, invocation.commands, strict=True)
         ]
     if invocation.file is None or invocation.file == "-":
-        return [_input("stdin", 0, raw=raw)]
+        return [_input("stdin", 0, raw=raw, timeout=timeout)]
+    from ..storage import call_in_thread  # few scripts are files
+
+    path = invocation.file
     try:
         # The writer of a FIFO may come later.
-        descriptor = _open_file(invocation.file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        descriptor = call_in_thread(
+            lambda: _open_file(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), timeout=timeout
+        )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{invocation.file}: {reason}") from error
-    return [_input(invocation.file, descriptor, raw=raw)]
+    return [_input(invocation.file, descriptor, raw=raw, timeout=timeout)]
 
 
-def _input(name: str, descriptor: int, *, raw: bool) -> LineInput:
+def _input(name: str, descriptor: int, *, raw: bool, timeout: float | None) -> LineInput:
+    def read() -> bytes:
+        return os.read(descriptor, _READ_SIZE)
+
+    def read_in_thread() -> bytes:
+        from ..storage import call_in_thread  # few scripts are files
+
+        data: bytes = call_in_thread(read, timeout=timeout)
+        return data
+
+    is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
     return LineInput(
-        name, read=lambda: os.read(descriptor, _READ_SIZE), descriptor=descriptor, raw=raw
+        name, read=read_in_thread if is_regular else read, descriptor=descriptor, raw=raw
     )
-
-
-def _encode(line: str) -> bytes:
-    return os.fsencode(line) + b"\n"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         parse_drivers as parse_drivers,
         parse_netdevs as parse_netdevs,
     )
-    from .live_answers import names_of_kind as names_of_kind
+    from .live_answers import AnsweredNames as AnsweredNames, names_of_kind as names_of_kind
     from .live_queries import (
         DRIVERS as DRIVERS,
         DRIVERS_HELP as DRIVERS_HELP,
@@ -82,7 +82,7 @@ else:
             "diagnostics": "find_event_mistake find_mistyped_names find_rejections",
             "hmp": "HmpCatalogue HmpCommand INFO Parameter choices_after complete_hmp hmp_line is_flag parse_catalogue parse_parameters",
             "hmp_tables": "parse_buses parse_drivers parse_netdevs",
-            "live_answers": "names_of_kind",
+            "live_answers": "AnsweredNames names_of_kind",
             "live_queries": "DRIVERS DRIVERS_HELP FLAT_NODES JOBS NETWORK OBJECTS LiveQuery TREE stale_after_event may_change queries_for",
             "ranking": "Candidate DIRECTORY OTHER REGULAR_FILE SOCKET rank",
             "signature": "CURRENT GIVEN REQUIRED Signature describe shrink wrap",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..language import BLANKS, EXIT_COMMANDS, PIPE, tokenize_hmp
-from ..qmp import references as kinds
+from ..language import BLANKS, EXIT_COMMANDS, PIPE, parse
+from ..qmp import key_names, references as kinds
 from ..storage import EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, SETTINGS
 from .members import (
     file_names,
@@ -21,6 +21,7 @@ from .ranking import (
     SOCKET,
     UnrankedCandidate,
     describe_match,
+    is_match,
     rank_candidates,
     with_description,
 )
@@ -34,8 +35,10 @@ from .target import (
     EVENT,
     EVENT_FILTER,
     FILE,
+    INFO,
     JOB_ID,
     KEY,
+    KEY_NAME,
     LITERAL,
     LOCAL,
     OPTION_NAME,
@@ -82,7 +85,7 @@ def complete(line: str, cursor: int, known: CompletionSources) -> list[Candidate
 
 def complete_program(line: str, known: CompletionSources) -> list[Candidate]:
     """Return the candidates after the pipe of a human monitor line, with the cursor at its end."""
-    for token in tokenize_hmp(line):
+    for token in parse(line, human=True).tokens:
         if token.kind == PIPE:
             found = program_slots(line, len(line), token.end)
             ranked = [rank_candidates(_offers(slot, known), slot.text, len(line)) for slot in found]
@@ -105,6 +108,8 @@ def _commands(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unra
     is_literal = slot.writing == LITERAL
     is_out_of_band = slot.subject == "oob" or (slot.call is not None and slot.call.is_out_of_band)
     for name in known.commands():
+        if not is_match(slot.text, name):  # so its description, which takes long, is not needed
+            continue
         shapes = known.shapes_of(name)
         info = shapes.schema.command(name) if shapes is not None else None
         if is_out_of_band and info is not None and not info.allow_oob:
@@ -123,11 +128,10 @@ def _commands(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unra
         if "transaction" in known.commands():
             meta = "several actions, all or none, up to )"
             yield UnrankedCandidate(_TRANSACTION, _word(slot, _TRANSACTION, True), slot.start, meta)
+        _, _, meta = known.shell_commands.get("/quit", ("", "", ""))
         for name in EXIT_COMMANDS:
             if not name.startswith("/"):
-                yield UnrankedCandidate(
-                    name, name, slot.start, "leave the shell; the server continues", order=1
-                )
+                yield UnrankedCandidate(name, name, slot.start, meta, order=1)
         if "help" not in known.commands():
             meta = "list shell commands, or show help on a name"
             yield UnrankedCandidate("help", _word(slot, "help", True), slot.start, meta, order=1)
@@ -141,14 +145,13 @@ def _actions(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unran
     shapes = known.shapes
     if shapes is None:
         return
-    info = shapes.schema.command("transaction")
-    actions = shapes.at(info.arg_type if info is not None else "", None, ("actions", "0"))
+    actions = shapes.of_action()
     tag = shapes.schema.tag(actions)
     member = shapes.members(actions, None).get(tag or "")
     cases = shapes.schema.cases(actions)
     for name, features in shapes.schema.enum_values(member.type if member else "").items():
-        data = shapes.schema.members(cases.get(name, ""), lambda _: None).get("data")
-        needs = shapes.schema.members(data.type, lambda _: None) if data is not None else {}
+        data = shapes.schema.members(cases.get(name, "")).get("data")
+        needs = shapes.schema.members(data.type) if data is not None else {}
         meta = describe_match(
             ", ".join(value.name for value in needs.values() if not value.optional),
             features=features,
@@ -215,6 +218,11 @@ def _jobs(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unranked
         )
 
 
+def _key_names(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+    for name in key_names(known.schema):
+        yield UnrankedCandidate(name, name, slot.start)
+
+
 def _settings(slot: CompletionTarget, _known: CompletionSources) -> Iterator[UnrankedCandidate]:
     for setting in SETTINGS.values():
         if not setting.file_only:
@@ -243,6 +251,12 @@ def _setting_values(
 def _words(slot: CompletionTarget, _known: CompletionSources) -> Iterator[UnrankedCandidate]:
     for word in slot.words:
         yield UnrankedCandidate(word.rstrip(), word, slot.start)
+
+
+def _views(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+    from .info import info_offers  # only for /info
+
+    return info_offers(slot, known)
 
 
 def _files(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
@@ -277,6 +291,7 @@ _KINDS = {
     EVENT_FILTER: _event_filters,
     TOPIC: _topics,
     JOB_ID: _jobs,
+    KEY_NAME: _key_names,
     FILE: _files,
     PROGRAM: _programs,
     SETTING: _settings,
@@ -284,4 +299,5 @@ _KINDS = {
     OPTION_NAME: _option_names,
     ENVELOPE: _envelope,
     WORD: _words,
+    INFO: _views,
 }

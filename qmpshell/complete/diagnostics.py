@@ -8,31 +8,25 @@ from fnmatch import fnmatchcase
 from ..language import (
     DID_YOU_MEAN,
     EXIT_COMMANDS,
+    RawItem,
     ShellCommand,
+    ShellCommandItem,
+    find_error,
     parse,
     parse_scalar,
     shell_command_name,
     shown_value,
-    tokens as t,
     wrong_value,
 )
+from ..language.values import ARRAY, BARE_WORD, DOTTED, JSON, OBJECT, OPAQUE, STRING, TEXT
 from ..qmp import property_kind, references as kinds
 from .members import open_member_kind, qom_property_at
 from .sources import CompletionSources, NameQuery
 from .target import (
     ACTION,
-    ARRAY,
-    BARE_WORD,
-    DOTTED,
     ENVELOPE_MEMBERS,
     EVENT,
     EXECUTE,
-    JSON,
-    OBJECT,
-    OPAQUE,
-    STRING,
-    TEXT,
-    TypedValue,
     find_tree,
     finished_context,
     items_of,
@@ -41,10 +35,10 @@ from .types import is_required, missing_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ..errors import LineError
-    from ..language import Part
+    from ..language import Part, Tree, Value
     from ..qmp import Member, Schema
     from .sources import LiveName
     from .target import Context, PartialCommand
@@ -86,7 +80,7 @@ class ValueChecker:
         self._shapes = shapes
         self._known = known
 
-    def scalar(self, given: TypedValue, type_name: str, kind: str, key: str, *, typed: bool) -> str:
+    def scalar(self, given: Value, type_name: str, kind: str, key: str, *, typed: bool) -> str:
         """Check a scalar. With `typed`, the user is typing it, so that more text may follow."""
         if kind == "enum":
             return self._enum(given, type_name, key, typed=typed)
@@ -100,17 +94,17 @@ class ValueChecker:
             return wrong_value(key, kind, given.text)
         return ""
 
-    def compound(self, given: TypedValue, kind: str, key: str) -> str:
+    def compound(self, given: Value, kind: str, key: str) -> str:
         """Check members or brackets where something else is expected."""
         if kind == "str" and given.text:
             return ""
         return f"{key} takes {_IN_WORDS.get(kind, kind)}"
 
-    def enum_of_brackets(self, given: TypedValue, type_name: str, key: str) -> str:
+    def enum_of_brackets(self, given: Value, type_name: str, key: str) -> str:
         """Check brackets where an enum is expected."""
         return f"{key} takes {self._values(type_name, given.text, _shown(given))}"
 
-    def _enum(self, given: TypedValue, type_name: str, key: str, *, typed: bool) -> str:
+    def _enum(self, given: Value, type_name: str, key: str, *, typed: bool) -> str:
         values = self._shapes.schema.enum_values(type_name)
         if given.text in values:
             is_bare = given.form == JSON and not typed
@@ -123,13 +117,11 @@ class ValueChecker:
         """Describe the values of an enum that does not have `text`, or brackets without a text."""
         values = self._shapes.schema.enum_values(type_name)
         guess = self._known.guess(text, values, type_name)
-        meant = f": {guess}" if guess else ""
-        if not meant and len(values) > _FEW:
-            meant = _LIST_HINT
+        hint = guess or (_LIST_HINT if len(values) > _FEW else "")
         shown = shown_value(text) if text or not brackets else brackets
-        return f"{self._shapes.all_words(type_name, _FEW)}, not {shown}{meant}"
+        return f"{self._shapes.all_words(type_name, _FEW)}, not {shown}{hint}"
 
-    def alternate(self, given: TypedValue, type_name: str, key: str, *, typed: bool) -> str:
+    def alternate(self, given: Value, type_name: str, key: str, *, typed: bool) -> str:
         """Check a scalar, or brackets, that an alternate may not accept."""
         schema = self._shapes.schema
         branches = {
@@ -158,7 +150,7 @@ class ValueChecker:
         return f"{key} takes {self._shapes.all_words(type_name, _FEW)}, not {shown}"
 
 
-def choice_misfit(given: TypedValue, choices: Sequence[str], key: str, *, typed: bool) -> str:
+def choice_misfit(given: Value, choices: Sequence[str], key: str, *, typed: bool) -> str:
     """Check the value of a QOM property that accepts one of a few words."""
     if given.form not in (BARE_WORD, TEXT, STRING) or given.text in choices:
         return ""
@@ -167,7 +159,7 @@ def choice_misfit(given: TypedValue, choices: Sequence[str], key: str, *, typed:
     return f"{key} takes {'|'.join(choices)}, not {shown_value(given.text)}"
 
 
-def property_misfit(given: TypedValue, meta: str, key: str, *, typed: bool, strict: bool) -> str:
+def property_misfit(given: Value, meta: str, key: str, *, typed: bool, strict: bool) -> str:
     """Check the value of a QOM property. `meta` starts with its type.
 
     `strict` is true if the server rejects text in place of a number in JSON.
@@ -198,7 +190,7 @@ def _is_float(text: str, kind: str) -> bool:
     return True
 
 
-def _number(given: TypedValue, kind: str, key: str, *, typed: bool) -> str:
+def _number(given: Value, kind: str, key: str, *, typed: bool) -> str:
     if _reads_as(given, kind):
         return ""
     if given.form == STRING:
@@ -210,13 +202,13 @@ def _number(given: TypedValue, kind: str, key: str, *, typed: bool) -> str:
     return wrong_value(key, kind, given.text)
 
 
-def _shown(given: TypedValue) -> str:
+def _shown(given: Value) -> str:
     if given.form in _BRACKETS:
         return {OBJECT: "{…}", ARRAY: "[…]"}[given.form]
     return given.text[:LONG] if given.form == JSON else shown_value(given.text)
 
 
-def _reads_as(given: TypedValue, kind: str) -> bool:
+def _reads_as(given: Value, kind: str) -> bool:
     """Return True if a scalar is of a kind other than `str` and enum."""
     if given.form == STRING:
         return False
@@ -241,7 +233,7 @@ def _json_kind(text: str) -> str:
     return "int" if in_range else "number"
 
 
-def _may_become(given: TypedValue, kind: str) -> bool:
+def _may_become(given: Value, kind: str) -> bool:
     """Return True if a text that is being typed may become a value of a kind."""
     text = given.text
     if kind in ("boolean", "null"):
@@ -287,53 +279,43 @@ class Diagnostics:
             texts[:] = [text if command in text else f"{command[:LONG]}: {text}" for text in texts]
 
 
-class ItemDiagnostics:
-    """Collects the diagnostics of one item.
+def _diagnose(context: Context, known: CompletionSources, *, is_finished: bool) -> Diagnostics:
+    """Return the diagnostics of one item.
 
     `is_finished` is true if the cursor has left the command, so that nothing can be added to it.
     """
-
-    def __init__(self, context: Context, known: CompletionSources, *, is_finished: bool) -> None:
-        self._cursor = context.cursor
-        self._call = context.call
-        self._known = known
-        self._is_finished = is_finished
-        self._findings = Diagnostics()
-
-    def run(self) -> Diagnostics:
-        """Return the diagnostics."""
-        call, found = self._call, self._findings
-        if call is not None:
-            self._is_finished |= call.is_closed
-            if call.envelope is not None:
-                self._envelope(call.envelope)
-            shapes = self._known.shapes_of(call.name) if call.name else None
-            found.wrong += call.mistakes
-            if shapes is not None:
-                _Arguments(call, shapes, self._known, found, cursor=self._cursor).run(
-                    is_finished=self._is_finished
-                )
-        for texts in (found.wrong, found.notes):
-            del texts[_MAX_CANDIDATES:]
+    call, found = context.call, Diagnostics()
+    if call is None:
         return found
+    is_finished |= call.is_closed
+    if call.envelope is not None:
+        _check_envelope(call.envelope, known, found, context.cursor, is_finished=is_finished)
+    shapes = known.shapes_of(call.name) if call.name else None
+    if shapes is not None:
+        arguments = _Arguments(call, shapes, known, found, cursor=context.cursor)
+        arguments.run(is_finished=is_finished)
+    for texts in (found.wrong, found.notes):
+        del texts[_MAX_CANDIDATES:]
+    return found
 
-    def _envelope(self, given: TypedValue) -> None:
-        """Check a command in JSON without its arguments."""
-        wrong = self._findings.wrong
-        for name in given.members:
-            if name not in ENVELOPE_MEMBERS:
-                guess = self._known.guess(name, ENVELOPE_MEMBERS, "envelope")
-                meant = f": {guess}" if guess else ""
-                wrong.append(f"a command in JSON has no {name[:LONG]}{meant}")
-        for name in EXECUTE:
-            one = given.members.get(name)
-            if one is not None and one.form != STRING and not one.holds(self._cursor):
-                wrong.append(f"{name} must be text, in quotes")
-        arguments = given.members.get("arguments")
-        if arguments is not None and arguments.form != OBJECT:
-            wrong.append("arguments takes {…}")
-        if self._is_finished and not any(name in given.members for name in EXECUTE):
-            self._findings.missing.append(f"missing: {EXECUTE[0]}")
+
+def _check_envelope(
+    given: Value, known: CompletionSources, found: Diagnostics, cursor: int, *, is_finished: bool
+) -> None:
+    """Check a command in JSON without its arguments."""
+    for name in given.members:
+        if name not in ENVELOPE_MEMBERS:
+            guess = known.guess(name, ENVELOPE_MEMBERS, "envelope")
+            found.wrong.append(f"a command in JSON has no {name[:LONG]}{guess}")
+    for name in EXECUTE:
+        one = given.members.get(name)
+        if one is not None and one.form != STRING and not one.holds(cursor):
+            found.wrong.append(f"{name} must be text, in quotes")
+    arguments = given.members.get("arguments")
+    if arguments is not None and arguments.form != OBJECT:
+        found.wrong.append("arguments takes {…}")
+    if is_finished and not any(name in given.members for name in EXECUTE):
+        found.missing.append(f"missing: {EXECUTE[0]}")
 
 
 class _Arguments:
@@ -376,7 +358,8 @@ class _Arguments:
             names = self._shapes.schema.events()
             return _unknown_events(call.name, names, self._known)
         if call.sort == ACTION:
-            what, names = "action of a transaction", self._actions()
+            actions = self._shapes.schema.cases(self._shapes.of_action())
+            what, names = "action of a transaction", list(actions)
         else:
             what, names = "command", [*self._known.commands(), *self._known.shell_commands]
         if (
@@ -385,21 +368,12 @@ class _Arguments:
             or (call.name in EXIT_COMMANDS and not call.root.members)
         ):
             return []
-        return [f"the server has no {what} '{name}'{self._guess(call.name, names, what)}"]
-
-    def _actions(self) -> list[str]:
-        info = self._shapes.schema.command("transaction")
-        type_name = self._shapes.at(info.arg_type if info else "", None, ("actions", "0"))
-        return list(self._shapes.schema.cases(type_name))
+        return [f"the server has no {what} '{name}'{self._known.guess(call.name, names, what)}"]
 
     def _features_of_call(self) -> Iterable[str]:
         schema = self._shapes.schema
         info = schema.event(self._call.name) or schema.command(self._call.name)
         return info.features if info is not None else ()
-
-    def _guess(self, word: str, names: Iterable[str], where: str) -> str:
-        guess = self._known.guess(word, names, where)
-        return f": {guess}" if guess else ""
 
     def _features(self, what: str, features: Iterable[str]) -> None:
         self._notes += [
@@ -426,7 +400,7 @@ class _Arguments:
             more = ", …" if len(names) > _MAX_NAMES else ""
             self._missing.append(f"missing: {', '.join(names[:_MAX_NAMES])}{more}")
 
-    def _object(self, given: TypedValue, type_name: str, path: tuple[str, ...]) -> None:
+    def _object(self, given: Value, type_name: str, path: tuple[str, ...]) -> None:
         shapes = self._shapes
         members = shapes.members(type_name, given)
         tags = shapes.tags(type_name, given)
@@ -457,7 +431,7 @@ class _Arguments:
                 if not is_open or (DID_YOU_MEAN in wrong and name not in _DRIVER_LIKE):
                     self._wrong.append(wrong)
 
-    def _by_qom(self, given: TypedValue, path: tuple[str, ...]) -> None:
+    def _by_qom(self, given: Value, path: tuple[str, ...]) -> None:
         """Check the value of `qom-set` by the type of the property."""
         holder, name = qom_property_at(self._call, path)
         # A bus address, which may be text, cannot be told from a number here.
@@ -476,17 +450,17 @@ class _Arguments:
             return False
         return self._call.name == "device_add" and not (kind and others)
 
-    def _is_typed(self, given: TypedValue) -> bool:
+    def _is_typed(self, given: Value) -> bool:
         """Return True if the cursor is in the name of a member."""
         return given.key_start <= self._cursor < given.start
 
     def _unknown(self, name: str, path: tuple[str, ...], names: list[str], where: str) -> str:
         of = f"{self._call.name} {'.'.join(path)}".rstrip()
         # The names of a type depend on its discriminator.
-        guess = self._guess(name, names, f"{where}:{len(names)}")
+        guess = self._known.guess(name, names, f"{where}:{len(names)}")
         return f"{of} has no {name[:LONG]}{guess}"
 
-    def _value(self, given: TypedValue, type_name: str, path: tuple[str, ...]) -> None:
+    def _value(self, given: Value, type_name: str, path: tuple[str, ...]) -> None:
         if len(path) > _MAX_DEPTH or given.form == OPAQUE:
             return
         schema = self._shapes.schema
@@ -512,7 +486,7 @@ class _Arguments:
         elif kind != "any" and (given.form == DOTTED or not is_alternate):
             self._add(self._types.compound(given, kind, key))
 
-    def _ends_alternate(self, given: TypedValue, type_name: str, key: str) -> bool:
+    def _ends_alternate(self, given: Value, type_name: str, key: str) -> bool:
         """Check the kind of an alternate's value. Return True if nothing more can be checked."""
         wrong = self._types.alternate(given, type_name, key, typed=given.holds(self._cursor))
         if wrong or given.is_scalar:
@@ -520,7 +494,7 @@ class _Arguments:
             return True
         return False
 
-    def _scalar(self, given: TypedValue, type_name: str, kind: str, key: str) -> None:
+    def _scalar(self, given: Value, type_name: str, kind: str, key: str) -> None:
         typed = given.holds(self._cursor)
         wrong = self._types.scalar(given, type_name, kind, key, typed=typed)
         self._add(wrong)
@@ -528,7 +502,7 @@ class _Arguments:
             features = self._shapes.schema.enum_values(type_name).get(given.text, ())
             self._features(f"{key}={given.text}", features)
 
-    def _property(self, given: TypedValue, told: LiveName, key: str, *, strict: bool) -> None:
+    def _property(self, given: Value, told: LiveName, key: str, *, strict: bool) -> None:
         """Check the value of a property that is not in the schema."""
         typed = given.holds(self._cursor)
         if told.choices:
@@ -549,8 +523,7 @@ def _unknown_events(text: str, names: Sequence[str], known: CompletionSources) -
     for name in text.split(",") if names else ():
         if name and name not in names and not any(fnmatchcase(other, name) for other in names):
             guess = known.guess(name, names, "event")
-            meant = f": {guess}" if guess else ""
-            found.append(f"the server has no event '{name[:LONG]}'{meant}")
+            found.append(f"the server has no event '{name[:LONG]}'{guess}")
     return found
 
 
@@ -576,38 +549,37 @@ def _event_mistakes(line: str, known: CompletionSources) -> list[str]:
     if tree is None:
         return []
     (part,) = items_of(tree)
-    return ItemDiagnostics(finished_context(line, part), known, is_finished=True).run().wrong
+    return _diagnose(finished_context(line, part), known, is_finished=True).wrong
 
 
-# A placeholder for a word that is not typed yet.
-_ANY_WORD = "1"
+# Placeholders for text that is not typed yet: more of a word, or another argument or word.
+_MORE, _ANY_ARGUMENT, _ANY_WORD = "1", "1=1", " 1"
 
 
-def find_warnings(line: str, context: Context, known: CompletionSources) -> list[str]:
+def find_warnings(context: Context, known: CompletionSources) -> list[str]:
     """Return the diagnostics of a line, the most severe first: errors, missing members, deprecations.
 
     `context` is that of the item at the cursor.
     """
-    tree = find_tree(line, context.cursor)
+    tree, cursor = context.tree, context.cursor
     if tree is None:
         return []
+    mistakes = [find_mistake(tree, cursor, known)]
     typed: list[Diagnostics] = []
     others: list[Diagnostics] = []
     for part in items_of(tree):
-        holds_cursor = part.tokens[0].start <= context.cursor <= part.end
+        holds_cursor = _holds(part, cursor)
         item = context if holds_cursor else finished_context(tree.line, part)
-        findings = ItemDiagnostics(item, known, is_finished=not holds_cursor).run()
+        findings = _diagnose(item, known, is_finished=not holds_cursor)
         if not holds_cursor and item.call is not None:
             findings.name(item.call.name)
-        if not findings.wrong and part.tokens[0].kind == t.LOCAL:
-            cursor = context.cursor if holds_cursor else None
-            findings.wrong += _find_shell_mistake(tree.line, part, cursor, known)
-        error = tree.find_error(part)
-        if error is not None and not (holds_cursor and _may_be_mended(line, error, context.cursor)):
-            findings.wrong[:] = [error.sentence]
+        mistakes.append(find_mistake(tree, cursor, known, part))
+        if mistakes[-1] is not None:
+            findings.wrong.clear()
         (typed if holds_cursor else others).append(findings)
     # The user may still add what the item at the cursor lacks.
     told = [
+        *(error.sentence for error in mistakes if error is not None),
         *(text for item in typed + others for text in item.wrong),
         *(text for item in others + typed for text in item.missing),
         *(text for item in typed + others for text in item.notes),
@@ -621,7 +593,7 @@ def find_mistyped_names(message: str, known: CompletionSources) -> list[str]:
     found: list[str] = []
     for part in items_of(tree) if tree is not None else ():
         context = finished_context(message, part)
-        found += ItemDiagnostics(context, known, is_finished=True).run().wrong
+        found += _diagnose(context, known, is_finished=True).wrong
     return [text for text in found if DID_YOU_MEAN in text]
 
 
@@ -630,7 +602,7 @@ def find_rejections(line: str, known: CompletionSources) -> list[tuple[int, str]
     found: list[tuple[int, str]] = []
     for part in items_of(parse(line)):
         item = finished_context(line, part)
-        findings = ItemDiagnostics(item, known, is_finished=True).run()
+        findings = _diagnose(item, known, is_finished=True)
         if item.call is not None:
             findings.name(item.call.name)
         texts = dict.fromkeys((*findings.wrong, *findings.missing))
@@ -638,39 +610,42 @@ def find_rejections(line: str, known: CompletionSources) -> list[tuple[int, str]
     return found
 
 
-def _may_be_mended(line: str, error: LineError, cursor: int) -> bool:
-    """Return True if the line may become valid by typing on at the cursor."""
-    if _touches(error, cursor):
-        return True
-    longer = find_tree(f"{line[:cursor]}{_ANY_WORD}{line[cursor:]}", cursor + len(_ANY_WORD))
-    found = [longer.find_error(part) for part in items_of(longer)] if longer is not None else []
-    return (error.reason, error.start) not in [
-        (other.reason, other.start) for other in found if other is not None
-    ]
+def find_mistake(
+    tree: Tree, cursor: int, known: CompletionSources, part: Part | None = None
+) -> LineError | None:
+    """Return the error that Enter would report in an item, or in the line outside of its items.
+
+    None if typing on at the cursor may mend it.
+    """
+    error = _first_error(tree, part, known)
+    if error is None or (part is not None and not _holds(part, cursor)):
+        return error
+    is_open = part is not None and isinstance(part.item, RawItem) and not part.item.token.closed
+    if _touches(error, cursor) or (is_open and error.start <= cursor):
+        return None
+    place, word = cursor, _MORE if tree.line[cursor - 1 : cursor].strip() else _ANY_ARGUMENT
+    if part is not None and isinstance(part.item, ShellCommandItem):
+        place, word = part.end, _ANY_WORD
+    longer = find_tree(f"{tree.line[:place]}{word}{tree.line[place:]}", place + len(word))
+    if longer is None:
+        return None
+    start = error.start + (len(word) if error.start >= place else 0)
+    found = [_first_error(longer, other, known) for other in (None, *items_of(longer))]
+    return error if start in [other.start for other in found if other is not None] else None
 
 
-def _find_shell_mistake(
-    line: str, part: Part, cursor: int | None, known: CompletionSources
-) -> Iterator[str]:
-    """Check a shell command. At the cursor, report only what cannot become valid by typing on."""
-    name, *rest = part.tokens
-    find = known.find_shell_mistake
-    if find is None:
-        return
-    command = shell_command_name(name.text)
-    error = find(ShellCommand(command, rest, line=line, start=name.start))
-    if error is None:
-        return
-    if cursor is not None:
-        if _touches(error, cursor):
-            return
-        more = [*rest, t.Token(t.WORD, _ANY_WORD, part.end)]
-        longer = find(
-            ShellCommand(command, more, line=f"{line[: part.end]}{_ANY_WORD}", start=name.start)
-        )
-        if longer is None or (longer.reason, longer.start) != (error.reason, error.start):
-            return
-    yield error.sentence
+def _holds(part: Part, cursor: int) -> bool:
+    return part.tokens[0].start <= cursor <= part.end
+
+
+def _first_error(tree: Tree, part: Part | None, known: CompletionSources) -> LineError | None:
+    if part is None:
+        return next(iter(tree.errors), None)
+    item, find = part.item, known.find_shell_mistake
+    if not isinstance(item, ShellCommandItem) or find is None:
+        return find_error(part, known.schema)
+    command = shell_command_name(item.name.text)
+    return find(ShellCommand(command, item.tokens, line=part.line, start=item.name.start))
 
 
 def _touches(error: LineError, cursor: int) -> bool:

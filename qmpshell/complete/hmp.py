@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ..language import HUMAN, LOCAL, PIPE, tokenize, tokenize_hmp
+from ..language import HUMAN, LOCAL, parse
 from ..record import Record
 from .ranking import Candidate
 
@@ -298,7 +298,7 @@ def hmp_line(line: str) -> str | None:
     """Return the part of a QMP line that is for the human monitor, after `/hmp`, or None."""
     if HUMAN not in line:
         return None
-    for token in tokenize(line):
+    for token in parse(line).tokens:
         if token.kind == LOCAL and token.text == HUMAN and token.end < len(line):
             return line[token.end :]
     return None
@@ -306,7 +306,7 @@ def hmp_line(line: str) -> str | None:
 
 def complete_hmp(line: str, catalogue: HmpCatalogue) -> list[Candidate]:
     """Return the candidates for the last word of a human monitor line, in alphabetical order."""
-    if any(token.kind == PIPE for token in tokenize_hmp(line)):
+    if parse(line, human=True).parts[0].has_redirect:
         return []  # a system shell command
     line = line.lstrip(" \t")
     match = re.match(_NAME, line)

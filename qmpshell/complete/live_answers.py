@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ..qmp import references as kinds
+from ..qmp import natural_key, references as kinds, relation_type
 from .hmp import parse_catalogue
 from .hmp_tables import bus_of, parse_buses, parse_drivers, parse_netdevs
 from .live_queries import (
@@ -25,6 +25,7 @@ from .live_queries import (
     JOBS,
     NESTED_NODES,
     NETWORK,
+    OBJECT_TYPES,
     OBJECTS,
     PERIPHERAL,
     TPMDEVS,
@@ -36,10 +37,8 @@ from .live_queries import (
     in_words,
     is_number,
     queries_for,
-    relation_type,
     text_at,
 )
-from .ranking import natural_key
 from .sources import LiveName
 
 TYPE_CHECKING = False
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .hmp_tables import Bus
-    from .live_queries import QueryResults
+    from .live_queries import LiveQuery, QueryResults
     from .sources import NameQuery
 
 
@@ -206,16 +205,14 @@ def snapshots(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName
 
 def jobs(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the jobs."""
-    for job in dicts(results.get(JOBS)):
-        done = _percent(job.get("current-progress"), job.get("total-progress"))
-        yield LiveName(
-            text_at(job, "id"), in_words(text_at(job, "type"), done, text_at(job, "status"))
-        )
-    for job in dicts(results.get(BLOCK_JOBS)):
-        done = _percent(job.get("offset"), job.get("len"))
-        yield LiveName(
-            text_at(job, "device"), in_words(text_at(job, "type"), done, text_at(job, "status"))
-        )
+    for query, own_id, done, total in (
+        (JOBS, "id", "current-progress", "total-progress"),
+        (BLOCK_JOBS, "device", "offset", "len"),
+    ):
+        for job in dicts(results.get(query)):
+            progress = _percent(job.get(done), job.get(total))
+            words = in_words(text_at(job, "type"), progress, text_at(job, "status"))
+            yield LiveName(text_at(job, own_id), words)
 
 
 def _percent(done: object, total: object) -> str:
@@ -396,21 +393,6 @@ def _scalar(value: object) -> str:
     return str(value) if is_number(value) else ""
 
 
-# Prefixes of the object types of each kind.
-_OBJECT_TYPES = {
-    kinds.OBJECT: "",
-    kinds.MEMORY_BACKEND: "memory-backend",
-    kinds.IOTHREAD: "iothread",
-    kinds.SECRET_OBJECT: "secret",
-    kinds.THROTTLE_GROUP: "throttle-group",
-    kinds.TLS_CREDS: "tls-creds-",
-    kinds.TLS_AUTHZ: "authz-",
-    kinds.PR_MANAGER: "pr-manager-",
-    kinds.RNG: "rng-",
-    kinds.CRYPTODEV: "cryptodev-",
-    kinds.CAN_BUS: "can-bus",
-    kinds.IOMMUFD: "iommufd",
-}
 # No server has this many names of a kind, and no menu shows them.
 _MAX_NAMES = 10_000
 
@@ -427,14 +409,22 @@ def names_of_kind(name_query: NameQuery, results: QueryResults) -> list[LiveName
     return sorted(found.values(), key=_sort_key)
 
 
+class AnsweredNames:
+    """Live names from `results` of queries. It starts no query."""
+
+    def __init__(self) -> None:
+        self.results: dict[LiveQuery, Any] = {}
+
+    def find(self, name_query: NameQuery) -> list[LiveName]:
+        """Return the names of a kind, as far as they are known."""
+        return names_of_kind(name_query, self.results)
+
+    peek = find
+
+
 def _sort_key(one: LiveName) -> tuple[int, bool, list[tuple[bool, int, str]]]:
     """Return a sort key. QEMU's generated node names start with #, paths with /."""
     return one.order, one.name[:1] in ("#", "/"), natural_key(one.name)
-
-
-def _chardevs(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
-    for entry in dicts(results.get(CHARDEVS)):
-        yield LiveName(text_at(entry, "label"), text_at(entry, "filename"))
 
 
 def _netdevs(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
@@ -444,18 +434,22 @@ def _netdevs(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName
 
 def _objects(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     for name, type_name in children(results.get(OBJECTS)):
-        if type_name.startswith(_OBJECT_TYPES[name_query.kind]):
+        if type_name.startswith(OBJECT_TYPES[name_query.kind]):
             yield LiveName(name, type_name)
 
 
-def _audiodevs(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
-    for entry in dicts(results.get(AUDIODEVS)):
-        yield LiveName(text_at(entry, "id"), text_at(entry, "driver"))
+# Kinds whose reply is a list: the query, and the members with the name and its description.
+_LISTS = {
+    kinds.CHARDEV: (CHARDEVS, "label", "filename"),
+    kinds.AUDIODEV: (AUDIODEVS, "id", "driver"),
+    kinds.TPMDEV: (TPMDEVS, "id", "model"),
+}
 
 
-def _tpmdevs(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
-    for entry in dicts(results.get(TPMDEVS)):
-        yield LiveName(text_at(entry, "id"), text_at(entry, "model"))
+def _listed(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
+    query, name, meta = _LISTS[name_query.kind]
+    for entry in dicts(results.get(query)):
+        yield LiveName(text_at(entry, name), text_at(entry, meta))
 
 
 def _cpu_models(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
@@ -514,11 +508,9 @@ _READERS: dict[str, Callable[[NameQuery, QueryResults], Iterable[LiveName]]] = {
     kinds.BITMAP: bitmaps,
     kinds.SNAPSHOT: snapshots,
     kinds.EXPORT: exports,
-    kinds.CHARDEV: _chardevs,
     kinds.NETDEV: _netdevs,
-    **dict.fromkeys(_OBJECT_TYPES, _objects),
-    kinds.AUDIODEV: _audiodevs,
-    kinds.TPMDEV: _tpmdevs,
+    **dict.fromkeys(OBJECT_TYPES, _objects),
+    **dict.fromkeys(_LISTS, _listed),
     kinds.QDEV: qdevs,
     kinds.BLOCK_QDEV: block_qdevs,
     kinds.DISPLAY: displays,

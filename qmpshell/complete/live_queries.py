@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..qmp import expand_driver_alias, references as kinds
+from ..qmp import expand_driver_alias, references as kinds, relation_type
 from .hmp_tables import aliased
 
 TYPE_CHECKING = False
@@ -26,13 +26,6 @@ def children(value: object) -> Iterator[tuple[str, str]]:
         type_name = relation_type(text_at(entry, "type"), "child")
         if type_name:
             yield text_at(entry, "name"), type_name
-
-
-def relation_type(type_name: str, relation: str) -> str:
-    """Return `iothread` for `child<iothread>`, or "" for another relation."""
-    if type_name.startswith(f"{relation}<") and type_name.endswith(">"):
-        return type_name[len(relation) + 1 : -1]
-    return ""
 
 
 def dicts(value: object) -> Iterator[dict[str, Any]]:
@@ -133,23 +126,27 @@ DRIVERS_HELP = _human("info qdm")
 TYPES = LiveQuery("qom-list-types")
 HUMAN_HELP = _human("help")
 
+# Prefixes of the object types of each kind.
+OBJECT_TYPES = {
+    kinds.OBJECT: "",
+    kinds.MEMORY_BACKEND: "memory-backend",
+    kinds.IOTHREAD: "iothread",
+    kinds.SECRET_OBJECT: "secret",
+    kinds.THROTTLE_GROUP: "throttle-group",
+    kinds.TLS_CREDS: "tls-creds-",
+    kinds.TLS_AUTHZ: "authz-",
+    kinds.PR_MANAGER: "pr-manager-",
+    kinds.RNG: "rng-",
+    kinds.CRYPTODEV: "cryptodev-",
+    kinds.CAN_BUS: "can-bus",
+    kinds.IOMMUFD: "iommufd",
+}
 # Kinds with a fixed list of queries.
 _PLAIN = {
     kinds.EXPORT: (EXPORTS,),
     kinds.CHARDEV: (CHARDEVS,),
     kinds.NETDEV: (NETWORK,),
-    kinds.OBJECT: (OBJECTS,),
-    kinds.MEMORY_BACKEND: (OBJECTS,),
-    kinds.IOTHREAD: (OBJECTS,),
-    kinds.SECRET_OBJECT: (OBJECTS,),
-    kinds.THROTTLE_GROUP: (OBJECTS,),
-    kinds.TLS_CREDS: (OBJECTS,),
-    kinds.TLS_AUTHZ: (OBJECTS,),
-    kinds.PR_MANAGER: (OBJECTS,),
-    kinds.RNG: (OBJECTS,),
-    kinds.CRYPTODEV: (OBJECTS,),
-    kinds.CAN_BUS: (OBJECTS,),
-    kinds.IOMMUFD: (OBJECTS,),
+    **dict.fromkeys(OBJECT_TYPES, (OBJECTS,)),
     kinds.AUDIODEV: (AUDIODEVS,),
     kinds.TPMDEV: (TPMDEVS,),
     kinds.QDEV: (PERIPHERAL, ANONYMOUS),

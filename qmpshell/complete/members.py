@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from ..language import BLANKS, KEY, QUOTED, VALUE, tokenize
-from ..qmp import is_ambiguous, linked_kind, references as kinds
+from ..language.values import DOTTED
+from ..qmp import is_ambiguous, linked_kind, natural_key, references as kinds
 from ..render import utf8_string
 from .ranking import (
     DIRECTORY,
     UnrankedCandidate,
     describe_match,
-    natural_key,
     with_description,
 )
 from .sources import NameQuery
-from .target import DOTTED, EVENT, KEYVAL, LINE, LITERAL, CompletionTarget
+from .target import EVENT, KEYVAL, LINE, LITERAL, CompletionTarget
 from .types import is_required, missing_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from ..language import Value
     from ..qmp import Member, Reference
     from .sources import CompletionSources, LiveName
-    from .target import CompletionTarget, PartialCommand, TypedValue
+    from .target import PartialCommand
     from .types import TypeResolver
 
 
@@ -143,7 +144,7 @@ def raw_key_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator
 
 
 def _open_keys(
-    slot: CompletionTarget, known: CompletionSources, given: TypedValue | None
+    slot: CompletionTarget, known: CompletionSources, given: Value | None
 ) -> Iterator[UnrankedCandidate]:
     """Yield members that are not in a schema."""
     assert slot.call is not None
@@ -159,9 +160,7 @@ def _open_keys(
 class _KeyOffers:
     """The candidates at one place."""
 
-    def __init__(
-        self, slot: CompletionTarget, shapes: TypeResolver, given: TypedValue | None
-    ) -> None:
+    def __init__(self, slot: CompletionTarget, shapes: TypeResolver, given: Value | None) -> None:
         self._slot = slot
         self._shapes = shapes
         self._given = given
@@ -248,7 +247,7 @@ class _KeyOffers:
         return head + spell_key(self._slot, last, ending)
 
     def _endings(
-        self, key: list[str], type_name: str, partial: TypedValue | None
+        self, key: list[str], type_name: str, partial: Value | None
     ) -> Iterator[tuple[list[str], str]]:
         """Yield keys and their endings, the likeliest first. `partial` contains the members already given."""
         if self._slot.writing == LITERAL:
@@ -283,7 +282,7 @@ class _KeyOffers:
                 yield key, "="
 
 
-def _next_index(given: TypedValue | None) -> str:
+def _next_index(given: Value | None) -> str:
     number = 0
     while given is not None and str(number) in given.members:
         number += 1
@@ -557,7 +556,7 @@ def names_beside(
     found = _entry(table, name, path)
     if found is None or root is None:
         return frozenset()
-    places: list[TypedValue | None] = []
+    places: list[Value | None] = []
     depth = len(path) - 1
     if path[-1].isdecimal():
         array = root.at(path[:-1])
@@ -578,7 +577,7 @@ def _entry(
     return table.get((name, pattern)) or table.get((name, f"{_ANYWHERE}.{last}"))
 
 
-def _beside(root: TypedValue | None, path: Sequence[str], subject: Sequence[str]) -> str:
+def _beside(root: Value | None, path: Sequence[str], subject: Sequence[str]) -> str:
     """Return the text of a member beside the value, or on the nearest level above."""
     for depth in range(len(path) - 1, -1, -1):
         holder = root.at((*path[:depth], *subject[:-1])) if root is not None else None
@@ -589,8 +588,8 @@ def _beside(root: TypedValue | None, path: Sequence[str], subject: Sequence[str]
 
 
 def action_of(
-    name: str, root: TypedValue | None, path: Sequence[str]
-) -> tuple[str, TypedValue | None, Sequence[str]]:
+    name: str, root: Value | None, path: Sequence[str]
+) -> tuple[str, Value | None, Sequence[str]]:
     """Return the action, its arguments and the path in it for a value in a JSON transaction."""
     if name != "transaction" or len(path) < 3 or path[0] != "actions" or path[2] != "data":
         return name, root, path
@@ -601,7 +600,7 @@ def action_of(
 
 
 def open_member_kind(
-    call: PartialCommand, path: Sequence[str], given: TypedValue | None
+    call: PartialCommand, path: Sequence[str], given: Value | None
 ) -> tuple[str, str]:
     """Return the kind of names of members that are not in a schema, and its subject."""
     # An incomplete name is not used in a query.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from ..language import folded_name, shortened
 from ..record import Record
 
@@ -64,14 +62,6 @@ def rank(typed: str, name: str) -> tuple[int, int, int, int] | None:
     return (
         (SCATTERED, _runs(typed, name), 0, len(name)) if len(typed) >= _FEWEST_SCATTERED else None
     )
-
-
-def natural_key(name: str) -> list[tuple[bool, int, str]]:
-    """Return a sort key that puts `ide.2` before `ide.10`."""
-    parts = re.split("([0-9]{1,9})", name)
-    return [
-        (number % 2 == 1, int(part) if number % 2 else 0, part) for number, part in enumerate(parts)
-    ]
 
 
 def _is_scattered(typed: str, name: str) -> bool:
@@ -176,6 +166,11 @@ def with_description(meta: str, description: str) -> str:
     The menu cuts its end if there is no room.
     """
     return " - ".join(filter(None, (meta, shortened(description))))
+
+
+def is_match(typed: str, name: str) -> bool:
+    """Return True if a name matches the typed text."""
+    return rank(folded_name(typed), folded_name(name)) is not None
 
 
 def rank_candidates(

@@ -13,8 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from ..language import Value
     from .sources import CompletionSources
-    from .target import PartialCommand, TypedValue
+    from .target import PartialCommand
     from .types import TypeResolver
 
     Width = Callable[[str], int]
@@ -229,7 +230,7 @@ class Signature(Record):
 def describe(line: str, cursor: int, known: CompletionSources) -> Signature | None:
     """Return the signature of the command at the cursor and its diagnostics, or None. Never fails."""
     context = find_target(line, cursor)
-    warnings = find_warnings(line, context, known)
+    warnings = find_warnings(context, known)
     call = context.call
     shapes = known.shapes_of(call.name) if call is not None and call.name else None
     type_name = shapes.of_call(call) if call is not None and shapes is not None else ""
@@ -265,7 +266,7 @@ class _Drawing:
     def _level(self, type_name: str) -> tuple[tuple[str, ...], str]:
         """Return the object that is shown, and the member at the cursor."""
         path, name = self._call.key_path
-        given: TypedValue | None = self._call.root
+        given: Value | None = self._call.root
         known = 0  # how many parts of the path lead to an object or an array
         for index, part in enumerate(path, 1):
             type_name = self._shapes.below(type_name, given, part)
@@ -276,9 +277,7 @@ class _Drawing:
                 known = index
         return (path, name) if known == len(path) else (path[:known], path[known])
 
-    def _members(
-        self, type_name: str, path: Sequence[str], given: TypedValue | None, name: str
-    ) -> None:
+    def _members(self, type_name: str, path: Sequence[str], given: Value | None, name: str) -> None:
         there = given.members if given is not None else {}
         tags = self._shapes.tags(type_name, given)
         members = list(self._shapes.members(type_name, given).values())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..qmp import load_agent_schema, load_references
+from functools import cached_property
+
 from ..record import Record
-from .types import TypeResolver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..errors import LineError
     from ..language import ShellCommand
     from ..qmp import Reference, Schema
+    from .types import TypeResolver
 
     # Returns the names in the directory of a path prefix, each with its kind.
     Files = Callable[[str], Iterable[tuple[str, str]]]
@@ -96,31 +97,31 @@ class CompletionSources:
         self.descriptions: Descriptions | None = None
         self.files = files
         self._find_styles = styles
-        self._styles: Sequence[str] | None = None
         self._find_programs = programs
-        self._programs: Sequence[str] | None = None
         self.shell_commands = shell_commands or {}
         self.find_shell_mistake = find_shell_mistake
-        self.live_kinds: dict[tuple[str, str], Reference] = load_references()
         self._shapes: TypeResolver | None = None
         self._agent: TypeResolver | None = None
         self._commands: list[str] | None = None
         # Suggestions for mistyped words.
         self._guesses: dict[tuple[str, str], str] = {}
 
-    @property
+    @cached_property
+    def live_kinds(self) -> dict[tuple[str, str], Reference]:
+        """The members whose values are live names, by command and member."""
+        from ..qmp import load_references  # the first prompt does not need it
+
+        return load_references()
+
+    @cached_property
     def styles(self) -> Sequence[str]:
         """The styles of other packages, found on first use."""
-        if self._styles is None:
-            self._styles = sorted(self._find_styles()) if self._find_styles is not None else []
-        return self._styles
+        return sorted(self._find_styles()) if self._find_styles is not None else []
 
-    @property
+    @cached_property
     def programs(self) -> Sequence[str]:
         """The programs of this host, found on first use."""
-        if self._programs is None:
-            self._programs = sorted(self._find_programs()) if self._find_programs else []
-        return self._programs
+        return sorted(self._find_programs()) if self._find_programs is not None else []
 
     @property
     def schema(self) -> Schema | None:
@@ -151,7 +152,7 @@ class CompletionSources:
     def shapes(self) -> TypeResolver | None:
         """The types of the server's schema."""
         if self._shapes is None and self._schema is not None:
-            self._shapes = TypeResolver(self._schema)
+            self._shapes = _resolver(self._schema)
         return self._shapes
 
     def shapes_of(self, command: str) -> TypeResolver | None:
@@ -159,7 +160,9 @@ class CompletionSources:
         if not command.startswith(_AGENT_PREFIX):
             return self.shapes
         if self._agent is None:
-            self._agent = TypeResolver(load_agent_schema())
+            from ..qmp import load_agent_schema  # few sessions are with an agent
+
+            self._agent = _resolver(load_agent_schema())
         return self._agent
 
     def commands(self) -> Sequence[str]:
@@ -189,12 +192,19 @@ class CompletionSources:
         return self.live.peek(name_query) if self.live is not None else ()
 
     def guess(self, word: str, names: Iterable[str], where: str) -> str:
-        """Return the hint for a mistyped word, or "". `where` identifies the names."""
+        """Return the hint for a mistyped word after a colon, or "". `where` identifies the names."""
         found = self._guesses.get((where, word))
         if found is None:
             from ..language import suggestion_for  # only after mistakes
 
             if len(self._guesses) > _MAX_CACHED_WORDS:
                 self._guesses.clear()
-            found = self._guesses[where, word] = suggestion_for(word, names)
+            hint = suggestion_for(word, names)
+            found = self._guesses[where, word] = f": {hint}" if hint else ""
         return found
+
+
+def _resolver(schema: Schema) -> TypeResolver:
+    from .types import TypeResolver  # the first prompt does not need it
+
+    return TypeResolver(schema)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from ..language import action_members
+from ..language.values import ARRAY
 from ..qmp import Member, Schema, command_facts
-from .target import ACTION, ARRAY, COMMAND, EVENT
+from .target import ACTION, COMMAND, EVENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .target import PartialCommand, TypedValue
+    from ..language import Value
+    from .target import PartialCommand
 
 
 # Members of device_add beyond these are the driver's (qdev.json).
@@ -36,14 +38,19 @@ class TypeResolver:
         info = find(call.name)
         return info.arg_type if info is not None else ""
 
-    def at(self, type_name: str, given: TypedValue | None, path: Sequence[str]) -> str:
+    def of_action(self) -> str:
+        """Return the type of an action of a transaction, or "" if unknown."""
+        info = self.schema.command("transaction")
+        return self.at(info.arg_type if info is not None else "", None, ("actions", "0"))
+
+    def at(self, type_name: str, given: Value | None, path: Sequence[str]) -> str:
         """Return the type at a path below a type, with the branches that the given values choose."""
         for name in path:
             type_name = self.below(type_name, given, name)
             given = given.members.get(name) if given is not None else None
         return type_name
 
-    def below(self, type_name: str, given: TypedValue | None, name: str) -> str:
+    def below(self, type_name: str, given: Value | None, name: str) -> str:
         """Return the type of a member or element of a type."""
         type_name = self.compound(type_name, by_index=name.isdecimal())
         if self.schema.kind(type_name) == "array":
@@ -64,11 +71,11 @@ class TypeResolver:
                 return kinds[kind]
         return ""
 
-    def members(self, type_name: str, given: TypedValue | None) -> dict[str, Member]:
+    def members(self, type_name: str, given: Value | None) -> dict[str, Member]:
         """Return the members of an object, with the branches that its values choose."""
-        return self.schema.members(type_name, given.text_of if given is not None else _unset)
+        return self.schema.members(type_name, given.text_of if given is not None else None)
 
-    def tags(self, type_name: str, given: TypedValue | None) -> list[str]:
+    def tags(self, type_name: str, given: Value | None) -> list[str]:
         """Return the known discriminators, from the outermost union inwards."""
         found: list[str] = []
         tag = self.schema.tag(type_name)
@@ -85,7 +92,7 @@ class TypeResolver:
         if known is None:
             known = self._unions[type_name] = {}
             for case in self.schema.cases(type_name).values():
-                for name, member in self.schema.members(case, _unset).items():
+                for name, member in self.schema.members(case).items():
                     known.setdefault(name, member)
         return known
 
@@ -129,7 +136,7 @@ class TypeResolver:
             types = self.schema.alternatives(type_name)
             kinds = [self._in_words(alternative, depth + 1, most) for alternative in types]
             words = sorted((text if kind == "str" else kind for kind in kinds), key=_is_compound)
-            return " or ".join(words)
+            return " or ".join(words) or kind
         return {"object": "{…}", "boolean": "bool"}.get(kind, kind)
 
     def describe_command(self, name: str) -> str:
@@ -137,7 +144,7 @@ class TypeResolver:
         known = self._commands.get(name)
         if known is None:
             info = self.schema.command(name)
-            members = self.schema.members(info.arg_type, _unset) if info is not None else {}
+            members = self.schema.members(info.arg_type) if info is not None else {}
             needed = command_facts(name).needed
             known = ", ".join(
                 member.name
@@ -150,7 +157,7 @@ class TypeResolver:
     def takes_arguments(self, name: str) -> bool:
         """Return True if a command has arguments."""
         info = self.schema.command(name)
-        return info is None or bool(self.schema.members(info.arg_type, _unset))
+        return info is None or bool(self.schema.members(info.arg_type))
 
 
 def _some(values: list[str]) -> str:
@@ -165,11 +172,7 @@ def _some(values: list[str]) -> str:
 
 
 def _is_compound(words: str) -> bool:
-    return words[0] in "{["
-
-
-def _unset(_tag: str) -> str | None:
-    return None
+    return words.startswith(("{", "["))
 
 
 # Objects deeper than this are not checked.
@@ -183,7 +186,7 @@ def is_required(member: Member, call: PartialCommand, path: Sequence[str]) -> bo
 
 
 def missing_below(
-    shapes: TypeResolver, type_name: str, given: TypedValue, *, depth: int = 0
+    shapes: TypeResolver, type_name: str, given: Value, *, depth: int = 0
 ) -> Iterator[tuple[list[str], str]]:
     """Yield path and type of each required member that is missing, also in nested objects."""
     type_name = shapes.compound(type_name, by_index=_is_indexed(given))
@@ -205,5 +208,5 @@ def missing_below(
                 yield [name, *path], missing
 
 
-def _is_indexed(given: TypedValue) -> bool:
+def _is_indexed(given: Value) -> bool:
     return bool(given.members) and all(name.isdecimal() for name in given.members)

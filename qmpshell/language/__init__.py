@@ -19,24 +19,21 @@ if TYPE_CHECKING:
         evaluate_command as evaluate_command,
         evaluate_line as evaluate_line,
         evaluate_raw as evaluate_raw,
-        no_file as no_file,
-        no_variable as no_variable,
+        find_error as find_error,
         parse_scalar as parse_scalar,
         plain_blanks as plain_blanks,
-        read_json as read_json,
         shown_value as shown_value,
-        split_hmp_line as split_hmp_line,
         wrong_value as wrong_value,
     )
     from .keyval import (
         OLD_SYNTAX as OLD_SYNTAX,
         OPTION_NAMES as OPTION_NAMES,
         option_command as option_command,
-        parse_device_options as parse_device_options,
-        parse_keyval as parse_keyval,
+        parse_options as parse_options,
         pieces as pieces,
     )
     from .lines import (
+        MAX_TYPED as MAX_TYPED,
         LineAssembler as LineAssembler,
         LogicalLine as LogicalLine,
         SourceLine as SourceLine,
@@ -53,12 +50,9 @@ if TYPE_CHECKING:
         suggestion_for as suggestion_for,
     )
     from .syntax import (
-        BOTH_KINDS as BOTH_KINDS,
         EXIT_COMMANDS as EXIT_COMMANDS,
         INHERITED as INHERITED,
-        REPEATED as REPEATED,
         Action as Action,
-        Argument as Argument,
         Command as Command,
         CommandItem as CommandItem,
         FileWord as FileWord,
@@ -75,11 +69,12 @@ if TYPE_CHECKING:
         TransactionItem as TransactionItem,
         Tree as Tree,
         arguments as arguments,
+        build_tree as build_tree,
         command_item as command_item,
-        key_parts as key_parts,
         parse as parse,
+        parse_key as parse_key,
+        raw_item as raw_item,
         shortened as shortened,
-        stray_word as stray_word,
         unquote as unquote,
     )
     from .tokens import (
@@ -97,21 +92,32 @@ if TYPE_CHECKING:
         SEPARATOR as SEPARATOR,
         TEXT as TEXT,
         VALUE as VALUE,
+        VIEWS as VIEWS,
         WORD as WORD,
         Token as Token,
         shell_command_name as shell_command_name,
         tokenize as tokenize,
-        tokenize_hmp as tokenize_hmp,
+    )
+    from .values import (
+        BOTH_KINDS as BOTH_KINDS,
+        REPEATED as REPEATED,
+        Argument as Argument,
+        JsonLeaf as JsonLeaf,
+        JsonTree as JsonTree,
+        Value as Value,
+        no_members as no_members,
+        unquoted as unquoted,
     )
 else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "evaluate": "FileNeededError Introspection MISSING_DRIVER MISSING_FILE MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET Missing Properties PropertyType action_members no_file no_variable evaluate_line evaluate_command read_json evaluate_raw parse_scalar plain_blanks split_hmp_line shown_value wrong_value",
-            "keyval": "OLD_SYNTAX OPTION_NAMES option_command pieces parse_keyval parse_device_options",
-            "lines": "LineAssembler LogicalLine SourceLine is_transcript prompt_width",
+            "evaluate": "FileNeededError Introspection MISSING_DRIVER MISSING_FILE MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET Missing Properties PropertyType action_members evaluate_line evaluate_command evaluate_raw find_error parse_scalar plain_blanks shown_value wrong_value",
+            "keyval": "OLD_SYNTAX OPTION_NAMES option_command pieces parse_options",
+            "lines": "LineAssembler LogicalLine MAX_TYPED SourceLine is_transcript prompt_width",
             "suggest": "DID_YOU_MEAN edit_distance error_hint folded_name names_a_parameter nearest_name suggestion_for",
-            "syntax": "INHERITED StrayWordError shortened BOTH_KINDS REPEATED Action Argument Command CommandItem Redirect FileWord Item EXIT_COMMANDS Line ShellCommand ShellCommandItem ParsedLine RawCommand RawItem TransactionItem arguments command_item key_parts Part Tree parse stray_word unquote",
-            "tokens": "BLANKS COMPOUND HUMAN KEY LOCAL NAME OBJECT OPEN OPERATOR PIPE QUOTED SEPARATOR TEXT Token VALUE WORD shell_command_name tokenize tokenize_hmp",
+            "syntax": "INHERITED StrayWordError shortened Action Command CommandItem Redirect FileWord Item EXIT_COMMANDS Line ShellCommand ShellCommandItem ParsedLine RawCommand RawItem TransactionItem arguments command_item Part Tree build_tree parse parse_key raw_item unquote",
+            "tokens": "BLANKS COMPOUND HUMAN KEY LOCAL NAME OBJECT OPEN OPERATOR PIPE QUOTED SEPARATOR TEXT Token VALUE VIEWS WORD shell_command_name tokenize",
+            "values": "Argument BOTH_KINDS REPEATED JsonLeaf JsonTree Value no_members unquoted",
         },
     )

@@ -11,12 +11,9 @@ from ..errors import LineError
 from ..qmp import (
     DEVICE_ADD,
     DEVICE_ADD_ARGUMENTS,
-    LITERAL,
-    QEMU,
     QOM_SET,
     TOO_LARGE,
     JsonError,
-    JsonReader,
     is_ambiguous,
     json_number,
     parse_any,
@@ -28,28 +25,25 @@ from ..qmp import (
 from ..record import Record
 from . import tokens as t
 from .syntax import (
+    QUOTE_IT,
     Action,
-    Argument,
     Command,
     CommandItem,
-    FileWord,
     Item,
-    Node,
     ParsedLine,
+    Part,
     RawCommand,
     RawItem,
-    Redirect,
     ShellCommand,
     ShellCommandItem,
     TransactionItem,
     build_tree,
     command_item,
-    nodes,
     parse,
-    tree_leaves,
     unquote,
 )
-from .tokens import Token, shell_command_name, tokenize_hmp
+from .tokens import Token, shell_command_name
+from .values import STRINGS, Value, no_members, read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,23 +51,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..qmp import Member, Schema
-    from .syntax import Argument
-    from .tokens import Token
+    from .values import Argument
 
 
-QUOTE_IT = "quote it to send it as text"
-_AFTER_JSON_OPERATOR = "after := comes JSON, with text in double quotes; after = comes plain text"
 _NULLS = ("null", "None")
 ASK = "@?"
 NO_VARIABLE = "the name of an environment variable must follow @$"
 _MAX_SHOWN = 40
-_MAX_HINT = 70
-# The last string may be open.
-_STRING = r"""("[^"\\]*+(?:\\.[^"\\]*+)*+"?|'[^'\\]*+(?:\\.[^'\\]*+)*+'?)"""
-# Strings, and words between brackets, commas and colons.
-_WORDS = rf"""{_STRING}|(?P<word>[^\s{{}}\[\]:,"'\\]+)"""
-_STRING_OR_NO_BREAK_SPACE = f"{_STRING}|[{t.NO_BREAK_SPACES}]"
-_JSON_WORDS = ("true", "false", "null", "True", "False", "None", "nan", "NaN", "inf", "Infinity")
+_STRING_OR_NO_BREAK_SPACE = f"{STRINGS}|[{t.NO_BREAK_SPACES}]"
 
 
 def is_json(argument: Argument) -> bool:
@@ -99,20 +84,15 @@ def plain_text(argument: Argument, introspection: Introspection) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        raise LineError(
-            f"{token.text[1:]} is not UTF-8", start=token.start, end=token.end
-        ) from None
+        raise token.error(f"{token.text[1:]} is not UTF-8") from None
 
 
 def _asked(argument: Argument, introspection: Introspection) -> str:
     token = argument.value
     secret = introspection.secrets.get(token.start)
     if secret is None:
-        raise LineError(
-            "there is no terminal to ask at",
-            start=token.start,
-            end=token.end,
-            hint="key=@FILE reads the value from a file",
+        raise token.error(
+            "there is no terminal to ask at", hint="key=@FILE reads the value from a file"
         )
     return secret
 
@@ -123,49 +103,45 @@ def _file(token: Token, introspection: Introspection) -> bytes:
         value = introspection.read_variable(path[1:])
         if value is not None:
             return value
-        raise LineError(
+        raise token.error(
             f"the environment variable {path[1:]} is not set" if path[1:] else NO_VARIABLE,
-            start=token.start,
-            end=token.end,
             hint=f"a file of this name is @./{path}; {QUOTE_IT}",
         )
     if not path:
-        raise LineError(
-            "the name of a file must follow @", start=token.start, end=token.end, hint=QUOTE_IT
-        )
+        raise token.error("the name of a file must follow @", hint=QUOTE_IT)
     try:
         return introspection.read_file(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise LineError(
-            f"{path}: {reason}", start=token.start, end=token.end, hint=QUOTE_IT
-        ) from None
+        raise token.error(f"{path}: {reason}", hint=QUOTE_IT) from None
 
 
 def read_as_json(argument: Argument, introspection: Introspection) -> object:
     """Return the value after `:=`."""
     token = argument.value
-    if not token.text:
-        raise LineError("JSON must follow :=", start=argument.operator.start, end=token.end)
     if is_file(argument):
         if token.text == ASK:
             return _asked(argument, introspection)
         return _json_file(token, _file(token, introspection))
     if token.kind == t.QUOTED and token.text[0] == "'":
         return unquote(token)
-    return read_json(token.text, token.start, hint=_AFTER_JSON_OPERATOR)
+    return _json(argument)
 
 
 def _json_file(token: Token, data: bytes) -> object:
     try:
-        return _read_json(data.decode("utf-8"))
+        return read_json(data.decode("utf-8"))
     except UnicodeDecodeError:
         reason, position = "not UTF-8", 0
     except JsonError as error:
         reason, position = error.reason, error.position
-    raise LineError(
-        f"{token.text[1:]}: offset {position}: {reason}", start=token.start, end=token.end
-    )
+    raise token.error(f"{token.text[1:]}: offset {position}: {reason}")
+
+
+def _json(argument: Argument, *, hint: str = "") -> object:
+    """Return the value of JSON. Raises LineError, with `hint` if the mistake has no better one."""
+    assert argument.json is not None
+    return argument.json.read(hint=hint)
 
 
 def read_untyped(argument: Argument, introspection: Introspection) -> object:
@@ -174,12 +150,12 @@ def read_untyped(argument: Argument, introspection: Introspection) -> object:
     if is_json(argument):
         return read_as_json(argument, introspection)
     if token.kind == t.COMPOUND:
-        return read_json(token.text, token.start, hint=QUOTE_IT)
+        return _json(argument, hint=QUOTE_IT)
     text = plain_text(argument, introspection)
     if token.kind == t.QUOTED or is_file(argument):
         return text
     if json_number(text) in (float("inf"), float("-inf")):
-        raise LineError(TOO_LARGE, start=token.start, end=token.end, hint=QUOTE_IT)
+        raise token.error(TOO_LARGE, hint=QUOTE_IT)
     return parse_any(text)
 
 
@@ -253,51 +229,6 @@ def _wrong(argument: Argument, reason: str, *, hint: str = "") -> LineError:
     )
 
 
-def read_json(text: str, start: int, *, hint: str = "") -> object:
-    """Parse one JSON value, with Python literals, that starts at offset `start` of the line.
-
-    `hint` is the hint of the error if the text is invalid.
-    """
-    try:
-        return _read_json(text)
-    except JsonError as error:
-        place = start + min(error.position, len(text) - 1)
-        raise LineError(error.reason, start=place, hint=quoted_words(text) or hint) from None
-
-
-def quoted_words(text: str) -> str:
-    """Return a hint for an object that only lacks quotes around names and texts, else ""."""
-    if text[:1] != "{":
-        return ""
-    quoted = re.sub(_WORDS, _quote_word, text)
-    if quoted == text:
-        return ""
-    try:
-        _read_json(quoted)
-    except JsonError:
-        return ""
-    if len(quoted) > _MAX_HINT:
-        return "names and texts need quotes in JSON"
-    return f"did you mean {quoted}?"
-
-
-def _quote_word(match: re.Match[str]) -> str:
-    word = match["word"]
-    is_value = word is None or word in _JSON_WORDS or json_number(word) is not None
-    return match[0] if is_value else f'"{word}"'
-
-
-def _read_json(text: str) -> object:
-    reader = JsonReader(LITERAL)
-    end = reader.feed(text)
-    if not reader.complete:
-        raise JsonError("the value is not complete", end)
-    rest = text[end:].lstrip(t.BLANKS)
-    if rest:
-        raise JsonError("text after the value", len(text) - len(rest))
-    return reader.value
-
-
 # A schema may be recursive (a block node below a block node). This limits nested dotted keys.
 _MAX_DEPTH = 60
 # The path to the only scalar in an object or array is searched for down to this depth.
@@ -306,15 +237,15 @@ _REPORTED_FEATURES = ("deprecated", "unstable")
 _SCALARS = ("str", "int", "number", "boolean", "null", "any", "enum")
 
 
-def untyped(root: Node, introspection: Introspection) -> dict[str, Any]:
+def untyped(root: Value, introspection: Introspection) -> dict[str, Any]:
     """Return the object for a tree of unknown type. Not recursive."""
     made: dict[int, Any] = {}
-    for node in (*reversed(list(nodes(root))), root):
+    for node in (*reversed(list(root.nodes())), root):
         members = {
-            name: made.pop(id(child))
-            if isinstance(child, Node)
-            else read_untyped(child, introspection)
-            for name, child in node.children.items()
+            name: read_untyped(child.leaf, introspection)
+            if child.leaf is not None
+            else made.pop(id(child))
+            for name, child in node.members.items()
         }
         indices = node.indices() if node is not root else []
         made[id(node)] = [members[index] for index in indices] if indices else members
@@ -331,45 +262,46 @@ class TypedEvaluator:
         self._facts = introspection
         self.notes: list[str] = []
 
-    def members_of(self, node: Node, type_name: str, *, depth: int = 0) -> dict[str, Any]:
+    def members_of(self, node: Value, type_name: str, *, depth: int = 0) -> dict[str, Any]:
         """Return the members of a node of an object type."""
         members = self._schema.members(type_name, lambda tag: self._tag(node, tag))
         return {
             name: self._member(child, members.get(name), depth)
-            for name, child in node.children.items()
+            for name, child in node.members.items()
         }
 
-    def _tag(self, node: Node, tag: str) -> str | None:
-        child = node.children.get(tag)
-        if not isinstance(child, Argument):
+    def _tag(self, node: Value, tag: str) -> str | None:
+        child = node.members.get(tag)
+        argument = child.leaf if child is not None else None
+        if argument is None:
             return None
-        if is_json(child):
-            value = read_as_json(child, self._facts)
+        if is_json(argument):
+            value = read_as_json(argument, self._facts)
             return value if isinstance(value, str) else None
-        return plain_text(child, self._facts)
+        return plain_text(argument, self._facts)
 
-    def _member(self, child: Node | Argument, member: Member | None, depth: int) -> object:
+    def _member(self, child: Value, member: Member | None, depth: int) -> object:
         if member is None:
             return self._value(child, "", depth + 1)
-        key = child.key if isinstance(child, Node) else child.key.text
-        self.note(key, member.features)
+        self.note(child.key, member.features)
         return self._value(child, member.type, depth + 1)
 
-    def _value(self, child: Node | Argument, type_name: str, depth: int) -> object:
+    def _value(self, child: Value, type_name: str, depth: int) -> object:
         kind = self._schema.kind(type_name) or "any"
-        if isinstance(child, Node):
+        argument = child.leaf
+        if argument is None:
             return self._node(child, type_name, kind, depth)
-        if is_json(child):
-            return read_as_json(child, self._facts)
+        if is_json(argument):
+            return read_as_json(argument, self._facts)
         if kind == "alternate":
-            return self._alternate(child, type_name)
+            return self._alternate(argument, type_name)
         if kind in _SCALARS:
             if kind == "enum":
-                self._note_enum(child, type_name)
-            return read_scalar(child, kind, self._facts)
-        if child.value.kind == t.COMPOUND:
-            return read_json(child.value.text, child.value.start)
-        raise takes(child, kind, member=self._only_member(type_name))
+                self._note_enum(argument, type_name)
+            return read_scalar(argument, kind, self._facts)
+        if argument.value.kind == t.COMPOUND:
+            return _json(argument)
+        raise takes(argument, kind, member=self._only_member(type_name))
 
     def _note_enum(self, argument: Argument, type_name: str) -> None:
         text = plain_text(argument, self._facts)
@@ -381,7 +313,7 @@ class TypedEvaluator:
             f"{what} is {feature}" for feature in _REPORTED_FEATURES if feature in features
         ]
 
-    def _node(self, node: Node, type_name: str, kind: str, depth: int) -> object:
+    def _node(self, node: Value, type_name: str, kind: str, depth: int) -> object:
         if kind == "alternate":
             type_name, kind = self._compound_alternative(node, type_name)
         if depth > _MAX_DEPTH or kind == "any":
@@ -392,12 +324,12 @@ class TypedEvaluator:
             return self._array(node, type_name, depth)
         raise LineError(
             f"{node.key} has no members: it is a single value",
-            start=node.start,
-            end=node.start + 1,
+            start=node.name_start,
+            end=node.name_start + 1,
             hint="use := to send any JSON value",
         )
 
-    def _compound_alternative(self, node: Node, type_name: str) -> tuple[str, str]:
+    def _compound_alternative(self, node: Value, type_name: str) -> tuple[str, str]:
         kinds = {self._schema.kind(name): name for name in self._schema.alternatives(type_name)}
         for kind in ("array", "object") if node.is_numbered() else ("object", "array"):
             name = kinds.get(kind)
@@ -405,20 +337,20 @@ class TypedEvaluator:
                 return name, kind
         return "", "str"
 
-    def _array(self, node: Node, type_name: str, depth: int) -> list[Any]:
+    def _array(self, node: Value, type_name: str, depth: int) -> list[Any]:
         element = self._schema.element_type(type_name) or ""
-        for index in range(len(node.children)):
-            if str(index) not in node.children:
-                wrong = next(iter(node.children.values()))
+        for index in range(len(node.members)):
+            if str(index) not in node.members:
+                wrong = next(iter(node.members.values()))
                 raise LineError(
                     f"{node.key} is an array: {node.key}.{index} is missing",
-                    start=wrong.start if isinstance(wrong, Node) else wrong.key.start,
-                    end=None if isinstance(wrong, Node) else wrong.key.end,
+                    start=wrong.name_start,
+                    end=wrong.leaf.key.end if wrong.leaf is not None else None,
                     hint="the indexes must be 0, 1, 2… without a gap",
                 )
         return [
-            self._value(node.children[str(index)], element, depth + 1)
-            for index in range(len(node.children))
+            self._value(node.members[str(index)], element, depth + 1)
+            for index in range(len(node.members))
         ]
 
     def _alternate(self, argument: Argument, type_name: str) -> object:
@@ -428,7 +360,7 @@ class TypedEvaluator:
         takes_text = "str" in kinds or "enum" in kinds
         bracket = {"{": "object", "[": "array"}.get(token.text[:1])
         if token.kind == t.COMPOUND and (bracket in kinds or not takes_text):
-            return read_json(token.text, token.start, hint=QUOTE_IT if takes_text else "")
+            return _json(argument, hint=QUOTE_IT if takes_text else "")
         text = plain_text(argument, self._facts)
         is_text = token.kind == t.QUOTED or is_file(argument)
         if "enum" in kinds and text in self._schema.enum_values(kinds["enum"]):
@@ -468,9 +400,9 @@ class TypedEvaluator:
         return ""
 
 
-def _untyped_value(node: Node, introspection: Introspection) -> object:
-    holder = Node((), 0, 0)
-    holder.children["x"] = node
+def _untyped_value(node: Value, introspection: Introspection) -> object:
+    holder = no_members()
+    holder.members["x"] = node
     return untyped(holder, introspection)["x"]
 
 
@@ -538,13 +470,13 @@ class Introspection:
         self,
         *,
         read_file: Callable[[str], bytes],
-        read_variable: Callable[[str], bytes | None] | None = None,
+        read_variable: Callable[[str], bytes | None] = lambda _name: None,
         schema: Schema | None = None,
         has_schema: bool = False,
         can_ask: bool = False,
     ) -> None:
         self.read_file = read_file
-        self.read_variable = read_variable or no_variable
+        self.read_variable = read_variable
         self.schema = schema
         self.has_schema = has_schema or schema is not None
         self.can_ask = can_ask
@@ -560,24 +492,12 @@ class Introspection:
         self.objects.clear()
 
 
-def no_file(path: str) -> bytes:
-    """Raise OSError: the `read_file` of callers that must not read files."""
-    raise FileNotFoundError(2, "files are not available", path)
-
-
-def no_variable(_name: str) -> bytes | None:
-    """Return None: the `read_variable` of callers without an environment."""
-    return None
-
-
 # The commands of the guest agent, which has no schema.
 _AGENT_PREFIX = "guest-"
 
 
 def evaluate_line(line: str, introspection: Introspection) -> ParsedLine | Missing:
     """Evaluate a line. A blank line or a comment gives a ParsedLine without actions."""
-    if not line.isprintable():
-        _refuse_controls(line)
     parsed = parse(line).items()
     actions: list[Action] = []
     for item in parsed.items:
@@ -591,38 +511,44 @@ def evaluate_line(line: str, introspection: Introspection) -> ParsedLine | Missi
     return ParsedLine(actions, parsed.redirect)
 
 
-def split_hmp_line(line: str) -> tuple[str, Redirect | None]:
-    """Split a line for the human monitor into the command and the redirect of its output."""
-    text = ""
-    redirect = None
-    tokens = tokenize_hmp(line)
-    for index, token in enumerate(tokens):
-        if token.kind == t.PIPE:
-            if index + 1 == len(tokens):
-                raise LineError("a shell command must follow |", start=token.start)
-            redirect = Redirect("|", tokens[index + 1].text, token.start)
-            break
-        text = token.text
-    return text, redirect
+def find_error(part: Part, schema: Schema | None) -> LineError | None:
+    """Return the first mistake in an item, which evaluation reports, or None.
+
+    Values that are not in the line are not checked.
+    """
+    item = part.item
+    if item is None or part.errors:
+        return next(iter(part.errors), None)
+    known = Introspection(read_file=_no_content, read_variable=_no_content, schema=schema)
+    known.has_schema = known.can_ask = True
+    try:
+        while isinstance(need := _read_part(part, item, known), Missing):
+            if need.kind not in (MISSING_DRIVER, MISSING_OBJECT):
+                break
+            known.drivers[need.subject] = known.objects[need.subject] = None
+    except FileNeededError:
+        pass
+    except LineError as error:
+        return error
+    return None
 
 
-def _refuse_controls(line: str) -> None:
-    if line.isprintable():
-        return
-    for offset, char in enumerate(line):
-        if "\ud800" <= char <= "\udfff":
-            raise LineError("a byte that is not valid in this terminal's encoding", start=offset)
-        if (char < " " or "\x7f" <= char <= "\x9f") and char not in "\t\r\n":
-            raise LineError(
-                f"a control character (U+{ord(char):04X}) in the line",
-                start=offset,
-                hint="in double quotes, write it as a JSON escape, such as \\u0007",
-            )
+def _read_part(
+    part: Part, item: CommandItem | RawItem | ShellCommandItem, introspection: Introspection
+) -> object:
+    if not isinstance(item, CommandItem) or part.opening is None:
+        return _read_item(item, part.line, introspection)
+    actions, rest = ([item], []) if part.is_action else ([], item.arguments)
+    return _read_transaction(TransactionItem(part.opening, actions, rest), introspection)
+
+
+def _no_content(name: str) -> bytes:
+    raise FileNeededError(name)
 
 
 def _read_item(item: Item, line: str, introspection: Introspection) -> Action | Missing:
     if isinstance(item, RawItem):
-        return evaluate_raw(item.token, file=item.file)
+        return evaluate_raw(item)
     if isinstance(item, ShellCommandItem):
         return _read_shell_command(item, line, introspection)
     if isinstance(item, TransactionItem):
@@ -645,23 +571,11 @@ def _read_shell_command(
     return ShellCommand(shell_command_name(word), item.tokens, line=line, start=item.name.start)
 
 
-def evaluate_raw(token: Token, *, file: FileWord | None = None) -> RawCommand:
-    """Evaluate one JSON object, in the dialect that QEMU accepts."""
-    reader = JsonReader(QEMU)
-    try:
-        end = reader.feed(token.text)
-        if not reader.complete:
-            raise JsonError("the JSON object is not complete", end)
-        if end < len(token.text):
-            raise JsonError("text after the JSON object", end)
-    except JsonError as error:
-        raise LineError(
-            error.reason,
-            start=token.start + min(error.position, len(token.text) - 1),
-            hint=quoted_words(token.text),
-        ) from None
-    text = plain_blanks(token.text)
-    return RawCommand(text, reader.value, start=token.start, file=file)
+def evaluate_raw(item: RawItem) -> RawCommand:
+    """Return the command that a JSON object is."""
+    value = item.json.read()
+    assert isinstance(value, dict)
+    return RawCommand(plain_blanks(item.token.text), value, item.token.start, item.file)
 
 
 def plain_blanks(text: str) -> str:
@@ -673,9 +587,11 @@ def plain_blanks(text: str) -> str:
 
 def evaluate_command(item: CommandItem, introspection: Introspection) -> Command | Missing:
     """Evaluate a command and its arguments by their types."""
+    if item.errors:
+        raise item.errors[0]
     name = item.name
-    if item.whole is not None:
-        whole = read_json(item.whole.text, item.whole.start)
+    if item.json is not None:
+        whole = item.json.read()
         assert isinstance(whole, dict)
         return Command(name.text, whole, start=name.start, file=item.file)
     root = build_tree(item.arguments)
@@ -692,15 +608,15 @@ def evaluate_command(item: CommandItem, introspection: Introspection) -> Command
 Read = tuple["dict[str, Any]", list[str]]
 
 
-def _secret_needed(root: Node, introspection: Introspection) -> Missing | None:
+def _secret_needed(root: Value, introspection: Introspection) -> Missing | None:
     if introspection.can_ask:
-        for argument in tree_leaves(root):
+        for argument in root.leaves():
             if argument.value.text == ASK and argument.value.start not in introspection.secrets:
                 return Missing(MISSING_SECRET, argument.key.text, start=argument.value.start)
     return None
 
 
-def _by_schema(name: Token, root: Node, introspection: Introspection) -> Read | Missing:
+def _by_schema(name: Token, root: Value, introspection: Introspection) -> Read | Missing:
     if name.text.startswith(_AGENT_PREFIX):
         from ..qmp import load_agent_schema  # few scripts need it
 
@@ -712,7 +628,7 @@ def _by_schema(name: Token, root: Node, introspection: Introspection) -> Read | 
     return _typed(name, root, introspection, schema=introspection.schema)
 
 
-def _typed(name: Token, root: Node, introspection: Introspection, *, schema: Schema) -> Read:
+def _typed(name: Token, root: Value, introspection: Introspection, *, schema: Schema) -> Read:
     command = schema.command(name.text)
     if command is None:
         return untyped(root, introspection), []
@@ -726,10 +642,10 @@ def _typed(name: Token, root: Node, introspection: Introspection, *, schema: Sch
     return arguments, notes + reader.notes
 
 
-def _is_open(root: Node) -> bool:
+def _is_open(root: Value) -> bool:
     """Return True if any value in the tree is ambiguous."""
-    return any(map(_is_open_value, tree_leaves(root))) or any(
-        node.is_numbered() and not node.indices() for node in nodes(root)
+    return any(map(_is_open_value, root.leaves())) or any(
+        node.is_numbered() and not node.indices() for node in root.nodes()
     )
 
 
@@ -745,7 +661,7 @@ def _is_open_value(argument: Argument) -> bool:
     return token.kind == t.COMPOUND or is_file(argument) or is_ambiguous(token.text)
 
 
-def _device_add(_name: Token, root: Node, introspection: Introspection) -> Read | Missing:
+def _device_add(_name: Token, root: Value, introspection: Introspection) -> Read | Missing:
     """Evaluate device_add by the driver's properties: QEMU is strict since 9.2; older ones accept text."""
     driver = _text_of(root, "driver", introspection)
     properties: Properties | None = None
@@ -753,9 +669,9 @@ def _device_add(_name: Token, root: Node, introspection: Introspection) -> Read 
         if driver in introspection.drivers:
             properties = introspection.drivers[driver]
         elif any(
-            _is_open_value(child)
-            for key, child in _arguments(root)
-            if key not in DEVICE_ADD_ARGUMENTS
+            _is_open_value(child.leaf)
+            for key, child in root.members.items()
+            if child.leaf is not None and key not in DEVICE_ADD_ARGUMENTS
         ):
             return Missing(MISSING_DRIVER, driver)
     return _by_properties(
@@ -763,17 +679,17 @@ def _device_add(_name: Token, root: Node, introspection: Introspection) -> Read 
     ), []
 
 
-def _qom_set(_name: Token, root: Node, introspection: Introspection) -> Read | Missing:
+def _qom_set(_name: Token, root: Value, introspection: Introspection) -> Read | Missing:
     """Evaluate the value of `qom-set` by the type of the object's property."""
     path, prop = _text_of(root, "path", introspection), _text_of(root, "property", introspection)
     types: Properties | None = None
-    value = root.children.get("value")
-    if path is not None and prop is not None and isinstance(value, Argument):
+    value = root.members.get("value")
+    if path is not None and prop is not None and value is not None and value.leaf is not None:
         if path in introspection.objects:
             properties = introspection.objects[path]
             if properties and prop in properties:
                 types = {"value": properties[prop]}
-        elif _is_open_value(value):
+        elif _is_open_value(value.leaf):
             return Missing(MISSING_OBJECT, path)
     return _by_properties(root, types, texts=("path", "property"), introspection=introspection), []
 
@@ -781,15 +697,11 @@ def _qom_set(_name: Token, root: Node, introspection: Introspection) -> Read | M
 _evaluators = {DEVICE_ADD: _device_add, QOM_SET: _qom_set}
 
 
-def _arguments(root: Node) -> list[tuple[str, Argument]]:
-    return [(key, child) for key, child in root.children.items() if isinstance(child, Argument)]
-
-
-def _text_of(root: Node, key: str, introspection: Introspection) -> str | None:
-    child = root.children.get(key)
-    if not isinstance(child, Argument) or is_json(child):
+def _text_of(root: Value, key: str, introspection: Introspection) -> str | None:
+    child = root.members.get(key)
+    if child is None or child.leaf is None or is_json(child.leaf):
         return None
-    return plain_text(child, introspection)
+    return plain_text(child.leaf, introspection)
 
 
 # The names of string types in QOM.
@@ -797,7 +709,7 @@ _TEXTS = ("str", "string")
 
 
 def _by_properties(
-    root: Node,
+    root: Value,
     properties: Properties | None,
     *,
     texts: tuple[str, ...],
@@ -805,29 +717,30 @@ def _by_properties(
 ) -> dict[str, Any]:
     """Return members evaluated by QOM types. The members in `texts` are text in any case."""
     typed: dict[str, Any] = {}
-    rest = Node((), 0, root.start)
-    for key, child in root.children.items():
+    rest = no_members()
+    for key, child in root.members.items():
         known = (properties or {}).get(key)
         kind = "str" if key in texts else known.type if known is not None else None
-        if isinstance(child, Node) or is_json(child) or kind is None:
-            rest.children[key] = child
-        elif child.value.kind == t.COMPOUND and kind not in _TEXTS:
-            rest.children[key] = child  # a list, or a structure that only JSON can express
+        argument = child.leaf
+        if argument is None or is_json(argument) or kind is None:
+            rest.members[key] = child
+        elif argument.value.kind == t.COMPOUND and kind not in _TEXTS:
+            rest.members[key] = child  # a list, or a structure that only JSON can express
         else:
             description = known.description if known is not None else ""
-            text = plain_text(child, introspection)
+            text = plain_text(argument, introspection)
             typed[key] = parse_property(text, kind, description=description)
     by_looks = untyped(rest, introspection)
-    return {key: typed[key] if key in typed else by_looks[key] for key in root.children}
+    return {key: typed[key] if key in typed else by_looks[key] for key in root.members}
 
 
 def _read_transaction(item: TransactionItem, introspection: Introspection) -> Command | Missing:
     """Evaluate `transaction`. Each action becomes `{"type": NAME, "data": {…}}` (transaction.json)."""
     token = item.token
     root = build_tree(item.arguments)
-    actions_given = root.children.get("actions")
+    actions_given = root.members.get("actions")
     if actions_given is not None:
-        start = actions_given.start if isinstance(actions_given, Node) else actions_given.key.start
+        start = actions_given.name_start
         raise LineError("actions occurs twice", start=start, end=start + len("actions"))
     for entry in (root, *(build_tree(action.arguments) for action in item.actions)):
         need = _secret_needed(entry, introspection)
@@ -851,8 +764,8 @@ def _read_transaction(item: TransactionItem, introspection: Introspection) -> Co
 
 
 def _action(action: CommandItem, introspection: Introspection) -> Read:
-    if action.whole is not None:
-        whole = read_json(action.whole.text, action.whole.start)
+    if action.json is not None:
+        whole = action.json.read()
         assert isinstance(whole, dict)
         return whole, []
     root = build_tree(action.arguments)

@@ -1,8 +1,8 @@
 """QEMU's option strings, such as `driver=qcow2,file.filename=a,,b.img`.
 
 There are two syntaxes: that of -blockdev, -object and -netdev (QEMU: util/keyval.c), and that of
--device (QemuOpts, util/qemu-option.c). Functions raise LineError with offsets into the option
-string. QEMU uses the last of two equal keys; here a repeated key is an error, as on a line.
+-device (QemuOpts, util/qemu-option.c). QEMU uses the last of two equal keys; here a repeated key is
+an error, as on a line.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 
 from ..errors import LineError
-from ..qmp import COMMANDS, DEVICE_ADD
+from ..qmp import COMMANDS, DEVICE_ADD, encode
 from ..record import Record
-from .syntax import BOTH_KINDS, REPEATED
+from . import tokens as t
+from .tokens import Token
+from .values import Argument, Value, no_members
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,223 +53,194 @@ def option_command(word: str) -> tuple[str, str | None]:
     return _COMMANDS.get(word.lstrip("-"), (word, None))
 
 
-def pieces(text: str) -> Iterator[tuple[int, int, int]]:
+def pieces(text: str, *, has_implied_key: bool = False) -> Iterator[tuple[int, int, int]]:
     """Yield the start and end of each piece's key, and the end of the piece.
 
-    Never fails: an incomplete piece is a piece too, possibly empty. Without `=`, it is all key.
+    Never fails: an incomplete piece is a piece too, possibly empty. Without `=`, it is all key, or
+    if it is the first one and has an implied key, all value.
     """
     position = 0
     while True:
-        key_end = _match(_KEY, text, position)
-        end = key_end
+        key_end = end = _match(_KEY, text, position)
         if text[key_end : key_end + 1] == "=":
             end = _match(_VALUE, text, key_end + 1)
+        elif has_implied_key and position == 0 and key_end:
+            key_end, end = 0, _match(_VALUE, text, 0)
         yield position, key_end, end
         if end >= len(text):
             return
         position = end + 1
 
 
-def parse_keyval(text: str, *, implied_key: str | None) -> list[tuple[list[str], str]]:
-    """Return the keys, each as its parts, and their values, in the order of the text.
+class OptionString(Record):
+    """A parsed option string.
 
-    `implied_key` is the key of a first word without `=`. List indexes lose leading zeros.
+    `arguments` are its pieces in order. One without `=` has an empty operator, and one with an
+    implied key has an empty key. `error` is the first mistake, or None.
+    """
 
-    >>> parse_keyval("qcow2,file.filename=a,,b", implied_key="driver")
+    arguments: list[Argument]
+    error: LineError | None
+
+    @property
+    def given(self) -> list[Argument]:
+        """The arguments without an empty piece after the last comma."""
+        *before, last = self.arguments
+        is_empty = last.key.start == last.value.end
+        return before if is_empty else self.arguments
+
+
+def parse_options(text: str, start: int, command: str, *, implied_key: str | None) -> OptionString:
+    """Parse the option string at offset `start` of a line, in the syntax of the command's option.
+
+    `implied_key` is the key of a first word without `=`. List indexes lose leading zeros. In the
+    syntax of -device, a key has one part, and one without a value means `on`.
+
+    >>> found = parse_options("qcow2,file.filename=a,,b", 0, "blockdev-add", implied_key="driver")
+    >>> [([name for name, _ in one.path], one.value.text) for one in found.arguments]
     [(['driver'], 'qcow2'), (['file', 'filename'], 'a,b')]
     """
-    pairs: list[tuple[list[str], str]] = []
-    shape = _Shape(text)
-    for start, end, value in _split(text, implied_key=implied_key):
-        if implied_key is not None and start == end:
-            path = [_Part(implied_key, start, end)]
-        else:
-            path = _read_key(text, start, end)
-        if value is None:
-            raise LineError(
-                f"= must follow {_short(text[start:end])}",
-                start=start,
-                end=end,
-                hint=f"{text[start:end][:_MAX_SHOWN]}=on, if that is meant; {_COMMA}",
-            )
-        shape.add(path)
-        pairs.append(([part.name for part in path], value))
-    shape.check_indices()
-    return pairs
-
-
-def parse_device_options(text: str, *, implied_key: str | None) -> list[tuple[list[str], str]]:
-    """Parse the syntax of -device: a key has one part, and a key without a value means `on`.
-
-    >>> parse_device_options("max-x86_64-cpu,sse4.1=off,hotplugged", implied_key="driver")
-    [(['driver'], 'max-x86_64-cpu'), (['sse4.1'], 'off'), (['hotplugged'], 'on')]
-    """
-    pairs: list[tuple[list[str], str]] = []
-    shape = _Shape(text)
-    for start, end, value in _split(text, implied_key=implied_key):
-        name = text[start:end] if start < end or implied_key is None else implied_key
-        shape.add([_Part(name, start, end)])
-        pairs.append(([name], "on" if value is None else value))
-    return pairs
-
-
-def _split(text: str, *, implied_key: str | None) -> Iterator[tuple[int, int, str | None]]:
-    """Yield the start and end of each key and its value, None without `=`. An implied key is empty."""
-    position = 0
-    while position < len(text):
-        start = position
-        end = _match(_KEY, text, start)
-        implied = implied_key is not None and start == 0 and text[end : end + 1] != "="
-        if start == end:
-            hint = f"{_COMMA}; commas separate KEY=VALUE pairs"
-            if text[end] == "=":
-                hint = "a key must precede =, as in KEY=VALUE"
-            raise LineError("a key is missing", start=start, hint=hint)
-        if implied:
-            end = start
-        elif text[end : end + 1] != "=":
-            yield start, end, None
-            position = end + 1
+    found: list[Argument] = []
+    errors: list[LineError] = []
+    root = no_members()
+    for begin, key_end, end in pieces(text, has_implied_key=implied_key is not None):
+        value_start = min(key_end + (text[key_end : key_end + 1] == "="), end)
+        key = Token(t.KEY, text[begin:key_end], start + begin)
+        operator = Token(t.OPERATOR, text[key_end:value_start], key.end)
+        value = _value(text[value_start:end], operator.end)
+        is_implied = begin == value_start == 0 and (end > 0 or not text)
+        path = [(implied_key, start)] if is_implied and implied_key else _any_path(key, command)
+        argument = Argument(key, path, operator, value)
+        found.append(argument)
+        if begin == len(text) or errors:
             continue
-        value_start = start if implied else end + 1
-        value_end = _match(_VALUE, text, value_start)
-        yield start, end, text[value_start:value_end].replace(",,", ",")
-        position = value_end + 1
+        try:
+            if not is_implied:
+                _check(argument, command, start)
+            _add(root, argument)
+        except LineError as error:
+            errors.append(error)
+    errors += _index_errors(root)
+    return OptionString(found, errors[0] if errors else None)
+
+
+def _value(text: str, start: int) -> Token:
+    value = text.replace(",,", ",")
+    # An @ has no meaning in QEMU's option strings, and none in quotes here.
+    is_quoted = value[:1] == "@"
+    token = Token(t.QUOTED, encode(value), start) if is_quoted else Token(t.VALUE, value, start)
+    token.end = start + len(text)
+    return token
+
+
+def _any_path(key: Token, command: str) -> list[tuple[str, int]]:
+    """Return the parts of a key that may be invalid."""
+    path: list[tuple[str, int]] = []
+    start = key.start
+    for name in [key.text] if command == OLD_SYNTAX else key.text.split("."):
+        path.append((name, start))
+        start += len(name) + 1
+    return path
+
+
+def _check(argument: Argument, command: str, start: int) -> None:
+    """Check the key of an argument of an option string that begins at `start`. Raises LineError."""
+    key, has_value = argument.key, argument.operator.text != ""
+    if not key.text:
+        hint = f"{_COMMA}; commas separate KEY=VALUE pairs"
+        if has_value:
+            hint = "a key must precede =, as in KEY=VALUE"
+        raise LineError("a key is missing", start=key.start, hint=hint)
+    if command == OLD_SYNTAX:
+        if not has_value:
+            argument.value.text = "on"
+        return
+    argument.path[:] = _path(key, is_first=key.start == start)
+    if not has_value:
+        raise key.error(
+            f"= must follow {_short(key.text)}",
+            hint=f"{key.text[:_MAX_SHOWN]}=on, if that is meant; {_COMMA}",
+        )
+
+
+def _path(key: Token, *, is_first: bool) -> list[tuple[str, int]]:
+    """Return the parts of a valid key. Raises LineError."""
+    path: list[tuple[str, int]] = []
+    start = 0
+    while True:
+        index = _INDEX.match(key.text, start) if path else None
+        match = index or _NAME.match(key.text, start)
+        stop = match.end() if match else start
+        if match is None or key.text[stop : stop + 1] not in ("", "."):
+            raise _no_part(key, start, stop, is_first=is_first)
+        if stop - start > _MAX_KEY_PART:
+            reason = f"a part of the key is longer than {_MAX_KEY_PART} characters"
+            raise LineError(reason, start=key.start + start, end=key.start + stop)
+        path.append((str(int(match[0])) if index else match[0], key.start + start))
+        if stop == len(key.text):
+            return path
+        start = stop + 1
+
+
+def _no_part(key: Token, start: int, stop: int, *, is_first: bool) -> LineError:
+    """Return the error for a part that ends at `stop`, where the mistake is."""
+    text = key.text[start:]
+    if not text or text[0] == ".":
+        return LineError(
+            "a part of the key is empty",
+            start=key.start + min(start, len(key.text) - 1),
+            hint="single dots separate the parts of a key",
+        )
+    if text[0] in "0123456789" and stop == start:
+        return LineError(
+            "a key cannot start with a list index",
+            start=key.start + start,
+            end=key.end,
+            hint="the name of the list comes first, as in NAME.0=VALUE",
+        )
+    hint = "a key consists of letters, digits, - and _, and starts with a letter"
+    if text.strip() != text:
+        hint = "a key has no blanks around it"
+    elif start > 0 or not is_first:
+        hint += f"; {_COMMA}"
+    return LineError(f"{_short(text)} is not a key", start=key.start + stop, hint=hint)
+
+
+def _add(root: Value, argument: Argument) -> None:
+    before = root.at(name for name, _ in argument.path)
+    error = root.add(argument)
+    if error is not None and before is not None and before.leaf and not before.leaf.key.text:
+        hint = "the first word, without =, is already its value"
+        error = LineError(error.reason, start=error.start, end=error.end, hint=hint)
+    if error is not None:
+        raise error
+
+
+def _index_errors(root: Value) -> list[LineError]:
+    """Return the mistakes in list indexes, of which gaps only show at the end of the text."""
+    for node in root.nodes():
+        names = list(node.members)
+        indexes = sorted((name for name in names if name.isdecimal()), key=int)
+        wrong = reason = hint = ""
+        if indexes and len(indexes) < len(names):
+            is_index = names[0].isdecimal()
+            wrong = next(name for name in names if name.isdecimal() != is_index)
+            reason = "a list index and a member name contradict each other"
+        for number, name in enumerate(indexes if not wrong else ()):
+            if int(name) != number:
+                wrong, reason = name, f"the list has no index {number}"
+                hint = "list the indexes must be 0, 1, 2… without a gap"
+                break
+        if wrong:
+            start = node.members[wrong].part_start
+            return [LineError(reason, start=start, end=start + len(wrong), hint=hint)]
+    return []
 
 
 def _match(pattern: re.Pattern[str], text: str, position: int) -> int:
     match = pattern.match(text, position)
     assert match is not None
     return match.end()
-
-
-class _Part(Record):
-    """A part of a key and its position."""
-
-    name: str
-    start: int
-    end: int
-    is_index: bool = False
-
-
-def _read_key(text: str, start: int, end: int) -> list[_Part]:
-    path: list[_Part] = []
-    position = start
-    while True:
-        part = _read_part(text, position, end, first=position == start)
-        path.append(part)
-        if part.end == end:
-            return path
-        position = part.end + 1
-
-
-def _read_part(text: str, start: int, end: int, *, first: bool) -> _Part:
-    index = None if first else _INDEX.match(text, start, end)
-    match = index or _NAME.match(text, start, end)
-    stop = match.end() if match else start
-    if match is None or (stop < end and text[stop] != "."):
-        raise _no_part(text, start, stop, end)
-    if stop - start > _MAX_KEY_PART:
-        raise LineError(
-            f"a part of the key is longer than {_MAX_KEY_PART} characters", start=start, end=stop
-        )
-    if index:
-        return _Part(str(int(index[0])), start, stop, is_index=True)
-    return _Part(text[start:stop], start, stop)
-
-
-def _no_part(text: str, start: int, stop: int, end: int) -> LineError:
-    """Return the error for a part that ends at `stop`, where the mistake is."""
-    if start == end or text[start] == ".":
-        return LineError(
-            "a part of the key is empty",
-            start=min(start, end - 1),
-            hint="single dots separate the parts of a key",
-        )
-    if text[start] in "0123456789" and stop == start:
-        return LineError(
-            "a key cannot start with a list index",
-            start=start,
-            end=end,
-            hint="the name of the list comes first, as in NAME.0=VALUE",
-        )
-    hint = "a key consists of letters, digits, - and _, and starts with a letter"
-    if text[start:end].strip() != text[start:end]:
-        hint = "a key has no blanks around it"
-    elif start > 0:
-        hint += f"; {_COMMA}"
-    return LineError(f"{_short(text[start:end])} is not a key", start=stop, hint=hint)
-
-
-class _Shape:
-    """The objects and lists that keys describe. It detects keys that contradict each other."""
-
-    __slots__ = ("_root", "_text")
-
-    def __init__(self, text: str) -> None:
-        self._root = _Node(None)
-        self._text = text
-
-    def add(self, path: list[_Part]) -> None:
-        node = self._root
-        for part in path[:-1]:
-            node = self._child(node, part, path[0].start, leaf=False)
-        self._child(node, path[-1], path[0].start, leaf=True)
-
-    def _child(self, node: _Node, part: _Part, key_start: int, *, leaf: bool) -> _Node:
-        known = node.children.get(part.name)
-        if known is None:
-            sibling = next(iter(node.children.values()), None)
-            if sibling and sibling.part and sibling.part.is_index != part.is_index:
-                raise LineError(
-                    "a list index and a member name contradict each other",
-                    start=part.start,
-                    end=part.end,
-                )
-            known = node.children[part.name] = _Node(part)
-        elif leaf or not known.children:
-            key = self._text[key_start : part.end]
-            twice = leaf and not known.children
-            raise LineError(
-                f"{_short(key)} {REPEATED if twice else BOTH_KINDS}",
-                start=key_start,
-                end=part.end,
-                hint=_twice(known.part) if twice else "",
-            )
-        return known
-
-    def check_indices(self) -> None:
-        """Raise LineError if the indexes of a list have a gap, which only shows at the end of the text."""
-        todo = [self._root]
-        while todo:
-            children = list(todo.pop().children.values())
-            todo += children
-            parts = [child.part for child in children if child.part and child.part.is_index]
-            parts.sort(key=lambda part: int(part.name))
-            for number, part in enumerate(parts):
-                if int(part.name) != number:
-                    raise LineError(
-                        f"the list has no index {number}",
-                        start=part.start,
-                        end=part.end,
-                        hint="list the indexes must be 0, 1, 2… without a gap",
-                    )
-
-
-class _Node:
-    """What a part of a key names. `part` is its first occurrence."""
-
-    __slots__ = ("children", "part")
-
-    def __init__(self, part: _Part | None) -> None:
-        self.part = part
-        self.children: dict[str, _Node] = {}
-
-
-def _twice(first: _Part | None) -> str:
-    if first is not None and first.start == first.end:
-        return "the first word, without =, is already its value"
-    return ""
 
 
 def _short(word: str) -> str:

@@ -20,9 +20,14 @@ _MORE_PROMPT = "... "
 _ELISION = "..."
 # The first lines of qmp-shell and of the human monitor.
 _BANNER = r"Welcome to the (?:QMP|HMP) (?:low-level )?shell|QEMU [0-9.]+\S* monitor - type "
+_BANNER_STARTS = ("Welcome to the ", "QEMU ")
 _TRANSCRIPT = (
     "this is a transcript: only what follows a prompt such as {} is run; other lines are skipped"
 )
+# Longer text was pasted. It has no colours, completion or checks before Enter: parsing it at each key
+# would delay typing.
+MAX_TYPED = 1 << 13  # characters
+
 # What precedes another JSON object on the same line.
 _NEXT_OBJECT = f"[{BLANKS}]*;?[{BLANKS}]*{{"
 
@@ -45,13 +50,12 @@ class LogicalLine:
             self._kept = ["\n".join(self._kept)]
         return self._kept[0] if self._kept else ""
 
-    def add(self, kept: str, *, number: int, line: str, dropped: int) -> int:
-        """Append a physical line, without its first `dropped` characters. Return its offset in `text`."""
+    def add(self, kept: str, *, number: int, line: str, dropped: int) -> None:
+        """Append a physical line, without its first `dropped` characters."""
         start = self._length + 1 if self._pieces else 0
         self._kept.append(kept)
         self._length = start + len(kept)
         self._pieces.append((start, number, line, dropped))
-        return start
 
     def offset_of(self, number: int, column: int) -> int:
         """Return the offset of a place in a physical line; `column` counts from 0."""
@@ -98,6 +102,8 @@ class LineAssembler:
         self._note: str | None = None
         self._line = LogicalLine()
         self._json: JsonReader | None = None
+        # Whether the last logical line ends in invalid JSON, whose end is unknown.
+        self.is_broken = False
         self._open = False
         self._in_transaction = False
         self._skipping: _ReplySkipper | None = None
@@ -124,8 +130,9 @@ class LineAssembler:
     def feed(self, line: str, number: int) -> LogicalLine | None:
         """Add the physical line `number`. Return the logical line if it is now complete.
 
-        Raises LineError for invalid JSON over several lines. Its offsets refer to `pop()`.
+        Invalid JSON completes a line, so that its mistake is reported.
         """
+        self.is_broken = False
         if self._verbatim:
             self._line.add(line, number=number, line=line, dropped=0)
             return self.pop()
@@ -156,7 +163,7 @@ class LineAssembler:
             return self._continuation_width(line)
         if not self._human and self._is_reply(line):
             return None
-        prompt = re.compile(_HUMAN_PROMPT if self._human else _PROMPT).match(line)
+        prompt = _match_prompt(line, human=self._human)
         if prompt is not None and prompt[1] is not None and not self._has_arrows:
             self._in_transcript = self._after_prompt = True
             return prompt.end() if line[prompt.end() :].strip() else None
@@ -181,7 +188,8 @@ class LineAssembler:
 
     def _is_output(self, line: str) -> bool:
         """Return True for a line without a prompt in a transcript, and for omitted lines."""
-        self._in_transcript |= re.compile(_BANNER).match(line) is not None
+        if line.startswith(_BANNER_STARTS):
+            self._in_transcript |= re.compile(_BANNER).match(line) is not None
         if self._in_transcript and line.strip() and self._note is None:
             self._note = _TRANSCRIPT.format("(qemu)" if self._human else "(QEMU)")
         return self._in_transcript or (not self._human and line.strip() == _ELISION)
@@ -190,12 +198,12 @@ class LineAssembler:
         """Return the length of the prompt of a line that continues another one."""
         if self._in_transcript and line.startswith(_MORE_PROMPT):
             return len(_MORE_PROMPT)
-        prompt = re.compile(_PROMPT).match(line) if self._in_transaction else None
+        prompt = _match_prompt(line) if self._in_transaction else None
         return prompt.end() if prompt is not None and prompt[1] == "TRANS>" else 0
 
     def _feed_json(self, kept: str, *, number: int, line: str, dropped: int) -> LogicalLine | None:
         assert self._json is not None
-        start = self._line.add(kept, number=number, line=line, dropped=dropped)
+        self._line.add(kept, number=number, line=line, dropped=dropped)
         self._open = True
         following: re.Match[str] | None = None
         try:
@@ -205,8 +213,9 @@ class LineAssembler:
                 if not self._json.complete or following is None:
                     break
                 self._json = JsonReader(QEMU)
-        except JsonError as error:
-            raise LineError(error.reason, start=start + error.position) from None
+        except JsonError:
+            self.is_broken = True
+            return self.pop()
         return self.pop() if self._json.complete else None
 
     def end(self) -> None:
@@ -221,15 +230,22 @@ class LineAssembler:
 
 def is_transcript(text: str, *, human: bool = False) -> bool:
     """Return True if a text has lines with prompts, and no arrows of documentation."""
-    prompt = re.compile(_HUMAN_PROMPT if human else _PROMPT)
-    found = [match[1] for match in map(prompt.match, text.split("\n")) if match is not None]
+    matches = (_match_prompt(line, human=human) for line in text.split("\n"))
+    found = [match[1] for match in matches if match is not None]
     return bool(found) and None not in found
 
 
 def prompt_width(line: str) -> int:
     """Return the length of the prompt at the start of a pasted line."""
-    match = re.compile(_PROMPT).match(line)
+    match = _match_prompt(line)
     return match.end() if match is not None else 0
+
+
+def _match_prompt(line: str, *, human: bool = False) -> re.Match[str] | None:
+    # Most lines have neither, and compiling the expression takes longer than a short script.
+    if "(" not in line and ">" not in line:
+        return None
+    return re.compile(_HUMAN_PROMPT if human else _PROMPT).match(line)
 
 
 def _continues(line: str) -> bool:

@@ -5,24 +5,16 @@ from __future__ import annotations
 import re
 
 from ..errors import LineError
-from ..qmp import JsonError, json_string, main_argument, option_command_name
+from ..qmp import QEMU, JsonError, json_string, main_argument, option_command_name
 from ..record import Record
 from . import tokens as t
-from .tokens import Token, tokenize
+from .tokens import Token, tokenize, tokenize_hmp
+from .values import MAX_HINT, Argument, JsonTree, Value, json_leaves, no_members, unquoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
-
-
-class Argument(Record):
-    """`key op value`. `path` is the parts of the key, each a name and its offset in the line."""
-
-    key: Token
-    path: list[tuple[str, int]]
-    operator: Token
-    value: Token
 
 
 class FileWord(Record):
@@ -37,23 +29,31 @@ class FileWord(Record):
 
 
 class CommandItem(Record):
-    """`NAME key=value…` or `NAME {…}`.
+    """`NAME key=value…` or `NAME {…}`, which may be incomplete or invalid.
 
-    `whole` is the object that is the complete arguments; `file` is the file whose descriptor is
-    passed along.
+    `whole` is the object that is the complete arguments, and `json` its content; `words` are the
+    words that are no arguments; `file` is the file whose descriptor is passed along.
     """
 
     name: Token
-    arguments: list[Argument]
-    whole: Token | None
+    arguments: list[Argument] = []
+    words: list[Token] = []
+    whole: Token | None = None
+    json: JsonTree | None = None
     file: FileWord | None = None
+    errors: list[LineError] = []
 
 
 class RawItem(Record):
-    """A JSON object instead of a command. `token` is its text; `file` is as in CommandItem."""
+    """A JSON object instead of a command, in the dialect that QEMU accepts.
+
+    `token` is its text, and `json` its content; `file` is as in CommandItem.
+    """
 
     token: Token
+    json: JsonTree
     file: FileWord | None = None
+    errors: list[LineError] = []
 
 
 class TransactionItem(Record):
@@ -69,6 +69,7 @@ class ShellCommandItem(Record):
 
     name: Token
     tokens: list[Token]
+    errors: list[LineError] = []
 
 
 Item = CommandItem | RawItem | TransactionItem | ShellCommandItem
@@ -121,6 +122,10 @@ class ShellCommand(Record):
     line: str
     start: int
 
+    def error(self, reason: str, *, hint: str = "") -> LineError:
+        """Return the error about the name."""
+        return LineError(reason, start=self.start, end=self.start + len(self.name), hint=hint)
+
 
 Action = Command | RawCommand | ShellCommand
 
@@ -137,13 +142,12 @@ EXIT_COMMANDS = ("exit", "/quit")
 
 # Quoted text, or a downstream name, which contains dots (qmp-spec, "Downstream extension of QMP").
 _PART = r'("(?:[^"\\]|\\.)*")|(__[A-Za-z0-9.-]+_[^".]*|[^".]*)'
-# What is wrong with a key.
-REPEATED = "occurs twice"
-BOTH_KINDS = "has both a value and members"
 _OUTPUTS = (">", ">>")
 # The operator before the number of an inherited descriptor.
 INHERITED = "<&"
-_QUOTE_IT = "quote it to send it as text"
+QUOTE_IT = "quote it to send it as text"
+_NO_BLANKS = "there must be no blanks around ="
+_AFTER_JSON_OPERATOR = "after := comes JSON, with text in double quotes; after = comes plain text"
 
 
 class StrayWordError(LineError):
@@ -163,98 +167,178 @@ class Part:
 
     `tokens` are those of the item, without comments and the redirect of its replies; `end` is where
     the cursor leaves it. `mark` is the `;`, line end, `transaction(` or `)` before it, if any.
-    `is_action` is true in a transaction, `is_closing` for the arguments after its `)`.
-    `has_redirect` is true if the redirect of the line follows.
+    `opening` is the `transaction(` that it belongs to: as an action if `is_action`, or with the
+    arguments after its `)` if `is_closing`. `has_redirect` is true if the redirect of the line
+    follows. `misplaced` is the error if such an item cannot be at this place.
     """
 
-    __slots__ = ("end", "has_redirect", "is_action", "is_closing", "mark", "tokens")
+    __slots__ = ("_item", "end", "has_redirect", "is_action", "is_closing", "line", "mark", "misplaced", "opening", "tokens")  # fmt: skip
 
-    def __init__(self, mark: Token | None, *, is_action: bool, is_closing: bool) -> None:
+    def __init__(self, line: str, mark: Token | None = None, opening: Token | None = None) -> None:
+        self.line = line
         self.mark = mark
-        self.is_action = is_action
-        self.is_closing = is_closing
+        self.opening = opening
+        self.is_closing = mark is not None and mark.kind == t.CLOSE
+        self.is_action = opening is not None and not self.is_closing
         self.tokens: list[Token] = []
         self.end = 0
         self.has_redirect = False
+        self.misplaced: LineError | None = None
+        self._item: CommandItem | RawItem | ShellCommandItem | None = None
+
+    @property
+    def item(self) -> CommandItem | RawItem | ShellCommandItem | None:
+        """What the tokens mean, or None without tokens. After `)`, a command without a name."""
+        if self._item is None and (self.tokens or self.is_closing):
+            self._item = self._parse()
+        return self._item
+
+    @property
+    def errors(self) -> list[LineError]:
+        """The mistakes, in the order in which they are reported."""
+        item = self.item
+        first = [self.misplaced] if self.misplaced is not None else []
+        return first + (item.errors if item is not None else [])
+
+    def _parse(self) -> CommandItem | RawItem | ShellCommandItem:
+        if self.is_closing:
+            assert self.opening is not None
+            closing = CommandItem(self.opening)
+            _parse_arguments(self.line, closing, self.tokens)
+            return closing
+        item = _item(self.line, self.tokens)
+        if self.is_action and (not isinstance(item, CommandItem) or item.file is not None):
+            item.errors.append(_not_an_action(self.tokens[0]))
+        return item
+
+
+class HumanPart(Part):
+    """A human monitor line, which is what `/hmp` runs."""
+
+    __slots__ = ()
+
+    def __init__(self, line: str, tokens: list[Token]) -> None:
+        super().__init__(line)
+        self.tokens = [token for token in tokens[:1] if token.kind == t.TEXT]
+        self.end = len(line)
+        self.has_redirect = any(token.kind == t.PIPE for token in tokens)
+
+    def _parse(self) -> ShellCommandItem:
+        return ShellCommandItem(Token(t.LOCAL, t.HUMAN, self.tokens[0].start), self.tokens)
 
 
 class Tree:
-    """A parsed line. `tokens` are its leaves; only blanks are between them.
+    """A parsed line. `tokens` are its words; only blanks are between them.
 
-    `parts` are in order. The items of a line without mistakes are its `items()`.
+    `parts` are in order, and `redirect` is that of the replies. The items of a line without
+    mistakes are its `items()`. Mistakes outside of the parts are in `errors`.
     """
 
-    __slots__ = ("line", "parts", "tokens")
+    __slots__ = ("errors", "line", "parts", "redirect", "tokens")
 
-    def __init__(self, line: str, tokens: list[Token], parts: list[Part]) -> None:
+    def __init__(
+        self, line: str, tokens: list[Token], parts: list[Part], errors: list[LineError]
+    ) -> None:
         self.line = line
         self.tokens = tokens
         self.parts = parts
+        self.errors = errors
+        self.redirect: Redirect | None = None
+        if parts[-1].has_redirect:
+            try:
+                self.redirect = _redirect(line, tokens)
+            except LineError as error:
+                self.errors.append(error)
+
+    @property
+    def all_errors(self) -> Iterator[LineError]:
+        """The mistakes, in the order in which they are reported."""
+        yield from self.errors
+        for part in self.parts:
+            yield from part.errors
+        opening = self.parts[-1].opening
+        if self.parts[-1].is_action and opening is not None:
+            yield opening.error(
+                "the transaction is not closed", hint=") as a separate word ends it"
+            )
+
+    def leaves(self) -> Iterator[Token]:
+        """Yield the smallest tokens, those of JSON too, and the blanks. Joined, they are the line."""
+        position = 0
+        for token in self.tokens:
+            is_json = token.kind in (t.COMPOUND, t.OBJECT)
+            for leaf in json_leaves(token.text, token.start) if is_json else (token,):
+                if leaf.start > position:
+                    yield Token(t.BLANK, self.line[position : leaf.start], position)
+                yield leaf
+                position = leaf.end
+        if position < len(self.line):
+            yield Token(t.BLANK, self.line[position:], position)
 
     def items(self) -> Line:
         """Return the items and the redirect. A blank line or a comment has none. Raises LineError."""
-        redirect = _redirect(self.line, self.tokens) if self.parts[-1].has_redirect else None
+        for error in self.all_errors:
+            raise error
         items: list[Item] = []
-        opening: Token | None = None
         actions: list[CommandItem] = []
         for part in self.parts:
-            if part.mark is not None and part.mark.kind == t.OPEN:
-                opening, actions = part.mark, []
-            if part.is_action and part.tokens:
-                actions.append(_action(self.line, part.tokens))
-            elif part.is_closing and opening is not None:
-                rest = arguments(self.line, opening, part.tokens)
-                items.append(TransactionItem(opening, actions, rest))
-                opening = None
-            elif part.tokens:
-                items.append(_item(self.line, part.tokens))
-        if opening is not None:
-            raise LineError(
-                "the transaction is not closed",
-                start=opening.start,
-                end=opening.end,
-                hint=") as a separate word ends it",
-            )
-        if redirect is not None and not items:
-            raise LineError("there are no replies to redirect", start=words_start(self.line))
-        return Line(items, redirect)
-
-    def find_error(self, part: Part) -> LineError | None:
-        """Return the mistake in one part, or None."""
-        try:
-            if part.is_closing:
-                arguments(self.line, self._opening_of(part), part.tokens)
-            elif part.is_action and part.tokens:
-                _action(self.line, part.tokens)
-            elif part.tokens:
-                _item(self.line, part.tokens)
-        except LineError as error:
-            return error
-        return None
-
-    def _opening_of(self, closing: Part) -> Token:
-        """Return the `transaction(` that the part after a `)` belongs to."""
-        before = self.parts[: self.parts.index(closing)]
-        return next(
-            part.mark for part in reversed(before) if part.mark and part.mark.kind == t.OPEN
-        )
+            item = part.item
+            if part.is_action:
+                assert item is None or isinstance(item, CommandItem)
+                actions += [item] if item is not None else []
+            elif part.is_closing:
+                assert part.opening is not None
+                assert isinstance(item, CommandItem)
+                items.append(TransactionItem(part.opening, actions, item.arguments))
+                actions = []
+            elif item is not None:
+                items.append(item)
+        return Line(items, self.redirect)
 
 
-def parse(line: str) -> Tree:
-    """Parse a line. Never fails: mistakes are found in `Tree.items`."""
+def parse(line: str, *, human: bool = False) -> Tree:
+    """Parse a line, or a `human` monitor line. Never fails: mistakes are in the tree."""
+    if human:
+        tokens = tokenize_hmp(line)
+        return Tree(line, tokens, [HumanPart(line, tokens)], [])
     tokens = tokenize(line)
-    return Tree(line, tokens, list(_parts(line, tokens)))
+    errors = [] if line.isprintable() else _control_errors(line)
+    return Tree(line, tokens, list(_parts(line, tokens)), errors)
+
+
+# Characters that cannot be typed, apart from line ends and tabs. Bytes that are not valid become
+# surrogates.
+_CONTROLS = r"[\ud800-\udfff]|[^ -~\t\r\n\u00a0-\U0010ffff]"
+
+
+def _control_errors(line: str) -> list[LineError]:
+    """Return the error for the first character that the line may not contain, if any."""
+    match = re.search(_CONTROLS, line)
+    if match is None:
+        return []
+    if match[0] >= "\ud800":
+        what = "a byte that is not valid in this terminal's encoding"
+        return [LineError(what, start=match.start())]
+    return [
+        LineError(
+            f"a control character (U+{ord(match[0]):04X}) in the line",
+            start=match.start(),
+            hint="in double quotes, write it as a JSON escape, such as \\u0007",
+        )
+    ]
 
 
 def _parts(line: str, tokens: list[Token]) -> Iterator[Part]:
-    part = Part(None, is_action=False, is_closing=False)
+    part = Part(line)
     for token in tokens:
         if token.kind in (t.SEPARATOR, t.OPEN, t.CLOSE):
             part.end = part.end or token.start
             yield part
-            is_action = token.kind == t.OPEN or (part.is_action and token.kind != t.CLOSE)
-            before, part = part, Part(token, is_action=is_action, is_closing=token.kind == t.CLOSE)
+            opening = token if token.kind == t.OPEN else None if part.is_closing else part.opening
+            before, part = part, Part(line, token, opening)
             part.has_redirect = before.has_redirect
+            if token.kind == t.OPEN and before.is_action:
+                part.misplaced = _not_an_action(token)
         elif token.kind == t.PIPE or (token.kind == t.REDIRECT and token.text in _OUTPUTS):
             part.end = part.end or token.start
             part.has_redirect = True
@@ -265,11 +349,6 @@ def _parts(line: str, tokens: list[Token]) -> Iterator[Part]:
             part.end = 0  # a comment before it was not the end
     part.end = part.end or len(line)
     yield part
-
-
-def words_start(line: str) -> int:
-    """Return the offset of the first character that is not blank."""
-    return len(line) - len(line.lstrip())
 
 
 def _redirect(line: str, tokens: list[Token]) -> Redirect | None:
@@ -286,10 +365,8 @@ def _redirect(line: str, tokens: list[Token]) -> Redirect | None:
             file = _file_word(line, words, index)
             if index + 2 < len(words):
                 extra = words[index + 2]
-                raise LineError(
+                raise extra.error(
                     "text after the file name of the redirect",
-                    start=extra.start,
-                    end=extra.end,
                     hint="> FILE must be at the end of the line; it gets the replies to the whole line",
                 )
             return Redirect(token.text, file.path, file.start)
@@ -302,10 +379,8 @@ def _check_no_exec(words: list[Token], mark: Token) -> None:
         if token.kind == t.SEPARATOR:
             return
         if token.kind == t.VALUE and token.text.startswith("exec:"):
-            raise LineError(
+            raise mark.error(
                 f"{mark.text} after exec: would redirect the replies, and not be part of the command",
-                start=mark.start,
-                end=mark.end,
                 hint='quote the whole value: uri="exec:cat > file"',
             )
 
@@ -315,11 +390,13 @@ def _file_word(line: str, words: list[Token], index: int) -> FileWord:
     if mark.text == INHERITED:
         return _descriptor_word(words, index)
     if index + 1 == len(words) or words[index + 1].kind != t.FILE:
-        raise LineError(f"a file must follow {mark.text}", start=mark.start, end=mark.end)
+        raise mark.error(f"a file must follow {mark.text}")
     token = words[index + 1]
     path = token.text
     if path[0] in "\"'":
-        _check_end(line, token)
+        error = _end_error(line, token)
+        if error is not None:
+            raise error
         path = unquote(token)
     return FileWord(mark.text, path, token.start)
 
@@ -329,108 +406,129 @@ def _descriptor_word(words: list[Token], index: int) -> FileWord:
     token = words[index + 1] if index + 1 < len(words) else mark
     number = token.text
     if not (number.isascii() and number.isdecimal() and len(number) < 10):
-        raise LineError(
-            "the number of an inherited descriptor must follow <&",
-            start=token.start,
-            end=token.end,
-            hint="for a file, write < FILE",
+        raise token.error(
+            "the number of an inherited descriptor must follow <&", hint="for a file, write < FILE"
         )
     return FileWord(mark.text, number, token.start)
 
 
-def _item(line: str, tokens: list[Token]) -> Item:
+def _item(line: str, tokens: list[Token]) -> CommandItem | RawItem | ShellCommandItem:
     first, *rest = tokens
-    if first.kind == t.OBJECT:
-        rest, file = _split_file(line, rest)
-        if rest:
-            raise LineError(
-                "text after the JSON object",
-                start=rest[0].start,
-                end=rest[0].end,
-                hint="only another JSON object or ; COMMAND may follow",
-            )
-        return RawItem(first, file)
     if first.kind == t.LOCAL:
         return ShellCommandItem(first, rest)
-    return command_item(line, first, rest)
+    if first.kind != t.OBJECT:
+        return command_item(line, first, rest)
+    item = raw_item(first)
+    rest = _parse_file(line, item, rest)
+    if rest:
+        error = LineError(
+            "text after the JSON object",
+            start=rest[0].start,
+            end=rest[0].end,
+            hint="only another JSON object or ; COMMAND may follow",
+        )
+        item.errors.append(error)
+    return item
+
+
+def raw_item(token: Token) -> RawItem:
+    """Return a JSON object that is a command."""
+    json = JsonTree(token, QEMU)
+    return RawItem(token, json, errors=[json.error] if json.error is not None else [])
 
 
 def command_item(line: str, name: Token, rest: list[Token]) -> CommandItem:
     """Return a command from its name and the tokens of its arguments."""
-    _check_name(name)
-    rest, file = _split_file(line, rest)
+    item = CommandItem(name)
+    _check_name(item)
+    rest = _parse_file(line, item, rest)
     if rest and rest[0].kind == t.OBJECT:
-        _check_end(line, rest[0])
-        _check_alone(rest, 1)
-        return CommandItem(name, [], rest[0], file)
-    return CommandItem(name, arguments(line, name, rest), None, file)
+        item.whole, item.json = rest[0], JsonTree(rest[0])
+        alone = _not_alone(rest[1]) if rest[1:] else None
+        error = _end_error(line, rest[0]) or alone or item.json.error
+        item.errors += [error] if error is not None else []
+    else:
+        _parse_arguments(line, item, rest)
+    return item
 
 
-def _split_file(line: str, tokens: list[Token]) -> tuple[list[Token], FileWord | None]:
-    """Split the tokens after a command into its arguments and the file that is passed to it."""
+def _parse_file(line: str, item: CommandItem | RawItem, tokens: list[Token]) -> list[Token]:
+    """Parse the file that is passed to a command. Return the tokens of its arguments."""
     for index, token in enumerate(tokens):
         if token.kind == t.REDIRECT:
-            _check_no_exec(tokens[:index], token)
-            file = _file_word(line, tokens, index)
+            try:
+                _check_no_exec(tokens[:index], token)
+                item.file = _file_word(line, tokens, index)
+            except LineError as error:
+                item.errors.append(error)
             if index + 2 < len(tokens):
                 extra = tokens[index + 2]
-                raise LineError(
+                misplaced = extra.error(
                     "text after the file that is passed to the command",
-                    start=extra.start,
-                    end=extra.end,
                     hint=f"{token.text} FILE must follow the arguments",
                 )
-            return tokens[:index], file
-    return tokens, None
+                item.errors.append(misplaced)
+            return tokens[:index]
+    return tokens
 
 
-def _action(line: str, tokens: list[Token]) -> CommandItem:
-    """Return an action of a transaction."""
-    item = _item(line, tokens)
-    if not isinstance(item, CommandItem) or item.file is not None:
-        raise LineError(
-            "only actions, such as blockdev-snapshot-sync, are allowed in a transaction",
-            start=tokens[0].start,
-            end=tokens[0].end,
-        )
-    return item
+def _not_an_action(first: Token) -> LineError:
+    return first.error("only actions, such as blockdev-snapshot-sync, are allowed in a transaction")
 
 
 _NAME_OPENING = "\"'[(<>|&)"
 # How much of a long word messages repeat, in characters.
 _MAX_SHOWN = 40
-# How much of a line a hint repeats, in characters.
-_MAX_HINT = 70
 
 
-def _check_name(name: Token) -> None:
+def _check_name(item: CommandItem) -> None:
+    name = item.name
     text = name.text
     if text[0] in _NAME_OPENING or "=" in text or name.kind != t.NAME:
         hint = "a line is COMMAND KEY=VALUE…, or a JSON object"
         if "=" in text:
             hint = "the command's name comes first: COMMAND KEY=VALUE…"
-        raise LineError("not a command name", start=name.start, end=name.end, hint=hint)
+        error = name.error("not a command name", hint=hint)
+        item.errors.append(error)
 
 
 def arguments(line: str, name: Token, tokens: list[Token]) -> list[Argument]:
-    """Return the `key=value` arguments of the command `name`."""
-    found: list[Argument] = []
-    for position in range(0, len(tokens), 3):
-        if tokens[position].kind != t.KEY:
-            raise stray_word(name, tokens, position)
-        found.append(_argument(line, *tokens[position : position + 3]))
-    _check_no_option_string(line, name, found)
-    return found
+    """Return the `key=value` arguments of the command `name`. Raises LineError."""
+    item = CommandItem(name)
+    _parse_arguments(line, item, tokens)
+    if item.errors:
+        raise item.errors[0]
+    return item.arguments
+
+
+def _parse_arguments(line: str, item: CommandItem, tokens: list[Token]) -> None:
+    position = 0
+    while position < len(tokens):
+        if tokens[position].kind == t.KEY:
+            argument = _argument(line, *tokens[position : position + 3])
+            item.arguments.append(argument)
+            position += 3
+            is_followed = tokens[position : position + 1] and tokens[position].kind != t.KEY
+            error = argument.error or _json_error(argument, hint=_NO_BLANKS if is_followed else "")
+        else:
+            item.words.append(tokens[position])
+            error = _stray_word(item.name, tokens, position)
+            position += 1
+        if error is not None:
+            item.errors.append(error)
+    if not item.errors:
+        _check_no_option_string(line, item)
 
 
 # A further option after the text of an option string.
 _MORE_OPTIONS = r",[\w.-]+="
 
 
-def _check_no_option_string(line: str, name: Token, found: list[Argument]) -> None:
+def _check_no_option_string(line: str, item: CommandItem) -> None:
     """Reject `device_add e1000,id=n`, which has the syntax of QEMU's command line."""
-    command = option_command_name(name.text)
-    if not command or not found:
+    name, found = item.name, item.arguments
+    command = option_command_name(name.text) if found else ""
+    if not command:
         return
     first = found[0]
     is_main = first.key.text == main_argument(command) and first.operator.text == "="
@@ -439,20 +537,21 @@ def _check_no_option_string(line: str, name: Token, found: list[Argument]) -> No
     ):
         return
     text = line[first.key.start : found[-1].value.end]
-    raise LineError(
+    error = LineError(
         f"{name.text[:_MAX_SHOWN]} takes KEY=VALUE separated by blanks",
         start=first.key.start,
         end=first.value.end,
         hint=f"use /keyval {command} {shortened(text)}",
     )
+    item.errors.append(error)
 
 
 def shortened(text: str) -> str:
     """Return a text for a hint, with … for the end of a long one."""
-    return text if len(text) <= _MAX_HINT else f"{text[:_MAX_HINT]}…"
+    return text if len(text) <= MAX_HINT else f"{text[:MAX_HINT]}…"
 
 
-def stray_word(name: Token, tokens: Sequence[Token], position: int) -> LineError:
+def _stray_word(name: Token, tokens: Sequence[Token], position: int) -> LineError:
     """Return the error for a word among the arguments of `name` that is not an argument."""
     token = tokens[position]
     if token.kind == t.OBJECT:
@@ -467,13 +566,8 @@ def stray_word(name: Token, tokens: Sequence[Token], position: int) -> LineError
     )
 
 
-def _check_alone(tokens: list[Token], position: int) -> None:
-    if position < len(tokens):
-        raise _not_alone(tokens[position])
-
-
 def _not_alone(token: Token) -> LineError:
-    return LineError("a JSON object must be the only argument", start=token.start, end=token.end)
+    return token.error("a JSON object must be the only argument")
 
 
 def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: bool) -> LineError:
@@ -486,11 +580,11 @@ def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: 
     if len(text) > _MAX_SHOWN:
         hint = "expected KEY=VALUE"
     elif loose or (before is not None and not before.text):
-        hint = "there must be no blanks around ="
+        hint = _NO_BLANKS
     elif text.startswith("--"):
         hint = f"did you mean {text.lstrip('-')}{'' if '=' in text else '=…'}?"
     elif text.startswith(("=", ":=")):
-        hint = "there must be no blanks around ="
+        hint = _NO_BLANKS
     elif before is not None:
         hint = "expected KEY=VALUE; quote a value that contains blanks"
     elif text.startswith(("|", "<", ">")):
@@ -503,64 +597,79 @@ def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: 
         if not first:
             return StrayWordError(reason, name, start=token.start, end=token.end, hint=hint)
         hint += f": did you mean {first}={text}?"
-    return LineError(reason, start=token.start, end=token.end, hint=hint)
+    return token.error(reason, hint=hint)
 
 
 def _argument(line: str, key: Token, operator: Token, value: Token) -> Argument:
-    _check_end(line, value)
-    return Argument(key, _path(key), operator, value)
+    path, error = parse_key(key.text, key.start)
+    is_json = operator.text == ":=" or value.kind == t.COMPOUND
+    json = JsonTree(value) if is_json else None
+    return Argument(key, path, operator, value, json, _end_error(line, value) or error)
 
 
-def _check_end(line: str, token: Token) -> None:
+def _json_error(argument: Argument, *, hint: str) -> LineError | None:
+    """Return the mistake in the JSON after `:=`, or None. `hint` is that for missing JSON."""
+    operator, value = argument.operator, argument.value
+    if operator.text != ":=" or argument.json is None or value.text[:1] in ("@", "'"):
+        return None
+    if not value.text:
+        return LineError("JSON must follow :=", start=operator.start, end=value.end, hint=hint)
+    error = argument.json.error
+    if error is None or error.hint:
+        return error
+    return LineError(error.reason, start=error.start, hint=_AFTER_JSON_OPERATOR)
+
+
+def _end_error(line: str, token: Token) -> LineError | None:
+    """Return the mistake at the end of a value, an object or a file name."""
     if not token.closed:
         if token.kind in (t.QUOTED, t.FILE):
-            raise LineError(
+            return token.error(
                 "the quote is not closed",
-                start=token.start,
-                end=token.end,
                 hint="enclose a quote character in quotes of the other kind",
             )
-        raise LineError(
-            "the bracket is not closed",
-            start=token.start,
-            end=token.end,
-            hint=_QUOTE_IT if token.kind != t.OBJECT else "",
+        return token.error(
+            "the bracket is not closed", hint=QUOTE_IT if token.kind != t.OBJECT else ""
         )
     following = line[token.end : token.end + 1]
     if token.kind == t.VALUE and not token.text.startswith("json:"):
-        return
-    if following in t.BLANKS:
-        return
+        return None
     alone = following == ";" and line[token.end + 1 : token.end + 2] in t.BLANKS
-    if not alone:
-        raise LineError(
-            "a blank must follow the closing quote or bracket",
-            start=token.end,
-            hint="quote the whole value if it contains quotes",
-        )
+    if following in t.BLANKS or alone:
+        return None
+    return LineError(
+        "a blank must follow the closing quote or bracket",
+        start=token.end,
+        hint="quote the whole value if it contains quotes",
+    )
 
 
-def _path(key: Token) -> list[tuple[str, int]]:
+def parse_key(text: str, start: int) -> tuple[list[tuple[str, int]], LineError | None]:
+    """Return the parts of a key that starts at `start`, each a name and its offset, and the first mistake."""
     path: list[tuple[str, int]] = []
-    text = key.text
-    for match in key_parts(text):
-        start = key.start + match.start()
-        part = match[2] if match[1] is None else _unquote_part(match[1], start)
-        if not part and match[1] is None:
-            raise LineError(
-                "a part of the key is empty",
-                start=key.start + min(match.start(), len(text) - 1),
-            )
-        path.append((part, start))
+    errors: list[LineError] = []
+    for match in _key_parts(text):
+        place = start + match.start()
+        if match[1] is not None:
+            path.append((unquoted(match[1]), place))
+            errors += _part_errors(match[1], place)
+        else:
+            path.append((match[2], place))
+            if not match[2]:
+                place = start + min(match.start(), len(text) - 1)
+                errors.append(LineError("a part of the key is empty", start=place))
         end = match.end()
         if end < len(text) and text[end] != ".":
-            raise LineError(
-                "a quoted part of a key ends at its closing quote", start=key.start + end
-            )
-    return path
+            if not match[0] and text[end] == '"':  # an unclosed quote
+                path[-1] = (unquoted(text[end:]), start + end)
+            reason = "a quoted part of a key ends at its closing quote"
+            errors.append(LineError(reason, start=start + end))
+            if not match[0]:
+                break
+    return path, errors[0] if errors else None
 
 
-def key_parts(text: str) -> Iterator[re.Match[str]]:
+def _key_parts(text: str) -> Iterator[re.Match[str]]:
     """Yield the parts of a key as written: group 1 is a quoted part, group 2 a plain one, possibly empty.
 
     Never fails: text after a part without a dot is a part of its own.
@@ -577,11 +686,12 @@ def key_parts(text: str) -> Iterator[re.Match[str]]:
         position += text[position] == "." or match.end() == match.start()
 
 
-def _unquote_part(text: str, start: int) -> str:
+def _part_errors(text: str, start: int) -> list[LineError]:
     try:
-        return json_string(text, 0)[0]
+        json_string(text, 0)
     except JsonError as error:
-        raise LineError(error.reason, start=start, end=start + len(text)) from None
+        return [LineError(error.reason, start=start, end=start + len(text))]
+    return []
 
 
 def unquote(token: Token) -> str:
@@ -598,84 +708,11 @@ def unquote(token: Token) -> str:
         ) from None
 
 
-class Node:
-    """An object or array given by dotted keys.
-
-    `start` is the offset of its first name, at `depth` parts of `path`.
-    """
-
-    __slots__ = ("_depth", "_path", "children", "start")
-
-    def __init__(self, path: Sequence[tuple[str, int]], depth: int, start: int) -> None:
-        self.children: dict[str, Node | Argument] = {}
-        self.start = start
-        self._path = path
-        self._depth = depth
-
-    @property
-    def key(self) -> str:
-        """The dotted key."""
-        return ".".join(name for name, _ in self._path[: self._depth])
-
-    def indices(self) -> list[str]:
-        """Return the names in order if they are 0, 1, 2… without a gap, else []."""
-        indices = [str(number) for number in range(len(self.children))]
-        return indices if all(index in self.children for index in indices) else []
-
-    def is_numbered(self) -> bool:
-        """Return True if all names are decimal numbers."""
-        return all(name.isascii() and name.isdecimal() for name in self.children)
-
-
-def build_tree(arguments: Iterable[Argument]) -> Node:
-    """Return the tree of some arguments."""
-    root = Node((), 0, 0)
+def build_tree(arguments: Iterable[Argument]) -> Value:
+    """Return the members that some arguments give. Raises LineError if they contradict each other."""
+    root = no_members()
     for argument in arguments:
-        add_argument(root, argument)
+        error = root.add(argument)
+        if error is not None:
+            raise error
     return root
-
-
-def add_argument(root: Node, argument: Argument) -> None:
-    """Add an argument to the tree. Raises LineError if it contradicts another one."""
-    node = root
-    *parents, (name, start) = argument.path
-    for depth, (parent, parent_start) in enumerate(parents, 1):
-        child = node.children.get(parent)
-        if child is None:
-            child = node.children[parent] = Node(argument.path, depth, parent_start)
-        elif not isinstance(child, Node):
-            raise _both(parent, parent_start)
-        node = child
-    there = node.children.get(name)
-    if isinstance(there, Node):
-        raise _both(name, start)
-    if there is not None:
-        key = argument.key.text
-        raise LineError(f"{key} {REPEATED}", start=argument.key.start, end=argument.key.end)
-    node.children[name] = argument
-
-
-def tree_leaves(node: Node) -> Iterator[Argument]:
-    """Yield the arguments, in any order."""
-    todo = [node]
-    while todo:
-        for child in todo.pop().children.values():
-            if isinstance(child, Node):
-                todo.append(child)
-            else:
-                yield child
-
-
-def nodes(node: Node) -> Iterator[Node]:
-    """Yield the nodes below, parents before children."""
-    todo = [node]
-    while todo:
-        one = todo.pop()
-        for child in one.children.values():
-            if isinstance(child, Node):
-                yield child
-                todo.append(child)
-
-
-def _both(name: str, start: int) -> LineError:
-    return LineError(f"{name} {BOTH_KINDS}", start=start, end=start + len(name))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from ..errors import LineError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +32,12 @@ REDIRECT = "redirect"  # > >> < <>
 FILE = "file"  # the file name after a redirection operator, possibly quoted
 OPEN = "open"  # transaction(
 CLOSE = "close"  # ) as a separate word
+# Leaves of JSON, and what is between all tokens.
+MEMBER = "member"  # a string that is the name of a member
+STRING = "string"
+LITERAL = "literal"  # a number or another word
+MARK = "mark"  # a bracket, colon or comma
+BLANK = "blank"
 
 
 class Token:
@@ -44,6 +52,10 @@ class Token:
         self.end = start + len(text)
         self.closed = closed
 
+    def error(self, reason: str, *, hint: str = "") -> LineError:
+        """Return the error about this token."""
+        return LineError(reason, start=self.start, end=self.end, hint=hint)
+
     def __repr__(self) -> str:
         return f"Token({self.kind}, {self.text!r}, {self.start})"
 
@@ -51,10 +63,11 @@ class Token:
 # Web pages contain no-break spaces, which look like blanks.
 NO_BREAK_SPACES = "\u00a0\u202f"
 BLANKS = f" \t\r\n{NO_BREAK_SPACES}"
-# The others are compiled on first use, because many scripts do not need them.
-_BLANK = re.compile(f"[{BLANKS}]*")
-# A word ends at a blank, or before a semicolon that a blank or the end follows.
-_WORD = re.compile(f"(?:[^{BLANKS};]|;(?![{BLANKS}]|$))*+")
+# A word ends at a blank, or before a semicolon that a blank or the end follows. Compiling a set with a
+# character above 255 takes longer than a short script. The other expressions are compiled on first
+# use, because many scripts do not need them.
+_ASCII_WORD = re.compile(r"(?:[^ \t\r\n;]|;(?![ \t\r\n]|$))*+")
+_WORD = f"(?:[^{BLANKS};]|;(?![{BLANKS}]|$))*+"
 _DOUBLE = r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+("?)'
 _SINGLE = r"'[^'\n]*+('?)"
 # A name, an index or quoted text, then what must follow it.
@@ -64,11 +77,14 @@ _BRACKET = r"""["'\[\]{}]"""
 _JSON_STRINGS = {'"': _DOUBLE, "'": r"'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+('?)"}
 
 
-# The start of a transaction, the shell command that takes a line for the human monitor, and the one
-# that takes a line of either kind.
+# The start of a transaction, the shell command that takes a line for the human monitor, the one that
+# takes a line of either kind, and the one whose text is not for a shell of this host.
 TRANSACTION = "transaction("
 HUMAN = "/hmp"
 WATCH = "/watch"
+# The shell commands that show a document, which /watch can repeat.
+VIEWS = ("/graph", "/info", "/table")
+TYPE = "/type"
 # Words that stand for a shell command, because users of other shells try them first.
 _ALIASES = {"help": "/help", "?": "/help"}
 
@@ -140,6 +156,9 @@ def _tokens(line: str) -> Iterator[Token]:  # noqa: C901 - a state machine
             yield token
             if token.kind == LOCAL and token.text == HUMAN:
                 yield from _human(line, token.end)
+                return
+            if token.kind == LOCAL and token.text == TYPE:
+                yield from _rest(line, token.end)
                 return
         elif line[position] == "{":
             token = _compound(line, position, OBJECT)
@@ -238,9 +257,9 @@ def _human(line: str, position: int) -> Iterator[Token]:
 
 
 def _skip(line: str, position: int) -> int:
-    match = _BLANK.match(line, position)
-    assert match is not None
-    return match.end()
+    while position < len(line) and line[position] in BLANKS:
+        position += 1
+    return position
 
 
 def _stands_alone(line: str, position: int) -> bool:
@@ -257,7 +276,8 @@ def _closes(line: str, position: int) -> bool:
 
 
 def _word(line: str, position: int) -> str:
-    match = _WORD.match(line, position)
+    expression = _ASCII_WORD if line.isascii() else re.compile(_WORD)
+    match = expression.match(line, position)
     assert match is not None
     return match[0]
 

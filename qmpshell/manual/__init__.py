@@ -23,7 +23,8 @@ if TYPE_CHECKING:
         folders as folders,
         page_of as page_of,
     )
-    from .help_pages import HelpPages as HelpPages, type_text as type_text
+    from .help_pages import HelpPages as HelpPages
+    from .members import type_text as type_text
     from .reference import Reference as Reference, inferred_type as inferred_type
     from .roff import literal as literal, parse_page as parse_page, spans as spans
     from .search import (
@@ -38,7 +39,8 @@ else:
             "descriptions": "Descriptions",
             "entries": "COMMAND ENUM EVENT Entry first_sentence parse_title",
             "find": "AGENT ManualCache Manual QEMU STORAGE_DAEMON find_page folders page_of",
-            "help_pages": "HelpPages type_text",
+            "help_pages": "HelpPages",
+            "members": "type_text",
             "reference": "Reference inferred_type",
             "roff": "literal parse_page spans",
             "search": "Found names_starting_with search_manual",

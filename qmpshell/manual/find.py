@@ -6,11 +6,12 @@ import os
 
 from ..record import Record
 from ..render import EMPHASIS, WARNING, Block, Heading
-from .reference import Reference, page_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from .reference import Reference
 
 
 class ManualPage(Record):
@@ -62,6 +63,8 @@ def find_page(
     found. `program` is the server's program if qmpshell has started it; its manual is installed
     beside it.
     """
+    from .reference import page_version  # few sessions read the manual
+
     best, best_score = "", -1
     for path in _paths(name, environment, program):
         score = _likeness(page_version(_read(path, _HEAD)), version)
@@ -234,5 +237,7 @@ class ManualCache:
         if reference is None:
             text = self._find(*key)
             if text is not None:
+                from .reference import Reference  # few sessions read the manual
+
                 reference = self._read[key] = Reference(text)
         return Manual(page, reference, version)

@@ -168,7 +168,7 @@ def inferred_type(reference: Reference, name: str, schema: Schema | None) -> str
     members: set[str] | None = None
     if schema is not None:
         info = schema.command(name) or schema.event(name)
-        members = set(schema.members(info.arg_type, lambda _: None)) if info is not None else None
+        members = set(schema.members(info.arg_type)) if info is not None else None
     if members is not None and not members:
         return ""
     whole = normalized(name)

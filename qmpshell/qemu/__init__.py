@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         start_qemu as start_qemu,
     )
     from .runtime_dir import (
+        PictureDirectory as PictureDirectory,
         RuntimeDirectory as RuntimeDirectory,
         make_runtime_directory as make_runtime_directory,
     )
@@ -50,6 +51,6 @@ else:
             "discovery": "CONNECTS FREE IN_USE FoundMonitor FoundProcess find_addresses find_processes",
             "monitors": "AGENT HUMAN QMP Endpoint Monitor find_monitors machine_name program_name",
             "process": "OutputReader Qemu find_program start_qemu",
-            "runtime_dir": "RuntimeDirectory make_runtime_directory",
+            "runtime_dir": "PictureDirectory RuntimeDirectory make_runtime_directory",
         },
     )

@@ -6,31 +6,34 @@ result.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
-import socket
 import struct
 
 from ..record import Record
+from ..transport import (
+    CONNECTED,
+    LISTENING,
+    read_links,
+    read_tcp_sockets,
+    read_unix_sockets,
+    socket_inode,
+)
 from .monitors import Endpoint, Monitor, find_monitors, machine_name, program_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..transport import TcpSocket
+
 
 FREE, IN_USE, CONNECTS, CLOSED, UNKNOWN = "free", "in use", "connects", "closed", "unknown"
 
-_LISTENING, _CONNECTED = 0x10000, 3  # the flag and the state in /proc/net/unix
-_TCP_LISTENING, _TCP_CONNECTED = "0A", "01"
-_LINK = re.compile(r"socket:\[([0-9]+)\]")
+_UNIX_LISTENING, _UNIX_CONNECTED = 0x10000, 3  # the flag and the state in /proc/net/unix
 _TERMINAL_NUMBER = re.compile(r"^tty-index:\s*([0-9]+)", re.MULTILINE)
-
-# linux/sock_diag.h, linux/unix_diag.h and linux/netlink.h.
-_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, _DONE, _ERROR = 4, 20, 0x301, 3, 2
-_SHOW_PEER, _PEER = 4, 2
-_NETLINK_TIMEOUT = 1.0  # seconds
 
 
 class Holder(Record):
@@ -68,13 +71,6 @@ class _UnixRow(Record):
     inode: int
 
 
-class _TcpRow(Record):
-    local: tuple[str, int]
-    remote: tuple[str, int]
-    state: str
-    inode: int
-
-
 def find_processes(root: str = "/proc") -> list[FoundProcess]:
     """Return the processes that have monitors, ordered by pid. `root` is the proc file system."""
     scan = _Scan(root)
@@ -108,7 +104,11 @@ class _Scan:
 
     def pids(self) -> list[int]:
         """Return all process ids."""
-        return sorted(int(name) for name in self._list() if name.isdecimal())
+        try:
+            names = os.listdir(self._root)
+        except OSError:
+            return []
+        return sorted(int(name) for name in names if name.isdecimal())
 
     def inspect(self, pid: int) -> FoundProcess | None:
         """Return the process with its monitors, or None if it has none or has ended."""
@@ -164,7 +164,7 @@ class _Scan:
             return Endpoint(kind="pty", path=self._terminal(pid))
         if end.kind != "fd" or end.descriptor is None:
             return end
-        inode = _inode(self._link(pid, f"fd/{end.descriptor}"))
+        inode = socket_inode(self._link(pid, f"fd/{end.descriptor}"))
         for row in self._unix_rows(pid):
             if inode and row.inode == inode and row.path:
                 path = row.path
@@ -199,32 +199,32 @@ class _Scan:
         return f"/dev/pts/{match[1]}" if match else ""
 
     def _unix_state(self, pid: int, found: FoundMonitor, names: set[str]) -> None:
-        own = {_inode(link) for link in self._descriptors(pid).values()}
+        own = {socket_inode(link) for link in self._descriptors(pid).values()}
         rows = [
             row
             for row in self._unix_rows(pid)
             if row.path in names and (row.inode in own or not own)
         ]
-        clients = [row for row in rows if row.state == _CONNECTED and row.inode]
+        clients = [row for row in rows if row.state == _UNIX_CONNECTED and row.inode]
         if clients:
             found.state = IN_USE
             peer = self._peer(clients[0].inode)
             if peer:
                 self._wanted.append((found, pid, f"socket:[{peer}]"))
         elif rows:
-            found.state = FREE if any(row.flags & _LISTENING for row in rows) else CLOSED
+            found.state = FREE if any(row.flags & _UNIX_LISTENING for row in rows) else CLOSED
         elif os.path.exists(os.path.join(self._root, str(pid), "net", "unix")):
             found.state = CLOSED
 
     def _tcp_state(self, pid: int, found: FoundMonitor, port: str) -> None:
         rows = self._tcp_rows(pid)
-        own = {_inode(link) for link in self._descriptors(pid).values()}
+        own = {socket_inode(link) for link in self._descriptors(pid).values()}
         here = [
             row
             for row in rows
             if str(row.local[1]) == port and row.inode and (row.inode in own or not own)
         ]
-        clients = [row for row in here if row.state == _TCP_CONNECTED]
+        clients = [row for row in here if row.state == CONNECTED]
         if clients:
             client = clients[0]
             host, number = client.remote
@@ -233,7 +233,7 @@ class _Scan:
             peer = next((row.inode for row in rows if (row.local, row.remote) == ends), 0)
             if peer:
                 self._wanted.append((found, pid, f"socket:[{peer}]"))
-        elif any(row.state == _TCP_LISTENING for row in here):
+        elif any(row.state == LISTENING for row in here):
             found.state = FREE
 
     def _unix_rows(self, pid: int) -> Iterator[_UnixRow]:
@@ -243,19 +243,14 @@ class _Scan:
                 path = os.fsdecode(fields[7]) if len(fields) == 8 else ""
                 yield _UnixRow(path, int(fields[3], 16), int(fields[5], 16), int(fields[6]))
 
-    def _tcp_rows(self, pid: int) -> list[_TcpRow]:
-        rows = []
-        for name in ("net/tcp", "net/tcp6"):
-            for line in self._read(pid, name).decode("ascii", "replace").splitlines()[1:]:
-                fields = line.split()
-                if len(fields) > 9:
-                    local, remote = _tcp_end(fields[1]), _tcp_end(fields[2])
-                    rows.append(_TcpRow(local, remote, fields[3], int(fields[9])))
-        return rows
+    def _tcp_rows(self, pid: int) -> list[TcpSocket]:
+        return read_tcp_sockets(os.path.join(self._root, str(pid), "net"))
 
     def _peer(self, inode: int) -> int:
         if self._peers is None:
-            self._peers = _read_peers()
+            self._peers = {}
+            with contextlib.suppress(OSError, struct.error):  # restricted, as in a container
+                self._peers = {item.inode: item.peer for item in read_unix_sockets()}
         return self._peers.get(inode, 0)
 
     def _user(self, pid: int) -> str:
@@ -270,13 +265,7 @@ class _Scan:
 
     def _descriptors(self, pid: int) -> dict[str, str]:
         """Return the links of a process's descriptors. Empty if they cannot be read."""
-        return {name: self._link(pid, f"fd/{name}") for name in self._list(str(pid), "fd")}
-
-    def _list(self, *parts: str) -> list[str]:
-        try:
-            return os.listdir(os.path.join(self._root, *parts))
-        except OSError:
-            return []
+        return read_links(os.path.join(self._root, str(pid), "fd"))
 
     def _link(self, pid: int, name: str) -> str:
         try:
@@ -290,57 +279,3 @@ class _Scan:
                 return file.read()
         except OSError:
             return b""
-
-
-def _inode(link: str) -> int:
-    match = _LINK.fullmatch(link)
-    return int(match[1]) if match else 0
-
-
-def _tcp_end(text: str) -> tuple[str, int]:
-    """Return host and port of an address such as 0100007F:1F90: words in the machine's byte order."""
-    digits, _, port = text.partition(":")
-    words = [int(digits[at : at + 8], 16) for at in range(0, len(digits), 8)]
-    packed = struct.pack(f"={len(words)}I", *words)
-    family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
-    return socket.inet_ntop(family, packed).removeprefix("::ffff:"), int(port, 16)
-
-
-def _read_peers() -> dict[int, int]:
-    """Return the inode of the other end of each connected UNIX socket. Empty if the kernel refuses.
-
-    /proc does not contain it; `ss` reads it in the same way.
-    """
-    peers: dict[int, int] = {}
-    try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as netlink:
-            netlink.settimeout(_NETLINK_TIMEOUT)
-            query = struct.pack(
-                "=BBHIIIII", socket.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, _SHOW_PEER, *[0xFFFFFFFF] * 2
-            )
-            header = struct.pack(
-                "=IHHII", 16 + len(query), _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 1, 0
-            )
-            netlink.send(header + query)
-            while _add_peers(netlink.recv(1 << 18), peers):
-                pass
-    except (OSError, AttributeError, struct.error):
-        pass
-    return peers
-
-
-def _add_peers(data: bytes, peers: dict[int, int]) -> bool:
-    """Add the peers that one datagram contains. Return False after the last datagram."""
-    while len(data) >= 16:
-        length, kind = struct.unpack_from("=IH", data)
-        if kind in (_DONE, _ERROR) or length < 16:
-            return False
-        (inode,) = struct.unpack_from("=I", data, 20)
-        at = 32
-        while at + 4 <= length:
-            size, attribute = struct.unpack_from("=HH", data, at)
-            if attribute == _PEER and size == 8:
-                (peers[inode],) = struct.unpack_from("=I", data, at + 4)
-            at += max(4, (size + 3) & ~3)
-        data = data[(length + 3) & ~3 :]
-    return True

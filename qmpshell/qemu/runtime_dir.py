@@ -1,4 +1,4 @@
-"""A private directory for one QEMU's socket, removed after its last use.
+"""A private directory for QEMU's socket, or for a picture of its screen, removed after its last use.
 
 A lock on the directory shows that it is in use. QEMU inherits the lock, so that the directory of a
 QEMU that outlives its shell is still in use. Leftovers are removed at the next start.
@@ -14,21 +14,23 @@ import tempfile
 from collections.abc import Callable
 
 from ..errors import LaunchError
+from ..transport import CleanupOnSignal, hold_signals
 
-SOCKET, LOG = "qmp.sock", "qemu.log"
+SOCKET, LOG, PICTURE = "qmp.sock", "qemu.log", "picture"
 
 # The maximum path length of a UNIX socket, in bytes.
 _MAX_SOCKET_PATH = 107
 
 
 class RuntimeDirectory:
-    """A locked directory of mode 0700. `socket` and `log` are paths in it."""
+    """A locked directory of mode 0700. `socket`, `log` and `picture` are paths in it."""
 
     def __init__(self, path: str) -> None:
         """Open an existing directory. Raises OSError."""
         self.path = path
         self.socket = os.path.join(path, SOCKET)
         self.log = os.path.join(path, LOG)
+        self.picture = os.path.join(path, PICTURE)
         # The descriptor that holds the lock, to be inherited.
         self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         with contextlib.suppress(OSError):  # a file system may have no locks
@@ -56,6 +58,28 @@ class RuntimeDirectory:
         if self.descriptor >= 0:
             _remove(self.path)
             self.release()
+
+
+class PictureDirectory:
+    """A directory in which QEMU writes one picture. A signal that ends this process removes it too.
+
+    The parameters are those of `make_runtime_directory`. Raises LaunchError.
+    """
+
+    def __init__(self, runtime: str, *, pid: int) -> None:
+        with hold_signals():
+            self._directory = make_runtime_directory(runtime, pid=pid)
+            self._cleanup = CleanupOnSignal(lambda _number: self._directory.remove())
+
+    @property
+    def picture(self) -> str:
+        """The path of the picture."""
+        return self._directory.picture
+
+    def remove(self) -> None:
+        """Remove the directory and the picture."""
+        self._directory.remove()
+        self._cleanup.close()
 
 
 def _find_users(descriptor: int) -> list[int]:
@@ -98,7 +122,7 @@ def make_runtime_directory(runtime: str, *, pid: int) -> RuntimeDirectory:
                 os.rmdir(path)
         except OSError as error:
             problem = f"{error.filename}: {error.strerror}"
-    raise LaunchError(f"cannot create a directory for QEMU's socket: {problem}")
+    raise LaunchError(f"cannot create a directory for QEMU's files: {problem}")
 
 
 def _make_in_runtime(runtime: str, pid: int) -> str:
@@ -158,7 +182,7 @@ def _remove_unused(path: str) -> None:
 
 
 def _remove(path: str) -> None:
-    for name in (SOCKET, LOG):
+    for name in (SOCKET, LOG, PICTURE):
         with contextlib.suppress(OSError):
             os.unlink(os.path.join(path, name))
     with contextlib.suppress(OSError):

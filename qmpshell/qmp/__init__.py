@@ -48,6 +48,12 @@ if TYPE_CHECKING:
         json_number as json_number,
         json_string as json_string,
     )
+    from .keys import (
+        key_names as key_names,
+        keys_for as keys_for,
+        keys_for_name as keys_for_name,
+        split_combination as split_combination,
+    )
     from .messages import (
         Event as Event,
         Greeting as Greeting,
@@ -66,6 +72,16 @@ if TYPE_CHECKING:
         READY as READY,
         REFUSED as REFUSED,
         QmpProtocol as QmpProtocol,
+    )
+    from .qom import (
+        QOM_LIST_GET as QOM_LIST_GET,
+        QomProperty as QomProperty,
+        clean_path as clean_path,
+        join_path as join_path,
+        natural_key as natural_key,
+        parse_properties as parse_properties,
+        relation_type as relation_type,
+        split_property as split_property,
     )
     from .references import (
         Reference as Reference,
@@ -97,8 +113,10 @@ else:
             "framing": "Framer",
             "hmp": "selected_cpu failed hmp_command hmp_text",
             "json": "Dialect JsonError JsonReader LITERAL QEMU SERVER TOO_LARGE as_text decode decode_strict encode encode_scalar json_number json_string",
+            "keys": "key_names keys_for keys_for_name split_combination",
             "messages": "Event NotQmp Malformed Greeting Item Message Reply command_object encode_message is_too_deep",
             "negotiation": "GREETING NEGOTIATING QmpProtocol READY REFUSED",
+            "qom": "QOM_LIST_GET QomProperty clean_path join_path natural_key parse_properties relation_type split_property",
             "references": "Reference linked_kind load_references",
             "scalars": "is_ambiguous property_kind parse_any parse_bool parse_int parse_number parse_property",
             "schema": "CommandInfo EventInfo Member Schema",

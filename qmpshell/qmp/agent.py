@@ -56,6 +56,11 @@ class AgentProtocol(Handshake):
             # The sentinel makes the agent discard what an earlier client has half sent.
             self._outgoing.append(_SENTINEL + encode_message(command))
 
+    def discard_replies(self) -> None:
+        """Discard all replies to commands that were sent so far, if it is ready."""
+        if self._marker is not None:
+            self.synchronize(self._marker + 1)
+
     @property
     def pending(self) -> bytes:
         """The start of an incomplete message, or bytes that are not a message."""
@@ -93,8 +98,12 @@ class AgentProtocol(Handshake):
     def _reply(self, reply: Reply) -> None:
         if self.state == GREETING:
             value = reply.value.get("return")
-            if type(value) is int and value == self._marker:
+            if type(value) is not int or value != self._marker:
+                return
+            if self.echoes_ids:
                 self._ask_for_echo()
+            else:
+                self.state = READY
         elif reply.value.get("id") == self._own_id:
             self.state = READY
         elif "id" not in reply.value:

@@ -108,7 +108,10 @@ COMMANDS = {
 }
 _NO_FACTS = CommandFacts()
 # Commands with these endings have a member that identifies their object.
-_ID_COMMANDS = ("del", "remove", "dismiss", "cancel", "pause", "resume", "complete", "finalize")
+_ID_COMMANDS = (
+    *("device_del", "netdev_del"),  # no others with _: those are of the human monitor
+    *("-del", "-remove", "-dismiss", "-cancel", "-pause", "-resume", "-complete", "-finalize"),
+)
 
 # Run states after events (run-state.json).
 RUNNING = "running"

@@ -25,7 +25,7 @@ _IN_STRING = re.compile(rb'["\\\n]')
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'"{}[]\n'))
 _ONE_BRACKET = bytes.maketrans(b"[]", b"{}")
 _BETWEEN = re.compile(rb"[ \t\r\n\xff]*")
-_GARBAGE_END = re.compile(rb"[\n{]")
+_GARBAGE_END = rb"[\n{]"  # compiled on first use, because servers send no garbage
 # Impossible within a message: quotes in a string are escaped, and QMP has no such member.
 _GREETING = b'{"QMP": {"'
 
@@ -120,7 +120,7 @@ class Framer:
         self._restart()
 
     def _malformed(self, data: bytes, position: int, found: list[Message | Malformed]) -> int:
-        match = _GARBAGE_END.search(data, position)
+        match = re.compile(_GARBAGE_END).search(data, position)
         end = match.start() if match else len(data)
         self._add(data[position:end])
         if match or self._length > _GARBAGE_LIMIT:

@@ -161,7 +161,9 @@ class Schema:
             self._cases[type_name] = known
         return known
 
-    def members(self, type_name: str, tag_value: Callable[[str], str | None]) -> dict[str, Member]:
+    def members(
+        self, type_name: str, tag_value: Callable[[str], str | None] | None = None
+    ) -> dict[str, Member]:
         """Return the members of an object. `tag_value` returns the value of a discriminator, or None.
 
         The members of a variant are on the same level as the discriminator. A variant may itself be
@@ -175,7 +177,7 @@ class Schema:
             for name, member in self._members_of(todo).items():
                 found.setdefault(name, member)
             tag = self.tag(todo)
-            case = None if tag is None else tag_value(tag)
+            case = tag_value(tag) if tag is not None and tag_value is not None else None
             todo = None if case is None else self.cases(todo).get(case)
         return found
 

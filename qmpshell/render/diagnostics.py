@@ -67,6 +67,8 @@ def excerpt(line: str, start: int, length: int) -> tuple[str, str]:
     """Return the part of a line around `start` and the carets to show below it."""
     first = max(0, start - _BEFORE)
     last = max(start + 1, min(len(line), start + _AFTER))
+    if last == len(line) - 1:  # the mark is as wide as what it stands for
+        last += 1
     head = "…" if first else ""
     tail = "…" if last < len(line) else ""
     before = head + escape(line[first:start])

@@ -64,20 +64,58 @@ def _elements(old: list[Any], new: list[Any]) -> Iterator[tuple[Any, Any]]:
 def mark_words(before: str, after: str) -> Iterator[tuple[str, bool]]:
     """Yield the lines of `after`, with line ends, in parts, each with whether it has changed.
 
-    A part is a word that differs from that in the same place of `before`, or the whole line if its
-    number of words differs.
+    A part is a word or the blanks between two. A line is compared with that in the same place of
+    `before`, unless only another one has the same first word.
     """
-    old_lines = before.splitlines()
+    old_lines = [_words(line) for line in before.splitlines()]
+    by_name = {_first(words): words for words in reversed(old_lines)}
     for number, line in enumerate(after.splitlines(keepends=True)):
-        old = _words(old_lines[number]) if number < len(old_lines) else []
         new = _words(line.rstrip("\n"))
-        if len(old) != len(new):
-            yield line.rstrip("\n"), True
-        else:
-            for old_word, new_word in zip(old, new, strict=True):
-                yield new_word, old_word.strip() != new_word.strip() and bool(new_word.strip())
+        old = old_lines[number] if number < len(old_lines) else []
+        if _first(old) != _first(new):
+            old = by_name.get(_first(new), old)
+        changed = _changed(old, new)
+        for at, word in enumerate(new):
+            yield word, at in changed
         if line.endswith("\n"):
             yield "\n", False
+
+
+def _first(words: list[str]) -> str:
+    return next((word for word in words if not word.isspace()), "")
+
+
+def _changed(old: list[str], new: list[str]) -> set[int]:
+    """Return the positions of the words that have changed."""
+    places = [at for at, word in enumerate(new) if not word.isspace()]
+    words = [new[at] for at in places]
+    known = [word for word in old if not word.isspace()]
+    if len(known) == len(words):
+        pairs = zip(places, known, words, strict=True)
+        return {at for at, before, after in pairs if before != after}
+    from difflib import SequenceMatcher  # slow to import, and rarely needed
+
+    matches = SequenceMatcher(None, known, words, autojunk=False).get_matching_blocks()
+    same = {at for match in matches for at in range(match.b, match.b + match.size)}
+    return {place for at, place in enumerate(places) if at not in same}
+
+
+def overlay_changes(
+    pieces: Iterable[Piece], parts: Iterable[tuple[str, bool]]
+) -> Iterator[tuple[str, str, bool]]:
+    """Yield the pieces of a text, split where `parts` of the same text change their mark."""
+    marks = iter(parts)
+    rest, changed = 0, False
+    for style, text in pieces:
+        at = 0
+        while at < len(text):
+            while not rest:
+                part, changed = next(marks, (text[at:], False))
+                rest = len(part)
+            end = min(at + rest, len(text))
+            yield style, text[at:end], changed
+            rest -= end - at
+            at = end
 
 
 def _words(line: str) -> list[str]:

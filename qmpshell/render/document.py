@@ -74,6 +74,17 @@ class Table(Block):
     rows: list[list[Span]]
 
 
+class Lines(Block):
+    """Lines with styles, which are never cut.
+
+    With `wrap`, long ones continue with an indentation. With `keeps_tabs`, tabs stay tabs.
+    """
+
+    lines: Iterable[Spans]
+    wrap: bool = False
+    keeps_tabs: bool = False
+
+
 def heading(text: str) -> Heading:
     """Return a heading of level 2."""
     return Heading([(PLAIN, text)], 2)
@@ -82,6 +93,61 @@ def heading(text: str) -> Heading:
 def paragraph(text: str) -> Paragraph:
     """Return a paragraph of plain text."""
     return Paragraph([(PLAIN, text)])
+
+
+class Page:
+    """A help page. `blocks` are its blocks from top to bottom."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+
+    def title(self, name: str, remarks: Iterable[str]) -> None:
+        """Add the title: a name, and remarks in parentheses."""
+        self.blocks.append(Heading([(NAME, name), (PLAIN, f" ({', '.join(remarks)})")]))
+
+    def text(self, text: str) -> None:
+        """Add a paragraph."""
+        self.blocks.append(paragraph(text))
+
+    def section(self, label: str, blocks: Iterable[Block]) -> None:
+        """Add blocks with a heading, unless they have one or there are none."""
+        added = list(blocks)
+        if added and not isinstance(added[0], Heading):
+            self.blocks.append(heading(label))
+        self.blocks += added
+
+    def names(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Add a table of names and their descriptions."""
+        self.blocks.append(names_table(rows))
+
+
+def names_table(rows: Iterable[tuple[str, str]]) -> Table:
+    """Return a table of names and their descriptions."""
+    return Table([[(NAME, name), (PLAIN, text)] for name, text in rows])
+
+
+def definition(name: str, blocks: list[Block], *, type_text: str = "", remark: str = "") -> Item:
+    """Return an item that describes a name, with its type and a remark, if any."""
+    term: Spans = [(NAME, name)]
+    if type_text:
+        term.append((PLAIN, f": {type_text}"))
+    if remark:
+        term.append((EMPHASIS, remark))
+    return Item(term, blocks)
+
+
+def fold_lines(blocks: Iterable[Block], most: int) -> list[Block]:
+    """Return blocks whose Lines have at most `most` lines, and a note about the others; 0 is no limit."""
+    folded: list[Block] = []
+    for block in blocks:
+        if isinstance(block, Lines) and most > 0:
+            lines = list(block.lines)
+            rest = len(lines) - most
+            if rest > 1:
+                lines[most:] = [[(EMPHASIS, f"… {rest:,} more lines")]]
+            block = Lines(lines, wrap=block.wrap, keeps_tabs=block.keeps_tabs)
+        folded.append(block)
+    return folded
 
 
 def plain_text_of(spans: Iterable[Span]) -> str:
@@ -109,14 +175,17 @@ _LEAST_COLUMN = 24
 # A word that is too long for a line is split after one of these characters, preferably of the first
 # set.
 _BREAK_CHARACTERS = ("|,", "-_/.=")
+# What may precede the text of a line: the lines of a tree, or the dash of a list.
+_BEFORE_TEXT = " │├└─|`-"
 
 
 def format_document(
     blocks: Sequence[Block], *, width: int, measure: Callable[[str], int] = len
 ) -> Iterator[Piece]:
-    """Yield `(style, text)` pieces whose lines have at most `width` columns, except for literal text.
+    """Yield `(style, text)` pieces whose lines have at most `width` columns.
 
-    The last piece ends with a line end. `measure` returns the columns of escaped text.
+    The lines of Literal, and of Lines without `wrap`, are longer if their text is. The last piece ends
+    with a line end. `measure` returns the columns of escaped text.
     """
     return _Layout(max(width, _MIN_WIDTH), measure).blocks(blocks, 0)
 
@@ -151,6 +220,8 @@ class _Layout:
                 yield from self._filled(block.spans, indent)
             elif isinstance(block, Literal):
                 yield from self._literal(block, indent)
+            elif isinstance(block, Lines):
+                yield from self._lines(block, indent)
             elif isinstance(block, Item):
                 yield from self._item(block, indent)
             elif isinstance(block, Group):
@@ -166,6 +237,45 @@ class _Layout:
             if line.strip():
                 yield (LITERAL, " " * indent + escape(line.expandtabs()))
             yield (PLAIN, "\n")
+
+    def _lines(self, lines: Lines, indent: int) -> Iterator[Piece]:
+        for spans in lines.lines:
+            pieces = [
+                (style, escape(text, keep="\t") if lines.keeps_tabs else escape(text.expandtabs()))
+                for style, text in spans
+            ]
+            text = plain_text_of(pieces)
+            if lines.wrap and indent + self._measure(text) > self._width:
+                yield from self._wrapped(pieces, indent)
+                continue
+            yield (PLAIN, " " * indent)
+            yield from pieces
+            yield (PLAIN, "\n")
+
+    def _wrapped(self, pieces: list[Piece], indent: int) -> Iterator[Piece]:
+        """Yield one line that is too long. What fits keeps its blanks; the rest is filled below it."""
+        text = plain_text_of(pieces)
+        before = len(text) - len(text.lstrip(_BEFORE_TEXT))
+        start = self._deeper(indent, self._measure(text[:before]))
+        end = text.rfind(" ", before, self._fitting(text, self._width - indent) + 1)
+        first = max(len(text[: max(end, 0)].rstrip()), before)
+        yield (PLAIN, " " * indent)
+        yield from _cut_pieces(pieces, 0, first)
+        rest = _cut_pieces(pieces, first, len(text))
+        column = indent + self._measure(text[:before])
+        if first > before or column > start:
+            yield (PLAIN, "\n")
+            yield from self._filled(rest, self._deeper(start, self._step))
+        else:
+            yield from self._filled(rest, start, hanging=self._step, column=column)
+
+    def _fitting(self, text: str, room: int) -> int:
+        """Return how many characters fit into `room` columns."""
+        for position, char in enumerate(text):
+            room -= self._measure(char)
+            if room < 0:
+                return position
+        return len(text)
 
     def _item(self, item: Item, indent: int) -> Iterator[Piece]:
         if not item.mark:
@@ -314,6 +424,15 @@ def _joined(chars: list[Piece]) -> list[Piece]:
         (style, "".join(char for _, char in run))
         for style, run in groupby(chars, key=lambda piece: piece[0])
     ]
+
+
+def _cut_pieces(pieces: Iterable[Piece], start: int, end: int) -> Iterator[Piece]:
+    """Yield the characters from `start` to `end`."""
+    for style, text in pieces:
+        part = text[max(start, 0) : max(end, 0)]
+        if part:
+            yield (style, part)
+        start, end = start - len(text), end - len(text)
 
 
 def _words(spans: Iterable[Span]) -> Iterator[list[Piece]]:

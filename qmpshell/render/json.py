@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     # Name and value of each member of an object; the elements of an array have no names.
     Members = Iterator[tuple[str | None, Any]]
+    # What describes a scalar by the name of its member, or returns "".
+    Meanings = Mapping[str | None, Callable[[Any], str] | None]
 
 
 JSON_PUNCTUATION = "punctuation"
@@ -26,10 +28,12 @@ JSON_NAME = "name"
 JSON_STRING = "string"
 JSON_NUMBER = "number"
 JSON_WORD = "word"
+JSON_NOTE = "note"  # what a number means
 
 Piece = tuple[str, str]
 
 _INDENT = 2
+_MAX_NOTES = 4096
 _PLAIN = ("", "")
 _MARKS = (",", "{", "}", "{}", "[", "]", "[]")
 
@@ -40,15 +44,23 @@ _PART = 1 << 16
 
 
 def style_json(
-    value: Any, *, width: int | None, string: Callable[[str], str] = encode_scalar, indent: int = 0
+    value: Any,
+    *,
+    width: int | None,
+    string: Callable[[str], str] = encode_scalar,
+    indent: int = 0,
+    meanings: Meanings | None = None,
 ) -> Iterator[Piece]:
     """Yield `(style, text)` pieces of the text of `paint_json`. Punctuation is the default style."""
     # JSON text contains no control characters, so they can mark where the style changes.
     paint = {
-        style: (f"\0{style}\1", "\0") for style in (JSON_NAME, JSON_STRING, JSON_NUMBER, JSON_WORD)
+        style: (f"\0{style}\1", "\0")
+        for style in (JSON_NAME, JSON_STRING, JSON_NUMBER, JSON_WORD, JSON_NOTE)
     }
     style = JSON_PUNCTUATION
-    for chunk in paint_json(value, width=width, string=string, paint=paint, indent=indent):
+    for chunk in paint_json(
+        value, width=width, string=string, paint=paint, indent=indent, meanings=meanings
+    ):
         for number, text in enumerate(chunk.split("\0")):
             if number and style == JSON_PUNCTUATION:
                 style, _, text = text.partition("\1")
@@ -65,15 +77,17 @@ def paint_json(
     string: Callable[[str], str] = encode_scalar,
     paint: Mapping[str, tuple[str, str]],
     indent: int = 0,
+    meanings: Meanings | None = None,
 ) -> Iterator[str]:
     """Yield the text of `value` in chunks of any size; its first line starts at column `indent`.
 
     An object or array that fits on its line stays on it. With `width` 0, every non-empty one is
     broken; with None, none is. `string` encodes a string as JSON: each character independently,
     between quotes, none as a control character. `paint` maps a style to the text before and after
-    it; other styles stay plain. No style extends over a line end.
+    it; other styles stay plain. No style extends over a line end. `meanings` describes numbers; the
+    descriptions follow them in parentheses, and are not JSON.
     """
-    return _Painter(width, string, paint).chunks(value, indent)
+    return _Painter(width, string, paint, meanings).chunks(value, indent)
 
 
 class _Names(dict[str | None, str]):
@@ -109,7 +123,11 @@ class _Painter:
         width: int | None,
         string: Callable[[str], str],
         paint: Mapping[str, tuple[str, str]],
+        meanings: Meanings | None,
     ) -> None:
+        self._meanings = meanings
+        self._note_paint = paint.get(JSON_NOTE, _PLAIN)
+        self._notes: dict[tuple[str | None, object, str], tuple[int, str]] = {}
         punctuation = paint.get(JSON_PUNCTUATION, _PLAIN)
         self._width = width
         self._string = string
@@ -121,6 +139,7 @@ class _Painter:
 
     def chunks(self, value: object, indent: int) -> Iterator[str]:  # noqa: C901 - a hot loop
         names, string, marks, width = self._names, self._string, self._marks, self._width
+        meanings = self._meanings
         before, after = self._string_paint
         chunk: list[str] = []
         write = chunk.append
@@ -147,6 +166,8 @@ class _Painter:
                         write(after)
                 elif not isinstance(member, (dict, list)):
                     write(f"{lead}{key}{self._scalar(member, encode_scalar(member))}")
+                    if meanings is not None and meanings[name] is not None:
+                        write(self._note(name, member)[1])
                 elif not member:
                     write(f"{lead}{key}{marks['{}' if isinstance(member, dict) else '[]']}")
                 else:
@@ -192,6 +213,7 @@ class _Painter:
         """Return a non-empty `value` on one line, or None if it takes more than `room` columns."""
         if len(value) * (6 if isinstance(value, dict) else 3) > room:
             return None  # it does not fit, whatever follows
+        meanings = self._meanings
         names, string, marks = self._names, self._string, self._marks
         before, after = self._string_paint
         opening, closing = "{}" if isinstance(value, dict) else "[]"
@@ -217,6 +239,10 @@ class _Painter:
                     text = encode_scalar(member)
                     room -= len(text)
                     write(f"{lead}{key}{self._scalar(member, text)}")
+                    if meanings is not None and meanings[name] is not None:
+                        columns, note = self._note(name, member)
+                        room -= columns
+                        write(note)
                 elif not member:
                     room -= 2
                     write(f"{lead}{key}{marks['{}' if isinstance(member, dict) else '[]']}")
@@ -245,6 +271,20 @@ class _Painter:
         before, after = self._word_paint if is_word else self._number_paint
         return f"{before}{text}{after}"
 
+    def _note(self, name: str | None, value: Any) -> tuple[int, str]:
+        """Return the columns of the text after a number, and the text. Most numbers are frequent."""
+        key = name, value, getattr(value, "note", "")
+        found = self._notes.get(key)
+        if found is None:
+            describe = self._meanings[name] if self._meanings is not None else None
+            text = describe(value) if describe is not None else ""
+            text = f" ({text})" if text else ""
+            found = (len(text), text.join(self._note_paint) if text else "")
+            if len(self._notes) >= _MAX_NOTES:
+                self._notes.clear()
+            self._notes[key] = found
+        return found
+
     def _parts(self, text: str) -> Iterator[str]:
         """Yield a long string as JSON, in parts."""
         quotes = self._string("")
@@ -258,16 +298,14 @@ def _members(value: dict[str, Any] | list[Any]) -> Members:
     return iter(value.items()) if isinstance(value, dict) else zip(repeat(None), value)
 
 
-_CONTROLS = (b"\n", b"\r", b"\x7f")
-
-
 def message_line(message: Message) -> bytes:
     """Return a message on one line, with a line end, unchanged if it is one line of plain JSON.
 
     Numbers beyond the precision of a double and repeated names thus reach the reader unchanged.
     """
     raw = message.raw
-    if message.strict and raw.isascii() and not any(control in raw for control in _CONTROLS):
+    has_controls = b"\n" in raw or b"\r" in raw or b"\x7f" in raw
+    if message.strict and raw.isascii() and not has_controls:
         return raw + b"\n"
     return value_line(message.value)
 

@@ -99,3 +99,18 @@ def progress_bar(done: int, total: int, *, cells: int, unicode: bool) -> str:
     full, rest = divmod(filled, steps)
     text = _BLOCKS[-1] * full + (_BLOCKS[rest] if rest else "")
     return f"▕{text:<{cells}}▏"
+
+
+def text_width(text: str) -> int:
+    """Return the columns that escaped text takes at a terminal.
+
+    >>> text_width("disk"), text_width("日本")
+    (4, 4)
+    """
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width  # rarely needed
+
+    return sum(
+        0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text
+    )

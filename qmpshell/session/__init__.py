@@ -11,17 +11,19 @@ if TYPE_CHECKING:
         UNCONNECTED as UNCONNECTED,
         ConnectionState as ConnectionState,
         explain_garbage as explain_garbage,
-        explain_monitor as explain_monitor,
         explain_peer as explain_peer,
         explain_quiet_agent as explain_quiet_agent,
         explain_silence as explain_silence,
     )
     from .effects import (
+        PNG as PNG,
+        PPM as PPM,
         CloseRedirect as CloseRedirect,
         Confirm as Confirm,
         Connect as Connect,
         Effect as Effect,
         Exit as Exit,
+        OpenFile as OpenFile,
         OpenRedirect as OpenRedirect,
         QueryResult as QueryResult,
         ReadFile as ReadFile,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
         ShowDocument as ShowDocument,
         ShowEvent as ShowEvent,
         ShowMessage as ShowMessage,
+        ShowPicture as ShowPicture,
         ShowReply as ShowReply,
         ShowResult as ShowResult,
         ShowUnexpected as ShowUnexpected,
@@ -51,7 +54,11 @@ if TYPE_CHECKING:
         HmpCatalogueLoader as HmpCatalogueLoader,
         LiveCache as LiveCache,
     )
-    from .live_views import JobsWatch as JobsWatch, Watch as Watch
+    from .live_views import (
+        JobsWatch as JobsWatch,
+        ScreenWatch as ScreenWatch,
+        Watch as Watch,
+    )
     from .migration import MigrationWait as MigrationWait
     from .ports import Ports as Ports
     from .raw import RawSession as RawSession
@@ -77,8 +84,8 @@ else:
         {
             "commands.arguments": "find_mistake",
             "commands.registry": "COMMANDS find_command",
-            "connection": "CONNECTED UNCONNECTED ConnectionState explain_garbage explain_monitor explain_peer explain_quiet_agent explain_silence",
-            "effects": "Confirm ReadFile ReadSecret StopFile Connect OpenRedirect Effect CloseRedirect Ready QueryResult Restart Exit ShowDocument Send ShowAnswer ShowBytes ShowCommand ShowEvent ShowReply ShowResult ShowUnexpected ShowMessage TryConnect",
+            "connection": "CONNECTED UNCONNECTED ConnectionState explain_garbage explain_peer explain_quiet_agent explain_silence",
+            "effects": "PNG PPM ShowPicture Confirm OpenFile ReadFile ReadSecret StopFile Connect OpenRedirect Effect CloseRedirect Ready QueryResult Restart Exit ShowDocument Send ShowAnswer ShowBytes ShowCommand ShowEvent ShowReply ShowResult ShowUnexpected ShowMessage TryConnect",
             "server": "disabled_in names_in",
             "input": "LineInput ScriptLines note_skipped",
             "live_names": "HmpCatalogueLoader LIVE LiveCache",
@@ -87,7 +94,7 @@ else:
             "requests": "PreparedLine Request confirmation_question is_shell_line make_hmp_request make_request unknown_command_name prepare prepare_hmp",
             "session": "Session",
             "vm": "Job Jobs VmState",
-            "live_views": "JobsWatch Watch",
+            "live_views": "JobsWatch ScreenWatch Watch",
             "migration": "MigrationWait",
             "steps": "Step",
             "waits": "EventWait JobWait Wait",

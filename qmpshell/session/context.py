@@ -11,44 +11,57 @@ from ..language import (
     Missing,
     ParsedLine,
     RawCommand,
+    Redirect,
     SourceLine,
 )
-from ..render import escape
-from .connection import CONNECTED, LOST
+from ..qmp import command_object, encode, encode_message
+from ..render import REDACTED, escape, escape_json
+from .connection import CONNECTED
 from .effects import (
     Confirm,
     Connect,
+    OpenFile,
     ReadFile,
     Restart,
     ShowDocument,
     ShowEvent,
+    ShowPicture,
     ShowReply,
     ShowResult,
     TryConnect,
 )
 from .execute import NOT_LEFT, UNANSWERED
+from .failures import GENERIC_ERROR
 from .lines import describe_unsent
 from .requests import PreparedLine, Request, make_request
-from .server import returned
-from .steps import Issue, MoveBeside, NotConnected, Query, WaitFor, WaitStopped
+from .server import list_commands, returned
+from .steps import (
+    Issue,
+    NotConnected,
+    Query,
+    QueryAll,
+    WaitFor,
+    WaitStopped,
+)
+from .waits import Wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from typing import Any, TypeVar
 
-    from ..language import Introspection, ShellCommand, Token
+    from ..language import Introspection, ShellCommand
     from ..manual import Manual
     from ..qmp import Event, Reply
     from ..render import Block
     from ..storage import Settings
     from .execute import LineRunner
     from .lines import Task
-    from .live_views import Watch
+    from .live_views import WatchRound
     from .migration import MigrationWait
+    from .ports import Directory, MessageLog
     from .state import SessionState
     from .steps import Step, Steps
-    from .waits import Wait
 
     T = TypeVar("T")
 
@@ -60,35 +73,48 @@ _RESYNC = b"\x01\n"
 
 
 class CommandContext:
-    """The session for the call of a shell command in a line."""
+    """The session for the call of a shell command in a line.
+
+    `state`, `runner` and `task` are for other modules of this package, not for shell commands.
+    `watch_round` is the round of `/watch` that the call is part of, if any.
+    """
 
     def __init__(
-        self, state: SessionState, runner: LineRunner, task: Task, call: ShellCommand
+        self,
+        state: SessionState,
+        runner: LineRunner,
+        task: Task,
+        call: ShellCommand,
+        *,
+        watch_round: WatchRound | None = None,
     ) -> None:
-        self._state = state
-        self._runner = runner
-        self._task = task
+        self.state = state
+        self.runner = runner
+        self.task = task
         self._call = call
+        self._round = watch_round
+        # Whether the requests of this command are shown, as by the shell's own -v.
+        self.shows_requests = False
 
     @property
     def can_query(self) -> bool:
         """Whether qmpshell may send its own queries."""
-        return self._state.sender.can_query
+        return self.state.sender.can_query
 
     @property
     def settings(self) -> Settings:
         """The settings of the session."""
-        return self._state.settings
+        return self.state.settings
 
     @property
     def introspection(self) -> Introspection:
         """What is known of the server's types."""
-        return self._state.server.introspection
+        return self.state.server.introspection
 
     @property
     def now(self) -> float:
         """The current time of the session, in seconds."""
-        return self._state.outbox.now
+        return self.state.outbox.now
 
     def deadline(self, timeout: float | None) -> float | None:
         """Return the end of a wait with this timeout, or with that of the settings, or None."""
@@ -97,43 +123,83 @@ class CommandContext:
 
     def show_result(self, value: object) -> None:
         """Show the result of the command, or write it to the redirect of the line."""
-        if self._task.redirect is None:
-            self._state.answers.set_result(value)
-        self._state.outbox.emit(ShowResult(value, self._task.redirect))
+        if self.task.redirect is None:
+            self.state.answers.set_result(value)
+        self.state.outbox.emit(ShowResult(value, self.task.redirect))
 
     def show_message(self, text: str) -> None:
         """Show a message."""
-        self._state.outbox.show(text)
+        if self._is_live:
+            from ..render import EMPHASIS, Lines  # few scripts need it
+
+            self._add([Lines([[(EMPHASIS, text)]])])
+        else:
+            self.state.outbox.show(text)
+
+    @property
+    def _is_live(self) -> bool:
+        """Whether the command runs for a live view, which shows everything."""
+        return self._round is not None and self._round.is_beside
+
+    def _add(self, blocks: list[Block]) -> None:
+        if self._round is not None:
+            from ..render import Lines  # few scripts need it
+
+            # Rounds are compared, so lines that are made when they are shown are made now.
+            self._round.blocks += [
+                Lines(list(block.lines), wrap=block.wrap) if isinstance(block, Lines) else block
+                for block in blocks
+            ]
 
     def show_event(self, event: Event) -> None:
         """Show an event, even if it is hidden."""
-        self._state.outbox.emit(ShowEvent(event, again=True))
+        self.state.outbox.emit(ShowEvent(event, again=True))
 
     def show_document(self, blocks: list[Block]) -> None:
         """Show a help document."""
-        self._state.outbox.emit(ShowDocument(blocks, self._task.redirect))
+        self._add(blocks)
+        if self._is_live:
+            return
+        self.state.outbox.emit(ShowDocument(blocks, self.task.redirect))
 
-    def fail(self, text: str) -> None:
+    def show_view(self, blocks: list[Block], value: Callable[[], object]) -> None:
+        """Show a document as the result of the command. `value` returns it for `--json-errors`."""
+        answers, redirect = self.state.answers, self.task.redirect
+        self._add(blocks)
+        if self._is_live:
+            return
+        if answers.is_enabled and redirect is None:
+            answers.set_result(value())
+        elif blocks:
+            self.state.outbox.emit(ShowDocument(blocks, redirect, is_result=True))
+
+    def fail(self, text: str, *, error_class: str = GENERIC_ERROR) -> None:
         """Report the failure of the command."""
-        self._state.failures.report(self._task.source, self._call.start, text)
+        if self._round is not None:
+            self._round.problem = text
+        if self._is_live:
+            return
+        self.state.failures.report(
+            self.task.source, self._call.start, text, error_class=error_class
+        )
 
     # -- events -----------------------------------------------------------------------------------
 
     def unclaimed_events(self) -> list[Event]:
         """Return the latest events that no `/wait` has consumed, oldest first."""
-        return list(self._state.events.unclaimed)
+        return list(self.state.events.unclaimed)
 
     def claim_event(self, event: Event) -> None:
         """Remove an event that a wait consumes."""
-        self._state.events.unclaimed.remove(event)
+        self.state.events.unclaimed.remove(event)
 
     def recent_events(self) -> list[Event]:
         """Return the latest events, oldest first."""
-        return list(self._state.events.recent)
+        return list(self.state.events.recent)
 
     def learn_schema(self, reply: Reply) -> None:
         """Store the reply to `query-qmp-schema`."""
-        self._state.server.learn(Missing(MISSING_SCHEMA), returned(reply))
+        self.state.server.learn(Missing(MISSING_SCHEMA), returned(reply))
 
     # -- missing information ----------------------------------------------------------------------
 
@@ -143,15 +209,12 @@ class CommandContext:
         Return None after a failure, which is reported.
         """
         files: dict[str, bytes | OSError] = {}
-        server = self._state.server
+        found: T | Missing
         while True:
-            server.files = files
             try:
-                found = evaluate()
+                found = self.state.server.evaluate(evaluate, files=files)
             except FileNeededError as needed:
                 found = Missing(MISSING_FILE, needed.path)
-            finally:
-                server.files = {}
             if not isinstance(found, Missing):
                 return found
             if found.kind == MISSING_SECRET:
@@ -172,29 +235,91 @@ class CommandContext:
     def find_missing(self, need: Missing) -> Generator[Step, Any, bool]:
         """Query missing information. Return False after a failure, which is reported."""
         start = self._call.start
-        if (yield from self._runner.find_missing(need, self._task.source, start)):
+        if (yield from self.runner.find_missing(need, self.task.source, start)):
             return True
-        self._task.actions.clear()
+        self.task.actions.clear()
         self.fail(UNANSWERED)
         return False
 
     def manual(self, name: str = "") -> Manual:
         """Return the manual of the server, or the one that contains `name` if the server is unknown."""
-        return self._state.manual(name)
+        return self.state.manual(name)
+
+    # -- requests of views ------------------------------------------------------------------------
+
+    def server_commands(self) -> Generator[Step, Any, frozenset[str]]:
+        """Return the names of the server's commands."""
+        if self.state.server.names is None and not self.settings.dry_run:
+            found = yield from self.ask([Query(list_commands(agent=False))])
+            self.state.server.learn_commands(returned(found[0]))
+        return frozenset(self.state.server.names or ())
+
+    def ask(self, queries: list[Query]) -> Generator[Step, Any, list[Reply]]:
+        """Run commands for a view. Return their replies. A dry run ends the line."""
+        if self.settings.dry_run:
+            for query in queries:
+                message = command_object(query.name, query.arguments)
+                request = Request(message, data=encode_message(message), source=self.task.source)
+                yield from self.runner.send(self.task, request)
+            raise WaitStopped
+        if self.state.connection.state != CONNECTED:
+            raise NotConnected(self._place("not connected; nothing was sent"))
+        replies: list[Reply] | None = yield QueryAll(queries)
+        if replies is not None:
+            return replies
+        text, timeout = f"no reply to {escape(queries[0].name)}", self.settings.timeout
+        if timeout is not None:
+            text += f" within {timeout:g} s"
+        if self.state.interactive:
+            raise WaitStopped(text)
+        raise NotConnected(self._place(text))
+
+    def _place(self, text: str) -> str:
+        return self.state.failures.place(self.task.source, self._call.start, text)
 
     # -- commands ---------------------------------------------------------------------------------
 
     def run_command(self, command: Command) -> Steps:
         """Send a command as if it had been typed."""
-        yield from self._runner.run_command(self._task, command)
+        yield from self.runner.run_command(self.task, command)
+
+    def fetch(self, command: Command | RawCommand) -> Generator[Step, Any, Reply | None]:
+        """Send a command for a view, which shows the result. An error is shown.
+
+        Return None if there is no reply, or nothing is sent. Raises LineError.
+        """
+        request = make_request(command, self.task.source, self.state.sender.next_id())
+        request.is_view = True
+        watch_round = self._round
+        if watch_round is None or watch_round.is_first:
+            if isinstance(command, Command):
+                self.runner.show_notes(command)
+            request = request.as_own() if self._is_live else request
+            if self.shows_requests and not self.settings.verbose:
+                self._show_request(request.message)
+            reply = yield from self.runner.send(self.task, request)
+        else:
+            request = request.as_own() if self._is_live else request
+            request.redirect = self.task.redirect
+            reply = yield Issue(request)
+        if watch_round is not None:
+            watch_round.is_stopped |= reply is None
+            if reply is not None and reply.is_error:
+                watch_round.problem = escape(f"{reply.error_class}: {reply.desc}")
+        return reply
+
+    def with_rates(self, value: object, command: str) -> object:
+        """Return the result of a command. In `/watch`, growing integers have rates."""
+        view = self._round.view if self._round is not None else None
+        return value if view is None else view.with_rates(value, command, self.now)
 
     def run_hmp(self, text: str, start: int) -> Steps:
         """Send a human monitor line."""
-        yield from self._runner.run_hmp(self._task, text, start)
+        yield from self.runner.run_hmp(self.task, text, start)
 
     def show_last(self) -> None:
         """Show the last reply again, in the redirect of the line if there is one."""
-        last = self._state.sender.last
+        last = self.state.sender.last
         if self.settings.dry_run:
             return
         if last is None:
@@ -205,10 +330,10 @@ class CommandContext:
             last.request,
             late=False,
             elapsed=last.elapsed,
-            redirect=self._task.redirect,
+            redirect=self.task.redirect,
             again=True,
         )
-        self._state.answers.add_reply(shown)
+        self.state.answers.add_reply(shown)
 
     # -- waits ------------------------------------------------------------------------------------
 
@@ -216,18 +341,16 @@ class CommandContext:
         """Block the following lines until `wait` has ended, and report its failure."""
         if self.settings.dry_run:
             return
-        self._start_wait(wait)
+        self.start_wait(wait)
         yield WaitFor(wait)
         if wait.failure:
             self.fail(wait.failure)
 
-    def _start_wait(self, wait: Wait) -> None:
-        if self._state.connection.state != CONNECTED:
-            text = f"not connected: {escape(wait.label)} will not come"
-            raise NotConnected(
-                self._state.failures.place(self._task.source, self._call.start, text)
-            )
-        self._task.wait = wait
+    def start_wait(self, wait: Wait) -> None:
+        """Record what the line waits for. Raises NotConnected."""
+        if self.state.connection.state != CONNECTED:
+            raise NotConnected(self._place(f"not connected: {escape(wait.label)} will not come"))
+        self.task.wait = wait
         wait.since = self.now
 
     def wait_for_migration(self, wait: MigrationWait) -> Steps:
@@ -237,12 +360,12 @@ class CommandContext:
 
         if self.settings.dry_run:
             return
-        self._start_wait(wait)
+        self.start_wait(wait)
         while not wait.ended:
             if self.can_query:
                 wait.on_answer((yield Query("query-migrate", {})))
                 for message in wait.new_messages():
-                    self._state.outbox.emit(message)
+                    self.state.outbox.emit(message)
             if not wait.ended:
                 yield WaitFor(Delay(self.now + POLL_INTERVAL) if self.can_query else wait)
         if wait.failure:
@@ -251,111 +374,100 @@ class CommandContext:
     @property
     def is_beside(self) -> bool:
         """Whether a view does not block the following lines, because nothing depends on it."""
-        task = self._task
+        task = self.task
         is_alone = not task.actions and task.redirect is None
         return (
-            self._state.has_live_view
+            self.state.has_live_view
             and is_alone
-            and task.source.name not in self._state.source_depth
+            and task.source.name not in self.state.source_depth
         )
 
     def is_ending_job(self, job: str) -> bool:
         """Return True if the user has ended a job, which may still be ready for a moment."""
-        return job in self._state.vm.ending_jobs
+        return job in self.state.vm.ending_jobs
 
-    def watch_jobs(self, deadline: float | None) -> Steps:
-        """Follow all jobs until they have ended."""
-        from .live_views import JobsWatch  # few scripts need it
+    # -- views ------------------------------------------------------------------------------------
 
-        if self.settings.dry_run:
-            return
-        state, is_beside = self._state, self.is_beside
-        watch = JobsWatch(
-            lambda: state.vm.jobs,
-            deadline=deadline,
-            can_query=lambda: state.sender.can_query,
-            is_beside=is_beside,
-            ending=state.vm.ending_jobs,
-        )
-        self._start_wait(watch)
-        if is_beside:
-            yield MoveBeside(watch)
-        state.vm.follow_jobs(state.events.recent)
-        if state.interactive:
-            state.vm.jobs.pop_ended()
-        try:
-            yield WaitFor(watch)
-        except WaitStopped as stopped:
-            if is_beside and not str(stopped):
-                self.show_message("no longer watching the jobs")
-            raise
-        if watch.failure:
-            self.fail(watch.failure)
+    def query(
+        self, name: str, arguments: dict[str, Any], *, is_secret: bool = False
+    ) -> Generator[Step, Any, Any]:
+        """Run a command for a view and return its result. Show it with -v.
 
-    def watch(self, what: Command | RawCommand | Token, view: Watch) -> Steps:
-        """Send a command, or the human monitor line in a token, repeatedly. Raises LineError."""
-        if isinstance(what, Command):
-            self._runner.show_notes(what)
-        if self.settings.dry_run:
-            yield from self._runner.send(self._task, self._request(what))
-            return
-        is_beside = self.is_beside
-        self._start_wait(view)
-        if is_beside:
-            yield MoveBeside(view)
-        try:
-            while not view.ended:
-                started, request = self.now, self._request(what)
-                sent = _as_own(request) if is_beside else request
-                sent.redirect = self._task.redirect
-                if view.times == 0:
-                    reply = yield from self._runner.send(self._task, sent)
-                else:
-                    reply = yield Issue(sent)
-                if reply is None:
-                    return
-                elapsed = self.now - started
-                view.on_reply(reply, request, elapsed=elapsed, now=self.now)
-                if not view.ended:
-                    yield from self._pause(max(started + view.interval, self.now))
-        except WaitStopped:
-            self._show_watched(view, is_beside=is_beside)
-            if is_beside:
-                self.show_message(f"no longer watching {escape(view.text)}")
-            raise
-        self._show_watched(view, is_beside=is_beside)
-
-    def _pause(self, until: float) -> Steps:
-        """Wait for the next round.
-
-        A terminal runs a system shell command after its last reply, so each round has its own.
+        The arguments are neither shown nor logged if one `is_secret`. Raises WaitStopped if it
+        fails.
         """
-        from .waits import Delay  # few scripts need it
+        task = self.task
+        self.runner.require_connection(task, self._call.start)
+        command = Command(name, arguments, self._call.start)
+        request = make_request(command, task.source, self.state.sender.next_id()).as_own()
+        request.background = self._is_live_view
+        if is_secret:
+            request.message |= {"arguments": dict.fromkeys(arguments, REDACTED)}
+        if (self.settings.verbose or self.shows_requests) and not self._is_live_view:
+            self._show_request(request.message)
+        if task.wait is None:
+            task.wait = Wait(f"the reply to {name}", None)
+            task.wait.since = self.now
+        try:
+            reply: Reply | None = yield Issue(request)
+        finally:
+            request.abandoned = True  # if the wait was stopped; otherwise this has no effect
+        if reply is None:
+            raise WaitStopped(f"no reply to {name}")
+        if reply.is_error:
+            raise WaitStopped(escape(f"{reply.error_class}: {reply.desc}"))
+        return reply.value["return"]
 
-        task, redirect = self._task, self._task.redirect
-        if not self._state.interactive or redirect is None or redirect.operator != "|":
-            yield WaitFor(Delay(until))
-            return
-        yield from self._runner.close_redirect(task)
-        yield WaitFor(Delay(until))
-        yield from self._runner.open_redirect(task, redirect)
+    def _show_request(self, message: dict[str, Any]) -> None:
+        from ..storage import redact_command  # few lines need it
 
-    def _request(self, what: Command | RawCommand | Token) -> Request:
-        if isinstance(what, (Command, RawCommand)):
-            return make_request(what, self._task.source, self._state.sender.next_id())
-        return self._runner.hmp_request(self._task, what.text, what.start)
+        shown = {name: value for name, value in message.items() if name != "id"}
+        self.show_message(f"-> {escape_json(encode(redact_command(shown)))}")
 
-    def _show_watched(self, view: Watch, *, is_beside: bool) -> None:
-        """Print the last reply of a live view, which disappears."""
-        if is_beside and view.shown is not None:
-            self._state.outbox.emit(view.shown)
+    @property
+    def _is_live_view(self) -> bool:
+        """Whether the command runs below the prompt, beside other lines."""
+        return self.state.lines.view_task is self.task
+
+    def pause(self, seconds: float, label: str) -> Steps:
+        """Wait for some time. `label` says what for."""
+        from .waits import Delay
+
+        assert self.task.wait is not None  # of the query before
+        self.task.wait.label = label
+        yield WaitFor(Delay(self.now + seconds))
+
+    @property
+    def picture_format(self) -> str:
+        """The format of the pictures that this session shows, or "" if it shows none."""
+        return self.state.ports.picture_format()
+
+    @property
+    def has_redirect(self) -> bool:
+        """Whether the line has a redirect."""
+        return self.task.redirect is not None
+
+    def make_directory(self) -> Directory:
+        """Make a directory for a file of the server. Raises QmpShellError."""
+        return self.state.ports.make_directory()
+
+    def show_picture(self, data: bytes, picture_format: str) -> None:
+        """Show a picture, or write it to the redirect of the line."""
+        self.state.outbox.emit(ShowPicture(data, picture_format, self.task.redirect))
+
+    def write_picture(self, data: bytes, path: str, start: int) -> Steps:
+        """Write a picture to a file, after confirmation if it exists and a user is present."""
+        yield from self.runner.open_redirect(self.task, Redirect(">", path, start))
+        if self.task.redirect is not None:
+            self.show_picture(data, "")
+            yield from self.runner.close_redirect(self.task)
 
     # -- the session ------------------------------------------------------------------------------
 
     def restart(self) -> Steps:
         """End the server that qmpshell has started, if it runs, and start it again."""
-        child = self._state.ports.child
-        if child is None or not self._state.interactive:
+        child = self.state.ports.child
+        if child is None or not self.state.interactive:
             self.fail("/restart works only in a shell that was opened by qmpshell run")
             return
         question = child.end_question()
@@ -371,7 +483,7 @@ class CommandContext:
         """
         if self.settings.dry_run:
             return
-        state, connection = self._state, self._state.connection
+        state, connection = self.state, self.state.connection
         if text is not None and state.interactive and connection.is_working:
             problem = yield TryConnect(text, self.now)
             if problem:
@@ -390,7 +502,7 @@ class CommandContext:
         state.lines.drop_view()
         problem = yield step or Connect(text)
         if problem:
-            state.connection.state = LOST
+            connection.end()
             unsent = state.drop_lines()
             more = f"; {describe_unsent(unsent)}" if unsent else ""
             state.failures.report_no_server(f"{problem}{more}")
@@ -399,9 +511,8 @@ class CommandContext:
         """Reset the server's parser."""
         if self.settings.dry_run:
             return
-        source, start = self._task.source, self._call.start
-        if self._state.connection.state != CONNECTED:
-            raise NotConnected(self._state.failures.place(source, start, "not connected"))
+        if self.state.connection.state != CONNECTED:
+            raise NotConnected(self._place("not connected"))
         # The reply is an error without an id, and shows that the parser works.
         reply: Reply | None = yield Issue(Request({}, data=_RESYNC, source=None))
         if reply is None:
@@ -413,7 +524,7 @@ class CommandContext:
         """Run the lines of a file before the following ones."""
         from .input import LineInput, ScriptLines  # few scripts need it
 
-        depths, task = self._state.source_depth, self._task
+        depths, task = self.state.source_depth, self.task
         depth = depths.get(task.source.name, 0) + 1
         if depth > _MAX_SOURCE_DEPTH:
             self.fail(f"{escape(name)}: /source is nested more than {_MAX_SOURCE_DEPTH} deep")
@@ -424,8 +535,8 @@ class CommandContext:
         while not lines.ended:
             line = lines.pop()
             if line is not None:
-                found.append(self._runner.prepare(line) if isinstance(line, SourceLine) else line)
-        answers = self._state.answers
+                found.append(self.runner.prepare(line) if isinstance(line, SourceLine) else line)
+        answers = self.state.answers
         if task.actions or answers.is_enabled:
             # The rest of the line runs after the file's lines.
             rest = PreparedLine(task.source, ParsedLine([action for action, _ in task.actions]))
@@ -435,15 +546,24 @@ class CommandContext:
             task.actions.clear()
         if answers.is_enabled:
             answers.start_file()
-        self._state.lines.waiting.extendleft(reversed(found))
+        self.state.lines.waiting.extendleft(reversed(found))
 
-    def set_log(self, path: str | None) -> None:
-        """Start or end the log. Raises QmpShellError."""
-        self._state.message_logger.open(path)
+    def set_log(self, path: str | None) -> Steps:
+        """Start or end the log. Raises QmpShellError, or OSError if opening it takes too long."""
+        log: MessageLog | None = None
+        if path is not None:
+            # The session limits the time of the step.
+            answer = yield OpenFile(
+                path, lambda: self.state.ports.open_log(path, None), lambda late: late.close()
+            )
+            if isinstance(answer, Exception):
+                raise answer
+            log = answer
+        self.state.message_logger.use(log)
 
     def describe(self) -> str:
         """Describe the connection in several lines."""
-        state = self._state
+        state = self.state
         connection = state.connection
         protocol, greeting = connection.protocol, connection.greeting
         lines = [f"{connection.address}: {connection.state}"]
@@ -464,11 +584,4 @@ class CommandContext:
 
     def leave(self) -> Steps:
         """Leave the shell."""
-        yield from self._runner.leave()
-
-
-def _as_own(request: Request) -> Request:
-    """Return a request as a query of qmpshell's own, which is not shown and blocks nothing."""
-    own = Request(request.message, data=request.data, source=None, own_id=request.own_id)
-    own.background = True
-    return own
+        yield from self.runner.leave()

@@ -1,20 +1,26 @@
 """Effects: what a session asks its driver to do.
 
-The driver passes the answer to Confirm, ReadSecret, ReadFile, OpenRedirect, CloseRedirect, Connect,
-TryConnect and Restart to `Session.answer`. Only a session at a terminal has TryConnect and Restart.
+The driver passes the answer to Confirm, ReadSecret, ReadFile, OpenFile, OpenRedirect, CloseRedirect,
+Connect, TryConnect and Restart to `Session.answer`. Only a session at a terminal has TryConnect and Restart.
 """
 
 from __future__ import annotations
 
-from ..qmp import failed, hmp_text
 from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from ..language import Redirect, SourceLine
     from ..qmp import Event, Malformed, Message, NotQmp, Reply
     from ..render import Block
     from .requests import Request
+
+# The formats of pictures, by QEMU's names (ImageFormat).
+PNG = "png"
+PPM = "ppm"
 
 
 class Send:
@@ -59,6 +65,8 @@ class ShowReply:
         """Whether the server, or its human monitor, reports a failure."""
         if self.reply.is_error or self.request.text is None:
             return self.reply.is_error
+        from ..qmp import failed, hmp_text  # only for the human monitor
+
         return failed(hmp_text(self.reply.value.get("return", "")))
 
 
@@ -110,9 +118,23 @@ class ShowMessage(Record):
 
 
 class ShowDocument(Record):
-    """Show a help document, or pass it to the redirect of its line."""
+    """Show a document, or pass it to the redirect of its line.
+
+    A result is part of the output of a script, and help is not. A folded document does not open in
+    the pager.
+    """
 
     blocks: list[Block]
+    redirect: Redirect | None = None
+    is_result: bool = False
+    is_folded: bool = False
+
+
+class ShowPicture(Record):
+    """Show a picture, or write it to the redirect of its line."""
+
+    data: bytes
+    format: str  # PNG or PPM, or "sixel" for PPM that the terminal shows as sixel
     redirect: Redirect | None = None
 
 
@@ -149,6 +171,17 @@ class ReadFile(Record):
     path: str
 
 
+class OpenFile(Record):
+    """Open the file at `path` with `call`, which may block. The answer is its result or exception.
+
+    `discard` receives a result that nobody needs any more.
+    """
+
+    path: str
+    call: Callable[[], Any]
+    discard: Callable[[Any], None]
+
+
 class ShowCommand(Record):
     """Show what would be sent (`--dry-run`)."""
 
@@ -171,7 +204,7 @@ class CloseRedirect(Record):
 class StopFile(Record):
     """Stop to read or open a file, or to write to it. No answer is expected any more."""
 
-    step: ReadFile | OpenRedirect | CloseRedirect
+    step: ReadFile | OpenFile | OpenRedirect | CloseRedirect
     __match_args__ = ("step",)
 
 
@@ -219,9 +252,11 @@ Effect = (
     | ShowCommand
     | ShowMessage
     | ShowDocument
+    | ShowPicture
     | Confirm
     | ReadSecret
     | ReadFile
+    | OpenFile
     | Ready
     | QueryResult
     | OpenRedirect
@@ -239,6 +274,10 @@ class Outbox:
     def __init__(self) -> None:
         self.now = 0.0
         self._effects: list[Effect] = []
+
+    def start(self, now: float) -> None:
+        """Start a call at this time."""
+        self.now = now
 
     def emit(self, effect: Effect) -> None:
         """Add an effect."""

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import re
+
 from ..errors import ConnectionLost, LineError
 from ..language import (
     EXIT_COMMANDS,
+    HUMAN,
     MISSING_FILE,
     MISSING_SCHEMA,
     MISSING_SECRET,
+    WORD,
     Command,
     Missing,
     RawCommand,
     ShellCommand,
     StrayWordError,
+    Token,
 )
+from ..qmp import command_facts
 from ..render import escape
-from .answers import GENERIC_ERROR, LINE_ERROR
 from .connection import CONNECTED, OFFLINE
-from .effects import CloseRedirect, Confirm, OpenRedirect, ReadFile, ReadSecret, ShowCommand
+from .effects import (
+    CloseRedirect,
+    Confirm,
+    OpenFile,
+    OpenRedirect,
+    ReadFile,
+    ReadSecret,
+    ShowCommand,
+)
+from .failures import GENERIC_ERROR, LINE_ERROR
 from .requests import (
     PreparedLine,
     confirmation_question,
     is_shell_line,
+    is_unanswered_info,
     make_hmp_request,
     make_request,
     prepare,
@@ -32,12 +47,12 @@ from .steps import Issue, NextCommand, NotConnected, Query, WaitStopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from typing import Any
 
     from ..complete import CompletionSources
     from ..language import Action, FileWord, Redirect, SourceLine
-    from ..qmp import Reply
+    from ..qmp import CommandInfo, Reply, Schema
     from .lines import Task
     from .requests import Request
     from .state import SessionState
@@ -88,9 +103,32 @@ class LineRunner:
         for action in prepared.plan.actions if prepared.plan is not None else ():
             if isinstance(action, ShellCommand):
                 error = self._find_mistake(action)
-                if error is not None:
-                    return PreparedLine(source, error=error)
+            else:
+                error = self._find_missing_name(action)
+            if error is not None:
+                return PreparedLine(source, error=error)
         return prepared
+
+    def _find_missing_name(self, action: Command | RawCommand) -> LineError | None:
+        """Return the error of a typed command without an argument that the server requires.
+
+        Such arguments are optional in the schema. Without the others, the error is the server's.
+        """
+        schema = self._server.introspection.schema
+        if isinstance(action, RawCommand) or schema is None or self._settings.dry_run:
+            return None
+        if self._connection.is_lost:
+            return None
+        info = schema.command(action.name)
+        if info is None or not _required(schema, info) <= action.arguments.keys():
+            return None
+        for name in command_facts(action.name).needed:
+            if name not in action.arguments:
+                end = action.start + len(action.name)
+                text = f"{action.name} needs {name}, although the schema does not say so"
+                hint = f"add {name}=NAME; nothing was sent"
+                return LineError(text, start=action.start, end=end, hint=hint)
+        return None
 
     def run(self, task: Task) -> Steps:
         """Run a line."""
@@ -102,6 +140,7 @@ class LineRunner:
         if line is None:
             return
         if line.error is not None:
+            task.is_evaluating = False  # it is rejected, whatever becomes of the query for a hint
             yield from self.report_error(line.source, line.error)
             return
         if line.note:
@@ -110,7 +149,7 @@ class LineRunner:
             return
         assert line.plan is not None
         if self._settings.dry_run and any(map(_has_arguments, line.plan.actions)):
-            yield from self._warn(line.source)
+            yield from self._warn(line)
         task.load(line)
         redirect = line.plan.redirect
         if redirect is None or self._settings.dry_run:
@@ -149,23 +188,46 @@ class LineRunner:
 
     def report_error(self, source: SourceLine, error: LineError) -> Steps:
         """Report the error in a line, with a hint if the line is meant for the human monitor."""
-        self._failures.report_line(source, error)
-        can_follow = self._state.gives_hints and self._connection.is_ready
-        if isinstance(error, StrayWordError) and can_follow:
+        if isinstance(error, StrayWordError) and self._connection.is_ready:
+            self._failures.report_line(source, error, stops=False)
             yield from self._suggest(error, source)
+        else:
+            self._failures.report_line(source, error)
 
-    def _warn(self, source: SourceLine) -> Steps:
-        """Report in a dry run what the server would reject, as far as the schema shows it."""
-        from ..complete import CompletionSources, find_rejections  # few scripts are dry runs
+    def _warn(self, line: PreparedLine) -> Steps:
+        """Report in a dry run what the server would reject, as far as its schema and drivers show it."""
+        from ..complete import AnsweredNames, CompletionSources, find_rejections  # for dry runs
 
         introspection = self._server.introspection
-        if not introspection.has_schema and self._connection.state == CONNECTED:
+        is_connected = self._connection.state == CONNECTED
+        if not introspection.has_schema and is_connected:
             reply: Reply | None = yield Query("query-qmp-schema", {})
             self._server.learn(Missing(MISSING_SCHEMA), returned(reply))
         if self._sources is None or self._sources.schema is not introspection.schema:
-            self._sources = CompletionSources(schema=introspection.schema)
-        for start, text in find_rejections(source.line.text, self._sources):
-            self._outbox.show(self._failures.place(source, start, f"warning: {escape(text)}"))
+            self._sources = CompletionSources(schema=introspection.schema, live=AnsweredNames())
+        if introspection.schema is not None and is_connected:
+            assert line.plan is not None
+            for driver in _drivers(line.plan.actions):
+                yield from self._find_properties(driver)
+        for start, text in find_rejections(line.source.line.text, self._sources):
+            text = f"warning: {escape(text)}"
+            self._outbox.show(self._failures.place(line.source, start, text))
+
+    def _find_properties(self, driver: str) -> Steps:
+        """Query the properties of a device driver, once."""
+        from ..complete import AnsweredNames, NameQuery, queries_for
+        from ..qmp import references as kinds
+
+        assert self._sources is not None
+        live = self._sources.live
+        assert isinstance(live, AnsweredNames)
+        while True:
+            asked = queries_for(NameQuery(kinds.DEVICE_PROPERTY, driver), live.results)
+            query = next((query for query in asked if query not in live.results), None)
+            if query is None:
+                return
+            reply: Reply | None = yield Query(query.command, query.arguments)
+            live.results[query] = returned(reply)
 
     def run_beside(self, task: Task) -> Steps:
         """Run the only command of a line that does not wait for the others."""
@@ -214,10 +276,9 @@ class LineRunner:
 
     def _prepare_again(self, line: PreparedLine) -> PreparedLine:
         """Evaluate a line again, with its own secrets and files."""
-        server, introspection = self._server, self._server.introspection
-        introspection.secrets, server.files = line.secrets, line.files
-        again = self.prepare(line.source)
-        introspection.secrets, server.files = {}, {}
+        again = self._server.evaluate(
+            lambda: self.prepare(line.source), files=line.files, secrets=line.secrets
+        )
         again.secrets, again.files = line.secrets, line.files
         return again
 
@@ -266,8 +327,8 @@ class LineRunner:
 
     def _run_shell_action(self, task: Task, call: ShellCommand) -> Steps:
         """Run a shell command. Raises LineError."""
-        if call.name == "/hmp" and not call.tokens and self._settings.hmp:
-            yield from self.run_hmp(task, call.line, call.start)
+        if call.name == HUMAN and call.tokens:
+            yield from self.run_hmp(task, call.tokens[0].text, call.tokens[0].start)
             return
         steps = self._run_shell_command(task, call)
         if steps is not None:
@@ -283,16 +344,26 @@ class LineRunner:
         if isinstance(command, RawCommand):
             request = request or make_request(command, task.source, None)
         else:
+            error = self._find_missing_name(command)  # of /keyval, or the schema has come meanwhile
+            if error is not None:
+                raise error
             if request is None or self._sender.needs_ids:
                 request = make_request(command, task.source, self._sender.next_id())
             self.show_notes(command)
         if command.file is not None and not self._settings.dry_run:
-            request.descriptor = self._open(command.file)
+            request.descriptor = yield from self._open(command.file)
         return (yield from self.send(task, request))
 
     def run_hmp(self, task: Task, text: str, start: int) -> Steps:
-        """Send a human monitor line."""
-        yield from self.send(task, self.hmp_request(task, text, start))
+        """Send a human monitor line. With -H, `/info` answers if the server has no human monitor."""
+        request = self.hmp_request(task, text, start)
+        reply = yield from self.send(task, request)
+        if reply is not None and self._settings.hmp and is_unanswered_info(reply, request):
+            words = [
+                Token(WORD, found[0], start + found.start()) for found in re.finditer(r"\S+", text)
+            ]
+            call = ShellCommand("/info", words[1:], line=text, start=start)
+            yield from self._run_shell_command(task, call) or ()
 
     def hmp_request(self, task: Task, text: str, start: int) -> Request:
         """Return the request for a human monitor line."""
@@ -305,11 +376,7 @@ class LineRunner:
         if self._settings.dry_run:
             self._state.answers.add_command(ShowCommand(request.data, request))
             return None
-        if self._connection.is_lost:
-            text = "not connected; nothing was sent"
-            if self._state.interactive:
-                text += "; use /connect to reconnect"
-            raise NotConnected(self._failures.place(task.source, request.start, text))
+        self.require_connection(task, request.start)
         if self._state.interactive:
             question = confirmation_question(request, self._settings.confirm)
             if question and not (yield Confirm(question, request)):
@@ -318,18 +385,30 @@ class LineRunner:
         reply: Reply | None = yield Issue(request)
         return reply
 
-    def _open(self, file: FileWord) -> int | None:
+    def require_connection(self, task: Task, start: int) -> None:
+        """Raise NotConnected if the connection is lost."""
+        if self._connection.is_lost:
+            text = "not connected; nothing was sent"
+            if self._state.interactive:
+                text += "; use /connect to reconnect"
+            raise NotConnected(self._failures.place(task.source, start, text))
+
+    def _open(self, file: FileWord) -> Generator[Step, Any, int | None]:
+        """Open the file that a command passes. Return its descriptor. Raises LineError."""
         end = file.start + len(file.path)
         if self._connection.state != CONNECTED:
             return None
         if not self._connection.passes_descriptors:
             text = "a file can be passed only over a UNIX socket"
             raise LineError(text, start=file.start, end=end)
-        try:
-            return self._state.ports.open_file(file.path, file.operator)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise LineError(f"{file.path}: {reason}", start=file.start, end=end) from None
+        ports, path, operator = self._state.ports, file.path, file.operator
+        opened: int | Exception = yield OpenFile(
+            path, lambda: ports.open_file(path, operator), ports.close_file
+        )
+        if isinstance(opened, Exception):
+            reason = getattr(opened, "strerror", None) or str(opened)
+            raise LineError(f"{path}: {reason}", start=file.start, end=end)
+        return opened
 
     def show_notes(self, command: Command) -> None:
         """Show notes about deprecated or unstable members, each once."""
@@ -343,6 +422,26 @@ def _has_arguments(action: Action) -> bool:
     return not isinstance(action, ShellCommand) or action.name in ("/oob", "/keyval")
 
 
+def _drivers(actions: Iterable[Action]) -> Iterator[str]:
+    """Yield the drivers of device_add. Their properties are not in the schema."""
+    for action in actions:
+        if isinstance(action, Command) and action.name == "device_add":
+            driver = action.arguments.get("driver")
+        elif isinstance(action, RawCommand) and action.value.get("execute") == "device_add":
+            arguments = action.value.get("arguments")
+            driver = arguments.get("driver") if isinstance(arguments, dict) else None
+        else:
+            continue
+        if isinstance(driver, str):
+            yield driver
+
+
 def is_exit(action: Command | RawCommand) -> bool:
     """Return True for `exit`, which is not a command of any server."""
     return isinstance(action, Command) and action.name in EXIT_COMMANDS and not action.arguments
+
+
+def _required(schema: Schema, info: CommandInfo) -> set[str]:
+    """Return the names of the arguments that the schema requires, whatever the others are."""
+    members = schema.members(info.arg_type)
+    return {name for name, member in members.items() if not member.optional}

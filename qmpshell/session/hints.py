@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+
+from ..errors import ConnectionLost
 from ..language import (
     MISSING_DRIVER,
     MISSING_SCHEMA,
@@ -15,7 +18,7 @@ from ..language import (
 from ..qmp import DEVICE_ADD, hmp_command, hmp_text
 from .requests import unknown_command_name
 from .server import list_commands, names_in, queries_for_missing, returned
-from .steps import Query
+from .steps import Query, WaitStopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,20 +34,32 @@ if TYPE_CHECKING:
 
 
 def hint_steps(state: SessionState, reply: Reply, request: Request) -> Steps | None:
-    """Return the steps that show a hint about an error reply, or None if there is none."""
+    """Return the steps that show a hint about an error reply, or None if there is none.
+
+    The session ends after the hint if it ends at the first failure.
+    """
     name = unknown_command_name(reply, request)
     if name and request.source is not None:
-        return suggest_command(state, name, request.source, request.start)
+        return _then_stop(state, suggest_command(state, name, request.source, request.start))
     if request.is_typed and request.text is None and names_a_parameter(reply.desc):
-        return _suggest_parameter(state, request)
+        return _then_stop(state, _suggest_parameter(state, request))
     return None
 
 
+def _then_stop(state: SessionState, steps: Steps) -> Steps:
+    """Show a hint about a failure. Then end the session if it ends at the first failure."""
+    with contextlib.suppress(ConnectionLost, WaitStopped):
+        yield from steps
+    state.failures.stop_on_error()
+
+
 def suggest_for_stray_word(state: SessionState, error: StrayWordError, source: SourceLine) -> Steps:
-    """Suggest what a line whose arguments are words was meant to be."""
+    """Suggest what a line whose arguments are words was meant to be. Then stop as `hint_steps` does."""
     start = error.command_start
     if _item_at(source.line.text, start):  # not in the arguments of a shell command
-        yield from suggest_command(state, error.command, source, start)
+        yield from _then_stop(state, suggest_command(state, error.command, source, start))
+    else:
+        state.failures.stop_on_error()
 
 
 def suggest_command(state: SessionState, name: str, source: SourceLine, start: int) -> Steps:
@@ -71,10 +86,10 @@ def _command_names(state: SessionState) -> Generator[Step, Any, Sequence[str]]:
     """Return the names of the server's commands, if they can be known."""
     server = state.server
     if server.names is None and server.introspection.schema is not None:
-        server.names = server.introspection.schema.commands()
+        server.learn_names(server.introspection.schema.commands())
     if server.names is None and state.sender.can_query:
         reply = yield Query(list_commands(agent=state.settings.agent))
-        server.names = names_in(returned(reply))
+        server.learn_names(names_in(returned(reply)))
     return server.names or ()
 
 
@@ -88,7 +103,7 @@ def _find_monitor_command(
         reply = yield Query(query["execute"], query["arguments"])
         from ..complete import parse_catalogue  # few scripts need it
 
-        server.catalogue = parse_catalogue(hmp_text(returned(reply)))
+        server.learn_catalogue(parse_catalogue(hmp_text(returned(reply))))
     return server.catalogue.find(name.partition("/")[0]) if server.catalogue is not None else None
 
 

@@ -180,10 +180,7 @@ class ScriptLines:
             logical.add(text, number=self._number, line=text, dropped=0)
             self._assembler.pop()
             return PreparedLine(SourceLine(name, logical), error=mistake)
-        try:
-            whole = self._assembler.feed(text, self._number)
-        except LineError as error:
-            return PreparedLine(SourceLine(name, self._assembler.pop()), error=error)
+        whole = self._assembler.feed(text, self._number)
         if whole is not None:
             return SourceLine(name, whole)
         return note_skipped(name, text, self._number, self._assembler.pop_note())

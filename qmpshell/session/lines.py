@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from .effects import CloseRedirect, OpenRedirect, ReadFile
+from .effects import CloseRedirect, OpenFile, OpenRedirect, ReadFile, TryConnect
 from .steps import WaitFor
 
 TYPE_CHECKING = False
@@ -49,7 +49,7 @@ class Task:
     def file(self) -> str:
         """The file that the line waits for, or ""."""
         step = self.blocked_on
-        if isinstance(step, ReadFile):
+        if isinstance(step, (ReadFile, OpenFile)):
             return step.path
         if isinstance(step, (OpenRedirect, CloseRedirect)) and step.redirect.operator != "|":
             return step.redirect.text
@@ -108,6 +108,8 @@ class LineQueue:
         self.current: Task | None = None
         # Lines that do not block the others: /oob, /help, and live views.
         self.beside: list[Task] = []
+        # Whether no more lines are accepted: the session ends after the last reply.
+        self.is_closed = False
         self._count = 0
 
     def __bool__(self) -> bool:
@@ -185,6 +187,26 @@ class LineQueue:
             self.current = None
             self.beside.append(task)
         task.wait = view
+
+    def close(self, *, drops_rest: bool = False) -> None:
+        """Accept no more lines. With `drops_rest`, drop what has not started."""
+        self.is_closed = True
+        if drops_rest:
+            self.waiting.clear()
+            if self.current is not None:
+                self.current.actions.clear()
+
+    def restart_evaluation(self) -> None:
+        """Evaluate the current line later if it is not evaluated yet, because the server is new."""
+        if self.current is not None and self.current.is_evaluating:
+            self.waiting.appendleft(self.current.line)
+            self.current = None
+
+    def drop_attempts(self) -> None:
+        """Drop the lines that try to reach another server."""
+        for task in [task for task in self.beside if isinstance(task.blocked_on, TryConnect)]:
+            task.steps.close()
+            self.beside.remove(task)
 
     def drop_view(self) -> None:
         """Drop the line of the live view."""

@@ -103,7 +103,7 @@ class LiveCache:
 
     def on_ready(self, now: float) -> None:
         """Start a new completion: nothing is stale yet."""
-        self._outbox.now = now
+        self._outbox.start(now)
         self.is_in_doubt = False
 
     def peek(self, name_query: NameQuery) -> Sequence[LiveName]:
@@ -144,7 +144,7 @@ class LiveCache:
 
     def send_queries(self, now: float) -> list[Effect]:
         """Send the queries for missing or stale names, unless the user's commands are waiting."""
-        self._outbox.now = now
+        self._outbox.start(now)
         self._send_queries()
         return self._outbox.drain()
 
@@ -343,7 +343,7 @@ class HmpCatalogueLoader:
         if connection.greeting is self._asked:
             return []
         self._asked = connection.greeting
-        self._outbox.now = now
+        self._outbox.start(now)
         self._query("help", self._on_help)
         return self._outbox.drain()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..render import escape
-from .effects import ShowMessage, ShowReply
+from .effects import ShowDocument, ShowMessage, ShowReply
 from .waits import PENDING, Wait, advice_for
 
 TYPE_CHECKING = False
@@ -11,48 +11,117 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from ..qmp import Reply
+    from ..render import Block
+    from .effects import ShowPicture
     from .requests import Request
     from .vm import Job, Jobs
 
 
 _SEEN = 1.0  # seconds for which a mark stays visible
+_MAX_RATED = 1_000_000  # bytes of a reply; comparing a longer one would block the terminal
 
 
 class Watch(Wait):
-    """The replies to a command that is sent every `interval` seconds, `count` times or without end.
+    """What is shown of a command that runs every `interval` seconds, `count` times or without end.
 
-    `shown` is the latest reply, `before` the one that it is compared with, `times` the number of
-    replies.
+    `shown` is the latest reply, or the latest document of a shell command; `before` the one that it
+    is compared with. `times` is the number of rounds. A round takes `elapsed` seconds.
     """
 
     def __init__(self, text: str, *, interval: float, count: int | None) -> None:
         super().__init__(f"/watch {text}", None)
         self.text = text
         self.interval = interval
-        self.shown: ShowReply | None = None
-        self.before: Reply | None = None
+        self.shown: ShowReply | ShowDocument | None = None
+        self.before: Reply | ShowDocument | None = None
         self.times = 0
+        self.elapsed = 0.0
+        # The values of this round and of the last one, each with its time, in order.
+        self._values: list[tuple[object, float]] = []
+        self._last_values: list[tuple[object, float]] = []
+        # The result of the latest reply, with rates.
+        self.value: object = None
         self._count = count
         self._marked_until = 0.0
 
     def on_reply(self, reply: Reply, request: Request, *, elapsed: float, now: float) -> None:
         """Handle a reply, and end after the last one."""
-        self.times += 1
-        self._compare(reply, now)
-        self.shown = ShowReply(reply, request, late=False, elapsed=elapsed)
-        # The command does not exist, so there is nothing to watch.
-        self.ended = reply.is_error and self.times == 1 and reply.error_class == "CommandNotFound"
-        self.ended |= self.times == self._count
-
-    def _compare(self, reply: Reply, now: float) -> None:
-        """Keep changes marked for a while, so that they are visible if replies arrive quickly."""
-        latest = self.shown.reply if self.shown is not None else None
+        latest = self.shown.reply if isinstance(self.shown, ShowReply) else None
         value = reply.value.get("return")
-        changed = latest is not None and latest.value.get("return") != value
-        if changed or now >= self._marked_until:
+        is_changed = latest is not None and latest.value.get("return") != value
+        self._compare(latest, is_changed=is_changed, now=now)
+        self.shown = ShowReply(reply, request, late=False, elapsed=elapsed)
+        self.value = value
+        if len(reply.raw) <= _MAX_RATED:
+            self.value = self.with_rates(value, request.name, now)
+        self._end_round(elapsed)
+        # The command does not exist, so there is nothing to watch.
+        is_unknown = reply.is_error and reply.error_class == "CommandNotFound"
+        self.ended |= is_unknown and self.times == 1
+
+    def on_document(self, blocks: list[Block], *, elapsed: float, now: float) -> None:
+        """Handle the document of a shell command, and end after the last one."""
+        latest = self.shown if isinstance(self.shown, ShowDocument) else None
+        is_changed = latest is not None and latest.blocks != blocks
+        self._compare(latest, is_changed=is_changed, now=now)
+        self.shown = ShowDocument(blocks, is_result=True)
+        self._end_round(elapsed)
+
+    def _end_round(self, elapsed: float) -> None:
+        self.times += 1
+        self.elapsed = elapsed
+        self._last_values, self._values = self._values, []
+        self.ended = self.times == self._count
+
+    def _compare(
+        self, latest: Reply | ShowDocument | None, *, is_changed: bool, now: float
+    ) -> None:
+        """Keep changes marked for a while, so that they are visible if rounds are short."""
+        if is_changed or now >= self._marked_until:
             self.before = latest
-        if changed:
+        if is_changed:
             self._marked_until = now + _SEEN
+
+    def with_rates(self, value: object, command: str, now: float) -> object:
+        """Return the result of a command, with the rates of growing integers since the last round."""
+        from ..render.views.numbers import NumberMeanings, with_rates  # few sessions need it
+
+        place = len(self._values)
+        self._values.append((value, now))
+        if place >= len(self._last_values):
+            return value
+        before, since = self._last_values[place]
+        meanings = NumberMeanings(command)
+        return with_rates(before, value, seconds=now - since, meanings=meanings)
+
+
+class ScreenWatch(Watch):
+    """The pictures of the VM's screen, for `/watch /screen`; `picture` is the latest."""
+
+    def __init__(self, text: str, *, interval: float, count: int | None) -> None:
+        super().__init__(text, interval=interval, count=count)
+        self.picture: ShowPicture | None = None
+
+    def on_picture(self, picture: ShowPicture) -> None:
+        """Handle a picture, and end after the last one."""
+        self.times += 1
+        self.picture = picture
+        self.ended = self.times == self._count
+
+
+class WatchRound:
+    """A round of a view: the document, or what went wrong, or that the user has stopped it.
+
+    `is_beside` is true if only the live view shows it.
+    """
+
+    def __init__(self, view: Watch, *, is_beside: bool) -> None:
+        self.view = view
+        self.is_beside = is_beside
+        self.is_first = view.times == 0
+        self.blocks: list[Block] = []
+        self.problem = ""
+        self.is_stopped = False
 
 
 class JobsWatch(Wait):

@@ -8,7 +8,6 @@ from ..errors import QmpShellError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from ..qmp import Event, Message
@@ -26,16 +25,14 @@ _SENTINEL = b"\xff"
 class MessageLogger:
     """Writes to the open log, if any."""
 
-    def __init__(self, open_log: Callable[[str], MessageLog]) -> None:
-        self._open_log = open_log
+    def __init__(self) -> None:
         self._log: MessageLog | None = None
         self._redactor: MessageRedactor | None = None
         self._unlogged: deque[dict[str, Any]] = deque(maxlen=_MAX_UNLOGGED)
         self._problem = ""
 
-    def open(self, path: str | None) -> None:
-        """Start a log, or end it with None. Raises QmpShellError and keeps the previous log then."""
-        log = self._open_log(path) if path is not None else None
+    def use(self, log: MessageLog | None) -> None:
+        """Write to an open log from now on, or to none."""
         self.flush(is_last=True)
         self._close()
         self._log = log
@@ -47,9 +44,9 @@ class MessageLogger:
                 self._redactor.sent(self._unlogged.popleft())
 
     @property
-    def blocked_descriptor(self) -> int | None:
-        """The descriptor of the log if messages wait for it, or None."""
-        return self._log.fileno() if self._log is not None and self._log.pending else None
+    def waits_for(self) -> dict[int, bool]:
+        """The descriptors that waiting messages wait for, as in `RedirectTarget.waits_for`."""
+        return self._log.waits_for if self._log is not None and self._log.pending else {}
 
     def flush(self, *, is_last: bool = False) -> None:
         """Write waiting messages. With `is_last`, close the log if some remain."""
@@ -62,7 +59,7 @@ class MessageLogger:
             self.fail(str(error))
             return
         if is_last and log.pending:
-            self.fail(f"its reader has not accepted the last {log.pending} bytes")
+            self.fail(f"the last {log.pending} bytes could not be written")
 
     def _close(self) -> None:
         log, self._log = self._log, None

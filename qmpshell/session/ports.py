@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..language import no_variable
 from ..record import Record
 
 TYPE_CHECKING = False
@@ -17,10 +16,11 @@ if TYPE_CHECKING:
 
         @property
         def pending(self) -> int:
-            """The number of bytes that wait for `fileno()` to become writable."""
+            """The number of bytes that are not written yet."""
 
-        def fileno(self) -> int:
-            """Return the descriptor."""
+        @property
+        def waits_for(self) -> dict[int, bool]:
+            """The descriptors to wait for before `flush`, as in `RedirectTarget.waits_for`."""
 
         def write(self, direction: str, message: dict[str, Any]) -> None:
             """Write or queue a message. Raises QmpShellError."""
@@ -45,25 +45,35 @@ if TYPE_CHECKING:
         def end_question(self) -> str:
             """Return a sentence that says that it will be ended, or "" if that loses nothing."""
 
+    class Directory(Protocol):
+        """A directory that only this user can read."""
 
-def no_page(_name: str, _version: tuple[int, ...] | None) -> str | None:
-    """Return None: a `find_page` without a manual."""
-    return None
+        @property
+        def picture(self) -> str:
+            """The absolute path of a file in it that does not exist yet."""
+
+        def remove(self) -> None:
+            """Remove the directory and its files."""
 
 
 class Ports(Record, kw_only=True):
     """Functions for files and processes for a session.
 
-    `open_file` returns a descriptor for `<` or `<>` without blocking, and raises OSError.
-    `read_variable` returns an environment variable, or None. `open_log` opens a log and raises
-    QmpShellError. `find_page` returns the text of the best manual page for a version of the server,
-    or None. `find_peer` returns what the system shows about the server at an address, or None if it
-    shows nothing. `child` is the server's process, if qmpshell has started it.
+    `open_file` returns a descriptor for `<` or `<>`, and raises OSError; `close_file` closes it.
+    `read_variable` returns an environment variable, or None. `open_log` opens a log, within this number
+    of seconds unless it is None, and raises QmpShellError. `find_page` returns the text of the best manual
+    page for a version of the server, or None. `find_peer` returns what the system shows about the
+    server at an address, or None if it shows nothing. `make_directory` makes a directory for a file
+    of the server, and raises QmpShellError. `picture_format` returns the format of the pictures
+    that the driver shows, or "". `child` is the server's process, if qmpshell has started it.
     """
 
-    read_variable: Callable[[str], bytes | None] = no_variable
+    read_variable: Callable[[str], bytes | None]
     open_file: Callable[[str, str], int]
-    open_log: Callable[[str], MessageLog]
-    find_page: Callable[[str, tuple[int, ...] | None], str | None] = no_page
+    close_file: Callable[[int], None]
+    open_log: Callable[[str, float | None], MessageLog]
+    find_page: Callable[[str, tuple[int, ...] | None], str | None]
+    make_directory: Callable[[], Directory]
+    picture_format: Callable[[], str]
     find_peer: Callable[[str], Peer | None] | None = None
     child: ChildProcess | None = None

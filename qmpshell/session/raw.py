@@ -25,7 +25,7 @@ class RawSession:
         self._input_ended = False
         self.lost = False
         # It has no log, and no line fails.
-        self.log_descriptor: int | None = None
+        self.log_waits_for: dict[int, bool] = {}
         self.status = OK
 
     @property

@@ -7,24 +7,24 @@ from collections import deque
 from ..errors import LineError
 from ..language import (
     EXIT_COMMANDS,
+    HUMAN,
     Command,
     Missing,
     ParsedLine,
     RawCommand,
     ShellCommand,
+    ShellCommandItem,
     evaluate_line,
+    parse,
     plain_blanks,
-    split_hmp_line,
 )
 from ..qmp import (
     as_text,
     command_facts,
     command_object,
     encode_message,
-    hmp_command,
     is_too_deep,
     qmp_name,
-    selected_cpu,
 )
 from ..render import escape
 
@@ -43,7 +43,8 @@ class Request:
     `own_id` is an id that qmpshell has added, or None. `text` is the human monitor's line.
     `is_typed` is true for a command line, false for raw JSON. `source` is None for qmpshell's own
     queries. `then` receives the reply, or None if there is none. `descriptor` is an open file that
-    is passed along and then closed.
+    is passed along and then closed. `is_view` is true if a view shows the result instead of the
+    reply.
     """
 
     __slots__ = (
@@ -53,6 +54,7 @@ class Request:
         "data",
         "descriptor",
         "is_typed",
+        "is_view",
         "message",
         "name",
         "own_id",
@@ -96,6 +98,7 @@ class Request:
         self.abandoned = False
         # True for a query that blocks nothing.
         self.background = False
+        self.is_view = False
 
     @property
     def label(self) -> str:
@@ -126,6 +129,17 @@ class Request:
         then, self.then = self.then, None
         if then is not None:
             then(reply)
+
+    def as_own(self) -> Request:
+        """Return it as a query of qmpshell's own, which is not shown and blocks nothing."""
+        own = Request(self.message, data=self.data, source=None, own_id=self.own_id)
+        own.background = True
+        return own
+
+    def abandon(self) -> None:
+        """Stop waiting for the reply. That to a line of the user is shown as late when it arrives."""
+        self.abandoned = True
+        self.answer(None)
 
     def answers(self, reply: Reply) -> bool:
         """Return True if `reply` may be this request's.
@@ -254,16 +268,18 @@ def prepare_hmp(source: SourceLine) -> PreparedLine:
     """Prepare a line for the human monitor: no syntax applies except a pipe."""
     line = source.line.text
     try:
-        text, redirect = split_hmp_line(line)
+        parsed = parse(line, human=True).items()
     except LineError as error:
         return PreparedLine(source, error=error)
-    if not text:
+    if not parsed.items:
         return PreparedLine(source, ParsedLine([]))
-    name = "/quit" if text in EXIT_COMMANDS else "/hmp"
-    start = len(line) - len(line.lstrip())
-    return PreparedLine(
-        source, ParsedLine([ShellCommand(name, [], line=text, start=start)], redirect)
-    )
+    (item,) = parsed.items
+    assert isinstance(item, ShellCommandItem)
+    (text,) = item.tokens
+    call = ShellCommand(HUMAN, [text], line=line, start=text.start)
+    if text.text in EXIT_COMMANDS:
+        call = ShellCommand("/quit", [], line=line, start=text.start)
+    return PreparedLine(source, ParsedLine([call], parsed.redirect))
 
 
 def make_request(command: Command | RawCommand, source: SourceLine, own_id: str | None) -> Request:
@@ -293,6 +309,8 @@ def make_hmp_request(
     text: str, source: SourceLine, own_id: str | None, *, start: int, cpu: int | None
 ) -> Request:
     """Return the request that runs a human monitor line, on the selected CPU."""
+    from ..qmp import hmp_command, selected_cpu  # few scripts use the human monitor
+
     text = plain_blanks(text)
     chosen = selected_cpu(text)
     message = hmp_command(text, cpu if chosen is None else chosen)
@@ -312,6 +330,12 @@ def unknown_command_name(reply: Reply, request: Request) -> str:
     """Return the command's name if the server does not have it, else ""."""
     missing = reply.error_class == "CommandNotFound" and "has not been found" in reply.desc
     return request.name if missing and request.is_typed else ""
+
+
+def is_unanswered_info(reply: Reply, request: Request) -> bool:
+    """Return True for `info` if the server has no human monitor, such as the storage daemon."""
+    is_info = request.text is not None and request.text.split()[:1] == ["info"]
+    return is_info and bool(unknown_command_name(reply, request))
 
 
 _WILDCARDS = "*?["

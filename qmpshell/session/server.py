@@ -16,10 +16,12 @@ from ..qmp import as_text, expand_driver_alias
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeVar
 
     from ..complete import HmpCatalogue
     from ..qmp import Reply
+
+    T = TypeVar("T")
 
 
 class ServerInfo:
@@ -79,6 +81,37 @@ class ServerInfo:
         """Store the result of `query-commands`, or of an agent's `guest-info`."""
         self.names = names_in(value)
         self.agent_version = agent_version(value)
+
+    def learn_names(self, names: list[str]) -> None:
+        """Store the names of the commands."""
+        self.names = names
+
+    def learn_catalogue(self, catalogue: HmpCatalogue) -> None:
+        """Store the commands of the human monitor."""
+        self.catalogue = catalogue
+
+    def use_no_schema(self) -> None:
+        """Read values without a schema."""
+        self.introspection.has_schema = True
+
+    def select_cpu(self, cpu: int | None) -> None:
+        """Use a CPU in the human monitor from now on. None changes nothing."""
+        if cpu is not None:
+            self.cpu = cpu
+
+    def evaluate(
+        self,
+        call: Callable[[], T],
+        *,
+        files: dict[str, bytes | OSError],
+        secrets: dict[int, str] | None = None,
+    ) -> T:
+        """Return the result of `call`, which can read these files and secrets."""
+        self.files, self.introspection.secrets = files, secrets or {}
+        try:
+            return call()
+        finally:
+            self.files, self.introspection.secrets = {}, {}
 
     def new_notes(self, notes: list[str]) -> list[str]:
         """Return the notes that were not shown yet."""

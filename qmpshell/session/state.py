@@ -1,21 +1,19 @@
-"""The parts of a session, which know nothing of each other's work."""
+"""The state of a session: its parts, and how it ends."""
 
 from __future__ import annotations
 
-from .answers import AnswerLog
-from .connection import ConnectionState
-from .effects import Outbox
-from .failures import FailureLog
+from ..errors import CONNECTION, OK
+from .connection import ConnectionState, RequestSender
+from .effects import Exit, Outbox
+from .failures import AnswerLog, FailureLog
+from .files import FileSteps
 from .lines import LineQueue, describe_unsent
 from .log import EventLog, MessageLogger
-from .sender import RequestSender
 from .server import ServerInfo, version_numbers
 from .vm_tracker import VmTracker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..manual import Manual, ManualCache
     from ..storage import Settings
     from .ports import Ports
@@ -23,11 +21,9 @@ if TYPE_CHECKING:
 
 
 class SessionState:
-    """The state of a session. Each attribute is an object that alone changes its own attributes.
+    """The state of a session.
 
     `interactive` is true if a user is present, `has_live_view` if there is a view below the prompt.
-    `leave` is called when a line ends the session, `stop`
-    at the first failure if the session ends there.
     """
 
     def __init__(
@@ -38,14 +34,11 @@ class SessionState:
         interactive: bool,
         has_live_view: bool,
         ports: Ports,
-        leave: Callable[[], None],
-        stop: Callable[[], None],
     ) -> None:
         self.settings = settings
         self.interactive = interactive
         self.has_live_view = interactive and has_live_view
         self.ports = ports
-        self.leave = leave
         self.outbox = Outbox()
         self.lines = LineQueue()
         self.events = EventLog()
@@ -53,11 +46,14 @@ class SessionState:
             address, settings, gives_up=not interactive, find_peer=ports.find_peer
         )
         self.server = ServerInfo(read_variable=ports.read_variable, can_ask=interactive)
-        self.message_logger = MessageLogger(ports.open_log)
+        self.message_logger = MessageLogger()
         self.sender = RequestSender(
             settings, self.connection, self.outbox, self.message_logger, interactive=interactive
         )
         self.vm = VmTracker(settings, self.connection, self.sender, self.outbox, self.lines)
+        self.files = FileSteps(
+            settings, self.outbox, self.lines, self.message_logger, interactive=interactive
+        )
         self._manuals: ManualCache | None = None
         # The files that `/source` runs, and how deep.
         self.source_depth: dict[str, int] = {}
@@ -68,7 +64,7 @@ class SessionState:
             self.source_depth,
             answers=self.answers,
             interactive=interactive,
-            stop=stop,
+            stop=self._stop_at_failure,
         )
 
     @property
@@ -98,16 +94,6 @@ class SessionState:
         version = greeting.version if greeting is not None else None
         return manuals.manual(page_of(commands, name=name), version)
 
-    @property
-    def gives_hints(self) -> bool:
-        """Whether an error may be followed by a hint. It comes too late if the error ends a script."""
-        return self.interactive or not self.settings.stop_on_error
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether the connection is lost."""
-        return self.connection.is_lost
-
     def forget_requests(self) -> None:
         """Stop waiting for all replies, because the user wants another connection."""
         for request in self.sender.table.clear():
@@ -123,6 +109,12 @@ class SessionState:
         self.lines.clear()
         return unsent
 
+    def abandon_connection(self, text: str) -> None:
+        """End an unusable connection; `text` says why."""
+        self.connection.end()
+        self.drop_lines()
+        self.failures.report_no_server(text)
+
     def explain_kept_connection(self, problem: str, *, unsent: int) -> str:
         """Return a message about a server that could not be reached from a working connection."""
         text = f"{problem}; still connected to {self.connection.address}"
@@ -131,3 +123,37 @@ class SessionState:
     def place(self, request: Request, text: str) -> str:
         """Return a text about a request, with its position if that is not obvious."""
         return self.failures.place(request.source, request.start, text)
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def leave(self) -> None:
+        """Leave after the replies to what was sent. Queued lines are dropped."""
+        self.lines.close(drops_rest=True)
+
+    def exit(self) -> None:
+        """Leave now."""
+        self.report_log_problem()
+        for task in self.lines:
+            if task.blocked_on is not None:  # it may have files to remove
+                task.steps.close()
+        self.answers.close()
+        if self.connection.is_lost and not self.connection.ended_well:
+            self.outbox.emit(Exit(CONNECTION))
+        else:
+            self.outbox.emit(Exit(OK if self.interactive else self.failures.status))
+
+    def _stop_at_failure(self) -> None:
+        """End a script at its first failure."""
+        task = self.lines.current
+        if task is not None and task.redirect is not None:
+            self.leave()  # once the earlier replies have reached their redirect
+            return
+        self.drop_lines()
+        self.outbox.emit(Exit(self.failures.status))
+
+    def report_log_problem(self) -> None:
+        """Report that the log could not be written, once."""
+        problem = self.message_logger.pop_problem()
+        if problem:
+            self.failures.mark()
+            self.outbox.show(problem, is_error=True)

@@ -7,6 +7,7 @@ from .effects import (
     CloseRedirect,
     Confirm,
     Connect,
+    OpenFile,
     OpenRedirect,
     ReadFile,
     ReadSecret,
@@ -15,9 +16,10 @@ from .effects import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from typing import Any
 
+    from ..language import ShellCommand
     from .requests import Request
     from .waits import Wait
 
@@ -33,6 +35,19 @@ class Query(Record):
 
     name: str
     arguments: dict[str, Any] = {}
+
+
+class QueryAll(Record):
+    """Run several commands for qmpshell itself. The answer is the list of replies, or None."""
+
+    queries: list[Query]
+
+
+class WatchedView(Record):
+    """A shell command that shows a document. `run` returns its steps."""
+
+    call: ShellCommand
+    run: Callable[[Any], Steps]
 
 
 class WaitFor(Record):
@@ -51,16 +66,18 @@ class NextCommand(Record):
     """Start the next command of the line as soon as nothing holds the lines. The answer is None."""
 
 
-# The driver performs the last six, which are effects, and calls `Session.answer`.
+# The driver performs the last eight, which are effects, and calls `Session.answer`.
 Step = (
     Issue
     | Query
+    | QueryAll
     | WaitFor
     | MoveBeside
     | NextCommand
     | Confirm
     | ReadSecret
     | ReadFile
+    | OpenFile
     | OpenRedirect
     | CloseRedirect
     | Connect

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..qmp import READY
+from ..qmp import READY, as_text
 from .connection import CONNECTED
 
 TYPE_CHECKING = False
@@ -11,11 +11,10 @@ if TYPE_CHECKING:
 
     from ..qmp import Event, Reply
     from ..storage import Settings
-    from .connection import ConnectionState
+    from .connection import ConnectionState, RequestSender
     from .effects import Outbox
     from .lines import LineQueue
     from .requests import Request
-    from .sender import RequestSender
     from .vm import Jobs, VmState
 
 
@@ -77,7 +76,7 @@ class VmTracker:
         if self.ending_jobs and event.name == "JOB_STATUS_CHANGE":
             data = event.value.get("data")
             if isinstance(data, dict) and data.get("status") == "created":
-                self.ending_jobs.discard(str(data.get("id")))
+                self.ending_jobs.discard(as_text(data.get("id")))
         if self.state is not None:
             self.state.on_event(event)
 
@@ -85,7 +84,7 @@ class VmTracker:
         """Handle the reply to a command that the user has typed."""
         if request.name.removeprefix("block-") in _ENDS_JOB and not reply.is_error:
             job = request.arguments.get("id", request.arguments.get("device"))
-            self.ending_jobs.add(str(job))
+            self.ending_jobs.add(as_text(job))
         if self.state is not None:
             self.state.on_reply(request, reply)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..qmp import as_text
 from ..render import escape
 from .effects import ShowMessage
 
@@ -264,7 +265,7 @@ class JobWait(Wait):
         for job in jobs:
             if isinstance(job, dict) and job.get("id") == self._job:
                 self.known = True
-                status = str(job.get("status"))
+                status = as_text(job.get("status"))
                 self._set_state(status, is_lasting=status not in ("paused", "standby"))
                 if status == CONCLUDED:
                     if isinstance(job.get("error"), str):

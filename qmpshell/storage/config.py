@@ -10,8 +10,20 @@ from ..errors import QmpShellError
 from ..language import suggestion_for
 from ..render import escape
 from ..transport import is_word
+from .files import NON_BLOCKING, refusal_of_mode
 from .paths import config_directory, home_directory
-from .settings import COMPACT, EMACS, PRETTY, VI, parse_events
+from .settings import (
+    BLOCKS,
+    COMPACT,
+    EMACS,
+    KITTY,
+    PRETTY,
+    SIXEL,
+    VI,
+    VIEW_JSON,
+    VIEW_TABLE,
+    parse_events,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,11 +37,7 @@ _TARGETS = "targets"
 _EXAMPLE = 'lab = "/run/lab.sock"'
 _NOT_READ = "the file is ignored"
 _MAX_SHOWN = 40
-# Do not wait for the writer of a FIFO.
-_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _MAX_FILE_SIZE = 1 << 20
-_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
-
 
 _MAX_LINES = 1_000_000_000
 _MAX_SECONDS = 1e9
@@ -289,6 +297,7 @@ SETTINGS: Mapping[str, Setting] = {
             "pager for long replies; if empty, $PAGER or less",
             possible="it must be a command on one line",
         ),
+        _Choice("pictures", "how /screen draws at a terminal", ("auto", KITTY, SIXEL, BLOCKS)),
         _Switch("quiet", "show no banner", file_only=True),
         _Switch("result", "print only results", attribute="result_only"),
         _Style(
@@ -305,7 +314,9 @@ SETTINGS: Mapping[str, Setting] = {
             choices=("none",),
         ),
         _Switch("toolbar", "show the toolbar"),
+        _Switch("units", "show numbers in JSON as sizes, times or addresses too"),
         _Switch("verbose", "show each command as it is sent"),
+        _Choice("view", "show lists of objects as json or table", (VIEW_JSON, VIEW_TABLE)),
     )
 }
 
@@ -366,16 +377,16 @@ def read_config(environment: Mapping[str, str]) -> Configuration:
 
 def _read(path: str) -> bytes:
     """Read the file. Raises OSError, or ValueError with a reason if the file is not trusted."""
-    descriptor = os.open(path, _FLAGS)
+    descriptor = os.open(path, os.O_RDONLY | NON_BLOCKING)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is not a regular file")
         if status.st_uid not in (0, os.geteuid()):
             raise ValueError("it belongs to another user")
-        if status.st_mode & _WRITABLE_BY_OTHERS:
-            mode = stat.S_IMODE(status.st_mode)
-            raise ValueError(f"others can write to it (mode {mode:04o}); chmod go-w fixes that")
+        refusal = refusal_of_mode(status.st_mode)
+        if refusal:
+            raise ValueError(refusal)
         if status.st_size > _MAX_FILE_SIZE:
             raise ValueError("it is too large for a settings file")
         with open(descriptor, "rb", closefd=False) as file:

@@ -1,4 +1,4 @@
-"""Opening and reading the user's files without blocking, also FIFOs and terminals."""
+"""Opening and reading the user's files, without waiting for the other end of a FIFO or terminal."""
 
 from __future__ import annotations
 
@@ -9,8 +9,20 @@ import stat
 _READ_SIZE = 1 << 20
 # QEMU accepts no longer token (json-streamer.c, MAX_TOKEN_SIZE).
 MAX_FILE_SIZE = 64 << 20
+# File systems on disks and in memory. Any other may wait for a server or for another process.
+_LOCAL = (
+    *(b"bcachefs", b"btrfs", b"exfat", b"ext2", b"ext3", b"ext4", b"f2fs", b"jfs", b"nilfs2"),
+    *(b"ntfs3", b"overlay", b"ramfs", b"reiserfs", b"tmpfs", b"vfat", b"xfs", b"zfs"),
+)
 # On a descriptor that only this process has. It does not change a regular file.
 NON_BLOCKING = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+def refusal_of_mode(mode: int) -> str:
+    """Return why a file of this mode is not trusted, or ""."""
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"others can write to it (mode {stat.S_IMODE(mode):04o}); chmod go-w fixes that"
+    return ""
 
 
 class FileReader:
@@ -67,10 +79,44 @@ def _is_own_terminal(descriptor: int) -> bool:
         return False
 
 
-def open_for_writing(path: str, flags: int) -> int | None:
-    """Return a non-blocking descriptor, or None for a FIFO without a reader. Raises OSError."""
+def read_or_open(path: str, *, is_interactive: bool = False) -> FileReader:
+    """Open a file, and read it if that cannot wait for another process. Raises OSError."""
+    reader = FileReader(path, is_interactive=is_interactive)
     try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | flags | NON_BLOCKING, 0o666)
+        while reader.is_regular and not reader.has_ended:
+            reader.read()
+    except OSError:
+        reader.close()
+        raise
+    return reader
+
+
+def may_hang(descriptor: int) -> bool:
+    """Return True for a regular file whose file system may not answer, such as a network file system."""
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return False
+    try:
+        with open(f"/proc/self/fdinfo/{descriptor}", "rb") as fields:
+            mount = next(line.split()[1] for line in fields if line.startswith(b"mnt_id:"))
+        with open("/proc/self/mountinfo", "rb") as mounts:
+            for line in mounts:
+                before, _, after = line.partition(b" - ")
+                if before.split()[0] == mount:
+                    return after.split()[0] not in _LOCAL
+    except (OSError, StopIteration):
+        pass  # not Linux
+    return True
+
+
+def open_for_writing(path: str, flags: int) -> tuple[int, bool] | None:
+    """Return a non-blocking descriptor, or None for a FIFO without a reader. Raises OSError.
+
+    The flag is true if `poll` shows when the descriptor accepts data.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flags | NON_BLOCKING, 0o666)
+        mode = os.fstat(descriptor).st_mode
+        return descriptor, not (stat.S_ISREG(mode) or stat.S_ISBLK(mode))
     except OSError as error:
         if error.errno == errno.ENXIO and stat.S_ISFIFO(os.stat(path).st_mode):
             return None

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 
 from ..errors import QmpShellError
 from ..render import escape, escape_json
+from .files import NON_BLOCKING
 from .paths import state_directory
 
 # How much of the file is read. All entries are searched at each prompt and each key.
@@ -24,8 +25,6 @@ _MAX_BYTES = 1 << 20
 _MAX_ENTRIES = 10_000
 # Longer entries are not typed by hand, and they make a line editor slow.
 _MAX_ENTRY = 1 << 16
-# Do not wait for the reader of a FIFO.
-_FLAGS = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _PRIVATE_FILE = 0o600
 _ENTRY, _FAILED = "+", "-"
 _PRIVATE_FOLDER = 0o700
@@ -152,7 +151,7 @@ def _check_owner(folder: str) -> None:
 def _open(path: str, flags: int) -> int:
     """Open a file. Raises OSError, ValueError for an invalid path, or HistoryError with the reason."""
     try:
-        descriptor = os.open(path, flags | _FLAGS | os.O_NOFOLLOW, _PRIVATE_FILE)
+        descriptor = os.open(path, flags | NON_BLOCKING | os.O_NOFOLLOW, _PRIVATE_FILE)
     except OSError as error:
         if error.errno not in (errno.ELOOP, errno.EMLINK):
             raise
@@ -161,7 +160,7 @@ def _open(path: str, flags: int) -> int:
         null = os.path.realpath(path) == os.devnull
         if os.lstat(path).st_uid != os.geteuid() and not null:
             raise HistoryError("it is a symbolic link that belongs to another user") from None
-        descriptor = os.open(path, flags | _FLAGS, _PRIVATE_FILE)
+        descriptor = os.open(path, flags | NON_BLOCKING, _PRIVATE_FILE)
     try:
         _check_trusted(descriptor)
     except BaseException:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 import time
 from collections import deque
 from functools import lru_cache
 
 from ..errors import QmpShellError
 from ..qmp import encode
-from .files import NON_BLOCKING
+from .files import NON_BLOCKING, refusal_of_mode
+from .threads import FileWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ RECEIVED = "received"
 _FLAGS = os.O_WRONLY | os.O_APPEND | NON_BLOCKING
 _PRIVATE = 0o600
 _NO_FILE = "it is neither a file nor a FIFO nor a terminal"
-_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+_HANGS = "its file system does not answer"
 
 
 class LogError(QmpShellError):
@@ -35,10 +37,10 @@ class LogError(QmpShellError):
 class Log:
     """Appends to the file at `path`, which is created with mode 0600 if necessary.
 
-    `clock` returns the seconds since the epoch. Each line is one write, so that the lines of
-    several logs in one file stay intact. What a FIFO or terminal does not accept at once is queued:
-    wait until `fileno()` is writable, and call `flush`. More than `max_pending` bytes in the queue
-    are an error.
+    `clock` returns the seconds since the epoch. A write is always whole lines, so that the lines of
+    several logs in one file stay intact. What is not accepted at once is queued: wait for the
+    descriptors in `waits_for`, and call `flush`. More than `max_pending` bytes in the queue are an
+    error.
     """
 
     def __init__(
@@ -48,11 +50,27 @@ class Log:
         self._clock = clock
         self._max_pending = max_pending
         self._queue: deque[memoryview] = deque()
-        # The number of bytes that wait for the descriptor to become writable.
-        self.pending = 0
+        self._size = 0
         # A line was cut off, for example on a full disk. The next one must not be joined to it.
         self._is_cut_off = False
         self._descriptor: int | None = _open(path)
+        # For a regular file.
+        self._writer: FileWriter | None = None
+        if stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+            # A line is one write, because other programs may write to the file too.
+            self._writer = FileWriter(self._descriptor, block=sys.maxsize)
+
+    @property
+    def pending(self) -> int:
+        """The number of bytes that are not written yet."""
+        return self._size if self._writer is None else self._writer.size
+
+    @property
+    def waits_for(self) -> dict[int, bool]:
+        """The descriptors to wait for before `flush`: True if it must be writable, False if readable."""
+        if not self.pending or self._descriptor is None:
+            return {}
+        return {self._descriptor: True} if self._writer is None else {self._writer.fileno(): False}
 
     def write(self, direction: str, message: dict[str, Any]) -> None:
         """Append or queue a message; `direction` is SENT or RECEIVED. Raises LogError."""
@@ -62,30 +80,36 @@ class Log:
             raise self._error("it is closed")
         if self._is_cut_off:
             line, self._is_cut_off = b"\n" + line, False
-        self._queue.append(memoryview(line))
-        self.pending += len(line)
-        if len(self._queue) == 1:
-            self.flush()
+        if self._writer is not None:
+            self._writer.add(line)
+        else:
+            self._queue.append(memoryview(line))
+            self._size += len(line)
+        self.flush()
         if self._max_pending is not None and self.pending > self._max_pending:
-            raise self._error("its reader does not read")
-
-    def fileno(self) -> int:
-        """Return the descriptor, or -1 if it is closed."""
-        return -1 if self._descriptor is None else self._descriptor
+            raise self._error("its reader does not read" if self._writer is None else _HANGS)
 
     def flush(self) -> None:
         """Write as much of the queue as possible. Raises LogError."""
+        try:
+            if self._writer is not None:
+                self._writer.flush()
+            else:
+                self._flush_queue()
+        except OSError as error:
+            self._is_cut_off = True
+            self._queue.clear()
+            self._size = 0
+            raise self._error(_reason(error)) from error
+
+    def _flush_queue(self) -> None:
+        assert self._descriptor is not None
         while self._queue:
             try:
-                written = os.write(self.fileno(), self._queue[0])
+                written = os.write(self._descriptor, self._queue[0])
             except (BlockingIOError, InterruptedError):
                 return
-            except OSError as error:
-                self._is_cut_off = True
-                self._queue.clear()
-                self.pending = 0
-                raise self._error(_reason(error)) from error
-            self.pending -= written
+            self._size -= written
             if written < len(self._queue[0]):
                 self._queue[0] = self._queue[0][written:]
             else:
@@ -97,7 +121,9 @@ class Log:
     def close(self) -> None:
         """Close the file."""
         descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
+        if self._writer is not None:
+            self._writer.close()
+        elif descriptor is not None:
             os.close(descriptor)
 
 
@@ -141,9 +167,8 @@ def _open_for_appending(path: str) -> int:
 def _refusal(mode: int) -> str:
     """Return why a file of this mode is not used, or ""."""
     if stat.S_ISREG(mode):
-        if mode & _WRITABLE_BY_OTHERS:
-            return f"others can write to it (mode {stat.S_IMODE(mode):04o}); chmod go-w fixes that"
-    elif not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
+        return refusal_of_mode(mode)
+    if not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
         return _NO_FILE
     return ""
 

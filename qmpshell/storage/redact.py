@@ -57,6 +57,8 @@ _ALWAYS_SECRET = (
     *(NAME_WORD, "block_passwd", "change-vnc-password", "guest-set-user-password"),
     *("sev-inject-launch-secret", SET_PASSWORD),
 )
+# Without both names, for example if a separator is missing, the property may be a secret.
+_NAMES_OF_QOM_SET = {"property", "value"}
 _SWITCH = re.compile(r"(?:on|off|yes|no|true|false)(?![^\s,;])", re.IGNORECASE)
 _NUMBER = re.compile(r"-?[0-9.]+(?![^\s,;])")
 # https://user:password@host (QEMU's manual, "-drive"), and iSCSI's user%password@host.
@@ -71,11 +73,12 @@ def looks_secret(text: str) -> bool:
     text = _NO_SECRET.sub("", text)
     if _MAYBE_SECRET.search(text) is not None or secret_spans(text):
         return True
-    meanings = {word_meaning(word) for word in set(_ANY_WORD.findall(text))}
+    words = set(_ANY_WORD.findall(text))
+    meanings = {word_meaning(word) for word in words}
     return (
         not meanings.isdisjoint(_ALWAYS_SECRET)
         or (OBJECT_ADD in meanings and not meanings.isdisjoint((DATA_WORD, TYPE_WORD)))
-        or (QOM_SET in meanings and (DATA_WORD in meanings or "property" not in text))
+        or (QOM_SET in meanings and (DATA_WORD in meanings or not words >= _NAMES_OF_QOM_SET))
     )
 
 
@@ -197,28 +200,20 @@ def _set_password(line: str, words: list[re.Match[str]]) -> list[Span]:
     return _rest(line, words, 1)
 
 
-def _block_passwd(line: str, words: list[re.Match[str]]) -> list[Span]:
-    """Find the secret of `block_passwd DEVICE PASSWORD`."""
-    return _rest(line, words, 1)
-
-
 def _change(line: str, words: list[re.Match[str]]) -> list[Span]:
     """Find the secret of `change vnc password PASSWORD`."""
     words = [word for word in words if word[0] != "-f"]
     if len(words) > 1 and is_secret_name(_plain(words[1])):
         return _rest(line, words, 2)
-    if words and _is_vnc(_plain(words[0])) and not _is_display(_plain(words[-1])):
+    last = _plain(words[-1]) if words else ""
+    # Not `none` and the address of a VNC display, such as `:1`.
+    if words and _is_vnc(_plain(words[0])) and last != "none" and ":" not in last:
         return _rest(line, words, 1)
     return []
 
 
 def _is_vnc(device: str) -> bool:
     return nearest_name(device, _PROTOCOLS[:1]) != ""
-
-
-def _is_display(word: str) -> bool:
-    """Return True for `none` and the address of a VNC display, such as `:1`."""
-    return word == "none" or ":" in word
 
 
 def _qom_set(line: str, words: list[re.Match[str]]) -> list[Span]:
@@ -258,7 +253,7 @@ def option_spans(line: str, start: int) -> list[Span]:
 
 
 _FORMS: dict[str, Callable[[str, list[re.Match[str]]], list[Span]]] = {
-    "block_passwd": _block_passwd,
+    "block_passwd": lambda line, words: _rest(line, words, 1),  # after the device
     CHANGE: _change,
     OBJECT_ADD: _object_add,
     QOM_SET: _qom_set,

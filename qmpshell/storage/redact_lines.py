@@ -9,9 +9,19 @@ import re
 from itertools import pairwise
 
 from ..errors import LineError
-from ..language import LineAssembler, is_transcript, parse, tokens as t
+from ..language import (
+    CommandItem,
+    JsonTree,
+    LineAssembler,
+    RawItem,
+    ShellCommandItem,
+    command_item,
+    is_transcript,
+    parse,
+    tokens as t,
+    unquote,
+)
 from ..qmp import (
-    LITERAL,
     QEMU,
     Dialect,
     JsonError,
@@ -19,7 +29,6 @@ from ..qmp import (
     command_facts,
     encode,
     json_number,
-    json_string,
 )
 from ..record import Record
 from ..render import REDACTED, replace_spans
@@ -40,11 +49,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from ..language import LogicalLine, Token, Tree
+    from ..language import Argument, LogicalLine, Token, Tree
     from .redact import Span
 
 
-_KEY_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^".]+')
 _BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 _KEYVAL = "/keyval"
 _MARKS = (t.SEPARATOR, t.OPEN, t.CLOSE, t.PIPE)
@@ -177,25 +185,40 @@ def _adds_secret_object(line: str) -> bool:
 
 def _edits(line: str) -> Iterator[Span]:
     """Yield the positions that `@?` must replace. Raises LineError for invalid lines, or _NotKept."""
-    for item in _items(parse(line)):
-        first, *rest = item
-        if first.kind == t.OBJECT:
-            if rest:
-                raise _unreadable(rest[0])
-            _check_json(_read_json(first))
-        elif first.text == t.HUMAN:
-            _check_human(" ".join(token.text for token in rest))
-        elif item[-1].kind == t.TEXT:  # /watch with a human monitor line
-            _check_human(item[-1].text)
-        elif first.text == _KEYVAL:
+    tree = parse(line)
+    _check_blanks(tree)
+    for part in tree.parts:
+        item, tokens = part.item, part.tokens
+        if isinstance(item, RawItem):
+            if [token for token in tokens[1:] if token.kind not in (t.REDIRECT, t.FILE)]:
+                raise _unreadable(tokens[1])
+            _check_json(JsonTree(item.token).read())
+        elif isinstance(item, ShellCommandItem) and tokens[-1].kind == t.TEXT:
+            _check_human(tokens[-1].text)  # of /hmp, or of /watch
+        elif isinstance(item, ShellCommandItem) and item.name.text == _KEYVAL:
             # object_add of the human monitor has the same option string.
-            _check_human("object_add " + line[(rest or item)[0].end : item[-1].end])
-        else:
-            if _may_hide_secret(line[first.start : item[-1].end]):
+            start = item.tokens[0].end if item.tokens else item.name.end
+            _check_human("object_add " + line[start : tokens[-1].end])
+        elif item is not None:
+            if _may_hide_secret(line[item.name.start : (tokens or [item.name])[-1].end]):
                 raise _CannotRedactError
-            if first.kind == t.LOCAL and first.text not in _ABOUT_NAMES:
-                _check_words(line, item)
-            yield from _item_edits(first, rest)
+            if isinstance(item, ShellCommandItem):
+                if item.name.text not in _ABOUT_NAMES:
+                    _check_words(line, item.tokens)
+                item = _command_of(item, line)
+            yield from _item_edits(item)
+
+
+def _command_of(item: ShellCommandItem, line: str) -> CommandItem:
+    """Return the command that a shell command may run: its name is the last word before arguments."""
+    words = [item.name]
+    for token in item.tokens:
+        if token.kind in (t.KEY, t.OBJECT):
+            break
+        if is_piece(token.text):
+            raise _unreadable(token)
+        words.append(token)
+    return command_item(line, words[-1], item.tokens[len(words) - 1 :])
 
 
 def is_piece(line: str) -> bool:
@@ -209,23 +232,14 @@ def _may_hide_secret(line: str) -> bool:
     return is_piece(line) and _SECRET_BY_NEIGHBOUR.search(line) is not None
 
 
-def _items(tree: Tree) -> Iterator[list[Token]]:
-    """Yield the tokens of each command, without files and system shell commands.
-
-    Text after a transaction is a command here. Raises LineError.
-    """
+def _check_blanks(tree: Tree) -> None:
+    """Raise LineError for words without a blank between them, and for text after a redirect."""
     for before, token in pairwise(tree.tokens):
         if before.end == token.start and _ends_word(before) and token.kind not in _MARKS:
             raise _unreadable(token)
         is_redirected = before.kind == t.FILE and tree.parts[-1].has_redirect
         if is_redirected and token.kind not in _AFTER_FILE:
             raise _unreadable(token)
-    for part in tree.parts:
-        item = [token for token in part.tokens if token.kind not in (t.REDIRECT, t.FILE)]
-        if part.mark is not None and part.is_closing:
-            yield [part.mark, *item]
-        elif item:
-            yield item
 
 
 def _ends_word(token: Token) -> bool:
@@ -236,10 +250,15 @@ def _unreadable(token: Token) -> LineError:
     return LineError("the line cannot be read", start=token.start)
 
 
-def _item_edits(first: Token, rest: list[Token]) -> Iterator[Span]:
-    name, whole, leaves, arguments = _arguments(first, rest)
-    if whole is not None:
-        _check_json({"execute": name, "arguments": _read_json(whole)})
+def _item_edits(item: CommandItem) -> Iterator[Span]:
+    name = item.name.text
+    if item.words or (item.whole is not None and item.errors):
+        raise _unreadable(item.name)
+    if item.json is not None:
+        value = item.json.read()
+        _check_json({"execute": name, "arguments": value})
+    arguments: dict[str, Any] = {}
+    leaves = [leaf for argument in item.arguments for leaf in _leaves(arguments, argument)]
     found = Secrets({"execute": name, "arguments": arguments}, is_command=True)
     owners = {owner for owner, _ in found.places}
     for leaf in leaves:
@@ -255,11 +274,11 @@ def _check_json(value: Any) -> None:
         raise _CannotRedactError
 
 
-def _check_words(line: str, item: list[Token]) -> None:
+def _check_words(line: str, tokens: list[Token]) -> None:
     """Check a human monitor line after a shell command that does not accept one."""
-    for word, following in pairwise(item[1:]):
+    for word, following in pairwise(tokens):
         if word.kind == following.kind == t.WORD and secret_command(word.text):
-            _check_human(line[word.start : item[-1].end])
+            _check_human(line[word.start : tokens[-1].end])
             return
 
 
@@ -278,99 +297,38 @@ def _containers(value: object) -> Iterator[int]:
             todo += node.values() if isinstance(node, dict) else node
 
 
-def _arguments(
-    first: Token, rest: list[Token]
-) -> tuple[str, Token | None, list[_Leaf], dict[str, Any]]:
-    """Return the command's name, and either the object that is its arguments or its values as a tree."""
-    name = first.text
-    whole: Token | None = None
-    leaves: list[_Leaf] = []
-    arguments: dict[str, Any] = {}
-    tokens = iter(rest)
-    for token in tokens:
-        if token.kind == t.KEY:
-            next(tokens)
-            leaves += _leaves(arguments, token, next(tokens))
-        elif token.kind == t.OBJECT and whole is None:
-            whole = token
-        elif first.kind != t.LOCAL or leaves or whole is not None or is_piece(token.text):
-            raise _unreadable(token)
-        else:
-            # `/watch -n 2 COMMAND`: the command's name is the last word before its arguments.
-            name = token.text
-    if whole is not None and leaves:
-        raise _unreadable(whole)
-    return name, whole, leaves, arguments
-
-
-def _leaves(arguments: dict[str, Any], key: Token, value: Token) -> list[_Leaf]:
-    """Add a value to the tree. Return no leaf for a value that is empty, in a file, or asked for."""
-    if not value.closed:
-        raise _unreadable(value)
-    *parents, name = _path(key)
+def _leaves(arguments: dict[str, Any], argument: Argument) -> list[_Leaf]:
+    """Add a value to the arguments. Return no leaf if it is empty, in a file, or asked for."""
+    value = argument.value
+    if argument.error is not None:
+        raise argument.error
+    *parents, name = [part for part, _ in argument.path]
     node = arguments
     for parent in parents:
         node = node.setdefault(parent, {})
         if not isinstance(node, dict):
-            raise _unreadable(key)
+            raise _unreadable(value)
     if name in node:
-        raise _unreadable(key)
+        raise _unreadable(value)
     if not value.text or (value.kind == t.VALUE and value.text[0] == "@"):
         node[name] = None
         return []
-    node[name] = _value(value)
+    node[name] = _value(argument)
     return [_Leaf(node, name, value)]
 
 
-def _path(key: Token) -> list[str]:
-    parts: list[str] = []
-    position = 0
-    while True:
-        match = _KEY_PART.match(key.text, position)
-        if match is None:
-            raise _unreadable(key)
-        part = match[0]
-        try:
-            parts.append(json_string(part, 0)[0] if part[0] == '"' else part)
-        except JsonError:
-            raise _unreadable(key) from None
-        position = match.end() + 1
-        if match.end() == len(key.text):
-            return parts
-        if key.text[match.end()] != ".":
-            raise _unreadable(key)
-
-
-def _value(token: Token) -> object:
+def _value(argument: Argument) -> object:
     """Return the value, as far as it is certain without a schema."""
+    token = argument.value
     text = token.text
     if token.kind == t.QUOTED:
-        return text[1:-1] if text[0] == "'" else _json_text(token)
-    if token.kind == t.COMPOUND:
-        return _read_json(token)
+        return unquote(token)
+    if token.kind == t.COMPOUND and argument.json is not None:
+        return argument.json.read()
     if text in _BOOLEANS:
         return _BOOLEANS[text]
     number = json_number(text)
     return text if number is None else number
-
-
-def _json_text(token: Token) -> str:
-    try:
-        return json_string(token.text, 0)[0]
-    except JsonError:
-        raise _unreadable(token) from None
-
-
-def _read_json(token: Token) -> Any:
-    # A repeated name is an error here: its first value would go unnoticed.
-    reader = JsonReader(LITERAL)
-    try:
-        end = reader.feed(token.text)
-    except JsonError:
-        raise _unreadable(token) from None
-    if not reader.complete or end < len(token.text):
-        raise _unreadable(token)
-    return reader.value
 
 
 # JSON for QMP, which is a mistake in a human monitor line.
@@ -443,10 +401,9 @@ def _logical_lines(text: str, *, human: bool = False) -> Iterator[tuple[str, lis
     typed = text.split("\n")
     assembler = LineAssembler(human=human, transcript=is_transcript(text, human=human))
     for number, last in enumerate(typed):
-        try:
-            line = assembler.feed(last, number)
-        except LineError:
-            rest = "\n".join(typed[assembler.pop().locate(0)[0] :])
+        line = assembler.feed(last, number)
+        if line is not None and assembler.is_broken:
+            rest = "\n".join(typed[line.locate(0)[0] :])
             broken = looks_secret(rest) or any(
                 secret_values(line) != [] for line in rest.split("\n")
             )

@@ -41,8 +41,6 @@ _MAX_NAME = 40
 _COUNTED = re.compile(r"(?:.*[-_])?(?:cookies?|pass)", re.IGNORECASE | re.DOTALL)
 
 _DATA = "data"
-# What remains of `property=data value=` without a separator.
-_JOINED = ("propertydata", "datavalue")
 _DATE = "date"  # the clock of a machine
 _SECRET = "secret"
 _SHORTEST_START = 3
@@ -117,7 +115,7 @@ def nearest_argument(command: str, name: str) -> str:
 def is_secret_property(name: str) -> bool:
     """Return True if an object property of this name may be secret, such as `data` of a secret object."""
     is_data = name != _DATE and nearest_name(name, (_DATA,)) != ""
-    return is_data or name in _JOINED or is_secret_name(name)
+    return is_data or is_secret_name(name)
 
 
 def secret_properties(names: Sequence[str], property_name: object) -> list[str]:

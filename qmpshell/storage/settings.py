@@ -18,6 +18,13 @@ EVENTS_INLINE = "inline"
 EVENTS_STDERR = "stderr"
 EVENTS_NONE = "none"
 
+VIEW_JSON = "json"
+VIEW_TABLE = "table"
+# How pictures are drawn, if not as well as the terminal can.
+KITTY = "kitty"
+SIXEL = "sixel"
+BLOCKS = "blocks"
+
 EMACS = "emacs"
 VI = "vi"
 
@@ -117,9 +124,10 @@ class Settings(Record, kw_only=True):
 
     At a terminal: `complete_while_typing` opens the completion menu without Tab; `confirm` are
     names or globs of commands that need confirmation; `fold` is the number of lines of a reply that
-    are shown (0: all); `pager` is a system shell command ("": the environment's); `style` is
-    "auto", "dark", "light" or the name of a Pygments style; `editing` is EMACS or VI; `toolbar`
-    shows or hides the toolbar.
+    are shown (0: all); `pictures` is "auto", KITTY, SIXEL or BLOCKS; `pager` is a system shell command
+    ("": the environment's); `style` is "auto", "dark", "light" or the name of a Pygments style;
+    `editing` is EMACS or VI; `toolbar` shows or hides the toolbar. `units` shows what numbers mean.
+    `view` is VIEW_JSON, or VIEW_TABLE to show lists as tables.
     """
 
     agent: bool = False
@@ -146,5 +154,8 @@ class Settings(Record, kw_only=True):
     editing: str = EMACS
     fold: int = 60
     pager: str = ""
+    pictures: str = "auto"
     style: str = "auto"
     toolbar: bool = True
+    units: bool = True
+    view: str = VIEW_JSON

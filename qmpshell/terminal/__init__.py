@@ -6,6 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .app import run_terminal as run_terminal
     from .completer import (
+        HmpCompleter as HmpCompleter,
+        LineCompleter as LineCompleter,
         SignatureLine as SignatureLine,
         list_directory as list_directory,
         list_programs as list_programs,
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
     )
     from .lexer import LineLexer as LineLexer
     from .live_view import LiveView as LiveView
+    from .long_lines import (
+        LONG_TEXT as LONG_TEXT,
+        LongLineProcessor as LongLineProcessor,
+    )
+    from .pictures import PictureFormatter as PictureFormatter, picture_format as picture_format
     from .plain import run_plain as run_plain
     from .splitter import InputSplitter as InputSplitter
     from .status import (
@@ -48,12 +55,14 @@ else:
         __name__,
         {
             "app": "run_terminal",
-            "completer": "SignatureLine list_directory list_programs",
+            "completer": "HmpCompleter LineCompleter SignatureLine list_directory list_programs",
             "formatter": "ReplyFormatter format_elapsed",
             "history": "HistorySuggester SafeHistory open_history rest_of_line",
             "keys": "Replacement Tab help_line hmp_help_line",
             "lexer": "LineLexer",
             "live_view": "LiveView",
+            "long_lines": "LONG_TEXT LongLineProcessor",
+            "pictures": "PictureFormatter picture_format",
             "plain": "run_plain",
             "splitter": "InputSplitter",
             "status": "ToolbarPart clip clip_left layout_toolbar status_parts",

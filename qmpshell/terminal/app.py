@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import signal
 import sys
 import termios
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Any
 
-from prompt_toolkit.input import create_input
+from prompt_toolkit.input import Input, create_input
+from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.output import create_output
 
 from ..language import SourceLine
@@ -25,9 +26,9 @@ from ..session import (
     Connect,
     Effect,
     Exit,
+    OpenFile,
     OpenRedirect,
     QueryResult,
-    RawSession,
     ReadFile,
     ReadSecret,
     Ready,
@@ -36,6 +37,7 @@ from ..session import (
     Session,
     ShowDocument,
     ShowMessage,
+    ShowPicture,
     ShowReply,
     ShowResult,
     Step,
@@ -44,19 +46,26 @@ from ..session import (
 )
 from ..storage import Settings
 from ..transport import Stream
-from .background import ChildServer, ChildWatcher, Reconnector, is_terminal_gone
 from .bottom_toolbar import BelowPrompt, BottomToolbar
+from .child_server import ChildServer, ChildWatcher, end_message, leave_hint, leave_question
 from .completer import CompletionModel
 from .files import FileOperations
-from .formatter import EffectFormatter, leave_hint, prompt_text
+from .formatter import EffectFormatter, make_formatter, prompt_text
 from .history import SafeHistory, open_history
 from .keys import help_line, hmp_help_line
 from .output import OutputView
+from .paste import PasteReader
+from .pictures import PictureFormatter
 from .prompt import PromptController
+from .reconnect import Reconnector
 from .redirect import RedirectController
 from .splitter import InputSplitter
 from .stream_reader import StreamReader
 from .styles import Devices, Theme
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..session import RawSession
 
 _MAX_SUBMITTED = 100
 # Seconds at the end for a log whose reader is slow.
@@ -102,6 +111,9 @@ class App:
             completion_model=self._completion_model,
             history=history,
         )
+        self._pictures = PictureFormatter(
+            settings, devices.theme, size=devices.output.get_size, unicode=view.unicode
+        )
         below = BelowPrompt(
             settings,
             session,
@@ -109,6 +121,7 @@ class App:
             unicode=view.unicode,
             clock=time.monotonic,
             find_mode=lambda: self._prompt_controller.vi_mode,
+            pictures=self._pictures,
         )
         self._bottom_toolbar = BottomToolbar(
             below,
@@ -146,15 +159,15 @@ class App:
             devices,
             self._prompt_controller,
             files=self._files,
-            whole=lambda shown: view.whole(shown, devices.theme.paint),
+            view=view,
             answer=self._answer,
             run_program=self._run_program,
-            problem=self.show_error,
+            show_problem=self.show_error,
         )
         # The line for the human monitor that F1 has made: its reply opens in the pager if it is long.
         self._help_source: SourceLine | None = None
         # The descriptor of the log, while messages wait for it.
-        self._log_descriptor: int | None = None
+        self._log_waits_for: dict[int, bool] = {}
         # The step that waits for a connection.
         self._connecting: Connect | TryConnect | None = None
         self._failure: BaseException | None = None
@@ -196,6 +209,9 @@ class App:
                 if self._failure is None:
                     await self._prompt_controller.printer.settled()
         finally:
+            # asyncio closes this descriptor before it removes its handlers, and Python reports a
+            # signal that arrives meanwhile.
+            signal.set_wakeup_fd(-1)
             printing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await printing
@@ -216,7 +232,7 @@ class App:
     def _failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Handle an internal error in a callback of the loop: the shell ends cleanly."""
         failure = context.get("exception") or RuntimeError(context.get("message"))
-        if is_terminal_gone(failure):
+        if _is_terminal_gone(failure):
             self._leave(128 + signal.SIGHUP)
             return
         self._failure = self._failure or failure
@@ -240,29 +256,23 @@ class App:
 
     async def _confirm_leaving(self) -> None:
         """Leave, because the user has typed Ctrl-D."""
-        child = self._child_server
-        question = child.end_question() if child is not None and not child.keep else ""
+        question = leave_question(self._child_server)
         if not question or await self._prompt_controller.confirm(question):
             self._perform(self._session.leave_now())
 
     def _check_child_end(self) -> None:
-        """Handle the end of the server that qmpshell has started: leave after `quit`, else report it.
-
-        Its last messages are shown first.
-        """
+        """Handle the end of the server that qmpshell has started, after its last messages."""
         child = self._child_server
         if child is None or not self._has_child_ended:
             return
-        process = child.process
-        if not self._session.lost and self._display.view.address == process.address:
+        message = end_message(child, self._session, self._display.view.address)
+        if message is None:
             return
         self._has_child_ended = False
-        has_quit = isinstance(self._session, Session) and self._session.connection.was_quit
-        if has_quit and process.poll() == 0:
+        if message:
+            self.show_error(message)
+        else:
             self._leave(0)
-            return
-        hint = "; /restart starts it again" if isinstance(self._session, Session) else ""
-        self.show_error(process.describe_end() + hint)
 
     def _on_child_end(self) -> None:
         self._has_child_ended = True
@@ -334,6 +344,8 @@ class App:
                     self._redirects.close(effect)
                 case ReadFile():
                     self._files.read(effect)
+                case OpenFile():
+                    self._files.open(effect)
                 case StopFile(step=step):
                     self._files.stop(step)
                 case Confirm():
@@ -421,13 +433,12 @@ class App:
 
     def _watch_log(self) -> None:
         """Wait for a log that does not accept all messages at once, such as a FIFO."""
-        before, self._log_descriptor = self._log_descriptor, self._session.log_descriptor
-        if self._log_descriptor != before:
-            loop = asyncio.get_running_loop()
-            if before is not None:
-                loop.remove_writer(before)
-            if self._log_descriptor is not None:
-                loop.add_writer(self._log_descriptor, self._flush_log)
+        before, self._log_waits_for = self._log_waits_for, self._session.log_waits_for
+        loop = asyncio.get_running_loop()
+        for descriptor, is_writing in before.items():
+            (loop.remove_writer if is_writing else loop.remove_reader)(descriptor)
+        for descriptor, is_writing in self._log_waits_for.items():
+            (loop.add_writer if is_writing else loop.add_reader)(descriptor, self._flush_log)
 
     def _flush_log(self) -> None:
         self._perform(self._session.flush_log(time.monotonic()))
@@ -435,7 +446,7 @@ class App:
     async def _finish_log(self) -> None:
         """Write the rest of the log, unless its reader does not read."""
         give_up_at = time.monotonic() + _LOG_PATIENCE
-        while self._session.log_descriptor is not None and time.monotonic() < give_up_at:
+        while self._session.log_waits_for and time.monotonic() < give_up_at:
             await asyncio.sleep(_LOG_PATIENCE / 50)
         self._perform(self._session.flush_log(time.monotonic(), is_last=True))
 
@@ -491,27 +502,40 @@ class App:
 
     def _handle_redirect(self, effect: Effect) -> bool:
         """Handle an effect for a redirect. Return True if it does not go to the screen."""
-        if isinstance(effect, ShowDocument | ShowReply | ShowResult) and self._redirects.show(
-            effect
-        ):
+        if isinstance(
+            effect, ShowDocument | ShowPicture | ShowReply | ShowResult
+        ) and self._redirects.show(effect):
+            return True
+        if isinstance(effect, ShowPicture):
+            self._display.print(self._pictures.fragments(effect))
             return True
         if isinstance(effect, ShowDocument):
+            if effect.is_folded:
+                return False
             if not self._display.page(effect.blocks):
                 pages, paint = self._display.view.pages, self._devices.theme.page_paint
-                self._page(pages.paint(effect.blocks, paint))
+                is_wide = pages.is_wide(effect.blocks)
+                self._page(pages.paint(effect.blocks, paint), is_wide=is_wide)
             return True
         if not isinstance(effect, ShowReply):
             return False
         is_help = effect.request.source is not None and effect.request.source is self._help_source
         if effect.again or (is_help and not effect.reply.is_error):
             if not self._display.again(effect):
-                self._page(self._display.view.whole(effect, self._devices.theme.paint))
+                view = self._display.view
+                whole = view.whole(effect, self._devices.theme.paint)
+                self._page(whole, is_wide=view.is_table(effect))
             return True
         return False
 
-    def _page(self, text: Iterable[str]) -> None:
+    def _page(self, text: Iterable[str], *, is_wide: bool) -> None:
         """Show text that does not fit on the screen in the pager."""
-        page = partial(self._prompt_controller.programs.page, text, pager=self._settings.pager)
+        page = partial(
+            self._prompt_controller.programs.page,
+            text,
+            pager=self._settings.pager,
+            is_wide=is_wide,
+        )
         self._prompt_controller.run_suspended(lambda: self._run_program(page()))
 
     def _answer(self, step: Step, answer: object) -> None:
@@ -533,47 +557,53 @@ def run_terminal(
     `connect` opens a stream to another address; `child_server` is the server if qmpshell has
     started it.
     """
-    try:
-        return asyncio.run(
-            _run(settings, session, stream, address, connect, environment, child_server)
+
+    async def run() -> int:
+        output = create_output(stdout=sys.stdout)
+        view = make_formatter(
+            settings,
+            address=address,
+            width=lambda: output.get_size().columns,
+            encoding=output.encoding(),
+            child_server=child_server,
         )
+        devices = Devices(
+            settings=settings,
+            environment=environment,
+            input=_create_input(),
+            output=output,
+            theme=Theme(settings, environment),
+        )
+        human, raw = settings.hmp, settings.raw
+        app = App(
+            devices,
+            session,
+            view=view,
+            history=open_history(environment, human=human, raw=raw, clock=time.time),
+            connect=connect,
+            child_server=child_server,
+        )
+        return await app.run(stream)
+
+    try:
+        return asyncio.run(run())
     except (OSError, termios.error) as error:
-        if is_terminal_gone(error):
+        if _is_terminal_gone(error):
             return 128 + signal.SIGHUP
         raise
 
 
-async def _run(
-    settings: Settings,
-    session: Session | RawSession,
-    stream: Stream,
-    address: str,
-    connect: Callable[[str | None], tuple[Stream, str]],
-    environment: Mapping[str, str],
-    child_server: ChildServer | None,
-) -> int:
-    output = create_output(stdout=sys.stdout)
-    view = EffectFormatter(
-        settings,
-        address=address,
-        width=lambda: output.get_size().columns,
-        unicode=(output.encoding() or "").lower().replace("-", "") == "utf8",
-        now=datetime.now,
-        leave_hint=leave_hint(child_server),
-    )
-    devices = Devices(
-        settings=settings,
-        environment=environment,
-        input=create_input(),
-        output=output,
-        theme=Theme(settings, environment),
-    )
-    shell = App(
-        devices,
-        session,
-        view=view,
-        history=open_history(environment, human=settings.hmp, raw=settings.raw, clock=time.time),
-        connect=connect,
-        child_server=child_server,
-    )
-    return await shell.run(stream)
+def _create_input() -> Input:
+    keys = create_input()
+    if isinstance(keys, Vt100Input):
+        reader = keys.stdin_reader
+        keys.stdin_reader = PasteReader(reader.stdin_fd, encoding=sys.stdin.encoding)
+    return keys
+
+
+def _is_terminal_gone(error: BaseException) -> bool:
+    """Return True if an operation failed because the terminal's window was closed."""
+    gone = (errno.EIO, errno.ENXIO, errno.ENOTTY)
+    if isinstance(error, termios.error):
+        return bool(error.args) and error.args[0] in gone
+    return isinstance(error, OSError) and error.errno in gone

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from prompt_toolkit.data_structures import Size
 
 from ..qmp import encode_scalar
 from ..render import utf8_string
-from ..session import RawSession, Session
+from ..session import Session
 from ..storage import Settings
 from .completer import CompletionModel
-from .live_view import LiveView, fill_row
 from .status import ToolbarPart, layout_toolbar, status_parts
 from .styles import TOOLBAR, Fragments
+
+if TYPE_CHECKING:
+    from ..session import RawSession, Wait
+    from .live_view import LiveView
+    from .pictures import PictureFormatter
 
 _PAUSE = 0.25  # seconds
 _REFRESH_INTERVAL = 1.0
@@ -45,7 +50,7 @@ class BottomToolbar:
     @property
     def fragments(self) -> Fragments:
         """The fragments of the last drawing if size and editing mode are still the same."""
-        key = self._size(), self._below.editing_mode
+        key = self._size(), self._below.find_mode()
         if self._drawn is None or self._drawn[0] != key:
             self._drawn = (key, self._below.draw(key[0]))
         return self._drawn[1]
@@ -101,21 +106,16 @@ class BelowPrompt:
         unicode: bool,
         clock: Callable[[], float],
         find_mode: Callable[[], str],
+        pictures: PictureFormatter,
     ) -> None:
-        self._find_mode = find_mode
+        self.find_mode = find_mode
         self._settings = settings
         self._session = session
         self._completion_model = completion_model
         self._unicode = unicode
         self._clock = clock
-        self._live_view = LiveView(
-            string=utf8_string if unicode else encode_scalar, unicode=unicode
-        )
-
-    @property
-    def editing_mode(self) -> str:
-        """The mode of the vi key bindings, or ""."""
-        return self._find_mode()
+        self._pictures = pictures
+        self._live_view: LiveView | None = None
 
     @property
     def is_live(self) -> bool:
@@ -125,7 +125,7 @@ class BelowPrompt:
 
     def draw(self, size: Size) -> Fragments:
         """Return the fragments for a terminal of this size."""
-        session, mode = self._session, self.editing_mode
+        session, mode = self._session, self.find_mode()
         shown = self._settings.toolbar and size.rows >= _FEWEST_ROWS
         parts: list[ToolbarPart] = []
         # Without a toolbar, only a mode in which keys do not insert text is worth a row.
@@ -135,12 +135,23 @@ class BelowPrompt:
             return [fragment for row in layout_toolbar("", parts, size.columns) for fragment in row]
         rows: list[Fragments] = []
         if session.live_view is not None:
-            height = max(2, size.rows // 2 - 1)
-            live_view = self._live_view.rows(session.live_view, columns=size.columns, rows=height)
-            rows += [fill_row(row, size.columns) for row in live_view]
+            rows += self._live_rows(session.live_view, size)
         if shown:
             parts += status_parts(session, unicode=self._unicode)
         waits = session.describe_blocker(self._clock()) or self._completion_model.describe_wait()
         rows += layout_toolbar(waits, parts, size.columns)
         fragments = [fragment for row in rows for fragment in (*row, ("", "\n"))]
         return fragments[:-1]
+
+    def _live_rows(self, wait: Wait, size: Size) -> list[Fragments]:
+        from .live_view import LiveView, fill_row  # the first prompt does not need it
+
+        if self._live_view is None:
+            self._live_view = LiveView(
+                string=utf8_string if self._unicode else encode_scalar,
+                unicode=self._unicode,
+                pictures=self._pictures,
+            )
+        height = max(2, size.rows // 2 - 1)
+        shown = self._live_view.rows(wait, columns=size.columns, rows=height)
+        return [fill_row(row, size.columns) for row in shown]

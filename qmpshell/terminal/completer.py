@@ -15,29 +15,27 @@ from prompt_toolkit.utils import get_cwidth
 
 from .. import complete as completion  # its modules are imported on first use, after the prompt
 from ..language import EXIT_COMMANDS, HUMAN
-from ..qmp import load_agent_schema
 from ..render import escape
 from ..session import (
     COMMANDS,
     Effect,
-    HmpCatalogueLoader,
-    LiveCache,
     QueryResult,
-    RawSession,
     Session,
     disabled_in,
     find_mistake,
     names_in,
 )
 from ..storage import Settings
-from .background import run_in_thread
+from ..transport import run_in_thread
 from .keys import Replacement
+from .long_lines import LONG_TEXT, is_long
 from .styles import WARNING, Fragments, signature_style, style_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..complete import Candidate, CompletionSources, Signature
+    from ..complete import Candidate, CompletionSources, HmpCatalogue, Signature
     from ..manual import Descriptions
+    from ..session import HmpCatalogueLoader, LiveCache, RawSession
 
 # No menu is wider; measuring longer text would be wasted.
 _META_WIDTH = 200
@@ -61,7 +59,7 @@ class HmpCompleter(Completer):
         wanted: Callable[[], None],
     ) -> None:
         self._known = known
-        self.catalogue = completion.HmpCatalogue()
+        self.catalogue: HmpCatalogue | None = None
         self._others = others
         self._is_human = is_human
         self._start_query = begin
@@ -76,6 +74,8 @@ class HmpCompleter(Completer):
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterator[Completion]:
         """Yield the completions of a document."""
+        if is_long(document.text):
+            return
         if complete_event.completion_requested:
             self._start_query()
         text = document.current_line_before_cursor
@@ -84,7 +84,7 @@ class HmpCompleter(Completer):
         if line is not None:
             if complete_event.completion_requested:
                 self._wanted()
-            candidates = completion.complete_hmp(line, self.catalogue)
+            candidates = completion.complete_hmp(line, self.catalogue or completion.HmpCatalogue())
             candidates = candidates or completion.complete_program(line, self._known)
             if is_human:
                 candidates = sorted([*candidates, *_leaving(line)], key=lambda one: one.text)
@@ -141,12 +141,6 @@ class LineCompleter(Completer):
         self._known.may_query = complete_event.completion_requested
         line, cursor = completion.logical_line(document.text, document.cursor_position)
         candidates = completion.complete(line, cursor, self._known)
-        word = line[:cursor].lstrip()
-        candidates += [
-            completion.Candidate(name, -len(word), COMMANDS["/quit"][2])
-            for name in EXIT_COMMANDS
-            if name.startswith(word) and name not in COMMANDS
-        ]
         if complete_event.completion_requested:
             self._wanted()
         yield from completions(candidates)
@@ -167,26 +161,33 @@ class SignatureLine:
 
     def fragments(self, document: Document, columns: int) -> list[Fragments]:
         """Return the signature in one row, and the diagnostics in a few."""
+        if not document.text.strip():
+            return []
+        if is_long(document.text):
+            return _warning_rows(LONG_TEXT, columns)
         line, cursor = completion.logical_line(document.text, document.cursor_position)
         key = (line, cursor, self._known.schema)
         if key != self._key:
             self._key = key
-            self._found = completion.describe(line, cursor, self._known) if line.strip() else None
+            self._found = completion.describe(line, cursor, self._known)
         found = self._found
         if found is None:
             return []
         rows: list[Fragments] = []
         if found.warnings:
             # Above the signature, whose place so does not change.
-            text = escape("; ".join(found.warnings))
-            most = _ROWS if columns > _NARROW else _ROWS_WHERE_NARROW
-            for row in completion.wrap(text, columns - 1, most, width=get_cwidth):
-                rows.append([_BEGIN, (signature_style(WARNING), row)])
+            rows += _warning_rows(escape("; ".join(found.warnings)), columns)
         parts = [[(style, escape(text)) for style, text in part] for part in found.parts]
         pieces = completion.shrink(parts, columns - 1, found.current, width=get_cwidth)
         if pieces:
             rows.append([_BEGIN, *((signature_style(style), text) for style, text in pieces)])
         return rows
+
+
+def _warning_rows(text: str, columns: int) -> list[Fragments]:
+    most = _ROWS if columns > _NARROW else _ROWS_WHERE_NARROW
+    rows = completion.wrap(text, columns - 1, most, width=get_cwidth)
+    return [[_BEGIN, (signature_style(WARNING), row)] for row in rows]
 
 
 def list_directory(path: str) -> Iterator[tuple[str, str]]:
@@ -292,7 +293,11 @@ class CompletionModel:
 
     def _names_before(self) -> Sequence[str]:
         """Return the server's commands as far as they are known before it answers."""
-        return load_agent_schema().commands() if self._settings.agent else ()
+        if not self._settings.agent:
+            return ()
+        from ..qmp import load_agent_schema  # few sessions are with an agent
+
+        return load_agent_schema().commands()
 
     def on_query_result(self, learned: QueryResult) -> None:
         """Handle the result of a query."""
@@ -348,7 +353,7 @@ class CompletionModel:
         """Read the manual in a thread, on the first completion, and show what it says in the menu."""
         if self._session is None or self._reading is not None or not self._known.commands():
             return
-        self._reading = run_in_thread(self._session.read_descriptions, discard=lambda _: None)
+        self._reading = run_in_thread(self._session.read_descriptions)
         self._reading.add_done_callback(self._on_descriptions)
 
     def _on_descriptions(self, reading: asyncio.Future[Descriptions]) -> None:

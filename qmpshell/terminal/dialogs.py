@@ -52,15 +52,7 @@ async def confirm(question: str, devices: Devices) -> bool:
     # In tests, the input is not a terminal.
     with contextlib.suppress(termios.error, OSError, NotImplementedError):
         termios.tcflush(devices.input.fileno(), termios.TCIFLUSH)
-    session: PromptSession[str] = PromptSession(
-        FormattedText([(f"class:{styles.PROMPT}", question_text(question))]),
-        key_bindings=bindings,
-        input=devices.input,
-        output=devices.output,
-        style=devices.theme.style,
-        color_depth=devices.theme.depth,
-    )
-    erase_reflowed(session.app, devices.environment)
+    session = _make_session(question_text(question), devices, bindings)
     return await session.prompt_async(handle_sigint=False) == "y"
 
 
@@ -74,17 +66,24 @@ async def ask_secret(what: str, devices: Devices) -> str | None:
     def nothing(event: KeyPressEvent) -> None:
         """Ignore keys that have no meaning in a secret, such as a search."""
 
+    session = _make_session(f"{what}: ", devices, bindings, is_secret=True)
+    try:
+        return await session.prompt_async(handle_sigint=False)
+    except (KeyboardInterrupt, EOFError):
+        return None
+
+
+def _make_session(
+    text: str, devices: Devices, bindings: KeyBindings, *, is_secret: bool = False
+) -> PromptSession[str]:
     session: PromptSession[str] = PromptSession(
-        FormattedText([(f"class:{styles.PROMPT}", f"{what}: ")]),
+        FormattedText([(f"class:{styles.PROMPT}", text)]),
         key_bindings=bindings,
-        input_processors=[PasswordProcessor("")],  # not even its length
+        input_processors=[PasswordProcessor("")] if is_secret else None,  # not even its length
         input=devices.input,
         output=devices.output,
         style=devices.theme.style,
         color_depth=devices.theme.depth,
     )
     erase_reflowed(session.app, devices.environment)
-    try:
-        return await session.prompt_async(handle_sigint=False)
-    except (KeyboardInterrupt, EOFError):
-        return None
+    return session

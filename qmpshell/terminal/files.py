@@ -7,11 +7,12 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from ..session import CloseRedirect, OpenRedirect, ReadFile
-from ..storage import FileReader
-from .background import run_in_thread
+from ..errors import QmpShellError
+from ..session import CloseRedirect, OpenFile, OpenRedirect, ReadFile
+from ..storage import FileReader, read_or_open
+from ..transport import run_in_thread
 
-FileStep = ReadFile | OpenRedirect | CloseRedirect
+FileStep = ReadFile | OpenFile | OpenRedirect | CloseRedirect
 
 
 class FileOperations:
@@ -23,7 +24,10 @@ class FileOperations:
 
     def start(self, step: FileStep, work: Coroutine[Any, Any, object]) -> None:
         """Start an operation whose result is the answer to the step."""
-        self._running[id(step)] = step, asyncio.ensure_future(self._run(step, work))
+        task = asyncio.ensure_future(self._run(step, work))
+        # A task that is stopped at once does not start the work.
+        task.add_done_callback(lambda _task: work.close())
+        self._running[id(step)] = step, task
 
     def stop(self, step: FileStep) -> None:
         """Stop the operation of a step, if there is one."""
@@ -35,6 +39,10 @@ class FileOperations:
         """Read a file."""
         self.start(step, _read(step.path))
 
+    def open(self, step: OpenFile) -> None:
+        """Open a file."""
+        self.start(step, _open(step))
+
     async def _run(self, step: FileStep, work: Coroutine[Any, Any, object]) -> None:
         answer = await work
         del self._running[id(step)]
@@ -43,7 +51,9 @@ class FileOperations:
 
 async def _read(path: str) -> bytes | OSError:
     try:
-        reader = await run_in_thread(partial(_open, path), discard=FileReader.close)
+        reader = await run_in_thread(
+            partial(read_or_open, path, is_interactive=True), discard=FileReader.close
+        )
         try:
             while not reader.has_ended:
                 await _wait_until_readable(reader)
@@ -55,34 +65,28 @@ async def _read(path: str) -> bytes | OSError:
         return error
 
 
-def _open(path: str) -> FileReader:
-    """Open a file, and read it if that cannot wait for another process."""
-    reader = FileReader(path, is_interactive=True)
-    while reader.is_regular and not reader.has_ended:
-        reader.read()
-    return reader
+async def _open(step: OpenFile) -> object:
+    try:
+        return await run_in_thread(step.call, discard=step.discard)
+    except (OSError, QmpShellError) as error:
+        return error
 
 
 async def _wait_until_readable(reader: FileReader) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
     try:
-        loop.add_reader(reader.fileno(), ready.set)
+        await wait_for_any({reader.fileno(): False})
     except PermissionError:  # a device that is always readable, such as /dev/zero
         await asyncio.sleep(0)
-        return
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(reader.fileno())
 
 
-async def wait_until_writable(descriptor: int) -> None:
-    """Wait until a descriptor, not that of a regular file, accepts data."""
+async def wait_for_any(waits_for: dict[int, bool]) -> None:
+    """Wait for one of the descriptors: True if it must be writable, False if readable."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
-    loop.add_writer(descriptor, ready.set)
     try:
+        for descriptor, is_writing in waits_for.items():
+            (loop.add_writer if is_writing else loop.add_reader)(descriptor, ready.set)
         await ready.wait()
     finally:
-        loop.remove_writer(descriptor)
+        for descriptor, is_writing in waits_for.items():
+            (loop.remove_writer if is_writing else loop.remove_reader)(descriptor)

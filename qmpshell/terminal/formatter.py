@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from prompt_toolkit.utils import get_cwidth
 
 from ..qmp import Event, Greeting, encode_scalar, hmp_text
 from ..render import (
     Block,
+    Lines,
     escape,
     escape_lines,
     fold_pieces,
@@ -17,18 +19,29 @@ from ..render import (
     paint_json,
     remainder_text,
     style_json,
+    text_width,
     utf8_string,
 )
-from ..session import Effect, Send, ShowBytes, ShowDocument, ShowMessage, ShowReply, ShowUnexpected
-from ..storage import COMPACT, Settings, event_place
+from ..session import (
+    Effect,
+    Request,
+    Send,
+    ShowBytes,
+    ShowDocument,
+    ShowMessage,
+    ShowReply,
+    ShowUnexpected,
+)
+from ..storage import COMPACT, VIEW_TABLE, Settings, event_place
 from . import styles
+from .child_server import ChildServer, leave_hint
 from .status import clip
 from .styles import Fragments
 from .throttle import OTHERS, EventCount
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .background import ChildServer
+    from ..render.views.numbers import Meaning, NumberMeanings
+    from ..render.views.table import Table
 
 _NARROWEST = 20  # columns
 # Shorter times, in seconds, are not shown for text.
@@ -76,10 +89,10 @@ class ReplyFormatter:
     def fragments(self, shown: ShowReply) -> Fragments:
         """Return a new reply, folded if it is very long."""
         found = list(self._late(shown)) if shown.late else self._line(shown)
-        text = self._text(shown)
-        if text is not None:
-            found += self._fold(shown, [("", text)])
-            if text and not found[-1][1].endswith("\n"):
+        text, table = self._text(shown), self._table_head(shown)
+        if text is not None or table:
+            found += table or self._fold(shown, [("", text or "")])
+            if (text or table) and not found[-1][1].endswith("\n"):
                 found.append(("", "\n"))
             if shown.elapsed >= _NOTABLE:
                 found.append((f"class:{styles.ELAPSED}", f"({format_elapsed(shown.elapsed)})\n"))
@@ -88,20 +101,28 @@ class ReplyFormatter:
         if error is not None:
             found.append((f"class:{styles.ERROR}", error))
         else:
-            found += self._fold(shown, self._pieces(self._value(shown), self._columns))
+            found += self._fold(shown, self._styled(shown))
         elapsed = format_elapsed(shown.elapsed)
         begin = "\n" if self._room(found) < len(elapsed) + 2 else "  "
         found += [(f"class:{styles.ELAPSED}", f"{begin}{elapsed}"), ("", "\n")]
         return found
 
     def again(self, shown: ShowReply, *, rows: int) -> Fragments | None:
-        """Return a reply again, or None if it has more than `rows` rows."""
+        """Return a reply again, or None if it has more than `rows` rows, or a wide table."""
         text = self._text(shown)
         if text is None:
             text = self._error(shown)
         pieces: Iterable[tuple[str, str]] = [("", text or "")]
-        if text is None:
-            pieces = self._pieces(self._value(shown), self._columns)
+        table = self.table(shown)
+        if table is not None:
+            from ..render.views.table import table_lines
+
+            lines = list(table_lines(table))
+            if any(text_width(line) > self._width() for line in lines):
+                return None
+            pieces = _styled_table(lines)
+        elif text is None:
+            pieces = self._styled(shown)
         found, rest = fold_pieces(pieces, lines=rows, columns=self._width(), width=get_cwidth)
         if rest is not None:
             return None
@@ -126,8 +147,18 @@ class ReplyFormatter:
         if text is not None:
             yield text if text.endswith("\n") else text + "\n"
             return
+        table = self.table(shown)
+        if table is not None:
+            from ..render.views.table import table_lines
+
+            yield from (f"{line}\n" for line in table_lines(table))
+            return
         yield from paint_json(
-            self._value(shown), width=self._columns, string=self._string, paint=paint
+            self._value(shown),
+            width=self._columns,
+            string=self._string,
+            paint=paint,
+            meanings=self._meanings(shown),
         )
         yield "\n"
 
@@ -150,10 +181,48 @@ class ReplyFormatter:
         return [(f"class:{styles.NOTE}", f"{row}\n")]
 
     def _text(self, shown: ShowReply) -> str | None:
-        """Return the human monitor's text, or None for another reply."""
-        if shown.request.text is None or shown.reply.is_error:
+        """Return the text of the human monitor, or one for people, or None for another reply."""
+        if shown.reply.is_error:
             return None
-        return escape_lines(hmp_text(shown.reply.value.get("return", "")))
+        value = shown.reply.value.get("return", "")
+        if shown.request.text is None and not isinstance(value, dict):
+            return None
+        from ..render.views.table import human_text
+
+        text = human_text(value) if shown.request.text is None else hmp_text(value)
+        return None if text is None else escape_lines(text)
+
+    def table(self, shown: ShowReply, *, rows: int | None = None) -> Table | None:
+        """Return a reply as a table of at most `rows` rows if it is shown as one, or None."""
+        value = shown.reply.value.get("return")
+        if self._settings.view != VIEW_TABLE or not isinstance(value, list):
+            return None
+        from ..render.views.table import is_tabular, make_table  # imported only with this setting
+
+        if not is_tabular(value):
+            return None
+        table = make_table(value[:rows])
+        return table if table is not None and table.columns else None
+
+    def _table_head(self, shown: ShowReply) -> Fragments:
+        """Return the rows and columns of a table that fit, or [] if a reply is not shown as a table."""
+        value = shown.reply.value.get("return")
+        count = len(value) if isinstance(value, list) else 0
+        fold = self._settings.fold
+        table = self.table(shown, rows=fold if fold and count > fold + 2 else None)
+        if table is None:
+            return []
+        from ..render.views.table import clipped_lines, table_lines
+
+        left_out = [f"{count - len(table.rows):,} more rows"] * (count > len(table.rows))
+        clipped = list(clipped_lines(list(table_lines(table)), self._width()))
+        if any(is_cut for _, is_cut in clipped):
+            left_out.append("more columns")
+        found = _styled_table(line for line, _ in clipped)
+        if left_out:
+            text = f"… {' and '.join(left_out)}; /last shows all"
+            found.append((f"class:{styles.MORE}", text))
+        return found
 
     def _error(self, shown: ShowReply) -> str | None:
         """Return an error in words, or None to show it as it is."""
@@ -167,8 +236,17 @@ class ReplyFormatter:
             return shown.reply.value["return"]
         return shown.request.visible(shown.reply)
 
-    def _pieces(self, value: object, columns: int | None) -> Iterator[tuple[str, str]]:
-        for style, text in style_json(value, width=columns, string=self._string):
+    def _styled(self, shown: ShowReply) -> Iterator[tuple[str, str]]:
+        """Yield a reply as JSON, with what its numbers mean."""
+        return self._pieces(self._value(shown), self._columns, self._meanings(shown))
+
+    def _meanings(self, shown: ShowReply) -> NumberMeanings | None:
+        return meanings_of(shown.request) if self._settings.units else None
+
+    def _pieces(
+        self, value: object, columns: int | None, meanings: NumberMeanings | None = None
+    ) -> Iterator[tuple[str, str]]:
+        for style, text in style_json(value, width=columns, string=self._string, meanings=meanings):
             yield (f"class:{styles.json_style(style)}", text)
 
     def _room(self, fragments: Fragments) -> int:
@@ -191,6 +269,24 @@ class ReplyFormatter:
         return head
 
 
+def meanings_of(request: Request, *, default: Meaning | None = None) -> NumberMeanings:
+    """Return what the numbers in the replies to a request mean, or the default."""
+    from ..render.views.numbers import NumberMeanings  # the first prompt does not need it
+
+    name = request.arguments.get("property", "") if request.name == "qom-get" else ""
+    of_reply = name if isinstance(name, str) else ""
+    return NumberMeanings(request.name, name=of_reply, default=default)
+
+
+def _styled_table(lines: Iterable[str]) -> Fragments:
+    """Return the lines of a table, of which the first is its header."""
+    header, *rows = lines
+    return [
+        (f"class:{styles.HELP_HEADING}", header),
+        ("", "".join(f"\n{row}" for row in rows) + "\n"),
+    ]
+
+
 def format_elapsed(seconds: float) -> str:
     """Format a duration.
 
@@ -210,21 +306,31 @@ def format_elapsed(seconds: float) -> str:
 
 
 class DocumentFormatter:
-    """Formats help documents. `width` returns the columns of the terminal."""
+    """Formats documents. `width` returns the columns of the terminal; `unicode` is as below."""
 
-    def __init__(self, *, width: Callable[[], int]) -> None:
+    def __init__(self, *, width: Callable[[], int], unicode: bool) -> None:
         self._width = width
+        self._unicode = unicode
 
     def fragments(self, blocks: list[Block], *, rows: int) -> Fragments | None:
         """Return the document, or None if it has more than `rows` rows; 0 means no limit."""
         shown, rest = fold_pieces(
             self._pieces(blocks), lines=rows, columns=self._width(), width=get_cwidth
         )
-        if rest is not None:
+        if rest is not None or (rows and self.is_wide(blocks)):
             return None
         return [
             (f"class:{styles.help_style(style)}" if style else "", text) for style, text in shown
         ]
+
+    def is_wide(self, blocks: list[Block]) -> bool:
+        """Return True if lines that must not be filled do not fit on the screen."""
+        return any(
+            sum(get_cwidth(text) for _, text in spans) > self._width()
+            for block in blocks
+            if isinstance(block, Lines) and not block.wrap
+            for spans in block.lines
+        )
 
     def paint(self, blocks: list[Block], paint: Mapping[str, tuple[str, str]]) -> Iterator[str]:
         """Yield the document as text. `paint` maps styles to the text before and after."""
@@ -233,18 +339,23 @@ class DocumentFormatter:
             yield f"{before}{text}{after}"
 
     def _pieces(self, blocks: list[Block]) -> Iterator[tuple[str, str]]:
-        return format_document(blocks, width=self._width(), measure=get_cwidth)
+        pieces = format_document(blocks, width=self._width(), measure=get_cwidth)
+        if self._unicode:
+            return pieces
+        from ..render.views.graph import ascii_lines  # few terminals need it
+
+        return ((style, ascii_lines(text)) for style, text in pieces)
 
 
-_FIRST_KEYS = "Tab completes, F1 explains what you type, /help lists the shell commands."
-_FIRST_HMP_KEYS = "Tab completes, F1 explains what you type, help lists the commands."
+_FIRST_KEYS = "Tab completes, F1 explains what you type, "
 
 
 class EffectFormatter:
     """Formats effects as fragments that end with a line end.
 
     `width` returns the columns of the terminal; `unicode` is false if it only shows ASCII; `now`
-    returns the local time, for events without one. `leave_hint` says what Ctrl-D does.
+    returns the local time, for events without one. `leave_hint` says what Ctrl-D does. `has_keys` is
+    false where Tab and F1 do nothing.
     """
 
     def __init__(
@@ -256,14 +367,17 @@ class EffectFormatter:
         unicode: bool,
         now: Callable[[], datetime],
         leave_hint: str,
+        has_keys: bool = True,
     ) -> None:
         self._settings = settings
+        topic = "help lists the commands." if settings.hmp else "/help lists the shell commands."
+        self._first_steps = _FIRST_KEYS + topic if has_keys else topic
         self.address = address
         self.unicode = unicode
         self._replies = ReplyFormatter(
             settings, width=width, string=utf8_string if unicode else encode_scalar
         )
-        self.pages = DocumentFormatter(width=width)
+        self.pages = DocumentFormatter(width=width, unicode=unicode)
         self._now = now
         self._leave_hint = leave_hint
 
@@ -300,8 +414,12 @@ class EffectFormatter:
         """Yield the complete reply as text. `paint` maps JSON styles to the text before and after."""
         return self._replies.whole(shown, paint)
 
+    def is_table(self, shown: ShowReply) -> bool:
+        """Return True if a reply is shown as a table."""
+        return self._replies.table(shown, rows=1) is not None
+
     def again(self, shown: ShowReply, *, rows: int) -> Fragments | None:
-        """Return a reply again, or None if it has more than `rows` rows."""
+        """Return a reply again, or None if it has more than `rows` rows, or a wide table."""
         return self._replies.again(shown, rows=rows)
 
     def output(self, text: str) -> Fragments:
@@ -314,7 +432,7 @@ class EffectFormatter:
             at = escape(self.address)
             return _line(
                 styles.NOTE,
-                f"Connected to a guest agent at {at}. Ctrl-D leaves the shell.\n{_FIRST_KEYS}",
+                f"Connected to a guest agent at {at}. Ctrl-D leaves the shell.\n{self._first_steps}",
             )
         server = "a server that sent no greeting"
         if greeting is not None:
@@ -325,7 +443,7 @@ class EffectFormatter:
         return _line(
             styles.NOTE,
             f"Connected to {server} at {escape(self.address)}.\n"
-            f"{_FIRST_HMP_KEYS if self._settings.hmp else _FIRST_KEYS}\n"
+            f"{self._first_steps}\n"
             f"{self._leave_hint}; quit ends QEMU itself.",
         )
 
@@ -370,9 +488,22 @@ def _line(style: str, text: str) -> Fragments:
     return [(f"class:{style}", text), ("", "" if text.endswith("\n") else "\n")]
 
 
-def leave_hint(child_server: ChildServer | None) -> str:
-    """Return what Ctrl-D does."""
-    hint = "Ctrl-D leaves the shell"
-    if child_server is None:
-        return hint
-    return f"{hint}; QEMU continues" if child_server.keep else f"{hint} and ends QEMU"
+def make_formatter(
+    settings: Settings,
+    *,
+    address: str,
+    width: Callable[[], int],
+    encoding: str | None,
+    child_server: ChildServer | None,
+    has_keys: bool = True,
+) -> EffectFormatter:
+    """Return a formatter for a terminal with this encoding. The other parameters are its own."""
+    return EffectFormatter(
+        settings,
+        address=address,
+        width=width,
+        unicode=(encoding or "").lower().replace("-", "") == "utf8",
+        now=datetime.now,
+        leave_hint=leave_hint(child_server),
+        has_keys=has_keys,
+    )

@@ -31,6 +31,8 @@ class SafeHistory(History):
         # The oldest first. None before the file is read, which follows the first prompt.
         self._entries: list[str] | None = None
         self._failed: set[str] = set()
+        # The last text that is kept as it is. Each text is added twice, and redaction takes long.
+        self._unchanged: str | None = None
 
     def pop_problem(self) -> str:
         """Return once why the history is not kept, then ""."""
@@ -79,11 +81,16 @@ class SafeHistory(History):
 
     def _kept(self, string: str) -> str | None:
         """Return an entry without its secrets, or None if it is not kept."""
+        if string == self._unchanged:
+            return string
         # Slow to import, and not needed before the first prompt.
         from ..storage import redact_entry
 
         kept = redact_entry(string, human=self._human, raw=self._raw)
-        return None if kept is None else escape_entry(kept)
+        entry = None if kept is None else escape_entry(kept)
+        if entry == string:
+            self._unchanged = string
+        return entry
 
     def load_history_strings(self) -> Iterable[str]:
         """Return the entries, the newest first."""

@@ -18,18 +18,12 @@ from prompt_toolkit.filters import (
 )
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
-from ..complete import INFO
 from ..language import (
-    COMPOUND,
-    KEY,
-    LOCAL,
-    NAME,
-    OBJECT,
-    OPERATOR,
-    QUOTED,
     VALUE,
     WORD,
-    Token,
+    CommandItem,
+    RawItem,
+    ShellCommandItem,
     parse,
     shell_command_name,
 )
@@ -321,7 +315,6 @@ def _common(found: list[Completion], document: Document) -> str:
 
 # A key that ends with a dot, after a blank, or a comma in an option string.
 _OPEN_KEY = r"""[\s,][^\s,="'{}\[\]]*?[^\s,="'{}\[\].]((?:\.0)?\.)$"""
-_EXECUTE = r"""["'](?:execute|exec-oob)["']\s*:\s*["']([^"'\s]+)["']"""
 # The only text that is inserted into a line of qmpshell's own.
 _SIMPLE = r"[\w.:/+-]+"
 _HELP = "/help"
@@ -336,38 +329,35 @@ def help_line(text: str, cursor: int) -> str:
     >>> help_line("stop; blockdev-add driver=qcow2 no", 34)
     '/help blockdev-add no driver=qcow2'
     """
-    item = _item(text, cursor)
-    if not item:
+    parts = [part for part in parse(text).parts if part.mark is None or part.mark.start <= cursor]
+    tokens, item = parts[-1].tokens, parts[-1].item
+    if not tokens or tokens[0].start > cursor or parts[-1].is_closing:
         return _HELP
-    first = item[0]
-    if first.kind == OBJECT:
-        found = re.search(_EXECUTE, first.text)
-        return f"{_HELP} {found[1]}" if found and _is_simple(found[1]) else _HELP
-    if first.kind == LOCAL:
-        return _of_local(item, cursor)
-    if not _is_simple(first.text):
+    if isinstance(item, ShellCommandItem):
+        return _of_shell_command(item, cursor)
+    if isinstance(item, RawItem):
+        root = item.json.root
+        name = root.text_of("execute") or root.text_of("exec-oob") or ""
+        return f"{_HELP} {name}" if _is_simple(name) else _HELP
+    if item is None or not _is_simple(item.name.text):
         return _HELP
+    # Arguments behind the cursor may choose a branch too.
     given = {
-        key.text: value.text
-        for key, operator, value in zip(item, item[1:], item[2:], strict=False)
-        if (key.kind, operator.kind, value.kind) == (KEY, OPERATOR, VALUE)
-        if _is_simple(key.text) and _is_simple(value.text)
+        argument.key.text: argument.value.text
+        for argument in item.arguments
+        if argument.value.kind == VALUE
+        if _is_simple(argument.key.text) and _is_simple(argument.value.text)
     }
     chosen = [f"{key}={value}" for key, value in given.items()]
-    return " ".join([_HELP, first.text, *_key(item[1:], cursor), *chosen])
+    return " ".join([_HELP, item.name.text, *_key(item, cursor), *chosen])
 
 
-def _key(arguments: list[Token], cursor: int) -> list[str]:
+def _key(item: CommandItem, cursor: int) -> list[str]:
     """Return the name of the argument at the cursor, or []."""
-    key: Token | None = None
-    for token in arguments:
-        if token.kind not in (WORD, KEY, OPERATOR, VALUE, QUOTED, COMPOUND):
-            key = None
-        elif token.kind in (WORD, KEY):
-            key = token
-        if token.start <= cursor <= token.end:
-            return [key.text] if key is not None and _is_simple(key.text) else []
-    return []
+    keys = [(argument.key, argument.value.end) for argument in item.arguments]
+    keys += [(word, word.end) for word in item.words if word.kind == WORD]
+    found = [key.text for key, end in keys if key.start <= cursor <= end]
+    return [text for text in found[:1] if _is_simple(text)]
 
 
 def hmp_help_line(text: str, cursor: int) -> str:
@@ -376,6 +366,8 @@ def hmp_help_line(text: str, cursor: int) -> str:
     >>> hmp_help_line("info block -v", 3)
     'help info block'
     """
+    from ..complete import INFO  # the first prompt does not need it
+
     begin = text.rfind("\n", 0, cursor) + 1
     words = text[begin:].partition("\n")[0].split()
     if words and words[0] in _HUMAN_HELP:
@@ -385,21 +377,10 @@ def hmp_help_line(text: str, cursor: int) -> str:
     return " ".join([_HUMAN_HELP[0], *(word for word in topic if _is_simple(word))])
 
 
-def _item(text: str, cursor: int) -> list[Token]:
-    """Return the tokens of the item at or before the cursor, from its name on.
-
-    Tokens behind the cursor are included, because they may choose a branch.
-    """
-    parts = [part for part in parse(text).parts if part.mark is None or part.mark.start <= cursor]
-    tokens = parts[-1].tokens
-    is_named = bool(tokens) and tokens[0].kind in (NAME, LOCAL, OBJECT)
-    return tokens if is_named and tokens[0].start <= cursor else []
-
-
-def _of_local(item: list[Token], cursor: int) -> str:
+def _of_shell_command(item: ShellCommandItem, cursor: int) -> str:
     """Return the topic for a shell command: its name, or the name in its arguments at the cursor."""
-    name = shell_command_name(item[0].text)
-    for token in item[1:]:
+    name = shell_command_name(item.name.text)
+    for token in item.tokens:
         is_name = token.kind == WORD and token.text[:1] not in ("-", "/")
         if is_name and token.start <= cursor <= token.end and _is_simple(token.text):
             return f"{_HELP} {token.text}"

@@ -11,6 +11,7 @@ from prompt_toolkit.lexers import Lexer
 
 from ..language import Token, parse, prompt_width, tokens as t
 from . import styles
+from .long_lines import is_long
 from .splitter import split_entry
 from .styles import Fragments
 
@@ -27,13 +28,11 @@ _STYLES = {
     t.QUOTED: styles.TYPED_STRING,
     t.TEXT: styles.TYPED_SHELL,
     t.FILE: styles.TYPED_SHELL,
+    t.MEMBER: styles.TYPED_ARGUMENT,
+    t.STRING: styles.TYPED_STRING,
+    t.MARK: styles.TYPED_OPERATOR,
     t.COMMENT: styles.TYPED_COMMENT,
 }
-_IN_JSON = re.compile(
-    r"""(?P<string>"(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?)"""
-    r"""|(?P<number>-?\d[\w.+-]*)|(?P<word>[A-Za-z_]\w*)"""
-)
-_COLON = re.compile(r"\s*:")
 _NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?(?:[eE][-+]?\d+)?[kKMGTPE]?|0[xX][0-9a-fA-F]+)")
 _WORDS = ("true", "false", "null", "on", "off", "yes", "no", "True", "False", "None")
 
@@ -43,11 +42,13 @@ class LineLexer(Lexer):
 
     def lex_document(self, document: Document) -> Callable[[int], StyleAndTextTuples]:
         """Return a function for the fragments of each physical line."""
+        text = document.text
+        groups = [] if is_long(text) else split_entry(text)
         lines = [
             [*line]
-            for group, is_skipped in split_entry(document.text)
+            for group, is_skipped in groups
             for line in _split(_comment(group) if is_skipped else _colour(group))
-        ]
+        ] or [[("", line)] for line in document.lines]
 
         def line(number: int) -> StyleAndTextTuples:
             return [*lines[number]] if number < len(lines) else []
@@ -63,48 +64,21 @@ def _colour(text: str) -> Fragments:
     """Return the fragments of a line. Joined, they are its text."""
     dropped = prompt_width(text)
     found = _comment(text[:dropped]) if dropped else []
-    rest = text[dropped:]
-    position = 0
-    for token in parse(rest).tokens:
-        if token.start > position:
-            found.append(("", rest[position : token.start]))
-        found += _token(token)
-        position = token.end
-    found.append(("", rest[position:]))
-    return found
+    return found + [(_style_of(leaf), leaf.text) for leaf in parse(text[dropped:]).leaves()]
 
 
-def _token(token: Token) -> Fragments:
-    if token.kind in (t.COMPOUND, t.OBJECT):
-        return list(_json(token.text))
-    if token.kind == t.VALUE:
-        return [(_style(_value_style(token.text)), token.text)]
-    name = _STYLES.get(token.kind)
-    return [(_style(name) if name else "", token.text)]
+def _style_of(leaf: Token) -> str:
+    if leaf.kind == t.LITERAL:
+        is_number = leaf.text.lstrip("-")[:1].isdecimal()
+        return _style(styles.TYPED_NUMBER if is_number else styles.TYPED_WORD)
+    name = _value_style(leaf.text) if leaf.kind == t.VALUE else _STYLES.get(leaf.kind)
+    return _style(name) if name else ""
 
 
 def _value_style(text: str) -> str:
     if _NUMBER.fullmatch(text):
         return styles.TYPED_NUMBER
     return styles.TYPED_WORD if text in _WORDS else styles.TYPED_STRING
-
-
-def _json(text: str) -> Iterator[tuple[str, str]]:
-    position = 0
-    kinds = {
-        "string": styles.TYPED_STRING,
-        "number": styles.TYPED_NUMBER,
-        "word": styles.TYPED_WORD,
-    }
-    for match in _IN_JSON.finditer(text):
-        if match.start() > position:
-            yield (_style(styles.TYPED_OPERATOR), text[position : match.start()])
-        name = kinds[match.lastgroup or "word"]
-        if name == styles.TYPED_STRING and _COLON.match(text, match.end()):
-            name = styles.TYPED_ARGUMENT
-        yield (_style(name), match[0])
-        position = match.end()
-    yield (_style(styles.TYPED_OPERATOR), text[position:])
 
 
 def _style(name: str) -> str:

@@ -10,15 +10,18 @@ from ..qmp import Reply, hmp_text
 from ..render import (
     escape,
     escape_lines,
+    format_document,
     mark_changes,
     mark_words,
+    overlay_changes,
     percent,
     progress_bar,
     style_json,
 )
-from ..session import Job, JobsWatch, ShowReply, Wait, Watch
+from ..session import Job, JobsWatch, ScreenWatch, ShowDocument, ShowReply, Wait, Watch
 from . import styles
-from .formatter import format_elapsed
+from .formatter import format_elapsed, meanings_of
+from .pictures import PictureFormatter
 from .status import clip
 from .styles import Fragments
 
@@ -29,9 +32,19 @@ _NARROW = 60  # columns
 
 
 class LiveView:
-    """Formats live views. `string` encodes a string as JSON; `unicode` is false for ASCII terminals."""
+    """Formats live views. `string` encodes a string as JSON; `unicode` is false for ASCII terminals.
 
-    def __init__(self, *, string: Callable[[str], str], unicode: bool) -> None:
+    `pictures` formats the VM's screen.
+    """
+
+    def __init__(
+        self,
+        *,
+        string: Callable[[str], str],
+        unicode: bool,
+        pictures: PictureFormatter | None = None,
+    ) -> None:
+        self._pictures = pictures
         self._string = string
         self._unicode = unicode
         self._more = "…" if unicode else "..."
@@ -41,44 +54,56 @@ class LiveView:
         if isinstance(wait, Watch):
             title = f"{escape(wait.text)}: every {wait.interval:g} s"
             if wait.shown is not None:
-                title += f", {format_elapsed(wait.shown.elapsed)}"
-            body = self._watch(wait, columns)
+                title += f", {format_elapsed(wait.elapsed)}"
+            body = self._watch(wait, columns, rows)
+            if isinstance(wait, ScreenWatch):
+                body = self._screen(wait, columns, rows - 1)
         elif isinstance(wait, JobsWatch):
             title = "jobs"
             body = self._jobs(wait, columns)
         else:
             return []
-        return [[(_TITLE, clip(f"{title}; Ctrl-C stops", columns))], *self._cut(body, rows - 1)]
+        return [
+            [(_TITLE, clip(f"{title}; Ctrl-C stops", columns))],
+            *self._cut(body, columns, rows - 1),
+        ]
 
-    def _cut(self, body: Iterable[Fragments], rows: int) -> list[Fragments]:
+    def _cut(self, body: Iterable[Fragments], columns: int, rows: int) -> list[Fragments]:
         shown: list[Fragments] = []
         for row in body:
             if len(shown) == rows:
-                shown[-1:] = [[(f"class:{styles.MORE}", f"{self._more} more")]]
+                shown[-1:] = [[(f"class:{styles.MORE}", clip(f"{self._more} more", columns))]]
                 break
             shown.append(row)
         return shown
 
-    def _watch(self, watch: Watch, columns: int) -> Iterator[Fragments]:
-        if watch.shown is None:
-            return iter(())
-        return _lines(self._reply(watch.shown, watch.before, columns), columns)
+    def _screen(self, watch: ScreenWatch, columns: int, rows: int) -> Iterator[Fragments]:
+        if watch.picture is not None and self._pictures is not None:
+            yield from self._pictures.rows(watch.picture, columns=columns, rows=rows)
 
-    def _reply(
-        self, shown: ShowReply, before: Reply | None, columns: int
-    ) -> Iterator[tuple[str, str]]:
+    def _watch(self, watch: Watch, columns: int, rows: int) -> Iterator[Fragments]:
+        shown = watch.shown
+        if isinstance(shown, ShowDocument):
+            return _lines(_document(shown, watch.before, columns, rows), columns)
+        return iter(()) if shown is None else _lines(self._reply(watch, shown, columns), columns)
+
+    def _reply(self, watch: Watch, shown: ShowReply, columns: int) -> Iterator[tuple[str, str]]:
         reply = shown.reply
         if reply.is_error:
             yield f"class:{styles.ERROR}", escape(f"{reply.error_class}: {reply.desc}")
             return
+        before = watch.before
         after = reply.value.get("return")
-        old = before.value.get("return") if before is not None else after
+        old = before.value.get("return") if isinstance(before, Reply) else after
         if shown.request.text is not None:
             texts = (escape_lines(hmp_text(item or "")) for item in (old, after))
             for text, changed in mark_words(*texts):
                 yield (_CHANGED if changed else ""), text
             return
-        pieces = style_json(after, width=columns, string=self._string)
+        from ..render.views.numbers import NO_MEANING  # the first prompt does not need it
+
+        meanings = meanings_of(shown.request, default=NO_MEANING)
+        pieces = style_json(watch.value, width=columns, string=self._string, meanings=meanings)
         for style, text, changed in mark_changes(pieces, old, after):
             name = f"class:{styles.json_style(style)}"
             yield (f"{name} {_CHANGED}" if changed else name), text
@@ -102,6 +127,29 @@ class LiveView:
                 text += f" {drawn}"
             text += f" {percent(job.current, job.total):3} %"
         return f"{text} {escape(job.error)}".rstrip()
+
+
+def _document(
+    shown: ShowDocument, before: object, columns: int, rows: int
+) -> Iterator[tuple[str, str]]:
+    """Yield the first rows of a document, with marks where it differs from the one before."""
+    pieces = list(_head(format_document(shown.blocks, width=columns, measure=get_cwidth), rows))
+    text = "".join(text for _, text in pieces)
+    old = text
+    if isinstance(before, ShowDocument):
+        head = format_document(before.blocks, width=columns, measure=get_cwidth)
+        old = "".join(text for _, text in head)
+    for style, part, changed in overlay_changes(pieces, mark_words(old, text)):
+        name = f"class:{styles.help_style(style)}" if style else ""
+        yield (f"{name} {_CHANGED}" if changed else name), part
+
+
+def _head(pieces: Iterable[tuple[str, str]], rows: int) -> Iterator[tuple[str, str]]:
+    for piece in pieces:
+        yield piece
+        rows -= piece[1].count("\n")
+        if rows < 0:
+            return
 
 
 def fill_row(row: Fragments, columns: int) -> Fragments:

@@ -98,18 +98,23 @@ class OutputQueue:
         self._done.set()
 
 
+# The lines of trees, among others.
+_ASCII = str.maketrans("×─│├└", "x-||`")
+
+
 def encode_for_terminal(text: str, encoding: str) -> str:
     r"""Return the text as a terminal with this encoding can show it.
 
-    >>> encode_for_terminal("KEY=VALUE… ×3 é", "ascii")
-    'KEY=VALUE... x3 \\xe9'
+    >>> encode_for_terminal("KEY=VALUE… ×3 é", "ascii"), encode_for_terminal("├─ a", "ascii")
+    ('KEY=VALUE... x3 \\xe9', '|- a')
     """
     if text.isascii():
         return text
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
-        text = text.replace("…", "...").replace("×", "x")
+        # The mark of a cut cell in a table has the width of one character.
+        text = text.replace("…  ", "~  ").replace("…", "...").translate(_ASCII)
         return text.encode(encoding, "backslashreplace").decode(encoding)
     return text
 
@@ -146,13 +151,11 @@ class OutputView:
             return
         fragments = self.view.fragments(effect)
         if fragments:
-            self.flush()
-            self._printer.print(fragments)
+            self.print(fragments)
 
     def banner(self, greeting: Greeting | None) -> None:
         """Show the banner."""
-        self.flush()
-        self._printer.print(self.view.banner(greeting))
+        self.print(self.view.banner(greeting))
 
     def again(self, shown: ShowReply) -> bool:
         """Show a reply again. Return False if it does not fit on the screen."""
@@ -162,20 +165,23 @@ class OutputView:
         """Show a help document. Return False if it does not fit on the screen."""
         return self._show_if_it_fits(self.view.pages.fragments(blocks, rows=self._room))
 
+    def print(self, fragments: Fragments) -> None:
+        """Print fragments that end with a line end."""
+        self.flush()
+        self._printer.print(fragments)
+
     @property
     def _room(self) -> int:
         return max(self._rows() - 2, 1)
 
     def _show_if_it_fits(self, fragments: list[tuple[str, str]] | None) -> bool:
         if fragments is not None:
-            self.flush()
-            self._printer.print(fragments)
+            self.print(fragments)
         return fragments is not None
 
     def output(self, text: str) -> None:
         """Show the output of a server that qmpshell has started."""
-        self.flush()
-        self._printer.print(self.view.output(text))
+        self.print(self.view.output(text))
 
     def show_message(self, text: str, *, is_error: bool = False) -> None:
         """Show a message of qmpshell's own."""

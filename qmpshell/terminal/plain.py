@@ -15,22 +15,14 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from functools import partial
 from types import FrameType
 from typing import TypeVar
 
-from ..errors import FAILED, PIPE, QmpShellError
+from ..errors import FAILED, PIPE, OutputClosedError, OutputError, QmpShellError
 from ..language import Redirect
 from ..render import escape
-from ..script import (
-    Output,
-    OutputClosedError,
-    OutputError,
-    RedirectTarget,
-    ScriptRunner,
-    ScriptView,
-)
+from ..script import ScriptRunner, ScriptView
 from ..session import (
     Confirm,
     Connect,
@@ -43,29 +35,33 @@ from ..session import (
     Restart,
     ScriptLines,
     Session,
+    ShowDocument,
     ShowEvent,
     ShowMessage,
+    ShowPicture,
     ShowReply,
+    ShowResult,
     TryConnect,
 )
-from ..storage import Settings
+from ..storage import BackgroundCall, Output, RedirectTarget, Settings, write_to_stderr
 from ..transport import Stream
-from .background import ChildServer, Reached, reach_server
+from .child_server import ChildServer, end_message, leave_hint, leave_question
 from .formatter import (
     EffectFormatter,
-    leave_hint,
+    make_formatter,
     overwrite_question,
     prompt_text,
     question_text,
     refusal_text,
 )
 from .output import encode_for_terminal
+from .reconnect import Reached, reach_server
 from .styles import Fragments
 
 T = TypeVar("T")
 
 _READ_SIZE = 1 << 16
-_STDIN, _STDOUT, _STDERR = 0, 1, 2
+_STDIN, _STDOUT = 0, 1
 _YES = ("y", "yes")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
@@ -101,6 +97,10 @@ class PlainView(ScriptView):
         if isinstance(effect, ShowEvent):
             if effect.again or formatter.wants(effect.event):
                 self._write(formatter.event(effect.event))
+        elif isinstance(effect, ShowPicture) or (
+            isinstance(effect, ShowDocument | ShowResult) and effect.redirect is not None
+        ):
+            super().show(effect)
         elif not isinstance(effect, ShowReply):
             self._write(formatter.fragments(effect))
         elif effect.redirect is not None:
@@ -199,8 +199,7 @@ class PlainShell(ScriptRunner):
 
     def _wants_to_stay(self) -> bool:
         """Ask whether Ctrl-D should end the server too. A second Ctrl-D means yes."""
-        child = self._child_server
-        question = child.end_question() if child is not None and not child.keep else ""
+        question = leave_question(self._child_server)
         if not question:
             return False
         self._write_text(question_text(question))
@@ -235,9 +234,7 @@ class PlainShell(ScriptRunner):
         if self._is_terminal:
             self._output.write(data)
             return
-        with contextlib.suppress(OSError):
-            while data:
-                data = data[os.write(_STDERR, data) :]
+        write_to_stderr(data)
 
     def _show_prompt(self) -> None:
         if self._is_prompted or self._output.pending:
@@ -275,11 +272,14 @@ class PlainShell(ScriptRunner):
             self._cancel_question()
         child = self._child_server
         if child is not None and not self._has_child_ended and child.process.poll() is not None:
-            self._has_child_ended = True
-            text = f"{child.process.describe_end()}; /restart starts it again"
-            self._view.show(ShowMessage(text, is_error=True))
+            message = end_message(child, self._user_session, self._formatter.address)
+            self._has_child_ended = message is not None
+            if message:
+                self._view.show(ShowMessage(message, is_error=True))
+            elif message is not None:
+                self._perform(self._user_session.leave_now())
 
-    def _poll_descriptors(self, timeout: int | None) -> list[tuple[int, int]]:
+    def _poll_descriptors(self, timeout: int) -> list[tuple[int, int]]:
         def poll() -> list[tuple[int, int]]:
             must_return = self._is_interrupted or self._status is not None
             return [] if must_return else self._poll.poll(timeout)
@@ -379,7 +379,7 @@ class PlainShell(ScriptRunner):
 
     def _open_redirect(self, step: OpenRedirect) -> None:
         name = step.redirect.text
-        if step.redirect.operator != ">" or not os.path.isfile(os.path.expanduser(name)):
+        if step.redirect.operator != ">":
             super()._open_redirect(step)
             return
         open_redirect = super()._open_redirect
@@ -390,7 +390,14 @@ class PlainShell(ScriptRunner):
             else:
                 self._answer(step, refusal_text(name))
 
-        self._confirm(overwrite_question(name), on_answer)
+        def on_checked(exists: object) -> None:
+            if exists is True:
+                self._confirm(overwrite_question(name), on_answer)
+            else:
+                open_redirect(step)
+
+        check = partial(os.path.isfile, os.path.expanduser(name))
+        self._start_file_call(BackgroundCall(check), on_checked)
 
     def _confirm(self, question: str, receive: Callable[[bool], None]) -> None:
         self._ask(
@@ -445,14 +452,13 @@ def run_plain(
 
     The parameters are those of `run_terminal`.
     """
-    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-    formatter = EffectFormatter(
+    formatter = make_formatter(
         settings,
         address=address,
         width=lambda: shutil.get_terminal_size().columns,
-        unicode=encoding == "utf8",
-        now=datetime.now,
-        leave_hint=leave_hint(child_server),
+        encoding=sys.stdout.encoding,
+        child_server=child_server,
+        has_keys=False,
     )
     shell = PlainShell(
         settings,
@@ -470,6 +476,5 @@ def run_plain(
     except OutputClosedError:
         return PIPE
     except OutputError as error:
-        with contextlib.suppress(OSError):
-            os.write(_STDERR, f"qmpshell: cannot write to standard output: {error}\n".encode())
+        write_to_stderr(f"qmpshell: cannot write to standard output: {error}\n".encode())
         return FAILED

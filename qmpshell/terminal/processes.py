@@ -16,8 +16,11 @@ import tempfile
 import termios
 from asyncio import sleep
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from io import FileIO
+from itertools import chain
 
 from ..transport import BACKGROUND_SIGNALS, set_foreground, signal_group
+from .files import wait_for_any
 
 _KILL_AFTER = 1.0  # seconds
 
@@ -125,16 +128,10 @@ def private(text: str, *, suffix: str) -> Iterator[str]:
         yield path
 
 
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all data. Raises OSError."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
 # The system shell's exit status for a command that does not exist.
 _NOT_FOUND = 127
-_CHUNK = 1 << 18
+# How much text is made before other events are handled, in bytes.
+_CHUNK = 1 << 14
 _MAX_SHOWN = 60
 
 
@@ -148,21 +145,35 @@ class ProcessRunner:
     async def shell(self, command: str, data: bytes) -> str:
         """Run a system shell command that reads `data`. Return what went wrong, or ""."""
         try:
-            status = await self._read_by(command, [data], self._environment)
+            with nameless() as descriptor:
+                from ..storage import write_all  # the first prompt does not need it
+
+                write_all(descriptor, data)
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                status = await self._foreground.run(
+                    command, stdin=descriptor, environment=self._environment
+                )
         except OSError as error:
             return f"{command[:_MAX_SHOWN]}: {error.strerror}"
         # The user has interrupted it.
         return f"{command}: {_ended(status)}" if status not in (0, -signal.SIGINT) else ""
 
-    async def page(self, text: Iterable[str], *, pager: str) -> str:
-        """Show text in `pager`, or in the environment's if it is "". Return what went wrong, or ""."""
+    async def page(self, text: Iterable[str], *, pager: str, is_wide: bool = False) -> str:
+        """Show text in `pager`, or in the environment's if it is "". Return what went wrong, or "".
+
+        The text is made while the pager reads it. `less` scrolls sideways if the text `is_wide`.
+        """
         command = pager or self._environment.get("PAGER") or self._default_pager()
         # Without these, the programs show the codes of colours. The user's own options follow.
-        environment = {**self._environment, "LESS": f"-R {self._environment.get('LESS', '')}"}
+        options = self._environment.get("LESS", "")
+        # With -F, less would end before the user can scroll sideways.
+        options = f"-RS {options} -+F" if is_wide else f"-R {options}"
+        environment = {**self._environment, "LESS": options}
         environment.setdefault("LV", "-c")
+        environment.setdefault("LESSCHARSET", "utf-8")  # the text is, whatever the locale
         chunks = (part.encode("utf-8", "backslashreplace") for part in text)
         try:
-            status = await self._read_by(command, chunks, environment)
+            status = await self._run_reading(command, chunks, environment)
         except OSError as error:
             return f"{command[:_MAX_SHOWN]}: {error.strerror}"
         return f"{command}: {_ended(status)}" if status == _NOT_FOUND else ""
@@ -186,20 +197,39 @@ class ProcessRunner:
     def _default_pager(self) -> str:
         return "less" if shutil.which("less", path=self._environment.get("PATH")) else "more"
 
-    async def _read_by(
+    async def _run_reading(
         self, command: str, chunks: Iterable[bytes], environment: Mapping[str, str]
     ) -> int:
-        with nameless() as descriptor:
-            written = 0
-            for chunk in chunks:
-                for start in range(0, len(chunk), _CHUNK):
-                    write_all(descriptor, chunk[start : start + _CHUNK])
-                written += len(chunk)
-                if written >= _CHUNK:
-                    written = 0
-                    await sleep(0)  # the server is read meanwhile
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            return await self._foreground.run(command, stdin=descriptor, environment=environment)
+        """Run a program that reads chunks from a pipe. Return its exit status. Raises OSError."""
+        source, sink = os.pipe()
+        with open(source, "rb", buffering=0), open(sink, "wb", buffering=0) as pipe:
+            writing = asyncio.ensure_future(_write_and_close(pipe, chunks))
+            try:
+                status = await self._foreground.run(command, stdin=source, environment=environment)
+            finally:
+                writing.cancel()
+                await asyncio.wait([writing])
+        if not writing.cancelled():
+            writing.result()
+        return status
+
+
+async def _write_and_close(pipe: FileIO, chunks: Iterable[bytes]) -> None:
+    """Write chunks to a pipe, as its reader accepts them, and close it."""
+    descriptor = pipe.fileno()
+    os.set_blocking(descriptor, False)
+    pending = bytearray()
+    for chunk in chain(chunks, [b""]):
+        pending += chunk
+        if chunk and len(pending) < _CHUNK:
+            continue
+        await sleep(0)  # the server is read meanwhile
+        while pending:
+            try:
+                del pending[: os.write(descriptor, pending)]
+            except BlockingIOError:
+                await wait_for_any({descriptor: True})
+    pipe.close()
 
 
 def _ended(status: int) -> str:

@@ -8,18 +8,16 @@ import os
 import signal
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import Application, get_app_or_none
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
-from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.key_binding import merge_key_bindings
 from prompt_toolkit.key_binding.vi_state import InputMode
-from prompt_toolkit.layout.processors import TabsProcessor
 from prompt_toolkit.output import Output
 
 from ..storage import VI
@@ -29,6 +27,7 @@ from .dialogs import ask_secret, confirm
 from .history import HistorySuggester, SafeHistory
 from .keys import Tab, make_bindings
 from .lexer import LineLexer
+from .long_lines import LongLineProcessor
 from .output import OutputQueue
 from .processes import ForegroundProcess, ProcessRunner
 from .reflow import erase_reflowed
@@ -36,7 +35,11 @@ from .search import SearchStart
 from .splitter import InputSplitter
 from .styles import Devices
 
-_TAB_STOP = 8  # columns, as in terminals
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object  # creating a real one takes time
+
 # The rows of an open completion menu with the typed line.
 _MENU_ROWS = 8
 # Nothing is shown below the line in a window of fewer rows.
@@ -120,11 +123,8 @@ class PromptController:
             complete_while_typing=False,
             enable_history_search=True,
             auto_suggest=HistorySuggester(history),
-            # Only with several lines, because the search is not part of the prompt then. It must not
-            # change during a search, which may find an entry with several lines.
-            multiline=Condition(lambda: "\n" in self._search_start.draft.text),
             prompt_continuation=_continuation,
-            input_processors=[TabsProcessor(tabstop=_TAB_STOP, char1=" ", char2=" ", style="")],
+            input_processors=[LongLineProcessor(devices.output.get_size)],
             input=devices.input,
             output=devices.output,
             style=devices.theme.style,
@@ -132,6 +132,8 @@ class PromptController:
         )
         self._prompt.app.key_processor.after_key_press += self._after_key
         self._search_start = SearchStart(self._prompt)
+        # Only with several lines, because the search is not part of the prompt then.
+        self._prompt.multiline = self._search_start.has_several_lines
         self._prompt.key_bindings = merge_key_bindings([bindings, self._search_start.bindings])
         self._prompt.default_buffer.on_text_changed += completion_model.names.typed
         self._prompt.app.before_render += self._set_bottom
@@ -195,6 +197,8 @@ class PromptController:
         Raises EOFError if the user leaves.
         """
         await asyncio.sleep(0)
+        if self._closed:
+            return None
         if self._suspended_work:
             await self._suspended_work.popleft()()
             return None

@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable
+from functools import cached_property, partial
 from itertools import chain
+from typing import TYPE_CHECKING
 
+from ..errors import OutputError
 from ..language import Redirect
-from ..script import OutputError, RedirectTarget, ScriptView
-from ..session import CloseRedirect, OpenRedirect, ShowDocument, ShowReply, ShowResult
-from .background import run_in_thread
-from .files import FileOperations, wait_until_writable
-from .formatter import overwrite_question, refusal_text
+from ..session import CloseRedirect, OpenRedirect, ShowDocument, ShowPicture, ShowReply, ShowResult
+from ..transport import run_in_thread
+from .files import FileOperations, wait_for_any
+from .formatter import EffectFormatter, overwrite_question, refusal_text
 from .prompt import PromptController
 from .styles import Devices
+
+if TYPE_CHECKING:
+    from ..script import ScriptView
+    from ..storage import RedirectTarget
 
 # Seconds between two attempts to open a FIFO that has no reader.
 _RETRY_AFTER = 0.05
@@ -23,8 +29,8 @@ _RETRY_AFTER = 0.05
 class RedirectController:
     """Handles redirects, one at a time. `files` opens and writes the files.
 
-    `whole` lays out a reply for a pager. `answer` receives each step after it was performed, and the
-    problem, or "". `run_program` lends the terminal to an awaitable.
+    `view` lays out replies and documents for a pager. `answer` receives each step after it was
+    performed, and the problem, or "". `run_program` lends the terminal to an awaitable.
     """
 
     def __init__(
@@ -33,14 +39,14 @@ class RedirectController:
         prompt_controller: PromptController,
         *,
         files: FileOperations,
-        whole: Callable[[ShowReply], Iterable[str]],
+        view: EffectFormatter,
         answer: Callable[[OpenRedirect | CloseRedirect, str], None],
         run_program: Callable[[Awaitable[str]], Awaitable[None]],
-        problem: Callable[[str], None],
+        show_problem: Callable[[str], None],
     ) -> None:
         self._devices = devices
         self._prompt_controller = prompt_controller
-        self._whole = whole
+        self._formatter = view
         self._files = files
         self._answer = answer
         self._run_program = run_program
@@ -50,13 +56,20 @@ class RedirectController:
         self._parts: list[bytes] = []
         # The replies for a pager, laid out for the terminal.
         self._pages: list[Iterable[str]] = []
+        self._is_wide = False
         # Whether a failure was shown. A command that would get no data is not run then.
         self._has_failed = False
-        # Redirected output looks like that of a script.
-        self._view = ScriptView(devices.settings, name="", out=self._write, err=problem)
+        self._show_problem = show_problem
 
-    def show(self, shown: ShowReply | ShowResult | ShowDocument) -> bool:
-        """Handle a reply, a result or a help document.
+    @cached_property
+    def _view(self) -> ScriptView:
+        """The view for redirected output, which looks like that of a script."""
+        from ..script import ScriptView  # the first prompt does not need it
+
+        return ScriptView(self._devices.settings, name="", out=self._write, err=self._show_problem)
+
+    def show(self, shown: ShowReply | ShowResult | ShowDocument | ShowPicture) -> bool:
+        """Handle a reply, a result, a help document or a picture.
 
         Return True if it goes to a redirect, and False for a failure.
         """
@@ -65,41 +78,59 @@ class RedirectController:
         if isinstance(shown, ShowReply) and shown.is_failure:
             self._has_failed = True
             return False
+        theme = self._devices.theme
         if isinstance(shown, ShowReply) and is_pager(shown.redirect):
-            self._pages.append(self._whole(shown))
+            self._pages.append(self._formatter.whole(shown, theme.paint))
+            self._is_wide |= self._formatter.is_table(shown)
+        elif isinstance(shown, ShowDocument) and is_pager(shown.redirect):
+            pages = self._formatter.pages
+            self._pages.append(pages.paint(shown.blocks, theme.page_paint))
+            self._is_wide |= pages.is_wide(shown.blocks)
         else:
             self._view.show(shown)
         return True
 
     def open(self, step: OpenRedirect) -> None:
         """Open a redirect, after confirmation if a file would be overwritten."""
-        redirect = step.redirect
-        if redirect.operator == ">" and os.path.isfile(os.path.expanduser(redirect.text)):
-            self._prompt_controller.run_suspended(lambda: self._ask_overwrite(step))
-        else:
-            self._files.start(step, self._open(redirect))
-
-    async def _ask_overwrite(self, step: OpenRedirect) -> None:
-        name = step.redirect.text
-        if await self._prompt_controller.confirm(overwrite_question(name)):
-            self._files.start(step, self._open(step.redirect))
-        else:
-            self._answer(step, refusal_text(name))
+        self._files.start(step, self._open(step.redirect))
 
     async def _open(self, redirect: Redirect) -> str:
         """Open the file. Return the problem, or ""."""
-        self._parts, self._pages = [], []
+        if not await self._may_overwrite(redirect):
+            return refusal_text(redirect.text)
+        self._parts, self._pages, self._is_wide = [], [], False
         self._has_failed = False
         if redirect.operator != "|":
+            from ..storage import RedirectTarget  # the first prompt does not need it
+
             file = RedirectTarget(redirect, environment=self._devices.environment)
             try:
-                while not await run_in_thread(file.start, discard=lambda _: file.stop()):
-                    await asyncio.sleep(_RETRY_AFTER)
+                while not file.start():
+                    waits_for = file.waits_for
+                    await (wait_for_any(waits_for) if waits_for else asyncio.sleep(_RETRY_AFTER))
             except OutputError as error:
                 return str(error)
+            finally:
+                if not file.is_open:
+                    file.stop()
             self._file = file
         self._redirect = redirect
         return ""
+
+    async def _may_overwrite(self, redirect: Redirect) -> bool:
+        path = os.path.expanduser(redirect.text)
+        is_file = partial(os.path.isfile, path)
+        if redirect.operator != ">" or not await run_in_thread(is_file):
+            return True
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        async def ask() -> None:
+            confirmed = await self._prompt_controller.confirm(overwrite_question(redirect.text))
+            if not answer.done():
+                answer.set_result(confirmed)
+
+        self._prompt_controller.run_suspended(ask)
+        return await answer
 
     def _write(self, data: bytes, _redirect: Redirect | None) -> None:
         if self._file is not None:
@@ -121,7 +152,8 @@ class RedirectController:
     async def _run_command(self, redirect: Redirect, step: CloseRedirect) -> None:
         programs = self._prompt_controller.programs
         if self._pages:
-            work = programs.page(chain(*self._pages), pager=redirect.text)
+            pages = chain(*self._pages)
+            work = programs.page(pages, pager=redirect.text, is_wide=self._is_wide)
         else:
             work = programs.shell(redirect.text, b"".join(self._parts))
         await self._run_program(work)
@@ -133,8 +165,7 @@ async def _finish(file: RedirectTarget) -> str:
     try:
         file.end()
         while file.problem is None:
-            (descriptor,) = file.waits_for
-            await wait_until_writable(descriptor)
+            await wait_for_any(file.waits_for)
             file.flush()
         return file.problem
     finally:

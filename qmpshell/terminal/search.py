@@ -13,7 +13,8 @@ from prompt_toolkit.search import stop_search
 class SearchStart:
     """The line before a search: prompt_toolkit moves the buffer to the entries that it finds.
 
-    `bindings` are the keys that leave a search and restore the line.
+    `bindings` are the keys that leave a search and restore the line. `has_several_lines` is about the
+    line, whatever a search finds.
     """
 
     def __init__(self, prompt: PromptSession[str]) -> None:
@@ -25,6 +26,7 @@ class SearchStart:
         self._input_mode = self._app.vi_state.input_mode
         self._app.key_processor.before_key_press += self._before_key
         self.bindings = self._make_bindings()
+        self.has_several_lines = Condition(lambda: "\n" in self.draft.text)
 
     def _before_key(self, _sender: object) -> None:
         if not self._app.layout.is_searching:

@@ -21,9 +21,8 @@ class InputSplitter:
         """Return True if `text` needs no further lines. That includes invalid text."""
         assembler = self._assembler(text)
         for number, line in enumerate(text.split("\n"), 1):
-            try:
-                assembler.feed(line, number)
-            except LineError:
+            assembler.feed(line, number)
+            if assembler.is_broken:
                 return True
         return not assembler.open
 
@@ -31,16 +30,12 @@ class InputSplitter:
         """Yield the lines. An invalid or incomplete one has its error."""
         assembler = self._assembler(text)
         for number, line in enumerate(text.split("\n"), 1):
-            try:
-                whole = assembler.feed(line + "\n" if self._raw else line, number)
-            except LineError as error:
-                yield PreparedLine(SourceLine("", assembler.pop()), error=error)
-            else:
-                found = note_skipped("", line, number, assembler.pop_note())
-                if whole is not None:
-                    yield SourceLine("", whole)
-                elif found is not None:
-                    yield found
+            whole = assembler.feed(line + "\n" if self._raw else line, number)
+            found = note_skipped("", line, number, assembler.pop_note())
+            if whole is not None:
+                yield SourceLine("", whole)
+            elif found is not None:
+                yield found
         try:
             assembler.end()
         except LineError as error:
@@ -66,11 +61,7 @@ def split_entry(text: str) -> Iterator[tuple[str, bool]]:
     start = position = 0
     for number, line in enumerate(text.split("\n"), 1):
         position += len(line) + 1
-        try:
-            is_skipped = assembler.feed(line, number) is None
-        except LineError:
-            assembler.pop()
-            is_skipped = False
+        is_skipped = assembler.feed(line, number) is None
         if not assembler.open:
             yield text[start : position - 1], is_skipped
             start = position

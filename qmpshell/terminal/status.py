@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from prompt_toolkit.utils import get_cwidth
 
@@ -11,11 +12,14 @@ from ..manual import STORAGE_DAEMON, page_of
 from ..qmp import ERROR_STATES, READY, RUNNING, Greeting
 from ..record import Record
 from ..render import escape, percent, progress_bar
-from ..session import CONNECTED, UNCONNECTED, Job, Session, VmState
+from ..session import CONNECTED, UNCONNECTED, Session
 from . import styles
 from .styles import Fragments
 
-_BAR = f"class:{styles.TOOLBAR}"
+if TYPE_CHECKING:
+    from ..session import Job, VmState
+
+_PLAIN = f"class:{styles.TOOLBAR}"
 _BETWEEN = 2  # columns
 _MAX_ROWS = 4
 
@@ -37,11 +41,11 @@ def layout_toolbar(lead: str, parts: Sequence[ToolbarPart], columns: int) -> lis
         return []
     rows = _wrap(lead, columns - 2) if lead else [""]
     if len(rows) > 1:
-        return [_filled([(_BAR, row)], columns) for row in rows]
-    fragments: Fragments = [(_BAR, rows[0])] if lead else []
+        return [_filled([(_PLAIN, row)], columns) for row in rows]
+    fragments: Fragments = [(_PLAIN, rows[0])] if lead else []
     for form in _chosen(parts, columns - 2 - get_cwidth(rows[0]), begun=bool(lead)):
         if fragments:
-            fragments.append((_BAR, " " * _BETWEEN))
+            fragments.append((_PLAIN, " " * _BETWEEN))
         fragments += form
     return [_filled(fragments, columns)]
 
@@ -68,9 +72,9 @@ def _chosen(parts: Sequence[ToolbarPart], room: int, *, begun: bool) -> list[Fra
 def _filled(fragments: Fragments, columns: int) -> Fragments:
     """Return a row of the toolbar, filled with blanks."""
     return [
-        (_BAR, " "),
+        (_PLAIN, " "),
         *fragments,
-        (_BAR, " " * max(0, columns - 1 - _width(fragments))),
+        (_PLAIN, " " * max(0, columns - 1 - _width(fragments))),
     ]
 
 
@@ -118,7 +122,6 @@ def _width(fragments: Fragments) -> int:
     return sum(get_cwidth(text) for _, text in fragments)
 
 
-_PLAIN = f"class:{styles.TOOLBAR}"
 _GOOD = f"class:{styles.TOOLBAR_GOOD}"
 _NOTABLE = f"class:{styles.TOOLBAR_NOTABLE}"
 _BAD = f"class:{styles.TOOLBAR_BAD}"

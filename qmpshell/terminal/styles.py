@@ -13,7 +13,15 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import BaseStyle, DynamicStyle, Style, merge_styles
 
 from ..record import Record
-from ..render import JSON_NAME, JSON_NUMBER, JSON_PUNCTUATION, JSON_STRING, JSON_WORD, STYLES
+from ..render import (
+    JSON_NAME,
+    JSON_NOTE,
+    JSON_NUMBER,
+    JSON_PUNCTUATION,
+    JSON_STRING,
+    JSON_WORD,
+    STYLES,
+)
 from ..storage import Settings
 
 EVENT_TIME = "event.time"
@@ -78,7 +86,7 @@ def help_style(name: str) -> str:
     return f"help.{name}"
 
 
-_JSON = (JSON_PUNCTUATION, JSON_NAME, JSON_STRING, JSON_NUMBER, JSON_WORD)
+_JSON = (JSON_PUNCTUATION, JSON_NAME, JSON_STRING, JSON_NUMBER, JSON_WORD, JSON_NOTE)
 
 AUTO = "auto"
 # Pygments styles with enough contrast on black and on white in every version from 2.14 on (monokai
@@ -91,6 +99,7 @@ _DEFAULT_STYLES = {
     json_style(JSON_NUMBER): "ansicyan",
     json_style(JSON_WORD): "ansimagenta",
     json_style(JSON_PUNCTUATION): "",
+    json_style(JSON_NOTE): "ansibrightblack",
     EVENT_TIME: "ansibrightblack",
     EVENT_NAME: "ansiyellow",
     COUNT: "bold",
@@ -165,6 +174,7 @@ _TOKENS = {
     json_style(JSON_NUMBER): ("Literal.Number",),
     json_style(JSON_WORD): ("Keyword.Constant",),
     json_style(JSON_PUNCTUATION): ("Punctuation",),
+    json_style(JSON_NOTE): ("Comment",),
     EVENT_TIME: ("Comment",),
     EVENT_NAME: ("Name.Class", "Name.Function", "Keyword"),
     ELAPSED: ("Comment",),

@@ -21,7 +21,14 @@ if TYPE_CHECKING:
         target_hint as target_hint,
         with_credentials as with_credentials,
     )
-    from .connect import connect_with_retries as connect_with_retries
+    from .background import (
+        connect_in_background as connect_in_background,
+        run_in_thread as run_in_thread,
+    )
+    from .connect import (
+        connect_with_retries as connect_with_retries,
+        open_stream as open_stream,
+    )
     from .foreground import (
         BACKGROUND_SIGNALS as BACKGROUND_SIGNALS,
         ENDING_SIGNALS as ENDING_SIGNALS,
@@ -40,21 +47,31 @@ if TYPE_CHECKING:
         address_with as address_with,
         explain_delay as explain_delay,
         explain_mismatch as explain_mismatch,
+        is_websocket as is_websocket,
     )
     from .proc import find_peer as find_peer
-    from .sockets import open_stream as open_stream
+    from .socket_tables import (
+        CONNECTED as CONNECTED,
+        LISTENING as LISTENING,
+        TcpSocket as TcpSocket,
+        read_links as read_links,
+        read_tcp_sockets as read_tcp_sockets,
+        read_unix_sockets as read_unix_sockets,
+        socket_inode as socket_inode,
+    )
     from .stream import SocketStream as SocketStream, Stream as Stream
 else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
             "address": "Address Credentials DeviceAddress ExecAddress FdAddress TcpAddress UnixAddress VsockAddress is_clear_text is_word make_address parse_address resolve_address target_hint with_credentials",
-            "connect": "connect_with_retries",
+            "background": "connect_in_background run_in_thread",
+            "connect": "connect_with_retries open_stream",
             "foreground": "BACKGROUND_SIGNALS ENDING_SIGNALS CleanupOnSignal ForegroundChild end_group hold_signals run_in_foreground set_foreground signal_group",
             "listen": "Listener",
-            "peer": "Peer Process address_with explain_delay explain_mismatch",
+            "peer": "Peer Process address_with explain_delay explain_mismatch is_websocket",
             "proc": "find_peer",
-            "sockets": "open_stream",
+            "socket_tables": "CONNECTED LISTENING TcpSocket read_links read_tcp_sockets read_unix_sockets socket_inode",
             "stream": "SocketStream Stream",
         },
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..errors import AddressError
-from ..language import suggestion_for
 from ..record import Record
 from ..render import escape
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 _SCHEMES = ("telnet", "websocket", "ws", "wss", "vsock", "exec", "pty", "serial")
 _DEVICE_STARTS = ("/dev/pts/", "/dev/tty")
 
-# The address types of socat.
+# The address types of socat, in any case.
 _SOCAT = {
     "UNIX": "unix",
     "UNIX-CLIENT": "unix",
@@ -45,14 +44,8 @@ class UnixAddress(Record):
         if switches:
             return f"unix:{self.path.replace(',', ',,')}{switches}"
         path = self.path
-        is_path = "/" in path and not path.startswith(_OTHER_STARTS)
+        is_path = "/" in path and not path.lower().startswith(_OTHER_STARTS)
         return path if is_path or ":" not in path else f"unix:{path}"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, UnixAddress) and str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
 
 
 class Credentials(Record):
@@ -99,12 +92,6 @@ class FdAddress(Record):
     def __str__(self) -> str:
         return f"fd:{self.number}"
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, FdAddress) and self.number == other.number
-
-    def __hash__(self) -> int:
-        return hash(self.number)
-
 
 class ExecAddress(Record):
     """A command of the system shell whose stdin and stdout are the connection."""
@@ -147,8 +134,8 @@ def parse_address(text: str, *, exists: Callable[[str], bool]) -> Address:
     if "\0" in text:
         raise AddressError("an address cannot hold a NUL character")
     scheme, colon, rest = text.partition(":")
-    if scheme in _SOCAT and not rest.isdecimal():
-        scheme = _SOCAT[scheme]
+    if not rest.isdecimal():
+        scheme = _SOCAT.get(scheme.upper(), scheme)
     if colon and scheme == "unix":
         return _unix(rest)
     if colon and scheme == "fd":
@@ -190,8 +177,13 @@ def is_clear_text(address: Address) -> bool:
     """Return True if others on the network can read and change what is sent."""
     if not isinstance(address, TcpAddress) or address.tls:
         return False
-    host = address.host.lower()
-    return host not in ("localhost", "::1") and not host.startswith("127.")
+    return not is_loopback(address.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Return True if a host, by name or number, is certainly this one."""
+    is_number = host.replace(".", "").isdecimal()  # 127.example.com is not loopback
+    return host.lower() in ("localhost", "::1") or (is_number and host.startswith("127."))
 
 
 def make_address(
@@ -205,6 +197,8 @@ def make_address(
         if type(port) is not int or not 0 < port < 65536:
             raise AddressError(f"{port!r} is not a port number (1 to 65535)")
         return TcpAddress(host or "localhost", port)
+    if not hasattr(value, "__fspath__"):
+        raise TypeError(f"an address is a text, a path, or a host and a port, not {value!r}")
     path = value.__fspath__()
     return UnixAddress(path) if path else parse_address(path, exists=exists)
 
@@ -216,7 +210,7 @@ def is_word(text: str) -> bool:
 
 # What `parse_address` does not read as a path, though it holds a `/`.
 _OTHER_STARTS = (
-    *(f"{name}:" for name in (*_SCHEMES, *_SOCAT, "unix", "fd", "tcp")),
+    *(f"{name}:" for name in (*_SCHEMES, *map(str.lower, _SOCAT), "fd")),
     "socket,",
     *_DEVICE_STARTS,
 )
@@ -276,6 +270,8 @@ def _read_options(options: Iterable[str], known: tuple[str, ...]) -> dict[str, s
 
 
 def _near(name: str, known: tuple[str, ...]) -> str:
+    from ..language import suggestion_for  # few addresses are wrong
+
     near = suggestion_for(name, list(known))
     return f": {near}" if near else ""
 
@@ -394,6 +390,8 @@ def target_hint(text: str, targets: Mapping[str, str]) -> str:
     """Return a hint for a word that is neither a target nor a file, or ""."""
     if not targets or not is_word(text) or text in targets:
         return ""
+    from ..language import suggestion_for  # few addresses are wrong
+
     near = suggestion_for(text, list(targets))
     if near:
         return escape(near)

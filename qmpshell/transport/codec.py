@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import time
@@ -11,7 +12,7 @@ from .stream import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Protocol
 
     class Codec(Protocol):
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
         def data_to_send(self) -> bytes:
             """Return, once, what the codec itself must send now."""
+
+
+# Seconds without an answer until the system is asked for the cause.
+_INSPECTION = 0.3
 
 
 class CodecError(ConnectionLost):
@@ -100,15 +105,21 @@ class CodecStream(Stream):
         if data := self._codec.data_to_send():
             self._stream.write(data)
 
-    def open(self, *, name: str, timeout: float) -> None:
+    def open(
+        self, *, name: str, timeout: float, explain: Callable[[bool], str] = lambda _is_late: ""
+    ) -> None:
         """Complete the handshake within `timeout` seconds. Raises ConnectError.
 
-        `name` is the protocol, for messages.
+        `name` is the protocol, for messages. `explain` returns why the server does not answer, or "";
+        it is called soon, and with True when the time is over.
         """
         end = time.monotonic() + timeout
+        inspect_at = min(end, time.monotonic() + _INSPECTION)
         try:
             while not self._codec.is_open:
-                self._wait(end, name)
+                if not self._wait(inspect_at):
+                    inspect_at = self._inspect(name, explain, end)
+                    continue
                 if self.want_write:
                     self.flush()
                 # One byte, so that data after the handshake stays where `poll` reports it.
@@ -116,18 +127,28 @@ class CodecStream(Stream):
                 if data:
                     self._received.append(data)
                 elif data == b"" and not self._codec.is_open:
-                    raise ConnectError(
+                    raise CodecError(
                         f"the server closed the connection during the {name} handshake;"
                         f" does it speak {name}?"
                     )
         except ConnectionLost as error:
-            raise ConnectError(str(error)) from error
+            reason = explain(True) if self._has_ended else ""
+            raise ConnectError(reason or str(error)) from error
 
-    def _wait(self, end: float, name: str) -> None:
-        poll = select.poll()
-        poll.register(self, select.POLLIN | (select.POLLOUT if self.want_write else 0))
-        if not poll.poll(max(end - time.monotonic(), 0) * 1000):
-            raise ConnectError(
+    def _inspect(self, name: str, explain: Callable[[bool], str], end: float) -> float:
+        """Return until when to wait for a silent server. Raises ConnectError if that is useless."""
+        is_late = time.monotonic() >= end
+        reason = explain(is_late)
+        if is_late and not reason:
+            reason = (
                 f"no {name} handshake in time: the server may serve another client,"
                 f" or not speak {name}"
             )
+        if reason:
+            raise ConnectError(reason)
+        return end
+
+    def _wait(self, end: float) -> bool:
+        poll = select.poll()
+        poll.register(self, select.POLLIN | (select.POLLOUT if self.want_write else 0))
+        return bool(poll.poll(math.ceil(max(end - time.monotonic(), 0) * 1000)))

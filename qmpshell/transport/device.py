@@ -12,6 +12,7 @@ import time
 import tty
 
 from ..errors import ConnectError
+from .foreground import CleanupOnSignal
 from .stream import Stream
 
 TYPE_CHECKING = False
@@ -130,6 +131,9 @@ class DeviceStream(Stream):
     def __init__(self, descriptor: int, former: _Mode | None) -> None:
         super().__init__(descriptor)
         self._former = former
+        self._cleanup: CleanupOnSignal | None = None
+        if former is not None:
+            self._cleanup = CleanupOnSignal(lambda _number: self._restore(descriptor))
 
     @property
     def is_terminal(self) -> bool:
@@ -147,9 +151,14 @@ class DeviceStream(Stream):
         if self._descriptor < 0:
             return
         descriptor, self._descriptor = self._descriptor, -1
+        if self._cleanup is not None:
+            self._cleanup.close()
+        self._restore(descriptor)
+        os.close(descriptor)
+
+    def _restore(self, descriptor: int) -> None:
         if self._former is not None:
             with contextlib.suppress(termios.error):  # the other end is gone
                 # At once: what a stopped server does not read must not be waited for.
                 termios.tcflush(descriptor, termios.TCOFLUSH)
                 termios.tcsetattr(descriptor, termios.TCSANOW, self._former)
-        os.close(descriptor)

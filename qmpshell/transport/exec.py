@@ -7,7 +7,9 @@ it cannot wait for an answer that a user types at the prompt: `ssh` must be able
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
     from .address import ExecAddress
 
 # Seconds for the command to exit after it has closed the connection; then it is reported as running.
-_EXIT_TIME = 0.5
+# Less while a prompt waits for it than after a failed start.
+_EXIT_TIME, _FAILED_START_TIME = 0.5, 3.0
+# Seconds that a command gets at least until it ends or sends something, also near the end of --wait.
+_LEAST_START_TIME = 0.5
 # Ends the process group $1 when its own stdin is closed, which also happens if qmpshell is killed.
 # socat exits half a second after the end of its input.
 _GUARD = "read -r _; sleep 1; kill -s TERM -- -$1 || exit; sleep 2; kill -s KILL -- -$1"
@@ -135,9 +140,20 @@ class ExecStream(SocketStream):
             raise ConnectionLost(self._describe_end())
         return data
 
-    def _describe_end(self) -> str:
+    def await_start(self, seconds: float) -> None:
+        """Wait at most that long for data. Raises ConnectError if the command ends without any."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        if not poll.poll(math.ceil(max(seconds, _LEAST_START_TIME) * 1000)):
+            return
+        with contextlib.suppress(ConnectionResetError):
+            if self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+                return
+        raise ConnectError(self._describe_end(_FAILED_START_TIME))
+
+    def _describe_end(self, patience: float = _EXIT_TIME) -> str:
         try:
-            status = self._command.wait(_EXIT_TIME)
+            status = self._command.wait(patience)
         except subprocess.TimeoutExpired:
             reason = "the command has closed its output"
         else:

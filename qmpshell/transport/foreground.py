@@ -100,9 +100,10 @@ class CleanupOnSignal:
             os.kill(os.getpid(), number)
 
     def close(self) -> None:
-        """Restore the former handlers."""
+        """Restore the former handlers, unless others have replaced this one."""
         for number, before in self._before.items():
-            signal.signal(number, before)
+            if signal.getsignal(number) == self._on_signal:
+                signal.signal(number, before)
         self._before.clear()
 
 

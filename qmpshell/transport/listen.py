@@ -19,7 +19,7 @@ import time
 
 from ..errors import ConnectError
 from .address import Address, TcpAddress, UnixAddress
-from .sockets import MAX_TIMEOUT, socket_name
+from .connect import MAX_TIMEOUT, socket_name
 from .stream import SocketStream, Stream
 
 TYPE_CHECKING = False

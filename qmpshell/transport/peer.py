@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..record import Record
 from ..render import escape
 
@@ -51,14 +53,10 @@ def explain_delay(address: str, peer: Peer) -> str:
     more = ""
     if peer.waiting:
         more = f", and {peer.waiting} more {'waits' if peer.waiting == 1 else 'wait'}"
-    if peer.holder is None:
-        return (
-            f"{address}: busy: another client holds this monitor{more} (QEMU serves one at a time);"
-            " end it, or give QEMU a second monitor"
-        )
+    holder = f", {peer.holder}," if peer.holder is not None else ""
     return (
-        f"{address}: busy: another client, {peer.holder}, holds this monitor{more} (QEMU serves one"
-        " at a time); end it, or give QEMU a second monitor"
+        f"{address}: busy: another client{holder} holds this monitor{more} (QEMU serves one at a"
+        " time); end it, or give QEMU a second monitor"
     )
 
 
@@ -69,19 +67,29 @@ def explain_mismatch(address: str, peer: Peer) -> str:
         return f"{address}: this is a guest agent, {server}; add --ga"
     if "guest_agent" in peer.user:
         return f"{address}: this is the channel of a guest agent ({escape(peer.user)}); add --ga"
-    if _has(peer.option, "websocket"):
+    if _has(peer.option, "websocket") and not is_websocket(address):
         return f"{address}: {server} expects a websocket here; use {address_with(address, 'websocket')}"
-    if "tls-creds=" in peer.option:
+    if "tls-creds=" in peer.option and "tls-creds=" not in address:
         return f"{address}: {server} expects TLS here; add --tls-creds DIR"
     if peer.option and peer.user and "=" not in peer.user.split(",")[0]:
         return f"{address}: this is a device of the guest, not a monitor ({escape(peer.user)})"
     return ""
 
 
+def is_websocket(address: str) -> bool:
+    """Return True if the text of an address names a websocket."""
+    return address.startswith(("websocket:", "ws:", "wss:")) or "websocket=on" in address
+
+
 def address_with(address: str, kind: str) -> str:
-    """Return the address with `telnet` or `websocket`."""
-    place = address.removeprefix("tcp:")
-    if place.rpartition(":")[2].isdecimal() and "/" not in place:
+    """Return the address with `telnet` or `websocket`, instead of the other one."""
+    address = re.sub(r",(telnet|websocket)(=(on|yes|true|y))?(?=,|$)", "", address)
+    if address.startswith("socket,"):
+        return f"{address},{kind}=on"
+    place = address.partition(",")[0]
+    for scheme in ("tcp", "telnet", "websocket"):
+        place = place.removeprefix(f"{scheme}:")
+    if place.rpartition(":")[2].isdecimal() and not place.startswith("unix:") and "/" not in place:
         return f"{kind}:{place}"
     return f"unix:{address.removeprefix('unix:')},{kind}=on"
 

@@ -7,20 +7,25 @@ are in /proc/PID/fd, which shows one's own processes, and all of them to root.
 from __future__ import annotations
 
 import os
-import socket
 import struct
 
 from ..record import Record
-from .address import TcpAddress, UnixAddress
+from .address import TcpAddress, UnixAddress, is_loopback
 from .peer import Peer, Process
+from .socket_tables import (
+    CONNECTED,
+    LISTENING,
+    read_links,
+    read_tcp_sockets,
+    read_unix_sockets,
+    socket_inode,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
     from .address import Address
-
-_LISTENING, _CONNECTED = 10, 1  # states of sockets, both of UNIX and TCP ones
 
 
 class _Socket(Record):
@@ -42,8 +47,6 @@ def find_peer(address: Address) -> Peer | None:
 
     None also means that another system is at the address, or that this one does not show anything.
     """
-    if not hasattr(socket, "AF_NETLINK"):
-        return None
     try:
         if isinstance(address, UnixAddress):
             return _find_unix(address)
@@ -57,104 +60,34 @@ def find_peer(address: Address) -> Peer | None:
 def _find_unix(address: UnixAddress) -> Peer | None:
     inode = 0 if address.abstract else os.stat(address.path).st_ino
     found, name = [], ""
-    for item, bound, file in _unix_sockets():
-        is_there = file == inode if inode else bound == f"\0{address.path}"
+    for item in read_unix_sockets():
+        is_there = item.file == inode if inode else item.name == f"\0{address.path}"
         if is_there:
-            name = bound
-        item.is_server = is_there
-        found.append(item)
-    return _make_peer(found, [f"path={name.strip(chr(0))}", f"unix:{name.strip(chr(0))}"])
-
-
-# linux/sock_diag.h, linux/unix_diag.h, linux/netlink.h
-_NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY = 4, 20
-_REQUEST_DUMP = 0x301
-_NLMSG_ERROR, _NLMSG_DONE = 2, 3
-_SHOW_NAME_VFS_PEER_QUEUE = 0x17
-_NAME, _VFS, _PEER, _QUEUE = 0, 1, 2, 4
-_HEADER, _REQUEST = struct.Struct("=IHHII"), struct.Struct("=BBHIIIII")
-_ANSWER, _ATTRIBUTE, _NUMBER = struct.Struct("=BBBBIII"), struct.Struct("=HH"), struct.Struct("=I")
-
-
-def _unix_sockets() -> Iterator[tuple[_Socket, str, int]]:
-    """Yield all UNIX sockets, each with its name and the inode of its file. Raises OSError."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as diag:
-        diag.settimeout(1.0)
-        body = _REQUEST.pack(socket.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, _SHOW_NAME_VFS_PEER_QUEUE, 0, 0)
-        size = _HEADER.size + len(body)
-        diag.send(_HEADER.pack(size, _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 1, 0) + body)
-        while True:
-            data = diag.recv(1 << 17)
-            while data:
-                size, kind, _, _, _ = _HEADER.unpack_from(data)
-                if kind == _NLMSG_DONE:
-                    return
-                if kind == _NLMSG_ERROR:
-                    raise OSError("sock_diag is not available")
-                yield _parse_unix(data[_HEADER.size : size])
-                data = data[_aligned(size) :]
-
-
-def _parse_unix(data: bytes) -> tuple[_Socket, str, int]:
-    _, _, state, _, inode, _, _ = _ANSWER.unpack_from(data)
-    name, file, peer, queue, start = "", 0, 0, 0, _ANSWER.size
-    while start < len(data):
-        size, kind = _ATTRIBUTE.unpack_from(data, start)
-        value = data[start + _ATTRIBUTE.size : start + size]
-        if kind == _NAME:
-            name = os.fsdecode(value)
-        elif kind == _VFS:
-            (file,) = _NUMBER.unpack_from(value)
-        elif kind == _PEER:
-            (peer,) = _NUMBER.unpack_from(value)
-        elif kind == _QUEUE and state == _LISTENING:
-            (queue,) = _NUMBER.unpack_from(value)
-        start += _aligned(size)
-    return _Socket(inode, state, False, peer, queue), name, file
-
-
-def _aligned(size: int) -> int:
-    return (size + 3) & ~3
+            name = item.name.strip("\0")
+        found.append(_Socket(item.inode, item.state, is_there, item.peer, item.queue))
+    return _make_peer(found, [f"path={name}", f"unix:{name}"])
 
 
 def _find_tcp(address: TcpAddress) -> Peer | None:
-    ends: dict[tuple[str, str], int] = {}
-    listening: list[tuple[str, int]] = []
-    for name in ("/proc/net/tcp", "/proc/net/tcp6"):
-        if not os.path.exists(name):
-            continue
-        with open(name, encoding="ascii") as file:
-            for line in file.readlines()[1:]:
-                words = line.split()
-                local, remote = _plain(words[1]), _plain(words[2])
-                if int(words[3], 16) == _LISTENING:
-                    listening.append((local, int(words[9])))
-                elif int(words[3], 16) == _CONNECTED:
-                    ends[local, remote] = int(words[9])
-    ours, port = _own_sockets(), f":{address.port:04X}"
+    sockets = read_tcp_sockets()
+    ends = {(item.local, item.remote): item.inode for item in sockets if item.state == CONNECTED}
+    ours, port = _own_sockets(), address.port
     # The server's end of this process's connection, or without one any address of this system.
-    hosts = {
-        remote for (_, remote), inode in ends.items() if inode in ours and remote.endswith(port)
-    }
-    if not hosts and not _is_loopback(address.host):
+    hosts = {remote for (_, remote), inode in ends.items() if inode in ours and remote[1] == port}
+    if not hosts and not is_loopback(address.host):
         return None
-    found = [_Socket(inode, _LISTENING, True) for local, inode in listening if local.endswith(port)]
+    found = [
+        _Socket(item.inode, LISTENING, True)
+        for item in sockets
+        if item.state == LISTENING and item.local[1] == port
+    ]
     for (local, remote), inode in ends.items():
         peer = ends.get((remote, local), 0)
-        if local in hosts or (not hosts and local.endswith(port)):
-            found.append(_Socket(inode, _CONNECTED, True, peer))
+        if local in hosts or (not hosts and local[1] == port):
+            found.append(_Socket(inode, CONNECTED, True, peer))
         elif remote in hosts:
-            found.append(_Socket(inode, _CONNECTED, False, peer))
-    return _make_peer(found, [f"port={address.port}", f":{address.port}"])
-
-
-def _plain(end: str) -> str:
-    """Return an address of /proc/net/tcp6 like in /proc/net/tcp if it is an IPv4 one."""
-    return end.removeprefix("0000000000000000FFFF0000")
-
-
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")
+            found.append(_Socket(inode, CONNECTED, False, peer))
+    return _make_peer(found, [f"port={port}", f":{port}"])
 
 
 def _own_sockets() -> set[int]:
@@ -163,27 +96,15 @@ def _own_sockets() -> set[int]:
 
 def _sockets_of(pid: int) -> dict[str, int]:
     """Return the sockets of a process by descriptor, as inodes, as far as they may be seen."""
-    found: dict[str, int] = {}
-    folder = f"/proc/{pid}/fd"
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return found
-    for name in names:
-        try:
-            target = os.readlink(f"{folder}/{name}")
-        except OSError:
-            continue
-        if target.startswith("socket:["):
-            found[name] = int(target[8:-1])
-    return found
+    links = read_links(f"/proc/{pid}/fd")
+    return {name: inode for name, link in links.items() if (inode := socket_inode(link))}
 
 
 def _make_peer(found: list[_Socket], marks: Collection[str]) -> Peer | None:
     """Return the peer for the sockets; `marks` are the parts of QEMU's options with its address."""
     ours = _own_sockets()
-    listening = {item.inode for item in found if item.is_server and item.state == _LISTENING}
-    ends = [item for item in found if item.is_server and item.state == _CONNECTED]
+    listening = {item.inode for item in found if item.is_server and item.state == LISTENING}
+    ends = [item for item in found if item.is_server and item.state == CONNECTED]
     accepted = {item.inode for item in ends if item.inode}
     clients = {item.peer for item in ends if item.inode and item.peer}
     if not listening and not accepted:
@@ -191,7 +112,7 @@ def _make_peer(found: list[_Socket], marks: Collection[str]) -> Peer | None:
     mine = {
         item.peer
         for item in found
-        if not item.is_server and item.inode in ours and item.state == _CONNECTED
+        if not item.is_server and item.inode in ours and item.state == CONNECTED
     }
     is_held = bool(accepted) and (0 in mine or accepted.isdisjoint(mine))
     unaccepted = sum(item.queue for item in found if item.is_server)

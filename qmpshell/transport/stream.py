@@ -5,10 +5,10 @@ O_NONBLOCK is never set, because other processes may share the descriptor.
 
 from __future__ import annotations
 
+import _socket  # `socket` makes enumerations and imports selectors: a tenth of the start of a script
 import errno
 import os
 import select
-import socket
 import sys
 from collections import deque
 
@@ -77,6 +77,9 @@ class Stream:
         """Return the messages since the last call. Never blocks."""
         return ""
 
+    def await_start(self, seconds: float) -> None:
+        """Wait for the first data of a command, which may fail to connect. Raises ConnectError."""
+
     def write(self, data: bytes, descriptors: Sequence[int] = ()) -> None:
         """Send as much as possible and queue the rest. Raises ConnectionLost.
 
@@ -127,24 +130,24 @@ def _close_all(descriptors: Sequence[int]) -> None:
 class SocketStream(Stream):
     """A connected stream socket. Closing the stream closes it."""
 
-    def __init__(self, connected: socket.socket) -> None:
+    def __init__(self, connected: _socket.socket) -> None:
         super().__init__(connected.fileno())
         self._socket = connected
 
     def _read(self, size: int) -> bytes:
-        return self._socket.recv(size, socket.MSG_DONTWAIT)
+        return self._socket.recv(size, _socket.MSG_DONTWAIT)
 
     @property
     def passes_descriptors(self) -> bool:
         """Whether it is a UNIX socket."""
-        return self._socket.family == socket.AF_UNIX
+        return self._socket.family == _socket.AF_UNIX
 
     def _write(self, data: memoryview, descriptors: Sequence[int]) -> int:
         if descriptors:
             numbers = b"".join(number.to_bytes(4, sys.byteorder) for number in descriptors)
-            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)
-            return self._socket.sendmsg([data], [rights], socket.MSG_DONTWAIT)
-        return self._socket.send(data, socket.MSG_DONTWAIT)
+            rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, numbers)
+            return self._socket.sendmsg([data], [rights], _socket.MSG_DONTWAIT)
+        return self._socket.send(data, _socket.MSG_DONTWAIT)
 
     def close(self) -> None:
         """Close the socket."""

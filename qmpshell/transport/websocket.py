@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _SUBPROTOCOL = "binary"
 _NORMAL_CLOSE = (1000, 1001)
 _MAX_SHOWN = 40  # bytes
+_TELNET = (b"\xff\xfb", b"\xff\xfd")  # the start of its negotiation
 
 
 class WebsocketCodec:
@@ -30,7 +31,7 @@ class WebsocketCodec:
     def __init__(self, uri: str) -> None:
         try:
             from websockets.client import ClientProtocol
-            from websockets.exceptions import InvalidURI
+            from websockets.exceptions import InvalidState, InvalidURI
             from websockets.frames import DATA_OPCODES, Frame
             from websockets.typing import Subprotocol
             from websockets.uri import parse_uri
@@ -43,24 +44,21 @@ class WebsocketCodec:
         except InvalidURI as error:
             raise ConnectError(f"{uri}: not a valid address of a websocket") from error
         self._frame_class, self._data_opcodes = Frame, DATA_OPCODES
+        self._invalid_state = InvalidState
         self._protocol: ClientProtocol = ClientProtocol(
             parsed, subprotocols=[Subprotocol(_SUBPROTOCOL)], max_size=None
         )
         self._protocol.send_request(self._protocol.connect())
         # The first bytes of the server, for a message if it does not speak the protocol.
         self._first = b""
-        self._is_open = False
+        # Whether the opening handshake is complete; data of the monitor waits until then.
+        self.is_open = False
         self._has_ended = False
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the opening handshake is complete; data of the monitor waits until then."""
-        return self._is_open
 
     def receive(self, data: bytes) -> bytes:
         """Return the monitor's bytes in `data` from the wire; b"" is its end. Raises CodecError."""
         protocol = self._protocol
-        if not self._is_open:
+        if not self.is_open:
             self._first = (self._first + data)[:_MAX_SHOWN]
         if not self._has_ended:
             if data:
@@ -76,7 +74,7 @@ class WebsocketCodec:
     def _data(self, event: object) -> bytes:
         if isinstance(event, self._frame_class):
             return bytes(event.data) if event.opcode in self._data_opcodes else b""
-        self._is_open = self._protocol.handshake_exc is None  # it is the response
+        self.is_open = self._protocol.handshake_exc is None  # it is the response
         return b""
 
     def _raise_error(self) -> None:
@@ -103,16 +101,17 @@ class WebsocketCodec:
             return f"the websocket handshake failed: {error}"
         if not self._first:
             return "the server closed the connection during the websocket handshake"
+        if self._first.startswith(_TELNET):
+            return "the server uses telnet, not a websocket; use telnet:HOST:PORT, or telnet=on"
         shown = escape(self._first.decode("utf-8", "backslashreplace").strip())
-        return f"the server does not speak websocket: it sent “{shown}”"
+        remedy = "; connect without it" if self._first.startswith(b"{") else ""
+        return f"the server does not speak websocket: it sent “{shown}”{remedy}"
 
     def send(self, data: bytes) -> bytes:
         """Return the bytes on the wire for `data` of the monitor. Raises CodecError."""
-        from websockets.exceptions import InvalidState
-
         try:
             self._protocol.send_binary(data)
-        except InvalidState as error:
+        except self._invalid_state as error:
             raise CodecError("the server has closed the websocket") from error
         return self.data_to_send()
 

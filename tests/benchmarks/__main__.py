@@ -14,7 +14,20 @@ from pathlib import Path
 
 from tests.harness.program import own_folders
 
-from . import colour, completion, first_prompt, help, large_reply, parsing, reading, scripts, storm
+from . import (
+    colour,
+    completion,
+    first_prompt,
+    help,
+    large_reply,
+    objects,
+    parsing,
+    reading,
+    scripts,
+    storm,
+    transports,
+    views,
+)
 
 BENCHMARKS: dict[str, Callable[[], bool]] = {
     "one-command": scripts.one_command,
@@ -28,6 +41,11 @@ BENCHMARKS: dict[str, Callable[[], bool]] = {
     "storm-memory": storm.memory,
     "help": help.run,
     "parsing": parsing.run,
+    "objects": objects.run,
+    "transports": transports.one_command,
+    "transport-scripts": transports.script,
+    "table": views.table,
+    "first-line": views.first_line,
 }
 
 

@@ -27,7 +27,7 @@ _LINES = "lines counted at 100 columns"
 _BOUND = 3.0
 
 
-def _schema() -> object:
+def schema_members() -> object:
     """Return the members of query-qmp-schema's reply: small objects, few of them deep."""
     with (
         tempfile.TemporaryDirectory() as directory,
@@ -37,7 +37,7 @@ def _schema() -> object:
         return qmp.execute("query-qmp-schema")
 
 
-def _block_node() -> object:
+def block_node() -> object:
     """Return a member of query-named-block-nodes's reply: many members, numbers and words."""
     image = {
         "virtual-size": 21474836480,
@@ -75,7 +75,7 @@ def _block_node() -> object:
     } | limits
 
 
-def _message(unit: bytes) -> bytes:
+def message_of(unit: bytes) -> bytes:
     """Return a reply of about 10 MB that repeats `unit`."""
     return b'{"return": [' + b", ".join([unit] * (_SIZE // (len(unit) + 2))) + b"]}\r\n"
 
@@ -92,7 +92,7 @@ def _server(directory: Path, message: bytes) -> Iterator[str]:
         yield server.address
 
 
-def _timed(run: Callable[[], object]) -> Callable[[], float]:
+def timed(run: Callable[[], object]) -> Callable[[], float]:
     def measure() -> float:
         started = time.perf_counter()
         run()
@@ -117,10 +117,10 @@ def _count(value: object) -> None:
 
 def run() -> bool:
     good = True
-    for title, unit in (("schemas", _schema()), ("block nodes", _block_node())):
+    for title, unit in (("schemas", schema_members()), ("block nodes", block_node())):
         with tempfile.TemporaryDirectory() as name:
             directory = Path(name)
-            message = _message(json.dumps(unit).encode())
+            message = message_of(json.dumps(unit).encode())
             value = json.loads(message)
             file = directory / "reply.json"
             file.write_bytes(message)
@@ -130,8 +130,8 @@ def run() -> bool:
                     {
                         _JQ: lambda file=file: wall_time(["jq", "-C", ".", str(file)], b""),  # type: ignore[misc]
                         _SCRIPT: lambda command=[*script, address]: wall_time(command, b""),  # type: ignore[misc]
-                        _PAGER: _timed(lambda value=value: _write(value)),  # type: ignore[misc]
-                        _LINES: _timed(lambda value=value: _count(value)),  # type: ignore[misc]
+                        _PAGER: timed(lambda value=value: _write(value)),  # type: ignore[misc]
+                        _LINES: timed(lambda value=value: _count(value)),  # type: ignore[misc]
                     },
                     rounds=_ROUNDS,
                 )

@@ -12,6 +12,7 @@ from qmpshell.cli import make_ports
 from qmpshell.manual import QEMU, HelpPages, ManualCache, search_manual
 from qmpshell.qmp import Schema
 from qmpshell.render import text_of
+from qmpshell.storage import Settings
 from tests.harness.manuals import page_text
 from tests.harness.servers import NEWEST, start_qemu
 
@@ -44,7 +45,7 @@ def _timed(run: Callable[[], object]) -> Callable[[], float]:
 
 def run() -> bool:
     schema = _schema()
-    ports = make_ports({"MANPATH": NEWEST.manuals}, interactive=False)
+    ports = make_ports(Settings(), {"MANPATH": NEWEST.manuals}, interactive=False)
 
     def ask(manual_cache: ManualCache) -> None:
         manual = manual_cache.manual(QEMU, (10, 0, 0))

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from qmpshell import connect
-from qmpshell.language import Command, Introspection, evaluate_line, no_file
+from qmpshell.language import Command, Introspection, evaluate_line
 from qmpshell.qmp import Schema
+from tests.harness.evaluation import no_file
 from tests.harness.servers import SYSTEM, start_qemu
 
 from .measure import compare, report

@@ -61,9 +61,9 @@ def one_command() -> bool:
         "One command from a pipe, start to exit",
         medians,
         [
-            (PLAIN, PEER_NAME, 0.8),
-            (PLAIN, FLOOR_NAME, 2.5),
-            (OPTIONS, PEER_NAME, 0.8),
+            (PLAIN, PEER_NAME, 0.4),
+            (PLAIN, FLOOR_NAME, 1.5),
+            (OPTIONS, PEER_NAME, 0.75),
             (OPTIONS, FLOOR_NAME, 2.5),
         ],
         "ms",

@@ -15,6 +15,7 @@ import pytest
 from qmpshell import Connection, connect
 from tests.harness.program import Result, run, start
 from tests.harness.screen import Terminal
+from tests.harness.scripted import GREETING, Peer, ScriptedServer
 from tests.harness.servers import Installation, Server, start_qemu
 
 
@@ -55,7 +56,7 @@ def machine(installation: Installation, tmp_path: Path) -> Iterator[Machine]:
     option = f"unix:{tmp_path}/b.sock,server=on,wait=off"
     with (
         start_qemu(installation, tmp_path / "vm.sock", "-qmp", option) as server,
-        connect(tmp_path / "b.sock", wait=20) as client,
+        connect(tmp_path / "b.sock", wait=60) as client,
     ):
         yield Machine(server, client)
 
@@ -139,7 +140,7 @@ def test_reader_that_leaves_ends_it_at_once(machine: Machine) -> None:
         machine.wait_for_output(process)
         assert process.stdout is not None
         process.stdout.close()  # no further event
-        assert process.wait(10) == 141
+        assert process.wait(60) == 141
         assert process.stderr is not None
         assert process.stderr.read() == b""
 
@@ -148,7 +149,7 @@ def test_end_of_qemu_ends_events(machine: Machine) -> None:
     process = machine.start()
     machine.wait_for_output(process)
     machine.server.kill()
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 3
     assert err.startswith(b"qmpshell: ")
     assert err.count(b"\n") == 1
@@ -164,3 +165,15 @@ def test_events_at_terminal_are_readable(machine: Machine) -> None:
         terminal.wait(toggle_until_printed, "no event")
         assert terminal.end() == 0
         assert re.match(r"\d\d:\d\d:\d\d\.\d{3} STOP$", terminal.lines[0])
+
+
+def test_event_before_first_reply_is_printed_at_once(tmp_path: Path) -> None:
+    def play(peer: Peer) -> None:
+        peer.send(GREETING)
+        peer.send(b'{"event": "STOP"}\r\n')
+        peer.reply(peer.read())
+        peer.ended()
+
+    with ScriptedServer(tmp_path / "vm.sock", play) as server:
+        result = run("events", "-s", server.address, "--count", "1", "--timeout", "60")
+    assert (result.status, result.out) == (0, '{"event": "STOP"}\n')

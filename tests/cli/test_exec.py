@@ -60,6 +60,22 @@ def test_exec_error_reply_fails_on_stderr(one_qemu: Server) -> None:
     assert "did you mean id=n0?" in result.err
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("query-statuss",), "did you mean query-status?"),
+        (("block_resize", "device=x", "sizze=1"), "block_resize has no sizze: did you mean size?"),
+        (("device_add", "drver=e1000"), "device_add has no drver: did you mean driver?"),
+        (("savevm", "x"), "use /hmp savevm x"),
+    ],
+    ids=str,
+)
+def test_exec_suggests_what_was_meant(one_qemu: Server, words: tuple[str, ...], hint: str) -> None:
+    result = execute(one_qemu, *words)
+    assert (result.status, result.out) == (1, "")
+    assert result.err.endswith(f"exec:1:1: {hint}\n")
+
+
 def test_exec_reads_values_by_schema(qemu: Server) -> None:
     words = ("--driver=null-co", "--node-name=on", "size=1M", "--read-only")
     result = execute(qemu, "blockdev-add", *words)
@@ -157,7 +173,7 @@ def test_wait_job_returns_when_job_has_ended(qemu: Server) -> None:
 
 
 def test_wait_event_prints_event_after_result(qemu: Server) -> None:
-    result = execute(qemu, "--timeout", "20", "--wait-event", "STOP,RESUME", "cont")
+    result = execute(qemu, "--timeout", "60", "--wait-event", "STOP,RESUME", "cont")
     assert result.status == 0, result.err
     first, second = map(json.loads, result.lines)
     assert (first, second["event"]) == ({}, "RESUME")
@@ -167,15 +183,23 @@ def test_wait_event_checks_members(qemu: Server) -> None:
     add_nodes(qemu)
     event = "JOB_STATUS_CHANGE,status=concluded,id=j0"
     backup = ("blockdev-backup", "job-id=j0", "device=d0", "target=d1", "sync=full")
-    result = execute(qemu, "--timeout", "20", "--wait-event", event, *backup)
+    result = execute(qemu, "--timeout", "60", "--wait-event", event, *backup)
     assert result.status == 0, result.err
     assert json.loads(result.lines[1])["data"] == {"status": "concluded", "id": "j0"}
 
 
 def test_wait_event_fails_at_its_timeout(one_qemu: Server) -> None:
-    result = execute(one_qemu, "--timeout", "0.2", "--wait-event", "STOP", "query-name")
+    result = execute(one_qemu, "--timeout", "3", "--wait-event", "STOP", "query-name")
     assert (result.status, result.out) == (1, "{}\n")
     assert "STOP" in result.err
+
+
+def test_mistyped_event_is_reported_before_the_command(one_qemu: Server) -> None:
+    for event in ("RESUM", "RESUME,a=1"):
+        result = execute(one_qemu, "--wait-event", event, "cont")
+        assert (result.status, result.out) == (1, "")
+        assert "--wait-event" in result.err
+    assert json.loads(execute(one_qemu, "query-status").out)["running"] is False
 
 
 def test_failed_command_is_not_waited_for(one_qemu: Server) -> None:
@@ -191,5 +215,5 @@ def test_exec_works_with_other_servers(tmp_path: Path) -> None:
     with start_storage_daemon(SYSTEM, tmp_path / "sd.sock") as daemon:
         assert execute(daemon, "query-jobs").out == "[]\n"
     with start_agent(SYSTEM, tmp_path) as agent:
-        result = run("exec", "--ga", "--wait", "10", "guest-ping", QGA_CLIENT_ADDRESS=agent.address)
+        result = run("exec", "--ga", "--wait", "60", "guest-ping", QGA_CLIENT_ADDRESS=agent.address)
         assert (result.status, result.out) == (0, "{}\n")

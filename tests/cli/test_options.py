@@ -12,20 +12,42 @@ from pathlib import Path
 
 import click
 import pytest
+from hypothesis import example, given, strategies as st
 
 import qmpshell
-from qmpshell.cli import Invocation, parse_arguments, run_command, shell_command
+from qmpshell.cli import (
+    Invocation,
+    parse_arguments,
+    parse_common_options,
+    run_command,
+    shell_command,
+)
 from qmpshell.errors import USAGE
 from qmpshell.storage import COMPACT, PRETTY, Settings
 from tests.harness.program import environment, run
 from tests.harness.screen import Terminal
+from tests.harness.shell_completion import complete
 
-TOP = Path(__file__).parents[2]
+SCRIPTS = Path(__file__).parents[2] / "completions"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("exec",),
+        ("events",),
+        ("info",),
+        ("ls",),
+        ("qom",),
+        ("qom", "get"),
+        ("ga",),
+        ("ga", "cp"),
+    ],
+)
 @pytest.mark.parametrize("option", ["-V", "--version"])
-def test_version_option_prints_version(option: str) -> None:
-    result = run(option)
+def test_version_option_prints_version(words: tuple[str, ...], option: str) -> None:
+    result = run(*words, option)
     assert (result.status, result.out) == (0, f"qmpshell {qmpshell.__version__}\n")
 
 
@@ -50,6 +72,22 @@ def test_parsed_defaults_equal_settings_defaults() -> None:
     plain, parsed = Settings(), parse("a").settings
     for name in vars(Settings()):
         assert getattr(plain, name) == getattr(parsed, name)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--wait", "abc", "a"),
+        ("--timeout", "-1", "a"),
+        ("--timeout", "nan", "a"),
+        ("events", "-s", "a", "--timeout", "inf"),
+        ("ga", "ping", "-s", "a", "1e10"),
+    ],
+)
+def test_invalid_seconds_are_usage_errors(words: tuple[str, ...]) -> None:
+    result = run(*words)
+    assert result.status == 2
+    assert result.err.rstrip().endswith("is not a number of seconds.")
 
 
 def test_options_set_address_commands_and_settings() -> None:
@@ -97,6 +135,9 @@ def test_given_lists_settings_of_explicit_options(
         (("-f", "a", "--file", "b"), "--file is given twice, but only one can be used."),
         (("--timeout", "1", "--timeout=1"), "--timeout is given twice, but only one can be used."),
         (("run", "--log", "a", "--log", "b"), "--log is given twice, but only one can be used."),
+        (("exec", "-s", "a", "-s", "b", "x"), "--socket is given twice, but only one can be used."),
+        (("events", "-s", "a", "-s", "b"), "--socket is given twice, but only one can be used."),
+        (("info", "-s", "a", "-s", "b"), "--socket is given twice, but only one can be used."),
         (
             ("vm.sock", "block_resize", "size=1"),
             "Unexpected argument 'block_resize': only one ADDRESS is possible, and a command is given"
@@ -112,13 +153,50 @@ def test_contradictory_options_are_usage_errors(
     assert complaint in capsys.readouterr().err
 
 
+@given(
+    st.lists(
+        st.sampled_from(
+            (
+                "-e",
+                "-r",
+                "-p",
+                "-v",
+                "-n",
+                "-q",
+                "-c",
+                "-x",
+                "-rc",
+                "--",
+                "-",
+                "--raw",
+                "query-name",
+            )
+        )
+        | st.just("vm.sock"),
+        max_size=6,
+    )
+)
+@example(["-r", "-c", "query-status", "vm.sock"])
+@example(["-c", "-r", "info"])
+@example(["", "-r"])
+def test_common_options_mean_the_same_to_click(words: list[str]) -> None:
+    found = parse_common_options(words)
+    if found is not None:
+        assert found == parse(*words)
+
+
+def test_common_command_lines_do_not_need_click() -> None:
+    for words in ([], ["vm.sock"], ["-r", "-e", "-c", "stop", "-c", "cont", "vm.sock"], ["-p"]):
+        assert parse_common_options(words) == parse(*words)
+
+
 def test_flags_and_commands_can_be_repeated() -> None:
     chosen = parse("-v", "-v", "-p", "-p", "-c", "a", "-c", "a", "vm.sock")
     assert (list(chosen.commands), chosen.settings.layout) == (["a", "a"], PRETTY)
 
 
 @pytest.mark.parametrize("shell_name", ["bash", "zsh", "fish"])
-def test_completion_files_equal_click_output(shell_name: str) -> None:
+def test_completion_source_prints_the_file(shell_name: str) -> None:
     program = "import sys; sys.argv[0] = 'qmpshell'; from qmpshell.cli.main import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -127,36 +205,7 @@ def test_completion_files_equal_click_output(shell_name: str) -> None:
         env=environment(_QMPSHELL_COMPLETE=f"{shell_name}_source"),
         check=False,
     )
-    assert (
-        done.stdout.rstrip()
-        == (TOP / "completions" / f"qmpshell.{shell_name}").read_text().rstrip()
-    )
-
-
-def complete(
-    *words: str, shell: str = "bash", cwd: Path | None = None, **variables: str
-) -> list[str]:
-    """Return the completions of the last word, as lines `TYPE,VALUE` for bash."""
-    program = "import sys; sys.argv[0] = 'qmpshell'; from qmpshell.cli.main import main; main()"
-    line = " ".join(["qmpshell", *words])
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=environment(
-            _QMPSHELL_COMPLETE=f"{shell}_complete",
-            COMP_LINE=f"{line} later",
-            COMP_POINT=str(len(line)),
-            COMP_WORDBREAKS=" \t\n\"'><=;|&(:",
-            COMP_WORDS=line,
-            COMP_CWORD=words[-1] if shell == "fish" else str(len(words)),
-            **variables,
-        ),
-        check=False,
-    )
-    assert done.stderr == ""
-    return [line for line in done.stdout.splitlines() if line]
+    assert done.stdout.rstrip() == (SCRIPTS / f"qmpshell.{shell_name}").read_text().rstrip()
 
 
 @pytest.fixture
@@ -234,22 +283,78 @@ def test_completion_continues_paths(
     assert found == [f"plain,{value}" for value in values]
 
 
+def check_completed_word(terminal: Terminal, typed: str, shown: str) -> None:
+    """Type a word and Tab, and a point that shows whether a space follows the completed word."""
+    terminal.type(f"\x15qmpshell {typed}\t")
+    # While the program that completes runs, the terminal may echo a key before the shell reads it.
+    line = f"> qmpshell {shown}"
+    terminal.wait(lambda: terminal.current == line.rstrip(), repr(line))
+    terminal.type(".")
+    terminal.wait(lambda: terminal.current == f"{line}.", repr(f"{line}."))
+
+
 def test_bash_completes_the_typed_line(folder: Path) -> None:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    variables = {"PATH": path, "PS1": "> ", "INPUTRC": "/dev/null"}
+    variables = {"PATH": path, "PS1": "first prompt", "INPUTRC": "/dev/null"}
     command = ("bash", "--norc", "--noprofile", "-i")
     with Terminal(command=command, variables=variables, columns=200) as terminal:
-        terminal.type(f"cd {folder}; PS1='> '; . {TOP}/completions/qmpshell.bash; clear\n")
+        terminal.type(f"cd {folder}; PS1='> '; . {SCRIPTS}/qmpshell.bash; clear\n")
+        terminal.wait(lambda: terminal.current == ">", "empty prompt")
         for typed, shown in [
             ("unix:ru", "unix:run/"),
             ("unix:run/a", "unix:run/a.sock "),
             ("run/in", r"run/inner\ dir/"),
             ("--color=al", "--color=always "),
             ("--col", "--color "),
-            ("v", "vm.sock "),
+            ("vm", "vm.sock "),
         ]:
-            terminal.type(f"\x15qmpshell {typed}\t.")
-            terminal.wait_for(f"> qmpshell {shown}.")
+            check_completed_word(terminal, typed, shown)
+
+
+def test_zsh_completes_the_typed_line(folder: Path) -> None:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    variables = {"PATH": path, "ZDOTDIR": str(folder)}
+    with Terminal(command=("zsh", "-f", "-i"), variables=variables, columns=200) as terminal:
+        # -D writes no file with what it has loaded, -u asks nothing about its directories.
+        load = f"autoload -U compinit; compinit -D -u; . {SCRIPTS}/qmpshell.zsh; bindkey -e"
+        terminal.type(f"cd {folder}; PS1='> '; {load}; clear\n")
+        terminal.wait(lambda: terminal.current == ">", "empty prompt")
+        for typed, shown in [
+            ("unix:ru", "unix:run/"),
+            ("unix:run/a", "unix:run/a.sock "),
+            ("run/in", r"run/inner\ dir/"),
+            ("--color=al", "--color=always "),
+            ("--col", "--color "),
+            ("vm", "vm.sock "),
+            ("even", "events "),
+        ]:
+            check_completed_word(terminal, typed, shown)
+
+
+def test_fish_completes_the_typed_line(folder: Path) -> None:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    cases = {
+        "unix:ru": ["unix:run/"],
+        "unix:run/": ["unix:run/a.sock", "unix:run/inner dir/"],
+        "run/in": ["run/inner dir/"],
+        "--color=al": ["--color=always"],
+        "--col": ["--color"],
+        "vm": ["vm.sock"],
+        "ru": ["run", "run/"],
+        "-f no": ["notes.txt"],
+    }
+    script = f"source {SCRIPTS}/qmpshell.fish; complete -C $argv"
+    for typed, values in cases.items():
+        done = subprocess.run(
+            ["fish", "--no-config", "-c", script, "--", f"qmpshell {typed}"],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env=environment(PATH=path, HOME=str(folder)),
+            check=False,
+        )
+        found = [line.partition("\t")[0] for line in done.stdout.splitlines()]
+        assert (found, done.stderr) == (values, ""), typed
 
 
 def test_completion_of_run_offers_options_and_files() -> None:
@@ -336,3 +441,9 @@ def test_help_to_full_device_fails_without_traceback() -> None:
         )
     assert done.returncode == 1
     assert b"Traceback" not in done.stderr
+
+
+def test_completion_offers_views_of_info() -> None:
+    assert complete("info", "blo") == ["plain,block", "plain,block-jobs", "plain,blockstats"]
+    assert complete("info", "-v", "pc") == ["plain,pci"]
+    assert complete("info", "block", "") == []

@@ -64,7 +64,7 @@ def test_two_launched_qemus_are_independent() -> None:
         assert first.address != second.address
         assert first.execute("query-name") == second.execute("query-name")
         first.close()
-        with connect(second.address, negotiate=False, wait=5):
+        with connect(second.address, negotiate=False, wait=60):
             assert second.execute("query-name") == {"name": MARK}
 
 
@@ -98,8 +98,8 @@ def test_output_of_running_qemu_can_be_read() -> None:
 
 def test_qemu_outlives_the_thread_that_launched_it() -> None:
     launched: list[LaunchedQemu] = []
-    thread = threading.Thread(target=lambda: launched.append(launch(EMPTY)))
+    thread = threading.Thread(target=lambda: launched.append(launch(EMPTY)), daemon=True)
     thread.start()
-    thread.join()
+    thread.join(60)
     with launched[0] as qmp:
         assert qmp.execute("query-name") == {"name": MARK}

@@ -6,9 +6,10 @@ import pytest
 
 from qmpshell.complete import CURRENT, GIVEN, REQUIRED, CompletionSources, Signature, describe
 from qmpshell.errors import LineError
-from qmpshell.language import Introspection, evaluate_line, no_file, parse
+from qmpshell.language import Introspection, evaluate_line, parse
 from qmpshell.session import COMMANDS, find_mistake
 from tests.harness.completion import LINES, known
+from tests.harness.evaluation import no_file
 from tests.harness.schemas import SYSTEMS, schema
 
 SOURCES = {server: known(server) for server in SYSTEMS}
@@ -132,7 +133,8 @@ def test_missing_schema_gives_no_signature() -> None:
         ("block-stream device=x devcie=y ", ["block-stream has no devcie: did you mean device?"]),
         ("block-stream device=x devcie", []),
         ("block-stream device=x speed=fast ", [
-            "speed takes a whole number, such as 5, 0x1f or 64k, not 'fast'"]),
+            "speed takes a whole number, such as 5, 0x1f or 64k, not 'fast'"
+            "; use := to send any JSON value"]),
         ("block-stream device=x speed=6", []),
         ("block-stream device=x speed=", []),
         ("block-stream device=x on-error=re", []),
@@ -141,7 +143,7 @@ def test_missing_schema_gives_no_signature() -> None:
         ("block-stream device=x on-error=rx", [
             "on-error takes report|ignore|enospc|stop|auto, not 'rx'"]),
         ("set_link name=x up=o", []),
-        ("set_link name=x up=maybe ", ["up takes on or off, true or false, yes or no, not 'maybe'"]),
+        ("set_link name=x up=maybe ", ["up takes on or off, true or false, yes or no, not 'maybe'; use := to send any JSON value"]),
         ("blockdev-add node-name=n ", ["missing: driver, which selects the other members"]),
         ("blockdev-add driver=qcow2 ", ["missing: file, node-name"]),
         ('{"execute": "blockdev-add", "arguments": {"driver": "null-co"}}', ["missing: node-name"]),
@@ -156,7 +158,7 @@ def test_missing_schema_gives_no_signature() -> None:
         ('block-stream {"device": 5} ', ["device must be text, in quotes"]),
         ('{"execute": "block-stream", "arguments": {"device": "x", "speed": "5x"}}|', [
             "speed takes a whole number, without quotes"]),
-        ("blockdev-add node-name=n driver=raw file=x cache=x ", ["cache takes members, as in KEY.MEMBER=VALUE, or {…}, not 'x'"]),
+        ("blockdev-add node-name=n driver=raw file=x cache=x ", ["cache takes members, as in KEY.MEMBER=VALUE, or {…}, not 'x'; use := to send any JSON value"]),
         ("transaction( block-dirty-bitmap-add node=x ", ["missing: name"]),
         ("transaction( abort ) properties.completion-mode=grouped ", []),
         ("drive-backup ", ["drive-backup is deprecated"]),
@@ -166,6 +168,8 @@ def test_missing_schema_gives_no_signature() -> None:
         ("device_add id=x ", ["missing: driver"]),
         ("object-add qom-type=secret id=x data=@? ", []),
         ("guest-exec arg.0=x ", ["missing: path"]),
+        ("/type naïve ", ["a US keyboard has no key for ï; /key presses keys by name"]),
+        ("/screen a b ", ["one name is enough; quote a name that contains blanks; usage: /screen [-v] [FILE]"]),
     ],
 )  # fmt: skip
 def test_line_errors_give_warnings(server: str, line: str, warnings: list[str]) -> None:
@@ -325,8 +329,8 @@ def test_invalid_enum_value_suggests_valid_values(
             "the server has no command 'blok-stream': did you mean block-stream?",
             "missing: device, target, sync"]),
         ("block-stream device=x speed=fast ; block-stream speed=x ", [
-            "speed takes a whole number, such as 5, 0x1f or 64k, not 'x'",
-            "block-stream: speed takes a whole number, such as 5, 0x1f or 64k, not 'fast'",
+            "speed takes a whole number, such as 5, 0x1f or 64k, not 'fast'; use := to send any JSON value",
+            "speed takes a whole number, such as 5, 0x1f or 64k, not 'x'; use := to send any JSON value",
             "missing: device"]),
         ("transaction( blockdev-backup job-id=b0 device=A ; block-dirty-bitmap-add node=A ", [
             "blockdev-backup: missing: sync, target", "missing: name"]),
@@ -413,10 +417,10 @@ def test_complete_real_lines_give_no_warnings(server: str, line: str, end: str) 
 def test_typing_a_valid_line_shows_no_syntax_mistake(line: str) -> None:
     for end in range(1, len(line) + 1):
         tree = parse(line[:end])
-        errors = [tree.find_error(part) for part in tree.parts if part.tokens]
+        errors = [error for part in tree.parts if part.item for error in part.item.errors]
         found = describe(line[:end], end, SOURCES["10"])
         warnings = found.warnings if found is not None else []
-        assert not {error.sentence for error in errors if error is not None}.intersection(warnings)
+        assert not {error.sentence for error in errors}.intersection(warnings)
 
 
 @pytest.mark.parametrize(

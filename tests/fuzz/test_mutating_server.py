@@ -16,6 +16,8 @@ from tests.harness.servers import SYSTEM, Server, start_qemu
 
 SCRIPTS, SCRIPTS_PER_TEST = 200, 10
 TERMINALS = 20
+# Some replies and greetings never arrive.
+LIMITS = ("--timeout", "0.3", "--wait", "1")
 LINES = (
     "query-status",
     "query-version; query-name",
@@ -80,13 +82,13 @@ def test_script_with_mutating_server_ends_properly(
     for seed in range(first, first + SCRIPTS_PER_TEST):
         chosen = random.Random(seed)
         script = "\n".join(chosen.choices(LINES, k=6)) + "\n"
-        options = [*chosen.choice(OPTIONS), "--timeout", "1", "-l", str(tmp_path / "log")]
+        options = [*chosen.choice(OPTIONS), *LIMITS, "-l", str(tmp_path / "log")]
         with MutatingServer(tmp_path / f"{seed}.sock", machine.address, seed) as server:
             done = subprocess.run(
                 [*COMMAND, *options, server.address],
                 input=script.encode(),
                 capture_output=True,
-                timeout=30,
+                timeout=120,
                 check=False,
                 env=environment(),
             )
@@ -104,7 +106,7 @@ def test_terminal_with_mutating_server_stays_usable(
     with (
         MutatingServer(tmp_path / f"{seed}.sock", machine.address, seed) as server,
         Terminal(
-            "--timeout", "1", server.address, columns=80, variables={"PAGER": "cat"}
+            "--timeout", "0.3", server.address, columns=80, variables={"PAGER": "cat"}
         ) as terminal,
     ):
         terminal.wait_for("(QEMU)")

@@ -10,10 +10,11 @@ from prompt_toolkit.document import Document
 
 from qmpshell.complete import complete, describe, logical_line
 from qmpshell.errors import LineError
-from qmpshell.language import Introspection, evaluate_line, no_file
+from qmpshell.language import Introspection, evaluate_line
 from qmpshell.storage import redact_entry
 from qmpshell.terminal import LineLexer
 from tests.harness.completion import known
+from tests.harness.evaluation import no_file
 from tests.harness.schemas import SYSTEMS
 
 from .test_random_keys import WORDS

@@ -54,7 +54,7 @@ class MutatingServer:
         self._listener.bind(str(path))
         self._listener.listen(4)
         self._listener.settimeout(0.1)
-        self._thread = threading.Thread(target=self._serve)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
         self.address = str(path)
 
     def __enter__(self) -> Self:
@@ -63,7 +63,7 @@ class MutatingServer:
 
     def __exit__(self, *exception: object) -> None:
         self._ended.set()
-        self._thread.join(30)
+        self._thread.join(60)
         self._listener.close()
         assert not self._thread.is_alive()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import signal
 import struct
 import termios
@@ -16,11 +17,12 @@ from typing import Any, Self
 import pexpect
 import pyte
 from pyte.screens import StaticDefaultDict
+from wcwidth import wcwidth
 
 from .program import COMMAND, environment
 
-_TIMEOUT = 15.0  # seconds
-_READ_TIMEOUT = 2.0  # seconds
+_TIMEOUT = 60.0  # seconds
+_READ_TIMEOUT = 10.0  # seconds
 
 
 class _Screen(pyte.HistoryScreen):
@@ -33,6 +35,11 @@ class _Screen(pyte.HistoryScreen):
     def write_process_input(self, data: str) -> None:
         self._answer(data)
 
+    def resize(self, lines: int | None = None, columns: int | None = None) -> None:
+        """Change the size like xterm, which cuts lines and keeps the cursor in the window."""
+        super().resize(lines, columns)
+        self.cursor.x = min(self.cursor.x, self.columns - 1)
+
     def wrap_again(self, columns: int) -> None:
         """Change the width like terminals that wrap the lines on the screen again."""
         cursor, rows = self.cursor, list[list[Any]]()
@@ -41,9 +48,10 @@ class _Screen(pyte.HistoryScreen):
             while cells and cells[-1] == self.default_char:
                 cells.pop()
             if y == cursor.y:
-                position = (len(rows) + cursor.x // columns, cursor.x % columns)
                 cells += [self.default_char] * (cursor.x + 1 - len(cells))
-            rows += [cells[at : at + columns] for at in range(0, max(len(cells), 1), columns)]
+                before = _wrap(cells[: cursor.x + 1], columns)
+                position = (len(rows) + len(before) - 1, len(before[-1]) - 1)
+            rows += _wrap(cells, columns)
         while len(rows) > self.lines and not rows[-1]:
             rows.pop()
         gone = max(len(rows) - self.lines, 0)
@@ -55,7 +63,30 @@ class _Screen(pyte.HistoryScreen):
         for y, row in enumerate(rows[gone:]):
             self.buffer[y].clear()
             self.buffer[y].update(enumerate(row))
-        self.cursor.y, self.cursor.x = position[0] - gone, position[1]
+        self.cursor.y, self.cursor.x = max(position[0] - gone, 0), position[1]
+
+
+def _wrap(cells: list[Any], columns: int) -> list[list[Any]]:
+    """Return rows with the cells. The second half of a wide character is an empty cell."""
+    rows: list[list[Any]] = [[]]
+    for at, cell in enumerate(cells):
+        is_wide = at + 1 < len(cells) and not cells[at + 1].data
+        if len(rows[-1]) + 1 + is_wide > columns:
+            rows.append([])
+        rows[-1].append(cell)
+    return rows
+
+
+def _text_of(cells: StaticDefaultDict[int, Any], columns: range) -> str:
+    """Return the text of a row; the cell after a wide character has none."""
+    text = ""
+    end = max(cells, default=-1)
+    is_stub = False
+    for x in columns[: end + 1]:
+        data = "" if is_stub else cells[x].data
+        is_stub = data > "\x7f" and wcwidth(data[0]) == 2
+        text += data
+    return text
 
 
 class Terminal:
@@ -73,7 +104,7 @@ class Terminal:
         command: tuple[str, ...] = COMMAND,
         variables: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self.screen = _Screen(columns, rows, answer=self.type)
+        self.screen = _Screen(columns, rows, answer=self.type_at_once)
         self._stream = pyte.ByteStream(self.screen)
         self.child: pexpect.spawn[bytes] = pexpect.spawn(
             command[0],
@@ -87,7 +118,12 @@ class Terminal:
         )
         self.modes_before = self.modes
         self.child.delaybeforesend = None
+        vars(self.child)["ptyproc"].delayafterclose = 0
+        # The screen lines since the last change, because conditions read them many times.
+        self._lines: list[str] | None = None
         self.raw = b""
+        # The process that reads the last Tab, and how many bytes it has read then.
+        self._read_after_tab: tuple[int, int] | None = None
 
     @property
     def modes(self) -> list[Any]:
@@ -97,8 +133,10 @@ class Terminal:
     @property
     def lines(self) -> list[str]:
         """Return the screen lines without trailing blanks; toolbar rows are empty."""
-        toolbar = self._toolbar_rows
-        return ["" if y in toolbar else line for y, line in enumerate(self._all_lines)]
+        if self._lines is None:
+            toolbar = self._toolbar_rows
+            self._lines = ["" if y in toolbar else line for y, line in enumerate(self._all_lines)]
+        return list(self._lines)
 
     @property
     def toolbar(self) -> str:
@@ -107,7 +145,9 @@ class Terminal:
 
     @property
     def _all_lines(self) -> list[str]:
-        return [line.rstrip() for line in self.screen.display]
+        # The property `display` of pyte needs several milliseconds.
+        buffer, columns = self.screen.buffer, range(self.screen.columns)
+        return [_text_of(buffer[y], columns).rstrip() for y in range(self.screen.lines)]
 
     @property
     def _toolbar_rows(self) -> range:
@@ -115,7 +155,7 @@ class Terminal:
 
         After the terminal was widened, the right part of these rows is not drawn yet.
         """
-        end = len(self.screen.display)
+        end = self.screen.lines
         while end and not any(map(self._is_drawn, self._cells(end - 1))):
             end -= 1
         start = end
@@ -128,7 +168,8 @@ class Terminal:
         return begins and all(cell.reverse for cell in cells if cell.data != " ")
 
     def _cells(self, y: int) -> list[Any]:
-        return [self.screen.buffer[y][x] for x in range(self.screen.columns)]
+        line = self.screen.buffer[y]
+        return [line[x] for x in range(self.screen.columns)]
 
     def _is_drawn(self, cell: Any) -> bool:
         return bool(cell.reverse) or cell.data != " "
@@ -149,7 +190,7 @@ class Terminal:
 
     def colour_of(self, text: str) -> str:
         """Return the color of the first character of the first occurrence of `text`."""
-        for y, line in enumerate(self.screen.display):
+        for y, line in enumerate(self._all_lines):
             if text in line:
                 return str(self.screen.buffer[y][line.index(text)].fg)
         raise AssertionError(f"no {text!r} on the screen:\n{self.text}")
@@ -163,17 +204,47 @@ class Terminal:
 
     def type(self, keys: str) -> None:
         """Send keys. Text after a Tab is sent when the program has read the Tab."""
-        *first, last = keys.split("\t")
-        for number, part in enumerate(first, 1):
-            before = self._bytes_read()
-            sent = self.child.send(f"{part}\t")
-            deadline = time.monotonic() + _READ_TIMEOUT
-            while last or number < len(first):
-                self._pump()
-                has_read = self._bytes_read() >= before + sent and not self._bytes_waiting()
-                if has_read or time.monotonic() > deadline:
-                    break
-        self.child.send(last)
+        # A Tab in a long text that arrives at once is pasted, so that it completes nothing.
+        parts = re.findall(r"[^\t]{0,40}\t|[^\t]{1,40}(?=[^\t]*\t)|[^\t]+", keys)
+        for part in parts:
+            self._wait_until_tab_is_read()
+            reader = self._reader()
+            before = self._bytes_read(reader)
+            sent = self.child.send(part)
+            if part.endswith("\t") or part is not parts[-1]:
+                self._read_after_tab = reader, before + sent
+
+    def _wait_until_tab_is_read(self) -> None:
+        """Wait until the program has read the last Tab, unless it reads nothing now."""
+        last, self._read_after_tab = self._read_after_tab, None
+        if last is None:
+            return
+        reader, wanted = last
+        deadline = time.monotonic() + _READ_TIMEOUT
+        while time.monotonic() < deadline:
+            if not self._pump() or self._reader() != reader:
+                break
+            if self._bytes_read(reader) >= wanted and not self._bytes_waiting():
+                break
+
+    def _reader(self) -> int:
+        """Return the process that may read from the terminal, or 0."""
+        try:
+            return os.tcgetpgrp(self.child.child_fd)
+        except OSError:
+            return 0
+
+    def wait_until_it_waits(self) -> None:
+        """Wait until the program has read all input that the kernel has, and waits."""
+        stat = Path(f"/proc/{self.child.pid}/stat")
+        self.wait(
+            lambda: (
+                not self._bytes_waiting()
+                and stat.read_text().rpartition(")")[2].split()[0] == "S"
+                and not self._bytes_waiting()
+            ),
+            "program that waits",
+        )
 
     def _bytes_waiting(self) -> int:
         """Return how many typed bytes the program has not read yet."""
@@ -184,10 +255,10 @@ class Terminal:
             os.close(terminal)
         return int(count)
 
-    def _bytes_read(self) -> int:
-        """Return how many bytes the program has read so far, from the terminal and from files."""
+    def _bytes_read(self, reader: int) -> int:
+        """Return how many bytes a process has read so far, from the terminal and from files."""
         try:
-            fields = Path(f"/proc/{self.child.pid}/io").read_text("ascii").split()
+            fields = Path(f"/proc/{reader}/io").read_text("ascii").split()
         except OSError:
             return 0
         return int(fields[fields.index("rchar:") + 1])
@@ -204,12 +275,34 @@ class Terminal:
         """Type a line and Enter."""
         self.type(text + "\r")
 
-    def resize(self, columns: int, rows: int, *, wraps: bool = False) -> None:
-        """Change the size of the window. With `wraps`, the terminal wraps its lines again."""
+    def resize(
+        self, columns: int, rows: int, *, wraps: bool = False, through: tuple[int, ...] = ()
+    ) -> None:
+        """Change the size of the window. With `wraps`, the terminal wraps its lines again.
+
+        The window has the widths in `through` before, as while a user drags its edge.
+        """
+        self._read_pending_output()
+        for width in through:
+            if not wraps:
+                self.screen.resize(rows, width)
+            self.child.setwinsize(rows, width)
         if wraps:
             self.screen.wrap_again(columns)
+        self._lines = None
         self.screen.resize(rows, columns)
         self.child.setwinsize(rows, columns)
+
+    def _read_pending_output(self) -> None:
+        """Read what the program draws until it waits: after the resize it would be misplaced.
+
+        The program has then read the position of the cursor, which it asks for.
+        """
+        before = -1
+        while len(self.raw) > before:
+            before = len(self.raw)
+            self.wait_until_it_waits()
+            self._pump()
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the program."""
@@ -224,6 +317,7 @@ class Terminal:
         except pexpect.EOF:
             return False
         self.raw += data
+        self._lines = None
         self._stream.feed(data)
         return True
 
@@ -244,6 +338,15 @@ class Terminal:
     def wait_toolbar(self, *texts: str) -> None:
         """Wait until the toolbar contains all of `texts`."""
         self.wait(lambda: all(text in self.toolbar for text in texts), f"toolbar with {texts}")
+
+    def wait_toolbar_time(self, text: str, seconds: int) -> None:
+        """Wait until the toolbar contains `text` and at least this time, such as "2 s"."""
+
+        def is_shown() -> bool:
+            found = re.search(re.escape(text) + r", (\d+) s", self.toolbar)
+            return found is not None and int(found[1]) >= seconds
+
+        self.wait(is_shown, f"toolbar with {text}, {seconds} s")
 
     def wait_prompt(self, prompt: str = "(QEMU)") -> None:
         """Wait until the cursor is behind an empty prompt."""
@@ -297,7 +400,11 @@ class Terminal:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self.child.isalive():
-            self.child.kill(signal.SIGKILL)
+        # After the end of the output, `isalive` would wait for the end of the program.
+        if not self.child.terminated:
+            assert self.child.pid is not None
+            os.kill(self.child.pid, signal.SIGKILL)
+            self.child.wait()
         self.child.close(force=True)
-        assert b"Traceback" not in self.raw, self.text
+        _, found, rest = self.raw.partition(b"Traceback")
+        assert not found, f"{self.text}\nTraceback{rest[:5_000].decode(errors='replace')}"

@@ -24,7 +24,7 @@ class Peer:
         self._buffer = b""
         # Queries for the VM state that the terminal sends once.
         self._questions: set[str] = set()
-        connection.settimeout(20)
+        connection.settimeout(60)
 
     def send(self, data: bytes) -> None:
         self.connection.sendall(data)
@@ -52,7 +52,7 @@ class Peer:
                 raise EOFError
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
-        value = json.loads(line)
+        value = json.loads(line.lstrip(b"\xff"))  # the sentinel of guest-sync-delimited
         assert isinstance(value, dict)
         return value
 
@@ -66,7 +66,7 @@ class Peer:
 
     def poll_the_users(self) -> dict[str, Any] | None:
         """Return the user's next command, or None if it has not arrived."""
-        while b"\n" in self._buffer or select.select([self.connection], [], [], 0)[0]:
+        while self.has_input():
             command = self.read_any()
             if self._refuses(command):
                 continue
@@ -74,6 +74,10 @@ class Peer:
                 return command
             self.reply(command, [])
         return None
+
+    def has_input(self) -> bool:
+        """Return True if the client has sent something that was not read."""
+        return b"\n" in self._buffer or bool(select.select([self.connection], [], [], 0)[0])
 
     def reply(self, command: dict[str, Any], value: object = None, **members: object) -> None:
         """Answer a command with its id, if any."""
@@ -119,7 +123,7 @@ class ScriptedServer:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen(8)
-        self._thread = threading.Thread(target=self._serve)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
 
     @property
     def address(self) -> str:
@@ -146,7 +150,7 @@ class ScriptedServer:
     def __exit__(self, *exception: object) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(30)
+        self._thread.join(60)
         assert not self._thread.is_alive()
         if self._failure is not None:
             raise self._failure

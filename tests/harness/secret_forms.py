@@ -76,6 +76,8 @@ qom-set path=/objects/s property=data value=X
 qom-set path=/objects/s property=dat value=X
 qom-set path=/objects/s property=data valu=X
 qom-set path=/objects/s propety=data value=X
+qom-set path=/objects/s propertydata value=X
+qom-set path=/objects/s property=datavalue "X"
 qom-set path=/objects/s data=X
 qom-set path=/objects/s dat=X
 qom-set path=/objects/s value=X
@@ -189,6 +191,7 @@ qom-get path=/objects/s property=data
 qom-set path=/machine property=rtc-time value=5
 qom-set path=/machine rtc=5
 qom-set path=/machine property=date valu=5
+qom-set path=/machine property=rtc-time value=5 6
 qom-lst path=/
 change device=ide1-cd0 target=/x.iso
 change-backing-file device=d0 image-node-name=n backing-file=/x

@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+import pytest
+
 AGENT_BLOCKED = (
     "guest-shutdown,guest-suspend-disk,guest-suspend-ram,guest-suspend-hybrid,"
     "guest-fsfreeze-freeze,guest-fsfreeze-freeze-list,guest-fstrim,guest-set-time,"
@@ -92,6 +94,9 @@ SYSTEM = Installation("system", "")
 NEWEST = _newest()
 # Debian 12 has QEMU 7.2, and QEMU 10 in its backports. Later releases have only one.
 INSTALLATIONS = tuple(dict.fromkeys((SYSTEM, NEWEST)))
+
+# For a test with the fixture `installation` whose subject does not depend on the version.
+one_version = pytest.mark.parametrize("installation", [SYSTEM], ids=["system"], indirect=True)
 
 
 class Server:

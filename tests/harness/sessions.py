@@ -15,6 +15,7 @@ from qmpshell.session import (
     Connect,
     Effect,
     Exit,
+    OpenFile,
     OpenRedirect,
     Ports,
     PreparedLine,
@@ -29,6 +30,7 @@ from qmpshell.session import (
     ShowDocument,
     ShowEvent,
     ShowMessage,
+    ShowPicture,
     ShowReply,
     ShowResult,
     ShowUnexpected,
@@ -54,6 +56,7 @@ STEPS = (
     Confirm,
     ReadSecret,
     ReadFile,
+    OpenFile,
     OpenRedirect,
     CloseRedirect,
     Connect,
@@ -84,6 +87,8 @@ def _said(effect: Effect) -> Said:  # noqa: C901 - a dispatch on effects
             return ("error" if effect.is_error else "tell", effect.text)
         case ShowDocument():
             return ("page", text_of(effect.blocks, width=80))
+        case ShowPicture():
+            return ("picture", effect.format, effect.data)
         case Confirm():
             return ("ask", effect.question)
         case ReadSecret():
@@ -94,6 +99,8 @@ def _said(effect: Effect) -> Said:  # noqa: C901 - a dispatch on effects
             return ("learned", effect.name)
         case ReadFile():
             return ("read", effect.path)
+        case OpenFile():
+            return ("open", effect.path)
         case StopFile():
             return ("stop", *_said(effect.step))
         case OpenRedirect():
@@ -109,6 +116,26 @@ def _said(effect: Effect) -> Said:  # noqa: C901 - a dispatch on effects
     raise AssertionError(effect)
 
 
+class MemoryDirectory:
+    """A directory that is in `existing` until it is removed."""
+
+    picture = "/private/picture"
+
+    def __init__(self, existing: list[MemoryDirectory]) -> None:
+        self._existing = existing
+        existing.append(self)
+
+    def remove(self) -> None:
+        self._existing.remove(self)
+
+
+def _opened(step: OpenFile) -> object:
+    try:
+        return step.call()
+    except (OSError, QmpShellError) as error:
+        return error
+
+
 class MemoryLog:
     """A log that keeps its messages in memory; writes fail if `full` is set."""
 
@@ -118,8 +145,9 @@ class MemoryLog:
         self.full = False
         self.pending = 0
 
-    def fileno(self) -> int:
-        return 99
+    @property
+    def waits_for(self) -> dict[int, bool]:
+        return {99: True}
 
     def flush(self) -> None:
         self.pending = 0
@@ -136,7 +164,8 @@ class MemoryLog:
 class Driver:
     """A driver for a session, with a manual clock `now`.
 
-    `files` are the readable files, which are read at once unless `reads_files` is false; `pages` the
+    `files` are the readable files, which are read at once unless `reads_files` is false; those of `<`
+    and logs are opened at once unless `opens_files` is false; `pages` are the
     installed manual pages, `logs` the opened logs; a log named `forbidden` cannot be opened. `peer`
     returns what the system shows about a server. With `offline` there is no server. Tests open and close
     redirects themselves.
@@ -150,23 +179,32 @@ class Driver:
         offline: bool = False,
         files: dict[str, str] | None = None,
         reads_files: bool = True,
+        opens_files: bool = True,
         pages: dict[str, str] | None = None,
         peer: Callable[[str], Peer | None] | None = None,
+        picture_format: str = "",
         **options: Any,
     ) -> None:
         self.files = files or {}
         self._reads_files = reads_files
+        self._opens_files = opens_files
         self.pages = pages or {}
         self.logs: dict[str, MemoryLog] = {}
+        # The directories for files of the server that were not removed.
+        self.directories: list[MemoryDirectory] = []
         self.session = Session(
             Settings(**options),
             address="vm.sock",
             interactive=interactive,
             ports=Ports(
+                read_variable=lambda _name: None,
                 open_file=lambda _path, _operator: 0,
+                close_file=lambda _descriptor: None,
                 open_log=self._open_log,
                 find_page=lambda name, _version: self.pages.get(name),
                 find_peer=peer,
+                make_directory=lambda: MemoryDirectory(self.directories),
+                picture_format=lambda: picture_format,
             ),
         )
         self.now = 100.0
@@ -202,7 +240,7 @@ class Driver:
     def file_read(self, answer: bytes | OSError) -> list[Said]:
         return self._answer(ReadFile, answer)
 
-    def _open_log(self, path: str) -> MemoryLog:
+    def _open_log(self, path: str, _timeout: float | None) -> MemoryLog:
         if path == "forbidden":
             raise QmpShellError("cannot open the log forbidden: Permission denied")
         self.logs[path] = MemoryLog()
@@ -214,6 +252,8 @@ class Driver:
         for effect in effects:
             if isinstance(effect, ReadFile) and self._reads_files:
                 shown += self._done(self.session.answer(effect, self._read(effect.path), self.now))
+            elif isinstance(effect, OpenFile) and self._opens_files:
+                shown += self._done(self.session.answer(effect, _opened(effect), self.now))
             else:
                 shown += said([effect])
                 self.steps += [effect] if isinstance(effect, STEPS) else []

@@ -29,8 +29,13 @@ def clear(terminal: Terminal, prompt: str = "(QEMU)") -> None:
 
 
 def wait_known(terminal: Terminal) -> None:
-    """Wait until the server's schema is known."""
+    """Wait until the banner is shown and the server's schema is known."""
     terminal.wait_ready()
+    wait_schema(terminal)
+
+
+def wait_schema(terminal: Terminal) -> None:
+    """Wait at an empty prompt until the server's schema is known."""
     terminal.type("quit x=1")
     terminal.wait_toolbar("quit has no x")
     clear(terminal)

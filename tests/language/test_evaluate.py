@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from qmpshell.errors import LineError
-from qmpshell.language import Command, Introspection, ParsedLine, RawCommand, evaluate_line, no_file
+from qmpshell.language import Command, Introspection, ParsedLine, RawCommand, evaluate_line
 from qmpshell.qmp import encode
+from tests.harness.evaluation import no_file
 
 
 def read_line(line: str) -> list[Command | RawCommand]:
@@ -339,6 +340,8 @@ ESCAPE_IT = "in double quotes, write it as a JSON escape, such as \\u0007"
         ('x a="C:\\dir"', UNKNOWN_ESCAPE, 7, 8, BACKSLASH),
         ("x a=1e400", TOO_LARGE, 4, 9, "quote it to send it as text"),
         ("x a:=", "JSON must follow :=", 3, 5, ""),
+        ("x a:= b=1", "JSON must follow :=", 3, 5, ""),
+        ("x a:= 5", "JSON must follow :=", 3, 5, NO_BLANKS),
         ("x l=[1 2]", "expected a comma or ]", 7, 8, None),
         ("x l={1: 2}", "expected a name in quotes or }", 5, 6, None),
         ('x l={"a" 1}', "expected a colon", 9, 10, None),

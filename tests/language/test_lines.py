@@ -9,7 +9,21 @@ import pytest
 from hypothesis import given, strategies as st
 
 from qmpshell.errors import LineError
-from qmpshell.language import LineAssembler, LogicalLine, is_transcript
+from qmpshell.language import (
+    Introspection,
+    LineAssembler,
+    LogicalLine,
+    evaluate_line,
+    is_transcript,
+)
+from tests.harness.evaluation import no_file
+
+
+def first_error(line: LogicalLine) -> LineError:
+    """Return the mistake that is reported of a line."""
+    with pytest.raises(LineError) as caught:
+        evaluate_line(line.text, Introspection(read_file=no_file))
+    return caught.value
 
 
 def assemble(
@@ -19,14 +33,9 @@ def assemble(
     assembler = LineAssembler(verbatim=verbatim, human=human, transcript=transcript)
     found: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
-        try:
-            whole = assembler.feed(line, number)
-        except LineError as error:
-            found.append("!" + error.reason)
-            assembler.pop()
-        else:
-            if whole is not None:
-                found.append(whole.text)
+        whole = assembler.feed(line, number)
+        if whole is not None:
+            found.append(f"!{first_error(whole).reason}" if assembler.is_broken else whole.text)
     try:
         assembler.end()
     except LineError as error:
@@ -126,11 +135,12 @@ def test_json_error_reports_its_physical_line(
             assert assembler.feed(line, at) is None
             assert assembler.open
             continue
-        with pytest.raises(LineError) as caught:
-            assembler.feed(line, at)
-        assert caught.value.reason == reason
-        taken = assembler.pop()
-        assert taken.locate(caught.value.start) == (number, column, line)
+        taken = assembler.feed(line, at)
+        assert taken is not None
+        assert assembler.is_broken
+        error = first_error(taken)
+        assert error.reason == reason
+        assert taken.locate(error.start) == (number, column, line)
     assert not assembler.open
     after = assembler.feed("stop", 9)
     assert after is not None and after.text == "stop"
@@ -312,13 +322,11 @@ def test_verbatim_line_is_unchanged(line: str) -> None:
 def test_random_lines_report_errors_at_valid_positions(lines: list[str]) -> None:
     assembler = LineAssembler()
     for number, line in enumerate(lines, 1):
-        try:
-            whole = assembler.feed(line, number)
-        except LineError as error:
-            whole = assembler.pop()
-            at, column, text = whole.locate(error.start)
-            assert (at, text) == (number, line)
-            assert 1 <= column <= len(line) + 1
+        whole = assembler.feed(line, number)
+        if whole is not None and assembler.is_broken:
+            at, column, _ = whole.locate(first_error(whole).start)
+            assert at <= number
+            assert 1 <= column <= len(lines[at - 1]) + 1
         if whole is not None:
             assert not assembler.open
             for offset, char in enumerate(whole.text):

@@ -193,9 +193,7 @@ def test_session_shows_no_hint_for_dissimilar_name() -> None:
     assert driver.session.idle
 
 
-@pytest.mark.parametrize(
-    "options", [{"stop_on_error": True}, {"probe": False}, {"negotiate": False}]
-)
+@pytest.mark.parametrize("options", [{"probe": False}, {"negotiate": False}])
 def test_option_disables_query_for_command_names(options: dict[str, Any]) -> None:
     driver = Driver(**options)
     driver.line("device-add")
@@ -469,5 +467,5 @@ def test_comma_in_value_is_no_option_string(line: str) -> None:
 
 
 def find_error(line: str) -> LineError | None:
-    tree = parse(line)
-    return tree.find_error(tree.parts[0])
+    item = parse(line).parts[0].item
+    return item.errors[0] if item is not None and item.errors else None

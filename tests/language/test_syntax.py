@@ -17,7 +17,6 @@ from qmpshell.language import (
     ShellCommandItem,
     TransactionItem,
     parse,
-    split_hmp_line,
     tokenize,
     tokens as t,
 )
@@ -305,9 +304,16 @@ def test_invalid_item_at_any_position_raises_error() -> None:
     ],
 )
 def test_hmp_line_treats_only_pipe_as_syntax(line: str, text: str, command: str | None) -> None:
-    for found_text, redirect in (split_hmp_line(line), hmp(line)):
+    for found_text, redirect in (human(line), hmp(line)):
         assert found_text == text
         assert (redirect.text if redirect else None) == command
+
+
+def human(line: str) -> tuple[str, Any]:
+    found = parse(line, human=True).items()
+    texts = [token.text for item in found.items for token in getattr(item, "tokens", [])]
+    assert len(texts) <= 1
+    return "".join(texts), found.redirect
 
 
 def hmp(line: str) -> tuple[str, Any]:
@@ -320,7 +326,7 @@ def hmp(line: str) -> tuple[str, Any]:
 
 def test_hmp_line_with_trailing_pipe_is_rejected() -> None:
     with pytest.raises(LineError) as caught:
-        split_hmp_line("info a |")
+        human("info a |")
     assert (caught.value.reason, caught.value.start) == ("a shell command must follow |", 7)
 
 
@@ -388,10 +394,11 @@ def test_random_text_gives_items_or_positioned_error(line: str) -> None:
 @given(lines | spaced)
 def test_random_hmp_line_is_split_or_rejected(line: str) -> None:
     try:
-        text, redirect = split_hmp_line(line)
+        text, redirect = human(line)
     except LineError as error:
         text, redirect = line[: error.start], None
-    assert line.lstrip(" \t\r\n").startswith(text.lstrip(" \t\r\n"))
+    blanks = " \t\r\n\xa0"
+    assert line.lstrip(blanks).startswith(text.lstrip(blanks))
     assert redirect is None or line.rstrip().endswith(redirect.text)
 
 
@@ -430,3 +437,8 @@ def test_parts_contain_the_tokens_between_marks(line: str) -> None:
         assert not part.tokens or part.tokens[-1].end <= part.end
     with contextlib.suppress(LineError):
         tree.items()
+
+
+def test_transaction_in_a_transaction_is_an_error() -> None:
+    reason, marked, _ = mistake("transaction( abort\ntransaction( abort )")
+    assert reason.startswith("only actions") and marked == "transaction("

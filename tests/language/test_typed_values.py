@@ -25,9 +25,9 @@ from qmpshell.language import (
     RawCommand,
     ShellCommand,
     evaluate_line,
-    no_file,
 )
 from qmpshell.qmp import Schema
+from tests.harness.evaluation import no_file
 from tests.harness.servers import Installation, Server
 
 FILES = {

@@ -71,6 +71,20 @@ def test_agent_without_ids_is_supported() -> None:
     assert (protocol.state, protocol.echoes_ids) == (READY, False)
 
 
+def test_replies_before_discard_are_dropped() -> None:
+    protocol = synchronizing()
+    protocol.receive(ANSWER)
+    protocol.receive(OLD)
+    sent(protocol)
+    protocol.discard_replies()
+    assert [command["arguments"] for command in sent(protocol)] == [{"id": SEED + 1}]
+    late = b'{"error": {"class": "GenericError", "desc": "late"}}\n'
+    (reply,) = protocol.receive(late + b'\xff{"return": %d}\n{"return": 7}\n' % (SEED + 1))
+    assert isinstance(reply, Reply)
+    assert reply.value == {"return": 7}
+    assert protocol.data_to_send() == b""
+
+
 def test_reply_for_earlier_client_is_only_logged() -> None:
     protocol = synchronizing()
     stale = b'{"return": {"pid": 7}}\n{"return": 12344}\n'

@@ -33,9 +33,15 @@ def argument_names(known: Schema, command: str) -> set[str]:
     types = [info.arg_type]
     names: set[str] = set()
     for type_name in types:
-        names |= known.members(type_name, lambda _: None).keys()
+        names |= known.members(type_name).keys()
         types += [case for case in known.cases(type_name).values() if case not in types]
     return names
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_main_argument_of_monitor_command_is_empty(version: str) -> None:
+    names = {name for command in catalogue(version).commands for name in command.names}
+    assert [name for name in sorted(names) if main_argument(name) and not schemas_with(name)] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)

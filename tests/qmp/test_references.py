@@ -28,7 +28,7 @@ def all_members(known: Schema, type_name: str) -> Iterator[Member]:
         name = todo.pop()
         if name not in visited:
             visited.add(name)
-            yield from known.members(name, lambda _: None).values()
+            yield from known.members(name).values()
             todo += known.cases(name).values()
 
 
@@ -179,7 +179,7 @@ def test_string_arguments_without_kind_are_listed() -> None:
         for command in known.commands():
             info = known.command(command)
             assert info is not None
-            for member in known.members(info.arg_type, lambda _: None).values():
+            for member in known.members(info.arg_type).values():
                 has_kind = (command, member.name) in TABLE
                 if known.kind(member.type) == "str" and not has_kind:
                     unknown.add((command, member.name))

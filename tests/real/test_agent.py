@@ -24,7 +24,7 @@ def agent(installation: Installation, tmp_path: Path) -> Iterator[Server]:
 def test_agent_file_commands_get_typed_arguments(agent: Server, tmp_path: Path) -> None:
     file = tmp_path / "5"
     line = f"guest-file-open path={file} mode=w+\n"
-    (handle,) = returns(run("-N", "--wait", "9", agent.address, input=line))
+    (handle,) = returns(run("-N", "--wait", "60", agent.address, input=line))
     result = run(
         "-N",
         "-v",
@@ -51,7 +51,7 @@ def test_guest_exec_gets_typed_arguments(agent: Server) -> None:
         "-N",
         "-v",
         "--wait",
-        "9",
+        "60",
         agent.address,
         input=script(
             "guest-exec path=/bin/echo arg.0=5 arg.1=on arg.2=null capture-output=on",
@@ -76,14 +76,14 @@ def test_guest_exec_gets_typed_arguments(agent: Server) -> None:
 
 def test_no_negotiation_sends_no_query_to_agent(agent: Server) -> None:
     """The agent implements neither query-qmp-schema nor query-commands."""
-    result = run("-N", "-v", "--wait", "9", agent.address, input="guest-pong\nguest-ping a=5\n")
+    result = run("-N", "-v", "--wait", "60", agent.address, input="guest-pong\nguest-ping a=5\n")
     assert result.status == 1
     assert [set(message) for message in messages(result)] == [{"error"}, {"error"}]
     assert sent_arguments(result) == [{}, {"a": 5}]
 
 
 def test_blocked_agent_command_returns_error(agent: Server) -> None:
-    result = run("-N", "--wait", "9", agent.address, input="guest-fsfreeze-freeze\n")
+    result = run("-N", "--wait", "60", agent.address, input="guest-fsfreeze-freeze\n")
     assert result.status == 1
     assert messages(result)[0]["error"]["class"] == "CommandNotFound"
 
@@ -96,7 +96,7 @@ def test_ga_option_synchronises_before_first_command(
 ) -> None:
     log = tmp_path / "log"
     result = run(
-        *("--ga", "--wait", "9", "-l", str(log), agent.address),
+        *("--ga", "--wait", "60", "-l", str(log), agent.address),
         input="guest-ping\nguest-exec-status pid=5 # none\nguest-info\n",
     )
     ping, missing, info = messages(result)
@@ -113,7 +113,7 @@ def test_ga_option_synchronises_before_first_command(
 
 
 def test_agent_input_of_earlier_client_is_discarded(agent: Server) -> None:
-    assert run("--ga", "--wait", "9", "-c", "guest-ping", agent.address).status == 0
+    assert run("--ga", "--wait", "60", "-c", "guest-ping", agent.address).status == 0
     with socket.socket(socket.AF_UNIX) as former:
         former.connect(agent.address)
         former.sendall(b'{"execute": "guest-ping"}\n{"execute": "guest-pi')
@@ -124,17 +124,23 @@ def test_agent_input_of_earlier_client_is_discarded(agent: Server) -> None:
 
 def test_agent_address_comes_from_its_own_variable(agent: Server, tmp_path: Path) -> None:
     monitor = str(tmp_path / "none")
-    ping = ("--ga", "--wait", "9", "-c", "guest-ping")
+    ping = ("--ga", "--wait", "60", "-c", "guest-ping")
     assert run(*ping, QGA_CLIENT_ADDRESS=agent.address, QMP_SOCKET=monitor).status == 0
     without = run("--ga", "-c", "guest-ping", QMP_SOCKET=agent.address)
     assert without.status == 2
-    assert "name the agent's socket, or set QGA_CLIENT_ADDRESS" in without.err
+    assert (
+        "name the agent's socket (after a subcommand with -s), or set QGA_CLIENT_ADDRESS"
+        in without.err
+    )
 
 
 def test_ga_option_mismatch_is_explained(agent: Server, one_qemu: Server) -> None:
     wrong = run("--ga", "-c", "guest-ping", one_qemu.address)
     assert wrong.status == 3
-    assert "this is a QMP monitor, not a guest agent: omit --ga" in wrong.err
+    assert (
+        "this is a QMP monitor, not a guest agent: omit --ga, or use another subcommand than ga"
+        in wrong.err
+    )
     silent = run("--wait", "3", "-c", "query-name", agent.address)
     assert silent.status == 3
     assert "this is a guest agent, qemu-ga (pid" in silent.err
@@ -147,14 +153,14 @@ def test_agent_in_stopped_guest_is_explained(installation: Installation, tmp_pat
         *("-device", "virtserialport,chardev=ga,name=org.qemu.guest_agent.0"),
     )
     with start_qemu(installation, tmp_path / "vm.sock", *port, machine="q35") as server:
-        assert run("--wait", "9", "-c", "query-name", server.address).status == 0
+        assert run("--wait", "60", "-c", "query-name", server.address).status == 0
         result = run("--ga", "--wait", "1", "-c", "guest-ping", str(path))
     assert (result.status, result.out) == (3, "")
     assert "the guest agent may not be running in the guest" in result.err
 
 
 def test_agent_schema_contains_every_command(agent: Server) -> None:
-    result = run("--ga", "--wait", "9", "-r", "-c", "guest-info", agent.address)
+    result = run("--ga", "--wait", "60", "-r", "-c", "guest-info", agent.address)
     commands = json.loads(result.out)["supported_commands"]
     known = load_agent_schema()
     assert {command["name"] for command in commands} <= set(known.commands())
@@ -163,6 +169,6 @@ def test_agent_schema_contains_every_command(agent: Server) -> None:
 
 
 def test_disabled_agent_command_returns_error(agent: Server) -> None:
-    result = run("--ga", "--wait", "9", "-c", "guest-suspend-ram", agent.address)
+    result = run("--ga", "--wait", "60", "-c", "guest-suspend-ram", agent.address)
     assert result.status == 1
     assert messages(result)[0]["error"]["class"] == "CommandNotFound"

@@ -154,7 +154,7 @@ def test_device_del_without_guest_sends_event(machine: Server) -> None:
             for line in (
                 f"device_add {device} id={name}",
                 f"device_del id={name}",
-                f"/wait -t 20 DEVICE_DELETED device={name} path=/machine/peripheral/{name}",
+                f"/wait -t 60 DEVICE_DELETED device={name} path=/machine/peripheral/{name}",
             )
         ),
     )
@@ -170,7 +170,7 @@ def test_device_del_completes_after_system_reset(machine: Server) -> None:
             "device_del id=net0",
             "/wait -t 0.1 DEVICE_DELETED device=net0",
             "system_reset",
-            "/wait -t 20 DEVICE_DELETED device=net0",
+            "/wait -t 60 DEVICE_DELETED device=net0",
             "qom-list path=/machine/peripheral",
         ),
     )

@@ -89,6 +89,25 @@ def test_dry_run_warns_about_rejected_arguments(qemu: Server) -> None:
     ]
 
 
+def test_dry_run_warns_about_rejected_properties(qemu: Server) -> None:
+    result = run(
+        "-n",
+        qemu.address,
+        input=script(
+            "device_add driver=virtio-rng-pci max-byts=5 id=r0",
+            "device_add driver=virtio-rng-pci max-bytes=5 id=r0 bus=b # valid",
+            '{"execute": "device_add", "arguments": {"driver": "e1000", "mak": "x"}}',
+            "device_add driver=no-such-driver a=b # its members are unknown",
+        ),
+    )
+    assert result.status == 0
+    assert len(messages(result)) == 4
+    assert result.err.splitlines() == [
+        "stdin:1:1: warning: device_add has no max-byts: did you mean max-bytes?",
+        "stdin:3:1: warning: device_add has no mak: did you mean mac?",
+    ]
+
+
 def test_dry_run_without_schema_does_not_warn() -> None:
     result = run("-n", "-c", "block-stream devcie=x; no-such-command")
     assert (result.status, result.err) == (0, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -24,7 +25,7 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 MARK = f"command-of-test-{os.getpid()}"
 # A command that ignores the end of its input.
 COMMAND = f"sh -c 'echo started >&2; while :; do sleep 0.1; done' {MARK}"
-STUBBORN = f"sh -c 'trap \"\" INT TERM HUP; echo started >&2; while :; do sleep 0.1; done' {MARK}"
+STUBBORN = f"sh -c 'trap \"echo ignored >&2\" INT TERM HUP; echo started >&2; while :; do sleep 0.1; done' {MARK}"
 NAME = '{"return": {}}'
 
 
@@ -53,7 +54,7 @@ def wait_for_line(stream: Any, text: str) -> None:
 def end(process: subprocess.Popen[bytes], number: signal.Signals) -> int:
     """Send a signal, and return the exit status like the system shell."""
     process.send_signal(number)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
@@ -63,18 +64,18 @@ def end(process: subprocess.Popen[bytes], number: signal.Signals) -> int:
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("query-name > {}", "it got no reader within 0.3 s; nothing was sent"),
-        ("query-name >> {}", "it got no reader within 0.3 s; nothing was sent"),
-        ("query-name a=@{}", "it could not be read within 0.3 s"),
-        ("/source {}", "it could not be read within 0.3 s"),
-        ("/keyval x a=1; query-name a:=@{}", "it could not be read within 0.3 s"),
+        ("query-name > {}", "it could not be opened within 2 s; nothing was sent"),
+        ("query-name >> {}", "it could not be opened within 2 s; nothing was sent"),
+        ("query-name a=@{}", "it could not be read within 2 s"),
+        ("/source {}", "it could not be read within 2 s"),
+        ("/keyval x a=1; query-name a:=@{}", "it could not be read within 2 s"),
     ],
 )
 def test_timeout_ends_wait_for_fifo(
     one_qemu: Server, fifo: Path, line: str, complaint: str
 ) -> None:
     lines = f"{line.format(fifo)}\nquery-name\n"
-    result = run("--timeout", "0.3", "--no-probe", "--result", one_qemu.address, input=lines)
+    result = run("--timeout", "2", "--no-probe", "--result", one_qemu.address, input=lines)
     assert (result.status, result.out) == (1, "{}\n")
     assert complaints(result)[0].endswith(f"{fifo}: {complaint}")
 
@@ -82,10 +83,10 @@ def test_timeout_ends_wait_for_fifo(
 def test_timeout_ends_write_to_idle_reader(one_qemu: Server, fifo: Path) -> None:
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     lines = f"query-qmp-schema > {fifo}\nquery-name\n"
-    result = run("--timeout", "0.5", one_qemu.address, input=lines)
+    result = run("--timeout", "2", one_qemu.address, input=lines)
     os.close(reader)
     assert (result.status, result.lines) == (1, [NAME])
-    assert "its reader did not accept all data within 0.5 s" in result.err
+    assert "not all data could be written within 2 s" in result.err
 
 
 def test_fifo_gets_its_writer_and_reader_later(one_qemu: Server, fifo: Path) -> None:
@@ -98,7 +99,7 @@ def test_fifo_gets_its_writer_and_reader_later(one_qemu: Server, fifo: Path) -> 
         fifo.write_text("query-name\nquery-name\n")
         assert [process.stdout.readline().decode().strip() for _ in range(2)] == [NAME, NAME]
         assert fifo.read_text().strip() == NAME
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 def test_events_are_shown_while_waiting_for_fifo(scripted: Scripted, fifo: Path) -> None:
@@ -106,7 +107,7 @@ def test_events_are_shown_while_waiting_for_fifo(scripted: Scripted, fifo: Path)
 
     def part(peer: Peer) -> None:
         peer.negotiate()
-        go_on.wait(20)
+        go_on.wait(60)
         peer.send(b'{"event": "STOP", "timestamp": {"seconds": 1, "microseconds": 0}}\r\n')
         peer.ended()
 
@@ -144,7 +145,7 @@ def test_script_in_fifo_gets_its_writer_later(one_qemu: Server, fifo: Path) -> N
             writer.write("query-name\n")
             writer.flush()
             assert process.stdout.readline().decode().strip() == NAME
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 # -- the log --------------------------------------------------------------------------------------
@@ -163,7 +164,7 @@ def test_timeout_ends_wait_for_log_reader(one_qemu: Server, fifo: Path) -> None:
     result = run("--timeout", "2", "-l", str(fifo), one_qemu.address, input=lines)
     os.close(reader)
     assert (result.status, result.lines[1:]) == (1, [NAME])
-    assert result.err == "the log was closed: its reader accepted no data within 2 s\n"
+    assert result.err == "the log was closed: no data could be written within 2 s\n"
 
 
 def test_slow_log_reader_receives_everything(one_qemu: Server, fifo: Path) -> None:
@@ -171,7 +172,7 @@ def test_slow_log_reader_receives_everything(one_qemu: Server, fifo: Path) -> No
     with start("-l", str(fifo), one_qemu.address) as process, open(reader, "rb") as log:
         os.set_blocking(reader, True)
         logged: list[bytes] = []
-        reading = threading.Thread(target=lambda: logged.extend(log))
+        reading = threading.Thread(target=lambda: logged.extend(log), daemon=True)
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(b"query-qmp-schema\n" * 3)
@@ -179,8 +180,8 @@ def test_slow_log_reader_receives_everything(one_qemu: Server, fifo: Path) -> No
         process.stdout.readline()  # a reply, which is more than the FIFO accepts
         reading.start()
         assert len(process.stdout.readlines()) == 2
-        reading.join()
-        assert process.wait(20) == 0
+        reading.join(60)
+        assert process.wait(60) == 0
     # The negotiation, and three commands with their replies.
     assert len(logged) == 9
 
@@ -221,13 +222,14 @@ def ignore(peer: Peer) -> None:
 def test_unanswered_query_lets_script_end(
     scripted: Scripted, arguments: tuple[str, ...], line: str
 ) -> None:
-    result = run(*arguments, scripted(ignore).address, input=f"{line}\n", timeout=20)
+    result = run(*arguments, scripted(ignore).address, input=f"{line}\n", timeout=60)
     assert result.status == 1
 
 
 def test_watch_ends_when_server_greets_again(scripted: Scripted) -> None:
-    result = run("--timeout", "1", "-c", "/watch greet", scripted(ignore).address, timeout=20)
-    assert result.status in (1, 3)
+    result = run("--timeout", "1", "-c", "/watch greet", scripted(ignore).address, timeout=60)
+    assert result.status == 3
+    assert "-c#1:1:8: the server was restarted; the outcome of greet is unknown" in result.err
 
 
 # -- commands -------------------------------------------------------------------------------------
@@ -249,7 +251,8 @@ def test_second_signal_leaves_no_stubborn_command(one_qemu: Server) -> None:
     with start("-c", f"query-name | {STUBBORN}", one_qemu.address) as process:
         wait_for_line(process.stderr, "started")
         process.send_signal(signal.SIGTERM)
-        assert end(process, signal.SIGINT) in (130, 143)
+        wait_for_line(process.stderr, "ignored")
+        assert end(process, signal.SIGINT) == 143
 
 
 @pytest.mark.usefixtures("marked")
@@ -261,7 +264,7 @@ def test_closed_output_ends_command_of_script(one_qemu: Server) -> None:
         process.stdin.flush()
         wait_for_line(process.stderr, "started")
         process.stdout.close()
-        assert process.wait(20) == 141
+        assert process.wait(60) == 141
 
 
 @pytest.mark.usefixtures("marked")
@@ -305,6 +308,8 @@ def test_run_ends_qemu_in_the_background(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("marked")
 def test_run_keeps_qemu_in_the_background(tmp_path: Path) -> None:
     result = run_daemon(tmp_path, "--keep")
+    wait_until(lambda: len(find(MARK)) == 1, "QEMU in the background")
     (pid,) = find(MARK)
-    assert f"(pid {pid}) continues" in result.err
     os.kill(pid, signal.SIGKILL)
+    # If the script ends before QEMU is in the background, the wrapper is named.
+    assert re.search(rf"\(pid {pid}\) continues|wrapper \(pid [0-9]+\) continues", result.err)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.harness.program import COMMAND, environment, run, start
+from tests.harness.program import COMMAND, PYTHON, environment, run, start
 from tests.harness.scripted import GREETING, Peer, ScriptedServer
 from tests.harness.servers import Installation, Server, start_qemu
+from tests.harness.waiting import takes_less_than
 
 Scripted = Callable[[Callable[[Peer], object]], ScriptedServer]
 
@@ -73,7 +76,7 @@ def test_address_without_server_reports_reason(tmp_path: Path) -> None:
         port = closed.getsockname()[1]
         for address, complaint in (
             (str(tmp_path / "none.sock"), "no such socket"),
-            ("info", "no such socket"),
+            ("nothing", "no such socket"),
             (str(gone), "connection refused"),
             (str(file), "not a socket but a regular file"),
             (str(tmp_path), "not a socket but a directory"),
@@ -95,11 +98,14 @@ def test_address_without_server_reports_reason(tmp_path: Path) -> None:
 
 
 def test_wait_option_limits_connection_attempts(tmp_path: Path) -> None:
-    start_time = time.monotonic()
-    result = run("--wait", "0.3", "-c", "query-name", str(tmp_path / "none.sock"))
-    assert result.status == 3
-    assert "tried for 0.3 s" in one_line(result.err)
-    assert 0.3 <= time.monotonic() - start_time < 5
+    def fail() -> None:
+        start_time = time.monotonic()
+        result = run("--wait", "0.3", "-c", "query-name", str(tmp_path / "none.sock"))
+        assert result.status == 3
+        assert "tried for 0.3 s" in one_line(result.err)
+        assert time.monotonic() - start_time >= 0.3
+
+    assert takes_less_than(5, fail)
 
 
 @pytest.mark.parametrize(
@@ -154,12 +160,15 @@ def test_missing_greeting_is_explained_then_fatal(scripted: Scripted) -> None:
         start_time = time.monotonic()
         assert client.stderr is not None
         first = client.stderr.readline().decode()
-        assert 1.9 < time.monotonic() - start_time < 4.5
-        assert f"no greeting: python3 (pid {os.getpid()}) sends nothing; it may be a guest" in first
+        assert time.monotonic() - start_time > 1.9
+        assert (
+            f"no greeting: {PYTHON} (pid {os.getpid()}) sends nothing; it may be a guest" in first
+        )
         rest = client.stderr.read().decode()
-        assert 4.9 < time.monotonic() - start_time < 9
-        assert client.wait() == 3
-        assert rest == f"{server.address}: gave up after 5 s\n"
+        assert time.monotonic() - start_time > 4.9
+        assert client.wait(60) == 3
+        # The second text shows that the first one is from an earlier time.
+        assert re.fullmatch(re.escape(server.address) + r": gave up after \d+ s\n", rest)
 
 
 @pytest.mark.parametrize("data", [b"", GREETING[:30], GREETING])
@@ -168,11 +177,14 @@ def test_wait_option_limits_wait_for_greeting(scripted: Scripted, data: bytes) -
         peer.send(data)
         peer.ended()
 
-    start_time = time.monotonic()
-    result = run("--wait", "0.5", "-c", "query-name", scripted(part).address)
-    assert result.status == 3
-    assert time.monotonic() - start_time < 4
-    one_line(result.err)
+    server = scripted(part)
+
+    def fail() -> None:
+        result = run("--wait", "0.5", "-c", "query-name", server.address)
+        assert result.status == 3
+        one_line(result.err)
+
+    assert takes_less_than(4, fail)
 
 
 def test_second_client_waits_for_the_first(qemu: Server) -> None:
@@ -182,18 +194,18 @@ def test_second_client_waits_for_the_first(qemu: Server) -> None:
         first.stdin.write(b"query-name\n")
         first.stdin.flush()
         assert first.stdout.readline() == b'{"return": {}}\n'
-        waiting = run("--wait", "0.5", "-c", "query-name", qemu.address)
+        waiting = run("--wait", "2", "-c", "query-name", qemu.address)
         assert waiting.status == 3
         busy, gave_up = waiting.err.splitlines()
-        assert f"busy: another client, python3 (pid {first.pid}), holds this monitor (QEMU" in busy
-        assert "gave up after 0." in gave_up
+        assert f"busy: another client, {PYTHON} (pid {first.pid}), holds this monitor (QEMU" in busy
+        assert re.search(r"gave up after \d+ s$", gave_up)
         # The waiting client is served when the first disconnects.
-        with start("--wait", "20", "-c", "query-name", qemu.address) as second:
+        with start("--wait", "60", "-c", "query-name", qemu.address) as second:
             assert second.stdout is not None
             first.stdin.close()
-            assert first.wait(10) == 0
+            assert first.wait(60) == 0
             assert second.stdout.readline() == b'{"return": {}}\n'
-            assert second.wait(10) == 0
+            assert second.wait(60) == 0
 
 
 def test_client_of_full_queue_reports_busy(qemu: Server) -> None:
@@ -220,7 +232,7 @@ def test_client_of_full_queue_reports_busy(qemu: Server) -> None:
             holder.close()
             assert client.stdout is not None
             assert client.stdout.readline() == b'{"return": {}}\n'
-            assert client.wait(10) == 0
+            assert client.wait(60) == 0
 
 
 # -- loss -----------------------------------------------------------------------------------------
@@ -251,7 +263,7 @@ def test_server_death_during_command_returns_status_3(qemu: Server) -> None:
         client.stdin.write(b"query-status\nquery-kvm\n")
         client.stdin.flush()
         qemu.kill()
-        assert client.wait(10) == 3
+        assert client.wait(60) == 3
         assert b"connection lost" in client.stderr.readline()
         assert client.stderr.read() == b""
 
@@ -265,12 +277,12 @@ def test_server_death_during_input_returns_status_3(qemu: Server) -> None:
         client.stdin.flush()
         client.stdout.readline()
         qemu.kill()
-        assert client.wait(10) == 3
+        assert client.wait(60) == 3
         assert client.stderr.read().count(b"\n") == 1
 
 
 def test_timeout_with_stopped_server_returns_status_3(qemu: Server) -> None:
-    with start("--timeout", "0.3", qemu.address) as client:
+    with start("--timeout", "1", qemu.address) as client:
         assert client.stdin is not None
         assert client.stdout is not None
         assert client.stderr is not None
@@ -280,9 +292,9 @@ def test_timeout_with_stopped_server_returns_status_3(qemu: Server) -> None:
         qemu.stop()
         client.stdin.write(b"query-status\nquery-name\n")
         client.stdin.flush()
-        assert client.wait(10) == 3
+        assert client.wait(60) == 3
         assert client.stderr.read() == (
-            b"stdin:2:1: no reply to query-status within 0.3 s; its outcome is unknown\n"
+            b"stdin:2:1: no reply to query-status within 1 s; its outcome is unknown\n"
         )
 
 
@@ -357,13 +369,18 @@ def test_refused_negotiation_is_reported(scripted: Scripted) -> None:
 
 def test_timeout_with_blocked_write_returns_status_3(scripted: Scripted) -> None:
     """The timeout ends the program although the server reads nothing."""
+    has_ended = threading.Event()
 
     def part(peer: Peer) -> None:
         peer.negotiate()
-        time.sleep(1.5)
+        has_ended.wait(60)
 
     line = f'x a="{"y" * 4_000_000}"\n'
-    result = run("--timeout", "0.5", scripted(part).address, input=line)
+    server = scripted(part)
+    try:
+        result = run("--timeout", "0.5", server.address, input=line)
+    finally:
+        has_ended.set()
     assert result.status == 3
     assert "no reply to x within 0.5 s" in result.err
 
@@ -377,7 +394,7 @@ def test_closed_stdout_returns_status_141(one_qemu: Server) -> None:
         ' echo "${PIPESTATUS[@]}"'
     )
     done = subprocess.run(
-        ["bash", "-c", script], capture_output=True, env=environment(), timeout=30, check=False
+        ["bash", "-c", script], capture_output=True, env=environment(), timeout=60, check=False
     )
     assert done.stdout.splitlines()[0] == b'{"return": {}}'
     assert done.stdout.split()[-2:] == [b"141", b"0"]
@@ -393,7 +410,7 @@ def test_stdout_closed_while_idle_returns_status_141(one_qemu: Server) -> None:
         client.stdin.flush()
         client.stdout.readline()
         client.stdout.close()
-        assert client.wait(10) == 141
+        assert client.wait(60) == 141
         assert client.stderr.read() == b""
 
 
@@ -413,11 +430,11 @@ def test_socket_is_read_while_stdout_is_blocked(scripted: Scripted) -> None:
     with start(server.address) as client:
         assert client.stdin is not None
         assert client.stdout is not None
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not sent and time.monotonic() < deadline:
             time.sleep(0.01)  # the test does not read stdout
         assert sent
-        out, _ = client.communicate(b"query-name\n", timeout=30)
+        out, _ = client.communicate(b"query-name\n", timeout=60)
         lines = out.splitlines()
         assert len(lines) == count + 1
         assert lines[-2] == b'{"event": "E", "data": {"n": %d}}' % (count - 1)
@@ -433,7 +450,7 @@ def test_unwritable_stdout_returns_status_1(
 ) -> None:
     command = f"{' '.join(COMMAND)} -c query-name -c stop {one_qemu.address} {redirection}"
     done = subprocess.run(
-        ["bash", "-c", command], capture_output=True, env=environment(), timeout=30, check=False
+        ["bash", "-c", command], capture_output=True, env=environment(), timeout=60, check=False
     )
     assert done.returncode == 1
     assert done.stderr.count(b"\n") == 1
@@ -444,7 +461,7 @@ def test_unwritable_stdout_returns_status_1(
 def test_closed_stdin_or_stderr_keeps_commands_running(one_qemu: Server, redirection: str) -> None:
     command = f"{' '.join(COMMAND)} -c query-name -c 'x y' {one_qemu.address} {redirection}"
     done = subprocess.run(
-        ["bash", "-c", command], capture_output=True, env=environment(), timeout=30, check=False
+        ["bash", "-c", command], capture_output=True, env=environment(), timeout=60, check=False
     )
     assert (done.returncode, done.stdout) == (1, b'{"return": {}}\n')
 
@@ -462,7 +479,7 @@ def test_inherited_descriptors_stay_blocking(one_qemu: Server) -> None:
             stdout=inner.fileno(),
             pass_fds=[number],
             env=environment(),
-            timeout=30,
+            timeout=60,
             check=False,
         )
         assert done.returncode == 0
@@ -502,7 +519,7 @@ def test_signal_in_any_state_ends_program_silently(
     address = scripted(part).address
     options = []
     if moment == "connecting":
-        address, options = str(tmp_path / "none.sock"), ["--wait", "30"]
+        address, options = str(tmp_path / "none.sock"), ["--wait", "60"]
     with start(*options, address) as client:
         assert client.stdin is not None
         assert client.stdout is not None
@@ -512,7 +529,7 @@ def test_signal_in_any_state_ends_program_silently(
             client.stdin.flush()
         if moment == "output":
             assert client.stdout.read(10)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not reached and moment != "connecting" and time.monotonic() < deadline:
             time.sleep(0.005)
         if moment == "connecting":
@@ -520,14 +537,14 @@ def test_signal_in_any_state_ends_program_silently(
             _wait_for_handlers(client.pid)
         client.send_signal(number)
         client.stdout.close()
-        assert client.wait(10) == status
+        assert client.wait(60) == status
         assert client.stderr.read() == b""
 
 
 def _wait_for_handlers(pid: int) -> None:
     """Wait until the process has handlers for SIGINT (bit 1) and SIGTERM (bit 14)."""
     required = 1 << (signal.SIGINT - 1) | 1 << (signal.SIGTERM - 1)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         status = Path(f"/proc/{pid}/status").read_text()
         caught = int(status.partition("SigCgt:")[2].split()[0], 16)
@@ -545,7 +562,7 @@ def test_sigint_during_start_prints_no_traceback(one_qemu: Server) -> None:
             time.sleep(delay / 1000)
             client.send_signal(signal.SIGINT)
             assert client.stderr is not None
-            assert client.wait(10) == 130
+            assert client.wait(60) == 130
             assert client.stderr.read() == b""
 
 
@@ -579,9 +596,9 @@ def test_invalid_line_is_reported_with_position(
     assert "\x1b" not in result.err
 
 
-def test_line_of_64_mib_is_reported_briefly(one_qemu: Server) -> None:
+def test_line_of_16_mib_is_reported_briefly(one_qemu: Server) -> None:
     result = run(
-        one_qemu.address, input=b"query-name " + b"y" * (64 << 20) + b"\nquery-name", timeout=60
+        one_qemu.address, input=b"query-name " + b"y" * (16 << 20) + b"\nquery-name", timeout=60
     )
     assert result.status == 1
     assert result.lines == ['{"return": {}}']

@@ -52,7 +52,7 @@ def test_manual_parser_finds_every_schema_entity(
     for name in schema.commands():
         info, entry = schema.command(name), reference.entry(name, COMMAND)
         assert info is not None and entry is not None
-        for member in schema.members(info.arg_type, lambda _: None):
+        for member in schema.members(info.arg_type):
             documented = entry.member(member) is not None or bool(entry.inherited)
             # The manual of 7.2 does not document the arguments of bitmaps.
             assert documented or (installation.major < 10 and "dirty-bitmap" in name), (

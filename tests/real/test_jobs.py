@@ -92,7 +92,7 @@ def test_wait_job_waits_for_block_stream(disk: Server, tmp_path: Path) -> None:
             f"blockdev-snapshot-sync node-name=b snapshot-file={tmp_path}/s.qcow2"
             " snapshot-node-name=s format=qcow2",
             "block-stream device=s base-node=a job-id=j0",
-            "/wait-job -t 9 j0",
+            "/wait-job -t 60 j0",
             "query-named-block-nodes flat=on",
         ),
     )
@@ -112,11 +112,11 @@ def test_wait_job_waits_for_block_commit(disk: Server, tmp_path: Path) -> None:
             "blockdev-snapshot node=a overlay=b",
             "blockdev-snapshot node=b overlay=c",
             "block-commit device=c top-node=b base-node=a job-id=j0",
-            "/wait-job -t 9 j0",
+            "/wait-job -t 60 j0",
             "block-commit device=c job-id=j1",
             "/wait BLOCK_JOB_READY device=j1 type=commit",
             "block-job-complete device=j1",
-            "/wait-job -t 9 j1",
+            "/wait-job -t 60 j1",
             "query-block-jobs",
         ),
     )
@@ -135,11 +135,11 @@ def test_wait_job_waits_for_mirror(
             "blockdev-mirror device=a target=b sync=full job-id=j0 speed=1G",
             "/wait BLOCK_JOB_READY device=j0",
             "block-job-complete device=j0",
-            "/wait-job -t 9 j0",
+            "/wait-job -t 60 j0",
             f"drive-mirror device=b target={tmp_path}/m.qcow2 format=qcow2 sync=full job-id=j1",
             "/wait BLOCK_JOB_READY device=j1",
             "block-job-cancel device=j1",
-            "/wait-job -t 9 j1",
+            "/wait-job -t 60 j1",
             "query-jobs",
         ),
     )
@@ -160,7 +160,7 @@ def test_wait_job_reports_ready_and_pending_job(disk: Server, tmp_path: Path) ->
             "/wait BLOCK_JOB_PENDING",
             "/wait-job -t 0.1 j0",
             "job-finalize id=j0",
-            "/wait-job -t 9 j0",
+            "/wait-job -t 60 j0",
         ),
     )
     assert result.status == 1
@@ -178,9 +178,9 @@ def test_wait_job_waits_for_backup(disk: Server, tmp_path: Path) -> None:
         input=script(
             add(tmp_path, "b"),
             "blockdev-backup device=a target=b sync=full job-id=j0 compress=off",
-            "/wait-job -t 9 j0",
+            "/wait-job -t 60 j0",
             "blockdev-backup job-id=j0 device=a target=b sync=top",
-            "/wait-job -t 9 j0",
+            "/wait-job -t 60 j0",
             "query-jobs",
         ),
     )
@@ -210,11 +210,11 @@ def test_wait_job_accepts_concluded_or_dismissed_job(qemu: Server) -> None:
         input=script(
             nodes("n0", "n1"),
             "blockdev-backup device=n0 target=n1 sync=full job-id=j0 auto-dismiss=false",
-            "/wait-job -t 9 j0",
-            "/wait-job -t 9 j0",
+            "/wait-job -t 60 j0",
+            "/wait-job -t 60 j0",
             "query-jobs",
             "job-dismiss id=j0",
-            "/wait-job -t 9 j0",
+            "/wait-job -t 60 j0",
             "query-jobs",
         ),
     )
@@ -230,7 +230,7 @@ def test_wait_job_accepts_jobs_that_end_early(qemu: Server) -> None:
         for number in range(20)
         for line in (
             f"blockdev-backup device=n0 target=n1 sync=full job-id=j{number}",
-            f"/wait-job -t 9 j{number}",
+            f"/wait-job -t 60 j{number}",
         )
     ]
     result = run(qemu.address, input=script(nodes("n0", "n1"), lines))
@@ -244,7 +244,7 @@ def test_wait_job_waits_for_running_job(qemu: Server) -> None:
         input=script(
             nodes("n0", "n1"),
             f"blockdev-backup device=n0 target=n1 sync=full job-id=j0 speed={NODE_SIZE * 4}",
-            "/wait-job -t 10 j0",
+            "/wait-job -t 60 j0",
             "query-jobs",
         ),
     )
@@ -262,7 +262,7 @@ def test_wait_job_timeout_keeps_job_running(qemu: Server) -> None:
             "/wait-job -t 0.1 j0",
             "query-jobs",
             "block-job-cancel device=j0 force=on",
-            "/wait-job -t 9 j0",
+            "/wait-job -t 60 j0",
         ),
     )
     assert result.status == 1
@@ -281,7 +281,7 @@ def test_wait_job_reports_failed_job(qemu: Server, dismiss: str) -> None:
             nodes("n0"),
             failing("bad"),
             f"blockdev-backup device=n0 target=bad sync=full job-id=j0 auto-dismiss={dismiss}",
-            "/wait-job -t 9 j0",
+            "/wait-job -t 60 j0",
             "query-name",
         ),
     )
@@ -295,7 +295,7 @@ def test_failed_job_ends_script_with_stop_on_error(qemu: Server) -> None:
         *nodes("n0"),
         *failing("bad"),
         "blockdev-backup device=n0 target=bad sync=full job-id=j0",
-        "/wait-job -t 9 j0",
+        "/wait-job -t 60 j0",
         "cont",
     ]
     result = run("-e", "-r", qemu.address, input=script(lines))
@@ -313,7 +313,7 @@ def test_wait_job_ignores_earlier_job_with_same_id(qemu: Server) -> None:
             "/wait BLOCK_JOB_COMPLETED device=j0",
             "/wait JOB_STATUS_CHANGE id=j0 status=null",
             "blockdev-backup device=n0 target=n1 sync=full job-id=j0",
-            "/wait-job -t 9 j0",
+            "/wait-job -t 60 j0",
         ),
     )
     assert (result.status, result.err) == (0, "")
@@ -350,7 +350,7 @@ def test_wait_job_accepts_end_during_its_query(scripted: Scripted) -> None:
         answer_jobs(peer, [], job_event("concluded"), job_event("null"))
         peer.ended()
 
-    result = run(scripted(part).address, input="/wait-job -t 5 j0\n")
+    result = run(scripted(part).address, input="/wait-job -t 60 j0\n")
     assert (result.status, result.err) == (0, "")
 
 
@@ -362,7 +362,7 @@ def test_wait_job_accepts_end_before_error_query(scripted: Scripted) -> None:
         answer_jobs(peer, [])
         peer.ended()
 
-    result = run(scripted(part).address, input="/wait-job -t 5 j0\n")
+    result = run(scripted(part).address, input="/wait-job -t 60 j0\n")
     assert (result.status, result.err) == (0, "")
 
 
@@ -375,9 +375,9 @@ def test_wait_matches_each_event_once(qemu: Server) -> None:
         input=script(
             nodes("n0", "n1"),
             "blockdev-backup device=n0 target=n1 sync=full job-id=j0",
-            "/wait-job -t 9 j0",
+            "/wait-job -t 60 j0",
             "blockdev-backup device=n0 target=n1 sync=full job-id=j1",
-            "/wait-job -t 9 j1",
+            "/wait-job -t 60 j1",
             "/wait BLOCK_JOB_COMPLETED device=j1 type=backup",
             f"/wait BLOCK_JOB_COMPLETED device=j0 len={NODE_SIZE}",
             "/wait -t 0.1 BLOCK_JOB_COMPLETED device=j0",
@@ -392,7 +392,9 @@ def test_wait_matches_each_event_once(qemu: Server) -> None:
 
 
 def test_wait_timeout_does_not_end_script(one_qemu: Server) -> None:
-    result = run(one_qemu.address, input="/wait -t 0.2 STOP\ncont\n/wait -t 9 RESUME\nquery-name\n")
+    result = run(
+        one_qemu.address, input="/wait -t 0.2 STOP\ncont\n/wait -t 60 RESUME\nquery-name\n"
+    )
     assert result.status == 1
     assert result.err == "stdin:1:1: no STOP within 0.2 s\n"
     assert len(replies(result)) == 2
@@ -402,7 +404,7 @@ def test_wait_timeout_does_not_end_script(one_qemu: Server) -> None:
 
 def test_wait_works_with_hidden_events(one_qemu: Server) -> None:
     result = run(
-        "-r", one_qemu.address, input="cont\n/wait -t 9 RESUME\n/events none\nstop\n/wait STOP"
+        "-r", one_qemu.address, input="cont\n/wait -t 60 RESUME\n/events none\nstop\n/wait STOP"
     )
     assert (result.status, result.err) == (0, "")
     cont, resumed, stop, stopped = map(json.loads, result.lines)
@@ -410,7 +412,7 @@ def test_wait_works_with_hidden_events(one_qemu: Server) -> None:
 
 
 def test_wait_passes_its_event_to_redirect(one_qemu: Server) -> None:
-    wait = "/wait -t 9 'RES*,STOP' | jq -r .event"
+    wait = "/wait -t 60 'RES*,STOP' | jq -r .event"
     result = run(one_qemu.address, input=f"cont\n{wait}\n")
     assert (result.status, result.err) == (0, "")
     assert result.lines[-1] == "RESUME"
@@ -438,12 +440,12 @@ def test_wait_migration_returns_outcome(
     installation: Installation, tmp_path: Path, uri: str, status: int, complaint: str
 ) -> None:
     with start_qemu(installation, tmp_path / "vm.sock", machine="q35") as server:
-        result = run(server.address, input=f"migrate uri='{uri}'\n/wait-migration -t 20\n")
+        result = run(server.address, input=f"migrate uri='{uri}'\n/wait-migration -t 60\n")
     assert result.status == status, result.err
     assert result.err.startswith(complaint) and bool(result.err) == bool(complaint)
 
 
-@pytest.mark.parametrize("wait", ["/wait STOP", "/wait -t 20 STOP", "/wait-job j0"])
+@pytest.mark.parametrize("wait", ["/wait STOP", "/wait -t 60 STOP", "/wait-job j0"])
 def test_connection_loss_during_wait_returns_status_3(tmp_path: Path, wait: str) -> None:
     with start_qemu(SYSTEM, tmp_path / "vm.sock") as server:
         run(server.address, input=script(nodes("n0", "n1"), f"{_SLOW}\nquery-name"))
@@ -454,7 +456,7 @@ def test_connection_loss_during_wait_returns_status_3(tmp_path: Path, wait: str)
         process.stdin.flush()
         assert process.stdout.readline() == b'{"return": {}}\n'
         server.kill()
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
         assert (process.returncode, out) == (3, b"")
         text = err.decode()
         assert text.count("\n") == 1
@@ -498,19 +500,19 @@ def test_wait_job_works_with_storage_daemon(installation: Installation, tmp_path
             input=script(
                 f"blockdev-create job-id=c0 options.driver=file options.size=0"
                 f" options.filename={tmp_path}/new.qcow2",
-                "/wait-job -t 9 c0",
+                "/wait-job -t 60 c0",
                 "job-dismiss id=c0",
                 f"blockdev-add driver=file node-name=f0 filename={tmp_path}/new.qcow2",
                 "blockdev-create job-id=c1"
                 f" options={{'driver': 'qcow2', 'file': 'f0', 'size': {NODE_SIZE}}}",
-                "/wait-job -t 9 c1",
+                "/wait-job -t 60 c1",
                 "job-dismiss id=c1",
                 "blockdev-create job-id=c2 options.size=5 options.driver=qcow2 options.file=f0",
-                "/wait-job -t 9 c2",
+                "/wait-job -t 60 c2",
                 "blockdev-add driver=qcow2 file=f0 node-name=q0",
                 nodes("n0"),
                 "blockdev-backup device=n0 target=q0 sync=full job-id=b0",
-                "/wait-job -t 9 b0",
+                "/wait-job -t 60 b0",
             ),
         )
     assert result.status == 1

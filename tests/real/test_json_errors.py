@@ -20,7 +20,7 @@ import pytest
 from tests.harness.program import run, start
 from tests.harness.servers import SYSTEM, Server, start_agent, start_qemu
 
-TIMEOUT = 30.0
+TIMEOUT = 60.0
 
 
 class CoProcess:
@@ -174,7 +174,7 @@ def test_result_of_shell_command_is_its_answer(machine: Server) -> None:
     with CoProcess(machine.address) as shell:
         assert shell.ask("/last")[0]["error"]["desc"] == "no reply yet"
         shell.ask("cont")
-        assert shell.ask("/wait -t 20 RESUME")[0]["return"]["event"] == "RESUME"
+        assert shell.ask("/wait -t 60 RESUME")[0]["return"]["event"] == "RESUME"
         watched = shell.ask("/watch -n 0.1 -c 2 query-status")[0]
         assert watched["return"]["running"] is True
         assert shell.ask("/status") == [{"return": {}}]
@@ -250,7 +250,7 @@ def test_stop_on_error_ends_after_the_answer(machine: Server) -> None:
 
 
 def test_events_are_hidden_unless_requested(machine: Server) -> None:
-    lines = ("-c", "stop; cont", "-c", "/wait -t 20 RESUME", machine.address)
+    lines = ("-c", "stop; cont", "-c", "/wait -t 60 RESUME", machine.address)
     hidden = run("--json-errors", *lines)
     assert len(hidden.lines) == 3
     shown = run("--json-errors", "--events", "RESUME", *lines)
@@ -279,7 +279,8 @@ def test_dry_run_yields_commands_and_errors(machine: Server, tmp_path: Path) -> 
 def test_agent_lines_yield_one_object(tmp_path: Path) -> None:
     with start_agent(SYSTEM, tmp_path) as agent:
         result = run(
-            "--json-errors", "--ga", agent.address, input="guest-ping\n/wait STOP\nnothing\n"
+            *("--json-errors", "--ga", "--wait", "60", agent.address),
+            input="guest-ping\n/wait STOP\nnothing\n",
         )
     ping, wait, nothing = map(json.loads, result.lines)
     assert ping == {"return": {}}
@@ -320,13 +321,13 @@ def test_loss_between_lines_yields_no_object(machine: Server) -> None:
 
 
 def test_timeout_answers_the_item_and_ends(machine: Server) -> None:
-    with CoProcess("--timeout", "0.5", machine.address) as shell:
+    with CoProcess("--timeout", "2", machine.address) as shell:
         shell.ask("query-name")
         machine.stop()
         shell.write("query-status; stop")
         answer = shell.read()
         assert kind(answer) == "ConnectionLost"
-        assert "within 0.5 s" in answer["error"]["desc"]
+        assert "within 2 s" in answer["error"]["desc"]
         assert shell.end() == 3
 
 

@@ -48,13 +48,13 @@ def test_listen_option_accepts_waiting_qemu(installation: Installation, tmp_path
     path = tmp_path / "listen.sock"
     with (
         start_client(installation, tmp_path, path) as server,
-        start_listening("--wait", "20", "-c", "query-name", str(path)) as shell,
+        start_listening("--wait", "60", "-c", "query-name", str(path)) as shell,
     ):
-        out, err = shell.communicate(timeout=25)
+        out, err = shell.communicate(timeout=60)
         assert (shell.returncode, out, err) == (0, b'{"return": {}}\n', b"")
         # The same QEMU connects again.
         with start_listening("-c", "query-status", f"unix:{path},server=on") as again:
-            assert b"prelaunch" in again.communicate(timeout=25)[0]
+            assert b"prelaunch" in again.communicate(timeout=60)[0]
         assert server.process.poll() is None
     assert not list(tmp_path.glob("*listen*"))
 
@@ -64,9 +64,9 @@ def test_listen_option_accepts_qemu_on_port(tmp_path: Path) -> None:
         port = free.getsockname()[1]
     with (
         start_client(SYSTEM, tmp_path, f"host=127.0.0.1,port={port}"),
-        start_listening("--wait", "20", "-c", "query-name", f"127.0.0.1:{port}") as shell,
+        start_listening("--wait", "60", "-c", "query-name", f"127.0.0.1:{port}") as shell,
     ):
-        assert shell.communicate(timeout=25)[0] == b'{"return": {}}\n'
+        assert shell.communicate(timeout=60)[0] == b'{"return": {}}\n'
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -86,11 +86,11 @@ def test_listen_option_removes_socket_at_signal(
                 assert shell.stdout.readline() == b'{"return": {}}\n'
                 assert is_refused(path)
                 shell.send_signal(number)
-                shell.wait(20)
+                shell.wait(60)
         else:
             shell.send_signal(number)
         # Both are the same for the user's shell.
-        assert shell.wait(20) in (128 + number, -number)
+        assert shell.wait(60) in (128 + number, -number)
         assert shell.communicate()[1] == b""
     assert not list(tmp_path.glob("*listen*"))
 
@@ -99,7 +99,7 @@ def test_listen_option_replaces_socket_after_kill(tmp_path: Path) -> None:
     path = tmp_path / "listen.sock"
     with start_listening(str(path)) as killed:
         wait_until(path.exists, "no socket")
-        result = run("--listen", str(path), timeout=20)
+        result = run("--listen", str(path), timeout=60)
         assert (result.status, result.err) == (
             3,
             f"qmpshell: {path}: cannot listen: another qmpshell listens there\n",
@@ -109,9 +109,9 @@ def test_listen_option_replaces_socket_after_kill(tmp_path: Path) -> None:
     assert path.is_socket()
     with (
         start_client(SYSTEM, tmp_path, path),
-        start_listening("--wait", "20", "-c", "query-name", str(path)) as shell,
+        start_listening("--wait", "60", "-c", "query-name", str(path)) as shell,
     ):
-        assert shell.communicate(timeout=25)[0] == b'{"return": {}}\n'
+        assert shell.communicate(timeout=60)[0] == b'{"return": {}}\n'
     assert not path.exists()
 
 
@@ -145,7 +145,7 @@ def test_terminal_stops_listening_and_starts_again(tmp_path: Path) -> None:
     path = tmp_path / "listen.sock"
     with Terminal("--listen", "-q", str(path), columns=160) as terminal:
         with start_client(SYSTEM, tmp_path, path) as server:
-            terminal.wait_prompt()
+            terminal.wait_toolbar("prelaunch")  # the negotiation has ended
             server.kill()
             terminal.wait_above("connection lost")
         (tmp_path / "vm.sock").unlink()
@@ -154,7 +154,9 @@ def test_terminal_stops_listening_and_starts_again(tmp_path: Path) -> None:
             terminal.wait_toolbar("waiting for a connection to")
             terminal.type("\x03")
             terminal.wait_above("not connected")
+            terminal.wait(lambda: "waiting" not in terminal.toolbar, "toolbar without a wait")
         terminal.line("/connect")
+        terminal.wait_toolbar("waiting for a connection to")
         with start_client(SYSTEM, tmp_path, path):
             terminal.wait_above("VM state: prelaunch")
             assert terminal.leave() == 0
@@ -197,7 +199,7 @@ def test_library_listen_accepts_reconnecting_qemu(
     with listen(str(path)) as server, start_client(installation, tmp_path, path):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         for _ in range(2):
-            with server.accept(wait=10) as qmp:
+            with server.accept(wait=60) as qmp:
                 assert qmp.execute("query-name") == {}
                 assert is_refused(path)
                 with pytest.raises(ConnectError, match="refused"):
@@ -211,10 +213,10 @@ def test_library_listen_survives_loss_of_qemu(tmp_path: Path) -> None:
     path = tmp_path / "listen.sock"
     with listen(path) as server:
         with start_client(SYSTEM, tmp_path, path) as client:
-            qmp = server.accept(wait=10)
+            qmp = server.accept(wait=60)
             client.kill()
             with qmp, pytest.raises(ConnectionLost):
                 qmp.execute("query-name")
         (tmp_path / "vm.sock").unlink()
-        with start_client(SYSTEM, tmp_path, path), server.accept(wait=10) as again:
+        with start_client(SYSTEM, tmp_path, path), server.accept(wait=60) as again:
             assert again.execute("query-name") == {}

@@ -18,7 +18,7 @@ from qmpshell.transport import connect_with_retries, parse_address
 from tests.harness.servers import SYSTEM, Installation, Server, start_qemu, start_storage_daemon
 from tests.harness.sessions import Driver
 
-_TIMEOUT = 30.0
+_TIMEOUT = 60.0
 
 
 class Connected:
@@ -27,7 +27,7 @@ class Connected:
     def __init__(self, server: Server) -> None:
         address = parse_address(server.address, exists=lambda _path: True)
         self._stream = connect_with_retries(
-            address, wait=5.0, clock=time.monotonic, sleep=time.sleep
+            address, wait=60.0, clock=time.monotonic, sleep=time.sleep
         )
         self._driver = Driver(interactive=True, greeted=False)
         self.session = self._driver.session

@@ -44,7 +44,7 @@ def test_keyval_parses_blockdev_strings(qemu: Server, tmp_path: Path) -> None:
             "/keyval --blockdev quorum,node-name=q0,vote-threshold=1,children.0=n0,children.1=n1",
             "/keyval blockdev-add driver=null-co,node-name=n2,latency-ns=0x10",
             "/keyval -blockdev driver=null-co,node-name=n3,size=1M,size=5",
-            "/keyval -blockdev driver=null-co,,node-name",
+            "/keyval -blockdev driver=null-co,,size=1M,node-name=n4",
         ),
     )
     assert result.status == 1
@@ -63,7 +63,7 @@ def test_keyval_parses_blockdev_strings(qemu: Server, tmp_path: Path) -> None:
     assert same == {"driver": "null-co", "node-name": "n1", "size": 1048576}
     assert (quorum["vote-threshold"], quorum["children"]) == (1, ["n0", "n1"])
     assert other["latency-ns"] == 16
-    assert complaints(result)[0] == "stdin:6:55: 'size' occurs twice"
+    assert complaints(result)[0] == "stdin:6:55: size occurs twice"
     assert {command["execute"] for command in sent(result)} == {"blockdev-add"}
 
 
@@ -233,7 +233,7 @@ def test_log_has_both_directions_without_secrets(qemu: Server, tmp_path: Path) -
                 "stop",
             ),
         )
-        assert result.status in (0, 1)
+        assert result.status == 0
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     text = log.read_text()
     assert "geheim" not in text
@@ -305,7 +305,7 @@ def test_storage_daemon_values_get_schema_types(installation: Installation, tmp_
 
 
 def test_shell_commands_work_with_hmp(one_qemu: Server) -> None:
-    lines = ("info name", "/last", "/last | cat", "stop", "/wait -t 9 STOP", "/nonsense")
+    lines = ("info name", "/last", "/last | cat", "stop", "/wait -t 60 STOP", "/nonsense")
     result = run(
         "-H", "-c", "cont", *(word for line in lines for word in ("-c", line)), one_qemu.address
     )

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from qmpshell.qemu import AGENT, QMP, find_addresses, find_processes
-from tests.cli.test_options import complete
 from tests.harness.processes import wait_until
 from tests.harness.program import COMMAND, environment, run
 from tests.harness.screen import Terminal
@@ -28,6 +27,7 @@ from tests.harness.servers import (
     start_qemu,
     start_storage_daemon,
 )
+from tests.harness.shell_completion import complete
 
 
 def listed(server: Server) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from tests.harness.exchange import (
     sent,
     sent_arguments,
 )
+from tests.harness.processes import wait_until
 from tests.harness.program import run
 from tests.harness.servers import Installation, Server, start_qemu
 
@@ -155,7 +156,7 @@ def test_block_exports_can_be_added_and_deleted(qemu: Server, tmp_path: Path) ->
             "block-export-add id=e1 type=nbd node-name=n1 name=5 writable=off",
             "query-block-exports",
             "block-export-del id=e1 mode=hard",
-            "/wait -t 20 BLOCK_EXPORT_DELETED id=e1",
+            "/wait -t 60 BLOCK_EXPORT_DELETED id=e1",
             "nbd-server-stop",
         ),
     )
@@ -255,7 +256,7 @@ def test_migration_to_file_needs_quoted_uri(installation: Installation, tmp_path
                 "migrate-set-parameters max-bandwidth=1G",
                 f"migrate uri=exec:cat > {file}",
                 f'migrate uri="exec:cat > {file}"',
-                "/wait -t 25 MIGRATION status=completed",
+                "/wait -t 60 MIGRATION status=completed",
                 "query-migrate",
             ),
         )
@@ -292,12 +293,15 @@ def test_migration_to_other_vm_completes(installation: Installation, tmp_path: P
             input=script(
                 'migrate-set-capabilities capabilities:=[{"capability": "events", "state": true}]',
                 f"migrate uri=unix:{path}",
-                "/wait -t 25 MIGRATION status=completed",
+                "/wait -t 60 MIGRATION status=completed",
             ),
         )
         assert (result.status, result.err) == (0, "")
-        status = run("-r", target.address, input="query-migrate\n")
-        assert '"completed"' in status.out
+        # The source has sent everything before the target has loaded it.
+        wait_until(
+            lambda: '"completed"' in run("-r", target.address, input="query-migrate\n").out,
+            "end of the migration at the target",
+        )
 
 
 def test_passwords_are_redacted_everywhere(installation: Installation, tmp_path: Path) -> None:
@@ -338,7 +342,7 @@ def test_dump_guest_memory_writes_files(installation: Installation, tmp_path: Pa
             server.address,
             input=script(
                 f"dump-guest-memory paging=no protocol=file:{tmp_path}/dump detach=on",
-                "/wait -t 25 DUMP_COMPLETED result.status=completed",
+                "/wait -t 60 DUMP_COMPLETED result.status=completed",
                 f"dump-guest-memory protocol=file:{tmp_path}/part paging=false begin=0 length=64k",
             ),
         )

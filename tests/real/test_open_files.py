@@ -126,7 +126,7 @@ def test_input_redirect_over_tcp_is_refused(tmp_path: Path) -> None:
     monitor = ("-qmp", f"tcp:127.0.0.1:{port},server=on,wait=off")
     with start_qemu(SYSTEM, tmp_path / "vm.sock", *monitor):
         text = f"getfd fdname=x < {tmp_path}/file"
-        result = run("-v", "--wait", "9", f"127.0.0.1:{port}", input=f"{text}\nquery-name\n")
+        result = run("-v", "--wait", "60", f"127.0.0.1:{port}", input=f"{text}\nquery-name\n")
     assert (result.status, result.out) == (1, '{"return": {}}\n')
     place, shown, caret = complaints(result)
     assert place == "stdin:1:18: a file can be passed only over a UNIX socket"

@@ -18,6 +18,7 @@ from tests.harness.exchange import messages, replies, returns
 from tests.harness.processes import find, killed_afterwards, wait_until
 from tests.harness.program import run, start
 from tests.harness.servers import SYSTEM, Installation
+from tests.harness.waiting import takes_less_than
 
 # An argument that identifies the QEMU processes of this test.
 MARK = f"name-of-test-{os.getpid()}"
@@ -63,7 +64,7 @@ def test_run_without_arguments_starts_default_vm(installation: Installation, run
     device_add driver=virtio-net-pci id=net0 bus=port0
     device_add driver=virtio-net-pci id=net1 bus=port1
     blockdev-backup job-id=j device=disk0 target=disk1 sync=full
-    /wait-job -t 20 j
+    /wait-job -t 60 j
     """
     variables = installation.variables(*NAMED)
     result = run("run", "--compact", input=lines, variables=variables, XDG_RUNTIME_DIR=str(runtime))
@@ -184,7 +185,7 @@ class Running:
 
     def end(self) -> tuple[int, str]:
         """Close the input; return the exit status and the remaining standard error."""
-        _, err = self.process.communicate(timeout=30)
+        _, err = self.process.communicate(timeout=60)
         assert b"Traceback" not in err
         return self.process.returncode, err.decode()
 
@@ -225,7 +226,7 @@ def test_kept_qemu_accepts_later_clients(
 def test_kept_qemu_does_not_hold_stdout_open(variables: dict[str, str]) -> None:
     """A pipeline must end when the script ends."""
     result = run(
-        "run", "--keep", "--command", "query-name", *EMPTY, timeout=10, variables=variables
+        "run", "--keep", "--command", "query-name", *EMPTY, timeout=60, variables=variables
     )
     (pid,) = find(MARK)
     os.kill(pid, signal.SIGKILL)
@@ -251,6 +252,35 @@ def test_kept_qemu_writes_to_its_log(variables: dict[str, str], runtime: Path) -
 def test_kept_qemu_that_exits_is_cleaned_up(variables: dict[str, str]) -> None:
     result = run("run", "--keep", "--command", "quit", *EMPTY, variables=variables)
     assert (result.status, result.err) == (0, "")
+
+
+def can_use_sudo() -> bool:
+    """Return True if sudo is installed and asks for no password."""
+    sudo = shutil.which("sudo")
+    return sudo is not None and subprocess.run([sudo, "-n", "true"], check=False).returncode == 0
+
+
+@pytest.mark.skipif(not can_use_sudo(), reason="sudo is missing or asks for a password")
+def test_kept_qemu_survives_under_real_sudo(variables: dict[str, str], runtime: Path) -> None:
+    program = SYSTEM.program("qemu-system-x86_64")
+    words = ("sudo", program, *SYSTEM.data_options(), *NAMED, *EMPTY)
+    result = run("run", "--keep", "--command", "stop", "--", *words, variables=variables)
+    assert result.status == 0
+    assert " continues; qmpshell " in result.err
+    (address,) = map(str, runtime.glob("qmpshell/*/qmp.sock"))
+    again = run("--result", "--command", "query-name", address)
+    assert (again.status, again.out) == (0, f'{{"name": "{MARK}"}}\n')
+    assert run("--command", "quit", address).status == 0
+    wait_until(lambda: not find(MARK), "end of QEMU")
+    run("run", "--command", "quit", *EMPTY, variables=variables)
+
+
+@pytest.mark.skipif(not can_use_sudo(), reason="sudo is missing or asks for a password")
+def test_qemu_under_real_sudo_ends_with_script(variables: dict[str, str]) -> None:
+    program = SYSTEM.program("qemu-system-x86_64")
+    words = ("sudo", program, *SYSTEM.data_options(), *NAMED, *EMPTY)
+    assert run("run", "--command", "stop", "--", *words, variables=variables).status == 0
+    wait_until(lambda: not find(MARK), "end of QEMU and sudo")
 
 
 # -- refusals --------------------------------------------------------------------------------------
@@ -344,17 +374,20 @@ def test_qemu_start_failure_is_reported_at_once(
     installation: Installation, runtime: Path, keep: list[str]
 ) -> None:
     variables = installation.variables(*NAMED)
-    start_time = time.monotonic()
-    result = run(
-        *("run", *keep, "--wait", "60", "--command", "stop", *EMPTY, "-device", "nonsense"),
-        variables=variables,
-        XDG_RUNTIME_DIR=str(runtime),
-    )
-    assert time.monotonic() - start_time < 20
-    assert (result.status, result.out) == (3, "")
-    error, end = result.err.splitlines()
-    assert "'nonsense' is not a valid device model name" in error
-    assert end == "qmpshell: qemu-system-x86_64 exited with status 1 before the monitor was ready"
+
+    def fail() -> None:
+        result = run(
+            *("run", *keep, "--wait", "60", "--command", "stop", *EMPTY, "-device", "nonsense"),
+            variables=variables,
+            XDG_RUNTIME_DIR=str(runtime),
+        )
+        assert (result.status, result.out) == (3, "")
+        error, end = result.err.splitlines()
+        assert "'nonsense' is not a valid device model name" in error
+        name = "qemu-system-x86_64"
+        assert end == f"qmpshell: {name} exited with status 1 before the monitor was ready"
+
+    assert takes_less_than(20, fail)
 
 
 def test_qemu_version_option_shows_output_and_status(variables: dict[str, str]) -> None:
@@ -367,7 +400,7 @@ def test_qemu_version_option_shows_output_and_status(variables: dict[str, str]) 
 def test_killed_qemu_is_reported(variables: dict[str, str]) -> None:
     running = Running(*EMPTY, variables=variables)
     os.kill(running.qemu, signal.SIGKILL)
-    running.process.wait(timeout=20)  # the script ends although its input is open
+    running.process.wait(timeout=60)  # the script ends although its input is open
     status, err = running.end()
     assert status == 3
     assert err.splitlines()[-1] == "qmpshell: qemu-system-x86_64 was killed by signal 9 (SIGKILL)"
@@ -414,7 +447,7 @@ def test_signal_before_greeting_ends_both(variables: dict[str, str], tmp_path: P
     assert process.stderr is not None
     assert process.stderr.readline() == b"start_time\n"
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 143
     assert b"Traceback" not in err
 
@@ -463,18 +496,23 @@ def test_stopped_qemu_is_ended(variables: dict[str, str]) -> None:
 def test_ctrl_c_kills_qemu_that_ignores_sigterm(variables: dict[str, str], tmp_path: Path) -> None:
     text = "trap '' TERM; echo start_time; while :; do sleep 0.1; done"
     variables |= replace_qemu(tmp_path / "qemu", text)
-    process = start("run", "--skip-negotiation", "--wait", "0", variables=variables)
-    assert process.stdin is not None
-    assert process.stderr is not None
-    process.stdin.close()
-    process.stdin = None
-    while b"Ctrl-C kills it" not in process.stderr.readline():
-        assert process.poll() is None
-    start_time = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
-    assert time.monotonic() - start_time < 5
-    assert process.returncode == 0
+
+    def seconds_until_killed() -> float:
+        process = start("run", "--skip-negotiation", "--wait", "0", variables=variables)
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.close()
+        process.stdin = None
+        while b"Ctrl-C kills it" not in process.stderr.readline():
+            assert process.poll() is None
+        start_time = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+        return time.monotonic() - start_time
+
+    # Without Ctrl-C it is killed after 10 seconds. A busy machine may be slow once.
+    assert any(seconds_until_killed() < 5 for _ in range(3))
 
 
 def test_wrapper_script_is_ended_with_qemu(variables: dict[str, str], tmp_path: Path) -> None:
@@ -579,13 +617,13 @@ def test_short_option_error_names_the_long_one(
 
 def test_run_is_subcommand_only_as_first_argument() -> None:
     for arguments in (["--quiet", "run"], ["./run"]):
-        done = run(*arguments, timeout=10)
+        done = run(*arguments, timeout=60)
         assert done.status == 3
         assert "run: no such socket" in done.err
 
 
 def test_run_leaves_no_zombie_process(variables: dict[str, str]) -> None:
     process = start("run", "--command", "query-name", *EMPTY, variables=variables)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 0
     assert subprocess.run(["ps", "--ppid", str(process.pid)], check=False).returncode == 1

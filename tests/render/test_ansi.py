@@ -72,7 +72,7 @@ def test_terminal_output_color_follows_options_and_environment(
         COMMAND[0],
         [*COMMAND[1:], *arguments, "-c", "query-version", one_qemu.address],
         env=environment(**({"TERM": "xterm"} | variables)),
-        timeout=15,
+        timeout=60,
     )
     shown = bytes(child.read())
     child.close()

@@ -39,6 +39,7 @@ def source(*pieces: tuple[str, int], name: str = "stdin", first: int = 1) -> Sou
         ("ชื่x", 3, 1, "ชื่x", " ^"),
         ("किx", 2, 1, "किx", "  ^"),
         ("ﾊﾟx", 2, 1, "ﾊﾟx", "  ^"),
+        ("x" * 27, 0, 1, "x" * 27, "^"),
     ],
 )
 def test_excerpt_places_carets_under_position(

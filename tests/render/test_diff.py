@@ -79,7 +79,8 @@ def words(before: str, after: str) -> list[str]:
 
 def test_changed_words_are_marked() -> None:
     assert words("VM status: paused\nx 1\n", "VM status: running\nx 1\n") == ["running"]
-    assert words("a b\n", "a b c\n") == ["a b c"]
+    assert words("a b\n", "a b c\n") == ["c"]
+    assert words("a 1 x\n", "a 2 (+1/s) x\n") == ["2", "(+1/s)"]
     assert words("a  b\n", "a b\n") == []
     assert words("", "one\ntwo") == ["one", "two"]
     assert words("one\ntwo\n", "one\n") == []

@@ -17,11 +17,15 @@ from qmpshell.render import (
     Group,
     Heading,
     Item,
+    Lines,
     Literal,
+    Page,
     Paragraph,
     Span,
     Table,
+    definition,
     format_document,
+    heading,
     text_of,
 )
 
@@ -203,4 +207,55 @@ def test_random_page_fits_width_and_keeps_words(blocks: list[Block], width: int)
         assert get_cwidth(line) <= width
     assert text == "".join(
         piece for _, piece in format_document(blocks, width=width, measure=get_cwidth)
+    )
+
+
+def test_lines_are_escaped_and_never_filled() -> None:
+    lines = Lines([[(NAME, "disk0"), (PLAIN, "  \x1b " + 30 * "long ")], [], [(PLAIN, "a\tb")]])
+    pieces = list(format_document([lines], width=20))
+    assert (NAME, "disk0") in pieces
+    expected = ["disk0  \\x1b " + 30 * "long ", "", "a       b"]
+    assert text_of([lines], width=20).split("\n") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (
+            "NAME      12  some words in a column that is long",
+            ["NAME      12  some words in a column", "  that is long"],
+        ),
+        (
+            "  label: a value with more words than fit",
+            ["  label: a value with more words than", "    fit"],
+        ),
+        (
+            "│  ├─ a name with more words than fit here",
+            ["│  ├─ a name with more words than fit", "        here"],
+        ),
+        (
+            "- first: item with more words than fit here",
+            ["- first: item with more words than fit", "    here"],
+        ),
+        (f"  {'x' * 45}", [f"  {'x' * 36}", f"    {'x' * 9}"]),
+        ("fits into this line", ["fits into this line"]),
+        ("", [""]),
+    ],
+)
+def test_wrapped_lines_continue_below_their_text(text: str, lines: list[str]) -> None:
+    assert text_of([Lines([[(NAME, text[:4]), ("", text[4:])]], wrap=True)], width=40) == "\n".join(
+        lines
+    )
+    assert text_of([Lines([[("", text)]])], width=40) == text
+
+
+def test_page_has_headings_only_for_sections_with_blocks() -> None:
+    page = Page()
+    page.title("stop", ["command", "since 0.14"])
+    page.section("Arguments", [])
+    page.section("Members", [heading("With driver=qcow2"), paragraph("a")])
+    page.section("Values", [definition("on", [paragraph("b")], type_text="bool", remark=" (old)")])
+    page.names([("x", "c")])
+    assert text_of(page.blocks, width=80) == (
+        "stop (command, since 0.14)\n\nWith driver=qcow2\n  a\n\nValues\n  on: bool (old)\n      b\n\n  x  c"
     )

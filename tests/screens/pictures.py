@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from qmpshell import connect
 from tests.harness.program import own_folders
 from tests.harness.screen import Terminal
-from tests.harness.servers import Installation, start_qemu
+from tests.harness.servers import Installation, Server, start_qemu
+from tests.harness.vga import COLORS, show_colors, start_vga
 
 from .svg import Row, render
 
@@ -43,27 +47,40 @@ def _row(terminal: Terminal, y: int, text: str) -> Row:
     return [*row, *[(" ", row[-1][1])] * (_COLUMNS - len(row))][:_COLUMNS]
 
 
+def _start_ports(installation: Installation) -> Server:
+    """Start a q35 with two disks and two ports, like `qmpshell run`."""
+    options = [
+        *("-blockdev", "null-co,node-name=disk0,size=8589934592"),
+        *("-blockdev", "null-co,node-name=disk1,size=8589934592"),
+        *("-device", "pcie-root-port,id=port0,chassis=1"),
+        *("-device", "pcie-root-port,id=port1,chassis=2"),
+    ]
+    return start_qemu(installation, Path("vm.sock"), *options, machine="q35")
+
+
+def _start_colors(installation: Installation) -> Server:
+    """Start a VM that shows colours."""
+    server = start_vga(installation, Path(), boot=COLORS)
+    show_colors(server, Path.cwd())
+    return server
+
+
 @contextlib.contextmanager
-def _shell(installation: Installation, rows: int) -> Iterator[Terminal]:
-    """Run the shell on a q35 with two disks and two ports, as `qmpshell run` starts it."""
+def _shell(
+    installation: Installation,
+    rows: int,
+    start: Callable[[Installation], Server] = _start_ports,
+    **variables: str,
+) -> Iterator[Terminal]:
+    """Run the shell on a server, in a directory of its own."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="q") as directory:
         os.chdir(directory)
         try:
-            options = [
-                *("-blockdev", "null-co,node-name=disk0,size=8589934592"),
-                *("-blockdev", "null-co,node-name=disk1,size=8589934592"),
-                *("-device", "pcie-root-port,id=port0,chassis=1"),
-                *("-device", "pcie-root-port,id=port1,chassis=2"),
-            ]
+            variables |= {"TERM": "xterm-256color", **own_folders(Path(directory))}
             with (
-                start_qemu(installation, Path("vm.sock"), *options, machine="q35"),
-                Terminal(
-                    "vm.sock",
-                    columns=_COLUMNS,
-                    rows=rows,
-                    variables={"TERM": "xterm-256color", **own_folders(Path(directory))},
-                ) as terminal,
+                start(installation),
+                Terminal("vm.sock", columns=_COLUMNS, rows=rows, variables=variables) as terminal,
             ):
                 terminal.wait_ready()
                 yield terminal
@@ -101,4 +118,85 @@ def _menu(installation: Installation) -> str:
         return render(_rows(terminal), columns=_COLUMNS)
 
 
-PICTURES: dict[str, Callable[[Installation], str]] = {"session": _session, "completion": _menu}
+def _screen(installation: Installation) -> str:
+    with _shell(installation, 28, _start_colors, COLORTERM="truecolor") as terminal:
+        terminal.line("/screen")
+        terminal.wait_for("▀")
+        terminal.wait_prompt()
+        terminal.wait_toolbar("paused")
+        return render(_rows(terminal), columns=_COLUMNS)
+
+
+@contextlib.contextmanager
+def _block_shell(installation: Installation, rows: int) -> Iterator[Terminal]:
+    """Run the shell on a q35 with a backing chain, a SCSI disk, a job and an export."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory(prefix="q") as directory:
+        os.chdir(directory)
+        try:
+            for number, name in enumerate(_IMAGES):
+                backing = ["-b", _IMAGES[number - 1], "-F", "qcow2"] if number else []
+                command = [installation.program("qemu-img"), "create", "-q", "-f", "qcow2"]
+                subprocess.run([*command, *backing, name, *([] if number else ["20G"])], check=True)
+            node: dict[str, object] = {}
+            for name in _IMAGES:
+                file = {"driver": "file", "filename": name, "node-name": f"{name[:-6]}-file"}
+                backing_node = {"backing": node} if node else {}
+                node = {"driver": "qcow2", "node-name": name[:-6], "file": file, **backing_node}
+            options = [
+                *("-blockdev", json.dumps(node)),
+                *("-blockdev", "null-co,node-name=data,size=8589934592"),
+                *("-blockdev", "null-co,node-name=copy,size=8589934592"),
+                *("-device", "virtio-blk-pci,drive=snap2,id=disk0"),
+                *("-device", "virtio-scsi-pci,id=scsi0"),
+                *("-device", "scsi-hd,drive=data,id=disk1,bus=scsi0.0"),
+            ]
+            with (
+                start_qemu(installation, Path("vm.sock"), *options, machine="q35") as server,
+                connect(server.address) as qmp,
+            ):
+                qmp.execute("block-dirty-bitmap-add", {"node": "snap2", "name": "backup0"})
+                mirror = {"job-id": "mirror0", "device": "data", "target": "copy", "sync": "none"}
+                qmp.execute("blockdev-mirror", mirror | {"filter-node-name": "filter"})
+                qmp.close()
+                with Terminal(
+                    "-q",
+                    "vm.sock",
+                    columns=_COLUMNS,
+                    rows=rows,
+                    variables={"TERM": "xterm-256color", **own_folders(Path(directory))},
+                ) as terminal:
+                    terminal.wait_toolbar("mirror0", "prelaunch")
+                    yield terminal
+        finally:
+            os.chdir(before)
+
+
+def _table(installation: Installation) -> str:
+    with _block_shell(installation, 20) as terminal:
+        terminal.line("/table node-name,drv,ro,virtual-size -s node-name query-named-block-nodes")
+        terminal.wait_above("snap1-file", "snap2", "snap2-file")
+        terminal.line("query-memory-size-summary")
+        terminal.wait_for("(128 MiB)")
+        terminal.wait_prompt()
+        terminal.wait_toolbar("prelaunch", "mirror0")
+        return render(_rows(terminal), columns=_COLUMNS)
+
+
+def _graph(installation: Installation) -> str:
+    with _block_shell(installation, 26) as terminal:
+        terminal.line("/graph block")
+        terminal.wait_for("c consistent-read")
+        terminal.wait_prompt()
+        terminal.wait_toolbar("prelaunch", "mirror0")
+        return render(_rows(terminal), columns=_COLUMNS)
+
+
+_IMAGES = ("base.qcow2", "snap1.qcow2", "snap2.qcow2")
+PICTURES: dict[str, Callable[[Installation], str]] = {
+    "session": _session,
+    "completion": _menu,
+    "table": _table,
+    "graph": _graph,
+    "screen": _screen,
+}

@@ -11,7 +11,6 @@ from qmpshell.language import (
     RawCommand,
     ShellCommand,
     SourceLine,
-    no_file,
 )
 from qmpshell.session import (
     Request,
@@ -22,6 +21,7 @@ from qmpshell.session import (
     prepare_hmp,
 )
 from qmpshell.storage import CONFIRM
+from tests.harness.evaluation import no_file
 
 QUIT = "quit ends the server and its VM"
 RESET = "system_reset resets the VM"

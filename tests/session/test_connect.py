@@ -387,11 +387,18 @@ def test_invalid_connect_call_keeps_connection(line: str, carets: str, reason: s
     assert driver.bytes(reply({}, 1)) == [("reply", {"return": {}, "id": "qmpshell-1"})]
 
 
-@pytest.mark.parametrize("word", ["/run/vm.sock", '"/run/vm.sock"', "tcp:[::1]:4444", "x=y:1"])
-def test_connect_passes_address_text_unparsed(word: str) -> None:
+@pytest.mark.parametrize("quote", ["", "'", '"'])
+@pytest.mark.parametrize("word", ["/run/vm.sock", "tcp:[::1]:4444", "x=y:1", "unix:/a,server=on"])
+def test_connect_passes_address_text_unparsed(word: str, quote: str) -> None:
     driver = terminal_driver()
-    assert driver.line(f"/connect {word}") == [("try", word.strip('"'))]
-    assert driver.tried() == [("connect", word.strip('"'))]
+    assert driver.line(f"/connect {quote}{word}{quote}") == [("try", word)]
+    assert driver.tried() == [("connect", word)]
+
+
+def test_connect_accepts_quoted_command_with_variables() -> None:
+    command = "exec:A=1 ssh -o B=2 host socat - UNIX:/run/vm.sock"
+    driver = terminal_driver()
+    assert driver.line(f"/connect '{command}'") == [("try", command)]
 
 
 def test_dry_run_connect_has_no_effect() -> None:
@@ -504,7 +511,7 @@ def test_connect_clears_command_names() -> None:
 
 def test_connect_repeats_warning_about_unstable_command() -> None:
     driver = terminal_driver()
-    line = "blockdev-add driver=null-co size=1"
+    line = "blockdev-add driver=null-co size=1 node-name=n"
     for number in (1, 4):
         assert driver.line(line) == [own_question(number, "query-qmp-schema")]
         assert [effect[0] for effect in driver.bytes(reply(SCHEMA, number))] == ["tell", "send"]

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from qmpshell.complete import TypeResolver
 from qmpshell.errors import OK
@@ -826,6 +826,14 @@ PATHS = st.lists(NAMES, min_size=1, max_size=4).map(".".join)
 
 @settings(max_examples=300)
 @given(ENTITIES, st.dictionaries(PATHS, NAMES, max_size=4))
+@example(
+    [
+        {"name": "t", "meta-type": "command", "ret-type": "a"},
+        {"name": "a", "meta-type": "alternate", "members": [{"name": "t", "type": "x"}]},
+        {"name": "x", "meta-type": "alternate"},
+    ],
+    {},
+)
 def test_random_schema_has_help(entities: list[dict[str, Any]], values: dict[str, str]) -> None:
     for reference in (None, Reference(MANUAL)):
         articles = HelpPages(Schema(entities), reference)

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from qmpshell.errors import CONNECTION, FAILED, OK
-from qmpshell.session import CloseRedirect, OpenRedirect, ShowReply, Watch
+from qmpshell.qmp import Reply
+from qmpshell.render import text_of
+from qmpshell.session import CloseRedirect, OpenRedirect, ShowDocument, ShowReply, Watch
 from tests.harness.sessions import (
     DONE,
     SCHEMA,
@@ -22,7 +24,7 @@ from tests.harness.sessions import (
 )
 
 NAME = sent('{"execute": "query-name"}')
-WATCH = "usage: /watch [-n SECONDS] [-c TIMES] COMMAND|/hmp LINE"
+WATCH = "usage: /watch [-n SECONDS] [-c TIMES] COMMAND|/hmp LINE|VIEW"
 JOBS = "usage: /jobs [-t SECONDS]"
 
 
@@ -58,7 +60,7 @@ def job(**changes: object) -> dict[str, object]:
         (
             "/watch /wait STOP",
             "       ^^^^^",
-            "only server commands and /hmp can be watched",
+            "only server commands, /hmp, /graph, /info, /table and /screen can be watched",
             WATCH,
         ),
         ('/watch {"execute": "stop"} x', " " * 27 + "^", "text after the JSON object", WATCH),
@@ -250,12 +252,12 @@ def test_terminal_watch_does_not_block_lines() -> None:
     assert driver.line("stop") == [named(2, "stop")]
     assert driver.bytes(reply({"name": "x"}, 1)) == []  # the live view draws the reply
     shown = live_view(driver).shown
-    assert shown is not None and shown.reply.value["return"] == {"name": "x"}
+    assert isinstance(shown, ShowReply) and shown.reply.value["return"] == {"name": "x"}
     assert driver.bytes(reply({}, 2))[0][0] == "reply"
     assert driver.after(2) == [named(3)]
     driver.bytes(reply({"name": "y"}, 3))
     before = live_view(driver).before
-    assert before is not None and before.value["return"] == {"name": "x"}
+    assert isinstance(before, Reply) and before.value["return"] == {"name": "x"}
 
 
 def test_ctrl_c_ends_watch_and_keeps_output() -> None:
@@ -355,6 +357,95 @@ def test_server_restart_ends_watch() -> None:
     driver.line("/watch query-name")
     driver.greet()
     assert driver.session.live_view is None
+
+
+# -- views ----------------------------------------------------------------------------------------
+
+
+def rows_at(driver: Driver) -> list[str]:
+    shown = live_view(driver).shown
+    assert isinstance(shown, ShowDocument)
+    return text_of(shown.blocks, width=80).split("\n")
+
+
+def test_watched_table_does_not_block_lines() -> None:
+    driver = terminal()
+    assert driver.line("/watch /table a query-name") == [named(1)]
+    assert driver.line("stop") == [named(2, "stop")]
+    assert driver.bytes(reply([{"a": 1}], 1)) == []
+    assert rows_at(driver) == ["a", "1"]
+    assert driver.bytes(reply({}, 2))[0][0] == "reply"
+    assert driver.after(2) == [named(3)]
+    driver.bytes(reply([{"a": 5}], 3))
+    assert rows_at(driver) == ["       a", "5 (+2/s)"]
+
+
+def test_ctrl_c_ends_watched_table_and_keeps_output() -> None:
+    driver = terminal(fold=2)
+    driver.line("/watch /table query-name")
+    driver.bytes(reply([{"a": number} for number in range(9)], 1))
+    driver.after(2)
+    assert driver.abandon() == [
+        ("page", "a\n0\n… 8 more lines"),
+        ("tell", "no longer watching /table query-name"),
+    ]
+    assert driver.session.live_view is None
+    assert driver.bytes(reply([], 2)) == []
+    assert driver.after(60) == []
+
+
+def test_empty_list_is_reported_in_view() -> None:
+    driver = terminal()
+    driver.line("/watch /table query-name")
+    driver.bytes(reply([], 1))
+    assert rows_at(driver) == ["there are no rows"]
+
+
+def test_view_that_fails_at_first_is_not_watched() -> None:
+    driver = terminal()
+    driver.line("/watch /table query-name")
+    assert driver.bytes(error("no", marker=1)) == [("error", "GenericError: no")]
+    assert driver.session.live_view is None
+    assert driver.after(60) == []
+
+
+def test_script_prints_watched_table_each_round() -> None:
+    driver = Driver()
+    assert driver.line("/watch -c 2 /table query-name; stop") == [NAME]
+    assert driver.bytes(reply([{"a": 1}])) == [("page", "a\n1")]
+    assert driver.after(2) == [NAME]
+    found = driver.bytes(reply([{"a": 21}]))
+    assert found == [("page", "         a\n21 (+10/s)"), sent('{"execute": "stop"}')]
+
+
+def test_script_ends_watched_table_after_error() -> None:
+    driver = Driver()
+    driver.line("/watch /table query-name")
+    assert driver.bytes(error("no"))[0][0] == "reply"
+    assert driver.session.idle
+    assert driver.end() == [("leave", FAILED)]
+
+
+def test_tsv_of_watched_table_has_no_rates() -> None:
+    driver = Driver()
+    driver.line("/watch -c 2 /table --tsv query-name")
+    driver.bytes(reply([{"a": 1}]))
+    driver.after(2)
+    assert driver.bytes(reply([{"a": 21}])) == [("page", "a\n21")]
+
+
+def test_mistake_in_watched_view_is_reported() -> None:
+    driver = Driver(probe=False)
+    line = "/watch /graph nix"
+    usage = "usage: /graph [-v] block|devices|qom|pci [--dot] [PATH]"
+    assert driver.line(line) == [
+        mistake(line, " " * 14 + "^^^", "/graph has no argument 'nix'", usage, place="stdin:1:15")
+    ]
+
+
+def test_dry_run_shows_command_of_watched_view() -> None:
+    driver = Driver(offline=True, dry_run=True)
+    assert driver.line("/watch /table query-name") == [("show", b'{"execute": "query-name"}\n')]
 
 
 # -- /jobs in a script ----------------------------------------------------------------------------

@@ -16,7 +16,6 @@ from qmpshell.language import (
     RawCommand,
     ShellCommand,
     SourceLine,
-    no_file,
 )
 from qmpshell.qmp import Reply
 from qmpshell.session import (
@@ -27,6 +26,7 @@ from qmpshell.session import (
     prepare,
     prepare_hmp,
 )
+from tests.harness.evaluation import no_file
 
 
 def source(text: str) -> SourceLine:
@@ -202,9 +202,10 @@ def test_hmp_line_request_has_command_line_and_cpu(
     text: str, cpu: int | None, own: bool, sent: dict[str, object]
 ) -> None:
     found = hmp_command(text)
-    assert (found.name, found.tokens) == ("/hmp", [])
+    (token,) = found.tokens
+    assert found.name == "/hmp"
     request = make_hmp_request(
-        found.line, source(text), "own-1" if own else None, start=found.start, cpu=cpu
+        token.text, source(text), "own-1" if own else None, start=token.start, cpu=cpu
     )
     expected: dict[str, object] = {"execute": "human-monitor-command", "arguments": sent}
     if own:

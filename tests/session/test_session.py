@@ -17,8 +17,10 @@ from tests.harness.sessions import (
     GREETING,
     NEGOTIATED,
     REFUSAL,
+    SCHEMA,
     Driver,
     Said,
+    error,
     reply,
     said,
     sent,
@@ -321,6 +323,25 @@ def test_stop_on_error_ends_at_an_error_reply() -> None:
     ]
 
 
+def test_stop_on_error_ends_after_the_hint() -> None:
+    driver = Driver(stop_on_error=True)
+    driver.line("query-nmae; stop")
+    driver.line("cont")
+    found = driver.bytes(error("The command query-nmae has not been found", "CommandNotFound"))
+    assert [effect[0] for effect in found] == ["reply", "send"]
+    assert driver.bytes(b'{"return": [{"name": "query-name"}], "id": "qmpshell-1"}\r\n') == [
+        ("tell", "stdin:1:1: did you mean query-name?"),
+        ("leave", FAILED),
+    ]
+
+
+def test_stop_on_error_ends_without_hint_after_timeout() -> None:
+    driver = Driver(stop_on_error=True, timeout=5.0)
+    driver.line("query-nmae; stop")
+    driver.bytes(error("The command query-nmae has not been found", "CommandNotFound"))
+    assert driver.after(5)[-1] == ("leave", FAILED)
+
+
 def test_stop_on_error_ends_at_invalid_line() -> None:
     driver = Driver(stop_on_error=True)
     found = driver.line("device_del net1")
@@ -555,6 +576,13 @@ def test_background_query_does_not_delay_a_line() -> None:
     driver = Driver(timeout=2, interactive=True)
     driver.session.learn_commands(driver.now)
     assert driver.line("stop") == [sent('{"execute": "stop", "id": "qmpshell-2"}')]
+
+
+def test_hint_that_times_out_is_no_failure() -> None:
+    driver = Driver(timeout=2)
+    assert [effect[0] for effect in driver.line("info block")] == ["error", "send"]
+    assert driver.after(2) == [("tell", "stdin:1:1: did you mean /info?")]
+    assert driver.end() == [("leave", FAILED)]
 
 
 def test_line_is_dropped_when_schema_times_out() -> None:
@@ -1179,3 +1207,50 @@ def test_random_bytes_do_not_break_session(
     assert not driver.session.lost or driver.session.idle
     driver.gone()
     assert driver.session.lost and driver.session.deadline is None
+
+
+# -- arguments that the server requires although the schema does not say so --------------------------
+
+
+def schema_driver(*, interactive: bool = False) -> Driver:
+    """Return a driver whose session has the schema."""
+    driver = Driver(interactive=interactive)
+    driver.line("resize id=a size=1")
+    driver.bytes(reply(SCHEMA, 1))
+    driver.bytes(reply({}, 2) if driver.session.state.interactive else DONE)
+    return driver
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "blockdev-add driver=null-co size=1",
+        'blockdev-add {"driver": "null-co", "size": 1}',
+        "/oob blockdev-add driver=null-co size=1",
+        "/keyval blockdev-add driver=null-co,size=1",
+    ],
+)
+@pytest.mark.parametrize("interactive", [False, True])
+def test_root_node_without_name_is_not_sent(line: str, interactive: bool) -> None:
+    driver = schema_driver(interactive=interactive)
+    (*_, (kind, text)) = driver.line(line)
+    assert kind == "error"
+    assert "blockdev-add needs node-name, although the schema does not say so" in text
+    assert text.endswith("add node-name=NAME; nothing was sent")
+    assert driver.session.idle
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "blockdev-add driver=null-co size=1 node-name=n",
+        "blockdev-add node-name=n driver=raw file.driver=null-co file.size=1",
+        '{"execute": "blockdev-add", "arguments": {"driver": "null-co", "size": 1}}',
+    ],
+)
+def test_named_root_node_or_raw_json_is_sent(line: str) -> None:
+    assert "send" in [effect[0] for effect in schema_driver().line(line)]
+
+
+def test_root_node_without_name_is_sent_without_schema() -> None:
+    assert [effect[0] for effect in Driver().line("blockdev-add driver=null-co")] == ["send"]

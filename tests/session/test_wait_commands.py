@@ -93,6 +93,14 @@ def test_wait_matches_oldest_event_first() -> None:
     assert driver.line("/wait X n=3; /wait X n=2; cont") == [CONT]
 
 
+def test_repeated_member_of_wait_is_rejected() -> None:
+    driver = Driver(probe=False)
+    line = "/wait STOP a=1 a=2"
+    assert driver.line(line) == [
+        mistake(line, " " * 15 + "^", "a occurs twice", place="stdin:1:16")
+    ]
+
+
 def test_waits_match_events_in_any_order() -> None:
     driver = Driver(probe=False)
     driver.bytes(STOP + event("RESUME"))

@@ -107,13 +107,16 @@ def test_all_settings_and_targets_are_read(home: Home) -> None:
         fold = 0
         layout = "compact"
         pager = "most -s"
+        pictures = "kitty"
         quiet = true
         result = true
         style = "monokai"
         timeout = 2.5
         toolbar = false
         complete-while-typing = true
+        units = false
         verbose = true
+        view = "table"
 
         [targets]
         lab = "unix:/run/lab.sock,server=on"
@@ -134,12 +137,15 @@ def test_all_settings_and_targets_are_read(home: Home) -> None:
         "fold": 0,
         "layout": "compact",
         "pager": "most -s",
+        "pictures": "kitty",
         "quiet": True,
         "result": True,
         "style": "monokai",
         "timeout": 2.5,
         "toolbar": False,
+        "units": False,
         "verbose": True,
+        "view": "table",
     }
     assert found.values.keys() == SETTINGS.keys()
     assert found.targets == {

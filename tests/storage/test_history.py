@@ -270,11 +270,11 @@ def test_concurrent_writers_lose_no_entries(tmp_path: Path) -> None:
         for number in range(200):
             open_history(path).append(f"{name} {number}\n{name * 3000}")
 
-    writers = [threading.Thread(target=fill, args=(name,)) for name in "abc"]
+    writers = [threading.Thread(target=fill, args=(name,), daemon=True) for name in "abc"]
     for writer in writers:
         writer.start()
     for writer in writers:
-        writer.join()
+        writer.join(60)
     text = path.read_text()
     for name in "abc":
         numbers = [

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from qmpshell.errors import LineError
-from qmpshell.language import Introspection, RawCommand, evaluate_line, no_file
+from qmpshell.language import Introspection, RawCommand, evaluate_line
 from qmpshell.qmp import COMMANDS, load_agent_schema
 from qmpshell.storage import (
     MessageRedactor,
@@ -21,6 +21,7 @@ from qmpshell.storage import (
     without_spans,
 )
 from qmpshell.storage.secret_names import is_secret_name, secret_command
+from tests.harness.evaluation import no_file
 from tests.harness.human_help import VERSIONS, catalogue
 from tests.harness.schemas import ALL, entities
 from tests.harness.secret_forms import HMP_FORMS, ORDINARY_HMP, ORDINARY_QMP, QMP_FORMS, SECRET

@@ -8,13 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
 
-from qmpshell.terminal import list_programs
+from qmpshell.complete import CompletionSources
+from qmpshell.session import COMMANDS
+from qmpshell.terminal import LineCompleter, list_programs
 from tests.harness.screen import Terminal
 from tests.harness.servers import (
     SYSTEM,
     Installation,
     Server,
+    one_version,
     start_agent,
     start_qemu,
     start_storage_daemon,
@@ -125,6 +130,7 @@ def test_union_members_appear_after_the_discriminator(terminal: Terminal) -> Non
     wait_line(terminal, "(QEMU) blockdev-add driver=qcow2 file.driver=file file.filename=")
 
 
+@one_version
 def test_tab_with_single_candidate_inserts_it(terminal: Terminal) -> None:
     for typed, line in CERTAIN:
         terminal.type(typed)
@@ -133,6 +139,7 @@ def test_tab_with_single_candidate_inserts_it(terminal: Terminal) -> None:
         clear(terminal)
 
 
+@one_version
 def test_tab_with_scattered_letters_finds_command(terminal: Terminal) -> None:
     terminal.type("blst\t")
     wait_menu(terminal, "block-stream device")
@@ -141,6 +148,7 @@ def test_tab_with_scattered_letters_finds_command(terminal: Terminal) -> None:
     wait_line(terminal, "(QEMU) block-stream ")
 
 
+@one_version
 def test_tab_in_middle_of_line_keeps_rest(terminal: Terminal) -> None:
     terminal.type("block-stream dev job-id=j" + LEFT * len(" job-id=j") + "\t")
     start = "(QEMU) block-stream device="
@@ -190,6 +198,7 @@ def test_tab_after_complete_qom_path_lists_children(terminal: Terminal) -> None:
     terminal.wait(lambda: "/machine/unattached" in "".join(menu(terminal)), "menu with children")
 
 
+@one_version
 def test_arrow_keys_select_entries_and_wrap_around(terminal: Terminal) -> None:
     terminal.type("drive-m\t")
     wait_line(terminal, "(QEMU) drive-mirror ")
@@ -205,6 +214,7 @@ def test_arrow_keys_select_entries_and_wrap_around(terminal: Terminal) -> None:
     wait_line(terminal, f"(QEMU) drive-mirror sync={entries[-1].split()[0]} ")
 
 
+@one_version
 def test_enter_sends_line_despite_toolbar_warnings(terminal: Terminal) -> None:
     terminal.type("block-stream device=nowhere spede=1 on-error=perhaps")
     terminal.wait_toolbar("block-stream has no spede: did you mean speed?", "on-error takes")
@@ -244,6 +254,7 @@ def test_node_names_follow_added_and_deleted_nodes(terminal: Terminal) -> None:
     wait_line(terminal, "(QEMU) block_resize size=1 node-name=zx")
 
 
+@one_version
 def test_deleted_node_is_not_in_the_menu(terminal: Terminal) -> None:
     terminal.line("blockdev-add driver=null-co node-name=tmp")
     terminal.wait_above('{"return": {}}')
@@ -283,6 +294,7 @@ def test_device_properties_complete_by_driver(terminal: Terminal) -> None:
     wait_line(terminal, "(QEMU) qom-get path=/machine/peripheral/vd0 property=drive ")
 
 
+@one_version
 def test_filename_argument_completes_files(terminal: Terminal, tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     image = tmp_path / "images" / "a disk.qcow2"
@@ -315,6 +327,7 @@ def test_device_drivers_of_system_qemu_complete(tmp_path: Path) -> None:
 # -- the menu --------------------------------------------------------------------------------------
 
 
+@one_version
 def test_enter_accepts_menu_entry_without_sending(terminal: Terminal) -> None:
     terminal.type("query-block-j\t\t")
     wait_line(terminal, "(QEMU) query-block-jobs")
@@ -325,6 +338,7 @@ def test_enter_accepts_menu_entry_without_sending(terminal: Terminal) -> None:
     terminal.wait_above('{"return": {}}')
 
 
+@one_version
 def test_escape_closes_menu_and_restores_line(terminal: Terminal) -> None:
     terminal.type("blockdev-add driver=null-co detect-zeroes=\t")
     wait_menu(terminal, "off", "on", "unmap")
@@ -335,6 +349,7 @@ def test_escape_closes_menu_and_restores_line(terminal: Terminal) -> None:
     wait_line(terminal, "(QEMU) blockdev-add driver=null-co detect-zeroes=")
 
 
+@one_version
 def test_history_suggestion_is_hidden_while_menu_is_open(terminal: Terminal) -> None:
     terminal.line("blockdev-add driver=null-co detect-zeroes=on node-name=x")
     terminal.wait_above('{"return": {}}')
@@ -349,6 +364,7 @@ def test_history_suggestion_is_hidden_while_menu_is_open(terminal: Terminal) -> 
 # -- widths ----------------------------------------------------------------------------------------
 
 
+@one_version
 def test_menu_at_forty_columns_fits_the_screen(machine: Server) -> None:
     with Terminal(machine.address, columns=40, rows=30) as terminal:
         wait_known(terminal)
@@ -361,6 +377,7 @@ def test_menu_at_forty_columns_fits_the_screen(machine: Server) -> None:
         terminal.wait_above('{"return": {}}')
 
 
+@one_version
 def test_open_menu_survives_a_resize(terminal: Terminal) -> None:
     terminal.type("blockdev-add driver=qcow2 \t")
     wait_menu(terminal, "file= node or {…}, required")
@@ -402,7 +419,7 @@ def agent(installation: Installation, tmp_path: Path) -> Iterator[Terminal]:
     with (
         start_agent(installation, tmp_path) as server,
         Terminal(
-            *("--ga", "--wait", "9", server.address),
+            *("--ga", "--wait", "60", server.address),
             rows=40,
             variables={"MANPATH": installation.manuals},
         ) as terminal,
@@ -466,7 +483,7 @@ def test_agent_before_first_reply_completes_and_queues_commands(
     )
     with (
         start_qemu(installation, tmp_path / "vm.sock", *port, machine="q35"),
-        Terminal("--ga", "--wait", "9", str(path)) as terminal,
+        Terminal("--ga", "--wait", "60", str(path)) as terminal,
     ):
         terminal.wait_for("connected, but no answer")
         terminal.wait_toolbar("no answer yet")
@@ -480,6 +497,16 @@ def test_agent_before_first_reply_completes_and_queues_commands(
 
 
 # -- programs --------------------------------------------------------------------------------------
+
+
+def test_command_that_leaves_the_shell_is_offered_once() -> None:
+    known = CompletionSources(names=["query-status"], shell_commands=COMMANDS)
+    completer = LineCompleter(known, wanted=lambda: None)
+    asked = CompleteEvent(completion_requested=True)
+    found = list(completer.get_completions(Document("ex"), asked))
+    assert [(item.text, item.display_meta_text) for item in found] == [
+        ("exit", COMMANDS["/quit"][2])
+    ]
 
 
 def test_programs_are_the_executable_files_of_path(tmp_path: Path) -> None:

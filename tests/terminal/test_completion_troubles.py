@@ -14,7 +14,7 @@ from tests.harness.schemas import entities
 from tests.harness.screen import Terminal
 from tests.harness.scripted import Peer, ScriptedServer
 from tests.harness.servers import SYSTEM, Server, start_qemu
-from tests.harness.typing import clear, wait_known, wait_line
+from tests.harness.typing import clear, wait_known, wait_line, wait_schema
 
 Scripted = Callable[[Callable[[Peer], object]], ScriptedServer]
 
@@ -115,6 +115,7 @@ def test_reconnect_to_other_server_completes_its_names(
     with start_qemu(SYSTEM, tmp_path / "new.sock", *node):
         terminal.line(f"/connect {tmp_path}/new.sock")
         terminal.wait_toolbar("new.sock", "QEMU")
+        wait_schema(terminal)
         terminal.type("blockdev-del node-name=\t")
         wait_line(terminal, "(QEMU) blockdev-del node-name=other ")
 
@@ -151,7 +152,7 @@ def serve(
         if name == dies_of:
             return
         if name == slow and gate is not None:
-            assert gate.wait(30)
+            assert gate.wait(60)
         peer.reply(command, answers.get(name, []))
 
 
@@ -162,8 +163,8 @@ def test_late_names_complete_only_an_unchanged_line(scripted: Scripted, typed: s
     with Terminal(server.address, rows=40) as terminal:
         wait_known(terminal)
         terminal.type("blockdev-del node-name=\t")
-        terminal.wait_toolbar("waiting for names from the server, 1 s")
-        terminal.wait_toolbar("waiting for names from the server, 2 s")
+        terminal.wait_toolbar_time("waiting for names from the server", 1)
+        terminal.wait_toolbar_time("waiting for names from the server", 2)
         terminal.type(typed)
         wait_line(terminal, f"(QEMU) blockdev-del node-name={typed}")
         gate.set()

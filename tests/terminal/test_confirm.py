@@ -32,7 +32,7 @@ def test_quit_with_y_ends_server_but_not_shell(qemu: Server) -> None:
         wait_question(terminal)
         terminal.type("y")
         terminal.wait_above(" SHUTDOWN ", '{"return": {}}', "the server has exited")
-        assert qemu.process.wait(10) == 0
+        assert qemu.process.wait(60) == 0
         terminal.type("\x04")
         assert terminal.end() == 0
 

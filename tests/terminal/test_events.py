@@ -14,7 +14,7 @@ import pytest
 from tests.harness.program import run
 from tests.harness.screen import Terminal
 from tests.harness.scripted import Peer, ScriptedServer
-from tests.harness.servers import Installation, Server, start_qemu
+from tests.harness.servers import Installation, Server, one_version, start_qemu
 
 Start = Callable[[Callable[[Peer], object]], ScriptedServer]
 
@@ -48,6 +48,7 @@ def two_monitors(installation: Installation, tmp_path: Path) -> Iterator[tuple[S
         yield server, second
 
 
+@one_version
 def test_events_appear_above_the_partial_line(two_monitors: tuple[Server, str]) -> None:
     server, second = two_monitors
     with Terminal(server.address, columns=120) as terminal:
@@ -68,7 +69,7 @@ def test_events_appear_above_the_partial_line(two_monitors: tuple[Server, str]) 
 def test_event_line_has_local_time_name_and_data(two_monitors: tuple[Server, str]) -> None:
     server, second = two_monitors
     with Terminal("-q", server.address, variables={"TZ": "UTC-5"}) as terminal:
-        terminal.wait_prompt()
+        terminal.wait_toolbar("prelaunch")  # the negotiation has ended
         shown = run("-c", "cont", second)
         resumed = next(json.loads(line) for line in shown.lines if "RESUME" in line)
         terminal.wait_for("RESUME")
@@ -79,6 +80,7 @@ def test_event_line_has_local_time_name_and_data(two_monitors: tuple[Server, str
         terminal.wait_for('SHUTDOWN {"guest": false, "reason": "host-qmp-quit"}')
 
 
+@one_version
 def test_replies_and_events_appear_in_order(qemu: Server) -> None:
     with Terminal("-q", qemu.address) as terminal:
         terminal.wait_prompt()

@@ -16,8 +16,10 @@ from tests.harness.servers import (
     SYSTEM,
     Installation,
     Server,
+    one_version,
     start_storage_daemon,
 )
+from tests.harness.typing import wait_line
 
 F1, LEFT, UP = "\x1bOP", "\x1b[D", "\x1b[A"
 Scripted = Callable[[Callable[[Peer], object]], ScriptedServer]
@@ -37,10 +39,10 @@ def terminal(installation: Installation, qemu: Server) -> Iterator[Terminal]:
 
 def test_short_help_appears_above_the_prompt(terminal: Terminal) -> None:
     terminal.line("/help block-job-cancel")
-    terminal.wait_prompt()
+    terminal.wait_above("From qemu-qmp-ref(7) of QEMU ")
     terminal.line("/help stop")
     terminal.wait_for("stop (command, since 0.14)")
-    terminal.wait_prompt()
+    terminal.wait_above("From qemu-qmp-ref(7) of QEMU ")
     assert "Example" in terminal.text
     assert '  -> { "execute": "stop" }' in terminal.lines
     assert terminal.colour_of("stop (command") == "blue"
@@ -61,17 +63,18 @@ def test_long_help_opens_pager_with_colours(terminal: Terminal) -> None:
     terminal.wait_above('{"return": {}}')
 
 
+@one_version
 def test_f1_shows_help_and_keeps_line(terminal: Terminal) -> None:
     terminal.type("stop")
     terminal.wait_for("(QEMU) stop")
     terminal.type(LEFT * 2 + F1)
     terminal.wait_for("stop (command, since 0.14)")
-    terminal.wait(lambda: terminal.current == "(QEMU) stop", "line")
-    assert terminal.screen.cursor.x == len("(QEMU) st")
+    wait_line(terminal, "(QEMU) stop", cursor=len("(QEMU) st"))
     terminal.type("X")
     terminal.wait(lambda: terminal.current == "(QEMU) stXop", "X where the cursor was")
 
 
+@one_version
 def test_f1_with_pager_keeps_line_and_cursor(terminal: Terminal) -> None:
     line = "blockdev-add driver=qcow2 file"
     terminal.type(line)
@@ -87,6 +90,7 @@ def test_f1_with_pager_keeps_line_and_cursor(terminal: Terminal) -> None:
     terminal.wait(lambda: terminal.current.endswith(" fXile"), "X where the cursor was")
 
 
+@one_version
 def test_f1_on_partial_argument_shows_its_help(terminal: Terminal) -> None:
     line = "blockdev-add driver=qcow2 file.driver=file lazy-ref"
     terminal.type(line)
@@ -99,6 +103,7 @@ def test_f1_on_partial_argument_shows_its_help(terminal: Terminal) -> None:
     terminal.wait(lambda: terminal.current == f"(QEMU) {line}", "line")
 
 
+@one_version
 def test_f1_on_partial_command_lists_matching_names(terminal: Terminal) -> None:
     terminal.type("query-st")
     terminal.wait_for("(QEMU) query-st")
@@ -109,7 +114,7 @@ def test_f1_on_partial_command_lists_matching_names(terminal: Terminal) -> None:
 
 
 def test_f1_is_not_saved_in_history(one_qemu: Server) -> None:
-    with Terminal(one_qemu.address, rows=40, variables=manuals(SYSTEM)) as terminal:
+    with Terminal(one_qemu.address, rows=70, variables=manuals(SYSTEM)) as terminal:
         terminal.wait_ready()
         terminal.line("query-name")
         terminal.wait_above('{"return": {}}')
@@ -219,8 +224,7 @@ def test_f1_in_hmp_mode_shows_hmp_help(qemu: Server) -> None:
         terminal.wait_for("(qemu) info block -v")
         terminal.type(LEFT * 2 + F1)
         terminal.wait_for("info block [-n] [-v] [device] -- ")
-        terminal.wait(lambda: terminal.current == "(qemu) info block -v", "line")
-        assert terminal.screen.cursor.x == len("(qemu) info block ")
+        wait_line(terminal, "(qemu) info block -v", cursor=len("(qemu) info block "))
         terminal.type("\x03")
         terminal.wait_prompt("(qemu)")
         terminal.type(F1)

@@ -12,7 +12,7 @@ import pytest
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 
-from qmpshell.storage import HistoryFile
+from qmpshell.storage import HistoryFile, redact_entry
 from qmpshell.terminal import HistorySuggester, SafeHistory, open_history, rest_of_line
 from tests.harness.program import COMMAND
 from tests.harness.screen import Terminal
@@ -535,3 +535,21 @@ def test_lines_before_first_read_come_after_file(tmp_path: Path) -> None:
     found = suggest.get_suggestion(Buffer(), Document("x a"))
     assert found is not None and found.text == '="\\u001b"'
     assert suggest.get_suggestion(Buffer(), Document("y")) is None
+
+
+def test_line_is_redacted_once_for_its_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    redacted: list[str] = []
+
+    def count(text: str, *, human: bool, raw: bool) -> str | None:
+        redacted.append(text)
+        return redact_entry(text, human=human, raw=raw)
+
+    monkeypatch.setattr("qmpshell.storage.redact_entry", count)
+    history = SafeHistory(None, human=False, raw=False)
+    secret = "set_password protocol=vnc password=x"
+    for line in ("stop", "stop", "cont", secret, secret, "cont"):
+        history.append_string(line)
+    history.mark_failed("cont")
+    assert redacted == ["stop", "cont", secret, secret]
+    assert history.get_strings() == ["stop", "cont", secret.replace("=x", "=@?"), "cont"]
+    assert list(history.to_suggest()) == [secret.replace("=x", "=@?"), "stop"]

@@ -7,7 +7,8 @@ import json
 import pytest
 from hypothesis import example, given, strategies as st
 
-from qmpshell.language import SourceLine
+from qmpshell.errors import LineError
+from qmpshell.language import RawItem, SourceLine, parse
 from qmpshell.session import PreparedLine
 from qmpshell.storage import Settings
 from qmpshell.terminal import InputSplitter
@@ -16,10 +17,19 @@ from tests.harness.sessions import Driver
 UNFINISHED = "but the input ends"
 
 
+def _error(line: SourceLine | PreparedLine) -> LineError | None:
+    if isinstance(line, PreparedLine):
+        return line.error
+    items = [part.item for part in parse(line.line.text).parts]
+    errors = [item.json.error for item in items if isinstance(item, RawItem)]
+    return next(filter(None, errors), None)
+
+
 def split(text: str, settings: Settings | None = None) -> list[str]:
-    """Split the text and return the lines; an error becomes "!REASON"."""
+    """Split the text and return the lines; an error in one or in its JSON becomes "!REASON"."""
+    is_plain = settings is not None and (settings.hmp or settings.raw)
     return [
-        f"!{line.error.reason}" if isinstance(line, PreparedLine) and line.error else _text(line)
+        f"!{error.reason}" if (error := _error(line)) is not None and not is_plain else _text(line)
         for line in InputSplitter(settings or Settings()).lines(text)
         if not (isinstance(line, PreparedLine) and line.note)
     ]
@@ -133,9 +143,10 @@ def test_json_error_ends_input_and_locates_itself() -> None:
     assert InputSplitter(Settings()).is_whole(text)
     stop, broken, cont = InputSplitter(Settings()).lines(text)
     assert (_text(stop), _text(cont)) == ("stop", "cont")
-    assert isinstance(broken, PreparedLine)
-    assert broken.error is not None
-    assert broken.source.line.locate(broken.error.start) == (3, 3, "  wrong}")
+    error = _error(broken)
+    assert isinstance(broken, SourceLine)
+    assert error is not None
+    assert broken.line.locate(error.start) == (3, 3, "  wrong}")
 
 
 @pytest.mark.parametrize("text", ['{"a": "}', "{'a': '}", '{"execute": "a b'])

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.harness.processes import states
 from tests.harness.program import COMMAND, run
 from tests.harness.screen import Terminal
 from tests.harness.servers import SYSTEM, Server, start_qemu
@@ -55,11 +58,35 @@ def start_shell(bash: Terminal, *arguments: str) -> int:
     """Start qmpshell in bash, wait for its prompt and return its process group."""
     bash.line(shlex.join([*COMMAND, "-q", *arguments]))
     bash.wait_prompt()
+    bash.wait_toolbar("prelaunch")  # the negotiation has ended
     return foreground_group(bash)
 
 
 def wait_stopped(bash: Terminal) -> None:
     bash.wait_for("Stopped")
+    bash.wait_prompt(PROMPT)
+
+
+def wait_reading(terminal: Terminal) -> None:
+    """Wait until the programs in the foreground sleep.
+
+    sh handles a signal that arrives just before it reads only when it has read a line.
+    """
+    terminal.wait(lambda: set(states(foreground_group(terminal))) == {"S"}, "program that reads")
+
+
+def stop_less(bash: Terminal) -> None:
+    """Press Ctrl-Z in less, which handles a signal before it waits for a key only at the next one."""
+    typed_at = 0.0
+
+    def is_stopped() -> bool:
+        nonlocal typed_at
+        if "Stopped" not in bash.text and time.monotonic() - typed_at > 5:
+            typed_at = time.monotonic()
+            bash.type(CTRL_Z)
+        return "Stopped" in bash.text
+
+    bash.wait(is_stopped, "Stopped")
     bash.wait_prompt(PROMPT)
 
 
@@ -81,7 +108,7 @@ def test_ctrl_z_at_prompt_keeps_the_line(bash: Terminal, tmp_path: Path) -> None
         assert run("-c", "cont", second).status == 0
         resume(bash)
         bash.wait_above(" RESUME", prompt="(QEMU) query-stX")
-        assert bash.screen.cursor.x == 15
+        bash.wait(lambda: bash.screen.cursor.x == 15, "cursor where it was")
         bash.type("atus\x1b[3~\r")
         bash.wait_above('"running": true')
         bash.type(CTRL_Z)
@@ -109,6 +136,7 @@ def test_ctrl_z_in_program_stops_and_resumes_both(
     bash.type(keys)
     bash.wait(lambda: bash.current == "query-", "program")
     for _ in range(2):
+        wait_reading(bash)
         bash.type(CTRL_Z)
         wait_stopped(bash)
         bash.line("clear; stty -a | grep -c -- -icanon; echo $((6*7))")
@@ -180,6 +208,7 @@ def test_ctrl_z_without_job_control_is_ignored(one_qemu: Server) -> None:
             "query-name | trap 'echo going on' CONT; echo ready; until read x </dev/tty; do :; done"
         )
         terminal.wait(lambda: "ready" in terminal.lines, "command with its trap set")
+        wait_reading(terminal)
         terminal.type(CTRL_Z)
         # The kernel sends the signal and then echoes ^Z: either text can appear first.
         expected = ("^Zgoing on", "going on")
@@ -209,13 +238,11 @@ def test_script_lends_terminal_to_its_command(bash: Terminal, one_qemu: Server) 
 def test_ctrl_z_stops_script_with_its_command(bash: Terminal, one_qemu: Server) -> None:
     start_script(bash, one_qemu, "query-name | exec less -c")
     bash.wait_for("(END)")
-    bash.type(CTRL_Z)
-    wait_stopped(bash)
+    stop_less(bash)
     for _ in range(2):
         resume(bash)
         bash.wait_for("(END)")
-        bash.type(CTRL_Z)
-        wait_stopped(bash)
+        stop_less(bash)
     resume(bash)
     bash.wait_for("(END)")
     bash.type("q")
@@ -234,11 +261,17 @@ def test_sigtstp_during_program_stops_shell(bash: Terminal, one_qemu: Server) ->
     group = start_shell(bash, one_qemu.address)
     bash.line("query-name | exec sh $PROGRAM")
     bash.wait(lambda: bash.current == "query-", "program")
-    for _ in range(2):
+
+    def has_resumed(times: int) -> bool:
+        return bash.raw.count(b"going on, -icanon") == times
+
+    for number in (1, 2):
+        wait_reading(bash)
         os.kill(group, signal.SIGTSTP)
         wait_stopped(bash)
         resume(bash)
-        bash.wait_for("going on, -icanon")
+        # The text of the first time may still be on the screen.
+        bash.wait(partial(has_resumed, number), "resumed program")
     bash.line("x")
     bash.wait_prompt()
     bash.line("exit")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.harness.screen import Terminal
 from tests.harness.scripted import Peer, ScriptedServer
-from tests.harness.servers import Installation, Server, start_qemu
+from tests.harness.servers import Installation, Server, one_version, start_qemu
 
 Scripted = Callable[[Callable[[Peer], object]], ScriptedServer]
 
@@ -40,6 +40,7 @@ def test_values_get_types_from_the_schema(installation: Installation, tmp_path: 
         wait_texts(terminal, "size takes a whole number, such as 5, 0x1f or 64k, not 'abc'", "^^^")
 
 
+@one_version
 def test_pipe_receives_replies_but_no_events(qemu: Server) -> None:
     with Terminal(qemu.address, columns=200) as terminal:
         terminal.wait_ready()
@@ -169,8 +170,9 @@ def test_command_typo_gets_a_hint(one_qemu: Server, name: str) -> None:
         wait_texts(terminal, "CommandNotFound", f"did you mean {right}?")
 
 
+@one_version
 def test_help_status_and_unknown_shell_command(qemu: Server) -> None:
-    with Terminal(qemu.address, columns=200) as terminal:
+    with Terminal(qemu.address, columns=200, rows=50) as terminal:
         terminal.wait_ready()
         terminal.line("/status")
         wait_texts(terminal, "connected", "capabilities: oob")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.harness.program import run
 from tests.harness.screen import Terminal
 from tests.harness.scripted import Peer, ScriptedServer
-from tests.harness.servers import Server
+from tests.harness.servers import Server, one_version
 
 Start = Callable[[Callable[[Peer], object]], ScriptedServer]
 
@@ -24,6 +25,7 @@ def assert_tidy(terminal: Terminal) -> None:
     assert terminal.current == ""  # the next prompt of the user's shell starts in column 0
 
 
+@one_version
 @pytest.mark.parametrize("keys", ["\x04", "exit\r", "/quit\r", "  exit  \r", "query-name; exit\r"])
 def test_exit_restores_terminal_and_keeps_server(qemu: Server, keys: str) -> None:
     with Terminal(qemu.address) as terminal:
@@ -33,6 +35,33 @@ def test_exit_restores_terminal_and_keeps_server(qemu: Server, keys: str) -> Non
         assert terminal.end() == 0
         assert_tidy(terminal)
     assert run("-c", "query-name", qemu.address).status == 0
+
+
+# The program, with enough time before each prompt for a reply to arrive.
+SLOW_PROMPT = """
+import asyncio, sys
+from qmpshell.cli.main import main
+from qmpshell.terminal import prompt
+
+class Pauses:
+    def __getattr__(self, name):
+        return getattr(asyncio, name)
+
+    async def sleep(self, seconds):
+        await asyncio.sleep(0.3)
+
+prompt.asyncio = Pauses()
+sys.exit(main())
+"""
+
+
+def test_exit_before_next_prompt_ends_shell(one_qemu: Server) -> None:
+    command = (sys.executable, "-c", SLOW_PROMPT)
+    with Terminal(one_qemu.address, command=command) as terminal:
+        terminal.wait_ready()
+        terminal.type("query-name; exit\r")
+        assert terminal.end() == 0
+        assert_tidy(terminal)
 
 
 def test_ctrl_d_on_nonempty_line_deletes_character(one_qemu: Server) -> None:
@@ -94,6 +123,7 @@ def test_ctrl_c_at_empty_prompt_explains_exit(one_qemu: Server) -> None:
         terminal.wait_above("Ctrl-D leaves the shell", "Ctrl-D leaves the shell")
 
 
+@one_version
 def test_reply_after_ctrl_c_is_marked_late(qemu: Server) -> None:
     with Terminal(qemu.address, columns=120) as terminal:
         terminal.wait_ready()
@@ -147,6 +177,7 @@ def test_signal_ends_shell_and_restores_terminal(
         assert_tidy(terminal)
 
 
+@one_version
 def test_server_death_during_typing_keeps_line(qemu: Server) -> None:
     with Terminal("-q", qemu.address, columns=200) as terminal:
         terminal.wait_prompt()
@@ -167,9 +198,14 @@ def test_server_death_during_typing_keeps_line(qemu: Server) -> None:
         assert_tidy(terminal)
 
 
+@one_version
 def test_server_death_during_wait_reports_lost_commands(qemu: Server) -> None:
     with Terminal(qemu.address, columns=200) as terminal:
         terminal.wait_ready()
+        terminal.type("block_resize ")
+        terminal.wait_toolbar("size: int")  # the schema has arrived
+        terminal.type("\x03")
+        terminal.wait_prompt()
         qemu.stop()
         terminal.type("query-name\rquery-status\rstop\r")
         terminal.wait_above("(QEMU) query-name", "(QEMU) query-status", "(QEMU) stop")

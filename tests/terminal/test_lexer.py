@@ -53,8 +53,8 @@ def test_lexer_preserves_any_text(text: str) -> None:
             [
                 [("operator", "{"), ("argument", '"a"'), ("operator", ":")],
                 [
-                    *[("operator", " ["), ("number", "1"), ("operator", ", "), ("string", '"b"')],
-                    ("operator", "]}"),
+                    *[("", " "), ("operator", "["), ("number", "1"), ("operator", ","), ("", " ")],
+                    *[("string", '"b"'), ("operator", "]"), ("operator", "}")],
                 ],
             ],
         ),

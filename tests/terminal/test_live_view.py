@@ -66,7 +66,10 @@ def test_watch_before_first_reply_shows_title() -> None:
 def test_watch_marks_changed_value() -> None:
     driver = watching("-n 2 query-x", reply({"a": 1, "b": "x"}, 1), reply({"a": 2, "b": "x"}, 2))
     rows = rows_of(driver)
-    assert texts(rows) == ["query-x: every 2 s, 0.0 ms; Ctrl-C stops", '{"a": 2, "b": "x"}']
+    assert texts(rows) == [
+        "query-x: every 2 s, 0.0 ms; Ctrl-C stops",
+        '{"a": 2 (+0.5/s), "b": "x"}',
+    ]
     assert marked(rows) == ["2"]
 
 
@@ -141,3 +144,75 @@ def test_job_rows_escape_hostile_names(columns: int) -> None:
     hostile = {"id": "\x1b[2J" * 9, "type": "\x9b", "status": "日" * 40}
     shown = texts(rows_of(jobs(JOB | hostile | HALF), columns=columns))
     assert not any(char in "".join(shown) for char in "\x1b\x9b")
+
+
+# -- views ----------------------------------------------------------------------------------------
+
+
+def blocks(*sizes: int) -> list[dict[str, object]]:
+    return [{"device": f"d{number}", "rd_bytes": size} for number, size in enumerate(sizes)]
+
+
+def test_table_marks_changes_and_shows_rates() -> None:
+    driver = watching(
+        "/table device,rd_bytes query-blockstats",
+        reply(blocks(4096, 7), 1),
+        reply(blocks(6144, 7), 2),
+    )
+    rows = rows_of(driver)
+    assert texts(rows) == [
+        "/table device,rd_bytes query-blockstats: every 2 s, 0.0 ms; Ctrl-C stops",
+        "device         rd_bytes",
+        "d0      6144 (+1 KiB/s)",
+        "d1                    7",
+    ]
+    assert marked(rows) == ["6144", "(+1", "KiB/s)"]
+
+
+def test_table_row_that_moved_is_not_marked() -> None:
+    first, second = blocks(1, 2)
+    driver = watching(
+        "/table query-x", reply([first, second], 1), reply([{"device": "d9"}, first, second], 2)
+    )
+    assert marked(rows_of(driver)) == ["d9"]
+
+
+def test_error_of_later_round_is_shown_in_view() -> None:
+    driver = watching("/table query-x", reply(blocks(1), 1), error("not \x1b now", marker=2))
+    assert texts(rows_of(driver))[1:] == ["GenericError: not \\x1b now"]
+    driver.after(2)
+    driver.bytes(reply(blocks(1), 3))
+    assert texts(rows_of(driver))[1:] == ["device  rd_bytes", "d0             1"]
+
+
+def test_column_that_vanishes_is_shown_in_view() -> None:
+    driver = watching("/table rd_bytes query-x", reply(blocks(1), 1), reply([{"device": "d"}], 2))
+    assert "no row has 'rd_bytes'" in texts(rows_of(driver))[1]
+
+
+@pytest.mark.parametrize("columns", [5, 20, 200])
+def test_view_rows_fit_any_width(columns: int) -> None:
+    value = [{"name": "日本" * 30, "x": "y" * 90, "\x1b": "\u202e"}] * 30
+    driver = watching("/table query-x", reply(value, 1))
+    rows = rows_of(driver, columns=columns)
+    assert not any(char in "".join(texts(rows)) for char in "\x1b\u202e")
+    assert len(rows) == 10
+
+
+def test_graph_is_watched() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/watch /graph pci")
+    device = {
+        "bus": 0,
+        "function": 0,
+        "qdev_id": "",
+        "regions": [],
+        "class_info": {"desc": "VGA", "class": 768},
+        "id": {"vendor": 1, "device": 2},
+    }
+    driver.bytes(reply([{"bus": 0, "devices": [{**device, "slot": 1}]}], 1))
+    driver.after(2)
+    driver.bytes(reply([{"bus": 0, "devices": [{**device, "slot": 2}]}], 2))
+    rows = rows_of(driver)
+    assert texts(rows)[1:] == ["bus 0", "└─ 02.0  VGA  0001:0002"]
+    assert marked(rows) == ["02.0"]

@@ -205,7 +205,10 @@ def test_pasted_monitor_transcript_runs_its_commands(one_qemu: Server) -> None:
 
 def test_tab_inside_pasted_text_is_a_blank(one_qemu: Server) -> None:
     with Terminal("-q", "-v", one_qemu.address) as terminal:
-        terminal.wait_prompt()
+        terminal.wait_toolbar("prelaunch")  # the negotiation has ended
+        # The reply to the shell's own query-commands comes before this one.
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')
         terminal.type_at_once("block-str\tdev\tx=1\r")
         terminal.wait_above("block-str has no argument 'dev'", "", "^^^", "expected KEY=VALUE")
         terminal.type_at_once("block-str\t")
@@ -220,7 +223,7 @@ def test_multiline_input_survives_events_and_resize(tmp_path: Path) -> None:
         start_qemu(SYSTEM, tmp_path / "vm.sock", *options) as qemu,
         Terminal("-q", qemu.address, columns=40) as terminal,
     ):
-        terminal.wait_prompt()
+        terminal.wait_toolbar("prelaunch")  # the negotiation has ended
         terminal.type(command + "\r{}")
         wrapped = [f"(QEMU) {command[:33]}", command[33:].rstrip(), "... {}"]
         terminal.wait(lambda: terminal.text.splitlines() == wrapped, "entry over three rows")
@@ -239,7 +242,7 @@ def test_multiline_input_survives_events_and_resize(tmp_path: Path) -> None:
 
 def test_connection_loss_keeps_typed_transaction(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address, columns=200) as terminal:
-        terminal.wait_prompt()
+        terminal.wait_toolbar("prelaunch")  # the negotiation has ended
         terminal.type("transaction(\rblock-dirty-bitmap-add node=d0 ")
         wait_entry(terminal, "transaction(", "block-dirty-bitmap-add node=d0")
         one_qemu.kill()
@@ -247,3 +250,17 @@ def test_connection_loss_keeps_typed_transaction(one_qemu: Server) -> None:
         wait_entry(terminal, "transaction(", "block-dirty-bitmap-add node=d0")
         terminal.type("name=b0\r)\r")
         terminal.wait_above("... )", "not connected; nothing was sent")
+
+
+def test_long_paste_without_marks_is_one_text(one_qemu: Server) -> None:
+    echo = '{"execute": "query-name"}\r{"return": {}}\r'
+    line = "(QEMU) query-name # "
+    # Every Enter after a prompt line is the last character of 1,024, a usual size of one read.
+    parts = [line + "x" * (1023 - len(line)) + "\r"]
+    parts += [echo + line + "x" * (1023 - len(echo) - len(line)) + "\r" for _ in range(11)]
+    with Terminal("-q", one_qemu.address, rows=50) as terminal:
+        terminal.wait_prompt()
+        terminal.type_at_once("".join([*parts, echo]))
+        terminal.wait_for("this is a transcript")
+        terminal.wait_prompt()
+        assert "error" not in terminal.text

@@ -34,6 +34,7 @@ def test_dumb_terminal_has_banner_prompt_and_questions(
     with Terminal(one_qemu.address, columns=160, variables=variables) as terminal:
         terminal.wait_ready()
         assert terminal.text.startswith("Connected to QEMU ")
+        assert terminal.lines[1] == "/help lists the shell commands."  # Tab and F1 do nothing
         terminal.line("query-name")
         terminal.wait_above("(QEMU) query-name", '{"return": {}}')
         terminal.line("quit")
@@ -114,7 +115,8 @@ def test_interrupt_ends_a_wait_in_plain_shell(one_qemu: Server) -> None:
         terminal.line("cont")
         terminal.wait_above(" RESUME", '{"return": {}}')
         terminal.type("/wait STOP\n")
-        terminal.wait(lambda: terminal.current == "", "the wait")
+        terminal.wait(lambda: terminal.current == "", "echo of the line")
+        terminal.wait_until_it_waits()
         terminal.type(_CTRL_C)
         terminal.wait_above("^C", "no longer waiting for STOP")
         terminal.type(_CTRL_C)
@@ -188,6 +190,8 @@ def test_settings_file_applies_at_a_dumb_terminal(one_qemu: Server, tmp_path: Pa
 def test_lost_connection_leaves_the_plain_shell_open(one_qemu: Server) -> None:
     with _plain(one_qemu, "-q") as terminal:
         terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above('{"return": {}}')  # the negotiation has ended
         one_qemu.process.kill()
         terminal.wait_for("connection lost")
         terminal.wait_prompt()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.screen import Terminal
-from tests.harness.servers import SYSTEM, Server, start_qemu
+from tests.harness.servers import SYSTEM, Server, one_version, start_qemu
 
 COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
 
@@ -34,6 +34,7 @@ def test_quiet_option_hides_the_banner(one_qemu: Server) -> None:
         assert re.fullmatch(r'\{"return": \{\}\}  [\d.]+ (ms|s)', reply)
 
 
+@one_version
 def test_short_reply_is_one_coloured_line(qemu: Server) -> None:
     with Terminal(qemu.address) as terminal:
         terminal.wait_ready()
@@ -126,6 +127,7 @@ def test_caret_marks_the_error_position(
         assert "{" not in "".join(terminal.lines[at + 3 :])  # no reply follows
 
 
+@one_version
 def test_json_over_lines_keeps_the_user_id(qemu: Server) -> None:
     with Terminal(qemu.address) as terminal:
         terminal.wait_ready()
@@ -154,8 +156,9 @@ def test_json_error_shows_the_line_with_it(one_qemu: Server) -> None:
         terminal.wait_prompt("...")
         terminal.line("  wrong}")
         terminal.wait_prompt()
-        reason, shown, caret = terminal.above[2::-1]
+        reason, shown, caret, hint = terminal.above[3::-1]
         assert reason.startswith("expected a value")
+        assert hint.strip() == 'did you mean {"execute": "wrong"}?'
         assert shown.strip() == "wrong}"
         assert caret.index("^") == shown.index("wrong")
 
@@ -192,6 +195,7 @@ def test_verbose_option_shows_typed_commands_only(one_qemu: Server) -> None:
         assert terminal.text.count("->") == 2  # background queries are not shown
 
 
+@one_version
 def test_tab_completes_command_names(qemu: Server) -> None:
     with Terminal(qemu.address) as terminal:
         terminal.wait_ready()
@@ -267,6 +271,7 @@ def test_hmp_option_does_not_complete_qmp_names(one_qemu: Server) -> None:
         terminal.wait(lambda: terminal.current == "(qemu) query-statuX", "Tab that does nothing")
 
 
+@one_version
 def test_raw_option_passes_lines_through(qemu: Server) -> None:
     with Terminal("--raw", qemu.address, columns=120) as terminal:
         terminal.wait_for('{"QMP": {"version"')

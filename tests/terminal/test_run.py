@@ -136,7 +136,7 @@ def test_sudo_can_ask_for_a_password(variables: dict[str, str], tmp_path: Path) 
     sudo = tmp_path / "sudo"
     sudo.write_text(
         "#!/bin/sh\nprintf 'Password: ' >/dev/tty\nread -r word </dev/tty\n"
-        'test "$word" = sesame || exit 1\nexec "$@" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-\n'
+        'test "$word" = sesame || exit 1\nstty raw -echo </dev/tty\nexec "$@" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-\n'
     )
     sudo.chmod(0o755)
     variables["PATH"] = f"{tmp_path}:{os.environ['PATH']}"
@@ -152,6 +152,8 @@ def test_sudo_can_ask_for_a_password(variables: dict[str, str], tmp_path: Path) 
         terminal.wait_for("[y/N]")
         terminal.type("y")
         assert terminal.end() == 0
+        # sudo leaves the terminal in raw mode as long as its program runs.
+        assert terminal.modes == terminal.modes_before
 
 
 # -- the end of QEMU and of the shell -----------------------------------------------------------------

@@ -14,7 +14,7 @@ import pytest
 
 from qmpshell.client import Connection, connect
 from tests.harness.screen import Terminal
-from tests.harness.servers import Installation, start_qemu
+from tests.harness.servers import Installation, one_version, start_qemu
 
 PAIRS = 1500
 
@@ -32,7 +32,7 @@ def machine(installation: Installation, tmp_path: Path) -> Iterator[tuple[str, C
     options = ("-qmp", f"unix:{second},server=on,wait=off")
     with ExitStack() as stack:
         server = stack.enter_context(start_qemu(installation, tmp_path / "vm.sock", *options))
-        yield server.address, stack.enter_context(connect(second, wait=10))
+        yield server.address, stack.enter_context(connect(second, wait=60))
 
 
 def logged(path: Path) -> Counter[str]:
@@ -58,6 +58,7 @@ def wait_negotiated(terminal: Terminal) -> None:
     terminal.wait_above('{"return": {}}')
 
 
+@one_version
 def test_typing_works_during_a_folded_storm(
     machine: tuple[str, Connection], tmp_path: Path
 ) -> None:
@@ -65,7 +66,7 @@ def test_typing_works_during_a_folded_storm(
     log = tmp_path / "log"
     with Terminal("-q", "-l", str(log), address, columns=100) as terminal:
         wait_negotiated(terminal)
-        storm = threading.Thread(target=stop_and_continue, args=(monitor, PAIRS))
+        storm = threading.Thread(target=stop_and_continue, args=(monitor, PAIRS), daemon=True)
         storm.start()
         try:
             terminal.wait_for("×")
@@ -78,7 +79,7 @@ def test_typing_works_during_a_folded_storm(
             terminal.line("query-status")
             terminal.wait_for('"status": ')
         finally:
-            storm.join()
+            storm.join(60)
         everything = {"RESUME": PAIRS, "STOP": PAIRS}
         terminal.wait(lambda: everything.items() <= logged(log).items(), "whole storm in the log")
         terminal.wait(lambda: displayed(terminal)[0] == everything, "whole storm on the screen")
@@ -88,6 +89,7 @@ def test_typing_works_during_a_folded_storm(
         assert terminal.end() == 0
 
 
+@one_version
 def test_storm_counts_appear_above_next_reply(
     machine: tuple[str, Connection],
 ) -> None:
@@ -104,6 +106,7 @@ def test_storm_counts_appear_above_next_reply(
         assert terminal.above[1].split()[1] == "STOP"
 
 
+@one_version
 def test_storm_counts_appear_before_exit(machine: tuple[str, Connection], tmp_path: Path) -> None:
     address, monitor = machine
     log = tmp_path / "log"
@@ -116,6 +119,7 @@ def test_storm_counts_appear_before_exit(machine: tuple[str, Connection], tmp_pa
         assert displayed(terminal)[0] == {"RESUME": 100, "STOP": 100}
 
 
+@one_version
 def test_storm_during_pager_appears_afterwards(
     machine: tuple[str, Connection], tmp_path: Path
 ) -> None:
@@ -136,6 +140,7 @@ def test_storm_during_pager_appears_afterwards(
         terminal.wait_prompt()
 
 
+@one_version
 def test_storm_during_question_keeps_question(machine: tuple[str, Connection]) -> None:
     address, monitor = machine
     with Terminal("-q", address, columns=100) as terminal:

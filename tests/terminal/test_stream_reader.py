@@ -47,7 +47,7 @@ def test_reader_delivers_all_data_and_eof() -> None:
 
     def on_data(_reader: StreamReader, peer: socket.socket, data: bytes) -> bool:
         if not got:
-            threading.Thread(target=write, args=(peer,)).start()
+            threading.Thread(target=write, args=(peer,), daemon=True).start()
         got.append(data)
         return data == b""
 
@@ -64,10 +64,14 @@ def test_reader_batches_a_stream_of_events() -> None:
         peer.sendall(b"event\n")
         return len(times) == 10
 
-    exchange(on_data, b"event\n")
-    pauses = [after - before for before, after in itertools.pairwise(times)]
-    # After a long pause of the test machine there is no storm, so the reader need not wait.
-    storm = [pause for before, pause in itertools.pairwise(pauses) if before < 0.009]
+    for _ in range(20):
+        times.clear()
+        exchange(on_data, b"event\n")
+        pauses = [after - before for before, after in itertools.pairwise(times)]
+        # After a long pause of the test machine there is no storm, so the reader need not wait.
+        storm = [pause for before, pause in itertools.pairwise(pauses) if before < 0.009]
+        if storm:
+            break
     assert storm
     assert min(storm) > 0.004
 

@@ -12,14 +12,21 @@ from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.styles import BaseStyle, default_ui_style, merge_styles
 from pygments.styles import get_all_styles
 
-from qmpshell.render import JSON_NAME, JSON_NUMBER, JSON_PUNCTUATION, JSON_STRING, JSON_WORD
+from qmpshell.render import (
+    JSON_NAME,
+    JSON_NOTE,
+    JSON_NUMBER,
+    JSON_PUNCTUATION,
+    JSON_STRING,
+    JSON_WORD,
+)
 from qmpshell.storage import check_style
 from qmpshell.terminal import color_depth, json_style, make_style, paint_table, style_names, styles
 from tests.harness.program import environment
 from tests.harness.screen import Terminal
 from tests.harness.servers import Server
 
-PIECES = (JSON_NAME, JSON_STRING, JSON_NUMBER, JSON_WORD, JSON_PUNCTUATION)
+PIECES = (JSON_NAME, JSON_STRING, JSON_NUMBER, JSON_WORD, JSON_NOTE, JSON_PUNCTUATION)
 CLASSES = sorted(
     value
     for name, value in vars(styles).items()

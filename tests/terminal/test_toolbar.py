@@ -14,6 +14,7 @@ from tests.harness.scripted import Peer, ScriptedServer
 from tests.harness.servers import (
     Installation,
     Server,
+    one_version,
     start_agent,
     start_qemu,
     start_storage_daemon,
@@ -56,6 +57,7 @@ def test_toolbar_follows_the_run_state(machine: Server) -> None:
         terminal.wait_toolbar("paused")
 
 
+@one_version
 def test_toolbar_follows_changes_by_other_client(
     installation: Installation, tmp_path: Path
 ) -> None:
@@ -84,14 +86,16 @@ def test_toolbar_starts_with_the_pending_reply(one_qemu: Server) -> None:
         one_qemu.stop()
         terminal.line("query-name; stop")
         terminal.line("query-uuid")
-        terminal.wait_toolbar("waiting for the reply to query-name, 2 s")
+        terminal.wait_toolbar_time("waiting for the reply to query-name", 2)
         text = "Ctrl-C stops waiting; 2 more are queued"
         terminal.wait(
             lambda: terminal.toolbar.startswith("waiting for") and text in terminal.toolbar, "it"
         )
         terminal.resize(40, 24)
-        terminal.wait(lambda: len(terminal._toolbar_rows) == 3, "three rows of it")
-        assert text in terminal.toolbar
+        terminal.wait(
+            lambda: len(terminal._toolbar_rows) == 3 and text in terminal.toolbar,
+            "three rows of it",
+        )
 
 
 def test_toolbar_shows_lost_connection(one_qemu: Server) -> None:
@@ -159,10 +163,11 @@ def test_toolbar_with_storage_daemon_shows_jobs_only(
     assert log.read_text().count('"execute": "query-migrate"') == 1
 
 
+@one_version
 def test_toolbar_with_agent_shows_address(installation: Installation, tmp_path: Path) -> None:
     with (
         start_agent(installation, tmp_path) as server,
-        Terminal("-N", "--wait", "5", server.address) as terminal,
+        Terminal("-N", "--wait", "60", server.address) as terminal,
     ):
         terminal.wait_prompt()
         terminal.line("guest-ping")
@@ -296,6 +301,7 @@ def marked(terminal: Terminal) -> list[str]:
     return found
 
 
+@one_version
 def test_watch_redraws_in_place_and_marks_changes(machine: Server) -> None:
     with Terminal(machine.address, columns=80) as terminal:
         terminal.wait_ready()
@@ -304,15 +310,10 @@ def test_watch_redraws_in_place_and_marks_changes(machine: Server) -> None:
         terminal.wait_for('{"status": "prelaunch", ')
         terminal.wait_prompt()
         assert marked(terminal) == []
-        found: list[str] = []
         terminal.line("cont")
-
-        def is_marked() -> bool:
-            found.extend(marked(terminal))
-            return '"running"' in found
-
-        terminal.wait(is_marked, "a change that is marked")
-        assert "true" in found
+        # The marks may be gone when the screen is looked at: they last a second.
+        marks = re.compile(rb';7m"running".*;7mtrue', re.DOTALL)
+        terminal.wait(lambda: bool(marks.search(terminal.raw)), "changes that are marked")
         terminal.wait(lambda: marked(terminal) == [], "no more changes")
         assert terminal.text.count("query-status: every") == 1
         terminal.type("\x03")
@@ -358,8 +359,8 @@ def test_events_appear_during_watch(scripted: Start) -> None:
         terminal.wait_ready()
         terminal.line("/watch -n 0.1 query-name")
         terminal.wait_for('TICK {"n": 4}')
-        terminal.wait(lambda: '\n{"n": 4}' in terminal.text, "the latest reply in the view")
-        assert [line for line in terminal.lines if line.startswith('{"n"')] == ['{"n": 4}']
+        terminal.wait(lambda: '\n{"n": 4 (+' in terminal.text, "the latest reply in the view")
+        assert sum(line.startswith('{"n"') for line in terminal.lines) == 1
 
 
 # -- /events --------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from qmpshell.transport import (
     TcpAddress,
     UnixAddress,
     VsockAddress,
+    is_clear_text,
     parse_address,
 )
 
@@ -49,6 +50,7 @@ def parse(text: str, *existing: str) -> Address:
         ("tcp://[::1]:4444/", TcpAddress("::1", 4444)),
         ("unix:///run/vm.sock", UnixAddress("///run/vm.sock")),
         ("UNIX-CONNECT:/run/vm.sock", UnixAddress("/run/vm.sock")),
+        ("unix-connect:vm.sock", UnixAddress("vm.sock")),
         ("UNIX:vm.sock", UnixAddress("vm.sock")),
         ("TCP:localhost:4444", TcpAddress("localhost", 4444)),
         ("TCP-CONNECT:[::1]:4444", TcpAddress("::1", 4444)),
@@ -147,3 +149,24 @@ def test_random_text_is_parsed_or_rejected(text: str) -> None:
     except AddressError:
         return
     assert parse(str(address)) == address or "," in text or "[" in text
+
+
+@pytest.mark.parametrize(
+    "path", ["Unix:/a", "UNIX-CONNECT:/a", "tcp:/a", "Socket,a/b", "a:b", "/a"]
+)
+def test_text_of_path_denotes_the_same_path(path: str) -> None:
+    assert parse_address(str(UnixAddress(path)), exists=lambda _path: False) == UnixAddress(path)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_clear"),
+    [
+        *((host, False) for host in ("localhost", "LOCALHOST", "127.0.0.1", "127.8.8.8", "::1")),
+        *((host, True) for host in ("host", "10.0.0.1", "127.example.com", "::2", "128.0.0.1")),
+    ],
+)
+def test_clear_text_is_any_host_but_loopback(host: str, is_clear: bool) -> None:
+    assert is_clear_text(TcpAddress(host, 1)) is is_clear
+    assert is_clear_text(TcpAddress(host, 1, telnet=True)) is is_clear
+    assert is_clear_text(TcpAddress(host, 1, websocket=True)) is is_clear
+    assert not is_clear_text(TcpAddress(host, 1, tls="t"))

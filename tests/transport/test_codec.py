@@ -42,7 +42,7 @@ class UpperCodec:
 def ends() -> Iterator[tuple[CodecStream, socket.socket]]:
     ours, theirs = socket.socketpair()
     stream = CodecStream(SocketStream(ours), UpperCodec())
-    theirs.settimeout(30)
+    theirs.settimeout(60)
     with theirs:
         yield stream, theirs
         stream.close()
@@ -81,7 +81,7 @@ def test_codec_stream_sends_alert_before_error(ends: Ends) -> None:
 def test_open_keeps_data_after_handshake(ends: Ends) -> None:
     stream, server = ends
     server.sendall(b"welcomeGREETING")
-    stream.open(name="upper", timeout=30)
+    stream.open(name="upper", timeout=60)
     assert stream.read() == b"greeting"
     assert stream.read() is None
 
@@ -92,12 +92,34 @@ def test_open_without_handshake_reports_reason(ends: Ends) -> None:
         stream.open(name="upper", timeout=0)
     server.shutdown(socket.SHUT_WR)
     with pytest.raises(ConnectError, match="closed the connection during the upper handshake"):
-        stream.open(name="upper", timeout=30)
+        stream.open(name="upper", timeout=60)
 
 
 def test_large_write_does_not_block(ends: Ends) -> None:
     stream, server = ends
     server.sendall(b"welcome")
-    stream.open(name="upper", timeout=30)
+    stream.open(name="upper", timeout=60)
     stream.write(b"x" * (1 << 24))
     assert stream.want_write
+
+
+def test_open_asks_for_cause_early_and_late(ends: Ends) -> None:
+    stream, _ = ends
+    asked: list[bool] = []
+
+    def explain(is_late: bool) -> str:
+        asked.append(is_late)
+        return "busy" if is_late else ""
+
+    with pytest.raises(ConnectError, match=r"^busy$"):
+        stream.open(name="upper", timeout=0.5, explain=explain)
+    assert asked == [False, True]
+    with pytest.raises(ConnectError, match=r"^not upper$"):
+        stream.open(name="upper", timeout=30, explain=lambda _is_late: "not upper")
+
+
+def test_open_asks_for_cause_of_early_end(ends: Ends) -> None:
+    stream, server = ends
+    server.shutdown(socket.SHUT_WR)
+    with pytest.raises(ConnectError, match=r"^expects TLS$"):
+        stream.open(name="upper", timeout=30, explain=lambda _is_late: "expects TLS")

@@ -28,7 +28,7 @@ with socket.socket(socket.AF_UNIX) as client:
 
 def connect(path: Path) -> socket.socket:
     client = socket.socket(socket.AF_UNIX)
-    client.settimeout(10)
+    client.settimeout(60)
     try:
         client.connect(str(path))
     except OSError:
@@ -93,7 +93,7 @@ def test_socket_of_killed_qmpshell_is_replaced(tmp_path: Path) -> None:
         assert path.is_socket()
     listener = Listener(UnixAddress(str(path)))
     with connect(path):
-        listener.accept(timeout=10).close()
+        listener.accept(timeout=60).close()
     listener.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -146,7 +146,7 @@ class Listening:
         assert self._process.stdout.readline() == b"1\n"
 
     def __exit__(self, *exception: object) -> None:
-        self._process.communicate(timeout=20)
+        self._process.communicate(timeout=60)
 
 
 def test_second_listener_is_refused(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_second_caller_is_refused_until_next_accept(tmp_path: Path) -> None:
     path = tmp_path / "a.sock"
     listener = Listener(UnixAddress(str(path)))
     with connect(path), connect(path) as early:  # both wait before the first is accepted
-        stream = listener.accept(timeout=10)
+        stream = listener.accept(timeout=60)
         with pytest.raises(ConnectionResetError):
             early.recv(1)
         with pytest.raises(OSError, match="refused"):
@@ -218,10 +218,10 @@ def test_second_caller_is_refused_until_next_accept(tmp_path: Path) -> None:
             with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):
                 called.append(connect(path))
 
-    thread = threading.Thread(target=call)
+    thread = threading.Thread(target=call, daemon=True)
     thread.start()
-    listener.accept(timeout=10).close()
-    thread.join()
+    listener.accept(timeout=60).close()
+    thread.join(60)
     called[0].close()
     listener.close()
     assert list(tmp_path.iterdir()) == []
@@ -232,7 +232,7 @@ def test_second_tcp_caller_is_refused() -> None:
         port = free.getsockname()[1]
     listener = Listener(TcpAddress("127.0.0.1", port))
     with socket.create_connection(("127.0.0.1", port)):
-        stream = listener.accept(timeout=10)
+        stream = listener.accept(timeout=60)
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port))
     stream.close()
@@ -246,16 +246,16 @@ def test_new_accept_ends_earlier_one(tmp_path: Path) -> None:
 
     def accept() -> None:
         with pytest.raises(ConnectError) as caught:
-            listener.accept(timeout=20)
+            listener.accept(timeout=60)
         ended.append(str(caught.value))
 
-    thread = threading.Thread(target=accept)
+    thread = threading.Thread(target=accept, daemon=True)
     thread.start()
     while not listener._is_accepting:
         pass
     with pytest.raises(ConnectError, match="no connection within"):
         listener.accept(timeout=0.01)
-    thread.join(20)
+    thread.join(60)
     assert ended == [f"{path}: stopped listening"]
     listener.close()
 
@@ -269,14 +269,14 @@ def test_process_of_another_user_is_refused() -> None:
         while not notices:
             with pytest.raises(ConnectError, match="no connection"):
                 listener.accept(timeout=0.2, notice=notices.append)
-        stranger.communicate(timeout=20)
+        stranger.communicate(timeout=60)
     assert notices == [
         f"unix:{name},abstract=on: refused a process of another user (uid 65534, pid {stranger.pid})"
     ]
     with start_client(f"@{name}", os.geteuid()) as friend:
-        stream = listener.accept(timeout=20, notice=notices.append)
+        stream = listener.accept(timeout=60, notice=notices.append)
         stream.write(b"y")
-        assert friend.communicate(timeout=20)[0] == b"b'y'\n"
+        assert friend.communicate(timeout=60)[0] == b"b'y'\n"
     stream.close()
     listener.close()
     assert len(notices) == 1
@@ -285,7 +285,7 @@ def test_process_of_another_user_is_refused() -> None:
 def test_close_during_bind_removes_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listener = Listener(UnixAddress(str(tmp_path / "a.sock")))
     with connect(tmp_path / "a.sock"):
-        listener.accept(timeout=10).close()
+        listener.accept(timeout=60).close()
     real, states = os.stat, list[int]()
 
     def interrupt(path: str) -> os.stat_result:

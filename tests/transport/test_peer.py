@@ -19,6 +19,7 @@ from qmpshell.transport import (
     explain_delay,
     explain_mismatch,
     find_peer,
+    parse_address,
 )
 
 QEMU = Process(7, "qemu-system-x86_64")
@@ -89,10 +90,26 @@ def test_option_of_qemu_names_other_protocol(option: str, user: str, text: str) 
         ("/run/vm.sock", "unix:/run/vm.sock,telnet=on"),
         ("vm.sock", "unix:vm.sock,telnet=on"),
         ("unix:a:1,abstract=on", "unix:a:1,abstract=on,telnet=on"),
+        ("websocket:localhost:1", "telnet:localhost:1"),
+        ("tcp:[::1]:1,tls-creds=t", "telnet:[::1]:1"),
+        ("unix:a,websocket=on", "unix:a,telnet=on"),
+        ("socket,path=a.sock,server=on", "socket,path=a.sock,server=on,telnet=on"),
+        ("socket,host=a,websocket=on,port=1", "socket,host=a,port=1,telnet=on"),
+        ("socket,host=a,port=1,websocket", "socket,host=a,port=1,telnet=on"),
+        ("socket,host=a,websocket=y,port=1", "socket,host=a,port=1,telnet=on"),
     ],
 )
 def test_address_with_telnet_is_accepted_form(address: str, text: str) -> None:
     assert address_with(address, "telnet") == text
+    parse_address(text, exists=lambda _path: False)
+
+
+@pytest.mark.parametrize("address", ["websocket:a:1", "wss://a:1", "tcp:a:1,websocket=on"])
+def test_websocket_to_websocket_is_no_mismatch(address: str) -> None:
+    assert explain_mismatch(address, Peer(server=QEMU, option="socket,port=1,websocket=on")) == ""
+    tls = Peer(server=QEMU, option="socket,port=1,websocket=on,tls-creds=t")
+    assert explain_mismatch(address, tls).endswith("expects TLS here; add --tls-creds DIR")
+    assert explain_mismatch("tcp:a:1,websocket=on,tls-creds=tls0", tls) == ""
 
 
 def listen_unix(tmp_path: Path) -> tuple[socket.socket, UnixAddress]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +15,7 @@ from qmpshell.transport import VsockAddress, open_stream
 from qmpshell.transport.vsock import open_vsock
 from tests.harness.program import run
 from tests.harness.servers import Server
+from tests.harness.waiting import sleeps_less_than
 
 _LOOPBACK_CID = 1
 
@@ -60,12 +60,12 @@ def relay(loopback: None, qemu: Server) -> Iterator[str]:  # noqa: ARG001
 
 
 def test_script_runs_over_vsock(relay: str) -> None:
-    result = run("--wait", "10", relay, input="query-name\n")
+    result = run("--wait", "60", relay, input="query-name\n")
     assert (result.status, result.out) == (0, '{"return": {}}\n')
 
 
 def test_library_runs_over_vsock(relay: str) -> None:
-    with qmpshell.connect(relay, wait=10) as qmp:
+    with qmpshell.connect(relay, wait=60) as qmp:
         assert qmp.execute("query-name") == {}
 
 
@@ -73,7 +73,7 @@ def test_large_write_over_vsock_does_not_block(loopback: None) -> None:  # noqa:
     with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as listener:
         listener.bind((socket.VMADDR_CID_ANY, socket.VMADDR_PORT_ANY))
         listener.listen(1)
-        stream = open_stream(VsockAddress(_LOOPBACK_CID, listener.getsockname()[1]), timeout=5)
+        stream = open_stream(VsockAddress(_LOOPBACK_CID, listener.getsockname()[1]), timeout=60)
         stream.write(b" " * 20_000_000)
         assert stream.want_write
         stream.close()
@@ -119,10 +119,8 @@ def test_failure_is_explained(
 
 
 def test_connect_gives_up_in_time() -> None:
-    began = time.monotonic()
-    with pytest.raises(ConnectError, match="vsock:1:1: "):
+    with pytest.raises(ConnectError, match="vsock:1:1: "), sleeps_less_than(2):
         open_stream(VsockAddress(_LOOPBACK_CID, 1), timeout=0.5)
-    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("address", [VsockAddress(1, 1 << 32), VsockAddress(0xFFFFFFFF, 1)])

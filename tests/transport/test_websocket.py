@@ -9,8 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,8 +25,11 @@ from qmpshell.transport import SocketStream, TcpAddress, open_stream
 from qmpshell.transport.codec import CodecError, CodecStream
 from qmpshell.transport.websocket import WebsocketCodec
 from tests.harness.program import environment, run
+from tests.harness.relay import start_relay
 from tests.harness.screen import Terminal
 from tests.harness.servers import INSTALLATIONS, Server, start_qemu
+from tests.harness.waiting import sleeps_less_than
+from tests.harness.woken import Woken
 
 URI = "ws://localhost:4444/"
 
@@ -229,34 +230,6 @@ def free_port() -> int:
         return port
 
 
-class Woken:
-    """Uses a second monitor of a server all the time.
-
-    The I/O thread of QEMU 7.2 to 10.0 does not notice data that arrives at a websocket. It looks for
-    it whenever something else wakes it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._connection = qmpshell.connect(path)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._work)
-
-    def _work(self) -> None:
-        try:
-            while not self._ended.wait(0.002):
-                self._connection.execute("query-name")
-        except qmpshell.ConnectionLost:
-            pass
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_exception: object) -> None:
-        self._ended.set()
-        self._thread.join()
-        self._connection.close()
-
-
 @pytest.fixture(params=INSTALLATIONS, ids=lambda installation: installation.name)
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Server, str]]:
     """Start a QEMU whose second monitor is a websocket. Return it and the monitor's address."""
@@ -288,11 +261,15 @@ def test_script_runs_over_websocket(server: Started) -> None:
         assert '"status": "prelaunch"' in result.lines[2]
 
 
-def test_library_sends_large_message_over_websocket(server: Started) -> None:
-    with qmpshell.connect(server[1]) as qmp:
+def test_library_sends_large_message_over_websocket(one_qemu: Server) -> None:
+    """Through a relay, because QEMU's own websocket sometimes fails with a large message."""
+    with (
+        start_relay(one_qemu.address, websocket=True) as port,
+        qmpshell.connect(f"websocket:127.0.0.1:{port}", wait=60) as qmp,
+    ):
         with pytest.raises(qmpshell.CommandError, match=r"n{1000}"):
             qmp.execute("n" * 300_000)
-        assert qmp.execute("query-name") == {"name": "on-web"}
+        assert qmp.execute("query-name") == {}
 
 
 def test_terminal_uses_websocket(server: Started) -> None:
@@ -306,17 +283,17 @@ def test_terminal_uses_websocket(server: Started) -> None:
 
 def test_large_write_to_stopped_server_does_not_block(server: Started) -> None:
     host, _, port = server[1].removeprefix("websocket:").partition(":")
-    stream = open_stream(TcpAddress(host, int(port), websocket=True), timeout=5)
+    stream = open_stream(TcpAddress(host, int(port), websocket=True), timeout=60)
     data = b""
     while b'"QMP"' not in data:
-        assert select.select([stream], [], [], 15)[0]
+        assert select.select([stream], [], [], 60)[0]
         data += stream.read() or b""
     server[0].stop()
-    began = time.monotonic()
-    stream.write(os.urandom(20_000_000))
-    assert stream.want_write
-    stream.close()
-    assert time.monotonic() - began < 2
+    data = os.urandom(20_000_000)
+    with sleeps_less_than(0.5):
+        stream.write(data)
+        assert stream.want_write
+        stream.close()
     server[0].process.send_signal(signal.SIGCONT)
 
 
@@ -333,8 +310,9 @@ def test_plain_monitor_is_diagnosed(one_qemu: Server) -> None:
         assert 'the server does not speak websocket: it sent “{"QMP"' in result.err
 
 
-def test_silence_of_websocket_names_known_bug() -> None:
-    assert explain_silence("websocket:a:1", b"", greeted=True).endswith(
-        "; QEMU has a bug with QMP over websockets"
+@pytest.mark.parametrize("address", ["websocket:a:1", "wss://a:1", "socket,path=a,websocket=on"])
+def test_silence_of_websocket_names_known_bug(address: str) -> None:
+    assert explain_silence(address, b"", greeted=True).endswith(
+        "; QEMU's monitors do not work over websockets: use one without websocket=on"
     )
     assert explain_silence("a:1", b"", greeted=True).endswith("does not answer qmp_capabilities")

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from ...errors import LineError
-from ...language import suggestion_for, tokens as t, unquote
+from ...language import (
+    command_item,
+    evaluate_command,
+    evaluate_raw,
+    raw_item,
+    suggestion_for,
+    tokens as t,
+    unquote,
+)
 from .registry import COMMANDS, find_command
 
 TYPE_CHECKING = False
@@ -11,15 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ...language import ShellCommand, Token
+    from ...language import Command, Missing, RawCommand, ShellCommand, Token
     from ..context import CommandContext
 
 
 def usage_error(call: ShellCommand, reason: str, token: Token | None = None) -> LineError:
     """Return the error for a wrong call of a shell command, at `token` or at its name."""
-    start = call.start if token is None else token.start
-    end = start + len(call.name) if token is None else token.end
-    return LineError(reason, start=start, end=end, hint=f"usage: {COMMANDS[call.name][1]}")
+    return (token or call).error(reason, hint=f"usage: {COMMANDS[call.name][1]}")
 
 
 def command_words(call: ShellCommand) -> list[Token]:
@@ -45,6 +51,8 @@ def file_name(call: ShellCommand, what: str) -> tuple[str, int, int]:
     text = call.line[first.start : last.end]
     if len(call.tokens) == 1:
         return text_of(first), first.start, first.end
+    if text[0] in "\"'" and text.find(text[0], 1) == len(text) - 1 and "\\" not in text:
+        return text[1:-1], first.start, last.end  # with a = in it, which makes several tokens
     if any(char in t.BLANKS for char in text):
         raise usage_error(
             call, "one name is enough; quote a name that contains blanks", call.tokens[1]
@@ -78,8 +86,24 @@ def number(call: ShellCommand, tokens: list[Token], what: str) -> float:
 def require_monitor(context: CommandContext, call: ShellCommand, what: str) -> None:
     """Raise LineError if the server is a guest agent, which has no `what`."""
     if context.settings.agent:
-        end = call.start + len(call.name)
-        raise LineError(f"a guest agent has no {what}", start=call.start, end=end)
+        raise call.error(f"a guest agent has no {what}")
+
+
+def evaluate_own_command(
+    context: CommandContext, call: ShellCommand, first: Token, rest: list[Token], *, what: str
+) -> Command | RawCommand | Missing:
+    """Return the server's command that a shell command runs, or what is missing.
+
+    `what` names it in the error about a file. Raises LineError.
+    """
+    if first.kind == t.OBJECT:
+        if rest:
+            raise usage_error(call, "text after the JSON object", rest[0])
+        return evaluate_raw(raw_item(first))
+    item = command_item(call.line, t.Token(t.NAME, first.text, first.start), rest)
+    if item.file is not None:
+        raise usage_error(call, f"{what} cannot pass a file", rest[-1])
+    return evaluate_command(item, context.introspection)
 
 
 class _ContextUsedError(Exception):
@@ -99,12 +123,8 @@ def find_mistake(call: ShellCommand) -> LineError | None:
     """Return the error in a shell command that can be found without a server, or None."""
     run = find_command(call.name)
     if run is None:
-        return LineError(
-            f"unknown shell command {call.name[:40]}",
-            start=call.start,
-            end=call.start + len(call.name),
-            hint=suggestion_for(call.name, list(COMMANDS)) or "/help shows the list",
-        )
+        hint = suggestion_for(call.name, list(COMMANDS)) or "/help shows the list"
+        return call.error(f"unknown shell command {call.name[:40]}", hint=hint)
     context: Any = _NoContext()
     try:
         for _ in run(context, call) or ():

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from ...errors import LineError, QmpShellError
 from ...language import (
-    KEY,
     NAME,
     OBJECT,
-    OLD_SYNTAX,
-    OPERATOR,
-    QUOTED,
-    VALUE,
     WORD,
-    Argument,
     CommandItem,
     Token,
     command_item,
     evaluate_command,
     option_command,
-    parse_device_options,
-    parse_keyval,
+    parse_options,
 )
-from ...qmp import encode
 from .arguments import command_words, file_name, usage_error
 
 TYPE_CHECKING = False
@@ -53,36 +45,18 @@ def run_keyval(context: CommandContext, call: ShellCommand) -> Steps:
     name, implied = option_command(first.text)
     if second.kind == OBJECT and len(call.tokens) > 2:
         raise usage_error(call, "text after the JSON object", call.tokens[2])
-    start, end = second.start, call.tokens[-1].end
-    text = call.line[start:end]
     token = Token(NAME, name, first.start)
     if second.kind == OBJECT:
-        item = CommandItem(token, [], second)
+        item = command_item(call.line, token, [second])
     else:
-        item = CommandItem(token, _arguments(text, start, name, implied), None)
+        text = call.line[second.start : call.tokens[-1].end]
+        options = parse_options(text, second.start, name, implied_key=implied)
+        if options.error is not None:
+            raise options.error
+        item = CommandItem(token, options.given)
     command = yield from context.evaluated(lambda: evaluate_command(item, context.introspection))
     if command is not None:
         yield from context.run_command(command)
-
-
-def _arguments(text: str, start: int, name: str, implied: str | None) -> list[Argument]:
-    read = parse_device_options if name == OLD_SYNTAX else parse_keyval
-    try:
-        pairs = read(text, implied_key=implied)
-    except LineError as error:
-        raise LineError(
-            error.reason, start=start + error.start, end=start + error.end, hint=error.hint
-        ) from None
-    return [
-        Argument(
-            Token(KEY, ".".join(path), start),
-            [(part, start) for part in path],
-            Token(OPERATOR, "=", start),
-            # An @ has no meaning in QEMU's option strings, and none in quotes here.
-            Token(QUOTED, encode(value), start) if value[:1] == "@" else Token(VALUE, value, start),
-        )
-        for path, value in pairs
-    ]
 
 
 def run_last(context: CommandContext, call: ShellCommand) -> None:
@@ -92,13 +66,15 @@ def run_last(context: CommandContext, call: ShellCommand) -> None:
     context.show_last()
 
 
-def run_log(context: CommandContext, call: ShellCommand) -> None:
+def run_log(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/log FILE|off`."""
     path, start, end = file_name(call, "a file name is missing, or off")
     try:
-        context.set_log(None if call.tokens[0].text == "off" else path)
+        yield from context.set_log(None if call.tokens[0].text == "off" else path)
     except QmpShellError as error:
         raise LineError(str(error), start=start, end=end) from None
+    except OSError as error:
+        raise LineError(f"{path}: {error.strerror}", start=start, end=end) from None
 
 
 def run_oob(context: CommandContext, call: ShellCommand) -> Steps:

@@ -6,13 +6,14 @@ from itertools import islice
 
 from ...errors import LineError
 from ...language import (
-    COMPOUND,
     DID_YOU_MEAN,
+    MISSING_SCHEMA,
     QUOTED,
     WORD,
+    Missing,
     arguments,
+    build_tree,
     parse_scalar,
-    read_json,
     suggestion_for,
     unquote,
 )
@@ -23,6 +24,7 @@ from .arguments import command_words, number, parse_timeout, require_monitor, te
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ...language import Argument, ShellCommand, Token
@@ -118,23 +120,26 @@ def _list(context: CommandContext, call: ShellCommand, given: list[Token]) -> No
 
 
 def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
-    """Run `/wait [-t SECONDS] EVENT [KEY=VALUE…]`."""
+    """Run `/wait [-t SECONDS] EVENT [KEY=VALUE…]`, or with `--check` only check that it can happen."""
     timeout, tokens = parse_timeout(call)
-    names = text_of(tokens[0]) if tokens and tokens[0].kind == WORD else ""
-    if not all(names.split(",")):
-        raise usage_error(call, "the name of an event is missing")
-    name, given = tokens[0], tokens[1:]
-    for token in given:
-        if token.kind == WORD:
-            text = f"{name.text[:_MAX_SHOWN]} has no argument {token.text[:_MAX_SHOWN]!r}"
-            raise usage_error(call, text, token)
+    is_check = bool(tokens) and tokens[0].text == "--check"
+    name, given = _event_tokens(call, tokens[1:] if is_check else tokens)
+    names = text_of(name)
     wanted = arguments(call.line, name, given)
+    build_tree(wanted)  # raises LineError for a repeated key, which no event can match
     require_monitor(context, call, "events")
     known = context.introspection
 
+    def find_mistake() -> LineError | None:
+        return _find_mistake(known.schema, names, name, call.line, wanted)
+
+    if is_check:
+        yield from _check_event(context, find_mistake)
+        return
+
     def check(reply: Reply) -> LineError | None:
         context.learn_schema(reply)
-        return _find_mistake(known.schema, names, name, call.line, wanted)
+        return find_mistake()
 
     wait = EventWait(
         names,
@@ -147,7 +152,7 @@ def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
     if found is not None:
         context.claim_event(found)
     else:
-        mistake = _find_mistake(known.schema, names, name, call.line, wanted)
+        mistake = find_mistake()
         if mistake is None:
             yield from context.wait(wait)
             found, mistake = wait.event, wait.mistake
@@ -155,6 +160,29 @@ def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
             raise mistake
     if found is not None:
         context.show_result(found.value)
+
+
+def _event_tokens(call: ShellCommand, tokens: list[Token]) -> tuple[Token, list[Token]]:
+    """Return the names of events and the tokens of `KEY=VALUE`. Raises LineError."""
+    if not tokens or tokens[0].kind != WORD or not all(text_of(tokens[0]).split(",")):
+        raise usage_error(call, "the name of an event is missing")
+    name, given = tokens[0], tokens[1:]
+    for token in given:
+        if token.kind == WORD:
+            text = f"{name.text[:_MAX_SHOWN]} has no argument {token.text[:_MAX_SHOWN]!r}"
+            raise usage_error(call, text, token)
+    return name, given
+
+
+def _check_event(context: CommandContext, find_mistake: Callable[[], LineError | None]) -> Steps:
+    """Fail if the server has no such event."""
+    if not context.introspection.has_schema:
+        is_known = yield from context.find_missing(Missing(MISSING_SCHEMA))
+        if not is_known:
+            return
+    mistake = find_mistake()
+    if mistake is not None:
+        raise mistake
 
 
 def _find_mistake(
@@ -192,14 +220,14 @@ def has_member(event: Event, argument: Argument) -> bool:
             value = value[name]
         else:
             return False
-    return _matches(value, argument)
+    return value_matches(value, argument)
 
 
-def _matches(value: object, argument: Argument) -> bool:
-    """Return True if a member of the event equals the typed value, evaluated by the member's type."""
+def value_matches(value: object, argument: Argument) -> bool:
+    """Return True if a member equals the typed value, evaluated by the member's type."""
     token = argument.value
-    if argument.operator.text == ":=" or token.kind == COMPOUND:
-        return echoes(read_json(token.text, token.start), value)
+    if argument.json is not None:
+        return echoes(argument.json.read(), value)
     text = unquote(token) if token.kind == QUOTED else token.text
     if isinstance(value, str):
         return value == text

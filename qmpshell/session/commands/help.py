@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ...errors import LineError
 from ...language import (
     MISSING_DRIVER,
     MISSING_SCHEMA,
@@ -15,7 +14,18 @@ from ...language import (
     unquote,
 )
 from ...qmp import DEVICE_ADD
-from ...render import EMPHASIS, NAME, PLAIN, Item, Table, escape, heading, paragraph
+from ...render import (
+    EMPHASIS,
+    NAME,
+    PLAIN,
+    Page,
+    Table,
+    definition,
+    escape,
+    heading,
+    names_table,
+    paragraph,
+)
 from .arguments import command_words, text_of, usage_error
 from .registry import COMMANDS
 
@@ -147,15 +157,12 @@ def _find_page(
         if len(found) == 1 and not page:
             page = pages.about(found[0].name, given, key)
         elif found:
-            page += [heading(f"Names that start with {name.text}")]
-            page += [Table(rows_of(found, schema))]
+            page += [heading(f"Names that start with {name.text}"), Table(rows_of(found, schema))]
     if page:
         return manual.about(page)
     reason = "" if schema or manual.reference else " (there is no schema, and no manual)"
-    raise LineError(
+    raise name.error(
         f"no command, event or type named {name.text!r}{reason}",
-        start=name.start,
-        end=name.end,
         hint=suggestion_for(name.text, pages.names())
         or manual.absence
         or f"/apropos {name.text} searches the manual",
@@ -193,25 +200,23 @@ def _text(token: Token) -> str:
 
 
 def _overview() -> list[Block]:
-    return [
-        paragraph(_OVERVIEW),
-        heading("Shell commands"),
-        _table_of(COMMANDS),
-    ]
+    page = Page()
+    page.text(_OVERVIEW)
+    page.section("Shell commands", [_table_of(COMMANDS)])
+    return page.blocks
 
 
 def _table_of(names: Iterable[str]) -> Table:
-    return Table([[(NAME, COMMANDS[name][1]), (PLAIN, COMMANDS[name][2])] for name in names])
+    return names_table(COMMANDS[name][1:] for name in names)
 
 
 def _keys_page() -> list[Block]:
-    return [
-        heading("Keys"),
-        Table([[(NAME, key), (PLAIN, what)] for key, what in KEY_BINDINGS]),
-        paragraph("/set editing=vi selects the keys of vi instead of those of Emacs."),
-    ]
+    page = Page()
+    page.section("Keys", [names_table(KEY_BINDINGS)])
+    page.text("/set editing=vi selects the keys of vi instead of those of Emacs.")
+    return page.blocks
 
 
 def _own_help(name: str) -> list[Block]:
     _, how, what = COMMANDS[name]
-    return [Item([(NAME, how)], [paragraph(what)])]
+    return [definition(how, [paragraph(what)])]

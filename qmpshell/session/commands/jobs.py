@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from ...language import (
     HUMAN,
-    NAME,
     OBJECT,
     TEXT,
+    VIEWS,
     WORD,
     Command,
     Missing,
     RawCommand,
+    ShellCommand,
     Token,
-    command_item,
-    evaluate_command,
-    evaluate_raw,
 )
+from ..steps import WatchedView
 from ..waits import JobWait
-from .arguments import number, parse_timeout, require_monitor, usage_error
+from .arguments import (
+    evaluate_own_command,
+    find_mistake,
+    number,
+    parse_timeout,
+    require_monitor,
+    usage_error,
+)
+from .registry import find_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ...language import ShellCommand
     from ..context import CommandContext
     from ..steps import Steps
 
@@ -34,7 +40,9 @@ def run_jobs(context: CommandContext, call: ShellCommand) -> Steps:
     require_monitor(context, call, "jobs")
     # A live view is not a wait, and only ends early if the user wants that.
     is_view = context.is_beside and timeout is None
-    yield from context.watch_jobs(None if is_view else context.deadline(timeout))
+    from ..watching import watch_jobs  # few scripts need it
+
+    yield from watch_jobs(context, None if is_view else context.deadline(timeout))
 
 
 def run_wait_job(context: CommandContext, call: ShellCommand) -> Steps:
@@ -69,25 +77,45 @@ def run_wait_migration(context: CommandContext, call: ShellCommand) -> Steps:
     )
 
 
+SCREEN = "/screen"
 _INTERVAL = 2.0
 _SHORTEST = 0.1
 
 
 def run_watch(context: CommandContext, call: ShellCommand) -> Steps:
-    """Run `/watch [-n SECONDS] [-c TIMES] COMMAND|/hmp LINE`."""
+    """Run `/watch [-n SECONDS] [-c TIMES] COMMAND|/hmp LINE|VIEW`."""
     interval, count, tokens = _watch_options(call)
     if not tokens or tokens[0].kind not in (WORD, OBJECT):
         raise usage_error(call, "the command to watch is missing")
     text = call.line[tokens[0].start : tokens[-1].end]
+    if tokens[0].text == SCREEN:
+        from .screen import watch_screen  # few sessions need it
 
-    def evaluate() -> Command | RawCommand | Token | Missing:
+        yield from watch_screen(context, call, tokens, interval=interval, count=count)
+        return
+
+    def evaluate() -> Command | RawCommand | ShellCommand | Token | Missing:
         return _watched(context, call, tokens[0], tokens[1:])
 
     watched = yield from context.evaluated(evaluate)
-    if isinstance(watched, Command | RawCommand | Token):
-        from ..live_views import Watch  # few scripts need it
+    if isinstance(watched, Command | RawCommand | ShellCommand | Token):
+        from ..live_views import Watch  # few scripts need them
+        from ..watching import watch
 
-        yield from context.watch(watched, Watch(text, interval=interval, count=count))
+        view = Watch(text, interval=interval, count=count)
+        if isinstance(watched, ShellCommand):
+            yield from watch(context, _watched_view(watched), view)
+        else:
+            yield from watch(context, watched, view)
+
+
+def _watched_view(call: ShellCommand) -> WatchedView:
+    run = find_command(call.name)
+
+    def steps(context: CommandContext) -> Steps:
+        yield from (run(context, call) if run is not None else None) or ()
+
+    return WatchedView(call, steps)
 
 
 def _watch_options(call: ShellCommand) -> tuple[float, int | None, list[Token]]:
@@ -111,20 +139,19 @@ def _watch_options(call: ShellCommand) -> tuple[float, int | None, list[Token]]:
 
 def _watched(
     context: CommandContext, call: ShellCommand, first: Token, rest: list[Token]
-) -> Command | RawCommand | Token | Missing:
+) -> Command | RawCommand | ShellCommand | Token | Missing:
     """Return the command to watch, the token of a human monitor line, or what is missing."""
-    if first.kind == OBJECT:
-        if rest:
-            raise usage_error(call, "text after the JSON object", rest[0])
-        return evaluate_raw(first)
     if first.text == HUMAN:
         if not rest or rest[0].kind != TEXT:
             raise usage_error(call, "a human monitor command is missing", first)
         return rest[0]
+    if first.text in VIEWS:
+        view = ShellCommand(first.text, rest, line=call.line, start=first.start)
+        mistake = find_mistake(view)
+        if mistake is not None:
+            raise mistake
+        return view
     if first.text.startswith("/"):
-        raise usage_error(call, f"only server commands and {HUMAN} can be watched", first)
-    name = Token(NAME, first.text, first.start)
-    item = command_item(call.line, name, rest)
-    if item.file is not None:
-        raise usage_error(call, "a repeated command cannot pass a file", rest[-1])
-    return evaluate_command(item, context.introspection)
+        names = " and ".join((", ".join((HUMAN, *VIEWS)), SCREEN))
+        raise usage_error(call, f"only server commands, {names} can be watched", first)
+    return evaluate_own_command(context, call, first, rest, what="a repeated command")

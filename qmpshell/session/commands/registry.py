@@ -36,8 +36,9 @@ COMMANDS = {
     ),
     "/wait": (
         "events.run_wait",
-        "/wait [-t SECONDS] EVENT [KEY=VALUE…]",
-        "wait for an event (a past, unclaimed one counts); EVENT can be names and globs: STOP,JOB_*",
+        "/wait [-t SECONDS | --check] EVENT [KEY=VALUE…]",
+        "wait for an event (a past, unclaimed one counts); EVENT can be names and globs: STOP,JOB_*;"
+        " --check only checks that the server has it",
     ),
     "/wait-job": (
         "jobs.run_wait_job",
@@ -54,10 +55,41 @@ COMMANDS = {
         "/jobs [-t SECONDS]",
         "show the jobs until all have ended; fails if one failed or was cancelled",
     ),
+    "/table": (
+        "views.run_table",
+        "/table [-v] [-s COLUMN] [--tsv] [COLUMN,…] [COLUMN=VALUE…] COMMAND …",
+        "show a list as a table; COLUMN=VALUE or COLUMN!=VALUE filters rows, -s sorts, -v shows the request",
+    ),
+    "/graph": (
+        "graphs.run_graph",
+        "/graph [-v] block|devices|qom|pci [--dot] [PATH]",
+        "draw block nodes, devices, QOM objects or PCI buses; --dot is for graphviz, -v shows the requests",
+    ),
     "/watch": (
         "jobs.run_watch",
-        "/watch [-n SECONDS] [-c TIMES] COMMAND|/hmp LINE",
-        "repeat a command, every 2 s by default; changes are marked",
+        "/watch [-n SECONDS] [-c TIMES] COMMAND|/hmp LINE|VIEW",
+        "repeat a command or a view (/info, /graph, /table, /screen), every 2 s by default; changes are"
+        " marked, and growing numbers show their rate",
+    ),
+    "/info": (
+        "info.run_info",
+        "/info [-v] [NAME [ARGUMENT…]]",
+        "show a view such as block or pci, with data from QMP; without NAME list the views; -v shows the requests",
+    ),
+    "/screen": (
+        "screen.run_screen",
+        "/screen [-v] [FILE]",
+        "show the VM's screen, or write it to FILE (PNG, or PPM if its name ends in .ppm); -v shows the request",
+    ),
+    "/type": (
+        "screen.run_type",
+        "/type TEXT",
+        'type TEXT on the VM\'s keyboard (US layout); "TEXT\\n" presses Enter, @? asks without echo',
+    ),
+    "/key": (
+        "screen.run_key",
+        "/key KEY[-KEY…]…",
+        "press keys together, such as ctrl-alt-f1; several words are pressed one after the other",
     ),
     "/hmp": ("control.run_hmp", "/hmp LINE", "run LINE in the human monitor"),
     "/oob": ("control.run_oob", "/oob COMMAND [KEY=VALUE…]", "run a command out of band"),

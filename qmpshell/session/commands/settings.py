@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ...errors import LineError
 from ...language import KEY, QUOTED, WORD, arguments, suggestion_for, unquote
 from ...qmp import encode_scalar
 from ...storage import SETTINGS, SettingError
@@ -34,7 +33,7 @@ def run_set(context: CommandContext, call: ShellCommand) -> None:
         elif name.kind == KEY:
             setting = _find_setting(call, name)
             if setting.name in values:
-                raise LineError(f"{setting.name} occurs twice", start=name.start, end=name.end)
+                raise name.error(f"{setting.name} occurs twice")
             (argument,) = arguments(call.line, name, tokens[position : position + 3])
             values[setting.name] = _value(call, setting, argument)
             position += 3
@@ -56,18 +55,9 @@ def _find_setting(call: ShellCommand, token: Token, *, is_loose: bool = False) -
         hint = suggestion_for(token.text, list(SETTINGS)) or f"{call.name} shows the list"
         if is_loose:
             hint = "quote a value that contains blanks"
-        raise LineError(
-            f"unknown setting {token.text[:_MAX_SHOWN]}",
-            start=token.start,
-            end=token.end,
-            hint=hint,
-        )
+        raise token.error(f"unknown setting {token.text[:_MAX_SHOWN]}", hint=hint)
     if setting.file_only:
-        raise LineError(
-            f"{setting.name} can only be set in the settings file",
-            start=token.start,
-            end=token.end,
-        )
+        raise token.error(f"{setting.name} can only be set in the settings file")
     return setting
 
 
@@ -79,8 +69,7 @@ def _value(call: ShellCommand, setting: Setting, argument: Argument) -> object:
     try:
         return setting.read(text)
     except SettingError as error:
-        end = max(token.end, token.start + 1)
-        raise LineError(str(error), start=token.start, end=end) from None
+        raise token.error(str(error)) from None
 
 
 def _explained(setting: Setting, settings: Settings) -> str:

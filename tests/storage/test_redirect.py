@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from qmpshell.errors import FAILED, OK
+from qmpshell.errors import FAILED, OK, OutputError
 from qmpshell.language import Redirect
-from qmpshell.script import OutputError, RedirectTarget
 from qmpshell.session import CloseRedirect, OpenRedirect
+from qmpshell.storage import RedirectTarget
 from tests.harness.program import run
 from tests.harness.scripted import Peer, ScriptedServer
 from tests.harness.sessions import DONE, NOT_FOUND, REFUSAL, Driver, event, reply, sent
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 BIG = b"".join(b"%07d\n" % number for number in range(200_000))  # 1.6 MB
 
 Capture = pytest.CaptureFixture[bytes]
@@ -486,7 +486,7 @@ def test_script_writes_replies_to_redirects(scripted: Start, tmp_path: Path) -> 
 @pytest.mark.parametrize("line", ["a > /dev/full", "a; b; c > /dev/full"])
 def test_full_disk_fails_and_script_continues(scripted: Start, line: str) -> None:
     server = scripted(echo)
-    done = run("-r", server.address, input=f"{line}\nd\n", timeout=10)
+    done = run("-r", server.address, input=f"{line}\nd\n", timeout=60)
     assert done.err.splitlines() == [
         f"stdin:1:{line.index('/') + 1}: /dev/full: No space left on device"
     ]

@@ -1,0 +1,231 @@
+"""The shell commands /screen, /type and /key."""
+
+from __future__ import annotations
+
+import re
+
+from ...errors import LineError, QmpShellError
+from ...language import Command, ShellCommand, suggestion_for, unquote
+from ...qmp import key_names, keys_for, keys_for_name, split_combination
+from ...render import escape
+from ..effects import PNG, PPM, ReadSecret
+from ..steps import WaitStopped
+from .arguments import command_words, file_name, require_monitor, usage_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from typing import Any
+
+    from ...language import Token
+    from ..context import CommandContext
+    from ..steps import Step, Steps
+
+
+_SCREENDUMP = "screendump"
+_SHOW_REQUESTS = "-v"
+_ELSEWHERE = (
+    "QEMU runs on another machine, in a container or chroot, or as another user;"
+    " screendump filename=FILE writes a file there"
+)
+
+
+class _NoPngError(WaitStopped):
+    """The server cannot write PNG."""
+
+
+def run_screen(context: CommandContext, call: ShellCommand) -> Steps:
+    """Run `/screen [-v] [FILE]`."""
+    if call.tokens and call.tokens[0].text == _SHOW_REQUESTS:
+        context.shows_requests = True
+        call = ShellCommand(call.name, call.tokens[1:], line=call.line, start=call.start)
+    path, start, _ = file_name(call, "") if call.tokens else ("", 0, 0)
+    require_monitor(context, call, "screen")
+    is_written = bool(path) or context.has_redirect
+    picture_format = PNG if is_written else context.picture_format
+    if path.lower().endswith(f".{PPM}"):
+        picture_format = PPM
+    if context.settings.dry_run:
+        arguments = _arguments(path or "picture", picture_format or PNG)
+        yield from context.run_command(Command(_SCREENDUMP, arguments, call.start))
+        return
+    if path and context.has_redirect:
+        raise usage_error(call, "the picture cannot have two destinations", call.tokens[0])
+    if not picture_format:
+        raise usage_error(call, "pictures are shown only in the full shell; name a FILE")
+    try:
+        data = yield from read_picture(context, picture_format)
+    except _NoPngError:
+        if is_written:
+            raise
+        picture_format = PPM
+        data = yield from read_picture(context, PPM)
+    if path:
+        yield from context.write_picture(data, path, start)
+    else:
+        context.show_picture(data, picture_format)
+
+
+def read_picture(context: CommandContext, picture_format: str) -> Generator[Step, Any, bytes]:
+    """Return a picture of the VM's screen. Raises WaitStopped."""
+    try:
+        directory = context.make_directory()
+    except QmpShellError as error:
+        raise WaitStopped(str(error)) from None
+    path = directory.picture
+    try:
+        try:
+            yield from context.query(_SCREENDUMP, _arguments(path, picture_format))
+        except WaitStopped as stopped:
+            raise _explained(str(stopped), path) from None
+        return (yield from context.read_file(path))
+    except OSError as error:
+        text = f"QEMU has written a picture to {path}, but here it cannot be read"
+        raise WaitStopped(f"{text} ({error.strerror}): {_ELSEWHERE}") from None
+    finally:
+        directory.remove()
+
+
+def watch_screen(
+    context: CommandContext,
+    call: ShellCommand,
+    tokens: Sequence[Token],
+    *,
+    interval: float,
+    count: int | None,
+) -> Steps:
+    """Run `/watch /screen`."""
+    if len(tokens) > 1:
+        raise usage_error(call, "a watched screen has no file", tokens[1])
+    require_monitor(context, call, "screen")
+    if context.settings.dry_run:
+        yield from context.run_command(Command(_SCREENDUMP, _arguments("picture", PPM), call.start))
+        return
+    if not context.picture_format:
+        raise usage_error(call, "pictures are shown only in the full shell", tokens[0])
+    if context.has_redirect:
+        raise usage_error(call, "the pictures cannot be redirected", tokens[0])
+    from ..live_views import ScreenWatch
+    from ..watching import watch_pictures
+
+    view = ScreenWatch(tokens[0].text, interval=interval, count=count)
+    yield from watch_pictures(context, view, lambda: read_picture(context, PPM))
+
+
+def _arguments(path: str, picture_format: str) -> dict[str, Any]:
+    # PPM is the default, and the only format before QEMU 7.1.
+    chosen = {"format": PNG} if picture_format == PNG else {}
+    return {"filename": path, **chosen}
+
+
+def _explained(problem: str, path: str) -> WaitStopped:
+    """Return the problem with its cause, as far as QEMU's message shows it."""
+    if path in problem:
+        return WaitStopped(f"{problem}; {_ELSEWHERE}")
+    # Before QEMU 7.1, and without libpng.
+    if "'format'" in problem or "libpng" in problem:
+        return _NoPngError(f"{problem}; this QEMU writes only PPM: use a name that ends in .{PPM}")
+    return WaitStopped(problem)
+
+
+# How long each key is pressed, and then released, before the next one. QEMU queues keys, and drops
+# those that do not fit into its queue (ui/input.c).
+_HOLD_TIME = 20  # milliseconds
+_HIDDEN = "@?"
+_QUOTED = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+
+
+def run_type(context: CommandContext, call: ShellCommand) -> Steps:
+    """Run `/type TEXT`."""
+    if not call.tokens:
+        raise usage_error(call, "the text is missing")
+    token = call.tokens[0]
+    text = unquote(token) if re.fullmatch(_QUOTED, token.text) else token.text
+    is_secret = text == _HIDDEN
+    if is_secret:
+        if not context.introspection.can_ask:
+            raise token.error("there is no terminal to ask at")
+        text = yield ReadSecret("text to type")
+        if text is None:
+            context.show_message("not sent")
+            return
+    missing = list(dict.fromkeys(char for char in text if not keys_for(char)))
+    if missing:
+        shown = ", ".join(char if char.isprintable() else ascii(char) for char in missing)
+        if is_secret:
+            shown = "one of its characters"
+        # The first one, unless the text is quoted or hidden.
+        at = token.text.find(missing[0]) if text == token.text else -1
+        raise LineError(
+            f"a US keyboard has no key for {shown}",
+            start=token.start + max(at, 0),
+            end=token.start + at + 1 if at >= 0 else token.end,
+            hint="/key presses keys by name",
+        )
+    require_monitor(context, call, "keyboard")
+    presses = [keys_for(char) for char in text]
+    yield from _press(context, presses, "the end of the text", is_secret=is_secret)
+
+
+def run_key(context: CommandContext, call: ShellCommand) -> Steps:
+    """Run `/key KEY[-KEY…]…`."""
+    words = command_words(call)
+    if not words:
+        raise usage_error(call, "the name of a key is missing")
+    require_monitor(context, call, "keyboard")
+    names = key_names(context.introspection.schema)
+    presses: list[tuple[str, ...]] = []
+    for word in words:
+        parts = split_combination(word.text)
+        found = [keys_for_name(part, names, is_alone=len(parts) == 1) for part in parts]
+        if not all(found):
+            wrong = parts[found.index(())]
+            start = word.start + word.text.find(wrong)
+            raise LineError(
+                f"unknown key {wrong[:40]!r}",
+                start=start,
+                end=start + len(wrong),
+                hint=suggestion_for(wrong.lower(), names)
+                or "the names are those of QEMU, such as ret, esc, f1 or kp_0",
+            )
+        presses.append(tuple(dict.fromkeys(key for keys in found for key in keys)))
+    yield from _press(context, presses, "the last key")
+
+
+def _press(
+    context: CommandContext,
+    presses: Sequence[tuple[str, ...]],
+    what: str,
+    *,
+    is_secret: bool = False,
+) -> Steps:
+    """Press and release the keys of each combination together, one combination after the other.
+
+    `what` names the end for the user.
+    """
+    if context.settings.dry_run:
+        for keys in presses:
+            yield from context.run_command(Command("send-key", _key_arguments(keys), 0))
+        return
+    if context.can_query:
+        status = yield from context.query("query-status", {})
+        if isinstance(status, dict) and status.get("status") not in ("running", "suspended"):
+            state = escape(str(status.get("status")))
+            raise WaitStopped(f"the VM state is {state}, in which QEMU drops all keys; see cont")
+    done = 0
+    try:
+        for keys in presses:
+            yield from context.query("send-key", _key_arguments(keys), is_secret=is_secret)
+            done += 1
+            if done < len(presses):
+                yield from context.pause(2 * len(keys) * _HOLD_TIME / 1000, what)
+    except WaitStopped as stopped:
+        if not done:
+            raise
+        pressed = f"{done} of {len(presses)} keys were pressed"
+        raise WaitStopped(f"{stopped}; {pressed}" if str(stopped) else pressed) from None
+
+
+def _key_arguments(keys: Sequence[str]) -> dict[str, Any]:
+    codes = [{"type": "qcode", "data": key} for key in keys]
+    return {"keys": codes, "hold-time": _HOLD_TIME}

@@ -1,0 +1,201 @@
+"""Runs lines as generators: which one continues, and what its step starts."""
+
+from __future__ import annotations
+
+from ..errors import ConnectionLost
+from .connection import UNCONNECTED
+from .effects import CloseRedirect, Confirm, Connect, ReadSecret, TryConnect
+from .files import FILE_STEPS
+from .steps import (
+    Issue,
+    MoveBeside,
+    NextCommand,
+    NotConnected,
+    Query,
+    QueryAll,
+    WaitFor,
+    WaitStopped,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .execute import LineRunner
+    from .lines import Task
+    from .state import SessionState
+    from .steps import Step, Steps
+
+
+# Steps that open a dialog, which holds all lines.
+_DIALOGS = (Confirm, ReadSecret)
+
+
+class Scheduler:
+    """Runs the lines of the queue one after the other, and some beside them.
+
+    A line runs until it yields a step, and continues with the answer: of the server, of the driver,
+    or of a wait that has ended.
+    """
+
+    def __init__(self, state: SessionState, runner: LineRunner) -> None:
+        self._state = state
+        self._runner = runner
+        self._lines = state.lines
+        self._table = state.sender.table
+        self._connection = state.connection
+
+    def advance(self) -> None:
+        """Run lines until something blocks them, and leave if the session ends after them."""
+        self.run_lines()
+        if self._lines.is_closed and not self._lines and self._table.oldest_user_request is None:
+            self._state.exit()
+
+    def run_lines(self) -> None:
+        """Run lines until something blocks them."""
+        while True:
+            task = self._next_task()
+            if task is None:
+                return
+            self.run(task)
+
+    def _next_task(self) -> Task | None:
+        """Return the line that continues or starts next: the oldest of those that can."""
+        lines, task = self._lines, self._lines.current
+        if task is None:
+            if lines.waiting and not self._is_held:
+                task = lines.start_next()
+                task.steps = self._runner.run(task)
+        elif task.blocked_on is not None or (task.wait is None and self._is_held):
+            task = None
+        other = lines.ready_beside if lines.beside else None
+        return other if task is None or (other and other.number < task.number) else task
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether no line may continue, apart from one that waits for the answer to its dialog."""
+        if self._table and self._table.oldest_blocking is not None:
+            return True
+        connection = self._connection
+        if not connection.is_ready or connection.state == UNCONNECTED:
+            return True
+        return bool(self._lines.beside) and (self.is_in_dialog or self.attempt is not None)
+
+    @property
+    def is_in_dialog(self) -> bool:
+        """Whether a line waits for the user's answer."""
+        return any(isinstance(task.blocked_on, _DIALOGS) for task in self._lines)
+
+    @property
+    def attempt(self) -> TryConnect | None:
+        """The attempt to reach another server while the connection is kept, or None."""
+        for task in self._lines:
+            if isinstance(task.blocked_on, TryConnect):
+                return task.blocked_on
+        return None
+
+    def start_beside(self, task: Task, steps: Steps) -> None:
+        """Run steps that block no other line."""
+        task.steps = steps
+        self._lines.beside.append(task)
+        self.run(task)
+
+    def run(self, task: Task) -> None:
+        """Run a line to its next step, or to its end."""
+        try:
+            is_running = task.run()
+        except NotConnected as error:
+            self._state.drop_lines()
+            self._state.failures.report_no_server(str(error))
+            return
+        except (ConnectionLost, WaitStopped):
+            is_running = False
+        if not is_running or not self._lines.contains(task):
+            task.steps.close()
+            self._lines.remove(task)
+            return
+        assert task.blocked_on is not None
+        self._start(task, task.blocked_on)
+
+    def _start(self, task: Task, step: Step) -> None:
+        """Start what a line waits for."""
+        sender = self._state.sender
+        match step:
+            case Issue(request=request):
+                request.then = lambda reply: task.resume(step, reply)
+                sender.transmit(request)
+            case Query(name=name, arguments=arguments):
+                sender.query(name, arguments, lambda reply: task.resume(step, reply))
+            case QueryAll():
+                from .pipeline import start_pipeline  # only for views
+
+                start_pipeline(
+                    task,
+                    step,
+                    sender,
+                    is_running=self._lines.contains,
+                    background=self._lines.view_task is task,
+                )
+            case WaitFor():
+                self.check_waits()
+            case MoveBeside(view=view):
+                self.stop_live_view()
+                self._lines.move_beside(task, view)
+                task.resume(step, None)
+            case NextCommand():
+                task.resume(step, None)
+            case _:
+                if isinstance(step, FILE_STEPS):
+                    self._state.files.start(task, step)
+                self._state.outbox.emit(step)
+
+    def answer(self, step: Step, answer: object) -> None:
+        """Pass the driver's answer to a step to the line that waits for it, if one does."""
+        self._state.files.end(step)
+        for task in self._lines:
+            if task.blocked_on is step:
+                if isinstance(step, Confirm) and step.request and not self._connection.is_ready:
+                    answer = False
+                task.resume(step, answer)
+                if self._lines.current is not task or isinstance(step, Connect):
+                    self.run(task)
+
+    # -- waits ------------------------------------------------------------------------------------
+
+    def check_waits(self) -> None:
+        """Report what is new for waits, run their queries, and let the lines continue."""
+        for task in self._lines:
+            step = task.blocked_on
+            if not isinstance(step, WaitFor):
+                continue
+            wait = step.wait
+            for message in wait.new_messages():
+                self._state.outbox.emit(message)
+            name = wait.next_query()
+            if name is not None:
+                task.query = self._state.sender.query(name, {}, wait.on_answer)
+            elif wait.ended:
+                task.abandon_query()
+                task.resume(step, None)
+
+    def on_time(self, now: float) -> None:
+        """End the waits whose deadline has passed, and let others check the time."""
+        for task in self._lines:
+            wait, step = task.wait, task.blocked_on
+            if wait is not None and wait.deadline is not None and now >= wait.deadline:
+                task.interrupt(WaitStopped(wait.explain_timeout()))
+            elif isinstance(step, WaitFor):
+                step.wait.on_time(now)
+        self.check_waits()
+
+    def stop_live_view(self) -> None:
+        """Stop the live view, because the user wants it or another one is shown."""
+        task = self._lines.view_task
+        if task is not None:
+            task.interrupt(WaitStopped())
+            self.run(task)
+
+    def interrupt_all(self) -> None:
+        """Let each line end, because the connection is lost. It still closes its redirect."""
+        for task in self._lines:
+            if not isinstance(task.blocked_on, CloseRedirect):
+                task.interrupt(ConnectionLost("the connection is lost"))
+        self.run_lines()

@@ -1,0 +1,172 @@
+"""Output: what is written to stdout, stderr and pipes, whose readers may be slow."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import stat
+from collections import deque
+from functools import cache
+
+from ..errors import OutputClosedError, OutputError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .threads import FileWriter
+
+
+# The server is not read while more output than this waits for a slow reader.
+MAX_PENDING = 16 << 20  # bytes
+# Milliseconds after which a signal is handled that has arrived just before a wait, and so does not
+# end it.
+LONGEST_WAIT = 1000
+_OVERHEAD = 250  # bytes of memory for each item of the queue, about
+
+
+class Output:
+    """A queue of bytes for a descriptor. `may_block` is false if it is non-blocking.
+
+    While data is `pending`, call `flush` when a descriptor of `waits_for` is ready.
+    """
+
+    def __init__(self, descriptor: int, *, may_block: bool = True) -> None:
+        self._descriptor = descriptor
+        self._queue: deque[memoryview] = deque()
+        self.size = 0
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+        # How many bytes can be written without blocking, according to the last poll.
+        self._ready_size = 0
+        is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        # A regular file on a disk never blocks for long.
+        self._at_once = not may_block or is_regular
+        self._file: FileWriter | None = None
+        if may_block and is_regular:
+            from .files import may_hang  # stdout is seldom a file
+            from .threads import FileWriter
+
+            self._file = FileWriter(descriptor) if may_hang(descriptor) else None
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._descriptor
+
+    @property
+    def pending(self) -> bool:
+        """Whether data is not written yet."""
+        return bool(self._queue) if self._file is None else self._file.pending
+
+    @property
+    def waits_for(self) -> dict[int, bool]:
+        """The descriptors to wait for, each True if it must be writable, False if readable."""
+        if self._file is not None:
+            return {self._file.fileno(): False} if self._file.pending else {}
+        return {self._descriptor: True} if self._queue else {}
+
+    @property
+    def written_to_file(self) -> int | None:
+        """The size of what was written to a file system that may not answer, or None."""
+        return None if self._file is None else self._file.written
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more data waits than the limit, so that no more should be produced."""
+        return self.size > MAX_PENDING
+
+    def write(self, data: bytes) -> None:
+        """Queue `data` and write as much as possible. Raises OutputClosedError or OutputError."""
+        if self._file is not None:
+            self._file.add(data)
+            self.flush()
+            return
+        self._queue.append(memoryview(data))
+        self.size += len(data) + _OVERHEAD
+        if len(self._queue) == 1:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write as much of the queue as possible. Raises OutputClosedError or OutputError."""
+        if self._file is not None:
+            self._flush_file(self._file)
+        while self._queue:
+            head = self._queue[0]
+            if not self._at_once:
+                if len(head) > self._ready_size:
+                    if not self._poll.poll(0):
+                        return
+                    self._ready_size = select.PIPE_BUF
+                    head = head[: self._ready_size]
+                self._ready_size -= len(head)
+            try:
+                written = os.write(self._descriptor, head)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                self._queue.clear()
+                self.size = 0
+                if error.errno in (errno.EPIPE, errno.ECONNRESET):
+                    raise OutputClosedError from None
+                raise OutputError(error.strerror or str(error)) from None
+            self.size -= written
+            if written < len(self._queue[0]):
+                self._queue[0] = self._queue[0][written:]
+            else:
+                self._queue.popleft()
+                self.size -= _OVERHEAD
+
+    def _flush_file(self, file: FileWriter) -> None:
+        try:
+            file.flush()
+        except OSError as error:
+            raise OutputError(error.strerror or str(error)) from None
+        finally:
+            self.size = file.size
+
+    def drain(self) -> None:
+        """Wait until all data is written. Raises OutputClosedError or OutputError."""
+        while self.pending:
+            wait_for(self.waits_for, None)
+            self.flush()
+
+
+def write_to_stderr(data: bytes) -> None:
+    """Write all data to stderr, ignoring errors. A signal handler can interrupt it."""
+    try:
+        if _may_stderr_hang():
+            from .threads import call_in_thread, write_all
+
+            call_in_thread(lambda: write_all(2, data))
+            return
+        while data:
+            data = data[os.write(2, data) :]
+    except OSError:
+        pass
+
+
+@cache  # `fstat` would wait for the file system after a write
+def _may_stderr_hang() -> bool:
+    try:
+        if not stat.S_ISREG(os.fstat(2).st_mode):
+            return False
+    except OSError:
+        return False
+    from .files import may_hang  # stderr is seldom a file
+
+    return may_hang(2)
+
+
+def poll_events(waits_for: dict[int, bool]) -> dict[int, int]:
+    """Return the events of `poll` for descriptors: True if it must be writable, False if readable."""
+    return {
+        descriptor: select.POLLOUT if is_writing else select.POLLIN
+        for descriptor, is_writing in waits_for.items()
+    }
+
+
+def wait_for(waits_for: dict[int, bool], milliseconds: float | None) -> None:
+    """Wait for one of the descriptors, with None for LONGEST_WAIT."""
+    waiter = select.poll()
+    for descriptor, events in poll_events(waits_for).items():
+        waiter.register(descriptor, events)
+    waiter.poll(LONGEST_WAIT if milliseconds is None else milliseconds)

@@ -1,0 +1,71 @@
+"""Blocking calls in threads.
+
+The shell can end while such a call hangs, which asyncio's own threads do not allow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from ..errors import ConnectError
+from .address import Address
+from .connect import connect_with_retries
+from .stream import Stream
+
+T = TypeVar("T")
+
+
+def run_in_thread(
+    call: Callable[[], T], *, discard: Callable[[T], None] = lambda _: None
+) -> asyncio.Future[T]:
+    """Return the result of `call` as a future. If it is cancelled, `discard` receives the result."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def succeed(result: T) -> None:
+        if future.cancelled():
+            discard(result)
+        else:
+            future.set_result(result)
+
+    def fail(error: Exception) -> None:
+        if not future.cancelled():
+            future.set_exception(error)
+
+    def work() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            try:
+                result = call()
+            except Exception as error:
+                loop.call_soon_threadsafe(fail, error)
+            else:
+                loop.call_soon_threadsafe(succeed, result)
+
+    threading.Thread(target=work, daemon=True).start()
+    return future
+
+
+async def connect_in_background(address: Address, *, wait: float | None) -> Stream:
+    """Connect like `connect_with_retries`, which blocks for host names, handshakes and pauses."""
+    is_cancelled = threading.Event()
+
+    def sleep(seconds: float) -> None:
+        if is_cancelled.wait(seconds):
+            raise ConnectError(f"{address}: cancelled")
+
+    opening = run_in_thread(
+        lambda: connect_with_retries(address, wait=wait, clock=time.monotonic, sleep=sleep),
+        discard=Stream.close,
+    )
+    try:
+        return await opening
+    except asyncio.CancelledError:
+        is_cancelled.set()
+        if not opening.cancelled() and opening.exception() is None:
+            opening.result().close()
+        raise
