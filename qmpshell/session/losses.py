@@ -16,6 +16,10 @@ def end_connection(state: SessionState, scheduler: Scheduler, reason: str) -> No
     connection, lines, table = state.connection, state.lines, state.sender.table
     unsent, wait, request = lines.unsent, lines.awaited, table.oldest_user_request
     is_quitting = connection.ended_well or (request is not None and request.is_silent)
+    if state.interactive and request is not None and request.is_quit and not reason:
+        # The server has exited before it had sent all replies, such as a long one to completion.
+        is_quitting = True
+        connection.on_quit()
     ended_well = is_quitting and table.only_quit_awaited and wait is None
     is_early = connection.protocol.state != READY
     connection.end()

@@ -59,7 +59,9 @@ class Receiver:
             if isinstance(item, NotQmp):
                 self._on_item(item)
                 return
-            self._outbox.emit(ShowUnexpected(item, "cut off"))
+            # A server that exits may cut off a long reply that the user has not asked for.
+            if not self._state.sender.table.oldest_is_background:
+                self._outbox.emit(ShowUnexpected(item, "cut off"))
 
     def _on_item(self, item: Item) -> None:
         if isinstance(item, Reply):

@@ -451,6 +451,11 @@ class RequestTable:
         return any(not request.background for request in self._requests)
 
     @property
+    def oldest_is_background(self) -> bool:
+        """Whether the next reply is expected for a query in the background."""
+        return bool(self._requests) and self._requests[0].background
+
+    @property
     def oldest_user_request(self) -> Request | None:
         """The oldest request of the user's that is not abandoned."""
         for request in self._requests:

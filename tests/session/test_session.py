@@ -1254,3 +1254,23 @@ def test_named_root_node_or_raw_json_is_sent(line: str) -> None:
 
 def test_root_node_without_name_is_sent_without_schema() -> None:
     assert [effect[0] for effect in Driver().line("blockdev-add driver=null-co")] == ["send"]
+
+
+@pytest.mark.parametrize("line", ["quit", "/hmp quit"])
+def test_exit_within_schema_is_expected_after_quit(line: str) -> None:
+    driver = Driver(interactive=True)
+    driver.session.load_schema(driver.now)
+    driver.line(line)
+    driver.answer(go_on=True)
+    driver.bytes(b'{"return": [{"name": "QUORUM_F')
+    assert driver.gone() == [("tell", "the server has exited")]
+    assert driver.session.connection.was_quit
+
+
+def test_reset_connection_is_reported_after_quit() -> None:
+    driver = Driver(interactive=True)
+    driver.line("quit")
+    driver.answer(go_on=True)
+    ((kind, text),) = driver.broken("Connection reset by peer")
+    assert kind == "error"
+    assert "outcome is unknown" in text
