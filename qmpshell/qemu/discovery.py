@@ -7,6 +7,7 @@ result.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
 import re
@@ -27,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..transport import TcpSocket
+    from ..transport import TcpSocket, UnixSocket
 
 
 FREE, IN_USE, CONNECTS, CLOSED, UNKNOWN = "free", "in use", "connects", "closed", "unknown"
@@ -100,7 +101,7 @@ class _Scan:
         self._root = root
         # The links in /proc/PID/fd by which a client's process is found.
         self._wanted: list[tuple[FoundMonitor, int, str]] = []
-        self._peers: dict[int, int] | None = None
+        self._sockets: dict[int, UnixSocket] | None = None
 
     def pids(self) -> list[int]:
         """Return all process ids."""
@@ -208,11 +209,13 @@ class _Scan:
         clients = [row for row in rows if row.state == _UNIX_CONNECTED and row.inode]
         if clients:
             found.state = IN_USE
-            peer = self._peer(clients[0].inode)
-            if peer:
-                self._wanted.append((found, pid, f"socket:[{peer}]"))
+            client = self._socket(clients[0].inode)
+            if client is not None and client.peer:
+                self._wanted.append((found, pid, f"socket:[{client.peer}]"))
         elif rows:
-            found.state = FREE if any(row.flags & _UNIX_LISTENING for row in rows) else CLOSED
+            listening = [row for row in rows if row.flags & _UNIX_LISTENING]
+            can_connect = any(self._has_path(row, found.address) for row in listening)
+            found.state = FREE if can_connect else CLOSED
         elif os.path.exists(os.path.join(self._root, str(pid), "net", "unix")):
             found.state = CLOSED
 
@@ -246,12 +249,22 @@ class _Scan:
     def _tcp_rows(self, pid: int) -> list[TcpSocket]:
         return read_tcp_sockets(os.path.join(self._root, str(pid), "net"))
 
-    def _peer(self, inode: int) -> int:
-        if self._peers is None:
-            self._peers = {}
+    def _has_path(self, row: _UnixRow, address: str) -> bool:
+        """Return False if the path of a socket was deleted, or is another socket's now."""
+        item = self._socket(row.inode)
+        if item is None or not item.file or not address.startswith("/"):
+            return True
+        try:
+            return os.stat(address).st_ino & 0xFFFFFFFF == item.file
+        except OSError as error:
+            return error.errno != errno.ENOENT
+
+    def _socket(self, inode: int) -> UnixSocket | None:
+        if self._sockets is None:
+            self._sockets = {}
             with contextlib.suppress(OSError, struct.error):  # restricted, as in a container
-                self._peers = {item.inode: item.peer for item in read_unix_sockets()}
-        return self._peers.get(inode, 0)
+                self._sockets = {item.inode: item for item in read_unix_sockets()}
+        return self._sockets.get(inode)
 
     def _user(self, pid: int) -> str:
         try:

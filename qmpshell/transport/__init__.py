@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         CONNECTED as CONNECTED,
         LISTENING as LISTENING,
         TcpSocket as TcpSocket,
+        UnixSocket as UnixSocket,
         read_links as read_links,
         read_tcp_sockets as read_tcp_sockets,
         read_unix_sockets as read_unix_sockets,
@@ -71,7 +72,7 @@ else:
             "listen": "Listener",
             "peer": "Peer Process address_with explain_delay explain_mismatch is_websocket",
             "proc": "find_peer",
-            "socket_tables": "CONNECTED LISTENING TcpSocket read_links read_tcp_sockets read_unix_sockets socket_inode",
+            "socket_tables": "CONNECTED LISTENING TcpSocket UnixSocket read_links read_tcp_sockets read_unix_sockets socket_inode",
             "stream": "SocketStream Stream",
         },
     )

@@ -65,6 +65,18 @@ def test_ls_names_client_of_used_monitor(qemu: Server) -> None:
     wait_until(lambda: listed(qemu)["monitors"][0]["state"] == "free", "the monitor is not free")
 
 
+def test_monitor_without_its_path_is_closed(tmp_path: Path) -> None:
+    path, moved = tmp_path / "vm.sock", tmp_path / "moved.sock"
+    with start_qemu(SYSTEM, path) as server:
+        path.rename(moved)
+        assert listed(server)["monitors"][0]["state"] == "closed"
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(str(path))
+            assert listed(server)["monitors"][0]["state"] == "closed"
+        moved.replace(path)
+        assert listed(server)["monitors"][0]["state"] == "free"
+
+
 def test_ls_lists_all_forms_of_monitors(
     installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
