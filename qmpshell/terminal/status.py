@@ -144,7 +144,8 @@ def status_parts(session: Session, *, unicode: bool) -> list[ToolbarPart]:
         gone = "the server has exited" if connection.ended_well else "connection lost"
         return [*parts, ToolbarPart([[(_BAD, gone)]], rank=_STATE_RANK)]
     if connection.protocol.state != READY:
-        waits = "no answer yet" if session.settings.agent else "no greeting yet"
+        has_greeting = session.settings.agent or session.greeting is not None
+        waits = "no answer yet" if has_greeting else "no greeting yet"
         return [*parts, ToolbarPart([[(_NOTABLE, waits)]], rank=_STATE_RANK)]
     if session.settings.agent:
         parts.append(_agent(session.server.agent_version))

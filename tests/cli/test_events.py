@@ -97,6 +97,12 @@ def test_events_selects_members(machine: Machine) -> None:
     assert json.loads(out)["data"] == {"id": "j1", "status": "concluded"}
 
 
+def test_repeated_member_of_events_is_rejected(machine: Machine) -> None:
+    result = run("events", "-s", machine.server.address, "STOP", "a=1", "a=2")
+    assert (result.status, result.out) == (2, "")
+    assert "a occurs twice" in result.err
+
+
 def test_events_timeout_without_count_fails(machine: Machine) -> None:
     arguments = ("events", "-s", machine.server.address, "--timeout", "0.3")
     assert run(*arguments, "--count", "1").status == 1

@@ -46,6 +46,11 @@ def test_launch_starts_and_ends_qemu(installation: Installation) -> None:
     qmp.close()
 
 
+def test_launch_of_a_string_raises_type_error() -> None:
+    with pytest.raises(TypeError, match="a list of words, not a string"):
+        launch("qemu-system-x86_64")
+
+
 def test_launch_without_command_starts_default_vm() -> None:
     with launch() as qmp:
         assert qmp.execute("query-status")["status"] == "prelaunch"

@@ -8,7 +8,7 @@ from prompt_toolkit.utils import get_cwidth
 
 from qmpshell.terminal import ToolbarPart, clip, clip_left, layout_toolbar, status_parts
 from qmpshell.terminal.styles import Fragments
-from tests.harness.sessions import Driver, event, reply
+from tests.harness.sessions import GREETING, Driver, event, reply
 
 PARTS = [
     ToolbarPart([[("", "/run/user/1000/vm.sock")], [("", "…/vm.sock")]], rank=3),
@@ -139,7 +139,10 @@ def test_shutdown_event_shows_server_exit() -> None:
 
 
 def test_missing_greeting_is_shown() -> None:
-    assert line(Driver(interactive=True, greeted=False)) == "vm.sock  no greeting yet"
+    driver = Driver(interactive=True, greeted=False)
+    assert line(driver) == "vm.sock  no greeting yet"
+    driver.bytes(GREETING)
+    assert line(driver) == "vm.sock  no answer yet"
 
 
 def listed(**changes: object) -> dict[str, object]:
