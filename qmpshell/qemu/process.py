@@ -353,6 +353,8 @@ def start_qemu(
             listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
             listener.bind(directory.socket)
             listener.listen(1)
+            # Two of QEMU's threads may accept the same connection: one of them must not wait.
+            listener.setblocking(False)
             reader, sink = _open_output(directory, stack, keep=keep, output=output)
             # Connected before QEMU exists, and accepted by it when it is ready, so there is no race.
             stream = open_stream(UnixAddress(directory.socket), timeout=_QUIT_PATIENCE)

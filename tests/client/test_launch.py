@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from qmpshell import CommandLineError, ConnectionLost, LaunchedQemu, LaunchError, connect, launch
+from qmpshell.transport import LISTENING, read_links, read_unix_sockets, socket_inode
 from tests.harness.processes import find, killed_afterwards, wait_until
 from tests.harness.servers import SYSTEM, Installation
 
@@ -44,6 +46,21 @@ def test_launch_starts_and_ends_qemu(installation: Installation) -> None:
     with pytest.raises(ConnectionLost, match="the connection is closed"):
         qmp.execute("query-name")
     qmp.close()
+
+
+def test_listening_socket_does_not_block() -> None:
+    # Otherwise QEMU answers no command after about one of a thousand starts.
+    with launch([SYSTEM.program("qemu-system-x86_64"), *EMPTY]) as qmp:
+        listeners = {item.inode for item in read_unix_sockets() if item.state == LISTENING}
+        own = {
+            number
+            for number, link in read_links(f"/proc/{qmp.pid}/fd").items()
+            if socket_inode(link) in listeners
+        }
+        (number,) = own
+        flags = re.search(r"flags:\s+(\d+)", Path(f"/proc/{qmp.pid}/fdinfo/{number}").read_text())
+        assert flags is not None
+        assert int(flags[1], 8) & os.O_NONBLOCK
 
 
 def test_launch_of_a_string_raises_type_error() -> None:

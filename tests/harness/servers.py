@@ -130,6 +130,9 @@ def listening(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen(1)
+    # Two of QEMU's threads may accept the same connection. If one of them waits for another one, no
+    # command is answered.
+    listener.setblocking(False)
     return listener
 
 
