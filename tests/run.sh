@@ -31,6 +31,7 @@ need groff groff-base
 need mandoc mandoc
 need zsh zsh
 need fish fish
+need sudo sudo
 "$python" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
     $as_root apt-get update -q
