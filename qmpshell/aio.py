@@ -21,7 +21,7 @@ from .client import SILENT_SUCCESS, AddressLike, File, Match, duplicate_files, r
 from .client_state import ClientBase, EventSearch, PendingReply, greeting_waits, result_of
 from .errors import ConnectionLost
 from .qmp import command_object
-from .transport import Address, Stream, connect_in_background, find_peer, make_address
+from .transport import Address, Stream, connect_in_background, inspect_server, make_address
 
 _Arguments = dict[str, Any] | None
 _Files = Sequence[File]
@@ -103,7 +103,8 @@ class Connection(ClientBase):
                 async with asyncio.timeout(seconds):
                     await self._wait_until(lambda: state.is_negotiated, "the greeting")
             except TimeoutError:
-                peer = await asyncio.to_thread(find_peer, address)
+                wakes = state.needs_waking(seconds)
+                peer = await asyncio.to_thread(inspect_server, address, wakes=wakes)
             else:
                 state.check_negotiation()
                 return

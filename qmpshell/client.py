@@ -28,7 +28,7 @@ from .errors import (
 )
 from .qmp import Event, Reply, command_object
 from .session import JobWait, MigrationWait
-from .transport import Listener, Stream, connect_with_retries, find_peer, make_address
+from .transport import Listener, Stream, connect_with_retries, inspect_server, make_address
 
 if TYPE_CHECKING:
     from .qemu import Qemu
@@ -245,7 +245,8 @@ class Connection(ClientBase):
             try:
                 self._receive_until(lambda: self._state.is_negotiated, seconds, "the greeting")
             except ReplyTimeout:
-                peer = find_peer(address) if address is not None else None
+                if address is not None:
+                    peer = inspect_server(address, wakes=self._state.needs_waking(seconds))
             else:
                 return
         raise self._state.no_greeting(peer)

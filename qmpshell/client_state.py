@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 
     Match = Callable[[dict[str, Any]], bool] | Mapping[str, Any]
 
-# Seconds without a greeting until the system is asked if the server is of another kind.
-_INSPECTION = 0.3
+# Seconds without a greeting until the system is asked if the server is of another kind, and until a
+# server that has sent its greeting is woken.
+_INSPECTION, _SILENCE = 0.3, 2.0
 # Seconds until an agent is asked again, at first and at most; it may not run yet.
 _FIRST_RETRY = 2.0
 _LAST_RETRY = 5.0
@@ -56,7 +57,8 @@ def greeting_waits(timeout: float, *, agent: bool) -> Iterator[float]:
     while pause < timeout:
         yield pause
         timeout -= pause
-        pause = min(2 * pause, _LAST_RETRY) if agent else timeout
+        following = _SILENCE if pause < _SILENCE else timeout
+        pause = min(2 * pause, _LAST_RETRY) if agent else following
     yield timeout
 
 
@@ -214,6 +216,10 @@ class ClientState:
         text, is_fatal = explain_peer(self.address, peer, has_answered=has_answered)
         if is_fatal and self.agent is None:
             raise ProtocolError(text)
+
+    def needs_waking(self, seconds: float) -> bool:
+        """Whether `wake_server` may help after `seconds` without an answer."""
+        return seconds >= _SILENCE and self.agent is None and self.protocol.state == NEGOTIATING
 
     def no_greeting(self, peer: Peer | None) -> ReplyTimeout:
         """Return the exception about a server that does not answer."""

@@ -88,6 +88,7 @@ def make_ports(
         make_directory=make_directory,
         picture_format=picture_format,
         find_peer=_find_peer,
+        wake_server=_wake_server,
         child=child,
     )
 
@@ -96,6 +97,12 @@ def _find_peer(text: str) -> Peer | None:
     from ..transport import find_peer  # few servers are silent
 
     return find_peer(parse_address(text, exists=is_file))
+
+
+def _wake_server(text: str) -> None:
+    from ..transport import wake_server  # few servers are silent
+
+    wake_server(parse_address(text, exists=is_file))
 
 
 def is_file(path: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..qmp import GREETING, READY, QmpProtocol, command_object, encode_message
+from ..qmp import GREETING, NEGOTIATING, READY, QmpProtocol, command_object, encode_message
 from ..render import escape
 from .effects import Send
 from .requests import Request, RequestTable
@@ -153,9 +153,11 @@ class ConnectionState:
         *,
         gives_up: bool,
         find_peer: Callable[[str], Peer | None] | None = None,
+        wake_server: Callable[[str], None] | None = None,
     ) -> None:
         self._settings = settings
         self._find_peer = find_peer
+        self._wake_server = wake_server
         self._gives_up = gives_up
         # The address of the last server that sent a greeting, as a name and as the user typed it.
         self.greeted_address = address
@@ -185,6 +187,7 @@ class ConnectionState:
         # When the wait for an answer has started, and the explanation that was shown.
         self._expected_since = now
         self._explained = ""
+        self._was_woken = False
         self.passes_descriptors = False
         self.quit_answered = False
         # When the connection was requested.
@@ -318,6 +321,16 @@ class ConnectionState:
 
     def _peer(self) -> Peer | None:
         return self._find_peer(self.address) if self._find_peer is not None else None
+
+    def on_silence(self, now: float) -> str:
+        """Return a message about why the server does not answer, or "" if it was only woken now."""
+        is_greeted = self._agent is None and self.protocol.state == NEGOTIATING
+        if is_greeted and self._wake_server is not None and not self._was_woken:
+            self._was_woken = True
+            self._wake_server(self.address)
+            self.silence_at = now + _SILENCE
+            return ""
+        return self.explain_silence()
 
     def explain_silence(self) -> str:
         """Return a message about why the server does not answer."""

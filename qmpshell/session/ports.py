@@ -63,7 +63,8 @@ class Ports(Record, kw_only=True):
     `read_variable` returns an environment variable, or None. `open_log` opens a log, within this number
     of seconds unless it is None, and raises QmpShellError. `find_page` returns the text of the best manual
     page for a version of the server, or None. `find_peer` returns what the system shows about the
-    server at an address, or None if it shows nothing. `make_directory` makes a directory for a file
+    server at an address, or None if it shows nothing. `wake_server` connects to an address once more,
+    for a moment. `make_directory` makes a directory for a file
     of the server, and raises QmpShellError. `picture_format` returns the format of the pictures
     that the driver shows, or "". `child` is the server's process, if qmpshell has started it.
     """
@@ -76,4 +77,5 @@ class Ports(Record, kw_only=True):
     make_directory: Callable[[], Directory]
     picture_format: Callable[[], str]
     find_peer: Callable[[str], Peer | None] | None = None
+    wake_server: Callable[[str], None] | None = None
     child: ChildProcess | None = None

@@ -43,7 +43,11 @@ class SessionState:
         self.lines = LineQueue()
         self.events = EventLog()
         self.connection = ConnectionState(
-            address, settings, gives_up=not interactive, find_peer=ports.find_peer
+            address,
+            settings,
+            gives_up=not interactive,
+            find_peer=ports.find_peer,
+            wake_server=ports.wake_server,
         )
         self.server = ServerInfo(read_variable=ports.read_variable, can_ask=interactive)
         self.message_logger = MessageLogger()

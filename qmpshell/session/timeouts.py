@@ -60,7 +60,9 @@ class Timeouts:
             if text:
                 outbox.show(text)
         if connection.silence_at is not None and now >= connection.silence_at:
-            outbox.show(connection.explain_silence())
+            text = connection.on_silence(now)
+            if text:
+                outbox.show(text)
         if connection.again_at is not None and now >= connection.again_at:
             connection.synchronize(now)
             self._state.sender.send_handshake()

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     )
     from .connect import (
         connect_with_retries as connect_with_retries,
+        inspect_server as inspect_server,
         open_stream as open_stream,
+        wake_server as wake_server,
     )
     from .foreground import (
         BACKGROUND_SIGNALS as BACKGROUND_SIGNALS,
@@ -67,7 +69,7 @@ else:
         {
             "address": "Address Credentials DeviceAddress ExecAddress FdAddress TcpAddress UnixAddress VsockAddress is_clear_text is_word make_address parse_address resolve_address target_hint with_credentials",
             "background": "connect_in_background run_in_thread",
-            "connect": "connect_with_retries open_stream",
+            "connect": "connect_with_retries inspect_server open_stream wake_server",
             "foreground": "BACKGROUND_SIGNALS ENDING_SIGNALS CleanupOnSignal ForegroundChild end_group hold_signals run_in_foreground set_foreground signal_group",
             "listen": "Listener",
             "peer": "Peer Process address_with explain_delay explain_mismatch is_websocket",

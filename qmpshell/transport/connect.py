@@ -2,7 +2,7 @@
 
 A server whose backlog is full is retried for a while even without `--wait`, because its clients may be
 about to leave. After a connection succeeds, it is never closed and retried: that would use up QEMU's
-backlog of one.
+backlog of one. Only `wake_server` does that.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from .peer import Peer
     from .websocket import WebsocketCodec
 
 # Retrying may help: the server is not there yet, or its backlog is full.
@@ -48,6 +49,7 @@ _BUSY_TIMEOUT = 5.0
 _BUSY_NOTICE = 0.3
 # Seconds for a command to fail, after which it has connected.
 _COMMAND_TIME = 1.0
+_WAKE_TIMEOUT = 0.5
 # The longest timeout in seconds: the system accepts no infinite one.
 MAX_TIMEOUT = 1e8
 
@@ -150,6 +152,30 @@ def open_stream(address: Address, *, timeout: float, captures_stderr: bool = Fal
     if address.telnet or address.websocket or (isinstance(address, TcpAddress) and address.tls):
         return _with_codecs(stream, address, timeout, websocket)
     return stream
+
+
+def inspect_server(address: Address, *, wakes: bool) -> Peer | None:
+    """Return what the system shows about a silent server, or None. With `wakes`, wake it before."""
+    from .proc import find_peer  # few servers are silent
+
+    if wakes:
+        wake_server(address)
+    return find_peer(address)
+
+
+def wake_server(address: Address) -> None:
+    """Connect once more, and close the connection: a thread of QEMU may wait for one.
+
+    While QEMU starts, two of its threads may accept the same connection. The one that comes second,
+    which handles the commands, then waits for another connection.
+    """
+    try:
+        if isinstance(address, UnixAddress):
+            _connect_unix(address).close()
+        elif isinstance(address, TcpAddress):
+            _connect_tcp(address, _WAKE_TIMEOUT).close()
+    except (OSError, UnicodeError):
+        return
 
 
 def _websocket_codec(address: UnixAddress | TcpAddress) -> WebsocketCodec:

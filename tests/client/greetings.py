@@ -31,6 +31,15 @@ def serve_greeting(greeting: bytes) -> Callable[[Peer], object]:
     return serve
 
 
+def answer_after_another_connection(peer: Peer) -> None:
+    """Answer like QEMU if two of its threads have accepted the connection."""
+    peer.send(GREETING)
+    peer.accept_another()
+    for _ in range(2):
+        peer.reply(peer.read())
+    peer.ended()
+
+
 def refuse(peer: Peer) -> None:
     """Refuse to negotiate."""
     peer.send(b'{"QMP": {}}')

@@ -27,7 +27,12 @@ from qmpshell import (
 )
 from qmpshell.aio import Connection, connect
 from qmpshell.qmp import encode_message
-from tests.client.greetings import parametrize_greetings, refuse, serve_greeting
+from tests.client.greetings import (
+    answer_after_another_connection,
+    parametrize_greetings,
+    refuse,
+    serve_greeting,
+)
 from tests.harness.agents import serve_late_error
 from tests.harness.scripted import GREETING, Peer, ScriptedServer
 from tests.harness.servers import Installation, Server, start_agent, start_qemu
@@ -440,6 +445,15 @@ def test_missing_greeting_raises_specific_error(
     async def main() -> None:
         with pytest.raises(error, match=complaint):
             await connect(scripted(serve_greeting(greeting)).address, greeting_timeout=timeout)
+
+    complete(main())
+
+
+def test_another_connection_wakes_the_server(scripted: Scripted) -> None:
+    async def main() -> None:
+        address = scripted(answer_after_another_connection).address
+        async with connect(address, greeting_timeout=60) as qmp:
+            assert await qmp.execute("stop") == {}
 
     complete(main())
 

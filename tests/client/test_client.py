@@ -37,7 +37,12 @@ from qmpshell import (
 from qmpshell.client import rest_for_greeting
 from qmpshell.errors import LineError
 from qmpshell.qmp import encode_message
-from tests.client.greetings import parametrize_greetings, refuse, serve_greeting
+from tests.client.greetings import (
+    answer_after_another_connection,
+    parametrize_greetings,
+    refuse,
+    serve_greeting,
+)
 from tests.harness.agents import serve_late_error, synchronize_without_ids
 from tests.harness.mutation import RAW
 from tests.harness.processes import wait_until
@@ -176,6 +181,11 @@ def test_missing_greeting_raises_specific_error(
 ) -> None:
     with pytest.raises(error, match=complaint):
         connect(scripted(serve_greeting(greeting)).address, greeting_timeout=timeout)
+
+
+def test_another_connection_wakes_the_server(scripted: Scripted) -> None:
+    with connect(scripted(answer_after_another_connection).address, greeting_timeout=60) as qmp:
+        assert qmp.execute("stop") == {}
 
 
 def test_refused_negotiation_raises_error(scripted: Scripted) -> None:

@@ -19,12 +19,19 @@ GREETING = (
 class Peer:
     """The server's end of a connection."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, listener: socket.socket) -> None:
         self.connection = connection
+        self._listener = listener
         self._buffer = b""
         # Queries for the VM state that the terminal sends once.
         self._questions: set[str] = set()
         connection.settimeout(60)
+
+    def accept_another(self) -> None:
+        """Wait for another connection, and for its end."""
+        other, _ = self._listener.accept()
+        with other:
+            assert Peer(other, self._listener).ended()
 
     def send(self, data: bytes) -> None:
         self.connection.sendall(data)
@@ -137,7 +144,7 @@ class ScriptedServer:
                 return
             with connection:
                 try:
-                    self._part(Peer(connection))
+                    self._part(Peer(connection, self._listener))
                 except (EOFError, BrokenPipeError, ConnectionResetError):
                     pass
                 except BaseException as failure:

@@ -190,6 +190,8 @@ class Driver:
         self._opens_files = opens_files
         self.pages = pages or {}
         self.logs: dict[str, MemoryLog] = {}
+        # The addresses to which a further connection was made.
+        self.woken: list[str] = []
         # The directories for files of the server that were not removed.
         self.directories: list[MemoryDirectory] = []
         self.session = Session(
@@ -203,6 +205,7 @@ class Driver:
                 open_log=self._open_log,
                 find_page=lambda name, _version: self.pages.get(name),
                 find_peer=peer,
+                wake_server=self.woken.append,
                 make_directory=lambda: MemoryDirectory(self.directories),
                 picture_format=lambda: picture_format,
             ),

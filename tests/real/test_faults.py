@@ -187,6 +187,17 @@ def test_wait_option_limits_wait_for_greeting(scripted: Scripted, data: bytes) -
     assert takes_less_than(4, fail)
 
 
+def test_another_connection_wakes_the_server(scripted: Scripted) -> None:
+    def part(peer: Peer) -> None:
+        peer.send(GREETING)
+        peer.accept_another()
+        for _ in range(2):
+            peer.reply(peer.read())
+
+    result = run("--wait", "60", "-c", "stop", scripted(part).address)
+    assert (result.status, result.out, result.err) == (0, '{"return": {}}\n', "")
+
+
 def test_second_client_waits_for_the_first(qemu: Server) -> None:
     with start(qemu.address) as first:
         assert first.stdin is not None

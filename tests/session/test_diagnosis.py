@@ -114,6 +114,19 @@ def test_greeting_in_time_asks_for_no_cause() -> None:
     assert asked == []
 
 
+def test_greeted_silent_server_is_woken_once() -> None:
+    driver = Driver(greeted=False, interactive=True)
+    driver.bytes(GREETING)
+    assert driver.after(1.9) == []
+    assert driver.woken == []
+    assert driver.after(0.1) == []
+    assert driver.woken == ["vm.sock"]
+    ((_, text),) = driver.after(2.1)
+    assert text.endswith("the server sent a greeting, but does not answer qmp_capabilities")
+    assert driver.after(100) == []
+    assert driver.woken == ["vm.sock"]
+
+
 def test_busy_monitor_can_answer_after_report() -> None:
     driver = Driver(greeted=False, interactive=True, peer=busy)
     assert driver.after(0.3) == [("tell", BUSY)]
@@ -148,6 +161,7 @@ def test_stopped_server_is_named_to_agent_client() -> None:
 def test_greeted_server_is_not_called_busy() -> None:
     driver = Driver(greeted=False, peer=busy)
     driver.bytes(GREETING)
+    assert driver.after(2) == []
     assert driver.after(1.9) == []
     text = "vm.sock: the server sent a greeting, but does not answer qmp_capabilities"
     assert driver.after(0.1) == [("tell", text)]
