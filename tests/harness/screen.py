@@ -235,16 +235,18 @@ class Terminal:
             return 0
 
     def wait_until_it_waits(self) -> None:
-        """Wait until the program has read all input that the kernel has, and waits."""
-        stat = Path(f"/proc/{self.child.pid}/stat")
+        """Wait until the program has read all input that the kernel has, and waits for events."""
         self.wait(
-            lambda: (
-                not self._bytes_waiting()
-                and stat.read_text().rpartition(")")[2].split()[0] == "S"
-                and not self._bytes_waiting()
-            ),
+            lambda: not self._bytes_waiting() and self._is_waiting() and not self._bytes_waiting(),
             "program that waits",
         )
+
+    def _is_waiting(self) -> bool:
+        process = Path(f"/proc/{self.child.pid}")
+        if process.joinpath("stat").read_text().rpartition(")")[2].split()[0] != "S":
+            return False
+        # It may only wait until another thread releases the interpreter lock.
+        return not process.joinpath("wchan").read_text().startswith("futex")
 
     def _bytes_waiting(self) -> int:
         """Return how many typed bytes the program has not read yet."""

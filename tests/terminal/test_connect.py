@@ -88,7 +88,7 @@ def test_connect_to_bad_address_reports_reason(one_qemu: Server, tmp_path: Path)
         terminal.line("query-name")
         terminal.wait_above('{"return": {}}')
         terminal.line(f"/connect {one_qemu.address}; query-name")
-        terminal.wait_above('{"return": {}}')
+        terminal.wait(lambda: terminal.text.count('{"return": {}}') == 2, "second reply")
         terminal.type("\x04")
         assert terminal.end() == 0
 
