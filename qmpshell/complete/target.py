@@ -79,7 +79,6 @@ class PartialCommand(Record):
     sort: str
     name: str
     root: Value
-    name_end: int
     writing: str = LINE
     is_whole: bool = False
     is_closed: bool = False
@@ -129,7 +128,7 @@ def argument_context(
 ) -> Context:
     """Return the context of a cursor after a command's name. `tokens` are those after it."""
     item = command_item(line, name, list(tokens))
-    call = PartialCommand(sort, name.text, no_members(name.end), name_end=name.end)
+    call = PartialCommand(sort, name.text, no_members(name.end))
     whole = item.whole
     if whole is None:
         for argument in item.arguments:
@@ -250,7 +249,7 @@ def raw_context(cursor: int, token: Token) -> Context:
     root = json.root
     name = next(filter(None, map(root.text_of, EXECUTE)), "")
     arguments = root.members.get("arguments") or no_members(token.end)
-    call = PartialCommand(COMMAND, name, arguments, name_end=token.start)
+    call = PartialCommand(COMMAND, name, arguments)
     call.is_whole = True
     call.is_closed = token.closed and cursor >= token.end
     call.envelope = root
@@ -280,7 +279,7 @@ def raw_context(cursor: int, token: Token) -> Context:
 def option_string_context(line: str, cursor: int, word: Token, start: int) -> Context:
     """Return the context in the option string at `start` for the command that `word` names."""
     name, implied = option_command(word.text)
-    call = PartialCommand(COMMAND, name, no_members(start), name_end=word.end)
+    call = PartialCommand(COMMAND, name, no_members(start))
     call.writing = KEYVAL
     slots: list[CompletionTarget] = []
     text = line[start:].rstrip()
