@@ -165,12 +165,13 @@ class _Mount:
 
     def run(self) -> int:
         """Mount, and return the exit status after the end."""
+        # Before the handlers, so that no signal is lost.
+        signal.set_wakeup_fd(self._reporter, warn_on_full_buffer=False)
         previous = {
             number: signal.signal(number, lambda *_: None)
             for number in (signal.SIGINT, signal.SIGTERM)
         }
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # libfuse handles it, in the thread
-        signal.set_wakeup_fd(self._reporter, warn_on_full_buffer=False)
         self._thread.start()
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
         try:
