@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Mapping, Sequence
     from types import FrameType
+else:
+    import _signal as signal  # `signal` makes enumerations, which takes a fiftieth of a script's start
 
 SUBCOMMANDS = ("run", "exec", "events", "info", "qom", "ls", "ga")
 
