@@ -595,14 +595,15 @@ class ScriptView:
             self._err(f"{self._name}: {effect.reason}: {text}")
 
     def _document(self, effect: ShowDocument) -> None:
-        from .render import text_of  # few scripts ask for help
+        from .render import text_of, text_parts  # few scripts ask for help
 
         # Programs read the lines of results: they are not wrapped.
-        text = text_of(effect.blocks, width=_UNLIMITED if effect.is_result else _WIDTH)
+        width = _UNLIMITED if effect.is_result else _WIDTH
         if effect.is_result or effect.redirect is not None:
-            self._out(f"{text}\n".encode(), effect.redirect)
+            for part in text_parts(effect.blocks, width=width):
+                self._out(part.encode(), effect.redirect)
         else:
-            self._err(text)
+            self._err(text_of(effect.blocks, width=width))
 
     def _reply(self, shown: ShowReply, reply: Reply, request: Request) -> None:
         redirect = shown.redirect

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         paragraph as paragraph,
         plain_text_of as plain_text_of,
         text_of as text_of,
+        text_parts as text_parts,
     )
     from .flat import value_flat as value_flat
     from .fold import fold_pieces as fold_pieces, remainder_text as remainder_text
@@ -77,7 +78,7 @@ else:
         {
             "diagnostics": "excerpt format_line_error with_position",
             "diff": "changed_scalars mark_changes mark_words overlay_changes",
-            "document": "Block EMPHASIS Group HEADING Heading Item LITERAL Lines Literal NAME PLAIN Page Paragraph STYLES Span Spans Table WARNING definition fold_lines format_document heading names_table paragraph plain_text_of text_of",
+            "document": "Block EMPHASIS Group HEADING Heading Item LITERAL Lines Literal NAME PLAIN Page Paragraph STYLES Span Spans Table WARNING definition fold_lines format_document heading names_table paragraph plain_text_of text_of text_parts",
             "flat": "value_flat",
             "fold": "fold_pieces remainder_text",
             "json": "JSON_NAME JSON_NOTE JSON_NUMBER JSON_PUNCTUATION JSON_STRING JSON_WORD Piece color_json message_line paint_json style_json value_line value_pretty",

@@ -175,6 +175,8 @@ _LEAST_COLUMN = 24
 # A word that is too long for a line is split after one of these characters, preferably of the first
 # set.
 _BREAK_CHARACTERS = ("|,", "-_/.=")
+# How much text is made before it is shown, in characters: little at first.
+_FIRST_PART, _LARGEST_PART = 1 << 12, 1 << 16
 # What may precede the text of a line: the lines of a tree, or the dash of a list.
 _BEFORE_TEXT = " │├└─|`-"
 
@@ -192,7 +194,20 @@ def format_document(
 
 def text_of(blocks: Sequence[Block], *, width: int) -> str:
     """Return the layout without styles and without the last line end."""
-    return "".join(text for _, text in format_document(blocks, width=width)).removesuffix("\n")
+    return "".join(text_parts(blocks, width=width)).removesuffix("\n")
+
+
+def text_parts(blocks: Sequence[Block], *, width: int) -> Iterator[str]:
+    """Yield the layout without styles, in parts that become longer."""
+    part, size, most = list[str](), 0, _FIRST_PART
+    for _, text in format_document(blocks, width=width):
+        part.append(text)
+        size += len(text)
+        if size >= most:
+            yield "".join(part)
+            part.clear()
+            size, most = 0, min(2 * most, _LARGEST_PART)
+    yield "".join(part)
 
 
 class _Layout:

@@ -103,7 +103,7 @@ def _large_machine() -> dict[str, object]:
     drivers = [
         {"id": number, "name": f"n{number}", "type": "block-driver"} for number in range(_NODES)
     ]
-    commands = ("query-block", "query-named-block-nodes", "qom-list", "qom-get")
+    commands = ("query-block", "query-named-block-nodes", "qom-list", "qom-get", "device_add")
     return found | {
         _key("query-commands", {}): [{"name": name} for name in commands],
         _key("query-named-block-nodes", {}): nodes,

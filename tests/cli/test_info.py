@@ -44,7 +44,7 @@ def test_info_summary_describes_machine(machine: Server, installation: Installat
         "kvm        disabled\n",
         f"machine    pc-q35-{major}\n",
         "cpus       2\n",
-        "slots      4 CPUs, qemu64-x86_64-cpu\n",
+        "slots      4 for CPUs, qemu64-x86_64-cpu\n",
         "memory     256 MiB, 64 MiB plugged in\n",
         "balloon    320 MiB\n",
         f"block      seed: {directory}/seed.img, raw, 1 MiB, read-only\n",

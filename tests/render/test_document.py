@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import example, given, strategies as st
 from prompt_toolkit.utils import get_cwidth
@@ -27,6 +29,7 @@ from qmpshell.render import (
     format_document,
     heading,
     text_of,
+    text_parts,
 )
 
 
@@ -259,3 +262,19 @@ def test_page_has_headings_only_for_sections_with_blocks() -> None:
     assert text_of(page.blocks, width=80) == (
         "stop (command, since 0.14)\n\nWith driver=qcow2\n  a\n\nValues\n  on: bool (old)\n      b\n\n  x  c"
     )
+
+
+def test_parts_are_the_text_and_come_early() -> None:
+    made: list[int] = []
+
+    def lines() -> Iterator[list[Span]]:
+        for number in range(20_000):
+            made.append(number)
+            yield [(PLAIN, f"line {number}")]
+
+    parts = text_parts([Lines(lines(), wrap=True)], width=80)
+    first = next(parts)
+    assert len(made) < 1000
+    text = first + "".join(parts)
+    assert text == "".join(f"line {number}\n" for number in range(20_000))
+    assert "".join(text_parts([], width=80)) == ""

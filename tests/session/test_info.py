@@ -17,7 +17,10 @@ from tests.harness.sessions import (
     shown,
 )
 
-COMMANDS = [{"name": name} for name in ("query-status", "qom-list", "query-commands", "query-pci")]
+COMMANDS = [
+    {"name": name}
+    for name in ("query-status", "qom-list", "query-commands", "query-pci", "device_add")
+]
 STATUS = {"status": "running", "running": True}
 ASKED = own_question(1, "query-commands")
 
@@ -49,7 +52,7 @@ def test_info_without_name_lists_what_server_can_answer() -> None:
     assert driver.bytes(reply(COMMANDS, 1)) == [own_question(2, "query-qmp-schema")]
     (page,) = driver.bytes(reply([], 2))
     names = [line.split()[0] for line in page[1].split("\n")]
-    assert names == ["mtree", "network", "pci", "qom-tree", "qtree", "status"]
+    assert names == ["mtree", "network", "pci", "qdm", "qom-tree", "qtree", "status"]
 
 
 def test_info_refused_request_fails() -> None:

@@ -112,7 +112,7 @@ def test_summary_fits_narrow_terminal(machine: Server) -> None:
         rows = terminal.lines
     start = next(number for number, row in enumerate(rows) if row.startswith("slots"))
     assert rows[start : start + 3] == [
-        "slots      4 CPUs, qemu64-x86_64-cpu",
+        "slots      4 for CPUs, qemu64-x86_64-cpu",
         "memory     256 MiB, 64 MiB plugged in",
         "balloon    320 MiB",
     ]

@@ -142,7 +142,7 @@ def _node_text(node: Mapping[str, Any], *, has_file: bool, has_size: bool = True
         facts["mode"] = "ro" if node["ro"] else "rw"
     file = image.get("filename") or node.get("file", "")
     if has_file and not file.startswith("json:"):
-        file = file.removeprefix(f"{node.get('drv')}:")
+        file = file.removeprefix(f"{node.get('drv')}:").removeprefix("//")
         is_long = len(file) > _LONGEST_FILE
         facts["file"] = f"…{file[1 - _LONGEST_FILE :]}" if is_long else file
     return fill(_NODE, facts)

@@ -26,12 +26,12 @@ accelerator | query-accelerators | {enabled}
 kvm | query-kvm | {enabled:enabled|disabled}
 machine | qom-get | {type}
 cpus | query-cpus-fast | {count}
-slots | query-hotpluggable-cpus | {count} CPUs<, {types}>
+slots | query-hotpluggable-cpus | {count} for CPUs<, {types}>
 memory | query-memory-size-summary | {base-memory:size}<, {plugged-memory:size} plugged in>
 balloon | query-balloon | {actual:size}
 block | query-block | {name}: {file}<, {drv}><, {image.virtual-size:size}>{ro:, read-only|}<, backed by {backing_file}>
 nodes | query-named-block-nodes | {node-name}: {file}, {drv}<, {image.virtual-size:size}>{ro:, read-only|}
-network | qom-list | {device}: {model}, {mac}, netdev {netdev}
+network | qom-list | {device}: {model}, {mac}<, netdev {netdev}>
 chardevs | query-chardev | {label}: {filename}
 jobs | query-jobs | {id}: {type} {status}<, {percent} %><: {error}>
 migration | query-migrate | <{status}><: {error-desc}>< blocked: {blocked-reasons}>
@@ -77,7 +77,7 @@ def summary_rows(facts: Mapping[str, Any]) -> list[list[Span]]:
     for name, value in facts.items():
         label = name
         for item in _items(name, value) or [{}]:
-            text = fill(_TEXTS[name], item) if item else ""
+            text = fill(_TEXTS[name], item).strip() if item else ""
             rows.append([(NAME, label), (PLAIN, text or "none")])
             label = ""
     return rows

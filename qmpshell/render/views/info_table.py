@@ -52,18 +52,18 @@ mice | query-mice | pointing devices, and which one receives events
 migrate | query-migrate | the state of the migration
 migrate_capabilities | query-migrate-capabilities | capabilities of the migration
 migrate_parameters | query-migrate-parameters | parameters of the migration
-mtree | qom-list | memory regions
+mtree | device_add | memory regions
 name | query-name | the name of the VM
 named-block-nodes -v ?node:node | query-named-block-nodes | block nodes, as info block -n
-network | qom-list | network devices
+network | device_add | network devices
 numa | x-query-numa | NUMA nodes
 opcount | x-query-opcount | operations of TCG
 pci | query-pci | PCI devices
 pic | x-query-interrupt-controllers | interrupt controllers
 profile | x-query-profile | the profile of TCG
-qdm | qom-list-types | types of devices; QEMU loads all its modules for it
+qdm | device_add | types of devices; QEMU loads all its modules for it
 qom-tree ?path:qom-path=/machine | qom-list | the tree of QOM objects
-qtree -b | qom-list | the tree of devices; -b: without properties
+qtree -b | device_add | the tree of devices; -b: without properties
 ramblock | x-query-ramblock | blocks of memory
 rdma | x-query-rdma | RDMA devices
 replay | query-replay | record and replay

@@ -364,6 +364,15 @@ def make_or_refuse(make: Callable[[], object]) -> None:
         make()
 
 
+def test_node_without_file_shows_none() -> None:
+    nodes = [
+        {"node-name": "n0", "drv": "null-co", "file": "null-co://"},
+        {"node-name": "n1", "drv": "nbd", "file": "nbd://localhost:10809"},
+    ]
+    shown = drawn(block_graph({"query-named-block-nodes": nodes}))
+    assert sorted(shown) == ["n0  null-co", "n1  nbd  localhost:10809"]
+
+
 @given(st.dictionaries(st.sampled_from(QUERIES), JSON))
 def test_any_replies_make_block_graph_or_fail(found: dict[str, Any]) -> None:
     make_or_refuse(lambda: list(graph_dot(block_graph(found))))

@@ -17,6 +17,7 @@ from qmpshell.render.views.info import (
     request_lines,
     view_steps,
 )
+from qmpshell.render.views.info_summary import summary_rows
 from qmpshell.render.views.info_table import INFO_VIEWS
 from qmpshell.render.views.view import Ask, AskError
 from tests.harness.human_help import info_text
@@ -338,6 +339,21 @@ def test_first_line_needs_no_other(
 
     first(1)  # imports
     assert first(500) == first(1)
+
+
+def test_server_without_machine_has_no_device_views() -> None:
+    daemon = frozenset(("qom-list", "qom-get", "qom-list-types", "query-block-jobs"))
+    assert [name for name, _ in available(daemon, ())] == ["block-jobs", "qom-tree"]
+
+
+def test_summary_of_missing_facts_has_no_empty_ends() -> None:
+    network = {"device": "net0", "model": "e1000e", "mac": "52:54:00:12:34:57", "netdev": ""}
+    migrate = {"blocked-reasons": ["x"]}
+    rows = summary_rows({"network": [network], "migration": migrate})
+    assert [text for _, (_, text) in rows] == [
+        "net0: e1000e, 52:54:00:12:34:57",
+        "blocked: x",
+    ]
 
 
 def test_find_view_of_other_server_is_none() -> None:
