@@ -229,7 +229,7 @@ def named(name: str) -> Said:
     [
         ("/graph", "^^^^^^", "the graph is missing: block, devices, qom, pci"),
         ("/graph blok", "       ^^^^", "/graph has no argument 'blok'; did you mean block?"),
-        ("/graph pci x", "           ^", "/graph has no argument 'x'"),
+        ("/graph pci x", "           ^", "/graph has no argument 'x'; only qom has a PATH"),
         ("/graph a=b", "       ^", "/graph has no argument 'a'"),
     ],
 )

@@ -40,6 +40,8 @@ def run_graph(context: CommandContext, call: ShellCommand) -> Steps:
         wrong = names[0] if names[0] not in _GRAPHS else names[-1]
         token = call.tokens[words.index(wrong)]
         hint = suggestion_for(wrong, list(_GRAPHS))
+        if names[0] in _GRAPHS and not hint:
+            hint = "only qom has a PATH"
         reason = f"{call.name} has no argument {wrong[:40]!r}"
         raise usage_error(call, f"{reason}; {hint}" if hint else reason, token)
     require_monitor(context, call, "graphs")
