@@ -180,8 +180,12 @@ class JobsWatch(Wait):
     def _describe_failures(self) -> str:
         """Return how many jobs did not succeed, in words, or ""."""
         failed, total = self._failed, len(self._reported)
+        if not failed and not self._cancelled:
+            return ""
+        if total == 1:
+            return f"the job {'failed' if failed else 'was cancelled'}"
         if not self._cancelled:
-            return f"{failed} of {total} jobs failed" if failed else ""
+            return f"{failed} of {total} jobs failed"
         cancelled = f"{self._cancelled} was cancelled"
         if self._cancelled > 1:
             cancelled = f"{self._cancelled} were cancelled"
@@ -222,6 +226,7 @@ class JobsWatch(Wait):
         if self._reported.get(job.id) == _OVER:
             return []
         self._reported[job.id] = _OVER
+        job.is_reported = True
         self._cancelled += job.cancelled
         self._failed += job.has_failed and not job.cancelled
         return [ShowMessage(f"{job_label(job)}: {outcome(job)}", is_error=job.has_failed)]

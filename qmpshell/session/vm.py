@@ -44,6 +44,7 @@ class Job:
         "current",
         "error",
         "id",
+        "is_reported",
         "kind",
         "status",
         "total",
@@ -60,6 +61,8 @@ class Job:
         self.cancelled = False
         # Whether it is ready, or pending, until the user acts.
         self.awaits_user = False
+        # Whether the user was told that it is over.
+        self.is_reported = False
 
     @property
     def is_over(self) -> bool:
@@ -73,7 +76,7 @@ class Job:
 
 
 class Jobs:
-    """The jobs by id in `all`, and the latest of the past ones in `ended`."""
+    """The jobs by id in `all`, and the latest of the past ones in `ended` if they were not reported."""
 
     def __init__(self) -> None:
         self.all: dict[str, Job] = {}
@@ -126,7 +129,7 @@ class Jobs:
     def _changed(self, name: str, status: str) -> None:
         if status == "null":
             job = self.all.pop(name, None)
-            if job is not None:
+            if job is not None and not job.is_reported:
                 self.ended.append(job)
             return
         job = self.all.get(name)
@@ -153,7 +156,9 @@ class Jobs:
                 if isinstance(name, str):
                     found[name] = self.all.get(name) or Job(name)
                     _update_job(found[name], entry)
-        self.ended.extend(job for name, job in self.all.items() if name not in found)
+        self.ended.extend(
+            job for name, job in self.all.items() if name not in found and not job.is_reported
+        )
         self.all = found
 
 

@@ -52,7 +52,7 @@ def test_jobs_command_fails_for_failed_job(server: Server, tmp_path: Path) -> No
     result = run(server.address, input=script(f"blockdev-create job-id=c {options}", "/jobs"))
     assert result.status == 1
     assert job_lines(result.err)[-1].startswith("job c (create): failed: ")
-    assert "stdin:2:1: 1 of 1 jobs failed" in result.err
+    assert "stdin:2:1: the job failed" in result.err
 
 
 def test_jobs_command_fails_for_cancelled_job(server: Server) -> None:
@@ -60,7 +60,7 @@ def test_jobs_command_fails_for_cancelled_job(server: Server) -> None:
     result = run(server.address, input=script(lines))
     assert result.status == 1
     assert job_lines(result.err)[-1].endswith(": cancelled")
-    assert "stdin:5:1: of 1 jobs, 1 was cancelled" in result.err
+    assert "stdin:5:1: the job was cancelled" in result.err
 
 
 def test_jobs_command_timeout_is_reported(server: Server) -> None:

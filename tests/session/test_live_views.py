@@ -494,7 +494,7 @@ def test_cancelled_job_makes_jobs_fail() -> None:
     found = driver.bytes(status_change("concluded") + status_change("null"))
     assert found[-2:] == [
         ("error", "job j0 (mirror): cancelled"),
-        ("error", "stdin:1:1: of 1 jobs, 1 was cancelled"),
+        ("error", "stdin:1:1: the job was cancelled"),
     ]
     assert driver.end() == [("leave", FAILED)]
 
@@ -545,8 +545,18 @@ def test_concluded_job_is_queried_for_its_error() -> None:
     assert driver.after(1) == [own_question(2, "query-jobs")]
     assert driver.bytes(reply([job(type="create", status="concluded", error="denied")], 2)) == [
         ("error", "job j0 (create): failed: denied"),
-        ("error", "stdin:1:1: 1 of 1 jobs failed"),
+        ("error", "stdin:1:1: the job failed"),
     ]
+
+
+def test_dismissed_job_is_not_reported_again() -> None:
+    driver = Driver()
+    driver.line("/jobs")
+    found = driver.bytes(reply([job(status="concluded", error="denied")], 1))
+    assert found[0] == ("error", "job j0 (mirror): failed: denied")
+    driver.bytes(status_change("null"))
+    driver.line("/jobs")
+    assert driver.bytes(reply([], 2)) == [("tell", "there are no jobs")]
 
 
 def test_earlier_ended_jobs_are_reported_once() -> None:
@@ -556,7 +566,7 @@ def test_earlier_ended_jobs_are_reported_once() -> None:
     driver.line("/jobs")
     assert driver.bytes(reply([], 1)) == [
         ("error", "job j0: aborted"),
-        ("error", "stdin:1:1: 1 of 1 jobs failed"),
+        ("error", "stdin:1:1: the job failed"),
     ]
     driver.line("/jobs")
     assert driver.bytes(reply([], 2)) == [("tell", "there are no jobs")]
