@@ -7,7 +7,7 @@ import re
 from ..errors import LineError
 from ..qmp import QEMU, JsonError, JsonReader
 from ..record import Record
-from .tokens import BLANKS, CLOSE, OPEN, TRANSACTION, tokenize
+from .tokens import BLANKS, CLOSE, OPEN, TRANSACTION, ends_with_close, tokenize
 
 # The arrows of documentation.
 _COMMAND = "-> "
@@ -102,10 +102,13 @@ class LineAssembler:
         self._note: str | None = None
         self._line = LogicalLine()
         self._json: JsonReader | None = None
-        # Whether the last logical line ends in invalid JSON, whose end is unknown.
+        # Whether the last logical line ends in invalid JSON, whose end is unknown, or further lines
+        # cannot mend the transaction that the last line belongs to.
         self.is_broken = False
         self._open = False
         self._in_transaction = False
+        # The first mistake in an open transaction that further lines cannot mend.
+        self._mistake: LineError | None = None
         self._skipping: _ReplySkipper | None = None
 
     @property
@@ -116,7 +119,7 @@ class LineAssembler:
     def pop(self) -> LogicalLine:
         """Return the logical line so far, and start a new one."""
         line, self._line = self._line, LogicalLine()
-        self._json = None
+        self._json = self._mistake = None
         self._open = self._in_transaction = False
         return line
 
@@ -153,6 +156,9 @@ class LineAssembler:
         self._line.add(kept, number=number, line=line, dropped=dropped)
         if self._in_transaction or TRANSACTION in kept:
             self._in_transaction = _is_left_open(kept, inside=self._in_transaction)
+        if self._in_transaction and not more and ")" in kept:
+            self._mistake = self._mistake or _find_unseparated_close(self._line.text, kept)
+            self.is_broken = self._mistake is not None
         more |= self._in_transaction
         self._open = more
         return None if more else self.pop()
@@ -224,6 +230,8 @@ class LineAssembler:
             text = self._line.text
             what = "the JSON object is not complete" if self._json else "the line is continued"
             if self._in_transaction:
+                if self._mistake is not None:
+                    raise self._mistake
                 what = "the transaction is not closed with )"
             raise LineError(f"{what}, but the input ends", start=len(text) - len(text.lstrip()))
 
@@ -262,6 +270,20 @@ def _is_left_open(line: str, *, inside: bool) -> bool:
         if token.kind in (OPEN, CLOSE):
             inside = token.kind == OPEN
     return inside
+
+
+def _find_unseparated_close(text: str, added: str) -> LineError | None:
+    """Return the error about a `)` that does not close the transaction of `text`, or None.
+
+    `added` is the end of `text` that can have such a `)`.
+    """
+    # Parsing the whole text after each line would take quadratic time.
+    if not any(map(ends_with_close, tokenize(f"{TRANSACTION}\n{added}"))):
+        return None
+    from .syntax import UnseparatedCloseError, parse  # few lines need it
+
+    errors = parse(text).all_errors
+    return next((error for error in errors if isinstance(error, UnseparatedCloseError)), None)
 
 
 class _ReplySkipper:

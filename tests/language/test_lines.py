@@ -104,6 +104,11 @@ def test_open_json_joins_lines(text: str, expected: list[str]) -> None:
         ("TRANS> transaction(\na\n)", ["transaction(\na\n)"]),
         ("transaction(\na\n); b\nstop", ["transaction(\na\n); b", "stop"]),
         ("transaction( a ); transaction(\nb\n)", ["transaction( a ); transaction(\nb\n)"]),
+        ("transaction(\na x=1)", ["!a blank must precede )"]),
+        (
+            "transaction(\na x=1) \\\ny=2",
+            ["!the transaction is not closed with ), but the input ends"],
+        ),
         ("transaction(\na", ["!the transaction is not closed with ), but the input ends"]),
         ("transaction(a\nb", ["transaction(a", "b"]),
         ("stop; transaction(\na\n)", ["stop; transaction(\na\n)"]),
