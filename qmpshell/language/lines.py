@@ -18,9 +18,13 @@ _HUMAN_PROMPT = rf"[{BLANKS}]*+(\(qemu\)|\(QEMU\))(?:[{BLANKS}]|$)"
 _MORE_PROMPT = "... "
 # What documentation has in place of lines.
 _ELISION = "..."
-# The first lines of qmp-shell and of the human monitor.
-_BANNER = r"Welcome to the (?:QMP|HMP) (?:low-level )?shell|QEMU [0-9.]+\S* monitor - type "
-_BANNER_STARTS = ("Welcome to the ", "QEMU ")
+# The first lines of qmp-shell, of the human monitor and of this shell. None is a valid command.
+_BANNER = (
+    r"Welcome to the (?:QMP|HMP) (?:low-level )?shell|QEMU [0-9.]+\S* monitor - type "
+    r"|Connected to (?:QEMU [0-9]|(?:QEMU, version unknown|a server that sent no greeting) at "
+    r"|a guest agent at )|Tab completes, F1 explains what you type, |VM state: [a-z-]+$"
+)
+_BANNER_STARTS = ("Welcome to the ", "QEMU ", "Connected to ", "Tab completes, ", "VM state: ")
 _TRANSCRIPT = (
     "this is a transcript: only what follows a prompt such as {} is run; other lines are skipped"
 )
@@ -86,7 +90,7 @@ class LineAssembler:
 
     With `verbatim`, each physical line is a logical line (for `--raw`); with `human` too, but what
     is not a command in a transcript is skipped. After a line with a prompt, or from the start with
-    `transcript`, the text is a transcript, whose lines without a prompt are skipped.
+    `transcript` or a banner, the text is a transcript, whose lines without a prompt are skipped.
     """
 
     def __init__(
@@ -95,6 +99,8 @@ class LineAssembler:
         self._verbatim = verbatim
         self._human = human
         self._in_transcript = transcript
+        # Whether all lines so far are blank or comments, so that a banner may follow.
+        self._at_start = True
         # Whether the text is documentation, in which prompts and arrows are mixed.
         self._has_arrows = False
         # Whether the last line was a command of a transcript, so that "... " continues it.
@@ -143,6 +149,7 @@ class LineAssembler:
         if dropped is None:
             return None
         kept = line[dropped:]
+        self._at_start = self._at_start and (not kept.strip() or kept.lstrip().startswith("#"))
         if self._human:
             self._line.add(kept, number=number, line=line, dropped=dropped)
             return self.pop()
@@ -194,7 +201,7 @@ class LineAssembler:
 
     def _is_output(self, line: str) -> bool:
         """Return True for a line without a prompt in a transcript, and for omitted lines."""
-        if line.startswith(_BANNER_STARTS):
+        if self._at_start and line.startswith(_BANNER_STARTS):
             self._in_transcript |= re.compile(_BANNER).match(line) is not None
         if self._in_transcript and line.strip() and self._note is None:
             self._note = _TRANSCRIPT.format("(qemu)" if self._human else "(QEMU)")
