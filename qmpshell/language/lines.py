@@ -7,7 +7,7 @@ import re
 from ..errors import LineError
 from ..qmp import QEMU, JsonError, JsonReader
 from ..record import Record
-from .tokens import BLANKS, CLOSE, OPEN, TRANSACTION, tokenize
+from .tokens import BLANKS, CLOSE, OPEN, TRANSACTION, ends_with_close, tokenize
 
 # The arrows of documentation.
 _COMMAND = "-> "
@@ -18,9 +18,13 @@ _HUMAN_PROMPT = rf"[{BLANKS}]*+(\(qemu\)|\(QEMU\))(?:[{BLANKS}]|$)"
 _MORE_PROMPT = "... "
 # What documentation has in place of lines.
 _ELISION = "..."
-# The first lines of qmp-shell and of the human monitor.
-_BANNER = r"Welcome to the (?:QMP|HMP) (?:low-level )?shell|QEMU [0-9.]+\S* monitor - type "
-_BANNER_STARTS = ("Welcome to the ", "QEMU ")
+# The first lines of qmp-shell, of the human monitor and of this shell. None is a valid command.
+_BANNER = (
+    r"Welcome to the (?:QMP|HMP) (?:low-level )?shell|QEMU [0-9.]+\S* monitor - type "
+    r"|Connected to (?:QEMU [0-9]|(?:QEMU, version unknown|a server that sent no greeting) at "
+    r"|a guest agent at )|Tab completes, F1 explains what you type, |VM state: [a-z-]+$"
+)
+_BANNER_STARTS = ("Welcome to the ", "QEMU ", "Connected to ", "Tab completes, ", "VM state: ")
 _TRANSCRIPT = (
     "this is a transcript: only what follows a prompt such as {} is run; other lines are skipped"
 )
@@ -86,7 +90,7 @@ class LineAssembler:
 
     With `verbatim`, each physical line is a logical line (for `--raw`); with `human` too, but what
     is not a command in a transcript is skipped. After a line with a prompt, or from the start with
-    `transcript`, the text is a transcript, whose lines without a prompt are skipped.
+    `transcript` or a banner, the text is a transcript, whose lines without a prompt are skipped.
     """
 
     def __init__(
@@ -95,6 +99,8 @@ class LineAssembler:
         self._verbatim = verbatim
         self._human = human
         self._in_transcript = transcript
+        # Whether all lines so far are blank or comments, so that a banner may follow.
+        self._at_start = True
         # Whether the text is documentation, in which prompts and arrows are mixed.
         self._has_arrows = False
         # Whether the last line was a command of a transcript, so that "... " continues it.
@@ -102,10 +108,13 @@ class LineAssembler:
         self._note: str | None = None
         self._line = LogicalLine()
         self._json: JsonReader | None = None
-        # Whether the last logical line ends in invalid JSON, whose end is unknown.
+        # Whether the last logical line ends in invalid JSON, whose end is unknown, or further lines
+        # cannot mend the transaction that the last line belongs to.
         self.is_broken = False
         self._open = False
         self._in_transaction = False
+        # The first mistake in an open transaction that further lines cannot mend.
+        self._mistake: LineError | None = None
         self._skipping: _ReplySkipper | None = None
 
     @property
@@ -116,7 +125,7 @@ class LineAssembler:
     def pop(self) -> LogicalLine:
         """Return the logical line so far, and start a new one."""
         line, self._line = self._line, LogicalLine()
-        self._json = None
+        self._json = self._mistake = None
         self._open = self._in_transaction = False
         return line
 
@@ -140,6 +149,7 @@ class LineAssembler:
         if dropped is None:
             return None
         kept = line[dropped:]
+        self._at_start = self._at_start and (not kept.strip() or kept.lstrip().startswith("#"))
         if self._human:
             self._line.add(kept, number=number, line=line, dropped=dropped)
             return self.pop()
@@ -153,6 +163,9 @@ class LineAssembler:
         self._line.add(kept, number=number, line=line, dropped=dropped)
         if self._in_transaction or TRANSACTION in kept:
             self._in_transaction = _is_left_open(kept, inside=self._in_transaction)
+        if self._in_transaction and not more and ")" in kept:
+            self._mistake = self._mistake or _find_unseparated_close(self._line.text, kept)
+            self.is_broken = self._mistake is not None
         more |= self._in_transaction
         self._open = more
         return None if more else self.pop()
@@ -188,7 +201,7 @@ class LineAssembler:
 
     def _is_output(self, line: str) -> bool:
         """Return True for a line without a prompt in a transcript, and for omitted lines."""
-        if line.startswith(_BANNER_STARTS):
+        if self._at_start and line.startswith(_BANNER_STARTS):
             self._in_transcript |= re.compile(_BANNER).match(line) is not None
         if self._in_transcript and line.strip() and self._note is None:
             self._note = _TRANSCRIPT.format("(qemu)" if self._human else "(QEMU)")
@@ -224,6 +237,8 @@ class LineAssembler:
             text = self._line.text
             what = "the JSON object is not complete" if self._json else "the line is continued"
             if self._in_transaction:
+                if self._mistake is not None:
+                    raise self._mistake
                 what = "the transaction is not closed with )"
             raise LineError(f"{what}, but the input ends", start=len(text) - len(text.lstrip()))
 
@@ -262,6 +277,20 @@ def _is_left_open(line: str, *, inside: bool) -> bool:
         if token.kind in (OPEN, CLOSE):
             inside = token.kind == OPEN
     return inside
+
+
+def _find_unseparated_close(text: str, added: str) -> LineError | None:
+    """Return the error about a `)` that does not close the transaction of `text`, or None.
+
+    `added` is the end of `text` that can have such a `)`.
+    """
+    # Parsing the whole text after each line would take quadratic time.
+    if not any(map(ends_with_close, tokenize(f"{TRANSACTION}\n{added}"))):
+        return None
+    from .syntax import UnseparatedCloseError, parse  # few lines need it
+
+    errors = parse(text).all_errors
+    return next((error for error in errors if isinstance(error, UnseparatedCloseError)), None)
 
 
 class _ReplySkipper:

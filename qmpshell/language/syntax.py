@@ -162,6 +162,10 @@ class StrayWordError(LineError):
         self.command_start = command.start
 
 
+class UnseparatedCloseError(LineError):
+    """An action of a transaction ends with a `)` that is part of its last word."""
+
+
 class Part:
     """The text of one item, or of its place in the line. It may be incomplete or invalid.
 
@@ -169,10 +173,10 @@ class Part:
     the cursor leaves it. `mark` is the `;`, line end, `transaction(` or `)` before it, if any.
     `opening` is the `transaction(` that it belongs to: as an action if `is_action`, or with the
     arguments after its `)` if `is_closing`. `has_redirect` is true if the redirect of the line
-    follows. `misplaced` is the error if such an item cannot be at this place.
+    follows, and `precedes_close` if a `)` does. `misplaced` is the error if such an item cannot be at this place.
     """
 
-    __slots__ = ("_item", "end", "has_redirect", "is_action", "is_closing", "line", "mark", "misplaced", "opening", "tokens")  # fmt: skip
+    __slots__ = ("_item", "end", "has_redirect", "is_action", "is_closing", "line", "mark", "misplaced", "opening", "precedes_close", "tokens")  # fmt: skip
 
     def __init__(self, line: str, mark: Token | None = None, opening: Token | None = None) -> None:
         self.line = line
@@ -183,6 +187,7 @@ class Part:
         self.tokens: list[Token] = []
         self.end = 0
         self.has_redirect = False
+        self.precedes_close = False
         self.misplaced: LineError | None = None
         self._item: CommandItem | RawItem | ShellCommandItem | None = None
 
@@ -209,6 +214,8 @@ class Part:
         item = _item(self.line, self.tokens)
         if self.is_action and (not isinstance(item, CommandItem) or item.file is not None):
             item.errors.append(_not_an_action(self.tokens[0]))
+        if self.is_action and not self.precedes_close and t.ends_with_close(self.tokens[-1]):
+            item.errors.insert(0, _unseparated_close(self.tokens[-1]))
         return item
 
 
@@ -333,6 +340,7 @@ def _parts(line: str, tokens: list[Token]) -> Iterator[Part]:
     for token in tokens:
         if token.kind in (t.SEPARATOR, t.OPEN, t.CLOSE):
             part.end = part.end or token.start
+            part.precedes_close = token.kind == t.CLOSE
             yield part
             opening = token if token.kind == t.OPEN else None if part.is_closing else part.opening
             before, part = part, Part(line, token, opening)
@@ -476,6 +484,11 @@ def _not_an_action(first: Token) -> LineError:
     return first.error("only actions, such as blockdev-snapshot-sync, are allowed in a transaction")
 
 
+def _unseparated_close(word: Token) -> UnseparatedCloseError:
+    hint = "to send it, quote the whole value" if word.kind == t.VALUE else ""
+    return UnseparatedCloseError("a blank must precede )", start=word.end - 1, hint=hint)
+
+
 _NAME_OPENING = "\"'[(<>|&)"
 # How much of a long word messages repeat, in characters.
 _MAX_SHOWN = 40
@@ -484,7 +497,11 @@ _MAX_SHOWN = 40
 def _check_name(item: CommandItem) -> None:
     name = item.name
     text = name.text
-    if text[0] in _NAME_OPENING or "=" in text or name.kind != t.NAME:
+    if text.startswith(t.TRANSACTION):
+        end = name.start + len(t.TRANSACTION)
+        reason = f"a blank must follow {t.TRANSACTION}"
+        item.errors.append(LineError(reason, start=name.start, end=end))
+    elif text[0] in _NAME_OPENING or "=" in text or name.kind != t.NAME:
         hint = "a line is COMMAND KEY=VALUE…, or a JSON object"
         if "=" in text:
             hint = "the command's name comes first: COMMAND KEY=VALUE…"
@@ -577,7 +594,9 @@ def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: 
     """
     text = token.text
     reason = f"{name.text.removesuffix('(')[:_MAX_SHOWN]} has no argument {text[:_MAX_SHOWN]!r}"
-    if len(text) > _MAX_SHOWN:
+    if name.text + text[0] == t.TRANSACTION:
+        hint = f"write {t.TRANSACTION} in one word, and a blank after it"
+    elif len(text) > _MAX_SHOWN:
         hint = "expected KEY=VALUE"
     elif loose or (before is not None and not before.text):
         hint = _NO_BLANKS

@@ -218,6 +218,17 @@ def _command(line: str, position: int) -> Token:
     return Token(LOCAL if local else NAME, word, position)
 
 
+def ends_with_close(token: Token) -> bool:
+    """Return True if an unquoted word ends with a `)` without its `(`.
+
+    >>> [token.text for token in tokenize("a b=c) d=(e)") if ends_with_close(token)]
+    ['c)']
+    """
+    text = token.text
+    is_word = token.kind in (NAME, WORD, VALUE)
+    return is_word and text.endswith(")") and text.count(")") > text.count("(")
+
+
 def shell_command_name(word: str) -> str:
     """Return the name of the shell command that a word stands for.
 

@@ -87,6 +87,9 @@ def mistake_after_enter(line: str) -> LineError | None:
 @example("device_del id:=abc")
 @example("blockdev-add driver.x=a")
 @example("transaction( block-dirty-bitmap-add node=a granularity=x )")
+@example("transaction( block-dirty-bitmap-add node=a name=b)")
+@example("transaction(abort; abort)")
+@example("transaction (abort; abort)")
 @example("/wait -t x STOP")
 @example("/keyval blockdev size=1,size=2")
 def test_mistake_is_the_same_before_enter(line: str) -> None:

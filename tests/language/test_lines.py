@@ -104,6 +104,11 @@ def test_open_json_joins_lines(text: str, expected: list[str]) -> None:
         ("TRANS> transaction(\na\n)", ["transaction(\na\n)"]),
         ("transaction(\na\n); b\nstop", ["transaction(\na\n); b", "stop"]),
         ("transaction( a ); transaction(\nb\n)", ["transaction( a ); transaction(\nb\n)"]),
+        ("transaction(\na x=1)", ["!a blank must precede )"]),
+        (
+            "transaction(\na x=1) \\\ny=2",
+            ["!the transaction is not closed with ), but the input ends"],
+        ),
         ("transaction(\na", ["!the transaction is not closed with ), but the input ends"]),
         ("transaction(a\nb", ["transaction(a", "b"]),
         ("stop; transaction(\na\n)", ["stop; transaction(\na\n)"]),
@@ -266,6 +271,41 @@ def test_transcript_that_begins_with_output_skips_it() -> None:
     text = '{"return": {}}\n(QEMU) stop\n{"return": {}}\n'
     assert is_transcript(text)
     assert assemble(text, transcript=True) == ["stop"]
+
+
+@pytest.mark.parametrize(
+    "banner",
+    [
+        "Connected to QEMU 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18) at a.sock.\n"
+        "Tab completes, F1 explains what you type, /help lists the shell commands.\n"
+        "Ctrl-D leaves the shell and QEMU running; quit ends QEMU itself.\nVM state: prelaunch",
+        "Connected to a guest agent at a.sock. Ctrl-D leaves the shell.",
+        "Connected to a server that sent no greeting at a.sock.",
+        "Connected to QEMU, version unknown at a.sock.\n/help lists the shell commands.",
+        "Connected to QEMU 7.2.22",
+        "Tab completes, F1 explains what you type, help lists the commands.",
+        "\n# a comment\nVM state: prelaunch",
+    ],
+)
+@pytest.mark.parametrize("human", [False, True])
+def test_own_banner_starts_a_transcript(banner: str, human: bool) -> None:
+    prompt = "(qemu)" if human else "(QEMU)"
+    found = assemble(f"{banner}\n{prompt} stop\n{{}}", human=human)
+    assert [line for line in found if line and not line.startswith("#")] == ["stop"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stop\nVM state: prelaunch",
+        "Connected to a.sock",
+        "VM state: a b",
+        " VM state: a",
+        "stop\nWelcome to the QMP low-level shell!",
+    ],
+)
+def test_other_output_does_not_start_a_transcript(text: str) -> None:
+    assert assemble(f"{text}\ncont") == [*text.split("\n"), "cont"]
 
 
 @pytest.mark.parametrize("text", ["stop", "-> stop\n(QEMU) cont", "(qemu) stop", "a (QEMU) b"])

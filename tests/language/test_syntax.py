@@ -154,6 +154,9 @@ def test_tokenize_returns_kinds_and_texts(line: str, expected: list[tuple[str, s
         ("transaction( a ) p.q=r; b", [("transaction(", [("a",)], "p.q=r"), ("b",)]),
         ("a; transaction( b ); c", [("a",), ("transaction(", [("b",)]), ("c",)]),
         ("transaction( a b=c) )", [("transaction(", [("a", "b=c)")])]),
+        ("transaction( a b=c(d); e )", [("transaction(", [("a", "b=c(d)"), ("e",)])]),
+        ("transaction( a b=c) d=e; f )", [("transaction(", [("a", "b=c)", "d=e"), ("f",)])]),
+        ("transaction( a b='c)'\n)", [("transaction(", [("a", "b='c)'")])]),
         ("transaction( a\n;\nb; )", [("transaction(", [("a",), ("b",)])]),
         ("transaction a=b", [("transaction", "a=b")]),
     ],
@@ -201,6 +204,8 @@ AT_END = "> FILE must be at the end of the line; it gets the replies to the whol
 BEHIND = "the file that is passed to the command"
 QUOTE_EXEC = 'quote the whole value: uri="exec:cat > file"'
 LINE_IS = "a line is COMMAND KEY=VALUE…, or a JSON object"
+BEFORE_CLOSE = "a blank must precede )"
+ONE_WORD = "write transaction( in one word, and a blank after it"
 ONLY_ITEMS = "only another JSON object or ; COMMAND may follow"
 ONLY_ACTIONS = "only actions, such as blockdev-snapshot-sync, are allowed in a transaction"
 
@@ -244,7 +249,18 @@ ONLY_ACTIONS = "only actions, such as blockdev-snapshot-sync, are allowed in a t
         ('{"a": 1} {"b": 2} c', "text after the JSON object", "c", ONLY_ITEMS),
         ("transaction(", "the transaction is not closed", "transaction(", ") as a separate word ends it"),
         ("transaction( a", "the transaction is not closed", "transaction(", ") as a separate word ends it"),
-        ("a; transaction( b c=d)", "the transaction is not closed", "transaction(", ") as a separate word ends it"),
+        ("a; transaction( b c=d)", BEFORE_CLOSE, ")", "to send it, quote the whole value"),
+        ("transaction(\na b=c)\n)", BEFORE_CLOSE, ")", "to send it, quote the whole value"),
+        ("transaction( a b=(c)); d )", BEFORE_CLOSE, ")", "to send it, quote the whole value"),
+        ("transaction( a b=c) | d", BEFORE_CLOSE, ")", "to send it, quote the whole value"),
+        ("transaction( a b=c) # d", BEFORE_CLOSE, ")", "to send it, quote the whole value"),
+        ("transaction( a)", BEFORE_CLOSE, ")", ""),
+        ("transaction( a b)", BEFORE_CLOSE, ")", ""),
+        ("transaction(a b=c; d e=f)", "a blank must follow transaction(", "transaction(", ""),
+        ("transaction(a)", "a blank must follow transaction(", "transaction(", ""),
+        ("a; transaction()", "a blank must follow transaction(", "transaction(", ""),
+        ("transaction (a; b)", "transaction has no argument '(a'", "(a", ONE_WORD),
+        ("transaction ( a; b )", "transaction has no argument '('", "(", ONE_WORD),
         ("transaction( {'a': 1} )", ONLY_ACTIONS, "{'a': 1}", ""),
         ("transaction( a; /wait X )", ONLY_ACTIONS, "/wait", ""),
         ("transaction( a < f )", ONLY_ACTIONS, "a", ""),

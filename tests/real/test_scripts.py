@@ -79,6 +79,9 @@ def test_transcript_runs_the_commands_behind_prompts(one_qemu: Server) -> None:
         '-> {"execute": "cont"}',
         '-> {"execute": "query-status"}',
     ]
+    own = f"Connected to QEMU 7.2.22 at {one_qemu.address}.\nVM state: running\n(QEMU) query-name\n"
+    result = run(one_qemu.address, input=own)
+    assert (result.status, result.out) == (0, '{"return": {}}\n')
     human = run("-H", one_qemu.address, input="(qemu) info name\nquit\n(qemu) info status\nquit\n")
     assert (human.status, human.out) == (0, "VM status: running\n")
     assert human.err.startswith("stdin:2:1: this is a transcript")

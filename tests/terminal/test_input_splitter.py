@@ -128,7 +128,6 @@ def test_complete_input_is_split_into_lines(text: str, lines: list[str]) -> None
         ("transaction(", "the transaction is not closed with )"),
         ("transaction(\na b=1\n", "the transaction is not closed with )"),
         ("transaction(\na b=')'", "the transaction is not closed with )"),
-        ("transaction(\na b=1)", "the transaction is not closed with )"),
         ("stop; transaction( a", "the transaction is not closed with )"),
     ],
 )
@@ -147,6 +146,17 @@ def test_json_error_ends_input_and_locates_itself() -> None:
     assert isinstance(broken, SourceLine)
     assert error is not None
     assert broken.line.locate(error.start) == (3, 3, "  wrong}")
+
+
+def test_bracket_in_last_word_ends_input() -> None:
+    text = "transaction(\n  a b=1)"
+    assert InputSplitter(Settings()).is_whole(text)
+    assert split(text) == ["!a blank must precede )"]
+    (line,) = InputSplitter(Settings()).lines(text)
+    error = _error(line)
+    assert isinstance(line, PreparedLine)
+    assert error is not None
+    assert line.source.line.locate(error.start) == (2, 8, "  a b=1)")
 
 
 @pytest.mark.parametrize("text", ['{"a": "}', "{'a': '}", '{"execute": "a b'])
