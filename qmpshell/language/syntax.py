@@ -173,7 +173,8 @@ class Part:
     the cursor leaves it. `mark` is the `;`, line end, `transaction(` or `)` before it, if any.
     `opening` is the `transaction(` that it belongs to: as an action if `is_action`, or with the
     arguments after its `)` if `is_closing`. `has_redirect` is true if the redirect of the line
-    follows, and `precedes_close` if a `)` does. `misplaced` is the error if such an item cannot be at this place.
+    follows, and `precedes_close` if a `)` does. `misplaced` is the error if such an item cannot be
+    at this place.
     """
 
     __slots__ = ("_item", "end", "has_redirect", "is_action", "is_closing", "line", "mark", "misplaced", "opening", "precedes_close", "tokens")  # fmt: skip
