@@ -367,7 +367,7 @@ def _redirect(line: str, tokens: list[Token]) -> Redirect | None:
         if token.kind == t.PIPE:
             _check_no_exec(words[:index], token)
             if index + 1 == len(words):
-                raise LineError("a shell command must follow |", start=token.start)
+                raise LineError("a program must follow |", start=token.start)
             return Redirect("|", words[index + 1].text, token.start)
         if token.kind == t.REDIRECT and token.text in _OUTPUTS:
             _check_no_exec(words[:index], token)

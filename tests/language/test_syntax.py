@@ -213,9 +213,9 @@ ONLY_ACTIONS = "only actions, such as blockdev-snapshot-sync, are allowed in a t
 @pytest.mark.parametrize(
     ("line", "reason", "marked", "hint"),
     [
-        ("a |", "a shell command must follow |", "|", ""),
-        ("a |  ", "a shell command must follow |", "|", ""),
-        ("/hmp a |", "a shell command must follow |", "|", ""),
+        ("a |", "a program must follow |", "|", ""),
+        ("a |  ", "a program must follow |", "|", ""),
+        ("/hmp a |", "a program must follow |", "|", ""),
         ("| a", "not a command name", "|", LINE_IS),
         ("a; | b", "not a command name", "|", LINE_IS),
         ("> a", "not a command name", ">", LINE_IS),
@@ -343,7 +343,7 @@ def hmp(line: str) -> tuple[str, Any]:
 def test_hmp_line_with_trailing_pipe_is_rejected() -> None:
     with pytest.raises(LineError) as caught:
         human("info a |")
-    assert (caught.value.reason, caught.value.start) == ("a shell command must follow |", 7)
+    assert (caught.value.reason, caught.value.start) == ("a program must follow |", 7)
 
 
 # -- random text -------------------------------------------------------------------------------

@@ -105,7 +105,7 @@ def test_redirect_to_unwritable_file_sends_nothing(qemu: Server, operator: str) 
     ("line", "column", "complaint"),
     [
         ("cont >", 6, "a file must follow >"),
-        ("cont |", 6, "a shell command must follow |"),
+        ("cont |", 6, "a program must follow |"),
         ("cont > a b", 10, "text after the file name of the redirect"),
         ("cont |cat", 6, "cont has no argument '|cat'"),
         ("> /dev/null", 1, "not a command name"),

@@ -253,7 +253,7 @@ def test_keys_for_paused_vm_are_refused(line: str, what: str) -> None:
     driver = make(probe=True)
     assert sent_messages(driver.line(line)) == [{"execute": "query-status"}]
     assert driver.bytes(reply({"status": "paused", "running": False}, 1)) == [
-        ("error", "the VM state is paused, in which QEMU drops all keys; see cont")
+        ("error", "the VM state is paused, in which QEMU drops all keys; cont runs the VM")
     ]
     driver.line(line)
     assert sent_messages(driver.bytes(reply(RUNNING, 2))) == [send_key(what)]

@@ -100,6 +100,7 @@ WRONG = [
         "unknown setting nosuchthing",
         "/set shows the list",
     ),
+    ("/set fold 10", "          ^^", "unknown setting 10", "did you mean fold=10?"),
     ("/set fold.x=1", "     ^^^^^^", "unknown setting fold.x", "did you mean fold?"),
     (
         "/set pager=less -R",

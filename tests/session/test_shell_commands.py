@@ -326,7 +326,7 @@ def test_events_list_filters_received_events() -> None:
     assert event_names("JOB_* STOP -n 1") == ["JOB_B"]
     assert event_names("-n 0") == []
     assert event_names("X*") == ["no such events have arrived"]
-    assert Driver(probe=False).line("/events list") == [("tell", "no events have come")]
+    assert Driver(probe=False).line("/events list") == [("tell", "no events have arrived")]
 
 
 @pytest.mark.parametrize("words", ["-n", "-n x", "-n 1.5", "-n -1"])

@@ -114,7 +114,7 @@ def _list(context: CommandContext, call: ShellCommand, given: list[Token]) -> No
         if not globs or any(fnmatchcase(event.name, glob) for glob in globs)
     ]
     if not found:
-        context.show_message("no such events have arrived" if globs else "no events have come")
+        context.show_message("no such events have arrived" if globs else "no events have arrived")
     for event in found[-count:] if count else ():
         context.show_event(event)
 

@@ -211,7 +211,8 @@ def _press(
         status = yield from context.query("query-status", {})
         if isinstance(status, dict) and status.get("status") not in ("running", "suspended"):
             state = escape(str(status.get("status")))
-            raise WaitStopped(f"the VM state is {state}, in which QEMU drops all keys; see cont")
+            text = f"the VM state is {state}, in which QEMU drops all keys; cont runs the VM"
+            raise WaitStopped(text)
     done = 0
     try:
         for keys in presses:

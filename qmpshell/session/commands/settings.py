@@ -28,7 +28,8 @@ def run_set(context: CommandContext, call: ShellCommand) -> None:
     while position < len(tokens):
         name = tokens[position]
         if name.kind == WORD:
-            asked.append(_find_setting(call, name, is_loose=bool(values)))
+            before = asked[-1].name if asked else ""
+            asked.append(_find_setting(call, name, is_loose=bool(values), before=before))
             position += 1
         elif name.kind == KEY:
             setting = _find_setting(call, name)
@@ -48,13 +49,20 @@ def run_set(context: CommandContext, call: ShellCommand) -> None:
         context.show_message(_listing(settings))
 
 
-def _find_setting(call: ShellCommand, token: Token, *, is_loose: bool = False) -> Setting:
-    """Return the setting that a word names. `is_loose` is true if the word follows a value."""
+def _find_setting(
+    call: ShellCommand, token: Token, *, is_loose: bool = False, before: str = ""
+) -> Setting:
+    """Return the setting that a word names.
+
+    `is_loose` is true if the word follows a value. `before` is the setting before it, if any.
+    """
     setting = SETTINGS.get(token.text)
     if setting is None:
         hint = suggestion_for(token.text, list(SETTINGS)) or f"{call.name} shows the list"
         if is_loose:
             hint = "quote a value that contains blanks"
+        elif before:
+            hint = f"did you mean {before}={token.text[:_MAX_SHOWN]}?"
         raise token.error(f"unknown setting {token.text[:_MAX_SHOWN]}", hint=hint)
     if setting.file_only:
         raise token.error(f"{setting.name} can only be set in the settings file")
