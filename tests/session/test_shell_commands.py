@@ -284,6 +284,9 @@ def test_script_reports_unknown_event_names() -> None:
     driver.session.introspection.schema = schema("10")
     assert driver.line("/events STOP,-JOB_*") == []
     assert driver.line("/events FOO") == [("tell", "FOO is not an event of this server")]
+    assert driver.line("/set events=FOO") == [("tell", "FOO is not an event of this server")]
+    assert driver.line("/set events=STOP fold=3") == []
+    assert driver.line("/set events=inline") == []
 
 
 @pytest.mark.parametrize("words", ["-", "+", "STOP -", "-A,,", "-A B", "stop", "stderr,STOP"])

@@ -24,7 +24,7 @@ from .arguments import command_words, number, parse_timeout, require_monitor, te
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from ...language import Argument, ShellCommand, Token
@@ -59,7 +59,7 @@ def run_events(context: CommandContext, call: ShellCommand) -> None:
             )
         mode = adjust_events(context.settings.events, texts)
     context.settings.events = mode
-    told = _no_events(context, texts)
+    told = unknown_events(context, texts)
     # A script needs no confirmation.
     if context.introspection.can_ask:
         told.insert(0, _shown(context))
@@ -72,8 +72,8 @@ def _shown(context: CommandContext) -> str:
     return f"events: {mode if isinstance(mode, str) else ','.join(mode)}"
 
 
-def _no_events(context: CommandContext, texts: list[str]) -> list[str]:
-    """Return notes about names that match no event of the server."""
+def unknown_events(context: CommandContext, texts: Iterable[str]) -> list[str]:
+    """Return notes about names that match no event of the server, if its schema is known."""
     schema = context.introspection.schema
     names = schema.events() if schema is not None else []
     if not names:

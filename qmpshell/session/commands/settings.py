@@ -6,6 +6,7 @@ from ...language import KEY, QUOTED, WORD, arguments, suggestion_for, unquote
 from ...qmp import encode_scalar
 from ...storage import SETTINGS, SettingError
 from .arguments import usage_error
+from .events import unknown_events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ def run_set(context: CommandContext, call: ShellCommand) -> None:
     settings = context.settings
     for setting_name, value in values.items():
         setattr(settings, SETTINGS[setting_name].attribute, value)
+        if setting_name == "events" and isinstance(value, tuple):
+            for note in unknown_events(context, value):
+                context.show_message(note)
     if asked:
         context.show_message("\n".join(_explained(setting, settings) for setting in asked))
     elif not values:
