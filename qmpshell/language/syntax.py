@@ -588,6 +588,10 @@ def _not_alone(token: Token) -> LineError:
     return token.error("a JSON object must be the only argument")
 
 
+# "KEY=VALUE" in quotes: the key with its operator, and the rest.
+_QUOTED_ARGUMENT = r'"([\w.-]+=)(.*)'
+
+
 def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: bool) -> LineError:
     """Return the error for a word that is not an argument.
 
@@ -595,8 +599,12 @@ def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: 
     """
     text = token.text
     reason = f"{name.text.removesuffix('(')[:_MAX_SHOWN]} has no argument {text[:_MAX_SHOWN]!r}"
-    if name.text + text[0] == t.TRANSACTION:
+    quoted = re.match(_QUOTED_ARGUMENT, text)
+    if name.text + text[:1] == t.TRANSACTION:
         hint = f"write {t.TRANSACTION} in one word, and a blank after it"
+    elif quoted is not None:
+        argument = f'{quoted[1]}"{quoted[2]}'
+        hint = f"quote only the value: {shortened(argument)}"
     elif len(text) > _MAX_SHOWN:
         hint = "expected KEY=VALUE"
     elif loose or (before is not None and not before.text):
@@ -612,12 +620,17 @@ def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: 
     elif text == ")":
         hint = f"there is no open transaction; one starts with {t.TRANSACTION}"
     else:
-        hint = "expected KEY=VALUE"
-        first = "" if text.startswith("-") else main_argument(name.text)
-        if not first:
-            return StrayWordError(reason, name, start=token.start, end=token.end, hint=hint)
-        hint += f": did you mean {first}={text}?"
+        return _keyless_word(name, token, reason)
     return token.error(reason, hint=hint)
+
+
+def _keyless_word(name: Token, token: Token, reason: str) -> LineError:
+    text, hint = token.text, "expected KEY=VALUE"
+    key = "" if text.startswith("-") else main_argument(name.text)
+    if not key:
+        return StrayWordError(reason, name, start=token.start, end=token.end, hint=hint)
+    value = text.removeprefix(f"{key}:") or "…"
+    return token.error(reason, hint=f"{hint}: did you mean {key}={value}?")
 
 
 def _argument(line: str, key: Token, operator: Token, value: Token) -> Argument:

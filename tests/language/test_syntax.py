@@ -20,6 +20,7 @@ from qmpshell.language import (
     tokenize,
     tokens as t,
 )
+from qmpshell.language.values import MAX_HINT
 
 
 def parsed(line: str) -> Line:
@@ -283,11 +284,28 @@ def test_invalid_line_reports_reason_and_position(
     [
         ("device_del net1", "id=net1"),
         ("object-del mem0", "id=mem0"),
+        ("device_add driver:nvme", "driver=nvme"),
+        ("device_add driver: nvme", "driver=…"),
+        ("migrate tcp:h:1", "uri=tcp:h:1"),
         ("x --force", "force=…"),
     ],
 )
 def test_misspelled_item_gets_suggestion(line: str, meant: str) -> None:
     assert f"did you mean {meant}?" in mistake(line)[2]
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ('device_del "id=net0"', 'id="net0"'),
+        ('migrate "uri=exec:cat > f"', 'uri="exec:cat > f"'),
+        ('x "a.b=c d"', 'a.b="c d"'),
+        ('x a=b "c=d"', 'c="d"'),
+        (f'x "a={"b" * 99}"', f'a="{"b" * (MAX_HINT - 3)}…'),
+    ],
+)
+def test_quoted_argument_gets_its_value_quoted(line: str, meant: str) -> None:
+    assert mistake(line)[2] == f"quote only the value: {meant}"
 
 
 def test_invalid_item_at_any_position_raises_error() -> None:
