@@ -364,6 +364,8 @@ class LineRunner:
             ]
             call = ShellCommand("/info", words[1:], line=text, start=start)
             yield from self._run_shell_command(task, call) or ()
+        elif reply is not None and reply.is_error and reply.error_class == "CommandNotFound":
+            self._outbox.show("this server has no human monitor")
 
     def hmp_request(self, task: Task, text: str, start: int) -> Request:
         """Return the request for a human monitor line."""

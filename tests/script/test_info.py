@@ -62,9 +62,13 @@ def test_info_of_storage_daemon(tmp_path: Path) -> None:
 def test_hmp_info_of_server_without_human_monitor(tmp_path: Path) -> None:
     with start_storage_daemon(SYSTEM, tmp_path / "sd.sock") as daemon:
         result = run("-H", daemon.address, input="info block\ninfo exports | cat\ninfo mice\n")
+        stopped = run("-H", daemon.address, input="stop\n")
     assert result.lines == ["no block devices", "no exports of block nodes"]
     assert "this server has no data for info mice" in result.err
+    assert "no human monitor" not in result.err
     assert result.status == 1
+    assert stopped.err.splitlines()[-1] == "this server has no human monitor"
+    assert stopped.status == 1
 
 
 def test_info_with_hmp_is_view_or_human_text(qemu: Server) -> None:
