@@ -615,7 +615,7 @@ def find_mistake(
 ) -> LineError | None:
     """Return the error that Enter would report in an item, or in the line outside of its items.
 
-    None if typing on at the cursor may mend it.
+    None if typing on at the cursor may correct it.
     """
     error = _first_error(tree, part, known)
     if error is None or (part is not None and not _holds(part, cursor)):

@@ -109,11 +109,11 @@ class LineAssembler:
         self._line = LogicalLine()
         self._json: JsonReader | None = None
         # Whether the last logical line ends in invalid JSON, whose end is unknown, or further lines
-        # cannot mend the transaction that the last line belongs to.
+        # cannot correct the transaction that the last line belongs to.
         self.is_broken = False
         self._open = False
         self._in_transaction = False
-        # The first mistake in an open transaction that further lines cannot mend.
+        # The first mistake in an open transaction that further lines cannot correct.
         self._mistake: LineError | None = None
         self._skipping: _ReplySkipper | None = None
 
