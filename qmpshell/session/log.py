@@ -102,7 +102,7 @@ class MessageLogger:
     def _write(self, direction: str, message: dict[str, Any]) -> None:
         assert self._log is not None
         try:
-            self._log.write(direction, message)
+            self._log.add(direction, message)
         except QmpShellError as error:
             self.fail(str(error))
 

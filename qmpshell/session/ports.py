@@ -22,8 +22,8 @@ if TYPE_CHECKING:
         def waits_for(self) -> dict[int, bool]:
             """The descriptors to wait for before `flush`, as in `RedirectTarget.waits_for`."""
 
-        def write(self, direction: str, message: dict[str, Any]) -> None:
-            """Write or queue a message. Raises QmpShellError."""
+        def add(self, direction: str, message: dict[str, Any]) -> None:
+            """Queue a message. Raises QmpShellError."""
 
         def flush(self) -> None:
             """Write as much of the queue as possible. Raises QmpShellError."""

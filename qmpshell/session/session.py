@@ -389,7 +389,7 @@ class Session:
 
     def _drain(self) -> list[Effect]:
         """Remove and return the effects of the call."""
-        self.state.report_log_problem()
+        self.state.write_log()
         self.state.files.update()
         return self._outbox.drain()
 

@@ -136,7 +136,7 @@ class SessionState:
 
     def exit(self) -> None:
         """Leave now."""
-        self.report_log_problem()
+        self.write_log()
         for task in self.lines:
             if task.blocked_on is not None:  # it may have files to remove
                 task.steps.close()
@@ -155,8 +155,9 @@ class SessionState:
         self.drop_lines()
         self.outbox.emit(Exit(self.failures.status))
 
-    def report_log_problem(self) -> None:
-        """Report that the log could not be written, once."""
+    def write_log(self) -> None:
+        """Write the messages of a call to the log together. Report once that it could not be written."""
+        self.message_logger.flush()
         problem = self.message_logger.pop_problem()
         if problem:
             self.failures.mark()

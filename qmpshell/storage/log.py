@@ -38,9 +38,9 @@ class Log:
     """Appends to the file at `path`, which is created with mode 0600 if necessary.
 
     `clock` returns the seconds since the epoch. A write is always whole lines, so that the lines of
-    several logs in one file stay intact. What is not accepted at once is queued: wait for the
-    descriptors in `waits_for`, and call `flush`. More than `max_pending` bytes in the queue are an
-    error.
+    several logs in one file stay intact. What `flush` cannot write at once stays queued: wait for the
+    descriptors in `waits_for`, and call `flush`. More than `max_pending` bytes that are not accepted
+    are an error.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class Log:
             return {}
         return {self._descriptor: True} if self._writer is None else {self._writer.fileno(): False}
 
-    def write(self, direction: str, message: dict[str, Any]) -> None:
-        """Append or queue a message; `direction` is SENT or RECEIVED. Raises LogError."""
+    def add(self, direction: str, message: dict[str, Any]) -> None:
+        """Queue a message, for `flush`; `direction` is SENT or RECEIVED. Raises LogError."""
         record = {"time": _timestamp(self._clock()), "direction": direction, "message": message}
         line = encode(record).encode("ascii") + b"\n"
         if self._descriptor is None:
@@ -85,9 +85,6 @@ class Log:
         else:
             self._queue.append(memoryview(line))
             self._size += len(line)
-        self.flush()
-        if self._max_pending is not None and self.pending > self._max_pending:
-            raise self._error("its reader does not read" if self._writer is None else _HANGS)
 
     def flush(self) -> None:
         """Write as much of the queue as possible. Raises LogError."""
@@ -101,6 +98,8 @@ class Log:
             self._queue.clear()
             self._size = 0
             raise self._error(_reason(error)) from error
+        if self._max_pending is not None and self.pending > self._max_pending:
+            raise self._error("its reader does not read" if self._writer is None else _HANGS)
 
     def _flush_queue(self) -> None:
         assert self._descriptor is not None

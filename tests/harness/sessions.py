@@ -137,12 +137,16 @@ def _opened(step: OpenFile) -> object:
 
 
 class MemoryLog:
-    """A log that keeps its messages in memory; writes fail if `full` is set."""
+    """A log that keeps its messages in memory.
+
+    It accepts none if `full` is set. `pending` bytes are not written while it `hangs`.
+    """
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, dict[str, Any]]] = []
         self.closed = False
         self.full = False
+        self.hangs = False
         self.pending = 0
 
     @property
@@ -150,9 +154,10 @@ class MemoryLog:
         return {99: True}
 
     def flush(self) -> None:
-        self.pending = 0
+        if not self.hangs:
+            self.pending = 0
 
-    def write(self, direction: str, message: dict[str, Any]) -> None:
+    def add(self, direction: str, message: dict[str, Any]) -> None:
         if self.full:
             raise QmpShellError("cannot write to the log: No space left on device")
         self.messages.append((direction, message))

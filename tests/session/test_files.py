@@ -173,7 +173,7 @@ def test_user_and_commands_have_no_timeout_for_files() -> None:
 def test_log_that_accepts_nothing_is_closed_after_timeout() -> None:
     driver = make(timeout=5.0)
     driver.line("/log f")
-    driver.logs["f"].pending = 7
+    driver.logs["f"].hangs, driver.logs["f"].pending = True, 7
     assert driver.line("/wait -t 600 STOP") == []
     assert driver.session.log_waits_for == driver.logs["f"].waits_for
     assert driver.session.deadline == driver.now + 5
@@ -186,8 +186,10 @@ def test_log_that_accepts_nothing_is_closed_after_timeout() -> None:
 def test_flushed_log_is_not_awaited() -> None:
     driver = make(timeout=5.0)
     driver.line("/log f")
-    driver.logs["f"].pending = 7
+    log = driver.logs["f"]
+    log.hangs, log.pending = True, 7
     driver.line("/wait -t 600 STOP")
+    log.hangs = False
     driver.session.flush_log(driver.now)
     assert driver.session.log_waits_for == {}
     assert driver.session.deadline == driver.now + 600

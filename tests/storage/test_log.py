@@ -43,8 +43,13 @@ def write_rest(log: Log) -> None:
         log.flush()
 
 
+def write(log: Log, direction: str, message: dict[str, Any]) -> None:
+    log.add(direction, message)
+    log.flush()
+
+
 def write_one(log: Log, message: dict[str, Any]) -> None:
-    log.write(SENT, message)
+    write(log, SENT, message)
     write_rest(log)
 
 
@@ -64,8 +69,8 @@ def open_error(path: Path | str) -> str:
 def test_message_is_logged_with_time_and_direction(tmp_path: Path) -> None:
     path = tmp_path / "log"
     with open_log(path) as log:
-        log.write(SENT, {"execute": "stop"})
-        log.write(RECEIVED, {"return": {"a": "é\n\ud800"}})
+        write(log, SENT, {"execute": "stop"})
+        write(log, RECEIVED, {"return": {"a": "é\n\ud800"}})
     assert path.read_bytes().count(b"\n") == 2
     assert records(path) == [
         {
@@ -93,7 +98,7 @@ def test_message_is_logged_with_time_and_direction(tmp_path: Path) -> None:
 def test_time_is_utc_with_microseconds(tmp_path: Path, seconds: float, text: str) -> None:
     path = tmp_path / "log"
     log = Log(str(path), clock=lambda: seconds)
-    log.write(SENT, {})
+    write(log, SENT, {})
     log.close()
     assert records(path)[0]["time"] == text
 
@@ -104,7 +109,7 @@ def test_deeply_nested_message_is_logged(tmp_path: Path) -> None:
         deep = [deep]
     path = tmp_path / "log"
     with open_log(path) as log:
-        log.write(RECEIVED, {"return": deep, "number": float("inf")})
+        write(log, RECEIVED, {"return": deep, "number": float("inf")})
     assert path.read_text().count("[") == 3000
 
 
@@ -124,7 +129,7 @@ def test_existing_file_is_appended_and_keeps_mode(tmp_path: Path) -> None:
     path.write_text("before\n")
     path.chmod(0o644)
     with open_log(path) as log:
-        log.write(SENT, {})
+        write(log, SENT, {})
     assert path.read_text().startswith('before\n{"time"')
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
@@ -164,14 +169,14 @@ def test_symlink_to_device_is_followed(tmp_path: Path) -> None:
     link = tmp_path / "log"
     link.symlink_to("/dev/null")
     with open_log(link) as log:
-        log.write(SENT, {})
+        write(log, SENT, {})
 
 
 def test_inherited_pipe_is_written() -> None:
     """The shell passes such a path for `--log >(COMMAND)`."""
     reading, writing = os.pipe()
     with open_log(f"/dev/fd/{writing}") as log:
-        log.write(SENT, {"a": 1})
+        write(log, SENT, {"a": 1})
         assert json.loads(os.read(reading, 4096))["message"] == {"a": 1}
     assert os.get_blocking(writing)
     os.close(reading)
@@ -180,7 +185,7 @@ def test_inherited_pipe_is_written() -> None:
 
 def test_dev_null_is_accepted() -> None:
     with open_log("/dev/null") as log:
-        log.write(SENT, {})
+        write(log, SENT, {})
 
 
 def test_full_disk_raises_log_error() -> None:
@@ -188,7 +193,7 @@ def test_full_disk_raises_log_error() -> None:
         open_log("/dev/full") as log,
         pytest.raises(LogError, match=r"^cannot write to the log /dev/full: No space left"),
     ):
-        log.write(SENT, {})
+        write(log, SENT, {})
     assert issubclass(LogError, QmpShellError)
 
 
@@ -204,7 +209,7 @@ def test_fifo_with_slow_reader_receives_whole_message(tmp_path: Path) -> None:
     reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     large = {"return": "x" * 1_000_000}
     log = Log(str(path), clock=clock)
-    log.write(RECEIVED, large)
+    write(log, RECEIVED, large)
     assert log.pending
     received = b""
     while not received.endswith(b"\n"):
@@ -214,7 +219,7 @@ def test_fifo_with_slow_reader_receives_whole_message(tmp_path: Path) -> None:
     assert json.loads(received)["message"] == large
     os.close(reading)
     with pytest.raises(LogError, match="its reader is gone"):
-        log.write(SENT, {})
+        write(log, SENT, {})
     log.close()
 
 
@@ -232,16 +237,16 @@ def test_truncated_line_is_separated_from_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "log"
-    write = os.write
+    original = os.write
     free_bytes = [10, 0]
 
     def short_write(descriptor: int, data: bytes) -> int:
         if not free_bytes:
-            return write(descriptor, data)
+            return original(descriptor, data)
         size = free_bytes.pop(0)
         if not size:
             raise OSError(28, "No space left on device")
-        return write(descriptor, data[:size])
+        return original(descriptor, data[:size])
 
     with open_log(path) as log:
         monkeypatch.setattr(os, "write", short_write)
@@ -254,18 +259,35 @@ def test_truncated_line_is_separated_from_the_next(
     assert [json.loads(line)["message"] for line in whole] == [{"b": 2}, {"c": 3}]
 
 
+def test_queued_messages_are_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes: list[bytes] = []
+    original = os.write
+
+    def counting_write(descriptor: int, data: bytes) -> int:
+        if len(data) > 1:  # not that which wakes the main thread
+            writes.append(bytes(data))
+        return original(descriptor, data)
+
+    with open_log(tmp_path / "log") as log:
+        monkeypatch.setattr(os, "write", counting_write)
+        for number in range(100):
+            log.add(RECEIVED, {"event": "STOP", "number": number})
+        log.flush()
+    assert [data.count(b"\n") for data in writes] == [100]
+
+
 def test_large_line_is_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    write = os.write
+    original = os.write
 
     def counting_write(descriptor: int, data: bytes) -> int:
         if len(data) > 1000:  # other threads write too
             sizes.append(len(data))
-        return write(descriptor, data)
+        return original(descriptor, data)
 
     with open_log(tmp_path / "log") as log:
         monkeypatch.setattr(os, "write", counting_write)
-        log.write(RECEIVED, {"return": "x" * 5_000_000})
+        write(log, RECEIVED, {"return": "x" * 5_000_000})
     assert len(sizes) == 1
     assert sizes[0] > 5_000_000
 
@@ -276,7 +298,7 @@ def test_concurrent_logs_keep_lines_intact(tmp_path: Path) -> None:
     def fill(name: str) -> None:
         with open_log(path) as log:
             for number in range(200):
-                log.write(SENT, {"by": name, "number": number, "text": name * 3000})
+                write(log, SENT, {"by": name, "number": number, "text": name * 3000})
 
     writers = [threading.Thread(target=fill, args=(name,), daemon=True) for name in "abc"]
     for writer in writers:
@@ -295,4 +317,4 @@ def test_write_to_closed_log_raises_error(tmp_path: Path) -> None:
     log.close()
     log.close()
     with pytest.raises(LogError, match="closed"):
-        log.write(SENT, {})
+        write(log, SENT, {})
