@@ -50,6 +50,25 @@ def test_wait_matches_earlier_event() -> None:
     assert driver.line("/wait STOP; cont") == [CONT]
 
 
+def test_wait_at_prompt_shows_earlier_event() -> None:
+    driver = Driver(probe=False, interactive=True)
+    driver.bytes(STOP + STOP)
+    assert driver.line("/wait STOP") == [("event", "STOP")]
+    assert driver.line("/wait STOP > events.json")[-1][0] != "event"
+
+
+def test_wait_at_prompt_shows_event_once() -> None:
+    driver = Driver(probe=False, interactive=True)
+    driver.line("/wait STOP")
+    assert driver.bytes(STOP) == [("event", "STOP")]
+
+
+def test_wait_at_prompt_shows_hidden_event() -> None:
+    driver = Driver(probe=False, interactive=True, events="none")
+    driver.line("/wait STOP")
+    assert driver.bytes(STOP) == [("event", "STOP"), ("event", "STOP")]
+
+
 def test_wait_matches_event_before_reply() -> None:
     driver = Driver(probe=False)
     driver.line("stop; /wait STOP; cont")

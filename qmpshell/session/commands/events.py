@@ -17,7 +17,7 @@ from ...language import (
     suggestion_for,
     unquote,
 )
-from ...storage import EVENT_MODES, MUTED, SHOWN, adjust_events, parse_events
+from ...storage import EVENT_MODES, MUTED, SHOWN, adjust_events, event_place, parse_events
 from ..requests import echoes
 from ..waits import EventWait
 from .arguments import command_words, number, parse_timeout, require_monitor, text_of, usage_error
@@ -149,6 +149,7 @@ def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
         check=None if known.has_schema else check,
     )
     found = next((event for event in context.unclaimed_events() if wait.wants(event)), None)
+    is_past = found is not None
     if found is not None:
         context.claim_event(found)
     else:
@@ -158,8 +159,12 @@ def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
             found, mistake = wait.event, wait.mistake
         if mistake is not None:
             raise mistake
-    if found is not None:
-        context.show_result(found.value)
+    if found is None:
+        return
+    context.show_result(found.value)
+    is_visible = event_place(context.settings.events, found.name) and not is_past
+    if context.state.interactive and context.task.redirect is None and not is_visible:
+        context.show_event(found)
 
 
 def _event_tokens(call: ShellCommand, tokens: list[Token]) -> tuple[Token, list[Token]]:
