@@ -240,6 +240,31 @@ class ScriptRunner:
             else:
                 self._view.show(effect)
 
+    def _show_after_sending(self, effects: list[Effect]) -> None:
+        """Perform effects, but send the next command before showing the reply to the previous one.
+
+        The server runs the command while the reply is written. If writing may fail, it comes first.
+        """
+        ahead = self._next_line
+        following: list[Effect] = []
+        if (
+            isinstance(ahead, PreparedLine)
+            and len(effects) == 1
+            and isinstance(effects[0], ShowReply)
+            and self._session.idle
+            and not self._session.log_waits_for
+            and self._output.has_waiting_reader
+        ):
+            self._next_line = None
+            following = self._session.submit(ahead, self._now())
+        if len(following) == 1 and isinstance(following[0], Send):
+            self._send(following[0])
+            self._view.show(effects[0])
+            self._view.show(following[0])
+        else:
+            self._perform(effects)
+            self._perform(following)
+
     def _reconnect(self, step: Connect) -> None:
         self._close()
         try:
@@ -470,7 +495,7 @@ class ScriptRunner:
                 if data is not None:
                     if not data:
                         self._close()
-                    self._perform(self._session.receive(data, self._now()))
+                    self._show_after_sending(self._session.receive(data, self._now()))
         except ConnectionLost as error:
             self._close()
             self._perform(self._session.connection_lost(str(error)))

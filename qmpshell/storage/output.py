@@ -38,7 +38,9 @@ class Output:
         self._poll.register(descriptor, select.POLLOUT)
         # How many bytes can be written without blocking, according to the last poll.
         self._ready_size = 0
-        is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        mode = os.fstat(descriptor).st_mode
+        is_regular = stat.S_ISREG(mode)
+        self._has_reader = may_block and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
         # A regular file on a disk never blocks for long.
         self._at_once = not may_block or is_regular
         self._file: FileWriter | None = None
@@ -73,6 +75,16 @@ class Output:
     def is_full(self) -> bool:
         """Whether more data waits than the limit, so that no more should be produced."""
         return self.size > MAX_PENDING
+
+    @property
+    def has_waiting_reader(self) -> bool:
+        """Whether a program reads the output, and accepts a message now."""
+        if not self._has_reader or self._queue:
+            return False
+        is_ready = [events for _, events in self._poll.poll(0)] == [select.POLLOUT]
+        if is_ready:
+            self._ready_size = select.PIPE_BUF
+        return is_ready
 
     def write(self, data: bytes) -> None:
         """Queue `data` and write as much as possible. Raises OutputClosedError or OutputError."""

@@ -100,13 +100,17 @@ class _Process(subprocess.Popen[bytes]):
 
 
 def start(
-    *arguments: str, variables: Mapping[str, str] = MappingProxyType({}), **env: str
+    *arguments: str,
+    stdout: int = subprocess.PIPE,
+    stderr: int = subprocess.PIPE,
+    variables: Mapping[str, str] = MappingProxyType({}),
+    **env: str,
 ) -> subprocess.Popen[bytes]:
-    """Start the program with pipes for all three streams."""
+    """Start the program, by default with pipes for all three streams."""
     return _Process(
         [*COMMAND, *arguments],
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=stdout,
+        stderr=stderr,
         env=environment(**variables, **env),
     )

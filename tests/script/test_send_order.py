@@ -1,0 +1,153 @@
+"""A script sends the next command before it shows a reply, unless the reply may not be shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from qmpshell.script import ScriptRunner, ScriptView
+from qmpshell.session import LineInput, ScriptLines
+from qmpshell.storage import Output
+from qmpshell.transport import SocketStream
+from tests.harness.program import run, start
+from tests.harness.scripted import Peer, ScriptedServer
+from tests.harness.sessions import Driver
+
+Scripted = Callable[[Callable[[Peer], object]], ScriptedServer]
+LINES = b"query-name\nquery-status\nquery-version\n"
+COMMANDS = ["query-name", "query-status", "query-version"]
+
+
+def answer_all(peer: Peer, received: list[str]) -> None:
+    """Answer each command with its name, until the client leaves."""
+    peer.negotiate()
+    while True:
+        try:
+            command = peer.read()
+        except (EOFError, ConnectionResetError):
+            return
+        received.append(command["execute"])
+        peer.reply(command, command["execute"])
+
+
+def test_next_command_is_sent_before_reply_is_shown(scripted: Scripted) -> None:
+    order: list[str] = []
+
+    class LoggedStream(SocketStream):
+        def write(self, data: bytes, *_: object) -> None:
+            name = json.loads(data).get("execute")
+            order.append(f"send {name}")
+            super().write(data)
+
+    class LoggedOutput(Output):
+        def write(self, data: bytes) -> None:
+            order.append(f"show {json.loads(data)['return']}")
+            super().write(data)
+
+    session = Driver(probe=False, offline=True).session
+    connected = socket.socket(socket.AF_UNIX)
+    connected.connect(scripted(lambda peer: answer_all(peer, [])).address)
+    reading, writing = os.pipe()
+    runner = ScriptRunner(
+        session,
+        LoggedStream(connected),
+        lines=ScriptLines([LineInput("stdin", data=LINES)]),
+        output=LoggedOutput(writing),
+        make_view=lambda write: ScriptView(session.settings, name="", out=write, err=order.append),
+        clock=time.monotonic,
+        timeout=None,
+        make_redirect=lambda _redirect: pytest.fail("no redirect"),
+        connect=lambda _address: pytest.fail("no other address"),
+    )
+    assert runner.run(session.connected(time.monotonic())) == 0
+    os.close(reading)
+    os.close(writing)
+    assert order == [
+        "send qmp_capabilities",
+        "send query-name",
+        "send query-status",
+        "show query-name",
+        "send query-version",
+        "show query-status",
+        "show query-version",
+    ]
+
+
+def test_verbose_output_keeps_its_order(scripted: Scripted) -> None:
+    server = scripted(lambda peer: answer_all(peer, []))
+    with start("-v", server.address, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        process.stdin.write(LINES)
+        process.stdin.close()
+        lines = [json.loads(line.removeprefix(b"-> ")) for line in process.stdout]
+    assert [line.get("execute", line.get("return")) for line in lines] == [
+        name for name in COMMANDS for _ in "ab"
+    ]
+
+
+def test_nothing_is_sent_after_reader_has_gone(scripted: Scripted) -> None:
+    received: list[str] = []
+    reading, writing = os.pipe()
+
+    def part(peer: Peer) -> None:
+        peer.negotiate()
+        command = peer.read()
+        received.append(command["execute"])
+        os.close(reading)
+        peer.reply(command)
+        while peer.connection.recv(1 << 16):
+            received.append("another")
+
+    server = scripted(part)
+    with start(server.address, stdout=writing) as process:
+        os.close(writing)
+        assert process.stdin is not None
+        process.stdin.write(LINES)
+        process.stdin.close()
+        assert process.wait(60) == 141
+    assert received == COMMANDS[:1]
+
+
+def test_nothing_is_sent_after_full_disk(scripted: Scripted) -> None:
+    received: list[str] = []
+    server = scripted(lambda peer: answer_all(peer, received))
+    with open("/dev/full", "wb") as full, start(server.address, stdout=full.fileno()) as process:
+        assert process.stdin is not None
+        process.stdin.write(LINES)
+        process.stdin.close()
+        assert process.wait(60) == 1
+    assert received == COMMANDS[:1]
+
+
+def test_script_that_ends_at_failure_sends_nothing_more(scripted: Scripted) -> None:
+    received: list[str] = []
+
+    def part(peer: Peer) -> None:
+        peer.negotiate()
+        command = peer.read()
+        received.append(command["execute"])
+        peer.reply(command, error={"class": "GenericError", "desc": "no"})
+        while peer.connection.recv(1 << 16):
+            received.append("another")
+
+    result = run("-e", scripted(part).address, input=LINES.decode())
+    assert result.status == 1
+    assert received == COMMANDS[:1]
+
+
+def test_replies_before_and_after_redirect_keep_their_order(
+    scripted: Scripted, tmp_path: Path
+) -> None:
+    server = scripted(lambda peer: answer_all(peer, []))
+    file = tmp_path / "reply"
+    result = run(server.address, input=f"query-name\nquery-status > {file}\nquery-version\n")
+    assert [json.loads(line)["return"] for line in result.lines] == [COMMANDS[0], COMMANDS[2]]
+    assert json.loads(file.read_text())["return"] == COMMANDS[1]
