@@ -81,6 +81,7 @@ class LiveCache:
     """
 
     def __init__(self, state: SessionState, *, is_free: Callable[[], bool]) -> None:
+        self._state = state
         self._settings = state.settings
         self._server = state.server
         self._connection = state.connection
@@ -146,7 +147,7 @@ class LiveCache:
         """Send the queries for missing or stale names, unless the user's commands are waiting."""
         self._outbox.start(now)
         self._send_queries()
-        return self._outbox.drain()
+        return self._state.pop_effects()
 
     def _send_queries(self) -> None:
         if not self._wanted or not self._may_probe or not self._is_free():
@@ -329,6 +330,7 @@ class HmpCatalogueLoader:
     """
 
     def __init__(self, state: SessionState) -> None:
+        self._state = state
         self._connection = state.connection
         self._sender = state.sender
         self._outbox = state.outbox
@@ -345,7 +347,7 @@ class HmpCatalogueLoader:
         self._asked = connection.greeting
         self._outbox.start(now)
         self._query("help", self._on_help)
-        return self._outbox.drain()
+        return self._state.pop_effects()
 
     def _on_help(self, text: str) -> None:
         if text:

@@ -138,7 +138,7 @@ class Session:
         """Write waiting messages to the log. With `is_last`, report those that remain."""
         self._outbox.start(now)
         self.state.files.flush_log(is_last=is_last)
-        return self._drain()
+        return self.state.pop_effects()
 
     @property
     def can_query(self) -> bool:
@@ -222,7 +222,7 @@ class Session:
             return self._advance()
         connection.start_negotiation(now, give_up_at=give_up_at)
         self.state.sender.send_handshake()
-        return self._drain()
+        return self.state.pop_effects()
 
     def offline(self) -> list[Effect]:
         """Work without a server: lines are only evaluated (`--dry-run`)."""
@@ -247,7 +247,7 @@ class Session:
     def connection_lost(self, reason: str) -> list[Effect]:
         """Handle a broken stream. `reason` is "" if the server closed it."""
         self._on_lost(reason)
-        return self._drain()
+        return self.state.pop_effects()
 
     def _on_lost(self, reason: str) -> None:
         from .losses import end_connection  # most scripts end before their server
@@ -289,7 +289,7 @@ class Session:
         """Stop waiting for what blocks the queue (Ctrl-C)."""
         self._outbox.start(now)
         self._find_blockers().abandon()
-        return self._drain()
+        return self.state.pop_effects()
 
     def describe_blocker(self, now: float) -> str:
         """Describe what blocks the queue, for how long, and the queued lines, or return ""."""
@@ -318,7 +318,7 @@ class Session:
         """Do what is due at `now`."""
         self._outbox.start(now)
         self._timeouts.tick(now)
-        return self._drain()
+        return self.state.pop_effects()
 
     # -- background queries -----------------------------------------------------------------------
 
@@ -345,7 +345,7 @@ class Session:
             self._outbox.emit(QueryResult(name, value))
 
         self.state.sender.query(name, {}, answered, background=True)
-        return self._drain()
+        return self.state.pop_effects()
 
     def load_schema(self, now: float) -> list[Effect]:
         """Query the schema, unless it is known or unavailable."""
@@ -362,7 +362,7 @@ class Session:
                 self._outbox.emit(QueryResult("query-qmp-schema", value))
 
         self.state.sender.query("query-qmp-schema", {}, answered, background=True)
-        return self._drain()
+        return self.state.pop_effects()
 
     def read_descriptions(self) -> Descriptions:
         """Return the descriptions in the server's manual. This takes long; it may run in a thread."""
@@ -380,18 +380,12 @@ class Session:
     def leave_now(self) -> list[Effect]:
         """Leave at once, whatever is awaited."""
         self.state.exit()
-        return self._drain()
+        return self.state.pop_effects()
 
     def _advance(self) -> list[Effect]:
         """Run lines until something blocks them. Return the effects of the call."""
         self._scheduler.advance()
-        return self._drain()
-
-    def _drain(self) -> list[Effect]:
-        """Remove and return the effects of the call."""
-        self.state.write_log()
-        self.state.files.update()
-        return self._outbox.drain()
+        return self.state.pop_effects()
 
 
 def _find_mistake(call: ShellCommand) -> LineError | None:

@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..manual import Manual, ManualCache
     from ..storage import Settings
+    from .effects import Effect
     from .ports import Ports
     from .requests import Request
 
@@ -154,6 +155,12 @@ class SessionState:
             return
         self.drop_lines()
         self.outbox.emit(Exit(self.failures.status))
+
+    def pop_effects(self) -> list[Effect]:
+        """Return the effects of a call of the session, after its messages are written to the log."""
+        self.write_log()
+        self.files.update()
+        return self.outbox.drain()
 
     def write_log(self) -> None:
         """Write the messages of a call to the log together. Report once that it could not be written."""

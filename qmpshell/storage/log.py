@@ -68,9 +68,11 @@ class Log:
     @property
     def waits_for(self) -> dict[int, bool]:
         """The descriptors to wait for before `flush`: True if it must be writable, False if readable."""
-        if not self.pending or self._descriptor is None:
+        if self._descriptor is None:
             return {}
-        return {self._descriptor: True} if self._writer is None else {self._writer.fileno(): False}
+        if self._writer is not None:
+            return {self._writer.fileno(): False} if self._writer.pending else {}
+        return {self._descriptor: True} if self._queue else {}
 
     def add(self, direction: str, message: dict[str, Any]) -> None:
         """Queue a message, for `flush`; `direction` is SENT or RECEIVED. Raises LogError."""

@@ -37,6 +37,7 @@ def open_log(path: Path | str) -> Iterator[Log]:
 
 def write_rest(log: Log) -> None:
     """Wait until a file, which may be slow, has received all messages."""
+    log.flush()
     while log.pending:
         readable = [number for number, is_writing in log.waits_for.items() if not is_writing]
         assert select.select(readable, [], [], _TIMEOUT)[0]
@@ -274,6 +275,13 @@ def test_queued_messages_are_one_write(tmp_path: Path, monkeypatch: pytest.Monke
             log.add(RECEIVED, {"event": "STOP", "number": number})
         log.flush()
     assert [data.count(b"\n") for data in writes] == [100]
+
+
+def test_queued_message_waits_for_no_descriptor(tmp_path: Path) -> None:
+    with open_log(tmp_path / "log") as log:
+        log.add(SENT, {})
+        assert log.pending
+        assert log.waits_for == {}
 
 
 def test_large_line_is_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
