@@ -243,12 +243,14 @@ class ScriptRunner:
     def _show_after_sending(self, effects: list[Effect]) -> None:
         """Perform effects, but send the next command before showing the reply to the previous one.
 
-        The server runs the command while the reply is written. If writing may fail, it comes first.
+        The server runs the command while the reply is written. If writing may fail, or the next
+        line is a shell command, which may change the output, the reply is shown first.
         """
         ahead = self._next_line
         following: list[Effect] = []
         if (
             isinstance(ahead, PreparedLine)
+            and any(ahead.requests[:1])
             and len(effects) == 1
             and isinstance(effects[0], ShowReply)
             and self._session.idle

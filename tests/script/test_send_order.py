@@ -143,6 +143,12 @@ def test_script_that_ends_at_failure_sends_nothing_more(scripted: Scripted) -> N
     assert received == COMMANDS[:1]
 
 
+def test_reply_is_shown_before_its_format_changes(scripted: Scripted) -> None:
+    server = scripted(lambda peer: answer_all(peer, []))
+    result = run(server.address, input="query-name\n/set layout=pretty\nquery-version\n")
+    assert result.out == '{"return": "query-name"}\n{\n  "return": "query-version"\n}\n'
+
+
 def test_replies_before_and_after_redirect_keep_their_order(
     scripted: Scripted, tmp_path: Path
 ) -> None:
