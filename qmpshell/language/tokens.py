@@ -213,8 +213,8 @@ def _command(line: str, position: int) -> Token:
     word = _word(line, position)
     if word == TRANSACTION:
         return Token(OPEN, word, position)
-    # The name of a shell command. A lone "/" or a path is not one.
-    local = (word[0] == "/" and word[1:2].isalpha()) or word in _ALIASES
+    # No command of a server starts with a slash.
+    local = word[0] == "/" or word in _ALIASES
     return Token(LOCAL if local else NAME, word, position)
 
 

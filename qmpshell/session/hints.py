@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from .steps import Step, Steps
 
 
+# They are operators only between blanks, or in the case of a semicolon at the end of a word.
+_OPERATORS = ";|<>"
+
+
 def hint_steps(state: SessionState, reply: Reply, request: Request) -> Steps | None:
     """Return the steps that show a hint about an error reply, or None if there is none.
 
@@ -67,6 +71,11 @@ def suggest_command(state: SessionState, name: str, source: SourceLine, start: i
 
     This is a command of the human monitor, or a command or shell command with a similar name.
     """
+    operator = next((char for char in name if char in _OPERATORS), "")
+    if operator:
+        hint = f"the name of a command contains no {operator}: write a blank before and after it"
+        state.outbox.show(state.failures.place(source, start, hint))
+        return
     from .commands.registry import COMMANDS
 
     names = yield from _command_names(state)

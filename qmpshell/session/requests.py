@@ -260,8 +260,7 @@ def prepare(
 
 def is_shell_line(line: str) -> bool:
     """Return True if a line starts with a shell command. No human monitor command starts with /."""
-    text = line.lstrip()
-    return text[:1] == "/" and text[1:2].isalpha()
+    return line.lstrip().startswith("/")
 
 
 def prepare_hmp(source: SourceLine) -> PreparedLine:

@@ -64,8 +64,9 @@ def test_unambiguous_line_makes_no_query(line: str, interactive: bool) -> None:
     driver = Driver(interactive=interactive)
     driver.bytes(event("STOP", n=5))
     for effect in driver.line(line):
-        assert effect[0] == "send"
-        assert b"query-qmp-schema" not in effect[1]
+        if effect != ("event", "STOP"):
+            assert effect[0] == "send"
+            assert b"query-qmp-schema" not in effect[1]
 
 
 @pytest.mark.parametrize("line", OPEN)

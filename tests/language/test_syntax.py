@@ -94,7 +94,7 @@ def mistake(line: str) -> tuple[str, str, str]:
         ("a < b; c", [(t.NAME, "a"), (t.REDIRECT, "<"), (t.FILE, "b"), (t.SEPARATOR, ";"), (t.NAME, "c")]),
         ("/wait X", [(t.LOCAL, "/wait"), (t.WORD, "X")]),
         ("a; /wait-job j", [(t.NAME, "a"), (t.SEPARATOR, ";"), (t.LOCAL, "/wait-job"), (t.WORD, "j")]),
-        ("/ a", [(t.NAME, "/"), (t.WORD, "a")]),
+        ("/ a", [(t.LOCAL, "/"), (t.WORD, "a")]),
         ("/hmp a; b # c > d", [(t.LOCAL, "/hmp"), (t.TEXT, "a; b # c > d")]),
         ("/hmp a | b", [(t.LOCAL, "/hmp"), (t.TEXT, "a"), (t.PIPE, "|"), (t.TEXT, "b")]),
         ("/hmp", [(t.LOCAL, "/hmp")]),

@@ -336,6 +336,17 @@ def test_stop_on_error_ends_after_the_hint() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "char"), [("query-name|cat", "|"), ("cont;;", ";"), ("stop>file", ">")]
+)
+def test_operator_in_name_is_explained(name: str, char: str) -> None:
+    driver = Driver()
+    driver.line(name)
+    text = f"The command {name.removesuffix(';')} has not been found"
+    hint = f"the name of a command contains no {char}: write a blank before and after it"
+    assert driver.bytes(error(text, "CommandNotFound"))[1:] == [("tell", f"stdin:1:1: {hint}")]
+
+
 def test_stop_on_error_ends_without_hint_after_timeout() -> None:
     driver = Driver(stop_on_error=True, timeout=5.0)
     driver.line("query-nmae; stop")

@@ -119,6 +119,7 @@ WRONG = [
     ("/status now", "        ^^^", "it has no arguments", "usage: /status"),
     ("/quit now", "      ^^^", "it has no arguments", "usage: /quit"),
     ("/quit a=1", "      ^", "/quit has no argument 'a'", "usage: /quit"),
+    ("/", "^", "unknown shell command /", "/help shows the list"),
     ("/hlep", "^^^^^", "unknown shell command /hlep", "did you mean /help?"),
     ("/WAIT STOP", "^^^^^", "unknown shell command /WAIT", "did you mean /wait?"),
     ("/wait_job j", "^^^^^^^^^", "unknown shell command /wait_job", "did you mean /wait-job?"),
