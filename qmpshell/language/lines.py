@@ -336,3 +336,8 @@ class SourceLine(Record):
     name: str
     line: LogicalLine
     is_one_of_several: bool = False
+
+    @property
+    def is_option(self) -> bool:
+        """Whether the line is made from an option of the command line, which is its name."""
+        return self.name.startswith("--")

@@ -17,7 +17,9 @@ _BEFORE, _AFTER = 50, 26
 
 
 def with_position(source: SourceLine, offset: int, text: str) -> str:
-    """Return `text` with the position of `offset` before it."""
+    """Return `text` with the position of `offset` before it, or the option that makes the line."""
+    if source.is_option:
+        return f"qmpshell: {escape(source.name)}: {text}"
     number, column, _ = source.line.locate(offset)
     return f"{escape(source.name)}:{number}:{column}: {text}"
 
@@ -39,7 +41,7 @@ def format_line_error(
     shown, caret = excerpt(*_redacted(line, start, end, parts))
     reason = escape(error.reason)
     place = with_position(source, error.start, reason) if named else reason
-    text = f"{place}\n  {shown}\n  {caret}" if line else place
+    text = f"{place}\n  {shown}\n  {caret}" if line and not source.is_option else place
     return f"{text}\n  {escape(error.hint)}" if error.hint else text
 
 
