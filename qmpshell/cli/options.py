@@ -134,7 +134,17 @@ class FrontCommand(OnceCommand):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the options and the ADDRESS. Raises click.UsageError."""
         ctx.allow_extra_args = True
-        extra = super().parse_args(ctx, args)
+        try:
+            extra = super().parse_args(ctx, list(args))
+        except click.NoSuchOption as error:
+            from ..language import suggestion_for  # only after mistakes
+
+            is_word = not args[0].startswith("-")
+            hint = suggestion_for(args[0], self.subcommands) if is_word else ""
+            if hint:  # the option is that of a mistyped subcommand
+                text = f"{args[0]!r} is not a subcommand: {hint}"
+                raise click.UsageError(text, ctx) from error
+            raise
         if extra and not ctx.resilient_parsing:
             raise click.UsageError(
                 f"Unexpected argument {extra[0]!r}: only one ADDRESS is possible, and a command is"
