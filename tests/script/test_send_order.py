@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -35,6 +36,16 @@ def answer_all(peer: Peer, received: list[str]) -> None:
             return
         received.append(command["execute"])
         peer.reply(command, command["execute"])
+
+
+def run_to(server: ScriptedServer, output: BinaryIO) -> int:
+    """Run the lines with the output of the program in a file. Return the exit status."""
+    with start(server.address, stdout=output.fileno()) as process:
+        output.close()
+        assert process.stdin is not None
+        process.stdin.write(LINES)
+        process.stdin.close()
+        return process.wait(60)
 
 
 def test_next_command_is_sent_before_reply_is_shown(scripted: Scripted) -> None:
@@ -107,23 +118,16 @@ def test_nothing_is_sent_after_reader_has_gone(scripted: Scripted) -> None:
             received.append("another")
 
     server = scripted(part)
-    with start(server.address, stdout=writing) as process:
-        os.close(writing)
-        assert process.stdin is not None
-        process.stdin.write(LINES)
-        process.stdin.close()
-        assert process.wait(60) == 141
+    with os.fdopen(writing, "wb") as output:
+        assert run_to(server, output) == 141
     assert received == COMMANDS[:1]
 
 
 def test_nothing_is_sent_after_full_disk(scripted: Scripted) -> None:
     received: list[str] = []
     server = scripted(lambda peer: answer_all(peer, received))
-    with open("/dev/full", "wb") as full, start(server.address, stdout=full.fileno()) as process:
-        assert process.stdin is not None
-        process.stdin.write(LINES)
-        process.stdin.close()
-        assert process.wait(60) == 1
+    with open("/dev/full", "wb") as output:
+        assert run_to(server, output) == 1
     assert received == COMMANDS[:1]
 
 
