@@ -61,7 +61,8 @@ def make_ports(
         name = os.path.expanduser(path)
         try:
             log: MessageLog = call_in_thread(
-                lambda: Log(name, clock=time.time, max_pending=limit), timeout=timeout
+                lambda: Log(name, clock=time.time, max_pending=limit, waits=not interactive),
+                timeout=timeout,
             )
         except OSError as error:
             raise LogError(f"cannot open the log {path}: {error.strerror}") from error

@@ -54,7 +54,7 @@ class MessageLogger:
         if log is None or not log.pending:
             return
         try:
-            log.flush()
+            log.flush(is_last=is_last)
         except QmpShellError as error:
             self.fail(str(error))
             return

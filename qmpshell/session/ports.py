@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         def add(self, direction: str, message: dict[str, Any]) -> None:
             """Queue a message. Raises QmpShellError."""
 
-        def flush(self) -> None:
+        def flush(self, *, is_last: bool = False) -> None:
             """Write as much of the queue as possible. Raises QmpShellError."""
 
         def close(self) -> None:

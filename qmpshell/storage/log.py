@@ -40,11 +40,16 @@ class Log:
     `clock` returns the seconds since the epoch. A write is always whole lines, so that the lines of
     several logs in one file stay intact. What `flush` cannot write at once stays queued: wait for the
     descriptors in `waits_for`, and call `flush`. More than `max_pending` bytes that are not accepted
-    are an error.
+    are an error. `flush` waits for a file for a short time, or without `waits` only if it is the last.
     """
 
     def __init__(
-        self, path: str, *, clock: Callable[[], float], max_pending: int | None = None
+        self,
+        path: str,
+        *,
+        clock: Callable[[], float],
+        max_pending: int | None = None,
+        waits: bool = True,
     ) -> None:
         self.path = path
         self._clock = clock
@@ -58,7 +63,7 @@ class Log:
         self._writer: FileWriter | None = None
         if stat.S_ISREG(os.fstat(self._descriptor).st_mode):
             # A line is one write, because other programs may write to the file too.
-            self._writer = FileWriter(self._descriptor, block=sys.maxsize)
+            self._writer = FileWriter(self._descriptor, block=sys.maxsize, waits=waits)
 
     @property
     def pending(self) -> int:
@@ -88,11 +93,11 @@ class Log:
             self._queue.append(memoryview(line))
             self._size += len(line)
 
-    def flush(self) -> None:
+    def flush(self, *, is_last: bool = False) -> None:
         """Write as much of the queue as possible. Raises LogError."""
         try:
             if self._writer is not None:
-                self._writer.flush()
+                self._writer.flush(is_last=is_last)
             else:
                 self._flush_queue()
         except OSError as error:

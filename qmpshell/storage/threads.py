@@ -172,12 +172,13 @@ class FileWriter:
     """Writes to a regular file, which `poll` reports as ready even if its file system hangs.
 
     It writes at most `block` bytes at once. Wait until the descriptor is readable, then call `flush`,
-    while data is `pending`.
+    while data is `pending`. Without `waits`, `flush` returns at once unless it is the last one.
     """
 
-    def __init__(self, descriptor: int, *, block: int = _BLOCK) -> None:
+    def __init__(self, descriptor: int, *, block: int = _BLOCK, waits: bool = True) -> None:
         self._descriptor = descriptor
         self._block = block
+        self._waits = waits
         # Starting a thread for each write would take much longer than writing.
         self._tasks = _start_thread()
         self._queue: list[bytes] = []
@@ -215,14 +216,14 @@ class FileWriter:
         self.add(data)
         self.flush()
 
-    def flush(self) -> None:
+    def flush(self, *, is_last: bool = False) -> None:
         """Write what can be written within a short time. Raises OSError."""
-        if self._call is not None and not self._call.has_ended:
+        if self._call is not None and not self._call.has_ended and not is_last:
             return  # it has had a short time already
         while self._call is not None or self._start():
             call = self._call
             assert call is not None
-            if not call.wait():
+            if not call.wait(_SHORT if is_last or self._waits else 0):
                 return
             self._call = None
             try:

@@ -447,7 +447,7 @@ class App:
         """Write the rest of the log, unless its reader does not read."""
         give_up_at = time.monotonic() + _LOG_PATIENCE
         while self._session.log_waits_for and time.monotonic() < give_up_at:
-            await asyncio.sleep(_LOG_PATIENCE / 50)
+            await asyncio.sleep(_LOG_PATIENCE / 200)
         self._perform(self._session.flush_log(time.monotonic(), is_last=True))
 
     def show_error(self, text: str) -> None:

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from ..errors import ConnectionLost
 from ..transport import Stream
 
-# Keys are handled between two reads, so a read takes about this long, in seconds: pieces of a large
-# reply are cheap, logged events are expensive.
-_READ_TIME = 0.004
-_MIN_READ, _MAX_READ = 1 << 12, 1 << 18
+_MAX_READ = 1 << 18
+# Keys are handled between two parts of the data, so a part takes about this long, in seconds: logged
+# events are more expensive than others. The beginning of a line costs nothing until its end arrives.
+_PART_TIME = 0.004
+_MIN_PART = 1 << 12
 # A server writes events one by one. Reading each at once would leave no time for keys in an event
 # storm, so the events of this many seconds are read together. A reply and the rest of a line are
 # read at once.
@@ -39,7 +40,9 @@ class StreamReader:
         self._error_descriptor: int | None = None
         self._stream: Stream | None = None
         self._writing = False
-        self._read_size = _MIN_READ
+        self._part_size = _MIN_PART
+        # What was read, but not given to `received` yet.
+        self._rest = b""
         self._read_at = 0.0
         self._answered = True
         self._pause_timer: asyncio.TimerHandle | None = None
@@ -71,6 +74,7 @@ class StreamReader:
         stream, self._stream = self._stream, None
         if stream is None:
             return
+        self._rest = b""
         loop = asyncio.get_running_loop()
         if self._pause_timer is not None:
             self._pause_timer.cancel()
@@ -96,12 +100,10 @@ class StreamReader:
 
     def _readable(self) -> None:
         assert self._stream is not None
-        clock = asyncio.get_running_loop().time
-        began, before = clock(), self._read_at
-        size = self._read_size
-        self._answered, is_answer = True, not self._answered
+        if self._rest:
+            return  # `_continue` will be called
         try:
-            data = self._stream.read(size)
+            data = self._stream.read(_MAX_READ)
         except ConnectionLost as error:
             self.close()
             self._lost(str(error))
@@ -110,18 +112,35 @@ class StreamReader:
             return
         if not data:
             self.close()
-        self._received(data)
-        self._read_at = clock()
-        self._adapt_read_size(len(data), self._read_at - began)
-        is_all = len(data) < size
+            self._received(data)
+            return
+        began, before = asyncio.get_running_loop().time(), self._read_at
+        self._answered, is_answer = True, not self._answered
+        self._receive_part(data)
         is_awaited = is_answer or not self._answered or not data.endswith(b"\n")
+        is_all = not self._rest and len(data) < _MAX_READ
         if is_all and not is_awaited and began < before + 2 * _GATHER_TIME:
             self._pause_reading()
 
-    def _adapt_read_size(self, count: int, taken: float) -> None:
-        """Adapt the size of reads so that one takes about a moment; `count` bytes took `taken` seconds."""
-        fitting = int(count * _READ_TIME / max(taken, 1e-6))
-        self._read_size = min(max(fitting, _MIN_READ), 2 * self._read_size, _MAX_READ)
+    def _receive_part(self, data: bytes) -> None:
+        """Pass on the first lines of the data. The rest follows when keys were handled."""
+        loop = asyncio.get_running_loop()
+        assert self._stream is not None
+        first = data.find(b"\n") + 1
+        end = data.find(b"\n", first + self._part_size) + 1
+        part, self._rest = (data[:end], data[end:]) if first and end else (data, b"")
+        if self._rest:
+            loop.call_soon(self._continue, self._stream)
+        began = loop.time()
+        self._received(part)
+        self._read_at = loop.time()
+        if first:
+            fitting = int(len(part) * _PART_TIME / max(self._read_at - began, 1e-6))
+            self._part_size = min(max(fitting, _MIN_PART), 2 * self._part_size, _MAX_READ)
+
+    def _continue(self, stream: Stream) -> None:
+        if self._stream is stream and self._rest:
+            self._receive_part(self._rest)
 
     def _pause_reading(self) -> None:
         if self._stream is not None:

@@ -153,7 +153,7 @@ class MemoryLog:
     def waits_for(self) -> dict[int, bool]:
         return {99: True}
 
-    def flush(self) -> None:
+    def flush(self, *, is_last: bool = False) -> None:  # noqa: ARG002
         if not self.hangs:
             self.pending = 0
 

@@ -9,14 +9,14 @@ import socket
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from qmpshell.errors import QmpShellError
-from qmpshell.storage import RECEIVED, SENT, Log, LogError
+from qmpshell.storage import RECEIVED, SENT, BackgroundCall, Log, LogError
 
 _TIMEOUT = 60  # seconds
 
@@ -275,6 +275,36 @@ def test_queued_messages_are_one_write(tmp_path: Path, monkeypatch: pytest.Monke
             log.add(RECEIVED, {"event": "STOP", "number": number})
         log.flush()
     assert [data.count(b"\n") for data in writes] == [100]
+
+
+def test_log_of_an_event_loop_waits_only_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    may_write = threading.Event()
+    original = os.write
+
+    def late_write(descriptor: int, data: bytes) -> int:
+        may_write.wait()
+        return original(descriptor, data)
+
+    def wait(call: BackgroundCall, seconds: float = 1.0) -> bool:
+        waits.append(seconds)
+        if seconds:
+            may_write.set()
+        return original_wait(call, 100 * seconds)
+
+    original_wait = BackgroundCall.wait
+    monkeypatch.setattr(os, "write", late_write)
+    monkeypatch.setattr(BackgroundCall, "wait", wait)
+    with closing(Log(str(tmp_path / "log"), clock=clock, waits=False)) as log:
+        write(log, SENT, {"a": 1})
+        write(log, SENT, {"b": 2})
+        assert log.pending
+        assert not any(waits)
+        log.flush(is_last=True)
+        assert not log.pending
+    assert [record["message"] for record in records(tmp_path / "log")] == [{"a": 1}, {"b": 2}]
 
 
 def test_queued_message_waits_for_no_descriptor(tmp_path: Path) -> None:

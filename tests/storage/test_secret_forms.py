@@ -210,3 +210,12 @@ def test_unexpected_message_omits_secret() -> None:
     assert SECRET not in redact_unexpected(echo, text)
     assert SECRET not in redact_unexpected(None, text[:-3])
     assert redact_unexpected(None, '{"return": ') == '{"return": '
+
+
+def test_schema_is_logged_as_it_is() -> None:
+    """It contains only names, one of which may also be a password."""
+    redactor = MessageRedactor()
+    redactor.sent({"execute": "set_password", "arguments": {"password": "block-commit"}})
+    schema = {"return": [{"name": "block-commit", "meta-type": "command"}]}
+    assert redactor.received(schema, {"execute": "query-qmp-schema"}) is schema
+    assert redactor.received(schema, {"execute": "query-commands"}) is not schema

@@ -99,3 +99,45 @@ def test_reader_reads_awaited_data_at_once(sent: bytes) -> None:
     exchange(on_data, sent)
     # Data is read within two iterations of the event loop.
     assert all(after - before <= 2 for before, after in itertools.pairwise(read_at))
+
+
+LONG_LINE = b"{" * 1_000_000 + b"\n"
+BURST = b"event\n" * 20_000
+
+
+def test_reader_divides_a_burst_into_parts() -> None:
+    """The pieces of a long line arrive first. They cost nothing, unlike events."""
+    parts: list[bytes] = []
+    turns: list[int] = []
+
+    def write(peer: socket.socket) -> None:
+        peer.sendall(LONG_LINE)
+        peer.sendall(BURST)
+
+    def on_data(_reader: StreamReader, peer: socket.socket, data: bytes) -> bool:
+        if not parts:
+            threading.Thread(target=write, args=(peer,), daemon=True).start()
+        parts.append(data)
+        asyncio.get_running_loop().call_soon(turns.append, len(parts))
+        return b"".join(parts).endswith(BURST)
+
+    exchange(on_data, b"{")
+    assert b"".join(parts) == b"{" + LONG_LINE + BURST
+    assert max(data.count(b"event") for data in parts) <= 12_000
+    # The event loop handles other things, such as keys, between the parts.
+    assert turns[: len(parts) - 1] == list(range(1, len(parts)))
+
+
+def test_closed_reader_discards_the_rest_of_a_burst() -> None:
+    parts: list[bytes] = []
+
+    def on_data(reader: StreamReader, _peer: socket.socket, data: bytes) -> bool:
+        parts.append(data)
+        other, peer = socket.socketpair()
+        peer.sendall(b"other\n")
+        peer.close()
+        reader.attach(SocketStream(other))
+        return b"other\n" in parts
+
+    exchange(on_data, BURST)
+    assert len(parts) == 2
