@@ -86,7 +86,7 @@ def run(arguments: Sequence[str]) -> int:
         write_error(f"qmpshell: {error}")
         return USAGE
     except QmpShellError as error:
-        write_error(f"qmpshell: {error}")
+        write_error(f"qmpshell: {error}{_suggest_subcommand(arguments, str(error))}")
         return CONNECTION
     except OutputClosedError:
         return PIPE
@@ -125,6 +125,17 @@ def _run(arguments: Sequence[str]) -> int:
 
         invocation.address = choose_address(agent=invocation.settings.agent)
     return start(invocation, environment=os.environ)
+
+
+def _suggest_subcommand(arguments: Sequence[str], problem: str) -> str:
+    """Return "; " and a hint if the path in a problem looks like a mistyped subcommand, or ""."""
+    word = arguments[0] if arguments else ""
+    if not word.isalpha() or not problem.startswith(f"{word}: no such socket"):
+        return ""
+    from ..language import suggestion_for  # only after mistakes
+
+    hint = suggestion_for(word, SUBCOMMANDS)
+    return f"; {hint}" if hint else ""
 
 
 def describe_crash(error: BaseException, environment: Mapping[str, str]) -> str:

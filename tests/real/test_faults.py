@@ -76,7 +76,8 @@ def test_address_without_server_reports_reason(tmp_path: Path) -> None:
         port = closed.getsockname()[1]
         for address, complaint in (
             (str(tmp_path / "none.sock"), "no such socket"),
-            ("nothing", "no such socket"),
+            ("nothing", "(is QEMU running, and is this the path given to it?)"),
+            ("evnets", "(is QEMU running, and is this the path given to it?); did you mean events?"),
             (str(gone), "connection refused"),
             (str(file), "not a socket but a regular file"),
             (str(tmp_path), "not a socket but a directory"),
@@ -89,6 +90,7 @@ def test_address_without_server_reports_reason(tmp_path: Path) -> None:
             result = run(address, input="query-name\n")
             assert (result.status, result.out) == (3, ""), address
             assert complaint in one_line(result.err)
+            assert ("did you mean" in result.err) == (address == "evnets")
     warning, text = run("no-such-host.invalid:4444", input="query-name\n").err.splitlines()
     assert "the connection is not encrypted" in warning
     assert "no such host" in text
