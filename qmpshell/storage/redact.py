@@ -533,7 +533,7 @@ class MessageRedactor:
     def received(self, message: dict[str, Any], command: dict[str, Any] | None) -> dict[str, Any]:
         """Return a received message without secrets. `command` is the message that it answers."""
         if command is not None and command.get("execute") == "query-qmp-schema":
-            return message  # only names, but so many that the search takes longer than a key may
+            return message  # it has only names, and searching it would delay the keys of the user
         found = _secrets_of_reply(message, command, self._quoted)
         self._remember(found.texts)
         return _rewritten(message, found.places)

@@ -277,7 +277,7 @@ def test_queued_messages_are_one_write(tmp_path: Path, monkeypatch: pytest.Monke
     assert [data.count(b"\n") for data in writes] == [100]
 
 
-def test_log_of_an_event_loop_waits_only_at_the_end(
+def test_log_of_event_loop_waits_only_at_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
