@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from ..language import Introspection, ShellCommand
-    from ..manual import Manual
     from ..qmp import Event, Reply
     from ..render import Block
     from ..storage import Settings
@@ -59,7 +58,7 @@ if TYPE_CHECKING:
     from .lines import Task
     from .live_views import WatchRound
     from .migration import MigrationWait
-    from .ports import Directory, MessageLog
+    from .ports import MessageLog
     from .state import SessionState
     from .steps import Step, Steps
 
@@ -75,8 +74,8 @@ _RESYNC = b"\x01\n"
 class CommandContext:
     """The session for the call of a shell command in a line.
 
-    `state`, `runner` and `task` are for other modules of this package, not for shell commands.
-    `watch_round` is the round of `/watch` that the call is part of, if any.
+    `runner` runs the line `task` that contains the call. `watch_round` is the round of `/watch` that
+    the call is part of, if any.
     """
 
     def __init__(
@@ -183,24 +182,6 @@ class CommandContext:
             self.task.source, self._call.start, text, error_class=error_class
         )
 
-    # -- events -----------------------------------------------------------------------------------
-
-    def unclaimed_events(self) -> list[Event]:
-        """Return the latest events that no `/wait` has consumed, oldest first."""
-        return list(self.state.events.unclaimed)
-
-    def claim_event(self, event: Event) -> None:
-        """Remove an event that a wait consumes."""
-        self.state.events.unclaimed.remove(event)
-
-    def recent_events(self) -> list[Event]:
-        """Return the latest events, oldest first."""
-        return list(self.state.events.recent)
-
-    def learn_schema(self, reply: Reply) -> None:
-        """Store the reply to `query-qmp-schema`."""
-        self.state.server.learn(Missing(MISSING_SCHEMA), returned(reply))
-
     # -- missing information ----------------------------------------------------------------------
 
     def evaluated(self, evaluate: Callable[[], T | Missing]) -> Generator[Step, Any, T | None]:
@@ -232,6 +213,12 @@ class CommandContext:
             raise data
         return data
 
+    def load_schema(self) -> Generator[Step, Any, bool]:
+        """Query the schema if it is unknown. Return False after a failure, which is reported."""
+        if self.introspection.has_schema:
+            return True
+        return (yield from self.find_missing(Missing(MISSING_SCHEMA)))
+
     def find_missing(self, need: Missing) -> Generator[Step, Any, bool]:
         """Query missing information. Return False after a failure, which is reported."""
         start = self._call.start
@@ -240,10 +227,6 @@ class CommandContext:
         self.task.actions.clear()
         self.fail(UNANSWERED)
         return False
-
-    def manual(self, name: str = "") -> Manual:
-        """Return the manual of the server, or the one that contains `name` if the server is unknown."""
-        return self.state.manual(name)
 
     # -- requests of views ------------------------------------------------------------------------
 
@@ -313,10 +296,6 @@ class CommandContext:
         view = self._round.view if self._round is not None else None
         return value if view is None else view.with_rates(value, command, self.now)
 
-    def run_hmp(self, text: str, start: int) -> Steps:
-        """Send a human monitor line."""
-        yield from self.runner.run_hmp(self.task, text, start)
-
     def show_last(self) -> None:
         """Show the last reply again, in the redirect of the line if there is one."""
         last = self.state.sender.last
@@ -382,10 +361,6 @@ class CommandContext:
             and task.source.name not in self.state.source_depth
         )
 
-    def is_ending_job(self, job: str) -> bool:
-        """Return True if the user has ended a job, which may still be ready for a moment."""
-        return job in self.state.vm.ending_jobs
-
     # -- views ------------------------------------------------------------------------------------
 
     def query(
@@ -436,20 +411,6 @@ class CommandContext:
         assert self.task.wait is not None  # of the query before
         self.task.wait.label = label
         yield WaitFor(Delay(self.now + seconds))
-
-    @property
-    def picture_format(self) -> str:
-        """The format of the pictures that this session shows, or "" if it shows none."""
-        return self.state.ports.picture_format()
-
-    @property
-    def has_redirect(self) -> bool:
-        """Whether the line has a redirect."""
-        return self.task.redirect is not None
-
-    def make_directory(self) -> Directory:
-        """Make a directory for a file of the server. Raises QmpShellError."""
-        return self.state.ports.make_directory()
 
     def show_picture(self, data: bytes, picture_format: str) -> None:
         """Show a picture, or write it to the redirect of the line."""
@@ -581,7 +542,3 @@ class CommandContext:
         if request is not None:
             lines.append(f"waiting for the reply to {request.label}")
         return "\n".join(lines)
-
-    def leave(self) -> Steps:
-        """Leave the shell."""
-        yield from self.runner.leave()

@@ -34,7 +34,7 @@ def run_hmp(context: CommandContext, call: ShellCommand) -> Steps:
     if not call.tokens:
         raise usage_error(call, "a human monitor command is missing")
     token = call.tokens[0]
-    yield from context.run_hmp(token.text, token.start)
+    yield from context.runner.run_hmp(context.task, token.text, token.start)
 
 
 def run_keyval(context: CommandContext, call: ShellCommand) -> Steps:
@@ -94,7 +94,7 @@ def run_quit(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/quit`."""
     if command_words(call):
         raise usage_error(call, "it has no arguments", call.tokens[0])
-    yield from context.leave()
+    yield from context.runner.leave()
 
 
 def run_restart(context: CommandContext, call: ShellCommand) -> Steps:

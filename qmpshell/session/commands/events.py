@@ -19,6 +19,7 @@ from ...language import (
 )
 from ...storage import EVENT_MODES, MUTED, SHOWN, adjust_events, event_place, parse_events
 from ..requests import echoes
+from ..server import returned
 from ..waits import EventWait
 from .arguments import command_words, number, parse_timeout, require_monitor, text_of, usage_error
 
@@ -110,7 +111,7 @@ def _list(context: CommandContext, call: ShellCommand, given: list[Token]) -> No
             globs += [glob for glob in text_of(word).split(",") if glob]
     found = [
         event
-        for event in context.recent_events()
+        for event in context.state.events.recent
         if not globs or any(fnmatchcase(event.name, glob) for glob in globs)
     ]
     if not found:
@@ -138,7 +139,7 @@ def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
         return
 
     def check(reply: Reply) -> LineError | None:
-        context.learn_schema(reply)
+        context.state.server.learn(Missing(MISSING_SCHEMA), returned(reply))
         return find_mistake()
 
     wait = EventWait(
@@ -148,10 +149,10 @@ def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
         members=call.line[given[0].start : given[-1].end] if given else "",
         check=None if known.has_schema else check,
     )
-    found = next((event for event in context.unclaimed_events() if wait.wants(event)), None)
+    found = next((event for event in context.state.events.unclaimed if wait.wants(event)), None)
     is_past = found is not None
     if found is not None:
-        context.claim_event(found)
+        context.state.events.unclaimed.remove(found)
     else:
         mistake = find_mistake()
         if mistake is None:
@@ -181,10 +182,8 @@ def _event_tokens(call: ShellCommand, tokens: list[Token]) -> tuple[Token, list[
 
 def _check_event(context: CommandContext, find_mistake: Callable[[], LineError | None]) -> Steps:
     """Fail if the server has no such event."""
-    if not context.introspection.has_schema:
-        is_known = yield from context.find_missing(Missing(MISSING_SCHEMA))
-        if not is_known:
-            return
+    if not (yield from context.load_schema()):
+        return
     mistake = find_mistake()
     if mistake is not None:
         raise mistake

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ...language import (
     MISSING_DRIVER,
-    MISSING_SCHEMA,
     OBJECT,
     QUOTED,
     WORD,
@@ -31,15 +30,14 @@ from .registry import COMMANDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
-    from typing import Any
+    from collections.abc import Iterable
 
     from ...language import ShellCommand, Token
     from ...manual import Found
     from ...qmp import Schema
     from ...render import Block, Span
     from ..context import CommandContext
-    from ..steps import Step, Steps
+    from ..steps import Steps
 
 
 def run_apropos(context: CommandContext, call: ShellCommand) -> Steps:
@@ -47,11 +45,11 @@ def run_apropos(context: CommandContext, call: ShellCommand) -> Steps:
     wanted = [text_of(token) for token in command_words(call)]
     if not wanted:
         raise usage_error(call, "a word to look for is missing")
-    if not (yield from _load_schema(context)):
+    if not (yield from context.load_schema()):
         return
     from ...manual import search_manual  # few scripts search
 
-    schema, manual = context.introspection.schema, context.manual()
+    schema, manual = context.introspection.schema, context.state.manual()
     rows = rows_of(search_manual(manual.reference, wanted, schema), schema)
     if not rows:
         what = escape(" ".join(wanted))
@@ -59,13 +57,6 @@ def run_apropos(context: CommandContext, call: ShellCommand) -> Steps:
         context.fail(f"nothing found for {what}{why}")
         return
     context.show_document(manual.about([Table(rows)]))
-
-
-def _load_schema(context: CommandContext) -> Generator[Step, Any, bool]:
-    """Query the schema if it is unknown. Return False after a failure, which is reported."""
-    if context.introspection.has_schema:
-        return True
-    return (yield from context.find_missing(Missing(MISSING_SCHEMA)))
 
 
 def rows_of(found: list[Found], schema: Schema | None) -> list[list[Span]]:
@@ -126,7 +117,7 @@ def run_help(context: CommandContext, call: ShellCommand) -> Steps:
     if own:
         context.show_document(own)
         return
-    if not (yield from _load_schema(context)):
+    if not (yield from context.load_schema()):
         return
     driver = given.get("driver") if key and name.text == DEVICE_ADD else None
     need = Missing(MISSING_DRIVER, driver or "")
@@ -144,7 +135,7 @@ def _find_page(
     from ...manual import HelpPages, names_starting_with  # few scripts ask for help
 
     schema = context.introspection.schema
-    manual = context.manual(name.text)
+    manual = context.state.manual(name.text)
     pages = HelpPages(schema, manual.reference)
     driver = given.get("driver") if key and name.text == DEVICE_ADD else None
     properties = context.introspection.drivers.get(driver) if driver is not None else None

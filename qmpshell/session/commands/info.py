@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...language import MISSING_SCHEMA, Missing, suggestion_for
+from ...language import suggestion_for
 from ...render import Lines, Table, escape
 from ..failures import GENERIC_ERROR
 from ..server import returned
@@ -47,8 +47,7 @@ def _available(
     """Return the names that the server can answer."""
     from ...render.views.info import available, queries_of
 
-    if not context.introspection.has_schema:
-        yield from context.find_missing(Missing(MISSING_SCHEMA))
+    yield from context.load_schema()
     schema = context.introspection.schema
     return available(commands, queries_of(schema) if schema is not None else ())
 

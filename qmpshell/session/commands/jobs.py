@@ -55,9 +55,9 @@ def run_wait_job(context: CommandContext, call: ShellCommand) -> Steps:
         tokens[0].text,
         deadline=context.deadline(timeout),
         can_query=context.can_query,
-        is_ending=context.is_ending_job(tokens[0].text),
+        is_ending=tokens[0].text in context.state.vm.ending_jobs,
     )
-    for event in context.unclaimed_events():
+    for event in context.state.events.unclaimed:
         wait.on_event(event)
     wait.request_list()  # the job may be unknown, or may have ended before
     yield from context.wait(wait)

@@ -41,15 +41,15 @@ def run_screen(context: CommandContext, call: ShellCommand) -> Steps:
         call = ShellCommand(call.name, call.tokens[1:], line=call.line, start=call.start)
     path, start, _ = file_name(call, "") if call.tokens else ("", 0, 0)
     require_monitor(context, call, "screen")
-    is_written = bool(path) or context.has_redirect
-    picture_format = PNG if is_written else context.picture_format
+    is_written = bool(path) or context.task.redirect is not None
+    picture_format = PNG if is_written else context.state.ports.picture_format()
     if path.lower().endswith(f".{PPM}"):
         picture_format = PPM
     if context.settings.dry_run:
         arguments = _arguments(path or "picture", picture_format or PNG)
         yield from context.run_command(Command(_SCREENDUMP, arguments, call.start))
         return
-    if path and context.has_redirect:
+    if path and context.task.redirect is not None:
         raise usage_error(call, "the picture cannot have two destinations", call.tokens[0])
     if not picture_format:
         raise usage_error(call, "pictures are shown only in the full shell; name a FILE")
@@ -69,7 +69,7 @@ def run_screen(context: CommandContext, call: ShellCommand) -> Steps:
 def read_picture(context: CommandContext, picture_format: str) -> Generator[Step, Any, bytes]:
     """Return a picture of the VM's screen. Raises WaitStopped."""
     try:
-        directory = context.make_directory()
+        directory = context.state.ports.make_directory()
     except QmpShellError as error:
         raise WaitStopped(str(error)) from None
     path = directory.picture
@@ -101,9 +101,9 @@ def watch_screen(
     if context.settings.dry_run:
         yield from context.run_command(Command(_SCREENDUMP, _arguments("picture", PPM), call.start))
         return
-    if not context.picture_format:
+    if not context.state.ports.picture_format():
         raise usage_error(call, "pictures are shown only in the full shell", tokens[0])
-    if context.has_redirect:
+    if context.task.redirect is not None:
         raise usage_error(call, "the pictures cannot be redirected", tokens[0])
     from ..live_views import ScreenWatch
     from ..watching import watch_pictures
