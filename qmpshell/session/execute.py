@@ -42,7 +42,7 @@ from .requests import (
     prepare,
     prepare_hmp,
 )
-from .server import queries_for_missing, returned
+from .server import query_missing, returned
 from .steps import Issue, NextCommand, NotConnected, Query, WaitStopped
 
 TYPE_CHECKING = False
@@ -201,8 +201,8 @@ class LineRunner:
         introspection = self._server.introspection
         is_connected = self._connection.state == CONNECTED
         if not introspection.has_schema and is_connected:
-            reply: Reply | None = yield Query("query-qmp-schema", {})
-            self._server.learn(Missing(MISSING_SCHEMA), returned(reply))
+            need = Missing(MISSING_SCHEMA)
+            self._server.learn(need, returned((yield from query_missing(need))))
         if self._sources is None or self._sources.schema is not introspection.schema:
             self._sources = CompletionSources(schema=introspection.schema, live=AnsweredNames())
         if introspection.schema is not None and is_connected:
@@ -262,15 +262,11 @@ class LineRunner:
             self._server.learn(need, None)
             self.note_untyped(source, start)
             return True
-        reply: Reply | None = None
-        for name, arguments in queries_for_missing(need):
-            reply = yield Query(name, arguments)
-            if reply is None:
-                return False
-            if not reply.is_error:
-                break
+        reply = yield from query_missing(need)
+        if reply is None:
+            return False
         self._server.learn(need, returned(reply))
-        if reply is not None and reply.is_error:
+        if reply.is_error:
             self.note_untyped(source, start)
         return True
 

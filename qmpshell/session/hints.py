@@ -17,7 +17,7 @@ from ..language import (
 )
 from ..qmp import DEVICE_ADD, hmp_command, hmp_text
 from .requests import unknown_command_name
-from .server import list_commands, names_in, queries_for_missing, returned
+from .server import list_commands, names_in, query_missing, returned
 from .steps import Query, WaitStopped
 
 TYPE_CHECKING = False
@@ -128,17 +128,14 @@ def _suggest_parameter(state: SessionState, request: Request) -> Steps:
     """Suggest arguments and values with similar names, in the words of the prompt's diagnostics."""
     introspection = state.server.introspection
     if not introspection.has_schema and state.sender.can_query:
-        reply = yield Query("query-qmp-schema")
+        need = Missing(MISSING_SCHEMA)
+        reply = yield from query_missing(need)
         if reply is not None:
-            state.server.learn(Missing(MISSING_SCHEMA), returned(reply))
+            state.server.learn(need, returned(reply))
     driver = request.arguments.get("driver") if request.name == DEVICE_ADD else None
     if isinstance(driver, str) and driver not in introspection.drivers and state.sender.can_query:
         need = Missing(MISSING_DRIVER, driver)
-        for name, arguments in queries_for_missing(need):
-            reply = yield Query(name, arguments)
-            if reply is None or not reply.is_error:
-                break
-        state.server.learn(need, returned(reply))
+        state.server.learn(need, returned((yield from query_missing(need))))
     from ..complete import CompletionSources, find_mistyped_names  # few scripts need it
 
     known = CompletionSources(
@@ -156,13 +153,11 @@ class _KnownProperties:
 
     def find(self, name_query: NameQuery) -> Sequence[LiveName]:
         """Return the names that are known."""
-        return self.peek(name_query)
-
-    def peek(self, name_query: NameQuery) -> Sequence[LiveName]:
-        """Return the names that are known."""
         from ..complete import LiveName
         from ..qmp.references import DEVICE_PROPERTY
 
         is_device = name_query.kind == DEVICE_PROPERTY
         properties = self._drivers.get(name_query.subject) if is_device else None
         return [LiveName(name) for name in properties or ()]
+
+    peek = find

@@ -12,14 +12,16 @@ from ..language import (
     PropertyType,
 )
 from ..qmp import as_text, expand_driver_alias
+from .steps import Query
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from typing import Any, TypeVar
 
     from ..complete import HmpCatalogue
     from ..qmp import Reply
+    from .steps import Step
 
     T = TypeVar("T")
 
@@ -120,17 +122,23 @@ class ServerInfo:
         return new
 
 
-def queries_for_missing(need: Missing) -> list[tuple[str, dict[str, Any]]]:
-    """Return the commands that query missing information; each is for a failure of the one before.
+def query_missing(need: Missing) -> Generator[Step, Any, Reply | None]:
+    """Query missing information. Return the reply, or None if the server does not answer.
 
     For a driver that the server does not know, the drivers that its name may stand for are queried.
     """
+    queries = [Query("query-qmp-schema")]
     if need.kind == MISSING_DRIVER:
         names = [need.subject, *expand_driver_alias(need.subject)]
-        return [("device-list-properties", {"typename": name}) for name in names]
-    if need.kind == MISSING_OBJECT:
-        return [("qom-list", {"path": need.subject})]
-    return [("query-qmp-schema", {})]
+        queries = [Query("device-list-properties", {"typename": name}) for name in names]
+    elif need.kind == MISSING_OBJECT:
+        queries = [Query("qom-list", {"path": need.subject})]
+    reply: Reply | None = None
+    for query in queries:
+        reply = yield query
+        if reply is None or not reply.is_error:
+            break
+    return reply
 
 
 def list_commands(*, agent: bool) -> str:

@@ -6,6 +6,8 @@ returns, in order. Times are seconds of any monotonic clock.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from ..language import MISSING_SCHEMA, Missing
 from .effects import Connect, QueryResult, Ready
 from .execute import LineRunner
@@ -83,9 +85,6 @@ class Session:
         self._scheduler = Scheduler(state, self._runner)
         self._receiver = Receiver(state, self._scheduler)
         self._timeouts = Timeouts(state, self._scheduler)
-        # Parts that a script does not need.
-        self._blockers: Blockers | None = None
-        self._overtaking: OvertakingLines | None = None
         if settings.log is not None:
             timeout = None if interactive else settings.timeout
             state.message_logger.use(ports.open_log(settings.log, timeout))
@@ -265,16 +264,15 @@ class Session:
         self._outbox.start(now)
         if self._lines.is_closed:
             return []
-        if not self.interactive or not self._find_overtaking().run(line):
+        if not self.interactive or not self._overtaking.run(line):
             self._lines.waiting.append(line)
         return self._advance()
 
-    def _find_overtaking(self) -> OvertakingLines:
-        if self._overtaking is None:
-            from .overtaking import OvertakingLines  # a script does not need it
+    @cached_property
+    def _overtaking(self) -> OvertakingLines:
+        from .overtaking import OvertakingLines  # a script does not need it
 
-            self._overtaking = OvertakingLines(self.state, self._scheduler, self._runner)
-        return self._overtaking
+        return OvertakingLines(self.state, self._scheduler, self._runner)
 
     def answer(self, step: Step, answer: object, now: float) -> list[Effect]:
         """Pass the driver's answer to a step to the line that waits for it.
@@ -288,24 +286,23 @@ class Session:
     def abandon(self, now: float) -> list[Effect]:
         """Stop waiting for what blocks the queue (Ctrl-C)."""
         self._outbox.start(now)
-        self._find_blockers().abandon()
+        self._blockers.abandon()
         return self.state.pop_effects()
 
     def describe_blocker(self, now: float) -> str:
         """Describe what blocks the queue, for how long, and the queued lines, or return ""."""
-        return self._find_blockers().describe(now)
+        return self._blockers.describe(now)
 
     @property
     def is_blocked(self) -> bool:
         """Whether queued lines wait for something that the user should know."""
-        return self._find_blockers().is_blocked
+        return self._blockers.is_blocked
 
-    def _find_blockers(self) -> Blockers:
-        if self._blockers is None:
-            from .blockers import Blockers  # a script does not need it
+    @cached_property
+    def _blockers(self) -> Blockers:
+        from .blockers import Blockers  # a script does not need it
 
-            self._blockers = Blockers(self.state, self._scheduler)
-        return self._blockers
+        return Blockers(self.state, self._scheduler)
 
     # -- time -------------------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from ..errors import CONNECTION, OK
 from .connection import ConnectionState, RequestSender
 from .effects import Exit, Outbox
@@ -59,7 +61,6 @@ class SessionState:
         self.files = FileSteps(
             settings, self.outbox, self.lines, self.message_logger, interactive=interactive
         )
-        self._manuals: ManualCache | None = None
         # The files that `/source` runs, and how deep.
         self.source_depth: dict[str, int] = {}
         self.answers = AnswerLog(self.outbox, is_enabled=settings.json_errors and not interactive)
@@ -72,14 +73,12 @@ class SessionState:
             stop=self._stop_at_failure,
         )
 
-    @property
+    @cached_property
     def manuals(self) -> ManualCache:
         """The loaded manual pages."""
-        if self._manuals is None:
-            from ..manual import ManualCache  # few scripts ask for help
+        from ..manual import ManualCache  # few scripts ask for help
 
-            self._manuals = ManualCache(self.ports.find_page)
-        return self._manuals
+        return ManualCache(self.ports.find_page)
 
     def end_question(self) -> str:
         """Return a question for the user because the server ends with the shell, or ""."""
