@@ -28,11 +28,16 @@ def usage_error(call: ShellCommand, reason: str, token: Token | None = None) -> 
     return (token or call).error(reason, hint=f"usage: {COMMANDS[call.name][1]}")
 
 
+def no_argument_error(call: ShellCommand, token: Token) -> LineError:
+    """Return the error for an argument that a shell command does not have."""
+    return usage_error(call, f"{call.name} has no argument {token.text[:40]!r}", token)
+
+
 def command_words(call: ShellCommand) -> list[Token]:
     """Return the command's arguments, none of which may be KEY=VALUE."""
     for token in call.tokens:
         if token.kind != t.WORD:
-            raise usage_error(call, f"{call.name} has no argument {token.text[:40]!r}", token)
+            raise no_argument_error(call, token)
     return call.tokens
 
 
@@ -58,6 +63,11 @@ def file_name(call: ShellCommand, what: str) -> tuple[str, int, int]:
             call, "one name is enough; quote a name that contains blanks", call.tokens[1]
         )
     return text, first.start, last.end
+
+
+def value_text(token: Token) -> str:
+    """Return the value of KEY=VALUE without its quotes."""
+    return unquote(token) if token.kind == t.QUOTED else token.text
 
 
 def parse_timeout(call: ShellCommand) -> tuple[float | None, list[Token]]:

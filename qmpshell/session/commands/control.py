@@ -18,9 +18,12 @@ from .arguments import command_words, file_name, usage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ...language import ShellCommand
     from ..context import CommandContext
     from ..steps import Steps
+    from .registry import Run
 
 
 def run_connect(context: CommandContext, call: ShellCommand) -> Steps:
@@ -59,13 +62,6 @@ def run_keyval(context: CommandContext, call: ShellCommand) -> Steps:
         yield from context.run_command(command)
 
 
-def run_last(context: CommandContext, call: ShellCommand) -> None:
-    """Run `/last`."""
-    if command_words(call):
-        raise usage_error(call, "it has no arguments", call.tokens[0])
-    context.show_last()
-
-
 def run_log(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/log FILE|off`."""
     path, start, end = file_name(call, "a file name is missing, or off")
@@ -90,27 +86,6 @@ def run_oob(context: CommandContext, call: ShellCommand) -> Steps:
         yield from context.run_command(command)
 
 
-def run_quit(context: CommandContext, call: ShellCommand) -> Steps:
-    """Run `/quit`."""
-    if command_words(call):
-        raise usage_error(call, "it has no arguments", call.tokens[0])
-    yield from context.runner.leave()
-
-
-def run_restart(context: CommandContext, call: ShellCommand) -> Steps:
-    """Run `/restart`."""
-    if command_words(call):
-        raise usage_error(call, "it has no arguments", call.tokens[0])
-    yield from context.restart()
-
-
-def run_resync(context: CommandContext, call: ShellCommand) -> Steps:
-    """Run `/resync`."""
-    if command_words(call):
-        raise usage_error(call, "it has no arguments", call.tokens[0])
-    yield from context.resync()
-
-
 def run_source(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/source FILE`."""
     path, start, end = file_name(call, "a file name is missing")
@@ -121,8 +96,19 @@ def run_source(context: CommandContext, call: ShellCommand) -> Steps:
     context.run_file(path, data)
 
 
-def run_status(context: CommandContext, call: ShellCommand) -> None:
-    """Run `/status`."""
-    if command_words(call):
-        raise usage_error(call, "it has no arguments", call.tokens[0])
-    context.show_message(context.describe())
+def _without_arguments(run: Callable[[CommandContext], Steps | None]) -> Run:
+    """Return the function of a shell command that has no arguments and calls `run`."""
+
+    def checked(context: CommandContext, call: ShellCommand) -> Steps | None:
+        if command_words(call):
+            raise usage_error(call, "it has no arguments", call.tokens[0])
+        return run(context)
+
+    return checked
+
+
+run_last = _without_arguments(lambda context: context.show_last())
+run_quit = _without_arguments(lambda context: context.runner.leave())
+run_restart = _without_arguments(lambda context: context.restart())
+run_resync = _without_arguments(lambda context: context.resync())
+run_status = _without_arguments(lambda context: context.show_message(context.describe()))

@@ -15,13 +15,20 @@ from ...language import (
     build_tree,
     parse_scalar,
     suggestion_for,
-    unquote,
 )
 from ...storage import EVENT_MODES, MUTED, SHOWN, adjust_events, event_place, parse_events
 from ..requests import echoes
 from ..server import returned
 from ..waits import EventWait
-from .arguments import command_words, number, parse_timeout, require_monitor, text_of, usage_error
+from .arguments import (
+    command_words,
+    number,
+    parse_timeout,
+    require_monitor,
+    text_of,
+    usage_error,
+    value_text,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -232,7 +239,7 @@ def value_matches(value: object, argument: Argument) -> bool:
     token = argument.value
     if argument.json is not None:
         return echoes(argument.json.read(), value)
-    text = unquote(token) if token.kind == QUOTED else token.text
+    text = value_text(token)
     if isinstance(value, str):
         return value == text
     if token.kind == QUOTED:

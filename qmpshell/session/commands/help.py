@@ -5,12 +5,10 @@ from __future__ import annotations
 from ...language import (
     MISSING_DRIVER,
     OBJECT,
-    QUOTED,
     WORD,
     Missing,
     arguments,
     suggestion_for,
-    unquote,
 )
 from ...qmp import DEVICE_ADD
 from ...render import (
@@ -25,7 +23,7 @@ from ...render import (
     names_table,
     paragraph,
 )
-from .arguments import command_words, text_of, usage_error
+from .arguments import command_words, no_argument_error, text_of, usage_error, value_text
 from .registry import COMMANDS
 
 TYPE_CHECKING = False
@@ -174,20 +172,16 @@ def _given(call: ShellCommand) -> tuple[str, dict[str, str]]:
     """Return the argument in question, or "", and the values after the name by dotted path."""
     first, rest = call.tokens[0], call.tokens[1:]
     if first.kind != WORD:
-        raise usage_error(call, f"{call.name} has no argument {first.text[:40]!r}", first)
+        raise no_argument_error(call, first)
     keys = [token for token in rest if token.kind == WORD]
     for token in rest:
         if token in keys[1:]:
             raise usage_error(call, "expected at most one argument name", token)
         if token.kind == OBJECT:
-            raise usage_error(call, f"{call.name} has no argument {token.text[:40]!r}", token)
+            raise no_argument_error(call, token)
     found = arguments(call.line, first, [token for token in rest if token not in keys])
-    given = {".".join(name for name, _ in item.path): _text(item.value) for item in found}
+    given = {".".join(name for name, _ in item.path): value_text(item.value) for item in found}
     return (keys[0].text if keys else ""), given
-
-
-def _text(token: Token) -> str:
-    return unquote(token) if token.kind == QUOTED else token.text
 
 
 def _overview() -> list[Block]:

@@ -19,6 +19,7 @@ from ..waits import JobWait
 from .arguments import (
     evaluate_own_command,
     find_mistake,
+    no_argument_error,
     number,
     parse_timeout,
     require_monitor,
@@ -36,7 +37,7 @@ def run_jobs(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/jobs [-t SECONDS]`."""
     timeout, tokens = parse_timeout(call)
     if tokens:
-        raise usage_error(call, f"{call.name} has no argument {tokens[0].text[:40]!r}", tokens[0])
+        raise no_argument_error(call, tokens[0])
     require_monitor(context, call, "jobs")
     # A live view is not a wait, and only ends early if the user wants that.
     is_view = context.is_beside and timeout is None
@@ -67,7 +68,7 @@ def run_wait_migration(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/wait-migration [-t SECONDS]`."""
     timeout, tokens = parse_timeout(call)
     if tokens:
-        raise usage_error(call, f"{call.name} has no argument {tokens[0].text[:40]!r}", tokens[0])
+        raise no_argument_error(call, tokens[0])
     require_monitor(context, call, "migrations")
     from ..migration import MigrationWait  # few scripts need it
 

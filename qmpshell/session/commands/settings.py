@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...language import KEY, QUOTED, WORD, arguments, suggestion_for, unquote
+from ...language import KEY, WORD, arguments, suggestion_for
 from ...qmp import encode_scalar
 from ...storage import SETTINGS, SettingError
-from .arguments import usage_error
+from .arguments import no_argument_error, usage_error, value_text
 from .events import unknown_events
 
 TYPE_CHECKING = False
@@ -40,7 +40,7 @@ def run_set(context: CommandContext, call: ShellCommand) -> None:
             values[setting.name] = _value(call, setting, argument)
             position += 3
         else:
-            raise usage_error(call, f"{call.name} has no argument {name.text[:_MAX_SHOWN]!r}", name)
+            raise no_argument_error(call, name)
     settings = context.settings
     for setting_name, value in values.items():
         setattr(settings, SETTINGS[setting_name].attribute, value)
@@ -77,9 +77,8 @@ def _value(call: ShellCommand, setting: Setting, argument: Argument) -> object:
     operator, token = argument.operator, argument.value
     if operator.text != "=":
         raise usage_error(call, f"expected NAME=VALUE, not NAME {operator.text}", operator)
-    text = unquote(token) if token.kind == QUOTED else token.text
     try:
-        return setting.read(text)
+        return setting.read(value_text(token))
     except SettingError as error:
         raise token.error(str(error)) from None
 

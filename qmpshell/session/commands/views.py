@@ -17,7 +17,6 @@ from ...language import (
     Token,
     arguments,
     suggestion_for,
-    unquote,
 )
 from ...record import Record
 from ...render import HEADING, PLAIN, Lines
@@ -34,7 +33,7 @@ from ...render.views.table import (
     table_lines,
     tsv_lines,
 )
-from .arguments import evaluate_own_command, usage_error
+from .arguments import evaluate_own_command, usage_error, value_text
 from .events import value_matches
 
 TYPE_CHECKING = False
@@ -202,7 +201,7 @@ def _matches(value: object, argument: Argument) -> bool:
     token = argument.value
     if value_matches(value, argument):
         return True
-    text = unquote(token) if token.kind == QUOTED else token.text
+    text = value_text(token)
     if token.kind != QUOTED and any(char in text for char in _WILDCARDS):
         from fnmatch import fnmatchcase  # rarely needed
 
