@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from itertools import groupby
+from operator import itemgetter
 
 from ..record import Record
 from .text import escape
@@ -354,12 +355,12 @@ class _Layout:
             size = self._measure(char)
             if used + size > room:
                 position = _break_position(part)
-                yield _joined(part[:position])
+                yield join_spans(part[:position])
                 part = part[position:]
                 used = sum(self._measure(char) for _, char in part)
             part.append((style, char))
             used += size
-        yield _joined(part)
+        yield join_spans(part)
 
     def _table(self, table: Table, indent: int) -> Iterator[Piece]:
         rows = [
@@ -433,11 +434,11 @@ def _break_position(chars: list[Piece]) -> int:
     return len(chars)
 
 
-def _joined(chars: list[Piece]) -> list[Piece]:
-    """Join single characters to pieces, one for each run of a style."""
+def join_spans(spans: Iterable[Span]) -> Spans:
+    """Join neighbours of the same style."""
     return [
-        (style, "".join(char for _, char in run))
-        for style, run in groupby(chars, key=lambda piece: piece[0])
+        (style, "".join(text for _, text in group))
+        for style, group in groupby(spans, key=itemgetter(0))
     ]
 
 

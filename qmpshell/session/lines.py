@@ -65,7 +65,8 @@ class Task:
         assert line.plan is not None
         self.line = line
         self.is_evaluating = False
-        self.actions.extend(zip(line.plan.actions, line.requests, strict=True))
+        requests = line.requests or [None] * len(line.plan.actions)
+        self.actions.extend(zip(line.plan.actions, requests, strict=True))
 
     @property
     def unsent(self) -> int:

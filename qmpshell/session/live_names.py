@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .. import complete as completion  # its modules are imported on first use, after the prompt
 from ..qmp import failed, hmp_command, hmp_text
+from ..record import Record
 from .effects import QueryResult, ShowEvent, ShowReply
 from .server import returned
 
@@ -36,20 +37,17 @@ _MAX_WANTED = 8
 _MAX_ANSWERS = 256
 
 
-class _Answer:
+class _Answer(Record):
     """A cached reply.
 
     `lifetime` is in seconds, None for as long as the server runs. `may_be_stale` is true if it must be
     queried again; `is_stale` if something has changed since.
     """
 
-    __slots__ = ("at", "is_stale", "lifetime", "may_be_stale")
-
-    def __init__(self, at: float, lifetime: float | None, *, may_be_stale: bool) -> None:
-        self.at = at
-        self.lifetime = lifetime
-        self.may_be_stale = may_be_stale
-        self.is_stale = False
+    at: float
+    lifetime: float | None
+    may_be_stale: bool = False
+    is_stale: bool = False
 
     def stands(self, now: float) -> bool:
         """Return True if it need not be queried again."""
@@ -60,15 +58,12 @@ class _Answer:
         return not self.is_stale and (self.lifetime is None or now < self.at + self.lifetime)
 
 
-class _Asked:
+class _Asked(Record):
     """A query in flight to the server at `address`. `may_be_stale` is true if its subject has changed."""
 
-    __slots__ = ("address", "at", "may_be_stale")
-
-    def __init__(self, at: float, address: str) -> None:
-        self.at = at
-        self.address = address
-        self.may_be_stale = False
+    at: float
+    address: str
+    may_be_stale: bool = False
 
 
 class LiveCache:
@@ -215,7 +210,7 @@ class LiveCache:
             if not hopeless:
                 return found
             for question in hopeless:
-                self._store(question, None, _Answer(self._outbox.now, None, may_be_stale=False))
+                self._store(question, None, _Answer(self._outbox.now, None))
 
     def _is_hopeless(self, question: LiveQuery) -> bool:
         commands = self._server.names
@@ -255,7 +250,7 @@ class LiveCache:
         for question, asked in list(self._asked.items()):
             if now >= asked.at + _QUERY_TIMEOUT:
                 del self._asked[question]
-                self._answers[question] = _Answer(now, _FAILED_LIFETIME, may_be_stale=False)
+                self._answers[question] = _Answer(now, _FAILED_LIFETIME)
 
     def _store(self, question: LiveQuery, value: object, answer: _Answer) -> None:
         self._names.clear()

@@ -26,6 +26,7 @@ from ..qmp import (
     is_too_deep,
     qmp_name,
 )
+from ..record import Record
 from ..render import escape
 
 TYPE_CHECKING = False
@@ -46,26 +47,6 @@ class Request:
     is passed along and then closed. `is_view` is true if a view shows the result instead of the
     reply.
     """
-
-    __slots__ = (
-        "abandoned",
-        "arguments",
-        "background",
-        "data",
-        "descriptor",
-        "is_typed",
-        "is_view",
-        "message",
-        "name",
-        "own_id",
-        "redirect",
-        "sent_at",
-        "source",
-        "start",
-        "text",
-        "then",
-        "user_id",
-    )
 
     def __init__(
         self,
@@ -194,46 +175,26 @@ def _as_double(value: Any) -> float:
         return float("inf") if value > 0 else float("-inf")
 
 
-class PreparedLine:
+class PreparedLine(Record):
     """A line after parsing: its plan, or the missing information or error that stopped it.
 
     `note` is a remark for the user about the line, or "".
 
-    `requests` contains the encoded request of each action, or None; `secrets` those typed for this
-    line, by offset; `files` the contents of the files that it names, or the errors. `ends_file` is
-    true if the line follows those of a `/source` that yields one answer.
+    `requests` contains the encoded request of each action, or None, or nothing if none is encoded;
+    `secrets` those typed for this line, by offset; `files` the contents of the files that it names,
+    or the errors. `ends_file` is true if the line follows those of a `/source` that yields one
+    answer.
     """
 
-    __slots__ = (
-        "ends_file",
-        "error",
-        "files",
-        "need",
-        "note",
-        "plan",
-        "requests",
-        "secrets",
-        "source",
-    )
-
-    def __init__(
-        self,
-        source: SourceLine,
-        plan: ParsedLine | None = None,
-        *,
-        need: Missing | None = None,
-        error: LineError | None = None,
-        note: str = "",
-    ) -> None:
-        self.source = source
-        self.note = note
-        self.ends_file = False
-        self.plan = plan
-        self.need = need
-        self.error = error
-        self.secrets: dict[int, str] = {}
-        self.files: dict[str, bytes | OSError] = {}
-        self.requests: list[Request | None] = [None] * len(plan.actions) if plan else []
+    source: SourceLine
+    plan: ParsedLine | None = None
+    need: Missing | None = None
+    error: LineError | None = None
+    note: str = ""
+    ends_file: bool = False
+    secrets: dict[int, str] = {}
+    files: dict[str, bytes | OSError] = {}
+    requests: list[Request | None] = []
 
 
 def prepare(

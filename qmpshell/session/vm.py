@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from ..qmp import NO_MIGRATION, RUN_STATE_EVENTS, RUN_STATES, RUNNING, as_text
+from ..record import Record
 from .effects import QueryResult
 from .waits import CANCELLED, CONCLUDED, PENDING, READY
 
@@ -29,7 +30,7 @@ _KEPT_ENDED = 100
 _BLOCK_JOB_EVENTS = ("BLOCK_JOB_COMPLETED", "BLOCK_JOB_CANCELLED")
 
 
-class Job:
+class Job(Record):
     """A job.
 
     `kind` is the server's type, such as mirror, "" while only an event has named the job; `status`
@@ -37,32 +38,18 @@ class Job:
     text. All of them come from the server and are not trusted.
     """
 
-    __slots__ = (
-        "aborted",
-        "awaits_user",
-        "cancelled",
-        "current",
-        "error",
-        "id",
-        "is_reported",
-        "kind",
-        "status",
-        "total",
-    )
-
-    def __init__(self, name: str) -> None:
-        self.id = name
-        self.kind = ""
-        self.status = ""
-        self.current = 0
-        self.total = 0
-        self.error = ""
-        self.aborted = False
-        self.cancelled = False
-        # Whether it is ready, or pending, until the user acts.
-        self.awaits_user = False
-        # Whether the user was told that it is over.
-        self.is_reported = False
+    id: str
+    kind: str = ""
+    status: str = ""
+    current: int = 0
+    total: int = 0
+    error: str = ""
+    aborted: bool = False
+    cancelled: bool = False
+    # Whether it is ready, or pending, until the user acts.
+    awaits_user: bool = False
+    # Whether the user was told that it is over.
+    is_reported: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -186,20 +173,17 @@ _PAUSE = 1.0  # seconds between two queries of a kind
 _BLOCK_JOB_COMMANDS = ("block-", "blockdev-", "drive-", "transaction")
 
 
-class Migration:
+class Migration(Record):
     """A migration.
 
     `status` is a MigrationStatus or ""; `done` of `total` bytes of the guest's memory are copied.
     `was_seen` is true if it was in progress during this session.
     """
 
-    __slots__ = ("done", "status", "total", "was_seen")
-
-    def __init__(self) -> None:
-        self.status = ""
-        self.done = 0
-        self.total = 0
-        self.was_seen = False
+    status: str = ""
+    done: int = 0
+    total: int = 0
+    was_seen: bool = False
 
     @property
     def is_active(self) -> bool:
@@ -219,15 +203,12 @@ class Migration:
                 self.total, self.done = total, max(total - remaining, 0)
 
 
-class _Query:
+class _Query(Record):
     """A repeated query: sent while it is `wanted`, and not before `free_at`."""
 
-    __slots__ = ("free_at", "name", "wanted")
-
-    def __init__(self, name: str, *, wanted: bool) -> None:
-        self.name = name
-        self.wanted = wanted
-        self.free_at = 0.0
+    name: str
+    wanted: bool
+    free_at: float = 0.0
 
 
 class VmState:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from itertools import groupby
-from operator import itemgetter
 
 from ...record import Record
-from ..document import PLAIN, Spans
+from ..document import PLAIN, Spans, join_spans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..document import Span
 
@@ -128,14 +126,6 @@ def _brightness(color: Color) -> int:
     """Return the brightness of a colour, from 0 to 255."""
     red, green, blue = color
     return (299 * red + 587 * green + 114 * blue) // 1000
-
-
-def join_spans(spans: Iterable[Span]) -> Spans:
-    """Join neighbours of the same style."""
-    return [
-        (style, "".join(text for _, text in group))
-        for style, group in groupby(spans, key=itemgetter(0))
-    ]
 
 
 # -- text -----------------------------------------------------------------------------------------

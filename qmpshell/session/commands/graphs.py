@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from ...language import suggestion_for
-from ...render import PLAIN, Lines, escape
+from ...render import PLAIN, Lines
 from ...render.views.blocks import show_block_graph
 from ...render.views.device_tree import show_devices, show_pci, show_qom
 from ...render.views.graph import draw_graph, graph_dot, graph_value
-from ...render.views.view import Call, InfoError, guard
-from ..failures import GENERIC_ERROR
+from ...render.views.view import Call, guard
 from .arguments import command_words, require_monitor, text_of, usage_error
 from .info import answer_requests
 
@@ -46,13 +45,12 @@ def run_graph(context: CommandContext, call: ShellCommand) -> Steps:
         raise usage_error(call, f"{reason}; {hint}" if hint else reason, token)
     require_monitor(context, call, "graphs")
     steps = _GRAPHS[names[0]](Call({"path": names[1] if len(names) > 1 else "/"}, _FLAGS))
-    try:
-        graph, lines = yield from answer_requests(
-            context, guard(_drawn(steps, is_dot=is_dot)), shows_requests=_SHOW_REQUESTS in words
-        )
-    except InfoError as error:
-        context.fail(escape(str(error)), error_class=error.error_class or GENERIC_ERROR)
+    drawn = yield from answer_requests(
+        context, guard(_drawn(steps, is_dot=is_dot)), shows_requests=_SHOW_REQUESTS in words
+    )
+    if drawn is None:
         return
+    graph, lines = drawn
     if not graph.nodes and not is_dot:
         context.show_message("there is nothing to draw")
     context.show_view([Lines(lines)] if lines else [], lambda: graph_value(graph))

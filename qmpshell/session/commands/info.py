@@ -57,7 +57,6 @@ def _show(
 ) -> Steps:
     """Show a view."""
     from ...render.views.info import data_of, find_view, no_view_text, view_steps
-    from ...render.views.view import InfoError
 
     name = words[0]
     view = find_view(name, commands)
@@ -68,11 +67,8 @@ def _show(
         return
     asked: list[tuple[Ask, Any]] = []
     steps = view_steps(name, view, words[1:], commands)
-    try:
-        lines = yield from answer_requests(context, steps, asked, shows_requests=shows_requests)
-    except InfoError as error:
-        context.fail(escape(str(error)), error_class=error.error_class or GENERIC_ERROR)
-    else:
+    lines = yield from answer_requests(context, steps, asked, shows_requests=shows_requests)
+    if lines is not None:
         context.show_view([Lines(lines, wrap=True)], lambda: data_of(asked))
 
 
@@ -82,13 +78,13 @@ def answer_requests(
     asked: list[tuple[Ask, Any]] | None = None,
     *,
     shows_requests: bool = False,
-) -> Generator[Step, Any, T]:
-    """Send the requests of a view, and return its result. Raises InfoError.
+) -> Generator[Step, Any, T | None]:
+    """Send the requests of a view, and return its result, or None after a failure, which is reported.
 
     The requests and their results are added to `asked`.
     """
     from ...render.views.info import request_lines
-    from ...render.views.view import AskError
+    from ...render.views.view import AskError, InfoError
 
     try:
         batch = next(steps)
@@ -108,3 +104,6 @@ def answer_requests(
     except StopIteration as stop:
         result: T = stop.value
         return result
+    except InfoError as error:
+        context.fail(escape(str(error)), error_class=error.error_class or GENERIC_ERROR)
+        return None
