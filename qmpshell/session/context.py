@@ -57,10 +57,10 @@ if TYPE_CHECKING:
     from .execute import LineRunner
     from .lines import Task
     from .live_views import WatchRound
-    from .migration import MigrationWait
     from .ports import MessageLog
     from .state import SessionState
     from .steps import Step, Steps
+    from .vm import MigrationWait
 
     T = TypeVar("T")
 
@@ -274,17 +274,14 @@ class CommandContext:
         request = make_request(command, self.task.source, self.state.sender.next_id())
         request.is_view = True
         watch_round = self._round
-        if watch_round is None or watch_round.is_first:
+        is_repeated = watch_round is not None and not watch_round.is_first
+        if not is_repeated:
             if isinstance(command, Command):
                 self.runner.show_notes(command)
-            request = request.as_own() if self._is_live else request
             if self.shows_requests and not self.settings.verbose:
                 self._show_request(request.message)
-            reply = yield from self.runner.send(self.task, request)
-        else:
-            request = request.as_own() if self._is_live else request
-            request.redirect = self.task.redirect
-            reply = yield Issue(request)
+        sent = request.as_own() if self._is_live else request
+        reply = yield from self.runner.send(self.task, sent, is_repeated=is_repeated)
         if watch_round is not None:
             watch_round.is_stopped |= reply is None
             if reply is not None and reply.is_error:
@@ -334,7 +331,7 @@ class CommandContext:
 
     def wait_for_migration(self, wait: MigrationWait) -> Steps:
         """Block the following lines until the migration has ended, and report its failure."""
-        from .migration import POLL_INTERVAL
+        from .vm import POLL_INTERVAL
         from .waits import Delay
 
         if self.settings.dry_run:

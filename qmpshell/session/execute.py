@@ -368,14 +368,16 @@ class LineRunner:
         own_id = self._sender.next_id()
         return make_hmp_request(text, task.source, own_id, start=start, cpu=self._server.cpu)
 
-    def send(self, task: Task, request: Request) -> Generator[Step, Any, Reply | None]:
-        """Send a request, after confirmation if necessary, and return its reply."""
+    def send(
+        self, task: Task, request: Request, *, is_repeated: bool = False
+    ) -> Generator[Step, Any, Reply | None]:
+        """Send a request, after confirmation unless it is repeated, and return its reply."""
         request.redirect = task.redirect
         if self._settings.dry_run:
             self._state.answers.add_command(ShowCommand(request.data, request))
             return None
         self.require_connection(task, request.start)
-        if self._state.interactive:
+        if self._state.interactive and not is_repeated:
             question = confirmation_question(request, self._settings.confirm)
             if question and not (yield Confirm(question, request)):
                 self._outbox.show("not sent")

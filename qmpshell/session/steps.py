@@ -16,10 +16,9 @@ from .effects import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
     from typing import Any
 
-    from ..language import ShellCommand
     from .requests import Request
     from .waits import Wait
 
@@ -41,13 +40,6 @@ class QueryAll(Record):
     """Run several commands for qmpshell itself. The answer is the list of replies, or None."""
 
     queries: list[Query]
-
-
-class WatchedView(Record):
-    """A shell command that shows a document. `run` returns its steps."""
-
-    call: ShellCommand
-    run: Callable[[Any], Steps]
 
 
 class WaitFor(Record):

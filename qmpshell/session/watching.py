@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ..errors import LineError
-from ..language import Command, RawCommand
+from ..language import Command, RawCommand, ShellCommand
 from ..render import WARNING, Lines, escape, fold_lines
+from .commands.registry import find_command
 from .context import CommandContext
 from .effects import PPM, ShowDocument, ShowPicture
 from .live_views import JobsWatch, WatchRound
 from .requests import make_request
-from .steps import Issue, MoveBeside, WaitFor, WaitStopped, WatchedView
+from .steps import MoveBeside, WaitFor, WaitStopped
 from .waits import Delay
 
 TYPE_CHECKING = False
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
     from .requests import Request
     from .steps import Step, Steps
 
-    Watched = Command | RawCommand | Token | WatchedView
+    Watched = Command | RawCommand | ShellCommand | Token
 
 
 def watch(context: CommandContext, what: Watched, view: Watch) -> Steps:
-    """Run a command, the human monitor line in a token, or a view repeatedly. Raises LineError."""
+    """Run a command, the human monitor line in a token, or a shell command repeatedly.
+
+    Raises LineError.
+    """
     if isinstance(what, Command):
         context.runner.show_notes(what)
     if context.settings.dry_run:
@@ -36,7 +40,7 @@ def watch(context: CommandContext, what: Watched, view: Watch) -> Steps:
     is_beside = context.is_beside
 
     def run() -> Generator[Step, Any, bool]:
-        if isinstance(what, WatchedView):
+        if isinstance(what, ShellCommand):
             return (yield from _show_document(context, what, view, is_beside=is_beside))
         return (yield from _show_reply(context, what, view, is_beside=is_beside))
 
@@ -75,8 +79,8 @@ def _repeat(
 
 def _show_requests(context: CommandContext, what: Watched) -> Steps:
     """Show what is watched in a dry run."""
-    if isinstance(what, WatchedView):
-        yield from what.run(_context_of(context, what, None))
+    if isinstance(what, ShellCommand):
+        yield from _run_shell_command(context, what, None)
     else:
         yield from context.runner.send(context.task, _request(context, what))
 
@@ -87,24 +91,20 @@ def _show_reply(
     """Send what is watched once. Return False without a reply."""
     started, request = context.now, _request(context, what)
     sent = request.as_own() if is_beside else request
-    sent.redirect = context.task.redirect
-    if view.times == 0:
-        reply = yield from context.runner.send(context.task, sent)
-    else:
-        reply = yield Issue(sent)
+    reply = yield from context.runner.send(context.task, sent, is_repeated=view.times > 0)
     if reply is not None:
         view.on_reply(reply, request, elapsed=context.now - started, now=context.now)
     return reply is not None
 
 
 def _show_document(
-    context: CommandContext, what: WatchedView, view: Watch, *, is_beside: bool
+    context: CommandContext, call: ShellCommand, view: Watch, *, is_beside: bool
 ) -> Generator[Step, Any, bool]:
     """Run a view once. Return False if it fails in the first round, or is stopped."""
     started = context.now
     watch_round = WatchRound(view, is_beside=is_beside)
     try:
-        yield from what.run(_context_of(context, what, watch_round))
+        yield from _run_shell_command(context, call, watch_round)
     except LineError as error:
         if watch_round.is_first or not is_beside:
             raise
@@ -119,12 +119,13 @@ def _show_document(
     return True
 
 
-def _context_of(
-    context: CommandContext, what: WatchedView, watch_round: WatchRound | None
-) -> CommandContext:
-    return CommandContext(
-        context.state, context.runner, context.task, what.call, watch_round=watch_round
-    )
+def _run_shell_command(
+    context: CommandContext, call: ShellCommand, watch_round: WatchRound | None
+) -> Steps:
+    run = find_command(call.name)
+    assert run is not None  # `/watch` has checked that
+    own = CommandContext(context.state, context.runner, context.task, call, watch_round=watch_round)
+    yield from run(own, call) or ()
 
 
 def _pause(context: CommandContext, until: float) -> Steps:

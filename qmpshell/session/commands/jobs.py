@@ -14,7 +14,6 @@ from ...language import (
     ShellCommand,
     Token,
 )
-from ..steps import WatchedView
 from ..waits import JobWait
 from .arguments import (
     evaluate_own_command,
@@ -25,7 +24,6 @@ from .arguments import (
     require_monitor,
     usage_error,
 )
-from .registry import find_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +68,7 @@ def run_wait_migration(context: CommandContext, call: ShellCommand) -> Steps:
     if tokens:
         raise no_argument_error(call, tokens[0])
     require_monitor(context, call, "migrations")
-    from ..migration import MigrationWait  # few scripts need it
+    from ..vm import MigrationWait  # few scripts need it
 
     deadline = context.deadline(timeout)
     yield from context.wait_for_migration(
@@ -103,20 +101,7 @@ def run_watch(context: CommandContext, call: ShellCommand) -> Steps:
         from ..live_views import Watch  # few scripts need them
         from ..watching import watch
 
-        view = Watch(text, interval=interval, count=count)
-        if isinstance(watched, ShellCommand):
-            yield from watch(context, _watched_view(watched), view)
-        else:
-            yield from watch(context, watched, view)
-
-
-def _watched_view(call: ShellCommand) -> WatchedView:
-    run = find_command(call.name)
-
-    def steps(context: CommandContext) -> Steps:
-        yield from (run(context, call) if run is not None else None) or ()
-
-    return WatchedView(call, steps)
+        yield from watch(context, watched, Watch(text, interval=interval, count=count))
 
 
 def _watch_options(call: ShellCommand) -> tuple[float, int | None, list[Token]]:
