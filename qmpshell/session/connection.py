@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from ..qmp import GREETING, NEGOTIATING, READY, QmpProtocol, command_object, encode_message
+from ..qmp import GREETING, NEGOTIATING, READY, QmpProtocol, command_object
 from ..render import escape
 from .effects import Send
-from .requests import Request, RequestTable
+from .requests import RequestTable, encode_request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..transport import Peer
     from .effects import Outbox, ShowReply
     from .log import MessageLogger
+    from .requests import Request
     from .waits import Wait
 
 
@@ -266,8 +267,7 @@ class ConnectionState:
     def start_negotiation(self, now: float, *, give_up_at: float | None = None) -> None:
         """Start the negotiation on an open stream."""
         self.expect_answer(now, give_up_at=give_up_at)
-        if self._agent is not None:
-            self.synchronize(now)
+        self.synchronize(now)
 
     def synchronize(self, now: float) -> None:
         """Synchronize with an agent. Retries become rarer: data sent while the guest starts may be lost."""
@@ -462,12 +462,8 @@ class RequestSender:
         if self._connection.state != CONNECTED:
             then(None)
             return None
-        own_id = self._own_id()
-        message = command_object(name, arguments)
-        if own_id is not None:
-            message["id"] = own_id
-        data = encode_message(message)
-        request = Request(message, data=data, source=None, own_id=own_id, then=then)
+        request = encode_request(command_object(name, arguments), None, self._own_id())
+        request.then = then
         request.background = background
         self.transmit(request)
         return request

@@ -14,7 +14,7 @@ from ..language import (
     Redirect,
     SourceLine,
 )
-from ..qmp import command_object, encode, encode_message
+from ..qmp import command_object, encode
 from ..render import REDACTED, escape, escape_json
 from .connection import CONNECTED
 from .effects import (
@@ -33,7 +33,7 @@ from .effects import (
 from .execute import NOT_LEFT, UNANSWERED
 from .failures import GENERIC_ERROR
 from .lines import describe_unsent
-from .requests import PreparedLine, Request, make_request
+from .requests import PreparedLine, Request, encode_request, make_request
 from .server import list_commands, returned
 from .steps import (
     Issue,
@@ -242,8 +242,7 @@ class CommandContext:
         if self.settings.dry_run:
             for query in queries:
                 message = command_object(query.name, query.arguments)
-                request = Request(message, data=encode_message(message), source=self.task.source)
-                yield from self.runner.send(self.task, request)
+                yield from self.runner.send(self.task, encode_request(message, self.task.source))
             raise WaitStopped
         if self.state.connection.state != CONNECTED:
             raise NotConnected(self._place("not connected; nothing was sent"))

@@ -23,17 +23,14 @@ PNG = "png"
 PPM = "ppm"
 
 
-class Send:
+class Send(Record):
     """Send `data`. `request` is the user's request, or None for the handshake."""
 
-    __slots__ = ("data", "request")
-
-    def __init__(self, data: bytes, request: Request | None = None) -> None:
-        self.data = data
-        self.request = request
+    data: bytes
+    request: Request | None = None
 
 
-class ShowReply:
+class ShowReply(Record):
     """Show the reply to a request.
 
     `late` is true if the user has stopped waiting for it. `elapsed` is in seconds. `redirect` is
@@ -41,24 +38,12 @@ class ShowReply:
     wants to see all of it.
     """
 
-    __slots__ = ("again", "elapsed", "late", "redirect", "reply", "request")
-
-    def __init__(
-        self,
-        reply: Reply,
-        request: Request,
-        *,
-        late: bool,
-        elapsed: float,
-        redirect: Redirect | None = None,
-        again: bool = False,
-    ) -> None:
-        self.reply = reply
-        self.request = request
-        self.late = late
-        self.elapsed = elapsed
-        self.redirect = redirect
-        self.again = again
+    reply: Reply
+    request: Request
+    late: bool
+    elapsed: float
+    redirect: Redirect | None = None
+    again: bool = False
 
     @property
     def is_failure(self) -> bool:
@@ -83,14 +68,11 @@ class ShowAnswer(Record):
     value: dict[str, object]
 
 
-class ShowEvent:
+class ShowEvent(Record):
     """Show an event if it is not hidden, or with `again` in any case."""
 
-    __slots__ = ("again", "event")
-
-    def __init__(self, event: Event, *, again: bool = False) -> None:
-        self.event = event
-        self.again = again
+    event: Event
+    again: bool = False
 
 
 class ShowUnexpected(Record):
@@ -145,10 +127,8 @@ class Confirm(Record):
     request: Request | None
 
 
-class Ready:
+class Ready(Record):
     """The server has sent its greeting and accepts commands."""
-
-    __slots__ = ()
 
 
 class QueryResult(Record):

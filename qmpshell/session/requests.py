@@ -58,7 +58,6 @@ class Request:
         own_id: str | None = None,
         text: str | None = None,
         is_typed: bool = True,
-        then: Callable[[Reply | None], None] | None = None,
     ) -> None:
         name = message.get("execute", message.get("exec-oob", ""))
         arguments = message.get("arguments")
@@ -72,7 +71,7 @@ class Request:
         self.own_id = own_id
         self.text = text
         self.is_typed = is_typed
-        self.then = then
+        self.then: Callable[[Reply | None], None] | None = None
         self.redirect: Redirect | None = None
         self.descriptor: int | None = None
         self.sent_at = 0.0
@@ -249,11 +248,24 @@ def make_request(command: Command | RawCommand, source: SourceLine, own_id: str 
         _check_depth(command, data)
         return Request(command.value, data=data, source=source, start=command.start, is_typed=False)
     message = command_object(command.name, command.arguments, oob=command.oob)
+    request = encode_request(message, source, own_id, start=command.start)
+    _check_depth(command, request.data)
+    return request
+
+
+def encode_request(
+    message: dict[str, Any],
+    source: SourceLine | None,
+    own_id: str | None = None,
+    *,
+    start: int = 0,
+    text: str | None = None,
+) -> Request:
+    """Return the request for a message, with the id `own_id` if there is one."""
     if own_id is not None:
         message["id"] = own_id
     data = encode_message(message)
-    _check_depth(command, data)
-    return Request(message, data=data, source=source, start=command.start, own_id=own_id)
+    return Request(message, data=data, source=source, start=start, own_id=own_id, text=text)
 
 
 def _check_depth(command: Command | RawCommand, data: bytes) -> None:
@@ -274,16 +286,7 @@ def make_hmp_request(
     text = plain_blanks(text)
     chosen = selected_cpu(text)
     message = hmp_command(text, cpu if chosen is None else chosen)
-    if own_id is not None:
-        message["id"] = own_id
-    return Request(
-        message,
-        data=encode_message(message),
-        source=source,
-        start=start,
-        own_id=own_id,
-        text=text,
-    )
+    return encode_request(message, source, own_id, start=start, text=text)
 
 
 def unknown_command_name(reply: Reply, request: Request) -> str:

@@ -37,10 +37,10 @@ def text_lines(text: str) -> list[Spans]:
     return [line(part) for part in text.replace("\r", "").rstrip("\n").split("\n")]
 
 
-def title_line(text: str, indent: int = 0) -> Spans:
+def title_line(text: str) -> Spans:
     """Return the first line of a section. What precedes a colon is its name."""
     name, colon, rest = text.partition(": ")
-    return [*([(PLAIN, " " * indent)] if indent else []), (NAME, name), (PLAIN, colon + rest)]
+    return [(NAME, name), (PLAIN, colon + rest)]
 
 
 def member(value: object, path: str) -> Any:
