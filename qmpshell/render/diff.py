@@ -5,6 +5,8 @@ It is not recursive and computes only what is consumed, so that the head of a hu
 
 from __future__ import annotations
 
+import re
+
 from .json import JSON_NUMBER, JSON_STRING, JSON_WORD
 
 TYPE_CHECKING = False
@@ -124,10 +126,4 @@ def _words(line: str) -> list[str]:
     >>> _words("  a bc")
     ['  ', 'a', ' ', 'bc']
     """
-    parts: list[str] = []
-    for char in line:
-        if parts and parts[-1][-1].isspace() == char.isspace():
-            parts[-1] += char
-        else:
-            parts.append(char)
-    return parts
+    return re.findall(r"\s+|\S+", line)

@@ -1,7 +1,6 @@
 """Effects: what a session asks its driver to do.
 
-The driver passes the answer to Confirm, ReadSecret, ReadFile, OpenFile, OpenRedirect, CloseRedirect,
-Connect, TryConnect and Restart to `Session.answer`. Only a session at a terminal has TryConnect and Restart.
+Only a session at a terminal has TryConnect and Restart.
 """
 
 from __future__ import annotations
@@ -120,7 +119,15 @@ class ShowPicture(Record):
     redirect: Redirect | None = None
 
 
-class Confirm(Record):
+class DriverStep(Record):
+    """A step of a line that the driver performs. The driver passes the answer to `Session.answer`."""
+
+
+class FileStep(DriverStep):
+    """A step for a file, which may block."""
+
+
+class Confirm(DriverStep):
     """Ask the user whether to send `request`, or to end the server. The answer is True or False."""
 
     question: str
@@ -139,19 +146,19 @@ class QueryResult(Record):
     __match_args__ = ("name", "value")
 
 
-class ReadSecret(Record):
+class ReadSecret(DriverStep):
     """Ask for the value of `key` without echo. The answer is the text, or None."""
 
     key: str
 
 
-class ReadFile(Record):
+class ReadFile(FileStep):
     """Read a file. The answer is its content, or an OSError."""
 
     path: str
 
 
-class OpenFile(Record):
+class OpenFile(FileStep):
     """Open the file at `path` with `call`, which may block. The answer is its result or exception.
 
     `discard` receives a result that nobody needs any more.
@@ -169,13 +176,13 @@ class ShowCommand(Record):
     request: Request
 
 
-class OpenRedirect(Record):
+class OpenRedirect(FileStep):
     """Open the redirect of the following replies. The answer is a problem, or ""."""
 
     redirect: Redirect
 
 
-class CloseRedirect(Record):
+class CloseRedirect(FileStep):
     """Close a redirect after its last reply. The answer is a problem, or ""."""
 
     redirect: Redirect
@@ -184,11 +191,11 @@ class CloseRedirect(Record):
 class StopFile(Record):
     """Stop to read or open a file, or to write to it. No answer is expected any more."""
 
-    step: ReadFile | OpenFile | OpenRedirect | CloseRedirect
+    step: FileStep
     __match_args__ = ("step",)
 
 
-class Connect(Record):
+class Connect(DriverStep):
     """Connect to the address in `text`, or with None to the first one.
 
     The driver closes the open connection first, and calls `connected`. If that fails, the answer is
@@ -198,7 +205,7 @@ class Connect(Record):
     text: str | None
 
 
-class TryConnect(Record):
+class TryConnect(DriverStep):
     """Open a second connection and wait for the server's greeting. The answer is a problem, or "".
 
     After "", the next Connect to the same `text` uses it. `since` is the time of the request.
@@ -233,17 +240,10 @@ Effect = (
     | ShowMessage
     | ShowDocument
     | ShowPicture
-    | Confirm
-    | ReadSecret
-    | ReadFile
-    | OpenFile
+    | DriverStep
     | Ready
     | QueryResult
-    | OpenRedirect
-    | CloseRedirect
     | StopFile
-    | Connect
-    | TryConnect
     | Exit
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .effects import CloseRedirect, OpenFile, OpenRedirect, ReadFile, StopFile
+from .effects import CloseRedirect, FileStep, OpenFile, OpenRedirect, ReadFile, StopFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,11 +10,6 @@ if TYPE_CHECKING:
     from .effects import Outbox
     from .lines import LineQueue, Task
     from .log import MessageLogger
-
-    FileStep = ReadFile | OpenFile | OpenRedirect | CloseRedirect
-
-
-FILE_STEPS = (ReadFile, OpenFile, OpenRedirect, CloseRedirect)
 
 
 class FileSteps:
@@ -58,7 +53,7 @@ class FileSteps:
     def stop(self, task: Task) -> None:
         """Stop to read, open or write the file that a line waits for."""
         step = task.blocked_on
-        assert isinstance(step, FILE_STEPS)
+        assert isinstance(step, FileStep)
         self._outbox.emit(StopFile(step))
         self.end(step)
 

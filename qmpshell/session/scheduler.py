@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from ..errors import ConnectionLost
 from .connection import UNCONNECTED
-from .effects import CloseRedirect, Confirm, Connect, ReadSecret, TryConnect
-from .files import FILE_STEPS
+from .effects import CloseRedirect, Confirm, Connect, FileStep, ReadSecret, TryConnect
 from .steps import (
     Issue,
     MoveBeside,
@@ -143,7 +142,7 @@ class Scheduler:
             case NextCommand():
                 task.resume(step, None)
             case _:
-                if isinstance(step, FILE_STEPS):
+                if isinstance(step, FileStep):
                     self._state.files.start(task, step)
                 self._state.outbox.emit(step)
 

@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 from ..record import Record
-from .effects import (
-    CloseRedirect,
-    Confirm,
-    Connect,
-    OpenFile,
-    OpenRedirect,
-    ReadFile,
-    ReadSecret,
-    TryConnect,
-)
+from .effects import DriverStep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,23 +49,7 @@ class NextCommand(Record):
     """Start the next command of the line as soon as nothing holds the lines. The answer is None."""
 
 
-# The driver performs the last eight, which are effects, and calls `Session.answer`.
-Step = (
-    Issue
-    | Query
-    | QueryAll
-    | WaitFor
-    | MoveBeside
-    | NextCommand
-    | Confirm
-    | ReadSecret
-    | ReadFile
-    | OpenFile
-    | OpenRedirect
-    | CloseRedirect
-    | Connect
-    | TryConnect
-)
+Step = Issue | Query | QueryAll | WaitFor | MoveBeside | NextCommand | DriverStep
 if TYPE_CHECKING:
     Steps = Generator[Step, Any, None]
 

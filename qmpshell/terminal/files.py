@@ -8,11 +8,9 @@ from functools import partial
 from typing import Any
 
 from ..errors import QmpShellError
-from ..session import CloseRedirect, OpenFile, OpenRedirect, ReadFile
+from ..session import FileStep, OpenFile, ReadFile
 from ..storage import FileReader, read_or_open
 from ..transport import run_in_thread
-
-FileStep = ReadFile | OpenFile | OpenRedirect | CloseRedirect
 
 
 class FileOperations:
