@@ -15,7 +15,7 @@ from .receiver import Receiver
 from .scheduler import Scheduler
 from .server import list_commands, returned
 from .state import SessionState
-from .timeouts import Timeouts
+from .timeouts import next_deadline, tick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ..qmp import Greeting, Reply
     from ..storage import Settings
     from ..transport import Peer
-    from .blockers import Blockers
     from .effects import Effect
     from .lines import Task
     from .live_names import HmpCatalogueLoader, LiveCache
@@ -84,7 +83,6 @@ class Session:
         )
         self._scheduler = Scheduler(state, self._runner)
         self._receiver = Receiver(state, self._scheduler)
-        self._timeouts = Timeouts(state, self._scheduler)
         if settings.log is not None:
             timeout = None if interactive else settings.timeout
             state.message_logger.use(ports.open_log(settings.log, timeout))
@@ -286,35 +284,35 @@ class Session:
     def abandon(self, now: float) -> list[Effect]:
         """Stop waiting for what blocks the queue (Ctrl-C)."""
         self._outbox.start(now)
-        self._blockers.abandon()
+        from .blockers import abandon_blocker  # a script does not need it
+
+        abandon_blocker(self.state, self._scheduler)
         return self.state.pop_effects()
 
     def describe_blocker(self, now: float) -> str:
         """Describe what blocks the queue, for how long, and the queued lines, or return ""."""
-        return self._blockers.describe(now)
+        from .blockers import describe_blocker  # a script does not need it
+
+        return describe_blocker(self.state, self._scheduler, now)
 
     @property
     def is_blocked(self) -> bool:
         """Whether queued lines wait for something that the user should know."""
-        return self._blockers.is_blocked
+        from .blockers import is_blocked  # a script does not need it
 
-    @cached_property
-    def _blockers(self) -> Blockers:
-        from .blockers import Blockers  # a script does not need it
-
-        return Blockers(self.state, self._scheduler)
+        return is_blocked(self.state, self._scheduler)
 
     # -- time -------------------------------------------------------------------------------------
 
     @property
     def deadline(self) -> float | None:
         """The time at which `tick` is due, or None."""
-        return self._timeouts.deadline
+        return next_deadline(self.state)
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due at `now`."""
         self._outbox.start(now)
-        self._timeouts.tick(now)
+        tick(self.state, self._scheduler, now)
         return self.state.pop_effects()
 
     # -- background queries -----------------------------------------------------------------------
