@@ -50,10 +50,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from typing import Any, TypeVar
 
-    from ..language import Introspection, ShellCommand
+    from ..language import ShellCommand
     from ..qmp import Event, Reply
     from ..render import Block
-    from ..storage import Settings
     from .execute import LineRunner
     from .lines import Task
     from .live_views import WatchRound
@@ -88,27 +87,15 @@ class CommandContext:
         watch_round: WatchRound | None = None,
     ) -> None:
         self.state = state
+        self.settings = state.settings
+        # What is known of the server's types.
+        self.introspection = state.server.introspection
         self.runner = runner
         self.task = task
         self._call = call
         self._round = watch_round
         # Whether the requests of this command are shown, as by the shell's own -v.
         self.shows_requests = False
-
-    @property
-    def can_query(self) -> bool:
-        """Whether qmpshell may send its own queries."""
-        return self.state.sender.can_query
-
-    @property
-    def settings(self) -> Settings:
-        """The settings of the session."""
-        return self.state.settings
-
-    @property
-    def introspection(self) -> Introspection:
-        """What is known of the server's types."""
-        return self.state.server.introspection
 
     @property
     def now(self) -> float:
@@ -337,12 +324,14 @@ class CommandContext:
             return
         self.start_wait(wait)
         while not wait.ended:
-            if self.can_query:
+            if self.state.sender.can_query:
                 wait.on_answer((yield Query("query-migrate", {})))
                 for message in wait.new_messages():
                     self.state.outbox.emit(message)
             if not wait.ended:
-                yield WaitFor(Delay(self.now + POLL_INTERVAL) if self.can_query else wait)
+                yield WaitFor(
+                    Delay(self.now + POLL_INTERVAL) if self.state.sender.can_query else wait
+                )
         if wait.failure:
             self.fail(wait.failure)
 

@@ -19,14 +19,11 @@ from .timeouts import next_deadline, tick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..errors import LineError
-    from ..language import Introspection, ShellCommand, SourceLine, StrayWordError
+    from ..language import ShellCommand, SourceLine, StrayWordError
     from ..manual import Descriptions
     from ..qmp import Greeting, Reply
     from ..storage import Settings
-    from ..transport import Peer
     from .effects import Effect
     from .lines import Task
     from .live_names import HmpCatalogueLoader, LiveCache
@@ -72,6 +69,10 @@ class Session:
         )
         self.connection = state.connection
         self.server = state.server
+        # What is known of the server's types.
+        self.introspection = state.server.introspection
+        # Returns what the system shows about the server at an address; None if nothing does.
+        self.find_peer = ports.find_peer
         self._lines = state.lines
         self._table = state.sender.table
         self._outbox = state.outbox
@@ -146,16 +147,6 @@ class Session:
     def greeting(self) -> Greeting | None:
         """The server's greeting, or None."""
         return self.connection.greeting
-
-    @property
-    def find_peer(self) -> Callable[[str], Peer | None] | None:
-        """The function that returns what the system shows about the server at an address, or None."""
-        return self.state.ports.find_peer
-
-    @property
-    def introspection(self) -> Introspection:
-        """What is known of the server's types."""
-        return self.server.introspection
 
     @property
     def vm(self) -> VmState | None:

@@ -53,7 +53,7 @@ def run_wait_job(context: CommandContext, call: ShellCommand) -> Steps:
     wait = JobWait(
         tokens[0].text,
         deadline=context.deadline(timeout),
-        can_query=context.can_query,
+        can_query=context.state.sender.can_query,
         is_ending=tokens[0].text in context.state.vm.ending_jobs,
     )
     for event in context.state.events.unclaimed:
@@ -72,7 +72,7 @@ def run_wait_migration(context: CommandContext, call: ShellCommand) -> Steps:
 
     deadline = context.deadline(timeout)
     yield from context.wait_for_migration(
-        MigrationWait(deadline=deadline, can_query=context.can_query)
+        MigrationWait(deadline=deadline, can_query=context.state.sender.can_query)
     )
 
 

@@ -207,7 +207,7 @@ def _press(
         for keys in presses:
             yield from context.run_command(Command("send-key", _key_arguments(keys), 0))
         return
-    if context.can_query:
+    if context.state.sender.can_query:
         status = yield from context.query("query-status", {})
         if isinstance(status, dict) and status.get("status") not in ("running", "suspended"):
             state = escape(str(status.get("status")))
