@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..qmp import AgentProtocol, Greeting, Reply
+    from ..qmp import AgentProtocol, Reply
     from ..storage import Settings
     from ..transport import Peer
     from .effects import Outbox, ShowReply
@@ -248,11 +248,6 @@ class ConnectionState:
         """The times at which something is due, which is so only during the negotiation."""
         times = (self.inspect_at, self.silence_at, self.give_up_at, self.again_at)
         return [time for time in times if time is not None]
-
-    @property
-    def greeting(self) -> Greeting | None:
-        """The server's greeting, or None."""
-        return self.protocol.greeting
 
     def open(self, address: str | None, *, passes_descriptors: bool) -> None:
         """Record that the stream is open. `address` is the server's name from now on, if it is known."""

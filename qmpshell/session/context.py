@@ -511,7 +511,7 @@ class CommandContext:
         """Describe the connection in several lines."""
         state = self.state
         connection = state.connection
-        protocol, greeting = connection.protocol, connection.greeting
+        protocol, greeting = connection.protocol, connection.protocol.greeting
         lines = [f"{connection.address}: {connection.state}"]
         if self.settings.agent:
             lines.append(f"server: guest agent {escape(state.server.agent_version)}".rstrip())

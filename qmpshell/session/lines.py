@@ -151,12 +151,6 @@ class LineQueue:
         return next((task for task in self.beside if task.wait is not None), None)
 
     @property
-    def live_view(self) -> Wait | None:
-        """The wait of a line beside the others, which the terminal shows."""
-        task = self.view_task
-        return task.wait if task is not None else None
-
-    @property
     def has_waits(self) -> bool:
         """Whether any line waits for something with a deadline."""
         return self.awaited is not None or bool(self.beside)

@@ -168,7 +168,7 @@ class LiveCache:
 
     def _clear_if_another_server(self) -> None:
         """Clear the cache if the server is another one."""
-        greeting = self._connection.greeting
+        greeting = self._connection.protocol.greeting
         if greeting is self._greeting:
             return
         self._greeting = greeting
@@ -334,12 +334,11 @@ class HmpCatalogueLoader:
 
     def load(self, now: float) -> list[Effect]:
         """Send the query if it was not sent and is allowed."""
-        connection = self._connection
-        if not self._sender.can_query or not connection.is_ready:
+        greeting = self._connection.protocol.greeting
+        is_allowed = self._sender.can_query and self._connection.is_ready
+        if not is_allowed or greeting is self._asked:
             return []
-        if connection.greeting is self._asked:
-            return []
-        self._asked = connection.greeting
+        self._asked = greeting
         self._outbox.start(now)
         self._query("help", self._on_help)
         return self._state.pop_effects()

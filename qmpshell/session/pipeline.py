@@ -4,11 +4,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..qmp import Reply
     from .connection import RequestSender
-    from .lines import Task
+    from .lines import LineQueue, Task
     from .requests import Request
     from .steps import QueryAll
 
@@ -17,19 +15,13 @@ if TYPE_CHECKING:
 _MAX_IN_FLIGHT = 4
 
 
-def start_pipeline(
-    task: Task,
-    step: QueryAll,
-    sender: RequestSender,
-    *,
-    is_running: Callable[[Task], bool],
-    background: bool,
-) -> None:
+def start_pipeline(task: Task, step: QueryAll, sender: RequestSender, lines: LineQueue) -> None:
     """Send the queries of a step, and resume its line with the replies in order.
 
     The line is resumed with None if a query gets no reply. Nothing more is sent for a line that does
-    not run any more. With `background`, the queries do not block other lines.
+    not run any more. The queries of a live view do not block other lines.
     """
+    background = lines.view_task is task
     replies: list[Reply | None] = [None] * len(step.queries)
     in_flight: dict[int, Request | None] = {}
     sent = answered = 0
@@ -57,7 +49,7 @@ def start_pipeline(
             task.resume(step, None)
         elif answered == len(replies):
             task.resume(step, replies)
-        elif sent < len(replies) and task.blocked_on is step and is_running(task):
+        elif sent < len(replies) and task.blocked_on is step and lines.contains(task):
             send_next()
 
     if not replies:

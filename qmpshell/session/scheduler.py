@@ -126,13 +126,7 @@ class Scheduler:
             case QueryAll():
                 from .pipeline import start_pipeline  # only for views
 
-                start_pipeline(
-                    task,
-                    step,
-                    sender,
-                    is_running=self._lines.contains,
-                    background=self._lines.view_task is task,
-                )
+                start_pipeline(task, step, sender, self._lines)
             case WaitFor():
                 self.check_waits()
             case MoveBeside(view=view):

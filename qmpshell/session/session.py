@@ -146,7 +146,7 @@ class Session:
     @property
     def greeting(self) -> Greeting | None:
         """The server's greeting, or None."""
-        return self.connection.greeting
+        return self.connection.protocol.greeting
 
     @property
     def vm(self) -> VmState | None:
@@ -156,7 +156,8 @@ class Session:
     @property
     def live_view(self) -> Wait | None:
         """The wait of `/watch` or `/jobs` that the terminal shows below the prompt, or None."""
-        return self._lines.live_view
+        task = self._lines.view_task
+        return task.wait if task is not None else None
 
     def make_live_cache(self) -> LiveCache:
         """Return a cache of the names that only the server knows."""

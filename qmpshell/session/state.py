@@ -94,7 +94,7 @@ class SessionState:
         commands = schema.commands() if schema is not None else server.names or ()
         if self.settings.agent:
             return manuals.manual(AGENT, version_numbers(server.agent_version))
-        greeting = self.connection.greeting
+        greeting = self.connection.protocol.greeting
         version = greeting.version if greeting is not None else None
         return manuals.manual(page_of(commands, name=name), version)
 
