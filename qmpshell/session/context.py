@@ -43,7 +43,7 @@ from .steps import (
     WaitFor,
     WaitStopped,
 )
-from .waits import Wait
+from .waits import Delay, Wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,11 +59,11 @@ if TYPE_CHECKING:
     from .ports import MessageLog
     from .state import SessionState
     from .steps import Step, Steps
-    from .vm import MigrationWait
 
     T = TypeVar("T")
 
 
+_POLL_INTERVAL = 0.25  # seconds
 # How deep files may run files.
 _MAX_SOURCE_DEPTH = 16
 # A control character makes the server's parser discard incomplete input (qmp-spec, "Errors").
@@ -299,11 +299,20 @@ class CommandContext:
 
     # -- waits ------------------------------------------------------------------------------------
 
-    def wait(self, wait: Wait) -> Steps:
-        """Block the following lines until `wait` has ended, and report its failure."""
+    def wait(self, wait: Wait, *, polled: str = "") -> Steps:
+        """Block the following lines until `wait` has ended, and report its failure.
+
+        The command `polled` is run repeatedly for it, if the server may be queried.
+        """
         if self.settings.dry_run:
             return
         self.start_wait(wait)
+        while polled and self.state.sender.can_query and not wait.ended:
+            wait.on_answer((yield Query(polled)))
+            for message in wait.new_messages():
+                self.state.outbox.emit(message)
+            if not wait.ended:
+                yield WaitFor(Delay(self.now + _POLL_INTERVAL))
         yield WaitFor(wait)
         if wait.failure:
             self.fail(wait.failure)
@@ -314,26 +323,6 @@ class CommandContext:
             raise NotConnected(self._place(f"not connected: {escape(wait.label)} will not come"))
         self.task.wait = wait
         wait.since = self.now
-
-    def wait_for_migration(self, wait: MigrationWait) -> Steps:
-        """Block the following lines until the migration has ended, and report its failure."""
-        from .vm import POLL_INTERVAL
-        from .waits import Delay
-
-        if self.settings.dry_run:
-            return
-        self.start_wait(wait)
-        while not wait.ended:
-            if self.state.sender.can_query:
-                wait.on_answer((yield Query("query-migrate", {})))
-                for message in wait.new_messages():
-                    self.state.outbox.emit(message)
-            if not wait.ended:
-                yield WaitFor(
-                    Delay(self.now + POLL_INTERVAL) if self.state.sender.can_query else wait
-                )
-        if wait.failure:
-            self.fail(wait.failure)
 
     @property
     def is_beside(self) -> bool:
@@ -391,8 +380,6 @@ class CommandContext:
 
     def pause(self, seconds: float, label: str) -> Steps:
         """Wait for some time. `label` says what for."""
-        from .waits import Delay
-
         assert self.task.wait is not None  # of the query before
         self.task.wait.label = label
         yield WaitFor(Delay(self.now + seconds))

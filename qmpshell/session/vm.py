@@ -334,7 +334,6 @@ class VmState:
             self.status = value["status"]
 
 
-POLL_INTERVAL = 0.25  # seconds
 # Commands for migrations that wait for the user (migration.json, MigrationStatus).
 _MIGRATION_ADVICE = {
     "pre-switchover": "migrate-continue continues it",

@@ -70,10 +70,9 @@ def run_wait_migration(context: CommandContext, call: ShellCommand) -> Steps:
     require_monitor(context, call, "migrations")
     from ..vm import MigrationWait  # few scripts need it
 
-    deadline = context.deadline(timeout)
-    yield from context.wait_for_migration(
-        MigrationWait(deadline=deadline, can_query=context.state.sender.can_query)
-    )
+    can_query = context.state.sender.can_query
+    wait = MigrationWait(deadline=context.deadline(timeout), can_query=can_query)
+    yield from context.wait(wait, polled="query-migrate")
 
 
 SCREEN = "/screen"
