@@ -125,6 +125,10 @@ class EventLog:
         if not is_consumed:
             self.unclaimed.append(event)
 
+    def claim(self, event: Event) -> None:
+        """Remove an event that a wait consumes from the unclaimed ones."""
+        self.unclaimed.remove(event)
+
     def clear(self) -> None:
         """Remove all events."""
         self.unclaimed.clear()

@@ -159,7 +159,7 @@ def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
     found = next((event for event in context.state.events.unclaimed if wait.wants(event)), None)
     is_past = found is not None
     if found is not None:
-        context.state.events.unclaimed.remove(found)
+        context.state.events.claim(found)
     else:
         mistake = find_mistake()
         if mistake is None:
