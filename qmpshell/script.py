@@ -55,65 +55,13 @@ from .storage import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, Protocol
+    from typing import Any
 
     from .language import Redirect
     from .qmp import Event, Reply
-    from .session import Effect, Request, ScriptLines, Step
+    from .session import Effect, RawSession, Request, ScriptLines, Session
     from .storage import BackgroundCall, FileReader, Output, RedirectTarget, Settings
     from .transport import Stream
-
-    class ScriptSession(Protocol):
-        """The methods of a session that the driver calls. `Session` and `RawSession` have them."""
-
-        @property
-        def idle(self) -> bool:
-            """Whether all lines are done and the next one can start."""
-
-        @property
-        def lost(self) -> bool:
-            """Whether the connection is lost."""
-
-        @property
-        def deadline(self) -> float | None:
-            """The time at which `tick` is due, or None."""
-
-        def receive(self, data: bytes, now: float) -> list[Effect]:
-            """Handle received bytes; b"" is the end."""
-
-        def connection_lost(self, reason: str) -> list[Effect]:
-            """Handle a broken stream."""
-
-        def prepare(self, source: SourceLine) -> PreparedLine:
-            """Parse a line."""
-
-        def submit(self, prepared: PreparedLine, now: float) -> list[Effect]:
-            """Run or queue a line."""
-
-        def end_of_input(self, now: float) -> list[Effect]:
-            """Handle the end of input."""
-
-        def answer(self, step: Step, answer: object, now: float) -> list[Effect]:
-            """Handle the answer to a step that the driver has performed."""
-
-        def connected(
-            self, now: float, *, address: str | None, passes_descriptors: bool
-        ) -> list[Effect]:
-            """Handle an open stream."""
-
-        def tick(self, now: float) -> list[Effect]:
-            """Do what is due at `now`."""
-
-        @property
-        def log_waits_for(self) -> dict[int, bool]:
-            """The descriptors that messages for the log wait for, as in `RedirectTarget`."""
-
-        def flush_log(self, now: float, *, is_last: bool = False) -> list[Effect]:
-            """Write waiting messages to the log."""
-
-        @property
-        def status(self) -> int:
-            """The exit status so far."""
 
 
 _HANG_UP = select.POLLERR | select.POLLHUP | select.POLLNVAL
@@ -131,7 +79,7 @@ class ScriptRunner:
 
     def __init__(
         self,
-        session: ScriptSession,
+        session: Session | RawSession,
         stream: Stream | None,
         *,
         lines: ScriptLines,

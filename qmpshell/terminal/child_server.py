@@ -12,45 +12,17 @@ from ..transport import Stream
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from ..qemu import Qemu
     from ..session import RawSession
 else:
     Protocol = object  # creating a real one takes time
-
-
-class ChildProcess(Protocol):
-    """A process with output. Its descriptors are None if there is nothing to wait for.
-
-    `address` is the address of its monitor.
-    """
-
-    address: str
-
-    @property
-    def output_descriptor(self) -> int | None:
-        """The descriptor that is readable if there is output, or None."""
-
-    @property
-    def end_descriptor(self) -> int | None:
-        """The descriptor that is readable after the end, or None."""
-
-    def read_output(self) -> str:
-        """Return the output since the last call. Never blocks."""
-
-    def read_rest(self) -> str:
-        """Return the remaining output after its end."""
-
-    def poll(self) -> int | None:
-        """Return None while it runs."""
-
-    def describe_end(self) -> str:
-        """Describe how it ended."""
 
 
 class ChildServer(Protocol):
     """A server that qmpshell has started."""
 
     @property
-    def process(self) -> ChildProcess:
+    def process(self) -> Qemu:
         """Its current process."""
 
     @property
