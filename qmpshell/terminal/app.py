@@ -46,7 +46,7 @@ from ..session import (
 )
 from ..storage import Settings
 from ..transport import Stream
-from .bottom_toolbar import BelowPrompt, BottomToolbar
+from .bottom_toolbar import BottomToolbar
 from .child_server import ChildServer, ChildWatcher, end_message, leave_hint, leave_question
 from .completer import CompletionModel
 from .files import FileOperations
@@ -98,7 +98,6 @@ class App:
             session,
             environment=devices.environment,
             perform=self._perform,
-            clock=time.monotonic,
             arrived=lambda: self._prompt_controller.complete_again(),
             changed=lambda: self._prompt_controller.redraw(),
         )
@@ -114,26 +113,20 @@ class App:
         self._pictures = PictureFormatter(
             settings, devices.theme, size=devices.output.get_size, unicode=view.unicode
         )
-        below = BelowPrompt(
+        self._bottom_toolbar = BottomToolbar(
             settings,
             session,
             self._completion_model,
-            unicode=view.unicode,
-            clock=time.monotonic,
-            find_mode=lambda: self._prompt_controller.vi_mode,
             pictures=self._pictures,
-        )
-        self._bottom_toolbar = BottomToolbar(
-            below,
+            unicode=view.unicode,
             size=devices.output.get_size,
+            find_mode=lambda: self._prompt_controller.vi_mode,
             changed=self._prompt_controller.redraw,
-            clock=time.monotonic,
         )
         self._display = OutputView(
             view,
             self._prompt_controller.printer,
             rows=lambda: devices.output.get_size().rows,
-            clock=time.monotonic,
         )
         self._stream_reader = StreamReader(
             received=self._received, lost=self._connection_lost, show=self._display.output

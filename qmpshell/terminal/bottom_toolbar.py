@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -23,26 +24,38 @@ if TYPE_CHECKING:
 
 _PAUSE = 0.25  # seconds
 _REFRESH_INTERVAL = 1.0
+# The toolbar is not shown in a window of fewer rows.
+_FEWEST_ROWS = 10
 
 
 class BottomToolbar:
-    """Redraws the rows below the prompt.
+    """Draws the rows below the prompt, and redraws them.
 
-    `below` draws them. `changed` is called after a change. `clock` is monotonic, in seconds.
+    `unicode` is false if the terminal only shows ASCII. `find_mode` returns the mode of the vi key
+    bindings, or "". `changed` is called after a change.
     """
 
     def __init__(
         self,
-        below: BelowPrompt,
+        settings: Settings,
+        session: Session | RawSession,
+        completion_model: CompletionModel,
         *,
+        pictures: PictureFormatter,
+        unicode: bool,
         size: Callable[[], Size],
+        find_mode: Callable[[], str],
         changed: Callable[[], None],
-        clock: Callable[[], float],
     ) -> None:
-        self._below = below
+        self._settings = settings
+        self._session = session
+        self._completion_model = completion_model
+        self._pictures = pictures
+        self._unicode = unicode
         self._size = size
+        self._find_mode = find_mode
         self._changed = changed
-        self._clock = clock
+        self._live_view: LiveView | None = None
         self._drawn: tuple[tuple[Size, str], Fragments] | None = None
         self._drawn_at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -50,14 +63,14 @@ class BottomToolbar:
     @property
     def fragments(self) -> Fragments:
         """The fragments of the last drawing if size and editing mode are still the same."""
-        key = self._size(), self._below.find_mode()
+        key = self._size(), self._find_mode()
         if self._drawn is None or self._drawn[0] != key:
-            self._drawn = (key, self._below.draw(key[0]))
+            self._drawn = (key, self._draw(*key))
         return self._drawn[1]
 
     def touch(self) -> None:
         """Mark the rows as possibly changed."""
-        now = self._clock()
+        now = time.monotonic()
         if self._drawn_at is None or now - self._drawn_at >= _PAUSE:
             self._redraw(now)
         else:
@@ -72,7 +85,7 @@ class BottomToolbar:
         fragments = self.fragments
         if before is None or fragments != before[1]:
             self._changed()
-        if self._below.is_live:
+        if self._is_live:
             self._redraw_in(_REFRESH_INTERVAL)
 
     def _redraw_in(self, seconds: float) -> None:
@@ -85,47 +98,17 @@ class BottomToolbar:
 
     def _on_time(self) -> None:
         self._timer = None
-        self._redraw(self._clock())
-
-
-_FEWEST_ROWS = 10
-
-
-class BelowPrompt:
-    """Draws the rows below the prompt. `unicode` is false if the terminal only shows ASCII.
-
-    `find_mode` returns the mode of the vi key bindings, or "".
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        session: Session | RawSession,
-        completion_model: CompletionModel,
-        *,
-        unicode: bool,
-        clock: Callable[[], float],
-        find_mode: Callable[[], str],
-        pictures: PictureFormatter,
-    ) -> None:
-        self.find_mode = find_mode
-        self._settings = settings
-        self._session = session
-        self._completion_model = completion_model
-        self._unicode = unicode
-        self._clock = clock
-        self._pictures = pictures
-        self._live_view: LiveView | None = None
+        self._redraw(time.monotonic())
 
     @property
-    def is_live(self) -> bool:
+    def _is_live(self) -> bool:
         """Return True if the rows change with time, because they count seconds."""
         held_up = isinstance(self._session, Session) and self._session.is_blocked
         return held_up or self._completion_model.is_waiting
 
-    def draw(self, size: Size) -> Fragments:
-        """Return the fragments for a terminal of this size."""
-        session, mode = self._session, self.find_mode()
+    def _draw(self, size: Size, mode: str) -> Fragments:
+        """Return the fragments for a terminal of this size, in an editing mode."""
+        session = self._session
         shown = self._settings.toolbar and size.rows >= _FEWEST_ROWS
         parts: list[ToolbarPart] = []
         # Without a toolbar, only a mode in which keys do not insert text is worth a row.
@@ -138,7 +121,7 @@ class BelowPrompt:
             rows += self._live_rows(session.live_view, size)
         if shown:
             parts += status_parts(session, unicode=self._unicode)
-        waits = session.describe_blocker(self._clock()) or self._completion_model.describe_wait()
+        waits = session.describe_blocker(time.monotonic()) or self._completion_model.describe_wait()
         rows += layout_toolbar(waits, parts, size.columns)
         fragments = [fragment for row in rows for fragment in (*row, ("", "\n"))]
         return fragments[:-1]

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prompt_toolkit.buffer import Buffer
@@ -231,8 +232,8 @@ def _kind(entry: os.DirEntry[str]) -> str:
 class CompletionModel:
     """Keeps the completion sources of a session up to date.
 
-    `perform` performs effects; `clock` is the session's, in seconds. `arrived` is called when
-    requested live names have arrived, `changed` when the rows below the prompt may have changed.
+    `perform` performs effects. `arrived` is called when requested live names have arrived,
+    `changed` when the rows below the prompt may have changed.
     """
 
     def __init__(
@@ -242,14 +243,12 @@ class CompletionModel:
         *,
         environment: Mapping[str, str],
         perform: Callable[[Sequence[Effect]], None],
-        clock: Callable[[], float],
         arrived: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._session = session if isinstance(session, Session) else None
         self._perform = perform
-        self._clock = clock
         self._arrived = arrived
         self._changed = changed
         self._known = completion.CompletionSources(
@@ -289,7 +288,7 @@ class CompletionModel:
         if self._settings.hmp:
             self._load_catalogue()
         else:
-            self._perform(session.learn_commands(self._clock()))
+            self._perform(session.learn_commands(time.monotonic()))
 
     def _names_before(self) -> Sequence[str]:
         """Return the server's commands as far as they are known before it answers."""
@@ -316,7 +315,7 @@ class CompletionModel:
                 self._known.disabled = frozenset(disabled_in(value))
                 self._known.names = [*names_in(value), *self._known.disabled]
                 # The prompt is visible by now. A line that needs the schema at once queries it itself.
-                self._perform(self._session.load_schema(self._clock()))
+                self._perform(self._session.load_schema(time.monotonic()))
 
     @property
     def is_in_doubt(self) -> bool:
@@ -330,15 +329,15 @@ class CompletionModel:
 
     def describe_wait(self) -> str:
         """Describe how long names have been awaited, or return ""."""
-        return self._live.describe_wait(self._clock()) if self._live is not None else ""
+        return self._live.describe_wait(time.monotonic()) if self._live is not None else ""
 
     def on_effects(self, effects: Iterable[Effect]) -> Sequence[Effect]:
         """Return the queries for live names that follow from these effects."""
-        return self._live.on_effects(effects, self._clock()) if self._live is not None else []
+        return self._live.on_effects(effects, time.monotonic()) if self._live is not None else []
 
     def _start_query(self) -> None:
         if self._live is not None:
-            self._live.on_ready(self._clock())
+            self._live.on_ready(time.monotonic())
 
     def _want_live(self) -> None:
         # Not within a key press.
@@ -346,7 +345,7 @@ class CompletionModel:
 
     def _query_wanted(self) -> None:
         if self._live is not None:
-            self._perform(self._live.send_queries(self._clock()))
+            self._perform(self._live.send_queries(time.monotonic()))
         self._read_descriptions()
 
     def _read_descriptions(self) -> None:
@@ -363,4 +362,4 @@ class CompletionModel:
 
     def _load_catalogue(self) -> None:
         if self._loader is not None:
-            self._perform(self._loader.load(self._clock()))
+            self._perform(self._loader.load(time.monotonic()))

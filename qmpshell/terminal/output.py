@@ -6,6 +6,7 @@ All pending output is printed at once: the prompt is erased and redrawn once for
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from prompt_toolkit.application import get_app_or_none
@@ -120,7 +121,7 @@ def encode_for_terminal(text: str, encoding: str) -> str:
 
 
 class OutputView:
-    """Shows effects and messages. `rows` returns the height of the terminal; `clock` is in seconds."""
+    """Shows effects and messages. `rows` returns the height of the terminal."""
 
     def __init__(
         self,
@@ -128,12 +129,10 @@ class OutputView:
         printer: OutputQueue,
         *,
         rows: Callable[[], int],
-        clock: Callable[[], float],
     ) -> None:
         self.view = view
         self._rows = rows
         self._printer = printer
-        self._clock = clock
         self._throttle = EventThrottle()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -145,7 +144,7 @@ class OutputView:
             return
         if isinstance(effect, ShowEvent):
             if self.view.wants(effect.event):
-                for item in self._throttle.allow(effect.event, self._clock()):
+                for item in self._throttle.allow(effect.event, time.monotonic()):
                     self._print_event(item)
                 self._set_timer()
             return
@@ -201,7 +200,7 @@ class OutputView:
     def _set_timer(self) -> None:
         due = self._throttle.due
         if due is not None and self._timer is None:
-            delay = max(0.0, due - self._clock())
+            delay = max(0.0, due - time.monotonic())
             self._timer = asyncio.get_running_loop().call_later(delay, self._on_time)
         elif due is None and self._timer is not None:
             self._timer.cancel()
