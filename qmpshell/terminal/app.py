@@ -10,7 +10,7 @@ import sys
 import termios
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -50,7 +50,7 @@ from .bottom_toolbar import BottomToolbar
 from .child_server import ChildServer, ChildWatcher, end_message, leave_hint, leave_question
 from .completer import CompletionModel
 from .files import FileOperations
-from .formatter import EffectFormatter, make_formatter, prompt_text
+from .formatter import EffectFormatter, prompt_text
 from .history import SafeHistory, open_history
 from .keys import help_line, hmp_help_line
 from .output import OutputView
@@ -503,33 +503,24 @@ class App:
             self._display.print(self._pictures.fragments(effect))
             return True
         if isinstance(effect, ShowDocument):
-            if effect.is_folded:
-                return False
-            if not self._display.page(effect.blocks):
-                pages, paint = self._display.view.pages, self._devices.theme.page_paint
-                is_wide = pages.is_wide(effect.blocks)
-                self._page(pages.paint(effect.blocks, paint), is_wide=is_wide)
-            return True
-        if not isinstance(effect, ShowReply):
+            may_need_pager = not effect.is_folded
+        elif isinstance(effect, ShowReply):
+            source = effect.request.source
+            is_help = source is not None and source is self._help_source
+            may_need_pager = effect.again or (is_help and not effect.reply.is_error)
+        else:
             return False
-        is_help = effect.request.source is not None and effect.request.source is self._help_source
-        if effect.again or (is_help and not effect.reply.is_error):
-            if not self._display.again(effect):
-                view = self._display.view
-                whole = view.whole(effect, self._devices.theme.paint)
-                self._page(whole, is_wide=view.is_table(effect))
-            return True
-        return False
+        if may_need_pager and not self._display.show_if_it_fits(effect):
+            self._page(effect)
+        return may_need_pager
 
-    def _page(self, text: Iterable[str], *, is_wide: bool) -> None:
-        """Show text that does not fit on the screen in the pager."""
-        page = partial(
-            self._prompt_controller.programs.page,
-            text,
-            pager=self._settings.pager,
-            is_wide=is_wide,
+    def _page(self, shown: ShowReply | ShowDocument) -> None:
+        """Show what does not fit on the screen in the pager."""
+        text, is_wide = self._display.view.for_pager(shown, self._devices.theme)
+        programs, pager = self._prompt_controller.programs, self._settings.pager
+        self._prompt_controller.run_suspended(
+            lambda: self._run_program(programs.page(text, pager=pager, is_wide=is_wide))
         )
-        self._prompt_controller.run_suspended(lambda: self._run_program(page()))
 
     def _answer(self, step: Step, answer: object) -> None:
         self._perform(self._session.answer(step, answer, time.monotonic()))
@@ -553,7 +544,7 @@ def run_terminal(
 
     async def run() -> int:
         output = create_output(stdout=sys.stdout)
-        view = make_formatter(
+        view = EffectFormatter(
             settings,
             address=address,
             width=lambda: output.get_size().columns,

@@ -36,7 +36,7 @@ from ..storage import COMPACT, VIEW_TABLE, Settings, event_place
 from . import styles
 from .child_server import ChildServer, leave_hint
 from .status import clip
-from .styles import Fragments
+from .styles import Fragments, Theme
 from .throttle import OTHERS, EventCount
 
 if TYPE_CHECKING:
@@ -306,7 +306,7 @@ def format_elapsed(seconds: float) -> str:
 
 
 class DocumentFormatter:
-    """Formats documents. `width` returns the columns of the terminal; `unicode` is as below."""
+    """Formats documents. `width` returns the columns of the terminal; `unicode` is false if it only shows ASCII."""
 
     def __init__(self, *, width: Callable[[], int], unicode: bool) -> None:
         self._width = width
@@ -353,9 +353,8 @@ _FIRST_KEYS = "Tab completes, F1 explains what you type, "
 class EffectFormatter:
     """Formats effects as fragments that end with a line end.
 
-    `width` returns the columns of the terminal; `unicode` is false if it only shows ASCII; `now`
-    returns the local time, for events without one. `leave_hint` says what Ctrl-D does. `has_keys` is
-    false where Tab and F1 do nothing.
+    `width` returns the columns of the terminal, `encoding` is its encoding. `has_keys` is false where
+    Tab and F1 do nothing.
     """
 
     def __init__(
@@ -364,32 +363,31 @@ class EffectFormatter:
         *,
         address: str,
         width: Callable[[], int],
-        unicode: bool,
-        now: Callable[[], datetime],
-        leave_hint: str,
+        encoding: str | None,
+        child_server: ChildServer | None,
         has_keys: bool = True,
     ) -> None:
         self._settings = settings
         topic = "help lists the commands." if settings.hmp else "/help lists the shell commands."
         self._first_steps = _FIRST_KEYS + topic if has_keys else topic
         self.address = address
-        self.unicode = unicode
-        self._replies = ReplyFormatter(
-            settings, width=width, string=utf8_string if unicode else encode_scalar
+        # Whether the terminal shows more than ASCII.
+        self.unicode = (encoding or "").lower().replace("-", "") == "utf8"
+        self.replies = ReplyFormatter(
+            settings, width=width, string=utf8_string if self.unicode else encode_scalar
         )
-        self.pages = DocumentFormatter(width=width, unicode=unicode)
-        self._now = now
-        self._leave_hint = leave_hint
+        self._documents = DocumentFormatter(width=width, unicode=self.unicode)
+        self._leave_hint = leave_hint(child_server)
 
     def fragments(self, effect: Effect) -> Fragments:
         """Return what is shown of an effect, or []."""
         match effect:
             case ShowReply():
-                return self._replies.fragments(effect)
+                return self.replies.fragments(effect)
             case ShowMessage(text=text, is_error=is_error):
                 return _line(styles.ERROR if is_error else styles.NOTE, escape_lines(text))
             case ShowDocument(blocks=blocks):
-                return self.pages.fragments(blocks, rows=0) or []
+                return self._documents.fragments(blocks, rows=0) or []
             case ShowBytes(data=data):
                 return [
                     (
@@ -410,17 +408,21 @@ class EffectFormatter:
                 return _line(styles.SENT, "-> " + escape_lines(sent_text(data, request.message)))
         return []
 
-    def whole(self, shown: ShowReply, paint: Mapping[str, tuple[str, str]]) -> Iterator[str]:
-        """Yield the complete reply as text. `paint` maps JSON styles to the text before and after."""
-        return self._replies.whole(shown, paint)
+    def fitting(self, shown: ShowReply | ShowDocument, *, rows: int) -> Fragments | None:
+        """Return a reply or a document, or None if it has more than `rows` rows, or wide ones."""
+        if isinstance(shown, ShowReply):
+            return self.replies.again(shown, rows=rows)
+        return self._documents.fragments(shown.blocks, rows=rows)
 
-    def is_table(self, shown: ShowReply) -> bool:
-        """Return True if a reply is shown as a table."""
-        return self._replies.table(shown, rows=1) is not None
-
-    def again(self, shown: ShowReply, *, rows: int) -> Fragments | None:
-        """Return a reply again, or None if it has more than `rows` rows, or a wide table."""
-        return self._replies.again(shown, rows=rows)
+    def for_pager(
+        self, shown: ShowReply | ShowDocument, theme: Theme
+    ) -> tuple[Iterator[str], bool]:
+        """Return the complete text of a reply or a document, and whether it has wide rows."""
+        if isinstance(shown, ShowReply):
+            is_table = self.replies.table(shown, rows=1) is not None
+            return self.replies.whole(shown, theme.paint), is_table
+        documents = self._documents
+        return documents.paint(shown.blocks, theme.page_paint), documents.is_wide(shown.blocks)
 
     def output(self, text: str) -> Fragments:
         """Return the output of a program with control characters escaped."""
@@ -468,12 +470,12 @@ class EffectFormatter:
         data = event.value.get("data")
         if data and name == event.name:
             yield ("", " ")
-            yield from self._replies.on_one_line(data)
+            yield from self.replies.on_one_line(data)
         yield ("", "\n")
 
     def _time(self, event: Event) -> str:
         stamp = event.value.get("timestamp")
-        when = self._now()
+        when = datetime.now()
         if isinstance(stamp, dict):
             try:
                 seconds = stamp["seconds"] + stamp["microseconds"] / 1e6
@@ -486,24 +488,3 @@ class EffectFormatter:
 
 def _line(style: str, text: str) -> Fragments:
     return [(f"class:{style}", text), ("", "" if text.endswith("\n") else "\n")]
-
-
-def make_formatter(
-    settings: Settings,
-    *,
-    address: str,
-    width: Callable[[], int],
-    encoding: str | None,
-    child_server: ChildServer | None,
-    has_keys: bool = True,
-) -> EffectFormatter:
-    """Return a formatter for a terminal with this encoding. The other parameters are its own."""
-    return EffectFormatter(
-        settings,
-        address=address,
-        width=width,
-        unicode=(encoding or "").lower().replace("-", "") == "utf8",
-        now=datetime.now,
-        leave_hint=leave_hint(child_server),
-        has_keys=has_keys,
-    )

@@ -15,8 +15,7 @@ from prompt_toolkit.output import Output
 from prompt_toolkit.renderer import print_formatted_text
 
 from ..qmp import Event, Greeting
-from ..render import Block
-from ..session import Effect, ShowEvent, ShowMessage, ShowReply
+from ..session import Effect, ShowDocument, ShowEvent, ShowMessage, ShowReply
 from .formatter import EffectFormatter
 from .styles import Fragments, Theme
 from .throttle import EventCount, EventThrottle
@@ -156,27 +155,17 @@ class OutputView:
         """Show the banner."""
         self.print(self.view.banner(greeting))
 
-    def again(self, shown: ShowReply) -> bool:
-        """Show a reply again. Return False if it does not fit on the screen."""
-        return self._show_if_it_fits(self.view.again(shown, rows=self._room))
-
-    def page(self, blocks: list[Block]) -> bool:
-        """Show a help document. Return False if it does not fit on the screen."""
-        return self._show_if_it_fits(self.view.pages.fragments(blocks, rows=self._room))
+    def show_if_it_fits(self, shown: ShowReply | ShowDocument) -> bool:
+        """Show a reply again, or a document. Return False if it does not fit on the screen."""
+        fragments = self.view.fitting(shown, rows=max(self._rows() - 2, 1))
+        if fragments is not None:
+            self.print(fragments)
+        return fragments is not None
 
     def print(self, fragments: Fragments) -> None:
         """Print fragments that end with a line end."""
         self.flush()
         self._printer.print(fragments)
-
-    @property
-    def _room(self) -> int:
-        return max(self._rows() - 2, 1)
-
-    def _show_if_it_fits(self, fragments: list[tuple[str, str]] | None) -> bool:
-        if fragments is not None:
-            self.print(fragments)
-        return fragments is not None
 
     def output(self, text: str) -> None:
         """Show the output of a server that qmpshell has started."""

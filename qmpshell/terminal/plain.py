@@ -48,7 +48,6 @@ from ..transport import Stream
 from .child_server import ChildServer, end_message, leave_hint, leave_question
 from .formatter import (
     EffectFormatter,
-    make_formatter,
     overwrite_question,
     prompt_text,
     question_text,
@@ -106,7 +105,7 @@ class PlainView(ScriptView):
         elif effect.redirect is not None:
             super().show(effect)
         elif effect.again:
-            self._write_text("".join(formatter.whole(effect, {})))
+            self._write_text("".join(formatter.replies.whole(effect, {})))
         else:
             self._write(formatter.fragments(effect))
 
@@ -452,7 +451,7 @@ def run_plain(
 
     The parameters are those of `run_terminal`.
     """
-    formatter = make_formatter(
+    formatter = EffectFormatter(
         settings,
         address=address,
         width=lambda: shutil.get_terminal_size().columns,

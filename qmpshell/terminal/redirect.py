@@ -78,14 +78,10 @@ class RedirectController:
         if isinstance(shown, ShowReply) and shown.is_failure:
             self._has_failed = True
             return False
-        theme = self._devices.theme
-        if isinstance(shown, ShowReply) and is_pager(shown.redirect):
-            self._pages.append(self._formatter.whole(shown, theme.paint))
-            self._is_wide |= self._formatter.is_table(shown)
-        elif isinstance(shown, ShowDocument) and is_pager(shown.redirect):
-            pages = self._formatter.pages
-            self._pages.append(pages.paint(shown.blocks, theme.page_paint))
-            self._is_wide |= pages.is_wide(shown.blocks)
+        if isinstance(shown, ShowReply | ShowDocument) and is_pager(shown.redirect):
+            text, is_wide = self._formatter.for_pager(shown, self._devices.theme)
+            self._pages.append(text)
+            self._is_wide |= is_wide
         else:
             self._view.show(shown)
         return True
