@@ -93,60 +93,63 @@ AUTO = "auto"
 # has it only in later ones). Tests measure it.
 _CHOSEN = {"dark": "github-dark", "light": "default"}
 
-_DEFAULT_STYLES = {
-    json_style(JSON_NAME): "ansiblue",
-    json_style(JSON_STRING): "ansigreen",
-    json_style(JSON_NUMBER): "ansicyan",
-    json_style(JSON_WORD): "ansimagenta",
-    json_style(JSON_PUNCTUATION): "",
-    json_style(JSON_NOTE): "ansibrightblack",
-    EVENT_TIME: "ansibrightblack",
-    EVENT_NAME: "ansiyellow",
-    COUNT: "bold",
-    ELAPSED: "ansibrightblack",
-    MORE: "ansibrightblack",
-    ERROR: "ansired",
-    NOTE: "italic",
-    SENT: "ansibrightblack",
-    LATE: "ansiyellow",
-    OUTPUT: "ansimagenta",
-    HELP_HEADING: "bold",
-    HELP_NAME: "ansiblue",
-    HELP_EMPHASIS: "italic",
-    HELP_LITERAL: "ansigreen",
-    HELP_WARNING: "ansiyellow",
-    PROMPT: "bold",
-    SUGGESTION: "ansibrightblack",
-    TOOLBAR: "reverse",
+# The style of each class by the terminal's colours, and then its equivalent Pygments tokens, the best
+# first. The first one that differs from plain text is used. If none does, it is plain text, except for
+# what must stand out. Without any token, a class has the first style with Pygments too.
+_STYLES: dict[str, tuple[str, ...]] = {
+    json_style(JSON_NAME): ("ansiblue", "Name.Tag", "Name.Attribute"),
+    json_style(JSON_STRING): ("ansigreen", "Literal.String"),
+    json_style(JSON_NUMBER): ("ansicyan", "Literal.Number"),
+    json_style(JSON_WORD): ("ansimagenta", "Keyword.Constant"),
+    json_style(JSON_PUNCTUATION): ("", "Punctuation"),
+    json_style(JSON_NOTE): ("ansibrightblack", "Comment"),
+    EVENT_TIME: ("ansibrightblack", "Comment"),
+    EVENT_NAME: ("ansiyellow", "Name.Class", "Name.Function", "Keyword"),
+    COUNT: ("bold",),
+    ELAPSED: ("ansibrightblack", "Comment"),
+    MORE: ("ansibrightblack", "Comment"),
+    ERROR: ("ansired", "Generic.Error"),
+    NOTE: ("italic",),
+    SENT: ("ansibrightblack", "Comment"),
+    LATE: ("ansiyellow", "Name.Exception", "Generic.Error"),
+    OUTPUT: ("ansimagenta", "Generic.Output", "Comment"),
+    HELP_HEADING: ("bold",),
+    HELP_NAME: ("ansiblue", "Name.Attribute", "Name.Tag"),
+    HELP_EMPHASIS: ("italic",),
+    HELP_LITERAL: ("ansigreen", "Literal.String"),
+    HELP_WARNING: ("ansiyellow", "Name.Exception", "Generic.Error"),
+    PROMPT: ("bold", "Generic.Prompt"),
+    SUGGESTION: ("ansibrightblack", "Comment"),
+    TOOLBAR: ("reverse",),
     # In reverse video, so that bg is the colour of the text.
-    TOOLBAR_GOOD: "ansigreen bg:ansiblack",
-    TOOLBAR_NOTABLE: "ansiyellow bg:ansiblack",
-    TOOLBAR_BAD: "ansired bg:ansiwhite bold",
-    PANEL: "noreverse",
-    PANEL_TITLE: "bold",
-    CHANGED: "reverse",
-    TYPED_COMMAND: "bold",
-    TYPED_ARGUMENT: "ansiblue",
-    TYPED_OPERATOR: "",
-    TYPED_STRING: "ansigreen",
-    TYPED_NUMBER: "ansicyan",
-    TYPED_WORD: "ansimagenta",
-    TYPED_LOCAL: "ansiyellow",
-    TYPED_COMMENT: "ansibrightblack",
-    TYPED_SHELL: "ansibrightblack",
-    TYPED_ERROR: "ansired",
-    "signature.command": "bold",
-    "signature.required": "bold",
-    "signature.optional": "",
-    "signature.given": "italic",
-    "signature.current": "bold underline",
-    "signature.type": "",
-    "signature.mark": "",
-    f"signature.{WARNING}": "ansiyellow bg:ansiblack",
-    MENU_CURRENT: "#444444 bg:#ffffff reverse",  # prompt_toolkit's grey is too light
+    TOOLBAR_GOOD: ("ansigreen bg:ansiblack",),
+    TOOLBAR_NOTABLE: ("ansiyellow bg:ansiblack",),
+    TOOLBAR_BAD: ("ansired bg:ansiwhite bold",),
+    PANEL: ("noreverse",),
+    PANEL_TITLE: ("bold",),
+    CHANGED: ("reverse",),
+    TYPED_COMMAND: ("bold", "Name.Function", "Keyword"),
+    TYPED_ARGUMENT: ("ansiblue", "Name.Attribute", "Name.Tag"),
+    TYPED_OPERATOR: ("", "Operator"),
+    TYPED_STRING: ("ansigreen", "Literal.String"),
+    TYPED_NUMBER: ("ansicyan", "Literal.Number"),
+    TYPED_WORD: ("ansimagenta", "Keyword.Constant"),
+    TYPED_LOCAL: ("ansiyellow", "Name.Builtin", "Keyword"),
+    TYPED_COMMENT: ("ansibrightblack", "Comment"),
+    TYPED_SHELL: ("ansibrightblack", "Comment.Preproc", "Comment"),
+    TYPED_ERROR: ("ansired", "Generic.Error"),
+    "signature.command": ("bold",),
+    "signature.required": ("bold",),
+    "signature.optional": ("",),
+    "signature.given": ("italic",),
+    "signature.current": ("bold underline",),
+    "signature.type": ("",),
+    "signature.mark": ("",),
+    f"signature.{WARNING}": ("ansiyellow bg:ansiblack",),
+    MENU_CURRENT: ("#444444 bg:#ffffff reverse",),  # prompt_toolkit's grey is too light
 }
 
-# What has a colour of its own on the toolbar, as in _DEFAULT_STYLES. These are colours of terminals
+# What has a colour of its own on the toolbar, as in _STYLES. These are colours of terminals
 # with 256 colours too.
 _STATE_STYLES = {
     "dark": {
@@ -166,39 +169,6 @@ _STATE_STYLES = {
 # Without colours, a suggestion must differ from typed text.
 _MONOCHROME = Style([(SUGGESTION, "underline")])
 
-# The equivalent Pygments tokens, the best first. The first one that differs from plain text is
-# used. If none does, it is plain text, except for what must stand out.
-_TOKENS = {
-    json_style(JSON_NAME): ("Name.Tag", "Name.Attribute"),
-    json_style(JSON_STRING): ("Literal.String",),
-    json_style(JSON_NUMBER): ("Literal.Number",),
-    json_style(JSON_WORD): ("Keyword.Constant",),
-    json_style(JSON_PUNCTUATION): ("Punctuation",),
-    json_style(JSON_NOTE): ("Comment",),
-    EVENT_TIME: ("Comment",),
-    EVENT_NAME: ("Name.Class", "Name.Function", "Keyword"),
-    ELAPSED: ("Comment",),
-    MORE: ("Comment",),
-    OUTPUT: ("Generic.Output", "Comment"),
-    ERROR: ("Generic.Error",),
-    SENT: ("Comment",),
-    SUGGESTION: ("Comment",),
-    LATE: ("Name.Exception", "Generic.Error"),
-    HELP_NAME: ("Name.Attribute", "Name.Tag"),
-    HELP_LITERAL: ("Literal.String",),
-    HELP_WARNING: ("Name.Exception", "Generic.Error"),
-    PROMPT: ("Generic.Prompt",),
-    TYPED_COMMAND: ("Name.Function", "Keyword"),
-    TYPED_ARGUMENT: ("Name.Attribute", "Name.Tag"),
-    TYPED_OPERATOR: ("Operator",),
-    TYPED_STRING: ("Literal.String",),
-    TYPED_NUMBER: ("Literal.Number",),
-    TYPED_WORD: ("Keyword.Constant",),
-    TYPED_LOCAL: ("Name.Builtin", "Keyword"),
-    TYPED_COMMENT: ("Comment",),
-    TYPED_SHELL: ("Comment.Preproc", "Comment"),
-    TYPED_ERROR: ("Generic.Error",),
-}
 # These differ from plain text and from JSON.
 _DISTINCT = (ERROR, LATE, PROMPT, TYPED_ERROR)
 
@@ -216,7 +186,9 @@ def make_style(name: str = AUTO) -> BaseStyle:
     Raises ValueError with some valid names if there is none of that name.
     """
     if name == AUTO:
-        return Style.from_dict(_DEFAULT_STYLES)
+        return Style.from_dict(
+            {class_name: default for class_name, (default, *_) in _STYLES.items()}
+        )
     chosen = _pygments_styles(_CHOSEN.get(name, name))
     return Style.from_dict(chosen | _STATE_STYLES.get(name, {}))
 
@@ -232,19 +204,21 @@ def _pygments_styles(name: str) -> dict[str, str]:
     style = get_style_by_name(name)
     plain = style.style_for_token(Token)
 
-    def find_style(tokens: tuple[str, ...], taken: Collection[str]) -> str:
+    def find_style(tokens: Iterable[str], taken: Collection[str]) -> str:
         for token in tokens:
             found = style.style_for_token(string_to_tokentype(token))
             if found != plain and _convert_style(found) not in taken:
                 return _convert_style(found)
         return ""
 
-    chosen = dict(_DEFAULT_STYLES) | {
-        name: find_style(tokens, ()) for name, tokens in _TOKENS.items() if name not in _DISTINCT
+    chosen = {
+        class_name: find_style(tokens, ()) if tokens else default
+        for class_name, (default, *tokens) in _STYLES.items()
     }
     taken = [chosen[json_style(name)] for name in _JSON] + ["#000000", "#ffffff"]
-    for name in _DISTINCT:
-        chosen[name] = find_style(_TOKENS[name], taken) or _DEFAULT_STYLES[name]
+    for class_name in _DISTINCT:
+        default, *tokens = _STYLES[class_name]
+        chosen[class_name] = find_style(tokens, taken) or default
     return chosen
 
 
@@ -258,46 +232,30 @@ def _convert_style(attributes: Mapping[str, object]) -> str:
     return " ".join(words)
 
 
-def paint_table(style: BaseStyle, depth: ColorDepth) -> dict[str, tuple[str, str]]:
-    """Return the text before and after each style of `render.json`, for use outside prompt_toolkit.
-
-    Both are "" for a style that looks like plain text.
-    """
-    return _paint_table(style, depth, {name: json_style(name) for name in _JSON})
-
-
-def page_paint_table(style: BaseStyle, depth: ColorDepth) -> dict[str, tuple[str, str]]:
-    """Return the same for each style of `render.document`."""
-    return _paint_table(style, depth, {name: help_style(name) for name in STYLES})
-
-
-def _paint_table(
-    style: BaseStyle, depth: ColorDepth, classes: Mapping[str, str]
+def paint_table(
+    style: BaseStyle,
+    depth: ColorDepth,
+    names: Iterable[str] = _JSON,
+    class_of: Callable[[str], str] = json_style,
 ) -> dict[str, tuple[str, str]]:
-    painter = _Painter(depth)
-    plain = painter.start(style, "")
-    table: dict[str, tuple[str, str]] = {}
-    for name, class_name in classes.items():
-        start = painter.start(style, f"class:{class_name}")
-        table[name] = (start, plain) if start != plain else ("", "")
-    return table
+    """Return the control sequences before and after each of the named styles of `render`.
 
+    They are like those of prompt_toolkit. Both are "" for a style that looks like plain text.
+    """
+    text = io.StringIO()
+    output = Vt100_Output(text, lambda: Size(rows=24, columns=80))
 
-class _Painter:
-    """Writes control sequences like prompt_toolkit's output."""
-
-    def __init__(self, depth: ColorDepth) -> None:
-        self._depth = depth
-        self._text = io.StringIO()
-        self._output = Vt100_Output(self._text, lambda: Size(rows=24, columns=80))
-
-    def start(self, style: BaseStyle, text: str) -> str:
+    def start(style_text: str) -> str:
         """Return the sequence that sets the attributes of a style string, and no others."""
-        self._text.seek(0)
-        self._text.truncate()
-        self._output.set_attributes(style.get_attrs_for_style_str(text), self._depth)
-        self._output.flush()
-        return self._text.getvalue()
+        text.seek(0)
+        text.truncate()
+        output.set_attributes(style.get_attrs_for_style_str(style_text), depth)
+        output.flush()
+        return text.getvalue()
+
+    plain = start("")
+    starts = {name: start(f"class:{class_of(name)}") for name in names}
+    return {name: (begin, plain) if begin != plain else ("", "") for name, begin in starts.items()}
 
 
 # Terminals with only the sixteen colours of a palette.
@@ -371,7 +329,7 @@ class Theme:
     @property
     def page_paint(self) -> dict[str, tuple[str, str]]:
         """The same for each style of a document."""
-        return page_paint_table(self._chosen(), self.depth)
+        return paint_table(self._chosen(), self.depth, STYLES, help_style)
 
     def _chosen(self) -> BaseStyle:
         if self._settings.style != self._name:
