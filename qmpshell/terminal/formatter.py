@@ -306,7 +306,10 @@ def format_elapsed(seconds: float) -> str:
 
 
 class DocumentFormatter:
-    """Formats documents. `width` returns the columns of the terminal; `unicode` is false if it only shows ASCII."""
+    """Formats documents. `width` returns the columns of the terminal.
+
+    `unicode` is false if it only shows ASCII.
+    """
 
     def __init__(self, *, width: Callable[[], int], unicode: bool) -> None:
         self._width = width
