@@ -144,8 +144,7 @@ class App:
             connect,
             find_peer=session.find_peer if isinstance(session, Session) else None,
             connected=self._connected,
-            failed=self._connected_not,
-            tried=self._tried,
+            answer=self._answer_connecting,
         )
         self._files = FileOperations(answer=self._answer)
         self._redirects = RedirectController(
@@ -483,15 +482,10 @@ class App:
         if data:
             self._received(data)
 
-    def _connected_not(self, reason: str) -> None:
+    def _answer_connecting(self, problem: str) -> None:
         step, self._connecting = self._connecting, None
         if step is not None:
-            self._answer(step, reason)
-
-    def _tried(self, problem: str) -> None:
-        self._connected_not(problem)
-        # After a success, the answer has led to a Connect, unless the line has been dropped.
-        self._reconnecting.drop_reached()
+            self._answer(step, problem)
 
     def _handle_redirect(self, effect: Effect) -> bool:
         """Handle an effect for a redirect. Return True if it does not go to the screen."""

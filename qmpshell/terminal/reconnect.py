@@ -7,9 +7,9 @@ import math
 import os
 import select
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import ConnectError
 from ..qmp import NotQmp
@@ -21,6 +21,8 @@ from .child_server import ChildServer
 
 if TYPE_CHECKING:
     from ..transport import Peer
+
+T = TypeVar("T")
 
 
 def await_greeting(
@@ -112,8 +114,7 @@ class Reconnector:
 
     `connect` opens the stream to an address, or with None to the first one, and returns its name;
     it may raise any exception. `find_peer` is the session's. `connected` receives both, and what
-    was read already; `failed` the reason. `tried` receives the result of `try_connect`: the
-    problem, or "".
+    was read already; `answer` the problem, or "" after a `try_connect` that has reached the server.
     """
 
     def __init__(
@@ -122,14 +123,12 @@ class Reconnector:
         *,
         find_peer: Callable[[str], Peer | None] | None,
         connected: Callable[[Stream, str, bytes], None],
-        failed: Callable[[str], None],
-        tried: Callable[[str], None],
+        answer: Callable[[str], None],
     ) -> None:
         self._connect = connect
         self._find_peer = find_peer
         self._connected = connected
-        self._failed = failed
-        self._tried = tried
+        self._answer = answer
         self._attempt: asyncio.Task[None] | None = None
         # The server that the last attempt has reached and that is not used yet.
         self._reached: Reached | None = None
@@ -141,75 +140,72 @@ class Reconnector:
             self._reached = None
             self._connected(reached.stream, reached.address, reached.data)
             return
-        self._run(
-            self._start(
-                run_in_thread(
-                    partial(self._connect, text), discard=lambda opened: opened[0].close()
-                )
-            )
+        opening = run_in_thread(
+            partial(self._connect, text), discard=lambda opened: opened[0].close()
         )
+        self._run(opening, self._use, "not connected")
 
     def restart(self, child_server: ChildServer) -> None:
         """End a child server, start it again, and connect to it."""
-        self._run(self._start(_restart(child_server)))
+        self._run(_restart(child_server), self._use, "not connected")
 
     def try_connect(self, text: str, *, current: str, settings: Settings) -> None:
         """Connect beside the server at `current`, which is kept, and wait for the greeting."""
-        self._run(self._try(text, current, settings))
-
-    def _run(self, attempt: Coroutine[object, object, None]) -> None:
-        self.cancel()
-        self._attempt = asyncio.ensure_future(attempt)
+        reach = partial(
+            reach_server,
+            text,
+            current,
+            settings,
+            connect=self._connect,
+            find_peer=self._find_peer,
+        )
+        reaching = run_in_thread(reach, discard=lambda reached: reached.stream.close())
+        self._run(reaching, self._offer, "stopped connecting")
 
     def cancel(self) -> bool:
         """Cancel the attempt. Return True if there was one."""
-        self.drop_reached()
+        self._drop_reached()
         if self._attempt is None:
             return False
         self._attempt.cancel()
         return True
 
-    def drop_reached(self) -> None:
+    def _run(self, attempt: Awaitable[T], succeed: Callable[[T], None], if_cancelled: str) -> None:
+        self.cancel()
+        self._attempt = asyncio.ensure_future(self._await(attempt, succeed, if_cancelled))
+
+    async def _await(
+        self, attempt: Awaitable[T], succeed: Callable[[T], None], if_cancelled: str
+    ) -> None:
+        try:
+            result = await attempt
+        except asyncio.CancelledError:
+            self._fail(if_cancelled)
+        except Exception as error:  # whatever it is, the shell must not wait forever
+            self._fail(str(error))
+        else:
+            self._attempt = None
+            succeed(result)
+
+    def _fail(self, reason: str) -> None:
+        if self._attempt is asyncio.current_task():
+            self._attempt = None
+            self._answer(reason)
+
+    def _use(self, opened: tuple[Stream, str]) -> None:
+        self._connected(*opened, b"")
+
+    def _offer(self, reached: Reached) -> None:
+        self._reached = reached
+        self._answer("")
+        # The answer has led to `start`, unless the line has been dropped.
+        self._drop_reached()
+
+    def _drop_reached(self) -> None:
         """Close the stream of the last attempt, if it is not used."""
         reached, self._reached = self._reached, None
         if reached is not None:
             reached.stream.close()
-
-    async def _start(self, opening: Awaitable[tuple[Stream, str]]) -> None:
-        try:
-            stream, address = await opening
-        except asyncio.CancelledError:
-            self._end(self._failed, "not connected")
-        except Exception as error:  # whatever it is, the shell must not wait forever
-            self._end(self._failed, str(error))
-        else:
-            self._attempt = None
-            self._connected(stream, address, b"")
-
-    async def _try(self, text: str, current: str, settings: Settings) -> None:
-        try:
-            self._reached = await run_in_thread(
-                partial(
-                    reach_server,
-                    text,
-                    current,
-                    settings,
-                    connect=self._connect,
-                    find_peer=self._find_peer,
-                ),
-                discard=lambda reached: reached.stream.close(),
-            )
-        except asyncio.CancelledError:
-            self._end(self._tried, "stopped connecting")
-        except Exception as error:  # as above
-            self._end(self._tried, str(error))
-        else:
-            self._end(self._tried, "")
-
-    def _end(self, report: Callable[[str], None], reason: str) -> None:
-        if self._attempt is asyncio.current_task():
-            self._attempt = None
-            report(reason)
 
 
 async def _restart(child_server: ChildServer) -> tuple[Stream, str]:
