@@ -50,7 +50,7 @@ from .bottom_toolbar import BottomToolbar
 from .child_server import ChildServer, ChildWatcher, end_message, leave_hint, leave_question
 from .completer import CompletionModel
 from .files import FileOperations
-from .formatter import EffectFormatter, prompt_text
+from .formatter import EffectFormatter
 from .history import SafeHistory, open_history
 from .keys import help_line, hmp_help_line
 from .output import OutputView
@@ -105,10 +105,13 @@ class App:
         self._splitter = InputSplitter(settings)
         self._prompt_controller = PromptController(
             devices,
-            self,
             splitter=self._splitter,
             completion_model=self._completion_model,
             history=history,
+            find_bottom_rows=lambda: self._bottom_toolbar.fragments,
+            interrupt=self._interrupt,
+            show_help=self._show_help,
+            show_problem=self._show_error,
         )
         self._pictures = PictureFormatter(
             settings, devices.theme, size=devices.output.get_size, unicode=view.unicode
@@ -154,7 +157,7 @@ class App:
             view=view,
             answer=self._answer,
             run_program=self._run_program,
-            show_problem=self.show_error,
+            show_problem=self._show_error,
         )
         # The line for the human monitor that F1 has made: its reply opens in the pager if it is long.
         self._help_source: SourceLine | None = None
@@ -174,7 +177,7 @@ class App:
         loop.set_exception_handler(self._failed)
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._leave, 128 + number)
-        loop.add_signal_handler(signal.SIGINT, self.interrupt)
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
         loop.add_signal_handler(signal.SIGTSTP, self._prompt_controller.suspend)
         # Ctrl-\ while another program is being started must not end the shell.
         loop.add_signal_handler(signal.SIGQUIT, lambda: None)
@@ -262,7 +265,7 @@ class App:
             return
         self._has_child_ended = False
         if message:
-            self.show_error(message)
+            self._show_error(message)
         else:
             self._leave(0)
 
@@ -287,24 +290,14 @@ class App:
                 prepared = line
             self._perform(self._session.submit(prepared, time.monotonic()))
 
-    def show_help(self, text: str, cursor: int) -> None:
+    def _show_help(self, text: str, cursor: int) -> None:
         """Show help for what is at the cursor (F1). The typed line and the history stay."""
         if self._settings.hmp and not text.lstrip().startswith("/"):
             self._submit(hmp_help_line(text, cursor), is_help=True)
         elif not self._settings.raw:
             self._submit(help_line(text, cursor))
 
-    @property
-    def bottom_rows(self) -> list[tuple[str, str]]:
-        """The toolbar and the live view."""
-        return self._bottom_toolbar.fragments
-
-    @property
-    def prompt_text(self) -> str:
-        """The text of the prompt."""
-        return prompt_text(self._settings)
-
-    def interrupt(self) -> None:
+    def _interrupt(self) -> None:
         """Handle Ctrl-C on an empty line, or SIGINT."""
         if self._prompt_controller.drop_question():
             return
@@ -442,7 +435,7 @@ class App:
             await asyncio.sleep(_LOG_PATIENCE / 200)
         self._perform(self._session.flush_log(time.monotonic(), is_last=True))
 
-    def show_error(self, text: str) -> None:
+    def _show_error(self, text: str) -> None:
         """Show an error message."""
         self._display.show_message(text, is_error=True)
 

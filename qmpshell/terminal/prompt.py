@@ -8,7 +8,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import Application, get_app_or_none
@@ -24,6 +24,7 @@ from ..storage import VI
 from . import styles
 from .completer import CompletionModel
 from .dialogs import ask_secret, confirm
+from .formatter import prompt_text
 from .history import HistorySuggester, SafeHistory
 from .keys import Tab, make_bindings
 from .lexer import LineLexer
@@ -33,12 +34,7 @@ from .processes import ForegroundProcess, ProcessRunner
 from .reflow import erase_reflowed
 from .search import SearchStart
 from .splitter import InputSplitter
-from .styles import Devices
-
-if TYPE_CHECKING:
-    from typing import Protocol
-else:
-    Protocol = object  # creating a real one takes time
+from .styles import Devices, Fragments
 
 # The rows of an open completion menu with the typed line.
 _MENU_ROWS = 8
@@ -60,41 +56,28 @@ class _PromptRemovedError(Exception):
     """The prompt was removed for something urgent."""
 
 
-class PromptOwner(Protocol):
-    """What owns the prompt: the shell."""
-
-    @property
-    def prompt_text(self) -> str:
-        """The text of the prompt."""
-
-    @property
-    def bottom_rows(self) -> list[tuple[str, str]]:
-        """The rows below the signature."""
-
-    def interrupt(self) -> None:
-        """Handle Ctrl-C on an empty line."""
-
-    def show_help(self, text: str, cursor: int) -> None:
-        """Handle F1."""
-
-    def show_error(self, text: str) -> None:
-        """Report a failed program."""
-
-
 class PromptController:
-    """Controls whether the prompt, a dialog or an external program owns the terminal."""
+    """Controls whether the prompt, a dialog or an external program owns the terminal.
+
+    `find_bottom_rows` returns what is below the signature. `interrupt` handles Ctrl-C on an empty
+    line, `show_help` F1 with the text and the cursor, and `show_problem` a failed program.
+    """
 
     def __init__(
         self,
         devices: Devices,
-        owner: PromptOwner,
         *,
         splitter: InputSplitter,
         completion_model: CompletionModel,
         history: SafeHistory,
+        find_bottom_rows: Callable[[], Fragments],
+        interrupt: Callable[[], None],
+        show_help: Callable[[str, int], None],
+        show_problem: Callable[[str], None],
     ) -> None:
         self._devices = devices
-        self._owner = owner
+        self._find_bottom_rows = find_bottom_rows
+        self._show_problem = show_problem
         self._completion_model = completion_model
         self.printer = OutputQueue(devices.output, devices.theme)
         self._foreground = ForegroundProcess(devices.input.fileno(), stop=self._stop)
@@ -110,10 +93,10 @@ class PromptController:
             complete=self._tab.complete,
             is_whole=splitter.is_whole,
             is_transcript=splitter.is_transcript,
-            interrupt=owner.interrupt,
+            interrupt=interrupt,
             edit=self._edit,
             suspend=self.suspend,
-            help=owner.show_help,
+            help=show_help,
             has_arguments=not (devices.settings.hmp or devices.settings.raw),
         )
         self._prompt: PromptSession[str] = PromptSession(
@@ -182,12 +165,12 @@ class PromptController:
         if size.rows < _FEWEST_ROWS:
             self._prompt.bottom_toolbar = None
             return
-        rows: list[list[tuple[str, str]]] = []
+        rows: list[Fragments] = []
         if self._devices.has_syntax:
             columns = size.columns
             document = self._prompt.default_buffer.document
             rows += self._completion_model.signature.fragments(document, columns)
-        rows.append(self._owner.bottom_rows)
+        rows.append(self._find_bottom_rows())
         fragments = [fragment for row in rows if row for fragment in (*row, ("", "\n"))][:-1]
         self._prompt.bottom_toolbar = FormattedText(fragments) if fragments else None
 
@@ -214,7 +197,7 @@ class PromptController:
         )
         try:
             return await self._prompt.prompt_async(
-                FormattedText([(f"class:{styles.PROMPT}", self._owner.prompt_text)]),
+                FormattedText([(f"class:{styles.PROMPT}", prompt_text(self._devices.settings))]),
                 default=draft,
                 pre_run=self._delay_typeahead,
                 handle_sigint=False,
@@ -304,7 +287,7 @@ class PromptController:
             problem = await work
         _end_line(self._devices.output)
         if problem:
-            self._owner.show_error(problem)
+            self._show_problem(problem)
 
     @contextlib.contextmanager
     def _release_terminal(self) -> Iterator[None]:
@@ -323,7 +306,7 @@ class PromptController:
             _end_line(self._devices.output)
             self._draft = Document(text if edited is None else edited)
             if problem:
-                self._owner.show_error(problem)
+                self._show_problem(problem)
 
         self.run_suspended(work)
 
