@@ -456,25 +456,24 @@ class EffectFormatter:
         """Return True if events of this name are shown."""
         return bool(event_place(self._settings.events, event.name))
 
-    def event(self, event: Event) -> Fragments:
-        """Return an event on one line: local time, name, data."""
-        return list(self._event(event, event.name, 1))
+    def event(self, shown: Event | EventCount) -> Fragments:
+        """Return an event on one line: local time, name, data.
 
-    def folded(self, folded: EventCount) -> Fragments:
-        """Return one line for several events of a name, with time and data of the latest."""
-        name = folded.name if folded.name != OTHERS else "other events"
-        return list(self._event(folded.last, name, folded.count))
-
-    def _event(self, event: Event, name: str, count: int) -> Iterator[tuple[str, str]]:
-        yield (f"class:{styles.EVENT_TIME}", self._time(event))
-        yield (f"class:{styles.EVENT_NAME}", f" {escape(name)}")
+        For several events of a name, it has time and data of the latest.
+        """
+        event, count = (shown.last, shown.count) if isinstance(shown, EventCount) else (shown, 1)
+        is_mixed = isinstance(shown, EventCount) and shown.name == OTHERS
+        name = "other events" if is_mixed else shown.name
+        found = [
+            (f"class:{styles.EVENT_TIME}", self._time(event)),
+            (f"class:{styles.EVENT_NAME}", f" {escape(name)}"),
+        ]
         if count > 1:
-            yield (f"class:{styles.COUNT}", f" ×{count}")
+            found.append((f"class:{styles.COUNT}", f" ×{count}"))
         data = event.value.get("data")
         if data and name == event.name:
-            yield ("", " ")
-            yield from self.replies.on_one_line(data)
-        yield ("", "\n")
+            found += [("", " "), *self.replies.on_one_line(data)]
+        return [*found, ("", "\n")]
 
     def _time(self, event: Event) -> str:
         stamp = event.value.get("timestamp")

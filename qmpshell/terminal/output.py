@@ -14,11 +14,11 @@ from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.output import Output
 from prompt_toolkit.renderer import print_formatted_text
 
-from ..qmp import Event, Greeting
+from ..qmp import Greeting
 from ..session import Effect, ShowDocument, ShowEvent, ShowMessage, ShowReply
 from .formatter import EffectFormatter
 from .styles import Fragments, Theme
-from .throttle import EventCount, EventThrottle
+from .throttle import EventThrottle
 
 
 class OutputQueue:
@@ -139,12 +139,12 @@ class OutputView:
         """Show an effect, if it is of a kind that is shown."""
         if isinstance(effect, ShowEvent) and effect.again:
             self.flush()
-            self._print_event(effect.event)
+            self._printer.print(self.view.event(effect.event))
             return
         if isinstance(effect, ShowEvent):
             if self.view.wants(effect.event):
                 for item in self._throttle.allow(effect.event, time.monotonic()):
-                    self._print_event(item)
+                    self._printer.print(self.view.event(item))
                 self._set_timer()
             return
         fragments = self.view.fragments(effect)
@@ -178,13 +178,8 @@ class OutputView:
     def flush(self) -> None:
         """Show the event counts so far."""
         for item in self._throttle.flush():
-            self._print_event(item)
+            self._printer.print(self.view.event(item))
         self._set_timer()
-
-    def _print_event(self, event: Event | EventCount) -> None:
-        self._printer.print(
-            self.view.folded(event) if isinstance(event, EventCount) else self.view.event(event)
-        )
 
     def _set_timer(self) -> None:
         due = self._throttle.due
