@@ -450,12 +450,6 @@ class ScriptRunner:
             self._close()
             self._perform(self._session.connection_lost(str(error)))
 
-    @property
-    def _reads_lines(self) -> bool:
-        # A command that owns the terminal reads it.
-        redirect = self._redirect
-        return self._next_line is None and not (redirect is not None and redirect.owns_terminal)
-
     def _watch(self, *, is_reading: bool) -> None:
         """Update what `poll` waits for. Only a change costs a system call."""
         wanted = {self._output.fileno(): 0, **poll_events(self._output.waits_for)}
@@ -469,9 +463,11 @@ class ScriptRunner:
         elif self._stream is not None:
             events = select.POLLIN if is_reading else 0
             wanted[self._stream.fileno()] = events | self._stream.want_write * select.POLLOUT
+        is_lent = False  # a command that owns the terminal reads it
         if self._redirect is not None:
             wanted.update(poll_events(self._redirect.waits_for))
-        if self._reads_lines and self._lines.descriptor is not None:
+            is_lent = self._redirect.owns_terminal
+        if self._next_line is None and not is_lent and self._lines.descriptor is not None:
             wanted[self._lines.descriptor] = select.POLLIN
         if wanted == self._watched:
             return
@@ -543,8 +539,11 @@ class ScriptView:
         if isinstance(effect, ShowReply):
             self._reply(effect, effect.reply, effect.request)
         elif isinstance(effect, Send):
-            if self._settings.verbose and _is_typed(effect):
-                self._err(f"-> {escape(_sent(effect), keep=chr(10))}")
+            request = effect.request
+            if self._settings.verbose and request is not None and request.source is not None:
+                from .storage import sent_text  # imported only with -v
+
+                self._err(f"-> {escape(sent_text(effect.data, request.message), keep=chr(10))}")
         elif isinstance(effect, ShowEvent):
             self._event(effect.event, again=effect.again)
         elif isinstance(effect, ShowResult):
@@ -666,14 +665,3 @@ class ScriptView:
             self._out(color_json(value, pretty=pretty), None)
         else:
             self._out((value_pretty if pretty else value_line)(value), redirect)
-
-
-def _is_typed(effect: Send) -> bool:
-    return effect.request is not None and effect.request.source is not None
-
-
-def _sent(effect: Send) -> str:
-    from .storage import sent_text  # imported only with -v
-
-    assert effect.request is not None
-    return sent_text(effect.data, effect.request.message)

@@ -8,6 +8,7 @@ import stat
 
 from ..errors import QmpShellError
 from ..language import suggestion_for
+from ..record import Record
 from ..render import escape
 from ..transport import is_word
 from .files import NON_BLOCKING, refusal_of_mode
@@ -334,7 +335,7 @@ def apply_settings(
             setattr(settings, setting.attribute, value)
 
 
-class Configuration:
+class Configuration(Record):
     """The usable contents of the file.
 
     `values` are the values of settings by name (see `apply_settings`); `targets` are the addresses
@@ -342,13 +343,10 @@ class Configuration:
     `setting_problems` is a sentence with the file, the line if it is known, and what is allowed.
     """
 
-    __slots__ = ("problems", "setting_problems", "targets", "values")
-
-    def __init__(self) -> None:
-        self.values: dict[str, object] = {}
-        self.targets: dict[str, str] = {}
-        self.problems: list[str] = []
-        self.setting_problems: list[str] = []
+    values: dict[str, object] = {}
+    targets: dict[str, str] = {}
+    problems: list[str] = []
+    setting_problems: list[str] = []
 
 
 def config_path(environment: Mapping[str, str]) -> str | None:
