@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from itertools import chain
 
 from prompt_toolkit.auto_suggest import AutoSuggest, Suggestion
 from prompt_toolkit.buffer import Buffer
@@ -41,18 +42,14 @@ class SafeHistory(History):
         self._reported = True
         return self._problem
 
-    def newest_first(self) -> Iterator[str]:
-        """Return the entries, the newest first."""
-        return reversed(self._known())
-
     def to_suggest(self) -> Iterator[str]:
         """Return the entries that have not failed, the newest first."""
-        return (entry for entry in self.newest_first() if entry not in self._failed)
+        return (entry for entry in self.load_history_strings() if entry not in self._failed)
 
     async def load(self) -> AsyncGenerator[str, None]:
         """Yield the entries, the newest first."""
         # All at once: Up must find the last line even if it is pressed before the prompt appears.
-        for entry in self.newest_first():
+        for entry in self.load_history_strings():
             yield entry
 
     def get_strings(self) -> list[str]:
@@ -77,7 +74,7 @@ class SafeHistory(History):
         entry = self._kept(string)
         if entry is not None and entry in self._known() and entry not in self._failed:
             self._failed.add(entry)
-            self._store(entry, has_failed=True)
+            self.store_string(entry, has_failed=True)
 
     def _kept(self, string: str) -> str | None:
         """Return an entry without its secrets, or None if it is not kept."""
@@ -92,19 +89,16 @@ class SafeHistory(History):
             self._unchanged = string
         return entry
 
-    def load_history_strings(self) -> Iterable[str]:
+    def load_history_strings(self) -> Iterator[str]:
         """Return the entries, the newest first."""
-        return self.newest_first()
+        return reversed(self._known())
 
-    def store_string(self, string: str) -> None:
+    def store_string(self, string: str, *, has_failed: bool = False) -> None:
         """Append an entry to the file."""
-        self._store(string, has_failed=False)
-
-    def _store(self, entry: str, *, has_failed: bool) -> None:
         if self._file is None:
             return
         try:
-            self._file.append(entry, has_failed=has_failed)
+            self._file.append(string, has_failed=has_failed)
         except HistoryError as error:
             self._problem = str(error)
 
@@ -150,20 +144,11 @@ def rest_of_line(entries: Callable[[], Iterable[str]], text: str) -> str:
     """
     if not text.strip():
         return ""
-    for entry in entries():
-        if entry.startswith(text):
-            rest = entry[len(text) :].partition("\n")[0]
-            if rest:
-                return rest
+    found: Iterator[str] = (entry[len(text) :] for entry in entries() if entry.startswith(text))
     _, newline, line = text.rpartition("\n")
     if newline and line.strip():
-        for entry in entries():
-            position = entry.find("\n" + line)
-            if position >= 0:
-                rest = entry[position + 1 + len(line) :].partition("\n")[0]
-                if rest:
-                    return rest
-    return ""
+        found = chain(found, (entry.partition(newline + line)[2] for entry in entries()))
+    return next(filter(None, (rest.partition("\n")[0] for rest in found)), "")
 
 
 def open_history(
