@@ -137,11 +137,9 @@ class App:
         self._child_server = child_server
         # Whether its end is still to be handled.
         self._has_child_ended = False
-        self._child_watcher: ChildWatcher | None = None
-        if child_server is not None:
-            self._child_watcher = ChildWatcher(
-                child_server, show=self._display.output, ended=self._on_child_end
-            )
+        self._child_watcher = ChildWatcher(
+            child_server, show=self._display.output, ended=self._on_child_end
+        )
         self._status: int | None = None
         self._reconnecting = Reconnector(
             connect,
@@ -183,8 +181,7 @@ class App:
         loop.add_signal_handler(signal.SIGQUIT, lambda: None)
         loop.add_signal_handler(signal.SIGCHLD, self._child_changed)
         self._stream_reader.attach(stream)
-        if self._child_watcher is not None:
-            self._child_watcher.start()
+        self._child_watcher.start()
         printing = asyncio.ensure_future(self._prompt_controller.printer.run())
         printing.add_done_callback(self._printing_ended)
         try:
@@ -212,17 +209,15 @@ class App:
                 await printing
             self._prompt_controller.printer.flush()
             self._stream_reader.close()
-            if self._child_watcher is not None:
-                self._child_watcher.close()
+            self._child_watcher.close()
         if self._failure is not None:
             raise self._failure
         assert self._status is not None
         return self._status
 
     def _child_changed(self) -> None:
-        self._prompt_controller.child_changed()
-        if self._child_watcher is not None:
-            self._child_watcher.show_output()
+        self._prompt_controller.foreground.child_changed()
+        self._child_watcher.show_output()
 
     def _failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Handle an internal error in a callback of the loop: the shell ends cleanly."""
@@ -363,7 +358,6 @@ class App:
 
     def _restart(self, step: Restart) -> None:
         assert self._child_server is not None
-        assert self._child_watcher is not None
         self._stream_reader.close()
         self._child_watcher.close()
         self._connecting = step
@@ -464,7 +458,7 @@ class App:
     def _connected(self, stream: Stream, address: str, data: bytes) -> None:
         self._display.view.address = address
         self._stream_reader.attach(stream)
-        if isinstance(self._connecting, Restart) and self._child_watcher is not None:
+        if isinstance(self._connecting, Restart):
             self._child_watcher.start()
         self._connecting = None
         self._perform(

@@ -40,14 +40,15 @@ class ChildServer(Protocol):
 
 
 class ChildWatcher:
-    """Watches a child server. `show` receives its output; `ended` is called at its end.
+    """Watches a child server, if there is one.
 
+    `show` receives its output; `ended` is called at its end.
     Call `show_output` on SIGCHLD.
     """
 
     def __init__(
         self,
-        child_server: ChildServer,
+        child_server: ChildServer | None,
         *,
         show: Callable[[str], None],
         ended: Callable[[], None],
@@ -59,6 +60,8 @@ class ChildWatcher:
 
     def start(self) -> None:
         """Start to watch."""
+        if self._child_server is None:
+            return
         loop = asyncio.get_running_loop()
         process = self._child_server.process
         for descriptor in (process.output_descriptor, process.end_descriptor):
@@ -68,7 +71,7 @@ class ChildWatcher:
 
     def show_output(self) -> None:
         """Show new output."""
-        if not self._watched:
+        if self._child_server is None or not self._watched:
             return
         process = self._child_server.process
         if process.poll() is not None:

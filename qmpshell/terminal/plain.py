@@ -97,14 +97,11 @@ class PlainView(ScriptView):
             if effect.again or formatter.wants(effect.event):
                 self._write(formatter.event(effect.event))
         elif isinstance(effect, ShowPicture) or (
-            isinstance(effect, ShowDocument | ShowResult) and effect.redirect is not None
+            isinstance(effect, ShowDocument | ShowReply | ShowResult)
+            and effect.redirect is not None
         ):
             super().show(effect)
-        elif not isinstance(effect, ShowReply):
-            self._write(formatter.fragments(effect))
-        elif effect.redirect is not None:
-            super().show(effect)
-        elif effect.again:
+        elif isinstance(effect, ShowReply) and effect.again:
             self._write_text("".join(formatter.replies.whole(effect, {})))
         else:
             self._write(formatter.fragments(effect))

@@ -80,8 +80,8 @@ class PromptController:
         self._show_problem = show_problem
         self._completion_model = completion_model
         self.printer = OutputQueue(devices.output, devices.theme)
-        self._foreground = ForegroundProcess(devices.input.fileno(), stop=self._stop)
-        self.programs = ProcessRunner(self._foreground, devices.environment)
+        self.foreground = ForegroundProcess(devices.input.fileno(), stop=self._stop)
+        self.programs = ProcessRunner(self.foreground, devices.environment)
         # What replaces the prompt next, in this order.
         self._suspended_work: deque[Callable[[], Awaitable[None]]] = deque()
         self._tab = Tab(is_in_doubt=lambda: completion_model.is_in_doubt)
@@ -240,7 +240,7 @@ class PromptController:
         self._closed = True
         self._suspended_work.clear()
         self.drop_question()
-        self._foreground.end()
+        self.foreground.end()
         self._remove_prompt()
 
     def _remove_prompt(self) -> None:
@@ -276,10 +276,6 @@ class PromptController:
         finally:
             self._question = None
 
-    def child_changed(self) -> None:
-        """Handle SIGCHLD."""
-        self._foreground.child_changed()
-
     async def run_program(self, work: Awaitable[str]) -> None:
         """Lend the terminal to `work`, which returns what went wrong, or ""."""
         await self.printer.settled()
@@ -312,7 +308,7 @@ class PromptController:
 
     def suspend(self) -> None:
         """Handle Ctrl-Z or SIGTSTP."""
-        if self._foreground.suspend():
+        if self.foreground.suspend():
             return
         app = get_app_or_none()
         if app is not None and app.is_running:
