@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import termios
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -15,16 +16,17 @@ from prompt_toolkit.application import Application, get_app_or_none
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.formatted_text import FormattedText
-from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
-from prompt_toolkit.key_binding import merge_key_bindings
+from prompt_toolkit.input.typeahead import clear_typeahead, get_typeahead, store_typeahead
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.key_binding.vi_state import InputMode
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.layout.processors import PasswordProcessor
 from prompt_toolkit.output import Output
 
 from ..storage import VI
 from . import styles
 from .completer import CompletionModel
-from .dialogs import ask_secret, confirm
-from .formatter import prompt_text
+from .formatter import prompt_text, question_text
 from .history import HistorySuggester, SafeHistory
 from .keys import Tab, make_bindings
 from .lexer import LineLexer
@@ -251,11 +253,11 @@ class PromptController:
 
     async def confirm(self, question: str) -> bool:
         """Ask a question. Return True for yes; False if the question is dropped."""
-        return bool(await self._answer(confirm(question, self._devices)))
+        return bool(await self._answer(_confirm(question, self._devices)))
 
     async def ask_secret(self, what: str) -> str | None:
         """Ask for text without echo. None if the user cancels."""
-        answer = await self._answer(ask_secret(what, self._devices))
+        answer = await self._answer(_ask_secret(what, self._devices))
         return answer if isinstance(answer, str) else None
 
     def drop_question(self) -> bool:
@@ -348,3 +350,74 @@ def _end_line(output: Output) -> None:
     """Start a new line if a program left the cursor within one: the blanks wrap into it."""
     output.write_raw("\x1b[7m%\x1b[m" + " " * (output.get_size().columns - 1) + "\r\x1b[J")
     output.flush()
+
+
+async def _confirm(question: str, devices: Devices) -> bool:
+    """Ask a question. Return True if the user presses y; any other key means no."""
+    bindings = KeyBindings()
+
+    @bindings.add("y")
+    @bindings.add("Y")
+    def yes(event: KeyPressEvent) -> None:
+        event.current_buffer.text = "y"
+        event.app.exit(result="y")
+
+    @bindings.add("n")
+    @bindings.add("N")
+    @bindings.add("enter")
+    @bindings.add("c-c")
+    @bindings.add("c-d")
+    @bindings.add("c-r")
+    @bindings.add("c-s")
+    @bindings.add("c-z")
+    @bindings.add("escape", eager=True)
+    @bindings.add(
+        Keys.Any
+    )  # the user typed on without reading the question, as with the y of "query"
+    def no(event: KeyPressEvent) -> None:
+        event.current_buffer.text = "n"
+        event.app.exit(result="n")
+
+    @bindings.add(Keys.BracketedPaste)
+    def nothing(event: KeyPressEvent) -> None:
+        pass
+
+    clear_typeahead(devices.input)
+    # In tests, the input is not a terminal.
+    with contextlib.suppress(termios.error, OSError, NotImplementedError):
+        termios.tcflush(devices.input.fileno(), termios.TCIFLUSH)
+    session = _make_dialog(question_text(question), devices, bindings)
+    return await session.prompt_async(handle_sigint=False) == "y"
+
+
+async def _ask_secret(what: str, devices: Devices) -> str | None:
+    """Ask for text without echo. None if the user cancels."""
+    bindings = KeyBindings()
+
+    @bindings.add("c-z")
+    @bindings.add("c-r")
+    @bindings.add("c-s")
+    def nothing(event: KeyPressEvent) -> None:
+        """Ignore keys that have no meaning in a secret, such as a search."""
+
+    session = _make_dialog(f"{what}: ", devices, bindings, is_secret=True)
+    try:
+        return await session.prompt_async(handle_sigint=False)
+    except (KeyboardInterrupt, EOFError):
+        return None
+
+
+def _make_dialog(
+    text: str, devices: Devices, bindings: KeyBindings, *, is_secret: bool = False
+) -> PromptSession[str]:
+    session: PromptSession[str] = PromptSession(
+        FormattedText([(f"class:{styles.PROMPT}", text)]),
+        key_bindings=bindings,
+        input_processors=[PasswordProcessor("")] if is_secret else None,  # not even its length
+        input=devices.input,
+        output=devices.output,
+        style=devices.theme.style,
+        color_depth=devices.theme.depth,
+    )
+    erase_reflowed(session.app, devices.environment)
+    return session
