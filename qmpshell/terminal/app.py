@@ -51,7 +51,7 @@ from .child_server import ChildServer, ChildWatcher, end_message, leave_hint, le
 from .completer import CompletionModel
 from .files import FileOperations
 from .formatter import EffectFormatter
-from .history import SafeHistory, open_history
+from .history import open_history
 from .keys import help_line, hmp_help_line
 from .output import OutputView
 from .paste import PasteReader
@@ -85,29 +85,36 @@ class App:
         devices: Devices,
         session: Session | RawSession,
         *,
-        view: EffectFormatter,
-        history: SafeHistory,
+        address: str,
         connect: Callable[[str | None], tuple[Stream, str]],
-        child_server: ChildServer | None = None,
+        child_server: ChildServer | None,
     ) -> None:
         self._devices = devices
         self._settings = settings = devices.settings
         self._session = session
-        self._completion_model = CompletionModel(
+        view = EffectFormatter(
             settings,
+            address=address,
+            width=lambda: devices.output.get_size().columns,
+            encoding=devices.output.encoding(),
+            child_server=child_server,
+        )
+        self._completion_model = CompletionModel(
+            devices,
             session,
-            environment=devices.environment,
             perform=self._perform,
             arrived=lambda: self._prompt_controller.complete_again(),
             changed=lambda: self._prompt_controller.redraw(),
         )
-        self._history = history
+        self._history = open_history(
+            devices.environment, human=settings.hmp, raw=settings.raw, clock=time.time
+        )
         self._splitter = InputSplitter(settings)
         self._prompt_controller = PromptController(
             devices,
             splitter=self._splitter,
             completion_model=self._completion_model,
-            history=history,
+            history=self._history,
             find_bottom_rows=lambda: self._bottom_toolbar.fragments,
             interrupt=self._interrupt,
             show_help=self._show_help,
@@ -117,20 +124,15 @@ class App:
             settings, devices.theme, size=devices.output.get_size, unicode=view.unicode
         )
         self._bottom_toolbar = BottomToolbar(
-            settings,
+            devices,
             session,
             self._completion_model,
             pictures=self._pictures,
             unicode=view.unicode,
-            size=devices.output.get_size,
             find_mode=lambda: self._prompt_controller.vi_mode,
             changed=self._prompt_controller.redraw,
         )
-        self._display = OutputView(
-            view,
-            self._prompt_controller.printer,
-            rows=lambda: devices.output.get_size().rows,
-        )
+        self._display = OutputView(view, self._prompt_controller.printer, devices.output)
         self._stream_reader = StreamReader(
             received=self._received, lost=self._connection_lost, show=self._display.output
         )
@@ -524,30 +526,14 @@ def run_terminal(
     """
 
     async def run() -> int:
-        output = create_output(stdout=sys.stdout)
-        view = EffectFormatter(
-            settings,
-            address=address,
-            width=lambda: output.get_size().columns,
-            encoding=output.encoding(),
-            child_server=child_server,
-        )
         devices = Devices(
             settings=settings,
             environment=environment,
+            output=create_output(stdout=sys.stdout),
             input=_create_input(),
-            output=output,
             theme=Theme(settings, environment),
         )
-        human, raw = settings.hmp, settings.raw
-        app = App(
-            devices,
-            session,
-            view=view,
-            history=open_history(environment, human=human, raw=raw, clock=time.time),
-            connect=connect,
-            child_server=child_server,
-        )
+        app = App(devices, session, address=address, connect=connect, child_server=child_server)
         return await app.run(stream)
 
     try:

@@ -12,10 +12,9 @@ from prompt_toolkit.data_structures import Size
 from ..qmp import encode_scalar
 from ..render import utf8_string
 from ..session import Session
-from ..storage import Settings
 from .completer import CompletionModel
 from .status import ToolbarPart, layout_toolbar, status_parts
-from .styles import TOOLBAR, Fragments
+from .styles import TOOLBAR, Devices, Fragments
 
 if TYPE_CHECKING:
     from ..session import RawSession, Wait
@@ -37,22 +36,20 @@ class BottomToolbar:
 
     def __init__(
         self,
-        settings: Settings,
+        devices: Devices,
         session: Session | RawSession,
         completion_model: CompletionModel,
         *,
         pictures: PictureFormatter,
         unicode: bool,
-        size: Callable[[], Size],
         find_mode: Callable[[], str],
         changed: Callable[[], None],
     ) -> None:
-        self._settings = settings
+        self._devices = devices
         self._session = session
         self._completion_model = completion_model
         self._pictures = pictures
         self._unicode = unicode
-        self._size = size
         self._find_mode = find_mode
         self._changed = changed
         self._live_view: LiveView | None = None
@@ -63,7 +60,7 @@ class BottomToolbar:
     @property
     def fragments(self) -> Fragments:
         """The fragments of the last drawing if size and editing mode are still the same."""
-        key = self._size(), self._find_mode()
+        key = self._devices.output.get_size(), self._find_mode()
         if self._drawn is None or self._drawn[0] != key:
             self._drawn = (key, self._draw(*key))
         return self._drawn[1]
@@ -109,7 +106,7 @@ class BottomToolbar:
     def _draw(self, size: Size, mode: str) -> Fragments:
         """Return the fragments for a terminal of this size, in an editing mode."""
         session = self._session
-        shown = self._settings.toolbar and size.rows >= _FEWEST_ROWS
+        shown = self._devices.settings.toolbar and size.rows >= _FEWEST_ROWS
         parts: list[ToolbarPart] = []
         # Without a toolbar, only a mode in which keys do not insert text is worth a row.
         if mode and (shown or mode != "INSERT"):

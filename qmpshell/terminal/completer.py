@@ -7,7 +7,7 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
@@ -26,11 +26,10 @@ from ..session import (
     find_mistake,
     names_in,
 )
-from ..storage import Settings
 from ..transport import run_in_thread
 from .keys import Replacement
 from .long_lines import LONG_TEXT, is_long
-from .styles import WARNING, Fragments, signature_style, style_names
+from .styles import WARNING, Devices, Fragments, signature_style, style_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -238,15 +237,14 @@ class CompletionModel:
 
     def __init__(
         self,
-        settings: Settings,
+        devices: Devices,
         session: Session | RawSession,
         *,
-        environment: Mapping[str, str],
         perform: Callable[[Sequence[Effect]], None],
         arrived: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
-        self._settings = settings
+        self._settings = devices.settings
         self._session = session if isinstance(session, Session) else None
         self._perform = perform
         self._arrived = arrived
@@ -255,7 +253,7 @@ class CompletionModel:
             names=self._names_before(),
             files=list_directory,
             styles=style_names,
-            programs=lambda: list_programs(environment.get("PATH", os.defpath)),
+            programs=lambda: list_programs(devices.environment.get("PATH", os.defpath)),
             shell_commands=COMMANDS,
             find_shell_mistake=find_mistake,
         )
@@ -269,7 +267,7 @@ class CompletionModel:
         self.names = HmpCompleter(
             self._known,
             LineCompleter(self._known, wanted=self._want_live),
-            is_human=settings.hmp,
+            is_human=self._settings.hmp,
             begin=self._start_query,
             wanted=self._load_catalogue,
         )

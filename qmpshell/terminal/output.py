@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 
 from prompt_toolkit.application import get_app_or_none
 from prompt_toolkit.formatted_text import FormattedText
@@ -120,18 +119,17 @@ def encode_for_terminal(text: str, encoding: str) -> str:
 
 
 class OutputView:
-    """Shows effects and messages. `rows` returns the height of the terminal."""
+    """Shows effects and messages, by the size of the terminal at `output`."""
 
     def __init__(
         self,
         view: EffectFormatter,
         printer: OutputQueue,
-        *,
-        rows: Callable[[], int],
+        output: Output,
     ) -> None:
         self.view = view
-        self._rows = rows
         self._printer = printer
+        self._output = output
         self._throttle = EventThrottle()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -157,7 +155,7 @@ class OutputView:
 
     def show_if_it_fits(self, shown: ShowReply | ShowDocument) -> bool:
         """Show a reply again, or a document. Return False if it does not fit on the screen."""
-        fragments = self.view.fitting(shown, rows=max(self._rows() - 2, 1))
+        fragments = self.view.fitting(shown, rows=max(self._output.get_size().rows - 2, 1))
         if fragments is not None:
             self.print(fragments)
         return fragments is not None
