@@ -8,7 +8,7 @@ import os
 import signal
 import termios
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from prompt_toolkit import PromptSession
@@ -279,34 +279,25 @@ class PromptController:
             self._question = None
 
     async def run_program(self, work: Awaitable[str]) -> None:
-        """Lend the terminal to `work`, which returns what went wrong, or ""."""
+        """Lend the terminal to `work`, which returns what went wrong, or "". Hold the output meanwhile."""
         await self.printer.settled()
-        with self._release_terminal():
-            problem = await work
+        self.printer.hold()
+        try:
+            with self._devices.input.cooked_mode():
+                problem = await work
+        finally:
+            self.printer.release()
         _end_line(self._devices.output)
         if problem:
             self._show_problem(problem)
 
-    @contextlib.contextmanager
-    def _release_terminal(self) -> Iterator[None]:
-        """Hold the output meanwhile."""
-        self.printer.hold()
-        try:
-            with self._devices.input.cooked_mode():
-                yield
-        finally:
-            self.printer.release()
-
     def _edit(self, text: str) -> None:
-        async def work() -> None:
-            with self._release_terminal():
-                edited, problem = await self.programs.edit(text)
-            _end_line(self._devices.output)
+        async def edit() -> str:
+            edited, problem = await self.programs.edit(text)
             self._draft = Document(text if edited is None else edited)
-            if problem:
-                self._show_problem(problem)
+            return problem
 
-        self.run_suspended(work)
+        self.run_suspended(lambda: self.run_program(edit()))
 
     def suspend(self) -> None:
         """Handle Ctrl-Z or SIGTSTP."""
