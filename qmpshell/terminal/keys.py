@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from prompt_toolkit.buffer import Buffer, CompletionState
-from prompt_toolkit.completion import CompleteEvent, Completion
+from prompt_toolkit.completion import CompleteEvent, Completion, get_common_complete_suffix
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import (
@@ -176,7 +176,7 @@ class Tab:
             buffer.apply_completion((exact or found)[0])
         elif found:
             if exact and not after:
-                buffer.insert_text(_common(exact, document))
+                buffer.insert_text(get_common_complete_suffix(document, exact))
                 found = _completions(buffer)
             _open_menu(buffer, found)
 
@@ -303,14 +303,6 @@ def _replaced(completion: Completion, document: Document) -> str:
     """Return the text before the cursor that the completion replaces."""
     cursor = document.cursor_position
     return document.text[cursor + completion.start_position : cursor]
-
-
-def _common(found: list[Completion], document: Document) -> str:
-    """Return the common start of the completions."""
-    rests = [item.text[len(_replaced(item, document)) :] for item in found]
-    first, last = min(rests), max(rests)
-    length = next((i for i, char in enumerate(first) if last[i] != char), len(first))
-    return first[:length]
 
 
 # A key that ends with a dot, after a blank, or a comma in an option string.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.formatted_text.utils import split_lines
 from prompt_toolkit.lexers import Lexer
 
 from ..language import Token, parse, prompt_width, tokens as t
@@ -45,9 +46,9 @@ class LineLexer(Lexer):
         text = document.text
         groups = [] if is_long(text) else split_entry(text)
         lines = [
-            [*line]
+            line
             for group, is_skipped in groups
-            for line in _split(_comment(group) if is_skipped else _colour(group))
+            for line in split_lines(_comment(group) if is_skipped else _colour(group))
         ] or [[("", line)] for line in document.lines]
 
         def line(number: int) -> StyleAndTextTuples:
@@ -83,15 +84,3 @@ def _value_style(text: str) -> str:
 
 def _style(name: str) -> str:
     return f"class:{name}"
-
-
-def _split(fragments: Fragments) -> Iterator[Fragments]:
-    """Yield the fragments of each physical line."""
-    line: Fragments = []
-    for style, text in fragments:
-        first, *others = text.split("\n")
-        line.append((style, first))
-        for other in others:
-            yield line
-            line = [(style, other)]
-    yield line

@@ -99,7 +99,7 @@ class PromptController:
             edit=self._edit,
             suspend=self.suspend,
             help=show_help,
-            has_arguments=not (devices.settings.hmp or devices.settings.raw),
+            has_arguments=devices.has_syntax,
         )
         self._prompt: PromptSession[str] = PromptSession(
             history=history,
