@@ -119,10 +119,10 @@ def nameless() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def private(text: str, *, suffix: str) -> Iterator[str]:
+def private(text: str) -> Iterator[str]:
     """Yield the path of a file with this text that only its owner can read, and remove it afterwards."""
     with tempfile.TemporaryDirectory(prefix="qmpshell-") as directory:
-        path = os.path.join(directory, f"line{suffix}")
+        path = os.path.join(directory, "line.qmp")
         with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
         yield path
@@ -182,7 +182,7 @@ class ProcessRunner:
         """Return the text after editing, None on failure, and what went wrong."""
         editor = self._environment.get("VISUAL") or self._environment.get("EDITOR") or "vi"
         try:
-            with private(text, suffix=".qmp") as path:
+            with private(text) as path:
                 # Through the system shell, because the variables may contain options and quotes.
                 status = await self._foreground.run(
                     ["/bin/sh", "-c", f'{editor} "$1"', "sh", path], environment=self._environment

@@ -25,19 +25,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def await_greeting(
-    stream: Stream,
-    connection: ConnectionState,
-    clock: Callable[[], float],
-    *,
-    wait: float | None = None,
-) -> bytes:
+def _await_greeting(stream: Stream, connection: ConnectionState, *, wait: float | None) -> bytes:
     """Wait for the greeting of a QMP server, or the answer of an agent. Return the received bytes.
 
     With `wait`, a busy or stopped server gets that many seconds. Raises ConnectError or
     ConnectionLost.
     """
-    start = clock()
+    start = time.monotonic()
     connection.start_negotiation(start, give_up_at=None if wait is None else start + wait)
     protocol, received = connection.protocol, b""
     poll = select.poll()
@@ -46,7 +40,7 @@ def await_greeting(
         hello = protocol.data_to_send()
         if hello:
             stream.write(hello)
-        now, give_up_at = clock(), connection.give_up_at or 0.0
+        now, give_up_at = time.monotonic(), connection.give_up_at or 0.0
         if connection.inspect_at is not None and now >= connection.inspect_at:
             text, is_fatal = connection.inspect()
             if is_fatal or (text and wait is None):
@@ -102,7 +96,7 @@ def reach_server(
         return Reached(text, stream, address)
     try:
         connection = ConnectionState(address, settings, gives_up=True, find_peer=find_peer)
-        data = await_greeting(stream, connection, time.monotonic, wait=settings.wait)
+        data = _await_greeting(stream, connection, wait=settings.wait)
         return Reached(text, stream, address, data)
     except BaseException:
         stream.close()

@@ -206,7 +206,7 @@ def _jobs(jobs: list[Job], *, unicode: bool) -> list[ToolbarPart]:
     if len(active) > 1:
         parts.append(ToolbarPart([[(_PLAIN, f"{len(active)} jobs")]], rank=_JOBS_RANK))
     for job in active[:_MAX_JOBS]:
-        parts.append(ToolbarPart(job_forms(job, cells=_CELLS, unicode=unicode), rank=_JOBS_RANK))
+        parts.append(ToolbarPart(_job_forms(job, unicode=unicode), rank=_JOBS_RANK))
     over = len(jobs) - len(active)
     if over:
         text = f"{over} job{'s' if over > 1 else ''} concluded"
@@ -215,28 +215,20 @@ def _jobs(jobs: list[Job], *, unicode: bool) -> list[ToolbarPart]:
     return parts
 
 
-def job_forms(job: Job, *, cells: int, unicode: bool) -> list[Fragments]:
+def _job_forms(job: Job, *, unicode: bool) -> list[Fragments]:
     """Return a job as text and a bar, from the longest form to the shortest."""
     name = clip(escape(job.id), _LONGEST_NAME)
     status = "" if job.status == "running" else f" {escape(job.status)}"
     kind = f"{escape(job.kind)} " if job.kind else ""
-    return _progress(
-        f"{kind}{name}{status}",
-        f"{name}{status}",
-        job.current,
-        job.total,
-        cells=cells,
-        unicode=unicode,
-    )
+    long, short = f"{kind}{name}{status}", f"{name}{status}"
+    return _progress(long, short, job.current, job.total, unicode=unicode)
 
 
-def _progress(
-    long: str, short: str, done: int, total: int, *, unicode: bool, cells: int = _CELLS
-) -> list[Fragments]:
+def _progress(long: str, short: str, done: int, total: int, *, unicode: bool) -> list[Fragments]:
     if total <= 0:
         return [[(_PLAIN, long)], [(_PLAIN, short)]]
     number = f"{percent(done, total)} %"
-    drawn = progress_bar(done, total, cells=cells, unicode=unicode)
+    drawn = progress_bar(done, total, cells=_CELLS, unicode=unicode)
     return [
         [(_PLAIN, f"{long} {drawn} {number}")],
         [(_PLAIN, f"{long} {number}")],
