@@ -10,7 +10,7 @@ import sys
 import termios
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -99,6 +99,7 @@ class App:
             encoding=devices.output.encoding(),
             child_server=child_server,
         )
+        self._display = OutputView(view, devices)
         self._completion_model = CompletionModel(
             devices,
             session,
@@ -115,10 +116,10 @@ class App:
             splitter=self._splitter,
             completion_model=self._completion_model,
             history=self._history,
+            display=self._display,
             find_bottom_rows=lambda: self._bottom_toolbar.fragments,
             interrupt=self._interrupt,
             show_help=self._show_help,
-            show_problem=self._show_error,
         )
         self._pictures = PictureFormatter(
             settings, devices.theme, size=devices.output.get_size, unicode=view.unicode
@@ -132,7 +133,6 @@ class App:
             find_mode=lambda: self._prompt_controller.vi_mode,
             changed=self._prompt_controller.redraw,
         )
-        self._display = OutputView(view, self._prompt_controller.printer, devices.output)
         self._stream_reader = StreamReader(
             received=self._received, lost=self._connection_lost, show=self._display.output
         )
@@ -153,11 +153,9 @@ class App:
         self._redirects = RedirectController(
             devices,
             self._prompt_controller,
+            self._display,
             files=self._files,
-            view=view,
             answer=self._answer,
-            run_program=self._run_program,
-            show_problem=self._show_error,
         )
         # The line for the human monitor that F1 has made: its reply opens in the pager if it is long.
         self._help_source: SourceLine | None = None
@@ -184,7 +182,7 @@ class App:
         loop.add_signal_handler(signal.SIGCHLD, self._child_changed)
         self._stream_reader.attach(stream)
         self._child_watcher.start()
-        printing = asyncio.ensure_future(self._prompt_controller.printer.run())
+        printing = asyncio.ensure_future(self._display.printer.run())
         printing.add_done_callback(self._printing_ended)
         try:
             # Raw mode between two prompts too, or the terminal would echo what is typed there.
@@ -201,7 +199,7 @@ class App:
                 await self._finish_log()
                 self._display.flush()
                 if self._failure is None:
-                    await self._prompt_controller.printer.settled()
+                    await self._display.printer.settled()
         finally:
             # asyncio closes this descriptor before it removes its handlers, and Python reports a
             # signal that arrives meanwhile.
@@ -209,7 +207,7 @@ class App:
             printing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await printing
-            self._prompt_controller.printer.flush()
+            self._display.printer.flush()
             self._stream_reader.close()
             self._child_watcher.close()
         if self._failure is not None:
@@ -262,7 +260,7 @@ class App:
             return
         self._has_child_ended = False
         if message:
-            self._show_error(message)
+            self._display.show_error(message)
         else:
             self._leave(0)
 
@@ -378,10 +376,6 @@ class App:
         text = await self._prompt_controller.ask_secret(escape(ask.key))
         self._answer(ask, text)
 
-    async def _run_program(self, work: Awaitable[str]) -> None:
-        self._display.flush()
-        await self._prompt_controller.run_program(work)
-
     def _on_ready(self) -> None:
         assert isinstance(self._session, Session)
         self._greetings += 1
@@ -430,10 +424,6 @@ class App:
         while self._session.log_waits_for and time.monotonic() < give_up_at:
             await asyncio.sleep(_LOG_PATIENCE / 200)
         self._perform(self._session.flush_log(time.monotonic(), is_last=True))
-
-    def _show_error(self, text: str) -> None:
-        """Show an error message."""
-        self._display.show_message(text, is_error=True)
 
     def _show_history_problem(self) -> None:
         problem = self._history.pop_problem()
@@ -494,16 +484,8 @@ class App:
         else:
             return False
         if may_need_pager and not self._display.show_if_it_fits(effect):
-            self._page(effect)
+            self._redirects.page(effect)
         return may_need_pager
-
-    def _page(self, shown: ShowReply | ShowDocument) -> None:
-        """Show what does not fit on the screen in the pager."""
-        text, is_wide = self._display.view.for_pager(shown, self._devices.theme)
-        programs, pager = self._prompt_controller.programs, self._settings.pager
-        self._prompt_controller.run_suspended(
-            lambda: self._run_program(programs.page(text, pager=pager, is_wide=is_wide))
-        )
 
     def _answer(self, step: Step, answer: object) -> None:
         self._perform(self._session.answer(step, answer, time.monotonic()))

@@ -16,7 +16,7 @@ from prompt_toolkit.renderer import print_formatted_text
 from ..qmp import Greeting
 from ..session import Effect, ShowDocument, ShowEvent, ShowMessage, ShowReply
 from .formatter import EffectFormatter
-from .styles import Fragments, Theme
+from .styles import Devices, Fragments, Theme
 from .throttle import EventThrottle
 
 
@@ -119,17 +119,12 @@ def encode_for_terminal(text: str, encoding: str) -> str:
 
 
 class OutputView:
-    """Shows effects and messages, by the size of the terminal at `output`."""
+    """Shows effects and messages. They are printed while its `printer` is running."""
 
-    def __init__(
-        self,
-        view: EffectFormatter,
-        printer: OutputQueue,
-        output: Output,
-    ) -> None:
+    def __init__(self, view: EffectFormatter, devices: Devices) -> None:
         self.view = view
-        self._printer = printer
-        self._output = output
+        self.printer = OutputQueue(devices.output, devices.theme)
+        self._output = devices.output
         self._throttle = EventThrottle()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -137,12 +132,12 @@ class OutputView:
         """Show an effect, if it is of a kind that is shown."""
         if isinstance(effect, ShowEvent) and effect.again:
             self.flush()
-            self._printer.print(self.view.event(effect.event))
+            self.printer.print(self.view.event(effect.event))
             return
         if isinstance(effect, ShowEvent):
             if self.view.wants(effect.event):
                 for item in self._throttle.allow(effect.event, time.monotonic()):
-                    self._printer.print(self.view.event(item))
+                    self.printer.print(self.view.event(item))
                 self._set_timer()
             return
         fragments = self.view.fragments(effect)
@@ -163,20 +158,24 @@ class OutputView:
     def print(self, fragments: Fragments) -> None:
         """Print fragments that end with a line end."""
         self.flush()
-        self._printer.print(fragments)
+        self.printer.print(fragments)
 
     def output(self, text: str) -> None:
         """Show the output of a server that qmpshell has started."""
         self.print(self.view.output(text))
 
-    def show_message(self, text: str, *, is_error: bool = False) -> None:
+    def show_message(self, text: str) -> None:
         """Show a message of qmpshell's own."""
-        self.show(ShowMessage(text, is_error=is_error))
+        self.show(ShowMessage(text))
+
+    def show_error(self, text: str) -> None:
+        """Show an error message."""
+        self.show(ShowMessage(text, is_error=True))
 
     def flush(self) -> None:
         """Show the event counts so far."""
         for item in self._throttle.flush():
-            self._printer.print(self.view.event(item))
+            self.printer.print(self.view.event(item))
         self._set_timer()
 
     def _set_timer(self) -> None:

@@ -31,7 +31,7 @@ from .history import HistorySuggester, SafeHistory
 from .keys import Tab, make_bindings
 from .lexer import LineLexer
 from .long_lines import LongLineProcessor
-from .output import OutputQueue
+from .output import OutputView
 from .processes import ForegroundProcess, ProcessRunner
 from .reflow import erase_reflowed
 from .search import SearchStart
@@ -62,7 +62,7 @@ class PromptController:
     """Controls whether the prompt, a dialog or an external program owns the terminal.
 
     `find_bottom_rows` returns what is below the signature. `interrupt` handles Ctrl-C on an empty
-    line, `show_help` F1 with the text and the cursor, and `show_problem` a failed program.
+    line, and `show_help` F1 with the text and the cursor.
     """
 
     def __init__(
@@ -72,16 +72,15 @@ class PromptController:
         splitter: InputSplitter,
         completion_model: CompletionModel,
         history: SafeHistory,
+        display: OutputView,
         find_bottom_rows: Callable[[], Fragments],
         interrupt: Callable[[], None],
         show_help: Callable[[str, int], None],
-        show_problem: Callable[[str], None],
     ) -> None:
         self._devices = devices
         self._find_bottom_rows = find_bottom_rows
-        self._show_problem = show_problem
+        self._display = display
         self._completion_model = completion_model
-        self.printer = OutputQueue(devices.output, devices.theme)
         self.foreground = ForegroundProcess(devices.input.fileno(), stop=self._stop)
         self.programs = ProcessRunner(self.foreground, devices.environment)
         # What replaces the prompt next, in this order.
@@ -280,16 +279,16 @@ class PromptController:
 
     async def run_program(self, work: Awaitable[str]) -> None:
         """Lend the terminal to `work`, which returns what went wrong, or "". Hold the output meanwhile."""
-        await self.printer.settled()
-        self.printer.hold()
+        await self._display.printer.settled()
+        self._display.printer.hold()
         try:
             with self._devices.input.cooked_mode():
                 problem = await work
         finally:
-            self.printer.release()
+            self._display.printer.release()
         _end_line(self._devices.output)
         if problem:
-            self._show_problem(problem)
+            self._display.show_error(problem)
 
     def _edit(self, text: str) -> None:
         async def edit() -> str:

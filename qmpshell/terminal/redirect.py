@@ -14,7 +14,8 @@ from ..language import Redirect
 from ..session import CloseRedirect, OpenRedirect, ShowDocument, ShowPicture, ShowReply, ShowResult
 from ..transport import run_in_thread
 from .files import FileOperations, wait_for_any
-from .formatter import EffectFormatter, overwrite_question, refusal_text
+from .formatter import overwrite_question, refusal_text
+from .output import OutputView
 from .prompt import PromptController
 from .styles import Devices
 
@@ -27,29 +28,26 @@ _RETRY_AFTER = 0.05
 
 
 class RedirectController:
-    """Handles redirects, one at a time. `files` opens and writes the files.
+    """Handles redirects, one at a time, and shows in the pager what does not fit on the screen.
 
-    `view` lays out replies and documents for a pager. `answer` receives each step after it was
-    performed, and the problem, or "". `run_program` lends the terminal to an awaitable.
+    `files` opens and writes the files. `answer` receives each step after it was performed, and the
+    problem, or "".
     """
 
     def __init__(
         self,
         devices: Devices,
         prompt_controller: PromptController,
+        display: OutputView,
         *,
         files: FileOperations,
-        view: EffectFormatter,
         answer: Callable[[OpenRedirect | CloseRedirect, str], None],
-        run_program: Callable[[Awaitable[str]], Awaitable[None]],
-        show_problem: Callable[[str], None],
     ) -> None:
         self._devices = devices
         self._prompt_controller = prompt_controller
-        self._formatter = view
+        self._display = display
         self._files = files
         self._answer = answer
-        self._run_program = run_program
         self._redirect: Redirect | None = None
         # The open file. A command starts only after the last reply, because it needs the terminal.
         self._file: RedirectTarget | None = None
@@ -59,14 +57,15 @@ class RedirectController:
         self._is_wide = False
         # Whether a failure was shown. A command that would get no data is not run then.
         self._has_failed = False
-        self._show_problem = show_problem
 
     @cached_property
     def _view(self) -> ScriptView:
         """The view for redirected output, which looks like that of a script."""
         from ..script import ScriptView  # the first prompt does not need it
 
-        return ScriptView(self._devices.settings, name="", out=self._write, err=self._show_problem)
+        return ScriptView(
+            self._devices.settings, name="", out=self._write, err=self._display.show_error
+        )
 
     def show(self, shown: ShowReply | ShowResult | ShowDocument | ShowPicture) -> bool:
         """Handle a reply, a result, a help document or a picture.
@@ -79,7 +78,7 @@ class RedirectController:
             self._has_failed = True
             return False
         if isinstance(shown, ShowReply | ShowDocument) and is_pager(shown.redirect):
-            text, is_wide = self._formatter.for_pager(shown, self._devices.theme)
+            text, is_wide = self._display.view.for_pager(shown, self._devices.theme)
             self._pages.append(text)
             self._is_wide |= is_wide
         else:
@@ -154,6 +153,18 @@ class RedirectController:
             work = programs.shell(redirect.text, b"".join(self._parts))
         await self._run_program(work)
         self._answer(step, "")
+
+    def page(self, shown: ShowReply | ShowDocument) -> None:
+        """Show what does not fit on the screen in the pager."""
+        text, is_wide = self._display.view.for_pager(shown, self._devices.theme)
+        programs, pager = self._prompt_controller.programs, self._devices.settings.pager
+        self._prompt_controller.run_suspended(
+            lambda: self._run_program(programs.page(text, pager=pager, is_wide=is_wide))
+        )
+
+    async def _run_program(self, work: Awaitable[str]) -> None:
+        self._display.flush()
+        await self._prompt_controller.run_program(work)
 
 
 async def _finish(file: RedirectTarget) -> str:
