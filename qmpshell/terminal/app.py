@@ -90,6 +90,7 @@ class App:
         child_server: ChildServer | None,
     ) -> None:
         self._devices = devices
+        self._clock = devices.clock
         self._settings = settings = devices.settings
         self._session = session
         view = EffectFormatter(
@@ -189,7 +190,7 @@ class App:
             with self._devices.input.raw_mode():
                 self._perform(
                     self._session.connected(
-                        time.monotonic(), passes_descriptors=stream.passes_descriptors
+                        self._clock(), passes_descriptors=stream.passes_descriptors
                     )
                 )
                 if self._settings.raw:  # there is no greeting to wait for
@@ -283,7 +284,7 @@ class App:
             else:
                 self._submitted.append((line.source, text))
                 prepared = line
-            self._perform(self._session.submit(prepared, time.monotonic()))
+            self._perform(self._session.submit(prepared, self._clock()))
 
     def _show_help(self, text: str, cursor: int) -> None:
         """Show help for what is at the cursor (F1). The typed line and the history stay."""
@@ -300,7 +301,7 @@ class App:
             return
         effects: list[Effect] = []
         if isinstance(self._session, Session):
-            effects = self._session.abandon(time.monotonic())
+            effects = self._session.abandon(self._clock())
         if effects:
             self._perform(effects)
         else:
@@ -382,7 +383,7 @@ class App:
         if not self._settings.quiet:
             self._display.banner(self._session.greeting)
         self._show_history_problem()
-        self._session.track_vm(time.monotonic())
+        self._session.track_vm(self._clock())
         self._completion_model.on_ready()
 
     def _on_query_result(self, learned: QueryResult) -> None:
@@ -399,12 +400,12 @@ class App:
             self._timer = None
         deadline = self._session.deadline
         if deadline is not None:
-            delay = max(0.0, deadline - time.monotonic())
+            delay = max(0.0, deadline - self._clock())
             self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
-        self._perform(self._session.tick(time.monotonic()))
+        self._perform(self._session.tick(self._clock()))
 
     def _watch_log(self) -> None:
         """Wait for a log that does not accept all messages at once, such as a FIFO."""
@@ -416,14 +417,14 @@ class App:
             (loop.add_writer if is_writing else loop.add_reader)(descriptor, self._flush_log)
 
     def _flush_log(self) -> None:
-        self._perform(self._session.flush_log(time.monotonic()))
+        self._perform(self._session.flush_log(self._clock()))
 
     async def _finish_log(self) -> None:
         """Write the rest of the log, unless its reader does not read."""
-        give_up_at = time.monotonic() + _LOG_PATIENCE
-        while self._session.log_waits_for and time.monotonic() < give_up_at:
+        give_up_at = self._clock() + _LOG_PATIENCE
+        while self._session.log_waits_for and self._clock() < give_up_at:
             await asyncio.sleep(_LOG_PATIENCE / 200)
-        self._perform(self._session.flush_log(time.monotonic(), is_last=True))
+        self._perform(self._session.flush_log(self._clock(), is_last=True))
 
     def _show_history_problem(self) -> None:
         problem = self._history.pop_problem()
@@ -437,7 +438,7 @@ class App:
         self._prompt_controller.close()
 
     def _received(self, data: bytes) -> None:
-        self._perform(self._session.receive(data, time.monotonic()))
+        self._perform(self._session.receive(data, self._clock()))
         if self._session.lost:
             self._prompt_controller.drop_question()
             self._check_child_end()
@@ -455,7 +456,7 @@ class App:
         self._connecting = None
         self._perform(
             self._session.connected(
-                time.monotonic(), address=address, passes_descriptors=stream.passes_descriptors
+                self._clock(), address=address, passes_descriptors=stream.passes_descriptors
             )
         )
         if data:
@@ -488,7 +489,7 @@ class App:
         return may_need_pager
 
     def _answer(self, step: Step, answer: object) -> None:
-        self._perform(self._session.answer(step, answer, time.monotonic()))
+        self._perform(self._session.answer(step, answer, self._clock()))
 
 
 def run_terminal(
@@ -510,6 +511,7 @@ def run_terminal(
     async def run() -> int:
         devices = Devices(
             settings=settings,
+            clock=time.monotonic,
             environment=environment,
             output=create_output(stdout=sys.stdout),
             input=_create_input(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -67,7 +66,7 @@ class BottomToolbar:
 
     def touch(self) -> None:
         """Mark the rows as possibly changed."""
-        now = time.monotonic()
+        now = self._devices.clock()
         if self._drawn_at is None or now - self._drawn_at >= _PAUSE:
             self._redraw(now)
         else:
@@ -95,7 +94,7 @@ class BottomToolbar:
 
     def _on_time(self) -> None:
         self._timer = None
-        self._redraw(time.monotonic())
+        self._redraw(self._devices.clock())
 
     @property
     def _is_live(self) -> bool:
@@ -118,7 +117,10 @@ class BottomToolbar:
             rows += self._live_rows(session.live_view, size)
         if shown:
             parts += status_parts(session, unicode=self._unicode)
-        waits = session.describe_blocker(time.monotonic()) or self._completion_model.describe_wait()
+        waits = (
+            session.describe_blocker(self._devices.clock())
+            or self._completion_model.describe_wait()
+        )
         rows += layout_toolbar(waits, parts, size.columns)
         fragments = [fragment for row in rows for fragment in (*row, ("", "\n"))]
         return fragments[:-1]

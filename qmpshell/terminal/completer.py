@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import stat
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prompt_toolkit.buffer import Buffer
@@ -245,6 +244,7 @@ class CompletionModel:
         changed: Callable[[], None],
     ) -> None:
         self._settings = devices.settings
+        self._clock = devices.clock
         self._session = session if isinstance(session, Session) else None
         self._perform = perform
         self._arrived = arrived
@@ -286,7 +286,7 @@ class CompletionModel:
         if self._settings.hmp:
             self._load_catalogue()
         else:
-            self._perform(session.learn_commands(time.monotonic()))
+            self._perform(session.learn_commands(self._clock()))
 
     def _names_before(self) -> Sequence[str]:
         """Return the server's commands as far as they are known before it answers."""
@@ -313,7 +313,7 @@ class CompletionModel:
                 self._known.disabled = frozenset(disabled_in(value))
                 self._known.names = [*names_in(value), *self._known.disabled]
                 # The prompt is visible by now. A line that needs the schema at once queries it itself.
-                self._perform(self._session.load_schema(time.monotonic()))
+                self._perform(self._session.load_schema(self._clock()))
 
     @property
     def is_in_doubt(self) -> bool:
@@ -327,15 +327,15 @@ class CompletionModel:
 
     def describe_wait(self) -> str:
         """Describe how long names have been awaited, or return ""."""
-        return self._live.describe_wait(time.monotonic()) if self._live is not None else ""
+        return self._live.describe_wait(self._clock()) if self._live is not None else ""
 
     def on_effects(self, effects: Iterable[Effect]) -> Sequence[Effect]:
         """Return the queries for live names that follow from these effects."""
-        return self._live.on_effects(effects, time.monotonic()) if self._live is not None else []
+        return self._live.on_effects(effects, self._clock()) if self._live is not None else []
 
     def _start_query(self) -> None:
         if self._live is not None:
-            self._live.on_ready(time.monotonic())
+            self._live.on_ready(self._clock())
 
     def _want_live(self) -> None:
         # Not within a key press.
@@ -343,7 +343,7 @@ class CompletionModel:
 
     def _query_wanted(self) -> None:
         if self._live is not None:
-            self._perform(self._live.send_queries(time.monotonic()))
+            self._perform(self._live.send_queries(self._clock()))
         self._read_descriptions()
 
     def _read_descriptions(self) -> None:
@@ -360,4 +360,4 @@ class CompletionModel:
 
     def _load_catalogue(self) -> None:
         if self._loader is not None:
-            self._perform(self._loader.load(time.monotonic()))
+            self._perform(self._loader.load(self._clock()))

@@ -357,7 +357,7 @@ class EffectFormatter:
     """Formats effects as fragments that end with a line end.
 
     `width` returns the columns of the terminal, `encoding` is its encoding. `has_keys` is false where
-    Tab and F1 do nothing.
+    Tab and F1 do nothing. `now` returns the local time, for events without one.
     """
 
     def __init__(
@@ -369,8 +369,10 @@ class EffectFormatter:
         encoding: str | None,
         child_server: ChildServer | None,
         has_keys: bool = True,
+        now: Callable[[], datetime] = datetime.now,
     ) -> None:
         self._settings = settings
+        self._now = now
         topic = "help lists the commands." if settings.hmp else "/help lists the shell commands."
         self._first_steps = _FIRST_KEYS + topic if has_keys else topic
         self.address = address
@@ -477,7 +479,7 @@ class EffectFormatter:
 
     def _time(self, event: Event) -> str:
         stamp = event.value.get("timestamp")
-        when = datetime.now()
+        when = self._now()
         if isinstance(stamp, dict):
             try:
                 seconds = stamp["seconds"] + stamp["microseconds"] / 1e6

@@ -6,7 +6,6 @@ All pending output is printed at once: the prompt is erased and redrawn once for
 from __future__ import annotations
 
 import asyncio
-import time
 
 from prompt_toolkit.application import get_app_or_none
 from prompt_toolkit.formatted_text import FormattedText
@@ -125,6 +124,7 @@ class OutputView:
         self.view = view
         self.printer = OutputQueue(devices.output, devices.theme)
         self._output = devices.output
+        self._clock = devices.clock
         self._throttle = EventThrottle()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -136,7 +136,7 @@ class OutputView:
             return
         if isinstance(effect, ShowEvent):
             if self.view.wants(effect.event):
-                for item in self._throttle.allow(effect.event, time.monotonic()):
+                for item in self._throttle.allow(effect.event, self._clock()):
                     self.printer.print(self.view.event(item))
                 self._set_timer()
             return
@@ -181,7 +181,7 @@ class OutputView:
     def _set_timer(self) -> None:
         due = self._throttle.due
         if due is not None and self._timer is None:
-            delay = max(0.0, due - time.monotonic())
+            delay = max(0.0, due - self._clock())
             self._timer = asyncio.get_running_loop().call_later(delay, self._on_time)
         elif due is None and self._timer is not None:
             self._timer.cancel()

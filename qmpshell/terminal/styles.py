@@ -340,9 +340,10 @@ class Theme:
 
 
 class Devices(Record, kw_only=True):
-    """The terminal, and the settings of its user."""
+    """The terminal, the settings of its user, and a monotonic clock, in seconds."""
 
     settings: Settings
+    clock: Callable[[], float]
     environment: Mapping[str, str]
     input: Input
     output: Output

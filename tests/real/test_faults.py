@@ -77,7 +77,10 @@ def test_address_without_server_reports_reason(tmp_path: Path) -> None:
         for address, complaint in (
             (str(tmp_path / "none.sock"), "no such socket"),
             ("nothing", "(is QEMU running, and is this the path given to it?)"),
-            ("evnets", "(is QEMU running, and is this the path given to it?); did you mean events?"),
+            (
+                "evnets",
+                "(is QEMU running, and is this the path given to it?); did you mean events?",
+            ),
             (str(gone), "connection refused"),
             (str(file), "not a socket but a regular file"),
             (str(tmp_path), "not a socket but a directory"),
