@@ -20,17 +20,7 @@ from ..qemu import (
 )
 from ..session import Session
 from .signals import SignalReceived, Signals
-from .start import (
-    Connector,
-    Invocation,
-    can_move_cursor,
-    configure,
-    import_shell,
-    is_scripted,
-    make_session,
-    run_script,
-    write_error,
-)
+from .start import Invocation, can_move_cursor, is_scripted, start, write_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,56 +92,19 @@ class _Run:
     def session(self) -> int:
         """Run the session. Return the exit status. Raises QmpShellError."""
         self._signals.release()
-        is_script = is_scripted(self._invocation)
-        settings, configuration = self._invocation.settings, None
-        if not is_script:
-            configuration = configure(
-                settings, self._environment, explicit=self._invocation.explicit
-            )
-        address = self._directory.socket
-        connector = Connector(address, settings, self._environment, configuration=configuration)
-        session = make_session(
-            settings,
-            address,
-            interactive=not is_script,
-            environment=self._environment,
-            child=self,
-        )
-        self._session = session
-        return self._script(session, connector) if is_script else self._shell(session, connector)
-
-    def _shell(self, session: Session | RawSession, connector: Connector) -> int:
-        stream = self._start(output=None if can_move_cursor(self._environment) else 2)
-        if self._line.note and not self._invocation.settings.quiet:
-            write_error(self._line.note)
-        return import_shell(self._environment)(
-            self._invocation.settings,
-            session,
-            stream,
-            address=self._directory.socket,
-            connect=connector.reconnect,
-            environment=self._environment,
-            child_server=self,
-        )
-
-    def _script(self, session: Session | RawSession, connector: Connector) -> int:
-        # stdout contains only the server's messages.
-        status = run_script(
-            self._invocation,
-            session,
-            self._environment,
-            name=self._directory.socket,
-            connect=lambda: self._start(output=2),
-            reconnect=connector.reconnect,
-        )
+        self._invocation.address = self._directory.socket
+        status = start(self._invocation, environment=self._environment, child=self)
         qemu = self._qemu
-        if status == CONNECTION and qemu is not None and qemu.wait(_END_TIMEOUT) is not None:
+        if status != CONNECTION or qemu is None or not is_scripted(self._invocation):
+            return status
+        if qemu.wait(_END_TIMEOUT) is not None:
             _show(qemu.read_rest())
             write_error(f"qmpshell: {qemu.describe_end()}")
         return status
 
-    def _start(self, *, output: int | None) -> Stream:
+    def open(self, session: Session | RawSession, *, interactive: bool) -> Stream:
         """Start QEMU, and wait until its monitor is ready. Raises LaunchError or EarlyExitError."""
+        self._session = session
         settings = self._invocation.settings
         self._signals.hold()  # or a QEMU could exist that nothing ends
         qemu, stream = start_qemu(
@@ -159,7 +112,8 @@ class _Run:
             self._directory,
             environment=self._environment,
             keep=self._invocation.keep,
-            output=output,
+            # The shell shows QEMU's output. The stdout of a script has only the server's messages.
+            output=None if interactive and can_move_cursor(self._environment) else 2,
         )
         self._qemu = qemu
         patience = _START_TIMEOUT if settings.wait is None else settings.wait
@@ -177,6 +131,8 @@ class _Run:
         except BaseException:
             stream.close()
             raise
+        if interactive and self._line.note and not settings.quiet:
+            write_error(self._line.note)
         return stream
 
     @property

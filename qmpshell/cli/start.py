@@ -20,14 +20,21 @@ from ..transport import TcpAddress, connect_with_retries, is_word, parse_address
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, Protocol
 
     from ..language import Redirect
     from ..qemu import PictureDirectory
     from ..session import RawSession
     from ..session.ports import ChildProcess, MessageLog
     from ..storage import Configuration, RedirectTarget
+    from ..terminal.child_server import ChildServer
     from ..transport import Address, CleanupOnSignal, Listener, Peer, Stream
+
+    class StartedServer(ChildProcess, ChildServer, Protocol):
+        """A server that `qmpshell run` starts."""
+
+        def open(self, session: Session | RawSession, *, interactive: bool) -> Stream:
+            """Start it for a session. Return a stream to it. Raises QmpShellError."""
 
 
 _DESCRIPTOR_PATH = r"/(?:dev|proc/self)/fd/([0-9]{1,9})"
@@ -420,8 +427,13 @@ def _nowhere(_text: str | None) -> tuple[Stream, str]:
     raise ConnectError("a dry run without an ADDRESS does not connect")
 
 
-def start(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
-    """Connect and run. Return the exit status.
+def start(
+    invocation: Invocation,
+    *,
+    environment: Mapping[str, str],
+    child: StartedServer | None = None,
+) -> int:
+    """Connect, or start `child`, and run. Return the exit status.
 
     Raises QmpShellError, OutputClosedError or OutputError.
     """
@@ -430,28 +442,44 @@ def start(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
         name = "no server"
         session = make_session(settings, name, interactive=False, environment=environment)
         return run_script(invocation, session, environment, name=name)
-    configuration = None
-    if not is_scripted(invocation):
-        configuration = configure(settings, environment, explicit=invocation.explicit)
+    configuration = configure(invocation, environment)
+    interactive = configuration is not None
+    # Beside a prompt, only the shell may write to the terminal.
+    captures_stderr = interactive and can_move_cursor(environment) and os.isatty(2)
     connector = Connector(
         invocation.address,
         settings,
         environment,
         listen=invocation.listen,
         configuration=configuration,
-        # Beside a prompt, only the shell may write to the terminal.
-        captures_stderr=configuration is not None and can_move_cursor(environment) and os.isatty(2),
+        captures_stderr=captures_stderr and child is None,
     )
+    session = make_session(
+        settings, connector.name, interactive=interactive, environment=environment, child=child
+    )
+
+    def open_stream() -> Stream:
+        return connector.open() if child is None else child.open(session, interactive=interactive)
+
     try:
-        if configuration is not None:
-            return _run_terminal(settings, connector, environment)
-        return run_script(
-            invocation,
-            make_session(settings, connector.name, interactive=False, environment=environment),
-            environment,
-            name=connector.name,
-            connect=connector.open,
-            reconnect=connector.reconnect,
+        if not interactive:
+            return run_script(
+                invocation,
+                session,
+                environment,
+                name=connector.name,
+                connect=open_stream,
+                reconnect=connector.reconnect,
+            )
+        stream = open_stream()
+        return import_shell(environment)(
+            settings,
+            session,
+            stream,
+            address=connector.name,
+            connect=connector.reconnect,
+            environment=environment,
+            child_server=child,
         )
     finally:
         connector.close()
@@ -474,14 +502,14 @@ def _is_dumb(environment: Mapping[str, str]) -> bool:
     return environment.get("TERM", "") in ("", "dumb", "unknown")
 
 
-def configure(
-    settings: Settings, environment: Mapping[str, str], *, explicit: Collection[str] = ()
-) -> Configuration:
-    """Apply the settings file, except for what is in `explicit`, for a session at a terminal.
+def configure(invocation: Invocation, environment: Mapping[str, str]) -> Configuration | None:
+    """Apply the settings file for a session at a terminal, except for what options have set.
 
-    Problems of the file are reported there.
+    Problems of the file are reported there. Return None for a script, which does not depend on it.
     """
-    from ..storage import read_config  # a script does not depend on it
+    if is_scripted(invocation):
+        return None
+    from ..storage import read_config
 
     configuration = read_config(environment)
     for problem in (*configuration.problems, *configuration.setting_problems):
@@ -489,21 +517,8 @@ def configure(
     if configuration.values:
         from ..storage import apply_settings
 
-        apply_settings(configuration.values, settings, explicit=explicit)
+        apply_settings(configuration.values, invocation.settings, explicit=invocation.explicit)
     return configuration
-
-
-def _run_terminal(settings: Settings, connector: Connector, environment: Mapping[str, str]) -> int:
-    session = make_session(settings, connector.name, interactive=True, environment=environment)
-    stream = connector.open()
-    return import_shell(environment)(
-        settings,
-        session,
-        stream,
-        address=connector.name,
-        connect=connector.reconnect,
-        environment=environment,
-    )
 
 
 def import_shell(environment: Mapping[str, str]) -> Callable[..., int]:
