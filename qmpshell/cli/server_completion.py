@@ -113,7 +113,9 @@ def _parameter(context: click.Context | None, name: str) -> Any:
     return None
 
 
-def command_names(context: click.Context, incomplete: str) -> list[CompletionItem]:
+def command_names(
+    context: click.Context, _completed: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
     """Return the names of the server's commands."""
     if _parameter(context, "agent"):
         return _items(load_agent_schema().commands(), incomplete)
@@ -126,9 +128,11 @@ def command_names(context: click.Context, incomplete: str) -> list[CompletionIte
 
 
 def command_words(
-    context: click.Context, command: str, words: Sequence[str], incomplete: str
+    context: click.Context, completed: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Return the arguments of a command, or their values."""
+    """Return the arguments of the command that is the parameter `name`, or their values."""
+    command = context.params.get("name") or ""
+    words: Sequence[str] = context.params.get(completed.name or "") or ()
     prefix = "--" if incomplete.startswith("--") else ""
     typed = incomplete.removeprefix("--")
     line = " ".join([command, *(word.removeprefix("--") for word in words), typed])
@@ -142,35 +146,38 @@ def command_words(
     return _items([prefix + word for word in _words(found, typed)], incomplete)
 
 
-def event_names(context: click.Context, incomplete: str) -> list[CompletionItem]:
+def event_names(
+    context: click.Context, _completed: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
     """Return the names of the server's events."""
     with _suppressed(), _connected(context, os.environ) as server:
         return _items(server.read_schema().events(), incomplete)
     return []
 
 
-def qom_paths(context: click.Context, incomplete: str) -> list[CompletionItem]:
-    """Return the objects below a path, and after a point the properties of an object."""
-    if not incomplete:
+def qom_words(
+    context: click.Context, completed: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the objects below a path or the properties in PATH.PROPERTY; in later words properties."""
+    earlier = context.params.get(completed.name or "")
+    words = earlier if isinstance(earlier, (tuple, list)) else ()
+    if not incomplete and not words:
         return [CompletionItem("/")]
     found: list[str] = []
     with _suppressed(), _connected(context, os.environ) as server:
+        if words:
+            return _items(_qom_properties(server, str(words[0]), incomplete), incomplete)
         found = _qom_words(server, f"qom-list path={incomplete}", incomplete)
         if len(found) == 1 and server.find(NameQuery(QOM_CHILD, found[0])):
             found.append(f"{found[0]}/")  # the user may want either
         if "." in incomplete.rpartition("/")[2]:  # a component may contain points too
             path, _, start = incomplete.rpartition(".")
-            line = f"qom-get path={path} property={start}"
-            found += [f"{path}.{word}" for word in _qom_words(server, line, start)]
+            found += [f"{path}.{word}" for word in _qom_properties(server, path, start)]
     return _items(found, incomplete)
 
 
-def qom_properties(context: click.Context, path: str, incomplete: str) -> list[CompletionItem]:
-    """Return the properties of an object."""
-    with _suppressed(), _connected(context, os.environ) as server:
-        line = f"qom-get path={path} property={incomplete}"
-        return _items(_qom_words(server, line, incomplete), incomplete)
-    return []
+def _qom_properties(server: _Server, path: str, typed: str) -> list[str]:
+    return _qom_words(server, f"qom-get path={path} property={typed}", typed)
 
 
 def _qom_words(server: _Server, line: str, typed: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from click.shell_completion import (
     BashComplete,
@@ -165,25 +165,6 @@ def _running(environment: Mapping[str, str]) -> Iterator[str]:
             yield path
 
 
-def complete_command(
-    context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Complete the name of a command of the server."""
-    from .server_completion import command_names
-
-    return command_names(context, incomplete)
-
-
-def complete_command_words(
-    context: click.Context, parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Complete an argument of the command that is the parameter `name`, or its value."""
-    from .server_completion import command_words
-
-    words = context.params.get(parameter.name or "") or ()
-    return command_words(context, context.params.get("name") or "", words, incomplete)
-
-
 def complete_copied_path(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
@@ -196,25 +177,23 @@ def complete_copied_path(
     return [] if incomplete.startswith(guest) else [CompletionItem(incomplete, type="file")]
 
 
-def complete_event(
-    context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Complete the name of an event of the server."""
-    from .server_completion import event_names
+def _from_server(function: str) -> Callable[..., list[CompletionItem]]:
+    """Return the completion by a function of `server_completion`, which is imported when it is used."""
 
-    return event_names(context, incomplete)
+    def complete(
+        context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from . import server_completion
+
+        found: list[CompletionItem] = getattr(server_completion, function)(
+            context, parameter, incomplete
+        )
+        return found
+
+    return complete
 
 
-def complete_qom_path(
-    context: click.Context, parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Complete the path of an object or PATH.PROPERTY, and in later words a property of the object.
-
-    The server is the one that the parameter `socket` of the command names, or the environment.
-    """
-    from .server_completion import qom_paths, qom_properties
-
-    earlier = context.params.get(parameter.name or "")
-    if isinstance(earlier, (tuple, list)) and earlier:
-        return qom_properties(context, str(earlier[0]), incomplete)
-    return qom_paths(context, incomplete)
+complete_command = _from_server("command_names")
+complete_command_words = _from_server("command_words")
+complete_event = _from_server("event_names")
+complete_qom_path = _from_server("qom_words")
