@@ -129,8 +129,19 @@ def open_stream(address: Address, *, timeout: float, captures_stderr: bool = Fal
     timeout = min(timeout, MAX_TIMEOUT)
     if isinstance(address, FdAddress):
         return _inherited(address)
-    if not isinstance(address, UnixAddress | TcpAddress):
-        return _open_other(address, timeout=timeout, captures_stderr=captures_stderr)
+    # Few scripts need the following three modules, so the others do not import them.
+    if isinstance(address, ExecAddress):
+        from .exec import open_exec
+
+        return open_exec(address, captures_stderr=captures_stderr)
+    if isinstance(address, DeviceAddress):
+        from .device import open_device
+
+        return open_device(address, timeout=timeout)
+    if isinstance(address, VsockAddress):
+        from .vsock import open_vsock
+
+        return open_vsock(address, timeout=timeout)
     # Before connecting: its library may be missing.
     websocket = _websocket_codec(address) if address.websocket else None
     try:
@@ -232,27 +243,6 @@ def _explain_silence(address: UnixAddress | TcpAddress, *, is_late: bool) -> str
     if delay and not is_late:
         return ""
     return (delay or explain_mismatch(name, peer)).removeprefix(f"{name}: ")
-
-
-def _open_other(
-    address: ExecAddress | DeviceAddress | VsockAddress,
-    *,
-    timeout: float,
-    captures_stderr: bool,
-) -> Stream:
-    """Open a stream that few scripts need, so that the others do not import its module."""
-    if isinstance(address, ExecAddress):
-        from .exec import open_exec
-
-        return open_exec(address, timeout=timeout, captures_stderr=captures_stderr)
-    if isinstance(address, DeviceAddress):
-        from .device import open_device
-
-        return open_device(address, timeout=timeout)
-    assert isinstance(address, VsockAddress), address
-    from .vsock import open_vsock
-
-    return open_vsock(address, timeout=timeout)
 
 
 def _connect_unix(address: UnixAddress) -> _socket.socket:

@@ -32,12 +32,7 @@ _GUARD = "read -r _; sleep 1; kill -s TERM -- -$1 || exit; sleep 2; kill -s KILL
 _ERROR_SIZE = 1 << 16
 
 
-def open_exec(
-    address: ExecAddress,
-    *,
-    timeout: float,  # noqa: ARG001 - a parameter of all functions that open a stream
-    captures_stderr: bool = False,
-) -> ExecStream:
+def open_exec(address: ExecAddress, *, captures_stderr: bool) -> ExecStream:
     """Run the command. Raises ConnectError.
 
     Its stderr is that of this process. With `captures_stderr`, the stream returns it instead.
