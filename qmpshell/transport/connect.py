@@ -22,7 +22,7 @@ from .address import (
     UnixAddress,
     VsockAddress,
 )
-from .stream import DescriptorStream, SocketStream, Stream
+from .stream import DescriptorStream, SocketStream, Stream, explain_failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +42,21 @@ _RETRIABLE = (
     errno.EHOSTUNREACH,
     errno.ENETUNREACH,
 )
+# Why connecting fails: in general, and to the path of a socket.
+_REASONS = {
+    errno.ECONNREFUSED: "connection refused: nothing listens there (is QEMU running?)",
+    errno.EAGAIN: "busy: another client holds this monitor, and one more is waiting (QEMU serves one"
+    " at a time)",
+    errno.ETIMEDOUT: "connecting timed out",
+}
+_PATH_REASONS = {
+    **_REASONS,
+    errno.ENOENT: "no such socket (is QEMU running, and is this the path given to it?)",
+    errno.EACCES: "permission denied: the socket belongs to another user",
+    errno.EPERM: "permission denied: the socket belongs to another user",
+    errno.ECONNREFUSED: "connection refused: nothing listens there (has QEMU exited?)",
+    errno.EPROTOTYPE: "a socket, but not a stream socket",
+}
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 _CONNECT_TIMEOUT = 5.0
@@ -154,9 +169,11 @@ def open_stream(address: Address, *, timeout: float, captures_stderr: bool = Fal
     except _socket.gaierror as error:
         raise ConnectError(f"{address}: no such host ({error.strerror})") from error
     except OSError as error:
-        other = isinstance(address, UnixAddress) and not address.abstract and _other(address.path)
+        path = address.path if isinstance(address, UnixAddress) and not address.abstract else ""
+        other = _other(path) if path else ""
+        reason = explain_failure(error, _PATH_REASONS if path else _REASONS)
         raise ConnectError(
-            f"{address}: {f'not a socket but {other}' if other else _explain(address, error)}",
+            f"{address}: {f'not a socket but {other}' if other else reason}",
             retriable=error.errno in _RETRIABLE and not other,
             busy=error.errno == errno.EAGAIN,
         ) from error
@@ -287,35 +304,6 @@ def _inherited(address: FdAddress) -> Stream:
         return SocketStream(_socket.socket(fileno=os.dup(address.number)))
     except OSError as error:
         raise ConnectError(f"{address}: {error.strerror}; was it inherited?") from error
-
-
-def _explain(address: Address, error: OSError) -> str:
-    if isinstance(address, UnixAddress) and not address.abstract:
-        special = _explain_path(error)
-        if special:
-            return special
-    if error.errno == errno.ECONNREFUSED:
-        return "connection refused: nothing listens there (is QEMU running?)"
-    if error.errno == errno.EAGAIN:
-        return (
-            "busy: another client holds this monitor, and one more is waiting (QEMU serves one"
-            " at a time)"
-        )
-    if isinstance(error, TimeoutError):
-        return "connecting timed out"
-    return error.strerror or str(error)
-
-
-def _explain_path(error: OSError) -> str:
-    if error.errno == errno.ENOENT:
-        return "no such socket (is QEMU running, and is this the path given to it?)"
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return "permission denied: the socket belongs to another user"
-    if error.errno == errno.ECONNREFUSED:
-        return "connection refused: nothing listens there (has QEMU exited?)"
-    if error.errno == errno.EPROTOTYPE:
-        return "a socket, but not a stream socket"
-    return ""
 
 
 def _other(path: str) -> str:

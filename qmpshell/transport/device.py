@@ -13,7 +13,7 @@ import tty
 
 from ..errors import ConnectError
 from .foreground import CleanupOnSignal
-from .stream import Stream
+from .stream import Stream, explain_failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 
 # Retrying may help: the device is not there yet, or another program uses it.
 _RETRIABLE = (errno.ENOENT, errno.ENXIO, errno.EBUSY, errno.EIO)
+_REASONS = {
+    errno.EACCES: "permission denied: the device belongs to another user",
+    errno.EPERM: "permission denied: the device belongs to another user",
+    errno.ENOENT: "no such device (is QEMU running?)",
+    errno.EBUSY: "busy: another program uses this device",
+    errno.EIO: "nothing is at the other end of this device (has QEMU exited?)",
+    errno.ENXIO: "nothing is at the other end of this device (has QEMU exited?)",
+}
 # QEMU looks once a second for a client that has opened its pty (chardev/char-pty.c).
 _GREETING_TIME = 1.5
 _CLOSED_TIME = 0.3
@@ -57,7 +65,7 @@ def _open(address: DeviceAddress) -> DeviceStream:
         descriptor = os.open(address.path, flags)
     except OSError as error:
         raise ConnectError(
-            f"{address}: {_explain(error)}",
+            f"{address}: {explain_failure(error, _REASONS)}",
             retriable=error.errno in _RETRIABLE,
             busy=error.errno == errno.EBUSY,
         ) from error
@@ -108,18 +116,6 @@ def _is_own_terminal(descriptor: int) -> bool:
         finally:
             os.close(own)
     return False
-
-
-def _explain(error: OSError) -> str:
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return "permission denied: the device belongs to another user"
-    if error.errno == errno.ENOENT:
-        return "no such device (is QEMU running?)"
-    if error.errno == errno.EBUSY:
-        return "busy: another program uses this device"
-    if error.errno in (errno.EIO, errno.ENXIO):
-        return "nothing is at the other end of this device (has QEMU exited?)"
-    return error.strerror or str(error)
 
 
 class DeviceStream(Stream):

@@ -16,7 +16,7 @@ from ..errors import ConnectionLost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 # A large read allocates a new mapping each time, so it is used only while that much data arrives.
 _READ_SIZE = 1 << 16
@@ -24,6 +24,12 @@ _LARGE_READ_SIZE = 1 << 20
 # A pipe that poll reports as writable accepts this many bytes without blocking (POSIX PIPE_BUF).
 _MIN_SEND_SIZE = 512
 _ENDED = (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.ESHUTDOWN, errno.EIO)
+
+
+def explain_failure(error: OSError, reasons: Mapping[int, str]) -> str:
+    """Return why a stream could not be opened: the reason for the number of the error, or the system's."""
+    number = errno.ETIMEDOUT if isinstance(error, TimeoutError) else error.errno
+    return reasons.get(number or 0) or error.strerror or str(error)
 
 
 class Stream:

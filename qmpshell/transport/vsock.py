@@ -6,7 +6,7 @@ import errno
 import socket
 
 from ..errors import ConnectError
-from .stream import SocketStream
+from .stream import SocketStream, explain_failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 _MAX_NUMBER = 0xFFFFFFFE  # the greatest 32-bit number means "any"
 # Retrying may help: the VM or the server in it does not run yet.
 _RETRIABLE = (errno.ECONNREFUSED, errno.ECONNRESET, errno.ENODEV, errno.ETIMEDOUT)
+_REASONS = {
+    errno.EAFNOSUPPORT: "the kernel has no vsock (is its module loaded?)",
+    errno.ENODEV: "no VM has this CID, or the kernel cannot reach it (is the module vhost_vsock loaded?)",
+    errno.ECONNREFUSED: "connection refused: nothing listens there",
+    # A VM answers a connection to a port without a server with a reset.
+    errno.ECONNRESET: "connection refused: nothing listens there",
+    errno.ETIMEDOUT: "connecting timed out: no VM with this CID answers",
+}
 
 
 def open_vsock(address: VsockAddress, *, timeout: float) -> SocketStream:
@@ -27,7 +35,7 @@ def open_vsock(address: VsockAddress, *, timeout: float) -> SocketStream:
     try:
         connected = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
-        raise ConnectError(f"{address}: {_explain(error)}") from error
+        raise ConnectError(f"{address}: {explain_failure(error, _REASONS)}") from error
     try:
         connected.settimeout(max(timeout, 0.001))
         connected.connect((address.cid, address.port))
@@ -35,20 +43,7 @@ def open_vsock(address: VsockAddress, *, timeout: float) -> SocketStream:
     except OSError as error:
         connected.close()
         retriable = isinstance(error, TimeoutError) or error.errno in _RETRIABLE
-        raise ConnectError(f"{address}: {_explain(error)}", retriable=retriable) from error
+        raise ConnectError(
+            f"{address}: {explain_failure(error, _REASONS)}", retriable=retriable
+        ) from error
     return SocketStream(connected)
-
-
-def _explain(error: OSError) -> str:
-    if error.errno == errno.EAFNOSUPPORT:
-        return "the kernel has no vsock (is its module loaded?)"
-    if error.errno == errno.ENODEV:
-        return (
-            "no VM has this CID, or the kernel cannot reach it (is the module vhost_vsock loaded?)"
-        )
-    # A VM answers a connection to a port without a server with a reset.
-    if error.errno in (errno.ECONNREFUSED, errno.ECONNRESET):
-        return "connection refused: nothing listens there"
-    if isinstance(error, TimeoutError):
-        return "connecting timed out: no VM with this CID answers"
-    return error.strerror or str(error)
