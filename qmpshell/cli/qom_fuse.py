@@ -10,7 +10,6 @@ import signal
 import stat
 import threading
 import time
-from functools import partial
 from typing import Any
 
 import click
@@ -81,61 +80,50 @@ find /mnt/machine -lname '*/pcie.0'"""
 )
 @click.argument("mountpoint", type=click.Path(exists=True, file_okay=False))
 @click.option("--read-only", is_flag=True, help="Do not let anything change a property.")
-def fuse_command(mountpoint: str, read_only: bool, socket: str | None, **options: Any) -> Task:
+def fuse_command(
+    mountpoint: str, read_only: bool, socket: str | None, timeout: float | None, **options: Any
+) -> Task:
     """Mount the objects as a file system. Ctrl-C unmounts it."""
-    options["timeout"] = options["timeout"] or _DEFAULT_TIMEOUT
-    return partial(
-        _run,
-        mountpoint=mountpoint,
-        read_only=read_only,
-        socket=socket,
-        settings=Settings(**options),
-    )
+    settings = Settings(**options, timeout=timeout or _DEFAULT_TIMEOUT)
 
-
-def _run(
-    environment: Mapping[str, str],
-    *,
-    mountpoint: str,
-    read_only: bool,
-    socket: str | None,
-    settings: Settings,
-) -> int:
-    try:
-        import mfusepy
-    except ImportError:
-        write_error(
-            "qmpshell: qom fuse needs a library: install it with pip install 'qmpshell[fuse]'"
-        )
-        return USAGE
-    except (OSError, AttributeError) as error:
-        write_error(f"qmpshell: qom fuse needs libfuse: install the package fuse3 ({error})")
-        return USAGE
-    # libfuse changes the current directory.
-    mountpoint = os.path.abspath(mountpoint)
-    with open_connection(environment, socket=socket, settings=settings) as connection:
-        files = QomFiles(connection, read_only=read_only, clock=time.monotonic)
-        options: dict[str, object] = {"ro": True} if read_only else {}
-        if mfusepy.fuse_version_major > 2:
-            options["max_idle_threads"] = 10  # without it, libfuse 3.14 prints a warning
-
-        def serve() -> None:
-            mfusepy.FUSE(
-                files,
-                mountpoint,
-                foreground=True,
-                fsname="qom",
-                subtype="qmpshell",
-                direct_io=True,  # a value may have another size than it had
-                attr_timeout=0,
-                default_permissions=True,
-                **options,
+    def run(environment: Mapping[str, str]) -> int:
+        try:
+            import mfusepy
+        except ImportError:
+            write_error(
+                "qmpshell: qom fuse needs a library: install it with pip install 'qmpshell[fuse]'"
             )
+            return USAGE
+        except (OSError, AttributeError) as error:
+            write_error(f"qmpshell: qom fuse needs libfuse: install the package fuse3 ({error})")
+            return USAGE
+        # libfuse changes the current directory.
+        folder = os.path.abspath(mountpoint)
+        with open_connection(environment, socket=socket, settings=settings) as connection:
+            files = QomFiles(connection, read_only=read_only, clock=time.monotonic)
+            more: dict[str, object] = {"ro": True} if read_only else {}
+            if mfusepy.fuse_version_major > 2:
+                more["max_idle_threads"] = 10  # without it, libfuse 3.14 prints a warning
 
-        status = _Mount(serve, connection, files).run()
-        if status == FAILED:
-            write_error(f"qmpshell: cannot mount at {mountpoint}")
-        return status
+            def serve() -> None:
+                mfusepy.FUSE(
+                    files,
+                    folder,
+                    foreground=True,
+                    fsname="qom",
+                    subtype="qmpshell",
+                    direct_io=True,  # a value may have another size than it had
+                    attr_timeout=0,
+                    default_permissions=True,
+                    **more,
+                )
+
+            status = _Mount(serve, connection, files).run()
+            if status == FAILED:
+                write_error(f"qmpshell: cannot mount at {folder}")
+            return status
+
+    return run
 
 
 _STARTED, _ENDED = b"s", b"e"
