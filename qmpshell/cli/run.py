@@ -19,6 +19,7 @@ from ..qemu import (
     start_qemu,
 )
 from ..session import Session
+from ..transport import set_foreground, signal_group
 from .signals import SignalReceived, Signals
 from .start import Invocation, can_move_cursor, is_scripted, start, write_error
 
@@ -215,21 +216,15 @@ def _lend_terminal(group: int) -> Iterator[None]:
     """
     modes = termios.tcgetattr(0)
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    _set_foreground(group)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGCONT)  # if it has tried to read already
+    set_foreground(0, group)
+    signal_group(group, signal.SIGCONT)  # if it has tried to read already
     try:
         yield
     finally:
-        _set_foreground(os.getpgrp())
+        set_foreground(0, os.getpgrp())
         with contextlib.suppress(termios.error):
             termios.tcsetattr(0, termios.TCSADRAIN, modes)
         signal.signal(signal.SIGTTOU, signal.SIG_DFL)
-
-
-def _set_foreground(group: int) -> None:
-    with contextlib.suppress(OSError):  # the group has ended, or it is not our terminal
-        os.tcsetpgrp(0, group)
 
 
 def _show(text: str) -> None:

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from ..errors import ConnectError, ConnectionLost, LaunchError
-from ..transport import Stream, UnixAddress, open_stream
+from ..transport import Stream, UnixAddress, open_stream, signal_group
 from .command_line import QemuCommandLine
 from .runtime_dir import RuntimeDirectory
 
@@ -269,8 +269,9 @@ class Qemu:
             self._ask_to_quit()
         if self.poll() is None:
             notice(f"waiting for {self.name} (pid {self.pid}) to end; Ctrl-C kills it")
-            self._signal(signal.SIGTERM)
-            self._signal(signal.SIGCONT)
+            # To the process group, which includes programs that QEMU or its wrapper has started.
+            signal_group(self.pid, signal.SIGTERM)
+            signal_group(self.pid, signal.SIGCONT)
             self.wait(_TERM_PATIENCE)
         self.kill()
 
@@ -293,7 +294,7 @@ class Qemu:
     def kill(self) -> None:
         """Kill it, and remove its files."""
         if self.poll() is None:
-            self._signal(signal.SIGKILL)
+            signal_group(self.pid, signal.SIGKILL)
             self.wait(_KILL_PATIENCE)
         self._end_daemons()
         self._unread_output = self.read_rest()
@@ -323,11 +324,6 @@ class Qemu:
             stream.write(_QUIT)
             self.wait(_QUIT_PATIENCE)
         stream.close()
-
-    def _signal(self, number: signal.Signals) -> None:
-        # To the process group, which includes programs that QEMU or its wrapper has started.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
 
 
 def start_qemu(
