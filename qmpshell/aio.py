@@ -194,7 +194,7 @@ class Connection(ClientBase):
 
     def _end(self, reason: str) -> None:
         if self._lost is None:
-            self._lost = reason
+            super()._end(reason)
             if not self._loop.is_closed():
                 self._loop.remove_reader(self._stream.fileno())
                 self._loop.remove_writer(self._stream.fileno())
@@ -205,35 +205,8 @@ class Connection(ClientBase):
         self._watch_writing()
         _wake(self._general)
 
-    def _receive(self) -> bool:
-        """Send queued data and handle received data. Return True if there was some."""
-        if self._lost is not None:
-            return False
-        try:
-            self._stream.flush()
-            data = self._stream.read()
-        except ConnectionLost as error:
-            self._end(f"connection lost: {error}")
-            return False
-        if data == b"":
-            self._end("connection lost: the server closed it")
-        if data is not None:
-            self._state.receive(data)
-            self._answer_handshake()
-        return bool(data)
-
-    def _answer_handshake(self) -> None:
-        answer = self._state.protocol.data_to_send()
-        if answer and self._lost is None:
-            self._write(answer, [])
-
     def _write(self, data: bytes, descriptors: Sequence[int]) -> None:
-        try:
-            self._stream.write(self._state.protocol.data_to_send() + data, descriptors)
-        except ConnectionLost as error:
-            while self._receive():  # the server's last messages
-                pass
-            self._end(f"connection lost: {error}")
+        super()._write(data, descriptors)
         self._watch_writing()
 
     def _watch_writing(self) -> None:

@@ -374,8 +374,7 @@ class Connection(ClientBase):
     def get_events(self) -> list[dict[str, Any]]:
         """Return all events that have arrived, without waiting."""
         with contextlib.suppress(ConnectionLost), self._in_use(""):
-            while self._lost is None and self._poll(0):
-                self._receive()
+            self._receive_rest()
         return self.clear_events()
 
     def wait_event(
@@ -509,14 +508,8 @@ class Connection(ClientBase):
 
     def _send(self, data: bytes, files: Sequence[File], what: str) -> None:
         """Send a message whose reply is `what`. Raises ConnectionLost or AddressError."""
-        descriptors = duplicate_files(files, self._stream, self._address)
-        try:
-            self._stream.write(self._state.protocol.data_to_send() + data, descriptors)
-        except ConnectionLost as error:
-            while self._lost is None and self._poll(0):  # the server's last messages
-                self._receive()
-            self._lost = self._lost or f"connection lost: {error}"
-            self._check_open(f"{what} will not arrive")
+        self._write(data, duplicate_files(files, self._stream, self._address))
+        self._check_open(f"{what} will not arrive")
 
     def _receive_until(self, done: Callable[[], bool], timeout: float | None, what: str) -> None:
         if done():
@@ -543,25 +536,10 @@ class Connection(ClientBase):
         ready = poll.poll(math.ceil(min(max(0.0, timeout), _MAX_POLL) * 1000))
         return not self._closed and bool(ready)
 
-    def _receive(self) -> None:
-        try:
-            if self._stream.want_write:
-                self._stream.flush()
-            data = self._stream.read()
-        except ConnectionLost as error:
-            self._lost = f"connection lost: {error}"
-            return
-        if data is None:
-            return
-        if not data:
-            self._lost = "connection lost: the server closed it"
-        self._state.receive(data)
-        self._answer_handshake()
-
-    def _answer_handshake(self) -> None:
-        answer = self._state.protocol.data_to_send()
-        if answer and self._lost is None:
-            self._send(answer, (), "the reply to the negotiation")
+    def _receive_rest(self) -> None:
+        # Data that completes no message of a codec counts as none, so `_receive` does not tell the end.
+        while self._lost is None and self._poll(0):
+            self._receive()
 
 
 class LaunchedQemu(Connection):

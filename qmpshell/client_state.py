@@ -35,7 +35,7 @@ from .session import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from .transport import Peer, Stream
@@ -342,6 +342,46 @@ class ClientBase:
             raise ConnectionLost(f"{self._address}: the connection is closed; {consequence}")
         if self._lost is not None:
             raise ConnectionLost(f"{self._address}: {self._lost}; {consequence}")
+
+    def _end(self, reason: str) -> None:
+        """Handle the end of the connection."""
+        if self._lost is None:
+            self._lost = reason
+
+    def _receive(self) -> bool:
+        """Send queued data and handle received data. Return True if there was some."""
+        if self._lost is not None:
+            return False
+        try:
+            self._stream.flush()
+            data = self._stream.read()
+        except ConnectionLost as error:
+            self._end(f"connection lost: {error}")
+            return False
+        if data == b"":
+            self._end("connection lost: the server closed it")
+        if data is not None:
+            self._state.receive(data)
+            self._answer_handshake()
+        return bool(data)
+
+    def _receive_rest(self) -> None:
+        """Handle what the server has sent before it closed the connection."""
+        while self._receive():
+            pass
+
+    def _answer_handshake(self) -> None:
+        answer = self._state.protocol.data_to_send()
+        if answer and self._lost is None:
+            self._write(answer, ())
+
+    def _write(self, data: bytes, descriptors: Sequence[int]) -> None:
+        """Send data after that of the handshake, or handle the end of the connection."""
+        try:
+            self._stream.write(self._state.protocol.data_to_send() + data, descriptors)
+        except ConnectionLost as error:
+            self._receive_rest()
+            self._end(f"connection lost: {error}")
 
     @property
     def greeting(self) -> dict[str, Any] | None:
