@@ -30,7 +30,7 @@ from ..session.commands.events import has_member
 from ..storage import LONGEST_WAIT, Output, Settings, poll_events
 from .connection import open_connection
 from .exec import make_line
-from .options import CONTEXT, TLS_OPTIONS, OnceCommand, copy_options, parse_seconds, socket_option
+from .options import CONTEXT, OnceCommand, connection_options, parse_seconds
 from .shell_completion import complete_event
 from .start import write_error
 
@@ -101,7 +101,7 @@ class _Filter:
 @click.command(
     "events",
     cls=OnceCommand,
-    params=[socket_option(for_agent=False), *copy_options("wait", *TLS_OPTIONS)],
+    params=connection_options(),
     context_settings=CONTEXT,
     epilog=_EPILOG,
 )

@@ -9,7 +9,7 @@ import re
 import click
 
 from ..storage import EVENTS_NONE, FLAT, Settings
-from .options import CONTEXT, TLS_OPTIONS, OnceCommand, copy_options, socket_option
+from .options import CONTEXT, OnceCommand, connection_options
 from .shell_completion import complete_command, complete_command_words, complete_event
 from .start import Invocation, old_address
 
@@ -42,11 +42,7 @@ qmpshell exec -s vm.sock --flat query-block"""
 @click.command(
     "exec",
     cls=OnceCommand,
-    params=[
-        socket_option(),
-        *copy_options("layout", "verbose", "dry_run", "agent", "wait", *TLS_OPTIONS),
-        *copy_options("timeout", "log", "color"),
-    ],
+    params=connection_options("layout", "verbose", "dry_run", "agent", "timeout", "log", "color"),
     context_settings={**CONTEXT, "allow_interspersed_args": False},
     epilog=_EPILOG,
 )

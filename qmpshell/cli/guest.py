@@ -12,14 +12,7 @@ from ..qmp import parse_int
 from ..storage import Settings
 from . import guest_exec, guest_files, guest_system
 from .guest_agent import FAILURES, Agent, open_agent, report
-from .options import (
-    CONTEXT,
-    TLS_OPTIONS,
-    OnceCommand,
-    complete_address,
-    copy_options,
-    parse_seconds,
-)
+from .options import CONTEXT, OnceCommand, connection_options, parse_seconds
 from .shell_completion import complete_copied_path
 from .signals import SignalReceived
 from .start import Invocation, can_move_cursor
@@ -38,6 +31,7 @@ _STATUS = """Exit status: 0 success, 1 the agent or this machine reports a failu
 connection, connection lost or no reply in time, 130 interrupted."""
 
 _HELP = {
+    "socket": "Connect to the agent at ADDRESS; the default is $QGA_CLIENT_ADDRESS.",
     "wait": "Retry until the agent is ready.",
     "timeout": "Stop waiting for the agent, or for a reply, after this time.",
 }
@@ -51,21 +45,15 @@ qmpshell ga -s qga.sock cat /etc/os-release
 qmpshell ga -s qga.sock exec uname -a"""
 
 
-def _connection_options() -> list[click.Parameter]:
-    address = click.Option(
-        ["socket", "-s", "--socket", "--address"],
-        metavar="ADDRESS",
-        shell_complete=complete_address,
-        help="Connect to the agent at ADDRESS; the default is $QGA_CLIENT_ADDRESS.",
-    )
-    options = [address, *copy_options("wait", "timeout", *TLS_OPTIONS)]
+def _agent_options() -> list[click.Parameter]:
+    options = connection_options("timeout", aliases=["--address"])
     for option in options:
         if isinstance(option, click.Option):
             option.help = _HELP.get(option.name or "", option.help)
     return options
 
 
-@click.group("ga", params=_connection_options(), context_settings=CONTEXT, epilog=_EPILOG)
+@click.group("ga", params=_agent_options(), context_settings=CONTEXT, epilog=_EPILOG)
 def command(**_options: Any) -> None:
     """Use the guest agent: files, programs, state and power of a guest."""
 
@@ -75,7 +63,7 @@ def _add(name: str, epilog: str, **settings: Any) -> Callable[[Function], click.
     return command.command(
         name,
         cls=OnceCommand,
-        params=_connection_options(),
+        params=_agent_options(),
         context_settings={**CONTEXT, **settings},
         epilog=epilog,
     )

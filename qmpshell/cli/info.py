@@ -26,7 +26,7 @@ from ..render.views.info import (
 from ..render.views.view import AskError, InfoError, guard
 from ..storage import Settings
 from .connection import open_connection
-from .options import CONTEXT, TLS_OPTIONS, OnceCommand, copy_options, socket_option
+from .options import CONTEXT, OnceCommand, connection_options
 from .start import write_error, write_lines
 
 TYPE_CHECKING = False
@@ -67,10 +67,7 @@ def _complete(context: click.Context, _parameter: click.Parameter, typed: str) -
 @click.command(
     "info",
     cls=OnceCommand,
-    params=[
-        socket_option(for_agent=False),
-        *copy_options("verbose", "wait", "timeout", *TLS_OPTIONS),
-    ],
+    params=connection_options("verbose", "timeout"),
     context_settings={**CONTEXT, "allow_interspersed_args": False},
     epilog=_EPILOG,
 )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Task = Callable[[Mapping[str, str]], int]
 
 
-TLS_OPTIONS = ("tls_creds", "tls_hostname")
+_TLS_OPTIONS = ("tls_creds", "tls_hostname")
 
 # The settings of each command with the options -h and --help.
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -411,23 +411,24 @@ def _check_options(options: Mapping[str, Any]) -> None:
 
 
 # Options that make no sense with a QEMU that qmpshell starts.
-_NOT_FOR_RUN = ("agent", "dry_run", "listen", "help", "version", *TLS_OPTIONS)
+_NOT_FOR_RUN = ("agent", "dry_run", "listen", "help", "version", *_TLS_OPTIONS)
 
 
-def copy_options(*names: str) -> list[click.Parameter]:
-    """Return the options of the shell command with these names, for a subcommand."""
-    return [copy(parameter) for parameter in shell_command.params if parameter.name in names]
+def connection_options(*names: str, aliases: Sequence[str] = ("--path",)) -> list[click.Parameter]:
+    """Return the options of a subcommand for its connection.
 
-
-def socket_option(*, for_agent: bool = True) -> click.Option:
-    """Return the option for the ADDRESS. `for_agent`: the subcommand has the option --ga."""
-    agent = ", or with --ga $QGA_CLIENT_ADDRESS" if for_agent else ""
-    return click.Option(
-        ["socket", "-s", "--socket", "--path"],
+    They are the ADDRESS, whose option has also these `aliases`, and copies of the shell command's
+    options: those for every connection, and those with these names.
+    """
+    agent = ", or with --ga $QGA_CLIENT_ADDRESS" if "agent" in names else ""
+    address = click.Option(
+        ["socket", "-s", "--socket", *aliases],
         metavar="ADDRESS",
         shell_complete=complete_address,
         help=f"Connect to ADDRESS; the default is $QMP_SOCKET or $QMP_PATH{agent}.",
     )
+    copied = ("wait", *_TLS_OPTIONS, *names)
+    return [address, *(copy(option) for option in shell_command.params if option.name in copied)]
 
 
 def _shared_options(command: click.Command) -> list[click.Parameter]:

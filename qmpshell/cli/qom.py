@@ -13,7 +13,7 @@ from ..render import escape
 from ..render.views.table import Table, table_lines
 from .options import CONTEXT, OnceCommand
 from .qom_fuse import fuse_command
-from .qom_objects import connection_options, json_text, make_task, value_json, value_text
+from .qom_objects import json_text, make_task, qom_options, value_json, value_text
 from .qom_tree import tree_command
 from .shell_completion import complete_qom_path
 
@@ -53,7 +53,7 @@ def command() -> None:
 @command.command(
     "list",
     cls=OnceCommand,
-    params=connection_options(),
+    params=qom_options(),
     epilog=_examples(
         "qmpshell qom list -s vm.sock /machine",
         "qmpshell qom list -s vm.sock -l net0",
@@ -102,7 +102,7 @@ def _json_entry(entry: QomProperty, values: dict[str, object]) -> dict[str, obje
 @command.command(
     "get",
     cls=OnceCommand,
-    params=connection_options(),
+    params=qom_options(),
     options_metavar="[OPTIONS] PATH.PROPERTY | PATH PROPERTY",
     epilog=_examples(
         "qmpshell qom get -s vm.sock /machine.smp",
@@ -133,7 +133,7 @@ def get_command(words: Sequence[str], as_json: bool, socket: str | None, **optio
 @command.command(
     "set",
     cls=OnceCommand,
-    params=connection_options(),
+    params=qom_options(),
     options_metavar="[OPTIONS] PATH.PROPERTY VALUE | PATH PROPERTY VALUE | PATH.PROPERTY:=JSON",
     context_settings={**CONTEXT, "ignore_unknown_options": True},
     epilog=f"""VALUE is read by the type of the property: on, 64k or 0x10, an enum value, text. With :=, which

@@ -31,9 +31,9 @@ from .options import CONTEXT, OnceCommand
 from .qom_objects import (
     QOM_GET,
     QOM_LIST,
-    connection_options,
     is_secret,
     plain_text,
+    qom_options,
 )
 from .start import write_error
 
@@ -76,7 +76,7 @@ find /mnt/machine -lname '*/pcie.0'"""
 
 
 @click.command(
-    "fuse", cls=OnceCommand, params=connection_options(), context_settings=CONTEXT, epilog=_EPILOG
+    "fuse", cls=OnceCommand, params=qom_options(), context_settings=CONTEXT, epilog=_EPILOG
 )
 @click.argument("mountpoint", type=click.Path(exists=True, file_okay=False))
 @click.option("--read-only", is_flag=True, help="Do not let anything change a property.")

@@ -23,7 +23,7 @@ from ..qmp import (
 from ..render import REDACTED, escape, value_line, value_pretty
 from ..storage import Settings, is_secret_name, is_secret_property, is_secret_type
 from .connection import open_connection
-from .options import TLS_OPTIONS, copy_options, socket_option
+from .options import connection_options
 from .start import write_error, write_lines
 
 TYPE_CHECKING = False
@@ -40,12 +40,10 @@ _NOT_FOUND = "DeviceNotFound"
 _MAX_NAMED = 5  # paths in a message
 
 
-def connection_options() -> list[click.Parameter]:
+def qom_options() -> list[click.Parameter]:
     """Return the options for the connection."""
-    address = socket_option(for_agent=False)
-    # The former `qmp` had --path; here, a path is that of an object.
-    address.opts.remove("--path")
-    return [address, *copy_options("wait", "timeout", *TLS_OPTIONS)]
+    # Without --path, as the former `qmp` had it: here, a path is that of an object.
+    return connection_options("timeout", aliases=())
 
 
 def make_task(

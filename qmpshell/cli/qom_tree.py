@@ -15,10 +15,10 @@ from .options import CONTEXT, OnceCommand
 from .qom_objects import (
     SECRET,
     Unread,
-    connection_options,
     failure,
     json_text,
     make_task,
+    qom_options,
     value_json,
     value_text,
 )
@@ -44,7 +44,7 @@ qmpshell qom tree -s vm.sock --type 'virtio-*' /machine"""
 
 
 @click.command(
-    "tree", cls=OnceCommand, params=connection_options(), epilog=_EPILOG, context_settings=CONTEXT
+    "tree", cls=OnceCommand, params=qom_options(), epilog=_EPILOG, context_settings=CONTEXT
 )
 @click.argument("path", default="/", shell_complete=complete_qom_path)
 @click.option(
