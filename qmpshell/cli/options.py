@@ -80,6 +80,18 @@ def _add_version(command: click.Command) -> None:
             _add_version(child)
 
 
+# The subcommands with their summaries. Each is `command` in a module, which is `guest` for `ga`.
+_SUBCOMMANDS = {
+    "run": "Start QEMU and open a shell connected to it.",
+    "exec": "Run one command and print its result.",
+    "events": "Print events as they arrive.",
+    "info": "Describe the machine, or show a view such as block or pci.",
+    "qom": "Show and change the objects of QOM, QEMU's object model.",
+    "ls": "List the monitors of the QEMU processes on this machine.",
+    "ga": "Use the guest agent: files, programs, state and power of a guest.",
+}
+
+
 class FrontCommand(OnceCommand):
     """A command whose first word may be a subcommand, which gets all following words.
 
@@ -89,31 +101,21 @@ class FrontCommand(OnceCommand):
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self._subcommands: dict[str, click.Command] = {}
-        # The short help and the module of those that are imported when they are used.
-        self._lazy: dict[str, tuple[str, str]] = {}
-
-    def add_subcommand(self, command: click.Command) -> None:
-        """Add a command that the first word may name."""
-        assert command.name is not None
-        self._subcommands[command.name] = command
-
-    def add_lazy_subcommand(self, name: str, summary: str, module: str = "") -> None:
-        """Add the command that is `command` in a module of this package, by default `name`."""
-        self._lazy[name] = (summary, module or name)
+        self.imported: dict[str, click.Command] = {}
 
     def find_subcommand(self, name: str) -> click.Command | None:
-        """Return the subcommand of that name, or None."""
-        if name in self._lazy and name not in self._subcommands:
-            module = __import__(f"{__package__}.{self._lazy[name][1]}", fromlist=["command"])
-            _add_version(module.command)
-            self._subcommands[name] = module.command
-        return self._subcommands.get(name)
+        """Return the subcommand of that name, or None. It is imported when it is used."""
+        if name in _SUBCOMMANDS and name not in self.imported:
+            module = "guest" if name == "ga" else name
+            command = __import__(f"{__package__}.{module}", fromlist=["command"]).command
+            _add_version(command)
+            self.imported[name] = command
+        return self.imported.get(name)
 
     @property
     def subcommands(self) -> Sequence[str]:
         """The names of the subcommands."""
-        return tuple(dict.fromkeys((*self._subcommands, *self._lazy)))
+        return tuple(_SUBCOMMANDS)
 
     def make_context(
         self,
@@ -161,17 +163,7 @@ class FrontCommand(OnceCommand):
         """Format the options, followed by the subcommands."""
         super().format_options(ctx, formatter)
         with formatter.section("Subcommands (see qmpshell NAME --help)"):
-            formatter.write_dl(
-                [
-                    (
-                        name,
-                        self._lazy[name][0]
-                        if name in self._lazy
-                        else self._subcommands[name].get_short_help_str(100),
-                    )
-                    for name in self.subcommands
-                ]
-            )
+            formatter.write_dl(list(_SUBCOMMANDS.items()))
 
 
 class ProgramCommand(OnceCommand):
@@ -483,18 +475,7 @@ def _reject_short_options(words: Sequence[str]) -> None:
         )
 
 
-shell_command.add_subcommand(run_command)
-for _name, _summary in (
-    ("exec", "Run one command and print its result."),
-    ("events", "Print events as they arrive."),
-    ("info", "Describe the machine, or show a view such as block or pci."),
-    ("qom", "Show and change the objects of QOM, QEMU's object model."),
-    ("ls", "List the monitors of the QEMU processes on this machine."),
-):
-    shell_command.add_lazy_subcommand(_name, _summary)
-shell_command.add_lazy_subcommand(
-    "ga", "Use the guest agent: files, programs, state and power of a guest.", "guest"
-)
+shell_command.imported["run"] = run_command
 
 
 def parse_arguments(arguments: Sequence[str]) -> Invocation | Task | int:
