@@ -80,7 +80,7 @@ def print_files(agent: Agent, paths: Sequence[str]) -> int:
     output, status = GuestOutput(1, agent.signals), OK
     for path in paths:
         try:
-            with _opened(agent, path.removeprefix(GUEST), "r") as handle:
+            with _closing(agent, _open(agent, path.removeprefix(GUEST), "r")) as handle:
                 for piece in _read(agent, handle):
                     output.write(piece)
         except CommandError as error:  # the other files can still be printed
@@ -123,7 +123,7 @@ class _Transfer:
 
     def download(self, path: str, target: str) -> None:
         """Copy a file of the guest to a file or directory of this machine, or to stdout."""
-        with _opened(self._agent, path, "r") as handle:
+        with _closing(self._agent, _open(self._agent, path, "r")) as handle:
             if target == STANDARD:
                 output = GuestOutput(1, self._agent.signals)
                 for piece in _read(self._agent, handle):
@@ -172,23 +172,17 @@ class _Transfer:
             name = ""
         try:
             handle = _open(self._agent, target, "w")
-        except CommandError:
+        except CommandError as failure:
             if not name:
                 raise
             target = f"{target}/{name}"
-            opened = self._try_open(target)  # agents do not report which paths are directories
-            if opened is None:
-                raise
-            handle = opened
+            try:  # agents do not report which paths are directories
+                handle = _open(self._agent, target, "w")
+            except CommandError:
+                raise failure from None
         self.consequence = f"{GUEST}{target} is incomplete"
         with _closing(self._agent, handle):
             yield handle
-
-    def _try_open(self, path: str) -> int | None:
-        try:
-            return _open(self._agent, path, "w")
-        except CommandError:
-            return None
 
     def _copy(self, pieces: Iterable[bytes], write: Callable[[memoryview], int]) -> None:
         for piece in pieces:
@@ -228,17 +222,10 @@ def _open(agent: Agent, path: str, mode: str) -> int:
 
 
 @contextlib.contextmanager
-def _opened(agent: Agent, path: str, mode: str) -> Iterator[int]:
-    handle = _open(agent, path, mode)
-    with _closing(agent, handle):
-        yield handle
-
-
-@contextlib.contextmanager
-def _closing(agent: Agent, handle: int) -> Iterator[None]:
+def _closing(agent: Agent, handle: int) -> Iterator[int]:
     """Close the handle at the end: an agent keeps it after the end of the connection."""
     try:
-        yield
+        yield handle
     except BaseException:
         with contextlib.suppress(QmpShellError, SignalReceived):
             agent.execute("guest-file-close", {"handle": handle}, timeout=_CLOSE_TIMEOUT)
@@ -278,30 +265,29 @@ def _base_name(path: str) -> str:
 class Progress:
     """A line at the terminal with the progress of a copy; nothing if `is_shown` is false."""
 
-    def __init__(self, *, is_shown: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, is_shown: bool) -> None:
         self.is_shown = is_shown
-        self._clock = clock
         self._name = ""
         self._total: int | None = None
         self._done = 0
-        self._begun = clock()
+        self._begun = time.monotonic()
         self._drawn_at: float | None = None
 
     def start(self, name: str, total: int | None) -> None:
         """Set the name and the size of the file. `total` is None if the size is unknown."""
-        self._name, self._total, self._begun = name, total, self._clock()
+        self._name, self._total, self._begun = name, total, time.monotonic()
 
     def add(self, count: int) -> None:
         """Count bytes, and draw the line again if it is old."""
         self._done += count
-        now = self._clock()
+        now = time.monotonic()
         if self._drawn_at is None or now >= self._drawn_at + _REDRAW_INTERVAL:
             self._draw(now, "")
 
     def finish(self) -> None:
         """Draw the line for the last time."""
         self._total = self._done
-        self._draw(self._clock(), "\n")
+        self._draw(time.monotonic(), "\n")
 
     def clear(self) -> None:
         """Remove the line."""
