@@ -70,7 +70,8 @@ def _make_directory(environment: Mapping[str, str]) -> RuntimeDirectory:
 class _Run:
     """One QEMU and its session: `session`, then `finish` in any case.
 
-    The session and the terminal use it as the child process and the child server.
+    The session and the terminal use it as the child process and the child server. `program` is QEMU's,
+    and `keep` lets it continue when the shell exits.
     """
 
     def __init__(
@@ -84,6 +85,8 @@ class _Run:
     ) -> None:
         self._invocation = invocation
         self._line = line
+        self.program = line.program
+        self.keep = invocation.keep
         self._directory = directory
         self._environment = environment
         self._signals = signals
@@ -112,7 +115,7 @@ class _Run:
             self._line,
             self._directory,
             environment=self._environment,
-            keep=self._invocation.keep,
+            keep=self.keep,
             # The shell shows QEMU's output. The stdout of a script has only the server's messages.
             output=None if interactive and can_move_cursor(self._environment) else 2,
         )
@@ -135,16 +138,6 @@ class _Run:
         if interactive and self._line.note and not settings.quiet:
             write_error(self._line.note)
         return stream
-
-    @property
-    def program(self) -> str:
-        """The program of QEMU."""
-        return self._line.program
-
-    @property
-    def keep(self) -> bool:
-        """Whether QEMU continues when the shell exits."""
-        return self._invocation.keep
 
     @property
     def process(self) -> Qemu:

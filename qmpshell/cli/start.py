@@ -192,6 +192,7 @@ def old_address(environment: Mapping[str, str], *, agent: bool) -> str | None:
 class Connector:
     """Opens the streams of one session, the first to `text`, or to the address in the environment.
 
+    That is `address`, and `name` is its name in messages.
     With `listen`, the server connects. `configuration` is the settings file if it was read;
     otherwise it is read only if the address may be the name of a target. `captures_stderr` is
     for a command: see `open_exec`. Raises UsageError or AddressError.
@@ -226,19 +227,10 @@ class Connector:
                 f"no ADDRESS: name the {whose}'s socket (after a subcommand with -s),"
                 f" or set {variable} (see qmpshell --help){more}"
             )
-        self._address, self._hint = self._find(text)
-        if settings.tls_creds and not isinstance(self._address, TcpAddress):
+        self.address, self._hint = self._find(text)
+        self.name = str(self.address)
+        if settings.tls_creds and not isinstance(self.address, TcpAddress):
             raise UsageError(f"--tls-creds is for TCP, but {self.name} is not a TCP address")
-
-    @property
-    def name(self) -> str:
-        """The server's name in messages."""
-        return str(self._address)
-
-    @property
-    def address(self) -> Address:
-        """The address of the first stream."""
-        return self._address
 
     def open(self) -> Stream:
         """Open the first stream. Raises ConnectError."""
@@ -257,7 +249,7 @@ class Connector:
     def _open(self, notice: Callable[[str], None] | None) -> Stream:
         if self._listen:
             return self._accept(notice)
-        return self._connect(self._address, self._hint, notice)
+        return self._connect(self.address, self._hint, notice)
 
     def _accept(self, notice: Callable[[str], None] | None) -> Stream:
         if self._listener is None:
@@ -265,7 +257,7 @@ class Connector:
             from ..transport import CleanupOnSignal, Listener, hold_signals
 
             with hold_signals():
-                self._listener = listener = Listener(self._address)
+                self._listener = listener = Listener(self.address)
                 self._cleanup = CleanupOnSignal(lambda _number: listener.close())
         if notice is not None and os.isatty(2) and not self._settings.quiet:
             write_error(f"Waiting for QEMU to connect to {self.name}. Ctrl-C stops waiting.")

@@ -70,11 +70,7 @@ class PictureDirectory:
         with hold_signals():
             self._directory = make_runtime_directory(runtime, pid=pid)
             self._cleanup = CleanupOnSignal(lambda _number: self._directory.remove())
-
-    @property
-    def picture(self) -> str:
-        """The path of the picture."""
-        return self._directory.picture
+        self.picture = self._directory.picture
 
     def remove(self) -> None:
         """Remove the directory and the picture."""

@@ -127,14 +127,10 @@ class DeviceStream(Stream):
     def __init__(self, descriptor: int, former: _Mode | None) -> None:
         super().__init__(descriptor)
         self._former = former
+        self.is_terminal = former is not None  # as a pty is
         self._cleanup: CleanupOnSignal | None = None
         if former is not None:
             self._cleanup = CleanupOnSignal(lambda _number: self._restore(descriptor))
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether the device is a terminal, as a pty is."""
-        return self._former is not None
 
     def _read(self, size: int) -> bytes:
         return os.read(self._descriptor, size)

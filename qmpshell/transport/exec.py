@@ -99,26 +99,17 @@ class ExecStream(SocketStream):
         super().__init__(connected)
         self._command = command
         self._guard = guard
-        self._errors = errors
+        self.error_descriptor = errors
+        self.passes_descriptors = False  # not through a command
         self._error_line = b""  # incomplete
         self._is_closed = False
 
-    @property
-    def passes_descriptors(self) -> bool:
-        """Whether open files can be passed along: not through a command."""
-        return False
-
-    @property
-    def error_descriptor(self) -> int | None:
-        """The descriptor that is readable if `read_errors` returns something."""
-        return self._errors
-
     def read_errors(self) -> str:
         """Return complete lines that the command has written to a captured stderr; at its end, all."""
-        if self._errors is None:
+        if self.error_descriptor is None:
             return ""
         try:
-            data = os.read(self._errors, _ERROR_SIZE)
+            data = os.read(self.error_descriptor, _ERROR_SIZE)
         except BlockingIOError:
             return ""
         if not data:
@@ -185,9 +176,9 @@ class ExecStream(SocketStream):
         self._command.wait()
 
     def _close_errors(self) -> None:
-        if self._errors is not None:
-            os.close(self._errors)
-            self._errors = None
+        if self.error_descriptor is not None:
+            os.close(self.error_descriptor)
+            self.error_descriptor = None
 
 
 def _signal_name(number: int) -> str:

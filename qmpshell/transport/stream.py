@@ -33,7 +33,15 @@ def explain_failure(error: OSError, reasons: Mapping[int, str]) -> str:
 
 
 class Stream:
-    """Base class of streams: a write queue over two primitives that may raise BlockingIOError."""
+    """Base class of streams: a write queue over two primitives that may raise BlockingIOError.
+
+    `passes_descriptors` is true if open files can be passed along, which only a UNIX socket allows.
+    `error_descriptor` is that of messages for the user that come beside the data, or None. If it is
+    readable, call `read_errors`; it may become None then.
+    """
+
+    passes_descriptors = False
+    error_descriptor: int | None = None
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -65,19 +73,6 @@ class Stream:
             raise ConnectionLost(f"reading failed: {error.strerror or error}") from error
         self._read_size = _LARGE_READ_SIZE if len(data) >= _READ_SIZE else _READ_SIZE
         return data
-
-    @property
-    def passes_descriptors(self) -> bool:
-        """Whether open files can be passed along: only over a UNIX socket."""
-        return False
-
-    @property
-    def error_descriptor(self) -> int | None:
-        """The descriptor of messages for the user that come beside the data, or None.
-
-        If it is readable, call `read_errors`; it may become None then.
-        """
-        return None
 
     def read_errors(self) -> str:
         """Return the messages since the last call. Never blocks."""
@@ -139,14 +134,10 @@ class SocketStream(Stream):
     def __init__(self, connected: _socket.socket) -> None:
         super().__init__(connected.fileno())
         self._socket = connected
+        self.passes_descriptors = connected.family == _socket.AF_UNIX
 
     def _read(self, size: int) -> bytes:
         return self._socket.recv(size, _socket.MSG_DONTWAIT)
-
-    @property
-    def passes_descriptors(self) -> bool:
-        """Whether it is a UNIX socket."""
-        return self._socket.family == _socket.AF_UNIX
 
     def _write(self, data: memoryview, descriptors: Sequence[int]) -> int:
         if descriptors:
