@@ -51,12 +51,12 @@ if TYPE_CHECKING:
         explain_mismatch as explain_mismatch,
         is_websocket as is_websocket,
     )
-    from .proc import find_peer as find_peer
-    from .socket_tables import (
+    from .proc import (
         CONNECTED as CONNECTED,
         LISTENING as LISTENING,
         TcpSocket as TcpSocket,
         UnixSocket as UnixSocket,
+        find_peer as find_peer,
         read_links as read_links,
         read_tcp_sockets as read_tcp_sockets,
         read_unix_sockets as read_unix_sockets,
@@ -73,8 +73,7 @@ else:
             "foreground": "BACKGROUND_SIGNALS ENDING_SIGNALS CleanupOnSignal ForegroundChild end_group hold_signals run_in_foreground set_foreground signal_group",
             "listen": "Listener",
             "peer": "Peer Process address_with explain_delay explain_mismatch is_websocket",
-            "proc": "find_peer",
-            "socket_tables": "CONNECTED LISTENING TcpSocket UnixSocket read_links read_tcp_sockets read_unix_sockets socket_inode",
+            "proc": "CONNECTED LISTENING TcpSocket UnixSocket find_peer read_links read_tcp_sockets read_unix_sockets socket_inode",
             "stream": "SocketStream Stream",
         },
     )
