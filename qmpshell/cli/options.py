@@ -101,6 +101,7 @@ class FrontCommand(OnceCommand):
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
+        self.subcommands = tuple(_SUBCOMMANDS)
         self.imported: dict[str, click.Command] = {}
 
     def find_subcommand(self, name: str) -> click.Command | None:
@@ -111,11 +112,6 @@ class FrontCommand(OnceCommand):
             _add_version(command)
             self.imported[name] = command
         return self.imported.get(name)
-
-    @property
-    def subcommands(self) -> Sequence[str]:
-        """The names of the subcommands."""
-        return tuple(_SUBCOMMANDS)
 
     def make_context(
         self,
@@ -204,11 +200,7 @@ def complete_address(
     """Complete addresses, and subcommands in the first place."""
     from .shell_completion import addresses  # only for completion
 
-    command = context.command
-    is_first = isinstance(command, FrontCommand) and context.meta.get(_FIRST_WORD)
-    subcommands = (
-        tuple(command.subcommands) if isinstance(command, FrontCommand) and is_first else ()
-    )
+    subcommands = tuple(_SUBCOMMANDS) if context.meta.get(_FIRST_WORD) else ()
     return addresses(incomplete, os.environ, subcommands=subcommands)
 
 
@@ -466,13 +458,10 @@ def _reject_short_options(words: Sequence[str]) -> None:
     word = words[0] if words else ""
     for parameter in shell_command.params:
         long = next((name for name in parameter.opts if name.startswith("--")), "")
-        if word not in parameter.opts or word == long:
-            continue
-        if parameter.name in _NOT_FOR_RUN:
-            continue
-        raise click.UsageError(
-            f"{word} is not an option of QEMU, and run accepts only the long options of qmpshell: {long}"
-        )
+        if word in parameter.opts and word != long and parameter.name not in _NOT_FOR_RUN:
+            raise click.UsageError(
+                f"{word} is not an option of QEMU, and run accepts only the long options of qmpshell: {long}"
+            )
 
 
 shell_command.imported["run"] = run_command

@@ -8,7 +8,7 @@ import os
 import signal
 import termios
 
-from ..errors import CONNECTION, QmpShellError
+from ..errors import CONNECTION, LaunchError
 from ..qemu import (
     Qemu,
     QemuCommandLine,
@@ -35,10 +35,6 @@ if TYPE_CHECKING:
 _START_TIMEOUT = 2.0
 # Seconds between the end of the connection and that of QEMU.
 _END_TIMEOUT = 1.0
-
-
-class EarlyExitError(QmpShellError):
-    """QEMU has ended before the session could start."""
 
 
 def run_qemu(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
@@ -107,7 +103,7 @@ class _Run:
         return status
 
     def open(self, session: Session | RawSession, *, interactive: bool) -> Stream:
-        """Start QEMU, and wait until its monitor is ready. Raises LaunchError or EarlyExitError."""
+        """Start QEMU, and wait until its monitor is ready. Raises LaunchError."""
         self._session = session
         settings = self._invocation.settings
         self._signals.hold()  # or a QEMU could exist that nothing ends
@@ -131,7 +127,7 @@ class _Run:
                 is_running = qemu.await_start(stream, ask=ask, patience=patience, show=_show)
             if not is_running:
                 hint = f"; {self._line.hint}" if self._line.hint else ""
-                raise EarlyExitError(f"{qemu.describe_end()} before the monitor was ready{hint}")
+                raise LaunchError(f"{qemu.describe_end()} before the monitor was ready{hint}")
         except BaseException:
             stream.close()
             raise

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     )
     from .discovery import (
         CONNECTS as CONNECTS,
-        FREE as FREE,
-        IN_USE as IN_USE,
         FoundMonitor as FoundMonitor,
         FoundProcess as FoundProcess,
         find_addresses as find_addresses,
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
         AGENT as AGENT,
         HUMAN as HUMAN,
         QMP as QMP,
-        Endpoint as Endpoint,
         Monitor as Monitor,
         find_monitors as find_monitors,
         machine_name as machine_name,
@@ -48,8 +45,8 @@ else:
         {
             "command_line": "QemuCommandLine default_machine make_command_line refuse_terminal"
             " split_options takes_argument",
-            "discovery": "CONNECTS FREE IN_USE FoundMonitor FoundProcess find_addresses find_processes",
-            "monitors": "AGENT HUMAN QMP Endpoint Monitor find_monitors machine_name program_name",
+            "discovery": "CONNECTS FoundMonitor FoundProcess find_addresses find_processes",
+            "monitors": "AGENT HUMAN QMP Monitor find_monitors machine_name program_name",
             "process": "OutputReader Qemu find_program start_qemu",
             "runtime_dir": "PictureDirectory RuntimeDirectory make_runtime_directory",
         },

@@ -129,7 +129,8 @@ def find_program(name: str, environment: Mapping[str, str]) -> str:
 class Qemu:
     """A QEMU process that was started here.
 
-    `address` is the path of its monitor's socket; `name` is for messages. In a loop, wait until
+    `address` is the path of its monitor's socket; `name` is for messages. With `keep`, its output goes
+    to the file `log`, because it must not depend on qmpshell. In a loop, wait until
     `output_descriptor` or `end_descriptor` is readable (either may be None), then show
     `read_output()` and check `poll()`.
     """
@@ -147,6 +148,7 @@ class Qemu:
         self.name = name
         self.address = directory.socket
         self.keep = keep
+        self.log = directory.log if keep else None
         self.end_descriptor: int | None = None
         self._process = process
         self._directory = directory
@@ -165,11 +167,6 @@ class Qemu:
         if self._reader is None or not self._reader.is_pipe or self._reader.descriptor < 0:
             return None
         return self._reader.descriptor
-
-    @property
-    def log(self) -> str | None:
-        """The file with QEMU's output, if any: with `keep`, it must not depend on qmpshell."""
-        return self._directory.log if self.keep else None
 
     def read_output(self) -> str:
         """Return the complete lines that QEMU has written since the last call. Never blocks."""

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     )
     from .foreground import (
         BACKGROUND_SIGNALS as BACKGROUND_SIGNALS,
-        ENDING_SIGNALS as ENDING_SIGNALS,
         CleanupOnSignal as CleanupOnSignal,
         ForegroundChild as ForegroundChild,
         end_group as end_group,
@@ -70,7 +69,7 @@ else:
             "address": "Address Credentials DeviceAddress ExecAddress FdAddress TcpAddress UnixAddress VsockAddress is_clear_text is_word make_address parse_address resolve_address target_hint with_credentials",
             "background": "connect_in_background run_in_thread",
             "connect": "connect_with_retries inspect_server open_stream wake_server",
-            "foreground": "BACKGROUND_SIGNALS ENDING_SIGNALS CleanupOnSignal ForegroundChild end_group hold_signals run_in_foreground set_foreground signal_group",
+            "foreground": "BACKGROUND_SIGNALS CleanupOnSignal ForegroundChild end_group hold_signals run_in_foreground set_foreground signal_group",
             "listen": "Listener",
             "peer": "Peer Process address_with explain_delay explain_mismatch is_websocket",
             "proc": "CONNECTED LISTENING TcpSocket UnixSocket find_peer read_links read_tcp_sockets read_unix_sockets socket_inode",
