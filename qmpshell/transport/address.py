@@ -163,14 +163,8 @@ def with_credentials(address: Address, credentials: Credentials) -> Address:
     """Return a TCP address that uses TLS, or any other address as it is."""
     if not isinstance(address, TcpAddress):
         return address
-    return TcpAddress(
-        address.host,
-        address.port,
-        telnet=address.telnet,
-        websocket=address.websocket,
-        tls=address.tls or "tls0",
-        credentials=credentials,
-    )
+    changes = {"tls": address.tls or "tls0", "credentials": credentials}
+    return TcpAddress(**{**vars(address), **changes})
 
 
 def is_clear_text(address: Address) -> bool:
@@ -301,13 +295,10 @@ def _other(scheme: str, rest: str, text: str) -> Address:
     if scheme in ("ws", "wss"):
         rest = _without_slashes(rest)
     address = _tcp(rest, text)
-    return TcpAddress(
-        address.host,
-        address.port,
-        telnet=scheme == "telnet" or address.telnet,
-        websocket=scheme != "telnet" or address.websocket,
-        tls=address.tls or ("wss" if scheme == "wss" else ""),
-    )
+    address.telnet |= scheme == "telnet"
+    address.websocket |= scheme != "telnet"
+    address.tls = address.tls or ("wss" if scheme == "wss" else "")
+    return address
 
 
 def _number(text: str, whole: str) -> int:

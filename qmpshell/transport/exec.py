@@ -55,13 +55,7 @@ def open_exec(address: ExecAddress, *, captures_stderr: bool) -> ExecStream:
                 stderr=write_end,
                 start_new_session=True,
             )
-        except (OSError, ValueError) as error:
-            raise ConnectError(f"{address}: cannot run the command: {error}") from error
-        finally:
-            if write_end is not None:
-                os.close(write_end)
-        stack.callback(_kill, command)
-        try:
+            stack.callback(_kill, command)
             guard = subprocess.Popen(
                 ["/bin/sh", "-c", _GUARD, "sh", str(command.pid)],
                 stdin=subprocess.PIPE,
@@ -69,8 +63,11 @@ def open_exec(address: ExecAddress, *, captures_stderr: bool) -> ExecStream:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ConnectError(f"{address}: cannot run the command: {error}") from error
+        finally:
+            if write_end is not None:
+                os.close(write_end)
         stack.pop_all()
         return ExecStream(local, command, guard, errors=errors)
 
