@@ -27,7 +27,7 @@ from ..language import arguments, build_tree, tokenize
 from ..qmp import Event, Schema
 from ..render import escape, value_line
 from ..session.commands.events import has_member
-from ..storage import LONGEST_WAIT, Output, Settings, poll_events
+from ..storage import LONGEST_WAIT, Output, poll_events
 from .connection import open_connection
 from .exec import make_line
 from .options import CONTEXT, OnceCommand, connection_options, parse_seconds
@@ -118,7 +118,6 @@ class _Filter:
     help="The form of the time; the default is the server's own in JSON, local at a terminal.",
 )
 def command(
-    socket: str | None,
     words: Sequence[str],
     regex: bool,
     count: int | None,
@@ -133,13 +132,12 @@ def command(
         [word for word in words if "=" in word],
         regex=regex,
     )
-    settings = Settings(**options)
     format_event = partial(
         _format, is_json=as_json or not os.isatty(1), form=timestamp, now=datetime.now
     )
 
     def run(environment: Mapping[str, str]) -> int:
-        with open_connection(environment, socket=socket, settings=settings) as connection:
+        with open_connection(environment, **options) as connection:
             mistake = _find_mistake(connection, chosen)
             if mistake:
                 write_error(f"qmpshell: {mistake}")

@@ -24,7 +24,6 @@ from ..render.views.info import (
     view_steps,
 )
 from ..render.views.view import AskError, InfoError, guard
-from ..storage import Settings
 from .connection import open_connection
 from .options import CONTEXT, OnceCommand, connection_options
 from .start import write_error, write_lines
@@ -80,9 +79,7 @@ def _complete(context: click.Context, _parameter: click.Parameter, typed: str) -
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the data as JSON.")
 @click.option("--list", "lists", is_flag=True, help="List the names that the server can answer.")
-def command(
-    socket: str | None, words: Sequence[str], as_json: bool, lists: bool, **options: Any
-) -> Task:
+def command(words: Sequence[str], as_json: bool, lists: bool, **options: Any) -> Task:
     """Describe the machine, or show a view such as block or pci."""
     if lists and words:
         raise click.UsageError("--list needs no NAME.")
@@ -91,11 +88,10 @@ def command(
     for word in words[1:]:
         if word.startswith("--"):  # no view has such an argument
             raise click.UsageError(f"{word} must precede {words[0]}.")
-    settings = Settings(**options)
 
     def run(environment: Mapping[str, str]) -> int:
-        with open_connection(environment, socket=socket, settings=settings) as connection:
-            server = _Server(connection, verbose=settings.verbose)
+        with open_connection(environment, **options) as connection:
+            server = _Server(connection, verbose=options["verbose"])
             try:
                 if lists:
                     text = _blocks_text([Table(listing(server.available()))])

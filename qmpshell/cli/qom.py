@@ -74,7 +74,7 @@ def command() -> None:
 @click.argument("path", default="/", shell_complete=complete_qom_path)
 @click.option("-l", "--long", is_flag=True, help="Show types and values too.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
-def list_command(path: str, long: bool, as_json: bool, socket: str | None, **options: Any) -> Task:
+def list_command(path: str, long: bool, as_json: bool, **options: Any) -> Task:
     """List the properties of an object. Children end with /, links are marked by @."""
 
     def run(client: QomClient) -> Iterator[str]:
@@ -96,7 +96,7 @@ def list_command(path: str, long: bool, as_json: bool, socket: str | None, **opt
         else:
             yield from map(_mark, properties)
 
-    return make_task(run, socket=socket, options=options)
+    return make_task(run, options)
 
 
 def _mark(entry: QomProperty) -> str:
@@ -123,7 +123,7 @@ def _json_entry(entry: QomProperty, values: dict[str, object]) -> dict[str, obje
 )
 @click.argument("words", nargs=-1, metavar="", shell_complete=complete_qom_path)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def get_command(words: Sequence[str], as_json: bool, socket: str | None, **options: Any) -> Task:
+def get_command(words: Sequence[str], as_json: bool, **options: Any) -> Task:
     """Print the value of a property. Text is printed as it is, an object as a line for each member."""
     if len(words) != 2 and not (len(words) == 1 and any(split_property(words[0]))):
         raise click.UsageError("expected PATH.PROPERTY, or PATH PROPERTY.")
@@ -139,7 +139,7 @@ def get_command(words: Sequence[str], as_json: bool, socket: str | None, **optio
         else:
             yield value_text(value)
 
-    return make_task(run, socket=socket, options=options)
+    return make_task(run, options)
 
 
 @command.command(
@@ -154,7 +154,7 @@ can also be a word of its own in place of a blank, it is JSON.
 {_examples("qmpshell qom set -s vm.sock io0.poll-max-ns 64k", "qmpshell qom set -s vm.sock io0.poll-max-ns:=5")}""",
 )
 @click.argument("words", nargs=-1, metavar="", shell_complete=complete_qom_path)
-def set_command(words: Sequence[str], socket: str | None, **options: Any) -> Task:
+def set_command(words: Sequence[str], **options: Any) -> Task:
     """Change the value of a property."""
     target, text, is_json = _assignment(words)
     value = _parse_json(text) if is_json else None
@@ -164,7 +164,7 @@ def set_command(words: Sequence[str], socket: str | None, **options: Any) -> Tas
         client.set(path, name, value if is_json else _typed(client, path, name, text))
         yield from ()
 
-    return make_task(run, socket=socket, options=options)
+    return make_task(run, options)
 
 
 def _assignment(words: Sequence[str]) -> tuple[Sequence[str], str, bool]:
@@ -263,7 +263,6 @@ def tree_command(
     names: Sequence[str],
     kinds: Sequence[str],
     form: str | None,
-    socket: str | None,
     **options: Any,
 ) -> Task:
     """Show an object and all below it. PATH is / by default."""
@@ -292,7 +291,7 @@ def tree_command(
             lines = map(plain_text_of, draw_tree([node]))
             yield from lines if is_unicode else map(ascii_lines, lines)
 
-    return make_task(run, socket=socket, options=options)
+    return make_task(run, options)
 
 
 class _Choice(Record):

@@ -25,7 +25,7 @@ from ..errors import (
     ReplyTimeout,
 )
 from ..qmp import QOM_SET, QomProperty, as_text, parse_properties, parse_property
-from ..storage import Settings, is_secret_property
+from ..storage import is_secret_property
 from .connection import open_connection
 from .options import CONTEXT, OnceCommand
 from .qom_objects import (
@@ -80,11 +80,9 @@ find /mnt/machine -lname '*/pcie.0'"""
 )
 @click.argument("mountpoint", type=click.Path(exists=True, file_okay=False))
 @click.option("--read-only", is_flag=True, help="Do not let anything change a property.")
-def fuse_command(
-    mountpoint: str, read_only: bool, socket: str | None, timeout: float | None, **options: Any
-) -> Task:
+def fuse_command(mountpoint: str, read_only: bool, **options: Any) -> Task:
     """Mount the objects as a file system. Ctrl-C unmounts it."""
-    settings = Settings(**options, timeout=timeout or _DEFAULT_TIMEOUT)
+    options["timeout"] = options["timeout"] or _DEFAULT_TIMEOUT
 
     def run(environment: Mapping[str, str]) -> int:
         try:
@@ -99,7 +97,7 @@ def fuse_command(
             return USAGE
         # libfuse changes the current directory.
         folder = os.path.abspath(mountpoint)
-        with open_connection(environment, socket=socket, settings=settings) as connection:
+        with open_connection(environment, **options) as connection:
             files = QomFiles(connection, read_only=read_only, clock=time.monotonic)
             more: dict[str, object] = {"ro": True} if read_only else {}
             if mfusepy.fuse_version_major > 2:

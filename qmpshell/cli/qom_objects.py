@@ -21,7 +21,7 @@ from ..qmp import (
     split_property,
 )
 from ..render import REDACTED, escape, value_line, value_pretty
-from ..storage import Settings, is_secret_name, is_secret_property, is_secret_type
+from ..storage import is_secret_name, is_secret_property, is_secret_type
 from .connection import open_connection
 from .options import connection_options
 from .start import write_error, write_lines
@@ -46,14 +46,11 @@ def qom_options() -> list[click.Parameter]:
     return connection_options("timeout", aliases=())
 
 
-def make_task(
-    run: Callable[[QomClient], Iterable[str]], *, socket: str | None, options: Mapping[str, Any]
-) -> Task:
+def make_task(run: Callable[[QomClient], Iterable[str]], options: Mapping[str, Any]) -> Task:
     """Return the task that connects, runs a function and prints the lines that it yields."""
-    settings = Settings(**options)
 
     def print_lines(environment: Mapping[str, str]) -> int:
-        with open_connection(environment, socket=socket, settings=settings) as connection:
+        with open_connection(environment, **options) as connection:
             try:
                 lines = list(run(QomClient(connection)))
             except CommandError as error:
