@@ -25,24 +25,14 @@ class AgentProtocol(Handshake):
     """One connection to a guest agent, without its stream; same methods as `QmpProtocol`.
 
     After `synchronize`, it is ready when the matching reply has arrived. Everything before that
-    reply was meant for an earlier client and is dropped. `echoes_ids` is false for agents before
-    QEMU 4.0, which reject a command with an `id`. With `negotiate=False`, it is ready at once.
+    reply was meant for an earlier client and is dropped.
     """
 
-    greeting: Greeting | None = None
-    refusal: Reply | None = None
-    capabilities: frozenset[str] = frozenset()
-
     def __init__(self, *, negotiate: bool = True) -> None:
-        super().__init__()
-        self._framer = Framer()
-        self._negotiate = negotiate
+        super().__init__(negotiate=negotiate)
         self._marker: int | None = None
-        self._count = 0
         # Bytes that are not a message, while no message has arrived.
         self._malformed = b""
-        self.state = GREETING if negotiate else READY
-        self.echoes_ids = True
 
     def synchronize(self, seed: int) -> None:
         """Start or restart the synchronization.
@@ -77,10 +67,6 @@ class AgentProtocol(Handshake):
             items += self._sorted(self._framer.feed(piece))
         return items
 
-    def receive_end(self) -> list[Item]:
-        """Handle the end of the stream. Return an incomplete message as Malformed."""
-        return self._sorted(self._framer.end())
-
     def _sorted(self, found: Sequence[Message | Malformed]) -> list[Item]:
         items: list[Item] = []
         for item in found:
@@ -112,13 +98,13 @@ class AgentProtocol(Handshake):
 
     def _ask_for_echo(self) -> None:
         self.state = NEGOTIATING
-        self._count += 1
+        self._asked += 1
         command = command_object("guest-sync", {"id": self._marker})
         self._outgoing.append(encode_message(command | {"id": self._own_id}))
 
     @property
     def _own_id(self) -> str:
-        return f"{_OUR_ID}-{self._count}"
+        return f"{_OUR_ID}-{self._asked}"
 
 
 def _plain(item: Message | Malformed) -> Message | Malformed:

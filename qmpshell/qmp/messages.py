@@ -11,22 +11,31 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Message:
+class Received:
+    """Bytes from the server, and base class of what they mean."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.raw[:60]!r})"
+
+
+class Message(Received):
     """One JSON object from the server: `raw`, its bytes, and `value`, its members.
 
     `strict` is false if the text is not RFC 8259 JSON and was parsed tolerantly. An object of none
     of the kinds below is an instance of this class itself.
     """
 
-    __slots__ = ("raw", "strict", "value")
+    __slots__ = ("strict", "value")
 
     def __init__(self, raw: bytes, value: dict[str, Any], *, strict: bool = True) -> None:
         self.raw = raw
         self.value = value
         self.strict = strict
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.raw[:60]!r})"
 
 
 class Greeting(Message):
@@ -102,28 +111,16 @@ class Event(Message):
         return as_text(self.value["event"])
 
 
-class Malformed:
+class Malformed(Received):
     """Bytes that are not a JSON object. Parsing resumes at the next object."""
 
-    __slots__ = ("raw",)
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw = raw
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.raw[:60]!r})"
+    __slots__ = ()
 
 
-class NotQmp:
+class NotQmp(Received):
     """Data instead of a greeting that no QMP server sends there."""
 
-    __slots__ = ("raw",)
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw = raw
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.raw[:60]!r})"
+    __slots__ = ()
 
 
 Item = Message | Malformed | NotQmp

@@ -22,16 +22,42 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .messages import Reply
+
+# The states of a connection.
+GREETING = "greeting"  # nothing received yet that identifies a QMP server
+NEGOTIATING = "negotiating"  # greeted; no reply to qmp_capabilities yet
+READY = "ready"  # commands can be sent
+REFUSED = "refused"  # the server refuses to negotiate; `refusal` is its reply
 
 
 class Handshake:
-    """Base class of the handshakes with a QMP server and with a guest agent."""
+    """Base class of the handshakes with a QMP server and with a guest agent.
 
-    def __init__(self) -> None:
+    With `negotiate=False`, the connection is ready at once. `echoes_ids` is false for agents before
+    QEMU 4.0, which reject a command with an `id`.
+    """
+
+    def __init__(self, *, negotiate: bool = True) -> None:
+        self._framer = Framer()
+        self._negotiate = negotiate
         self._outgoing: list[bytes] = []
         # For the log: each reply with the number of items of the same `receive` before it.
         self._own_replies: list[tuple[int, Reply]] = []
+        # How often a handshake was started, for the ids of its commands.
+        self._asked = 0
+        self.state = GREETING if negotiate else READY
+        self.greeting: Greeting | None = None
+        self.refusal: Reply | None = None
+        self.capabilities: frozenset[str] = frozenset()
+        self.echoes_ids = True
+
+    def receive_end(self) -> list[Item]:
+        """Handle the end of the stream. Return an incomplete message as Malformed."""
+        return self._sorted(self._framer.end())
+
+    def _sorted(self, found: Sequence[Message | Malformed]) -> list[Item]:
+        """Handle messages. Return those that are not part of the handshake."""
+        raise NotImplementedError
 
     def data_to_send(self) -> bytes:
         """Return the bytes that the handshake wants to send. Call it after each `receive`."""
@@ -45,12 +71,6 @@ class Handshake:
         return replies
 
 
-# The states of a connection.
-GREETING = "greeting"  # nothing received yet that identifies a QMP server
-NEGOTIATING = "negotiating"  # greeted; no reply to qmp_capabilities yet
-READY = "ready"  # commands can be sent
-REFUSED = "refused"  # the server refuses to negotiate; `refusal` is its reply
-
 _OUR_ID = "qmpshell-negotiation"
 
 
@@ -63,17 +83,8 @@ class QmpProtocol(Handshake):
     """
 
     def __init__(self, *, negotiate: bool = True) -> None:
-        super().__init__()
-        self._framer = Framer()
-        self._negotiate = negotiate
-        self._asked = 0
+        super().__init__(negotiate=negotiate)
         self._enable: list[str] = []
-        self.state = GREETING if negotiate else READY
-        self.greeting: Greeting | None = None
-        self.refusal: Reply | None = None
-        self.capabilities: frozenset[str] = frozenset()
-        # Every QMP server echoes a command's id.
-        self.echoes_ids = True
 
     @property
     def pending(self) -> bytes:
@@ -86,10 +97,6 @@ class QmpProtocol(Handshake):
         While commands cannot be sent, a reply is meant for an earlier client and is dropped.
         """
         return self._sorted(self._framer.feed(data))
-
-    def receive_end(self) -> list[Item]:
-        """Handle the end of the stream. Return an incomplete message as Malformed."""
-        return self._sorted(self._framer.end())
 
     def _sorted(self, found: Sequence[Message | Malformed]) -> list[Item]:
         items: list[Item] = []
