@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from fnmatch import fnmatchcase
 
 from ..language import (
@@ -13,13 +12,12 @@ from ..language import (
     ShellCommandItem,
     find_error,
     parse,
-    parse_scalar,
     shell_command_name,
     shown_value,
     wrong_value,
 )
 from ..language.values import ARRAY, BARE_WORD, DOTTED, JSON, OBJECT, OPAQUE, STRING, TEXT
-from ..qmp import property_kind, references as kinds
+from ..qmp import LITERAL, json_number, parse_scalar, property_kind, references as kinds
 from .members import open_member_kind, qom_property_at
 from .sources import CompletionSources, NameQuery
 from .target import (
@@ -56,14 +54,8 @@ _JSON_WORDS = {
 _IN_WORDS = {**_JSON_WORDS, "str": "text", "object": "members", "array": "a list"}
 _BRACKETS = {OBJECT: "object", ARRAY: "array"}
 _KIND_OF_WORD = {
-    "true": "boolean",
-    "false": "boolean",
-    "True": "boolean",
-    "False": "boolean",
-    "null": "null",
-    "None": "null",
+    word: "null" if value is None else "boolean" for word, value in LITERAL.words.items()
 }
-_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 # QEMU parses a JSON number outside this range as a double, which is not an integer.
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1
 # Up to this many values of an enum are listed; of more, only the number is given.
@@ -220,28 +212,19 @@ def _reads_as(given: Value, kind: str) -> bool:
 
 def _json_kind(text: str) -> str:
     """Return the kind of a JSON or Python word, or "" for another word."""
-    match = _JSON_NUMBER.fullmatch(text)
-    if match is None:
+    number = json_number(text)
+    if number is None:
         return _KIND_OF_WORD.get(text, "")
-    is_whole = match[1] is None and match[2] is None
-    # A number with more digits than Python converts is out of range too.
-    in_range = (
-        len(text) <= len(str(_LARGEST)) and _SMALLEST <= int(text) <= _LARGEST
-        if is_whole
-        else False
-    )
-    return "int" if in_range else "number"
+    return "int" if isinstance(number, int) and _SMALLEST <= number <= _LARGEST else "number"
 
 
 def _may_become(given: Value, kind: str) -> bool:
     """Return True if a text that is being typed may become a value of a kind."""
     text = given.text
     if kind in ("boolean", "null"):
-        words: tuple[str, ...] = ("null", "None")
-        if kind == "boolean":
-            words = ("true", "false", "True", "False")
-            if given.form != JSON:
-                words += ("on", "off", "yes", "no")
+        words = [word for word, meaning in _KIND_OF_WORD.items() if meaning == kind]
+        if kind == "boolean" and given.form != JSON:
+            words += ("on", "off", "yes", "no")
         return any(word.startswith(text) for word in words)
     if given.form == JSON:
         return all(char in ("-0123456789" if kind == "int" else "+-.0123456789eE") for char in text)

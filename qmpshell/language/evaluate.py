@@ -17,10 +17,8 @@ from ..qmp import (
     is_ambiguous,
     json_number,
     parse_any,
-    parse_bool,
-    parse_int,
-    parse_number,
     parse_property,
+    parse_scalar,
 )
 from ..record import Record
 from . import tokens as t
@@ -54,7 +52,6 @@ if TYPE_CHECKING:
     from .values import Argument
 
 
-_NULLS = ("null", "None")
 ASK = "@?"
 NO_VARIABLE = "the name of an environment variable must follow @$"
 _MAX_SHOWN = 40
@@ -172,15 +169,6 @@ def read_scalar(argument: Argument, kind: str, introspection: Introspection) -> 
     if not found:
         raise _wrong(argument, wrong_value(argument.key.text, kind, text))
     return value
-
-
-def parse_scalar(text: str, kind: str) -> tuple[object, bool]:
-    """Parse `text` as a kind other than `str` and `enum`. Return the value and whether it is valid."""
-    if kind == "null":
-        return None, text in _NULLS
-    reader = {"int": parse_int, "number": parse_number, "boolean": parse_bool}.get(kind)
-    value: object = reader(text) if reader is not None else None
-    return value, value is not None
 
 
 _TAKES = {

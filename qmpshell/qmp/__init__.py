@@ -95,6 +95,7 @@ if TYPE_CHECKING:
         parse_int as parse_int,
         parse_number as parse_number,
         parse_property as parse_property,
+        parse_scalar as parse_scalar,
         property_kind as property_kind,
     )
     from .schema import (
@@ -118,7 +119,7 @@ else:
             "negotiation": "GREETING NEGOTIATING QmpProtocol READY REFUSED",
             "qom": "QOM_LIST_GET QomProperty clean_path join_path natural_key parse_properties relation_type split_property",
             "references": "Reference linked_kind load_references",
-            "scalars": "is_ambiguous property_kind parse_any parse_bool parse_int parse_number parse_property",
+            "scalars": "is_ambiguous property_kind parse_any parse_bool parse_int parse_number parse_property parse_scalar",
             "schema": "CommandInfo EventInfo Member Schema",
         },
     )

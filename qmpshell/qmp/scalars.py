@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .json import json_number
+from .json import LITERAL, json_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,20 +22,9 @@ _BOOLEANS = {
     "no": False,
 }
 _NULLS = ("null", "None")
-# The meaning of these words if the type is unknown. `on` and `yes` are text there.
-_WORDS: dict[str, object] = {
-    "true": True,
-    "True": True,
-    "false": False,
-    "False": False,
-    "null": None,
-    "None": None,
-}
-
 # Compiled on first use: most scripts need none.
 _HEXADECIMAL = r"[-+]?0[xX][0-9a-fA-F]+"
 _SIZE = r"([-+]?)([0-9]+)(?:\.([0-9]+))?([bBkKmMgGtTpPeE]?)"
-_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
 _POWERS = "bkmgtpe"
 
 # Also `uint4` (vfio-pci) and `uint64_t` (smbios properties of machines).
@@ -81,14 +70,23 @@ def parse_bool(text: str) -> bool | None:
     return _BOOLEANS.get(text)
 
 
+def parse_scalar(text: str, kind: str) -> tuple[object, bool]:
+    """Parse `text` as a kind other than `str` and `enum`. Return the value and whether it is valid."""
+    if kind == "null":
+        return None, text in _NULLS
+    reader = {"int": parse_int, "number": parse_number, "boolean": parse_bool}.get(kind)
+    value: object = reader(text) if reader is not None else None
+    return value, value is not None
+
+
 def parse_any(text: str) -> object:
     """Parse a scalar whose type is unknown by its appearance. Anything else is text.
 
     >>> parse_any("1e3"), parse_any("None"), parse_any("on"), parse_any("64k"), parse_any("007")
     (1000.0, None, 'on', '64k', '007')
     """
-    if text in _WORDS:
-        return _WORDS[text]
+    if text in LITERAL.words:  # `on` and `yes` are text if the type is unknown
+        return LITERAL.words[text]
     number = parse_number(text)
     return text if number is None else number
 
@@ -105,7 +103,7 @@ def is_ambiguous(text: str) -> bool:
         or text in _NULLS
         or re.fullmatch(_HEXADECIMAL, text) is not None
         or re.fullmatch(_SIZE, text) is not None
-        or re.fullmatch(_NUMBER, text) is not None
+        or json_number(text) is not None
     )
 
 
@@ -122,9 +120,8 @@ def parse_property(text: str, type_name: str, *, description: str = "") -> objec
     if type_name == "any":
         return parse_any(text)
     kind = property_kind(type_name, descriptions=(description,))
-    reader = {"boolean": parse_bool, "number": parse_number, "int": parse_int}.get(kind)
-    value: object = reader(text) if reader is not None else None
-    return text if value is None else value
+    value, found = parse_scalar(text, kind)
+    return value if found else text
 
 
 def property_kind(type_name: str, *, descriptions: Iterable[str]) -> str:

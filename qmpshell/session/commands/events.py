@@ -13,9 +13,9 @@ from ...language import (
     Missing,
     arguments,
     build_tree,
-    parse_scalar,
     suggestion_for,
 )
+from ...qmp import parse_scalar
 from ...storage import EVENT_MODES, MUTED, SHOWN, adjust_events, event_place, parse_events
 from ..requests import echoes
 from ..server import returned
