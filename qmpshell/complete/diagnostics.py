@@ -10,6 +10,7 @@ from ..language import (
     RawItem,
     ShellCommand,
     ShellCommandItem,
+    feature_notes,
     find_error,
     parse,
     shell_command_name,
@@ -116,10 +117,7 @@ class ValueChecker:
     def alternate(self, given: Value, type_name: str, key: str, *, typed: bool) -> str:
         """Check a scalar, or brackets, that an alternate may not accept."""
         schema = self._shapes.schema
-        branches = {
-            str(schema.kind(alternative)): alternative
-            for alternative in schema.alternatives(type_name)
-        }
+        branches = schema.branches(type_name)
         form, text = given.form, given.text
         has_text = "str" in branches
         if form in _BRACKETS:
@@ -235,7 +233,6 @@ _MAX_CANDIDATES = 8
 _MAX_NAMES = 6
 _MAX_DEPTH = 16
 _ADDRESS = "addr"
-_REPORTED_FEATURES = ("deprecated", "unstable")
 
 
 # Properties of devices that are no mistyped `driver`.
@@ -328,7 +325,7 @@ class _Arguments:
             return
         if call.name in self._known.disabled:
             self._wrong.append(f"{call.name} is disabled on this agent")
-        self._features(call.name, self._features_of_call())
+        self._notes += feature_notes(call.name, self._features_of_call())
         if call.root.form in (DOTTED, OBJECT):
             self._object(call.root, type_name, ())
         if (call.root.members or is_finished) and call.sort != EVENT:
@@ -358,11 +355,6 @@ class _Arguments:
         info = schema.event(self._call.name) or schema.command(self._call.name)
         return info.features if info is not None else ()
 
-    def _features(self, what: str, features: Iterable[str]) -> None:
-        self._notes += [
-            f"{what} is {feature}" for feature in _REPORTED_FEATURES if feature in features
-        ]
-
     def _find_missing(self, type_name: str) -> None:
         names: list[str] = []
         tags: list[str] = []
@@ -375,7 +367,8 @@ class _Arguments:
         ]
         for path in paths:
             holder = self._call.root.at(path[:-1])
-            kind = self._shapes.compound(self._shapes.at(type_name, self._call.root, path[:-1]))
+            above = self._shapes.at(type_name, self._call.root, path[:-1])
+            kind = self._shapes.schema.compound(above)
             is_tag = path[-1] in self._shapes.tags(kind, holder)
             (tags if is_tag else names).append(".".join(path))
         self._missing += [f"missing: {name}, which selects the other members" for name in tags]
@@ -400,7 +393,7 @@ class _Arguments:
                 return
             member = members.get(name)
             if member is not None:
-                self._features(".".join((*path, name)), member.features)
+                self._notes += feature_notes(".".join((*path, name)), member.features)
                 self._value(child, member.type, (*path, name))
                 self._by_qom(child, (*path, name))
             elif name in others:
@@ -454,7 +447,7 @@ class _Arguments:
             if given.form != DOTTED and self._ends_alternate(given, type_name, key):
                 return
             by_index = given.form != OBJECT and all(map(str.isdecimal, given.members))
-            type_name = self._shapes.compound(type_name, by_index=by_index)
+            type_name = self._shapes.schema.compound(type_name, by_index=by_index)
             kind = schema.kind(type_name) or "any"
         if given.is_scalar:
             self._scalar(given, type_name, kind, key)
@@ -483,7 +476,7 @@ class _Arguments:
         self._add(wrong)
         if kind == "enum" and not wrong:
             features = self._shapes.schema.enum_values(type_name).get(given.text, ())
-            self._features(f"{key}={given.text}", features)
+            self._notes += feature_notes(f"{key}={given.text}", features)
 
     def _property(self, given: Value, told: LiveName, key: str, *, strict: bool) -> None:
         """Check the value of a property that is not in the schema."""
@@ -632,5 +625,4 @@ def _first_error(tree: Tree, part: Part | None, known: CompletionSources) -> Lin
 
 
 def _touches(error: LineError, cursor: int) -> bool:
-    end = error.end if error.end is not None else error.start + 1
-    return error.start <= cursor <= end
+    return error.start <= cursor <= error.end

@@ -168,7 +168,7 @@ class _KeyOffers:
         self._is_event = slot.call.sort == EVENT
 
     def below(self, type_name: str) -> Iterator[UnrankedCandidate]:
-        compound = self._shapes.compound(type_name)
+        compound = self._shapes.schema.compound(type_name)
         if self._shapes.schema.kind(compound) == "array":
             yield from self._indices(self._shapes.schema.element_type(compound) or "")
             return
@@ -254,13 +254,8 @@ class _KeyOffers:
             yield key, "="
             return
         schema = self._shapes.schema
-        branches = [(schema.kind(type_name) or "any", type_name)]
-        if branches[0][0] == "alternate":
-            branches = [
-                (schema.kind(alternative) or "any", alternative)
-                for alternative in schema.alternatives(type_name)
-            ]
-        names = dict(branches)
+        kind = schema.kind(type_name) or "any"
+        names = schema.branches(type_name) if kind == "alternate" else {kind: type_name}
         is_scalar = any(kind not in ("object", "array") for kind in names)
         if is_scalar and partial is None:
             yield key, "="
@@ -373,15 +368,12 @@ class _ValueOffers:
         shapes = self._shapes
         kind = shapes.schema.kind(type_name)
         if kind == "alternate":
-            branches = {
-                shapes.schema.kind(alternative): alternative
-                for alternative in shapes.schema.alternatives(type_name)
-            }
+            branches = shapes.schema.branches(type_name)
             is_loose = bool({"int", "number", "null", "boolean"} & branches.keys())
             if shapes.is_reference(type_name):
                 yield from self._live(kinds.NODE, "", is_loose=is_loose)
             for kind_name, item in branches.items():
-                yield from self._of_kind(str(kind_name), item, is_loose=is_loose)
+                yield from self._of_kind(kind_name, item, is_loose=is_loose)
         elif kind is not None:
             yield from self._of_kind(kind, type_name, is_loose=False)
 
@@ -415,7 +407,7 @@ class _ValueOffers:
         call, path, shapes = self._call, self._slot.path, self._shapes
         if shapes is None or (call.name, path) not in _MEMBERS_NEEDED:
             return set()
-        union = shapes.compound(shapes.at(shapes.of_call(call), call.root, path[:-1]))
+        union = shapes.schema.compound(shapes.at(shapes.of_call(call), call.root, path[:-1]))
         cases = shapes.schema.cases(union)
         return {name for name, item in cases.items() if not shapes.members(item, None)}
 

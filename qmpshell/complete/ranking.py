@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..language import folded_name, shortened
+from ..qmp import WARNED_FEATURES
 from ..record import Record
 
 TYPE_CHECKING = False
@@ -117,8 +118,6 @@ REGULAR_FILE = "file"
 SOCKET = "socket"
 OTHER = "device or pipe"
 
-# Features that users are warned about; such names come last.
-_LAST = ("deprecated", "unstable")
 _EXPERIMENTAL = "x-"
 # After this many letters, the user does not mean a name that contains them scattered.
 _ENOUGH = 4
@@ -149,13 +148,13 @@ class UnrankedCandidate:
         self.meta = meta
         self.order = order
         self.is_last = name.startswith(_EXPERIMENTAL) or any(
-            feature in _LAST for feature in features
+            feature in WARNED_FEATURES for feature in features
         )
 
 
 def describe_match(*words: str, features: Iterable[str] = ()) -> str:
     """Return the description for the menu: non-empty words, and warnings."""
-    warnings = ", ".join(feature for feature in features if feature in _LAST)
+    warnings = ", ".join(feature for feature in features if feature in WARNED_FEATURES)
     text = ", ".join(filter(None, words))
     return f"{text} ({warnings})" if text and warnings else text or warnings
 

@@ -254,7 +254,7 @@ class _Drawing:
         given = self._call.root.at(path)
         if path:
             self._parts[0] += [(MARK, " "), (GIVEN, ".".join(path)), (MARK, ".")]
-        type_name = self._shapes.compound(self._shapes.at(type_name, self._call.root, path))
+        type_name = self._shapes.schema.compound(self._shapes.at(type_name, self._call.root, path))
         if self._shapes.schema.kind(type_name) == "array":
             element = self._shapes.schema.element_type(type_name) or ""
             self._add(name or "0", self._shapes.words(element), OPTIONAL)
@@ -273,7 +273,10 @@ class _Drawing:
             given = given.members.get(part) if given is not None else None
             if not type_name:
                 break
-            if self._shapes.schema.kind(self._shapes.compound(type_name)) in ("object", "array"):
+            if self._shapes.schema.kind(self._shapes.schema.compound(type_name)) in (
+                "object",
+                "array",
+            ):
                 known = index
         return (path, name) if known == len(path) else (path[:known], path[known])
 

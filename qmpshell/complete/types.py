@@ -52,7 +52,7 @@ class TypeResolver:
 
     def below(self, type_name: str, given: Value | None, name: str) -> str:
         """Return the type of a member or element of a type."""
-        type_name = self.compound(type_name, by_index=name.isdecimal())
+        type_name = self.schema.compound(type_name, by_index=name.isdecimal())
         if self.schema.kind(type_name) == "array":
             return self.schema.element_type(type_name) or ""
         member = self.members(type_name, given).get(name)
@@ -60,16 +60,6 @@ class TypeResolver:
             # The discriminator may follow.
             member = self.of_any_branch(type_name).get(name)
         return member.type if member is not None else ""
-
-    def compound(self, type_name: str, *, by_index: bool = False) -> str:
-        """Return the type, or the branch of an alternate that has members."""
-        if self.schema.kind(type_name) != "alternate":
-            return type_name
-        kinds = {self.schema.kind(name): name for name in self.schema.alternatives(type_name)}
-        for kind in ("array", "object") if by_index else ("object", "array"):
-            if kind in kinds:
-                return kinds[kind]
-        return ""
 
     def members(self, type_name: str, given: Value | None) -> dict[str, Member]:
         """Return the members of an object, with the branches that its values choose."""
@@ -100,10 +90,9 @@ class TypeResolver:
         """Return True for a node name or a complete node (BlockdevRef), recognized by its structure."""
         known = self._references.get(type_name)
         if known is None:
-            types = self.schema.alternatives(type_name)
-            kinds = [self.schema.kind(alternative) for alternative in types]
-            known = "str" in kinds and any(
-                self.schema.tag(alternative) == "driver" for alternative in types
+            branches = self.schema.branches(type_name)
+            known = "str" in branches and any(
+                self.schema.tag(branch) == "driver" for branch in branches.values()
             )
             self._references[type_name] = known
         return known
@@ -189,7 +178,7 @@ def missing_below(
     shapes: TypeResolver, type_name: str, given: Value, *, depth: int = 0
 ) -> Iterator[tuple[list[str], str]]:
     """Yield path and type of each required member that is missing, also in nested objects."""
-    type_name = shapes.compound(type_name, by_index=_is_indexed(given))
+    type_name = shapes.schema.compound(type_name, by_index=_is_indexed(given))
     kind = shapes.schema.kind(type_name)
     if depth > _MAX_DEPTH or given.is_scalar:
         return

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         evaluate_command as evaluate_command,
         evaluate_line as evaluate_line,
         evaluate_raw as evaluate_raw,
+        feature_notes as feature_notes,
         find_error as find_error,
         plain_blanks as plain_blanks,
         shown_value as shown_value,
@@ -111,7 +112,7 @@ else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "evaluate": "FileNeededError Introspection MISSING_DRIVER MISSING_FILE MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET Missing Properties PropertyType action_members evaluate_line evaluate_command evaluate_raw find_error plain_blanks shown_value wrong_value",
+            "evaluate": "FileNeededError Introspection MISSING_DRIVER MISSING_FILE MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET Missing Properties PropertyType action_members evaluate_line evaluate_command evaluate_raw feature_notes find_error plain_blanks shown_value wrong_value",
             "keyval": "OLD_SYNTAX OPTION_NAMES option_command pieces parse_options",
             "lines": "LineAssembler LogicalLine MAX_TYPED SourceLine is_transcript prompt_width",
             "suggest": "DID_YOU_MEAN edit_distance error_hint folded_name names_a_parameter nearest_name suggestion_for",

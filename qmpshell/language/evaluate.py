@@ -13,6 +13,7 @@ from ..qmp import (
     DEVICE_ADD_ARGUMENTS,
     QOM_SET,
     TOO_LARGE,
+    WARNED_FEATURES,
     JsonError,
     is_ambiguous,
     json_number,
@@ -167,7 +168,7 @@ def read_scalar(argument: Argument, kind: str, introspection: Introspection) -> 
         return text
     value, found = parse_scalar(text, kind)
     if not found:
-        raise _wrong(argument, wrong_value(argument.key.text, kind, text))
+        raise takes(argument, kind, text)
     return value
 
 
@@ -191,29 +192,21 @@ def shown_value(text: str) -> str:
     return f"{text[:_MAX_SHOWN]!r}" if text else "nothing"
 
 
-def takes(argument: Argument, kind: str, *, member: str = "") -> LineError:
-    """Return the error for text that is not of its kind.
+def takes(argument: Argument, kind: str, text: str, *, member: str = "") -> LineError:
+    """Return the error for a text that is not of its kind.
 
     `member` is the path of the member that the text may have been meant for, or "".
     """
-    hint = ""
-    if member:
-        text = argument.value.text
-        value = (
-            text if argument.value.kind != t.COMPOUND and 0 < len(text) <= _MAX_SHOWN else "VALUE"
-        )
-        hint = f"did you mean {argument.key.text}.{member}={value}?"
-    text = argument.value.text
-    return _wrong(argument, wrong_value(argument.key.text, kind, text), hint=hint)
-
-
-def _wrong(argument: Argument, reason: str, *, hint: str = "") -> LineError:
     token = argument.value
+    hint = "use := to send any JSON value"
+    if member:
+        is_short = token.kind != t.COMPOUND and 0 < len(token.text) <= _MAX_SHOWN
+        hint = f"did you mean {argument.key.text}.{member}={token.text if is_short else 'VALUE'}?"
     return LineError(
-        reason,
+        wrong_value(argument.key.text, kind, text),
         start=token.start if token.text else argument.operator.start,
         end=token.end,
-        hint=hint or "use := to send any JSON value",
+        hint=hint,
     )
 
 
@@ -221,12 +214,11 @@ def _wrong(argument: Argument, reason: str, *, hint: str = "") -> LineError:
 _MAX_DEPTH = 60
 # The path to the only scalar in an object or array is searched for down to this depth.
 _FEW_PARTS = 4
-_REPORTED_FEATURES = ("deprecated", "unstable")
 _SCALARS = ("str", "int", "number", "boolean", "null", "any", "enum")
 
 
-def untyped(root: Value, introspection: Introspection) -> dict[str, Any]:
-    """Return the object for a tree of unknown type. Not recursive."""
+def untyped(root: Value, introspection: Introspection, *, may_be_array: bool = False) -> Any:
+    """Return the object for a tree of unknown type, or with `may_be_array` the array. Not recursive."""
     made: dict[int, Any] = {}
     for node in (*reversed(list(root.nodes())), root):
         members = {
@@ -235,11 +227,14 @@ def untyped(root: Value, introspection: Introspection) -> dict[str, Any]:
             else made.pop(id(child))
             for name, child in node.members.items()
         }
-        indices = node.indices() if node is not root else []
+        indices = node.indices() if may_be_array or node is not root else []
         made[id(node)] = [members[index] for index in indices] if indices else members
-    found = made[id(root)]
-    assert isinstance(found, dict)
-    return found
+    return made[id(root)]
+
+
+def feature_notes(what: str, features: Iterable[str]) -> list[str]:
+    """Return remarks about `what` if it is deprecated or unstable."""
+    return [f"{what} is {feature}" for feature in WARNED_FEATURES if feature in features]
 
 
 class TypedEvaluator:
@@ -253,10 +248,13 @@ class TypedEvaluator:
     def members_of(self, node: Value, type_name: str, *, depth: int = 0) -> dict[str, Any]:
         """Return the members of a node of an object type."""
         members = self._schema.members(type_name, lambda tag: self._tag(node, tag))
-        return {
-            name: self._member(child, members.get(name), depth)
-            for name, child in node.members.items()
-        }
+        found: dict[str, Any] = {}
+        for name, child in node.members.items():
+            member = members.get(name)
+            if member is not None:
+                self.notes += feature_notes(child.key, member.features)
+            found[name] = self._value(child, member.type if member is not None else "", depth + 1)
+        return found
 
     def _tag(self, node: Value, tag: str) -> str | None:
         child = node.members.get(tag)
@@ -267,12 +265,6 @@ class TypedEvaluator:
             value = read_as_json(argument, self._facts)
             return value if isinstance(value, str) else None
         return plain_text(argument, self._facts)
-
-    def _member(self, child: Value, member: Member | None, depth: int) -> object:
-        if member is None:
-            return self._value(child, "", depth + 1)
-        self.note(child.key, member.features)
-        return self._value(child, member.type, depth + 1)
 
     def _value(self, child: Value, type_name: str, depth: int) -> object:
         kind = self._schema.kind(type_name) or "any"
@@ -289,23 +281,20 @@ class TypedEvaluator:
             return read_scalar(argument, kind, self._facts)
         if argument.value.kind == t.COMPOUND:
             return _json(argument)
-        raise takes(argument, kind, member=self._only_member(type_name))
+        only_member = self._only_member(type_name)
+        raise takes(argument, kind, argument.value.text, member=only_member)
 
     def _note_enum(self, argument: Argument, type_name: str) -> None:
         text = plain_text(argument, self._facts)
-        self.note(f"{argument.key.text}={text}", self._schema.enum_values(type_name).get(text, ()))
-
-    def note(self, what: str, features: Iterable[str]) -> None:
-        """Add a note about `what` if it is deprecated or unstable."""
-        self.notes += [
-            f"{what} is {feature}" for feature in _REPORTED_FEATURES if feature in features
-        ]
+        features = self._schema.enum_values(type_name).get(text, ())
+        self.notes += feature_notes(f"{argument.key.text}={text}", features)
 
     def _node(self, node: Value, type_name: str, kind: str, depth: int) -> object:
         if kind == "alternate":
-            type_name, kind = self._compound_alternative(node, type_name)
+            type_name = self._schema.compound(type_name, by_index=node.is_numbered())
+            kind = self._schema.kind(type_name) or "str"
         if depth > _MAX_DEPTH or kind == "any":
-            return _untyped_value(node, self._facts)
+            return untyped(node, self._facts, may_be_array=True)
         if kind == "object":
             return self.members_of(node, type_name, depth=depth)
         if kind == "array":
@@ -316,14 +305,6 @@ class TypedEvaluator:
             end=node.name_start + 1,
             hint="use := to send any JSON value",
         )
-
-    def _compound_alternative(self, node: Value, type_name: str) -> tuple[str, str]:
-        kinds = {self._schema.kind(name): name for name in self._schema.alternatives(type_name)}
-        for kind in ("array", "object") if node.is_numbered() else ("object", "array"):
-            name = kinds.get(kind)
-            if name is not None:
-                return name, kind
-        return "", "str"
 
     def _array(self, node: Value, type_name: str, depth: int) -> list[Any]:
         element = self._schema.element_type(type_name) or ""
@@ -336,14 +317,11 @@ class TypedEvaluator:
                     end=wrong.leaf.key.end if wrong.leaf is not None else None,
                     hint="the indexes must be 0, 1, 2… without a gap",
                 )
-        return [
-            self._value(node.members[str(index)], element, depth + 1)
-            for index in range(len(node.members))
-        ]
+        return [self._value(node.members[index], element, depth + 1) for index in node.indices()]
 
     def _alternate(self, argument: Argument, type_name: str) -> object:
         """Return the value by the branch that fits: an alternate has at most one branch per JSON kind."""
-        kinds = {self._schema.kind(name): name for name in self._schema.alternatives(type_name)}
+        kinds = self._schema.branches(type_name)
         token = argument.value
         takes_text = "str" in kinds or "enum" in kinds
         bracket = {"{": "object", "[": "array"}.get(token.text[:1])
@@ -362,18 +340,15 @@ class TypedEvaluator:
         if takes_text:
             return text
         kind = "object" if "object" in kinds else "array"
-        raise takes(argument, kind, member=self._only_member(kinds.get(kind, "")))
+        only_member = self._only_member(kinds.get(kind, ""))
+        raise takes(argument, kind, token.text, member=only_member)
 
     def _only_member(self, type_name: str) -> str:
         """Return the path of the only required scalar in an object or array, or ""."""
         path: list[str] = []
         while len(path) < _FEW_PARTS:
             kind = self._schema.kind(type_name)
-            kinds = [
-                self._schema.kind(alternative)
-                for alternative in self._schema.alternatives(type_name)
-            ]
-            if kind in _SCALARS or "str" in kinds:
+            if kind in _SCALARS or "str" in self._schema.branches(type_name):
                 return ".".join(path)
             if kind == "array":
                 path.append("0")
@@ -386,12 +361,6 @@ class TypedEvaluator:
             path.append(required[0].name)
             type_name = required[0].type
         return ""
-
-
-def _untyped_value(node: Value, introspection: Introspection) -> object:
-    holder = no_members()
-    holder.members["x"] = node
-    return untyped(holder, introspection)["x"]
 
 
 MISSING_SCHEMA = "schema"
@@ -621,13 +590,8 @@ def _typed(name: Token, root: Value, introspection: Introspection, *, schema: Sc
     if command is None:
         return untyped(root, introspection), []
     reader = TypedEvaluator(schema, introspection)
-    arguments = reader.members_of(root, command.arg_type)
-    notes = [
-        f"{name.text} is {feature}"
-        for feature in ("deprecated", "unstable")
-        if feature in command.features
-    ]
-    return arguments, notes + reader.notes
+    reader.notes += feature_notes(name.text, command.features)
+    return reader.members_of(root, command.arg_type), reader.notes
 
 
 def _is_open(root: Value) -> bool:
@@ -763,7 +727,8 @@ def _action(action: CommandItem, introspection: Introspection) -> Read:
         return untyped(root, introspection), []
     reader = TypedEvaluator(schema, introspection)
     if "type" in members:
-        reader.note(name, schema.enum_values(members["type"].type).get(name, ()))
+        features = schema.enum_values(members["type"].type).get(name, ())
+        reader.notes += feature_notes(name, features)
     return reader.members_of(root, members["data"].type), reader.notes
 
 

@@ -88,12 +88,7 @@ def object_type(schema: Schema, name: str) -> str | None:
         if kind == "object":
             return name
         if kind == "alternate":
-            inner = (
-                type_name
-                for type_name in schema.alternatives(name)
-                if schema.kind(type_name) == "object"
-            )
-            return next(inner, None)
+            return schema.branches(name).get("object")
         if kind != "array":
             return None
         name = schema.element_type(name) or ""

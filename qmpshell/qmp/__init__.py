@@ -99,6 +99,7 @@ if TYPE_CHECKING:
         property_kind as property_kind,
     )
     from .schema import (
+        WARNED_FEATURES as WARNED_FEATURES,
         CommandInfo as CommandInfo,
         EventInfo as EventInfo,
         Member as Member,
@@ -120,6 +121,6 @@ else:
             "qom": "QOM_LIST_GET QomProperty clean_path join_path natural_key parse_properties relation_type split_property",
             "references": "Reference linked_kind load_references",
             "scalars": "is_ambiguous property_kind parse_any parse_bool parse_int parse_number parse_property parse_scalar",
-            "schema": "CommandInfo EventInfo Member Schema",
+            "schema": "CommandInfo EventInfo Member Schema WARNED_FEATURES",
         },
     )

@@ -25,6 +25,8 @@ _KIND_OF_JSON_TYPE = {
     "value": "any",
 }
 _KINDS = ("enum", "array", "object", "alternate")
+# Features that users are warned about.
+WARNED_FEATURES = ("deprecated", "unstable")
 
 
 class CommandInfo(Record):
@@ -142,6 +144,22 @@ class Schema:
         entity = self._of_meta_type(type_name, "alternate")
         types = [_text(member.get("type")) for member in _dicts(entity and entity.get("members"))]
         return [name for name in types if name]
+
+    def branches(self, type_name: str) -> dict[str, str]:
+        """Return the branch of an alternate for each kind of value: no two have the same kind."""
+        kinds = [(self.kind(name), name) for name in self.alternatives(type_name)]
+        return {kind: name for kind, name in kinds if kind is not None}
+
+    def compound(self, type_name: str, *, by_index: bool = False) -> str:
+        """Return the type, or the branch of an alternate that has members, or "".
+
+        If two branches have members, `by_index` chooses the array.
+        """
+        if self.kind(type_name) != "alternate":
+            return type_name
+        branches = self.branches(type_name)
+        array, other = branches.get("array", ""), branches.get("object", "")
+        return (array or other) if by_index else (other or array)
 
     def tag(self, type_name: str) -> str | None:
         """Return the name of a union's discriminator, or None if the type is not a union."""

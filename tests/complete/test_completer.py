@@ -637,7 +637,7 @@ def schema_positions(server: str, line: str) -> list[int]:
                 kind = shapes.of_call(slot.call) if shapes is not None else ""
                 assert shapes is not None
                 members = shapes.members(
-                    shapes.compound(shapes.at(kind, slot.call.root, slot.path)), holder
+                    shapes.schema.compound(shapes.at(kind, slot.call.root, slot.path)), holder
                 )
                 # The schema does not describe members below a value of type any.
                 member = members.get(slot.own)
