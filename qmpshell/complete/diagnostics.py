@@ -19,6 +19,7 @@ from ..language import (
 )
 from ..language.values import ARRAY, BARE_WORD, DOTTED, JSON, OBJECT, OPAQUE, STRING, TEXT
 from ..qmp import LITERAL, json_number, parse_scalar, property_kind, references as kinds
+from ..record import Record
 from .members import open_member_kind, qom_property_at
 from .sources import CompletionSources, NameQuery
 from .target import (
@@ -34,7 +35,7 @@ from .types import is_required, missing_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..errors import LineError
     from ..language import Part, Tree, Value
@@ -64,80 +65,6 @@ _FEW = 10
 _LIST_HINT = ": Tab shows the list"
 # QEMU 7.2 parses device properties from text and accepts these words too.
 _OTHER_BOOLEANS = ("y", "n")
-
-
-class ValueChecker:
-    """Checks values against one schema. Each method returns a sentence about `key`, or ""."""
-
-    def __init__(self, shapes: TypeResolver, known: CompletionSources) -> None:
-        self._shapes = shapes
-        self._known = known
-
-    def scalar(self, given: Value, type_name: str, kind: str, key: str, *, typed: bool) -> str:
-        """Check a scalar. With `typed`, the user is typing it, so that more text may follow."""
-        if kind == "enum":
-            return self._enum(given, type_name, key, typed=typed)
-        if kind in _NUMBERS:
-            return _number(given, kind, key, typed=typed)
-        if kind == "str":
-            return f"{key} must be text, in quotes" if given.form == JSON and not typed else ""
-        if kind in ("object", "array") and not typed:
-            if given.form in (STRING, JSON):
-                return f"{key} takes {'{…}' if kind == 'object' else '[…]'}"
-            return wrong_value(key, kind, given.text)
-        return ""
-
-    def compound(self, given: Value, kind: str, key: str) -> str:
-        """Check members or brackets where something else is expected."""
-        if kind == "str" and given.text:
-            return ""
-        return f"{key} takes {_IN_WORDS.get(kind, kind)}"
-
-    def enum_of_brackets(self, given: Value, type_name: str, key: str) -> str:
-        """Check brackets where an enum is expected."""
-        return f"{key} takes {self._values(type_name, given.text, _shown(given))}"
-
-    def _enum(self, given: Value, type_name: str, key: str, *, typed: bool) -> str:
-        values = self._shapes.schema.enum_values(type_name)
-        if given.text in values:
-            is_bare = given.form == JSON and not typed
-            return f"{key} must be text, in quotes" if is_bare else ""
-        if typed and any(value.startswith(given.text) for value in values):
-            return ""
-        return f"{key} takes {self._values(type_name, given.text)}"
-
-    def _values(self, type_name: str, text: str, brackets: str = "") -> str:
-        """Describe the values of an enum that does not have `text`, or brackets without a text."""
-        values = self._shapes.schema.enum_values(type_name)
-        guess = self._known.guess(text, values, type_name)
-        hint = guess or (_LIST_HINT if len(values) > _FEW else "")
-        shown = shown_value(text) if text or not brackets else brackets
-        return f"{self._shapes.all_words(type_name, _FEW)}, not {shown}{hint}"
-
-    def alternate(self, given: Value, type_name: str, key: str, *, typed: bool) -> str:
-        """Check a scalar, or brackets, that an alternate may not accept."""
-        schema = self._shapes.schema
-        branches = schema.branches(type_name)
-        form, text = given.form, given.text
-        has_text = "str" in branches
-        if form in _BRACKETS:
-            if _BRACKETS[form] in branches or (has_text and text):
-                return ""
-            return self._alternates(type_name, _shown(given), key)
-        if (
-            typed
-            or (has_text and form in (BARE_WORD, TEXT, STRING))
-            or (form == BARE_WORD and not text)
-        ):
-            return ""
-        if "enum" in branches and form != JSON and text in schema.enum_values(branches["enum"]):
-            return ""
-        if any(kind in _NUMBERS and _reads_as(given, kind) for kind in branches):
-            return ""
-        return self._alternates(type_name, _shown(given), key)
-
-    def _alternates(self, type_name: str, shown: str, key: str) -> str:
-        return f"{key} takes {self._shapes.all_words(type_name, _FEW)}, not {shown}"
 
 
 def choice_misfit(given: Value, choices: Sequence[str], key: str, *, typed: bool) -> str:
@@ -239,19 +166,16 @@ _ADDRESS = "addr"
 _DRIVER_LIKE = ("drive",)
 
 
-class Diagnostics:
+class Diagnostics(Record):
     """Diagnostics of a command.
 
     `wrong` is what the server rejects, `missing` what it requires, `notes` what is deprecated or
     unstable.
     """
 
-    __slots__ = ("missing", "notes", "wrong")
-
-    def __init__(self) -> None:
-        self.wrong: list[str] = []
-        self.missing: list[str] = []
-        self.notes: list[str] = []
+    wrong: list[str] = []
+    missing: list[str] = []
+    notes: list[str] = []
 
     def name(self, command: str) -> None:
         """Name the command in each sentence, because it is not the one at the cursor."""
@@ -312,7 +236,6 @@ class _Arguments:
         self._call = call
         self._shapes = shapes
         self._known = known
-        self._types = ValueChecker(shapes, known)
         self._wrong = findings.wrong
         self._missing = findings.missing
         self._notes = findings.notes
@@ -325,7 +248,8 @@ class _Arguments:
             return
         if call.name in self._known.disabled:
             self._wrong.append(f"{call.name} is disabled on this agent")
-        self._notes += feature_notes(call.name, self._features_of_call())
+        info = self._shapes.schema.event(call.name) or self._shapes.schema.command(call.name)
+        self._notes += feature_notes(call.name, info.features if info is not None else ())
         if call.root.form in (DOTTED, OBJECT):
             self._object(call.root, type_name, ())
         if (call.root.members or is_finished) and call.sort != EVENT:
@@ -349,11 +273,6 @@ class _Arguments:
         ):
             return []
         return [f"the server has no {what} '{name}'{self._known.guess(call.name, names, what)}"]
-
-    def _features_of_call(self) -> Iterable[str]:
-        schema = self._shapes.schema
-        info = schema.event(self._call.name) or schema.command(self._call.name)
-        return info.features if info is not None else ()
 
     def _find_missing(self, type_name: str) -> None:
         names: list[str] = []
@@ -383,7 +302,9 @@ class _Arguments:
         kind, subject = open_member_kind(self._call, path, given)
         live = self._known.peek_live(NameQuery(kind, subject)) if kind else ()
         others = {live_name.name: live_name for live_name in live}
-        is_open = shapes.schema.kind(type_name) != "object" or self._is_open(kind, others)
+        # There may be unknown members.
+        is_device = self._call.sort != EVENT and self._call.name == "device_add"
+        is_open = shapes.schema.kind(type_name) != "object" or (is_device and not others)
         # If the discriminator is missing or wrong, the members that it selects are unknown.
         branches: Mapping[str, Member] = {}
         if any((given.text_of(tag) or "") not in self._values(members, tag) for tag in tags):
@@ -420,12 +341,6 @@ class _Arguments:
         member = members.get(tag)
         return self._shapes.schema.enum_values(member.type) if member is not None else ()
 
-    def _is_open(self, kind: str, others: Mapping[str, LiveName]) -> bool:
-        """Return True if there may be unknown members."""
-        if self._call.sort == EVENT:
-            return False
-        return self._call.name == "device_add" and not (kind and others)
-
     def _is_typed(self, given: Value) -> bool:
         """Return True if the cursor is in the name of a member."""
         return given.key_start <= self._cursor < given.start
@@ -458,25 +373,68 @@ class _Arguments:
             for index, child in given.members.items():
                 self._value(child, element, (*path, index))
         elif kind == "enum":
-            self._add(self._types.enum_of_brackets(given, type_name, key))
+            shown = shown_value(given.text) if given.text else _shown(given)
+            self._wrong.append(self._not_of_enum(type_name, given.text, shown, key))
         elif kind != "any" and (given.form == DOTTED or not is_alternate):
-            self._add(self._types.compound(given, kind, key))
+            is_text = kind == "str" and given.text != ""  # brackets after `=`
+            self._add("" if is_text else f"{key} takes {_IN_WORDS.get(kind, kind)}")
 
     def _ends_alternate(self, given: Value, type_name: str, key: str) -> bool:
         """Check the kind of an alternate's value. Return True if nothing more can be checked."""
-        wrong = self._types.alternate(given, type_name, key, typed=given.holds(self._cursor))
-        if wrong or given.is_scalar:
-            self._add(wrong)
+        if self._fits_alternate(given, type_name):
+            return given.is_scalar
+        words = self._shapes.all_words(type_name, _FEW)
+        self._wrong.append(f"{key} takes {words}, not {_shown(given)}")
+        return True
+
+    def _fits_alternate(self, given: Value, type_name: str) -> bool:
+        """Return True if an alternate may accept a scalar or brackets."""
+        schema = self._shapes.schema
+        branches = schema.branches(type_name)
+        form, text = given.form, given.text
+        has_text = "str" in branches
+        if form in _BRACKETS:
+            return _BRACKETS[form] in branches or (has_text and text != "")
+        if (
+            given.holds(self._cursor)
+            or (has_text and form in (BARE_WORD, TEXT, STRING))
+            or (form == BARE_WORD and not text)
+        ):
             return True
-        return False
+        if "enum" in branches and form != JSON and text in schema.enum_values(branches["enum"]):
+            return True
+        return any(kind in _NUMBERS and _reads_as(given, kind) for kind in branches)
 
     def _scalar(self, given: Value, type_name: str, kind: str, key: str) -> None:
         typed = given.holds(self._cursor)
-        wrong = self._types.scalar(given, type_name, kind, key, typed=typed)
-        self._add(wrong)
-        if kind == "enum" and not wrong:
-            features = self._shapes.schema.enum_values(type_name).get(given.text, ())
-            self._notes += feature_notes(f"{key}={given.text}", features)
+        if kind == "enum":
+            self._enum(given, type_name, key, typed=typed)
+        elif kind in _NUMBERS:
+            self._add(_number(given, kind, key, typed=typed))
+        elif kind == "str":
+            self._add(f"{key} must be text, in quotes" if given.form == JSON and not typed else "")
+        elif kind in ("object", "array") and not typed:
+            brackets = "{…}" if kind == "object" else "[…]"
+            is_json = given.form in (STRING, JSON)
+            self._add(f"{key} takes {brackets}" if is_json else wrong_value(key, kind, given.text))
+
+    def _enum(self, given: Value, type_name: str, key: str, *, typed: bool) -> None:
+        values = self._shapes.schema.enum_values(type_name)
+        if given.text in values:
+            if given.form == JSON and not typed:
+                self._wrong.append(f"{key} must be text, in quotes")
+            else:
+                self._notes += feature_notes(f"{key}={given.text}", values[given.text])
+        elif not (typed and any(value.startswith(given.text) for value in values)):
+            shown = shown_value(given.text)
+            self._wrong.append(self._not_of_enum(type_name, given.text, shown, key))
+
+    def _not_of_enum(self, type_name: str, text: str, shown: str, key: str) -> str:
+        """Return the sentence about `text`, which is not a value of an enum."""
+        values = self._shapes.schema.enum_values(type_name)
+        guess = self._known.guess(text, values, type_name)
+        hint = guess or (_LIST_HINT if len(values) > _FEW else "")
+        return f"{key} takes {self._shapes.all_words(type_name, _FEW)}, not {shown}{hint}"
 
     def _property(self, given: Value, told: LiveName, key: str, *, strict: bool) -> None:
         """Check the value of a property that is not in the schema."""
@@ -513,19 +471,18 @@ def find_event_mistake(schema: Schema, names: str, member: str) -> str:
     if not member:
         return next(iter(_unknown_events(names, schema.events(), known)), "")
     found = [
-        _event_mistakes(f"/wait {event} {member}", known)
+        list(_find_all_wrong(f"/wait {event} {member}", known))
         for event in schema.events()
         if any(fnmatchcase(event, name) for name in names.split(","))
     ]
     return found[0][0] if found and all(found) else ""
 
 
-def _event_mistakes(line: str, known: CompletionSources) -> list[str]:
+def _find_all_wrong(line: str, known: CompletionSources) -> Iterator[str]:
+    """Yield what the server would reject in the items of a complete line."""
     tree = find_tree(line, len(line))
-    if tree is None:
-        return []
-    (part,) = items_of(tree)
-    return _diagnose(finished_context(line, part), known, is_finished=True).wrong
+    for part in items_of(tree) if tree is not None else ():
+        yield from _diagnose(finished_context(line, part), known, is_finished=True).wrong
 
 
 # Placeholders for text that is not typed yet: more of a word, or another argument or word.
@@ -565,12 +522,7 @@ def find_warnings(context: Context, known: CompletionSources) -> list[str]:
 
 def find_mistyped_names(message: str, known: CompletionSources) -> list[str]:
     """Return the diagnostics of a command in JSON that suggest other names."""
-    tree = find_tree(message, len(message))
-    found: list[str] = []
-    for part in items_of(tree) if tree is not None else ():
-        context = finished_context(message, part)
-        found += _diagnose(context, known, is_finished=True).wrong
-    return [text for text in found if DID_YOU_MEAN in text]
+    return [text for text in _find_all_wrong(message, known) if DID_YOU_MEAN in text]
 
 
 def find_rejections(line: str, known: CompletionSources) -> list[tuple[int, str]]:
@@ -597,7 +549,7 @@ def find_mistake(
     if error is None or (part is not None and not _holds(part, cursor)):
         return error
     is_open = part is not None and isinstance(part.item, RawItem) and not part.item.token.closed
-    if _touches(error, cursor) or (is_open and error.start <= cursor):
+    if error.start <= cursor <= error.end or (is_open and error.start <= cursor):
         return None
     place, word = cursor, _MORE if tree.line[cursor - 1 : cursor].strip() else _ANY_ARGUMENT
     if part is not None and isinstance(part.item, ShellCommandItem):
@@ -622,7 +574,3 @@ def _first_error(tree: Tree, part: Part | None, known: CompletionSources) -> Lin
         return find_error(part, known.schema)
     command = shell_command_name(item.name.text)
     return find(ShellCommand(command, item.tokens, line=part.line, start=item.name.start))
-
-
-def _touches(error: LineError, cursor: int) -> bool:
-    return error.start <= cursor <= error.end
