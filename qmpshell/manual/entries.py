@@ -122,7 +122,7 @@ class Entry:
         for label, part in _parts(blocks):
             self._add_part(label, part)
         if not self.members and not self.inherited:
-            described = re.search(_ELSEWHERE, _text(self.prose))
+            described = re.search(_ELSEWHERE, text_of(self.prose))
             if described:
                 self.inherited.append(Inherited(described[1]))
 
@@ -147,9 +147,9 @@ class Entry:
         elif role == _ERRORS:
             self.errors += part
         elif role == _SINCE:
-            self.since = self.since or _text(part)
+            self.since = self.since or text_of(part)
         elif role == _CONDITION:
-            self.condition = self.condition or _text(part)
+            self.condition = self.condition or text_of(part)
         elif role == _EXAMPLES:
             title = label.partition(":")[2].strip()
             self.examples += [Paragraph([(PLAIN, title)]), *part] if title else part
@@ -212,7 +212,8 @@ def first_sentence(blocks: list[Block]) -> str:
     return ""
 
 
-def _text(blocks: list[Block]) -> str:
+def text_of(blocks: list[Block]) -> str:
+    """Return the text of the paragraphs on one line."""
     return " ".join(plain_text_of(block.spans) for block in blocks if isinstance(block, Paragraph))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..qmp import DEVICE_ADD
+from ..qmp import DEVICE_ADD, EventInfo, Schema
 from ..record import Record
 from ..render import (
     PLAIN,
@@ -16,22 +16,23 @@ from ..render import (
     definition,
     names_table,
     paragraph,
-    plain_text_of,
 )
-from .entries import COMMAND, ENUM, EVENT
-from .members import TYPES, Members, bare, feature_rows, meaning, object_type, prose, shape_text
+from .entries import COMMAND, ENUM, EVENT, text_of
+from .members import Members, bare, feature_rows, meaning, object_type, prose, shape_text
+from .reference import Reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..language import Properties
-    from ..qmp import CommandInfo, EventInfo, Member, Schema
+    from ..qmp import CommandInfo, Member
     from ..render import Item
     from .entries import Described, Entry
-    from .reference import Reference
 
 
+# A word that may be the name of a type.
+_TYPE_WORD = r"\b[A-Z]\w+"
 # A union may contain a union, and a schema may refer to itself.
 _MAX_UNION_DEPTH = 2
 # The maximum number of places for a path.
@@ -67,7 +68,7 @@ class _Found(Record):
 
 
 class Arguments:
-    """The arguments of the command or event `name`.
+    """The arguments of the command or event `info`.
 
     `entry` is the manual's entry that describes them. `given` maps dotted paths to values that
     choose branches of unions. `properties` are those of the device whose driver is given.
@@ -75,22 +76,19 @@ class Arguments:
 
     def __init__(
         self,
-        schema: Schema,
         members: Members,
-        *,
-        name: str,
-        is_event: bool,
-        arg_type: str,
+        info: CommandInfo | EventInfo,
         entry: Entry | None,
+        *,
         given: Mapping[str, str],
         properties: Properties,
     ) -> None:
         self._properties = properties
-        self._schema = schema
+        self._schema = members.schema
         self._members = members
-        self._name = name
-        self._noun = "data" if is_event else "argument"
-        self._root = _Place(arg_type, entry)
+        self._name = info.name
+        self._noun = "data" if isinstance(info, EventInfo) else "argument"
+        self._root = _Place(info.arg_type, entry)
         self._given = given
 
     def about(self, key: str) -> list[Block]:
@@ -252,13 +250,15 @@ class HelpPages:
     """Builds help pages. Schema and reference may be None."""
 
     def __init__(self, schema: Schema | None, reference: Reference | None) -> None:
-        self._schema = schema
-        self._reference = reference
+        self._has_schema = schema is not None
+        self._schema = schema or Schema([])
+        self._reference = reference or Reference("")
+        self._members = Members(self._schema, self._reference)
 
     def names(self) -> list[str]:
         """Return the names of all commands, events and types with help."""
-        known = [*self._schema.commands(), *self._schema.events()] if self._schema else []
-        return list(dict.fromkeys(known + (self._reference.names() if self._reference else [])))
+        known = [*self._schema.commands(), *self._schema.events(), *self._reference.names()]
+        return list(dict.fromkeys(known))
 
     def about(
         self,
@@ -274,11 +274,10 @@ class HelpPages:
         member `key`, a dotted path or the start of one, comes first; it may be one of the
         `properties` of a device's driver.
         """
-        schema = self._schema
-        info = (schema.command(name) or schema.event(name)) if schema is not None else None
-        if schema is not None and info is not None:
-            return self._known(schema, info, given, key, properties or {})
-        entry = self._entry(name)
+        info = self._schema.command(name) or self._schema.event(name)
+        if info is not None:
+            return self._known(info, given, key, properties or {})
+        entry = self._reference.entry(name)
         if entry is None:
             return []
         return [*(self._member(entry, key) if key else []), *self._documented(entry)]
@@ -287,19 +286,14 @@ class HelpPages:
         """Return the help page of an enum value: its meanings and the arguments that accept it, or []."""
         page = Page()
         page.title(name, ["value"])
-        if self._reference is not None:
-            for enum in self._reference.enums_with(name):
-                page.blocks.append(definition(enum.name, prose(enum.member(name))))
+        for enum in self._reference.enums_with(name):
+            page.blocks.append(definition(enum.name, prose(enum.member(name))))
         users = list(self._users_of_value(name))
         page.section("Used by", [names_table(users)] if users else [])
         return page.blocks if len(page.blocks) > 1 else []
 
-    def _entry(self, name: str, *kinds: str) -> Entry | None:
-        return self._reference.entry(name, *kinds) if self._reference is not None else None
-
     def _known(
         self,
-        schema: Schema,
         info: CommandInfo | EventInfo,
         given: Mapping[str, str],
         key: str,
@@ -307,23 +301,14 @@ class HelpPages:
     ) -> list[Block]:
         ret_type = getattr(info, "ret_type", None)
         kind = EVENT if ret_type is None else COMMAND
-        entry = self._entry(info.name, kind)
-        members = Members(schema, self._reference)
-        taken = members.taken(entry)
+        entry = self._reference.entry(info.name, kind)
+        taken = self._members.taken(entry)
         label = "Arguments" if kind == COMMAND else "Data"
         page = Page()
         if key:
-            page.blocks += Arguments(
-                schema,
-                members,
-                name=info.name,
-                is_event=kind == EVENT,
-                arg_type=info.arg_type,
-                entry=taken,
-                given=given,
-                properties=properties,
-            ).about(key)
-        rows = list(members.rows(info.arg_type, taken, "", given))
+            arguments = Arguments(self._members, info, taken, given=given, properties=properties)
+            page.blocks += arguments.about(key)
+        rows = list(self._members.rows(info.arg_type, taken, "", given))
         # A chosen part is complete without a heading.
         is_whole = not any(isinstance(row, Heading) for row in rows)
         remarks = [kind, *(feature for feature in info.features if meaning(feature))]
@@ -332,7 +317,7 @@ class HelpPages:
             page.blocks += entry.prose
         page.section(label, rows)
         if ret_type is not None and is_whole:
-            page.section("Returns", self._returned(schema, members, ret_type, entry))
+            page.section("Returns", self._returned(ret_type, entry))
         page.section("Features", feature_rows(info.features, entry))
         if getattr(info, "allow_oob", False):
             page.text(f"Can run out of band: /oob {info.name}")
@@ -340,29 +325,31 @@ class HelpPages:
             _add_rest(page, entry)
         return page.blocks
 
-    def _returned(
-        self, schema: Schema, members: Members, ret_type: str, entry: Entry | None
-    ) -> list[Block]:
+    def _returned(self, ret_type: str, entry: Entry | None) -> list[Block]:
         told = entry.returns if entry is not None else []
-        inner = object_type(schema, ret_type)
+        inner = object_type(self._schema, ret_type)
         rows: list[Block] = []
         described: Entry | None = None
         if inner is not None:
-            described = self._return_entry(schema, inner, entry)
-            rows = list(members.rows(inner, described, "", {}))
+            described = self._return_entry(inner, entry)
+            rows = list(self._members.rows(inner, described, "", {}))
             if not rows and inner == ret_type:
                 return told
         called = described.name if described is not None else ""
-        if entry is not None and self._entry(bare(entry.return_type), *TYPES) is not None:
+        if entry is not None and self._members.type_entry(entry.return_type) is not None:
             called = bare(entry.return_type)
-        return [paragraph(shape_text(schema, ret_type, called=called)), *told, *rows]
+        return [paragraph(shape_text(self._schema, ret_type, called=called)), *told, *rows]
 
-    def _return_entry(self, schema: Schema, inner: str, entry: Entry | None) -> Entry | None:
+    def _return_entry(self, inner: str, entry: Entry | None) -> Entry | None:
         """Return the manual's entry for the returned object. In 7.2, only the text names it, if at all."""
-        names = set(schema.members(inner))
-        words = [entry.return_type, *_words(entry.returns)] if entry is not None else []
-        for word in map(bare, words):
-            found = self._entry(word, *TYPES)
+        names = set(self._schema.members(inner))
+        words = (
+            [entry.return_type, *re.findall(_TYPE_WORD, text_of(entry.returns))]
+            if entry is not None
+            else []
+        )
+        for word in words:
+            found = self._members.type_entry(word)
             if (
                 found is not None
                 and {member.name for member in self._members_of(found, 0)} >= names
@@ -373,7 +360,7 @@ class HelpPages:
     def _documented(self, entry: Entry) -> list[Block]:
         page = Page()
         page.title(entry.name, [entry.kind, *_since(entry)])
-        if self._schema is not None and entry.kind in (COMMAND, EVENT):
+        if self._has_schema and entry.kind in (COMMAND, EVENT):
             page.text(f"This server does not have this {entry.kind}.")
             if entry.condition:
                 page.text(f"Only if QEMU was built with: {entry.condition}")
@@ -407,29 +394,21 @@ class HelpPages:
     def _members_of(self, entry: Entry, depth: int) -> Iterator[Described]:
         yield from entry.members
         for base in entry.inherited if depth < _MAX_INHERITED_DEPTH else ():
-            inner = self._entry(base.type, *TYPES)
+            inner = self._members.type_entry(base.type)
             if inner is not None:
                 yield from self._members_of(inner, depth + 1)
 
     def _users_of_value(self, value: str) -> Iterator[tuple[str, str]]:
-        schema = self._schema
-        for name in schema.commands() if schema is not None else ():
-            assert schema is not None
-            info = schema.command(name)
-            members = schema.members(info.arg_type) if info is not None else {}
+        for name in self._schema.commands():
+            info = self._schema.command(name)
+            members = self._schema.members(info.arg_type) if info is not None else {}
             for member in members.values():
-                if value in schema.enum_values(member.type):
+                if value in self._schema.enum_values(member.type):
                     yield name, f"{member.name}={value}"
 
 
 def _since(entry: Entry | None) -> list[str]:
     return [f"since {entry.since}"] if entry is not None and entry.since else []
-
-
-def _words(blocks: list[Block]) -> list[str]:
-    """Return the words that may be names of types."""
-    texts = [plain_text_of(block.spans) for block in blocks if isinstance(block, Paragraph)]
-    return re.findall(r"\b[A-Z]\w+", " ".join(texts))
 
 
 def _manual_row(member: Described) -> Item:

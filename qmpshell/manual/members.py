@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..complete import TypeResolver
 from ..render import WARNING, Block, Page, Paragraph, definition, heading, paragraph, plain_text_of
 from .entries import COMMAND, ENUM, EVENT, KINDS, SAYS_NOTHING
-from .reference import inferred_type
+from .reference import Reference, inferred_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ..qmp import Member, Schema
     from ..render import Item
     from .entries import Described, Entry
-    from .reference import Reference
 
     # Returns the value of a discriminator, or None.
     Chosen = Callable[[str], str | None]
@@ -104,21 +103,21 @@ _MAX_MEMBER_DEPTH = 16
 
 
 class Members:
-    """Describes members of object types. `reference` may be None."""
+    """Describes members of object types."""
 
-    def __init__(self, schema: Schema, reference: Reference | None) -> None:
-        self._schema = schema
+    def __init__(self, schema: Schema, reference: Reference) -> None:
+        self.schema = schema
         self._reference = reference
 
     def type_entry(self, type_text: str) -> Entry | None:
         """Return the manual's entry for a type, or for the elements of an array."""
-        return self._reference.entry(bare(type_text), *TYPES) if self._reference else None
+        return self._reference.entry(bare(type_text), *TYPES)
 
     def taken(self, entry: Entry | None) -> Entry | None:
         """Return the entry that describes the arguments of a command or event: its own, or a type's."""
-        if entry is None or self._reference is None:
-            return entry
-        return self.type_entry(inferred_type(self._reference, entry.name, self._schema)) or entry
+        if entry is None:
+            return None
+        return self.type_entry(inferred_type(self._reference, entry.name, self.schema)) or entry
 
     def rows(
         self,
@@ -133,8 +132,8 @@ class Members:
             return given.get(prefix + tag)
 
         tags = self.tags(type_name, prefix, given)
-        common = self._schema.members(type_name)
-        members = list(self._schema.members(type_name, chosen).values())
+        common = self.schema.members(type_name)
+        members = list(self.schema.members(type_name, chosen).values())
         members.sort(key=lambda member: member.optional)
         branch = [member for member in members if member.name not in common]
         choice = ", ".join(f"{prefix}{tag}={chosen(tag)}" for tag in tags if chosen(tag))
@@ -150,7 +149,7 @@ class Members:
             described = self.described(entry, member.name, chosen)
             yield self.row(member, described, prefix, is_tag=member.name in tags)
             inner += self._inner_rows(member, described, prefix, given)
-        yield from _open_choices(self._schema, members, tags, prefix, chosen)
+        yield from _open_choices(self.schema, members, tags, prefix, chosen)
         yield from inner
 
     def _inner_rows(
@@ -163,11 +162,11 @@ class Members:
         """Yield the members of a member for which a value is given."""
         path = f"{prefix}{member.name}."
         inside = next((argument for argument in given if argument.startswith(path)), None)
-        inner = object_type(self._schema, member.type)
+        inner = object_type(self.schema, member.type)
         if inside is None or inner is None or prefix.count(".") > _MAX_MEMBER_DEPTH:
             return
         index = inside[len(path) :].partition(".")[0]
-        if self._schema.kind(member.type) == "array" and index.isdecimal():
+        if self.schema.kind(member.type) == "array" and index.isdecimal():
             path += f"{index}."
         page = Page()
         rows = self.rows(inner, self.inner_entry(described), path, given)
@@ -190,10 +189,10 @@ class Members:
         found: dict[str, dict[str, str]] = {}
         todo: str | None = type_name
         for _ in range(_MAX_DEPTH):
-            tag = self._schema.tag(todo) if todo is not None else None
+            tag = self.schema.tag(todo) if todo is not None else None
             if todo is None or tag is None:
                 break
-            cases = found.setdefault(tag, self._schema.cases(todo))
+            cases = found.setdefault(tag, self.schema.cases(todo))
             todo = cases.get(given.get(prefix + tag) or "")
         return found
 
@@ -219,7 +218,7 @@ class Members:
         called = bare(described.type) if described is not None else ""
         if called and self.type_entry(called) is None:
             called = ""
-        return called if is_tag and called else type_text(self._schema, member.type, called=called)
+        return called if is_tag and called else type_text(self.schema, member.type, called=called)
 
     def described(
         self, entry: Entry | None, name: str, chosen: Chosen, depth: int = 0

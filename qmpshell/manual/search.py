@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from ..record import Record
 from .entries import COMMAND, EVENT
-from .reference import inferred_type, normalized
+from .reference import Reference, inferred_type, normalized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from ..qmp import Schema
-    from .reference import Place, Reference
+    from .reference import Place
 
 
 _NAMED, _IN_NAME, _IN_SENTENCE, _ANYWHERE, _IN_TYPE = range(5)
@@ -38,11 +38,11 @@ def search_manual(
     words in the name, then in the first sentence, then in the arguments, then elsewhere.
     """
     wanted = [word.lower() for word in words]
-    ranks = _ranks(reference, wanted, schema) if reference is not None else {}
+    reference = reference or Reference("")
+    ranks = _ranks(reference, wanted, schema)
     found = [
         (rank, place.start, Found(place.name, place.kind, reference.sentence(place)))
         for place, rank in ranks.items()
-        if reference is not None
     ]
     told = {(place.name, place.kind) for place in ranks}
     for kind, names in _only_named(schema):
@@ -61,10 +61,11 @@ def names_starting_with(
     reference: Reference | None, start: str, schema: Schema | None
 ) -> list[Found]:
     """Return all names with this prefix, each once: commands before events before types."""
+    reference = reference or Reference("")
     found = [
         Found(place.name, place.kind, reference.sentence(place))
-        for place in (reference.places if reference is not None else ())
-        if reference is not None and place.name.startswith(start)
+        for place in reference.places
+        if place.name.startswith(start)
     ]
     for kind, names in _only_named(schema):
         found += [Found(name, kind, "") for name in names if name.startswith(start)]
