@@ -87,18 +87,22 @@ def complete_program(line: str, known: CompletionSources) -> list[Candidate]:
     """Return the candidates after the pipe of a human monitor line, with the cursor at its end."""
     for token in parse(line, human=True).tokens:
         if token.kind == PIPE:
-            found = program_slots(line, len(line), token.end)
-            ranked = [rank_candidates(_offers(slot, known), slot.text, len(line)) for slot in found]
-            return [candidate for candidates in ranked for candidate in candidates]
+            return [
+                candidate
+                for slot in program_slots(line, len(line), token.end)
+                for candidate in rank_candidates(_offers(slot, known), slot.text, len(line))
+            ]
     return []
 
 
 def _offers(slot: CompletionTarget, known: CompletionSources) -> Iterable[UnrankedCandidate]:
-    if slot.kind == KEY:
-        return key_offers(slot, known)
-    if slot.kind == VALUE:
-        return value_offers(slot, known)
     return _KINDS[slot.kind](slot, known)
+
+
+def _names(names: Iterable[str], slot: CompletionTarget) -> Iterator[UnrankedCandidate]:
+    """Yield names that are written as they are."""
+    for name in names:
+        yield UnrankedCandidate(name, name, slot.start)
 
 
 def _commands(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
@@ -194,8 +198,7 @@ def _events(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unrank
 
 
 def _event_filters(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
-    for mode in (EVENTS_INLINE, EVENTS_STDERR, EVENTS_NONE):
-        yield UnrankedCandidate(mode, mode, slot.start)
+    yield from _names((EVENTS_INLINE, EVENTS_STDERR, EVENTS_NONE), slot)
     yield from _events(slot, known)
 
 
@@ -219,8 +222,7 @@ def _jobs(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unranked
 
 
 def _key_names(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
-    for name in key_names(known.schema):
-        yield UnrankedCandidate(name, name, slot.start)
+    return _names(key_names(known.schema), slot)
 
 
 def _settings(slot: CompletionTarget, _known: CompletionSources) -> Iterator[UnrankedCandidate]:
@@ -236,16 +238,13 @@ def _setting_values(
     setting = SETTINGS.get(slot.subject)
     if setting is None:
         return
-    for choice in setting.choices:
-        yield UnrankedCandidate(choice, choice, slot.start)
+    yield from _names(setting.choices, slot)
     if setting.name == "style":
-        for name in known.styles:
-            yield UnrankedCandidate(name, name, slot.start)
+        yield from _names(known.styles, slot)
     elif setting.name == "events":
         yield from _events(slot, known)
     elif setting.name == "confirm":
-        for name in known.commands():
-            yield UnrankedCandidate(name, name, slot.start)
+        yield from _names(known.commands(), slot)
 
 
 def _words(slot: CompletionTarget, _known: CompletionSources) -> Iterator[UnrankedCandidate]:
@@ -285,6 +284,8 @@ def _programs(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unra
 
 
 _KINDS = {
+    KEY: key_offers,
+    VALUE: value_offers,
     COMMAND: _commands,
     LOCAL: _locals,
     EVENT: _events,

@@ -63,7 +63,8 @@ def choices_after(parameters: Sequence[Parameter], words: Iterable[str]) -> list
             expects_value = False
             continue
         position = _position_after(parameters, position, word)
-        expects_value = position > 0 and _has_value(parameters[position - 1], word)
+        before = parameters[position - 1] if position else Parameter()
+        expects_value = before.takes_value and word in before.choices
     found: list[str] = []
     if not expects_value:
         for parameter in parameters[position:]:
@@ -71,10 +72,6 @@ def choices_after(parameters: Sequence[Parameter], words: Iterable[str]) -> list
             if not parameter.is_optional:
                 break
     return found
-
-
-def _has_value(parameter: Parameter, word: str) -> bool:
-    return parameter.takes_value and word in parameter.choices
 
 
 def _position_after(parameters: Sequence[Parameter], position: int, word: str) -> int:

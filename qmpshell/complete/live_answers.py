@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ..qmp import natural_key, references as kinds, relation_type
+from ..qmp import dicts, natural_key, references as kinds, relation_type
 from .hmp import parse_catalogue
 from .hmp_tables import bus_of, parse_buses, parse_drivers, parse_netdevs
 from .live_queries import (
@@ -33,7 +33,6 @@ from .live_queries import (
     TYPES,
     children,
     dict_at,
-    dicts,
     in_words,
     is_number,
     queries_for,

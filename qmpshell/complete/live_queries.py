@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..qmp import expand_driver_alias, references as kinds, relation_type
+from ..qmp import dicts, expand_driver_alias, references as kinds, relation_type
 from .hmp_tables import aliased
 
 TYPE_CHECKING = False
@@ -26,14 +26,6 @@ def children(value: object) -> Iterator[tuple[str, str]]:
         type_name = relation_type(text_at(entry, "type"), "child")
         if type_name:
             yield text_at(entry, "name"), type_name
-
-
-def dicts(value: object) -> Iterator[dict[str, Any]]:
-    """Yield the objects in a list; nothing for another value."""
-    if isinstance(value, list):
-        for item in value:
-            if isinstance(item, dict):
-                yield item
 
 
 def dict_at(value: dict[str, Any], name: str) -> dict[str, Any]:
@@ -159,13 +151,15 @@ _PLAIN = {
 
 _LIFETIME = 5.0
 _SHORT_LIFETIME = 2.0
-_CHANGING = {
-    "query-named-block-nodes",
-    "query-block",
-    "query-jobs",
-    "query-block-jobs",
-    "query-block-exports",
-}
+_CHANGING = frozenset(
+    [
+        "query-named-block-nodes",
+        "query-block",
+        "query-jobs",
+        "query-block-jobs",
+        "query-block-exports",
+    ]
+)
 _UNCHANGING = {
     "qom-list-types",
     "device-list-properties",
@@ -190,7 +184,7 @@ def queries_for(name_query: NameQuery, results: QueryResults) -> list[LiveQuery]
     if kind == kinds.JOB:
         return _with_other(JOBS, BLOCK_JOBS, results)
     if kind == kinds.DEVICE_DRIVER:
-        return _drivers(results)
+        return [DRIVERS, DRIVERS_HELP] if results.get(DRIVERS) is not None else [DRIVERS]
     if kind == kinds.BUS:
         # The bus type of a driver is used if the drivers are known. They are not queried for this,
         # because that query may load modules.
@@ -209,10 +203,6 @@ def _nodes(results: QueryResults) -> list[LiveQuery]:
     return _with_other(FLAT_NODES, NESTED_NODES, results)
 
 
-def _drivers(results: QueryResults) -> list[LiveQuery]:
-    return [DRIVERS, DRIVERS_HELP] if results.get(DRIVERS) is not None else [DRIVERS]
-
-
 def _with_other(first: LiveQuery, other: LiveQuery, results: QueryResults) -> list[LiveQuery]:
     """Return a query and the one for servers that do not have it."""
     failed = first in results and results[first] is None
@@ -226,7 +216,7 @@ def _device_properties(driver: str, results: QueryResults) -> list[LiveQuery]:
     names = [aliased(driver, results.get(DRIVERS_HELP)) or driver, *expand_driver_alias(driver)]
     drivers = results.get(DRIVERS)
     if isinstance(drivers, list):
-        there = {driver.get("name") for driver in drivers if isinstance(driver, dict)}
+        there = {driver.get("name") for driver in dicts(drivers)}
         names = [name for name in names if name in there]
     asked: list[LiveQuery] = []
     for name in names:
@@ -256,7 +246,6 @@ def _is_type_name(text: str) -> bool:
     )
 
 
-_BLOCK_COMMANDS = frozenset(_CHANGING)
 _NOTHING: frozenset[str] = frozenset()
 _READING = {
     "qom-list",
@@ -271,10 +260,8 @@ _READING_LINES = {"info", "help", "?", "print", "p", "x", "xp"}
 
 def stale_after_event(name: str) -> frozenset[str] | None:
     """Return the commands whose replies an event makes stale, or None for all."""
-    if name.startswith(("JOB_", "BLOCK_", "QUORUM_")):
-        return _BLOCK_COMMANDS
-    if name == "DEVICE_TRAY_MOVED":
-        return _BLOCK_COMMANDS
+    if name.startswith(("JOB_", "BLOCK_", "QUORUM_")) or name == "DEVICE_TRAY_MOVED":
+        return _CHANGING
     if name.startswith("DEVICE_"):
         return None
     if name.startswith(("NETDEV_", "NIC_")):

@@ -583,7 +583,9 @@ def _find(tree: Tree, cursor: int) -> Context:
             if file is None or file.kind != t.FILE or cursor <= file.end:
                 return Context(cursor, _file_slots(tree.line, cursor, token, file))
         elif token.kind in _MARKS and cursor <= token.end and token.text != "\n":
-            return Context(cursor, _opening(token, cursor))
+            typed = token.text[: cursor - token.start]
+            slots = [CompletionTarget(COMMAND, typed, token.start)] if token.kind == t.OPEN else []
+            return Context(cursor, slots)
     number = sum(token.kind in _MARKS for token in before)
     tokens = list(_tokens_of_part(tree, number))
     return _item_context(tree.line, cursor, tokens, tree.parts[number])
@@ -602,19 +604,30 @@ def _tokens_of_part(tree: Tree, number: int) -> Iterator[Token]:
 
 def _item_context(line: str, cursor: int, item: Sequence[Token], part: Part) -> Context:
     """Return the context in one item of a line, the part whose tokens are `item`."""
-    if not part.is_closing:
-        return _item(line, cursor, item, is_action=part.is_action)
-    name = Token(t.NAME, "transaction", 0)
-    context = argument_context(line, cursor, COMMAND, name, item)
-    if context.call is not None:
-        context.call.root.members.setdefault("actions", Value(v.OPAQUE, "", 0, 0))
-    return context
-
-
-def _opening(token: Token, cursor: int) -> list[CompletionTarget]:
-    if token.kind != t.OPEN:
-        return []
-    return [CompletionTarget(COMMAND, token.text[: cursor - token.start], token.start)]
+    if part.is_closing:
+        name = Token(t.NAME, "transaction", 0)
+        context = argument_context(line, cursor, COMMAND, name, item)
+        if context.call is not None:
+            context.call.root.members.setdefault("actions", Value(v.OPAQUE, "", 0, 0))
+        return context
+    text, start = "", cursor
+    if item and cursor > item[0].start:
+        first = item[0]
+        if first.kind == t.OBJECT:
+            return raw_context(cursor, first)
+        if cursor > first.end:
+            if first.kind == t.LOCAL:
+                return shell_command_context(line, cursor, first, item[1:])
+            sort = ACTION if part.is_action else COMMAND
+            return argument_context(line, cursor, sort, first, item[1:])
+        text, start = line[first.start : cursor], first.start
+    if part.is_action:
+        ends = [CompletionTarget(WORD, text, start, words=(")",))]
+        return Context(cursor, [CompletionTarget(COMMAND, text, start, subject=ACTION), *ends])
+    if text.startswith("/"):
+        return Context(cursor, [CompletionTarget(LOCAL, text, start)])
+    slots = [CompletionTarget(COMMAND, text, start)]
+    return Context(cursor, slots if text else [*slots, CompletionTarget(LOCAL, text, start)])
 
 
 _BETWEEN_PROGRAMS = re.compile(r"[|;&(]")
@@ -641,30 +654,6 @@ def _file_slots(line: str, cursor: int, mark: Token, file: Token | None) -> list
     if quote and file.closed and cursor == file.end:
         return []
     return [CompletionTarget(FILE, line[file.start + len(quote) : cursor], file.start, quote=quote)]
-
-
-def _item(line: str, cursor: int, item: Sequence[Token], *, is_action: bool) -> Context:
-    if not item or cursor <= item[0].start:
-        text = ""
-        start = cursor
-    else:
-        first = item[0]
-        if first.kind == t.OBJECT:
-            return raw_context(cursor, first)
-        if cursor > first.end:
-            if first.kind == t.LOCAL:
-                return shell_command_context(line, cursor, first, item[1:])
-            sort = ACTION if is_action else COMMAND
-            return argument_context(line, cursor, sort, first, item[1:])
-        start = first.start
-        text = line[start:cursor]
-    if is_action:
-        ends = [CompletionTarget(WORD, text, start, words=(")",))]
-        return Context(cursor, [CompletionTarget(COMMAND, text, start, subject=ACTION), *ends])
-    if text.startswith("/"):
-        return Context(cursor, [CompletionTarget(LOCAL, text, start)])
-    slots = [CompletionTarget(COMMAND, text, start)]
-    return Context(cursor, slots if text else [*slots, CompletionTarget(LOCAL, text, start)])
 
 
 # Lines with more items get no diagnostics.

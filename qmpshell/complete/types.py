@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from .target import PartialCommand
 
 
-# Members of device_add beyond these are the driver's (qdev.json).
 _LONGEST_TYPE = 28
 
 

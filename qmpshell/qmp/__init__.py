@@ -104,6 +104,7 @@ if TYPE_CHECKING:
         EventInfo as EventInfo,
         Member as Member,
         Schema as Schema,
+        dicts as dicts,
     )
 else:
     __getattr__, __dir__ = export_lazily(
@@ -121,6 +122,6 @@ else:
             "qom": "QOM_LIST_GET QomProperty clean_path join_path natural_key parse_properties relation_type split_property",
             "references": "Reference linked_kind load_references",
             "scalars": "is_ambiguous property_kind parse_any parse_bool parse_int parse_number parse_property parse_scalar",
-            "schema": "CommandInfo EventInfo Member Schema WARNED_FEATURES",
+            "schema": "CommandInfo EventInfo Member Schema WARNED_FEATURES dicts",
         },
     )

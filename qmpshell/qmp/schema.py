@@ -142,7 +142,7 @@ class Schema:
     def alternatives(self, type_name: str) -> list[str]:
         """Return the types of an alternate's branches."""
         entity = self._of_meta_type(type_name, "alternate")
-        types = [_text(member.get("type")) for member in _dicts(entity and entity.get("members"))]
+        types = [_text(member.get("type")) for member in dicts(entity and entity.get("members"))]
         return [name for name in types if name]
 
     def branches(self, type_name: str) -> dict[str, str]:
@@ -173,7 +173,7 @@ class Schema:
             entity = self._of_meta_type(type_name, "object")
             known = {
                 variant["case"]: _text(variant.get("type"))
-                for variant in _dicts(entity and entity.get("variants"))
+                for variant in dicts(entity and entity.get("variants"))
                 if isinstance(variant.get("case"), str)
             }
             self._cases[type_name] = known
@@ -225,7 +225,8 @@ class Schema:
         ]
 
 
-def _dicts(value: object) -> Iterator[dict[str, Any]]:
+def dicts(value: object) -> Iterator[dict[str, Any]]:
+    """Yield the objects in a list; nothing for another value."""
     if isinstance(value, list):
         for item in value:
             if isinstance(item, dict):
@@ -233,7 +234,7 @@ def _dicts(value: object) -> Iterator[dict[str, Any]]:
 
 
 def _named(value: object) -> Iterator[dict[str, Any]]:
-    return (item for item in _dicts(value) if isinstance(item.get("name"), str))
+    return (item for item in dicts(value) if isinstance(item.get("name"), str))
 
 
 def _text(value: object) -> str:
