@@ -70,16 +70,14 @@ class PartialCommand(Record):
     """A command while it is typed. `sort` is COMMAND, EVENT (for /wait) or ACTION.
 
     `root` contains its arguments so far. `key_path` is the position of the cursor in them: the path
-    of the object or array, and the name of the member if the cursor is on one. `writing` is LINE,
-    LITERAL or KEYVAL. `is_whole` is true if the arguments are an object in brackets, `is_closed` if
-    the cursor is after the last of them. `envelope` contains the other members of a command in
-    JSON.
+    of the object or array, and the name of the member if the cursor is on one. `is_whole` is true
+    if the arguments are an object in brackets, `is_closed` if the cursor is after the last of them.
+    `envelope` contains the other members of a command in JSON.
     """
 
     sort: str
     name: str
     root: Value
-    writing: str = LINE
     is_whole: bool = False
     is_closed: bool = False
     envelope: Value | None = None
@@ -138,8 +136,8 @@ def argument_context(
     call.root = item.json.root
     call.is_whole = True
     call.is_closed = whole.closed and cursor >= whole.end
-    slot = _json_slot(item.json, cursor, call) if cursor > whole.start else None
-    return Context(cursor, [slot] if slot is not None else [], call)
+    slots = _json_slots(item.json, cursor, call) if cursor > whole.start else []
+    return Context(cursor, slots, call)
 
 
 def _slots_at(
@@ -150,8 +148,7 @@ def _slots_at(
         if argument.key.start < cursor <= argument.key.end:
             return [_key_slot(line, cursor, argument.key, call)]
         if argument.key.end < cursor <= argument.value.end:
-            slot = _value_slot(line, cursor, argument, call)
-            return [slot] if slot is not None else []
+            return _value_slots(line, cursor, argument, call)
     for word in item.words:
         if word.start < cursor <= word.end:
             return [_key_slot(line, cursor, word, call)] if word.kind == t.WORD else []
@@ -179,38 +176,38 @@ def _key_slot(line: str, cursor: int, key: Token, call: PartialCommand) -> Compl
     return slot
 
 
-def _value_slot(
+def _value_slots(
     line: str, cursor: int, argument: Argument, call: PartialCommand
-) -> CompletionTarget | None:
+) -> list[CompletionTarget]:
     token = argument.value
     if cursor < token.start:
-        return None
+        return []
     path = tuple(name for name, _ in argument.path)
     call.key_path = (path[:-1], path[-1])
     if token.kind == t.COMPOUND:
         assert argument.json is not None
-        return _json_slot(argument.json, cursor, call, path)
+        return _json_slots(argument.json, cursor, call, path)
     typed = line[token.start : cursor]
     if typed.startswith("@"):
-        return CompletionTarget(FILE, typed[1:], token.start + 1, call=call, subject="@")
+        return [CompletionTarget(FILE, typed[1:], token.start + 1, call=call, subject="@")]
     quote = typed[:1] if token.kind == t.QUOTED else ""
     if quote and token.closed and cursor == token.end:
-        return None
+        return []
     text = unquoted(typed) if quote else typed
     slot = CompletionTarget(VALUE, text, token.start, call=call, path=path, quote=quote)
     slot.closed = token.closed and cursor == token.end - 1 and bool(quote)
     if argument.operator.text == ":=":
         slot.writing = LITERAL
-    return slot
+    return [slot]
 
 
-def _json_slot(
+def _json_slots(
     json: JsonTree, cursor: int, call: PartialCommand, path: tuple[str, ...] = ()
-) -> CompletionTarget | None:
+) -> list[CompletionTarget]:
     """Return the target at a cursor in JSON whose path is `path`."""
     leaf = json.leaf_at(cursor)
     if leaf is None or leaf.expects not in (v.EXPECTS_KEY, v.EXPECTS_VALUE):
-        return None
+        return []
     token = leaf.text if leaf.start < cursor else ""
     typed, rest = token[: cursor - leaf.start], token[cursor - leaf.start :]
     quote = token[:1] if token[:1] in ("'", '"') else ""
@@ -229,7 +226,7 @@ def _json_slot(
     elif rest:
         slot.own = unquoted(token)
     _set_key_path(slot)
-    return slot
+    return [slot]
 
 
 def _set_key_path(slot: CompletionTarget) -> None:
@@ -249,21 +246,24 @@ def raw_context(cursor: int, token: Token) -> Context:
     root = json.root
     name = next(filter(None, map(root.text_of, EXECUTE)), "")
     arguments = root.members.get("arguments") or no_members(token.end)
-    call = PartialCommand(COMMAND, name, arguments)
-    call.is_whole = True
-    call.is_closed = token.closed and cursor >= token.end
-    call.envelope = root
-    call.writing = LITERAL
-    call.is_out_of_band = "exec-oob" in root.members
-    slot = _json_slot(json, cursor, call)
-    if slot is None:
-        return Context(cursor, [], call)
-    path = slot.path
-    is_value = slot.kind == VALUE
+    call = PartialCommand(
+        COMMAND,
+        name,
+        arguments,
+        is_whole=True,
+        is_closed=token.closed and cursor >= token.end,
+        envelope=root,
+        is_out_of_band="exec-oob" in root.members,
+    )
+    context = Context(cursor, _json_slots(json, cursor, call), call)
+    if not context.slots:
+        return context
+    (slot,) = context.slots
+    path, is_value = slot.path, slot.kind == VALUE
     if path[:1] == ("arguments",) and (len(path) > 1 or not is_value):
         slot.path = path[1:]
         _set_key_path(slot)
-        return Context(cursor, [slot], call)
+        return context
     call.key_path = ((), "")
     if not is_value and not path:
         slot.kind, slot.words = ENVELOPE, tuple(root.members)
@@ -272,15 +272,14 @@ def raw_context(cursor: int, token: Token) -> Context:
     elif is_value and path == ("arguments",):
         slot.kind, slot.words = WORD, ("{",)
     else:
-        return Context(cursor, [], call)
-    return Context(cursor, [slot], call)
+        context.slots = []
+    return context
 
 
 def option_string_context(line: str, cursor: int, word: Token, start: int) -> Context:
     """Return the context in the option string at `start` for the command that `word` names."""
     name, implied = option_command(word.text)
     call = PartialCommand(COMMAND, name, no_members(start))
-    call.writing = KEYVAL
     slots: list[CompletionTarget] = []
     text = line[start:].rstrip()
     if start + len(text) < cursor:

@@ -102,9 +102,9 @@ def tokenize(line: str) -> list[Token]:
     return list(_tokens(line))
 
 
-def tokenize_hmp(line: str, start: int = 0) -> list[Token]:
-    """Return the tokens of a human monitor line from `start` on: its TEXT, and a pipe."""
-    return list(_human(line, start))
+def tokenize_hmp(line: str) -> list[Token]:
+    """Return the tokens of a human monitor line: its TEXT, and a pipe."""
+    return list(_human(line, 0))
 
 
 def _tokens(line: str) -> Iterator[Token]:  # noqa: C901 - a state machine

@@ -79,7 +79,6 @@ class Value:
         argument: Argument | None = None,
         depth: int = 0,
         holder: Value | None = None,
-        name: str = "",
     ) -> None:
         self.form = form
         self.text = text
@@ -88,7 +87,7 @@ class Value:
         self.argument = argument
         self.depth = depth
         self.holder = holder
-        self.name = name
+        self.name = ""
         self._members: dict[str, Value] | None = {} if form in _CONTAINERS else _NO_MEMBERS
 
     @property
@@ -132,11 +131,6 @@ class Value:
     def is_scalar(self) -> bool:
         """Whether it is neither an object nor an array."""
         return self.form in (BARE_WORD, TEXT, STRING, JSON, OPAQUE)
-
-    @property
-    def is_literal(self) -> bool:
-        """Whether it is in brackets, so that no dotted key can add to it."""
-        return self.form in (OBJECT, ARRAY)
 
     def holds(self, cursor: int) -> bool:
         """Return True if the cursor is in the value or at an end of it, so that it is being typed."""

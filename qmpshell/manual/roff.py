@@ -74,10 +74,10 @@ def parse_page(text: str, *, is_part: bool = False) -> list[Block]:
     return reader.finish()
 
 
-def spans(text: str, *, style: str = PLAIN) -> Spans:
+def spans(text: str) -> Spans:
     """Return the spans of roff text, with blanks and line ends as single blanks and none around it."""
     found: Spans = []
-    font = before = style
+    font = before = PLAIN
     position = 0
     for match in re.finditer(_ESCAPE, text) if "\\" in text else ():
         _add(found, font, text[position : match.start()])
