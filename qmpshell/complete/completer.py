@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..language import BLANKS, EXIT_COMMANDS, PIPE, parse
 from ..qmp import key_names, references as kinds
 from ..storage import EVENTS_INLINE, EVENTS_NONE, EVENTS_STDERR, SETTINGS
+from . import target
 from .members import (
     file_names,
     key_offers,
@@ -26,31 +27,7 @@ from .ranking import (
     with_description,
 )
 from .sources import NameQuery
-from .target import (
-    ACTION,
-    ADDRESS,
-    COMMAND,
-    ENVELOPE,
-    ENVELOPE_MEMBERS,
-    EVENT,
-    EVENT_FILTER,
-    FILE,
-    INFO,
-    JOB_ID,
-    KEY,
-    KEY_NAME,
-    LITERAL,
-    LOCAL,
-    OPTION_NAME,
-    PROGRAM,
-    SETTING,
-    SETTING_VALUE,
-    TOPIC,
-    VALUE,
-    WORD,
-    find_target,
-    program_slots,
-)
+from .target import find_target, program_slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +52,7 @@ def complete(line: str, cursor: int, known: CompletionSources) -> list[Candidate
     found: list[Candidate] = []
     for slot in find_target(line, cursor).slots:
         fitting = rank_candidates(_offers(slot, known), slot.text, cursor)
-        if slot.kind == KEY and not found and not fitting and "." in slot.raw:
+        if slot.kind == target.KEY and not found and not fitting and "." in slot.raw:
             fitting = rank_candidates(raw_key_offers(slot, known), slot.raw, cursor)
         for candidate in fitting:
             candidate.after = slot.after
@@ -106,10 +83,10 @@ def _names(names: Iterable[str], slot: CompletionTarget) -> Iterator[UnrankedCan
 
 
 def _commands(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
-    if slot.subject == ACTION:
+    if slot.subject == target.ACTION:
         yield from _actions(slot, known)
         return
-    is_literal = slot.writing == LITERAL
+    is_literal = slot.writing == target.LITERAL
     is_out_of_band = slot.subject == "oob" or (slot.call is not None and slot.call.is_out_of_band)
     for name in known.commands():
         if not is_match(slot.text, name):  # so its description, which takes long, is not needed
@@ -181,11 +158,13 @@ def _option_names(slot: CompletionTarget, known: CompletionSources) -> Iterator[
 
 
 def _envelope(slot: CompletionTarget, _known: CompletionSources) -> Iterator[UnrankedCandidate]:
-    for name in ENVELOPE_MEMBERS:
+    for name in target.ENVELOPE_MEMBERS:
         if name not in slot.words or name == slot.own:
             quoted = quote(name, slot.quote)
             text = quoted[:-1] if slot.closed else f"{quoted}: "
-            yield UnrankedCandidate(name, text, slot.start, order=ENVELOPE_MEMBERS.index(name))
+            yield UnrankedCandidate(
+                name, text, slot.start, order=target.ENVELOPE_MEMBERS.index(name)
+            )
 
 
 def _events(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
@@ -269,7 +248,7 @@ def _files(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unranke
             text = spell_word(name, slot.quote)
             if kind == DIRECTORY and text[-1] in "\"'":
                 text = text[:-1]
-        order = _ADDRESSES.index(kind) if slot.subject == ADDRESS else 0
+        order = _ADDRESSES.index(kind) if slot.subject == target.ADDRESS else 0
         yield UnrankedCandidate(name, text, slot.start, kind, order=order)
 
 
@@ -284,21 +263,21 @@ def _programs(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unra
 
 
 _KINDS = {
-    KEY: key_offers,
-    VALUE: value_offers,
-    COMMAND: _commands,
-    LOCAL: _locals,
-    EVENT: _events,
-    EVENT_FILTER: _event_filters,
-    TOPIC: _topics,
-    JOB_ID: _jobs,
-    KEY_NAME: _key_names,
-    FILE: _files,
-    PROGRAM: _programs,
-    SETTING: _settings,
-    SETTING_VALUE: _setting_values,
-    OPTION_NAME: _option_names,
-    ENVELOPE: _envelope,
-    WORD: _words,
-    INFO: _views,
+    target.KEY: key_offers,
+    target.VALUE: value_offers,
+    target.COMMAND: _commands,
+    target.LOCAL: _locals,
+    target.EVENT: _events,
+    target.EVENT_FILTER: _event_filters,
+    target.TOPIC: _topics,
+    target.JOB_ID: _jobs,
+    target.KEY_NAME: _key_names,
+    target.FILE: _files,
+    target.PROGRAM: _programs,
+    target.SETTING: _settings,
+    target.SETTING_VALUE: _setting_values,
+    target.OPTION_NAME: _option_names,
+    target.ENVELOPE: _envelope,
+    target.WORD: _words,
+    target.INFO: _views,
 }

@@ -8,36 +8,10 @@ from __future__ import annotations
 import re
 
 from ..qmp import dicts, natural_key, references as kinds, relation_type
+from . import live_queries as queries
 from .hmp import parse_catalogue
 from .hmp_tables import bus_of, parse_buses, parse_drivers, parse_netdevs
-from .live_queries import (
-    ANONYMOUS,
-    AUDIODEVS,
-    BLOCK,
-    BLOCK_JOBS,
-    CHARDEVS,
-    CPU_MODELS,
-    DRIVERS,
-    DRIVERS_HELP,
-    EXPORTS,
-    FLAT_NODES,
-    HUMAN_HELP,
-    JOBS,
-    NESTED_NODES,
-    NETWORK,
-    OBJECT_TYPES,
-    OBJECTS,
-    PERIPHERAL,
-    TPMDEVS,
-    TREE,
-    TYPES,
-    children,
-    dict_at,
-    in_words,
-    is_number,
-    queries_for,
-    text_at,
-)
+from .live_queries import children, dict_at, in_words, is_number, queries_for, text_at
 from .sources import LiveName
 
 TYPE_CHECKING = False
@@ -80,7 +54,7 @@ def nodes(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
 
 
 def _all_nodes(results: QueryResults) -> Iterator[dict[str, Any]]:
-    return dicts(results.get(FLAT_NODES) or results.get(NESTED_NODES))
+    return dicts(results.get(queries.FLAT_NODES) or results.get(queries.NESTED_NODES))
 
 
 def _of_medium(node: dict[str, Any]) -> str:
@@ -94,7 +68,7 @@ def _of_medium(node: dict[str, Any]) -> str:
 
 def block_devices(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the block devices and the ids of their guest devices."""
-    for device in dicts(results.get(BLOCK)):
+    for device in dicts(results.get(queries.BLOCK)):
         medium = _of_medium(dict_at(device, "inserted")) or "empty"
         yield LiveName(text_at(device, "device"), in_words("device", medium))
         yield LiveName(text_at(device, "qdev"), in_words("guest device", medium))
@@ -104,7 +78,7 @@ def block_devices(name_query: NameQuery, results: QueryResults) -> Iterator[Live
 
 def block_qdevs(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the guest devices with a block backend."""
-    for device in dicts(results.get(BLOCK)):
+    for device in dicts(results.get(queries.BLOCK)):
         medium = _of_medium(dict_at(device, "inserted")) or "empty"
         removable = "removable" if device.get("removable") is True else ""
         yield LiveName(text_at(device, "qdev"), in_words(removable, medium))
@@ -116,7 +90,7 @@ def _media(node: str, results: QueryResults) -> Iterator[tuple[str, dict[str, An
         name = text_at(entry, "node-name")
         if node in ("", name):
             yield name, entry
-    for device in dicts(results.get(BLOCK)):
+    for device in dicts(results.get(queries.BLOCK)):
         medium = dict_at(device, "inserted")
         if node and node in (text_at(device, "device"), text_at(device, "qdev")):
             yield text_at(medium, "node-name"), medium
@@ -205,8 +179,8 @@ def snapshots(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName
 def jobs(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the jobs."""
     for query, own_id, done, total in (
-        (JOBS, "id", "current-progress", "total-progress"),
-        (BLOCK_JOBS, "device", "offset", "len"),
+        (queries.JOBS, "id", "current-progress", "total-progress"),
+        (queries.BLOCK_JOBS, "device", "offset", "len"),
     ):
         for job in dicts(results.get(query)):
             progress = _percent(job.get(done), job.get(total))
@@ -222,7 +196,7 @@ def _percent(done: object, total: object) -> str:
 
 def exports(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the block exports."""
-    for entry in dicts(results.get(EXPORTS)):
+    for entry in dicts(results.get(queries.EXPORTS)):
         going = "shutting down" if entry.get("shutting-down") is True else ""
         yield LiveName(
             text_at(entry, "id"),
@@ -251,10 +225,10 @@ _NO_ENUMERATION = re.compile(r"bool|str|string|size|double|u?int\d*|.*[<>].*")
 
 def qdevs(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the ids and QOM paths of devices."""
-    for name, type_name in children(results.get(PERIPHERAL)):
+    for name, type_name in children(results.get(queries.PERIPHERAL)):
         yield LiveName(name, type_name)
-    for name, type_name in children(results.get(ANONYMOUS)):
-        yield LiveName(f"{ANONYMOUS.arguments['path']}/{name}", type_name)
+    for name, type_name in children(results.get(queries.ANONYMOUS)):
+        yield LiveName(f"{queries.ANONYMOUS.arguments['path']}/{name}", type_name)
 
 
 def displays(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
@@ -266,8 +240,10 @@ def displays(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]
 
 def buses(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the buses that fit the driver if that is known of any, else free ports first."""
-    wanted = bus_of(name_query.subject, results.get(DRIVERS_HELP)) if name_query.subject else ""
-    found = [bus for bus in parse_buses(results.get(TREE)) if bus.type not in _INNER_BUSES]
+    wanted = (
+        bus_of(name_query.subject, results.get(queries.DRIVERS_HELP)) if name_query.subject else ""
+    )
+    found = [bus for bus in parse_buses(results.get(queries.TREE)) if bus.type not in _INNER_BUSES]
     fitting = [item for item in found if wanted and _fits(item.type, wanted)]
     for bus in fitting or found:
         about = _bus_words(bus.type) + (f" on {bus.owner}" if bus.owner else "")
@@ -305,8 +281,8 @@ def _hotplug_rank(bus: Bus) -> int:
 
 def drivers(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
     """Yield the drivers: those on a bus first, CPU models last."""
-    drivers = {driver.name: driver for driver in parse_drivers(results.get(DRIVERS_HELP))}
-    for entry in dicts(results.get(DRIVERS)):
+    drivers = {driver.name: driver for driver in parse_drivers(results.get(queries.DRIVERS_HELP))}
+    for entry in dicts(results.get(queries.DRIVERS)):
         name = text_at(entry, "name")
         driver = drivers.get(name)
         if driver is None:
@@ -427,21 +403,21 @@ def _sort_key(one: LiveName) -> tuple[int, bool, list[tuple[bool, int, str]]]:
 
 
 def _netdevs(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
-    for netdev in parse_netdevs(results.get(NETWORK)):
+    for netdev in parse_netdevs(results.get(queries.NETWORK)):
         yield LiveName(netdev.name, in_words(netdev.type, netdev.about))
 
 
 def _objects(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
-    for name, type_name in children(results.get(OBJECTS)):
-        if type_name.startswith(OBJECT_TYPES[name_query.kind]):
+    for name, type_name in children(results.get(queries.OBJECTS)):
+        if type_name.startswith(queries.OBJECT_TYPES[name_query.kind]):
             yield LiveName(name, type_name)
 
 
 # Kinds whose reply is a list: the query, and the members with the name and its description.
 _LISTS = {
-    kinds.CHARDEV: (CHARDEVS, "label", "filename"),
-    kinds.AUDIODEV: (AUDIODEVS, "id", "driver"),
-    kinds.TPMDEV: (TPMDEVS, "id", "model"),
+    kinds.CHARDEV: (queries.CHARDEVS, "label", "filename"),
+    kinds.AUDIODEV: (queries.AUDIODEVS, "id", "driver"),
+    kinds.TPMDEV: (queries.TPMDEVS, "id", "model"),
 }
 
 
@@ -452,7 +428,7 @@ def _listed(name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
 
 
 def _cpu_models(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
-    for model in dicts(results.get(CPU_MODELS)):
+    for model in dicts(results.get(queries.CPU_MODELS)):
         alias, lacking = text_at(model, "alias-of"), model.get("unavailable-features")
         yield LiveName(
             text_at(model, "name"),
@@ -465,7 +441,7 @@ def _cpu_models(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveN
 
 
 def _types(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
-    for entry in dicts(results.get(TYPES)):
+    for entry in dicts(results.get(queries.TYPES)):
         name, parent = text_at(entry, "name"), text_at(entry, "parent")
         yield LiveName(name, f"a {parent}" if parent else "", order=_type_rank(name))
 
@@ -491,7 +467,7 @@ def _qom_children(name_query: NameQuery, results: QueryResults) -> Iterator[Live
 
 
 def _human_commands(_name_query: NameQuery, results: QueryResults) -> Iterator[LiveName]:
-    text = results.get(HUMAN_HELP)
+    text = results.get(queries.HUMAN_HELP)
     catalogue = parse_catalogue(text if isinstance(text, str) else "")
     for name in catalogue.names:
         command = catalogue.find(name)
@@ -508,7 +484,7 @@ _READERS: dict[str, Callable[[NameQuery, QueryResults], Iterable[LiveName]]] = {
     kinds.SNAPSHOT: snapshots,
     kinds.EXPORT: exports,
     kinds.NETDEV: _netdevs,
-    **dict.fromkeys(OBJECT_TYPES, _objects),
+    **dict.fromkeys(queries.OBJECT_TYPES, _objects),
     **dict.fromkeys(_LISTS, _listed),
     kinds.QDEV: qdevs,
     kinds.BLOCK_QDEV: block_qdevs,
