@@ -20,7 +20,7 @@ from ..language import (
 from ..language.values import ARRAY, BARE_WORD, DOTTED, JSON, OBJECT, OPAQUE, STRING, TEXT
 from ..qmp import LITERAL, json_number, parse_scalar, property_kind, references as kinds
 from ..record import Record
-from .members import open_member_kind, qom_property_at
+from .members import open_members, qom_property_at
 from .sources import CompletionSources, NameQuery
 from .target import (
     ACTION,
@@ -299,8 +299,8 @@ class _Arguments:
         shapes = self._shapes
         members = shapes.members(type_name, given)
         tags = shapes.tags(type_name, given)
-        kind, subject = open_member_kind(self._call, path, given)
-        live = self._known.peek_live(NameQuery(kind, subject)) if kind else ()
+        name_query = open_members(self._call, path, given)
+        live = self._known.peek_live(name_query) if name_query is not None else ()
         others = {live_name.name: live_name for live_name in live}
         # There may be unknown members.
         is_device = self._call.sort != EVENT and self._call.name == "device_add"

@@ -326,28 +326,27 @@ def complete_hmp(line: str, catalogue: HmpCatalogue) -> list[Candidate]:
 
 def _complete_help(words: Sequence[str], catalogue: HmpCatalogue) -> list[Candidate]:
     if len(words) == 1:
-        found = _commands(words[0], catalogue.names, catalogue.find)
-        return [_without_blank(item) if item.label != INFO else item for item in found]
+        return _commands(words[0], catalogue.names, catalogue.find, are_topics=True)
     topic = catalogue.find(words[0])
     if len(words) == 2 and topic is not None and INFO in topic.names:
-        found = _commands(words[1], catalogue.info_names, catalogue.find_info)
-        return [_without_blank(item) for item in found]
+        return _commands(words[1], catalogue.info_names, catalogue.find_info, are_topics=True)
     return []
 
 
-def _without_blank(candidate: Candidate) -> Candidate:
-    return Candidate(candidate.label, candidate.start, candidate.meta)
-
-
 def _commands(
-    prefix: str, names: Iterable[str], find: Callable[[str], HmpCommand | None]
+    prefix: str,
+    names: Iterable[str],
+    find: Callable[[str], HmpCommand | None],
+    *,
+    are_topics: bool = False,
 ) -> list[Candidate]:
-    """Return the commands with this prefix, with a blank if a parameter may follow."""
+    """Return the commands with this prefix, with a blank if a parameter or a topic may follow."""
     found = []
     for name in sorted(names):
         command = find(name)
         if command is not None and name.startswith(prefix):
-            text = f"{name} " if command.parameters else name
+            is_followed = command.parameters and (name == INFO or not are_topics)
+            text = f"{name} " if is_followed else name
             found.append(Candidate(text, -len(prefix), command.summary))
     return found
 

@@ -148,10 +148,10 @@ def _open_keys(
 ) -> Iterator[UnrankedCandidate]:
     """Yield members that are not in a schema."""
     assert slot.call is not None
-    kind, subject = open_member_kind(slot.call, slot.path, given)
-    if not kind or given is None:
+    name_query = open_members(slot.call, slot.path, given)
+    if name_query is None or given is None:
         return
-    for live_name in known.find_live(NameQuery(kind, subject)):
+    for live_name in known.find_live(name_query):
         if live_name.name not in given.members or live_name.name == slot.own:
             text = spell_key(slot, live_name.name, "=")
             yield UnrankedCandidate(live_name.name, text, slot.start, live_name.meta, order=_OPEN)
@@ -461,11 +461,10 @@ class _ValueOffers:
         """Yield the values of something that only the server has, such as a device's property."""
         *parents, name = self._slot.path
         given = self._call.root.at(parents)
-        kind, subject = open_member_kind(self._call, parents, given)
+        name_query = open_members(self._call, parents, given)
         yield from self._names()
-        if not kind:
+        if name_query is None:
             return
-        name_query = NameQuery(kind, subject)
         yield from self._by_property(name_query, name)
         for live_name in self._known.find_live(name_query):
             linked = linked_kind(_type_of(live_name)) if live_name.name == name else ""
@@ -591,15 +590,15 @@ def action_of(
     return action.text_of("type") or "", action.members.get("data"), path[3:]
 
 
-def open_member_kind(
+def open_members(
     call: PartialCommand, path: Sequence[str], given: Value | None
-) -> tuple[str, str]:
-    """Return the kind of names of members that are not in a schema, and its subject."""
+) -> NameQuery | None:
+    """Return the query for the names of members that are not in a schema, or None."""
     # An incomplete name is not used in a query.
     if call.sort == EVENT or path or given is None or call.key_path == ((), "driver"):
-        return "", ""
+        return None
     driver = given.text_of("driver") if call.name == "device_add" else None
-    return (kinds.DEVICE_PROPERTY, driver) if driver else ("", "")
+    return NameQuery(kinds.DEVICE_PROPERTY, driver) if driver else None
 
 
 def qom_property_at(call: PartialCommand, path: Sequence[str]) -> tuple[str, str]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from ..record import Record
 from .diagnostics import find_warnings
-from .members import open_member_kind
-from .sources import NameQuery
+from .members import open_members
 from .target import EVENT, find_target
 from .types import is_required
 
@@ -293,15 +292,16 @@ class _Drawing:
                 style = CURRENT
                 self._current = len(self._parts)
             self._add(member.name, self._shapes.words(member.type), style, in_brackets=not must)
-        kind, subject = open_member_kind(self._call, path, given)
-        for live_name in self._known.peek_live(NameQuery(kind, subject)) if kind else ():
+        name_query = open_members(self._call, path, given)
+        if name_query is None:
+            return
+        for live_name in self._known.peek_live(name_query):
             if live_name.name in there:
                 style = CURRENT if live_name.name == name else GIVEN
                 if style == CURRENT:
                     self._current = len(self._parts)
                 self._add(live_name.name, live_name.meta, style, in_brackets=True)
-        if kind:
-            self._parts.append([(MARK, "[PROPERTY=VALUE…]")])
+        self._parts.append([(MARK, "[PROPERTY=VALUE…]")])
 
     def _add(self, name: str, words: str, style: str, *, in_brackets: bool = False) -> None:
         part: Part = [(style, name), (MARK, ": "), (TYPE, words)]

@@ -79,17 +79,13 @@ if TYPE_CHECKING:
     )
     from .tokens import (
         BLANKS as BLANKS,
-        COMPOUND as COMPOUND,
         HUMAN as HUMAN,
         KEY as KEY,
         LOCAL as LOCAL,
         NAME as NAME,
         OBJECT as OBJECT,
-        OPEN as OPEN,
-        OPERATOR as OPERATOR,
         PIPE as PIPE,
         QUOTED as QUOTED,
-        SEPARATOR as SEPARATOR,
         TEXT as TEXT,
         VALUE as VALUE,
         VIEWS as VIEWS,
@@ -99,8 +95,6 @@ if TYPE_CHECKING:
         tokenize as tokenize,
     )
     from .values import (
-        BOTH_KINDS as BOTH_KINDS,
-        REPEATED as REPEATED,
         Argument as Argument,
         JsonLeaf as JsonLeaf,
         JsonTree as JsonTree,
@@ -117,7 +111,7 @@ else:
             "lines": "LineAssembler LogicalLine MAX_TYPED SourceLine is_transcript prompt_width",
             "suggest": "DID_YOU_MEAN edit_distance error_hint folded_name names_a_parameter nearest_name suggestion_for",
             "syntax": "INHERITED StrayWordError shortened Action Command CommandItem Redirect FileWord Item EXIT_COMMANDS Line ShellCommand ShellCommandItem ParsedLine RawCommand RawItem TransactionItem arguments command_item Part Tree build_tree parse parse_key raw_item unquote",
-            "tokens": "BLANKS COMPOUND HUMAN KEY LOCAL NAME OBJECT OPEN OPERATOR PIPE QUOTED SEPARATOR TEXT Token VALUE VIEWS WORD shell_command_name tokenize",
-            "values": "Argument BOTH_KINDS REPEATED JsonLeaf JsonTree Value no_members unquoted",
+            "tokens": "BLANKS HUMAN KEY LOCAL NAME OBJECT PIPE QUOTED TEXT Token VALUE VIEWS WORD shell_command_name tokenize",
+            "values": "Argument JsonLeaf JsonTree Value no_members unquoted",
         },
     )
