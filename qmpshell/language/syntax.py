@@ -530,7 +530,12 @@ def _parse_arguments(line: str, item: CommandItem, tokens: list[Token]) -> None:
             error = argument.error or _json_error(argument, hint=_NO_BLANKS if is_followed else "")
         else:
             item.words.append(tokens[position])
-            error = _stray_word(item.name, tokens, position)
+            is_object = tokens[position].kind == t.OBJECT
+            error = (
+                _not_alone(tokens[position])
+                if is_object
+                else _not_an_argument(item.name, tokens, position)
+            )
             position += 1
         if error is not None:
             item.errors.append(error)
@@ -569,21 +574,6 @@ def shortened(text: str) -> str:
     return text if len(text) <= MAX_HINT else f"{text[:MAX_HINT]}…"
 
 
-def _stray_word(name: Token, tokens: Sequence[Token], position: int) -> LineError:
-    """Return the error for a word among the arguments of `name` that is not an argument."""
-    token = tokens[position]
-    if token.kind == t.OBJECT:
-        return _not_alone(token)
-    following = tokens[position + 1].text if position + 1 < len(tokens) else ""
-    before = tokens[position - 1] if position else None
-    return _not_an_argument(
-        name,
-        token,
-        before=before if before is not None and before.kind == t.VALUE else None,
-        loose=following.startswith(("=", ":=")),
-    )
-
-
 def _not_alone(token: Token) -> LineError:
     return token.error("a JSON object must be the only argument")
 
@@ -592,12 +582,12 @@ def _not_alone(token: Token) -> LineError:
 _QUOTED_ARGUMENT = r'"([\w.-]+=)(.*)'
 
 
-def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: bool) -> LineError:
-    """Return the error for a word that is not an argument.
-
-    `before` is the plain value before `token`, if any. `loose` is true if an operator follows it.
-    """
+def _not_an_argument(name: Token, tokens: Sequence[Token], position: int) -> LineError:
+    """Return the error for a word among the arguments of `name` that is not an argument."""
+    token = tokens[position]
     text = token.text
+    before = tokens[position - 1] if position and tokens[position - 1].kind == t.VALUE else None
+    following = tokens[position + 1].text if position + 1 < len(tokens) else ""
     reason = f"{name.text.removesuffix('(')[:_MAX_SHOWN]} has no argument {text[:_MAX_SHOWN]!r}"
     quoted = re.match(_QUOTED_ARGUMENT, text)
     if name.text + text[:1] == t.TRANSACTION:
@@ -607,7 +597,7 @@ def _not_an_argument(name: Token, token: Token, *, before: Token | None, loose: 
         hint = f"quote only the value: {shortened(argument)}"
     elif len(text) > _MAX_SHOWN:
         hint = "expected KEY=VALUE"
-    elif loose or (before is not None and not before.text):
+    elif following.startswith(("=", ":=")) or (before is not None and not before.text):
         hint = _NO_BLANKS
     elif text.startswith("--"):
         hint = f"did you mean {text.lstrip('-')}{'' if '=' in text else '=…'}?"

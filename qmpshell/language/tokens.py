@@ -278,11 +278,8 @@ def _stands_alone(line: str, position: int) -> bool:
 
 
 def _ends_word(line: str, position: int) -> bool:
-    return position == len(line) or line[position] in BLANKS or _closes(line, position)
-
-
-def _closes(line: str, position: int) -> bool:
-    """Return True for a semicolon that ends a word."""
+    if position == len(line) or line[position] in BLANKS:
+        return True
     return line[position] == ";" and _stands_alone(line, position)
 
 

@@ -210,17 +210,12 @@ class Manual(Record):
             text = self.absence[:1].upper() + self.absence[1:]
             return [*page, Heading([(WARNING, f"{text}.")])]
         theirs = self.reference.version
-        if self.version is not None and theirs and not self._is_like(theirs):
+        if self.version is not None and theirs and _likeness(theirs, self.version) < _MAJOR_MINOR:
             server = ".".join(map(str, self.version))
             text = f"From {title} of QEMU {theirs}, but the server is QEMU {server}."
             return [Heading([(WARNING, text)]), *page]
         of = f" of QEMU {theirs}" if theirs else ""
         return [*page, Heading([(EMPHASIS, f"From {title}{of}.")])]
-
-    def _is_like(self, text: str) -> bool:
-        assert self.version is not None
-        numbers = tuple(int(part) for part in text.split("."))
-        return numbers[:_MAJOR_MINOR] == self.version[:_MAJOR_MINOR]
 
 
 class ManualCache:

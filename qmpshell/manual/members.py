@@ -66,12 +66,6 @@ def shape_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) -
     return type_text(schema, name, called=called)
 
 
-def features_text(features: tuple[str, ...]) -> str:
-    """Return the features that are warnings, to be shown after a name."""
-    told = [feature for feature in features if feature in _MEANINGS]
-    return f" ({', '.join(told)})" if told else ""
-
-
 def meaning(feature: str) -> str:
     """Return the meaning of a feature in words, or "" if only the manual has it."""
     return _MEANINGS.get(feature, "")
@@ -206,11 +200,12 @@ class Members:
     ) -> Item:
         """Return the help on one member."""
         name = prefix + member.name
+        told = [feature for feature in member.features if meaning(feature)]
         return definition(
             f"[{name}]" if member.optional else name,
             prose(described),
             type_text=self.type_text(member, described, is_tag=is_tag),
-            remark=features_text(member.features),
+            remark=f" ({', '.join(told)})" if told else "",
         )
 
     def type_text(self, member: Member, described: Described | None, *, is_tag: bool) -> str:

@@ -7,10 +7,6 @@ from __future__ import annotations
 
 from ..record import Record
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    pass
-
 # Commands whose arguments also depend on the server's drivers and objects.
 DEVICE_ADD = "device_add"
 QOM_SET = "qom-set"

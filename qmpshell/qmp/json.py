@@ -89,9 +89,7 @@ def json_number(text: str) -> int | float | None:
     (-5, 1000.0, None)
     """
     match = re.fullmatch(_NUMBER, text)
-    if match is None:
-        return None
-    return _number(match)
+    return _number(match) if match is not None else None
 
 
 def _number(match: re.Match[str]) -> int | float:
@@ -326,10 +324,7 @@ def decode(data: bytes) -> Any:
     try:
         return _decoder.decode(text)
     except (ValueError, RecursionError):
-        return _decode_slowly(text)
-
-
-def _decode_slowly(text: str) -> Any:
+        pass  # decode it slowly
     reader = JsonReader(SERVER)
     end = reader.feed(text)
     if not reader.complete:
