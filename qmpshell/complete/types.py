@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from ..language import action_members
 from ..language.values import ARRAY
 from ..qmp import Member, Schema, command_facts
@@ -9,7 +11,7 @@ from .target import ACTION, COMMAND, EVENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ..language import Value
     from .target import PartialCommand
@@ -19,14 +21,15 @@ _LONGEST_TYPE = 28
 
 
 class TypeResolver:
-    """Resolves types in one schema, with caches."""
+    """Resolves types in one schema."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
-        self._unions: dict[str, dict[str, Member]] = {}
-        self._words: dict[str, str] = {}
-        self._references: dict[str, bool] = {}
-        self._commands: dict[str, str] = {}
+        # Each of these is computed once.
+        self.of_any_branch: Callable[[str], dict[str, Member]] = cache(self._of_any_branch)
+        self.is_reference: Callable[[str], bool] = cache(self._is_reference)
+        self.words: Callable[[str], str] = cache(self._in_words)
+        self.describe_command: Callable[[str], str] = cache(self._describe_command)
 
     def of_call(self, call: PartialCommand) -> str:
         """Return the type of a command's arguments, or "" if unknown."""
@@ -75,39 +78,27 @@ class TypeResolver:
             tag = self.schema.tag(type_name)
         return found
 
-    def of_any_branch(self, type_name: str) -> dict[str, Member]:
+    def _of_any_branch(self, type_name: str) -> dict[str, Member]:
         """Return the members of all branches of a union; the first branch wins."""
-        known = self._unions.get(type_name)
-        if known is None:
-            known = self._unions[type_name] = {}
-            for case in self.schema.cases(type_name).values():
-                for name, member in self.schema.members(case).items():
-                    known.setdefault(name, member)
-        return known
+        found: dict[str, Member] = {}
+        for case in self.schema.cases(type_name).values():
+            for name, member in self.schema.members(case).items():
+                found.setdefault(name, member)
+        return found
 
-    def is_reference(self, type_name: str) -> bool:
+    def _is_reference(self, type_name: str) -> bool:
         """Return True for a node name or a complete node (BlockdevRef), recognized by its structure."""
-        known = self._references.get(type_name)
-        if known is None:
-            branches = self.schema.branches(type_name)
-            known = "str" in branches and any(
-                self.schema.tag(branch) == "driver" for branch in branches.values()
-            )
-            self._references[type_name] = known
-        return known
-
-    def words(self, type_name: str) -> str:
-        """Describe a type briefly: `str`, `report|ignore|…`, `node or {…}`, `[int]`."""
-        known = self._words.get(type_name)
-        if known is None:
-            known = self._words[type_name] = self._in_words(type_name, depth=0)
-        return known
+        branches = self.schema.branches(type_name)
+        return "str" in branches and any(
+            self.schema.tag(branch) == "driver" for branch in branches.values()
+        )
 
     def all_words(self, type_name: str, most: int) -> str:
         """Describe a type with all values of an enum, or their number if there are more than `most`."""
-        return self._in_words(type_name, depth=0, most=most)
+        return self._in_words(type_name, most=most)
 
-    def _in_words(self, type_name: str, depth: int, most: int = 0) -> str:
+    def _in_words(self, type_name: str, depth: int = 0, most: int = 0) -> str:
+        """Describe a type briefly: `str`, `report|ignore|…`, `node or {…}`, `[int]`."""
         kind = self.schema.kind(type_name) or "any"
         if kind == "enum":
             values = list(self.schema.enum_values(type_name))
@@ -127,20 +118,16 @@ class TypeResolver:
             return " or ".join(words) or kind
         return {"object": "{…}", "boolean": "bool"}.get(kind, kind)
 
-    def describe_command(self, name: str) -> str:
+    def _describe_command(self, name: str) -> str:
         """Describe the required arguments of a command."""
-        known = self._commands.get(name)
-        if known is None:
-            info = self.schema.command(name)
-            members = self.schema.members(info.arg_type) if info is not None else {}
-            needed = command_facts(name).needed
-            known = ", ".join(
-                member.name
-                for member in members.values()
-                if not member.optional or member.name in needed
-            )
-            self._commands[name] = known
-        return known
+        info = self.schema.command(name)
+        members = self.schema.members(info.arg_type) if info is not None else {}
+        needed = command_facts(name).needed
+        return ", ".join(
+            member.name
+            for member in members.values()
+            if not member.optional or member.name in needed
+        )
 
     def takes_arguments(self, name: str) -> bool:
         """Return True if a command has arguments."""

@@ -18,7 +18,7 @@ from ..render import (
     paragraph,
 )
 from .entries import COMMAND, ENUM, EVENT, text_of
-from .members import Members, bare, feature_rows, meaning, object_type, prose, shape_text
+from .members import Members, bare, feature_rows, meaning, object_type, prose, type_text
 from .reference import Reference
 
 TYPE_CHECKING = False
@@ -338,7 +338,11 @@ class HelpPages:
         called = described.name if described is not None else ""
         if entry is not None and self._members.type_entry(entry.return_type) is not None:
             called = bare(entry.return_type)
-        return [paragraph(shape_text(self._schema, ret_type, called=called)), *told, *rows]
+        return [
+            paragraph(type_text(self._schema, ret_type, called=called, is_brief=True)),
+            *told,
+            *rows,
+        ]
 
     def _return_entry(self, inner: str, entry: Entry | None) -> Entry | None:
         """Return the manual's entry for the returned object. In 7.2, only the text names it, if at all."""

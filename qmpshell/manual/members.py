@@ -27,10 +27,13 @@ _MEANINGS = {
 }
 
 
-def type_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) -> str:
+def type_text(
+    schema: Schema, name: str, *, called: str = "", is_brief: bool = False, depth: int = 0
+) -> str:
     """Describe a type like the menu and the signature (`complete.types`), but in full.
 
-    `called` is its name in the manual, which replaces a long description.
+    `called` is its name in the manual, which replaces a long description. With `is_brief`, the
+    members of an object are left out, because they are listed below: `BlockInfo`, `[{…}]`.
     """
     kind = schema.kind(name) or "any"
     if depth > _MAX_SHAPE_DEPTH:
@@ -39,10 +42,10 @@ def type_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) ->
         return " | ".join(schema.enum_values(name)) or "any"
     if kind == "array":
         element = schema.element_type(name) or ""
-        return f"[{type_text(schema, element, called=called, depth=depth + 1)}]"
-    if kind == "alternate":
-        text = TypeResolver(schema).words(name)
-        return f"{called} ({text})" if called else text
+        text = type_text(schema, element, called=called, is_brief=is_brief, depth=depth + 1)
+        return f"[{text}]"
+    if kind == "object" and is_brief:
+        return called or "{…}"
     if kind == "object":
         members = schema.members(name).values()
         inner = ", ".join(
@@ -50,20 +53,8 @@ def type_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) ->
         )
         text = f"{{{inner}{', …' if schema.tag(name) else ''}}}"
         return f"{called} {text}" if called else text
-    return TypeResolver(schema).words(name)
-
-
-def shape_text(schema: Schema, name: str, *, called: str = "", depth: int = 0) -> str:
-    """Describe a type whose members are listed below it: `BlockInfo`, `[{…}]`."""
-    kind = schema.kind(name)
-    if depth > _MAX_SHAPE_DEPTH:
-        return "…"
-    if kind == "array":
-        element = schema.element_type(name) or ""
-        return f"[{shape_text(schema, element, called=called, depth=depth + 1)}]"
-    if kind == "object":
-        return called or "{…}"
-    return type_text(schema, name, called=called)
+    text = TypeResolver(schema).words(name)
+    return f"{called} ({text})" if called and kind == "alternate" else text
 
 
 def meaning(feature: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from ..render import plain_text_of
 from .entries import COMMAND, ENUM, EVENT, KINDS, Entry, first_sentence, parse_title
@@ -10,7 +11,7 @@ from .roff import parse_page, spans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ..qmp import Schema
 
@@ -54,8 +55,9 @@ class Reference:
         self._by_name: dict[str, list[Place]] = {}
         for place in self.places:
             self._by_name.setdefault(place.name, []).append(place)
-        self._entries: dict[int, Entry] = {}
-        self._sentences: dict[int, str] = {}
+        # Each of these is parsed once.
+        self.at: Callable[[Place], Entry] = cache(self._parse_entry)
+        self.sentence: Callable[[Place], str] = cache(self._parse_sentence)
         # The entries that mention each type, computed on demand.
         self._mentioned: dict[str, list[Place]] | None = None
 
@@ -73,7 +75,7 @@ class Reference:
     def enums_with(self, value: str) -> Iterator[Entry]:
         """Yield the enums that have such a value."""
         for place in self.places:
-            if place.kind == ENUM and value in _words(self._text[place.start : place.end]):
+            if place.kind == ENUM and value in self.words_of(place):
                 entry = self.at(place)
                 if entry.member(value) is not None:
                     yield entry
@@ -92,25 +94,17 @@ class Reference:
         """Return the text of an entry, approximately as printed."""
         return _words(self._text[place.start : place.end])
 
-    def at(self, place: Place) -> Entry:
+    def _parse_entry(self, place: Place) -> Entry:
         """Return the entry at a place."""
-        entry = self._entries.get(place.start)
-        if entry is None:
-            blocks = parse_page(self._text[place.start : place.end], is_part=True)
-            entry = Entry(place.name, place.kind, place.since, blocks)
-            self._entries[place.start] = entry
-        return entry
+        blocks = parse_page(self._text[place.start : place.end], is_part=True)
+        return Entry(place.name, place.kind, place.since, blocks)
 
-    def sentence(self, place: Place) -> str:
+    def _parse_sentence(self, place: Place) -> str:
         """Return the first sentence of an entry."""
-        found = self._sentences.get(place.start)
-        if found is None:
-            head = self._text[place.start : min(place.end, place.start + _HEAD)]
-            if len(head) == _HEAD:
-                head = head.rpartition("\n")[0]
-            found = first_sentence(Entry("", "", "", parse_page(head, is_part=True)).prose)
-            self._sentences[place.start] = found
-        return found
+        head = self._text[place.start : min(place.end, place.start + _HEAD)]
+        if len(head) == _HEAD:
+            head = head.rpartition("\n")[0]
+        return first_sentence(Entry("", "", "", parse_page(head, is_part=True)).prose)
 
 
 def page_version(text: str) -> str:
