@@ -6,6 +6,8 @@ missing or malformed is None or empty. Type names are meaningless and differ bet
 
 from __future__ import annotations
 
+from functools import cache
+
 from ..record import Record
 
 TYPE_CHECKING = False
@@ -59,19 +61,17 @@ class Member(Record):
 class Schema:
     """The schema of a server. Everything but the index of names is computed on demand."""
 
-    __slots__ = ("_cases", "_entities", "_enums", "_own_members")
-
     def __init__(self, entities: list[dict[str, Any]]) -> None:
         self._entities = {entity["name"]: entity for entity in _named(entities)}
-        # Computed members by type.
-        self._own_members: dict[str, dict[str, Member]] = {}
-        self._enums: dict[str, dict[str, tuple[str, ...]]] = {}
-        self._cases: dict[str, dict[str, str]] = {}
+        # Each of these is computed once.
+        self.enum_values: Callable[[str], dict[str, tuple[str, ...]]] = cache(self._enum_values)
+        self.cases: Callable[[str], dict[str, str]] = cache(self._cases)
+        self._members_of: Callable[[str], dict[str, Member]] = cache(self._own_members)
 
     def command(self, name: str) -> CommandInfo | None:
         """Return a command, or None."""
         entity = self._of_meta_type(name, "command")
-        if entity is None:
+        if not entity:
             return None
         return CommandInfo(
             name,
@@ -88,7 +88,7 @@ class Schema:
     def event(self, name: str) -> EventInfo | None:
         """Return an event, or None."""
         entity = self._of_meta_type(name, "event")
-        if entity is None:
+        if not entity:
             return None
         return EventInfo(name, _text(entity.get("arg-type")), _texts(entity.get("features")))
 
@@ -114,35 +114,28 @@ class Schema:
             return _KIND_OF_JSON_TYPE.get(_text(entity.get("json-type")))
         return meta_type if meta_type in _KINDS else None
 
-    def enum_values(self, type_name: str) -> dict[str, tuple[str, ...]]:
+    def _enum_values(self, type_name: str) -> dict[str, tuple[str, ...]]:
         """Return each value of an enum with its features, in the server's order.
 
         QEMU sends `members` since 6.2; `values` is older and deprecated.
         """
-        known = self._enums.get(type_name)
-        if known is not None:
-            return known
         entity = self._of_meta_type(type_name, "enum")
-        if entity is None:
-            return {}
         values = {
             member["name"]: _texts(member.get("features"))
             for member in _named(entity.get("members"))
         }
         for value in _texts(entity.get("values")):
             values.setdefault(value, ())
-        self._enums[type_name] = values
         return values
 
     def element_type(self, type_name: str) -> str | None:
         """Return the type of an array's elements, or None."""
-        entity = self._of_meta_type(type_name, "array")
-        return None if entity is None else _text(entity.get("element-type")) or None
+        return _text(self._of_meta_type(type_name, "array").get("element-type")) or None
 
     def alternatives(self, type_name: str) -> list[str]:
         """Return the types of an alternate's branches."""
         entity = self._of_meta_type(type_name, "alternate")
-        types = [_text(member.get("type")) for member in dicts(entity and entity.get("members"))]
+        types = [_text(member.get("type")) for member in dicts(entity.get("members"))]
         return [name for name in types if name]
 
     def branches(self, type_name: str) -> dict[str, str]:
@@ -163,21 +156,15 @@ class Schema:
 
     def tag(self, type_name: str) -> str | None:
         """Return the name of a union's discriminator, or None if the type is not a union."""
-        entity = self._of_meta_type(type_name, "object")
-        return None if entity is None else _text(entity.get("tag")) or None
+        return _text(self._of_meta_type(type_name, "object").get("tag")) or None
 
-    def cases(self, type_name: str) -> dict[str, str]:
+    def _cases(self, type_name: str) -> dict[str, str]:
         """Return the variant type of each discriminator value that has one."""
-        known = self._cases.get(type_name)
-        if known is None:
-            entity = self._of_meta_type(type_name, "object")
-            known = {
-                variant["case"]: _text(variant.get("type"))
-                for variant in dicts(entity and entity.get("variants"))
-                if isinstance(variant.get("case"), str)
-            }
-            self._cases[type_name] = known
-        return known
+        return {
+            variant["case"]: _text(variant.get("type"))
+            for variant in dicts(self._of_meta_type(type_name, "object").get("variants"))
+            if isinstance(variant.get("case"), str)
+        }
 
     def members(
         self, type_name: str, tag_value: Callable[[str], str | None] | None = None
@@ -199,25 +186,21 @@ class Schema:
             todo = None if case is None else self.cases(todo).get(case)
         return found
 
-    def _members_of(self, type_name: str) -> dict[str, Member]:
-        own = self._own_members.get(type_name)
-        if own is None:
-            entity = self._of_meta_type(type_name, "object")
-            own = {
-                member["name"]: Member(
-                    member["name"],
-                    _text(member.get("type")),
-                    optional="default" in member,
-                    features=_texts(member.get("features")),
-                )
-                for member in _named(entity and entity.get("members"))
-            }
-            self._own_members[type_name] = own
-        return own
+    def _own_members(self, type_name: str) -> dict[str, Member]:
+        return {
+            member["name"]: Member(
+                member["name"],
+                _text(member.get("type")),
+                optional="default" in member,
+                features=_texts(member.get("features")),
+            )
+            for member in _named(self._of_meta_type(type_name, "object").get("members"))
+        }
 
-    def _of_meta_type(self, name: str, meta_type: str) -> dict[str, Any] | None:
-        entity = self._entities.get(name)
-        return entity if entity is not None and entity.get("meta-type") == meta_type else None
+    def _of_meta_type(self, name: str, meta_type: str) -> dict[str, Any]:
+        """Return an entity of this kind, or {}."""
+        entity = self._entities.get(name, {})
+        return entity if entity.get("meta-type") == meta_type else {}
 
     def _names(self, meta_type: str) -> list[str]:
         return [
