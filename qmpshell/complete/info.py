@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..qmp import references as kinds
 from ..render.views.info import available, find_view, queries_of
-from .members import spell_word
+from .members import qom_paths, spell_word
 from .ranking import UnrankedCandidate
 from .sources import NameQuery
 
@@ -47,12 +47,9 @@ def _arguments(
     kind = view.parameters[0].kind if view.parameters else ""
     if kind in ("", "int") or given:
         return
-    parent = slot.text.rpartition("/")[0]
-    is_path = kind == kinds.QOM_PATH
-    query = NameQuery(kinds.QOM_CHILD, parent or "/") if is_path else NameQuery(kind)
-    for live_name in known.find_live(query):
-        name = live_name.name
-        if is_path:
-            path = f"{parent}/{name}"
-            name = f"{path}/" if path == slot.text else path  # it may continue
-        yield UnrankedCandidate(name, spell_word(name, slot.quote), slot.start, live_name.meta)
+    if kind == kinds.QOM_PATH:
+        found = qom_paths(slot.text, known)
+    else:
+        found = ((live.name, live.meta) for live in known.find_live(NameQuery(kind)))
+    for name, meta in found:
+        yield UnrankedCandidate(name, spell_word(name, slot.quote), slot.start, meta)

@@ -330,6 +330,15 @@ def file_names(typed: str, known: CompletionSources) -> Iterator[tuple[str, str]
         yield f"{folder}{slash}{name}{'/' if kind == DIRECTORY else ''}", kind
 
 
+def qom_paths(typed: str, known: CompletionSources) -> Iterator[tuple[str, str]]:
+    """Yield the QOM paths one level below a typed path, and what is there."""
+    parent = typed.rpartition("/")[0]
+    for live_name in known.find_live(NameQuery(kinds.QOM_CHILD, parent or "/")):
+        path = f"{parent}/{live_name.name}"
+        # The path may continue: another Tab adds / and lists what is below.
+        yield f"{path}/" if path == typed else path, live_name.meta
+
+
 _MIGRATION_URIS = {
     "tcp:": "HOST:PORT",
     "unix:": "PATH",
@@ -436,16 +445,17 @@ class _ValueOffers:
                 offer.order = 1
                 yield offer
         elif kind == kinds.QOM_PATH:
-            yield from self._qom_paths()
+            for path, meta in qom_paths(self._slot.text, self._known):
+                yield self._unfinished(path, meta)
         elif kind == kinds.MIGRATION_URI:
             yield from self._migration_uris()
         elif kind:
             yield from self._live(kind, subject, is_loose=is_loose)
         elif self._slot.path[-1:] == _FORMAT:
             yield from self._formats()
-        path, name = qom_property_at(self._call, self._slot.path)
-        if path and name:
-            yield from self._by_property(NameQuery(kinds.QOM_PROPERTY, path), name)
+        holder, name = qom_property_at(self._call, self._slot.path)
+        if holder and name:
+            yield from self._by_property(NameQuery(kinds.QOM_PROPERTY, holder), name)
 
     def _formats(self) -> Iterator[UnrankedCandidate]:
         """Yield the drivers of blockdev-add: a format is one of them, although its type is text."""
@@ -486,13 +496,6 @@ class _ValueOffers:
         for live_name in self._known.find_live(NameQuery(kind, subject)):
             if live_name.name not in taken_names:
                 yield self._offer(live_name.name, live_name.meta, is_loose=is_loose)
-
-    def _qom_paths(self) -> Iterator[UnrankedCandidate]:
-        parent = self._slot.text.rpartition("/")[0]
-        for live_name in self._known.find_live(NameQuery(kinds.QOM_CHILD, parent or "/")):
-            path = f"{parent}/{live_name.name}"
-            # The path may continue: another Tab adds / and lists what is below.
-            yield self._unfinished(f"{path}/" if path == self._slot.text else path, live_name.meta)
 
     def _unfinished(self, text: str, meta: str) -> UnrankedCandidate:
         """Return a candidate for a path, which continues after a slash at its end."""
