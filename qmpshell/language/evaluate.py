@@ -412,17 +412,6 @@ class Introspection:
     None. `can_ask` is true if a user is present.
     """
 
-    __slots__ = (
-        "can_ask",
-        "drivers",
-        "has_schema",
-        "objects",
-        "read_file",
-        "read_variable",
-        "schema",
-        "secrets",
-    )
-
     def __init__(
         self,
         *,

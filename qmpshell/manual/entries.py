@@ -89,22 +89,6 @@ class Entry:
     Each may be empty, and so may the lists of blocks.
     """
 
-    __slots__ = (
-        "condition",
-        "errors",
-        "examples",
-        "features",
-        "inherited",
-        "kind",
-        "members",
-        "name",
-        "notes",
-        "prose",
-        "return_type",
-        "returns",
-        "since",
-    )
-
     def __init__(self, name: str, kind: str, since: str, blocks: list[Block]) -> None:
         self.name = name
         self.kind = kind
