@@ -11,7 +11,7 @@ from .target import ACTION, COMMAND, EVENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ..language import Value
     from .target import PartialCommand
@@ -67,16 +67,9 @@ class TypeResolver:
         """Return the members of an object, with the branches that its values choose."""
         return self.schema.members(type_name, given.text_of if given is not None else None)
 
-    def tags(self, type_name: str, given: Value | None) -> list[str]:
+    def tags(self, type_name: str, given: Value | None) -> Iterable[str]:
         """Return the known discriminators, from the outermost union inwards."""
-        found: list[str] = []
-        tag = self.schema.tag(type_name)
-        while tag is not None and tag not in found:
-            found.append(tag)
-            value = given.text_of(tag) if given is not None else None
-            type_name = self.schema.cases(type_name).get(value or "", "")
-            tag = self.schema.tag(type_name)
-        return found
+        return self.schema.tags(type_name, given.text_of if given is not None else None)
 
     def _of_any_branch(self, type_name: str) -> dict[str, Member]:
         """Return the members of all branches of a union; the first branch wins."""

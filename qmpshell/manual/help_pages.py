@@ -205,7 +205,7 @@ class Arguments:
         page = Page()
         remarks = [f"{self._noun} of {self._name}", "optional" if member.optional else "required"]
         page.title(path, remarks + [feature for feature in member.features if meaning(feature)])
-        tags = self._members.tags(place.type, place.prefix, self._given)
+        tags = self._schema.tags(place.type, lambda tag: self._given.get(place.prefix + tag))
         page.text(self._members.type_text(member, described, is_tag=member.name in tags))
         if found.condition:
             page.text(f"Only with {found.condition}.")

@@ -116,7 +116,7 @@ class Members:
         def chosen(tag: str) -> str | None:
             return given.get(prefix + tag)
 
-        tags = self.tags(type_name, prefix, given)
+        tags = self.schema.tags(type_name, chosen)
         common = self.schema.members(type_name)
         members = list(self.schema.members(type_name, chosen).values())
         members.sort(key=lambda member: member.optional)
@@ -166,20 +166,6 @@ class Members:
         entries = (self.type_entry(member.type) for member in entry.members)
         objects = (entry for entry in entries if entry is not None and entry.kind != ENUM)
         return next(objects, entry)
-
-    def tags(
-        self, type_name: str, prefix: str, given: Mapping[str, str]
-    ) -> dict[str, dict[str, str]]:
-        """Return the discriminators that are chosen, and the first that is not, with their variants."""
-        found: dict[str, dict[str, str]] = {}
-        todo: str | None = type_name
-        for _ in range(_MAX_DEPTH):
-            tag = self.schema.tag(todo) if todo is not None else None
-            if todo is None or tag is None:
-                break
-            cases = found.setdefault(tag, self.schema.cases(todo))
-            todo = cases.get(given.get(prefix + tag) or "")
-        return found
 
     def row(
         self,

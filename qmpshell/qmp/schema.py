@@ -166,6 +166,22 @@ class Schema:
             if isinstance(variant.get("case"), str)
         }
 
+    def tags(
+        self, type_name: str, tag_value: Callable[[str], str | None] | None
+    ) -> dict[str, dict[str, str]]:
+        """Return the discriminators that are chosen, and the first that is not, with their cases.
+
+        The outermost comes first. `tag_value` is as in `members`.
+        """
+        found: dict[str, dict[str, str]] = {}
+        tag = self.tag(type_name)
+        while tag is not None and tag not in found:
+            found[tag] = self.cases(type_name)
+            value = tag_value(tag) if tag_value is not None else None
+            type_name = found[tag].get(value or "", "")
+            tag = self.tag(type_name)
+        return found
+
     def members(
         self, type_name: str, tag_value: Callable[[str], str | None] | None = None
     ) -> dict[str, Member]:
