@@ -32,6 +32,8 @@ _TRANSCRIPT = (
 # would delay typing.
 MAX_TYPED = 1 << 13  # characters
 
+# The last string of a line may be open.
+_STRING_OR_BRACKET = r"""\"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]]"""
 # What precedes another JSON object on the same line.
 _NEXT_OBJECT = f"[{BLANKS}]*;?[{BLANKS}]*{{"
 
@@ -311,20 +313,10 @@ class _ReplySkipper:
         return True
 
     def _count(self, text: str) -> None:
-        quoted = escaped = False
-        for char in text:
-            if escaped:
-                escaped = False
-            elif quoted:
-                escaped = char == "\\"
-                quoted = char != '"'
-            elif char == '"':
-                quoted = True
-            elif char in "{[":
-                self._depth += 1
-                self._begun = True
-            elif char in "}]":
-                self._depth -= 1
+        for match in re.finditer(_STRING_OR_BRACKET, text):
+            opens = match[0] in ("{", "[")
+            self._depth += opens - (match[0] in ("}", "]"))
+            self._begun |= opens
 
 
 class SourceLine(Record):

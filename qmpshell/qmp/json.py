@@ -68,6 +68,7 @@ _NUMBER = r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 _WORD = r"-?[A-Za-z_0-9.+-]+"
 _SINGLE = r"'[^'\\\x00-\x1f]*+(?:\\.[^'\\\x00-\x1f]*+)*+'"
 _DOUBLE = r'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"'
+_CONTROL_CHARACTER = r"[\x00-\x1f]"
 _QUOTES = r"""\\'|"|(?s:\\.)"""
 
 TOO_LARGE = "the number is too large for JSON as QEMU reads it"
@@ -273,12 +274,9 @@ def _requote(match: re.Match[str]) -> str:
 
 
 def _not_closed(text: str, start: int) -> JsonError:
-    for offset in range(start + 1, len(text)):
-        char = text[offset]
-        if char == "\n":
-            break
-        if char < " ":
-            return JsonError(_CONTROL, offset)
+    match = re.compile(_CONTROL_CHARACTER).search(text, start + 1)
+    if match is not None and match[0] != "\n":
+        return JsonError(_CONTROL, match.start())
     return JsonError("the string is not closed on its line", start)
 
 
