@@ -242,7 +242,7 @@ def _help_entries(text: str) -> list[HmpCommand]:
                 found[-1].description += begun.lines
             begun = None
         if match:
-            begun = _Entry(match[1])
+            begun = _Entry(match[1].split("|"))
         if begun is None:
             if found:
                 found[-1].description.append(line)
@@ -260,14 +260,13 @@ def _help_entries(text: str) -> list[HmpCommand]:
     return [entry.command() for entry in found]
 
 
-class _Entry:
+class _Entry(Record):
     """A command while its lines are parsed."""
 
-    def __init__(self, names: str) -> None:
-        self.names = names.split("|")
-        self.lines: list[str] = []
-        self.parameters: list[str] = []
-        self.description: list[str] = []
+    names: list[str]
+    lines: list[str] = []
+    parameters: list[str] = []
+    description: list[str] = []
 
     def command(self) -> HmpCommand:
         parameters = " ".join(part.strip() for part in self.parameters).strip()

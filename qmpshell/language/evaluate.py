@@ -157,21 +157,6 @@ def read_untyped(argument: Argument, introspection: Introspection) -> object:
     return parse_any(text)
 
 
-def read_scalar(argument: Argument, kind: str, introspection: Introspection) -> object:
-    """Return the value of a builtin type or an enum; `kind` as in `Schema.kind`."""
-    if is_json(argument):
-        return read_as_json(argument, introspection)
-    if kind == "any":
-        return read_untyped(argument, introspection)
-    text = plain_text(argument, introspection)
-    if kind in ("str", "enum"):
-        return text
-    value, found = parse_scalar(text, kind)
-    if not found:
-        raise takes(argument, kind, text)
-    return value
-
-
 _TAKES = {
     "int": "a whole number, such as 5, 0x1f or 64k",
     "number": "a number",
@@ -276,18 +261,26 @@ class TypedEvaluator:
         if kind == "alternate":
             return self._alternate(argument, type_name)
         if kind in _SCALARS:
-            if kind == "enum":
-                self._note_enum(argument, type_name)
-            return read_scalar(argument, kind, self._facts)
+            return self._scalar(argument, type_name, kind)
         if argument.value.kind == t.COMPOUND:
             return _json(argument)
         only_member = self._only_member(type_name)
         raise takes(argument, kind, argument.value.text, member=only_member)
 
-    def _note_enum(self, argument: Argument, type_name: str) -> None:
+    def _scalar(self, argument: Argument, type_name: str, kind: str) -> object:
+        """Return the value of a builtin type or an enum."""
+        if kind == "any":
+            return read_untyped(argument, self._facts)
         text = plain_text(argument, self._facts)
-        features = self._schema.enum_values(type_name).get(text, ())
-        self.notes += feature_notes(f"{argument.key.text}={text}", features)
+        if kind == "enum":
+            features = self._schema.enum_values(type_name).get(text, ())
+            self.notes += feature_notes(f"{argument.key.text}={text}", features)
+        if kind in ("str", "enum"):
+            return text
+        value, found = parse_scalar(text, kind)
+        if not found:
+            raise takes(argument, kind, text)
+        return value
 
     def _node(self, node: Value, type_name: str, kind: str, depth: int) -> object:
         if kind == "alternate":
