@@ -299,7 +299,7 @@ class _Arguments:
         shapes = self._shapes
         members = shapes.members(type_name, given)
         tags = shapes.tags(type_name, given)
-        name_query = open_members(self._call, path, given)
+        name_query = open_members(self._call, path)
         live = self._known.peek_live(name_query) if name_query is not None else ()
         others = {live_name.name: live_name for live_name in live}
         # There may be unknown members.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..language import BLANKS, KEY, QUOTED, VALUE, tokenize
+from ..language import BLANKS, KEY, QUOTED, VALUE, no_members, tokenize
 from ..language.values import DOTTED
 from ..qmp import is_ambiguous, linked_kind, natural_key, references as kinds
 from ..render import utf8_string
@@ -18,7 +18,7 @@ from .types import is_required, missing_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ..language import Value
     from ..qmp import Member, Reference
@@ -125,8 +125,8 @@ def key_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unr
     if call is None or (call.is_whole and slot.writing != LITERAL):
         return
     shapes = known.shapes_of(call.name)
-    given = call.root.at(slot.path)
-    if shapes is not None and (given is None or not given.is_scalar):
+    given = call.root.at(slot.path) or no_members()
+    if shapes is not None and not given.is_scalar:
         type_name = shapes.at(shapes.of_call(call), call.root, slot.path)
         yield from _KeyOffers(slot, shapes, given).below(type_name)
     yield from _open_keys(slot, known, given)
@@ -144,12 +144,12 @@ def raw_key_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator
 
 
 def _open_keys(
-    slot: CompletionTarget, known: CompletionSources, given: Value | None
+    slot: CompletionTarget, known: CompletionSources, given: Value
 ) -> Iterator[UnrankedCandidate]:
     """Yield members that are not in a schema."""
     assert slot.call is not None
-    name_query = open_members(slot.call, slot.path, given)
-    if name_query is None or given is None:
+    name_query = open_members(slot.call, slot.path)
+    if name_query is None:
         return
     for live_name in known.find_live(name_query):
         if live_name.name not in given.members or live_name.name == slot.own:
@@ -160,12 +160,10 @@ def _open_keys(
 class _KeyOffers:
     """The candidates at one place."""
 
-    def __init__(self, slot: CompletionTarget, shapes: TypeResolver, given: Value | None) -> None:
+    def __init__(self, slot: CompletionTarget, shapes: TypeResolver, given: Value) -> None:
         self._slot = slot
         self._shapes = shapes
         self._given = given
-        assert slot.call is not None
-        self._is_event = slot.call.sort == EVENT
 
     def below(self, type_name: str) -> Iterator[UnrankedCandidate]:
         compound = self._shapes.schema.compound(type_name)
@@ -174,7 +172,12 @@ class _KeyOffers:
             return
         tags = self._shapes.tags(compound, self._given)
         members = self._shapes.members(compound, self._given)
-        for member in (*members.values(), *self._unchosen(compound, members)):
+        unchosen = (
+            self._shapes.of_any_branch(compound).get(name)  # of a branch that is not chosen yet
+            for name in self._given.members
+            if name not in members
+        )
+        for member in (*members.values(), *filter(None, unchosen)):
             if member.name in tags:
                 order = _TAG
             else:
@@ -182,21 +185,13 @@ class _KeyOffers:
             yield from self._member(member, order)
 
     def _is_required(self, member: Member) -> bool:
-        assert self._slot.call is not None
-        return not self._is_event and is_required(member, self._slot.call, self._slot.path)
-
-    def _unchosen(self, type_name: str, members: Mapping[str, Member]) -> Iterator[Member]:
-        """Yield members of a branch that is not chosen yet."""
-        for name in self._given.members if self._given is not None else ():
-            member = (
-                self._shapes.of_any_branch(type_name).get(name) if name not in members else None
-            )
-            if member is not None:
-                yield member
+        call = self._slot.call
+        assert call is not None
+        return call.sort != EVENT and is_required(member, call, self._slot.path)
 
     def _member(self, member: Member, order: int) -> Iterator[UnrankedCandidate]:
         name = member.name
-        there = self._given.members.get(name) if self._given is not None else None
+        there = self._given.members.get(name)
         is_begun = there is not None and there.form == DOTTED
         # The name at the cursor can be replaced as a whole.
         is_own = name == self._slot.own
@@ -207,44 +202,44 @@ class _KeyOffers:
         if is_begun and is_own:
             endings += self._endings([name], member.type, None)
         for key, ending in endings:
-            text = self._spell(key, ending)
-            order = _OPTIONAL if is_begun else order
-            words = _INSIDE if ending == "." else self._shapes.words(member.type)
-            meta = describe_match(words, needed, features=member.features)
-            yield UnrankedCandidate(
-                ".".join(key), text, self._slot.start, meta, order=order, features=member.features
-            )
+            offer = self._offer(key, ending, member.type, needed, member.features)
+            offer.order = _OPTIONAL if is_begun else order
+            yield offer
         if is_begun and there is not None and self._slot.writing != LITERAL:
             for key, missing in missing_below(self._shapes, member.type, there):
                 for rest, ending in self._endings([name, *key], missing, None):
-                    words = _INSIDE if ending == "." else self._shapes.words(missing)
-                    meta = describe_match(words, "required")
-                    text = self._spell(rest, ending)
-                    yield UnrankedCandidate(
-                        ".".join(rest), text, self._slot.start, meta, order=_DEEPER
-                    )
+                    offer = self._offer(rest, ending, missing, "required")
+                    offer.order = _DEEPER
+                    yield offer
 
     def _indices(self, element: str) -> Iterator[UnrankedCandidate]:
         if self._slot.writing == LITERAL:
             return
-        given = self._given
         partial = [
             index
-            for index, item in (given.members.items() if given is not None else ())
+            for index, item in self._given.members.items()
             if item.form == DOTTED or index == self._slot.own
         ]
-        following = _next_index(given)
+        following = _next_index(self._given)
         for index in dict.fromkeys([*partial, following]):
             for key, ending in self._endings([index], element, None):
                 if ending == "." or index in (following, self._slot.own):
-                    text = self._spell(key, ending)
-                    meta = _INSIDE if ending == "." else self._shapes.words(element)
-                    yield UnrankedCandidate(".".join(key), text, self._slot.start, meta)
+                    yield self._offer(key, ending, element)
 
-    def _spell(self, key: list[str], ending: str) -> str:
+    def _offer(
+        self,
+        key: list[str],
+        ending: str,
+        type_name: str,
+        needed: str = "",
+        features: Iterable[str] = (),
+    ) -> UnrankedCandidate:
         *parents, last = key
         head = "".join(spell_key(self._slot, part, "") + "." for part in parents)
-        return head + spell_key(self._slot, last, ending)
+        text = head + spell_key(self._slot, last, ending)
+        words = _INSIDE if ending == "." else self._shapes.words(type_name)
+        meta = describe_match(words, needed, features=features)
+        return UnrankedCandidate(".".join(key), text, self._slot.start, meta, features=features)
 
     def _endings(
         self, key: list[str], type_name: str, partial: Value | None
@@ -470,8 +465,7 @@ class _ValueOffers:
     def of_property(self) -> Iterator[UnrankedCandidate]:
         """Yield the values of something that only the server has, such as a device's property."""
         *parents, name = self._slot.path
-        given = self._call.root.at(parents)
-        name_query = open_members(self._call, parents, given)
+        name_query = open_members(self._call, parents)
         yield from self._names()
         if name_query is None:
             return
@@ -593,14 +587,12 @@ def action_of(
     return action.text_of("type") or "", action.members.get("data"), path[3:]
 
 
-def open_members(
-    call: PartialCommand, path: Sequence[str], given: Value | None
-) -> NameQuery | None:
+def open_members(call: PartialCommand, path: Sequence[str]) -> NameQuery | None:
     """Return the query for the names of members that are not in a schema, or None."""
     # An incomplete name is not used in a query.
-    if call.sort == EVENT or path or given is None or call.key_path == ((), "driver"):
+    if call.sort == EVENT or path or call.key_path == ((), "driver"):
         return None
-    driver = given.text_of("driver") if call.name == "device_add" else None
+    driver = call.root.text_of("driver") if call.name == "device_add" else None
     return NameQuery(kinds.DEVICE_PROPERTY, driver) if driver else None
 
 

@@ -292,7 +292,7 @@ class _Drawing:
                 style = CURRENT
                 self._current = len(self._parts)
             self._add(member.name, self._shapes.words(member.type), style, in_brackets=not must)
-        name_query = open_members(self._call, path, given)
+        name_query = open_members(self._call, path)
         if name_query is None:
             return
         for live_name in self._known.peek_live(name_query):
