@@ -9,6 +9,7 @@ from . import target
 from .members import (
     file_names,
     key_offers,
+    qom_paths,
     quote,
     raw_key_offers,
     spell_value,
@@ -33,6 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ..render.views.view import View
     from .ranking import Candidate
     from .sources import CompletionSources
     from .target import CompletionTarget
@@ -231,10 +233,45 @@ def _words(slot: CompletionTarget, _known: CompletionSources) -> Iterator[Unrank
         yield UnrankedCandidate(word.rstrip(), word, slot.start)
 
 
-def _views(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
-    from .info import info_offers  # only for /info
+# The flag of /info that also shows its requests.
+_SHOW_REQUESTS = "-v"
 
-    return info_offers(slot, known)
+
+def _views(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+    """Yield the names of views, or the flags and names for the arguments of one."""
+    from ..render.views.info import available, find_view, queries_of  # only for /info
+
+    commands = frozenset(known.commands())
+    words = slot.words[slot.words[:1] == (_SHOW_REQUESTS,) :]
+    if words:
+        view = find_view(words[0], commands)
+        if view is not None:
+            yield from _view_arguments(view, words[1:], slot, known)
+        return
+    for name, view in available(commands, queries_of(known.schema) if known.schema else ()):
+        text = f"{name} " if view.usage else name
+        yield UnrankedCandidate(name, text, slot.start, view.help)
+    if not slot.words and slot.text:
+        meta = "show the requests too"
+        yield UnrankedCandidate(_SHOW_REQUESTS, f"{_SHOW_REQUESTS} ", slot.start, meta)
+
+
+def _view_arguments(
+    view: View, words: tuple[str, ...], slot: CompletionTarget, known: CompletionSources
+) -> Iterator[UnrankedCandidate]:
+    for flag in view.flags:
+        if flag not in words:
+            yield UnrankedCandidate(flag, f"{flag} ", slot.start, order=1)
+    given = [word for word in words if word not in view.flags]
+    kind = view.parameters[0].kind if view.parameters else ""
+    if kind in ("", "int") or given:
+        return
+    if kind == kinds.QOM_PATH:
+        found = qom_paths(slot.text, known)
+    else:
+        found = ((live.name, live.meta) for live in known.find_live(NameQuery(kind)))
+    for name, meta in found:
+        yield UnrankedCandidate(name, spell_word(name, slot.quote), slot.start, meta)
 
 
 def _files(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
