@@ -4,7 +4,6 @@ from .. import export_lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .descriptions import Descriptions as Descriptions
     from .entries import (
         COMMAND as COMMAND,
         ENUM as ENUM,
@@ -25,7 +24,11 @@ if TYPE_CHECKING:
     )
     from .help_pages import HelpPages as HelpPages
     from .members import type_text as type_text
-    from .reference import Reference as Reference, inferred_type as inferred_type
+    from .reference import (
+        Descriptions as Descriptions,
+        Reference as Reference,
+        inferred_type as inferred_type,
+    )
     from .roff import literal as literal, parse_page as parse_page, spans as spans
     from .search import (
         Found as Found,
@@ -36,12 +39,11 @@ else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "descriptions": "Descriptions",
             "entries": "COMMAND ENUM EVENT Entry first_sentence parse_title",
             "find": "AGENT ManualCache Manual QEMU STORAGE_DAEMON find_page folders page_of",
             "help_pages": "HelpPages",
             "members": "type_text",
-            "reference": "Reference inferred_type",
+            "reference": "Descriptions Reference inferred_type",
             "roff": "literal parse_page spans",
             "search": "Found names_starting_with search_manual",
         },
