@@ -94,12 +94,12 @@ def _commands(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unra
         if not is_match(slot.text, name):  # so its description, which takes long, is not needed
             continue
         shapes = known.shapes_of(name)
-        info = shapes.schema.command(name) if shapes is not None else None
+        info = shapes.schema.command(name)
         if is_out_of_band and info is not None and not info.allow_oob:
             continue
         features = info.features if info is not None else ()
-        needs = shapes.describe_command(name) if shapes is not None else ""
-        takes = shapes is None or shapes.takes_arguments(name)
+        needs = shapes.describe_command(name)
+        takes = shapes.takes_arguments(name)
         text = spell_value(slot, name, is_string=True) if is_literal else _word(slot, name, takes)
         is_disabled = name in known.disabled
         meta = describe_match(needs, "disabled" if is_disabled else "", features=features)
@@ -126,8 +126,6 @@ def _word(slot: CompletionTarget, name: str, takes: bool) -> str:
 
 def _actions(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
     shapes = known.shapes
-    if shapes is None:
-        return
     actions = shapes.of_action()
     tag = shapes.schema.tag(actions)
     member = shapes.members(actions, None).get(tag or "")

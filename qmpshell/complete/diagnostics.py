@@ -194,8 +194,8 @@ def _diagnose(context: Context, known: CompletionSources, *, is_finished: bool) 
     is_finished |= call.is_closed
     if call.envelope is not None:
         _check_envelope(call.envelope, known, found, context.cursor, is_finished=is_finished)
-    shapes = known.shapes_of(call.name) if call.name else None
-    if shapes is not None:
+    shapes = known.shapes_of(call.name)
+    if call.name and shapes.schema.commands():
         arguments = _Arguments(call, shapes, known, found, cursor=context.cursor)
         arguments.run(is_finished=is_finished)
     for texts in (found.wrong, found.notes):

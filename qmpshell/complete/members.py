@@ -126,7 +126,7 @@ def key_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unr
         return
     shapes = known.shapes_of(call.name)
     given = call.root.at(slot.path) or no_members()
-    if shapes is not None and not given.is_scalar:
+    if not given.is_scalar:
         type_name = shapes.at(shapes.of_call(call), call.root, slot.path)
         yield from _KeyOffers(slot, shapes, given).below(type_name)
     yield from _open_keys(slot, known, given)
@@ -299,12 +299,8 @@ def value_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator[U
         return
     shapes = known.shapes_of(call.name)
     offers = _ValueOffers(slot, known, shapes)
-    if shapes is not None:
-        type_name = shapes.at(shapes.of_call(call), call.root, slot.path)
-        if type_name:
-            yield from offers.of_type(type_name)
-            return
-    yield from offers.of_property()
+    type_name = shapes.at(shapes.of_call(call), call.root, slot.path)
+    yield from offers.of_type(type_name) if type_name else offers.of_property()
 
 
 def file_names(typed: str, known: CompletionSources) -> Iterator[tuple[str, str]]:
@@ -345,7 +341,7 @@ _MIGRATION_URIS = {
 
 class _ValueOffers:
     def __init__(
-        self, slot: CompletionTarget, known: CompletionSources, shapes: TypeResolver | None
+        self, slot: CompletionTarget, known: CompletionSources, shapes: TypeResolver
     ) -> None:
         self._slot = slot
         self._known = known
@@ -368,7 +364,6 @@ class _ValueOffers:
         return UnrankedCandidate(text, spelled + self._end, self._slot.start, meta)
 
     def of_type(self, type_name: str) -> Iterator[UnrankedCandidate]:
-        assert self._shapes is not None
         shapes = self._shapes
         kind = shapes.schema.kind(type_name)
         if kind == "alternate":
@@ -382,7 +377,6 @@ class _ValueOffers:
             yield from self._of_kind(kind, type_name, is_loose=False)
 
     def _of_kind(self, kind: str, type_name: str, *, is_loose: bool) -> Iterator[UnrankedCandidate]:
-        assert self._shapes is not None
         slot = self._slot
         if kind == "enum":
             useless = self._useless()
@@ -409,7 +403,7 @@ class _ValueOffers:
     def _useless(self) -> set[str]:
         """Return the values of a discriminator that are useless here."""
         call, path, shapes = self._call, self._slot.path, self._shapes
-        if shapes is None or (call.name, path) not in _MEMBERS_NEEDED:
+        if (call.name, path) not in _MEMBERS_NEEDED:
             return set()
         union = shapes.schema.compound(shapes.at(shapes.of_call(call), call.root, path[:-1]))
         cases = shapes.schema.cases(union)
@@ -454,8 +448,6 @@ class _ValueOffers:
 
     def _formats(self) -> Iterator[UnrankedCandidate]:
         """Yield the drivers of blockdev-add: a format is one of them, although its type is text."""
-        if self._shapes is None:
-            return
         info = self._shapes.schema.command("blockdev-add")
         if info is not None:
             driver = self._shapes.members(info.arg_type, None).get("driver")

@@ -231,11 +231,12 @@ def describe(line: str, cursor: int, known: CompletionSources) -> Signature | No
     context = find_target(line, cursor)
     warnings = find_warnings(context, known)
     call = context.call
-    shapes = known.shapes_of(call.name) if call is not None and call.name else None
-    type_name = shapes.of_call(call) if call is not None and shapes is not None else ""
-    if call is None or shapes is None or not type_name:
-        return Signature([], None, warnings) if warnings else None
-    return _Drawing(call, shapes, known).draw(type_name, warnings)
+    if call is not None and call.name:
+        shapes = known.shapes_of(call.name)
+        type_name = shapes.of_call(call)
+        if type_name:
+            return _Drawing(call, shapes, known).draw(type_name, warnings)
+    return Signature([], None, warnings) if warnings else None
 
 
 class _Drawing:

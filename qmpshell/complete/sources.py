@@ -149,13 +149,13 @@ class CompletionSources:
         self._guesses.clear()
 
     @property
-    def shapes(self) -> TypeResolver | None:
-        """The types of the server's schema."""
-        if self._shapes is None and self._schema is not None:
+    def shapes(self) -> TypeResolver:
+        """The types of the server's schema, none if it is unknown."""
+        if self._shapes is None:
             self._shapes = _resolver(self._schema)
         return self._shapes
 
-    def shapes_of(self, command: str) -> TypeResolver | None:
+    def shapes_of(self, command: str) -> TypeResolver:
         """Return the types of the schema that has a command: the agent's is part of the program."""
         if not command.startswith(_AGENT_PREFIX):
             return self.shapes
@@ -204,7 +204,8 @@ class CompletionSources:
         return found
 
 
-def _resolver(schema: Schema) -> TypeResolver:
+def _resolver(schema: Schema | None) -> TypeResolver:
+    from ..qmp import Schema
     from .types import TypeResolver  # the first prompt does not need it
 
-    return TypeResolver(schema)
+    return TypeResolver(schema or Schema([]))
