@@ -265,29 +265,30 @@ def _base_name(path: str) -> str:
 class Progress:
     """A line at the terminal with the progress of a copy; nothing if `is_shown` is false."""
 
-    def __init__(self, *, is_shown: bool) -> None:
+    def __init__(self, *, is_shown: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self.is_shown = is_shown
         self._name = ""
         self._total: int | None = None
         self._done = 0
-        self._begun = time.monotonic()
+        self._clock = clock
+        self._begun = clock()
         self._drawn_at: float | None = None
 
     def start(self, name: str, total: int | None) -> None:
         """Set the name and the size of the file. `total` is None if the size is unknown."""
-        self._name, self._total, self._begun = name, total, time.monotonic()
+        self._name, self._total, self._begun = name, total, self._clock()
 
     def add(self, count: int) -> None:
         """Count bytes, and draw the line again if it is old."""
         self._done += count
-        now = time.monotonic()
+        now = self._clock()
         if self._drawn_at is None or now >= self._drawn_at + _REDRAW_INTERVAL:
             self._draw(now, "")
 
     def finish(self) -> None:
         """Draw the line for the last time."""
         self._total = self._done
-        self._draw(time.monotonic(), "\n")
+        self._draw(self._clock(), "\n")
 
     def clear(self) -> None:
         """Remove the line."""
