@@ -444,7 +444,7 @@ def start(
         environment,
         listen=invocation.listen,
         configuration=configuration,
-        captures_stderr=captures_stderr and child is None,
+        captures_stderr=captures_stderr,
     )
     session = make_session(
         settings, connector.name, interactive=interactive, environment=environment, child=child

@@ -304,6 +304,16 @@ def test_restart_failure_is_reported(variables: dict[str, str], tmp_path: Path) 
         assert terminal.end() == 3
 
 
+def test_connect_captures_stderr_of_command(variables: dict[str, str]) -> None:
+    with Terminal("run", variables=variables) as terminal:
+        terminal.wait_ready()
+        terminal.line('/connect "exec:test -t 2 && echo on a terminal >&2 || echo in a pipe >&2"')
+        terminal.wait_for("the command exited with status 0: in a pipe")
+        terminal.wait_prompt()
+        terminal.type("\x04")
+        assert terminal.end() == 0
+
+
 def test_restart_without_run_is_rejected(one_qemu: Server) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
