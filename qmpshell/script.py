@@ -463,12 +463,13 @@ class ScriptRunner:
         elif self._stream is not None:
             events = select.POLLIN if is_reading else 0
             wanted[self._stream.fileno()] = events | self._stream.want_write * select.POLLOUT
-        is_lent = False  # a command that owns the terminal reads it
+        terminal_is_taken = False  # by a command, which reads it itself
         if self._redirect is not None:
             wanted.update(poll_events(self._redirect.waits_for))
-            is_lent = self._redirect.owns_terminal
-        if self._next_line is None and not is_lent and self._lines.descriptor is not None:
-            wanted[self._lines.descriptor] = select.POLLIN
+            terminal_is_taken = self._redirect.owns_terminal
+        descriptor = self._lines.descriptor
+        if self._next_line is None and descriptor is not None and not terminal_is_taken:
+            wanted[descriptor] = select.POLLIN
         if wanted == self._watched:
             return
         for descriptor in self._watched.keys() - wanted.keys():

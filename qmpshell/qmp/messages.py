@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Received:
-    """Bytes from the server, and base class of what they mean."""
+    """Bytes from the server: a message, or what is not one. The base class of both."""
 
     __slots__ = ("raw",)
 

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         ScreenWatch as ScreenWatch,
         Watch as Watch,
     )
+    from .migration import MigrationWait as MigrationWait
     from .ports import Ports as Ports
     from .raw import RawSession as RawSession
     from .requests import (
@@ -76,7 +77,7 @@ if TYPE_CHECKING:
     from .server import disabled_in as disabled_in, names_in as names_in
     from .session import Session as Session
     from .steps import Step as Step
-    from .vm import Job as Job, Jobs as Jobs, MigrationWait as MigrationWait, VmState as VmState
+    from .vm import Job as Job, Jobs as Jobs, VmState as VmState
     from .waits import EventWait as EventWait, JobWait as JobWait, Wait as Wait
 else:
     __getattr__, __dir__ = export_lazily(
@@ -93,7 +94,8 @@ else:
             "raw": "RawSession",
             "requests": "PreparedLine Request confirmation_question is_shell_line make_hmp_request make_request unknown_command_name prepare prepare_hmp",
             "session": "Session",
-            "vm": "Job Jobs MigrationWait VmState",
+            "vm": "Job Jobs VmState",
+            "migration": "MigrationWait",
             "live_views": "JobsWatch ScreenWatch Watch",
             "steps": "Step",
             "waits": "EventWait JobWait Wait",

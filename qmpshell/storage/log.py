@@ -40,7 +40,7 @@ class Log:
     `clock` returns the seconds since the epoch. A write is always whole lines, so that the lines of
     several logs in one file stay intact. What `flush` cannot write at once stays queued: wait for the
     descriptors in `waits_for`, and call `flush`. More than `max_pending` bytes that are not accepted
-    are an error. `flush` waits for a file for a short time, or without `waits` only if it is the last.
+    are an error. `flush` waits a short time for a file; without `waits`, only the last `flush` does.
     """
 
     def __init__(

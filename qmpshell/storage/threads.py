@@ -172,7 +172,7 @@ class FileWriter:
     """Writes to a regular file, which `poll` reports as ready even if its file system hangs.
 
     It writes at most `block` bytes at once. Wait until the descriptor is readable, then call `flush`,
-    while data is `pending`. Without `waits`, `flush` returns at once unless it is the last one.
+    while data is `pending`. Without `waits`, only the last `flush` waits.
     """
 
     def __init__(self, descriptor: int, *, block: int = _BLOCK, waits: bool = True) -> None:

@@ -98,9 +98,8 @@ def test_message_is_logged_with_time_and_direction(tmp_path: Path) -> None:
 )
 def test_time_is_utc_with_microseconds(tmp_path: Path, seconds: float, text: str) -> None:
     path = tmp_path / "log"
-    log = Log(str(path), clock=lambda: seconds)
-    write(log, SENT, {})
-    log.close()
+    with closing(Log(str(path), clock=lambda: seconds)) as log:
+        write_one(log, {})
     assert records(path)[0]["time"] == text
 
 
