@@ -76,13 +76,12 @@ def layer_of(package: str) -> int:
 @cache
 def exports(package: Path) -> dict[str, str]:
     """Return the module that each name of a package's interface comes from."""
-    tree = ast.parse((package / "__init__.py").read_text())
-    return {
-        alias.name: str(node.module)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.level == 1
-        for alias in node.names
-    }
+    tables = [
+        ast.literal_eval(node.args[1])
+        for node in ast.walk(ast.parse((package / "__init__.py").read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "export_lazily"
+    ]
+    return {name: module for table in tables for module in table for name in table[module].split()}
 
 
 @cache
@@ -104,10 +103,9 @@ def _module(target: Path, name: str) -> Path:
         return target.with_suffix(".py")
     if (target / f"{name}.py").exists():
         return target / f"{name}.py"
-    module = exports(target).get(name)
-    return (
-        target.joinpath(*module.split(".")).with_suffix(".py") if module else target / "__init__.py"
-    )
+    if name not in exports(target):
+        return target / "__init__.py"
+    return target.joinpath(*exports(target)[name].split(".")).with_suffix(".py")
 
 
 def foreign_imports(path: Path) -> set[str]:
@@ -126,6 +124,12 @@ def test_imports_point_down() -> None:
         for other in own_imports(path):
             reason = f"{relative(path)} imports {relative(other)}"
             assert layer_of(package_of(other)) <= layer_of(package_of(path)), reason
+
+
+def test_modules_import_only_exported_names() -> None:
+    for path in MODULES:
+        inner = [other for other in own_imports(path) if other.name == "__init__.py"]
+        assert not inner, f"{relative(path)} imports a name that {inner} does not export"
 
 
 def test_packages_of_one_layer_are_independent() -> None:
@@ -174,13 +178,23 @@ def test_top_level_has_six_modules() -> None:
     [path for path in sorted(ROOT.iterdir()) if (path / "__init__.py").exists()],
     ids=lambda path: str(path.name),
 )
-def test_package_exports_at_run_time_what_it_declares(package: Path) -> None:
+def test_package_exports_what_type_checkers_see(package: Path) -> None:
+    """For type checkers, a package imports all names of the modules that its table names."""
     module = import_module(f"qmpshell.{package.name}")
-    declared = exports(package)
-    assert set(dir(module)) == set(declared)
-    for name in declared:
+    starred = [
+        node.module
+        for node in ast.walk(ast.parse((package / "__init__.py").read_text()))
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
+    ]
+    exported = exports(package)
+    assert sorted(map(str, starred)) == sorted(set(exported.values()))
+    assert set(dir(module)) == set(exported)
+    assert not {path.stem for path in package.glob("*.py")} & set(exported)
+    for name, home in exported.items():
         assert getattr(module, name) is not None
-    assert not {path.stem for path in package.glob("*.py")} & set(declared)
+        for other in (import_module(f"{module.__name__}.{other}") for other in starred):
+            same = vars(other).get(name, getattr(module, name))
+            assert same is getattr(module, name), f"{name} of {home} is another in {other.__name__}"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["x.sock"], ["-r", "-c", "stop", "x.sock"]])

@@ -72,7 +72,7 @@ class Group(Block):
 class Table(Block):
     """Rows of cells. The last column describes the others."""
 
-    rows: list[list[Span]]
+    rows: list[Spans]
 
 
 class Lines(Block):
@@ -165,8 +165,6 @@ LITERAL = "literal"
 # The styles of pieces. Text without any of them is plain.
 STYLES = (HEADING, LITERAL, NAME, EMPHASIS, WARNING)
 
-Piece = tuple[str, str]
-
 _NARROW = 60
 # How much of a line is left to text at any indentation, in columns.
 _MIN_WIDTH = 16
@@ -184,7 +182,7 @@ _BEFORE_TEXT = " │├└─|`-"
 
 def format_document(
     blocks: Sequence[Block], *, width: int, measure: Callable[[str], int] = len
-) -> Iterator[Piece]:
+) -> Iterator[Span]:
     """Yield `(style, text)` pieces whose lines have at most `width` columns.
 
     The lines of Literal, and of Lines without `wrap`, are longer if their text is. The last piece ends
@@ -217,7 +215,7 @@ class _Layout:
         self._measure = measure
         self._step = 4 if width >= _NARROW else 2
 
-    def blocks(self, blocks: Sequence[Block], indent: int) -> Iterator[Piece]:
+    def blocks(self, blocks: Sequence[Block], indent: int) -> Iterator[Span]:
         before: Block | None = None
         outer = indent
         for block in blocks:
@@ -248,13 +246,13 @@ class _Layout:
     def _deeper(self, indent: int, step: int) -> int:
         return min(indent + step, self._width - _MIN_WIDTH)
 
-    def _literal(self, literal: Literal, indent: int) -> Iterator[Piece]:
+    def _literal(self, literal: Literal, indent: int) -> Iterator[Span]:
         for line in literal.text.split("\n"):
             if line.strip():
                 yield (LITERAL, " " * indent + escape(line.expandtabs()))
             yield (PLAIN, "\n")
 
-    def _lines(self, lines: Lines, indent: int) -> Iterator[Piece]:
+    def _lines(self, lines: Lines, indent: int) -> Iterator[Span]:
         for spans in lines.lines:
             pieces = [
                 (style, escape(text, keep="\t") if lines.keeps_tabs else escape(text.expandtabs()))
@@ -268,7 +266,7 @@ class _Layout:
             yield from pieces
             yield (PLAIN, "\n")
 
-    def _wrapped(self, pieces: list[Piece], indent: int) -> Iterator[Piece]:
+    def _wrapped(self, pieces: Spans, indent: int) -> Iterator[Span]:
         """Yield one line that is too long. What fits keeps its blanks; the rest is filled below it."""
         text = plain_text_of(pieces)
         before = len(text) - len(text.lstrip(_BEFORE_TEXT))
@@ -293,7 +291,7 @@ class _Layout:
                 return position
         return len(text)
 
-    def _item(self, item: Item, indent: int) -> Iterator[Piece]:
+    def _item(self, item: Item, indent: int) -> Iterator[Span]:
         if not item.mark:
             yield from self._filled(item.term, indent, hanging=2 * self._step)
             yield from self.blocks(item.blocks, self._deeper(indent, self._step))
@@ -315,7 +313,7 @@ class _Layout:
 
     def _filled(
         self, spans: Iterable[Span], indent: int, *, hanging: int = 0, column: int = 0
-    ) -> Iterator[Piece]:
+    ) -> Iterator[Span]:
         """Yield the words of spans, filled into lines. All lines but the first are indented by `hanging`.
 
         The first `column` columns of the first line are in use.
@@ -341,7 +339,7 @@ class _Layout:
         if column:
             yield (PLAIN, "\n")
 
-    def _cut(self, word: list[Piece], room: int, *, whole: int) -> Iterator[list[Piece]]:
+    def _cut(self, word: Spans, room: int, *, whole: int) -> Iterator[Spans]:
         """Yield a word, or its parts if it has more than `whole` columns.
 
         Names, alternatives and lists are split at their separators.
@@ -349,7 +347,7 @@ class _Layout:
         if sum(self._measure(text) for _, text in word) <= whole:
             yield word
             return
-        part: list[Piece] = []
+        part: Spans = []
         used = 0
         for style, char in ((style, char) for style, text in word for char in text):
             size = self._measure(char)
@@ -362,7 +360,7 @@ class _Layout:
             used += size
         yield join_spans(part)
 
-    def _table(self, table: Table, indent: int) -> Iterator[Piece]:
+    def _table(self, table: Table, indent: int) -> Iterator[Span]:
         rows = [
             [(style, " ".join(escape(text, keep="\n\t").split())) for style, text in row]
             for row in table.rows
@@ -374,7 +372,7 @@ class _Layout:
             else:
                 yield from self._stacked(row, indent, last=max(map(len, rows)) - 1)
 
-    def _starts(self, rows: Sequence[Sequence[Piece]], indent: int) -> list[int]:
+    def _starts(self, rows: Sequence[Sequence[Span]], indent: int) -> list[int]:
         """Return the start of each column of a table, or [] if the last one has too little room."""
         starts = [indent]
         count = max(map(len, rows), default=0)
@@ -390,7 +388,7 @@ class _Layout:
         """Return the maximum width of a column of a table. A longer cell gets a line of its own."""
         return (self._width - indent) * 2 // 5 // (number + 1)
 
-    def _aligned(self, row: Sequence[Piece], starts: list[int]) -> Iterator[Piece]:
+    def _aligned(self, row: Sequence[Span], starts: list[int]) -> Iterator[Span]:
         column = 0
         for number, (style, text) in enumerate(row):
             start = starts[number]
@@ -411,7 +409,7 @@ class _Layout:
         if column or not any(text for _, text in row):
             yield (PLAIN, "\n")
 
-    def _stacked(self, row: Sequence[Piece], indent: int, *, last: int) -> Iterator[Piece]:
+    def _stacked(self, row: Sequence[Span], indent: int, *, last: int) -> Iterator[Span]:
         """Yield a row whose last cell goes below the others."""
         before = [piece for cell in row[:last] for piece in (cell, (PLAIN, " "))]
         yield from self._filled(before, indent, hanging=2 * self._step)
@@ -425,7 +423,7 @@ def _needs_blank_line(before: Block, block: Block) -> bool:
     return not (isinstance(before, Heading) and before.level > 1)
 
 
-def _break_position(chars: list[Piece]) -> int:
+def _break_position(chars: Spans) -> int:
     """Return after how many characters a word is split."""
     for characters in _BREAK_CHARACTERS:
         found = [number for number, (_, char) in enumerate(chars, 1) if char in characters]
@@ -442,7 +440,7 @@ def join_spans(spans: Iterable[Span]) -> Spans:
     ]
 
 
-def _cut_pieces(pieces: Iterable[Piece], start: int, end: int) -> Iterator[Piece]:
+def _cut_pieces(pieces: Iterable[Span], start: int, end: int) -> Iterator[Span]:
     """Yield the characters from `start` to `end`."""
     for style, text in pieces:
         part = text[max(start, 0) : max(end, 0)]
@@ -451,9 +449,9 @@ def _cut_pieces(pieces: Iterable[Piece], start: int, end: int) -> Iterator[Piece
         start, end = start - len(text), end - len(text)
 
 
-def _words(spans: Iterable[Span]) -> Iterator[list[Piece]]:
+def _words(spans: Iterable[Span]) -> Iterator[Spans]:
     """Yield the words of spans, escaped. A word may have several styles."""
-    word: list[Piece] = []
+    word: Spans = []
     for style, text in spans:
         for number, part in enumerate(re.split(r"[ \n\t]+", text)):
             if number and word:
