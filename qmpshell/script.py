@@ -161,6 +161,24 @@ class ScriptRunner:
             self._perform(self._session.submit(ahead, self._now()))
         if isinstance(self._next_line, SourceLine):
             self._next_line = self._session.prepare(self._next_line)
+        prepared = self._next_line
+        if isinstance(prepared, PreparedLine) and self._can_queue(prepared):
+            self._next_line = None
+            self._perform(self._session.submit(prepared, self._now()))
+
+    def _can_queue(self, line: PreparedLine) -> bool:
+        """Return True if a line may be sent as soon as the reply to the previous one arrives.
+
+        If it is a shell command, which may change the output, or if writing may fail, the reply is
+        shown first.
+        """
+        return (
+            any(line.requests[:1])
+            and self._session.accepts_next_line
+            and not self._session.log_waits_for
+            and self._output.has_reader
+            and not self._output.pending
+        )
 
     def _perform(self, effects: Iterable[Effect]) -> None:  # noqa: C901 - a dispatch on effects
         for effect in effects:
@@ -191,29 +209,20 @@ class ScriptRunner:
     def _show_after_sending(self, effects: list[Effect]) -> None:
         """Perform effects, but send the next command before showing the reply to the previous one.
 
-        The server runs the command while the reply is written. If writing may fail, or the next
-        line is a shell command, which may change the output, the reply is shown first.
+        The server runs the command while the reply is written. If writing may fail, the reply is
+        shown first.
         """
-        ahead = self._next_line
-        following: list[Effect] = []
         if (
-            isinstance(ahead, PreparedLine)
-            and any(ahead.requests[:1])
-            and len(effects) == 1
+            len(effects) == 2
             and isinstance(effects[0], ShowReply)
-            and self._session.idle
-            and not self._session.log_waits_for
+            and isinstance(effects[1], Send)
             and self._output.has_waiting_reader
         ):
-            self._next_line = None
-            following = self._session.submit(ahead, self._now())
-        if len(following) == 1 and isinstance(following[0], Send):
-            self._send(following[0])
+            self._send(effects[1])
             self._view.show(effects[0])
-            self._view.show(following[0])
+            self._view.show(effects[1])
         else:
             self._perform(effects)
-            self._perform(following)
 
     def _reconnect(self, step: Connect) -> None:
         self._close()

@@ -24,6 +24,7 @@ class RawSession:
         self._quiet_at: float | None = None
         self._input_ended = False
         self.lost = False
+        self.accepts_next_line = False  # no reply is expected
         # It has no log, and no line fails.
         self.log_waits_for: dict[int, bool] = {}
         self.status = OK

@@ -120,6 +120,16 @@ class Session:
         )
 
     @property
+    def accepts_next_line(self) -> bool:
+        """Whether the next line can wait behind the command in flight, which keeps the connection."""
+        request = self._table.oldest_blocking
+        return (
+            request is not None
+            and not (request.is_quit or request.is_silent)
+            and not self._lines.waiting
+        )
+
+    @property
     def lost(self) -> bool:
         """Whether the connection is lost."""
         return self.connection.is_lost

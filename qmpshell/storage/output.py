@@ -40,7 +40,8 @@ class Output:
         self._ready_size = 0
         mode = os.fstat(descriptor).st_mode
         is_regular = stat.S_ISREG(mode)
-        self._has_reader = may_block and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
+        # Whether the output is a pipe or a socket, which a program reads.
+        self.has_reader = may_block and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
         # A regular file on a disk never blocks for long.
         self._at_once = not may_block or is_regular
         self._file: FileWriter | None = None
@@ -79,7 +80,7 @@ class Output:
     @property
     def has_waiting_reader(self) -> bool:
         """Whether a program reads the output, and accepts a message now."""
-        if not self._has_reader or self._queue:
+        if not self.has_reader or self._queue:
             return False
         is_ready = [events for _, events in self._poll.poll(0)] == [select.POLLOUT]
         if is_ready:

@@ -161,3 +161,14 @@ def test_replies_before_and_after_redirect_keep_their_order(
     result = run(server.address, input=f"query-name\nquery-status > {file}\nquery-version\n")
     assert [json.loads(line)["return"] for line in result.lines] == [COMMANDS[0], COMMANDS[2]]
     assert json.loads(file.read_text())["return"] == COMMANDS[1]
+
+
+@pytest.mark.parametrize("command", ["query-name", "quit"])
+def test_lost_connection_counts_no_line_read_ahead(scripted: Scripted, command: str) -> None:
+    def part(peer: Peer) -> None:
+        peer.negotiate()
+        peer.read()
+
+    result = run(scripted(part).address, input=f"{command}\nquery-version\n")
+    lost = f"stdin:1:1: connection lost while waiting for the reply to {command}"
+    assert (result.status, result.err) == (3, f"{lost}; its outcome is unknown\n")
