@@ -498,11 +498,7 @@ _MAX_SHOWN = 40
 def _check_name(item: CommandItem) -> None:
     name = item.name
     text = name.text
-    if text.startswith(t.TRANSACTION):
-        end = name.start + len(t.TRANSACTION)
-        reason = f"a blank must follow {t.TRANSACTION}"
-        item.errors.append(LineError(reason, start=name.start, end=end))
-    elif text[0] in _NAME_OPENING or "=" in text or name.kind != t.NAME:
+    if text[0] in _NAME_OPENING or "=" in text or name.kind != t.NAME:
         hint = "a line is COMMAND KEY=VALUE…, or a JSON object"
         if "=" in text:
             hint = "the command's name comes first: COMMAND KEY=VALUE…"

@@ -211,8 +211,8 @@ def _command(line: str, position: int) -> Token:
     if line[position] == "{":
         return _compound(line, position, OBJECT)
     word = _word(line, position)
-    if word == TRANSACTION:
-        return Token(OPEN, word, position)
+    if word.startswith(TRANSACTION):
+        return Token(OPEN, TRANSACTION, position)
     # No command of a server starts with a slash.
     local = word[0] == "/" or word in _ALIASES
     return Token(LOCAL if local else NAME, word, position)

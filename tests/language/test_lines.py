@@ -110,7 +110,8 @@ def test_open_json_joins_lines(text: str, expected: list[str]) -> None:
             ["!the transaction is not closed with ), but the input ends"],
         ),
         ("transaction(\na", ["!the transaction is not closed with ), but the input ends"]),
-        ("transaction(a\nb", ["transaction(a", "b"]),
+        ("transaction(a\nb", ["!the transaction is not closed with ), but the input ends"]),
+        ("transaction(a\nb )\nc", ["transaction(a\nb )", "c"]),
         ("stop; transaction(\na\n)", ["stop; transaction(\na\n)"]),
     ],
 )
