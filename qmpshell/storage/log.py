@@ -7,12 +7,12 @@ import os
 import stat
 import sys
 import time
-from collections import deque
 from functools import lru_cache
 
-from ..errors import QmpShellError
+from ..errors import OutputClosedError, OutputError, QmpShellError
 from ..qmp import encode
 from .files import NON_BLOCKING, refusal_of_mode
+from .output import Output
 from .threads import FileWriter
 
 TYPE_CHECKING = False
@@ -28,6 +28,7 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | NON_BLOCKING
 _PRIVATE = 0o600
 _NO_FILE = "it is neither a file nor a FIFO nor a terminal"
 _HANGS = "its file system does not answer"
+_NOT_READ = "its reader does not read"
 
 
 class LogError(QmpShellError):
@@ -54,83 +55,55 @@ class Log:
         self.path = path
         self._clock = clock
         self._max_pending = max_pending
-        self._queue: deque[memoryview] = deque()
-        self._size = 0
         # A line was cut off, for example on a full disk. The next one must not be joined to it.
         self._is_cut_off = False
-        self._descriptor: int | None = _open(path)
-        # For a regular file.
-        self._writer: FileWriter | None = None
-        if stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+        descriptor, file = _open(path), None
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
             # A line is one write, because other programs may write to the file too.
-            self._writer = FileWriter(self._descriptor, block=sys.maxsize, waits=waits)
+            file = FileWriter(descriptor, block=sys.maxsize, waits=waits)
+        self._output: Output | None = Output(descriptor, may_block=False, file=file)
+        # What may be wrong if nothing is written.
+        self._delay = _NOT_READ if file is None else _HANGS
 
     @property
     def pending(self) -> int:
         """The number of bytes that are not written yet."""
-        return self._size if self._writer is None else self._writer.size
+        return self._output.size if self._output is not None else 0
 
     @property
     def waits_for(self) -> dict[int, bool]:
         """The descriptors to wait for before `flush`: True if it must be writable, False if readable."""
-        if self._descriptor is None:
-            return {}
-        if self._writer is not None:
-            return {self._writer.fileno(): False} if self._writer.pending else {}
-        return {self._descriptor: True} if self._queue else {}
+        return self._output.waits_for if self._output is not None else {}
 
     def add(self, direction: str, message: dict[str, Any]) -> None:
         """Queue a message, for `flush`; `direction` is SENT or RECEIVED. Raises LogError."""
         record = {"time": _timestamp(self._clock()), "direction": direction, "message": message}
         line = encode(record).encode("ascii") + b"\n"
-        if self._descriptor is None:
+        if self._output is None:
             raise self._error("it is closed")
         if self._is_cut_off:
             line, self._is_cut_off = b"\n" + line, False
-        if self._writer is not None:
-            self._writer.add(line)
-        else:
-            self._queue.append(memoryview(line))
-            self._size += len(line)
+        self._output.add(line)
 
     def flush(self, *, is_last: bool = False) -> None:
         """Write as much of the queue as possible. Raises LogError."""
+        assert self._output is not None
         try:
-            if self._writer is not None:
-                self._writer.flush(is_last=is_last)
-            else:
-                self._flush_queue()
-        except OSError as error:
+            self._output.flush(is_last=is_last)
+        except (OutputClosedError, OutputError) as error:
             self._is_cut_off = True
-            self._queue.clear()
-            self._size = 0
-            raise self._error(_reason(error)) from error
+            raise self._error(str(error) or "its reader is gone") from error
         if self._max_pending is not None and self.pending > self._max_pending:
-            raise self._error("its reader does not read" if self._writer is None else _HANGS)
-
-    def _flush_queue(self) -> None:
-        assert self._descriptor is not None
-        while self._queue:
-            try:
-                written = os.write(self._descriptor, self._queue[0])
-            except (BlockingIOError, InterruptedError):
-                return
-            self._size -= written
-            if written < len(self._queue[0]):
-                self._queue[0] = self._queue[0][written:]
-            else:
-                self._queue.popleft()
+            raise self._error(self._delay)
 
     def _error(self, reason: str) -> LogError:
         return LogError(f"cannot write to the log {self.path}: {reason}")
 
     def close(self) -> None:
         """Close the file."""
-        descriptor, self._descriptor = self._descriptor, None
-        if self._writer is not None:
-            self._writer.close()
-        elif descriptor is not None:
-            os.close(descriptor)
+        output, self._output = self._output, None
+        if output is not None:
+            output.close()
 
 
 def _open(path: str) -> int:
@@ -194,8 +167,6 @@ def _reason(error: OSError | ValueError) -> str:
         return "it is a symbolic link, which is not followed"
     if error.errno == errno.ENXIO:
         return "it has no reader"
-    if error.errno == errno.EPIPE:
-        return "its reader is gone"
     return error.strerror or str(error)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 # The server is not read while more output than this waits for a slow reader.
-MAX_PENDING = 16 << 20  # bytes
+_MAX_PENDING = 16 << 20  # bytes
 # Milliseconds after which a signal is handled that has arrived just before a wait, and so does not
 # end it.
 LONGEST_WAIT = 1000
@@ -27,25 +27,27 @@ _OVERHEAD = 250  # bytes of memory for each item of the queue, about
 class Output:
     """A queue of bytes for a descriptor. `may_block` is false if it is non-blocking.
 
-    While data is `pending`, call `flush` when a descriptor of `waits_for` is ready.
+    While data is `pending`, call `flush` when a descriptor of `waits_for` is ready. `file` writes to
+    the descriptor if `poll` does not show when that accepts data.
     """
 
-    def __init__(self, descriptor: int, *, may_block: bool = True) -> None:
+    def __init__(
+        self, descriptor: int, *, may_block: bool = True, file: FileWriter | None = None
+    ) -> None:
         self._descriptor = descriptor
+        self._file = file
         self._queue: deque[memoryview] = deque()
-        self.size = 0
+        self._size = 0
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
         # How many bytes can be written without blocking, according to the last poll.
         self._ready_size = 0
-        mode = os.fstat(descriptor).st_mode
-        is_regular = stat.S_ISREG(mode)
+        mode = os.fstat(descriptor).st_mode if may_block else 0
         # Whether the output is a pipe or a socket, which a program reads.
-        self.has_reader = may_block and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
+        self.has_reader = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
         # A regular file on a disk never blocks for long.
-        self._at_once = not may_block or is_regular
-        self._file: FileWriter | None = None
-        if may_block and is_regular:
+        self._at_once = not may_block or stat.S_ISREG(mode)
+        if stat.S_ISREG(mode):
             from .files import may_hang  # stdout is seldom a file
             from .threads import FileWriter
 
@@ -56,8 +58,13 @@ class Output:
         return self._descriptor
 
     @property
+    def size(self) -> int:
+        """The number of bytes that are not written yet."""
+        return self._size if self._file is None else self._file.size
+
+    @property
     def pending(self) -> bool:
-        """Whether data is not written yet."""
+        """Whether data waits for a descriptor, or the file is not closed after `end`."""
         return bool(self._queue) if self._file is None else self._file.pending
 
     @property
@@ -75,7 +82,7 @@ class Output:
     @property
     def is_full(self) -> bool:
         """Whether more data waits than the limit, so that no more should be produced."""
-        return self.size > MAX_PENDING
+        return self.size + _OVERHEAD * len(self._queue) > _MAX_PENDING
 
     @property
     def has_waiting_reader(self) -> bool:
@@ -87,21 +94,39 @@ class Output:
             self._ready_size = select.PIPE_BUF
         return is_ready
 
-    def write(self, data: bytes) -> None:
-        """Queue `data` and write as much as possible. Raises OutputClosedError or OutputError."""
+    def add(self, data: bytes) -> None:
+        """Queue `data`, for `flush`."""
         if self._file is not None:
             self._file.add(data)
-            self.flush()
-            return
-        self._queue.append(memoryview(data))
-        self.size += len(data) + _OVERHEAD
-        if len(self._queue) == 1:
+        else:
+            self._queue.append(memoryview(data))
+            self._size += len(data)
+
+    def write(self, data: bytes) -> None:
+        """Queue `data` and write as much as possible. Raises OutputClosedError or OutputError."""
+        waits = bool(self._queue)
+        self.add(data)
+        if not waits:
             self.flush()
 
-    def flush(self) -> None:
-        """Write as much of the queue as possible. Raises OutputClosedError or OutputError."""
-        if self._file is not None:
-            self._flush_file(self._file)
+    def flush(self, *, is_last: bool = False) -> None:
+        """Write as much of the queue as possible. Raises OutputClosedError or OutputError.
+
+        To a file, at most what can be written within a short time; `is_last` is as for FileWriter.
+        """
+        try:
+            if self._file is not None:
+                self._file.flush(is_last=is_last)
+            else:
+                self._flush_queue()
+        except OSError as error:
+            self._queue.clear()
+            self._size = 0
+            if self._file is None and error.errno in (errno.EPIPE, errno.ECONNRESET):
+                raise OutputClosedError from None
+            raise OutputError(error.strerror or str(error)) from None
+
+    def _flush_queue(self) -> None:
         while self._queue:
             head = self._queue[0]
             if not self._at_once:
@@ -115,32 +140,29 @@ class Output:
                 written = os.write(self._descriptor, head)
             except (BlockingIOError, InterruptedError):
                 return
-            except OSError as error:
-                self._queue.clear()
-                self.size = 0
-                if error.errno in (errno.EPIPE, errno.ECONNRESET):
-                    raise OutputClosedError from None
-                raise OutputError(error.strerror or str(error)) from None
-            self.size -= written
+            self._size -= written
             if written < len(self._queue[0]):
                 self._queue[0] = self._queue[0][written:]
             else:
                 self._queue.popleft()
-                self.size -= _OVERHEAD
-
-    def _flush_file(self, file: FileWriter) -> None:
-        try:
-            file.flush()
-        except OSError as error:
-            raise OutputError(error.strerror or str(error)) from None
-        finally:
-            self.size = file.size
 
     def drain(self) -> None:
         """Wait until all data is written. Raises OutputClosedError or OutputError."""
         while self.pending:
             wait_for(self.waits_for, None)
             self.flush()
+
+    def end(self) -> None:
+        """Have `flush` close a file after its data. Other descriptors remain for `close`."""
+        if self._file is not None:
+            self._file.is_closing = True
+
+    def close(self) -> None:
+        """Close the descriptor, whatever was not written."""
+        if self._file is not None:
+            self._file.close()
+        else:
+            os.close(self._descriptor)
 
 
 def write_to_stderr(data: bytes) -> None:

@@ -8,7 +8,7 @@ import signal
 from ..errors import OutputClosedError, OutputError
 from ..transport import CleanupOnSignal, end_group, hold_signals, run_in_foreground
 from .files import open_for_writing
-from .output import MAX_PENDING, Output
+from .output import Output
 from .threads import BackgroundCall, FileWriter
 
 TYPE_CHECKING = False
@@ -38,7 +38,7 @@ class RedirectTarget:
         self._environment = environment
         self._to_stderr = to_stderr
         self._call: BackgroundCall | None = None
-        self._output: Output | FileWriter | None = None
+        self._output: Output | None = None
         # Whether the file has been opened, or the command been started.
         self.is_open = False
         self._child: int | None = None
@@ -68,7 +68,7 @@ class RedirectTarget:
         self.is_open = self._output is not None
         return self.is_open
 
-    def _open(self) -> Output | FileWriter | None:
+    def _open(self) -> Output | None:
         if self._call is None:
             path = os.path.expanduser(self.redirect.text)
             flags = os.O_TRUNC if self.redirect.operator == ">" else os.O_APPEND
@@ -83,7 +83,8 @@ class RedirectTarget:
         if opened is None:
             return None
         descriptor, can_poll = opened
-        return Output(descriptor, may_block=False) if can_poll else FileWriter(descriptor)
+        file = None if can_poll else FileWriter(descriptor)
+        return Output(descriptor, may_block=False, file=file)
 
     def _spawn(self, command: str) -> int:
         """Start the command. Return the descriptor that it reads. Raises OSError."""
@@ -117,7 +118,7 @@ class RedirectTarget:
         if self._call is not None:
             waits[self._call.fileno()] = False
         elif self._output is not None and self._output.pending:
-            waits[self._output.fileno()] = isinstance(self._output, Output)
+            waits = self._output.waits_for
         elif self._ending and self._child_descriptor is not None:
             waits[self._child_descriptor] = False
         return waits
@@ -125,7 +126,7 @@ class RedirectTarget:
     @property
     def is_full(self) -> bool:
         """Whether the file or command is so slow that no more should be written."""
-        return self._output is not None and self._output.size > MAX_PENDING
+        return self._output is not None and self._output.is_full
 
     @property
     def owns_terminal(self) -> bool:
@@ -148,8 +149,8 @@ class RedirectTarget:
     def end(self) -> None:
         """Finish: no more data will be written."""
         self._ending = True
-        if self._output is not None and not isinstance(self._output, Output):
-            self._output.is_closing = True
+        if self._output is not None:
+            self._output.end()
         self.flush()
 
     def stop(self) -> None:
@@ -180,20 +181,13 @@ class RedirectTarget:
         except OutputClosedError:
             self._close()  # the command has read enough, like head
         except OutputError as error:
-            self._fail(str(error))
-        except OSError as error:
-            self._fail(error.strerror or str(error))
-
-    def _fail(self, reason: str) -> None:
-        self._close()
-        if self._child is None:
-            self._failure = f"{self.redirect.text}: {reason}"
+            self._close()
+            if self._child is None:
+                self._failure = f"{self.redirect.text}: {error}"
 
     def _close(self) -> None:
         output, self._output = self._output, None
-        if isinstance(output, Output):
-            os.close(output.fileno())
-        elif output is not None:
+        if output is not None:
             output.close()
 
     def _poll_child(self) -> None:
