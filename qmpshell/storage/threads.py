@@ -53,7 +53,8 @@ class BackgroundCall:
     """Runs `call` in a thread. Its descriptor becomes readable when the call has ended.
 
     `discard` receives the result if nobody needs it any more, because of `close`. `tasks` is the
-    queue of the thread, if it is not a new one, and `pipe` the pipe that its calls share.
+    queue of the thread, if it is not a new one, and `pipe` the pipe that its calls share, which the
+    caller closes.
     """
 
     def __init__(
@@ -101,17 +102,11 @@ class BackgroundCall:
     def fileno(self) -> int:
         """Return the descriptor."""
         if self._pipe is None:
-            self.use_pipe(os.pipe())
-            self._owns_pipe = True
-        assert self._pipe is not None
+            with self._lock:
+                self._pipe, self._owns_pipe = os.pipe(), True
+                if self.has_ended:
+                    os.write(self._pipe[1], b"\0")
         return self._pipe[0]
-
-    def use_pipe(self, pipe: tuple[int, int]) -> None:
-        """Write to this pipe at the end. The caller closes it."""
-        with self._lock:
-            self._pipe = pipe
-            if self.has_ended:
-                os.write(pipe[1], b"\0")
 
     def wait(self, seconds: float = _SHORT) -> bool:
         """Wait for the end, negative for ever, and handle signals meanwhile. Return `has_ended`."""
@@ -183,8 +178,8 @@ class FileWriter:
         self._tasks = _start_thread()
         self._queue: list[bytes] = []
         self._call: BackgroundCall | None = None
-        # Created if somebody waits. It stays the same, so that its number stands for this file.
-        self._pipe: tuple[int, int] | None = None
+        # It stays the same, so that its number stands for this file.
+        self._pipe = os.pipe()
         # Set it to close the file after all data.
         self.is_closing = False
         # The number of bytes that are not written yet.
@@ -194,12 +189,7 @@ class FileWriter:
 
     def fileno(self) -> int:
         """Return the descriptor to wait for while data is pending."""
-        if self._call is None:
-            return -1
-        if self._pipe is None:
-            self._pipe = os.pipe()
-            self._call.use_pipe(self._pipe)
-        return self._pipe[0]
+        return self._pipe[0] if self._call is not None else -1
 
     @property
     def pending(self) -> bool:
@@ -265,8 +255,7 @@ class FileWriter:
         self._queue.clear()
         if call is not None:
             call.close()
-        pipe, self._pipe = self._pipe, None
-        _close_all(pipe or ())
+        _close_all(self._pipe)
         if descriptor >= 0:
             BackgroundCall(lambda: _close(descriptor), tasks=self._tasks).wait()
         self._tasks.put(None)
