@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from .history import *
     from .log import *
     from .output import *
-    from .paths import *
     from .redact import *
     from .redact_lines import *
     from .redirect import *
@@ -22,13 +21,12 @@ else:
         {
             "config": (
                 "OWN_STYLES SETTINGS Configuration Setting SettingError apply_settings"
-                " check_style config_path read_config"
+                " check_style read_config"
             ),
-            "files": "FileReader open_for_writing read_or_open",
+            "files": "FileReader config_path open_for_writing read_or_open state_directory",
             "history": "HistoryError HistoryFile escape_entry history_path",
             "log": "RECEIVED SENT Log LogError",
             "output": "LONGEST_WAIT Output poll_events wait_for write_to_stderr",
-            "paths": "state_directory",
             "redact": (
                 "MessageRedactor Secrets blank_spans hmp_secret_spans redact_command"
                 " redact_reply redact_text redact_unexpected secret_spans"

@@ -11,8 +11,7 @@ from ..language import suggestion_for
 from ..record import Record
 from ..render import escape
 from ..transport import is_word
-from .files import NON_BLOCKING, refusal_of_mode
-from .paths import config_directory, home_directory
+from .files import NON_BLOCKING, config_path, refusal_of_mode
 from .settings import (
     BLOCKS,
     COMPACT,
@@ -349,12 +348,6 @@ class Configuration(Record):
     setting_problems: list[str] = []
 
 
-def config_path(environment: Mapping[str, str]) -> str | None:
-    """Return the path of the settings file, or None if there is no place for it."""
-    folder = config_directory(environment)
-    return os.path.join(folder, "config.toml") if folder is not None else None
-
-
 def read_config(environment: Mapping[str, str]) -> Configuration:
     """Read the settings file. Never raises: invalid parts are ignored and reported in `problems`."""
     found = Configuration()
@@ -369,7 +362,7 @@ def read_config(environment: Mapping[str, str]) -> Configuration:
         reason = getattr(error, "strerror", None) or str(error)
         found.problems.append(f"{escape(path)} is not read: {reason}")
         return found
-    _Reader(path, found, home=home_directory(environment)).read(data)
+    _Reader(path, found, home=environment.get("HOME", "")).read(data)
     return found
 
 

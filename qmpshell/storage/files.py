@@ -1,10 +1,14 @@
-"""Opening and reading the user's files, without waiting for the other end of a FIFO or terminal."""
+"""The user's files: where they are, and opening them without waiting for the other end of a FIFO."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _READ_SIZE = 1 << 20
 # QEMU accepts no longer token (json-streamer.c, MAX_TOKEN_SIZE).
@@ -16,6 +20,35 @@ _LOCAL = (
 )
 # On a descriptor that only this process has. It does not change a regular file.
 NON_BLOCKING = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+def config_path(environment: Mapping[str, str]) -> str | None:
+    """Return the path of the settings file, or None if there is no place for it."""
+    folder = _own_directory(environment, "XDG_CONFIG_HOME", ".config")
+    return os.path.join(folder, "config.toml") if folder is not None else None
+
+
+def state_directory(environment: Mapping[str, str]) -> str | None:
+    """Return the directory for data that outlasts a session, or None if it is unknown."""
+    return _own_directory(environment, "XDG_STATE_HOME", os.path.join(".local", "state"))
+
+
+def _own_directory(environment: Mapping[str, str], variable: str, below_home: str) -> str | None:
+    """Return the directory of qmpshell in a base directory (XDG Base Directory Specification).
+
+    A relative path in a variable is ignored: nothing is read from or written to the current directory.
+    """
+    base = environment.get(variable, "")
+    if not os.path.isabs(base):
+        base = os.path.join(environment.get("HOME", ""), below_home)
+    return os.path.join(base, "qmpshell") if os.path.isabs(base) else None
+
+
+def failure_reason(error: OSError | ValueError, reasons: Mapping[int, str]) -> str:
+    """Return why a file cannot be used: the reason for the number of the error, or the system's."""
+    if not isinstance(error, OSError):
+        return "a path cannot hold a NUL character"
+    return reasons.get(error.errno or 0) or error.strerror or str(error)
 
 
 def refusal_of_mode(mode: int) -> str:

@@ -17,8 +17,7 @@ from collections.abc import Callable, Mapping
 
 from ..errors import QmpShellError
 from ..render import escape, escape_json
-from .files import NON_BLOCKING
-from .paths import state_directory
+from .files import NON_BLOCKING, failure_reason, state_directory
 
 # How much of the file is read. All entries are searched at each prompt and each key.
 _MAX_BYTES = 1 << 20
@@ -30,6 +29,7 @@ _ENTRY, _FAILED = "+", "-"
 _PRIVATE_FOLDER = 0o700
 _NOT_OWNER = "it belongs to another user"
 _NO_FILE = "it is not a regular file"
+_REASONS = {errno.ENXIO: _NO_FILE}  # a FIFO or a socket
 
 
 class HistoryError(QmpShellError):
@@ -97,7 +97,7 @@ class HistoryFile:
         except HistoryError as error:
             raise self._problem(str(error)) from None
         except (OSError, ValueError) as error:
-            raise self._problem(_reason(error)) from error
+            raise self._problem(failure_reason(error, _REASONS)) from error
         if not complete:
             raise self._problem("an entry was cut off; is the disk full?")
 
@@ -210,11 +210,3 @@ def _entries(text: str) -> tuple[list[str], set[str]]:
         if mark in (_ENTRY, _FAILED):
             lines.append(line[1:])
     return found[-_MAX_ENTRIES:], failed
-
-
-def _reason(error: OSError | ValueError) -> str:
-    if not isinstance(error, OSError):
-        return "a path cannot hold a NUL character"
-    if error.errno == errno.ENXIO:  # a FIFO or a socket
-        return _NO_FILE
-    return error.strerror or str(error)

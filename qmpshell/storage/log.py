@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from ..errors import OutputClosedError, OutputError, QmpShellError
 from ..qmp import encode
-from .files import NON_BLOCKING, refusal_of_mode
+from .files import NON_BLOCKING, failure_reason, refusal_of_mode
 from .output import Output
 from .threads import FileWriter
 
@@ -27,6 +27,10 @@ RECEIVED = "received"
 _FLAGS = os.O_WRONLY | os.O_APPEND | NON_BLOCKING
 _PRIVATE = 0o600
 _NO_FILE = "it is neither a file nor a FIFO nor a terminal"
+_REASONS = {
+    errno.ELOOP: "it is a symbolic link, which is not followed",
+    errno.ENXIO: "it has no reader",
+}
 _HANGS = "its file system does not answer"
 _NOT_READ = "its reader does not read"
 
@@ -112,12 +116,12 @@ def _open(path: str) -> int:
     try:
         descriptor = _open_for_appending(path)
     except (OSError, ValueError) as error:
-        reason = _NO_FILE if _is_socket(path) else _reason(error)
+        reason = _NO_FILE if _is_socket(path) else failure_reason(error, _REASONS)
         raise LogError(f"cannot open the log {path}: {reason}") from error
     try:
         refusal = _refusal(os.fstat(descriptor).st_mode)
     except OSError as error:
-        refusal = _reason(error)
+        refusal = failure_reason(error, _REASONS)
     if refusal:
         os.close(descriptor)
         raise LogError(f"cannot open the log {path}: {refusal}")
@@ -158,16 +162,6 @@ def _is_socket(path: str) -> bool:
         return stat.S_ISSOCK(os.stat(path).st_mode)
     except (OSError, ValueError):
         return False
-
-
-def _reason(error: OSError | ValueError) -> str:
-    if not isinstance(error, OSError):
-        return "a path cannot hold a NUL character"
-    if error.errno == errno.ELOOP:
-        return "it is a symbolic link, which is not followed"
-    if error.errno == errno.ENXIO:
-        return "it has no reader"
-    return error.strerror or str(error)
 
 
 def _timestamp(seconds: float) -> str:
