@@ -125,43 +125,33 @@ def _shown(value: object) -> str:
 
 
 class _Choice(Setting):
-    """A setting with a few possible words."""
+    """A setting with a few possible words, and the value that each has in Settings."""
 
-    def __init__(self, name: str, help_text: str, choices: tuple[str, ...], **others: Any) -> None:
-        possible = f"it must be {', '.join(choices[:-1])} or {choices[-1]}"
-        super().__init__(name, help_text, possible=possible, choices=choices, **others)
+    def __init__(
+        self, name: str, help_text: str, *words: str, values: tuple[object, ...] = (), **others: Any
+    ) -> None:
+        possible = f"it must be {', '.join(words[:-1])} or {words[-1]}"
+        super().__init__(name, help_text, possible=possible, choices=words, **others)
+        self._values = dict(zip(words, values or words, strict=True))
 
     def _read(self, text: str) -> object:
-        if text not in self.choices:
+        if text not in self._values:
             raise ValueError
-        return text
-
-
-class _Layout(_Choice):
-    """The layout of JSON. `auto` is None in Settings."""
-
-    def _read(self, text: str) -> object:
-        return None if super()._read(text) == "auto" else text
+        return self._values[text]
 
     def _write(self, value: Any) -> str:
-        return value or "auto"
+        return next(word for word, meant in self._values.items() if meant == value)
 
 
 class _Switch(_Choice):
     def __init__(self, name: str, help_text: str, **others: Any) -> None:
-        super().__init__(name, help_text, ("on", "off"), **others)
+        super().__init__(name, help_text, "on", "off", values=(True, False), **others)
         self.possible_toml = "it must be true or false"
-
-    def _read(self, text: str) -> object:
-        return super()._read(text) == "on"
 
     def _from_toml(self, value: object) -> object:
         if not isinstance(value, bool):
             raise ValueError
         return value
-
-    def _write(self, value: Any) -> str:
-        return "on" if value else "off"
 
 
 class _Lines(Setting):
@@ -224,11 +214,9 @@ class _Events(Setting):
         return mode
 
     def _from_toml(self, value: object) -> object:
-        if isinstance(value, str):
-            return self._read(value)
-        if not isinstance(value, list) or not all(map(_is_name, value)):
-            raise ValueError
-        return self._read(",".join(value) or "none")
+        if isinstance(value, list) and all(map(_is_name, value)):
+            value = ",".join(value) or "none"
+        return super()._from_toml(value)
 
     def _write(self, value: Any) -> str:
         return value if isinstance(value, str) else ",".join(value)
@@ -266,7 +254,7 @@ def check_style(name: str) -> None:
 SETTINGS: Mapping[str, Setting] = {
     setting.name: setting
     for setting in (
-        _Choice("color", "use colours", ("auto", "always", "never")),
+        _Choice("color", "use colours", "auto", "always", "never"),
         _Switch(
             "complete-while-typing",
             "open the completion menu without Tab",
@@ -278,7 +266,7 @@ SETTINGS: Mapping[str, Setting] = {
             possible="it must be names separated by commas, as in quit,blockdev-*",
             possible_toml='it must be a list of names, as in ["quit", "blockdev-*"]',
         ),
-        _Choice("editing", "key bindings: emacs or vi", (EMACS, VI)),
+        _Choice("editing", "key bindings: emacs or vi", EMACS, VI),
         _Events(
             "events",
             "events to show",
@@ -291,13 +279,15 @@ SETTINGS: Mapping[str, Setting] = {
             "maximum lines of a reply at a terminal",
             possible="it must be a number of lines, 0 for all",
         ),
-        _Layout("layout", "layout of JSON", (PRETTY, COMPACT, "auto")),
+        _Choice(
+            "layout", "layout of JSON", PRETTY, COMPACT, "auto", values=(PRETTY, COMPACT, None)
+        ),
         _Command(
             "pager",
             "pager for long replies; if empty, $PAGER or less",
             possible="it must be a command on one line",
         ),
-        _Choice("pictures", "how /screen draws at a terminal", ("auto", KITTY, SIXEL, BLOCKS)),
+        _Choice("pictures", "how /screen draws at a terminal", "auto", KITTY, SIXEL, BLOCKS),
         _Switch("quiet", "show no banner", file_only=True),
         _Switch("result", "print only results", attribute="result_only"),
         _Style(
@@ -316,7 +306,7 @@ SETTINGS: Mapping[str, Setting] = {
         _Switch("toolbar", "show the toolbar"),
         _Switch("units", "show numbers in JSON as sizes, times or addresses too"),
         _Switch("verbose", "show each command as it is sent"),
-        _Choice("view", "show lists of objects as json or table", (VIEW_JSON, VIEW_TABLE)),
+        _Choice("view", "show lists of objects as json or table", VIEW_JSON, VIEW_TABLE),
     )
 }
 

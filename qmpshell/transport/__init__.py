@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from .foreground import *
     from .listen import *
     from .peer import *
-    from .proc import *
     from .stream import *
 else:
     __getattr__, __dir__ = export_lazily(
@@ -28,9 +27,9 @@ else:
                 " run_in_foreground set_foreground signal_group"
             ),
             "listen": "Listener",
-            "peer": "Peer Process address_with explain_delay explain_mismatch is_websocket",
-            "proc": (
-                "CONNECTED LISTENING TcpSocket UnixSocket find_peer read_links read_tcp_sockets"
+            "peer": (
+                "CONNECTED LISTENING Peer Process TcpSocket UnixSocket address_with explain_delay"
+                " explain_mismatch find_peer is_websocket read_links read_tcp_sockets"
                 " read_unix_sockets socket_inode"
             ),
             "stream": "SocketStream Stream",

@@ -129,8 +129,7 @@ def _await_start(stream: Stream, address: Address, seconds: float) -> None:
 
 def _explain_busy(address: Address) -> str:
     """Return what the system shows about a server that accepts no connection, or ""."""
-    from .peer import explain_delay  # rarely needed
-    from .proc import find_peer
+    from .peer import explain_delay, find_peer  # rarely needed
 
     peer = find_peer(address)
     return explain_delay(str(address), peer) if peer is not None else ""
@@ -184,7 +183,7 @@ def open_stream(address: Address, *, timeout: float, captures_stderr: bool = Fal
 
 def inspect_server(address: Address, *, wakes: bool) -> Peer | None:
     """Return what the system shows about a silent server, or None. With `wakes`, wake it before."""
-    from .proc import find_peer  # few servers are silent
+    from .peer import find_peer  # few servers are silent
 
     if wakes:
         wake_server(address)
@@ -249,8 +248,7 @@ def _with_codecs(
 
 def _explain_silence(address: UnixAddress | TcpAddress, *, is_late: bool) -> str:
     """Return what the system shows about a server that does not answer a handshake, or ""."""
-    from .peer import explain_delay, explain_mismatch
-    from .proc import find_peer
+    from .peer import explain_delay, explain_mismatch, find_peer
 
     peer = find_peer(address)
     if peer is None:
