@@ -6,7 +6,7 @@ import os
 import signal
 
 from ..errors import OutputClosedError, OutputError
-from ..transport import CleanupOnSignal, end_group, hold_signals, run_in_foreground
+from ..transport import ChildGroup, hold_signals
 from .files import open_for_writing
 from .output import Output
 from .threads import BackgroundCall, FileWriter
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..language import Redirect
-    from ..transport import ForegroundChild
 
 
 # Signals whose handling Python or this program has changed; a child gets the default back.
@@ -41,10 +40,7 @@ class RedirectTarget:
         self._output: Output | None = None
         # Whether the file has been opened, or the command been started.
         self.is_open = False
-        self._child: int | None = None
-        self._child_descriptor: int | None = None
-        self._foreground: ForegroundChild | None = None
-        self._cleanup: CleanupOnSignal | None = None
+        self._child: ChildGroup | None = None
         # How the child has ended.
         self._child_status = 0
         self._ending = False
@@ -91,7 +87,7 @@ class RedirectTarget:
         reader, writer = os.pipe()
         try:
             with hold_signals() as mask:  # until the command can be ended
-                self._child = child = os.posix_spawn(
+                child = os.posix_spawn(
                     "/bin/sh",
                     ["sh", "-c", command],
                     self._environment,
@@ -103,12 +99,9 @@ class RedirectTarget:
                     setsigmask=mask,
                     setpgroup=0,
                 )
-                self._cleanup = CleanupOnSignal(lambda number: end_group(child, number))
+                self._child = ChildGroup(child)
         finally:
             os.close(reader)
-        self._foreground = run_in_foreground(child)
-        if self._foreground is None and hasattr(os, "pidfd_open"):
-            self._child_descriptor = os.pidfd_open(child)
         return writer
 
     @property
@@ -119,8 +112,8 @@ class RedirectTarget:
             waits[self._call.fileno()] = False
         elif self._output is not None and self._output.pending:
             waits = self._output.waits_for
-        elif self._ending and self._child_descriptor is not None:
-            waits[self._child_descriptor] = False
+        elif self._ending and self._child is not None and self._child.descriptor is not None:
+            waits[self._child.descriptor] = False
         return waits
 
     @property
@@ -131,14 +124,14 @@ class RedirectTarget:
     @property
     def owns_terminal(self) -> bool:
         """Whether the command owns the terminal of this process."""
-        return self._foreground is not None
+        return self._child is not None and self._child.owns_terminal
 
     @property
     def must_be_polled(self) -> bool:
         """Whether a reader, a stop of the child, or without pidfd its end must be polled for."""
         if self.owns_terminal or not (self.is_open or self._call):
             return True
-        return self._ending and self._child is not None and self._child_descriptor is None
+        return self._ending and self._child is not None and self._child.descriptor is None
 
     def write(self, data: bytes) -> None:
         """Queue data and write as much as possible."""
@@ -160,7 +153,7 @@ class RedirectTarget:
             self._call = None
         self._close()
         if self._child is not None:
-            end_group(self._child, signal.SIGTERM)
+            self._child.end()
             self._on_child_end(0)
 
     def flush(self) -> None:
@@ -192,27 +185,14 @@ class RedirectTarget:
 
     def _poll_child(self) -> None:
         """Handle a stop or the end of the child."""
-        if self._child is None:
-            return
-        status: int | None
-        if self._foreground is not None:
-            status = self._foreground.poll()
-        else:
-            found, status = os.waitpid(self._child, os.WNOHANG)
-            status = status if found else None
+        status = self._child.poll() if self._child is not None else None
         if status is not None:
             self._on_child_end(status)
 
     def _on_child_end(self, status: int) -> None:
-        self._child, self._child_status = None, status
-        if self._cleanup is not None:
-            self._cleanup.close()
-        if self._child_descriptor is not None:
-            os.close(self._child_descriptor)
-            self._child_descriptor = None
-        if self._foreground is not None:
-            self._foreground.close()
-            self._foreground = None
+        child, self._child, self._child_status = self._child, None, status
+        if child is not None:
+            child.close()
 
     @property
     def _child_problem(self) -> str:

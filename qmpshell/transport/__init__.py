@@ -23,8 +23,8 @@ else:
             "background": "connect_in_background run_in_thread",
             "connect": "connect_with_retries inspect_server open_stream wake_server",
             "foreground": (
-                "BACKGROUND_SIGNALS CleanupOnSignal ForegroundChild end_group hold_signals"
-                " run_in_foreground set_foreground signal_group"
+                "BACKGROUND_SIGNALS ChildGroup CleanupOnSignal hold_signals set_foreground"
+                " signal_group"
             ),
             "listen": "Listener",
             "peer": (

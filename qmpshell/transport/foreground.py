@@ -107,20 +107,29 @@ class CleanupOnSignal:
         self._before.clear()
 
 
-class ForegroundChild:
-    """A child with its own process group, which owns the terminal while it runs.
+class ChildGroup:
+    """A child with its own process group, which owns the terminal of this process while it runs.
 
     It stops and continues together with this process. Call `poll` often, because a stop of the child
-    cannot be waited for.
+    cannot be waited for. Without a terminal, wait for `descriptor`, if that is not None. A signal that
+    ends this process ends the child too.
     """
 
-    def __init__(self, pid: int, terminal: int) -> None:
+    def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._terminal = terminal
+        self._cleanup = CleanupOnSignal(lambda number: end_group(pid, number))
         self._group = os.getpgrp()
-        self._modes = termios.tcgetattr(terminal)
+        self._terminal, self._modes = _open_terminal()
+        self.descriptor: int | None = None
         if self._is_foreground:
-            set_foreground(terminal, pid)
+            set_foreground(self._terminal, pid)
+        elif not self.owns_terminal and hasattr(os, "pidfd_open"):
+            self.descriptor = os.pidfd_open(pid)
+
+    @property
+    def owns_terminal(self) -> bool:
+        """Whether the terminal belongs to it, or will when this process is in the foreground."""
+        return self._modes is not None
 
     @property
     def _is_foreground(self) -> bool:
@@ -131,7 +140,7 @@ class ForegroundChild:
 
     def poll(self) -> int | None:
         """Return the status of `os.waitpid` if the child has ended, or None."""
-        found, status = os.waitpid(self._pid, os.WNOHANG | os.WUNTRACED)
+        found, status = os.waitpid(self._pid, os.WNOHANG | os.WUNTRACED * self.owns_terminal)
         if not found:
             return None
         if os.WIFSTOPPED(status):
@@ -143,14 +152,22 @@ class ForegroundChild:
             os.killpg(0, signal.SIGINT)
         return status
 
+    def end(self) -> None:
+        """End the child."""
+        end_group(self._pid, signal.SIGTERM)
+
     def close(self) -> None:
-        """Own the terminal again."""
+        """Own the terminal again. The child has ended."""
+        self._cleanup.close()
         if self._is_foreground:
             self._reclaim()
-        os.close(self._terminal)
+        for descriptor in (self.descriptor, self._terminal if self.owns_terminal else None):
+            if descriptor is not None:
+                os.close(descriptor)
 
     def _reclaim(self) -> None:
         set_foreground(self._terminal, self._group)
+        assert self._modes is not None
         with contextlib.suppress(termios.error):  # the terminal has gone
             termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._modes)
 
@@ -168,14 +185,14 @@ class ForegroundChild:
         signal_group(self._pid, signal.SIGCONT)
 
 
-def run_in_foreground(pid: int) -> ForegroundChild | None:
-    """Lend the terminal of this process, if it has one, to a child with its own process group."""
+def _open_terminal() -> tuple[int, list[Any] | None]:
+    """Return a descriptor of the terminal of this process and its modes, or -1 and None."""
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
-        return None
+        return -1, None
     try:
-        return ForegroundChild(pid, terminal)
-    except (OSError, termios.error):
+        return terminal, termios.tcgetattr(terminal)
+    except termios.error:
         os.close(terminal)
-        return None
+        return -1, None

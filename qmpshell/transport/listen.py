@@ -120,18 +120,6 @@ class Listener:
     ) -> socket.socket:
         limit = MAX_TIMEOUT if timeout is None else min(timeout, MAX_TIMEOUT)
         deadline = time.monotonic() + limit
-        while True:
-            connected = self._accept(listening, deadline, timeout)
-            problem = _find_stranger(connected)
-            if not problem:
-                return connected
-            connected.close()
-            if notice is not None:
-                notice(f"{self.address}: refused {problem}")
-
-    def _accept(
-        self, listening: socket.socket, deadline: float, timeout: float | None
-    ) -> socket.socket:
         poll = select.poll()
         poll.register(listening, select.POLLIN)
         listening.setblocking(False)
@@ -140,14 +128,21 @@ class Listener:
             ready = poll.poll(min(math.ceil(left * 1000), _MAX_POLL))
             if ready and ready[0][1] & select.POLLHUP:  # `_stop` was called in another thread
                 raise ConnectError(f"{self.address}: stopped listening")
-            if ready:
-                with contextlib.suppress(BlockingIOError, ConnectionAbortedError):
-                    return listening.accept()[0]
-            elif time.monotonic() >= deadline:
+            if not ready and time.monotonic() >= deadline:
                 raise ConnectError(
                     f"{self.address}: no connection within {timeout:g} s; does QEMU connect to this"
                     " address (server=off), and with reconnect= if it was started before?"
                 )
+            try:
+                connected = listening.accept()[0]
+            except (BlockingIOError, ConnectionAbortedError):
+                continue
+            problem = _find_stranger(connected)
+            if not problem:
+                return connected
+            connected.close()
+            if notice is not None:
+                notice(f"{self.address}: refused {problem}")
 
     def _stop(self) -> None:
         """Stop listening: callers are refused, also those that wait already."""
