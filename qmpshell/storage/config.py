@@ -50,34 +50,26 @@ class SettingError(QmpShellError):
     """An invalid value. The text names the setting, the value and the allowed values."""
 
 
-class Setting:
+class Setting(Record):
     """A setting that users can change by name.
 
-    `help` describes it in a few words. `attribute` is its name in Settings. `possible` lists the
-    values as text, `possible_toml` those in the settings file; `choices` are the values if there are
-    few. A `file_only` setting cannot change during a session.
+    `help` describes it in a few words. `possible` lists the values as text, `possible_toml` those in
+    the settings file if they differ; `choices` are the values if there are few. A `file_only` setting
+    cannot change during a session. `renamed` is its name in Settings if that differs.
     """
 
-    __slots__ = ("attribute", "choices", "file_only", "help", "name", "possible", "possible_toml")
+    name: str
+    help: str
+    possible: str = ""
+    possible_toml: str = ""
+    choices: tuple[str, ...] = ()
+    file_only: bool = False
+    renamed: str = ""
 
-    def __init__(
-        self,
-        name: str,
-        help_text: str,
-        *,
-        possible: str = "",
-        possible_toml: str = "",
-        attribute: str = "",
-        choices: tuple[str, ...] = (),
-        file_only: bool = False,
-    ) -> None:
-        self.name = name
-        self.help = help_text
-        self.possible = possible
-        self.possible_toml = possible_toml or possible
-        self.attribute = attribute or name
-        self.choices = choices
-        self.file_only = file_only
+    @property
+    def attribute(self) -> str:
+        """Its name in Settings."""
+        return self.renamed or self.name
 
     def read(self, text: str) -> object:
         """Return the value for a text. Raises OptionError."""
@@ -91,7 +83,7 @@ class Setting:
         try:
             return self._from_toml(value)
         except ValueError as error:
-            raise self._error(_shown(value), self.possible_toml, error) from None
+            raise self._error(_shown(value), self.possible_toml or self.possible, error) from None
 
     def write(self, settings: Settings) -> str:
         """Return the current value as text that `read` accepts."""
@@ -145,8 +137,10 @@ class _Choice(Setting):
 
 class _Switch(_Choice):
     def __init__(self, name: str, help_text: str, **others: Any) -> None:
-        super().__init__(name, help_text, "on", "off", values=(True, False), **others)
-        self.possible_toml = "it must be true or false"
+        possible = "it must be true or false"
+        super().__init__(
+            name, help_text, "on", "off", values=(True, False), possible_toml=possible, **others
+        )
 
     def _from_toml(self, value: object) -> object:
         if not isinstance(value, bool):
@@ -258,7 +252,7 @@ SETTINGS: Mapping[str, Setting] = {
         _Switch(
             "complete-while-typing",
             "open the completion menu without Tab",
-            attribute="complete_while_typing",
+            renamed="complete_while_typing",
         ),
         _Names(
             "confirm",
@@ -289,7 +283,7 @@ SETTINGS: Mapping[str, Setting] = {
         ),
         _Choice("pictures", "how /screen draws at a terminal", "auto", KITTY, SIXEL, BLOCKS),
         _Switch("quiet", "show no banner", file_only=True),
-        _Switch("result", "print only results", attribute="result_only"),
+        _Switch("result", "print only results", renamed="result_only"),
         _Style(
             "style",
             "colour style; auto uses the terminal's palette",
