@@ -483,7 +483,7 @@ def without(text: str, secrets: Sequence[str]) -> str:
 
 def redact_command(message: dict[str, Any]) -> dict[str, Any]:
     """Return a sent message without its secrets; `message` itself if it has none."""
-    return _rewritten(message, Secrets(message, is_command=True).places)
+    return MessageRedactor().sent(message)
 
 
 def redact_reply(message: dict[str, Any], command: dict[str, Any] | None) -> dict[str, Any]:
@@ -491,19 +491,10 @@ def redact_reply(message: dict[str, Any], command: dict[str, Any] | None) -> dic
 
     `command` is the complete message as sent, or None for an event or an unexpected message.
     """
-    quoted = Secrets(command, is_command=True).texts if command is not None else []
-    return _rewritten(message, _secrets_of_reply(message, command, longest_first(quoted)).places)
-
-
-def _secrets_of_reply(
-    message: dict[str, Any], command: dict[str, Any] | None, quoted: Sequence[str]
-) -> Secrets:
-    # A terminal between client and server echoes commands.
-    is_echo = "execute" in message or "exec-oob" in message
-    found = Secrets(message, is_command=is_echo, quoted=quoted)
-    if command is not None and _answer_is_secret(message, command):
-        found.hide(message, "return")
-    return found
+    redactor = MessageRedactor()
+    if command is not None:
+        redactor.sent(command)
+    return redactor.received(message, command)
 
 
 def longest_first(texts: Iterable[str]) -> list[str]:
@@ -534,7 +525,11 @@ class MessageRedactor:
         """Return a received message without secrets. `command` is the message that it answers."""
         if command is not None and command.get("execute") == "query-qmp-schema":
             return message  # it has only names, and searching it would delay the keys of the user
-        found = _secrets_of_reply(message, command, self._quoted)
+        # A terminal between client and server echoes commands.
+        is_echo = "execute" in message or "exec-oob" in message
+        found = Secrets(message, is_command=is_echo, quoted=self._quoted)
+        if command is not None and _answer_is_secret(message, command):
+            found.hide(message, "return")
         self._remember(found.texts)
         return _rewritten(message, found.places)
 

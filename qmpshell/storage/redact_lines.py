@@ -22,6 +22,7 @@ from ..language import (
     unquote,
 )
 from ..qmp import (
+    LITERAL,
     QEMU,
     Dialect,
     JsonError,
@@ -53,9 +54,9 @@ if TYPE_CHECKING:
     from .redact import Span
 
 
-_BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 _KEYVAL = "/keyval"
 _MARKS = (t.SEPARATOR, t.OPEN, t.CLOSE, t.PIPE)
+_WORD_ENDS = (t.VALUE, t.QUOTED, t.COMPOUND, t.OBJECT, t.WORD, t.FILE)
 _AFTER_FILE = (*_MARKS, t.COMMENT, t.REDIRECT)
 _ASSIGNED = re.compile(r'(?<![\w.-])([\w.-]++)"?[ \t]*+:?=[ \t]*+(?=[^@\s])')
 _PIECE = re.compile(r"""[=:"'{}\[\],]""")
@@ -82,7 +83,7 @@ def redact_line(line: str, *, human: bool = False) -> str | None:
 
 def secret_values(line: str, *, human: bool = False) -> list[Span] | None:
     """Return the positions that `@?` must replace, in order and disjoint, or None to drop the line."""
-    if human:
+    if human and not line.lstrip().startswith("/"):  # not a shell command in its place
         return None if hmp_secret_spans(line) else []
     try:
         spans = list(_edits(line))
@@ -235,15 +236,11 @@ def _may_hide_secret(line: str) -> bool:
 def _check_blanks(tree: Tree) -> None:
     """Raise LineError for words without a blank between them, and for text after a redirect."""
     for before, token in pairwise(tree.tokens):
-        if before.end == token.start and _ends_word(before) and token.kind not in _MARKS:
+        if before.end == token.start and before.kind in _WORD_ENDS and token.kind not in _MARKS:
             raise _unreadable(token)
         is_redirected = before.kind == t.FILE and tree.parts[-1].has_redirect
         if is_redirected and token.kind not in _AFTER_FILE:
             raise _unreadable(token)
-
-
-def _ends_word(token: Token) -> bool:
-    return token.kind in (t.VALUE, t.QUOTED, t.COMPOUND, t.OBJECT, t.WORD, t.FILE)
 
 
 def _unreadable(token: Token) -> LineError:
@@ -325,9 +322,9 @@ def _value(argument: Argument) -> object:
         return unquote(token)
     if token.kind == t.COMPOUND and argument.json is not None:
         return argument.json.read()
-    if text in _BOOLEANS:
-        return _BOOLEANS[text]
-    number = json_number(text)
+    # Not null, because a secret may have this text.
+    boolean = LITERAL.words.get(text)
+    number = json_number(text) if boolean is None else boolean
     return text if number is None else number
 
 
@@ -349,18 +346,12 @@ def redact_entry(text: str, *, human: bool, raw: bool = False) -> str | None:
     if raw or (human and _JSON_COMMAND.search(text)):
         kept = text if _is_harmless(text) else ""
     elif human:
-        lines = [line for line, _ in _logical_lines(text, human=True)]
-        kept = "\n".join(line for line in lines if _is_harmless_hmp(line))
+        lines = _logical_lines(text, human=True)
+        kept = "\n".join(line for line, spans in lines if spans == [])
     else:
         kept = _redact(text)
     # A leading blank would keep the line out of the history when it is entered again.
     return kept.lstrip().rstrip("\n") or None
-
-
-def _is_harmless_hmp(line: str) -> bool:
-    """Return True if a human monitor line, or a shell command in its place, contains no secret."""
-    is_shell_command = line.lstrip().startswith("/")
-    return redact_line(line) == line if is_shell_command else not hmp_secret_spans(line)
 
 
 def _is_harmless(text: str) -> bool:
