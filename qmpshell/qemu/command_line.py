@@ -7,6 +7,7 @@ import shlex
 
 from ..errors import CommandLineError, LaunchError
 from ..record import Record
+from ..transport import read_option, split_commas
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -340,25 +341,31 @@ def _alternative(name: str, value: str) -> str:
     """Return the alternative to an option that needs the terminal, or ""."""
     if name == "nographic":
         return _NO_CONSOLE
-    if name == "curses" or (name == "display" and _first(value, "type") == "curses"):
+    if name == "curses" or (
+        name == "display" and read_members(value, "type").get("type") == "curses"
+    ):
         return "use -display none, or vnc=:0"
-    if name == "chardev" and _first(value, "backend") == "stdio":
+    if name == "chardev" and read_members(value, "backend").get("backend") == "stdio":
         return f"use -chardev pty,… {_PTY}"
     if name in _DEVICES and value.removeprefix("mon:") in ("stdio", "/dev/tty"):
         return _DEVICES[name]
     return ""
 
 
-def _first(value: str, key: str) -> str:
-    """Return the member of an option's argument whose key is optional in the first place."""
-    if value.startswith("{"):
-        try:
-            members = json.loads(value)
-        except ValueError:
-            return ""
-        return str(members.get(key, ""))
-    first, *others = value.split(",")
-    for part in others:
-        if part.startswith(f"{key}="):
-            return part.removeprefix(f"{key}=")
-    return first.removeprefix(f"{key}=")
+def read_options(text: str, implied: str) -> dict[str, str]:
+    """Return comma-separated options, of which the first may be the value of `implied` alone."""
+    parts = split_commas(text)
+    if "=" not in parts[0]:
+        parts[0] = f"{implied}={parts[0]}"
+    return dict(map(read_option, parts))
+
+
+def read_members(text: str, implied: str) -> dict[str, str]:
+    """Return the same, or the members of the JSON that such an option accepts too."""
+    if not text.startswith("{"):
+        return read_options(text, implied)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return {name: str(member) for name, member in value.items()} if isinstance(value, dict) else {}

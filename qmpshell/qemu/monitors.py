@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from ..record import Record
-from .command_line import split_options
+from ..transport import is_on, read_option, split_commas
+from .command_line import read_members, read_options, split_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def machine_name(words: Sequence[str]) -> str:
     name = ""
     for option, value in split_options(words[1:]):
         if option == "name":
-            name = _options(value, "guest").get("guest", name)
+            name = read_options(value, "guest").get("guest", name)
     return name
 
 
@@ -96,7 +96,7 @@ def find_monitors(words: Sequence[str], *, program: str) -> list[Monitor]:
     devices = {}
     for name, value in pairs:
         if name == "chardev":
-            options = _options(value, "backend")
+            options = read_options(value, "backend")
             devices[options.get("id", "")] = _chardev(options)
     monitors = []
     for name, value in pairs:
@@ -115,11 +115,11 @@ def find_monitors(words: Sequence[str], *, program: str) -> list[Monitor]:
 def _reference(name: str, value: str, *, default: str) -> tuple[str, str]:
     """Return the protocol that an option uses on a device of -chardev, and its id, or twice ""."""
     if name in ("mon", "monitor"):
-        options = _options(value, "chardev")
+        options = read_options(value, "chardev")
         protocol = {"control": QMP, "readline": HUMAN}.get(options.get("mode", ""), default)
         return protocol, options.get("chardev", "")
     if name == "device":
-        options = _device_options(value)
+        options = read_members(value, "driver")
         if options.get("name") == _AGENT_PORT:
             return AGENT, options.get("chardev", "")
     return "", ""
@@ -136,53 +136,19 @@ def _split_values(words: Sequence[str]) -> Iterator[str]:
             yield word
 
 
-def _options(text: str, implied: str, *, starts_with_value: bool = False) -> dict[str, str]:
-    """Return QEMU's comma-separated options; a switch without a value is on, or with `no` off.
-
-    The first may be the value of `implied` alone. With `starts_with_value` it is, even if it contains `=`.
-    """
-    parts = [part.replace("\0", ",") for part in text.replace(",,", "\0").split(",")]
-    options = {}
-    for number, part in enumerate(parts):
-        name, equals, value = part.partition("=")
-        if not number and (starts_with_value or not equals):
-            options[implied] = part
-        elif equals:
-            options[name] = value
-        elif name.startswith("no") and name != "nodelay":
-            options[name[2:]] = "off"
-        else:
-            options[name] = "on"
-    return options
-
-
-def _device_options(text: str) -> dict[str, str]:
-    if not text.startswith("{"):
-        return _options(text, "driver")
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return {name: str(member) for name, member in value.items()} if isinstance(value, dict) else {}
-
-
-def _is_on(options: dict[str, str], name: str) -> bool:
-    return options.get(name, "") in ("on", "yes", "true", "y")
-
-
 def _chardev(options: dict[str, str]) -> Endpoint:
     """Return the endpoint for the options of -chardev."""
     kind = options.get("backend", "")
     if kind != "socket":
         return Endpoint(kind=kind, path=options.get("path", ""))
-    connects = not _is_on(options, "server")
+    connects = not is_on(options, "server")
     if "fd" in options:
         number = options["fd"]
         is_number = number.isascii() and number.isdecimal() and len(number) < 10
         descriptor = int(number) if is_number else None
         return Endpoint(kind="fd", descriptor=descriptor, connects=connects)
     if "path" in options:
-        kind = "abstract" if _is_on(options, "abstract") else "unix"
+        kind = "abstract" if is_on(options, "abstract") else "unix"
         return Endpoint(kind=kind, path=options["path"], connects=connects)
     return Endpoint(
         kind=_dialect(options, "tcp"),
@@ -194,7 +160,7 @@ def _chardev(options: dict[str, str]) -> Endpoint:
 
 
 def _dialect(options: dict[str, str], default: str) -> str:
-    names = (name for name in ("telnet", "websocket") if _is_on(options, name))
+    names = (name for name in ("telnet", "websocket") if is_on(options, name))
     return next(names, default)
 
 
@@ -203,16 +169,18 @@ def _short_form(text: str) -> Endpoint:
     text = text.removeprefix("mon:")
     kind, _, rest = text.partition(":")
     if kind == "unix":
-        return _chardev({**_options(rest, "path", starts_with_value=True), "backend": "socket"})
+        path, *others = split_commas(rest)
+        return _chardev({"path": path, **dict(map(read_option, others)), "backend": "socket"})
     if kind not in ("tcp", "telnet", "websocket"):
         return Endpoint(kind=kind.partition(",")[0])
-    options = _options(rest, "place", starts_with_value=True)
-    host, _, port = options.pop("place", "").rpartition(":")
+    place, *others = split_commas(rest)
+    options = dict(map(read_option, others))
+    host, _, port = place.rpartition(":")
     return Endpoint(
         kind=_dialect(options, kind),
         host=host.removeprefix("[").removesuffix("]"),
         port=port,
-        connects=not _is_on(options, "server"),
+        connects=not is_on(options, "server"),
         tls="tls-creds" in options,
     )
 

@@ -17,8 +17,8 @@ else:
         {
             "address": (
                 "Address Credentials DeviceAddress ExecAddress FdAddress TcpAddress UnixAddress"
-                " VsockAddress is_clear_text is_word make_address parse_address resolve_address"
-                " target_hint with_credentials"
+                " VsockAddress is_clear_text is_on is_word make_address parse_address"
+                " read_option resolve_address split_commas target_hint with_credentials"
             ),
             "background": "connect_in_background run_in_thread",
             "connect": "connect_with_retries inspect_server open_stream wake_server",

@@ -221,7 +221,7 @@ _OFF = ("off", "no", "false", "n")
 
 
 def _unix(text: str) -> UnixAddress:
-    path, options = _options(text)
+    path, *options = split_commas(text)
     given = _read_options(options, _UNIX_OPTIONS)
     if not path:
         raise AddressError("unix: needs a path, as in unix:/run/vm.sock")
@@ -231,34 +231,43 @@ def _unix(text: str) -> UnixAddress:
 def _unix_with(path: str, given: Mapping[str, str]) -> UnixAddress:
     return UnixAddress(
         path,
-        abstract=_is_on(given, "abstract"),
-        telnet=_is_on(given, "telnet"),
-        websocket=_is_on(given, "websocket"),
+        abstract=is_on(given, "abstract"),
+        telnet=is_on(given, "telnet"),
+        websocket=is_on(given, "websocket"),
     )
 
 
-def _options(text: str) -> tuple[str, list[str]]:
-    """Split QEMU's comma-separated options into the first, with `,,` for a comma, and the others."""
-    parts = text.replace(",,", "\0").split(",")
-    first, *others = [part.replace("\0", ",") for part in parts]
-    return first, others
+def split_commas(text: str) -> list[str]:
+    """Return the parts of QEMU's comma-separated options, in which two commas stand for one.
+
+    >>> split_commas("a,,b,server=on")
+    ['a,b', 'server=on']
+    """
+    return [part.replace("\0", ",") for part in text.replace(",,", "\0").split(",")]
+
+
+def read_option(part: str) -> tuple[str, str]:
+    """Return the name and the value of an option; a switch without a value is on, or with `no` off.
+
+    >>> read_option("path=/x"), read_option("server"), read_option("nowait")
+    (('path', '/x'), ('server', 'on'), ('wait', 'off'))
+    """
+    name, equals, value = part.partition("=")
+    if equals:
+        return name, value
+    is_negated = name.startswith("no") and name != "nodelay"
+    return (name[2:], "off") if is_negated else (name, "on")
 
 
 def _read_options(options: Iterable[str], known: tuple[str, ...]) -> dict[str, str]:
-    """Return the options. The old forms of switches are `server`, `nowait` and `nodelay`."""
     given: dict[str, str] = {}
-    for option in options:
-        name, equals, value = option.partition("=")
-        if not equals and name.startswith("no") and name not in known:
-            name, value = name[2:], "off"
-        elif not equals:
-            value = "on"
+    for name, value in map(read_option, options):
         if name not in known:
             raise AddressError(f"unknown option {name!r} in the address{_near(name, known)}")
         if name in _SWITCHES and value not in (*_ON, *_OFF):
             raise AddressError(f"{name}={value} in the address: expected on or off")
         given[name] = value
-    if _is_on(given, "telnet") and _is_on(given, "websocket"):
+    if is_on(given, "telnet") and is_on(given, "websocket"):
         raise AddressError("an address cannot have both telnet=on and websocket=on")
     return given
 
@@ -270,7 +279,8 @@ def _near(name: str, known: tuple[str, ...]) -> str:
     return f": {near}" if near else ""
 
 
-def _is_on(given: Mapping[str, str], name: str) -> bool:
+def is_on(given: Mapping[str, str], name: str) -> bool:
+    """Return True if a switch of QEMU's options is on."""
     return given.get(name) in _ON
 
 
@@ -309,7 +319,7 @@ def _number(text: str, whole: str) -> int:
 
 def _chardev(text: str) -> Address:
     """Parse the value of QEMU's option -chardev."""
-    _, options = _options(text)
+    _, *options = split_commas(text)
     known = tuple(dict.fromkeys((*_UNIX_OPTIONS, *_TCP_OPTIONS, *_CHARDEV_OPTIONS, "fd", "tight")))
     given = _read_options(options, known)
     if given.get("path"):
@@ -327,7 +337,7 @@ def _chardev(text: str) -> Address:
 def _tcp(text: str, whole: str) -> TcpAddress:
     if "@" in text:  # not repeated, because it may be a password
         raise AddressError("an address has no user name or password: write HOST:PORT")
-    place, options = _options(text)
+    place, *options = split_commas(text)
     return _tcp_with(place.removesuffix("/"), whole, _read_options(options, _TCP_OPTIONS))
 
 
@@ -347,8 +357,8 @@ def _tcp_with(text: str, whole: str, given: Mapping[str, str]) -> TcpAddress:
     return TcpAddress(
         host or "localhost",
         int(port),
-        telnet=_is_on(given, "telnet"),
-        websocket=_is_on(given, "websocket"),
+        telnet=is_on(given, "telnet"),
+        websocket=is_on(given, "websocket"),
         tls=given.get("tls-creds", ""),
     )
 
