@@ -123,8 +123,9 @@ class ChildGroup:
         self.descriptor: int | None = None
         if self._is_foreground:
             set_foreground(self._terminal, pid)
-        elif not self.owns_terminal and hasattr(os, "pidfd_open"):
-            self.descriptor = os.pidfd_open(pid)
+        elif not self.owns_terminal:
+            with contextlib.suppress(AttributeError, OSError):  # not on every system
+                self.descriptor = os.pidfd_open(pid)
 
     @property
     def owns_terminal(self) -> bool:
