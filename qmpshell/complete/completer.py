@@ -21,7 +21,7 @@ from .ranking import (
     OTHER,
     REGULAR_FILE,
     SOCKET,
-    UnrankedCandidate,
+    candidate_for,
     describe_match,
     is_match,
     rank_candidates,
@@ -32,11 +32,11 @@ from .target import find_target, program_slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from ..render.views.view import View
     from .ranking import Candidate
-    from .sources import CompletionSources
+    from .sources import CompletionSources, LiveName
     from .target import CompletionTarget
 
 
@@ -53,9 +53,10 @@ def complete(line: str, cursor: int, known: CompletionSources) -> list[Candidate
     """
     found: list[Candidate] = []
     for slot in find_target(line, cursor).slots:
-        fitting = rank_candidates(_offers(slot, known), slot.text, cursor)
+        fitting = rank_candidates(_offers(slot, known), slot.text, slot.start - cursor)
         if slot.kind == target.KEY and not found and not fitting and "." in slot.raw:
-            fitting = rank_candidates(raw_key_offers(slot, known), slot.raw, cursor)
+            offers = raw_key_offers(slot, known)
+            fitting = rank_candidates(offers, slot.raw, slot.raw_start - cursor)
         for candidate in fitting:
             candidate.after = slot.after
         found += fitting
@@ -69,22 +70,24 @@ def complete_program(line: str, known: CompletionSources) -> list[Candidate]:
             return [
                 candidate
                 for slot in program_slots(line, len(line), token.end)
-                for candidate in rank_candidates(_offers(slot, known), slot.text, len(line))
+                for candidate in rank_candidates(
+                    _offers(slot, known), slot.text, slot.start - len(line)
+                )
             ]
     return []
 
 
-def _offers(slot: CompletionTarget, known: CompletionSources) -> Iterable[UnrankedCandidate]:
+def _offers(slot: CompletionTarget, known: CompletionSources) -> Iterable[Candidate]:
     return _KINDS[slot.kind](slot, known)
 
 
-def _names(names: Iterable[str], slot: CompletionTarget) -> Iterator[UnrankedCandidate]:
+def _names(names: Iterable[str]) -> Iterator[Candidate]:
     """Yield names that are written as they are."""
     for name in names:
-        yield UnrankedCandidate(name, name, slot.start)
+        yield candidate_for(name)
 
 
-def _commands(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+def _commands(slot: CompletionTarget, known: CompletionSources) -> Iterator[Candidate]:
     if slot.subject == target.ACTION:
         yield from _actions(slot, known)
         return
@@ -104,27 +107,27 @@ def _commands(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unra
         is_disabled = name in known.disabled
         meta = describe_match(needs, "disabled" if is_disabled else "", features=features)
         meta = with_description(meta, known.describe(name))
-        offer = UnrankedCandidate(name, text, slot.start, meta, features=features)
+        offer = candidate_for(name, text, meta, features=features)
         offer.is_last |= is_disabled
         yield offer
     if not is_literal and not is_out_of_band:
         if "transaction" in known.commands():
             meta = "several actions, all or none, up to )"
-            yield UnrankedCandidate(_TRANSACTION, _word(slot, _TRANSACTION, True), slot.start, meta)
+            yield candidate_for(_TRANSACTION, _word(slot, _TRANSACTION, True), meta)
         _, _, meta = known.shell_commands.get("/quit", ("", "", ""))
         for name in EXIT_COMMANDS:
             if not name.startswith("/"):
-                yield UnrankedCandidate(name, name, slot.start, meta, order=1)
+                yield candidate_for(name, meta=meta, order=1)
         if "help" not in known.commands():
             meta = "list shell commands, or show help on a name"
-            yield UnrankedCandidate("help", _word(slot, "help", True), slot.start, meta, order=1)
+            yield candidate_for("help", _word(slot, "help", True), meta, order=1)
 
 
 def _word(slot: CompletionTarget, name: str, takes: bool) -> str:
     return f"{name} " if takes and slot.behind not in (" ", "\t") else name
 
 
-def _actions(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+def _actions(slot: CompletionTarget, known: CompletionSources) -> Iterator[Candidate]:
     shapes = known.shapes
     actions = shapes.of_action()
     tag = shapes.schema.tag(actions)
@@ -137,105 +140,85 @@ def _actions(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unran
             ", ".join(value.name for value in needs.values() if not value.optional),
             features=features,
         )
-        yield UnrankedCandidate(name, _word(slot, name, True), slot.start, meta, features=features)
+        yield candidate_for(name, _word(slot, name, True), meta, features=features)
 
 
-def _locals(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+def _locals(slot: CompletionTarget, known: CompletionSources) -> Iterator[Candidate]:
     for name, (_, how, what) in known.shell_commands.items():
-        yield UnrankedCandidate(name, _word(slot, name, how != name), slot.start, what)
+        yield candidate_for(name, _word(slot, name, how != name), what)
 
 
-def _option_names(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+def _option_names(slot: CompletionTarget, known: CompletionSources) -> Iterator[Candidate]:
     from ..language import OPTION_NAMES, option_command
 
     for name in OPTION_NAMES:
         command = option_command(name)[0]
         if command in known.commands():
-            yield UnrankedCandidate(name, _word(slot, name, True), slot.start, command)
+            yield candidate_for(name, _word(slot, name, True), command)
     for name in known.commands():
         if name not in OPTION_NAMES:
-            yield UnrankedCandidate(name, _word(slot, name, True), slot.start, order=1)
+            yield candidate_for(name, _word(slot, name, True), order=1)
 
 
-def _envelope(slot: CompletionTarget, _known: CompletionSources) -> Iterator[UnrankedCandidate]:
+def _envelope(slot: CompletionTarget, _known: CompletionSources) -> Iterator[Candidate]:
     for name in target.ENVELOPE_MEMBERS:
         if name not in slot.words or name == slot.own:
             quoted = quote(name, slot.quote)
             text = quoted[:-1] if slot.closed else f"{quoted}: "
-            yield UnrankedCandidate(
-                name, text, slot.start, order=target.ENVELOPE_MEMBERS.index(name)
-            )
+            yield candidate_for(name, text, order=target.ENVELOPE_MEMBERS.index(name))
 
 
-def _events(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+def _events(_slot: CompletionTarget, known: CompletionSources) -> Iterator[Candidate]:
     schema = known.schema
     for name in sorted(schema.events()) if schema is not None else ():
         info = schema.event(name) if schema is not None else None
         features = info.features if info is not None else ()
         meta = with_description(describe_match(features=features), known.describe(name))
-        yield UnrankedCandidate(name, name, slot.start, meta, features=features)
+        yield candidate_for(name, meta=meta, features=features)
 
 
-def _event_filters(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
-    yield from _names((EVENTS_INLINE, EVENTS_STDERR, EVENTS_NONE), slot)
+def _event_filters(slot: CompletionTarget, known: CompletionSources) -> Iterator[Candidate]:
+    yield from _names((EVENTS_INLINE, EVENTS_STDERR, EVENTS_NONE))
     yield from _events(slot, known)
 
 
-def _topics(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+def _topics(slot: CompletionTarget, known: CompletionSources) -> Iterator[Candidate]:
     for name in known.commands():
         meta = with_description("command", known.describe(name))
-        yield UnrankedCandidate(name, name, slot.start, meta)
+        yield candidate_for(name, meta=meta)
     for item in _events(slot, known):
         item.meta = describe_match("event", item.meta)
         yield item
     for name, (_, _, what) in known.shell_commands.items():
-        yield UnrankedCandidate(name, name, slot.start, what, order=1)
-    yield UnrankedCandidate("keys", "keys", slot.start, "the keys of the prompt", order=1)
+        yield candidate_for(name, meta=what, order=1)
+    yield candidate_for("keys", meta="the keys of the prompt", order=1)
 
 
-def _jobs(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
-    for live_name in known.find_live(NameQuery(kinds.JOB)):
-        yield UnrankedCandidate(
-            live_name.name, spell_word(live_name.name, slot.quote), slot.start, live_name.meta
-        )
-
-
-def _key_names(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
-    return _names(key_names(known.schema), slot)
-
-
-def _settings(slot: CompletionTarget, _known: CompletionSources) -> Iterator[UnrankedCandidate]:
+def _settings(slot: CompletionTarget, _known: CompletionSources) -> Iterator[Candidate]:
     for setting in SETTINGS.values():
         if not setting.file_only:
             text = setting.name if slot.behind == "=" else f"{setting.name}="
-            yield UnrankedCandidate(setting.name, text, slot.start, setting.help)
+            yield candidate_for(setting.name, text, setting.help)
 
 
-def _setting_values(
-    slot: CompletionTarget, known: CompletionSources
-) -> Iterator[UnrankedCandidate]:
+def _setting_values(slot: CompletionTarget, known: CompletionSources) -> Iterator[Candidate]:
     setting = SETTINGS.get(slot.subject)
     if setting is None:
         return
-    yield from _names(setting.choices, slot)
+    yield from _names(setting.choices)
     if setting.name == "style":
-        yield from _names(known.styles, slot)
+        yield from _names(known.styles)
     elif setting.name == "events":
         yield from _events(slot, known)
     elif setting.name == "confirm":
-        yield from _names(known.commands(), slot)
-
-
-def _words(slot: CompletionTarget, _known: CompletionSources) -> Iterator[UnrankedCandidate]:
-    for word in slot.words:
-        yield UnrankedCandidate(word.rstrip(), word, slot.start)
+        yield from _names(known.commands())
 
 
 # The flag of /info that also shows its requests.
 _SHOW_REQUESTS = "-v"
 
 
-def _views(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+def _views(slot: CompletionTarget, known: CompletionSources) -> Iterator[Candidate]:
     """Yield the names of views, or the flags and names for the arguments of one."""
     from ..render.views.info import available, find_view, queries_of  # only for /info
 
@@ -248,31 +231,34 @@ def _views(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unranke
         return
     for name, view in available(commands, queries_of(known.schema) if known.schema else ()):
         text = f"{name} " if view.usage else name
-        yield UnrankedCandidate(name, text, slot.start, view.help)
+        yield candidate_for(name, text, view.help)
     if not slot.words and slot.text:
         meta = "show the requests too"
-        yield UnrankedCandidate(_SHOW_REQUESTS, f"{_SHOW_REQUESTS} ", slot.start, meta)
+        yield candidate_for(_SHOW_REQUESTS, f"{_SHOW_REQUESTS} ", meta)
+
+
+def _live(slot: CompletionTarget, found: Iterable[LiveName]) -> Iterator[Candidate]:
+    for name in found:
+        yield candidate_for(name.name, spell_word(name.name, slot.quote), name.meta)
 
 
 def _view_arguments(
     view: View, words: tuple[str, ...], slot: CompletionTarget, known: CompletionSources
-) -> Iterator[UnrankedCandidate]:
+) -> Iterator[Candidate]:
     for flag in view.flags:
         if flag not in words:
-            yield UnrankedCandidate(flag, f"{flag} ", slot.start, order=1)
+            yield candidate_for(flag, f"{flag} ", order=1)
     given = [word for word in words if word not in view.flags]
     kind = view.parameters[0].kind if view.parameters else ""
     if kind in ("", "int") or given:
         return
-    if kind == kinds.QOM_PATH:
-        found = qom_paths(slot.text, known)
-    else:
-        found = ((live.name, live.meta) for live in known.find_live(NameQuery(kind)))
-    for name, meta in found:
-        yield UnrankedCandidate(name, spell_word(name, slot.quote), slot.start, meta)
+    yield from _live(
+        slot,
+        qom_paths(slot.text, known) if kind == kinds.QOM_PATH else known.find_live(NameQuery(kind)),
+    )
 
 
-def _files(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+def _files(slot: CompletionTarget, known: CompletionSources) -> Iterator[Candidate]:
     for name, kind in file_names(slot.text, known):
         if slot.subject == "@":
             # The name is the rest of the word, without quotes.
@@ -284,20 +270,20 @@ def _files(slot: CompletionTarget, known: CompletionSources) -> Iterator[Unranke
             if kind == DIRECTORY and text[-1] in "\"'":
                 text = text[:-1]
         order = _ADDRESSES.index(kind) if slot.subject == target.ADDRESS else 0
-        yield UnrankedCandidate(name, text, slot.start, kind, order=order)
+        yield candidate_for(name, text, kind, order=order)
 
 
 # What often follows a pipe.
 _FILTERS = ("jq", "less", "grep", "head", "tail", "wc", "sort", "tee")
 
 
-def _programs(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+def _programs(_slot: CompletionTarget, known: CompletionSources) -> Iterator[Candidate]:
     for name in known.programs:
         order = _FILTERS.index(name) if name in _FILTERS else len(_FILTERS)
-        yield UnrankedCandidate(name, f"{name} ", slot.start, order=order)
+        yield candidate_for(name, f"{name} ", order=order)
 
 
-_KINDS = {
+_KINDS: dict[str, Callable[[CompletionTarget, CompletionSources], Iterable[Candidate]]] = {
     target.KEY: key_offers,
     target.VALUE: value_offers,
     target.COMMAND: _commands,
@@ -305,14 +291,14 @@ _KINDS = {
     target.EVENT: _events,
     target.EVENT_FILTER: _event_filters,
     target.TOPIC: _topics,
-    target.JOB_ID: _jobs,
-    target.KEY_NAME: _key_names,
+    target.JOB_ID: lambda slot, known: _live(slot, known.find_live(NameQuery(kinds.JOB))),
+    target.KEY_NAME: lambda _slot, known: _names(key_names(known.schema)),
     target.FILE: _files,
     target.PROGRAM: _programs,
     target.SETTING: _settings,
     target.SETTING_VALUE: _setting_values,
     target.OPTION_NAME: _option_names,
     target.ENVELOPE: _envelope,
-    target.WORD: _words,
+    target.WORD: lambda slot, _known: (candidate_for(word.rstrip(), word) for word in slot.words),
     target.INFO: _views,
 }

@@ -6,13 +6,8 @@ from ..language import BLANKS, KEY, QUOTED, VALUE, no_members, tokenize
 from ..language.values import DOTTED
 from ..qmp import is_ambiguous, linked_kind, natural_key, references as kinds
 from ..render import utf8_string
-from .ranking import (
-    DIRECTORY,
-    UnrankedCandidate,
-    describe_match,
-    with_description,
-)
-from .sources import NameQuery
+from .ranking import DIRECTORY, candidate_for, describe_match, with_description
+from .sources import LiveName, NameQuery
 from .target import EVENT, KEYVAL, LINE, LITERAL, CompletionTarget
 from .types import is_required, missing_below
 
@@ -22,9 +17,9 @@ if TYPE_CHECKING:
 
     from ..language import Value
     from ..qmp import Member, Reference
-    from .sources import CompletionSources, LiveName
+    from .ranking import Candidate
+    from .sources import CompletionSources
     from .target import PartialCommand
-    from .types import TypeResolver
 
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
@@ -119,20 +114,25 @@ _TAG, _REQUIRED, _DEEPER, _OPTIONAL, _OPEN = range(5)
 _INSIDE = "{…}"
 
 
-def key_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+class _Offers:
+    """The candidates for a target in a command."""
+
+    def __init__(self, slot: CompletionTarget, known: CompletionSources) -> None:
+        assert slot.call is not None
+        self._slot = slot
+        self._known = known
+        self._call = slot.call
+        self._shapes = known.shapes_of(slot.call.name)
+        self._type = self._shapes.at(self._shapes.of_call(slot.call), slot.call.root, slot.path)
+
+
+def key_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator[Candidate]:
     """Yield the members that can be named in the object or array of the target."""
-    call = slot.call
-    if call is None or (call.is_whole and slot.writing != LITERAL):
-        return
-    shapes = known.shapes_of(call.name)
-    given = call.root.at(slot.path) or no_members()
-    if not given.is_scalar:
-        type_name = shapes.at(shapes.of_call(call), call.root, slot.path)
-        yield from _KeyOffers(slot, shapes, given).below(type_name)
-    yield from _open_keys(slot, known, given)
+    if slot.call is not None and (not slot.call.is_whole or slot.writing == LITERAL):
+        yield from _KeyOffers(slot, known).all()
 
 
-def raw_key_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+def raw_key_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator[Candidate]:
     """Yield names that contain dots, for a key that is typed without quotes."""
     whole = CompletionTarget(
         slot.kind, slot.raw, slot.raw_start, call=slot.call, writing=slot.writing
@@ -143,29 +143,22 @@ def raw_key_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator
             yield offer
 
 
-def _open_keys(
-    slot: CompletionTarget, known: CompletionSources, given: Value
-) -> Iterator[UnrankedCandidate]:
-    """Yield members that are not in a schema."""
-    assert slot.call is not None
-    name_query = open_members(slot.call, slot.path)
-    if name_query is None:
-        return
-    for live_name in known.find_live(name_query):
-        if live_name.name not in given.members or live_name.name == slot.own:
-            text = spell_key(slot, live_name.name, "=")
-            yield UnrankedCandidate(live_name.name, text, slot.start, live_name.meta, order=_OPEN)
+class _KeyOffers(_Offers):
+    def __init__(self, slot: CompletionTarget, known: CompletionSources) -> None:
+        super().__init__(slot, known)
+        self._given = self._call.root.at(slot.path) or no_members()
 
+    def all(self) -> Iterator[Candidate]:
+        if not self._given.is_scalar:
+            yield from self._below(self._type)
+        # Members that are not in a schema.
+        name_query = open_members(self._call, self._slot.path)
+        for live_name in self._known.find_live(name_query) if name_query is not None else ():
+            if live_name.name not in self._given.members or live_name.name == self._slot.own:
+                text = spell_key(self._slot, live_name.name, "=")
+                yield candidate_for(live_name.name, text, live_name.meta, order=_OPEN)
 
-class _KeyOffers:
-    """The candidates at one place."""
-
-    def __init__(self, slot: CompletionTarget, shapes: TypeResolver, given: Value) -> None:
-        self._slot = slot
-        self._shapes = shapes
-        self._given = given
-
-    def below(self, type_name: str) -> Iterator[UnrankedCandidate]:
+    def _below(self, type_name: str) -> Iterator[Candidate]:
         compound = self._shapes.schema.compound(type_name)
         if self._shapes.schema.kind(compound) == "array":
             yield from self._indices(self._shapes.schema.element_type(compound) or "")
@@ -185,11 +178,9 @@ class _KeyOffers:
             yield from self._member(member, order)
 
     def _is_required(self, member: Member) -> bool:
-        call = self._slot.call
-        assert call is not None
-        return call.sort != EVENT and is_required(member, call, self._slot.path)
+        return self._call.sort != EVENT and is_required(member, self._call, self._slot.path)
 
-    def _member(self, member: Member, order: int) -> Iterator[UnrankedCandidate]:
+    def _member(self, member: Member, order: int) -> Iterator[Candidate]:
         name = member.name
         there = self._given.members.get(name)
         is_begun = there is not None and there.form == DOTTED
@@ -212,7 +203,7 @@ class _KeyOffers:
                     offer.order = _DEEPER
                     yield offer
 
-    def _indices(self, element: str) -> Iterator[UnrankedCandidate]:
+    def _indices(self, element: str) -> Iterator[Candidate]:
         if self._slot.writing == LITERAL:
             return
         partial = [
@@ -233,13 +224,13 @@ class _KeyOffers:
         type_name: str,
         needed: str = "",
         features: Iterable[str] = (),
-    ) -> UnrankedCandidate:
+    ) -> Candidate:
         *parents, last = key
         head = "".join(spell_key(self._slot, part, "") + "." for part in parents)
         text = head + spell_key(self._slot, last, ending)
         words = _INSIDE if ending == "." else self._shapes.words(type_name)
         meta = describe_match(words, needed, features=features)
-        return UnrankedCandidate(".".join(key), text, self._slot.start, meta, features=features)
+        return candidate_for(".".join(key), text, meta, features=features)
 
     def _endings(
         self, key: list[str], type_name: str, partial: Value | None
@@ -292,15 +283,10 @@ _OPENING = {"object": "{", "array": "["}
 _MEMBERS_NEEDED = {("blockdev-create", ("options", "driver"))}
 
 
-def value_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator[UnrankedCandidate]:
+def value_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator[Candidate]:
     """Yield the possible values at the target's path."""
-    call = slot.call
-    if call is None or not slot.path:
-        return
-    shapes = known.shapes_of(call.name)
-    offers = _ValueOffers(slot, known, shapes)
-    type_name = shapes.at(shapes.of_call(call), call.root, slot.path)
-    yield from offers.of_type(type_name) if type_name else offers.of_property()
+    if slot.call is not None and slot.path:
+        yield from _ValueOffers(slot, known).all()
 
 
 def file_names(typed: str, known: CompletionSources) -> Iterator[tuple[str, str]]:
@@ -321,13 +307,13 @@ def file_names(typed: str, known: CompletionSources) -> Iterator[tuple[str, str]
         yield f"{folder}{slash}{name}{'/' if kind == DIRECTORY else ''}", kind
 
 
-def qom_paths(typed: str, known: CompletionSources) -> Iterator[tuple[str, str]]:
+def qom_paths(typed: str, known: CompletionSources) -> Iterator[LiveName]:
     """Yield the QOM paths one level below a typed path, and what is there."""
     parent = typed.rpartition("/")[0]
     for live_name in known.find_live(NameQuery(kinds.QOM_CHILD, parent or "/")):
         path = f"{parent}/{live_name.name}"
         # The path may continue: another Tab adds / and lists what is below.
-        yield f"{path}/" if path == typed else path, live_name.meta
+        yield LiveName(f"{path}/" if path == typed else path, live_name.meta)
 
 
 _MIGRATION_URIS = {
@@ -339,44 +325,36 @@ _MIGRATION_URIS = {
 }
 
 
-class _ValueOffers:
-    def __init__(
-        self, slot: CompletionTarget, known: CompletionSources, shapes: TypeResolver
-    ) -> None:
-        self._slot = slot
-        self._known = known
-        self._shapes = shapes
-        assert slot.call is not None
-        self._call = slot.call
-        self._end = self._what_follows()
+# Kinds of values that a text without quotes could be mistaken for.
+_LOOSE = {"int", "number", "null", "boolean"}
 
-    def _what_follows(self) -> str:
-        """Return a blank, for the next argument. /wait rarely has another one."""
-        slot = self._slot
-        if slot.writing != LINE or slot.behind or self._call.is_whole:
-            return ""
-        return "" if self._call.sort == EVENT else " "
 
-    def _offer(
-        self, text: str, meta: str = "", *, is_string: bool = True, is_loose: bool = False
-    ) -> UnrankedCandidate:
-        spelled = spell_value(self._slot, text, is_string=is_string, is_loose=is_loose)
-        return UnrankedCandidate(text, spelled + self._end, self._slot.start, meta)
+class _ValueOffers(_Offers):
+    def __init__(self, slot: CompletionTarget, known: CompletionSources) -> None:
+        super().__init__(slot, known)
+        branches = self._shapes.schema.branches(self._type)
+        self._is_loose = not _LOOSE.isdisjoint(branches)
+        # A blank, for the next argument. /wait rarely has another one.
+        is_last = slot.behind or self._call.is_whole or self._call.sort == EVENT
+        self._end = " " if slot.writing == LINE and not is_last else ""
 
-    def of_type(self, type_name: str) -> Iterator[UnrankedCandidate]:
-        shapes = self._shapes
-        kind = shapes.schema.kind(type_name)
-        if kind == "alternate":
-            branches = shapes.schema.branches(type_name)
-            is_loose = bool({"int", "number", "null", "boolean"} & branches.keys())
-            if shapes.is_reference(type_name):
-                yield from self._live(kinds.NODE, "", is_loose=is_loose)
-            for kind_name, item in branches.items():
-                yield from self._of_kind(kind_name, item, is_loose=is_loose)
-        elif kind is not None:
-            yield from self._of_kind(kind, type_name, is_loose=False)
+    def all(self) -> Iterator[Candidate]:
+        schema = self._shapes.schema
+        if not self._type:
+            yield from self._of_property()
+        if self._shapes.is_reference(self._type):
+            yield from self._live(kinds.NODE)
+        kind = schema.kind(self._type)
+        is_alternate = kind == "alternate"
+        branches = schema.branches(self._type) if is_alternate else {kind or "": self._type}
+        for kind_name, item in branches.items():
+            yield from self._of_kind(kind_name, item)
 
-    def _of_kind(self, kind: str, type_name: str, *, is_loose: bool) -> Iterator[UnrankedCandidate]:
+    def _offer(self, text: str, meta: str = "", *, is_string: bool = True) -> Candidate:
+        spelled = spell_value(self._slot, text, is_string=is_string, is_loose=self._is_loose)
+        return candidate_for(text, spelled + self._end, meta)
+
+    def _of_kind(self, kind: str, type_name: str) -> Iterator[Candidate]:
         slot = self._slot
         if kind == "enum":
             useless = self._useless()
@@ -385,7 +363,7 @@ class _ValueOffers:
             for value, features in values.items():
                 warning = describe_match(features=features)
                 meta = with_description(warning, descriptions.get(value, ""))
-                offer = self._offer(value, meta, is_loose=is_loose)
+                offer = self._offer(value, meta)
                 offer.order = int(value in useless)
                 offer.is_last |= bool(warning)
                 yield offer
@@ -396,9 +374,9 @@ class _ValueOffers:
                 yield self._offer("null", is_string=False)
         elif kind in _OPENING:
             if not slot.quote and slot.writing != KEYVAL:
-                yield UnrankedCandidate(_OPENING[kind], _OPENING[kind], slot.start, order=1)
+                yield candidate_for(_OPENING[kind], order=1)
         elif kind in ("str", "any"):
-            yield from self._names(is_loose=is_loose)
+            yield from self._names()
 
     def _useless(self) -> set[str]:
         """Return the values of a discriminator that are useless here."""
@@ -409,7 +387,7 @@ class _ValueOffers:
         cases = shapes.schema.cases(union)
         return {name for name, item in cases.items() if not shapes.members(item, None)}
 
-    def _booleans(self) -> Iterator[UnrankedCandidate]:
+    def _booleans(self) -> Iterator[Candidate]:
         slot = self._slot
         if slot.writing == LITERAL and slot.quote:
             return
@@ -424,37 +402,37 @@ class _ValueOffers:
         for word in words:
             yield self._offer(word, is_string=False)
 
-    def _names(self, *, is_loose: bool = False) -> Iterator[UnrankedCandidate]:
+    def _names(self) -> Iterator[Candidate]:
         kind, subject = find_kind(self._known.live_kinds, self._call, self._slot.path)
         if kind == kinds.FILE:
             yield from self._files(self._slot.text)
         elif kind == kinds.CHAIN_FILE:
-            yield from self._live(kind, subject, is_loose=is_loose)
+            yield from self._live(kind, subject)
             for offer in self._files(self._slot.text):
                 offer.order = 1
                 yield offer
         elif kind == kinds.QOM_PATH:
-            for path, meta in qom_paths(self._slot.text, self._known):
-                yield self._unfinished(path, meta)
+            for found in qom_paths(self._slot.text, self._known):
+                yield self._unfinished(found.name, found.meta)
         elif kind == kinds.MIGRATION_URI:
             yield from self._migration_uris()
         elif kind:
-            yield from self._live(kind, subject, is_loose=is_loose)
+            yield from self._live(kind, subject)
         elif self._slot.path[-1:] == _FORMAT:
             yield from self._formats()
         holder, name = qom_property_at(self._call, self._slot.path)
         if holder and name:
             yield from self._by_property(NameQuery(kinds.QOM_PROPERTY, holder), name)
 
-    def _formats(self) -> Iterator[UnrankedCandidate]:
+    def _formats(self) -> Iterator[Candidate]:
         """Yield the drivers of blockdev-add: a format is one of them, although its type is text."""
         info = self._shapes.schema.command("blockdev-add")
         if info is not None:
             driver = self._shapes.members(info.arg_type, None).get("driver")
             if driver is not None and self._shapes.schema.kind(driver.type) == "enum":
-                yield from self._of_kind("enum", driver.type, is_loose=False)
+                yield from self._of_kind("enum", driver.type)
 
-    def of_property(self) -> Iterator[UnrankedCandidate]:
+    def _of_property(self) -> Iterator[Candidate]:
         """Yield the values of something that only the server has, such as a device's property."""
         *parents, name = self._slot.path
         name_query = open_members(self._call, parents)
@@ -465,9 +443,9 @@ class _ValueOffers:
         for live_name in self._known.find_live(name_query):
             linked = linked_kind(_type_of(live_name)) if live_name.name == name else ""
             if linked:
-                yield from self._live(linked, "", is_loose=False)
+                yield from self._live(linked)
 
-    def _by_property(self, name_query: NameQuery, name: str) -> Iterator[UnrankedCandidate]:
+    def _by_property(self, name_query: NameQuery, name: str) -> Iterator[Candidate]:
         """Yield values by a property's description, which starts with its type."""
         for live_name in self._known.find_live(name_query):
             if live_name.name != name:
@@ -477,13 +455,13 @@ class _ValueOffers:
             for choice in live_name.choices:
                 yield self._offer(choice, "the default" if choice == live_name.default else "")
 
-    def _live(self, kind: str, subject: str, *, is_loose: bool) -> Iterator[UnrankedCandidate]:
+    def _live(self, kind: str, subject: str = "") -> Iterator[Candidate]:
         taken_names = names_beside(self._known.live_kinds, self._call, self._slot.path)
         for live_name in self._known.find_live(NameQuery(kind, subject)):
             if live_name.name not in taken_names:
-                yield self._offer(live_name.name, live_name.meta, is_loose=is_loose)
+                yield self._offer(live_name.name, live_name.meta)
 
-    def _unfinished(self, text: str, meta: str) -> UnrankedCandidate:
+    def _unfinished(self, text: str, meta: str) -> Candidate:
         """Return a candidate for a path, which continues after a slash at its end."""
         offer = self._offer(text, meta)
         offer.text = offer.text.removesuffix(" ")
@@ -491,7 +469,7 @@ class _ValueOffers:
             offer.text = offer.text[:-1]
         return offer
 
-    def _migration_uris(self) -> Iterator[UnrankedCandidate]:
+    def _migration_uris(self) -> Iterator[Candidate]:
         scheme, colon, path = self._slot.text.partition(":")
         if not colon:
             for prefix, meta in _MIGRATION_URIS.items():
@@ -499,7 +477,7 @@ class _ValueOffers:
         elif scheme in ("unix", "file"):
             yield from self._files(path, scheme + colon)
 
-    def _files(self, path: str, prefix: str = "") -> Iterator[UnrankedCandidate]:
+    def _files(self, path: str, prefix: str = "") -> Iterator[Candidate]:
         for name, kind in file_names(path, self._known):
             text = prefix + name
             yield self._unfinished(text, kind) if kind == DIRECTORY else self._offer(text, kind)

@@ -17,12 +17,18 @@ class Candidate(Record):
     `text` replaces the text between `start` and the cursor and `after` characters behind it; it
     ends with a blank if something must follow. `start` is an offset from the cursor, at most 0.
     `meta` describes it on one line. The texts come from the server and are not escaped.
+
+    For ranking, `name` is compared with the typed text. Of equal matches, the smaller `order` comes
+    first, and after all others those that are `is_last`.
     """
 
     text: str
     start: int
     meta: str = ""
     after: int = 0
+    name: str = ""
+    order: int = 0
+    is_last: bool = False
 
     @property
     def label(self) -> str:
@@ -123,33 +129,14 @@ _EXPERIMENTAL = "x-"
 _ENOUGH = 4
 
 
-class UnrankedCandidate:
-    """A possible completion before ranking.
-
-    `name` is compared with the typed text; `text` is inserted at `start`, an offset in the line. Of
-    equal matches, the smaller `order` comes first.
-    """
-
-    __slots__ = ("is_last", "meta", "name", "order", "start", "text")
-
-    def __init__(
-        self,
-        name: str,
-        text: str,
-        start: int,
-        meta: str = "",
-        *,
-        order: int = 0,
-        features: Iterable[str] = (),
-    ) -> None:
-        self.name = name
-        self.text = text
-        self.start = start
-        self.meta = meta
-        self.order = order
-        self.is_last = name.startswith(_EXPERIMENTAL) or any(
-            feature in WARNED_FEATURES for feature in features
-        )
+def candidate_for(
+    name: str, text: str = "", meta: str = "", *, order: int = 0, features: Iterable[str] = ()
+) -> Candidate:
+    """Return the candidate for a name, which is inserted as it is if `text` is empty."""
+    is_last = name.startswith(_EXPERIMENTAL) or any(
+        feature in WARNED_FEATURES for feature in features
+    )
+    return Candidate(text or name, 0, meta, name=name, order=order, is_last=is_last)
 
 
 def describe_match(*words: str, features: Iterable[str] = ()) -> str:
@@ -172,12 +159,10 @@ def is_match(typed: str, name: str) -> bool:
     return rank(folded_name(typed), folded_name(name)) is not None
 
 
-def rank_candidates(
-    offers: Iterable[UnrankedCandidate], typed: str, cursor: int
-) -> list[Candidate]:
-    """Return the candidates that match the typed text, the best first."""
+def rank_candidates(offers: Iterable[Candidate], typed: str, start: int) -> list[Candidate]:
+    """Return the candidates that match the typed text, which is at `start`, the best first."""
     folded = folded_name(typed)
-    found: list[tuple[tuple[int, ...], UnrankedCandidate]] = []
+    found: list[tuple[tuple[int, ...], Candidate]] = []
     for number, offer in enumerate(offers):
         place = rank(folded, folded_name(offer.name))
         if place is not None:
@@ -187,10 +172,8 @@ def rank_candidates(
     found.sort(key=lambda one: one[0])
     if found and found[0][0][0] == PREFIX and len(folded) >= _ENOUGH:
         found = [item for item in found if item[0][0] <= WORDS]
-    seen: set[str] = set()
-    candidates = []
+    candidates: dict[str, Candidate] = {}
     for _, offer in found:
-        if offer.text not in seen:
-            seen.add(offer.text)
-            candidates.append(Candidate(offer.text, offer.start - cursor, offer.meta))
-    return candidates
+        offer.start = start
+        candidates.setdefault(offer.text, offer)
+    return list(candidates.values())
