@@ -17,7 +17,7 @@ else:
         {
             "evaluate": (
                 "MISSING_DRIVER MISSING_FILE MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET"
-                " FileNeededError Introspection Missing Properties PropertyType action_members"
+                " Introspection Missing MissingError Properties PropertyType action_members"
                 " evaluate_command evaluate_line evaluate_raw feature_notes find_error"
                 " plain_blanks shown_value wrong_value"
             ),

@@ -1,6 +1,6 @@
 """Evaluation: a line and what is known of the server's types give commands with JSON values.
 
-`evaluate` returns a ParsedLine, or the Missing information that it needs first. It raises LineError.
+`evaluate_line` returns a ParsedLine, or the Missing information that it needs first. It raises LineError.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ..qmp import (
     TOO_LARGE,
     WARNED_FEATURES,
     JsonError,
+    Schema,
     is_ambiguous,
     json_number,
     parse_any,
@@ -34,7 +35,6 @@ from .syntax import (
     RawCommand,
     RawItem,
     ShellCommand,
-    ShellCommandItem,
     TransactionItem,
     build_tree,
     command_item,
@@ -49,8 +49,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from ..qmp import Member, Schema
-    from .values import Argument
+    from ..qmp import Member
+    from .values import Argument, JsonTree
 
 
 ASK = "@?"
@@ -69,92 +69,79 @@ def is_file(argument: Argument) -> bool:
     return argument.value.kind == t.VALUE and argument.value.text[:1] == "@"
 
 
-def plain_text(argument: Argument, introspection: Introspection) -> str:
-    """Return the text after `=` without quotes, or from the file or the user that it names."""
-    token = argument.value
-    if token.kind == t.QUOTED:
-        return unquote(token)
-    if not is_file(argument):
-        return token.text
-    if token.text == ASK:
-        return _asked(argument, introspection)
-    data = _file(token, introspection)
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise token.error(f"{token.text[1:]} is not UTF-8") from None
+MISSING_SCHEMA = "schema"
+MISSING_DRIVER = "driver"
+MISSING_OBJECT = "object"
+MISSING_SECRET = "secret"
+MISSING_FILE = "file"
 
 
-def _asked(argument: Argument, introspection: Introspection) -> str:
-    token = argument.value
-    secret = introspection.secrets.get(token.start)
-    if secret is None:
-        raise token.error(
-            "there is no terminal to ask at", hint="key=@FILE reads the value from a file"
-        )
-    return secret
+class Missing(Record):
+    """What must be known before a line can be evaluated.
+
+    MISSING_SCHEMA: the server's schema. MISSING_DRIVER: the properties of the device driver
+    `subject`. MISSING_OBJECT: the properties of the object at QOM path `subject`. MISSING_SECRET:
+    what the user types without echo for the key `subject` at `start`. MISSING_FILE: the content of
+    the file `subject`.
+    """
+
+    kind: str
+    subject: str = ""
+    start: int = 0
 
 
-def _file(token: Token, introspection: Introspection) -> bytes:
-    path = token.text[1:]
-    if path[:1] == "$":
-        value = introspection.read_variable(path[1:])
-        if value is not None:
-            return value
-        raise token.error(
-            f"the environment variable {path[1:]} is not set" if path[1:] else NO_VARIABLE,
-            hint=f"a file of this name is @./{path}; {QUOTE_IT}",
-        )
-    if not path:
-        raise token.error("the name of a file must follow @", hint=QUOTE_IT)
-    try:
-        return introspection.read_file(path)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise token.error(f"{path}: {reason}", hint=QUOTE_IT) from None
+class MissingError(Exception):
+    """Something must be known before a line can be evaluated."""
+
+    def __init__(self, need: Missing) -> None:
+        super().__init__(need)
+        self.need = need
 
 
-def read_as_json(argument: Argument, introspection: Introspection) -> object:
-    """Return the value after `:=`."""
-    token = argument.value
-    if is_file(argument):
-        if token.text == ASK:
-            return _asked(argument, introspection)
-        return _json_file(token, _file(token, introspection))
-    if token.kind == t.QUOTED and token.text[0] == "'":
-        return unquote(token)
-    return _json(argument)
+class PropertyType(Record):
+    """A QOM property's `type` and `description` (qom.json, ObjectPropertyInfo)."""
+
+    type: str
+    description: str = ""
 
 
-def _json_file(token: Token, data: bytes) -> object:
-    try:
-        return read_json(data.decode("utf-8"))
-    except UnicodeDecodeError:
-        reason, position = "not UTF-8", 0
-    except JsonError as error:
-        reason, position = error.reason, error.position
-    raise token.error(f"{token.text[1:]}: offset {position}: {reason}")
+Properties = dict[str, PropertyType]
 
 
-def _json(argument: Argument, *, hint: str = "") -> object:
-    """Return the value of JSON. Raises LineError, with `hint` if the mistake has no better one."""
-    assert argument.json is not None
-    return argument.json.read(hint=hint)
+class Introspection:
+    """What is known of the server's types.
 
+    `schema` is None if there is none; `has_schema` is false until that is known. `drivers` and
+    `objects` map drivers and QOM paths to properties; `secrets` maps offsets in the line to secrets
+    that the user typed. `read_file` returns the bytes of a file and raises OSError, or
+    MissingError if they must be read first; `read_variable` returns an environment variable, or
+    None. `can_ask` is true if a user is present.
+    """
 
-def read_untyped(argument: Argument, introspection: Introspection) -> object:
-    """Return a value of unknown type: quoted text, JSON or Python in brackets, the rest by appearance."""
-    token = argument.value
-    if is_json(argument):
-        return read_as_json(argument, introspection)
-    if token.kind == t.COMPOUND:
-        return _json(argument, hint=QUOTE_IT)
-    text = plain_text(argument, introspection)
-    if token.kind == t.QUOTED or is_file(argument):
-        return text
-    if json_number(text) in (float("inf"), float("-inf")):
-        raise token.error(TOO_LARGE, hint=QUOTE_IT)
-    return parse_any(text)
+    def __init__(
+        self,
+        *,
+        read_file: Callable[[str], bytes],
+        read_variable: Callable[[str], bytes | None] = lambda _name: None,
+        schema: Schema | None = None,
+        has_schema: bool = False,
+        can_ask: bool = False,
+    ) -> None:
+        self.read_file = read_file
+        self.read_variable = read_variable
+        self.schema = schema
+        self.has_schema = has_schema or schema is not None
+        self.can_ask = can_ask
+        self.drivers: dict[str, Properties | None] = {}
+        self.objects: dict[str, Properties | None] = {}
+        self.secrets: dict[int, str] = {}
+
+    def forget(self) -> None:
+        """Forget everything about the server, because it is another one now."""
+        self.schema = None
+        self.has_schema = False
+        self.drivers.clear()
+        self.objects.clear()
 
 
 _TAKES = {
@@ -202,35 +189,141 @@ _FEW_PARTS = 4
 _SCALARS = ("str", "int", "number", "boolean", "null", "any", "enum")
 
 
-def untyped(root: Value, introspection: Introspection, *, may_be_array: bool = False) -> Any:
-    """Return the object for a tree of unknown type, or with `may_be_array` the array. Not recursive."""
-    made: dict[int, Any] = {}
-    for node in (*reversed(list(root.nodes())), root):
-        members = {
-            name: read_untyped(child.leaf, introspection)
-            if child.leaf is not None
-            else made.pop(id(child))
-            for name, child in node.members.items()
-        }
-        indices = node.indices() if may_be_array or node is not root else []
-        made[id(node)] = [members[index] for index in indices] if indices else members
-    return made[id(root)]
-
-
 def feature_notes(what: str, features: Iterable[str]) -> list[str]:
     """Return remarks about `what` if it is deprecated or unstable."""
     return [f"{what} is {feature}" for feature in WARNED_FEATURES if feature in features]
 
 
-class TypedEvaluator:
-    """Evaluates the arguments of one command by their types. `notes` collects remarks about them."""
+# The commands of the guest agent, which has no schema.
+_AGENT_PREFIX = "guest-"
+# The names of string types in QOM.
+_TEXTS = ("str", "string")
 
-    def __init__(self, schema: Schema, introspection: Introspection) -> None:
-        self._schema = schema
+
+class _Evaluator:
+    """Evaluates the arguments of one command. `notes` collects remarks about them."""
+
+    def __init__(self, introspection: Introspection) -> None:
         self._facts = introspection
+        self._schema = introspection.schema or Schema([])
         self.notes: list[str] = []
 
-    def members_of(self, node: Value, type_name: str, *, depth: int = 0) -> dict[str, Any]:
+    def command(self, name: str, arguments: Iterable[Argument]) -> dict[str, Any]:
+        """Return the arguments of a command."""
+        root = build_tree(arguments)
+        self._find_secret(root)
+        if name == DEVICE_ADD:
+            return self._device_add(root)
+        return self._qom_set(root) if name == QOM_SET else self._by_schema(name, root)
+
+    def transaction(self, item: TransactionItem) -> dict[str, Any]:
+        """Return the arguments of `transaction`.
+
+        Each action becomes `{"type": NAME, "data": {…}}` (transaction.json).
+        """
+        root = build_tree(item.arguments)
+        actions_given = root.members.get("actions")
+        if actions_given is not None:
+            start = actions_given.name_start
+            raise LineError("actions occurs twice", start=start, end=start + len("actions"))
+        trees = [build_tree(action.arguments) for action in item.actions]
+        for entry in (root, *trees):
+            self._find_secret(entry)
+        if not self._facts.has_schema and any(map(_is_open, trees)):
+            raise MissingError(Missing(MISSING_SCHEMA))
+        actions = [
+            {"type": action.name.text, "data": self._action(action, tree)}
+            for action, tree in zip(item.actions, trees, strict=True)
+        ]
+        return {"actions": actions, **self._by_schema("transaction", root)}
+
+    def _find_secret(self, root: Value) -> None:
+        for argument in root.leaves() if self._facts.can_ask else ():
+            start = argument.value.start
+            if argument.value.text == ASK and start not in self._facts.secrets:
+                raise MissingError(Missing(MISSING_SECRET, argument.key.text, start))
+
+    def _action(self, action: CommandItem, root: Value) -> dict[str, Any]:
+        if action.json is not None:
+            return _json_object(action.json)
+        name = action.name.text
+        members = action_members(self._schema, name)
+        if "data" not in members:
+            return dict(self._untyped(root))
+        if "type" in members:
+            features = self._schema.enum_values(members["type"].type).get(name, ())
+            self.notes += feature_notes(name, features)
+        return self._members(root, members["data"].type)
+
+    def _by_schema(self, name: str, root: Value) -> dict[str, Any]:
+        if name.startswith(_AGENT_PREFIX):
+            from ..qmp import load_agent_schema  # few scripts need it
+
+            self._schema = load_agent_schema()
+        elif not self._facts.has_schema and _is_open(root):
+            raise MissingError(Missing(MISSING_SCHEMA))
+        command = self._schema.command(name)
+        if command is None:
+            return dict(self._untyped(root))
+        self.notes += feature_notes(name, command.features)
+        return self._members(root, command.arg_type)
+
+    def _device_add(self, root: Value) -> dict[str, Any]:
+        """Evaluate device_add by the driver's properties.
+
+        QEMU is strict since 9.2; older ones accept text.
+        """
+        driver = self._text_of(root, "driver")
+        properties: Properties | None = None
+        if driver in self._facts.drivers:
+            properties = self._facts.drivers[driver]
+        elif driver is not None and any(
+            _is_open_value(child.leaf)
+            for key, child in root.members.items()
+            if child.leaf is not None and key not in DEVICE_ADD_ARGUMENTS
+        ):
+            raise MissingError(Missing(MISSING_DRIVER, driver))
+        return self._by_properties(root, properties or {}, texts=DEVICE_ADD_ARGUMENTS)
+
+    def _qom_set(self, root: Value) -> dict[str, Any]:
+        """Evaluate the value of `qom-set` by the type of the object's property."""
+        path, name = self._text_of(root, "path"), self._text_of(root, "property")
+        types: Properties = {}
+        value = root.members.get("value")
+        if path is not None and name is not None and value is not None and value.leaf is not None:
+            if path not in self._facts.objects and _is_open_value(value.leaf):
+                raise MissingError(Missing(MISSING_OBJECT, path))
+            properties = self._facts.objects.get(path) or {}
+            if name in properties:
+                types = {"value": properties[name]}
+        return self._by_properties(root, types, texts=("path", "property"))
+
+    def _text_of(self, root: Value, key: str) -> str | None:
+        child = root.members.get(key)
+        if child is None or child.leaf is None or is_json(child.leaf):
+            return None
+        return self._text(child.leaf)
+
+    def _by_properties(
+        self, root: Value, properties: Properties, *, texts: tuple[str, ...]
+    ) -> dict[str, Any]:
+        """Return members evaluated by QOM types. The members in `texts` are text in any case."""
+        typed: dict[str, Any] = {}
+        rest = no_members()
+        for key, child in root.members.items():
+            known = PropertyType("str") if key in texts else properties.get(key)
+            argument = child.leaf
+            if argument is None or is_json(argument) or known is None:
+                rest.members[key] = child
+            elif argument.value.kind == t.COMPOUND and known.type not in _TEXTS:
+                rest.members[key] = child  # a list, or a structure that only JSON can express
+            else:
+                text = self._text(argument)
+                typed[key] = parse_property(text, known.type, description=known.description)
+        by_looks = self._untyped(rest)
+        return {key: typed[key] if key in typed else by_looks[key] for key in root.members}
+
+    def _members(self, node: Value, type_name: str, *, depth: int = 0) -> dict[str, Any]:
         """Return the members of a node of an object type."""
         members = self._schema.members(type_name, lambda tag: self._tag(node, tag))
         found: dict[str, Any] = {}
@@ -247,9 +340,9 @@ class TypedEvaluator:
         if argument is None:
             return None
         if is_json(argument):
-            value = read_as_json(argument, self._facts)
+            value = self._json_value(argument)
             return value if isinstance(value, str) else None
-        return plain_text(argument, self._facts)
+        return self._text(argument)
 
     def _value(self, child: Value, type_name: str, depth: int) -> object:
         kind = self._schema.kind(type_name) or "any"
@@ -257,7 +350,7 @@ class TypedEvaluator:
         if argument is None:
             return self._node(child, type_name, kind, depth)
         if is_json(argument):
-            return read_as_json(argument, self._facts)
+            return self._json_value(argument)
         if kind == "alternate":
             return self._alternate(argument, type_name)
         if kind in _SCALARS:
@@ -270,8 +363,8 @@ class TypedEvaluator:
     def _scalar(self, argument: Argument, type_name: str, kind: str) -> object:
         """Return the value of a builtin type or an enum."""
         if kind == "any":
-            return read_untyped(argument, self._facts)
-        text = plain_text(argument, self._facts)
+            return self._untyped_value(argument)
+        text = self._text(argument)
         if kind == "enum":
             features = self._schema.enum_values(type_name).get(text, ())
             self.notes += feature_notes(f"{argument.key.text}={text}", features)
@@ -287,9 +380,9 @@ class TypedEvaluator:
             type_name = self._schema.compound(type_name, by_index=node.is_numbered())
             kind = self._schema.kind(type_name) or "str"
         if depth > _MAX_DEPTH or kind == "any":
-            return untyped(node, self._facts, may_be_array=True)
+            return self._untyped(node, may_be_array=True)
         if kind == "object":
-            return self.members_of(node, type_name, depth=depth)
+            return self._members(node, type_name, depth=depth)
         if kind == "array":
             return self._array(node, type_name, depth)
         raise LineError(
@@ -320,7 +413,7 @@ class TypedEvaluator:
         bracket = {"{": "object", "[": "array"}.get(token.text[:1])
         if token.kind == t.COMPOUND and (bracket in kinds or not takes_text):
             return _json(argument, hint=QUOTE_IT if takes_text else "")
-        text = plain_text(argument, self._facts)
+        text = self._text(argument)
         is_text = token.kind == t.QUOTED or is_file(argument)
         if "enum" in kinds and text in self._schema.enum_values(kinds["enum"]):
             return text
@@ -355,225 +448,108 @@ class TypedEvaluator:
             type_name = required[0].type
         return ""
 
+    def _untyped(self, root: Value, *, may_be_array: bool = False) -> Any:
+        """Return the object for a tree of unknown type, or with `may_be_array` the array. Not recursive."""
+        made: dict[int, Any] = {}
+        for node in (*reversed(list(root.nodes())), root):
+            members = {
+                name: self._untyped_value(child.leaf)
+                if child.leaf is not None
+                else made.pop(id(child))
+                for name, child in node.members.items()
+            }
+            indices = node.indices() if may_be_array or node is not root else []
+            made[id(node)] = [members[index] for index in indices] if indices else members
+        return made[id(root)]
 
-MISSING_SCHEMA = "schema"
-MISSING_DRIVER = "driver"
-MISSING_OBJECT = "object"
-MISSING_SECRET = "secret"
-MISSING_FILE = "file"
-
-
-class Missing(Record):
-    """What must be known before a line can be evaluated.
-
-    MISSING_SCHEMA: the server's schema. MISSING_DRIVER: the properties of the device driver
-    `subject`. MISSING_OBJECT: the properties of the object at QOM path `subject`. MISSING_SECRET:
-    what the user types without echo for the key `subject` at `start`. MISSING_FILE: the content of
-    the file `subject`.
-    """
-
-    kind: str
-    subject: str = ""
-    start: int = 0
-
-
-class FileNeededError(Exception):
-    """A `read_file` function does not have the content of the file `path` yet."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self.path = path
-
-
-class PropertyType(Record):
-    """A QOM property's `type` and `description` (qom.json, ObjectPropertyInfo)."""
-
-    type: str
-    description: str = ""
-
-
-Properties = dict[str, PropertyType]
-
-
-class Introspection:
-    """What is known of the server's types.
-
-    `schema` is None if there is none; `has_schema` is false until that is known. `drivers` and
-    `objects` map drivers and QOM paths to properties; `secrets` maps offsets in the line to secrets
-    that the user typed. `read_file` returns the bytes of a file and raises OSError, or
-    FileNeededError if they must be read first; `read_variable` returns an environment variable, or
-    None. `can_ask` is true if a user is present.
-    """
-
-    def __init__(
-        self,
-        *,
-        read_file: Callable[[str], bytes],
-        read_variable: Callable[[str], bytes | None] = lambda _name: None,
-        schema: Schema | None = None,
-        has_schema: bool = False,
-        can_ask: bool = False,
-    ) -> None:
-        self.read_file = read_file
-        self.read_variable = read_variable
-        self.schema = schema
-        self.has_schema = has_schema or schema is not None
-        self.can_ask = can_ask
-        self.drivers: dict[str, Properties | None] = {}
-        self.objects: dict[str, Properties | None] = {}
-        self.secrets: dict[int, str] = {}
-
-    def forget(self) -> None:
-        """Forget everything about the server, because it is another one now."""
-        self.schema = None
-        self.has_schema = False
-        self.drivers.clear()
-        self.objects.clear()
-
-
-# The commands of the guest agent, which has no schema.
-_AGENT_PREFIX = "guest-"
-
-
-def evaluate_line(line: str, introspection: Introspection) -> ParsedLine | Missing:
-    """Evaluate a line. A blank line or a comment gives a ParsedLine without actions."""
-    parsed = parse(line).items()
-    actions: list[Action] = []
-    for item in parsed.items:
+    def _text(self, argument: Argument) -> str:
+        """Return the text after `=` without quotes, or from the file or the user that it names."""
+        token = argument.value
+        if token.kind == t.QUOTED:
+            return unquote(token)
+        if not is_file(argument):
+            return token.text
+        if token.text == ASK:
+            return self._asked(argument)
+        data = self._content(token)
         try:
-            action = _read_item(item, line, introspection)
-        except FileNeededError as needed:
-            return Missing(MISSING_FILE, needed.path)
-        if isinstance(action, Missing):
-            return action
-        actions.append(action)
-    return ParsedLine(actions, parsed.redirect)
+            return data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise token.error(f"{token.text[1:]} is not UTF-8") from None
+
+    def _asked(self, argument: Argument) -> str:
+        token = argument.value
+        secret = self._facts.secrets.get(token.start)
+        if secret is None:
+            raise token.error(
+                "there is no terminal to ask at", hint="key=@FILE reads the value from a file"
+            )
+        return secret
+
+    def _content(self, token: Token) -> bytes:
+        path = token.text[1:]
+        if path[:1] == "$":
+            value = self._facts.read_variable(path[1:])
+            if value is not None:
+                return value
+            raise token.error(
+                f"the environment variable {path[1:]} is not set" if path[1:] else NO_VARIABLE,
+                hint=f"a file of this name is @./{path}; {QUOTE_IT}",
+            )
+        if not path:
+            raise token.error("the name of a file must follow @", hint=QUOTE_IT)
+        try:
+            return self._facts.read_file(path)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise token.error(f"{path}: {reason}", hint=QUOTE_IT) from None
+
+    def _json_value(self, argument: Argument) -> object:
+        """Return the value after `:=`."""
+        token = argument.value
+        if is_file(argument):
+            if token.text == ASK:
+                return self._asked(argument)
+            return self._json_file(token, self._content(token))
+        if token.kind == t.QUOTED and token.text[0] == "'":
+            return unquote(token)
+        return _json(argument)
+
+    def _json_file(self, token: Token, data: bytes) -> object:
+        try:
+            return read_json(data.decode("utf-8"))
+        except UnicodeDecodeError:
+            reason, position = "not UTF-8", 0
+        except JsonError as error:
+            reason, position = error.reason, error.position
+        raise token.error(f"{token.text[1:]}: offset {position}: {reason}")
+
+    def _untyped_value(self, argument: Argument) -> object:
+        """Return a value of unknown type: quoted text, JSON or Python in brackets, the rest by appearance."""
+        token = argument.value
+        if is_json(argument):
+            return self._json_value(argument)
+        if token.kind == t.COMPOUND:
+            return _json(argument, hint=QUOTE_IT)
+        text = self._text(argument)
+        if token.kind == t.QUOTED or is_file(argument):
+            return text
+        if json_number(text) in (float("inf"), float("-inf")):
+            raise token.error(TOO_LARGE, hint=QUOTE_IT)
+        return parse_any(text)
 
 
-def find_error(part: Part, schema: Schema | None) -> LineError | None:
-    """Return the first mistake in an item, which evaluation reports, or None.
-
-    Values that are not in the line are not checked.
-    """
-    item = part.item
-    if item is None or part.errors:
-        return next(iter(part.errors), None)
-    known = Introspection(read_file=_no_content, read_variable=_no_content, schema=schema)
-    known.has_schema = known.can_ask = True
-    try:
-        while isinstance(need := _read_part(part, item, known), Missing):
-            if need.kind not in (MISSING_DRIVER, MISSING_OBJECT):
-                break
-            known.drivers[need.subject] = known.objects[need.subject] = None
-    except FileNeededError:
-        pass
-    except LineError as error:
-        return error
-    return None
+def _json(argument: Argument, *, hint: str = "") -> object:
+    """Return the value of JSON. Raises LineError, with `hint` if the mistake has no better one."""
+    assert argument.json is not None
+    return argument.json.read(hint=hint)
 
 
-def _read_part(
-    part: Part, item: CommandItem | RawItem | ShellCommandItem, introspection: Introspection
-) -> object:
-    if not isinstance(item, CommandItem) or part.opening is None:
-        return _read_item(item, part.line, introspection)
-    actions, rest = ([item], []) if part.is_action else ([], item.arguments)
-    return _read_transaction(TransactionItem(part.opening, actions, rest), introspection)
-
-
-def _no_content(name: str) -> bytes:
-    raise FileNeededError(name)
-
-
-def _read_item(item: Item, line: str, introspection: Introspection) -> Action | Missing:
-    if isinstance(item, RawItem):
-        return evaluate_raw(item)
-    if isinstance(item, ShellCommandItem):
-        return _read_shell_command(item, line, introspection)
-    if isinstance(item, TransactionItem):
-        return _read_transaction(item, introspection)
-    return evaluate_command(item, introspection)
-
-
-def _read_shell_command(
-    item: ShellCommandItem, line: str, introspection: Introspection
-) -> Action | Missing:
-    """Return a shell command, or the server's command if a word without / is the name of one."""
-    word = item.name.text
-    if word[0] != "/":
-        if not introspection.has_schema:
-            return Missing(MISSING_SCHEMA)
-        schema = introspection.schema
-        if schema is not None and schema.command(word) is not None:
-            name = Token(t.NAME, word, item.name.start)
-            return evaluate_command(command_item(line, name, item.tokens), introspection)
-    return ShellCommand(shell_command_name(word), item.tokens, line=line, start=item.name.start)
-
-
-def evaluate_raw(item: RawItem) -> RawCommand:
-    """Return the command that a JSON object is."""
-    value = item.json.read()
+def _json_object(json: JsonTree) -> dict[str, Any]:
+    """Return the object that is the arguments of a command, or a command."""
+    value = json.read()
     assert isinstance(value, dict)
-    return RawCommand(plain_blanks(item.token.text), value, item.token.start, item.file)
-
-
-def plain_blanks(text: str) -> str:
-    """Return the text with blanks in place of no-break spaces outside quotes."""
-    if not any(char in text for char in t.NO_BREAK_SPACES):
-        return text
-    return re.sub(_STRING_OR_NO_BREAK_SPACE, lambda match: match[1] or " ", text)
-
-
-def evaluate_command(item: CommandItem, introspection: Introspection) -> Command | Missing:
-    """Evaluate a command and its arguments by their types."""
-    if item.errors:
-        raise item.errors[0]
-    name = item.name
-    if item.json is not None:
-        whole = item.json.read()
-        assert isinstance(whole, dict)
-        return Command(name.text, whole, start=name.start, file=item.file)
-    root = build_tree(item.arguments)
-    need = _secret_needed(root, introspection)
-    if need is not None:
-        return need
-    result = _evaluators.get(name.text, _by_schema)(name, root, introspection)
-    if isinstance(result, Missing):
-        return result
-    arguments, notes = result
-    return Command(name.text, arguments, start=name.start, notes=notes, file=item.file)
-
-
-Read = tuple["dict[str, Any]", list[str]]
-
-
-def _secret_needed(root: Value, introspection: Introspection) -> Missing | None:
-    if introspection.can_ask:
-        for argument in root.leaves():
-            if argument.value.text == ASK and argument.value.start not in introspection.secrets:
-                return Missing(MISSING_SECRET, argument.key.text, start=argument.value.start)
-    return None
-
-
-def _by_schema(name: Token, root: Value, introspection: Introspection) -> Read | Missing:
-    if name.text.startswith(_AGENT_PREFIX):
-        from ..qmp import load_agent_schema  # few scripts need it
-
-        return _typed(name, root, introspection, schema=load_agent_schema())
-    if not introspection.has_schema and _is_open(root):
-        return Missing(MISSING_SCHEMA)
-    if introspection.schema is None:
-        return untyped(root, introspection), []
-    return _typed(name, root, introspection, schema=introspection.schema)
-
-
-def _typed(name: Token, root: Value, introspection: Introspection, *, schema: Schema) -> Read:
-    command = schema.command(name.text)
-    if command is None:
-        return untyped(root, introspection), []
-    reader = TypedEvaluator(schema, introspection)
-    reader.notes += feature_notes(name.text, command.features)
-    return reader.members_of(root, command.arg_type), reader.notes
+    return value
 
 
 def _is_open(root: Value) -> bool:
@@ -595,123 +571,89 @@ def _is_open_value(argument: Argument) -> bool:
     return token.kind == t.COMPOUND or is_file(argument) or is_ambiguous(token.text)
 
 
-def _device_add(_name: Token, root: Value, introspection: Introspection) -> Read | Missing:
-    """Evaluate device_add by the driver's properties: QEMU is strict since 9.2; older ones accept text."""
-    driver = _text_of(root, "driver", introspection)
-    properties: Properties | None = None
-    if driver is not None:
-        if driver in introspection.drivers:
-            properties = introspection.drivers[driver]
-        elif any(
-            _is_open_value(child.leaf)
-            for key, child in root.members.items()
-            if child.leaf is not None and key not in DEVICE_ADD_ARGUMENTS
-        ):
-            return Missing(MISSING_DRIVER, driver)
-    return _by_properties(
-        root, properties, texts=DEVICE_ADD_ARGUMENTS, introspection=introspection
-    ), []
+def evaluate_line(line: str, introspection: Introspection) -> ParsedLine | Missing:
+    """Evaluate a line. A blank line or a comment gives a ParsedLine without actions."""
+    parsed = parse(line).items()
+    try:
+        actions = [_evaluate_item(item, line, introspection) for item in parsed.items]
+    except MissingError as error:
+        return error.need
+    return ParsedLine(actions, parsed.redirect)
 
 
-def _qom_set(_name: Token, root: Value, introspection: Introspection) -> Read | Missing:
-    """Evaluate the value of `qom-set` by the type of the object's property."""
-    path, prop = _text_of(root, "path", introspection), _text_of(root, "property", introspection)
-    types: Properties | None = None
-    value = root.members.get("value")
-    if path is not None and prop is not None and value is not None and value.leaf is not None:
-        if path in introspection.objects:
-            properties = introspection.objects[path]
-            if properties and prop in properties:
-                types = {"value": properties[prop]}
-        elif _is_open_value(value.leaf):
-            return Missing(MISSING_OBJECT, path)
-    return _by_properties(root, types, texts=("path", "property"), introspection=introspection), []
+def find_error(part: Part, schema: Schema | None) -> LineError | None:
+    """Return the first mistake in an item, which evaluation reports, or None.
+
+    Values that are not in the line are not checked.
+    """
+    item: Item | None = part.item
+    if item is None or part.errors:
+        return next(iter(part.errors), None)
+    if isinstance(item, CommandItem) and part.opening is not None:
+        actions, rest = ([item], []) if part.is_action else ([], item.arguments)
+        item = TransactionItem(part.opening, actions, rest)
+    known = Introspection(read_file=_no_content, read_variable=_no_content, schema=schema)
+    known.has_schema = known.can_ask = True
+    while True:
+        try:
+            _evaluate_item(item, part.line, known)
+            return None
+        except LineError as error:
+            return error
+        except MissingError as error:
+            subject = error.need.subject
+            if error.need.kind not in (MISSING_DRIVER, MISSING_OBJECT):
+                return None
+            known.drivers[subject] = known.objects[subject] = None
 
 
-_evaluators = {DEVICE_ADD: _device_add, QOM_SET: _qom_set}
+def _no_content(name: str) -> bytes:
+    raise MissingError(Missing(MISSING_FILE, name))
 
 
-def _text_of(root: Value, key: str, introspection: Introspection) -> str | None:
-    child = root.members.get(key)
-    if child is None or child.leaf is None or is_json(child.leaf):
-        return None
-    return plain_text(child.leaf, introspection)
+def _evaluate_item(item: Item, line: str, introspection: Introspection) -> Action:
+    if isinstance(item, RawItem):
+        return evaluate_raw(item)
+    if isinstance(item, TransactionItem):
+        evaluator = _Evaluator(introspection)
+        arguments = evaluator.transaction(item)
+        return Command("transaction", arguments, item.token.start, evaluator.notes)
+    if isinstance(item, CommandItem):
+        return evaluate_command(item, introspection)
+    word = item.name.text
+    if word[0] != "/":  # it may be the name of a server's command
+        if not introspection.has_schema:
+            raise MissingError(Missing(MISSING_SCHEMA))
+        schema = introspection.schema
+        if schema is not None and schema.command(word) is not None:
+            name = Token(t.NAME, word, item.name.start)
+            return evaluate_command(command_item(line, name, item.tokens), introspection)
+    return ShellCommand(shell_command_name(word), item.tokens, line=line, start=item.name.start)
 
 
-# The names of string types in QOM.
-_TEXTS = ("str", "string")
+def evaluate_raw(item: RawItem) -> RawCommand:
+    """Return the command that a JSON object is."""
+    value = _json_object(item.json)
+    return RawCommand(plain_blanks(item.token.text), value, item.token.start, item.file)
 
 
-def _by_properties(
-    root: Value,
-    properties: Properties | None,
-    *,
-    texts: tuple[str, ...],
-    introspection: Introspection,
-) -> dict[str, Any]:
-    """Return members evaluated by QOM types. The members in `texts` are text in any case."""
-    typed: dict[str, Any] = {}
-    rest = no_members()
-    for key, child in root.members.items():
-        known = (properties or {}).get(key)
-        kind = "str" if key in texts else known.type if known is not None else None
-        argument = child.leaf
-        if argument is None or is_json(argument) or kind is None:
-            rest.members[key] = child
-        elif argument.value.kind == t.COMPOUND and kind not in _TEXTS:
-            rest.members[key] = child  # a list, or a structure that only JSON can express
-        else:
-            description = known.description if known is not None else ""
-            text = plain_text(argument, introspection)
-            typed[key] = parse_property(text, kind, description=description)
-    by_looks = untyped(rest, introspection)
-    return {key: typed[key] if key in typed else by_looks[key] for key in root.members}
+def plain_blanks(text: str) -> str:
+    """Return the text with blanks in place of no-break spaces outside quotes."""
+    if not any(char in text for char in t.NO_BREAK_SPACES):
+        return text
+    return re.sub(_STRING_OR_NO_BREAK_SPACE, lambda match: match[1] or " ", text)
 
 
-def _read_transaction(item: TransactionItem, introspection: Introspection) -> Command | Missing:
-    """Evaluate `transaction`. Each action becomes `{"type": NAME, "data": {…}}` (transaction.json)."""
-    token = item.token
-    root = build_tree(item.arguments)
-    actions_given = root.members.get("actions")
-    if actions_given is not None:
-        start = actions_given.name_start
-        raise LineError("actions occurs twice", start=start, end=start + len("actions"))
-    for entry in (root, *(build_tree(action.arguments) for action in item.actions)):
-        need = _secret_needed(entry, introspection)
-        if need is not None:
-            return need
-    if not introspection.has_schema and any(
-        action.whole is None and _is_open(build_tree(action.arguments)) for action in item.actions
-    ):
-        return Missing(MISSING_SCHEMA)
-    actions: list[dict[str, Any]] = []
-    notes: list[str] = []
-    for action in item.actions:
-        data, told = _action(action, introspection)
-        actions.append({"type": action.name.text, "data": data})
-        notes += told
-    rest = _by_schema(Token(t.NAME, "transaction", token.start), root, introspection)
-    if isinstance(rest, Missing):
-        return rest
-    arguments = {"actions": actions, **rest[0]}
-    return Command("transaction", arguments, start=token.start, notes=notes + rest[1])
-
-
-def _action(action: CommandItem, introspection: Introspection) -> Read:
-    if action.json is not None:
-        whole = action.json.read()
-        assert isinstance(whole, dict)
-        return whole, []
-    root = build_tree(action.arguments)
-    schema, name = introspection.schema, action.name.text
-    members = action_members(schema, name) if schema is not None else {}
-    if schema is None or "data" not in members:
-        return untyped(root, introspection), []
-    reader = TypedEvaluator(schema, introspection)
-    if "type" in members:
-        features = schema.enum_values(members["type"].type).get(name, ())
-        reader.notes += feature_notes(name, features)
-    return reader.members_of(root, members["data"].type), reader.notes
+def evaluate_command(item: CommandItem, introspection: Introspection) -> Command:
+    """Evaluate a command and its arguments by their types. Raises MissingError and LineError."""
+    if item.errors:
+        raise item.errors[0]
+    name = item.name
+    if item.json is not None:
+        return Command(name.text, _json_object(item.json), start=name.start, file=item.file)
+    evaluator = _Evaluator(introspection)
+    arguments = evaluator.command(name.text, item.arguments)
+    return Command(name.text, arguments, name.start, evaluator.notes, item.file)
 
 
 def action_members(schema: Schema, name: str) -> dict[str, Member]:

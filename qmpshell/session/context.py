@@ -7,8 +7,8 @@ from ..language import (
     MISSING_SCHEMA,
     MISSING_SECRET,
     Command,
-    FileNeededError,
     Missing,
+    MissingError,
     ParsedLine,
     RawCommand,
     Redirect,
@@ -171,26 +171,23 @@ class CommandContext:
 
     # -- missing information ----------------------------------------------------------------------
 
-    def evaluated(self, evaluate: Callable[[], T | Missing]) -> Generator[Step, Any, T | None]:
+    def evaluated(self, evaluate: Callable[[], T]) -> Generator[Step, Any, T | None]:
         """Call `evaluate` until it has the information that it needs. Return its result.
 
         Return None after a failure, which is reported.
         """
         files: dict[str, bytes | OSError] = {}
-        found: T | Missing
         while True:
             try:
-                found = self.state.server.evaluate(evaluate, files=files)
-            except FileNeededError as needed:
-                found = Missing(MISSING_FILE, needed.path)
-            if not isinstance(found, Missing):
-                return found
-            if found.kind == MISSING_SECRET:
+                return self.state.server.evaluate(evaluate, files=files)
+            except MissingError as error:
+                need = error.need
+            if need.kind == MISSING_SECRET:
                 self.fail("only the arguments of a server command can be secrets")
                 return None
-            if found.kind == MISSING_FILE:
-                files[found.subject] = yield ReadFile(found.subject)
-            elif not (yield from self.find_missing(found)):
+            if need.kind == MISSING_FILE:
+                files[need.subject] = yield ReadFile(need.subject)
+            elif not (yield from self.find_missing(need)):
                 return None
 
     def read_file(self, path: str) -> Generator[Step, Any, bytes]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ..language import (
     MISSING_DRIVER,
+    MISSING_FILE,
     MISSING_OBJECT,
     MISSING_SCHEMA,
-    FileNeededError,
     Introspection,
     Missing,
+    MissingError,
     PropertyType,
 )
 from ..qmp import as_text, expand_driver_alias
@@ -49,7 +50,7 @@ class ServerInfo:
     def _read_file(self, path: str) -> bytes:
         found = self.files.get(path)
         if found is None:
-            raise FileNeededError(path)
+            raise MissingError(Missing(MISSING_FILE, path))
         if isinstance(found, OSError):
             raise found
         return found

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ...language import Command, Missing, RawCommand, ShellCommand, Token
+    from ...language import Command, RawCommand, ShellCommand, Token
     from ..context import CommandContext
 
 
@@ -101,10 +101,10 @@ def require_monitor(context: CommandContext, call: ShellCommand, what: str) -> N
 
 def evaluate_own_command(
     context: CommandContext, call: ShellCommand, first: Token, rest: list[Token], *, what: str
-) -> Command | RawCommand | Missing:
-    """Return the server's command that a shell command runs, or what is missing.
+) -> Command | RawCommand:
+    """Return the server's command that a shell command runs.
 
-    `what` names it in the error about a file. Raises LineError.
+    `what` names it in the error about a file. Raises MissingError and LineError.
     """
     if first.kind == t.OBJECT:
         if rest:

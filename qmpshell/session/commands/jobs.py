@@ -9,7 +9,6 @@ from ...language import (
     VIEWS,
     WORD,
     Command,
-    Missing,
     RawCommand,
     ShellCommand,
     Token,
@@ -92,11 +91,8 @@ def run_watch(context: CommandContext, call: ShellCommand) -> Steps:
         yield from watch_screen(context, call, tokens, interval=interval, count=count)
         return
 
-    def evaluate() -> Command | RawCommand | ShellCommand | Token | Missing:
-        return _watched(context, call, tokens[0], tokens[1:])
-
-    watched = yield from context.evaluated(evaluate)
-    if isinstance(watched, Command | RawCommand | ShellCommand | Token):
+    watched = yield from context.evaluated(lambda: _watched(context, call, tokens[0], tokens[1:]))
+    if watched is not None:
         from ..live_views import Watch  # few scripts need them
         from ..watching import watch
 
@@ -124,8 +120,8 @@ def _watch_options(call: ShellCommand) -> tuple[float, int | None, list[Token]]:
 
 def _watched(
     context: CommandContext, call: ShellCommand, first: Token, rest: list[Token]
-) -> Command | RawCommand | ShellCommand | Token | Missing:
-    """Return the command to watch, the token of a human monitor line, or what is missing."""
+) -> Command | RawCommand | ShellCommand | Token:
+    """Return the command to watch, or the token of a human monitor line."""
     if first.text == HUMAN:
         if not rest or rest[0].kind != TEXT:
             raise usage_error(call, "a human monitor command is missing", first)

@@ -12,7 +12,6 @@ from ...language import (
     WORD,
     Argument,
     Command,
-    Missing,
     RawCommand,
     Token,
     arguments,
@@ -66,14 +65,14 @@ def run_table(context: CommandContext, call: ShellCommand) -> Steps:
     table_call = _parse(call)
     context.shows_requests = table_call.shows_requests
 
-    def evaluate() -> Command | RawCommand | Missing:
+    def evaluate() -> Command | RawCommand:
         first = table_call.command
         if first.text.startswith("/"):
             raise usage_error(call, "only server commands return a list", first)
         return evaluate_own_command(context, call, first, table_call.rest, what=call.name)
 
     command = yield from context.evaluated(evaluate)
-    if not isinstance(command, Command | RawCommand):
+    if command is None:
         return
     reply = yield from context.fetch(command)
     if reply is None or reply.is_error:
