@@ -8,8 +8,7 @@ if TYPE_CHECKING:
     from .diagnostics import *
     from .hmp import *
     from .hmp_tables import *
-    from .live_answers import *
-    from .live_queries import *
+    from .live_names import *
     from .members import *
     from .ranking import *
     from .signature import *
@@ -27,10 +26,9 @@ else:
                 " is_flag parse_catalogue parse_parameters"
             ),
             "hmp_tables": "parse_buses parse_drivers parse_netdevs",
-            "live_answers": "AnsweredNames names_of_kind",
-            "live_queries": (
-                "DRIVERS DRIVERS_HELP FLAT_NODES JOBS NETWORK OBJECTS TREE LiveQuery may_change"
-                " queries_for stale_after_event"
+            "live_names": (
+                "AnsweredNames DRIVERS DRIVERS_HELP FLAT_NODES JOBS NETWORK OBJECTS TREE LiveQuery"
+                " may_change names_of_kind properties_query queries_for stale_after_event"
             ),
             "members": "find_kind",
             "ranking": "DIRECTORY OTHER REGULAR_FILE SOCKET Candidate rank",

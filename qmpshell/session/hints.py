@@ -22,11 +22,11 @@ from .steps import Query, WaitStopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Sequence
     from typing import Any
 
-    from ..complete import HmpCommand, LiveName, NameQuery
-    from ..language import Properties, SourceLine, StrayWordError
+    from ..complete import HmpCommand
+    from ..language import SourceLine, StrayWordError
     from ..qmp import Reply
     from .requests import Request
     from .state import SessionState
@@ -136,28 +136,12 @@ def _suggest_parameter(state: SessionState, request: Request) -> Steps:
     if isinstance(driver, str) and driver not in introspection.drivers and state.sender.can_query:
         need = Missing(MISSING_DRIVER, driver)
         state.server.learn(need, returned((yield from query_missing(need))))
-    from ..complete import CompletionSources, find_mistyped_names  # few scripts need it
+    # Few scripts need them.
+    from ..complete import AnsweredNames, CompletionSources, find_mistyped_names, properties_query
 
-    known = CompletionSources(
-        schema=introspection.schema, live=_KnownProperties(introspection.drivers)
-    )
+    live = AnsweredNames()
+    for name, properties in introspection.drivers.items():
+        live.results[properties_query(name)] = [{"name": key} for key in properties or ()]
+    known = CompletionSources(schema=introspection.schema, live=live)
     for text in find_mistyped_names(request.data.decode("utf-8"), known):
         state.outbox.show(state.place(request, text))
-
-
-class _KnownProperties:
-    """The device properties that were queried for the values of a line, as live names."""
-
-    def __init__(self, drivers: Mapping[str, Properties | None]) -> None:
-        self._drivers = drivers
-
-    def find(self, name_query: NameQuery) -> Sequence[LiveName]:
-        """Return the names that are known."""
-        from ..complete import LiveName
-        from ..qmp.references import DEVICE_PROPERTY
-
-        is_device = name_query.kind == DEVICE_PROPERTY
-        properties = self._drivers.get(name_query.subject) if is_device else None
-        return [LiveName(name) for name in properties or ()]
-
-    peek = find
