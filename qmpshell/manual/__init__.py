@@ -7,7 +7,6 @@ if TYPE_CHECKING:
     from .entries import *
     from .find import *
     from .help_pages import *
-    from .members import *
     from .reference import *
     from .roff import *
     from .search import *
@@ -17,8 +16,7 @@ else:
         {
             "entries": "COMMAND ENUM EVENT Entry first_sentence parse_title",
             "find": "AGENT QEMU STORAGE_DAEMON Manual ManualCache find_page folders page_of",
-            "help_pages": "HelpPages",
-            "members": "type_text",
+            "help_pages": "HelpPages type_text",
             "reference": "Descriptions Reference inferred_type",
             "roff": "literal parse_page spans",
             "search": "Found names_starting_with search_manual",
