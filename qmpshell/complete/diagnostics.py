@@ -19,7 +19,6 @@ from ..language import (
 )
 from ..language.values import ARRAY, BARE_WORD, DOTTED, JSON, OBJECT, OPAQUE, STRING, TEXT
 from ..qmp import LITERAL, json_number, parse_scalar, property_kind, references as kinds
-from ..record import Record
 from .members import open_members, qom_property_at
 from .sources import CompletionSources, NameQuery
 from .target import (
@@ -41,8 +40,7 @@ if TYPE_CHECKING:
     from ..language import Part, Tree, Value
     from ..qmp import Member, Schema
     from .sources import LiveName
-    from .target import Context, PartialCommand
-    from .types import TypeResolver
+    from .target import Context
 
 
 LONG = 40
@@ -67,35 +65,6 @@ _LIST_HINT = ": Tab shows the list"
 _OTHER_BOOLEANS = ("y", "n")
 
 
-def choice_misfit(given: Value, choices: Sequence[str], key: str, *, typed: bool) -> str:
-    """Check the value of a QOM property that accepts one of a few words."""
-    if given.form not in (BARE_WORD, TEXT, STRING) or given.text in choices:
-        return ""
-    if typed and any(value.startswith(given.text) for value in choices):
-        return ""
-    return f"{key} takes {'|'.join(choices)}, not {shown_value(given.text)}"
-
-
-def property_misfit(given: Value, meta: str, key: str, *, typed: bool, strict: bool) -> str:
-    """Check the value of a QOM property. `meta` starts with its type.
-
-    `strict` is true if the server rejects text in place of a number in JSON.
-    """
-    type_name, *words = meta.split(", ")
-    kind = property_kind(type_name, descriptions=words)
-    if kind not in _NUMBERS or given.form not in (BARE_WORD, TEXT, STRING, JSON):
-        return ""
-    if given.form == JSON:
-        is_clear = strict or _KIND_OF_WORD.get(given.text, "int") != kind
-        return _number(given, kind, key, typed=typed) if is_clear and kind != "number" else ""
-    if not strict:
-        if (kind == "boolean" and given.text in _OTHER_BOOLEANS) or _is_float(given.text, kind):
-            return ""
-        if given.form == STRING and parse_scalar(given.text, kind)[1]:
-            return ""
-    return _number(given, kind, key, typed=typed)
-
-
 def _is_float(text: str, kind: str) -> bool:
     """Return True if a C library parses a number that is not valid JSON, such as .5."""
     if kind != "number":
@@ -105,18 +74,6 @@ def _is_float(text: str, kind: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _number(given: Value, kind: str, key: str, *, typed: bool) -> str:
-    if _reads_as(given, kind):
-        return ""
-    if given.form == STRING:
-        return f"{key} takes {_JSON_WORDS[kind]}, without quotes"
-    if typed and _may_become(given, kind):
-        return ""
-    if given.form == JSON:
-        return f"{key} takes {_JSON_WORDS[kind]}, not {given.text[:LONG]}"
-    return wrong_value(key, kind, given.text)
 
 
 def _shown(given: Value) -> str:
@@ -166,90 +123,65 @@ _ADDRESS = "addr"
 _DRIVER_LIKE = ("drive",)
 
 
-class Diagnostics(Record):
-    """Diagnostics of a command.
+class Diagnostics:
+    """Diagnostics of the command in a context.
 
     `wrong` is what the server rejects, `missing` what it requires, `notes` what is deprecated or
-    unstable.
+    unstable. `is_finished` is true if the cursor has left the command, so that nothing can be added
+    to it.
     """
 
-    wrong: list[str] = []
-    missing: list[str] = []
-    notes: list[str] = []
-
-    def name(self, command: str) -> None:
-        """Name the command in each sentence, because it is not the one at the cursor."""
-        for texts in (self.wrong, self.missing):
-            texts[:] = [text if command in text else f"{command[:LONG]}: {text}" for text in texts]
-
-
-def _diagnose(context: Context, known: CompletionSources, *, is_finished: bool) -> Diagnostics:
-    """Return the diagnostics of one item.
-
-    `is_finished` is true if the cursor has left the command, so that nothing can be added to it.
-    """
-    call, found = context.call, Diagnostics()
-    if call is None:
-        return found
-    is_finished |= call.is_closed
-    if call.envelope is not None:
-        _check_envelope(call.envelope, known, found, context.cursor, is_finished=is_finished)
-    shapes = known.shapes_of(call.name)
-    if call.name and shapes.schema.commands():
-        arguments = _Arguments(call, shapes, known, found, cursor=context.cursor)
-        arguments.run(is_finished=is_finished)
-    for texts in (found.wrong, found.notes):
-        del texts[_MAX_CANDIDATES:]
-    return found
-
-
-def _check_envelope(
-    given: Value, known: CompletionSources, found: Diagnostics, cursor: int, *, is_finished: bool
-) -> None:
-    """Check a command in JSON without its arguments."""
-    for name in given.members:
-        if name not in ENVELOPE_MEMBERS:
-            guess = known.guess(name, ENVELOPE_MEMBERS, "envelope")
-            found.wrong.append(f"a command in JSON has no {name[:LONG]}{guess}")
-    for name in EXECUTE:
-        one = given.members.get(name)
-        if one is not None and one.form != STRING and not one.holds(cursor):
-            found.wrong.append(f"{name} must be text, in quotes")
-    arguments = given.members.get("arguments")
-    if arguments is not None and arguments.form != OBJECT:
-        found.wrong.append("arguments takes {…}")
-    if is_finished and not any(name in given.members for name in EXECUTE):
-        found.missing.append(f"missing: {EXECUTE[0]}")
-
-
-class _Arguments:
-    def __init__(
-        self,
-        call: PartialCommand,
-        shapes: TypeResolver,
-        known: CompletionSources,
-        findings: Diagnostics,
-        *,
-        cursor: int,
-    ) -> None:
-        self._cursor = cursor
-        self._call = call
-        self._shapes = shapes
+    def __init__(self, context: Context, known: CompletionSources, *, is_finished: bool) -> None:
+        self.wrong: list[str] = []
+        self.missing: list[str] = []
+        self.notes: list[str] = []
+        self._cursor = context.cursor
         self._known = known
-        self._wrong = findings.wrong
-        self._missing = findings.missing
-        self._notes = findings.notes
+        self._name = context.call.name if context.call is not None else ""
+        if context.call is None:
+            return
+        self._call = call = context.call
+        self._shapes = known.shapes_of(call.name)
+        is_finished |= call.is_closed
+        if call.envelope is not None:
+            self._check_envelope(call.envelope, is_finished=is_finished)
+        if call.name and self._shapes.schema.commands():
+            self._check_call(is_finished=is_finished)
+        for texts in (self.wrong, self.notes):
+            del texts[_MAX_CANDIDATES:]
 
-    def run(self, *, is_finished: bool) -> None:
+    def name_command(self) -> None:
+        """Name the command in each sentence, because it is not the one at the cursor."""
+        name = self._name
+        for texts in (self.wrong, self.missing) if name else ():
+            texts[:] = [text if name in text else f"{name[:LONG]}: {text}" for text in texts]
+
+    def _check_envelope(self, given: Value, *, is_finished: bool) -> None:
+        """Check a command in JSON without its arguments."""
+        for name in given.members:
+            if name not in ENVELOPE_MEMBERS:
+                guess = self._known.guess(name, ENVELOPE_MEMBERS, "envelope")
+                self.wrong.append(f"a command in JSON has no {name[:LONG]}{guess}")
+        for name in EXECUTE:
+            one = given.members.get(name)
+            if one is not None and one.form != STRING and not one.holds(self._cursor):
+                self.wrong.append(f"{name} must be text, in quotes")
+        arguments = given.members.get("arguments")
+        if arguments is not None and arguments.form != OBJECT:
+            self.wrong.append("arguments takes {…}")
+        if is_finished and not any(name in given.members for name in EXECUTE):
+            self.missing.append(f"missing: {EXECUTE[0]}")
+
+    def _check_call(self, *, is_finished: bool) -> None:
         call = self._call
         type_name = self._shapes.of_call(call)
         if not type_name:
-            self._wrong[:0] = self._unknown_call()
+            self.wrong[:0] = self._unknown_call()
             return
         if call.name in self._known.disabled:
-            self._wrong.append(f"{call.name} is disabled on this agent")
+            self.wrong.append(f"{call.name} is disabled on this agent")
         info = self._shapes.schema.event(call.name) or self._shapes.schema.command(call.name)
-        self._notes += feature_notes(call.name, info.features if info is not None else ())
+        self.notes += feature_notes(call.name, info.features if info is not None else ())
         if call.root.form in (DOTTED, OBJECT):
             self._object(call.root, type_name, ())
         if (call.root.members or is_finished) and call.sort != EVENT:
@@ -290,10 +222,10 @@ class _Arguments:
             kind = self._shapes.schema.compound(above)
             is_tag = path[-1] in self._shapes.tags(kind, holder)
             (tags if is_tag else names).append(".".join(path))
-        self._missing += [f"missing: {name}, which selects the other members" for name in tags]
+        self.missing += [f"missing: {name}, which selects the other members" for name in tags]
         if names:
             more = ", …" if len(names) > _MAX_NAMES else ""
-            self._missing.append(f"missing: {', '.join(names[:_MAX_NAMES])}{more}")
+            self.missing.append(f"missing: {', '.join(names[:_MAX_NAMES])}{more}")
 
     def _object(self, given: Value, type_name: str, path: tuple[str, ...]) -> None:
         shapes = self._shapes
@@ -310,11 +242,11 @@ class _Arguments:
         if any((given.text_of(tag) or "") not in self._values(members, tag) for tag in tags):
             is_open, branches = True, shapes.of_any_branch(type_name)
         for name, child in given.members.items():
-            if len(self._wrong) > _MAX_CANDIDATES:
+            if len(self.wrong) > _MAX_CANDIDATES:
                 return
             member = members.get(name)
             if member is not None:
-                self._notes += feature_notes(".".join((*path, name)), member.features)
+                self.notes += feature_notes(".".join((*path, name)), member.features)
                 self._value(child, member.type, (*path, name))
                 self._by_qom(child, (*path, name))
             elif name in others:
@@ -326,7 +258,7 @@ class _Arguments:
                 wrong = self._unknown(name, (*path,), [*members, *others], where)
                 # If more members may exist, only what resembles a known one is wrong.
                 if not is_open or (DID_YOU_MEAN in wrong and name not in _DRIVER_LIKE):
-                    self._wrong.append(wrong)
+                    self.wrong.append(wrong)
 
     def _by_qom(self, given: Value, path: tuple[str, ...]) -> None:
         """Check the value of `qom-set` by the type of the property."""
@@ -364,6 +296,7 @@ class _Arguments:
             by_index = given.form != OBJECT and all(map(str.isdecimal, given.members))
             type_name = self._shapes.schema.compound(type_name, by_index=by_index)
             kind = schema.kind(type_name) or "any"
+        is_text = kind == "str" and given.text != ""  # brackets after `=`
         if given.is_scalar:
             self._scalar(given, type_name, kind, key)
         elif kind == "object" and given.form in (DOTTED, OBJECT):
@@ -374,17 +307,16 @@ class _Arguments:
                 self._value(child, element, (*path, index))
         elif kind == "enum":
             shown = shown_value(given.text) if given.text else _shown(given)
-            self._wrong.append(self._not_of_enum(type_name, given.text, shown, key))
-        elif kind != "any" and (given.form == DOTTED or not is_alternate):
-            is_text = kind == "str" and given.text != ""  # brackets after `=`
-            self._add("" if is_text else f"{key} takes {_IN_WORDS.get(kind, kind)}")
+            self.wrong.append(self._not_of_enum(type_name, given.text, shown, key))
+        elif kind != "any" and (given.form == DOTTED or not is_alternate) and not is_text:
+            self.wrong.append(f"{key} takes {_IN_WORDS.get(kind, kind)}")
 
     def _ends_alternate(self, given: Value, type_name: str, key: str) -> bool:
         """Check the kind of an alternate's value. Return True if nothing more can be checked."""
         if self._fits_alternate(given, type_name):
             return given.is_scalar
         words = self._shapes.all_words(type_name, _FEW)
-        self._wrong.append(f"{key} takes {words}, not {_shown(given)}")
+        self.wrong.append(f"{key} takes {words}, not {_shown(given)}")
         return True
 
     def _fits_alternate(self, given: Value, type_name: str) -> bool:
@@ -406,28 +338,30 @@ class _Arguments:
         return any(kind in _NUMBERS and _reads_as(given, kind) for kind in branches)
 
     def _scalar(self, given: Value, type_name: str, kind: str, key: str) -> None:
-        typed = given.holds(self._cursor)
         if kind == "enum":
-            self._enum(given, type_name, key, typed=typed)
+            self._enum(given, type_name, key)
         elif kind in _NUMBERS:
-            self._add(_number(given, kind, key, typed=typed))
-        elif kind == "str":
-            self._add(f"{key} must be text, in quotes" if given.form == JSON and not typed else "")
-        elif kind in ("object", "array") and not typed:
-            brackets = "{…}" if kind == "object" else "[…]"
-            is_json = given.form in (STRING, JSON)
-            self._add(f"{key} takes {brackets}" if is_json else wrong_value(key, kind, given.text))
+            self._number(given, kind, key)
+        elif given.holds(self._cursor):
+            return
+        elif kind == "str" and given.form == JSON:
+            self.wrong.append(f"{key} must be text, in quotes")
+        elif kind in ("object", "array") and given.form in (STRING, JSON):
+            self.wrong.append(f"{key} takes {'{…}' if kind == 'object' else '[…]'}")
+        elif kind in ("object", "array"):
+            self.wrong.append(wrong_value(key, kind, given.text))
 
-    def _enum(self, given: Value, type_name: str, key: str, *, typed: bool) -> None:
+    def _enum(self, given: Value, type_name: str, key: str) -> None:
         values = self._shapes.schema.enum_values(type_name)
+        typed = given.holds(self._cursor)
         if given.text in values:
             if given.form == JSON and not typed:
-                self._wrong.append(f"{key} must be text, in quotes")
+                self.wrong.append(f"{key} must be text, in quotes")
             else:
-                self._notes += feature_notes(f"{key}={given.text}", values[given.text])
+                self.notes += feature_notes(f"{key}={given.text}", values[given.text])
         elif not (typed and any(value.startswith(given.text) for value in values)):
             shown = shown_value(given.text)
-            self._wrong.append(self._not_of_enum(type_name, given.text, shown, key))
+            self.wrong.append(self._not_of_enum(type_name, given.text, shown, key))
 
     def _not_of_enum(self, type_name: str, text: str, shown: str, key: str) -> str:
         """Return the sentence about `text`, which is not a value of an enum."""
@@ -436,17 +370,47 @@ class _Arguments:
         hint = guess or (_LIST_HINT if len(values) > _FEW else "")
         return f"{key} takes {self._shapes.all_words(type_name, _FEW)}, not {shown}{hint}"
 
-    def _property(self, given: Value, told: LiveName, key: str, *, strict: bool) -> None:
-        """Check the value of a property that is not in the schema."""
+    def _number(self, given: Value, kind: str, key: str) -> None:
+        """Check the value of a number, a boolean or null."""
         typed = given.holds(self._cursor)
-        if told.choices:
-            self._add(choice_misfit(given, told.choices, key, typed=typed))
+        if _reads_as(given, kind):
+            return
+        if given.form == STRING:
+            self.wrong.append(f"{key} takes {_JSON_WORDS[kind]}, without quotes")
+        elif typed and _may_become(given, kind):
+            return
+        elif given.form == JSON:
+            self.wrong.append(f"{key} takes {_JSON_WORDS[kind]}, not {given.text[:LONG]}")
         else:
-            self._add(property_misfit(given, told.meta, key, typed=typed, strict=strict))
+            self.wrong.append(wrong_value(key, kind, given.text))
 
-    def _add(self, wrong: str) -> None:
-        if wrong:
-            self._wrong.append(wrong)
+    def _property(self, given: Value, told: LiveName, key: str, *, strict: bool) -> None:
+        """Check the value of a QOM property, which is not in the schema.
+
+        Its description starts with its type. `strict` is true if the server rejects text in place
+        of a number in JSON.
+        """
+        type_name, *words = told.meta.split(", ")
+        kind = property_kind(type_name, descriptions=words)
+        if told.choices:
+            self._choice(given, told.choices, key)
+        elif kind in _NUMBERS and given.form == JSON:
+            is_clear = strict or _KIND_OF_WORD.get(given.text, "int") != kind
+            if is_clear and kind != "number":
+                self._number(given, kind, key)
+        elif kind in _NUMBERS and given.form in (BARE_WORD, TEXT, STRING):
+            is_loose = (kind == "boolean" and given.text in _OTHER_BOOLEANS) or (
+                _is_float(given.text, kind)
+                or (given.form == STRING and parse_scalar(given.text, kind)[1])
+            )
+            if strict or not is_loose:
+                self._number(given, kind, key)
+
+    def _choice(self, given: Value, choices: Sequence[str], key: str) -> None:
+        """Check the value of a property that accepts one of a few words."""
+        begins = given.holds(self._cursor) and any(word.startswith(given.text) for word in choices)
+        if given.form in (BARE_WORD, TEXT, STRING) and given.text not in choices and not begins:
+            self.wrong.append(f"{key} takes {'|'.join(choices)}, not {shown_value(given.text)}")
 
 
 def _unknown_events(text: str, names: Sequence[str], known: CompletionSources) -> list[str]:
@@ -482,7 +446,7 @@ def _find_all_wrong(line: str, known: CompletionSources) -> Iterator[str]:
     """Yield what the server would reject in the items of a complete line."""
     tree = find_tree(line, len(line))
     for part in items_of(tree) if tree is not None else ():
-        yield from _diagnose(finished_context(line, part), known, is_finished=True).wrong
+        yield from Diagnostics(finished_context(line, part), known, is_finished=True).wrong
 
 
 # Placeholders for text that is not typed yet: more of a word, or another argument or word.
@@ -503,9 +467,9 @@ def find_warnings(context: Context, known: CompletionSources) -> list[str]:
     for part in items_of(tree):
         holds_cursor = _holds(part, cursor)
         item = context if holds_cursor else finished_context(tree.line, part)
-        findings = _diagnose(item, known, is_finished=not holds_cursor)
-        if not holds_cursor and item.call is not None:
-            findings.name(item.call.name)
+        findings = Diagnostics(item, known, is_finished=not holds_cursor)
+        if not holds_cursor:
+            findings.name_command()
         mistakes.append(find_mistake(tree, cursor, known, part))
         if mistakes[-1] is not None:
             findings.wrong.clear()
@@ -529,10 +493,8 @@ def find_rejections(line: str, known: CompletionSources) -> list[tuple[int, str]
     """Return what the server would reject in a complete line, each with the offset of its item."""
     found: list[tuple[int, str]] = []
     for part in items_of(parse(line)):
-        item = finished_context(line, part)
-        findings = _diagnose(item, known, is_finished=True)
-        if item.call is not None:
-            findings.name(item.call.name)
+        findings = Diagnostics(finished_context(line, part), known, is_finished=True)
+        findings.name_command()
         texts = dict.fromkeys((*findings.wrong, *findings.missing))
         found += [(part.tokens[0].start, text.removesuffix(_LIST_HINT)) for text in texts]
     return found
