@@ -121,196 +121,8 @@ class Context(Record):
     tree: Tree | None = None
 
 
-def argument_context(
-    line: str, cursor: int, sort: str, name: Token, tokens: Sequence[Token]
-) -> Context:
-    """Return the context of a cursor after a command's name. `tokens` are those after it."""
-    item = command_item(line, name, list(tokens))
-    call = PartialCommand(sort, name.text, no_members(name.end))
-    whole = item.whole
-    if whole is None:
-        for argument in item.arguments:
-            call.root.add(argument)
-        return Context(cursor, _slots_at(line, cursor, item, call), call)
-    assert item.json is not None
-    call.root = item.json.root
-    call.is_whole = True
-    call.is_closed = whole.closed and cursor >= whole.end
-    slots = _json_slots(item.json, cursor, call) if cursor > whole.start else []
-    return Context(cursor, slots, call)
-
-
-def _slots_at(
-    line: str, cursor: int, item: CommandItem, call: PartialCommand
-) -> list[CompletionTarget]:
-    """Return the targets at a cursor among `key=value` arguments."""
-    for argument in item.arguments:
-        if argument.key.start < cursor <= argument.key.end:
-            return [_key_slot(line, cursor, argument.key, call)]
-        if argument.key.end < cursor <= argument.value.end:
-            return _value_slots(line, cursor, argument, call)
-    for word in item.words:
-        if word.start < cursor <= word.end:
-            return [_key_slot(line, cursor, word, call)] if word.kind == t.WORD else []
-    if line[cursor - 1 : cursor] in (" ", "\t", "\n"):
-        return [CompletionTarget(KEY, "", cursor, call=call)]
-    return []
-
-
-def _key_slot(line: str, cursor: int, key: Token, call: PartialCommand) -> CompletionTarget:
-    path, _ = parse_key(key.text, key.start)
-    *parents, (own, start) = [part for part in path if part[1] <= cursor]
-    typed = line[start:cursor]
-    quote = '"' if typed.startswith('"') else ""
-    slot = CompletionTarget(
-        KEY,
-        unquoted(typed) if quote else typed,
-        start,
-        call=call,
-        path=tuple(name for name, _ in parents),
-        quote=quote,
-    )
-    slot.own = own
-    slot.raw, slot.raw_start = line[key.start : cursor], key.start
-    _set_key_path(slot)
-    return slot
-
-
-def _value_slots(
-    line: str, cursor: int, argument: Argument, call: PartialCommand
-) -> list[CompletionTarget]:
-    token = argument.value
-    if cursor < token.start:
-        return []
-    path = tuple(name for name, _ in argument.path)
-    call.key_path = (path[:-1], path[-1])
-    if token.kind == t.COMPOUND:
-        assert argument.json is not None
-        return _json_slots(argument.json, cursor, call, path)
-    typed = line[token.start : cursor]
-    if typed.startswith("@"):
-        return [CompletionTarget(FILE, typed[1:], token.start + 1, call=call, subject="@")]
-    quote = typed[:1] if token.kind == t.QUOTED else ""
-    if quote and token.closed and cursor == token.end:
-        return []
-    text = unquoted(typed) if quote else typed
-    slot = CompletionTarget(VALUE, text, token.start, call=call, path=path, quote=quote)
-    slot.closed = token.closed and cursor == token.end - 1 and bool(quote)
-    if argument.operator.text == ":=":
-        slot.writing = LITERAL
-    return [slot]
-
-
-def _json_slots(
-    json: JsonTree, cursor: int, call: PartialCommand, path: tuple[str, ...] = ()
-) -> list[CompletionTarget]:
-    """Return the target at a cursor in JSON whose path is `path`."""
-    leaf = json.leaf_at(cursor)
-    if leaf is None or leaf.expects not in (v.EXPECTS_KEY, v.EXPECTS_VALUE):
-        return []
-    token = leaf.text if leaf.start < cursor else ""
-    typed, rest = token[: cursor - leaf.start], token[cursor - leaf.start :]
-    quote = token[:1] if token[:1] in ("'", '"') else ""
-    slot = CompletionTarget(
-        VALUE if leaf.expects == v.EXPECTS_VALUE else KEY,
-        unquoted(typed) if quote else typed,
-        leaf.start if token else cursor,
-        call=call,
-        path=(*path, *leaf.path),
-        writing=LITERAL,
-        quote=quote,
-    )
-    slot.closed = bool(quote) and rest == quote
-    if not quote:
-        slot.own = token
-    elif rest:
-        slot.own = unquoted(token)
-    _set_key_path(slot)
-    return [slot]
-
-
-def _set_key_path(slot: CompletionTarget) -> None:
-    """Store in the command where the cursor is."""
-    assert slot.call is not None
-    is_member = slot.kind == VALUE and slot.path
-    slot.call.key_path = (slot.path[:-1], slot.path[-1]) if is_member else (slot.path, slot.own)
-
-
 ENVELOPE_MEMBERS = ("execute", "arguments", "id", "exec-oob")
 EXECUTE = ("execute", "exec-oob")
-
-
-def raw_context(cursor: int, token: Token) -> Context:
-    """Return the context in a line of raw JSON."""
-    json = JsonTree(token)
-    root = json.root
-    name = next(filter(None, map(root.text_of, EXECUTE)), "")
-    arguments = root.members.get("arguments") or no_members(token.end)
-    call = PartialCommand(
-        COMMAND,
-        name,
-        arguments,
-        is_whole=True,
-        is_closed=token.closed and cursor >= token.end,
-        envelope=root,
-        is_out_of_band="exec-oob" in root.members,
-    )
-    context = Context(cursor, _json_slots(json, cursor, call), call)
-    if not context.slots:
-        return context
-    (slot,) = context.slots
-    path, is_value = slot.path, slot.kind == VALUE
-    if path[:1] == ("arguments",) and (len(path) > 1 or not is_value):
-        slot.path = path[1:]
-        _set_key_path(slot)
-        return context
-    call.key_path = ((), "")
-    if not is_value and not path:
-        slot.kind, slot.words = ENVELOPE, tuple(root.members)
-    elif is_value and len(path) == 1 and path[0] in EXECUTE:
-        slot.kind = COMMAND
-    elif is_value and path == ("arguments",):
-        slot.kind, slot.words = WORD, ("{",)
-    else:
-        context.slots = []
-    return context
-
-
-def option_string_context(line: str, cursor: int, word: Token, start: int) -> Context:
-    """Return the context in the option string at `start` for the command that `word` names."""
-    name, implied = option_command(word.text)
-    call = PartialCommand(COMMAND, name, no_members(start))
-    slots: list[CompletionTarget] = []
-    text = line[start:].rstrip()
-    if start + len(text) < cursor:
-        text = line[start:cursor]
-    arguments = parse_options(text, start, name, implied_key=implied).arguments
-    last = arguments[-1].value  # the end of the line is not part of it
-    last.text = last.text.rstrip()
-    for argument in arguments:
-        key, token = argument.key, argument.value
-        is_value = argument.operator.text != ""
-        is_implied = not (key.text or is_value) and argument.path[0][0] == implied
-        if is_value or (is_implied and token.text):
-            call.root.add(argument)
-        if not key.start <= cursor <= token.end:
-            continue
-        if is_implied or (is_value and cursor > key.end):
-            typed = line[token.start : cursor].replace(",,", ",")
-            path = tuple(part for part, _ in argument.path)
-            slots.append(CompletionTarget(VALUE, typed, token.start, call=call, path=path))
-            _set_key_path(slots[-1])
-        if is_implied or cursor <= key.end:
-            typed = line[key.start : cursor]
-            *parents, part = [typed] if name == OLD_SYNTAX else typed.split(".")
-            slot = CompletionTarget(KEY, part, cursor - len(part), call=call, path=tuple(parents))
-            own = argument.path[len(parents) : len(parents) + 1]
-            slot.own = own[0][0] if own else ""
-            _set_key_path(slot)
-            slots.append(slot)
-    for slot in slots:
-        slot.writing = KEYVAL
-    return Context(cursor, slots, call)
 
 
 # What a single word of each shell command is. A FILE is everything after the name.
@@ -338,165 +150,6 @@ _GRAPHS = ("block ", "devices ", "qom ", "pci ")
 _GRAPH_OPTIONS = ("--dot", "-v")
 # Options without a value.
 _FLAGS = ("--tsv", "-v", "--check")
-
-
-def shell_command_context(line: str, cursor: int, name: Token, tokens: Sequence[Token]) -> Context:
-    """Return the context of a cursor after the name of a shell command."""
-    command = shell_command_name(name.text)
-    options = _OPTIONS.get(command, ())
-    while tokens and tokens[0].text in options and cursor > tokens[0].end:
-        used = 1 if tokens[0].text in _FLAGS else 2
-        if len(tokens) < used or (used > 1 and cursor <= tokens[1].end):
-            return Context(cursor)
-        options = tuple(option for option in options if option != tokens[0].text)
-        tokens = tokens[used:]
-    context = _behind(line, cursor, command, tokens)
-    text, start = _typed(line, cursor, tokens[:1])
-    if options and (text or command in ("/jobs", "/wait-migration")):
-        words = tuple(f"{option} " for option in options)
-        context.slots.append(CompletionTarget(WORD, text, start, words=words))
-    return context
-
-
-def _behind(line: str, cursor: int, name: str, tokens: Sequence[Token]) -> Context:
-    """Return the context in the arguments of the shell command `name`."""
-    if name == t.WATCH and tokens and tokens[0].text.startswith("/"):
-        return _watched_view(line, cursor, tokens)
-    if name == "/table":
-        # What precedes the last word is for the table.
-        places = [number for number, token in enumerate(tokens) if token.kind == t.WORD]
-        tokens = tokens[places[-1] :] if places else []
-        return _command(line, cursor, COMMAND, tokens)
-    if name in ("/oob", t.WATCH):
-        return _command(line, cursor, COMMAND, tokens, is_out_of_band=name == "/oob")
-    if name == "/wait":
-        return _command(line, cursor, EVENT, tokens)
-    if name == "/keyval":
-        return _option_string(line, cursor, tokens)
-    if name == "/set":
-        return Context(cursor, _settings(line, cursor, tokens))
-    if name in ("/graph", "/info", "/key"):
-        return Context(cursor, [_view_target(line, cursor, name, tokens)])
-    kind = _WORDS.get(name)
-    if kind is None or (tokens and cursor > tokens[-1].end):
-        return Context(cursor)
-    return Context(cursor, _word_slots(line, cursor, name, kind, tokens))
-
-
-def _view_target(line: str, cursor: int, name: str, tokens: Sequence[Token]) -> CompletionTarget:
-    """Return what is completed after `/graph`, `/info` or `/key`."""
-    text, start = _typed(line, cursor, tokens)
-    earlier = tuple(token.text for token in tokens if token.end < cursor)
-    if name == "/graph":
-        is_named = any(word not in _GRAPH_OPTIONS for word in earlier)
-        names = _GRAPHS if not is_named else ()
-        options = _GRAPH_OPTIONS if is_named or text else ()
-        words = tuple(word for word in (*names, *options) if word not in earlier)
-        return CompletionTarget(WORD, text, start, words=words)
-    if name == "/info":
-        return CompletionTarget(INFO, text, start, words=earlier)
-    typed = text.rpartition("-")[2]
-    return CompletionTarget(KEY_NAME, typed, cursor - len(typed))
-
-
-def _watched_view(line: str, cursor: int, tokens: Sequence[Token]) -> Context:
-    """Return the context in a shell command that `/watch` repeats."""
-    if cursor > tokens[0].end:
-        return shell_command_context(line, cursor, tokens[0], tokens[1:])
-    text, start = _typed(line, cursor, tokens)
-    words = tuple(f"{name} " for name in (t.HUMAN, *t.VIEWS, "/screen"))
-    return Context(cursor, [CompletionTarget(WORD, text, start, words=words)])
-
-
-def _word_slots(
-    line: str, cursor: int, name: str, kind: str, tokens: Sequence[Token]
-) -> list[CompletionTarget]:
-    text, start = _typed(line, cursor, tokens)
-    if kind == FILE:
-        slots = _files(line, cursor, tokens, words=_OFF.get(name, ()))
-        if name == "/connect":
-            for slot in slots:
-                slot.subject = ADDRESS
-        return slots
-    if kind == EVENT_FILTER:
-        typed = text.rpartition(",")[2].lstrip("+-")
-        slot = CompletionTarget(kind, typed, cursor - len(typed))
-        return (
-            [slot]
-            if len(tokens) > 1
-            else [CompletionTarget(WORD, text, start, words=("list",)), slot]
-        )
-    return [] if len(tokens) > 1 else [CompletionTarget(kind, text, start)]
-
-
-def _typed(line: str, cursor: int, tokens: Sequence[Token]) -> tuple[str, int]:
-    """Return the typed part of the word at the cursor."""
-    for token in tokens:
-        if token.start < cursor <= token.end:
-            return line[token.start : cursor], token.start
-    return "", cursor
-
-
-def _command(
-    line: str, cursor: int, sort: str, tokens: Sequence[Token], *, is_out_of_band: bool = False
-) -> Context:
-    if not tokens or cursor <= tokens[0].end:
-        text, start = _typed(line, cursor, tokens)
-        if sort == EVENT:  # the last of several names
-            start += text.rfind(",") + 1
-            text = line[start:cursor]
-        slot = CompletionTarget(sort, text, start, subject="oob" if is_out_of_band else "")
-        return Context(cursor, [slot])
-    context = argument_context(line, cursor, sort, tokens[0], tokens[1:])
-    if context.call is not None:
-        context.call.is_out_of_band = is_out_of_band
-    return context
-
-
-def _option_string(line: str, cursor: int, tokens: Sequence[Token]) -> Context:
-    if not tokens or cursor <= tokens[0].end:
-        text, start = _typed(line, cursor, tokens)
-        return Context(cursor, [CompletionTarget(OPTION_NAME, text, start)])
-    if len(tokens) > 1 and tokens[1].kind == t.OBJECT:
-        return argument_context(line, cursor, COMMAND, tokens[0], tokens[1:])
-    start = min(tokens[1].start, cursor) if len(tokens) > 1 else cursor
-    return option_string_context(line, cursor, tokens[0], start)
-
-
-def _settings(line: str, cursor: int, tokens: Sequence[Token]) -> list[CompletionTarget]:
-    for index, token in enumerate(tokens):
-        if not token.start <= cursor <= token.end:
-            continue
-        if token.kind in (t.VALUE, t.QUOTED) and index > 1:
-            quote = token.text[0] if token.kind == t.QUOTED else ""
-            if quote and token.closed and cursor == token.end:
-                return []
-            typed = line[token.start + len(quote) : cursor]
-            start = token.start
-            if "," in typed:
-                typed = typed.rpartition(",")[2]
-                start, quote = cursor - len(typed), ""
-            name = tokens[index - 2].text
-            return [CompletionTarget(SETTING_VALUE, typed, start, subject=name, quote=quote)]
-        if token.kind in (t.WORD, t.KEY) and cursor > token.start:
-            return [CompletionTarget(SETTING, line[token.start : cursor], token.start)]
-    at_blank = line[cursor - 1 : cursor] in tuple(BLANKS)
-    return [CompletionTarget(SETTING, "", cursor)] if at_blank else []
-
-
-def _files(
-    line: str, cursor: int, tokens: Sequence[Token], *, words: Sequence[str]
-) -> list[CompletionTarget]:
-    start = tokens[0].start if tokens and tokens[0].start < cursor else cursor
-    typed = line[start:cursor]
-    quote = typed[:1] if typed[:1] in ("'", '"') else ""
-    if not quote and any(char in BLANKS for char in typed):
-        return []
-    is_closed = bool(tokens) and tokens[0].closed and cursor == tokens[0].end and len(typed) > 1
-    if quote and is_closed and typed.endswith(quote):
-        return []
-    slots = [CompletionTarget(FILE, typed[len(quote) :], start, quote=quote)]
-    return [*slots, CompletionTarget(WORD, typed, start, words=tuple(words))] if words else slots
 
 
 _OUTPUT_OF_DOCUMENTS = "<- "
@@ -529,7 +182,7 @@ def find_target(line: str, cursor: int) -> Context:
     if tree is None:
         return Context(cursor)
     line = tree.line
-    context = _find(tree, cursor)
+    context = _Finder(line, cursor).in_tree(tree)
     context.tree = tree
     for slot in context.slots:
         slot.after = _rest_of_word(slot, line, cursor)
@@ -570,26 +223,6 @@ def find_tree(line: str, cursor: int) -> Tree | None:
 _MARKS = (t.SEPARATOR, t.OPEN, t.CLOSE)
 
 
-def _find(tree: Tree, cursor: int) -> Context:
-    before = [token for token in tree.tokens if token.start < cursor]
-    for index, token in enumerate(before):
-        if token.kind == t.PIPE:
-            return Context(cursor, program_slots(tree.line, cursor, token.end))
-        if token.kind == t.COMMENT and cursor <= token.end:
-            return Context(cursor)
-        if token.kind == t.REDIRECT and token.end <= cursor:
-            file = tree.tokens[index + 1] if index + 1 < len(tree.tokens) else None
-            if file is None or file.kind != t.FILE or cursor <= file.end:
-                return Context(cursor, _file_slots(tree.line, cursor, token, file))
-        elif token.kind in _MARKS and cursor <= token.end and token.text != "\n":
-            typed = token.text[: cursor - token.start]
-            slots = [CompletionTarget(COMMAND, typed, token.start)] if token.kind == t.OPEN else []
-            return Context(cursor, slots)
-    number = sum(token.kind in _MARKS for token in before)
-    tokens = list(_tokens_of_part(tree, number))
-    return _item_context(tree.line, cursor, tokens, tree.parts[number])
-
-
 def _tokens_of_part(tree: Tree, number: int) -> Iterator[Token]:
     """Yield the tokens of a part, with those of the redirect after it."""
     marks = 0
@@ -601,32 +234,375 @@ def _tokens_of_part(tree: Tree, number: int) -> Iterator[Token]:
             yield token
 
 
-def _item_context(line: str, cursor: int, item: Sequence[Token], part: Part) -> Context:
-    """Return the context in one item of a line, the part whose tokens are `item`."""
-    if part.is_closing:
-        name = Token(t.NAME, "transaction", 0)
-        context = argument_context(line, cursor, COMMAND, name, item)
-        if context.call is not None:
-            context.call.root.members.setdefault("actions", Value(v.OPAQUE, "", 0, 0))
+def _set_key_path(slot: CompletionTarget) -> None:
+    """Store in the command where the cursor is."""
+    assert slot.call is not None
+    is_member = slot.kind == VALUE and slot.path
+    slot.call.key_path = (slot.path[:-1], slot.path[-1]) if is_member else (slot.path, slot.own)
+
+
+class _Finder:
+    """Finds what is at a cursor in a line."""
+
+    def __init__(self, line: str, cursor: int) -> None:
+        self._line = line
+        self._cursor = cursor
+
+    def _context(self, *slots: CompletionTarget, call: PartialCommand | None = None) -> Context:
+        return Context(self._cursor, list(slots), call)
+
+    def _target(
+        self, kind: str, text: str, *, words: Sequence[str] = (), subject: str = ""
+    ) -> CompletionTarget:
+        """Return a target whose text ends at the cursor."""
+        start = self._cursor - len(text)
+        return CompletionTarget(kind, text, start, words=tuple(words), subject=subject)
+
+    def _typed(self, tokens: Sequence[Token]) -> str:
+        """Return the typed part of the word at the cursor."""
+        for token in tokens:
+            if token.start < self._cursor <= token.end:
+                return self._line[token.start : self._cursor]
+        return ""
+
+    def in_tree(self, tree: Tree) -> Context:
+        before = [token for token in tree.tokens if token.start < self._cursor]
+        for index, token in enumerate(before):
+            if token.kind == t.PIPE:
+                return self._context(*program_slots(self._line, self._cursor, token.end))
+            if token.kind == t.COMMENT and self._cursor <= token.end:
+                return self._context()
+            if token.kind == t.REDIRECT and token.end <= self._cursor:
+                file = tree.tokens[index + 1] if index + 1 < len(tree.tokens) else None
+                if file is None or file.kind != t.FILE or self._cursor <= file.end:
+                    return self._context(*self._file_slots(token, file))
+            elif token.kind in _MARKS and self._cursor <= token.end and token.text != "\n":
+                if token.kind != t.OPEN:
+                    return self._context()
+                return self._context(self._target(COMMAND, self._typed([token])))
+        number = sum(token.kind in _MARKS for token in before)
+        tokens = list(_tokens_of_part(tree, number))
+        return self.item_context(tokens, tree.parts[number])
+
+    def item_context(self, item: Sequence[Token], part: Part) -> Context:
+        """Return the context in one item of a line, the part whose tokens are `item`."""
+        if part.is_closing:
+            name = Token(t.NAME, "transaction", 0)
+            context = self.argument_context(COMMAND, name, item)
+            if context.call is not None:
+                context.call.root.members.setdefault("actions", Value(v.OPAQUE, "", 0, 0))
+            return context
+        text = ""
+        if item and self._cursor > item[0].start:
+            first = item[0]
+            if first.kind == t.OBJECT:
+                return self.raw_context(first)
+            if self._cursor > first.end:
+                if first.kind == t.LOCAL:
+                    return self.shell_command_context(first, item[1:])
+                sort = ACTION if part.is_action else COMMAND
+                return self.argument_context(sort, first, item[1:])
+            text = self._line[first.start : self._cursor]
+        if part.is_action:
+            end = self._target(WORD, text, words=(")",))
+            return self._context(self._target(COMMAND, text, subject=ACTION), end)
+        local = self._target(LOCAL, text)
+        if text.startswith("/"):
+            return self._context(local)
+        return self._context(self._target(COMMAND, text), *([local] if not text else []))
+
+    def argument_context(self, sort: str, name: Token, tokens: Sequence[Token]) -> Context:
+        """Return the context of a cursor after a command's name. `tokens` are those after it."""
+        item = command_item(self._line, name, list(tokens))
+        call = PartialCommand(sort, name.text, no_members(name.end))
+        if item.whole is None or item.json is None:
+            for argument in item.arguments:
+                call.root.add(argument)
+            return self._context(*self._slots_at(item, call), call=call)
+        call.root, call.is_whole = item.json.root, True
+        call.is_closed = item.whole.closed and self._cursor >= item.whole.end
+        slots = self._json_slots(item.json, call) if self._cursor > item.whole.start else []
+        return self._context(*slots, call=call)
+
+    def _slots_at(self, item: CommandItem, call: PartialCommand) -> list[CompletionTarget]:
+        """Return the targets at a cursor among `key=value` arguments."""
+        for argument in item.arguments:
+            if argument.key.start < self._cursor <= argument.key.end:
+                return [self._key_slot(argument.key, call)]
+            if argument.key.end < self._cursor <= argument.value.end:
+                return self._value_slots(argument, call)
+        for word in item.words:
+            if word.start < self._cursor <= word.end:
+                return [self._key_slot(word, call)] if word.kind == t.WORD else []
+        if self._line[self._cursor - 1 : self._cursor] in (" ", "\t", "\n"):
+            return [CompletionTarget(KEY, "", self._cursor, call=call)]
+        return []
+
+    def _key_slot(self, key: Token, call: PartialCommand) -> CompletionTarget:
+        path, _ = parse_key(key.text, key.start)
+        *parents, (own, start) = [part for part in path if part[1] <= self._cursor]
+        typed = self._line[start : self._cursor]
+        quote = '"' if typed.startswith('"') else ""
+        text = unquoted(typed) if quote else typed
+        above = tuple(name for name, _ in parents)
+        slot = CompletionTarget(KEY, text, start, call=call, path=above, quote=quote, own=own)
+        slot.raw, slot.raw_start = self._line[key.start : self._cursor], key.start
+        _set_key_path(slot)
+        return slot
+
+    def _value_slots(self, argument: Argument, call: PartialCommand) -> list[CompletionTarget]:
+        token = argument.value
+        if self._cursor < token.start:
+            return []
+        path = tuple(name for name, _ in argument.path)
+        call.key_path = (path[:-1], path[-1])
+        if token.kind == t.COMPOUND:
+            assert argument.json is not None
+            return self._json_slots(argument.json, call, path)
+        typed = self._line[token.start : self._cursor]
+        if typed.startswith("@"):
+            return [CompletionTarget(FILE, typed[1:], token.start + 1, call=call, subject="@")]
+        quote = typed[:1] if token.kind == t.QUOTED else ""
+        if quote and token.closed and self._cursor == token.end:
+            return []
+        text = unquoted(typed) if quote else typed
+        slot = CompletionTarget(VALUE, text, token.start, call=call, path=path, quote=quote)
+        slot.closed = token.closed and self._cursor == token.end - 1 and bool(quote)
+        if argument.operator.text == ":=":
+            slot.writing = LITERAL
+        return [slot]
+
+    def _json_slots(
+        self, json: JsonTree, call: PartialCommand, path: tuple[str, ...] = ()
+    ) -> list[CompletionTarget]:
+        """Return the target at a cursor in JSON whose path is `path`."""
+        leaf = json.leaf_at(self._cursor)
+        if leaf is None or leaf.expects not in (v.EXPECTS_KEY, v.EXPECTS_VALUE):
+            return []
+        token = leaf.text if leaf.start < self._cursor else ""
+        typed, rest = token[: self._cursor - leaf.start], token[self._cursor - leaf.start :]
+        quote = token[:1] if token[:1] in ("'", '"') else ""
+        slot = CompletionTarget(
+            VALUE if leaf.expects == v.EXPECTS_VALUE else KEY,
+            unquoted(typed) if quote else typed,
+            leaf.start if token else self._cursor,
+            call=call,
+            path=(*path, *leaf.path),
+            writing=LITERAL,
+            quote=quote,
+        )
+        slot.closed = bool(quote) and rest == quote
+        if not quote:
+            slot.own = token
+        elif rest:
+            slot.own = unquoted(token)
+        _set_key_path(slot)
+        return [slot]
+
+    def raw_context(self, token: Token) -> Context:
+        """Return the context in a line of raw JSON."""
+        json = JsonTree(token)
+        root = json.root
+        name = next(filter(None, map(root.text_of, EXECUTE)), "")
+        arguments = root.members.get("arguments") or no_members(token.end)
+        call = PartialCommand(
+            COMMAND,
+            name,
+            arguments,
+            is_whole=True,
+            is_closed=token.closed and self._cursor >= token.end,
+            envelope=root,
+            is_out_of_band="exec-oob" in root.members,
+        )
+        context = self._context(*self._json_slots(json, call), call=call)
+        if not context.slots:
+            return context
+        (slot,) = context.slots
+        path, is_value = slot.path, slot.kind == VALUE
+        if path[:1] == ("arguments",) and (len(path) > 1 or not is_value):
+            slot.path = path[1:]
+            _set_key_path(slot)
+            return context
+        call.key_path = ((), "")
+        if not is_value and not path:
+            slot.kind, slot.words = ENVELOPE, tuple(root.members)
+        elif is_value and len(path) == 1 and path[0] in EXECUTE:
+            slot.kind = COMMAND
+        elif is_value and path == ("arguments",):
+            slot.kind, slot.words = WORD, ("{",)
+        else:
+            context.slots = []
         return context
-    text, start = "", cursor
-    if item and cursor > item[0].start:
-        first = item[0]
-        if first.kind == t.OBJECT:
-            return raw_context(cursor, first)
-        if cursor > first.end:
-            if first.kind == t.LOCAL:
-                return shell_command_context(line, cursor, first, item[1:])
-            sort = ACTION if part.is_action else COMMAND
-            return argument_context(line, cursor, sort, first, item[1:])
-        text, start = line[first.start : cursor], first.start
-    if part.is_action:
-        ends = [CompletionTarget(WORD, text, start, words=(")",))]
-        return Context(cursor, [CompletionTarget(COMMAND, text, start, subject=ACTION), *ends])
-    if text.startswith("/"):
-        return Context(cursor, [CompletionTarget(LOCAL, text, start)])
-    slots = [CompletionTarget(COMMAND, text, start)]
-    return Context(cursor, slots if text else [*slots, CompletionTarget(LOCAL, text, start)])
+
+    def option_string_context(self, word: Token, start: int) -> Context:
+        """Return the context in the option string at `start` for the command that `word` names."""
+        name, implied = option_command(word.text)
+        call = PartialCommand(COMMAND, name, no_members(start))
+        slots: list[CompletionTarget] = []
+        text = self._line[start:].rstrip()
+        if start + len(text) < self._cursor:
+            text = self._line[start : self._cursor]
+        arguments = parse_options(text, start, name, implied_key=implied).arguments
+        last = arguments[-1].value  # the end of the line is not part of it
+        last.text = last.text.rstrip()
+        for argument in arguments:
+            key, token = argument.key, argument.value
+            is_value = argument.operator.text != ""
+            is_implied = not (key.text or is_value) and argument.path[0][0] == implied
+            if is_value or (is_implied and token.text):
+                call.root.add(argument)
+            if not key.start <= self._cursor <= token.end:
+                continue
+            if is_implied or (is_value and self._cursor > key.end):
+                typed = self._line[token.start : self._cursor].replace(",,", ",")
+                path = tuple(part for part, _ in argument.path)
+                slots.append(CompletionTarget(VALUE, typed, token.start, call=call, path=path))
+                _set_key_path(slots[-1])
+            if is_implied or self._cursor <= key.end:
+                typed = self._line[key.start : self._cursor]
+                *parents, part = [typed] if name == OLD_SYNTAX else typed.split(".")
+                slot = self._target(KEY, part)
+                slot.call, slot.path = call, tuple(parents)
+                own = argument.path[len(parents) : len(parents) + 1]
+                slot.own = own[0][0] if own else ""
+                _set_key_path(slot)
+                slots.append(slot)
+        for slot in slots:
+            slot.writing = KEYVAL
+        return self._context(*slots, call=call)
+
+    def shell_command_context(self, name: Token, tokens: Sequence[Token]) -> Context:
+        """Return the context of a cursor after the name of a shell command."""
+        command = shell_command_name(name.text)
+        options = _OPTIONS.get(command, ())
+        while tokens and tokens[0].text in options and self._cursor > tokens[0].end:
+            used = 1 if tokens[0].text in _FLAGS else 2
+            if len(tokens) < used or (used > 1 and self._cursor <= tokens[1].end):
+                return self._context()
+            options = tuple(option for option in options if option != tokens[0].text)
+            tokens = tokens[used:]
+        context = self._behind(command, tokens)
+        text = self._typed(tokens[:1])
+        if options and (text or command in ("/jobs", "/wait-migration")):
+            words = [f"{option} " for option in options]
+            context.slots.append(self._target(WORD, text, words=words))
+        return context
+
+    def _behind(self, name: str, tokens: Sequence[Token]) -> Context:
+        """Return the context in the arguments of the shell command `name`."""
+        if name == t.WATCH and tokens and tokens[0].text.startswith("/"):
+            return self._watched_view(tokens)
+        if name == "/table":
+            # What precedes the last word is for the table.
+            places = [number for number, token in enumerate(tokens) if token.kind == t.WORD]
+            tokens = tokens[places[-1] :] if places else []
+            return self._command(COMMAND, tokens)
+        if name in ("/oob", t.WATCH):
+            return self._command(COMMAND, tokens, is_out_of_band=name == "/oob")
+        if name == "/wait":
+            return self._command(EVENT, tokens)
+        if name == "/keyval":
+            return self._option_string(tokens)
+        if name == "/set":
+            return self._context(*self._settings(tokens))
+        if name in ("/graph", "/info", "/key"):
+            return self._context(self._view_target(name, tokens))
+        kind = _WORDS.get(name)
+        if kind is None or (tokens and self._cursor > tokens[-1].end):
+            return self._context()
+        return self._context(*self._word_slots(name, kind, tokens))
+
+    def _view_target(self, name: str, tokens: Sequence[Token]) -> CompletionTarget:
+        """Return what is completed after `/graph`, `/info` or `/key`."""
+        text = self._typed(tokens)
+        earlier = [token.text for token in tokens if token.end < self._cursor]
+        if name == "/graph":
+            is_named = any(word not in _GRAPH_OPTIONS for word in earlier)
+            names = _GRAPHS if not is_named else ()
+            options = _GRAPH_OPTIONS if is_named or text else ()
+            words = [word for word in (*names, *options) if word not in earlier]
+            return self._target(WORD, text, words=words)
+        if name == "/info":
+            return self._target(INFO, text, words=earlier)
+        return self._target(KEY_NAME, text.rpartition("-")[2])
+
+    def _watched_view(self, tokens: Sequence[Token]) -> Context:
+        """Return the context in a shell command that `/watch` repeats."""
+        if self._cursor > tokens[0].end:
+            return self.shell_command_context(tokens[0], tokens[1:])
+        words = [f"{name} " for name in (t.HUMAN, *t.VIEWS, "/screen")]
+        return self._context(self._target(WORD, self._typed(tokens), words=words))
+
+    def _word_slots(self, name: str, kind: str, tokens: Sequence[Token]) -> list[CompletionTarget]:
+        if kind == FILE:
+            subject = ADDRESS if name == "/connect" else ""
+            return self._files(tokens, words=_OFF.get(name, ()), subject=subject)
+        text = self._typed(tokens)
+        if kind == EVENT_FILTER:
+            slot = self._target(kind, text.rpartition(",")[2].lstrip("+-"))
+            return [slot] if len(tokens) > 1 else [self._target(WORD, text, words=("list",)), slot]
+        return [] if len(tokens) > 1 else [self._target(kind, text)]
+
+    def _command(
+        self, sort: str, tokens: Sequence[Token], *, is_out_of_band: bool = False
+    ) -> Context:
+        if not tokens or self._cursor <= tokens[0].end:
+            text = self._typed(tokens)
+            if sort == EVENT:  # the last of several names
+                text = text.rpartition(",")[2]
+            subject = "oob" if is_out_of_band else ""
+            return self._context(self._target(sort, text, subject=subject))
+        context = self.argument_context(sort, tokens[0], tokens[1:])
+        if context.call is not None:
+            context.call.is_out_of_band = is_out_of_band
+        return context
+
+    def _option_string(self, tokens: Sequence[Token]) -> Context:
+        if not tokens or self._cursor <= tokens[0].end:
+            return self._context(self._target(OPTION_NAME, self._typed(tokens)))
+        if len(tokens) > 1 and tokens[1].kind == t.OBJECT:
+            return self.argument_context(COMMAND, tokens[0], tokens[1:])
+        start = min(tokens[1].start, self._cursor) if len(tokens) > 1 else self._cursor
+        return self.option_string_context(tokens[0], start)
+
+    def _settings(self, tokens: Sequence[Token]) -> list[CompletionTarget]:
+        for index, token in enumerate(tokens):
+            if not token.start <= self._cursor <= token.end:
+                continue
+            if token.kind in (t.VALUE, t.QUOTED) and index > 1:
+                quote = token.text[0] if token.kind == t.QUOTED else ""
+                if quote and token.closed and self._cursor == token.end:
+                    return []
+                typed = self._line[token.start + len(quote) : self._cursor]
+                start = token.start
+                if "," in typed:
+                    typed = typed.rpartition(",")[2]
+                    start, quote = self._cursor - len(typed), ""
+                name = tokens[index - 2].text
+                return [CompletionTarget(SETTING_VALUE, typed, start, subject=name, quote=quote)]
+            if token.kind in (t.WORD, t.KEY) and self._cursor > token.start:
+                return [self._target(SETTING, self._typed([token]))]
+        at_blank = self._line[self._cursor - 1 : self._cursor] in tuple(BLANKS)
+        return [self._target(SETTING, "")] if at_blank else []
+
+    def _files(
+        self, tokens: Sequence[Token], *, words: Sequence[str] = (), subject: str = ""
+    ) -> list[CompletionTarget]:
+        start = tokens[0].start if tokens and tokens[0].start < self._cursor else self._cursor
+        typed = self._line[start : self._cursor]
+        quote = typed[:1] if typed[:1] in ("'", '"') else ""
+        if not quote and any(char in BLANKS for char in typed):
+            return []
+        is_at_end = bool(tokens) and tokens[0].closed and self._cursor == tokens[0].end
+        if quote and is_at_end and len(typed) > 1 and typed.endswith(quote):
+            return []
+        slot = CompletionTarget(FILE, typed[len(quote) :], start, quote=quote, subject=subject)
+        return [slot, self._target(WORD, typed, words=words)] if words else [slot]
+
+    def _file_slots(self, mark: Token, file: Token | None) -> list[CompletionTarget]:
+        if self._cursor == mark.end or mark.text == INHERITED:
+            return []
+        return self._files([file] if file is not None and file.kind == t.FILE else [])
 
 
 _BETWEEN_PROGRAMS = re.compile(r"[|;&(]")
@@ -644,15 +620,11 @@ def program_slots(line: str, cursor: int, start: int) -> list[CompletionTarget]:
     return [CompletionTarget(kind, word, cursor - len(word))]
 
 
-def _file_slots(line: str, cursor: int, mark: Token, file: Token | None) -> list[CompletionTarget]:
-    if cursor == mark.end or mark.text == INHERITED:
-        return []
-    if file is None or cursor <= file.start or file.kind != t.FILE:
-        return [CompletionTarget(FILE, "", cursor)]
-    quote = file.text[0] if file.text[0] in "\"'" else ""
-    if quote and file.closed and cursor == file.end:
-        return []
-    return [CompletionTarget(FILE, line[file.start + len(quote) : cursor], file.start, quote=quote)]
+def argument_context(
+    line: str, cursor: int, sort: str, name: Token, tokens: Sequence[Token]
+) -> Context:
+    """Return the context of a cursor after a command's name. `tokens` are those after it."""
+    return _Finder(line, cursor).argument_context(sort, name, tokens)
 
 
 # Lines with more items get no diagnostics.
@@ -662,7 +634,7 @@ _MAX_ITEMS = 24
 def finished_context(line: str, part: Part) -> Context:
     """Return the context of a part of a line as if the cursor had left it."""
     last = part.tokens[-1].end
-    return _item_context(line[:last], last + 1, part.tokens, part)
+    return _Finder(line[:last], last + 1).item_context(part.tokens, part)
 
 
 def items_of(tree: Tree) -> list[Part]:
