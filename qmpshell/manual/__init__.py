@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from .help_pages import *
     from .reference import *
     from .roff import *
-    from .search import *
 else:
     __getattr__, __dir__ = export_lazily(
         __name__,
@@ -17,8 +16,9 @@ else:
             "entries": "COMMAND ENUM EVENT Entry first_sentence parse_title",
             "find": "AGENT QEMU STORAGE_DAEMON Manual ManualCache find_page folders page_of",
             "help_pages": "HelpPages type_text",
-            "reference": "Descriptions Reference inferred_type",
+            "reference": (
+                "Descriptions Found Reference inferred_type names_starting_with search_manual"
+            ),
             "roff": "literal parse_page spans",
-            "search": "Found names_starting_with search_manual",
         },
     )

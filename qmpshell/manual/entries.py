@@ -21,39 +21,18 @@ EVENT = "event"
 ENUM = "enum"
 KINDS = (COMMAND, EVENT, ENUM, "object", "alternate", "union", "struct")
 
-_MEMBERS, _FEATURES, _RETURNS, _ERRORS, _SINCE, _CONDITION, _NOTES, _EXAMPLES, _OURS = range(9)
-_ROLES = {
-    "argument": _MEMBERS,
-    "arguments": _MEMBERS,
-    "member": _MEMBERS,
-    "members": _MEMBERS,
-    "data": _MEMBERS,
-    "value": _MEMBERS,
-    "values": _MEMBERS,
-    "alternative": _MEMBERS,
-    "alternatives": _MEMBERS,
-    "branches": _MEMBERS,
-    "feature": _FEATURES,
-    "features": _FEATURES,
-    "return": _RETURNS,
-    "returns": _RETURNS,
-    "error": _ERRORS,
-    "errors": _ERRORS,
-    "raises": _ERRORS,
-    "since": _SINCE,
-    "if": _CONDITION,
-    "availability": _CONDITION,
-    "note": _NOTES,
-    "notes": _NOTES,
-    "caution": _NOTES,
-    "warning": _NOTES,
-    "attention": _NOTES,
-    "important": _NOTES,
-    "see also": _NOTES,
-    "todo": _OURS,  # notes for QEMU's developers
-    "example": _EXAMPLES,
-    "examples": _EXAMPLES,
-}
+# The labels of each part, in lower case.
+_MEMBERS = "argument arguments member members data value values alternative alternatives branches"
+_FEATURES = "feature features"
+_RETURNS = "return returns"
+_ERRORS = "error errors raises"
+_SINCE = "since"
+_CONDITION = "if availability"
+_NOTES = "note notes caution warning attention important see-also"
+_EXAMPLES = "example examples"
+_OURS = "todo"  # notes for QEMU's developers
+_PARTS = (_MEMBERS, _FEATURES, _RETURNS, _ERRORS, _SINCE, _CONDITION, _NOTES, _EXAMPLES, _OURS)
+_ROLES = {label.replace("-", " "): part for part in _PARTS for label in part.split()}
 _SEPARATOR = r"\s*(?:--|—|–|:)(?:\s+|$)"
 _OPTIONAL = r"[\s,]*\(?\boptional\b\)?"
 _ELSEWHERE = r"\bsee the documentation of (\w+)"
@@ -201,7 +180,7 @@ def text_of(blocks: list[Block]) -> str:
     return " ".join(plain_text_of(block.spans) for block in blocks if isinstance(block, Paragraph))
 
 
-def _role(label: str) -> int | None:
+def _role(label: str) -> str | None:
     key = label.lower().strip()
     return _ROLES.get(key.rstrip(":"), _ROLES.get(key.partition(":")[0]))
 
