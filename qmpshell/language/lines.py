@@ -113,22 +113,18 @@ class LineAssembler:
         # Whether the last logical line ends in invalid JSON, whose end is unknown, or further lines
         # cannot correct the transaction that the last line belongs to.
         self.is_broken = False
-        self._open = False
+        # Whether a logical line is incomplete.
+        self.open = False
         self._in_transaction = False
         # The first mistake in an open transaction that further lines cannot correct.
         self._mistake: LineError | None = None
         self._skipping: _ReplySkipper | None = None
 
-    @property
-    def open(self) -> bool:
-        """Whether a logical line is incomplete."""
-        return self._open
-
     def pop(self) -> LogicalLine:
         """Return the logical line so far, and start a new one."""
         line, self._line = self._line, LogicalLine()
         self._json = self._mistake = None
-        self._open = self._in_transaction = False
+        self.open = self._in_transaction = False
         return line
 
     def pop_note(self) -> str:
@@ -155,7 +151,7 @@ class LineAssembler:
         if self._human:
             self._line.add(kept, number=number, line=line, dropped=dropped)
             return self.pop()
-        if self._json is None and (kept.lstrip().startswith("{") and not self._open):
+        if self._json is None and (kept.lstrip().startswith("{") and not self.open):
             self._json = JsonReader(QEMU)
         if self._json is not None:
             return self._feed_json(kept, number=number, line=line, dropped=dropped)
@@ -169,12 +165,12 @@ class LineAssembler:
             self._mistake = self._mistake or _find_unseparated_close(self._line.text, kept)
             self.is_broken = self._mistake is not None
         more |= self._in_transaction
-        self._open = more
+        self.open = more
         return None if more else self.pop()
 
     def _dropped(self, line: str) -> int | None:
         """Return the length of the prompt to drop from a line, or None to skip the line."""
-        if self._open:
+        if self.open:
             return self._continuation_width(line)
         if not self._human and self._is_reply(line):
             return None
@@ -219,7 +215,7 @@ class LineAssembler:
     def _feed_json(self, kept: str, *, number: int, line: str, dropped: int) -> LogicalLine | None:
         assert self._json is not None
         self._line.add(kept, number=number, line=line, dropped=dropped)
-        self._open = True
+        self.open = True
         following: re.Match[str] | None = None
         try:
             while True:
@@ -235,7 +231,7 @@ class LineAssembler:
 
     def end(self) -> None:
         """Handle the end of input. Raises LineError if a logical line is incomplete."""
-        if self._open:
+        if self.open:
             text = self._line.text
             what = "the JSON object is not complete" if self._json else "the line is continued"
             if self._in_transaction:

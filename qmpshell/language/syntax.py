@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 
 from ..errors import LineError
 from ..qmp import QEMU, JsonError, json_string, main_argument, option_command_name
@@ -177,8 +178,6 @@ class Part:
     at this place.
     """
 
-    __slots__ = ("_item", "end", "has_redirect", "is_action", "is_closing", "line", "mark", "misplaced", "opening", "precedes_close", "tokens")  # fmt: skip
-
     def __init__(self, line: str, mark: Token | None = None, opening: Token | None = None) -> None:
         self.line = line
         self.mark = mark
@@ -190,14 +189,11 @@ class Part:
         self.has_redirect = False
         self.precedes_close = False
         self.misplaced: LineError | None = None
-        self._item: CommandItem | RawItem | ShellCommandItem | None = None
 
-    @property
+    @cached_property
     def item(self) -> CommandItem | RawItem | ShellCommandItem | None:
         """What the tokens mean, or None without tokens. After `)`, a command without a name."""
-        if self._item is None and (self.tokens or self.is_closing):
-            self._item = self._parse()
-        return self._item
+        return self._parse() if self.tokens or self.is_closing else None
 
     @property
     def errors(self) -> list[LineError]:
@@ -222,8 +218,6 @@ class Part:
 
 class HumanPart(Part):
     """A human monitor line, which is what `/hmp` runs."""
-
-    __slots__ = ()
 
     def __init__(self, line: str, tokens: list[Token]) -> None:
         super().__init__(line)
