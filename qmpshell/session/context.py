@@ -9,41 +9,18 @@ from ..language import (
     Command,
     Missing,
     MissingError,
-    ParsedLine,
     RawCommand,
-    Redirect,
-    SourceLine,
 )
 from ..qmp import command_object, encode
 from ..render import REDACTED, escape, escape_json
 from .connection import CONNECTED
-from .effects import (
-    Confirm,
-    Connect,
-    OpenFile,
-    ReadFile,
-    Restart,
-    ShowDocument,
-    ShowEvent,
-    ShowPicture,
-    ShowReply,
-    ShowResult,
-    TryConnect,
-)
-from .execute import NOT_LEFT, UNANSWERED
+from .effects import ReadFile, ShowDocument, ShowEvent, ShowResult
+from .execute import UNANSWERED
 from .failures import GENERIC_ERROR
-from .lines import describe_unsent
-from .requests import PreparedLine, Request, encode_request, make_request
+from .requests import encode_request, make_request
 from .server import list_commands, returned
-from .steps import (
-    Issue,
-    NotConnected,
-    Query,
-    QueryAll,
-    WaitFor,
-    WaitStopped,
-)
-from .waits import Delay, Wait
+from .steps import Issue, NotConnected, Query, QueryAll, Sleep, WaitFor, WaitStopped
+from .waits import Wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +33,6 @@ if TYPE_CHECKING:
     from .execute import LineRunner
     from .lines import Task
     from .live_views import WatchRound
-    from .ports import MessageLog
     from .state import SessionState
     from .steps import Step, Steps
 
@@ -64,10 +40,6 @@ if TYPE_CHECKING:
 
 
 _POLL_INTERVAL = 0.25  # seconds
-# How deep files may run files.
-_MAX_SOURCE_DEPTH = 16
-# A control character makes the server's parser discard incomplete input (qmp-spec, "Errors").
-_RESYNC = b"\x01\n"
 
 
 class CommandContext:
@@ -228,8 +200,7 @@ class CommandContext:
                 message = command_object(query.name, query.arguments)
                 yield from self.runner.send(self.task, encode_request(message, self.task.source))
             raise WaitStopped
-        if self.state.connection.state != CONNECTED:
-            raise NotConnected(self._place("not connected; nothing was sent"))
+        self.require_connection("not connected; nothing was sent")
         replies: list[Reply] | None = yield QueryAll(queries)
         if replies is not None:
             return replies
@@ -239,6 +210,11 @@ class CommandContext:
         if self.state.interactive:
             raise WaitStopped(text)
         raise NotConnected(self._place(text))
+
+    def require_connection(self, text: str) -> None:
+        """Raise NotConnected with this text if there is no connection."""
+        if self.state.connection.state != CONNECTED:
+            raise NotConnected(self._place(text))
 
     def _place(self, text: str) -> str:
         return self.state.failures.place(self.task.source, self._call.start, text)
@@ -276,24 +252,6 @@ class CommandContext:
         view = self._round.view if self._round is not None else None
         return value if view is None else view.with_rates(value, command, self.now)
 
-    def show_last(self) -> None:
-        """Show the last reply again, in the redirect of the line if there is one."""
-        last = self.state.sender.last
-        if self.settings.dry_run:
-            return
-        if last is None:
-            self.fail("no reply yet")
-            return
-        shown = ShowReply(
-            last.reply,
-            last.request,
-            late=False,
-            elapsed=last.elapsed,
-            redirect=self.task.redirect,
-            again=True,
-        )
-        self.state.answers.add_reply(shown)
-
     # -- waits ------------------------------------------------------------------------------------
 
     def wait(self, wait: Wait, *, polled: str = "") -> Steps:
@@ -309,15 +267,14 @@ class CommandContext:
             for message in wait.new_messages():
                 self.state.outbox.emit(message)
             if not wait.ended:
-                yield WaitFor(Delay(self.now + _POLL_INTERVAL))
+                yield Sleep(self.now + _POLL_INTERVAL)
         yield WaitFor(wait)
         if wait.failure:
             self.fail(wait.failure)
 
     def start_wait(self, wait: Wait) -> None:
         """Record what the line waits for. Raises NotConnected."""
-        if self.state.connection.state != CONNECTED:
-            raise NotConnected(self._place(f"not connected: {escape(wait.label)} will not come"))
+        self.require_connection(f"not connected: {escape(wait.label)} will not come")
         self.task.wait = wait
         wait.since = self.now
 
@@ -374,140 +331,3 @@ class CommandContext:
     def _is_live_view(self) -> bool:
         """Whether the command runs below the prompt, beside other lines."""
         return self.state.lines.view_task is self.task
-
-    def pause(self, seconds: float, label: str) -> Steps:
-        """Wait for some time. `label` says what for."""
-        assert self.task.wait is not None  # of the query before
-        self.task.wait.label = label
-        yield WaitFor(Delay(self.now + seconds))
-
-    def show_picture(self, data: bytes, picture_format: str) -> None:
-        """Show a picture, or write it to the redirect of the line."""
-        self.state.outbox.emit(ShowPicture(data, picture_format, self.task.redirect))
-
-    def write_picture(self, data: bytes, path: str, start: int) -> Steps:
-        """Write a picture to a file, after confirmation if it exists and a user is present."""
-        yield from self.runner.open_redirect(self.task, Redirect(">", path, start))
-        if self.task.redirect is not None:
-            self.show_picture(data, "")
-            yield from self.runner.close_redirect(self.task)
-
-    # -- the session ------------------------------------------------------------------------------
-
-    def restart(self) -> Steps:
-        """End the server that qmpshell has started, if it runs, and start it again."""
-        child = self.state.ports.child
-        if child is None or not self.state.interactive:
-            self.fail("/restart works only in a shell that was opened by qmpshell run")
-            return
-        question = child.end_question()
-        if question and not (yield Confirm(question, None)):
-            self.show_message(NOT_LEFT)
-            return
-        yield from self.connect(None, Restart(None))
-
-    def connect(self, text: str | None, step: Connect | None = None) -> Steps:
-        """Connect to the address in `text`, or with None to the last server that sent a greeting.
-
-        `step` is the step that does it.
-        """
-        if self.settings.dry_run:
-            return
-        state, connection = self.state, self.state.connection
-        if text is not None and state.interactive and connection.is_working:
-            problem = yield TryConnect(text, self.now)
-            if problem:
-                self.fail(state.explain_kept_connection(problem, unsent=state.drop_lines()))
-                return
-        if connection.state == CONNECTED:
-            state.forget_requests()
-        address = text
-        if address is None:
-            address, text = connection.greeted_address, connection.greeted_text
-        if address != connection.greeted_address:
-            state.events.clear()
-        connection.reset(address, text, now=self.now)
-        state.server.forget()
-        state.vm.stop()
-        state.lines.drop_view()
-        problem = yield step or Connect(text)
-        if problem:
-            connection.end()
-            unsent = state.drop_lines()
-            more = f"; {describe_unsent(unsent)}" if unsent else ""
-            state.failures.report_no_server(f"{problem}{more}")
-
-    def resync(self) -> Steps:
-        """Reset the server's parser."""
-        if self.settings.dry_run:
-            return
-        if self.state.connection.state != CONNECTED:
-            raise NotConnected(self._place("not connected"))
-        # The reply is an error without an id, and shows that the parser works.
-        reply: Reply | None = yield Issue(Request({}, data=_RESYNC, source=None))
-        if reply is None:
-            self.fail("the server did not answer; it may be stopped")
-        else:
-            self.show_message("the server's parser was reset")
-
-    def run_file(self, name: str, data: bytes) -> None:
-        """Run the lines of a file before the following ones."""
-        from .input import LineInput, ScriptLines  # few scripts need it
-
-        depths, task = self.state.source_depth, self.task
-        depth = depths.get(task.source.name, 0) + 1
-        if depth > _MAX_SOURCE_DEPTH:
-            self.fail(f"{escape(name)}: /source is nested more than {_MAX_SOURCE_DEPTH} deep")
-            return
-        depths[name] = depth
-        lines = ScriptLines([LineInput(name, data=data)], human=self.settings.hmp)
-        found: list[PreparedLine] = []
-        while not lines.ended:
-            line = lines.pop()
-            if line is not None:
-                found.append(self.runner.prepare(line) if isinstance(line, SourceLine) else line)
-        answers = self.state.answers
-        if task.actions or answers.is_enabled:
-            # The rest of the line runs after the file's lines.
-            rest = PreparedLine(task.source, ParsedLine([action for action, _ in task.actions]))
-            rest.requests = [request for _, request in task.actions]
-            rest.ends_file = answers.is_enabled
-            found.append(rest)
-            task.actions.clear()
-        if answers.is_enabled:
-            answers.start_file()
-        self.state.lines.waiting.extendleft(reversed(found))
-
-    def set_log(self, path: str | None) -> Steps:
-        """Start or end the log. Raises QmpShellError, or OSError if opening it takes too long."""
-        log: MessageLog | None = None
-        if path is not None:
-            # The session limits the time of the step.
-            answer = yield OpenFile(
-                path, lambda: self.state.ports.open_log(path, None), lambda late: late.close()
-            )
-            if isinstance(answer, Exception):
-                raise answer
-            log = answer
-        self.state.message_logger.use(log)
-
-    def describe(self) -> str:
-        """Describe the connection in several lines."""
-        state = self.state
-        connection = state.connection
-        protocol, greeting = connection.protocol, connection.protocol.greeting
-        lines = [f"{connection.address}: {connection.state}"]
-        if self.settings.agent:
-            lines.append(f"server: guest agent {escape(state.server.agent_version)}".rstrip())
-        elif greeting is not None and greeting.version is not None:
-            version = ".".join(map(str, greeting.version))
-            lines.append(f"server: QEMU {version} {escape(greeting.package)}".rstrip())
-        if state.vm.state is not None and state.vm.state.status:
-            lines.append(f"VM state: {escape(state.vm.state.status)}")
-        if not self.settings.agent:
-            lines.append(f"capabilities: {', '.join(sorted(protocol.capabilities)) or 'none'}")
-            lines.append(f"unclaimed events: {len(state.events.unclaimed)}")
-        request = state.sender.table.oldest_user_request
-        if request is not None:
-            lines.append(f"waiting for the reply to {request.label}")
-        return "\n".join(lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from .effects import CloseRedirect, OpenFile, OpenRedirect, ReadFile, TryConnect
-from .steps import WaitFor
+from .steps import Sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -158,12 +158,10 @@ class LineQueue:
     @property
     def deadlines(self) -> list[float]:
         """The times at which something is due for a wait."""
-        waits: list[Wait] = []
-        for task in self:
-            waits += [task.wait] if task.wait is not None else []
-            waits += [task.blocked_on.wait] if isinstance(task.blocked_on, WaitFor) else []
-        times = [time for wait in waits for time in (wait.deadline, wait.due)]
-        return [time for time in times if time is not None]
+        waits = [task.wait for task in self if task.wait is not None]
+        sleeps = [task.blocked_on for task in self if isinstance(task.blocked_on, Sleep)]
+        deadlines = [wait.deadline for wait in waits if wait.deadline is not None]
+        return deadlines + [sleep.until for sleep in sleeps]
 
     def contains(self, task: Task) -> bool:
         """Return True if the line runs."""

@@ -12,6 +12,7 @@ from .steps import (
     NotConnected,
     Query,
     QueryAll,
+    Sleep,
     WaitFor,
     WaitStopped,
 )
@@ -135,6 +136,8 @@ class Scheduler:
                 task.resume(step, None)
             case NextCommand():
                 task.resume(step, None)
+            case Sleep():
+                pass
             case _:
                 if isinstance(step, FileStep):
                     self._state.files.start(task, step)
@@ -170,13 +173,13 @@ class Scheduler:
                 task.resume(step, None)
 
     def on_time(self, now: float) -> None:
-        """End the waits whose deadline has passed, and let others check the time."""
+        """End the waits whose deadline has passed, and the sleeps."""
         for task in self._lines:
             wait, step = task.wait, task.blocked_on
             if wait is not None and wait.deadline is not None and now >= wait.deadline:
                 task.interrupt(WaitStopped(wait.explain_timeout()))
-            elif isinstance(step, WaitFor):
-                step.wait.on_time(now)
+            elif isinstance(step, Sleep) and now >= step.until:
+                task.resume(step, None)
         self.check_waits()
 
     def stop_live_view(self) -> None:

@@ -39,6 +39,12 @@ class WaitFor(Record):
     wait: Wait
 
 
+class Sleep(Record):
+    """Wait until this time. The answer is None."""
+
+    until: float
+
+
 class MoveBeside(Record):
     """Let the following lines run meanwhile. `view` is shown as the live view. The answer is None."""
 
@@ -49,7 +55,7 @@ class NextCommand(Record):
     """Start the next command of the line as soon as nothing holds the lines. The answer is None."""
 
 
-Step = Issue | Query | QueryAll | WaitFor | MoveBeside | NextCommand | DriverStep
+Step = Issue | Query | QueryAll | WaitFor | Sleep | MoveBeside | NextCommand | DriverStep
 if TYPE_CHECKING:
     Steps = Generator[Step, Any, None]
 

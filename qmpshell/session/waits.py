@@ -36,14 +36,6 @@ class Wait:
         """Handle an event. Return True if the wait consumes it."""
         return False
 
-    def on_time(self, now: float) -> None:
-        """Handle the passing of time."""
-
-    @property
-    def due(self) -> float | None:
-        """When `on_time` has an effect, or None."""
-        return None
-
     def explain_timeout(self) -> str:
         """Return a message for the case that the deadline has passed."""
         return f"{escape(self.label)} did not end within {self._seconds}"
@@ -63,23 +55,6 @@ class Wait:
     def new_messages(self) -> list[ShowMessage]:
         """Return messages about what has changed, and update `ended`."""
         return []
-
-
-class Delay(Wait):
-    """Waits until a time."""
-
-    def __init__(self, until: float) -> None:
-        super().__init__("", None)
-        self._until = until
-
-    @property
-    def due(self) -> float | None:
-        """When the delay ends."""
-        return self._until
-
-    def on_time(self, now: float) -> None:
-        """End at the time."""
-        self.ended = now >= self._until
 
 
 _WILDCARDS = "*?["

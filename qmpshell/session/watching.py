@@ -10,8 +10,7 @@ from .context import CommandContext
 from .effects import PPM, ShowDocument, ShowPicture
 from .live_views import JobsWatch, WatchRound
 from .requests import make_request
-from .steps import MoveBeside, WaitFor, WaitStopped
-from .waits import Delay
+from .steps import MoveBeside, Sleep, WaitFor, WaitStopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,10 +134,10 @@ def _pause(context: CommandContext, until: float) -> Steps:
     """
     task, redirect = context.task, context.task.redirect
     if not context.state.interactive or redirect is None or redirect.operator != "|":
-        yield WaitFor(Delay(until))
+        yield Sleep(until)
         return
     yield from context.runner.close_redirect(task)
-    yield WaitFor(Delay(until))
+    yield Sleep(until)
     yield from context.runner.open_redirect(task, redirect)
 
 

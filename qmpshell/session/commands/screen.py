@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from ...errors import LineError, QmpShellError
-from ...language import Command, ShellCommand, suggestion_for, unquote
+from ...language import Command, Redirect, ShellCommand, suggestion_for, unquote
 from ...qmp import key_names, keys_for, keys_for_name, split_combination
 from ...render import escape
-from ..effects import PNG, PPM, ReadSecret
-from ..steps import WaitStopped
+from ..effects import PNG, PPM, ReadSecret, ShowPicture
+from ..steps import Sleep, WaitStopped
 from .arguments import command_words, file_name, require_monitor, usage_error
 
 TYPE_CHECKING = False
@@ -61,9 +61,14 @@ def run_screen(context: CommandContext, call: ShellCommand) -> Steps:
         picture_format = PPM
         data = yield from read_picture(context, PPM)
     if path:
-        yield from context.write_picture(data, path, start)
+        # After confirmation if the file exists and a user is present.
+        yield from context.runner.open_redirect(context.task, Redirect(">", path, start))
+        if context.task.redirect is not None:
+            context.state.outbox.emit(ShowPicture(data, "", context.task.redirect))
+            yield from context.runner.close_redirect(context.task)
     else:
-        context.show_picture(data, picture_format)
+        redirect = context.task.redirect
+        context.state.outbox.emit(ShowPicture(data, picture_format, redirect))
 
 
 def read_picture(context: CommandContext, picture_format: str) -> Generator[Step, Any, bytes]:
@@ -219,7 +224,9 @@ def _press(
             yield from context.query("send-key", _key_arguments(keys), is_secret=is_secret)
             done += 1
             if done < len(presses):
-                yield from context.pause(2 * len(keys) * _HOLD_TIME / 1000, what)
+                assert context.task.wait is not None  # of the query before
+                context.task.wait.label = what
+                yield Sleep(context.now + 2 * len(keys) * _HOLD_TIME / 1000)
     except WaitStopped as stopped:
         if not done:
             raise
