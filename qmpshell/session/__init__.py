@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from .input import *
     from .live_names import *
     from .live_views import *
-    from .migration import *
     from .ports import *
     from .raw import *
     from .requests import *
@@ -39,7 +38,6 @@ else:
             "input": "LineInput ScriptLines note_skipped",
             "live_names": "LIVE HmpCatalogueLoader LiveCache",
             "live_views": "JobsWatch ScreenWatch Watch",
-            "migration": "MigrationWait",
             "ports": "Ports",
             "raw": "RawSession",
             "requests": (
@@ -49,7 +47,7 @@ else:
             "server": "disabled_in names_in",
             "session": "Session",
             "steps": "Step",
-            "vm": "Job Jobs VmState",
+            "vm": "Job Jobs MigrationWait VmState",
             "waits": "EventWait JobWait Wait",
         },
     )

@@ -67,7 +67,7 @@ def run_wait_migration(context: CommandContext, call: ShellCommand) -> Steps:
     if tokens:
         raise no_argument_error(call, tokens[0])
     require_monitor(context, call, "migrations")
-    from ..migration import MigrationWait  # few scripts need it
+    from ..vm import MigrationWait  # few scripts need it
 
     can_query = context.state.sender.can_query
     wait = MigrationWait(deadline=context.deadline(timeout), can_query=can_query)
