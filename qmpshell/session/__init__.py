@@ -5,12 +5,13 @@ from .. import export_lazily
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .commands.arguments import *
+    from .commands.jobs import *
     from .commands.registry import *
+    from .commands.watch import *
     from .connection import *
     from .effects import *
     from .input import *
     from .live_names import *
-    from .live_views import *
     from .ports import *
     from .raw import *
     from .requests import *
@@ -24,7 +25,9 @@ else:
         __name__,
         {
             "commands.arguments": "find_mistake",
+            "commands.jobs": "JobsWatch",
             "commands.registry": "COMMANDS find_command",
+            "commands.watch": "ScreenWatch Watch",
             "connection": (
                 "CONNECTED UNCONNECTED ConnectionState explain_garbage explain_peer"
                 " explain_quiet_agent explain_silence"
@@ -37,7 +40,6 @@ else:
             ),
             "input": "LineInput ScriptLines note_skipped",
             "live_names": "LIVE HmpCatalogueLoader LiveCache",
-            "live_views": "JobsWatch ScreenWatch Watch",
             "ports": "Ports",
             "raw": "RawSession",
             "requests": (

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from ..render import Block
     from .execute import LineRunner
     from .lines import Task
-    from .live_views import WatchRound
     from .state import SessionState
     from .steps import Step, Steps
 
@@ -40,6 +39,28 @@ if TYPE_CHECKING:
 
 
 _POLL_INTERVAL = 0.25  # seconds
+
+
+class WatchRound:
+    """A round of `/watch`: the document, or what went wrong, or that the user has stopped it.
+
+    `with_rates` returns the result of a command with its rates at a time. `is_beside` is true if only
+    the live view shows it.
+    """
+
+    def __init__(
+        self,
+        with_rates: Callable[[object, str, float], object],
+        *,
+        is_first: bool,
+        is_beside: bool,
+    ) -> None:
+        self.with_rates = with_rates
+        self.is_first = is_first
+        self.is_beside = is_beside
+        self.blocks: list[Block] = []
+        self.problem = ""
+        self.is_stopped = False
 
 
 class CommandContext:
@@ -249,8 +270,7 @@ class CommandContext:
 
     def with_rates(self, value: object, command: str) -> object:
         """Return the result of a command. In `/watch`, growing integers have rates."""
-        view = self._round.view if self._round is not None else None
-        return value if view is None else view.with_rates(value, command, self.now)
+        return value if self._round is None else self._round.with_rates(value, command, self.now)
 
     # -- waits ------------------------------------------------------------------------------------
 
@@ -291,9 +311,7 @@ class CommandContext:
 
     # -- views ------------------------------------------------------------------------------------
 
-    def query(
-        self, name: str, arguments: dict[str, Any], *, is_secret: bool = False
-    ) -> Generator[Step, Any, Any]:
+    def query(self, command: Command, *, is_secret: bool = False) -> Generator[Step, Any, Any]:
         """Run a command for a view and return its result. Show it with -v.
 
         The arguments are neither shown nor logged if one `is_secret`. Raises WaitStopped if it
@@ -301,22 +319,21 @@ class CommandContext:
         """
         task = self.task
         self.runner.require_connection(task, self._call.start)
-        command = Command(name, arguments, self._call.start)
         request = make_request(command, task.source, self.state.sender.next_id()).as_own()
         request.background = self._is_live_view
         if is_secret:
-            request.message |= {"arguments": dict.fromkeys(arguments, REDACTED)}
+            request.message |= {"arguments": dict.fromkeys(command.arguments, REDACTED)}
         if (self.settings.verbose or self.shows_requests) and not self._is_live_view:
             self._show_request(request.message)
         if task.wait is None:
-            task.wait = Wait(f"the reply to {name}", None)
+            task.wait = Wait(f"the reply to {command.name}", None)
             task.wait.since = self.now
         try:
             reply: Reply | None = yield Issue(request)
         finally:
             request.abandoned = True  # if the wait was stopped; otherwise this has no effect
         if reply is None:
-            raise WaitStopped(f"no reply to {name}")
+            raise WaitStopped(f"no reply to {command.name}")
         if reply.is_error:
             raise WaitStopped(escape(f"{reply.error_class}: {reply.desc}"))
         return reply.value["return"]

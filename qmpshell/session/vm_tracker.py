@@ -66,6 +66,11 @@ class VmTracker:
         self.poll()
 
     @property
+    def can_query(self) -> bool:
+        """Whether qmpshell may send its own queries."""
+        return self._sender.can_query
+
+    @property
     def jobs(self) -> Jobs:
         """The jobs of the VM, which are tracked."""
         assert self.state is not None

@@ -1,33 +1,21 @@
-"""The shell commands /jobs, /wait-job and /watch."""
+"""The shell commands /jobs, /wait-job and /wait-migration."""
 
 from __future__ import annotations
 
-from ...language import (
-    HUMAN,
-    OBJECT,
-    TEXT,
-    VIEWS,
-    WORD,
-    Command,
-    RawCommand,
-    ShellCommand,
-    Token,
-)
-from ..waits import JobWait
-from .arguments import (
-    evaluate_own_command,
-    find_mistake,
-    no_argument_error,
-    number,
-    parse_timeout,
-    require_monitor,
-    usage_error,
-)
+from ...language import WORD
+from ...render import escape
+from ..effects import ShowMessage
+from ..steps import MoveBeside, WaitFor, WaitStopped
+from ..waits import PENDING, JobWait, Wait, advice_for
+from .arguments import no_argument_error, parse_timeout, require_monitor, usage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ...language import ShellCommand
     from ..context import CommandContext
     from ..steps import Steps
+    from ..vm import Job, Jobs
+    from ..vm_tracker import VmTracker
 
 
 def run_jobs(context: CommandContext, call: ShellCommand) -> Steps:
@@ -38,9 +26,145 @@ def run_jobs(context: CommandContext, call: ShellCommand) -> Steps:
     require_monitor(context, call, "jobs")
     # A live view is not a wait, and only ends early if the user wants that.
     is_view = context.is_beside and timeout is None
-    from ..watching import watch_jobs  # few scripts need it
+    yield from _watch_jobs(context, None if is_view else context.deadline(timeout))
 
-    yield from watch_jobs(context, None if is_view else context.deadline(timeout))
+
+def _watch_jobs(context: CommandContext, deadline: float | None) -> Steps:
+    """Follow all jobs until they have ended."""
+    if context.settings.dry_run:
+        return
+    state, is_beside = context.state, context.is_beside
+    watch = JobsWatch(state.vm, deadline=deadline, is_beside=is_beside)
+    context.start_wait(watch)
+    if is_beside:
+        yield MoveBeside(watch)
+    state.vm.follow_jobs(state.events.recent)
+    if state.interactive:
+        state.vm.jobs.pop_ended()
+    try:
+        yield WaitFor(watch)
+    except WaitStopped as stopped:
+        if is_beside and not str(stopped):
+            context.show_message("no longer watching the jobs")
+        raise
+    if watch.failure:
+        context.fail(watch.failure)
+
+
+class JobsWatch(Wait):
+    """Follows all jobs until they have ended; fails if one failed or was cancelled.
+
+    A job that waits for a command from the user, such as a mirror that is ready, has not ended.
+    With `is_beside`, the terminal shows the running jobs.
+    """
+
+    follows_jobs = True
+
+    def __init__(self, vm: VmTracker, *, deadline: float | None, is_beside: bool) -> None:
+        super().__init__("the end of the jobs", deadline)
+        self._vm = vm
+        self._is_beside = is_beside
+        # The status that was reported of each job.
+        self._reported: dict[str, str] = {}
+        self._failed = self._cancelled = 0
+
+    @property
+    def jobs(self) -> Jobs:
+        """The jobs of the VM."""
+        return self._vm.jobs
+
+    def new_messages(self) -> list[ShowMessage]:
+        """Return messages about changes of the jobs, and end when all have ended."""
+        jobs = self.jobs
+        if not jobs.are_known or self.ended:
+            return []
+        messages = [message for job in jobs.pop_ended() for message in self._report_end(job)]
+        for job in jobs.all.values():
+            if not job.is_over:
+                messages += self._report_status(job)
+            elif self._is_settled:
+                messages += self._report_end(job)
+        self.ended = jobs.are_over and (self._is_settled or not jobs.all)
+        if self.ended and jobs.are_refused:
+            self.failure = "the server does not list its jobs"
+        elif self.ended and not self._reported:
+            messages.append(ShowMessage("there are no jobs"))
+        elif self.ended:
+            self.failure = self._describe_failures()
+        return messages
+
+    def _describe_failures(self) -> str:
+        """Return how many jobs did not succeed, in words, or ""."""
+        failed, total = self._failed, len(self._reported)
+        if not failed and not self._cancelled:
+            return ""
+        if total == 1:
+            return f"the job {'failed' if failed else 'was cancelled'}"
+        if not self._cancelled:
+            return f"{failed} of {total} jobs failed"
+        cancelled = f"{self._cancelled} was cancelled"
+        if self._cancelled > 1:
+            cancelled = f"{self._cancelled} were cancelled"
+        return f"of {total} jobs, {f'{failed} failed and ' if failed else ''}{cancelled}"
+
+    def explain_timeout(self) -> str:
+        """Return a message for the case that the deadline has passed."""
+        waiting = [
+            f"{job_label(job)} is {job.status}; {self.advice(job)}"
+            for job in self.jobs.all.values()
+            if self.advice(job)
+        ]
+        return "; ".join([f"the jobs did not end within {self._seconds}", *waiting[:1]])
+
+    def advice(self, job: Job) -> str:
+        """Return how the user ends a job that waits for that, or ""."""
+        is_awaited = job.awaits_user and job.id not in self._vm.ending_jobs
+        return advice_for(job.status) if is_awaited else ""
+
+    @property
+    def _is_settled(self) -> bool:
+        """Return True if the reason for a job's end is known, as far as possible."""
+        return not self.jobs.need_list or not self._vm.can_query
+
+    def _report_status(self, job: Job) -> list[ShowMessage]:
+        if self._reported.get(job.id) == job.status or not job.kind:
+            return []
+        if job.status == PENDING and not job.awaits_user:
+            return []  # for a moment only
+        self._reported[job.id] = job.status
+        if self._is_beside:
+            return []
+        done = f", {100 * job.current // job.total} %" if job.total > 0 else ""
+        advice = self.advice(job)
+        text = f"{job_label(job)}: {escape(job.status)}{done}{'; ' if advice else ''}{advice}"
+        return [ShowMessage(text)]
+
+    def _report_end(self, job: Job) -> list[ShowMessage]:
+        if self._reported.get(job.id) == _OVER:
+            return []
+        self._reported[job.id] = _OVER
+        job.is_reported = True
+        self._cancelled += job.cancelled
+        self._failed += job.has_failed and not job.cancelled
+        return [ShowMessage(f"{job_label(job)}: {outcome(job)}", is_error=job.has_failed)]
+
+
+_OVER = ""  # not a status of any job
+
+
+def job_label(job: Job) -> str:
+    """Return a job's id and kind."""
+    kind = f" ({escape(job.kind)})" if job.kind else ""
+    return f"job {escape(job.id)}{kind}"
+
+
+def outcome(job: Job) -> str:
+    """Describe how a job has ended."""
+    if job.cancelled:
+        return "cancelled"
+    if job.error:
+        return f"failed: {escape(job.error)}"
+    return "aborted" if job.aborted else "done"
 
 
 def run_wait_job(context: CommandContext, call: ShellCommand) -> Steps:
@@ -72,67 +196,3 @@ def run_wait_migration(context: CommandContext, call: ShellCommand) -> Steps:
     can_query = context.state.sender.can_query
     wait = MigrationWait(deadline=context.deadline(timeout), can_query=can_query)
     yield from context.wait(wait, polled="query-migrate")
-
-
-SCREEN = "/screen"
-_INTERVAL = 2.0
-_SHORTEST = 0.1
-
-
-def run_watch(context: CommandContext, call: ShellCommand) -> Steps:
-    """Run `/watch [-n SECONDS] [-c TIMES] COMMAND|/hmp LINE|VIEW`."""
-    interval, count, tokens = _watch_options(call)
-    if not tokens or tokens[0].kind not in (WORD, OBJECT):
-        raise usage_error(call, "the command to watch is missing")
-    text = call.line[tokens[0].start : tokens[-1].end]
-    if tokens[0].text == SCREEN:
-        from .screen import watch_screen  # few sessions need it
-
-        yield from watch_screen(context, call, tokens, interval=interval, count=count)
-        return
-
-    watched = yield from context.evaluated(lambda: _watched(context, call, tokens[0], tokens[1:]))
-    if watched is not None:
-        from ..live_views import Watch  # few scripts need them
-        from ..watching import watch
-
-        yield from watch(context, watched, Watch(text, interval=interval, count=count))
-
-
-def _watch_options(call: ShellCommand) -> tuple[float, int | None, list[Token]]:
-    """Return interval, count and the other tokens of `/watch`."""
-    interval, count, position = _INTERVAL, None, 0
-    while True:
-        option = call.tokens[position : position + 2]
-        if not option or option[0].text not in ("-n", "-c"):
-            return interval, count, call.tokens[position:]
-        if option[0].text == "-n":
-            interval = number(call, option, "seconds")
-            if interval < _SHORTEST:
-                raise usage_error(call, f"it must be at least {_SHORTEST:g} seconds", option[1])
-        else:
-            given = number(call, option, "times")
-            if given < 1 or given != int(given):
-                raise usage_error(call, "it must be a whole number, at least 1", option[1])
-            count = int(given)
-        position += 2
-
-
-def _watched(
-    context: CommandContext, call: ShellCommand, first: Token, rest: list[Token]
-) -> Command | RawCommand | ShellCommand | Token:
-    """Return the command to watch, or the token of a human monitor line."""
-    if first.text == HUMAN:
-        if not rest or rest[0].kind != TEXT:
-            raise usage_error(call, "a human monitor command is missing", first)
-        return rest[0]
-    if first.text in VIEWS:
-        view = ShellCommand(first.text, rest, line=call.line, start=first.start)
-        mistake = find_mistake(view)
-        if mistake is not None:
-            raise mistake
-        return view
-    if first.text.startswith("/"):
-        names = " and ".join((", ".join((HUMAN, *VIEWS)), SCREEN))
-        raise usage_error(call, f"only server commands, {names} can be watched", first)
-    return evaluate_own_command(context, call, first, rest, what="a repeated command")

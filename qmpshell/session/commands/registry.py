@@ -66,7 +66,7 @@ COMMANDS = {
         "draw block nodes, devices, QOM objects or PCI buses; --dot is for graphviz, -v shows the requests",
     ),
     "/watch": (
-        "jobs.run_watch",
+        "watch.run_watch",
         "/watch [-n SECONDS] [-c TIMES] COMMAND|/hmp LINE|VIEW",
         "repeat a command or a view (/info, /graph, /table, /screen), every 2 s by default; changes are"
         " marked, and growing numbers show their rate",

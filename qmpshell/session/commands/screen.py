@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from typing import Any
 
-    from ...language import Token
     from ..context import CommandContext
     from ..steps import Step, Steps
 
 
-_SCREENDUMP = "screendump"
 _SHOW_REQUESTS = "-v"
 _ELSEWHERE = (
     "QEMU runs on another machine, in a container or chroot, or as another user;"
@@ -46,20 +44,20 @@ def run_screen(context: CommandContext, call: ShellCommand) -> Steps:
     if path.lower().endswith(f".{PPM}"):
         picture_format = PPM
     if context.settings.dry_run:
-        arguments = _arguments(path or "picture", picture_format or PNG)
-        yield from context.run_command(Command(_SCREENDUMP, arguments, call.start))
+        path = path or "picture"
+        yield from context.run_command(screendump(call, path, picture_format or PNG))
         return
     if path and context.task.redirect is not None:
         raise usage_error(call, "the picture cannot have two destinations", call.tokens[0])
     if not picture_format:
         raise usage_error(call, "pictures are shown only in the full shell; name a FILE")
     try:
-        data = yield from read_picture(context, picture_format)
+        data = yield from read_picture(context, call, picture_format)
     except _NoPngError:
         if is_written:
             raise
         picture_format = PPM
-        data = yield from read_picture(context, PPM)
+        data = yield from read_picture(context, call, PPM)
     if path:
         # After confirmation if the file exists and a user is present.
         yield from context.runner.open_redirect(context.task, Redirect(">", path, start))
@@ -71,7 +69,9 @@ def run_screen(context: CommandContext, call: ShellCommand) -> Steps:
         context.state.outbox.emit(ShowPicture(data, picture_format, redirect))
 
 
-def read_picture(context: CommandContext, picture_format: str) -> Generator[Step, Any, bytes]:
+def read_picture(
+    context: CommandContext, call: ShellCommand, picture_format: str
+) -> Generator[Step, Any, bytes]:
     """Return a picture of the VM's screen. Raises WaitStopped."""
     try:
         directory = context.state.ports.make_directory()
@@ -80,7 +80,7 @@ def read_picture(context: CommandContext, picture_format: str) -> Generator[Step
     path = directory.picture
     try:
         try:
-            yield from context.query(_SCREENDUMP, _arguments(path, picture_format))
+            yield from context.query(screendump(call, path, picture_format))
         except WaitStopped as stopped:
             raise _explained(str(stopped), path) from None
         return (yield from context.read_file(path))
@@ -91,36 +91,11 @@ def read_picture(context: CommandContext, picture_format: str) -> Generator[Step
         directory.remove()
 
 
-def watch_screen(
-    context: CommandContext,
-    call: ShellCommand,
-    tokens: Sequence[Token],
-    *,
-    interval: float,
-    count: int | None,
-) -> Steps:
-    """Run `/watch /screen`."""
-    if len(tokens) > 1:
-        raise usage_error(call, "a watched screen has no file", tokens[1])
-    require_monitor(context, call, "screen")
-    if context.settings.dry_run:
-        yield from context.run_command(Command(_SCREENDUMP, _arguments("picture", PPM), call.start))
-        return
-    if not context.state.ports.picture_format():
-        raise usage_error(call, "pictures are shown only in the full shell", tokens[0])
-    if context.task.redirect is not None:
-        raise usage_error(call, "the pictures cannot be redirected", tokens[0])
-    from ..live_views import ScreenWatch
-    from ..watching import watch_pictures
-
-    view = ScreenWatch(tokens[0].text, interval=interval, count=count)
-    yield from watch_pictures(context, view, lambda: read_picture(context, PPM))
-
-
-def _arguments(path: str, picture_format: str) -> dict[str, Any]:
+def screendump(call: ShellCommand, path: str, picture_format: str) -> Command:
+    """Return the command that writes a picture of the VM's screen to a file of the server."""
     # PPM is the default, and the only format before QEMU 7.1.
     chosen = {"format": PNG} if picture_format == PNG else {}
-    return {"filename": path, **chosen}
+    return Command("screendump", {"filename": path, **chosen}, call.start)
 
 
 def _explained(problem: str, path: str) -> WaitStopped:
@@ -210,10 +185,10 @@ def _press(
     """
     if context.settings.dry_run:
         for keys in presses:
-            yield from context.run_command(Command("send-key", _key_arguments(keys), 0))
+            yield from context.run_command(_send_key(keys))
         return
     if context.state.sender.can_query:
-        status = yield from context.query("query-status", {})
+        status = yield from context.query(Command("query-status", {}, 0))
         if isinstance(status, dict) and status.get("status") not in ("running", "suspended"):
             state = escape(str(status.get("status")))
             text = f"the VM state is {state}, in which QEMU drops all keys; cont runs the VM"
@@ -221,7 +196,7 @@ def _press(
     done = 0
     try:
         for keys in presses:
-            yield from context.query("send-key", _key_arguments(keys), is_secret=is_secret)
+            yield from context.query(_send_key(keys), is_secret=is_secret)
             done += 1
             if done < len(presses):
                 assert context.task.wait is not None  # of the query before
@@ -234,6 +209,6 @@ def _press(
         raise WaitStopped(f"{stopped}; {pressed}" if str(stopped) else pressed) from None
 
 
-def _key_arguments(keys: Sequence[str]) -> dict[str, Any]:
+def _send_key(keys: Sequence[str]) -> Command:
     codes = [{"type": "qcode", "data": key} for key in keys]
-    return {"keys": codes, "hold-time": _HOLD_TIME}
+    return Command("send-key", {"keys": codes, "hold-time": _HOLD_TIME}, 0)
