@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from ..errors import LineError
 from ..language import LineAssembler, LogicalLine, ParsedLine, SourceLine
 from .requests import PreparedLine
@@ -31,21 +33,22 @@ class LineInput:
         raw: bool = False,
     ) -> None:
         self.name = name
-        self._raw = raw
         self.descriptor = descriptor
-        self._parts: list[bytes] = [data] if data else []
-        self._buffer = b""
-        self._position = 0
+        self._raw = raw
         self._read = read
         self._ended = read is None
         self._first = True
+        # The complete lines that were not returned, and the parts of the last one.
+        self._lines: deque[bytes] = deque()
+        self._rest: list[bytes] = []
+        self._add(data)
         # Why reading has failed, or "".
         self.problem = ""
 
     @property
     def ended(self) -> bool:
         """Whether all has been read and returned."""
-        return self._ended and not self._parts and self._position >= len(self._buffer)
+        return self._ended and not self._lines and not self._rest
 
     @property
     def reads_on(self) -> bool:
@@ -61,41 +64,29 @@ class LineInput:
             return
         except OSError as error:
             self.problem = error.strerror or str(error)
-            self._parts.append(b"\n")
-            self._refill()
-            self._buffer = self._buffer[: self._buffer.rfind(b"\n", 0, -1) + 1]
-            self._ended = True
-            return
-        if data:
-            self._parts.append(data)
-        else:
-            self._ended = True
+            self._rest.clear()
+            data = b""
+        self._add(data)
+        self._ended = not data
+
+    def _add(self, data: bytes) -> None:
+        *lines, rest = data.split(b"\n")
+        if lines:
+            lines[0] = b"".join([*self._rest, lines[0]])
+            self._rest.clear()
+            self._lines.extend(lines)
+        if rest:
+            self._rest.append(rest)
 
     def pop(self) -> bytes | None:
         """Return the next line without its end, or None if none is complete."""
-        while True:
-            end = self._buffer.find(b"\n", self._position)
-            if end >= 0:
-                line = self._buffer[self._position : end + 1]
-                self._position = end + 1
-                return self._clean(line)
-            if not self._has_end():
-                break
-            self._refill()
-        if self._ended and (self._parts or self._position < len(self._buffer)):
-            self._refill()
-            line, self._buffer, self._position = self._buffer, b"", 0
+        if self._lines:
+            return self._clean(self._lines.popleft() + (b"\n" if self._raw else b""))
+        if self._ended and self._rest:
+            line = b"".join(self._rest)
+            self._rest.clear()
             return self._clean(line)
         return None
-
-    def _has_end(self) -> bool:
-        # Only the newest part can contain a line end that was not searched for.
-        return bool(self._parts) and (b"\n" in self._parts[-1] or self._read is None)
-
-    def _refill(self) -> None:
-        self._buffer = self._buffer[self._position :] + b"".join(self._parts)
-        self._parts.clear()
-        self._position = 0
 
     def _clean(self, line: bytes) -> bytes:
         if self._raw:
@@ -103,7 +94,7 @@ class LineInput:
         if self._first:
             self._first = False
             line = line.removeprefix(_BYTE_ORDER_MARK)
-        return line.removesuffix(b"\n").removesuffix(b"\r")
+        return line.removesuffix(b"\r")
 
 
 class ScriptLines:
@@ -176,10 +167,8 @@ class ScriptLines:
             text = line.decode("utf-8", "backslashreplace")
             before = len(line[: error.start].decode("utf-8"))
             mistake = LineError("the line is not UTF-8", start=before)
-            logical = LogicalLine()
-            logical.add(text, number=self._number, line=text, dropped=0)
             self._assembler.pop()
-            return PreparedLine(SourceLine(name, logical), error=mistake)
+            return PreparedLine(_source_line(name, text, self._number), error=mistake)
         whole = self._assembler.feed(text, self._number)
         if whole is not None:
             return SourceLine(name, whole)
@@ -193,10 +182,8 @@ class ScriptLines:
             found = PreparedLine(SourceLine(name, self._assembler.pop()), error=error)
         problem = self._inputs[0].problem
         if problem:
-            line = LogicalLine()
-            line.add("", number=self._number + 1, line="", dropped=0)
             unread = LineError(f"cannot read further: {problem}", start=0)
-            found = PreparedLine(SourceLine(name, line), error=unread)
+            found = PreparedLine(_source_line(name, "", self._number + 1), error=unread)
         self._inputs.pop(0)
         self._assembler = self._make_assembler()
         self._number = 0
@@ -210,6 +197,11 @@ def note_skipped(name: str, text: str, number: int, note: str) -> PreparedLine |
     """Return a line without commands that shows the note about a skipped line, if there is one."""
     if not note:
         return None
+    return PreparedLine(_source_line(name, text, number), ParsedLine([]), note=note)
+
+
+def _source_line(name: str, text: str, number: int) -> SourceLine:
+    """Return a physical line as the source of a line."""
     line = LogicalLine()
     line.add(text, number=number, line=text, dropped=0)
-    return PreparedLine(SourceLine(name, line), ParsedLine([]), note=note)
+    return SourceLine(name, line)
