@@ -18,7 +18,6 @@ from .effects import ReadFile, ShowDocument, ShowEvent, ShowResult
 from .execute import UNANSWERED
 from .failures import GENERIC_ERROR
 from .requests import encode_request, make_request
-from .server import list_commands, returned
 from .steps import Issue, NotConnected, Query, QueryAll, Sleep, WaitFor, WaitStopped
 from .waits import Wait
 
@@ -206,13 +205,6 @@ class CommandContext:
         return False
 
     # -- requests of views ------------------------------------------------------------------------
-
-    def server_commands(self) -> Generator[Step, Any, frozenset[str]]:
-        """Return the names of the server's commands."""
-        if self.state.server.names is None and not self.settings.dry_run:
-            found = yield from self.ask([Query(list_commands(agent=False))])
-            self.state.server.learn_commands(returned(found[0]))
-        return frozenset(self.state.server.names or ())
 
     def ask(self, queries: list[Query]) -> Generator[Step, Any, list[Reply]]:
         """Run commands for a view. Return their replies. A dry run ends the line."""

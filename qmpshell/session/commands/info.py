@@ -1,42 +1,52 @@
-"""The shell command /info."""
+"""The shell commands /info and /graph."""
 
 from __future__ import annotations
 
 from ...language import suggestion_for
-from ...render import Lines, Table, escape
+from ...render import PLAIN, Lines, Table, escape
 from ..failures import GENERIC_ERROR
-from ..server import returned
+from ..server import list_commands, returned
 from ..steps import Query
 from .arguments import command_words, require_monitor, text_of, usage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from typing import Any, TypeVar
 
     from ...language import ShellCommand
-    from ...render.views.view import Ask, View
+    from ...render import Spans
+    from ...render.views.graph import Graph
+    from ...render.views.view import Ask, Call, GraphSteps, View
     from ..context import CommandContext
     from ..steps import Step, Steps
 
     T = TypeVar("T")
 
 
+_DOT, _SHOW_REQUESTS = "--dot", "-v"
+_GRAPH_FLAGS = frozenset({"-b"})  # a graph shows few properties of devices
+
+
 def run_info(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/info [-v] [NAME [ARGUMENT…]]`."""
     words = [text_of(token) for token in command_words(call)]
-    shows_requests = words[:1] == ["-v"]
+    shows_requests = words[:1] == [_SHOW_REQUESTS]
     if shows_requests:
         del words[0]
         if not words:
             raise usage_error(call, "a name must follow -v")
     require_monitor(context, call, "info")
-    commands = yield from context.server_commands()
+    server = context.state.server
+    if server.names is None and not context.settings.dry_run:
+        found = yield from context.ask([Query(list_commands(agent=False))])
+        server.learn_commands(returned(found[0]))
+    commands = frozenset(server.names or ())
     if not words:
-        found = yield from _available(context, commands)
+        views = yield from _available(context, commands)
         from ...render.views.info import listing  # imported only with a view
 
-        context.show_view([Table(listing(found))], lambda: [name for name, _ in found])
+        context.show_view([Table(listing(views))], lambda: [name for name, _ in views])
         return
     yield from _show(context, words, commands, shows_requests=shows_requests)
 
@@ -67,12 +77,63 @@ def _show(
         return
     asked: list[tuple[Ask, Any]] = []
     steps = view_steps(name, view, words[1:], commands)
-    lines = yield from answer_requests(context, steps, asked, shows_requests=shows_requests)
+    lines = yield from _answer_requests(context, steps, asked, shows_requests=shows_requests)
     if lines is not None:
         context.show_view([Lines(lines, wrap=True)], lambda: data_of(asked))
 
 
-def answer_requests(
+def run_graph(context: CommandContext, call: ShellCommand) -> Steps:
+    """Run `/graph [-v] block|devices|qom|pci [--dot] [PATH]`."""
+    from ...render.views.blocks import show_block_graph  # few sessions need it
+    from ...render.views.device_tree import show_devices, show_pci, show_qom
+    from ...render.views.graph import graph_value
+    from ...render.views.view import Call, guard
+
+    graphs: dict[str, Callable[[Call], GraphSteps]] = {
+        "block": show_block_graph,
+        "devices": show_devices,
+        "qom": show_qom,
+        "pci": show_pci,
+    }
+    words = [text_of(token) for token in command_words(call)]
+    is_dot = _DOT in words
+    names = [word for word in words if word not in (_DOT, _SHOW_REQUESTS)]
+    if not names:
+        raise usage_error(call, f"the graph is missing: {', '.join(graphs)}")
+    if names[0] not in graphs or len(names) > (2 if names[0] == "qom" else 1):
+        wrong = names[0] if names[0] not in graphs else names[-1]
+        token = call.tokens[words.index(wrong)]
+        hint = suggestion_for(wrong, list(graphs))
+        if names[0] in graphs and not hint:
+            hint = "only qom has a PATH"
+        reason = f"{call.name} has no argument {wrong[:40]!r}"
+        raise usage_error(call, f"{reason}; {hint}" if hint else reason, token)
+    require_monitor(context, call, "graphs")
+    steps = graphs[names[0]](Call({"path": names[1] if len(names) > 1 else "/"}, _GRAPH_FLAGS))
+    drawn = yield from _answer_requests(
+        context, guard(_drawn(steps, is_dot=is_dot)), shows_requests=_SHOW_REQUESTS in words
+    )
+    if drawn is None:
+        return
+    graph, lines = drawn
+    if not graph.nodes and not is_dot:
+        context.show_message("there is nothing to draw")
+    context.show_view([Lines(lines)] if lines else [], lambda: graph_value(graph))
+
+
+def _drawn(
+    steps: GraphSteps, *, is_dot: bool
+) -> Generator[Sequence[Ask], list[Any], tuple[Graph, list[Spans]]]:
+    """Yield the requests of a graph, and return it with its lines."""
+    from ...render.views.graph import draw_graph, graph_dot
+
+    graph = yield from steps
+    if is_dot:
+        return graph, [[(PLAIN, line)] for line in graph_dot(graph)]
+    return graph, [*draw_graph(graph), *([(PLAIN, text)] for text in graph.legend)]
+
+
+def _answer_requests(
     context: CommandContext,
     steps: Generator[Sequence[Ask], list[Any], T],
     asked: list[tuple[Ask, Any]] | None = None,

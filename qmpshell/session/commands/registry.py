@@ -61,7 +61,7 @@ COMMANDS = {
         "show a list as a table; COLUMN=VALUE or COLUMN!=VALUE filters rows, -s sorts, -v shows the request",
     ),
     "/graph": (
-        "graphs.run_graph",
+        "info.run_graph",
         "/graph [-v] block|devices|qom|pci [--dot] [PATH]",
         "draw block nodes, devices, QOM objects or PCI buses; --dot is for graphviz, -v shows the requests",
     ),
