@@ -1,4 +1,4 @@
-"""Runs lines as generators: which one continues, and what its step starts."""
+"""Runs lines as generators: which one continues, what its step starts, and what time ends."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .execute import LineRunner
     from .lines import Task
+    from .requests import Request
     from .state import SessionState
     from .steps import Step, Steps
 
 
+# Seconds without a reply after which a command that is answered only on failure has succeeded.
+_SILENT_SUCCESS = 3.0
 # Steps that open a dialog, which holds all lines.
 _DIALOGS = (Confirm, ReadSecret)
 
@@ -172,16 +175,6 @@ class Scheduler:
                 task.abandon_query()
                 task.resume(step, None)
 
-    def on_time(self, now: float) -> None:
-        """End the waits whose deadline has passed, and the sleeps."""
-        for task in self._lines:
-            wait, step = task.wait, task.blocked_on
-            if wait is not None and wait.deadline is not None and now >= wait.deadline:
-                task.interrupt(WaitStopped(wait.explain_timeout()))
-            elif isinstance(step, Sleep) and now >= step.until:
-                task.resume(step, None)
-        self.check_waits()
-
     def stop_live_view(self) -> None:
         """Stop the live view, because the user wants it or another one is shown."""
         task = self._lines.view_task
@@ -195,3 +188,102 @@ class Scheduler:
             if not isinstance(task.blocked_on, CloseRedirect):
                 task.interrupt(ConnectionLost("the connection is lost"))
         self.run_lines()
+
+    # -- time -------------------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float | None:
+        """The time at which something is due, or None."""
+        state = self._state
+        times = [self._reply_deadline, state.files.deadline, state.vm.deadline]
+        if self._lines.has_waits:
+            times += self._lines.deadlines
+        times += self._connection.deadlines
+        return min((time for time in times if time is not None), default=None)
+
+    def tick(self, now: float) -> None:
+        """Do what is due at `now`."""
+        if not self._tick_connection(now):
+            return
+        self._tick_waits(now)
+        self._state.files.on_time(now)
+        self.advance()
+        self._state.vm.poll()
+        request, deadline = self._table.oldest_blocking, self._reply_deadline
+        if request is not None and deadline is not None and now >= deadline:
+            self._on_timeout(request)
+        self.advance()
+
+    def _tick_connection(self, now: float) -> bool:
+        """Do what is due for the negotiation. Return False if the connection is given up."""
+        state, connection, outbox = self._state, self._connection, self._state.outbox
+        if connection.give_up_at is not None and now >= connection.give_up_at:
+            state.abandon_connection(connection.explain_giving_up(now))
+            return False
+        if connection.inspect_at is not None and now >= connection.inspect_at:
+            text, is_fatal = connection.inspect()
+            if is_fatal:
+                state.abandon_connection(text)
+                return False
+            if text:
+                outbox.show(text)
+        if connection.silence_at is not None and now >= connection.silence_at:
+            text = connection.on_silence(now)
+            if text:
+                outbox.show(text)
+        if connection.again_at is not None and now >= connection.again_at:
+            connection.synchronize(now)
+            state.sender.send_handshake()
+        return True
+
+    def _tick_waits(self, now: float) -> None:
+        """End the waits whose deadline has passed, and the sleeps."""
+        for task in self._lines:
+            wait, step = task.wait, task.blocked_on
+            if wait is not None and wait.deadline is not None and now >= wait.deadline:
+                task.interrupt(WaitStopped(wait.explain_timeout()))
+            elif isinstance(step, Sleep) and now >= step.until:
+                task.resume(step, None)
+        self.check_waits()
+
+    @property
+    def _reply_deadline(self) -> float | None:
+        """When the oldest request that blocks the queue has taken too long, or None."""
+        request = self._table.oldest_blocking if self._table else None
+        if request is None:
+            return None
+        timeout = self._state.settings.timeout
+        if request.is_silent:
+            timeout = _SILENT_SUCCESS if timeout is None else min(timeout, _SILENT_SUCCESS)
+        return None if timeout is None else request.sent_at + timeout
+
+    def _on_timeout(self, request: Request) -> None:
+        state, timeout, task = self._state, self._state.settings.timeout, self._lines.current
+        if request.is_silent and request.source is not None:
+            self._on_silent_success(request)
+            return
+        is_evaluating = task is not None and task.is_evaluating
+        if task is not None and is_evaluating and request.source is None and not state.interactive:
+            state.drop_lines()
+            text = f"no reply to {request.name} within {timeout:g} s; nothing was sent"
+            state.failures.report_no_server(state.failures.place(task.source, 0, text))
+            return
+        text = f"no reply to {request.label} within {timeout:g} s; its outcome is unknown"
+        if request.source is not None:
+            if not state.interactive:
+                request.abandoned = True
+                state.drop_lines()
+                state.failures.report_no_server(state.place(request, text))
+                return
+            state.outbox.show(text, is_error=True)
+        request.abandon()
+
+    def _on_silent_success(self, request: Request) -> None:
+        """Treat a request without a reply as successful. A later reply is shown as late."""
+        self._table.dismiss(request)
+        if request.is_quit:
+            self._connection.on_quit()
+        if self._state.interactive:
+            text = f"{request.label} was sent; it is answered only if it fails"
+            self._state.outbox.show(text)
+        request.answer(None)

@@ -15,7 +15,6 @@ from .receiver import Receiver
 from .scheduler import Scheduler
 from .server import list_commands, returned
 from .state import SessionState
-from .timeouts import next_deadline, tick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
     from ..qmp import Greeting, Reply
     from ..storage import Settings
     from .effects import Effect
+    from .interaction import Interaction
     from .lines import Task
     from .live_names import HmpCatalogueLoader, LiveCache
-    from .overtaking import OvertakingLines
     from .ports import Ports
     from .requests import PreparedLine
     from .steps import Step, Steps
@@ -264,15 +263,15 @@ class Session:
         self._outbox.start(now)
         if self._lines.is_closed:
             return []
-        if not self.interactive or not self._overtaking.run(line):
+        if not self.interactive or not self._interaction.run(line):
             self._lines.waiting.append(line)
         return self._advance()
 
     @cached_property
-    def _overtaking(self) -> OvertakingLines:
-        from .overtaking import OvertakingLines  # a script does not need it
+    def _interaction(self) -> Interaction:
+        from .interaction import Interaction  # a script does not need it
 
-        return OvertakingLines(self.state, self._scheduler, self._runner)
+        return Interaction(self.state, self._scheduler, self._runner)
 
     def answer(self, step: Step, answer: object, now: float) -> list[Effect]:
         """Pass the driver's answer to a step to the line that waits for it.
@@ -286,35 +285,29 @@ class Session:
     def abandon(self, now: float) -> list[Effect]:
         """Stop waiting for what blocks the queue (Ctrl-C)."""
         self._outbox.start(now)
-        from .blockers import abandon_blocker  # a script does not need it
-
-        abandon_blocker(self.state, self._scheduler)
+        self._interaction.abandon_blocker()
         return self.state.pop_effects()
 
     def describe_blocker(self, now: float) -> str:
         """Describe what blocks the queue, for how long, and the queued lines, or return ""."""
-        from .blockers import describe_blocker  # a script does not need it
-
-        return describe_blocker(self.state, self._scheduler, now)
+        return self._interaction.describe_blocker(now)
 
     @property
     def is_blocked(self) -> bool:
         """Whether queued lines wait for something that the user should know."""
-        from .blockers import is_blocked  # a script does not need it
-
-        return is_blocked(self.state, self._scheduler)
+        return self._interaction.is_blocked
 
     # -- time -------------------------------------------------------------------------------------
 
     @property
     def deadline(self) -> float | None:
         """The time at which `tick` is due, or None."""
-        return next_deadline(self.state)
+        return self._scheduler.deadline
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due at `now`."""
         self._outbox.start(now)
-        tick(self.state, self._scheduler, now)
+        self._scheduler.tick(now)
         return self.state.pop_effects()
 
     # -- background queries -----------------------------------------------------------------------

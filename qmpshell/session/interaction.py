@@ -1,15 +1,15 @@
-"""Lines that do not wait for earlier ones at a terminal, such as /help, /connect and /quit."""
+"""Lines that overtake others at a terminal, and what blocks the queue there: its description and end."""
 
 from __future__ import annotations
 
 from ..errors import ConnectionLost
 from ..language import ShellCommand
 from ..render import escape
-from .commands.arguments import file_name
 from .connection import UNCONNECTED
-from .effects import Confirm, TryConnect
+from .effects import CloseRedirect, Confirm, TryConnect
 from .execute import NOT_LEFT, is_exit
 from .lines import count_commands, describe_unsent
+from .steps import WaitStopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,16 +22,24 @@ if TYPE_CHECKING:
 
 # Shell commands that run beside earlier lines.
 _AT_ONCE = ("/oob", "/status", "/help", "/apropos")
+# Seconds after which a wait is shown, and after which a cause is suggested.
+_SHOWN_AFTER = 1.0
+_LONG_WAIT = 5.0
 
 
-class OvertakingLines:
-    """Runs the lines that do not wait for earlier ones."""
+class Interaction:
+    """Runs lines that do not wait for earlier ones, such as /help, /connect and /quit.
+
+    It also describes what blocks the queue, and stops waiting for that.
+    """
 
     def __init__(self, state: SessionState, scheduler: Scheduler, runner: LineRunner) -> None:
         self._state = state
         self._scheduler = scheduler
         self._runner = runner
         self._lines = state.lines
+
+    # -- overtaking lines -------------------------------------------------------------------------
 
     def run(self, line: PreparedLine) -> bool:
         """Run a line that does not wait for others. Return False if it must be queued."""
@@ -107,6 +115,96 @@ class OvertakingLines:
             text = f"leaving after the reply to {escape(request.label)}; Ctrl-D leaves now"
             self._state.outbox.show(text)
 
+    # -- what blocks the queue --------------------------------------------------------------------
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether queued lines wait for something that the user should know."""
+        state = self._state
+        return (
+            self._lines.awaited is not None
+            or self._scheduler.attempt is not None
+            or state.sender.table.oldest_blocking is not None
+            or state.files.task is not None
+            or state.connection.state == UNCONNECTED
+        )
+
+    def describe_blocker(self, now: float) -> str:
+        """Describe what blocks the queue, for how long, and the queued lines, or return ""."""
+        blocker = self._find_blocker()
+        if blocker is None:
+            return ""
+        what, since, cause = blocker
+        seconds = now - since
+        if seconds < _SHOWN_AFTER:
+            return ""
+        text = f"waiting for {what}, {int(seconds)} s; Ctrl-C stops waiting"
+        unsent = self._lines.unsent
+        if unsent:
+            text += f"; {unsent} more {'is' if unsent == 1 else 'are'} queued"
+        return f"{text}; {cause}" if cause and seconds >= _LONG_WAIT else text
+
+    def _find_blocker(self) -> tuple[str, float, str] | None:
+        """Return what blocks the queue, since when, and why it may take long."""
+        state, connection, wait = self._state, self._state.connection, self._lines.awaited
+        if connection.state == UNCONNECTED:
+            return f"a connection to {escape(connection.address)}", connection.since, ""
+        attempt = self._scheduler.attempt
+        if attempt is not None:
+            return f"a connection to {escape(attempt.text)}", attempt.since, ""
+        if not connection.is_ready:
+            return None  # its own message says so
+        reader = state.files.task
+        if reader is not None:
+            return escape(reader.file), reader.blocked_since, ""
+        if wait is not None:
+            return escape(wait.label), wait.since, ""
+        request = state.sender.table.oldest_blocking
+        if request is not None and (request.source is not None or self._lines.unsent):
+            cause = "the server may be stopped or busy"
+            return f"the reply to {escape(request.label)}", request.sent_at, cause
+        return None
+
+    def abandon_blocker(self) -> None:
+        """Stop waiting for what blocks the queue, else end the live view, else drop queued lines."""
+        state, request = self._state, self._state.sender.table.oldest_blocking
+        if self._abandon_file() or self._abandon_wait():
+            self._scheduler.advance()
+        elif request is not None and (request.source is not None or self._lines.unsent):
+            if request.source is not None:
+                state.outbox.show(
+                    f"no longer waiting for the reply to {request.label}; the server may still run it"
+                )
+            request.abandon()
+            self._scheduler.advance()
+        elif self._lines.view_task is not None:
+            self._scheduler.stop_live_view()
+        else:
+            unsent = state.drop_lines()
+            if unsent:
+                state.outbox.show(describe_unsent(unsent))
+            if request is not None:
+                request.abandon()
+
+    def _abandon_file(self) -> bool:
+        state, task = self._state, self._state.files.task
+        if task is None:
+            return False
+        is_open = isinstance(task.blocked_on, CloseRedirect)
+        text = "not all data was written" if is_open else "nothing was sent"
+        state.outbox.show(f"no longer waiting for {escape(task.file)}; {text}")
+        state.files.stop(task)
+        task.interrupt(WaitStopped())
+        return True
+
+    def _abandon_wait(self) -> bool:
+        task, wait = self._lines.current, self._lines.awaited
+        if task is None or wait is None:
+            return False
+        self._state.outbox.show(f"no longer waiting for {escape(wait.label)}")
+        task.interrupt(WaitStopped())
+        return True
+
 
 def _only_command(line: PreparedLine) -> str:
     """Return the shell command that a line consists of, "/quit" for `exit`, or ""."""
@@ -126,4 +224,6 @@ def _address_of(line: PreparedLine) -> str | None:
     assert line.plan is not None
     (call,) = line.plan.actions
     assert isinstance(call, ShellCommand)
+    from .commands.arguments import file_name  # the first prompt does not need it
+
     return file_name(call, "")[0] if call.tokens else None
