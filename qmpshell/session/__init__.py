@@ -24,9 +24,9 @@ else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
-            "commands.arguments": "find_mistake",
+            "commands.arguments": "find_command find_mistake",
             "commands.jobs": "JobsWatch",
-            "commands.registry": "COMMANDS find_command",
+            "commands.registry": "COMMANDS",
             "commands.watch": "ScreenWatch Watch",
             "connection": (
                 "CONNECTED UNCONNECTED ConnectionState explain_garbage explain_peer"

@@ -234,10 +234,6 @@ class CommandContext:
 
     # -- commands ---------------------------------------------------------------------------------
 
-    def run_command(self, command: Command) -> Steps:
-        """Send a command as if it had been typed."""
-        yield from self.runner.run_command(self.task, command)
-
     def fetch(self, command: Command | RawCommand) -> Generator[Step, Any, Reply | None]:
         """Send a command for a view, which shows the result. An error is shown.
 

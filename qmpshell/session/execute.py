@@ -42,7 +42,7 @@ from .requests import (
     prepare,
     prepare_hmp,
 )
-from .server import query_missing, returned
+from .server import returned
 from .steps import Issue, NextCommand, NotConnected, Query, WaitStopped
 
 TYPE_CHECKING = False
@@ -70,8 +70,7 @@ class LineRunner:
     """Runs lines.
 
     `run_shell_command` returns the steps of a shell command, or None if it is done. `find_mistake`
-    returns the error in a shell command that can be found before it runs. `suggest` returns the
-    steps that show a hint about a line whose arguments are words.
+    returns the error in a shell command that can be found before it runs.
     """
 
     def __init__(
@@ -80,7 +79,6 @@ class LineRunner:
         *,
         run_shell_command: Callable[[Task, ShellCommand], Steps | None],
         find_mistake: Callable[[ShellCommand], LineError | None],
-        suggest: Callable[[StrayWordError, SourceLine], Steps],
     ) -> None:
         self._state = state
         self._settings = state.settings
@@ -91,7 +89,6 @@ class LineRunner:
         self._failures = state.failures
         self._run_shell_command = run_shell_command
         self._find_mistake = find_mistake
-        self._suggest = suggest
         # The types for the warnings of a dry run.
         self._sources: CompletionSources | None = None
 
@@ -190,7 +187,9 @@ class LineRunner:
         """Report the error in a line, with a hint if the line is meant for the human monitor."""
         if isinstance(error, StrayWordError) and self._connection.is_ready:
             self._failures.report_line(source, error, stops=False)
-            yield from self._suggest(error, source)
+            from .hints import suggest_for_stray_word  # only after errors
+
+            yield from suggest_for_stray_word(self._state, error, source)
         else:
             self._failures.report_line(source, error)
 
@@ -201,8 +200,7 @@ class LineRunner:
         introspection = self._server.introspection
         is_connected = self._connection.state == CONNECTED
         if not introspection.has_schema and is_connected:
-            need = Missing(MISSING_SCHEMA)
-            self._server.learn(need, returned((yield from query_missing(need))))
+            yield from self._server.query(Missing(MISSING_SCHEMA))
         if self._sources is None or self._sources.schema is not introspection.schema:
             self._sources = CompletionSources(schema=introspection.schema, live=AnsweredNames())
         if introspection.schema is not None and is_connected:
@@ -262,13 +260,10 @@ class LineRunner:
             self._server.learn(need, None)
             self.note_untyped(source, start)
             return True
-        reply = yield from query_missing(need)
-        if reply is None:
-            return False
-        self._server.learn(need, returned(reply))
-        if reply.is_error:
+        reply = yield from self._server.query(need)
+        if reply is not None and reply.is_error:
             self.note_untyped(source, start)
-        return True
+        return reply is not None
 
     def _prepare_again(self, line: PreparedLine) -> PreparedLine:
         """Evaluate a line again, with its own secrets and files."""

@@ -17,7 +17,7 @@ from ..language import (
 )
 from ..qmp import DEVICE_ADD, hmp_command, hmp_text
 from .requests import unknown_command_name
-from .server import list_commands, names_in, query_missing, returned
+from .server import list_commands, names_in, returned
 from .steps import Query, WaitStopped
 
 TYPE_CHECKING = False
@@ -128,14 +128,10 @@ def _suggest_parameter(state: SessionState, request: Request) -> Steps:
     """Suggest arguments and values with similar names, in the words of the prompt's diagnostics."""
     introspection = state.server.introspection
     if not introspection.has_schema and state.sender.can_query:
-        need = Missing(MISSING_SCHEMA)
-        reply = yield from query_missing(need)
-        if reply is not None:
-            state.server.learn(need, returned(reply))
+        yield from state.server.query(Missing(MISSING_SCHEMA))
     driver = request.arguments.get("driver") if request.name == DEVICE_ADD else None
     if isinstance(driver, str) and driver not in introspection.drivers and state.sender.can_query:
-        need = Missing(MISSING_DRIVER, driver)
-        state.server.learn(need, returned((yield from query_missing(need))))
+        yield from state.server.query(Missing(MISSING_DRIVER, driver))
     # Few scripts need them.
     from ..complete import AnsweredNames, CompletionSources, find_mistyped_names, properties_query
 

@@ -80,6 +80,26 @@ class ServerInfo:
             table = known.drivers if need.kind == MISSING_DRIVER else known.objects
             table[need.subject] = _properties(value)
 
+    def query(self, need: Missing) -> Generator[Step, Any, Reply | None]:
+        """Query and store missing information. Return the reply, or None if the server does not answer.
+
+        For a driver that the server does not know, the drivers that its name may stand for are queried.
+        """
+        queries = [Query("query-qmp-schema")]
+        if need.kind == MISSING_DRIVER:
+            names = [need.subject, *expand_driver_alias(need.subject)]
+            queries = [Query("device-list-properties", {"typename": name}) for name in names]
+        elif need.kind == MISSING_OBJECT:
+            queries = [Query("qom-list", {"path": need.subject})]
+        for query in queries:
+            reply: Reply | None = yield query
+            if reply is None:
+                return None
+            if not reply.is_error:
+                break
+        self.learn(need, returned(reply))
+        return reply
+
     def learn_commands(self, value: object) -> None:
         """Store the result of `query-commands`, or of an agent's `guest-info`."""
         self.names = names_in(value)
@@ -121,25 +141,6 @@ class ServerInfo:
         new = [note for note in dict.fromkeys(notes) if note not in self.notes]
         self.notes.update(new)
         return new
-
-
-def query_missing(need: Missing) -> Generator[Step, Any, Reply | None]:
-    """Query missing information. Return the reply, or None if the server does not answer.
-
-    For a driver that the server does not know, the drivers that its name may stand for are queried.
-    """
-    queries = [Query("query-qmp-schema")]
-    if need.kind == MISSING_DRIVER:
-        names = [need.subject, *expand_driver_alias(need.subject)]
-        queries = [Query("device-list-properties", {"typename": name}) for name in names]
-    elif need.kind == MISSING_OBJECT:
-        queries = [Query("qom-list", {"path": need.subject})]
-    reply: Reply | None = None
-    for query in queries:
-        reply = yield query
-        if reply is None or not reply.is_error:
-            break
-    return reply
 
 
 def list_commands(*, agent: bool) -> str:

@@ -19,7 +19,7 @@ from .state import SessionState
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..errors import LineError
-    from ..language import ShellCommand, SourceLine, StrayWordError
+    from ..language import ShellCommand, SourceLine
     from ..manual import Descriptions
     from ..qmp import Greeting, Reply
     from ..storage import Settings
@@ -79,7 +79,6 @@ class Session:
             state,
             run_shell_command=self._run_shell_command,
             find_mistake=_find_mistake,
-            suggest=self._suggest,
         )
         self._scheduler = Scheduler(state, self._runner)
         self._receiver = Receiver(state, self._scheduler)
@@ -89,17 +88,12 @@ class Session:
 
     def _run_shell_command(self, task: Task, call: ShellCommand) -> Steps | None:
         """Return the steps of a shell command, or None if it is done. Raises LineError."""
-        from .commands.registry import find_command  # few scripts need these
+        from .commands.arguments import find_command  # few scripts need these
         from .context import CommandContext
 
         run = find_command(call.name)
         assert run is not None  # `prepare` has checked that
         return run(CommandContext(self.state, self._runner, task, call), call)
-
-    def _suggest(self, error: StrayWordError, source: SourceLine) -> Steps:
-        from .hints import suggest_for_stray_word  # only after errors
-
-        yield from suggest_for_stray_word(self.state, error, source)
 
     # -- what drivers and the screen use ----------------------------------------------------------
 

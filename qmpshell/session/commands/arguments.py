@@ -1,6 +1,8 @@
-"""Parsing of the arguments of shell commands. Functions raise LineError."""
+"""The functions of shell commands, and parsing of their arguments. Functions raise LineError."""
 
 from __future__ import annotations
+
+from importlib import import_module
 
 from ...errors import LineError
 from ...language import (
@@ -12,7 +14,7 @@ from ...language import (
     tokens as t,
     unquote,
 )
-from .registry import COMMANDS, find_command
+from .registry import COMMANDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
     from ...language import Command, RawCommand, ShellCommand, Token
     from ..context import CommandContext
+    from ..steps import Steps
+
+    # A function that waits for something returns its steps.
+    Run = Callable[[CommandContext, ShellCommand], Steps | None]
 
 
 def usage_error(call: ShellCommand, reason: str, token: Token | None = None) -> LineError:
@@ -114,6 +120,20 @@ def evaluate_own_command(
     if item.file is not None:
         raise usage_error(call, f"{what} cannot pass a file", rest[-1])
     return evaluate_command(item, context.introspection)
+
+
+def find_command(name: str) -> Run | None:
+    """Return the function that runs a shell command, or None if there is none of that name.
+
+    Its module is imported on first use.
+    """
+    entry = COMMANDS.get(name)
+    if entry is None:
+        return None
+    run: Run
+    module, _, function = entry[0].partition(".")
+    run = getattr(import_module(f".{module}", __package__), function)
+    return run
 
 
 class _ContextUsedError(Exception):

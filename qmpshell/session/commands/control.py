@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ...qmp import Reply
     from ..context import CommandContext
     from ..steps import Steps
-    from .registry import Run
+    from .arguments import Run
 
 
 # How deep files may run files.
@@ -107,7 +107,7 @@ def run_keyval(context: CommandContext, call: ShellCommand) -> Steps:
         item = CommandItem(token, options.given)
     command = yield from context.evaluated(lambda: evaluate_command(item, context.introspection))
     if command is not None:
-        yield from context.run_command(command)
+        yield from context.runner.run_command(context.task, command)
 
 
 def run_log(context: CommandContext, call: ShellCommand) -> Steps:
@@ -135,7 +135,7 @@ def run_oob(context: CommandContext, call: ShellCommand) -> Steps:
     command = yield from context.evaluated(lambda: evaluate_command(item, context.introspection))
     if command is not None:
         command.oob = True
-        yield from context.run_command(command)
+        yield from context.runner.run_command(context.task, command)
 
 
 def run_source(context: CommandContext, call: ShellCommand) -> Steps:

@@ -32,7 +32,7 @@ from .arguments import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from typing import Any
 
     from ...language import Argument, ShellCommand, Token
@@ -142,7 +142,9 @@ def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
         return _find_mistake(known.schema, names, name, call.line, wanted)
 
     if is_check:
-        yield from _check_event(context, find_mistake)
+        mistake = find_mistake() if (yield from context.load_schema()) else None
+        if mistake is not None:
+            raise mistake
         return
 
     def check(reply: Reply) -> LineError | None:
@@ -185,15 +187,6 @@ def _event_tokens(call: ShellCommand, tokens: list[Token]) -> tuple[Token, list[
             text = f"{name.text[:_MAX_SHOWN]} has no argument {token.text[:_MAX_SHOWN]!r}"
             raise usage_error(call, text, token)
     return name, given
-
-
-def _check_event(context: CommandContext, find_mistake: Callable[[], LineError | None]) -> Steps:
-    """Fail if the server has no such event."""
-    if not (yield from context.load_schema()):
-        return
-    mistake = find_mistake()
-    if mistake is not None:
-        raise mistake
 
 
 def _find_mistake(

@@ -1,20 +1,6 @@
-"""The table of shell commands. The module of a command is imported on first use."""
+"""The table of shell commands."""
 
 from __future__ import annotations
-
-from importlib import import_module
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ...language import ShellCommand
-    from ..context import CommandContext
-    from ..steps import Steps
-
-    # A function that waits for something returns its steps.
-    Run = Callable[[CommandContext, ShellCommand], Steps | None]
-
 
 # NAME: (module and function, usage, help).
 COMMANDS = {
@@ -132,14 +118,3 @@ COMMANDS = {
         "leave the shell; the server continues, unless qmpshell run has started it",
     ),
 }
-
-
-def find_command(name: str) -> Run | None:
-    """Return the function that runs a shell command, or None if there is none of that name."""
-    entry = COMMANDS.get(name)
-    if entry is None:
-        return None
-    run: Run
-    module, _, function = entry[0].partition(".")
-    run = getattr(import_module(f".{module}", __package__), function)
-    return run

@@ -45,7 +45,9 @@ def run_screen(context: CommandContext, call: ShellCommand) -> Steps:
         picture_format = PPM
     if context.settings.dry_run:
         path = path or "picture"
-        yield from context.run_command(screendump(call, path, picture_format or PNG))
+        yield from context.runner.run_command(
+            context.task, screendump(call, path, picture_format or PNG)
+        )
         return
     if path and context.task.redirect is not None:
         raise usage_error(call, "the picture cannot have two destinations", call.tokens[0])
@@ -185,7 +187,7 @@ def _press(
     """
     if context.settings.dry_run:
         for keys in presses:
-            yield from context.run_command(_send_key(keys))
+            yield from context.runner.run_command(context.task, _send_key(keys))
         return
     if context.state.sender.can_query:
         status = yield from context.query(Command("query-status", {}, 0))

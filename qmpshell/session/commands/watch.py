@@ -20,8 +20,14 @@ from ..effects import PPM, ShowDocument, ShowPicture, ShowReply
 from ..requests import make_request
 from ..steps import MoveBeside, Sleep, WaitStopped
 from ..waits import Wait
-from .arguments import evaluate_own_command, find_mistake, number, require_monitor, usage_error
-from .registry import find_command
+from .arguments import (
+    evaluate_own_command,
+    find_command,
+    find_mistake,
+    number,
+    require_monitor,
+    usage_error,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -314,7 +320,7 @@ def _watch_screen(
         raise usage_error(call, "a watched screen has no file", tokens[1])
     require_monitor(context, call, "screen")
     if context.settings.dry_run:
-        yield from context.run_command(screendump(call, "picture", PPM))
+        yield from context.runner.run_command(context.task, screendump(call, "picture", PPM))
         return
     if not context.state.ports.picture_format():
         raise usage_error(call, "pictures are shown only in the full shell", tokens[0])
