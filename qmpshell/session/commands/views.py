@@ -49,12 +49,11 @@ _MAX_LISTED = 8
 
 
 class _TableCall(Record):
-    """The arguments of `/table`. `command` is the name or JSON object, `rest` its arguments."""
+    """The arguments of `/table`. `words` are the command's name, or a JSON object, and its arguments."""
 
-    command: Token
-    rest: list[Token]
-    columns: list[Token]
-    filters: list[Argument]
+    words: list[Token]
+    columns: list[Token] = []
+    filters: list[Argument] = []
     sort: Token | None = None
     is_tsv: bool = False
     shows_requests: bool = False
@@ -66,10 +65,10 @@ def run_table(context: CommandContext, call: ShellCommand) -> Steps:
     context.shows_requests = table_call.shows_requests
 
     def evaluate() -> Command | RawCommand:
-        first = table_call.command
+        first, *rest = table_call.words
         if first.text.startswith("/"):
             raise usage_error(call, "only server commands return a list", first)
-        return evaluate_own_command(context, call, first, table_call.rest, what=call.name)
+        return evaluate_own_command(context, call, first, rest, what=call.name)
 
     command = yield from context.evaluated(evaluate)
     if command is None:
@@ -86,7 +85,7 @@ def run_table(context: CommandContext, call: ShellCommand) -> Steps:
     name = command.name if isinstance(command, Command) else ""
     table = make_table(context.with_rates(value, name))
     if table is None:
-        context.fail(f"{table_call.command.text[:40]} returned neither a list nor an object")
+        context.fail(f"{table_call.words[0].text[:40]} returned neither a list nor an object")
         return
     table = _apply(table_call, table)
     if not table.rows and not table_call.is_tsv:
@@ -98,38 +97,28 @@ def _parse(call: ShellCommand) -> _TableCall:
     """Return the arguments. The last word is the command, and what precedes it is for the table."""
     position = _command_position(call.tokens)
     before = deque(call.tokens[:position])
-    columns: list[Token] = []
+    found = _TableCall(call.tokens[position:])
     filters: list[Token] = []
-    sort: Token | None = None
-    is_tsv = shows_requests = False
     while before:
         token = before.popleft()
         if token.text == _TSV:
-            is_tsv = True
+            found.is_tsv = True
         elif token.text == _SHOW_REQUESTS:
-            shows_requests = True
+            found.shows_requests = True
         elif token.text == _SORT and token.kind == WORD:
             if not before or before[0].kind != WORD or not before[0].text.strip("-"):
                 raise usage_error(call, f"a column must follow {_SORT}", token)
-            sort = before.popleft()
+            found.sort = before.popleft()
         elif token.kind == WORD and not token.text.startswith("-"):
-            columns.append(token)
+            found.columns.append(token)
         elif token.kind == KEY:
             filters += [token, before.popleft(), before.popleft()]
         else:
             raise usage_error(call, f"{call.name} has no option {token.text[:40]!r}", token)
-    if position == len(call.tokens):
+    if not found.words:
         raise usage_error(call, "the command whose result is shown is missing")
-    name, *rest = call.tokens[position:]
-    return _TableCall(
-        name,
-        rest,
-        columns,
-        arguments(call.line, name, filters),
-        sort=sort,
-        is_tsv=is_tsv,
-        shows_requests=shows_requests,
-    )
+    found.filters = arguments(call.line, found.words[0], filters)
+    return found
 
 
 def _command_position(tokens: list[Token]) -> int:
