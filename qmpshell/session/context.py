@@ -12,6 +12,7 @@ from ..language import (
     RawCommand,
 )
 from ..qmp import command_object, encode
+from ..record import Record
 from ..render import REDACTED, escape, escape_json
 from .connection import CONNECTED
 from .effects import ReadFile, ShowDocument, ShowEvent, ShowResult
@@ -40,26 +41,19 @@ if TYPE_CHECKING:
 _POLL_INTERVAL = 0.25  # seconds
 
 
-class WatchRound:
+class WatchRound(Record):
     """A round of `/watch`: the document, or what went wrong, or that the user has stopped it.
 
     `with_rates` returns the result of a command with its rates at a time. `is_beside` is true if only
     the live view shows it.
     """
 
-    def __init__(
-        self,
-        with_rates: Callable[[object, str, float], object],
-        *,
-        is_first: bool,
-        is_beside: bool,
-    ) -> None:
-        self.with_rates = with_rates
-        self.is_first = is_first
-        self.is_beside = is_beside
-        self.blocks: list[Block] = []
-        self.problem = ""
-        self.is_stopped = False
+    with_rates: Callable[[object, str, float], object]
+    is_first: bool
+    is_beside: bool
+    blocks: list[Block] = []
+    problem: str = ""
+    is_stopped: bool = False
 
 
 class CommandContext:

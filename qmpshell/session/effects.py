@@ -22,14 +22,18 @@ PNG = "png"
 PPM = "ppm"
 
 
-class Send(Record):
+class Effect(Record):
+    """An effect of a call of the session."""
+
+
+class Send(Effect):
     """Send `data`. `request` is the user's request, or None for the handshake."""
 
     data: bytes
     request: Request | None = None
 
 
-class ShowReply(Record):
+class ShowReply(Effect):
     """Show the reply to a request.
 
     `late` is true if the user has stopped waiting for it. `elapsed` is in seconds. `redirect` is
@@ -54,40 +58,40 @@ class ShowReply(Record):
         return failed(hmp_text(self.reply.value.get("return", "")))
 
 
-class ShowResult(Record):
+class ShowResult(Effect):
     """Show the result of a shell command, if it is a value and is not visible otherwise."""
 
     value: object
     redirect: Redirect | None = None
 
 
-class ShowAnswer(Record):
+class ShowAnswer(Effect):
     """Show the answer to an item that has no reply of the server (`--json-errors`)."""
 
     value: dict[str, object]
 
 
-class ShowEvent(Record):
+class ShowEvent(Effect):
     """Show an event if it is not hidden, or with `again` in any case."""
 
     event: Event
     again: bool = False
 
 
-class ShowUnexpected(Record):
+class ShowUnexpected(Effect):
     """Show an unexpected reply, an unknown message, or malformed data."""
 
     item: Message | Malformed | NotQmp
     reason: str
 
 
-class ShowBytes(Record):
+class ShowBytes(Effect):
     """Show received bytes unchanged (`--raw`)."""
 
     data: bytes
 
 
-class ShowMessage(Record):
+class ShowMessage(Effect):
     """Show a message of qmpshell's own, such as a diagnosis, a hint or an error in a line.
 
     `line` is a line that cannot be executed as it is.
@@ -98,7 +102,7 @@ class ShowMessage(Record):
     line: SourceLine | None = None
 
 
-class ShowDocument(Record):
+class ShowDocument(Effect):
     """Show a document, or pass it to the redirect of its line.
 
     A result is part of the output of a script, and help is not. A folded document does not open in
@@ -111,7 +115,7 @@ class ShowDocument(Record):
     is_folded: bool = False
 
 
-class ShowPicture(Record):
+class ShowPicture(Effect):
     """Show a picture, or write it to the redirect of its line."""
 
     data: bytes
@@ -119,7 +123,7 @@ class ShowPicture(Record):
     redirect: Redirect | None = None
 
 
-class DriverStep(Record):
+class DriverStep(Effect):
     """A step of a line that the driver performs. The driver passes the answer to `Session.answer`."""
 
 
@@ -134,11 +138,11 @@ class Confirm(DriverStep):
     request: Request | None
 
 
-class Ready(Record):
+class Ready(Effect):
     """The server has sent its greeting and accepts commands."""
 
 
-class QueryResult(Record):
+class QueryResult(Effect):
     """The result of a query of qmpshell's own: what command `name` returned."""
 
     name: str
@@ -169,7 +173,7 @@ class OpenFile(FileStep):
     discard: Callable[[Any], None]
 
 
-class ShowCommand(Record):
+class ShowCommand(Effect):
     """Show what would be sent (`--dry-run`)."""
 
     data: bytes
@@ -188,7 +192,7 @@ class CloseRedirect(FileStep):
     redirect: Redirect
 
 
-class StopFile(Record):
+class StopFile(Effect):
     """Stop to read or open a file, or to write to it. No answer is expected any more."""
 
     step: FileStep
@@ -222,30 +226,10 @@ class Restart(Connect):
     """
 
 
-class Exit(Record):
+class Exit(Effect):
     """Exit with this status."""
 
     status: int
-
-
-Effect = (
-    Send
-    | ShowReply
-    | ShowResult
-    | ShowAnswer
-    | ShowEvent
-    | ShowUnexpected
-    | ShowBytes
-    | ShowCommand
-    | ShowMessage
-    | ShowDocument
-    | ShowPicture
-    | DriverStep
-    | Ready
-    | QueryResult
-    | StopFile
-    | Exit
-)
 
 
 class Outbox:
