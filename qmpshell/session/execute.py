@@ -308,13 +308,13 @@ class LineRunner:
             if task.actions:
                 yield NextCommand()
 
-    def leave(self) -> Steps:
-        """Leave the shell. The user confirms it if the server ends too."""
+    def leave(self, then: Callable[[], None] | None = None) -> Steps:
+        """Leave the shell, by `then` or after the replies. The user confirms it if the server ends too."""
         question = self._state.end_question()
         if question and not (yield Confirm(question, None)):
             self._outbox.show(NOT_LEFT)
-            return
-        self._state.leave()
+        else:
+            (then or self._state.leave)()
 
     def _run_shell_action(self, task: Task, call: ShellCommand) -> Steps:
         """Run a shell command. Raises LineError."""

@@ -6,8 +6,8 @@ from ..errors import ConnectionLost
 from ..language import ShellCommand
 from ..render import escape
 from .connection import UNCONNECTED
-from .effects import CloseRedirect, Confirm, TryConnect
-from .execute import NOT_LEFT, is_exit
+from .effects import CloseRedirect, TryConnect
+from .execute import is_exit
 from .lines import count_commands, describe_unsent
 from .steps import WaitStopped
 
@@ -57,11 +57,7 @@ class Interaction:
             self._drop_connection()
             return False
         if command == "/quit" and not self._lines.unsent:
-            question = self._state.end_question()
-            if question:
-                self._start(line, self._confirm_leaving(question))
-            else:
-                self._leave()
+            self._start(line, self._runner.leave(self._leave))
             return True
         if line.error is not None:
             self._start(line, self._runner.report_error(line.source, line.error))
@@ -97,12 +93,6 @@ class Interaction:
         self._state.connection.end()
         if unsent:
             self._state.outbox.show(describe_unsent(unsent))
-
-    def _confirm_leaving(self, question: str) -> Steps:
-        if (yield Confirm(question, None)):
-            self._leave()
-        else:
-            self._state.outbox.show(NOT_LEFT)
 
     def _leave(self) -> None:
         """Leave after the reply to what was sent, if there is a connection."""
@@ -167,43 +157,33 @@ class Interaction:
 
     def abandon_blocker(self) -> None:
         """Stop waiting for what blocks the queue, else end the live view, else drop queued lines."""
-        state, request = self._state, self._state.sender.table.oldest_blocking
-        if self._abandon_file() or self._abandon_wait():
-            self._scheduler.advance()
-        elif request is not None and (request.source is not None or self._lines.unsent):
+        state, lines = self._state, self._lines
+        reader, wait, request = state.files.task, lines.awaited, state.sender.table.oldest_blocking
+        if reader is not None:
+            is_open = isinstance(reader.blocked_on, CloseRedirect)
+            text = "not all data was written" if is_open else "nothing was sent"
+            state.outbox.show(f"no longer waiting for {escape(reader.file)}; {text}")
+            state.files.stop(reader)
+            reader.interrupt(WaitStopped())
+        elif lines.current is not None and wait is not None:
+            state.outbox.show(f"no longer waiting for {escape(wait.label)}")
+            lines.current.interrupt(WaitStopped())
+        elif request is not None and (request.source is not None or lines.unsent):
             if request.source is not None:
-                state.outbox.show(
-                    f"no longer waiting for the reply to {request.label}; the server may still run it"
-                )
+                text = f"the reply to {request.label}; the server may still run it"
+                state.outbox.show(f"no longer waiting for {text}")
             request.abandon()
-            self._scheduler.advance()
-        elif self._lines.view_task is not None:
+        elif lines.view_task is not None:
             self._scheduler.stop_live_view()
+            return
         else:
             unsent = state.drop_lines()
             if unsent:
                 state.outbox.show(describe_unsent(unsent))
             if request is not None:
                 request.abandon()
-
-    def _abandon_file(self) -> bool:
-        state, task = self._state, self._state.files.task
-        if task is None:
-            return False
-        is_open = isinstance(task.blocked_on, CloseRedirect)
-        text = "not all data was written" if is_open else "nothing was sent"
-        state.outbox.show(f"no longer waiting for {escape(task.file)}; {text}")
-        state.files.stop(task)
-        task.interrupt(WaitStopped())
-        return True
-
-    def _abandon_wait(self) -> bool:
-        task, wait = self._lines.current, self._lines.awaited
-        if task is None or wait is None:
-            return False
-        self._state.outbox.show(f"no longer waiting for {escape(wait.label)}")
-        task.interrupt(WaitStopped())
-        return True
+            return
+        self._scheduler.advance()
 
 
 def _only_command(line: PreparedLine) -> str:
