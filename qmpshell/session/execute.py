@@ -7,7 +7,6 @@ import re
 from ..errors import ConnectionLost, LineError
 from ..language import (
     EXIT_COMMANDS,
-    HUMAN,
     MISSING_FILE,
     MISSING_SCHEMA,
     MISSING_SECRET,
@@ -52,7 +51,7 @@ if TYPE_CHECKING:
 
     from ..complete import CompletionSources
     from ..language import Action, FileWord, Redirect, SourceLine
-    from ..qmp import CommandInfo, Reply, Schema
+    from ..qmp import Reply
     from .lines import Task
     from .requests import Request
     from .state import SessionState
@@ -117,8 +116,11 @@ class LineRunner:
         if self._connection.is_lost:
             return None
         info = schema.command(action.name)
-        if info is None or not _required(schema, info) <= action.arguments.keys():
+        if info is None:
             return None
+        for name, member in schema.members(info.arg_type).items():
+            if not member.optional and name not in action.arguments:
+                return None
         for name in command_facts(action.name).needed:
             if name not in action.arguments:
                 end = action.start + len(action.name)
@@ -291,7 +293,7 @@ class LineRunner:
             answers.start_item()
             try:
                 if isinstance(action, ShellCommand):
-                    yield from self._run_shell_action(task, action)
+                    yield from self._run_shell_command(task, action) or ()
                 elif is_exit(action):
                     yield from self.leave()
                 else:
@@ -315,15 +317,6 @@ class LineRunner:
             self._outbox.show(NOT_LEFT)
         else:
             (then or self._state.leave)()
-
-    def _run_shell_action(self, task: Task, call: ShellCommand) -> Steps:
-        """Run a shell command. Raises LineError."""
-        if call.name == HUMAN and call.tokens:
-            yield from self.run_hmp(task, call.tokens[0].text, call.tokens[0].start)
-            return
-        steps = self._run_shell_command(task, call)
-        if steps is not None:
-            yield from steps
 
     def run_command(
         self, task: Task, command: Command | RawCommand, request: Request | None = None
@@ -434,9 +427,3 @@ def _drivers(actions: Iterable[Action]) -> Iterator[str]:
 def is_exit(action: Command | RawCommand) -> bool:
     """Return True for `exit`, which is not a command of any server."""
     return isinstance(action, Command) and action.name in EXIT_COMMANDS and not action.arguments
-
-
-def _required(schema: Schema, info: CommandInfo) -> set[str]:
-    """Return the names of the arguments that the schema requires, whatever the others are."""
-    members = schema.members(info.arg_type)
-    return {name for name, member in members.items() if not member.optional}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from ..language import MISSING_SCHEMA, Missing
+from ..language import HUMAN, MISSING_SCHEMA, Missing
 from .effects import Connect, QueryResult, Ready
 from .execute import LineRunner
 from .receiver import Receiver
@@ -88,6 +88,8 @@ class Session:
 
     def _run_shell_command(self, task: Task, call: ShellCommand) -> Steps | None:
         """Return the steps of a shell command, or None if it is done. Raises LineError."""
+        if call.name == HUMAN and call.tokens:
+            return self._runner.run_hmp(task, call.tokens[0].text, call.tokens[0].start)
         from .commands.arguments import find_command  # few scripts need these
         from .context import CommandContext
 

@@ -80,11 +80,6 @@ class Jobs:
         """Return True if a job makes progress that no event reports."""
         return any(job.status not in _STILL for job in self.all.values())
 
-    @property
-    def are_over(self) -> bool:
-        """Whether all jobs have concluded."""
-        return all(job.is_over for job in self.all.values())
-
     def pop_ended(self) -> list[Job]:
         """Remove and return the jobs that have ended since the last call."""
         ended = list(self.ended)

@@ -84,7 +84,8 @@ class JobsWatch(Wait):
                 messages += self._report_status(job)
             elif self._is_settled:
                 messages += self._report_end(job)
-        self.ended = jobs.are_over and (self._is_settled or not jobs.all)
+        are_over = all(job.is_over for job in jobs.all.values())
+        self.ended = are_over and (self._is_settled or not jobs.all)
         if self.ended and jobs.are_refused:
             self.failure = "the server does not list its jobs"
         elif self.ended and not self._reported:
