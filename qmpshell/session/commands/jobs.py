@@ -19,21 +19,16 @@ if TYPE_CHECKING:
 
 
 def run_jobs(context: CommandContext, call: ShellCommand) -> Steps:
-    """Run `/jobs [-t SECONDS]`."""
+    """Run `/jobs [-t SECONDS]`: follow all jobs until they have ended."""
     timeout, tokens = parse_timeout(call)
     if tokens:
         raise no_argument_error(call, tokens[0])
     require_monitor(context, call, "jobs")
-    # A live view is not a wait, and only ends early if the user wants that.
-    is_view = context.is_beside and timeout is None
-    yield from _watch_jobs(context, None if is_view else context.deadline(timeout))
-
-
-def _watch_jobs(context: CommandContext, deadline: float | None) -> Steps:
-    """Follow all jobs until they have ended."""
     if context.settings.dry_run:
         return
     state, is_beside = context.state, context.is_beside
+    # A live view is not a wait, and only ends early if the user wants that.
+    deadline = None if is_beside and timeout is None else context.deadline(timeout)
     watch = JobsWatch(state.vm, deadline=deadline, is_beside=is_beside)
     context.start_wait(watch)
     if is_beside:
