@@ -24,7 +24,7 @@ else:
         __name__,
         {
             "app": "run_terminal",
-            "completer": "HmpCompleter LineCompleter SignatureLine list_directory list_programs",
+            "completer": "LineCompleter SignatureLine list_directory list_programs",
             "formatter": "ReplyFormatter format_elapsed",
             "history": "HistorySuggester SafeHistory open_history rest_of_line",
             "keys": "Replacement Tab help_line hmp_help_line",

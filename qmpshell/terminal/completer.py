@@ -40,34 +40,35 @@ if TYPE_CHECKING:
 _META_WIDTH = 200
 
 
-class HmpCompleter(Completer):
-    """Completes human monitor lines from `catalogue`, which may be set at any time.
+class LineCompleter(Completer):
+    """Completes commands from `known`, and human monitor lines from `catalogue`.
 
-    `known` has the programs that a line can be piped to. `others` completes other lines. With
-    `is_human`, all lines but shell commands are human monitor lines. `begin` is called before each
-    completion, `wanted` whenever such a line is typed or completed and the catalogue is needed.
+    The catalogue may be set at any time. With `is_human`, all lines but shell commands are human
+    monitor lines. Where the user requests a completion, `begin` is called before it, and `names_wanted`
+    after it, because live names may be needed; otherwise nothing is queried. `catalogue_wanted` is
+    called whenever a human monitor line is typed or completed and the catalogue is needed.
     """
 
     def __init__(
         self,
         known: CompletionSources,
-        others: Completer,
         *,
         is_human: bool,
         begin: Callable[[], None],
-        wanted: Callable[[], None],
+        names_wanted: Callable[[], None],
+        catalogue_wanted: Callable[[], None],
     ) -> None:
         self._known = known
         self.catalogue: HmpCatalogue | None = None
-        self._others = others
         self._is_human = is_human
         self._start_query = begin
-        self._wanted = wanted
+        self._names_wanted = names_wanted
+        self._catalogue_wanted = catalogue_wanted
 
     def typed(self, buffer: Buffer) -> None:
         """Handle a change of the line, as a Buffer's `on_text_changed`."""
         if self._is_human or buffer.text.lstrip().startswith(f"{HUMAN} "):
-            self._wanted()
+            self._catalogue_wanted()
 
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
@@ -75,21 +76,28 @@ class HmpCompleter(Completer):
         """Yield the completions of a document."""
         if is_long(document.text):
             return
-        if complete_event.completion_requested:
+        is_requested = complete_event.completion_requested
+        if is_requested:
             self._start_query()
         text = document.current_line_before_cursor
         is_human = self._is_human and not text.lstrip().startswith("/")
-        line = text if is_human else completion.hmp_line(text)
-        if line is not None:
-            if complete_event.completion_requested:
-                self._wanted()
-            candidates = completion.complete_hmp(line, self.catalogue or completion.HmpCatalogue())
-            candidates = candidates or completion.complete_program(line, self._known)
-            if is_human:
-                candidates = sorted([*candidates, *_leaving(line)], key=lambda one: one.text)
-            yield from completions(candidates)
+        human_line = text if is_human else completion.hmp_line(text)
+        if human_line is None:
+            self._known.may_query = is_requested
+            line, cursor = completion.logical_line(document.text, document.cursor_position)
+            candidates = completion.complete(line, cursor, self._known)
+            if is_requested:
+                self._names_wanted()
         else:
-            yield from self._others.get_completions(document, complete_event)
+            if is_requested:
+                self._catalogue_wanted()
+            catalogue = self.catalogue or completion.HmpCatalogue()
+            candidates = completion.complete_hmp(human_line, catalogue)
+            candidates = candidates or completion.complete_program(human_line, self._known)
+            if is_human:
+                leaving = _leaving(human_line)
+                candidates = sorted([*candidates, *leaving], key=lambda one: one.text)
+        yield from completions(candidates)
 
 
 def completions(candidates: Iterable[Candidate]) -> Iterator[Completion]:
@@ -121,28 +129,6 @@ _BEGIN = ("", " ")
 _ROWS = 2
 _NARROW = 60  # columns
 _ROWS_WHERE_NARROW = 3
-
-
-class LineCompleter(Completer):
-    """Completes from `known`. `wanted` is called when live names may be needed.
-
-    If the user has not requested the completion, nothing is queried.
-    """
-
-    def __init__(self, known: CompletionSources, *, wanted: Callable[[], None]) -> None:
-        self._known = known
-        self._wanted = wanted
-
-    def get_completions(
-        self, document: Document, complete_event: CompleteEvent
-    ) -> Iterator[Completion]:
-        """Yield the completions of a document."""
-        self._known.may_query = complete_event.completion_requested
-        line, cursor = completion.logical_line(document.text, document.cursor_position)
-        candidates = completion.complete(line, cursor, self._known)
-        if complete_event.completion_requested:
-            self._wanted()
-        yield from completions(candidates)
 
 
 class SignatureLine:
@@ -264,12 +250,12 @@ class CompletionModel:
         if self._session is not None:
             self._live = self._known.live = self._session.make_live_cache()
             self._loader = self._session.make_catalogue_loader()
-        self.names = HmpCompleter(
+        self.names = LineCompleter(
             self._known,
-            LineCompleter(self._known, wanted=self._want_live),
             is_human=self._settings.hmp,
             begin=self._start_query,
-            wanted=self._load_catalogue,
+            names_wanted=self._want_live,
+            catalogue_wanted=self._load_catalogue,
         )
         self.signature = SignatureLine(self._known)
 

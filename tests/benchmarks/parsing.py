@@ -20,7 +20,7 @@ from qmpshell.language import parse
 from qmpshell.render import format_line_error
 from qmpshell.session import LineInput, PreparedLine, ScriptLines
 from qmpshell.storage import hidden_spans, redact_command, redact_entry
-from qmpshell.terminal import HmpCompleter, LineCompleter, LineLexer, SignatureLine
+from qmpshell.terminal import LineCompleter, LineLexer, SignatureLine
 from tests.harness.completion import known
 from tests.harness.schemas import SYSTEMS
 from tests.harness.sessions import Driver
@@ -130,12 +130,12 @@ def _complete(text: str) -> None:
 
 
 _KNOWN = known(SYSTEMS[-1])
-_COMPLETER = HmpCompleter(
+_COMPLETER = LineCompleter(
     _KNOWN,
-    LineCompleter(_KNOWN, wanted=lambda: None),
     is_human=False,
     begin=lambda: None,
-    wanted=lambda: None,
+    names_wanted=lambda: None,
+    catalogue_wanted=lambda: None,
 )
 FUNCTIONS: dict[str, Callable[[str], object]] = {
     "script": _run_script,

@@ -19,7 +19,6 @@ from prompt_toolkit.output import DummyOutput
 from qmpshell.language import MAX_TYPED
 from qmpshell.terminal import (
     LONG_TEXT,
-    HmpCompleter,
     LineCompleter,
     LineLexer,
     LongLineProcessor,
@@ -35,9 +34,14 @@ _SIZE = Size(rows=10, columns=50)
 _SCREEN = 500
 
 
-def _completer() -> HmpCompleter:
-    others = LineCompleter(_KNOWN, wanted=lambda: None)
-    return HmpCompleter(_KNOWN, others, is_human=False, begin=lambda: None, wanted=lambda: None)
+def _completer() -> LineCompleter:
+    return LineCompleter(
+        _KNOWN,
+        is_human=False,
+        begin=lambda: None,
+        names_wanted=lambda: None,
+        catalogue_wanted=lambda: None,
+    )
 
 
 def _show(text: str, cursor: int, *, line: int = 0) -> Transformation:
