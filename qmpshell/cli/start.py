@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from ..session import RawSession
     from ..session.ports import ChildProcess, MessageLog
     from ..storage import Configuration, RedirectTarget
-    from ..terminal.child_server import ChildServer
+    from ..terminal.servers import ChildServer
     from ..transport import Address, CleanupOnSignal, Listener, Peer, Stream
 
-    class StartedServer(ChildProcess, ChildServer, Protocol):
+    class StartedServer(ChildServer, Protocol):
         """A server that `qmpshell run` starts."""
 
         def open(self, session: Session | RawSession, *, interactive: bool) -> Stream:

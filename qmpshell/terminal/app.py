@@ -47,7 +47,6 @@ from ..session import (
 from ..storage import Settings
 from ..transport import Stream
 from .bottom_toolbar import BottomToolbar
-from .child_server import ChildServer, ChildWatcher, end_message, leave_hint, leave_question
 from .completer import CompletionModel
 from .files import FileOperations
 from .formatter import EffectFormatter
@@ -57,8 +56,8 @@ from .output import OutputView
 from .paste import PasteReader
 from .pictures import PictureFormatter
 from .prompt import PromptController
-from .reconnect import Reconnector
 from .redirect import RedirectController
+from .servers import ChildWatcher, Reconnector, end_message, leave_hint, leave_question
 from .splitter import InputSplitter
 from .stream_reader import StreamReader
 from .styles import Devices, Theme
@@ -66,6 +65,7 @@ from .styles import Devices, Theme
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..session import RawSession
+    from .servers import ChildServer
 
 _MAX_SUBMITTED = 100
 # Seconds at the end for a log whose reader is slow.

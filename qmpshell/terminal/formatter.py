@@ -34,7 +34,7 @@ from ..session import (
 )
 from ..storage import COMPACT, VIEW_TABLE, Settings, event_place
 from . import styles
-from .child_server import ChildServer, leave_hint
+from .servers import leave_hint
 from .status import clip
 from .styles import Fragments, Theme
 from .throttle import OTHERS, EventCount
@@ -42,6 +42,7 @@ from .throttle import OTHERS, EventCount
 if TYPE_CHECKING:
     from ..render.views.numbers import Meaning, NumberMeanings
     from ..render.views.table import Table
+    from .servers import ChildServer
 
 _NARROWEST = 20  # columns
 # Shorter times, in seconds, are not shown for text.

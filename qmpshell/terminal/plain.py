@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import FrameType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import FAILED, PIPE, OutputClosedError, OutputError, QmpShellError
 from ..language import Redirect
@@ -45,7 +45,6 @@ from ..session import (
 )
 from ..storage import BackgroundCall, Output, RedirectTarget, Settings, write_to_stderr
 from ..transport import Stream
-from .child_server import ChildServer, end_message, leave_hint, leave_question
 from .formatter import (
     EffectFormatter,
     overwrite_question,
@@ -54,8 +53,11 @@ from .formatter import (
     refusal_text,
 )
 from .output import encode_for_terminal
-from .reconnect import Reached, reach_server
+from .servers import Reached, end_message, leave_hint, leave_question, reach_server
 from .styles import Fragments
+
+if TYPE_CHECKING:
+    from .servers import ChildServer
 
 T = TypeVar("T")
 

@@ -67,7 +67,7 @@ def assert_crashed(terminal: Terminal, state: Path) -> None:
         ("terminal.processes.ForegroundProcess.run", "query-name | cat\r"),
         ("terminal.prompt.PromptController.confirm", "quit\r"),
         ("terminal.app.App._ask_secret", "set_password password=@?\r"),
-        ("terminal.reconnect.Reconnector.start", "/connect\r"),
+        ("terminal.servers.Reconnector.start", "/connect\r"),
         ("terminal.stream_reader.StreamReader.send", ""),
         ("session.Session.run_query", ""),
         ("session.Session.describe_blocker", ""),
