@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from .pictures import *
     from .plain import *
     from .splitter import *
-    from .status import *
     from .stream_reader import *
     from .styles import *
     from .throttle import *
+    from .toolbar import *
 else:
     __getattr__, __dir__ = export_lazily(
         __name__,
         {
             "app": "run_terminal",
             "completer": "LineCompleter SignatureLine list_directory list_programs",
-            "formatter": "ReplyFormatter format_elapsed",
+            "formatter": "ReplyFormatter clip clip_left format_elapsed",
             "history": "HistorySuggester SafeHistory open_history rest_of_line",
             "keys": "Replacement Tab help_line hmp_help_line",
             "lexer": "LineLexer",
@@ -34,9 +34,9 @@ else:
             "pictures": "PictureFormatter picture_format",
             "plain": "run_plain",
             "splitter": "InputSplitter",
-            "status": "ToolbarPart clip clip_left layout_toolbar status_parts",
             "stream_reader": "StreamReader",
             "styles": "color_depth json_style make_style paint_table style_names",
             "throttle": "OTHERS EventCount EventThrottle",
+            "toolbar": "ToolbarPart layout_toolbar status_parts",
         },
     )

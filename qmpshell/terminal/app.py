@@ -46,7 +46,6 @@ from ..session import (
 )
 from ..storage import Settings
 from ..transport import Stream
-from .bottom_toolbar import BottomToolbar
 from .completer import CompletionModel
 from .files import FileOperations
 from .formatter import EffectFormatter
@@ -61,6 +60,7 @@ from .servers import ChildWatcher, Reconnector, end_message, leave_hint, leave_q
 from .splitter import InputSplitter
 from .stream_reader import StreamReader
 from .styles import Devices, Theme
+from .toolbar import BottomToolbar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,21 +118,18 @@ class App:
             completion_model=self._completion_model,
             history=self._history,
             display=self._display,
-            find_bottom_rows=lambda: self._bottom_toolbar.fragments,
+            find_bottom_rows=lambda: self._bottom_toolbar.rows,
             interrupt=self._interrupt,
             show_help=self._show_help,
         )
-        self._pictures = PictureFormatter(
-            settings, devices.theme, size=devices.output.get_size, unicode=view.unicode
-        )
+        self._pictures = PictureFormatter(devices, unicode=view.unicode)
         self._bottom_toolbar = BottomToolbar(
             devices,
             session,
             self._completion_model,
+            self._prompt_controller,
             pictures=self._pictures,
             unicode=view.unicode,
-            find_mode=lambda: self._prompt_controller.vi_mode,
-            changed=self._prompt_controller.redraw,
         )
         self._stream_reader = StreamReader(
             received=self._received, lost=self._connection_lost, show=self._display.output

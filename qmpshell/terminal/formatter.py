@@ -35,7 +35,6 @@ from ..session import (
 from ..storage import COMPACT, VIEW_TABLE, Settings, event_place
 from . import styles
 from .servers import leave_hint
-from .status import clip
 from .styles import Fragments, Theme
 from .throttle import OTHERS, EventCount
 
@@ -286,6 +285,27 @@ def _styled_table(lines: Iterable[str]) -> Fragments:
         (f"class:{styles.HELP_HEADING}", header),
         ("", "".join(f"\n{row}" for row in rows) + "\n"),
     ]
+
+
+def clip(text: str, columns: int, *, mark: str = "…") -> str:
+    """Return the start of `text` that fits in `columns`; `mark` shows that it is cut."""
+    if get_cwidth(text) <= columns:
+        return text
+    room = columns - get_cwidth(mark)
+    for at, char in enumerate(text):
+        room -= get_cwidth(char)
+        if room < 0:
+            return text[:at] + mark if columns >= get_cwidth(mark) else ""
+    return text
+
+
+def clip_left(text: str, columns: int) -> str:
+    """Return the end of `text` that fits in `columns`, where a path has its file name.
+
+    >>> clip_left("/run/user/1000/vm.sock", 12)
+    '…000/vm.sock'
+    """
+    return clip(text[::-1], columns)[::-1]
 
 
 def format_elapsed(seconds: float) -> str:

@@ -20,9 +20,8 @@ from ..render import (
 )
 from ..session import Job, JobsWatch, ScreenWatch, ShowDocument, ShowReply, Wait, Watch
 from . import styles
-from .formatter import format_elapsed, meanings_of
+from .formatter import clip, format_elapsed, meanings_of
 from .pictures import PictureFormatter
-from .status import clip
 from .styles import Fragments
 
 _TITLE = f"class:{styles.PANEL_TITLE}"

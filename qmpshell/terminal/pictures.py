@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from prompt_toolkit.data_structures import Size
 from prompt_toolkit.output.color_depth import ColorDepth
 
 from ..session import PNG, PPM, ShowPicture
 from ..storage import BLOCKS, KITTY, SIXEL, Settings
 from . import styles
-from .styles import Fragments, Theme
+from .styles import Devices, Fragments
 
 # What the terminals that know kitty's protocol have in their environment: a variable and its value.
 _KITTY = (
@@ -52,18 +51,16 @@ def picture_format(settings: Settings, environment: Mapping[str, str]) -> str:
 class PictureFormatter:
     """Formats pictures for a terminal. `unicode` is false if it only shows ASCII."""
 
-    def __init__(
-        self, settings: Settings, theme: Theme, *, size: Callable[[], Size], unicode: bool
-    ) -> None:
-        self._settings = settings
-        self._theme = theme
-        self._size = size
+    def __init__(self, devices: Devices, *, unicode: bool) -> None:
+        self._settings = devices.settings
+        self._theme = devices.theme
+        self._output = devices.output
         self._unicode = unicode
         self._drawn: tuple[object, list[Fragments]] = (None, [])
 
     def fragments(self, shown: ShowPicture) -> Fragments:
         """Return a picture that fits on the screen above the prompt, or all of its text."""
-        size = self._size()
+        size = self._output.get_size()
         rows = max(size.rows - _OTHER_ROWS, 1)
         if shown.format == SIXEL:
             return self._sixel(shown.data, size.columns, rows)

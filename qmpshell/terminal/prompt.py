@@ -73,7 +73,7 @@ class PromptController:
         completion_model: CompletionModel,
         history: SafeHistory,
         display: OutputView,
-        find_bottom_rows: Callable[[], Fragments],
+        find_bottom_rows: Callable[[], list[Fragments]],
         interrupt: Callable[[], None],
         show_help: Callable[[str, int], None],
     ) -> None:
@@ -171,8 +171,8 @@ class PromptController:
             columns = size.columns
             document = self._prompt.default_buffer.document
             rows += self._completion_model.signature.fragments(document, columns)
-        rows.append(self._find_bottom_rows())
-        fragments = [fragment for row in rows if row for fragment in (*row, ("", "\n"))][:-1]
+        rows += self._find_bottom_rows()
+        fragments = [fragment for row in rows for fragment in (*row, ("", "\n"))][:-1]
         self._prompt.bottom_toolbar = FormattedText(fragments) if fragments else None
 
     async def turn(self) -> str | None:
