@@ -88,7 +88,7 @@ class ReplyFormatter:
 
     def fragments(self, shown: ShowReply) -> Fragments:
         """Return a new reply, folded if it is very long."""
-        found = list(self._late(shown)) if shown.late else self._line(shown)
+        found = self._heading(shown)
         text, table = self._text(shown), self._table_head(shown)
         if text is not None or table:
             found += table or self._fold(shown, [("", text or "")])
@@ -166,12 +166,11 @@ class ReplyFormatter:
     def _columns(self) -> int | None:
         return None if self._settings.layout == COMPACT else max(self._width(), _NARROWEST)
 
-    def _late(self, shown: ShowReply) -> Iterator[tuple[str, str]]:
-        name = escape(shown.request.text or shown.request.name or "an earlier command")
-        yield (f"class:{styles.LATE}", f"late reply to {name}:\n")
-
-    def _line(self, shown: ShowReply) -> Fragments:
-        """Return the line that a reply belongs to, if the user has entered several."""
+    def _heading(self, shown: ShowReply) -> Fragments:
+        """Return what a late reply belongs to, or the line of one if the user has entered several."""
+        if shown.late:
+            name = escape(shown.request.text or shown.request.name or "an earlier command")
+            return [(f"class:{styles.LATE}", f"late reply to {name}:\n")]
         source = shown.request.source
         if source is None or not source.is_one_of_several:
             return []
@@ -326,51 +325,6 @@ def format_elapsed(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-class DocumentFormatter:
-    """Formats documents. `width` returns the columns of the terminal.
-
-    `unicode` is false if it only shows ASCII.
-    """
-
-    def __init__(self, *, width: Callable[[], int], unicode: bool) -> None:
-        self._width = width
-        self._unicode = unicode
-
-    def fragments(self, blocks: list[Block], *, rows: int) -> Fragments | None:
-        """Return the document, or None if it has more than `rows` rows; 0 means no limit."""
-        shown, rest = fold_pieces(
-            self._pieces(blocks), lines=rows, columns=self._width(), width=get_cwidth
-        )
-        if rest is not None or (rows and self.is_wide(blocks)):
-            return None
-        return [
-            (f"class:{styles.help_style(style)}" if style else "", text) for style, text in shown
-        ]
-
-    def is_wide(self, blocks: list[Block]) -> bool:
-        """Return True if lines that must not be filled do not fit on the screen."""
-        return any(
-            sum(get_cwidth(text) for _, text in spans) > self._width()
-            for block in blocks
-            if isinstance(block, Lines) and not block.wrap
-            for spans in block.lines
-        )
-
-    def paint(self, blocks: list[Block], paint: Mapping[str, tuple[str, str]]) -> Iterator[str]:
-        """Yield the document as text. `paint` maps styles to the text before and after."""
-        for style, text in self._pieces(blocks):
-            before, after = paint.get(style, ("", ""))
-            yield f"{before}{text}{after}"
-
-    def _pieces(self, blocks: list[Block]) -> Iterator[tuple[str, str]]:
-        pieces = format_document(blocks, width=self._width(), measure=get_cwidth)
-        if self._unicode:
-            return pieces
-        from ..render.views.graph import ascii_lines  # few terminals need it
-
-        return ((style, ascii_lines(text)) for style, text in pieces)
-
-
 _FIRST_KEYS = "Tab completes, F1 explains what you type, "
 
 
@@ -393,6 +347,7 @@ class EffectFormatter:
         now: Callable[[], datetime] = datetime.now,
     ) -> None:
         self._settings = settings
+        self._width = width
         self._now = now
         topic = "help lists the commands." if settings.hmp else "/help lists the shell commands."
         self._first_steps = _FIRST_KEYS + topic if has_keys else topic
@@ -402,7 +357,6 @@ class EffectFormatter:
         self.replies = ReplyFormatter(
             settings, width=width, string=utf8_string if self.unicode else encode_scalar
         )
-        self._documents = DocumentFormatter(width=width, unicode=self.unicode)
         self._leave_hint = leave_hint(child_server)
 
     def fragments(self, effect: Effect) -> Fragments:
@@ -413,7 +367,7 @@ class EffectFormatter:
             case ShowMessage(text=text, is_error=is_error):
                 return _line(styles.ERROR if is_error else styles.NOTE, escape_lines(text))
             case ShowDocument(blocks=blocks):
-                return self._documents.fragments(blocks, rows=0) or []
+                return self._document(blocks, rows=0) or []
             case ShowBytes(data=data):
                 return [
                     (
@@ -438,7 +392,35 @@ class EffectFormatter:
         """Return a reply or a document, or None if it has more than `rows` rows, or wide ones."""
         if isinstance(shown, ShowReply):
             return self.replies.again(shown, rows=rows)
-        return self._documents.fragments(shown.blocks, rows=rows)
+        return self._document(shown.blocks, rows=rows)
+
+    def _document(self, blocks: list[Block], *, rows: int) -> Fragments | None:
+        """Return a document, or None if it has more than `rows` rows; 0 means no limit."""
+        shown, rest = fold_pieces(
+            self._pieces(blocks), lines=rows, columns=self._width(), width=get_cwidth
+        )
+        if rest is not None or (rows and self._is_wide(blocks)):
+            return None
+        return [
+            (f"class:{styles.help_style(style)}" if style else "", text) for style, text in shown
+        ]
+
+    def _is_wide(self, blocks: list[Block]) -> bool:
+        """Return True if lines that must not be filled do not fit on the screen."""
+        return any(
+            sum(get_cwidth(text) for _, text in spans) > self._width()
+            for block in blocks
+            if isinstance(block, Lines) and not block.wrap
+            for spans in block.lines
+        )
+
+    def _pieces(self, blocks: list[Block]) -> Iterator[tuple[str, str]]:
+        pieces = format_document(blocks, width=self._width(), measure=get_cwidth)
+        if self.unicode:
+            return pieces
+        from ..render.views.graph import ascii_lines  # few terminals need it
+
+        return ((style, ascii_lines(text)) for style, text in pieces)
 
     def for_pager(
         self, shown: ShowReply | ShowDocument, theme: Theme
@@ -447,8 +429,11 @@ class EffectFormatter:
         if isinstance(shown, ShowReply):
             is_table = self.replies.table(shown, rows=1) is not None
             return self.replies.whole(shown, theme.paint), is_table
-        documents = self._documents
-        return documents.paint(shown.blocks, theme.page_paint), documents.is_wide(shown.blocks)
+        paint = theme.page_paint
+        painted = (
+            text.join(paint.get(style, ("", ""))) for style, text in self._pieces(shown.blocks)
+        )
+        return painted, self._is_wide(shown.blocks)
 
     def output(self, text: str) -> Fragments:
         """Return the output of a program with control characters escaped."""
