@@ -9,16 +9,14 @@ if TYPE_CHECKING:
     from .formatter import *
     from .history import *
     from .keys import *
-    from .lexer import *
     from .live_view import *
-    from .long_lines import *
     from .pictures import *
     from .plain import *
-    from .splitter import *
     from .stream_reader import *
     from .styles import *
     from .throttle import *
     from .toolbar import *
+    from .typed_text import *
 else:
     __getattr__, __dir__ = export_lazily(
         __name__,
@@ -28,15 +26,13 @@ else:
             "formatter": "ReplyFormatter clip clip_left format_elapsed",
             "history": "HistorySuggester SafeHistory open_history rest_of_line",
             "keys": "Replacement Tab help_line hmp_help_line",
-            "lexer": "LineLexer",
             "live_view": "LiveView",
-            "long_lines": "LONG_TEXT LongLineProcessor",
             "pictures": "PictureFormatter picture_format",
             "plain": "run_plain",
-            "splitter": "InputSplitter",
             "stream_reader": "StreamReader",
             "styles": "color_depth json_style make_style paint_table style_names",
             "throttle": "OTHERS EventCount EventThrottle",
             "toolbar": "ToolbarPart layout_toolbar status_parts",
+            "typed_text": "LONG_TEXT InputSplitter LineLexer LongLineProcessor",
         },
     )

@@ -57,10 +57,10 @@ from .pictures import PictureFormatter
 from .prompt import PromptController
 from .redirect import RedirectController
 from .servers import ChildWatcher, Reconnector, end_message, leave_hint, leave_question
-from .splitter import InputSplitter
 from .stream_reader import StreamReader
 from .styles import Devices, Theme
 from .toolbar import BottomToolbar
+from .typed_text import InputSplitter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ from ..session import (
 )
 from ..transport import run_in_thread
 from .keys import Replacement
-from .long_lines import LONG_TEXT, is_long
 from .styles import WARNING, Devices, Fragments, signature_style, style_names
+from .typed_text import LONG_TEXT, is_long
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -29,14 +29,12 @@ from .completer import CompletionModel
 from .formatter import prompt_text, question_text
 from .history import HistorySuggester, SafeHistory
 from .keys import Tab, make_bindings
-from .lexer import LineLexer
-from .long_lines import LongLineProcessor
 from .output import OutputView
 from .processes import ForegroundProcess, ProcessRunner
 from .reflow import erase_reflowed
 from .search import SearchStart
-from .splitter import InputSplitter
 from .styles import Devices, Fragments
+from .typed_text import InputSplitter, LineLexer, LongLineProcessor
 
 # The rows of an open completion menu with the typed line.
 _MENU_ROWS = 8
