@@ -1,22 +1,28 @@
-"""Key bindings of the prompt, Tab completion, and the help for F1."""
+"""Key bindings of the prompt and of a search, Tab completion, and the help for F1."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer, CompletionState
 from prompt_toolkit.completion import CompleteEvent, Completion, get_common_complete_suffix
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import (
+    Condition,
     emacs_insert_mode,
     has_completions,
     has_focus,
+    is_searching,
     vi_insert_mode,
+    vi_mode,
     vi_navigation_mode,
 )
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.search import stop_search
 
 from ..language import (
     VALUE,
@@ -143,6 +149,44 @@ def _text_follows(event: KeyPressEvent) -> bool:
     return any(
         key.key.isprintable() and len(key.key) == 1 for key in event.key_processor.input_queue
     )
+
+
+class SearchStart:
+    """The line before a search: prompt_toolkit moves the buffer to the entries that it finds.
+
+    `bindings` are the keys that leave a search and restore the line. `has_several_lines` is about the
+    line, whatever a search finds.
+    """
+
+    def __init__(self, prompt: PromptSession[str]) -> None:
+        self._app: Application[str] = prompt.app
+        self._buffer = prompt.default_buffer
+        self._index = 0
+        self._document = Document()
+        self._input_mode = self._app.vi_state.input_mode
+        self._app.key_processor.before_key_press += self._before_key
+        self.bindings = KeyBindings()
+        is_empty = Condition(lambda: not prompt.search_buffer.text)
+        self.bindings.add("c-g", filter=is_searching)(self._restore)
+        self.bindings.add("c-c", filter=is_searching)(self._restore)
+        self.bindings.add("backspace", filter=is_searching & vi_mode & is_empty)(self._restore)
+        self.has_several_lines = Condition(lambda: "\n" in self.draft.text)
+
+    def _before_key(self, _sender: object) -> None:
+        if not self._app.layout.is_searching:
+            self._index, self._document = self._buffer.working_index, self._buffer.document
+            self._input_mode = self._app.vi_state.input_mode
+
+    @property
+    def draft(self) -> Document:
+        """The line, or that from which the current search started."""
+        return self._document if self._app.layout.is_searching else self._buffer.document
+
+    def _restore(self, _event: KeyPressEvent) -> None:
+        stop_search()
+        self._buffer.working_index = self._index
+        self._buffer.cursor_position = self._document.cursor_position
+        self._app.vi_state.input_mode = self._input_mode
 
 
 class Tab:

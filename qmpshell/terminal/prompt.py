@@ -28,11 +28,10 @@ from . import styles
 from .completer import CompletionModel
 from .formatter import prompt_text, question_text
 from .history import HistorySuggester, SafeHistory
-from .keys import Tab, make_bindings
+from .keys import SearchStart, Tab, make_bindings
 from .output import OutputView
 from .processes import ForegroundProcess, ProcessRunner
 from .reflow import erase_reflowed
-from .search import SearchStart
 from .styles import Devices, Fragments
 from .typed_text import InputSplitter, LineLexer, LongLineProcessor
 
@@ -344,32 +343,15 @@ async def _confirm(question: str, devices: Devices) -> bool:
     """Ask a question. Return True if the user presses y; any other key means no."""
     bindings = KeyBindings()
 
-    @bindings.add("y")
-    @bindings.add("Y")
-    def yes(event: KeyPressEvent) -> None:
-        event.current_buffer.text = "y"
-        event.app.exit(result="y")
+    def answer(event: KeyPressEvent) -> None:
+        event.current_buffer.text = "y" if event.data in ("y", "Y") else "n"
+        event.app.exit(result=event.current_buffer.text)
 
-    @bindings.add("n")
-    @bindings.add("N")
-    @bindings.add("enter")
-    @bindings.add("c-c")
-    @bindings.add("c-d")
-    @bindings.add("c-r")
-    @bindings.add("c-s")
-    @bindings.add("c-z")
-    @bindings.add("escape", eager=True)
-    @bindings.add(
-        Keys.Any
-    )  # the user typed on without reading the question, as with the y of "query"
-    def no(event: KeyPressEvent) -> None:
-        event.current_buffer.text = "n"
-        event.app.exit(result="n")
-
-    @bindings.add(Keys.BracketedPaste)
-    def nothing(event: KeyPressEvent) -> None:
-        pass
-
+    # Any other key: the user typed on without reading the question, as with the y of "query".
+    for key in ("enter", "c-c", "c-d", "c-r", "c-s", "c-z", Keys.Any):
+        bindings.add(key)(answer)
+    bindings.add("escape", eager=True)(answer)
+    bindings.add(Keys.BracketedPaste)(_ignore)
     clear_typeahead(devices.input)
     # In tests, the input is not a terminal.
     with contextlib.suppress(termios.error, OSError, NotImplementedError):
@@ -378,16 +360,16 @@ async def _confirm(question: str, devices: Devices) -> bool:
     return await session.prompt_async(handle_sigint=False) == "y"
 
 
+def _ignore(event: KeyPressEvent) -> None:
+    """Ignore a key that has no meaning in a dialog, such as one that starts a search."""
+
+
 async def _ask_secret(what: str, devices: Devices) -> str | None:
     """Ask for text without echo. None if the user cancels."""
     bindings = KeyBindings()
 
-    @bindings.add("c-z")
-    @bindings.add("c-r")
-    @bindings.add("c-s")
-    def nothing(event: KeyPressEvent) -> None:
-        """Ignore keys that have no meaning in a secret, such as a search."""
-
+    for key in ("c-z", "c-r", "c-s"):
+        bindings.add(key)(_ignore)
     session = _make_dialog(f"{what}: ", devices, bindings, is_secret=True)
     try:
         return await session.prompt_async(handle_sigint=False)
