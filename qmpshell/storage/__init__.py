@@ -39,6 +39,6 @@ else:
                 " FLAT KITTY MUTED PRETTY SHOWN SIXEL VI VIEW_JSON VIEW_TABLE Settings"
                 " adjust_events event_place parse_events"
             ),
-            "threads": "BackgroundCall FileWriter call_in_thread write_all",
+            "threads": "BackgroundCall FileWriter call_in_thread",
         },
     )

@@ -7,7 +7,6 @@ shell. Meanwhile the event loop runs, so that the server is read.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import signal
@@ -15,24 +14,33 @@ import subprocess
 import tempfile
 import termios
 from asyncio import sleep
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import FileIO
 from itertools import chain
+from typing import IO
 
 from ..transport import BACKGROUND_SIGNALS, set_foreground, signal_group
 from .files import wait_for_any
 
 _KILL_AFTER = 1.0  # seconds
+# The system shell's exit status for a command that does not exist.
+_NOT_FOUND = 127
+# How much text is made before other events are handled, in bytes.
+_CHUNK = 1 << 14
+_MAX_SHOWN = 60
 
 
 class ForegroundProcess:
-    """Runs one program at a time on the terminal `descriptor`.
+    """Runs one program at a time on the terminal `descriptor`, with the variables of `environment`.
 
     `stop` stops this process and returns when it is continued. Call `child_changed` on SIGCHLD.
     """
 
-    def __init__(self, descriptor: int, *, stop: Callable[[], None]) -> None:
+    def __init__(
+        self, descriptor: int, environment: Mapping[str, str], *, stop: Callable[[], None]
+    ) -> None:
         self._terminal = descriptor
+        self._environment = environment
         self._stop = stop
         self._changed = asyncio.Event()
         self._process: subprocess.Popen[bytes] | None = None
@@ -60,7 +68,7 @@ class ForegroundProcess:
         command: str | Sequence[str],
         *,
         stdin: int | None = None,
-        environment: Mapping[str, str],
+        environment: Mapping[str, str] | None = None,
     ) -> int:
         """Run a program until it ends. Return its exit status, negative for a signal.
 
@@ -73,7 +81,7 @@ class ForegroundProcess:
             command,
             shell=isinstance(command, str),
             stdin=stdin,
-            env=dict(environment),
+            env=dict(environment or self._environment),
             process_group=0,
         )
         try:
@@ -103,56 +111,13 @@ class ForegroundProcess:
             else:
                 return os.waitstatus_to_exitcode(status)
 
-
-@contextlib.contextmanager
-def nameless() -> Iterator[int]:
-    """Yield the descriptor of an unlinked empty file."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("qmpshell")
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
-    else:  # macOS
-        with tempfile.TemporaryFile() as file:
-            yield file.fileno()
-
-
-@contextlib.contextmanager
-def private(text: str) -> Iterator[str]:
-    """Yield the path of a file with this text that only its owner can read, and remove it afterwards."""
-    with tempfile.TemporaryDirectory(prefix="qmpshell-") as directory:
-        path = os.path.join(directory, "line.qmp")
-        with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
-        yield path
-
-
-# The system shell's exit status for a command that does not exist.
-_NOT_FOUND = 127
-# How much text is made before other events are handled, in bytes.
-_CHUNK = 1 << 14
-_MAX_SHOWN = 60
-
-
-class ProcessRunner:
-    """Runs programs in the foreground, with the variables of `environment`."""
-
-    def __init__(self, foreground: ForegroundProcess, environment: Mapping[str, str]) -> None:
-        self._foreground = foreground
-        self._environment = environment
-
     async def shell(self, command: str, data: bytes) -> str:
         """Run a system shell command that reads `data`. Return what went wrong, or ""."""
         try:
-            with nameless() as descriptor:
-                from ..storage import write_all  # the first prompt does not need it
-
-                write_all(descriptor, data)
-                os.lseek(descriptor, 0, os.SEEK_SET)
-                status = await self._foreground.run(
-                    command, stdin=descriptor, environment=self._environment
-                )
+            with _open_nameless() as file:
+                file.write(data)
+                file.seek(0)
+                status = await self.run(command, stdin=file.fileno())
         except OSError as error:
             return f"{command[:_MAX_SHOWN]}: {error.strerror}"
         # The user has interrupted it.
@@ -182,11 +147,12 @@ class ProcessRunner:
         """Return the text after editing, None on failure, and what went wrong."""
         editor = self._environment.get("VISUAL") or self._environment.get("EDITOR") or "vi"
         try:
-            with private(text) as path:
+            with tempfile.TemporaryDirectory(prefix="qmpshell-") as directory:  # private
+                path = os.path.join(directory, "line.qmp")
+                with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+                    file.write(text)
                 # Through the system shell, because the variables may contain options and quotes.
-                status = await self._foreground.run(
-                    ["/bin/sh", "-c", f'{editor} "$1"', "sh", path], environment=self._environment
-                )
+                status = await self.run(["/bin/sh", "-c", f'{editor} "$1"', "sh", path])
                 if status:
                     return None, f"{editor}: {_ended(status)}; the line is unchanged"
                 with open(path, encoding="utf-8", errors="surrogateescape") as file:
@@ -205,13 +171,20 @@ class ProcessRunner:
         with open(source, "rb", buffering=0), open(sink, "wb", buffering=0) as pipe:
             writing = asyncio.ensure_future(_write_and_close(pipe, chunks))
             try:
-                status = await self._foreground.run(command, stdin=source, environment=environment)
+                status = await self.run(command, stdin=source, environment=environment)
             finally:
                 writing.cancel()
                 await asyncio.wait([writing])
         if not writing.cancelled():
             writing.result()
         return status
+
+
+def _open_nameless() -> IO[bytes]:
+    """Open an unlinked empty file."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("qmpshell"), "wb")
+    return tempfile.TemporaryFile("wb")  # macOS
 
 
 async def _write_and_close(pipe: FileIO, chunks: Iterable[bytes]) -> None:

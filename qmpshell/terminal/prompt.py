@@ -30,7 +30,7 @@ from .formatter import prompt_text, question_text
 from .history import HistorySuggester, SafeHistory
 from .keys import SearchStart, Tab, make_bindings
 from .output import OutputView
-from .processes import ForegroundProcess, ProcessRunner
+from .processes import ForegroundProcess
 from .reflow import erase_reflowed
 from .styles import Devices, Fragments
 from .typed_text import InputSplitter, LineLexer, LongLineProcessor
@@ -78,8 +78,9 @@ class PromptController:
         self._find_bottom_rows = find_bottom_rows
         self._display = display
         self._completion_model = completion_model
-        self.foreground = ForegroundProcess(devices.input.fileno(), stop=self._stop)
-        self.programs = ProcessRunner(self.foreground, devices.environment)
+        self.foreground = ForegroundProcess(
+            devices.input.fileno(), devices.environment, stop=self._stop
+        )
         # What replaces the prompt next, in this order.
         self._suspended_work: deque[Callable[[], Awaitable[None]]] = deque()
         self._tab = Tab(is_in_doubt=lambda: completion_model.is_in_doubt)
@@ -289,7 +290,7 @@ class PromptController:
 
     def _edit(self, text: str) -> None:
         async def edit() -> str:
-            edited, problem = await self.programs.edit(text)
+            edited, problem = await self.foreground.edit(text)
             self._draft = Document(text if edited is None else edited)
             return problem
 

@@ -145,7 +145,7 @@ class RedirectController:
             self._prompt_controller.run_suspended(lambda: self._run_command(redirect, step))
 
     async def _run_command(self, redirect: Redirect, step: CloseRedirect) -> None:
-        programs = self._prompt_controller.programs
+        programs = self._prompt_controller.foreground
         if self._pages:
             pages = chain(*self._pages)
             work = programs.page(pages, pager=redirect.text, is_wide=self._is_wide)
@@ -157,7 +157,7 @@ class RedirectController:
     def page(self, shown: ShowReply | ShowDocument) -> None:
         """Show what does not fit on the screen in the pager."""
         text, is_wide = self._display.view.for_pager(shown, self._devices.theme)
-        programs, pager = self._prompt_controller.programs, self._devices.settings.pager
+        programs, pager = self._prompt_controller.foreground, self._devices.settings.pager
         self._prompt_controller.run_suspended(
             lambda: self._run_program(programs.page(text, pager=pager, is_wide=is_wide))
         )

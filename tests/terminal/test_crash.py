@@ -63,7 +63,7 @@ def assert_crashed(terminal: Terminal, state: Path) -> None:
         ("terminal.typed_text.InputSplitter.is_whole", "query-name\r"),
         ("terminal.typed_text.InputSplitter.lines", "query-name\r"),
         ("terminal.completer.LineCompleter.get_completions", "query-n\t"),
-        ("terminal.processes.ProcessRunner.page", "query-commands; /last\r"),
+        ("terminal.processes.ForegroundProcess.page", "query-commands; /last\r"),
         ("terminal.processes.ForegroundProcess.run", "query-name | cat\r"),
         ("terminal.prompt.PromptController.confirm", "quit\r"),
         ("terminal.app.App._ask_secret", "set_password password=@?\r"),
