@@ -84,7 +84,7 @@ class PromptController:
         # What replaces the prompt next, in this order.
         self._suspended_work: deque[Callable[[], Awaitable[None]]] = deque()
         self._tab = Tab(is_in_doubt=lambda: completion_model.is_in_doubt)
-        self._question: asyncio.Future[object] | None = None
+        self._question: asyncio.Future[str | None] | None = None
         self._suspending: asyncio.Future[None] | None = None
         self._draft = Document()
         self._closed = False
@@ -249,23 +249,53 @@ class PromptController:
             app.exit(exception=_PromptRemovedError())
 
     async def confirm(self, question: str) -> bool:
-        """Ask a question. Return True for yes; False if the question is dropped."""
-        return bool(await self._answer(_confirm(question, self._devices)))
+        """Ask a question. Return True if the user presses y; False for any other key, or if it is dropped."""
+        bindings = KeyBindings()
+
+        def answer(event: KeyPressEvent) -> None:
+            event.current_buffer.text = "y" if event.data in ("y", "Y") else "n"
+            event.app.exit(result=event.current_buffer.text)
+
+        # Any other key: the user typed on without reading the question, as with the y of "query".
+        for key in ("enter", "c-c", "c-d", "c-r", "c-s", "c-z", Keys.Any):
+            bindings.add(key)(answer)
+        bindings.add("escape", eager=True)(answer)
+        bindings.add(Keys.BracketedPaste)(_ignore)
+        clear_typeahead(self._devices.input)
+        # In tests, the input is not a terminal.
+        with contextlib.suppress(termios.error, OSError, NotImplementedError):
+            termios.tcflush(self._devices.input.fileno(), termios.TCIFLUSH)
+        return await self._ask(question_text(question), bindings) == "y"
 
     async def ask_secret(self, what: str) -> str | None:
         """Ask for text without echo. None if the user cancels."""
-        answer = await self._answer(_ask_secret(what, self._devices))
-        return answer if isinstance(answer, str) else None
+        bindings = KeyBindings()
+        for key in ("c-z", "c-r", "c-s"):
+            bindings.add(key)(_ignore)
+        return await self._ask(f"{what}: ", bindings, is_secret=True)
 
-    def drop_question(self) -> bool:
-        """Drop the open question. Return True if there was one."""
-        if self._question is None:
-            return False
-        self._question.cancel()
-        return True
+    async def _ask(
+        self, text: str, bindings: KeyBindings, *, is_secret: bool = False
+    ) -> str | None:
+        """Show a dialog. Return its result, or None if the user cancels or the question is dropped."""
+        dialog: PromptSession[str] = PromptSession(
+            FormattedText([(f"class:{styles.PROMPT}", text)]),
+            key_bindings=bindings,
+            input_processors=[PasswordProcessor("")] if is_secret else None,  # not even its length
+            input=self._devices.input,
+            output=self._devices.output,
+            style=self._devices.theme.style,
+            color_depth=self._devices.theme.depth,
+        )
+        erase_reflowed(dialog.app, self._devices.environment)
 
-    async def _answer(self, question: Awaitable[object]) -> object:
-        self._question = asyncio.ensure_future(question)
+        async def find_answer() -> str | None:
+            try:
+                return await dialog.prompt_async(handle_sigint=False)
+            except (KeyboardInterrupt, EOFError):
+                return None
+
+        self._question = asyncio.ensure_future(find_answer())
         try:
             return await self._question
         except asyncio.CancelledError:
@@ -274,6 +304,13 @@ class PromptController:
             return None
         finally:
             self._question = None
+
+    def drop_question(self) -> bool:
+        """Drop the open question. Return True if there was one."""
+        if self._question is None:
+            return False
+        self._question.cancel()
+        return True
 
     async def run_program(self, work: Awaitable[str]) -> None:
         """Lend the terminal to `work`, which returns what went wrong, or "". Hold the output meanwhile."""
@@ -340,55 +377,5 @@ def _end_line(output: Output) -> None:
     output.flush()
 
 
-async def _confirm(question: str, devices: Devices) -> bool:
-    """Ask a question. Return True if the user presses y; any other key means no."""
-    bindings = KeyBindings()
-
-    def answer(event: KeyPressEvent) -> None:
-        event.current_buffer.text = "y" if event.data in ("y", "Y") else "n"
-        event.app.exit(result=event.current_buffer.text)
-
-    # Any other key: the user typed on without reading the question, as with the y of "query".
-    for key in ("enter", "c-c", "c-d", "c-r", "c-s", "c-z", Keys.Any):
-        bindings.add(key)(answer)
-    bindings.add("escape", eager=True)(answer)
-    bindings.add(Keys.BracketedPaste)(_ignore)
-    clear_typeahead(devices.input)
-    # In tests, the input is not a terminal.
-    with contextlib.suppress(termios.error, OSError, NotImplementedError):
-        termios.tcflush(devices.input.fileno(), termios.TCIFLUSH)
-    session = _make_dialog(question_text(question), devices, bindings)
-    return await session.prompt_async(handle_sigint=False) == "y"
-
-
 def _ignore(event: KeyPressEvent) -> None:
     """Ignore a key that has no meaning in a dialog, such as one that starts a search."""
-
-
-async def _ask_secret(what: str, devices: Devices) -> str | None:
-    """Ask for text without echo. None if the user cancels."""
-    bindings = KeyBindings()
-
-    for key in ("c-z", "c-r", "c-s"):
-        bindings.add(key)(_ignore)
-    session = _make_dialog(f"{what}: ", devices, bindings, is_secret=True)
-    try:
-        return await session.prompt_async(handle_sigint=False)
-    except (KeyboardInterrupt, EOFError):
-        return None
-
-
-def _make_dialog(
-    text: str, devices: Devices, bindings: KeyBindings, *, is_secret: bool = False
-) -> PromptSession[str]:
-    session: PromptSession[str] = PromptSession(
-        FormattedText([(f"class:{styles.PROMPT}", text)]),
-        key_bindings=bindings,
-        input_processors=[PasswordProcessor("")] if is_secret else None,  # not even its length
-        input=devices.input,
-        output=devices.output,
-        style=devices.theme.style,
-        color_depth=devices.theme.depth,
-    )
-    erase_reflowed(session.app, devices.environment)
-    return session
