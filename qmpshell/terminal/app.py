@@ -47,7 +47,7 @@ from ..session import (
 from ..storage import Settings
 from ..transport import Stream
 from .completer import CompletionModel
-from .files import FileOperations
+from .files import FileOperations, RedirectController
 from .formatter import EffectFormatter
 from .history import open_history
 from .keys import help_line, hmp_help_line
@@ -55,7 +55,6 @@ from .output import OutputView
 from .paste import PasteReader
 from .pictures import PictureFormatter
 from .prompt import PromptController
-from .redirect import RedirectController
 from .servers import ChildWatcher, Reconnector, end_message, leave_hint, leave_question
 from .stream_reader import StreamReader
 from .styles import Devices, Theme
@@ -320,9 +319,7 @@ class App:
                     self._redirects.open(effect)
                 case CloseRedirect():
                     self._redirects.close(effect)
-                case ReadFile():
-                    self._files.read(effect)
-                case OpenFile():
+                case ReadFile() | OpenFile():
                     self._files.open(effect)
                 case StopFile(step=step):
                     self._files.stop(step)

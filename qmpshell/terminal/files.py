@@ -1,16 +1,40 @@
-"""File operations beside the event loop, which a FIFO or a slow file system would block."""
+"""Files and redirects beside the event loop, which a FIFO or a slow file system would block."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from functools import partial
-from typing import Any
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import cached_property, partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
-from ..errors import QmpShellError
-from ..session import FileStep, OpenFile, ReadFile
+from ..errors import OutputError, QmpShellError
+from ..language import Redirect
+from ..session import (
+    CloseRedirect,
+    FileStep,
+    OpenFile,
+    OpenRedirect,
+    ReadFile,
+    ShowDocument,
+    ShowPicture,
+    ShowReply,
+    ShowResult,
+)
 from ..storage import FileReader, read_or_open
-from ..transport import run_in_thread
+from ..transport import run_in_thread, wait_for_any
+from .formatter import overwrite_question, refusal_text
+from .output import OutputView
+from .prompt import PromptController
+from .styles import Devices
+
+if TYPE_CHECKING:
+    from ..script import ScriptView
+    from ..storage import RedirectTarget
+
+# Seconds between two attempts to open a FIFO that has no reader.
+_RETRY_AFTER = 0.05
 
 
 class FileOperations:
@@ -33,13 +57,9 @@ class FileOperations:
         if task is not None:
             task.cancel()
 
-    def read(self, step: ReadFile) -> None:
-        """Read a file."""
-        self.start(step, _read(step.path))
-
-    def open(self, step: OpenFile) -> None:
-        """Open a file."""
-        self.start(step, _open(step))
+    def open(self, step: ReadFile | OpenFile) -> None:
+        """Read or open a file."""
+        self.start(step, _read(step.path) if isinstance(step, ReadFile) else _open(step))
 
     async def _run(self, step: FileStep, work: Coroutine[Any, Any, object]) -> None:
         answer = await work
@@ -77,14 +97,166 @@ async def _wait_until_readable(reader: FileReader) -> None:
         await asyncio.sleep(0)
 
 
-async def wait_for_any(waits_for: dict[int, bool]) -> None:
-    """Wait for one of the descriptors: True if it must be writable, False if readable."""
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
+class RedirectController:
+    """Handles redirects, one at a time, and shows in the pager what does not fit on the screen.
+
+    `files` opens and writes the files. `answer` receives each step after it was performed, and the
+    problem, or "".
+    """
+
+    def __init__(
+        self,
+        devices: Devices,
+        prompt_controller: PromptController,
+        display: OutputView,
+        *,
+        files: FileOperations,
+        answer: Callable[[OpenRedirect | CloseRedirect, str], None],
+    ) -> None:
+        self._devices = devices
+        self._prompt_controller = prompt_controller
+        self._display = display
+        self._files = files
+        self._answer = answer
+        self._redirect: Redirect | None = None
+        # The open file. A command starts only after the last reply, because it needs the terminal.
+        self._file: RedirectTarget | None = None
+        self._parts: list[bytes] = []
+        # The replies for a pager, laid out for the terminal.
+        self._pages: list[Iterable[str]] = []
+        self._is_wide = False
+        # Whether a failure was shown. A command that would get no data is not run then.
+        self._has_failed = False
+
+    @cached_property
+    def _view(self) -> ScriptView:
+        """The view for redirected output, which looks like that of a script."""
+        from ..script import ScriptView  # the first prompt does not need it
+
+        return ScriptView(
+            self._devices.settings, name="", out=self._write, err=self._display.show_error
+        )
+
+    def show(self, shown: ShowReply | ShowResult | ShowDocument | ShowPicture) -> bool:
+        """Handle a reply, a result, a help document or a picture.
+
+        Return True if it goes to a redirect, and False for a failure.
+        """
+        if shown.redirect is None or self._redirect is None:
+            return False
+        if isinstance(shown, ShowReply) and shown.is_failure:
+            self._has_failed = True
+            return False
+        if isinstance(shown, ShowReply | ShowDocument) and is_pager(shown.redirect):
+            text, is_wide = self._display.view.for_pager(shown, self._devices.theme)
+            self._pages.append(text)
+            self._is_wide |= is_wide
+        else:
+            self._view.show(shown)
+        return True
+
+    def open(self, step: OpenRedirect) -> None:
+        """Open a redirect, after confirmation if a file would be overwritten."""
+        self._files.start(step, self._open(step.redirect))
+
+    async def _open(self, redirect: Redirect) -> str:
+        """Open the file. Return the problem, or ""."""
+        if not await self._may_overwrite(redirect):
+            return refusal_text(redirect.text)
+        self._parts, self._pages, self._is_wide = [], [], False
+        self._has_failed = False
+        if redirect.operator != "|":
+            from ..storage import RedirectTarget  # the first prompt does not need it
+
+            file = RedirectTarget(redirect, environment=self._devices.environment)
+            try:
+                while not file.start():
+                    waits_for = file.waits_for
+                    await (wait_for_any(waits_for) if waits_for else asyncio.sleep(_RETRY_AFTER))
+            except OutputError as error:
+                return str(error)
+            finally:
+                if not file.is_open:
+                    file.stop()
+            self._file = file
+        self._redirect = redirect
+        return ""
+
+    async def _may_overwrite(self, redirect: Redirect) -> bool:
+        path = os.path.expanduser(redirect.text)
+        is_file = partial(os.path.isfile, path)
+        if redirect.operator != ">" or not await run_in_thread(is_file):
+            return True
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        async def ask() -> None:
+            confirmed = await self._prompt_controller.confirm(overwrite_question(redirect.text))
+            if not answer.done():
+                answer.set_result(confirmed)
+
+        self._prompt_controller.run_suspended(ask)
+        return await answer
+
+    def _write(self, data: bytes, _redirect: Redirect | None) -> None:
+        if self._file is not None:
+            self._file.write(data)
+        else:
+            self._parts.append(data)
+
+    def close(self, step: CloseRedirect) -> None:
+        """Close the redirect after the last reply."""
+        redirect, self._redirect = self._redirect, None
+        file, self._file = self._file, None
+        if file is not None:
+            self._files.start(step, _finish(file))
+        elif self._has_failed and not self._parts and not self._pages:
+            self._answer(step, "")
+        elif redirect is not None:
+            self._prompt_controller.run_suspended(lambda: self._run_command(redirect, step))
+
+    async def _run_command(self, redirect: Redirect, step: CloseRedirect) -> None:
+        programs = self._prompt_controller.foreground
+        if self._pages:
+            pages = chain(*self._pages)
+            work = programs.page(pages, pager=redirect.text, is_wide=self._is_wide)
+        else:
+            work = programs.shell(redirect.text, b"".join(self._parts))
+        await self._run_program(work)
+        self._answer(step, "")
+
+    def page(self, shown: ShowReply | ShowDocument) -> None:
+        """Show what does not fit on the screen in the pager."""
+        text, is_wide = self._display.view.for_pager(shown, self._devices.theme)
+        programs, pager = self._prompt_controller.foreground, self._devices.settings.pager
+        self._prompt_controller.run_suspended(
+            lambda: self._run_program(programs.page(text, pager=pager, is_wide=is_wide))
+        )
+
+    async def _run_program(self, work: Awaitable[str]) -> None:
+        self._display.flush()
+        await self._prompt_controller.run_program(work)
+
+
+async def _finish(file: RedirectTarget) -> str:
+    """Write what the file has not accepted yet, such as a FIFO with a slow reader."""
     try:
-        for descriptor, is_writing in waits_for.items():
-            (loop.add_writer if is_writing else loop.add_reader)(descriptor, ready.set)
-        await ready.wait()
+        file.end()
+        while file.problem is None:
+            await wait_for_any(file.waits_for)
+            file.flush()
+        return file.problem
     finally:
-        for descriptor, is_writing in waits_for.items():
-            (loop.remove_writer if is_writing else loop.remove_reader)(descriptor)
+        file.stop()
+
+
+_PAGERS = ("less", "more", "most")
+# Text of a system shell command that is more than one program and its arguments.
+_OPERATORS = frozenset("|&;<>()`$\n")
+
+
+def is_pager(redirect: Redirect | None) -> bool:
+    """Return True if a redirect is a pager and nothing else."""
+    if redirect is None or redirect.operator != "|" or _OPERATORS.intersection(redirect.text):
+        return False
+    program = redirect.text.split(maxsplit=1)[:1]
+    return bool(program) and os.path.basename(program[0]) in _PAGERS

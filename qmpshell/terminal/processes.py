@@ -19,8 +19,7 @@ from io import FileIO
 from itertools import chain
 from typing import IO
 
-from ..transport import BACKGROUND_SIGNALS, set_foreground, signal_group
-from .files import wait_for_any
+from ..transport import BACKGROUND_SIGNALS, set_foreground, signal_group, wait_for_any
 
 _KILL_AFTER = 1.0  # seconds
 # The system shell's exit status for a command that does not exist.

@@ -1,4 +1,4 @@
-"""Blocking calls in threads.
+"""What blocks, beside an event loop: calls in threads, and waits for descriptors.
 
 The shell can end while such a call hangs, which asyncio's own threads do not allow.
 """
@@ -48,6 +48,19 @@ def run_in_thread(
 
     threading.Thread(target=work, daemon=True).start()
     return future
+
+
+async def wait_for_any(waits_for: dict[int, bool]) -> None:
+    """Wait for one of the descriptors: True if it must be writable, False if readable."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    try:
+        for descriptor, is_writing in waits_for.items():
+            (loop.add_writer if is_writing else loop.add_reader)(descriptor, ready.set)
+        await ready.wait()
+    finally:
+        for descriptor, is_writing in waits_for.items():
+            (loop.remove_writer if is_writing else loop.remove_reader)(descriptor)
 
 
 async def connect_in_background(address: Address, *, wait: float | None) -> Stream:

@@ -153,7 +153,7 @@ def test_reading_that_is_stopped_at_once_never_starts(tmp_path: Path) -> None:
     async def main() -> None:
         operations = FileOperations(answer=lambda _step, answer: answers.append(answer))
         step = ReadFile(str(tmp_path / "file"))
-        operations.read(step)
+        operations.open(step)
         operations.stop(step)
         await asyncio.sleep(0)
 
