@@ -23,7 +23,7 @@ else:
         {
             "app": "run_terminal",
             "completer": "LineCompleter SignatureLine list_directory list_programs",
-            "formatter": "ReplyFormatter clip clip_left format_elapsed",
+            "formatter": "EffectFormatter clip clip_left format_elapsed",
             "history": "HistorySuggester SafeHistory open_history rest_of_line",
             "keys": "Replacement Tab help_line hmp_help_line",
             "live_view": "LiveView",

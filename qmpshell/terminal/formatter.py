@@ -72,202 +72,6 @@ def refusal_text(path: str) -> str:
     return f"{path} was not overwritten; nothing was sent"
 
 
-class ReplyFormatter:
-    """Formats replies. `width` returns the columns of the terminal; `string` encodes a string as JSON."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        width: Callable[[], int],
-        string: Callable[[str], str],
-    ) -> None:
-        self._settings = settings
-        self._width = width
-        self._string = string
-
-    def fragments(self, shown: ShowReply) -> Fragments:
-        """Return a new reply, folded if it is very long."""
-        found = self._heading(shown)
-        text, table = self._text(shown), self._table_head(shown)
-        if text is not None or table:
-            found += table or self._fold(shown, [("", text or "")])
-            if (text or table) and not found[-1][1].endswith("\n"):
-                found.append(("", "\n"))
-            if shown.elapsed >= _NOTABLE:
-                found.append((f"class:{styles.ELAPSED}", f"({format_elapsed(shown.elapsed)})\n"))
-            return found
-        error = self._error(shown)
-        if error is not None:
-            found.append((f"class:{styles.ERROR}", error))
-        else:
-            found += self._fold(shown, self._styled(shown))
-        elapsed = format_elapsed(shown.elapsed)
-        begin = "\n" if self._room(found) < len(elapsed) + 2 else "  "
-        found += [(f"class:{styles.ELAPSED}", f"{begin}{elapsed}"), ("", "\n")]
-        return found
-
-    def again(self, shown: ShowReply, *, rows: int) -> Fragments | None:
-        """Return a reply again, or None if it has more than `rows` rows, or a wide table."""
-        text = self._text(shown)
-        if text is None:
-            text = self._error(shown)
-        pieces: Iterable[tuple[str, str]] = [("", text or "")]
-        table = self.table(shown)
-        if table is not None:
-            from ..render.views.table import table_lines
-
-            lines = list(table_lines(table))
-            if any(text_width(line) > self._width() for line in lines):
-                return None
-            pieces = _styled_table(lines)
-        elif text is None:
-            pieces = self._styled(shown)
-        found, rest = fold_pieces(pieces, lines=rows, columns=self._width(), width=get_cwidth)
-        if rest is not None:
-            return None
-        ended = bool(found) and found[-1][1].endswith("\n")
-        return found if ended else [*found, ("", "\n")]
-
-    def on_one_line(self, value: object) -> Fragments:
-        """Return a value on one line, cut if it is very long."""
-        pieces = self._pieces(value, None)
-        found, rest = fold_pieces(
-            pieces, lines=self._settings.fold, columns=self._width(), width=get_cwidth
-        )
-        if rest is not None:
-            found.append((f"class:{styles.MORE}", "…"))
-        return found
-
-    def whole(self, shown: ShowReply, paint: Mapping[str, tuple[str, str]]) -> Iterator[str]:
-        """Yield the complete reply as text. `paint` maps JSON styles to the text before and after."""
-        text = self._text(shown)
-        if text is None:
-            text = self._error(shown)
-        if text is not None:
-            yield text if text.endswith("\n") else text + "\n"
-            return
-        table = self.table(shown)
-        if table is not None:
-            from ..render.views.table import table_lines
-
-            yield from (f"{line}\n" for line in table_lines(table))
-            return
-        yield from paint_json(
-            self._value(shown),
-            width=self._columns,
-            string=self._string,
-            paint=paint,
-            meanings=self._meanings(shown),
-        )
-        yield "\n"
-
-    @property
-    def _columns(self) -> int | None:
-        return None if self._settings.layout == COMPACT else max(self._width(), _NARROWEST)
-
-    def _heading(self, shown: ShowReply) -> Fragments:
-        """Return what a late reply belongs to, or the line of one if the user has entered several."""
-        if shown.late:
-            name = escape(shown.request.text or shown.request.name or "an earlier command")
-            return [(f"class:{styles.LATE}", f"late reply to {name}:\n")]
-        source = shown.request.source
-        if source is None or not source.is_one_of_several:
-            return []
-        number, _, _ = source.line.locate(shown.request.start)
-        text = source.line.text.partition("\n")[0].strip()
-        row = clip(f"line {number}: {escape(text)}", max(self._width(), _NARROWEST))
-        return [(f"class:{styles.NOTE}", f"{row}\n")]
-
-    def _text(self, shown: ShowReply) -> str | None:
-        """Return the text of the human monitor, or one for people, or None for another reply."""
-        if shown.reply.is_error:
-            return None
-        value = shown.reply.value.get("return", "")
-        if shown.request.text is None and not isinstance(value, dict):
-            return None
-        from ..render.views.table import human_text
-
-        text = human_text(value) if shown.request.text is None else hmp_text(value)
-        return None if text is None else escape_lines(text)
-
-    def table(self, shown: ShowReply, *, rows: int | None = None) -> Table | None:
-        """Return a reply as a table of at most `rows` rows if it is shown as one, or None."""
-        value = shown.reply.value.get("return")
-        if self._settings.view != VIEW_TABLE or not isinstance(value, list):
-            return None
-        from ..render.views.table import is_tabular, make_table  # imported only with this setting
-
-        if not is_tabular(value):
-            return None
-        table = make_table(value[:rows])
-        return table if table is not None and table.columns else None
-
-    def _table_head(self, shown: ShowReply) -> Fragments:
-        """Return the rows and columns of a table that fit, or [] if a reply is not shown as a table."""
-        value = shown.reply.value.get("return")
-        count = len(value) if isinstance(value, list) else 0
-        fold = self._settings.fold
-        table = self.table(shown, rows=fold if fold and count > fold + 2 else None)
-        if table is None:
-            return []
-        from ..render.views.table import clipped_lines, table_lines
-
-        left_out = [f"{count - len(table.rows):,} more rows"] * (count > len(table.rows))
-        clipped = list(clipped_lines(list(table_lines(table)), self._width()))
-        if any(is_cut for _, is_cut in clipped):
-            left_out.append("more columns")
-        found = _styled_table(line for line, _ in clipped)
-        if left_out:
-            text = f"… {' and '.join(left_out)}; /last shows all"
-            found.append((f"class:{styles.MORE}", text))
-        return found
-
-    def _error(self, shown: ShowReply) -> str | None:
-        """Return an error in words, or None to show it as it is."""
-        reply = shown.reply
-        if reply.is_error and (shown.request.is_typed or self._settings.result_only):
-            return escape(f"{reply.error_class}: {reply.desc}")
-        return None
-
-    def _value(self, shown: ShowReply) -> object:
-        if self._settings.result_only:
-            return shown.reply.value["return"]
-        return shown.request.visible(shown.reply)
-
-    def _styled(self, shown: ShowReply) -> Iterator[tuple[str, str]]:
-        """Yield a reply as JSON, with what its numbers mean."""
-        return self._pieces(self._value(shown), self._columns, self._meanings(shown))
-
-    def _meanings(self, shown: ShowReply) -> NumberMeanings | None:
-        return meanings_of(shown.request) if self._settings.units else None
-
-    def _pieces(
-        self, value: object, columns: int | None, meanings: NumberMeanings | None = None
-    ) -> Iterator[tuple[str, str]]:
-        for style, text in style_json(value, width=columns, string=self._string, meanings=meanings):
-            yield (f"class:{styles.json_style(style)}", text)
-
-    def _room(self, fragments: Fragments) -> int:
-        """Return the free columns after the last line."""
-        line = ""
-        for _, text in reversed(fragments):
-            _, newline, last = text.rpartition("\n")
-            line = (last if newline else text) + line
-            if newline:
-                break
-        return -get_cwidth(line) % self._width() if line else self._width()
-
-    def _fold(self, shown: ShowReply, pieces: Iterable[tuple[str, str]]) -> Fragments:
-        head, rest = fold_pieces(
-            pieces, lines=self._settings.fold, columns=self._width(), width=get_cwidth
-        )
-        if rest is not None:
-            left_out = remainder_text(rest, size=len(shown.reply.raw))
-            head.append((f"class:{styles.MORE}", f"\n… {left_out}; /last shows all"))
-        return head
-
-
 def meanings_of(request: Request, *, default: Meaning | None = None) -> NumberMeanings:
     """Return what the numbers in the replies to a request mean, or the default."""
     from ..render.views.numbers import NumberMeanings  # the first prompt does not need it
@@ -354,29 +158,22 @@ class EffectFormatter:
         self.address = address
         # Whether the terminal shows more than ASCII.
         self.unicode = (encoding or "").lower().replace("-", "") == "utf8"
-        self.replies = ReplyFormatter(
-            settings, width=width, string=utf8_string if self.unicode else encode_scalar
-        )
+        # Encodes a string as JSON.
+        self._string = utf8_string if self.unicode else encode_scalar
         self._leave_hint = leave_hint(child_server)
 
     def fragments(self, effect: Effect) -> Fragments:
         """Return what is shown of an effect, or []."""
         match effect:
             case ShowReply():
-                return self.replies.fragments(effect)
+                return self._reply(effect)
             case ShowMessage(text=text, is_error=is_error):
                 return _line(styles.ERROR if is_error else styles.NOTE, escape_lines(text))
             case ShowDocument(blocks=blocks):
                 return self._document(blocks, rows=0) or []
             case ShowBytes(data=data):
-                return [
-                    (
-                        "",
-                        escape_lines(
-                            data.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
-                        ),
-                    )
-                ]
+                text = data.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
+                return [("", escape_lines(text))]
             case ShowUnexpected(item=item, reason=reason):
                 text = escape(item.raw[:2000].decode("utf-8", "backslashreplace"))
                 return _line(styles.NOTE, f"{reason}: {text}" if reason else text)
@@ -391,14 +188,12 @@ class EffectFormatter:
     def fitting(self, shown: ShowReply | ShowDocument, *, rows: int) -> Fragments | None:
         """Return a reply or a document, or None if it has more than `rows` rows, or wide ones."""
         if isinstance(shown, ShowReply):
-            return self.replies.again(shown, rows=rows)
+            return self._again(shown, rows=rows)
         return self._document(shown.blocks, rows=rows)
 
     def _document(self, blocks: list[Block], *, rows: int) -> Fragments | None:
         """Return a document, or None if it has more than `rows` rows; 0 means no limit."""
-        shown, rest = fold_pieces(
-            self._pieces(blocks), lines=rows, columns=self._width(), width=get_cwidth
-        )
+        shown, rest = self._fold(self._pieces(blocks), rows)
         if rest is not None or (rows and self._is_wide(blocks)):
             return None
         return [
@@ -427,8 +222,8 @@ class EffectFormatter:
     ) -> tuple[Iterator[str], bool]:
         """Return the complete text of a reply or a document, and whether it has wide rows."""
         if isinstance(shown, ShowReply):
-            is_table = self.replies.table(shown, rows=1) is not None
-            return self.replies.whole(shown, theme.paint), is_table
+            is_table = self._table(shown, rows=1) is not None
+            return self.whole(shown, theme.paint), is_table
         paint = theme.page_paint
         painted = (
             text.join(paint.get(style, ("", ""))) for style, text in self._pieces(shown.blocks)
@@ -480,7 +275,7 @@ class EffectFormatter:
             found.append((f"class:{styles.COUNT}", f" ×{count}"))
         data = event.value.get("data")
         if data and name == event.name:
-            found += [("", " "), *self.replies.on_one_line(data)]
+            found += [("", " "), *self.on_one_line(data)]
         return [*found, ("", "\n")]
 
     def _time(self, event: Event) -> str:
@@ -494,6 +289,191 @@ class EffectFormatter:
             except (KeyError, TypeError, ValueError, OverflowError, OSError):
                 pass
         return when.strftime("%H:%M:%S.") + f"{when.microsecond // 1000:03d}"
+
+    # -- replies ----------------------------------------------------------------------------------
+
+    def _reply(self, shown: ShowReply) -> Fragments:
+        """Return a new reply, folded if it is very long."""
+        found = self._heading(shown)
+        text, table = self._text(shown), self._table_head(shown)
+        if text is not None or table:
+            found += table or self._head(shown, [("", text or "")])
+            if (text or table) and not found[-1][1].endswith("\n"):
+                found.append(("", "\n"))
+            if shown.elapsed >= _NOTABLE:
+                found.append((f"class:{styles.ELAPSED}", f"({format_elapsed(shown.elapsed)})\n"))
+            return found
+        error = self._error(shown)
+        if error is not None:
+            found.append((f"class:{styles.ERROR}", error))
+        else:
+            found += self._head(shown, self._styled(shown))
+        elapsed = format_elapsed(shown.elapsed)
+        begin = "\n" if self._room(found) < len(elapsed) + 2 else "  "
+        found += [(f"class:{styles.ELAPSED}", f"{begin}{elapsed}"), ("", "\n")]
+        return found
+
+    def _again(self, shown: ShowReply, *, rows: int) -> Fragments | None:
+        """Return a reply again, or None if it has more than `rows` rows, or a wide table."""
+        text = self._text(shown)
+        if text is None:
+            text = self._error(shown)
+        pieces: Iterable[tuple[str, str]] = [("", text or "")]
+        table = self._table(shown)
+        if table is not None:
+            from ..render.views.table import table_lines
+
+            lines = list(table_lines(table))
+            if any(text_width(line) > self._width() for line in lines):
+                return None
+            pieces = _styled_table(lines)
+        elif text is None:
+            pieces = self._styled(shown)
+        found, rest = self._fold(pieces, rows)
+        if rest is not None:
+            return None
+        ended = bool(found) and found[-1][1].endswith("\n")
+        return found if ended else [*found, ("", "\n")]
+
+    def on_one_line(self, value: object) -> Fragments:
+        """Return a value on one line, cut if it is very long."""
+        found, rest = self._fold(self._json(value, None), self._settings.fold)
+        if rest is not None:
+            found.append((f"class:{styles.MORE}", "…"))
+        return found
+
+    def whole(self, shown: ShowReply, paint: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+        """Yield the complete reply as text. `paint` maps JSON styles to the text before and after."""
+        text = self._text(shown)
+        if text is None:
+            text = self._error(shown)
+        if text is not None:
+            yield text if text.endswith("\n") else text + "\n"
+            return
+        table = self._table(shown)
+        if table is not None:
+            from ..render.views.table import table_lines
+
+            yield from (f"{line}\n" for line in table_lines(table))
+            return
+        yield from paint_json(
+            self._value(shown),
+            width=self._columns,
+            string=self._string,
+            paint=paint,
+            meanings=self._meanings(shown),
+        )
+        yield "\n"
+
+    @property
+    def _columns(self) -> int | None:
+        return None if self._settings.layout == COMPACT else max(self._width(), _NARROWEST)
+
+    def _heading(self, shown: ShowReply) -> Fragments:
+        """Return what a late reply belongs to, or the line of one if the user has entered several."""
+        if shown.late:
+            name = escape(shown.request.text or shown.request.name or "an earlier command")
+            return [(f"class:{styles.LATE}", f"late reply to {name}:\n")]
+        source = shown.request.source
+        if source is None or not source.is_one_of_several:
+            return []
+        number, _, _ = source.line.locate(shown.request.start)
+        text = source.line.text.partition("\n")[0].strip()
+        row = clip(f"line {number}: {escape(text)}", max(self._width(), _NARROWEST))
+        return [(f"class:{styles.NOTE}", f"{row}\n")]
+
+    def _text(self, shown: ShowReply) -> str | None:
+        """Return the text of the human monitor, or one for people, or None for another reply."""
+        if shown.reply.is_error:
+            return None
+        value = shown.reply.value.get("return", "")
+        if shown.request.text is None and not isinstance(value, dict):
+            return None
+        from ..render.views.table import human_text
+
+        text = human_text(value) if shown.request.text is None else hmp_text(value)
+        return None if text is None else escape_lines(text)
+
+    def _table(self, shown: ShowReply, *, rows: int | None = None) -> Table | None:
+        """Return a reply as a table of at most `rows` rows if it is shown as one, or None."""
+        value = shown.reply.value.get("return")
+        if self._settings.view != VIEW_TABLE or not isinstance(value, list):
+            return None
+        from ..render.views.table import is_tabular, make_table  # imported only with this setting
+
+        if not is_tabular(value):
+            return None
+        table = make_table(value[:rows])
+        return table if table is not None and table.columns else None
+
+    def _table_head(self, shown: ShowReply) -> Fragments:
+        """Return the rows and columns of a table that fit, or [] if a reply is not shown as a table."""
+        value = shown.reply.value.get("return")
+        count = len(value) if isinstance(value, list) else 0
+        fold = self._settings.fold
+        table = self._table(shown, rows=fold if fold and count > fold + 2 else None)
+        if table is None:
+            return []
+        from ..render.views.table import clipped_lines, table_lines
+
+        left_out = [f"{count - len(table.rows):,} more rows"] * (count > len(table.rows))
+        clipped = list(clipped_lines(list(table_lines(table)), self._width()))
+        if any(is_cut for _, is_cut in clipped):
+            left_out.append("more columns")
+        found = _styled_table(line for line, _ in clipped)
+        if left_out:
+            text = f"… {' and '.join(left_out)}; /last shows all"
+            found.append((f"class:{styles.MORE}", text))
+        return found
+
+    def _error(self, shown: ShowReply) -> str | None:
+        """Return an error in words, or None to show it as it is."""
+        reply = shown.reply
+        if reply.is_error and (shown.request.is_typed or self._settings.result_only):
+            return escape(f"{reply.error_class}: {reply.desc}")
+        return None
+
+    def _value(self, shown: ShowReply) -> object:
+        if self._settings.result_only:
+            return shown.reply.value["return"]
+        return shown.request.visible(shown.reply)
+
+    def _styled(self, shown: ShowReply) -> Iterator[tuple[str, str]]:
+        """Yield a reply as JSON, with what its numbers mean."""
+        return self._json(self._value(shown), self._columns, self._meanings(shown))
+
+    def _meanings(self, shown: ShowReply) -> NumberMeanings | None:
+        return meanings_of(shown.request) if self._settings.units else None
+
+    def _json(
+        self, value: object, columns: int | None, meanings: NumberMeanings | None = None
+    ) -> Iterator[tuple[str, str]]:
+        for style, text in style_json(value, width=columns, string=self._string, meanings=meanings):
+            yield (f"class:{styles.json_style(style)}", text)
+
+    def _room(self, fragments: Fragments) -> int:
+        """Return the free columns after the last line."""
+        line = ""
+        for _, text in reversed(fragments):
+            _, newline, last = text.rpartition("\n")
+            line = (last if newline else text) + line
+            if newline:
+                break
+        return -get_cwidth(line) % self._width() if line else self._width()
+
+    def _head(self, shown: ShowReply, pieces: Iterable[tuple[str, str]]) -> Fragments:
+        """Return the beginning of a reply, and how much is left out."""
+        head, rest = self._fold(pieces, self._settings.fold)
+        if rest is not None:
+            left_out = remainder_text(rest, size=len(shown.reply.raw))
+            head.append((f"class:{styles.MORE}", f"\n… {left_out}; /last shows all"))
+        return head
+
+    def _fold(
+        self, pieces: Iterable[tuple[str, str]], rows: int
+    ) -> tuple[Fragments, Iterator[tuple[str, str]] | None]:
+        """Return what fits in this number of rows, and the rest, as `fold_pieces`."""
+        return fold_pieces(pieces, lines=rows, columns=self._width(), width=get_cwidth)
 
 
 def _line(style: str, text: str) -> Fragments:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from prompt_toolkit.utils import get_cwidth
 
-from ..qmp import Reply, hmp_text
+from ..qmp import Reply, encode_scalar, hmp_text
 from ..render import (
     escape,
     escape_lines,
@@ -17,6 +17,7 @@ from ..render import (
     percent,
     progress_bar,
     style_json,
+    utf8_string,
 )
 from ..session import Job, JobsWatch, ScreenWatch, ShowDocument, ShowReply, Wait, Watch
 from . import styles
@@ -31,20 +32,11 @@ _NARROW = 60  # columns
 
 
 class LiveView:
-    """Formats live views. `string` encodes a string as JSON; `unicode` is false for ASCII terminals.
+    """Formats live views. `unicode` is false for ASCII terminals. `pictures` formats the VM's screen."""
 
-    `pictures` formats the VM's screen.
-    """
-
-    def __init__(
-        self,
-        *,
-        string: Callable[[str], str],
-        unicode: bool,
-        pictures: PictureFormatter | None = None,
-    ) -> None:
+    def __init__(self, *, unicode: bool, pictures: PictureFormatter | None = None) -> None:
         self._pictures = pictures
-        self._string = string
+        self._string = utf8_string if unicode else encode_scalar
         self._unicode = unicode
         self._more = "…" if unicode else "..."
 

@@ -104,7 +104,7 @@ class PlainView(ScriptView):
         ):
             super().show(effect)
         elif isinstance(effect, ShowReply) and effect.again:
-            self._write_text("".join(formatter.replies.whole(effect, {})))
+            self._write_text("".join(formatter.whole(effect, {})))
         else:
             self._write(formatter.fragments(effect))
 

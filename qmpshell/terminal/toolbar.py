@@ -14,9 +14,9 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.utils import get_cwidth
 
 from ..manual import STORAGE_DAEMON, page_of
-from ..qmp import ERROR_STATES, READY, RUNNING, Greeting, encode_scalar
+from ..qmp import ERROR_STATES, READY, RUNNING, Greeting
 from ..record import Record
-from ..render import escape, percent, progress_bar, utf8_string
+from ..render import escape, percent, progress_bar
 from ..session import CONNECTED, UNCONNECTED, Session
 from . import styles
 from .completer import CompletionModel
@@ -134,11 +134,7 @@ class BottomToolbar:
         from .live_view import LiveView, fill_row  # the first prompt does not need it
 
         if self._live_view is None:
-            self._live_view = LiveView(
-                string=utf8_string if self._unicode else encode_scalar,
-                unicode=self._unicode,
-                pictures=self._pictures,
-            )
+            self._live_view = LiveView(unicode=self._unicode, pictures=self._pictures)
         height = max(2, size.rows // 2 - 1)
         shown = self._live_view.rows(wait, columns=size.columns, rows=height)
         return [fill_row(row, size.columns) for row in shown]

@@ -7,17 +7,19 @@ import json
 import pytest
 
 from qmpshell.language import LogicalLine, SourceLine
-from qmpshell.qmp import Reply, encode_scalar
+from qmpshell.qmp import Reply
 from qmpshell.session import Request, ShowReply
 from qmpshell.storage import Settings
-from qmpshell.terminal import ReplyFormatter, format_elapsed
+from qmpshell.terminal import EffectFormatter, format_elapsed
 
 SOURCE = SourceLine("", LogicalLine())
 
 
-def view(*, columns: int = 80, **options: object) -> ReplyFormatter:
+def view(*, columns: int = 80, **options: object) -> EffectFormatter:
     settings = Settings(**options)  # type: ignore[arg-type]
-    return ReplyFormatter(settings, width=lambda: columns, string=encode_scalar)
+    return EffectFormatter(
+        settings, address="", width=lambda: columns, encoding=None, child_server=None
+    )
 
 
 def shown(
@@ -94,11 +96,11 @@ def test_long_hmp_text_is_folded_too() -> None:
 
 def test_again_returns_none_if_rows_do_not_suffice() -> None:
     reply = shown(list(range(30)))
-    assert view(columns=20).again(reply, rows=10) is None
-    again = view(columns=20).again(reply, rows=100)
+    assert view(columns=20).fitting(reply, rows=10) is None
+    again = view(columns=20).fitting(reply, rows=100)
     assert again is not None
     assert text_of(again) == "".join(view(columns=20).whole(reply, {}))
-    assert view().again(shown(ERROR), rows=1) is not None
+    assert view().fitting(shown(ERROR), rows=1) is not None
 
 
 def test_event_data_is_one_truncated_line() -> None:

@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 from prompt_toolkit.utils import get_cwidth
 
-from qmpshell.qmp import encode_scalar
-from qmpshell.render import utf8_string
 from qmpshell.terminal import LiveView
 from tests.harness.sessions import Driver, error, reply
 
@@ -30,7 +28,7 @@ def watching(line: str, *replies: bytes) -> Driver:
 def rows_of(
     driver: Driver, *, columns: int = 80, rows: int = 10, unicode: bool = True
 ) -> list[Any]:
-    view = LiveView(string=utf8_string if unicode else encode_scalar, unicode=unicode)
+    view = LiveView(unicode=unicode)
     assert driver.session.live_view is not None
     found = view.rows(driver.session.live_view, columns=columns, rows=rows)
     assert len(found) <= rows
