@@ -15,6 +15,7 @@ from .render import (
     escape,
     escape_lines,
     message_line,
+    value_flat,
     value_line,
     value_pretty,
 )
@@ -665,13 +666,11 @@ class ScriptView:
             self._out(message_line(message), redirect)
 
     def _value(self, value: object, redirect: Redirect | None) -> None:
-        if self._settings.layout == FLAT:
-            from .render import value_flat  # only for `exec --flat`
-
-            self._out(value_flat(value), redirect)
-            return
         pretty = self._is_pretty
-        if redirect is None and self._has_colors():
-            self._out(color_json(value, pretty=pretty), None)
+        if self._settings.layout == FLAT:
+            data = value_flat(value)
+        elif redirect is None and self._has_colors():
+            data = color_json(value, pretty=pretty)
         else:
-            self._out((value_pretty if pretty else value_line)(value), redirect)
+            data = (value_pretty if pretty else value_line)(value)
+        self._out(data, redirect)

@@ -7,7 +7,6 @@ if TYPE_CHECKING:
     from .diagnostics import *
     from .diff import *
     from .document import *
-    from .flat import *
     from .fold import *
     from .json import *
     from .text import *
@@ -22,11 +21,11 @@ else:
                 " Lines Literal Page Paragraph Span Spans Table definition fold_lines"
                 " format_document heading names_table paragraph plain_text_of text_of text_parts"
             ),
-            "flat": "value_flat",
             "fold": "fold_pieces remainder_text",
             "json": (
                 "JSON_NAME JSON_NOTE JSON_NUMBER JSON_PUNCTUATION JSON_STRING JSON_WORD Piece"
-                " color_json message_line paint_json style_json value_line value_pretty"
+                " color_json message_line paint_json style_json value_flat value_line"
+                " value_pretty"
             ),
             "text": (
                 "REDACTED escape escape_json escape_lines percent progress_bar replace_spans"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import repeat
 
 from ..qmp import encode, encode_scalar
+from .text import escape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -329,3 +330,30 @@ def color_json(value: Any, *, pretty: bool) -> bytes:
     paint = {style: (f"\x1b[{colour}m", "\x1b[0m") for style, colour in _COLOURS.items()}
     text = "".join(paint_json(value, width=0 if pretty else None, paint=paint))
     return text.encode("ascii") + b"\n"
+
+
+def value_flat(value: object) -> bytes:
+    """Return a value as lines `a.b[0].c: value`, as QEMU's former `qmp` script printed them.
+
+    Each scalar has a line. Booleans and null are written as in Python.
+
+    >>> print(value_flat([{"a": {"b": True}}, None]).decode(), end="")
+    item[0].a.b: True
+    item[1]: None
+    """
+    return "".join(f"{line}\n" for line in _flat_lines(value)).encode("utf-8", "backslashreplace")
+
+
+def _flat_lines(value: object) -> Iterator[str]:
+    # A stack, because values may be nested more deeply than Python's calls.
+    stack: list[tuple[str, object]] = [("", value)]
+    while stack:
+        path, item = stack.pop()
+        if isinstance(item, dict):
+            prefix = f"{path}." if path else ""
+            stack += [(f"{prefix}{name}", member) for name, member in reversed(item.items())]
+        elif isinstance(item, list):
+            name = path or "item"
+            stack += [(f"{name}[{at}]", item[at]) for at in reversed(range(len(item)))]
+        else:
+            yield escape(f"{path}: {item}" if path else str(item))
