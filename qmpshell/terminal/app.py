@@ -144,7 +144,7 @@ class App:
             connect,
             find_peer=session.find_peer if isinstance(session, Session) else None,
             connected=self._connected,
-            answer=self._answer_connecting,
+            answer=self._answer,
         )
         self._files = FileOperations(answer=self._answer)
         self._redirects = RedirectController(
@@ -158,8 +158,6 @@ class App:
         self._help_source: SourceLine | None = None
         # The descriptor of the log, while messages wait for it.
         self._log_waits_for: dict[int, bool] = {}
-        # The step that waits for a connection.
-        self._connecting: Connect | TryConnect | None = None
         self._failure: BaseException | None = None
         self._greetings = 0
         # The latest lines, each with the text that it is part of.
@@ -327,16 +325,14 @@ class App:
                     self._prompt_controller.run_suspended(partial(self._ask, effect))
                 case ReadSecret():
                     self._prompt_controller.run_suspended(partial(self._ask_secret, effect))
-                case Restart():
-                    self._restart(effect)
                 case Connect():
                     self._stream_reader.close()
-                    self._connecting = effect
-                    self._reconnecting.start(effect.text)
+                    if isinstance(effect, Restart):
+                        self._child_watcher.close()
+                    self._reconnecting.start(effect, self._child_server)
                 case TryConnect():
-                    self._connecting = effect
                     self._reconnecting.try_connect(
-                        effect.text, current=self._display.view.address, settings=self._settings
+                        effect, current=self._display.view.address, settings=self._settings
                     )
                 case Ready():
                     self._on_ready()
@@ -350,13 +346,6 @@ class App:
         more = self._completion_model.on_effects(effects)
         if more:
             self._perform(more)
-
-    def _restart(self, step: Restart) -> None:
-        assert self._child_server is not None
-        self._stream_reader.close()
-        self._child_watcher.close()
-        self._connecting = step
-        self._reconnecting.restart(self._child_server)
 
     def _mark_failed(self, line: SourceLine | None) -> None:
         for source, text in self._submitted:
@@ -442,12 +431,11 @@ class App:
         self._prompt_controller.drop_question()
         self._check_child_end()
 
-    def _connected(self, stream: Stream, address: str, data: bytes) -> None:
+    def _connected(self, step: Connect, stream: Stream, address: str, data: bytes) -> None:
         self._display.view.address = address
         self._stream_reader.attach(stream)
-        if isinstance(self._connecting, Restart):
+        if isinstance(step, Restart):
             self._child_watcher.start()
-        self._connecting = None
         self._perform(
             self._session.connected(
                 self._clock(), address=address, passes_descriptors=stream.passes_descriptors
@@ -455,11 +443,6 @@ class App:
         )
         if data:
             self._received(data)
-
-    def _answer_connecting(self, problem: str) -> None:
-        step, self._connecting = self._connecting, None
-        if step is not None:
-            self._answer(step, problem)
 
     def _handle_redirect(self, effect: Effect) -> bool:
         """Handle an effect for a redirect. Return True if it does not go to the screen."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..errors import ConnectError
 from ..qmp import NotQmp
 from ..record import Record
-from ..session import ConnectionState, Session
+from ..session import Connect, ConnectionState, Restart, Session, TryConnect
 from ..storage import Settings
 from ..transport import Stream, run_in_thread
 
@@ -122,11 +122,12 @@ def reach_server(
 
 
 class Reconnector:
-    """Connects in a thread.
+    """Connects in a thread, for one step at a time.
 
     `connect` opens the stream to an address, or with None to the first one, and returns its name;
-    it may raise any exception. `find_peer` is the session's. `connected` receives both, and what
-    was read already; `answer` the problem, or "" after a `try_connect` that has reached the server.
+    it may raise any exception. `find_peer` is the session's. `connected` receives the step, both, and
+    what was read already; `answer` the step and the problem, or "" after a `try_connect` that has
+    reached the server.
     """
 
     def __init__(
@@ -134,8 +135,8 @@ class Reconnector:
         connect: Callable[[str | None], tuple[Stream, str]],
         *,
         find_peer: Callable[[str], Peer | None] | None,
-        connected: Callable[[Stream, str, bytes], None],
-        answer: Callable[[str], None],
+        connected: Callable[[Connect, Stream, str, bytes], None],
+        answer: Callable[[Connect | TryConnect, str], None],
     ) -> None:
         self._connect = connect
         self._find_peer = find_peer
@@ -145,34 +146,39 @@ class Reconnector:
         # The server that the last attempt has reached and that is not used yet.
         self._reached: Reached | None = None
 
-    def start(self, text: str | None) -> None:
-        """Connect, with the stream of the last attempt if it is for this address."""
+    def start(self, step: Connect, child_server: ChildServer | None) -> None:
+        """Connect, with the stream of the last attempt if it is for this address.
+
+        With Restart, end the child server, and start it again.
+        """
         reached = self._reached
-        if reached is not None and reached.text == text:
+        opening: Awaitable[tuple[Stream, str]]
+        if isinstance(step, Restart) and child_server is not None:
+            opening = _restart(child_server)
+        elif reached is not None and reached.text == step.text:
             self._reached = None
-            self._connected(reached.stream, reached.address, reached.data)
+            self._connected(step, reached.stream, reached.address, reached.data)
             return
-        opening = run_in_thread(
-            partial(self._connect, text), discard=lambda opened: opened[0].close()
+        else:
+            opening = run_in_thread(
+                partial(self._connect, step.text), discard=lambda opened: opened[0].close()
+            )
+        self._run(
+            step, opening, lambda opened: self._connected(step, *opened, b""), "not connected"
         )
-        self._run(opening, self._use, "not connected")
 
-    def restart(self, child_server: ChildServer) -> None:
-        """End a child server, start it again, and connect to it."""
-        self._run(_restart(child_server), self._use, "not connected")
-
-    def try_connect(self, text: str, *, current: str, settings: Settings) -> None:
+    def try_connect(self, step: TryConnect, *, current: str, settings: Settings) -> None:
         """Connect beside the server at `current`, which is kept, and wait for the greeting."""
         reach = partial(
             reach_server,
-            text,
+            step.text,
             current,
             settings,
             connect=self._connect,
             find_peer=self._find_peer,
         )
         reaching = run_in_thread(reach, discard=lambda reached: reached.stream.close())
-        self._run(reaching, self._offer, "stopped connecting")
+        self._run(step, reaching, partial(self._offer, step), "stopped connecting")
 
     def cancel(self) -> bool:
         """Cancel the attempt. Return True if there was one."""
@@ -182,34 +188,34 @@ class Reconnector:
         self._attempt.cancel()
         return True
 
-    def _run(self, attempt: Awaitable[T], succeed: Callable[[T], None], if_cancelled: str) -> None:
-        self.cancel()
-        self._attempt = asyncio.ensure_future(self._await(attempt, succeed, if_cancelled))
-
-    async def _await(
-        self, attempt: Awaitable[T], succeed: Callable[[T], None], if_cancelled: str
+    def _run(
+        self,
+        step: Connect | TryConnect,
+        attempt: Awaitable[T],
+        succeed: Callable[[T], None],
+        if_cancelled: str,
     ) -> None:
-        try:
-            result = await attempt
-        except asyncio.CancelledError:
-            self._fail(if_cancelled)
-        except Exception as error:  # whatever it is, the shell must not wait forever
-            self._fail(str(error))
-        else:
-            self._attempt = None
-            succeed(result)
+        async def run() -> None:
+            try:
+                result = await attempt
+            except asyncio.CancelledError:
+                problem = if_cancelled
+            except Exception as error:  # whatever it is, the shell must not wait forever
+                problem = str(error)
+            else:
+                self._attempt = None
+                succeed(result)
+                return
+            if self._attempt is asyncio.current_task():
+                self._attempt = None
+                self._answer(step, problem)
 
-    def _fail(self, reason: str) -> None:
-        if self._attempt is asyncio.current_task():
-            self._attempt = None
-            self._answer(reason)
+        self.cancel()
+        self._attempt = asyncio.ensure_future(run())
 
-    def _use(self, opened: tuple[Stream, str]) -> None:
-        self._connected(*opened, b"")
-
-    def _offer(self, reached: Reached) -> None:
+    def _offer(self, step: TryConnect, reached: Reached) -> None:
         self._reached = reached
-        self._answer("")
+        self._answer(step, "")
         # The answer has led to `start`, unless the line has been dropped.
         self._drop_reached()
 
