@@ -45,7 +45,7 @@ from ..session import (
     TryConnect,
 )
 from ..storage import Settings
-from ..transport import Stream
+from ..transport import DescriptorWatch, Stream
 from .completer import CompletionModel
 from .files import FileOperations, RedirectController
 from .formatter import EffectFormatter
@@ -156,8 +156,8 @@ class App:
         )
         # The line for the human monitor that F1 has made: its reply opens in the pager if it is long.
         self._help_source: SourceLine | None = None
-        # The descriptor of the log, while messages wait for it.
-        self._log_waits_for: dict[int, bool] = {}
+        # Waits for a log that does not accept all messages at once, such as a FIFO.
+        self._log_watch = DescriptorWatch(self._flush_log)
         self._failure: BaseException | None = None
         self._greetings = 0
         # The latest lines, each with the text that it is part of.
@@ -321,10 +321,8 @@ class App:
                     self._files.open(effect)
                 case StopFile(step=step):
                     self._files.stop(step)
-                case Confirm():
+                case Confirm() | ReadSecret():
                     self._prompt_controller.run_suspended(partial(self._ask, effect))
-                case ReadSecret():
-                    self._prompt_controller.run_suspended(partial(self._ask_secret, effect))
                 case Connect():
                     self._stream_reader.close()
                     if isinstance(effect, Restart):
@@ -341,7 +339,7 @@ class App:
                 case Exit(status=status):
                     self._leave(status)
         self._set_timer()
-        self._watch_log()
+        self._log_watch.update(self._session.log_waits_for)
         self._bottom_toolbar.touch()
         more = self._completion_model.on_effects(effects)
         if more:
@@ -352,13 +350,11 @@ class App:
             if source is line:
                 self._history.mark_failed(text)
 
-    async def _ask(self, ask: Confirm) -> None:
-        answer = await self._prompt_controller.confirm(ask.question)
-        self._answer(ask, answer)
-
-    async def _ask_secret(self, ask: ReadSecret) -> None:
-        text = await self._prompt_controller.ask_secret(escape(ask.key))
-        self._answer(ask, text)
+    async def _ask(self, step: Confirm | ReadSecret) -> None:
+        if isinstance(step, Confirm):
+            self._answer(step, await self._prompt_controller.confirm(step.question))
+        else:
+            self._answer(step, await self._prompt_controller.ask_secret(escape(step.key)))
 
     def _on_ready(self) -> None:
         assert isinstance(self._session, Session)
@@ -389,15 +385,6 @@ class App:
     def _tick(self) -> None:
         self._timer = None
         self._perform(self._session.tick(self._clock()))
-
-    def _watch_log(self) -> None:
-        """Wait for a log that does not accept all messages at once, such as a FIFO."""
-        before, self._log_waits_for = self._log_waits_for, self._session.log_waits_for
-        loop = asyncio.get_running_loop()
-        for descriptor, is_writing in before.items():
-            (loop.remove_writer if is_writing else loop.remove_reader)(descriptor)
-        for descriptor, is_writing in self._log_waits_for.items():
-            (loop.add_writer if is_writing else loop.add_reader)(descriptor, self._flush_log)
 
     def _flush_log(self) -> None:
         self._perform(self._session.flush_log(self._clock()))

@@ -16,7 +16,7 @@ from ..qmp import NotQmp
 from ..record import Record
 from ..session import Connect, ConnectionState, Restart, Session, TryConnect
 from ..storage import Settings
-from ..transport import Stream, run_in_thread
+from ..transport import DescriptorWatch, Stream, run_in_thread
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -249,22 +249,20 @@ class ChildWatcher:
         self._child_server = child_server
         self._show = show
         self._ended = ended
-        self._watched: list[int] = []
+        self._watch = DescriptorWatch(self.show_output)
 
     def start(self) -> None:
         """Start to watch."""
-        if self._child_server is None:
-            return
-        loop = asyncio.get_running_loop()
-        process = self._child_server.process
-        for descriptor in (process.output_descriptor, process.end_descriptor):
-            if descriptor is not None:
-                loop.add_reader(descriptor, self.show_output)
-                self._watched.append(descriptor)
+        if self._child_server is not None:
+            self._watch_descriptors(self._child_server.process)
+
+    def _watch_descriptors(self, process: Qemu) -> None:
+        descriptors = (process.output_descriptor, process.end_descriptor)
+        self._watch.update({each: False for each in descriptors if each is not None})
 
     def show_output(self) -> None:
         """Show new output."""
-        if self._child_server is None or not self._watched:
+        if self._child_server is None or not self._watch.watched:
             return
         process = self._child_server.process
         if process.poll() is not None:
@@ -273,19 +271,11 @@ class ChildWatcher:
             self._ended()
             return
         self._show_output(process.read_output())
-        loop = asyncio.get_running_loop()
-        for descriptor in self._watched[:]:
-            if descriptor not in (process.output_descriptor, process.end_descriptor):
-                # The server has closed its output, and the descriptor is closed.
-                loop.remove_reader(descriptor)
-                self._watched.remove(descriptor)
+        self._watch_descriptors(process)  # the server may have closed its output
 
     def close(self) -> None:
         """Stop watching."""
-        loop = asyncio.get_running_loop()
-        for descriptor in self._watched:
-            loop.remove_reader(descriptor)
-        self._watched.clear()
+        self._watch.update({})
 
     def _show_output(self, text: str) -> None:
         if text:

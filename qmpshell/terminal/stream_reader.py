@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable
 
 from ..errors import ConnectionLost
-from ..transport import Stream
+from ..transport import DescriptorWatch, Stream
 
 _MAX_READ = 1 << 18
 # Keys are handled between two parts of the data, so a part takes about this long, in seconds: logged
@@ -37,7 +37,7 @@ class StreamReader:
         self._received = received
         self._lost = lost
         self._show = show
-        self._error_descriptor: int | None = None
+        self._error_watch = DescriptorWatch(self._show_errors)
         self._stream: Stream | None = None
         self._writing = False
         self._part_size = _MIN_PART
@@ -52,9 +52,7 @@ class StreamReader:
         self.close()
         self._stream = stream
         asyncio.get_running_loop().add_reader(stream.fileno(), self._readable)
-        self._error_descriptor = stream.error_descriptor
-        if self._error_descriptor is not None:
-            asyncio.get_running_loop().add_reader(self._error_descriptor, self._show_errors)
+        self._watch_errors(stream)
 
     def send(self, data: bytes, descriptor: int | None) -> None:
         """Send or queue data. Without a stream, do nothing."""
@@ -82,21 +80,19 @@ class StreamReader:
         loop.remove_reader(stream.fileno())
         loop.remove_writer(stream.fileno())
         self._writing = False
-        self._unwatch_errors()
+        self._error_watch.update({})
         stream.close()
 
     def _show_errors(self) -> None:
         assert self._stream is not None
         text = self._stream.read_errors()
-        if self._stream.error_descriptor is None:
-            self._unwatch_errors()
+        self._watch_errors(self._stream)
         if text:
             self._show(text)
 
-    def _unwatch_errors(self) -> None:
-        if self._error_descriptor is not None:
-            asyncio.get_running_loop().remove_reader(self._error_descriptor)
-            self._error_descriptor = None
+    def _watch_errors(self, stream: Stream) -> None:
+        descriptor = stream.error_descriptor
+        self._error_watch.update({} if descriptor is None else {descriptor: False})
 
     def _readable(self) -> None:
         assert self._stream is not None

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from ..errors import ConnectError
@@ -50,17 +50,32 @@ def run_in_thread(
     return future
 
 
-async def wait_for_any(waits_for: dict[int, bool]) -> None:
-    """Wait for one of the descriptors: True if it must be writable, False if readable."""
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    try:
+class DescriptorWatch:
+    """Calls a function whenever one of the `watched` descriptors is ready."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+        self.watched: Mapping[int, bool] = {}
+
+    def update(self, waits_for: Mapping[int, bool]) -> None:
+        """Wait for these descriptors: True if it must be writable, False if readable."""
+        loop = asyncio.get_running_loop()
+        for descriptor, is_writing in self.watched.items():
+            (loop.remove_writer if is_writing else loop.remove_reader)(descriptor)
+        self.watched = dict(waits_for)
         for descriptor, is_writing in waits_for.items():
-            (loop.add_writer if is_writing else loop.add_reader)(descriptor, ready.set)
+            (loop.add_writer if is_writing else loop.add_reader)(descriptor, self._call)
+
+
+async def wait_for_any(waits_for: Mapping[int, bool]) -> None:
+    """Wait for one of the descriptors, as a DescriptorWatch."""
+    ready = asyncio.Event()
+    watch = DescriptorWatch(ready.set)
+    try:
+        watch.update(waits_for)
         await ready.wait()
     finally:
-        for descriptor, is_writing in waits_for.items():
-            (loop.remove_writer if is_writing else loop.remove_reader)(descriptor)
+        watch.update({})
 
 
 async def connect_in_background(address: Address, *, wait: float | None) -> Stream:

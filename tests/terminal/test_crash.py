@@ -66,7 +66,7 @@ def assert_crashed(terminal: Terminal, state: Path) -> None:
         ("terminal.processes.ForegroundProcess.page", "query-commands; /last\r"),
         ("terminal.processes.ForegroundProcess.run", "query-name | cat\r"),
         ("terminal.prompt.PromptController.confirm", "quit\r"),
-        ("terminal.app.App._ask_secret", "set_password password=@?\r"),
+        ("terminal.prompt.PromptController.ask_secret", "set_password password=@?\r"),
         ("terminal.servers.Reconnector.start", "/connect\r"),
         ("terminal.stream_reader.StreamReader.send", ""),
         ("session.Session.run_query", ""),
