@@ -117,8 +117,7 @@ class PlainView(ScriptView):
 class PlainShell(ScriptRunner):
     """A session with a user at a terminal. `run` returns the exit status.
 
-    `formatter` formats the banner, and everything on stdout if that is the terminal. `child_server`
-    is the server if qmpshell has started it.
+    The parameters are those of `run_plain`.
     """
 
     def __init__(
@@ -127,15 +126,21 @@ class PlainShell(ScriptRunner):
         session: Session | RawSession,
         stream: Stream,
         *,
-        formatter: EffectFormatter,
+        address: str,
         connect: Callable[[str | None], tuple[Stream, str]],
         environment: Mapping[str, str],
         child_server: ChildServer | None,
     ) -> None:
         self._settings = settings
-        self._user_session = session
-        self._formatter = formatter
-        self._open_stream = connect
+        # Formats the banner, and everything on stdout if that is the terminal.
+        self._formatter = EffectFormatter(
+            settings,
+            address=address,
+            width=lambda: shutil.get_terminal_size().columns,
+            encoding=sys.stdout.encoding,
+            child_server=child_server,
+            has_keys=False,
+        )
         self._child_server = child_server
         self._has_child_ended = False
         # The server that TryConnect has reached and that is not used yet.
@@ -270,12 +275,12 @@ class PlainShell(ScriptRunner):
             self._cancel_question()
         child = self._child_server
         if child is not None and not self._has_child_ended and child.process.poll() is not None:
-            message = end_message(child, self._user_session, self._formatter.address)
+            message = end_message(child, self._session, self._formatter.address)
             self._has_child_ended = message is not None
             if message:
                 self._view.show(ShowMessage(message, is_error=True))
             elif message is not None:
-                self._perform(self._user_session.leave_now())
+                self._perform(self._session.leave_now())
 
     def _poll_descriptors(self, timeout: int) -> list[tuple[int, int]]:
         def poll() -> list[tuple[int, int]]:
@@ -293,7 +298,7 @@ class PlainShell(ScriptRunner):
         elif self._reached is not None:
             stream, address = self._reached.stream, self._reached.address
         else:
-            stream, address = self._interruptibly(partial(self._open_stream, step.text))
+            stream, address = self._interruptibly(partial(self._connect, step.text))
         self._formatter.address = address
         return stream, address
 
@@ -304,14 +309,14 @@ class PlainShell(ScriptRunner):
             self._perform(self._session.receive(reached.data, self._clock()))
 
     def _try_connect(self, step: TryConnect) -> None:
-        session = self._user_session
+        session = self._session
         assert isinstance(session, Session)
         reach = partial(
             reach_server,
             step.text,
             self._formatter.address,
             self._settings,
-            connect=self._open_stream,
+            connect=self._connect,
             find_peer=session.find_peer,
         )
         problem = ""
@@ -347,7 +352,7 @@ class PlainShell(ScriptRunner):
         self._start_line()
         if self._cancel_question():
             return
-        session = self._user_session
+        session = self._session
         effects = session.abandon(self._clock()) if isinstance(session, Session) else []
         self._perform(effects or [ShowMessage(leave_hint(self._child_server))])
 
@@ -356,7 +361,9 @@ class PlainShell(ScriptRunner):
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Ready):
-                self._show_banner()
+                if isinstance(self._session, Session) and not self._settings.quiet:
+                    banner = self._formatter.banner(self._session.greeting)
+                    self._write_text("".join(text for _, text in banner))
             elif isinstance(effect, Confirm):
                 self._confirm(effect.question, partial(self._answer, effect))
             elif isinstance(effect, TryConnect):
@@ -366,11 +373,6 @@ class PlainShell(ScriptRunner):
                 self._ask(f"{escape(effect.key)}: ", partial(self._answer, effect))
             else:
                 super()._perform([effect])
-
-    def _show_banner(self) -> None:
-        session = self._user_session
-        if isinstance(session, Session) and not self._settings.quiet:
-            self._write_text("".join(text for _, text in self._formatter.banner(session.greeting)))
 
     def _answer(self, step: Confirm | ReadSecret | OpenRedirect, answer: object) -> None:
         self._perform(self._session.answer(step, answer, self._clock()))
@@ -450,19 +452,11 @@ def run_plain(
 
     The parameters are those of `run_terminal`.
     """
-    formatter = EffectFormatter(
-        settings,
-        address=address,
-        width=lambda: shutil.get_terminal_size().columns,
-        encoding=sys.stdout.encoding,
-        child_server=child_server,
-        has_keys=False,
-    )
     shell = PlainShell(
         settings,
         session,
         stream,
-        formatter=formatter,
+        address=address,
         connect=connect,
         environment=environment,
         child_server=child_server,
