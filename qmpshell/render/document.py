@@ -377,16 +377,13 @@ class _Layout:
         starts = [indent]
         count = max(map(len, rows), default=0)
         for number in range(count - 1):
-            most = self._most(number, indent)
+            # A longer cell gets a line of its own.
+            most = (self._width - indent) * 2 // 5 // (number + 1)
             sizes = [self._measure(row[number][1]) for row in rows if number < len(row)]
             size = max((size for size in sizes if size <= most), default=most)
             starts.append(starts[-1] + size + _GAP)
         last = max((self._measure(row[-1][1]) for row in rows if 0 < len(row) == count), default=0)
         return starts if self._width - starts[-1] >= min(last, _LEAST_COLUMN) else []
-
-    def _most(self, number: int, indent: int) -> int:
-        """Return the maximum width of a column of a table. A longer cell gets a line of its own."""
-        return (self._width - indent) * 2 // 5 // (number + 1)
 
     def _aligned(self, row: Sequence[Span], starts: list[int]) -> Iterator[Span]:
         column = 0

@@ -231,19 +231,15 @@ class App:
         try:
             text = await self._prompt_controller.turn()
         except EOFError:
-            await self._confirm_leaving()
+            question = leave_question(self._child_server)
+            if not question or await self._prompt_controller.confirm(question):
+                self._perform(self._session.leave_now())
         else:
             if text is not None:
                 # prompt_toolkit does not add an entry that is the last one again.
                 self._history.append_string(text)
                 self._show_history_problem()
                 self._submit(text)
-
-    async def _confirm_leaving(self) -> None:
-        """Leave, because the user has typed Ctrl-D."""
-        question = leave_question(self._child_server)
-        if not question or await self._prompt_controller.confirm(question):
-            self._perform(self._session.leave_now())
 
     def _check_child_end(self) -> None:
         """Handle the end of the server that qmpshell has started, after its last messages."""
@@ -360,7 +356,7 @@ class App:
         assert isinstance(self._session, Session)
         self._greetings += 1
         if not self._settings.quiet:
-            self._display.banner(self._session.greeting)
+            self._display.print(self._display.view.banner(self._session.greeting))
         self._show_history_problem()
         self._session.track_vm(self._clock())
         self._completion_model.on_ready()

@@ -74,7 +74,10 @@ async def _read(path: str) -> bytes | OSError:
         )
         try:
             while not reader.has_ended:
-                await _wait_until_readable(reader)
+                try:
+                    await wait_for_any({reader.fileno(): False})
+                except PermissionError:  # a device that is always readable, such as /dev/zero
+                    await asyncio.sleep(0)
                 reader.read()
             return reader.data
         finally:
@@ -88,13 +91,6 @@ async def _open(step: OpenFile) -> object:
         return await run_in_thread(step.call, discard=step.discard)
     except (OSError, QmpShellError) as error:
         return error
-
-
-async def _wait_until_readable(reader: FileReader) -> None:
-    try:
-        await wait_for_any({reader.fileno(): False})
-    except PermissionError:  # a device that is always readable, such as /dev/zero
-        await asyncio.sleep(0)
 
 
 class RedirectController:

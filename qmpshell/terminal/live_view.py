@@ -42,13 +42,15 @@ class LiveView:
 
     def rows(self, wait: Wait, *, columns: int, rows: int) -> list[Fragments]:
         """Return at most `rows` rows, none wider than `columns`."""
+        body: Iterable[Fragments] = ()
         if isinstance(wait, Watch):
             title = f"{escape(wait.text)}: every {wait.interval:g} s"
             if wait.shown is not None:
                 title += f", {format_elapsed(wait.elapsed)}"
-            body = self._watch(wait, columns, rows)
-            if isinstance(wait, ScreenWatch):
-                body = self._screen(wait, columns, rows - 1)
+            if not isinstance(wait, ScreenWatch):
+                body = self._watch(wait, columns, rows)
+            elif wait.picture is not None and self._pictures is not None:
+                body = self._pictures.rows(wait.picture, columns=columns, rows=rows - 1)
         elif isinstance(wait, JobsWatch):
             title = "jobs"
             body = self._jobs(wait, columns)
@@ -68,15 +70,11 @@ class LiveView:
             shown.append(row)
         return shown
 
-    def _screen(self, watch: ScreenWatch, columns: int, rows: int) -> Iterator[Fragments]:
-        if watch.picture is not None and self._pictures is not None:
-            yield from self._pictures.rows(watch.picture, columns=columns, rows=rows)
-
-    def _watch(self, watch: Watch, columns: int, rows: int) -> Iterator[Fragments]:
+    def _watch(self, watch: Watch, columns: int, rows: int) -> Iterable[Fragments]:
         shown = watch.shown
         if isinstance(shown, ShowDocument):
             return _lines(_document(shown, watch.before, columns, rows), columns)
-        return iter(()) if shown is None else _lines(self._reply(watch, shown, columns), columns)
+        return () if shown is None else _lines(self._reply(watch, shown, columns), columns)
 
     def _reply(self, watch: Watch, shown: ShowReply, columns: int) -> Iterator[tuple[str, str]]:
         reply = shown.reply

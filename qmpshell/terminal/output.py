@@ -12,7 +12,6 @@ from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.output import Output
 from prompt_toolkit.renderer import print_formatted_text
 
-from ..qmp import Greeting
 from ..session import Effect, ShowDocument, ShowEvent, ShowMessage, ShowReply
 from .formatter import EffectFormatter
 from .styles import Devices, Fragments, Theme
@@ -143,10 +142,6 @@ class OutputView:
         fragments = self.view.fragments(effect)
         if fragments:
             self.print(fragments)
-
-    def banner(self, greeting: Greeting | None) -> None:
-        """Show the banner."""
-        self.print(self.view.banner(greeting))
 
     def show_if_it_fits(self, shown: ShowReply | ShowDocument) -> bool:
         """Show a reply again, or a document. Return False if it does not fit on the screen."""

@@ -71,15 +71,8 @@ class _Prompt(Record):
     # The row of the cursor in the window, from 1, or 0 if it is not known.
     row: int
 
-    def added_rows(self, columns: int) -> int:
-        """Return how many rows above the cursor are added if the terminal wraps them again."""
-        return self._wrapped(columns)[0] - self.y
-
-    def wrapped_column(self, columns: int) -> int:
-        """Return the column of the cursor if the terminal wraps its row again."""
-        return self._wrapped(columns)[1]
-
-    def _wrapped(self, columns: int) -> tuple[int, int]:
+    def wrapped(self, columns: int) -> tuple[int, int]:
+        """Return the row of the prompt and the column that have the cursor if rows are wrapped again."""
         rows = self.screen.data_buffer
         above = sum(_wrap(rows[y], _width(rows[y]) - 1, columns)[0] + 1 for y in range(self.y))
         row, column = _wrap(rows[self.y], self.x, columns)
@@ -190,7 +183,7 @@ class ReflowRenderer(Renderer):
     def _wraps(self, prompt: _Prompt, row: int, column: int) -> bool:
         """Return True if the rows were wrapped again, by where the cursor is now."""
         size = self.output.get_size()
-        wrapped, cut = prompt.wrapped_column(size.columns), min(prompt.x, self._fewest - 1)
+        (_, wrapped), cut = prompt.wrapped(size.columns), min(prompt.x, self._fewest - 1)
         # At the end of a row, terminals differ in where they leave the cursor.
         is_clear = column in (wrapped, cut) and wrapped not in (0, cut)
         if not self._was_drawn:  # perhaps it was drawn in the narrower window, which cuts it
@@ -211,7 +204,7 @@ class ReflowRenderer(Renderer):
         columns = self.output.get_size().columns
         self.reset(leave_alternate_screen=False)
         self.output.cursor_backward(max(prompt.x, columns))
-        self.output.cursor_up(prompt.y + (prompt.added_rows(columns) if wraps else 0))
+        self.output.cursor_up(prompt.wrapped(columns)[0] if wraps else prompt.y)
         super().erase(leave_alternate_screen=False)
 
 

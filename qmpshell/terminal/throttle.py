@@ -62,7 +62,8 @@ class EventThrottle:
         name = event.name
         allowance = self._allowances.get(name)
         if allowance is None:
-            name, allowance = self._start_count(name, now)
+            name = OTHERS if len(self._allowances) >= _NAMES else name
+            allowance = self._allowances.setdefault(name, _Allowance(now))
         if allowance.allow(now):
             return [*self.flush(), event]
         folded = self._folded.pop(name, None)
@@ -83,8 +84,3 @@ class EventThrottle:
             return []
         folded, self._folded = self._folded, {}
         return [value.last if value.count == 1 else value for value in folded.values()]
-
-    def _start_count(self, name: str, now: float) -> tuple[str, _Allowance]:
-        if len(self._allowances) >= _NAMES:
-            name = OTHERS
-        return name, self._allowances.setdefault(name, _Allowance(now))

@@ -130,7 +130,7 @@ class LineLexer(Lexer):
 
 
 def _comment(text: str) -> Fragments:
-    return [(_style(styles.TYPED_COMMENT), text)]
+    return [(f"class:{styles.TYPED_COMMENT}", text)]
 
 
 def _colour(text: str) -> Fragments:
@@ -141,21 +141,14 @@ def _colour(text: str) -> Fragments:
 
 
 def _style_of(leaf: Token) -> str:
+    name, text = _STYLES.get(leaf.kind, ""), leaf.text
     if leaf.kind == t.LITERAL:
-        is_number = leaf.text.lstrip("-")[:1].isdecimal()
-        return _style(styles.TYPED_NUMBER if is_number else styles.TYPED_WORD)
-    name = _value_style(leaf.text) if leaf.kind == t.VALUE else _STYLES.get(leaf.kind)
-    return _style(name) if name else ""
-
-
-def _value_style(text: str) -> str:
-    if _NUMBER.fullmatch(text):
-        return styles.TYPED_NUMBER
-    return styles.TYPED_WORD if text in _WORDS else styles.TYPED_STRING
-
-
-def _style(name: str) -> str:
-    return f"class:{name}"
+        name = styles.TYPED_NUMBER if text.lstrip("-")[:1].isdecimal() else styles.TYPED_WORD
+    elif leaf.kind == t.VALUE and _NUMBER.fullmatch(text):
+        name = styles.TYPED_NUMBER
+    elif leaf.kind == t.VALUE:
+        name = styles.TYPED_WORD if text in _WORDS else styles.TYPED_STRING
+    return f"class:{name}" if name else ""
 
 
 LONG_TEXT = f"more than {MAX_TYPED:,} characters: no colours, completion or checks until Enter"
