@@ -330,14 +330,10 @@ class CompletionModel:
     def _query_wanted(self) -> None:
         if self._live is not None:
             self._perform(self._live.send_queries(self._clock()))
-        self._read_descriptions()
-
-    def _read_descriptions(self) -> None:
-        """Read the manual in a thread, on the first completion, and show what it says in the menu."""
-        if self._session is None or self._reading is not None or not self._known.commands():
-            return
-        self._reading = run_in_thread(self._session.read_descriptions)
-        self._reading.add_done_callback(self._on_descriptions)
+        if self._session is not None and self._reading is None and self._known.commands():
+            # On the first completion. The menu shows what the manual says.
+            self._reading = run_in_thread(self._session.read_descriptions)
+            self._reading.add_done_callback(self._on_descriptions)
 
     def _on_descriptions(self, reading: asyncio.Future[Descriptions]) -> None:
         if reading is self._reading:  # the server is still the same

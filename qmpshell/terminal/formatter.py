@@ -28,6 +28,7 @@ from ..session import (
     Send,
     ShowBytes,
     ShowDocument,
+    ShowEvent,
     ShowMessage,
     ShowReply,
     ShowUnexpected,
@@ -167,6 +168,8 @@ class EffectFormatter:
         match effect:
             case ShowReply():
                 return self._reply(effect)
+            case ShowEvent(event=event, again=again) if again or self.wants(event):
+                return self.event(event)
             case ShowMessage(text=text, is_error=is_error):
                 return _line(styles.ERROR if is_error else styles.NOTE, escape_lines(text))
             case ShowDocument(blocks=blocks):

@@ -129,11 +129,7 @@ class OutputView:
 
     def show(self, effect: Effect) -> None:
         """Show an effect, if it is of a kind that is shown."""
-        if isinstance(effect, ShowEvent) and effect.again:
-            self.flush()
-            self.printer.print(self.view.event(effect.event))
-            return
-        if isinstance(effect, ShowEvent):
+        if isinstance(effect, ShowEvent) and not effect.again:
             if self.view.wants(effect.event):
                 for item in self._throttle.allow(effect.event, self._clock()):
                     self.printer.print(self.view.event(item))

@@ -36,7 +36,6 @@ from ..session import (
     ScriptLines,
     Session,
     ShowDocument,
-    ShowEvent,
     ShowMessage,
     ShowPicture,
     ShowReply,
@@ -54,7 +53,6 @@ from .formatter import (
 )
 from .output import encode_for_terminal
 from .servers import Reached, end_message, leave_hint, leave_question, reach_server
-from .styles import Fragments
 
 if TYPE_CHECKING:
     from .servers import ChildServer
@@ -90,28 +88,21 @@ class PlainView(ScriptView):
     ) -> None:
         super().__init__(settings, name="", out=out, err=write)
         self._formatter = formatter
-        self._write_text = write
 
     def show(self, effect: Effect) -> None:
         """Show one effect, if it is of a kind that is shown."""
         formatter = self._formatter
-        if isinstance(effect, ShowEvent):
-            if effect.again or formatter.wants(effect.event):
-                self._write(formatter.event(effect.event))
-        elif isinstance(effect, ShowPicture) or (
+        if isinstance(effect, ShowPicture) or (
             isinstance(effect, ShowDocument | ShowReply | ShowResult)
             and effect.redirect is not None
         ):
             super().show(effect)
         elif isinstance(effect, ShowReply) and effect.again:
-            self._write_text("".join(formatter.whole(effect, {})))
+            self._err("".join(formatter.whole(effect, {})))
         else:
-            self._write(formatter.fragments(effect))
-
-    def _write(self, fragments: Fragments) -> None:
-        text = "".join(text for _, text in fragments)
-        if text:
-            self._write_text(text)
+            text = "".join(text for _, text in formatter.fragments(effect))
+            if text:
+                self._err(text)
 
 
 class PlainShell(ScriptRunner):

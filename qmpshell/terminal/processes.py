@@ -127,7 +127,10 @@ class ForegroundProcess:
 
         The text is made while the pager reads it. `less` scrolls sideways if the text `is_wide`.
         """
-        command = pager or self._environment.get("PAGER") or self._default_pager()
+        command = pager or self._environment.get("PAGER")
+        if not command:
+            has_less = shutil.which("less", path=self._environment.get("PATH"))
+            command = "less" if has_less else "more"
         # Without these, the programs show the codes of colours. The user's own options follow.
         options = self._environment.get("LESS", "")
         # With -F, less would end before the user can scroll sideways.
@@ -158,9 +161,6 @@ class ForegroundProcess:
                     return file.read().removesuffix("\n"), ""
         except OSError as error:
             return None, f"{editor}: {error.strerror}"
-
-    def _default_pager(self) -> str:
-        return "less" if shutil.which("less", path=self._environment.get("PATH")) else "more"
 
     async def _run_reading(
         self, command: str, chunks: Iterable[bytes], environment: Mapping[str, str]

@@ -249,7 +249,9 @@ def status_parts(session: Session, *, unicode: bool) -> list[ToolbarPart]:
         waits = "no answer yet" if has_greeting else "no greeting yet"
         return [*parts, _part(_STATE_RANK, waits, style=_NOTABLE)]
     if session.settings.agent:
-        parts.append(_agent(session.server.agent_version))
+        version = clip(escape(session.server.agent_version), _LONGEST_NAME)
+        forms = [f"guest agent {version}".rstrip(), "guest agent", "agent"]
+        parts.append(_part(_SERVER_RANK, *forms))
     if session.greeting is not None:
         parts += _server(session.greeting, session.server.names or ())
     if session.vm is not None:
@@ -268,11 +270,6 @@ def _server(greeting: Greeting, commands: Collection[str]) -> list[ToolbarPart]:
     version = ".".join(map(str, greeting.version))
     name = "storage daemon" if page_of(commands) is STORAGE_DAEMON else "QEMU"
     return [_part(_SERVER_RANK, f"{name} {version}", version)]
-
-
-def _agent(version: str) -> ToolbarPart:
-    shown = clip(escape(version), _LONGEST_NAME)
-    return _part(_SERVER_RANK, f"guest agent {shown}".rstrip(), "guest agent", "agent")
 
 
 def _vm(vm: VmState, *, unicode: bool) -> list[ToolbarPart]:
