@@ -50,9 +50,8 @@ from .completer import CompletionModel
 from .files import FileOperations, RedirectController
 from .formatter import EffectFormatter
 from .history import open_history
-from .keys import help_line, hmp_help_line
+from .keys import PasteReader, help_line, hmp_help_line
 from .output import OutputView
-from .paste import PasteReader
 from .pictures import PictureFormatter
 from .prompt import PromptController
 from .servers import ChildWatcher, Reconnector, end_message, leave_hint, leave_question

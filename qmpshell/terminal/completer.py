@@ -97,20 +97,17 @@ class LineCompleter(Completer):
             if is_human:
                 leaving = _leaving(human_line)
                 candidates = sorted([*candidates, *leaving], key=lambda one: one.text)
-        yield from completions(candidates)
-
-
-def completions(candidates: Iterable[Candidate]) -> Iterator[Completion]:
-    """Yield candidates for a menu, without those that a terminal cannot show as they are."""
-    for candidate in candidates:
-        if escape(candidate.text) == candidate.text:
-            yield Replacement(
-                candidate.text,
-                start_position=candidate.start,
-                display=candidate.label,
-                display_meta=escape(candidate.meta[:_META_WIDTH]),
-                after=candidate.after,
-            )
+        for candidate in candidates:
+            if (
+                escape(candidate.text) == candidate.text
+            ):  # a terminal cannot show others as they are
+                yield Replacement(
+                    candidate.text,
+                    start_position=candidate.start,
+                    display=candidate.label,
+                    display_meta=escape(candidate.meta[:_META_WIDTH]),
+                    after=candidate.after,
+                )
 
 
 def _leaving(line: str) -> list[Candidate]:

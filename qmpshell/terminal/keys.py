@@ -1,8 +1,9 @@
-"""Key bindings of the prompt and of a search, Tab completion, and the help for F1."""
+"""Keys: how pasted text is read, the bindings of the prompt and of a search, Tab, and the help for F1."""
 
 from __future__ import annotations
 
 import re
+import select
 from collections.abc import Callable
 
 from prompt_toolkit import PromptSession
@@ -21,6 +22,7 @@ from prompt_toolkit.filters import (
     vi_mode,
     vi_navigation_mode,
 )
+from prompt_toolkit.input.posix_utils import PosixStdinReader
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.search import stop_search
 
@@ -34,6 +36,35 @@ from ..language import (
     shell_command_name,
 )
 from ..session import COMMANDS
+
+# More characters in one read than a user can type.
+_MIN_PASTE = 64
+_READ_SIZE = 1 << 16
+_MAX_PASTE = 16 << 20
+# Seconds without data after which a paste has ended.
+_PAUSE = 0.1
+# The end of a paste from a terminal that marks it.
+_PASTE_END = "\x1b[201~"
+
+
+class PasteReader(PosixStdinReader):
+    """Reads all that arrives together, so that each key shows whether text follows it."""
+
+    def read(self, count: int = 1024) -> str:
+        """Return the text that was typed or pasted. `count` is too small to know where that ends."""
+        count = max(count, _READ_SIZE)
+        text = super().read(count)
+        if len(text) < _MIN_PASTE:
+            return text
+        parts, size = [text], len(text)
+        while size < _MAX_PASTE and not parts[-1].endswith(_PASTE_END):
+            if not select.select([self.stdin_fd], [], [], _PAUSE)[0]:
+                break
+            parts.append(super().read(count))
+            size += len(parts[-1])
+            if self.closed:
+                break
+        return "".join(parts)
 
 
 def make_bindings(  # noqa: C901 - one function for each key

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from qmpshell.terminal.paste import PasteReader
+from qmpshell.terminal.keys import PasteReader
 from tests.harness.waiting import sleeps_less_than
 
 
@@ -32,7 +32,7 @@ def test_paste_in_pieces_is_read_as_a_whole(
     pipe: tuple[PasteReader, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The writer can pause for long on a slow machine, so the mark ends this paste.
-    monkeypatch.setattr("qmpshell.terminal.paste._PAUSE", 60.0)
+    monkeypatch.setattr("qmpshell.terminal.keys._PAUSE", 60.0)
     reader, writing = pipe
     text = "ä" * 200_000 + "\x1b[201~"  # more than a pipe holds
 
