@@ -45,7 +45,7 @@ from ..session import (
     TryConnect,
 )
 from ..storage import Settings
-from ..transport import DescriptorWatch, Stream
+from ..transport import DescriptorWatch, Stream, Timer
 from .completer import CompletionModel
 from .files import FileOperations, RedirectController
 from .formatter import EffectFormatter
@@ -161,7 +161,7 @@ class App:
         self._greetings = 0
         # The latest lines, each with the text that it is part of.
         self._submitted: deque[tuple[SourceLine, str]] = deque(maxlen=_MAX_SUBMITTED)
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = Timer(lambda: self._perform(self._session.tick(self._clock())))
 
     async def run(self, stream: Stream) -> int:
         """Run until the user leaves. Return the exit status. Raises internal errors."""
@@ -333,7 +333,8 @@ class App:
                     self._on_query_result(effect)
                 case Exit(status=status):
                     self._leave(status)
-        self._set_timer()
+        deadline = self._session.deadline
+        self._timer.set(None if deadline is None else max(0.0, deadline - self._clock()))
         self._log_watch.update(self._session.log_waits_for)
         self._bottom_toolbar.touch()
         more = self._completion_model.on_effects(effects)
@@ -367,19 +368,6 @@ class App:
                     self._display.show_message(f"VM state: {escape(status)}")
             case _:
                 self._completion_model.on_query_result(learned)
-
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        deadline = self._session.deadline
-        if deadline is not None:
-            delay = max(0.0, deadline - self._clock())
-            self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        self._perform(self._session.tick(self._clock()))
 
     def _flush_log(self) -> None:
         self._perform(self._session.flush_log(self._clock()))

@@ -13,6 +13,7 @@ from prompt_toolkit.output import Output
 from prompt_toolkit.renderer import print_formatted_text
 
 from ..session import Effect, ShowDocument, ShowEvent, ShowMessage, ShowReply
+from ..transport import Timer
 from .formatter import EffectFormatter
 from .styles import Devices, Fragments, Theme
 from .throttle import EventThrottle
@@ -125,7 +126,7 @@ class OutputView:
         self._output = devices.output
         self._clock = devices.clock
         self._throttle = EventThrottle()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = Timer(self.flush)
 
     def show(self, effect: Effect) -> None:
         """Show an effect, if it is of a kind that is shown."""
@@ -171,13 +172,7 @@ class OutputView:
 
     def _set_timer(self) -> None:
         due = self._throttle.due
-        if due is not None and self._timer is None:
-            delay = max(0.0, due - self._clock())
-            self._timer = asyncio.get_running_loop().call_later(delay, self._on_time)
-        elif due is None and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _on_time(self) -> None:
-        self._timer = None
-        self.flush()
+        if due is None:
+            self._timer.set(None)
+        elif self._timer.due is None:
+            self._timer.set(max(0.0, due - self._clock()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from prompt_toolkit.layout.screen import Char, Screen
 from prompt_toolkit.renderer import CPR_Support, HeightIsUnknownError, Renderer
 
 from ..record import Record
+from ..transport import Timer
 
 _ANSWER_TIMEOUT = 2.0  # seconds
 
@@ -89,9 +89,8 @@ class ReflowRenderer(Renderer):
 
     # What is on the screen since the last drawing.
     _drawn: _Prompt | None = None
-    # What is erased when the terminal has reported its cursor, and when to stop waiting for that.
+    # What is erased when the terminal has reported its cursor.
     _old: _Prompt | None = None
-    _timeout: asyncio.TimerHandle | None = None
     # The size of the window when the terminal was asked, or None.
     _asked: Size | None = None
     # The fewest columns since the old prompt was drawn, and whether the terminal had drawn it before.
@@ -100,6 +99,8 @@ class ReflowRenderer(Renderer):
     _is_expected_certain = False
 
     def __init__(self, app: Application[Any], *, expected: bool) -> None:
+        # When to stop waiting for the answer of the terminal.
+        self._timeout = Timer(lambda: self._redraw(wraps=self._expected))
         super().__init__(
             app.renderer.style,
             app.output,
@@ -149,9 +150,7 @@ class ReflowRenderer(Renderer):
     def reset(self, _scroll: bool = False, leave_alternate_screen: bool = True) -> None:
         """Forget what is on the screen."""
         self._drawn = self._old = None
-        if self._timeout is not None:
-            self._timeout.cancel()
-            self._timeout = None
+        self._timeout.set(None)
         super().reset(_scroll, leave_alternate_screen)
 
     def request_absolute_cursor_position(self) -> None:
@@ -171,10 +170,7 @@ class ReflowRenderer(Renderer):
 
     def _ask(self) -> None:
         """Ask for the position of the cursor, or wait for earlier answers first."""
-        if self._timeout is not None:
-            self._timeout.cancel()
-        loop = asyncio.get_running_loop()
-        self._timeout = loop.call_later(_ANSWER_TIMEOUT, lambda: self._redraw(wraps=self._expected))
+        self._timeout.set(_ANSWER_TIMEOUT)
         self._asked = None
         if not self.waiting_for_cpr:
             self._asked = self.output.get_size()

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable
 
 from ..errors import ConnectionLost
-from ..transport import DescriptorWatch, Stream
+from ..transport import DescriptorWatch, Stream, Timer
 
 _MAX_READ = 1 << 18
 # Keys are handled between two parts of the data, so a part takes about this long, in seconds: logged
@@ -45,7 +45,7 @@ class StreamReader:
         self._rest = b""
         self._read_at = 0.0
         self._answered = True
-        self._pause_timer: asyncio.TimerHandle | None = None
+        self._pause_timer = Timer(self._resume_reading)
 
     def attach(self, stream: Stream) -> None:
         """Read from this stream from now on, and close the previous one."""
@@ -74,9 +74,7 @@ class StreamReader:
             return
         self._rest = b""
         loop = asyncio.get_running_loop()
-        if self._pause_timer is not None:
-            self._pause_timer.cancel()
-            self._pause_timer = None
+        self._pause_timer.set(None)
         loop.remove_reader(stream.fileno())
         loop.remove_writer(stream.fileno())
         self._writing = False
@@ -140,12 +138,10 @@ class StreamReader:
 
     def _pause_reading(self) -> None:
         if self._stream is not None:
-            loop = asyncio.get_running_loop()
-            loop.remove_reader(self._stream.fileno())
-            self._pause_timer = loop.call_later(_GATHER_TIME, self._resume_reading)
+            asyncio.get_running_loop().remove_reader(self._stream.fileno())
+            self._pause_timer.set(_GATHER_TIME)
 
     def _resume_reading(self) -> None:
-        self._pause_timer = None
         if self._stream is not None:
             asyncio.get_running_loop().add_reader(self._stream.fileno(), self._readable)
 

@@ -18,6 +18,7 @@ from ..qmp import ERROR_STATES, READY, RUNNING, Greeting
 from ..record import Record
 from ..render import escape, percent, progress_bar
 from ..session import CONNECTED, UNCONNECTED, Session
+from ..transport import Timer
 from . import styles
 from .completer import CompletionModel
 from .formatter import clip, clip_left
@@ -61,7 +62,7 @@ class BottomToolbar:
         self._live_view: LiveView | None = None
         self._drawn: tuple[tuple[Size, str], list[Fragments]] | None = None
         self._drawn_at: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = Timer(lambda: self._redraw(devices.clock()))
 
     @property
     def rows(self) -> list[Fragments]:
@@ -80,9 +81,7 @@ class BottomToolbar:
             self._redraw_in(_PAUSE - (now - self._drawn_at))
 
     def _redraw(self, now: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._timer.set(None)
         before, self._drawn_at = self._drawn, now
         self._drawn = None
         rows = self.rows
@@ -92,16 +91,9 @@ class BottomToolbar:
             self._redraw_in(_REFRESH_INTERVAL)
 
     def _redraw_in(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        if self._timer is not None:
-            if self._timer.when() <= loop.time() + seconds:
-                return
-            self._timer.cancel()
-        self._timer = loop.call_later(seconds, self._on_time)
-
-    def _on_time(self) -> None:
-        self._timer = None
-        self._redraw(self._devices.clock())
+        due = self._timer.due
+        if due is None or due > asyncio.get_running_loop().time() + seconds:
+            self._timer.set(seconds)
 
     @property
     def _is_live(self) -> bool:

@@ -20,7 +20,7 @@ else:
                 " VsockAddress is_clear_text is_on is_word make_address parse_address"
                 " read_option resolve_address split_commas target_hint with_credentials"
             ),
-            "background": "DescriptorWatch connect_in_background run_in_thread wait_for_any",
+            "background": "DescriptorWatch Timer connect_in_background run_in_thread wait_for_any",
             "connect": "connect_with_retries inspect_server open_stream wake_server",
             "foreground": (
                 "BACKGROUND_SIGNALS ChildGroup CleanupOnSignal hold_signals set_foreground"

@@ -1,4 +1,4 @@
-"""What blocks, beside an event loop: calls in threads, and waits for descriptors.
+"""Helpers for an event loop: blocking calls in threads, and waits for descriptors and for a time.
 
 The shell can end while such a call hangs, which asyncio's own threads do not allow.
 """
@@ -65,6 +65,31 @@ class DescriptorWatch:
         self.watched = dict(waits_for)
         for descriptor, is_writing in waits_for.items():
             (loop.add_writer if is_writing else loop.add_reader)(descriptor, self._call)
+
+
+class Timer:
+    """Calls a function once, at the time that was set last."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+        self._handle: asyncio.TimerHandle | None = None
+
+    @property
+    def due(self) -> float | None:
+        """When the function will be called, by the clock of the loop, or None."""
+        return None if self._handle is None else self._handle.when()
+
+    def set(self, seconds: float | None) -> None:
+        """Call the function in this time, or with None not at all."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        if seconds is not None:
+            self._handle = asyncio.get_running_loop().call_later(seconds, self._on_time)
+
+    def _on_time(self) -> None:
+        self._handle = None
+        self._call()
 
 
 async def wait_for_any(waits_for: Mapping[int, bool]) -> None:
