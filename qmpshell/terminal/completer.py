@@ -44,31 +44,27 @@ class LineCompleter(Completer):
     """Completes commands from `known`, and human monitor lines from `catalogue`.
 
     The catalogue may be set at any time. With `is_human`, all lines but shell commands are human
-    monitor lines. Where the user requests a completion, `begin` is called before it, and `names_wanted`
-    after it, because live names may be needed; otherwise nothing is queried. `catalogue_wanted` is
-    called whenever a human monitor line is typed or completed and the catalogue is needed.
+    monitor lines.
     """
 
-    def __init__(
-        self,
-        known: CompletionSources,
-        *,
-        is_human: bool,
-        begin: Callable[[], None],
-        names_wanted: Callable[[], None],
-        catalogue_wanted: Callable[[], None],
-    ) -> None:
+    def __init__(self, known: CompletionSources, *, is_human: bool) -> None:
         self._known = known
         self.catalogue: HmpCatalogue | None = None
         self._is_human = is_human
-        self._start_query = begin
-        self._names_wanted = names_wanted
-        self._catalogue_wanted = catalogue_wanted
+
+    def start_query(self) -> None:
+        """Prepare for a completion that the user requests. Without a request, nothing is queried."""
+
+    def want_live(self) -> None:
+        """Query the live names that the requested completion needs."""
+
+    def load_catalogue(self) -> None:
+        """Load the catalogue, because a human monitor line is typed or completed."""
 
     def typed(self, buffer: Buffer) -> None:
         """Handle a change of the line, as a Buffer's `on_text_changed`."""
         if self._is_human or buffer.text.lstrip().startswith(f"{HUMAN} "):
-            self._catalogue_wanted()
+            self.load_catalogue()
 
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
@@ -78,7 +74,7 @@ class LineCompleter(Completer):
             return
         is_requested = complete_event.completion_requested
         if is_requested:
-            self._start_query()
+            self.start_query()
         text = document.current_line_before_cursor
         is_human = self._is_human and not text.lstrip().startswith("/")
         human_line = text if is_human else completion.hmp_line(text)
@@ -87,10 +83,10 @@ class LineCompleter(Completer):
             line, cursor = completion.logical_line(document.text, document.cursor_position)
             candidates = completion.complete(line, cursor, self._known)
             if is_requested:
-                self._names_wanted()
+                self.want_live()
         else:
             if is_requested:
-                self._catalogue_wanted()
+                self.load_catalogue()
             catalogue = self.catalogue or completion.HmpCatalogue()
             candidates = completion.complete_hmp(human_line, catalogue)
             candidates = candidates or completion.complete_program(human_line, self._known)
@@ -210,8 +206,8 @@ def _kind(entry: os.DirEntry[str]) -> str:
         return completion.OTHER
 
 
-class CompletionModel:
-    """Keeps the completion sources of a session up to date.
+class CompletionModel(LineCompleter):
+    """A completer that keeps its sources up to date with a session.
 
     `perform` performs effects. `arrived` is called when requested live names have arrived,
     `changed` when the rows below the prompt may have changed.
@@ -226,13 +222,13 @@ class CompletionModel:
         arrived: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
-        self._settings = devices.settings
         self._clock = devices.clock
         self._session = session if isinstance(session, Session) else None
         self._perform = perform
         self._arrived = arrived
         self._changed = changed
-        self._known = completion.CompletionSources(
+        self._settings = devices.settings
+        known = completion.CompletionSources(
             names=self._names_before(),
             files=list_directory,
             styles=style_names,
@@ -240,6 +236,7 @@ class CompletionModel:
             shell_commands=COMMANDS,
             find_shell_mistake=find_mistake,
         )
+        super().__init__(known, is_human=self._settings.hmp)
         # The descriptions in the manual, once they are needed.
         self._reading: asyncio.Future[Descriptions] | None = None
         self._live: LiveCache | None = None
@@ -247,13 +244,6 @@ class CompletionModel:
         if self._session is not None:
             self._live = self._known.live = self._session.make_live_cache()
             self._loader = self._session.make_catalogue_loader()
-        self.names = LineCompleter(
-            self._known,
-            is_human=self._settings.hmp,
-            begin=self._start_query,
-            names_wanted=self._want_live,
-            catalogue_wanted=self._load_catalogue,
-        )
         self.signature = SignatureLine(self._known)
 
     def on_ready(self) -> None:
@@ -267,7 +257,7 @@ class CompletionModel:
         if not session.can_query:
             return
         if self._settings.hmp:
-            self._load_catalogue()
+            self.load_catalogue()
         else:
             self._perform(session.learn_commands(self._clock()))
 
@@ -284,7 +274,7 @@ class CompletionModel:
         assert self._session is not None
         match learned:
             case QueryResult(value=completion.HmpCatalogue() as catalogue):
-                self.names.catalogue = catalogue
+                self.catalogue = catalogue
                 self._arrived()
             case QueryResult(name="live", value=completion.NameQuery()):
                 self.signature.forget()
@@ -316,11 +306,13 @@ class CompletionModel:
         """Return the queries for live names that follow from these effects."""
         return self._live.on_effects(effects, self._clock()) if self._live is not None else []
 
-    def _start_query(self) -> None:
+    def start_query(self) -> None:
+        """Prepare the live names for a completion."""
         if self._live is not None:
             self._live.on_ready(self._clock())
 
-    def _want_live(self) -> None:
+    def want_live(self) -> None:
+        """Query the live names that are needed, and read the manual."""
         # Not within a key press.
         asyncio.get_running_loop().call_soon(self._query_wanted)
 
@@ -337,6 +329,7 @@ class CompletionModel:
             self._known.descriptions = reading.result()
             self._arrived()
 
-    def _load_catalogue(self) -> None:
+    def load_catalogue(self) -> None:
+        """Query the human monitor's help, unless it is known."""
         if self._loader is not None:
             self._perform(self._loader.load(self._clock()))

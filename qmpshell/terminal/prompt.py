@@ -100,7 +100,7 @@ class PromptController:
         )
         self._prompt: PromptSession[str] = PromptSession(
             history=history,
-            completer=completion_model.names,
+            completer=completion_model,
             lexer=LineLexer() if devices.has_syntax else None,
             complete_while_typing=False,
             enable_history_search=True,
@@ -117,7 +117,7 @@ class PromptController:
         # Only with several lines, because the search is not part of the prompt then.
         self._prompt.multiline = self._search_start.has_several_lines
         self._prompt.key_bindings = merge_key_bindings([bindings, self._search_start.bindings])
-        self._prompt.default_buffer.on_text_changed += completion_model.names.typed
+        self._prompt.default_buffer.on_text_changed += completion_model.typed
         self._prompt.app.before_render += self._set_bottom
         erase_reflowed(self._prompt.app, devices.environment)
 

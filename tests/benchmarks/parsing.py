@@ -130,13 +130,7 @@ def _complete(text: str) -> None:
 
 
 _KNOWN = known(SYSTEMS[-1])
-_COMPLETER = LineCompleter(
-    _KNOWN,
-    is_human=False,
-    begin=lambda: None,
-    names_wanted=lambda: None,
-    catalogue_wanted=lambda: None,
-)
+_COMPLETER = LineCompleter(_KNOWN, is_human=False)
 FUNCTIONS: dict[str, Callable[[str], object]] = {
     "script": _run_script,
     "script with -H": lambda text: _run_script(text, hmp=True),

@@ -501,13 +501,7 @@ def test_agent_before_first_reply_completes_and_queues_commands(
 
 def test_command_that_leaves_the_shell_is_offered_once() -> None:
     known = CompletionSources(names=["query-status"], shell_commands=COMMANDS)
-    completer = LineCompleter(
-        known,
-        is_human=False,
-        begin=lambda: None,
-        names_wanted=lambda: None,
-        catalogue_wanted=lambda: None,
-    )
+    completer = LineCompleter(known, is_human=False)
     asked = CompleteEvent(completion_requested=True)
     found = list(completer.get_completions(Document("ex"), asked))
     assert [(item.text, item.display_meta_text) for item in found] == [

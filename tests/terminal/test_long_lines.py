@@ -35,13 +35,7 @@ _SCREEN = 500
 
 
 def _completer() -> LineCompleter:
-    return LineCompleter(
-        _KNOWN,
-        is_human=False,
-        begin=lambda: None,
-        names_wanted=lambda: None,
-        catalogue_wanted=lambda: None,
-    )
+    return LineCompleter(_KNOWN, is_human=False)
 
 
 def _show(text: str, cursor: int, *, line: int = 0) -> Transformation:
