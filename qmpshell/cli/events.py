@@ -30,7 +30,7 @@ from ..session.commands.events import has_member
 from ..storage import LONGEST_WAIT, Output, poll_events
 from .connection import open_connection
 from .exec import make_line
-from .options import CONTEXT, OnceCommand, connection_options, parse_seconds
+from .options import connection_options, parse_seconds, subcommand
 from .shell_completion import complete_event
 from .start import write_error
 
@@ -98,13 +98,7 @@ class _Filter:
         return ""
 
 
-@click.command(
-    "events",
-    cls=OnceCommand,
-    params=connection_options(),
-    context_settings=CONTEXT,
-    epilog=_EPILOG,
-)
+@subcommand("events", params=connection_options(), epilog=_EPILOG)
 @click.argument(
     "words", metavar="[PATTERN]... [KEY=VALUE]...", nargs=-1, shell_complete=complete_event
 )

@@ -9,7 +9,7 @@ import re
 import click
 
 from ..storage import EVENTS_NONE, FLAT, Settings
-from .options import CONTEXT, OnceCommand, connection_options
+from .options import connection_options, subcommand
 from .shell_completion import complete_command, complete_command_words, complete_event
 from .start import Invocation, old_address
 
@@ -39,12 +39,11 @@ qmpshell exec -s vm.sock --wait-event SHUTDOWN system_powerdown
 qmpshell exec -s vm.sock --flat query-block"""
 
 
-@click.command(
+@subcommand(
     "exec",
-    cls=OnceCommand,
     params=connection_options("layout", "verbose", "dry_run", "agent", "timeout", "log", "color"),
-    context_settings={**CONTEXT, "allow_interspersed_args": False},
     epilog=_EPILOG,
+    allow_interspersed_args=False,
 )
 @click.argument("name", metavar="COMMAND", shell_complete=complete_command)
 @click.argument(

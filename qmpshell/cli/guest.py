@@ -4,37 +4,50 @@ from __future__ import annotations
 
 import os
 import time
-from functools import partial
 
 import click
 
+from ..errors import (
+    FAILED,
+    OK,
+    CommandError,
+    ConnectionLost,
+    OutputClosedError,
+    OutputError,
+    ProtocolError,
+    QmpShellError,
+    ReplyTimeout,
+)
 from ..qmp import parse_int
-from ..storage import Settings
-from . import guest_exec, guest_files, guest_system
-from .guest_agent import FAILURES, Agent, open_agent, report
-from .options import CONTEXT, OnceCommand, connection_options, parse_seconds
-from .shell_completion import complete_copied_path
+from ..render import escape, value_line
+from ..render.views.numbers import size_text
+from .guest_agent import (
+    GuestOutput,
+    agent_command,
+    agent_options,
+    agent_task,
+    member,
+    report,
+    take_settings,
+)
+from .guest_exec import exec_command
+from .guest_files import cat_command, cp_command
+from .options import CONTEXT, parse_seconds, subcommand
 from .signals import SignalReceived
-from .start import Invocation, can_move_cursor
+from .start import Invocation, write_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
+    from .guest_agent import Agent
     from .options import Task
-
-    Function = Callable[..., Any]
 
 
 _STATUS = """Exit status: 0 success, 1 the agent or this machine reports a failure, 2 usage error, 3 no
 connection, connection lost or no reply in time, 130 interrupted."""
 
-_HELP = {
-    "socket": "Connect to the agent at ADDRESS; the default is $QGA_CLIENT_ADDRESS.",
-    "wait": "Retry until the agent is ready.",
-    "timeout": "Stop waiting for the agent, or for a reply, after this time.",
-}
 _EPILOG = f"""The options may also follow the command. The agent must be ready within --wait, or else
 --timeout, or else five seconds; a reply must then arrive within --timeout, or else a minute. Freezing,
 trimming and programs may take any time without --timeout. {_STATUS}
@@ -43,153 +56,131 @@ trimming and programs may take any time without --timeout. {_STATUS}
 qmpshell ga -s qga.sock info
 qmpshell ga -s qga.sock cat /etc/os-release
 qmpshell ga -s qga.sock exec uname -a"""
+# Seconds without an answer until a user learns what the program waits for.
+_NOTICE = 1.0
+_THAW_TIMEOUT = 60.0
+_NO_HARDWARE_ADDRESS = "00:00:00:00:00:00"
+_THAW = "'qmpshell ga fsfreeze thaw'"
 
 
-def _agent_options() -> list[click.Parameter]:
-    options = connection_options("timeout", aliases=["--address"])
-    for option in options:
-        if isinstance(option, click.Option):
-            option.help = _HELP.get(option.name or "", option.help)
-    return options
-
-
-@click.group("ga", params=_agent_options(), context_settings=CONTEXT, epilog=_EPILOG)
-def command(**_options: Any) -> None:
-    """Use the guest agent: files, programs, state and power of a guest."""
-
-
-def _add(name: str, epilog: str, **settings: Any) -> Callable[[Function], click.Command]:
-    """Return a decorator that makes a subcommand of `qmpshell ga`."""
-    return command.command(
-        name,
-        cls=OnceCommand,
-        params=_agent_options(),
-        context_settings={**CONTEXT, **settings},
-        epilog=epilog,
-    )
-
-
-def _settings(options: dict[str, Any]) -> tuple[str | None, Settings]:
-    """Return the address and the settings from the options before and after the command."""
-    parent = click.get_current_context().parent
-    earlier: Mapping[str, Any] = parent.params if parent is not None else {}
-    both: dict[str, Any] = {
-        name: earlier.get(name) if value is None else value for name, value in options.items()
+@agent_command(
+    "info",
+    """\b
+qmpshell ga info -s qga.sock
+qmpshell ga info -s qga.sock --json | jq -r .version""",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def info_command(agent: Agent, as_json: bool) -> int:
+    """Print the agent's version and commands, and the guest's system."""
+    info = agent.execute("guest-info")
+    commands = {
+        member(command, "name", str): member(command, "enabled", bool)
+        for command in member(info, "supported_commands", list)
     }
-    return both.pop("socket"), Settings(agent=True, color="auto", **both)
+    system = _query(agent, "guest-get-osinfo", commands)
+    host = _query(agent, "guest-get-host-name", commands)
+    if as_json:
+        return _print_json(agent, {**info, "os": system, "host-name": host.get("host-name")})
+    lines = [("version", member(info, "version", str))]
+    lines += [("host name", str(host["host-name"]))] if "host-name" in host else []
+    for title, name in (("system", "pretty-name"), ("kernel", "kernel-release")):
+        lines += [(title, str(system[name]))] if name in system else []
+    for title, is_enabled in (("enabled", True), ("disabled", False)):
+        names = [name for name, enabled in commands.items() if enabled is is_enabled]
+        lines.append((title, ", ".join(sorted(names)) or "none"))
+    return _print(agent, (f"{title}: {text}" for title, text in lines))
 
 
-def _task(options: dict[str, Any], action: Callable[[Agent], int]) -> Task:
-    """Return the task that connects and runs a function."""
-    address, settings = _settings(options)
-
-    def run(environment: Mapping[str, str]) -> int:
-        try:
-            agent = open_agent(settings, address, environment)
-        except SignalReceived as error:
-            return report(error)
-        with agent:
-            try:
-                return action(agent)
-            except FAILURES as error:
-                return report(error)
-
-    return run
-
-
-@_add(
-    "cat",
-    """A terminal shows control characters as \\xNN. A file that cannot be read gives status 1, and the
-others are printed.
-
-\b
-qmpshell ga cat -s qga.sock /etc/os-release
-qmpshell ga cat -s qga.sock /var/log/boot.log > boot.log""",
-)
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
-def cat(files: Sequence[str], **options: Any) -> Task:
-    """Print files of the guest."""
-    return _task(options, partial(guest_files.print_files, paths=files))
-
-
-@_add(
-    "cp",
-    """Paths in the guest start with guest:, and either all SOURCEs or DESTINATION have that. In place of
-a file of this machine, - is stdin or stdout. The agent gives new files the mode 0666: every user of
-the guest can read and change them. Directories are not copied.
-
-\b
-qmpshell ga cp -s qga.sock guest:/var/log/syslog .
-qmpshell ga cp -s qga.sock setup.sh guest:/root/
-tar c etc | qmpshell ga cp -s qga.sock - guest:/tmp/etc.tar""",
-)
-@click.argument(
-    "paths",
-    metavar="SOURCE... DESTINATION",
-    nargs=-1,
-    required=True,
-    shell_complete=complete_copied_path,
-)
-def cp(paths: Sequence[str], **options: Any) -> Any:
-    """Copy files to or from the guest."""
-    if len(paths) < 2:
-        raise click.UsageError("SOURCE and DESTINATION are required.")
+def _query(agent: Agent, name: str, commands: dict[str, bool]) -> dict[str, Any]:
+    """Return the reply to a command that not every agent has."""
+    if not commands.get(name):
+        return {}
     try:
-        copy = guest_files.plan_copy(paths)
-    except ValueError as error:
-        raise click.UsageError(f"{error}.") from error
-    shows_progress = can_move_cursor(os.environ, descriptor=2)
-    return _task(options, partial(guest_files.copy_files, copy=copy, shows_progress=shows_progress))
+        reply = agent.execute(name)
+    except CommandError:
+        return {}
+    return reply if isinstance(reply, dict) else {}
 
 
-@_add(
-    "exec",
-    """Stdin is passed to the program if it is not a terminal. The exit status is that of the program, 128
-and the number of the signal that ended it, or if the agent cannot run it, one of qmpshell's:
-1, 3 or 130. Its output appears at its end; the agent keeps at most 16 MiB. With --timeout, or
-Ctrl-C, qmpshell stops waiting, and the program continues.
+@agent_command(
+    "ifconfig",
+    """\b
+qmpshell ga ifconfig -s qga.sock
+qmpshell ga ifconfig -s qga.sock --json | jq -r '.[].name'""",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the agent's reply as JSON.")
+def ifconfig_command(agent: Agent, as_json: bool) -> int:
+    """Print the network interfaces."""
+    interfaces = agent.execute("guest-network-get-interfaces")
+    if as_json:
+        return _print_json(agent, interfaces)
+    if not isinstance(interfaces, list):
+        raise ProtocolError("the agent's reply is not a list of interfaces")
+    return _print(agent, _interface_lines(interfaces))
+
+
+def _interface_lines(interfaces: Sequence[Any]) -> Iterator[str]:
+    for interface in interfaces:
+        yield f"{member(interface, 'name', str)}:"
+        addresses = member(interface, "ip-addresses", list) if "ip-addresses" in interface else []
+        for address in addresses:
+            number = member(address, "ip-address", str)
+            prefix = member(address, "prefix", int)
+            if address.get("ip-address-type") == "ipv6":
+                yield f"    inet6 {number}  prefixlen {prefix}"
+            else:
+                yield f"    inet {number}  netmask {_netmask(prefix)}"
+        hardware = interface.get("hardware-address", _NO_HARDWARE_ADDRESS)
+        if hardware != _NO_HARDWARE_ADDRESS:
+            yield f"    ether {hardware}"
+
+
+def _netmask(prefix: int) -> str:
+    """Return the mask of an IPv4 network.
+
+    >>> _netmask(8), _netmask(20), _netmask(0)
+    ('255.0.0.0', '255.255.240.0', '0.0.0.0')
+    """
+    mask = (0xFFFFFFFF << (32 - min(max(prefix, 0), 32))) & 0xFFFFFFFF
+    return ".".join(str(mask >> shift & 0xFF) for shift in (24, 16, 8, 0))
+
+
+@subcommand(
+    "ping",
+    params=agent_options(),
+    epilog="""TIMEOUT is in seconds, like --timeout. The status is 0 if the agent answers, and 3 otherwise.
 
 \b
-qmpshell ga exec -s qga.sock uname -a
-qmpshell ga exec -s qga.sock sh -c 'df -h | head -3'
-qmpshell ga exec -s qga.sock -e LANG=C -e PATH=/bin sort < names""",
-    allow_interspersed_args=False,
+qmpshell ga ping -s qga.sock
+qmpshell ga ping -s qga.sock 60 && echo ready""",
 )
-@click.argument("program")
-@click.argument("arguments", metavar="[ARGUMENT]...", nargs=-1, type=click.UNPROCESSED)
-@click.option(
-    "-e",
-    "--env",
-    "variables",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Set a variable; can be repeated. The program then has no others.",
-)
-@click.option("-n", "--no-stdin", is_flag=True, help="Pass no input to the program.")
-@click.option("--detach", is_flag=True, help="Print the process id, and do not wait for the end.")
-def exec_(
-    program: str,
-    arguments: Sequence[str],
-    variables: Sequence[str],
-    no_stdin: bool,
-    detach: bool,
-    **options: Any,
-) -> Task:
-    """Run a program in the guest."""
-    for variable in variables:
-        if variable.find("=") < 1:
-            raise click.UsageError(f"--env: {variable!r}: expected NAME=VALUE.")
-    wanted = guest_exec.Program(
-        path=program,
-        arguments=arguments,
-        environment=variables,
-        has_input=not no_stdin and not os.isatty(0),
-        detach=detach,
-    )
-    return _task(options, partial(guest_exec.run_program, program=wanted))
+@click.argument("patience", metavar="[TIMEOUT]", required=False, type=parse_seconds)
+def ping_command(patience: float | None, **options: Any) -> Task:
+    """Check that the agent answers."""
+    begun = time.monotonic()
+    address, settings = take_settings(options)
+    if patience is not None:
+        settings.timeout = patience
+
+    def ping(agent: Agent) -> int:
+        agent.execute("guest-ping")
+        if os.isatty(1):
+            return _print(agent, [f"the agent is ready after {time.monotonic() - begun:.3f} s"])
+        return OK
+
+    return agent_task(address, settings, ping)
 
 
-@_add(
+def _check_mountpoints(
+    context: click.Context, _parameter: click.Parameter, mountpoints: Sequence[str]
+) -> Sequence[str]:
+    action = context.params.get("action")
+    if mountpoints and action != "freeze":
+        raise click.UsageError(f"{action} applies to all file systems: omit {mountpoints[0]}.")
+    return mountpoints
+
+
+@agent_command(
     "fsfreeze",
     """status prints frozen or thawed. freeze flushes and blocks the file systems of the guest, or those
 mounted at MOUNTPOINT, until thaw. If freeze is interrupted, or not done within --timeout, the file
@@ -203,25 +194,65 @@ qmpshell ga fsfreeze -s qga.sock thaw""",
 @click.argument(
     "action", metavar="status|freeze|thaw", type=click.Choice(["status", "freeze", "thaw"])
 )
-@click.argument("mountpoints", metavar="[MOUNTPOINT]...", nargs=-1)
-def fsfreeze(action: str, mountpoints: Sequence[str], **options: Any) -> Task:
+@click.argument("mountpoints", metavar="[MOUNTPOINT]...", nargs=-1, callback=_check_mountpoints)
+def fsfreeze_command(agent: Agent, action: str, mountpoints: Sequence[str]) -> int:
     """Freeze or thaw the file systems, or print their state."""
     if action == "freeze":
-        return _task(options, partial(guest_system.freeze, mountpoints=mountpoints))
+        return _freeze(agent, mountpoints)
+    if action == "status":
+        return _print(agent, [str(agent.execute("guest-fsfreeze-status"))])
+    count = agent.execute("guest-fsfreeze-thaw", timeout=agent.limit)
+    return _print(agent, [_count_text(count, "thawed")])
+
+
+def _freeze(agent: Agent, mountpoints: Sequence[str]) -> int:
+    """Freeze the file systems, or only those mounted there. Thaw them if that is interrupted."""
+    name, arguments = "guest-fsfreeze-freeze", None
     if mountpoints:
-        raise click.UsageError(f"{action} applies to all file systems: omit {mountpoints[0]}.")
-    is_status = action == "status"
-    return _task(options, guest_system.print_freeze_status if is_status else guest_system.thaw)
+        name, arguments = f"{name}-list", {"mountpoints": list(mountpoints)}
+    try:
+        count = agent.execute(name, arguments, timeout=agent.limit)
+    except ConnectionLost as error:
+        return report(error, f"file systems may be frozen: run {_THAW}")
+    except (ReplyTimeout, SignalReceived) as error:
+        return report(error, _thaw_again(agent))
+    try:
+        return _print(agent, [_count_text(count, "frozen")])
+    except (OutputClosedError, OutputError) as error:  # a failure must not leave them frozen
+        return report(error, _thaw_again(agent))
 
 
-def _size(_context: click.Context, _parameter: click.Parameter, value: str) -> int:
-    size = parse_int(value)
+def _thaw_again(agent: Agent) -> str:
+    """Thaw the file systems after an interrupted freeze. Return what has become of them.
+
+    The agent first carries out the freeze, which may take minutes.
+    """
+    command = "guest-fsfreeze-thaw"
+    try:
+        try:
+            return _count_text(agent.execute(command, timeout=_NOTICE), "thawed")
+        except ReplyTimeout:
+            write_error(
+                "qmpshell: waiting until the agent has thawed the file systems; Ctrl-C stops waiting"
+            )
+            agent.execute(command, timeout=_THAW_TIMEOUT)  # does nothing after the first one
+            return "the file systems are thawed"
+    except (QmpShellError, SignalReceived):
+        return f"file systems may be frozen: run {_THAW}"
+
+
+def _count_text(count: object, what: str) -> str:
+    return f"{count} filesystem{'' if count == 1 else 's'} {what}"
+
+
+def _parse_size(text: str) -> int:
+    size = parse_int(text)
     if size is None or size < 0:
-        raise click.BadParameter(f"{value!r} is not a size such as 4096 or 64k")
+        raise click.BadParameter(f"{text!r} is not a size such as 4096 or 64k")
     return size
 
 
-@_add(
+@agent_command(
     "fstrim",
     """Free areas below MINIMUM bytes are skipped. The status is 1 if no file system can be trimmed.
 
@@ -229,55 +260,29 @@ def _size(_context: click.Context, _parameter: click.Parameter, value: str) -> i
 qmpshell ga fstrim -s qga.sock
 qmpshell ga fstrim -s qga.sock 64k""",
 )
-@click.argument("minimum", default="0", callback=_size)
+@click.argument("minimum", default="0", type=_parse_size)
 @click.option("--json", "as_json", is_flag=True, help="Print the agent's reply as JSON.")
-def fstrim(minimum: int, as_json: bool, **options: Any) -> Task:
+def fstrim_command(agent: Agent, minimum: int, as_json: bool) -> int:
     """Discard unused blocks of the file systems."""
-    return _task(options, partial(guest_system.trim, minimum=minimum, as_json=as_json))
+    reply = agent.execute("guest-fstrim", {"minimum": minimum}, timeout=agent.limit)
+    if as_json:
+        return _print_json(agent, reply)
+    paths = member(reply, "paths", list)
+    status = _print(agent, map(_trim_line, paths))
+    has_failed = bool(paths) and all("error" in path for path in paths)
+    return FAILED if has_failed else status
 
 
-@_add(
-    "ifconfig",
-    """\b
-qmpshell ga ifconfig -s qga.sock
-qmpshell ga ifconfig -s qga.sock --json | jq -r '.[].name'""",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the agent's reply as JSON.")
-def ifconfig(as_json: bool, **options: Any) -> Task:
-    """Print the network interfaces."""
-    return _task(options, partial(guest_system.print_interfaces, as_json=as_json))
+def _trim_line(path: Any) -> str:
+    name = member(path, "path", str)
+    if "error" in path:
+        return f"{name}: {path['error']}"
+    if "trimmed" not in path:
+        return name
+    return f"{name}: {size_text(member(path, 'trimmed', int))} trimmed"
 
 
-@_add(
-    "info",
-    """\b
-qmpshell ga info -s qga.sock
-qmpshell ga info -s qga.sock --json | jq -r .version""",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def info(as_json: bool, **options: Any) -> Task:
-    """Print the agent's version and commands, and the guest's system."""
-    return _task(options, partial(guest_system.print_info, as_json=as_json))
-
-
-@_add(
-    "ping",
-    """TIMEOUT is in seconds, like --timeout. The status is 0 if the agent answers, and 3 otherwise.
-
-\b
-qmpshell ga ping -s qga.sock
-qmpshell ga ping -s qga.sock 60 && echo ready""",
-)
-@click.argument("patience", metavar="[TIMEOUT]", required=False, type=parse_seconds)
-def ping(patience: float | None, **options: Any) -> Task:
-    """Check that the agent answers."""
-    if patience is not None:
-        options["timeout"] = patience
-    action = partial(guest_system.ping, begun=time.monotonic(), is_terminal=os.isatty(1))
-    return _task(options, action)
-
-
-@_add(
+@agent_command(
     "suspend",
     """No answer within three seconds is success: the agent answers only if suspending fails.
 
@@ -285,40 +290,79 @@ def ping(patience: float | None, **options: Any) -> Task:
 qmpshell ga suspend -s qga.sock ram""",
 )
 @click.argument("mode", metavar="disk|ram|hybrid", type=click.Choice(["disk", "ram", "hybrid"]))
-def suspend(mode: str, **options: Any) -> Task:
+def suspend_command(agent: Agent, mode: str) -> int:
     """Suspend the guest to disk, to RAM, or to both."""
-    return _task(options, partial(guest_system.suspend, mode=mode))
+    agent.execute(f"guest-suspend-{mode}")
+    return OK
 
 
-def _add_shutdown(name: str, mode: str, summary: str) -> None:
-    @_add(
+def _shutdown_command(name: str, mode: str, summary: str) -> click.Command:
+    @agent_command(
         name,
         f"""No answer within three seconds is success: the agent answers only if this fails.
 
 \b
 qmpshell ga {name} -s qga.sock""",
     )
-    def shut_down(**options: Any) -> Task:
-        return _task(options, partial(guest_system.shut_down, mode=mode))
+    def shut_down(agent: Agent) -> int:
+        agent.execute("guest-shutdown", {"mode": mode})
+        return OK
 
     shut_down.help = summary
+    return shut_down
 
 
-_add_shutdown("shutdown", "powerdown", "Shut the guest down and power it off.")
-_add_shutdown("powerdown", "powerdown", "Shut the guest down and power it off.")
-_add_shutdown("halt", "halt", "Shut the guest down, and leave the VM on.")
-_add_shutdown("reboot", "reboot", "Shut the guest down and start it again.")
+shutdown_commands = (
+    _shutdown_command("shutdown", "powerdown", "Shut the guest down and power it off."),
+    _shutdown_command("powerdown", "powerdown", "Shut the guest down and power it off."),
+    _shutdown_command("halt", "halt", "Shut the guest down, and leave the VM on."),
+    _shutdown_command("reboot", "reboot", "Shut the guest down and start it again."),
+)
 
 
-@_add(
+def _print_json(agent: Agent, value: object) -> int:
+    GuestOutput(1, agent.signals).write(value_line(value))
+    return OK
+
+
+def _print(agent: Agent, lines: Iterable[str]) -> int:
+    text = "".join(f"{escape(line)}\n" for line in lines)
+    GuestOutput(1, agent.signals).write(text.encode("utf-8", "backslashreplace"))
+    return OK
+
+
+@subcommand(
     "shell",
-    """This is the same as qmpshell --ga ADDRESS, which has more options. If stdin is not a terminal, its
+    params=agent_options(),
+    epilog="""This is the same as qmpshell --ga ADDRESS, which has more options. If stdin is not a terminal, its
 lines are run as a script.
 
 \b
 qmpshell ga shell -s qga.sock""",
 )
-def shell(**options: Any) -> Invocation:
+def shell_command(**options: Any) -> Invocation:
     """Open a shell for the agent's own commands."""
-    address, settings = _settings(options)
+    address, settings = take_settings(options)
     return Invocation(settings, address=address)
+
+
+command = click.Group(
+    "ga",
+    params=agent_options(),
+    commands=[
+        cat_command,
+        cp_command,
+        exec_command,
+        fsfreeze_command,
+        fstrim_command,
+        ifconfig_command,
+        info_command,
+        ping_command,
+        shell_command,
+        suspend_command,
+        *shutdown_commands,
+    ],
+    context_settings=CONTEXT,
+    help="Use the guest agent: files, programs, state and power of a guest.",
+    epilog=_EPILOG,
+)

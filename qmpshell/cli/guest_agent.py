@@ -1,4 +1,4 @@
-"""The connection of `qmpshell ga` to a guest agent, its output, and its messages about failures."""
+"""What the subcommands of `qmpshell ga` share: options, the agent, its output, messages about failures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import codecs
 import io
 import os
 import time
+from functools import partial, wraps
+
+import click
 
 from ..client import Connection
 from ..errors import (
@@ -21,17 +24,18 @@ from ..errors import (
     QmpShellError,
 )
 from ..render import escape, escape_lines
-from ..storage import Output
+from ..storage import Output, Settings
+from .options import connection_options, subcommand
 from .signals import SignalReceived, Signals
 from .start import Connector, write_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any, TypeVar
 
-    from ..storage import Settings
     from ..transport import Stream
+    from .options import Task
 
     T = TypeVar("T")
 
@@ -42,6 +46,72 @@ _READY_TIMEOUT = 5.0
 _RETRY_PAUSE = 0.1
 # Seconds for the reply to a command that an agent carries out at once.
 _REPLY_TIMEOUT = 60.0
+
+_HELP = {
+    "socket": "Connect to the agent at ADDRESS; the default is $QGA_CLIENT_ADDRESS.",
+    "wait": "Retry until the agent is ready.",
+    "timeout": "Stop waiting for the agent, or for a reply, after this time.",
+}
+
+
+def agent_options() -> list[click.Parameter]:
+    """Return the options for the connection to the agent."""
+    options = connection_options("timeout", aliases=["--address"])
+    for option in options:
+        if isinstance(option, click.Option):
+            option.help = _HELP.get(option.name or "", option.help)
+    return options
+
+
+def take_settings(values: dict[str, Any]) -> tuple[str | None, Settings]:
+    """Remove the options for the connection. Return the address and settings of these and earlier ones.
+
+    Earlier options precede the name of the subcommand.
+    """
+    parent = click.get_current_context().parent
+    earlier: Mapping[str, Any] = parent.params if parent is not None else {}
+    both: dict[str, Any] = {}
+    for name in earlier:
+        value = values.pop(name)
+        both[name] = earlier[name] if value is None else value
+    return both.pop("socket"), Settings(agent=True, color="auto", **both)
+
+
+def agent_task(address: str | None, settings: Settings, action: Callable[[Agent], int]) -> Task:
+    """Return the task that connects and runs a function, which returns the exit status."""
+
+    def run(environment: Mapping[str, str]) -> int:
+        try:
+            agent = open_agent(settings, address, environment)
+        except SignalReceived as error:
+            return report(error)
+        with agent:
+            try:
+                return action(agent)
+            except FAILURES as error:
+                return report(error)
+
+    return run
+
+
+def agent_command(
+    name: str, epilog: str, **settings: Any
+) -> Callable[[Callable[..., int]], click.Command]:
+    """Return a decorator that makes a subcommand of `qmpshell ga`; `settings` are click's.
+
+    The function gets the agent and its own options and arguments, and returns the exit status.
+    """
+
+    def decorate(function: Callable[..., int]) -> click.Command:
+        @wraps(function)
+        def make_task(**values: Any) -> Task:
+            address, options = take_settings(values)
+            return agent_task(address, options, partial(function, **values))
+
+        return subcommand(name, params=agent_options(), epilog=epilog, **settings)(make_task)
+
+    return decorate
+
 
 # What can end a command of `qmpshell ga` before its time.
 FAILURES = (QmpShellError, OutputClosedError, OutputError, SignalReceived, OSError)

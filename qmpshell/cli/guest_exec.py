@@ -7,9 +7,10 @@ import os
 import select
 import time
 
+import click
+
 from ..errors import CONNECTION, FAILED, OK, QmpShellError
-from ..record import Record
-from .guest_agent import GuestOutput, decode_base64, encode_base64, member, report
+from .guest_agent import GuestOutput, agent_command, decode_base64, encode_base64, member, report
 from .signals import SignalReceived
 from .start import write_error
 
@@ -32,20 +33,49 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.5
 _MAX_STATUS = 255
 
 
-class Program(Record, kw_only=True):
-    """A program to run in the guest. `environment` replaces the agent's, unless it is empty."""
-
-    path: str
-    arguments: Sequence[str]
-    environment: Sequence[str]
-    has_input: bool
-    detach: bool
+def _parse_variable(text: str) -> str:
+    if text.find("=") < 1:
+        raise click.UsageError(f"--env: {text!r}: expected NAME=VALUE.")
+    return text
 
 
-def run_program(agent: Agent, program: Program) -> int:
-    """Run a program in the guest. Return its exit status."""
+@agent_command(
+    "exec",
+    """Stdin is passed to the program if it is not a terminal. The exit status is that of the program, 128
+and the number of the signal that ended it, or if the agent cannot run it, one of qmpshell's:
+1, 3 or 130. Its output appears at its end; the agent keeps at most 16 MiB. With --timeout, or
+Ctrl-C, qmpshell stops waiting, and the program continues.
+
+\b
+qmpshell ga exec -s qga.sock uname -a
+qmpshell ga exec -s qga.sock sh -c 'df -h | head -3'
+qmpshell ga exec -s qga.sock -e LANG=C -e PATH=/bin sort < names""",
+    allow_interspersed_args=False,
+)
+@click.argument("program")
+@click.argument("arguments", metavar="[ARGUMENT]...", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "-e",
+    "--env",
+    "variables",
+    metavar="NAME=VALUE",
+    type=_parse_variable,
+    multiple=True,
+    help="Set a variable; can be repeated. The program then has no others.",
+)
+@click.option("-n", "--no-stdin", is_flag=True, help="Pass no input to the program.")
+@click.option("--detach", is_flag=True, help="Print the process id, and do not wait for the end.")
+def exec_command(
+    agent: Agent,
+    program: str,
+    arguments: Sequence[str],
+    variables: Sequence[str],
+    no_stdin: bool,
+    detach: bool,
+) -> int:
+    """Run a program in the guest."""
     data = b""
-    if program.has_input:
+    if not no_stdin and not os.isatty(0):
         data = _read_input(agent.signals)
         if len(data) > _MAX_INPUT:
             write_error(
@@ -53,27 +83,27 @@ def run_program(agent: Agent, program: Program) -> int:
                 " accept; copy a file with 'qmpshell ga cp'"
             )
             return FAILED
-    arguments: dict[str, Any] = {"path": program.path, "arg": list(program.arguments)}
-    if program.environment:
-        arguments["env"] = list(program.environment)
+    request: dict[str, Any] = {"path": program, "arg": list(arguments)}
+    if variables:
+        request["env"] = list(variables)
     if data:
-        arguments["input-data"] = encode_base64(data)
-    if not program.detach:
-        arguments["capture-output"] = True
-    pid = member(agent.execute("guest-exec", arguments), "pid", int)
-    if program.detach:
+        request["input-data"] = encode_base64(data)
+    if not detach:
+        request["capture-output"] = True
+    pid = member(agent.execute("guest-exec", request), "pid", int)
+    if detach:
         GuestOutput(1, agent.signals).write(b"%d\n" % pid)
         return OK
     try:
         state = _wait(agent, pid)
     except SignalReceived as received:
-        write_error(f"qmpshell: interrupted; {program.path} (pid {pid}) continues in the guest")
+        write_error(f"qmpshell: interrupted; {program} (pid {pid}) continues in the guest")
         return received.status
     except QmpShellError as error:
-        return report(error, f"{program.path} (pid {pid}) may continue in the guest")
+        return report(error, f"{program} (pid {pid}) may continue in the guest")
     if state is None:
         write_error(
-            f"qmpshell: {program.path} (pid {pid}) has not ended within {agent.limit:g} s, and"
+            f"qmpshell: {program} (pid {pid}) has not ended within {agent.limit:g} s, and"
             " continues in the guest"
         )
         return CONNECTION
@@ -115,7 +145,7 @@ def _wait(agent: Agent, pid: int) -> Mapping[str, Any] | None:
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-def _finish(signals: Signals, program: Program, state: Mapping[str, Any]) -> int:
+def _finish(signals: Signals, program: str, state: Mapping[str, Any]) -> int:
     """Write the output of a program that has ended. Return the exit status."""
     status = _status(program, state)
     for descriptor, name, stream in ((1, "out", "stdout"), (2, "err", "stderr")):
@@ -123,16 +153,16 @@ def _finish(signals: Signals, program: Program, state: Mapping[str, Any]) -> int
             data = decode_base64(member(state, name + "-data", str))
             GuestOutput(descriptor, signals).write(data, is_last=True)
         if state.get(name + "-truncated"):
-            write_error(f"qmpshell: the agent has cut off {stream} of {program.path}")
+            write_error(f"qmpshell: the agent has cut off {stream} of {program}")
             status = status or FAILED
     return status
 
 
-def _status(program: Program, state: Mapping[str, Any]) -> int:
+def _status(program: str, state: Mapping[str, Any]) -> int:
     """Return the exit status as a shell does."""
     if "signal" in state:
         number = member(state, "signal", int)
-        write_error(f"qmpshell: {program.path} was ended by signal {number}")
+        write_error(f"qmpshell: {program} was ended by signal {number}")
         return min(128 + number, _MAX_STATUS)
     code = member(state, "exitcode", int) if "exitcode" in state else OK
     # Windows has larger ones.

@@ -11,6 +11,8 @@ import stat
 import sys
 import time
 
+import click
+
 from ..errors import OK, CommandError, OutputClosedError, OutputError, ProtocolError, QmpShellError
 from ..record import Record
 from ..render import escape, percent, progress_bar
@@ -18,12 +20,15 @@ from ..render.views.numbers import size_text
 from .guest_agent import (
     FAILURES,
     GuestOutput,
+    agent_command,
     decode_base64,
     encode_base64,
     member,
     report,
 )
+from .shell_completion import complete_copied_path
 from .signals import SignalReceived
+from .start import can_move_cursor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,10 +80,20 @@ def plan_copy(paths: Sequence[str]) -> Copy:
     return Copy(names, target, to_guest)
 
 
-def print_files(agent: Agent, paths: Sequence[str]) -> int:
-    """Write files of the guest to stdout. Return the exit status."""
+@agent_command(
+    "cat",
+    """A terminal shows control characters as \\xNN. A file that cannot be read gives status 1, and the
+others are printed.
+
+\b
+qmpshell ga cat -s qga.sock /etc/os-release
+qmpshell ga cat -s qga.sock /var/log/boot.log > boot.log""",
+)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+def cat_command(agent: Agent, files: Sequence[str]) -> int:
+    """Print files of the guest."""
     output, status = GuestOutput(1, agent.signals), OK
-    for path in paths:
+    for path in files:
         try:
             with _closing(agent, _open(agent, path.removeprefix(GUEST), "r")) as handle:
                 for piece in _read(agent, handle):
@@ -89,9 +104,39 @@ def print_files(agent: Agent, paths: Sequence[str]) -> int:
     return status
 
 
-def copy_files(agent: Agent, copy: Copy, *, shows_progress: bool) -> int:
-    """Copy files to or from the guest. Return the exit status."""
-    status = OK
+def _parse_paths(
+    _context: click.Context, _parameter: click.Parameter, paths: Sequence[str]
+) -> Copy:
+    if len(paths) < 2:
+        raise click.UsageError("SOURCE and DESTINATION are required.")
+    try:
+        return plan_copy(paths)
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from error
+
+
+@agent_command(
+    "cp",
+    """Paths in the guest start with guest:, and either all SOURCEs or DESTINATION have that. In place of
+a file of this machine, - is stdin or stdout. The agent gives new files the mode 0666: every user of
+the guest can read and change them. Directories are not copied.
+
+\b
+qmpshell ga cp -s qga.sock guest:/var/log/syslog .
+qmpshell ga cp -s qga.sock setup.sh guest:/root/
+tar c etc | qmpshell ga cp -s qga.sock - guest:/tmp/etc.tar""",
+)
+@click.argument(
+    "copy",
+    metavar="SOURCE... DESTINATION",
+    nargs=-1,
+    required=True,
+    callback=_parse_paths,
+    shell_complete=complete_copied_path,
+)
+def cp_command(agent: Agent, copy: Copy) -> int:
+    """Copy files to or from the guest."""
+    status, shows_progress = OK, can_move_cursor(os.environ, descriptor=2)
     for path in copy.sources:
         transfer = _Transfer(agent, shows_progress=shows_progress)
         try:

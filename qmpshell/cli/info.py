@@ -25,7 +25,7 @@ from ..render.views.info import (
 )
 from ..render.views.view import AskError, InfoError, guard
 from .connection import open_connection
-from .options import CONTEXT, OnceCommand, connection_options
+from .options import connection_options, subcommand
 from .start import write_error, write_lines
 
 TYPE_CHECKING = False
@@ -63,12 +63,11 @@ def _complete(context: click.Context, _parameter: click.Parameter, typed: str) -
     )
 
 
-@click.command(
+@subcommand(
     "info",
-    cls=OnceCommand,
     params=connection_options("verbose", "timeout"),
-    context_settings={**CONTEXT, "allow_interspersed_args": False},
     epilog=_EPILOG,
+    allow_interspersed_args=False,
 )
 @click.argument(
     "words",

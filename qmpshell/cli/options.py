@@ -415,6 +415,19 @@ def connection_options(*names: str, aliases: Sequence[str] = ("--path",)) -> lis
     return [address, *(copy(option) for option in shell_command.params if option.name in copied)]
 
 
+def subcommand(
+    name: str, *, params: list[click.Parameter], epilog: str, **settings: Any
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """Return a decorator that makes a subcommand, also with these `params`; `settings` are click's."""
+    return click.command(
+        name,
+        cls=OnceCommand,
+        params=params,
+        context_settings={**CONTEXT, **settings},
+        epilog=epilog,
+    )
+
+
 def _shared_options(command: click.Command) -> list[click.Parameter]:
     """Return the options of another command, with their long names only."""
     shared: list[click.Parameter] = []
