@@ -28,7 +28,7 @@ from .guest_agent import (
     agent_task,
     member,
     report,
-    take_settings,
+    pop_settings,
 )
 from .guest_exec import exec_command
 from .guest_files import cat_command, cp_command
@@ -158,7 +158,7 @@ qmpshell ga ping -s qga.sock 60 && echo ready""",
 def ping_command(patience: float | None, **options: Any) -> Task:
     """Check that the agent answers."""
     begun = time.monotonic()
-    address, settings = take_settings(options)
+    address, settings = pop_settings(options)
     if patience is not None:
         settings.timeout = patience
 
@@ -342,7 +342,7 @@ qmpshell ga shell -s qga.sock""",
 )
 def shell_command(**options: Any) -> Invocation:
     """Open a shell for the agent's own commands."""
-    address, settings = take_settings(options)
+    address, settings = pop_settings(options)
     return Invocation(settings, address=address)
 
 

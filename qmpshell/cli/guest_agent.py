@@ -63,7 +63,7 @@ def agent_options() -> list[click.Parameter]:
     return options
 
 
-def take_settings(values: dict[str, Any]) -> tuple[str | None, Settings]:
+def pop_settings(values: dict[str, Any]) -> tuple[str | None, Settings]:
     """Remove the options for the connection. Return the address and settings of these and earlier ones.
 
     Earlier options precede the name of the subcommand.
@@ -105,7 +105,7 @@ def agent_command(
     def decorate(function: Callable[..., int]) -> click.Command:
         @wraps(function)
         def make_task(**values: Any) -> Task:
-            address, options = take_settings(values)
+            address, options = pop_settings(values)
             return agent_task(address, options, partial(function, **values))
 
         return subcommand(name, params=agent_options(), epilog=epilog, **settings)(make_task)
