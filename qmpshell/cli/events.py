@@ -28,9 +28,8 @@ from ..qmp import Event, Schema
 from ..render import escape, value_line
 from ..session.commands.events import has_member
 from ..storage import LONGEST_WAIT, Output, poll_events
-from .connection import open_connection
 from .exec import make_line
-from .options import connection_options, parse_seconds, subcommand
+from .options import connection_options, open_connection, parse_seconds, subcommand
 from .shell_completion import complete_event
 from .start import write_error
 

@@ -27,8 +27,8 @@ from .guest_agent import (
     agent_options,
     agent_task,
     member,
-    report,
     pop_settings,
+    report,
 )
 from .guest_exec import exec_command
 from .guest_files import cat_command, cp_command

@@ -24,8 +24,7 @@ from ..render.views.info import (
     view_steps,
 )
 from ..render.views.view import AskError, InfoError, guard
-from .connection import open_connection
-from .options import connection_options, subcommand
+from .options import connection_options, open_connection, subcommand
 from .start import write_error, write_lines
 
 TYPE_CHECKING = False

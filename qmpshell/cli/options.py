@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import time
 from copy import copy
 from typing import Any
 
@@ -11,14 +12,16 @@ import click
 
 from .. import __version__
 from ..errors import FAILED, INTERRUPTED, OK, USAGE
-from ..storage import COMPACT, PRETTY, parse_events
-from .start import Invocation, make_invocation, write_error
+from ..storage import COMPACT, PRETTY, Settings, parse_events
+from .start import Connector, Invocation, make_invocation, old_address, write_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from click.shell_completion import CompletionItem
+
+    from ..client import Connection
 
     # Runs a subcommand with the environment, and returns the exit status.
     Task = Callable[[Mapping[str, str]], int]
@@ -413,6 +416,21 @@ def connection_options(*names: str, aliases: Sequence[str] = ("--path",)) -> lis
     )
     copied = ("wait", *_TLS_OPTIONS, *names)
     return [address, *(copy(option) for option in shell_command.params if option.name in copied)]
+
+
+def open_connection(
+    environment: Mapping[str, str], *, socket: str | None, **options: Any
+) -> Connection:
+    """Return a negotiated connection for the options of a subcommand. Raises QmpShellError."""
+    from ..client import Connection, rest_for_greeting  # not for the parsing alone
+
+    started = time.monotonic()
+    settings = Settings(**options)
+    connector = Connector(socket or old_address(environment, agent=False), settings, environment)
+    connection = Connection(connector.open(), address=connector.name, timeout=settings.timeout)
+    left = rest_for_greeting(None, settings.wait, started)
+    connection.negotiate(left, connector.address)
+    return connection
 
 
 def subcommand(

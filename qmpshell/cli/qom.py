@@ -125,11 +125,11 @@ def _json_entry(entry: QomProperty, values: dict[str, object]) -> dict[str, obje
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def get_command(words: Sequence[str], as_json: bool, **options: Any) -> Task:
     """Print the value of a property. Text is printed as it is, an object as a line for each member."""
-    if len(words) != 2 and not (len(words) == 1 and any(split_property(words[0]))):
+    if not _is_target(words):
         raise click.UsageError("expected PATH.PROPERTY, or PATH PROPERTY.")
 
     def run(client: QomClient) -> Iterator[str]:
-        path, name = client.find_property(words[0]) if len(words) == 1 else words
+        path, name = client.find_property(words)
         value = client.get(path, name)
         if as_json:
             yield json_text(value)
@@ -160,17 +160,22 @@ def set_command(words: Sequence[str], **options: Any) -> Task:
     value = _parse_json(text) if is_json else None
 
     def run(client: QomClient) -> Iterator[str]:
-        path, name = client.find_property(target[0]) if len(target) == 1 else target
+        path, name = client.find_property(target)
         client.set(path, name, value if is_json else _typed(client, path, name, text))
         yield from ()
 
     return make_task(run, options)
 
 
+def _is_target(words: Sequence[str]) -> bool:
+    """Return True if the words are PATH.PROPERTY, or PATH and PROPERTY."""
+    return len(words) == 2 or (len(words) == 1 and any(split_property(words[0])))
+
+
 def _assignment(words: Sequence[str]) -> tuple[Sequence[str], str, bool]:
     """Return PATH.PROPERTY or PATH and PROPERTY, the value's text, and whether it is JSON."""
     target, text, is_json = _split_words(words)
-    if len(target) == 2 or (len(target) == 1 and any(split_property(target[0]))):
+    if _is_target(target):
         return target, text, is_json
     raise click.UsageError(
         "expected PATH.PROPERTY VALUE, PATH PROPERTY VALUE or PATH.PROPERTY:=JSON."
@@ -278,16 +283,15 @@ def tree_command(
         )
         shows_properties = chosen.types or chosen.values or chosen.links
         root = client.tree(path, depth=depth, wants=chosen.wants if shows_properties else None)
-        shown = _select(root, chosen)
-        if root not in shown:
+        if not _prune(root, chosen):
             raise failure("no object or property is selected by the filters")
         if form == "json":
-            yield json_text(_to_json(root, shown))
+            yield json_text(_to_json(root))
         elif form == "flat":
-            yield from _flat(root, shown)
+            yield from _flat(root)
         else:
             is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-            node = _to_node(root, shown, chosen, arrow="→" if is_unicode else "->")
+            node = _to_node(root, chosen, arrow="→" if is_unicode else "->")
             lines = map(plain_text_of, draw_tree([node]))
             yield from lines if is_unicode else map(ascii_lines, lines)
 
@@ -320,48 +324,33 @@ class _Choice(Record):
         return by_name and by_kind
 
 
-# The properties that are shown of each object that is shown.
-_Shown = dict["QomObject", list["QomProperty"]]
-
-
-def _walk(root: QomObject) -> list[QomObject]:
-    """Return the objects of a tree, each before those below it."""
-    found = []
-    todo = [root]
-    while todo:
-        item = todo.pop()
-        found.append(item)
-        todo += reversed(item.children)
-    return found
-
-
-def _select(root: QomObject, chosen: _Choice) -> _Shown:
-    shown: _Shown = {}
-    for item in reversed(_walk(root)):
-        properties = [
+def _prune(root: QomObject, chosen: _Choice) -> bool:
+    """Remove what is not shown from a tree. Return False if nothing is shown."""
+    shown: set[QomObject] = set()
+    for item in reversed(root.walk()):
+        item.children = [child for child in item.children if child in shown]
+        item.properties = [
             entry for entry in item.properties if not entry.child_type and chosen.shows(item, entry)
         ]
-        is_above = any(child in shown for child in item.children)
-        if properties or is_above or chosen.accepts(item.name, item.type):
-            shown[item] = properties
-    return shown
+        if item.children or item.properties or chosen.accepts(item.name, item.type):
+            shown.add(item)
+    return root in shown
 
 
-def _to_node(root: QomObject, shown: _Shown, chosen: _Choice, *, arrow: str) -> TreeNode:
+def _to_node(root: QomObject, chosen: _Choice, *, arrow: str) -> TreeNode:
     nodes: dict[QomObject, TreeNode] = {}
-    for item in reversed(_walk(root)):
-        if item in shown:
-            text = f"{escape(item.path if item is root else item.name)} ({escape(item.type)})"
-            if item.problem:
-                text += f" <{escape(item.problem)}>"
-            lines = [_property_line(item, entry, chosen, arrow=arrow) for entry in shown[item]]
-            nodes[item] = TreeNode(
-                [(PLAIN, text)],
-                [
-                    *(TreeNode([(PLAIN, line)]) for line in lines),
-                    *(nodes[child] for child in item.children if child in shown),
-                ],
-            )
+    for item in reversed(root.walk()):
+        text = f"{escape(item.path if item is root else item.name)} ({escape(item.type)})"
+        if item.problem:
+            text += f" <{escape(item.problem)}>"
+        lines = [_property_line(item, entry, chosen, arrow=arrow) for entry in item.properties]
+        nodes[item] = TreeNode(
+            [(PLAIN, text)],
+            [
+                *(TreeNode([(PLAIN, line)]) for line in lines),
+                *(nodes[child] for child in item.children),
+            ],
+        )
     return nodes[root]
 
 
@@ -373,15 +362,13 @@ def _property_line(item: QomObject, entry: QomProperty, chosen: _Choice, *, arro
     return f"{text} ({escape(entry.type)})" if chosen.types else text
 
 
-def _flat(root: QomObject, shown: _Shown) -> Iterator[str]:
+def _flat(root: QomObject) -> Iterator[str]:
     """Yield the lines of the former qom-tree."""
-    for item in _walk(root):
-        if item not in shown:
-            continue
+    for item in root.walk():
         yield escape(item.path)
         if item.problem:
             yield f"  <EXCEPTION: {escape(item.problem)}>"
-        for entry in shown[item]:
+        for entry in item.properties:
             value = item.values[entry.name]
             text = value_text(value)
             if isinstance(value, Unread) and value is not SECRET:
@@ -390,23 +377,20 @@ def _flat(root: QomObject, shown: _Shown) -> Iterator[str]:
         yield ""
 
 
-def _to_json(root: QomObject, shown: _Shown) -> dict[str, object]:
+def _to_json(root: QomObject) -> dict[str, object]:
     objects: dict[QomObject, dict[str, object]] = {}
-    for item in reversed(_walk(root)):
-        if item not in shown:
-            continue
+    for item in reversed(root.walk()):
         found: dict[str, object] = {"path": item.path, "type": item.type}
         if item.problem:
             found["error"] = item.problem
-        if shown[item]:
+        if item.properties:
             found["properties"] = {
                 entry.name: {"type": entry.type}
                 | (value_json(item.values[entry.name]) if entry.name in item.values else {})
-                for entry in shown[item]
+                for entry in item.properties
             }
-        children = [objects[child] for child in item.children if child in shown]
-        if children:
-            found["children"] = children
+        if item.children:
+            found["children"] = [objects[child] for child in item.children]
         objects[item] = found
     return objects[root]
 

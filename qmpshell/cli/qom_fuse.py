@@ -26,8 +26,7 @@ from ..errors import (
 )
 from ..qmp import QOM_SET, QomProperty, as_text, parse_properties, parse_property
 from ..storage import is_secret_property
-from .connection import open_connection
-from .options import CONTEXT, OnceCommand
+from .options import open_connection, subcommand
 from .qom_objects import (
     QOM_GET,
     QOM_LIST,
@@ -75,9 +74,7 @@ cat /mnt/machine/peripheral/net0/mac
 find /mnt/machine -lname '*/pcie.0'"""
 
 
-@click.command(
-    "fuse", cls=OnceCommand, params=qom_options(), context_settings=CONTEXT, epilog=_EPILOG
-)
+@subcommand("fuse", params=qom_options(), epilog=_EPILOG)
 @click.argument("mountpoint", type=click.Path(exists=True, file_okay=False))
 @click.option("--read-only", is_flag=True, help="Do not let anything change a property.")
 def fuse_command(mountpoint: str, read_only: bool, **options: Any) -> Task:

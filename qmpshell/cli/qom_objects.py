@@ -22,8 +22,7 @@ from ..qmp import (
 )
 from ..render import REDACTED, escape, value_line, value_pretty
 from ..storage import is_secret_name, is_secret_property, is_secret_type
-from .connection import open_connection
-from .options import connection_options
+from .options import connection_options, open_connection
 from .start import write_error, write_lines
 
 TYPE_CHECKING = False
@@ -132,6 +131,15 @@ class QomObject:
         """The last part of the path."""
         return self.path.rpartition("/")[2] or self.path
 
+    def walk(self) -> list[QomObject]:
+        """Return this object and all below it, each before those below it."""
+        found, todo = [], [self]
+        while todo:
+            item = todo.pop()
+            found.append(item)
+            todo += reversed(item.children)
+        return found
+
 
 class QomClient:
     """Requests for objects and properties, with as few round trips as possible."""
@@ -156,9 +164,11 @@ class QomClient:
         """Change the value of a property. Raises CommandError."""
         self._execute(QOM_SET, path, name, value=value)
 
-    def find_property(self, text: str) -> tuple[str, str]:
-        """Return the object and the property that PATH.PROPERTY denotes, or may denote."""
-        splits = list(split_property(text))
+    def find_property(self, words: Sequence[str]) -> tuple[str, str]:
+        """Return the object and the property that PATH and PROPERTY, or PATH.PROPERTY, may denote."""
+        if len(words) == 2:
+            return words[0], words[1]
+        splits = list(split_property(words[0]))
         if len(splits) > 1:
             lists = list(self._list_all(path for path, _ in splits))
             for (path, name), listed in zip(splits, lists, strict=True):
@@ -303,7 +313,9 @@ class QomClient:
         (listed,) = self._list_all([path])  # the other commands do not name this reason
         if not isinstance(listed, CommandError) or "ambiguous" not in listed.desc:
             return error
-        paths = sorted(self._matching_paths(path), key=natural_key)
+        end = "/" + clean_path(path)
+        found = [item.path for item in self.tree("/").walk() if item.path.endswith(end)]
+        paths = sorted(found, key=natural_key)
         named = ", ".join(paths[:_MAX_NAMED]) + (", …" if len(paths) > _MAX_NAMED else "")
         return failure(f"{listed.desc}; use a complete path{': ' if paths else ''}{named}")
 
@@ -318,16 +330,6 @@ class QomClient:
                 return join_path(above, nearest) if nearest else ""
             above = join_path(above, part)
         return ""
-
-    def _matching_paths(self, partial_path: str) -> Iterator[str]:
-        """Yield the paths of the objects that a partial path may denote."""
-        end = "/" + clean_path(partial_path)
-        todo = [self.tree("/")]
-        while todo:
-            item = todo.pop()
-            if item.path.endswith(end):
-                yield item.path
-            todo += item.children
 
     def _explain_property(self, path: str, name: str, error: CommandError) -> CommandError:
         """Return the error about a property, with a similar name if it does not exist."""
