@@ -137,7 +137,6 @@ def launch(
     )
     directory = make_runtime_directory(variables.get("XDG_RUNTIME_DIR", ""), pid=os.getpid())
     with contextlib.ExitStack() as stack:
-        stack.callback(directory.remove)
         # A file, because nothing may read a pipe while the program does something else.
         output = stack.enter_context(tempfile.TemporaryFile())
         qemu, stream = start_qemu(line, directory, environment=variables, output=output.fileno())

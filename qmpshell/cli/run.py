@@ -9,15 +9,7 @@ import signal
 import termios
 
 from ..errors import CONNECTION, LaunchError
-from ..qemu import (
-    Qemu,
-    QemuCommandLine,
-    RuntimeDirectory,
-    find_program,
-    make_command_line,
-    make_runtime_directory,
-    start_qemu,
-)
+from ..qemu import ChildServer, find_program, make_command_line
 from ..session import Session
 from ..transport import set_foreground, signal_group
 from .signals import SignalReceived, Signals
@@ -47,8 +39,8 @@ def run_qemu(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
     )
     signals = Signals()
     signals.install()
-    directory = _make_directory(environment)
-    run = _Run(invocation, line, directory, environment=environment, signals=signals)
+    child = ChildServer(line, environment=environment, keep=invocation.keep)
+    run = _Run(invocation, child, environment=environment, signals=signals)
     try:
         try:
             return run.session()
@@ -59,42 +51,34 @@ def run_qemu(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
         return signalled.status
 
 
-def _make_directory(environment: Mapping[str, str]) -> RuntimeDirectory:
-    return make_runtime_directory(environment.get("XDG_RUNTIME_DIR", ""), pid=os.getpid())
-
-
 class _Run:
-    """One QEMU and its session: `session`, then `finish` in any case.
-
-    The session and the terminal use it as the child process and the child server. `program` is QEMU's,
-    and `keep` lets it continue when the shell exits.
-    """
+    """One QEMU and its session: `session`, then `finish` in any case."""
 
     def __init__(
         self,
         invocation: Invocation,
-        line: QemuCommandLine,
-        directory: RuntimeDirectory,
+        child: ChildServer,
         *,
         environment: Mapping[str, str],
         signals: Signals,
     ) -> None:
         self._invocation = invocation
-        self._line = line
-        self.program = line.program
-        self.keep = invocation.keep
-        self._directory = directory
+        self._child = child
         self._environment = environment
         self._signals = signals
-        self._qemu: Qemu | None = None
         self._session: Session | RawSession | None = None
 
     def session(self) -> int:
         """Run the session. Return the exit status. Raises QmpShellError."""
         self._signals.release()
-        self._invocation.address = self._directory.socket
-        status = start(self._invocation, environment=self._environment, child=self)
-        qemu = self._qemu
+        self._invocation.address = self._child.directory.socket
+        status = start(
+            self._invocation,
+            environment=self._environment,
+            child=self._child,
+            open_child=self._open,
+        )
+        qemu = self._child.latest
         if status != CONNECTION or qemu is None or not is_scripted(self._invocation):
             return status
         if qemu.wait(_END_TIMEOUT) is not None:
@@ -102,73 +86,40 @@ class _Run:
             write_error(f"qmpshell: {qemu.describe_end()}")
         return status
 
-    def open(self, session: Session | RawSession, *, interactive: bool) -> Stream:
+    def _open(self, session: Session | RawSession, interactive: bool) -> Stream:
         """Start QEMU, and wait until its monitor is ready. Raises LaunchError."""
         self._session = session
         settings = self._invocation.settings
         self._signals.hold()  # or a QEMU could exist that nothing ends
-        qemu, stream = start_qemu(
-            self._line,
-            self._directory,
-            environment=self._environment,
-            keep=self.keep,
-            # The shell shows QEMU's output. The stdout of a script has only the server's messages.
-            output=None if interactive and can_move_cursor(self._environment) else 2,
-        )
-        self._qemu = qemu
+        line = self._child.line
+        # The shell shows QEMU's output. The stdout of a script has only the server's messages.
+        shows_output = interactive and can_move_cursor(self._environment)
+        stream, _ = self._child.start(output=None if shows_output else 2)
+        qemu = self._child.process
         patience = _START_TIMEOUT if settings.wait is None else settings.wait
         # With -N, the user would see the reply to this query.
         ask = settings.negotiate and not settings.raw
-        may_prompt = not self._line.keeps_descriptors and os.isatty(0)
+        may_prompt = not line.keeps_descriptors and os.isatty(0)
         try:
             with _lend_terminal(qemu.pid) if may_prompt else contextlib.nullcontext():
                 self._signals.release()
                 patience = math.inf if may_prompt else patience
                 is_running = qemu.await_start(stream, ask=ask, patience=patience, show=_show)
             if not is_running:
-                hint = f"; {self._line.hint}" if self._line.hint else ""
+                hint = f"; {line.hint}" if line.hint else ""
                 raise LaunchError(f"{qemu.describe_end()} before the monitor was ready{hint}")
         except BaseException:
             stream.close()
             raise
-        if interactive and self._line.note and not settings.quiet:
-            write_error(self._line.note)
+        if interactive and line.note and not settings.quiet:
+            write_error(line.note)
         return stream
-
-    @property
-    def process(self) -> Qemu:
-        """The current QEMU."""
-        assert self._qemu is not None
-        return self._qemu
-
-    def end_question(self) -> str:
-        """Return a sentence that says that QEMU will be ended, or "" if that loses nothing."""
-        qemu = self._qemu
-        if qemu is None or qemu.poll() is not None or self._line.note:
-            return ""
-        return f"this ends {qemu.name} (pid {qemu.pid})"
-
-    def end(self) -> None:
-        """End QEMU."""
-        self.process.end()
-
-    def start(self) -> tuple[Stream, str]:
-        """Start QEMU again after its end. Return a stream to it, and its address."""
-        self._directory = _make_directory(self._environment)
-        try:
-            self._qemu, stream = start_qemu(
-                self._line, self._directory, environment=self._environment, keep=self.keep
-            )
-        except BaseException:
-            self._directory.remove()
-            raise
-        return stream, self._qemu.address
 
     def finish(self) -> None:
         """End QEMU or let it continue, and clean up."""
-        qemu = self._qemu
+        qemu = self._child.latest
         if qemu is None:
-            self._directory.remove()
+            self._child.directory.remove()
             return
         if isinstance(self._session, Session) and self._session.connection.ended_well:
             qemu.wait(_END_TIMEOUT)  # it is about to end by itself

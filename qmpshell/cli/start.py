@@ -20,21 +20,14 @@ from ..transport import TcpAddress, connect_with_retries, is_word, parse_address
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-    from typing import Any, Protocol
+    from typing import Any
 
     from ..language import Redirect
-    from ..qemu import PictureDirectory
+    from ..qemu import ChildServer, PictureDirectory
     from ..session import RawSession
-    from ..session.ports import ChildProcess, MessageLog
+    from ..session.ports import MessageLog
     from ..storage import Configuration, RedirectTarget
-    from ..terminal.servers import ChildServer
     from ..transport import Address, CleanupOnSignal, Listener, Peer, Stream
-
-    class StartedServer(ChildServer, Protocol):
-        """A server that `qmpshell run` starts."""
-
-        def open(self, session: Session | RawSession, *, interactive: bool) -> Stream:
-            """Start it for a session. Return a stream to it. Raises QmpShellError."""
 
 
 _DESCRIPTOR_PATH = r"/(?:dev|proc/self)/fd/([0-9]{1,9})"
@@ -47,7 +40,7 @@ def make_ports(
     environment: Mapping[str, str],
     *,
     interactive: bool,
-    child: ChildProcess | None = None,
+    child: ChildServer | None = None,
 ) -> Ports:
     """Return the session's functions for files. `child` is the server if qmpshell has started it."""
     program = child.program if child is not None else None
@@ -423,9 +416,13 @@ def start(
     invocation: Invocation,
     *,
     environment: Mapping[str, str],
-    child: StartedServer | None = None,
+    child: ChildServer | None = None,
+    open_child: Callable[[Session | RawSession, bool], Stream] | None = None,
 ) -> int:
-    """Connect, or start `child`, and run. Return the exit status.
+    """Connect and run. Return the exit status.
+
+    If `child` is the server, `open_child` starts it and connects to it. Its second argument is true
+    for a shell.
 
     Raises QmpShellError, OutputClosedError or OutputError.
     """
@@ -451,7 +448,7 @@ def start(
     )
 
     def open_stream() -> Stream:
-        return connector.open() if child is None else child.open(session, interactive=interactive)
+        return connector.open() if open_child is None else open_child(session, interactive)
 
     try:
         if not interactive:
@@ -592,7 +589,7 @@ def make_session(
     *,
     interactive: bool,
     environment: Mapping[str, str],
-    child: ChildProcess | None = None,
+    child: ChildServer | None = None,
 ) -> Session | RawSession:
     """Return the session for the settings. `child` is the server if qmpshell starts it.
 

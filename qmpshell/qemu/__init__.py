@@ -19,7 +19,7 @@ else:
             ),
             "discovery": "CONNECTS FoundMonitor FoundProcess find_addresses find_processes",
             "monitors": "AGENT HUMAN QMP Monitor find_monitors machine_name program_name",
-            "process": "OutputReader Qemu find_program start_qemu",
+            "process": "ChildServer OutputReader Qemu find_program start_qemu",
             "runtime_dir": "PictureDirectory RuntimeDirectory make_runtime_directory",
         },
     )

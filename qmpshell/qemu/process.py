@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from ..errors import ConnectError, ConnectionLost, LaunchError
 from ..transport import Stream, UnixAddress, open_stream, signal_group
 from .command_line import QemuCommandLine
-from .runtime_dir import RuntimeDirectory
+from .runtime_dir import RuntimeDirectory, make_runtime_directory
 
 _READ_SIZE = 1 << 16
 # A line without an end is returned in parts of about this many bytes, and of a file no more than
@@ -338,10 +338,11 @@ def start_qemu(
     to a pipe. With `keep`, it goes to a file, and QEMU outlives qmpshell. Inherited descriptors
     stay open for it, because its command line may refer to them.
 
-    Raises LaunchError. The directory then contains nothing that `remove` does not remove.
+    Raises LaunchError, and then removes the directory.
     """
     name = os.path.basename(line.program)
     with contextlib.ExitStack() as stack:
+        stack.callback(directory.remove)
         try:
             listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
             listener.bind(directory.socket)
@@ -375,6 +376,52 @@ def start_qemu(
         os.close(sink)
     os.set_inheritable(directory.descriptor, False)
     return Qemu(process, directory, reader, name=name, keep=keep), stream
+
+
+class ChildServer:
+    """The QEMU of one session, which can be started again. Raises LaunchError.
+
+    `program` is QEMU's, `keep` lets it continue when the shell exits, `line` is its command line.
+    `latest` is the latest QEMU, or None before the first start, in which `directory` is used.
+    """
+
+    def __init__(
+        self, line: QemuCommandLine, *, environment: Mapping[str, str], keep: bool
+    ) -> None:
+        self.line = line
+        self.program = line.program
+        self.keep = keep
+        self.latest: Qemu | None = None
+        self._environment = environment
+        self.directory = self._make_directory()
+
+    def _make_directory(self) -> RuntimeDirectory:
+        runtime = self._environment.get("XDG_RUNTIME_DIR", "")
+        return make_runtime_directory(runtime, pid=os.getpid())
+
+    @property
+    def process(self) -> Qemu:
+        """The current QEMU."""
+        assert self.latest is not None
+        return self.latest
+
+    def start(self, *, output: int | None = None) -> tuple[Stream, str]:
+        """Start QEMU, also after its end. Return a stream to it, and its address. Raises LaunchError.
+
+        `output` is that of `start_qemu`.
+        """
+        directory = self.directory if self.latest is None else self._make_directory()
+        self.latest, stream = start_qemu(
+            self.line, directory, environment=self._environment, keep=self.keep, output=output
+        )
+        return stream, self.latest.address
+
+    def end_question(self) -> str:
+        """Return a sentence that says that QEMU will be ended, or "" if that loses nothing."""
+        qemu = self.latest
+        if qemu is None or qemu.poll() is not None or self.line.note:
+            return ""
+        return f"this ends {qemu.name} (pid {qemu.pid})"
 
 
 def _open_output(

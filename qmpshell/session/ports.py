@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
+    from ..qemu import ChildServer
     from ..transport import Peer
 
     class MessageLog(Protocol):
@@ -30,20 +31,6 @@ if TYPE_CHECKING:
 
         def close(self) -> None:
             """Close the log."""
-
-    class ChildProcess(Protocol):
-        """The server's process, if qmpshell has started it."""
-
-        @property
-        def program(self) -> str:
-            """The program of the server."""
-
-        @property
-        def keep(self) -> bool:
-            """Whether it continues when the shell exits."""
-
-        def end_question(self) -> str:
-            """Return a sentence that says that it will be ended, or "" if that loses nothing."""
 
     class Directory(Protocol):
         """A directory that only this user can read."""
@@ -78,4 +65,4 @@ class Ports(Record, kw_only=True):
     picture_format: Callable[[], str]
     find_peer: Callable[[str], Peer | None] | None = None
     wake_server: Callable[[str], None] | None = None
-    child: ChildProcess | None = None
+    child: ChildServer | None = None

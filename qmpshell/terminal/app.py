@@ -62,8 +62,8 @@ from .typed_text import InputSplitter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..qemu import ChildServer
     from ..session import RawSession
-    from .servers import ChildServer
 
 _MAX_SUBMITTED = 100
 # Seconds at the end for a log whose reader is slow.

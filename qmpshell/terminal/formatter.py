@@ -40,9 +40,9 @@ from .styles import Fragments, Theme
 from .throttle import OTHERS, EventCount
 
 if TYPE_CHECKING:
+    from ..qemu import ChildServer
     from ..render.views.numbers import Meaning, NumberMeanings
     from ..render.views.table import Table
-    from .servers import ChildServer
 
 _NARROWEST = 20  # columns
 # Shorter times, in seconds, are not shown for text.

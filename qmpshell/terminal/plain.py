@@ -55,7 +55,7 @@ from .output import encode_for_terminal
 from .servers import Reached, end_message, leave_hint, leave_question, reach_server
 
 if TYPE_CHECKING:
-    from .servers import ChildServer
+    from ..qemu import ChildServer
 
 T = TypeVar("T")
 
@@ -283,7 +283,7 @@ class PlainShell(ScriptRunner):
     def _open_connection(self, step: Connect) -> tuple[Stream, str]:
         child = self._child_server
         if isinstance(step, Restart) and child is not None:
-            child.end()
+            child.process.end()
             stream, address = child.start()
             self._has_child_ended = False
         elif self._reached is not None:

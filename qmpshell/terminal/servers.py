@@ -19,25 +19,9 @@ from ..storage import Settings
 from ..transport import DescriptorWatch, Stream, run_in_thread
 
 if TYPE_CHECKING:
-    from typing import Protocol
-
-    from ..qemu import Qemu
+    from ..qemu import ChildServer, Qemu
     from ..session import RawSession
-    from ..session.ports import ChildProcess
     from ..transport import Peer
-
-    class ChildServer(ChildProcess, Protocol):
-        """A server that qmpshell has started."""
-
-        @property
-        def process(self) -> Qemu:
-            """Its current process."""
-
-        def end(self) -> None:
-            """End the process, which may take a while."""
-
-        def start(self) -> tuple[Stream, str]:
-            """Start a new process. Return a stream to it, and its name. Raises QmpShellError."""
 
 
 T = TypeVar("T")
@@ -227,7 +211,7 @@ class Reconnector:
 
 
 async def _restart(child_server: ChildServer) -> tuple[Stream, str]:
-    await run_in_thread(child_server.end)
+    await run_in_thread(child_server.process.end)
     # Not in a thread: Linux would end the process when the thread that started it ends.
     return child_server.start()
 
