@@ -104,8 +104,8 @@ class ScriptRunner:
         # The steps that wait for the start and the end of the redirect.
         self._opening: OpenRedirect | None = None
         self._closing: CloseRedirect | None = None
-        self._file_call: tuple[BackgroundCall, Callable[[Any], None]] | None = None
-        self._reading: tuple[ReadFile | OpenFile, FileReader] | None = None
+        # What a step waits for: a call or a file, and what to do when its descriptor is readable.
+        self._file: tuple[BackgroundCall | FileReader, Callable[[], None]] | None = None
         self._next_line: SourceLine | PreparedLine | None = None
         self._status: int | None = None
         self._end_reported = False
@@ -257,11 +257,14 @@ class ScriptRunner:
             read_or_open,
         )
 
+        def answer(result: object) -> None:
+            self._perform(self._session.answer(step, result, self._now()))
+
         def receive(result: object) -> None:
             if isinstance(result, FileReader):
-                self._on_file_opened(step, result)
+                self._read_file(result, answer)
             else:
-                self._perform(self._session.answer(step, result, self._now()))
+                answer(result)
 
         if isinstance(step, ReadFile):
             path = step.path
@@ -272,51 +275,43 @@ class ScriptRunner:
 
     def _start_file_call(self, call: BackgroundCall, receive: Callable[[Any], None]) -> None:
         """Pass the result of a call, or its exception, to `receive`, unless it is stopped."""
-        self._file_call = call, receive
+
+        def finish() -> None:
+            self._file = None
+            try:
+                result = call.result()
+            except (OSError, QmpShellError) as error:
+                result = error
+            receive(result)
+
+        self._file = call, finish
         if call.wait():
-            self._on_file_call_end()
+            finish()
 
-    def _on_file_call_end(self) -> None:
-        assert self._file_call is not None
-        call, receive = self._file_call
-        self._file_call = None
-        try:
-            result = call.result()
-        except (OSError, QmpShellError) as error:
-            result = error
-        receive(result)
+    def _read_file(self, reader: FileReader, receive: Callable[[bytes | OSError], None]) -> None:
+        """Pass the content of an open file, or an exception, to `receive`, unless it is stopped."""
 
-    def _on_file_opened(self, step: ReadFile | OpenFile, reader: FileReader) -> None:
-        self._reading = step, reader
+        def read() -> None:
+            result: bytes | OSError | None
+            try:
+                if not reader.has_ended:
+                    reader.read()
+                result = reader.data if reader.has_ended else None
+            except OSError as error:
+                result = error
+            if result is not None:
+                self._stop_file()
+                receive(result)
+
+        self._file = reader, read
         if reader.has_ended:
-            self._on_file_read(reader.data)
-
-    def _read_file(self) -> None:
-        """Read once, and answer the step at the end of the file."""
-        assert self._reading is not None
-        reader = self._reading[1]
-        try:
-            reader.read()
-        except OSError as error:
-            self._on_file_read(error)
-            return
-        if reader.has_ended:
-            self._on_file_read(reader.data)
-
-    def _on_file_read(self, answer: bytes | OSError) -> None:
-        assert self._reading is not None
-        step = self._reading[0]
-        self._stop_file()
-        self._perform(self._session.answer(step, answer, self._now()))
+            read()
 
     def _stop_file(self) -> None:
         """Stop to read or open a file, or to write to it."""
-        if self._file_call is not None:
-            self._file_call[0].close()
-            self._file_call = None
-        elif self._reading is not None:
-            self._reading[1].close()
-            self._reading = None
+        if self._file is not None:
+            self._file[0].close()
+            self._file = None
         elif self._redirect is not None:
             self._redirect.stop()
             self._redirect = self._opening = self._closing = None
@@ -400,10 +395,8 @@ class ScriptRunner:
                 self._serve(events)
             elif descriptor in self._session.log_waits_for:
                 self._perform(self._session.flush_log(self._now()))
-            elif self._file_call is not None and descriptor == self._file_call[0].fileno():
-                self._on_file_call_end()
-            elif self._reading is not None and descriptor == self._reading[1].fileno():
-                self._read_file()
+            elif self._file is not None and descriptor == self._file[0].fileno():
+                self._file[1]()
             elif self._redirect is not None and descriptor in self._redirect.waits_for:
                 self._redirect.flush()
             elif descriptor == self._output.fileno():
@@ -463,10 +456,8 @@ class ScriptRunner:
     def _watch(self, *, is_reading: bool) -> None:
         """Update what `poll` waits for. Only a change costs a system call."""
         wanted = {self._output.fileno(): 0, **poll_events(self._output.waits_for)}
-        if self._file_call is not None:
-            wanted[self._file_call[0].fileno()] = select.POLLIN
-        if self._reading is not None:
-            wanted[self._reading[1].fileno()] = select.POLLIN
+        if self._file is not None:
+            wanted[self._file[0].fileno()] = select.POLLIN
         log = self._session.log_waits_for
         if log:  # no message is lost, and none is kept in memory
             wanted.update(poll_events(log))
