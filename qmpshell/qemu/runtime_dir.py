@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 
 from ..errors import LaunchError
-from ..transport import CleanupOnSignal, hold_signals
+from ..transport import CleanupOnSignal, hold_signals, read_links
 
 SOCKET, LOG, PICTURE = "qmp.sock", "qemu.log", "picture"
 
@@ -79,22 +79,12 @@ class PictureDirectory:
 
 
 def _find_users(descriptor: int) -> list[int]:
-    """Return the other processes that have the file of a descriptor open."""
-    status, found = os.fstat(descriptor), []
-    for name in os.listdir("/proc"):
-        if name.isdecimal() and int(name) != os.getpid():
-            with contextlib.suppress(OSError):  # it has ended, or belongs to another user
-                folder = f"/proc/{name}/fd"
-                if any(_is_file(f"{folder}/{entry}", status) for entry in os.listdir(folder)):
-                    found.append(int(name))
-    return found
-
-
-def _is_file(path: str, status: os.stat_result) -> bool:
-    try:
-        return os.path.samestat(os.stat(path), status)
-    except OSError:
-        return False
+    """Return the other processes that have the directory of a descriptor open."""
+    path = os.readlink(f"/proc/self/fd/{descriptor}")
+    pids = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    return [
+        pid for pid in pids if pid != os.getpid() and path in read_links(f"/proc/{pid}/fd").values()
+    ]
 
 
 def make_runtime_directory(runtime: str, *, pid: int) -> RuntimeDirectory:
