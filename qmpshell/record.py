@@ -26,7 +26,7 @@ class Record:
 
     def __init__(self, *values: Any, **named: Any) -> None:
         cls = type(self)
-        fields: _Fields = cls.__dict__.get("_fields") or _find_fields(cls)
+        fields: _Fields = cls.__dict__.get("_fields") or _Fields(cls)
         fields.count += 1
         if fields.count == _COMPILE_AFTER:
             compiled = fields.compile_init(kw_only=cls._kw_only)
@@ -65,14 +65,19 @@ class Record:
 class _Fields:
     """The fields of a class: all `names`, the `defaults`, and those whose default is `copied`.
 
-    `count` is the number of instances so far.
+    `count` is the number of instances so far. The class refers to its fields.
     """
 
-    def __init__(self, names: dict[str, None], defaults: dict[str, Any]) -> None:
-        self.names = names
-        self.defaults = defaults
-        self.copied = [name for name, value in defaults.items() if isinstance(value, list | dict)]
+    def __init__(self, cls: Any) -> None:
+        self.names: dict[str, None] = {}
+        for base in reversed(cls.__mro__):
+            self.names.update(dict.fromkeys(vars(base).get("__annotations__", ())))
+        self.defaults = {name: getattr(cls, name) for name in self.names if hasattr(cls, name)}
+        self.copied = [
+            name for name, value in self.defaults.items() if isinstance(value, list | dict)
+        ]
         self.count = 0
+        cls._fields = self
 
     def compile_init(self, *, kw_only: bool) -> Any:
         """Return an `__init__` with one parameter for each field."""
@@ -89,12 +94,3 @@ class _Fields:
         star = ", *" if kw_only and self.names else ""
         exec(f"def __init__(self{star}{parameters}):{body or ' pass'}", scope)
         return scope["__init__"]
-
-
-def _find_fields(cls: Any) -> _Fields:
-    names: dict[str, None] = {}
-    for base in reversed(cls.__mro__):
-        names.update(dict.fromkeys(vars(base).get("__annotations__", ())))
-    fields = _Fields(names, {name: getattr(cls, name) for name in names if hasattr(cls, name)})
-    cls._fields = fields
-    return fields
