@@ -126,22 +126,17 @@ def launch(
         raise TypeError("the command must be a list of words, not a string")
     import tempfile
 
-    from .qemu import find_program, make_command_line, make_runtime_directory, start_qemu
+    from .qemu import ChildServer
 
     variables = os.environ if environment is None else environment
-    line = make_command_line(
-        [os.fspath(word) for word in command],
-        named=variables.get("QEMU", ""),
-        machine=os.uname().machine,
-        find=lambda name: find_program(name, variables),
-    )
-    directory = make_runtime_directory(variables.get("XDG_RUNTIME_DIR", ""), pid=os.getpid())
+    words = [os.fspath(word) for word in command]
     with contextlib.ExitStack() as stack:
         # A file, because nothing may read a pipe while the program does something else.
         output = stack.enter_context(tempfile.TemporaryFile())
-        qemu, stream = start_qemu(line, directory, environment=variables, output=output.fileno())
+        child = ChildServer(words, environment=variables)
+        stream, _ = child.start(output=output.fileno())
         stack.pop_all()
-    connection = LaunchedQemu(stream, qemu, output=output, timeout=timeout)
+    connection = LaunchedQemu(stream, child.process, output=output, timeout=timeout)
     try:
         connection._start(wait)
     except BaseException:

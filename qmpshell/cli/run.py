@@ -9,7 +9,7 @@ import signal
 import termios
 
 from ..errors import CONNECTION, LaunchError
-from ..qemu import ChildServer, find_program, make_command_line
+from ..qemu import ChildServer
 from ..session import Session
 from ..transport import set_foreground, signal_group
 from .signals import SignalReceived, Signals
@@ -31,15 +31,9 @@ _END_TIMEOUT = 1.0
 
 def run_qemu(invocation: Invocation, *, environment: Mapping[str, str]) -> int:
     """Start QEMU, run the session, end QEMU. Return the exit status. Raises QmpShellError."""
-    line = make_command_line(
-        invocation.words or (),
-        named=environment.get("QEMU", ""),
-        machine=os.uname().machine,
-        find=lambda name: find_program(name, environment),
-    )
     signals = Signals()
     signals.install()
-    child = ChildServer(line, environment=environment, keep=invocation.keep)
+    child = ChildServer(invocation.words or (), environment=environment, keep=invocation.keep)
     run = _Run(invocation, child, environment=environment, signals=signals)
     try:
         try:
@@ -124,7 +118,7 @@ class _Run:
         if isinstance(self._session, Session) and self._session.connection.ended_well:
             qemu.wait(_END_TIMEOUT)  # it is about to end by itself
         daemons = qemu.find_daemons()
-        if qemu.keep and (daemons or qemu.poll() is None):
+        if self._child.keep and (daemons or qemu.poll() is None):
             qemu.detach()
             pid = daemons[0] if daemons else qemu.pid
             write_error(

@@ -19,7 +19,7 @@ else:
             ),
             "discovery": "CONNECTS FoundMonitor FoundProcess find_addresses find_processes",
             "monitors": "AGENT HUMAN QMP Monitor find_monitors machine_name program_name",
-            "process": "ChildServer OutputReader Qemu find_program start_qemu",
-            "runtime_dir": "PictureDirectory RuntimeDirectory make_runtime_directory",
+            "process": "ChildServer OutputReader Qemu",
+            "runtime_dir": "PictureDirectory make_runtime_directory",
         },
     )

@@ -17,11 +17,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import ConnectError, ConnectionLost, LaunchError
 from ..transport import Stream, UnixAddress, open_stream, signal_group
-from .command_line import QemuCommandLine
+from .command_line import make_command_line
 from .runtime_dir import RuntimeDirectory, make_runtime_directory
 
 _READ_SIZE = 1 << 16
@@ -129,8 +129,8 @@ def find_program(name: str, environment: Mapping[str, str]) -> str:
 class Qemu:
     """A QEMU process that was started here.
 
-    `address` is the path of its monitor's socket; `name` is for messages. With `keep`, its output goes
-    to the file `log`, because it must not depend on qmpshell. In a loop, wait until
+    `address` is the path of its monitor's socket; `name` is for messages. If it outlives
+    qmpshell, its output goes to the file `log`, because it must not depend on qmpshell. In a loop, wait until
     `output_descriptor` or `end_descriptor` is readable (either may be None), then show
     `read_output()` and check `poll()`.
     """
@@ -142,13 +142,11 @@ class Qemu:
         reader: OutputReader | None,
         *,
         name: str,
-        keep: bool,
     ) -> None:
         self.pid = process.pid
         self.name = name
         self.address = directory.socket
-        self.keep = keep
-        self.log = directory.log if keep else None
+        self.log = directory.log
         self.end_descriptor: int | None = None
         self._process = process
         self._directory = directory
@@ -323,73 +321,24 @@ class Qemu:
         stream.close()
 
 
-def start_qemu(
-    line: QemuCommandLine,
-    directory: RuntimeDirectory,
-    *,
-    environment: Mapping[str, str],
-    keep: bool = False,
-    output: int | None = None,
-) -> tuple[Qemu, Stream]:
-    """Start QEMU with a monitor in `directory`, and connect to it.
-
-    It has its own process group and no input; if its wrapper closes other descriptors, the listening
-    socket is its standard input. Its output goes to the descriptor `output`, or else
-    to a pipe. With `keep`, it goes to a file, and QEMU outlives qmpshell. Inherited descriptors
-    stay open for it, because its command line may refer to them.
-
-    Raises LaunchError, and then removes the directory.
-    """
-    name = os.path.basename(line.program)
-    with contextlib.ExitStack() as stack:
-        stack.callback(directory.remove)
-        try:
-            listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-            listener.bind(directory.socket)
-            listener.listen(1)
-            # Two of QEMU's threads may accept the same connection: one of them must not wait.
-            listener.setblocking(False)
-            reader, sink = _open_output(directory, stack, keep=keep, output=output)
-            # Connected before QEMU exists, and accepted by it when it is ready, so there is no race.
-            stream = open_stream(UnixAddress(directory.socket), timeout=_QUIT_PATIENCE)
-            stack.callback(stream.close)
-            for descriptor in (listener.fileno(), directory.descriptor):
-                os.set_inheritable(descriptor, True)
-            inherited = line.keeps_descriptors
-            process = subprocess.Popen(
-                line.command(listener.fileno()),
-                stdin=subprocess.DEVNULL if inherited else listener.fileno(),
-                stdout=sink,
-                stderr=sink,
-                env=environment,
-                close_fds=False,
-                process_group=0,
-                preexec_fn=None if keep else _death_signal(),
-            )
-        except OSError as error:
-            raise LaunchError(f"{name} cannot be started: {error.strerror or error}") from error
-        except ConnectError as error:
-            raise LaunchError(f"{name} cannot be started: {error}") from error
-        stack.pop_all()
-    listener.close()
-    if sink != output:
-        os.close(sink)
-    os.set_inheritable(directory.descriptor, False)
-    return Qemu(process, directory, reader, name=name, keep=keep), stream
-
-
 class ChildServer:
-    """The QEMU of one session, which can be started again. Raises LaunchError.
+    """The QEMU of one session, which can be started again. Raises LaunchError or CommandLineError.
 
-    `program` is QEMU's, `keep` lets it continue when the shell exits, `line` is its command line.
-    `latest` is the latest QEMU, or None before the first start, in which `directory` is used.
+    `words` are those of `make_command_line`. `program` is QEMU's, `keep` lets it continue when the
+    shell exits, `line` is its command line. `latest` is the latest QEMU, or None before the first
+    start, which uses `directory`.
     """
 
     def __init__(
-        self, line: QemuCommandLine, *, environment: Mapping[str, str], keep: bool
+        self, words: Sequence[str], *, environment: Mapping[str, str], keep: bool = False
     ) -> None:
-        self.line = line
-        self.program = line.program
+        self.line = make_command_line(
+            words,
+            named=environment.get("QEMU", ""),
+            machine=os.uname().machine,
+            find=lambda name: find_program(name, environment),
+        )
+        self.program = self.line.program
         self.keep = keep
         self.latest: Qemu | None = None
         self._environment = environment
@@ -406,15 +355,51 @@ class ChildServer:
         return self.latest
 
     def start(self, *, output: int | None = None) -> tuple[Stream, str]:
-        """Start QEMU, also after its end. Return a stream to it, and its address. Raises LaunchError.
+        """Start QEMU with a monitor, also after its end. Return a stream to it, and its address.
 
-        `output` is that of `start_qemu`.
+        It has its own process group and no input; if its wrapper closes other descriptors, the
+        listening socket is its standard input. Its output goes to the descriptor `output`, or else
+        to a pipe. With `keep`, it goes to a file, and QEMU outlives qmpshell. Inherited descriptors
+        stay open for it, because its command line may refer to them. Raises LaunchError.
         """
         directory = self.directory if self.latest is None else self._make_directory()
-        self.latest, stream = start_qemu(
-            self.line, directory, environment=self._environment, keep=self.keep, output=output
-        )
-        return stream, self.latest.address
+        name = os.path.basename(self.line.program)
+        with contextlib.ExitStack() as stack:
+            stack.callback(directory.remove)
+            try:
+                listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                listener.bind(directory.socket)
+                listener.listen(1)
+                # Two of QEMU's threads may accept the same connection: one of them must not wait.
+                listener.setblocking(False)
+                reader, sink = _open_output(directory, stack, keep=self.keep, output=output)
+                # Connected before QEMU exists, and accepted by it when it is ready, so there is no race.
+                stream = open_stream(UnixAddress(directory.socket), timeout=_QUIT_PATIENCE)
+                stack.callback(stream.close)
+                for descriptor in (listener.fileno(), directory.descriptor):
+                    os.set_inheritable(descriptor, True)
+                inherited = self.line.keeps_descriptors
+                process = subprocess.Popen(
+                    self.line.command(listener.fileno()),
+                    stdin=subprocess.DEVNULL if inherited else listener.fileno(),
+                    stdout=sink,
+                    stderr=sink,
+                    env=self._environment,
+                    close_fds=False,
+                    process_group=0,
+                    preexec_fn=None if self.keep else _death_signal(),
+                )
+            except OSError as error:
+                raise LaunchError(f"{name} cannot be started: {error.strerror or error}") from error
+            except ConnectError as error:
+                raise LaunchError(f"{name} cannot be started: {error}") from error
+            stack.pop_all()
+        listener.close()
+        if sink != output:
+            os.close(sink)
+        os.set_inheritable(directory.descriptor, False)
+        self.latest = Qemu(process, directory, reader, name=name)
+        return stream, directory.socket
 
     def end_question(self) -> str:
         """Return a sentence that says that QEMU will be ended, or "" if that loses nothing."""
