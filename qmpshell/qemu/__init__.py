@@ -5,7 +5,6 @@ from .. import export_lazily
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .command_line import *
-    from .discovery import *
     from .monitors import *
     from .process import *
     from .runtime_dir import *
@@ -17,8 +16,10 @@ else:
                 "QemuCommandLine default_machine make_command_line refuse_terminal"
                 " split_options takes_argument"
             ),
-            "discovery": "CONNECTS FoundMonitor FoundProcess find_addresses find_processes",
-            "monitors": "AGENT HUMAN QMP Monitor find_monitors machine_name program_name",
+            "monitors": (
+                "AGENT CONNECTS HUMAN QMP FoundMonitor FoundProcess find_addresses find_monitors"
+                " find_processes machine_name program_name"
+            ),
             "process": "ChildServer OutputReader Qemu",
             "runtime_dir": "PictureDirectory make_runtime_directory",
         },
