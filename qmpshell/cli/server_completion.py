@@ -1,7 +1,8 @@
 """Completion in the user's shell from a server: commands, arguments, events, QOM paths.
 
 It never disturbs a monitor in use and never waits for long: only a server of this machine that
-serves no other client is queried, for a limited time. Otherwise there are no completions.
+serves no other client is queried, for a limited time. Otherwise, the functions raise QmpShellError or
+OSError.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ import json
 import os
 import re
 import time
-
-from click.shell_completion import CompletionItem
 
 from ..client import Connection
 from ..complete import CompletionSources, NameQuery, complete, names_of_kind, queries_for
@@ -76,14 +75,14 @@ class _Server:
 
 
 @contextlib.contextmanager
-def _connected(context: click.Context, environment: Mapping[str, str]) -> Iterator[_Server]:
+def _connected(context: click.Context) -> Iterator[_Server]:
     """Connect to the server that the command line names. Raises QmpShellError if that may disturb it."""
     deadline = time.monotonic() + _TIMEOUT
-    text = _parameter(context, "socket") or environment.get(address_variable(agent=False))
-    text = text or environment.get("QMP_PATH")
+    text = _parameter(context, "socket") or os.environ.get(address_variable(agent=False))
+    text = text or os.environ.get("QMP_PATH")
     if not text or _parameter(context, "tls_creds"):
         raise QmpShellError("no address, or one that may need more than a socket")
-    address = resolve_address(text, read_config(environment).targets, exists=is_file)
+    address = resolve_address(text, read_config(os.environ).targets, exists=is_file)
     if not isinstance(address, UnixAddress | TcpAddress):
         raise QmpShellError("other addresses may start a program, or wait for one")
     while not _is_free(address):  # the end of the previous completion may not be noticed yet
@@ -113,67 +112,53 @@ def _parameter(context: click.Context | None, name: str) -> Any:
     return None
 
 
-def command_names(
-    context: click.Context, _completed: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
+def command_names(context: click.Context, _words: Sequence[str], _typed: str) -> list[str]:
     """Return the names of the server's commands."""
     if _parameter(context, "agent"):
-        return _items(load_agent_schema().commands(), incomplete)
-    with _suppressed(), _connected(context, os.environ) as server:
+        return load_agent_schema().commands()
+    with _connected(context) as server:
         reply = server.execute("query-commands")
         commands = reply if isinstance(reply, list) else []
         names = (command.get("name") for command in commands if isinstance(command, dict))
-        return _items(sorted(name for name in names if isinstance(name, str)), incomplete)
-    return []
+        return sorted(name for name in names if isinstance(name, str))
 
 
-def command_words(
-    context: click.Context, completed: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
+def command_words(context: click.Context, words: Sequence[str], incomplete: str) -> list[str]:
     """Return the arguments of the command that is the parameter `name`, or their values."""
     command = context.params.get("name") or ""
-    words: Sequence[str] = context.params.get(completed.name or "") or ()
     prefix = "--" if incomplete.startswith("--") else ""
     typed = incomplete.removeprefix("--")
     line = " ".join([command, *(word.removeprefix("--") for word in words), typed])
-    found: list[Candidate] = []
     if _parameter(context, "agent"):
         found = complete(line, len(line), CompletionSources())
     else:
-        with _suppressed(), _connected(context, os.environ) as server:
+        with _connected(context) as server:
             schema = server.read_schema()
             found = complete(line, len(line), CompletionSources(schema=schema, live=server))
-    return _items([prefix + word for word in _words(found, typed)], incomplete)
+    return [prefix + word for word in _words(found, typed)]
 
 
-def event_names(
-    context: click.Context, _completed: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
+def event_names(context: click.Context, _words: Sequence[str], _typed: str) -> list[str]:
     """Return the names of the server's events."""
-    with _suppressed(), _connected(context, os.environ) as server:
-        return _items(server.read_schema().events(), incomplete)
-    return []
+    with _connected(context) as server:
+        return server.read_schema().events()
 
 
-def qom_words(
-    context: click.Context, completed: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
+def qom_words(context: click.Context, words: Sequence[str], incomplete: str) -> list[str]:
     """Return the objects below a path or the properties in PATH.PROPERTY; in later words properties."""
-    earlier = context.params.get(completed.name or "")
-    words = earlier if isinstance(earlier, (tuple, list)) else ()
     if not incomplete and not words:
-        return [CompletionItem("/")]
+        return ["/"]
     found: list[str] = []
-    with _suppressed(), _connected(context, os.environ) as server:
+    with contextlib.suppress(QmpShellError, OSError), _connected(context) as server:
         if words:
-            return _items(_qom_properties(server, str(words[0]), incomplete), incomplete)
+            return _qom_properties(server, str(words[0]), incomplete)
         found = _qom_words(server, f"qom-list path={incomplete}", incomplete)
         if len(found) == 1 and server.find(NameQuery(QOM_CHILD, found[0])):
             found.append(f"{found[0]}/")  # the user may want either
         if "." in incomplete.rpartition("/")[2]:  # a component may contain points too
             path, _, start = incomplete.rpartition(".")
             found += [f"{path}.{word}" for word in _qom_properties(server, path, start)]
-    return _items(found, incomplete)
+    return found
 
 
 def _qom_properties(server: _Server, path: str, typed: str) -> list[str]:
@@ -183,11 +168,6 @@ def _qom_properties(server: _Server, path: str, typed: str) -> list[str]:
 def _qom_words(server: _Server, line: str, typed: str) -> list[str]:
     sources = CompletionSources(schema=_QOM_SCHEMA, live=server)
     return _words(complete(line, len(line), sources), typed)
-
-
-def _suppressed() -> contextlib.AbstractContextManager[None]:
-    """Suppress what can go wrong: there are no completions then."""
-    return contextlib.suppress(QmpShellError, OSError)
 
 
 def _members(*names: str) -> list[dict[str, str]]:
@@ -214,12 +194,4 @@ def _words(candidates: Sequence[Candidate], typed: str) -> list[str]:
             typed[: len(typed) + candidate.start] + candidate.text.rstrip(" "),
         )
         for candidate in candidates
-    ]
-
-
-def _items(words: Sequence[str], incomplete: str) -> list[CompletionItem]:
-    return [
-        CompletionItem(word)
-        for word in dict.fromkeys(words)
-        if word.startswith(incomplete) and word.isprintable()
     ]

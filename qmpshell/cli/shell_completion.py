@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -183,12 +184,19 @@ def _from_server(function: str) -> Callable[..., list[CompletionItem]]:
     def complete(
         context: click.Context, parameter: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
+        from ..errors import QmpShellError
         from . import server_completion
 
-        found: list[CompletionItem] = getattr(server_completion, function)(
-            context, parameter, incomplete
-        )
-        return found
+        earlier = context.params.get(parameter.name or "")
+        words = earlier if isinstance(earlier, (tuple, list)) else ()
+        found: list[str] = []
+        with contextlib.suppress(QmpShellError, OSError):  # there are no completions then
+            found = getattr(server_completion, function)(context, words, incomplete)
+        return [
+            CompletionItem(word)
+            for word in dict.fromkeys(found)
+            if word.startswith(incomplete) and word.isprintable()
+        ]
 
     return complete
 
