@@ -117,13 +117,13 @@ class ScriptRunner:
         self._poll = select.poll()
         self._watched: dict[int, int] = {}
 
-    def run(self, begin: Iterable[Effect]) -> int:
+    def run(self, effects: Iterable[Effect]) -> int:
         """Perform `effects`, then run until the session ends. Return the exit status.
 
         Raises OutputClosedError or OutputError.
         """
         try:
-            self._perform(begin)
+            self._perform(effects)
             while self._status is None:
                 self._feed()
                 if self._status is None:
@@ -464,12 +464,12 @@ class ScriptRunner:
         elif self._stream is not None:
             events = select.POLLIN if is_reading else 0
             wanted[self._stream.fileno()] = events | self._stream.want_write * select.POLLOUT
-        terminal_is_taken = False  # by a command, which reads it itself
+        terminal_is_in_use = False  # by a command, which reads it itself
         if self._redirect is not None:
             wanted.update(poll_events(self._redirect.waits_for))
-            terminal_is_taken = self._redirect.owns_terminal
+            terminal_is_in_use = self._redirect.owns_terminal
         descriptor = self._lines.descriptor
-        if self._next_line is None and descriptor is not None and not terminal_is_taken:
+        if self._next_line is None and descriptor is not None and not terminal_is_in_use:
             wanted[descriptor] = select.POLLIN
         if wanted == self._watched:
             return

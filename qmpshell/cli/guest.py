@@ -157,7 +157,7 @@ qmpshell ga ping -s qga.sock 60 && echo ready""",
 @click.argument("patience", metavar="[TIMEOUT]", required=False, type=parse_seconds)
 def ping_command(patience: float | None, **options: Any) -> Task:
     """Check that the agent answers."""
-    begun = time.monotonic()
+    started = time.monotonic()
     address, settings = pop_settings(options)
     if patience is not None:
         settings.timeout = patience
@@ -165,7 +165,7 @@ def ping_command(patience: float | None, **options: Any) -> Task:
     def ping(agent: Agent) -> int:
         agent.execute("guest-ping")
         if os.isatty(1):
-            return _print(agent, [f"the agent is ready after {time.monotonic() - begun:.3f} s"])
+            return _print(agent, [f"the agent is ready after {time.monotonic() - started:.3f} s"])
         return OK
 
     return agent_task(address, settings, ping)

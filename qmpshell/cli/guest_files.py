@@ -316,12 +316,12 @@ class Progress:
         self._total: int | None = None
         self._done = 0
         self._clock = clock
-        self._begun = clock()
+        self._started = clock()
         self._drawn_at: float | None = None
 
     def start(self, name: str, total: int | None) -> None:
         """Set the name and the size of the file. `total` is None if the size is unknown."""
-        self._name, self._total, self._begun = name, total, self._clock()
+        self._name, self._total, self._started = name, total, self._clock()
 
     def add(self, count: int) -> None:
         """Count bytes, and draw the line again if it is old."""
@@ -348,7 +348,7 @@ class Progress:
                 self._name,
                 self._done,
                 self._total,
-                seconds=now - self._begun,
+                seconds=now - self._started,
                 unicode=encoding.lower().startswith("utf"),
             )
             self._write(f"\r{line[: max(columns - 1, 1)]}\x1b[K{end}")

@@ -547,7 +547,7 @@ def run_script(
     # Whether stdout has colours by default.
     may_colour = os.isatty(1) and not environment.get("NO_COLOR") and not _is_dumb(environment)
     inputs = _inputs(invocation)
-    begun = time.monotonic()
+    started = time.monotonic()
     stream = connect() if connect is not None else None
     runner = ScriptRunner(
         session,
@@ -574,13 +574,13 @@ def run_script(
     if stream is None:
         assert isinstance(session, Session)
         return runner.run(session.offline())
-    give_up_at = None if settings.wait is None else begun + settings.wait
-    begin = session.connected(
+    give_up_at = None if settings.wait is None else started + settings.wait
+    effects = session.connected(
         time.monotonic(),
         give_up_at=give_up_at,
         passes_descriptors=stream.passes_descriptors,
     )
-    return runner.run(begin)
+    return runner.run(effects)
 
 
 def make_session(

@@ -263,7 +263,7 @@ class Diagnostics:
     def _by_qom(self, given: Value, path: tuple[str, ...]) -> None:
         """Check the value of `qom-set` by the type of the property."""
         holder, name = qom_property_at(self._call, path)
-        # A bus address, which may be text, cannot be told from a number here.
+        # A bus address, which may be text, cannot be distinguished from a number here.
         if holder and name not in ("", _ADDRESS):
             for live_name in self._known.peek_live(NameQuery(kinds.QOM_PROPERTY, holder)):
                 if live_name.name == name:
@@ -384,16 +384,16 @@ class Diagnostics:
         else:
             self.wrong.append(wrong_value(key, kind, given.text))
 
-    def _property(self, given: Value, told: LiveName, key: str, *, strict: bool) -> None:
+    def _property(self, given: Value, listed: LiveName, key: str, *, strict: bool) -> None:
         """Check the value of a QOM property, which is not in the schema.
 
         Its description starts with its type. `strict` is true if the server rejects text in place
         of a number in JSON.
         """
-        type_name, *words = told.meta.split(", ")
+        type_name, *words = listed.meta.split(", ")
         kind = property_kind(type_name, descriptions=words)
-        if told.choices:
-            self._choice(given, told.choices, key)
+        if listed.choices:
+            self._choice(given, listed.choices, key)
         elif kind in _NUMBERS and given.form == JSON:
             is_clear = strict or _KIND_OF_WORD.get(given.text, "int") != kind
             if is_clear and kind != "number":
@@ -475,13 +475,13 @@ def find_warnings(context: Context, known: CompletionSources) -> list[str]:
             findings.wrong.clear()
         (typed if holds_cursor else others).append(findings)
     # The user may still add what the item at the cursor lacks.
-    told = [
+    texts = [
         *(error.sentence for error in mistakes if error is not None),
         *(text for item in typed + others for text in item.wrong),
         *(text for item in others + typed for text in item.missing),
         *(text for item in typed + others for text in item.notes),
     ]
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(texts))
 
 
 def find_mistyped_names(message: str, known: CompletionSources) -> list[str]:

@@ -232,31 +232,31 @@ def parse_catalogue(help_text: str, info_text: str = "") -> HmpCatalogue:
 def _help_entries(text: str) -> list[HmpCommand]:
     """Return the commands in order."""
     found: list[_Entry] = []
-    begun: _Entry | None = None
+    current: _Entry | None = None
     for line in [*text[:_MAX_HELP].replace("\r", "").split("\n"), ""]:
         match = re.match(_NAMES, line)
-        is_active = begun is not None and line.startswith(("[", "<"))
-        if begun is not None and not is_active:
+        is_active = current is not None and line.startswith(("[", "<"))
+        if current is not None and not is_active:
             # Without a mark after it, it was text.
             if found:
-                found[-1].description += begun.lines
-            begun = None
+                found[-1].description += current.lines
+            current = None
         if match:
-            begun = _Entry(match[1].split("|"))
-        if begun is None:
+            current = _Entry(match[1].split("|"))
+        if current is None:
             if found:
                 found[-1].description.append(line)
             continue
         rest = line[match.end(1) :] if match else f" {line}"
         parameters, mark, description = f"{rest} ".partition(_MARK)
-        begun.lines.append(line)
-        begun.parameters.append(parameters)
+        current.lines.append(line)
+        current.parameters.append(parameters)
         if mark:
             # Without a description, the parameters continue on the next lines, as those of
             # drive_add do.
-            begun.description.append(description)
-            found.append(begun)
-            begun = None
+            current.description.append(description)
+            found.append(current)
+            current = None
     return [entry.command() for entry in found]
 
 

@@ -28,14 +28,14 @@ class Netdev(Record):
 class Bus(Record):
     """A bus: name, type and the device that provides it.
 
-    `above` is the type of the bus that this device is on; `taken` is true if a device is on this bus.
+    `above` is the type of the bus that this device is on; `is_in_use` is true if a device is on this bus.
     """
 
     name: str
     owner: str
     above: str
     type: str = ""
-    taken: bool = False
+    is_in_use: bool = False
 
 
 class Driver(Record):
@@ -91,7 +91,7 @@ def parse_buses(text: object) -> list[Bus]:
         buses = [level for _, level in above if isinstance(level, Bus)]
         if word == "dev:":
             for bus in buses[-1:]:
-                bus.taken = True
+                bus.is_in_use = True
             above.append((depth, _device(rest)))
         else:
             owner = above[-1][1] if above else ""

@@ -448,7 +448,7 @@ def _hotplug_rank(bus: Bus) -> int:
         return 0
     if bus.above not in _PCI_BUSES or _UPSTREAM in bus.owner:
         return 2
-    return 1 if bus.taken else 0
+    return 1 if bus.is_in_use else 0
 
 
 def drivers(_subject: str, results: QueryResults) -> Iterator[LiveName]:
@@ -484,8 +484,8 @@ def qom_properties(subject: str, results: QueryResults) -> Iterator[LiveName]:
     for entry in dicts(results.get(asked[0]) if asked else None):
         name, type_name = text_at(entry, "name"), text_at(entry, "type")
         if not relation_type(type_name, "child"):
-            known_as = described.get(name, LiveName(name))
-            yield LiveName(name, type_name, choices=known_as.choices, default=known_as.default)
+            listed = described.get(name, LiveName(name))
+            yield LiveName(name, type_name, choices=listed.choices, default=listed.default)
 
 
 def _described(answer: object) -> dict[str, LiveName]:

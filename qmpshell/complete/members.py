@@ -183,20 +183,20 @@ class _KeyOffers(_Offers):
     def _member(self, member: Member, order: int) -> Iterator[Candidate]:
         name = member.name
         there = self._given.members.get(name)
-        is_begun = there is not None and there.form == DOTTED
+        is_partial = there is not None and there.form == DOTTED
         # The name at the cursor can be replaced as a whole.
         is_own = name == self._slot.own
-        if there is not None and not is_begun and not is_own:
+        if there is not None and not is_partial and not is_own:
             return
         needed = "required" if self._is_required(member) else ""
-        endings = list(self._endings([name], member.type, there if is_begun else None))
-        if is_begun and is_own:
+        endings = list(self._endings([name], member.type, there if is_partial else None))
+        if is_partial and is_own:
             endings += self._endings([name], member.type, None)
         for key, ending in endings:
             offer = self._offer(key, ending, member.type, needed, member.features)
-            offer.order = _OPTIONAL if is_begun else order
+            offer.order = _OPTIONAL if is_partial else order
             yield offer
-        if is_begun and there is not None and self._slot.writing != LITERAL:
+        if is_partial and there is not None and self._slot.writing != LITERAL:
             for key, missing in missing_below(self._shapes, member.type, there):
                 for rest, ending in self._endings([name, *key], missing, None):
                     offer = self._offer(rest, ending, missing, "required")
@@ -456,9 +456,9 @@ class _ValueOffers(_Offers):
                 yield self._offer(choice, "the default" if choice == live_name.default else "")
 
     def _live(self, kind: str, subject: str = "") -> Iterator[Candidate]:
-        taken_names = names_beside(self._known.live_kinds, self._call, self._slot.path)
+        used_names = names_beside(self._known.live_kinds, self._call, self._slot.path)
         for live_name in self._known.find_live(NameQuery(kind, subject)):
-            if live_name.name not in taken_names:
+            if live_name.name not in used_names:
                 yield self._offer(live_name.name, live_name.meta)
 
     def _unfinished(self, text: str, meta: str) -> Candidate:

@@ -111,8 +111,8 @@ def _in_words(typed: str, name: str) -> tuple[int, int] | None:
                 found[end + 1] = min(going_on, found.get(end + 1, going_on))
             for place in heads:
                 if place >= end and name[place] == char:
-                    begun = (count + 1, skipped + numbers[place] - word - 1, numbers[place])
-                    found[place + 1] = min(begun, found.get(place + 1, begun))
+                    new_word = (count + 1, skipped + numbers[place] - word - 1, numbers[place])
+                    found[place + 1] = min(new_word, found.get(place + 1, new_word))
         ends = found
         if not ends:
             return None

@@ -195,9 +195,9 @@ def _words(text: str, columns: int, width: Width) -> Iterator[str]:
     for word in text.split():
         rest = word
         while width(rest) > columns:
-            begin = _beginning(rest, columns, width) or rest[0]
-            yield begin
-            rest = rest[len(begin) :]
+            line = _beginning(rest, columns, width) or rest[0]
+            yield line
+            rest = rest[len(line) :]
         if rest:
             yield rest
 

@@ -103,16 +103,16 @@ def parse_options(text: str, start: int, command: str, *, implied_key: str | Non
     found: list[Argument] = []
     errors: list[LineError] = []
     root = no_members()
-    for begin, key_end, end in pieces(text, has_implied_key=implied_key is not None):
+    for key_start, key_end, end in pieces(text, has_implied_key=implied_key is not None):
         value_start = min(key_end + (text[key_end : key_end + 1] == "="), end)
-        key = Token(t.KEY, text[begin:key_end], start + begin)
+        key = Token(t.KEY, text[key_start:key_end], start + key_start)
         operator = Token(t.OPERATOR, text[key_end:value_start], key.end)
         value = _value(text[value_start:end], operator.end)
-        is_implied = begin == value_start == 0 and (end > 0 or not text)
+        is_implied = key_start == value_start == 0 and (end > 0 or not text)
         path = [(implied_key, start)] if is_implied and implied_key else _any_path(key, command)
         argument = Argument(key, path, operator, value)
         found.append(argument)
-        if begin == len(text) or errors:
+        if key_start == len(text) or errors:
             continue
         try:
             if not is_implied:

@@ -296,12 +296,12 @@ class _ReplySkipper:
 
     def __init__(self, line: str) -> None:
         self._depth = 0
-        self._begun = False
+        self._has_opened = False
         self._count(line.lstrip()[len(_REPLY) :])
 
     def covers(self, line: str) -> bool:
         """Return True if `line` belongs to the message."""
-        if self._begun and self._depth <= 0:
+        if self._has_opened and self._depth <= 0:
             return False
         if not line.strip() or line.lstrip().startswith(_REPLY) or prompt_width(line):
             return False
@@ -312,7 +312,7 @@ class _ReplySkipper:
         for match in re.finditer(_STRING_OR_BRACKET, text):
             opens = match[0] in ("{", "[")
             self._depth += opens - (match[0] in ("}", "]"))
-            self._begun |= opens
+            self._has_opened |= opens
 
 
 class SourceLine(Record):

@@ -181,8 +181,8 @@ class Arguments:
         found = [entry for place in self._at(outer) for entry in self._all(place)]
         shown = [item for item in found if item.member.name == last]
         properties = [key] if key in self._properties and not shown else []
-        is_begun = not shown and not properties and key not in self._given
-        if is_begun:
+        is_partial = not shown and not properties and key not in self._given
+        if is_partial:
             shown = [item for item in found if item.member.name.startswith(last)]
             names = {row.member.name for row in shown}
             properties = [
@@ -194,7 +194,7 @@ class Arguments:
             return self._section(shown[0])
         if shown or properties:
             which = f"{self._noun} of {self._name}" + (
-                ": those that start with it" if is_begun else ""
+                ": those that start with it" if is_partial else ""
             )
             page = Page()
             page.title(key, [which])
@@ -306,8 +306,8 @@ class Arguments:
         if entry is None or entry.kind != ENUM:
             return []
         given = self._given.get(path)
-        told = [value for value in ([given] if given in values else values) if value is not None]
-        rows = [definition(item, prose(entry.member(item))) for item in told]
+        shown = [value for value in ([given] if given in values else values) if value is not None]
+        rows = [definition(item, prose(entry.member(item))) for item in shown]
         return list(rows) if any(row.blocks for row in rows) else []
 
 
@@ -380,13 +380,13 @@ class HelpPages:
         ret_type = getattr(info, "ret_type", None)
         kind = EVENT if ret_type is None else COMMAND
         entry = self._reference.entry(info.name, kind)
-        taken = self.taken(entry)
+        arguments_entry = self.arguments_entry(entry)
         label = "Arguments" if kind == COMMAND else "Data"
         page = Page()
         if key:
-            arguments = Arguments(self, info, taken, given=given, properties=properties)
+            arguments = Arguments(self, info, arguments_entry, given=given, properties=properties)
             page.blocks += arguments.about(key)
-        rows = list(self.rows(_Place(info.arg_type, taken, given)))
+        rows = list(self.rows(_Place(info.arg_type, arguments_entry, given)))
         # A chosen part is complete without a heading.
         is_whole = not any(isinstance(row, Heading) for row in rows)
         remarks = [kind, *(feature for feature in info.features if meaning(feature))]
@@ -404,7 +404,7 @@ class HelpPages:
         return page.blocks
 
     def _returned(self, ret_type: str, entry: Entry | None) -> list[Block]:
-        told = entry.returns if entry is not None else []
+        returns = entry.returns if entry is not None else []
         inner = object_type(self.schema, ret_type)
         rows: list[Block] = []
         described: Entry | None = None
@@ -412,13 +412,13 @@ class HelpPages:
             described = self._return_entry(inner, entry)
             rows = list(self.rows(_Place(inner, described, {})))
             if not rows and inner == ret_type:
-                return told
+                return returns
         called = described.name if described is not None else ""
         if entry is not None and self.type_entry(entry.return_type) is not None:
             called = bare(entry.return_type)
         return [
             paragraph(type_text(self.schema, ret_type, called=called, is_brief=True)),
-            *told,
+            *returns,
             *rows,
         ]
 
@@ -492,7 +492,7 @@ class HelpPages:
         """Return the manual's entry for a type, or for the elements of an array."""
         return self._reference.entry(bare(type_text), *TYPES)
 
-    def taken(self, entry: Entry | None) -> Entry | None:
+    def arguments_entry(self, entry: Entry | None) -> Entry | None:
         """Return the entry that describes the arguments of a command or event: its own, or a type's."""
         if entry is None:
             return None
@@ -568,12 +568,12 @@ class HelpPages:
     ) -> Item:
         """Return the help on one member."""
         name = prefix + member.name
-        told = [feature for feature in member.features if meaning(feature)]
+        features = [feature for feature in member.features if meaning(feature)]
         return definition(
             f"[{name}]" if member.optional else name,
             prose(described),
             type_text=self.type_text(member, described, is_tag=is_tag),
-            remark=f" ({', '.join(told)})" if told else "",
+            remark=f" ({', '.join(features)})" if features else "",
         )
 
     def type_text(self, member: Member, described: Described | None, *, is_tag: bool) -> str:

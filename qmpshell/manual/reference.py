@@ -248,10 +248,10 @@ def search_manual(
         (rank, place.start, Found(place.name, place.kind, reference.sentence(place)))
         for place, rank in ranks.items()
     ]
-    told = {(place.name, place.kind) for place in ranks}
+    ranked = {(place.name, place.kind) for place in ranks}
     for item in _only_named(schema):
         name = item.name.lower()
-        if (item.name, item.kind) not in told and all(word in name for word in wanted):
+        if (item.name, item.kind) not in ranked and all(word in name for word in wanted):
             found.append((_NAMED if [name] == wanted else _IN_NAME, -1, item))
     found.sort(key=lambda entry: (entry[0] != _NAMED, _order(entry[2]), *entry[:2]))
     return [entry for _, _, entry in found]

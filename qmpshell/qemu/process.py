@@ -85,8 +85,8 @@ class OutputReader:
         return bool(data)
 
     def _split_off(self, length: int) -> str:
-        taken, self._line = self._line[:length], self._line[length:]
-        return taken.decode("utf-8", "backslashreplace")
+        line, self._line = self._line[:length], self._line[length:]
+        return line.decode("utf-8", "backslashreplace")
 
 
 _QUIT = b'{"execute": "qmp_capabilities"}\n{"execute": "quit"}\n'

@@ -130,19 +130,19 @@ class _Screen:
     def _fill_row(self, text: str, start: int, end: int) -> int:
         """Return the offset up to which `text` fits in the current row."""
         stretch = text[start:end]
-        taken = self._column + self._width(stretch)
-        if taken <= self._columns and "\t" not in stretch:
-            self._column = taken
+        filled = self._column + self._width(stretch)
+        if filled <= self._columns and "\t" not in stretch:
+            self._column = filled
             return end
         for at, char in enumerate(stretch, start):
             if char == "\t":  # a tab stops at the last column
-                taken = min(self._column - self._column % _TAB + _TAB, self._columns)
+                filled = min(self._column - self._column % _TAB + _TAB, self._columns)
             else:
-                taken = self._column + self._width(char)
+                filled = self._column + self._width(char)
             # A character that is wider than the whole row is written all the same.
-            if taken > self._columns and self._column:
+            if filled > self._columns and self._column:
                 return at
-            self._column = taken
+            self._column = filled
         return end
 
 

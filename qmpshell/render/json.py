@@ -175,8 +175,8 @@ class _Painter:
                     line = None
                     if width:
                         # The comma that may follow must fit, except after the outermost value.
-                        taken = names.columns[name] - (1 if around else 2)
-                        line = self._line(member, width - depth - taken)
+                        used = names.columns[name] - (1 if around else 2)
+                        line = self._line(member, width - depth - used)
                     if line is None:
                         write(f"{lead}{key}")
                         entered = member

@@ -65,8 +65,8 @@ class RawSession:
         self._quiet_at = None
         if self._interactive or reason or not self._input_ended:
             text = f"{self._address}: connection {'lost: ' + reason if reason else 'closed'}"
-            tell = ShowMessage(text, is_error=True)
-            return [tell] if self._interactive else [tell, Exit(CONNECTION)]
+            message = ShowMessage(text, is_error=True)
+            return [message] if self._interactive else [message, Exit(CONNECTION)]
         return [Exit(OK)]
 
     def prepare(self, source: SourceLine) -> PreparedLine:

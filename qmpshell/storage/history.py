@@ -187,8 +187,8 @@ def _last_bytes(descriptor: int) -> bytes:
     data = os.pread(descriptor, _MAX_BYTES, before)
     if not before:
         return data
-    begin = data.find(b"\n#")
-    return data[begin:] if begin >= 0 else b""
+    first = data.find(b"\n#")
+    return data[first:] if first >= 0 else b""
 
 
 def _entries(text: str) -> tuple[list[str], set[str]]:

@@ -240,10 +240,10 @@ def option_spans(line: str, start: int) -> list[Span]:
     text = line[start:]
     found = list(pieces(text))
     options: list[tuple[str, object]] = []
-    for number, (begin, key_end, end) in enumerate(found):
+    for number, (key_start, key_end, end) in enumerate(found):
         # The first option may be the type.
         is_type = key_end == end and number == 0
-        key, value = text[begin:key_end].strip(), text[key_end + 1 : end]
+        key, value = text[key_start:key_end].strip(), text[key_end + 1 : end]
         options.append(("", key) if is_type else (key, value))
     return [
         (start + key_end + 1, start + end)
@@ -450,10 +450,10 @@ def _options(name: str, value: object) -> Iterator[tuple[str, object]]:
         yield name, value
         return
     text = f"{name}={value}"
-    for begin, key_end, end in pieces(text):
-        key = text[begin:key_end].strip()
+    for key_start, key_end, end in pieces(text):
+        key = text[key_start:key_end].strip()
         # A type without a key precedes the first comma.
-        is_type = key_end == end and begin == 0
+        is_type = key_end == end and key_start == 0
         yield ("", key) if is_type else (key, text[key_end + 1 : end])
 
 

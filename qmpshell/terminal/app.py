@@ -193,7 +193,7 @@ class App:
                 await self._finish_log()
                 self._display.flush()
                 if self._failure is None:
-                    await self._display.printer.settled()
+                    await self._display.printer.wait_until_written()
         finally:
             # asyncio closes this descriptor before it removes its handlers, and Python reports a
             # signal that arrives meanwhile.

@@ -312,8 +312,8 @@ class EffectFormatter:
         else:
             found += self._head(shown, self._styled(shown))
         elapsed = format_elapsed(shown.elapsed)
-        begin = "\n" if self._room(found) < len(elapsed) + 2 else "  "
-        found += [(f"class:{styles.ELAPSED}", f"{begin}{elapsed}"), ("", "\n")]
+        separator = "\n" if self._room(found) < len(elapsed) + 2 else "  "
+        found += [(f"class:{styles.ELAPSED}", f"{separator}{elapsed}"), ("", "\n")]
         return found
 
     def _again(self, shown: ShowReply, *, rows: int) -> Fragments | None:

@@ -48,7 +48,7 @@ class OutputQueue:
         """Continue to print."""
         self._free.set()
 
-    async def settled(self) -> None:
+    async def wait_until_written(self) -> None:
         """Wait until all queued output is on the screen."""
         await self._done.wait()
 

@@ -167,11 +167,11 @@ class PlainShell(ScriptRunner):
             err=lambda text: self._write_text(f"{text}\n"),
         )
 
-    def run(self, begin: Iterable[Effect]) -> int:
+    def run(self, effects: Iterable[Effect]) -> int:
         """Perform the effects, then run until the user leaves. Return the exit status."""
         before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
         try:
-            return super().run(begin)
+            return super().run(effects)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)

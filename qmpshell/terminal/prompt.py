@@ -314,7 +314,7 @@ class PromptController:
 
     async def run_program(self, work: Awaitable[str]) -> None:
         """Lend the terminal to `work`, which returns what went wrong, or "". Hold the output meanwhile."""
-        await self._display.printer.settled()
+        await self._display.printer.wait_until_written()
         self._display.printer.hold()
         try:
             with self._devices.input.cooked_mode():

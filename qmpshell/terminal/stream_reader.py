@@ -108,12 +108,12 @@ class StreamReader:
             self.close()
             self._received(data)
             return
-        began, before = asyncio.get_running_loop().time(), self._read_at
+        started, before = asyncio.get_running_loop().time(), self._read_at
         self._answered, is_answer = True, not self._answered
         self._receive_part(data)
         is_awaited = is_answer or not self._answered or not data.endswith(b"\n")
         is_all = not self._rest and len(data) < _MAX_READ
-        if is_all and not is_awaited and began < before + 2 * _GATHER_TIME:
+        if is_all and not is_awaited and started < before + 2 * _GATHER_TIME:
             self._pause_reading()
 
     def _receive_part(self, data: bytes) -> None:
@@ -125,11 +125,11 @@ class StreamReader:
         part, self._rest = (data[:end], data[end:]) if first and end else (data, b"")
         if self._rest:
             loop.call_soon(self._continue, self._stream)
-        began = loop.time()
+        started = loop.time()
         self._received(part)
         self._read_at = loop.time()
         if first:
-            fitting = int(len(part) * _PART_TIME / max(self._read_at - began, 1e-6))
+            fitting = int(len(part) * _PART_TIME / max(self._read_at - started, 1e-6))
             self._part_size = min(max(fitting, _MIN_PART), 2 * self._part_size, _MAX_READ)
 
     def _continue(self, stream: Stream) -> None:

@@ -204,10 +204,10 @@ def _pygments_styles(name: str) -> dict[str, str]:
     style = get_style_by_name(name)
     plain = style.style_for_token(Token)
 
-    def find_style(tokens: Iterable[str], taken: Collection[str]) -> str:
+    def find_style(tokens: Iterable[str], used: Collection[str]) -> str:
         for token in tokens:
             found = style.style_for_token(string_to_tokentype(token))
-            if found != plain and _convert_style(found) not in taken:
+            if found != plain and _convert_style(found) not in used:
                 return _convert_style(found)
         return ""
 
@@ -215,10 +215,10 @@ def _pygments_styles(name: str) -> dict[str, str]:
         class_name: find_style(tokens, ()) if tokens else default
         for class_name, (default, *tokens) in _STYLES.items()
     }
-    taken = [chosen[json_style(name)] for name in _JSON] + ["#000000", "#ffffff"]
+    used = [chosen[json_style(name)] for name in _JSON] + ["#000000", "#ffffff"]
     for class_name in _DISTINCT:
         default, *tokens = _STYLES[class_name]
-        chosen[class_name] = find_style(tokens, taken) or default
+        chosen[class_name] = find_style(tokens, used) or default
     return chosen
 
 
@@ -255,7 +255,9 @@ def paint_table(
 
     plain = start("")
     starts = {name: start(f"class:{class_of(name)}") for name in names}
-    return {name: (begin, plain) if begin != plain else ("", "") for name, begin in starts.items()}
+    return {
+        name: (before, plain) if before != plain else ("", "") for name, before in starts.items()
+    }
 
 
 # Terminals with only the sixteen colours of a palette.

@@ -155,22 +155,22 @@ def layout_toolbar(lead: str, parts: Sequence[ToolbarPart], columns: int) -> lis
     if len(rows) > 1:
         return [_filled([(_PLAIN, row)], columns) for row in rows]
     fragments: Fragments = [(_PLAIN, rows[0])] if lead else []
-    for form in _chosen(parts, columns - 2 - get_cwidth(rows[0]), begun=bool(lead)):
+    for form in _chosen(parts, columns - 2 - get_cwidth(rows[0]), has_lead=bool(lead)):
         if fragments:
             fragments.append((_PLAIN, " " * _BETWEEN))
         fragments += form
     return [_filled(fragments, columns)]
 
 
-def _chosen(parts: Sequence[ToolbarPart], room: int, *, begun: bool) -> list[Fragments]:
+def _chosen(parts: Sequence[ToolbarPart], room: int, *, has_lead: bool) -> list[Fragments]:
     chosen: dict[int, Fragments] = {}
     by_rank = sorted(range(len(parts)), key=lambda at: parts[at].rank)
     for at in by_rank:
         shortest = parts[at].forms[-1]
-        taken = _width(shortest) + (_BETWEEN if begun or chosen else 0)
-        if taken <= room:
+        needed = _width(shortest) + (_BETWEEN if has_lead or chosen else 0)
+        if needed <= room:
             chosen[at] = shortest
-            room -= taken
+            room -= needed
     for at in by_rank:
         for form in parts[at].forms:
             more = _width(form) - _width(chosen[at]) if at in chosen else room + 1

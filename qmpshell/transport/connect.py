@@ -84,20 +84,20 @@ def connect_with_retries(
     repeat its text. `captures_stderr` is for a command: see `open_exec`.
     Raises ConnectError.
     """
-    begun = clock()
+    started = clock()
     pause = _FIRST_PAUSE
     # A command that is repeated may write to the terminal each time.
     longest = _COMMAND_TIME if isinstance(address, ExecAddress) else _LONGEST_PAUSE
     noticed = False
     while True:
-        left = _CONNECT_TIMEOUT if wait is None else wait - (clock() - begun)
+        left = _CONNECT_TIMEOUT if wait is None else wait - (clock() - started)
         try:
             stream = open_stream(address, timeout=max(left, 0.1), captures_stderr=captures_stderr)
             if wait is not None:
                 _await_start(stream, address, min(left, _COMMAND_TIME))
             return stream
         except ConnectError as error:
-            waited = clock() - begun
+            waited = clock() - started
             patience = wait if wait is not None else _BUSY_TIMEOUT * error.busy
             if not error.retriable or waited >= patience:
                 if noticed:

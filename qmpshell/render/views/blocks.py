@@ -56,7 +56,7 @@ def block_graph(results: Mapping[str, Any]) -> Graph:
     names = {item["id"]: item["name"] for item in graph["nodes"]}
     parents = {names.get(edge["parent"]) for edge in graph["edges"]}
     files = {names.get(edge["child"]) for edge in graph["edges"] if edge["name"] == "file"}
-    taken = {*named, *names.values()}
+    used = {*named, *names.values()}
     label_of = _user_labels(results, graph["edges"], names)
     users: list[GraphNode] = []
     nodes: list[GraphNode] = []
@@ -65,8 +65,8 @@ def block_graph(results: Mapping[str, Any]) -> Graph:
         key = name = item["name"]
         if item["type"] in (_BACKEND, _JOB):
             label, about = label_of(item)
-            key = unique_key(label, taken)
-            taken.add(key)
+            key = unique_key(label, used)
+            used.add(key)
             users.append(GraphNode(key, node_spans(label, about)))
         else:
             node = named.get(name, {})

@@ -67,12 +67,12 @@ def run_events(context: CommandContext, call: ShellCommand) -> None:
             )
         mode = adjust_events(context.settings.events, texts)
     context.settings.events = mode
-    told = unknown_events(context, texts)
+    messages = unknown_events(context, texts)
     # A script needs no confirmation.
     if context.introspection.can_ask:
-        told.insert(0, _shown(context))
-    if told:
-        context.show_message("\n".join(told))
+        messages.insert(0, _shown(context))
+    if messages:
+        context.show_message("\n".join(messages))
 
 
 def _shown(context: CommandContext) -> str:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _SCREEN = "/screen"
 _INTERVAL = 2.0
 _SHORTEST = 0.1
-_SEEN = 1.0  # seconds for which a mark stays visible
+_MARK_TIME = 1.0  # seconds for which a mark stays visible
 _MAX_RATED = 1_000_000  # bytes of a reply; comparing a longer one would block the terminal
 
 
@@ -111,7 +111,7 @@ class Watch(Wait):
         if is_changed or now >= self._marked_until:
             self.before = latest
         if is_changed:
-            self._marked_until = now + _SEEN
+            self._marked_until = now + _MARK_TIME
 
     def with_rates(self, value: object, command: str, now: float) -> object:
         """Return the result of a command, with the rates of growing integers since the last round."""
