@@ -176,7 +176,6 @@ class ScriptRunner:
         return (
             any(line.requests[:1])
             and self._session.accepts_next_line
-            and not self._session.log_waits_for
             and self._output.has_reader
             and not self._output.pending
         )

@@ -44,6 +44,11 @@ class MessageLogger:
                 self._redactor.sent(self._unlogged.popleft())
 
     @property
+    def is_open(self) -> bool:
+        """Whether there is a log."""
+        return self._log is not None
+
+    @property
     def waits_for(self) -> dict[int, bool]:
         """The descriptors that waiting messages wait for, as in `RedirectTarget.waits_for`."""
         return self._log.waits_for if self._log is not None and self._log.pending else {}

@@ -117,12 +117,16 @@ class Session:
 
     @property
     def accepts_next_line(self) -> bool:
-        """Whether the next line can wait behind the command in flight, which keeps the connection."""
+        """Whether the next line can wait behind the command in flight.
+
+        It cannot if that command may end the connection, or if a log must accept its reply first.
+        """
         request = self._table.oldest_blocking
         return (
             request is not None
             and not (request.is_quit or request.is_silent)
             and not self._lines.waiting
+            and not self.state.message_logger.is_open
         )
 
     @property
