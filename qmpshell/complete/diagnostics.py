@@ -131,21 +131,21 @@ class Diagnostics:
     to it.
     """
 
-    def __init__(self, context: Context, known: CompletionSources, *, is_finished: bool) -> None:
+    def __init__(self, context: Context, sources: CompletionSources, *, is_finished: bool) -> None:
         self.wrong: list[str] = []
         self.missing: list[str] = []
         self.notes: list[str] = []
         self._cursor = context.cursor
-        self._known = known
+        self._sources = sources
         self._name = context.call.name if context.call is not None else ""
         if context.call is None:
             return
         self._call = call = context.call
-        self._shapes = known.shapes_of(call.name)
+        self._types = sources.types_of(call.name)
         is_finished |= call.is_closed
         if call.envelope is not None:
             self._check_envelope(call.envelope, is_finished=is_finished)
-        if call.name and self._shapes.schema.commands():
+        if call.name and self._types.schema.commands():
             self._check_call(is_finished=is_finished)
         for texts in (self.wrong, self.notes):
             del texts[_MAX_CANDIDATES:]
@@ -160,7 +160,7 @@ class Diagnostics:
         """Check a command in JSON without its arguments."""
         for name in given.members:
             if name not in ENVELOPE_MEMBERS:
-                guess = self._known.guess(name, ENVELOPE_MEMBERS, "envelope")
+                guess = self._sources.guess(name, ENVELOPE_MEMBERS, "envelope")
                 self.wrong.append(f"a command in JSON has no {name[:LONG]}{guess}")
         for name in EXECUTE:
             one = given.members.get(name)
@@ -174,13 +174,13 @@ class Diagnostics:
 
     def _check_call(self, *, is_finished: bool) -> None:
         call = self._call
-        type_name = self._shapes.of_call(call)
+        type_name = self._types.of_call(call)
         if not type_name:
             self.wrong[:0] = self._unknown_call()
             return
-        if call.name in self._known.disabled:
+        if call.name in self._sources.disabled:
             self.wrong.append(f"{call.name} is disabled on this agent")
-        info = self._shapes.schema.event(call.name) or self._shapes.schema.command(call.name)
+        info = self._types.schema.event(call.name) or self._types.schema.command(call.name)
         self.notes += feature_notes(call.name, info.features if info is not None else ())
         if call.root.form in (DOTTED, OBJECT):
             self._object(call.root, type_name, ())
@@ -191,36 +191,36 @@ class Diagnostics:
         call = self._call
         name = call.name[:LONG]
         if call.sort == EVENT:
-            names = self._shapes.schema.events()
-            return _unknown_events(call.name, names, self._known)
+            names = self._types.schema.events()
+            return _unknown_events(call.name, names, self._sources)
         if call.sort == ACTION:
-            actions = self._shapes.schema.cases(self._shapes.of_action())
+            actions = self._types.schema.cases(self._types.of_action())
             what, names = "action of a transaction", list(actions)
         else:
-            what, names = "command", [*self._known.commands(), *self._known.shell_commands]
+            what, names = "command", [*self._sources.commands(), *self._sources.shell_commands]
         if (
-            not self._known.commands()
+            not self._sources.commands()
             or call.name in names
             or (call.name in EXIT_COMMANDS and not call.root.members)
         ):
             return []
-        return [f"the server has no {what} '{name}'{self._known.guess(call.name, names, what)}"]
+        return [f"the server has no {what} '{name}'{self._sources.guess(call.name, names, what)}"]
 
     def _find_missing(self, type_name: str) -> None:
         names: list[str] = []
         tags: list[str] = []
-        paths = [path for path, _ in missing_below(self._shapes, type_name, self._call.root)]
+        paths = [path for path, _ in missing_below(self._types, type_name, self._call.root)]
         paths += [
             [member.name]
-            for member in self._shapes.members(type_name, self._call.root).values()
+            for member in self._types.members(type_name, self._call.root).values()
             if member.optional and is_required(member, self._call, ())
             if member.name not in self._call.root.members
         ]
         for path in paths:
             holder = self._call.root.at(path[:-1])
-            above = self._shapes.at(type_name, self._call.root, path[:-1])
-            kind = self._shapes.schema.compound(above)
-            is_tag = path[-1] in self._shapes.tags(kind, holder)
+            above = self._types.at(type_name, self._call.root, path[:-1])
+            kind = self._types.schema.compound(above)
+            is_tag = path[-1] in self._types.tags(kind, holder)
             (tags if is_tag else names).append(".".join(path))
         self.missing += [f"missing: {name}, which selects the other members" for name in tags]
         if names:
@@ -228,19 +228,19 @@ class Diagnostics:
             self.missing.append(f"missing: {', '.join(names[:_MAX_NAMES])}{more}")
 
     def _object(self, given: Value, type_name: str, path: tuple[str, ...]) -> None:
-        shapes = self._shapes
-        members = shapes.members(type_name, given)
-        tags = shapes.tags(type_name, given)
+        types = self._types
+        members = types.members(type_name, given)
+        tags = types.tags(type_name, given)
         name_query = open_members(self._call, path)
-        live = self._known.peek_live(name_query) if name_query is not None else ()
+        live = self._sources.peek_live(name_query) if name_query is not None else ()
         others = {live_name.name: live_name for live_name in live}
         # There may be unknown members.
         is_device = self._call.sort != EVENT and self._call.name == "device_add"
-        is_open = shapes.schema.kind(type_name) != "object" or (is_device and not others)
+        is_open = types.schema.kind(type_name) != "object" or (is_device and not others)
         # If the discriminator is missing or wrong, the members that it selects are unknown.
         branches: Mapping[str, Member] = {}
         if any((given.text_of(tag) or "") not in self._values(members, tag) for tag in tags):
-            is_open, branches = True, shapes.of_any_branch(type_name)
+            is_open, branches = True, types.of_any_branch(type_name)
         for name, child in given.members.items():
             if len(self.wrong) > _MAX_CANDIDATES:
                 return
@@ -265,13 +265,13 @@ class Diagnostics:
         holder, name = qom_property_at(self._call, path)
         # A bus address, which may be text, cannot be distinguished from a number here.
         if holder and name not in ("", _ADDRESS):
-            for live_name in self._known.peek_live(NameQuery(kinds.QOM_PROPERTY, holder)):
+            for live_name in self._sources.peek_live(NameQuery(kinds.QOM_PROPERTY, holder)):
                 if live_name.name == name:
                     self._property(given, live_name, ".".join(path), strict=True)
 
     def _values(self, members: Mapping[str, Member], tag: str) -> Iterable[str]:
         member = members.get(tag)
-        return self._shapes.schema.enum_values(member.type) if member is not None else ()
+        return self._types.schema.enum_values(member.type) if member is not None else ()
 
     def _is_typed(self, given: Value) -> bool:
         """Return True if the cursor is in the name of a member."""
@@ -280,13 +280,13 @@ class Diagnostics:
     def _unknown(self, name: str, path: tuple[str, ...], names: list[str], where: str) -> str:
         of = f"{self._call.name} {'.'.join(path)}".rstrip()
         # The names of a type depend on its discriminator.
-        guess = self._known.guess(name, names, f"{where}:{len(names)}")
+        guess = self._sources.guess(name, names, f"{where}:{len(names)}")
         return f"{of} has no {name[:LONG]}{guess}"
 
     def _value(self, given: Value, type_name: str, path: tuple[str, ...]) -> None:
         if len(path) > _MAX_DEPTH or given.form == OPAQUE:
             return
-        schema = self._shapes.schema
+        schema = self._types.schema
         kind = schema.kind(type_name) or "any"
         key = ".".join(path)
         is_alternate = kind == "alternate"
@@ -294,7 +294,7 @@ class Diagnostics:
             if given.form != DOTTED and self._ends_alternate(given, type_name, key):
                 return
             by_index = given.form != OBJECT and all(map(str.isdecimal, given.members))
-            type_name = self._shapes.schema.compound(type_name, by_index=by_index)
+            type_name = self._types.schema.compound(type_name, by_index=by_index)
             kind = schema.kind(type_name) or "any"
         is_text = kind == "str" and given.text != ""  # brackets after `=`
         if given.is_scalar:
@@ -315,13 +315,13 @@ class Diagnostics:
         """Check the kind of an alternate's value. Return True if nothing more can be checked."""
         if self._fits_alternate(given, type_name):
             return given.is_scalar
-        words = self._shapes.all_words(type_name, _FEW)
+        words = self._types.all_words(type_name, _FEW)
         self.wrong.append(f"{key} takes {words}, not {_shown(given)}")
         return True
 
     def _fits_alternate(self, given: Value, type_name: str) -> bool:
         """Return True if an alternate may accept a scalar or brackets."""
-        schema = self._shapes.schema
+        schema = self._types.schema
         branches = schema.branches(type_name)
         form, text = given.form, given.text
         has_text = "str" in branches
@@ -352,7 +352,7 @@ class Diagnostics:
             self.wrong.append(wrong_value(key, kind, given.text))
 
     def _enum(self, given: Value, type_name: str, key: str) -> None:
-        values = self._shapes.schema.enum_values(type_name)
+        values = self._types.schema.enum_values(type_name)
         typed = given.holds(self._cursor)
         if given.text in values:
             if given.form == JSON and not typed:
@@ -365,10 +365,10 @@ class Diagnostics:
 
     def _not_of_enum(self, type_name: str, text: str, shown: str, key: str) -> str:
         """Return the sentence about `text`, which is not a value of an enum."""
-        values = self._shapes.schema.enum_values(type_name)
-        guess = self._known.guess(text, values, type_name)
+        values = self._types.schema.enum_values(type_name)
+        guess = self._sources.guess(text, values, type_name)
         hint = guess or (_LIST_HINT if len(values) > _FEW else "")
-        return f"{key} takes {self._shapes.all_words(type_name, _FEW)}, not {shown}{hint}"
+        return f"{key} takes {self._types.all_words(type_name, _FEW)}, not {shown}{hint}"
 
     def _number(self, given: Value, kind: str, key: str) -> None:
         """Check the value of a number, a boolean or null."""
@@ -413,14 +413,14 @@ class Diagnostics:
             self.wrong.append(f"{key} takes {'|'.join(choices)}, not {shown_value(given.text)}")
 
 
-def _unknown_events(text: str, names: Sequence[str], known: CompletionSources) -> list[str]:
+def _unknown_events(text: str, names: Sequence[str], sources: CompletionSources) -> list[str]:
     """Return what is wrong with names and globs of events, separated by commas."""
     found: list[str] = []
     if len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]:
         text = text[1:-1]
     for name in text.split(",") if names else ():
         if name and name not in names and not any(fnmatchcase(other, name) for other in names):
-            guess = known.guess(name, names, "event")
+            guess = sources.guess(name, names, "event")
             found.append(f"the server has no event '{name[:LONG]}'{guess}")
     return found
 
@@ -431,29 +431,29 @@ def find_event_mistake(schema: Schema, names: str, member: str) -> str:
     The names may be globs. With a `member`, KEY=VALUE, return the reason why none of the events
     can have it.
     """
-    known = CompletionSources(schema=schema)
+    sources = CompletionSources(schema=schema)
     if not member:
-        return next(iter(_unknown_events(names, schema.events(), known)), "")
+        return next(iter(_unknown_events(names, schema.events(), sources)), "")
     found = [
-        list(_find_all_wrong(f"/wait {event} {member}", known))
+        list(_find_all_wrong(f"/wait {event} {member}", sources))
         for event in schema.events()
         if any(fnmatchcase(event, name) for name in names.split(","))
     ]
     return found[0][0] if found and all(found) else ""
 
 
-def _find_all_wrong(line: str, known: CompletionSources) -> Iterator[str]:
+def _find_all_wrong(line: str, sources: CompletionSources) -> Iterator[str]:
     """Yield what the server would reject in the items of a complete line."""
     tree = find_tree(line, len(line))
     for part in items_of(tree) if tree is not None else ():
-        yield from Diagnostics(finished_context(line, part), known, is_finished=True).wrong
+        yield from Diagnostics(finished_context(line, part), sources, is_finished=True).wrong
 
 
 # Placeholders for text that is not typed yet: more of a word, or another argument or word.
 _MORE, _ANY_ARGUMENT, _ANY_WORD = "1", "1=1", " 1"
 
 
-def find_warnings(context: Context, known: CompletionSources) -> list[str]:
+def find_warnings(context: Context, sources: CompletionSources) -> list[str]:
     """Return the diagnostics of a line, the most severe first: errors, missing members, deprecations.
 
     `context` is that of the item at the cursor.
@@ -461,16 +461,16 @@ def find_warnings(context: Context, known: CompletionSources) -> list[str]:
     tree, cursor = context.tree, context.cursor
     if tree is None:
         return []
-    mistakes = [find_mistake(tree, cursor, known)]
+    mistakes = [find_mistake(tree, cursor, sources)]
     typed: list[Diagnostics] = []
     others: list[Diagnostics] = []
     for part in items_of(tree):
         holds_cursor = _holds(part, cursor)
         item = context if holds_cursor else finished_context(tree.line, part)
-        findings = Diagnostics(item, known, is_finished=not holds_cursor)
+        findings = Diagnostics(item, sources, is_finished=not holds_cursor)
         if not holds_cursor:
             findings.name_command()
-        mistakes.append(find_mistake(tree, cursor, known, part))
+        mistakes.append(find_mistake(tree, cursor, sources, part))
         if mistakes[-1] is not None:
             findings.wrong.clear()
         (typed if holds_cursor else others).append(findings)
@@ -484,16 +484,16 @@ def find_warnings(context: Context, known: CompletionSources) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def find_mistyped_names(message: str, known: CompletionSources) -> list[str]:
+def find_mistyped_names(message: str, sources: CompletionSources) -> list[str]:
     """Return the diagnostics of a command in JSON that suggest other names."""
-    return [text for text in _find_all_wrong(message, known) if DID_YOU_MEAN in text]
+    return [text for text in _find_all_wrong(message, sources) if DID_YOU_MEAN in text]
 
 
-def find_rejections(line: str, known: CompletionSources) -> list[tuple[int, str]]:
+def find_rejections(line: str, sources: CompletionSources) -> list[tuple[int, str]]:
     """Return what the server would reject in a complete line, each with the offset of its item."""
     found: list[tuple[int, str]] = []
     for part in items_of(parse(line)):
-        findings = Diagnostics(finished_context(line, part), known, is_finished=True)
+        findings = Diagnostics(finished_context(line, part), sources, is_finished=True)
         findings.name_command()
         texts = dict.fromkeys((*findings.wrong, *findings.missing))
         found += [(part.tokens[0].start, text.removesuffix(_LIST_HINT)) for text in texts]
@@ -501,13 +501,13 @@ def find_rejections(line: str, known: CompletionSources) -> list[tuple[int, str]
 
 
 def find_mistake(
-    tree: Tree, cursor: int, known: CompletionSources, part: Part | None = None
+    tree: Tree, cursor: int, sources: CompletionSources, part: Part | None = None
 ) -> LineError | None:
     """Return the error that Enter would report in an item, or in the line outside of its items.
 
     None if typing on at the cursor may correct it.
     """
-    error = _first_error(tree, part, known)
+    error = _first_error(tree, part, sources)
     if error is None or (part is not None and not _holds(part, cursor)):
         return error
     is_open = part is not None and isinstance(part.item, RawItem) and not part.item.token.closed
@@ -520,7 +520,7 @@ def find_mistake(
     if longer is None:
         return None
     start = error.start + (len(word) if error.start >= place else 0)
-    found = [_first_error(longer, other, known) for other in (None, *items_of(longer))]
+    found = [_first_error(longer, other, sources) for other in (None, *items_of(longer))]
     return error if start in [other.start for other in found if other is not None] else None
 
 
@@ -528,11 +528,11 @@ def _holds(part: Part, cursor: int) -> bool:
     return part.tokens[0].start <= cursor <= part.end
 
 
-def _first_error(tree: Tree, part: Part | None, known: CompletionSources) -> LineError | None:
+def _first_error(tree: Tree, part: Part | None, sources: CompletionSources) -> LineError | None:
     if part is None:
         return next(iter(tree.errors), None)
-    item, find = part.item, known.find_shell_mistake
+    item, find = part.item, sources.find_shell_mistake
     if not isinstance(item, ShellCommandItem) or find is None:
-        return find_error(part, known.schema)
+        return find_error(part, sources.schema)
     command = shell_command_name(item.name.text)
     return find(ShellCommand(command, item.tokens, line=part.line, start=item.name.start))

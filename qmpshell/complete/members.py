@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
-def spell_key(slot: CompletionTarget, name: str, ending: str) -> str:
+def spell_key(target: CompletionTarget, name: str, ending: str) -> str:
     """Return a member's name as typed text. `ending` is `=`, or `.` if the key continues."""
-    if slot.writing == LITERAL:
-        quoted = quote(name, slot.quote)
-        return quoted[:-1] if slot.closed else quoted if slot.behind == ":" else f"{quoted}: "
+    if target.writing == LITERAL:
+        quoted = quote(name, target.quote)
+        return quoted[:-1] if target.closed else quoted if target.behind == ":" else f"{quoted}: "
     text = name
-    if slot.writing != KEYVAL and (slot.quote or not is_plain_part(name)):
+    if target.writing != KEYVAL and (target.quote or not is_plain_part(name)):
         text = utf8_string(name)
-    is_there = slot.behind == ending or (ending == "=" and slot.behind == ":")
+    is_there = target.behind == ending or (ending == "=" and target.behind == ":")
     return text if is_there else text + ending
 
 
@@ -48,24 +48,24 @@ def is_plain_part(name: str) -> bool:
 
 
 def spell_value(
-    slot: CompletionTarget, text: str, *, is_string: bool, is_loose: bool = False
+    target: CompletionTarget, text: str, *, is_string: bool, is_loose: bool = False
 ) -> str:
     """Return a value as typed text.
 
     `is_string` is false for values without quotes in JSON. `is_loose` is true if the text without
     quotes could be mistaken for another type.
     """
-    if slot.writing == KEYVAL:
+    if target.writing == KEYVAL:
         return text.replace(",", ",,")
-    if slot.writing == LITERAL:
+    if target.writing == LITERAL:
         if not is_string:
             return text
-        quoted = quote(text, slot.quote)
-        return quoted[:-1] if slot.closed else quoted
-    if not slot.quote and not (is_loose and is_string and is_ambiguous(text)) and _is_plain(text):
+        quoted = quote(text, target.quote)
+        return quoted[:-1] if target.closed else quoted
+    if not target.quote and not (is_loose and is_string and is_ambiguous(text)) and _is_plain(text):
         return text
-    quoted = quote_word(text, slot.quote)
-    return quoted[:-1] if slot.closed else quoted
+    quoted = quote_word(text, target.quote)
+    return quoted[:-1] if target.closed else quoted
 
 
 def _is_plain(text: str) -> bool:
@@ -114,59 +114,59 @@ _TAG, _REQUIRED, _DEEPER, _OPTIONAL, _OPEN = range(5)
 _INSIDE = "{…}"
 
 
-class _Offers:
+class _Candidates:
     """The candidates for a target in a command."""
 
-    def __init__(self, slot: CompletionTarget, known: CompletionSources) -> None:
-        assert slot.call is not None
-        self._slot = slot
-        self._known = known
-        self._call = slot.call
-        self._shapes = known.shapes_of(slot.call.name)
-        self._type = self._shapes.at(self._shapes.of_call(slot.call), slot.call.root, slot.path)
+    def __init__(self, target: CompletionTarget, sources: CompletionSources) -> None:
+        assert target.call is not None
+        self._target = target
+        self._sources = sources
+        self._call = target.call
+        self._types = sources.types_of(target.call.name)
+        self._type = self._types.at(self._types.of_call(target.call), target.call.root, target.path)
 
 
-def key_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator[Candidate]:
+def key_candidates(target: CompletionTarget, sources: CompletionSources) -> Iterator[Candidate]:
     """Yield the members that can be named in the object or array of the target."""
-    if slot.call is not None and (not slot.call.is_whole or slot.writing == LITERAL):
-        yield from _KeyOffers(slot, known).all()
+    if target.call is not None and (not target.call.is_whole or target.writing == LITERAL):
+        yield from _KeyCandidates(target, sources).all()
 
 
-def raw_key_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator[Candidate]:
+def raw_key_candidates(target: CompletionTarget, sources: CompletionSources) -> Iterator[Candidate]:
     """Yield names that contain dots, for a key that is typed without quotes."""
     whole = CompletionTarget(
-        slot.kind, slot.raw, slot.raw_start, call=slot.call, writing=slot.writing
+        target.kind, target.raw, target.raw_start, call=target.call, writing=target.writing
     )
-    whole.behind = slot.behind
-    for offer in key_offers(whole, known):
-        if "." in offer.name and "." in offer.text.strip('.="'):
-            yield offer
+    whole.behind = target.behind
+    for candidate in key_candidates(whole, sources):
+        if "." in candidate.name and "." in candidate.text.strip('.="'):
+            yield candidate
 
 
-class _KeyOffers(_Offers):
-    def __init__(self, slot: CompletionTarget, known: CompletionSources) -> None:
-        super().__init__(slot, known)
-        self._given = self._call.root.at(slot.path) or no_members()
+class _KeyCandidates(_Candidates):
+    def __init__(self, target: CompletionTarget, sources: CompletionSources) -> None:
+        super().__init__(target, sources)
+        self._given = self._call.root.at(target.path) or no_members()
 
     def all(self) -> Iterator[Candidate]:
         if not self._given.is_scalar:
             yield from self._below(self._type)
         # Members that are not in a schema.
-        name_query = open_members(self._call, self._slot.path)
-        for live_name in self._known.find_live(name_query) if name_query is not None else ():
-            if live_name.name not in self._given.members or live_name.name == self._slot.own:
-                text = spell_key(self._slot, live_name.name, "=")
+        name_query = open_members(self._call, self._target.path)
+        for live_name in self._sources.find_live(name_query) if name_query is not None else ():
+            if live_name.name not in self._given.members or live_name.name == self._target.own:
+                text = spell_key(self._target, live_name.name, "=")
                 yield candidate_for(live_name.name, text, live_name.meta, order=_OPEN)
 
     def _below(self, type_name: str) -> Iterator[Candidate]:
-        compound = self._shapes.schema.compound(type_name)
-        if self._shapes.schema.kind(compound) == "array":
-            yield from self._indices(self._shapes.schema.element_type(compound) or "")
+        compound = self._types.schema.compound(type_name)
+        if self._types.schema.kind(compound) == "array":
+            yield from self._indices(self._types.schema.element_type(compound) or "")
             return
-        tags = self._shapes.tags(compound, self._given)
-        members = self._shapes.members(compound, self._given)
+        tags = self._types.tags(compound, self._given)
+        members = self._types.members(compound, self._given)
         unchosen = (
-            self._shapes.of_any_branch(compound).get(name)  # of a branch that is not chosen yet
+            self._types.of_any_branch(compound).get(name)  # of a branch that is not chosen yet
             for name in self._given.members
             if name not in members
         )
@@ -178,14 +178,14 @@ class _KeyOffers(_Offers):
             yield from self._member(member, order)
 
     def _is_required(self, member: Member) -> bool:
-        return self._call.sort != EVENT and is_required(member, self._call, self._slot.path)
+        return self._call.sort != EVENT and is_required(member, self._call, self._target.path)
 
     def _member(self, member: Member, order: int) -> Iterator[Candidate]:
         name = member.name
         there = self._given.members.get(name)
         is_partial = there is not None and there.form == DOTTED
         # The name at the cursor can be replaced as a whole.
-        is_own = name == self._slot.own
+        is_own = name == self._target.own
         if there is not None and not is_partial and not is_own:
             return
         needed = "required" if self._is_required(member) else ""
@@ -193,31 +193,31 @@ class _KeyOffers(_Offers):
         if is_partial and is_own:
             endings += self._endings([name], member.type, None)
         for key, ending in endings:
-            offer = self._offer(key, ending, member.type, needed, member.features)
-            offer.order = _OPTIONAL if is_partial else order
-            yield offer
-        if is_partial and there is not None and self._slot.writing != LITERAL:
-            for key, missing in missing_below(self._shapes, member.type, there):
+            candidate = self._candidate(key, ending, member.type, needed, member.features)
+            candidate.order = _OPTIONAL if is_partial else order
+            yield candidate
+        if is_partial and there is not None and self._target.writing != LITERAL:
+            for key, missing in missing_below(self._types, member.type, there):
                 for rest, ending in self._endings([name, *key], missing, None):
-                    offer = self._offer(rest, ending, missing, "required")
-                    offer.order = _DEEPER
-                    yield offer
+                    candidate = self._candidate(rest, ending, missing, "required")
+                    candidate.order = _DEEPER
+                    yield candidate
 
     def _indices(self, element: str) -> Iterator[Candidate]:
-        if self._slot.writing == LITERAL:
+        if self._target.writing == LITERAL:
             return
         partial = [
             index
             for index, item in self._given.members.items()
-            if item.form == DOTTED or index == self._slot.own
+            if item.form == DOTTED or index == self._target.own
         ]
         following = _next_index(self._given)
         for index in dict.fromkeys([*partial, following]):
             for key, ending in self._endings([index], element, None):
-                if ending == "." or index in (following, self._slot.own):
-                    yield self._offer(key, ending, element)
+                if ending == "." or index in (following, self._target.own):
+                    yield self._candidate(key, ending, element)
 
-    def _offer(
+    def _candidate(
         self,
         key: list[str],
         ending: str,
@@ -226,9 +226,9 @@ class _KeyOffers(_Offers):
         features: Iterable[str] = (),
     ) -> Candidate:
         *parents, last = key
-        head = "".join(spell_key(self._slot, part, "") + "." for part in parents)
-        text = head + spell_key(self._slot, last, ending)
-        words = _INSIDE if ending == "." else self._shapes.words(type_name)
+        head = "".join(spell_key(self._target, part, "") + "." for part in parents)
+        text = head + spell_key(self._target, last, ending)
+        words = _INSIDE if ending == "." else self._types.words(type_name)
         meta = describe_match(words, needed, features=features)
         return candidate_for(".".join(key), text, meta, features=features)
 
@@ -236,10 +236,10 @@ class _KeyOffers(_Offers):
         self, key: list[str], type_name: str, partial: Value | None
     ) -> Iterator[tuple[list[str], str]]:
         """Yield keys and their endings, the likeliest first. `partial` contains the members already given."""
-        if self._slot.writing == LITERAL:
+        if self._target.writing == LITERAL:
             yield key, "="
             return
-        schema = self._shapes.schema
+        schema = self._types.schema
         kind = schema.kind(type_name) or "any"
         names = schema.branches(type_name) if kind == "alternate" else {kind: type_name}
         is_scalar = any(kind not in ("object", "array") for kind in names)
@@ -259,7 +259,7 @@ class _KeyOffers(_Offers):
             yield from self._endings(following, element, None)
             # A key that ends with a dot becomes that of a whole value when `=` is typed.
             is_whole = partial is None and not is_scalar and "object" not in names
-            if is_whole and self._slot.writing != KEYVAL:
+            if is_whole and self._target.writing != KEYVAL:
                 yield key, "="
 
 
@@ -283,20 +283,20 @@ _OPENING = {"object": "{", "array": "["}
 _MEMBERS_NEEDED = {("blockdev-create", ("options", "driver"))}
 
 
-def value_offers(slot: CompletionTarget, known: CompletionSources) -> Iterator[Candidate]:
+def value_candidates(target: CompletionTarget, sources: CompletionSources) -> Iterator[Candidate]:
     """Yield the possible values at the target's path."""
-    if slot.call is not None and slot.path:
-        yield from _ValueOffers(slot, known).all()
+    if target.call is not None and target.path:
+        yield from _ValueCandidates(target, sources).all()
 
 
-def file_names(typed: str, known: CompletionSources) -> Iterator[tuple[str, str]]:
+def file_names(typed: str, sources: CompletionSources) -> Iterator[tuple[str, str]]:
     """Yield the files with this path prefix and their kinds, directories first, with a trailing slash."""
-    if known.files is None or "\0" in typed:
+    if sources.files is None or "\0" in typed:
         return
     folder, slash, partial = typed.rpartition("/")
     found = [
         (kind != DIRECTORY, name.lower(), name, kind)
-        for name, kind in known.files(typed)
+        for name, kind in sources.files(typed)
         if name.startswith(partial) and (partial or not name.startswith("."))
     ]
     if len(found) <= _MAX_NATURAL:
@@ -307,10 +307,10 @@ def file_names(typed: str, known: CompletionSources) -> Iterator[tuple[str, str]
         yield f"{folder}{slash}{name}{'/' if kind == DIRECTORY else ''}", kind
 
 
-def qom_paths(typed: str, known: CompletionSources) -> Iterator[LiveName]:
+def qom_paths(typed: str, sources: CompletionSources) -> Iterator[LiveName]:
     """Yield the QOM paths one level below a typed path, and what is there."""
     parent = typed.rpartition("/")[0]
-    for live_name in known.find_live(NameQuery(kinds.QOM_CHILD, parent or "/")):
+    for live_name in sources.find_live(NameQuery(kinds.QOM_CHILD, parent or "/")):
         path = f"{parent}/{live_name.name}"
         # The path may continue: another Tab adds / and lists what is below.
         yield LiveName(f"{path}/" if path == typed else path, live_name.meta)
@@ -329,20 +329,20 @@ _MIGRATION_URIS = {
 _LOOSE = {"int", "number", "null", "boolean"}
 
 
-class _ValueOffers(_Offers):
-    def __init__(self, slot: CompletionTarget, known: CompletionSources) -> None:
-        super().__init__(slot, known)
-        branches = self._shapes.schema.branches(self._type)
+class _ValueCandidates(_Candidates):
+    def __init__(self, target: CompletionTarget, sources: CompletionSources) -> None:
+        super().__init__(target, sources)
+        branches = self._types.schema.branches(self._type)
         self._is_loose = not _LOOSE.isdisjoint(branches)
         # A blank, for the next argument. /wait rarely has another one.
-        is_last = slot.behind or self._call.is_whole or self._call.sort == EVENT
-        self._end = " " if slot.writing == LINE and not is_last else ""
+        is_last = target.behind or self._call.is_whole or self._call.sort == EVENT
+        self._end = " " if target.writing == LINE and not is_last else ""
 
     def all(self) -> Iterator[Candidate]:
-        schema = self._shapes.schema
+        schema = self._types.schema
         if not self._type:
             yield from self._of_property()
-        if self._shapes.is_reference(self._type):
+        if self._types.is_reference(self._type):
             yield from self._live(kinds.NODE)
         kind = schema.kind(self._type)
         is_alternate = kind == "alternate"
@@ -350,127 +350,127 @@ class _ValueOffers(_Offers):
         for kind_name, item in branches.items():
             yield from self._of_kind(kind_name, item)
 
-    def _offer(self, text: str, meta: str = "", *, is_string: bool = True) -> Candidate:
-        spelled = spell_value(self._slot, text, is_string=is_string, is_loose=self._is_loose)
+    def _candidate(self, text: str, meta: str = "", *, is_string: bool = True) -> Candidate:
+        spelled = spell_value(self._target, text, is_string=is_string, is_loose=self._is_loose)
         return candidate_for(text, spelled + self._end, meta)
 
     def _of_kind(self, kind: str, type_name: str) -> Iterator[Candidate]:
-        slot = self._slot
+        target = self._target
         if kind == "enum":
             useless = self._useless()
-            values = self._shapes.schema.enum_values(type_name)
-            descriptions = self._known.describe_values(values)
+            values = self._types.schema.enum_values(type_name)
+            descriptions = self._sources.describe_values(values)
             for value, features in values.items():
                 warning = describe_match(features=features)
                 meta = with_description(warning, descriptions.get(value, ""))
-                offer = self._offer(value, meta)
-                offer.order = int(value in useless)
-                offer.is_last |= bool(warning)
-                yield offer
+                candidate = self._candidate(value, meta)
+                candidate.order = int(value in useless)
+                candidate.is_last |= bool(warning)
+                yield candidate
         elif kind == "boolean":
             yield from self._booleans()
         elif kind == "null":
-            if not slot.quote:
-                yield self._offer("null", is_string=False)
+            if not target.quote:
+                yield self._candidate("null", is_string=False)
         elif kind in _OPENING:
-            if not slot.quote and slot.writing != KEYVAL:
+            if not target.quote and target.writing != KEYVAL:
                 yield candidate_for(_OPENING[kind], order=1)
         elif kind in ("str", "any"):
             yield from self._names()
 
     def _useless(self) -> set[str]:
         """Return the values of a discriminator that are useless here."""
-        call, path, shapes = self._call, self._slot.path, self._shapes
+        call, path, types = self._call, self._target.path, self._types
         if (call.name, path) not in _MEMBERS_NEEDED:
             return set()
-        union = shapes.schema.compound(shapes.at(shapes.of_call(call), call.root, path[:-1]))
-        cases = shapes.schema.cases(union)
-        return {name for name, item in cases.items() if not shapes.members(item, None)}
+        union = types.schema.compound(types.at(types.of_call(call), call.root, path[:-1]))
+        cases = types.schema.cases(union)
+        return {name for name, item in cases.items() if not types.members(item, None)}
 
     def _booleans(self) -> Iterator[Candidate]:
-        slot = self._slot
-        if slot.writing == LITERAL and slot.quote:
+        target = self._target
+        if target.writing == LITERAL and target.quote:
             return
         words: tuple[str, ...] = _BOOLEANS
-        if slot.writing == KEYVAL:
+        if target.writing == KEYVAL:
             words = ("on", "off")
-        elif slot.writing == LITERAL:
-            words = ("True", "False") if slot.text[:1] in ("T", "F") else _BOOLEANS
-        elif slot.text:
-            partial = (value for value in _OTHER_BOOLEANS if value.startswith(slot.text))
+        elif target.writing == LITERAL:
+            words = ("True", "False") if target.text[:1] in ("T", "F") else _BOOLEANS
+        elif target.text:
+            partial = (value for value in _OTHER_BOOLEANS if value.startswith(target.text))
             words = (*_BOOLEANS, *partial)
         for word in words:
-            yield self._offer(word, is_string=False)
+            yield self._candidate(word, is_string=False)
 
     def _names(self) -> Iterator[Candidate]:
-        kind, subject = find_kind(self._known.live_kinds, self._call, self._slot.path)
+        kind, subject = find_kind(self._sources.live_kinds, self._call, self._target.path)
         if kind == kinds.FILE:
-            yield from self._files(self._slot.text)
+            yield from self._files(self._target.text)
         elif kind == kinds.CHAIN_FILE:
             yield from self._live(kind, subject)
-            for offer in self._files(self._slot.text):
-                offer.order = 1
-                yield offer
+            for candidate in self._files(self._target.text):
+                candidate.order = 1
+                yield candidate
         elif kind == kinds.QOM_PATH:
-            for found in qom_paths(self._slot.text, self._known):
+            for found in qom_paths(self._target.text, self._sources):
                 yield self._unfinished(found.name, found.meta)
         elif kind == kinds.MIGRATION_URI:
             yield from self._migration_uris()
         elif kind:
             yield from self._live(kind, subject)
-        elif self._slot.path[-1:] == _FORMAT:
+        elif self._target.path[-1:] == _FORMAT:
             yield from self._formats()
-        holder, name = qom_property_at(self._call, self._slot.path)
+        holder, name = qom_property_at(self._call, self._target.path)
         if holder and name:
             yield from self._by_property(NameQuery(kinds.QOM_PROPERTY, holder), name)
 
     def _formats(self) -> Iterator[Candidate]:
         """Yield the drivers of blockdev-add: a format is one of them, although its type is text."""
-        info = self._shapes.schema.command("blockdev-add")
+        info = self._types.schema.command("blockdev-add")
         if info is not None:
-            driver = self._shapes.members(info.arg_type, None).get("driver")
-            if driver is not None and self._shapes.schema.kind(driver.type) == "enum":
+            driver = self._types.members(info.arg_type, None).get("driver")
+            if driver is not None and self._types.schema.kind(driver.type) == "enum":
                 yield from self._of_kind("enum", driver.type)
 
     def _of_property(self) -> Iterator[Candidate]:
         """Yield the values of something that only the server has, such as a device's property."""
-        *parents, name = self._slot.path
+        *parents, name = self._target.path
         name_query = open_members(self._call, parents)
         yield from self._names()
         if name_query is None:
             return
         yield from self._by_property(name_query, name)
-        for live_name in self._known.find_live(name_query):
+        for live_name in self._sources.find_live(name_query):
             linked = linked_kind(_type_of(live_name)) if live_name.name == name else ""
             if linked:
                 yield from self._live(linked)
 
     def _by_property(self, name_query: NameQuery, name: str) -> Iterator[Candidate]:
         """Yield values by a property's description, which starts with its type."""
-        for live_name in self._known.find_live(name_query):
+        for live_name in self._sources.find_live(name_query):
             if live_name.name != name:
                 continue
             if _type_of(live_name) == "bool":
                 yield from self._booleans()
             for choice in live_name.choices:
-                yield self._offer(choice, "the default" if choice == live_name.default else "")
+                yield self._candidate(choice, "the default" if choice == live_name.default else "")
 
     def _live(self, kind: str, subject: str = "") -> Iterator[Candidate]:
-        used_names = names_beside(self._known.live_kinds, self._call, self._slot.path)
-        for live_name in self._known.find_live(NameQuery(kind, subject)):
+        used_names = names_beside(self._sources.live_kinds, self._call, self._target.path)
+        for live_name in self._sources.find_live(NameQuery(kind, subject)):
             if live_name.name not in used_names:
-                yield self._offer(live_name.name, live_name.meta)
+                yield self._candidate(live_name.name, live_name.meta)
 
     def _unfinished(self, text: str, meta: str) -> Candidate:
         """Return a candidate for a path, which continues after a slash at its end."""
-        offer = self._offer(text, meta)
-        offer.text = offer.text.removesuffix(" ")
-        if text.endswith(("/", ":")) and offer.text[-1] in "\"'" and not self._slot.closed:
-            offer.text = offer.text[:-1]
-        return offer
+        candidate = self._candidate(text, meta)
+        candidate.text = candidate.text.removesuffix(" ")
+        if text.endswith(("/", ":")) and candidate.text[-1] in "\"'" and not self._target.closed:
+            candidate.text = candidate.text[:-1]
+        return candidate
 
     def _migration_uris(self) -> Iterator[Candidate]:
-        scheme, colon, path = self._slot.text.partition(":")
+        scheme, colon, path = self._target.text.partition(":")
         if not colon:
             for prefix, meta in _MIGRATION_URIS.items():
                 yield self._unfinished(prefix, meta)
@@ -478,9 +478,9 @@ class _ValueOffers(_Offers):
             yield from self._files(path, scheme + colon)
 
     def _files(self, path: str, prefix: str = "") -> Iterator[Candidate]:
-        for name, kind in file_names(path, self._known):
+        for name, kind in file_names(path, self._sources):
             text = prefix + name
-            yield self._unfinished(text, kind) if kind == DIRECTORY else self._offer(text, kind)
+            yield self._unfinished(text, kind) if kind == DIRECTORY else self._candidate(text, kind)
 
 
 def _type_of(item: LiveName) -> str:

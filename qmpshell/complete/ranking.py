@@ -159,21 +159,23 @@ def is_match(typed: str, name: str) -> bool:
     return rank(folded_name(typed), folded_name(name)) is not None
 
 
-def rank_candidates(offers: Iterable[Candidate], typed: str, start: int) -> list[Candidate]:
+def rank_candidates(candidates: Iterable[Candidate], typed: str, start: int) -> list[Candidate]:
     """Return the candidates that match the typed text, which is at `start`, the best first."""
     folded = folded_name(typed)
     found: list[tuple[tuple[int, ...], Candidate]] = []
-    for number, offer in enumerate(offers):
-        place = rank(folded, folded_name(offer.name))
+    for number, candidate in enumerate(candidates):
+        place = rank(folded, folded_name(candidate.name))
         if place is not None:
             *fit, length = place
-            other_case = not offer.name.startswith(typed)
-            found.append(((*fit, other_case, offer.is_last, offer.order, length, number), offer))
+            other_case = not candidate.name.startswith(typed)
+            found.append(
+                ((*fit, other_case, candidate.is_last, candidate.order, length, number), candidate)
+            )
     found.sort(key=lambda one: one[0])
     if found and found[0][0][0] == PREFIX and len(folded) >= _ENOUGH:
         found = [item for item in found if item[0][0] <= WORDS]
-    candidates: dict[str, Candidate] = {}
-    for _, offer in found:
-        offer.start = start
-        candidates.setdefault(offer.text, offer)
-    return list(candidates.values())
+    by_text: dict[str, Candidate] = {}
+    for _, candidate in found:
+        candidate.start = start
+        by_text.setdefault(candidate.text, candidate)
+    return list(by_text.values())

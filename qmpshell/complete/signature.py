@@ -226,26 +226,26 @@ class Signature(Record):
         return " ".join("".join(text for _, text in part) for part in self.parts)
 
 
-def describe(line: str, cursor: int, known: CompletionSources) -> Signature | None:
+def describe(line: str, cursor: int, sources: CompletionSources) -> Signature | None:
     """Return the signature of the command at the cursor and its diagnostics, or None. Never fails."""
     context = find_target(line, cursor)
-    warnings = find_warnings(context, known)
+    warnings = find_warnings(context, sources)
     call = context.call
     if call is not None and call.name:
-        shapes = known.shapes_of(call.name)
-        type_name = shapes.of_call(call)
+        types = sources.types_of(call.name)
+        type_name = types.of_call(call)
         if type_name:
-            return _Drawing(call, shapes, known).draw(type_name, warnings)
+            return _Drawing(call, types, sources).draw(type_name, warnings)
     return Signature([], None, warnings) if warnings else None
 
 
 class _Drawing:
     def __init__(
-        self, call: PartialCommand, shapes: TypeResolver, known: CompletionSources
+        self, call: PartialCommand, types: TypeResolver, sources: CompletionSources
     ) -> None:
         self._call = call
-        self._shapes = shapes
-        self._known = known
+        self._types = types
+        self._sources = sources
         self._parts: list[Part] = [[(COMMAND, call.name)]]
         self._current: int | None = None
 
@@ -254,10 +254,10 @@ class _Drawing:
         given = self._call.root.at(path)
         if path:
             self._parts[0] += [(MARK, " "), (GIVEN, ".".join(path)), (MARK, ".")]
-        type_name = self._shapes.schema.compound(self._shapes.at(type_name, self._call.root, path))
-        if self._shapes.schema.kind(type_name) == "array":
-            element = self._shapes.schema.element_type(type_name) or ""
-            self._add(name or "0", self._shapes.words(element), OPTIONAL)
+        type_name = self._types.schema.compound(self._types.at(type_name, self._call.root, path))
+        if self._types.schema.kind(type_name) == "array":
+            element = self._types.schema.element_type(type_name) or ""
+            self._add(name or "0", self._types.words(element), OPTIONAL)
             self._current = len(self._parts) - 1
         else:
             self._members(type_name, path, given, name)
@@ -269,11 +269,11 @@ class _Drawing:
         given: Value | None = self._call.root
         known = 0  # how many parts of the path lead to an object or an array
         for index, part in enumerate(path, 1):
-            type_name = self._shapes.below(type_name, given, part)
+            type_name = self._types.below(type_name, given, part)
             given = given.members.get(part) if given is not None else None
             if not type_name:
                 break
-            if self._shapes.schema.kind(self._shapes.schema.compound(type_name)) in (
+            if self._types.schema.kind(self._types.schema.compound(type_name)) in (
                 "object",
                 "array",
             ):
@@ -282,8 +282,8 @@ class _Drawing:
 
     def _members(self, type_name: str, path: Sequence[str], given: Value | None, name: str) -> None:
         there = given.members if given is not None else {}
-        tags = self._shapes.tags(type_name, given)
-        members = list(self._shapes.members(type_name, given).values())
+        tags = self._types.tags(type_name, given)
+        members = list(self._types.members(type_name, given).values())
         required = {member.name for member in members if is_required(member, self._call, path)}
         members.sort(key=lambda member: (member.name not in tags, member.name not in required))
         for member in members:
@@ -292,11 +292,11 @@ class _Drawing:
             if member.name == name:
                 style = CURRENT
                 self._current = len(self._parts)
-            self._add(member.name, self._shapes.words(member.type), style, in_brackets=not must)
+            self._add(member.name, self._types.words(member.type), style, in_brackets=not must)
         name_query = open_members(self._call, path)
         if name_query is None:
             return
-        for live_name in self._known.peek_live(name_query):
+        for live_name in self._sources.peek_live(name_query):
             if live_name.name in there:
                 style = CURRENT if live_name.name == name else GIVEN
                 if style == CURRENT:

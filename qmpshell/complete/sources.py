@@ -100,7 +100,7 @@ class CompletionSources:
         self._find_programs = programs
         self.shell_commands = shell_commands or {}
         self.find_shell_mistake = find_shell_mistake
-        self._shapes: TypeResolver | None = None
+        self._types: TypeResolver | None = None
         self._agent: TypeResolver | None = None
         self._commands: list[str] | None = None
         # Suggestions for mistyped words.
@@ -144,21 +144,21 @@ class CompletionSources:
         self._forget()
 
     def _forget(self) -> None:
-        self._shapes = None
+        self._types = None
         self._commands = None
         self._guesses.clear()
 
     @property
-    def shapes(self) -> TypeResolver:
+    def types(self) -> TypeResolver:
         """The types of the server's schema, none if it is unknown."""
-        if self._shapes is None:
-            self._shapes = _resolver(self._schema)
-        return self._shapes
+        if self._types is None:
+            self._types = _resolver(self._schema)
+        return self._types
 
-    def shapes_of(self, command: str) -> TypeResolver:
+    def types_of(self, command: str) -> TypeResolver:
         """Return the types of the schema that has a command: the agent's is part of the program."""
         if not command.startswith(_AGENT_PREFIX):
-            return self.shapes
+            return self.types
         if self._agent is None:
             from ..qmp import load_agent_schema  # few sessions are with an agent
 

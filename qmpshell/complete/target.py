@@ -116,7 +116,7 @@ class Context(Record):
     """The completion targets at the cursor, the command around it, if any, and the parsed line."""
 
     cursor: int
-    slots: list[CompletionTarget] = []
+    targets: list[CompletionTarget] = []
     call: PartialCommand | None = None
     tree: Tree | None = None
 
@@ -184,22 +184,22 @@ def find_target(line: str, cursor: int) -> Context:
     line = tree.line
     context = _Finder(line, cursor).in_tree(tree)
     context.tree = tree
-    for slot in context.slots:
-        slot.after = _rest_of_word(slot, line, cursor)
-        slot.behind = line[cursor + slot.after : cursor + slot.after + 1]
+    for target in context.targets:
+        target.after = _rest_of_word(target, line, cursor)
+        target.behind = line[cursor + target.after : cursor + target.after + 1]
     return context
 
 
-def _rest_of_word(slot: CompletionTarget, line: str, cursor: int) -> int:
+def _rest_of_word(target: CompletionTarget, line: str, cursor: int) -> int:
     """Return how many characters after the cursor belong to the completed name or value.
 
     If no part of a name is before the cursor, a new one is inserted there.
     """
-    if slot.quote or slot.writing == LITERAL:
+    if target.quote or target.writing == LITERAL:
         return 0
-    if slot.kind == VALUE:
-        rest = _REST_OF_OPTION if slot.writing == KEYVAL else _REST_OF_VALUE
-    elif slot.kind in _NAMES and slot.text:
+    if target.kind == VALUE:
+        rest = _REST_OF_OPTION if target.writing == KEYVAL else _REST_OF_VALUE
+    elif target.kind in _NAMES and target.text:
         rest = _REST_OF_NAME
     else:
         return 0
@@ -234,11 +234,13 @@ def _tokens_of_part(tree: Tree, number: int) -> Iterator[Token]:
             yield token
 
 
-def _set_key_path(slot: CompletionTarget) -> None:
+def _set_key_path(target: CompletionTarget) -> None:
     """Store in the command where the cursor is."""
-    assert slot.call is not None
-    is_member = slot.kind == VALUE and slot.path
-    slot.call.key_path = (slot.path[:-1], slot.path[-1]) if is_member else (slot.path, slot.own)
+    assert target.call is not None
+    is_member = target.kind == VALUE and target.path
+    target.call.key_path = (
+        (target.path[:-1], target.path[-1]) if is_member else (target.path, target.own)
+    )
 
 
 class _Finder:
@@ -248,8 +250,8 @@ class _Finder:
         self._line = line
         self._cursor = cursor
 
-    def _context(self, *slots: CompletionTarget, call: PartialCommand | None = None) -> Context:
-        return Context(self._cursor, list(slots), call)
+    def _context(self, *targets: CompletionTarget, call: PartialCommand | None = None) -> Context:
+        return Context(self._cursor, list(targets), call)
 
     def _target(
         self, kind: str, text: str, *, words: Sequence[str] = (), subject: str = ""
@@ -269,13 +271,13 @@ class _Finder:
         before = [token for token in tree.tokens if token.start < self._cursor]
         for index, token in enumerate(before):
             if token.kind == t.PIPE:
-                return self._context(*program_slots(self._line, self._cursor, token.end))
+                return self._context(*program_targets(self._line, self._cursor, token.end))
             if token.kind == t.COMMENT and self._cursor <= token.end:
                 return self._context()
             if token.kind == t.REDIRECT and token.end <= self._cursor:
                 file = tree.tokens[index + 1] if index + 1 < len(tree.tokens) else None
                 if file is None or file.kind != t.FILE or self._cursor <= file.end:
-                    return self._context(*self._file_slots(token, file))
+                    return self._context(*self._file_targets(token, file))
             elif token.kind in _MARKS and self._cursor <= token.end and token.text != "\n":
                 if token.kind != t.OPEN:
                     return self._context()
@@ -321,8 +323,8 @@ class _Finder:
             return self._context(*self._slots_at(item, call), call=call)
         call.root, call.is_whole = item.json.root, True
         call.is_closed = item.whole.closed and self._cursor >= item.whole.end
-        slots = self._json_slots(item.json, call) if self._cursor > item.whole.start else []
-        return self._context(*slots, call=call)
+        targets = self._json_targets(item.json, call) if self._cursor > item.whole.start else []
+        return self._context(*targets, call=call)
 
     def _slots_at(self, item: CommandItem, call: PartialCommand) -> list[CompletionTarget]:
         """Return the targets at a cursor among `key=value` arguments."""
@@ -330,7 +332,7 @@ class _Finder:
             if argument.key.start < self._cursor <= argument.key.end:
                 return [self._key_slot(argument.key, call)]
             if argument.key.end < self._cursor <= argument.value.end:
-                return self._value_slots(argument, call)
+                return self._value_targets(argument, call)
         for word in item.words:
             if word.start < self._cursor <= word.end:
                 return [self._key_slot(word, call)] if word.kind == t.WORD else []
@@ -345,12 +347,12 @@ class _Finder:
         quote = '"' if typed.startswith('"') else ""
         text = unquoted(typed) if quote else typed
         above = tuple(name for name, _ in parents)
-        slot = CompletionTarget(KEY, text, start, call=call, path=above, quote=quote, own=own)
-        slot.raw, slot.raw_start = self._line[key.start : self._cursor], key.start
-        _set_key_path(slot)
-        return slot
+        target = CompletionTarget(KEY, text, start, call=call, path=above, quote=quote, own=own)
+        target.raw, target.raw_start = self._line[key.start : self._cursor], key.start
+        _set_key_path(target)
+        return target
 
-    def _value_slots(self, argument: Argument, call: PartialCommand) -> list[CompletionTarget]:
+    def _value_targets(self, argument: Argument, call: PartialCommand) -> list[CompletionTarget]:
         token = argument.value
         if self._cursor < token.start:
             return []
@@ -358,7 +360,7 @@ class _Finder:
         call.key_path = (path[:-1], path[-1])
         if token.kind == t.COMPOUND:
             assert argument.json is not None
-            return self._json_slots(argument.json, call, path)
+            return self._json_targets(argument.json, call, path)
         typed = self._line[token.start : self._cursor]
         if typed.startswith("@"):
             return [CompletionTarget(FILE, typed[1:], token.start + 1, call=call, subject="@")]
@@ -366,13 +368,13 @@ class _Finder:
         if quote and token.closed and self._cursor == token.end:
             return []
         text = unquoted(typed) if quote else typed
-        slot = CompletionTarget(VALUE, text, token.start, call=call, path=path, quote=quote)
-        slot.closed = token.closed and self._cursor == token.end - 1 and bool(quote)
+        target = CompletionTarget(VALUE, text, token.start, call=call, path=path, quote=quote)
+        target.closed = token.closed and self._cursor == token.end - 1 and bool(quote)
         if argument.operator.text == ":=":
-            slot.writing = LITERAL
-        return [slot]
+            target.writing = LITERAL
+        return [target]
 
-    def _json_slots(
+    def _json_targets(
         self, json: JsonTree, call: PartialCommand, path: tuple[str, ...] = ()
     ) -> list[CompletionTarget]:
         """Return the target at a cursor in JSON whose path is `path`."""
@@ -382,7 +384,7 @@ class _Finder:
         token = leaf.text if leaf.start < self._cursor else ""
         typed, rest = token[: self._cursor - leaf.start], token[self._cursor - leaf.start :]
         quote = token[:1] if token[:1] in ("'", '"') else ""
-        slot = CompletionTarget(
+        target = CompletionTarget(
             VALUE if leaf.expects == v.EXPECTS_VALUE else KEY,
             unquoted(typed) if quote else typed,
             leaf.start if token else self._cursor,
@@ -391,13 +393,13 @@ class _Finder:
             writing=LITERAL,
             quote=quote,
         )
-        slot.closed = bool(quote) and rest == quote
+        target.closed = bool(quote) and rest == quote
         if not quote:
-            slot.own = token
+            target.own = token
         elif rest:
-            slot.own = unquoted(token)
-        _set_key_path(slot)
-        return [slot]
+            target.own = unquoted(token)
+        _set_key_path(target)
+        return [target]
 
     def raw_context(self, token: Token) -> Context:
         """Return the context in a line of raw JSON."""
@@ -414,31 +416,31 @@ class _Finder:
             envelope=root,
             is_out_of_band="exec-oob" in root.members,
         )
-        context = self._context(*self._json_slots(json, call), call=call)
-        if not context.slots:
+        context = self._context(*self._json_targets(json, call), call=call)
+        if not context.targets:
             return context
-        (slot,) = context.slots
-        path, is_value = slot.path, slot.kind == VALUE
+        (target,) = context.targets
+        path, is_value = target.path, target.kind == VALUE
         if path[:1] == ("arguments",) and (len(path) > 1 or not is_value):
-            slot.path = path[1:]
-            _set_key_path(slot)
+            target.path = path[1:]
+            _set_key_path(target)
             return context
         call.key_path = ((), "")
         if not is_value and not path:
-            slot.kind, slot.words = ENVELOPE, tuple(root.members)
+            target.kind, target.words = ENVELOPE, tuple(root.members)
         elif is_value and len(path) == 1 and path[0] in EXECUTE:
-            slot.kind = COMMAND
+            target.kind = COMMAND
         elif is_value and path == ("arguments",):
-            slot.kind, slot.words = WORD, ("{",)
+            target.kind, target.words = WORD, ("{",)
         else:
-            context.slots = []
+            context.targets = []
         return context
 
     def option_string_context(self, word: Token, start: int) -> Context:
         """Return the context in the option string at `start` for the command that `word` names."""
         name, implied = option_command(word.text)
         call = PartialCommand(COMMAND, name, no_members(start))
-        slots: list[CompletionTarget] = []
+        targets: list[CompletionTarget] = []
         text = self._line[start:].rstrip()
         if start + len(text) < self._cursor:
             text = self._line[start : self._cursor]
@@ -456,20 +458,20 @@ class _Finder:
             if is_implied or (is_value and self._cursor > key.end):
                 typed = self._line[token.start : self._cursor].replace(",,", ",")
                 path = tuple(part for part, _ in argument.path)
-                slots.append(CompletionTarget(VALUE, typed, token.start, call=call, path=path))
-                _set_key_path(slots[-1])
+                targets.append(CompletionTarget(VALUE, typed, token.start, call=call, path=path))
+                _set_key_path(targets[-1])
             if is_implied or self._cursor <= key.end:
                 typed = self._line[key.start : self._cursor]
                 *parents, part = [typed] if name == OLD_SYNTAX else typed.split(".")
-                slot = self._target(KEY, part)
-                slot.call, slot.path = call, tuple(parents)
+                target = self._target(KEY, part)
+                target.call, target.path = call, tuple(parents)
                 own = argument.path[len(parents) : len(parents) + 1]
-                slot.own = own[0][0] if own else ""
-                _set_key_path(slot)
-                slots.append(slot)
-        for slot in slots:
-            slot.writing = KEYVAL
-        return self._context(*slots, call=call)
+                target.own = own[0][0] if own else ""
+                _set_key_path(target)
+                targets.append(target)
+        for target in targets:
+            target.writing = KEYVAL
+        return self._context(*targets, call=call)
 
     def shell_command_context(self, name: Token, tokens: Sequence[Token]) -> Context:
         """Return the context of a cursor after the name of a shell command."""
@@ -485,7 +487,7 @@ class _Finder:
         text = self._typed(tokens[:1])
         if options and (text or command in ("/jobs", "/wait-migration")):
             words = [f"{option} " for option in options]
-            context.slots.append(self._target(WORD, text, words=words))
+            context.targets.append(self._target(WORD, text, words=words))
         return context
 
     def _behind(self, name: str, tokens: Sequence[Token]) -> Context:
@@ -510,7 +512,7 @@ class _Finder:
         kind = _WORDS.get(name)
         if kind is None or (tokens and self._cursor > tokens[-1].end):
             return self._context()
-        return self._context(*self._word_slots(name, kind, tokens))
+        return self._context(*self._word_targets(name, kind, tokens))
 
     def _view_target(self, name: str, tokens: Sequence[Token]) -> CompletionTarget:
         """Return what is completed after `/graph`, `/info` or `/key`."""
@@ -533,14 +535,18 @@ class _Finder:
         words = [f"{name} " for name in (t.HUMAN, *t.VIEWS, "/screen")]
         return self._context(self._target(WORD, self._typed(tokens), words=words))
 
-    def _word_slots(self, name: str, kind: str, tokens: Sequence[Token]) -> list[CompletionTarget]:
+    def _word_targets(
+        self, name: str, kind: str, tokens: Sequence[Token]
+    ) -> list[CompletionTarget]:
         if kind == FILE:
             subject = ADDRESS if name == "/connect" else ""
             return self._files(tokens, words=_OFF.get(name, ()), subject=subject)
         text = self._typed(tokens)
         if kind == EVENT_FILTER:
-            slot = self._target(kind, text.rpartition(",")[2].lstrip("+-"))
-            return [slot] if len(tokens) > 1 else [self._target(WORD, text, words=("list",)), slot]
+            target = self._target(kind, text.rpartition(",")[2].lstrip("+-"))
+            return (
+                [target] if len(tokens) > 1 else [self._target(WORD, text, words=("list",)), target]
+            )
         return [] if len(tokens) > 1 else [self._target(kind, text)]
 
     def _command(
@@ -596,10 +602,10 @@ class _Finder:
         is_at_end = bool(tokens) and tokens[0].closed and self._cursor == tokens[0].end
         if quote and is_at_end and len(typed) > 1 and typed.endswith(quote):
             return []
-        slot = CompletionTarget(FILE, typed[len(quote) :], start, quote=quote, subject=subject)
-        return [slot, self._target(WORD, typed, words=words)] if words else [slot]
+        target = CompletionTarget(FILE, typed[len(quote) :], start, quote=quote, subject=subject)
+        return [target, self._target(WORD, typed, words=words)] if words else [target]
 
-    def _file_slots(self, mark: Token, file: Token | None) -> list[CompletionTarget]:
+    def _file_targets(self, mark: Token, file: Token | None) -> list[CompletionTarget]:
         if self._cursor == mark.end or mark.text == INHERITED:
             return []
         return self._files([file] if file is not None and file.kind == t.FILE else [])
@@ -608,7 +614,7 @@ class _Finder:
 _BETWEEN_PROGRAMS = re.compile(r"[|;&(]")
 
 
-def program_slots(line: str, cursor: int, start: int) -> list[CompletionTarget]:
+def program_targets(line: str, cursor: int, start: int) -> list[CompletionTarget]:
     """Return what is at the cursor in a system shell command from `start` on: a program or a file."""
     command = line[start:cursor]
     if not command or any(char in command for char in "\"'\\`$"):

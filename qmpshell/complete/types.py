@@ -154,25 +154,25 @@ def is_required(member: Member, call: PartialCommand, path: Sequence[str]) -> bo
 
 
 def missing_below(
-    shapes: TypeResolver, type_name: str, given: Value, *, depth: int = 0
+    types: TypeResolver, type_name: str, given: Value, *, depth: int = 0
 ) -> Iterator[tuple[list[str], str]]:
     """Yield path and type of each required member that is missing, also in nested objects."""
-    type_name = shapes.schema.compound(type_name, by_index=_is_indexed(given))
-    kind = shapes.schema.kind(type_name)
+    type_name = types.schema.compound(type_name, by_index=_is_indexed(given))
+    kind = types.schema.kind(type_name)
     if depth > _MAX_DEPTH or given.is_scalar:
         return
-    types: dict[str, str] = {}
+    inner_types: dict[str, str] = {}
     if kind == "array":
-        types = dict.fromkeys(given.members, shapes.schema.element_type(type_name) or "")
+        inner_types = dict.fromkeys(given.members, types.schema.element_type(type_name) or "")
     elif kind == "object" and given.form != ARRAY:
-        members = shapes.members(type_name, given)
-        types = {name: member.type for name, member in members.items()}
+        members = types.members(type_name, given)
+        inner_types = {name: member.type for name, member in members.items()}
         for member in members.values():
             if not member.optional and member.name not in given.members:
                 yield [member.name], member.type
     for name, child in given.members.items():
-        if name in types:
-            for path, missing in missing_below(shapes, types[name], child, depth=depth + 1):
+        if name in inner_types:
+            for path, missing in missing_below(types, inner_types[name], child, depth=depth + 1):
                 yield [name, *path], missing
 
 

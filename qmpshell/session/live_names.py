@@ -175,12 +175,12 @@ class LiveCache:
         for table in (self._known, self._answers, self._asked, self._names):
             table.clear()
 
-    def _block_fatal_query(self, question: LiveQuery, asked: _Asked) -> None:
+    def _block_fatal_query(self, query: LiveQuery, asked: _Asked) -> None:
         """Handle a server that ended during a query: it is not run on this server again."""
-        if question.loads_modules:
-            self._fatal.add((asked.address, question))
+        if query.loads_modules:
+            self._fatal.add((asked.address, query))
             self._outbox.show(
-                f"connection lost while completion was running {question.command}, possibly the cause; "
+                f"connection lost while completion was running {query.command}, possibly the cause; "
                 "it will not be run on this server again"
             )
 
@@ -188,19 +188,19 @@ class LiveCache:
         """Send the missing queries of a kind, each once per request."""
         asked = self._wanted[name_query]
         pending = False
-        for question in self._questions(name_query):
-            answer = self._answers.get(question)
-            if question in self._asked:
+        for query in self._queries(name_query):
+            answer = self._answers.get(query)
+            if query in self._asked:
                 pending = True
-            elif question not in asked and (answer is None or not answer.stands(now)):
+            elif query not in asked and (answer is None or not answer.stands(now)):
                 pending = True
                 if len(self._asked) < _MAX_IN_FLIGHT:
-                    asked.add(question)
-                    self._ask(question, now)
+                    asked.add(query)
+                    self._ask(query, now)
         if not pending:
             del self._wanted[name_query]
 
-    def _questions(self, name_query: NameQuery) -> list[LiveQuery]:
+    def _queries(self, name_query: NameQuery) -> list[LiveQuery]:
         """Return the queries of a kind. Those that the server does not have fail at once."""
         while True:
             found = completion.queries_for(name_query, self._known)
@@ -209,55 +209,55 @@ class LiveCache:
             ]
             if not hopeless:
                 return found
-            for question in hopeless:
-                self._store(question, None, _Answer(self._outbox.now, None))
+            for query in hopeless:
+                self._store(query, None, _Answer(self._outbox.now, None))
 
-    def _is_hopeless(self, question: LiveQuery) -> bool:
+    def _is_hopeless(self, query: LiveQuery) -> bool:
         commands = self._server.names
-        if commands and question.command not in commands:
+        if commands and query.command not in commands:
             return True
-        return (self._connection.address, question) in self._fatal
+        return (self._connection.address, query) in self._fatal
 
-    def _ask(self, question: LiveQuery, now: float) -> None:
+    def _ask(self, query: LiveQuery, now: float) -> None:
         greeting = self._greeting
-        self._asked[question] = _Asked(now, self._connection.address)
+        self._asked[query] = _Asked(now, self._connection.address)
 
         def answered(reply: Reply | None) -> None:
             if greeting is self._greeting:
-                self._answered(question, reply)
+                self._answered(query, reply)
 
-        self._sender.query(question.command, question.arguments, answered, background=True)
+        self._sender.query(query.command, query.arguments, answered, background=True)
 
-    def _answered(self, question: LiveQuery, reply: Reply | None) -> None:
-        asked = self._asked.pop(question, None)
+    def _answered(self, query: LiveQuery, reply: Reply | None) -> None:
+        asked = self._asked.pop(query, None)
         if reply is None:  # the server or the connection is another one
             if asked is not None and self._connection.is_lost:  # not left, and not restarted
-                self._block_fatal_query(question, asked)
+                self._block_fatal_query(query, asked)
             return
         now = self._outbox.now
         value = returned(reply)
         if isinstance(value, str) and failed(hmp_text(value)):
             value = None
-        lifetime = question.lifetime
+        lifetime = query.lifetime
         if value is None:
             lifetime = None if reply.error_class == "CommandNotFound" else _FAILED_LIFETIME
         may_be_stale = asked is None or asked.may_be_stale
-        self._store(question, value, _Answer(now, lifetime, may_be_stale=may_be_stale))
+        self._store(query, value, _Answer(now, lifetime, may_be_stale=may_be_stale))
         self._emit_changed_results()
         self._send_queries()
 
     def _stop_waiting(self, now: float) -> None:
-        for question, asked in list(self._asked.items()):
+        for query, asked in list(self._asked.items()):
             if now >= asked.at + _QUERY_TIMEOUT:
-                del self._asked[question]
-                self._answers[question] = _Answer(now, _FAILED_LIFETIME)
+                del self._asked[query]
+                self._answers[query] = _Answer(now, _FAILED_LIFETIME)
 
-    def _store(self, question: LiveQuery, value: object, answer: _Answer) -> None:
+    def _store(self, query: LiveQuery, value: object, answer: _Answer) -> None:
         self._names.clear()
         for table in (self._known, self._answers):
-            table.pop(question, None)
-        self._known[question] = value
-        self._answers[question] = answer
+            table.pop(query, None)
+        self._known[query] = value
+        self._answers[query] = answer
         while len(self._answers) > _MAX_ANSWERS:
             oldest = next(iter(self._answers))
             del self._answers[oldest]
@@ -265,16 +265,16 @@ class LiveCache:
 
     def _mark_stale(self, commands: frozenset[str] | None) -> None:
         """Mark the replies of these commands as stale, None for all."""
-        for question, answer in self._answers.items():
-            if answer.lifetime is not None and _is_among(question, commands):
+        for query, answer in self._answers.items():
+            if answer.lifetime is not None and _is_among(query, commands):
                 answer.may_be_stale = answer.is_stale = True
-        for question, asked in self._asked.items():
-            if _is_among(question, commands):
+        for query, asked in self._asked.items():
+            if _is_among(query, commands):
                 asked.may_be_stale = True
 
     def _is_certain(self, name_query: NameQuery) -> bool:
         """Return True if everything that it needs is known and current."""
-        answers = [self._answers.get(query) for query in self._questions(name_query)]
+        answers = [self._answers.get(query) for query in self._queries(name_query)]
         return all(answer is not None and answer.is_current(self._outbox.now) for answer in answers)
 
     def _find_names(self, name_query: NameQuery) -> list[LiveName] | None:
@@ -283,7 +283,7 @@ class LiveCache:
             if len(self._names) > _MAX_ANSWERS:
                 self._names.clear()
             found = self._names[name_query] = completion.names_of_kind(name_query, self._known)
-        if not found and any(query not in self._known for query in self._questions(name_query)):
+        if not found and any(query not in self._known for query in self._queries(name_query)):
             return None
         return found
 
@@ -303,9 +303,9 @@ class LiveCache:
                 self._outbox.emit(QueryResult(LIVE, name_query))
 
 
-def _is_among(question: LiveQuery, commands: frozenset[str] | None) -> bool:
+def _is_among(query: LiveQuery, commands: frozenset[str] | None) -> bool:
     """Return True if a reply may change with those of the commands, None for all."""
-    return question.lifetime is not None and (commands is None or question.command in commands)
+    return query.lifetime is not None and (commands is None or query.command in commands)
 
 
 def _shown_fields(found: Iterable[LiveName]) -> list[tuple[object, ...]]:

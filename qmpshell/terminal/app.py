@@ -361,13 +361,13 @@ class App:
         self._session.track_vm(self._clock())
         self._completion_model.on_ready()
 
-    def _on_query_result(self, learned: QueryResult) -> None:
-        match learned:
+    def _on_query_result(self, result: QueryResult) -> None:
+        match result:
             case QueryResult(name="query-status", value={"status": str(status)}):
                 if self._greetings > 1:  # the state of the VM may have changed
                     self._display.show_message(f"VM state: {escape(status)}")
             case _:
-                self._completion_model.on_query_result(learned)
+                self._completion_model.on_query_result(result)
 
     def _flush_log(self) -> None:
         self._perform(self._session.flush_log(self._clock()))

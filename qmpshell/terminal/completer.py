@@ -41,14 +41,14 @@ _META_WIDTH = 200
 
 
 class LineCompleter(Completer):
-    """Completes commands from `known`, and human monitor lines from `catalogue`.
+    """Completes commands from `sources`, and human monitor lines from `catalogue`.
 
     The catalogue may be set at any time. With `is_human`, all lines but shell commands are human
     monitor lines.
     """
 
-    def __init__(self, known: CompletionSources, *, is_human: bool) -> None:
-        self._known = known
+    def __init__(self, sources: CompletionSources, *, is_human: bool) -> None:
+        self._sources = sources
         self.catalogue: HmpCatalogue | None = None
         self._is_human = is_human
 
@@ -79,9 +79,9 @@ class LineCompleter(Completer):
         is_human = self._is_human and not text.lstrip().startswith("/")
         human_line = text if is_human else completion.hmp_line(text)
         if human_line is None:
-            self._known.may_query = is_requested
+            self._sources.may_query = is_requested
             line, cursor = completion.logical_line(document.text, document.cursor_position)
-            candidates = completion.complete(line, cursor, self._known)
+            candidates = completion.complete(line, cursor, self._sources)
             if is_requested:
                 self.want_live()
         else:
@@ -89,7 +89,7 @@ class LineCompleter(Completer):
                 self.load_catalogue()
             catalogue = self.catalogue or completion.HmpCatalogue()
             candidates = completion.complete_hmp(human_line, catalogue)
-            candidates = candidates or completion.complete_program(human_line, self._known)
+            candidates = candidates or completion.complete_program(human_line, self._sources)
             if is_human:
                 leaving = _leaving(human_line)
                 candidates = sorted([*candidates, *leaving], key=lambda one: one.text)
@@ -127,8 +127,8 @@ _ROWS_WHERE_NARROW = 3
 class SignatureLine:
     """The signature below the line that is being typed."""
 
-    def __init__(self, known: CompletionSources) -> None:
-        self._known = known
+    def __init__(self, sources: CompletionSources) -> None:
+        self._sources = sources
         # It is drawn more often than the line changes.
         self._key: object = None
         self._found: Signature | None = None
@@ -144,10 +144,10 @@ class SignatureLine:
         if is_long(document.text):
             return _warning_rows(LONG_TEXT, columns)
         line, cursor = completion.logical_line(document.text, document.cursor_position)
-        key = (line, cursor, self._known.schema)
+        key = (line, cursor, self._sources.schema)
         if key != self._key:
             self._key = key
-            self._found = completion.describe(line, cursor, self._known)
+            self._found = completion.describe(line, cursor, self._sources)
         found = self._found
         if found is None:
             return []
@@ -228,7 +228,7 @@ class CompletionModel(LineCompleter):
         self._arrived = arrived
         self._changed = changed
         self._settings = devices.settings
-        known = completion.CompletionSources(
+        sources = completion.CompletionSources(
             names=self._names_before(),
             files=list_directory,
             styles=style_names,
@@ -236,24 +236,24 @@ class CompletionModel(LineCompleter):
             shell_commands=COMMANDS,
             find_shell_mistake=find_mistake,
         )
-        super().__init__(known, is_human=self._settings.hmp)
+        super().__init__(sources, is_human=self._settings.hmp)
         # The descriptions in the manual, once they are needed.
         self._reading: asyncio.Future[Descriptions] | None = None
         self._live: LiveCache | None = None
         self._loader: HmpCatalogueLoader | None = None
         if self._session is not None:
-            self._live = self._known.live = self._session.make_live_cache()
+            self._live = self._sources.live = self._session.make_live_cache()
             self._loader = self._session.make_catalogue_loader()
-        self.signature = SignatureLine(self._known)
+        self.signature = SignatureLine(self._sources)
 
     def on_ready(self) -> None:
         """Handle a greeting: everything known about the previous server is obsolete."""
         session = self._session
         assert session is not None
-        self._known.schema = None
-        self._known.names = self._names_before()
-        self._known.disabled = frozenset()
-        self._known.descriptions = self._reading = None
+        self._sources.schema = None
+        self._sources.names = self._names_before()
+        self._sources.disabled = frozenset()
+        self._sources.descriptions = self._reading = None
         if not session.can_query:
             return
         if self._settings.hmp:
@@ -269,10 +269,10 @@ class CompletionModel(LineCompleter):
 
         return load_agent_schema().commands()
 
-    def on_query_result(self, learned: QueryResult) -> None:
+    def on_query_result(self, result: QueryResult) -> None:
         """Handle the result of a query."""
         assert self._session is not None
-        match learned:
+        match result:
             case QueryResult(value=completion.HmpCatalogue() as catalogue):
                 self.catalogue = catalogue
                 self._arrived()
@@ -280,11 +280,11 @@ class CompletionModel(LineCompleter):
                 self.signature.forget()
                 self._arrived()
             case QueryResult(name="query-qmp-schema"):
-                self._known.schema = self._session.introspection.schema
+                self._sources.schema = self._session.introspection.schema
                 self._changed()
             case QueryResult(name="query-commands" | "guest-info", value=value):
-                self._known.disabled = frozenset(disabled_in(value))
-                self._known.names = [*names_in(value), *self._known.disabled]
+                self._sources.disabled = frozenset(disabled_in(value))
+                self._sources.names = [*names_in(value), *self._sources.disabled]
                 # The prompt is visible by now. A line that needs the schema at once queries it itself.
                 self._perform(self._session.load_schema(self._clock()))
 
@@ -319,14 +319,14 @@ class CompletionModel(LineCompleter):
     def _query_wanted(self) -> None:
         if self._live is not None:
             self._perform(self._live.send_queries(self._clock()))
-        if self._session is not None and self._reading is None and self._known.commands():
+        if self._session is not None and self._reading is None and self._sources.commands():
             # On the first completion. The menu shows what the manual says.
             self._reading = run_in_thread(self._session.read_descriptions)
             self._reading.add_done_callback(self._on_descriptions)
 
     def _on_descriptions(self, reading: asyncio.Future[Descriptions]) -> None:
         if reading is self._reading:  # the server is still the same
-            self._known.descriptions = reading.result()
+            self._sources.descriptions = reading.result()
             self._arrived()
 
     def load_catalogue(self) -> None:

@@ -630,9 +630,9 @@ def schema_positions(server: str, line: str) -> list[int]:
     sources = SOURCES[server]
     positions = []
     for cursor in range(len(line)):
-        for slot in find_target(line, cursor).slots:
+        for slot in find_target(line, cursor).targets:
             if slot.kind == KEY and slot.text and slot.call is not None:
-                shapes = sources.shapes_of(slot.call.name)
+                shapes = sources.types_of(slot.call.name)
                 holder = slot.call.root.at(slot.path)
                 kind = shapes.of_call(slot.call) if shapes is not None else ""
                 assert shapes is not None
@@ -644,7 +644,7 @@ def schema_positions(server: str, line: str) -> list[int]:
                 if member is not None and shapes.schema.kind(member.type) != "any":
                     positions.append(cursor)
             elif slot.kind == VALUE and slot.call is not None and cursor > slot.start:
-                shapes = sources.shapes_of(slot.call.name)
+                shapes = sources.types_of(slot.call.name)
                 assert shapes is not None
                 kind = shapes.at(shapes.of_call(slot.call), slot.call.root, slot.path)
                 if shapes.schema.kind(kind) in ("enum", "boolean") and not slot.closed:

@@ -630,7 +630,9 @@ def test_parse_buses_reads_nested_buses() -> None:
     text = (
         'bus: a\n  type A\n  dev: x, id ""\n    bus: b\n      type B\n  dev: y, id "i"\n    bus: c'
     )
-    assert [(bus.name, bus.type, bus.owner, bus.above, bus.is_in_use) for bus in parse_buses(text)] == [
+    assert [
+        (bus.name, bus.type, bus.owner, bus.above, bus.is_in_use) for bus in parse_buses(text)
+    ] == [
         ("a", "A", "", "", True),
         ("b", "B", "x", "A", False),
         ("c", "", "i (y)", "A", False),
