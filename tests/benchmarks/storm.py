@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import sub
 from pathlib import Path
 
 from tests.harness.servers import INSTALLATIONS, NEWEST, Installation, start_qemu
@@ -140,30 +141,34 @@ def _shell(address: str, *options: str) -> Iterator[Terminal]:
         yield terminal
 
 
-def _type(terminal: Terminal) -> list[tuple[float, float]]:
-    """Return the seconds from each keystroke to its echo and the processor seconds of the program.
+# The time of each keystroke or echo, and the processor times of the program until then.
+Moment = tuple[float, ...]
+
+
+def _type(terminal: Terminal) -> list[Moment]:
+    """Return the seconds from each keystroke to its echo: all, on a processor, and waiting for one.
 
     Keystrokes do not wait for earlier echoes.
     """
-    echoes: list[tuple[float, float]] = []
+    echoes: list[Moment] = []
     due = time.monotonic()
     for _ in range(_LINES):
-        pressed: list[tuple[float, float]] = []
+        pressed: list[Moment] = []
         shown = 0
         while shown < len(_LINE):
             if len(pressed) < len(_LINE) and time.monotonic() >= due:
-                pressed.append((time.monotonic(), terminal.work))
+                pressed.append((time.monotonic(), *terminal.processor_times))
                 terminal.type(_LINE[len(pressed) - 1])
                 due += 1 / _RATE
             waited = terminal.watch(due if len(pressed) < len(_LINE) else due + _TIMEOUT)
             if not waited and time.monotonic() > due + 1:
                 raise TimeoutError(f"no echo:\n{terminal.text}")
-            now, typed = time.monotonic(), terminal.typed
+            typed = terminal.typed
             if typed.startswith(PROMPT) and _LINE.startswith(typed[len(PROMPT) :]):
                 echoed = len(typed) - len(PROMPT)
                 if echoed > shown:
-                    work = terminal.work
-                    echoes += [(now - when, work - then) for when, then in pressed[shown:echoed]]
+                    now = (time.monotonic(), *terminal.processor_times)
+                    echoes += [tuple(map(sub, now, then)) for then in pressed[shown:echoed]]
                     shown = echoed
         terminal.type(_CLEAR)
         due = terminal.wait(lambda: terminal.typed == PROMPT)
@@ -191,21 +196,23 @@ class _Echoes:
     """Measurements of one way to type, over all rounds.
 
     `work` holds the processor seconds between a keystroke and its echo, which do not depend on
-    other load.
+    other load; `waits` the seconds for which other processes used the processors.
     """
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
         self.work: list[float] = []
+        self.waits: list[float] = []
         self.events = 0
         self.storm_seconds = 0.0
         self.behind = 0.0
         self.missing = 0
 
     def type(self, terminal: Terminal) -> None:
-        for seconds, work in _type(terminal):
+        for seconds, work, waits in _type(terminal):
             self.seconds.append(seconds)
             self.work.append(work)
+            self.waits.append(waits)
 
     def type_in_storm(self, terminal: Terminal, second: str) -> int:
         """Type during the storm; return the number of events."""
@@ -229,7 +236,8 @@ class _Echoes:
         p50, longest = statistics.median(self.seconds), max(self.seconds)
         print(
             f"  {title:26} p50 {p50 * 1000:5.1f} ms, p99 {self.p99 * 1000:6.1f} ms, longest"
-            f" {longest * 1000:6.1f} ms; work p99 {_p99(self.work) * 1000:4.1f} ms",
+            f" {longest * 1000:6.1f} ms; work p99 {_p99(self.work) * 1000:4.1f} ms, wait for a"
+            f" processor p99 {_p99(self.waits) * 1000:5.1f} ms",
             end="",
         )
         print(f"; {self.events} events, {self.rate:.0f}/s" if self.events else "")

@@ -100,10 +100,11 @@ class Terminal:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     @property
-    def work(self) -> float:
-        """Return the processor seconds that the program has used."""
+    def processor_times(self) -> tuple[float, float]:
+        """Return the seconds on a processor, and those of waiting for one while others used it."""
         with open(f"/proc/{self.pid}/schedstat", encoding="ascii") as file:
-            return int(file.read().split()[0]) / 1e9
+            work, waits, _ = map(int, file.read().split())
+        return work / 1e9, waits / 1e9
 
     def __enter__(self) -> Self:
         return self
