@@ -210,13 +210,13 @@ class ScriptRunner:
         """Perform effects, but send the next command before showing the reply to the previous one.
 
         The server runs the command while the reply is written. If writing may fail, the reply is
-        shown first.
+        shown first. `poll` has just reported that the output is not closed.
         """
         if (
             len(effects) == 2
             and isinstance(effects[0], ShowReply)
             and isinstance(effects[1], Send)
-            and self._output.has_waiting_reader
+            and self._output.has_reader
         ):
             self._send(effects[1])
             self._view.show(effects[0])
@@ -454,6 +454,7 @@ class ScriptRunner:
 
     def _watch(self, *, is_reading: bool) -> None:
         """Update what `poll` waits for. Only a change costs a system call."""
+        # The output comes first, because nothing must be sent after its reader is gone.
         wanted = {self._output.fileno(): 0, **poll_events(self._output.waits_for)}
         if self._file is not None:
             wanted[self._file[0].fileno()] = select.POLLIN

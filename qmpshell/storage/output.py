@@ -42,11 +42,13 @@ class Output:
         self._poll.register(descriptor, select.POLLOUT)
         # How many bytes can be written without blocking, according to the last poll.
         self._ready_size = 0
-        mode = os.fstat(descriptor).st_mode if may_block else 0
-        # Whether the output is a pipe or a socket, which a program reads.
-        self.has_reader = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+        status = os.fstat(descriptor)
+        mode = status.st_mode if may_block else 0
+        is_null = stat.S_ISCHR(mode) and status.st_rdev == os.stat(os.devnull).st_rdev
+        # Whether a program reads the output, or nobody does: no disk can be full.
+        self.has_reader = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or is_null
         # A regular file on a disk never blocks for long.
-        self._at_once = not may_block or stat.S_ISREG(mode)
+        self._at_once = not may_block or stat.S_ISREG(mode) or is_null
         if stat.S_ISREG(mode):
             from .files import may_hang  # stdout is seldom a file
             from .threads import FileWriter
@@ -83,16 +85,6 @@ class Output:
     def is_full(self) -> bool:
         """Whether more data waits than the limit, so that no more should be produced."""
         return self.size + _OVERHEAD * len(self._queue) > _MAX_PENDING
-
-    @property
-    def has_waiting_reader(self) -> bool:
-        """Whether a program reads the output, and accepts a message now."""
-        if not self.has_reader or self._queue:
-            return False
-        is_ready = [events for _, events in self._poll.poll(0)] == [select.POLLOUT]
-        if is_ready:
-            self._ready_size = select.PIPE_BUF
-        return is_ready
 
     def add(self, data: bytes) -> None:
         """Queue `data`, for `flush`."""
