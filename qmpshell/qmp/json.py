@@ -306,11 +306,15 @@ _encoder = json.JSONEncoder(allow_nan=False)
 
 
 def decode_strict(data: bytes) -> Any:
-    """Parse one RFC 8259 text in UTF-8 with the fast decoder alone.
+    """Parse one RFC 8259 text in UTF-8, without blanks around it, with the fast decoder alone.
 
     Raises ValueError or RecursionError for everything that `decode` may still be able to parse.
     """
-    return _decoder.decode(str(data, "utf-8"))
+    text = str(data, "utf-8")
+    value, end = _decoder.raw_decode(text)
+    if end < len(text):
+        raise ValueError
+    return value
 
 
 def decode(data: bytes) -> Any:
