@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from ..errors import OutputClosedError, OutputError, QmpShellError
 from ..qmp import encode
-from .files import NON_BLOCKING, failure_reason, refusal_of_mode
+from .files import NON_BLOCKING, failure_reason, may_hang, refusal_of_mode
 from .output import Output
 from .threads import FileWriter
 
@@ -45,7 +45,8 @@ class Log:
     `clock` returns the seconds since the epoch. A write is always whole lines, so that the lines of
     several logs in one file stay intact. What `flush` cannot write at once stays queued: wait for the
     descriptors in `waits_for`, and call `flush`. More than `max_pending` bytes that are not accepted
-    are an error. `flush` waits a short time for a file; without `waits`, only the last `flush` does.
+    are an error. `flush` waits a short time for a file system that may not answer; without `waits`,
+    only the last `flush` does.
     """
 
     def __init__(
@@ -62,17 +63,20 @@ class Log:
         # A line was cut off, for example on a full disk. The next one must not be joined to it.
         self._is_cut_off = False
         descriptor, file = _open(path), None
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        if may_hang(descriptor):
             # A line is one write, because other programs may write to the file too.
             file = FileWriter(descriptor, block=sys.maxsize, waits=waits)
         self._output: Output | None = Output(descriptor, may_block=False, file=file)
+        # Lines that the next flush writes at once.
+        self._lines: list[bytes] = []
+        self._size = 0
         # What may be wrong if nothing is written.
         self._delay = _NOT_READ if file is None else _HANGS
 
     @property
     def pending(self) -> int:
         """The number of bytes that are not written yet."""
-        return self._output.size if self._output is not None else 0
+        return self._output.size + self._size if self._output is not None else 0
 
     @property
     def waits_for(self) -> dict[int, bool]:
@@ -87,11 +91,16 @@ class Log:
             raise self._error("it is closed")
         if self._is_cut_off:
             line, self._is_cut_off = b"\n" + line, False
-        self._output.add(line)
+        self._lines.append(line)
+        self._size += len(line)
 
     def flush(self, *, is_last: bool = False) -> None:
         """Write as much of the queue as possible. Raises LogError."""
         assert self._output is not None
+        if self._lines:
+            self._output.add(b"".join(self._lines))
+            self._lines.clear()
+            self._size = 0
         try:
             self._output.flush(is_last=is_last)
         except (OutputClosedError, OutputError) as error:

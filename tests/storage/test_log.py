@@ -54,6 +54,12 @@ def write_one(log: Log, message: dict[str, Any]) -> None:
     write_rest(log)
 
 
+@pytest.fixture(params=[False, True], ids=["local", "network"])
+def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the test on a file system that always answers, and on one that may not."""
+    monkeypatch.setattr("qmpshell.storage.log.may_hang", lambda _descriptor: request.param)
+
+
 def records(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("ascii").splitlines()]
 
@@ -233,6 +239,7 @@ def test_unusable_paths_are_rejected(tmp_path: Path) -> None:
         assert (tmp_path / "vm.sock").exists()
 
 
+@pytest.mark.usefixtures("file_system")
 def test_truncated_line_is_separated_from_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +266,7 @@ def test_truncated_line_is_separated_from_the_next(
     assert [json.loads(line)["message"] for line in whole] == [{"b": 2}, {"c": 3}]
 
 
+@pytest.mark.usefixtures("file_system")
 def test_queued_messages_are_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writes: list[bytes] = []
     original = os.write
@@ -274,6 +282,16 @@ def test_queued_messages_are_one_write(tmp_path: Path, monkeypatch: pytest.Monke
             log.add(RECEIVED, {"event": "STOP", "number": number})
         log.flush()
     assert [data.count(b"\n") for data in writes] == [100]
+
+
+def test_local_file_is_written_by_flush(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qmpshell.storage.log.may_hang", lambda _descriptor: False)
+    with closing(Log(str(tmp_path / "log"), clock=clock, waits=False)) as log:
+        log.add(SENT, {"a": 1})
+        assert records(tmp_path / "log") == []
+        log.flush()
+        assert not log.pending
+        assert records(tmp_path / "log")[0]["message"] == {"a": 1}
 
 
 def test_log_of_event_loop_waits_only_at_end(
@@ -294,6 +312,8 @@ def test_log_of_event_loop_waits_only_at_end(
         return original_wait(call, 100 * seconds)
 
     original_wait = BackgroundCall.wait
+    # As for a network file system.
+    monkeypatch.setattr("qmpshell.storage.log.may_hang", lambda _descriptor: True)
     monkeypatch.setattr(os, "write", late_write)
     monkeypatch.setattr(BackgroundCall, "wait", wait)
     with closing(Log(str(tmp_path / "log"), clock=clock, waits=False)) as log:
@@ -313,6 +333,7 @@ def test_queued_message_waits_for_no_descriptor(tmp_path: Path) -> None:
         assert log.waits_for == {}
 
 
+@pytest.mark.usefixtures("file_system")
 def test_large_line_is_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
     original = os.write
@@ -329,6 +350,7 @@ def test_large_line_is_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert sizes[0] > 5_000_000
 
 
+@pytest.mark.usefixtures("file_system")
 def test_concurrent_logs_keep_lines_intact(tmp_path: Path) -> None:
     path = tmp_path / "log"
 
