@@ -85,8 +85,8 @@ class Log:
 
     def add(self, direction: str, message: dict[str, Any]) -> None:
         """Queue a message, for `flush`; `direction` is SENT or RECEIVED. Raises LogError."""
-        record = {"time": _timestamp(self._clock()), "direction": direction, "message": message}
-        line = encode(record).encode("ascii") + b"\n"
+        head = f'{{"time": "{_timestamp(self._clock())}", "direction": "{direction}", "message": '
+        line = f"{head}{encode(message)}}}\n".encode("ascii")
         if self._output is None:
             raise self._error("it is closed")
         if self._is_cut_off:

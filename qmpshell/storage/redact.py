@@ -304,7 +304,8 @@ class Secrets:
                 members = enumerate(node)
             for key, value in members:
                 secret = hidden or (isinstance(key, str) and is_secret_name(key))
-                self._member(node, key, value, secret=secret, hidden=hidden)
+                if secret or isinstance(value, (str, dict, list)):
+                    self._member(node, key, value, secret=secret, hidden=hidden)
 
     def _member(
         self, node: Container, key: str | int, value: Any, *, secret: bool, hidden: bool
