@@ -205,7 +205,7 @@ class CompletionSources:
 
 
 def _resolver(schema: Schema | None) -> TypeResolver:
-    from ..qmp import Schema
+    from ..qmp import NO_SCHEMA
     from .types import TypeResolver  # the first prompt does not need it
 
-    return TypeResolver(schema or Schema([]))
+    return TypeResolver(schema or NO_SCHEMA)

@@ -11,11 +11,11 @@ from ..errors import LineError
 from ..qmp import (
     DEVICE_ADD,
     DEVICE_ADD_ARGUMENTS,
+    NO_SCHEMA,
     QOM_SET,
     TOO_LARGE,
     WARNED_FEATURES,
     JsonError,
-    Schema,
     is_ambiguous,
     json_number,
     parse_any,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from ..qmp import Member
+    from ..qmp import Member, Schema
     from .values import Argument, JsonTree
 
 
@@ -205,7 +205,7 @@ class _Evaluator:
 
     def __init__(self, introspection: Introspection) -> None:
         self._facts = introspection
-        self._schema = introspection.schema or Schema([])
+        self._schema = introspection.schema or NO_SCHEMA
         self.notes: list[str] = []
 
     def command(self, name: str, arguments: Iterable[Argument]) -> dict[str, Any]:

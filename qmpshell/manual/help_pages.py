@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..complete import TypeResolver
-from ..qmp import DEVICE_ADD, EventInfo, Schema
+from ..qmp import DEVICE_ADD, NO_SCHEMA, EventInfo, Schema
 from ..record import Record
 from ..render import (
     PLAIN,
@@ -330,7 +330,7 @@ class HelpPages:
 
     def __init__(self, schema: Schema | None, reference: Reference | None) -> None:
         self._has_schema = schema is not None
-        self.schema = schema or Schema([])
+        self.schema = schema or NO_SCHEMA
         self._reference = reference or Reference("")
 
     def names(self) -> list[str]:

@@ -49,6 +49,6 @@ else:
                 "is_ambiguous parse_any parse_bool parse_int parse_number parse_property"
                 " parse_scalar property_kind"
             ),
-            "schema": "WARNED_FEATURES CommandInfo EventInfo Member Schema dicts",
+            "schema": "NO_SCHEMA WARNED_FEATURES CommandInfo EventInfo Member Schema dicts",
         },
     )

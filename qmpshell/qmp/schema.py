@@ -244,3 +244,7 @@ def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
     return tuple(item for item in value if isinstance(item, str))
+
+
+# The schema of a server that has none, or whose schema is not known yet.
+NO_SCHEMA = Schema([])

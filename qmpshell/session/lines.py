@@ -156,7 +156,8 @@ class LineQueue:
     @property
     def has_waits(self) -> bool:
         """Whether any line waits for something with a deadline."""
-        return self.awaited is not None or bool(self.beside)
+        current = self.current
+        return bool(self.beside) or (current is not None and current.wait is not None)
 
     @property
     def deadlines(self) -> list[float]:

@@ -45,7 +45,7 @@ class Request:
     `is_typed` is true for a command line, false for raw JSON. `source` is None for qmpshell's own
     queries. `then` receives the reply, or None if there is none. `descriptor` is an open file that
     is passed along and then closed. `is_view` is true if a view shows the result instead of the
-    reply.
+    reply. `is_quit` is true if it ends the server, `is_silent` if it is answered only if it fails.
     """
 
     def __init__(
@@ -79,6 +79,11 @@ class Request:
         # True for a query that blocks nothing.
         self.background = False
         self.is_view = False
+        name = self.name
+        self.is_silent = not command_facts(name).replies_on_success
+        if name == "human-monitor-command":
+            name = qmp_name(as_text(self.arguments.get("command-line", "")).strip())
+        self.is_quit = command_facts(name).ends_server
 
     @property
     def label(self) -> str:
@@ -88,21 +93,6 @@ class Request:
         from ..storage import blank_spans, hmp_secret_spans  # only for messages
 
         return blank_spans(self.text, hmp_secret_spans(self.text))
-
-    @property
-    def is_quit(self) -> bool:
-        """Whether it ends the server."""
-        name = self.name
-        if name == "human-monitor-command":
-            name = qmp_name(as_text(self.arguments.get("command-line", "")).strip())
-        return command_facts(name).ends_server
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether it is answered only if it fails."""
-        if not self.name.startswith("guest-"):
-            return False
-        return not command_facts(self.name).replies_on_success
 
     def answer(self, reply: Reply | None) -> None:
         """Pass the reply to `then`, once."""
@@ -128,7 +118,7 @@ class Request:
         it has read the id).
         """
         if "id" not in reply.value:
-            return reply.is_error or not self.is_silent
+            return not self.is_silent or reply.is_error
         return echoes(self.user_id if self.own_id is None else self.own_id, reply.value["id"])
 
     def visible(self, reply: Reply) -> dict[str, Any]:
@@ -362,14 +352,19 @@ class RequestTable:
 
     def match(self, reply: Reply) -> Request | None:
         """Remove and return the request that `reply` answers, or None."""
-        fitting = [request for request in self._requests if request.answers(reply)]
-        if len(fitting) > 1 and "id" not in reply.value:
-            # A request without an id is more likely.
-            fitting = [item for item in fitting if "id" not in item.message] or fitting
-        if not fitting:
+        has_id = "id" in reply.value
+        found = None
+        for request in self._requests:
+            # Of those that a reply without an id may answer, one without an id is more likely.
+            is_best = has_id or "id" not in request.message
+            if (found is None or is_best) and request.answers(reply):
+                found = request
+                if is_best:
+                    break
+        if found is None:
             return self._match_silent(reply)
-        self._requests.remove(fitting[0])
-        return fitting[0]
+        self._requests.remove(found)
+        return found
 
     def _match_silent(self, reply: Reply) -> Request | None:
         for request in self._silent:

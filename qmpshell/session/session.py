@@ -233,7 +233,7 @@ class Session:
     def receive(self, data: bytes, now: float) -> list[Effect]:
         """Handle received bytes; b"" is the end."""
         self._outbox.start(now)
-        if self.lost:
+        if self.connection.is_lost:
             return []  # the session has given up the connection
         if data:
             self._receive_data(data)
@@ -349,7 +349,8 @@ class Session:
 
     def _on_user_reply(self, reply: Reply, request: Request) -> None:
         """Show the reply to a command that the user has typed, and handle its meaning."""
-        is_replaced = self.settings.hmp and reply.is_error and is_unanswered_info(reply, request)
+        is_error = reply.is_error
+        is_replaced = is_error and self.settings.hmp and is_unanswered_info(reply, request)
         if is_replaced and not request.abandoned:
             return
         shown = ShowReply(
@@ -361,9 +362,9 @@ class Session:
         )
         self.state.sender.set_last(shown)
         self.state.vm.on_reply(request, reply)
-        if reply.is_error or request.abandoned or not request.is_view:
+        if is_error or request.abandoned or not request.is_view:
             self.state.answers.add_reply(shown)
-        if reply.is_error:
+        if is_error:
             self._on_error_reply(reply, request)
             return
         if request.text is not None:

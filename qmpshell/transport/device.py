@@ -135,7 +135,7 @@ class DeviceStream(Stream):
     def _read(self, size: int) -> bytes:
         return os.read(self._descriptor, size)
 
-    def _write(self, data: memoryview, _descriptors: Sequence[int]) -> int:
+    def _write(self, data: bytes | memoryview, _descriptors: Sequence[int]) -> int:
         return os.write(self._descriptor, data)
 
     def close(self) -> None:

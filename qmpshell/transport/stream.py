@@ -46,7 +46,7 @@ class Stream:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         # Data to send, each with the descriptors to pass with its first byte.
-        self._queue: deque[tuple[memoryview, Sequence[int]]] = deque()
+        self._queue: deque[tuple[bytes | memoryview, Sequence[int]]] = deque()
         self._read_size = _READ_SIZE
 
     def fileno(self) -> int:
@@ -86,7 +86,7 @@ class Stream:
 
         `descriptors` are passed with the first byte and closed after that.
         """
-        self._queue.append((memoryview(data), descriptors))
+        self._queue.append((data, descriptors))
         if len(self._queue) == 1:
             self.flush()
 
@@ -103,7 +103,7 @@ class Stream:
                 raise ConnectionLost(f"sending failed: {error.strerror or error}") from error
             _close_all(descriptors)
             if sent < len(head):
-                self._queue[0] = (head[sent:], ())
+                self._queue[0] = (memoryview(head)[sent:], ())
             else:
                 self._queue.popleft()
 
@@ -119,7 +119,7 @@ class Stream:
     def _read(self, size: int) -> bytes:
         raise NotImplementedError
 
-    def _write(self, data: memoryview, descriptors: Sequence[int]) -> int:
+    def _write(self, data: bytes | memoryview, descriptors: Sequence[int]) -> int:
         raise NotImplementedError
 
 
@@ -139,7 +139,7 @@ class SocketStream(Stream):
     def _read(self, size: int) -> bytes:
         return self._socket.recv(size, _socket.MSG_DONTWAIT)
 
-    def _write(self, data: memoryview, descriptors: Sequence[int]) -> int:
+    def _write(self, data: bytes | memoryview, descriptors: Sequence[int]) -> int:
         if descriptors:
             numbers = b"".join(number.to_bytes(4, sys.byteorder) for number in descriptors)
             rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, numbers)
@@ -164,7 +164,7 @@ class DescriptorStream(Stream):
         self._ready(select.POLLIN)
         return os.read(self._descriptor, size)
 
-    def _write(self, data: memoryview, _descriptors: Sequence[int]) -> int:
+    def _write(self, data: bytes | memoryview, _descriptors: Sequence[int]) -> int:
         self._ready(select.POLLOUT)
         return os.write(self._descriptor, data[:_MIN_SEND_SIZE])
 
