@@ -455,7 +455,9 @@ class ScriptRunner:
     def _watch(self, *, is_reading: bool) -> None:
         """Update what `poll` waits for. Only a change costs a system call."""
         # The output comes first, because nothing must be sent after its reader is gone.
-        wanted = {self._output.fileno(): 0, **poll_events(self._output.waits_for)}
+        wanted = {self._output.fileno(): 0}
+        if self._output.pending:
+            wanted.update(poll_events(self._output.waits_for))
         if self._file is not None:
             wanted[self._file[0].fileno()] = select.POLLIN
         log = self._session.log_waits_for
@@ -487,9 +489,11 @@ class ScriptRunner:
 
     def _time_to_write(self) -> int | None:
         """Return in how many milliseconds a file that accepts no data fails. Raises OutputError."""
-        written = self._output.written_to_file
-        if self._timeout is None or written is None or not self._output.pending:
+        if self._timeout is None or not self._output.pending:
             self._stuck = None
+            return None
+        written = self._output.written_to_file
+        if written is None:
             return None
         now = self._clock()
         if self._stuck is None or self._stuck[0] != written:

@@ -450,6 +450,8 @@ class _Evaluator:
 
     def _untyped(self, root: Value, *, may_be_array: bool = False) -> Any:
         """Return the object for a tree of unknown type, or with `may_be_array` the array. Not recursive."""
+        if not root.members:
+            return {}
         made: dict[int, Any] = {}
         for node in (*reversed(list(root.nodes())), root):
             members = {
@@ -554,6 +556,8 @@ def _json_object(json: JsonTree) -> dict[str, Any]:
 
 def _is_open(root: Value) -> bool:
     """Return True if any value in the tree is ambiguous."""
+    if not root.members:
+        return False
     return any(map(_is_open_value, root.leaves())) or any(
         node.is_numbered() and not node.indices() for node in root.nodes()
     )

@@ -267,7 +267,8 @@ class FileSteps:
 
     def update(self) -> None:
         """Stop to read or open files for lines that were dropped. Redirects are still written."""
-        if not self._message_logger.waits_for:
+        logger = self._message_logger
+        if not (logger.is_open and logger.waits_for):
             self._log_blocked_since = None
         elif self._log_blocked_since is None:
             self._log_blocked_since = self._outbox.now

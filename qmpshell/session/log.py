@@ -29,24 +29,22 @@ class MessageLogger:
         self._log: MessageLog | None = None
         self._redactor: MessageRedactor | None = None
         self._unlogged: deque[dict[str, Any]] = deque(maxlen=_MAX_UNLOGGED)
-        self._problem = ""
+        # Whether there is a log.
+        self.is_open = False
+        # Why the log was closed, until that is reported, or "".
+        self.problem = ""
 
     def use(self, log: MessageLog | None) -> None:
         """Write to an open log from now on, or to none."""
         self.flush(is_last=True)
         self._close()
-        self._log = log
+        self._log, self.is_open = log, log is not None
         if log is not None:
             from ..storage import MessageRedactor  # few sessions have a log
 
             self._redactor = self._redactor or MessageRedactor()
             while self._unlogged:
                 self._redactor.sent(self._unlogged.popleft())
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a log."""
-        return self._log is not None
 
     @property
     def waits_for(self) -> dict[int, bool]:
@@ -67,18 +65,18 @@ class MessageLogger:
             self.fail(f"the last {log.pending} bytes could not be written")
 
     def _close(self) -> None:
-        log, self._log = self._log, None
+        log, self._log, self.is_open = self._log, None, False
         if log is not None:
             log.close()
 
     def fail(self, reason: str) -> None:
         """Close the log, which cannot be written, and report that."""
-        self._problem = f"the log was closed: {reason}"
+        self.problem = f"the log was closed: {reason}"
         self._close()
 
     def pop_problem(self) -> str:
         """Return why the log was closed, once, or ""."""
-        problem, self._problem = self._problem, ""
+        problem, self.problem = self.problem, ""
         return problem
 
     def sent(self, message: dict[str, Any]) -> None:

@@ -75,7 +75,7 @@ class Scheduler:
     @property
     def _is_held(self) -> bool:
         """Whether no line may continue, apart from one that waits for the answer to its dialog."""
-        if self._table and self._table.oldest_blocking is not None:
+        if self._table.oldest_blocking is not None:
             return True
         connection = self._connection
         if not connection.is_ready or connection.state == UNCONNECTED:
@@ -249,7 +249,7 @@ class Scheduler:
     @property
     def _reply_deadline(self) -> float | None:
         """When the oldest request that blocks the queue has taken too long, or None."""
-        request = self._table.oldest_blocking if self._table else None
+        request = self._table.oldest_blocking
         if request is None:
             return None
         timeout = self._state.settings.timeout

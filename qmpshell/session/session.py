@@ -112,7 +112,7 @@ class Session:
         return (
             not self._lines
             and self.connection.is_ready
-            and (not self._table or self._table.oldest_blocking is None)
+            and self._table.oldest_blocking is None
         )
 
     @property

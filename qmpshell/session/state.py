@@ -156,7 +156,8 @@ class SessionState:
 
     def pop_effects(self) -> list[Effect]:
         """Return the effects of a call of the session, after its messages are written to the log."""
-        self.write_log()
+        if self.message_logger.is_open or self.message_logger.problem:
+            self.write_log()
         self.files.update()
         return self.outbox.drain()
 

@@ -101,7 +101,8 @@ class Stream:
             except OSError as error:
                 self._drop_queue()
                 raise ConnectionLost(f"sending failed: {error.strerror or error}") from error
-            _close_all(descriptors)
+            if descriptors:
+                _close_all(descriptors)
             if sent < len(head):
                 self._queue[0] = (memoryview(head)[sent:], ())
             else:
