@@ -62,7 +62,7 @@ T = TypeVar("T")
 _READ_SIZE = 1 << 16
 _STDIN, _STDOUT = 0, 1
 _YES = ("y", "yes")
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGCONT)
 
 
 class _InterruptedError(QmpShellError):
@@ -142,7 +142,7 @@ class PlainShell(ScriptRunner):
         self._is_prompted = False
         # The text of a question, and what receives the answer, or None if there is none.
         self._question: tuple[str, Callable[[str | None], None]] | None = None
-        self._can_interrupt = self._is_interrupted = False
+        self._can_interrupt = self._is_interrupted = self._is_polling = False
         self._input = LineInput("", read=self._read, descriptor=_STDIN, raw=settings.raw)
         super().__init__(
             session,
@@ -278,7 +278,11 @@ class PlainShell(ScriptRunner):
             must_return = self._is_interrupted or self._status is not None
             return [] if must_return else self._poll.poll(timeout)
 
-        return self._interruptibly(poll)
+        self._is_polling = True
+        try:
+            return self._interruptibly(poll)
+        finally:
+            self._is_polling = False
 
     def _open_connection(self, step: Connect) -> tuple[Stream, str]:
         child = self._child_server
@@ -329,7 +333,11 @@ class PlainShell(ScriptRunner):
             self._can_interrupt = False
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGINT:
+        if number == signal.SIGCONT:
+            self._is_prompted = False  # the user's shell has written behind the prompt
+            if not self._is_polling:
+                return
+        elif number == signal.SIGINT:
             self._is_interrupted = True
         elif number != signal.SIGCHLD and self._status is None:
             self._status = 128 + number

@@ -121,6 +121,27 @@ def test_ctrl_z_at_prompt_keeps_the_line(bash: Terminal, tmp_path: Path) -> None
         bash.wait_for("status 0")
 
 
+def test_plain_prompt_returns_after_fg(bash: Terminal, one_qemu: Server) -> None:
+    bash.line(f"TERM=dumb {shlex.join([*COMMAND, '-q', one_qemu.address])}")
+    bash.wait_prompt()
+    bash.type(CTRL_Z)
+    wait_stopped(bash)
+    resume(bash)
+    bash.wait_prompt()
+    bash.line("query-name")
+    bash.wait_above("(QEMU) query-name", '{"return": {}}')
+    bash.line("quit")
+    bash.wait_for("Go on? [y/N]")
+    bash.type(CTRL_Z)
+    wait_stopped(bash)
+    resume(bash)
+    bash.wait_for("Go on? [y/N]")
+    bash.line("no")
+    bash.wait_above("not sent")
+    bash.type("\x04")
+    bash.wait_prompt(PROMPT)
+
+
 @pytest.mark.parametrize(
     ("keys", "after"),
     [
