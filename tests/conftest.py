@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.harness.program import own_folders
+from tests.harness.program import own_directories
 from tests.harness.scripted import Peer, ScriptedServer
 from tests.harness.servers import INSTALLATIONS, SYSTEM, Installation, Server, start_qemu
 
@@ -61,8 +61,8 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def spare_folders() -> Iterator[list[Path]]:
-    """Keep the folders that a test has left empty, for the next test."""
+def spare_directories() -> Iterator[list[Path]]:
+    """Keep the directories that a test has left empty, for the next test."""
     spare: list[Path] = []
     yield spare
     for path in spare:
@@ -70,29 +70,29 @@ def spare_folders() -> Iterator[list[Path]]:
 
 
 @pytest.fixture(autouse=True)
-def folders(spare_folders: list[Path]) -> Iterator[None]:
-    """Give each test its own folders for settings, history and sockets."""
-    # The names of tmp_path are too long for a socket. Most tests use no folder, and some file
+def directories(spare_directories: list[Path]) -> Iterator[None]:
+    """Give each test its own directories for settings, history and sockets."""
+    # The names of tmp_path are too long for a socket. Most tests use no directory, and some file
     # systems need milliseconds to remove one.
-    directory = spare_folders.pop() if spare_folders else Path(mkdtemp(prefix="qmpshell-"))
-    own_folders(directory)
+    directory = spare_directories.pop() if spare_directories else Path(mkdtemp(prefix="qmpshell-"))
+    own_directories(directory)
     if not _is_unused(directory):  # a process of the earlier test has ended late
         shutil.rmtree(directory, ignore_errors=True)
         directory = Path(mkdtemp(prefix="qmpshell-"))
     # The fixture has its own MonkeyPatch, because the patches of a test must be undone before the
-    # folders are removed.
+    # directories are removed.
     with pytest.MonkeyPatch.context() as patch:
-        for name, folder in own_folders(directory).items():
-            patch.setenv(name, folder)
+        for name, path in own_directories(directory).items():
+            patch.setenv(name, path)
         yield
     if _is_unused(directory):
-        spare_folders.append(directory)
+        spare_directories.append(directory)
     else:
         shutil.rmtree(directory, ignore_errors=True)
 
 
 def _is_unused(directory: Path) -> bool:
-    """Return True if a directory is as `own_folders` leaves it."""
+    """Return True if a directory is as `own_directories` leaves it."""
     try:
         modes = {
             str(path.relative_to(directory)): path.lstat().st_mode

@@ -74,13 +74,13 @@ fi
 "$venv/bin/pip" install -q --disable-pip-version-check ".[test]"
 # The test directories need short names because the path of a socket has at most 107 bytes.
 export TMPDIR=/tmp
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
 if [ -n "${LOWEST:-}" ]; then
     # shellcheck disable=SC2046 # a list of requirements
-    "$venv/bin/pip" install -q --disable-pip-version-check --no-deps --target "$folder/lowest" \
+    "$venv/bin/pip" install -q --disable-pip-version-check --no-deps --target "$directory/lowest" \
         $("$venv/bin/python" tests/lowest.py)
-    export PYTHONPATH="$folder/lowest"
+    export PYTHONPATH="$directory/lowest"
 else # one version of each library is enough for these
     "$venv/bin/ruff" check .
     "$venv/bin/ruff" format --check .
@@ -88,4 +88,4 @@ else # one version of each library is enough for these
 fi
 # Most tests wait for servers, so run more of them at a time than there are processors. The tests of a
 # file share servers and parsed files if one process runs them.
-"$venv/bin/pytest" -n $(($(getconf _NPROCESSORS_ONLN) * 2)) --dist worksteal --basetemp="$folder/t" "$@"
+"$venv/bin/pytest" -n $(($(getconf _NPROCESSORS_ONLN) * 2)) --dist worksteal --basetemp="$directory/t" "$@"

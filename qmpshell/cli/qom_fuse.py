@@ -93,7 +93,7 @@ def fuse_command(mountpoint: str, read_only: bool, **options: Any) -> Task:
             write_error(f"qmpshell: qom fuse needs libfuse: install the package fuse3 ({error})")
             return USAGE
         # libfuse changes the current directory.
-        folder = os.path.abspath(mountpoint)
+        directory = os.path.abspath(mountpoint)
         with open_connection(environment, **options) as connection:
             files = QomFiles(connection, read_only=read_only, clock=time.monotonic)
             more: dict[str, object] = {"ro": True} if read_only else {}
@@ -103,7 +103,7 @@ def fuse_command(mountpoint: str, read_only: bool, **options: Any) -> Task:
             def serve() -> None:
                 mfusepy.FUSE(
                     files,
-                    folder,
+                    directory,
                     foreground=True,
                     fsname="qom",
                     subtype="qmpshell",
@@ -115,7 +115,7 @@ def fuse_command(mountpoint: str, read_only: bool, **options: Any) -> Task:
 
             status = _Mount(serve, connection, files).run()
             if status == FAILED:
-                write_error(f"qmpshell: cannot mount at {folder}")
+                write_error(f"qmpshell: cannot mount at {directory}")
             return status
 
     return run

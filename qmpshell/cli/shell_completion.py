@@ -36,8 +36,8 @@ class _WholeWords(ShellComplete):
 
     def source(self) -> str:
         """Return the script for the shell."""
-        folder = _INSTALLED if os.path.isdir(_INSTALLED) else _SOURCE
-        with open(os.path.join(folder, f"qmpshell.{self.name}"), encoding="ascii") as file:
+        directory = _INSTALLED if os.path.isdir(_INSTALLED) else _SOURCE
+        with open(os.path.join(directory, f"qmpshell.{self.name}"), encoding="ascii") as file:
             return file.read()
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
@@ -123,17 +123,17 @@ def addresses(
 
 def _paths(typed: str) -> Iterator[str]:
     """Yield the sockets and directories with a path prefix, sockets first."""
-    folder, slash, partial = typed.rpartition("/")
+    directory, slash, partial = typed.rpartition("/")
     directories: list[str] = []
     try:
-        with os.scandir(os.path.expanduser(folder + slash) or ".") as entries:
+        with os.scandir(os.path.expanduser(directory + slash) or ".") as entries:
             names = sorted(entries, key=lambda entry: entry.name)
     except OSError:
         return
     for entry in names:
         if not entry.name.startswith(partial) or (entry.name[0] == "." and not partial):
             continue
-        path = f"{folder}{slash}{entry.name}"
+        path = f"{directory}{slash}{entry.name}"
         if entry.is_dir():
             directories.append(f"{path}/")
         elif _is_socket(entry.path):
@@ -155,13 +155,13 @@ def _running(environment: Mapping[str, str]) -> Iterator[str]:
     from ..qemu.runtime_dir import SOCKET
 
     runtime = environment.get("XDG_RUNTIME_DIR")
-    folder = os.path.join(runtime, "qmpshell") if runtime else ""
+    directory = os.path.join(runtime, "qmpshell") if runtime else ""
     try:
-        names = sorted(os.listdir(folder)) if folder else []
+        names = sorted(os.listdir(directory)) if directory else []
     except OSError:
         return
     for name in names:
-        path = os.path.join(folder, name, SOCKET)
+        path = os.path.join(directory, name, SOCKET)
         if _is_socket(path):
             yield path
 

@@ -293,7 +293,7 @@ def file_names(typed: str, sources: CompletionSources) -> Iterator[tuple[str, st
     """Yield the files with this path prefix and their kinds, directories first, with a trailing slash."""
     if sources.files is None or "\0" in typed:
         return
-    folder, slash, partial = typed.rpartition("/")
+    directory, slash, partial = typed.rpartition("/")
     found = [
         (kind != DIRECTORY, name.lower(), name, kind)
         for name, kind in sources.files(typed)
@@ -304,7 +304,7 @@ def file_names(typed: str, sources: CompletionSources) -> Iterator[tuple[str, st
     else:
         found.sort()
     for _, _, name, kind in found:
-        yield f"{folder}{slash}{name}{'/' if kind == DIRECTORY else ''}", kind
+        yield f"{directory}{slash}{name}{'/' if kind == DIRECTORY else ''}", kind
 
 
 def qom_paths(typed: str, sources: CompletionSources) -> Iterator[LiveName]:

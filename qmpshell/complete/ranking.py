@@ -119,7 +119,7 @@ def _in_words(typed: str, name: str) -> tuple[int, int] | None:
     return min((count, skipped + len(heads) - 1 - word) for count, skipped, word in ends.values())
 
 
-DIRECTORY = "folder"
+DIRECTORY = "directory"
 REGULAR_FILE = "file"
 SOCKET = "socket"
 OTHER = "device or pipe"

@@ -14,7 +14,7 @@ else:
         __name__,
         {
             "entries": "COMMAND ENUM EVENT Entry first_sentence parse_title",
-            "find": "AGENT QEMU STORAGE_DAEMON Manual ManualCache find_page folders page_of",
+            "find": "AGENT QEMU STORAGE_DAEMON Manual ManualCache find_page manual_directories page_of",
             "help_pages": "HelpPages type_text",
             "reference": (
                 "Descriptions Found Reference inferred_type names_starting_with search_manual"

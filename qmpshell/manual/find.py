@@ -41,7 +41,7 @@ def page_of(commands: Collection[str], *, name: str = "") -> ManualPage:
     return QEMU
 
 
-_DEFAULT_FOLDERS = ("/usr/share/man", "/usr/local/share/man", "/usr/local/man")
+_DEFAULT_DIRECTORIES = ("/usr/share/man", "/usr/local/share/man", "/usr/local/man")
 _HOMEBREW = ("/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew")
 _SUFFIXES = ("", ".gz", ".xz")
 # The title line of a page is within this many bytes.
@@ -73,7 +73,7 @@ def find_page(
     return (_read(best, _MAX_PAGE_SIZE) or None) if best else None
 
 
-def folders(environment: Mapping[str, str], program: str | None = None) -> list[str]:
+def manual_directories(environment: Mapping[str, str], program: str | None = None) -> list[str]:
     """Return the directories of manual pages, the most relevant first, like man(1).
 
     $MANPATH replaces the usual ones; an empty part of it stands for them. The directories beside
@@ -93,12 +93,12 @@ def folders(environment: Mapping[str, str], program: str | None = None) -> list[
 
 def _usual(environment: Mapping[str, str]) -> list[str]:
     found = [
-        folder
+        directory
         for binaries in environment.get("PATH", "").split(":")
         if binaries
-        for folder in _beside(binaries)
+        for directory in _beside(binaries)
     ]
-    found += _DEFAULT_FOLDERS
+    found += _DEFAULT_DIRECTORIES
     brew = environment.get("HOMEBREW_PREFIX")
     return found + [f"{item}/share/man" for item in ((brew, *_HOMEBREW) if brew else _HOMEBREW)]
 
@@ -127,8 +127,8 @@ def _resolved(program: str, environment: Mapping[str, str]) -> str:
 
 
 def _paths(name: str, environment: Mapping[str, str], program: str | None) -> Iterator[str]:
-    for folder in folders(environment, program):
-        for inner in (f"{folder}/man{SECTION}", folder):
+    for directory in manual_directories(environment, program):
+        for inner in (f"{directory}/man{SECTION}", directory):
             for suffix in _SUFFIXES:
                 path = f"{inner}/{name}.{SECTION}{suffix}"
                 if os.path.isfile(path):

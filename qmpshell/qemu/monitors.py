@@ -380,8 +380,8 @@ class _Scan:
         # A daemon has changed its directory after it created its sockets.
         variables = self._read(pid, "environ").split(b"\0")
         started = next((os.fsdecode(v[4:]) for v in variables if v.startswith(b"PWD=")), "")
-        folders = [folder for folder in (self._link(pid, "cwd"), started) if folder]
-        paths = [os.path.normpath(os.path.join(folder, path)) for folder in folders]
+        directories = [directory for directory in (self._link(pid, "cwd"), started) if directory]
+        paths = [os.path.normpath(os.path.join(directory, path)) for directory in directories]
         return next((found for found in paths if os.path.exists(found)), path)
 
     def _terminal(self, pid: int) -> str:

@@ -114,7 +114,7 @@ def find_program(name: str, environment: Mapping[str, str]) -> str:
     if "/" not in name:
         found = shutil.which(name, path=environment.get("PATH"))
         if found is None:
-            here = f"; the one in this folder is ./{name}" if os.path.exists(name) else ""
+            here = f"; the one in this directory is ./{name}" if os.path.exists(name) else ""
             raise LaunchError(f"{name}: no such program in PATH{here}")
         return found
     if not os.path.exists(name):

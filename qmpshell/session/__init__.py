@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .connection import *
     from .effects import *
     from .input import *
-    from .live_names import *
+    from .live_cache import *
     from .ports import *
     from .raw import *
     from .requests import *
@@ -39,7 +39,7 @@ else:
                 " ShowResult ShowUnexpected StopFile TryConnect"
             ),
             "input": "LineInput ScriptLines note_skipped",
-            "live_names": "LIVE HmpCatalogueLoader LiveCache",
+            "live_cache": "LIVE HmpCatalogueLoader LiveCache",
             "ports": "Ports",
             "raw": "RawSession",
             "requests": (

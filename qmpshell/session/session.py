@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..storage import Settings
     from .effects import Effect
     from .interaction import Interaction
-    from .live_names import HmpCatalogueLoader, LiveCache
+    from .live_cache import HmpCatalogueLoader, LiveCache
     from .ports import Ports
     from .requests import Request
     from .steps import Step, Steps
@@ -171,13 +171,13 @@ class Session:
 
     def make_live_cache(self) -> LiveCache:
         """Return a cache of the names that only the server knows."""
-        from .live_names import LiveCache  # a script does not need it
+        from .live_cache import LiveCache  # a script does not need it
 
         return LiveCache(self.state, is_free=self._is_free)
 
     def make_catalogue_loader(self) -> HmpCatalogueLoader:
         """Return a loader of the human monitor's help."""
-        from .live_names import HmpCatalogueLoader  # a script does not need it
+        from .live_cache import HmpCatalogueLoader  # a script does not need it
 
         return HmpCatalogueLoader(self.state)
 

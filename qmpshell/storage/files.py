@@ -24,8 +24,8 @@ NON_BLOCKING = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 def config_path(environment: Mapping[str, str]) -> str | None:
     """Return the path of the settings file, or None if there is no place for it."""
-    folder = _own_directory(environment, "XDG_CONFIG_HOME", ".config")
-    return os.path.join(folder, "config.toml") if folder is not None else None
+    directory = _own_directory(environment, "XDG_CONFIG_HOME", ".config")
+    return os.path.join(directory, "config.toml") if directory is not None else None
 
 
 def state_directory(environment: Mapping[str, str]) -> str | None:

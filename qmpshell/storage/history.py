@@ -26,7 +26,7 @@ _MAX_ENTRIES = 10_000
 _MAX_ENTRY = 1 << 16
 _PRIVATE_FILE = 0o600
 _ENTRY, _FAILED = "+", "-"
-_PRIVATE_FOLDER = 0o700
+_PRIVATE_DIRECTORY = 0o700
 _NOT_OWNER = "it belongs to another user"
 _NO_FILE = "it is not a regular file"
 _REASONS = {errno.ENXIO: _NO_FILE}  # a FIFO or a socket
@@ -38,10 +38,10 @@ class HistoryError(QmpShellError):
 
 def history_path(environment: Mapping[str, str], name: str) -> str:
     """Return the path of the history called `name` (XDG base directories). Raises HistoryError."""
-    folder = state_directory(environment)
-    if folder is None:
+    directory = state_directory(environment)
+    if directory is None:
         raise HistoryError("the history is not saved: HOME is not the path of a directory")
-    return os.path.join(folder, name)
+    return os.path.join(directory, name)
 
 
 class HistoryFile:
@@ -107,9 +107,9 @@ class HistoryFile:
             return _open(self._path, flags)
         except FileNotFoundError:
             pass
-        folder = os.path.dirname(self._path)
-        _make_folder(folder)
-        _check_owner(folder)
+        directory = os.path.dirname(self._path)
+        _make_directory(directory)
+        _check_owner(directory)
         return _open(self._path, flags | os.O_CREAT)
 
     def _problem(self, reason: str) -> HistoryError:
@@ -127,25 +127,25 @@ def escape_entry(text: str) -> str:
     return re.sub(r"[^\n\t]+", lambda match: escape_json(match[0]), text)
 
 
-def _make_folder(path: str) -> None:
+def _make_directory(path: str) -> None:
     if os.path.isdir(path):
         return
     parent = os.path.dirname(path)
     if parent == path:
         return
-    _make_folder(parent)
+    _make_directory(parent)
     _check_owner(parent)
     try:
-        os.mkdir(path, _PRIVATE_FOLDER)
+        os.mkdir(path, _PRIVATE_DIRECTORY)
     except FileExistsError:
         if not os.path.isdir(path):  # another shell may have created it
             raise
 
 
-def _check_owner(folder: str) -> None:
+def _check_owner(directory: str) -> None:
     """Raise HistoryError if root would create a file in a directory of another user."""
-    if os.geteuid() == 0 and os.stat(folder).st_uid != 0:
-        raise HistoryError(f"{escape(folder)} belongs to another user")
+    if os.geteuid() == 0 and os.stat(directory).st_uid != 0:
+        raise HistoryError(f"{escape(directory)} belongs to another user")
 
 
 def _open(path: str, flags: int) -> int:

@@ -173,9 +173,9 @@ def list_directory(path: str) -> Iterator[tuple[str, str]]:
 
     `~/` stands for the home directory.
     """
-    folder = os.path.expanduser(os.path.dirname(path)) or "."
+    directory = os.path.expanduser(os.path.dirname(path)) or "."
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(directory) as entries:
             for entry in entries:
                 yield entry.name, _kind(entry)
     except OSError:
@@ -185,8 +185,8 @@ def list_directory(path: str) -> Iterator[tuple[str, str]]:
 def list_programs(path: str) -> set[str]:
     """Return the names of the programs in the directories of a PATH."""
     found: set[str] = set()
-    for folder in filter(None, path.split(os.pathsep)):
-        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+    for directory in filter(None, path.split(os.pathsep)):
+        with contextlib.suppress(OSError), os.scandir(directory) as entries:
             found |= {
                 entry.name
                 for entry in entries

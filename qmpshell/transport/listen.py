@@ -167,8 +167,8 @@ class _Path:
 
     def __init__(self, path: str) -> None:
         self._path = os.path.abspath(path)
-        folder, name = os.path.split(self._path)
-        self._lock_path = os.path.join(folder, f".{name}.qmpshell")
+        directory, name = os.path.split(self._path)
+        self._lock_path = os.path.join(directory, f".{name}.qmpshell")
         self._descriptor = self._lock()
         self._bound: tuple[int, int] | None = None
         # Whether nothing was at the path before `bind`.

@@ -109,12 +109,12 @@ def _aligned(size: int) -> int:
     return (size + 3) & ~3
 
 
-def read_tcp_sockets(folder: str = "/proc/net") -> list[TcpSocket]:
+def read_tcp_sockets(directory: str = "/proc/net") -> list[TcpSocket]:
     """Return the TCP sockets in a `net` directory of /proc, as far as they can be read."""
     found = []
     for name in ("tcp", "tcp6"):
         try:
-            with open(os.path.join(folder, name), encoding="ascii", errors="replace") as file:
+            with open(os.path.join(directory, name), encoding="ascii", errors="replace") as file:
                 lines = file.readlines()[1:]
         except OSError:
             continue
@@ -134,16 +134,16 @@ def _parse_end(text: str) -> tuple[str, int]:
     return socket.inet_ntop(family, packed).removeprefix("::ffff:"), int(port, 16)
 
 
-def read_links(folder: str) -> dict[str, str]:
+def read_links(directory: str) -> dict[str, str]:
     """Return the links in a directory such as /proc/PID/fd, as far as they can be read."""
     found: dict[str, str] = {}
     try:
-        names = os.listdir(folder)
+        names = os.listdir(directory)
     except OSError:
         return found
     for name in names:
         try:
-            found[name] = os.readlink(os.path.join(folder, name))
+            found[name] = os.readlink(os.path.join(directory, name))
         except OSError:
             continue
     return found

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.harness.program import own_folders
+from tests.harness.program import own_directories
 
 from . import (
     colour,
@@ -55,7 +55,7 @@ def main(names: list[str]) -> int:
         print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
         return 2
     with tempfile.TemporaryDirectory(prefix="qmpshell-") as directory:
-        os.environ.update(own_folders(Path(directory)))
+        os.environ.update(own_directories(Path(directory)))
         good = [BENCHMARKS[name]() for name in names or BENCHMARKS]
     return 0 if all(good) else 1
 

@@ -211,8 +211,8 @@ def test_completion_source_prints_the_file(shell_name: str) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """Make a folder with sockets, directories and a file."""
+def directory(tmp_path: Path) -> Iterator[Path]:
+    """Make a directory with sockets, directories and a file."""
     (tmp_path / "run" / "inner dir").mkdir(parents=True)
     (tmp_path / "notes.txt").touch()
     with contextlib.ExitStack() as stack:
@@ -240,8 +240,8 @@ def test_completion_of_value_keeps_its_option(shell: str, lines: list[str]) -> N
     assert complete("--color=a", shell=shell) == lines
 
 
-def test_completion_offers_subcommands_targets_and_sockets(folder: Path) -> None:
-    config, runtime = folder / "config", folder / "r"
+def test_completion_offers_subcommands_targets_and_sockets(directory: Path) -> None:
+    config, runtime = directory / "config", directory / "r"
     (config / "qmpshell").mkdir(parents=True)
     (config / "qmpshell" / "config.toml").write_text('[targets]\nlab = "/x"\n')
     (runtime / "qmpshell" / "7").mkdir(parents=True)
@@ -249,20 +249,20 @@ def test_completion_offers_subcommands_targets_and_sockets(folder: Path) -> None
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(os.path.relpath(running))
         variables = {"XDG_CONFIG_HOME": str(config), "XDG_RUNTIME_DIR": str(runtime)}
-        found = complete("", cwd=folder, **variables)
+        found = complete("", cwd=directory, **variables)
         assert found[:3] == ["plain,run", "plain,exec", "plain,events"]
         assert f"plain,{running}" in found
         assert "plain,run/" in found
         assert not any("notes" in item for item in found)
-        assert complete("la", cwd=folder, **variables) == ["plain,lab"]
-        assert complete("-q", "l", cwd=folder, **variables) == ["plain,lab"]
+        assert complete("la", cwd=directory, **variables) == ["plain,lab"]
+        assert complete("-q", "l", cwd=directory, **variables) == ["plain,lab"]
 
 
-def test_completion_offers_subcommands_only_as_first_word(folder: Path) -> None:
-    assert complete("ru", cwd=folder) == ["plain,run", "plain,run/"]
-    assert complete("-q", "ru", cwd=folder) == ["plain,run/"]
-    assert complete("vm", cwd=folder) == ["plain,vm.sock"]
-    assert complete("none", cwd=folder) == []
+def test_completion_offers_subcommands_only_as_first_word(directory: Path) -> None:
+    assert complete("ru", cwd=directory) == ["plain,run", "plain,run/"]
+    assert complete("-q", "ru", cwd=directory) == ["plain,run/"]
+    assert complete("vm", cwd=directory) == ["plain,vm.sock"]
+    assert complete("none", cwd=directory) == []
 
 
 @pytest.mark.parametrize(
@@ -277,9 +277,9 @@ def test_completion_offers_subcommands_only_as_first_word(folder: Path) -> None:
     ],
 )
 def test_completion_continues_paths(
-    folder: Path, shell: str, typed: str, values: list[str]
+    directory: Path, shell: str, typed: str, values: list[str]
 ) -> None:
-    found = complete(typed, shell=shell, cwd=folder)
+    found = complete(typed, shell=shell, cwd=directory)
     if shell == "zsh":
         found = [f"{kind},{value}" for kind, value in zip(found[::3], found[1::3], strict=True)]
     assert found == [f"plain,{value}" for value in values]
@@ -295,12 +295,12 @@ def check_completed_word(terminal: Terminal, typed: str, shown: str) -> None:
     terminal.wait(lambda: terminal.current == f"{line}.", repr(f"{line}."))
 
 
-def test_bash_completes_the_typed_line(folder: Path) -> None:
+def test_bash_completes_the_typed_line(directory: Path) -> None:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     variables = {"PATH": path, "PS1": "first prompt", "INPUTRC": "/dev/null"}
     command = ("bash", "--norc", "--noprofile", "-i")
     with Terminal(command=command, variables=variables, columns=200) as terminal:
-        terminal.type(f"cd {folder}; PS1='> '; . {SCRIPTS}/qmpshell.bash; clear\n")
+        terminal.type(f"cd {directory}; PS1='> '; . {SCRIPTS}/qmpshell.bash; clear\n")
         terminal.wait(lambda: terminal.current == ">", "empty prompt")
         for typed, shown in [
             ("unix:ru", "unix:run/"),
@@ -313,13 +313,13 @@ def test_bash_completes_the_typed_line(folder: Path) -> None:
             check_completed_word(terminal, typed, shown)
 
 
-def test_zsh_completes_the_typed_line(folder: Path) -> None:
+def test_zsh_completes_the_typed_line(directory: Path) -> None:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    variables = {"PATH": path, "ZDOTDIR": str(folder)}
+    variables = {"PATH": path, "ZDOTDIR": str(directory)}
     with Terminal(command=("zsh", "-f", "-i"), variables=variables, columns=200) as terminal:
         # -D writes no file with what it has loaded, -u asks nothing about its directories.
         load = f"autoload -U compinit; compinit -D -u; . {SCRIPTS}/qmpshell.zsh; bindkey -e"
-        terminal.type(f"cd {folder}; PS1='> '; {load}; clear\n")
+        terminal.type(f"cd {directory}; PS1='> '; {load}; clear\n")
         terminal.wait(lambda: terminal.current == ">", "empty prompt")
         for typed, shown in [
             ("unix:ru", "unix:run/"),
@@ -333,7 +333,7 @@ def test_zsh_completes_the_typed_line(folder: Path) -> None:
             check_completed_word(terminal, typed, shown)
 
 
-def test_fish_completes_the_typed_line(folder: Path) -> None:
+def test_fish_completes_the_typed_line(directory: Path) -> None:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     cases = {
         "unix:ru": ["unix:run/"],
@@ -351,8 +351,8 @@ def test_fish_completes_the_typed_line(folder: Path) -> None:
             ["fish", "--no-config", "-c", script, "--", f"qmpshell {typed}"],
             capture_output=True,
             text=True,
-            cwd=folder,
-            env=environment(PATH=path, HOME=str(folder)),
+            cwd=directory,
+            env=environment(PATH=path, HOME=str(directory)),
             check=False,
         )
         found = [line.partition("\t")[0] for line in done.stdout.splitlines()]

@@ -139,8 +139,8 @@ def test_bash_completes_names_from_server(machine: Server) -> None:
     variables = {"PATH": path, "PS1": "first prompt", "INPUTRC": "/dev/null"}
     command = ("bash", "--norc", "--noprofile", "-i")
     with Terminal(command=command, variables=variables, columns=200) as terminal:
-        folder = machine.path.parent
-        terminal.type(f"cd {folder}; PS1='> '; . {SCRIPTS}/qmpshell.bash; clear\n")
+        directory = machine.path.parent
+        terminal.type(f"cd {directory}; PS1='> '; . {SCRIPTS}/qmpshell.bash; clear\n")
         terminal.wait(lambda: terminal.current == ">", "empty prompt")
         for typed, shown in [
             ("exec -s vm.sock query-statu", "exec -s vm.sock query-status "),

@@ -85,8 +85,8 @@ class FakeLive:
 
 
 def files(prefix: str) -> list[tuple[str, str]]:
-    """Return the names in a fake file system with the folders /images and /run."""
-    folder = prefix.rpartition("/")[0]
+    """Return the names in a fake file system with the directories /images and /run."""
+    directory = prefix.rpartition("/")[0]
     known = {
         "": [("images", DIRECTORY)],
         "/images": [("disk.img", REGULAR_FILE), (".hidden", REGULAR_FILE)],
@@ -101,7 +101,7 @@ def files(prefix: str) -> list[tuple[str, str]]:
             ("a.sock", SOCKET),
         ],
     }
-    return known.get(folder, [])
+    return known.get(directory, [])
 
 
 def known(server: str) -> CompletionSources:

@@ -14,12 +14,12 @@ PAGES = ("qemu-qmp-ref", "qemu-storage-daemon-qmp-ref", "qemu-ga-ref")
 OTHER_VERSION = "6.1.0"
 
 
-def manual_of_other_version(installation: Installation, folder: Path) -> str:
-    """Write the manual of the installed QEMU as that of another version. Return its folder."""
+def manual_of_other_version(installation: Installation, directory: Path) -> str:
+    """Write the manual of the installed QEMU as that of another version. Return its directory."""
     page = page_text(installation, "qemu-qmp-ref").replace(installation.version, OTHER_VERSION)
-    (folder / "other" / "man7").mkdir(parents=True)
-    (folder / "other" / "man7" / "qemu-qmp-ref.7").write_text(page)
-    return str(folder / "other")
+    (directory / "other" / "man7").mkdir(parents=True)
+    (directory / "other" / "man7" / "qemu-qmp-ref.7").write_text(page)
+    return str(directory / "other")
 
 
 def page_text(installation: Installation, name: str) -> str:

@@ -30,10 +30,10 @@ def environment(**changes: str) -> dict[str, str]:
     return clean | {"PYTHONWARNINGS": "error"} | changes
 
 
-def own_folders(directory: Path) -> dict[str, str]:
-    """Return variables that place settings, history and sockets in folders below `directory`.
+def own_directories(directory: Path) -> dict[str, str]:
+    """Return variables that place settings, history and sockets in directories below `directory`.
 
-    Only the runtime folder exists, as after a login.
+    Only the runtime directory exists, as after a login.
     """
     runtime = directory / "run"
     runtime.mkdir(mode=0o700, exist_ok=True)

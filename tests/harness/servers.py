@@ -52,7 +52,7 @@ class Installation:
 
     @property
     def manuals(self) -> str:
-        """Return the folder of the manual pages."""
+        """Return the directory of the manual pages."""
         return f"{self.root}/usr/share/man"
 
     def data_options(self) -> list[str]:
@@ -77,7 +77,7 @@ class Installation:
 
 
 def cache() -> Path:
-    """Return the folder where tests/run.sh unpacks other QEMU versions."""
+    """Return the directory where tests/run.sh unpacks other QEMU versions."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(base) / "qmpshell-tests"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qmpshell.manual import find_page, folders
+from qmpshell.manual import find_page, manual_directories
 
 NAME = "qemu-qmp-ref"
 
@@ -17,12 +17,12 @@ def page(version: str, more: str = "") -> str:
     return f'.\\" comment\n.TH "QEMU-QMP-REF" "7" "May 25, 2026" "{version}" "QEMU"\n{more}'
 
 
-def install(folder: Path, text: str, suffix: str = ".gz") -> None:
-    (folder / "man7").mkdir(parents=True, exist_ok=True)
+def install(directory: Path, text: str, suffix: str = ".gz") -> None:
+    (directory / "man7").mkdir(parents=True, exist_ok=True)
     data = text.encode()
     if suffix:
         data = gzip.compress(data) if suffix == ".gz" else lzma.compress(data)
-    (folder / "man7" / f"{NAME}.7{suffix}").write_bytes(data)
+    (directory / "man7" / f"{NAME}.7{suffix}").write_bytes(data)
 
 
 def find_in(
@@ -59,8 +59,8 @@ def test_broken_compressed_page_is_none(tmp_path: Path, suffix: str) -> None:
 def test_page_of_the_server_version_is_preferred(tmp_path: Path) -> None:
     versions = ("7.2.22", "10.0.2", "10.1.0")
     parts = [tmp_path / version for version in versions]
-    for folder, version in zip(parts, versions, strict=True):
-        install(folder, page(version))
+    for directory, version in zip(parts, versions, strict=True):
+        install(directory, page(version))
     cases: list[tuple[tuple[int, ...] | None, str]] = [
         ((7, 2, 22), "7.2.22"),
         ((7, 2, 0), "7.2.22"),
@@ -80,17 +80,17 @@ def test_page_without_version_is_not_preferred(tmp_path: Path) -> None:
     assert find_in(tmp_path / "a", tmp_path / "b", version=(7, 2, 0)) == page("7.2.22")
 
 
-def test_manpath_replaces_or_extends_default_folders() -> None:
-    assert folders({"MANPATH": "/a:/b"}) == ["/a", "/b"]
-    usual = folders({})
+def test_manpath_replaces_or_extends_default_directories() -> None:
+    assert manual_directories({"MANPATH": "/a:/b"}) == ["/a", "/b"]
+    usual = manual_directories({})
     assert "/usr/share/man" in usual
     assert "/usr/local/share/man" in usual
     assert "/opt/homebrew/share/man" in usual
-    assert folders({"MANPATH": ""}) == usual
-    assert folders({"MANPATH": "/a:"}) == ["/a", *usual]
-    assert folders({"MANPATH": ":/a"}) == [*usual, "/a"]
-    assert folders({"MANPATH": "/a::/b"}) == ["/a", *usual, "/b"]
-    brew = folders({"HOMEBREW_PREFIX": "/brew"})
+    assert manual_directories({"MANPATH": ""}) == usual
+    assert manual_directories({"MANPATH": "/a:"}) == ["/a", *usual]
+    assert manual_directories({"MANPATH": ":/a"}) == [*usual, "/a"]
+    assert manual_directories({"MANPATH": "/a::/b"}) == ["/a", *usual, "/b"]
+    brew = manual_directories({"HOMEBREW_PREFIX": "/brew"})
     assert brew.index("/brew/share/man") < brew.index("/opt/homebrew/share/man")
 
 
@@ -103,14 +103,14 @@ def test_manual_next_to_program_comes_first(tmp_path: Path) -> None:
         "QEMU": f"'{tmp_path}/variable/bin/qemu-system-x86_64' -nodefaults",
         "PATH": f"{tmp_path}/path/bin",
     }
-    found = folders(environment, f"{tmp_path}/own/bin/qemu-system-x86_64")
+    found = manual_directories(environment, f"{tmp_path}/own/bin/qemu-system-x86_64")
     places = [found.index(f"{tmp_path}/{name}/share/man") for name in ("own", "variable", "path")]
     assert places == sorted(places)
     assert found.index("/usr/share/man") > places[-1]
     # A build of QEMU has its manual there.
     assert f"{tmp_path}/own/bin/docs" in found
     for broken in ("'", "", "   "):
-        assert "/usr/share/man" in folders({"QEMU": broken})
+        assert "/usr/share/man" in manual_directories({"QEMU": broken})
 
 
 def test_page_in_build_directory_is_found(tmp_path: Path) -> None:

@@ -156,10 +156,10 @@ def test_ls_lists_agent(tmp_path: Path) -> None:
 
 
 def fake_process(root: Path, pid: int, *words: str) -> Path:
-    folder = root / str(pid)
-    (folder / "fd").mkdir(parents=True)
-    (folder / "cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in words))
-    return folder
+    directory = root / str(pid)
+    (directory / "fd").mkdir(parents=True)
+    (directory / "cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in words))
+    return directory
 
 
 def test_unreadable_or_vanished_files_leave_only_gaps(tmp_path: Path) -> None:
@@ -167,11 +167,11 @@ def test_unreadable_or_vanished_files_leave_only_gaps(tmp_path: Path) -> None:
     fake_process(tmp_path, 10, *line)
     (tmp_path / "11").mkdir()  # it has ended
     fake_process(tmp_path, 12)  # a kernel thread
-    folder = fake_process(tmp_path, 13, *line)
+    directory = fake_process(tmp_path, 13, *line)
     for name in ("fd", "net", "environ"):  # neither directories nor files that can be read
         if name == "fd":
-            (folder / name).rmdir()
-        (folder / name).symlink_to("nowhere")
+            (directory / name).rmdir()
+        (directory / name).symlink_to("nowhere")
     fake_process(tmp_path, 14, "qemu-system-arm", "-chardev", "socket,id=c,fd=9", "-mon", "c")
     found = find_processes(str(tmp_path))
     assert [process.pid for process in found] == [10, 13, 14]
@@ -192,11 +192,11 @@ def test_ls_to_closed_reader_exits_quietly(one_qemu: Server) -> None:
 
 def test_completion_offers_running_monitors(one_qemu: Server, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    folder = tmp_path / "empty"
-    assert f"plain,{one_qemu.address}" in complete("", cwd=folder)
+    directory = tmp_path / "empty"
+    assert f"plain,{one_qemu.address}" in complete("", cwd=directory)
     prefix = one_qemu.address[:-3]
-    assert complete(prefix, cwd=folder) == [f"plain,{one_qemu.address}"]
-    assert complete(f"unix:{prefix}", shell="fish", cwd=folder) == [
+    assert complete(prefix, cwd=directory) == [f"plain,{one_qemu.address}"]
+    assert complete(f"unix:{prefix}", shell="fish", cwd=directory) == [
         f"plain,unix:{one_qemu.address}"
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.harness.servers import NEWEST
 
-from .pictures import FOLDER, PICTURES
+from .pictures import DIRECTORY, PICTURES
 
 for name, draw in PICTURES.items():
-    (FOLDER / f"{name}.svg").write_text(draw(NEWEST))
+    (DIRECTORY / f"{name}.svg").write_text(draw(NEWEST))

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from qmpshell import connect
-from tests.harness.program import own_folders
+from tests.harness.program import own_directories
 from tests.harness.screen import Terminal
 from tests.harness.servers import Installation, Server, start_qemu
 from tests.harness.vga import COLORS, show_colors, start_vga
 
 from .svg import Row, render
 
-FOLDER = Path(__file__).parent
+DIRECTORY = Path(__file__).parent
 _COLUMNS = 96
 _VERSION = "QEMU 10.0.2"
 # What differs from run to run, and its replacement: the version, and the time that a reply took.
@@ -77,7 +77,7 @@ def _shell(
     with tempfile.TemporaryDirectory(prefix="q") as directory:
         os.chdir(directory)
         try:
-            variables |= {"TERM": "xterm-256color", **own_folders(Path(directory))}
+            variables |= {"TERM": "xterm-256color", **own_directories(Path(directory))}
             with (
                 start(installation),
                 Terminal("vm.sock", columns=_COLUMNS, rows=rows, variables=variables) as terminal,
@@ -164,7 +164,7 @@ def _block_shell(installation: Installation, rows: int) -> Iterator[Terminal]:
                     "vm.sock",
                     columns=_COLUMNS,
                     rows=rows,
-                    variables={"TERM": "xterm-256color", **own_folders(Path(directory))},
+                    variables={"TERM": "xterm-256color", **own_directories(Path(directory))},
                 ) as terminal:
                     terminal.wait_toolbar("mirror0", "prelaunch")
                     yield terminal

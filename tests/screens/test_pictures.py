@@ -6,10 +6,10 @@ import pytest
 
 from tests.harness.servers import NEWEST
 
-from .pictures import FOLDER, PICTURES
+from .pictures import DIRECTORY, PICTURES
 
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_picture_equals_screen(name: str) -> None:
-    saved = (FOLDER / f"{name}.svg").read_text()
+    saved = (DIRECTORY / f"{name}.svg").read_text()
     assert PICTURES[name](NEWEST) == saved, "python -m tests.screens writes it again"

@@ -19,7 +19,7 @@ LEFT = "the file is ignored"
 
 
 class Home:
-    """A folder for a settings file, and the environment variables that select it."""
+    """A directory for a settings file, and the environment variables that select it."""
 
     def __init__(self, base: Path) -> None:
         self.base = base
@@ -36,7 +36,7 @@ class Home:
         return read_config(self.variables | {"HOME": "/home/somebody"})
 
     def run(self, *arguments: str, socket: str = "") -> Result:
-        """Run a script in any current folder."""
+        """Run a script in any current directory."""
         return run(
             *arguments,
             XDG_CONFIG_HOME=str(self.base),

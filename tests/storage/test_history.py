@@ -157,8 +157,8 @@ def test_root_creates_nothing_in_folders_of_users(
     home = tmp_path / "home"
     (home / "qmpshell").mkdir(parents=True)
     if os.geteuid() == 0:
-        for folder in (home, home / "qmpshell"):
-            os.chown(folder, 12345, 12345)
+        for directory in (home, home / "qmpshell"):
+            os.chown(directory, 12345, 12345)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert problem(home / "qmpshell" / "history").endswith("qmpshell belongs to another user")
     assert problem(home / "state" / "history").endswith("home belongs to another user")
@@ -176,7 +176,7 @@ def test_own_symlink_is_followed(tmp_path: Path) -> None:
     assert open_history(tmp_path / "elsewhere").read() == ["stop"]
     assert mode(tmp_path / "elsewhere") == 0o600
     link.unlink()
-    link.symlink_to(tmp_path / "no" / "such" / "folder")
+    link.symlink_to(tmp_path / "no" / "such" / "directory")
     assert problem(link).endswith("No such file or directory")
     link.unlink()
     link.symlink_to(link)
@@ -348,8 +348,8 @@ def test_large_file_is_read_from_its_end(tmp_path: Path) -> None:
     | st.lists(st.sampled_from([b"\n", b"+", b"#", b"a", b"\xff\x1b"])).map(b"".join)
 )
 def test_random_file_content_is_read_safely(content: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "history"
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "history"
         path.write_bytes(content)
         before = open_history(path).read()
         assert all(escape_lines(entry) == entry for entry in before)
@@ -360,8 +360,8 @@ def test_random_file_content_is_read_safely(content: bytes) -> None:
 
 @given(entries=st.lists(st.text(min_size=1)))
 def test_appended_entries_round_trip(entries: list[str]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        history = open_history(Path(folder) / "history")
+    with tempfile.TemporaryDirectory() as directory:
+        history = open_history(Path(directory) / "history")
         for entry in entries:
             history.append(escape_entry(entry))
         found = history.read()

@@ -16,21 +16,21 @@ def test_list_directory_returns_kind_of_each_name(
 ) -> None:
     # A socket path has a maximum length, so it must be relative.
     monkeypatch.chdir(tmp_path)
-    Path("folder").mkdir()
+    Path("directory").mkdir()
     Path("plain").touch()
     os.mkfifo("pipe")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("vm.sock")
     Path("to-socket").symlink_to("vm.sock")
-    Path("to-folder").symlink_to("folder")
+    Path("to-directory").symlink_to("directory")
     Path("to-nothing").symlink_to("nothing")
     expected = {
-        "folder": "folder",
+        "directory": "directory",
         "plain": "file",
         "pipe": "device or pipe",
         "vm.sock": "socket",
         "to-socket": "socket",
-        "to-folder": "folder",
+        "to-directory": "directory",
         "to-nothing": "device or pipe",
     }
     assert dict(list_directory("")) == dict(list_directory("vm.s")) == expected

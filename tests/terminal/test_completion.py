@@ -510,10 +510,10 @@ def test_command_that_leaves_the_shell_is_offered_once() -> None:
 
 
 def test_programs_are_the_executable_files_of_path(tmp_path: Path) -> None:
-    for folder, name, mode in (("a", "one", 0o700), ("a", "data", 0o600), ("b", "two", 0o755)):
-        (tmp_path / folder).mkdir(exist_ok=True)
-        (tmp_path / folder / name).touch(mode=mode)
-        (tmp_path / folder / name).chmod(mode)
+    for directory, name, mode in (("a", "one", 0o700), ("a", "data", 0o600), ("b", "two", 0o755)):
+        (tmp_path / directory).mkdir(exist_ok=True)
+        (tmp_path / directory / name).touch(mode=mode)
+        (tmp_path / directory / name).chmod(mode)
     (tmp_path / "a" / "directory").mkdir()
     assert list_programs(f"{tmp_path}/a::{tmp_path}/none:{tmp_path}/b") == {"one", "two"}
 

@@ -172,15 +172,15 @@ def test_help_with_storage_daemon_uses_its_manual(tmp_path: Path) -> None:
         terminal.wait_prompt()
 
 
-@pytest.mark.parametrize("folder", ["", "other"])
+@pytest.mark.parametrize("directory", ["", "other"])
 def test_help_reports_missing_or_mismatched_manual(
-    one_qemu: Server, tmp_path: Path, folder: str
+    one_qemu: Server, tmp_path: Path, directory: str
 ) -> None:
-    path = manual_of_other_version(SYSTEM, tmp_path) if folder else str(tmp_path)
+    path = manual_of_other_version(SYSTEM, tmp_path) if directory else str(tmp_path)
     with Terminal(one_qemu.address, rows=40, variables={"MANPATH": path}) as terminal:
         terminal.wait_ready()
         terminal.line("/help stop")
-        if folder:
+        if directory:
             terminal.wait_for(f"From qemu-qmp-ref(7) of QEMU {OTHER_VERSION}")
             assert f", but the server is QEMU {SYSTEM.version}." in terminal.text
         else:

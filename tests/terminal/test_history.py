@@ -24,7 +24,7 @@ SECRET = "hunter2"
 
 
 @pytest.fixture
-def folder() -> Path:
+def directory() -> Path:
     """Return the directory of the history files."""
     return Path(os.environ["XDG_STATE_HOME"]) / "qmpshell"
 
@@ -48,7 +48,7 @@ def recalls(terminal: Terminal, line: str, *, prompt: str = "(QEMU)") -> None:
 # -- on disk ---------------------------------------------------------------------------------------
 
 
-def test_history_is_recalled_in_next_shell(one_qemu: Server, folder: Path) -> None:
+def test_history_is_recalled_in_next_shell(one_qemu: Server, directory: Path) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         for line in ("query-name", "query-status", "query-status"):
@@ -56,27 +56,31 @@ def test_history_is_recalled_in_next_shell(one_qemu: Server, folder: Path) -> No
             terminal.wait_above(f"(QEMU) {line}", '{"return": ')
         terminal.type("\x04")
         assert terminal.end() == 0
-    assert read_entries(folder / "history") == ["query-name", "query-status"]
+    assert read_entries(directory / "history") == ["query-name", "query-status"]
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         recalls(terminal, "query-status")
         recalls(terminal, "query-name")
         terminal.type("\r")
         terminal.wait_above("(QEMU) query-name", '{"return": {}}')
-    assert read_entries(folder / "history") == ["query-name", "query-status", "query-name"]
+    assert read_entries(directory / "history") == ["query-name", "query-status", "query-name"]
 
 
-def test_history_file_is_private_to_the_user(one_qemu: Server, folder: Path) -> None:
+def test_history_file_is_private_to_the_user(one_qemu: Server, directory: Path) -> None:
     command = ("sh", "-c", 'umask 0; exec "$@"', "sh", *COMMAND)
     with Terminal(one_qemu.address, command=command) as terminal:
         terminal.wait_ready()
         terminal.line("query-name")
         terminal.wait_above('{"return": {}}')
-    for path, mode in ((folder.parent, 0o700), (folder, 0o700), (folder / "history", 0o600)):
+    for path, mode in (
+        (directory.parent, 0o700),
+        (directory, 0o700),
+        (directory / "history", 0o600),
+    ):
         assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
-def test_history_of_two_concurrent_shells_is_complete(tmp_path: Path, folder: Path) -> None:
+def test_history_of_two_concurrent_shells_is_complete(tmp_path: Path, directory: Path) -> None:
     names = "ab"
     with (
         start_qemu(SYSTEM, tmp_path / "a.sock") as a,
@@ -93,7 +97,7 @@ def test_history_of_two_concurrent_shells_is_complete(tmp_path: Path, folder: Pa
             terminal.wait_for(f"{name}-59 has not been found")
         recalls(first, "a-59")
         recalls(second, "b-59")
-    found = read_entries(folder / "history")
+    found = read_entries(directory / "history")
     assert len(found) == 120
     for name in names:
         assert [entry for entry in found if entry[0] == name] == [
@@ -101,7 +105,7 @@ def test_history_of_two_concurrent_shells_is_complete(tmp_path: Path, folder: Pa
         ]
 
 
-def test_history_survives_a_killed_shell(one_qemu: Server, folder: Path) -> None:
+def test_history_survives_a_killed_shell(one_qemu: Server, directory: Path) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         terminal.line("/wait STOP")
@@ -109,10 +113,10 @@ def test_history_survives_a_killed_shell(one_qemu: Server, folder: Path) -> None
         terminal.signal(signal.SIGKILL)
         with pytest.raises(AssertionError, match="ended by signal 9"):
             terminal.end()
-    assert read_entries(folder / "history") == ["/wait STOP"]
+    assert read_entries(directory / "history") == ["/wait STOP"]
 
 
-def test_hmp_and_raw_modes_use_separate_history_files(one_qemu: Server, folder: Path) -> None:
+def test_hmp_and_raw_modes_use_separate_history_files(one_qemu: Server, directory: Path) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         terminal.line("query-name")
@@ -134,12 +138,12 @@ def test_hmp_and_raw_modes_use_separate_history_files(one_qemu: Server, folder: 
         arguments = f"{{'password': '{SECRET}'}}"
         terminal.line(f"{{'execute': 'change-vnc-password', 'arguments': {arguments}}}")
         terminal.wait_for('{"error": ')
-    assert read_entries(folder / "history") == ["query-name"]
-    assert read_entries(folder / "history-hmp") == ["info status"]
-    assert read_entries(folder / "history-raw") == ["{'execute': 'qmp_capabilities'}"]
+    assert read_entries(directory / "history") == ["query-name"]
+    assert read_entries(directory / "history-hmp") == ["info status"]
+    assert read_entries(directory / "history-raw") == ["{'execute': 'qmp_capabilities'}"]
 
 
-def test_multiline_input_is_one_history_entry(one_qemu: Server, folder: Path) -> None:
+def test_multiline_input_is_one_history_entry(one_qemu: Server, directory: Path) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.line('{"execute":')
@@ -149,7 +153,7 @@ def test_multiline_input_is_one_history_entry(one_qemu: Server, folder: Path) ->
         terminal.paste("-> query-status\n<- {}\nquery-name")
         terminal.type("\r")
         terminal.wait_above('"prelaunch"', "line 3: query-name", '{"return": {}}')
-    assert read_entries(folder / "history") == [
+    assert read_entries(directory / "history") == [
         '{"execute":\n   "query-name"}',
         "query-status\nquery-name",
     ]
@@ -178,7 +182,7 @@ def test_up_typed_ahead_recalls_the_last_line(one_qemu: Server) -> None:
 # -- excluded lines --------------------------------------------------------------------------------
 
 
-def test_secret_is_saved_as_placeholder(one_qemu: Server, folder: Path) -> None:
+def test_secret_is_saved_as_placeholder(one_qemu: Server, directory: Path) -> None:
     with Terminal(one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         terminal.line(f"set_password protocol=vnc password={SECRET}")
@@ -195,7 +199,7 @@ def test_secret_is_saved_as_placeholder(one_qemu: Server, folder: Path) -> None:
         terminal.paste(f"query-name\nset_password protocol=vnc \\\n  password={SECRET}")
         terminal.type("\r")
         terminal.wait_above("Could not set password")
-    assert read_entries(folder / "history") == [
+    assert read_entries(directory / "history") == [
         "set_password protocol=vnc password=@?",
         "object-add qom-type=secret id=s0 data=@?",
         "object-add qom-type=secret id=s1 data=@?",
@@ -203,7 +207,7 @@ def test_secret_is_saved_as_placeholder(one_qemu: Server, folder: Path) -> None:
     ]
 
 
-def test_leading_blank_or_json_secret_is_not_saved(one_qemu: Server, folder: Path) -> None:
+def test_leading_blank_or_json_secret_is_not_saved(one_qemu: Server, directory: Path) -> None:
     message = {"execute": "set_password", "arguments": {"protocol": "vnc", "password": SECRET}}
     with Terminal(one_qemu.address, columns=160) as terminal:
         terminal.wait_ready()
@@ -212,10 +216,10 @@ def test_leading_blank_or_json_secret_is_not_saved(one_qemu: Server, folder: Pat
             answer = '"GenericError"' if SECRET in line else '{"return": '
             terminal.wait_above(f"(QEMU) {line}"[:100], answer)
         recalls(terminal, "query-name")
-    assert read_entries(folder / "history") == ["query-name"]
+    assert read_entries(directory / "history") == ["query-name"]
 
 
-def test_line_dropped_with_ctrl_c_is_not_saved(one_qemu: Server, folder: Path) -> None:
+def test_line_dropped_with_ctrl_c_is_not_saved(one_qemu: Server, directory: Path) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         terminal.type(f"half a secret {SECRET}")
@@ -225,14 +229,14 @@ def test_line_dropped_with_ctrl_c_is_not_saved(one_qemu: Server, folder: Path) -
         terminal.line("query-name")
         terminal.wait_above('{"return": {}}')
         recalls(terminal, "query-name")
-    assert read_entries(folder / "history") == ["query-name"]
+    assert read_entries(directory / "history") == ["query-name"]
 
 
 # -- search and suggestions ------------------------------------------------------------------------
 
 
-def test_ctrl_r_finds_line_of_earlier_shell(one_qemu: Server, folder: Path) -> None:
-    file = HistoryFile(str(folder / "history"), clock=lambda: 0.0)
+def test_ctrl_r_finds_line_of_earlier_shell(one_qemu: Server, directory: Path) -> None:
+    file = HistoryFile(str(directory / "history"), clock=lambda: 0.0)
     for entry in ("query-name", "query-status", "query-block"):
         file.append(entry)
     with Terminal(one_qemu.address) as terminal:
@@ -245,8 +249,8 @@ def test_ctrl_r_finds_line_of_earlier_shell(one_qemu: Server, folder: Path) -> N
         terminal.wait_above("(QEMU) query-name", '{"return": {}}')
 
 
-def test_right_key_accepts_suggestion_from_history(one_qemu: Server, folder: Path) -> None:
-    HistoryFile(str(folder / "history"), clock=lambda: 0.0).append("query-status\nquery-name")
+def test_right_key_accepts_suggestion_from_history(one_qemu: Server, directory: Path) -> None:
+    HistoryFile(str(directory / "history"), clock=lambda: 0.0).append("query-status\nquery-name")
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         terminal.type("query-s")
@@ -272,9 +276,9 @@ def test_right_key_accepts_suggestion_from_history(one_qemu: Server, folder: Pat
 
 @pytest.mark.parametrize("options", [{"NO_COLOR": "1"}, {"TERM": "vt100"}])
 def test_suggestion_without_colours_is_underlined(
-    one_qemu: Server, folder: Path, options: dict[str, str]
+    one_qemu: Server, directory: Path, options: dict[str, str]
 ) -> None:
-    HistoryFile(str(folder / "history"), clock=lambda: 0.0).append("query-status")
+    HistoryFile(str(directory / "history"), clock=lambda: 0.0).append("query-status")
     with Terminal(one_qemu.address, variables=options) as terminal:
         terminal.wait_ready()
         terminal.type("query-s")
@@ -298,7 +302,7 @@ def test_suggestion_without_colours_is_underlined(
     ],
 )
 def test_failed_line_is_found_but_not_suggested(
-    one_qemu: Server, folder: Path, line: str, shown: str
+    one_qemu: Server, directory: Path, line: str, shown: str
 ) -> None:
     for number in range(2):
         with Terminal("-q", one_qemu.address) as terminal:
@@ -314,11 +318,11 @@ def test_failed_line_is_found_but_not_suggested(
             terminal.type(CTRL_U)
             terminal.wait_prompt()
             recalls(terminal, line)
-    assert read_entries(folder / "history") == [line]
+    assert read_entries(directory / "history") == [line]
 
 
-def test_line_that_succeeds_later_is_suggested(one_qemu: Server, folder: Path) -> None:
-    file = HistoryFile(str(folder / "history"), clock=lambda: 0.0)
+def test_line_that_succeeds_later_is_suggested(one_qemu: Server, directory: Path) -> None:
+    file = HistoryFile(str(directory / "history"), clock=lambda: 0.0)
     file.append("query-name")
     file.append("query-name", has_failed=True)
     with Terminal("-q", one_qemu.address) as terminal:
@@ -342,9 +346,9 @@ def test_line_with_another_error_is_suggested(one_qemu: Server) -> None:
 
 @pytest.mark.parametrize("editing", ["emacs", "vi"])
 def test_up_and_down_find_lines_with_same_start(
-    one_qemu: Server, folder: Path, editing: str
+    one_qemu: Server, directory: Path, editing: str
 ) -> None:
-    file = HistoryFile(str(folder / "history"), clock=lambda: 0.0)
+    file = HistoryFile(str(directory / "history"), clock=lambda: 0.0)
     for entry in ("query-name", "stop", "query-block\nquery-pci", "cont", "query-status", "quit"):
         file.append(entry)
     with Terminal("-q", one_qemu.address) as terminal:
@@ -439,8 +443,8 @@ def test_relative_state_directory_is_ignored(one_qemu: Server, tmp_path: Path) -
     assert read_entries(tmp_path / ".local" / "state" / "qmpshell" / "history") == ["query-name"]
 
 
-def test_full_disk_is_reported_once_without_corruption(one_qemu: Server, folder: Path) -> None:
-    path = folder / "history"
+def test_full_disk_is_reported_once_without_corruption(one_qemu: Server, directory: Path) -> None:
+    path = directory / "history"
     file = HistoryFile(str(path), clock=lambda: 0.0)
     file.append("first")
     file.append("x" * (1024 - 2 * path.stat().st_size + len("first") - len("query")))
@@ -462,9 +466,9 @@ def test_full_disk_is_reported_once_without_corruption(one_qemu: Server, folder:
     assert file.read()[-1] == "last"
 
 
-def test_link_to_dev_null_disables_history_file(one_qemu: Server, folder: Path) -> None:
-    folder.mkdir(parents=True)
-    (folder / "history").symlink_to("/dev/null")
+def test_link_to_dev_null_disables_history_file(one_qemu: Server, directory: Path) -> None:
+    directory.mkdir(parents=True)
+    (directory / "history").symlink_to("/dev/null")
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
         terminal.line("query-name")
@@ -477,13 +481,13 @@ def test_link_to_dev_null_disables_history_file(one_qemu: Server, folder: Path) 
         terminal.wait(lambda: terminal.current == "(QEMU) x", "nothing to recall")
 
 
-def test_damaged_history_file_is_escaped_and_kept(one_qemu: Server, folder: Path) -> None:
-    folder.mkdir(parents=True)
+def test_damaged_history_file_is_escaped_and_kept(one_qemu: Server, directory: Path) -> None:
+    directory.mkdir(parents=True)
     content = (
         b"\x00\x01 no history\n\x1b[2J\n+query-name\n\n"
         b"# \xff\n+query-\x1b]0;owned\x07\x1b[2J\xe2\x80\xae\xff\x9b\n\n# \x1b[2J\n+last"
     )
-    (folder / "history").write_bytes(content)
+    (directory / "history").write_bytes(content)
     with Terminal(one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         recalls(terminal, "last")
@@ -499,7 +503,7 @@ def test_damaged_history_file_is_escaped_and_kept(one_qemu: Server, folder: Path
             assert bad not in terminal.raw
         terminal.type("\r")
         terminal.wait_above("(QEMU) query-name", '{"return": {}}')
-    assert (folder / "history").read_bytes().startswith(content + b"\n# 20")
+    assert (directory / "history").read_bytes().startswith(content + b"\n# 20")
 
 
 # -- without a terminal ----------------------------------------------------------------------------

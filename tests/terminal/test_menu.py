@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.program import own_folders
+from tests.harness.program import own_directories
 from tests.harness.screen import Terminal
 from tests.harness.servers import SYSTEM, Server, start_qemu
 from tests.harness.typing import clear, menu, wait_known, wait_line
@@ -72,7 +72,7 @@ def test_escape_closes_the_menu_until_tab(terminal: Terminal) -> None:
 
 def test_menu_opens_while_typing_and_sends_nothing(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    variables = own_folders(tmp_path)
+    variables = own_directories(tmp_path)
     settings = Path(variables["XDG_CONFIG_HOME"], "qmpshell", "config.toml")
     settings.parent.mkdir(parents=True)
     settings.write_text("complete-while-typing = true\n")

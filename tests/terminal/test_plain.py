@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.program import COMMAND, own_folders, run
+from tests.harness.program import COMMAND, own_directories, run
 from tests.harness.screen import Terminal
 from tests.harness.servers import SYSTEM, Server, start_qemu
 
@@ -176,7 +176,7 @@ def test_overwriting_a_file_needs_confirmation(one_qemu: Server, tmp_path: Path)
 
 
 def test_settings_file_applies_at_a_dumb_terminal(one_qemu: Server, tmp_path: Path) -> None:
-    variables = own_folders(tmp_path)
+    variables = own_directories(tmp_path)
     settings = Path(variables["XDG_CONFIG_HOME"], "qmpshell", "config.toml")
     settings.parent.mkdir(parents=True)
     settings.write_text("quiet = true\nconfirm = ['query-name']\n")
@@ -243,7 +243,7 @@ def test_plain_shell_keeps_connection_after_failed_connect(
 
 
 def test_run_at_dumb_terminal_ends_qemu(tmp_path: Path) -> None:
-    variables = {"TERM": "dumb", **own_folders(tmp_path)}
+    variables = {"TERM": "dumb", **own_directories(tmp_path)}
     with Terminal("run", columns=160, variables=variables) as terminal:
         terminal.wait_for("Connected to QEMU")
         terminal.wait_prompt()

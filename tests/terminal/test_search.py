@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.processes import wait_until
-from tests.harness.program import own_folders
+from tests.harness.program import own_directories
 from tests.harness.screen import Terminal
 from tests.harness.servers import Server
 from tests.harness.typing import wait_line
@@ -40,9 +40,9 @@ def test_closed_window_during_question_ends_shell(one_qemu: Server) -> None:
         wait_until(lambda: not terminal.child.isalive(), "end of the shell")
 
 
-def _with_history(folder: Path, *entries: str, editing: str = "emacs") -> dict[str, str]:
+def _with_history(directory: Path, *entries: str, editing: str = "emacs") -> dict[str, str]:
     """Return variables for a history of these entries, the oldest first, and an editing mode."""
-    variables = own_folders(folder)
+    variables = own_directories(directory)
     settings = Path(variables["XDG_CONFIG_HOME"], "qmpshell", "config.toml")
     settings.parent.mkdir(parents=True)
     settings.write_text(f'editing = "{editing}"\n')

@@ -15,9 +15,9 @@ from tests.harness.servers import Server
 QMP_LINES = [line for line in QMP_FORMS if not line.startswith(("/connect", '{"execute": "human'))]
 
 
-def files(*folders: Path) -> str:
-    """Return the text of all files in the folders."""
-    paths = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+def files(*directories: Path) -> str:
+    """Return the text of all files in the directories."""
+    paths = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
     return "".join(path.read_text() for path in paths)
 
 
