@@ -44,7 +44,7 @@ class AgentProtocol(Handshake):
             self.state = GREETING
             command = command_object("guest-sync-delimited", {"id": self._marker})
             # The sentinel makes the agent discard what an earlier client has half sent.
-            self._outgoing.append(_SENTINEL + encode_message(command))
+            self.outgoing.append(_SENTINEL + encode_message(command))
 
     def discard_replies(self) -> None:
         """Discard all replies to commands that were sent so far, if it is ready."""
@@ -73,7 +73,7 @@ class AgentProtocol(Handshake):
             if self.state == READY:
                 items.append(_plain(item))
             elif isinstance(item, Reply):
-                self._own_replies.append((len(items), item))
+                self.own_replies.append((len(items), item))
                 self._reply(item)
             elif isinstance(item, Greeting):
                 items.append(NotQmp(item.raw))
@@ -100,7 +100,7 @@ class AgentProtocol(Handshake):
         self.state = NEGOTIATING
         self._asked += 1
         command = command_object("guest-sync", {"id": self._marker})
-        self._outgoing.append(encode_message(command | {"id": self._own_id}))
+        self.outgoing.append(encode_message(command | {"id": self._own_id}))
 
     @property
     def _own_id(self) -> str:

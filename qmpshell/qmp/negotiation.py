@@ -40,9 +40,10 @@ class Handshake:
     def __init__(self, *, negotiate: bool = True) -> None:
         self._framer = Framer()
         self._negotiate = negotiate
-        self._outgoing: list[bytes] = []
+        # What `data_to_send` returns.
+        self.outgoing: list[bytes] = []
         # For the log: each reply with the number of items of the same `receive` before it.
-        self._own_replies: list[tuple[int, Reply]] = []
+        self.own_replies: list[tuple[int, Reply]] = []
         # How often a handshake was started, for the ids of its commands.
         self._asked = 0
         self.state = GREETING if negotiate else READY
@@ -61,13 +62,13 @@ class Handshake:
 
     def data_to_send(self) -> bytes:
         """Return the bytes that the handshake wants to send. Call it after each `receive`."""
-        data = b"".join(self._outgoing)
-        self._outgoing.clear()
+        data = b"".join(self.outgoing)
+        self.outgoing.clear()
         return data
 
     def pop_handshake_replies(self) -> list[tuple[int, Reply]]:
         """Return the replies that the last `receive` consumed, each with the number of items before it."""
-        replies, self._own_replies = self._own_replies, []
+        replies, self.own_replies = self.own_replies, []
         return replies
 
 
@@ -103,7 +104,7 @@ class QmpProtocol(Handshake):
         for item in found:
             if isinstance(item, Reply):
                 if self._reply(item):
-                    self._own_replies.append((len(items), item))
+                    self.own_replies.append((len(items), item))
                 else:
                     items.append(item)
             elif isinstance(item, Event):
@@ -129,7 +130,7 @@ class QmpProtocol(Handshake):
         command = command_object(
             "qmp_capabilities", {"enable": self._enable} if self._enable else None
         )
-        self._outgoing.append(encode_message(command | {"id": f"{_OUR_ID}-{self._asked}"}))
+        self.outgoing.append(encode_message(command | {"id": f"{_OUR_ID}-{self._asked}"}))
 
     def _reply(self, reply: Reply) -> bool:
         """Handle a reply. Return True if it belongs to the handshake."""

@@ -415,13 +415,12 @@ class RequestSender:
         """Keep a shown reply for `/last`."""
         self.last = shown
 
-    def send_handshake(self) -> bool:
-        """Send what the handshake has to send. Return True if it sent anything."""
+    def send_handshake(self) -> None:
+        """Send what the handshake has to send, if anything."""
         data = self._connection.protocol.data_to_send()
         if data:
             self._message_logger.sent_bytes(data)
             self._outbox.emit(Send(data))
-        return bool(data)
 
     def next_id(self) -> str | None:
         """Return an id for the next request, or None."""

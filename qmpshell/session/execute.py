@@ -333,7 +333,8 @@ class LineRunner:
                 raise error
             if request is None or self._sender.needs_ids:
                 request = make_request(command, task.source, self._sender.next_id())
-            self.show_notes(command)
+            if command.notes:
+                self.show_notes(command)
         if command.file is not None and not self._settings.dry_run:
             request.descriptor = yield from self._open(command.file)
         return (yield from self.send(task, request))
@@ -400,7 +401,7 @@ class LineRunner:
 
     def show_notes(self, command: Command) -> None:
         """Show notes about deprecated or unstable members, each once."""
-        if command.notes and (self._state.interactive or self._settings.verbose):
+        if self._state.interactive or self._settings.verbose:
             for note in self._server.new_notes(command.notes):
                 self._outbox.show(note)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ..errors import ConnectionLost
 from .connection import UNCONNECTED
 from .effects import CloseRedirect, Confirm, Connect, FileStep, ReadSecret, TryConnect
@@ -123,7 +125,7 @@ class Scheduler:
         sender = self._state.sender
         match step:
             case Issue(request=request):
-                request.then = lambda reply: task.resume(step, reply)
+                request.then = partial(task.resume, step)
                 sender.transmit(request)
             case Query(name=name, arguments=arguments):
                 sender.query(name, arguments, lambda reply: task.resume(step, reply))

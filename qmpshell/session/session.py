@@ -109,11 +109,7 @@ class Session:
     def idle(self) -> bool:
         """Whether all lines are done and the next one can start."""
         # A request that was given up, or that nothing waits for, need not be answered.
-        return (
-            not self._lines
-            and self.connection.is_ready
-            and self._table.oldest_blocking is None
-        )
+        return not self._lines and self.connection.is_ready and self._table.oldest_blocking is None
 
     @property
     def accepts_next_line(self) -> bool:
@@ -260,7 +256,7 @@ class Session:
         protocol, logger = self.connection.protocol, self.state.message_logger
         was_ready = protocol.state == READY
         items = protocol.receive(data)
-        own = protocol.pop_handshake_replies()
+        own = protocol.pop_handshake_replies() if protocol.own_replies else []
         for index, item in enumerate(items):
             while own and own[0][0] <= index:
                 logger.received(own.pop(0)[1])
@@ -269,7 +265,9 @@ class Session:
                 return
         for _, reply in own:
             logger.received(reply)
-        was_ready = not self.state.sender.send_handshake() and was_ready
+        if protocol.outgoing:
+            self.state.sender.send_handshake()
+            was_ready = False
         if protocol.state == REFUSED:
             assert protocol.refusal is not None
             desc = escape(protocol.refusal.desc)
@@ -335,8 +333,9 @@ class Session:
             request.answer(None)
 
     def _on_reply(self, reply: Reply) -> None:
-        request = self.state.sender.table.match(reply)
-        self.state.message_logger.received(reply, request)
+        request = self._table.match(reply)
+        if self.state.message_logger.is_open:
+            self.state.message_logger.received(reply, request)
         if request is None:
             self._outbox.emit(ShowUnexpected(reply, "an unexpected reply"))
             return
