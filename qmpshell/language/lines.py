@@ -53,13 +53,18 @@ class LogicalLine:
     def text(self) -> str:
         """The logical line."""
         if len(self._kept) > 1:  # once for all pieces, because a line may have very many
-            self._kept = ["\n".join(self._kept)]
+            self._kept = ["".join(self._kept)]
         return self._kept[0] if self._kept else ""
 
-    def add(self, kept: str, *, number: int, line: str, dropped: int) -> None:
-        """Append a physical line, without its first `dropped` characters."""
+    def add(
+        self, kept: str, *, number: int, line: str, dropped: int, separator: str = "\n"
+    ) -> None:
+        """Append a physical line, without its first `dropped` characters.
+
+        `separator` is the blank between it and the line before.
+        """
         start = self._length + 1 if self._pieces else 0
-        self._kept.append(kept)
+        self._kept.append(separator + kept if self._pieces else kept)
         self._length = start + len(kept)
         self._pieces.append((start, number, line, dropped))
 
@@ -115,6 +120,8 @@ class LineAssembler:
         self.is_broken = False
         # Whether a logical line is incomplete.
         self.open = False
+        # Whether the last physical line ends in a backslash.
+        self._is_continued = False
         self._in_transaction = False
         # The first mistake in an open transaction that further lines cannot correct.
         self._mistake: LineError | None = None
@@ -124,7 +131,7 @@ class LineAssembler:
         """Return the logical line so far, and start a new one."""
         line, self._line = self._line, LogicalLine()
         self._json = self._mistake = None
-        self.open = self._in_transaction = False
+        self.open = self._in_transaction = self._is_continued = False
         return line
 
     def pop_note(self) -> str:
@@ -155,10 +162,12 @@ class LineAssembler:
             self._json = JsonReader(QEMU)
         if self._json is not None:
             return self._feed_json(kept, number=number, line=line, dropped=dropped)
-        more = _continues(kept)
+        # In a transaction, a line end separates two actions.
+        separator = " " if self._is_continued and self._in_transaction else "\n"
+        self._is_continued = more = _continues(kept)
         if more:
             kept = kept[:-1]
-        self._line.add(kept, number=number, line=line, dropped=dropped)
+        self._line.add(kept, number=number, line=line, dropped=dropped, separator=separator)
         if self._in_transaction or TRANSACTION in kept:
             self._in_transaction = _is_left_open(kept, inside=self._in_transaction)
         if self._in_transaction and not more and ")" in kept:

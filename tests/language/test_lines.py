@@ -100,7 +100,7 @@ def test_open_json_joins_lines(text: str, expected: list[str]) -> None:
         ("transaction(\n\n# )\na\n)", ["transaction(\n\n# )\na\n)"]),
         ("transaction(\na x=)\n)", ["transaction(\na x=)\n)"]),
         ('transaction(\na x=" ) "\n)', ['transaction(\na x=" ) "\n)']),
-        ("transaction(\na \\\n  x=1\n)", ["transaction(\na \n  x=1\n)"]),
+        ("transaction(\na \\\n  x=1\nb\n)", ["transaction(\na    x=1\nb\n)"]),
         ("TRANS> transaction(\na\n)", ["transaction(\na\n)"]),
         ("transaction(\na\n); b\nstop", ["transaction(\na\n); b", "stop"]),
         ("transaction( a ); transaction(\nb\n)", ["transaction( a ); transaction(\nb\n)"]),
@@ -343,7 +343,7 @@ def test_note_about_skipped_lines_appears_once() -> None:
 
 def test_offset_of_is_the_inverse_of_locate() -> None:
     assembler = LineAssembler()
-    assembler.feed("(QEMU) transaction( \\", 1)
+    assembler.feed("(QEMU) transaction(", 1)
     assembler.feed("TRANS> a", 2)
     line = assembler.pop()
     for offset in range(len(line.text)):
