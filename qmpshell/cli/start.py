@@ -520,9 +520,14 @@ def import_shell(environment: Mapping[str, str]) -> Callable[..., int]:
     return run
 
 
+# How many new objects start a collection. A burst of events is fewer, and needs none.
+_COLLECTED_TOGETHER = 5_000
+
+
 def enable_garbage_collection() -> None:
     """Collect garbage from now on, but not among imported objects, which all stay alive."""
     gc.freeze()
+    gc.set_threshold(_COLLECTED_TOGETHER)
     gc.enable()
 
 

@@ -8,6 +8,7 @@ from ..errors import QmpShellError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from ..qmp import Event, Message
@@ -116,23 +117,41 @@ _MAX_RECENT = 1_000
 
 
 class EventLog:
-    """The latest events: all in `recent`, and those that no `/wait` has consumed in `unclaimed`."""
+    """The latest events: all in `recent`, and those that no `/wait` has consumed.
+
+    The latter are kept as bytes. In an event storm, Python would search thousands of messages for
+    garbage, which delays keys.
+    """
 
     def __init__(self) -> None:
-        self.unclaimed: deque[Event] = deque(maxlen=_MAX_UNCLAIMED)
+        self._unclaimed: deque[bytes] = deque(maxlen=_MAX_UNCLAIMED)
         self.recent: deque[Event] = deque(maxlen=_MAX_RECENT)
 
     def add(self, event: Event, *, is_consumed: bool) -> None:
         """Add an event."""
         self.recent.append(event)
         if not is_consumed:
-            self.unclaimed.append(event)
+            self._unclaimed.append(event.raw)
+
+    @property
+    def unclaimed_count(self) -> int:
+        """How many events no `/wait` has consumed."""
+        return len(self._unclaimed)
+
+    def unclaimed(self) -> Iterator[Event]:
+        """Yield the events that no `/wait` has consumed, the oldest first."""
+        from ..qmp import Event, Framer  # only waits need it
+
+        for raw in self._unclaimed:
+            for message in Framer().feed(raw + b"\n"):
+                assert isinstance(message, Event)
+                yield message
 
     def claim(self, event: Event) -> None:
         """Remove an event that a wait consumes from the unclaimed ones."""
-        self.unclaimed.remove(event)
+        self._unclaimed.remove(event.raw)
 
     def clear(self) -> None:
         """Remove all events."""
-        self.unclaimed.clear()
+        self._unclaimed.clear()
         self.recent.clear()

@@ -158,7 +158,7 @@ def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
         members=call.line[given[0].start : given[-1].end] if given else "",
         check=None if known.has_schema else check,
     )
-    found = next((event for event in context.state.events.unclaimed if wait.wants(event)), None)
+    found = next((event for event in context.state.events.unclaimed() if wait.wants(event)), None)
     is_past = found is not None
     if found is not None:
         context.state.events.claim(found)

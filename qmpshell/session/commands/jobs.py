@@ -175,7 +175,7 @@ def run_wait_job(context: CommandContext, call: ShellCommand) -> Steps:
         can_query=context.state.sender.can_query,
         is_ending=tokens[0].text in context.state.vm.ending_jobs,
     )
-    for event in context.state.events.unclaimed:
+    for event in context.state.events.unclaimed():
         wait.on_event(event)
     wait.request_list()  # the job may be unknown, or may have ended before
     yield from context.wait(wait)
