@@ -334,8 +334,7 @@ class Session:
 
     def _on_reply(self, reply: Reply) -> None:
         request = self._table.match(reply)
-        if self.state.message_logger.is_open:
-            self.state.message_logger.received(reply, request)
+        self.state.message_logger.received(reply, request)
         if request is None:
             self._outbox.emit(ShowUnexpected(reply, "an unexpected reply"))
             return

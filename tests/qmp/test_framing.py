@@ -142,6 +142,20 @@ def test_random_bytes_with_random_chunking_raise_no_error(data: bytes, sizes: li
         assert isinstance(item, (Message, Malformed))
 
 
+@given(noise, st.lists(st.integers(0, 50)))
+def test_bytes_of_message_alone_give_same_message(data: bytes, sizes: list[int]) -> None:
+    for message in feed(data + b'\n{"event": "\xff", \r\n"a": inf}', sizes):
+        if isinstance(message, Message):
+            (again,) = feed(message.raw + b"\n")
+            assert isinstance(again, Message)
+            assert (type(again), again.raw, again.strict) == (
+                type(message),
+                message.raw,
+                message.strict,
+            )
+            assert encode(again.value) == encode(message.value)
+
+
 @given(noise)
 def test_greeting_on_its_own_line_is_always_found(data: bytes) -> None:
     found = feed(data + b'"\n' + GREETING + b"\r\n")
