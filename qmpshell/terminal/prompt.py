@@ -261,11 +261,15 @@ class PromptController:
             bindings.add(key)(answer)
         bindings.add("escape", eager=True)(answer)
         bindings.add(Keys.BracketedPaste)(_ignore)
+        self._discard_keys()
+        return await self._ask(question_text(question), bindings) == "y"
+
+    def _discard_keys(self) -> None:
+        """Discard the keys that were typed and not handled."""
         clear_typeahead(self._devices.input)
         # In tests, the input is not a terminal.
         with contextlib.suppress(termios.error, OSError, NotImplementedError):
             termios.tcflush(self._devices.input.fileno(), termios.TCIFLUSH)
-        return await self._ask(question_text(question), bindings) == "y"
 
     async def ask_secret(self, what: str) -> str | None:
         """Ask for text without echo. None if the user cancels."""
@@ -301,6 +305,7 @@ class PromptController:
         except asyncio.CancelledError:
             if not self._question.cancelled():
                 raise
+            self._discard_keys()  # they were the answer, maybe a secret: the prompt must not show them
             return None
         finally:
             self._question = None
