@@ -210,7 +210,9 @@ def test_tab_inside_pasted_text_is_a_blank(one_qemu: Server) -> None:
         terminal.line("query-name")
         terminal.wait_above('{"return": {}}')
         terminal.type_at_once("block-str\tdev\tx=1\r")
-        terminal.wait_above("block-str has no argument 'dev'", "", "^^^", "expected KEY=VALUE")
+        terminal.wait_above(
+            "block-str has no argument 'dev'", "", "^^^", "expected KEY=VALUE", "did you mean"
+        )
         terminal.type_at_once("block-str\t")
         terminal.wait_for("block-stream")
 
