@@ -144,6 +144,8 @@ def _start(
             command,
             pass_fds=[listener.fileno()],
             stdin=subprocess.DEVNULL,
+            # As in another terminal. Linux divides the processors between sessions (sched_autogroup).
+            start_new_session=True,
             env=installation.environment(),
         )
     return Server(process, path)
