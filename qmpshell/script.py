@@ -107,6 +107,8 @@ class ScriptRunner:
         # What a step waits for: a call or a file, and what to do when its descriptor is readable.
         self._file: tuple[BackgroundCall | FileReader, Callable[[], None]] | None = None
         self._next_line: SourceLine | PreparedLine | None = None
+        # The command that was sent before its line was submitted.
+        self._sent: Request | None = None
         self._status: int | None = None
         self._end_reported = False
         # Since when the server is not read, and for how long it was not read before, in seconds.
@@ -162,23 +164,6 @@ class ScriptRunner:
             self._perform(self._session.submit(ahead, self._now()))
         if isinstance(self._next_line, SourceLine):
             self._next_line = self._session.prepare(self._next_line)
-        prepared = self._next_line
-        if isinstance(prepared, PreparedLine) and self._can_queue(prepared):
-            self._next_line = None
-            self._perform(self._session.submit(prepared, self._now()))
-
-    def _can_queue(self, line: PreparedLine) -> bool:
-        """Return True if a line may be sent as soon as the reply to the previous one arrives.
-
-        If it is a shell command, which may change the output, or if writing may fail, the reply is
-        shown first.
-        """
-        return (
-            any(line.requests[:1])
-            and self._session.accepts_next_line
-            and self._output.has_reader
-            and not self._output.pending
-        )
 
     def _perform(self, effects: Iterable[Effect]) -> None:  # noqa: C901 - a dispatch on effects
         for effect in effects:
@@ -186,7 +171,8 @@ class ScriptRunner:
                 self._view.show(effect)
             elif isinstance(effect, Send):
                 self._view.show(effect)
-                self._send(effect)
+                if self._sent is None or effect.request is not self._sent:
+                    self._send(effect)
             elif isinstance(effect, OpenRedirect):
                 self._open_redirect(effect)
             elif isinstance(effect, CloseRedirect):
@@ -205,24 +191,6 @@ class ScriptRunner:
                     self._status = effect.status
             else:
                 self._view.show(effect)
-
-    def _show_after_sending(self, effects: list[Effect]) -> None:
-        """Perform effects, but send the next command before showing the reply to the previous one.
-
-        The server runs the command while the reply is written. If writing may fail, the reply is
-        shown first. `poll` has just reported that the output is not closed.
-        """
-        if (
-            len(effects) == 2
-            and isinstance(effects[0], ShowReply)
-            and isinstance(effects[1], Send)
-            and self._output.has_reader
-        ):
-            self._send(effects[1])
-            self._view.show(effects[0])
-            self._view.show(effects[1])
-        else:
-            self._perform(effects)
 
     def _reconnect(self, step: Connect) -> None:
         self._close()
@@ -447,10 +415,31 @@ class ScriptRunner:
                 if data is not None:
                     if not data:
                         self._close()
-                    self._show_after_sending(self._session.receive(data, self._now()))
+                    line = self._send_next(data)
+                    self._perform(self._session.receive(data, self._now()))
+                    if line is not None:
+                        self._perform(self._session.submit(line, self._now()))
         except ConnectionLost as error:
             self._close()
             self._perform(self._session.connection_lost(str(error)))
+
+    def _send_next(self, data: bytes) -> PreparedLine | None:
+        """Send the next command if received data is the reply to the previous one. Return its line.
+
+        The server runs the command while the reply is handled and written. If writing may fail, the
+        reply is written first. `poll` has just reported that the output is not closed.
+        """
+        line = self._next_line
+        if (
+            not isinstance(line, PreparedLine)
+            or line.first_request is None
+            or not self._output.has_reader
+            or not self._session.is_ended_by(data)
+        ):
+            return None
+        self._next_line, self._sent = None, line.first_request
+        self._send(Send(line.first_request.data, line.first_request))
+        return line
 
     def _watch(self, *, is_reading: bool) -> None:
         """Update what `poll` waits for. Only a change costs a system call."""

@@ -6,7 +6,6 @@ import re
 
 from ..errors import ConnectionLost, LineError
 from ..language import (
-    EXIT_COMMANDS,
     MISSING_FILE,
     MISSING_SCHEMA,
     MISSING_SECRET,
@@ -34,6 +33,7 @@ from .failures import GENERIC_ERROR, LINE_ERROR
 from .requests import (
     PreparedLine,
     confirmation_question,
+    is_exit,
     is_shell_line,
     is_unanswered_info,
     make_hmp_request,
@@ -423,8 +423,3 @@ def _drivers(actions: Iterable[Action]) -> Iterator[str]:
             continue
         if isinstance(driver, str):
             yield driver
-
-
-def is_exit(action: Command | RawCommand) -> bool:
-    """Return True for `exit`, which is not a command of any server."""
-    return isinstance(action, Command) and action.name in EXIT_COMMANDS and not action.arguments

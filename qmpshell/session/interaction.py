@@ -7,8 +7,8 @@ from ..language import ShellCommand
 from ..render import escape
 from .connection import UNCONNECTED
 from .effects import CloseRedirect, TryConnect
-from .execute import is_exit
 from .lines import count_commands, describe_unsent
+from .requests import is_exit
 from .steps import WaitStopped
 
 TYPE_CHECKING = False

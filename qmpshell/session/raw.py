@@ -24,7 +24,6 @@ class RawSession:
         self._quiet_at: float | None = None
         self._input_ended = False
         self.lost = False
-        self.accepts_next_line = False  # no reply is expected
         # It has no log, and no line fails.
         self.log_waits_for: dict[int, bool] = {}
         self.status = OK
@@ -33,6 +32,10 @@ class RawSession:
     def idle(self) -> bool:
         """Whether the next line can be sent, which is always so."""
         return True
+
+    def is_ended_by(self, data: bytes) -> bool:
+        """Return False, because no reply is expected."""
+        return False
 
     @property
     def deadline(self) -> float | None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-    from ..language import Introspection, Redirect, SourceLine
+    from ..language import Action, Introspection, Redirect, SourceLine
     from ..qmp import Reply
 
 
@@ -171,8 +171,8 @@ class PreparedLine(Record):
 
     `requests` contains the encoded request of each action, or None, or nothing if none is encoded;
     `secrets` those typed for this line, by offset; `files` the contents of the files that it names,
-    or the errors. `ends_file` is true if the line follows those of a `/source` that yields one
-    answer.
+    or the errors. `first_request` is that of the first action, if the line does nothing before it
+    sends that. `ends_file` is true if the line follows those of a `/source` that yields one answer.
     """
 
     source: SourceLine
@@ -184,6 +184,7 @@ class PreparedLine(Record):
     secrets: dict[int, str] = {}
     files: dict[str, bytes | OSError] = {}
     requests: list[Request | None] = []
+    first_request: Request | None = None
 
 
 def prepare(
@@ -205,7 +206,23 @@ def prepare(
             ]
         except LineError as error:
             return PreparedLine(source, error=error)
+        if found.actions and found.redirect is None and not _is_preceded(found.actions[0]):
+            prepared.first_request = prepared.requests[0]
     return prepared
+
+
+def _is_preceded(action: Action) -> bool:
+    """Return True if an action opens a file or checks its arguments again before it is sent."""
+    if isinstance(action, RawCommand):
+        return action.file is not None
+    if isinstance(action, ShellCommand) or is_exit(action):
+        return True
+    return action.file is not None or bool(command_facts(action.name).needed)
+
+
+def is_exit(action: Command | RawCommand) -> bool:
+    """Return True for `exit`, which is not a command of any server."""
+    return isinstance(action, Command) and action.name in EXIT_COMMANDS and not action.arguments
 
 
 def is_shell_line(line: str) -> bool:
@@ -394,6 +411,11 @@ class RequestTable:
         self._requests.clear()
         self._silent.clear()
         return requests
+
+    @property
+    def only(self) -> Request | None:
+        """The request that the next reply must answer, because it is the only one, or None."""
+        return self._requests[0] if len(self._requests) == 1 and not self._silent else None
 
     @property
     def oldest_blocking(self) -> Request | None:

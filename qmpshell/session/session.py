@@ -111,18 +111,20 @@ class Session:
         # A request that was given up, or that nothing waits for, need not be answered.
         return not self._lines and self.connection.is_ready and self._table.oldest_blocking is None
 
-    @property
-    def accepts_next_line(self) -> bool:
-        """Whether the next line can wait behind the command in flight.
+    def is_ended_by(self, data: bytes) -> bool:
+        """Return True if the session will be idle after it has received `data`.
 
-        It cannot if that command may end the connection, or if a log must accept its reply first.
+        This is known if `data` is the successful reply to the last command of the only line, and there
+        is no log that must accept the reply first.
         """
-        request = self._table.oldest_blocking
+        task, request = self._lines.current, self._table.only
         return (
-            request is not None
-            and not (request.is_quit or request.is_silent)
-            and not self._lines.waiting
+            task is not None
+            and request is not None
+            and task.line.requests[-1:] == [request]
+            and not (request.redirect or request.is_silent or self._lines.waiting)
             and not self.state.message_logger.is_open
+            and self.connection.protocol.is_success(data)
         )
 
     @property

@@ -75,6 +75,6 @@ def five_thousand() -> bool:
     return report(
         "5,000 query-status from a pipe",
         medians,
-        [(PLAIN, FLOOR_NAME, 1.1), (PEER_NAME, FLOOR_NAME, float("inf"))],
+        [(PLAIN, FLOOR_NAME, 1.05), (PEER_NAME, FLOOR_NAME, float("inf"))],
         "ms",
     )

@@ -26,16 +26,20 @@ LINES = b"query-name\nquery-status\nquery-version\n"
 COMMANDS = ["query-name", "query-status", "query-version"]
 
 
-def answer_all(peer: Peer, received: list[str]) -> None:
-    """Answer each command with its name, until the client leaves."""
+def answer_all(peer: Peer, received: list[str], ending: bytes = b"\r\n") -> None:
+    """Answer each command with its name and `ending`, until the client leaves."""
     peer.negotiate()
     while True:
         try:
-            command = peer.read()
+            command = peer.read_any()
         except (EOFError, ConnectionResetError):
             return
+        assert not peer.has_input()  # the next command waits for the reply
         received.append(command["execute"])
-        peer.reply(command, command["execute"])
+        reply = {"return": command["execute"]}
+        if "id" in command:
+            reply["id"] = command["id"]
+        peer.send(json.dumps(reply).encode() + ending)
 
 
 def run_to(server: ScriptedServer, output: BinaryIO) -> int:
@@ -161,6 +165,31 @@ def test_replies_before_and_after_redirect_keep_their_order(
     result = run(server.address, input=f"query-name\nquery-status > {file}\nquery-version\n")
     assert [json.loads(line)["return"] for line in result.lines] == [COMMANDS[0], COMMANDS[2]]
     assert json.loads(file.read_text())["return"] == COMMANDS[1]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("query-name ; query-status\nquery-version\n", COMMANDS),
+        ("query-name\nquery-status ; query-version\n", COMMANDS),
+        ("query-name | cat\nquery-status\n", COMMANDS[:2]),
+        ('query-name\n{"execute": "query-status", "id": 1}\nquery-version\n', COMMANDS),
+        ("query-name\nexit\nquery-status\n", COMMANDS[:1]),
+        ("query-name\nquery-status > /\n", COMMANDS[:1]),
+        ("query-name\ngetfd fdname=x < /none\n", COMMANDS[:1]),
+        ('query-name\n{"execute": "getfd"} < /none\n', COMMANDS[:1]),
+        ("query-name\nquery-status nonsense\n", COMMANDS[:1]),
+    ],
+)
+@pytest.mark.parametrize("ending", [b"\r\n", b"\n", b'\r\n{"event": "STOP"}\r\n'])
+def test_each_command_is_sent_and_shown_once(
+    scripted: Scripted, lines: str, expected: list[str], ending: bytes
+) -> None:
+    received: list[str] = []
+    server = scripted(lambda peer: answer_all(peer, received, ending))
+    result = run("--no-probe", "--events", "none", server.address, input=lines)
+    assert received == expected
+    assert [json.loads(line)["return"] for line in result.lines] == expected
 
 
 @pytest.mark.parametrize("command", ["query-name", "quit"])
