@@ -393,12 +393,12 @@ class App:
     def _received(self, data: bytes) -> None:
         self._perform(self._session.receive(data, self._clock()))
         if self._session.lost:
-            self._prompt_controller.drop_question()
+            self._prompt_controller.end_question()
             self._check_child_end()
 
     def _connection_lost(self, reason: str) -> None:
         self._perform(self._session.connection_lost(reason))
-        self._prompt_controller.drop_question()
+        self._prompt_controller.end_question()
         self._check_child_end()
 
     def _connected(self, step: Connect, stream: Stream, address: str, data: bytes) -> None:

@@ -51,6 +51,10 @@ _VI_MODES = {
 }
 
 
+# The text of a question for a secret after its answer has no use any more.
+_UNUSED_SECRET = "no longer needed; press Enter: "
+
+
 class _PromptRemovedError(Exception):
     """The prompt was removed for something urgent."""
 
@@ -85,6 +89,8 @@ class PromptController:
         self._suspended_work: deque[Callable[[], Awaitable[None]]] = deque()
         self._tab = Tab(is_in_doubt=lambda: completion_model.is_in_doubt)
         self._question: asyncio.Future[str | None] | None = None
+        # The dialog of the open question, if that is for a secret.
+        self._secret_dialog: PromptSession[str] | None = None
         self._suspending: asyncio.Future[None] | None = None
         self._draft = Document()
         self._closed = False
@@ -300,6 +306,7 @@ class PromptController:
                 return None
 
         self._question = asyncio.ensure_future(find_answer())
+        self._secret_dialog = dialog if is_secret else None
         try:
             return await self._question
         except asyncio.CancelledError:
@@ -308,7 +315,20 @@ class PromptController:
             self._discard_keys()  # they were the answer, maybe a secret: the prompt must not show them
             return None
         finally:
-            self._question = None
+            self._question = self._secret_dialog = None
+
+    def end_question(self) -> None:
+        """End the open question, because its answer has no use any more.
+
+        If the user is typing a secret, the question stays until Enter, because the prompt would show
+        the rest of the secret and add it to the history.
+        """
+        dialog = self._secret_dialog
+        if dialog is not None and dialog.default_buffer.text:
+            dialog.message = FormattedText([(f"class:{styles.PROMPT}", _UNUSED_SECRET)])
+            dialog.app.invalidate()
+        else:
+            self.drop_question()
 
     def drop_question(self) -> bool:
         """Drop the open question. Return True if there was one."""

@@ -229,13 +229,31 @@ def test_connection_loss_during_secret_question_shows_prompt(one_qemu: Server) -
         terminal.wait_toolbar("prelaunch")  # the negotiation has ended
         terminal.line("set_password protocol=vnc password=@?; stop")
         terminal.wait(lambda: terminal.current == "password:", "question")
-        terminal.type("hunt")
         one_qemu.kill()
         terminal.wait_for("connection lost; 1 was not sent")
         terminal.wait_prompt()
         terminal.line("/status")
         terminal.wait_for(": lost")
+
+
+@pytest.mark.parametrize("end", ["er2\r", "er2\x15\r", "\x03"])
+def test_connection_loss_while_typing_secret_hides_the_rest(one_qemu: Server, end: str) -> None:
+    with Terminal("-q", one_qemu.address, columns=200) as terminal:
+        terminal.wait_toolbar("prelaunch")
+        terminal.line("set_password protocol=vnc password=@?; stop")
+        terminal.wait(lambda: terminal.current == "password:", "question")
+        terminal.type("hunt")
+        one_qemu.kill()
+        terminal.wait_for("connection lost; 1 was not sent")
+        terminal.wait(lambda: terminal.current == "no longer needed; press Enter:", "end")
+        terminal.type(end)
+        terminal.wait_prompt()
+        terminal.line("/status")
+        terminal.wait_for(": lost")
         assert b"hunt" not in terminal.raw
+        assert b"er2" not in terminal.raw
+    history = Path(os.environ["XDG_STATE_HOME"]) / "qmpshell" / "history"
+    assert "er2" not in history.read_text()
 
 
 def test_connection_loss_during_overwrite_question_keeps_file(
