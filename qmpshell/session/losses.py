@@ -40,8 +40,6 @@ def end_connection(state: SessionState, scheduler: Scheduler, reason: str) -> No
         text = connection.explain_loss(reason, request, wait)
         if request is not None:
             text = state.place(request, text)
-        if request is not None and not state.interactive:
-            unsent = lines.unsent  # without the line that the script has read ahead
         if unsent:
             text += f"; {_more(unsent) if request is not None else describe_unsent(unsent)}"
         scheduler.interrupt_all()
