@@ -434,6 +434,7 @@ class ScriptRunner:
             not isinstance(line, PreparedLine)
             or line.first_request is None
             or not self._output.has_reader
+            or self._output.pending
             or not self._session.is_ended_by(data)
         ):
             return None

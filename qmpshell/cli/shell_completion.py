@@ -105,14 +105,19 @@ def addresses(
     """Return what an address may be: subcommands, targets, sockets and the way to them."""
     from ..qemu import AGENT, QMP, find_addresses
     from ..storage import read_config
+    from ..transport import UnixAddress, parse_address
 
     found = [*subcommands, *sorted(read_config(environment).targets)]
     if incomplete:
         found += _SCHEMES
     values = [name for name in found if name.startswith(incomplete)]
     if incomplete.startswith(_UNIX):
-        paths = [*_paths(incomplete.removeprefix(_UNIX)), *find_addresses(QMP, AGENT)]
-        values = [path if path.startswith(_UNIX) else _UNIX + path for path in paths]
+        paths = [
+            address.removeprefix(_UNIX)
+            for address in find_addresses(QMP, AGENT)
+            if isinstance(parse_address(address, exists=os.path.exists), UnixAddress)
+        ]
+        values = [_UNIX + path for path in (*_paths(incomplete.removeprefix(_UNIX)), *paths)]
         values = [value for value in values if value.startswith(incomplete)]
     else:
         values += _paths(incomplete)

@@ -229,7 +229,7 @@ def _index_errors(root: Value) -> list[LineError]:
         for number, name in enumerate(indexes if not wrong else ()):
             if int(name) != number:
                 wrong, reason = name, f"the list has no index {number}"
-                hint = "list the indexes must be 0, 1, 2… without a gap"
+                hint = "the indexes of a list must be 0, 1, 2… without a gap"
                 break
         if wrong:
             start = node.members[wrong].part_start

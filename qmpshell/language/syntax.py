@@ -568,6 +568,8 @@ def _not_alone(token: Token) -> LineError:
     return token.error("a JSON object must be the only argument")
 
 
+# Word processors and web pages replace a hyphen by others.
+_DASHES = ("-", "\N{EN DASH}", "\N{EM DASH}", "\N{MINUS SIGN}")
 # "KEY=VALUE" in quotes: the key with its operator, and the rest.
 _QUOTED_ARGUMENT = r'"([\w.-]+=)(.*)'
 
@@ -606,7 +608,9 @@ def _not_an_argument(name: Token, tokens: Sequence[Token], position: int) -> Lin
 
 def _keyless_word(name: Token, token: Token, reason: str) -> LineError:
     text, hint = token.text, "expected KEY=VALUE"
-    key = "" if text.startswith("-") else main_argument(name.text)
+    key = "" if text.startswith(_DASHES) else main_argument(name.text)
+    if key and text == key:
+        return token.error(f"{key} has no value", hint=f"expected {key}=VALUE")
     if not key:
         return StrayWordError(reason, name, start=token.start, end=token.end, hint=hint)
     value = text.removeprefix(f"{key}:") or "…"

@@ -66,15 +66,6 @@ class Framer:
                 break
         return head
 
-    def is_success(self, data: bytes) -> bool:
-        """Return True if `data` is one line that contains one reply, which reports success."""
-        return (
-            data.startswith(b'{"return": ')
-            and data.endswith((b"}\r\n", b"}\n"))
-            and data.find(b"\n") == len(data) - 1
-            and not self._parts
-        )
-
     def feed(self, data: bytes) -> list[Message | Malformed]:
         """Add bytes. Return the messages and malformed data that are now complete, in order."""
         found: list[Message | Malformed] = []

@@ -52,10 +52,6 @@ class Handshake:
         self.capabilities: frozenset[str] = frozenset()
         self.echoes_ids = True
 
-    def is_success(self, data: bytes) -> bool:
-        """Return True if `data` is exactly one line, and contains a reply that reports success."""
-        return self._framer.is_success(data)
-
     def receive_end(self) -> list[Item]:
         """Handle the end of the stream. Return an incomplete message as Malformed."""
         return self._sorted(self._framer.end())

@@ -39,7 +39,7 @@ _TLS = (b"\x15\x03", b"\x16\x03")
 def explain_garbage(address: str, raw: bytes, *, agent: bool = False) -> str:
     """Return a message about what sent `raw` instead of a greeting, or an agent's answer."""
     if agent and b'"QMP"' in raw:
-        return f"{address}: this is a QMP monitor, not a guest agent: omit --ga, or use another subcommand than ga"
+        return f"{address}: this is a QMP monitor; --ga and qmpshell ga are for guest agents"
     expected = "a guest agent" if agent else "QMP"
     if (raw.startswith(b"QEMU ") and b"monitor" in raw) or raw.startswith(b"(qemu)"):
         remedy = "" if agent else "; start QEMU with -qmp, or with mode=control in -mon"

@@ -325,4 +325,4 @@ def count_commands(lines: Iterable[PreparedLine]) -> int:
 
 def describe_unsent(count: int) -> str:
     """Return how many commands were not sent, in words."""
-    return f"{count} was not sent" if count == 1 else f"{count} were not sent"
+    return "1 command was not sent" if count == 1 else f"{count} commands were not sent"

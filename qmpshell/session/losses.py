@@ -55,4 +55,4 @@ def _reconnect_hint(state: SessionState) -> str:
 
 
 def _more(unsent: int) -> str:
-    return f"{unsent} more was not sent" if unsent == 1 else f"{unsent} more were not sent"
+    return "1 more was not sent" if unsent == 1 else f"{unsent} more were not sent"

@@ -134,7 +134,7 @@ def parse_address(text: str, *, exists: Callable[[str], bool]) -> Address:
     if "\0" in text:
         raise AddressError("an address cannot hold a NUL character")
     scheme, colon, rest = text.partition(":")
-    if not rest.isdecimal():
+    if not rest.isdecimal() or scheme == "vsock":
         scheme = _SOCAT.get(scheme.upper(), scheme)
     if colon and scheme == "unix":
         return _unix(rest)
@@ -143,7 +143,7 @@ def parse_address(text: str, *, exists: Callable[[str], bool]) -> Address:
     if colon and scheme == "tcp":
         return _tcp(_without_slashes(rest), text)
     if not exists(text):
-        if colon and scheme in _SCHEMES and not rest.isdecimal():
+        if colon and scheme in _SCHEMES and (scheme == "vsock" or not rest.isdecimal()):
             return _other(scheme, rest, text)
         if text.startswith("socket,"):
             return _chardev(text)
@@ -349,10 +349,13 @@ def _tcp_with(text: str, whole: str, given: Mapping[str, str]) -> TcpAddress:
             raise AddressError(f"{whole}: an IPv6 address is written [::1]:4444")
         host, port = inner, after[1:]
     elif ":" in host:
-        raise AddressError(f"{whole}: write an IPv6 address as [::1]:4444, a path with a /")
+        raise AddressError(
+            f"{whole}: unknown form of address; write an IPv6 address as [::1]:4444, a path with a /"
+        )
     if not colon or not port.isascii() or not port.isdecimal() or not 0 < int(port[:6]) < 65536:
         raise AddressError(
-            f"{whole}: {port!r} is not a port number (1 to 65535); for a socket of this name, use ./{whole}"
+            f"{whole}: {port!r} is not a port number (1 to 65535); write HOST:PORT, or ./{whole} for a"
+            " socket of that name"
         )
     return TcpAddress(
         host or "localhost",

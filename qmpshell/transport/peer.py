@@ -356,13 +356,18 @@ def explain_delay(address: str, peer: Peer) -> str:
     )
 
 
+_AGENT_REMEDY = "; use qmpshell --ga, or qmpshell ga"
+
+
 def explain_mismatch(address: str, peer: Peer) -> str:
     """Return a message if the server certainly expects something else than QMP, or ""."""
     server = peer.server
     if server is not None and server.name == "qemu-ga":
-        return f"{address}: this is a guest agent, {server}; add --ga"
+        return f"{address}: this is a guest agent, {server}{_AGENT_REMEDY}"
     if "guest_agent" in peer.user:
-        return f"{address}: this is the channel of a guest agent ({escape(peer.user)}); add --ga"
+        return (
+            f"{address}: this is the channel of a guest agent ({escape(peer.user)}){_AGENT_REMEDY}"
+        )
     if _has(peer.option, "websocket") and not is_websocket(address):
         return f"{address}: {server} expects a websocket here; use {address_with(address, 'websocket')}"
     if "tls-creds=" in peer.option and "tls-creds=" not in address:

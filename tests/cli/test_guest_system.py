@@ -292,7 +292,7 @@ def test_ctrl_c_ends_wait_for_agent(tmp_path: Path) -> None:
 def test_monitor_instead_of_agent_is_reported(one_qemu: Server) -> None:
     result = run("ga", "-s", one_qemu.address, "info")
     assert (result.status, result.err.count("\n")) == (3, 1)
-    assert "this is a QMP monitor, not a guest agent" in result.err
+    assert "this is a QMP monitor" in result.err
 
 
 def test_ga_has_every_command_of_former_client() -> None:

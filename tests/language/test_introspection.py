@@ -498,7 +498,7 @@ def test_secret_answer_after_connection_loss_is_ignored() -> None:
 def test_abandon_during_secret_prompt_drops_the_line() -> None:
     driver = Driver(interactive=True)
     driver.line("x password=@?")
-    assert driver.abandon() == [("tell", "1 was not sent")]
+    assert driver.abandon() == [("tell", "1 command was not sent")]
     assert driver.secret("one") == []
     assert driver.session.idle
 

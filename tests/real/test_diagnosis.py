@@ -143,7 +143,7 @@ def test_guest_agent_is_named_with_remedy(tmp_path: Path) -> None:
         wait_until(server.path.exists, "no agent")
         result = run("-c", "guest-ping", server.address)
         pid = server.process.pid
-        text = f"{server.address}: this is a guest agent, qemu-ga (pid {pid}); add --ga"
+        text = f"{server.address}: this is a guest agent, qemu-ga (pid {pid}); use qmpshell --ga, or qmpshell ga"
         assert (result.status, result.err) == (3, f"{text}\n")
         with pytest.raises(ProtocolError, match="this is a guest agent") as caught:
             connect(server.address, wait=60)
@@ -157,7 +157,7 @@ def test_guest_agent_is_named_with_remedy(tmp_path: Path) -> None:
         (
             "virtserialport,chardev=c,name=org.qemu.guest_agent.0",
             "this is the channel of a guest agent"
-            " (virtserialport,chardev=c,name=org.qemu.guest_agent.0); add --ga",
+            " (virtserialport,chardev=c,name=org.qemu.guest_agent.0); use qmpshell --ga, or qmpshell ga",
         ),
         (
             "isa-serial,chardev=c",

@@ -474,9 +474,9 @@ _SLOW = "blockdev-backup device=n0 target=n1 sync=full job-id=j0 speed=1"
         ("/wait -t STOP", 10, "'STOP' is not a number of seconds"),
         ("/wait -t", 7, "a number of seconds must follow -t"),
         ("/wait STOP id", 12, "STOP has no argument 'id'"),
-        ("/wait-job", 1, "the id of a job is missing"),
-        ("/wait-job a b", 1, "the id of a job is missing"),
-        ("/wait-job id=a", 1, "the id of a job is missing"),
+        ("/wait-job", 1, "the ID of a job is missing"),
+        ("/wait-job a b", 13, "/wait-job takes one ID"),
+        ("/wait-job id=a", 1, "the ID of a job is missing"),
     ],
 )
 def test_invalid_wait_arguments_are_reported(

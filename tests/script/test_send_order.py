@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from qmpshell.script import ScriptRunner, ScriptView
 from qmpshell.session import LineInput, ScriptLines
 from qmpshell.storage import Output
 from qmpshell.transport import SocketStream
+from tests.harness.processes import wait_until
 from tests.harness.program import run, start
 from tests.harness.scripted import Peer, ScriptedServer
 from tests.harness.sessions import Driver
@@ -52,7 +54,11 @@ def run_to(server: ScriptedServer, output: BinaryIO) -> int:
         return process.wait(60)
 
 
-def test_next_command_is_sent_before_reply_is_shown(scripted: Scripted) -> None:
+def run_logged(address: str, read: Callable[[int, list[str]], None], *, padding: int) -> list[str]:
+    """Run the lines; return in order what is sent and shown. Each reply is followed by blanks.
+
+    A thread calls `read` with the end of the pipe that contains the output, and with the order.
+    """
     order: list[str] = []
 
     class LoggedStream(SocketStream):
@@ -64,11 +70,11 @@ def test_next_command_is_sent_before_reply_is_shown(scripted: Scripted) -> None:
     class LoggedOutput(Output):
         def write(self, data: bytes) -> None:
             order.append(f"show {json.loads(data)['return']}")
-            super().write(data)
+            super().write(data + b" " * padding)
 
     session = Driver(probe=False, offline=True).session
     connected = socket.socket(socket.AF_UNIX)
-    connected.connect(scripted(lambda peer: answer_all(peer, [])).address)
+    connected.connect(address)
     reading, writing = os.pipe()
     runner = ScriptRunner(
         session,
@@ -81,10 +87,18 @@ def test_next_command_is_sent_before_reply_is_shown(scripted: Scripted) -> None:
         make_redirect=lambda _redirect: pytest.fail("no redirect"),
         connect=lambda _address: pytest.fail("no other address"),
     )
+    reader = threading.Thread(target=read, args=(reading, order))
+    reader.start()
     assert runner.run(session.connected(time.monotonic())) == 0
-    os.close(reading)
     os.close(writing)
-    assert order == [
+    reader.join()
+    os.close(reading)
+    return order
+
+
+def test_next_command_is_sent_before_reply_is_shown(scripted: Scripted) -> None:
+    server = scripted(lambda peer: answer_all(peer, []))
+    assert run_logged(server.address, lambda *_: None, padding=0) == [
         "send qmp_capabilities",
         "send query-name",
         "send query-status",
@@ -93,6 +107,19 @@ def test_next_command_is_sent_before_reply_is_shown(scripted: Scripted) -> None:
         "show query-status",
         "show query-version",
     ]
+
+
+def test_nothing_is_sent_while_output_waits_for_its_reader(scripted: Scripted) -> None:
+    def read(descriptor: int, order: list[str]) -> None:
+        wait_until(lambda: "show query-status" in order, "the second reply")
+        order.append("read")
+        while os.read(descriptor, 1 << 20):
+            pass
+
+    server = scripted(lambda peer: answer_all(peer, []))
+    # The first reply does not fit into the pipe. It is written when the second one has arrived.
+    order = run_logged(server.address, read, padding=1 << 20)
+    assert order[-4:] == ["show query-status", "read", "send query-version", "show query-version"]
 
 
 def test_verbose_output_keeps_its_order(scripted: Scripted) -> None:

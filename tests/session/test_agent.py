@@ -114,7 +114,7 @@ def test_qmp_monitor_instead_of_agent_is_reported() -> None:
     message, exit_effect = driver.bytes(GREETING)
     assert message == (
         "error",
-        "vm.sock: this is a QMP monitor, not a guest agent: omit --ga, or use another subcommand than ga",
+        "vm.sock: this is a QMP monitor; --ga and qmpshell ga are for guest agents",
     )
     assert exit_effect == ("leave", CONNECTION)
 

@@ -102,14 +102,14 @@ def test_connect_drops_queued_lines() -> None:
     driver.line("stop")
     driver.line("cont")
     driver.line("query-name; query-status")
-    assert driver.line("/connect")[1:] == [("tell", "3 were not sent"), AGAIN]
+    assert driver.line("/connect")[1:] == [("tell", "3 commands were not sent"), AGAIN]
     assert open_connection(driver) == []
 
 
 def test_connect_drops_rest_of_running_line() -> None:
     driver = terminal_driver()
     driver.line("stop; cont")
-    assert driver.line("/connect")[1:] == [("tell", "1 was not sent"), AGAIN]
+    assert driver.line("/connect")[1:] == [("tell", "1 command was not sent"), AGAIN]
     assert open_connection(driver) == []
 
 
@@ -145,7 +145,7 @@ def test_connect_cancels_confirmation() -> None:
 def test_connect_cancels_secret_prompt() -> None:
     driver = terminal_driver(probe=False)
     assert driver.line("set_password protocol=vnc password=@?") == [("ask secret", "password")]
-    assert driver.line("/connect") == [("tell", "1 was not sent"), AGAIN]
+    assert driver.line("/connect") == [("tell", "1 command was not sent"), AGAIN]
     assert driver.secret("hunter2") == []
     open_connection(driver)
     assert driver.secret("hunter2") == []
@@ -168,7 +168,7 @@ def test_connect_drops_line_waiting_for_redirect() -> None:
     driver = terminal_driver()
     assert driver.line("query-name > file") == [("divert", ">", "file")]
     stopped = ("stop", "divert", ">", "file")
-    assert driver.line("/connect") == [("tell", "1 was not sent"), AGAIN, stopped]
+    assert driver.line("/connect") == [("tell", "1 command was not sent"), AGAIN, stopped]
     assert driver.redirect_opened() == []
     assert open_connection(driver) == []
 
@@ -187,7 +187,7 @@ def test_connect_ignores_later_close_of_redirect() -> None:
 def test_connect_before_greeting_drops_lines() -> None:
     driver = terminal_driver(greeted=False)
     driver.line("stop")
-    assert driver.line("/connect") == [("tell", "1 was not sent"), AGAIN]
+    assert driver.line("/connect") == [("tell", "1 command was not sent"), AGAIN]
     assert driver.session.deadline is None  # the new connection is not open yet
     assert open_connection(driver) == []
 
@@ -197,7 +197,7 @@ def test_connect_while_connecting_uses_latest_address() -> None:
     assert driver.line("/connect here") == [("try", "here")]
     assert driver.line("stop") == []
     assert driver.line("/connect there") == [("try", "there")]
-    assert driver.tried() == [("tell", "1 was not sent"), ("connect", "there")]
+    assert driver.tried() == [("tell", "1 command was not sent"), ("connect", "there")]
     assert open_connection(driver, "there") == []
     ((_, text),) = driver.line("/status")
     assert text.splitlines()[0] == "there: connected"
@@ -216,7 +216,7 @@ def test_ctrl_c_during_connect_drops_typed_lines() -> None:
     driver = terminal_driver()
     driver.line("/connect")
     driver.line("stop")
-    assert driver.abandon() == [("tell", "1 was not sent")]
+    assert driver.abandon() == [("tell", "1 command was not sent")]
     assert open_connection(driver) == []
 
 
@@ -243,7 +243,7 @@ def test_failed_connect_drops_lines_typed_after_it() -> None:
     driver.line("/connect other")
     assert driver.line("stop; cont") == []
     assert driver.line("query-name") == []
-    assert driver.tried("nobody there") == [("error", f"{KEPT}; 3 were not sent")]
+    assert driver.tried("nobody there") == [("error", f"{KEPT}; 3 commands were not sent")]
     assert driver.line("stop") == [sent(STOP % 1)]
 
 
@@ -254,7 +254,7 @@ def test_successful_connect_sends_lines_typed_after_it() -> None:
     driver.line("/connect other")
     assert driver.line("stop") == []
     assert driver.bytes(reply({}, 1)) == [("reply", {"return": {}, "id": "qmpshell-1"})]
-    assert driver.tried() == [("tell", "1 was not sent"), ("connect", "other")]
+    assert driver.tried() == [("tell", "1 command was not sent"), ("connect", "other")]
     assert open_connection(driver, "other") == [sent(STOP % 2)]
 
 
@@ -262,7 +262,7 @@ def test_failed_connect_drops_rest_of_its_line() -> None:
     driver = terminal_driver()
     assert driver.line("/connect other; stop; cont") == [("try", "other")]
     driver.line("query-name")
-    assert driver.tried("nobody there") == [("error", f"{KEPT}; 3 were not sent")]
+    assert driver.tried("nobody there") == [("error", f"{KEPT}; 3 commands were not sent")]
     assert driver.line("stop") == [sent(STOP % 1)]
 
 
@@ -349,7 +349,9 @@ def test_lines_after_failed_connect_are_unsent() -> None:
     driver = terminal_driver()
     assert driver.line("/connect; stop; cont") == [AGAIN]
     driver.line("query-name")
-    assert driver.connect_failed("nobody there") == [("error", "nobody there; 3 were not sent")]
+    assert driver.connect_failed("nobody there") == [
+        ("error", "nobody there; 3 commands were not sent")
+    ]
 
 
 def test_connect_in_sourced_file_continues_with_file() -> None:
@@ -439,7 +441,7 @@ def test_close_before_new_greeting_is_reported() -> None:
     assert driver.gone() == [
         (
             "error",
-            "other: the connection was closed before the server's greeting; 1 was not sent; /connect reconnects",
+            "other: the connection was closed before the server's greeting; 1 command was not sent; /connect reconnects",
         )
     ]
     assert driver.line("stop") == [NOT_CONNECTED]
@@ -596,7 +598,7 @@ def test_script_exits_when_connect_fails() -> None:
     driver = Driver()
     assert driver.line("/connect; cont") == [AGAIN]
     assert driver.connect_failed("nobody there") == [
-        ("error", "nobody there; 1 was not sent"),
+        ("error", "nobody there; 1 command was not sent"),
         ("leave", CONNECTION),
     ]
 

@@ -85,7 +85,7 @@ BUSY = (
     "vm.sock: busy: another client, qmpshell (pid 9), holds this monitor (QEMU serves one at a time);"
     " end it, or give QEMU a second monitor"
 )
-AGENT = "vm.sock: this is a guest agent, qemu-ga (pid 7); add --ga"
+AGENT = "vm.sock: this is a guest agent, qemu-ga (pid 7); use qmpshell --ga, or qmpshell ga"
 
 
 def busy(address: str) -> Peer:

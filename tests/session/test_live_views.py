@@ -52,10 +52,10 @@ def job(**changes: object) -> dict[str, object]:
         ("/watch a=1", "^^^^^^", "the command to watch is missing", WATCH),
         ("/watch -n", "       ^^", "a number of seconds must follow -n", WATCH),
         ("/watch -n x stop", "          ^", "'x' is not a number of seconds", WATCH),
-        ("/watch -n 0 stop", "          ^", "it must be at least 0.1 seconds", WATCH),
+        ("/watch -n 0 stop", "          ^", "SECONDS must be at least 0.1", WATCH),
         ("/watch -c", "       ^^", "a number of times must follow -c", WATCH),
-        ("/watch -c 0 stop", "          ^", "it must be a whole number, at least 1", WATCH),
-        ("/watch -c 1.5 stop", "          ^^^", "it must be a whole number, at least 1", WATCH),
+        ("/watch -c 0 stop", "          ^", "TIMES must be a whole number, at least 1", WATCH),
+        ("/watch -c 1.5 stop", "          ^^^", "TIMES must be a whole number, at least 1", WATCH),
         ("/watch /hmp", "       ^^^^", "a human monitor command is missing", WATCH),
         (
             "/watch /wait STOP",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness.sessions import DONE, REFUSAL, Driver, error, reply, sent
+from tests.harness.sessions import DONE, GREETING, NEGOTIATED, REFUSAL, Driver, error, sent
 
 TWO_LINES = {"two.qmp": "query-name\nquery-status\n"}
 
@@ -24,8 +24,7 @@ def test_session_is_ended_by_last_reply(line: str, is_last: bool) -> None:
     driver = Driver(probe=False, files=TWO_LINES)
     assert [effect[0] for effect in driver.line(line)] == ["send"]
     assert driver.session.is_ended_by(DONE) == is_last
-    assert not driver.session.is_ended_by(REFUSAL)
-    driver.bytes(DONE)
+    assert driver.bytes(DONE)[0] == ("reply", {"return": {}})
     if is_last:
         assert driver.session.idle
         assert not driver.session.is_ended_by(DONE)
@@ -91,8 +90,40 @@ def test_terminal_sends_no_command_early() -> None:
     assert Driver(interactive=True).prepare("query-name").first_request is None
 
 
-def test_reply_with_an_event_is_handled_first() -> None:
+@pytest.mark.parametrize(
+    "data",
+    [
+        REFUSAL,
+        DONE + DONE,
+        DONE + b'{"event": "STOP"}\r\n',
+        b'{"event": "STOP"}\r\n',
+        DONE.strip() + GREETING,
+        GREETING,
+        NEGOTIATED,
+        b'{"return": {}, "id": 99}\r\n',
+        b'{"return": {}, "error": {}}\r\n',
+        b'{"return": {"a": 01x}}\r\n',
+        b'{"return": {"a": {}\r\n',
+        b"",
+    ],
+)
+def test_everything_else_is_handled_first(data: bytes) -> None:
+    drivers = [Driver(probe=False) for _ in "ab"]
+    for driver in drivers:
+        driver.line("query-name")
+    assert not drivers[0].session.is_ended_by(data)
+    # The messages are handled once, as without that question.
+    first, second = (driver.bytes(data) + driver.bytes(DONE) for driver in drivers)
+    assert first == second
+    assert drivers[0].connected() == drivers[1].connected()
+    assert drivers[0].bytes(GREETING) == drivers[1].bytes(GREETING) != []
+
+
+def test_reply_in_pieces_ends_line_with_last() -> None:
     driver = Driver(probe=False)
     driver.line("query-name")
-    assert not driver.session.is_ended_by(DONE + b'{"event": "STOP"}\r\n')
-    assert not driver.session.is_ended_by(reply({})[:-1])
+    *rest, last = (DONE[start : start + 5] for start in range(0, len(DONE), 5))
+    for piece in rest[:-1]:
+        assert not driver.session.is_ended_by(piece)
+        assert driver.bytes(piece) == []
+    assert driver.session.is_ended_by(rest[-1] + last)

@@ -66,6 +66,7 @@ WRONG = [
     ("/wait a=1", "^^^^^", "the name of an event is missing", WAIT),
     ("/wait {}", "^^^^^", "the name of an event is missing", WAIT),
     ("/wait -t", "      ^^", "a number of seconds must follow -t", WAIT),
+    ("/wait -x STOP", "      ^^", "/wait has no option '-x'", WAIT),
     ("/wait -t 5", "^^^^^", "the name of an event is missing", WAIT),
     ("/wait -t x STOP", "         ^", "'x' is not a number of seconds", WAIT),
     ("/wait -t STOP", "         ^^^^", "'STOP' is not a number of seconds", WAIT),
@@ -82,20 +83,28 @@ WRONG = [
         "the bracket is not closed",
         "quote it to send it as text",
     ),
-    ("/wait-job", "^^^^^^^^^", "the id of a job is missing", JOB),
-    ("/wait-job -t 5", "^^^^^^^^^", "the id of a job is missing", JOB),
-    ("/wait-job id=j", "^^^^^^^^^", "the id of a job is missing", JOB),
+    ("/wait-job", "^^^^^^^^^", "the ID of a job is missing", JOB),
+    ("/wait-job -t 5", "^^^^^^^^^", "the ID of a job is missing", JOB),
+    ("/wait-job a b", "            ^", "/wait-job takes one ID", JOB),
+    ("/wait-job -x", "          ^^", "/wait-job has no option '-x'", JOB),
+    ("/wait-job id=j", "^^^^^^^^^", "the ID of a job is missing", JOB),
     ("/wait-job -t", "          ^^", "a number of seconds must follow -t", JOB),
     ("/wait-job -t j 5", "             ^", "'j' is not a number of seconds", JOB),
     ("/hmp", "^^^^", "a human monitor command is missing", HMP),
     ("/oob", "^^^^", "the name of a command is missing", OOB),
     ("/oob a=1", "^^^^", "the name of a command is missing", OOB),
+    (
+        '/oob {"execute": "x"}',
+        "     ^^^^^^^^^^^^^^^^",
+        "/oob takes no JSON message",
+        'without /oob, send {"exec-oob": COMMAND, …}',
+    ),
     ("/oob x now", "       ^^^", "x has no argument 'now'", ARGUMENT),
     ("/oob x a=1 a=2", "           ^", "a occurs twice", ""),
     ("/oob x {} a=1", "          ^", ALONE, ""),
-    ("/keyval", "^^^^^^^", "a command and its option string are missing", KEYVAL),
-    ("/keyval blockdev", "^^^^^^^", "a command and its option string are missing", KEYVAL),
-    ("/keyval a=1 b=2", "^^^^^^^", "a command and its option string are missing", KEYVAL),
+    ("/keyval", "^^^^^^^", "the name of a command is missing", KEYVAL),
+    ("/keyval blockdev", "^^^^^^^", "the option string of blockdev is missing", KEYVAL),
+    ("/keyval a=1 b=2", "^^^^^^^", "the name of a command is missing", KEYVAL),
     (
         "/keyval x a=1,b",
         "              ^",
@@ -108,6 +117,7 @@ WRONG = [
     ("/source a b", "          ^", "one name is enough; quote a name that contains blanks", SOURCE),
     ("/source none", "        ^^^^", f"none: {NOT_FOUND}", ""),
     ("/log", "^^^^", "a file name is missing, or off", LOG),
+    ("/log -x", "     ^^", "/log has no option '-x'", "use ./-x for that name"),
     ("/log a b", "       ^", "one name is enough; quote a name that contains blanks", LOG),
     (
         "/log forbidden",
@@ -125,7 +135,7 @@ WRONG = [
     ("/wait_job j", "^^^^^^^^^", "unknown shell command /wait_job", "did you mean /wait-job?"),
     ("/nosuchthing", "^^^^^^^^^^^^", "unknown shell command /nosuchthing", "/help shows the list"),
 ]
-_HINTS = {"…": "list the indexes must be 0, 1, 2… without a gap"}
+_HINTS = {"…": "the indexes of a list must be 0, 1, 2… without a gap"}
 
 
 @pytest.mark.parametrize(("line", "carets", "reason", "hint"), WRONG)

@@ -542,7 +542,7 @@ def test_loss_during_wait_gives_status_3() -> None:
     found = driver.gone()
     assert [effect[0] for effect in found] == ["error", "leave"]
     assert "connection lost while waiting for STOP" in found[0][1]
-    assert "1 was not sent" in found[0][1]
+    assert "1 command was not sent" in found[0][1]
     assert found[1] == ("leave", CONNECTION)
     assert driver.session.deadline is None
 

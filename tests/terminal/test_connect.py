@@ -105,7 +105,7 @@ def test_connect_to_stopped_server_waits_until_resume(one_qemu: Server) -> None:
         pid = one_qemu.process.pid
         terminal.wait_for(f"qemu-system-x86_64 (pid {pid}) is stopped; kill -CONT {pid} resumes it")
         terminal.type(CTRL_C)
-        terminal.wait_above("1 was not sent")
+        terminal.wait_above("1 command was not sent")
         one_qemu.process.send_signal(signal.SIGCONT)
         terminal.wait_above("VM state: prelaunch")
         terminal.line("query-name")
@@ -220,7 +220,7 @@ def test_connection_loss_with_pager_drops_queued_question(one_qemu: Server) -> N
         terminal.wait_for("(END)")
         one_qemu.kill()
         terminal.type("q")
-        terminal.wait_above("connection lost; 1 was not sent")
+        terminal.wait_above("connection lost; 1 command was not sent")
         assert "Go on?" not in terminal.text
 
 
@@ -230,7 +230,7 @@ def test_connection_loss_during_secret_question_shows_prompt(one_qemu: Server) -
         terminal.line("set_password protocol=vnc password=@?; stop")
         terminal.wait(lambda: terminal.current == "password:", "question")
         one_qemu.kill()
-        terminal.wait_for("connection lost; 1 was not sent")
+        terminal.wait_for("connection lost; 1 command was not sent")
         terminal.wait_prompt()
         terminal.line("/status")
         terminal.wait_for(": lost")
@@ -244,7 +244,7 @@ def test_connection_loss_while_typing_secret_hides_the_rest(one_qemu: Server, en
         terminal.wait(lambda: terminal.current == "password:", "question")
         terminal.type("hunt")
         one_qemu.kill()
-        terminal.wait_for("connection lost; 1 was not sent")
+        terminal.wait_for("connection lost; 1 command was not sent")
         terminal.wait(lambda: terminal.current == "no longer needed; press Enter:", "end")
         terminal.type(end)
         terminal.wait_prompt()
@@ -266,7 +266,7 @@ def test_connection_loss_during_overwrite_question_keeps_file(
         terminal.line(f"query-name > {path}")
         terminal.wait_for("Go on? [y/N]")
         one_qemu.kill()
-        terminal.wait_for("connection lost; 1 was not sent")
+        terminal.wait_for("connection lost; 1 command was not sent")
         terminal.wait_prompt()
         assert path.read_text() == "precious"
 

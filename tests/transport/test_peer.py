@@ -74,7 +74,11 @@ def test_delay_message_names_process_and_remedy(peer: Peer, text: str) -> None:
         ("socket,id=c,port=1,websocket=on", "chardev=c", "use websocket:a:1"),
         ("socket,id=c,port=1,tls-creds=t", "chardev=c", "expects TLS here; add --tls-creds DIR"),
         ("socket,id=c,port=1", "isa-serial,chardev=c", "a device of the guest, not a monitor"),
-        ("socket,id=c,port=1", "x,chardev=c,name=org.qemu.guest_agent.0", "add --ga"),
+        (
+            "socket,id=c,port=1",
+            "x,chardev=c,name=org.qemu.guest_agent.0",
+            "use qmpshell --ga, or qmpshell ga",
+        ),
     ],
 )
 def test_option_of_qemu_names_other_protocol(option: str, user: str, text: str) -> None:

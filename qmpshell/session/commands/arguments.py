@@ -39,6 +39,17 @@ def no_argument_error(call: ShellCommand, token: Token) -> LineError:
     return usage_error(call, f"{call.name} has no argument {token.text[:40]!r}", token)
 
 
+def no_option_error(call: ShellCommand, token: Token) -> LineError:
+    """Return the error for an option that a shell command does not have."""
+    return usage_error(call, f"{call.name} has no option {token.text[:40]!r}", token)
+
+
+def reject_option(call: ShellCommand, token: Token) -> None:
+    """Raise LineError for a word that looks like an option, which the shell command does not have."""
+    if token.kind == t.WORD and token.text.startswith("-"):
+        raise no_option_error(call, token)
+
+
 def command_words(call: ShellCommand) -> list[Token]:
     """Return the command's arguments, none of which may be KEY=VALUE."""
     for token in call.tokens:
@@ -59,6 +70,9 @@ def file_name(call: ShellCommand, what: str) -> tuple[str, int, int]:
     if not call.tokens:
         raise usage_error(call, what)
     first, last = call.tokens[0], call.tokens[-1]
+    if first.kind == t.WORD and first.text.startswith("-"):
+        error, hint = no_option_error(call, first), f"use ./{first.text[:40]} for that name"
+        raise LineError(error.reason, start=error.start, end=error.end, hint=hint)
     text = call.line[first.start : last.end]
     if len(call.tokens) == 1:
         return text_of(first), first.start, first.end

@@ -90,8 +90,10 @@ def run_hmp(context: CommandContext, call: ShellCommand) -> Steps:
 
 def run_keyval(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/keyval COMMAND KEY=VALUE,…`."""
-    if len(call.tokens) < 2 or call.tokens[0].kind != WORD:
-        raise usage_error(call, "a command and its option string are missing")
+    if not call.tokens or call.tokens[0].kind != WORD:
+        raise usage_error(call, "the name of a command is missing")
+    if len(call.tokens) == 1:
+        raise usage_error(call, f"the option string of {call.tokens[0].text[:40]} is missing")
     first, second = call.tokens[:2]
     name, implied = option_command(first.text)
     if second.kind == OBJECT and len(call.tokens) > 2:
@@ -127,6 +129,9 @@ def run_log(context: CommandContext, call: ShellCommand) -> Steps:
 
 def run_oob(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/oob COMMAND [KEY=VALUE…]`."""
+    if call.tokens and call.tokens[0].kind == OBJECT:
+        hint = 'without /oob, send {"exec-oob": COMMAND, …}'
+        raise call.tokens[0].error("/oob takes no JSON message", hint=hint)
     if not call.tokens or call.tokens[0].kind != WORD:
         raise usage_error(call, "the name of a command is missing")
     first = call.tokens[0]

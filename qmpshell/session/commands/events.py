@@ -24,6 +24,7 @@ from .arguments import (
     command_words,
     number,
     parse_timeout,
+    reject_option,
     require_monitor,
     text_of,
     usage_error,
@@ -181,6 +182,7 @@ def _event_tokens(call: ShellCommand, tokens: list[Token]) -> tuple[Token, list[
     """Return the names of events and the tokens of `KEY=VALUE`. Raises LineError."""
     if not tokens or tokens[0].kind != WORD or not all(text_of(tokens[0]).split(",")):
         raise usage_error(call, "the name of an event is missing")
+    reject_option(call, tokens[0])
     name, given = tokens[0], tokens[1:]
     for token in given:
         if token.kind == WORD:

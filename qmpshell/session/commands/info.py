@@ -7,7 +7,7 @@ from ...render import PLAIN, Lines, Table, escape
 from ..failures import GENERIC_ERROR
 from ..server import list_commands, returned
 from ..steps import Query
-from .arguments import command_words, require_monitor, text_of, usage_error
+from .arguments import command_words, reject_option, require_monitor, text_of, usage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def run_info(context: CommandContext, call: ShellCommand) -> Steps:
         del words[0]
         if not words:
             raise usage_error(call, "a name must follow -v")
+    if words:
+        reject_option(call, call.tokens[-len(words)])
     require_monitor(context, call, "info")
     server = context.state.server
     if server.names is None and not context.settings.dry_run:

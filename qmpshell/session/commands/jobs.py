@@ -7,7 +7,7 @@ from ...render import escape
 from ..effects import ShowMessage
 from ..steps import MoveBeside, WaitFor, WaitStopped
 from ..waits import PENDING, JobWait, Wait, advice_for
-from .arguments import no_argument_error, parse_timeout, require_monitor, usage_error
+from .arguments import no_argument_error, parse_timeout, reject_option, require_monitor, usage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -166,8 +166,11 @@ def outcome(job: Job) -> str:
 def run_wait_job(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/wait-job [-t SECONDS] ID`."""
     timeout, tokens = parse_timeout(call)
-    if len(tokens) != 1 or tokens[0].kind != WORD:
-        raise usage_error(call, "the id of a job is missing")
+    if not tokens or tokens[0].kind != WORD:
+        raise usage_error(call, "the ID of a job is missing")
+    reject_option(call, tokens[0])
+    if len(tokens) > 1:
+        raise usage_error(call, "/wait-job takes one ID", tokens[1])
     require_monitor(context, call, "jobs")
     wait = JobWait(
         tokens[0].text,

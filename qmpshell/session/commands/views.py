@@ -32,7 +32,7 @@ from ...render.views.table import (
     table_lines,
     tsv_lines,
 )
-from .arguments import evaluate_own_command, usage_error, value_text
+from .arguments import evaluate_own_command, no_option_error, usage_error, value_text
 from .events import value_matches
 
 TYPE_CHECKING = False
@@ -114,7 +114,7 @@ def _parse(call: ShellCommand) -> _TableCall:
         elif token.kind == KEY:
             filters += [token, before.popleft(), before.popleft()]
         else:
-            raise usage_error(call, f"{call.name} has no option {token.text[:40]!r}", token)
+            raise no_option_error(call, token)
     if not found.words:
         raise usage_error(call, "the command whose result is shown is missing")
     found.filters = arguments(call.line, found.words[0], filters)

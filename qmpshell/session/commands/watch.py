@@ -25,6 +25,7 @@ from .arguments import (
     find_command,
     find_mistake,
     number,
+    reject_option,
     require_monitor,
     usage_error,
 )
@@ -145,6 +146,7 @@ def run_watch(context: CommandContext, call: ShellCommand) -> Steps:
     interval, count, tokens = _watch_options(call)
     if not tokens or tokens[0].kind not in (WORD, OBJECT):
         raise usage_error(call, "the command to watch is missing")
+    reject_option(call, tokens[0])
     text = call.line[tokens[0].start : tokens[-1].end]
     if tokens[0].text == _SCREEN:
         pictures = ScreenWatch(_SCREEN, interval=interval, count=count)
@@ -166,11 +168,11 @@ def _watch_options(call: ShellCommand) -> tuple[float, int | None, list[Token]]:
         if option[0].text == "-n":
             interval = number(call, option, "seconds")
             if interval < _SHORTEST:
-                raise usage_error(call, f"it must be at least {_SHORTEST:g} seconds", option[1])
+                raise usage_error(call, f"SECONDS must be at least {_SHORTEST:g}", option[1])
         else:
             given = number(call, option, "times")
             if given < 1 or given != int(given):
-                raise usage_error(call, "it must be a whole number, at least 1", option[1])
+                raise usage_error(call, "TIMES must be a whole number, at least 1", option[1])
             count = int(given)
         position += 2
 
