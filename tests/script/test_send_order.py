@@ -109,7 +109,7 @@ def test_next_command_is_sent_before_reply_is_shown(scripted: Scripted) -> None:
     ]
 
 
-def test_nothing_is_sent_while_output_waits_for_its_reader(scripted: Scripted) -> None:
+def test_nothing_is_sent_while_output_waits(scripted: Scripted) -> None:
     def read(descriptor: int, order: list[str]) -> None:
         wait_until(lambda: "show query-status" in order, "the second reply")
         order.append("read")
