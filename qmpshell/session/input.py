@@ -135,6 +135,12 @@ class ScriptLines:
         """Whether a logical line is incomplete."""
         return self._assembler.open
 
+    def discard_open(self) -> bool:
+        """Discard an incomplete logical line. Return True if there was one."""
+        was_open = self.open
+        self._assembler.pop()
+        return was_open
+
     def fill(self) -> None:
         """Read once from `descriptor`."""
         self._inputs[0].fill()

@@ -181,6 +181,7 @@ class App:
         try:
             # Raw mode between two prompts too, or the terminal would echo what is typed there.
             with self._devices.input.raw_mode():
+                self._erase_echo()
                 self._perform(
                     self._session.connected(
                         self._clock(), passes_descriptors=stream.passes_descriptors
@@ -239,6 +240,13 @@ class App:
                 self._history.append_string(text)
                 self._show_history_problem()
                 self._submit(text)
+
+    def _erase_echo(self) -> None:
+        """Erase what the terminal has echoed before raw mode. The prompt shows it again."""
+        output = self._devices.output
+        output.write_raw("\r")
+        output.erase_end_of_line()
+        output.flush()
 
     def _check_child_end(self) -> None:
         """Handle the end of the server that qmpshell has started, after its last messages."""

@@ -349,7 +349,7 @@ class PlainShell(ScriptRunner):
         """Handle Ctrl-C. The terminal has discarded the typed text, and has shown ^C."""
         self._is_prompted = True
         self._start_line()
-        if self._cancel_question():
+        if self._cancel_question() or self._lines.discard_open():
             return
         session = self._session
         effects = session.abandon(self._clock()) if isinstance(session, Session) else []

@@ -255,11 +255,16 @@ class PromptController:
             app.exit(exception=_PromptRemovedError())
 
     async def confirm(self, question: str) -> bool:
-        """Ask a question. Return True if the user presses y; False for any other key, or if it is dropped."""
+        """Ask a question. Return True if the user presses y; False for any other key, or if it is dropped.
+
+        Pasted text does not answer it with yes.
+        """
         bindings = KeyBindings()
 
         def answer(event: KeyPressEvent) -> None:
-            event.current_buffer.text = "y" if event.data in ("y", "Y") else "n"
+            # Several keys at once are pasted text, from a terminal that does not mark it.
+            rest = [key for key in event.key_processor.input_queue if key.key != Keys.CPRResponse]
+            event.current_buffer.text = "y" if event.data in ("y", "Y") and not rest else "n"
             event.app.exit(result=event.current_buffer.text)
 
         # Any other key: the user typed on without reading the question, as with the y of "query".

@@ -48,6 +48,17 @@ def test_quit_with_other_keys_is_not_sent(one_qemu: Server, key: str) -> None:
         assert_alive(terminal)
 
 
+def test_text_pasted_without_marks_is_no_confirmation(one_qemu: Server) -> None:
+    with Terminal(one_qemu.address, columns=120) as terminal:
+        terminal.wait_ready()
+        terminal.line("quit")
+        wait_question(terminal)
+        terminal.type("y\ryes\r")
+        terminal.wait_above(QUESTION, "not sent")
+        terminal.wait_for("The command yes has not been found")
+        assert_alive(terminal)
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -171,6 +171,13 @@ def test_multiline_input_is_one_history_entry(one_qemu: Server, directory: Path)
         terminal.wait_above('"query-name"}', '{"return": {}}')
 
 
+def test_text_typed_ahead_is_shown_at_the_prompt(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address, columns=120) as terminal:
+        terminal.type("query-st")
+        terminal.wait(lambda: terminal.current == "(QEMU) query-st", "the typed text")
+        terminal.wait(lambda: terminal.text.count("query-st") == 1, "no other text")
+
+
 def test_up_typed_ahead_recalls_the_last_line(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()

@@ -109,6 +109,19 @@ def test_event_at_the_prompt_precedes_another_prompt(tmp_path: Path) -> None:
         terminal.wait_above("(QEMU)", " RESUME")
 
 
+@pytest.mark.parametrize("start", ["transaction(", '{"execute": "query-kvm",', "query-kvm \\"])
+def test_interrupt_discards_incomplete_line_in_plain_shell(one_qemu: Server, start: str) -> None:
+    with _plain(one_qemu, "-q") as terminal:
+        terminal.wait_prompt()
+        terminal.line(start)
+        terminal.wait(lambda: terminal.current == "...", "the next part of the line")
+        terminal.type(_CTRL_C)
+        terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above("(QEMU) query-name", '{"return": {}}')
+        assert "kvm" not in terminal.text.partition("query-name")[2]
+
+
 def test_interrupt_ends_a_wait_in_plain_shell(one_qemu: Server) -> None:
     with _plain(one_qemu, "-q") as terminal:
         terminal.wait_prompt()

@@ -106,7 +106,10 @@ def test_name_of_existing_file_is_a_path() -> None:
             "host:",
             "host:: '' is not a port number (1 to 65535); write HOST:PORT, or ./host: for a socket of that name",
         ),
-        ("::1:44", "::1:44: unknown form of address; write an IPv6 address as [::1]:4444, a path with a /"),
+        (
+            "::1:44",
+            "::1:44: unknown form of address; write an IPv6 address as [::1]:4444, a path with a /",
+        ),
         ("[::1]", "[::1]: an IPv6 address is written [::1]:4444"),
         ("[::1:44", "[::1:44: an IPv6 address is written [::1]:4444"),
         ("fd:", "fd:: a file descriptor is a number, as in fd:3"),
