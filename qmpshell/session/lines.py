@@ -65,11 +65,11 @@ class Task:
 
     def load(self, line: PreparedLine) -> None:
         """Set the actions of an evaluated line."""
-        assert line.plan is not None
+        assert line.parsed is not None
         self.line = line
         self.is_evaluating = False
-        requests = line.requests or [None] * len(line.plan.actions)
-        self.actions.extend(zip(line.plan.actions, requests, strict=True))
+        requests = line.requests or [None] * len(line.parsed.actions)
+        self.actions.extend(zip(line.parsed.actions, requests, strict=True))
 
     @property
     def unsent(self) -> int:
@@ -320,7 +320,7 @@ class FileSteps:
 
 def count_commands(lines: Iterable[PreparedLine]) -> int:
     """Return how many commands are in lines. A line that is not evaluated counts as one."""
-    return sum(len(line.plan.actions) if line.plan else 1 for line in lines)
+    return sum(len(line.parsed.actions) if line.parsed else 1 for line in lines)
 
 
 def describe_unsent(count: int) -> str:

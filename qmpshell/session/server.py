@@ -67,37 +67,37 @@ class ServerInfo:
         self.introspection.forget()
         self.names = self.catalogue = None
 
-    def learn(self, need: Missing, value: object) -> None:
+    def learn(self, missing: Missing, value: object) -> None:
         """Store the result of a query. None or an invalid result means that there is none."""
         known = self.introspection
-        if need.kind == MISSING_SCHEMA:
+        if missing.kind == MISSING_SCHEMA:
             known.has_schema = True
             if isinstance(value, list):
                 from ..qmp import Schema  # many scripts need none
 
                 known.schema = Schema(value)
         else:
-            table = known.drivers if need.kind == MISSING_DRIVER else known.objects
-            table[need.subject] = _properties(value)
+            table = known.drivers if missing.kind == MISSING_DRIVER else known.objects
+            table[missing.subject] = _properties(value)
 
-    def query(self, need: Missing) -> Generator[Step, Any, Reply | None]:
+    def query(self, missing: Missing) -> Generator[Step, Any, Reply | None]:
         """Query and store missing information. Return the reply, or None if the server does not answer.
 
         For a driver that the server does not know, the drivers that its name may stand for are queried.
         """
         queries = [Query("query-qmp-schema")]
-        if need.kind == MISSING_DRIVER:
-            names = [need.subject, *expand_driver_alias(need.subject)]
+        if missing.kind == MISSING_DRIVER:
+            names = [missing.subject, *expand_driver_alias(missing.subject)]
             queries = [Query("device-list-properties", {"typename": name}) for name in names]
-        elif need.kind == MISSING_OBJECT:
-            queries = [Query("qom-list", {"path": need.subject})]
+        elif missing.kind == MISSING_OBJECT:
+            queries = [Query("qom-list", {"path": missing.subject})]
         for query in queries:
             reply: Reply | None = yield query
             if reply is None:
                 return None
             if not reply.is_error:
                 break
-        self.learn(need, returned(reply))
+        self.learn(missing, returned(reply))
         return reply
 
     def learn_commands(self, value: object) -> None:
