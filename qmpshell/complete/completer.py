@@ -147,7 +147,7 @@ def _actions(target: CompletionTarget, sources: CompletionSources) -> Iterator[C
         yield candidate_for(name, _word(target, name, True), meta, features=features)
 
 
-def _locals(target: CompletionTarget, sources: CompletionSources) -> Iterator[Candidate]:
+def _shell_commands(target: CompletionTarget, sources: CompletionSources) -> Iterator[Candidate]:
     for name, (_, how, what) in sources.shell_commands.items():
         yield candidate_for(name, _word(target, name, how != name), what)
 
@@ -293,7 +293,7 @@ _KINDS: dict[str, Callable[[CompletionTarget, CompletionSources], Iterable[Candi
     targets.KEY: key_candidates,
     targets.VALUE: value_candidates,
     targets.COMMAND: _commands,
-    targets.LOCAL: _locals,
+    targets.SHELL_COMMAND: _shell_commands,
     targets.EVENT: _events,
     targets.EVENT_FILTER: _event_filters,
     targets.TOPIC: _topics,

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 # What can be completed.
 COMMAND = "command"  # a command of the server
-LOCAL = "local"  # a shell command
+SHELL_COMMAND = "shell-command"  # a shell command
 KEY = "key"  # a member of the object at `path`
 VALUE = "value"  # the value at `path`
 EVENT = "event"
@@ -154,7 +154,7 @@ _FLAGS = ("--tsv", "-v", "--check")
 
 _OUTPUT_OF_DOCUMENTS = "<- "
 # Targets that are replaced as a whole, and the characters of such a name.
-_NAMES = (COMMAND, LOCAL, KEY, EVENT, TOPIC)
+_NAMES = (COMMAND, SHELL_COMMAND, KEY, EVENT, TOPIC)
 _REST_OF_NAME = re.compile(r"[\w-]+")
 _REST_OF_VALUE = re.compile(r"(?:(?!;(?:\s|$))\S)+")
 _REST_OF_OPTION = re.compile(r"(?:,,|[^,\s])+")
@@ -300,7 +300,7 @@ class _Finder:
             if first.kind == t.OBJECT:
                 return self.raw_context(first)
             if self._cursor > first.end:
-                if first.kind == t.LOCAL:
+                if first.kind == t.SHELL_COMMAND:
                     return self.shell_command_context(first, item[1:])
                 sort = ACTION if part.is_action else COMMAND
                 return self.argument_context(sort, first, item[1:])
@@ -308,10 +308,10 @@ class _Finder:
         if part.is_action:
             end = self._target(WORD, text, words=(")",))
             return self._context(self._target(COMMAND, text, subject=ACTION), end)
-        local = self._target(LOCAL, text)
+        shell_command = self._target(SHELL_COMMAND, text)
         if text.startswith("/"):
-            return self._context(local)
-        return self._context(self._target(COMMAND, text), *([local] if not text else []))
+            return self._context(shell_command)
+        return self._context(self._target(COMMAND, text), *([shell_command] if not text else []))
 
     def argument_context(self, sort: str, name: Token, tokens: Sequence[Token]) -> Context:
         """Return the context of a cursor after a command's name. `tokens` are those after it."""
@@ -320,27 +320,27 @@ class _Finder:
         if item.whole is None or item.json is None:
             for argument in item.arguments:
                 call.root.add(argument)
-            return self._context(*self._slots_at(item, call), call=call)
+            return self._context(*self._argument_targets(item, call), call=call)
         call.root, call.is_whole = item.json.root, True
         call.is_closed = item.whole.closed and self._cursor >= item.whole.end
         targets = self._json_targets(item.json, call) if self._cursor > item.whole.start else []
         return self._context(*targets, call=call)
 
-    def _slots_at(self, item: CommandItem, call: PartialCommand) -> list[CompletionTarget]:
+    def _argument_targets(self, item: CommandItem, call: PartialCommand) -> list[CompletionTarget]:
         """Return the targets at a cursor among `key=value` arguments."""
         for argument in item.arguments:
             if argument.key.start < self._cursor <= argument.key.end:
-                return [self._key_slot(argument.key, call)]
+                return [self._key_target(argument.key, call)]
             if argument.key.end < self._cursor <= argument.value.end:
                 return self._value_targets(argument, call)
         for word in item.words:
             if word.start < self._cursor <= word.end:
-                return [self._key_slot(word, call)] if word.kind == t.WORD else []
+                return [self._key_target(word, call)] if word.kind == t.WORD else []
         if self._line[self._cursor - 1 : self._cursor] in (" ", "\t", "\n"):
             return [CompletionTarget(KEY, "", self._cursor, call=call)]
         return []
 
-    def _key_slot(self, key: Token, call: PartialCommand) -> CompletionTarget:
+    def _key_target(self, key: Token, call: PartialCommand) -> CompletionTarget:
         path, _ = parse_key(key.text, key.start)
         *parents, (own, start) = [part for part in path if part[1] <= self._cursor]
         typed = self._line[start : self._cursor]

@@ -119,7 +119,7 @@ def _all_but_names(line: str) -> list[Span]:
     hidden: list[Span] = []
     command = argument = ""
     for token in parse(line).tokens:
-        if token.kind in (t.NAME, t.LOCAL) and not command:
+        if token.kind in (t.NAME, t.SHELL_COMMAND) and not command:
             shown = _COMMAND_NAME.fullmatch(token.text) is not None
             command = secret_command(token.text)
         elif token.kind == t.KEY:

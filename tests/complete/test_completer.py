@@ -630,26 +630,26 @@ def schema_positions(server: str, line: str) -> list[int]:
     sources = SOURCES[server]
     positions = []
     for cursor in range(len(line)):
-        for slot in find_target(line, cursor).targets:
-            if slot.kind == KEY and slot.text and slot.call is not None:
-                shapes = sources.types_of(slot.call.name)
-                holder = slot.call.root.at(slot.path)
-                kind = shapes.of_call(slot.call) if shapes is not None else ""
+        for target in find_target(line, cursor).targets:
+            if target.kind == KEY and target.text and target.call is not None:
+                shapes = sources.types_of(target.call.name)
+                holder = target.call.root.at(target.path)
+                kind = shapes.of_call(target.call) if shapes is not None else ""
                 assert shapes is not None
                 members = shapes.members(
-                    shapes.schema.compound(shapes.at(kind, slot.call.root, slot.path)), holder
+                    shapes.schema.compound(shapes.at(kind, target.call.root, target.path)), holder
                 )
                 # The schema does not describe members below a value of type any.
-                member = members.get(slot.own)
+                member = members.get(target.own)
                 if member is not None and shapes.schema.kind(member.type) != "any":
                     positions.append(cursor)
-            elif slot.kind == VALUE and slot.call is not None and cursor > slot.start:
-                shapes = sources.types_of(slot.call.name)
+            elif target.kind == VALUE and target.call is not None and cursor > target.start:
+                shapes = sources.types_of(target.call.name)
                 assert shapes is not None
-                kind = shapes.at(shapes.of_call(slot.call), slot.call.root, slot.path)
-                if shapes.schema.kind(kind) in ("enum", "boolean") and not slot.closed:
+                kind = shapes.at(shapes.of_call(target.call), target.call.root, target.path)
+                if shapes.schema.kind(kind) in ("enum", "boolean") and not target.closed:
                     positions.append(cursor)
-            elif slot.kind == COMMAND and slot.text and not line.startswith("guest-"):
+            elif target.kind == COMMAND and target.text and not line.startswith("guest-"):
                 positions.append(cursor)
     return positions
 
@@ -680,7 +680,7 @@ TYPED = [
 @pytest.mark.parametrize("line", TYPED)
 def test_line_completes_from_left_to_right(server: str, line: str) -> None:
     for token in tokenize(line):
-        if token.kind in (t.KEY, t.NAME, t.LOCAL, t.OPEN):
+        if token.kind in (t.KEY, t.NAME, t.SHELL_COMMAND, t.OPEN):
             found = complete(line[: token.start], token.start, SOURCES[server])
             # The candidate starts at the word and is not empty.
             assert any(
