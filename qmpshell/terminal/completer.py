@@ -102,7 +102,7 @@ class LineCompleter(Completer):
                     start_position=candidate.start,
                     display=candidate.label,
                     display_meta=escape(candidate.meta[:_META_WIDTH]),
-                    after=candidate.after,
+                    suffix_length=candidate.suffix_length,
                 )
 
 

@@ -362,7 +362,7 @@ def test_complete_value_is_followed_by_a_blank(line: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "text", "after"),
+    ("line", "text", "suffix_length"),
     [
         ("blockdev-add driv|er=raw node-name=x", "driver", 2),
         ("blockdev-add driver=raw node-na|mes=x", "node-name", 3),
@@ -377,9 +377,9 @@ def test_complete_value_is_followed_by_a_blank(line: str, text: str) -> None:
         ("/keyval blockdev-add driver=qco|w2,node-name=x", "qcow", 2),
     ],
 )
-def test_completion_replaces_rest_of_name(line: str, text: str, after: int) -> None:
+def test_completion_replaces_rest_of_name(line: str, text: str, suffix_length: int) -> None:
     first = candidates_at(line)[0]
-    assert (first.text, first.after) == (text.rpartition(".")[2], after)
+    assert (first.text, first.suffix_length) == (text.rpartition(".")[2], suffix_length)
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ def test_completion_replaces_rest_of_name(line: str, text: str, after: int) -> N
     ],
 )
 def test_other_text_after_cursor_is_not_replaced(line: str) -> None:
-    assert all(candidate.after == 0 for candidate in candidates_at(line))
+    assert all(candidate.suffix_length == 0 for candidate in candidates_at(line))
 
 
 @pytest.mark.parametrize("server", SYSTEMS)
@@ -640,7 +640,7 @@ def schema_positions(server: str, line: str) -> list[int]:
                     shapes.schema.compound(shapes.at(kind, target.call.root, target.path)), holder
                 )
                 # The schema does not describe members below a value of type any.
-                member = members.get(target.own)
+                member = members.get(target.name_at_cursor)
                 if member is not None and shapes.schema.kind(member.type) != "any":
                     positions.append(cursor)
             elif target.kind == VALUE and target.call is not None and cursor > target.start:
