@@ -108,7 +108,7 @@ class Connection(ClientBase):
             else:
                 state.check_negotiation()
                 return
-        raise state.no_greeting(peer)
+        raise state.no_greeting_error(peer)
 
     async def execute(
         self, name: str, arguments: _Arguments = None, *, oob: bool = False, fds: _Files = ()

@@ -243,7 +243,7 @@ class Connection(ClientBase):
                     peer = inspect_server(address, wakes=self._state.needs_waking(seconds))
             else:
                 return
-        raise self._state.no_greeting(peer)
+        raise self._state.no_greeting_error(peer)
 
     def execute(
         self,

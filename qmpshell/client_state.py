@@ -221,7 +221,7 @@ class ClientState:
         """Whether `wake_server` may help after `seconds` without an answer."""
         return seconds >= _SILENCE and self.agent is None and self.protocol.state == NEGOTIATING
 
-    def no_greeting(self, peer: Peer | None) -> ReplyTimeout:
+    def no_greeting_error(self, peer: Peer | None) -> ReplyTimeout:
         """Return the exception about a server that does not answer."""
         pending, greeted = self.protocol.pending, self.protocol.state == NEGOTIATING
         if self.agent is not None:

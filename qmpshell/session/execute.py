@@ -41,7 +41,7 @@ from .requests import (
     prepare,
     prepare_hmp,
 )
-from .server import returned
+from .server import result_or_none
 from .steps import Issue, NextCommand, NotConnected, Query, WaitStopped
 
 TYPE_CHECKING = False
@@ -227,7 +227,7 @@ class LineRunner:
             if query is None:
                 return
             reply: Reply | None = yield Query(query.command, query.arguments)
-            live.results[query] = returned(reply)
+            live.results[query] = result_or_none(reply)
 
     def run_beside(self, task: Task) -> Steps:
         """Run the only command of a line that does not wait for the others."""

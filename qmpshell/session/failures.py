@@ -21,7 +21,7 @@ GENERIC_ERROR = "GenericError"
 CONNECTION_LOST = "ConnectionLost"
 
 
-class FailureLog:
+class FailureReporter:
     """Reports failures. `status` is the exit status so far.
 
     `source_depth` contains the names of the files that `/source` runs. `stop` is called at the first

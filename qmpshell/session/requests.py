@@ -90,9 +90,9 @@ class Request:
         """The request in the user's terms, without secrets."""
         if not self.text:
             return self.name or "the command"
-        from ..storage import blank_spans, hmp_secret_spans  # only for messages
+        from ..storage import hmp_secret_spans, redact_spans  # only for messages
 
-        return blank_spans(self.text, hmp_secret_spans(self.text))
+        return redact_spans(self.text, hmp_secret_spans(self.text))
 
     def answer(self, reply: Reply | None) -> None:
         """Pass the reply to `then`, once."""

@@ -97,12 +97,12 @@ class ServerInfo:
                 return None
             if not reply.is_error:
                 break
-        self.learn(missing, returned(reply))
+        self.learn(missing, result_or_none(reply))
         return reply
 
     def learn_commands(self, value: object) -> None:
         """Store the result of `query-commands`, or of an agent's `guest-info`."""
-        self.names = names_in(value)
+        self.names = command_names_in(value)
         self.agent_version = agent_version(value)
 
     def learn_names(self, names: list[str]) -> None:
@@ -152,7 +152,7 @@ def list_commands(*, agent: bool) -> str:
     return "query-commands"
 
 
-def names_in(value: object) -> list[str]:
+def command_names_in(value: object) -> list[str]:
     """Return the names in a result of `query-commands`, or the enabled ones of an agent's `guest-info`."""
     if isinstance(value, dict):
         value = value.get("supported_commands")
@@ -193,7 +193,7 @@ def version_numbers(text: str) -> tuple[int, ...] | None:
     return tuple(map(int, parts[:3]))
 
 
-def returned(reply: Reply | None) -> object:
+def result_or_none(reply: Reply | None) -> object:
     """Return what a reply returned, or None for an error or no reply."""
     return reply.value.get("return") if reply is not None else None
 

@@ -40,8 +40,8 @@ from .redact import (
     longest_first,
     looks_secret,
     redact_command,
+    replace_secrets,
     secret_spans,
-    without,
 )
 from .secret_names import is_secret_name, nearest_argument, secret_command
 
@@ -142,7 +142,7 @@ def without_spans(message: str, line: str, spans: list[Span]) -> str:
         words |= {text, text.strip("\"'"), *text.split(), *re.findall(r"\w+", text)}
     shown = {word[:_MAX_SHOWN] for word in words}
     quoted = {repr(word)[1:-1] for word in shown}
-    return without(message, longest_first(words | shown | quoted))
+    return replace_secrets(message, longest_first(words | shown | quoted))
 
 
 def ask_in_text(text: str, spans: list[Span]) -> str:
