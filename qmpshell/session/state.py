@@ -8,7 +8,8 @@ from ..errors import CONNECTION, OK
 from .connection import ConnectionState, RequestSender
 from .effects import Exit, Outbox
 from .failures import AnswerLog, FailureReporter
-from .lines import FileSteps, LineQueue, describe_unsent
+from .files import FileSteps
+from .lines import LineQueue, describe_unsent
 from .log import EventLog, MessageLogger
 from .server import ServerInfo, version_numbers
 from .vm_tracker import VmTracker
