@@ -141,7 +141,7 @@ _WORDS = {
     "/events": EVENT_FILTER,
 }
 _OFF = {"/log": ("off",)}
-# Options with a number as value.
+# The options of each shell command.
 _OPTIONS = {
     "/wait": ("-t", "--check"),
     "/wait-job": ("-t",),
@@ -163,6 +163,8 @@ _NAMES = (COMMAND, SHELL_COMMAND, KEY, EVENT, TOPIC)
 _REST_OF_NAME = re.compile(r"[\w-]+")
 _REST_OF_VALUE = re.compile(r"(?:(?!;(?:\s|$))\S)+")
 _REST_OF_OPTION = re.compile(r"(?:,,|[^,\s])+")
+# Lines with more items get no diagnostics.
+_MAX_ITEMS = 24
 
 
 def logical_line(text: str, cursor: int) -> tuple[str, int]:
@@ -638,10 +640,6 @@ def argument_context(
 ) -> Context:
     """Return the context of a cursor after a command's name. `tokens` are those after it."""
     return _Finder(line, cursor).argument_context(sort, name, tokens)
-
-
-# Lines with more items get no diagnostics.
-_MAX_ITEMS = 24
 
 
 def finished_context(line: str, part: Part) -> Context:
