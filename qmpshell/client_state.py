@@ -217,7 +217,7 @@ class ClientState:
             raise ProtocolError(text)
 
     def needs_waking(self, seconds: float) -> bool:
-        """Whether `wake_server` may help after `seconds` without an answer."""
+        """Return True if `wake_server` may help after `seconds` without an answer."""
         return (
             seconds >= SILENCE_DELAY and self.agent is None and self.protocol.state == NEGOTIATING
         )

@@ -282,7 +282,7 @@ class ScriptRunner:
             read()
 
     def _stop_file(self) -> None:
-        """Stop to read or open a file, or to write to it."""
+        """Stop reading, opening or writing a file."""
         if self._file is not None:
             self._file[0].close()
             self._file = None

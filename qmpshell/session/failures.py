@@ -80,7 +80,7 @@ class FailureReporter:
         error_class: str = LINE_ERROR,
         stops: bool = True,
     ) -> None:
-        """Report a line that cannot be parsed, or not be executed as it is.
+        """Report a line that cannot be parsed or cannot run as it is.
 
         Without `stops`, the caller calls `stop_on_error` after a hint.
         """

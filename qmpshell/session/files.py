@@ -51,14 +51,14 @@ class FileSteps:
         return next((task for task in self._lines if task.file), None)
 
     def stop(self, task: Task) -> None:
-        """Stop to read, open or write the file that a line waits for."""
+        """Stop reading, opening or writing the file that a line waits for."""
         step = task.blocked_on
         assert isinstance(step, FileStep)
         self._outbox.emit(StopFile(step))
         self.end(step)
 
     def update(self) -> None:
-        """Stop to read or open files for lines that were dropped. Redirects are still written."""
+        """Stop reading and opening files for lines that were dropped. Redirects are still written."""
         logger = self._message_logger
         if not (logger.is_open and logger.waits_for):
             self._log_blocked_since = None

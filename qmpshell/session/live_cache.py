@@ -320,8 +320,8 @@ def _changes(request: Request) -> bool:
 class HmpCatalogueLoader:
     """Queries the human monitor's help once per server, in the background.
 
-    The result arrives as QueryResult with a Catalogue. A server without a human monitor returns an
-    error.
+    The result arrives as QueryResult with a `HmpCatalogue`. A server without a human monitor returns
+    an error.
     """
 
     def __init__(self, state: SessionState) -> None:

@@ -185,7 +185,10 @@ def _adds_secret_object(line: str) -> bool:
 
 
 def _edits(line: str) -> Iterator[Span]:
-    """Yield the positions that `@?` must replace. Raises LineError for invalid lines, or _NotKept."""
+    """Yield the positions that `@?` must replace.
+
+    Raises LineError for an invalid line, and _CannotRedactError if `@?` cannot replace a secret.
+    """
     tree = parse(line)
     _check_blanks(tree)
     for part in tree.parts:
